@@ -1,0 +1,48 @@
+"""spicesnn: spiking neural networks on memristor crossbars, solved as circuits."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from spicesnn._version import __version__
+
+if TYPE_CHECKING:
+    from spicesnn import devices
+    from spicesnn.crossbar.crossbar import Crossbar, GateAlong
+    from spicesnn.crossbar.wires import Wires
+    from spicesnn.engines.iv import iv
+    from spicesnn.engines.ngspice.engine import NgspiceEngine
+    from spicesnn.engines.nodal.engine import NodalEngine
+    from spicesnn.engines.stimulus import PiecewiseLinear, Pulse, Sine, Waveform
+
+_HOMES = {
+    "Crossbar": "spicesnn.crossbar.crossbar",
+    "GateAlong": "spicesnn.crossbar.crossbar",
+    "NgspiceEngine": "spicesnn.engines.ngspice.engine",
+    "NodalEngine": "spicesnn.engines.nodal.engine",
+    "PiecewiseLinear": "spicesnn.engines.stimulus",
+    "Pulse": "spicesnn.engines.stimulus",
+    "Sine": "spicesnn.engines.stimulus",
+    "Waveform": "spicesnn.engines.stimulus",
+    "Wires": "spicesnn.crossbar.wires",
+    "iv": "spicesnn.engines.iv",
+}
+
+__all__ = [  # noqa: RUF022 (by subject)
+    "__version__", "devices", "Wires", "Crossbar", "GateAlong", "Pulse", "Waveform", "Sine", "PiecewiseLinear",
+    "NodalEngine", "NgspiceEngine", "iv",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Load public names on first use, so that ``import spicesnn`` stays quick."""
+    if name == "devices":
+        return import_module("spicesnn.devices")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'spicesnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

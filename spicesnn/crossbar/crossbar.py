@@ -1,0 +1,184 @@
+"""The array: cells at the crossings of word lines and bit lines, and the wires between them."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spicesnn.crossbar.wires import Wires
+from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.resistor import Resistor
+from spicesnn.errors import InputError
+
+
+class GateAlong(enum.Enum):
+    """Which lines the third terminals of the cells hang on."""
+
+    WORD_LINES = "word"
+    BIT_LINES = "bit"
+
+
+def _frozen(values: ArrayLike, name: str) -> Floats:
+    try:
+        array = np.array(values, dtype=np.float64, order="C")
+    except (TypeError, ValueError):
+        raise InputError(f"{name} is not an array of numbers: {values!r:.80}") from None
+    array.setflags(write=False)
+    return array
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Crossbar:
+    """A crossbar array, immutable: what changes a state returns a new array.
+
+    Give either `conductance` (linear cells without memory) or `device` (with `state`, or its initial state everywhere and `shape`).
+
+    Attributes
+    ----------
+    conductance : (rows, cols) array, siemens, ≥ 0, or None
+        0 S is an open cell.
+    device : Device | None
+        The model of all cells; its parameters may be arrays of (rows, cols).
+    state : (rows, cols) array, or (states, rows, cols) for models with several state variables
+        The model's own state variable, in its own unit.
+    wires : Wires
+        Wire parasitics.
+    stuck : (rows, cols) bool array or None
+        Cells whose state never moves, whatever pulses they see.
+    gate_along : GateAlong
+        Whether `gate_volts` has one value a word line or one a bit line, for cells with a third terminal.
+    """
+
+    conductance: Floats | None = None
+    device: Device | None = None
+    state: Floats | None = None
+    wires: Wires = field(default_factory=Wires)
+    stuck: NDArray[np.bool_] | None = None
+    gate_along: GateAlong = GateAlong.WORD_LINES
+    shape: tuple[int, int] = (0, 0)
+    cache: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+    """What engines keep about this very array (set-ups, factors); never copied to a changed array."""
+
+    def __post_init__(self) -> None:
+        if (self.conductance is None) == (self.device is None):
+            raise InputError("a Crossbar takes either conductance=… (linear cells) or device=… (with state=…), exactly one of the two")
+        if self.device is None:
+            self._take_conductance()
+        else:
+            self._take_device(self.device)
+        self.wires.checked_for(*self.shape)
+        if self.stuck is not None:
+            stuck = np.array(self.stuck, dtype=bool)
+            if stuck.shape != self.shape:
+                raise InputError(f"stuck has shape {stuck.shape}; expected {self.shape}")
+            stuck.setflags(write=False)
+            object.__setattr__(self, "stuck", stuck)
+
+    def _take_conductance(self) -> None:
+        if self.state is not None:
+            raise InputError("state=… belongs to device=…; an array of plain conductances has no state")
+        values = _frozen(self.conductance, "conductance")  # type: ignore[arg-type]
+        self._take_shape(values.shape, "conductance")
+        if not np.all(np.isfinite(values)) or np.any(values < 0):
+            worst = np.argwhere(~np.isfinite(values) | (values < 0))[0]
+            raise InputError(f"conductance[{worst[0]}, {worst[1]}] = {values[tuple(worst)]} S; expected finite values, 0 or more")
+        object.__setattr__(self, "conductance", values)
+
+    def _take_device(self, device: Device) -> None:
+        if not isinstance(device, Device):
+            raise InputError(f"device is {device!r:.80}; expected a device such as spicesnn.devices.VTEAM()")
+        count = len(device.state_names)
+        if self.state is None:
+            if self.shape == (0, 0):
+                raise InputError("a Crossbar of devices needs state=… (rows, cols), or shape=(rows, cols) for fresh devices")
+            initial = np.asarray(device.initial_state(), dtype=float)
+            if count > 1 and initial.ndim == 1:
+                initial = initial[:, None, None]
+            object.__setattr__(self, "state", np.broadcast_to(initial, ((count,) if count > 1 else ()) + tuple(self.shape)))
+        values = _frozen(self.state, "state")  # type: ignore[arg-type]
+        if count > 1 and (values.ndim != 3 or values.shape[0] != count):
+            raise InputError(f"state has shape {values.shape}; {device.name} has {count} state variables, expected ({count}, rows, cols)")
+        self._take_shape(values.shape[1:] if count > 1 else values.shape, "state")
+        low, high = device.bounds()
+        slack = 1e-9 * (np.asarray(high, dtype=float) - low)
+        if not np.all(np.isfinite(values)) or np.any(values < low - slack) or np.any(values > high + slack):
+            raise InputError(
+                f"state of {device.name} lies in [{np.nanmin(values):.6g}, {np.nanmax(values):.6g}] {'/'.join(device.state_units)}; "
+                f"expected finite values in [{np.min(low):.6g}, {np.max(high):.6g}]"
+            )
+        object.__setattr__(self, "state", values)
+
+    def _take_shape(self, shape: tuple[int, ...], name: str) -> None:
+        if len(shape) != 2 or 0 in shape:
+            raise InputError(f"{name} has shape {shape}; expected (rows, cols), at least (1, 1)")
+        if self.shape not in ((0, 0), shape):
+            raise InputError(f"{name} has shape {shape}, but shape={self.shape} was asked for")
+        object.__setattr__(self, "shape", (int(shape[0]), int(shape[1])))
+
+    @property
+    def rows(self) -> int:
+        """Number of word lines."""
+        return self.shape[0]
+
+    @property
+    def cols(self) -> int:
+        """Number of bit lines."""
+        return self.shape[1]
+
+    @property
+    def linear(self) -> bool:
+        """Whether every cell's current is proportional to its voltage (at its present state)."""
+        return self.device is None or self.device.linear
+
+    @property
+    def gated(self) -> bool:
+        """Whether the cells have a third terminal."""
+        return self.device is not None and self.device.gated
+
+    @property
+    def gate_lines(self) -> int:
+        """Number of gate lines: rows or cols, by `gate_along`."""
+        return self.rows if self.gate_along is GateAlong.WORD_LINES else self.cols
+
+    def gate_of_cells(self, gate_volts: ArrayLike | None) -> Floats | None:
+        """Return gate volts (…, lines) as an array that broadcasts against (…, rows, cols)."""
+        if gate_volts is None:
+            return None
+        volts = np.asarray(gate_volts, dtype=float)
+        return volts[..., :, None] if self.gate_along is GateAlong.WORD_LINES else volts[..., None, :]
+
+    def cell_conductance(self, gate_volts: ArrayLike | None = None, *, v: float = 0.0) -> Floats:
+        """Return dI/dV of every cell at `v` volts across it, (rows, cols), siemens, wires left out."""
+        if self.conductance is not None:
+            return self.conductance
+        assert self.device is not None
+        values = self.device.conductance(v, self.state_or_zeros(), self.gate_of_cells(gate_volts))
+        return np.array(np.broadcast_to(values, self.shape), dtype=float)
+
+    def state_or_zeros(self) -> Floats:
+        """Return the state, or zeros for cells without one."""
+        return np.zeros(self.shape) if self.state is None else self.state
+
+    def cell_device(self) -> Device:
+        """Return the model of the cells; plain conductances are resistors (open cells excepted: their resistance is set to 1e300 Ω)."""
+        if self.device is not None:
+            return self.device
+        assert self.conductance is not None
+        with np.errstate(divide="ignore"):
+            return Resistor(resistance=np.minimum(1.0 / self.conductance, 1e300))  # type: ignore[arg-type]
+
+    def with_state(self, state: ArrayLike) -> Crossbar:
+        """Return the same array with its cells in other states."""
+        return replace(self, state=_frozen(state, "state"))
+
+    def with_conductance(self, conductance: ArrayLike) -> Crossbar:
+        """Return the same array with other cell conductances (linear cells only)."""
+        return replace(self, conductance=_frozen(conductance, "conductance"))
+
+    def with_wires(self, wires: Wires) -> Crossbar:
+        """Return the same cells on other wires."""
+        return replace(self, wires=wires)

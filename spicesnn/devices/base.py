@@ -1,0 +1,171 @@
+"""The contract of a device model: one Python class and one SPICE file with the same equations.
+
+A device is a frozen dataclass whose fields are its parameters, each with a unit and a meaning (`parameter`).
+A field may hold one number or an array that broadcasts against the crossbar, so that every cell can be its own device.
+All functions are elementwise: `v`, `x` and `gate` broadcast against one another and against array parameters.
+
+The sign convention is the same for every device: `v` is the voltage of the word-line terminal `p` minus that of the
+bit-line terminal `n`, and the current is positive when it flows from `p` through the device to `n`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spicesnn.errors import InputError, UnknownNameError
+
+Floats = NDArray[np.float64]
+Parameters = Mapping[str, float | Floats]
+
+
+def parameter(default: float, unit: str, meaning: str, *, lowest: float = -math.inf, highest: float = math.inf, above: float = -math.inf) -> Any:
+    """Declare one model parameter: its default, SI unit, meaning and the range in which the model is defined.
+
+    `lowest` and `highest` are allowed themselves; `above` is an open lower limit (``above=0`` for "positive").
+    """
+    return field(default=default, metadata={"unit": unit, "meaning": meaning, "lowest": lowest, "highest": highest, "above": above})
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Device(ABC):
+    """A two-terminal memristive device, optionally with a third control terminal.
+
+    The quasi-static device is ``i = current(v, x)`` with ``dx/dt = rate(v, x)`` and ``lo <= x <= hi``.
+    With more than one state variable, `x` has a leading axis of length ``len(state_names)``.
+    """
+
+    name: ClassVar[str]
+    """The name on the command line, such as ``vteam``."""
+    reference: ClassVar[str]
+    """The publication the equations come from."""
+    model: ClassVar[str]
+    """The SPICE file in `models/`, such as ``vteam.lib``; its sub-circuit has the file's stem as name."""
+    state_names: ClassVar[tuple[str, ...]] = ("x",)
+    """The state variables (empty for a device without memory); the SPICE pin of each has the same name."""
+    state_units: ClassVar[tuple[str, ...]] = ("1",)
+    state_scale: ClassVar[tuple[float, ...]] = (1.0,)
+    """What one volt on the SPICE state node stands for, in state units: keeps node voltages near one."""
+    gated: ClassVar[bool] = False
+    """Whether the device has a third terminal, driven by `gate_volts`."""
+    linear: ClassVar[bool] = True
+    """Whether the current is proportional to `v` at a given state: ``current(v, x) == conductance(0, x) * v``."""
+    memory: ClassVar[bool] = True
+    """Whether the state moves at all."""
+
+    def __post_init__(self) -> None:
+        for entry in dataclasses.fields(self):
+            if "unit" not in entry.metadata:
+                continue
+            value = np.asarray(getattr(self, entry.name), dtype=float)
+            low, high, above = (entry.metadata[key] for key in ("lowest", "highest", "above"))
+            if not np.all(np.isfinite(value)):
+                raise InputError(f"{self.name}: {entry.name} is {value!s}; expected a finite number in {entry.metadata['unit']}")
+            if np.any(value < low) or np.any(value > high) or np.any(value <= above):
+                span = f"> {above:g}" if above > -math.inf else f"in [{low:g}, {high:g}]"
+                raise InputError(f"{self.name}: {entry.name} = {value!s} {entry.metadata['unit']} is outside its range; expected {span}")
+        self._check()
+
+    def _check(self) -> None:
+        """Check what holds between parameters; raise `InputError`."""
+
+    # -- the equations -------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
+        """Return the current in ampere at `v` volts across the device in state `x`."""
+
+    @abstractmethod
+    def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
+        """Return the differential conductance dI/dV in siemens at `v`, `x`."""
+
+    @abstractmethod
+    def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
+        """Return dx/dt in state units a second at `v`, `x`."""
+
+    def current_and_conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> tuple[Floats, Floats]:
+        """Return both at once; a model overrides this where they share work."""
+        return self.current(v, x, gate), self.conductance(v, x, gate)
+
+    def rate_slope(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
+        """Return ∂(dx/dt)/∂x in 1/s, for implicit steps; central differences unless a model knows better."""
+        low, high = self.bounds()
+        step = 1e-6 * (np.asarray(high) - np.asarray(low))
+        x = np.asarray(x, dtype=float)
+        up, down = np.minimum(x + step, high), np.maximum(x - step, low)
+        return np.asarray((self.rate(v, up, gate) - self.rate(v, down, gate)) / (up - down))
+
+    # -- the state -----------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def bounds(self) -> tuple[float | Floats, float | Floats]:
+        """Return the lowest and the highest state, in state units, broadcastable to `x`."""
+
+    @abstractmethod
+    def initial_state(self) -> float | Floats:
+        """Return the state a fresh device is in (the published initial condition where there is one)."""
+
+    def state_for_conductance(self, siemens: ArrayLike, *, v: float = 0.0) -> Floats:
+        """Return the state in which the chord conductance I/V (dI/dV at ``v = 0``) is `siemens`.
+
+        Solved by bisection on the state, which works for every model whose conductance is monotone in its state;
+        a model overrides it with its closed form. Values outside the device's range are an `InputError`.
+        """
+        wanted = np.asarray(siemens, dtype=float)
+        low, high = (np.broadcast_to(np.asarray(b, dtype=float), wanted.shape).copy() for b in self.bounds())
+
+        def chord(state: Floats) -> Floats:
+            return self.conductance(0.0, state) if v == 0 else self.current(v, state) / v
+
+        g_low, g_high = chord(low), chord(high)
+        least, most = np.minimum(g_low, g_high), np.maximum(g_low, g_high)
+        slack = 1e-9 * most
+        if not np.all(np.isfinite(wanted)) or np.any(wanted < least - slack) or np.any(wanted > most + slack):
+            raise InputError(
+                f"{self.name}: a conductance of {float(np.min(wanted)):.4g}…{float(np.max(wanted)):.4g} S is not reachable; "
+                f"the device spans {float(np.min(least)):.4g}…{float(np.max(most)):.4g} S"
+            )
+        rising = g_high >= g_low
+        for _ in range(100):
+            middle = 0.5 * (low + high)
+            above = (chord(middle) > wanted) == rising
+            high = np.where(above, middle, high)
+            low = np.where(above, low, middle)
+        return 0.5 * (low + high)
+
+    # -- the SPICE twin ------------------------------------------------------------------------------------------
+
+    def spice_parameters(self) -> dict[str, float | Floats]:
+        """Return the parameters that travel on the X line, by the name they have in the `.lib` file."""
+        return {entry.name: getattr(self, entry.name) for entry in dataclasses.fields(self) if "unit" in entry.metadata}
+
+    # -- bookkeeping ---------------------------------------------------------------------------------------------
+
+    @property
+    def subckt(self) -> str:
+        """Return the name of the sub-circuit in the model file."""
+        return self.model.removesuffix(".lib")
+
+    def with_parameters(self, **changes: Any) -> Device:
+        """Return the same model with some parameters changed (numbers or arrays); unknown names are an error."""
+        known = {entry.name for entry in dataclasses.fields(self)}
+        for key in changes:
+            if key not in known:
+                raise UnknownNameError(f"{self.name} has no parameter {key!r}; it has: {', '.join(sorted(known))}")
+        return dataclasses.replace(self, **changes)
+
+    @classmethod
+    def parameter_table(cls) -> list[dict[str, Any]]:
+        """Return name, default, unit and meaning of every parameter."""
+        return [
+            {"name": e.name, "default": e.default, "unit": e.metadata["unit"], "meaning": e.metadata["meaning"]}
+            for e in dataclasses.fields(cls)
+            if "unit" in e.metadata
+        ]

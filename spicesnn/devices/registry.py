@@ -1,0 +1,50 @@
+"""Which device models exist, by the name they have on the command line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from spicesnn.devices.base import Device
+from spicesnn.errors import UnknownNameError
+
+_LIBRARY = {
+    "resistor": "spicesnn.devices.resistor:Resistor",
+    "vteam": "spicesnn.devices.vteam:VTEAM",
+}
+"""CLI name → module:class. A new model of the library is one line here; a plug-in uses the entry-point group."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a hint such as ``; did you mean 'vteam'?``, or an empty string."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+@cache
+def _targets() -> dict[str, str]:
+    plugged = {entry.name: entry.value for entry in entry_points(group="spicesnn.devices")}
+    return plugged | _LIBRARY
+
+
+def names() -> list[str]:
+    """Return the names of all models, the plug-ins' included."""
+    return sorted(_targets())
+
+
+def device_class(name: str) -> type[Device]:
+    """Return the class of a model by its command-line name."""
+    target = _targets().get(name)
+    if target is None:
+        raise UnknownNameError(f"no device {name!r}{nearest(name, _targets())} The devices are: {', '.join(names())}")
+    module, _, attribute = target.partition(":")
+    found: type[Device] = getattr(import_module(module), attribute)
+    return found
+
+
+def make(name: str, **parameters: object) -> Device:
+    """Return a device by name, with some parameters changed from their published values."""
+    return device_class(name)().with_parameters(**parameters)

@@ -1,0 +1,131 @@
+"""The contract of an engine: the only thing that knows how a circuit is solved.
+
+`NgspiceEngine` and `NodalEngine` answer the same questions with the same shapes and units, and one conformance suite runs
+over both. Inputs are checked here, once; an engine implements the three underscored methods.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.devices.base import Device, Floats
+from spicesnn.engines.results import IVCurve, PulseResult, Read
+from spicesnn.engines.stimulus import CheckedWaveform, Levels, Pulse, Stimulus, Waveform
+from spicesnn.errors import InputError
+
+
+class Engine(ABC):
+    """Solves arrays and devices as circuits."""
+
+    name: ClassVar[str]
+
+    def read(
+        self,
+        array: Crossbar,
+        row_volts: ArrayLike,
+        *,
+        column_volts: ArrayLike = 0.0,
+        gate_volts: ArrayLike | None = None,
+        floating_rows: ArrayLike | None = None,
+        floating_columns: ArrayLike | None = None,
+    ) -> Read:
+        """Solve the array at given line voltages, states at rest.
+
+        Parameters
+        ----------
+        array : Crossbar
+        row_volts : (rows,) or (batch, rows)
+            Driver voltage of each word line, volt.
+        column_volts : float, (cols,) or (batch, cols)
+            Voltage of each sense node, volt.
+        gate_volts : (gate lines,) or (batch, gate lines), optional
+            Third terminals, for cells that have one.
+        floating_rows, floating_columns : (rows,), (cols,) bool, optional
+            Lines that are left open.
+
+        Returns
+        -------
+        Read
+
+        Raises
+        ------
+        InputError
+            A shape or a value that does not fit.
+        SingularCircuitError
+            Something floats without any path to a driver.
+        EngineError
+            No trustworthy answer.
+        """
+        self._check_array(array)
+        levels = Levels.checked(array, row_volts, column_volts, gate_volts, floating_rows, floating_columns)
+        return self._read(array, levels)
+
+    def pulse(self, array: Crossbar, pulse: Pulse | Waveform) -> PulseResult:
+        """Apply a programming pulse, or any piecewise-linear waveform, and return the array afterwards.
+
+        Parameters
+        ----------
+        array : Crossbar
+        pulse : Pulse | Waveform
+
+        Returns
+        -------
+        PulseResult
+        """
+        self._check_array(array)
+        if not isinstance(pulse, Pulse | Waveform):
+            raise InputError(f"pulse is {pulse!r:.80}; expected a spicesnn.Pulse or a spicesnn.Waveform")
+        waveform = pulse.waveform() if isinstance(pulse, Pulse) else pulse
+        return self._pulse(array, waveform.checked(array))
+
+    def drive(self, device: Device, stimulus: Stimulus, *, state: ArrayLike | None = None, gate_volts: float | None = None, points: int = 2000) -> IVCurve:
+        """Drive one device, without wires, and record its current and state.
+
+        Parameters
+        ----------
+        device : Device
+        stimulus : Stimulus
+        state : float or (states,), optional
+            Initial state; the model's own if left out.
+        gate_volts : float, optional
+            Level of the third terminal, for devices that have one (their own default otherwise).
+        points : int
+            At least this many time points are returned, 0 and the end included.
+        """
+        if not isinstance(device, Device):
+            raise InputError(f"device is {device!r:.80}; expected a device such as spicesnn.devices.VTEAM()")
+        if points < 2:
+            raise InputError(f"points = {points}; expected 2 or more")
+        start = np.asarray(device.initial_state() if state is None else state, dtype=float)
+        if not np.all(np.isfinite(start)):
+            raise InputError(f"state = {start!s} is not finite")
+        return self._drive(device, stimulus, start, gate_volts, points)
+
+    def close(self) -> None:
+        """Let go of what the engine holds (worker processes); an engine can be used again afterwards."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    @staticmethod
+    def _check_array(array: Crossbar) -> None:
+        if not isinstance(array, Crossbar):
+            raise InputError(f"array is {array!r:.80}; expected a spicesnn.Crossbar")
+
+    @abstractmethod
+    def _read(self, array: Crossbar, levels: Levels) -> Read: ...
+
+    @abstractmethod
+    def _pulse(self, array: Crossbar, waveform: CheckedWaveform) -> PulseResult: ...
+
+    @abstractmethod
+    def _drive(self, device: Device, stimulus: Stimulus, state: Floats, gate_volts: float | None, points: int) -> IVCurve: ...

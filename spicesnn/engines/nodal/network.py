@@ -1,0 +1,94 @@
+"""The linear network of one array, as every nodal solver sees it: operator, sources, solution.
+
+Nodes are the word-line voltages W and the bit-line voltages B, each (rows, cols). The operator is
+``[[T_w, -G], [-G, T_b]]`` with one tridiagonal a row in T_w and one a column in T_b. A solver prepares an `Operator` once
+and then solves it for many `Sources`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spicesnn.crossbar.wires import Wires
+from spicesnn.devices.base import Floats
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Operator:
+    """Everything the matrix depends on.
+
+    Attributes
+    ----------
+    wires : Wires
+    cell_siemens : (rows, cols)
+        Cell conductance; inside Newton the differential one.
+    floating_rows, floating_columns : (rows,), (cols,) bool
+        Lines without a connection to their driver or sense node.
+    word_siemens, bit_siemens : float
+        Conductance from every node of a line to ground (C/Δt of an implicit transient step).
+    """
+
+    wires: Wires
+    cell_siemens: Floats
+    floating_rows: NDArray[np.bool_]
+    floating_columns: NDArray[np.bool_]
+    word_siemens: float = 0.0
+    bit_siemens: float = 0.0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, cols)."""
+        rows, cols = self.cell_siemens.shape
+        return rows, cols
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Sources:
+    """Everything the right-hand side depends on, always with a batch axis.
+
+    Attributes
+    ----------
+    row_volts, column_volts : (batch, rows), (batch, cols)
+    word_amps, bit_amps : (batch, rows, cols) or None
+        Currents injected into the nodes (Newton companions, capacitor history).
+    """
+
+    row_volts: Floats
+    column_volts: Floats
+    word_amps: Floats | None = None
+    bit_amps: Floats | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Solution:
+    """Node voltages and line currents, always with a batch axis.
+
+    Attributes
+    ----------
+    word_volts, bit_volts : (batch, rows, cols)
+    row_amps, column_amps : (batch, rows), (batch, cols)
+        Out of the drivers, and into the sense nodes.
+    residual_amps : (batch,)
+        Largest violation of Kirchhoff's current law at any node.
+    iterations : int
+        0 for a direct method.
+    """
+
+    word_volts: Floats
+    bit_volts: Floats
+    row_amps: Floats
+    column_amps: Floats
+    residual_amps: Floats
+    iterations: int = 0
+
+
+class Prepared(Protocol):
+    """An operator that has been set up (factored, scaled, …)."""
+
+    def solve(self, sources: Sources, start: Solution | None = None) -> Solution:
+        """Solve for every input of the batch, from `start` where that helps."""
+        ...

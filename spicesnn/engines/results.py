@@ -1,0 +1,116 @@
+"""What engines answer with. Every answer carries its certificate: the largest violation of Kirchhoff's current law."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.devices.base import Floats
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Read:
+    """A solved read. The batch axis is there if the input had one.
+
+    Attributes
+    ----------
+    column_amps : (cols,) or (batch, cols)
+        Current out of each bit line into its sense node, ampere.
+    row_amps : (rows,) or (batch, rows)
+        Current from each driver into its word line, ampere.
+    word_line_volts, bit_line_volts : (rows, cols) or (batch, rows, cols)
+        Voltage of each cell's two terminals, volt.
+    residual_amps : () or (batch,)
+        Largest violation of Kirchhoff's current law at any node, ampere.
+    stats : Mapping
+        How it was solved: method, iterations, seconds, …
+    """
+
+    column_amps: Floats
+    row_amps: Floats
+    word_line_volts: Floats
+    bit_line_volts: Floats
+    residual_amps: Floats
+    stats: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def cell_volts(self) -> Floats:
+        """Voltage across each cell, (rows, cols) or (batch, rows, cols)."""
+        return self.word_line_volts - self.bit_line_volts
+
+    def power_watt(self, row_volts: Floats, column_volts: Floats | float = 0.0) -> Floats:
+        """Return what the drivers deliver, P = Σ V_row·I_row − Σ V_column·I_column, watt, () or (batch,)."""
+        return np.asarray(np.sum(self.row_amps * row_volts, axis=-1) - np.sum(self.column_amps * column_volts, axis=-1))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Waveforms:
+    """Line voltages and currents over time, at the engine's own time points.
+
+    Attributes
+    ----------
+    time : (points,) seconds
+    row_volts, row_amps : (points, rows)
+        Driver voltage, and current from the driver into the word line.
+    column_volts, column_amps : (points, cols)
+        Sense-node voltage, and current out of the bit line into the sense node.
+    """
+
+    time: Floats
+    row_volts: Floats
+    column_volts: Floats
+    row_amps: Floats
+    column_amps: Floats
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class PulseResult:
+    """What a pulse did.
+
+    Attributes
+    ----------
+    array : Crossbar
+        The array afterwards; the array that was given is untouched.
+    energy_joule : float
+        Delivered by all line drivers during the pulse, ∫ΣV·I dt.
+    waveforms : Waveforms
+    residual_amps : float
+        Largest violation of Kirchhoff's current law over all times.
+    stats : Mapping
+        Steps taken and rejected, …
+    """
+
+    array: Crossbar
+    energy_joule: float
+    waveforms: Waveforms
+    residual_amps: float
+    stats: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def state(self) -> Floats:
+        """State after the pulse, in the model's unit."""
+        return self.array.state_or_zeros()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class IVCurve:
+    """A device's answer to a voltage over time.
+
+    Attributes
+    ----------
+    time, volts, amps : (points,)
+    state : (points,) or (states, points)
+    device, engine : str
+        Names, for figures and files.
+    """
+
+    time: Floats
+    volts: Floats
+    amps: Floats
+    state: Floats
+    device: str
+    engine: str
+    stats: Mapping[str, object] = field(default_factory=dict)

@@ -1,0 +1,336 @@
+"""What lines are driven with: levels for a read, pulses and piecewise-linear waveforms for a transient, test signals for one device."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.devices.base import Floats
+from spicesnn.errors import InputError
+
+
+def _levels(values: ArrayLike, lines: int, name: str, what: str, extra: str = "batch") -> Floats:
+    """Return `values` as a float array of shape (lines,) or (n, lines), scalars spread over the lines."""
+    try:
+        array = np.array(values, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} is not an array of volts: {values!r:.80}") from None
+    if array.ndim == 0:
+        array = np.full(lines, float(array))
+    if array.ndim > 2 or array.shape[-1] != lines or 0 in array.shape:
+        raise InputError(f"{name} has shape {array.shape}; expected ({lines},) or ({extra}, {lines}): one voltage a {what}")
+    if not np.all(np.isfinite(array)):
+        raise InputError(f"{name} has values that are not finite; expected volts. (A line that floats is named in floating_rows or floating_columns.)")
+    return array
+
+
+def _mask(values: ArrayLike | None, lines: int, name: str) -> NDArray[np.bool_]:
+    if values is None:
+        return np.zeros(lines, dtype=bool)
+    mask = np.array(values)
+    if mask.shape != (lines,) or mask.dtype != bool:
+        raise InputError(f"{name} has shape {mask.shape} and type {mask.dtype}; expected {lines} booleans, True where the line floats")
+    return mask
+
+
+def _gates(values: ArrayLike | None, array: Crossbar, extra: str = "batch") -> Floats | None:
+    if not array.gated:
+        if values is not None:
+            raise InputError("gate_volts was given, but these cells have no third terminal")
+        return None
+    if values is None:
+        name = array.device.name if array.device is not None else "cell"
+        raise InputError(f"{name} cells have a third terminal: give gate_volts=… with {array.gate_lines} values, one a {array.gate_along.value} line")
+    return _levels(values, array.gate_lines, "gate_volts", f"{array.gate_along.value} line", extra)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Levels:
+    """The checked inputs of a read: everything has a batch axis.
+
+    Attributes
+    ----------
+    row_volts : (batch, rows)
+    column_volts : (batch, cols)
+    gate_volts : (batch, gate lines) or None
+    floating_rows, floating_columns : (rows,), (cols,) bool
+        Lines that are left open; their entry in `row_volts` or `column_volts` is ignored.
+    single : bool
+        Whether the caller gave one input without a batch axis.
+    """
+
+    row_volts: Floats
+    column_volts: Floats
+    gate_volts: Floats | None
+    floating_rows: NDArray[np.bool_]
+    floating_columns: NDArray[np.bool_]
+    single: bool
+
+    @classmethod
+    def checked(
+        cls,
+        array: Crossbar,
+        row_volts: ArrayLike,
+        column_volts: ArrayLike = 0.0,
+        gate_volts: ArrayLike | None = None,
+        floating_rows: ArrayLike | None = None,
+        floating_columns: ArrayLike | None = None,
+    ) -> Levels:
+        """Check shapes and values against the array and spread everything over one batch axis."""
+        rows = _levels(row_volts, array.rows, "row_volts", "word line")
+        columns = _levels(column_volts, array.cols, "column_volts", "bit line")
+        gates = _gates(gate_volts, array)
+        batches = {a.shape[0] for a in (rows, columns, gates) if a is not None and a.ndim == 2}
+        if len(batches - {1}) > 1:
+            raise InputError(f"row_volts, column_volts and gate_volts have batches of different lengths: {sorted(batches)}")
+        batch = max(batches, default=1)
+
+        def spread(a: Floats) -> Floats:
+            return np.array(np.broadcast_to(a if a.ndim == 2 else a[None, :], (batch, a.shape[-1])))
+
+        return cls(
+            row_volts=spread(rows),
+            column_volts=spread(columns),
+            gate_volts=None if gates is None else spread(gates),
+            floating_rows=_mask(floating_rows, array.rows, "floating_rows"),
+            floating_columns=_mask(floating_columns, array.cols, "floating_columns"),
+            single=not batches,
+        )
+
+    @property
+    def batch(self) -> int:
+        """Number of inputs."""
+        return self.row_volts.shape[0]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Pulse:
+    """One trapezoidal programming pulse on all lines at once, from 0 V and back to 0 V.
+
+    Attributes
+    ----------
+    row_volts : float or (rows,)
+        Amplitude on each word line, volt.
+    column_volts : float or (cols,)
+        Amplitude on each bit line, volt.
+    width_s : float
+        Time at full amplitude (the PW of a SPICE pulse), > 0.
+    rise_s : float
+        Time of the rising and of the falling edge each, ≥ 0; at 0 the levels stand for `width_s` and there are no edges.
+    gate_volts : float or (gate lines,) or None
+        Levels of the third terminals; they stand before the pulse begins and until it has ended.
+    floating_rows, floating_columns : bool arrays or None
+        Lines left open during the pulse.
+    """
+
+    row_volts: ArrayLike
+    column_volts: ArrayLike = 0.0
+    width_s: float = 1e-6
+    rise_s: float = 0.0
+    gate_volts: ArrayLike | None = None
+    floating_rows: ArrayLike | None = None
+    floating_columns: ArrayLike | None = None
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.width_s, int | float | np.number) and np.isfinite(self.width_s) and self.width_s > 0):
+            raise InputError(f"pulse: width_s = {self.width_s!r}; expected seconds, above 0")
+        if not (isinstance(self.rise_s, int | float | np.number) and np.isfinite(self.rise_s) and self.rise_s >= 0):
+            raise InputError(f"pulse: rise_s = {self.rise_s!r}; expected seconds, 0 or more")
+
+    def waveform(self) -> Waveform:
+        """Return the same as a piecewise-linear waveform."""
+        rows, columns = np.atleast_1d(np.asarray(self.row_volts, dtype=float)), np.atleast_1d(np.asarray(self.column_volts, dtype=float))
+        if rows.ndim != 1 or columns.ndim != 1:
+            raise InputError(f"pulse: row_volts has shape {rows.shape} and column_volts {columns.shape}; expected one voltage a line")
+        if self.rise_s == 0:
+            time = np.array([0.0, self.width_s])
+            shape = np.array([1.0, 1.0])
+        else:
+            time = np.array([0.0, self.rise_s, self.rise_s + self.width_s, 2 * self.rise_s + self.width_s])
+            shape = np.array([0.0, 1.0, 1.0, 0.0])
+        gates = None if self.gate_volts is None else np.atleast_1d(np.asarray(self.gate_volts, dtype=float))[None, :].repeat(len(time), axis=0)
+        return Waveform(
+            time_s=time,
+            row_volts=shape[:, None] * rows,
+            column_volts=shape[:, None] * columns,
+            gate_volts=gates,
+            floating_rows=self.floating_rows,
+            floating_columns=self.floating_columns,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Waveform:
+    """Piecewise-linear voltages on all lines.
+
+    Attributes
+    ----------
+    time_s : (points,)
+        Strictly increasing, the first is 0.
+    row_volts : (points, rows) or (points, 1)
+    column_volts : (points, cols) or (points, 1)
+    gate_volts : (points, gate lines) or (points, 1) or None
+    floating_rows, floating_columns : bool arrays or None
+    """
+
+    time_s: ArrayLike
+    row_volts: ArrayLike
+    column_volts: ArrayLike
+    gate_volts: ArrayLike | None = None
+    floating_rows: ArrayLike | None = None
+    floating_columns: ArrayLike | None = None
+
+    def checked(self, array: Crossbar) -> CheckedWaveform:
+        """Check everything against the array and spread single columns over the lines."""
+        time = np.array(self.time_s, dtype=float)
+        if time.ndim != 1 or time.size < 2 or time[0] != 0 or not np.all(np.isfinite(time)) or np.any(np.diff(time) <= 0):
+            raise InputError(f"waveform: time_s = {np.asarray(self.time_s)!r:.80}; expected at least 2 increasing times in seconds, the first 0")
+
+        def spread(values: ArrayLike, lines: int, name: str, what: str) -> Floats:
+            volts = np.array(values, dtype=float)
+            if volts.ndim != 2 or volts.shape[0] != time.size or volts.shape[1] not in (1, lines):
+                raise InputError(f"{name} has shape {volts.shape[1:] if volts.ndim > 1 else volts.shape}; expected one voltage a {what}: {lines}")
+            if not np.all(np.isfinite(volts)):
+                raise InputError(f"{name} has values that are not finite; expected volts")
+            return np.array(np.broadcast_to(volts, (time.size, lines)))
+
+        gates = None
+        if array.gated or self.gate_volts is not None:
+            given = None if self.gate_volts is None else np.asarray(self.gate_volts, dtype=float)
+            _gates(given if given is None or given.shape[-1] != 1 else given[..., 0].max(), array)
+            gates = spread(self.gate_volts, array.gate_lines, "gate_volts", f"{array.gate_along.value} line")  # type: ignore[arg-type]
+        return CheckedWaveform(
+            time_s=time,
+            row_volts=spread(self.row_volts, array.rows, "row_volts", "word line"),
+            column_volts=spread(self.column_volts, array.cols, "column_volts", "bit line"),
+            gate_volts=gates,
+            floating_rows=_mask(self.floating_rows, array.rows, "floating_rows"),
+            floating_columns=_mask(self.floating_columns, array.cols, "floating_columns"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class CheckedWaveform:
+    """A waveform that fits its array: `time_s` (points,), volts (points, lines), masks (lines,)."""
+
+    time_s: Floats
+    row_volts: Floats
+    column_volts: Floats
+    gate_volts: Floats | None
+    floating_rows: NDArray[np.bool_]
+    floating_columns: NDArray[np.bool_]
+
+    @property
+    def duration_s(self) -> float:
+        """End time in seconds."""
+        return float(self.time_s[-1])
+
+
+class Stimulus(ABC):
+    """A voltage over time for one device under test."""
+
+    @abstractmethod
+    def volts(self, time_s: Floats) -> Floats:
+        """Return the voltage at each time."""
+
+    @property
+    @abstractmethod
+    def duration_s(self) -> float:
+        """End time in seconds."""
+
+    @property
+    @abstractmethod
+    def breakpoints_s(self) -> Floats:
+        """Return the times at which the slope jumps (0 and the end included): no integration step crosses them."""
+
+    @abstractmethod
+    def spice_source(self) -> str:
+        """Return the source specification of a SPICE V card, such as ``sin(0 1 1k)``."""
+
+
+def _positive(owner: str, **values: float) -> None:
+    for name, value in values.items():
+        if not np.isfinite(value) or value <= 0:
+            raise InputError(f"{owner}: {name} = {value!r}; expected a finite number above 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sine(Stimulus):
+    """v(t) = offset + amplitude·sin(2π·frequency·t)."""
+
+    amplitude: float = 1.0
+    frequency: float = 1e3
+    periods: float = 2.0
+    offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        _positive("sine", frequency=self.frequency, periods=self.periods)
+        if not np.isfinite(self.amplitude) or not np.isfinite(self.offset):
+            raise InputError(f"sine: amplitude = {self.amplitude!r}, offset = {self.offset!r}; expected finite volts")
+
+    def volts(self, time_s: Floats) -> Floats:
+        """Return the voltage at each time."""
+        return np.asarray(self.offset + self.amplitude * np.sin(2 * np.pi * self.frequency * np.asarray(time_s)))
+
+    @property
+    def duration_s(self) -> float:
+        """End time in seconds."""
+        return self.periods / self.frequency
+
+    @property
+    def breakpoints_s(self) -> Floats:
+        """Return the zero crossings and the end: the polarity changes there."""
+        times = np.arange(0, 2 * self.periods, 1.0) / (2 * self.frequency)
+        return np.unique(np.append(times, self.duration_s))
+
+    def spice_source(self) -> str:
+        """Return ``sin(offset amplitude frequency)``."""
+        return f"sin({self.offset:.17g} {self.amplitude:.17g} {self.frequency:.17g})"
+
+
+@dataclass(frozen=True, eq=False)
+class PiecewiseLinear(Stimulus):
+    """Straight lines between (time, volt) points: sweeps with stops, pulse trains, anything."""
+
+    time_s: Floats
+    level_volts: Floats
+
+    def __post_init__(self) -> None:
+        time, level = np.array(self.time_s, dtype=float), np.array(self.level_volts, dtype=float)
+        if time.ndim != 1 or time.shape != level.shape or time.size < 2 or time[0] != 0 or np.any(np.diff(time) <= 0) or not np.all(np.isfinite([time, level])):
+            raise InputError("piecewise linear: expected as many volts as times, at least 2, times increasing from 0, all finite")
+        object.__setattr__(self, "time_s", time)
+        object.__setattr__(self, "level_volts", level)
+
+    @classmethod
+    def triangle(cls, positive: float, negative: float, frequency: float, periods: int = 1) -> PiecewiseLinear:
+        """Return 0 → positive → negative → 0, `periods` times (a bipolar triangle; `negative` is a voltage, not a magnitude)."""
+        _positive("triangle", frequency=frequency, periods=periods)
+        quarter = np.array([0.25, 0.75, 1.0])
+        time = np.concatenate([[0.0], *[(k + quarter) / frequency for k in range(periods)]])
+        return cls(time, np.concatenate([[0.0], *[[positive, negative, 0.0]] * periods]))
+
+    def volts(self, time_s: Floats) -> Floats:
+        """Return the voltage at each time."""
+        return np.asarray(np.interp(time_s, self.time_s, self.level_volts))
+
+    @property
+    def duration_s(self) -> float:
+        """End time in seconds."""
+        return float(self.time_s[-1])
+
+    @property
+    def breakpoints_s(self) -> Floats:
+        """Return the points, and the zero crossings between them."""
+        before, after = self.level_volts[:-1], self.level_volts[1:]
+        crossing = before * after < 0
+        share = before[crossing] / (before[crossing] - after[crossing])
+        return np.unique(np.append(self.time_s, self.time_s[:-1][crossing] + share * np.diff(self.time_s)[crossing]))
+
+    def spice_source(self) -> str:
+        """Return ``pwl(t v t v …)``."""
+        return "pwl(" + " ".join(f"{t:.17g} {v:.17g}" for t, v in zip(self.time_s, self.level_volts, strict=True)) + ")"

@@ -1,0 +1,43 @@
+"""The one place that knows where the files that travel with the package are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spicesnn.errors import UnknownNameError
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def _beside_or_inside(name: str) -> Path:
+    """Return `<package>/_name` of an installed wheel, or `<checkout>/name` of an editable install."""
+    inside = _PACKAGE / f"_{name}"
+    return inside if inside.is_dir() else _PACKAGE.parent / name
+
+
+def models_dir() -> Path:
+    """Return the folder of the SPICE models, one `.lib` a file."""
+    return _beside_or_inside("models")
+
+
+def netlists_dir() -> Path:
+    """Return the folder of deck templates and reference decks."""
+    return _beside_or_inside("netlists")
+
+
+def presets_dir() -> Path:
+    """Return the folder of presets, one TOML file an experiment."""
+    return _PACKAGE / "presets"
+
+
+def checkout_data_dir() -> Path:
+    """Return the `data` folder of a checkout (it may not exist: the wheel carries no data)."""
+    return _PACKAGE.parent / "data"
+
+
+def model_file(name: str) -> Path:
+    """Return the path of one SPICE model, such as ``vteam.lib``."""
+    path = models_dir() / name
+    if not path.is_file():
+        raise UnknownNameError(f"no SPICE model {name!r} in {models_dir()}; the files there are: {sorted(p.name for p in models_dir().glob('*.lib'))}")
+    return path

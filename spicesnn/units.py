@@ -1,0 +1,59 @@
+"""Engineering notation, "10k", "1u", "1meg", to and from SI floats, as SPICE users type it."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from spicesnn.errors import InputError
+
+_SCALE = {"t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15, "a": 1e-18}
+_PATTERN = re.compile(r"^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(meg|[tgkmuµnpfa])?\s*(ohm|Ω|v|a|s|f|hz|h|w|j)?\s*$", re.IGNORECASE)
+
+
+def parse(text: str | float) -> float:
+    """Turn what people type into an SI float.
+
+    Parameters
+    ----------
+    text : str | float
+        A number, with a SPICE scale suffix if wanted (``m`` is milli, ``meg`` is mega) and a unit if wanted.
+
+    Returns
+    -------
+    float
+        The value in SI units.
+
+    Examples
+    --------
+    >>> parse("10k"), parse("1meg"), parse("100ns"), parse(2)
+    (10000.0, 1000000.0, 1e-07, 2.0)
+    """
+    if isinstance(text, int | float):
+        return float(text)
+    match = _PATTERN.match(text)
+    if match is None:
+        raise InputError(f"{text!r} is not a number; expected one like 10k, 1u, 1meg, 2.5e-3")
+    number, scale, _unit = match.groups()
+    value = float(number) * _SCALE[(scale or "").lower()]
+    if not math.isfinite(value):
+        raise InputError(f"{text!r} is not a finite number")
+    # 100 * 1e-9 is 1.0000000000000001e-07: read the decimal text once instead, so that parse("100n") == 1e-7.
+    exponent = round(math.log10(_SCALE[(scale or "").lower()]))
+    mantissa, _, power = number.lower().partition("e")
+    return float(f"{mantissa}e{int(power or 0) + exponent}")
+
+
+def render(value: float, unit: str = "", digits: int = 4) -> str:
+    """Write a float in engineering notation, such as ``2.5 kΩ``.
+
+    Examples
+    --------
+    >>> render(2500.0, "Ω"), render(1e-7, "s")
+    ('2.5 kΩ', '100 ns')
+    """
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g} {unit}".rstrip()
+    power = max(-18, min(12, 3 * math.floor(math.log10(abs(value)) / 3 + 1e-12)))
+    prefix = {12: "T", 9: "G", 6: "M", 3: "k", 0: "", -3: "m", -6: "µ", -9: "n", -12: "p", -15: "f", -18: "a"}[power]
+    return f"{value / 10**power:.{digits}g} {prefix}{unit}".rstrip()
