@@ -39,5 +39,6 @@ def model_file(name: str) -> Path:
     """Return the path of one SPICE model, such as ``vteam.lib``."""
     path = models_dir() / name
     if not path.is_file():
-        raise UnknownNameError(f"no SPICE model {name!r} in {models_dir()}; the files there are: {sorted(p.name for p in models_dir().glob('*.lib'))}")
+        there = ", ".join(sorted(p.name for p in models_dir().glob("*.lib")))
+        raise UnknownNameError(f"no SPICE model {name!r} in {models_dir()}; the files there are: {there}")
     return path

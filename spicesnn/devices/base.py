@@ -122,7 +122,7 @@ class Device(ABC):
         low, high = (np.broadcast_to(np.asarray(b, dtype=float), wanted.shape).copy() for b in self.bounds())
 
         def chord(state: Floats) -> Floats:
-            return self.conductance(0.0, state) if v == 0 else self.current(v, state) / v
+            return np.asarray(self.conductance(0.0, state) if v == 0 else self.current(v, state) / v)
 
         g_low, g_high = chord(low), chord(high)
         least, most = np.minimum(g_low, g_high), np.maximum(g_low, g_high)

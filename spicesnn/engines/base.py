@@ -84,7 +84,9 @@ class Engine(ABC):
         waveform = pulse.waveform() if isinstance(pulse, Pulse) else pulse
         return self._pulse(array, waveform.checked(array))
 
-    def drive(self, device: Device, stimulus: Stimulus, *, state: ArrayLike | None = None, gate_volts: float | None = None, points: int = 2000) -> IVCurve:
+    def drive(
+        self, device: Device, stimulus: Stimulus, *, state: ArrayLike | None = None, gate_volts: float | None = None, points: int = 2000
+    ) -> IVCurve:
         """Drive one device, without wires, and record its current and state.
 
         Parameters

@@ -24,7 +24,9 @@ def _levels(values: ArrayLike, lines: int, name: str, what: str, extra: str = "b
     if array.ndim > 2 or array.shape[-1] != lines or 0 in array.shape:
         raise InputError(f"{name} has shape {array.shape}; expected ({lines},) or ({extra}, {lines}): one voltage a {what}")
     if not np.all(np.isfinite(array)):
-        raise InputError(f"{name} has values that are not finite; expected volts. (A line that floats is named in floating_rows or floating_columns.)")
+        raise InputError(
+            f"{name} has values that are not finite; expected volts. (A line that floats is named in floating_rows or floating_columns.)"
+        )
     return array
 
 
@@ -104,7 +106,7 @@ class Levels:
     @property
     def batch(self) -> int:
         """Number of inputs."""
-        return self.row_volts.shape[0]
+        return int(self.row_volts.shape[0])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -301,7 +303,8 @@ class PiecewiseLinear(Stimulus):
 
     def __post_init__(self) -> None:
         time, level = np.array(self.time_s, dtype=float), np.array(self.level_volts, dtype=float)
-        if time.ndim != 1 or time.shape != level.shape or time.size < 2 or time[0] != 0 or np.any(np.diff(time) <= 0) or not np.all(np.isfinite([time, level])):
+        fitting = time.ndim == 1 and time.shape == level.shape and time.size >= 2
+        if not fitting or time[0] != 0 or np.any(np.diff(time) <= 0) or not np.all(np.isfinite([time, level])):
             raise InputError("piecewise linear: expected as many volts as times, at least 2, times increasing from 0, all finite")
         object.__setattr__(self, "time_s", time)
         object.__setattr__(self, "level_volts", level)
