@@ -103,6 +103,9 @@ class Crossbar:
         if count > 1 and (values.ndim != 3 or values.shape[0] != count):
             raise InputError(f"state has shape {values.shape}; {device.name} has {count} state variables, expected ({count}, rows, cols)")
         self._take_shape(values.shape[1:] if count > 1 else values.shape, "state")
+        for name, given in device.spice_parameters().items():
+            if np.ndim(given) and np.shape(given) != self.shape:
+                raise InputError(f"{device.name}: {name} has shape {np.shape(given)}; expected one number, or one a cell: {self.shape}")
         low, high = device.bounds()
         slack = 1e-9 * (np.asarray(high, dtype=float) - low)
         if not np.all(np.isfinite(values)) or np.any(values < low - slack) or np.any(values > high + slack):

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+import spicesnn as sn
+from spicesnn.engines.stimulus import Levels
+from spicesnn.errors import InputError
+
+ARRAY = sn.Crossbar(conductance=np.full((2, 3), 1e-4))
+
+
+def test_levels_spread_over_one_batch_axis():
+    levels = Levels.checked(ARRAY, np.ones((4, 2)), column_volts=[0.0, 0.1, 0.2])
+    assert (levels.row_volts.shape, levels.column_volts.shape, levels.single) == ((4, 2), (4, 3), False)
+    assert Levels.checked(ARRAY, [1.0, 2.0]).single
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"row_volts": [1.0]}, r"row_volts has shape \(1,\); expected \(2,\)"),
+        ({"row_volts": np.ones((1, 1, 2))}, "row_volts has shape"),
+        ({"row_volts": [np.nan, 0.0]}, "not finite"),
+        ({"row_volts": "high"}, "not an array of volts"),
+        ({"row_volts": np.ones((2, 2)), "column_volts": np.ones((3, 3))}, "batches of different lengths"),
+        ({"row_volts": [1.0, 1.0], "gate_volts": [1.0, 1.0]}, "no third terminal"),
+        ({"row_volts": [1.0, 1.0], "floating_rows": [1, 0]}, "2 booleans"),
+        ({"row_volts": [1.0, 1.0], "floating_columns": [True]}, "3 booleans"),
+    ],
+)
+def test_bad_levels_are_refused(arguments, message):
+    with pytest.raises(InputError, match=message):
+        Levels.checked(ARRAY, **arguments)
+
+
+def test_a_pulse_is_a_trapezoid_whose_width_is_its_flat_top():
+    wave = sn.Pulse(row_volts=[1.0, -1.0], width_s=1e-6, rise_s=1e-7).waveform().checked(ARRAY)
+    np.testing.assert_allclose(wave.time_s, [0, 1e-7, 1.1e-6, 1.2e-6])
+    np.testing.assert_array_equal(wave.row_volts, [[0, 0], [1, -1], [1, -1], [0, 0]])
+    assert wave.column_volts.shape == (4, 3)
+    assert sn.Pulse(row_volts=1.0, width_s=2e-6).waveform().checked(ARRAY).duration_s == 2e-6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"width_s": 0.0}, "width_s = 0.0"), ({"width_s": np.nan}, "width_s"), ({"rise_s": -1.0}, "rise_s = -1.0"), ({"width_s": "long"}, "'long'")],
+)
+def test_bad_pulses_are_refused(arguments, message):
+    with pytest.raises(InputError, match=message):
+        sn.Pulse(row_volts=1.0, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"time_s": [0.0, 0.0]}, "increasing times"),
+        ({"time_s": [1.0, 2.0]}, "the first 0"),
+        ({"row_volts": [[0.0, 1.0, 2.0]] * 2}, "one voltage a word line: 2"),
+        ({"row_volts": [[np.inf]] * 2}, "not finite"),
+        ({"gate_volts": [[1.0]] * 2}, "no third terminal"),
+    ],
+)
+def test_bad_waveforms_are_refused(arguments, message):
+    good = {"time_s": [0.0, 1.0], "row_volts": [[0.0]] * 2, "column_volts": [[0.0]] * 2}
+    with pytest.raises(InputError, match=message):
+        sn.Waveform(**(good | arguments)).checked(ARRAY)
+
+
+def test_a_sine_knows_where_its_polarity_changes():
+    sine = sn.Sine(amplitude=2.0, frequency=1e3, periods=1.5)
+    np.testing.assert_allclose(sine.breakpoints_s, [0, 0.5e-3, 1e-3, 1.5e-3])
+    assert sine.volts(np.array([0.25e-3]))[0] == pytest.approx(2.0)
+    assert sine.spice_source() == "sin(0 2 1000)"
+    with pytest.raises(InputError, match="frequency = 0"):
+        sn.Sine(frequency=0.0)
+
+
+def test_a_triangle_passes_its_peaks_and_breaks_at_zero():
+    triangle = sn.PiecewiseLinear.triangle(0.75, -1.25, frequency=0.05)
+    np.testing.assert_allclose(triangle.volts(np.array([5.0, 15.0, 20.0])), [0.75, -1.25, 0.0])
+    assert np.any(np.isclose(triangle.breakpoints_s, 5 + 10 * 0.75 / 2.0))
+    assert triangle.spice_source().startswith("pwl(0 0 5 0.75")
+    with pytest.raises(InputError, match="as many volts as times"):
+        sn.PiecewiseLinear(np.array([0.0, 1.0]), np.array([0.0]))

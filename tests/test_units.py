@@ -1,0 +1,33 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spicesnn import units
+from spicesnn.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("10k", 1e4), ("1meg", 1e6), ("1MEG", 1e6), ("1m", 1e-3), ("100n", 1e-7), ("100ns", 1e-7), ("2.5e-3", 2.5e-3), ("-3.3 V", -3.3), (7, 7.0),
+     ("20 Ω", 20.0), ("1e3k", 1e6), (".5u", 5e-7)],
+)  # fmt: skip
+def test_parse_reads_what_people_type(text, value):
+    assert units.parse(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "k", "1 kilo", "ten", "1e", "nan", "1,5"])
+def test_parse_refuses_the_rest_by_name(text):
+    with pytest.raises(InputError, match="is not a"):
+        units.parse(text)
+
+
+@pytest.mark.parametrize(("value", "text"), [(2500.0, "2.5 kΩ"), (0.0, "0 Ω"), (1e-7, "100 nΩ"), (-1e6, "-1 MΩ"), (999.96, "1000 Ω")])
+def test_render(value, text):
+    assert units.render(value, "Ω") == text
+
+
+@given(st.floats(1e-17, 1e13))
+def test_what_is_rendered_is_read_back(value):
+    number, _, prefix = units.render(value, "", digits=17).partition(" ")
+    spice = {"M": "meg"}.get(prefix, prefix)
+    assert units.parse(number + spice) == pytest.approx(value, rel=1e-12)
