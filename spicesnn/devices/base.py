@@ -15,7 +15,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -59,6 +59,10 @@ class Device(ABC):
     """Whether the current is proportional to `v` at a given state: ``current(v, x) == conductance(0, x) * v``."""
     memory: ClassVar[bool] = True
     """Whether the state moves at all."""
+    set_polarity: ClassVar[int] = 0
+    """+1: positive `v` raises the conductance; −1: positive `v` lowers it (VTEAM's convention); 0: no polarity."""
+    published: ClassVar[Mapping[str, Mapping[str, float]]] = {}
+    """Named parameter sets from the literature: what each changes against the defaults."""
 
     def __post_init__(self) -> None:
         for entry in dataclasses.fields(self):
@@ -160,6 +164,13 @@ class Device(ABC):
             if key not in known:
                 raise UnknownNameError(f"{self.name} has no parameter {key!r}; it has: {', '.join(sorted(known))}")
         return dataclasses.replace(self, **changes)
+
+    @classmethod
+    def from_publication(cls, name: str) -> Self:
+        """Return the model with a published parameter set, by its name in `published`."""
+        if name not in cls.published:
+            raise UnknownNameError(f"{cls.name} has no published set {name!r}; it has: {', '.join(sorted(cls.published)) or 'none'}")
+        return cls(**cls.published[name])
 
     @classmethod
     def parameter_table(cls) -> list[dict[str, Any]]:

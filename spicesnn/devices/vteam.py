@@ -39,6 +39,7 @@ class VTEAM(Device):
     state_names: ClassVar[tuple[str, ...]] = ("w",)
     state_units: ClassVar[tuple[str, ...]] = ("m",)
     state_scale: ClassVar[tuple[float, ...]] = (1e-9,)
+    set_polarity: ClassVar[int] = -1
 
     r_on: float = parameter(50.0, "Ω", "resistance at w = w_on", above=0.0)
     r_off: float = parameter(1e3, "Ω", "resistance at w = w_off", above=0.0)
