@@ -11,6 +11,7 @@ bit-line terminal `n`, and the current is positive when it flows from `p` throug
 from __future__ import annotations
 
 import dataclasses
+import enum
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spicesnn.errors import InputError, UnknownNameError
+from spicesnn.units import parse
 
 Floats = NDArray[np.float64]
 Parameters = Mapping[str, float | Floats]
@@ -32,6 +34,11 @@ def parameter(default: float, unit: str, meaning: str, *, lowest: float = -math.
     `lowest` and `highest` are allowed themselves; `above` is an open lower limit (``above=0`` for "positive").
     """
     return field(default=default, metadata={"unit": unit, "meaning": meaning, "lowest": lowest, "highest": highest, "above": above})
+
+
+def choice(default: enum.Enum, meaning: str) -> Any:
+    """Declare a field that picks one of a few forms of the equations, such as a window; `default` is a member of its enum."""
+    return field(default=default, metadata={"choices": type(default), "meaning": meaning})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,6 +73,9 @@ class Device(ABC):
 
     def __post_init__(self) -> None:
         for entry in dataclasses.fields(self):
+            if "choices" in entry.metadata and not isinstance(getattr(self, entry.name), entry.metadata["choices"]):
+                names = ", ".join(str(member) for member in entry.metadata["choices"])
+                raise InputError(f"{self.name}: {entry.name} is {getattr(self, entry.name)!r}; expected one of {names}")
             if "unit" not in entry.metadata:
                 continue
             value = np.asarray(getattr(self, entry.name), dtype=float)
@@ -144,6 +154,10 @@ class Device(ABC):
             low = np.where(above, low, middle)
         return 0.5 * (low + high)
 
+    def typical_drive(self) -> tuple[float, float]:
+        """Return amplitude (V) and frequency (Hz) of a sine that shows the device at work: its state moves, and over most of its range."""
+        return 1.0, 1e3
+
     # -- the SPICE twin ------------------------------------------------------------------------------------------
 
     def spice_parameters(self) -> dict[str, float | Floats]:
@@ -157,13 +171,22 @@ class Device(ABC):
         """Return the name of the sub-circuit in the model file."""
         return self.model.removesuffix(".lib")
 
-    def with_parameters(self, **changes: Any) -> Device:
+    def with_parameters(self, **changes: Any) -> Self:
         """Return the same model with some parameters changed (numbers or arrays); unknown names are an error."""
         known = {entry.name for entry in dataclasses.fields(self)}
         for key in changes:
             if key not in known:
                 raise UnknownNameError(f"{self.name} has no parameter {key!r}; it has: {', '.join(sorted(known))}")
         return dataclasses.replace(self, **changes)
+
+    def with_text(self, **changes: str) -> Self:
+        """Return the same model with parameters given as text (``r_on="10k"``, ``window="joglekar"``), as files and command lines have them."""
+        fields = {entry.name: entry for entry in dataclasses.fields(self)}
+        values: dict[str, Any] = {}
+        for key, text in changes.items():
+            kind = fields[key].metadata.get("choices") if key in fields else None
+            values[key] = parse(text) if kind is None else _member(f"{self.name}: {key}", kind, str(text))
+        return self.with_parameters(**values)
 
     @classmethod
     def from_publication(cls, name: str) -> Self:
@@ -173,6 +196,11 @@ class Device(ABC):
         return cls(**cls.published[name])
 
     @classmethod
+    def choices(cls) -> dict[str, list[str]]:
+        """Return the fields that pick a form of the equations, and the names of what they can be."""
+        return {e.name: [m.name.lower() for m in e.metadata["choices"]] for e in dataclasses.fields(cls) if "choices" in e.metadata}
+
+    @classmethod
     def parameter_table(cls) -> list[dict[str, Any]]:
         """Return name, default, unit and meaning of every parameter."""
         return [
@@ -180,3 +208,11 @@ class Device(ABC):
             for e in dataclasses.fields(cls)
             if "unit" in e.metadata
         ]
+
+
+def _member(what: str, kind: type[enum.Enum], text: str) -> enum.Enum:
+    """Return the member of `kind` by its name, upper or lower case."""
+    try:
+        return kind[text.strip().upper().replace("-", "_")]
+    except KeyError:
+        raise UnknownNameError(f"{what} is {text!r}; expected one of {', '.join(m.name.lower() for m in kind)}") from None
