@@ -1,0 +1,59 @@
+"""NumPy archives from elsewhere, read without pickle and without trusting what their headers claim."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spicesnn.errors import DataError
+
+_LARGEST_BYTES = 1 << 31
+"""More than this in one archive is taken for damage or malice: it would not fit the memory of a small machine."""
+
+
+def read(path: str | Path, names: Iterable[str] | None = None) -> dict[str, NDArray[Any]]:
+    """Return arrays of an ``.npz`` file by name.
+
+    Parameters
+    ----------
+    path : str | Path
+    names : iterable of str, optional
+        The arrays that must be there; all that are there if left out.
+
+    Raises
+    ------
+    DataError
+        The file is absent, damaged, lacks a name, or holds Python objects.
+    """
+    path = Path(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check_size(path, sum(entry.file_size for entry in archive.infolist()))
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in _check_names(path, arrays.files, names)}
+    except DataError:
+        raise
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, KeyError, MemoryError, NotImplementedError, RuntimeError, SyntaxError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"{path} is not a sound .npz file of plain arrays ({reason}); fetch or make it again") from None
+
+
+def _check_size(path: Path, claimed: int) -> None:
+    if claimed > _LARGEST_BYTES:
+        raise DataError(f"{path} unpacks to {claimed / 2**30:.1f} GB; spicesnn reads up to {_LARGEST_BYTES >> 30} GB from one file")
+
+
+def _check_names(path: Path, there: list[str], names: Iterable[str] | None) -> list[str]:
+    wanted = there if names is None else list(names)
+    absent = [name for name in wanted if name not in there]
+    if absent:
+        raise DataError(f"{path} has no array {absent[0]!r}; it has: {', '.join(there) or 'none'}. Expected: {', '.join(wanted)}")
+    return wanted

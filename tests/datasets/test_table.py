@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spicesnn.datasets import npz, table
+from spicesnn.errors import DataError
+
+
+def test_a_csv_with_words_for_classes(tmp_path):
+    path = tmp_path / "iris.csv"
+    path.write_text("length,kind,width\n1.5,b,2\n2.5,a,3e-1\n", encoding="utf-8")
+    found = table.read(path, label="kind")
+    assert found.names == ("a", "b")
+    assert found.labels.tolist() == [1, 0]
+    assert found.feature_names == ("length", "width")
+    np.testing.assert_array_equal(found.features, [[1.5, 2.0], [2.5, 0.3]])
+
+
+def test_numeric_classes_sort_as_numbers(tmp_path):
+    np.savez(tmp_path / "own.npz", features=np.zeros((3, 2, 2)), labels=[10, 9, 2])
+    found = table.read(tmp_path / "own.npz")
+    assert found.names == ("2", "9", "10")
+    assert found.features.shape == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "expected a header"),
+        ("a,b\n1,2\n", "no column 'label'; it has: a, b"),
+        ("a,label\n1,x\n1\n", "row 3: 1 values; expected 2"),
+        ("a,label\none,x\n", "row 2: could not convert"),
+        ("a,label\nnan,x\n1,y\n", "sample 1 .* not finite"),
+        ("a,label\n1,x\n2,x\n", "one class, 'x'"),
+        ("a,label\n1,\n2,x\n", "sample 1: the label is empty"),
+        ("label\nx\ny\n", "no features"),
+    ],
+)
+def test_a_bad_csv_says_where(tmp_path, text, message):
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=message):
+        table.read(tmp_path / "t.csv")
+
+
+def test_other_files_and_python_objects_are_refused(tmp_path):
+    with pytest.raises(DataError, match=r"expected a \.csv or an \.npz"):
+        table.read(tmp_path / "t.xlsx")
+    np.savez(tmp_path / "objects.npz", features=np.array([{}], dtype=object), labels=[1])
+    with pytest.raises(DataError, match="not a sound"):
+        table.read(tmp_path / "objects.npz")
+    with pytest.raises(DataError, match="No such file"):
+        table.read(tmp_path / "absent.npz")
+    np.savez(tmp_path / "half.npz", features=np.zeros((2, 2)))
+    with pytest.raises(DataError, match="has no array 'labels'; it has: features"):
+        table.read(tmp_path / "half.npz")
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_a_flipped_byte_is_the_same_data_or_a_data_error(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("npz") / "t.npz"
+    np.savez_compressed(path, features=np.arange(6.0).reshape(3, 2), labels=np.array([0, 1, 1]))
+    content = bytearray(path.read_bytes())
+    at = data.draw(st.integers(0, len(content) - 1))
+    content[at] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(content)
+    try:
+        arrays = npz.read(path)
+    except DataError:
+        return
+    assert set(arrays) <= {"features", "labels"} or len(arrays) <= 2
