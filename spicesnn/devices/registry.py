@@ -14,6 +14,7 @@ from spicesnn.errors import UnknownNameError
 _LIBRARY = {
     "resistor": "spicesnn.devices.resistor:Resistor",
     "vteam": "spicesnn.devices.vteam:VTEAM",
+    "yakopcic": "spicesnn.devices.yakopcic:Yakopcic",
 }
 """CLI name → module:class. A new model of the library is one line here; a plug-in uses the entry-point group."""
 
