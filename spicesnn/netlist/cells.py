@@ -1,0 +1,146 @@
+"""The cells of an array as cards, and the text of a deck as it grows."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spicesnn._version import __version__
+from spicesnn.crossbar.crossbar import Crossbar, GateAlong
+from spicesnn.devices.base import Floats
+from spicesnn.netlist.deck import Lines, Names, States, number
+from spicesnn.netlist.geometry import Geometry
+from spicesnn.netlist.twin import Twin, cell_values
+
+
+@dataclass(slots=True)
+class Cards:
+    """The cards of a deck while it is written, each with the key that stays when its value is altered."""
+
+    text: list[str] = field(default_factory=list)
+    _keys: list[str] = field(default_factory=list)
+
+    def add(self, card: str, key: str | None = None) -> None:
+        """Add one card; `key` is the card without what ``alter`` can change (the card itself if left out)."""
+        self.text.append(card)
+        self._keys.append(card if key is None else key)
+
+    def extend(self, cards: list[str] | tuple[str, ...]) -> None:
+        """Add cards that cannot be altered."""
+        self.text += cards
+        self._keys += cards
+
+    def comment(self, *lines: str) -> None:
+        """Add comment lines, which are no part of the key."""
+        self.text += [f"* {line}" for line in lines]
+
+    def topology(self) -> str:
+        """Return a digest of everything that cannot be altered."""
+        return hashlib.sha256("\n".join(self._keys).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The cells of an array after they were written."""
+
+    elements: Names
+    states: States | None
+
+
+def header(cards: Cards, title: str, array: Crossbar, what: list[str]) -> None:
+    """Write the title and what a reader must know: array, geometry, units."""
+    wires = array.wires
+    kind = "linear cells" if array.device is None else f"{array.device.name} cells ({array.device.reference})"
+    cards.text.append(f"* {title}")
+    cards.comment(
+        f"written by spicesnn {__version__}; SI units throughout (V, A, ohm, S, F, s)",
+        f"array       {array.rows} word lines x {array.cols} bit lines, {kind}",
+        "nodes       r<i> word-line driver   c<j> sense node   w<i>_<j>, b<i>_<j> the two terminals of cell (i, j)",
+        f"wires       {wires.word_line_ohm:g} ohm a word-line segment, {wires.bit_line_ohm:g} ohm a bit-line segment; 0 ohm merges nodes",
+        f"ends        word lines driven at column 0, bit lines sensed at the last row{', and both at their far ends' if wires.double_sided else ''}",
+        *what,
+    )
+
+
+def needs_models(array: Crossbar, *, moving: bool) -> bool:
+    """Return whether the cells stand as sub-circuits: they move, or are nonlinear, or have a third terminal."""
+    return array.device is not None and (moving or not array.device.linear or array.gated)
+
+
+def place_linear(cards: Cards, array: Crossbar, geometry: Geometry, siemens: Floats) -> Placed:
+    """Write cells as resistors of full precision; an open cell (0 S) is left out."""
+    elements = np.full(array.shape, "", dtype="U16")
+    for i in range(array.rows):
+        for j in range(array.cols):
+            if siemens[i, j] > 0:
+                card = f"rm{i}_{j} {geometry.word[i, j]} {geometry.bit[i, j]}"
+                cards.add(f"{card} {number(1.0 / siemens[i, j])}", card)
+                elements[i, j] = f"rm{i}_{j}"
+    return Placed(elements, None)
+
+
+def place_models(cards: Cards, array: Crossbar, geometry: Geometry, *, held: bool, inline: bool) -> Placed:
+    """Write cells as sub-circuits.
+
+    Parameters
+    ----------
+    held : bool
+        Whether every state is held by a voltage source (a read) or moves (a transient, which starts from its initial conditions).
+    inline : bool
+        Whether the model's text goes into the deck in place of an ``.include``.
+    """
+    assert array.device is not None
+    device, twin = array.device, Twin.of(array.device)
+    count, (rows, cols) = len(twin.states), array.shape
+    state = None if count == 0 else array.state_or_zeros().reshape(count, rows, cols)
+    values = cell_values(device, twin, array.shape, state, array.stuck)
+    fixed_stuck = array.stuck is not None and "moves" not in twin.parameters
+    cards.extend(twin.include(inline=inline))
+    shape = (count, rows, cols)
+    nodes, capacitors, holders = (np.full(shape, "", dtype="U48") for _ in range(3))
+    elements = np.full(array.shape, "", dtype="U16")
+    for i in range(rows):
+        for j in range(cols):
+            cell = f"{i}_{j}"
+            gate = None if not device.gated else f"g{i if array.gate_along is GateAlong.WORD_LINES else j}"
+            here = {name: float(v[i, j]) for name, v in values.items()}
+            wired = (cell, str(geometry.word[i, j]), str(geometry.bit[i, j]), gate)
+            cards.add(twin.element(*wired, here), twin.element(*wired, {k: v for k, v in here.items() if k not in twin.initial}))
+            elements[i, j] = f"xm{cell}"
+            for k, name in enumerate(twin.states):
+                assert state is not None
+                node, volts = twin.state_node(name, cell), number(state[k, i, j] / twin.scale[k])
+                nodes[k, i, j] = node
+                if held or (fixed_stuck and array.stuck is not None and array.stuck[i, j]):
+                    holders[k, i, j] = f"vs_{name}_{cell}"
+                    cards.add(f"vs_{name}_{cell} {node} 0 dc {volts}", f"vs_{name}_{cell} {node} 0 dc")
+                else:
+                    capacitors[k, i, j] = twin.state_capacitor(name, cell)
+                    if f"{name.lower()}_init" not in twin.parameters:
+                        cards.add(f".ic v({node})={volts}", f".ic v({node})")
+    states = None if count == 0 else States(nodes=nodes, capacitors=capacitors, holders=holders, scale=np.asarray(twin.scale, dtype=float))
+    return Placed(elements, states)
+
+
+def no_lines(count: int) -> Names:
+    """Return `count` empty names."""
+    return np.full(count, "", dtype="U16")
+
+
+def make_lines(prefix: str, kinds: list[str], floating: NDArray[np.bool_], terminal: str) -> Lines:
+    """Return the names of the sources of a set of lines: element ``<kind><prefix><k>`` at node ``<terminal><k>``."""
+    count = len(kinds)
+    sources, nodes, currents = no_lines(count), no_lines(count), np.full(count, "", dtype="U24")
+    for k, kind in enumerate(kinds):
+        if not floating[k]:
+            sources[k], nodes[k] = f"{kind}{prefix}{k}", f"{terminal}{k}"
+            currents[k] = f"{kind}{prefix}{k}#branch"
+    return Lines(sources=sources, nodes=nodes, current_vectors=currents, alterable=all(kind == "v" for kind in kinds))
+
+
+def current_signals(lines: Lines) -> list[str]:
+    """Return the source currents of a set of lines as ``.save`` names them."""
+    return [f"i({name})" for name in lines.sources if name]

@@ -1,0 +1,207 @@
+"""A deck: complete SPICE text, and what a program needs to know to run it, alter it and read its answer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spicesnn.devices.base import Floats
+from spicesnn.errors import InputError
+
+Names = NDArray[np.str_]
+"""Array of node, element or vector names; an empty string where there is none."""
+
+def number(value: float) -> str:
+    """Write a finite float with every digit it needs (as few as read back to the same double): what lets ngspice agree to 1e-14."""
+    value = float(value)
+    if not math.isfinite(value):
+        raise InputError(f"a netlist cannot hold the value {value}; expected a finite number")
+    return repr(value + 0.0).removesuffix(".0")
+
+
+def pwl(time_s: Floats, volts: Floats) -> str:
+    """Return ``t v t v …`` as the argument of a PWL source, without the parentheses."""
+    return " ".join(f"{number(t)} {number(v)}" for t, v in zip(time_s, volts, strict=True))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Lines:
+    """The sources of one set of lines (word, bit or gate lines).
+
+    Attributes
+    ----------
+    sources : (lines,) names
+        Source of each line, such as ``vr0``; empty for a line that floats.
+    nodes : (lines,) names
+        The source's terminal, such as ``r0``; empty for a line that floats.
+    current_vectors : (lines,) names
+        ngspice's vector of each source's current, such as ``vr0#branch``: it flows into the source from its terminal,
+        so the current from a driver into its word line is minus this vector and the current of a bit line into its
+        sense node is this vector.
+    alterable : bool
+        Whether the sources are V sources whose level can be altered (a batched read has behavioural ones that cannot).
+    """
+
+    sources: Names
+    nodes: Names
+    current_vectors: Names
+    alterable: bool = True
+
+    def alter_dc(self, volts: Floats) -> list[str]:
+        """Return the commands that set the DC levels, volts (lines,); floating lines are passed over."""
+        self._check("alter_dc", np.shape(volts))
+        return [f"alter {name} dc = {number(v)}" for name, v in zip(self.sources, volts, strict=True) if name]
+
+    def alter_pwl(self, time_s: Floats, volts: Floats) -> list[str]:
+        """Return the commands that give every line a new waveform, volts (points, lines); the number of points may change."""
+        self._check("alter_pwl", np.shape(volts)[1:])
+        return [f"alter @{name}[pwl] = [ {pwl(time_s, volts[:, k])} ]" for k, name in enumerate(self.sources) if name]
+
+    def _check(self, what: str, shape: tuple[int, ...]) -> None:
+        if not self.alterable:
+            raise InputError(f"{what}: the sources of a batched read hold their batch in the deck and cannot be altered; make a new deck")
+        if shape != self.sources.shape:
+            raise InputError(f"{what}: volts for {shape} lines; this deck has {self.sources.shape}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class States:
+    """Where the states of the cells live in a deck.
+
+    Attributes
+    ----------
+    nodes : (states, rows, cols) names
+        The state node of each cell; its voltage times `scale` is the state.
+    capacitors : (states, rows, cols) names
+        The state capacitor as ``alter`` wants it, such as ``c.xm0_0.cw``; empty where the state is held by a source.
+    holders : (states, rows, cols) names
+        The V source that holds a state at rest in a read; empty elsewhere.
+    scale : (states,)
+        State units a volt.
+    """
+
+    nodes: Names
+    capacitors: Names
+    holders: Names
+    scale: Floats
+
+    def alter(self, state: Floats, changed: NDArray[np.bool_] | None = None) -> list[str]:
+        """Return the commands that put the cells into other states.
+
+        Parameters
+        ----------
+        state : (rows, cols) or (states, rows, cols)
+            In state units.
+        changed : bool array of the same shape, optional
+            Only these are written.
+        """
+        shape = self.nodes.shape
+        volts = np.asarray(state, dtype=float).reshape(shape) / self.scale[:, None, None]
+        pick = np.ones(shape, dtype=bool) if changed is None else np.asarray(changed).reshape(shape)
+        commands = []
+        for where in np.argwhere(pick):
+            at = tuple(where)
+            if self.holders[at]:
+                commands.append(f"alter {self.holders[at]} dc = {number(volts[at])}")
+            elif self.capacitors[at]:
+                commands.append(f"alter {self.capacitors[at]} ic = {number(volts[at])}")
+        return commands
+
+    @property
+    def vectors(self) -> Names:
+        """ngspice's vector of every state, (states, rows, cols)."""
+        return self.nodes
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Deck:
+    """A complete deck, which a bare ``ngspice -b`` runs and prints from.
+
+    Attributes
+    ----------
+    title : str
+    text : str
+        Everything, from the title line to ``.end``.
+    analysis : str
+        The analysis as an interactive command, such as ``dc vidx 0 3 1``; the deck holds it as a card too.
+    topology : str
+        Two decks with the same key differ only in what can be altered: source levels and waveforms, resistances of linear cells, states.
+    rows, columns, gates : Lines
+        Sources of the word lines, bit lines and gate lines (`gates` is None without third terminals).
+    word_vectors, bit_vectors : (rows, cols) names
+        Vector with the voltage of each cell's two terminals; cells on a wire of 0 Ω share one.
+    cells : (rows, cols) names
+        Element of each cell: ``rm0_0`` (linear, `alter rm0_0 = ohms`), ``xm0_0`` (sub-circuit), or empty (open cell).
+    states : States | None
+    saved : tuple of str
+        The vectors a run leaves, without the sweep variable.
+    duration_s : float
+        End of a transient, 0 for a read.
+    batch : int
+        Inputs of a read.
+    """
+
+    title: str
+    text: str
+    analysis: str
+    topology: str
+    rows: Lines
+    columns: Lines
+    gates: Lines | None
+    word_vectors: Names
+    bit_vectors: Names
+    cells: Names
+    states: States | None = None
+    saved: tuple[str, ...] = field(default=())
+    duration_s: float = 0.0
+    batch: int = 1
+
+    def write(self, path: Path | str) -> Path:
+        """Write the text to a file and return its path."""
+        path = Path(path)
+        path.write_text(self.text, encoding="utf-8")
+        return path
+
+    def alter_conductance(self, siemens: Floats) -> list[str]:
+        """Return the commands that give the linear cells other conductances, (rows, cols) siemens.
+
+        An open cell (0 S) is not in the deck, so opening or closing one needs a new deck.
+        """
+        siemens = np.asarray(siemens, dtype=float)
+        present = np.char.startswith(self.cells, "rm")
+        if siemens.shape != self.cells.shape or np.any((siemens > 0) != present):
+            raise InputError("alter_conductance: the open cells are not the same as in this deck; make a new deck")
+        return [f"alter {name} = {number(1.0 / g)}" for name, g in zip(self.cells[present], siemens[present], strict=True)]
+
+
+def vector(signal: str) -> str:
+    """Return the ngspice vector name of what a ``.save`` card calls `signal`: ``v(r0)`` → ``r0``, ``i(vr0)`` → ``vr0#branch``."""
+    kind, _, rest = signal.partition("(")
+    inner = rest.removesuffix(")")
+    return inner if kind == "v" else f"{inner}#branch"
+
+
+def save_cards(signals: list[str], width: int = 120) -> list[str]:
+    """Return ``.save`` cards for `signals`, without repetitions, in lines of a readable length."""
+    return _folded(".save", list(dict.fromkeys(signals)), width)
+
+
+def print_cards(analysis: str, signals: list[str], width: int = 120) -> list[str]:
+    """Return the ``.print`` cards that make a bare ``ngspice -b`` show its result."""
+    return _folded(f".print {analysis}", list(dict.fromkeys(signals)), width)
+
+
+def _folded(head: str, words: list[str], width: int) -> list[str]:
+    """Return cards `head word word …`, each at most `width` characters long if the words allow it."""
+    cards: list[str] = []
+    line = head
+    for word in words:
+        if len(line) + 1 + len(word) > width and line != head:
+            cards.append(line)
+            line = head
+        line = f"{line} {word}"
+    return [*cards, line] if words else []
