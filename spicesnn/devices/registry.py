@@ -12,6 +12,7 @@ from spicesnn.devices.base import Device
 from spicesnn.errors import UnknownNameError
 
 _LIBRARY = {
+    "linear-drift": "spicesnn.devices.linear_drift:LinearDrift",
     "resistor": "spicesnn.devices.resistor:Resistor",
     "vteam": "spicesnn.devices.vteam:VTEAM",
     "yakopcic": "spicesnn.devices.yakopcic:Yakopcic",
@@ -49,3 +50,19 @@ def device_class(name: str) -> type[Device]:
 def make(name: str, **parameters: object) -> Device:
     """Return a device by name, with some parameters changed from their published values."""
     return device_class(name)().with_parameters(**parameters)
+
+
+def describe_all() -> list[dict[str, object]]:
+    """Return name, parameters, choices, published sets and reference of every model that can be loaded, by name."""
+    return [
+        {
+            "name": name,
+            "parameters": (kind := device_class(name)).parameter_table(),
+            "choices": kind.choices(),
+            "published": sorted(kind.published),
+            "reference": kind.reference,
+            "state": [{"name": n, "unit": u} for n, u in zip(kind.state_names, kind.state_units, strict=True)],
+            "gated": kind.gated,
+        }
+        for name in names()
+    ]

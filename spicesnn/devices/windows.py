@@ -6,6 +6,8 @@ therefore a ramp of a small stated width on which the rate falls to zero.
 
 from __future__ import annotations
 
+import enum
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -31,3 +33,38 @@ def bound_ramp(x: ArrayLike, low: ArrayLike, high: ArrayLike, rising: ArrayLike,
     span = np.asarray(width) * (np.asarray(high, dtype=float) - low)
     room = np.where(rising, np.asarray(high, dtype=float) - x, np.asarray(x, dtype=float) - low)
     return np.asarray(np.clip(room / span, 0.0, 1.0))
+
+
+class DriftWindow(enum.Enum):
+    """Windows f(x, i) of the linear drift model, x in [0, 1]; none is negative here, beyond the bounds they are 0.
+
+    - NONE: f = 1
+    - JOGLEKAR: f = 1 − (2x − 1)^2p (Joglekar and Wolf, Eur. J. Phys. 30, 661, 2009)
+    - BIOLEK: f = 1 − (x − stp(−i))^2p with stp(u) = 1 for u ≥ 0 (Biolek, Biolek and Biolková, Radioengineering 18, 210, 2009)
+    - PRODROMAKIS: f = j (1 − [(x − ½)² + ¾]^p) (Prodromakis et al., IEEE TED 58, 3099, 2011)
+    """
+
+    NONE = enum.auto()
+    JOGLEKAR = enum.auto()
+    BIOLEK = enum.auto()
+    PRODROMAKIS = enum.auto()
+
+    def factor(self, x: ArrayLike, rising: ArrayLike, order: ArrayLike, scale: ArrayLike = 1.0) -> Floats:
+        """Return f.
+
+        Parameters
+        ----------
+        x : ArrayLike
+            State, 0 to 1.
+        rising : ArrayLike
+            Boolean: whether the current is positive, so that x grows.
+        order, scale : ArrayLike
+            p, and the factor j of the Prodromakis window.
+        """
+        x = np.asarray(x, dtype=float)
+        if self is DriftWindow.NONE:
+            return np.ones(np.broadcast_shapes(x.shape, np.shape(rising)))
+        if self is DriftWindow.PRODROMAKIS:
+            return np.asarray(scale * np.maximum(1.0 - (np.square(x - 0.5) + 0.75) ** np.asarray(order), 0.0))
+        base = 2.0 * x - 1.0 if self is DriftWindow.JOGLEKAR else np.where(rising, x, x - 1.0)
+        return np.asarray(np.maximum(1.0 - np.square(base) ** np.asarray(order), 0.0))

@@ -1,0 +1,109 @@
+"""Linear ion drift, the first memristor model, with the windows that were proposed for it.
+
+Strukov, Snider, Stewart and Williams, "The missing memristor found", Nature 453, 80-83, 2008.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from spicesnn.devices.base import Device, Floats, choice, parameter
+from spicesnn.devices.windows import DriftWindow, bound_ramp
+from spicesnn.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LinearDrift(Device):
+    r"""A doped and an undoped resistance in series, their boundary x = w/D drifting with the current.
+
+    .. math::
+
+        v = [R_{on} x + R_{off} (1 - x)]\, i, \qquad \frac{dx}{dt} = \frac{\mu_v R_{on}}{D^2}\, i\, f(x, i)
+
+    `window` picks f (`windows.DriftWindow`). A linear ramp over the last `bound_width` of the range (`windows.bound_ramp`) comes on
+    top of every window, so that no state leaves [0, 1]. Positive voltage lowers the resistance (set).
+    The defaults are the set of Biolek et al., Radioengineering 18, 210, 2009: R(0) = 11 kΩ.
+
+    Notes
+    -----
+    Without threshold, so every read moves the state. With the Joglekar and the Prodromakis window the bounds are terminal: f = 0 there for both
+    polarities, and a state at a bound stays for good. The Biolek window avoids that, but its loop drifts from period to period.
+    """
+
+    name: ClassVar[str] = "linear-drift"
+    reference: ClassVar[str] = "Strukov et al., Nature 453, 80, 2008; windows: Joglekar 2009, Biolek 2009, Prodromakis 2011"
+    model: ClassVar[str] = "linear-drift.lib"
+    set_polarity: ClassVar[int] = 1
+    published: ClassVar[dict[str, dict[str, Any]]] = {
+        "biolek-2009": {},
+        "joglekar-p7": {"r_off": 10e3, "length": 12e-9, "mobility": 50e-15, "window_order": 7.0, "x_init": 0.56, "window": DriftWindow.JOGLEKAR},
+        "biolek-p7": {"r_off": 1e3, "length": 16e-9, "mobility": 40e-15, "window_order": 7.0, "x_init": 0.076, "window": DriftWindow.BIOLEK},
+    }
+
+    r_on: float = parameter(100.0, "Ω", "resistance of the device when fully doped, x = 1", above=0.0)
+    r_off: float = parameter(16e3, "Ω", "resistance of the device when undoped, x = 0", above=0.0)
+    length: float = parameter(10e-9, "m", "thickness of the film", above=0.0)
+    mobility: float = parameter(1e-14, "m²/(V·s)", "mobility of the dopants", above=0.0)
+    x_init: float = parameter(5e3 / 15.9e3, "1", "state of a fresh device", lowest=0.0, highest=1.0)
+    window_order: float = parameter(1.0, "1", "exponent p of the window", above=0.0)
+    window_scale: float = parameter(1.0, "1", "factor j of the Prodromakis window", above=0.0)
+    bound_width: float = parameter(1e-3, "1", "width of the ramp at each bound, as a fraction of the range", above=0.0, highest=0.5)
+    window: DriftWindow = choice(DriftWindow.NONE, "the window f(x, i)")
+
+    def _check(self) -> None:
+        if np.any(np.asarray(self.r_off) <= self.r_on):
+            raise InputError(f"linear-drift: r_off = {self.r_off} Ω must be above r_on = {self.r_on} Ω")
+
+    def _resistance(self, x: ArrayLike) -> Floats:
+        x = np.asarray(x, dtype=float)
+        return np.asarray(self.r_on * x + self.r_off * (1.0 - x))
+
+    def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
+        """Return v/R(x) in ampere."""
+        return np.asarray(np.asarray(v, dtype=float) / self._resistance(x))
+
+    def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
+        """Return 1/R(x) in siemens."""
+        resistance = self._resistance(x)
+        return np.array(np.broadcast_to(1.0 / resistance, np.broadcast_shapes(np.shape(v), resistance.shape)))
+
+    def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
+        """Return dx/dt in 1/s."""
+        amps = self.current(v, x)
+        drift = self.mobility * self.r_on / np.square(self.length) * amps
+        shape = self.window.factor(x, amps > 0, self.window_order, self.window_scale)
+        return np.asarray(drift * shape * bound_ramp(x, 0.0, 1.0, amps > 0, self.bound_width))
+
+    def bounds(self) -> tuple[float, float]:
+        """Return 0 and 1."""
+        return 0.0, 1.0
+
+    def initial_state(self) -> float | Floats:
+        """Return x_init."""
+        return self.x_init
+
+    def state_for_conductance(self, siemens: ArrayLike, *, v: float = 0.0) -> Floats:
+        """Return the state of a given conductance: the closed form of R(x) = 1/G."""
+        wanted = np.asarray(siemens, dtype=float)
+        with np.errstate(divide="ignore"):
+            share = (self.r_off - 1.0 / wanted) / (np.asarray(self.r_off) - self.r_on)
+        if not np.all(np.isfinite(wanted)) or np.any(share < -1e-9) or np.any(share > 1 + 1e-9):
+            raise InputError(
+                f"linear-drift: a conductance of {float(np.min(wanted)):.4g}…{float(np.max(wanted)):.4g} S is not reachable; "
+                f"the device spans {1 / np.max(self.r_off):.4g}…{1 / np.min(self.r_on):.4g} S"
+            )
+        return np.asarray(np.clip(share, 0.0, 1.0))
+
+    def typical_drive(self) -> tuple[float, float]:
+        """Return 1 V and the frequency at which the state moves by about 0.4 at most."""
+        hertz = float(np.mean(self.mobility * self.r_on / np.square(self.length) / self._resistance(self.x_init))) / np.pi / 0.4
+        return 1.0, float(f"{hertz:.1g}")
+
+    def spice_parameters(self) -> dict[str, float | Floats]:
+        """Return the parameters of the X line, with one switch (0 or 1) a window."""
+        switches = {f"use_{kind.name.lower()}": float(self.window is kind) for kind in DriftWindow}
+        return Device.spice_parameters(self) | switches
