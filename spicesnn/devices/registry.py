@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from typing import Any
 
 from spicesnn.devices.base import Device
 from spicesnn.errors import UnknownNameError
@@ -21,9 +22,9 @@ _LIBRARY = {
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a hint such as ``; did you mean 'vteam'?``, or an empty string."""
+    """Return the end of a sentence: a hint such as ``; did you mean 'vteam'?``, or a full stop."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return f"; did you mean {close[0]!r}?" if close else "."
 
 
 @cache
@@ -52,7 +53,7 @@ def make(name: str, **parameters: object) -> Device:
     return device_class(name)().with_parameters(**parameters)
 
 
-def describe_all() -> list[dict[str, object]]:
+def describe_all() -> list[dict[str, Any]]:
     """Return name, parameters, choices, published sets and reference of every model that can be loaded, by name."""
     return [
         {
