@@ -1,0 +1,45 @@
+"""`spicesnn devices`: which models there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spicesnn.cli import options
+from spicesnn.cli.output import Answer, write_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def devices(
+    as_json: options.Json = False,
+    out: options.Out = None,
+    seed: options.Seed = None,
+    engine: options.OneEngine = None,
+) -> Answer:
+    """List the memristor models: parameters with defaults and units, and the paper each comes from.
+
+    --out also writes the list to devices.json there. --seed and --engine are taken by every command; they change nothing here.
+
+    Example:  spicesnn devices
+    """
+    from spicesnn.devices.registry import describe_all
+
+    data = {"devices": describe_all()}
+    if out is not None:
+        with (options.folder(out, "") / "devices.json").open("w", encoding="utf-8") as file:
+            write_json(data, file)
+
+    def show(console: Console) -> None:
+        from rich.table import Table
+
+        table = Table("device", "parameters (default)", "reference", title="Memristor models", show_lines=True)
+        for entry in data["devices"]:
+            values = [f"{p['name']} {p['default']:.6g} {p['unit'] if p['unit'] != '1' else ''}".rstrip() for p in entry["parameters"]]
+            forms = [f"{name}: {'|'.join(members)}" for name, members in entry["choices"].items()]
+            sets = [f"published sets: {', '.join(entry['published'])}"] if entry["published"] else []
+            table.add_row(entry["name"], "\n".join([", ".join(values) or "–", *forms, *sets]), entry["reference"])
+        console.print(table)
+        console.print(f"Change a parameter with --set device.NAME=VALUE, as in: spicesnn iv {data['devices'][-1]['name']} --set device.…=10k")
+
+    return Answer(data=data, show=show)

@@ -1,0 +1,46 @@
+"""`spicesnn doctor`: what is installed, and what to do about what is missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spicesnn.cli import options
+from spicesnn.cli.output import Answer, write_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def doctor(
+    download: Annotated[bool, typer.Option("--download", help="Fetch MNIST into the cache folder if it is nowhere (12 MB, checked).")] = False,
+    engine: options.OneEngine = None,
+    out: options.Out = None,
+    seed: options.Seed = None,
+    as_json: options.Json = False,
+) -> Answer:
+    """Say what is installed (ngspice and its solver, packages, threads, data), and what to do about what is missing.
+
+    Exit code 3 without ngspice; with --engine nodal it is not asked for. --out also writes doctor.json there.
+
+    Example:  spicesnn doctor --download
+    """
+    from spicesnn.validation.installation import examine
+
+    found = examine(need_ngspice=engine is not options.EngineName.NODAL, download=download)
+    if out is not None:
+        with (options.folder(out, "") / "doctor.json").open("w", encoding="utf-8") as file:
+            write_json(found.describe(), file)
+
+    def show(console: Console) -> None:
+        from rich.table import Table
+
+        table = Table("", "what", "found", "what to do")
+        for check in found.checks:
+            mark = "[green]ok[/green]" if check.ok else ("[red]missing[/red]" if check.required else "[yellow]–[/yellow]")
+            table.add_row(mark, check.name, check.found, check.advice)
+        console.print(table)
+        console.print("All that is needed is there." if found.ok else "Something that is needed is missing: see the last column.")
+
+    return Answer(data=found.describe(), show=show, exit_code=found.exit_code)

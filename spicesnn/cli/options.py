@@ -1,0 +1,88 @@
+"""The options that every command takes, each with one spelling and one meaning."""
+
+from __future__ import annotations
+
+import enum
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spicesnn.errors import InputError, RunError, UnknownNameError
+
+if TYPE_CHECKING:
+    from spicesnn.devices.base import Device
+    from spicesnn.engines.base import Engine
+
+
+class EngineName(enum.StrEnum):
+    """Who solves the circuit."""
+
+    NGSPICE = "ngspice"
+    NODAL = "nodal"
+
+
+class EngineNames(enum.StrEnum):
+    """Who solves the circuit, or both, compared."""
+
+    NGSPICE = "ngspice"
+    NODAL = "nodal"
+    BOTH = "both"
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; everything else goes to stderr.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for what is written; made if absent.")]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything random.")]
+OneEngine = Annotated[EngineName | None, typer.Option("--engine", help="Which engine solves the circuit.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="Change one value; can be given many times.")]
+
+
+def settings(pairs: Sequence[str] | None) -> dict[str, str]:
+    """Return ``a.b=value`` texts as a dictionary, later ones winning."""
+    found = {}
+    for pair in pairs or ():
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip() or not value.strip():
+            raise InputError(f"--set {pair}: expected a key and a value, as in --set wires.word_line_ohm=2")
+        found[key.strip()] = value.strip()
+    return found
+
+
+def device(name: str, changes: dict[str, str], published: str | None = None) -> Device:
+    """Return a device by name with ``device.parameter=value`` settings applied; any other key is an error that names the nearest one."""
+    import dataclasses
+
+    from spicesnn.devices import registry
+
+    kind = registry.device_class(name)
+    made = kind() if published is None else kind.from_publication(published)
+    known = [f"device.{entry.name}" for entry in dataclasses.fields(made) if entry.metadata]
+    for key in changes:
+        if key not in known:
+            raise UnknownNameError(f"no key {key!r}{registry.nearest(key, known)} The keys of {name} are: {', '.join(known) or 'none'}")
+    return made.with_text(**{key.removeprefix("device."): value for key, value in changes.items()})
+
+
+def engine(name: str) -> Engine:
+    """Return a new engine by name."""
+    if name == EngineName.NGSPICE:
+        from spicesnn.engines.ngspice.engine import NgspiceEngine
+
+        return NgspiceEngine()
+    from spicesnn.engines.nodal.engine import NodalEngine
+
+    return NodalEngine()
+
+
+def folder(given: Path | None, default: str) -> Path:
+    """Return the output folder, made and writable."""
+    path = Path(default) if given is None else given.expanduser()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"the output folder {path} cannot be made: {error.strerror}; choose another with --out") from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise RunError(f"the output folder {path} cannot be written; choose another with --out")
+    return path

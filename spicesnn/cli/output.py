@@ -1,0 +1,110 @@
+"""What a command answers with, and how it reaches people and programs."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+_WIDTH_WITHOUT_TERMINAL = 120
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """The result of one command.
+
+    Attributes
+    ----------
+    data : Mapping
+        What ``--json`` prints.
+    show : callable
+        Prints the same for people, given a console.
+    exit_code : int
+    """
+
+    data: Mapping[str, Any]
+    show: Callable[[Console], None] = field(default=lambda console: None)
+    exit_code: int = 0
+
+
+def plain(value: Any) -> Any:
+    """Return `value` as what JSON can hold: arrays as lists, paths as text, numbers that are not finite as null."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, enum.Enum):
+        return value.name.lower()
+    if isinstance(value, PurePath):
+        return str(value)
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, bool | int | str) or value is None:
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Iterable):
+        return [plain(entry) for entry in value]
+    return str(value)
+
+
+@contextlib.contextmanager
+def reserved_stdout(reserve: bool) -> Iterator[TextIO]:
+    """Give the real stdout to the caller alone: whatever else is printed meanwhile, also by libraries in C, goes to stderr."""
+    sys.stdout.flush()
+    if not reserve:
+        yield sys.stdout
+        return
+    sys.stderr.flush()
+    real = os.dup(1)
+    os.dup2(2, 1)
+    previous, sys.stdout = sys.stdout, sys.stderr
+    try:
+        with os.fdopen(real, "w", encoding="utf-8", closefd=False) as channel:
+            yield channel
+    finally:
+        sys.stdout = previous
+        os.dup2(real, 1)
+        os.close(real)
+
+
+def write_json(data: Mapping[str, Any], channel: TextIO) -> None:
+    """Write exactly one JSON object and a newline."""
+    channel.write(json.dumps(plain(data), ensure_ascii=False, allow_nan=False) + "\n")
+    channel.flush()
+
+
+def console_on(channel: TextIO) -> Console:
+    """Return a console for people on a stream; wide enough for tables where there is no terminal."""
+    from rich.console import Console
+
+    width = None if channel.isatty() else _WIDTH_WITHOUT_TERMINAL
+    return Console(file=channel, width=width, highlight=False, soft_wrap=False)
+
+
+def progress() -> Progress:
+    """Return progress bars on stderr: stage, rate, remaining time; nothing at all without a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console = console_on(sys.stderr)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    return Progress(*columns, TextColumn("{task.fields[note]}"), console=console, disable=not console.is_terminal, transient=True)
+
+
+def error_log(text: str) -> Path:
+    """Keep the details of a failure in a file of its own and return its path."""
+    import tempfile
+
+    handle, name = tempfile.mkstemp(prefix="spicesnn-", suffix=".log")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    return Path(name)

@@ -1,0 +1,111 @@
+"""IV curves: the loop, its logarithmic view, state and difference over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spicesnn.devices.base import Device
+from spicesnn.engines.results import IVCurve
+from spicesnn.plotting.style import COLOURS, label, new_figure, scaled, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_LINES = ("-", "--")
+_DECADES = 7
+"""The logarithmic view ends this many decades below the peak: what is lower is the zero crossing, not the device."""
+
+
+def iv_loop(axes: Axes, curves: Sequence[IVCurve]) -> Axes:
+    """Draw current against voltage, one line a curve (the second dashed, so that equal curves show)."""
+    _, unit = scaled(curves[0].amps, "A")
+    factor = _factor(curves)
+    for k, curve in enumerate(curves):
+        axes.plot(curve.volts, curve.amps * factor, _LINES[k % 2], color=COLOURS[k], label=curve.engine)
+    axes.axhline(0.0, color="#888888", linewidth=0.7)
+    axes.axvline(0.0, color="#888888", linewidth=0.7)
+    axes.set(xlabel="voltage (V)", ylabel=label("current", unit), title="IV loop")
+    if len(curves) > 1:
+        axes.legend()
+    return axes
+
+
+def iv_log(axes: Axes, curves: Sequence[IVCurve]) -> Axes:
+    """Draw the magnitude of the current against voltage, logarithmically."""
+    peak = max(float(np.max(np.abs(curve.amps))) for curve in curves) or 1.0
+    for k, curve in enumerate(curves):
+        amps = np.abs(curve.amps)
+        axes.semilogy(curve.volts, np.where(amps > 0, amps, np.nan), _LINES[k % 2], color=COLOURS[k], label=curve.engine)
+    least = min((float(np.min(np.abs(c.amps)[np.abs(c.amps) > 0])) for c in curves if np.any(c.amps)), default=peak)
+    axes.set_ylim(max(least, peak * 10.0**-_DECADES) * 0.7, peak * 2)
+    axes.set(xlabel="voltage (V)", ylabel="|current| (A)", title="Logarithmic view")
+    return axes
+
+
+def state_over_time(axes: Axes, curves: Sequence[IVCurve], device: Device) -> Axes:
+    """Draw each state variable over time, as a fraction of its range where the range is finite."""
+    time, unit = scaled(curves[0].time, "s")
+    shrink = time[-1] / curves[0].time[-1]
+    low, high = (np.atleast_1d(np.asarray(bound, dtype=float)) for bound in device.bounds())
+    fractions = bool(np.all(np.isfinite(low)) and np.all(np.isfinite(high)) and np.all(high > low))
+    for k, curve in enumerate(curves):
+        for j, (values, name) in enumerate(zip(np.atleast_2d(curve.state), device.state_names, strict=False)):
+            shown = (values - low[j % low.size]) / (high - low)[j % low.size] if fractions else values
+            text = f"{name}, {curve.engine}" if len(curves) > 1 else name
+            axes.plot(curve.time * shrink, shown, _LINES[k % 2], color=COLOURS[(k + 2 * j) % len(COLOURS)], label=text)
+    what = "state, share of its range" if fractions else label("state", device.state_units[0] if device.state_units else "")
+    axes.set(xlabel=label("time", unit), ylabel=what, title="State")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend()
+    return axes
+
+
+def voltage_and_current(axes: Axes, curves: Sequence[IVCurve]) -> Axes:
+    """Draw voltage and current over time, each as a share of its peak."""
+    curve = curves[0]
+    time, unit = scaled(curve.time, "s")
+    for values, name, colour in ((curve.volts, "voltage", COLOURS[-1]), (curve.amps, "current", COLOURS[0])):
+        peak = float(np.max(np.abs(values))) or 1.0
+        axes.plot(time, values / peak, color=colour, label=name)
+    axes.set(xlabel=label("time", unit), ylabel="share of its peak", title="Over time")
+    axes.legend()
+    return axes
+
+
+def engine_difference(axes: Axes, curves: Sequence[IVCurve]) -> Axes:
+    """Draw the difference of two curves' currents over the peak current, over time."""
+    first, second = curves
+    time, unit = scaled(first.time, "s")
+    peak = float(np.max(np.abs(first.amps))) or 1.0
+    difference = np.abs(np.interp(first.time, second.time, second.amps) - first.amps) / peak
+    axes.semilogy(time, np.maximum(difference, 1e-16), color=COLOURS[1])
+    axes.axhline(1e-3, color=COLOURS[-1], linestyle=":", label="tolerance of the twins")
+    axes.set(xlabel=label("time", unit), ylabel="|difference| / peak current", title=f"{second.engine} against {first.engine}")
+    axes.legend()
+    return axes
+
+
+def iv_figure(curves: Sequence[IVCurve], device: Device) -> Figure:
+    """Return the four views of one device: loop, logarithm, state, and the engines' difference (or the signals over time)."""
+    with style():
+        figure = new_figure(9.6, 7.2)
+        axes = figure.subplots(2, 2)
+        iv_loop(axes[0, 0], curves)
+        iv_log(axes[0, 1], curves)
+        state_over_time(axes[1, 0], curves, device)
+        if len(curves) == 2:
+            engine_difference(axes[1, 1], curves)
+        else:
+            voltage_and_current(axes[1, 1], curves)
+        figure.suptitle(f"{device.name}: {device.reference}", fontsize=11)
+    return figure
+
+
+def _factor(curves: Sequence[IVCurve]) -> float:
+    shown, _ = scaled(curves[0].amps, "A")
+    peak = int(np.argmax(np.abs(curves[0].amps)))
+    return float(shown[peak] / curves[0].amps[peak]) if curves[0].amps[peak] else 1.0

@@ -1,0 +1,125 @@
+"""Pictures of an array: conductances, weights as receptive fields, and what the wires take from each cell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
+
+from spicesnn.errors import InputError
+from spicesnn.plotting.style import DIVERGING, SEQUENTIAL, label, new_figure, scaled, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+_LARGEST_WITH_NUMBERS = 80
+
+
+def conductance_map(axes: Axes, siemens: ArrayLike, *, title: str = "Conductances") -> Axes:
+    """Draw (rows, cols) conductances as a map; small arrays with their numbers."""
+    shown, unit = scaled(siemens, "S")
+    _matrix(shown, "conductances")
+    image = axes.imshow(shown, cmap=SEQUENTIAL, aspect="auto" if _narrow(shown.shape) else "equal", interpolation="nearest")
+    if shown.size <= _LARGEST_WITH_NUMBERS:
+        _numbers(axes, image, shown)
+    _lines(axes, title)
+    _colour_bar(axes, image, label("conductance", unit))
+    return axes
+
+
+def weight_map(axes: Axes, weights: ArrayLike, *, title: str = "Weights", unit: str = "") -> Axes:
+    """Draw signed (rows, cols) weights on a scale that is symmetric about zero."""
+    shown, unit = scaled(weights, unit) if unit else (np.asarray(weights, dtype=float), "")
+    _matrix(shown, "weights")
+    limit = float(np.max(np.abs(shown))) or 1.0
+    image = axes.imshow(shown, cmap=DIVERGING, vmin=-limit, vmax=limit, aspect="auto" if _narrow(shown.shape) else "equal", interpolation="nearest")
+    _lines(axes, title)
+    _colour_bar(axes, image, label("weight", unit))
+    return axes
+
+
+def ir_drop_map(axes: Axes, cell_volts: ArrayLike, row_volts: ArrayLike, *, title: str = "What reaches each cell") -> Axes:
+    """Draw the voltage across each cell as a percentage of what its word line is driven with.
+
+    Parameters
+    ----------
+    axes : Axes
+    cell_volts : (rows, cols), volt
+    row_volts : (rows,), volt
+    """
+    cells, driven = np.asarray(cell_volts, dtype=float), np.asarray(row_volts, dtype=float)
+    _matrix(cells, "cell_volts")
+    if driven.shape != (cells.shape[0],):
+        raise InputError(f"row_volts has shape {driven.shape}; expected ({cells.shape[0]},), one a word line")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(driven[:, None] != 0, 100.0 * cells / driven[:, None], np.nan)
+    image = axes.imshow(share, cmap="magma", aspect="auto" if _narrow(share.shape) else "equal", interpolation="nearest")
+    _lines(axes, title)
+    _colour_bar(axes, image, "cell voltage / drive (%)")
+    return axes
+
+
+def receptive_fields(weights: ArrayLike, shape: tuple[int, int], names: Sequence[str], *, unit: str = "") -> Figure:
+    """Return a figure with one small picture a class: the weights from each pixel.
+
+    Parameters
+    ----------
+    weights : (pixels, classes)
+        Further rows (a bias) are left out.
+    shape : (rows, cols) of an image
+    names : one a class
+    """
+    values = np.asarray(weights, dtype=float)
+    _matrix(values, "weights")
+    pixels = shape[0] * shape[1]
+    if values.shape[0] < pixels or values.shape[1] != len(names):
+        raise InputError(f"weights have shape {values.shape}; expected ({pixels} or more, {len(names)})")
+    shown, unit = scaled(values[:pixels], unit) if unit else (values[:pixels], "")
+    limit = float(np.max(np.abs(shown))) or 1.0
+    columns = min(5, len(names))
+    lines = math.ceil(len(names) / columns)
+    with style():
+        figure = new_figure(1.55 * columns + 1.0, 1.75 * lines + 0.4)
+        panels = figure.subplots(lines, columns, squeeze=False).ravel()
+        for panel in panels[len(names) :]:
+            panel.set_visible(False)
+        for k, name in enumerate(names):
+            image = panels[k].imshow(shown[:, k].reshape(shape), cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
+            panels[k].set(title=name, xticks=[], yticks=[])
+            panels[k].grid(visible=False)
+        figure.colorbar(image, ax=panels.tolist(), label=label("weight", unit), shrink=0.9)
+    return figure
+
+
+def _matrix(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], name: str) -> None:
+    if values.ndim != 2 or 0 in values.shape:
+        raise InputError(f"{name} have shape {values.shape}; expected (rows, cols)")
+
+
+def _narrow(shape: tuple[int, ...]) -> bool:
+    return max(shape) > 2.5 * min(shape)
+
+
+def _lines(axes: Axes, title: str) -> None:
+    axes.set(xlabel="bit line", ylabel="word line", title=title)
+    axes.grid(visible=False)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True, nbins=11))
+
+
+def _colour_bar(axes: Axes, image: AxesImage, text: str) -> None:
+    figure = axes.figure
+    figure.colorbar(image, ax=axes, label=text)
+
+
+def _numbers(axes: Axes, image: AxesImage, values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> None:
+    colours = image.to_rgba(values)
+    for (row, column), value in np.ndenumerate(values):
+        dark = float(np.sum(colours[row, column, :3])) < 1.5
+        axes.text(column, row, f"{value:.3g}", ha="center", va="center", fontsize=8, color="white" if dark else "black")

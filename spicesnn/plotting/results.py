@@ -1,0 +1,131 @@
+"""What a run reached: accuracy and energy by epoch, the confusion matrix, the spikes, the conductances before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
+
+from spicesnn.errors import InputError
+from spicesnn.plotting.style import COLOURS, label, scaled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def accuracy_by_epoch(axes: Axes, curves: dict[str, ArrayLike], *, epochs: ArrayLike | None = None, step: str = "epoch") -> Axes:
+    """Draw one line a data set, in percent.
+
+    Parameters
+    ----------
+    axes : Axes
+    curves : dict
+        Name → (epochs,) accuracy from 0 to 1; NaN where it was not measured.
+    epochs : (epochs,), optional
+        1, 2, 3, … if left out.
+    step : str
+        What one point is.
+    """
+    for colour, (name, values) in zip(COLOURS, curves.items(), strict=False):
+        accuracy = 100.0 * np.asarray(values, dtype=float)
+        x = np.arange(1, len(accuracy) + 1) if epochs is None else np.asarray(epochs)
+        known = np.isfinite(accuracy)
+        text = f"{name}, in the end {accuracy[known][-1]:.1f} %" if known.any() else f"{name}, not measured"
+        axes.plot(x[known], accuracy[known], marker="o", markersize=4 if known.sum() <= 40 else 0, color=colour, label=text)
+    axes.set(xlabel=step, ylabel="accuracy (%)", title="Accuracy", ylim=(0, 105))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(loc="lower right")
+    return axes
+
+
+def energy_by_epoch(axes: Axes, read_joule: ArrayLike, write_joule: ArrayLike, *, step: str = "epoch") -> Axes:
+    """Draw the energy so far, reads and programming pulses stacked."""
+    read, write = np.cumsum(np.asarray(read_joule, dtype=float)), np.cumsum(np.asarray(write_joule, dtype=float))
+    if read.shape != write.shape or read.ndim != 1:
+        raise InputError(f"energies have shapes {read.shape} and {write.shape}; expected (epochs,) both")
+    total, unit = scaled(np.stack([write, read + write]), "J")
+    x = np.arange(1, len(read) + 1)
+    axes.fill_between(x, 0, total[0], color=COLOURS[1], alpha=0.8, label="programming", step="mid" if len(x) < 3 else None)
+    axes.fill_between(x, total[0], total[1], color=COLOURS[5], alpha=0.8, label="reading", step="mid" if len(x) < 3 else None)
+    axes.set(xlabel=step, ylabel=label("energy so far", unit), title="Energy")
+    axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(loc="upper left")
+    return axes
+
+
+def confusion_matrix(axes: Axes, counts: ArrayLike, names: Sequence[str], *, title: str = "Confusion") -> Axes:
+    """Draw how often each class was taken for each other.
+
+    Parameters
+    ----------
+    axes : Axes
+    counts : (classes, classes) or (classes, classes + 1)
+        Row: the true class; column: the answer. One more column than classes means "no answer" (no spike, or a tie).
+    names : one a class
+    """
+    table = np.asarray(counts, dtype=float)
+    classes = len(names)
+    if table.ndim != 2 or table.shape[0] != classes or table.shape[1] not in (classes, classes + 1):
+        raise InputError(f"counts have shape {table.shape}; expected ({classes}, {classes}) for {classes} classes, or one column more for no answer")
+    share = table / np.maximum(table.sum(axis=1, keepdims=True), 1.0)
+    axes.imshow(share, cmap="Blues", vmin=0.0, vmax=1.0, interpolation="nearest")
+    for (row, column), count in np.ndenumerate(table):
+        if count and classes <= 12:
+            axes.text(column, row, f"{count:.0f}", ha="center", va="center", fontsize=8, color="white" if share[row, column] > 0.55 else "black")
+    answers = [*names, *(["–"] if table.shape[1] > classes else [])]
+    axes.set_xticks(range(len(answers)), answers)
+    axes.set_yticks(range(classes), list(names))
+    axes.grid(visible=False)
+    total = table.sum()
+    right = np.trace(table[:, :classes])
+    heading = f"{title}: {right:.0f} of {total:.0f} right" if total else title
+    axes.set(xlabel="answer (–: none)" if table.shape[1] > classes else "answer", ylabel="true class", title=heading)
+    return axes
+
+
+def spike_raster(
+    axes: Axes, spike_times: Sequence[ArrayLike], names: Sequence[str], *, marks: Sequence[tuple[float, str]] = (), title: str = "Spikes"
+) -> Axes:
+    """Draw one line a neuron, one tick a spike.
+
+    Parameters
+    ----------
+    axes : Axes
+    spike_times : one array of seconds a neuron
+    names : one a neuron
+    marks : (seconds, text), optional
+        Where a sample begins, and what it is.
+    """
+    if len(spike_times) != len(names):
+        raise InputError(f"{len(spike_times)} trains of spikes for {len(names)} names")
+    trains = [np.asarray(times, dtype=float)[np.isfinite(np.asarray(times, dtype=float))] for times in spike_times]
+    ends = [float(train.max()) for train in trains if train.size] + [at for at, _ in marks]
+    end = max(ends, default=1.0)
+    top, unit = scaled(end, "s")
+    factor = float(top) / end if end else 1.0
+    colours = [COLOURS[k % len(COLOURS)] for k in range(len(trains))]
+    axes.eventplot([train * factor for train in trains], colors=colours, linelengths=0.7, linewidths=1.8)
+    for at, text in marks:
+        axes.axvline(at * factor, color="#999999", linewidth=0.8, linestyle=":")
+        axes.annotate(text, (at * factor, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -9), textcoords="offset points", fontsize=8)
+    axes.set_yticks(range(len(names)), list(names))
+    axes.set(xlabel=label("time", unit), ylabel="neuron", title=title, ylim=(-0.6, len(names) - (0.4 if not marks else 0.1)))
+    axes.grid(visible=False, axis="y")
+    return axes
+
+
+def conductance_histogram(axes: Axes, before: ArrayLike, after: ArrayLike, *, bins: int = 40) -> Axes:
+    """Draw how the conductances were spread before and after training."""
+    first, second = (np.asarray(values, dtype=float).ravel() for values in (before, after))
+    both, unit = scaled(np.concatenate([first, second]), "S")
+    edges = np.histogram_bin_edges(both, bins=bins)
+    axes.hist(both[first.size :], bins=edges.tolist(), color=COLOURS[0], alpha=0.75, label="after")
+    axes.hist(both[: first.size], bins=edges.tolist(), histtype="step", color=COLOURS[1], linewidth=1.8, label="before")
+    axes.set(xlabel=label("conductance", unit), ylabel="cells", title="Conductances before and after")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend()
+    return axes

@@ -1,0 +1,1 @@
+"""What is written for people: curves with their figures, the figures of a run, and its report."""

@@ -1,0 +1,154 @@
+"""What is installed, what is missing and what to do about it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from spicesnn._version import __version__
+from spicesnn.datasets import mnist
+from spicesnn.errors import DataError, SpicesnnError
+from spicesnn.paths import models_dir, netlists_dir, presets_dir
+
+PACKAGES = ("numpy", "scipy", "numba", "matplotlib", "PySpice", "typer", "rich", "jinja2")
+OPTIONAL = ("distributed", "pandas", "xarray", "h5py", "scikit-learn")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    name : str
+    ok : bool
+    found : str
+        What is there.
+    advice : str
+        What to do about it; empty if nothing need be done.
+    required : bool
+        Whether spicesnn as a whole is held not to work without it.
+    """
+
+    name: str
+    ok: bool
+    found: str
+    advice: str = ""
+    required: bool = True
+
+
+def python_and_packages() -> list[Check]:
+    """Look at Python and the packages that spicesnn builds on."""
+    here = platform.python_version()
+    new_enough = sys.version_info >= (3, 11)
+    checks = [Check(name="python", ok=new_enough, found=f"{here}, spicesnn {__version__}", advice="" if new_enough else "use 3.11 or newer")]
+    for package in (*PACKAGES, *OPTIONAL):
+        required = package in PACKAGES
+        try:
+            checks.append(Check(name=package, ok=True, found=importlib.metadata.version(package), required=required))
+        except importlib.metadata.PackageNotFoundError:
+            advice = f"pip install {package}" if required else f"only for extras: pip install {package}"
+            checks.append(Check(name=package, ok=False, found="absent", advice=advice, required=required))
+    return checks
+
+
+def threads() -> Check:
+    """Look at the processors this process may use."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = os.environ.get("NUMBA_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS")
+    return Check(name="threads", ok=True, found=f"{usable} processors" + (f", limited to {limit} by the environment" if limit else ""))
+
+
+def files() -> Check:
+    """Look at the models, netlists and presets that travel with the package."""
+    counts = {
+        "models": len(list(models_dir().glob("*.lib"))),
+        "netlists": len([p for p in netlists_dir().rglob("*") if p.is_file()]),
+        "presets": len(list(presets_dir().glob("*.toml"))),
+    }
+    found = ", ".join(f"{count} {name}" for name, count in counts.items())
+    ok = counts["models"] > 0 and counts["presets"] > 0
+    advice = "" if ok else f"the installation is incomplete ({models_dir()}): install spicesnn again"
+    return Check(name="package files", ok=ok, found=found, advice=advice)
+
+
+def data(*, download: bool = False) -> tuple[Check, dict[str, Any]]:
+    """Look for MNIST and check it; fetch it first if asked to and it is nowhere."""
+    try:
+        digits = mnist.load(download=download)
+    except DataError as error:
+        place = mnist.find()
+        state = {"mnist": None if place is None else str(place), "ok": False, "problem": str(error)}
+        return Check(name="MNIST", ok=False, found="absent" if place is None else "damaged", advice=str(error), required=False), state
+    return Check(name="MNIST", ok=True, found=f"{digits.source}, all four sums right"), {"mnist": str(digits.source), "ok": True}
+
+
+def ngspice() -> tuple[Check, dict[str, Any]]:
+    """Find libngspice, and have it solve a circuit whose answer is known."""
+    program = shutil.which("ngspice")
+    try:
+        from spicesnn.validation.probe import probe_ngspice
+
+        state = probe_ngspice()
+    except SpicesnnError as error:
+        message = str(error)
+        return Check(name="ngspice", ok=False, found="absent", advice=message), {"ok": False, "program": program, "problem": message}
+    state |= {"program": program}
+    found = f"{state['version']}, solver {state['solver']}, {state['library']}"
+    return Check(name="ngspice", ok=bool(state["ok"]), found=found, advice=str(state.get("problem", ""))), state
+
+
+def writable_folders() -> Check:
+    """Look whether results and downloads can be written."""
+    cache = mnist.cache_dir()
+    parent = next((p for p in (cache, *cache.parents) if p.exists()), Path("/"))
+    ok = os.access(parent, os.W_OK)
+    advice = "" if ok else "only downloads need it: set XDG_CACHE_HOME to a folder that can be written"
+    return Check(name="cache folder", ok=ok, found=str(cache), advice=advice, required=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examination:
+    """Everything that was looked at.
+
+    Attributes
+    ----------
+    checks : tuple of Check
+    ngspice, data : dict
+        What was found of each, as plain values.
+    ok : bool
+        Whether all that is required is there.
+    """
+
+    checks: tuple[Check, ...]
+    ngspice: dict[str, Any]
+    data: dict[str, Any]
+    ok: bool
+
+    @property
+    def exit_code(self) -> int:
+        """0 if all is well, 3 if ngspice is what is missing, 1 otherwise."""
+        if self.ok:
+            return 0
+        return 3 if not self.ngspice.get("ok") and all(c.ok for c in self.checks if c.required and c.name != "ngspice") else 1
+
+    def describe(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        return {"ok": self.ok, "ngspice": self.ngspice, "data": self.data, "checks": [asdict(check) for check in self.checks]}
+
+
+def examine(*, need_ngspice: bool = True, download: bool = False) -> Examination:
+    """Look at everything; `need_ngspice` says whether its absence is a fault."""
+    ngspice_check, ngspice_state = ngspice()
+    data_check, data_state = data(download=download)
+    ngspice_check = replace(ngspice_check, required=need_ngspice)
+    checks = (*python_and_packages(), threads(), files(), ngspice_check, data_check, writable_folders())
+    damaged = data_state.get("mnist") is not None and not data_check.ok
+    ok = all(check.ok for check in checks if check.required) and not damaged
+    return Examination(checks=checks, ngspice=ngspice_state, data=data_state, ok=ok)
