@@ -1,0 +1,1 @@
+"""Unsupervised learning by STDP: the network of Diehl and Cook on memristive synapses, event-driven and compiled."""

@@ -1,0 +1,73 @@
+"""From spike counts to classes: labels come from training data only; silence and ties are no answer, and count as wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spicesnn.devices.base import Floats
+from spicesnn.errors import InputError
+
+NO_ANSWER = -1
+
+
+def _mean_response(responses: NDArray[np.int16], labels: NDArray[np.integer], classes: int) -> Floats:
+    """Return the mean spike count of each neuron for each class, (classes, neurons)."""
+    if len(responses) != len(labels) or len(labels) == 0:
+        raise InputError(f"{len(responses)} responses and {len(labels)} labels; expected as many, at least one")
+    return np.array([responses[labels == c].mean(axis=0) if np.any(labels == c) else np.zeros(responses.shape[1]) for c in range(classes)])
+
+
+def _decide(score: Floats, silent: NDArray[np.bool_]) -> NDArray[np.int64]:
+    best = score.max(axis=1, keepdims=True)
+    tied = (score == best).sum(axis=1) > 1
+    return np.where(tied | silent, NO_ANSWER, score.argmax(axis=1))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class ClassVote:
+    """Each neuron stands for the class it answers most to; a class's score is the mean count of its neurons (Diehl and Cook).
+
+    A class without a neuron never wins.
+    """
+
+    assignment: NDArray[np.int64]
+    classes: int
+
+    @classmethod
+    def from_training(cls, responses: NDArray[np.int16], labels: NDArray[np.integer], classes: int = 10) -> ClassVote:
+        """Assign every neuron; neurons that never fired stand for no class."""
+        mean = _mean_response(responses, labels, classes)
+        return cls(assignment=np.where(mean.max(axis=0) > 0, mean.argmax(axis=0), NO_ANSWER), classes=classes)
+
+    def predict(self, responses: NDArray[np.int16]) -> NDArray[np.int64]:
+        """Return a class for each row of spike counts, or `NO_ANSWER`."""
+        score = np.full((len(responses), self.classes), -1.0)
+        for c in range(self.classes):
+            mine = self.assignment == c
+            if mine.any():
+                score[:, c] = responses[:, mine].mean(axis=1)
+        return _decide(score, responses[:, self.assignment >= 0].sum(axis=1) == 0)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class LikelihoodVote:
+    """Poisson log-likelihood of the spike counts: score_c = Σ_j n_j ln λ_cj − λ_cj, λ the mean count of the training data.
+
+    `floor` is added to every mean so that a neuron that was silent for a class does not forbid it.
+    """
+
+    mean: Floats
+    floor: float = 0.02
+
+    @classmethod
+    def from_training(cls, responses: NDArray[np.int16], labels: NDArray[np.integer], classes: int = 10) -> LikelihoodVote:
+        """Estimate the mean counts."""
+        return cls(mean=_mean_response(responses, labels, classes))
+
+    def predict(self, responses: NDArray[np.int16]) -> NDArray[np.int64]:
+        """Return a class for each row of spike counts, or `NO_ANSWER`."""
+        rate = self.mean + self.floor
+        return _decide(responses @ np.log(rate).T - rate.sum(axis=1), responses.sum(axis=1) == 0)
