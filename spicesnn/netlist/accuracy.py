@@ -50,7 +50,8 @@ class ReadAccuracy:
 class TransientAccuracy:
     """Steps and tolerances of a transient.
 
-    The defaults reach a state error of about 6e-5 with 60 points a pulse. The trapezoidal rule is used throughout: Gear is ten
+    The defaults reach a state error of 6e-5 to 2e-4 of the range with 60 to 90 points a pulse; ``reltol=1e-6`` takes a tenth more
+    points and is five times as close. The trapezoidal rule is used throughout: Gear is ten
     times less accurate at the same points.
 
     Attributes
