@@ -10,9 +10,13 @@ from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Device, Floats
 from spicesnn.engines.base import Engine
 from spicesnn.engines.nodal.direct import DirectPrepared
+from spicesnn.engines.nodal.drive import drive_device
 from spicesnn.engines.nodal.network import Operator, Sources
+from spicesnn.engines.nodal.nonlinear import nonlinear_read
+from spicesnn.engines.nodal.transient import Transient
 from spicesnn.engines.results import IVCurve, PulseResult, Read
 from spicesnn.engines.stimulus import CheckedWaveform, Levels, Stimulus
+from spicesnn.errors import InputError
 
 
 class NodalEngine(Engine):
@@ -20,7 +24,26 @@ class NodalEngine(Engine):
 
     name: ClassVar[str] = "nodal"
 
+    def __init__(self, *, state_tolerance: float = 1e-4, drive_tolerance: float = 1e-10) -> None:
+        """Take the accuracy that is wanted.
+
+        Parameters
+        ----------
+        state_tolerance : float
+            Accuracy of the states after a pulse, as a fraction of each state's range.
+        drive_tolerance : float
+            Relative local error when a single device is driven (`drive`, `spicesnn.iv`).
+        """
+        for name, value in (("state_tolerance", state_tolerance), ("drive_tolerance", drive_tolerance)):
+            if not 1e-13 <= value <= 0.1:
+                raise InputError(f"NodalEngine: {name} = {value!r}; expected a fraction between 1e-13 and 0.1")
+        self.state_tolerance = state_tolerance
+        self.drive_tolerance = drive_tolerance
+
     def _read(self, array: Crossbar, levels: Levels) -> Read:
+        gates = levels.gate_volts
+        if not array.linear or (gates is not None and np.any(gates != gates[0])):
+            return nonlinear_read(array, levels)
         operator = Operator(
             wires=array.wires,
             cell_siemens=array.cell_conductance(None if levels.gate_volts is None else levels.gate_volts[0]),
@@ -35,7 +58,7 @@ class NodalEngine(Engine):
         )  # fmt: skip
 
     def _pulse(self, array: Crossbar, waveform: CheckedWaveform) -> PulseResult:
-        raise NotImplementedError
+        return Transient(array, waveform, self.state_tolerance).run()
 
     def _drive(self, device: Device, stimulus: Stimulus, state: Floats, gate_volts: float | None, points: int) -> IVCurve:
-        raise NotImplementedError
+        return drive_device(device, stimulus, state, gate_volts, points, tolerance=self.drive_tolerance)

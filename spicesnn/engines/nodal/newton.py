@@ -1,0 +1,246 @@
+"""Arrays of nonlinear cells: Newton's method with the linear solver inside.
+
+Each step puts dI/dV in place of the cell conductance and injects what the tangent leaves out. The wires are linear, so all that
+violates Kirchhoff's law after a step is, cell by cell, the difference between the true current i(v) and the current the wires
+were solved for: that difference is the residual, exactly, and no matrix is formed to measure it.
+
+Where every dI/dV ≥ 0 the solution minimises a convex potential (Millar's co-content), whose slope along a step is
+Σ Δv·(i(v) - i_solved): the line search looks for the step at which this slope has all but vanished, which converges for any
+monotone cell however steep. Where that fails the drive is raised from 0 V in stages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from spicesnn.devices.base import Floats
+from spicesnn.engines.nodal.direct import DirectPrepared
+from spicesnn.engines.nodal.network import Operator, Prepared, Solution, Sources
+from spicesnn.errors import ConvergenceError
+
+MOST_STEPS = 50
+LEAST_STAGE = 1e-4
+"""The smallest stage of source stepping, as a fraction of the drive."""
+
+Cells = Callable[[Floats], tuple[Floats, Floats]]
+"""From cell volts (rows, cols) to current and dI/dV, each (rows, cols)."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class _Point:
+    """Node voltages (rows, cols), and the cell currents the wires were solved for at these voltages."""
+
+    word: Floats
+    bit: Floats
+    solved_amps: Floats
+    residual_amps: float
+
+    @property
+    def volts(self) -> Floats:
+        return self.word - self.bit
+
+    def towards(self, other: _Point, share: float) -> _Point:
+        """Return the point at `share` of the way: the wires are linear, so they stay satisfied anywhere on it."""
+        if share == 1.0:
+            return other
+        return _Point(
+            word=self.word + share * (other.word - self.word), bit=self.bit + share * (other.bit - self.bit),
+            solved_amps=self.solved_amps + share * (other.solved_amps - self.solved_amps),
+            residual_amps=abs(1 - share) * self.residual_amps + share * other.residual_amps,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Newton:
+    """Newton's method for one input.
+
+    Attributes
+    ----------
+    wiring : Operator
+        Wires, masks and conductances to ground; its `cell_siemens` is not used.
+    cells : Cells
+    tolerance : float
+        Largest mismatch of a cell's current that is accepted, relative to the largest cell current.
+    """
+
+    wiring: Operator
+    cells: Cells
+    tolerance: float = 1e-12
+
+    def solve(self, sources: Sources, start: Solution | None = None) -> Solution:
+        """Return the solution for one input (a batch axis of length 1), from `start` where that helps.
+
+        Raises
+        ------
+        ConvergenceError
+            Not even source stepping reached the tolerance.
+        """
+        try:
+            return self._iterate(sources, start)
+        except ConvergenceError:
+            return self._raise_drive(sources)
+
+    def _raise_drive(self, sources: Sources) -> Solution:
+        """Source stepping: follow the solution from 0 V to the full drive in stages that adapt."""
+        done, stage = 0.0, 0.25
+        solution: Solution | None = None
+        while done < 1.0:
+            level = min(done + stage, 1.0)
+            try:
+                solution = self._iterate(_scaled(sources, level), solution)
+            except ConvergenceError:
+                stage *= 0.25
+                if stage < LEAST_STAGE:
+                    raise
+                continue
+            done, stage = level, 2 * stage
+        assert solution is not None
+        return solution
+
+    def _iterate(self, sources: Sources, start: Solution | None) -> Solution:
+        point = self._first(sources, start)
+        amps, slope = self.cells(point.volts)
+        count, best, stalled = 1, np.inf, 0
+        while True:
+            mismatch = float(np.abs(amps - point.solved_amps).max())
+            largest = float(np.abs(point.solved_amps).max())
+            if mismatch <= self.tolerance * largest + 1e-30 or stalled >= 2:
+                return _finished(self.wiring, point, amps, count)
+            if count >= MOST_STEPS or not np.isfinite(mismatch):
+                raise ConvergenceError(
+                    f"Newton's method: after {count} steps a cell's current still misses the network's by {mismatch:.3g} A "
+                    f"(largest cell current {largest:.3g} A). Check the device at these voltages, or add resistance to the lines"
+                )
+            target = self._step(sources, point.volts, amps, slope, point)
+            point = self._search(point, amps, target)
+            amps, slope = self.cells(point.volts)
+            count += 1
+            if mismatch < 1e-9 * largest:
+                stalled = stalled + 1 if mismatch >= 0.5 * best else 0
+                best = min(best, mismatch)
+
+    def _first(self, sources: Sources, start: Solution | None) -> _Point:
+        """Return a first point at which the wires are satisfied and every cell current is finite."""
+        if start is not None:
+            volts = start.word_volts[0] - start.bit_volts[0]
+            amps, slope = self.cells(volts)
+            point = self._step(sources, volts, amps, slope, None)
+            if np.all(np.isfinite(self.cells(point.volts)[0])):
+                return point
+        zero = np.zeros(self.wiring.shape)
+        amps, slope = self.cells(zero)
+        best, least = None, np.inf
+        for stiffer in (1.0, 1e2, 1e4, 1e6, 1e8, 1e10, 1e12):
+            point = self._step(sources, zero, amps, slope * stiffer, None)
+            with np.errstate(all="ignore"):
+                excess = float(np.abs(self.cells(point.volts)[0] - point.solved_amps).max() / max(float(np.abs(point.solved_amps).max()), 1e-300))
+            if excess < least:
+                best, least = point, excess
+            if excess <= 10.0 or stiffer * float(slope.max()) > 1e6 * self._most_siemens():
+                break
+        if best is None:
+            raise ConvergenceError("Newton's method: the cell currents overflow at any starting point; the voltages are far outside the device's range")
+        return best
+
+    def _most_siemens(self) -> float:
+        """Return the conductance of the least resistive wire segment (0 Ω apart): cells far above it count as shorts."""
+        wires = self.wiring.wires
+        ohms = [float(np.min(o)) for o in (wires.word_line_ohm, wires.bit_line_ohm, wires.driver_ohm, wires.sense_ohm) if np.min(o) > 0]
+        return 1.0 / min(ohms, default=1e-3)
+
+    def _step(self, sources: Sources, volts: Floats, amps: Floats, slope: Floats, near: _Point | None) -> _Point:
+        """Solve the network with each cell replaced by its tangent at `volts`."""
+        siemens = np.minimum(_usable(volts, amps, slope), 1e9 * self._most_siemens())
+        extra = (amps - siemens * volts)[None]
+        prepared: Prepared = DirectPrepared(
+            Operator(
+                wires=self.wiring.wires, cell_siemens=siemens, floating_rows=self.wiring.floating_rows, floating_columns=self.wiring.floating_columns,
+                word_siemens=self.wiring.word_siemens, bit_siemens=self.wiring.bit_siemens,
+            )
+        )  # fmt: skip
+        solution = prepared.solve(
+            Sources(
+                row_volts=sources.row_volts, column_volts=sources.column_volts,
+                word_amps=-extra if sources.word_amps is None else sources.word_amps - extra,
+                bit_amps=extra if sources.bit_amps is None else sources.bit_amps + extra,
+            )
+        )  # fmt: skip
+        word, bit = solution.word_volts[0], solution.bit_volts[0]
+        return _Point(word=word, bit=bit, solved_amps=amps + siemens * (word - bit - volts), residual_amps=float(solution.residual_amps[0]))
+
+    def _search(self, point: _Point, amps: Floats, target: _Point) -> _Point:
+        """Return the point on the line to `target` where the slope of the co-content has all but vanished."""
+        step, change = target.volts - point.volts, target.solved_amps - point.solved_amps
+        volts = point.volts
+
+        def slope(share: float) -> float:
+            with np.errstate(all="ignore"):
+                value = float(np.sum(step * (self.cells(volts + share * step)[0] - point.solved_amps - share * change)))
+            return value if np.isfinite(value) else np.inf
+
+        first = float(np.sum(step * (amps - point.solved_amps)))
+        if first >= 0:
+            return target
+        last = slope(1.0)
+        if abs(last) <= 0.5 * abs(first):
+            return target
+        low, f_low, high, f_high = 0.0, first, 1.0, last
+        while f_high < -0.5 * abs(first) and high < 1e4:
+            low, f_low, high = high, f_high, 2 * high
+            f_high = slope(high)
+        return point.towards(target, _near_root(slope, low, f_low, high, f_high, 0.1 * abs(first)))
+
+
+def _near_root(function: Callable[[float], float], low: float, f_low: float, high: float, f_high: float, enough: float) -> float:
+    """Return a place between `low` (value below 0) and `high` (above 0, or infinite) where |function| ≤ `enough`, by the Illinois rule."""
+    if f_high <= 0:
+        return high
+    share = high
+    for _ in range(60):
+        share = (low * f_high - high * f_low) / (f_high - f_low) if np.isfinite(f_high) else 0.5 * (low + high)
+        if not low + 1e-3 * (high - low) <= share <= high - 1e-3 * (high - low):
+            share = 0.5 * (low + high) if f_high > 1e3 * abs(f_low) else min(max(share, low + 1e-3 * (high - low)), high - 1e-3 * (high - low))
+        value = function(share)
+        if abs(value) <= enough:
+            return share
+        if value < 0:
+            low, f_low, f_high = share, value, 0.5 * f_high
+        else:
+            high, f_high, f_low = share, value, 0.5 * f_low
+    return low if low > 0 else share
+
+
+def _usable(volts: Floats, amps: Floats, slope: Floats) -> Floats:
+    """Return dI/dV, or where it is not above 0 (negative differential resistance) a small positive chord."""
+    bad = ~(slope >= 0) | ~np.isfinite(slope)
+    if not bad.any():
+        return slope
+    with np.errstate(divide="ignore", invalid="ignore"):
+        chord = np.abs(amps / volts)
+    return np.where(bad, np.where(np.isfinite(chord), 0.1 * chord, 0.0), slope)
+
+
+def _scaled(sources: Sources, level: float) -> Sources:
+    return Sources(
+        row_volts=level * sources.row_volts, column_volts=level * sources.column_volts,
+        word_amps=None if sources.word_amps is None else level * sources.word_amps,
+        bit_amps=None if sources.bit_amps is None else level * sources.bit_amps,
+    )  # fmt: skip
+
+
+def _finished(wiring: Operator, point: _Point, amps: Floats, count: int) -> Solution:
+    """Return the solution with the line currents, and the mismatch of all cells on a node as its residual."""
+    through = point.solved_amps
+    mismatch = amps - through
+    on_word = mismatch.sum(axis=1) if wiring.wires.word_line_ohm == 0 else mismatch
+    on_bit = mismatch.sum(axis=0) if wiring.wires.bit_line_ohm == 0 else mismatch
+    residual = max(float(np.abs(on_word).max()), float(np.abs(on_bit).max())) + point.residual_amps
+    rows = np.where(wiring.floating_rows, 0.0, (through + wiring.word_siemens * point.word).sum(axis=1))
+    columns = np.where(wiring.floating_columns, 0.0, (through - wiring.bit_siemens * point.bit).sum(axis=0))
+    return Solution(
+        word_volts=point.word[None], bit_volts=point.bit[None], row_amps=rows[None], column_amps=columns[None],
+        residual_amps=np.array([residual]), iterations=count,
+    )  # fmt: skip
