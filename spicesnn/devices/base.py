@@ -152,7 +152,7 @@ class Device(ABC):
             above = (chord(middle) > wanted) == rising
             high = np.where(above, middle, high)
             low = np.where(above, low, middle)
-        return 0.5 * (low + high)
+        return np.asarray(0.5 * (low + high))
 
     def typical_drive(self) -> tuple[float, float]:
         """Return amplitude (V) and frequency (Hz) of a sine that shows the device at work: its state moves, and over most of its range."""

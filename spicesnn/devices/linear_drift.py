@@ -36,7 +36,7 @@ class LinearDrift(Device):
 
     name: ClassVar[str] = "linear-drift"
     reference: ClassVar[str] = "Strukov et al., Nature 453, 80, 2008; windows: Joglekar 2009, Biolek 2009, Prodromakis 2011"
-    model: ClassVar[str] = "linear-drift.lib"
+    model: ClassVar[str] = "linear_drift.lib"
     set_polarity: ClassVar[int] = 1
     published: ClassVar[dict[str, dict[str, Any]]] = {
         "biolek-2009": {},
@@ -99,8 +99,8 @@ class LinearDrift(Device):
         return np.asarray(np.clip(share, 0.0, 1.0))
 
     def typical_drive(self) -> tuple[float, float]:
-        """Return 1 V and the frequency at which the state moves by about 0.4 at most."""
-        hertz = float(np.mean(self.mobility * self.r_on / np.square(self.length) / self._resistance(self.x_init))) / np.pi / 0.4
+        """Return 1 V and the frequency at which the state moves by a third."""
+        hertz = float(np.mean(self.mobility * self.r_on / np.square(self.length) / self._resistance(self.x_init))) / np.pi / 0.3
         return 1.0, float(f"{hertz:.1g}")
 
     def spice_parameters(self) -> dict[str, float | Floats]:

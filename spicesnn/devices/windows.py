@@ -13,6 +13,9 @@ from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Floats
 
+_TEAM_END = 6.0
+"""Where the inner exponential of the TEAM window is cut, in both twins: f is below 1e-175 there, and ngspice must not overflow."""
+
 
 def bound_ramp(x: ArrayLike, low: ArrayLike, high: ArrayLike, rising: ArrayLike, width: ArrayLike) -> Floats:
     """Return the factor that stops a state softly at its bounds.
@@ -68,3 +71,37 @@ class DriftWindow(enum.Enum):
             return np.asarray(scale * np.maximum(1.0 - (np.square(x - 0.5) + 0.75) ** np.asarray(order), 0.0))
         base = 2.0 * x - 1.0 if self is DriftWindow.JOGLEKAR else np.where(rising, x, x - 1.0)
         return np.asarray(np.maximum(1.0 - np.square(base) ** np.asarray(order), 0.0))
+
+
+def bound_ramp_slope(x: ArrayLike, low: ArrayLike, high: ArrayLike, rising: ArrayLike, width: ArrayLike) -> Floats:
+    """Return the derivative of `bound_ramp` over `x`: −1/span on the ramp of a rising state, +1/span on that of a falling one, else 0."""
+    span = np.asarray(width) * (np.asarray(high, dtype=float) - low)
+    room = np.where(rising, np.asarray(high, dtype=float) - x, np.asarray(x, dtype=float) - low)
+    return np.asarray(np.where((room > 0) & (room < span), np.where(rising, -1.0, 1.0) / span, 0.0))
+
+
+class ThresholdWindow(enum.Enum):
+    """Windows of VTEAM and TEAM; s = (w − w_on)/(w_off − w_on).
+
+    - IDEAL: f = 1
+    - JOGLEKAR: f = 1 − (2s − 1)^2p
+    - BIOLEK: f = 1 − s^2p while w rises, 1 − (1 − s)^2p while it falls
+    - TEAM: f = exp(−exp((w − a_off)/w_c)) while w rises, exp(−exp((a_on − w)/w_c)) while it falls
+      (Kvatinsky et al., IEEE TCAS-I 60(1), 211, 2013)
+    """
+
+    IDEAL = enum.auto()
+    JOGLEKAR = enum.auto()
+    BIOLEK = enum.auto()
+    TEAM = enum.auto()
+
+    def factor(self, s: ArrayLike, rising: ArrayLike, order: ArrayLike) -> Floats:
+        """Return f of the windows in s, 0 to 1; `order` is p."""
+        same = {ThresholdWindow.IDEAL: DriftWindow.NONE, ThresholdWindow.JOGLEKAR: DriftWindow.JOGLEKAR, ThresholdWindow.BIOLEK: DriftWindow.BIOLEK}
+        return same[self].factor(s, rising, order)
+
+    def team_factor(self, w: ArrayLike, rising: ArrayLike, a_on: ArrayLike, a_off: ArrayLike, w_c: ArrayLike) -> Floats:
+        """Return f of the TEAM window; everything in metres."""
+        w = np.asarray(w, dtype=float)
+        inside = np.where(rising, w - np.asarray(a_off), np.asarray(a_on) - w) / np.asarray(w_c)
+        return np.asarray(np.exp(-np.exp(np.minimum(inside, _TEAM_END))))
