@@ -16,6 +16,10 @@ _LIBRARY = {
     "linear-drift": "spicesnn.devices.linear_drift:LinearDrift",
     "resistor": "spicesnn.devices.resistor:Resistor",
     "vteam": "spicesnn.devices.vteam:VTEAM",
+    "pai-yu-chen": "spicesnn.devices.pai_yu_chen:PaiYuChen",
+    "pai-yu-chen-heated": "spicesnn.devices.pai_yu_chen_heated:PaiYuChenHeated",
+    "pershin-di-ventra": "spicesnn.devices.pershin_di_ventra:PershinDiVentra",
+    "stanford": "spicesnn.devices.stanford:Stanford",
     "yakopcic": "spicesnn.devices.yakopcic:Yakopcic",
 }
 """CLI name → module:class. A new model of the library is one line here; a plug-in uses the entry-point group."""

@@ -73,12 +73,12 @@ class Yakopcic(Device):
     def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return a·x·sinh(b·v) in ampere."""
         v = np.asarray(v, dtype=float)
-        return np.asarray(self._amplitude(v) * x * limited_sinh(self.b * v))
+        return np.asarray(self._amplitude(v) * np.asarray(x, dtype=float) * limited_sinh(self.b * v))
 
     def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return a·b·x·cosh(b·v) in siemens."""
         v = np.asarray(v, dtype=float)
-        return np.asarray(self._amplitude(v) * x * self.b * limited_sinh_slope(self.b * v))
+        return np.asarray(self._amplitude(v) * np.asarray(x, dtype=float) * self.b * limited_sinh_slope(self.b * v))
 
     def _drift(self, v: Floats) -> tuple[Floats, Floats]:
         """Return the rates of rise and of fall without the windows, both ≥ 0."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ def integrate(device, volts, times, start, breaks=(), **options):
     edges = edges[edges <= times.max()]
     y = state / scale
     states[0.0] = y * scale
-    for begin, end in zip(edges[:-1], edges[1:], strict=True):
+    for begin, end in pairwise(edges):
         y = solve_ivp(slope, (begin, end), y, **settings).y[:, -1]
         states[float(end)] = y * scale
     found = np.array([states[float(t)] for t in times])
