@@ -1,0 +1,8 @@
+"""Training: presets, the controller loop, the run directory."""
+
+from spicesnn.training.config import Config, load, preset_names
+from spicesnn.training.loop import Summary, infer, make_engine, train
+from spicesnn.training.run import RunDirectory
+from spicesnn.training.state import Progress
+
+__all__ = ["Config", "Progress", "RunDirectory", "Summary", "infer", "load", "make_engine", "preset_names", "train"]

@@ -1,0 +1,287 @@
+"""What an experiment is: the tables of a preset, typed, checked, and with every default written down once."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from spicesnn.crossbar.wires import Wires
+from spicesnn.devices import registry
+from spicesnn.devices.base import Device
+from spicesnn.devices.registry import nearest
+from spicesnn.errors import ConfigError, UnknownNameError
+from spicesnn.paths import presets_dir
+from spicesnn.training.options import Section, option, parse_override, render_toml, unknown_key
+
+ENGINES = ("ngspice", "nodal")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions(Section):
+    """[data]"""
+
+    source: str = option("xpue", "a pattern set, MNIST, or a file of one's own",
+                         choices=("xpue", "digits-3x5", "letters-3x3", "words-4bit", "xor", "mnist", "file"))  # fmt: skip
+    path: str = option("", "csv or npz file with features and labels (source = file)")
+    label: str = option("label", "the column of a csv file that holds the classes")
+    test_path: str = option("", "csv or npz file of held-out samples; a share of `path` is held out if left empty")
+    test_fraction: float = option(0.2, "share of a file that is held out when there is no test_path", lowest=0.0)
+    pixels: int = option(10, "MNIST images are reduced to pixels × pixels", lowest=2)
+    method: str = option("area", "how images are reduced", choices=("area", "bicubic"))
+    ones: int = option(0, "MNIST: this many of the brightest pixels are 1, the rest 0; 0 keeps grey levels", lowest=0)
+    train_limit: int = option(0, "use only the first so many training samples; 0 is all", lowest=0)
+    test_limit: int = option(0, "use only the first so many test samples; 0 is all", lowest=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkOptions(Section):
+    """[network]"""
+
+    hidden: tuple[int, ...] = option((), "sizes of the hidden layers", lowest=1)
+    columns: str = option("differential", "how a signed weight stands on columns", choices=("differential", "single", "offset"))
+    bias: bool = option(True, "a word line that is always on")
+    initial: tuple[float, ...] = option((0.3, 0.7), "fresh conductances are uniform between these shares of the device's range", lowest=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayOptions(Section):
+    """[array]"""
+
+    word_line_ohm: float = option(1.0, "resistance of a word-line segment", lowest=0.0)
+    bit_line_ohm: float = option(1.0, "resistance of a bit-line segment", lowest=0.0)
+    driver_ohm: float = option(0.0, "output resistance of the word-line drivers", lowest=0.0)
+    sense_ohm: float = option(0.0, "input resistance of the sense nodes", lowest=0.0)
+    double_sided: bool = option(False, "lines are driven and sensed at both ends")
+    gate_along: str = option("word", "which lines gates hang on, for cells that have one", choices=("word", "bit"))
+
+    def wires(self) -> Wires:
+        """Return the wires."""
+        return Wires(word_line_ohm=self.word_line_ohm, bit_line_ohm=self.bit_line_ohm, driver_ohm=self.driver_ohm, sense_ohm=self.sense_ohm,
+                     double_sided=self.double_sided)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodingOptions(Section):
+    """[encoding]"""
+
+    high_volts: float = option(0.2, "word-line voltage of an input of 1")
+    low_volts: float = option(0.0, "word-line voltage of an input of 0")
+    bias_volts: float = option(0.2, "word-line voltage of the bias line")
+    gate_volts: float = option(0.0, "gate voltage during reads, for cells with a gate")
+    read_s: float = option(1e-3, "how long a read lasts: what its energy is counted over", above=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeuronOptions(Section):
+    """[neuron]"""
+
+    tau_s: float = option(150e-6, "membrane time constant", above=0.0)
+    resistance_ohm: float = option(1e3, "membrane volts at rest for one ampere", above=0.0)
+    threshold_volts: float = option(4.0, "spike threshold", above=0.0)
+    refractory_s: float = option(0.0, "time after a spike without another", lowest=0.0)
+    offset_amps: float = option(0.0, "constant current into every output neuron", lowest=0.0)
+    window_s: float = option(5e-3, "a neuron that has not spiked by then is silent", above=0.0)
+    resolution_s: float = option(1e-9, "spikes closer than this are a tie", lowest=0.0)
+    code: str = option("first-spike", "which neuron answers", choices=("first-spike", "most-spikes"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgrammingOptions(Section):
+    """[programming]"""
+
+    scheme: str = option("half", "voltages on the lines that are not selected", choices=("half", "third", "floating", "gated"))
+    set_volts: float = option(1.0, "magnitude of the pulse that raises the conductance", above=0.0)
+    reset_volts: float = option(1.0, "magnitude of the pulse that lowers it", above=0.0)
+    set_s: float = option(1e-6, "width of a set pulse", above=0.0)
+    reset_s: float = option(1e-6, "width of a reset pulse", above=0.0)
+    rise_s: float = option(0.0, "rise and fall time", lowest=0.0)
+    gate_on_volts: float = option(1.2, "gate voltage of selected lines, for cells with a gate")
+    gate_off_volts: float = option(0.0, "gate voltage of the others")
+    cycle_to_cycle: float = option(0.0, "relative spread of what a pulse does, from pulse to pulse", lowest=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningOptions(Section):
+    """[learning]"""
+
+    rule: str = option("manhattan", "how the array learns", choices=("manhattan", "template"))
+    activation: str = option("softmax", "what the error is measured on", choices=("softmax", "tanh"))
+    gain: float = option(1e6, "output gain β, 1/A", above=0.0)
+    target: float = option(1.0, "training target of tanh outputs, ±", above=0.0)
+    stop: float = option(0.8, "tanh outputs beyond ± this count as right", above=0.0)
+    opposite: bool = option(True, "set one device of a pair and reset the other; false: only ever set")
+    fraction: float = option(1.0, "share of the devices that are pulsed in an update, at random", above=0.0)
+    final_fraction: float = option(0.0, "the share shrinks to this geometrically over the run; 0: it stays", lowest=0.0)
+    groups: float = option(1.0, "share of the (column, polarity) groups that an update touches: fewer pulses for the same fraction", above=0.0)
+    final_width: float = option(1.0, "pulse widths shrink to this share geometrically over the run", above=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions(Section):
+    """[training]"""
+
+    epochs: int = option(1, "passes over the training data, at most", lowest=0)
+    updates: int = option(0, "stop after this many updates; 0: when the epochs are done", lowest=0)
+    batch: int = option(0, "samples an update; 0: all", lowest=0)
+    stop_when_right: bool = option(False, "stop as soon as every training sample is right")
+    checkpoint_s: float = option(60.0, "seconds between checkpoints", lowest=0.0)
+    record_updates: int = option(16, "keep direction and states of the first so many updates in history.npz", lowest=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceOptions:
+    """[device]: `model`, and any parameter of that model."""
+
+    model: str = "vteam"
+    parameters: Mapping[str, str | float] = field(default_factory=dict)
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any], where: str) -> DeviceOptions:
+        """Return the section from a TOML table; parameters are checked against the model."""
+        if not isinstance(table, Mapping):
+            raise ConfigError(f"{where} is {table!r:.60}; expected a table with model = \"vteam\" and parameters of that model")
+        parameters = {key: value for key, value in table.items() if key != "model"}
+        section = cls(model=str(table.get("model", "vteam")), parameters=parameters)
+        kind = registry.device_class(section.model)
+        known = [row["name"] for row in kind.parameter_table()] + list(kind.choices())
+        for key in parameters:
+            if key not in known:
+                raise unknown_key(f"{where}.{key}", ["device.model", *(f"{where}.{name}" for name in known)])
+        section.build()
+        return section
+
+    def build(self) -> Device:
+        """Return the device."""
+        return registry.make(self.model).with_text(**{key: str(value) for key, value in self.parameters.items()})
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the section as plain values."""
+        return {"model": self.model, **self.parameters}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """An experiment: everything that, with a seed and an engine, decides what comes out."""
+
+    preset: str = "custom"
+    description: str = ""
+    engine: str = "nodal"
+    seed: int = 0
+    data: DataOptions = field(default_factory=DataOptions)
+    network: NetworkOptions = field(default_factory=NetworkOptions)
+    array: ArrayOptions = field(default_factory=ArrayOptions)
+    device: DeviceOptions = field(default_factory=DeviceOptions)
+    encoding: EncodingOptions = field(default_factory=EncodingOptions)
+    neuron: NeuronOptions = field(default_factory=NeuronOptions)
+    programming: ProgrammingOptions = field(default_factory=ProgrammingOptions)
+    learning: LearningOptions = field(default_factory=LearningOptions)
+    training: TrainingOptions = field(default_factory=TrainingOptions)
+
+    @classmethod
+    def from_tables(cls, tables: Mapping[str, Any]) -> Config:
+        """Return the configuration from parsed TOML."""
+        sections = {entry.name: entry.default_factory for entry in fields(cls) if entry.name not in ("preset", "description", "engine", "seed")}
+        values: dict[str, Any] = {}
+        for key, value in tables.items():
+            if key in sections:
+                values[key] = sections[key].from_table(value, key)  # type: ignore[union-attr]
+            elif key in ("preset", "description", "engine", "seed"):
+                _check_head(key, value)
+                values[key] = value
+            else:
+                raise unknown_key(key, [entry.name for entry in fields(cls)])
+        config = cls(**values)
+        if config.engine not in ENGINES:
+            raise ConfigError(f"engine is {config.engine!r}{nearest(config.engine, ENGINES)} Expected one of: {', '.join(ENGINES)}")
+        return config
+
+    def to_tables(self) -> dict[str, Any]:
+        """Return the configuration as plain values, every default included."""
+        return {e.name: (v.to_table() if hasattr(v := getattr(self, e.name), "to_table") else v) for e in fields(self)}
+
+    def to_toml(self) -> str:
+        """Return the configuration as TOML text, every default included."""
+        return render_toml(self.to_tables())
+
+    def with_seed(self, seed: int) -> Config:
+        """Return the same experiment with another seed."""
+        return replace(self, seed=seed)
+
+
+def _check_head(key: str, value: Any) -> None:
+    if key == "seed":
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise ConfigError(f"seed is {value!r:.60}; expected a whole number, 0 or more")
+    elif not isinstance(value, str):
+        raise ConfigError(f"{key} is {value!r:.60}; expected text")
+
+
+def preset_names() -> list[str]:
+    """Return the names of the presets."""
+    return sorted(path.stem for path in presets_dir().glob("*.toml"))
+
+
+def _source(preset_or_path: str | Path) -> tuple[Path, str]:
+    text = str(preset_or_path)
+    if text.endswith(".toml"):
+        path = Path(text)
+        if not path.is_file():
+            raise ConfigError(f"there is no file {text}; expected a preset ({', '.join(preset_names())}) or the path of a TOML file")
+        return path, path.stem
+    if text not in preset_names():
+        there = ", ".join(preset_names())
+        raise UnknownNameError(f"no preset {text!r}{nearest(text, preset_names())} The presets are: {there}. A path must end in .toml")
+    return presets_dir() / f"{text}.toml", text
+
+
+def read_tables(path: Path) -> dict[str, Any]:
+    """Return the tables of a TOML file."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} is not a TOML file that can be read: {error}") from None
+
+
+def load(preset_or_path: str | Path, overrides: Iterable[str] | Mapping[str, Any] = ()) -> Config:
+    """Return the configuration of a preset or of a TOML file.
+
+    Parameters
+    ----------
+    preset_or_path : str | Path
+        A name such as ``mnist-10x10``, or the path of a file that ends in ``.toml``. Relative data paths in a file are relative to that file.
+    overrides : iterable of ``"a.b=value"``, or mapping of ``"a.b"`` to a value
+
+    Raises
+    ------
+    UnknownNameError
+        A preset, key or device that does not exist; the nearest one is named.
+    ConfigError
+        A file that is not TOML, or a value that cannot be.
+    """
+    path, name = _source(preset_or_path)
+    tables = read_tables(path)
+    tables.setdefault("preset", name)
+    data = tables.get("data")
+    if isinstance(data, dict):
+        for key in ("path", "test_path"):
+            if isinstance(data.get(key), str) and data[key]:
+                data[key] = str((path.parent / data[key]).resolve())
+    pairs = overrides.items() if isinstance(overrides, Mapping) else [parse_override(text) for text in overrides]
+    for key, value in pairs:
+        _override(tables, key, value)
+    return Config.from_tables(tables)
+
+
+def _override(tables: dict[str, Any], key: str, value: Any) -> None:
+    section, dot, name = key.partition(".")
+    if not dot:
+        tables[section] = value
+        return
+    if not isinstance(tables.setdefault(section, {}), dict):
+        raise unknown_key(key, [entry.name for entry in fields(Config)])
+    if section == "device" and name == "model" and value != tables["device"].get("model", "vteam"):
+        tables["device"] = {}
+    tables[section][name] = value

@@ -1,0 +1,234 @@
+"""The controller: build or resume, update until done, evaluate, leave a run directory behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spicesnn.engines.base import Engine
+from spicesnn.errors import ConfigError
+from spicesnn.training import metrics
+from spicesnn.training.config import Config
+from spicesnn.training.experiment import Answers, Experiment
+from spicesnn.training.rules import RULES, Rule, total_updates
+from spicesnn.training.run import RunDirectory
+from spicesnn.training.state import History, Progress, RunState
+
+Watcher = Callable[[Progress], None]
+_TRAIN_SAMPLES = 5000
+"""Accuracy on training data is measured on at most so many samples, the first ones."""
+_RASTER_SAMPLES = 100
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Summary:
+    """What came out; `table` is what ``--json`` prints."""
+
+    preset: str
+    engine: str
+    seed: int
+    run: str
+    test_accuracy: float
+    n_test: int
+    train_accuracy: float
+    converged: bool
+    epochs: int
+    wall_s: float
+    energy_joule: float
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def table(self) -> dict[str, Any]:
+        """Return all values in one flat table."""
+        values = asdict(self)
+        return {**{k: v for k, v in values.items() if k != "extra"}, **values["extra"]}
+
+
+def train(
+    config: Config, *, engine: Engine, out: str | Path | None = None, rng_seed: int | None = None, progress: Watcher | None = None,
+    resume: bool = False,
+) -> Summary:  # fmt: skip
+    """Train an experiment through an engine and leave a run directory.
+
+    Parameters
+    ----------
+    config : Config
+    engine : Engine
+        Solves every read and every pulse.
+    out : str | Path, optional
+        The run directory; ``runs/<preset>-seed<seed>`` if left out.
+    rng_seed : int, optional
+        In place of the seed of the configuration.
+    progress : callable, optional
+        Called with a `Progress` after every update.
+    resume : bool
+        Go on from the checkpoint in `out`; the configuration stored there is the one that counts.
+
+    Returns
+    -------
+    Summary
+    """
+    if resume:
+        if out is None:
+            raise ConfigError("resume needs the run directory: give --out")
+        run = RunDirectory.existing(out)
+        config = run.config()
+    else:
+        config = replace(config, engine=engine.name, seed=config.seed if rng_seed is None else rng_seed)
+    experiment = Experiment.of(config)
+    if resume:
+        state = run.load_state()
+        history = run.load_history(state.updates)
+        run.log(f"resumed after {state.updates} updates on {engine.name}")
+    else:
+        array = experiment.fresh_array()
+        run = RunDirectory.create(out, config)
+        state, history = RunState(devices=array.state_or_zeros()), History()
+        history.add(0, states=state.devices)
+        run.log(f"training {config.preset} on {engine.name}, seed {config.seed}, array {experiment.shape[0]}x{experiment.shape[1]}")
+    state = _trained(experiment, engine, run, state, history, progress)
+    return _evaluated(experiment, engine, run, state, history)
+
+
+def _trained(experiment: Experiment, engine: Engine, run: RunDirectory, state: RunState, history: History, progress: Watcher | None) -> RunState:
+    rule = RULES[experiment.config.learning.rule]
+    total, per_epoch = total_updates(experiment.config, rule, experiment), rule.updates_per_epoch(experiment)
+    begun, saved, before = time.perf_counter(), time.perf_counter(), state.wall_s
+    while not state.finished and state.updates < total:
+        state = rule.update(experiment, engine, state, history)
+        whole_epoch = state.updates % per_epoch == 0
+        if whole_epoch and per_epoch > 1 and not state.finished and state.updates < total:
+            state = _measured(experiment, engine, state, history)
+        state = replace(state, wall_s=before + time.perf_counter() - begun)
+        if time.perf_counter() - saved > experiment.config.training.checkpoint_s:
+            run.save(state, history)
+            saved = time.perf_counter()
+        if progress is not None:
+            progress(Progress(done=state.updates, total=total, text=_line(history, state, per_epoch)))
+    return replace(state, finished=True)
+
+
+def _line(history: History, state: RunState, per_epoch: int) -> str:
+    parts = [f"epoch {state.updates / per_epoch:.1f}" if per_epoch > 1 else f"update {state.updates}"]
+    for name, text in (("train_accuracy", "train"), ("test_accuracy", "test"), ("batch_right", "batch")):
+        if history.series.get(name):
+            parts.append(f"{text} {100 * history.series[name][-1]:.1f} %")
+    return ", ".join([*parts, f"{state.pulses} pulses"])
+
+
+def _both(experiment: Experiment, engine: Engine, state: RunState) -> tuple[Answers, Answers]:
+    problem = experiment.problem
+    array = experiment.array_of(state.devices)
+    train = experiment.answer(engine, array, problem.train.limited(_TRAIN_SAMPLES))
+    return train, experiment.answer(engine, array, problem.test) if problem.held_out else train
+
+
+def _measured(experiment: Experiment, engine: Engine, state: RunState, history: History) -> RunState:
+    train, test = _both(experiment, engine, state)
+    history.add(state.updates, train_accuracy=train.accuracy, test_accuracy=test.accuracy)
+    return state
+
+
+def _evaluated(experiment: Experiment, engine: Engine, run: RunDirectory, state: RunState, history: History) -> Summary:
+    begun = time.perf_counter()
+    train, test = _both(experiment, engine, state)
+    history.add(state.updates, train_accuracy=train.accuracy, test_accuracy=test.accuracy, states=state.devices)
+    reads = len(train.right) + (len(test.right) if experiment.problem.held_out else 0)
+    energy = train.energy_joule + (test.energy_joule if experiment.problem.held_out else 0.0)
+    state = state.with_read(reads, energy, max(train.residual_amps, test.residual_amps))
+    state = replace(state, wall_s=state.wall_s + time.perf_counter() - begun, converged=state.converged or train.accuracy == 1.0)
+    run.save(state, history, _figure_data(experiment, test, state))
+    summary = _summary(experiment, engine, run, state, train, test)
+    run.write_metrics("metrics.json", summary.table())
+    run.log(f"done: test {100 * summary.test_accuracy:.2f} % of {summary.n_test}, {state.pulses} pulses, {summary.energy_joule:.3g} J")
+    return summary
+
+
+def _figure_data(experiment: Experiment, test: Answers, state: RunState) -> dict[str, Any]:
+    samples, device = experiment.problem.test, experiment.device
+    volts = experiment.config.encoding.high_volts
+    siemens = device.conductance(0.0, state.devices) if device.linear else np.asarray(device.current(volts, state.devices)) / volts
+    data: dict[str, Any] = {
+        "conductance_after": siemens, "weights_after": experiment.columns.weights(np.asarray(siemens), experiment.window),
+        "spike_times": test.spike_times[:_RASTER_SAMPLES], "spike_labels": samples.labels[:_RASTER_SAMPLES],
+        "output_amps": test.amps[:_RASTER_SAMPLES],
+        "predicted": test.predicted, "labels": samples.labels, "class_names": np.array(experiment.problem.names),
+        "image_shape": np.array(experiment.problem.shape),
+    }  # fmt: skip
+    if np.all(samples.labels >= 0):
+        data["confusion"] = metrics.confusion(test.predicted, samples.labels, max(len(experiment.problem.names), int(test.predicted.max()) + 1))
+    return data
+
+
+def _summary(experiment: Experiment, engine: Engine, run: RunDirectory, state: RunState, train: Answers, test: Answers) -> Summary:
+    config = experiment.config
+    rule: Rule = RULES[config.learning.rule]
+    per_epoch = rule.updates_per_epoch(experiment)
+    return Summary(
+        preset=config.preset, engine=engine.name, seed=config.seed, run=str(run.path), test_accuracy=test.accuracy, n_test=len(test.right),
+        train_accuracy=train.accuracy, converged=state.converged, epochs=-(-state.updates // per_epoch), wall_s=state.wall_s,
+        energy_joule=state.write_joule + state.read_joule,
+        extra={
+            "updates": state.updates, "pulses": state.pulses, "reads": state.reads, "write_joule": state.write_joule, "read_joule": state.read_joule,
+            "silent_or_tied": int(np.sum(test.predicted == metrics.NOBODY)), "held_out": experiment.problem.held_out,
+            "rows": experiment.shape[0], "columns": experiment.shape[1], "residual_amps": state.residual_amps,
+        },
+    )  # fmt: skip
+
+
+def infer(run_dir: str | Path, *, engine: Engine | None = None, test_limit: int | None = None) -> Summary:
+    """Classify the test samples with a trained array, solved again.
+
+    Parameters
+    ----------
+    run_dir : str | Path
+        A run directory.
+    engine : Engine, optional
+        The engine the run was trained on if left out.
+    test_limit : int, optional
+        Only so many test samples.
+
+    Returns
+    -------
+    Summary
+        Of this inference: its energy is that of its reads.
+    """
+    run = RunDirectory.existing(run_dir)
+    config = run.config()
+    if test_limit is not None:
+        config = replace(config, data=replace(config.data, test_limit=test_limit))
+    experiment = Experiment.of(config)
+    state = run.load_state()
+    before = run.metrics()
+    solver = engine if engine is not None else make_engine(config.engine)
+    begun = time.perf_counter()
+    test = experiment.answer(solver, experiment.array_of(state.devices), experiment.problem.test)
+    wall = time.perf_counter() - begun
+    summary = Summary(
+        preset=config.preset, engine=solver.name, seed=config.seed, run=str(run.path), test_accuracy=test.accuracy, n_test=len(test.right),
+        train_accuracy=float(before["train_accuracy"]), converged=bool(before["converged"]), epochs=int(before["epochs"]), wall_s=wall,
+        energy_joule=test.energy_joule, extra={"silent_or_tied": int(np.sum(test.predicted == metrics.NOBODY)), "residual_amps": test.residual_amps},
+    )  # fmt: skip
+    answers = {"predicted": test.predicted, "labels": experiment.problem.test.labels, "spike_times": test.spike_times, "output_amps": test.amps}
+    run.save_arrays(f"inference-{solver.name}.npz", answers)
+    run.write_metrics(f"inference-{solver.name}.json", summary.table())
+    if engine is None:
+        solver.close()
+    return summary
+
+
+def make_engine(name: str) -> Engine:
+    """Return an engine by the name it has in a preset."""
+    if name == "nodal":
+        from spicesnn.engines.nodal.engine import NodalEngine
+
+        return NodalEngine()
+    if name == "ngspice":
+        from spicesnn.engines.ngspice.engine import NgspiceEngine
+
+        return NgspiceEngine()
+    raise ConfigError(f"engine is {name!r}; expected nodal or ngspice")

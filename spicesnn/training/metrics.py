@@ -1,0 +1,54 @@
+"""Who answered, and was it right. A tie is wrong, and so is silence."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spicesnn.devices.base import Floats
+
+NOBODY = -1
+"""The answer when no neuron, or more than one, is first."""
+
+
+def first_to_spike(times: Floats, resolution_s: float = 0.0) -> NDArray[np.int64]:
+    """Return which neuron spikes first, `NOBODY` where all are silent or the first two are not `resolution_s` apart.
+
+    Parameters
+    ----------
+    times : (n, outputs)
+        First spike of each neuron, second, ``inf`` for silence.
+
+    Returns
+    -------
+    (n,) int
+    """
+    return _single_best(-times, resolution_s)
+
+
+def most_spikes(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return which neuron spikes most, `NOBODY` where none spikes or several share the largest count; counts are (n, outputs)."""
+    return _single_best(np.where(counts > 0, counts, -np.inf), 0.0)
+
+
+def _single_best(scores: Floats, resolution: float) -> NDArray[np.int64]:
+    """Return the index of the largest score where it is finite and more than `resolution` above the next."""
+    best = scores.argmax(axis=1)
+    if scores.shape[1] == 1:
+        return np.where(np.isfinite(scores[:, 0]), 0, NOBODY).astype(np.int64)
+    first, second = -np.partition(-scores, 1, axis=1)[:, :2].T
+    with np.errstate(invalid="ignore"):
+        clear = np.isfinite(first) & (first - second > resolution)
+    return np.where(clear, best, NOBODY).astype(np.int64)
+
+
+def accuracy(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
+    """Return the share of samples whose one answer is the label."""
+    return float(np.mean((predicted == labels) & (predicted != NOBODY))) if len(labels) else 0.0
+
+
+def confusion(predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    """Return counts (classes, classes + 1): row is the label, column the answer, the last column ties and silence."""
+    table = np.zeros((classes, classes + 1), dtype=np.int64)
+    np.add.at(table, (labels, np.where(predicted == NOBODY, classes, predicted)), 1)
+    return table

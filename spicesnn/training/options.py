@@ -1,0 +1,118 @@
+"""Typed options from plain dataclasses: what may stand in a preset, with its default, its meaning and its choices."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, get_args, get_origin, get_type_hints
+
+from spicesnn.devices.registry import nearest
+from spicesnn.errors import ConfigError, InputError, UnknownNameError
+from spicesnn.units import parse
+
+
+def option(default: Any, meaning: str, *, choices: tuple[str, ...] = (), lowest: float | None = None, above: float | None = None) -> Any:
+    """Declare an option: default, meaning, and what it may be (`choices`, or a lower limit that is allowed or not)."""
+    return field(default=default, metadata={"meaning": meaning, "choices": choices, "lowest": lowest, "above": above})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A table of a preset; every field is an `option`."""
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any], where: str) -> Any:
+        """Return the section from a TOML table; `where` is its name in messages."""
+        if not isinstance(table, Mapping):
+            raise ConfigError(f"{where} is {table!r:.60}; expected a table, such as [{where}]")
+        known = {entry.name: entry for entry in fields(cls)}
+        hints = get_type_hints(cls)
+        values = {}
+        for key, value in table.items():
+            if key not in known:
+                raise unknown_key(f"{where}.{key}", [f"{where}.{name}" for name in known])
+            values[key] = converted(f"{where}.{key}", value, hints[key], known[key])
+        return cls(**values)
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the section as plain values."""
+        return {entry.name: _plain(getattr(self, entry.name)) for entry in fields(self)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def unknown_key(key: str, known: list[str]) -> UnknownNameError:
+    """Return the error for a key that does not exist, naming the nearest one that does."""
+    return UnknownNameError(f"no option {key!r}{nearest(key, known)} The options there are: {', '.join(known)}")
+
+
+def converted(key: str, value: Any, kind: Any, entry: Field[Any]) -> Any:
+    """Return `value` as the type of its option; numbers may be text such as "10k"."""
+    result = _converted(key, value, kind)
+    choices, lowest, above = (entry.metadata[name] for name in ("choices", "lowest", "above"))
+    for item in result if isinstance(result, tuple) else (result,):
+        if choices and item not in choices:
+            raise ConfigError(f"{key} is {item!r}{nearest(str(item), choices)} Expected one of: {', '.join(choices)}")
+        if (lowest is not None and item < lowest) or (above is not None and item <= above):
+            raise ConfigError(f"{key} = {item}; expected {f'{lowest:g} or more' if lowest is not None else f'more than {above:g}'}")
+    return result
+
+
+def _converted(key: str, value: Any, kind: Any) -> Any:
+    if get_origin(kind) is tuple:
+        items = value if isinstance(value, list | tuple) else [value]
+        return tuple(_converted(key, item, get_args(kind)[0]) for item in items)
+    if kind is float:
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            try:
+                return parse(value)
+            except InputError as error:
+                raise ConfigError(f"{key}: {error}") from None
+    elif kind is bool:
+        if isinstance(value, bool):
+            return value
+    elif kind is int:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
+    elif kind is str and isinstance(value, str):
+        return value
+    what = {float: "a number such as 0.2 or \"10k\"", bool: "true or false", int: "a whole number", str: "text in quotes"}[kind]
+    raise ConfigError(f"{key} is {value!r:.60}; expected {what}")
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """Split ``a.b=value``; the value is read as TOML where it is TOML, as text otherwise."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip() or not value.strip():
+        raise ConfigError(f"--set {text!r}: expected key=value, such as training.epochs=3")
+    try:
+        return key.strip(), tomllib.loads(f"value = {value.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value.strip()
+
+
+def render_toml(tables: Mapping[str, Any]) -> str:
+    """Return plain values and tables of them as TOML text."""
+    top = [f"{key} = {_render(value)}" for key, value in tables.items() if not isinstance(value, Mapping)]
+    for name, table in tables.items():
+        if isinstance(table, Mapping):
+            top += ["", f"[{name}]", *(f"{key} = {_render(value)}" for key, value in table.items())]
+    return "\n".join(top) + "\n"
+
+
+def _render(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return f'"{escaped}"'
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_render(item) for item in value) + "]"
+    return repr(value)

@@ -1,0 +1,118 @@
+"""The learning rules as updates: state in, reads and pulses on the solved array, state out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from spicesnn.devices.base import Floats
+from spicesnn.engines.base import Engine
+from spicesnn.learning.manhattan import direction
+from spicesnn.learning.schemes import Step, plan
+from spicesnn.learning.template import template_steps
+from spicesnn.training.config import Config
+from spicesnn.training.experiment import Experiment
+from spicesnn.training.problem import Samples
+from spicesnn.training.state import History, RunState
+
+
+class Rule(ABC):
+    """One way to learn."""
+
+    @abstractmethod
+    def updates_per_epoch(self, experiment: Experiment) -> int:
+        """Return how many updates an epoch has."""
+
+    @abstractmethod
+    def update(self, experiment: Experiment, engine: Engine, state: RunState, history: History) -> RunState:
+        """Return the state after one more update, or `converged` with nothing changed."""
+
+
+class Template(Rule):
+    """One-shot: an update writes one pattern into its column."""
+
+    def updates_per_epoch(self, experiment: Experiment) -> int:
+        """Return one update a pattern."""
+        return len(experiment.problem.train)
+
+    def update(self, experiment: Experiment, engine: Engine, state: RunState, history: History) -> RunState:
+        """Write the next pattern."""
+        train, index = experiment.problem.train, state.updates % len(experiment.problem.train)
+        inputs = experiment.row_volts(train.inputs[index : index + 1]) != 0
+        steps = template_steps(inputs.astype(float), train.labels[index : index + 1], experiment.shape[1])
+        return _programmed(experiment, engine, state, history, steps)
+
+
+class ManhattanUpdates(Rule):
+    """Batch Manhattan: read a batch, take the sign of its gradient, pulse."""
+
+    def updates_per_epoch(self, experiment: Experiment) -> int:
+        """Return one update a batch."""
+        count, batch = len(experiment.problem.train), experiment.config.training.batch
+        return max(1, count // batch) if batch else 1
+
+    def update(self, experiment: Experiment, engine: Engine, state: RunState, history: History) -> RunState:
+        """Read the next batch and move the devices by one pulse each in the direction that lowers the error."""
+        config = experiment.config
+        samples = self._batch(experiment, state.updates)
+        array = experiment.array_of(state.devices)
+        reads = experiment.read(engine, array, samples.inputs)
+        amps = experiment.columns.outputs(reads.column_amps)
+        state = state.with_read(len(samples), float(reads.power_watt.sum()) * config.encoding.read_s, reads.residual_amps)
+        right = experiment.activation.right(amps, samples.answers)
+        history.add(state.updates, batch_right=float(right.mean()), batch_error=self._error(experiment, amps, samples))
+        if config.training.stop_when_right and len(samples) == len(experiment.problem.train) and bool(right.all()):
+            return replace(state, converged=True, finished=True)
+        inputs = experiment.row_volts(samples.inputs)
+        wanted = direction(inputs, experiment.activation.deltas(amps, samples.answers))
+        changes = experiment.columns.changes(wanted, opposite=config.learning.opposite)
+        shrunk = config.learning.final_fraction / config.learning.fraction if config.learning.final_fraction else 1.0
+        kept = experiment.subset.keep(changes, experiment.streams.draw("subset", state.updates), _share(shrunk, experiment, state))
+        if state.updates < config.training.record_updates:
+            history.add(state.updates, directions=wanted)
+        width = _share(config.learning.final_width, experiment, state)
+        return _programmed(experiment, engine, state, history, plan(kept), width)
+
+    def _batch(self, experiment: Experiment, update: int) -> Samples:
+        train, size = experiment.problem.train, experiment.config.training.batch
+        if not size or size >= len(train):
+            return train
+        epoch, part = divmod(update, self.updates_per_epoch(experiment))
+        order = experiment.streams.draw("order", epoch).permutation(len(train))
+        return train.picked(order[part * size : (part + 1) * size])
+
+    @staticmethod
+    def _error(experiment: Experiment, amps: Floats, samples: Samples) -> float:
+        values = experiment.activation.values(amps)
+        goal = samples.answers if values.min() >= 0 else 2 * samples.answers - 1
+        return float(np.mean((values - goal) ** 2))
+
+
+def _share(final: float, experiment: Experiment, state: RunState) -> float:
+    """Return final^(progress): a share that goes from 1 to `final` geometrically over the run."""
+    return float(final ** (state.updates / max(1, total_updates(experiment.config, RULES[experiment.config.learning.rule], experiment) - 1)))
+
+
+def _programmed(
+    experiment: Experiment, engine: Engine, state: RunState, history: History, steps: Sequence[Step], width: float = 1.0
+) -> RunState:
+    programmer = experiment.programmer if width == 1 else experiment.programmer.with_width(width)
+    done = programmer.apply(engine, experiment.array_of(state.devices), steps, experiment.streams.draw("cycle", state.updates))
+    state = state.with_write(done.array.state_or_zeros(), done.pulses, done.energy_joule)
+    history.add(state.updates, pulses=done.pulses, write_joule=done.energy_joule)
+    if state.updates <= experiment.config.training.record_updates:
+        history.add(state.updates, states=state.devices)
+    return state
+
+
+def total_updates(config: Config, rule: Rule, experiment: Experiment) -> int:
+    """Return how many updates the run has at most."""
+    planned = config.training.epochs * rule.updates_per_epoch(experiment)
+    return min(planned, config.training.updates) if config.training.updates else planned
+
+
+RULES: dict[str, Rule] = {"template": Template(), "manhattan": ManhattanUpdates()}
+"""The rules by the name they have in a preset."""

@@ -1,0 +1,137 @@
+"""The run directory: what a run leaves behind, written so that a crash at any moment leaves a whole file."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spicesnn._version import __version__
+from spicesnn.datasets import npz
+from spicesnn.errors import DataError, RunError
+from spicesnn.training import config as configuration
+from spicesnn.training.config import Config
+from spicesnn.training.options import render_toml
+from spicesnn.training.state import History, RunState
+
+STATE_VERSION = 1
+_COUNTERS = tuple(entry.name for entry in fields(RunState) if entry.name != "devices")
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """`run.toml`, `metrics.json`, `history.npz`, `state.npz`, `figures/`, `log.txt`."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, out: str | Path | None, config: Config) -> RunDirectory:
+        """Make the directory (``runs/<preset>-seed<seed>``, numbered if taken, when `out` is left out) and write `run.toml`."""
+        if out is None:
+            base = Path("runs") / f"{config.preset}-seed{config.seed}"
+            path, number = base, 2
+            while path.exists():
+                path, number = base.with_name(f"{base.name}-{number}"), number + 1
+        else:
+            path = Path(out)
+        run = cls(path)
+        if (path / "run.toml").exists():
+            raise RunError(f"{path} already holds a run; give another --out, or --resume to go on with it")
+        try:
+            (path / "figures").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"{path} cannot be made: {error.strerror or error}; give a folder that can be written with --out") from None
+        versions = {"spicesnn": __version__, "python": platform.python_version(), "numpy": np.__version__}
+        run._write("run.toml", render_toml({**config.to_tables(), "versions": versions}).encode())
+        return run
+
+    @classmethod
+    def existing(cls, path: str | Path) -> RunDirectory:
+        """Return a directory that holds a run."""
+        run = cls(Path(path))
+        if not (run.path / "run.toml").is_file():
+            raise RunError(f"{path} holds no run: it has no run.toml. Expected a directory that `spicesnn train` has written")
+        return run
+
+    def config(self) -> Config:
+        """Return the configuration the run was started with."""
+        tables = configuration.read_tables(self.path / "run.toml")
+        tables.pop("versions", None)
+        return Config.from_tables(tables)
+
+    def log(self, line: str) -> None:
+        """Append a line with the time to `log.txt`."""
+        with (self.path / "log.txt").open("a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+
+    def save(self, state: RunState, history: History, extra: Mapping[str, Any] | None = None) -> None:
+        """Write `history.npz`, then `state.npz`: a crash between the two leaves a state and at least its own history."""
+        self.save_arrays("history.npz", {**history.arrays(), **(extra or {})})
+        self.save_arrays("state.npz", {"version": STATE_VERSION, "devices": state.devices, **{name: getattr(state, name) for name in _COUNTERS}})
+
+    def save_arrays(self, name: str, arrays: Mapping[str, Any]) -> None:
+        """Write arrays as a compressed npz file, atomically."""
+        partial = self.path / f".{name}.{os.getpid()}.part"
+        try:
+            with partial.open("wb") as file:
+                np.savez_compressed(file, allow_pickle=False, **{key: np.asarray(value) for key, value in arrays.items()})
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(self.path / name)
+        except OSError as error:
+            raise RunError(f"{self.path / name} cannot be written: {error.strerror or error}") from None
+
+    def load_state(self) -> RunState:
+        """Return the checkpoint."""
+        arrays = self._arrays("state.npz")
+        version = int(arrays.get("version", np.array(-1)))
+        if version != STATE_VERSION:
+            raise RunError(f"{self.path / 'state.npz'} has version {version}; this spicesnn reads version {STATE_VERSION}. Train again")
+        absent = [name for name in ("devices", *_COUNTERS) if name not in arrays]
+        if absent:
+            raise RunError(f"{self.path / 'state.npz'} is damaged: it lacks {', '.join(absent)}. Train again into a new folder")
+        return RunState(devices=arrays["devices"].astype(float), **{name: arrays[name].item() for name in _COUNTERS})
+
+    def load_history(self, until: int) -> History:
+        """Return the series as they were at `until` updates."""
+        return History.from_arrays(self._arrays("history.npz"), until)
+
+    def history(self) -> dict[str, NDArray[Any]]:
+        """Return everything in `history.npz`."""
+        return self._arrays("history.npz")
+
+    def _arrays(self, name: str) -> dict[str, NDArray[Any]]:
+        if not (self.path / name).is_file():
+            raise RunError(f"{self.path} has no {name}: the run was stopped before its first checkpoint. Train again into a new folder")
+        try:
+            return npz.read(self.path / name)
+        except DataError as error:
+            raise RunError(f"the checkpoint is damaged: {error}. Train again into a new folder") from None
+
+    def write_metrics(self, name: str, values: Mapping[str, Any]) -> None:
+        """Write a JSON file of plain values."""
+        self._write(name, (json.dumps(values, indent=2) + "\n").encode())
+
+    def metrics(self) -> dict[str, Any]:
+        """Return `metrics.json`."""
+        try:
+            content: dict[str, Any] = json.loads((self.path / "metrics.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.path / 'metrics.json'} cannot be read: {error}; the run may not have finished: go on with --resume") from None
+        return content
+
+    def _write(self, name: str, content: bytes) -> None:
+        partial = self.path / f".{name}.{os.getpid()}.part"
+        try:
+            partial.write_bytes(content)
+            partial.replace(self.path / name)
+        except OSError as error:
+            raise RunError(f"{self.path / name} cannot be written: {error.strerror or error}; give a folder that can with --out") from None

@@ -1,0 +1,89 @@
+"""How far a run has come: what a checkpoint holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spicesnn.devices.base import Floats
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Progress:
+    """What is told to whoever watches: `done` of `total` steps, and a line of text."""
+
+    done: int
+    total: int
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class RunState:
+    """Devices and counters after `updates` updates.
+
+    Attributes
+    ----------
+    devices : (rows, cols) or (states, rows, cols)
+        States of the array's devices, in the model's unit.
+    updates, pulses, reads : int
+    write_joule, read_joule : float
+    wall_s : float
+        Time spent so far, over all sittings.
+    finished, converged : bool
+    residual_amps : float
+        Worst violation of Kirchhoff's current law in all reads so far.
+    """
+
+    devices: Floats
+    updates: int = 0
+    pulses: int = 0
+    reads: int = 0
+    write_joule: float = 0.0
+    read_joule: float = 0.0
+    wall_s: float = 0.0
+    finished: bool = False
+    converged: bool = False
+    residual_amps: float = 0.0
+
+    def with_read(self, count: int, energy_joule: float, residual_amps: float) -> RunState:
+        """Return the state after `count` more reads."""
+        worst = max(self.residual_amps, residual_amps)
+        return replace(self, reads=self.reads + count, read_joule=self.read_joule + energy_joule, residual_amps=worst)
+
+    def with_write(self, devices: Floats, pulses: int, energy_joule: float) -> RunState:
+        """Return the state after one more update."""
+        return replace(self, devices=devices, updates=self.updates + 1, pulses=self.pulses + pulses, write_joule=self.write_joule + energy_joule)
+
+
+@dataclass(kw_only=True, eq=False, slots=True)
+class History:
+    """Series for figures, appended to as the run goes: name → values, each with the number of updates it was taken at."""
+
+    series: dict[str, list[Any]] = field(default_factory=dict)
+    taken_at: dict[str, list[int]] = field(default_factory=dict)
+
+    def add(self, update: int, **values: Any) -> None:
+        """Append one value to each named series."""
+        for name, value in values.items():
+            self.series.setdefault(name, []).append(value)
+            self.taken_at.setdefault(name, []).append(update)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the series, and for each ``<name>_update``, when its values were taken."""
+        result = {name: np.asarray(values) for name, values in self.series.items()}
+        return result | {f"{name}_update": np.asarray(values, dtype=np.int64) for name, values in self.taken_at.items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[Any]], until: int) -> History:
+        """Return the series as they were at `until` updates."""
+        history = cls()
+        for name, values in arrays.items():
+            when = arrays.get(f"{name}_update")
+            if when is not None and len(when) == len(values):
+                keep = when <= until
+                history.series[name] = list(values[keep])
+                history.taken_at[name] = [int(k) for k in when[keep]]
+        return history
