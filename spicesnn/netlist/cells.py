@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +82,7 @@ def place_linear(cards: Cards, array: Crossbar, geometry: Geometry, siemens: Flo
     return Placed(elements, None)
 
 
-def place_models(cards: Cards, array: Crossbar, geometry: Geometry, *, held: bool, inline: bool) -> Placed:
+def place_models(cards: Cards, array: Crossbar, geometry: Geometry, *, held: bool, inline: bool, defined_as: str | None = None) -> Placed:
     """Write cells as sub-circuits.
 
     Parameters
@@ -91,6 +91,8 @@ def place_models(cards: Cards, array: Crossbar, geometry: Geometry, *, held: boo
         Whether every state is held by a voltage source (a read) or moves (a transient, which starts from its initial conditions).
     inline : bool
         Whether the model's text goes into the deck in place of an ``.include``.
+    defined_as : str, optional
+        The model is defined elsewhere under this name: write neither.
     """
     assert array.device is not None
     device, twin = array.device, Twin.of(array.device)
@@ -98,7 +100,10 @@ def place_models(cards: Cards, array: Crossbar, geometry: Geometry, *, held: boo
     state = None if count == 0 else array.state_or_zeros().reshape(count, rows, cols)
     values = cell_values(device, twin, array.shape, state, array.stuck)
     fixed_stuck = array.stuck is not None and "moves" not in twin.parameters
-    cards.extend(twin.include(inline=inline))
+    if defined_as is None:
+        cards.extend(twin.include(inline=inline))
+    else:
+        twin = replace(twin, subckt=defined_as)
     shape = (count, rows, cols)
     nodes, capacitors, holders = (np.full(shape, "", dtype="U48") for _ in range(3))
     elements = np.full(array.shape, "", dtype="U16")

@@ -28,8 +28,8 @@ class Twin:
     path : Path
     pins : tuple of str
         In the order of the ``.subckt`` card.
-    parameters : tuple of str
-        Names that its card takes.
+    parameters : dict
+        Names that its card takes, and their defaults there (``required`` where there is none).
     states : tuple of str
         State variables; each is a pin, or an inner node of the sub-circuit.
     scale : tuple of float
@@ -39,7 +39,7 @@ class Twin:
     subckt: str
     path: Path
     pins: tuple[str, ...]
-    parameters: tuple[str, ...]
+    parameters: dict[str, str]
     states: tuple[str, ...]
     scale: tuple[float, ...]
 
@@ -55,6 +55,11 @@ class Twin:
         """Name of the third terminal: the pin after the first two that is not a state."""
         rest = [pin for pin in self.pins[2:] if pin not in self.states]
         return rest[0] if rest else None
+
+    @property
+    def defaults(self) -> dict[str, str]:
+        """Parameters that the card gives a default."""
+        return {name: value for name, value in self.parameters.items() if value.lower() != "required"}
 
     @property
     def initial(self) -> tuple[str, ...]:
@@ -113,18 +118,20 @@ def logical_lines(text: str) -> list[tuple[int, str]]:
 
 
 @cache
-def _read_card(path: Path, name: str, stamp: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _read_card(path: Path, name: str, stamp: int) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     for _, card in logical_lines(path.read_text(encoding="utf-8")):
         words = re.sub(r"\s*=\s*", "=", card).replace("params:", " params: ").replace("PARAMS:", " params: ").split()
         if words[0].lower() == ".subckt" and len(words) > 1 and words[1].lower() == name.lower():
             pins = [w for w in words[2:] if "=" not in w and w != "params:"]
-            return tuple(p.lower() for p in pins), tuple(w.split("=")[0].lower() for w in words[2:] if "=" in w)
+            given = (w.partition("=") for w in words[2:] if "=" in w)
+            return tuple(p.lower() for p in pins), tuple((key.lower(), value) for key, _, value in given)
     raise InputError(f"{path}: no .subckt {name} in this file; a model file holds a sub-circuit with the name of the file")
 
 
-def subckt_card(path: Path, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the pins and the parameter names of a ``.subckt`` card, in lower case."""
-    return _read_card(path, name, path.stat().st_mtime_ns)
+def subckt_card(path: Path, name: str) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the pins of a ``.subckt`` card and its parameters with their defaults, names in lower case."""
+    pins, parameters = _read_card(path, name, path.stat().st_mtime_ns)
+    return pins, dict(parameters)
 
 
 def cell_values(device: Device, twin: Twin, shape: tuple[int, int], state: Floats | None, stuck: np.ndarray | None) -> Cells:
