@@ -1,0 +1,181 @@
+"""No answer of ngspice is believed: return codes lie, floating nodes and divisions by zero come back as numbers.
+
+Checked are the log, lengths, end time, finiteness, bounds, and Kirchhoff's current law at every node, with the cells' currents
+computed anew by the device's Python twin.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.devices.base import Floats
+from spicesnn.engines.ngspice.circuit import Answer
+from spicesnn.errors import NgspiceError, SingularCircuitError
+
+_BAD = re.compile(
+    r"^\s*(error\b.*|.*\baborted\b.*|.*singular matrix.*|.*no such .*|.*timestep too small.*|.*(?:unknown|undefined) (?:parameter|symbol|function).*"
+    r"|.*can't find.*|.*cannot find.*|.*unable to find.*|.*not a valid.*|.*unrecogni[sz]ed.*|.*out of bounds.*|.*no circuits? loaded.*"
+    r"|.*unimplemented.*"
+    r"|.*command too long.*|.*simulation interrupted.*|.*fatal.*|.*unknown (?:subckt|model|device|analysis).*|.*syntax error.*|.*is not defined.*)$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_HARMLESS = re.compile(r"can't find (?:the )?(?:init|initialization) file|spinit|spice\.rc|\.spiceinit", re.IGNORECASE)
+HUGE = 1e30
+"""A division by zero in a behavioural source gives −1e35."""
+
+
+class SingularNgspiceError(NgspiceError, SingularCircuitError):
+    """ngspice met a singular matrix: something floats."""
+
+
+class AnswerRejectedError(Exception):
+    """An answer that must not be believed.
+
+    Attributes
+    ----------
+    text, log : str
+    kind : type
+        The error that callers see.
+    """
+
+    def __init__(self, text: str, log: str, kind: type[NgspiceError] = NgspiceError) -> None:
+        super().__init__(text)
+        self.text, self.log = text, log
+        self.kind = SingularNgspiceError if "singular" in text.lower() else kind
+
+
+def complaint(log: str) -> str:
+    """Return the first line of a log that says that something failed, or an empty string."""
+    for found in _BAD.finditer(log):
+        if not _HARMLESS.search(found.group(0)):
+            return found.group(0).strip()
+    return ""
+
+
+def common(answer: Answer, names: tuple[str, ...]) -> None:
+    """Check what holds for every answer: a clean log, finite numbers within reason."""
+    said = complaint(answer.log)
+    if said:
+        raise AnswerRejectedError(f"ngspice failed: {said}", answer.log)
+    with np.errstate(invalid="ignore"):
+        bad = ~np.all(np.abs(answer.vectors) < HUGE, axis=1)
+    if np.any(bad):
+        which = [names[k] for k in np.flatnonzero(bad)[:5]]
+        raise AnswerRejectedError(
+            f"ngspice returned values that are not finite or absurd (a division by zero looks like this) for {', '.join(which)}", answer.log
+        )
+
+
+def sweep(answer: Answer, points: int) -> None:
+    """Check that a DC sweep has all its points."""
+    if not answer.plot.startswith("dc"):
+        raise AnswerRejectedError(f"ngspice's plot is {answer.plot!r}; expected one of a DC sweep", answer.log)
+    if answer.vectors.shape[1] != points:
+        raise AnswerRejectedError(f"ngspice's sweep has {answer.vectors.shape[1]} points; expected {points}", answer.log)
+
+
+def transient(answer: Answer, time: Floats, duration_s: float) -> None:
+    """Check that a transient ran from 0 to its end."""
+    if not answer.plot.startswith("tran"):
+        raise AnswerRejectedError(f"ngspice's plot is {answer.plot!r}; expected one of a transient", answer.log)
+    if time.size < 3 or not 0 <= time[0] < 0.1 * duration_s or np.any(np.diff(time) <= 0):
+        raise AnswerRejectedError(f"ngspice's time vector is not one of a transient: {time.size} points", answer.log)
+    if abs(time[-1] - duration_s) > 1e-9 * duration_s:
+        raise AnswerRejectedError(f"ngspice's transient ended at {time[-1]:.9g} s; expected {duration_s:.9g} s", answer.log)
+
+
+def solved_points(answer: Answer, time: Floats) -> slice:
+    """Return which points of a transient are solutions: with `uic` a point at 0 s is only what ngspice started from (39.3 leaves it out)."""
+    return slice(1 if time[0] == 0 else 0, answer.vectors.shape[1])
+
+
+def states_within(states: Floats, low: Floats, high: Floats, names: tuple[str, ...], log: str) -> None:
+    """Check that states (states, rows, cols, points) stayed within their bounds, up to the integration's own error."""
+    slack = 1e-2 * (high - low)
+    outside = (states < low - slack) | (states > high + slack)
+    if np.any(outside):
+        s, i, j, k = np.argwhere(outside)[0]
+        raise AnswerRejectedError(
+            f"ngspice moved state {names[s]} of cell ({i}, {j}) to {states[s, i, j, k]:.6g}, beyond its bounds "
+            f"[{np.broadcast_to(low, states.shape)[s, i, j, k]:.6g}, {np.broadcast_to(high, states.shape)[s, i, j, k]:.6g}]",
+            log,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Solved:
+    """A solved array, at (n) inputs or times.
+
+    Attributes
+    ----------
+    row_volts, row_amps : (n, rows)
+        At the drivers.
+    column_volts, column_amps : (n, cols)
+        At the sense nodes.
+    word, bit : (n, rows, cols)
+        Volt.
+    cell_amps : (n, rows, cols)
+        Out of the word line, into the bit line.
+    word_farad_amps, bit_farad_amps : (n, rows, cols) or None
+        Into the lines' capacitances.
+    """
+
+    row_volts: Floats
+    row_amps: Floats
+    column_volts: Floats
+    column_amps: Floats
+    word: Floats
+    bit: Floats
+    cell_amps: Floats
+    word_farad_amps: Floats | None = None
+    bit_farad_amps: Floats | None = None
+
+
+def kirchhoff(array: Crossbar, solved: Solved) -> tuple[Floats, Floats]:
+    """Return the largest violation of Kirchhoff's current law, and what rounding explains, (n,) ampere each.
+
+    On each line the source's current is what leaves it altogether; on a line with resistance, moreover, the segments' currents
+    balance at every node.
+    """
+    wires = array.wires
+    left = solved.cell_amps if solved.word_farad_amps is None else solved.cell_amps + solved.word_farad_amps
+    came = solved.cell_amps if solved.bit_farad_amps is None else solved.cell_amps - solved.bit_farad_amps
+    driver = np.broadcast_to(np.asarray(wires.driver_ohm), array.rows)
+    sense = np.broadcast_to(np.asarray(wires.sense_ohm), array.cols)
+    word = _line(solved.word, left, solved.row_amps, solved.row_volts, wires.word_line_ohm, driver, double=wires.double_sided)
+    # A bit line is the same thing turned: it runs from its sense node (the last row) upwards, and currents flow out of it.
+    bit = np.swapaxes(solved.bit, 1, 2)[:, :, ::-1]
+    into = -np.swapaxes(came, 1, 2)[:, :, ::-1]
+    column = _line(bit, into, -solved.column_amps, solved.column_volts, wires.bit_line_ohm, sense, double=wires.double_sided)
+    return np.maximum(word[0], column[0]), np.maximum(word[1], column[1])
+
+
+def _line(
+    volts: Floats, left: Floats, source_amps: Floats, source_volts: Floats, segment: float, end: Floats, *, double: bool
+) -> tuple[Floats, Floats]:
+    """Return violation and rounding for lines (n, lines, nodes) that are fed at node 0 (and at the last, if `double`)."""
+    total = np.abs(left.sum(axis=2) - source_amps)
+    worst = total.max(axis=1)
+    largest = np.abs(volts).max(axis=(1, 2), initial=0.0)
+    steepest = 0.0
+    if segment > 0:
+        between = (volts[:, :, :-1] - volts[:, :, 1:]) / segment
+        rest = -left
+        rest = rest.copy()
+        rest[:, :, 1:] += between
+        rest[:, :, :-1] -= between
+        if double:
+            # Each end takes its share by Ohm's law; a floating line has no source current and no ends.
+            live = np.any(source_amps != 0, axis=0)
+            rest[:, :, 0] += np.where(live, (source_volts - volts[:, :, 0]) / (end + segment), 0.0)
+            rest[:, :, -1] += np.where(live, (source_volts - volts[:, :, -1]) / (end + segment), 0.0)
+        else:
+            rest[:, :, 0] += source_amps
+        worst = np.maximum(worst, np.abs(rest).max(axis=(1, 2)))
+        steepest = 2.0 / segment
+    noise = 64 * np.finfo(float).eps * (largest * steepest + np.abs(left).sum(axis=2).max(axis=1, initial=0.0))
+    return worst, noise

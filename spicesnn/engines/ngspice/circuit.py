@@ -1,0 +1,216 @@
+"""A circuit as a worker keeps it loaded, and a job on it: what to alter, what to run, what comes back.
+
+A circuit is parsed once. Afterwards jobs only alter what differs from what the worker's circuit already holds: cell
+resistances, held states, initial conditions, waveforms. The inputs of a read are not in the deck at all: its sources are
+``external`` ones that the worker feeds from a table, one row a point of the DC sweep.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import weakref
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.devices.base import Device, Floats
+from spicesnn.netlist.deck import Deck, Names, number
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Alterable:
+    """Values that can be altered in place: the command of each up to its number, and what turns values into numbers."""
+
+    prefixes: tuple[str, ...]
+
+    def commands(self, values: Floats, held: Floats | None) -> list[str]:
+        """Return the commands for `values` (n,), all of them or only where they differ from what is `held`."""
+        pick = range(len(self.prefixes)) if held is None else np.flatnonzero(values != held)
+        return [self.prefixes[k] + number(values[k]) for k in pick]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Circuit:
+    """A deck in the form that a worker loads.
+
+    Attributes
+    ----------
+    key : Hashable
+        Circuits with the same key are the same, except for what can be altered.
+    text : str
+    vectors : tuple of str
+        What each run returns, in this order.
+    externals : tuple of str
+        Sources that the worker feeds.
+    alterable : dict
+        Name of a group of values → how they are altered.
+    deck : Deck
+        Where it came from: nodes, lines, states.
+    """
+
+    key: Hashable
+    text: str
+    vectors: tuple[str, ...]
+    externals: tuple[str, ...]
+    alterable: dict[str, Alterable]
+    deck: Deck
+    index: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "index", {name: k for k, name in enumerate(self.vectors)})
+
+    def rows_of(self, names: Names) -> np.ndarray:
+        """Return the position of each named vector in the answer, −1 where the name is empty."""
+        return np.array([self.index[str(name)] if name else -1 for name in names.ravel()], dtype=int).reshape(names.shape)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Job:
+    """One run on a circuit.
+
+    Attributes
+    ----------
+    analysis : str
+        Such as ``dc vidx 0 99 1``.
+    values : dict
+        Group of `Circuit.alterable` → (n,) what the circuit must hold; a worker alters only what differs.
+    commands : dict
+        Slot → command that must be in force; sent again only when it changes.
+    table : (points, externals) or None
+        What the external sources give at each point of the sweep.
+    standalone : Callable
+        Returns a deck that a plain ``ngspice -b`` runs to the same answer, written to disk if the job fails.
+    controller : dict, optional
+        A closed loop that the worker puts behind the external sources.
+    """
+
+    analysis: str
+    values: dict[str, Floats] = field(default_factory=dict)
+    commands: dict[str, str] = field(default_factory=dict)
+    table: Floats | None = None
+    standalone: Callable[[], str]
+    controller: dict[str, object] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answer:
+    """What a run returned, not yet checked.
+
+    Attributes
+    ----------
+    vectors : (vectors, points)
+    log : str
+    plot : str
+    report : object
+        What a closed-loop controller says.
+    """
+
+    vectors: Floats
+    log: str
+    plot: str
+    report: object = None
+
+
+def loadable(deck: Deck, *, external: bool) -> tuple[str, tuple[str, ...]]:
+    """Return the text of a deck as a worker loads it, and its external sources.
+
+    Parameters
+    ----------
+    deck : Deck
+        With V sources on all lines (a read: made for one input).
+    external : bool
+        Whether the sources are fed from outside in place of what the deck says.
+    """
+    sources: list[str] = []
+    if external:
+        sources = [str(s) for lines in (deck.rows, deck.columns, deck.gates) if lines is not None for s in lines.sources if s]
+    wanted = set(sources)
+    kept: list[str] = []
+    dropping = False
+    for line in deck.text.splitlines():
+        head = line.split(" ", 1)[0].lower()
+        if line.startswith("+"):
+            if not dropping:
+                kept.append(line)
+            continue
+        # The analysis is given as a command; .print cards are for people.
+        dropping = head in (".print", ".tran", ".dc")
+        if head in wanted:
+            # No `dc 0` here: ngspice 39.3 crashes on an external source that has one.
+            kept.append(re.sub(r"^(\S+ \S+ \S+).*$", r"\1 external", line))
+            dropping = True
+        elif not dropping:
+            kept.append(line)
+    return "\n".join(kept) + "\n", tuple(sources)
+
+
+def alterable_of(deck: Deck) -> dict[str, Alterable]:
+    """Return what can be altered in a deck: ``cells`` (resistances) and ``states`` (held, or initial conditions)."""
+    groups: dict[str, Alterable] = {}
+    present = np.char.startswith(deck.cells, "rm")
+    if np.any(present):
+        groups["cells"] = Alterable(tuple(f"alter {name} = " for name in deck.cells[present]))
+    if deck.states is not None:
+        states = deck.states
+        pairs = zip(states.capacitors.ravel(), states.holders.ravel(), strict=True)
+        groups["states"] = Alterable(tuple(f"alter {holder} dc = " if holder else f"alter {cap} ic = " for cap, holder in pairs))
+    return groups
+
+
+def build(key: Hashable, deck: Deck, *, external: bool) -> Circuit:
+    """Return the circuit of a deck."""
+    text, sources = loadable(deck, external=external)
+    return Circuit(key=key, text=text, vectors=(*_sweep(deck), *deck.saved), externals=sources, alterable=alterable_of(deck), deck=deck)
+
+
+def _sweep(deck: Deck) -> tuple[str, ...]:
+    return ("time",) if deck.analysis.startswith("tran") else ()
+
+
+class Circuits:
+    """The circuits an engine has made, the latest few: decks are written once for many jobs."""
+
+    def __init__(self, limit: int = 16) -> None:
+        self._limit = limit
+        self._made: dict[Hashable, Circuit] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], Deck], *, external: bool) -> Circuit:
+        """Return the circuit of `key`, made from ``make()`` if it is new."""
+        with self._lock:
+            circuit = self._made.pop(key, None)
+        if circuit is None:
+            circuit = build(key, make(), external=external)
+        with self._lock:
+            self._made[key] = circuit
+            while len(self._made) > self._limit:
+                del self._made[next(iter(self._made))]
+        return circuit
+
+
+_device_keys: weakref.WeakKeyDictionary[Device, Hashable] = weakref.WeakKeyDictionary()
+
+
+def device_key(device: Device) -> Hashable:
+    """Return what two devices share if their decks are the same."""
+    key = _device_keys.get(device)
+    if key is None:
+        values = tuple((name, np.shape(v), np.asarray(v, dtype=float).tobytes()) for name, v in device.spice_parameters().items())
+        key = (type(device).__qualname__, device.model, values)
+        _device_keys[device] = key
+    return key
+
+
+def array_key(array: Crossbar, floating_rows: NDArray[np.bool_], floating_columns: NDArray[np.bool_], *, modelled: bool) -> Hashable:
+    """Return everything of an array that cannot be altered in a loaded circuit."""
+    wires = tuple(np.asarray(getattr(array.wires, entry.name)).tobytes() for entry in fields(array.wires))
+    lines = (floating_rows.tobytes(), floating_columns.tobytes())
+    if modelled:
+        assert array.device is not None
+        stuck = b"" if array.stuck is None else array.stuck.tobytes()
+        return (array.shape, wires, lines, array.gate_along.value, device_key(array.device), stuck)
+    return (array.shape, wires, lines, (array.cell_conductance() > 0).tobytes())

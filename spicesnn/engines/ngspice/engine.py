@@ -1,0 +1,89 @@
+"""The ngspice engine: arrays solved by ngspice itself, each answer checked before anyone sees it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.devices.base import Device, Floats
+from spicesnn.engines.base import Engine
+from spicesnn.engines.ngspice import drives, pulses, reads
+from spicesnn.engines.ngspice.circuit import Circuits
+from spicesnn.engines.ngspice.failures import Keeper
+from spicesnn.engines.ngspice.library import Library
+from spicesnn.engines.ngspice.pool import Pool, PoolSettings
+from spicesnn.engines.ngspice.session import Patience
+from spicesnn.engines.results import IVCurve, PulseResult, Read
+from spicesnn.engines.stimulus import CheckedWaveform, Levels, Stimulus
+from spicesnn.netlist.accuracy import ReadAccuracy, TransientAccuracy
+
+
+class NgspiceEngine(Engine):
+    """Solves arrays with ngspice, in worker processes that it starts, watches and replaces.
+
+    Parameters
+    ----------
+    workers : int
+        Jobs that run at the same time. A large batch of reads is split over them.
+    timeout_s : float
+        Longest time for one job, seconds; then its worker is killed and `NgspiceTimeoutError` raised.
+    silence_s : float
+        Longest time without a sign of life from a worker, seconds; then it is replaced and the job repeated.
+    repeats : int
+        How often a job is repeated after its worker was lost.
+    circuits : int
+        Workers kept with their loaded circuit (a read and a pulse of one array are two circuits).
+    recycle_after : int
+        Jobs after which a worker is replaced; 0 for never.
+    read_accuracy, transient_accuracy : ReadAccuracy, TransientAccuracy
+        Tolerances and steps.
+    failures : Path, optional
+        Folder for the decks of failed jobs; a temporary one until the program ends if left out.
+
+    Notes
+    -----
+    Starting is lazy: the first job looks for libngspice (`NgspiceMissingError` says what to do without one) and starts a
+    worker. Fork, threads, notebooks, scripts without a ``__main__`` guard and code from stdin are all fine.
+    """
+
+    name: ClassVar[str] = "ngspice"
+
+    def __init__(
+        self,
+        *,
+        workers: int = 1,
+        timeout_s: float = 600.0,
+        silence_s: float = 10.0,
+        repeats: int = 3,
+        circuits: int = 4,
+        recycle_after: int = 0,
+        read_accuracy: ReadAccuracy | None = None,
+        transient_accuracy: TransientAccuracy | None = None,
+        failures: Path | None = None,
+    ) -> None:
+        patience = Patience(job_s=timeout_s, silence_s=silence_s)
+        settings = PoolSettings(workers=workers, circuits=circuits, repeats=repeats, recycle_after=recycle_after, patience=patience)
+        self.read_accuracy = read_accuracy or ReadAccuracy()
+        self.transient_accuracy = transient_accuracy or TransientAccuracy()
+        self.pool = Pool(settings, Keeper(failures))
+        self._circuits = Circuits()
+
+    def library(self) -> Library:
+        """Return which libngspice the workers use, its version and whether it has KLU."""
+        return self.pool.probe()
+
+    def close(self) -> None:
+        """End the workers; the next job starts new ones."""
+        self.pool.close()
+
+    def _read(self, array: Crossbar, levels: Levels) -> Read:
+        return reads.read(self.pool, self._circuits, array, levels, self.read_accuracy)
+
+    def _pulse(self, array: Crossbar, waveform: CheckedWaveform) -> PulseResult:
+        return pulses.pulse(self.pool, self._circuits, array, waveform, self.transient_accuracy)
+
+    def _drive(self, device: Device, stimulus: Stimulus, state: Floats, gate_volts: float | None, points: int) -> IVCurve:
+        return drives.drive(self.pool, device, stimulus, np.asarray(state), gate_volts, points, self.transient_accuracy)

@@ -1,0 +1,68 @@
+"""Where libngspice is."""
+
+from __future__ import annotations
+
+import ctypes.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from spicesnn.errors import NgspiceMissingError
+
+VARIABLE = "SPICESNN_LIBNGSPICE"
+"""Environment variable that points at another build."""
+
+_PLACES = (
+    "/opt/homebrew/lib/libngspice.dylib",
+    "/usr/local/lib/libngspice.dylib",
+    "/usr/local/lib/libngspice.so",
+    "/usr/local/lib64/libngspice.so",
+    "/usr/lib64/libngspice.so.0",
+    "/usr/lib/libngspice.so.0",
+    "/home/linuxbrew/.linuxbrew/lib/libngspice.so",
+)
+_REMEDY = (
+    "Install it (Debian: apt install libngspice0; Fedora: dnf install libngspice; macOS: brew install libngspice), "
+    f"or point {VARIABLE} at the library"
+)
+
+
+def find() -> str:
+    """Return the path, or the name for the loader, of the shared library.
+
+    Raises
+    ------
+    NgspiceMissingError
+        There is none, or the environment variable points at nothing.
+    """
+    given = os.environ.get(VARIABLE)
+    if given:
+        if not Path(given).is_file():
+            raise NgspiceMissingError(f"{VARIABLE} is {given!r}, but there is no such file. Point it at a libngspice, or unset it")
+        return given
+    found = ctypes.util.find_library("ngspice")
+    if found:
+        return found
+    for place in _PLACES:
+        if Path(place).is_file():
+            return place
+    raise NgspiceMissingError(f"no libngspice on this machine. {_REMEDY}; or use the nodal engine (--engine nodal), which needs none")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Library:
+    """What is known of a libngspice that a worker has opened.
+
+    Attributes
+    ----------
+    path : str
+        What was opened.
+    version : str
+        Such as ``39``; empty if the library does not say.
+    klu : bool
+        Whether the KLU solver is built in (ngspice ≥ 42): 8 to 345 times faster on large DC reads, used when present.
+    """
+
+    path: str
+    version: str
+    klu: bool

@@ -1,0 +1,213 @@
+"""The worker processes of one engine: which job goes to which, and what happens when one is lost.
+
+A job goes to a worker that already holds its circuit; else to a new one while there are fewer than allowed; else to the one
+that has not been used for longest. A worker that dies or falls silent is replaced, its circuit loaded anew with every value
+the job needs, and the job repeated: jobs carry all they need, so the outcome is the same as without the fault.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from spicesnn.engines.ngspice import checks
+from spicesnn.engines.ngspice.circuit import Answer, Circuit, Job
+from spicesnn.engines.ngspice.failures import Keeper
+from spicesnn.engines.ngspice.library import Library
+from spicesnn.engines.ngspice.session import JobFailedError, JobHungError, Patience, Session, WorkerLostError, kill_all
+from spicesnn.errors import InputError, NgspiceError, NgspiceTimeoutError
+
+Result = TypeVar("Result")
+Check = Callable[[Answer], Result]
+atexit.register(kill_all)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PoolSettings:
+    """How many workers, and how patient.
+
+    Attributes
+    ----------
+    workers : int
+        Jobs that run at the same time.
+    circuits : int
+        Workers, each with its circuit, that are kept (at least `workers`).
+    repeats : int
+        How often a job is tried again after its worker was lost.
+    recycle_after : int
+        Jobs after which a worker is replaced by a fresh one; 0 for never (its memory does not grow).
+    patience : Patience
+    """
+
+    workers: int = 1
+    circuits: int = 4
+    repeats: int = 3
+    recycle_after: int = 0
+    patience: Patience = field(default_factory=Patience)
+
+    def __post_init__(self) -> None:
+        for name, lowest in (("workers", 1), ("circuits", 1), ("repeats", 0), ("recycle_after", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < lowest:
+                raise InputError(f"ngspice engine: {name} = {value!r}; expected a whole number, {lowest} or more")
+
+
+class Pool:
+    """Runs jobs on circuits; safe to use from several threads.
+
+    Parameters
+    ----------
+    settings : PoolSettings
+    keeper : Keeper
+        Where decks of failed jobs are kept.
+    """
+
+    def __init__(self, settings: PoolSettings, keeper: Keeper) -> None:
+        self.settings = settings
+        self._keeper = keeper
+        self._condition = threading.Condition()
+        self._idle: list[Session] = []
+        self._busy = 0
+        self._owner = os.getpid()
+        self._threads: ThreadPoolExecutor | None = None
+        self.library: Library | None = None
+        self.replaced = 0
+
+    # -- jobs ---------------------------------------------------------------------------------------------------
+
+    def run(self, circuit: Circuit, job: Job, check: Check[Result]) -> Result:
+        """Run a job and return what `check` makes of its answer.
+
+        Raises
+        ------
+        NgspiceError
+            The job failed, or its answer did not pass the checks.
+        NgspiceTimeoutError
+            The job did not end in time.
+        """
+        lost: WorkerLostError | None = None
+        for _ in range(1 + self.settings.repeats):
+            session = self._take(circuit)
+            keep = False
+            try:
+                result = check(self._once(session, circuit, job))
+                keep = True
+            except WorkerLostError as reason:
+                lost = reason
+                self.replaced += 1
+                continue
+            except JobHungError as hung:
+                raise NgspiceTimeoutError(str(hung), deck_path=self._keeper.keep(job.standalone), log=session.printed()) from None
+            except JobFailedError as failed:
+                keep = not failed.fatal
+                raise NgspiceError(str(failed), deck_path=self._keeper.keep(job.standalone), log=failed.log) from None
+            except checks.AnswerRejectedError as rejected:
+                # A wrong answer may have left its cause in the circuit: parse it anew next time.
+                session.loaded = None
+                keep = True
+                raise rejected.kind(rejected.text, deck_path=self._keeper.keep(job.standalone), log=rejected.log) from None
+            finally:
+                self._give(session, keep=keep)
+            return result
+        raise NgspiceError(
+            f"{lost}, {1 + self.settings.repeats} times in a row on the same job, so the job itself is to blame",
+            deck_path=self._keeper.keep(job.standalone),
+        )
+
+    def _once(self, session: Session, circuit: Circuit, job: Job) -> Answer:
+        if session.loaded != circuit.key:
+            said = session.load(circuit)
+            complaint = checks.complaint(said)
+            if complaint:
+                session.loaded = None
+                raise checks.AnswerRejectedError(f"ngspice did not take the deck: {complaint}", said)
+        return session.run(circuit, job)
+
+    def map(self, function: Callable[[int], Result], count: int) -> list[Result]:
+        """Return ``[function(0), …]``, as many at a time as there are workers."""
+        if count <= 1 or self.settings.workers == 1:
+            return [function(k) for k in range(count)]
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(self.settings.workers, thread_name_prefix="spicesnn-ngspice")
+        return list(self._threads.map(function, range(count)))
+
+    # -- workers ------------------------------------------------------------------------------------------------
+
+    def _take(self, circuit: Circuit) -> Session:
+        with self._condition:
+            self._disown_after_fork()
+            while self._busy >= self.settings.workers:
+                self._condition.wait()
+            self._busy += 1
+            session = self._pick(circuit)
+        if session is not None:
+            return session
+        try:
+            session = Session(self.settings.patience)
+        except BaseException:
+            with self._condition:
+                self._busy -= 1
+                self._condition.notify()
+            raise
+        self.library = session.library
+        return session
+
+    def _pick(self, circuit: Circuit) -> Session | None:
+        """Return an idle worker, best one that holds the circuit; None if a new one should be started."""
+        for session in [s for s in self._idle if not s.alive]:
+            self._idle.remove(session)
+            session.kill()
+        holding = [s for s in self._idle if s.loaded == circuit.key]
+        if holding:
+            chosen = holding[-1]
+        elif len(self._idle) + self._busy - 1 < max(self.settings.circuits, self.settings.workers) or not self._idle:
+            return None
+        else:
+            chosen = self._idle[0]
+        self._idle.remove(chosen)
+        return chosen
+
+    def _give(self, session: Session, *, keep: bool) -> None:
+        worn = 0 < self.settings.recycle_after <= session.jobs
+        if not keep or worn:
+            session.kill()
+        with self._condition:
+            self._busy -= 1
+            if keep and not worn:
+                self._idle.append(session)
+            self._condition.notify()
+
+    def _disown_after_fork(self) -> None:
+        """Leave the parent's workers to the parent if this process is a fork of the one that started them."""
+        if self._owner != os.getpid():
+            self._idle, self._busy, self._threads, self._owner = [], 0, None, os.getpid()
+
+    @property
+    def sessions(self) -> list[Session]:
+        """The idle workers, the least recently used first."""
+        return list(self._idle)
+
+    def probe(self) -> Library:
+        """Return what the workers' libngspice is, starting one if none runs."""
+        if self.library is None:
+            session = Session(self.settings.patience)
+            self.library = session.library
+            with self._condition:
+                self._idle.append(session)
+        return self.library
+
+    def close(self) -> None:
+        """End all idle workers."""
+        with self._condition:
+            sessions, self._idle = self._idle, []
+        if self._owner == os.getpid():
+            for session in sessions:
+                session.kill()
+        if self._threads is not None:
+            self._threads.shutdown(wait=False)
+            self._threads = None

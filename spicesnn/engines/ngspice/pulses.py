@@ -1,0 +1,168 @@
+"""Programming pulses through ngspice: one transient, the states as initial conditions, carried back exactly."""
+
+from __future__ import annotations
+
+import hashlib
+import time as clock
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import numpy as np
+
+from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.devices.base import Floats
+from spicesnn.engines.ngspice import checks
+from spicesnn.engines.ngspice.checks import AnswerRejectedError, Solved
+from spicesnn.engines.ngspice.circuit import Answer, Circuit, Circuits, Job, array_key
+from spicesnn.engines.ngspice.pool import Pool
+from spicesnn.engines.ngspice.reads import solved_array, state_volts
+from spicesnn.engines.results import PulseResult, Waveforms
+from spicesnn.engines.stimulus import CheckedWaveform
+from spicesnn.netlist.accuracy import TransientAccuracy
+from spicesnn.netlist.cells import needs_models
+from spicesnn.netlist.pulse_deck import pulse_deck
+
+LONGEST_ALTER = 1000
+"""Characters of a command; a waveform with more points stands in the deck, which is then parsed for it."""
+
+
+def pulse(pool: Pool, circuits: Circuits, array: Crossbar, waveform: CheckedWaveform, accuracy: TransientAccuracy) -> PulseResult:
+    """Apply a waveform and return the array afterwards."""
+    began = clock.perf_counter()
+    modelled = needs_models(array, moving=True)
+    key: Hashable = ("pulse", array_key(array, waveform.floating_rows, waveform.floating_columns, modelled=modelled), accuracy)
+    # A deck takes waveforms of any length, an alter command does not.
+    altered = waveform.time_s.size * 2 * 25 < LONGEST_ALTER
+    if not altered:
+        key = (key, _digest(waveform))
+    circuit = circuits.get(key, lambda: pulse_deck(array, waveform, accuracy, save_nodes=True), external=False)
+    job = Job(
+        analysis=accuracy.analysis(waveform.duration_s),
+        values=_values(array, circuit),
+        commands=_waveforms(circuit, waveform) if altered else {},
+        standalone=lambda: pulse_deck(array, waveform, accuracy, inline_models=True, save_nodes=True).text,
+    )
+    done = pool.run(circuit, job, lambda answer: _checked(array, circuit, waveform, answer))
+    lines = done.waveforms
+    power = (lines.row_volts * lines.row_amps).sum(axis=1) - (lines.column_volts * lines.column_amps).sum(axis=1)
+    return PulseResult(
+        array=array if done.states is None else array.with_state(_within(array, done.states)),
+        energy_joule=float(np.sum(0.5 * (power[1:] + power[:-1]) * np.diff(lines.time))),
+        waveforms=lines,
+        residual_amps=done.residual,
+        stats={"method": "ngspice tran", "points": int(lines.time.size), "seconds": clock.perf_counter() - began},
+    )
+
+
+def _digest(waveform: CheckedWaveform) -> str:
+    parts = [waveform.time_s, waveform.row_volts, waveform.column_volts, *(() if waveform.gate_volts is None else (waveform.gate_volts,))]
+    return hashlib.sha256(b"|".join(p.tobytes() for p in parts)).hexdigest()
+
+
+def _values(array: Crossbar, circuit: Circuit) -> dict[str, Floats]:
+    values = {}
+    if "cells" in circuit.alterable:
+        siemens = array.cell_conductance()
+        values["cells"] = 1.0 / siemens[siemens > 0]
+    if "states" in circuit.alterable:
+        values["states"] = state_volts(array, circuit).ravel()
+    return values
+
+
+def _waveforms(circuit: Circuit, waveform: CheckedWaveform) -> dict[str, str]:
+    deck = circuit.deck
+    commands = deck.rows.alter_pwl(waveform.time_s, waveform.row_volts) + deck.columns.alter_pwl(waveform.time_s, waveform.column_volts)
+    if deck.gates is not None and waveform.gate_volts is not None:
+        commands += deck.gates.alter_pwl(waveform.time_s, waveform.gate_volts)
+    return {command.split("=", 1)[0]: command for command in commands}
+
+
+def _levels(time: Floats, waveform: CheckedWaveform) -> tuple[Floats, Floats, Floats | None]:
+    def at(volts: Floats) -> Floats:
+        return np.column_stack([np.interp(time, waveform.time_s, volts[:, k]) for k in range(volts.shape[1])])
+
+    return at(waveform.row_volts), at(waveform.column_volts), None if waveform.gate_volts is None else at(waveform.gate_volts)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Applied:
+    """A checked transient: line waveforms, states (states, rows, cols, points) or None, violation of the current law."""
+
+    waveforms: Waveforms
+    states: Floats | None
+    residual: float
+
+
+def _checked(array: Crossbar, circuit: Circuit, waveform: CheckedWaveform, answer: Answer) -> Applied:
+    checks.common(answer, circuit.vectors)
+    time = answer.vectors[circuit.index["time"]]
+    checks.transient(answer, time, waveform.duration_s)
+    part = checks.solved_points(answer, time)
+    vectors, time = answer.vectors[:, part], time[part]
+    rows, columns, gates = _levels(time, waveform)
+    states = _states(array, circuit, vectors, answer.log)
+    at_points = None if states is None else np.moveaxis(states, -1, 1)
+    solved = solved_array(array, circuit, vectors, rows, columns, gates, at_points if at_points is None or len(at_points) > 1 else at_points[0])
+    _check_sources(circuit, vectors, solved, answer)
+    residual = _check_currents(array, solved, answer)
+    return Applied(waveforms=_from_start(waveform, time, solved), states=states, residual=residual)
+
+
+def _check_currents(array: Crossbar, solved: Solved, answer: Answer) -> float:
+    """Check Kirchhoff's current law at every node and time, with the cells' currents from the device's Python twin."""
+    residual, rounding = checks.kirchhoff(array, solved)
+    scale = np.maximum(np.abs(solved.cell_amps).max(), np.abs(solved.row_amps).max())
+    displaced = array.gated or array.wires.word_line_farad > 0 or array.wires.bit_line_farad > 0
+    if not displaced and np.any(residual > 1e-3 * scale + rounding + 1e-15):
+        raise AnswerRejectedError(
+            f"ngspice's transient violates Kirchhoff's current law by {residual.max():.3g} A (largest current {scale:.3g} A)", answer.log
+        )
+    return float(residual.max())
+
+
+def _from_start(waveform: CheckedWaveform, time: Floats, solved: Solved) -> Waveforms:
+    """Return the line waveforms with the point at 0 s, which ngspice does not solve: its currents are those of the first solved point."""
+    dark = not (np.any(waveform.row_volts[0]) or np.any(waveform.column_volts[0]))
+    share = 0.0 if dark else 1.0
+    return Waveforms(
+        time=np.concatenate([[0.0], time]),
+        row_volts=np.vstack([waveform.row_volts[:1], solved.row_volts]),
+        column_volts=np.vstack([waveform.column_volts[:1], solved.column_volts]),
+        row_amps=np.vstack([share * solved.row_amps[:1], solved.row_amps]),
+        column_amps=np.vstack([share * solved.column_amps[:1], solved.column_amps]),
+    )
+
+
+def _check_sources(circuit: Circuit, vectors: Floats, solved: Solved, answer: Answer) -> None:
+    """Every driver must have followed its waveform: an `alter` that was not understood would show here."""
+    for lines, wanted in ((circuit.deck.rows, solved.row_volts), (circuit.deck.columns, solved.column_volts)):
+        for k, node in enumerate(lines.nodes):
+            if not node or str(node) not in circuit.index:
+                continue
+            got = vectors[circuit.index[str(node)]]
+            scale = np.abs(wanted[:, k]).max()
+            if np.any(np.abs(got - wanted[:, k]) > 1e-6 * scale + 1e-12):
+                raise AnswerRejectedError(f"ngspice's source of line {node} did not follow its waveform", answer.log)
+
+
+def _states(array: Crossbar, circuit: Circuit, vectors: Floats, log: str) -> Floats | None:
+    """Return the states over time, (states, rows, cols, points), state units."""
+    deck = circuit.deck
+    if deck.states is None or array.device is None:
+        return None
+    shape = deck.states.nodes.shape
+    states: Floats = vectors[circuit.rows_of(deck.states.nodes).ravel()].reshape(*shape, -1) * deck.states.scale[:, None, None, None]
+    low, high = (np.broadcast_to(np.asarray(b, dtype=float), array.state_or_zeros().shape).reshape(*shape, 1) for b in array.device.bounds())
+    checks.states_within(states, low, high, array.device.state_names, log)
+    return states
+
+
+def _within(array: Crossbar, states: Floats) -> Floats:
+    """Return the final states, pulled back onto a bound that integration overstepped by its own error."""
+    assert array.device is not None
+    final = states[..., -1].reshape(array.state_or_zeros().shape)
+    low, high = array.device.bounds()
+    clipped: Floats = np.clip(final, low, high)
+    if array.stuck is not None:
+        clipped = np.where(array.stuck, array.state_or_zeros(), clipped)
+    return clipped

@@ -1,0 +1,166 @@
+"""Reads through ngspice: one DC sweep over an index, the inputs fed from outside, the answer checked at every node."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+
+import numpy as np
+
+from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.devices.base import Floats
+from spicesnn.engines.ngspice import checks
+from spicesnn.engines.ngspice.checks import AnswerRejectedError, Solved
+from spicesnn.engines.ngspice.circuit import Answer, Circuit, Circuits, Job, array_key
+from spicesnn.engines.ngspice.pool import Pool
+from spicesnn.engines.results import Read
+from spicesnn.engines.stimulus import Levels
+from spicesnn.netlist.accuracy import ReadAccuracy
+from spicesnn.netlist.cells import needs_models
+from spicesnn.netlist.read_deck import read_deck
+
+LARGEST_ANSWER = 32 << 20
+"""Bytes of one answer; a larger batch is run in pieces."""
+WORTH_SPLITTING = 20_000
+"""Cells times inputs from which a batch is split over the workers: less is done sooner than another worker starts."""
+
+_FIELDS = ("column_amps", "row_amps", "word", "bit", "residual")
+
+
+def read(pool: Pool, circuits: Circuits, array: Crossbar, levels: Levels, accuracy: ReadAccuracy) -> Read:
+    """Solve an array at a batch of line voltages."""
+    began = time.perf_counter()
+    modelled = needs_models(array, moving=False)
+    key = ("read", array_key(array, levels.floating_rows, levels.floating_columns, modelled=modelled), accuracy)
+    circuit = circuits.get(key, lambda: read_deck(array, _part(levels, slice(0, 1)), accuracy=accuracy), external=True)
+    values = _values(array, circuit)
+    parts = _parts(pool, circuit, array, levels.batch)
+
+    def one(k: int) -> tuple[Floats, ...]:
+        part = _part(levels, parts[k])
+        job = Job(
+            analysis=f"dc vidx 0 {max(part.batch - 1, 1)} 1",
+            values=values,
+            table=_table(circuit, part),
+            standalone=lambda: read_deck(array, part, accuracy=accuracy, inline_models=True).text,
+        )
+        return pool.run(circuit, job, lambda answer: _checked(array, circuit, part, answer))
+
+    solved = pool.map(one, len(parts))
+    column_amps, row_amps, word, bit, residual = (np.concatenate(arrays) for arrays in zip(*solved, strict=True))
+    at = 0 if levels.single else slice(None)
+    return Read(
+        column_amps=column_amps[at], row_amps=row_amps[at], word_line_volts=word[at], bit_line_volts=bit[at],
+        residual_amps=np.asarray(residual[at]), stats={"method": "ngspice dc", "runs": len(parts), "seconds": time.perf_counter() - began},
+    )  # fmt: skip
+
+
+def _part(levels: Levels, part: slice) -> Levels:
+    gates = None if levels.gate_volts is None else levels.gate_volts[part]
+    return Levels(
+        row_volts=levels.row_volts[part], column_volts=levels.column_volts[part], gate_volts=gates,
+        floating_rows=levels.floating_rows, floating_columns=levels.floating_columns, single=levels.single,
+    )  # fmt: skip
+
+
+def _parts(pool: Pool, circuit: Circuit, array: Crossbar, batch: int) -> list[slice]:
+    most = max(1, LARGEST_ANSWER // (8 * len(circuit.vectors)))
+    count = -(-batch // most)
+    if batch > 1 and batch * array.rows * array.cols >= WORTH_SPLITTING:
+        count = max(count, min(batch, pool.settings.workers))
+    edges = np.linspace(0, batch, count + 1).astype(int).tolist()
+    return [slice(a, b) for a, b in pairwise(edges)]
+
+
+def _values(array: Crossbar, circuit: Circuit) -> dict[str, Floats]:
+    values = {}
+    if "cells" in circuit.alterable:
+        siemens = array.cell_conductance()
+        values["cells"] = 1.0 / siemens[siemens > 0]
+    if "states" in circuit.alterable:
+        values["states"] = state_volts(array, circuit).ravel()
+    return values
+
+
+def state_volts(array: Crossbar, circuit: Circuit) -> Floats:
+    """Return the voltages that stand for an array's states, (states, rows, cols)."""
+    states = circuit.deck.states
+    assert states is not None
+    return array.state_or_zeros().reshape(states.nodes.shape) / states.scale[:, None, None]
+
+
+def _table(circuit: Circuit, levels: Levels) -> Floats:
+    """Return the levels of all driven lines, (batch, sources); a sweep of one point is run as two, which is what ngspice sweeps at least."""
+    deck = circuit.deck
+    columns = [levels.row_volts[:, deck.rows.sources != ""], levels.column_volts[:, deck.columns.sources != ""]]
+    if deck.gates is not None and levels.gate_volts is not None:
+        columns.append(levels.gate_volts)
+    table = np.hstack(columns)
+    return np.repeat(table, 2, axis=0) if len(table) == 1 else table
+
+
+def _checked(array: Crossbar, circuit: Circuit, levels: Levels, answer: Answer) -> tuple[Floats, ...]:
+    checks.common(answer, circuit.vectors)
+    checks.sweep(answer, max(levels.batch, 2))
+    solved = solved_array(array, circuit, answer.vectors[:, : levels.batch], levels.row_volts, levels.column_volts, levels.gate_volts)
+    residual, rounding = checks.kirchhoff(array, solved)
+    scale = np.maximum(np.abs(solved.cell_amps).max(axis=(1, 2)), np.abs(solved.row_amps).max(axis=1, initial=0.0))
+    share = 1e-8 if not array.gated else 1e-2
+    allowed = share * scale + rounding + 1e-18
+    if np.any(residual > allowed):
+        k = int(np.argmax(residual / allowed))
+        raise AnswerRejectedError(
+            f"ngspice's answer violates Kirchhoff's current law by {residual[k]:.3g} A at input {k} (largest current {scale[k]:.3g} A)", answer.log
+        )
+    if array.linear and not array.gated:
+        _check_bounds(solved, levels, answer)
+    return solved.column_amps, solved.row_amps, solved.word, solved.bit, residual
+
+
+def _check_bounds(solved: Solved, levels: Levels, answer: Answer) -> None:
+    """No node of a resistor network leaves the range of its sources (maximum principle)."""
+    fixed = np.hstack([levels.row_volts[:, ~levels.floating_rows], levels.column_volts[:, ~levels.floating_columns]])
+    low, high = fixed.min(axis=1)[:, None, None], fixed.max(axis=1)[:, None, None]
+    slack = 1e-9 * (high - low) + 1e-12 * np.maximum(np.abs(high), np.abs(low))
+    for name, volts in (("word", solved.word), ("bit", solved.bit)):
+        outside = (volts < low - slack) | (volts > high + slack)
+        if np.any(outside):
+            k, i, j = np.argwhere(outside)[0]
+            raise AnswerRejectedError(
+                f"ngspice put the {name}-line node of cell ({i}, {j}) at {volts[k, i, j]:.6g} V, outside what the sources span "
+                f"[{low[k, 0, 0]:.6g}, {high[k, 0, 0]:.6g}] V",
+                answer.log,
+            )
+
+
+def solved_array(
+    array: Crossbar, circuit: Circuit, vectors: Floats, row_volts: Floats, column_volts: Floats, gate_volts: Floats | None,
+    state: Floats | None = None,
+) -> Solved:  # fmt: skip
+    """Pick an array's nodes and currents out of the vectors (vectors, n); the cells' currents come from the device's Python twin.
+
+    Parameters
+    ----------
+    state : (n, rows, cols) or (states, n, rows, cols), optional
+        The array's own, at rest, if left out.
+    """
+    deck = circuit.deck
+
+    def pick(names: np.ndarray) -> Floats:
+        rows = circuit.rows_of(names)
+        found = np.where(rows.reshape(-1, 1) >= 0, vectors[rows.ravel()], 0.0)
+        return np.moveaxis(found.reshape(*names.shape, -1), -1, 0)
+
+    word, bit = pick(deck.word_vectors), pick(deck.bit_vectors)
+    if array.device is None:
+        assert array.conductance is not None
+        cell_amps = array.conductance * (word - bit)
+    else:
+        at_rest = array.state_or_zeros()
+        if state is None and at_rest.ndim == 3:
+            state = at_rest[:, None]
+        cell_amps = np.asarray(array.device.current(word - bit, at_rest if state is None else state, array.gate_of_cells(gate_volts)))
+    return Solved(
+        row_volts=row_volts, column_volts=column_volts, row_amps=-pick(deck.rows.current_vectors), column_amps=pick(deck.columns.current_vectors),
+        word=word, bit=bit, cell_amps=cell_amps,
+    )  # fmt: skip

@@ -1,0 +1,211 @@
+"""The parent's side of one worker process: start it, ask it, watch it, kill it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import weakref
+from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+import spicesnn
+from spicesnn.devices.base import Floats
+from spicesnn.engines.ngspice import library
+from spicesnn.engines.ngspice.circuit import Answer, Circuit, Job
+from spicesnn.engines.ngspice.protocol import Channel, ChannelClosed, ChannelSilent, Header, pack
+from spicesnn.errors import NgspiceMissingError
+
+START_TIMEOUT_S = 60.0
+_ALIVE: weakref.WeakSet[Session] = weakref.WeakSet()
+_SPAWNING = threading.Lock()
+
+
+class WorkerLostError(Exception):
+    """The worker died, or gave no sign of life; the job itself may be sound."""
+
+
+class JobHungError(Exception):
+    """The worker lives, but the job did not end in time."""
+
+
+class JobFailedError(Exception):
+    """ngspice could not do the job.
+
+    Attributes
+    ----------
+    log : str
+    fatal : bool
+        Whether ngspice ended itself over it.
+    """
+
+    def __init__(self, reason: str, log: str, *, fatal: bool = False) -> None:
+        super().__init__(reason)
+        self.log = log
+        self.fatal = fatal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Patience:
+    """How long to wait.
+
+    Attributes
+    ----------
+    job_s : float
+        Longest time for one job.
+    silence_s : float
+        Longest time without a heartbeat before a worker is taken for dead (stopped, swapped out, stuck in the kernel).
+    """
+
+    job_s: float = 600.0
+    silence_s: float = 10.0
+
+
+class Session:
+    """One worker process with at most one loaded circuit.
+
+    Parameters
+    ----------
+    patience : Patience
+    """
+
+    def __init__(self, patience: Patience) -> None:
+        self.patience = patience
+        self.loaded: Hashable = None
+        self.jobs = 0
+        self._values: dict[str, Floats] = {}
+        self._commands: dict[str, str] = {}
+        path = library.find()
+        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the worker)
+        with _SPAWNING:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "spicesnn.engines.ngspice.worker", path],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, env=_environment(), start_new_session=True,
+            )  # fmt: skip
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        _ALIVE.add(self)
+        self._channel = Channel(self._process.stdout.fileno(), self._process.stdin.fileno())
+        try:
+            hello, _ = self._channel.receive(START_TIMEOUT_S, START_TIMEOUT_S)
+        except (ChannelClosed, ChannelSilent):
+            printed = self.printed()
+            self.kill()
+            raise NgspiceMissingError(
+                f"libngspice at {path!r} could not be opened by a worker process; point {library.VARIABLE} at a working one. "
+                f"The worker said: {printed[-600:]}"
+            ) from None
+        self.library = library.Library(path=path, version=str(hello.get("version", "")), klu=bool(hello.get("klu")))
+
+    @property
+    def pid(self) -> int:
+        """Process id of the worker."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
+    def printed(self) -> str:
+        """Return what the worker printed to its stderr (tracebacks, ngspice's last words)."""
+        try:
+            self._stderr.seek(0)
+            return self._stderr.read().decode("utf8", "replace")
+        except (OSError, ValueError):
+            return ""
+
+    def load(self, circuit: Circuit) -> str:
+        """Parse a circuit into the worker and return what ngspice said."""
+        self.loaded = None
+        self._values, self._commands = {}, {}
+        answer, _ = self._ask({"do": "load", "vectors": circuit.vectors, "externals": circuit.externals}, circuit.text.encode())
+        self.loaded = circuit.key
+        return "\n".join(answer.get("log", ()))
+
+    def run(self, circuit: Circuit, job: Job) -> Answer:
+        """Alter what differs, run the analysis and return its vectors."""
+        assert self.loaded == circuit.key
+        alters = [c for name, values in job.values.items() for c in circuit.alterable[name].commands(values, self._values.get(name))]
+        alters += [command for slot, command in job.commands.items() if self._commands.get(slot) != command]
+        commands = "\n".join(alters).encode()
+        table = b"" if job.table is None else np.ascontiguousarray(job.table, dtype=np.float64).tobytes()
+        header = {"do": "run", "analysis": job.analysis, "alters": len(commands), "external_points": 0 if job.table is None else len(job.table)}
+        if job.controller is not None:
+            header["controller"] = job.controller
+        # Until the answer is there, nobody knows how much of it has been altered.
+        values, held = self._values, self._commands
+        self._values, self._commands = {}, {}
+        answer, payload = self._ask(header, commands + table)
+        self._values = values | {name: np.array(v) for name, v in job.values.items()}
+        self._commands = held | job.commands
+        self.jobs += 1
+        log = "\n".join(answer["log"])
+        lengths = answer["lengths"]
+        if len(lengths) != len(circuit.vectors) or len(set(lengths)) > 1 or sum(lengths) * 8 != len(payload) or not lengths or lengths[0] < 1:
+            raise JobFailedError(f"ngspice's vectors have lengths {sorted(set(lengths))}; expected {len(circuit.vectors)} vectors of one length", log)
+        vectors = np.frombuffer(payload, dtype=np.float64).reshape(len(lengths), lengths[0])
+        return Answer(vectors=vectors, log=log, plot=str(answer["plot"]), report=answer.get("report"))
+
+    def resident_bytes(self) -> int:
+        """Return the worker's resident memory."""
+        answer, _ = self._ask({"do": "memory"})
+        return int(answer["resident_bytes"])
+
+    def _ask(self, header: Header, payload: bytes = b"") -> tuple[Header, bytearray]:
+        try:
+            self._channel.send(pack(header, payload), self.patience.job_s)
+            answer, data = self._channel.receive(self.patience.job_s, self.patience.silence_s)
+        except ChannelClosed:
+            code = self._reap()
+            raise WorkerLostError(f"the ngspice worker died ({_ending(code)})") from None
+        except ChannelSilent as silent:
+            kind = JobHungError if silent.beating else WorkerLostError
+            raise kind(f"the ngspice worker {'did not finish' if silent.beating else 'gave no sign of life'} within {silent.seconds:g} s") from None
+        if not answer.get("ok"):
+            raise JobFailedError(str(answer.get("reason", "ngspice failed")), "\n".join(answer.get("log", ())), fatal=bool(answer.get("fatal")))
+        return answer, data
+
+    def _reap(self) -> int | None:
+        try:
+            return self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def kill(self) -> None:
+        """End the worker at once, whatever it does, and leave no zombie."""
+        self.loaded = None
+        with contextlib.suppress(OSError):
+            self._process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=10)
+        for stream in (self._process.stdin, self._process.stdout, self._stderr):
+            with contextlib.suppress(OSError, ValueError):
+                if stream is not None:
+                    stream.close()
+        _ALIVE.discard(self)
+
+
+def _ending(code: int | None) -> str:
+    if code is None:
+        return "it closed its pipe"
+    return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def _environment() -> dict[str, str]:
+    home = str(Path(spicesnn.__file__).resolve().parent.parent)
+    path = os.pathsep.join(p for p in (home, os.environ.get("PYTHONPATH", "")) if p)
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONSAFEPATH": "1"}
+
+
+def kill_all() -> None:
+    """End every worker of this process."""
+    for session in list(_ALIVE):
+        session.kill()

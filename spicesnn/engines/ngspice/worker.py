@@ -1,0 +1,227 @@
+"""The worker program: owns one libngspice and one loaded circuit, and does what its parent asks over two pipes.
+
+Started as ``python -m spicesnn.engines.ngspice.worker LIBRARY``. It is a process of its own because ngspice may hang,
+leave through its exit callback (after which the next load corrupts the heap) or crash; the parent then simply starts
+another. Requests: ``load`` (payload: deck text), ``run`` (commands, an analysis, the vectors wanted), ``memory``, ``quit``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import threading
+from array import array
+from pathlib import Path
+from typing import Any
+
+from spicesnn.engines.ngspice.binding import Binding
+from spicesnn.engines.ngspice.protocol import HEARTBEAT, LENGTHS, MESSAGE, Header, pack
+
+HEARTBEAT_S = 0.25
+_KLU_PROBE = "probe\nv1 1 0 1\nr1 1 2 1\nr2 2 0 1\n.options klu\n.op\n.end\n"
+
+
+class Worker:
+    """Answers requests until the pipe closes."""
+
+    def __init__(self, read_fd: int, write_fd: int, library: str) -> None:
+        self._read_fd, self._write_fd = read_fd, write_fd
+        self._writing = threading.Lock()
+        self._busy = threading.Event()
+        self._parent = os.getppid()
+        self._wanted: list[bytes] = []
+        self._externals: dict[bytes, int] = {}
+        self._loaded = False
+        threading.Thread(target=self._beat, daemon=True).start()
+        self._spice = Binding(library, self._left)
+        self._send({"hello": True, "library": library, "version": str(self._spice.ngspice_version or ""), "klu": self._has_klu(), "pid": os.getpid()})
+
+    # -- the pipe -----------------------------------------------------------------------------------------------
+
+    def _beat(self) -> None:
+        """Say that the process lives while a job runs, and leave when the parent has gone, even if ngspice hangs."""
+        beat = LENGTHS.pack(HEARTBEAT, 0, 0)
+        wait = threading.Event()
+        while not wait.wait(HEARTBEAT_S):
+            if os.getppid() != self._parent:
+                os._exit(0)
+            if self._busy.is_set():
+                self._write(beat)
+
+    def _write(self, data: bytes) -> None:
+        with self._writing:
+            view = memoryview(data)
+            try:
+                while view:
+                    view = view[os.write(self._write_fd, view) :]
+            except OSError:
+                os._exit(0)
+
+    def _send(self, header: Header, payload: bytes = b"") -> None:
+        self._busy.clear()
+        self._write(pack(header, payload))
+
+    def _exactly(self, count: int) -> bytes:
+        parts = []
+        while count:
+            part = os.read(self._read_fd, min(count, 1 << 20))
+            if not part:
+                os._exit(0)
+            parts.append(part)
+            count -= len(part)
+        return b"".join(parts)
+
+    def serve(self) -> None:
+        """Answer requests for ever."""
+        import json
+
+        doers = {"load": self._load, "run": self._run, "memory": self._memory, "quit": self._quit}
+        while True:
+            kind, header_size, size = LENGTHS.unpack(self._exactly(LENGTHS.size))
+            if kind != MESSAGE:
+                os._exit(3)
+            header, payload = json.loads(self._exactly(header_size)), self._exactly(size)
+            self._busy.set()
+            self._spice.forget_log()
+            self._spice.trouble = None
+            doers[header["do"]](header, payload)
+
+    # -- requests -----------------------------------------------------------------------------------------------
+
+    def _has_klu(self) -> bool:
+        self._spice.forget_log()
+        self._spice.load(_KLU_PROBE)
+        self._spice.command(b"op")
+        found = any("KLU" in line for line in self._spice.log)
+        self._unload()
+        return found
+
+    def _unload(self) -> None:
+        """Remove circuit and plots: a circuit that is loaded over another leaks 262 kB."""
+        self._spice.command(b"destroy all")
+        self._spice.command(b"remcirc")
+        self._loaded = False
+
+    def _load(self, header: Header, payload: bytes) -> None:
+        if self._loaded:
+            self._unload()
+            self._spice.forget_log()
+        self._wanted = [name.encode() for name in header["vectors"]]
+        self._externals = {name.encode(): k for k, name in enumerate(header["externals"])}
+        self._spice.load(payload.decode())
+        self._loaded = True
+        self._send({"ok": True, "log": self._spice.log})
+
+    def _run(self, header: Header, payload: bytes) -> None:
+        spice = self._spice
+        alters, count = header["alters"], header["external_points"]
+        commands, table = (payload[:alters], payload[alters:]) if alters else (b"", payload)
+        try:
+            for command in commands.split(b"\n") if commands else ():
+                spice.command(command)
+            with _Sources(spice, self._externals, table, count), _Controller(spice, header.get("controller")) as controller:
+                before = spice.current_plot()
+                spice.command(header["analysis"].encode())
+        except ValueError as trouble:
+            self._send({"ok": False, "reason": str(trouble), "log": spice.log})
+            return
+        self._answer(before, controller)
+        spice.command(b"destroy all")
+
+    def _answer(self, before: str, controller: Any) -> None:
+        spice = self._spice
+        plot = spice.current_plot()
+        reason = ""
+        vectors: list[bytes] = []
+        lengths: list[int] = []
+        if spice.trouble is not None:
+            reason = f"a callback failed: {spice.trouble!r}"
+        elif plot == before or plot == "const":
+            reason = "ngspice made no new plot"
+        else:
+            for name in self._wanted:
+                view = spice.vector(name)
+                if view is None:
+                    reason = f"ngspice's plot has no vector {name.decode()}"
+                    break
+                vectors.append(bytes(view))
+                lengths.append(len(view) // 8)
+        extra = controller.report() if controller is not None and not reason else None
+        answer = {"ok": not reason, "reason": reason, "log": spice.log, "plot": plot, "lengths": lengths, "report": extra}
+        self._send(answer, b"" if reason else b"".join(vectors))
+
+    def _memory(self, header: Header, payload: bytes) -> None:
+        resident = 0
+        if Path("/proc/self/statm").exists():
+            resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        self._send({"ok": True, "resident_bytes": resident})
+
+    def _quit(self, header: Header, payload: bytes) -> None:
+        self._send({"ok": True})
+        os._exit(0)
+
+    def _left(self, status: int) -> None:
+        """Take ngspice's wish to exit as the end of this process; the parent gets the log first."""
+        self._send({"ok": False, "fatal": True, "reason": f"ngspice gave up (exit status {status})", "log": self._spice.log})
+        os._exit(4)
+
+
+class _Sources:
+    """Feeds external sources from a table of (points, sources) while a DC sweep runs over its points.
+
+    The sweep variable is only an index: each accepted point moves on to the next row of the table.
+    """
+
+    def __init__(self, spice: Binding, index: dict[bytes, int], table: bytes, points: int) -> None:
+        self._spice, self._index, self._points = spice, index, points
+        self._table = array("d")
+        self._table.frombytes(table)
+        self._at = 0
+        self._last = max(0, len(self._table) - len(index))
+
+    def __enter__(self) -> None:
+        if self._points:
+            table, index = self._table, self._index
+            self._spice.on_source = lambda name, _: table[self._at + index[name]]
+            self._spice.on_point = self._next
+
+    def _next(self, data: Any) -> None:
+        self._at = min(self._at + len(self._index), self._last)
+
+    def __exit__(self, *_: object) -> None:
+        self._spice.on_source = self._spice.on_point = None
+
+
+class _Controller:
+    """Puts a closed-loop controller, named by module and class, behind the external sources of one transient."""
+
+    def __init__(self, spice: Binding, wanted: Header | None) -> None:
+        self._spice, self._wanted = spice, wanted
+
+    def __enter__(self) -> Any:
+        if self._wanted is None:
+            return None
+        module, _, name = self._wanted["factory"].partition(":")
+        controller = getattr(importlib.import_module(module), name)(self._spice, **self._wanted["arguments"])
+        self._spice.on_source, self._spice.on_point = controller.volts, controller.point
+        return controller
+
+    def __exit__(self, *_: object) -> None:
+        if self._wanted is not None:
+            self._spice.on_source = self._spice.on_point = None
+
+
+def main() -> None:
+    """Serve over the standard pipes; ngspice's own prints go to stderr."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    read_fd, write_fd = os.dup(0), os.dup(1)
+    with Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)
+    Worker(read_fd, write_fd, sys.argv[1]).serve()
+
+
+if __name__ == "__main__":
+    main()
