@@ -62,6 +62,8 @@ class Device(ABC):
     """What one volt on the SPICE state node stands for, in state units: keeps node voltages near one."""
     gated: ClassVar[bool] = False
     """Whether the device has a third terminal, driven by `gate_volts`."""
+    gate_default: ClassVar[float | None] = None
+    """Level of the third terminal, in volts, at which the cell is on and can be written; `Engine.drive` takes it when none is given."""
     linear: ClassVar[bool] = True
     """Whether the current is proportional to `v` at a given state: ``current(v, x) == conductance(0, x) * v``."""
     memory: ClassVar[bool] = True

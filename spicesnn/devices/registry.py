@@ -16,6 +16,7 @@ _LIBRARY = {
     "linear-drift": "spicesnn.devices.linear_drift:LinearDrift",
     "resistor": "spicesnn.devices.resistor:Resistor",
     "vteam": "spicesnn.devices.vteam:VTEAM",
+    "mosfet-emulator": "spicesnn.devices.mosfet_emulator:MosfetEmulator",
     "pai-yu-chen": "spicesnn.devices.pai_yu_chen:PaiYuChen",
     "pai-yu-chen-heated": "spicesnn.devices.pai_yu_chen_heated:PaiYuChenHeated",
     "pershin-di-ventra": "spicesnn.devices.pershin_di_ventra:PershinDiVentra",

@@ -107,6 +107,12 @@ class Engine(ABC):
         start = np.asarray(device.initial_state() if state is None else state, dtype=float)
         if not np.all(np.isfinite(start)):
             raise InputError(f"state = {start!s} is not finite")
+        if gate_volts is not None and not device.gated:
+            raise InputError(f"gate_volts was given, but {device.name} has no third terminal")
+        if gate_volts is None and device.gated:
+            gate_volts = device.gate_default
+            if gate_volts is None:
+                raise InputError(f"{device.name} has a third terminal: give gate_volts=… in volts")
         return self._drive(device, stimulus, start, gate_volts, points)
 
     def close(self) -> None:
