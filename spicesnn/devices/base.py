@@ -16,13 +16,16 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spicesnn.errors import InputError, UnknownNameError
 from spicesnn.units import parse
+
+if TYPE_CHECKING:
+    from spicesnn.devices.compiled import CellCode
 
 Floats = NDArray[np.float64]
 Parameters = Mapping[str, float | Floats]
@@ -117,6 +120,10 @@ class Device(ABC):
         x = np.asarray(x, dtype=float)
         up, down = np.minimum(x + step, high), np.maximum(x - step, low)
         return np.asarray((self.rate(v, up, gate) - self.rate(v, down, gate)) / (up - down))
+
+    def compiled(self) -> CellCode | None:
+        """Return the same equations as functions for compiled loops, where the model offers them (`spicesnn.devices.compiled`)."""
+        return None
 
     # -- the state -----------------------------------------------------------------------------------------------
 

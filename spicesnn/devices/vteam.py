@@ -7,6 +7,7 @@ IEEE TCAS-II 62(8), 786-790, 2015.
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -14,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Device, Floats, choice, parameter
-from spicesnn.devices.windows import ThresholdWindow, bound_ramp
+from spicesnn.devices.compiled import CellCode
+from spicesnn.devices.windows import ThresholdWindow, ramp
 from spicesnn.errors import InputError
 
 
@@ -23,6 +25,26 @@ class ResistanceLaw(enum.Enum):
 
     LINEAR = enum.auto()
     EXPONENTIAL = enum.auto()
+
+
+_R_ON, _R_OFF, _V_ON, _V_OFF, _K_ON, _K_OFF, _ALPHA_ON, _ALPHA_OFF, _W_ON, _W_OFF, _BOUND_WIDTH = range(11)
+
+
+def _current(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return v/R(w) with the linear law."""
+    return v / (p[_R_ON] + (p[_R_OFF] - p[_R_ON]) * (x[0] - p[_W_ON]) / (p[_W_OFF] - p[_W_ON]))
+
+
+def _exponential_current(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return v/R(w) with the exponential law."""
+    return v / (p[_R_ON] * np.exp(np.log(p[_R_OFF] / p[_R_ON]) * (x[0] - p[_W_ON]) / (p[_W_OFF] - p[_W_ON])))
+
+
+def _rate(v: Any, x: Any, gate: Any, p: Any, out: Any) -> None:
+    """Write dw/dt with the ideal window: both thresholds, and the ramp at the bound the state moves to."""
+    off = p[_K_OFF] * np.maximum(v / p[_V_OFF] - 1.0, 0.0) ** p[_ALPHA_OFF]
+    on = p[_K_ON] * np.maximum(v / p[_V_ON] - 1.0, 0.0) ** p[_ALPHA_ON]
+    out[0] = (off + on) * ramp(x[0], p[_W_ON], p[_W_OFF], v > 0, p[_BOUND_WIDTH])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -98,31 +120,39 @@ class VTEAM(Device):
     def _share(self, x: ArrayLike) -> Floats:
         return np.asarray((np.asarray(x, dtype=float) - self.w_on) / (np.asarray(self.w_off) - self.w_on))
 
-    def _resistance(self, x: ArrayLike) -> Floats:
-        if self.resistance is ResistanceLaw.EXPONENTIAL:
-            return np.asarray(self.r_on * np.exp(np.log(np.asarray(self.r_off) / self.r_on) * self._share(x)))
-        return np.asarray(self.r_on + (np.asarray(self.r_off) - self.r_on) * self._share(x))
+    def compiled(self) -> CellCode | None:
+        """Return the equations for compiled loops; only the ideal window has them."""
+        if self.window is not ThresholdWindow.IDEAL:
+            return None
+        return CellCode(current=self._law, rate=_rate, parameters=self._parameters)
+
+    @property
+    def _law(self) -> Callable[[Any, Any, Any, Any], Any]:
+        return _exponential_current if self.resistance is ResistanceLaw.EXPONENTIAL else _current
+
+    @property
+    def _parameters(self) -> tuple[Any, ...]:
+        return (
+            self.r_on, self.r_off, self.v_on, self.v_off, self.k_on, self.k_off, self.alpha_on, self.alpha_off, self.w_on, self.w_off, self.bound_width,
+        )  # fmt: skip
 
     def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return v/R(w) in ampere."""
-        return np.asarray(np.asarray(v, dtype=float) / self._resistance(x))
+        return np.asarray(self._law(np.asarray(v, dtype=float), (np.asarray(x, dtype=float),), gate, self._parameters))
 
     def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return 1/R(w) in siemens."""
-        resistance = self._resistance(x)
-        return np.array(np.broadcast_to(1.0 / resistance, np.broadcast_shapes(np.shape(v), resistance.shape)))
+        return self.current(np.ones(np.shape(v)), x)
 
     def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return dw/dt in metres a second."""
-        v = np.asarray(v, dtype=float)
-        off = self.k_off * np.maximum(v / self.v_off - 1.0, 0.0) ** self.alpha_off
-        on = self.k_on * np.maximum(v / self.v_on - 1.0, 0.0) ** self.alpha_on
-        rising = v > 0
+        v, out = np.asarray(v, dtype=float), [np.zeros(())]
+        _rate(v, (np.asarray(x, dtype=float),), gate, self._parameters, out)
         if self.window is ThresholdWindow.TEAM:
-            shape = self.window.team_factor(x, rising, self.a_on, self.a_off, self.w_c)
-        else:
-            shape = self.window.factor(self._share(x), rising, self.window_order)
-        return np.asarray((off + on) * shape * bound_ramp(x, self.w_on, self.w_off, rising, self.bound_width))
+            return np.asarray(out[0] * self.window.team_factor(x, v > 0, self.a_on, self.a_off, self.w_c))
+        if self.window is not ThresholdWindow.IDEAL:
+            return np.asarray(out[0] * self.window.factor(self._share(x), v > 0, self.window_order))
+        return np.asarray(out[0])
 
     def bounds(self) -> tuple[float | Floats, float | Floats]:
         """Return w_on and w_off in metres."""

@@ -7,6 +7,7 @@ therefore a ramp of a small stated width on which the rate falls to zero.
 from __future__ import annotations
 
 import enum
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -33,9 +34,13 @@ def bound_ramp(x: ArrayLike, low: ArrayLike, high: ArrayLike, rising: ArrayLike,
     width : ArrayLike
         Relative width of the ramp, above 0.
     """
-    span = np.asarray(width) * (np.asarray(high, dtype=float) - low)
-    room = np.where(rising, np.asarray(high, dtype=float) - x, np.asarray(x, dtype=float) - low)
-    return np.asarray(np.clip(room / span, 0.0, 1.0))
+    return np.asarray(ramp(np.asarray(x, dtype=float), np.asarray(low, dtype=float), np.asarray(high, dtype=float), np.asarray(rising, dtype=bool), width))
+
+
+def ramp(x: Any, low: Any, high: Any, rising: Any, width: Any) -> Any:
+    """Return `bound_ramp` of numbers or of arrays, in a form that compiled code can use (`devices.compiled`)."""
+    room = rising * (high - x) + (1.0 - rising) * (x - low)
+    return np.minimum(np.maximum(room / (width * (high - low)), 0.0), 1.0)
 
 
 class DriftWindow(enum.Enum):
