@@ -125,7 +125,7 @@ def test_the_bench_of_one_device_follows_its_equations():
     run = run_batch(deck.text)
     assert run["v(s_w_0_0)"][-1] * 1e-9 == pytest.approx(ode(device, stimulus.volts, 1e-9, 1e-8), abs=1e-4 * 3e-9)
     resistance = 50 + 950 * run["v(s_w_0_0)"] / 3
-    np.testing.assert_allclose(-run["i(vr0)"], run["v(r0)"] / resistance, rtol=1e-5, atol=1e-12)
+    np.testing.assert_allclose(run["i(vc0)"], run["v(r0)"] / resistance, rtol=1e-5, atol=1e-12)
     assert len(run.sweep) >= 400
 
 
