@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+import spicesnn as sn
+from spicesnn.crossbar.mapping import COLUMNS, Window
+from spicesnn.errors import InputError
+
+WINDOW = Window(low=1e-6, high=9e-6)
+
+
+@given(st.sampled_from(["differential", "offset"]), arrays(float, (3, 4), elements=st.floats(-1, 1)))
+def test_weights_survive_the_way_to_conductances_and_back(kind, weights):
+    siemens = COLUMNS[kind].conductances(weights, WINDOW)
+    assert siemens.shape == (3, COLUMNS[kind].count(4))
+    assert siemens.min() >= WINDOW.low
+    assert siemens.max() <= WINDOW.high * (1 + 1e-12)
+    assert COLUMNS[kind].weights(siemens, WINDOW) == pytest.approx(weights, abs=1e-12)
+
+
+def test_weights_beyond_the_window_are_clipped():
+    columns = COLUMNS["differential"]
+    assert columns.weights(columns.conductances([[3.0, -2.0]], WINDOW), WINDOW) == pytest.approx(np.array([[1.0, -1.0]]))
+
+
+def test_single_columns_and_quantisation():
+    assert COLUMNS["single"].conductances([[0.0, 0.5, 1.0]], WINDOW) == pytest.approx(np.array([[1e-6, 5e-6, 9e-6]]))
+    assert WINDOW.quantised([1.9e-6, 2.1e-6, 8.9e-6], 5) == pytest.approx([1e-6, 3e-6, 9e-6])
+    with pytest.raises(InputError, match="states = 1"):
+        WINDOW.quantised([1e-6], 1)
+
+
+def test_window_of_a_device():
+    window = Window.of(sn.devices.VTEAM(r_on=40e3, r_off=120e3))
+    assert (window.low, window.high) == pytest.approx((1 / 120e3, 1 / 40e3))
+    with pytest.raises(InputError, match="expected 0 ≤ low < high"):
+        Window(low=2.0, high=1.0)
