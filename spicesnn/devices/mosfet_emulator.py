@@ -66,7 +66,11 @@ class MosfetEmulator(Device):
     gate_default: ClassVar[float | None] = 1.2
     linear: ClassVar[bool] = False
     set_polarity: ClassVar[int] = 1
-    published: ClassVar[dict[str, dict[str, float]]] = {"default": {}, "iv-demonstration": {"transconductance": 2e-4}, "network": {"transconductance": 5e-9}}
+    published: ClassVar[dict[str, dict[str, float]]] = {
+        "default": {},
+        "iv-demonstration": {"transconductance": 2e-4},
+        "network": {"transconductance": 5e-9},
+    }
 
     transconductance: float = parameter(5e-5, "S", "K, from the voltage across the device to the current that writes the state", above=0.0)
     capacitance: float = parameter(1e-13, "F", "C, the capacitor that stands in the circuit", above=0.0)
@@ -138,7 +142,8 @@ class MosfetEmulator(Device):
         wanted = np.asarray(siemens, dtype=float)
         state = self._gate.charge(wanted / self.kp, np.zeros_like(wanted))
         if not np.all(np.isfinite(wanted)) or np.any(wanted < 0) or np.any(state > self.x_high):
-            raise InputError(f"mosfet-emulator: a conductance of {float(np.min(wanted)):.4g}…{float(np.max(wanted)):.4g} S is not reachable; it is 0 or more")
+            span = f"{float(np.min(wanted)):.4g}…{float(np.max(wanted)):.4g}"
+            raise InputError(f"mosfet-emulator: a conductance of {span} S is not reachable; it is 0 or more")
         return state
 
 

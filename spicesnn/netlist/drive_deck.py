@@ -9,7 +9,7 @@ from spicesnn.devices.base import Device, Floats
 from spicesnn.engines.stimulus import Stimulus
 from spicesnn.errors import InputError
 from spicesnn.netlist.accuracy import TransientAccuracy
-from spicesnn.netlist.cells import Cards, make_lines, no_lines
+from spicesnn.netlist.cells import Cards, make_lines
 from spicesnn.netlist.deck import Deck, States, number, print_cards, save_cards, vector
 from spicesnn.netlist.twin import Twin, cell_values
 
@@ -24,7 +24,7 @@ def drive_deck(
     accuracy: TransientAccuracy | None = None,
     inline_models: bool = False,
 ) -> Deck:
-    """Return the deck that drives one device, without wires, between ``r0`` and ground.
+    """Return the deck that drives one device, without wires, between ``r0`` and the sense node ``c0`` at 0 V.
 
     Parameters
     ----------
@@ -44,7 +44,8 @@ def drive_deck(
     Returns
     -------
     Deck
-        With one word line (``vr0``) and no bit-line source: the current of the device is minus ``vr0#branch``.
+        With one word line (``vr0``) and one bit line (``vc0``): the current of the device is ``vc0#branch``, what arrives at the sense node
+        as in an array (a cell with a path to ground, such as a transistor's body diode, takes more from ``vr0``).
     """
     base = accuracy or TransientAccuracy()
     duration = stimulus.duration_s
@@ -61,11 +62,12 @@ def drive_deck(
     cards.text.append(f"* IV test bench of {device.name}")
     cards.comment(
         f"written by spicesnn {__version__}; SI units throughout (V, A, ohm, s)",
-        f"device      {device.name} ({device.reference}) from r0 to ground; its current is -i(vr0)",
+        f"device      {device.name} ({device.reference}) from r0 to c0; its current is i(vc0)",
         *(f"state       v(s_{n}_0_0) of 1 V is {c:g} {u}" for n, c, u in units),
     )
     cards.add(base.card())
     cards.add(f"vr0 r0 0 {stimulus.spice_source()}", "vr0 r0 0")
+    cards.add("vc0 c0 0 dc 0")
     gates = None
     if device.gated:
         if gate_volts is None:
@@ -74,11 +76,11 @@ def drive_deck(
         gates = make_lines("g", ["v"], np.zeros(1, dtype=bool), "g")
     cards.extend(twin.include(inline=inline_models))
     values = {k: float(v[0, 0]) for k, v in cell_values(device, twin, (1, 1), initial, None).items()}
-    wired = ("0_0", "r0", "0", "g0" if device.gated else None)
+    wired = ("0_0", "r0", "c0", "g0" if device.gated else None)
     cards.add(twin.element(*wired, values), twin.element(*wired, {k: v for k, v in values.items() if k not in twin.initial}))
     states = _states(cards, twin, initial)
     shown = [f"v({node})" for node in (() if states is None else states.nodes.ravel())]
-    signals = ["v(r0)", "i(vr0)", *shown]
+    signals = ["v(r0)", "i(vc0)", *shown]
     analysis = f"tran {number(step)} {number(duration)} 0 {number(step)} uic"
     cards.extend(save_cards(signals))
     cards.add(f".{analysis}", ".tran")
@@ -86,8 +88,8 @@ def drive_deck(
     cards.add(".end")
     return Deck(
         title=f"IV test bench of {device.name}", text="\n".join(cards.text) + "\n", analysis=analysis, topology=cards.topology(),
-        rows=make_lines("r", ["v"], np.zeros(1, dtype=bool), "r"), columns=make_lines("c", [], np.zeros(0, dtype=bool), "c"), gates=gates,
-        word_vectors=np.array([["r0"]]), bit_vectors=no_lines(1).reshape(1, 1), cells=np.array([["xm0_0"]]), states=states,
+        rows=make_lines("r", ["v"], np.zeros(1, dtype=bool), "r"), columns=make_lines("c", ["v"], np.zeros(1, dtype=bool), "c"), gates=gates,
+        word_vectors=np.array([["r0"]]), bit_vectors=np.array([["c0"]]), cells=np.array([["xm0_0"]]), states=states,
         saved=tuple(vector(s) for s in signals), duration_s=duration,
     )  # fmt: skip
 

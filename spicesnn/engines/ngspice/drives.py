@@ -44,7 +44,7 @@ def _checked(
     checks.transient(answer, time, stimulus.duration_s)
     part = checks.solved_points(answer, time)
     vectors, time = answer.vectors[:, part], time[part]
-    volts, amps = vectors[circuit.index[str(deck.rows.nodes[0])]], -vectors[circuit.index[str(deck.rows.current_vectors[0])]]
+    volts, amps = vectors[circuit.index[str(deck.rows.nodes[0])]], vectors[circuit.index[str(deck.columns.current_vectors[0])]]
     wanted = stimulus.volts(time)
     if np.any(np.abs(volts - wanted) > 1e-6 * np.abs(wanted).max() + 1e-12):
         raise checks.AnswerRejectedError("ngspice's source did not follow the stimulus", answer.log)
