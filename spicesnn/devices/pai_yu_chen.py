@@ -123,8 +123,8 @@ class PaiYuChen(Device):
         return self.g_init
 
     def typical_drive(self) -> tuple[float, float]:
-        """Return 1.25 V at 1 kHz."""
-        return 1.25, 1e3
+        """Return 1.5 V at 1 kHz."""
+        return 1.5, 1e3
 
     def state_for_conductance(self, siemens: ArrayLike, *, v: float = 0.0) -> Floats:
         """Return the gap of a given chord conductance: g = g0·ln(I0·sinh(v/V0)/(v·G))."""

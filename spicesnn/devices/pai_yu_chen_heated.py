@@ -84,6 +84,10 @@ class PaiYuChenHeated(PaiYuChen):
         """Return g_init and t_init, (2,) or (2, rows, cols)."""
         return _stacked(self.g_init, self.t_init)
 
+    def typical_drive(self) -> tuple[float, float]:
+        """Return 1.5 V at 1 MHz."""
+        return 1.5, 1e6
+
     def state_for_conductance(self, siemens: ArrayLike, *, v: float = 0.0) -> Floats:
         """Return the gap of a given chord conductance at ambient temperature, (2, …)."""
         gap = PaiYuChen.state_for_conductance(self, siemens, v=v)

@@ -1,0 +1,117 @@
+"""The pulse-calibrated power law of Memristor-Spikelearn, as a rate model.
+
+Liu, Yanguas-Gil, Madireddy and Li, "Memristor-Spikelearn", DATE 2023, which fits a filament-gap device under 10 ns set and
+1 ns reset pulses by powers of the voltage. (Its code calls the model "Vteam"; it has no thresholds. `VTEAM` is the real one.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from spicesnn.devices.base import Device, Floats, parameter
+from spicesnn.devices.limits import reachable
+from spicesnn.devices.windows import bound_ramp, bound_ramp_slope
+from spicesnn.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PowerLaw(Device):
+    r"""A resistance that every calibration pulse moves by a power of its voltage.
+
+    One set pulse of `set_pulse_s` changes R by :math:`-(k_{set}/G_1) V^{n_{set}}`, one reset pulse of `reset_pulse_s` by
+    :math:`+(k_{reset}/G_1) |V|^{n_{reset}}`, whatever R is. As a rate model that is
+
+    .. math:: dR/dt = -\frac{k_{set}}{G_1 t_{set}} V^{n_{set}}, \; V > 0; \qquad
+        +\frac{k_{reset}}{G_1 t_{reset}} |V|^{n_{reset}}, \; V < 0; \qquad i = V/R
+
+    which is exact for a rectangular pulse of any number of calibration widths, because the step does not depend on R;
+    a pulse of another width moves R in proportion to it. Positive voltage sets. Valid around 1.2 to 1.7 V; voltages
+    beyond `v_max` count as `v_max` in the rate, in both twins. G₁ is the conductance that stands for weight 1: the
+    original ties the device to it, so it is a parameter here. R stops on a ramp over the last `bound_width` of its range.
+    """
+
+    name: ClassVar[str] = "power-law"
+    reference: ClassVar[str] = "Liu et al., Memristor-Spikelearn, DATE 2023 (pulse-calibrated fit, there named Vteam)"
+    model: ClassVar[str] = "power_law.lib"
+    state_names: ClassVar[tuple[str, ...]] = ("r",)
+    state_units: ClassVar[tuple[str, ...]] = ("Ω",)
+    state_scale: ClassVar[tuple[float, ...]] = (1e5,)
+    set_polarity: ClassVar[int] = 1
+    published: ClassVar[Mapping[str, Mapping[str, float]]] = {"spikelearn-2023": {}}
+
+    k_set: float = parameter(5.28e-8, "1", "change of R·G1 by one set pulse of 1 V", above=0.0)
+    n_set: float = parameter(41.95, "1", "set exponent", lowest=1.0)
+    k_reset: float = parameter(9.545e-7, "1", "change of R·G1 by one reset pulse of 1 V", above=0.0)
+    n_reset: float = parameter(39.65, "1", "reset exponent", lowest=1.0)
+    g_1: float = parameter(1.49301e-4, "S", "conductance that stands for weight 1", above=0.0)
+    set_pulse_s: float = parameter(10e-9, "s", "width of a set calibration pulse", above=0.0)
+    reset_pulse_s: float = parameter(1e-9, "s", "width of a reset calibration pulse", above=0.0)
+    v_max: float = parameter(2.0, "V", "largest voltage the rate follows, a magnitude", above=0.0, highest=10.0)
+    r_min: float = parameter(6697.9, "Ω", "least resistance", above=0.0)
+    r_max: float = parameter(2250521.5, "Ω", "largest resistance", above=0.0)
+    r_init: float = parameter(2250521.5, "Ω", "resistance of a fresh device", above=0.0)
+    bound_width: float = parameter(1e-2, "1", "width of the ramp at each bound, as a fraction of the range", above=0.0, highest=0.5)
+
+    def _check(self) -> None:
+        if np.any(np.asarray(self.r_max) <= self.r_min):
+            raise InputError(f"power-law: r_max = {self.r_max} Ω must be above r_min = {self.r_min} Ω")
+
+    def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
+        """Return V/R in ampere."""
+        return np.asarray(np.asarray(v, dtype=float) / np.asarray(x, dtype=float))
+
+    def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
+        """Return 1/R in siemens."""
+        return np.array(np.broadcast_to(1.0 / np.asarray(x, dtype=float), np.broadcast_shapes(np.shape(v), np.shape(x))))
+
+    def _drift(self, v: ArrayLike) -> Floats:
+        v = np.asarray(v, dtype=float)
+        down = self.k_set / self.set_pulse_s * np.clip(v, 0.0, self.v_max) ** self.n_set
+        up = self.k_reset / self.reset_pulse_s * np.clip(-v, 0.0, self.v_max) ** self.n_reset
+        return np.asarray((up - down) / self.g_1)
+
+    def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
+        """Return dR/dt in ohm a second."""
+        drift = self._drift(v)
+        return np.asarray(drift * bound_ramp(x, self.r_min, self.r_max, drift > 0, self.bound_width))
+
+    def rate_slope(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
+        """Return ∂(dR/dt)/∂R in 1/s."""
+        drift = self._drift(v)
+        return np.asarray(drift * bound_ramp_slope(x, self.r_min, self.r_max, drift > 0, self.bound_width))
+
+    def bounds(self) -> tuple[float | Floats, float | Floats]:
+        """Return r_min and r_max in ohm."""
+        return self.r_min, self.r_max
+
+    def initial_state(self) -> float | Floats:
+        """Return r_init in ohm."""
+        return self.r_init
+
+    def typical_drive(self) -> tuple[float, float]:
+        """Return 1.6 V at 100 kHz."""
+        return 1.6, 1e5
+
+    def state_for_conductance(self, siemens: ArrayLike, *, v: float = 0.0) -> Floats:
+        """Return R = 1/G."""
+        low, high = np.asarray(self.r_min, dtype=float), np.asarray(self.r_max, dtype=float)
+        return np.asarray(np.clip(1.0 / reachable(self.name, siemens, 1.0 / high, 1.0 / low), low, high))
+
+    def te2v(self, change: ArrayLike) -> Floats:
+        """Return the set voltage whose pulse lowers R·G1 by `change` ≥ 0 (learning rate times pre-synaptic trace), volt."""
+        return np.asarray((self._change(change) / self.k_set) ** (1.0 / np.asarray(self.n_set)))
+
+    def to2v(self, change: ArrayLike) -> Floats:
+        """Return the reset voltage, ≤ 0, whose pulse raises R·G1 by `change` ≥ 0 (rate times post-synaptic trace), volt."""
+        return np.asarray(-((self._change(change) / self.k_reset) ** (1.0 / np.asarray(self.n_reset))))
+
+    def _change(self, change: ArrayLike) -> Floats:
+        values = np.asarray(change, dtype=float)
+        if not np.all(np.isfinite(values)) or np.any(values < 0):
+            raise InputError(f"power-law: a change of R·G1 of {float(np.min(values)):.4g}; expected 0 or more (the direction is in te2v and to2v)")
+        return values
