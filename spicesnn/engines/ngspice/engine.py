@@ -10,7 +10,7 @@ import numpy as np
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Device, Floats
 from spicesnn.engines.base import Engine
-from spicesnn.engines.ngspice import drives, pulses, reads
+from spicesnn.engines.ngspice import accuracy, drives, pulses, reads
 from spicesnn.engines.ngspice.circuit import Circuits
 from spicesnn.engines.ngspice.failures import Keeper
 from spicesnn.engines.ngspice.library import Library
@@ -39,7 +39,7 @@ class NgspiceEngine(Engine):
     recycle_after : int
         Jobs after which a worker is replaced; 0 for never.
     read_accuracy, transient_accuracy : ReadAccuracy, TransientAccuracy
-        Tolerances and steps.
+        Tolerances and steps; for transients, by default, what `accuracy.for_transient` chooses for the device.
     failures : Path, optional
         Folder for the decks of failed jobs; a temporary one until the program ends if left out.
 
@@ -67,7 +67,7 @@ class NgspiceEngine(Engine):
         patience = Patience(job_s=timeout_s, silence_s=silence_s)
         settings = PoolSettings(workers=workers, circuits=circuits, repeats=repeats, recycle_after=recycle_after, patience=patience)
         self.read_accuracy = read_accuracy or ReadAccuracy()
-        self.transient_accuracy = transient_accuracy or TransientAccuracy()
+        self.transient_accuracy = transient_accuracy
         self.pool = Pool(settings, Keeper(failures))
         self._circuits = Circuits()
 
@@ -83,7 +83,9 @@ class NgspiceEngine(Engine):
         return reads.read(self.pool, self._circuits, array, levels, self.read_accuracy)
 
     def _pulse(self, array: Crossbar, waveform: CheckedWaveform) -> PulseResult:
-        return pulses.pulse(self.pool, self._circuits, array, waveform, self.transient_accuracy)
+        tolerances = self.transient_accuracy or accuracy.for_transient(array.device, array.wires)
+        return pulses.pulse(self.pool, self._circuits, array, waveform, tolerances)
 
     def _drive(self, device: Device, stimulus: Stimulus, state: Floats, gate_volts: float | None, points: int) -> IVCurve:
-        return drives.drive(self.pool, device, stimulus, np.asarray(state), gate_volts, points, self.transient_accuracy)
+        tolerances = self.transient_accuracy or accuracy.for_transient(device)
+        return drives.drive(self.pool, device, stimulus, np.asarray(state), gate_volts, points, tolerances)

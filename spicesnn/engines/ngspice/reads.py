@@ -23,10 +23,6 @@ LARGEST_ANSWER = 32 << 20
 """Bytes of one answer; a larger batch is run in pieces."""
 WORTH_SPLITTING = 20_000
 """Cells times inputs from which a batch is split over the workers: less is done sooner than another worker starts."""
-
-_FIELDS = ("column_amps", "row_amps", "word", "bit", "residual")
-
-
 def read(pool: Pool, circuits: Circuits, array: Crossbar, levels: Levels, accuracy: ReadAccuracy) -> Read:
     """Solve an array at a batch of line voltages."""
     began = time.perf_counter()
