@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 import typer
@@ -15,6 +15,7 @@ from spicesnn.cli.devices import devices
 from spicesnn.cli.doctor import doctor
 from spicesnn.cli.iv import iv
 from spicesnn.cli.output import Answer, console_on, error_log, reserved_stdout, write_json
+from spicesnn.cli.validate import validate
 from spicesnn.errors import ConfigError, InputError, NgspiceMissingError, SpicesnnError, UnknownNameError
 
 FAILED, WRONG_USAGE, NO_NGSPICE, INTERRUPTED = 1, 2, 3, 130
@@ -41,11 +42,13 @@ def _root(version: bool = typer.Option(False, "--version", callback=_version, is
     """Spiking neural networks on memristor crossbars, solved as circuits."""
 
 
-for _name, _function in {
+_COMMANDS: dict[str, Callable[..., Answer]] = {
     "doctor": doctor,
     "devices": devices,
     "iv": iv,
-}.items():
+    "validate": validate,
+}
+for _name, _function in _COMMANDS.items():
     app.command(_name)(_function)
 
 

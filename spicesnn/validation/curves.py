@@ -1,0 +1,53 @@
+"""IV curves: the two twins of each device against one another, and pinched at the origin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from spicesnn.devices import registry
+from spicesnn.devices.base import Device
+from spicesnn.engines.iv import iv
+from spicesnn.engines.results import IVCurve
+from spicesnn.validation.case import Case, Engines, attempted, compared
+
+TOLERANCE = 1e-3
+"""Currents of the twins agree to this share of the peak; the current where the voltage is zero is below it."""
+
+
+def at_zero_volts(curve: IVCurve) -> float:
+    """Return the largest |current| where the voltage crosses zero, straight lines between points, ampere."""
+    volts, amps = curve.volts, curve.amps
+    crossing = np.flatnonzero((volts[:-1] * volts[1:] < 0) | (volts[:-1] == 0))
+    if not crossing.size:
+        return 0.0
+    step = volts[crossing + 1] - volts[crossing]
+    share = np.where(step != 0, -volts[crossing] / np.where(step != 0, step, 1.0), 0.0)
+    return float(np.max(np.abs(amps[crossing] + share * (amps[crossing + 1] - amps[crossing]))))
+
+
+def _twins(engines: Engines, device: Device, name: str) -> list[Case]:
+    amplitude, frequency = device.typical_drive()
+    ngspice, nodal = (iv(device, engine, amplitude, frequency, 2) for engine in (engines.ngspice, engines.nodal))
+    peak = float(np.max(np.abs(nodal.amps)))
+    same_times = np.interp(nodal.time, ngspice.time, ngspice.amps)
+    zero = (at_zero_volts(ngspice), at_zero_volts(nodal))
+    return [
+        compared(f"iv {name}", "current, share of peak", (same_times, nodal.amps), peak, TOLERANCE),
+        compared(f"iv {name}", "current at 0 V, share of peak", zero, peak, TOLERANCE, exact=0.0),
+    ]
+
+
+def cases(engines: Engines) -> Iterator[Case]:
+    """Yield two lines a device."""
+    for name in registry.names():
+        device = registry.make(name)
+        made: list[Case] = []
+
+        def solve(device: Device = device, name: str = name, made: list[Case] = made) -> Case:
+            made.extend(_twins(engines, device, name))
+            return made[0]
+
+        yield attempted(f"iv {name}", "current, share of peak", TOLERANCE, solve)
+        yield from made[1:]
