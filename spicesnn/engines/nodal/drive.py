@@ -63,6 +63,10 @@ def drive_device(device: Device, stimulus: Stimulus, state: Floats, gate_volts: 
     )  # fmt: skip
 
 
+_LONGEST_STEP = 1 / 200
+"""Of the span between two breakpoints: a device at rest below its threshold would otherwise be stepped over while it switches."""
+
+
 def output_times(stimulus: Stimulus, points: int) -> Floats:
     """Return at least `points` times, (n,) seconds: an even grid and all breakpoints."""
     even = np.linspace(0.0, stimulus.duration_s, points)
@@ -123,7 +127,7 @@ class _OneCell:
         answer = solve_ivp(
             lambda s, z: span * self._rate(min(begin + s * span, end), z), (0.0, 1.0), (start - base) / self._scale,
             method="LSODA", t_eval=np.append((times - begin) / span, 1.0) if not times.size or times[-1] < end else (times - begin) / span,
-            rtol=tolerance, atol=0.01 * tolerance,
+            rtol=tolerance, atol=0.01 * tolerance, max_step=_LONGEST_STEP,
         )  # fmt: skip
         if not answer.success or not np.all(np.isfinite(answer.y)):
             raise ConvergenceError(f"{self._device.name}: the integration from {begin:.6g} s to {end:.6g} s broke off: {answer.message}")
