@@ -19,6 +19,7 @@ _LIBRARY = {
     "mosfet-emulator": "spicesnn.devices.mosfet_emulator:MosfetEmulator",
     "pai-yu-chen": "spicesnn.devices.pai_yu_chen:PaiYuChen",
     "pai-yu-chen-heated": "spicesnn.devices.pai_yu_chen_heated:PaiYuChenHeated",
+    "memdiode": "spicesnn.devices.memdiode:Memdiode",
     "nonlinear-drift": "spicesnn.devices.nonlinear_drift:NonlinearDrift",
     "power-law": "spicesnn.devices.power_law:PowerLaw",
     "pershin-di-ventra": "spicesnn.devices.pershin_di_ventra:PershinDiVentra",
