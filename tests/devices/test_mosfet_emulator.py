@@ -1,0 +1,108 @@
+"""The emulator's twin against the literal circuit, solved by ngspice."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from device_checks import conductance_error
+
+import spicesnn as sn
+from spicesnn.devices import MosfetEmulator
+from spicesnn.devices.meyer import MeyerGate
+from spicesnn.errors import InputError
+from spicesnn.netlist.batch import run_batch
+from spicesnn.paths import netlists_dir
+
+NETWORK_PULSE = sn.PiecewiseLinear([0, 1e-5, 2e-5, 5.02e-3, 5.03e-3, 6e-3], [0, 0, 1, 1, 0, 0])
+
+
+def literal(stimulus, transconductance, step):
+    """Run the circuit as its authors wired it: time, source current, gate voltage, drain current."""
+    text = (netlists_dir() / "mosfet_emulator_original.cir").read_text()
+    text = re.sub(r"vd d 0 .*", f"vd d 0 {stimulus.spice_source()}", text)
+    text = text.replace("transconductance=2e-4", f"transconductance={transconductance:g}")
+    text = text.replace("reltol=1e-5", "reltol=1e-6 chgtol=1e-18 trtol=1")
+    text = re.sub(r"\.tran .*", f".tran {step:g} {stimulus.duration_s:g} 0 {step:g} uic", text)
+    run = run_batch(text)
+    return run.sweep, run["i(vs)"], run["v(x1.gate)"], run["i(vd)"]
+
+
+@pytest.mark.parametrize(
+    ("transconductance", "stimulus", "step"),
+    [(2e-4, sn.Sine(amplitude=1.0, frequency=1e3, periods=2), 1e-6), (5e-9, NETWORK_PULSE, 2e-6)],
+    ids=["iv-demonstration", "network-pulse"],
+)
+def test_the_twin_is_the_literal_circuit(transconductance, stimulus, step):
+    time, amps, gate, _ = literal(stimulus, transconductance, step)
+    device = MosfetEmulator(transconductance=transconductance)
+    curve = sn.NodalEngine().drive(device, stimulus, points=4000)
+    state = np.interp(time, curve.time, curve.state)
+    volts = stimulus.volts(time)
+    peak = np.abs(amps).max()
+    assert np.abs(amps - device.current(volts, state)).max() <= 1e-3 * peak
+    assert np.abs(gate - device.gate_volts_of(volts, state)).max() <= 1.2e-3 * np.abs(gate).max()
+    assert peak == pytest.approx(1.5128 if transconductance == 2e-4 else 9.1224e-4, rel=1e-4)
+
+
+def test_the_hidden_capacitance_is_what_ngspice_says():
+    device = MosfetEmulator()
+    assert float(device.gate_capacitance) == pytest.approx(3.45314e-12, rel=1e-5)
+    assert device.rate(1.0, 5.0, 1.2) == pytest.approx(5e-5 / 3.55314e-12, rel=1e-5)
+
+
+def test_the_body_diode_takes_hundreds_of_ampere():
+    time, amps, _, drain = literal(sn.PiecewiseLinear([0, 1e-4, 2e-4], [0, -1, 0]), 2e-4, 1e-6)
+    k = np.argmin(np.abs(time - 1e-4))
+    device = MosfetEmulator(transconductance=2e-4)
+    assert device.drain_current(np.interp(time[k], [0, 1e-4], [0, -1.0]), -1e4) == pytest.approx(-drain[k], rel=1e-3)
+    assert -drain[k] == pytest.approx(-618, rel=2e-2)
+    assert abs(amps[k]) < 1e-3
+
+
+def test_phi_holds():
+    device = MosfetEmulator()
+    assert device.rate(1.0, 3.0, 0.0) == 0 < device.rate(1.0, 3.0, 0.51)
+    with pytest.raises(InputError, match="phi"):
+        device.rate(1.0, 3.0)
+
+
+def test_slopes():
+    device = MosfetEmulator()
+    volts, states = np.meshgrid(np.linspace(-1.3, 1.3, 27) + 1e-3, np.linspace(-1, 7, 23))
+    strong = device.gate_volts_of(volts, states) > 0.05
+    assert conductance_error(device, volts[strong], states[strong]) < 1e-6
+
+
+def test_gate_charge_and_its_inverse():
+    gate = MeyerGate(fixed=np.array(1e-13), oxide=np.array(3.453e-12))
+    volts, gates = np.meshgrid(np.linspace(-2, 2, 41), np.linspace(-1.5, 9, 211))
+    states = gate.charge(gates, volts)
+    assert np.all(np.diff(states, axis=0) > 0)
+    assert gate.volts(states, volts) == pytest.approx(gates, abs=1e-12)
+    for_gate, for_drain = gate.slopes(gates, volts)
+    shift = 1e-6
+    rough = np.abs(np.abs(volts) - np.maximum(gates + np.maximum(-volts, 0), 0.025)) < 1e-5
+    kink = rough | (np.abs(gates) < 1e-5) | (np.abs(volts) < 1e-5) | (np.abs(gates - np.minimum(volts, 0)) < 1e-5)
+    assert for_gate[~kink] == pytest.approx(((gate.charge(gates + shift, volts) - gate.charge(gates - shift, volts)) / 2 / shift)[~kink], abs=2e-5)
+    assert for_drain[~kink] == pytest.approx(((gate.charge(gates, volts + shift) - gate.charge(gates, volts - shift)) / 2 / shift)[~kink], abs=2e-5)
+    # half the drain's step couples into the gate of a transistor that is well on
+    assert gate.coupling(np.array(1e3), np.array(0.01)) == pytest.approx(0.5 * 3.453 / 3.553, rel=1e-4)
+
+
+def test_state_for_conductance():
+    device = MosfetEmulator()
+    states = np.array([0.0, 0.02, 0.5, 7.0])
+    wanted = device.conductance(0.0, np.maximum(states, device.x_init))
+    assert device.conductance(0.0, device.state_for_conductance(wanted)) == pytest.approx(wanted, abs=1e-12)
+    assert device.state_for_conductance(1.3e-4 * 7.0) == pytest.approx(7.0, rel=1e-12)
+    with pytest.raises(InputError, match="it is 0 or more"):
+        device.state_for_conductance(-1e-6)
+
+
+def test_parameters_are_checked():
+    with pytest.raises(InputError, match="must be above x_low"):
+        MosfetEmulator(x_low=1.0, x_high=0.0)
+    with pytest.raises(InputError, match="expected > 0"):
+        MosfetEmulator(capacitance=0.0)
