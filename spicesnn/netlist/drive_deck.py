@@ -63,7 +63,7 @@ def drive_deck(
     cards.comment(
         f"written by spicesnn {__version__}; SI units throughout (V, A, ohm, s)",
         f"device      {device.name} ({device.reference}) from r0 to c0; its current is i(vc0)",
-        *(f"state       v(s_{n}_0_0) of 1 V is {c:g} {u}" for n, c, u in units),
+        *(f"state       {n}: 1 V at {twin.state_node(n, '0_0')} is {c:g} {u}" for n, c, u in units),
     )
     cards.add(base.card())
     cards.add(f"vr0 r0 0 {stimulus.spice_source()}", "vr0 r0 0")

@@ -12,6 +12,7 @@ from spicesnn.netlist.accuracy import TransientAccuracy
 from spicesnn.netlist.cells import Cards, current_signals, header, make_lines, needs_models, place_linear, place_models
 from spicesnn.netlist.deck import Deck, Lines, print_cards, pwl, save_cards, vector
 from spicesnn.netlist.geometry import lay_out, line_capacitors
+from spicesnn.netlist.twin import Twin
 
 
 def pulse_deck(
@@ -89,8 +90,9 @@ def pulse_deck(
 def _state_note(array: Crossbar) -> str:
     if array.device is None or not array.device.state_names:
         return "states      none"
+    twin = Twin.of(array.device)
     units = ", ".join(
-        f"v(s_{name}_<i>_<j>) of 1 V is {scale:g} {unit}"
+        f"{name}: 1 V at {twin.state_node(name, '<i>_<j>')} is {scale:g} {unit}"
         for name, scale, unit in zip(array.device.state_names, array.device.state_scale, array.device.state_units, strict=True)
     )
     return f"states      {units}"

@@ -154,7 +154,7 @@ def _body(twin: Twin) -> list[str]:
     beside: list[str] = []
     where: list[str] | None = None
     depth = 0
-    for _, card in logical_lines(twin.path.read_text(encoding="utf-8")):
+    for _, card in logical_lines(twin.text()):
         words = card.split()
         if words[0].lower() == ".subckt" and depth == 0:
             depth, where = 1, inside if words[1].lower() == twin.subckt.lower() else beside

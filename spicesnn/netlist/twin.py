@@ -11,6 +11,7 @@ import numpy as np
 
 from spicesnn import paths
 from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.foreign import Foreign, ForeignSubcircuit
 from spicesnn.errors import InputError
 from spicesnn.netlist.deck import number
 
@@ -34,6 +35,8 @@ class Twin:
         State variables; each is a pin, or an inner node of the sub-circuit.
     scale : tuple of float
         State units a volt.
+    foreign : ForeignSubcircuit | None
+        What a descriptor says, for a user's own sub-circuit: its checked text and the roles of its pins.
     """
 
     subckt: str
@@ -42,17 +45,24 @@ class Twin:
     parameters: dict[str, str]
     states: tuple[str, ...]
     scale: tuple[float, ...]
+    foreign: ForeignSubcircuit | None = None
 
     @classmethod
     def of(cls, device: Device) -> Twin:
         """Return the twin of a device, its ``.subckt`` card read from the model file."""
         path = Path(device.model) if Path(device.model).is_absolute() else paths.model_file(device.model)
-        pins, parameters = subckt_card(path, device.subckt)
-        return cls(subckt=device.subckt, path=path, pins=pins, parameters=parameters, states=device.state_names, scale=device.state_scale)
+        foreign = device.circuit if isinstance(device, Foreign) else None
+        subckt = device.subckt if foreign is None else foreign.subckt
+        pins, parameters = subckt_card(path, subckt) if foreign is None else card_of(foreign.text, subckt, path)
+        return cls(
+            subckt=subckt, path=path, pins=pins, parameters=parameters, states=device.state_names, scale=device.state_scale, foreign=foreign
+        )
 
     @property
     def gate_pin(self) -> str | None:
         """Name of the third terminal: the pin after the first two that is not a state."""
+        if self.foreign is not None:
+            return self.foreign.gate
         rest = [pin for pin in self.pins[2:] if pin not in self.states]
         return rest[0] if rest else None
 
@@ -68,26 +78,36 @@ class Twin:
 
     def state_node(self, state: str, cell: str) -> str:
         """Return the node that holds a state of the cell ``i_j``."""
-        return f"s_{state}_{cell}" if state in self.pins else f"xm{cell}.{state}"
+        node = state if self.foreign is None else next(s.node for s in self.foreign.states if s.name == state)
+        return f"s_{state}_{cell}" if node in self.pins else f"xm{cell}.{node}"
 
     def state_capacitor(self, state: str, cell: str) -> str:
         """Return the state capacitor as ``alter`` wants it."""
-        return f"c.xm{cell}.c{state}"
+        element = f"c{state}" if self.foreign is None else next(s.capacitor for s in self.foreign.states if s.name == state)
+        return f"c.xm{cell}.{element}"
 
     def element(self, cell: str, p: str, n: str, gate: str | None, values: dict[str, float]) -> str:
         """Return the X line of one cell."""
-        nodes = {self.pins[0]: p, self.pins[1]: n}
+        if self.foreign is None:
+            nodes = {self.pins[0]: p, self.pins[1]: n} | {name: self.state_node(name, cell) for name in self.states}
+        else:
+            states = {s.node: self.state_node(s.name, cell) for s in self.foreign.states}
+            nodes = {self.foreign.p: p, self.foreign.n: n} | dict(self.foreign.ties) | states
         if self.gate_pin is not None:
             nodes[self.gate_pin] = "0" if gate is None else gate
-        wired = [nodes[pin] if pin in nodes else self.state_node(pin, cell) for pin in self.pins]
+        wired = [nodes[pin] for pin in self.pins]
         given = " ".join(f"{name}={number(value)}" for name, value in values.items())
         return fold(f"xm{cell} {' '.join(wired)} {self.subckt} {given}".rstrip())
 
+    def text(self) -> str:
+        """Return the model's text: of the checked copy for a user's own sub-circuit."""
+        return self.path.read_text(encoding="utf-8") if self.foreign is None else self.foreign.text
+
     def include(self, *, inline: bool) -> list[str]:
-        """Return the lines that bring the model into a deck."""
-        if not inline:
+        """Return the lines that bring the model into a deck; a user's own sub-circuit always comes as its checked text."""
+        if not inline and self.foreign is None:
             return [f'.include "{self.path}"']
-        return [f"* ---- {self.path.name}", *self.path.read_text(encoding="utf-8").splitlines()]
+        return [f"* ---- {self.path.name}", *self.text().splitlines()]
 
 
 def fold(card: str, width: int = 140) -> str:
@@ -117,19 +137,25 @@ def logical_lines(text: str) -> list[tuple[int, str]]:
     return cards
 
 
+def card_of(text: str, name: str, where: Path) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the pins of a ``.subckt`` card and its parameters with their defaults, names in lower case."""
+    for _, card in logical_lines(text):
+        words = re.sub(r"params:", " params: ", re.sub(r"\s*=\s*", "=", card), flags=re.I).split()
+        if words[0].lower() == ".subckt" and len(words) > 1 and words[1].lower() == name.lower():
+            pins = [w.lower() for w in words[2:] if "=" not in w and w.lower() != "params:"]
+            given = (w.partition("=") for w in words[2:] if "=" in w)
+            return tuple(pins), {key.lower(): value for key, _, value in given}
+    raise InputError(f"{where}: no .subckt {name} in this file; the device needs a sub-circuit of that name")
+
+
 @cache
 def _read_card(path: Path, name: str, stamp: int) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-    for _, card in logical_lines(path.read_text(encoding="utf-8")):
-        words = re.sub(r"\s*=\s*", "=", card).replace("params:", " params: ").replace("PARAMS:", " params: ").split()
-        if words[0].lower() == ".subckt" and len(words) > 1 and words[1].lower() == name.lower():
-            pins = [w for w in words[2:] if "=" not in w and w != "params:"]
-            given = (w.partition("=") for w in words[2:] if "=" in w)
-            return tuple(p.lower() for p in pins), tuple((key.lower(), value) for key, _, value in given)
-    raise InputError(f"{path}: no .subckt {name} in this file; a model file holds a sub-circuit with the name of the file")
+    pins, parameters = card_of(path.read_text(encoding="utf-8"), name, path)
+    return pins, tuple(parameters.items())
 
 
 def subckt_card(path: Path, name: str) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Return the pins of a ``.subckt`` card and its parameters with their defaults, names in lower case."""
+    """Return `card_of` a file, read once as long as it does not change."""
     pins, parameters = _read_card(path, name, path.stat().st_mtime_ns)
     return pins, dict(parameters)
 

@@ -1,0 +1,189 @@
+"""Netlist text from outside is data to check, not to trust: a deck can run programs, read any file and overwrite others.
+
+What is allowed is listed; everything else is refused by name and line. ``.include`` and ``.lib`` are followed only inside the folder
+of the file, and the result is one text without either, so what was checked is what runs.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from spicesnn.errors import DataError, UnsafeNetlistError
+from spicesnn.netlist.twin import logical_lines
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_ALLOWED_CARDS = _words("""
+    .ac .backanno .csparam .dc .disto .else .elseif .end .endif .endl .ends .four .func .global .ic .if .inc .include .lib .meas .measure
+    .model .nodeset .noise .op .option .options .param .params .plot .print .probe .pz .save .sens .subckt .temp .tf .title .tran
+""")
+_COMMANDS = _words("""
+    alter cd cdump codemodel dumpnodes echo edit gnuplot hardcopy load op osdi plot print quit rusage run set shell snload snsave source
+    tran unset use_mc write wrdata wrnodev wrs2p
+""")
+"""Interpreter commands that a refusal names; they stand in a ``.control`` block."""
+_NEVER_ELEMENTS = _words("shell source codemodel write wrdata")
+"""Commands that are refused at the start of any line, although they could be names of elements."""
+_FILE_MODELS = _words("d_cosim d_genlut d_process d_ram d_source d_state file_source filesource table2d table3d")
+"""Code models that read files, load libraries or start programs."""
+_ALLOWED_OPTIONS = _words("""
+    abstol acct autostop bypass chgtol cshunt defad defas defl defw gmin gminsteps gshunt interp itl1 itl2 itl3 itl4 itl5 itl6 keepopinfo
+    klu list maxord method minbreak mod noacct node noinit noopac noopiter nopage numdgt optran opts pivrel pivtol ramptime reltol rshunt
+    savecurrents scale seed seedinfo sparse srcsteps temp tnom trtol trytocompact vntol warn xmu
+""")
+_FILE_PARAMETER = re.compile(r"\b(file|input_file|state_file|process_file|sim_args|simulation)\s*=", re.I)
+_MOST_BYTES = 2_000_000
+_DEEPEST = 12
+
+
+def refuse(path: Path | str, line: int, what: str) -> UnsafeNetlistError:
+    """Return the error for one line of a foreign netlist."""
+    return UnsafeNetlistError(
+        f"{path}, line {line}: {what}. A netlist from outside may only describe a circuit; pass --trust (trust=True) if you know where it comes from"
+    )
+
+
+def check_text(text: str, name: Path | str) -> None:
+    """Refuse text that asks for more than a circuit; included files are not followed here (see `flatten`).
+
+    Parameters
+    ----------
+    text : str
+    name : Path | str
+        How messages call it.
+
+    Raises
+    ------
+    UnsafeNetlistError
+        Names the line and what stands there.
+    """
+    control: int | None = None
+    for at, raw in enumerate(text.split("\n"), start=1):
+        bare = raw.strip().lower()
+        word = re.split(r"[\s=(]", bare, maxsplit=1)[0] if bare else ""
+        if re.search(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029]", raw.removesuffix("\r")):
+            raise refuse(name, at, "a control character")
+        if not bare.startswith("*") and _FILE_PARAMETER.search(raw):
+            raise refuse(name, at, "a file name in a parameter")
+        if re.match(r"\*\s*#|\*ng_script", bare):
+            raise refuse(name, at, f"a hidden command ({bare[:40]!r})")
+        if control is not None:
+            if word == ".endc":
+                control = None
+            elif word in _COMMANDS or word.startswith("pre_"):
+                raise refuse(name, at, f"the command {word!r} (in the .control block of line {control})")
+        elif word == ".control":
+            control = at
+    if control is not None:
+        raise refuse(name, control, "a .control block without an end")
+    for at, card in logical_lines(text):
+        _check_card(name, at, card)
+
+
+def _check_card(name: Path | str, at: int, card: str) -> None:
+    words = card.lower().split()
+    first = words[0]
+    if first.startswith("."):
+        if first not in _ALLOWED_CARDS:
+            raise refuse(name, at, f"{first!r}, which is not a card of a circuit description")
+        if first in (".option", ".options"):
+            _check_options(name, at, card)
+        if first == ".model" and len(words) > 2 and re.split(r"[(\s]", words[2])[0] in _FILE_MODELS:
+            raise refuse(name, at, f"the code model {words[2]!r}, which reads files or starts programs")
+    elif first in _NEVER_ELEMENTS or first.startswith("pre_"):
+        raise refuse(name, at, f"the command {first!r}")
+    if "`" in card:
+        raise refuse(name, at, "a back-quote (command substitution)")
+
+
+def _check_options(name: Path | str, at: int, card: str) -> None:
+    body = re.sub(r"\s*=\s*", "=", card.lower())
+    for word in re.split(r"[\s,]+", body)[1:]:
+        key = word.split("=")[0]
+        if key and key not in _ALLOWED_OPTIONS:
+            raise refuse(name, at, f"the option {key!r}, which is not a setting of the solver")
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a netlist file of sane size.
+
+    Raises
+    ------
+    DataError
+        It cannot be read, or is too large.
+    """
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise DataError(f"{path} has {path.stat().st_size} bytes; expected a netlist of at most {_MOST_BYTES}")
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def flatten(path: Path | str, *, folder: Path | str | None = None, trust: bool = False) -> str:
+    """Return a netlist file as one checked text, its inclusions put in their places.
+
+    Parameters
+    ----------
+    path : Path | str
+    folder : Path | str, optional
+        Inclusions must lie in here (symbolic links resolved); the file's own folder if left out.
+    trust : bool
+        Whether the text is taken as it is: nothing is refused, and inclusions may lie anywhere.
+
+    Raises
+    ------
+    UnsafeNetlistError
+        Something asks for more than a circuit; names file, line and what it is.
+    DataError
+        A file cannot be read.
+    """
+    path = Path(path)
+    root = (path.parent if folder is None else Path(folder)).resolve()
+    return _flatten(path, None, root, trust, 0)
+
+
+def _flatten(path: Path, section: str | None, root: Path, trust: bool, depth: int) -> str:
+    if depth > _DEEPEST:
+        raise DataError(f"{path}: inclusions are more than {_DEEPEST} deep; does a file include itself?")
+    text = read_text(path)
+    if not trust:
+        check_text(text, path)
+    if section is not None:
+        text = _section(text, section, path)
+    lines: list[str] = []
+    for at, raw in enumerate(text.splitlines(), start=1):
+        match = re.match(r"\s*\.(include|inc|lib)\s+(\"[^\"]*\"|'[^']*'|\S+)\s*(\S+)?\s*$", raw, re.I)
+        if match is None:
+            if not trust and re.match(r"\s*\.(include|inc|lib)\b", raw, re.I) and not re.match(r"\s*\.lib\s+\w+\s*$", raw, re.I):
+                raise refuse(path, at, "an inclusion that cannot be read")
+            lines.append(raw)
+            continue
+        kind, target, part = match.group(1).lower(), match.group(2).strip("\"'"), match.group(3)
+        if kind == "lib" and part is None:
+            lines.append(raw)  # ".lib name" opens a section
+            continue
+        found = _inside(path, at, target, root, trust)
+        lines += [f"* ---- {target}", _flatten(found, part if kind == "lib" else None, root, trust, depth + 1), f"* ---- end of {target}"]
+    return "\n".join(lines)
+
+
+def _inside(path: Path, at: int, target: str, root: Path, trust: bool) -> Path:
+    if not trust and re.search(r"[~$`\0]", target):
+        raise refuse(path, at, f"an inclusion of {target!r}, whose name is not plain")
+    found = (path.parent / target).resolve()
+    if not trust and not found.is_relative_to(root):
+        raise refuse(path, at, f"an inclusion of {target!r}, which lies outside {root}")
+    return found
+
+
+def _section(text: str, section: str, path: Path) -> str:
+    """Return what stands between ``.lib section`` and ``.endl``."""
+    match = re.search(rf"^\s*\.lib\s+{re.escape(section)}\s*$(.*?)^\s*\.endl\b", text, re.I | re.M | re.S)
+    if match is None:
+        raise DataError(f"{path} has no library section {section!r}")
+    return match.group(1)

@@ -1,0 +1,149 @@
+import shutil
+
+import numpy as np
+import pytest
+
+import spicesnn as sn
+from spicesnn import paths
+from spicesnn.engines.stimulus import Levels
+from spicesnn.errors import ConfigError, DataError, EngineError, InputError, UnsafeNetlistError
+from spicesnn.netlist.batch import run_batch
+from spicesnn.netlist.drive_deck import drive_deck
+from spicesnn.netlist.foreign import load_foreign
+from spicesnn.netlist.pulse_deck import pulse_deck
+from spicesnn.netlist.read_deck import read_deck
+
+EXAMPLE = paths.netlists_dir() / "foreign_memristor.toml"
+
+GATED = """* 1T1R with a bulk pin and two states
+.subckt onetoner top bot wl bulk a params: g0=1m
+m1 top wl mid bulk nm w=1u l=1u
+.model nm nmos(level=1 vto=0.5 kp=1e-3)
+gm mid bot cur='v(mid,bot)*g0*(1+v(a))*(1+v(xi.b))'
+ca a 0 1n ic=0.25
+ba 0 a i=1e-9*v(top)
+xi hold
+.ends
+.subckt hold
+cb b 0 1
+rb b 0 1t
+.ends
+"""
+GATED_TOML = """
+name = "one-t"
+file = "cell.lib"
+subckt = "onetoner"
+[pins]
+p = "TOP"
+n = "bot"
+gate = "wl"
+tie = { bulk = "0" }
+[states.a]
+unit = "1"
+[states.b]
+node = "xi.b"
+capacitor = "xi.cb"
+scale = 2.0
+high = 4.0
+initial = 1.0
+"""
+
+
+def test_the_example_reproduces_the_published_loop_as_it_is():
+    device = load_foreign(EXAMPLE)
+    assert (device.name, device.bounds(), device.Ron) == ("biolek-subckt", (0.0, 1.0), 100.0)
+    run = run_batch(drive_deck(device, sn.Sine(amplitude=1.0, frequency=1.0, periods=1), points=400).text)
+    assert np.interp([0.25, 0.5, 1.0], run.sweep, run["v(xm0_0.x)"]) == pytest.approx([0.46739923, 0.69340866, 0.31446541], abs=3e-5)
+    assert run["i(vc0)"].max() == pytest.approx(1.25635328e-4, rel=1e-4)
+
+
+def test_reads_hold_the_inner_state_and_parameters_are_set():
+    device = load_foreign(EXAMPLE).with_parameters(Ron=200.0)
+    array = sn.Crossbar(device=device, state=[[0.2, 0.9]], wires=sn.Wires.ideal())
+    run = run_batch(read_deck(array, Levels.checked(array, [0.5])).text)
+    assert [run["i(vc0)"][0], run["i(vc1)"][0]] == pytest.approx([0.5 / (40 + 0.8 * 16e3), 0.5 / (180 + 1.6e3)], rel=1e-6)
+
+
+def test_pulses_start_from_the_arrays_states_and_stuck_cells_are_held():
+    device = load_foreign(EXAMPLE)
+    array = sn.Crossbar(device=device, state=[[0.2, 0.6]], wires=sn.Wires.ideal(), stuck=[[False, True]])
+    deck = pulse_deck(array, sn.Pulse(row_volts=[1.0], width_s=0.2).waveform().checked(array))
+    run = run_batch(deck.text)
+    assert [run[f"v(xm0_{j}.x)"][0] for j in (0, 1)] == pytest.approx([0.2, 0.6], abs=1e-3)
+    assert run["v(xm0_0.x)"][-1] > 0.25
+    assert run["v(xm0_1.x)"][-1] == pytest.approx(0.6, abs=1e-12)
+    assert deck.states.alter(np.array([[0.3, 0.5]])) == ["alter c.xm0_0.cx ic = 0.3", "alter vs_x_0_1 dc = 0.5"]
+
+
+def test_pins_in_any_order_ties_gates_and_inner_subcircuits(tmp_path):
+    (tmp_path / "cell.lib").write_text(GATED)
+    (tmp_path / "cell.toml").write_text(GATED_TOML)
+    device = load_foreign(tmp_path / "cell.toml")
+    assert device.gated
+    state = np.array([0.5, 3.0]).reshape(2, 1, 1)
+    array = sn.Crossbar(device=device, state=state, wires=sn.Wires.ideal())
+    deck = read_deck(array, Levels.checked(array, [0.1], gate_volts=[50.0]))
+    assert "xm0_0 r0 c0 g0 0 s_a_0_0 onetoner" in deck.text
+    assert run_batch(deck.text)["i(vc0)"][0] == pytest.approx(0.1 * 1e-3 * 1.5 * 2.5 / (1 + 3.75e-3 / (1e-3 * 49.5)), rel=1e-2)
+    pulse = pulse_deck(array, sn.Pulse(row_volts=[0.1], width_s=1.0, gate_volts=[5.0]).waveform().checked(array))
+    run = run_batch(pulse.text)
+    assert [run["v(s_a_0_0)"][0], run["v(xm0_0.xi.b)"][0]] == pytest.approx([0.5, 1.5], rel=1e-3)
+    assert run["v(s_a_0_0)"][-1] == pytest.approx(0.6, rel=1e-5)
+    assert pulse.states.capacitors[1, 0, 0] == "c.xm0_0.xi.cb"
+
+
+def test_the_nodal_engine_is_refused_with_what_to_do():
+    device = load_foreign(EXAMPLE)
+    for ask in (device.current, device.conductance, device.rate):
+        with pytest.raises(EngineError, match="spicesnn characterize"):
+            ask(0.1, 0.5)
+    array = sn.Crossbar(device=device, state=[[0.2]])
+    with pytest.raises(EngineError, match=r"biolek-subckt.*ngspice engine"):
+        sn.NodalEngine().read(array, [0.1])
+
+
+def test_parameters_are_range_checked():
+    with pytest.raises(InputError, match=r"Ron = 0.5 Ω is outside its range"):
+        load_foreign(EXAMPLE).with_parameters(Ron=0.5)
+    with pytest.raises(InputError, match="state of biolek-subckt"):
+        sn.Crossbar(device=load_foreign(EXAMPLE), state=[[1.5]])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('subckt = "memristor"', 'subckt = "memristors"', "no .subckt memristors"),
+        ('p = "plus"', 'p = "pluss"', r"no pin 'pluss'; did you mean 'plus'"),
+        ('p = "plus"', 'p = "minus"', "each pin needs one role; left over: plus"),
+        ('p = "plus"\n', "", "needs p"),
+        ('capacitor = "cx"', 'capacitor = "cy"', "no capacitor 'cy'"),
+        ('capacitor = "cx"', 'capacitor = "raux"', "expected a node and a capacitor"),
+        ("high = 1.0\n", "high = -1.0\n", "expected low < high"),
+        ("high = 1.0\n", "hihg = 1.0\n", r"unknown key 'hihg'; did you mean 'high'"),
+        ("[parameters.Ron]", "[parameters.Rom]", r"takes no parameter 'Rom'; did you mean 'ron'"),
+        ("default = 100.0\n", "", "needs default"),
+        ("default = 100.0\n", "default = true\n", "expected a number"),
+        ('name = "biolek-subckt"', "name = 3", "name is 3"),
+        ('name = "biolek-subckt"', "name = ", "not valid TOML"),
+        ('file = "foreign_memristor.lib"', 'file = "absent.lib"', "cannot be read"),
+        ('p = "plus"', 'p = "plus"\ntie = { x = "0 evil" }', "plain node name"),
+    ],
+)
+def test_descriptors_that_do_not_fit_say_where(tmp_path, old, new, message):
+    shutil.copy(EXAMPLE.with_suffix(".lib"), tmp_path)
+    text = EXAMPLE.read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / "d.toml").write_text(text.replace(old, new))
+    with pytest.raises((ConfigError, DataError, InputError), match=message):
+        load_foreign(tmp_path / "d.toml")
+
+
+def test_an_unsafe_subcircuit_is_refused_unless_trusted(tmp_path):
+    text = EXAMPLE.with_suffix(".lib").read_text(encoding="utf-8")
+    (tmp_path / "foreign_memristor.lib").write_text(text + "\n.control\nshell touch pwned\n.endc\n")
+    shutil.copy(EXAMPLE, tmp_path / "d.toml")
+    with pytest.raises(UnsafeNetlistError, match=r"line 14: the command 'shell'"):
+        load_foreign(tmp_path / "d.toml")
+    assert load_foreign(tmp_path / "d.toml", trust=True).name == "biolek-subckt"
+    with pytest.raises(DataError, match="cannot be read"):
+        load_foreign(tmp_path / "none.toml")
