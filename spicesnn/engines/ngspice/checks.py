@@ -24,12 +24,18 @@ _BAD = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _HARMLESS = re.compile(r"can't find (?:the )?(?:init|initialization) file|spinit|spice\.rc|\.spiceinit", re.IGNORECASE)
+_CELL = re.compile(r"\b(?:w|b|s_\w+?_|xm|rm)(\d+)_(\d+)\b")
 HUGE = 1e30
 """A division by zero in a behavioural source gives −1e35."""
 
 
 class SingularNgspiceError(NgspiceError, SingularCircuitError):
     """ngspice met a singular matrix: something floats."""
+
+
+def kind_of(text: str) -> type[NgspiceError]:
+    """Return which error a failure is."""
+    return SingularNgspiceError if "singular" in text.lower() else NgspiceError
 
 
 class AnswerRejectedError(Exception):
@@ -42,18 +48,19 @@ class AnswerRejectedError(Exception):
         The error that callers see.
     """
 
-    def __init__(self, text: str, log: str, kind: type[NgspiceError] = NgspiceError) -> None:
+    def __init__(self, text: str, log: str) -> None:
         super().__init__(text)
         self.text, self.log = text, log
-        self.kind = SingularNgspiceError if "singular" in text.lower() else kind
+        self.kind = kind_of(text)
 
 
 def complaint(log: str) -> str:
-    """Return the first line of a log that says that something failed, or an empty string."""
-    for found in _BAD.finditer(log):
-        if not _HARMLESS.search(found.group(0)):
-            return found.group(0).strip()
-    return ""
+    """Return the first line of a log that says that something failed, with the cells it names, or an empty string."""
+    lines = [found.group(0).strip() for found in _BAD.finditer(log) if not _HARMLESS.search(found.group(0))]
+    if not lines:
+        return ""
+    cells = list(dict.fromkeys(f"({i}, {j})" for line in lines for i, j in _CELL.findall(line)))
+    return lines[0] if not cells else f"{lines[0]} [concerns cell {', '.join(cells[:8])}]"
 
 
 def common(answer: Answer, names: tuple[str, ...]) -> None:

@@ -105,7 +105,9 @@ class Pool:
                 raise NgspiceTimeoutError(str(hung), deck_path=self._keeper.keep(job.standalone), log=session.printed()) from None
             except JobFailedError as failed:
                 keep = not failed.fatal
-                raise NgspiceError(str(failed), deck_path=self._keeper.keep(job.standalone), log=failed.log) from None
+                said = checks.complaint(failed.log)
+                text = f"{failed}: {said}" if said else str(failed)
+                raise checks.kind_of(text)(text, deck_path=self._keeper.keep(job.standalone), log=failed.log) from None
             except checks.AnswerRejectedError as rejected:
                 # A wrong answer may have left its cause in the circuit: parse it anew next time.
                 session.loaded = None
