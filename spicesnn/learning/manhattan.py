@@ -34,14 +34,15 @@ class Activation(ABC):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tanh(Activation):
-    """f = tanh(βI) trained towards ±`target`: δ = (f^g − f)·β/cosh²(βI). A sample is right when every output clears ±`stop`.
+    """f = tanh(βI) trained towards ±`target`: δ = (f^g − f)·β/cosh²(βI).
 
+    A sample is right when every output clears ±`stop`, or, with `stop` None, when its neuron has the largest current.
     With target = stop, as in an earlier replica of the 2015 perceptron, outputs dither around the target and almost never all clear it.
     """
 
     beta: float
     target: float = 1.0
-    stop: float = 0.8
+    stop: float | None = 0.8
 
     def values(self, amps: Floats) -> Floats:
         """Return tanh(βI)."""
@@ -53,7 +54,9 @@ class Tanh(Activation):
         return np.asarray((self.target * (2 * answers - 1) - f) * self.beta * (1 - f * f))
 
     def right(self, amps: Floats, answers: Floats) -> NDArray[np.bool_]:
-        """Return whether all outputs have the right sign and are beyond `stop`."""
+        """Return whether all outputs have the right sign and are beyond `stop`, or whether the right one is largest."""
+        if self.stop is None:
+            return _winner(amps, answers)
         return np.asarray(np.all(self.values(amps) * (2 * answers - 1) >= self.stop, axis=-1))
 
 
@@ -75,9 +78,14 @@ class Softmax(Activation):
 
     def right(self, amps: Floats, answers: Floats) -> NDArray[np.bool_]:
         """Return whether the wanted neuron has the largest current, ties not counted."""
-        wanted = np.where(answers > 0, amps, -np.inf).max(axis=-1)
-        others = np.where(answers > 0, -np.inf, amps).max(axis=-1)
-        return np.asarray(wanted > others)
+        return _winner(amps, answers)
+
+
+def _winner(amps: Floats, answers: Floats) -> NDArray[np.bool_]:
+    """Return whether the wanted neuron has the largest current; ties do not count."""
+    wanted = np.where(answers > 0, amps, -np.inf).max(axis=-1)
+    others = np.where(answers > 0, -np.inf, amps).max(axis=-1)
+    return np.asarray(wanted > others)
 
 
 def direction(inputs: Floats, deltas: Floats) -> Changes:

@@ -3,6 +3,7 @@
 from spicesnn.training.config import Config, load, preset_names
 from spicesnn.training.loop import Summary, infer, make_engine, train
 from spicesnn.training.run import RunDirectory
+from spicesnn.training.starts import StartsSummary, train_starts
 from spicesnn.training.state import Progress
 
-__all__ = ["Config", "Progress", "RunDirectory", "Summary", "infer", "load", "make_engine", "preset_names", "train"]
+__all__ = ["Config", "Progress", "RunDirectory", "StartsSummary", "Summary", "infer", "load", "make_engine", "preset_names", "train", "train_starts"]

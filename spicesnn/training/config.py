@@ -43,7 +43,7 @@ class NetworkOptions(Section):
     hidden: tuple[int, ...] = option((), "sizes of the hidden layers", lowest=1)
     columns: str = option("differential", "how a signed weight stands on columns", choices=("differential", "single", "offset"))
     bias: bool = option(True, "a word line that is always on")
-    initial: tuple[float, ...] = option((0.3, 0.7), "fresh conductances are uniform between these shares of the device's range", lowest=0.0)
+    initial: tuple[float, ...] = option((0.3, 0.7), "fresh conductances, uniform between these shares of the range; empty: fresh devices", lowest=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +111,9 @@ class LearningOptions(Section):
     activation: str = option("softmax", "what the error is measured on", choices=("softmax", "tanh"))
     gain: float = option(1e6, "output gain β, 1/A", above=0.0)
     target: float = option(1.0, "training target of tanh outputs, ±", above=0.0)
-    stop: float = option(0.8, "tanh outputs beyond ± this count as right", above=0.0)
+    right_when: str = option("winner", "a sample counts as right when its neuron has the largest current, or when all outputs are beyond ± stop",
+                             choices=("winner", "outputs"))  # fmt: skip
+    stop: float = option(0.8, "tanh outputs beyond ± this count as right", lowest=0.0)
     opposite: bool = option(True, "set one device of a pair and reset the other; false: only ever set")
     fraction: float = option(1.0, "share of the devices that are pulsed in an update, at random", above=0.0)
     final_fraction: float = option(0.0, "the share shrinks to this geometrically over the run; 0: it stays", lowest=0.0)
@@ -163,6 +165,15 @@ class DeviceOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class VariabilityOptions(Section):
+    """[variability]"""
+
+    parameters: tuple[str, ...] = option((), "parameters of the device model that differ from cell to cell")
+    spread: float = option(0.0, "their relative standard deviation (log-normal, median as in [device])", lowest=0.0)
+    stuck: float = option(0.0, "share of cells, at random, whose state never moves", lowest=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """An experiment: everything that, with a seed and an engine, decides what comes out."""
 
@@ -174,6 +185,7 @@ class Config:
     network: NetworkOptions = field(default_factory=NetworkOptions)
     array: ArrayOptions = field(default_factory=ArrayOptions)
     device: DeviceOptions = field(default_factory=DeviceOptions)
+    variability: VariabilityOptions = field(default_factory=VariabilityOptions)
     encoding: EncodingOptions = field(default_factory=EncodingOptions)
     neuron: NeuronOptions = field(default_factory=NeuronOptions)
     programming: ProgrammingOptions = field(default_factory=ProgrammingOptions)

@@ -17,7 +17,8 @@ from spicesnn.learning.programming import Programmer
 from spicesnn.learning.schemes import FloatingColumns, Gated, HalfVoltage, Scheme, ThirdVoltage
 from spicesnn.neurons.lif import LIF, first_spike_time, spike_count
 from spicesnn.training import metrics
-from spicesnn.training.config import Config, LearningOptions, ProgrammingOptions
+from spicesnn.training.config import Config, LearningOptions, ProgrammingOptions, VariabilityOptions
+from spicesnn.training.options import unknown_key
 from spicesnn.training.problem import Labels, Problem, Samples, load
 from spicesnn.training.reading import Reads, read_many
 from spicesnn.training.streams import Streams
@@ -63,6 +64,7 @@ class Experiment:
     streams: Streams
     problem: Problem
     device: Device
+    stuck: NDArray[np.bool_] | None
     columns: Columns
     window: Window
     neuron: LIF
@@ -77,12 +79,15 @@ class Experiment:
         device = config.device.build()
         if not device.memory:
             raise ConfigError(f"device.model is {device.name!r}, which has no memory; expected a device that can learn")
+        problem, columns = load(config.data, streams), COLUMNS[config.network.columns]
+        shape = problem.inputs + int(config.network.bias), columns.count(problem.outputs)
+        window = Window.of(device, volts=config.encoding.high_volts)
         lif = config.neuron
         neuron = LIF(tau_s=lif.tau_s, resistance_ohm=lif.resistance_ohm, threshold_volts=lif.threshold_volts, refractory_s=lif.refractory_s)
         return cls(
-            config=config, streams=streams, problem=load(config.data, streams), device=device, columns=COLUMNS[config.network.columns],
-            window=Window.of(device, volts=config.encoding.high_volts), neuron=neuron, programmer=_programmer(device, config.programming),
-            activation=_activation(config.learning), subset=_subset(config.learning),
+            config=config, streams=streams, problem=problem, device=_spread(device, config.variability, streams, shape),
+            stuck=_stuck(config.variability, streams, shape), columns=columns, window=window, neuron=neuron,
+            programmer=_programmer(device, config.programming), activation=_activation(config.learning), subset=_subset(config.learning),
         )  # fmt: skip
 
     @property
@@ -92,6 +97,8 @@ class Experiment:
 
     def fresh_array(self) -> Crossbar:
         """Return the array before learning: conductances uniform over `network.initial` shares of the window."""
+        if not self.config.network.initial:
+            return self.array_of(np.broadcast_to(np.asarray(self.device.initial_state(), dtype=float), self.shape))
         low, high = (self.config.network.initial * 2)[:2]
         if not low <= high <= 1:
             raise ConfigError(f"network.initial is {list(self.config.network.initial)}; expected [low, high] shares with 0 ≤ low ≤ high ≤ 1")
@@ -101,7 +108,7 @@ class Experiment:
     def array_of(self, state: Floats) -> Crossbar:
         """Return the array with its cells in given states."""
         along = GateAlong(self.config.array.gate_along)
-        return Crossbar(device=self.device, state=state, wires=self.config.array.wires(), gate_along=along)
+        return Crossbar(device=self.device, state=state, wires=self.config.array.wires(), gate_along=along, stuck=self.stuck)
 
     def row_volts(self, inputs: Floats) -> Floats:
         """Return word-line voltages (n, rows) of inputs (n, inputs) from 0 to 1, the bias line last."""
@@ -148,10 +155,27 @@ def _programmer(device: Device, options: ProgrammingOptions) -> Programmer:
     )  # fmt: skip
 
 
+def _spread(device: Device, options: VariabilityOptions, streams: Streams, shape: tuple[int, int]) -> Device:
+    """Return the device with parameters that differ from cell to cell: p·exp(σ·N(0, 1))."""
+    if not options.spread or not options.parameters:
+        return device
+    rng = streams.draw("device")
+    sigma = float(np.sqrt(np.log1p(options.spread**2)))
+    known = device.spice_parameters()
+    for name in options.parameters:
+        if name not in known:
+            raise unknown_key(f"device.{name} (in variability.parameters)", sorted(known))
+    return device.with_parameters(**{name: known[name] * np.exp(sigma * rng.standard_normal(shape)) for name in options.parameters})
+
+
+def _stuck(options: VariabilityOptions, streams: Streams, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
+    return streams.draw("stuck").random(shape) < options.stuck if options.stuck else None
+
+
 def _activation(options: LearningOptions) -> Activation:
     if options.activation == "softmax":
         return Softmax(beta=options.gain)
-    return Tanh(beta=options.gain, target=options.target, stop=options.stop)
+    return Tanh(beta=options.gain, target=options.target, stop=options.stop if options.right_when == "outputs" else None)
 
 
 def _subset(options: LearningOptions) -> Subset:

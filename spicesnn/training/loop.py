@@ -90,11 +90,14 @@ def train(
         state, history = RunState(devices=array.state_or_zeros()), History()
         history.add(0, states=state.devices)
         run.log(f"training {config.preset} on {engine.name}, seed {config.seed}, array {experiment.shape[0]}x{experiment.shape[1]}")
-    state = _trained(experiment, engine, run, state, history, progress)
+    state = updated(experiment, engine, state, history, run=run, progress=progress)
     return _evaluated(experiment, engine, run, state, history)
 
 
-def _trained(experiment: Experiment, engine: Engine, run: RunDirectory, state: RunState, history: History, progress: Watcher | None) -> RunState:
+def updated(
+    experiment: Experiment, engine: Engine, state: RunState, history: History, *, run: RunDirectory | None = None, progress: Watcher | None = None
+) -> RunState:
+    """Return the state after all updates the experiment asks for; with a `run`, checkpoints are left there as time passes."""
     rule = RULES[experiment.config.learning.rule]
     total, per_epoch = total_updates(experiment.config, rule, experiment), rule.updates_per_epoch(experiment)
     begun, saved, before = time.perf_counter(), time.perf_counter(), state.wall_s
@@ -104,7 +107,7 @@ def _trained(experiment: Experiment, engine: Engine, run: RunDirectory, state: R
         if whole_epoch and per_epoch > 1 and not state.finished and state.updates < total:
             state = _measured(experiment, engine, state, history)
         state = replace(state, wall_s=before + time.perf_counter() - begun)
-        if time.perf_counter() - saved > experiment.config.training.checkpoint_s:
+        if run is not None and time.perf_counter() - saved > experiment.config.training.checkpoint_s:
             run.save(state, history)
             saved = time.perf_counter()
         if progress is not None:
