@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import numpy as np
-
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Device, Floats
 from spicesnn.engines.base import Engine
-from spicesnn.engines.nodal.direct import DirectPrepared
 from spicesnn.engines.nodal.drive import drive_device
-from spicesnn.engines.nodal.network import Operator, Sources
 from spicesnn.engines.nodal.nonlinear import nonlinear_read
+from spicesnn.engines.nodal.read import read_linear
 from spicesnn.engines.nodal.transient import Transient
 from spicesnn.engines.results import IVCurve, PulseResult, Read
 from spicesnn.engines.stimulus import CheckedWaveform, Levels, Stimulus
@@ -41,21 +38,7 @@ class NodalEngine(Engine):
         self.drive_tolerance = drive_tolerance
 
     def _read(self, array: Crossbar, levels: Levels) -> Read:
-        gates = levels.gate_volts
-        if not array.linear or (gates is not None and np.any(gates != gates[0])):
-            return nonlinear_read(array, levels)
-        operator = Operator(
-            wires=array.wires,
-            cell_siemens=array.cell_conductance(None if levels.gate_volts is None else levels.gate_volts[0]),
-            floating_rows=levels.floating_rows,
-            floating_columns=levels.floating_columns,
-        )
-        solution = DirectPrepared(operator).solve(Sources(row_volts=levels.row_volts, column_volts=levels.column_volts))
-        pick = (lambda a: a[0]) if levels.single else (lambda a: a)
-        return Read(
-            column_amps=pick(solution.column_amps), row_amps=pick(solution.row_amps), word_line_volts=pick(solution.word_volts),
-            bit_line_volts=pick(solution.bit_volts), residual_amps=np.asarray(pick(solution.residual_amps)), stats={"method": "direct"},
-        )  # fmt: skip
+        return read_linear(array, levels) if array.linear else nonlinear_read(array, levels)
 
     def _pulse(self, array: Crossbar, waveform: CheckedWaveform) -> PulseResult:
         return Transient(array, waveform, self.state_tolerance).run()

@@ -75,7 +75,9 @@ class Solution:
     residual_amps : (batch,)
         Largest violation of Kirchhoff's current law at any node.
     iterations : int
-        0 for a direct method.
+        0 for a direct method; otherwise the most that any input of the batch took.
+    bound_amps : (batch,) or None
+        Upper bound of the error of any line current (Σ|residual| over all nodes), where the method gives one.
     """
 
     word_volts: Floats
@@ -84,6 +86,7 @@ class Solution:
     column_amps: Floats
     residual_amps: Floats
     iterations: int = 0
+    bound_amps: Floats | None = None
 
 
 class Prepared(Protocol):

@@ -1,0 +1,124 @@
+"""Compiled certificate: what Kirchhoff's current law leaves over at every node, and the currents of all lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit
+
+from spicesnn.engines.nodal.simd import fabs, larger, load, splat, store
+from spicesnn.engines.nodal.sweeps import largest, total
+
+EPS = 2.220446049250313e-16
+
+
+@njit(cache=True, nogil=True)
+def _row_line(lines: Any, x: Any, row: int, word_volts: Any, line: Any, ghost: int) -> None:
+    """Copy one word line beside ghost nodes that stand for its terminals."""
+    for j in range(0, lines.stride, 8):
+        store(line, ghost + j, load(x, row * lines.stride + j))
+    end = ghost + lines.cols
+    near, far = line[ghost], line[end - 1]
+    line[ghost - 1] = near + (word_volts[row] - near) * (lines.word_first[row] / lines.word_siemens)
+    line[end] = far + (word_volts[row] - far) * (lines.word_last[row] / lines.word_siemens)
+
+
+@njit(cache=True, nogil=True)
+def check_rows(
+    lines: Any, cells: Any, x: Any, t: Any, word_volts: Any, bit_volts: Any, word_amps: Any, bit_amps: Any,
+    row_amps: Any, column_sums: Any, panel_of: Any, at_panel: int, first: int, last: int, measures: Any,
+) -> None:  # fmt: skip
+    """Take Σ|residual| and max|residual| of panels `first` to `last`, their row currents, and their share of the column currents.
+
+    `column_sums` (2, padded cols): current into each bit line, and Σ cells·(|x| + |t|), the scale of its rounding.
+    """
+    stride, rows, ghost = lines.stride, lines.rows, 8
+    line = panel_of[at_panel:]
+    zero = splat(0.0)
+    for j in range(0, 2 * stride, 8):
+        store(column_sums, j, zero)
+    bit_ground, s = splat(lines.bit_ground), splat(lines.bit_siemens)
+    absolute, peak = zero, zero
+    for row in range(8 * first, min(8 * last, rows)):
+        base = row * stride
+        if not lines.word_merged:
+            _row_line(lines, x, row, word_volts, line, ghost)
+        out_of_row, size_of_row = zero, zero
+        for j in range(0, stride, 8):
+            at = base + j
+            g, w, b = load(cells, at), load(x, at), load(t, at)
+            through = g * (w - b)
+            size = g * (fabs(w) + fabs(b))
+            out, into = through + load(lines.word_shunt, j) * w, through - bit_ground * b
+            if word_amps.size:
+                out = out - load(word_amps, at)
+            if bit_amps.size:
+                into = into + load(bit_amps, at)
+            out_of_row, size_of_row = out_of_row + out, size_of_row + size
+            store(column_sums, j, load(column_sums, j) + into)
+            store(column_sums, stride + j, load(column_sums, stride + j) + size)
+            if not lines.word_merged:
+                bend = (load(line, ghost + j - 1) - w) + (load(line, ghost + j + 1) - w)
+                left = fabs(load(lines.word_segment, j) * bend - out)
+                absolute, peak = absolute + left, larger(left, peak)
+            if not lines.bit_merged:
+                if row > 0:
+                    into = into + s * (load(t, at - stride) - b)
+                else:
+                    into = into + load(lines.bit_first, j) * (load(bit_volts, j) - b)
+                if row < rows - 1:
+                    into = into + s * (load(t, at + stride) - b)
+                else:
+                    into = into + load(lines.bit_last, j) * (load(bit_volts, j) - b)
+                left = fabs(into)
+                absolute, peak = absolute + left, larger(left, peak)
+        _row_current(lines, x, row, word_volts, total(out_of_row), total(size_of_row), row_amps, measures)
+    measures[0] += total(absolute)
+    measures[1] = max(measures[1], largest(peak))
+
+
+@njit(cache=True, nogil=True)
+def _row_current(lines: Any, x: Any, row: int, word_volts: Any, cells_amps: float, cells_size: float, row_amps: Any, measures: Any) -> None:
+    """Settle the current of one word line: through its terminal, or as the sum over its cells, whichever rounds less."""
+    v, first, last = word_volts[row], lines.word_first[row], lines.word_last[row]
+    near, far = x[row * lines.stride], x[row * lines.stride + lines.cols - 1]
+    terminal = first * (v - near) + last * (v - far)
+    if lines.word_merged and not lines.word_held[row]:
+        left = abs(terminal - cells_amps)
+        measures[0] += left
+        measures[1] = max(measures[1], left)
+    size = (first + last) * max(abs(v), max(abs(near), abs(far)))
+    if first + last == 0.0 and not lines.word_held[row]:
+        row_amps[row] = 0.0
+    elif first + last == 0.0 or cells_size < size:
+        row_amps[row] = cells_amps
+    else:
+        row_amps[row] = terminal
+    measures[2] += abs(row_amps[row])
+    measures[3] += cells_size
+
+
+@njit(cache=True, nogil=True)
+def check_columns(lines: Any, t: Any, bit_volts: Any, column_sums: Any, threads: int, column_amps: Any, measures: Any) -> None:
+    """Settle the column currents from the shares of all threads; merged bit lines add their residual to `measures`."""
+    stride = lines.stride
+    for j in range(lines.cols):
+        cells_amps, cells_size = 0.0, 0.0
+        for k in range(threads):
+            cells_amps += column_sums[2 * stride * k + j]
+            cells_size += column_sums[2 * stride * k + stride + j]
+        v, first, last = bit_volts[j], lines.bit_first[j], lines.bit_last[j]
+        near, far = t[(lines.rows - 1) * stride + j], t[j]
+        terminal = last * (near - v) + first * (far - v)
+        if lines.bit_merged and not lines.bit_held[j]:
+            left = abs(terminal - cells_amps)
+            measures[0] += left
+            measures[1] = max(measures[1], left)
+        size = (first + last) * max(abs(v), max(abs(near), abs(far)))
+        if first + last == 0.0 and not lines.bit_held[j]:
+            column_amps[j] = 0.0
+        elif first + last == 0.0 or cells_size < size:
+            column_amps[j] = cells_amps
+        else:
+            column_amps[j] = terminal
+        measures[2] += abs(column_amps[j])

@@ -1,0 +1,116 @@
+"""Which method solves a linear array: chosen by the cost that its resistances and size predict.
+
+With ξ = N²·r·mean(G) a line of N cells has its slowest mode damped by 1/(1 + π²/4ξ), so one sweep over both kinds of lines
+leaves ρ = 1/((1 + π²/4ξ_word)·(1 + π²/4ξ_bit)) of it, and conjugate gradients take about 7/√(1 − ρ) iterations.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
+
+from spicesnn.engines.nodal.direct import DirectPrepared
+from spicesnn.engines.nodal.network import Operator, Prepared, Solution, Sources
+from spicesnn.errors import ConvergenceError, SingularCircuitError
+
+if TYPE_CHECKING:
+    from spicesnn.engines.nodal.line_solver import LinePrepared
+
+_SECONDS_PER_CELL_SWEEP = 2e-9
+_SECONDS_DIRECT = 3e-8
+"""Times nodes and lines of the shorter kind: sparse LU of a grid."""
+
+
+def predicted_iterations(operator: Operator) -> float:
+    """Return how many iterations of the line solver the operator is likely to take."""
+    rows, cols = operator.shape
+    mean = float(operator.cell_siemens.mean())
+    wires = operator.wires
+    word = cols * mean * (cols * wires.word_line_ohm + float(np.max(wires.driver_ohm)))
+    bit = rows * mean * (rows * wires.bit_line_ohm + float(np.max(wires.sense_ohm)))
+    quarter = math.pi**2 / 4
+    damping = (1 + quarter / max(word, 1e-12)) * (1 + quarter / max(bit, 1e-12))
+    return 1.0 + 7.0 / math.sqrt(max(1.0 - 1.0 / damping, 1e-12))
+
+
+def check_paths(operator: Operator) -> None:
+    """Raise `SingularCircuitError` where a floating line has no path to any driver, sense node or ground."""
+    floating_rows, floating_columns = operator.floating_rows, operator.floating_columns
+    if not (floating_rows.any() or floating_columns.any()):
+        return
+    rows = operator.shape[0]
+    row, col = np.nonzero(operator.cell_siemens > 0)
+    count = sum(operator.shape)
+    _, island = connected_components(sp.coo_matrix((np.ones(row.size), (row, rows + col)), shape=(count, count)), directed=False)
+    held = np.concatenate([~floating_rows | (operator.word_siemens > 0), ~floating_columns | (operator.bit_siemens > 0)])
+    grounded = np.zeros(count, dtype=bool)
+    grounded[island[held]] = True
+    lost = np.flatnonzero(~grounded[island])
+    if lost.size:
+        line = int(lost[0])
+        name, at = ("word", (line, 0)) if line < rows else ("bit", (0, line - rows))
+        raise SingularCircuitError(
+            f"the {name}-line node at cell {at} floats: no path leads from it to any driver or sense node, "
+            "so its voltage is not defined. Drive the line, or give one of its cells a conductance above 0 S"
+        )
+
+
+class Checked:
+    """The line solver with the direct method behind it, for the rare operator on which iterations stall."""
+
+    def __init__(self, operator: Operator, lines: LinePrepared) -> None:
+        self.operator = operator
+        self.lines = lines
+        self._direct: DirectPrepared | None = None
+
+    def solve(self, sources: Sources, start: Solution | None = None) -> Solution:
+        """Solve for every input of the batch."""
+        if self._direct is None:
+            try:
+                return self.lines.solve(sources, start)
+            except ConvergenceError:
+                self._direct = DirectPrepared(self.operator)
+        return self._direct.solve(sources)
+
+
+def prepare(operator: Operator, reuse: Prepared | None = None) -> Prepared:
+    """Set up the method that is likely to be the fastest for this operator.
+
+    Parameters
+    ----------
+    operator : Operator
+    reuse : Prepared, optional
+        A set-up that is no longer needed. If it is of the same wires and masks (the same objects) and grounds, its memory and its
+        description of the lines are taken over, and the set-up costs microseconds. Newton and time steps pass their last one.
+
+    Raises
+    ------
+    SingularCircuitError
+        A line floats without any path to a source.
+    """
+    check_paths(operator)
+    if _costs(operator, predicted_iterations(operator)):
+        return DirectPrepared(operator)
+    from spicesnn.engines.nodal.line_solver import LinePrepared
+
+    if isinstance(reuse, Checked) and _same_lines(operator, reuse.operator):
+        return Checked(operator, LinePrepared(operator, lines=reuse.lines.lines, work=reuse.lines.work))
+    return Checked(operator, LinePrepared(operator))
+
+
+def _costs(operator: Operator, iterations: float) -> bool:
+    """Return whether the direct method is likely to be faster than so many iterations."""
+    rows, cols = operator.shape
+    nodes = 2 * rows * cols
+    return (4 + iterations) * rows * cols * _SECONDS_PER_CELL_SWEEP > _SECONDS_DIRECT * nodes * 2 * min(rows, cols)
+
+
+def _same_lines(a: Operator, b: Operator) -> bool:
+    return (
+        a.shape == b.shape and a.wires is b.wires and a.floating_rows is b.floating_rows and a.floating_columns is b.floating_columns
+        and a.word_siemens == b.word_siemens and a.bit_siemens == b.bit_siemens
+    )  # fmt: skip

@@ -1,0 +1,162 @@
+"""What the line sweeps need to know about an operator, as flat arrays that compiled code takes without a copy.
+
+Arrays are padded to multiples of eight rows and columns, so that every vector load is whole; padded cells have 0 S.
+A line whose wire has 0 Ω is *merged*: it is one node. A merged line that is driven through 0 Ω is *held*: its voltage is known.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spicesnn.crossbar.wires import Wires
+from spicesnn.devices.base import Floats
+from spicesnn.engines.nodal.network import Operator
+
+LANES = 8
+
+
+def padded(count: int) -> int:
+    """Return `count` rounded up to whole vectors."""
+    return -(-count // LANES) * LANES
+
+
+class Lines(NamedTuple):
+    """Wires and terminals of an array: everything of an operator but its cells.
+
+    Attributes
+    ----------
+    rows, cols, stride : int
+        Lines of each kind; doubles from one row to the next.
+    word_siemens, bit_siemens : float
+        Conductance of one segment (0 where lines are merged).
+    word_ground, bit_ground : float
+        Conductance from each node to ground.
+    word_first, word_last : (padded rows,)
+        Conductance from the first and the last node of a word line to its driver; 0 where there is none. A merged line's is all in `word_first`.
+    bit_first, bit_last : (padded cols,)
+        The same for bit lines and their sense nodes. A merged line's is all in `bit_last`.
+    word_merged, bit_merged : bool
+    word_held, bit_held : (padded rows,), (padded cols,) bool
+    word_segment, bit_segment : (padded cols,)
+        `word_siemens`, `bit_siemens` for real columns and 0 for padded ones.
+    word_shunt : (padded cols,)
+        `word_ground` for real columns and 0 for padded ones.
+    """
+
+    rows: int
+    cols: int
+    stride: int
+    word_siemens: float
+    bit_siemens: float
+    word_ground: float
+    bit_ground: float
+    word_first: Floats
+    word_last: Floats
+    bit_first: Floats
+    bit_last: Floats
+    word_merged: bool
+    bit_merged: bool
+    word_held: NDArray[np.bool_]
+    bit_held: NDArray[np.bool_]
+    word_segment: Floats
+    bit_segment: Floats
+    word_shunt: Floats
+
+
+class Work(NamedTuple):
+    """Scratch of a solve: factors (they depend on the operator) and vectors (they do not outlive the solve).
+
+    Attributes
+    ----------
+    word_factor : (padded rows / 8, padded cols, 8) flat
+        1 / pivot of each word-line node, eight rows interleaved.
+    bit_factor : (padded rows, padded cols) flat
+    correction, direction : (padded rows, padded cols) flat
+        z and p of the conjugate gradients.
+    panel : (threads, 16·padded cols + 256) flat
+    sums : (threads, 32)
+        What threads tell one another.
+    gate : (8,) int64
+        Their barrier.
+    """
+
+    word_factor: Floats
+    bit_factor: Floats
+    correction: Floats
+    direction: Floats
+    panel: Floats
+    column_sums: Floats
+    sums: Floats
+    gate: NDArray[np.int64]
+
+
+def _side(ohm: float | Floats, segment_ohm: float, floating: NDArray[np.bool_], count: int) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return terminal conductance of each line (padded), and which are held because there is no resistance at all."""
+    total = np.zeros(padded(count)) + 1.0
+    total[:count] = ohm
+    total[:count] += segment_ohm
+    held = total == 0
+    total[held] = 1.0
+    siemens = 1.0 / total
+    siemens[held] = 0.0
+    if floating.any():
+        siemens[:count][floating] = 0.0
+        held[:count][floating] = False
+    return siemens, held
+
+
+def lines_of(
+    wires: Wires, floating_rows: NDArray[np.bool_], floating_columns: NDArray[np.bool_], word_ground: float = 0.0, bit_ground: float = 0.0
+) -> Lines:
+    """Return the lines of an array."""
+    rows, cols = floating_rows.size, floating_columns.size
+    sides = 2.0 if wires.double_sided else 0.0
+    word, word_held = _side(wires.driver_ohm, wires.word_line_ohm, floating_rows, rows)
+    bit, bit_held = _side(wires.sense_ohm, wires.bit_line_ohm, floating_columns, cols)
+    word_merged, bit_merged = wires.word_line_ohm == 0, wires.bit_line_ohm == 0
+    if word_merged and sides:
+        word[:rows] *= 2.0
+    if bit_merged and sides:
+        bit[:cols] *= 2.0
+    word_last = word * (0.5 * sides) if not word_merged else np.zeros_like(word)
+    bit_first = bit * (0.5 * sides) if not bit_merged else np.zeros_like(bit)
+    word_siemens = 0.0 if word_merged else 1.0 / wires.word_line_ohm
+    bit_siemens = 0.0 if bit_merged else 1.0 / wires.bit_line_ohm
+    real = np.zeros(bit.size)
+    real[:cols] = 1.0
+    return Lines(
+        rows=rows, cols=cols, stride=bit.size, word_siemens=word_siemens, bit_siemens=bit_siemens,
+        word_ground=float(word_ground), bit_ground=float(bit_ground), word_first=word, word_last=word_last,
+        bit_first=bit_first, bit_last=bit, word_merged=word_merged, bit_merged=bit_merged, word_held=word_held, bit_held=bit_held,
+        word_segment=real * word_siemens, bit_segment=real * bit_siemens,
+        word_shunt=real * word_ground,
+    )  # fmt: skip
+
+
+def lines_of_operator(operator: Operator) -> Lines:
+    """Return the lines of an operator."""
+    return lines_of(operator.wires, operator.floating_rows, operator.floating_columns, operator.word_siemens, operator.bit_siemens)
+
+
+def work_for(rows: int, cols: int, threads: int = 1) -> Work:
+    """Return scratch for arrays of (rows, cols)."""
+    stride = padded(cols)
+    size = padded(rows) * stride
+    return Work(
+        word_factor=np.zeros(size), bit_factor=np.zeros(size), correction=np.zeros(size), direction=np.zeros(size),
+        panel=np.zeros(threads * (16 * stride + 256)), column_sums=np.zeros(threads * 2 * stride), sums=np.zeros((threads, 32)),
+        gate=np.zeros(8, dtype=np.int64),
+    )  # fmt: skip
+
+
+def padded_cells(values: Floats) -> Floats:
+    """Return (rows, cols) as a flat, padded array; without a copy where there is nothing to pad."""
+    rows, cols = values.shape
+    if rows % LANES == 0 and cols % LANES == 0 and values.flags.c_contiguous and values.dtype == np.float64:
+        return values.reshape(-1)
+    wide = np.zeros((padded(rows), padded(cols)))
+    wide[:rows, :cols] = values
+    return wide.reshape(-1)

@@ -1,0 +1,70 @@
+"""Reads of linear arrays: the set-up is kept with the array, and every further input is only a solve."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.devices.base import Floats
+from spicesnn.engines.nodal.linear import prepare
+from spicesnn.engines.nodal.network import Operator, Prepared, Solution, Sources
+from spicesnn.engines.results import Read
+from spicesnn.engines.stimulus import Levels
+
+
+def operator_of(array: Crossbar, levels: Levels, gate_volts: Floats | None = None) -> Operator:
+    """Return the operator of a linear array with its cells at rest."""
+    return Operator(
+        wires=array.wires, cell_siemens=array.cell_conductance(gate_volts),
+        floating_rows=levels.floating_rows, floating_columns=levels.floating_columns,
+    )  # fmt: skip
+
+
+def prepared_for(array: Crossbar, levels: Levels, gate_volts: Floats | None = None) -> Prepared:
+    """Return the set-up of an array, from its cache where it is the last one used."""
+    key = (levels.floating_rows.tobytes(), levels.floating_columns.tobytes(), None if gate_volts is None else gate_volts.tobytes())
+    kept: tuple[object, Prepared] | None = array.cache.get("nodal.prepared")
+    if kept is not None and kept[0] == key:
+        return kept[1]
+    prepared = prepare(operator_of(array, levels, gate_volts))
+    array.cache["nodal.prepared"] = (key, prepared)
+    return prepared
+
+
+def read_linear(array: Crossbar, levels: Levels) -> Read:
+    """Solve a linear array for all inputs."""
+    gates = levels.gate_volts
+    if gates is None or levels.batch == 1 or np.all(gates == gates[0]):
+        prepared = prepared_for(array, levels, None if gates is None else gates[0])
+        return as_read(prepared.solve(Sources(row_volts=levels.row_volts, column_volts=levels.column_volts)), levels.single)
+    solutions = [
+        prepared_for(array, levels, gates[k]).solve(Sources(row_volts=levels.row_volts[k : k + 1], column_volts=levels.column_volts[k : k + 1]))
+        for k in range(levels.batch)
+    ]
+    return as_read(_joined(solutions), levels.single)
+
+
+def _joined(solutions: list[Solution]) -> Solution:
+    def all_of(name: str) -> Floats:
+        return np.concatenate([getattr(solution, name) for solution in solutions])
+
+    return Solution(
+        word_volts=all_of("word_volts"), bit_volts=all_of("bit_volts"), row_amps=all_of("row_amps"), column_amps=all_of("column_amps"),
+        residual_amps=all_of("residual_amps"), iterations=max(solution.iterations for solution in solutions),
+    )  # fmt: skip
+
+
+def as_read(solution: Solution, single: bool) -> Read:
+    """Return a solution as the engines' common result."""
+    stats: dict[str, object] = {"method": "line-cg" if solution.iterations else "direct", "iterations": solution.iterations}
+    if solution.bound_amps is not None:
+        stats["error_bound_amps"] = float(solution.bound_amps[0]) if single else solution.bound_amps
+    if not single:
+        return Read(
+            column_amps=solution.column_amps, row_amps=solution.row_amps, word_line_volts=solution.word_volts,
+            bit_line_volts=solution.bit_volts, residual_amps=solution.residual_amps, stats=stats,
+        )  # fmt: skip
+    return Read(
+        column_amps=solution.column_amps[0], row_amps=solution.row_amps[0], word_line_volts=solution.word_volts[0],
+        bit_line_volts=solution.bit_volts[0], residual_amps=np.asarray(solution.residual_amps[0]), stats=stats,
+    )  # fmt: skip

@@ -1,0 +1,162 @@
+"""Eight doubles at once inside numba kernels: one AVX-512 register, two AVX2 or four NEON registers, as LLVM sees fit.
+
+The loops of the line solver are recurrences along lines, vectorised across lines. LLVM does not find that by itself without
+run-time alias checks and memory round trips, so the kernels name their vectors. All functions are for compiled code only.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core.cgutils import get_or_insert_function
+from numba.extending import intrinsic, models, overload, register_model
+
+LANES = 8
+"""Doubles in one `Vec`."""
+
+_VECTOR = ir.VectorType(ir.DoubleType(), LANES)
+_CONTRACT = ("contract", "nsz")
+
+
+class VecType(types.Type):
+    """The numba type of eight doubles."""
+
+    def __init__(self) -> None:
+        super().__init__(name="spicesnn_vec8")
+
+
+vec = VecType()
+
+
+@register_model(VecType)
+class _VecModel(models.PrimitiveModel):
+    def __init__(self, dmm: Any, fe_type: Any) -> None:
+        super().__init__(dmm, fe_type, _VECTOR)
+
+
+def _address(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [index]), _VECTOR.as_pointer())
+
+
+@intrinsic
+def load(_: Any, array: Any, index: Any) -> Any:
+    """Return the eight doubles of a flat array that begin at `index`."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.load(_address(context, builder, signature.args[0], *args), align=8)
+
+    return vec(array, types.intp), code
+
+
+@intrinsic
+def store(_: Any, array: Any, index: Any, value: Any) -> Any:
+    """Write eight doubles to a flat array, beginning at `index`."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.store(args[2], _address(context, builder, signature.args[0], args[0], args[1]), align=8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, vec), code
+
+
+@intrinsic
+def splat(_: Any, value: Any) -> Any:
+    """Return one number eight times."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        one = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), args[0], ir.Constant(ir.IntType(32), 0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), None)
+        return builder.shuffle_vector(one, ir.Constant(_VECTOR, ir.Undefined), zeros)
+
+    return vec(types.float64), code
+
+
+def _binary(method: str) -> Any:
+    @intrinsic
+    def function(_: Any, a: Any, b: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return getattr(builder, method)(args[0], args[1], flags=_CONTRACT)
+
+        return vec(vec, vec), code
+
+    return function
+
+
+_add, _sub, _mul, _div = (_binary(name) for name in ("fadd", "fsub", "fmul", "fdiv"))
+
+
+def _overload(symbol: Any, function: Any) -> None:
+    @overload(symbol)
+    def implementation(a: Any, b: Any) -> Any:
+        def body(a: Any, b: Any) -> Any:
+            return function(a, b)
+
+        return body if isinstance(a, VecType) and isinstance(b, VecType) else None
+
+
+for _symbol, _function in ((operator.add, _add), (operator.sub, _sub), (operator.mul, _mul), (operator.truediv, _div)):
+    _overload(_symbol, _function)
+
+
+@intrinsic
+def fabs(_: Any, a: Any) -> Any:
+    """Return the eight absolute values."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        function = get_or_insert_function(builder.module, ir.FunctionType(_VECTOR, [_VECTOR]), "llvm.fabs.v8f64")
+        return builder.call(function, args)
+
+    return vec(vec), code
+
+
+@intrinsic
+def larger(_: Any, a: Any, b: Any) -> Any:
+    """Return the larger of each pair; NaN in `a` stays."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.select(builder.fcmp_unordered(">", args[0], args[1]), args[0], args[1])
+
+    return vec(vec, vec), code
+
+
+@intrinsic
+def lane(_: Any, a: Any, index: Any) -> Any:
+    """Return one of the eight."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.extract_element(args[0], args[1])
+
+    return types.float64(vec, types.intp), code
+
+
+def _shuffle(builder: Any, a: Any, b: Any, picks: list[int]) -> Any:
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), LANES), picks))
+
+
+@intrinsic
+def transpose(_: Any, rows: Any) -> Any:
+    """Return the 8×8 transpose of a tuple of eight vectors (three rounds of butterflies)."""
+    kind = types.UniTuple(vec, LANES)
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        v = [builder.extract_value(args[0], k) for k in range(LANES)]
+        for half in (4, 2, 1):
+            swapped = list(v)
+            for k in range(LANES):
+                if k & half:
+                    continue
+                low = [n if not n & half else LANES + (n ^ half) for n in range(LANES)]
+                high = [(n | half) if not n & half else LANES + n for n in range(LANES)]
+                swapped[k] = _shuffle(builder, v[k], v[k | half], low)
+                swapped[k | half] = _shuffle(builder, v[k], v[k | half], high)
+            v = swapped
+        result = ir.Constant(ir.ArrayType(_VECTOR, LANES), ir.Undefined)
+        for k in range(LANES):
+            result = builder.insert_value(result, v[k], k)
+        return result
+
+    return kind(kind), code

@@ -1,0 +1,52 @@
+"""Two or more threads inside one compiled solve: a barrier of atomics, and the helper threads that run beside the caller.
+
+numba's own thread layers are not used: they abort a process that forks or that solves from two Python threads at once.
+Here each helper is an ordinary Python thread that releases the interpreter's lock, and each solve has a barrier of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit, types
+from numba.extending import intrinsic
+
+
+def _slot(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    return builder.gep(context.make_array(array_type)(context, builder, array).data, [index])
+
+
+@intrinsic
+def _fetch_add(_: Any, array: Any, index: Any, value: Any) -> Any:
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.atomic_rmw("add", _slot(context, builder, signature.args[0], args[0], args[1]), args[2], "seq_cst")
+
+    return types.int64(array, types.intp, types.int64), code
+
+
+@intrinsic
+def _read(_: Any, array: Any, index: Any) -> Any:
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.load_atomic(_slot(context, builder, signature.args[0], *args), "seq_cst", 8)
+
+    return types.int64(array, types.intp), code
+
+
+_sched_yield = types.ExternalFunction("sched_yield", types.int32())
+
+
+@njit(cache=True, nogil=True)
+def wait_for_all(gate: Any, threads: int) -> None:
+    """Return when all `threads` have come here; `gate` holds a count and a generation."""
+    if threads == 1:
+        return
+    generation = _read(gate, 1)
+    if _fetch_add(gate, 0, 1) == threads - 1:
+        _fetch_add(gate, 0, -threads)
+        _fetch_add(gate, 1, 1)
+        return
+    spins = 0
+    while _read(gate, 1) == generation:
+        spins += 1
+        if spins > 2000:
+            _sched_yield()
