@@ -10,6 +10,7 @@ import numpy as np
 from spicesnn.devices.base import Device
 from spicesnn.engines.results import IVCurve
 from spicesnn.plotting.style import COLOURS, label, new_figure, scaled, style
+from spicesnn.validation.curves import at_times
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,7 +82,7 @@ def engine_difference(axes: Axes, curves: Sequence[IVCurve]) -> Axes:
     first, second = curves
     time, unit = scaled(first.time, "s")
     peak = float(np.max(np.abs(first.amps))) or 1.0
-    difference = np.abs(np.interp(first.time, second.time, second.amps) - first.amps) / peak
+    difference = np.abs(at_times(second, first.time) - first.amps) / peak
     axes.semilogy(time, np.maximum(difference, 1e-16), color=COLOURS[1])
     axes.axhline(1e-3, color=COLOURS[-1], linestyle=":", label="tolerance of the twins")
     axes.set(xlabel=label("time", unit), ylabel="|difference| / peak current", title=f"{second.engine} against {first.engine}")

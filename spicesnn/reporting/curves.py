@@ -15,6 +15,7 @@ from spicesnn.engines.base import Engine
 from spicesnn.engines.iv import iv
 from spicesnn.engines.results import IVCurve
 from spicesnn.errors import RunError
+from spicesnn.validation.curves import POINTS, relative_difference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +55,10 @@ def sweep(
     from spicesnn.plotting.iv import iv_figure
 
     curves = []
+    points = POINTS if len(engines) > 1 else 2000
     for engine in engines:
         with engine:
-            curves.append(iv(device, engine, amplitude, frequency, periods, gate_volts=gate_volts))
+            curves.append(iv(device, engine, amplitude, frequency, periods, gate_volts=gate_volts, points=points))
     csv, figure = folder / "iv.csv", folder / "iv.png"
     try:
         write_csv(csv, curves, device)
@@ -72,15 +74,6 @@ def sweep(
         csv=os.fspath(csv),
         figure=os.fspath(figure),
     )
-
-
-def relative_difference(reference: IVCurve, other: IVCurve) -> float:
-    """Return max |ΔI| over the peak of `reference`, each curve read at the other's times as well (straight lines between points)."""
-    peak = float(np.max(np.abs(reference.amps)))
-    if peak == 0.0:
-        return float(np.max(np.abs(other.amps)) > 0)
-    at_reference = np.interp(reference.time, other.time, other.amps) - reference.amps
-    return float(np.max(np.abs(at_reference)) / peak)
 
 
 def write_csv(path: Path, curves: Sequence[IVCurve], device: Device) -> None:
