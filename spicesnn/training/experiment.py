@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from spicesnn.crossbar.crossbar import Crossbar, GateAlong
 from spicesnn.crossbar.mapping import COLUMNS, Columns, Window
 from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.registry import nearest
 from spicesnn.engines.base import Engine
-from spicesnn.errors import ConfigError
+from spicesnn.errors import ConfigError, UnknownNameError
 from spicesnn.learning.manhattan import Activation, AllDevices, RandomSubset, Softmax, Subset, Tanh
 from spicesnn.learning.programming import Programmer
 from spicesnn.learning.schemes import FloatingColumns, Gated, HalfVoltage, Scheme, ThirdVoltage
 from spicesnn.neurons.lif import LIF, first_spike_time, spike_count
 from spicesnn.training import metrics
 from spicesnn.training.config import Config, LearningOptions, ProgrammingOptions, VariabilityOptions
-from spicesnn.training.options import unknown_key
 from spicesnn.training.problem import Labels, Problem, Samples, load
 from spicesnn.training.reading import Reads, read_many
 from spicesnn.training.streams import Streams
@@ -164,7 +164,8 @@ def _spread(device: Device, options: VariabilityOptions, streams: Streams, shape
     known = device.spice_parameters()
     for name in options.parameters:
         if name not in known:
-            raise unknown_key(f"device.{name} (in variability.parameters)", sorted(known))
+            there = ", ".join(sorted(known))
+            raise UnknownNameError(f"variability.parameters names {name!r}{nearest(name, known)} The parameters of {device.name} are: {there}")
     return device.with_parameters(**{name: known[name] * np.exp(sigma * rng.standard_normal(shape)) for name in options.parameters})
 
 

@@ -1,0 +1,75 @@
+import tomllib
+
+import pytest
+
+from spicesnn.errors import ConfigError, UnknownNameError
+from spicesnn.training.config import Config, load, preset_names
+from spicesnn.training.options import parse_override, render_toml
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_loads_and_survives_the_way_to_toml_and_back(name):
+    config = load(name)
+    assert config.preset == name
+    assert len(config.description) > 20
+    assert Config.from_tables(tomllib.loads(config.to_toml())) == config
+
+
+def test_overrides_take_text_numbers_and_engineering_notation():
+    config = load("mnist-10x10", ["training.epochs=3", "device.r_on=20k", "network.initial=[0.1, 0.2]", "seed=7", "engine=ngspice", "data.ones=19"])
+    assert config.training.epochs == 3
+    assert config.device.build().r_on == 20e3
+    assert config.network.initial == (0.1, 0.2)
+    assert (config.seed, config.engine, config.data.ones) == (7, "ngspice", 19)
+    assert load("mnist-10x10", {"array.word_line_ohm": "2.5"}).array.word_line_ohm == 2.5
+
+
+def test_another_model_starts_from_its_own_parameters():
+    assert load("mnist-10x10", ["device.model=yakopcic"]).device.parameters == {}
+
+
+@pytest.mark.parametrize(("override", "error", "message"), [
+    ("training.epoch=3", UnknownNameError, "did you mean 'training.epochs'"),
+    ("trainin.epochs=3", UnknownNameError, "did you mean 'training'"),
+    ("device.r_in=3", UnknownNameError, "did you mean 'device.r_on'"),
+    ("device.model=vtean", UnknownNameError, "did you mean 'vteam'"),
+    ("training.epochs=many", ConfigError, "training.epochs is 'many'; expected a whole number"),
+    ("training.epochs=-1", ConfigError, "training.epochs = -1; expected 0 or more"),
+    ("programming.scheme=halv", ConfigError, "did you mean 'half'"),
+    ("encoding.high_volts=lots", ConfigError, "encoding.high_volts: 'lots' is not a number"),
+    ("network.bias=1", ConfigError, "network.bias is 1; expected true or false"),
+    ("engine=spice", ConfigError, "engine is 'spice'"),
+    ("seed=-3", ConfigError, "seed is -3; expected a whole number, 0 or more"),
+    ("epochs", ConfigError, "expected key=value"),
+])  # fmt: skip
+def test_bad_overrides_say_what_is_wrong(override, error, message):
+    with pytest.raises(error, match=message):
+        load("mnist-10x10", [override])
+
+
+def test_unknown_preset_and_file(tmp_path):
+    with pytest.raises(UnknownNameError, match="did you mean 'xpue'"):
+        load("xpu")
+    with pytest.raises(ConfigError, match="there is no file"):
+        load(tmp_path / "none.toml")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("a = = 3")
+    with pytest.raises(ConfigError, match="is not a TOML file that can be read"):
+        load(broken)
+
+
+def test_data_paths_are_relative_to_the_file(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text('[data]\nsource = "file"\npath = "mine.csv"\n')
+    assert load(file).data.path == str(tmp_path / "mine.csv")
+    assert load(file).preset == "mine"
+
+
+def test_values_are_read_as_toml_or_as_text():
+    assert parse_override("a.b = [1, 2]") == ("a.b", [1, 2])
+    assert parse_override("a.b=10k") == ("a.b", "10k")
+
+
+def test_toml_text_keeps_every_value():
+    tables = {"a": 'say "x" \\ y', "b": {"n": 1.5e-07, "t": True, "l": [1, 2]}}
+    assert tomllib.loads(render_toml(tables)) == tables
