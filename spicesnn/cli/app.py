@@ -13,8 +13,11 @@ import typer
 from spicesnn._version import __version__
 from spicesnn.cli.devices import devices
 from spicesnn.cli.doctor import doctor
+from spicesnn.cli.infer import infer
 from spicesnn.cli.iv import iv
+from spicesnn.cli.netlist import netlist
 from spicesnn.cli.output import Answer, console_on, error_log, reserved_stdout, write_json
+from spicesnn.cli.train import train
 from spicesnn.cli.validate import validate
 from spicesnn.errors import ConfigError, InputError, NgspiceMissingError, SpicesnnError, UnknownNameError
 
@@ -46,6 +49,9 @@ _COMMANDS: dict[str, Callable[..., Answer]] = {
     "doctor": doctor,
     "devices": devices,
     "iv": iv,
+    "train": train,
+    "infer": infer,
+    "netlist": netlist,
     "validate": validate,
 }
 for _name, _function in _COMMANDS.items():

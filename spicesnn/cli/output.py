@@ -108,3 +108,15 @@ def error_log(text: str) -> Path:
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
     return Path(name)
+
+
+@contextlib.contextmanager
+def watched(stage: str) -> Iterator[Callable[[Any], None]]:
+    """Give a watcher for `spicesnn.training`: a bar with stage, rate, remaining time and the run's own line."""
+    with progress() as bars:
+        task = bars.add_task(stage, total=None, note="")
+
+        def watcher(now: Any) -> None:
+            bars.update(task, completed=now.done, total=now.total, note=now.text)
+
+        yield watcher

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def accuracy_by_epoch(axes: Axes, curves: dict[str, ArrayLike], *, epochs: ArrayLike | None = None, step: str = "epoch") -> Axes:
+def accuracy_by_epoch(axes: Axes, curves: Mapping[str, ArrayLike], *, epochs: ArrayLike | None = None, step: str = "epoch") -> Axes:
     """Draw one line a data set, in percent.
 
     Parameters
     ----------
     axes : Axes
-    curves : dict
+    curves : Mapping
         Name → (epochs,) accuracy from 0 to 1; NaN where it was not measured.
     epochs : (epochs,), optional
         1, 2, 3, … if left out.

@@ -1,0 +1,52 @@
+"""`spicesnn infer`: let a trained array classify the test samples again, on either engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spicesnn.cli import options
+from spicesnn.cli.output import Answer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def infer(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory that `spicesnn train` has written.")],
+    engine: options.OneEngine = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only so many test samples.")] = None,
+    out: options.Out = None,
+    seed: options.Seed = None,
+    as_json: options.Json = False,
+) -> Answer:
+    """Classify the test samples with a trained array, solved again by the engine it was trained on or by the other.
+
+    The answers go into the run directory (inference-ENGINE.npz and .json); --out also writes infer.json there. The seed is the run's own.
+
+    Example:  spicesnn infer runs/xpue --engine ngspice
+    """
+    from spicesnn import training
+    from spicesnn.cli.output import write_json
+
+    config = training.RunDirectory.existing(run).config()
+    if seed is not None and seed != config.seed:
+        from spicesnn.errors import ConfigError
+
+        raise ConfigError(f"--seed {seed}: this run has seed {config.seed}, which decides its devices and data; leave --seed out")
+    folder = options.folder(out, "") if out is not None else None
+    with options.engine(engine.value if engine else config.engine) as solver:
+        summary = training.infer(run, engine=solver, test_limit=limit)
+    if folder is not None:
+        with (folder / "infer.json").open("w", encoding="utf-8") as file:
+            write_json(summary.table(), file)
+
+    def show(console: Console) -> None:
+        from spicesnn.units import render
+
+        console.print(f"{summary.preset} on {summary.engine}: {100 * summary.test_accuracy:.2f} % of {summary.n_test} samples right")
+        console.print(f"{render(summary.energy_joule, 'J')} delivered in these reads, {summary.wall_s:.1f} s")
+
+    return Answer(data=summary.table(), show=show)
