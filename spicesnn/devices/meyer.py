@@ -72,7 +72,7 @@ class MeyerGate:
         return np.asarray(-by_v / by_vg)
 
     def volts(self, state: Floats, v: Floats) -> Floats:
-        """Return the gate voltage of a state at drain voltage `v`: closed form with the channel on, else bisection."""
+        """Return the gate voltage of a state at drain voltage `v`: closed form with the channel on, else a search."""
         fixed, oxide, state, v = np.broadcast_arrays(self.fixed, self.oxide, state, v)
         total = fixed + oxide
         charge = total * state
@@ -85,14 +85,18 @@ class MeyerGate:
         if np.any(weak):
             vg = np.array(vg)
             part = MeyerGate(fixed=fixed[weak], oxide=oxide[weak])
-            vg[weak] = part._bisect(state[weak], v[weak])
+            vg[weak] = part._search(state[weak], v[weak])
         return np.asarray(vg)
 
-    def _bisect(self, state: Floats, v: Floats) -> Floats:
-        """Return the gate voltage by bisection: `charge` grows with it."""
+    def _search(self, state: Floats, v: Floats) -> Floats:
+        """Return the gate voltage by Newton steps, halved into a bracket where they leave it: `charge` grows with the gate voltage."""
         low, high = state - np.abs(v) - 1.0, state + np.abs(v) + 1.0
-        for _ in range(60):
-            middle = 0.5 * (low + high)
-            below = self.charge(middle, v) < state
-            low, high = np.where(below, middle, low), np.where(below, high, middle)
-        return np.asarray(0.5 * (low + high))
+        vg = np.clip(state, low, high)
+        for _ in range(100):
+            error = self.charge(vg, v) - state
+            low, high = np.where(error < 0, vg, low), np.where(error > 0, vg, high)
+            if np.all(np.abs(error) <= 1e-15 * (1.0 + np.abs(state))):
+                break
+            step = vg - error / self.slopes(vg, v)[0]
+            vg = np.where((step > low) & (step < high), step, 0.5 * (low + high))
+        return np.asarray(vg)
