@@ -35,7 +35,7 @@ def read(pool: Pool, circuits: Circuits, array: Crossbar, levels: Levels, accura
     def one(k: int) -> tuple[Floats, ...]:
         part = _part(levels, parts[k])
         job = Job(
-            analysis=f"dc vidx 0 {max(part.batch - 1, 1)} 1",
+            analysis=f"dc vidx 0 {part.batch - 1} 1",
             values=values,
             table=_table(circuit, part),
             standalone=lambda: read_deck(array, part, accuracy=accuracy, inline_models=True).text,
@@ -86,19 +86,18 @@ def state_volts(array: Crossbar, circuit: Circuit) -> Floats:
 
 
 def _table(circuit: Circuit, levels: Levels) -> Floats:
-    """Return the levels of all driven lines, (batch, sources); a sweep of one point is run as two, which is what ngspice sweeps at least."""
+    """Return the levels of all driven lines, (batch, sources)."""
     deck = circuit.deck
     columns = [levels.row_volts[:, deck.rows.sources != ""], levels.column_volts[:, deck.columns.sources != ""]]
     if deck.gates is not None and levels.gate_volts is not None:
         columns.append(levels.gate_volts)
-    table = np.hstack(columns)
-    return np.repeat(table, 2, axis=0) if len(table) == 1 else table
+    return np.hstack(columns)
 
 
 def _checked(array: Crossbar, circuit: Circuit, levels: Levels, answer: Answer) -> tuple[Floats, ...]:
     checks.common(answer, circuit.vectors)
-    checks.sweep(answer, max(levels.batch, 2))
-    solved = solved_array(array, circuit, answer.vectors[:, : levels.batch], levels.row_volts, levels.column_volts, levels.gate_volts)
+    checks.sweep(answer, levels.batch)
+    solved = solved_array(array, circuit, answer.vectors, levels.row_volts, levels.column_volts, levels.gate_volts)
     residual, rounding = checks.kirchhoff(array, solved)
     scale = np.maximum(np.abs(solved.cell_amps).max(axis=(1, 2)), np.abs(solved.row_amps).max(axis=1, initial=0.0))
     share = 1e-8 if not array.gated else 1e-2

@@ -126,9 +126,15 @@ class Session:
         """Parse a circuit into the worker and return what ngspice said."""
         self.loaded = None
         self._values, self._commands = {}, {}
-        answer, _ = self._ask({"do": "load", "vectors": circuit.vectors, "externals": circuit.externals}, circuit.text.encode())
+        answer, _ = self._ask({"do": "load", "vectors": circuit.vectors, "externals": circuit.externals}, self._text(circuit).encode())
         self.loaded = circuit.key
         return "\n".join(answer.get("log", ()))
+
+    def _text(self, circuit: Circuit) -> str:
+        if not self.library.klu:
+            return circuit.text
+        title, _, rest = circuit.text.partition("\n")
+        return f"{title}\n.options klu\n{rest}"
 
     def run(self, circuit: Circuit, job: Job) -> Answer:
         """Alter what differs, run the analysis and return its vectors."""

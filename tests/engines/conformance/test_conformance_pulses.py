@@ -1,0 +1,142 @@
+"""Pulses: the device states that both engines end in, and what a pulse must not touch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from conformance_cases import device_array
+
+import spicesnn as sn
+from spicesnn.engines.base import Engine
+
+WIRES = sn.Wires(word_line_ohm=1.0, bit_line_ohm=1.0, driver_ohm=5.0, sense_ohm=5.0)
+PULSES = {
+    # volts across the selected cell, seconds: each moves the state by a good part of its range
+    "linear-drift": (1.0, 0.05),
+    "vteam": (1.0, 30e-9),
+    "yakopcic": (1.0, 1e-3),
+    "pershin-di-ventra": (6.0, 0.3e-9),
+    "power-law": (2.0, 1e-6),
+    "nonlinear-drift": (1.0, 1e-3),
+    "stanford": (1.6, 1e-6),
+    "pai-yu-chen": (1.55, 1e-6),
+}
+
+
+@pytest.fixture(scope="module")
+def ngspice() -> Iterator[sn.NgspiceEngine]:
+    with sn.NgspiceEngine() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module", params=["nodal", "ngspice"])
+def engine(request: pytest.FixtureRequest, ngspice: sn.NgspiceEngine) -> Engine:
+    return sn.NodalEngine() if request.param == "nodal" else ngspice
+
+
+def half_select(volts: float, n: int, width_s: float, edge: float = 0.1) -> sn.Pulse:
+    """Return a V/2 pulse on cell (0, 0): the other lines stand at half the voltage."""
+    rows, columns = np.full(n, volts / 2), np.full(n, volts / 2)
+    rows[0], columns[0] = volts, 0.0
+    return sn.Pulse(row_volts=rows, column_volts=columns, width_s=width_s, rise_s=edge * width_s)
+
+
+def span(array: sn.Crossbar) -> np.ndarray:
+    assert array.device is not None
+    low, high = array.device.bounds()
+    return np.asarray(high, dtype=float) - low
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("size", [1, 8])
+@pytest.mark.parametrize("name", PULSES)
+def test_states_after_a_pulse_agree(name: str, size: int, sign: int, ngspice: sn.NgspiceEngine) -> None:
+    volts, width = PULSES[name]
+    array = device_array(name, (size, size), np.random.default_rng(6), WIRES)
+    if name == "vteam" and sign < 0:
+        width /= 1000
+    pulse = half_select(sign * volts, size, width)
+    ours, reference = ngspice.pulse(array, pulse), sn.NodalEngine().pulse(array, pulse)
+    assert np.abs(ours.state - reference.state).max() <= 1e-3 * np.max(span(array))
+
+
+@pytest.mark.parametrize("name", ["linear-drift", "vteam", "yakopcic"])
+def test_energies_agree(name: str, ngspice: sn.NgspiceEngine) -> None:
+    volts, width = PULSES[name]
+    array = device_array(name, (3, 3), np.random.default_rng(6), WIRES)
+    pulse = half_select(volts, 3, width)
+    assert ngspice.pulse(array, pulse).energy_joule == pytest.approx(sn.NodalEngine().pulse(array, pulse).energy_joule, rel=5e-3)
+
+
+@pytest.mark.parametrize("name", PULSES)
+def test_pulses_move_what_they_should(name: str, ngspice: sn.NgspiceEngine) -> None:
+    """The comparison above says something only if states move."""
+    volts, width = PULSES[name]
+    array = device_array(name, (1, 1), np.random.default_rng(6), WIRES)
+    moved = [np.abs(ngspice.pulse(array, half_select(s * volts, 1, width)).state - array.state).max() for s in (1, -1)]
+    assert max(moved) > 0.01 * np.max(span(array))
+
+
+def test_stuck_cells_stay(engine: Engine) -> None:
+    array = device_array("vteam", (3, 3), np.random.default_rng(1), WIRES)
+    stuck = np.zeros((3, 3), dtype=bool)
+    stuck[0, 0] = stuck[1, 2] = True
+    held = sn.Crossbar(device=array.device, state=array.state, wires=WIRES, stuck=stuck)
+    after = engine.pulse(held, sn.Pulse(row_volts=np.ones(3), width_s=30e-9, rise_s=1e-9))
+    assert np.array_equal(after.state[stuck], array.state[stuck])
+    assert np.all(after.state[~stuck] > array.state[~stuck])
+
+
+def test_states_below_threshold_stay(engine: Engine) -> None:
+    array = device_array("vteam", (4, 4), np.random.default_rng(1), WIRES)
+    after = engine.pulse(array, sn.Pulse(row_volts=np.full(4, 0.01), width_s=1e-6))
+    assert np.abs(after.state - array.state).max() <= 1e-9 * 3e-9
+
+
+def test_energy_of_a_plain_resistor(engine: Engine) -> None:
+    array = sn.Crossbar(conductance=[[1e-3]], wires=sn.Wires.ideal())
+    done = engine.pulse(array, sn.Pulse(row_volts=[2.0], width_s=8e-6, rise_s=1e-6))
+    assert done.energy_joule == pytest.approx(4e-3 * (8e-6 + 2e-6 / 3), rel=2e-3)
+    assert np.array_equal(done.array.conductance, array.conductance)
+
+
+def test_two_short_pulses_are_one_long_pulse(engine: Engine) -> None:
+    array = device_array("vteam", (2, 2), np.random.default_rng(2), WIRES)
+    halves = sn.Pulse(row_volts=[1.0, 0.0], column_volts=[0.0, 0.5], width_s=10e-9)
+    whole = sn.Pulse(row_volts=[1.0, 0.0], column_volts=[0.0, 0.5], width_s=20e-9)
+    twice = engine.pulse(engine.pulse(array, halves).array, halves)
+    assert np.abs(twice.state - engine.pulse(array, whole).state).max() <= 3e-4 * 3e-9
+
+
+def test_a_floating_line_takes_no_current(engine: Engine) -> None:
+    array = device_array("vteam", (3, 3), np.random.default_rng(2), WIRES)
+    pulse = sn.Pulse(row_volts=np.ones(3), width_s=1e-8, rise_s=1e-9, floating_rows=np.array([False, True, False]))
+    lines = engine.pulse(array, pulse).waveforms
+    assert np.abs(lines.row_amps[:, 1]).max() == 0
+    assert np.abs(lines.row_amps[1:, 0]).max() > 1e-4
+
+
+def test_waveforms_follow_the_drivers(engine: Engine) -> None:
+    array = device_array("vteam", (2, 2), np.random.default_rng(2), WIRES)
+    time = np.array([0.0, 1e-8, 2e-8, 5e-8])
+    wave = sn.Waveform(time_s=time, row_volts=np.array([[0.0], [0.3], [-0.1], [0.1]]), column_volts=np.zeros((4, 1)))
+    lines = engine.pulse(array, wave).waveforms
+    assert lines.time[0] == 0
+    assert lines.time[-1] == pytest.approx(5e-8, rel=1e-9)
+    for k in range(2):
+        np.testing.assert_allclose(lines.row_volts[:, k], np.interp(lines.time, time, [0.0, 0.3, -0.1, 0.1]), atol=1e-7)
+
+
+def test_a_waveform_of_many_points(engine: Engine) -> None:
+    """Longer than one ngspice command takes: the same as its pulses one after the other."""
+    array = device_array("vteam", (2, 2), np.random.default_rng(2), WIRES)
+    edges = np.cumsum(np.tile([1e-9, 3e-9, 1e-9, 1e-9], 10))
+    time = np.concatenate([[0.0], edges])
+    level = np.concatenate([[0.0], np.tile([1.0, 1.0, 0.0, 0.0], 10)])[:, None]
+    train = engine.pulse(array, sn.Waveform(time_s=time, row_volts=level, column_volts=0 * level))
+    one = sn.Pulse(row_volts=np.ones(2), width_s=3e-9, rise_s=1e-9)
+    for _ in range(10):
+        array = engine.pulse(array, one).array
+    assert np.abs(train.state - array.state).max() <= 5e-4 * 3e-9
