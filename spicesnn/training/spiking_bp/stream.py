@@ -1,0 +1,139 @@
+# mypy: disable-error-code="no-any-return,return-value,assignment,arg-type,type-var"
+"""The compiled loop: images in, spikes through both layers, the error in spikes, updates on both weight matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spicesnn.compiled import compiled
+from spicesnn.encoding.events import draw
+from spicesnn.neurons.equations import integrate
+
+F = NDArray[np.float32]
+IDEAL, NOISY, LEVELS = 0, 1, 2
+"""How a device answers to an update: exactly, with relative cycle-to-cycle noise, in stochastic steps between levels."""
+
+_integrate = compiled(inline=True, keep=False)(integrate)
+_U = np.uint64
+
+
+@compiled(fastmath=True)
+def _write(row: F, change: F, factor: np.float32, limit: np.float32, kind: int, noise: F, offset: int, step: np.float32) -> None:
+    """Add ``factor * change`` to one row of weights as its devices do, clipped to their window of ± `limit`.
+
+    `noise` holds 1 + σ·N(0, 1) for NOISY and U(0, 1) for LEVELS, read from a random `offset` on.
+    """
+    mask = noise.size - 1
+    if kind == IDEAL:
+        for j in range(row.size):
+            row[j] = min(max(row[j] + factor * change[j], -limit), limit)
+    elif kind == NOISY:
+        for j in range(row.size):
+            row[j] = min(max(row[j] + factor * change[j] * noise[(offset + j) & mask], -limit), limit)
+    else:
+        for j in range(row.size):
+            moved = np.floor(factor * change[j] / step + noise[(offset + j) & mask])
+            row[j] = min(max(row[j] + moved * step, -limit), limit)
+
+
+@compiled(fastmath=True)
+def _forward(
+    words: NDArray[np.uint64], image: NDArray[np.uint8], active: NDArray[np.int32], n_active: int, first: F, second: F, steps: int,
+    thresholds: F, v1: F, v2: F, c0: F, c1: F, c2: F, last: NDArray[np.int32],
+) -> int:  # fmt: skip
+    """Run the network for `steps`; count spikes of all layers, and when each output reached its count. Return the input events."""
+    hidden, outputs = second.shape
+    one = np.float32(1.0)
+    events = 0
+    c0[:] = np.float32(0.0)
+    v1[:] = np.float32(0.0)
+    c1[:] = np.float32(0.0)
+    v2[:] = np.float32(0.0)
+    c2[:] = np.float32(0.0)
+    last[:] = 0
+    for t in range(steps):
+        for m in range(n_active):
+            i = active[m]
+            if np.int64(draw(words) >> _U(56)) < np.int64(image[i]):
+                c0[i] += one
+                events += 1
+                for j in range(hidden):
+                    v1[j] = _integrate(v1[j], first[i, j], one)
+        for j in range(hidden):
+            if v1[j] > thresholds[0]:
+                v1[j] = np.float32(0.0)
+                c1[j] += one
+                for k in range(outputs):
+                    v2[k] = _integrate(v2[k], second[j, k], one)
+        for k in range(outputs):
+            if v2[k] > thresholds[1]:
+                v2[k] = np.float32(0.0)
+                c2[k] += one
+                last[k] = t
+    return events
+
+
+@compiled(fastmath=True)
+def stream(
+    words: NDArray[np.uint64], images: NDArray[np.uint8], labels: NDArray[np.int64], order: NDArray[np.int64], first: F, second: F, steps: int,
+    thresholds: F, rates: F, limits: F, kind: int, noise: F, steps_of_level: F, learn: bool, counts: F, latest: NDArray[np.int32],
+    totals: NDArray[np.float64],
+) -> None:  # fmt: skip
+    """Show `images[order]`; with `learn`, update after each.
+
+    Parameters
+    ----------
+    first, second : (inputs, hidden), (hidden, outputs)
+        Signed weights (device minus balance line), moved on when learning.
+    thresholds, rates, limits, steps_of_level : (2,)
+        Of the two layers; the rates are Δw for one input spike at an error of one whole window.
+    counts, latest : (images, outputs)
+        Output spikes, and the step in which the last of them came; written.
+    totals : (4,)
+        Images that led to an update, input events, rows written in the first and in the second layer; added to.
+    """
+    inputs, hidden = first.shape
+    outputs = second.shape[1]
+    v1, c1, delta = np.zeros(hidden, np.float32), np.zeros(hidden, np.float32), np.zeros(hidden, np.float32)
+    v2, c2, error = np.zeros(outputs, np.float32), np.zeros(outputs, np.float32), np.zeros(outputs, np.float32)
+    c0, active, last = np.zeros(inputs, np.float32), np.zeros(inputs, np.int32), np.zeros(outputs, np.int32)
+    zero = np.float32(0.0)
+    for q in range(order.size):
+        image = images[order[q]]
+        n_active = 0
+        for i in range(inputs):
+            if image[i] > 0:
+                active[n_active] = i
+                n_active += 1
+        totals[1] += _forward(words, image, active, n_active, first, second, steps, thresholds, v1, v2, c0, c1, c2, last)
+        for k in range(outputs):
+            counts[q, k] = c2[k]
+            latest[q, k] = last[k]
+        if not learn:
+            continue
+        wrong = False
+        for k in range(outputs):
+            error[k] = -c2[k] / np.float32(steps)
+            if k == labels[order[q]]:
+                error[k] += np.float32(1.0)
+            wrong |= error[k] != zero
+        if not wrong:
+            continue
+        totals[0] += 1
+        for j in range(hidden):
+            delta[j] = zero
+            if c1[j] > zero:
+                total = zero
+                for k in range(outputs):
+                    total += second[j, k] * error[k]
+                delta[j] = total
+                offset = np.int64(draw(words) >> _U(40))
+                _write(second[j], error, rates[1] * c1[j], limits[1], kind, noise, offset, steps_of_level[1])
+                totals[3] += 1
+        for m in range(n_active):
+            i = active[m]
+            if c0[i] > zero:
+                offset = np.int64(draw(words) >> _U(40))
+                _write(first[i], delta, rates[0] * c0[i], limits[0], kind, noise, offset, steps_of_level[0])
+                totals[2] += 1

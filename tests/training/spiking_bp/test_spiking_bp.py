@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+
+from spicesnn.errors import InputError
+from spicesnn.training.spiking_bp.network import Cells, SpikingBP, answers, epoch_share, fresh_weights, train_stream
+from spicesnn.training.unsupervised.votes import NO_ANSWER
+
+SMALL = SpikingBP(inputs=16, hidden=24, outputs=4, spread=(0.2, 0.2), rates=(0.02, 0.01))
+
+
+def quadrants(count, rng):
+    """4×4 images, bright in one quadrant, noisy elsewhere."""
+    labels = rng.integers(0, 4, count)
+    images = rng.integers(0, 60, (count, 4, 4)).astype(np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        row, col = 2 * (label // 2), 2 * (label % 2)
+        image[row : row + 2, col : col + 2] = 220
+    return images, labels
+
+
+@pytest.mark.parametrize("cells", [Cells(), Cells(cycle_to_cycle=0.1), Cells(levels=64)], ids=["ideal", "noisy", "levels"])
+def test_quadrants_are_learnt(cells):
+    rng = np.random.default_rng(0)
+    images, labels = quadrants(4000, rng)
+    trained = train_stream(SMALL, fresh_weights(SMALL, rng, cells), images, labels, rng, cells=cells).weights
+    fresh, truth = quadrants(300, rng)
+    assert np.mean(answers(SMALL, trained, fresh, rng) == truth) > 0.97
+
+
+def test_the_same_seed_gives_the_same_weights_and_the_input_is_left_alone():
+    images, labels = quadrants(100, np.random.default_rng(1))
+    start = fresh_weights(SMALL, np.random.default_rng(2))
+    before = start.first.copy()
+    runs = [train_stream(SMALL, start, images, labels, np.random.default_rng(3)) for _ in range(2)]
+    np.testing.assert_array_equal(runs[0].weights.first, runs[1].weights.first)
+    np.testing.assert_array_equal(start.first, before)
+    assert runs[0].updates > 0
+    assert runs[0].rows_written[0] > 0
+
+
+def test_an_update_lowers_the_error_of_its_own_image():
+    """The sign of both updates: after many updates on one image its output fires in nearly every step, the others hardly."""
+    images, labels = quadrants(1, np.random.default_rng(4))
+    rng = np.random.default_rng(5)
+    weights = fresh_weights(SMALL, rng)
+    for _ in range(200):
+        streamed = train_stream(SMALL, weights, images, labels, rng)
+        weights = streamed.weights
+    counts = streamed.counts[0]
+    assert counts[labels[0]] >= 5
+    assert np.delete(counts, labels[0]).max() <= 2
+
+
+def test_levels_stay_on_their_grid_and_inside_the_window():
+    cells, rng = Cells(levels=9), np.random.default_rng(6)
+    images, labels = quadrants(200, rng)
+    weights = train_stream(SMALL, fresh_weights(SMALL, rng, cells), images, labels, rng, cells=cells).weights
+    for weight, limit in zip((weights.first, weights.second), SMALL.limits, strict=True):
+        steps = (weight + limit) / (2 * limit / 8)
+        np.testing.assert_allclose(steps, np.round(steps), atol=1e-4)
+        assert np.abs(weight).max() <= limit + 1e-6
+
+
+def test_a_dark_image_has_no_answer():
+    rng = np.random.default_rng(7)
+    assert answers(SMALL, fresh_weights(SMALL, rng), np.zeros((1, 16), np.uint8), rng)[0] == NO_ANSWER
+
+
+def test_the_schedule_falls_from_one():
+    assert [epoch_share(e, 4) for e in range(4)] == pytest.approx([1.0, 0.75**1.5, 0.5**1.5, 0.25**1.5])
+
+
+def learn_one(image, label):
+    rng = np.random.default_rng(0)
+    return train_stream(SMALL, fresh_weights(SMALL, rng), image, label, rng)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: SpikingBP(hidden=0), "hidden = 0"),
+        (lambda: SpikingBP(rates=(0.0, 1.0)), "rates"),
+        (lambda: Cells(levels=1), "1 level"),
+        (lambda: Cells(levels=16, cycle_to_cycle=0.1), "one of the two"),
+        (lambda: learn_one(np.zeros((1, 9), np.uint8), [0]), "16"),
+        (lambda: learn_one(np.zeros((1, 16), np.uint8), [7]), "to 3"),
+    ],
+)
+def test_bad_input_is_refused(make, message):
+    with pytest.raises(InputError, match=message):
+        make()
