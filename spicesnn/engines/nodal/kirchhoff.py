@@ -6,34 +6,34 @@ from typing import Any
 
 from numba import njit
 
-from spicesnn.engines.nodal.simd import fabs, larger, load, splat, store
+from spicesnn.engines.nodal.simd import after, before, fabs, larger, load, splat, store, with_lane
 from spicesnn.engines.nodal.sweeps import largest, total
 
 EPS = 2.220446049250313e-16
 
 
-@njit(cache=True, nogil=True)
-def _row_line(lines: Any, x: Any, row: int, word_volts: Any, line: Any, ghost: int) -> None:
-    """Copy one word line beside ghost nodes that stand for its terminals."""
-    for j in range(0, lines.stride, 8):
-        store(line, ghost + j, load(x, row * lines.stride + j))
-    end = ghost + lines.cols
-    near, far = line[ghost], line[end - 1]
-    line[ghost - 1] = near + (word_volts[row] - near) * (lines.word_first[row] / lines.word_siemens)
-    line[end] = far + (word_volts[row] - far) * (lines.word_last[row] / lines.word_siemens)
+@njit(cache=True, nogil=True, _nrt=False)
+def _ghosts(lines: Any, x: Any, row: int, word_volts: Any) -> tuple[float, float]:
+    """Return volts beside the ends of a word line that stand for its terminals: s·(ghost − end) = terminal·(driver − end)."""
+    if lines.word_merged:
+        return 0.0, 0.0
+    near, far, v = x[row * lines.stride], x[row * lines.stride + lines.cols - 1], word_volts[row]
+    return (
+        near + (v - near) * (lines.word_first[row] / lines.word_siemens),
+        far + (v - far) * (lines.word_last[row] / lines.word_siemens),
+    )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def check_rows(
     lines: Any, cells: Any, x: Any, t: Any, word_volts: Any, bit_volts: Any, word_amps: Any, bit_amps: Any,
-    row_amps: Any, column_sums: Any, panel_of: Any, at_panel: int, first: int, last: int, measures: Any,
+    row_amps: Any, column_sums: Any, first: int, last: int, measures: Any,
 ) -> None:  # fmt: skip
     """Take Σ|residual| and max|residual| of panels `first` to `last`, their row currents, and their share of the column currents.
 
     `column_sums` (2, padded cols): current into each bit line, and Σ cells·(|x| + |t|), the scale of its rounding.
     """
-    stride, rows, ghost = lines.stride, lines.rows, 8
-    line = panel_of[at_panel:]
+    stride, rows, wide = lines.stride, lines.rows, (lines.cols + 7) // 8 * 8
     zero = splat(0.0)
     for j in range(0, 2 * stride, 8):
         store(column_sums, j, zero)
@@ -41,10 +41,10 @@ def check_rows(
     absolute, peak = zero, zero
     for row in range(8 * first, min(8 * last, rows)):
         base = row * stride
-        if not lines.word_merged:
-            _row_line(lines, x, row, word_volts, line, ghost)
         out_of_row, size_of_row = zero, zero
-        for j in range(0, stride, 8):
+        left_ghost, right_ghost = _ghosts(lines, x, row, word_volts)
+        last_tile = splat(left_ghost)
+        for j in range(0, wide, 8):
             at = base + j
             g, w, b = load(cells, at), load(x, at), load(t, at)
             through = g * (w - b)
@@ -58,7 +58,9 @@ def check_rows(
             store(column_sums, j, load(column_sums, j) + into)
             store(column_sums, stride + j, load(column_sums, stride + j) + size)
             if not lines.word_merged:
-                bend = (load(line, ghost + j - 1) - w) + (load(line, ghost + j + 1) - w)
+                right = after(w, load(x, at + 8)) if j + 8 < wide else with_lane(after(w, w), (lines.cols - 1) % 8, right_ghost)
+                bend = (before(last_tile, w) - w) + (right - w)
+                last_tile = w
                 left = fabs(load(lines.word_segment, j) * bend - out)
                 absolute, peak = absolute + left, larger(left, peak)
             if not lines.bit_merged:
@@ -77,7 +79,7 @@ def check_rows(
     measures[1] = max(measures[1], largest(peak))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _row_current(lines: Any, x: Any, row: int, word_volts: Any, cells_amps: float, cells_size: float, row_amps: Any, measures: Any) -> None:
     """Settle the current of one word line: through its terminal, or as the sum over its cells, whichever rounds less."""
     v, first, last = word_volts[row], lines.word_first[row], lines.word_last[row]
@@ -98,7 +100,7 @@ def _row_current(lines: Any, x: Any, row: int, word_volts: Any, cells_amps: floa
     measures[3] += cells_size
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def check_columns(lines: Any, t: Any, bit_volts: Any, column_sums: Any, threads: int, column_amps: Any, measures: Any) -> None:
     """Settle the column currents from the shares of all threads; merged bit lines add their residual to `measures`."""
     stride = lines.stride

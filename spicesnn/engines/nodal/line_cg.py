@@ -26,7 +26,7 @@ from typing import Any
 from numba import njit
 
 from spicesnn.engines.nodal.kirchhoff import EPS, check_columns, check_rows
-from spicesnn.engines.nodal.sweeps import correction_words, direction_bits, factor_bits, factor_words, solve_bits, step_words
+from spicesnn.engines.nodal.sweeps import direction_bits, factor_bits, factor_words, renew_words, solve_bits
 from spicesnn.engines.nodal.threads import wait_for_all
 
 ITERATIONS, RESIDUAL, BOUND, SCALE, CONVERGED, FLOOR = range(6)
@@ -35,7 +35,7 @@ REPORT_SIZE = 8
 MEASURES = 5
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _row_scale(lines: Any, x: Any, word_volts: Any, first: int, last: int) -> float:
     """Return Σ|terminal current| of the word lines of panels `first` to `last`, as the iterate has it."""
     amps = 0.0
@@ -45,7 +45,7 @@ def _row_scale(lines: Any, x: Any, word_volts: Any, first: int, last: int) -> fl
     return amps
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _share(work: Any, thread: int, threads: int, slot: int, measures: Any, peak: int) -> None:
     """Combine the measures over all threads: sums, but the maximum of the one at `peak`."""
     if threads == 1:
@@ -61,7 +61,7 @@ def _share(work: Any, thread: int, threads: int, slot: int, measures: Any, peak:
         measures[k] = value
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _largest_of(values: Any) -> float:
     best = 0.0
     for k in range(values.size):
@@ -69,7 +69,7 @@ def _largest_of(values: Any) -> float:
     return best
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def start_flat(lines: Any, word_volts: Any, x: Any, first: int, last: int) -> None:
     """Set every word line to its driver's voltage."""
     for row in range(8 * first, min(8 * last, lines.rows)):
@@ -79,7 +79,7 @@ def start_flat(lines: Any, word_volts: Any, x: Any, first: int, last: int) -> No
             x[row * lines.stride + j] = volts
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def certify(
     lines: Any, cells: Any, work: Any, word_volts: Any, bit_volts: Any, word_amps: Any, bit_amps: Any,
     x: Any, t: Any, row_amps: Any, column_amps: Any, report: Any, thread: int, threads: int,
@@ -90,8 +90,8 @@ def certify(
     measures[:MEASURES] = 0.0
     own = work.column_sums[2 * lines.stride * thread :]
     check_rows(
-        lines, cells, x, t, word_volts, bit_volts, word_amps, bit_amps, row_amps, own, work.panel,
-        thread * (16 * lines.stride + 256), panels * thread // threads, panels * (thread + 1) // threads, measures,
+        lines, cells, x, t, word_volts, bit_volts, word_amps, bit_amps, row_amps, own,
+        panels * thread // threads, panels * (thread + 1) // threads, measures,
     )  # fmt: skip
     _share(work, thread, threads, 8, measures, 1)
     if thread == 0:
@@ -107,7 +107,7 @@ def certify(
     wait_for_all(work.gate, threads)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def iterate(
     lines: Any, cells: Any, work: Any, word_volts: Any, x: Any, t: Any, tolerance: float, reach: float, most: int, measures: Any,
     thread: int, threads: int,
@@ -116,7 +116,7 @@ def iterate(
     panels, blocks = -(-lines.rows // 8), lines.stride // 8
     p0, p1 = panels * thread // threads, panels * (thread + 1) // threads
     c0, c1 = 8 * (blocks * thread // threads), 8 * (blocks * (thread + 1) // threads)
-    scratch = thread * (16 * lines.stride + 256)
+    scratch = work.panel[thread * (16 * lines.stride + 256) :]
     gamma, first_amps = measures[0], measures[1]
     energy, beta, cross = 0.0, 0.0, 0.0
     for count in range(most):
@@ -132,8 +132,9 @@ def iterate(
         if not curvature > 0.0:
             return count
         measures[:MEASURES] = 0.0
-        step_words(
-            lines, cells, work.word_factor, t, work.direction, gamma / curvature, x, work.correction, work.panel, scratch, p0, p1, measures
+        renew_words(
+            lines, cells, work.word_factor, t, False, word_volts, word_volts, gamma / curvature, work.direction, x, work.correction,
+            scratch, p0, p1, measures,
         )  # fmt: skip
         measures[4] = _row_scale(lines, x, word_volts, p0, p1)
         _share(work, thread, threads, 0, measures, 2)
@@ -142,7 +143,7 @@ def iterate(
     return most
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def solve_lines(
     lines: Any, cells: Any, work: Any, word_volts: Any, bit_volts: Any, word_amps: Any, bit_amps: Any, x: Any, t: Any,
     row_amps: Any, column_amps: Any, factored: bool, warm: bool, tolerance: float, most: int, report: Any, thread: int, threads: int,
@@ -178,7 +179,8 @@ def solve_lines(
     if not warm:
         start_flat(lines, word_volts, x, p0, p1)
     reach = max(_largest_of(word_volts), _largest_of(bit_volts))
-    measures = work.panel[thread * (16 * lines.stride + 256) + 16 * lines.stride :][:8]
+    scratch = work.panel[thread * (16 * lines.stride + 256) :]
+    measures = scratch[16 * lines.stride :]
     done, before = 0, 1e300
     for attempt in range(6):
         wait_for_all(work.gate, threads)
@@ -192,9 +194,8 @@ def solve_lines(
                 break
             before = left
         measures[:MEASURES] = 0.0
-        correction_words(
-            lines, cells, work.word_factor, t, x, word_volts, word_amps, work.correction, work.panel,
-            thread * (16 * lines.stride + 256), p0, p1, measures,
+        renew_words(
+            lines, cells, work.word_factor, t, True, word_volts, word_amps, 0.0, work.direction, x, work.correction, scratch, p0, p1, measures
         )  # fmt: skip
         measures[4] = _row_scale(lines, x, word_volts, p0, p1)
         _share(work, thread, threads, 0, measures, 2)
@@ -202,3 +203,22 @@ def solve_lines(
     if thread == 0:
         report[ITERATIONS] = done
         report[CONVERGED] = 1.0 if report[BOUND] <= max(8.0 * tolerance * report[SCALE], report[FLOOR]) else 0.0
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def solve_many(
+    lines: Any, cells: Any, work: Any, word_volts: Any, bit_volts: Any, word_amps: Any, bit_amps: Any, x: Any, t: Any,
+    row_amps: Any, column_amps: Any, factored: bool, warm: bool, tolerance: float, most: int, reports: Any, first: int, last: int,
+) -> None:  # fmt: skip
+    """Solve inputs `first` to `last` of a batch one after another on one thread, with the arguments of `solve_lines` and a batch axis.
+
+    `x` and `t` may be of length 1 along that axis: then no voltages are kept.
+    """
+    none = word_amps[0, :0]
+    for k in range(first, last):
+        own = k if x.shape[0] > 1 else 0
+        solve_lines(
+            lines, cells, work, word_volts[k], bit_volts[k], word_amps[k] if word_amps.shape[1] else none,
+            bit_amps[k] if bit_amps.shape[1] else none, x[own], t[own], row_amps[k], column_amps[k], factored or k > first, warm,
+            tolerance, most, reports[k], 0, 1,
+        )  # fmt: skip

@@ -6,14 +6,18 @@ import numpy as np
 
 from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal import line_cg
-from spicesnn.engines.nodal.lines import Lines, Work, lines_of_operator, padded, padded_cells, work_for
+from spicesnn.engines.nodal.lines import Lines, Work, lines_of_operator, padded, padded_cells, stride_of, work_for
 from spicesnn.engines.nodal.network import Operator, Solution, Sources
+from spicesnn.engines.nodal.threads import team
 from spicesnn.errors import ConvergenceError
 
 TOLERANCE = 1e-11
 """‖residual‖₁ over the sum of all line currents at which a solve ends (see `line_cg`)."""
 MOST_ITERATIONS = 20_000
-_NONE = np.zeros(0)
+SHARED_CELLS = 250_000
+"""From this size on one input is solved by several threads; below, the helper would wake up too late."""
+SHARED_BATCH = 50_000
+"""From so many cells times inputs on the inputs of a batch are shared out between threads."""
 
 
 class LinePrepared:
@@ -30,17 +34,9 @@ class LinePrepared:
         rows, cols = operator.shape
         self.operator = operator
         self.lines = lines_of_operator(operator) if lines is None else lines
-        self.work = work_for(rows, cols) if work is None else work
+        self.work = work_for(rows, cols, team.size) if work is None else work
         self.cells = padded_cells(operator.cell_siemens)
         self._factored = False
-
-    def with_cells(self, cell_siemens: Floats) -> LinePrepared:
-        """Return the set-up for other cells on the same lines; it takes over this one's scratch, so use this one no more."""
-        operator = Operator(
-            wires=self.operator.wires, cell_siemens=cell_siemens, floating_rows=self.operator.floating_rows,
-            floating_columns=self.operator.floating_columns, word_siemens=self.operator.word_siemens, bit_siemens=self.operator.bit_siemens,
-        )  # fmt: skip
-        return LinePrepared(operator, lines=self.lines, work=self.work)
 
     def solve(self, sources: Sources, start: Solution | None = None, *, tolerance: float = TOLERANCE) -> Solution:
         """Solve for every input of the batch.
@@ -60,36 +56,84 @@ class LinePrepared:
         """
         rows, cols = self.operator.shape
         batch = sources.row_volts.shape[0]
-        wide_rows, wide_cols = padded(rows), padded(cols)
-        whole = (wide_rows, wide_cols) == (rows, cols)
-        make = np.empty if whole else np.zeros
-        word, bit = make((batch, wide_rows, wide_cols)), make((batch, wide_rows, wide_cols))
-        word_volts, bit_volts = np.zeros((batch, wide_rows)), np.zeros((batch, wide_cols))
-        word_volts[:, :rows] = np.where(self.operator.floating_rows, 0.0, sources.row_volts)
-        bit_volts[:, :cols] = np.where(self.operator.floating_columns, 0.0, sources.column_volts)
+        shape = (batch, padded(rows), stride_of(cols))
+        make = np.empty if shape[1:] == (rows, cols) else np.zeros
+        word, bit = make(shape), make(shape)
         if start is not None:
             word[:, :rows, :cols] = start.word_volts
-        row_amps, column_amps = np.empty((batch, rows)), np.empty((batch, cols))
-        reports = np.zeros((batch, line_cg.REPORT_SIZE))
-        for k in range(batch):
-            line_cg.solve_lines(
-                self.lines, self.cells, self.work, word_volts[k], bit_volts[k], _injected(sources.word_amps, k), _injected(sources.bit_amps, k),
-                word[k].reshape(-1), bit[k].reshape(-1), row_amps[k], column_amps[k], self._factored, start is not None, tolerance,
-                MOST_ITERATIONS, reports[k], 0, 1,
-            )  # fmt: skip
-            self._factored = True
-        if not reports[:, line_cg.CONVERGED].all():
-            worst = reports[np.argmin(reports[:, line_cg.CONVERGED])]
-            raise ConvergenceError(
-                f"the line solver left {worst[line_cg.BOUND]:.3g} A over after {int(worst[line_cg.ITERATIONS])} iterations, "
-                f"of {worst[line_cg.SCALE]:.3g} A in all lines; wanted {tolerance:.3g} of that"
-            )
+        row_amps, column_amps, reports = self._run(
+            sources, word.reshape(batch, -1), bit.reshape(batch, -1), warm=start is not None, tolerance=tolerance
+        )  # fmt: skip
         return Solution(
-            word_volts=word if whole else word[:, :rows, :cols].copy(), bit_volts=bit if whole else bit[:, :rows, :cols].copy(),
-            row_amps=row_amps, column_amps=column_amps, residual_amps=reports[:, line_cg.RESIDUAL].copy(),
-            iterations=int(reports[:, line_cg.ITERATIONS].max()), bound_amps=reports[:, line_cg.BOUND].copy(),
+            word_volts=word[:, :rows, :cols], bit_volts=bit[:, :rows, :cols], row_amps=row_amps, column_amps=column_amps,
+            residual_amps=reports[:, line_cg.RESIDUAL], iterations=int(reports[:, line_cg.ITERATIONS].max()), bound_amps=reports[:, line_cg.BOUND],
         )  # fmt: skip
 
+    def solve_currents(self, sources: Sources, *, tolerance: float = TOLERANCE) -> tuple[Floats, Floats, Floats]:
+        """Solve for every input of the batch and keep line currents alone.
 
-def _injected(amps: Floats | None, k: int) -> Floats:
-    return _NONE if amps is None else padded_cells(amps[k])
+        Returns
+        -------
+        row_amps, column_amps, bound_amps : (batch, rows), (batch, cols), (batch,)
+        """
+        row_amps, column_amps, reports = self._run(sources, None, None, warm=False, tolerance=tolerance)
+        return row_amps, column_amps, reports[:, line_cg.BOUND]
+
+    def _run(self, sources: Sources, word: Floats | None, bit: Floats | None, *, warm: bool, tolerance: float) -> tuple[Floats, Floats, Floats]:
+        rows, cols = self.operator.shape
+        batch = sources.row_volts.shape[0]
+        word_volts, bit_volts = np.zeros((batch, padded(rows))), np.zeros((batch, self.lines.stride))
+        word_volts[:, :rows] = sources.row_volts
+        bit_volts[:, :cols] = sources.column_volts
+        if self.operator.floating_rows.any():
+            word_volts[:, :rows][:, self.operator.floating_rows] = 0.0
+        if self.operator.floating_columns.any():
+            bit_volts[:, :cols][:, self.operator.floating_columns] = 0.0
+        word_amps, bit_amps = _injected(sources.word_amps, batch), _injected(sources.bit_amps, batch)
+        row_amps, column_amps = np.empty((batch, rows)), np.empty((batch, cols))
+        reports = np.zeros((batch, line_cg.REPORT_SIZE))
+
+        def some(work: Work, first: int, last: int, x: Floats, t: Floats, factored: bool) -> None:
+            line_cg.solve_many(
+                self.lines, self.cells, work, word_volts, bit_volts, word_amps, bit_amps, x, t, row_amps, column_amps,
+                factored, warm, tolerance, MOST_ITERATIONS, reports, first, last,
+            )  # fmt: skip
+
+        def share_of_one(number: int, threads: int) -> None:
+            x, t = (word, bit) if word is not None and bit is not None else scratch
+            line_cg.solve_lines(
+                self.lines, self.cells, self.work, word_volts[0], bit_volts[0], word_amps[0], bit_amps[0], x[0], t[0],
+                row_amps[0], column_amps[0], self._factored, warm, tolerance, MOST_ITERATIONS, reports[0], number, threads,
+            )  # fmt: skip
+
+        def share_of_batch(number: int, threads: int) -> None:
+            work = self.work if number == 0 else self.work.beside()
+            own = (word, bit) if word is not None and bit is not None else (np.zeros((1, self.cells.size)), np.zeros((1, self.cells.size)))
+            some(work, 1 + (batch - 1) * number // threads, 1 + (batch - 1) * (number + 1) // threads, *own, True)
+
+        scratch = (np.zeros((1, self.cells.size)), np.zeros((1, self.cells.size))) if word is None else (word, word)
+        team.run(share_of_one, 2 if self.cells.size >= SHARED_CELLS else 1)
+        self._factored = True
+        if batch > 1:
+            team.run(share_of_batch, min(batch - 1, team.size) if self.cells.size * batch >= SHARED_BATCH else 1)
+        _check_reports(reports, tolerance)
+        return row_amps, column_amps, reports
+
+
+def _check_reports(reports: Floats, tolerance: float) -> None:
+    if not reports[:, line_cg.CONVERGED].all():
+        worst = reports[np.argmin(reports[:, line_cg.CONVERGED])]
+        raise ConvergenceError(
+            f"the line solver left {worst[line_cg.BOUND]:.3g} A over after {int(worst[line_cg.ITERATIONS])} iterations, "
+            f"of {worst[line_cg.SCALE]:.3g} A in all lines; wanted {tolerance:.3g} of that"
+        )
+
+
+def _injected(amps: Floats | None, batch: int) -> Floats:
+    """Return injected currents as (batch, padded cells), or (batch, 0) where there are none."""
+    if amps is None:
+        return np.zeros((batch, 0))
+    rows, cols = amps.shape[1:]
+    wide = np.zeros((batch, padded(rows), stride_of(cols)))
+    wide[:, :rows, :cols] = amps
+    return wide.reshape(batch, -1)

@@ -28,10 +28,11 @@ _SECONDS_DIRECT = 3e-8
 def predicted_iterations(operator: Operator) -> float:
     """Return how many iterations of the line solver the operator is likely to take."""
     rows, cols = operator.shape
-    mean = float(operator.cell_siemens.mean())
+    mean = float(operator.cell_siemens.sum()) / (rows * cols)
     wires = operator.wires
-    word = cols * mean * (cols * wires.word_line_ohm + float(np.max(wires.driver_ohm)))
-    bit = rows * mean * (rows * wires.bit_line_ohm + float(np.max(wires.sense_ohm)))
+    driver, sense = (ohm if isinstance(ohm, float) else float(ohm.max()) for ohm in (wires.driver_ohm, wires.sense_ohm))
+    word = cols * mean * (cols * wires.word_line_ohm + driver)
+    bit = rows * mean * (rows * wires.bit_line_ohm + sense)
     quarter = math.pi**2 / 4
     damping = (1 + quarter / max(word, 1e-12)) * (1 + quarter / max(bit, 1e-12))
     return 1.0 + 7.0 / math.sqrt(max(1.0 - 1.0 / damping, 1e-12))

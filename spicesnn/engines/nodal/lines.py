@@ -23,6 +23,12 @@ def padded(count: int) -> int:
     return -(-count // LANES) * LANES
 
 
+def stride_of(cols: int) -> int:
+    """Return the doubles from one row to the next: not a multiple of 4 KiB or near it, where rows would fight for the same cache sets."""
+    stride = padded(cols)
+    return stride + LANES if stride >= 128 and stride % 64 == 0 else stride
+
+
 class Lines(NamedTuple):
     """Wires and terminals of an array: everything of an operator but its cells.
 
@@ -92,16 +98,28 @@ class Work(NamedTuple):
     sums: Floats
     gate: NDArray[np.int64]
 
+    def beside(self) -> Work:
+        """Return scratch for another thread that solves other inputs of the same operator: the factors are shared."""
+        return self._replace(
+            correction=np.zeros_like(self.correction), direction=np.zeros_like(self.direction), panel=np.zeros_like(self.panel),
+            column_sums=np.zeros_like(self.column_sums), sums=np.zeros_like(self.sums), gate=np.zeros_like(self.gate),
+        )  # fmt: skip
 
-def _side(ohm: float | Floats, segment_ohm: float, floating: NDArray[np.bool_], count: int) -> tuple[Floats, NDArray[np.bool_]]:
+
+def _side(ohm: float | Floats, segment_ohm: float, floating: NDArray[np.bool_], width: int) -> tuple[Floats, NDArray[np.bool_]]:
     """Return terminal conductance of each line (padded), and which are held because there is no resistance at all."""
-    total = np.zeros(padded(count)) + 1.0
-    total[:count] = ohm
-    total[:count] += segment_ohm
-    held = total == 0
-    total[held] = 1.0
-    siemens = 1.0 / total
-    siemens[held] = 0.0
+    count = floating.size
+    held = np.zeros(width, dtype=bool)
+    siemens = np.ones(width)
+    if isinstance(ohm, float):
+        total = ohm + segment_ohm
+        siemens[:count] = 1.0 / total if total else 0.0
+        held[:count] = total == 0
+    else:
+        each = ohm + segment_ohm
+        np.divide(1.0, each, out=siemens[:count], where=each != 0)
+        siemens[:count][each == 0] = 0.0
+        held[:count] = each == 0
     if floating.any():
         siemens[:count][floating] = 0.0
         held[:count][floating] = False
@@ -113,26 +131,25 @@ def lines_of(
 ) -> Lines:
     """Return the lines of an array."""
     rows, cols = floating_rows.size, floating_columns.size
-    sides = 2.0 if wires.double_sided else 0.0
-    word, word_held = _side(wires.driver_ohm, wires.word_line_ohm, floating_rows, rows)
-    bit, bit_held = _side(wires.sense_ohm, wires.bit_line_ohm, floating_columns, cols)
+    stride = stride_of(cols)
+    word, word_held = _side(wires.driver_ohm, wires.word_line_ohm, floating_rows, padded(rows))
+    bit, bit_held = _side(wires.sense_ohm, wires.bit_line_ohm, floating_columns, stride)
     word_merged, bit_merged = wires.word_line_ohm == 0, wires.bit_line_ohm == 0
-    if word_merged and sides:
+    word_far = word if wires.double_sided and not word_merged else np.zeros(word.size)
+    bit_far = bit if wires.double_sided and not bit_merged else np.zeros(stride)
+    if wires.double_sided and word_merged:
         word[:rows] *= 2.0
-    if bit_merged and sides:
+    if wires.double_sided and bit_merged:
         bit[:cols] *= 2.0
-    word_last = word * (0.5 * sides) if not word_merged else np.zeros_like(word)
-    bit_first = bit * (0.5 * sides) if not bit_merged else np.zeros_like(bit)
     word_siemens = 0.0 if word_merged else 1.0 / wires.word_line_ohm
     bit_siemens = 0.0 if bit_merged else 1.0 / wires.bit_line_ohm
-    real = np.zeros(bit.size)
-    real[:cols] = 1.0
+    word_segment, bit_segment, word_shunt = np.zeros((3, stride))
+    word_segment[:cols], bit_segment[:cols], word_shunt[:cols] = word_siemens, bit_siemens, word_ground
     return Lines(
-        rows=rows, cols=cols, stride=bit.size, word_siemens=word_siemens, bit_siemens=bit_siemens,
-        word_ground=float(word_ground), bit_ground=float(bit_ground), word_first=word, word_last=word_last,
-        bit_first=bit_first, bit_last=bit, word_merged=word_merged, bit_merged=bit_merged, word_held=word_held, bit_held=bit_held,
-        word_segment=real * word_siemens, bit_segment=real * bit_siemens,
-        word_shunt=real * word_ground,
+        rows=rows, cols=cols, stride=stride, word_siemens=word_siemens, bit_siemens=bit_siemens,
+        word_ground=float(word_ground), bit_ground=float(bit_ground), word_first=word, word_last=word_far,
+        bit_first=bit_far, bit_last=bit, word_merged=word_merged, bit_merged=bit_merged, word_held=word_held, bit_held=bit_held,
+        word_segment=word_segment, bit_segment=bit_segment, word_shunt=word_shunt,
     )  # fmt: skip
 
 
@@ -143,7 +160,7 @@ def lines_of_operator(operator: Operator) -> Lines:
 
 def work_for(rows: int, cols: int, threads: int = 1) -> Work:
     """Return scratch for arrays of (rows, cols)."""
-    stride = padded(cols)
+    stride = stride_of(cols)
     size = padded(rows) * stride
     return Work(
         word_factor=np.zeros(size), bit_factor=np.zeros(size), correction=np.zeros(size), direction=np.zeros(size),
@@ -155,8 +172,9 @@ def work_for(rows: int, cols: int, threads: int = 1) -> Work:
 def padded_cells(values: Floats) -> Floats:
     """Return (rows, cols) as a flat, padded array; without a copy where there is nothing to pad."""
     rows, cols = values.shape
-    if rows % LANES == 0 and cols % LANES == 0 and values.flags.c_contiguous and values.dtype == np.float64:
+    stride = stride_of(cols)
+    if rows % LANES == 0 and cols == stride and values.flags.c_contiguous and values.dtype == np.float64:
         return values.reshape(-1)
-    wide = np.zeros((padded(rows), padded(cols)))
+    wide = np.zeros((padded(rows), stride))
     wide[:rows, :cols] = values
     return wide.reshape(-1)

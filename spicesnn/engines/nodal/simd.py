@@ -160,3 +160,30 @@ def transpose(_: Any, rows: Any) -> Any:
         return result
 
     return kind(kind), code
+
+
+def _shifting(first: int) -> Any:
+    @intrinsic
+    def function(_: Any, a: Any, b: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return _shuffle(builder, args[0], args[1], list(range(first, first + LANES)))
+
+        return vec(vec, vec), code
+
+    return function
+
+
+before = _shifting(LANES - 1)
+"""``before(a, b)`` is b with each entry replaced by the one before it, the first by the last of a."""
+after = _shifting(1)
+"""``after(a, b)`` is a with each entry replaced by the one after it, the last by the first of b."""
+
+
+@intrinsic
+def with_lane(_: Any, a: Any, index: Any, value: Any) -> Any:
+    """Return the eight with one replaced."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.insert_element(args[0], args[2], args[1])
+
+    return vec(vec, types.intp, types.float64), code

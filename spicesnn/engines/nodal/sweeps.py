@@ -17,16 +17,16 @@ from typing import Any
 
 from numba import njit
 
-from spicesnn.engines.nodal.simd import fabs, lane, larger, load, splat, store, transpose
+from spicesnn.engines.nodal.simd import after, before, fabs, lane, larger, load, splat, store, transpose, with_lane
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def total(v: Any) -> float:
     """Return the sum of eight."""
     return ((lane(v, 0) + lane(v, 4)) + (lane(v, 1) + lane(v, 5))) + ((lane(v, 2) + lane(v, 6)) + (lane(v, 3) + lane(v, 7)))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def largest(v: Any) -> float:
     """Return the largest of eight (NaN if there is one)."""
     best = lane(v, 0)
@@ -37,7 +37,7 @@ def largest(v: Any) -> float:
     return best
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _tile(a: Any, at: int, stride: int) -> Any:
     return transpose((
         load(a, at), load(a, at + stride), load(a, at + 2 * stride), load(a, at + 3 * stride),
@@ -45,7 +45,33 @@ def _tile(a: Any, at: int, stride: int) -> Any:
     ))  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
+def _store_tile(y: Any, at: int, tile: Any) -> None:
+    t0, t1, t2, t3, t4, t5, t6, t7 = tile
+    store(y, at, t0)
+    store(y, at + 8, t1)
+    store(y, at + 16, t2)
+    store(y, at + 24, t3)
+    store(y, at + 32, t4)
+    store(y, at + 40, t5)
+    store(y, at + 48, t6)
+    store(y, at + 56, t7)
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def _add_tile(y: Any, at: int, tile: Any) -> None:
+    t0, t1, t2, t3, t4, t5, t6, t7 = tile
+    store(y, at, load(y, at) + t0)
+    store(y, at + 8, load(y, at + 8) + t1)
+    store(y, at + 16, load(y, at + 16) + t2)
+    store(y, at + 24, load(y, at + 24) + t3)
+    store(y, at + 32, load(y, at + 32) + t4)
+    store(y, at + 40, load(y, at + 40) + t5)
+    store(y, at + 48, load(y, at + 48) + t6)
+    store(y, at + 56, load(y, at + 56) + t7)
+
+
+@njit(cache=True, nogil=True, _nrt=False)
 def _product_tile(a: Any, b: Any, at: int, stride: int) -> Any:
     s2, s3, s4, s5, s6, s7 = 2 * stride, 3 * stride, 4 * stride, 5 * stride, 6 * stride, 7 * stride
     return transpose((
@@ -56,7 +82,7 @@ def _product_tile(a: Any, b: Any, at: int, stride: int) -> Any:
     ))  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def factor_words(lines: Any, cells: Any, factor: Any, first: int, last: int) -> None:
     """Factor the word lines of panels `first` to `last` (eight rows each)."""
     stride, s = lines.stride, splat(lines.word_siemens)
@@ -73,22 +99,20 @@ def factor_words(lines: Any, cells: Any, factor: Any, first: int, last: int) -> 
             continue
         ground = splat(lines.word_ground)
         carried = load(lines.word_first, 8 * panel)
-        end = load(lines.word_last, 8 * panel)
         for j in range(0, stride, 8):
-            tile = _tile(cells, base + j, stride)
-            for k in range(8):
-                seen = (tile[k] + ground) + carried
-                if j + k < lines.cols - 1:
-                    c = splat(1.0) / (s + seen)
-                    carried = (s * seen) * c
-                elif j + k == lines.cols - 1:
-                    c = splat(1.0) / (seen + end)
-                else:
-                    c = splat(0.0)
-                store(factor, out + (j + k) * 8, c)
+            _store_tile(factor, out + 8 * j, _tile(cells, base + j, stride))
+        for j in range(lines.cols - 1):
+            seen = (load(factor, out + 8 * j) + ground) + carried
+            c = splat(1.0) / (s + seen)
+            carried = (s * seen) * c
+            store(factor, out + 8 * j, c)
+        end = out + 8 * (lines.cols - 1)
+        store(factor, end, splat(1.0) / ((load(factor, end) + ground) + (carried + load(lines.word_last, 8 * panel))))
+        for j in range(lines.cols, stride):
+            store(factor, out + 8 * j, splat(0.0))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def factor_bits(lines: Any, cells: Any, factor: Any, first: int, last: int) -> None:
     """Factor the bit lines of columns `first` to `last` (multiples of eight)."""
     stride, rows, s = lines.stride, lines.rows, splat(lines.bit_siemens)
@@ -122,7 +146,7 @@ def factor_bits(lines: Any, cells: Any, factor: Any, first: int, last: int) -> N
                 store(factor, at, c)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def solve_bits(lines: Any, cells: Any, factor: Any, x: Any, bit_volts: Any, bit_amps: Any, out: Any, first: int, last: int) -> None:
     """Set ``out = T_b⁻¹·(cells·x + sources)`` in columns `first` to `last`."""
     stride, rows, s = lines.stride, lines.rows, splat(lines.bit_siemens)
@@ -159,7 +183,7 @@ def solve_bits(lines: Any, cells: Any, factor: Any, x: Any, bit_volts: Any, bit_
         _bits_back(lines, factor, out, block, stop)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _bits_back(lines: Any, factor: Any, out: Any, first: int, last: int) -> None:
     stride, s = lines.stride, splat(lines.bit_siemens)
     for i in range(lines.rows - 2, -1, -1):
@@ -168,7 +192,7 @@ def _bits_back(lines: Any, factor: Any, out: Any, first: int, last: int) -> None
             store(out, at, load(out, at) + (s * load(factor, at)) * load(out, at + stride))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def direction_bits(lines: Any, cells: Any, factor: Any, z: Any, p: Any, beta: float, out: Any, first: int, last: int) -> float:
     """Set ``p = z + beta·p`` and ``out = T_b⁻¹·(cells·p)`` in columns `first` to `last`; return their ``p·cells·out``.
 
@@ -211,49 +235,59 @@ def direction_bits(lines: Any, cells: Any, factor: Any, z: Any, p: Any, beta: fl
     return total(sum_of)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
+def _chain(factor: Any, at: int, s: Any, carried: Any, f: Any, y: Any, own: int) -> Any:
+    """Take one node of eight word lines forwards: only the fused multiply-add with `carried` waits for the node before."""
+    c = load(factor, at)
+    carried = (s * c) * carried + c * f
+    store(y, own, carried)
+    return carried
+
+
+@njit(cache=True, nogil=True, _nrt=False)
 def _words_forward(lines: Any, cells: Any, factor: Any, t: Any, y: Any, base: int) -> None:
     """Forward sweep of eight word lines without sources: y (padded cols, 8), from y_k = c_k·cells·t + (s·c_k)·y_{k-1}."""
     stride, s = lines.stride, splat(lines.word_siemens)
     carried = splat(0.0)
-    for j in range(0, stride, 8):
-        tile = _product_tile(t, cells, base + j, stride)
-        for k in range(8):
-            c = load(factor, base + (j + k) * 8)
-            carried = (s * c) * carried + c * tile[k]
-            store(y, (j + k) * 8, carried)
+    for j in range(0, lines.cols, 8):
+        f0, f1, f2, f3, f4, f5, f6, f7 = _product_tile(t, cells, base + j, stride)
+        at, own = base + 8 * j, 8 * j
+        carried = _chain(factor, at, s, carried, f0, y, own)
+        carried = _chain(factor, at + 8, s, carried, f1, y, own + 8)
+        carried = _chain(factor, at + 16, s, carried, f2, y, own + 16)
+        carried = _chain(factor, at + 24, s, carried, f3, y, own + 24)
+        carried = _chain(factor, at + 32, s, carried, f4, y, own + 32)
+        carried = _chain(factor, at + 40, s, carried, f5, y, own + 40)
+        carried = _chain(factor, at + 48, s, carried, f6, y, own + 48)
+        carried = _chain(factor, at + 56, s, carried, f7, y, own + 56)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _words_forward_sources(
     lines: Any, cells: Any, factor: Any, t: Any, word_volts: Any, word_amps: Any, y: Any, base: int, panel: int
 ) -> None:
-    """Forward sweep of eight word lines with terminals and injected currents."""
+    """Forward sweep of eight word lines with terminals and injected currents; the tiles wait in `y` for their turn."""
     stride, s = lines.stride, splat(lines.word_siemens)
-    carried = splat(0.0)
+    for j in range(0, lines.cols, 8):
+        _store_tile(y, 8 * j, _product_tile(t, cells, base + j, stride))
+    if word_amps.size:
+        for j in range(0, lines.cols, 8):
+            _add_tile(y, 8 * j, _tile(word_amps, base + j, stride))
     volts = load(word_volts, 8 * panel)
-    for j in range(0, stride, 8):
-        tile = _product_tile(t, cells, base + j, stride)
-        amps = _tile(word_amps, base + j, stride) if word_amps.size else tile
-        for k in range(8):
-            f = tile[k]
-            if word_amps.size:
-                f = f + amps[k]
-            if j + k == 0:
-                f = f + load(lines.word_first, 8 * panel) * volts
-            if j + k == lines.cols - 1:
-                f = f + load(lines.word_last, 8 * panel) * volts
-            c = load(factor, base + (j + k) * 8)
-            carried = (s * c) * carried + c * f
-            store(y, (j + k) * 8, carried)
+    end = 8 * (lines.cols - 1)
+    store(y, 0, load(y, 0) + load(lines.word_first, 8 * panel) * volts)
+    store(y, end, load(y, end) + load(lines.word_last, 8 * panel) * volts)
+    carried = splat(0.0)
+    for j in range((lines.cols + 7) // 8 * 8):
+        carried = _chain(factor, base + 8 * j, s, carried, load(y, 8 * j), y, 8 * j)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _words_back(lines: Any, factor: Any, y: Any, base: int) -> None:
     """Backward sweep of eight word lines; y becomes the solution, eight rows by tiles: y[j + r] holds row r, columns j to j + 7."""
-    stride, s = lines.stride, splat(lines.word_siemens)
+    s = splat(lines.word_siemens)
     w = splat(0.0)
-    for j in range(stride - 8, -1, -8):
+    for j in range((lines.cols - 1) // 8 * 8, -1, -8):
         at, own = base + 8 * j, 8 * j
         w7 = (s * load(factor, at + 56)) * w + load(y, own + 56)
         w6 = (s * load(factor, at + 48)) * w7 + load(y, own + 48)
@@ -264,12 +298,10 @@ def _words_back(lines: Any, factor: Any, y: Any, base: int) -> None:
         w1 = (s * load(factor, at + 8)) * w2 + load(y, own + 8)
         w0 = (s * load(factor, at)) * w1 + load(y, own)
         w = w0
-        tile = transpose((w0, w1, w2, w3, w4, w5, w6, w7))
-        for k in range(8):
-            store(y, own + 8 * k, tile[k])
+        _store_tile(y, own, transpose((w0, w1, w2, w3, w4, w5, w6, w7)))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _merged_words(
     lines: Any, cells: Any, factor: Any, t: Any, word_volts: Any, word_amps: Any, with_sources: bool, y: Any, base: int, panel: int
 ) -> None:
@@ -293,96 +325,94 @@ def _merged_words(
             store(y, 8 * j + 8 * r, splat(volts))
 
 
-@njit(cache=True, nogil=True)
-def _row_measures(lines: Any, cells: Any, p: Any, row: int, line: Any, ghost: int, measures: Any) -> None:
-    """Add z·T_w·z, Σ|T_w·z|, max|z| and z·T_w·p of one word line to `measures`; z stands in `line` from `ghost` on.
+@njit(cache=True, nogil=True, _nrt=False)
+def _renewed(first: bool, y: Any, own: int, at: int, a: Any, p: Any, x: Any, z: Any) -> Any:
+    """Store and return one vector of the new correction: w − x at first, then z − alpha·(p − w) with x moved along."""
+    w = load(y, own)
+    if first:
+        change = w - load(x, at)
+    else:
+        step = load(p, at)
+        store(x, at, load(x, at) + a * step)
+        change = load(z, at) - a * (step - w)
+    store(z, at, change)
+    return change
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def _measured_row(
+    lines: Any, cells: Any, first: bool, y: Any, own: int, row: int, alpha: float, p: Any, x: Any, z: Any, measures: Any
+) -> None:
+    """Renew z along one word line, and add z·T_w·z, Σ|T_w·z|, max|z| and z·T_w·p to `measures`.
 
     The terminals become ghost nodes beside the ends: s·(z_0 − ghost) = terminal·z_0.
     """
-    stride, s = lines.stride, lines.word_siemens
-    if lines.word_merged:
-        conductance = lines.word_first[row] + lines.word_ground * lines.cols
-        seen = splat(0.0)
-        for j in range(0, stride, 8):
-            seen = seen + load(cells, row * stride + j)
-        z = line[ghost]
-        amps = 0.0 if lines.word_held[row] else (conductance + total(seen)) * z
-        measures[0] += amps * z
-        measures[1] += abs(amps)
-        measures[2] = max(measures[2], abs(z))
-        measures[3] += amps * p[row * stride]
-        return
-    end = ghost + lines.cols
-    line[ghost - 1] = line[ghost] * (1.0 - lines.word_first[row] / s)
-    line[end] = line[end - 1] * (1.0 - lines.word_last[row] / s)
-    ground = splat(lines.word_ground)
+    base, a, s = row * lines.stride, splat(alpha), lines.word_siemens
     product, cross, absolute, peak = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
-    for j in range(0, stride, 8):
-        z = load(line, ghost + j)
-        bend = (z - load(line, ghost + j - 1)) + (z - load(line, ghost + j + 1))
-        if j + 8 >= lines.cols:
-            z = z * (load(lines.word_segment, j) / splat(s))
-        amps = (load(cells, row * stride + j) + ground) * z + load(lines.word_segment, j) * bend
-        product = product + amps * z
-        cross = cross + amps * load(p, row * stride + j)
+    here = _renewed(first, y, own, base, a, p, x, z)
+    left = before(splat(lane(here, 0) * (1.0 - lines.word_first[row] / s)), here)
+    wide = (lines.cols + 7) // 8 * 8
+    for j in range(0, wide, 8):
+        following = here
+        if j + 8 < wide:
+            following = _renewed(first, y, own + 8 * j + 64, base + j + 8, a, p, x, z)
+            right = after(here, following)
+        else:
+            end = (lines.cols - 1) % 8
+            right = with_lane(after(here, here), end, lane(here, end) * (1.0 - lines.word_last[row] / s))
+        amps = (load(cells, base + j) + load(lines.word_shunt, j)) * here + load(lines.word_segment, j) * ((here - left) + (here - right))
+        product = product + amps * here
+        cross = cross + amps * load(p, base + j)
         absolute = absolute + fabs(amps)
-        peak = larger(fabs(z), peak)
-    line[end] = 0.0
+        peak = larger(fabs(here), peak)
+        left = before(here, following)
+        here = following
     measures[0] += total(product)
     measures[1] += total(absolute)
     measures[2] = max(measures[2], largest(peak))
     measures[3] += total(cross)
 
 
-@njit(cache=True, nogil=True)
-def correction_words(
-    lines: Any, cells: Any, factor: Any, t: Any, x: Any, word_volts: Any, word_amps: Any, z: Any, panel_of: Any, at_panel: int,
-    first: int, last: int, measures: Any,
+@njit(cache=True, nogil=True, _nrt=False)
+def _measured_merged_row(
+    lines: Any, cells: Any, first: bool, y: Any, own: int, row: int, alpha: float, p: Any, x: Any, z: Any, measures: Any
+) -> None:
+    """Do what `_measured_row` does on a merged word line: z is the same all along it."""
+    base, a = row * lines.stride, splat(alpha)
+    seen = splat(0.0)
+    for j in range(0, (lines.cols + 7) // 8 * 8, 8):
+        _renewed(first, y, own + 8 * j, base + j, a, p, x, z)
+        seen = seen + load(cells, base + j)
+    change = z[base]
+    amps = 0.0 if lines.word_held[row] else (lines.word_first[row] + lines.word_ground * lines.cols + total(seen)) * change
+    measures[0] += amps * change
+    measures[1] += abs(amps)
+    measures[2] = max(measures[2], abs(change))
+    measures[3] += amps * p[base]
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def renew_words(
+    lines: Any, cells: Any, factor: Any, t: Any, first: bool, word_volts: Any, word_amps: Any, alpha: float, p: Any, x: Any, z: Any,
+    y: Any, begin: int, end: int, measures: Any,
 ) -> None:  # fmt: skip
-    """Set ``z = T_w⁻¹·(cells·t + sources) − x`` in panels `first` to `last`, and take its measures."""
-    stride = lines.stride
-    y, line, ghost = panel_of[at_panel:], panel_of[at_panel + 8 * stride :], 8
-    for panel in range(first, last):
-        base = 8 * panel * stride
+    """Sweep the word lines of panels `begin` to `end`, renew z and take its measures.
+
+    At `first`, ``z = T_w⁻¹·(cells·t + sources) − x``; later ``x += alpha·p`` and ``z −= alpha·(p − T_w⁻¹·(cells·t))``.
+    `y` is scratch of 8 × padded cols. Held lines have no unknown, their z is 0.
+    """
+    for panel in range(begin, end):
+        base = 8 * panel * lines.stride
         if lines.word_merged:
-            _merged_words(lines, cells, factor, t, word_volts, word_amps, True, y, base, panel)
-        else:
+            _merged_words(lines, cells, factor, t, word_volts, word_amps, first, y, base, panel)
+        elif first:
             _words_forward_sources(lines, cells, factor, t, word_volts, word_amps, y, base, panel)
             _words_back(lines, factor, y, base)
-        for r in range(8):
-            if 8 * panel + r >= lines.rows:
-                break
-            for j in range(0, stride, 8):
-                at = base + r * stride + j
-                change = load(y, 8 * j + 8 * r) - load(x, at)
-                store(z, at, change)
-                store(line, ghost + j, change)
-            _row_measures(lines, cells, x, 8 * panel + r, line, ghost, measures)
-
-
-@njit(cache=True, nogil=True)
-def step_words(
-    lines: Any, cells: Any, factor: Any, t: Any, p: Any, alpha: float, x: Any, z: Any, panel_of: Any, at_panel: int,
-    first: int, last: int, measures: Any,
-) -> None:  # fmt: skip
-    """Set ``x += alpha·p`` and ``z −= alpha·(p − T_w⁻¹·(cells·t))`` in panels `first` to `last`, and take the measures of z."""
-    stride, a = lines.stride, splat(alpha)
-    y, line, ghost = panel_of[at_panel:], panel_of[at_panel + 8 * stride :], 8
-    for panel in range(first, last):
-        base = 8 * panel * stride
-        if lines.word_merged:
-            _merged_words(lines, cells, factor, t, p, p, False, y, base, panel)
         else:
             _words_forward(lines, cells, factor, t, y, base)
             _words_back(lines, factor, y, base)
-        for r in range(8):
-            if 8 * panel + r >= lines.rows:
-                break
-            for j in range(0, stride, 8):
-                at = base + r * stride + j
-                step = load(p, at)
-                store(x, at, load(x, at) + a * step)
-                change = load(z, at) - a * (step - load(y, 8 * j + 8 * r))
-                store(z, at, change)
-                store(line, ghost + j, change)
-            _row_measures(lines, cells, p, 8 * panel + r, line, ghost, measures)
+        for r in range(min(8, lines.rows - 8 * panel)):
+            if lines.word_merged:
+                _measured_merged_row(lines, cells, first, y, 8 * r, 8 * panel + r, alpha, p, x, z, measures)
+            else:
+                _measured_row(lines, cells, first, y, 8 * r, 8 * panel + r, alpha, p, x, z, measures)

@@ -6,6 +6,10 @@ Here each helper is an ordinary Python thread that releases the interpreter's lo
 
 from __future__ import annotations
 
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from numba import njit, types
@@ -35,7 +39,7 @@ def _read(_: Any, array: Any, index: Any) -> Any:
 _sched_yield = types.ExternalFunction("sched_yield", types.int32())
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def wait_for_all(gate: Any, threads: int) -> None:
     """Return when all `threads` have come here; `gate` holds a count and a generation."""
     if threads == 1:
@@ -50,3 +54,40 @@ def wait_for_all(gate: Any, threads: int) -> None:
         spins += 1
         if spins > 2000:
             _sched_yield()
+
+
+def _processors() -> int:
+    """Return how many threads to use: what SPICESNN_THREADS says, else the processors this process may run on."""
+    wanted = os.environ.get("SPICESNN_THREADS", "")
+    if wanted.isdecimal() and int(wanted) > 0:
+        return int(wanted)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Team:
+    """The helper threads of this process; a child made by fork gets its own."""
+
+    def __init__(self) -> None:
+        self._pool: ThreadPoolExecutor | None = None
+        self._process = 0
+        self._busy = threading.Lock()
+        self.size = _processors()
+
+    def run(self, task: Callable[[int, int], None], threads: int) -> None:
+        """Call ``task(number, threads)`` on several threads at once and wait for all; on one alone if the team is at work elsewhere."""
+        threads = min(threads, self.size)
+        if threads <= 1 or not self._busy.acquire(blocking=False):
+            task(0, 1)
+            return
+        try:
+            if self._pool is None or self._process != os.getpid():
+                self._pool, self._process = ThreadPoolExecutor(self.size - 1, thread_name_prefix="spicesnn"), os.getpid()
+            others = [self._pool.submit(task, number, threads) for number in range(1, threads)]
+            task(0, threads)
+            for other in others:
+                other.result()
+        finally:
+            self._busy.release()
+
+
+team = Team()
