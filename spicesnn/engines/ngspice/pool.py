@@ -73,6 +73,7 @@ class Pool:
         self._condition = threading.Condition()
         self._idle: list[Session] = []
         self._busy = 0
+        self.busy: set[Session] = set()
         self._owner = os.getpid()
         self._threads: ThreadPoolExecutor | None = None
         self.library: Library | None = None
@@ -148,6 +149,7 @@ class Pool:
             self._busy += 1
             session = self._pick(circuit)
         if session is not None:
+            self.busy.add(session)
             return session
         try:
             session = Session(self.settings.patience)
@@ -157,6 +159,7 @@ class Pool:
                 self._condition.notify()
             raise
         self.library = session.library
+        self.busy.add(session)
         return session
 
     def _pick(self, circuit: Circuit) -> Session | None:
@@ -180,6 +183,7 @@ class Pool:
             session.kill()
         with self._condition:
             self._busy -= 1
+            self.busy.discard(session)
             if keep and not worn:
                 self._idle.append(session)
             self._condition.notify()
@@ -187,7 +191,7 @@ class Pool:
     def _disown_after_fork(self) -> None:
         """Leave the parent's workers to the parent if this process is a fork of the one that started them."""
         if self._owner != os.getpid():
-            self._idle, self._busy, self._threads, self._owner = [], 0, None, os.getpid()
+            self._idle, self._busy, self.busy, self._threads, self._owner = [], 0, set(), None, os.getpid()
 
     @property
     def sessions(self) -> list[Session]:

@@ -1,0 +1,104 @@
+"""Deliberately broken decks on the real ngspice: each a typed error in time, and the next good job is right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ngspice_jobs import GOOD, pool, run
+
+from spicesnn.engines.ngspice.pool import Pool
+from spicesnn.errors import NgspiceError, NgspiceTimeoutError, SingularCircuitError
+
+BROKEN = {
+    "undefined parameter": ("t\nv1 in 0 1\nr1 in out {nope}\nr2 out 0 1k\n.end\n", "Undefined parameter"),
+    "required parameter": ("t\n.subckt a p n params: r=required\nr1 p n {r}\n.ends\nv1 in 0 1\nr1 in out 1\nx1 out 0 a\n.end\n", "required"),
+    "floating node": ("t\nv1 in 0 1\nr1 in 0 1k\nr2 out q 1k\n.end\n", "singular"),
+    "node behind a capacitor": ("t\nv1 in 0 1\nr1 in 0 1k\nc2 in out 1n\n.end\n", "singular"),
+    "loop of sources": ("t\nv1 in 0 1\nv2 in 0 2\nr1 in out 1\nr2 out 0 1\n.end\n", "singular"),
+    "division by zero": ("t\nv1 in 0 1\nb1 out 0 v=1/(v(in)-1)\n.end\n", "not finite or absurd"),
+    "overflow": ("t\nv1 in 0 1\nb1 out 0 v=exp(1000*v(in))\n.end\n", "not finite or absurd"),
+    "logarithm of a negative": ("t\nv1 in 0 1\nb1 out 0 v=ln(-v(in))\n.end\n", "no vector out"),
+    "no operating point": ("t\nb1 out 0 v = v(out) > 0.5 ? 0 : 1\n.end\n", "no vector out"),
+    "missing sub-circuit": ("t\nv1 in 0 1\nx1 in out nosuch\nr2 out 0 1\n.end\n", "unknown subckt"),
+    "missing include": ("t\n.include /nope/nope.lib\nv1 in 0 1\nr2 in out 1\nr3 out 0 1\n.end\n", "Could not find include file"),
+    "endless sub-circuit": ("t\n.subckt a p n\nx1 p n a\n.ends\nv1 in 0 1\nx1 in out a\nr out 0 1\n.end\n", "unknown subckt"),
+    "not a netlist": ("t\nqwerty !!! ###\nv1 in\n.end\n", "did not take the deck"),
+    "no end": ("t\nv1 in 0 1\nr1 in out 1k\nr2 out 0 1k\n", ".end"),
+    "not a number": ("t\nv1 in 0 1\nr1 in out nan\nr2 out 0 1k\n.end\n", "did not take the deck"),
+    "a deck that quits": ("t\nv1 in 0 1\nr1 in out 1\nr2 out 0 1k\n.control\nquit\n.endc\n.end\n", "gave up"),
+    "nothing at all": ("t\n.end\n", "itself is to blame"),
+}
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Pool]:
+    made = pool(repeats=1)
+    yield made
+    made.close()
+
+
+def assert_healthy(on: Pool) -> None:
+    assert run(on, GOOD).vectors[0] == pytest.approx([0.5], rel=1e-12)
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_decks_raise_and_the_next_job_is_right(name: str, shared: Pool) -> None:
+    text, said = BROKEN[name]
+    with pytest.raises(NgspiceError, match=said) as caught:
+        run(shared, text)
+    assert caught.value.deck_path is not None
+    assert caught.value.deck_path.read_text() == text
+    if said == "singular":
+        assert isinstance(caught.value, SingularCircuitError)
+    assert_healthy(shared)
+
+
+@pytest.mark.parametrize(
+    ("commands", "said"),
+    [({"a": "alter r77 = 3"}, "no such device"), ({"a": "alter r1 = abc"}, "no such vector"), ({"a": "alter r1 = " + "1" * 2000}, "ngspice takes 1022")],
+)
+def test_alters_that_fail_are_errors(commands: dict[str, str], said: str, shared: Pool) -> None:
+    with pytest.raises(NgspiceError, match=said):
+        run(shared, GOOD, **commands)
+    assert_healthy(shared)
+
+
+@pytest.mark.parametrize(("analysis", "said"), [("foo 1 2", "no new plot"), ("dc vnone 0 1 1", "no new plot"), ("tran 1n 0", "no new plot")])
+def test_analyses_that_fail_are_errors(analysis: str, said: str, shared: Pool) -> None:
+    with pytest.raises(NgspiceError, match=said):
+        run(shared, GOOD, analysis=analysis)
+    assert_healthy(shared)
+
+
+def test_a_missing_vector_is_named(shared: Pool) -> None:
+    with pytest.raises(NgspiceError, match="no vector nowhere"):
+        run(shared, GOOD, vectors=("out", "nowhere"))
+
+
+def test_the_message_names_cells(shared: Pool) -> None:
+    text = "t\nv1 in 0 1\nr1 in 0 1k\nr2 w3_7 q 1k\n.end\n"
+    with pytest.raises(NgspiceError, match=r"concerns cell \(3, 7\)"):
+        run(shared, text, vectors=("w3_7",))
+
+
+def test_hanging_jobs_are_stopped_in_time(tmp_path: Path) -> None:
+    on = pool(tmp_path, job_s=1.5)
+    endless = "t\nv1 in 0 1\nr1 in out 1\nr2 out 0 1\n.control\nlet a=1\nwhile 1\nlet a=a+1\nend\n.endc\n.end\n"
+    tiny = "t\nv1 in 0 sin(0 1 1)\nr1 in out 1\nc2 out 0 1\n.end\n"
+    for text, analysis in ((endless, "op"), (tiny, "tran 1e-30 1 0 1e-30")):
+        with pytest.raises(NgspiceTimeoutError, match=r"did not finish within 1\.5 s") as caught:
+            run(on, text, analysis=analysis)
+        assert caught.value.deck_path is not None
+        assert caught.value.deck_path.parent == tmp_path
+    assert_healthy(on)
+    on.close()
+
+
+def test_values_survive_the_pipe_exactly(shared: Pool) -> None:
+    ohms = np.random.default_rng(0).uniform(1, 1e6, 50)
+    text = "t\n" + "\n".join(f"i{k} 0 n{k} 1\nr{k} n{k} 0 {r:.17g}" for k, r in enumerate(ohms)) + "\n.end\n"
+    answer = run(shared, text, vectors=tuple(f"n{k}" for k in range(50)))
+    np.testing.assert_allclose(answer.vectors[:, 0], ohms, rtol=1e-15)
