@@ -69,6 +69,8 @@ def run(argv: Sequence[str] | None = None) -> int:
             return stop.code if isinstance(stop.code, int) else FAILED
         except BaseException as error:
             return _failed(error, arguments, as_json, channel)
+        if result == INTERRUPTED:
+            return _failed(KeyboardInterrupt(), arguments, as_json, channel)
         if not isinstance(result, Answer):
             return result if isinstance(result, int) else 0
         if as_json:

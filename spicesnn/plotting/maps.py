@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
@@ -21,13 +21,18 @@ if TYPE_CHECKING:
 _LARGEST_WITH_NUMBERS = 80
 
 
-def conductance_map(axes: Axes, siemens: ArrayLike, *, title: str = "Conductances") -> Axes:
-    """Draw (rows, cols) conductances as a map; small arrays with their numbers."""
-    shown, unit = scaled(siemens, "S")
-    _matrix(shown, "conductances")
-    image = axes.imshow(shown, cmap=SEQUENTIAL, aspect="auto" if _narrow(shown.shape) else "equal", interpolation="nearest")
+def conductance_map(axes: Axes, siemens: ArrayLike, *, title: str = "Conductances", full_scale: float | None = None) -> Axes:
+    """Draw (rows, cols) conductances as a map; small arrays with their numbers. `full_scale` (siemens) makes two maps comparable."""
+    values = np.asarray(siemens, dtype=float)
+    _matrix(values, "conductances")
+    least, most = (float(np.min(values)), float(np.max(values))) if full_scale is None else (0.0, full_scale)
+    top, unit = scaled(most, "S")
+    factor = float(top) / most if most else 1.0
+    shown = values * factor
+    aspect: Literal["auto", "equal"] = "auto" if _narrow(shown.shape) else "equal"
+    image = axes.imshow(shown, cmap=SEQUENTIAL, vmin=least * factor, vmax=most * factor, aspect=aspect, interpolation="nearest")
     if shown.size <= _LARGEST_WITH_NUMBERS:
-        _numbers(axes, image, shown)
+        _numbers(axes, image, shown, decimals=max(0, 2 - math.floor(math.log10(max(float(top), 1e-30)))))
     _lines(axes, title)
     _colour_bar(axes, image, label("conductance", unit))
     return axes
@@ -118,8 +123,8 @@ def _colour_bar(axes: Axes, image: AxesImage, text: str) -> None:
     figure.colorbar(image, ax=axes, label=text)
 
 
-def _numbers(axes: Axes, image: AxesImage, values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> None:
+def _numbers(axes: Axes, image: AxesImage, values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], *, decimals: int) -> None:
     colours = image.to_rgba(values)
     for (row, column), value in np.ndenumerate(values):
         dark = float(np.sum(colours[row, column, :3])) < 1.5
-        axes.text(column, row, f"{value:.3g}", ha="center", va="center", fontsize=8, color="white" if dark else "black")
+        axes.text(column, row, f"{value:.{decimals}f}", ha="center", va="center", fontsize=8, color="white" if dark else "black")

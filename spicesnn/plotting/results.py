@@ -36,20 +36,22 @@ def accuracy_by_epoch(axes: Axes, curves: Mapping[str, ArrayLike], *, epochs: Ar
         text = f"{name}, in the end {accuracy[known][-1]:.1f} %" if known.any() else f"{name}, not measured"
         axes.plot(x[known], accuracy[known], marker="o", markersize=4 if known.sum() <= 40 else 0, color=colour, label=text)
     axes.set(xlabel=step, ylabel="accuracy (%)", title="Accuracy", ylim=(0, 105))
+    axes.set_xlim(left=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(loc="lower right")
     return axes
 
 
-def energy_by_epoch(axes: Axes, read_joule: ArrayLike, write_joule: ArrayLike, *, step: str = "epoch") -> Axes:
-    """Draw the energy so far, reads and programming pulses stacked."""
-    read, write = np.cumsum(np.asarray(read_joule, dtype=float)), np.cumsum(np.asarray(write_joule, dtype=float))
+def energy_by_epoch(axes: Axes, write_joule: ArrayLike, read_joule: ArrayLike | None = None, *, step: str = "epoch") -> Axes:
+    """Draw the energy so far: programming pulses, and reads on top of them where they are given; (epochs,) joule each."""
+    write = np.cumsum(np.asarray(write_joule, dtype=float))
+    read = np.zeros_like(write) if read_joule is None else np.cumsum(np.asarray(read_joule, dtype=float))
     if read.shape != write.shape or read.ndim != 1:
-        raise InputError(f"energies have shapes {read.shape} and {write.shape}; expected (epochs,) both")
-    total, unit = scaled(np.stack([write, read + write]), "J")
-    x = np.arange(1, len(read) + 1)
-    axes.fill_between(x, 0, total[0], color=COLOURS[1], alpha=0.8, label="programming", step="mid" if len(x) < 3 else None)
-    axes.fill_between(x, total[0], total[1], color=COLOURS[5], alpha=0.8, label="reading", step="mid" if len(x) < 3 else None)
+        raise InputError(f"energies have shapes {write.shape} and {read.shape}; expected (epochs,) both")
+    total, unit = scaled(np.stack([np.zeros_like(write), write, read + write]), "J")
+    x = np.arange(len(write) + 1)
+    for k, (name, colour) in enumerate((("programming", COLOURS[1]), ("reading", COLOURS[5]))[: 1 if read_joule is None else 2]):
+        axes.fill_between(x, np.append(0.0, total[k]) if k else 0.0, np.append(0.0, total[k + 1]), color=colour, alpha=0.8, label=name)
     axes.set(xlabel=step, ylabel=label("energy so far", unit), title="Energy")
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -139,7 +139,7 @@ def _conductances(data: RunData) -> Drawn | None:
         figure = new_figure(10.0, 4.6)
         panels = figure.subplots(1, 2)
         for axes, siemens, title in zip(panels, both, ("Before training", "After training"), strict=True):
-            conductance_map(axes, siemens, title=title)
+            conductance_map(axes, siemens, title=title, full_scale=float(max(np.max(values) for values in both)))
     return Drawn("conductances", "Conductance of every cell before and after training, at the read voltage.", figure)
 
 
@@ -191,7 +191,7 @@ def _energy(data: RunData) -> Drawn | None:
         return None
     with style():
         figure = new_figure()
-        energy_by_epoch(figure.subplots(), np.zeros(len(write)), write, step="update")
+        energy_by_epoch(figure.subplots(), write, step="update")
     return Drawn("energy", "Energy that the line drivers delivered in programming pulses so far.", figure)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Floats
 from spicesnn.engines.base import Engine
-from spicesnn.errors import EngineError
+from spicesnn.errors import EngineError, NgspiceMissingError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,6 +94,8 @@ def attempted(case: str, quantity: str, tolerance: float, make: Callable[[], Cas
     """Return what `make` gives, or a line that does not hold and says why if an engine has no answer."""
     try:
         return make()
+    except NgspiceMissingError:
+        raise
     except EngineError as error:
         reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
         return Case(case=case, quantity=quantity, ngspice=None, nodal=None, error=None, tolerance=tolerance, ok=False, note=reason)

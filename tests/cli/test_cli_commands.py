@@ -1,0 +1,136 @@
+"""Each command, really run: what it answers and what it writes."""
+
+import csv
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+
+def test_devices_lists_every_model_with_parameters_units_and_reference(run, run_json, tmp_path):
+    code, answer, _ = run_json("devices", "--out", tmp_path / "d")
+    assert code == 0
+    vteam = {entry["name"]: entry for entry in answer["devices"]}["vteam"]
+    assert "Kvatinsky" in vteam["reference"]
+    assert {"name": "r_off", "default": 1000.0, "unit": "Ω"}.items() <= {p["name"]: p for p in vteam["parameters"]}["r_off"].items()
+    assert json.loads((tmp_path / "d" / "devices.json").read_text()) == answer
+    code, out, _ = run("devices")
+    assert code == 0
+    assert "yakopcic" in out
+
+
+def test_iv_on_both_engines_writes_curve_and_figure(run_json, tmp_path):
+    code, answer, _ = run_json("iv", "yakopcic", "--engine", "both", "--out", tmp_path / "iv")
+    assert code == 0
+    assert (answer["device"], answer["engine"]) == ("yakopcic", "both")
+    assert answer["max_relative_difference"] < 1e-3
+    with open(answer["csv"], newline="") as file:  # noqa: PTH123
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["time_s", "volts", "amps_nodal", "x_nodal", "amps_ngspice", "x_ngspice"]
+    assert max(abs(float(row["amps_nodal"])) for row in rows) == pytest.approx(answer["peak_amps"], rel=1e-3)
+    with open(answer["figure"], "rb") as file:  # noqa: PTH123
+        assert file.read(8) == b"\x89PNG\r\n\x1a\n"
+
+
+def test_iv_takes_parameters_and_the_drive(run_json, run):
+    code, answer, _ = run_json("iv", "resistor", "--set", "device.resistance=2k", "--amplitude", "500m", "--frequency", "1meg", "--periods", "1")
+    assert code == 0
+    assert answer["peak_amps"] == pytest.approx(250e-6, rel=1e-6)
+    assert (answer["frequency"], answer["max_relative_difference"]) == (1e6, None)
+    code, out, _ = run("iv", "resistor", "--out", "shown")
+    assert code == 0
+    assert "figure  shown/iv.png" in out
+
+
+def test_iv_takes_a_published_parameter_set(run_json, run):
+    assert run_json("iv", "yakopcic", "--published", "miao-2011")[1]["peak_amps"] != run_json("iv", "yakopcic")[1]["peak_amps"]
+    code, _, err = run("iv", "yakopcic", "--published", "nobody")
+    assert code == 2
+    assert "miao-2011" in err
+
+
+def test_train_infer_and_figures_of_xpue(run, run_json, tmp_path):
+    code, answer, _ = run_json("train", "xpue", "--engine", "nodal", "--seed", "1", "--out", "run")
+    assert code == 0
+    expected = {"preset": "xpue", "engine": "nodal", "seed": 1, "test_accuracy": 1.0, "n_test": 4, "converged": True}
+    assert expected.items() <= answer.items()
+    assert {"run", "train_accuracy", "epochs", "wall_s", "energy_joule"} <= set(answer)
+    drawn = {path.name for path in (tmp_path / "run" / "figures").iterdir()}
+    assert {"iv.png", "weights.png", "conductances.png", "confusion.png", "accuracy.png", "raster.png"} <= drawn
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["test_accuracy"] == 1.0
+
+    code, answer, _ = run_json("infer", "run", "--engine", "ngspice", "--out", "inferred")
+    assert code == 0
+    assert (answer["engine"], answer["test_accuracy"], answer["n_test"]) == ("ngspice", 1.0, 4)
+    assert json.loads((tmp_path / "inferred" / "infer.json").read_text()) == answer
+    code, out, _ = run("infer", "run")
+    assert code == 0
+    assert "100.00 % of 4" in out
+    assert run("infer", "run", "--seed", "2")[0] == 2
+
+    code, _, err = run("train", "xpue", "--engine", "nodal", "--out", "run")
+    assert code == 1
+    assert "already holds a run" in err
+
+    code, answer, _ = run_json("netlist", "run", "--out", "decks")
+    assert code == 0
+    assert [deck["path"] for deck in answer["decks"]] == ["decks/read.cir", "decks/pulse.cir"]
+    assert run("netlist", "run", "--set", "array.word_line_ohm=2")[0] == 2
+
+
+def test_a_damaged_checkpoint_is_one_message(run, tmp_path):
+    assert run("train", "letters-3x3", "--out", "run", "--no-figures", "--set", "training.epochs=1")[0] == 0
+    state = tmp_path / "run" / "state.npz"
+    state.write_bytes(state.read_bytes()[:100])
+    code, out, err = run("infer", "run", "--engine", "nodal")
+    assert (code, out) == (1, "")
+    assert "damaged" in err
+    assert len(err.strip().splitlines()) <= 2
+
+
+def test_train_counts_starts(run_json):
+    code, answer, _ = run_json("train", "letters-3x3", "--starts", "2", "--seed", "3", "--out", "many", "--set", "training.epochs=2")
+    assert code == 0
+    assert answer["starts"] == 2
+    assert {"converged_fraction", "epochs_mean"} <= set(answer)
+
+
+def test_decks_run_in_a_bare_ngspice(run_json, tmp_path):
+    code, answer, _ = run_json("netlist", "xpue", "--out", "decks with a space", "--seed", "4")
+    assert code == 0
+    assert [deck["rows"] for deck in answer["decks"]] == [9, 9]
+    shutil.copytree(tmp_path / "decks with a space", tmp_path / "elsewhere")
+    for name, printed in (("read.cir", "vc0#branch"), ("pulse.cir", "s_x_0_0")):
+        done = subprocess.run(["ngspice", "-b", name], cwd=tmp_path / "elsewhere", capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert printed in done.stdout
+
+
+def test_damaged_and_absent_mnist_are_one_message(run, monkeypatch, tmp_path):
+    np.savez(tmp_path / "mnist.npz", x_train=np.zeros((2, 28, 28), dtype=np.uint8), y_train=np.zeros(2, dtype=np.uint8),
+             x_test=np.zeros((1, 28, 28), dtype=np.uint8), y_test=np.zeros(1, dtype=np.uint8))  # fmt: skip
+    monkeypatch.setenv("SPICESNN_DATA", str(tmp_path / "mnist.npz"))
+    code, out, err = run("train", "mnist-10x10", "--engine", "nodal", "--out", "m")
+    assert (code, out) == (1, "")
+    assert "MD5 sum differs" in err
+    code, _, err = run("doctor")
+    assert code == 1
+    monkeypatch.setenv("SPICESNN_DATA", str(tmp_path / "absent"))
+    code, _, err = run("train", "mnist-10x10", "--engine", "nodal", "--out", "m")
+    assert code == 1
+    assert "does not exist" in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_doctor_says_what_is_there(run, run_json, tmp_path):
+    code, answer, _ = run_json("doctor", "--out", tmp_path / "doc")
+    assert code == 0
+    assert answer["ok"] is True
+    assert answer["ngspice"]["version"]
+    assert answer["data"]["ok"] is True
+    assert json.loads((tmp_path / "doc" / "doctor.json").read_text()) == answer
+    code, out, _ = run("doctor")
+    assert code == 0
+    assert "all four sums right" in out
