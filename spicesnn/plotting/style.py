@@ -70,7 +70,8 @@ def scaled(values: ArrayLike, unit: str) -> tuple[NDArray[np.float64], str]:
     largest = float(finite.max()) if finite.size else 0.0
     if largest == 0.0 or unit in ("", "1"):
         return numbers, "" if unit == "1" else unit
-    power = min(12, max(-18, 3 * math.floor(math.log10(largest) / 3 + 1e-9)))
+    # A sampled sine of 1 mA peaks at 0.9999 mA: what is within a thousandth of the next prefix takes it.
+    power = min(12, max(-18, 3 * math.floor(math.log10(largest / 0.999) / 3)))
     return numbers / 10.0**power, f"{_PREFIXES[power]}{unit}"
 
 
