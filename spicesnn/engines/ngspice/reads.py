@@ -157,5 +157,5 @@ def solved_array(
         cell_amps = np.asarray(array.device.current(word - bit, at_rest if state is None else state, array.gate_of_cells(gate_volts)))
     return Solved(
         row_volts=row_volts, column_volts=column_volts, row_amps=-pick(deck.rows.current_vectors), column_amps=pick(deck.columns.current_vectors),
-        word=word, bit=bit, cell_amps=cell_amps,
+        word=word, bit=bit, cell_amps=cell_amps, floating_rows=deck.rows.sources == "", floating_columns=deck.columns.sources == "",
     )  # fmt: skip

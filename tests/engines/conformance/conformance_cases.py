@@ -72,7 +72,7 @@ def device_array(name: str, shape: tuple[int, int], rng: np.random.Generator, wi
     if not device.state_names:
         return sn.Crossbar(device=device, shape=shape, wires=wires or sn.Wires())
     low, high = (np.asarray(b, dtype=float) for b in device.bounds())
-    if device.gated:
+    if name == "mosfet-emulator":
         low, high = np.maximum(low, 0.5), np.minimum(high, 3.0)
     count = len(device.state_names)
     if count == 1:
