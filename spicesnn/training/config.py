@@ -5,8 +5,9 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices import registry
@@ -173,14 +174,59 @@ class VariabilityOptions(Section):
     stuck: float = option(0.0, "share of cells, at random, whose state never moves", lowest=0.0)
 
 
+Kind = TypeVar("Kind", bound="BaseConfig")
+
+
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    """An experiment: everything that, with a seed and an engine, decides what comes out."""
+class BaseConfig:
+    """What every experiment has, whatever its kind: a name, an engine, a seed; a kind adds its tables as fields."""
+
+    kind: ClassVar[str]
 
     preset: str = "custom"
     description: str = ""
     engine: str = "nodal"
     seed: int = 0
+
+    @classmethod
+    def from_tables(cls: type[Kind], tables: Mapping[str, Any]) -> Kind:
+        """Return the configuration from parsed TOML."""
+        heads = [entry.name for entry in fields(BaseConfig)]
+        sections = {entry.name: entry.default_factory for entry in fields(cls) if entry.name not in heads}
+        values: dict[str, Any] = {}
+        for key, value in tables.items():
+            if key in sections:
+                values[key] = sections[key].from_table(value, key)  # type: ignore[union-attr]
+            elif key in heads:
+                _check_head(key, value)
+                values[key] = value
+            elif key != "kind":
+                raise unknown_key(key, [entry.name for entry in fields(cls)])
+        config = cls(**values)
+        if config.engine not in ENGINES:
+            raise ConfigError(f"engine is {config.engine!r}{nearest(config.engine, ENGINES)} Expected one of: {', '.join(ENGINES)}")
+        return config
+
+    def to_tables(self) -> dict[str, Any]:
+        """Return the configuration as plain values, every default included."""
+        values = {e.name: (v.to_table() if hasattr(v := getattr(self, e.name), "to_table") else v) for e in fields(self)}
+        return {"kind": self.kind, **values}
+
+    def to_toml(self) -> str:
+        """Return the configuration as TOML text, every default included."""
+        return render_toml(self.to_tables())
+
+    def with_seed(self: Kind, seed: int) -> Kind:
+        """Return the same experiment with another seed."""
+        return replace(self, seed=seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(BaseConfig):
+    """A crossbar that learns as a circuit: everything that, with a seed and an engine, decides what comes out."""
+
+    kind: ClassVar[str] = "crossbar"
+
     data: DataOptions = field(default_factory=DataOptions)
     network: NetworkOptions = field(default_factory=NetworkOptions)
     array: ArrayOptions = field(default_factory=ArrayOptions)
@@ -192,35 +238,22 @@ class Config:
     learning: LearningOptions = field(default_factory=LearningOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
 
-    @classmethod
-    def from_tables(cls, tables: Mapping[str, Any]) -> Config:
-        """Return the configuration from parsed TOML."""
-        sections = {entry.name: entry.default_factory for entry in fields(cls) if entry.name not in ("preset", "description", "engine", "seed")}
-        values: dict[str, Any] = {}
-        for key, value in tables.items():
-            if key in sections:
-                values[key] = sections[key].from_table(value, key)  # type: ignore[union-attr]
-            elif key in ("preset", "description", "engine", "seed"):
-                _check_head(key, value)
-                values[key] = value
-            else:
-                raise unknown_key(key, [entry.name for entry in fields(cls)])
-        config = cls(**values)
-        if config.engine not in ENGINES:
-            raise ConfigError(f"engine is {config.engine!r}{nearest(config.engine, ENGINES)} Expected one of: {', '.join(ENGINES)}")
-        return config
 
-    def to_tables(self) -> dict[str, Any]:
-        """Return the configuration as plain values, every default included."""
-        return {e.name: (v.to_table() if hasattr(v := getattr(self, e.name), "to_table") else v) for e in fields(self)}
+KINDS = {
+    "crossbar": "spicesnn.training.config:Config",
+    "unsupervised": "spicesnn.training.unsupervised.experiment:UnsupervisedConfig",
+    "spiking-bp": "spicesnn.training.spiking_bp.experiment:SpikingBPConfig",
+}
+"""Kind of experiment, the key `kind` of a preset → module:class of its configuration."""
 
-    def to_toml(self) -> str:
-        """Return the configuration as TOML text, every default included."""
-        return render_toml(self.to_tables())
 
-    def with_seed(self, seed: int) -> Config:
-        """Return the same experiment with another seed."""
-        return replace(self, seed=seed)
+def from_tables(tables: Mapping[str, Any]) -> Any:
+    """Return the configuration of whatever kind the tables are."""
+    kind = tables.get("kind", "crossbar")
+    if kind not in KINDS:
+        raise ConfigError(f"kind is {kind!r:.60}{nearest(str(kind), KINDS)} Expected one of: {', '.join(KINDS)}")
+    module, _, name = KINDS[kind].partition(":")
+    return getattr(import_module(module), name).from_tables(tables)
 
 
 def _check_head(key: str, value: Any) -> None:
@@ -257,8 +290,8 @@ def read_tables(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not a TOML file that can be read: {error}") from None
 
 
-def load(preset_or_path: str | Path, overrides: Iterable[str] | Mapping[str, Any] = ()) -> Config:
-    """Return the configuration of a preset or of a TOML file.
+def load(preset_or_path: str | Path, overrides: Iterable[str] | Mapping[str, Any] = ()) -> Any:
+    """Return the configuration of a preset or of a TOML file: a `Config`, or that of another kind of experiment.
 
     Parameters
     ----------
@@ -284,7 +317,7 @@ def load(preset_or_path: str | Path, overrides: Iterable[str] | Mapping[str, Any
     pairs = overrides.items() if isinstance(overrides, Mapping) else [parse_override(text) for text in overrides]
     for key, value in pairs:
         _override(tables, key, value)
-    return Config.from_tables(tables)
+    return from_tables(tables)
 
 
 def _override(tables: dict[str, Any], key: str, value: Any) -> None:
@@ -293,7 +326,7 @@ def _override(tables: dict[str, Any], key: str, value: Any) -> None:
         tables[section] = value
         return
     if not isinstance(tables.setdefault(section, {}), dict):
-        raise unknown_key(key, [entry.name for entry in fields(Config)])
+        raise unknown_key(key, [entry.name for entry in fields(BaseConfig)])
     if section == "device" and name == "model" and value != tables["device"].get("model", "vteam"):
         tables["device"] = {}
     tables[section][name] = value

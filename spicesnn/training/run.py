@@ -18,7 +18,7 @@ from spicesnn._version import __version__
 from spicesnn.datasets import npz
 from spicesnn.errors import DataError, RunError
 from spicesnn.training import config as configuration
-from spicesnn.training.config import Config
+from spicesnn.training.config import BaseConfig
 from spicesnn.training.options import render_toml
 from spicesnn.training.state import History, RunState
 
@@ -33,7 +33,7 @@ class RunDirectory:
     path: Path
 
     @classmethod
-    def create(cls, out: str | Path | None, config: Config) -> RunDirectory:
+    def create(cls, out: str | Path | None, config: BaseConfig) -> RunDirectory:
         """Make the directory (``runs/<preset>-seed<seed>``, numbered if taken, when `out` is left out) and write `run.toml`."""
         if out is None:
             base = Path("runs") / f"{config.preset}-seed{config.seed}"
@@ -61,11 +61,11 @@ class RunDirectory:
             raise RunError(f"{path} holds no run: it has no run.toml. Expected a directory that `spicesnn train` has written")
         return run
 
-    def config(self) -> Config:
+    def config(self) -> Any:
         """Return the configuration the run was started with."""
         tables = configuration.read_tables(self.path / "run.toml")
         tables.pop("versions", None)
-        return Config.from_tables(tables)
+        return configuration.from_tables(tables)
 
     def log(self, line: str) -> None:
         """Append a line with the time to `log.txt`."""
