@@ -18,14 +18,14 @@ from spicesnn.devices.base import Floats
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class CellCode:
-    """The equations of one cell, as functions at the top level of a module.
+    """The equations of one cell with one state variable, as functions at the top level of a module.
 
     Attributes
     ----------
     current : Callable
-        ``current(v, x, gate, p) -> ampere`` with `x` the states and `p` the parameters, indexed by number.
+        ``current(v, x, gate, p) -> ampere`` with `x` the state and `p` the parameters, indexed by number.
     rate : Callable
-        ``rate(v, x, gate, p, out)`` writes dx/dt of every state into `out`.
+        ``rate(v, x, gate, p) -> dx/dt``.
     parameters : tuple
         What `p` holds: numbers, or arrays of (rows, cols).
     """

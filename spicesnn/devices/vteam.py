@@ -32,19 +32,19 @@ _R_ON, _R_OFF, _V_ON, _V_OFF, _K_ON, _K_OFF, _ALPHA_ON, _ALPHA_OFF, _W_ON, _W_OF
 
 def _current(v: Any, x: Any, gate: Any, p: Any) -> Any:
     """Return v/R(w) with the linear law."""
-    return v / (p[_R_ON] + (p[_R_OFF] - p[_R_ON]) * (x[0] - p[_W_ON]) / (p[_W_OFF] - p[_W_ON]))
+    return v / (p[_R_ON] + (p[_R_OFF] - p[_R_ON]) * (x - p[_W_ON]) / (p[_W_OFF] - p[_W_ON]))
 
 
 def _exponential_current(v: Any, x: Any, gate: Any, p: Any) -> Any:
     """Return v/R(w) with the exponential law."""
-    return v / (p[_R_ON] * np.exp(np.log(p[_R_OFF] / p[_R_ON]) * (x[0] - p[_W_ON]) / (p[_W_OFF] - p[_W_ON])))
+    return v / (p[_R_ON] * np.exp(np.log(p[_R_OFF] / p[_R_ON]) * (x - p[_W_ON]) / (p[_W_OFF] - p[_W_ON])))
 
 
-def _rate(v: Any, x: Any, gate: Any, p: Any, out: Any) -> None:
-    """Write dw/dt with the ideal window: both thresholds, and the ramp at the bound the state moves to."""
+def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return dw/dt with the ideal window: both thresholds, and the ramp at the bound the state moves to."""
     off = p[_K_OFF] * np.maximum(v / p[_V_OFF] - 1.0, 0.0) ** p[_ALPHA_OFF]
     on = p[_K_ON] * np.maximum(v / p[_V_ON] - 1.0, 0.0) ** p[_ALPHA_ON]
-    out[0] = (off + on) * ramp(x[0], p[_W_ON], p[_W_OFF], v > 0, p[_BOUND_WIDTH])
+    return (off + on) * ramp(x, p[_W_ON], p[_W_OFF], v > 0, p[_BOUND_WIDTH])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -138,7 +138,7 @@ class VTEAM(Device):
 
     def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return v/R(w) in ampere."""
-        return np.asarray(self._law(np.asarray(v, dtype=float), (np.asarray(x, dtype=float),), gate, self._parameters))
+        return np.asarray(self._law(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return 1/R(w) in siemens."""
@@ -146,13 +146,13 @@ class VTEAM(Device):
 
     def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return dw/dt in metres a second."""
-        v, out = np.asarray(v, dtype=float), [np.zeros(())]
-        _rate(v, (np.asarray(x, dtype=float),), gate, self._parameters, out)
+        v = np.asarray(v, dtype=float)
+        ideal = _rate(v, np.asarray(x, dtype=float), gate, self._parameters)
         if self.window is ThresholdWindow.TEAM:
-            return np.asarray(out[0] * self.window.team_factor(x, v > 0, self.a_on, self.a_off, self.w_c))
+            return np.asarray(ideal * self.window.team_factor(x, v > 0, self.a_on, self.a_off, self.w_c))
         if self.window is not ThresholdWindow.IDEAL:
-            return np.asarray(out[0] * self.window.factor(self._share(x), v > 0, self.window_order))
-        return np.asarray(out[0])
+            return np.asarray(ideal * self.window.factor(self._share(x), v > 0, self.window_order))
+        return np.asarray(ideal)
 
     def bounds(self) -> tuple[float | Floats, float | Floats]:
         """Return w_on and w_off in metres."""

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from spicesnn.devices.base import Floats
-from spicesnn.engines.nodal.direct import DirectPrepared
-from spicesnn.engines.nodal.network import Operator, Prepared, Solution, Sources
+from spicesnn.engines.nodal.network import Solution, Sources
+from spicesnn.engines.nodal.relinearised import Relinearised
 from spicesnn.errors import ConvergenceError
 
 MOST_STEPS = 50
@@ -37,6 +37,7 @@ class _Point:
     bit: Floats
     solved_amps: Floats
     residual_amps: float
+    solution: Solution
 
     @property
     def volts(self) -> Floats:
@@ -49,7 +50,7 @@ class _Point:
         return _Point(
             word=self.word + share * (other.word - self.word), bit=self.bit + share * (other.bit - self.bit),
             solved_amps=self.solved_amps + share * (other.solved_amps - self.solved_amps),
-            residual_amps=abs(1 - share) * self.residual_amps + share * other.residual_amps,
+            residual_amps=abs(1 - share) * self.residual_amps + share * other.residual_amps, solution=other.solution,
         )  # fmt: skip
 
 
@@ -59,14 +60,14 @@ class Newton:
 
     Attributes
     ----------
-    wiring : Operator
-        Wires, masks and conductances to ground; its `cell_siemens` is not used.
+    network : Relinearised
+        The lines.
     cells : Cells
     tolerance : float
         Largest mismatch of a cell's current that is accepted, relative to the largest cell current.
     """
 
-    wiring: Operator
+    network: Relinearised
     cells: Cells
     tolerance: float = 1e-12
 
@@ -108,13 +109,13 @@ class Newton:
             mismatch = float(np.abs(amps - point.solved_amps).max())
             largest = float(np.abs(point.solved_amps).max())
             if mismatch <= self.tolerance * largest + 1e-30 or stalled >= 2:
-                return _finished(self.wiring, point, amps, count)
+                return _finished(self.network, point, amps, count)
             if count >= MOST_STEPS or not np.isfinite(mismatch):
                 raise ConvergenceError(
                     f"Newton's method: after {count} steps a cell's current still misses the network's by {mismatch:.3g} A "
                     f"(largest cell current {largest:.3g} A). Check the device at these voltages, or add resistance to the lines"
                 )
-            target = self._step(sources, point.volts, amps, slope, point)
+            target = self._step(sources, point.volts, amps, slope, point.solution)
             point = self._search(point, amps, target)
             amps, slope = self.cells(point.volts)
             count += 1
@@ -127,10 +128,10 @@ class Newton:
         if start is not None:
             volts = start.word_volts[0] - start.bit_volts[0]
             amps, slope = self.cells(volts)
-            point = self._step(sources, volts, amps, slope, None)
+            point = self._step(sources, volts, amps, slope, start)
             if np.all(np.isfinite(self.cells(point.volts)[0])):
                 return point
-        zero = np.zeros(self.wiring.shape)
+        zero = np.zeros(self.network.shape)
         amps, slope = self.cells(zero)
         best, least = None, np.inf
         for stiffer in (1.0, 1e2, 1e4, 1e6, 1e8, 1e10, 1e12):
@@ -147,29 +148,28 @@ class Newton:
 
     def _most_siemens(self) -> float:
         """Return the conductance of the least resistive wire segment (0 Ω apart): cells far above it count as shorts."""
-        wires = self.wiring.wires
+        wires = self.network.wires
         ohms = [float(np.min(o)) for o in (wires.word_line_ohm, wires.bit_line_ohm, wires.driver_ohm, wires.sense_ohm) if np.min(o) > 0]
         return 1.0 / min(ohms, default=1e-3)
 
-    def _step(self, sources: Sources, volts: Floats, amps: Floats, slope: Floats, near: _Point | None) -> _Point:
+    def _step(self, sources: Sources, volts: Floats, amps: Floats, slope: Floats, near: Solution | None) -> _Point:
         """Solve the network with each cell replaced by its tangent at `volts`."""
         siemens = np.minimum(_usable(volts, amps, slope), 1e9 * self._most_siemens())
         extra = (amps - siemens * volts)[None]
-        prepared: Prepared = DirectPrepared(
-            Operator(
-                wires=self.wiring.wires, cell_siemens=siemens, floating_rows=self.wiring.floating_rows, floating_columns=self.wiring.floating_columns,
-                word_siemens=self.wiring.word_siemens, bit_siemens=self.wiring.bit_siemens,
-            )
-        )  # fmt: skip
-        solution = prepared.solve(
+        solution = self.network.solve(
+            siemens,
             Sources(
                 row_volts=sources.row_volts, column_volts=sources.column_volts,
                 word_amps=-extra if sources.word_amps is None else sources.word_amps - extra,
                 bit_amps=extra if sources.bit_amps is None else sources.bit_amps + extra,
-            )
+            ),
+            near,
         )  # fmt: skip
         word, bit = solution.word_volts[0], solution.bit_volts[0]
-        return _Point(word=word, bit=bit, solved_amps=amps + siemens * (word - bit - volts), residual_amps=float(solution.residual_amps[0]))
+        return _Point(
+            word=word, bit=bit, solved_amps=amps + siemens * (word - bit - volts), residual_amps=float(solution.residual_amps[0]),
+            solution=solution,
+        )  # fmt: skip
 
     def _search(self, point: _Point, amps: Floats, target: _Point) -> _Point:
         """Return the point on the line to `target` where the slope of the co-content has all but vanished."""
@@ -231,15 +231,15 @@ def _scaled(sources: Sources, level: float) -> Sources:
     )  # fmt: skip
 
 
-def _finished(wiring: Operator, point: _Point, amps: Floats, count: int) -> Solution:
+def _finished(network: Relinearised, point: _Point, amps: Floats, count: int) -> Solution:
     """Return the solution with the line currents, and the mismatch of all cells on a node as its residual."""
     through = point.solved_amps
     mismatch = amps - through
-    on_word = mismatch.sum(axis=1) if wiring.wires.word_line_ohm == 0 else mismatch
-    on_bit = mismatch.sum(axis=0) if wiring.wires.bit_line_ohm == 0 else mismatch
+    on_word = mismatch.sum(axis=1) if network.wires.word_line_ohm == 0 else mismatch
+    on_bit = mismatch.sum(axis=0) if network.wires.bit_line_ohm == 0 else mismatch
     residual = max(float(np.abs(on_word).max()), float(np.abs(on_bit).max())) + point.residual_amps
-    rows = np.where(wiring.floating_rows, 0.0, (through + wiring.word_siemens * point.word).sum(axis=1))
-    columns = np.where(wiring.floating_columns, 0.0, (through - wiring.bit_siemens * point.bit).sum(axis=0))
+    rows = np.where(network.floating_rows, 0.0, (through + network.word_siemens * point.word).sum(axis=1))
+    columns = np.where(network.floating_columns, 0.0, (through - network.bit_siemens * point.bit).sum(axis=0))
     return Solution(
         word_volts=point.word[None], bit_volts=point.bit[None], row_amps=rows[None], column_amps=columns[None],
         residual_amps=np.array([residual]), iterations=count,

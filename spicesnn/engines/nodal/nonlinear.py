@@ -8,8 +8,9 @@ import numpy as np
 
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Floats
-from spicesnn.engines.nodal.network import Operator, Solution, Sources
+from spicesnn.engines.nodal.network import Solution, Sources
 from spicesnn.engines.nodal.newton import Newton
+from spicesnn.engines.nodal.relinearised import Relinearised
 from spicesnn.engines.results import Read
 from spicesnn.engines.stimulus import Levels
 
@@ -26,9 +27,7 @@ def nonlinear_read(array: Crossbar, levels: Levels) -> Read:
     """
     begin = perf_counter()
     device, state = array.cell_device(), array.state_or_zeros()
-    wiring = Operator(
-        wires=array.wires, cell_siemens=np.zeros(array.shape), floating_rows=levels.floating_rows, floating_columns=levels.floating_columns
-    )
+    network = Relinearised(array.wires, levels.floating_rows, levels.floating_columns)
     gates = array.gate_of_cells(levels.gate_volts)
     solutions: list[Solution] = []
     for k in range(levels.batch):
@@ -39,7 +38,7 @@ def nonlinear_read(array: Crossbar, levels: Levels) -> Read:
             return np.broadcast_to(amps, volts.shape), np.broadcast_to(slope, volts.shape)
 
         sources = Sources(row_volts=levels.row_volts[k : k + 1], column_volts=levels.column_volts[k : k + 1])
-        solutions.append(Newton(wiring=wiring, cells=cells).solve(sources))
+        solutions.append(Newton(network=network, cells=cells).solve(sources))
     stats = {"method": "newton", "iterations": [s.iterations for s in solutions], "seconds": perf_counter() - begin}
     joined = {
         name: np.concatenate([getattr(s, name) for s in solutions])

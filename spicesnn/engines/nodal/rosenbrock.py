@@ -35,6 +35,16 @@ B = np.array([2.4212380706095346e-01, -1.2232505839045147e00, 1.5452602553351020
 B_LOW = np.array([3.7810903145819369e-01, -9.6042292212423178e-02, 5.0e-01, 2.1793326075422950e-01])
 ALPHA = A.sum(axis=1)
 ORDER = 3
+_ROWS = np.vander([0.0, ALPHA[2], 1.0], 3, increasing=True).T
+Q = np.zeros(4)
+Q[[0, 2, 3]] = np.linalg.solve(_ROWS, [1.0, 1 / 2, 1 / 3])
+"""Weights of the quadrature that charge and energy are compared with: through three of the stages, exact for parabolas as B is."""
+KINK = 0.1
+"""How the change of dx/dt between the last stage and the end of a step counts as error: it shows a kink that the pair does not see."""
+ENERGY = 5.0
+"""Tolerance of a cell's energy over an interval, relative to its highest power there, as a multiple of the state's."""
+STIFF = 0.5
+"""Above this |h ∂f/∂x| a step is not limited by the room that is left up to the bound."""
 LEAST_STEP = 1e-13
 """The shortest step of a cell, as a fraction of the interval."""
 MOST_ROUNDS = 200_000
@@ -44,36 +54,41 @@ DIFFERENCE = 1e-7
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Drive:
-    """What drives each cell over one interval, as polynomials in s = 0…1.
+    """What drives each cell over one interval, s = 0…1.
 
     Attributes
     ----------
-    volts : (3, m)
-        Coefficients of 1, s, s² of the source voltage u of each cell.
+    source : (3, m)
+        Source voltage u of each cell at s = 0, ½ and 1; a parabola between.
     ohms : (m,) or None
         Source resistance: the cell sees v with ``v + ohms·i(v, x) = u``; None for 0 everywhere (v = u).
     gate : (2, m) or None
-        Coefficients of 1, s of the third terminal's voltage.
-    line_volts : (2, m)
-        Coefficients of 1, s of driver minus sense voltage, which weighs the cell's current in the drivers' power.
+        Third terminal's voltage at s = 0 and 1; a straight line between.
+    line : (2, m)
+        Driver minus sense voltage at s = 0 and 1, which weighs the cell's current in the drivers' power.
+    seconds : float
+        Length of the interval.
     """
 
-    volts: Floats
+    source: Floats
     ohms: Floats | None
     gate: Floats | None
-    line_volts: Floats
+    line: Floats
+    seconds: float
 
     def take(self, index: Index) -> Drive:
         """Return the drive of some of the cells."""
         return Drive(
-            volts=self.volts[:, index], ohms=None if self.ohms is None else self.ohms[index],
-            gate=None if self.gate is None else self.gate[:, index], line_volts=self.line_volts[:, index],
+            source=self.source[:, index], ohms=None if self.ohms is None else self.ohms[index],
+            gate=None if self.gate is None else self.gate[:, index], line=self.line[:, index], seconds=self.seconds,
         )  # fmt: skip
 
     def at(self, s: Floats) -> tuple[Floats, Floats | None, Floats]:
         """Return u, gate and line volts at s (m,)."""
-        gate = None if self.gate is None else self.gate[0] + s * self.gate[1]
-        return self.volts[0] + s * (self.volts[1] + s * self.volts[2]), gate, self.line_volts[0] + s * self.line_volts[1]
+        gate = None if self.gate is None else self.gate[0] + s * (self.gate[1] - self.gate[0])
+        begin, middle, end = self.source
+        u = begin + s * (4 * middle - 3 * begin - end + s * (2 * (begin + end) - 4 * middle))
+        return u, gate, self.line[0] + s * (self.line[1] - self.line[0])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -107,8 +122,8 @@ def cell_volts(cells: Ensemble, u: Floats, ohms: Floats | None, x: Floats, gate:
     return u / (1.0 + ohms * cells.conductance(u, np.clip(x, cells.low, cells.high), gate))
 
 
-def advance(cells: Ensemble, x: Floats, drive: Drive, begin: float, end: float, seconds: float, tolerance: float, step: Floats) -> Advanced:
-    """Integrate every cell from s = `begin` to s = `end` of an interval that lasts `seconds`.
+def advance(cells: Ensemble, x: Floats, drive: Drive, begin: float, end: float, tolerance: float, step: Floats) -> Advanced:
+    """Integrate every cell from s = `begin` to s = `end` of an interval.
 
     Parameters
     ----------
@@ -117,31 +132,33 @@ def advance(cells: Ensemble, x: Floats, drive: Drive, begin: float, end: float, 
     drive : Drive
     begin, end : float
         In units of the interval.
-    seconds : float
-        Length of the whole interval (s from 0 to 1).
     tolerance : float
         Local error of a step, as a fraction of each state's range.
     step : (m,) seconds
         First steps to try.
     """
-    m = x.shape[1]
-    x, s = x.copy(), np.full(m, begin)
+    m, seconds = x.shape[1], drive.seconds
+    x, s = x.copy(), np.full(m, float(begin))
     charge, energy, next_step = np.zeros(m), np.zeros(m), step.copy()
     index, here, taken = np.arange(m), cells, 0
-    part, drive_here = step.copy(), drive
+    part, drive_here, rejected = step.copy(), drive, np.zeros(m, dtype=bool)
     watts = np.max([_watts(cells, x, drive, place) for place in (begin, 0.5 * (begin + end), end)], axis=0)
     for _ in range(MOST_ROUNDS):
         left = (end - s[index]) * seconds
+        begins = _begin(here, x[:, index], drive_here, s[index])
+        part = np.minimum(part, _room(here, x[:, index], begins, part))
         last = part >= 0.999 * left
         h = np.where(last, left, part)
-        stage = _step(here, x[:, index], drive_here, s[index], h, seconds)
+        stage = _step(here, x[:, index], drive_here, s[index], h, begins)
         watts[index] = np.maximum(watts[index], stage.watts)
         error = _error(here, stage, tolerance, watts[index] * ((end - begin) * seconds))
         with np.errstate(divide="ignore"):
-            factor = np.where(np.isfinite(error), np.clip(0.85 * error ** (-1.0 / ORDER), 0.2, 6.0), 0.2)
+            factor = np.where(np.isfinite(error), np.clip(0.85 * error ** (-1.0 / ORDER), 0.2, 20.0), 0.2)
         good = error <= 1.0
+        factor = np.where(good & rejected, np.minimum(factor, 1.0), factor)
+        rejected = ~good
         kept = index[good]
-        x[:, kept] = np.clip(stage.state, here.low, here.high)[:, good]
+        x[:, kept] = stage.state[:, good]
         charge[kept] += stage.charge[good]
         energy[kept] += stage.energy[good]
         s[kept] += h[good] / seconds
@@ -153,20 +170,26 @@ def advance(cells: Ensemble, x: Floats, drive: Drive, begin: float, end: float, 
             return Advanced(state=x, charge=charge, energy=energy, step=next_step, taken=taken)
         if np.any(part[going] < LEAST_STEP * seconds):
             worst = int(index[going][np.argmin(part[going])])
-            raise ConvergenceError(
-                f"{cells.device.name}: the state of cell {worst} (row-major) changes too fast to follow: a step below {LEAST_STEP * seconds:.3g} s "
-                f"is asked for at state {x[:, worst]}. Check the pulse amplitude against the device's range"
-            )
+            raise cannot_follow(cells.device.name, worst, x[:, worst], seconds)
         if not going.all():
-            index, part = index[going], part[going]
+            index, part, rejected = index[going], part[going], rejected[going]
             here, drive_here = cells.take(index), drive.take(index)
     raise ConvergenceError(f"{cells.device.name}: a cell needs more than {MOST_ROUNDS} steps within {seconds:.3g} s")
+
+
+def cannot_follow(device: str, cell: int, state: Floats, seconds: float) -> ConvergenceError:
+    """Return the error for a cell (row-major number) whose state asks for steps below `LEAST_STEP`."""
+    return ConvergenceError(
+        f"{device}: the state of cell {cell} (row-major) changes too fast to follow: within {seconds:.3g} s it asks for steps below "
+        f"{LEAST_STEP * seconds:.3g} s from state {state}. Check the pulse amplitude against the device's range"
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class _Stage:
     state: Floats
     state_error: Floats
+    kink: Floats
     charge: Floats
     energy: Floats
     energy_error: Floats
@@ -179,29 +202,54 @@ def _watts(cells: Ensemble, x: Floats, drive: Drive, place: float) -> Floats:
     return np.abs(line * cells.current(cell_volts(cells, u, drive.ohms, x, gate), x, gate))
 
 
-def _step(cells: Ensemble, x: Floats, drive: Drive, s: Floats, h: Floats, seconds: float) -> _Stage:
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class _Begin:
+    """A cell at the beginning of a step: dx/dt (n, m), its Jacobian (n, n, m), current and power (m,)."""
+
+    rate: Floats
+    jacobian: Floats
+    amps: Floats
+    power: Floats
+
+
+def _begin(cells: Ensemble, x: Floats, drive: Drive, s: Floats) -> _Begin:
+    u, gate, line = drive.at(s)
+    v = cell_volts(cells, u, drive.ohms, x, gate)
+    rate = cells.rate(v, x, gate)
+    amps = cells.current(v, x, gate)
+    return _Begin(rate=rate, jacobian=_jacobian(cells, x, u, drive.ohms, gate, rate), amps=amps, power=amps * line)
+
+
+def _room(cells: Ensemble, x: Floats, begins: _Begin, h: Floats) -> Floats:
+    """Return the time (m,) in which a cell at its present rate comes close to its bound; infinite for cells that slow down by themselves."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        room = np.where(begins.rate > 0, cells.high - x, x - cells.low) / np.abs(begins.rate)
+    slows = np.abs(np.einsum("iim->im", begins.jacobian)) * h > STIFF
+    return np.where(np.isfinite(room) & ~slows & (room > 0), 0.97 * room, np.inf).min(axis=0)
+
+
+def _step(cells: Ensemble, x: Floats, drive: Drive, s: Floats, h: Floats, begins: _Begin) -> _Stage:
     """Take one step of h seconds (m,) from s (m,) with every cell."""
     k = np.empty((4, *x.shape))
     amps, power = np.empty((4, x.shape[1])), np.empty((4, x.shape[1]))
-    jacobian, solve = None, None
-    for i in range(4):
-        u, gate, line = drive.at(s + ALPHA[i] * h / seconds)
-        at = x + np.tensordot(A[i, :i], k[:i], axes=1) if i else x
+    jacobian, solve = begins.jacobian, _solver(begins.jacobian, h)
+    rate, amps[0], power[0] = begins.rate, begins.amps, begins.power
+    k[0] = solve(h * rate)
+    for i in range(1, 4):
+        u, gate, line = drive.at(s + ALPHA[i] * h / drive.seconds)
+        at = x + np.tensordot(A[i, :i], k[:i], axes=1)
         v = cell_volts(cells, u, drive.ohms, at, gate)
         rate = cells.rate(v, at, gate)
-        if jacobian is None:
-            jacobian = _jacobian(cells, x, u, drive.ohms, gate, rate)
-            solve = _solver(jacobian, h)
-        right = h * rate
-        if i:
-            right = right + h * _times(jacobian, np.tensordot(C[i, :i], k[:i], axes=1))
-        assert solve is not None
-        k[i] = solve(right)
+        k[i] = solve(h * rate + h * _times(jacobian, np.tensordot(C[i, :i], k[:i], axes=1)))
         amps[i] = cells.current(v, np.clip(at, cells.low, cells.high), gate)
         power[i] = amps[i] * line
+    end = np.clip(x + np.tensordot(B, k, axes=1), cells.low, cells.high)
+    u, gate, _ = drive.at(s + h / drive.seconds)
+    kink = h * np.abs(cells.rate(cell_volts(cells, u, drive.ohms, end, gate), end, gate) - rate)
+    damping = 1.0 + GAMMA * h * np.abs(np.einsum("iim->im", jacobian))
     return _Stage(
-        state=x + np.tensordot(B, k, axes=1), state_error=np.tensordot(B - B_LOW, k, axes=1), charge=h * (B @ amps),
-        energy=h * (B @ power), energy_error=h * ((B - B_LOW) @ power), watts=np.abs(power).max(axis=0),
+        state=end, state_error=np.tensordot(B - B_LOW, k, axes=1), kink=KINK * kink / damping, charge=h * (B @ amps),
+        energy=h * (B @ power), energy_error=h * ((B - Q) @ power), watts=np.abs(power).max(axis=0),
     )  # fmt: skip
 
 
@@ -238,8 +286,8 @@ def _error(cells: Ensemble, stage: _Stage, tolerance: float, joules: Floats) -> 
 
     The energy's error is measured against the energy of the whole interval at the highest power seen (m,).
     """
-    state = np.abs(stage.state_error / cells.scale).max(axis=0) / tolerance
-    energy = np.abs(stage.energy_error) / (10 * tolerance * joules + 1e-300)
+    state = (np.maximum(np.abs(stage.state_error), stage.kink) / cells.scale).max(axis=0) / tolerance
+    energy = np.abs(stage.energy_error) / (ENERGY * tolerance * joules + 1e-300)
     with np.errstate(invalid="ignore"):
         worst = np.maximum(state, energy)
     return np.where(np.isfinite(worst), np.maximum(worst, 1e-10), np.inf)
