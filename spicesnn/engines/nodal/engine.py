@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Device, Floats
 from spicesnn.engines.base import Engine
+from spicesnn.engines.nodal.adjoint import Gradient, gradient_of
 from spicesnn.engines.nodal.drive import drive_device
 from spicesnn.engines.nodal.nonlinear import nonlinear_read
 from spicesnn.engines.nodal.read import read_linear
+from spicesnn.engines.nodal.transfer import transfer_for
 from spicesnn.engines.nodal.transient import Transient
 from spicesnn.engines.results import IVCurve, PulseResult, Read
 from spicesnn.engines.stimulus import CheckedWaveform, Levels, Stimulus
@@ -36,6 +41,50 @@ class NodalEngine(Engine):
                 raise InputError(f"NodalEngine: {name} = {value!r}; expected a fraction between 1e-13 and 0.1")
         self.state_tolerance = state_tolerance
         self.drive_tolerance = drive_tolerance
+
+    def effective_conductance(self, array: Crossbar, gate_volts: ArrayLike | None = None, *, near: Crossbar | None = None) -> Floats:
+        """Return the matrix that a read of a linear array amounts to: ``column_amps = row_volts @ effective`` (sense nodes at 0 V).
+
+        Parameters
+        ----------
+        array : Crossbar
+            Linear cells.
+        gate_volts : (gate lines,), optional
+            Third terminals, for cells that have one.
+        near : Crossbar, optional
+            An array that differs in few cells and whose effective conductance this engine has computed: then only the change is.
+
+        Returns
+        -------
+        (rows, cols) array, siemens
+            Exact to 1e-10 of the largest entry of each column, or row.
+        """
+        self._check_array(array)
+        levels = Levels.checked(array, np.zeros(array.rows), gate_volts=gate_volts)
+        if not levels.single:
+            raise InputError(f"gate_volts has shape {np.asarray(gate_volts).shape}; expected ({array.gate_lines},): one matrix has one set of gate levels")
+        return transfer_for(array, None if levels.gate_volts is None else levels.gate_volts[0], near).siemens.copy()
+
+    def gradient(
+        self, array: Crossbar, row_volts: ArrayLike, dl_dcolumn_amps: ArrayLike, *, column_volts: ArrayLike = 0.0,
+        gate_volts: ArrayLike | None = None, floating_rows: ArrayLike | None = None, floating_columns: ArrayLike | None = None,
+    ) -> Gradient:  # fmt: skip
+        """Differentiate a loss on the column currents of a read: dL/dG, dL/dV (one solve more than the read itself).
+
+        Parameters
+        ----------
+        array, row_volts, column_volts, gate_volts, floating_rows, floating_columns
+            As in `read`.
+        dl_dcolumn_amps : (cols,) or (batch, cols)
+            Derivative of the loss in the column currents, at the currents that `read` gives.
+
+        Returns
+        -------
+        Gradient
+        """
+        self._check_array(array)
+        levels = Levels.checked(array, row_volts, column_volts, gate_volts, floating_rows, floating_columns)
+        return gradient_of(array, levels, self._read(array, levels), dl_dcolumn_amps)
 
     def _read(self, array: Crossbar, levels: Levels) -> Read:
         return read_linear(array, levels) if array.linear else nonlinear_read(array, levels)

@@ -68,11 +68,11 @@ class Checked:
         self.lines = lines
         self._direct: DirectPrepared | None = None
 
-    def solve(self, sources: Sources, start: Solution | None = None) -> Solution:
-        """Solve for every input of the batch."""
+    def solve(self, sources: Sources, start: Solution | None = None, *, tolerance: float = 1e-11) -> Solution:
+        """Solve for every input of the batch; `tolerance` as in `LinePrepared.solve`."""
         if self._direct is None:
             try:
-                return self.lines.solve(sources, start)
+                return self.lines.solve(sources, start, tolerance=tolerance)
             except ConvergenceError:
                 self._direct = DirectPrepared(self.operator)
         return self._direct.solve(sources)

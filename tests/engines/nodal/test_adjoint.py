@@ -1,0 +1,61 @@
+"""Gradients through a read against finite differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spicesnn import Crossbar, NodalEngine, Wires
+from spicesnn.errors import InputError
+
+
+def loss(currents: np.ndarray) -> float:
+    return float(np.sum(np.sin(1e4 * currents)))
+
+
+def slope(currents: np.ndarray) -> np.ndarray:
+    return 1e4 * np.cos(1e4 * currents)
+
+
+@pytest.mark.parametrize(
+    "wires",
+    [Wires(), Wires(word_line_ohm=0.0, driver_ohm=30.0), Wires(bit_line_ohm=0.0), Wires(word_line_ohm=50.0, double_sided=True, sense_ohm=9.0)],
+)
+@pytest.mark.parametrize("batch", [None, 3])
+def test_matches_finite_differences(wires: Wires, batch: int | None) -> None:
+    rng = np.random.default_rng(0)
+    engine = NodalEngine()
+    conductance = 10 ** rng.uniform(-5, -4, (6, 5))
+    rows = rng.uniform(-1, 1, 6 if batch is None else (batch, 6))
+    columns = rng.uniform(-0.2, 0.2, 5 if batch is None else (batch, 5))
+    floating = np.array([False, True, False, False, False, False])
+
+    def total(g: np.ndarray, v: np.ndarray, c: np.ndarray) -> float:
+        return loss(engine.read(Crossbar(conductance=g, wires=wires), v, column_volts=c, floating_rows=floating).column_amps)
+
+    def difference(which: int, at: tuple[int, ...], step: float) -> float:
+        values = []
+        for sign in (1, -1):
+            inputs = [conductance.copy(), rows.copy(), columns.copy()]
+            inputs[which][at] += sign * step
+            values.append(total(*inputs))
+        return (values[0] - values[1]) / (2 * step)
+
+    array = Crossbar(conductance=conductance, wires=wires)
+    currents = engine.read(array, rows, column_volts=columns, floating_rows=floating).column_amps
+    gradient = engine.gradient(array, rows, slope(currents), column_volts=columns, floating_rows=floating)
+    lead = () if batch is None else (1,)
+    for at in ((0, 0), (1, 2), (5, 4)):
+        np.testing.assert_allclose(gradient.conductance[at], difference(0, at, 1e-4 * conductance[at]), rtol=1e-5)
+    for row in (0, 1, 4):
+        np.testing.assert_allclose(gradient.row_volts[(*lead, row)], difference(1, (*lead, row), 1e-4), rtol=1e-5, atol=1e-9)
+    for col in (0, 3):
+        np.testing.assert_allclose(gradient.column_volts[(*lead, col)], difference(2, (*lead, col), 1e-4), rtol=1e-5)
+    assert gradient.row_volts[(*lead, 1)] == 0.0
+    assert gradient.cell_amps.shape == ((6, 5) if batch is None else (batch, 6, 5))
+
+
+def test_slope_must_fit_the_currents() -> None:
+    array = Crossbar(conductance=np.full((2, 3), 1e-5))
+    with pytest.raises(InputError, match=r"dl_dcolumn_amps has shape \(2,\); expected finite values of shape \(3,\)"):
+        NodalEngine().gradient(array, [1.0, 0.0], [1.0, 1.0])
