@@ -13,8 +13,11 @@ from spicesnn.devices.base import Device
 from spicesnn.errors import UnknownNameError
 
 _LIBRARY = {
+    "1s1r": "spicesnn.crossbar.cells:OneSelectorOneResistor",
+    "1t1r": "spicesnn.crossbar.cells:OneTransistorOneResistor",
     "linear-drift": "spicesnn.devices.linear_drift:LinearDrift",
     "resistor": "spicesnn.devices.resistor:Resistor",
+    "saturating-pulse": "spicesnn.devices.saturating_pulse:SaturatingPulse",
     "vteam": "spicesnn.devices.vteam:VTEAM",
     "mosfet-emulator": "spicesnn.devices.mosfet_emulator:MosfetEmulator",
     "pai-yu-chen": "spicesnn.devices.pai_yu_chen:PaiYuChen",

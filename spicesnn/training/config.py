@@ -171,6 +171,7 @@ class VariabilityOptions(Section):
 
     parameters: tuple[str, ...] = option((), "parameters of the device model that differ from cell to cell")
     spread: float = option(0.0, "their relative standard deviation (log-normal, median as in [device])", lowest=0.0)
+    scaled_to: tuple[float, ...] = option((), "[lowest, highest]: the draws are stretched so that they span exactly this", above=0.0)
     stuck: float = option(0.0, "share of cells, at random, whose state never moves", lowest=0.0)
 
 

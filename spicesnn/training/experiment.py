@@ -166,7 +166,13 @@ def _spread(device: Device, options: VariabilityOptions, streams: Streams, shape
         if name not in known:
             there = ", ".join(sorted(known))
             raise UnknownNameError(f"variability.parameters names {name!r}{nearest(name, known)} The parameters of {device.name} are: {there}")
-    return device.with_parameters(**{name: known[name] * np.exp(sigma * rng.standard_normal(shape)) for name in options.parameters})
+    factors = {name: np.exp(sigma * rng.standard_normal(shape)) for name in options.parameters}
+    if not options.scaled_to:
+        return device.with_parameters(**{name: known[name] * factor for name, factor in factors.items()})
+    if len(options.scaled_to) != 2 or not options.scaled_to[0] < options.scaled_to[1]:
+        raise ConfigError(f"variability.scaled_to is {list(options.scaled_to)}; expected [lowest, highest]")
+    low, high = options.scaled_to
+    return device.with_parameters(**{name: low + (high - low) * (f - f.min()) / np.ptp(f) for name, f in factors.items()})
 
 
 def _stuck(options: VariabilityOptions, streams: Streams, shape: tuple[int, int]) -> NDArray[np.bool_] | None:

@@ -1,0 +1,107 @@
+"""A device known by its pulse curve: every pulse goes the same share of the way that is left to the end of the range.
+
+The pulse response of the 4×4 Manhattan perceptron that replays Prezioso et al., Nature 521, 61, 2015: its measured curve fits
+ΔG = 6.55e-8 S·(1 − exp(−n/3.0)) over n pulses, with a residual of 6.1e-9 S (rms).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import curve_fit
+
+from spicesnn.devices.base import Device, Floats, parameter
+from spicesnn.errors import DataError, InputError
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SaturatingPulse(Device):
+    r"""A linear conductance between `g_low` and `g_low` + `g_gain` that approaches either end exponentially with pulse time.
+
+    .. math:: i = (G_{low} + G_{gain}\, x)\, v
+
+    .. math::
+
+        \frac{dx}{dt} = \frac{1 - x}{n_0 t_p} \frac{(v - V_t)^+}{V_w - V_t} - \frac{x}{n_0 t_p} \frac{(-v - V_t)^+}{V_w - V_t}
+
+    so that n pulses of :math:`V_w` and :math:`t_p` from x = 0 give :math:`x = 1 - e^{-n/n_0}`. Positive voltage raises the conductance.
+    """
+
+    name: ClassVar[str] = "saturating-pulse"
+    reference: ClassVar[str] = "Fit to the pulse curve of a 4×4 replica of Prezioso et al., Nature 521, 61, 2015"
+    model: ClassVar[str] = "saturating_pulse.lib"
+    set_polarity: ClassVar[int] = 1
+
+    g_low: float = parameter(1e-7, "S", "conductance at x = 0", above=0.0)
+    g_gain: float = parameter(6.55e-7, "S", "conductance gained at x = 1", above=0.0)
+    pulses: float = parameter(3.0, "1", "n0, pulses to within 1/e of the end", above=0.0)
+    v_threshold: float = parameter(0.8, "V", "Vt, magnitude below which nothing moves", lowest=0.0)
+    v_write: float = parameter(1.3, "V", "Vw, magnitude of a write pulse", above=0.0)
+    pulse_s: float = parameter(500e-6, "s", "tp, width of a write pulse", above=0.0)
+    x_init: float = parameter(0.0, "1", "state of a fresh device", lowest=0.0, highest=1.0)
+
+    def _check(self) -> None:
+        if np.any(np.asarray(self.v_write) <= self.v_threshold):
+            raise InputError(f"saturating-pulse: v_write = {self.v_write} V must be above v_threshold = {self.v_threshold} V")
+
+    @classmethod
+    def from_curve(cls, path: str | Path, *, scale: float = 1.0) -> tuple[Self, float]:
+        """Return the device that fits a measured curve, and the rms residual in siemens.
+
+        Parameters
+        ----------
+        path : str | Path
+            A CSV file with a header and one column: conductance (siemens) after 0, 1, 2, … identical pulses.
+        scale : float
+            Conductances are multiplied by it.
+        """
+        try:
+            lines = Path(path).read_text(encoding="utf-8-sig").split()
+            values = scale * np.array([float(line.rstrip(",;")) for line in lines[1:]])
+        except (OSError, UnicodeDecodeError, ValueError) as error:
+            raise DataError(f"{path} is not a one-column CSV file of conductances with a header: {error}") from None
+        if values.size < 4 or not np.all(np.isfinite(values)) or np.any(values <= 0) or values[1:].mean() <= values[0]:
+            raise DataError(f"{path} has {values.size} values; expected 4 or more conductances above 0 S that rise with the pulses")
+        count = np.arange(values.size)
+
+        def rise(n: Floats, gain: float, pulses: float) -> Floats:
+            return np.asarray(gain * (1 - np.exp(-n / pulses)))
+
+        unit = float(np.ptp(values))
+        (gain, pulses), _ = curve_fit(rise, count, (values - values[0]) / unit, p0=(1.0, 3.0), bounds=([1e-6, 1e-2], [10.0, 1e4]))
+        residual = float(np.sqrt(np.mean((values[0] + unit * rise(count, gain, pulses) - values) ** 2)))
+        return cls(g_low=float(values[0]), g_gain=float(gain) * unit, pulses=float(pulses)), residual
+
+    def _siemens(self, x: ArrayLike) -> Floats:
+        return np.asarray(self.g_low + np.asarray(self.g_gain) * np.asarray(x, dtype=float))
+
+    def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
+        """Return G(x)·v in ampere."""
+        return np.asarray(np.asarray(v, dtype=float) * self._siemens(x))
+
+    def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
+        """Return G(x) in siemens."""
+        siemens = self._siemens(x)
+        return np.broadcast_to(siemens, np.broadcast_shapes(np.shape(v), siemens.shape)).astype(float)
+
+    def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
+        """Return dx/dt in 1/s."""
+        v, x = np.asarray(v, dtype=float), np.asarray(x, dtype=float)
+        unit = np.asarray(self.pulses) * self.pulse_s * (np.asarray(self.v_write) - self.v_threshold)
+        return np.asarray((np.maximum(v - self.v_threshold, 0.0) * (1 - x) - np.maximum(-v - self.v_threshold, 0.0) * x) / unit)
+
+    def bounds(self) -> tuple[float, float]:
+        """Return 0 and 1."""
+        return 0.0, 1.0
+
+    def initial_state(self) -> float | Floats:
+        """Return x_init."""
+        return self.x_init
+
+    def typical_drive(self) -> tuple[float, float]:
+        """Return a sine of the write amplitude that lasts ten pulses."""
+        return float(np.mean(self.v_write)), float(1 / np.mean(10 * np.asarray(self.pulse_s)))
