@@ -45,7 +45,8 @@ def test_a_wheel_in_a_clean_environment_runs_every_command(built, tmp_path):
         assert done.returncode == expect, done.stderr
         return json.loads(done.stdout)
 
-    where = subprocess.run([str(python), "-c", "import spicesnn; print(spicesnn.__file__)"], cwd=work, capture_output=True, text=True, check=True).stdout
+    script = "import spicesnn; print(spicesnn.__file__)"
+    where = subprocess.run([str(python), "-c", script], cwd=work, capture_output=True, text=True, check=True).stdout
     assert str(ROOT) not in where
     assert run("doctor")["ok"]
     assert len(run("devices")["devices"]) > 5

@@ -17,6 +17,7 @@ from spicesnn.cli.infer import infer
 from spicesnn.cli.iv import iv
 from spicesnn.cli.netlist import netlist
 from spicesnn.cli.output import Answer, console_on, error_log, reserved_stdout, write_json
+from spicesnn.cli.report import report
 from spicesnn.cli.train import train
 from spicesnn.cli.validate import validate
 from spicesnn.errors import ConfigError, InputError, NgspiceMissingError, SpicesnnError, UnknownNameError
@@ -51,6 +52,7 @@ _COMMANDS: dict[str, Callable[..., Answer]] = {
     "iv": iv,
     "train": train,
     "infer": infer,
+    "report": report,
     "netlist": netlist,
     "validate": validate,
 }

@@ -1,0 +1,227 @@
+"""`report.html`: one or more runs explained in one file that needs no network."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+import shlex
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spicesnn._version import __version__
+from spicesnn.errors import NgspiceMissingError, RunError, SpicesnnError
+from spicesnn.plotting.results import accuracy_by_epoch
+from spicesnn.plotting.run import RunData, figures
+from spicesnn.plotting.style import new_figure, style
+from spicesnn.reporting.schematic import array_svg
+from spicesnn.training.config import Config
+from spicesnn.units import render
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_CHECKED_SAMPLES = 4
+_WIDE = ("conductances", "raster", "iv")
+_DPI = 110
+
+
+def interval(share: float, count: int) -> tuple[float, float]:
+    """Return the 95 % confidence interval of a share measured on `count` samples (Wilson, J. Am. Stat. Assoc. 22, 209, 1927)."""
+    if count < 1:
+        return 0.0, 1.0
+    z = 1.959963984540054
+    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def write_report(run_dirs: Sequence[str | Path], out: str | Path | None = None, *, check: bool = True) -> Path:
+    """Write ``report.html`` for one run, or for several side by side.
+
+    Parameters
+    ----------
+    run_dirs : sequence of paths
+        Run directories.
+    out : path, optional
+        The file; ``report.html`` in the (first) run directory if left out.
+    check : bool
+        Whether a few test samples are solved again by the other engine.
+
+    Returns
+    -------
+    Path
+        Of the file.
+    """
+    runs = [_run(RunData(path), check=check) for path in run_dirs]
+    target = Path(out) if out is not None else Path(run_dirs[0]) / "report.html"
+    first = runs[0]
+    title = first["title"] if len(runs) == 1 else f"{len(runs)} runs side by side"
+    page = _template().render(
+        title=title, question=first["description"] if len(runs) == 1 else "", version=__version__, made=time.strftime("%Y-%m-%d %H:%M"),
+        runs=runs, comparison=_comparison(runs) if len(runs) > 1 else None,
+    )  # fmt: skip
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.name}.part")
+        partial.write_text(page, encoding="utf-8")
+        partial.replace(target)
+    except OSError as error:
+        raise RunError(f"{target} cannot be written: {error.strerror or error}; choose another folder with --out") from None
+    return target
+
+
+def _template() -> Any:
+    import jinja2
+
+    environment = jinja2.Environment(loader=jinja2.PackageLoader("spicesnn.reporting", "."), autoescape=True, undefined=jinja2.StrictUndefined)
+    return environment.get_template("report.html.j2")
+
+
+def _run(data: RunData, *, check: bool) -> dict[str, Any]:
+    config, metrics = data.config, data.run.metrics()
+    rows, columns = data.experiment.shape
+    return {
+        "name": data.run.path.name,
+        "title": f"{config.preset}: {rows} × {columns} array on the {config.engine} engine",
+        "description": config.description,
+        "cards": _cards(metrics, config, (rows, columns)),
+        "schematic": array_svg(
+            (rows, columns), config.array.wires(), config.device.model, columns_differential=config.network.columns == "differential"
+        ),
+        "figures": [{"source": inlined(d.figure), "caption": d.caption, "wide": d.name in _WIDE} for d in figures(data)],
+        "budget": _budget(metrics),
+        "check": _check(data) if check else {"text": "Not asked for.", "rows": []},
+        "command": _command(config),
+        "configuration": (data.run.path / "run.toml").read_text(encoding="utf-8"),
+        "metrics": metrics,
+        "config": config,
+        "history": data.history,
+    }
+
+
+def inlined(figure: Figure) -> str:
+    """Return a figure as a data address for an ``img`` element."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=_DPI)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
+
+
+def _accuracy(metrics: dict[str, Any]) -> str:
+    low, high = interval(metrics["test_accuracy"], metrics["n_test"])
+    return f"{_percent(metrics['test_accuracy'])} ({100 * low:.1f}–{100 * high:.1f})"
+
+
+def _cards(metrics: dict[str, Any], config: Config, shape: tuple[int, int]) -> list[dict[str, str]]:
+    kind = "held-out samples" if metrics.get("held_out", True) else "samples, those it was trained on"
+    low, high = interval(metrics["test_accuracy"], metrics["n_test"])
+    return [
+        {"value": _percent(metrics["test_accuracy"]), "label": f"of {metrics['n_test']} {kind}; 95 % interval {100 * low:.1f}–{100 * high:.1f} %"},
+        {"value": _percent(metrics["train_accuracy"]), "label": "training samples"},
+        {"value": f"{shape[0]} × {shape[1]}", "label": f"cells, {config.device.model}"},
+        {"value": config.engine, "label": "engine that solved every read and pulse"},
+        {"value": render(metrics["energy_joule"], "J", 3), "label": "delivered by the drivers"},
+        {"value": render(metrics["wall_s"], "s", 3), "label": f"wall time, seed {config.seed}"},
+    ]
+
+
+def _budget(metrics: dict[str, Any]) -> list[dict[str, str]]:
+    def row(label: str, value: str) -> dict[str, str]:
+        return {"label": label, "value": value}
+
+    found = [row("energy, all", render(metrics["energy_joule"], "J"))]
+    for key, label in (("write_joule", "energy of programming pulses"), ("read_joule", "energy of reads")):
+        if key in metrics:
+            found.append(row(label, render(metrics[key], "J")))
+    for key, label in (("updates", "updates"), ("pulses", "programming pulses"), ("reads", "reads"), ("epochs", "epochs")):
+        if key in metrics:
+            found.append(row(label, f"{metrics[key]:,}"))
+    if metrics.get("pulses") and "write_joule" in metrics:
+        found.append(row("energy of one pulse, mean", render(metrics["write_joule"] / metrics["pulses"], "J")))
+    if metrics.get("reads") and "read_joule" in metrics:
+        found.append(row("energy of one read, mean", render(metrics["read_joule"] / metrics["reads"], "J")))
+    found.append(row("wall time", render(metrics["wall_s"], "s")))
+    if "residual_amps" in metrics:
+        found.append(row("worst violation of Kirchhoff's current law", render(metrics["residual_amps"], "A")))
+    return found
+
+
+def _check(data: RunData) -> dict[str, Any]:
+    """Solve a few test samples on both engines and compare currents and answers."""
+    from spicesnn.engines.ngspice.engine import NgspiceEngine
+    from spicesnn.engines.nodal.engine import NodalEngine
+
+    experiment = data.experiment
+    array = experiment.array_of(data.run.load_state().devices)
+    samples = experiment.problem.test.limited(_CHECKED_SAMPLES)
+    try:
+        with NgspiceEngine() as ngspice, NodalEngine() as nodal:
+            first, second = (experiment.answer(engine, array, samples) for engine in (ngspice, nodal))
+    except NgspiceMissingError as error:
+        return {"text": f"Not checked: {error}", "rows": []}
+    except SpicesnnError as error:
+        return {"text": f"The check failed: {str(error).splitlines()[0]}", "rows": []}
+    scale = float(np.max(np.abs(second.amps))) or 1.0
+    worst = float(np.max(np.abs(first.amps - second.amps))) / scale
+    same = int(np.sum(first.predicted == second.predicted))
+    return {
+        "text": f"{len(samples)} test samples were solved by ngspice and by the nodal engine, with the trained array.",
+        "rows": [
+            {"quantity": "currents into the neurons, share of the largest", "error": f"{worst:.1e}", "tolerance": "1e-09", "ok": _yes(worst <= 1e-9)},
+            {"quantity": "samples answered alike", "error": f"{same} of {len(samples)}", "tolerance": "all", "ok": _yes(same == len(samples))},
+        ],
+    }
+
+
+def _yes(holds: bool) -> str:
+    return "yes" if holds else "NO"
+
+
+def _command(config: Config) -> str:
+    """Return the command that repeats the run from the configuration that is kept beside it."""
+    return shlex.join(["spicesnn", "train", "run.toml", "--engine", config.engine, "--seed", str(config.seed), "--out", "again"])
+
+
+def _flat(config: Config) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for section, table in config.to_tables().items():
+        if isinstance(table, dict):
+            values |= {f"{section}.{key}": value for key, value in table.items()}
+        else:
+            values[section] = table
+    return values
+
+
+def _comparison(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    metrics = [run["metrics"] for run in runs]
+    rows = [
+        {"label": "test accuracy (95 % interval)", "values": [_accuracy(m) for m in metrics]},
+        {"label": "test samples", "values": [f"{m['n_test']:,}" for m in metrics]},
+        {"label": "training accuracy", "values": [_percent(m["train_accuracy"]) for m in metrics]},
+        {"label": "engine", "values": [run["config"].engine for run in runs]},
+        {"label": "seed", "values": [str(run["config"].seed) for run in runs]},
+        {"label": "energy", "values": [render(m["energy_joule"], "J") for m in metrics]},
+        {"label": "wall time", "values": [render(m["wall_s"], "s") for m in metrics]},
+    ]
+    flat = [_flat(run["config"]) for run in runs]
+    keys = sorted({key for table in flat for key in table} - {"description", "engine", "seed"})
+    differences = [{"label": key, "values": [str(table.get(key, "–")) for table in flat]} for key in keys if len({str(t.get(key)) for t in flat}) > 1]
+    series = {f"{k}. {run['name']}": run["history"] for k, run in enumerate(runs, start=1) if "test_accuracy" in run["history"]}
+    return {"rows": rows, "differences": differences, "figure": _curves(series) if series else None}
+
+
+def _curves(series: dict[str, Any]) -> str:
+    with style():
+        figure = new_figure(8.4, 4.4)
+        axes = figure.subplots()
+        for name, history in series.items():
+            accuracy_by_epoch(axes, {name: history["test_accuracy"]}, epochs=history["test_accuracy_update"], step="update")
+    return inlined(figure)

@@ -1,0 +1,85 @@
+"""A small drawing of an array and its wires, as SVG that takes the page's own colours."""
+
+from __future__ import annotations
+
+from html import escape
+
+from spicesnn.crossbar.wires import Wires
+from spicesnn.units import render
+
+_PITCH, _LEFT, _TOP = 92, 150, 46
+
+
+def array_svg(shape: tuple[int, int], wires: Wires, device: str, *, columns_differential: bool = False) -> str:
+    """Return an SVG element: drivers, word-line segments, cells, bit-line segments, sense nodes; at most 3 × 4 cells, dots for the others.
+
+    Parameters
+    ----------
+    shape : (rows, cols)
+    wires : Wires
+    device : str
+        What a cell is called.
+    columns_differential : bool
+        Whether the columns are pairs that add and subtract.
+    """
+    rows, cols = min(shape[0], 3), min(shape[1], 4)
+    width, height = _LEFT + cols * _PITCH + 30, _TOP + rows * _PITCH + 78
+    parts = [_line(_LEFT - 92, y, _LEFT + (cols - 1) * _PITCH + 34, y) for y in map(_row_y, range(rows))]
+    parts += [_line(x, _TOP, x, _row_y(rows - 1) + 74) for x in map(_column_x, range(cols))]
+    for i in range(rows):
+        parts.append(_resistor(_LEFT - 60, _row_y(i), horizontal=True))
+        parts.append(f'<circle cx="{_LEFT - 100}" cy="{_row_y(i)}" r="9"/>')
+        parts.append(f'<text x="{_LEFT - 114}" y="{_row_y(i) + 4}" text-anchor="end">V{_name(i, rows, shape[0])}</text>')
+        parts += [_resistor(_LEFT + j * _PITCH + 6 - _PITCH / 2, _row_y(i), horizontal=True) for j in range(cols)]
+        parts += [_cell(_column_x(j), _row_y(i)) for j in range(cols)]
+    for j in range(cols):
+        x = _column_x(j)
+        parts += [_resistor(x, _row_y(i) + 0.62 * _PITCH, horizontal=False) for i in range(rows)]
+        sign = (" +" if j % 2 == 0 else " −") if columns_differential else ""
+        parts.append(f'<text x="{x}" y="{_row_y(rows - 1) + 90}" text-anchor="middle">I{_name(j, cols, shape[1])}{sign}</text>')
+    if shape[0] > rows:
+        parts.append(f'<text x="{_LEFT - 114}" y="{_row_y(1) + _PITCH * 0.55}" text-anchor="end">⋮</text>')
+    if shape[1] > cols:
+        parts.append(f'<text x="{_column_x(cols - 2) + _PITCH / 2 + 8}" y="{_TOP - 26}" text-anchor="middle">⋯</text>')
+    legend = f"{shape[0]} word lines × {shape[1]} bit lines, cells: {device}"
+    segments = f"segments {_ohm(wires.word_line_ohm)} (word) and {_ohm(wires.bit_line_ohm)} (bit)"
+    numbers = f"{segments}, drivers {_ohm(wires.driver_ohm)}, sense {_ohm(wires.sense_ohm)}"
+    return (
+        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(legend)}; {escape(numbers)}" class="schematic">'
+        f'<g fill="none" stroke="currentColor" stroke-width="1.4">{"".join(parts)}</g></svg>'
+        f"<p>{escape(legend)}; {escape(numbers)}.</p>"
+    )
+
+
+def _row_y(i: int) -> float:
+    return _TOP + i * _PITCH
+
+
+def _column_x(j: int) -> float:
+    return _LEFT + j * _PITCH + 30
+
+
+def _name(k: int, shown: int, total: int) -> str:
+    return str(total - 1 if total > shown and k == shown - 1 else k)
+
+
+def _ohm(value: object) -> str:
+    return render(float(value), "Ω") if isinstance(value, int | float) else "one a line"
+
+
+def _line(x1: float, y1: float, x2: float, y2: float) -> str:
+    return f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>'
+
+
+def _resistor(x: float, y: float, *, horizontal: bool) -> str:
+    width, height = (24, 8) if horizontal else (8, 24)
+    return f'<rect x="{x - width / 2}" y="{y - height / 2}" width="{width}" height="{height}" class="paper"/>'
+
+
+def _cell(x: float, y: float) -> str:
+    """A memristor from the word line (crossing the bit line without touching it) to the bit line below."""
+    return (
+        f'<path d="M{x - 22},{y} V{y + 12}"/><path d="M{x - 22},{y + 36} V{y + 42} H{x}"/>'
+        f'<rect x="{x - 28}" y="{y + 12}" width="12" height="24" class="cell"/><circle cx="{x - 22}" cy="{y}" r="2.4" class="dot"/>'
+        f'<circle cx="{x}" cy="{y + 42}" r="2.4" class="dot"/>'
+    )
