@@ -63,6 +63,8 @@ class Device(ABC):
     state_units: ClassVar[tuple[str, ...]] = ("1",)
     state_scale: ClassVar[tuple[float, ...]] = (1.0,)
     """What one volt on the SPICE state node stands for, in state units: keeps node voltages near one."""
+    spice_inner: ClassVar[str] = ""
+    """Instance inside the sub-circuit that holds the state capacitors, such as ``xm.`` for a cell around a memristor."""
     gated: ClassVar[bool] = False
     """Whether the device has a third terminal, driven by `gate_volts`."""
     gate_default: ClassVar[float | None] = None

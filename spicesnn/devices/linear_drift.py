@@ -59,8 +59,8 @@ class LinearDrift(Device):
             raise InputError(f"linear-drift: r_off = {self.r_off} Ω must be above r_on = {self.r_on} Ω")
 
     def _resistance(self, x: ArrayLike) -> Floats:
-        x = np.asarray(x, dtype=float)
-        return np.asarray(self.r_on * x + self.r_off * (1.0 - x))
+        undoped = np.clip(1.0 - np.asarray(x, dtype=float), 0.0, 1.0)  # a trial step beyond a bound must not meet a negative resistance
+        return np.asarray(self.r_on + (np.asarray(self.r_off) - self.r_on) * undoped)
 
     def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return v/R(x) in ampere."""

@@ -30,14 +30,19 @@ class ResistanceLaw(enum.Enum):
 _R_ON, _R_OFF, _V_ON, _V_OFF, _K_ON, _K_OFF, _ALPHA_ON, _ALPHA_OFF, _W_ON, _W_OFF, _BOUND_WIDTH = range(11)
 
 
+def _share(x: Any, p: Any) -> Any:
+    """Return (w − w_on)/(w_off − w_on), stopped at its bounds: a trial step beyond them must not meet a negative resistance."""
+    return np.minimum(np.maximum((x - p[_W_ON]) / (p[_W_OFF] - p[_W_ON]), 0.0), 1.0)
+
+
 def _current(v: Any, x: Any, gate: Any, p: Any) -> Any:
     """Return v/R(w) with the linear law."""
-    return v / (p[_R_ON] + (p[_R_OFF] - p[_R_ON]) * (x - p[_W_ON]) / (p[_W_OFF] - p[_W_ON]))
+    return v / (p[_R_ON] + (p[_R_OFF] - p[_R_ON]) * _share(x, p))
 
 
 def _exponential_current(v: Any, x: Any, gate: Any, p: Any) -> Any:
     """Return v/R(w) with the exponential law."""
-    return v / (p[_R_ON] * np.exp(np.log(p[_R_OFF] / p[_R_ON]) * (x - p[_W_ON]) / (p[_W_OFF] - p[_W_ON])))
+    return v / (p[_R_ON] * np.exp(np.log(p[_R_OFF] / p[_R_ON]) * _share(x, p)))
 
 
 def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:

@@ -37,6 +37,8 @@ class Twin:
         State units a volt.
     foreign : ForeignSubcircuit | None
         What a descriptor says, for a user's own sub-circuit: its checked text and the roles of its pins.
+    inner : str
+        Instance inside the sub-circuit that holds the state capacitors, such as ``xm.`` (empty: the sub-circuit itself).
     """
 
     subckt: str
@@ -46,6 +48,7 @@ class Twin:
     states: tuple[str, ...]
     scale: tuple[float, ...]
     foreign: ForeignSubcircuit | None = None
+    inner: str = ""
 
     @classmethod
     def of(cls, device: Device) -> Twin:
@@ -55,8 +58,9 @@ class Twin:
         subckt = device.subckt if foreign is None else foreign.subckt
         pins, parameters = subckt_card(path, subckt) if foreign is None else card_of(foreign.text, subckt, path)
         return cls(
-            subckt=subckt, path=path, pins=pins, parameters=parameters, states=device.state_names, scale=device.state_scale, foreign=foreign
-        )
+            subckt=subckt, path=path, pins=pins, parameters=parameters, states=device.state_names, scale=device.state_scale,
+            foreign=foreign, inner=device.spice_inner,
+        )  # fmt: skip
 
     @property
     def gate_pin(self) -> str | None:
@@ -84,7 +88,7 @@ class Twin:
     def state_capacitor(self, state: str, cell: str) -> str:
         """Return the state capacitor as ``alter`` wants it."""
         element = f"c{state}" if self.foreign is None else next(s.capacitor for s in self.foreign.states if s.name == state)
-        return f"c.xm{cell}.{element}"
+        return f"c.xm{cell}.{self.inner}{element}"
 
     def element(self, cell: str, p: str, n: str, gate: str | None, values: dict[str, float]) -> str:
         """Return the X line of one cell."""

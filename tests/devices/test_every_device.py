@@ -15,12 +15,12 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import spicesnn as sn
-from spicesnn import paths
 from spicesnn.devices import registry
 from spicesnn.errors import InputError
 from spicesnn.netlist.accuracy import TransientAccuracy
 from spicesnn.netlist.batch import run_batch
 from spicesnn.netlist.drive_deck import drive_deck
+from spicesnn.netlist.twin import Twin
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ SPECIAL = {
     "mosfet-emulator": Bench(parameters={"transconductance": 5e-9}, low=0.1, high=8.0),
     "pershin-di-ventra": Bench(amplitudes=(0.6, 1.3)),
     "stanford": Bench(slow=True),
+    "1s1r": Bench(slow=True),
+    "1t1r": Bench(slow=True),
 }
 MEMORY = [name for name in registry.names() if registry.device_class(name).memory]
 
@@ -259,7 +261,7 @@ def test_step_convergence(name, ngspice):
 @pytest.mark.parametrize("name", names())
 def test_parameters_travel_and_are_checked(name):
     device = made(name)
-    text = paths.model_file(device.model).read_text()
+    text = Twin.of(device).path.read_text()
     assert f".subckt {device.subckt} " in text
     for key in device.spice_parameters():
         assert re.search(rf"\b{key}=", text), f"{key} is not on the .subckt card of {device.model}"

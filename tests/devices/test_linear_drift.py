@@ -15,7 +15,7 @@ def sine(t):
 
 def extreme(device, volts, begin, end, sign, start):
     """Return current and time of the extreme current between two times: a coarse search, then a fine one."""
-    for points in (101, 101, 101):
+    for points in (101, 101, 201):
         times = np.linspace(begin, end, points)
         amps = sign * device.current(volts(times), integrate(device, volts, times, start, [0.5]))
         k = int(np.clip(np.argmax(amps), 1, points - 2))

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import spicesnn as sn
+from spicesnn.crossbar.cells import OneSelectorOneResistor, OneTransistorOneResistor
+from spicesnn.devices import VTEAM, LinearDrift, MosfetEmulator, PaiYuChen, registry
+from spicesnn.errors import InputError, UnknownNameError
+
+CELLS = [OneTransistorOneResistor.around(LinearDrift()), OneSelectorOneResistor.around(LinearDrift())]
+by_name = pytest.mark.parametrize("cell", CELLS, ids=lambda c: c.name)
+
+
+@pytest.fixture(scope="module")
+def ngspice():
+    with sn.NgspiceEngine() as engine:
+        yield engine
+
+
+def test_golden_transistor():
+    amps, slope = OneTransistorOneResistor().access(np.array([5.0, 0.1, -0.1]), 1.28)
+    assert amps[0] == pytest.approx(100.92e-6, rel=1e-7)
+    assert amps[1] == pytest.approx(31.8e-6, rel=1e-7)
+    assert amps[2] == pytest.approx(-0.5 * 600e-6 * (0.68**2 - 0.58**2), rel=1e-6)
+    assert slope[1] == pytest.approx(600e-6 * 0.48, rel=1e-6)
+    other = OneTransistorOneResistor(transistor_width=3e-6, transistor_length=0.3e-6, transistor_vto=0.3, transistor_kp=120e-6)
+    assert other.compliance(2.0) == pytest.approx(0.5 * 1.2e-3 * 1.7**2, rel=1e-12)
+
+
+@by_name
+def test_the_two_elements_carry_one_current(cell):
+    volts, states = np.meshgrid(np.linspace(-2, 2, 21), np.linspace(0, 1, 9))
+    for gate in (0.0, 1.0, 1.28, 3.0):
+        u = cell.access_volts(volts, states, gate)
+        inner = cell.memristor.current(volts - u, states)
+        assert cell.access(u, gate)[0] == pytest.approx(inner, rel=1e-9, abs=1e-11 * np.abs(inner).max())
+        assert np.all(u * volts >= 0)
+        assert np.all(np.abs(u) <= np.abs(volts))
+
+
+@by_name
+def test_slope(cell):
+    volts, states = np.meshgrid(np.linspace(-2, 2, 20), np.linspace(0, 1, 9))
+    difference = (cell.current(volts + 1e-6, states, 1.28) - cell.current(volts - 1e-6, states, 1.28)) / 2e-6
+    assert cell.conductance(volts, states, 1.28) == pytest.approx(difference, rel=1e-5, abs=1e-7 * np.abs(difference).max())
+
+
+def test_the_gate_is_the_compliance():
+    cell = OneTransistorOneResistor.around(LinearDrift())
+    amps = cell.current(3.0, 1.0, np.array([0.5, 1.0, 1.28]))
+    assert amps == pytest.approx(cell.compliance(np.array([0.5, 1.0, 1.28])), rel=1e-6, abs=4e-12)
+    assert amps[0] == pytest.approx(3e-12, rel=1e-3)
+    assert cell.current(3.0, 1.0) == amps[2]
+
+
+def test_a_selector_quiets_the_half_selected_cell():
+    cell = OneSelectorOneResistor.around(LinearDrift())
+    plain = cell.memristor.current(np.array([1.0, 0.5]), 0.5)
+    amps = cell.current(np.array([1.0, 0.5]), 0.5)
+    assert plain[0] / plain[1] == pytest.approx(2)
+    assert amps[0] / amps[1] > 4
+    assert cell.current(0.7, 1.0) / cell.current(0.35, 1.0) > 100
+
+
+@by_name
+def test_both_twins_over_pulses(cell, ngspice):
+    rng = np.random.default_rng(3)
+    states = rng.uniform(0, 1, (12, 1))
+    states[:2], states[2:4] = 0, 1
+    volts = rng.uniform(0.8, 2.2, 12) * rng.choice([-1, 1], 12)
+    gates = rng.uniform(1.0, 2.0, 12) if cell.gated else None
+    array = sn.Crossbar(device=cell, state=states, wires=sn.Wires.ideal())
+    pulse = sn.Pulse(row_volts=volts, width_s=0.3, rise_s=0.03, gate_volts=gates)
+    spice, nodal = ngspice.pulse(array, pulse), sn.NodalEngine().pulse(array, pulse)
+    assert np.abs(spice.state - nodal.state).max() <= 1e-3
+    assert np.abs(nodal.state - states).max() > 0.05
+
+
+@by_name
+@pytest.mark.parametrize("along", sn.GateAlong)
+def test_reads_of_both_engines(cell, along, ngspice):
+    states = np.random.default_rng(4).uniform(0, 1, (4, 3))
+    array = sn.Crossbar(device=cell, state=states, wires=sn.Wires(word_line_ohm=5.0, bit_line_ohm=5.0), gate_along=along)
+    gates = np.linspace(0.9, 1.6, array.gate_lines) if cell.gated else None
+    row_volts = np.array([0.3, -0.2, 0.8, 0.5])
+    spice, nodal = (e.read(array, row_volts, gate_volts=gates) for e in (ngspice, sn.NodalEngine()))
+    assert spice.column_amps == pytest.approx(nodal.column_amps, rel=1e-8, abs=1e-8 * np.abs(nodal.column_amps).max())
+
+
+def test_iv_of_both_twins(ngspice):
+    cell = OneTransistorOneResistor.around(VTEAM.from_publication("magic"))
+    amplitude, frequency = cell.typical_drive()
+    spice, nodal = (e.drive(cell, sn.Sine(amplitude=amplitude, frequency=frequency, periods=1), points=1500) for e in (ngspice, sn.NodalEngine()))
+    assert np.abs(np.interp(nodal.time, spice.time, spice.amps) - nodal.amps).max() <= 1e-3 * np.abs(nodal.amps).max()
+    assert nodal.amps.max() > 1e-6
+
+
+def test_parameters_reach_the_memristor():
+    cell = OneTransistorOneResistor.around(LinearDrift()).with_parameters(r_on=200.0, transistor_vto=0.5)
+    assert (cell.memristor.r_on, cell.transistor_vto) == (200.0, 0.5)
+    text = cell.with_text(window="biolek", transistor_kp="80u")
+    assert (text.memristor.window.name, text.transistor_kp, text.memristor.r_on) == ("BIOLEK", 80e-6, 200.0)
+    assert cell.spice_parameters()["r_on"] == 200.0
+    with pytest.raises(UnknownNameError, match="has no parameter 'r_of'"):
+        cell.with_parameters(r_of=1.0)
+    assert isinstance(registry.make("1t1r").memristor, PaiYuChen)
+
+
+def test_what_cannot_be_a_cell_is_refused():
+    with pytest.raises(InputError, match="two terminals"):
+        OneTransistorOneResistor.around(MosfetEmulator())
+    with pytest.raises(InputError, match="around"):
+        OneTransistorOneResistor(memristor=VTEAM())
+    with pytest.raises(InputError, match="expected > 0"):
+        OneTransistorOneResistor(transistor_width=0.0)
