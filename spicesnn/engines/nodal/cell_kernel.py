@@ -117,61 +117,80 @@ def _slope(current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: 
 
 
 @njit(cache=True, nogil=True)
-def _follow(
-    current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, begin: float, seconds: float, tolerance: float, part: float, watts: float
-) -> Any:
-    """Integrate a cell over half an interval from s = `begin`; return state, charge, energy, step, highest power, steps (−1: it cannot be followed)."""
+def _try_step(
+    current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: float, ds: float, h: float, begins: Any, tolerance: float, joules: float
+) -> Any:  # fmt: skip
+    """Take one step of h seconds (ds of the interval); return its error in units of what is allowed, state, charge, energy, and the end's `_look`."""
     low, high, scale, _ = cell
-    finish, s, charge, energy, taken, rejected = begin + 0.5, begin, 0.0, 0.0, 0, False
-    f1, i1, p1 = _look(current, rate, p, cell, drive, x, s)
-    watts = max(watts, abs(p1))
-    slope = _slope(current, rate, p, cell, drive, x, s, f1)
+    f1, i1, p1, slope = begins
+    hj = h * slope
+    below = 1.0 / (1.0 - GAMMA * hj)
+    k1 = below * h * f1
+    f2, i2, p2 = _look(current, rate, p, cell, drive, x + A[1, 0] * k1, s + ALPHA[1] * ds)
+    k2 = below * (h * f2 + hj * (C[1, 0] * k1))
+    f3, i3, p3 = _look(current, rate, p, cell, drive, x + A[2, 0] * k1 + A[2, 1] * k2, s + ALPHA[2] * ds)
+    k3 = below * (h * f3 + hj * (C[2, 0] * k1 + C[2, 1] * k2))
+    f4, i4, p4 = _look(current, rate, p, cell, drive, x + k3, s + ds)
+    k4 = below * (h * f4 + hj * (C[3, 0] * k1 + C[3, 1] * k2 + C[3, 2] * k3))
+    error = abs(_D[0] * k1 + _D[1] * k2 + _D[2] * k3 + _D[3] * k4) / (scale * tolerance)
+    joule = h * abs(_DQ[0] * p1 + _DQ[1] * p2 + _DQ[2] * p3 + _DQ[3] * p4)
+    worst = max(error, joule / (ENERGY * tolerance * joules + 1e-300))
+    end = min(max(x + B[0] * k1 + B[1] * k2 + B[2] * k3 + B[3] * k4, low), high)
+    f5, i5, p5 = f4, i4, p4
+    if worst <= 1.0:
+        f5, i5, p5 = _look(current, rate, p, cell, drive, end, s + ds)
+        worst = max(worst, KINK * h * abs(f5 - f4) / ((1.0 + GAMMA * abs(hj)) * scale * tolerance))
+    if not worst < 1e30:
+        worst = 1e30
+    charge = h * (B[0] * i1 + B[1] * i2 + B[2] * i3 + B[3] * i4)
+    energy = h * (B[0] * p1 + B[1] * p2 + B[2] * p3 + B[3] * p4)
+    return worst, end, charge, energy, f5, i5, p5
+
+
+@njit(cache=True, nogil=True)
+def _follow(
+    current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, begins: Any, seconds: float, tolerance: float, part: float, watts: float
+) -> Any:
+    """Integrate a cell over one interval; return the states at its middle and end, charge, energy, step, steps taken (−1: it cannot be followed).
+
+    A cell that one step takes all the way has its middle from the cubic through the states and rates at both ends.
+    """
+    low, high, scale, _ = cell
+    s, charge, energy, taken, rejected, half = 0.0, 0.0, 0.0, 0, False, x
+    f1, i1, p1, slope = begins
     for _ in range(MOST_ROUNDS):
         if abs(slope) * part <= STIFF and f1 != 0.0:
             room = (high - x if f1 > 0 else x - low) / abs(f1)
             if 0.0 < room < part:
                 part = 0.97 * room
-        left = (finish - s) * seconds
+        whole = s == 0.0 and part >= 0.999 * seconds and abs(slope) * seconds <= STIFF
+        left = seconds if whole else ((0.5 if s < 0.5 else 1.0) - s) * seconds
         last = part >= 0.999 * left
         h = left if last else part
-        ds, hj = h / seconds, h * slope
-        below = 1.0 / (1.0 - GAMMA * hj)
-        k1 = below * h * f1
-        f2, i2, p2 = _look(current, rate, p, cell, drive, x + A[1, 0] * k1, s + ALPHA[1] * ds)
-        k2 = below * (h * f2 + hj * (C[1, 0] * k1))
-        f3, i3, p3 = _look(current, rate, p, cell, drive, x + A[2, 0] * k1 + A[2, 1] * k2, s + ALPHA[2] * ds)
-        k3 = below * (h * f3 + hj * (C[2, 0] * k1 + C[2, 1] * k2))
-        f4, i4, p4 = _look(current, rate, p, cell, drive, x + k3, s + ds)
-        k4 = below * (h * f4 + hj * (C[3, 0] * k1 + C[3, 1] * k2 + C[3, 2] * k3))
-        watts = max(watts, abs(p2), abs(p3), abs(p4))
-        error = abs(_D[0] * k1 + _D[1] * k2 + _D[2] * k3 + _D[3] * k4)
-        joule = h * abs(_DQ[0] * p1 + _DQ[1] * p2 + _DQ[2] * p3 + _DQ[3] * p4)
-        worst = max(error / (scale * tolerance), joule / (0.5 * ENERGY * tolerance * watts * seconds + 1e-300))
-        if worst <= 1.0:
-            end = min(max(x + B[0] * k1 + B[1] * k2 + B[2] * k3 + B[3] * k4, low), high)
-            f5, i5, p5 = _look(current, rate, p, cell, drive, end, s + ds)
-            worst = max(worst, KINK * h * abs(f5 - f4) / ((1.0 + GAMMA * abs(hj)) * scale * tolerance))
-        if not worst < 1e30:
-            worst = 1e30
+        worst, end, dq, de, f5, i5, p5 = _try_step(
+            current, rate, p, cell, drive, x, s, h / seconds, h, (f1, i1, p1, slope), tolerance, watts * seconds
+        )  # fmt: skip
         factor = min(max(0.85 * max(worst, 1e-10) ** _THIRD, 0.2), 20.0)
-        if worst <= 1.0:
-            charge += h * (B[0] * i1 + B[1] * i2 + B[2] * i3 + B[3] * i4)
-            energy += h * (B[0] * p1 + B[1] * p2 + B[2] * p3 + B[3] * p4)
-            x, f1, i1, p1 = end, f5, i5, p5
-            taken += 1
-            if rejected:
-                factor = min(factor, 1.0)
-            rejected = False
-            if last:
-                return x, charge, energy, max(part, h * factor), watts, taken
-            s += ds
-            slope = _slope(current, rate, p, cell, drive, x, s, f1)
-        else:
-            rejected = True
-        part = h * factor
-        if part < LEAST_STEP * seconds:
-            break
-    return x, charge, energy, part, watts, -1
+        if worst > 1.0:
+            rejected, part = True, h * factor
+            if part < LEAST_STEP * seconds:
+                break
+            continue
+        charge, energy, taken = charge + dq, energy + de, taken + 1
+        watts = max(watts, abs(p5))
+        part = max(part, h * factor) if last and not rejected else h * (min(factor, 1.0) if rejected else factor)
+        rejected = False
+        if whole:
+            return 0.5 * (x + end) + 0.125 * h * (f1 - f5), end, charge, energy, part, taken
+        before = s
+        s = (0.5 if s < 0.5 else 1.0) if last else s + h / seconds
+        x, f1, i1, p1 = end, f5, i5, p5
+        if s >= 1.0:
+            return half, x, charge, energy, part, taken
+        if last and before < 0.5:
+            half = x
+        slope = _slope(current, rate, p, cell, drive, x, s, f1)
+    return half, x, charge, energy, part, -1
 
 
 @njit(cache=True, nogil=True)
@@ -191,18 +210,21 @@ _ROW = float64[::1]
 
 @njit(
     int64(
-        int64, int64, _TABLE, _TABLE, _ROW, _TABLE, _ROW, _TABLE, _TABLE, float64, float64, _ROW,
+        int64, int64, int64, int64, _TABLE, _TABLE, _ROW, _TABLE, _ROW, _TABLE, _TABLE, float64, float64, _ROW,
         _ROW, _ROW, _ROW, _ROW, _ROW, _ROW, _ROW, int64[::1],
     ), cache=True, nogil=True,
 )  # fmt: skip
 def advance_cells(
-    current: Any, rate: Any, parameters: Any, cells: Any, x: Any, source: Any, ohms: Any, gate: Any, line: Any, seconds: float, tolerance: float,
-    steps: Any, half: Any, full: Any, half_siemens: Any, full_siemens: Any, charge: Any, energy: Any, next_steps: Any, taken: Any,
+    first: int, last: int, current: int, rate: int, parameters: Any, cells: Any, x: Any, source: Any, ohms: Any, gate: Any, line: Any,
+    seconds: float, tolerance: float, steps: Any, half: Any, full: Any, half_siemens: Any, full_siemens: Any, charge: Any, energy: Any,
+    next_steps: Any, taken: Any,
 ) -> int:  # fmt: skip
-    """Integrate every cell over one interval, stopping at its middle; return −1, or the number of a cell that cannot be followed.
+    """Integrate cells `first` to `last` over one interval; return −1, or the number of a cell that cannot be followed.
 
     Parameters
     ----------
+    current, rate : int
+        Addresses of the equations.
     parameters : (m or 1, count)
     cells : (m, 4)
         Lower and upper bound, scale, and 1 or 0 for a stuck cell.
@@ -222,7 +244,7 @@ def advance_cells(
     taken : (1,), written
     """
     taken[0] = 0
-    for c in range(x.size):
+    for c in range(first, last):
         p = _pointer(parameters, (c if parameters.shape[0] > 1 else 0) * parameters.shape[1])
         cell = (cells[c, 0], cells[c, 1], cells[c, 2], cells[c, 3])
         drive = _drive(source, ohms, gate, line, c)
@@ -232,36 +254,37 @@ def advance_cells(
         charge[c] *= seconds
         energy[c] *= seconds
         if not done:
-            watts = max(abs(_look(current, rate, p, cell, drive, x[c], 0.5)[2]), abs(_look(current, rate, p, cell, drive, x[c], 1.0)[2]))
-            half[c], q1, e1, part, watts, first = _follow(current, rate, p, cell, drive, x[c], 0.0, seconds, tolerance, steps[c], watts)
-            if first < 0:
+            f1, i1, p1 = _look(current, rate, p, cell, drive, x[c], 0.0)
+            slope = _slope(current, rate, p, cell, drive, x[c], 0.0, f1)
+            watts = max(abs(p1), abs(_look(current, rate, p, cell, drive, x[c], 1.0)[2]))
+            half[c], full[c], charge[c], energy[c], next_steps[c], count = _follow(
+                current, rate, p, cell, drive, x[c], (f1, i1, p1, slope), seconds, tolerance, steps[c], watts
+            )  # fmt: skip
+            if count < 0:
                 return c
-            full[c], q2, e2, part, watts, second = _follow(current, rate, p, cell, drive, half[c], 0.5, seconds, tolerance, part, watts)
-            if second < 0:
-                return c
-            charge[c], energy[c], next_steps[c] = q1 + q2, e1 + e2, part
-            taken[0] += first + second
+            taken[0] += count
         half_siemens[c] = _call(current, 1.0, half[c], drive[3] + 0.5 * drive[4], p)
         full_siemens[c] = half_siemens[c] if full[c] == half[c] and drive[4] == 0.0 else _call(current, 1.0, full[c], drive[3] + drive[4], p)
     return -1
 
 
-@njit(float64(int64, int64, _TABLE, _TABLE, _ROW, _ROW, _TABLE, _TABLE, _ROW, _TABLE, _TABLE, float64), cache=True, nogil=True)
-def largest_shift(
-    current: Any, rate: Any, parameters: Any, cells: Any, half: Any, full: Any, old: Any, new: Any, ohms: Any, gate: Any, line: Any, seconds: float
-) -> float:
-    """Return the largest |Δ(dx/dt)|·seconds/scale that a change of the source voltages brings at the middle and at the end."""
-    worst = 0.0
+@njit(
+    types.UniTuple(float64, 2)(int64, int64, _TABLE, _TABLE, _ROW, _ROW, _TABLE, _TABLE, _ROW, _TABLE, _TABLE, float64), cache=True, nogil=True
+)  # fmt: skip
+def shifts(
+    current: int, rate: int, parameters: Any, cells: Any, half: Any, full: Any, old: Any, new: Any, ohms: Any, gate: Any, line: Any, seconds: float
+) -> Any:
+    """Return what a change of the source voltages brings: the largest |Δ(dx/dt)|·seconds/scale at the middle and the end, and Σ|Δ energy|."""
+    worst, joules = 0.0, 0.0
     for c in range(half.size):
-        if cells[c, 3] == 0.0:
-            continue
         p = _pointer(parameters, (c if parameters.shape[0] > 1 else 0) * parameters.shape[1])
         cell = (cells[c, 0], cells[c, 1], cells[c, 2], cells[c, 3])
         before, after = _drive(old, ohms, gate, line, c), _drive(new, ohms, gate, line, c)
         for stop in range(1, 3):
             if old[stop, c] != new[stop, c]:
                 x = half[c] if stop == 1 else full[c]
-                a = _look(current, rate, p, cell, before, x, 0.5 * stop)[0]
-                b = _look(current, rate, p, cell, after, x, 0.5 * stop)[0]
-                worst = max(worst, abs(b - a) / cell[2])
-    return worst * seconds
+                f_old, _, p_old = _look(current, rate, p, cell, before, x, 0.5 * stop)
+                f_new, _, p_new = _look(current, rate, p, cell, after, x, 0.5 * stop)
+                worst = max(worst, abs(f_new - f_old) / cell[2])
+                joules += abs(p_new - p_old) * (4.0 if stop == 1 else 1.0) / 6.0
+    return worst * seconds, joules * seconds

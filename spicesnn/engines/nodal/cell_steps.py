@@ -11,7 +11,10 @@ from spicesnn.devices.base import Floats
 from spicesnn.devices.compiled import CellCode
 from spicesnn.engines.nodal.cells import Ensemble
 from spicesnn.engines.nodal.rosenbrock import Drive, advance, cannot_follow, cell_volts
+from spicesnn.engines.nodal.threads import team
 
+SHARED_CELLS = 512
+"""From this size on the cells are shared out between threads."""
 _NO_ROW, _NO_TABLE = np.zeros(0), np.zeros((2, 0))
 
 
@@ -50,8 +53,8 @@ class CellSteps(Protocol):
         """Advance all cells from `state` (n, m) under `drive`, first trying steps of `step` (m,) seconds."""
         ...
 
-    def shift(self, interval: Interval, old: Drive, new: Drive) -> float:
-        """Estimate by how much of its range a state would end elsewhere under `new` instead of `old`; the largest of all."""
+    def shift(self, interval: Interval, old: Drive, new: Drive) -> tuple[float, float]:
+        """Estimate what `new` would change against `old`: the state's share of its range, the largest of all, and the sum of the |energies|."""
         ...
 
 
@@ -70,16 +73,19 @@ class ArraySteps:
             energy=first.energy + second.energy, step=second.step, taken=first.taken + second.taken,
         )  # fmt: skip
 
-    def shift(self, interval: Interval, old: Drive, new: Drive) -> float:
+    def shift(self, interval: Interval, old: Drive, new: Drive) -> tuple[float, float]:
         """Estimate the effect of another drive; see `CellSteps`."""
-        worst = 0.0
-        for s, x in ((0.5, interval.half), (1.0, interval.full)):
-            rates = []
+        worst, joules = 0.0, 0.0
+        for s, weight, x in ((0.5, 4 / 6, interval.half), (1.0, 1 / 6, interval.full)):
+            rates, powers = [], []
             for drive in (old, new):
-                u, gate, _ = drive.at(np.full(x.shape[1], s))
-                rates.append(self._cells.rate(cell_volts(self._cells, u, drive.ohms, x, gate), x, gate))
+                u, gate, line = drive.at(np.full(x.shape[1], s))
+                v = cell_volts(self._cells, u, drive.ohms, x, gate)
+                rates.append(self._cells.rate(v, x, gate))
+                powers.append(line * self._cells.current(v, x, gate))
             worst = max(worst, float((np.abs(rates[1] - rates[0]) / self._cells.scale).max(initial=0.0)))
-        return worst * old.seconds
+            joules += weight * float(np.abs(powers[1] - powers[0]).sum())
+        return worst * old.seconds, joules * old.seconds
 
 
 class CompiledSteps:
@@ -97,27 +103,31 @@ class CompiledSteps:
     def interval(self, state: Floats, drive: Drive, step: Floats) -> Interval:
         """Advance all cells; see `CellSteps`."""
         half, full, half_siemens, full_siemens, charge, energy, steps = np.empty((7, step.size))
-        taken = np.zeros(1, dtype=np.int64)
-        bad = self._kernel.advance_cells(
-            *self._functions, self._parameters, self._table, state[0], drive.source, _NO_ROW if drive.ohms is None else drive.ohms,
-            _NO_TABLE if drive.gate is None else drive.gate, drive.line, drive.seconds, self._tolerance, step, half, full, half_siemens,
-            full_siemens, charge, energy, steps, taken,
-        )  # fmt: skip
-        if bad >= 0:
-            raise cannot_follow(self._name, bad, state[:, bad], drive.seconds)
+        threads = team.size if step.size >= SHARED_CELLS else 1
+        taken, bad = np.zeros((threads, 1), dtype=np.int64), np.full(threads, -1)
+
+        def share(number: int, threads: int) -> None:
+            bad[number] = self._kernel.advance_cells(
+                step.size * number // threads, step.size * (number + 1) // threads, *self._functions, self._parameters, self._table, state[0],
+                drive.source, _NO_ROW if drive.ohms is None else drive.ohms, _NO_TABLE if drive.gate is None else drive.gate, drive.line,
+                drive.seconds, self._tolerance, step, half, full, half_siemens, full_siemens, charge, energy, steps, taken[number],
+            )  # fmt: skip
+
+        team.run(share, threads)
+        if bad.max() >= 0:
+            raise cannot_follow(self._name, int(bad.max()), state[:, bad.max()], drive.seconds)
         return Interval(
             half=half[None], full=full[None], half_siemens=half_siemens, full_siemens=full_siemens, charge=charge, energy=energy, step=steps,
-            taken=int(taken[0]),
+            taken=int(taken.sum()),
         )  # fmt: skip
 
-    def shift(self, interval: Interval, old: Drive, new: Drive) -> float:
+    def shift(self, interval: Interval, old: Drive, new: Drive) -> tuple[float, float]:
         """Estimate the effect of another drive; see `CellSteps`."""
-        return float(
-            self._kernel.largest_shift(
-                *self._functions, self._parameters, self._table, interval.half[0], interval.full[0], old.source, new.source,
-                _NO_ROW if old.ohms is None else old.ohms, _NO_TABLE if old.gate is None else old.gate, old.line, old.seconds,
-            )  # fmt: skip
-        )
+        worst, joules = self._kernel.shifts(
+            *self._functions, self._parameters, self._table, interval.half[0], interval.full[0], old.source, new.source,
+            _NO_ROW if old.ohms is None else old.ohms, _NO_TABLE if old.gate is None else old.gate, old.line, old.seconds,
+        )  # fmt: skip
+        return worst, joules
 
 
 def steps_for(cells: Ensemble, tolerance: float) -> CellSteps:

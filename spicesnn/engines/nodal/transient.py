@@ -16,7 +16,7 @@ A cell that runs into a bound or switches in a thousandth of the step costs inne
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -203,35 +203,47 @@ class Transient:
 
     def _try(self, segment: Segment, knot: _Knot, end_time: float, drive: Drive) -> tuple[float, _Knot | None, _Knot | None, Interval]:
         """Take one step: sweeps between cells and array until the states stand still. A step whose error is above 1 has no knots."""
-        first: Floats | None = None
-        previous: Floats | None = None
+        first: Interval | None = None
+        previous: Interval | None = None
         near = (knot.solution, knot.solution)
         middle: _Knot | None = None
         middle_time = 0.5 * (knot.time + end_time)
         for sweep in range(MOST_SWEEPS):
             interval = self._steps.interval(knot.state, drive, self._inner_step)
+            joules = self._joules(segment, knot, end_time, interval)
             if first is None or previous is None:
-                first = interval.full
+                first = interval
             else:
-                change = self._distance(interval.full, previous)
-                error = FIRST_CORRECTION * max(self._distance(interval.full, first), change)
+                change = self._distance(interval, previous, joules)
+                error = FIRST_CORRECTION * max(self._distance(interval, first, joules), change)
                 if error > 1.0:
                     return error, None, None, interval
                 if change <= 1.0 or sweep == MOST_SWEEPS - 1:
                     end = self._network.knot(segment, end_time, interval.full, near[1], interval.full_siemens)
                     return error, middle, end, interval
-            previous = interval.full
+            previous = interval
             middle = self._network.knot(segment, middle_time, interval.half, near[0], interval.half_siemens)
             end = self._network.knot(segment, end_time, interval.full, near[1], interval.full_siemens)
-            new = Drive(source=np.stack([knot.source, middle.source, end.source]), ohms=drive.ohms, gate=drive.gate, line=drive.line, seconds=drive.seconds)
+            new = replace(drive, source=np.stack([knot.source, middle.source, end.source]))
             if sweep == 0:
-                shift = self._steps.shift(interval, drive, new) / self._tolerance
-                if shift <= NEGLIGIBLE:
-                    return FIRST_CORRECTION * shift, middle, end, interval
-                if FIRST_CORRECTION * shift > HOPELESS:
-                    return FIRST_CORRECTION * shift, None, None, interval
+                state, energy = self._steps.shift(interval, drive, new)
+                error = FIRST_CORRECTION * max(state, energy / joules) / self._tolerance
+                if error <= FIRST_CORRECTION * NEGLIGIBLE:
+                    return error, middle, end, interval
+                if error > HOPELESS:
+                    return error, None, None, interval
             drive, near = new, (middle.solution, end.solution)
         raise AssertionError
 
-    def _distance(self, a: Floats, b: Floats) -> float:
-        return float((np.abs(a - b) / self._cells.scale).max(initial=0.0)) / self._tolerance
+    def _joules(self, segment: Segment, knot: _Knot, end_time: float, interval: Interval) -> float:
+        """Return what energies are measured against: what was delivered so far, and what the present power would deliver up to the end."""
+        sources, solution = segment.sources(knot.time), knot.solution
+        watts = abs(float(np.sum(sources.row_volts * solution.row_amps) - np.sum(sources.column_volts * solution.column_amps)))
+        energy = abs(float(interval.energy.sum()))
+        rest = self._waveform.duration_s - end_time
+        return abs(self._record.energy) + energy + max(watts, energy / (end_time - knot.time)) * rest + 1e-300
+
+    def _distance(self, a: Interval, b: Interval, joules: float) -> float:
+        """Return the largest change of a state, or that of the energy, in units of the tolerance."""
+        state = float((np.abs(a.full - b.full) / self._cells.scale).max(initial=0.0))
+        return max(state, abs(float(a.energy.sum() - b.energy.sum())) / joules) / self._tolerance
