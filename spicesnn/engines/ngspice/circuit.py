@@ -107,12 +107,15 @@ class Answer:
     plot : str
     report : object
         What a closed-loop controller says.
+    seconds : float
+        What the analysis command itself took, inside the worker.
     """
 
     vectors: Floats
     log: str
     plot: str
     report: object = None
+    seconds: float = 0.0
 
 
 def loadable(deck: Deck, *, external: bool) -> tuple[str, tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,7 +18,8 @@ from spicesnn.engines.ngspice.library import Library
 from spicesnn.engines.ngspice.pool import Pool, PoolSettings
 from spicesnn.engines.ngspice.session import Patience
 from spicesnn.engines.results import IVCurve, PulseResult, Read
-from spicesnn.engines.stimulus import CheckedWaveform, Levels, Stimulus
+from spicesnn.engines.stimulus import CheckedWaveform, Levels, Pulse, Stimulus, Waveform
+from spicesnn.errors import InputError
 from spicesnn.netlist.accuracy import ReadAccuracy, TransientAccuracy
 
 
@@ -78,6 +80,19 @@ class NgspiceEngine(Engine):
     def close(self) -> None:
         """End the workers; the next job starts new ones."""
         self.pool.close()
+
+    def pulse_each(self, arrays: Sequence[Crossbar], pulses: Sequence[Pulse | Waveform]) -> list[PulseResult]:
+        """Apply to each array its own pulse, as many at a time as there are workers.
+
+        Parameters
+        ----------
+        arrays : sequence of Crossbar
+        pulses : sequence of Pulse | Waveform
+            As many as arrays.
+        """
+        if len(arrays) != len(pulses):
+            raise InputError(f"pulse_each: {len(arrays)} arrays and {len(pulses)} pulses; expected as many of one as of the other")
+        return self.pool.map(lambda k: self.pulse(arrays[k], pulses[k]), len(arrays))
 
     def _read(self, array: Crossbar, levels: Levels) -> Read:
         return reads.read(self.pool, self._circuits, array, levels, self.read_accuracy)

@@ -12,8 +12,9 @@ import numpy as np
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Floats
 from spicesnn.engines.ngspice import checks
-from spicesnn.engines.ngspice.checks import AnswerRejectedError, Solved
+from spicesnn.engines.ngspice.checks import AnswerRejectedError
 from spicesnn.engines.ngspice.circuit import Answer, Circuit, Circuits, Job, array_key
+from spicesnn.engines.ngspice.laws import Solved, kirchhoff, state_defect
 from spicesnn.engines.ngspice.pool import Pool
 from spicesnn.engines.ngspice.reads import solved_array, state_volts
 from spicesnn.engines.results import PulseResult, Waveforms
@@ -22,6 +23,10 @@ from spicesnn.netlist.accuracy import TransientAccuracy
 from spicesnn.netlist.cells import needs_models
 from spicesnn.netlist.pulse_deck import pulse_deck
 
+LARGEST_DEFECT = 1e-4
+"""Of a state's range, summed over a transient; 1e-6 is what sound ones have."""
+LARGEST_RANGE = 10.0
+"""Volts of a state node that count as its range where the bounds are wider."""
 LONGEST_ALTER = 1000
 """Characters of a command; a waveform with more points stands in the deck, which is then parsed for it."""
 
@@ -49,7 +54,7 @@ def pulse(pool: Pool, circuits: Circuits, array: Crossbar, waveform: CheckedWave
         energy_joule=_delivered(lines, waveform),
         waveforms=lines,
         residual_amps=done.residual,
-        stats={"method": "ngspice tran", "points": int(lines.time.size), "seconds": clock.perf_counter() - began},
+        stats={"method": "ngspice tran", "points": int(lines.time.size), "seconds": clock.perf_counter() - began, "ngspice_seconds": done.seconds},
     )
 
 
@@ -110,6 +115,7 @@ class Applied:
     waveforms: Waveforms
     states: Floats | None
     residual: float
+    seconds: float
 
 
 def _checked(array: Crossbar, circuit: Circuit, waveform: CheckedWaveform, answer: Answer) -> Applied:
@@ -124,12 +130,14 @@ def _checked(array: Crossbar, circuit: Circuit, waveform: CheckedWaveform, answe
     solved = solved_array(array, circuit, vectors, rows, columns, gates, at_points if at_points is None or len(at_points) > 1 else at_points[0])
     _check_sources(circuit, vectors, solved, answer)
     residual = _check_currents(array, solved, answer)
-    return Applied(waveforms=_from_start(waveform, time, solved), states=states, residual=residual)
+    if at_points is not None:
+        _check_movement(array, time, at_points, solved, gates, answer)
+    return Applied(waveforms=_from_start(waveform, time, solved), states=states, residual=residual, seconds=answer.seconds)
 
 
 def _check_currents(array: Crossbar, solved: Solved, answer: Answer) -> float:
     """Check Kirchhoff's current law at every node and time, with the cells' currents from the device's Python twin."""
-    residual, rounding = checks.kirchhoff(array, solved)
+    residual, rounding = kirchhoff(array, solved)
     scale = np.maximum(np.abs(solved.cell_amps).max(), np.abs(solved.row_amps).max())
     displaced = array.gated or array.wires.word_line_farad > 0 or array.wires.bit_line_farad > 0
     if not displaced and np.any(residual > 1e-3 * scale + rounding + 1e-15):
@@ -137,6 +145,27 @@ def _check_currents(array: Crossbar, solved: Solved, answer: Answer) -> float:
             f"ngspice's transient violates Kirchhoff's current law by {residual.max():.3g} A (largest current {scale:.3g} A)", answer.log
         )
     return float(residual.max())
+
+
+def _check_movement(array: Crossbar, time: Floats, states: Floats, solved: Solved, gates: Floats | None, answer: Answer) -> None:
+    """Check the state equation over every step of every cell, states (states, n, rows, cols): wrong parameters or starts show here."""
+    device = array.device
+    assert device is not None
+    count = len(states)
+    rates = np.asarray(device.rate(solved.word - solved.bit, states if count > 1 else states[0], array.gate_of_cells(gates)))
+    rates = np.broadcast_to(rates.reshape(-1, *rates.shape[-3:]), states.shape)
+    if array.stuck is not None:
+        rates = np.where(array.stuck, 0.0, rates)
+    shape = (count, *array.shape)
+    defect = state_defect(time, states, rates, array.state_or_zeros().reshape(shape))
+    low, high = (np.broadcast_to(np.asarray(b, dtype=float), array.state_or_zeros().shape).reshape(shape) for b in device.bounds())
+    share = defect / np.minimum(high - low, LARGEST_RANGE * np.asarray(device.state_scale)[:, None, None])
+    if np.any(share > (30 * LARGEST_DEFECT if array.gated else LARGEST_DEFECT)):
+        k, i, j = np.unravel_index(int(np.argmax(share)), shape)
+        raise AnswerRejectedError(
+            f"ngspice moved state {device.state_names[k]} of cell ({i}, {j}) against its state equation, by {share[k, i, j]:.3g} of its range",
+            answer.log,
+        )
 
 
 def _from_start(waveform: CheckedWaveform, time: Floats, solved: Solved) -> Waveforms:

@@ -10,8 +10,9 @@ import numpy as np
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Floats
 from spicesnn.engines.ngspice import checks
-from spicesnn.engines.ngspice.checks import AnswerRejectedError, Solved
+from spicesnn.engines.ngspice.checks import AnswerRejectedError
 from spicesnn.engines.ngspice.circuit import Answer, Circuit, Circuits, Job, array_key
+from spicesnn.engines.ngspice.laws import Solved, kirchhoff
 from spicesnn.engines.ngspice.pool import Pool
 from spicesnn.engines.results import Read
 from spicesnn.engines.stimulus import Levels
@@ -43,11 +44,13 @@ def read(pool: Pool, circuits: Circuits, array: Crossbar, levels: Levels, accura
         return pool.run(circuit, job, lambda answer: _checked(array, circuit, part, answer))
 
     solved = pool.map(one, len(parts))
-    column_amps, row_amps, word, bit, residual = (np.concatenate(arrays) for arrays in zip(*solved, strict=True))
+    column_amps, row_amps, word, bit, residual, seconds = (np.concatenate(arrays) for arrays in zip(*solved, strict=True))
     at = 0 if levels.single else slice(None)
     return Read(
         column_amps=column_amps[at], row_amps=row_amps[at], word_line_volts=word[at], bit_line_volts=bit[at],
-        residual_amps=np.asarray(residual[at]), stats={"method": "ngspice dc", "runs": len(parts), "seconds": time.perf_counter() - began},
+        residual_amps=np.asarray(residual[at]), stats={
+            "method": "ngspice dc", "runs": len(parts), "seconds": time.perf_counter() - began, "ngspice_seconds": float(seconds.sum()),
+        },
     )  # fmt: skip
 
 
@@ -98,7 +101,7 @@ def _checked(array: Crossbar, circuit: Circuit, levels: Levels, answer: Answer) 
     checks.common(answer, circuit.vectors)
     checks.sweep(answer, levels.batch)
     solved = solved_array(array, circuit, answer.vectors, levels.row_volts, levels.column_volts, levels.gate_volts)
-    residual, rounding = checks.kirchhoff(array, solved)
+    residual, rounding = kirchhoff(array, solved)
     scale = np.maximum(np.abs(solved.cell_amps).max(axis=(1, 2)), np.abs(solved.row_amps).max(axis=1, initial=0.0))
     share = 1e-8 if not array.gated else 1e-2
     allowed = share * scale + rounding + 1e-18
@@ -109,7 +112,7 @@ def _checked(array: Crossbar, circuit: Circuit, levels: Levels, answer: Answer) 
         )
     if array.linear and not array.gated:
         _check_bounds(solved, levels, answer)
-    return solved.column_amps, solved.row_amps, solved.word, solved.bit, residual
+    return solved.column_amps, solved.row_amps, solved.word, solved.bit, residual, np.array([answer.seconds])
 
 
 def _check_bounds(solved: Solved, levels: Levels, answer: Answer) -> None:

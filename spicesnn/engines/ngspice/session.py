@@ -158,7 +158,7 @@ class Session:
         if len(lengths) != len(circuit.vectors) or len(set(lengths)) > 1 or sum(lengths) * 8 != len(payload) or not lengths or lengths[0] < 1:
             raise JobFailedError(f"ngspice's vectors have lengths {sorted(set(lengths))}; expected {len(circuit.vectors)} vectors of one length", log)
         vectors = np.frombuffer(payload, dtype=np.float64).reshape(len(lengths), lengths[0])
-        return Answer(vectors=vectors, log=log, plot=str(answer["plot"]), report=answer.get("report"))
+        return Answer(vectors=vectors, log=log, plot=str(answer["plot"]), report=answer.get("report"), seconds=float(answer["seconds"]))
 
     def resident_bytes(self) -> int:
         """Return the worker's resident memory."""

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from array import array
 from pathlib import Path
 from typing import Any
@@ -123,14 +124,16 @@ class Worker:
                 spice.command(command)
             with _Sources(spice, self._externals, table, count), _Controller(spice, header.get("controller")) as controller:
                 before = spice.current_plot()
+                began = time.perf_counter()
                 spice.command(header["analysis"].encode())
+                seconds = time.perf_counter() - began
         except ValueError as trouble:
             self._send({"ok": False, "reason": str(trouble), "log": spice.log})
             return
-        self._answer(before, controller)
+        self._answer(before, controller, seconds)
         spice.command(b"destroy all")
 
-    def _answer(self, before: str, controller: Any) -> None:
+    def _answer(self, before: str, controller: Any, seconds: float) -> None:
         spice = self._spice
         plot = spice.current_plot()
         reason = ""
@@ -149,7 +152,7 @@ class Worker:
                 vectors.append(bytes(view))
                 lengths.append(len(view) // 8)
         extra = controller.report() if controller is not None and not reason else None
-        answer = {"ok": not reason, "reason": reason, "log": spice.log, "plot": plot, "lengths": lengths, "report": extra}
+        answer = {"ok": not reason, "reason": reason, "log": spice.log, "plot": plot, "lengths": lengths, "report": extra, "seconds": seconds}
         self._send(answer, b"" if reason else b"".join(vectors))
 
     def _memory(self, header: Header, payload: bytes) -> None:

@@ -58,7 +58,11 @@ def test_broken_decks_raise_and_the_next_job_is_right(name: str, shared: Pool) -
 
 @pytest.mark.parametrize(
     ("commands", "said"),
-    [({"a": "alter r77 = 3"}, "no such device"), ({"a": "alter r1 = abc"}, "no such vector"), ({"a": "alter r1 = " + "1" * 2000}, "ngspice takes 1022")],
+    [
+        ({"a": "alter r77 = 3"}, "no such device"),
+        ({"a": "alter r1 = abc"}, "no such vector"),
+        ({"a": "alter r1 = " + "1" * 2000}, "ngspice takes 1022"),
+    ],
 )
 def test_alters_that_fail_are_errors(commands: dict[str, str], said: str, shared: Pool) -> None:
     with pytest.raises(NgspiceError, match=said):

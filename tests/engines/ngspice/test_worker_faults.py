@@ -236,7 +236,9 @@ def test_truncated_answers_are_a_lost_worker(cut: int, pipe: tuple[Channel, int]
         channel.receive(1.0, 1.0)
 
 
-@pytest.mark.parametrize("junk", [b"x" * 40, LENGTHS.pack(MESSAGE, 4, 0) + b"null", LENGTHS.pack(MESSAGE, 3, 0) + b"{{{", LENGTHS.pack(MESSAGE, 1 << 30, 0)])
+@pytest.mark.parametrize(
+    "junk", [b"x" * 40, LENGTHS.pack(MESSAGE, 4, 0) + b"null", LENGTHS.pack(MESSAGE, 3, 0) + b"{{{", LENGTHS.pack(MESSAGE, 1 << 30, 0)]
+)
 def test_what_is_no_frame_is_refused(junk: bytes, pipe: tuple[Channel, int]) -> None:
     channel, write = pipe
     os.write(write, junk)

@@ -1,0 +1,270 @@
+"""What our ngspice engine costs beside ngspice itself.
+
+    python scripts/bench_ngspice.py [--quick] [--memory 10000]
+
+Reads: our engine against the ``.dc`` sweep that it runs (timed inside the worker), against plain ``ngspice -b`` on the same deck, raw
+alter + op, and PySpice from scratch. Pulses: our engine against the transient that it runs, and against ``ngspice -b``. Two workers
+against one. Memory and speed over many mixed jobs. All on this machine, medians of interleaved repetitions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+import spicesnn as sn
+from spicesnn.engines.ngspice import reads
+from spicesnn.engines.ngspice.accuracy import for_transient
+from spicesnn.engines.stimulus import Levels
+from spicesnn.netlist.pulse_deck import pulse_deck
+from spicesnn.netlist.read_deck import read_deck
+
+BARS = {"read_overhead": 1.3, "pulse_overhead": 1.25, "pyspice_speedup": 80.0, "two_workers": 1.8, "memory_mb": 5.0, "slowdown": 1.05}
+
+
+def interleaved(functions: dict[str, Callable[[], float]], repeats: int) -> dict[str, float]:
+    """Return the median of what each function reports, called in turn."""
+    times: dict[str, list[float]] = {name: [] for name in functions}
+    for _ in range(repeats):
+        for name, function in functions.items():
+            times[name].append(function())
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def wall(function: Callable[[], object]) -> Callable[[], float]:
+    def timed() -> float:
+        began = time.perf_counter()
+        function()
+        return time.perf_counter() - began
+
+    return timed
+
+
+def plain(deck: str) -> Callable[[], float]:
+    """Return a function that runs ``ngspice -b`` and reports the analysis time that ngspice states."""
+    folder = Path(tempfile.mkdtemp(prefix="spicesnn-bench-"))
+    text = "\n".join(line for line in deck.splitlines() if not line.startswith(".print"))
+    (folder / "deck.cir").write_text(text.replace("\n.end", "\n.options acct\n.end"))
+
+    def run() -> float:
+        done = subprocess.run(["ngspice", "-n", "-b", "-r", "out.raw", "deck.cir"], cwd=folder, capture_output=True, text=True, check=True)
+        return float(re.findall(r"Total analysis time \(seconds\) = ([0-9.e-]+)", done.stdout)[0])
+
+    return run
+
+
+def alter_op(engine: sn.NgspiceEngine, array: sn.Crossbar, volts: np.ndarray) -> Callable[[], float]:
+    """Return a function that reads the batch by alter and one ``dc`` a vector, in the engine's own worker."""
+
+    def run() -> float:
+        began = time.perf_counter()
+        for row in volts:
+            engine.read(array, row)
+        return time.perf_counter() - began
+
+    return run
+
+
+def pyspice(array: sn.Crossbar, volts: np.ndarray) -> Callable[[], float]:
+    """Return a function that reads one vector with a PySpice circuit built from scratch, the way the library is meant to be used."""
+    code = """
+import sys, json, time, logging
+logging.disable(logging.CRITICAL)
+import numpy as np
+from PySpice.Spice.NgSpice.Shared import NgSpiceShared
+NgSpiceShared.LIBRARY_PATH = sys.argv[1]
+from PySpice.Spice.Netlist import Circuit
+NgSpiceShared.exec_command_of_pyspice = NgSpiceShared.exec_command
+def quiet(self, command, join_lines=True):
+    self.clear_output()
+    self._ngspice_shared.ngSpice_Command(command.encode("ascii"))
+    return self.stdout if join_lines else self._stdout
+NgSpiceShared.exec_command = quiet
+data = json.load(sys.stdin)
+G, volts = np.array(data["G"]), np.array(data["volts"])
+rows, cols = G.shape
+def read(v):
+    c = Circuit("array")
+    for i in range(rows):
+        c.V(f"r{i}", f"r{i}", c.gnd, float(v[i]))
+        for j in range(cols):
+            c.R(f"w{i}_{j}", f"r{i}" if j == 0 else f"w{i}_{j-1}", f"w{i}_{j}", 1.0)
+            c.R(f"m{i}_{j}", f"w{i}_{j}", f"b{i}_{j}", float(1 / G[i, j]))
+            c.R(f"b{i}_{j}", f"b{i}_{j}", f"c{j}" if i == rows - 1 else f"b{i+1}_{j}", 1.0)
+    for j in range(cols):
+        c.V(f"c{j}", f"c{j}", c.gnd, 0.0)
+    a = c.simulator(temperature=27, nominal_temperature=27).operating_point()
+    return [float(np.asarray(a.branches[f"vc{j}"]).item()) for j in range(cols)]
+read(volts[0])
+began = time.perf_counter()
+out = [read(v) for v in volts]
+print(json.dumps([(time.perf_counter() - began) / len(volts), out]))
+"""
+    from spicesnn.engines.ngspice import library
+
+    given = json.dumps({"G": array.conductance.tolist(), "volts": volts[:3].tolist()})  # type: ignore[union-attr]
+
+    def run() -> float:
+        done = subprocess.run([sys.executable, "-c", code, library.find()], input=given, capture_output=True, text=True, check=True)
+        seconds, amps = json.loads(done.stdout.splitlines()[-1])
+        expected = sn.NodalEngine().read(array, volts[:3]).column_amps
+        assert np.allclose(amps, expected, rtol=1e-6), "PySpice's circuit is not ours"
+        return float(seconds)
+
+    return run
+
+
+def bench_reads(sizes: list[int], batch: int, repeats: int) -> dict[str, float]:
+    rng = np.random.default_rng(0)
+    worst, speedup = [], {}
+    print(f"reads, batches of {batch}: milliseconds a vector")
+    print(f"{'array':>8} {'ours':>9} {'its .dc':>9} {'ratio':>7} {'ngspice -b':>11} {'one by one':>11} {'PySpice':>9}")
+    for n in sizes:
+        array = sn.Crossbar(conductance=rng.uniform(1e-5, 1e-3, (n, n)))
+        volts = rng.uniform(-1, 1, (batch, n))
+        with sn.NgspiceEngine() as engine:
+            engine.read(array, volts)
+            inside: list[float] = []
+
+            def ours(engine: sn.NgspiceEngine = engine, array: sn.Crossbar = array, volts: np.ndarray = volts, inside: list[float] = inside) -> float:
+                began = time.perf_counter()
+                read = engine.read(array, volts)
+                inside.append(float(read.stats["ngspice_seconds"]))  # type: ignore[arg-type]
+                return time.perf_counter() - began
+
+            singles = volts[: min(batch, 10)]
+            deck = read_deck(array, Levels.checked(array, volts)).text
+            others = {"plain": plain(deck), "one": alter_op(engine, array, singles), "pyspice": pyspice(array, volts)}
+            found = interleaved({"ours": ours, **others}, repeats)
+        its = statistics.median(inside)
+        per = 1e3 / batch
+        ratio = found["ours"] / its
+        worst.append(ratio)
+        speedup[n] = found["pyspice"] / (found["ours"] / batch)
+        print(f"{f'{n}x{n}':>8} {per * found['ours']:9.3f} {per * its:9.3f} {ratio:7.2f} {per * found['plain']:11.3f} "
+              f"{1e3 * found['one'] / len(singles):11.3f} {1e3 * found['pyspice']:9.1f}   {speedup[n]:.0f}x PySpice")  # fmt: skip
+    return {"read_overhead": max(worst), "pyspice_speedup": speedup[16] if 16 in speedup else float("nan")}
+
+
+def a_pulse(n: int, rng: np.random.Generator) -> tuple[sn.Crossbar, sn.Pulse]:
+    array = sn.Crossbar(device=sn.devices.VTEAM(), state=rng.uniform(0.5e-9, 2.5e-9, (n, n)))
+    rows, columns = np.full(n, 0.5), np.full(n, 0.5)
+    rows[0], columns[0] = 1.0, 0.0
+    return array, sn.Pulse(row_volts=rows, column_volts=columns, width_s=40e-9, rise_s=4e-9)
+
+
+def bench_pulses(sizes: list[int], repeats: int) -> dict[str, float]:
+    rng = np.random.default_rng(0)
+    at_8 = float("nan")
+    print("\npulses (VTEAM, V/2 scheme): milliseconds a pulse")
+    print(f"{'array':>8} {'points':>7} {'ours':>9} {'its tran':>9} {'ratio':>7} {'ngspice -b':>11}")
+    for n in sizes:
+        array, pulse = a_pulse(n, rng)
+        with sn.NgspiceEngine() as engine:
+            engine.pulse(array, pulse)
+            inside: list[float] = []
+            points: list[int] = []
+
+            def ours(engine: sn.NgspiceEngine = engine, array: sn.Crossbar = array, pulse: sn.Pulse = pulse, inside: list[float] = inside,
+                     points: list[int] = points) -> float:  # fmt: skip
+                fresh = array.with_state(np.clip(array.state_or_zeros() + 1e-12, 0, 3e-9))
+                began = time.perf_counter()
+                done = engine.pulse(fresh, pulse)
+                inside.append(float(done.stats["ngspice_seconds"]))  # type: ignore[arg-type]
+                points.append(int(done.stats["points"]))  # type: ignore[call-overload]
+                return time.perf_counter() - began
+
+            checked = pulse.waveform().checked(array)
+            deck = pulse_deck(array, checked, for_transient(array.device), save_nodes=True).text
+            found = interleaved({"ours": ours, "plain": plain(deck)}, repeats)
+        its = statistics.median(inside)
+        ratio = found["ours"] / its
+        at_8 = ratio if n == 8 else at_8
+        print(f"{f'{n}x{n}':>8} {points[-1]:7d} {1e3 * found['ours']:9.2f} {1e3 * its:9.2f} {ratio:7.2f} {1e3 * found['plain']:11.2f}")
+    return {"pulse_overhead": at_8}
+
+
+def bench_workers(repeats: int) -> dict[str, float]:
+    rng = np.random.default_rng(0)
+    array = sn.Crossbar(conductance=rng.uniform(1e-5, 1e-3, (16, 16)))
+    volts = rng.uniform(-1, 1, (1000, 16))
+    pairs = [a_pulse(8, rng) for _ in range(20)]
+    with sn.NgspiceEngine() as one, sn.NgspiceEngine(workers=2) as two:
+        for engine in (one, two):
+            engine.read(array, volts)
+            engine.pulse_each(*zip(*pairs, strict=True))  # type: ignore[arg-type]
+        found = interleaved(
+            {
+                "reads on one": wall(lambda: one.read(array, volts)),
+                "reads on two": wall(lambda: two.read(array, volts)),
+                "pulses on one": wall(lambda: one.pulse_each(*zip(*pairs, strict=True))),  # type: ignore[arg-type]
+                "pulses on two": wall(lambda: two.pulse_each(*zip(*pairs, strict=True))),  # type: ignore[arg-type]
+            },
+            repeats,
+        )
+    ratios = [found[f"{kind} on one"] / found[f"{kind} on two"] for kind in ("reads", "pulses")]
+    print(f"\ntwo workers against one: reads {ratios[0]:.2f}x, pulses {ratios[1]:.2f}x")
+    return {"two_workers": min(ratios)}
+
+
+def bench_memory(count: int) -> dict[str, float]:
+    """Run mixed reads and pulses with ever new states and inputs; report growth of each worker and the change of speed."""
+    rng = np.random.default_rng(0)
+    device = sn.devices.VTEAM()
+    state = rng.uniform(0.5e-9, 2.5e-9, (4, 4))
+    marks: list[float] = []
+    sizes: list[list[int]] = []
+    chunk = max(count // 10, 1)
+    with sn.NgspiceEngine() as engine:
+        for k in range(count):
+            if k % chunk == 0:
+                sizes.append([s.resident_bytes() for s in engine.pool.sessions])
+                marks.append(time.perf_counter())
+            array = sn.Crossbar(device=device, state=state)
+            if k % 2:
+                state = engine.pulse(array, sn.Pulse(row_volts=rng.uniform(-0.3, 0.6, 4), width_s=1e-9, rise_s=1e-10)).state
+            else:
+                engine.read(array, rng.uniform(-0.2, 0.2, (5, 4)))
+        sizes.append([s.resident_bytes() for s in engine.pool.sessions])
+        marks.append(time.perf_counter())
+    early = [s for s in sizes if s][1]
+    growth = max(b - a for a, b in zip(early, sizes[-1], strict=True)) / 1e6
+    spans = np.diff(marks)
+    slowdown = float(np.median(spans[-3:]) / np.median(spans[1:4]))
+    print(f"\n{count} mixed reads and pulses at 4x4: {1e3 * (marks[-1] - marks[0]) / count:.2f} ms each; "
+          f"a worker grows by {growth:.2f} MB after the first tenth; the last tenths take {slowdown:.3f} of the first")  # fmt: skip
+    return {"memory_mb": growth, "slowdown": slowdown}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="small sizes, few repetitions")
+    parser.add_argument("--memory", type=int, default=10_000, help="operations of the memory run (0: leave it out)")
+    arguments = parser.parse_args()
+    repeats = 3 if arguments.quick else 5
+    sizes = [4, 8, 16] if arguments.quick else [4, 8, 16, 32]
+    with sn.NgspiceEngine() as engine:
+        print(f"ngspice: {engine.library()}; batches above {reads.WORTH_SPLITTING} cell inputs are split\n")
+    found = bench_reads(sizes, 100, repeats) | bench_pulses(sizes, repeats) | bench_workers(repeats)
+    if arguments.memory:
+        found |= bench_memory(arguments.memory)
+    print("\nbars")
+    for name, value in found.items():
+        bar = BARS[name]
+        met = value >= bar if name in ("pyspice_speedup", "two_workers") else value <= bar
+        print(f"  {name:>16} {value:8.2f}   bar {bar:6.2f}   {'met' if met else 'MISSED'}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

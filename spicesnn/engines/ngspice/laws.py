@@ -1,0 +1,138 @@
+"""The laws that a solved array must obey, computed anew from ngspice's voltages with the device's Python twin.
+
+Kirchhoff's current law at every node, Ohm's law in every wire, and the state equation over every step: an answer that obeys them
+all is the answer, whoever computed it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.devices.base import Floats
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Solved:
+    """A solved array, at (n) inputs or times.
+
+    Attributes
+    ----------
+    row_volts, row_amps : (n, rows)
+        At the drivers.
+    column_volts, column_amps : (n, cols)
+        At the sense nodes.
+    word, bit : (n, rows, cols)
+        Volt.
+    cell_amps : (n, rows, cols)
+        Out of the word line, into the bit line.
+    floating_rows, floating_columns : (rows,), (cols,) bool
+    word_farad_amps, bit_farad_amps : (n, rows, cols) or None
+        Into the lines' capacitances.
+    """
+
+    row_volts: Floats
+    row_amps: Floats
+    column_volts: Floats
+    column_amps: Floats
+    word: Floats
+    bit: Floats
+    cell_amps: Floats
+    floating_rows: NDArray[np.bool_]
+    floating_columns: NDArray[np.bool_]
+    word_farad_amps: Floats | None = None
+    bit_farad_amps: Floats | None = None
+
+
+def kirchhoff(array: Crossbar, solved: Solved) -> tuple[Floats, Floats]:
+    """Return the largest violation of the circuit's laws, and what rounding explains, (n,) ampere each.
+
+    On each line the source's current is what leaves it altogether, and what Ohm's law gives for its driver or sense resistance; on a
+    line with resistance the segments' currents balance at every node; a line without is at its source's voltage.
+    """
+    wires = array.wires
+    left = solved.cell_amps if solved.word_farad_amps is None else solved.cell_amps + solved.word_farad_amps
+    came = solved.cell_amps if solved.bit_farad_amps is None else solved.cell_amps - solved.bit_farad_amps
+    driver = np.broadcast_to(np.asarray(wires.driver_ohm, dtype=float), array.rows) + wires.word_line_ohm
+    sense = np.broadcast_to(np.asarray(wires.sense_ohm, dtype=float), array.cols) + wires.bit_line_ohm
+    word = _Line(volts=solved.word, left=left, source_amps=solved.row_amps, source_volts=solved.row_volts, floating=solved.floating_rows,
+                 segment_ohm=wires.word_line_ohm, end_ohm=driver, double=wires.double_sided)  # fmt: skip
+    # A bit line is the same thing turned: it runs from its sense node (the last row) upwards, and currents flow out of it.
+    bit = _Line(volts=np.swapaxes(solved.bit, 1, 2)[:, :, ::-1], left=-np.swapaxes(came, 1, 2)[:, :, ::-1], source_amps=-solved.column_amps,
+                source_volts=solved.column_volts, floating=solved.floating_columns, segment_ohm=wires.bit_line_ohm, end_ohm=sense,
+                double=wires.double_sided)  # fmt: skip
+    return np.maximum(word.violation(), bit.violation()), np.maximum(word.rounding(), bit.rounding())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class _Line:
+    """Lines (n, lines, nodes) fed at node 0, and at the last if `double`; `left` is what leaves each node into cells and capacitances."""
+
+    volts: Floats
+    left: Floats
+    source_amps: Floats
+    source_volts: Floats
+    floating: NDArray[np.bool_]
+    segment_ohm: float
+    end_ohm: Floats
+    double: bool
+
+    def violation(self) -> Floats:
+        """Return the largest violation, (n,) ampere."""
+        worst = np.abs(self.left.sum(axis=2) - self.source_amps).max(axis=1)
+        stiff = ~self.floating & (self.end_ohm == 0)
+        if np.any(stiff):
+            # Without any resistance the node is the source's: a difference counts as the current that it would make the cells carry.
+            apart = np.abs(self.volts[:, stiff, 0] - self.source_volts[:, stiff]).max(axis=1)
+            worst = np.maximum(worst, apart * np.abs(self.left).max(axis=(1, 2)) / np.maximum(np.abs(self.volts).max(axis=(1, 2)), 1e-300))
+        entering = self._entering()
+        worst = np.maximum(worst, np.abs(np.where(stiff, 0.0, entering.sum(axis=0) - self.source_amps)).max(axis=1))
+        if self.segment_ohm > 0:
+            between = (self.volts[:, :, :-1] - self.volts[:, :, 1:]) / self.segment_ohm
+            rest = -self.left
+            rest[:, :, 1:] += between
+            rest[:, :, :-1] -= between
+            rest[:, :, 0] += entering[0]
+            rest[:, :, -1] += entering[1]
+            worst = np.maximum(worst, np.abs(rest).max(axis=(1, 2)))
+        return np.asarray(worst)
+
+    def _entering(self) -> Floats:
+        """Return what comes in at either end by Ohm's law, (2, n, lines); nothing where a line floats, or (stiff) where its resistance is 0."""
+        live = ~self.floating & (self.end_ohm > 0)
+        ohm = np.where(live, self.end_ohm, 1.0)
+        first = np.where(live, (self.source_volts - self.volts[:, :, 0]) / ohm, 0.0)
+        last = np.where(live & self.double, (self.source_volts - self.volts[:, :, -1]) / ohm, 0.0)
+        return np.stack([first, last])
+
+    def rounding(self) -> Floats:
+        """Return the current that rounding of the voltages alone makes, (n,) ampere."""
+        ohms = [r for r in (self.segment_ohm, *self.end_ohm[~self.floating]) if r > 0]
+        steepest = 4.0 / min(ohms) if ohms else 0.0
+        largest = np.maximum(np.abs(self.volts).max(axis=(1, 2)), np.abs(self.source_volts).max(axis=1))
+        return np.asarray(64 * np.finfo(float).eps * (largest * steepest + np.abs(self.left).sum(axis=2).max(axis=1)))
+
+
+def state_defect(time: Floats, states: Floats, rates: Floats, start: Floats) -> Floats:
+    """Return how far states are from obeying dx/dt = rate, summed over all steps, (states, rows, cols), state units.
+
+    Every integration rule of ngspice moves a state over a step by the step times something between the rates at its two ends
+    (trapezoidal: their mean; Euler after a corner: the last). What lies outside that interval counts. Over the first step, from the
+    given start, only the last rate is known.
+
+    Parameters
+    ----------
+    time : (n,) seconds
+        Of the solved points, the first above 0.
+    states, rates : (states, n, rows, cols)
+    start : (states, rows, cols)
+        At 0 s.
+    """
+    before = np.concatenate([np.zeros_like(rates[:, :1]), rates[:, :-1]], axis=1)
+    step = np.diff(time, prepend=0.0)[None, :, None, None]
+    moved = np.diff(np.concatenate([start[:, None], states], axis=1), axis=1)
+    low, high = step * np.minimum(before, rates), step * np.maximum(before, rates)
+    return np.asarray(np.maximum(np.maximum(low - moved, moved - high), 0.0).sum(axis=1))
