@@ -1,0 +1,47 @@
+"""`spicesnn stdp-window`: how a device's conductance changes with the time between two spikes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spicesnn.cli import options
+from spicesnn.cli.output import Answer, progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def stdp_window(
+    device: Annotated[str, typer.Argument(metavar="DEVICE", help="A name from `spicesnn devices`.")],
+    engine: options.OneEngine = None,
+    published: Annotated[str | None, typer.Option("--published", metavar="SET", help="A published parameter set of the model.")] = None,
+    set_: options.Settings = None,
+    out: options.Out = None,
+    seed: options.Seed = None,
+    as_json: options.Json = False,
+) -> Answer:
+    """Measure the STDP window of a device in an array, by pairs of overlapping spikes; fit two exponentials; write CSV and figure.
+
+    The window has no chance in it: --seed changes nothing here.
+
+    Example:  spicesnn stdp-window vteam --engine nodal --out runs/window
+    """
+    from spicesnn.reporting.windows import write_window
+
+    model = options.device(device, options.settings(set_), published)
+    folder = options.folder(out, f"runs/stdp-{device}")
+    with options.engine(engine.value if engine else "nodal") as solver, progress() as bars:
+        task = bars.add_task("pairs of spikes", total=None, note="")
+        written = write_window(model, solver, folder, progress=lambda done, total: bars.update(task, completed=done, total=total))
+
+    def show(console: Console) -> None:
+        from spicesnn.units import render
+
+        w = written.window
+        console.print(f"pre before post  A+ = {100 * w.a_plus:+.3g} % of the range, τ+ = {render(w.tau_plus_s, 's')}")
+        console.print(f"post before pre  A− = {-100 * w.a_minus:+.3g} % of the range, τ− = {render(w.tau_minus_s, 's')}")
+        console.print(f"curve   {written.csv}\nfigure  {written.figure}")
+
+    return Answer(data=written.describe(), show=show)
