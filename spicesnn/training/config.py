@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, get_type_hints
 
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices import registry
@@ -193,11 +193,11 @@ class BaseConfig:
     def from_tables(cls: type[Kind], tables: Mapping[str, Any]) -> Kind:
         """Return the configuration from parsed TOML."""
         heads = [entry.name for entry in fields(BaseConfig)]
-        sections = {entry.name: entry.default_factory for entry in fields(cls) if entry.name not in heads}
+        sections = {name: hint for name, hint in get_type_hints(cls).items() if name not in (*heads, "kind")}
         values: dict[str, Any] = {}
         for key, value in tables.items():
             if key in sections:
-                values[key] = sections[key].from_table(value, key)  # type: ignore[union-attr]
+                values[key] = sections[key].from_table(value, key)
             elif key in heads:
                 _check_head(key, value)
                 values[key] = value

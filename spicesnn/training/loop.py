@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,45 +17,24 @@ from spicesnn.training.experiment import Answers, Experiment
 from spicesnn.training.rules import RULES, Rule, total_updates
 from spicesnn.training.run import RunDirectory
 from spicesnn.training.state import History, Progress, RunState
+from spicesnn.training.streamed import StreamConfig
+from spicesnn.training.summary import Summary, Watcher
 
-Watcher = Callable[[Progress], None]
 _TRAIN_SAMPLES = 5000
 """Accuracy on training data is measured on at most so many samples, the first ones."""
 _RASTER_SAMPLES = 100
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Summary:
-    """What came out; `table` is what ``--json`` prints."""
-
-    preset: str
-    engine: str
-    seed: int
-    run: str
-    test_accuracy: float
-    n_test: int
-    train_accuracy: float
-    converged: bool
-    epochs: int
-    wall_s: float
-    energy_joule: float
-    extra: dict[str, Any] = field(default_factory=dict)
-
-    def table(self) -> dict[str, Any]:
-        """Return all values in one flat table."""
-        values = asdict(self)
-        return {**{k: v for k, v in values.items() if k != "extra"}, **values["extra"]}
-
-
 def train(
-    config: Config, *, engine: Engine, out: str | Path | None = None, rng_seed: int | None = None, progress: Watcher | None = None,
+    config: Config | StreamConfig, *, engine: Engine, out: str | Path | None = None, rng_seed: int | None = None, progress: Watcher | None = None,
     resume: bool = False,
 ) -> Summary:  # fmt: skip
     """Train an experiment through an engine and leave a run directory.
 
     Parameters
     ----------
-    config : Config
+    config : Config | StreamConfig
+        Of a crossbar experiment, or of a network that learns from a stream of images.
     engine : Engine
         Solves every read and every pulse.
     out : str | Path, optional
@@ -79,6 +57,8 @@ def train(
         config = run.config()
     else:
         config = replace(config, engine=engine.name, seed=config.seed if rng_seed is None else rng_seed)
+    if isinstance(config, StreamConfig):
+        return config.train(engine=engine, out=out, progress=progress, resume=resume)
     experiment = Experiment.of(config)
     if resume:
         state = run.load_state()
@@ -202,6 +182,8 @@ def infer(run_dir: str | Path, *, engine: Engine | None = None, test_limit: int 
     """
     run = RunDirectory.existing(run_dir)
     config = run.config()
+    if isinstance(config, StreamConfig):
+        return config.infer(run, engine=engine or make_engine(config.engine), test_limit=test_limit)
     if test_limit is not None:
         config = replace(config, data=replace(config.data, test_limit=test_limit))
     experiment = Experiment.of(config)

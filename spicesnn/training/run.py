@@ -89,12 +89,17 @@ class RunDirectory:
         except OSError as error:
             raise RunError(f"{self.path / name} cannot be written: {error.strerror or error}") from None
 
-    def load_state(self) -> RunState:
-        """Return the checkpoint."""
+    def checkpoint(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays of `state.npz`, whatever kind of network they are of."""
         arrays = self._arrays("state.npz")
         version = int(arrays.get("version", np.array(-1)))
         if version != STATE_VERSION:
             raise RunError(f"{self.path / 'state.npz'} has version {version}; this spicesnn reads version {STATE_VERSION}. Train again")
+        return arrays
+
+    def load_state(self) -> RunState:
+        """Return the checkpoint of a crossbar experiment."""
+        arrays = self.checkpoint()
         absent = [name for name in ("devices", *_COUNTERS) if name not in arrays]
         if absent:
             raise RunError(f"{self.path / 'state.npz'} is damaged: it lacks {', '.join(absent)}. Train again into a new folder")

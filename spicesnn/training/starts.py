@@ -13,9 +13,10 @@ from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
 from spicesnn.training.config import Config
 from spicesnn.training.experiment import Experiment
-from spicesnn.training.loop import Watcher, updated
+from spicesnn.training.loop import updated
 from spicesnn.training.run import RunDirectory
 from spicesnn.training.state import History, Progress, RunState
+from spicesnn.training.summary import Watcher
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)

@@ -1,0 +1,208 @@
+"""The controller of networks that learn image by image from a long stream: in chunks, with a checkpoint after each.
+
+Every chunk draws from a generator of its own, made from the seed and the chunk's number: a run that is stopped anywhere and
+resumed ends with the same bits.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spicesnn.datasets import mnist
+from spicesnn.engines.base import Engine
+from spicesnn.errors import ConfigError, RunError
+from spicesnn.training import metrics
+from spicesnn.training.config import BaseConfig
+from spicesnn.training.options import Section, option
+from spicesnn.training.run import STATE_VERSION, RunDirectory
+from spicesnn.training.state import History, Progress
+from spicesnn.training.summary import Summary, Watcher
+
+Arrays = dict[str, NDArray[Any]]
+_FRESH, _ORDER, _LEARN, _ANSWER = range(4)
+"""What a generator is for: the second word of its seed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamData(Section):
+    """[data]: MNIST at 28×28."""
+
+    train_limit: int = option(0, "use only the first so many training images; 0 is all", lowest=0)
+    test_limit: int = option(0, "use only the first so many test images; 0 is all", lowest=0)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Images:
+    """The images a run sees: grey levels (n, 784) and labels (n,)."""
+
+    train: NDArray[np.uint8]
+    train_labels: NDArray[np.int64]
+    test: NDArray[np.uint8]
+    test_labels: NDArray[np.int64]
+
+    @classmethod
+    def load(cls, limits: StreamData) -> Self:
+        """Return MNIST, cut to the limits."""
+        data = mnist.load()
+        train, test = limits.train_limit or len(data.x_train), limits.test_limit or len(data.x_test)
+        return cls(
+            train=data.x_train[:train].reshape(-1, 784), train_labels=data.y_train[:train].astype(np.int64),
+            test=data.x_test[:test].reshape(-1, 784), test_labels=data.y_test[:test].astype(np.int64),
+        )  # fmt: skip
+
+
+@dataclass(kw_only=True, eq=False, slots=True)
+class Tally:
+    """What a run adds up: name → number, kept in the checkpoint."""
+
+    totals: dict[str, float] = field(default_factory=dict)
+
+    def add(self, **values: float) -> None:
+        """Add to the named totals."""
+        for name, value in values.items():
+            self.totals[name] = self.totals.get(name, 0.0) + value
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamConfig(BaseConfig, ABC):
+    """A configuration that brings its own network; the controller is the same for all of them."""
+
+    data: StreamData = field(default_factory=StreamData)
+
+    # -- what a kind of network says ----------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def chunks(self) -> tuple[int, int]:
+        """Passes over the training images, and images in a chunk."""
+
+    @abstractmethod
+    def fresh(self, rng: np.random.Generator) -> Arrays:
+        """Return the arrays of an untrained network."""
+
+    @abstractmethod
+    def learn(
+        self, arrays: Arrays, images: NDArray[np.uint8], labels: NDArray[np.int64], rng: np.random.Generator, epoch: int, engine: Engine, tally: Tally
+    ) -> Arrays:
+        """Return the arrays after learning from a chunk."""
+
+    @abstractmethod
+    def reader(self, arrays: Arrays, images: Images, rng: np.random.Generator, engine: Engine) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
+        """Return what answers images with classes; learning is frozen, labels come from training images."""
+
+    def figures_data(self, arrays: Arrays) -> Mapping[str, Any]:
+        """Return arrays that figures need, for `history.npz`."""
+        return {}
+
+    # -- the controller -----------------------------------------------------------------------------------------
+
+    def rng(self, purpose: int, number: int = 0) -> np.random.Generator:
+        """Return the generator for one purpose and one chunk."""
+        return np.random.default_rng([self.seed, purpose, number])
+
+    def train(self, *, engine: Engine, out: str | Path | None, progress: Watcher | None, resume: bool) -> Summary:
+        """Train, evaluate, and leave a run directory."""
+        images = Images.load(self.data)
+        epochs, size = self.chunks
+        per_epoch = -(-len(images.train) // size)
+        if resume:
+            run, (arrays, tally, done), = RunDirectory.existing(out or ""), _load(RunDirectory.existing(out or ""))
+            history = run.load_history(done)
+            run.log(f"resumed after {done} chunks of {size} images")
+        else:
+            run = RunDirectory.create(out, self)
+            arrays, tally, done, history = self.fresh(self.rng(_FRESH)), Tally(), 0, History()
+            run.log(f"training {self.preset}, seed {self.seed}, {epochs} x {len(images.train)} images")
+        total = epochs * per_epoch
+        while done < total:
+            begun = time.perf_counter()
+            epoch, place = divmod(done, per_epoch)
+            order = self.rng(_ORDER, epoch).permutation(len(images.train))[place * size : (place + 1) * size]
+            arrays = self.learn(arrays, images.train[order], images.train_labels[order], self.rng(_LEARN, done), epoch, engine, tally)
+            done += 1
+            tally.add(wall_s=time.perf_counter() - begun)
+            if place == per_epoch - 1 and done < total:
+                history.add(done, test_accuracy=float(np.mean(self._answers(arrays, images, engine) == images.test_labels)))
+            _save(run, arrays, tally, done, history)
+            if progress is not None:
+                each = 1e3 * tally.totals["wall_s"] / (done * size)
+                progress(Progress(done=done, total=total, text=f"epoch {epoch + 1} of {epochs}, {each:.3f} ms an image"))
+        return self._evaluated(run, arrays, tally, done, history, images, engine, epochs)
+
+    def _answers(self, arrays: Arrays, images: Images, engine: Engine) -> NDArray[np.int64]:
+        return self.reader(arrays, images, self.rng(_ANSWER), engine)(images.test)
+
+    def _evaluated(
+        self, run: RunDirectory, arrays: Arrays, tally: Tally, done: int, history: History, images: Images, engine: Engine, epochs: int
+    ) -> Summary:
+        begun = time.perf_counter()
+        read = self.reader(arrays, images, self.rng(_ANSWER), engine)
+        predicted, few = read(images.test), min(len(images.train), 5000)
+        test = metrics.accuracy(predicted, images.test_labels)
+        train = metrics.accuracy(read(images.train[:few]), images.train_labels[:few])
+        history.add(done, test_accuracy=test, train_accuracy=train)
+        wall = tally.totals.get("wall_s", 0.0) + time.perf_counter() - begun
+        counts = metrics.confusion(predicted, images.test_labels, 10)
+        extra: dict[str, Any] = {name: value for name, value in tally.totals.items() if name not in ("wall_s", "energy_joule")}
+        extra |= {
+            "silent_or_tied": int(np.sum(predicted == metrics.NOBODY)),
+            "training_ms_an_image": 1e3 * tally.totals.get("wall_s", 0.0) / max(done * self.chunks[1], 1),
+            "accuracy_by_class": [float(row[k] / max(row.sum(), 1)) for k, row in enumerate(counts)], "held_out": True,
+        }  # fmt: skip
+        summary = Summary(
+            preset=self.preset, engine=engine.name, seed=self.seed, run=str(run.path), test_accuracy=test, n_test=len(predicted),
+            train_accuracy=train, converged=True, epochs=epochs, wall_s=wall, energy_joule=tally.totals.get("energy_joule", 0.0), extra=extra,
+        )  # fmt: skip
+        names = np.array([str(k) for k in range(10)])
+        shown = {"predicted": predicted, "labels": images.test_labels, "confusion": counts, "class_names": names, **self.figures_data(arrays)}
+        _save(run, arrays, tally, done, history, shown)
+        run.write_metrics("metrics.json", summary.table())
+        run.log(f"done: test {100 * test:.2f} % of {len(predicted)}")
+        return summary
+
+    def infer(self, run: RunDirectory, *, engine: Engine, test_limit: int | None) -> Summary:
+        """Answer the test images again with the trained network."""
+        images = Images.load(self.data)
+        arrays, _, _ = _load(run)
+        before = run.metrics()
+        chosen = images.test[:test_limit] if test_limit else images.test
+        begun = time.perf_counter()
+        predicted = self.reader(arrays, images, self.rng(_ANSWER), engine)(chosen)
+        labels = images.test_labels[: len(chosen)]
+        summary = Summary(
+            preset=self.preset, engine=engine.name, seed=self.seed, run=str(run.path), test_accuracy=metrics.accuracy(predicted, labels),
+            n_test=len(predicted), train_accuracy=float(before["train_accuracy"]), converged=bool(before["converged"]), epochs=int(before["epochs"]),
+            wall_s=time.perf_counter() - begun, energy_joule=0.0, extra={"silent_or_tied": int(np.sum(predicted == metrics.NOBODY))},
+        )  # fmt: skip
+        run.save_arrays(f"inference-{engine.name}.npz", {"predicted": predicted, "labels": labels})
+        run.write_metrics(f"inference-{engine.name}.json", summary.table())
+        return summary
+
+
+def _save(run: RunDirectory, arrays: Arrays, tally: Tally, done: int, history: History, extra: Mapping[str, Any] | None = None) -> None:
+    run.save_arrays("history.npz", {**history.arrays(), **(extra or {})})
+    counted = {f"total_{name}": value for name, value in tally.totals.items()}
+    run.save_arrays("state.npz", {"version": STATE_VERSION, "done": done, **counted, **{f"array_{name}": value for name, value in arrays.items()}})
+
+
+def _load(run: RunDirectory) -> tuple[Arrays, Tally, int]:
+    stored = run.checkpoint()
+    if "done" not in stored:
+        raise RunError(f"{run.path / 'state.npz'} is not a checkpoint of this kind of network. Train again into a new folder")
+    arrays = {name.removeprefix("array_"): value for name, value in stored.items() if name.startswith("array_")}
+    totals = {name.removeprefix("total_"): float(value) for name, value in stored.items() if name.startswith("total_")}
+    return arrays, Tally(totals=totals), int(stored["done"])
+
+
+def needs_nodal(engine: Engine, why: str) -> None:
+    """Raise where a network of this size would be solved by ngspice."""
+    if engine.name != "nodal":
+        raise ConfigError(f"--engine {engine.name}: {why}; use --engine nodal")

@@ -1,0 +1,166 @@
+"""`stdp-mnist`: the unsupervised network as an experiment with a preset, a run directory and a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spicesnn.engines.base import Engine
+from spicesnn.errors import ConfigError
+from spicesnn.training.config import DeviceOptions
+from spicesnn.training.options import Section, option
+from spicesnn.training.streamed import Arrays, Images, StreamConfig, Tally
+from spicesnn.training.unsupervised.device_synapse import PulseScheme, compensated, literal, solve_map
+from spicesnn.training.unsupervised.network import (
+    IdealSynapse,
+    LevelSynapse,
+    NetworkState,
+    Synapse,
+    TableSynapse,
+    UnsupervisedNetwork,
+    fresh_state,
+    show,
+)
+from spicesnn.training.unsupervised.votes import ClassVote, LikelihoodVote
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSection(Section):
+    """[network]"""
+
+    neurons: int = option(100, "neurons that learn", lowest=1)
+    full_rate_hz: float = option(63.75, "spike rate of an input at grey level 255", above=0.0)
+    column_sum: float = option(78.0, "sum of a neuron's weights before each presentation", above=0.0)
+    inhibition: float = option(17.0, "what a spike adds to the inhibition of all other neurons, in units of the leak", lowest=0.0)
+    potentiation: float = option(0.01, "Ap", above=0.0)
+    depression_share: float = option(0.01, "An/Ap", lowest=0.0)
+    vote: str = option("likelihood", "how spike counts become classes", choices=("likelihood", "class"))
+    label_limit: int = option(0, "training images that label the neurons; 0 is all", lowest=0)
+
+    def build(self) -> UnsupervisedNetwork:
+        """Return the network."""
+        return UnsupervisedNetwork(
+            neurons=self.neurons, full_rate_hz=self.full_rate_hz, column_sum=self.column_sum, inhibition=self.inhibition,
+            potentiation=self.potentiation, depression_share=self.depression_share,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class SynapseSection(Section):
+    """[synapse]: the ideal rule, discrete states, or the device of [device] under solved pulses."""
+
+    kind: str = option("ideal", "what a weight is", choices=("ideal", "levels", "device"))
+    levels: int = option(16, "states of a weight (kind = levels)", lowest=2)
+    mapping: str = option("compensated", "pulse voltage by trace and state, or by the trace alone (power-law)", choices=("compensated", "literal"))
+    g_one: float = option(1.49301e-4, "conductance of weight 1", above=0.0)
+    set_s: float = option(10e-9, "width of a set pulse", above=0.0)
+    reset_s: float = option(1e-9, "width of a reset pulse", above=0.0)
+    set_volts: tuple[float, ...] = option((0.0, 2.2), "lowest and highest set voltage", lowest=0.0)
+    reset_volts: tuple[float, ...] = option((0.0, 2.5), "lowest and highest reset voltage", lowest=0.0)
+    map_read_volts: float = option(0.1, "where conductance is taken as I/V", above=0.0)
+    read_volts: float = option(0.7, "amplitude of an input spike, for the energy", above=0.0)
+
+    def scheme(self) -> PulseScheme:
+        """Return the pulse scheme."""
+        for name in ("set_volts", "reset_volts"):
+            span = getattr(self, name)
+            if len(span) != 2 or span[0] >= span[1]:
+                raise ConfigError(f"synapse.{name} is {list(span)}; expected [lowest, highest]")
+        return PulseScheme(
+            set_s=self.set_s, reset_s=self.reset_s, set_volts=(self.set_volts[0], self.set_volts[1]),
+            reset_volts=(self.reset_volts[0], self.reset_volts[1]), g_one=self.g_one, read_volts=self.map_read_volts,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSection(Section):
+    """[training]"""
+
+    epochs: int = option(1, "passes over the training images", lowest=1)
+    chunk: int = option(5000, "images between checkpoints", lowest=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnsupervisedConfig(StreamConfig):
+    """The preset `stdp-mnist` and its relatives."""
+
+    kind: ClassVar[str] = "unsupervised"
+
+    network: NetworkSection = field(default_factory=NetworkSection)
+    synapse: SynapseSection = field(default_factory=SynapseSection)
+    device: DeviceOptions = field(default_factory=lambda: DeviceOptions(model="power-law"))
+    training: TrainingSection = field(default_factory=TrainingSection)
+
+    @property
+    def chunks(self) -> tuple[int, int]:
+        """Passes over the training images, and images in a chunk."""
+        return self.training.epochs, self.training.chunk
+
+    def synapse_for(self, engine: Engine) -> Synapse:
+        """Return the synapse; a device's tables are solved by the engine."""
+        if self.synapse.kind == "ideal":
+            return IdealSynapse()
+        if self.synapse.kind == "levels":
+            return LevelSynapse(levels=self.synapse.levels)
+        device, scheme, network = self.device.build(), self.synapse.scheme(), self.network.build()
+        set_map, reset_map = (solve_map(device, engine, scheme, up=up) for up in (True, False))
+        if self.synapse.mapping == "compensated":
+            return compensated(set_map, reset_map, network)
+        if not (hasattr(device, "te2v") and hasattr(device, "to2v")):
+            raise ConfigError(f"synapse.mapping is 'literal', but {device.name} has no te2v and to2v; use 'compensated', or the power-law device")
+        return literal(set_map, reset_map, network, device.te2v, device.to2v)
+
+    def fresh(self, rng: np.random.Generator) -> Arrays:
+        """Return random weights."""
+        levels = LevelSynapse(levels=self.synapse.levels) if self.synapse.kind == "levels" else None
+        return _arrays(fresh_state(self.network.build(), rng, levels))
+
+    def learn(
+        self, arrays: Arrays, images: NDArray[np.uint8], labels: NDArray[np.int64], rng: np.random.Generator, epoch: int, engine: Engine, tally: Tally
+    ) -> Arrays:
+        """Show a chunk of images with learning on; labels are not looked at."""
+        state = _state(arrays)
+        if "up" not in arrays:
+            synapse = self.synapse_for(engine)
+            if isinstance(synapse, TableSynapse):
+                arrays = {**arrays, "up": synapse.up, "down": synapse.down}
+        else:
+            synapse = TableSynapse(up=arrays["up"], down=arrays["down"])
+        network = self.network.build()
+        shown = show(network, state, images, rng, learn=True, synapse=synapse)
+        read_joule = self.synapse.read_volts**2 * self.synapse.g_one * network.step_s * shown.read_weight_sum
+        tally.add(
+            presentations=shown.presentations, output_spikes=shown.output_spikes, input_events=shown.input_events,
+            learning_writes=shown.learning_writes, normalisation_writes=shown.normalisation_writes, energy_joule=read_joule,
+        )  # fmt: skip
+        tables: Arrays = {name: arrays[name] for name in ("up", "down") if name in arrays}
+        return {**_arrays(shown.state), **tables}
+
+    def reader(self, arrays: Arrays, images: Images, rng: np.random.Generator, engine: Engine) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
+        """Label the neurons with training images, learning frozen, and return what answers."""
+        network, state = self.network.build(), _state(arrays)
+        limit = self.network.label_limit or len(images.train)
+        labelled = show(network, state, images.train[:limit], rng, learn=False).responses
+        vote = (LikelihoodVote if self.network.vote == "likelihood" else ClassVote).from_training(labelled, images.train_labels[:limit])
+        seed = rng.integers(2**63)
+
+        def answer(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+            return vote.predict(show(network, state, pixels, np.random.default_rng(seed), learn=False).responses)
+
+        return answer
+
+    def figures_data(self, arrays: Arrays) -> Mapping[str, Any]:
+        """Return the weights and thresholds."""
+        return {"fields": _state(arrays).effective_weight, "theta_mv": arrays["theta_mv"]}
+
+
+def _arrays(state: NetworkState) -> Arrays:
+    return {"weight": state.weight, "scale": state.scale, "column_sum": state.column_sum, "theta_mv": state.theta_mv}
+
+
+def _state(arrays: Arrays) -> NetworkState:
+    return NetworkState(weight=arrays["weight"], scale=arrays["scale"], column_sum=arrays["column_sum"], theta_mv=arrays["theta_mv"])
