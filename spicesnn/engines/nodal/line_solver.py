@@ -61,6 +61,10 @@ class LinePrepared:
         word, bit = make(shape), make(shape)
         if start is not None:
             word[:, :rows, :cols] = start.word_volts
+            # Lines tied to their driver by 0 Ω are not solved for: their volts are the new drive, not the old solution's.
+            wires = self.operator.wires
+            held = (np.broadcast_to(wires.driver_ohm, rows) == 0) & (wires.word_line_ohm == 0) & ~self.operator.floating_rows
+            word[:, :rows, :cols][:, held] = sources.row_volts[:, held, None]
         row_amps, column_amps, reports = self._run(
             sources, word.reshape(batch, -1), bit.reshape(batch, -1), warm=start is not None, tolerance=tolerance
         )  # fmt: skip
