@@ -1,0 +1,50 @@
+"""The figure of a fit: what was measured, and what the fitted model says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spicesnn.devices.measurements import Sweep
+from spicesnn.plotting.style import COLOURS, label, new_figure, scaled, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from spicesnn.devices.fitting import FitResult
+
+
+def data_and_fit(axes: Axes, result: FitResult) -> Axes:
+    """Draw measured points and fitted line: current against voltage of a sweep, conductance against pulse number of a train."""
+    sweep = isinstance(result.data, Sweep)
+    measured = result.data.amps if isinstance(result.data, Sweep) else result.data.siemens
+    shown, unit = scaled(measured, "A" if sweep else "S")
+    factor = float(np.max(np.abs(shown)) / np.max(np.abs(measured)))
+    along = result.data.volts if sweep else np.arange(1, result.data.points + 1)
+    axes.plot(along, shown, ".", markersize=3, color=COLOURS[0], label="measured")
+    axes.plot(along, result.fitted * factor, "-", linewidth=1.2, color=COLOURS[1], label=f"{result.device.name}, fitted")
+    quantity = "current" if sweep else "conductance"
+    axes.set(xlabel="voltage (V)" if sweep else "pulse", ylabel=label(quantity, unit), title=f"Fit, relative scatter {result.relative_rmse:.2g}")
+    axes.legend()
+    return axes
+
+
+def residuals(axes: Axes, result: FitResult) -> Axes:
+    """Draw fitted minus measured, as a fraction of the largest measured value, in the order of measurement."""
+    measured = result.data.amps if isinstance(result.data, Sweep) else result.data.siemens
+    axes.plot((result.fitted - measured) / np.max(np.abs(measured)), ".", markersize=3, color=COLOURS[0])
+    axes.axhline(0.0, color="#888888", linewidth=0.7)
+    axes.set(xlabel="sample" if isinstance(result.data, Sweep) else "pulse", ylabel="(fit − measured)/peak", title="Residuals")
+    return axes
+
+
+def fit_figure(result: FitResult) -> Figure:
+    """Return data and fit beside the residuals."""
+    with style():
+        figure = new_figure(9.0, 3.8)
+        left, right = figure.subplots(1, 2)
+        data_and_fit(left, result)
+        residuals(right, result)
+    return figure
