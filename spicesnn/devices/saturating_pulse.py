@@ -66,7 +66,7 @@ class SaturatingPulse(Device):
             raise DataError(f"{path} is not a one-column CSV file of conductances with a header: {error}") from None
         if values.size < 4 or not np.all(np.isfinite(values)) or np.any(values <= 0) or values[1:].mean() <= values[0]:
             raise DataError(f"{path} has {values.size} values; expected 4 or more conductances above 0 S that rise with the pulses")
-        count = np.arange(values.size)
+        count = np.arange(values.size, dtype=float)
 
         def rise(n: Floats, gain: float, pulses: float) -> Floats:
             return np.asarray(gain * (1 - np.exp(-n / pulses)))
