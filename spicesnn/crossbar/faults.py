@@ -1,0 +1,167 @@
+"""Cells that do not work: stuck at the highest or the lowest conductance, by a map or at random; worn out after too many pulses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.devices.base import Floats
+from spicesnn.errors import InputError
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class StuckMap:
+    """Which cells are stuck.
+
+    Attributes
+    ----------
+    on, off : (rows, cols) bool
+        Stuck at the highest, and at the lowest conductance.
+    """
+
+    on: Mask
+    off: Mask
+
+    def __post_init__(self) -> None:
+        on, off = np.array(self.on, dtype=bool), np.array(self.off, dtype=bool)
+        if on.ndim != 2 or on.shape != off.shape:
+            raise InputError(f"stuck map: on has shape {on.shape} and off {off.shape}; expected both (rows, cols)")
+        if np.any(on & off):
+            i, j = np.argwhere(on & off)[0]
+            raise InputError(f"stuck map: cell ({i}, {j}) is stuck both on and off")
+        object.__setattr__(self, "on", on)
+        object.__setattr__(self, "off", off)
+
+    @classmethod
+    def drawn(cls, shape: tuple[int, int], rng: np.random.Generator, *, on: float = 0.0, off: float = 0.0) -> Self:
+        """Return a map with independent cells: each is stuck on with probability `on`, off with probability `off`.
+
+        Chen et al., IEEE Trans. Computers 64(1), 180, 2015, report 1.75 % of cells stuck at one end and 9.04 % at the other in a 4 Mb array.
+        """
+        if not (0 <= on <= 1 and 0 <= off <= 1 and on + off <= 1):
+            raise InputError(f"stuck map: on = {on!r}, off = {off!r}; expected probabilities with a sum of at most 1")
+        dice = rng.random(shape)
+        return cls(on=dice < on, off=(dice >= on) & (dice < on + off))
+
+    @classmethod
+    def from_codes(cls, codes: ArrayLike) -> Self:
+        """Return a map from one number a cell: 1 stuck on, −1 stuck off, 0 working (as a CSV file has it)."""
+        values = np.asarray(codes, dtype=float)
+        if values.ndim != 2 or not np.all(np.isin(values, (-1.0, 0.0, 1.0))):
+            raise InputError(f"stuck map: codes of shape {values.shape}; expected (rows, cols) of 1 (stuck on), −1 (stuck off) and 0 (working)")
+        return cls(on=values > 0, off=values < 0)
+
+    @property
+    def any(self) -> Mask:
+        """Cells that are stuck either way."""
+        return self.on | self.off
+
+    def applied(self, array: Crossbar, *, on_siemens: float | None = None, off_siemens: float | None = None) -> Crossbar:
+        """Return the array with these cells stuck.
+
+        Parameters
+        ----------
+        array : Crossbar
+            Cells with states are put to the bound of highest or lowest conductance, and never move again (`Crossbar.stuck`).
+        on_siemens, off_siemens : float, optional
+            The conductances, for plain conductances (needed there), or in place of the bounds.
+        """
+        if self.on.shape != array.shape:
+            raise InputError(f"stuck map: shape {self.on.shape}; the array has {array.shape}")
+        if array.conductance is not None:
+            if on_siemens is None or off_siemens is None:
+                raise InputError("stuck map: plain conductances have no bounds; give on_siemens=… and off_siemens=…")
+            return array.with_conductance(np.where(self.on, on_siemens, np.where(self.off, off_siemens, array.conductance)))
+        low, high = end_states(array)
+        assert array.device is not None
+        if on_siemens is not None:
+            high = np.broadcast_to(array.device.state_for_conductance(on_siemens), high.shape)
+        if off_siemens is not None:
+            low = np.broadcast_to(array.device.state_for_conductance(off_siemens), low.shape)
+        state = np.array(array.state_or_zeros())
+        first = state[0] if state.ndim == 3 else state
+        first[...] = np.where(self.on, high, np.where(self.off, low, first))
+        before = np.zeros(array.shape, dtype=bool) if array.stuck is None else array.stuck
+        return replace(array, state=state, stuck=before | self.any)
+
+
+def end_states(array: Crossbar) -> tuple[Floats, Floats]:
+    """Return the states of lowest and of highest conductance of every cell, (rows, cols) each (of the first state variable)."""
+    assert array.device is not None
+    bounds = [np.asarray(b, dtype=float) for b in array.device.bounds()]
+    several = len(array.device.state_names) > 1
+    ends = [np.broadcast_to(b[0] if several and b.ndim else b, array.shape) for b in bounds]
+    stacks = [_with_first(array, end) for end in ends]
+    siemens = [np.broadcast_to(array.device.conductance(0.0, s), array.shape) for s in stacks]
+    rising = siemens[1] >= siemens[0]
+    return np.where(rising, ends[0], ends[1]), np.where(rising, ends[1], ends[0])
+
+
+def _with_first(array: Crossbar, first: Floats) -> Floats:
+    if array.state_or_zeros().ndim == 2:
+        return first
+    return np.concatenate([first[None], array.state_or_zeros()[1:]])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Wear:
+    """How worn the cells are.
+
+    Attributes
+    ----------
+    cycles : (rows, cols)
+        What has been spent: sum of changes of state over the range; one full set and one full reset are 2.
+    limit : (rows, cols)
+        What each cell can take.
+    fails_on : (rows, cols) bool
+        Whether it will stick at its highest conductance (else the lowest).
+    """
+
+    cycles: Floats
+    limit: Floats
+    fails_on: Mask
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Endurance:
+    """After so much switching a cell sticks.
+
+    Life is counted in full swings of the state, so that small learning pulses cost little; limits are log-normal from cell to cell.
+
+    Attributes
+    ----------
+    swings : float
+        Median life, in full swings.
+    spread : float
+        Standard deviation of the natural logarithm of the life.
+    on_share : float
+        Share of the cells that fail on.
+    """
+
+    swings: float = 1e6
+    spread: float = 0.5
+    on_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.swings) and self.swings > 0 and np.isfinite(self.spread) and self.spread >= 0 and 0 <= self.on_share <= 1):
+            raise InputError(f"{self}: expected swings above 0, spread 0 or more, on_share from 0 to 1")
+
+    def fresh(self, shape: tuple[int, int], rng: np.random.Generator) -> Wear:
+        """Return unused cells, their lives drawn."""
+        limit = self.swings * np.exp(self.spread * rng.standard_normal(shape))
+        return Wear(cycles=np.zeros(shape), limit=limit, fails_on=rng.random(shape) < self.on_share)
+
+    def aged(self, wear: Wear, before: Crossbar, after: Crossbar) -> tuple[Crossbar, Wear]:
+        """Return the array and its wear after a pulse: cells past their limit are stuck from now on."""
+        low, high = end_states(before)
+        old, new = (a.state_or_zeros() if a.state_or_zeros().ndim == 2 else a.state_or_zeros()[0] for a in (before, after))
+        cycles = wear.cycles + np.abs(new - old) / np.abs(high - low)
+        dead = (cycles > wear.limit) & ~(np.zeros(after.shape, dtype=bool) if after.stuck is None else after.stuck)
+        changed = StuckMap(on=dead & wear.fails_on, off=dead & ~wear.fails_on).applied(after) if np.any(dead) else after
+        return changed, replace(wear, cycles=cycles)

@@ -1,0 +1,106 @@
+"""Spread of parameters from device to device.
+
+A parameter that differs from cell to cell is an array in the device's dataclass, so a spread device is a device like any other: both
+engines see the same numbers, and the SPICE deck carries each cell's own.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.registry import nearest
+from spicesnn.errors import InputError, UnknownNameError
+
+
+class Distribution(ABC):
+    """Distribution of a factor around 1 by which a parameter is multiplied."""
+
+    @abstractmethod
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+        """Return factors of `shape`."""
+
+
+def _relative(owner: str, value: float) -> None:
+    if not np.isfinite(value) or value < 0:
+        raise InputError(f"{owner}: {value!r}; expected a finite number, 0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class LogNormal(Distribution):
+    """exp(σ·N(0, 1)) with σ² = ln(1 + spread²): median 1, standard deviation over mean = `spread`.
+
+    The usual description of resistances and rates of oxide devices (Ielmini, Semicond. Sci. Technol. 31, 063002, 2016). Never negative.
+    """
+
+    spread: float
+
+    def __post_init__(self) -> None:
+        _relative("log-normal spread", self.spread)
+
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+        """Return factors."""
+        return np.asarray(np.exp(np.sqrt(np.log1p(self.spread**2)) * rng.standard_normal(shape)))
+
+
+@dataclass(frozen=True, slots=True)
+class Normal(Distribution):
+    """1 + spread·N(0, 1), drawn again beyond ±`cut` standard deviations."""
+
+    spread: float
+    cut: float = 3.0
+
+    def __post_init__(self) -> None:
+        _relative("normal spread", self.spread)
+        if not np.isfinite(self.cut) or self.cut < 0.1:
+            raise InputError(f"normal spread: cut = {self.cut!r}; expected 0.1 standard deviations or more")
+
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+        """Return factors."""
+        values = rng.standard_normal(shape)
+        while np.any(outside := np.abs(values) > self.cut):
+            values[outside] = rng.standard_normal(int(outside.sum()))
+        return np.asarray(1.0 + self.spread * values)
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform(Distribution):
+    """Even between 1 − half_width and 1 + half_width."""
+
+    half_width: float
+
+    def __post_init__(self) -> None:
+        _relative("uniform half width", self.half_width)
+
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+        """Return factors."""
+        return np.asarray(1.0 + self.half_width * rng.uniform(-1.0, 1.0, shape))
+
+
+def spread(device: Device, shape: tuple[int, int], parameters: Mapping[str, Distribution], rng: np.random.Generator) -> Device:
+    """Return the device with parameters that differ from cell to cell.
+
+    Parameters
+    ----------
+    device : Device
+    shape : (rows, cols)
+    parameters : Mapping
+        Parameter name → distribution of the factor on it. They are drawn in the order of the mapping, independently.
+    rng : numpy.random.Generator
+
+    Raises
+    ------
+    UnknownNameError
+        The device has no such parameter.
+    InputError
+        A value drawn is outside the parameter's range.
+    """
+    known = device.spice_parameters()
+    for name in parameters:
+        if name not in known:
+            raise UnknownNameError(f"{device.name} has no parameter {name!r}{nearest(name, known)} It has: {', '.join(sorted(known))}")
+    return device.with_parameters(**{name: np.asarray(known[name]) * law.draw(shape, rng) for name, law in parameters.items()})

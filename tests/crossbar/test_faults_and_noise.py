@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import spicesnn as sn
+from spicesnn.crossbar.faults import Endurance, StuckMap, end_states
+from spicesnn.crossbar.noise import CycleToCycle, ReadNoise, RetentionDrift, TelegraphNoise, with_factors
+from spicesnn.devices import VTEAM, LinearDrift
+from spicesnn.errors import InputError
+
+VTEAM_ARRAY = sn.Crossbar(device=VTEAM(), state=np.full((60, 50), 1.5e-9), wires=sn.Wires())
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(11)
+
+
+def test_stuck_cells_stand_at_the_ends_of_conductance(rng):
+    faults = StuckMap.drawn((60, 50), rng, on=0.05, off=0.1)
+    array = faults.applied(VTEAM_ARRAY)
+    siemens = array.cell_conductance()
+    assert siemens[faults.on] == pytest.approx(1 / 50)
+    assert siemens[faults.off] == pytest.approx(1 / 1000)
+    assert np.array_equal(array.stuck, faults.any)
+    assert faults.on.mean() == pytest.approx(0.05, abs=0.015)
+    assert faults.off.mean() == pytest.approx(0.1, abs=0.02)
+    assert array.state[~faults.any] == pytest.approx(1.5e-9)
+
+
+def test_stuck_cells_at_given_conductances_and_without_devices():
+    faults = StuckMap.from_codes([[1, 0], [0, -1]])
+    plain = faults.applied(sn.Crossbar(conductance=np.full((2, 2), 3e-5)), on_siemens=1e-4, off_siemens=1e-6)
+    assert plain.conductance == pytest.approx(np.array([[1e-4, 3e-5], [3e-5, 1e-6]]))
+    cells = sn.Crossbar(device=LinearDrift(), state=np.full((2, 2), 0.5))
+    assert faults.applied(cells, on_siemens=1e-3, off_siemens=1e-4).cell_conductance()[[0, 1], [0, 1]] == pytest.approx([1e-3, 1e-4])
+    with pytest.raises(InputError, match="on_siemens"):
+        faults.applied(sn.Crossbar(conductance=np.full((2, 2), 3e-5)))
+    with pytest.raises(InputError, match="the array has"):
+        faults.applied(VTEAM_ARRAY)
+
+
+def test_stuck_maps_are_checked(rng):
+    with pytest.raises(InputError, match="both on and off"):
+        StuckMap(on=np.ones((1, 1), bool), off=np.ones((1, 1), bool))
+    with pytest.raises(InputError, match="stuck off"):
+        StuckMap.from_codes([[2, 0]])
+    with pytest.raises(InputError, match="sum of at most 1"):
+        StuckMap.drawn((2, 2), rng, on=0.7, off=0.7)
+
+
+def test_ends_follow_the_polarity():
+    low, high = end_states(VTEAM_ARRAY)
+    assert np.all(low == 3e-9)
+    assert np.all(high == 0)
+    low, high = end_states(sn.Crossbar(device=LinearDrift(), state=np.full((2, 2), 0.5)))
+    assert np.all(low == 0)
+    assert np.all(high == 1)
+
+
+def test_cycle_to_cycle_spreads_the_step_and_not_the_cells_that_rest(rng):
+    before = VTEAM_ARRAY
+    state = np.array(before.state)
+    state[:30] += 0.3e-9
+    after = CycleToCycle(relative=0.05).after_pulse(before, before.with_state(state), rng)
+    steps = after.state - before.state
+    assert np.all(steps[30:] == 0)
+    assert steps[:30].mean() == pytest.approx(0.3e-9, rel=5e-3)
+    assert steps[:30].std() / 0.3e-9 == pytest.approx(0.05, rel=5e-2)
+    ranged = CycleToCycle(of_range=0.02).after_pulse(before, before.with_state(state), rng).state - before.state
+    assert ranged[:30].std() / 3e-9 == pytest.approx(0.02, rel=5e-2)
+
+
+def test_read_noise_spreads_the_conductance_within_the_device(rng):
+    noisy = ReadNoise(relative=0.02).before_read(VTEAM_ARRAY, rng).cell_conductance()
+    ratio = noisy / VTEAM_ARRAY.cell_conductance()
+    assert ratio.mean() == pytest.approx(1, abs=2e-3)
+    assert ratio.std() == pytest.approx(0.02, rel=5e-2)
+    at_end = ReadNoise(relative=0.5).before_read(VTEAM_ARRAY.with_state(np.zeros((60, 50))), rng).cell_conductance()
+    assert at_end.max() == pytest.approx(1 / 50)
+
+
+def test_telegraph_noise_has_two_levels_and_its_own_time(rng):
+    noise = TelegraphNoise(amplitude=0.1, capture_s=3e-3, emission_s=1e-3)
+    assert noise.full_share == pytest.approx(0.25)
+    ratio = noise.before_read(VTEAM_ARRAY, rng).cell_conductance() / VTEAM_ARRAY.cell_conductance()
+    assert np.unique(np.round(ratio, 9)) == pytest.approx([0.9, 1.0])
+    assert (ratio < 0.95).mean() == pytest.approx(0.25, abs=0.03)
+    traps = noise.traps((300, 300), rng)
+    assert np.array_equal(noise.later(traps, 0.0, rng), traps)
+    later = noise.later(traps, 0.5e-3, rng)
+    correlation = np.corrcoef(traps.ravel(), later.ravel())[0, 1]
+    assert correlation == pytest.approx(np.exp(-0.5e-3 * (1 / 3e-3 + 1 / 1e-3)), abs=0.02)
+    assert later.mean() == pytest.approx(0.25, abs=0.01)
+
+
+def test_retention_is_a_power_of_time_and_rests_add_up(rng):
+    array = sn.Crossbar(device=LinearDrift(), state=np.full((20, 20), 0.9))
+    drift = RetentionDrift(exponent=0.05, spread=0.2)
+    nu = drift.exponents((20, 20), rng)
+    once = drift.rested(array, 1000.0, nu)
+    assert once.cell_conductance() == pytest.approx(array.cell_conductance() * 1001.0**-nu, rel=1e-9)
+    twice = drift.rested(drift.rested(array, 10.0, nu), 990.0, nu, since_s=10.0)
+    assert twice.cell_conductance() == pytest.approx(once.cell_conductance(), rel=1e-9)
+
+
+def test_endurance_sticks_cells_once_their_life_is_spent(rng):
+    endurance = Endurance(swings=2.0, spread=0.3, on_share=0.3)
+    array = VTEAM_ARRAY
+    wear = endurance.fresh(array.shape, rng)
+    for goal in (3e-9, 0.0, 3e-9, 0.0, 3e-9, 0.0):
+        state = np.where(array.stuck if array.stuck is not None else False, array.state, goal)
+        array, wear = endurance.aged(wear, array, array.with_state(state))
+    share = array.stuck.mean()
+    assert share == pytest.approx(1.0, abs=1e-2)  # 5.5 swings against a median of 2
+    on = array.cell_conductance() > 1e-2
+    assert on[array.stuck].mean() == pytest.approx(0.3, abs=0.03)
+    half = (wear.limit < 2.0).mean()
+    assert half == pytest.approx(0.5, abs=0.03)
+
+
+def test_factors_of_plain_conductances_and_of_devices():
+    plain = sn.Crossbar(conductance=np.full((2, 2), 1e-5))
+    assert with_factors(plain, [[1, 2], [3, 0]]).conductance == pytest.approx(np.array([[1e-5, 2e-5], [3e-5, 0]]))
+    with pytest.raises(InputError, match="0 or more"):
+        with_factors(plain, -1.0)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: CycleToCycle(relative=-1.0), lambda: ReadNoise(relative=np.nan), lambda: TelegraphNoise(amplitude=2.0),
+        lambda: TelegraphNoise(amplitude=0.1, capture_s=0.0), lambda: RetentionDrift(exponent=-0.1), lambda: RetentionDrift(t0_s=0.0),
+        lambda: Endurance(swings=0.0), lambda: Endurance(on_share=1.5),
+    ],
+)  # fmt: skip
+def test_parameters_are_checked(make):
+    with pytest.raises(InputError, match="expected"):
+        make()
