@@ -22,6 +22,11 @@ COMMANDS_UNTIL_FREED = 2000
 LOG_LINES = 400
 
 
+def vector_names(data: Any) -> list[str]:
+    """Return the names of the vectors in what ngspice hands to `on_point`, in its order."""
+    return [ffi.string(data.vecsa[k].name).decode("utf8", "replace").lower() for k in range(data.veccount)]
+
+
 class Binding(NgSpiceShared):  # type: ignore[misc]
     """libngspice with a log, external sources and a note of each accepted point.
 

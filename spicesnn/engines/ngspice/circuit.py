@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Device, Floats
-from spicesnn.netlist.deck import Deck, Names, number
+from spicesnn.netlist.deck import Deck, Lines, Names, number
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -118,20 +118,22 @@ class Answer:
     seconds: float = 0.0
 
 
-def loadable(deck: Deck, *, external: bool) -> tuple[str, tuple[str, ...]]:
-    """Return the text of a deck as a worker loads it, and its external sources.
+def sources_of(*lines: Lines | None) -> tuple[str, ...]:
+    """Return the sources of sets of lines, floating lines passed over."""
+    return tuple(str(s) for some in lines if some is not None for s in some.sources if s)
+
+
+def loadable(deck: Deck, fed: tuple[str, ...]) -> str:
+    """Return the text of a deck as a worker loads it.
 
     Parameters
     ----------
     deck : Deck
         With V sources on all lines (a read: made for one input).
-    external : bool
-        Whether the sources are fed from outside in place of what the deck says.
+    fed : tuple of str
+        Sources that are fed from outside in place of what the deck says.
     """
-    sources: list[str] = []
-    if external:
-        sources = [str(s) for lines in (deck.rows, deck.columns, deck.gates) if lines is not None for s in lines.sources if s]
-    wanted = set(sources)
+    wanted = set(fed)
     kept: list[str] = []
     dropping = False
     for line in deck.text.splitlines():
@@ -148,7 +150,7 @@ def loadable(deck: Deck, *, external: bool) -> tuple[str, tuple[str, ...]]:
             dropping = True
         elif not dropping:
             kept.append(line)
-    return "\n".join(kept) + "\n", tuple(sources)
+    return "\n".join(kept) + "\n"
 
 
 def alterable_of(deck: Deck) -> dict[str, Alterable]:
@@ -165,9 +167,14 @@ def alterable_of(deck: Deck) -> dict[str, Alterable]:
 
 
 def build(key: Hashable, deck: Deck, *, external: bool) -> Circuit:
-    """Return the circuit of a deck."""
-    text, sources = loadable(deck, external=external)
-    return Circuit(key=key, text=text, vectors=(*_sweep(deck), *deck.saved), externals=sources, alterable=alterable_of(deck), deck=deck)
+    """Return the circuit of a deck, all its sources external or none."""
+    return build_fed(key, deck, sources_of(deck.rows, deck.columns, deck.gates) if external else ())
+
+
+def build_fed(key: Hashable, deck: Deck, fed: tuple[str, ...], extra: tuple[str, ...] = ()) -> Circuit:
+    """Return the circuit of a deck with some sources external, and with `extra` cards."""
+    text = loadable(deck, fed).replace("\n.end\n", "\n" + "".join(f"{card}\n" for card in extra) + ".end\n")
+    return Circuit(key=key, text=text, vectors=(*_sweep(deck), *deck.saved), externals=fed, alterable=alterable_of(deck), deck=deck)
 
 
 def _sweep(deck: Deck) -> tuple[str, ...]:

@@ -43,14 +43,14 @@ def pulse(pool: Pool, circuits: Circuits, array: Crossbar, waveform: CheckedWave
     circuit = circuits.get(key, lambda: pulse_deck(array, waveform, accuracy, save_nodes=True), external=False)
     job = Job(
         analysis=accuracy.analysis(waveform.duration_s),
-        values=_values(array, circuit),
+        values=altered_values(array, circuit),
         commands=_waveforms(circuit, waveform) if altered else {},
         standalone=lambda: pulse_deck(array, waveform, accuracy, inline_models=True, save_nodes=True).text,
     )
-    done = pool.run(circuit, job, lambda answer: _checked(array, circuit, waveform, answer))
+    done = pool.run(circuit, job, lambda answer: checked(array, circuit, waveform, answer))
     lines = done.waveforms
     return PulseResult(
-        array=array if done.states is None else array.with_state(_within(array, done.states)),
+        array=array if done.states is None else array.with_state(within_bounds(array, done.states)),
         energy_joule=_delivered(lines, waveform),
         waveforms=lines,
         residual_amps=done.residual,
@@ -83,7 +83,8 @@ def _digest(waveform: CheckedWaveform) -> str:
     return hashlib.sha256(b"|".join(p.tobytes() for p in parts)).hexdigest()
 
 
-def _values(array: Crossbar, circuit: Circuit) -> dict[str, Floats]:
+def altered_values(array: Crossbar, circuit: Circuit) -> dict[str, Floats]:
+    """Return what the circuit must hold for this array: cell resistances, or states."""
     values = {}
     if "cells" in circuit.alterable:
         siemens = array.cell_conductance()
@@ -118,7 +119,8 @@ class Applied:
     seconds: float
 
 
-def _checked(array: Crossbar, circuit: Circuit, waveform: CheckedWaveform, answer: Answer) -> Applied:
+def checked(array: Crossbar, circuit: Circuit, waveform: CheckedWaveform, answer: Answer) -> Applied:
+    """Return a transient after all its checks, `waveform` being what the lines followed."""
     checks.common(answer, circuit.vectors)
     time = answer.vectors[circuit.index["time"]]
     checks.transient(answer, time, waveform.duration_s)
@@ -205,7 +207,7 @@ def _states(array: Crossbar, circuit: Circuit, vectors: Floats, log: str) -> Flo
     return states
 
 
-def _within(array: Crossbar, states: Floats) -> Floats:
+def within_bounds(array: Crossbar, states: Floats) -> Floats:
     """Return the final states, pulled back onto a bound that integration overstepped by its own error."""
     assert array.device is not None
     final = states[..., -1].reshape(array.state_or_zeros().shape)
