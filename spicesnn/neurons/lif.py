@@ -115,6 +115,15 @@ def first_spike_time(amps: ArrayLike, neuron: LIF) -> Floats:
     return np.where(above, -neuron.tau_s * np.log1p(-neuron.threshold_volts / safe), np.inf)
 
 
+def firing_rate(amps: ArrayLike, neuron: LIF) -> Floats:
+    """Return spikes a second under a constant current: 1/(t_ref + τ·ln((R·i − v_reset)/(R·i − ϑ))), 0 for a silent neuron."""
+    drive = neuron.resistance_ohm * np.asarray(amps, dtype=float)
+    above = drive > neuron.threshold_volts
+    safe = np.where(above, drive, 2 * neuron.threshold_volts)
+    period = neuron.refractory_s + neuron.tau_s * np.log((safe - neuron.reset_volts) / (safe - neuron.threshold_volts))
+    return np.where(above, 1.0 / period, 0.0)
+
+
 def spike_count(amps: ArrayLike, neuron: LIF, window_s: float) -> NDArray[np.int64]:
     """Return how often neurons from 0 V spike within a window under a constant current.
 

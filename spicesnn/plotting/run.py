@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from spicesnn.plotting.results import accuracy_by_epoch, conductance_histogram, 
 from spicesnn.plotting.style import new_figure, style
 from spicesnn.training.config import Config
 from spicesnn.training.experiment import Experiment
+from spicesnn.training.layers import split
 from spicesnn.training.run import RunDirectory
 
 if TYPE_CHECKING:
@@ -51,8 +52,13 @@ class RunData:
 
     def __init__(self, path: str | Path) -> None:
         self.run = RunDirectory.existing(path)
-        self.config: Config = self.run.config()
+        self.config: Any = self.run.config()
         self.history: dict[str, NDArray[Any]] = self.run.history()
+
+    @property
+    def is_crossbar(self) -> bool:
+        """Whether the run is of an array that learns as a circuit: only then there are states to look at."""
+        return isinstance(self.config, Config)
 
     @cached_property
     def names(self) -> list[str]:
@@ -66,9 +72,9 @@ class RunData:
         return Experiment.of(replace(self.config, data=few))
 
     def conductances(self, states: Floats) -> Floats:
-        """Return what `states` conduct at the voltage of an input of 1, (rows, cols) siemens."""
-        device, volts = self.experiment.device, self.config.encoding.high_volts
-        return np.asarray(device.conductance(0.0, states) if device.linear else device.current(volts, states) / volts)
+        """Return what `states` of all devices conduct at the voltage of an input of 1, in the first array, (rows, cols) siemens."""
+        layers = self.experiment.layers
+        return layers[0].siemens(split(states, layers)[0])
 
 
 def figures(data: RunData) -> list[Drawn]:
@@ -89,11 +95,15 @@ def run_figures(run_dir: str | Path) -> list[Path]:
     list of Path
     """
     data = RunData(run_dir)
-    folder = data.run.path / "figures"
+    return saved(figures(data), data.run.path / "figures")
+
+
+def saved(drawings: Sequence[Drawn], folder: Path) -> list[Path]:
+    """Write figures into a folder as PNG and return their paths."""
     paths = []
     try:
         folder.mkdir(exist_ok=True)
-        for drawn in figures(data):
+        for drawn in drawings:
             paths.append(folder / f"{drawn.name}.png")
             drawn.figure.savefig(paths[-1])
     except OSError as error:
@@ -118,7 +128,7 @@ def _accuracy(data: RunData) -> Drawn | None:
 
 def _confusion(data: RunData) -> Drawn | None:
     counts = data.history.get("confusion")
-    if counts is None or counts.shape[0] != len(data.names):
+    if counts is None or "class_names" not in data.history or counts.shape[0] != len(data.names):
         return None
     with style():
         figure = new_figure(1.8 + 0.48 * len(data.names), 1.4 + 0.48 * len(data.names))
@@ -128,7 +138,7 @@ def _confusion(data: RunData) -> Drawn | None:
 
 def _before_and_after(data: RunData) -> tuple[Floats, Floats] | None:
     states, after = data.history.get("states"), data.history.get("conductance_after")
-    return None if states is None or after is None else (data.conductances(states[0]), np.asarray(after, dtype=float))
+    return None if not data.is_crossbar or states is None or after is None else (data.conductances(states[0]), np.asarray(after, dtype=float))
 
 
 def _conductances(data: RunData) -> Drawn | None:
@@ -155,7 +165,7 @@ def _histogram(data: RunData) -> Drawn | None:
 
 def _weights(data: RunData) -> Drawn | None:
     weights, shape = data.history.get("weights_after"), data.history.get("image_shape")
-    if weights is None or shape is None:
+    if weights is None or shape is None or "class_names" not in data.history:
         return None
     caption = "Weights after training, in units of the device's whole conductance window"
     if min(shape) > 1 and weights.shape[1] == len(data.names):
@@ -169,7 +179,7 @@ def _weights(data: RunData) -> Drawn | None:
 
 def _raster(data: RunData) -> Drawn | None:
     times, labels = data.history.get("spike_times"), data.history.get("spike_labels")
-    if times is None or labels is None or times.ndim != 2:
+    if not data.is_crossbar or times is None or labels is None or times.ndim != 2:
         return None
     shown = times[:_SAMPLES_TO_SHOW]
     window = data.config.neuron.window_s
@@ -198,6 +208,8 @@ def _energy(data: RunData) -> Drawn | None:
 def _ir_drop(data: RunData) -> Drawn | None:
     from spicesnn.engines.nodal.engine import NodalEngine
 
+    if not data.is_crossbar:
+        return None
     experiment = data.experiment
     array = experiment.array_of(data.run.load_state().devices)
     volts = np.full(array.rows, data.config.encoding.high_volts)
@@ -212,6 +224,8 @@ def _ir_drop(data: RunData) -> Drawn | None:
 def _iv(data: RunData) -> Drawn | None:
     from spicesnn.engines.iv import iv
 
+    if not hasattr(getattr(data.config, "device", None), "build"):
+        return None
     device = data.config.device.build()
     amplitude, frequency = device.typical_drive()
     return Drawn("iv", "The device of this array under a sine.", iv_figure([iv(device, None, amplitude, frequency, 2)], device))

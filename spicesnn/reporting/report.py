@@ -16,10 +16,9 @@ import numpy as np
 from spicesnn._version import __version__
 from spicesnn.errors import NgspiceMissingError, RunError, SpicesnnError
 from spicesnn.plotting.results import accuracy_by_epoch
-from spicesnn.plotting.run import RunData, figures
+from spicesnn.plotting.run import Drawn, RunData, figures, saved
 from spicesnn.plotting.style import new_figure, style
 from spicesnn.reporting.schematic import array_svg
-from spicesnn.training.config import Config
 from spicesnn.units import render
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 _CHECKED_SAMPLES = 4
 _WIDE = ("conductances", "raster", "iv")
 _DPI = 110
+_NOT_CHECKED = "Not asked for here: `spicesnn report RUN` solves a few test samples again on both engines."
 
 
 def interval(share: float, count: int) -> tuple[float, float]:
@@ -57,8 +57,19 @@ def write_report(run_dirs: Sequence[str | Path], out: str | Path | None = None, 
     Path
         Of the file.
     """
-    runs = [_run(RunData(path), check=check) for path in run_dirs]
-    target = Path(out) if out is not None else Path(run_dirs[0]) / "report.html"
+    data = [RunData(path) for path in run_dirs]
+    runs = [_run(one, figures(one), check=check) for one in data]
+    return _write(runs, Path(out) if out is not None else Path(run_dirs[0]) / "report.html")
+
+
+def finish_run(run_dir: str | Path) -> list[Path]:
+    """Draw the figures of a finished run once, as PNG files and into its ``report.html``; return the paths, the report last."""
+    data = RunData(run_dir)
+    drawn = figures(data)
+    return [*saved(drawn, data.run.path / "figures"), _write([_run(data, drawn, check=False)], data.run.path / "report.html")]
+
+
+def _write(runs: list[dict[str, Any]], target: Path) -> Path:
     first = runs[0]
     title = first["title"] if len(runs) == 1 else f"{len(runs)} runs side by side"
     page = _template().render(
@@ -82,20 +93,25 @@ def _template() -> Any:
     return environment.get_template("report.html.j2")
 
 
-def _run(data: RunData, *, check: bool) -> dict[str, Any]:
+def _run(data: RunData, drawn: Sequence[Drawn], *, check: bool) -> dict[str, Any]:
     config, metrics = data.config, data.run.metrics()
-    rows, columns = data.experiment.shape
+    if data.is_crossbar:
+        rows, columns = data.experiment.shape
+        differential = config.network.columns == "differential"
+        schematic = array_svg((rows, columns), config.array.wires(), config.device.model, columns_differential=differential)
+        title = f"{config.preset}: {rows} × {columns} array on the {config.engine} engine"
+    else:
+        schematic = "<p>This kind of network is computed without solving an array for every event.</p>"
+        title = f"{config.preset}, seed {config.seed}"
     return {
         "name": data.run.path.name,
-        "title": f"{config.preset}: {rows} × {columns} array on the {config.engine} engine",
+        "title": title,
         "description": config.description,
-        "cards": _cards(metrics, config, (rows, columns)),
-        "schematic": array_svg(
-            (rows, columns), config.array.wires(), config.device.model, columns_differential=config.network.columns == "differential"
-        ),
-        "figures": [{"source": inlined(d.figure), "caption": d.caption, "wide": d.name in _WIDE} for d in figures(data)],
+        "cards": _cards(metrics, config),
+        "schematic": schematic,
+        "figures": [{"source": inlined(d.figure), "caption": d.caption, "wide": d.name in _WIDE} for d in drawn],
         "budget": _budget(metrics),
-        "check": _check(data) if check else {"text": "Not asked for.", "rows": []},
+        "check": _check(data) if check and data.is_crossbar else {"text": _NOT_CHECKED, "rows": []},
         "command": _command(config),
         "configuration": (data.run.path / "run.toml").read_text(encoding="utf-8"),
         "metrics": metrics,
@@ -120,13 +136,13 @@ def _accuracy(metrics: dict[str, Any]) -> str:
     return f"{_percent(metrics['test_accuracy'])} ({100 * low:.1f}–{100 * high:.1f})"
 
 
-def _cards(metrics: dict[str, Any], config: Config, shape: tuple[int, int]) -> list[dict[str, str]]:
+def _cards(metrics: dict[str, Any], config: Any) -> list[dict[str, str]]:
     kind = "held-out samples" if metrics.get("held_out", True) else "samples, those it was trained on"
     low, high = interval(metrics["test_accuracy"], metrics["n_test"])
     return [
         {"value": _percent(metrics["test_accuracy"]), "label": f"of {metrics['n_test']} {kind}; 95 % interval {100 * low:.1f}–{100 * high:.1f} %"},
         {"value": _percent(metrics["train_accuracy"]), "label": "training samples"},
-        {"value": f"{shape[0]} × {shape[1]}", "label": f"cells, {config.device.model}"},
+        *([{"value": f"{metrics['rows']} × {metrics['columns']}", "label": "cells"}] if "rows" in metrics and "columns" in metrics else []),
         {"value": config.engine, "label": "engine that solved every read and pulse"},
         {"value": render(metrics["energy_joule"], "J", 3), "label": "delivered by the drivers"},
         {"value": render(metrics["wall_s"], "s", 3), "label": f"wall time, seed {config.seed}"},
@@ -160,11 +176,11 @@ def _check(data: RunData) -> dict[str, Any]:
     from spicesnn.engines.nodal.engine import NodalEngine
 
     experiment = data.experiment
-    array = experiment.array_of(data.run.load_state().devices)
+    devices = data.run.load_state().devices
     samples = experiment.problem.test.limited(_CHECKED_SAMPLES)
     try:
         with NgspiceEngine() as ngspice, NodalEngine() as nodal:
-            first, second = (experiment.answer(engine, array, samples) for engine in (ngspice, nodal))
+            first, second = (experiment.answer(engine, devices, samples) for engine in (ngspice, nodal))
     except NgspiceMissingError as error:
         return {"text": f"Not checked: {error}", "rows": []}
     except SpicesnnError as error:
@@ -185,12 +201,12 @@ def _yes(holds: bool) -> str:
     return "yes" if holds else "NO"
 
 
-def _command(config: Config) -> str:
+def _command(config: Any) -> str:
     """Return the command that repeats the run from the configuration that is kept beside it."""
     return shlex.join(["spicesnn", "train", "run.toml", "--engine", config.engine, "--seed", str(config.seed), "--out", "again"])
 
 
-def _flat(config: Config) -> dict[str, Any]:
+def _flat(config: Any) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for section, table in config.to_tables().items():
         if isinstance(table, dict):

@@ -14,6 +14,7 @@ from spicesnn.devices import registry
 from spicesnn.devices.base import Device
 from spicesnn.devices.registry import nearest
 from spicesnn.errors import ConfigError, UnknownNameError
+from spicesnn.neurons.lif import LIF
 from spicesnn.paths import presets_dir
 from spicesnn.training.options import Section, option, parse_override, render_toml, unknown_key
 
@@ -42,6 +43,9 @@ class NetworkOptions(Section):
     """[network]"""
 
     hidden: tuple[int, ...] = option((), "sizes of the hidden layers", lowest=1)
+    hidden_code: str = option("spike", "what hidden neurons pass on: a spike in the window or none, or their rate", choices=("spike", "rate"))
+    hidden_ohm: float = option(1e3, "membrane resistance of the hidden neurons", above=0.0)
+    hidden_offset_amps: float = option(0.0, "constant current into every hidden neuron")
     columns: str = option("differential", "how a signed weight stands on columns", choices=("differential", "single", "offset"))
     bias: bool = option(True, "a word line that is always on")
     initial: tuple[float, ...] = option((0.3, 0.7), "fresh conductances, uniform between these shares of the range; empty: fresh devices", lowest=0.0)
@@ -87,6 +91,10 @@ class NeuronOptions(Section):
     window_s: float = option(5e-3, "a neuron that has not spiked by then is silent", above=0.0)
     resolution_s: float = option(1e-9, "spikes closer than this are a tie", lowest=0.0)
     code: str = option("first-spike", "which neuron answers", choices=("first-spike", "most-spikes"))
+
+    def lif(self) -> LIF:
+        """Return the output neuron."""
+        return LIF(tau_s=self.tau_s, resistance_ohm=self.resistance_ohm, threshold_volts=self.threshold_volts, refractory_s=self.refractory_s)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.crossbar.crossbar import Crossbar, GateAlong
-from spicesnn.crossbar.mapping import COLUMNS, Columns, Window
+from spicesnn.crossbar.mapping import COLUMNS, Window
 from spicesnn.devices.base import Device, Floats
 from spicesnn.devices.registry import nearest
 from spicesnn.engines.base import Engine
@@ -19,8 +20,9 @@ from spicesnn.learning.schemes import FloatingColumns, Gated, HalfVoltage, Schem
 from spicesnn.neurons.lif import LIF, first_spike_time, spike_count
 from spicesnn.training import metrics
 from spicesnn.training.config import Config, LearningOptions, ProgrammingOptions, VariabilityOptions
+from spicesnn.training.layers import Hidden, Layer, RateCode, SpikeCode, joined, split
 from spicesnn.training.problem import Labels, Problem, Samples, load
-from spicesnn.training.reading import Reads, read_many
+from spicesnn.training.reading import read_many
 from spicesnn.training.streams import Streams
 
 
@@ -57,16 +59,24 @@ class Answers:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Forward:
+    """What all layers did: word-line volts (n, rows) and differential currents (n, outputs) of each, joules, and the worst residual."""
+
+    row_volts: tuple[Floats, ...]
+    amps: tuple[Floats, ...]
+    energy_joule: float
+    residual_amps: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Experiment:
     """Everything that stands while the array changes."""
 
     config: Config
     streams: Streams
     problem: Problem
-    device: Device
-    stuck: NDArray[np.bool_] | None
-    columns: Columns
-    window: Window
+    layers: tuple[Layer, ...]
+    hidden: Hidden | None
     neuron: LIF
     programmer: Programmer
     activation: Activation
@@ -79,55 +89,68 @@ class Experiment:
         device = config.device.build()
         if not device.memory:
             raise ConfigError(f"device.model is {device.name!r}, which has no memory; expected a device that can learn")
-        problem, columns = load(config.data, streams), COLUMNS[config.network.columns]
-        shape = problem.inputs + int(config.network.bias), columns.count(problem.outputs)
-        window = Window.of(device, volts=config.encoding.high_volts)
-        lif = config.neuron
-        neuron = LIF(tau_s=lif.tau_s, resistance_ohm=lif.resistance_ohm, threshold_volts=lif.threshold_volts, refractory_s=lif.refractory_s)
+        problem, neuron = load(config.data, streams), config.neuron.lif()
+        sizes = (problem.inputs, *config.network.hidden, problem.outputs)
+        layers = tuple(_layer(config, device, streams, number, *pair) for number, pair in enumerate(pairwise(sizes)))
         return cls(
-            config=config, streams=streams, problem=problem, device=_spread(device, config.variability, streams, shape),
-            stuck=_stuck(config.variability, streams, shape), columns=columns, window=window, neuron=neuron,
+            config=config, streams=streams, problem=problem, layers=layers, hidden=_hidden(config) if len(layers) > 1 else None, neuron=neuron,
             programmer=_programmer(device, config.programming), activation=_activation(config.learning), subset=_subset(config.learning),
         )  # fmt: skip
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Word lines and bit lines of the array."""
-        return self.problem.inputs + int(self.config.network.bias), self.columns.count(self.problem.outputs)
+        """Word lines and bit lines of the first array."""
+        return self.layers[0].shape
+
+    @property
+    def device(self) -> Device:
+        """The device model of the first array, with its parameters a cell."""
+        return self.layers[0].device
 
     def fresh_array(self) -> Crossbar:
-        """Return the array before learning: conductances uniform over `network.initial` shares of the window."""
-        if not self.config.network.initial:
-            return self.array_of(np.broadcast_to(np.asarray(self.device.initial_state(), dtype=float), self.shape))
-        low, high = (self.config.network.initial * 2)[:2]
-        if not low <= high <= 1:
-            raise ConfigError(f"network.initial is {list(self.config.network.initial)}; expected [low, high] shares with 0 ≤ low ≤ high ≤ 1")
-        siemens = self.window.at(self.streams.draw("initial").uniform(low, high, self.shape))
-        return self.array_of(self.device.state_for_conductance(siemens, v=self.config.encoding.high_volts))
+        """Return the first array before learning."""
+        return self.array_of(self.fresh_devices())
 
-    def array_of(self, state: Floats) -> Crossbar:
-        """Return the array with its cells in given states."""
-        along = GateAlong(self.config.array.gate_along)
-        return Crossbar(device=self.device, state=state, wires=self.config.array.wires(), gate_along=along, stuck=self.stuck)
+    def array_of(self, devices: Floats) -> Crossbar:
+        """Return the first array with all devices in given states."""
+        return self.arrays(devices)[0]
 
-    def row_volts(self, inputs: Floats) -> Floats:
-        """Return word-line voltages (n, rows) of inputs (n, inputs) from 0 to 1, the bias line last."""
+    def fresh_devices(self) -> Floats:
+        """Return the states of all devices before learning."""
+        initial = self.config.network.initial
+        return joined([layer.fresh(initial, self.streams.draw("initial", *([k] if k else []))) for k, layer in enumerate(self.layers)])
+
+    def arrays(self, devices: Floats) -> list[Crossbar]:
+        """Return the arrays with their cells in given states."""
+        return [layer.array(state) for layer, state in zip(self.layers, split(devices, self.layers), strict=True)]
+
+    def row_volts(self, values: Floats) -> Floats:
+        """Return word-line voltages (n, rows) of values (n, inputs) from 0 to 1, the bias line last."""
         encoding = self.config.encoding
-        volts = encoding.low_volts + (encoding.high_volts - encoding.low_volts) * inputs
+        volts = encoding.low_volts + (encoding.high_volts - encoding.low_volts) * values
         return np.concatenate([volts, np.full((len(volts), 1), encoding.bias_volts)], axis=1) if self.config.network.bias else volts
 
-    def read(self, engine: Engine, array: Crossbar, inputs: Floats) -> Reads:
-        """Solve the array for inputs (n, inputs); the currents are per column."""
-        return read_many(engine, array, self.row_volts(inputs), self.config.encoding.gate_volts if array.gated else None)
+    def forward(self, engine: Engine, devices: Floats, inputs: Floats) -> Forward:
+        """Solve all layers for inputs (n, inputs), hidden neurons between them."""
+        volts, amps, watts, residual = [], [], 0.0, 0.0
+        values = inputs
+        for layer, array in zip(self.layers, self.arrays(devices), strict=True):
+            volts.append(self.row_volts(values))
+            reads = read_many(engine, array, volts[-1], self.config.encoding.gate_volts if array.gated else None)
+            amps.append(layer.columns.outputs(reads.column_amps))
+            watts += float(reads.power_watt.sum())
+            residual = max(residual, reads.residual_amps)
+            if self.hidden is not None and len(amps) < len(self.layers):
+                values = self.hidden.values(amps[-1])
+        return Forward(row_volts=tuple(volts), amps=tuple(amps), energy_joule=watts * self.config.encoding.read_s, residual_amps=residual)
 
-    def answer(self, engine: Engine, array: Crossbar, samples: Samples) -> Answers:
+    def answer(self, engine: Engine, devices: Floats, samples: Samples) -> Answers:
         """Read samples and let the neurons answer."""
-        reads = self.read(engine, array, samples.inputs)
-        amps = self.columns.outputs(reads.column_amps)
+        done = self.forward(engine, devices, samples.inputs)
+        amps = done.amps[-1]
         driven = amps + self.config.neuron.offset_amps
         times = first_spike_time(driven, self.neuron)
         times = np.where(times <= self.config.neuron.window_s, times, np.inf)
-        energy = float(reads.power_watt.sum()) * self.config.encoding.read_s
         if np.all(samples.labels >= 0) and samples.answers.shape[1] > 1:
             if self.config.neuron.code == "first-spike":
                 predicted = metrics.first_to_spike(times, self.config.neuron.resolution_s)
@@ -138,7 +161,30 @@ class Experiment:
             bits = np.isfinite(times)
             predicted = np.where(bits.sum(axis=1) == 1, bits.argmax(axis=1), metrics.NOBODY).astype(np.int64)
             right = np.all(bits == (samples.answers > 0), axis=1)
-        return Answers(amps=amps, spike_times=times, predicted=predicted, right=right, energy_joule=energy, residual_amps=reads.residual_amps)
+        joules, residual = done.energy_joule, done.residual_amps
+        return Answers(amps=amps, spike_times=times, predicted=predicted, right=right, energy_joule=joules, residual_amps=residual)
+
+
+def _layer(config: Config, device: Device, streams: Streams, number: int, inputs: int, outputs: int) -> Layer:
+    columns = COLUMNS[config.network.columns]
+    shape = (inputs + int(config.network.bias), columns.count(outputs))
+    index = (number,) if number else ()
+    return Layer(
+        shape=shape, device=_spread(device, config.variability, streams.draw("device", *index), shape),
+        stuck=_stuck(config.variability, streams.draw("stuck", *index), shape), columns=columns,
+        window=Window.of(device, volts=0.0 if device.linear else config.encoding.high_volts), wires=config.array.wires(),
+        gate_along=GateAlong(config.array.gate_along), read_volts=config.encoding.high_volts,
+    )  # fmt: skip
+
+
+def _hidden(config: Config) -> Hidden:
+    network = config.network
+    neuron = replace(config.neuron.lif(), resistance_ohm=network.hidden_ohm)
+    if network.hidden_code == "spike":
+        return SpikeCode(neuron=neuron, offset_amps=network.hidden_offset_amps, window_s=config.neuron.window_s)
+    if neuron.refractory_s == 0:
+        raise ConfigError("network.hidden_code is \"rate\", which counts in highest rates: neuron.refractory_s must be above 0")
+    return RateCode(neuron=neuron, offset_amps=network.hidden_offset_amps)
 
 
 def _programmer(device: Device, options: ProgrammingOptions) -> Programmer:
@@ -155,11 +201,10 @@ def _programmer(device: Device, options: ProgrammingOptions) -> Programmer:
     )  # fmt: skip
 
 
-def _spread(device: Device, options: VariabilityOptions, streams: Streams, shape: tuple[int, int]) -> Device:
+def _spread(device: Device, options: VariabilityOptions, rng: np.random.Generator, shape: tuple[int, int]) -> Device:
     """Return the device with parameters that differ from cell to cell: p·exp(σ·N(0, 1))."""
     if not options.spread or not options.parameters:
         return device
-    rng = streams.draw("device")
     sigma = float(np.sqrt(np.log1p(options.spread**2)))
     known = device.spice_parameters()
     for name in options.parameters:
@@ -175,8 +220,8 @@ def _spread(device: Device, options: VariabilityOptions, streams: Streams, shape
     return device.with_parameters(**{name: low + (high - low) * (f - f.min()) / np.ptp(f) for name, f in factors.items()})
 
 
-def _stuck(options: VariabilityOptions, streams: Streams, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
-    return streams.draw("stuck").random(shape) < options.stuck if options.stuck else None
+def _stuck(options: VariabilityOptions, rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
+    return rng.random(shape) < options.stuck if options.stuck else None
 
 
 def _activation(options: LearningOptions) -> Activation:

@@ -14,6 +14,7 @@ from spicesnn.errors import ConfigError
 from spicesnn.training import metrics
 from spicesnn.training.config import Config
 from spicesnn.training.experiment import Answers, Experiment
+from spicesnn.training.layers import split
 from spicesnn.training.rules import RULES, Rule, total_updates
 from spicesnn.training.run import RunDirectory
 from spicesnn.training.state import History, Progress, RunState
@@ -65,9 +66,8 @@ def train(
         history = run.load_history(state.updates)
         run.log(f"resumed after {state.updates} updates on {engine.name}")
     else:
-        array = experiment.fresh_array()
         run = RunDirectory.create(out, config)
-        state, history = RunState(devices=array.state_or_zeros()), History()
+        state, history = RunState(devices=experiment.fresh_devices()), History()
         history.add(0, states=state.devices)
         run.log(f"training {config.preset} on {engine.name}, seed {config.seed}, array {experiment.shape[0]}x{experiment.shape[1]}")
     state = updated(experiment, engine, state, history, run=run, progress=progress)
@@ -105,9 +105,8 @@ def _line(history: History, state: RunState, per_epoch: int) -> str:
 
 def _both(experiment: Experiment, engine: Engine, state: RunState) -> tuple[Answers, Answers]:
     problem = experiment.problem
-    array = experiment.array_of(state.devices)
-    train = experiment.answer(engine, array, problem.train.limited(_TRAIN_SAMPLES))
-    return train, experiment.answer(engine, array, problem.test) if problem.held_out else train
+    train = experiment.answer(engine, state.devices, problem.train.limited(_TRAIN_SAMPLES))
+    return train, experiment.answer(engine, state.devices, problem.test) if problem.held_out else train
 
 
 def _measured(experiment: Experiment, engine: Engine, state: RunState, history: History) -> RunState:
@@ -132,11 +131,11 @@ def _evaluated(experiment: Experiment, engine: Engine, run: RunDirectory, state:
 
 
 def _figure_data(experiment: Experiment, test: Answers, state: RunState) -> dict[str, Any]:
-    samples, device = experiment.problem.test, experiment.device
-    volts = experiment.config.encoding.high_volts
-    siemens = device.conductance(0.0, state.devices) if device.linear else np.asarray(device.current(volts, state.devices)) / volts
-    data: dict[str, Any] = {
-        "conductance_after": siemens, "weights_after": experiment.columns.weights(np.asarray(siemens), experiment.window),
+    samples, data = experiment.problem.test, dict[str, Any]()
+    for number, (layer, devices) in enumerate(zip(experiment.layers, split(state.devices, experiment.layers), strict=True)):
+        suffix = f"_{number}" if number else ""
+        data |= {f"conductance_after{suffix}": layer.siemens(devices), f"weights_after{suffix}": layer.weights(devices)}
+    data |= {
         "spike_times": test.spike_times[:_RASTER_SAMPLES], "spike_labels": samples.labels[:_RASTER_SAMPLES],
         "output_amps": test.amps[:_RASTER_SAMPLES],
         "predicted": test.predicted, "labels": samples.labels, "class_names": np.array(experiment.problem.names),
@@ -191,7 +190,7 @@ def infer(run_dir: str | Path, *, engine: Engine | None = None, test_limit: int 
     before = run.metrics()
     solver = engine if engine is not None else make_engine(config.engine)
     begun = time.perf_counter()
-    test = experiment.answer(solver, experiment.array_of(state.devices), experiment.problem.test)
+    test = experiment.answer(solver, state.devices, experiment.problem.test)
     wall = time.perf_counter() - begun
     summary = Summary(
         preset=config.preset, engine=solver.name, seed=config.seed, run=str(run.path), test_accuracy=test.accuracy, n_test=len(test.right),

@@ -8,13 +8,16 @@ from dataclasses import replace
 
 import numpy as np
 
+from spicesnn.crossbar.mapping import Changes
 from spicesnn.devices.base import Floats
 from spicesnn.engines.base import Engine
+from spicesnn.errors import ConfigError
 from spicesnn.learning.manhattan import direction
 from spicesnn.learning.schemes import Step, plan
 from spicesnn.learning.template import template_steps
 from spicesnn.training.config import Config
-from spicesnn.training.experiment import Experiment
+from spicesnn.training.experiment import Experiment, Forward
+from spicesnn.training.layers import joined, split
 from spicesnn.training.problem import Samples
 from spicesnn.training.state import History, RunState
 
@@ -42,8 +45,10 @@ class Template(Rule):
         """Write the next pattern."""
         train, index = experiment.problem.train, state.updates % len(experiment.problem.train)
         inputs = experiment.row_volts(train.inputs[index : index + 1]) != 0
+        if len(experiment.layers) > 1:
+            raise ConfigError("the rule \"template\" writes patterns into one layer; leave network.hidden empty")
         steps = template_steps(inputs.astype(float), train.labels[index : index + 1], experiment.shape[1])
-        return _programmed(experiment, engine, state, history, steps)
+        return _programmed(experiment, engine, state, history, [steps])
 
 
 class ManhattanUpdates(Rule):
@@ -56,25 +61,38 @@ class ManhattanUpdates(Rule):
 
     def update(self, experiment: Experiment, engine: Engine, state: RunState, history: History) -> RunState:
         """Read the next batch and move the devices by one pulse each in the direction that lowers the error."""
-        config = experiment.config
+        config, learning = experiment.config, experiment.config.learning
         samples = self._batch(experiment, state.updates)
-        array = experiment.array_of(state.devices)
-        reads = experiment.read(engine, array, samples.inputs)
-        amps = experiment.columns.outputs(reads.column_amps)
-        state = state.with_read(len(samples), float(reads.power_watt.sum()) * config.encoding.read_s, reads.residual_amps)
-        right = experiment.activation.right(amps, samples.answers)
-        history.add(state.updates, batch_right=float(right.mean()), batch_error=self._error(experiment, amps, samples))
+        done = experiment.forward(engine, state.devices, samples.inputs)
+        state = state.with_read(len(samples), done.energy_joule, done.residual_amps)
+        right = experiment.activation.right(done.amps[-1], samples.answers)
+        history.add(state.updates, batch_right=float(right.mean()), batch_error=self._error(experiment, done.amps[-1], samples))
         if config.training.stop_when_right and len(samples) == len(experiment.problem.train) and bool(right.all()):
             return replace(state, converged=True, finished=True)
-        inputs = experiment.row_volts(samples.inputs)
-        wanted = direction(inputs, experiment.activation.deltas(amps, samples.answers))
-        changes = experiment.columns.changes(wanted, opposite=config.learning.opposite)
-        shrunk = config.learning.final_fraction / config.learning.fraction if config.learning.final_fraction else 1.0
-        kept = experiment.subset.keep(changes, experiment.streams.draw("subset", state.updates), _share(shrunk, experiment, state))
-        if state.updates < config.training.record_updates:
-            history.add(state.updates, directions=wanted)
-        width = _share(config.learning.final_width, experiment, state)
-        return _programmed(experiment, engine, state, history, plan(kept), width)
+        shrunk = learning.final_fraction / learning.fraction if learning.final_fraction else 1.0
+        share, width = _share(shrunk, experiment, state), _share(learning.final_width, experiment, state)
+        steps = []
+        for number, wanted in enumerate(self._directions(experiment, state, done, samples)):
+            changes = experiment.layers[number].columns.changes(wanted, opposite=learning.opposite)
+            rng = experiment.streams.draw("subset", state.updates, *([number] if number else []))
+            steps.append(plan(experiment.subset.keep(changes, rng, share)))
+            if state.updates < config.training.record_updates and number == 0:
+                history.add(state.updates, directions=wanted)
+        return _programmed(experiment, engine, state, history, steps, width)
+
+    @staticmethod
+    def _directions(experiment: Experiment, state: RunState, done: Forward, samples: Samples) -> list[Changes]:
+        """Return the wanted direction of every weight, layer by layer: the error goes back through the weights as they stand."""
+        deltas = experiment.activation.deltas(done.amps[-1], samples.answers)
+        states = split(state.devices, experiment.layers)
+        found: list[Changes] = []
+        for number in reversed(range(len(experiment.layers))):
+            found.insert(0, direction(done.row_volts[number], deltas))
+            if number and experiment.hidden is not None:
+                weights = experiment.layers[number].weights(states[number])
+                back = deltas @ (weights[:-1] if experiment.config.network.bias else weights).T
+                deltas = back * experiment.hidden.slopes(done.amps[number - 1])
+        return found
 
     def _batch(self, experiment: Experiment, update: int) -> Samples:
         train, size = experiment.problem.train, experiment.config.training.batch
@@ -97,12 +115,18 @@ def _share(final: float, experiment: Experiment, state: RunState) -> float:
 
 
 def _programmed(
-    experiment: Experiment, engine: Engine, state: RunState, history: History, steps: Sequence[Step], width: float = 1.0
+    experiment: Experiment, engine: Engine, state: RunState, history: History, steps: Sequence[Sequence[Step]], width: float = 1.0
 ) -> RunState:
     programmer = experiment.programmer if width == 1 else experiment.programmer.with_width(width)
-    done = programmer.apply(engine, experiment.array_of(state.devices), steps, experiment.streams.draw("cycle", state.updates))
-    state = state.with_write(done.array.state_or_zeros(), done.pulses, done.energy_joule)
-    history.add(state.updates, pulses=done.pulses, write_joule=done.energy_joule)
+    after, pulses, energy = [], 0, 0.0
+    for number, array in enumerate(experiment.arrays(state.devices)):
+        rng = experiment.streams.draw("cycle", state.updates, *([number] if number else []))
+        done = programmer.apply(engine, array, steps[number], rng)
+        after.append(done.array.state_or_zeros())
+        pulses += done.pulses
+        energy += done.energy_joule
+    state = state.with_write(joined(after), pulses, energy)
+    history.add(state.updates, pulses=pulses, write_joule=energy)
     if state.updates <= experiment.config.training.record_updates:
         history.add(state.updates, states=state.devices)
     return state

@@ -76,12 +76,12 @@ def train_starts(
     begun, rows = time.perf_counter(), []
     for index in range(starts):
         experiment = Experiment.of(config.with_seed(config.seed + index))
-        array = experiment.fresh_array()
-        state = updated(experiment, engine, RunState(devices=array.state_or_zeros()), History())
-        test = experiment.answer(engine, experiment.array_of(state.devices), experiment.problem.test)
+        before = experiment.fresh_devices()
+        state = updated(experiment, engine, RunState(devices=before), History())
+        test = experiment.answer(engine, state.devices, experiment.problem.test)
         success = state.converged or (not config.training.stop_when_right and test.accuracy == 1.0)
         energy = state.write_joule + state.read_joule
-        rows.append((experiment.config.seed, success, state.updates, test.accuracy, energy, array.state, state.devices))
+        rows.append((experiment.config.seed, success, state.updates, test.accuracy, energy, before, state.devices))
         if progress is not None:
             done = sum(row[1] for row in rows)
             progress(Progress(done=index + 1, total=starts, text=f"{done} of {index + 1} starts converged"))

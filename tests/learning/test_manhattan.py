@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spicesnn.errors import InputError
@@ -38,6 +38,7 @@ def test_right_needs_every_output_beyond_the_stop():
     assert Softmax(beta=1.0).right(np.array([[1.0, 1.0], [1.0, 0.9]]), np.array([[1.0, 0.0]] * 2)).tolist() == [False, True]
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.sampled_from([0.03, 0.1, 0.3]), st.sampled_from([0.3, 0.5, 1.0]))
 def test_random_subset_keeps_its_fraction(fraction, groups):
     changes = np.where(np.random.default_rng(0).random((100, 400)) < 0.5, 1, -1).astype(np.int8)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -11,6 +11,7 @@ from spicesnn.errors import InputError
 WINDOW = Window(low=1e-6, high=9e-6)
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.sampled_from(["differential", "offset"]), arrays(float, (3, 4), elements=st.floats(-1, 1)))
 def test_weights_survive_the_way_to_conductances_and_back(kind, weights):
     siemens = COLUMNS[kind].conductances(weights, WINDOW)

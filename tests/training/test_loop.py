@@ -127,8 +127,8 @@ def test_many_starts_keep_every_start_and_can_be_replayed(tmp_path):
 
 def test_device_spread_and_stuck_cells():
     experiment = Experiment.of(load("letters-3x3", ["variability.stuck=0.2", "variability.spread=0.1"]))
-    assert experiment.device.k_on.std() / abs(experiment.device.k_on.mean()) == pytest.approx(0.1, rel=0.35)
-    assert 0.05 < experiment.stuck.mean() < 0.4
+    assert experiment.layers[0].device.k_on.std() / abs(experiment.layers[0].device.k_on.mean()) == pytest.approx(0.1, rel=0.35)
+    assert 0.05 < experiment.layers[0].stuck.mean() < 0.4
     with pytest.raises(LookupError, match="did you mean 'k_on'"):
         Experiment.of(load("letters-3x3", ["variability.parameters=['k_onn']"]))
 

@@ -1,0 +1,120 @@
+"""The layers of a network: each an array of its own, with the hidden neurons between them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spicesnn.crossbar.crossbar import Crossbar, GateAlong
+from spicesnn.crossbar.mapping import Columns, Window
+from spicesnn.crossbar.wires import Wires
+from spicesnn.devices.base import Device, Floats
+from spicesnn.errors import ConfigError
+from spicesnn.neurons.lif import LIF, firing_rate, first_spike_time
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Layer:
+    """One array: its cells (`device`, with parameters a cell where they vary), wires, and how weights stand on its columns."""
+
+    shape: tuple[int, int]
+    device: Device
+    stuck: NDArray[np.bool_] | None
+    columns: Columns
+    window: Window
+    wires: Wires
+    gate_along: GateAlong
+    read_volts: float
+
+    def array(self, state: Floats) -> Crossbar:
+        """Return the array with its cells in given states."""
+        return Crossbar(device=self.device, state=state, wires=self.wires, gate_along=self.gate_along, stuck=self.stuck)
+
+    def fresh(self, initial: tuple[float, ...], rng: np.random.Generator) -> Floats:
+        """Return states before learning: conductances uniform between two shares of the window, or the model's fresh state for none."""
+        if not initial:
+            return np.array(np.broadcast_to(np.asarray(self.device.initial_state(), dtype=float), self.shape))
+        low, high = (initial * 2)[:2]
+        if not low <= high <= 1:
+            raise ConfigError(f"network.initial is {list(initial)}; expected [low, high] shares with 0 ≤ low ≤ high ≤ 1")
+        return self.states_of(self.window.at(rng.uniform(low, high, self.shape)))
+
+    def states_of(self, siemens: Floats) -> Floats:
+        """Return the states of given conductances."""
+        return self.device.state_for_conductance(siemens, v=0.0 if self.device.linear else self.read_volts)
+
+    def siemens(self, state: Floats) -> Floats:
+        """Return the conductances of given states, wires left out (I/V at the read voltage for cells that are not linear)."""
+        if self.device.linear:
+            return np.array(np.broadcast_to(self.device.conductance(0.0, state), self.shape))
+        return np.asarray(self.device.current(self.read_volts, state)) / self.read_volts
+
+    def weights(self, state: Floats) -> Floats:
+        """Return the weights (inputs, outputs) that the states stand for, 1 being the conductance window."""
+        return self.columns.weights(self.siemens(state), self.window)
+
+
+class Hidden(ABC):
+    """What a hidden neuron passes on: a number from 0 to 1 on the next layer's word line."""
+
+    @abstractmethod
+    def values(self, amps: Floats) -> Floats:
+        """Return the values of input currents, ampere."""
+
+    @abstractmethod
+    def slopes(self, amps: Floats) -> Floats:
+        """Return d(value)/d(current) up to a positive factor, with a surrogate where the neuron has none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpikeCode(Hidden):
+    """1 if the neuron spikes within the window, else 0. Surrogate slope: 1/(1 + |u|)², u the drive over threshold in thresholds."""
+
+    neuron: LIF
+    offset_amps: float
+    window_s: float
+
+    def values(self, amps: Floats) -> Floats:
+        """Return 0 or 1."""
+        return np.asarray(first_spike_time(amps + self.offset_amps, self.neuron) <= self.window_s, dtype=float)
+
+    def slopes(self, amps: Floats) -> Floats:
+        """Return the surrogate."""
+        over = (amps + self.offset_amps) * self.neuron.resistance_ohm / self.neuron.threshold_volts - 1.0
+        return np.asarray(1.0 / (1.0 + np.abs(over)) ** 2)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RateCode(Hidden):
+    """Firing rate over the highest one, 1/refractory time. Slope of the rate, and a small surrogate for silent neurons."""
+
+    neuron: LIF
+    offset_amps: float
+
+    def values(self, amps: Floats) -> Floats:
+        """Return the rate times the refractory time."""
+        return firing_rate(amps + self.offset_amps, self.neuron) * self.neuron.refractory_s
+
+    def slopes(self, amps: Floats) -> Floats:
+        """Return the derivative of the rate by the drive, no less than that of a spike code's surrogate tenfold flattened."""
+        step = 1e-3 * self.neuron.threshold_volts / self.neuron.resistance_ohm
+        slope = (self.values(amps + step) - self.values(amps - step)) / (2 * step) * self.neuron.threshold_volts / self.neuron.resistance_ohm
+        over = (amps + self.offset_amps) * self.neuron.resistance_ohm / self.neuron.threshold_volts - 1.0
+        return np.asarray(np.maximum(slope, 0.1 / (1.0 + np.abs(over)) ** 2))
+
+
+def split(devices: Floats, layers: tuple[Layer, ...]) -> list[Floats]:
+    """Return the states of each layer: the states themselves for one layer, stretches of one long vector for several."""
+    if len(layers) == 1:
+        return [devices]
+    sizes = [rows * cols for rows, cols in (layer.shape for layer in layers)]
+    parts = np.split(devices, np.cumsum(sizes)[:-1])
+    return [part.reshape(layer.shape) for part, layer in zip(parts, layers, strict=True)]
+
+
+def joined(states: list[Floats]) -> Floats:
+    """Return the inverse of `split`."""
+    return states[0] if len(states) == 1 else np.concatenate([state.ravel() for state in states])
