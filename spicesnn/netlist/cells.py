@@ -124,7 +124,7 @@ def place_models(cards: Cards, array: Crossbar, geometry: Geometry, *, held: boo
                     cards.add(f"vs_{name}_{cell} {node} 0 dc {volts}", f"vs_{name}_{cell} {node} 0 dc")
                 else:
                     capacitors[k, i, j] = twin.state_capacitor(name, cell)
-                    if f"{name.lower()}_init" not in twin.parameters:
+                    if not twin.carries(name):
                         cards.add(f".ic v({node})={volts}", f".ic v({node})")
     states = None if count == 0 else States(nodes=nodes, capacitors=capacitors, holders=holders, scale=np.asarray(twin.scale, dtype=float))
     return Placed(elements, states)

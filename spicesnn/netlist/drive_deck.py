@@ -101,7 +101,7 @@ def _states(cards: Cards, twin: Twin, initial: Floats | None) -> States | None:
     nodes = np.array([[[twin.state_node(name, "0_0")]] for name in twin.states])
     capacitors = np.array([[[twin.state_capacitor(name, "0_0")]] for name in twin.states])
     for k, name in enumerate(twin.states):
-        if f"{name.lower()}_init" not in twin.parameters:
+        if not twin.carries(name):
             volts = number(initial[k, 0, 0] / twin.scale[k])
             cards.add(f".ic v({nodes[k, 0, 0]})={volts}", f".ic v({nodes[k, 0, 0]})")
     return States(nodes=nodes, capacitors=capacitors, holders=np.full(nodes.shape, "", dtype="U1"), scale=np.asarray(twin.scale, dtype=float))

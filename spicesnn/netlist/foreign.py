@@ -128,7 +128,9 @@ def _circuit(path: Path, table: dict[str, Any], text: str, pins: tuple[str, ...]
     if left or len(set(named)) != len(named):
         raise ConfigError(f"{path}: each pin needs one role; left over: {', '.join(left) or 'none'}; given: {', '.join(named)}")
     for state in states:
-        text = _without_initial_condition(path, text, table["subckt"], state)
+        element = state.capacitor.rpartition(".")[2]
+        if not any(card.split()[0].lower() == element for _, card in logical_lines(text)):
+            raise ConfigError(f"{path}: [states.{state.name}] .subckt {table['subckt']} has no capacitor {element!r}")
     return ForeignSubcircuit(text=text, subckt=table["subckt"], pins=pins, p=named[0], n=named[1], gate=gate, ties=tuple(ties.items()), states=states)
 
 
@@ -143,20 +145,6 @@ def _state(path: Path, name: str, entry: Any) -> ForeignState:
     if not low < high or not low <= initial <= high or scale == 0:
         raise ConfigError(f"{path}: [{where}] expected low < high, initial between them and scale not 0; got {low}, {high}, {initial}, {scale}")
     return ForeignState(name=name, node=node, capacitor=capacitor, unit=str(entry.get("unit", "1")), scale=scale, low=low, high=high, initial=initial)
-
-
-def _without_initial_condition(path: Path, text: str, subckt: str, state: ForeignState) -> str:
-    """Return the text with ``ic=`` taken off a state capacitor, after checking that the capacitor is there."""
-    element = state.capacitor.rpartition(".")[2]
-    lines = text.splitlines()
-    for at, card in logical_lines(text):
-        if card.split()[0].lower() == element:
-            end = at
-            while end < len(lines) and lines[end].lstrip().startswith("+"):
-                end += 1
-            bare = re.sub(r"\bic\s*=\s*(\{[^}]*\}|'[^']*'|\"[^\"]*\"|\S+)", "", card, flags=re.I).rstrip()
-            return "\n".join([*lines[: at - 1], bare, *lines[end:]])
-    raise ConfigError(f"{path}: [states.{state.name}] .subckt {subckt} has no capacitor {element!r}")
 
 
 def _device_class(path: Path, table: dict[str, Any], circuit: ForeignSubcircuit, given: dict[str, str]) -> type[Foreign]:

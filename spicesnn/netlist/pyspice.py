@@ -63,7 +63,12 @@ def device_subcircuit(device: Device, name: str | None = None, *, state: Floats 
         initial = np.broadcast_to(start, (len(twin.states),)).reshape(-1, 1, 1)
     values = twin.defaults | {key: number(v[0, 0]) for key, v in cell_values(device, twin, (1, 1), initial, None).items()}
     sub = SubCircuit(name or twin.subckt, *twin.pins, **values)
-    sub.raw_spice = "\n".join(_body(twin)) + "\n"
+    starts = [] if initial is None else [
+        f".ic v({twin.state_node(state, '').removeprefix('s_').rstrip('_')})={number(initial[k, 0, 0] / twin.scale[k])}"
+        for k, state in enumerate(twin.states)
+        if not twin.carries(state)
+    ]  # fmt: skip
+    sub.raw_spice = "\n".join([*_body(twin), *starts]) + "\n"
     return sub
 
 

@@ -103,13 +103,24 @@ class Twin:
         given = " ".join(f"{name}={number(value)}" for name, value in values.items())
         return fold(f"xm{cell} {' '.join(wired)} {self.subckt} {given}".rstrip())
 
+    def carries(self, state: str) -> bool:
+        """Return whether the X line carries the initial value of a state; otherwise an ``.ic`` card must."""
+        return f"{state.lower()}_init" in self.parameters
+
     def text(self) -> str:
-        """Return the model's text: of the checked copy for a user's own sub-circuit."""
-        return self.path.read_text(encoding="utf-8") if self.foreign is None else self.foreign.text
+        """Return the model's text: of the checked copy for a user's own sub-circuit.
+
+        A state capacitor whose initial value the X line does not carry loses its own ``ic=``, which would win over the ``.ic`` card.
+        """
+        text = self.path.read_text(encoding="utf-8") if self.foreign is None else self.foreign.text
+        for state in self.states:
+            if not self.carries(state):
+                text = without_initial_condition(text, self.state_capacitor(state, "").rpartition(".")[2])
+        return text
 
     def include(self, *, inline: bool) -> list[str]:
-        """Return the lines that bring the model into a deck; a user's own sub-circuit always comes as its checked text."""
-        if not inline and self.foreign is None:
+        """Return the lines that bring the model into a deck; a copy wherever the file as it stands would not do."""
+        if not inline and self.foreign is None and all(self.carries(state) for state in self.states):
             return [f'.include "{self.path}"']
         return [f"* ---- {self.path.name}", *self.text().splitlines()]
 
@@ -152,6 +163,25 @@ def card_of(text: str, name: str, where: Path) -> tuple[tuple[str, ...], dict[st
     raise InputError(f"{where}: no .subckt {name} in this file; the device needs a sub-circuit of that name")
 
 
+def without_initial_condition(text: str, capacitor: str) -> str:
+    """Return a netlist with ``ic=`` taken off a capacitor.
+
+    Raises
+    ------
+    InputError
+        There is no such capacitor.
+    """
+    lines = text.splitlines()
+    for at, card in logical_lines(text):
+        if card.split()[0].lower() == capacitor.lower():
+            end = at
+            while end < len(lines) and lines[end].lstrip().startswith("+"):
+                end += 1
+            bare = re.sub(r"\bic\s*=\s*(\{[^}]*\}|'[^']*'|\"[^\"]*\"|\S+)", "", card, flags=re.I).rstrip()
+            return "\n".join([*lines[: at - 1], bare, *lines[end:]])
+    raise InputError(f"the netlist has no capacitor {capacitor!r}")
+
+
 @cache
 def _read_card(path: Path, name: str, stamp: int) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     pins, parameters = card_of(path.read_text(encoding="utf-8"), name, path)
@@ -175,7 +205,7 @@ def cell_values(device: Device, twin: Twin, shape: tuple[int, int], state: Float
     values = {name.lower(): np.broadcast_to(np.asarray(v, dtype=float), shape) for name, v in device.spice_parameters().items()}
     if state is not None:
         for k, name in enumerate(twin.states):
-            if f"{name.lower()}_init" in twin.parameters:
+            if twin.carries(name):
                 values[f"{name.lower()}_init"] = state[k]
     unknown = [name for name in values if name not in twin.parameters]
     if unknown:

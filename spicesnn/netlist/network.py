@@ -1,0 +1,296 @@
+"""Whole networks as one deck: drivers, crossbar, analog neurons and stimulus, self-contained, for ``ngspice -b`` or LTspice.
+
+Each bit line ends in the virtual ground of a transimpedance amplifier; its neuron's membrane is driven by the column's current, the
+difference of a pair of columns, or twice the difference to a reference column.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from spicesnn import paths
+from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.devices.base import Floats
+from spicesnn.engines.stimulus import CheckedWaveform
+from spicesnn.errors import InputError
+from spicesnn.netlist.accuracy import TransientAccuracy
+from spicesnn.netlist.cells import Cards, header, make_lines, needs_models, place_linear, place_models
+from spicesnn.netlist.deck import States, number, print_cards, pwl, save_cards
+from spicesnn.netlist.geometry import lay_out, line_capacitors
+from spicesnn.netlist.twin import fold
+from spicesnn.neurons.circuit import CircuitNeuron, Inhibition
+
+NETWORK_ACCURACY = TransientAccuracy(points=200, reltol=1e-4, vntol=1e-6, abstol=1e-12, chgtol=1e-14, trtol=7.0)
+"""For networks with neurons: comparators switch in nanoseconds, which the tolerances of a programming pulse would chase to a standstill."""
+
+
+class Readout(enum.Enum):
+    """Which columns drive a neuron."""
+
+    SINGLE = "single"
+    """Neuron k by column k."""
+    PAIRS = "differential"
+    """Neuron k by column 2k minus column 2k+1."""
+    REFERENCE = "offset"
+    """Neuron k by twice (column k minus the last column)."""
+
+    def neurons(self, columns: int) -> int:
+        """Return how many neurons so many columns drive."""
+        if self is Readout.SINGLE:
+            return columns
+        if self is Readout.PAIRS and columns % 2 == 0:
+            return columns // 2
+        if self is Readout.REFERENCE and columns > 1:
+            return columns - 1
+        raise InputError(f"{columns} columns do not fit the read-out {self.value!r}")
+
+
+class Dialect(enum.Enum):
+    """Which SPICE the text is for."""
+
+    NGSPICE = "ngspice"
+    LTSPICE = "ltspice"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class NetworkDeck:
+    """A network as a deck.
+
+    Attributes
+    ----------
+    text : str
+    duration_s : float
+    membranes, spikes : tuple of str
+        Signals of each neuron, such as ``v(m0)`` and ``v(q0)``.
+    states : States | None
+        The cells' state nodes.
+    """
+
+    text: str
+    duration_s: float
+    membranes: tuple[str, ...]
+    spikes: tuple[str, ...]
+    states: States | None
+
+
+def network_deck(
+    array: Crossbar,
+    waveform: CheckedWaveform,
+    neuron: CircuitNeuron,
+    *,
+    readout: Readout = Readout.SINGLE,
+    inhibition: Inhibition | None = None,
+    hold_states: bool = False,
+    save_states: bool = True,
+    accuracy: TransientAccuracy | None = None,
+    dialect: Dialect = Dialect.NGSPICE,
+    title: str = "",
+) -> NetworkDeck:
+    """Return a network as one self-contained deck.
+
+    Parameters
+    ----------
+    array : Crossbar
+    waveform : CheckedWaveform
+        Row and gate voltages over time; its column voltages must be 0, since the bit lines end in virtual grounds.
+    neuron : CircuitNeuron
+        All neurons are alike.
+    readout : Readout
+    inhibition : Inhibition, optional
+        Lateral inhibition through a common line.
+    hold_states : bool
+        Whether the cells' states are held by sources: inference that must not write.
+    save_states : bool
+        Whether the states are kept over time.
+    accuracy : TransientAccuracy, optional
+    dialect : Dialect
+    title : str, optional
+
+    Raises
+    ------
+    InputError
+        The read-out does not fit the columns, or a bit line floats or has a voltage.
+    """
+    accuracy = accuracy or NETWORK_ACCURACY
+    count = readout.neurons(array.cols)
+    if np.any(waveform.floating_columns) or np.any(waveform.column_volts != 0):
+        raise InputError("network_deck: the bit lines end in the neurons' virtual grounds; column_volts must be 0 and no column may float")
+    modelled = needs_models(array, moving=not hold_states)
+    siemens = None if modelled else array.cell_conductance()
+    geometry = lay_out(array.wires, array.shape, waveform.floating_rows, waveform.floating_columns,
+                       np.ones(array.shape, dtype=bool) if siemens is None else siemens > 0)  # fmt: skip
+    cards = Cards()
+    header(cards, title or f"network of {array.rows} inputs and {count} neurons", array, _notes(count, readout, neuron))
+    cards.add(accuracy.card())
+    cards.comment("---- stimulus")
+    _stimulus(cards, array, waveform)
+    cards.comment("---- wires")
+    cards.extend([*geometry.cards, *line_capacitors(array.wires, geometry)])
+    cards.comment("---- cells")
+    if siemens is not None:
+        states = place_linear(cards, array, geometry, siemens).states
+    else:
+        states = place_models(cards, array, geometry, held=hold_states, inline=True).states
+    cards.comment("---- neurons")
+    _neurons(cards, array.cols, count, neuron, readout, inhibition)
+    membranes, spikes = tuple(f"v(m{k})" for k in range(count)), tuple(f"v(q{k})" for k in range(count))
+    cards.extend(save_cards([*membranes, *spikes, *([f"v({n})" for n in states.nodes.ravel()] if states is not None and save_states else [])]))
+    cards.add(f".{accuracy.analysis(waveform.duration_s)}")
+    cards.extend(print_cards("tran", list(spikes)))
+    cards.add(".end")
+    text = "\n".join(cards.text) + "\n"
+    text = text if dialect is Dialect.NGSPICE else to_ltspice(text)
+    return NetworkDeck(text=text, duration_s=waveform.duration_s, membranes=membranes, spikes=spikes, states=states)
+
+
+def _notes(count: int, readout: Readout, neuron: CircuitNeuron) -> list[str]:
+    driven = {Readout.SINGLE: "column k", Readout.PAIRS: "column 2k minus column 2k+1", Readout.REFERENCE: "twice (column k minus the last column)"}
+    return [
+        f"neurons     {count}, the k-th driven by {driven[readout]}; v(m<k>) membrane, v(q<k>) spike, v(d<k>) drive",
+        f"neuron      {neuron.feedback_ohm:g} ohm, time constant {neuron.tau_s:g} s, threshold {neuron.v_threshold:g} V",
+    ]
+
+
+def _stimulus(cards: Cards, array: Crossbar, waveform: CheckedWaveform) -> None:
+    sets = [("r", waveform.row_volts, waveform.floating_rows)]
+    if waveform.gate_volts is not None:
+        sets.append(("g", waveform.gate_volts, np.zeros(array.gate_lines, dtype=bool)))
+    for letter, volts, floating in sets:
+        lines = make_lines(letter, ["v"] * volts.shape[1], floating, letter)
+        for k, source in enumerate(lines.sources):
+            if source:
+                time, level = _corners(waveform.time_s, volts[:, k])
+                cards.add(fold(f"{source} {letter}{k} 0 pwl({pwl(time, level)})"))
+
+
+def _corners(time: Floats, volts: Floats) -> tuple[Floats, Floats]:
+    """Leave out the points of a flat line's inside: a source that does not change needs no breakpoints."""
+    keep = np.ones(time.size, dtype=bool)
+    keep[1:-1] = (volts[1:-1] != volts[:-2]) | (volts[1:-1] != volts[2:])
+    return time[keep], volts[keep]
+
+
+def _call(name: str, nodes: str, subckt: str, values: dict[str, float]) -> str:
+    return fold(f"{name} {nodes} {subckt} {' '.join(f'{key}={number(value)}' for key, value in values.items())}")
+
+
+def _neurons(cards: Cards, columns: int, count: int, neuron: CircuitNeuron, readout: Readout, inhibition: Inhibition | None) -> None:
+    """Write amplifiers, neurons and inhibition: columns c<j> → t<j> → d<k> → m<k>, q<k>."""
+    for name in ("transimpedance", "summing_stage", "lapicque", *(["winner_take_all"] if inhibition is not None else [])):
+        cards.extend([f"* ---- {name}.lib", *paths.model_file(f"{name}.lib").read_text(encoding="utf-8").splitlines()])
+    amplifier, ohm, open_ohm = neuron.amplifier.spice_parameters(), neuron.feedback_ohm, 1e15
+    for j in range(columns):
+        cards.add(_call(f"xt{j}", f"c{j} t{j}", "transimpedance", {"feedback_ohm": ohm} | amplifier))
+
+    def stage(name: str, nodes: str, feedback: float, b_ohm: float) -> None:
+        cards.add(_call(name, nodes, "summing_stage", {"feedback_ohm": feedback, "a_ohm": ohm, "b_ohm": b_ohm} | amplifier))
+
+    if readout is Readout.REFERENCE:
+        stage("xi", f"t{count} 0 i", ohm, open_ohm)
+    for k in range(count):
+        if readout is Readout.SINGLE:
+            stage(f"xs{k}", f"t{k} 0 d{k}", ohm, open_ohm)
+        elif readout is Readout.PAIRS:
+            stage(f"xi{k}", f"t{2 * k + 1} 0 i{k}", ohm, open_ohm)
+            stage(f"xs{k}", f"t{2 * k} i{k} d{k}", ohm, ohm)
+        else:
+            stage(f"xs{k}", f"t{k} i d{k}", 2 * ohm, ohm)
+        cards.add(_call(f"xn{k}", f"d{k} m{k} q{k}", "lapicque", neuron.spice_parameters()))
+        if inhibition is not None:
+            level = (neuron.spike_low + neuron.spike_high) / 2
+            values = {"inhibition_s": inhibition.inhibition_s, "v_reset": neuron.v_reset, "inhibit_ohm": inhibition.inhibit_ohm, "v_spike": level}
+            cards.add(_call(f"xw{k}", f"q{k} m{k} bus", "winner_take_all", values))
+
+
+def to_ltspice(text: str) -> str:
+    """Return a self-contained deck in LTspice's dialect.
+
+    Powers are written ``**`` (``^`` is exclusive or there), conditions ``if(a, b, c)``, inner nodes ``xm0_0:gate``; declared parameters
+    get a number in place of ``required``, and ``.print`` and ngspice's own options are left out.
+
+    Raises
+    ------
+    InputError
+        The deck includes files, or uses what LTspice cannot express.
+    """
+    title, _, body = text.partition("\n")
+    lines = [title]
+    for line in _joined(body):
+        word = line.split(maxsplit=1)[0].lower() if line.strip() else ""
+        if word in (".include", ".inc", ".lib", ".control"):
+            raise InputError(f"to_ltspice: the deck is not self-contained: {line!r}; make it with inlined models")
+        if word == ".print":
+            continue
+        if line.startswith("*"):
+            lines.append(line)
+            continue
+        if word in (".ic", ".save"):
+            line = re.sub(r"\b(x\w+)\.(\w)", r"\1:\2", line)
+        line = re.sub(r"=required\b", "=0", _conditions(line).replace("^", "**"))
+        if word == ".options":
+            line = " ".join(w for w in line.split() if w.split("=")[0] in (".options", "reltol", "vntol", "abstol", "chgtol", "trtol", "gmin"))
+        lines.append(fold(line))
+    return "\n".join(lines) + "\n"
+
+
+def _joined(body: str) -> list[str]:
+    """Return the lines of a deck with continuations joined, comments kept."""
+    lines: list[str] = []
+    for line in body.splitlines():
+        if line.startswith("+") and lines:
+            lines[-1] = f"{lines[-1]} {line[1:].strip()}"
+        else:
+            lines.append(line)
+    return lines
+
+
+def _conditions(card: str) -> str:
+    """Return a card with every ``a ? b : c`` written ``if(a, b, c)``."""
+    if "?" not in card:
+        return card
+    head, sign, expression = card.partition("=")
+    if card.lstrip()[0] in "bB":
+        return f"{head}{sign} {_if(expression.strip())}"
+    return re.sub(r"\{([^{}]*\?[^{}]*)\}", lambda found: "{" + _if(found.group(1)) + "}", card)
+
+
+def _if(expression: str) -> str:
+    """Return an expression with its conditions written as ``if``, from the innermost brackets outwards."""
+    depth, start, out = 0, 0, ""
+    for at, sign in enumerate(expression):
+        if sign == "(":
+            if depth == 0:
+                out += expression[start : at + 1]
+                start = at + 1
+            depth += 1
+        elif sign == ")":
+            depth -= 1
+            if depth == 0:
+                out += f"{','.join(_if(part) for part in _split(expression[start:at], ','))})"
+                start = at + 1
+    out += expression[start:]
+    asked = _split(out, "?")
+    if len(asked) == 1:
+        return out
+    condition, rest = asked[0], "?".join(asked[1:])
+    nested = 0
+    for at, sign in enumerate(rest):
+        nested += (sign == "?") - (sign == ":")
+        if nested < 0 and rest[:at].count("(") == rest[:at].count(")"):
+            return f"if({condition.strip()}, {_if(rest[:at].strip())}, {_if(rest[at + 1 :].strip())})"
+    raise InputError(f"to_ltspice: a condition without an alternative: {expression!r}")
+
+
+def _split(expression: str, sign: str) -> list[str]:
+    """Split at `sign` outside of brackets."""
+    parts, depth, start = [], 0, 0
+    for at, here in enumerate(expression):
+        depth += (here == "(") - (here == ")")
+        if here == sign and depth == 0:
+            parts.append(expression[start:at])
+            start = at + 1
+    return [*parts, expression[start:]]

@@ -1,0 +1,125 @@
+"""Every circuit neuron against its Python twin, by ngspice."""
+
+import numpy as np
+import pytest
+
+from spicesnn import paths
+from spicesnn.errors import InputError
+from spicesnn.netlist.batch import run_batch
+from spicesnn.netlist.deck import number
+from spicesnn.neurons.circuit import Amplifier, CircuitNeuron, Inhibition
+
+FIRING = CircuitNeuron(hysteresis=0.5, reset_ohm=1e-3, refractory_s=5e-5)
+
+
+def call(name, nodes, subckt, values):
+    return f"{name} {nodes} {subckt} {' '.join(f'{k}={number(v)}' for k, v in values.items())}"
+
+
+def bench(neuron, amps, duration, step, inhibition=None):
+    """The spike times of neurons at constant currents, and the run."""
+    models = ["transimpedance", "summing_stage", "lapicque", "winner_take_all"]
+    cards = ["* bench", *(f'.include "{paths.model_file(m + ".lib")}"' for m in models)]
+    amplifier = neuron.amplifier.spice_parameters()
+    for k, current in enumerate(amps):
+        ohm = neuron.feedback_ohm
+        cards += [
+            f"i{k} 0 c{k} dc {number(current)}",
+            call(f"xt{k}", f"c{k} t{k}", "transimpedance", {"feedback_ohm": ohm} | amplifier),
+            call(f"xs{k}", f"t{k} 0 d{k}", "summing_stage", {"feedback_ohm": ohm, "a_ohm": ohm, "b_ohm": 1e15} | amplifier),
+            call(f"xn{k}", f"d{k} m{k} q{k}", "lapicque", neuron.spice_parameters()),
+        ]
+        if inhibition is not None:
+            values = {"inhibition_s": inhibition.inhibition_s, "v_reset": 0.0, "inhibit_ohm": inhibition.inhibit_ohm, "v_spike": 0.5}
+            cards.append(call(f"xw{k}", f"q{k} m{k} bus", "winner_take_all", values))
+    saved = " ".join(f"v(t{k}) v(d{k}) v(m{k}) v(q{k})" for k in range(len(amps)))
+    cards += [".options reltol=1e-4", f".save {saved}", f".tran {step:g} {duration:g} 0 {step:g} uic", ".end"]
+    run = run_batch("\n".join(cards))
+    spikes = []
+    for k in range(len(amps)):
+        high = run[f"v(q{k})"] > 0.5
+        spikes.append(run.sweep[1:][high[1:] & ~high[:-1]])
+    return spikes, run
+
+
+@pytest.mark.parametrize("amps", [4.1e-3, 6e-3, 1e-2, 1.9e-2])
+def test_the_firing_rate_is_the_twins(amps):
+    spikes, _ = bench(FIRING, [amps], 2e-3, 2e-6)
+    assert spikes[0][0] == pytest.approx(float(FIRING.first_spike_s(amps)), rel=5e-3, abs=1e-6)
+    assert 1 / np.diff(spikes[0]).mean() == pytest.approx(float(FIRING.rate_hz(amps)), rel=5e-3)
+    assert len(FIRING.spike_times([amps], 2e-3)[0]) == len(spikes[0])
+
+
+def test_the_threshold_is_where_the_twin_says():
+    below, above = 0.995 * FIRING.threshold_amps, 1.005 * FIRING.threshold_amps
+    spikes, run = bench(FIRING, [below, above], 3e-3, 1e-5)
+    assert len(spikes[0]) == 0
+    assert len(spikes[1]) > 0
+    assert run["v(m0)"][-1] == pytest.approx(float(FIRING.membrane_goal_volts(below)), rel=1e-4)
+    assert float(FIRING.rate_hz(below)) == 0.0
+    assert float(FIRING.first_spike_s(below)) == np.inf
+
+
+def test_without_reset_the_output_stays_on():
+    spikes, run = bench(CircuitNeuron(), [5e-3], 2e-3, 1e-5)
+    # The two amplifiers, of 1 MHz, delay the drive by 0.3 µs, which the twin leaves out.
+    assert spikes[0] == pytest.approx([150e-6 * np.log(5)], abs=1e-6)
+    assert run["v(q0)"][-1] > 1.0
+    assert CircuitNeuron().spike_times([5e-3], 2e-3)[0] == pytest.approx([150e-6 * np.log(5)], rel=1e-3)
+    assert float(CircuitNeuron().rate_hz(5e-3)) == 0.0
+
+
+@pytest.mark.parametrize("amps", [-1e-3, 5e-3, 19e-3, 30e-3])
+def test_the_amplifier_is_linear_up_to_its_rails_as_the_twin(amps):
+    amplifier = Amplifier(gain=1e4, pole_hz=1e3)
+    _, run = bench(CircuitNeuron(amplifier=amplifier, v_threshold=100.0, hysteresis=1.0), [amps], 2e-3, 2e-5)
+    settled = float(amplifier.transimpedance_volts(amps, 1e3))
+    assert run["v(t0)"][-1] == pytest.approx(settled, rel=1e-4, abs=1e-4)
+    assert settled == pytest.approx(np.clip(-1e3 * amps, -20, 20), rel=2e-3)
+
+
+def test_the_amplifier_has_one_pole():
+    amplifier = Amplifier(gain=1e3, pole_hz=100.0)
+    _, run = bench(CircuitNeuron(amplifier=amplifier, v_threshold=100.0, hysteresis=1.0), [1e-3], 5e-5, 5e-8)
+    # With a current source at its input the feedback is whole: the closed-loop pole is pole_hz·(1 + gain).
+    tau = 1 / (2 * np.pi * 100.0 * 1001)
+    at = np.searchsorted(run.sweep, tau)
+    assert run["v(t0)"][at] / run["v(t0)"][-1] == pytest.approx(1 - np.exp(-run.sweep[at] / tau), rel=1e-2)
+
+
+@pytest.mark.parametrize("inhibition_s", [1e-3, 6e-5])
+def test_the_winner_takes_all_or_shares_as_the_twin_says(inhibition_s):
+    inhibition = Inhibition(inhibition_s=inhibition_s)
+    amps = [6e-3, 8e-3, 7.9e-3]
+    spikes, _ = bench(FIRING, amps, 1.2e-3, 2e-6, inhibition)
+    want = FIRING.spike_times(amps, 1.2e-3, inhibition)
+    assert [len(s) for s in spikes] == [len(w) for w in want]
+    for got, twin in zip(spikes, want, strict=True):
+        assert got == pytest.approx(twin, rel=1e-2, abs=3e-6)
+    if inhibition_s == 1e-3:
+        assert [len(w) > 0 for w in want] == [False, True, False]
+
+
+def test_without_inhibition_everybody_fires():
+    assert [len(s) for s in FIRING.spike_times([6e-3, 8e-3], 1.2e-3)] == [5, 8]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"capacitance": 0.0}, "capacitance = 0.0"),
+        ({"hysteresis": 0.0}, "hysteresis ≥ 0.004 V"),
+        ({"v_reset": 4.0}, "v_reset < v_threshold"),
+        ({"reset_ohm": 1.0}, "below a hundredth of leak_ohm"),
+    ],
+)
+def test_neurons_that_cannot_work_are_refused(change, message):
+    with pytest.raises(InputError, match=message):
+        CircuitNeuron(**change)
+
+
+def test_amplifiers_and_inhibition_are_checked():
+    with pytest.raises(InputError, match="v_low < v_high"):
+        Amplifier(v_low=1.0, v_high=0.0)
+    with pytest.raises(InputError, match="above 0"):
+        Inhibition(inhibition_s=0.0)
