@@ -6,6 +6,7 @@ Liu, Yanguas-Gil, Madireddy and Li, "Memristor-Spikelearn", DATE 2023, which fit
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -32,15 +33,16 @@ class PowerLaw(Device):
     which is exact for a rectangular pulse of any number of calibration widths, because the step does not depend on R;
     a pulse of another width moves R in proportion to it. Positive voltage sets. Valid around 1.2 to 1.7 V; voltages
     beyond `v_max` count as `v_max` in the rate, in both twins. G₁ is the conductance that stands for weight 1: the
-    original ties the device to it, so it is a parameter here. R stops on a ramp over the last `bound_width` of its range.
+    original ties the device to it, so it is a parameter here. The state is u = ln(R / 1 Ω), which resolves the 336-fold
+    range evenly: du/dt = (dR/dt)/R. It stops on a ramp over the last `bound_width` of its range (6 % of R).
     """
 
     name: ClassVar[str] = "power-law"
     reference: ClassVar[str] = "Liu et al., Memristor-Spikelearn, DATE 2023 (pulse-calibrated fit, there named Vteam)"
     model: ClassVar[str] = "power_law.lib"
-    state_names: ClassVar[tuple[str, ...]] = ("r",)
-    state_units: ClassVar[tuple[str, ...]] = ("Ω",)
-    state_scale: ClassVar[tuple[float, ...]] = (1e5,)
+    state_names: ClassVar[tuple[str, ...]] = ("u",)
+    state_units: ClassVar[tuple[str, ...]] = ("1",)
+    state_scale: ClassVar[tuple[float, ...]] = (1.0,)
     set_polarity: ClassVar[int] = 1
     published: ClassVar[Mapping[str, Mapping[str, float]]] = {"spikelearn-2023": {}}
 
@@ -54,8 +56,8 @@ class PowerLaw(Device):
     v_max: float = parameter(2.0, "V", "largest voltage the rate follows, a magnitude", above=0.0, highest=10.0)
     r_min: float = parameter(6697.9, "Ω", "least resistance", above=0.0)
     r_max: float = parameter(2250521.5, "Ω", "largest resistance", above=0.0)
-    r_init: float = parameter(2250521.5, "Ω", "resistance of a fresh device", above=0.0)
-    bound_width: float = parameter(1e-2, "1", "width of the ramp at each bound, as a fraction of the range", above=0.0, highest=0.5)
+    u_init: float = parameter(math.log(2250521.5), "1", "ln(R / 1 Ω) of a fresh device")
+    bound_width: float = parameter(1e-2, "1", "width of the ramp at each bound, as a fraction of the range of ln R", above=0.0, highest=0.5)
 
     def _check(self) -> None:
         if np.any(np.asarray(self.r_max) <= self.r_min):
@@ -63,44 +65,46 @@ class PowerLaw(Device):
 
     def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return V/R in ampere."""
-        return np.asarray(np.asarray(v, dtype=float) / np.asarray(x, dtype=float))
+        return np.asarray(np.asarray(v, dtype=float) * np.exp(-np.asarray(x, dtype=float)))
 
     def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return 1/R in siemens."""
-        return np.array(np.broadcast_to(1.0 / np.asarray(x, dtype=float), np.broadcast_shapes(np.shape(v), np.shape(x))))
+        return np.array(np.broadcast_to(np.exp(-np.asarray(x, dtype=float)), np.broadcast_shapes(np.shape(v), np.shape(x))))
 
     def _drift(self, v: ArrayLike) -> Floats:
+        """Return dR/dt away from the bounds, ohm a second."""
         v = np.asarray(v, dtype=float)
         down = self.k_set / self.set_pulse_s * np.clip(v, 0.0, self.v_max) ** self.n_set
         up = self.k_reset / self.reset_pulse_s * np.clip(-v, 0.0, self.v_max) ** self.n_reset
         return np.asarray((up - down) / self.g_1)
 
     def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return dR/dt in ohm a second."""
-        drift = self._drift(v)
-        return np.asarray(drift * bound_ramp(x, self.r_min, self.r_max, drift > 0, self.bound_width))
+        """Return du/dt = (dR/dt)/R in 1/s."""
+        drift, (low, high) = self._drift(v), self.bounds()
+        return np.asarray(drift * np.exp(-np.asarray(x, dtype=float)) * bound_ramp(x, low, high, drift > 0, self.bound_width))
 
     def rate_slope(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return ∂(dR/dt)/∂R in 1/s."""
-        drift = self._drift(v)
-        return np.asarray(drift * bound_ramp_slope(x, self.r_min, self.r_max, drift > 0, self.bound_width))
+        """Return ∂(du/dt)/∂u in 1/s."""
+        drift, (low, high) = self._drift(v), self.bounds()
+        ramp, slope = (f(x, low, high, drift > 0, self.bound_width) for f in (bound_ramp, bound_ramp_slope))
+        return np.asarray(drift * np.exp(-np.asarray(x, dtype=float)) * (slope - ramp))
 
     def bounds(self) -> tuple[float | Floats, float | Floats]:
-        """Return r_min and r_max in ohm."""
-        return self.r_min, self.r_max
+        """Return ln(r_min / 1 Ω) and ln(r_max / 1 Ω)."""
+        return np.log(self.r_min), np.log(self.r_max)
 
     def initial_state(self) -> float | Floats:
-        """Return r_init in ohm."""
-        return self.r_init
+        """Return u_init, held within the bounds."""
+        return np.asarray(np.clip(self.u_init, *self.bounds()))
 
     def typical_drive(self) -> tuple[float, float]:
-        """Return 1.6 V at 100 kHz."""
-        return 1.6, 1e5
+        """Return 1.55 V at 100 kHz."""
+        return 1.55, 1e5
 
     def state_for_conductance(self, siemens: ArrayLike, *, v: float = 0.0) -> Floats:
-        """Return R = 1/G."""
+        """Return u = -ln(G / 1 S)."""
         low, high = np.asarray(self.r_min, dtype=float), np.asarray(self.r_max, dtype=float)
-        return np.asarray(np.clip(1.0 / reachable(self.name, siemens, 1.0 / high, 1.0 / low), low, high))
+        return np.asarray(np.log(np.clip(1.0 / reachable(self.name, siemens, 1.0 / high, 1.0 / low), low, high)))
 
     def te2v(self, change: ArrayLike) -> Floats:
         """Return the set voltage whose pulse lowers R·G1 by `change` ≥ 0 (learning rate times pre-synaptic trace), volt."""

@@ -12,7 +12,7 @@ NETWORK = UnsupervisedNetwork()
 
 @pytest.fixture(scope="module")
 def maps():
-    device = sn.devices.PowerLaw(bound_width=1e-4)
+    device = sn.devices.PowerLaw()
     engine = sn.NodalEngine()
     return device, solve_map(device, engine, SCHEME, up=True), solve_map(device, engine, SCHEME, up=False)
 
