@@ -19,15 +19,15 @@ def train(
     engine: options.OneEngine = None,
     starts: Annotated[int | None, typer.Option("--starts", min=1, help="Train from so many random starts and count those that converge.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out from its checkpoint.")] = False,
-    figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw the figures of the run.")] = True,
+    figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw the figures of the run and write its report.html.")] = True,
     set_: options.Settings = None,
     out: options.Out = None,
     seed: options.Seed = None,
     as_json: options.Json = False,
 ) -> Answer:
-    """Train an array and write a run directory: configuration, metrics, history, states, figures.
+    """Train a network and write a run directory: configuration, metrics, history, states, figures, report.html.
 
-    Presets: xpue, digits-3x5, mnist-10x10, manhattan-4x4, letters-3x3, … (`spicesnn train --help` needs none; a wrong name lists them all).
+    Presets: xpue, digits-3x5, mnist-10x10, manhattan-4x4, letters-3x3 and more; a name that is none lists them all.
 
     Example:  spicesnn train xpue --engine nodal --seed 1 --out runs/xpue --set array.word_line_ohm=2
     """
@@ -41,9 +41,9 @@ def train(
             summary = training.train(config, engine=solver, out=out, rng_seed=seed, progress=watcher, resume=resume)
     drawn: list[Path] = []
     if figures and starts is None:
-        from spicesnn.plotting.run import run_figures
+        from spicesnn.reporting.report import finish_run
 
-        drawn = run_figures(summary.run)
+        drawn = finish_run(summary.run)
 
     def show(console: Console) -> None:
         from spicesnn.units import render
@@ -55,6 +55,7 @@ def train(
             console.print(f"{preset} on {summary.engine}: {100 * summary.test_accuracy:.2f} % of {summary.n_test} {held} samples right")
         console.print(f"{render(summary.energy_joule, 'J')} delivered, {summary.wall_s:.1f} s\nrun     {summary.run}")
         if drawn:
-            console.print(f"figures {drawn[0].parent}")
+            console.print(f"figures {drawn[0].parent}\nreport  {drawn[-1]}")
 
-    return Answer(data=summary.table() | {"figures": [str(path) for path in drawn]}, show=show)
+    report = {"figures": [str(path) for path in drawn[:-1]], "report": str(drawn[-1]) if drawn else None}
+    return Answer(data=summary.table() | report, show=show)

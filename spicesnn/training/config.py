@@ -317,6 +317,7 @@ def load(preset_or_path: str | Path, overrides: Iterable[str] | Mapping[str, Any
     """
     path, name = _source(preset_or_path)
     tables = read_tables(path)
+    tables.pop("versions", None)  # a run.toml may be trained again
     tables.setdefault("preset", name)
     data = tables.get("data")
     if isinstance(data, dict):

@@ -1,0 +1,150 @@
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+
+import spicesnn as sn
+from spicesnn.cli import main
+from spicesnn.errors import RunError
+from spicesnn.reporting.report import finish_run, interval, write_report
+from spicesnn.reporting.schematic import array_svg
+from spicesnn.training import RunDirectory, load, train
+
+_VOID = {"meta", "link", "img", "br", "circle", "line", "rect", "path"}
+
+
+class Checker(HTMLParser):
+    """Checks that elements close in order, and keeps what a test asks about."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.sources, self.text = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in _VOID:
+            self.open.append(tag)
+        self.sources += [value for name, value in attrs if name in ("src", "href")]
+
+    def handle_startendtag(self, tag, attrs):
+        self.sources += [value for name, value in attrs if name in ("src", "href")]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def parsed(path):
+    page = Checker()
+    page.feed(path.read_text(encoding="utf-8"))
+    assert page.open == []
+    return page
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder, found = tmp_path_factory.mktemp("runs"), []
+    for seed in (1, 2):
+        overrides = ["training.epochs=2", f"array.word_line_ohm={seed}"]
+        found.append(train(load("letters-3x3", overrides), engine=sn.NodalEngine(), out=folder / f"seed{seed}", rng_seed=seed))
+    return [folder / "seed1", folder / "seed2"]
+
+
+@pytest.fixture
+def no_figures(monkeypatch):
+    """Drawing takes seconds and is tested elsewhere."""
+    monkeypatch.setattr("spicesnn.reporting.report.figures", lambda data: [])
+
+
+def test_the_interval_is_wilsons():
+    assert interval(0.9, 100) == pytest.approx((0.8256, 0.9448), abs=5e-5)
+    assert interval(1.0, 4) == pytest.approx((0.5101, 1.0), abs=5e-5)
+    assert interval(0.5, 0) == (0.0, 1.0)
+
+
+def test_a_finished_run_has_figures_and_a_report_without_any_address(runs):
+    *figures, report = finish_run(runs[0])
+    assert report == runs[0] / "report.html"
+    assert len(figures) == 9
+    page = parsed(report)
+    assert all(source.startswith("data:") for source in page.sources)
+    assert len(page.sources) == len(figures) + 1
+    assert report.stat().st_size < 3e6
+    text = " ".join(page.text)
+    assert "10 × 6 array on the nodal engine" in text
+    assert "95 % interval" in text
+    assert 'preset = "letters-3x3"' in text
+    assert "spicesnn train run.toml --engine nodal --seed 1" in text
+
+
+def test_the_command_in_the_report_repeats_the_run(runs, tmp_path, monkeypatch, capfd, no_figures):
+    page = parsed(write_report([runs[1]], tmp_path / "r.html", check=False))
+    command = next(text for text in page.text if text.startswith("spicesnn train"))
+    shutil.copy(runs[1] / "run.toml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert main([*command.split()[1:], "--no-figures"]) == 0
+    capfd.readouterr()
+    first, second = (RunDirectory.existing(path).load_state().devices for path in (runs[1], tmp_path / "again"))
+    assert (first == second).all()
+
+
+def test_the_other_engine_is_asked(runs, tmp_path, no_figures):
+    page = parsed(write_report([runs[0]], tmp_path / "r.html"))
+    text = " ".join(page.text)
+    assert "solved by ngspice and by the nodal engine" in text
+    assert re.search(r"4 of 4", text)
+    assert "NO" not in page.text
+
+
+def test_without_ngspice_the_report_says_so(runs, tmp_path, monkeypatch, no_figures):
+    monkeypatch.setenv("SPICESNN_LIBNGSPICE", "/nonexistent")
+    assert "Not checked: SPICESNN_LIBNGSPICE" in " ".join(parsed(write_report([runs[0]], tmp_path / "r.html")).text)
+
+
+def test_runs_stand_side_by_side_with_what_differs(runs, tmp_path, capfd, no_figures):
+    assert main(["report", *map(str, runs), "--no-check", "--out", str(tmp_path / "two")]) == 0
+    assert "report.html" in capfd.readouterr().out
+    page = parsed(tmp_path / "two" / "report.html")
+    text = [part.strip() for part in page.text]
+    assert "2 runs side by side" in text
+    at = text.index("array.word_line_ohm")
+    assert [part for part in text[at + 1 : at + 8] if part][:2] == ["1.0", "2.0"]
+
+
+def test_text_from_a_configuration_cannot_become_markup(tmp_path, no_figures):
+    config = load("letters-3x3", {"training.epochs": 1, "description": "<script>alert(1)</script>"})
+    train(config, engine=sn.NodalEngine(), out=tmp_path / "run")
+    content = finish_run(tmp_path / "run")[-1].read_text(encoding="utf-8")
+    assert "<script>" not in content
+    assert "&lt;script&gt;" in content
+
+
+def test_a_report_that_cannot_be_written_is_one_message(runs, tmp_path, no_figures):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="--out"):
+        write_report([runs[0]], tmp_path / "file" / "r.html", check=False)
+
+
+def test_the_schematic_names_the_last_lines_and_the_resistances():
+    svg = array_svg((101, 20), sn.Wires(word_line_ohm=2.5, driver_ohm=50.0), "vteam", columns_differential=True)
+    for text in (">V100<", ">I19 −<", "101 word lines × 20 bit lines", "segments 2.5 Ω (word) and 1 Ω (bit), drivers 50 Ω"):
+        assert text in svg
+    small = array_svg((1, 1), sn.Wires.ideal(), "<b>")
+    assert "⋮" not in small
+    assert "<b>" not in small
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
+def test_a_browser_shows_the_report_without_an_error(runs, tmp_path):
+    report = finish_run(runs[0])[-1]
+    for width, scheme in ((1200, "light"), (390, "dark")):
+        picture = tmp_path / f"{width}.png"
+        options = ["--headless", "--no-sandbox", "--disable-gpu", f"--window-size={width},2400", f"--screenshot={picture}", "--enable-logging=stderr"]
+        dark = ["--blink-settings=preferredColorScheme=0"] if scheme == "dark" else []
+        done = subprocess.run(["chromium", *options, *dark, f"file://{report}"], capture_output=True, text=True, check=True, timeout=120)
+        assert "CONSOLE" not in done.stderr
+        assert picture.stat().st_size > 20_000
