@@ -1,0 +1,150 @@
+"""A device known by its conductance after each of a row of identical pulses, as measured."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import isotonic_regression
+
+from spicesnn.devices.base import Floats
+from spicesnn.devices.delta_table import DeltaTable, Grid, OutOfRange
+from spicesnn.errors import DataError, InputError
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class PulseCurve:
+    """Conductance against pulse number, for set pulses and, where measured, for reset pulses.
+
+    Attributes
+    ----------
+    raising : (pulses + 1,) siemens
+        After 0, 1, 2, … set pulses, as measured. It rises, scatter apart.
+    lowering : (pulses + 1,) siemens or None
+        After 0, 1, 2, … reset pulses. It falls, scatter apart.
+    """
+
+    raising: Floats
+    lowering: Floats | None = None
+
+    def __post_init__(self) -> None:
+        for name, sign in (("raising", 1.0), ("lowering", -1.0)):
+            if getattr(self, name) is None:
+                continue
+            values = np.array(getattr(self, name), dtype=float)
+            if values.ndim != 1 or values.size < 2 or not np.all(np.isfinite(values)) or np.any(values <= 0):
+                raise InputError(f"pulse curve: {name} has shape {values.shape}; expected 2 or more finite conductances above 0 S")
+            if sign * (values[1:].mean() - values[0]) <= 0:
+                later = values[1:].mean()
+                raise InputError(f"pulse curve: {name} begins at {values[0]:.4g} S and goes on at {later:.4g} S on average: the wrong way")
+            values.setflags(write=False)
+            object.__setattr__(self, name, values)
+
+    @classmethod
+    def from_csv(cls, path: str | Path) -> Self:
+        """Return the curve of a CSV file with a header: one column (set pulses), or two (set, reset), siemens, one line a pulse from 0 on."""
+        try:
+            with Path(path).open(newline="", encoding="utf-8-sig") as file:
+                lines = [row for row in csv.reader(line for line in file if not line.startswith("#")) if any(cell.strip() for cell in row)]
+            if lines and all(_is_number(cell) for cell in lines[0] if cell.strip()):
+                raise ValueError("the first line must be a header, not numbers")  # noqa: TRY301
+            columns = [[float(row[k]) for row in lines[1:] if len(row) > k and row[k].strip()] for k in range(len(lines[0]) if lines else 0)]
+        except (OSError, UnicodeDecodeError, ValueError) as error:
+            raise DataError(f"{path} is not a pulse curve: expected a CSV file with a header and one or two columns of siemens ({error})") from None
+        if len(columns) not in (1, 2) or any(len(column) < 2 for column in columns):
+            raise DataError(f"{path}: {len(columns)} columns of {[len(c) for c in columns]} values; expected one or two, with 2 or more values each")
+        return cls(raising=np.array(columns[0]), lowering=np.array(columns[1]) if len(columns) == 2 else None)
+
+    def measured(self, pulses: ArrayLike) -> Floats:
+        """Return the conductance as measured after so many set pulses (whole numbers); past the last point it stays there."""
+        count = np.asarray(pulses)
+        if np.any(count < 0) or not np.all(count == np.round(count)):
+            raise InputError(f"pulse curve: pulses {pulses!r:.60}; expected whole numbers, 0 or more")
+        return np.asarray(self.raising[np.minimum(count, self.raising.size - 1).astype(np.int64)])
+
+    def _values(self, raising: bool) -> Floats:
+        values = self.raising if raising else self.lowering
+        if values is None:
+            raise InputError("pulse curve: no reset pulses were measured; give lowering=…")
+        return values
+
+    def _smooth(self, raising: bool) -> Floats:
+        return np.asarray(isotonic_regression(self._values(raising), increasing=raising).x)
+
+    def scatter(self, *, raising: bool = True) -> float:
+        """Return the standard deviation of what was measured around a smooth curve, siemens; 0 for fewer than 3 points.
+
+        From second differences, which a smooth curve hardly enters (Gasser, Sroka and Jennen-Steinmetz, Biometrika 73, 625, 1986), by their
+        median, so that a large first step does not count as scatter: σ = 1.4826·median |y₋ − 2y + y₊| / √6.
+        """
+        values = self._values(raising)
+        return float(1.4826 * np.median(np.abs(np.diff(values, 2))) / np.sqrt(6.0)) if values.size > 2 else 0.0
+
+    def after(self, siemens: ArrayLike, pulses: ArrayLike, rng: np.random.Generator | None = None) -> Floats:
+        """Return conductances after `pulses` more pulses each, set for numbers above 0 and reset below.
+
+        The device moves along the monotone curve from where its conductance lies on it, and saturates at its end. With `rng` the measured
+        scatter is added to every conductance that was pulsed, within the range of the curve.
+        """
+        start, count = np.broadcast_arrays(np.asarray(siemens, dtype=float), np.asarray(pulses, dtype=float))
+        if not np.all(count == np.round(count)):
+            raise InputError(f"pulse curve: pulses {pulses!r:.60}; expected whole numbers")
+        result = np.array(start)
+        for raising, which in ((True, count > 0), (False, count < 0)):
+            if not np.any(which):
+                continue
+            curve = self._smooth(raising)
+            at = _position(curve, start[which])
+            moved = np.interp(at + np.abs(count[which]), np.arange(curve.size), curve)
+            if rng is not None:
+                moved = np.clip(moved + self.scatter(raising=raising) * rng.standard_normal(moved.shape), curve.min(), curve.max())
+            else:  # a conductance beyond the end of the curve is not taken back by a pulse the other way
+                moved = np.maximum(moved, start[which]) if raising else np.minimum(moved, start[which])
+            result[which] = moved
+        return result
+
+    def table(self, set_volts: float, reset_volts: float, pulse_s: float, points: int = 33, *, threshold: float = 0.5) -> DeltaTable:
+        """Return ΔG(G, V) of a device that does nothing below `threshold` of its write voltages and moves in proportion beyond.
+
+        The amplitude was not varied in such a measurement, so the voltages between are an assumption: a straight line from the threshold.
+
+        Parameters
+        ----------
+        set_volts, reset_volts : float
+            Amplitudes of the measured pulses, of opposite sign.
+        pulse_s : float
+        points : int
+            Conductances of the table.
+        threshold : float
+            Share of the write voltages, 0 to 1.
+        """
+        if set_volts * reset_volts >= 0 or not 0 < threshold < 1:
+            raise InputError(f"pulse curve: {set_volts} V, {reset_volts} V, threshold {threshold}; expected opposite signs, and a share in (0, 1)")
+        low = min(c.min() for c in (self.raising, self.lowering) if c is not None)
+        high = max(c.max() for c in (self.raising, self.lowering) if c is not None)
+        siemens = np.linspace(low, high, points)
+        up, down = (self.after(siemens, np.full(points, n)) - siemens for n in (1, -1))
+        volts = np.array([reset_volts, threshold * reset_volts, threshold * set_volts, set_volts])
+        values = np.stack([down, 0 * down, 0 * up, up], axis=1)
+        order = np.argsort(volts)
+        return DeltaTable(grid=Grid(x=siemens, y=volts[order], values=values[:, order], out_of_range=OutOfRange.CLAMP), pulse_s=pulse_s)
+
+
+def _position(curve: Floats, siemens: Floats) -> Floats:
+    """Return the pulse number at which a monotone curve passes a conductance; of a flat stretch, its end."""
+    rising = curve[-1] >= curve[0]
+    values = curve if rising else -curve
+    last = np.append(np.flatnonzero(np.diff(values) > 0), values.size - 1)
+    return np.asarray(np.interp(siemens if rising else -siemens, values[last], last.astype(float)))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
