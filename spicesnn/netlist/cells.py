@@ -13,7 +13,7 @@ from spicesnn.crossbar.crossbar import Crossbar, GateAlong
 from spicesnn.devices.base import Floats
 from spicesnn.netlist.deck import Lines, Names, States, number
 from spicesnn.netlist.geometry import Geometry
-from spicesnn.netlist.twin import Twin, cell_values
+from spicesnn.netlist.twin import Twin, cell_values, shared_and_own
 
 
 @dataclass(slots=True)
@@ -73,11 +73,12 @@ def needs_models(array: Crossbar, *, moving: bool) -> bool:
 def place_linear(cards: Cards, array: Crossbar, geometry: Geometry, siemens: Floats) -> Placed:
     """Write cells as resistors of full precision; an open cell (0 S) is left out."""
     elements = np.full(array.shape, "", dtype="U16")
+    word, bit, values = geometry.word.tolist(), geometry.bit.tolist(), siemens.tolist()
     for i in range(array.rows):
         for j in range(array.cols):
-            if siemens[i, j] > 0:
-                card = f"rm{i}_{j} {geometry.word[i, j]} {geometry.bit[i, j]}"
-                cards.add(f"{card} {number(1.0 / siemens[i, j])}", card)
+            if values[i][j] > 0:
+                card = f"rm{i}_{j} {word[i][j]} {bit[i][j]}"
+                cards.add(f"{card} {number(1.0 / values[i][j])}", card)
                 elements[i, j] = f"rm{i}_{j}"
     return Placed(elements, None)
 
@@ -104,16 +105,19 @@ def place_models(cards: Cards, array: Crossbar, geometry: Geometry, *, held: boo
         cards.extend(twin.include(inline=inline))
     else:
         twin = replace(twin, subckt=defined_as)
+    initial = {name: values.pop(name) for name in twin.initial if name in values}
+    tail, own = shared_and_own(values)
     shape = (count, rows, cols)
     nodes, capacitors, holders = (np.full(shape, "", dtype="U48") for _ in range(3))
     elements = np.full(array.shape, "", dtype="U16")
+    word, bit = geometry.word.tolist(), geometry.bit.tolist()
     for i in range(rows):
         for j in range(cols):
             cell = f"{i}_{j}"
             gate = None if not device.gated else f"g{i if array.gate_along is GateAlong.WORD_LINES else j}"
-            here = {name: float(v[i, j]) for name, v in values.items()}
-            wired = (cell, str(geometry.word[i, j]), str(geometry.bit[i, j]), gate)
-            cards.add(twin.element(*wired, here), twin.element(*wired, {k: v for k, v in here.items() if k not in twin.initial}))
+            call = twin.call(cell, word[i][j], bit[i][j], gate)
+            special, start = ("".join(f" {name}={number(v[i, j])}" for name, v in some.items()) for some in (own, initial))
+            cards.add(f"{call}{start}{special}{tail}", f"{call}{special}{tail}")
             elements[i, j] = f"xm{cell}"
             for k, name in enumerate(twin.states):
                 assert state is not None

@@ -59,7 +59,7 @@ def _edges(wires: Wires, rows: int, cols: int, driven: Bools, sensed: Bools) -> 
     i, j = np.flatnonzero(driven), np.flatnonzero(sensed)
 
     def names(prefix: str, pairs: NDArray[np.int64]) -> list[str]:
-        return [prefix + "_".join(map(str, pair)) for pair in pairs]
+        return [prefix + "_".join(map(str, pair)) for pair in pairs.tolist()]
 
     across = np.argwhere(np.ones((rows, cols - 1)))
     down = np.argwhere(np.ones((rows - 1, cols)))
@@ -113,10 +113,11 @@ def lay_out(wires: Wires, shape: tuple[int, int], floating_rows: Bools, floating
     node = chosen[merged]
     through = np.flatnonzero(live)
     _check_paths(merged, np.append(tail, through), np.append(head, cells + through), shape, floating_rows, floating_columns)
+    called = node.tolist()
     cards = [
-        f"{name} {node[a]} {node[b]} {number(r)}"
+        f"{name} {called[a]} {called[b]} {number(r)}"
         for edge in edges
-        for name, a, b, r in zip(edge.names, edge.tail, edge.head, edge.ohm, strict=True)
+        for name, a, b, r in zip(edge.names, edge.tail.tolist(), edge.head.tolist(), edge.ohm.tolist(), strict=True)
         if r > 0
     ]
     word, bit = node[:cells].reshape(shape), node[cells : 2 * cells].reshape(shape)

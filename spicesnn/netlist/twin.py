@@ -90,8 +90,8 @@ class Twin:
         element = f"c{state}" if self.foreign is None else next(s.capacitor for s in self.foreign.states if s.name == state)
         return f"c.xm{cell}.{self.inner}{element}"
 
-    def element(self, cell: str, p: str, n: str, gate: str | None, values: dict[str, float]) -> str:
-        """Return the X line of one cell."""
+    def call(self, cell: str, p: str, n: str, gate: str | None) -> str:
+        """Return the X line of one cell up to its parameters."""
         if self.foreign is None:
             nodes = {self.pins[0]: p, self.pins[1]: n} | {name: self.state_node(name, cell) for name in self.states}
         else:
@@ -100,8 +100,12 @@ class Twin:
         if self.gate_pin is not None:
             nodes[self.gate_pin] = "0" if gate is None else gate
         wired = [nodes[pin] for pin in self.pins]
+        return f"xm{cell} {' '.join(wired)} {self.subckt}"
+
+    def element(self, cell: str, p: str, n: str, gate: str | None, values: dict[str, float]) -> str:
+        """Return the X line of one cell."""
         given = " ".join(f"{name}={number(value)}" for name, value in values.items())
-        return fold(f"xm{cell} {' '.join(wired)} {self.subckt} {given}".rstrip())
+        return fold(f"{self.call(cell, p, n, gate)} {given}".rstrip())
 
     def carries(self, state: str) -> bool:
         """Return whether the X line carries the initial value of a state; otherwise an ``.ic`` card must."""
@@ -192,6 +196,13 @@ def subckt_card(path: Path, name: str) -> tuple[tuple[str, ...], dict[str, str]]
     """Return `card_of` a file, read once as long as it does not change."""
     pins, parameters = _read_card(path, name, path.stat().st_mtime_ns)
     return pins, dict(parameters)
+
+
+def shared_and_own(values: Cells) -> tuple[str, Cells]:
+    """Split X-line parameters into what all cells share, as continuation lines, and what differs from cell to cell."""
+    shared = {name: v.flat[0] for name, v in values.items() if v.size and np.all(v == v.flat[0])}
+    text = fold(f"+ {' '.join(f'{name}={number(value)}' for name, value in shared.items())}") if shared else ""
+    return text and f"\n{text}", {name: v for name, v in values.items() if name not in shared}
 
 
 def cell_values(device: Device, twin: Twin, shape: tuple[int, int], state: Floats | None, stuck: np.ndarray | None) -> Cells:
