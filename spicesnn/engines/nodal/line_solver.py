@@ -6,7 +6,7 @@ import numpy as np
 
 from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal import line_cg
-from spicesnn.engines.nodal.lines import Lines, Work, lines_of_operator, padded, padded_cells, stride_of, work_for
+from spicesnn.engines.nodal.lines import Lines, Work, aligned_zeros, lines_of_operator, padded, padded_cells, stride_of, work_for
 from spicesnn.engines.nodal.network import Operator, Solution, Sources
 from spicesnn.engines.nodal.threads import team
 from spicesnn.errors import ConvergenceError
@@ -57,8 +57,7 @@ class LinePrepared:
         rows, cols = self.operator.shape
         batch = sources.row_volts.shape[0]
         shape = (batch, padded(rows), stride_of(cols))
-        make = np.empty if shape[1:] == (rows, cols) else np.zeros
-        word, bit = make(shape), make(shape)
+        word, bit = aligned_zeros(*shape), aligned_zeros(*shape)
         if start is not None:
             word[:, :rows, :cols] = start.word_volts
             # Lines tied to their driver by 0 Ω are not solved for: their volts are the new drive, not the old solution's.
@@ -112,10 +111,10 @@ class LinePrepared:
 
         def share_of_batch(number: int, threads: int) -> None:
             work = self.work if number == 0 else self.work.beside()
-            own = (word, bit) if word is not None and bit is not None else (np.zeros((1, self.cells.size)), np.zeros((1, self.cells.size)))
+            own = (word, bit) if word is not None and bit is not None else (aligned_zeros(1, self.cells.size), aligned_zeros(1, self.cells.size))
             some(work, 1 + (batch - 1) * number // threads, 1 + (batch - 1) * (number + 1) // threads, *own, True)
 
-        scratch = (np.zeros((1, self.cells.size)), np.zeros((1, self.cells.size))) if word is None else (word, word)
+        scratch = (aligned_zeros(1, self.cells.size), aligned_zeros(1, self.cells.size)) if word is None else (word, word)
         team.run(share_of_one, 2 if self.cells.size >= SHARED_CELLS else 1)
         self._factored = True
         if batch > 1:
@@ -138,6 +137,6 @@ def _injected(amps: Floats | None, batch: int) -> Floats:
     if amps is None:
         return np.zeros((batch, 0))
     rows, cols = amps.shape[1:]
-    wide = np.zeros((batch, padded(rows), stride_of(cols)))
+    wide = aligned_zeros(batch, padded(rows), stride_of(cols))
     wide[:, :rows, :cols] = amps
     return wide.reshape(batch, -1)

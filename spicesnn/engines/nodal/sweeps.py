@@ -85,31 +85,45 @@ def _product_tile(a: Any, b: Any, at: int, stride: int) -> Any:
 @njit(cache=True, nogil=True, _nrt=False)
 def factor_words(lines: Any, cells: Any, factor: Any, first: int, last: int) -> None:
     """Factor the word lines of panels `first` to `last` (eight rows each)."""
-    stride, s = lines.stride, splat(lines.word_siemens)
+    if lines.word_merged:
+        for panel in range(first, last):
+            _factor_merged_words(lines, cells, factor, panel)
+        return
+    for group in range(first, last, 8):
+        _factor_word_group(lines, cells, factor, group, min(group + 8, last))
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def _factor_merged_words(lines: Any, cells: Any, factor: Any, panel: int) -> None:
+    for row in range(8 * panel, 8 * panel + 8):
+        seen = splat(0.0)
+        for j in range(0, lines.stride, 8):
+            seen = seen + load(cells, row * lines.stride + j)
+        pivot = total(seen) + lines.word_first[row] + lines.word_ground * lines.cols
+        known = lines.word_held[row] or row >= lines.rows
+        factor[8 * panel * lines.stride + row % 8] = 0.0 if known else 1.0 / pivot
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def _factor_word_group(lines: Any, cells: Any, factor: Any, first: int, last: int) -> None:
+    """Factor some panels column by column together: the divisions of one wait for each other, those of several do not."""
+    size, s, ground, one = 8 * lines.stride, splat(lines.word_siemens), splat(lines.word_ground), splat(1.0)
     for panel in range(first, last):
-        base, out = 8 * panel * stride, 8 * panel * stride
-        if lines.word_merged:
-            for lane_of in range(8):
-                row = 8 * panel + lane_of
-                seen = splat(0.0)
-                for j in range(0, stride, 8):
-                    seen = seen + load(cells, base + lane_of * stride + j)
-                pivot = total(seen) + lines.word_first[row] + lines.word_ground * lines.cols
-                factor[out + lane_of] = 0.0 if lines.word_held[row] or row >= lines.rows else 1.0 / pivot
-            continue
-        ground = splat(lines.word_ground)
-        carried = load(lines.word_first, 8 * panel)
-        for j in range(0, stride, 8):
-            _store_tile(factor, out + 8 * j, _tile(cells, base + j, stride))
-        for j in range(lines.cols - 1):
-            seen = (load(factor, out + 8 * j) + ground) + carried
-            c = splat(1.0) / (s + seen)
-            carried = (s * seen) * c
-            store(factor, out + 8 * j, c)
-        end = out + 8 * (lines.cols - 1)
-        store(factor, end, splat(1.0) / ((load(factor, end) + ground) + (carried + load(lines.word_last, 8 * panel))))
-        for j in range(lines.cols, stride):
-            store(factor, out + 8 * j, splat(0.0))
+        for j in range(0, lines.cols, 8):
+            _store_tile(factor, panel * size + 8 * j, _tile(cells, panel * size + j, lines.stride))
+        store(factor, panel * size, load(factor, panel * size) + load(lines.word_first, 8 * panel))
+    for j in range(lines.cols - 1):
+        for panel in range(first, last):
+            at = panel * size + 8 * j
+            seen = load(factor, at) + ground
+            c = one / (s + seen)
+            store(factor, at, c)
+            store(factor, at + 8, load(factor, at + 8) + (s * seen) * c)
+    for panel in range(first, last):
+        at = panel * size + 8 * (lines.cols - 1)
+        store(factor, at, one / ((load(factor, at) + ground) + load(lines.word_last, 8 * panel)))
+        for j in range(lines.cols, lines.stride):
+            store(factor, panel * size + 8 * j, splat(0.0))
 
 
 @njit(cache=True, nogil=True, _nrt=False)
@@ -327,50 +341,54 @@ def _merged_words(
 
 @njit(cache=True, nogil=True, _nrt=False)
 def _renewed(first: bool, y: Any, own: int, at: int, a: Any, p: Any, x: Any, z: Any) -> Any:
-    """Store and return one vector of the new correction: w − x at first, then z − alpha·(p − w) with x moved along."""
-    w = load(y, own)
+    """Store and return one vector of the new correction, and p: w − x at first, then z − alpha·(p − w) with x moved along."""
+    w, step = load(y, own), load(p, at)
     if first:
         change = w - load(x, at)
     else:
-        step = load(p, at)
         store(x, at, load(x, at) + a * step)
         change = load(z, at) - a * (step - w)
     store(z, at, change)
-    return change
+    return change, step
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def _measured_row(
-    lines: Any, cells: Any, first: bool, y: Any, own: int, row: int, alpha: float, p: Any, x: Any, z: Any, measures: Any
+def _measured_rows(
+    lines: Any, cells: Any, first: bool, y: Any, panel: int, alpha: float, p: Any, x: Any, z: Any, sums: Any, at_sums: int
 ) -> None:
-    """Renew z along one word line, and add z·T_w·z, Σ|T_w·z|, max|z| and z·T_w·p to `measures`.
+    """Renew z along the word lines of a panel, and add z·T_w·z, Σ|T_w·z|, max|z| and z·T_w·p to `sums`, eight lanes each.
 
     The terminals become ghost nodes beside the ends: s·(z_0 − ghost) = terminal·z_0.
     """
-    base, a, s = row * lines.stride, splat(alpha), lines.word_siemens
-    product, cross, absolute, peak = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
-    here = _renewed(first, y, own, base, a, p, x, z)
-    left = before(splat(lane(here, 0) * (1.0 - lines.word_first[row] / s)), here)
-    wide = (lines.cols + 7) // 8 * 8
-    for j in range(0, wide, 8):
-        following = here
-        if j + 8 < wide:
-            following = _renewed(first, y, own + 8 * j + 64, base + j + 8, a, p, x, z)
-            right = after(here, following)
-        else:
-            end = (lines.cols - 1) % 8
-            right = with_lane(after(here, here), end, lane(here, end) * (1.0 - lines.word_last[row] / s))
-        amps = (load(cells, base + j) + load(lines.word_shunt, j)) * here + load(lines.word_segment, j) * ((here - left) + (here - right))
+    a, ohm, s, ground = splat(alpha), 1.0 / lines.word_siemens, splat(lines.word_siemens), splat(lines.word_ground)
+    product, absolute = load(sums, at_sums), load(sums, at_sums + 8)
+    peak, cross = load(sums, at_sums + 16), load(sums, at_sums + 24)
+    final, end = (lines.cols - 1) // 8 * 8, (lines.cols - 1) % 8
+    for r in range(min(8, lines.rows - 8 * panel)):
+        row = 8 * panel + r
+        base, own = row * lines.stride, 8 * r
+        here, step = _renewed(first, y, own, base, a, p, x, z)
+        left = before(splat(lane(here, 0) * (1.0 - lines.word_first[row] * ohm)), here)
+        for j in range(0, final, 8):
+            following, next_step = _renewed(first, y, own + 8 * j + 64, base + j + 8, a, p, x, z)
+            amps = (load(cells, base + j) + ground) * here + s * ((here - left) + (here - after(here, following)))
+            product = product + amps * here
+            cross = cross + amps * step
+            absolute = absolute + fabs(amps)
+            peak = larger(fabs(here), peak)
+            left = before(here, following)
+            here, step = following, next_step
+        right = with_lane(after(here, here), end, lane(here, end) * (1.0 - lines.word_last[row] * ohm))
+        bend = load(lines.word_segment, final) * ((here - left) + (here - right))
+        amps = (load(cells, base + final) + load(lines.word_shunt, final)) * here + bend
         product = product + amps * here
-        cross = cross + amps * load(p, base + j)
+        cross = cross + amps * step
         absolute = absolute + fabs(amps)
         peak = larger(fabs(here), peak)
-        left = before(here, following)
-        here = following
-    measures[0] += total(product)
-    measures[1] += total(absolute)
-    measures[2] = max(measures[2], largest(peak))
-    measures[3] += total(cross)
+    store(sums, at_sums, product)
+    store(sums, at_sums + 8, absolute)
+    store(sums, at_sums + 16, peak)
+    store(sums, at_sums + 24, cross)
 
 
 @njit(cache=True, nogil=True, _nrt=False)
@@ -396,23 +414,28 @@ def renew_words(
     lines: Any, cells: Any, factor: Any, t: Any, first: bool, word_volts: Any, word_amps: Any, alpha: float, p: Any, x: Any, z: Any,
     y: Any, begin: int, end: int, measures: Any,
 ) -> None:  # fmt: skip
-    """Sweep the word lines of panels `begin` to `end`, renew z and take its measures.
+    """Sweep the word lines of panels `begin` to `end`, renew z and take its measures: z·T_w·z, Σ|T_w·z|, max|z|, z·T_w·p.
 
     At `first`, ``z = T_w⁻¹·(cells·t + sources) − x``; later ``x += alpha·p`` and ``z −= alpha·(p − T_w⁻¹·(cells·t))``.
-    `y` is scratch of 8 × padded cols. Held lines have no unknown, their z is 0.
+    `y` is scratch of 8 × padded cols + 32. Held lines have no unknown, their z is 0.
     """
+    at_sums = 8 * lines.stride
+    for k in range(0, 32, 8):
+        store(y, at_sums + k, splat(0.0))
     for panel in range(begin, end):
         base = 8 * panel * lines.stride
         if lines.word_merged:
             _merged_words(lines, cells, factor, t, word_volts, word_amps, first, y, base, panel)
-        elif first:
+            for r in range(min(8, lines.rows - 8 * panel)):
+                _measured_merged_row(lines, cells, first, y, 8 * r, 8 * panel + r, alpha, p, x, z, measures)
+            continue
+        if first:
             _words_forward_sources(lines, cells, factor, t, word_volts, word_amps, y, base, panel)
-            _words_back(lines, factor, y, base)
         else:
             _words_forward(lines, cells, factor, t, y, base)
-            _words_back(lines, factor, y, base)
-        for r in range(min(8, lines.rows - 8 * panel)):
-            if lines.word_merged:
-                _measured_merged_row(lines, cells, first, y, 8 * r, 8 * panel + r, alpha, p, x, z, measures)
-            else:
-                _measured_row(lines, cells, first, y, 8 * r, 8 * panel + r, alpha, p, x, z, measures)
+        _words_back(lines, factor, y, base)
+        _measured_rows(lines, cells, first, y, panel, alpha, p, x, z, y, at_sums)
+    measures[0] += total(load(y, at_sums))
+    measures[1] += total(load(y, at_sums + 8))
+    measures[2] = max(measures[2], largest(load(y, at_sums + 16)))
+    measures[3] += total(load(y, at_sums + 24))
