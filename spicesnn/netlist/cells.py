@@ -48,6 +48,13 @@ class Placed:
 
     elements: Names
     states: States | None
+    currents: Names | None = None
+    """Vector of each cell's current, where the deck measures it."""
+
+    @property
+    def signals(self) -> list[str]:
+        """What ``.save`` must name for the currents."""
+        return [] if self.currents is None else [f"i({name.removesuffix('#branch')})" for name in self.currents.ravel()]
 
 
 def header(cards: Cards, title: str, array: Crossbar, what: list[str]) -> None:
@@ -84,7 +91,7 @@ def place_linear(cards: Cards, array: Crossbar, geometry: Geometry, siemens: Flo
 
 
 def place_models(cards: Cards, array: Crossbar, geometry: Geometry, *, held: bool, inline: bool, defined_as: str | None = None) -> Placed:
-    """Write cells as sub-circuits.
+    """Write cells as sub-circuits; a user's own gets an ammeter each, since no Python twin could tell its current.
 
     Parameters
     ----------
@@ -115,7 +122,11 @@ def place_models(cards: Cards, array: Crossbar, geometry: Geometry, *, held: boo
         for j in range(cols):
             cell = f"{i}_{j}"
             gate = None if not device.gated else f"g{i if array.gate_along is GateAlong.WORD_LINES else j}"
-            call = twin.call(cell, word[i][j], bit[i][j], gate)
+            p = word[i][j]
+            if twin.foreign is not None:
+                cards.add(f"va{cell} {p} p{cell} 0")
+                p = f"p{cell}"
+            call = twin.call(cell, p, bit[i][j], gate)
             special, start = ("".join(f" {name}={number(v[i, j])}" for name, v in some.items()) for some in (own, initial))
             cards.add(f"{call}{start}{special}{tail}", f"{call}{special}{tail}")
             elements[i, j] = f"xm{cell}"
@@ -131,7 +142,8 @@ def place_models(cards: Cards, array: Crossbar, geometry: Geometry, *, held: boo
                     if not twin.carries(name):
                         cards.add(f".ic v({node})={volts}", f".ic v({node})")
     states = None if count == 0 else States(nodes=nodes, capacitors=capacitors, holders=holders, scale=np.asarray(twin.scale, dtype=float))
-    return Placed(elements, states)
+    currents = None if twin.foreign is None else np.array([[f"va{i}_{j}#branch" for j in range(cols)] for i in range(rows)])
+    return Placed(elements, states, currents)
 
 
 def no_lines(count: int) -> Names:

@@ -136,6 +136,8 @@ class Deck:
         Vector with the voltage of each cell's two terminals; cells on a wire of 0 Ω share one.
     cells : (rows, cols) names
         Element of each cell: ``rm0_0`` (linear, `alter rm0_0 = ohms`), ``xm0_0`` (sub-circuit), or empty (open cell).
+    cell_currents : (rows, cols) names or None
+        Vector of the current from the word line into each cell, for devices without Python equations (each has an ammeter in the deck).
     states : States | None
     saved : tuple of str
         The vectors a run leaves, without the sweep variable.
@@ -155,6 +157,7 @@ class Deck:
     word_vectors: Names
     bit_vectors: Names
     cells: Names
+    cell_currents: Names | None = None
     states: States | None = None
     saved: tuple[str, ...] = field(default=())
     duration_s: float = 0.0

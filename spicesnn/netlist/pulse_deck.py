@@ -72,7 +72,7 @@ def pulse_deck(
 
     states = [] if placed.states is None else [f"v({node})" for node in placed.states.nodes.ravel()]
     lines = [f"v({node})" for set_ in (rows, columns) for node in set_.nodes if node]
-    signals = [*states, *lines, *current_signals(rows), *current_signals(columns)]
+    signals = [*states, *lines, *current_signals(rows), *current_signals(columns), *placed.signals]
     if save_nodes:
         signals += [f"v({node})" for node in [*geometry.word.ravel(), *geometry.bit.ravel()]]
     analysis = accuracy.analysis(waveform.duration_s)
@@ -82,7 +82,8 @@ def pulse_deck(
     cards.add(".end")
     return Deck(
         title=title, text="\n".join(cards.text) + "\n", analysis=analysis, topology=cards.topology(), rows=rows, columns=columns, gates=gates,
-        word_vectors=geometry.word, bit_vectors=geometry.bit, cells=placed.elements, states=placed.states,
+        word_vectors=geometry.word, bit_vectors=geometry.bit, cells=placed.elements, cell_currents=placed.currents,
+        states=placed.states,
         saved=tuple(vector(s) for s in dict.fromkeys(signals)), duration_s=waveform.duration_s,
     )  # fmt: skip
 

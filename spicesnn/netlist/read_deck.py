@@ -67,7 +67,7 @@ def read_deck(
         placed = place_models(cards, array, geometry, held=True, inline=inline_models)
 
     shown = current_signals(columns)
-    signals = [*shown, *current_signals(rows)]
+    signals = [*shown, *current_signals(rows), *placed.signals]
     if save_nodes:
         signals += [f"v({node})" for node in [*geometry.word.ravel(), *geometry.bit.ravel()]]
     analysis = f"dc vidx 0 {levels.batch - 1} 1"
@@ -77,7 +77,8 @@ def read_deck(
     cards.add(".end")
     return Deck(
         title=title, text="\n".join(cards.text) + "\n", analysis=analysis, topology=cards.topology(), rows=rows, columns=columns, gates=gates,
-        word_vectors=geometry.word, bit_vectors=geometry.bit, cells=placed.elements, states=placed.states,
+        word_vectors=geometry.word, bit_vectors=geometry.bit, cells=placed.elements, cell_currents=placed.currents,
+        states=placed.states,
         saved=tuple(vector(s) for s in dict.fromkeys(signals)), batch=levels.batch,
     )  # fmt: skip
 

@@ -83,7 +83,7 @@ def test_pins_in_any_order_ties_gates_and_inner_subcircuits(tmp_path):
     state = np.array([0.5, 3.0]).reshape(2, 1, 1)
     array = sn.Crossbar(device=device, state=state, wires=sn.Wires.ideal())
     deck = read_deck(array, Levels.checked(array, [0.1], gate_volts=[50.0]))
-    assert "xm0_0 r0 c0 g0 0 s_a_0_0 onetoner" in deck.text
+    assert "xm0_0 p0_0 c0 g0 0 s_a_0_0 onetoner" in deck.text
     assert run_batch(deck.text)["i(vc0)"][0] == pytest.approx(0.1 * 1e-3 * 1.5 * 2.5 / (1 + 3.75e-3 / (1e-3 * 49.5)), rel=1e-2)
     pulse = pulse_deck(array, sn.Pulse(row_volts=[0.1], width_s=1.0, gate_volts=[5.0]).waveform().checked(array))
     run = run_batch(pulse.text)
