@@ -1,0 +1,216 @@
+"""Tables that stand for a cell: increments ΔG(G, V) of a fixed pulse, and a device made of I(V, x) and dx/dt(V, x).
+
+Made by `spicesnn.devices.characterize`. (`delta_table` holds what a user measured: any grid, straight or cubic; the tables here
+come from solved circuits on grids of our choice, and are interpolated on the logarithms that make them smooth.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spicesnn.devices.base import Device, Floats
+from spicesnn.errors import InputError
+
+
+def _grid(values: ArrayLike, name: str) -> Floats:
+    grid = np.array(values, dtype=float)
+    if grid.ndim != 1 or grid.size < 2 or not np.all(np.isfinite(grid)) or np.any(np.diff(grid) <= 0):
+        raise InputError(f"table: {name} has shape {grid.shape}; expected at least 2 finite, increasing values")
+    grid.setflags(write=False)
+    return grid
+
+
+def _table(values: ArrayLike, rows: int, columns: int, name: str) -> Floats:
+    table = np.array(values, dtype=float)
+    if table.shape != (rows, columns) or not np.all(np.isfinite(table)):
+        raise InputError(f"table: {name} has shape {table.shape}; expected ({rows}, {columns}) finite numbers")
+    table.setflags(write=False)
+    return table
+
+
+def _place(grid: Floats, at: Floats) -> tuple[NDArray[np.intp], Floats]:
+    """Return the interval of the grid that each value lies in, and where in it (0 to 1 inside the grid)."""
+    interval = np.clip(np.searchsorted(grid, at, side="right") - 1, 0, grid.size - 2)
+    return interval, (at - grid[interval]) / (grid[interval + 1] - grid[interval])
+
+
+def _bilinear(table: Floats, row: tuple[NDArray[np.intp], Floats], column: tuple[NDArray[np.intp], Floats]) -> Floats:
+    (i, s), (j, t) = row, column
+    return np.asarray((1 - s) * ((1 - t) * table[i, j] + t * table[i, j + 1]) + s * ((1 - t) * table[i + 1, j] + t * table[i + 1, j + 1]))
+
+
+def squeeze(table: Floats) -> tuple[Floats, float]:
+    """Return asinh(table/least) and `least`, a billionth of the largest: rates span decades, their asinh is nearly straight."""
+    least = 1e-9 * float(np.max(np.abs(table))) or 1.0
+    return np.arcsinh(table / least), least
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class IncrementTable:
+    """What one pulse of fixed width does to a conductance, ΔG(G, V), bilinear in (ln G, V).
+
+    Attributes
+    ----------
+    siemens : (conductances,)
+        Conductance before the pulse, increasing, > 0.
+    volts : (voltages,)
+        Amplitude, increasing.
+    delta_siemens : (conductances, voltages)
+        Change by the pulse.
+    width_s : float
+        Its width.
+    """
+
+    siemens: Floats
+    volts: Floats
+    delta_siemens: Floats
+    width_s: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "siemens", _grid(self.siemens, "siemens"))
+        object.__setattr__(self, "volts", _grid(self.volts, "volts"))
+        if self.siemens[0] <= 0:
+            raise InputError(f"table: the least conductance is {self.siemens[0]:g} S; expected more than 0 S")
+        object.__setattr__(self, "delta_siemens", _table(self.delta_siemens, self.siemens.size, self.volts.size, "delta_siemens"))
+
+    def __call__(self, siemens: ArrayLike, volts: ArrayLike) -> Floats:
+        """Return ΔG in siemens, elementwise; beyond the table's conductances and voltages is an `InputError`."""
+        g, v = np.asarray(siemens, dtype=float), np.asarray(volts, dtype=float)
+        for name, at, grid, unit in (("conductance", g, self.siemens, "S"), ("voltage", v, self.volts, "V")):
+            slack = 1e-9 * (grid[-1] - grid[0])
+            if not np.all(np.isfinite(at)) or np.any(at < grid[0] - slack) or np.any(at > grid[-1] + slack):
+                raise InputError(f"table: a {name} of {np.min(at):.4g}…{np.max(at):.4g} {unit} is outside {grid[0]:.4g}…{grid[-1]:.4g} {unit}")
+        row = _place(np.log(self.siemens), np.log(np.clip(g, self.siemens[0], self.siemens[-1])))
+        # What a pulse reaches, ln((G + ΔG)/G), is straight where ΔG itself is not: a saturating pulse reaches the same G from everywhere.
+        reached = np.log1p(np.maximum(self.delta_siemens / self.siemens[:, None], -1.0 + 1e-12)) + np.log(self.siemens)[:, None]
+        squeezed, least = squeeze(self.delta_siemens)
+        column = _place(self.volts, np.clip(v, self.volts[0], self.volts[-1]))
+        small = least * np.sinh(_bilinear(squeezed, row, column))
+        large = np.exp(_bilinear(reached, row, column)) - g
+        return np.asarray(np.where(np.abs(large) > 0.05 * g, large, small))
+
+    @property
+    def set_polarity(self) -> int:
+        """+1 if positive voltages raise the conductance, −1 if they lower it, by the larger effect at the largest voltage; 0 without effect."""
+        largest = np.argmax(np.abs(self.volts))
+        effect = self.delta_siemens[:, largest]
+        return int(np.sign(effect[np.argmax(np.abs(effect))] * self.volts[largest]))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CellTables:
+    """What a `TableDevice` knows.
+
+    Attributes
+    ----------
+    volts : (voltages,)
+    states : (states,)
+        From the lowest to the highest state.
+    amps : (states, voltages)
+    rates : (states, voltages)
+        dx/dt, state units a second.
+    initial : float
+        State of a fresh device.
+    source : str
+        The name of the device that was measured.
+    """
+
+    volts: Floats
+    states: Floats
+    amps: Floats
+    rates: Floats
+    initial: float
+    source: str = ""
+    slopes: Floats = field(init=False)
+    """Derivatives of the monotone cubics through `amps` along the voltages, siemens."""
+    squeezed: Floats = field(init=False)
+    least: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        from scipy.interpolate import PchipInterpolator
+
+        object.__setattr__(self, "volts", _grid(self.volts, "volts"))
+        object.__setattr__(self, "states", _grid(self.states, "states"))
+        for name in ("amps", "rates"):
+            object.__setattr__(self, name, _table(getattr(self, name), self.states.size, self.volts.size, name))
+        if not self.states[0] <= self.initial <= self.states[-1]:
+            raise InputError(f"table: initial = {self.initial}; expected a state in [{self.states[0]:g}, {self.states[-1]:g}]")
+        cubics: Any = PchipInterpolator(self.volts, self.amps, axis=1)
+        object.__setattr__(self, "slopes", np.asarray(cubics.derivative()(self.volts)))
+        squeezed, least = squeeze(self.rates)
+        object.__setattr__(self, "squeezed", squeezed)
+        object.__setattr__(self, "least", least)
+
+
+def _nothing() -> CellTables:
+    zeros = np.zeros((2, 2))
+    return CellTables(volts=np.array([-1.0, 1.0]), states=np.array([0.0, 1.0]), amps=zeros, rates=zeros, initial=0.0)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TableDevice(Device):
+    """A device known by tables of its current and of its state's rate over voltage and state, one state variable.
+
+    Current: cubic in the voltage (monotone where the data are), straight in the state. Rate: bilinear on asinh of the rate.
+    Beyond the voltages of the table the current goes on straight, so that Newton steps may pass there, and a rate that is
+    asked for there is an `InputError`: a table does not know. It has no SPICE twin; it is one, measured.
+    """
+
+    name: ClassVar[str] = "table"
+    reference: ClassVar[str] = "made by spicesnn.devices.characterize from solved circuits"
+    model: ClassVar[str] = "table"
+    linear: ClassVar[bool] = False
+
+    tables: CellTables = field(default_factory=_nothing)
+
+    def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
+        """Return the current in ampere."""
+        return self.current_and_conductance(v, x, gate)[0]
+
+    def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
+        """Return dI/dV in siemens."""
+        return self.current_and_conductance(v, x, gate)[1]
+
+    def current_and_conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> tuple[Floats, Floats]:
+        """Return both, from the cubic in the voltage of the two neighbouring states."""
+        known = self.tables
+        v, x = np.broadcast_arrays(np.asarray(v, dtype=float), np.asarray(x, dtype=float))
+        inside = np.clip(v, known.volts[0], known.volts[-1])
+        i, s = _place(known.states, np.clip(x, known.states[0], known.states[-1]))
+        j, t = _place(known.volts, inside)
+        width = known.volts[j + 1] - known.volts[j]
+        # Hermite's basis, values and derivatives.
+        value = ((1 + 2 * t) * (1 - t) ** 2, t * (1 - t) ** 2 * width, t**2 * (3 - 2 * t), t**2 * (t - 1) * width)
+        rise = (6 * t * (t - 1) / width, (1 - t) * (1 - 3 * t), 6 * t * (1 - t) / width, t * (3 * t - 2))
+        amps, siemens = np.zeros(v.shape), np.zeros(v.shape)
+        for row, share in ((i, 1 - s), (i + 1, s)):
+            corners = (known.amps[row, j], known.slopes[row, j], known.amps[row, j + 1], known.slopes[row, j + 1])
+            amps += share * sum(a * b for a, b in zip(value, corners, strict=True))
+            siemens += share * sum(a * b for a, b in zip(rise, corners, strict=True))
+        return amps + siemens * (v - inside), siemens
+
+    def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
+        """Return dx/dt in state units a second."""
+        known = self.tables
+        v, x = np.broadcast_arrays(np.asarray(v, dtype=float), np.asarray(x, dtype=float))
+        low, high = known.volts[0], known.volts[-1]
+        slack = 1e-6 * (high - low)
+        if np.any(v < low - slack) or np.any(v > high + slack):
+            raise InputError(
+                f"table of {known.source or 'a device'}: {np.min(v):.4g}…{np.max(v):.4g} V across a cell is outside the characterised "
+                f"{low:.4g}…{high:.4g} V; characterise it over a wider range"
+            )
+        row = _place(known.states, np.clip(x, known.states[0], known.states[-1]))
+        return np.asarray(known.least * np.sinh(_bilinear(known.squeezed, row, _place(known.volts, np.clip(v, low, high)))))
+
+    def bounds(self) -> tuple[float, float]:
+        """Return the first and the last state of the table."""
+        return float(self.tables.states[0]), float(self.tables.states[-1])
+
+    def initial_state(self) -> float:
+        """Return the state of a fresh device."""
+        return self.tables.initial
