@@ -116,7 +116,7 @@ class ProgrammingOptions(Section):
 class LearningOptions(Section):
     """[learning]"""
 
-    rule: str = option("manhattan", "how the array learns", choices=("manhattan", "template"))
+    rule: str = option("manhattan", "how the array learns", choices=("manhattan", "template", "exsitu"))
     activation: str = option("softmax", "what the error is measured on", choices=("softmax", "tanh"))
     gain: float = option(1e6, "output gain β, 1/A", above=0.0)
     target: float = option(1.0, "training target of tanh outputs, ±", above=0.0)
@@ -128,6 +128,21 @@ class LearningOptions(Section):
     final_fraction: float = option(0.0, "the share shrinks to this geometrically over the run; 0: it stays", lowest=0.0)
     groups: float = option(1.0, "share of the (column, polarity) groups that an update touches: fewer pulses for the same fraction", above=0.0)
     final_width: float = option(1.0, "pulse widths shrink to this share geometrically over the run", above=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExsituOptions(Section):
+    """[exsitu]"""
+
+    weights: str = option("", "npz or JSON file of weights to map; learnt in software if left empty")
+    epochs: int = option(10, "software training: passes over the data", lowest=1)
+    batch: int = option(0, "software training: samples a step; 0: all", lowest=0)
+    rate: float = option(0.01, "software training: Adam's step, as a share of the weight range", above=0.0)
+    restarts: int = option(1, "software training: starts, of which the best on training data is mapped", lowest=1)
+    weight_limit: float = option(0.8, "weights stay within ± this: what is left of the window makes up for the wires", above=0.0)
+    states: int = option(0, "conductances are rounded to so many states; 0: not at all", lowest=0)
+    wire_aware: bool = option(True, "choose conductances whose array, wires included, does what the weights ask for")
+    fine_tune: int = option(0, "Manhattan updates in situ after the mapping", lowest=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,6 +260,7 @@ class Config(BaseConfig):
     neuron: NeuronOptions = field(default_factory=NeuronOptions)
     programming: ProgrammingOptions = field(default_factory=ProgrammingOptions)
     learning: LearningOptions = field(default_factory=LearningOptions)
+    exsitu: ExsituOptions = field(default_factory=ExsituOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
 
 
@@ -321,13 +337,20 @@ def load(preset_or_path: str | Path, overrides: Iterable[str] | Mapping[str, Any
     tables.setdefault("preset", name)
     data = tables.get("data")
     if isinstance(data, dict):
-        for key in ("path", "test_path"):
-            if isinstance(data.get(key), str) and data[key]:
-                data[key] = str((path.parent / data[key]).resolve())
+        _resolve(data, ("path", "test_path"), path.parent)
+    if isinstance(tables.get("exsitu"), dict):
+        _resolve(tables["exsitu"], ("weights",), path.parent)
     pairs = overrides.items() if isinstance(overrides, Mapping) else [parse_override(text) for text in overrides]
     for key, value in pairs:
         _override(tables, key, value)
     return from_tables(tables)
+
+
+def _resolve(table: dict[str, Any], keys: Iterable[str], folder: Path) -> None:
+    """Make paths in a table relative to the folder of its file."""
+    for key in keys:
+        if isinstance(table.get(key), str) and table[key]:
+            table[key] = str((folder / table[key]).resolve())
 
 
 def _override(tables: dict[str, Any], key: str, value: Any) -> None:

@@ -147,7 +147,11 @@ class Experiment:
     def answer(self, engine: Engine, devices: Floats, samples: Samples) -> Answers:
         """Read samples and let the neurons answer."""
         done = self.forward(engine, devices, samples.inputs)
-        amps = done.amps[-1]
+        decided = self.decide(done.amps[-1], samples)
+        return replace(decided, energy_joule=done.energy_joule, residual_amps=done.residual_amps)
+
+    def decide(self, amps: Floats, samples: Samples) -> Answers:
+        """Let the output neurons answer to currents (n, outputs), whatever they come from."""
         driven = amps + self.config.neuron.offset_amps
         times = first_spike_time(driven, self.neuron)
         times = np.where(times <= self.config.neuron.window_s, times, np.inf)
@@ -161,8 +165,7 @@ class Experiment:
             bits = np.isfinite(times)
             predicted = np.where(bits.sum(axis=1) == 1, bits.argmax(axis=1), metrics.NOBODY).astype(np.int64)
             right = np.all(bits == (samples.answers > 0), axis=1)
-        joules, residual = done.energy_joule, done.residual_amps
-        return Answers(amps=amps, spike_times=times, predicted=predicted, right=right, energy_joule=joules, residual_amps=residual)
+        return Answers(amps=amps, spike_times=times, predicted=predicted, right=right, energy_joule=0.0, residual_amps=0.0)
 
 
 def _layer(config: Config, device: Device, streams: Streams, number: int, inputs: int, outputs: int) -> Layer:
@@ -170,7 +173,7 @@ def _layer(config: Config, device: Device, streams: Streams, number: int, inputs
     shape = (inputs + int(config.network.bias), columns.count(outputs))
     index = (number,) if number else ()
     return Layer(
-        shape=shape, device=_spread(device, config.variability, streams.draw("device", *index), shape),
+        shape=shape, outputs=outputs, device=_spread(device, config.variability, streams.draw("device", *index), shape),
         stuck=_stuck(config.variability, streams.draw("stuck", *index), shape), columns=columns,
         window=Window.of(device, volts=0.0 if device.linear else config.encoding.high_volts), wires=config.array.wires(),
         gate_along=GateAlong(config.array.gate_along), read_volts=config.encoding.high_volts,

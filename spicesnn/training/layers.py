@@ -21,6 +21,7 @@ class Layer:
     """One array: its cells (`device`, with parameters a cell where they vary), wires, and how weights stand on its columns."""
 
     shape: tuple[int, int]
+    outputs: int
     device: Device
     stuck: NDArray[np.bool_] | None
     columns: Columns

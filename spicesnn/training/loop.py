@@ -124,7 +124,7 @@ def _evaluated(experiment: Experiment, engine: Engine, run: RunDirectory, state:
     state = state.with_read(reads, energy, max(train.residual_amps, test.residual_amps))
     state = replace(state, wall_s=state.wall_s + time.perf_counter() - begun, converged=state.converged or train.accuracy == 1.0)
     run.save(state, history, _figure_data(experiment, test, state))
-    summary = _summary(experiment, engine, run, state, train, test)
+    summary = _summary(experiment, engine, run, state, history, train, test)
     run.write_metrics("metrics.json", summary.table())
     run.log(f"done: test {100 * summary.test_accuracy:.2f} % of {summary.n_test}, {state.pulses} pulses, {summary.energy_joule:.3g} J")
     return summary
@@ -146,7 +146,7 @@ def _figure_data(experiment: Experiment, test: Answers, state: RunState) -> dict
     return data
 
 
-def _summary(experiment: Experiment, engine: Engine, run: RunDirectory, state: RunState, train: Answers, test: Answers) -> Summary:
+def _summary(experiment: Experiment, engine: Engine, run: RunDirectory, state: RunState, history: History, train: Answers, test: Answers) -> Summary:
     config = experiment.config
     rule: Rule = RULES[config.learning.rule]
     per_epoch = rule.updates_per_epoch(experiment)
@@ -157,6 +157,7 @@ def _summary(experiment: Experiment, engine: Engine, run: RunDirectory, state: R
         extra={
             "updates": state.updates, "pulses": state.pulses, "reads": state.reads, "write_joule": state.write_joule, "read_joule": state.read_joule,
             "silent_or_tied": int(np.sum(test.predicted == metrics.NOBODY)), "held_out": experiment.problem.held_out,
+            **{name: values[-1] for name, values in history.series.items() if name in ("software_accuracy", "uncompensated_accuracy")},
             "rows": experiment.shape[0], "columns": experiment.shape[1], "residual_amps": state.residual_amps,
         },
     )  # fmt: skip

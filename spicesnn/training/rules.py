@@ -17,6 +17,7 @@ from spicesnn.learning.schemes import Step, plan
 from spicesnn.learning.template import template_steps
 from spicesnn.training.config import Config
 from spicesnn.training.experiment import Experiment, Forward
+from spicesnn.training.exsitu import best_weights, mapped, software_right
 from spicesnn.training.layers import joined, split
 from spicesnn.training.problem import Samples
 from spicesnn.training.state import History, RunState
@@ -138,5 +139,27 @@ def total_updates(config: Config, rule: Rule, experiment: Experiment) -> int:
     return min(planned, config.training.updates) if config.training.updates else planned
 
 
-RULES: dict[str, Rule] = {"template": Template(), "manhattan": ManhattanUpdates()}
+class Exsitu(Rule):
+    """Weights from software mapped onto the devices in the first update; Manhattan updates fine-tune them in situ if asked."""
+
+    def updates_per_epoch(self, experiment: Experiment) -> int:
+        """Return the mapping and the fine-tuning."""
+        return 1 + experiment.config.exsitu.fine_tune
+
+    def update(self, experiment: Experiment, engine: Engine, state: RunState, history: History) -> RunState:
+        """Map, or fine-tune."""
+        if state.updates:
+            return RULES["manhattan"].update(experiment, engine, state, history)
+        problem, weights = experiment.problem, best_weights(experiment)
+        aware = experiment.config.exsitu.wire_aware
+        plain, _ = mapped(experiment, weights, wire_aware=False)
+        devices, error = mapped(experiment, weights, wire_aware=True) if aware else (plain, 0.0)
+        uncompensated = experiment.answer(engine, plain, problem.test)
+        history.add(0, software_accuracy=software_right(experiment, weights, problem.test), uncompensated_accuracy=uncompensated.accuracy,
+                    mapping_error=error)  # fmt: skip
+        state = state.with_read(len(problem.test), uncompensated.energy_joule, uncompensated.residual_amps)
+        return state.with_write(devices, 0, 0.0)
+
+
+RULES: dict[str, Rule] = {"template": Template(), "manhattan": ManhattanUpdates(), "exsitu": Exsitu()}
 """The rules by the name they have in a preset."""

@@ -1,0 +1,108 @@
+"""Ex situ: weights learnt in software with the very neurons of the circuit, then mapped onto devices, wires compensated if asked."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spicesnn.devices.base import Floats
+from spicesnn.errors import ConfigError
+from spicesnn.learning.compensation import compensate
+from spicesnn.learning.weights import load_weights
+from spicesnn.training.experiment import Experiment
+from spicesnn.training.layers import Layer, joined
+from spicesnn.training.problem import Samples
+
+_BETA_1, _BETA_2 = 0.9, 0.999
+
+
+def forward(experiment: Experiment, weights: list[Floats], inputs: Floats) -> tuple[list[Floats], list[Floats]]:
+    """Return word-line volts and differential currents of every layer on ideal wires: amps = volts @ (w·span)."""
+    volts, amps, values = list[Floats](), list[Floats](), inputs
+    for layer, matrix in zip(experiment.layers, weights, strict=True):
+        volts.append(experiment.row_volts(values))
+        amps.append(volts[-1] @ matrix * layer.window.span)
+        if experiment.hidden is not None and len(amps) < len(weights):
+            values = experiment.hidden.values(amps[-1])
+    return volts, amps
+
+
+def _gradients(experiment: Experiment, weights: list[Floats], samples: Samples) -> list[Floats]:
+    """Return the descent direction of every weight (−gradient, up to a positive factor a layer)."""
+    volts, amps = forward(experiment, weights, samples.inputs)
+    deltas = experiment.activation.deltas(amps[-1], samples.answers)
+    found: list[Floats] = []
+    for number in reversed(range(len(weights))):
+        found.insert(0, volts[number].T @ deltas)
+        if number and experiment.hidden is not None:
+            below = weights[number][:-1] if experiment.config.network.bias else weights[number]
+            deltas = (deltas @ below.T) * experiment.hidden.slopes(amps[number - 1])
+    return found
+
+
+def learn_in_software(experiment: Experiment, rng: np.random.Generator) -> list[Floats]:
+    """Return weights (rows, outputs) a layer, within ± `exsitu.weight_limit`, learnt by Adam on the network with ideal wires.
+
+    Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015: w ← w + η·m̂/(√v̂ + ε).
+    """
+    options, train = experiment.config.exsitu, experiment.problem.train
+    limit, size = options.weight_limit, options.batch or len(train)
+    weights = [rng.uniform(-1, 1, (layer.shape[0], layer.outputs)) * limit * min(1.0, 3 / np.sqrt(layer.shape[0]))
+               for layer in experiment.layers]  # fmt: skip
+    first, second, step = [np.zeros_like(w) for w in weights], [np.zeros_like(w) for w in weights], 0
+    total = options.epochs * max(1, len(train) // size)
+    for _ in range(options.epochs):
+        order = rng.permutation(len(train))
+        for begin in range(0, len(train) - size + 1, size):
+            step += 1
+            rate = options.rate * (1 - 0.95 * step / total)
+            for k, slope in enumerate(_gradients(experiment, weights, train.picked(order[begin : begin + size]))):
+                first[k] = _BETA_1 * first[k] + (1 - _BETA_1) * slope
+                second[k] = _BETA_2 * second[k] + (1 - _BETA_2) * slope**2
+                scale = np.sqrt(second[k] / (1 - _BETA_2**step))
+                move = first[k] / (1 - _BETA_1**step) / (scale + 1e-9 * scale.max() + 1e-300)
+                weights[k] = np.clip(weights[k] + rate * move, -limit, limit)
+    return weights
+
+
+def software_right(experiment: Experiment, weights: list[Floats], samples: Samples) -> float:
+    """Return the share of samples that the output neurons answer rightly on ideal wires."""
+    return float(np.mean(experiment.decide(forward(experiment, weights, samples.inputs)[1][-1], samples).right))
+
+
+def best_weights(experiment: Experiment) -> list[Floats]:
+    """Return the weights to map: from the file `exsitu.weights`, or learnt, the best on training data of `exsitu.restarts` starts."""
+    options = experiment.config.exsitu
+    if options.weights:
+        shapes = [(layer.shape[0], layer.outputs) for layer in experiment.layers]
+        return load_weights(options.weights, shapes, bias=experiment.config.network.bias)
+    best, best_score = None, -1.0
+    for start in range(options.restarts):
+        weights = learn_in_software(experiment, experiment.streams.draw("start", start))
+        score = software_right(experiment, weights, experiment.problem.train)
+        if score > best_score:
+            best, best_score = weights, score
+        if best_score == 1.0:
+            break
+    assert best is not None
+    return best
+
+
+def mapped(experiment: Experiment, weights: list[Floats], *, wire_aware: bool) -> tuple[Floats, float]:
+    """Return the states of all devices for given weights, and the rms error of the effective conductances, as a share of the window."""
+    options, states, worst = experiment.config.exsitu, list[Floats](), 0.0
+    for layer, matrix in zip(experiment.layers, weights, strict=True):
+        siemens = layer.columns.conductances(matrix, layer.window)
+        if wire_aware:
+            siemens, error = _compensated(layer, siemens)
+            worst = max(worst, error)
+        if options.states:
+            siemens = layer.window.quantised(siemens, options.states)
+        states.append(layer.states_of(siemens))
+    return joined(states), worst
+
+
+def _compensated(layer: Layer, siemens: Floats) -> tuple[Floats, float]:
+    if not layer.device.linear or layer.device.gated:
+        raise ConfigError(f"exsitu.wire_aware needs cells that are linear and have no gate; {layer.device.name} cells are not: set it to false")
+    done = compensate(siemens, layer.window, layer.wires)
+    return done.siemens, done.error_after
