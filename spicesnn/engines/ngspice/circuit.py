@@ -107,8 +107,8 @@ class Answer:
     plot : str
     report : object
         What a closed-loop controller says.
-    seconds : float
-        What the analysis command itself took, inside the worker.
+    seconds, cpu_seconds : float
+        What the analysis command itself took, inside the worker: time that passed, and of the processor.
     """
 
     vectors: Floats
@@ -116,6 +116,7 @@ class Answer:
     plot: str
     report: object = None
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
 
 def sources_of(*lines: Lines | None) -> tuple[str, ...]:
@@ -154,8 +155,8 @@ def loadable(deck: Deck, fed: tuple[str, ...]) -> str:
 
 
 def alterable_of(deck: Deck) -> dict[str, Alterable]:
-    """Return what can be altered in a deck: ``cells`` (resistances) and ``states`` (held, or initial conditions)."""
-    groups: dict[str, Alterable] = {}
+    """Return what can be altered in a deck: ``cells`` (resistances), ``states`` (held, or initial conditions), ``columns`` (DC levels)."""
+    groups: dict[str, Alterable] = {"columns": Alterable(tuple(f"alter {name} dc = " for name in sources_of(deck.columns)))}
     present = np.char.startswith(deck.cells, "rm")
     if np.any(present):
         groups["cells"] = Alterable(tuple(f"alter {name} = " for name in deck.cells[present]))
@@ -166,12 +167,7 @@ def alterable_of(deck: Deck) -> dict[str, Alterable]:
     return groups
 
 
-def build(key: Hashable, deck: Deck, *, external: bool) -> Circuit:
-    """Return the circuit of a deck, all its sources external or none."""
-    return build_fed(key, deck, sources_of(deck.rows, deck.columns, deck.gates) if external else ())
-
-
-def build_fed(key: Hashable, deck: Deck, fed: tuple[str, ...], extra: tuple[str, ...] = ()) -> Circuit:
+def build(key: Hashable, deck: Deck, fed: tuple[str, ...] = (), extra: tuple[str, ...] = ()) -> Circuit:
     """Return the circuit of a deck with some sources external, and with `extra` cards."""
     text = loadable(deck, fed).replace("\n.end\n", "\n" + "".join(f"{card}\n" for card in extra) + ".end\n")
     return Circuit(key=key, text=text, vectors=(*_sweep(deck), *deck.saved), externals=fed, alterable=alterable_of(deck), deck=deck)
@@ -189,12 +185,12 @@ class Circuits:
         self._made: dict[Hashable, Circuit] = {}
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, make: Callable[[], Deck], *, external: bool) -> Circuit:
-        """Return the circuit of `key`, made from ``make()`` if it is new."""
+    def get(self, key: Hashable, make: Callable[[], Circuit]) -> Circuit:
+        """Return the circuit of `key`, made if it is new."""
         with self._lock:
             circuit = self._made.pop(key, None)
         if circuit is None:
-            circuit = build(key, make(), external=external)
+            circuit = make()
         with self._lock:
             self._made[key] = circuit
             while len(self._made) > self._limit:

@@ -20,7 +20,7 @@ from spicesnn.engines.base import Engine
 from spicesnn.engines.ngspice import pulses
 from spicesnn.engines.ngspice.accuracy import for_transient
 from spicesnn.engines.ngspice.binding import vector_names
-from spicesnn.engines.ngspice.circuit import Answer, Job, build_fed, sources_of
+from spicesnn.engines.ngspice.circuit import Answer, Job, build, sources_of
 from spicesnn.engines.ngspice.engine import NgspiceEngine
 from spicesnn.engines.stimulus import CheckedWaveform, Waveform
 from spicesnn.errors import InputError
@@ -214,7 +214,7 @@ def closed_loop(engine: NgspiceEngine, array: Crossbar, loop: Loop) -> LoopResul
     edge, clock = number(loop.edge_s), number(loop.clock_s)
     # Nothing hangs on this source: its corners make ngspice stop at every edge of the clock.
     ticking = f"vclock clock 0 pulse(0 1 0 {edge} {edge} {number(loop.clock_s / 2 - loop.edge_s)} {clock})"
-    circuit = build_fed(object(), deck, fed, extra=(ticking, "rclock clock 0 1"))
+    circuit = build(object(), deck, fed, extra=(ticking, "rclock clock 0 1"))
     neuron = {name: getattr(loop.neuron, name) for name in ("tau_s", "resistance_ohm", "threshold_volts", "reset_volts", "refractory_s")}
     arguments = {
         "sources": list(fed), "currents": [str(c) for c in deck.columns.current_vectors], "neuron": neuron, "feedback_volts": loop.feedback_volts,

@@ -7,6 +7,7 @@ import time as clock
 import numpy as np
 
 from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.foreign import Foreign
 from spicesnn.engines.ngspice import checks
 from spicesnn.engines.ngspice.circuit import Answer, Circuit, Job, build
 from spicesnn.engines.ngspice.pool import Pool
@@ -23,7 +24,7 @@ def drive(
     began = clock.perf_counter()
     deck = drive_deck(device, stimulus, state, gate_volts, points=points, accuracy=accuracy)
     # Every stimulus is its own deck, so its circuit is nobody else's.
-    circuit = build(object(), deck, external=False)
+    circuit = build(object(), deck)
     job = Job(
         analysis=deck.analysis,
         standalone=lambda: drive_deck(device, stimulus, state, gate_volts, points=points, accuracy=accuracy, inline_models=True).text,
@@ -54,7 +55,9 @@ def _checked(
         states = vectors[circuit.rows_of(deck.states.nodes).ravel()] * deck.states.scale[:, None]
         low, high = (np.broadcast_to(np.asarray(b, dtype=float).reshape(-1), (count,)).reshape(count, 1, 1, 1) for b in device.bounds())
         checks.states_within(states[:, None, None, :], low, high, device.state_names, answer.log)
-    # The point at 0 s is known without ngspice, which with `uic` does not solve it.
+    if isinstance(device, Foreign):
+        return time, volts, amps, states[0] if count <= 1 else states
+    # The point at 0 s is known from the device's equations without ngspice, which with `uic` does not solve it.
     start = np.broadcast_to(np.asarray(state, dtype=float).reshape(-1, 1) if count else 0.0, (len(states), 1))
     states = np.hstack([start, states])
     volts_0 = stimulus.volts(np.zeros(1))

@@ -11,9 +11,10 @@ import numpy as np
 
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Floats
+from spicesnn.devices.foreign import Foreign
 from spicesnn.engines.ngspice import checks
 from spicesnn.engines.ngspice.checks import AnswerRejectedError
-from spicesnn.engines.ngspice.circuit import Answer, Circuit, Circuits, Job, array_key
+from spicesnn.engines.ngspice.circuit import Answer, Circuit, Circuits, Job, array_key, build
 from spicesnn.engines.ngspice.laws import Solved, kirchhoff, state_defect
 from spicesnn.engines.ngspice.pool import Pool
 from spicesnn.engines.ngspice.reads import solved_array, state_volts
@@ -40,7 +41,7 @@ def pulse(pool: Pool, circuits: Circuits, array: Crossbar, waveform: CheckedWave
     altered = waveform.time_s.size * 2 * 25 < LONGEST_ALTER
     if not altered:
         key = (key, _digest(waveform))
-    circuit = circuits.get(key, lambda: pulse_deck(array, waveform, accuracy, save_nodes=True), external=False)
+    circuit = circuits.get(key, lambda: build(key, pulse_deck(array, waveform, accuracy, save_nodes=True)))
     job = Job(
         analysis=accuracy.analysis(waveform.duration_s),
         values=altered_values(array, circuit),
@@ -54,8 +55,11 @@ def pulse(pool: Pool, circuits: Circuits, array: Crossbar, waveform: CheckedWave
         energy_joule=_delivered(lines, waveform),
         waveforms=lines,
         residual_amps=done.residual,
-        stats={"method": "ngspice tran", "points": int(lines.time.size), "seconds": clock.perf_counter() - began, "ngspice_seconds": done.seconds},
-    )
+        stats={
+            "method": "ngspice tran", "points": int(lines.time.size), "seconds": clock.perf_counter() - began,
+            "ngspice_seconds": done.seconds, "ngspice_cpu_seconds": done.cpu_seconds,
+        },
+    )  # fmt: skip
 
 
 def _delivered(lines: Waveforms, waveform: CheckedWaveform) -> float:
@@ -117,6 +121,7 @@ class Applied:
     states: Floats | None
     residual: float
     seconds: float
+    cpu_seconds: float
 
 
 def checked(array: Crossbar, circuit: Circuit, waveform: CheckedWaveform, answer: Answer) -> Applied:
@@ -132,9 +137,10 @@ def checked(array: Crossbar, circuit: Circuit, waveform: CheckedWaveform, answer
     solved = solved_array(array, circuit, vectors, rows, columns, gates, at_points if at_points is None or len(at_points) > 1 else at_points[0])
     _check_sources(circuit, vectors, solved, answer)
     residual = _check_currents(array, solved, answer)
-    if at_points is not None:
+    if at_points is not None and not isinstance(array.device, Foreign):
         _check_movement(array, time, at_points, solved, gates, answer)
-    return Applied(waveforms=_from_start(waveform, time, solved), states=states, residual=residual, seconds=answer.seconds)
+    return Applied(waveforms=_from_start(waveform, time, solved), states=states, residual=residual, seconds=answer.seconds,
+                   cpu_seconds=answer.cpu_seconds)  # fmt: skip
 
 
 def _check_currents(array: Crossbar, solved: Solved, answer: Answer) -> float:

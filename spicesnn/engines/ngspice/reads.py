@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Hashable
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +12,7 @@ from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Floats
 from spicesnn.engines.ngspice import checks
 from spicesnn.engines.ngspice.checks import AnswerRejectedError
-from spicesnn.engines.ngspice.circuit import Answer, Circuit, Circuits, Job, array_key
+from spicesnn.engines.ngspice.circuit import Answer, Circuit, Circuits, Job, array_key, build, sources_of
 from spicesnn.engines.ngspice.laws import Solved, kirchhoff
 from spicesnn.engines.ngspice.pool import Pool
 from spicesnn.engines.results import Read
@@ -28,9 +29,13 @@ def read(pool: Pool, circuits: Circuits, array: Crossbar, levels: Levels, accura
     """Solve an array at a batch of line voltages."""
     began = time.perf_counter()
     modelled = needs_models(array, moving=False)
-    key = ("read", array_key(array, levels.floating_rows, levels.floating_columns, modelled=modelled), accuracy)
-    circuit = circuits.get(key, lambda: read_deck(array, _part(levels, slice(0, 1)), accuracy=accuracy), external=True)
+    # Every source that is fed costs a call for each Newton iteration, so bit lines that stand still over the batch are altered instead.
+    steady = bool(np.all(levels.column_volts == levels.column_volts[0]))
+    key = ("read", array_key(array, levels.floating_rows, levels.floating_columns, modelled=modelled), accuracy, steady)
+    circuit = circuits.get(key, lambda: _circuit(key, array, levels, accuracy, steady=steady))
     values = _values(array, circuit)
+    if steady:
+        values["columns"] = levels.column_volts[0, ~levels.floating_columns]
     parts = _parts(pool, circuit, array, levels.batch)
 
     def one(k: int) -> tuple[Floats, ...]:
@@ -38,7 +43,7 @@ def read(pool: Pool, circuits: Circuits, array: Crossbar, levels: Levels, accura
         job = Job(
             analysis=f"dc vidx 0 {part.batch - 1} 1",
             values=values,
-            table=_table(circuit, part),
+            table=_table(circuit, part, steady=steady),
             standalone=lambda: read_deck(array, part, accuracy=accuracy, inline_models=True).text,
         )
         return pool.run(circuit, job, lambda answer: _checked(array, circuit, part, answer))
@@ -49,7 +54,8 @@ def read(pool: Pool, circuits: Circuits, array: Crossbar, levels: Levels, accura
     return Read(
         column_amps=column_amps[at], row_amps=row_amps[at], word_line_volts=word[at], bit_line_volts=bit[at],
         residual_amps=np.asarray(residual[at]), stats={
-            "method": "ngspice dc", "runs": len(parts), "seconds": time.perf_counter() - began, "ngspice_seconds": float(seconds.sum()),
+            "method": "ngspice dc", "runs": len(parts), "seconds": time.perf_counter() - began,
+            "ngspice_seconds": float(seconds[:, 0].sum()), "ngspice_cpu_seconds": float(seconds[:, 1].sum()),
         },
     )  # fmt: skip
 
@@ -88,10 +94,17 @@ def state_volts(array: Crossbar, circuit: Circuit) -> Floats:
     return array.state_or_zeros().reshape(states.nodes.shape) / states.scale[:, None, None]
 
 
-def _table(circuit: Circuit, levels: Levels) -> Floats:
-    """Return the levels of all driven lines, (batch, sources)."""
+def _circuit(key: Hashable, array: Crossbar, levels: Levels, accuracy: ReadAccuracy, *, steady: bool) -> Circuit:
+    deck = read_deck(array, _part(levels, slice(0, 1)), accuracy=accuracy)
+    return build(key, deck, sources_of(deck.rows, None if steady else deck.columns, deck.gates))
+
+
+def _table(circuit: Circuit, levels: Levels, *, steady: bool) -> Floats:
+    """Return the levels of all lines that are fed, (batch, sources)."""
     deck = circuit.deck
-    columns = [levels.row_volts[:, deck.rows.sources != ""], levels.column_volts[:, deck.columns.sources != ""]]
+    columns = [levels.row_volts[:, deck.rows.sources != ""]]
+    if not steady:
+        columns.append(levels.column_volts[:, deck.columns.sources != ""])
     if deck.gates is not None and levels.gate_volts is not None:
         columns.append(levels.gate_volts)
     return np.hstack(columns)
@@ -112,7 +125,7 @@ def _checked(array: Crossbar, circuit: Circuit, levels: Levels, answer: Answer) 
         )
     if array.linear and not array.gated:
         _check_bounds(solved, levels, answer)
-    return solved.column_amps, solved.row_amps, solved.word, solved.bit, residual, np.array([answer.seconds])
+    return solved.column_amps, solved.row_amps, solved.word, solved.bit, residual, np.array([[answer.seconds, answer.cpu_seconds]])
 
 
 def _check_bounds(solved: Solved, levels: Levels, answer: Answer) -> None:
@@ -153,6 +166,8 @@ def solved_array(
     if array.device is None:
         assert array.conductance is not None
         cell_amps = array.conductance * (word - bit)
+    elif deck.cell_currents is not None:
+        cell_amps = pick(deck.cell_currents)
     else:
         at_rest = array.state_or_zeros()
         if state is None and at_rest.ndim == 3:

@@ -80,6 +80,7 @@ class Session:
         self.patience = patience
         self.loaded: Hashable = None
         self.jobs = 0
+        self.cpu_seconds = 0.0
         self._values: dict[str, Floats] = {}
         self._commands: dict[str, str] = {}
         path = library.find()
@@ -153,12 +154,14 @@ class Session:
         self._values = values | {name: np.array(v) for name, v in job.values.items()}
         self._commands = held | job.commands
         self.jobs += 1
+        self.cpu_seconds = float(answer["worker_cpu_seconds"])
         log = "\n".join(answer["log"])
         lengths = answer["lengths"]
         if len(lengths) != len(circuit.vectors) or len(set(lengths)) > 1 or sum(lengths) * 8 != len(payload) or not lengths or lengths[0] < 1:
             raise JobFailedError(f"ngspice's vectors have lengths {sorted(set(lengths))}; expected {len(circuit.vectors)} vectors of one length", log)
         vectors = np.frombuffer(payload, dtype=np.float64).reshape(len(lengths), lengths[0])
-        return Answer(vectors=vectors, log=log, plot=str(answer["plot"]), report=answer.get("report"), seconds=float(answer["seconds"]))
+        return Answer(vectors=vectors, log=log, plot=str(answer["plot"]), report=answer.get("report"), seconds=float(answer["seconds"]),
+                      cpu_seconds=float(answer["cpu_seconds"]))  # fmt: skip
 
     def resident_bytes(self) -> int:
         """Return the worker's resident memory."""

@@ -124,16 +124,16 @@ class Worker:
                 spice.command(command)
             with _Sources(spice, self._externals, table, count), _Controller(spice, header.get("controller")) as controller:
                 before = spice.current_plot()
-                began = time.perf_counter()
+                began, cpu = time.perf_counter(), time.process_time()
                 spice.command(header["analysis"].encode())
-                seconds = time.perf_counter() - began
+                spent = {"seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - cpu}
         except ValueError as trouble:
             self._send({"ok": False, "reason": str(trouble), "log": spice.log})
             return
-        self._answer(before, controller, seconds)
+        self._answer(before, controller, spent)
         spice.command(b"destroy all")
 
-    def _answer(self, before: str, controller: Any, seconds: float) -> None:
+    def _answer(self, before: str, controller: Any, spent: dict[str, float]) -> None:
         spice = self._spice
         plot = spice.current_plot()
         reason = ""
@@ -152,7 +152,8 @@ class Worker:
                 vectors.append(bytes(view))
                 lengths.append(len(view) // 8)
         extra = controller.report() if controller is not None and not reason else None
-        answer = {"ok": not reason, "reason": reason, "log": spice.log, "plot": plot, "lengths": lengths, "report": extra, "seconds": seconds}
+        answer = {"ok": not reason, "reason": reason, "log": spice.log, "plot": plot, "lengths": lengths, "report": extra, **spent}
+        answer["worker_cpu_seconds"] = time.process_time()
         self._send(answer, b"" if reason else b"".join(vectors))
 
     def _memory(self, header: Header, payload: bytes) -> None:
@@ -172,29 +173,19 @@ class Worker:
 
 
 class _Sources:
-    """Feeds external sources from a table of (points, sources) while a DC sweep runs over its points.
-
-    The sweep variable is only an index: each accepted point moves on to the next row of the table.
-    """
+    """Feeds external sources from a table of (points, sources) while a DC sweep runs over its points."""
 
     def __init__(self, spice: Binding, index: dict[bytes, int], table: bytes, points: int) -> None:
         self._spice, self._index, self._points = spice, index, points
         self._table = array("d")
         self._table.frombytes(table)
-        self._at = 0
-        self._last = max(0, len(self._table) - len(index))
 
     def __enter__(self) -> None:
         if self._points:
-            table, index = self._table, self._index
-            self._spice.on_source = lambda name, _: table[self._at + index[name]]
-            self._spice.on_point = self._next
-
-    def _next(self, data: Any) -> None:
-        self._at = min(self._at + len(self._index), self._last)
+            self._spice.table_index, self._spice.table_at, self._spice.table = self._index, 0, self._table
 
     def __exit__(self, *_: object) -> None:
-        self._spice.on_source = self._spice.on_point = None
+        self._spice.table = None
 
 
 class _Controller:
