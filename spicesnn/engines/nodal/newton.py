@@ -17,11 +17,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from spicesnn.devices.base import Floats
+from spicesnn.engines.nodal.line_solver import TOLERANCE
 from spicesnn.engines.nodal.network import Solution, Sources
 from spicesnn.engines.nodal.relinearised import Relinearised
 from spicesnn.errors import ConvergenceError
 
 MOST_STEPS = 50
+LOOSE = 1e-3
+"""Tolerance of the first linear solves."""
 LEAST_STAGE = 1e-4
 """The smallest stage of source stepping, as a fraction of the drive."""
 
@@ -38,6 +41,7 @@ class _Point:
     solved_amps: Floats
     residual_amps: float
     solution: Solution
+    tight: bool
 
     @property
     def volts(self) -> Floats:
@@ -50,7 +54,7 @@ class _Point:
         return _Point(
             word=self.word + share * (other.word - self.word), bit=self.bit + share * (other.bit - self.bit),
             solved_amps=self.solved_amps + share * (other.solved_amps - self.solved_amps),
-            residual_amps=abs(1 - share) * self.residual_amps + share * other.residual_amps, solution=other.solution,
+            residual_amps=abs(1 - share) * self.residual_amps + share * other.residual_amps, solution=other.solution, tight=False,
         )  # fmt: skip
 
 
@@ -108,16 +112,16 @@ class Newton:
         while True:
             mismatch = float(np.abs(amps - point.solved_amps).max())
             largest = float(np.abs(point.solved_amps).max())
-            if mismatch <= self.tolerance * largest + 1e-30 or stalled >= 2:
+            if (mismatch <= self.tolerance * largest + 1e-30 or stalled >= 2) and point.tight:
                 return _finished(self.network, point, amps, count)
             if count >= MOST_STEPS or not np.isfinite(mismatch):
                 raise ConvergenceError(
                     f"Newton's method: after {count} steps a cell's current still misses the network's by {mismatch:.3g} A "
                     f"(largest cell current {largest:.3g} A). Check the device at these voltages, or add resistance to the lines"
                 )
-            target = self._step(sources, point.volts, amps, slope, point.solution)
-            point = self._search(point, amps, target)
-            amps, slope = self.cells(point.volts)
+            share = mismatch / max(largest, 1e-300)
+            target = self._step(sources, point.volts, amps, slope, point.solution, min(0.01 * share * share, LOOSE))
+            point, amps, slope = self._search(point, amps, target)
             count += 1
             if mismatch < 1e-9 * largest:
                 stalled = stalled + 1 if mismatch >= 0.5 * best else 0
@@ -128,14 +132,14 @@ class Newton:
         if start is not None:
             volts = start.word_volts[0] - start.bit_volts[0]
             amps, slope = self.cells(volts)
-            point = self._step(sources, volts, amps, slope, start)
+            point = self._step(sources, volts, amps, slope, start, LOOSE)
             if np.all(np.isfinite(self.cells(point.volts)[0])):
                 return point
         zero = np.zeros(self.network.shape)
         amps, slope = self.cells(zero)
         best, least = None, np.inf
         for stiffer in (1.0, 1e2, 1e4, 1e6, 1e8, 1e10, 1e12):
-            point = self._step(sources, zero, amps, slope * stiffer, None)
+            point = self._step(sources, zero, amps, slope * stiffer, None, LOOSE)
             with np.errstate(all="ignore"):
                 excess = float(np.abs(self.cells(point.volts)[0] - point.solved_amps).max() / max(float(np.abs(point.solved_amps).max()), 1e-300))
             if excess < least:
@@ -152,8 +156,9 @@ class Newton:
         ohms = [float(np.min(o)) for o in (wires.word_line_ohm, wires.bit_line_ohm, wires.driver_ohm, wires.sense_ohm) if np.min(o) > 0]
         return 1.0 / min(ohms, default=1e-3)
 
-    def _step(self, sources: Sources, volts: Floats, amps: Floats, slope: Floats, near: Solution | None) -> _Point:
-        """Solve the network with each cell replaced by its tangent at `volts`."""
+    def _step(self, sources: Sources, volts: Floats, amps: Floats, slope: Floats, near: Solution | None, wanted: float) -> _Point:
+        """Solve the network with each cell replaced by its tangent at `volts`, no more accurately than Newton's own error is worth."""
+        finest = min(max(0.1 * self.tolerance, TOLERANCE), LOOSE)
         siemens = np.minimum(_usable(volts, amps, slope), 1e9 * self._most_siemens())
         extra = (amps - siemens * volts)[None]
         solution = self.network.solve(
@@ -164,15 +169,16 @@ class Newton:
                 bit_amps=extra if sources.bit_amps is None else sources.bit_amps + extra,
             ),
             near,
+            max(wanted, finest),
         )  # fmt: skip
         word, bit = solution.word_volts[0], solution.bit_volts[0]
         return _Point(
             word=word, bit=bit, solved_amps=amps + siemens * (word - bit - volts), residual_amps=float(solution.residual_amps[0]),
-            solution=solution,
+            solution=solution, tight=wanted <= finest,
         )  # fmt: skip
 
-    def _search(self, point: _Point, amps: Floats, target: _Point) -> _Point:
-        """Return the point on the line to `target` where the slope of the co-content has all but vanished."""
+    def _search(self, point: _Point, amps: Floats, target: _Point) -> tuple[_Point, Floats, Floats]:
+        """Return the point on the line to `target` where the slope of the co-content has all but vanished, and its currents and dI/dV."""
         step, change = target.volts - point.volts, target.solved_amps - point.solved_amps
         volts = point.volts
 
@@ -181,17 +187,18 @@ class Newton:
                 value = float(np.sum(step * (self.cells(volts + share * step)[0] - point.solved_amps - share * change)))
             return value if np.isfinite(value) else np.inf
 
+        with np.errstate(all="ignore"):
+            there = self.cells(target.volts)
+            last = float(np.sum(step * (there[0] - target.solved_amps)))
         first = float(np.sum(step * (amps - point.solved_amps)))
-        if first >= 0:
-            return target
-        last = slope(1.0)
-        if abs(last) <= 0.5 * abs(first):
-            return target
-        low, f_low, high, f_high = 0.0, first, 1.0, last
+        if first >= 0 or abs(last) <= 0.5 * abs(first):
+            return target, *there
+        low, f_low, high, f_high = 0.0, first, 1.0, last if np.isfinite(last) else np.inf
         while f_high < -0.5 * abs(first) and high < 1e4:
             low, f_low, high = high, f_high, 2 * high
             f_high = slope(high)
-        return point.towards(target, _near_root(slope, low, f_low, high, f_high, 0.1 * abs(first)))
+        found = point.towards(target, _near_root(slope, low, f_low, high, f_high, 0.1 * abs(first)))
+        return found, *self.cells(found.volts)
 
 
 def _near_root(function: Callable[[float], float], low: float, f_low: float, high: float, f_high: float, enough: float) -> float:
