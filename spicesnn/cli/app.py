@@ -11,8 +11,10 @@ from typing import Any, TextIO
 import typer
 
 from spicesnn._version import __version__
+from spicesnn.cli.characterize import characterize
 from spicesnn.cli.devices import devices
 from spicesnn.cli.doctor import doctor
+from spicesnn.cli.fit import fit
 from spicesnn.cli.infer import infer
 from spicesnn.cli.iv import iv
 from spicesnn.cli.netlist import netlist
@@ -57,6 +59,8 @@ _COMMANDS: dict[str, Callable[..., Answer]] = {
     "netlist": netlist,
     "validate": validate,
     "stdp-window": stdp_window,
+    "fit": fit,
+    "characterize": characterize,
 }
 for _name, _function in _COMMANDS.items():
     app.command(_name)(_function)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def iv(
-    device: Annotated[str, typer.Argument(metavar="DEVICE", help="A name from `spicesnn devices`.")],
+    device: Annotated[str, typer.Argument(metavar="DEVICE", help="A name from `spicesnn devices`, or a TOML file of your own device.")],
     engine: Annotated[options.EngineNames, typer.Option("--engine", help="Who solves it; both compares.")] = options.EngineNames.NODAL,
     amplitude: Annotated[str | None, typer.Option("--amplitude", metavar="VOLT", help="Of the sine; the device's typical one if left out.")] = None,
     frequency: Annotated[str | None, typer.Option("--frequency", metavar="HERTZ", help="Of the sine; the device's typical one if left out.")] = None,
@@ -42,12 +42,12 @@ def iv(
         frequency=typical[1] if frequency is None else parse(frequency),
         periods=periods,
         gate_volts=gate,
-        folder=options.folder(out, f"runs/iv-{device}"),
+        folder=options.folder(out, f"runs/iv-{model.name}"),
     )
 
     def show(console: Console) -> None:
         drive = f"{render(result.amplitude, 'V')}, {render(result.frequency, 'Hz')}"
-        console.print(f"{device} on {engine.value}: peak {render(result.peak_amps, 'A')} at {drive}")
+        console.print(f"{model.name} on {engine.value}: peak {render(result.peak_amps, 'A')} at {drive}")
         if result.max_relative_difference is not None:
             console.print(f"the twins differ by at most {result.max_relative_difference:.2e} of the peak current")
         console.print(f"curve   {result.csv}\nfigure  {result.figure}")

@@ -51,18 +51,37 @@ def settings(pairs: Sequence[str] | None) -> dict[str, str]:
 
 
 def device(name: str, changes: dict[str, str], published: str | None = None) -> Device:
-    """Return a device by name with ``device.parameter=value`` settings applied; any other key is an error that names the nearest one."""
+    """Return a device by name, or from a TOML file, with ``device.parameter=value`` settings applied.
+
+    A TOML file holds a ``[device]`` table, as `spicesnn fit` writes it, or describes a sub-circuit of the user's own
+    (`spicesnn.netlist.foreign`). Any other key is an error that names the nearest one.
+    """
     import dataclasses
 
     from spicesnn.devices import registry
 
-    kind = registry.device_class(name)
-    made = kind() if published is None else kind.from_publication(published)
+    if name.endswith(".toml"):
+        made = _device_from_file(name)
+    else:
+        kind = registry.device_class(name)
+        made = kind() if published is None else kind.from_publication(published)
     known = [f"device.{entry.name}" for entry in dataclasses.fields(made) if entry.metadata]
     for key in changes:
         if key not in known:
             raise UnknownNameError(f"no key {key!r}{registry.nearest(key, known)} The keys of {name} are: {', '.join(known) or 'none'}")
     return made.with_text(**{key.removeprefix("device."): value for key, value in changes.items()})
+
+
+def _device_from_file(name: str) -> Device:
+    from spicesnn.devices.device_file import read_device
+    from spicesnn.errors import DataError
+    from spicesnn.netlist.foreign import load_foreign
+
+    try:
+        text = Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    return read_device(name) if "[device]" in text else load_foreign(name)
 
 
 def engine(name: str) -> Engine:

@@ -134,3 +134,37 @@ def test_doctor_says_what_is_there(run, run_json, tmp_path):
     code, out, _ = run("doctor")
     assert code == 0
     assert "all four sums right" in out
+
+
+def test_ones_own_subcircuit_has_an_iv_curve_in_ngspice(run_json, tmp_path):
+    from spicesnn.paths import netlists_dir
+
+    descriptor = netlists_dir() / "foreign_memristor.toml"
+    code, answer, _ = run_json("iv", descriptor, "--engine", "ngspice", "--frequency", "1", "--out", tmp_path / "own")
+    assert code == 0
+    # Joglekar's window, p = 1, 1 V at 1 Hz: the largest current of the linear-drift golden check.
+    assert answer["peak_amps"] == pytest.approx(1.25635e-4, rel=2e-3)
+
+
+def test_a_fit_finds_the_device_again_and_its_file_is_a_device(run_json, tmp_path):
+    code, answer, _ = run_json("iv", "yakopcic", "--set", "device.a1=0.15", "--out", "true")
+    assert code == 0
+    table = np.genfromtxt(answer["csv"], delimiter=",", names=True)[::8]
+    np.savetxt(tmp_path / "sweep.csv", np.column_stack([table["time_s"], table["volts"], table["amps"]]), delimiter=",",
+               header="time,volts,amps", comments="")  # fmt: skip
+    code, answer, _ = run_json("fit", "yakopcic", "sweep.csv", "--parameters", "a1", "--starts", "1", "--out", "fitted")
+    assert code == 0
+    assert answer["parameters"]["a1"] == pytest.approx(0.15, rel=2e-3)
+    assert set(answer["stderr"]) == {"a1"}
+    code, again, _ = run_json("iv", answer["toml"], "--out", "again")
+    assert code == 0
+    assert again["device"] == "yakopcic"
+
+
+def test_the_stdp_window_is_measured_written_and_drawn(run_json):
+    code, answer, _ = run_json("stdp-window", "vteam", "--out", "window")
+    assert code == 0
+    assert {"a_plus", "a_minus", "tau_plus_s", "tau_minus_s", "figure"} <= set(answer)
+    assert answer["a_plus"] > 0
+    assert answer["a_minus"] > 0
+    assert np.genfromtxt(answer["csv"], delimiter=",", names=True)["dw"].size >= 10
