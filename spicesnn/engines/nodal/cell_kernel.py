@@ -15,7 +15,7 @@ from numba import cfunc, float64, int64, njit, types
 from numba.extending import intrinsic, register_jitable
 
 from spicesnn.devices.compiled import CellCode
-from spicesnn.engines.nodal.rosenbrock import ALPHA, B_LOW, DIFFERENCE, ENERGY, GAMMA, KINK, LEAST_STEP, MOST_ROUNDS, STIFF, A, B, C, Q
+from spicesnn.engines.nodal.rosenbrock import ALPHA, AT_BOUND, B_LOW, DIFFERENCE, ENERGY, GAMMA, KINK, LEAST_STEP, MOST_ROUNDS, STIFF, A, B, C, Q
 
 _POINTER = types.CPointer(float64)
 _EQUATION = float64(float64, float64, float64, _POINTER)
@@ -160,9 +160,9 @@ def _follow(
     f1, i1, p1, slope = begins
     for _ in range(MOST_ROUNDS):
         if abs(slope) * part <= STIFF and f1 != 0.0:
-            room = (high - x if f1 > 0 else x - low) / abs(f1)
-            if 0.0 < room < part:
-                part = 0.97 * room
+            distance = high - x if f1 > 0 else x - low
+            if distance > AT_BOUND * scale and distance < part * abs(f1):
+                part = 0.97 * distance / abs(f1)
         whole = s == 0.0 and part >= 0.999 * seconds and abs(slope) * seconds <= STIFF
         left = seconds if whole else ((0.5 if s < 0.5 else 1.0) - s) * seconds
         last = part >= 0.999 * left

@@ -10,9 +10,10 @@ A stage solves ``(1 - hγJ) k_i = h f(t + α_i h, x + Σ a_ij k_j) + hJ Σ c_ij 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.cells import Ensemble, Index
@@ -47,6 +48,8 @@ STIFF = 0.5
 """Above this |h ∂f/∂x| a step is not limited by the room that is left up to the bound."""
 LEAST_STEP = 1e-13
 """The shortest step of a cell, as a fraction of the interval."""
+AT_BOUND = 1e-9
+"""A state this close to its bound, as a fraction of its range, is at the bound: no step need end before it."""
 MOST_ROUNDS = 200_000
 DIFFERENCE = 1e-7
 """Step of the Jacobian's differences, as a fraction of the state's range."""
@@ -93,11 +96,11 @@ class Drive:
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Advanced:
-    """States at the end of the interval, and what was integrated with them.
+    """States at the middle and the end of the interval, and what was integrated with them.
 
     Attributes
     ----------
-    state : (n, m)
+    half, full : (n, m)
     charge : (m,) coulomb
         ∫ i dt of each cell.
     energy : (m,) joule
@@ -108,7 +111,8 @@ class Advanced:
         Steps of all cells together.
     """
 
-    state: Floats
+    half: Floats
+    full: Floats
     charge: Floats
     energy: Floats
     step: Floats
@@ -122,59 +126,127 @@ def cell_volts(cells: Ensemble, u: Floats, ohms: Floats | None, x: Floats, gate:
     return u / (1.0 + ohms * cells.conductance(u, np.clip(x, cells.low, cells.high), gate))
 
 
-def advance(cells: Ensemble, x: Floats, drive: Drive, begin: float, end: float, tolerance: float, step: Floats) -> Advanced:
-    """Integrate every cell from s = `begin` to s = `end` of an interval.
+def advance(cells: Ensemble, x: Floats, drive: Drive, tolerance: float, step: Floats) -> Advanced:
+    """Integrate every cell over one interval, stopping at its middle.
+
+    A cell that one step takes all the way has its middle from the cubic through the states and rates at both ends.
 
     Parameters
     ----------
     cells : Ensemble
     x : (n, m)
     drive : Drive
-    begin, end : float
-        In units of the interval.
     tolerance : float
         Local error of a step, as a fraction of each state's range.
     step : (m,) seconds
         First steps to try.
+
+    Raises
+    ------
+    ConvergenceError
+        A cell asks for steps below `LEAST_STEP` of the interval.
     """
-    m, seconds = x.shape[1], drive.seconds
-    x, s = x.copy(), np.full(m, float(begin))
-    charge, energy, next_step = np.zeros(m), np.zeros(m), step.copy()
-    index, here, taken = np.arange(m), cells, 0
-    part, drive_here, rejected = step.copy(), drive, np.zeros(m, dtype=bool)
-    watts = np.max([_watts(cells, x, drive, place) for place in (begin, 0.5 * (begin + end), end)], axis=0)
+    m = x.shape[1]
+    run = _Run(
+        cells=cells, drive=drive, tolerance=tolerance, half=x.copy(), full=x.copy(), charge=np.zeros(m), energy=np.zeros(m),
+        step=step.copy(), watts=np.max([_watts(cells, x, drive, place) for place in (0.0, 0.5, 1.0)], axis=0),
+    )  # fmt: skip
+    here = _Here(index=np.arange(m), cells=cells, drive=drive, s=np.zeros(m), x=x, part=step.copy(), rejected=np.zeros(m, dtype=bool))
+    here.begins = _begin(cells, x, drive, here.s)
     for _ in range(MOST_ROUNDS):
-        left = (end - s[index]) * seconds
-        begins = _begin(here, x[:, index], drive_here, s[index])
-        part = np.minimum(part, _room(here, x[:, index], begins, part))
-        last = part >= 0.999 * left
-        h = np.where(last, left, part)
-        stage = _step(here, x[:, index], drive_here, s[index], h, begins)
-        watts[index] = np.maximum(watts[index], stage.watts)
-        error = _error(here, stage, tolerance, watts[index] * ((end - begin) * seconds))
+        going = run.round(here)
+        if not going.any():
+            return Advanced(half=run.half, full=run.full, charge=run.charge, energy=run.energy, step=run.step, taken=run.taken)
+        if np.any(here.part[going] < LEAST_STEP * drive.seconds):
+            worst = int(here.index[going][np.argmin(here.part[going])])
+            raise cannot_follow(cells.device.name, worst, run.full[:, worst], drive.seconds)
+        if not going.all():
+            here.keep(np.flatnonzero(going))
+    raise ConvergenceError(f"{cells.device.name}: a cell needs more than {MOST_ROUNDS} steps within {drive.seconds:.3g} s")
+
+
+@dataclass(kw_only=True, eq=False, slots=True)
+class _Here:
+    """The cells that are still on their way: their numbers, where they are (s, x), the next step, and what is known at its beginning."""
+
+    index: Index
+    cells: Ensemble
+    drive: Drive
+    s: Floats
+    x: Floats
+    part: Floats
+    rejected: NDArray[np.bool_]
+    begins: _Begin = field(init=False)
+
+    def keep(self, some: Index) -> None:
+        """Go on with some of them."""
+        self.index, self.cells, self.drive = self.index[some], self.cells.take(some), self.drive.take(some)
+        self.s, self.x, self.part, self.rejected = self.s[some], self.x[:, some], self.part[some], self.rejected[some]
+        old = self.begins
+        self.begins = _Begin(rate=old.rate[:, some], jacobian=old.jacobian[:, :, some], amps=old.amps[some], power=old.power[some])
+
+
+@dataclass(kw_only=True, eq=False, slots=True)
+class _Run:
+    """One interval of all cells: what becomes the result."""
+
+    cells: Ensemble
+    drive: Drive
+    tolerance: float
+    half: Floats
+    full: Floats
+    charge: Floats
+    energy: Floats
+    step: Floats
+    watts: Floats
+    taken: int = 0
+
+    def round(self, here: _Here) -> NDArray[np.bool_]:
+        """Try one step with every cell of `here`, move those it succeeds for, and return which are not at the end."""
+        seconds, begins, index = self.drive.seconds, here.begins, here.index
+        here.part = np.minimum(here.part, _room(here.cells, here.x, begins, here.part))
+        whole = (here.s == 0.0) & (here.part >= 0.999 * seconds) & (_stiffness(begins.jacobian) * seconds <= STIFF)
+        goal = np.where(whole | (here.s >= 0.5), 1.0, 0.5)
+        left = (goal - here.s) * seconds
+        last = here.part >= 0.999 * left
+        h = np.where(last, left, here.part)
+        stage = _step(here.cells, here.x, here.drive, here.s, h, begins)
+        self.watts[index] = np.maximum(self.watts[index], stage.watts)
+        error = _error(here.cells, stage, self.tolerance, self.watts[index] * seconds)
         with np.errstate(divide="ignore"):
             factor = np.where(np.isfinite(error), np.clip(0.85 * error ** (-1.0 / ORDER), 0.2, 20.0), 0.2)
         good = error <= 1.0
-        factor = np.where(good & rejected, np.minimum(factor, 1.0), factor)
-        rejected = ~good
+        factor = np.where(good & here.rejected, np.minimum(factor, 1.0), factor)
+        here.part = np.where(good & last & ~here.rejected, np.maximum(here.part, h * factor), h * factor)
+        here.rejected = ~good
         kept = index[good]
-        x[:, kept] = stage.state[:, good]
-        charge[kept] += stage.charge[good]
-        energy[kept] += stage.energy[good]
-        s[kept] += h[good] / seconds
-        taken += int(kept.size)
-        part = np.where(good & last, np.maximum(part, h * factor), h * factor)
-        next_step[index] = part
-        going = ~(good & last)
-        if not going.any():
-            return Advanced(state=x, charge=charge, energy=energy, step=next_step, taken=taken)
-        if np.any(part[going] < LEAST_STEP * seconds):
-            worst = int(index[going][np.argmin(part[going])])
-            raise cannot_follow(cells.device.name, worst, x[:, worst], seconds)
-        if not going.all():
-            index, part, rejected = index[going], part[going], rejected[going]
-            here, drive_here = cells.take(index), drive.take(index)
-    raise ConvergenceError(f"{cells.device.name}: a cell needs more than {MOST_ROUNDS} steps within {seconds:.3g} s")
+        self.charge[kept] += stage.charge[good]
+        self.energy[kept] += stage.energy[good]
+        self.full[:, kept] = stage.state[:, good]
+        self.step[index] = here.part
+        self.taken += int(kept.size)
+        at_middle = good & last & (goal == 0.5)
+        self.half[:, index[at_middle]] = stage.state[:, at_middle]
+        through = good & whole
+        cubic = 0.5 * (here.x + stage.state) + 0.125 * h * (begins.rate - stage.rate)
+        self.half[:, index[through]] = np.clip(cubic, here.cells.low, here.cells.high)[:, through]
+        here.x = np.where(good, stage.state, here.x)
+        here.s = np.where(good, np.where(last, goal, here.s + h / seconds), here.s)
+        going: NDArray[np.bool_] = ~(good & last & (goal == 1.0))
+        if going.any():
+            here.begins = _next(here, stage, good)
+        return going
+
+
+def _next(here: _Here, stage: _Stage, good: NDArray[np.bool_]) -> _Begin:
+    """Return what is known at the beginning of the next step: at the new place where the last one succeeded."""
+    old = here.begins
+    u, gate, line = here.drive.at(here.s)
+    v = cell_volts(here.cells, u, here.drive.ohms, here.x, gate)
+    amps = np.where(good, here.cells.current(v, here.x, gate), old.amps)
+    rate = np.where(good, stage.rate, old.rate)
+    jacobian = np.where(good, _jacobian(here.cells, here.x, u, here.drive.ohms, gate, rate), old.jacobian) if good.any() else old.jacobian
+    return _Begin(rate=rate, jacobian=jacobian, amps=amps, power=amps * line)
 
 
 def cannot_follow(device: str, cell: int, state: Floats, seconds: float) -> ConvergenceError:
@@ -188,6 +260,7 @@ def cannot_follow(device: str, cell: int, state: Floats, seconds: float) -> Conv
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class _Stage:
     state: Floats
+    rate: Floats
     state_error: Floats
     kink: Floats
     charge: Floats
@@ -222,10 +295,24 @@ def _begin(cells: Ensemble, x: Floats, drive: Drive, s: Floats) -> _Begin:
 
 def _room(cells: Ensemble, x: Floats, begins: _Begin, h: Floats) -> Floats:
     """Return the time (m,) in which a cell at its present rate comes close to its bound; infinite for cells that slow down by themselves."""
+    distance = np.where(begins.rate > 0, cells.high - x, x - cells.low)
     with np.errstate(divide="ignore", invalid="ignore"):
-        room = np.where(begins.rate > 0, cells.high - x, x - cells.low) / np.abs(begins.rate)
-    slows = np.abs(np.einsum("iim->im", begins.jacobian)) * h > STIFF
+        room = np.where(distance > AT_BOUND * cells.scale, distance / np.abs(begins.rate), np.inf)
+    slows = _stiffness(begins.jacobian) * h > STIFF
     return np.where(np.isfinite(room) & ~slows & (room > 0), 0.97 * room, np.inf).min(axis=0)
+
+
+def _stiffness(jacobian: Floats) -> Floats:
+    """Return the largest |∂f_i/∂x_i| of every cell, (m,)."""
+    return np.asarray(np.abs(np.einsum("iim->im", jacobian)).max(axis=0))
+
+
+def _mix(weights: Floats, parts: Floats) -> Floats:
+    """Return Σ weights_i·parts_i; a plain loop, since a BLAS product of this shape would wake up its threads."""
+    total = weights[0] * parts[0]
+    for weight, part in zip(weights[1:], parts[1:], strict=True):
+        total = total + weight * part
+    return np.asarray(total)
 
 
 def _step(cells: Ensemble, x: Floats, drive: Drive, s: Floats, h: Floats, begins: _Begin) -> _Stage:
@@ -237,19 +324,20 @@ def _step(cells: Ensemble, x: Floats, drive: Drive, s: Floats, h: Floats, begins
     k[0] = solve(h * rate)
     for i in range(1, 4):
         u, gate, line = drive.at(s + ALPHA[i] * h / drive.seconds)
-        at = x + np.tensordot(A[i, :i], k[:i], axes=1)
+        at = x + _mix(A[i, :i], k[:i])
         v = cell_volts(cells, u, drive.ohms, at, gate)
         rate = cells.rate(v, at, gate)
-        k[i] = solve(h * rate + h * _times(jacobian, np.tensordot(C[i, :i], k[:i], axes=1)))
+        k[i] = solve(h * rate + h * _times(jacobian, _mix(C[i, :i], k[:i])))
         amps[i] = cells.current(v, np.clip(at, cells.low, cells.high), gate)
         power[i] = amps[i] * line
-    end = np.clip(x + np.tensordot(B, k, axes=1), cells.low, cells.high)
+    end = np.clip(x + _mix(B, k), cells.low, cells.high)
     u, gate, _ = drive.at(s + h / drive.seconds)
-    kink = h * np.abs(cells.rate(cell_volts(cells, u, drive.ohms, end, gate), end, gate) - rate)
+    end_rate = cells.rate(cell_volts(cells, u, drive.ohms, end, gate), end, gate)
+    kink = h * np.abs(end_rate - rate)
     damping = 1.0 + GAMMA * h * np.abs(np.einsum("iim->im", jacobian))
     return _Stage(
-        state=end, state_error=np.tensordot(B - B_LOW, k, axes=1), kink=KINK * kink / damping, charge=h * (B @ amps),
-        energy=h * (B @ power), energy_error=h * ((B - Q) @ power), watts=np.abs(power).max(axis=0),
+        state=end, rate=end_rate, state_error=_mix(B - B_LOW, k), kink=KINK * kink / damping, charge=h * _mix(B, amps),
+        energy=h * _mix(B, power), energy_error=h * _mix(B - Q, power), watts=np.abs(power).max(axis=0),
     )  # fmt: skip
 
 
