@@ -66,12 +66,10 @@ class ArraySteps:
 
     def interval(self, state: Floats, drive: Drive, step: Floats) -> Interval:
         """Advance all cells; see `CellSteps`."""
-        first = advance(self._cells, state, drive, 0.0, 0.5, self._tolerance, step)
-        second = advance(self._cells, first.state, drive, 0.5, 1.0, self._tolerance, first.step)
+        done = advance(self._cells, state, drive, self._tolerance, step)
         return Interval(
-            half=first.state, full=second.state, half_siemens=None, full_siemens=None, charge=first.charge + second.charge,
-            energy=first.energy + second.energy, step=second.step, taken=first.taken + second.taken,
-        )  # fmt: skip
+            half=done.half, full=done.full, half_siemens=None, full_siemens=None, charge=done.charge, energy=done.energy, step=done.step, taken=done.taken
+        )
 
     def shift(self, interval: Interval, old: Drive, new: Drive) -> tuple[float, float]:
         """Estimate the effect of another drive; see `CellSteps`."""

@@ -42,7 +42,7 @@ Q[[0, 2, 3]] = np.linalg.solve(_ROWS, [1.0, 1 / 2, 1 / 3])
 """Weights of the quadrature that charge and energy are compared with: through three of the stages, exact for parabolas as B is."""
 KINK = 0.1
 """How the change of dx/dt between the last stage and the end of a step counts as error: it shows a kink that the pair does not see."""
-ENERGY = 5.0
+ENERGY = 2.0
 """Tolerance of a cell's energy over an interval, relative to its highest power there, as a multiple of the state's."""
 STIFF = 0.5
 """Above this |h ∂f/∂x| a step is not limited by the room that is left up to the bound."""
