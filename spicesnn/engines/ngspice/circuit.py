@@ -169,8 +169,15 @@ def alterable_of(deck: Deck) -> dict[str, Alterable]:
 
 def build(key: Hashable, deck: Deck, fed: tuple[str, ...] = (), extra: tuple[str, ...] = ()) -> Circuit:
     """Return the circuit of a deck with some sources external, and with `extra` cards."""
-    text = loadable(deck, fed).replace("\n.end\n", "\n" + "".join(f"{card}\n" for card in extra) + ".end\n")
-    return Circuit(key=key, text=text, vectors=(*_sweep(deck), *deck.saved), externals=fed, alterable=alterable_of(deck), deck=deck)
+    charging = capacitor_currents(deck)
+    cards = [*(f".save {name}" for name in charging), *extra]
+    text = loadable(deck, fed).replace("\n.end\n", "\n" + "".join(f"{card}\n" for card in cards) + ".end\n")
+    return Circuit(key=key, text=text, vectors=(*_sweep(deck), *deck.saved, *charging), externals=fed, alterable=alterable_of(deck), deck=deck)
+
+
+def capacitor_currents(deck: Deck) -> tuple[str, ...]:
+    """Return the vectors of the currents into the lines' capacitances, for Kirchhoff's law."""
+    return tuple(f"@{name}[i]" for name in re.findall(r"^(c[wb]_\S+) ", deck.text, re.MULTILINE))
 
 
 def _sweep(deck: Deck) -> tuple[str, ...]:

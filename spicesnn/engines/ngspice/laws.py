@@ -87,7 +87,8 @@ class _Line:
         if np.any(stiff):
             # Without any resistance the node is the source's: a difference counts as the current that it would make the cells carry.
             apart = np.abs(self.volts[:, stiff, 0] - self.source_volts[:, stiff]).max(axis=1)
-            worst = np.maximum(worst, apart * np.abs(self.left).max(axis=(1, 2)) / np.maximum(np.abs(self.volts).max(axis=(1, 2)), 1e-300))
+            steepest = np.abs(self.left).max() / max(np.abs(self.volts).max(), np.finfo(float).tiny)
+            worst = np.maximum(worst, apart * min(steepest, 1e3))
         entering = self._entering()
         worst = np.maximum(worst, np.abs(np.where(stiff, 0.0, entering.sum(axis=0) - self.source_amps)).max(axis=1))
         if self.segment_ohm > 0:

@@ -19,6 +19,7 @@ from spicesnn.engines.results import Read
 from spicesnn.engines.stimulus import Levels
 from spicesnn.netlist.accuracy import ReadAccuracy
 from spicesnn.netlist.cells import needs_models
+from spicesnn.netlist.deck import Names
 from spicesnn.netlist.read_deck import read_deck
 
 LARGEST_ANSWER = 32 << 20
@@ -175,5 +176,20 @@ def solved_array(
         cell_amps = np.asarray(array.device.current(word - bit, at_rest if state is None else state, array.gate_of_cells(gate_volts)))
     return Solved(
         row_volts=row_volts, column_volts=column_volts, row_amps=-pick(deck.rows.current_vectors), column_amps=pick(deck.columns.current_vectors),
-        word=word, bit=bit, cell_amps=cell_amps, floating_rows=deck.rows.sources == "", floating_columns=deck.columns.sources == "",
+        word=word, bit=bit, cell_amps=cell_amps, word_farad_amps=_into_capacitances(circuit, vectors, "cw_", deck.word_vectors),
+        bit_farad_amps=_into_capacitances(circuit, vectors, "cb_", deck.bit_vectors),
+        floating_rows=deck.rows.sources == "", floating_columns=deck.columns.sources == "",
     )  # fmt: skip
+
+
+def _into_capacitances(circuit: Circuit, vectors: Floats, prefix: str, nodes: Names) -> Floats | None:
+    """Return the current into the capacitance of each node (n, rows, cols), or None without; nodes that are one node count once."""
+    amps = np.zeros((vectors.shape[1], *nodes.shape))
+    seen: set[str] = set()
+    for at in np.ndindex(*nodes.shape):
+        node = str(nodes[at])
+        row = circuit.index.get(f"@{prefix}{node}[i]")
+        if row is not None and node not in seen:
+            seen.add(node)
+            amps[(slice(None), *at)] = vectors[row]
+    return amps if seen else None

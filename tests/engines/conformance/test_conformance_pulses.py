@@ -140,3 +140,14 @@ def test_a_waveform_of_many_points(engine: Engine) -> None:
     for _ in range(10):
         array = engine.pulse(array, one).array
     assert np.abs(train.state - array.state).max() <= 5e-4 * 3e-9
+
+
+@pytest.mark.parametrize("ohms", [(10.0, 10.0), (0.0, 5.0), (0.0, 0.0)])
+def test_line_capacitances(ohms: tuple[float, float], ngspice: sn.NgspiceEngine) -> None:
+    """Lines that have to be charged, by edges that are slow against their RC; Kirchhoff's law with the capacitors' currents in it."""
+    wires = sn.Wires(word_line_ohm=ohms[0], bit_line_ohm=ohms[1], driver_ohm=50.0 if ohms[0] else 0.0, word_line_farad=1e-13, bit_line_farad=5e-14)
+    array = device_array("vteam", (4, 4), np.random.default_rng(1), wires)
+    pulse = half_select(1.0, 4, 20e-9)
+    ours, reference = ngspice.pulse(array, pulse), sn.NodalEngine().pulse(array, pulse)
+    assert np.abs(ours.state - reference.state).max() <= 1e-3 * 3e-9
+    assert ours.residual_amps <= 1e-4 * np.abs(ours.waveforms.row_amps).max()
