@@ -7,7 +7,6 @@ difference of a pair of columns, or twice the difference to a reference column.
 from __future__ import annotations
 
 import enum
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +15,13 @@ from spicesnn import paths
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Floats
 from spicesnn.engines.stimulus import CheckedWaveform
-from spicesnn.errors import InputError
+from spicesnn.errors import EngineError, InputError
 from spicesnn.netlist.accuracy import TransientAccuracy
+from spicesnn.netlist.batch import BatchResult
 from spicesnn.netlist.cells import Cards, header, make_lines, needs_models, place_linear, place_models
 from spicesnn.netlist.deck import States, number, print_cards, pwl, save_cards
 from spicesnn.netlist.geometry import lay_out, line_capacitors
+from spicesnn.netlist.ltspice import to_ltspice
 from spicesnn.netlist.twin import fold
 from spicesnn.neurons.circuit import CircuitNeuron, Inhibition
 
@@ -84,6 +85,7 @@ def network_deck(
     *,
     readout: Readout = Readout.SINGLE,
     inhibition: Inhibition | None = None,
+    offset_amps: Floats | None = None,
     hold_states: bool = False,
     save_states: bool = True,
     accuracy: TransientAccuracy | None = None,
@@ -102,6 +104,8 @@ def network_deck(
     readout : Readout
     inhibition : Inhibition, optional
         Lateral inhibition through a common line.
+    offset_amps : (points,), optional
+        Current into every neuron beside its columns', at the waveform's times, ampere.
     hold_states : bool
         Whether the cells' states are held by sources: inference that must not write.
     save_states : bool
@@ -137,6 +141,9 @@ def network_deck(
         states = place_models(cards, array, geometry, held=hold_states, inline=True).states
     cards.comment("---- neurons")
     _neurons(cards, array.cols, count, neuron, readout, inhibition)
+    if offset_amps is not None:
+        drive = pwl(*_corners(waveform.time_s, np.asarray(offset_amps, dtype=float) * neuron.feedback_ohm * neuron.transconductance))
+        cards.extend([fold(f"io{k} 0 m{k} pwl({drive})") for k in range(count)])
     membranes, spikes = tuple(f"v(m{k})" for k in range(count)), tuple(f"v(q{k})" for k in range(count))
     cards.extend(save_cards([*membranes, *spikes, *([f"v({n})" for n in states.nodes.ravel()] if states is not None and save_states else [])]))
     cards.add(f".{accuracy.analysis(waveform.duration_s)}")
@@ -145,6 +152,26 @@ def network_deck(
     text = "\n".join(cards.text) + "\n"
     text = text if dialect is Dialect.NGSPICE else to_ltspice(text)
     return NetworkDeck(text=text, duration_s=waveform.duration_s, membranes=membranes, spikes=spikes, states=states)
+
+
+def first_spikes(run: BatchResult, deck: NetworkDeck, threshold_volts: float, period_s: float, count: int) -> Floats:
+    """Return when each membrane first crossed its threshold in each period, by time, (count, neurons) seconds after the period's start.
+
+    inf where it did not. Raises `EngineError` where a comparator did not follow its membrane.
+    """
+    at = run.sweep
+    first = np.full((count, len(deck.membranes)), np.inf)
+    for k, (membrane, spike) in enumerate(zip(deck.membranes, deck.spikes, strict=True)):
+        volts, fired = run[membrane], run[spike] > 0.5
+        above = volts >= threshold_volts
+        for crossing in np.flatnonzero(above[1:] & ~above[:-1]):
+            share = (threshold_volts - volts[crossing]) / (volts[crossing + 1] - volts[crossing])
+            when = at[crossing] + share * (at[crossing + 1] - at[crossing])
+            period = min(int(when // period_s), count - 1)
+            if not fired[crossing : np.searchsorted(at, when + 1e-6) + 2].any():
+                raise EngineError(f"{membrane} crossed its threshold at {when:g} s, but {spike} did not follow: the deck and its neuron disagree")
+            first[period, k] = min(first[period, k], when - period * period_s)
+    return first
 
 
 def _notes(count: int, readout: Readout, neuron: CircuitNeuron) -> list[str]:
@@ -204,93 +231,3 @@ def _neurons(cards: Cards, columns: int, count: int, neuron: CircuitNeuron, read
             level = (neuron.spike_low + neuron.spike_high) / 2
             values = {"inhibition_s": inhibition.inhibition_s, "v_reset": neuron.v_reset, "inhibit_ohm": inhibition.inhibit_ohm, "v_spike": level}
             cards.add(_call(f"xw{k}", f"q{k} m{k} bus", "winner_take_all", values))
-
-
-def to_ltspice(text: str) -> str:
-    """Return a self-contained deck in LTspice's dialect.
-
-    Powers are written ``**`` (``^`` is exclusive or there), conditions ``if(a, b, c)``, inner nodes ``xm0_0:gate``; declared parameters
-    get a number in place of ``required``, and ``.print`` and ngspice's own options are left out.
-
-    Raises
-    ------
-    InputError
-        The deck includes files, or uses what LTspice cannot express.
-    """
-    title, _, body = text.partition("\n")
-    lines = [title]
-    for line in _joined(body):
-        word = line.split(maxsplit=1)[0].lower() if line.strip() else ""
-        if word in (".include", ".inc", ".lib", ".control"):
-            raise InputError(f"to_ltspice: the deck is not self-contained: {line!r}; make it with inlined models")
-        if word == ".print":
-            continue
-        if line.startswith("*"):
-            lines.append(line)
-            continue
-        if word in (".ic", ".save"):
-            line = re.sub(r"\b(x\w+)\.(\w)", r"\1:\2", line)
-        line = re.sub(r"=required\b", "=0", _conditions(line).replace("^", "**"))
-        if word == ".options":
-            line = " ".join(w for w in line.split() if w.split("=")[0] in (".options", "reltol", "vntol", "abstol", "chgtol", "trtol", "gmin"))
-        lines.append(fold(line))
-    return "\n".join(lines) + "\n"
-
-
-def _joined(body: str) -> list[str]:
-    """Return the lines of a deck with continuations joined, comments kept."""
-    lines: list[str] = []
-    for line in body.splitlines():
-        if line.startswith("+") and lines:
-            lines[-1] = f"{lines[-1]} {line[1:].strip()}"
-        else:
-            lines.append(line)
-    return lines
-
-
-def _conditions(card: str) -> str:
-    """Return a card with every ``a ? b : c`` written ``if(a, b, c)``."""
-    if "?" not in card:
-        return card
-    head, sign, expression = card.partition("=")
-    if card.lstrip()[0] in "bB":
-        return f"{head}{sign} {_if(expression.strip())}"
-    return re.sub(r"\{([^{}]*\?[^{}]*)\}", lambda found: "{" + _if(found.group(1)) + "}", card)
-
-
-def _if(expression: str) -> str:
-    """Return an expression with its conditions written as ``if``, from the innermost brackets outwards."""
-    depth, start, out = 0, 0, ""
-    for at, sign in enumerate(expression):
-        if sign == "(":
-            if depth == 0:
-                out += expression[start : at + 1]
-                start = at + 1
-            depth += 1
-        elif sign == ")":
-            depth -= 1
-            if depth == 0:
-                out += f"{','.join(_if(part) for part in _split(expression[start:at], ','))})"
-                start = at + 1
-    out += expression[start:]
-    asked = _split(out, "?")
-    if len(asked) == 1:
-        return out
-    condition, rest = asked[0], "?".join(asked[1:])
-    nested = 0
-    for at, sign in enumerate(rest):
-        nested += (sign == "?") - (sign == ":")
-        if nested < 0 and rest[:at].count("(") == rest[:at].count(")"):
-            return f"if({condition.strip()}, {_if(rest[:at].strip())}, {_if(rest[at + 1 :].strip())})"
-    raise InputError(f"to_ltspice: a condition without an alternative: {expression!r}")
-
-
-def _split(expression: str, sign: str) -> list[str]:
-    """Split at `sign` outside of brackets."""
-    parts, depth, start = [], 0, 0
-    for at, here in enumerate(expression):
-        depth += (here == "(") - (here == ")")
-        if here == sign and depth == 0:
-            parts.append(expression[start:at])
-            start = at + 1
-    return [*parts, expression[start:]]

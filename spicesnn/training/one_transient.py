@@ -21,11 +21,11 @@ from spicesnn.datasets.images import binarise, to_10x10
 from spicesnn.devices.base import Device, Floats
 from spicesnn.devices.mosfet_emulator import MosfetEmulator
 from spicesnn.engines.stimulus import CheckedWaveform
-from spicesnn.errors import EngineError, InputError, UnknownNameError
+from spicesnn.errors import InputError, UnknownNameError
 from spicesnn.netlist.accuracy import TransientAccuracy
-from spicesnn.netlist.batch import BatchResult, run_batch
+from spicesnn.netlist.batch import run_batch
 from spicesnn.netlist.foreign import load_foreign
-from spicesnn.netlist.network import NetworkDeck, network_deck
+from spicesnn.netlist.network import NetworkDeck, first_spikes, network_deck
 from spicesnn.neurons.circuit import CircuitNeuron
 
 TRANSCONDUCTANCE = 5e-9
@@ -207,7 +207,7 @@ def infer(
     start = time.perf_counter()
     run = run_batch(deck.text, timeout_s=timeout_s)
     wall = time.perf_counter() - start
-    first = _first_spikes(task, deck, run, neuron, len(shown))
+    first = first_spikes(run, deck, neuron.v_threshold, task.period_s, len(shown))
     device = MosfetEmulator(transconductance=TRANSCONDUCTANCE)
     amps = np.stack([device.current(pattern[:, None], trained.gate_volts).sum(axis=0) for pattern in shown])
     return Inferred(
@@ -229,21 +229,3 @@ def winners(first_spike_s: Floats, tie_s: float = TIE_S) -> NDArray[np.int64]:
 def _accuracy(task: Task, waveform: CheckedWaveform) -> TransientAccuracy:
     points = max(10, round(waveform.duration_s / (task.pulse_s / 50)))
     return TransientAccuracy(points=points, reltol=3e-4, vntol=1e-6, abstol=1e-12, chgtol=1e-14, trtol=7.0)
-
-
-def _first_spikes(task: Task, deck: NetworkDeck, run: BatchResult, neuron: CircuitNeuron, count: int) -> Floats:
-    """Return when each comparator turned on after each pattern: the membrane's crossing of the threshold, by time."""
-    at = run.sweep
-    first = np.full((count, len(deck.membranes)), np.inf)
-    middle = (neuron.spike_low + neuron.spike_high) / 2
-    for k, (membrane, spike) in enumerate(zip(deck.membranes, deck.spikes, strict=True)):
-        volts, fired = run[membrane], run[spike] > middle
-        above = volts >= neuron.v_threshold
-        for crossing in np.flatnonzero(above[1:] & ~above[:-1]):
-            share = (neuron.v_threshold - volts[crossing]) / (volts[crossing + 1] - volts[crossing])
-            when = at[crossing] + share * (at[crossing + 1] - at[crossing])
-            pattern = int(when // task.period_s)
-            if not fired[crossing : np.searchsorted(at, when + 1e-6) + 2].any():
-                raise EngineError(f"{membrane} crossed its threshold at {when:g} s, but {spike} did not follow: the deck and its neuron disagree")
-            first[pattern, k] = min(first[pattern, k], when - pattern * task.period_s)
-    return first

@@ -7,7 +7,8 @@ import pytest
 import spicesnn as sn
 from spicesnn.errors import InputError
 from spicesnn.netlist.batch import ngspice_program, read_raw, run_batch
-from spicesnn.netlist.network import Dialect, Readout, network_deck, to_ltspice
+from spicesnn.netlist.ltspice import to_ltspice
+from spicesnn.netlist.network import Dialect, Readout, network_deck
 from spicesnn.neurons.circuit import CircuitNeuron, Inhibition
 
 NEURON = CircuitNeuron(feedback_ohm=1e4, hysteresis=0.1)

@@ -1,0 +1,98 @@
+"""LTspice's dialect of a self-contained deck."""
+
+from __future__ import annotations
+
+import re
+
+from spicesnn.errors import InputError
+from spicesnn.netlist.twin import fold
+
+
+def to_ltspice(text: str) -> str:
+    """Return a self-contained deck in LTspice's dialect.
+
+    Powers are written ``**`` (``^`` is exclusive or there), conditions ``if(a, b, c)``, inner nodes ``xm0_0:gate``; declared parameters
+    get a number in place of ``required``, and ``.print`` and ngspice's own options are left out.
+
+    Raises
+    ------
+    InputError
+        The deck includes files, or uses what LTspice cannot express.
+    """
+    title, _, body = text.partition("\n")
+    lines = [title]
+    for line in _joined(body):
+        word = line.split(maxsplit=1)[0].lower() if line.strip() else ""
+        if word in (".include", ".inc", ".lib", ".control"):
+            raise InputError(f"to_ltspice: the deck is not self-contained: {line!r}; make it with inlined models")
+        if word == ".print":
+            continue
+        if line.startswith("*"):
+            lines.append(line)
+            continue
+        if word in (".ic", ".save"):
+            line = re.sub(r"\b(x\w+)\.(\w)", r"\1:\2", line)
+        line = re.sub(r"=required\b", "=0", _conditions(line).replace("^", "**"))
+        if word == ".options":
+            line = " ".join(w for w in line.split() if w.split("=")[0] in (".options", "reltol", "vntol", "abstol", "chgtol", "trtol", "gmin"))
+        lines.append(fold(line))
+    return "\n".join(lines) + "\n"
+
+
+def _joined(body: str) -> list[str]:
+    """Return the lines of a deck with continuations joined, comments kept."""
+    lines: list[str] = []
+    for line in body.splitlines():
+        if line.startswith("+") and lines:
+            lines[-1] = f"{lines[-1]} {line[1:].strip()}"
+        else:
+            lines.append(line)
+    return lines
+
+
+def _conditions(card: str) -> str:
+    """Return a card with every ``a ? b : c`` written ``if(a, b, c)``."""
+    if "?" not in card:
+        return card
+    head, sign, expression = card.partition("=")
+    if card.lstrip()[0] in "bB":
+        return f"{head}{sign} {_if(expression.strip())}"
+    return re.sub(r"\{([^{}]*\?[^{}]*)\}", lambda found: "{" + _if(found.group(1)) + "}", card)
+
+
+def _if(expression: str) -> str:
+    """Return an expression with its conditions written as ``if``, from the innermost brackets outwards."""
+    depth, start, out = 0, 0, ""
+    for at, sign in enumerate(expression):
+        if sign == "(":
+            if depth == 0:
+                out += expression[start : at + 1]
+                start = at + 1
+            depth += 1
+        elif sign == ")":
+            depth -= 1
+            if depth == 0:
+                out += f"{','.join(_if(part) for part in _split(expression[start:at], ','))})"
+                start = at + 1
+    out += expression[start:]
+    asked = _split(out, "?")
+    if len(asked) == 1:
+        return out
+    condition, rest = asked[0], "?".join(asked[1:])
+    nested = 0
+    for at, sign in enumerate(rest):
+        nested += (sign == "?") - (sign == ":")
+        if nested < 0 and rest[:at].count("(") == rest[:at].count(")"):
+            return f"if({condition.strip()}, {_if(rest[:at].strip())}, {_if(rest[at + 1 :].strip())})"
+    raise InputError(f"to_ltspice: a condition without an alternative: {expression!r}")
+
+
+def _split(expression: str, sign: str) -> list[str]:
+    """Split at `sign` outside of brackets."""
+    parts, depth, start = [], 0, 0
+    for at, here in enumerate(expression):
+        depth += (here == "(") - (here == ")")
+        if here == sign and depth == 0:
+            parts.append(expression[start:at])
+            start = at + 1
+    return [*parts, expression[start:]]
