@@ -17,6 +17,7 @@ from spicesnn.engines.ngspice.laws import Solved, kirchhoff
 from spicesnn.engines.ngspice.pool import Pool
 from spicesnn.engines.results import Read
 from spicesnn.engines.stimulus import Levels
+from spicesnn.errors import NgspiceError, NgspiceTimeoutError
 from spicesnn.netlist.accuracy import ReadAccuracy
 from spicesnn.netlist.cells import needs_models
 from spicesnn.netlist.deck import Names
@@ -26,28 +27,27 @@ LARGEST_ANSWER = 32 << 20
 """Bytes of one answer; a larger batch is run in pieces."""
 WORTH_SPLITTING = 20_000
 """Cells times inputs from which a batch is split over the workers: less is done sooner than another worker starts."""
+RAMPS = (1, 16, 128)
+"""Steps from one input to the next of a batch. Newton's method may stop at what is no solution when a strongly nonlinear cell sees a
+jump (Kirchhoff's law tells); then the same inputs are approached in small steps, of which only the last is kept."""
+
+
 def read(pool: Pool, circuits: Circuits, array: Crossbar, levels: Levels, accuracy: ReadAccuracy) -> Read:
     """Solve an array at a batch of line voltages."""
     began = time.perf_counter()
-    modelled = needs_models(array, moving=False)
-    # Every source that is fed costs a call for each Newton iteration, so bit lines that stand still over the batch are altered instead.
-    steady = bool(np.all(levels.column_volts == levels.column_volts[0]))
-    key = ("read", array_key(array, levels.floating_rows, levels.floating_columns, modelled=modelled), accuracy, steady)
-    circuit = circuits.get(key, lambda: _circuit(key, array, levels, accuracy, steady=steady))
-    values = _values(array, circuit)
-    if steady:
-        values["columns"] = levels.column_volts[0, ~levels.floating_columns]
-    parts = _parts(pool, circuit, array, levels.batch)
+    ramps = RAMPS if needs_models(array, moving=False) else RAMPS[:1]
+    parts = _parts(pool, array, levels.batch)
 
     def one(k: int) -> tuple[Floats, ...]:
         part = _part(levels, parts[k])
-        job = Job(
-            analysis=f"dc vidx 0 {part.batch - 1} 1",
-            values=values,
-            table=_table(circuit, part, steady=steady),
-            standalone=lambda: read_deck(array, part, accuracy=accuracy, inline_models=True).text,
-        )
-        return pool.run(circuit, job, lambda answer: _checked(array, circuit, part, answer))
+        for steps in ramps[:-1]:
+            try:
+                return _sweep(pool, circuits, array, part, accuracy, steps)
+            except NgspiceTimeoutError:
+                raise
+            except NgspiceError:
+                continue
+        return _sweep(pool, circuits, array, part, accuracy, ramps[-1])
 
     solved = pool.map(one, len(parts))
     column_amps, row_amps, word, bit, residual, seconds = (np.concatenate(arrays) for arrays in zip(*solved, strict=True))
@@ -61,6 +61,30 @@ def read(pool: Pool, circuits: Circuits, array: Crossbar, levels: Levels, accura
     )  # fmt: skip
 
 
+def _sweep(pool: Pool, circuits: Circuits, array: Crossbar, levels: Levels, accuracy: ReadAccuracy, steps: int) -> tuple[Floats, ...]:
+    """Solve one part of a batch in one DC sweep, `steps` points an input."""
+    modelled = needs_models(array, moving=False)
+    # Every source that is fed costs a call for each Newton iteration, so bit lines that stand still over the batch are altered instead.
+    steady = steps == 1 and bool(np.all(levels.column_volts == levels.column_volts[0]))
+    key = ("read", array_key(array, levels.floating_rows, levels.floating_columns, modelled=modelled), accuracy, steady)
+    circuit = circuits.get(key, lambda: _circuit(key, array, levels, accuracy, steady=steady))
+    values = _values(array, circuit)
+    if steady:
+        values["columns"] = levels.column_volts[0, ~levels.floating_columns]
+    table = _table(circuit, levels, steady=steady)
+    if steps > 1:
+        before = np.vstack([np.zeros_like(table[:1]), table[:-1]])
+        share = np.arange(1, steps + 1)[:, None] / steps
+        table = ((1 - share) * before[:, None] + share * table[:, None]).reshape(-1, table.shape[1])
+    job = Job(
+        analysis=f"dc vidx 0 {len(table) - 1} 1",
+        values=values,
+        table=table,
+        standalone=lambda: read_deck(array, levels, accuracy=accuracy, inline_models=True).text,
+    )
+    return pool.run(circuit, job, lambda answer: _checked(array, circuit, levels, answer, steps))
+
+
 def _part(levels: Levels, part: slice) -> Levels:
     gates = None if levels.gate_volts is None else levels.gate_volts[part]
     return Levels(
@@ -69,8 +93,8 @@ def _part(levels: Levels, part: slice) -> Levels:
     )  # fmt: skip
 
 
-def _parts(pool: Pool, circuit: Circuit, array: Crossbar, batch: int) -> list[slice]:
-    most = max(1, LARGEST_ANSWER // (8 * len(circuit.vectors)))
+def _parts(pool: Pool, array: Crossbar, batch: int) -> list[slice]:
+    most = max(1, LARGEST_ANSWER // (8 * (2 * array.rows * array.cols + array.rows + array.cols)))
     count = -(-batch // most)
     if batch > 1 and batch * array.rows * array.cols >= WORTH_SPLITTING:
         count = max(count, min(batch, pool.settings.workers))
@@ -111,10 +135,10 @@ def _table(circuit: Circuit, levels: Levels, *, steady: bool) -> Floats:
     return np.hstack(columns)
 
 
-def _checked(array: Crossbar, circuit: Circuit, levels: Levels, answer: Answer) -> tuple[Floats, ...]:
+def _checked(array: Crossbar, circuit: Circuit, levels: Levels, answer: Answer, steps: int) -> tuple[Floats, ...]:
     checks.common(answer, circuit.vectors)
-    checks.sweep(answer, levels.batch)
-    solved = solved_array(array, circuit, answer.vectors, levels.row_volts, levels.column_volts, levels.gate_volts)
+    checks.sweep(answer, levels.batch * steps)
+    solved = solved_array(array, circuit, answer.vectors[:, steps - 1 :: steps], levels.row_volts, levels.column_volts, levels.gate_volts)
     residual, rounding = kirchhoff(array, solved)
     scale = np.maximum(np.abs(solved.cell_amps).max(axis=(1, 2)), np.abs(solved.row_amps).max(axis=1, initial=0.0))
     share = 1e-8 if not array.gated else 1e-2
