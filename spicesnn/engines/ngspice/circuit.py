@@ -59,13 +59,18 @@ class Circuit:
     alterable: dict[str, Alterable]
     deck: Deck
     index: dict[str, int] = field(init=False)
+    _rows: dict[int, NDArray[np.int_]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "index", {name: k for k, name in enumerate(self.vectors)})
 
-    def rows_of(self, names: Names) -> np.ndarray:
-        """Return the position of each named vector in the answer, −1 where the name is empty."""
-        return np.array([self.index[str(name)] if name else -1 for name in names.ravel()], dtype=int).reshape(names.shape)
+    def rows_of(self, names: Names) -> NDArray[np.int_]:
+        """Return the position of each named vector in the answer, −1 where the name is empty; `names` is an array of the deck."""
+        found = self._rows.get(id(names))
+        if found is None:
+            found = np.array([self.index[str(name)] if name else -1 for name in names.ravel()], dtype=int).reshape(names.shape)
+            self._rows[id(names)] = found
+        return found
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

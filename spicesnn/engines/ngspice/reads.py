@@ -208,6 +208,8 @@ def solved_array(
 
 def _into_capacitances(circuit: Circuit, vectors: Floats, prefix: str, nodes: Names) -> Floats | None:
     """Return the current into the capacitance of each node (n, rows, cols), or None without; nodes that are one node count once."""
+    if not circuit.vectors[-1].startswith("@"):
+        return None
     amps = np.zeros((vectors.shape[1], *nodes.shape))
     seen: set[str] = set()
     for at in np.ndindex(*nodes.shape):

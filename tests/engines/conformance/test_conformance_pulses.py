@@ -54,6 +54,8 @@ def span(array: sn.Crossbar) -> np.ndarray:
 @pytest.mark.parametrize("name", PULSES)
 def test_states_after_a_pulse_agree(name: str, size: int, sign: int, ngspice: sn.NgspiceEngine) -> None:
     volts, width = PULSES[name]
+    # The dearest model in ngspice makes its point on fewer cells.
+    size = min(size, 4) if name == "stanford" else size
     array = device_array(name, (size, size), np.random.default_rng(6), WIRES)
     if name == "vteam" and sign < 0:
         width /= 1000

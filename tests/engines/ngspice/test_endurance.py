@@ -85,7 +85,7 @@ def assert_equal(calm: Learnt, disturbed: Learnt) -> None:
 
 
 def test_a_few_kills_while_learning_change_nothing() -> None:
-    calm, disturbed, landed = under_fire(4, 24, 0.2)
+    calm, disturbed, landed = under_fire(4, 16, 0.15)
     assert landed >= 2
     assert_equal(calm, disturbed)
 
@@ -126,7 +126,7 @@ def growth(count: int, warm_up: int) -> float:
 
 
 def test_memory_does_not_grow() -> None:
-    assert growth(300, 200) < 1.0
+    assert growth(200, 100) < 1.0
 
 
 @pytest.mark.slow
@@ -140,7 +140,7 @@ def test_reloading_circuits_does_not_leak() -> None:
     arrays = [sn.Crossbar(conductance=rng.uniform(1e-5, 1e-3, shape)) for shape in ((6, 6), (5, 7))]
     with sn.NgspiceEngine(circuits=1) as engine:
         sizes = []
-        for k in range(90):
+        for k in range(60):
             engine.read(arrays[k % 2], np.ones(arrays[k % 2].rows))
             sizes.append(engine.pool.sessions[0].resident_bytes())
-    assert sizes[-1] - sizes[30] < 1.5e6
+    assert sizes[-1] - sizes[20] < 1.5e6
