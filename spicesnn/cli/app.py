@@ -21,6 +21,7 @@ from spicesnn.cli.netlist import netlist
 from spicesnn.cli.output import Answer, console_on, error_log, reserved_stdout, write_json
 from spicesnn.cli.report import report
 from spicesnn.cli.stdp_window import stdp_window
+from spicesnn.cli.sweep import sweep
 from spicesnn.cli.train import train
 from spicesnn.cli.validate import validate
 from spicesnn.errors import ConfigError, InputError, NgspiceMissingError, SpicesnnError, UnknownNameError
@@ -55,6 +56,7 @@ _COMMANDS: dict[str, Callable[..., Answer]] = {
     "iv": iv,
     "train": train,
     "infer": infer,
+    "sweep": sweep,
     "report": report,
     "netlist": netlist,
     "validate": validate,

@@ -56,8 +56,6 @@ def device(name: str, changes: dict[str, str], published: str | None = None) -> 
     A TOML file holds a ``[device]`` table, as `spicesnn fit` writes it, or describes a sub-circuit of the user's own
     (`spicesnn.netlist.foreign`). Any other key is an error that names the nearest one.
     """
-    import dataclasses
-
     from spicesnn.devices import registry
 
     if name.endswith(".toml"):
@@ -65,7 +63,7 @@ def device(name: str, changes: dict[str, str], published: str | None = None) -> 
     else:
         kind = registry.device_class(name)
         made = kind() if published is None else kind.from_publication(published)
-    known = [f"device.{entry.name}" for entry in dataclasses.fields(made) if entry.metadata]
+    known = [f"device.{key}" for key in made.settable()]
     for key in changes:
         if key not in known:
             raise UnknownNameError(f"no key {key!r}{registry.nearest(key, known)} The keys of {name} are: {', '.join(known) or 'none'}")

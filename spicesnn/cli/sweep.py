@@ -1,0 +1,66 @@
+"""`spicesnn sweep`: one experiment at many settings and seeds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spicesnn.cli import options
+from spicesnn.cli.output import Answer, progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def sweep(
+    preset: Annotated[str, typer.Argument(metavar="PRESET_OR_TOML", help="A preset, or the path of a TOML file.")],
+    over: Annotated[list[str], typer.Option("--over", metavar="A.B=V,V,…", help="What is varied: values, or from:to:step. Twice: a grid.")],
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="So many seeds a setting, from --seed on.")] = 1,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes on this machine.")] = 1,
+    scheduler: Annotated[str | None, typer.Option("--scheduler", metavar="ADDRESS", help="A Dask scheduler whose workers compute.")] = None,
+    set_: options.Settings = None,
+    out: options.Out = None,
+    seed: options.Seed = None,
+    engine: options.OneEngine = None,
+    as_json: options.Json = False,
+) -> Answer:
+    """Train an experiment at every setting of a grid, with several seeds; write one table and a figure with confidence intervals.
+
+    An interrupted sweep goes on where it was, and no point is computed twice: start it again with the same --out.
+
+    Example:  spicesnn sweep letters-3x3 --over array.word_line_ohm=0,1,2 --seeds 5 --workers 2 --out runs/wires
+    """
+    from spicesnn.errors import RunError
+    from spicesnn.plotting.sweeps import sweep_figure
+    from spicesnn.training import sweep as sweeping
+
+    overrides = [f"{key}={value}" for key, value in options.settings(set_).items()]
+    name = engine.value if engine else None
+    points = sweeping.plan(preset, over, seeds=seeds, first_seed=seed or 0, overrides=overrides, engine=name)
+    folder = options.folder(out, f"runs/sweep-{preset.replace('/', '-')}")
+    with progress() as bars:
+        task = bars.add_task("points", total=len(points), note="")
+        result = sweeping.sweep(
+            points, folder, workers=workers, scheduler=scheduler, progress=lambda done, total: bars.update(task, completed=done, total=total)
+        )
+    keys = list(points[0].settings)
+    table = sweeping.summarised(result.rows, keys)
+    figure = folder / "sweep.png"
+    try:
+        sweep_figure(table, keys).savefig(figure)
+    except OSError as error:
+        raise RunError(f"{figure} cannot be written: {error.strerror or error}; choose another folder with --out") from None
+
+    def show(console: Console) -> None:
+        from rich.table import Table
+
+        shown = Table(*keys, "seeds", "test accuracy", "± 95 %")
+        for row in table:
+            half = "–" if row["seeds"] < 2 else f"{100 * row['half_width']:.2f}"
+            shown.add_row(*(str(row[key]) for key in keys), str(row["seeds"]), f"{100 * row['mean']:.2f} %", half)
+        console.print(shown)
+        console.print(f"{result.computed} of {len(points)} points computed now\ntable   {result.table}\nfigure  {figure}")
+
+    data = {"points": result.rows, "summary": table, "table": str(result.table), "figure": str(figure), "computed": result.computed}
+    return Answer(data=data, show=show)

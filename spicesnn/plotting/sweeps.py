@@ -1,0 +1,62 @@
+"""What a sweep found: accuracy against what was varied, with confidence intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spicesnn.plotting.style import COLOURS, new_figure, style
+from spicesnn.units import parse
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def accuracy_against(axes: Axes, table: Sequence[Mapping[str, Any]], key: str, *, along: str | None = None) -> Axes:
+    """Draw mean accuracy against `key`, one line a value of `along`, with the 95 % intervals of the means.
+
+    Parameters
+    ----------
+    axes : Axes
+    table : rows of `spicesnn.training.sweep.summarised`
+    key : str
+        On the horizontal axis: numbers, or names that stand side by side.
+    along : str, optional
+        A second key.
+    """
+    numeric = all(_number(row[key]) is not None for row in table)
+    names = list(dict.fromkeys(str(row[key]) for row in table))
+    lines = list(dict.fromkeys(row[along] for row in table)) if along else [None]
+    for colour, value in zip(COLOURS * (1 + len(lines) // len(COLOURS)), lines, strict=False):
+        chosen = [row for row in table if along is None or row[along] == value]
+        x = np.array([_number(row[key]) if numeric else names.index(str(row[key])) for row in chosen], dtype=float)
+        order = np.argsort(x, kind="stable")
+        mean, half = (100 * np.array([row[name] for row in chosen], dtype=float)[order] for name in ("mean", "half_width"))
+        name = f"{along} = {value}" if along else None
+        axes.errorbar(x[order], mean, yerr=np.nan_to_num(half), marker="o", markersize=4, capsize=3, color=colour, label=name)
+    if not numeric:
+        axes.set_xticks(range(len(names)), names)
+    seeds = min(int(row["seeds"]) for row in table)
+    title = f"{seeds} seeds a point, 95 % intervals" if seeds > 1 else "one seed a point"
+    axes.set(xlabel=key, ylabel="test accuracy (%)", title=title)
+    if along:
+        axes.legend()
+    return axes
+
+
+def sweep_figure(table: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> Figure:
+    """Return the figure of a sweep over one key, or over two (the second as lines)."""
+    with style():
+        figure = new_figure()
+        accuracy_against(figure.subplots(), table, keys[0], along=keys[1] if len(keys) > 1 else None)
+    return figure
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return parse(value)
+    except ValueError:
+        return None

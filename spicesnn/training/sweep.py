@@ -1,0 +1,235 @@
+"""Sweeps: one experiment at many settings and seeds, on this machine or on a Dask cluster, that can be stopped and gone on with.
+
+A point is a preset with its overrides, a seed and an engine. Its identity is the SHA-256 of its complete resolved configuration and of
+the version: its result is one small JSON file of that name, written atomically. A point whose file is there is not computed again, so an
+interrupted sweep continues, and a point that two workers were given is one result.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import itertools
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spicesnn._version import __version__
+from spicesnn.errors import ConfigError, RunError
+from spicesnn.training.config import from_tables, load
+
+_MEASURED = ("test_accuracy", "train_accuracy", "n_test", "converged", "epochs", "energy_joule", "wall_s")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One setting of one experiment.
+
+    Attributes
+    ----------
+    settings : Mapping
+        What is swept: key → value, for the table.
+    seed : int
+    tables : Mapping
+        The complete configuration as plain values, its seed and engine included.
+    """
+
+    settings: Mapping[str, Any]
+    seed: int
+    tables: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """The identity of the point: a digest of everything that decides its result."""
+        content = json.dumps({"version": __version__, "tables": self.tables}, sort_keys=True, default=str)
+        return hashlib.sha256(content.encode()).hexdigest()[:24]
+
+
+def parse_over(text: str) -> tuple[str, list[str]]:
+    """Return key and values of ``a.b=1,2,5`` (or ``a.b=0:10:2``: from, to inclusive, step)."""
+    key, equals, values = text.partition("=")
+    if not equals or not key.strip() or not values.strip():
+        raise ConfigError(f"--over {text}: expected a key and values, as in --over array.word_line_ohm=0,1,2 or =0:2:0.5")
+    if values.count(":") == 2 and "," not in values:
+        try:
+            first, last, step = (float(part) for part in values.split(":"))
+        except ValueError:
+            raise ConfigError(f"--over {text}: {values} is not from:to:step in numbers") from None
+        if step == 0 or (last - first) / step < 0 or (last - first) / step > 1e5:
+            raise ConfigError(f"--over {text}: {values} does not lead from {first:g} to {last:g} in at most 100000 steps")
+        count = int(np.floor((last - first) / step + 1e-9)) + 1
+        return key.strip(), [f"{first + k * step:.12g}" for k in range(count)]
+    return key.strip(), [value.strip() for value in values.split(",") if value.strip()]
+
+
+def plan(
+    preset: str, over: Iterable[str], *, seeds: int, first_seed: int = 0, overrides: Sequence[str] = (), engine: str | None = None
+) -> list[Point]:
+    """Return every point of the grid; each is checked (unknown keys, wrong values) before anything is computed."""
+    axes = [parse_over(text) for text in over]
+    if seeds < 1:
+        raise ConfigError(f"seeds = {seeds}; expected 1 or more")
+    points = []
+    for values in itertools.product(*(values for _, values in axes)):
+        settings = {key: value for (key, _), value in zip(axes, values, strict=True)}
+        config = load(preset, [*overrides, *(f"{key}={value}" for key, value in settings.items())])
+        config = replace(config, engine=engine or config.engine)
+        points += [Point(settings=settings, seed=seed, tables=config.with_seed(seed).to_tables()) for seed in range(first_seed, first_seed + seeds)]
+    return points
+
+
+def compute(tables: Mapping[str, Any], key: str, folder: str) -> str:
+    """Compute one point unless its file is there already; return the key. Runs in a worker, whichever machine it is on.
+
+    Doing it twice gives the same file: the seed decides everything, and a file appears whole or not at all.
+    """
+    from spicesnn.training.loop import make_engine, train
+
+    target = Path(folder) / f"{key}.json"
+    if target.is_file():
+        return key
+    config = from_tables(tables)
+    with tempfile.TemporaryDirectory(prefix="spicesnn-point-") as scratch, make_engine(config.engine) as engine:
+        summary = train(config, engine=engine, out=Path(scratch) / "run")
+    table = summary.table()
+    content = {"key": key, "seed": config.seed, **{name: table[name] for name in _MEASURED if name in table}}
+    partial = target.with_name(f".{key}.{os.getpid()}.part")
+    try:
+        partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
+        partial.replace(target)
+    except OSError as error:
+        raise RunError(f"{target} cannot be written: {error.strerror or error}") from None
+    return key
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepResult:
+    """A finished sweep.
+
+    Attributes
+    ----------
+    rows : list of dict
+        One a point: the swept keys, the seed, and what was measured.
+    computed : int
+        Points that were not there before.
+    table : Path
+        ``sweep.csv``.
+    """
+
+    rows: list[dict[str, Any]]
+    computed: int
+    table: Path
+
+
+def sweep(
+    points: Sequence[Point],
+    folder: Path,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> SweepResult:
+    """Compute what is missing of a sweep and write its table.
+
+    Parameters
+    ----------
+    points : sequence of Point
+    folder : Path
+        ``points/<key>.json`` and ``sweep.csv``; with `scheduler`, a folder that all workers see.
+    workers : int
+        Processes on this machine; one means here and now, without Dask.
+    scheduler : str, optional
+        Address of a Dask scheduler whose workers compute the points.
+    progress : callable
+        Called with (done, total).
+    """
+    store = folder / "points"
+    try:
+        store.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{store} cannot be made: {error.strerror or error}; choose another folder with --out") from None
+    missing = {point.key: point for point in points if not (store / f"{point.key}.json").is_file()}
+    done = len({point.key for point in points}) - len(missing)
+    total = done + len(missing)
+    progress(done, total)
+    finished = _in_dask if scheduler is not None or workers > 1 else _here
+    for _ in finished(list(missing.values()), str(store.resolve()), workers, scheduler):
+        done += 1
+        progress(done, total)
+    rows = [{**point.settings, "seed": point.seed, **_read(store / f"{point.key}.json")} for point in points]
+    return SweepResult(rows=rows, computed=len(missing), table=_write(rows, folder / "sweep.csv"))
+
+
+def _here(points: list[Point], store: str, workers: int, scheduler: str | None) -> Iterable[str]:
+    for point in points:
+        yield compute(point.tables, point.key, store)
+
+
+def _in_dask(points: list[Point], store: str, workers: int, scheduler: str | None) -> Iterable[str]:
+    """Yield keys as they are done. A worker that dies is a task that another repeats; an error of a point is raised here."""
+    try:
+        from distributed import Client, LocalCluster, as_completed
+    except ImportError:
+        raise ConfigError("several workers or a cluster need Dask: pip install 'spicesnn[cluster]'; --workers 1 needs none") from None
+    cluster = None
+    try:
+        if scheduler is None:
+            cluster = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None)
+        client = Client(cluster if cluster is not None else scheduler, timeout="20s")
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"no Dask scheduler answers at {scheduler}: {error}; start one with `dask scheduler`, or leave --scheduler out") from None
+    try:
+        # `pure=False` with our own names: a point is the same task however often it is asked for.
+        futures = [client.submit(compute, p.tables, p.key, store, key=f"spicesnn-{p.key}", retries=3) for p in points]
+        for future in as_completed(futures):
+            yield future.result()
+    finally:
+        client.close()
+        if cluster is not None:
+            cluster.close()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged ({error}); delete it and start the sweep again: only this point is computed anew") from None
+    return content
+
+
+def _write(rows: list[dict[str, Any]], path: Path) -> Path:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        with partial.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, fieldnames=names)
+            writer.writeheader()
+            writer.writerows(rows)
+        partial.replace(path)
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror or error}; choose another folder with --out") from None
+    return path
+
+
+def summarised(rows: Sequence[Mapping[str, Any]], keys: Sequence[str], measured: str = "test_accuracy") -> list[dict[str, Any]]:
+    """Return one row a setting: mean over the seeds, and half the width of the 95 % confidence interval of the mean (Student's t).
+
+    With one seed there is no spread to measure, and the half width is NaN.
+    """
+    from scipy.stats import t
+
+    groups: dict[tuple[Any, ...], list[float]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[key] for key in keys), []).append(float(row[measured]))
+    table = []
+    for setting, values in groups.items():
+        count = len(values)
+        half = float(t.ppf(0.975, count - 1) * np.std(values, ddof=1) / np.sqrt(count)) if count > 1 else float("nan")
+        table.append({**dict(zip(keys, setting, strict=True)), "seeds": count, "mean": float(np.mean(values)), "half_width": half})
+    return table
