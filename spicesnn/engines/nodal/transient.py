@@ -227,11 +227,11 @@ class Transient:
             new = replace(drive, source=np.stack([knot.source, middle.source, end.source]))
             if sweep == 0:
                 state, energy = self._steps.shift(interval, drive, new)
-                error = FIRST_CORRECTION * max(state, energy / joules) / self._tolerance
-                if error <= FIRST_CORRECTION * NEGLIGIBLE:
-                    return error, middle, end, interval
-                if error > HOPELESS:
-                    return error, None, None, interval
+                shift = max(state, energy / joules) / self._tolerance
+                if shift <= NEGLIGIBLE:
+                    return FIRST_CORRECTION * shift, middle, end, interval
+                if FIRST_CORRECTION * shift > HOPELESS:
+                    return FIRST_CORRECTION * shift, None, None, interval
             drive, near = new, (middle.solution, end.solution)
         raise AssertionError
 

@@ -1,0 +1,164 @@
+"""The integrator of the cells: order, stiffness, bounds, kinks, quadrature, and the same answers compiled."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from nonlinear_cells import Oscillating, Relaxing
+from scipy.integrate import solve_ivp
+
+import spicesnn as sn
+from spicesnn.engines.nodal import rosenbrock
+from spicesnn.engines.nodal.cell_steps import ArraySteps, CompiledSteps
+from spicesnn.engines.nodal.cells import Ensemble
+from spicesnn.engines.nodal.rosenbrock import ORDER, B, C, Drive, _begin, _step, advance
+from spicesnn.errors import ConvergenceError
+
+
+def drive(source: tuple[float, float, float], seconds: float, cells: int = 1, ohms: float | None = None) -> Drive:
+    return Drive(
+        source=np.repeat(np.array(source)[:, None], cells, axis=1), ohms=None if ohms is None else np.full(cells, ohms), gate=None,
+        line=np.ones((2, cells)), seconds=seconds,
+    )  # fmt: skip
+
+
+def ensemble(device: sn.devices.base.Device, x: np.ndarray | float) -> Ensemble:
+    return Ensemble.of(sn.Crossbar(device=device, state=np.atleast_2d(x)))
+
+
+def fixed_steps(device: sn.devices.base.Device, x: np.ndarray, source: tuple[float, float, float], seconds: float, steps: int) -> tuple[np.ndarray, float]:
+    """Integrate with steps of one size and no error control; return the states and the energy."""
+    cells = Ensemble.of(sn.Crossbar(device=device, state=x.reshape(-1, 1, 1) if x.size > 1 else x.reshape(1, 1)))
+    state, waveform, energy = x.reshape(-1, 1), drive(source, seconds), 0.0
+    h = np.array([seconds / steps])
+    for k in range(steps):
+        s = np.array([k / steps])
+        stage = _step(cells, state, waveform, s, h, _begin(cells, state, waveform, s))
+        state, energy = stage.state, energy + float(stage.energy[0])
+    return state[:, 0], energy
+
+
+@pytest.mark.parametrize("device", [Relaxing(speed=2.0), Oscillating(speed=2.0)])
+def test_states_and_energy_converge_with_the_declared_order(device: sn.devices.base.Device) -> None:
+    start = np.asarray(device.initial_state(), dtype=float).reshape(-1)
+    source = (0.2, 0.9, 0.6)
+    reference, joules = fixed_steps(device, start, source, 1.0, 640)
+    errors, energy_errors = [], []
+    for steps in (20, 40, 80):
+        states, energy = fixed_steps(device, start, source, 1.0, steps)
+        errors.append(np.abs(states - reference).max())
+        energy_errors.append(abs(energy - joules))
+    assert np.log2(errors[0] / errors[2]) / 2 == pytest.approx(ORDER, abs=0.3)
+    assert ORDER - 0.3 < np.log2(energy_errors[0] / energy_errors[2]) / 2 < ORDER + 1
+
+
+def test_the_order_survives_a_wrong_jacobian(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is what a W-method promises, and what is relied on for the coupling through the array."""
+    monkeypatch.setattr(rosenbrock, "_jacobian", lambda cells, x, u, ohms, gate, rate: np.full((x.shape[0], x.shape[0], x.shape[1]), -0.7))
+    device, start = Relaxing(speed=2.0), np.array([0.1])
+    reference, _ = fixed_steps(device, start, (0.2, 0.9, 0.6), 1.0, 640)
+    errors = [abs(fixed_steps(device, start, (0.2, 0.9, 0.6), 1.0, n)[0][0] - reference[0]) for n in (20, 40)]
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(ORDER, abs=0.35)
+
+
+def test_coefficients_satisfy_the_conditions_of_order_three() -> None:
+    a = np.zeros((4, 4))
+    a[:, :3] = rosenbrock.A
+    gamma = np.diag(np.full(4, rosenbrock.GAMMA))
+    gamma[:, :3] += C
+    alpha = a.sum(axis=1)
+    ones = np.ones(4)
+    assert B.sum() == pytest.approx(1.0, abs=1e-14)
+    assert B @ alpha == pytest.approx(0.5, abs=1e-14)
+    assert B @ gamma @ ones == pytest.approx(0.0, abs=1e-13)
+    assert B @ alpha**2 == pytest.approx(1 / 3, abs=1e-13)
+    assert B @ a @ alpha == pytest.approx(1 / 6, abs=1e-13)
+    for product in (a @ gamma, gamma @ a, gamma @ gamma):
+        assert B @ product @ ones == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_stiff_relaxation_takes_few_steps_and_ends_where_it_should() -> None:
+    device = Relaxing(speed=1e9)
+    done = advance(ensemble(device, 0.9), np.array([[0.9]]), drive((0.5, 0.5, 0.5), 1.0), 1e-5, np.array([1.0]))
+    assert done.full[0, 0] == pytest.approx(0.25, abs=1e-9)
+    assert done.taken < 60
+
+
+def test_a_constant_voltage_gives_the_closed_form_for_state_charge_and_energy() -> None:
+    device, v = Relaxing(speed=3.0), 0.8
+    done = advance(ensemble(device, 0.0), np.zeros((1, 1)), drive((v, v, v), 1.0), 1e-8, np.array([1.0]))
+    decay = 1 - np.exp(-3.0)
+    assert done.full[0, 0] == pytest.approx(v * v * decay, abs=1e-7)
+    assert done.half[0, 0] == pytest.approx(v * v * (1 - np.exp(-1.5)), abs=1e-7)
+    charge = 1e-4 * v * (1 + 9 * v * v * (1 - decay / 3.0))
+    assert done.charge[0] == pytest.approx(charge, rel=1e-6)
+    assert done.energy[0] == pytest.approx(charge, rel=1e-6)
+
+
+def test_a_source_resistance_divides_the_voltage() -> None:
+    """v = u/(1 + R·G(x)) inside the step: against scipy on the same equation."""
+    device, ohms = Relaxing(speed=5.0), 2e3
+    done = advance(ensemble(device, 0.1), np.array([[0.1]]), drive((0.4, 1.0, 0.7), 1.0, ohms=ohms), 1e-8, np.array([1.0]))
+
+    def slope(t: float, x: np.ndarray) -> np.ndarray:
+        u = 0.4 + t * (4 * 1.0 - 3 * 0.4 - 0.7 + t * (2 * 1.1 - 4 * 1.0))
+        return device.rate(u / (1 + ohms * (1 + 9 * x) * 1e-4), x)
+
+    exact = solve_ivp(slope, (0, 1), [0.1], rtol=1e-11, atol=1e-13).y[0, -1]
+    assert done.full[0, 0] == pytest.approx(exact, abs=2e-7)
+
+
+def test_a_threshold_inside_the_interval_is_not_missed() -> None:
+    """The source rises through VTEAM's threshold at 80 % of the interval: nothing before, a short stretch of motion after."""
+    device = sn.devices.VTEAM(v_off=0.8, k_off=1e-2)
+    begin = np.array([[1e-9]])
+    done = advance(ensemble(device, begin), begin, drive((0.0, 0.5, 1.0), 1e-6), 1e-7, np.array([1e-6]))
+    exact = 1e-9 + 1e-2 * 1e-6 * 0.2**2 / 0.8 / 2
+    assert done.full[0, 0] == pytest.approx(exact, abs=3e-9 * 1e-6)
+    assert done.half[0, 0] == 1e-9
+
+
+def test_a_state_never_leaves_its_bounds() -> None:
+    device = sn.devices.VTEAM()
+    start = np.array([[0.1e-9, 1e-9, 2.9e-9, 3e-9, 0.0]])
+    cells = Ensemble.of(sn.Crossbar(device=device, state=start))
+    for volts in (0.5, -0.9):
+        done = advance(cells, start, drive((volts,) * 3, 1e-6, cells=5), 1e-5, np.full(5, 1e-6))
+        assert np.all((done.full >= 0) & (done.full <= 3e-9))
+        np.testing.assert_allclose(done.full, 3e-9 if volts > 0 else 0.0, atol=3e-9 * 2e-5)
+
+
+@pytest.mark.parametrize("tolerance", [1e-4, 1e-6])
+@pytest.mark.parametrize("ohms", [None, 30.0])
+def test_compiled_and_array_steps_agree(tolerance: float, ohms: float | None) -> None:
+    rng = np.random.default_rng(5)
+    device, m = sn.devices.VTEAM(r_on=rng.uniform(40, 60, (4, 50))), 200
+    state = 3e-9 * rng.uniform(0, 1, (1, m))
+    stuck = np.zeros((4, 50), dtype=bool)
+    stuck[1, 3:9] = True
+    cells = Ensemble.of(sn.Crossbar(device=device, state=state.reshape(4, 50), stuck=stuck))
+    source = np.stack([rng.uniform(-0.4, 0.5, m)] * 3) + rng.uniform(-0.02, 0.02, (3, m))
+    waveform = Drive(source=source, ohms=None if ohms is None else np.full(m, ohms), gate=None, line=np.ones((2, m)), seconds=4e-8)
+    step = np.full(m, 4e-8)
+    code = cells.device.compiled()
+    assert code is not None
+    one = CompiledSteps(cells, code, tolerance).interval(state, waveform, step)
+    other = ArraySteps(cells, tolerance).interval(state, waveform, step)
+    np.testing.assert_allclose(one.full, other.full, atol=3e-9 * 10 * tolerance)
+    np.testing.assert_allclose(one.half, other.half, atol=3e-9 * 10 * tolerance)
+    np.testing.assert_allclose(one.charge, other.charge, rtol=20 * tolerance, atol=1e-16)
+    assert np.array_equal(one.full[0, stuck.ravel()], state[0, stuck.ravel()])
+    np.testing.assert_allclose(one.full_siemens, cells.conductance(np.ones(m), one.full, None), rtol=1e-12)
+    shifted = Drive(source=source + 0.01, ohms=waveform.ohms, gate=None, line=waveform.line, seconds=4e-8)
+    np.testing.assert_allclose(
+        CompiledSteps(cells, code, tolerance).shift(one, waveform, shifted), ArraySteps(cells, tolerance).shift(one, waveform, shifted), rtol=1e-9
+    )
+
+
+def test_a_rate_that_is_not_finite_is_an_error_and_names_the_cell() -> None:
+    class Broken(Relaxing):
+        def rate(self, v, x, gate=None):
+            return np.where(np.asarray(x) > 0.5, np.nan, 1.0) + 0 * np.asarray(v)
+
+    with pytest.raises(ConvergenceError, match=r"cell 1 \(row-major\) changes too fast"):
+        advance(ensemble(Broken(), [[0.0, 0.4]]), np.array([[-10.0, 0.4]]), drive((1.0, 1.0, 1.0), 1.0, cells=2), 1e-4, np.full(2, 1.0))
