@@ -23,7 +23,8 @@ def main(devices: list[str], engine: str, size: int) -> dict[str, STDPWindow]:
             window = stdp_window(registry.make(name), solver, size=size)
             found[name] = window
             taus = f"tau+ {render(window.tau_plus_s, 's')}  tau- {render(window.tau_minus_s, 's')}"
-            print(f"{name:18} A+ {window.a_plus:.3%}  A- {window.a_minus:.3%}  {taus}  neighbours at most {window.neighbour_dw.max():.1e}", flush=True)  # fmt: skip
+            disturbed = f"neighbours at most {window.neighbour_dw.max():.1e}"
+            print(f"{name:18} A+ {window.a_plus:.3%}  A- {window.a_minus:.3%}  {taus}  {disturbed}", flush=True)
     return found
 
 
