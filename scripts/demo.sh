@@ -15,11 +15,13 @@ esac
 export MPLBACKEND=Agg
 run() { printf '\n$ spicesnn %s\n' "$*"; .venv/bin/spicesnn "$@"; }
 OUT="${SPICESNN_DEMO_OUT:-runs/demo}"
+status=0
+rm -rf "$OUT/xpue" "$OUT/mnist-10x10"
 
 run doctor --engine "$ENGINE"
 if [ "$ENGINE" = ngspice ]; then
     run iv vteam --engine both --out "$OUT/iv-vteam"
-    run validate --lite --out "$OUT/validation"
+    run validate --lite --out "$OUT/validation" || status=$?
 else
     run iv vteam --engine nodal --out "$OUT/iv-vteam"
 fi
@@ -27,4 +29,5 @@ run train xpue --engine "$ENGINE" --seed 1 --out "$OUT/xpue"
 run train mnist-10x10 --engine nodal --seed 1 --out "$OUT/mnist-10x10" ${quick[@]+"${quick[@]}"}
 
 printf '\nFigures: %s\n' "$OUT"
-find "$OUT" -name '*.png' | sort
+find "$OUT" -name '*.png' -o -name report.html | sort
+exit "$status"

@@ -12,7 +12,7 @@ from spicesnn.devices import registry
 from spicesnn.devices.base import Device, Floats
 from spicesnn.engines.stimulus import Pulse
 from spicesnn.validation.case import Case, Engines, attempted, compared
-from spicesnn.validation.reads import per_state, states
+from spicesnn.validation.reads import per_state, span, states
 
 TOLERANCE = 1e-3
 """States after a pulse agree to this share of their range."""
@@ -22,19 +22,16 @@ _SHARE = 0.25
 
 def width_s(device: Device, state: Floats, volts: float, gate: float | None) -> float:
     """Return a pulse width after which the state has moved by about a quarter of its range."""
-    low, high = (per_state(bound, device) for bound in device.bounds())
-    span = np.where(np.isfinite(high - low), high - low, per_state(np.array(device.state_scale), device))
+    reach = np.where(np.isfinite(span(device)), span(device), per_state(np.array(device.state_scale), device))
     rate = np.asarray(device.rate(volts, state[..., :1, :1], gate), dtype=float)
-    fastest = float(np.max(np.abs(rate) / span))
+    fastest = float(np.max(np.abs(rate) / reach))
     period = 1.0 / device.typical_drive()[1]
     return float(np.clip(_SHARE / fastest, 1e-6 * period, 0.25 * period)) if fastest > 0 else 0.05 * period
 
 
-def _span(device: Device, before: Floats, after: Floats) -> Floats:
+def _scale(device: Device, before: Floats, after: Floats) -> Floats:
     """Return what a difference of states is divided by: the range, or the way the state went where the range has no end."""
-    low, high = (per_state(bound, device) for bound in device.bounds())
-    span = np.asarray(high - low)
-    return np.broadcast_to(np.where(np.isfinite(span), span, np.max(np.abs(after - before))), after.shape)
+    return np.broadcast_to(np.where(np.isfinite(span(device)), span(device), np.max(np.abs(after - before))), after.shape)
 
 
 def _pulse(engines: Engines, device: Device, shape: tuple[int, int], sign: int, name: str, seed: int) -> Case:
@@ -48,7 +45,7 @@ def _pulse(engines: Engines, device: Device, shape: tuple[int, int], sign: int, 
     gates = None if gate is None else np.full(array.gate_lines, gate)
     pulse = Pulse(row_volts=rows, column_volts=0.0, width_s=width, rise_s=0.1 * width, gate_volts=gates)
     after = engines.both(lambda engine: engine.pulse(array, pulse).state)
-    return compared(name, "state afterwards, share of range", after, _span(device, start, after[1]), TOLERANCE)
+    return compared(name, "state afterwards, share of range", after, _scale(device, start, after[1]), TOLERANCE)
 
 
 def cases(engines: Engines, seed: int, *, shapes: tuple[tuple[int, int], ...] = ((1, 1), (8, 8))) -> Iterator[Case]:

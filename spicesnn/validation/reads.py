@@ -46,16 +46,26 @@ def _linear(rng: np.random.Generator) -> Iterator[_Read]:
     yield _Read(name="32×8, a batch of 4", array=Crossbar(conductance=_spread(rng, 32, 8, 2), wires=one), row_volts=rng.uniform(0.0, 0.3, (4, 32)))
 
 
+_PHYSICAL = 1e3
+"""A range of more than this many times the state's scale is a numerical limit: the device never sees the middle of it."""
+
+
+def span(device: Device) -> Floats:
+    """Return the range of each state, state units; infinite where its ends are only numerical (the emulator's kilovolts)."""
+    low, high = (per_state(bound, device) for bound in device.bounds())
+    scale = per_state(np.array(device.state_scale), device)
+    return np.asarray(np.where(high - low <= _PHYSICAL * scale, high - low, np.inf))
+
+
 def states(device: Device, shape: tuple[int, int], rng: np.random.Generator) -> Floats:
     """Return states inside the middle of the range, (rows, cols) or (states, rows, cols); the fresh device's where the range has no end."""
     count = len(device.state_names)
     full = shape if count <= 1 else (count, *shape)
-    low, high = (per_state(bound, device) for bound in device.bounds())
+    low, width = per_state(device.bounds()[0], device), span(device)
     fresh = np.broadcast_to(per_state(device.initial_state(), device), full)
-    finite = np.isfinite(low) & np.isfinite(high)
     share = rng.uniform(0.3, 0.7, full)
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(finite, low + share * (high - low), fresh))
+        return np.asarray(np.where(np.isfinite(width), low + share * width, fresh))
 
 
 def per_state(values: float | Floats, device: Device) -> Floats:
