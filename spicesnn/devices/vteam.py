@@ -138,7 +138,8 @@ class VTEAM(Device):
     @property
     def _parameters(self) -> tuple[Any, ...]:
         return (
-            self.r_on, self.r_off, self.v_on, self.v_off, self.k_on, self.k_off, self.alpha_on, self.alpha_off, self.w_on, self.w_off, self.bound_width,
+            self.r_on, self.r_off, self.v_on, self.v_off, self.k_on, self.k_off, self.alpha_on, self.alpha_off,
+            self.w_on, self.w_off, self.bound_width,
         )  # fmt: skip
 
     def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:

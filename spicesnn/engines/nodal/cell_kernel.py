@@ -23,7 +23,7 @@ _D = B - B_LOW
 _DQ = B - Q
 _THIRD = -1.0 / 3.0
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _pointer(typing: Any, array: Any, index: Any) -> Any:
     """Return a pointer to an entry of a flat array."""
 
@@ -33,7 +33,7 @@ def _pointer(typing: Any, array: Any, index: Any) -> Any:
     return _POINTER(array, types.intp), code
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _call(typing: Any, address: Any, v: Any, x: Any, gate: Any, p: Any) -> Any:
     """Call the equation at an address."""
 

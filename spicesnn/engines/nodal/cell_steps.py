@@ -68,8 +68,9 @@ class ArraySteps:
         """Advance all cells; see `CellSteps`."""
         done = advance(self._cells, state, drive, self._tolerance, step)
         return Interval(
-            half=done.half, full=done.full, half_siemens=None, full_siemens=None, charge=done.charge, energy=done.energy, step=done.step, taken=done.taken
-        )
+            half=done.half, full=done.full, half_siemens=None, full_siemens=None, charge=done.charge, energy=done.energy,
+            step=done.step, taken=done.taken,
+        )  # fmt: skip
 
     def shift(self, interval: Interval, old: Drive, new: Drive) -> tuple[float, float]:
         """Estimate the effect of another drive; see `CellSteps`."""

@@ -59,7 +59,7 @@ class Ensemble:
     @property
     def count(self) -> int:
         """State variables of a cell."""
-        return self.low.shape[0]
+        return int(self.low.shape[0])
 
     def shaped(self, x: Floats) -> Floats:
         """Return states (n, m) in the shape the device wants."""
@@ -82,7 +82,8 @@ class Ensemble:
         """Return dx/dt with the state held inside its bounds, (n, m)."""
         inside = np.clip(x, self.low, self.high)
         rate = np.asarray(self.device.rate(v[:, None], self.shaped(inside), None if gate is None else gate[:, None]), dtype=float)
-        return np.asarray(np.broadcast_to(rate, (self.count, self.moves.size, 1) if self.count > 1 else (self.moves.size, 1)).reshape(self.low.shape) * self.moves)
+        full = (self.count, self.moves.size, 1) if self.count > 1 else (self.moves.size, 1)
+        return np.asarray(np.broadcast_to(rate, full).reshape(self.low.shape) * self.moves)
 
     def _flat(self, values: Floats) -> Floats:
         return np.array(np.broadcast_to(values, (self.moves.size, 1))[:, 0], dtype=float)

@@ -113,7 +113,7 @@ class Newton:
             mismatch = float(np.abs(amps - point.solved_amps).max())
             largest = float(np.abs(point.solved_amps).max())
             if (mismatch <= self.tolerance * largest + 1e-30 or stalled >= 2) and point.tight:
-                return _finished(self.network, point, amps, count)
+                return _finished(self.network, sources, point, amps, count)
             if count >= MOST_STEPS or not np.isfinite(mismatch):
                 raise ConvergenceError(
                     f"Newton's method: after {count} steps a cell's current still misses the network's by {mismatch:.3g} A "
@@ -147,7 +147,7 @@ class Newton:
             if excess <= 10.0 or stiffer * float(slope.max()) > 1e6 * self._most_siemens():
                 break
         if best is None:
-            raise ConvergenceError("Newton's method: the cell currents overflow at any starting point; the voltages are far outside the device's range")
+            raise ConvergenceError("Newton's method: the cell currents overflow at any starting point; the voltages are far outside the device's")
         return best
 
     def _most_siemens(self) -> float:
@@ -238,15 +238,17 @@ def _scaled(sources: Sources, level: float) -> Sources:
     )  # fmt: skip
 
 
-def _finished(network: Relinearised, point: _Point, amps: Floats, count: int) -> Solution:
+def _finished(network: Relinearised, sources: Sources, point: _Point, amps: Floats, count: int) -> Solution:
     """Return the solution with the line currents, and the mismatch of all cells on a node as its residual."""
     through = point.solved_amps
     mismatch = amps - through
     on_word = mismatch.sum(axis=1) if network.wires.word_line_ohm == 0 else mismatch
     on_bit = mismatch.sum(axis=0) if network.wires.bit_line_ohm == 0 else mismatch
     residual = max(float(np.abs(on_word).max()), float(np.abs(on_bit).max())) + point.residual_amps
-    rows = np.where(network.floating_rows, 0.0, (through + network.word_siemens * point.word).sum(axis=1))
-    columns = np.where(network.floating_columns, 0.0, (through - network.bit_siemens * point.bit).sum(axis=0))
+    out_of_word = through + network.word_siemens * point.word - (0.0 if sources.word_amps is None else sources.word_amps[0])
+    into_bit = through - network.bit_siemens * point.bit + (0.0 if sources.bit_amps is None else sources.bit_amps[0])
+    rows = np.where(network.floating_rows, 0.0, out_of_word.sum(axis=1))
+    columns = np.where(network.floating_columns, 0.0, into_bit.sum(axis=0))
     return Solution(
         word_volts=point.word[None], bit_volts=point.bit[None], row_amps=rows[None], column_amps=columns[None],
         residual_amps=np.array([residual]), iterations=count,

@@ -58,7 +58,8 @@ def segments_of(waveform: CheckedWaveform) -> list[Segment]:
         flat = all(part is None or np.array_equal(part[0], part[1]) for part in parts)
         assert parts[0] is not None
         assert parts[1] is not None
-        found.append(Segment(begin=float(waveform.time_s[a]), end=float(waveform.time_s[b]), rows=parts[0], columns=parts[1], gates=parts[2], flat=flat))
+        begin, end = float(waveform.time_s[a]), float(waveform.time_s[b])
+        found.append(Segment(begin=begin, end=end, rows=parts[0], columns=parts[1], gates=parts[2], flat=flat))
     return found
 
 

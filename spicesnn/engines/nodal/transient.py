@@ -16,20 +16,17 @@ A cell that runs into a bound or switches in a thousandth of the step costs inne
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from spicesnn.crossbar.crossbar import Crossbar
-from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.cell_steps import Interval, steps_for
 from spicesnn.engines.nodal.cells import Ensemble
-from spicesnn.engines.nodal.network import Solution
-from spicesnn.engines.nodal.newton import Newton
-from spicesnn.engines.nodal.relinearised import Relinearised
+from spicesnn.engines.nodal.charged import ChargedNetwork
+from spicesnn.engines.nodal.quasi_static import Knot, Network
 from spicesnn.engines.nodal.rosenbrock import Drive
 from spicesnn.engines.nodal.segments import Record, Segment, segments_of
-from spicesnn.engines.nodal.source_ohms import source_ohms
 from spicesnn.engines.results import PulseResult
 from spicesnn.engines.stimulus import CheckedWaveform
 from spicesnn.errors import ConvergenceError
@@ -46,58 +43,6 @@ HOPELESS = 100.0
 """A first correction that counts as more error than this is not carried out either: the step is rejected."""
 INNER_SHARE = 0.1
 """Tolerance of a cell's inner steps, as a share of the state tolerance."""
-SOLVE_SHARE = 1e-4
-"""Tolerance of the array's solves (‖residual‖₁ over all line currents), as a share of the state tolerance."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
-class _Knot:
-    """The array at one time: states (n, m), source voltages (m,), solution."""
-
-    time: float
-    state: Floats
-    source: Floats
-    solution: Solution
-
-
-class _Network:
-    """The array as a function of time and states."""
-
-    def __init__(self, array: Crossbar, waveform: CheckedWaveform, cells: Ensemble, tolerance: float) -> None:
-        self.array, self.cells = array, cells
-        self.lines = Relinearised(array.wires, waveform.floating_rows, waveform.floating_columns)
-        self._tolerance = min(max(SOLVE_SHARE * tolerance, 1e-12), 1e-8)
-        self._driven = (~waveform.floating_rows[:, None], ~waveform.floating_columns[None, :])
-        self.ohms: Floats | None = None
-
-    def gate(self, segment: Segment, time: float) -> Floats | None:
-        """Return gate volts of all cells, (m,)."""
-        spread = self.array.gate_of_cells(segment.gate(time))
-        return None if spread is None else np.broadcast_to(spread, self.array.shape).ravel()
-
-    def line(self, segment: Segment, time: float) -> Floats:
-        """Return driver minus sense volts of every cell, (m,); lines that float deliver nothing."""
-        sources = segment.sources(time)
-        return (sources.row_volts[0][:, None] * self._driven[0] - sources.column_volts[0][None, :] * self._driven[1]).ravel()
-
-    def knot(self, segment: Segment, time: float, state: Floats, near: Solution | None, siemens: Floats | None = None) -> _Knot:
-        """Solve the array at a time for given states, from a solution nearby; `siemens` (m,) of linear cells where it is known."""
-        gate, sources, shape = self.gate(segment, time), segment.sources(time), self.array.shape
-        if self.cells.device.linear:
-            if siemens is None:
-                siemens = self.cells.conductance(np.ones(state.shape[1]), state, gate)
-            if self.ohms is None:
-                self.ohms = source_ohms(self.array.wires, siemens.reshape(shape), self.lines.floating_rows, self.lines.floating_columns).ravel()
-            solution = self.lines.solve(siemens.reshape(shape), sources, near, self._tolerance)
-            volts = (solution.word_volts - solution.bit_volts).reshape(-1)
-            return _Knot(time=time, state=state, source=volts * (1.0 + self.ohms * siemens), solution=solution)
-
-        def cells(volts: Floats) -> tuple[Floats, Floats]:
-            amps, slope = self.cells.current_and_conductance(volts.ravel(), state, gate)
-            return amps.reshape(volts.shape), slope.reshape(volts.shape)
-
-        solution = Newton(network=self.lines, cells=cells, tolerance=self._tolerance).solve(sources, near)
-        return _Knot(time=time, state=state, source=(solution.word_volts - solution.bit_volts).reshape(-1), solution=solution)
 
 
 class Transient:
@@ -116,7 +61,8 @@ class Transient:
     def __init__(self, array: Crossbar, waveform: CheckedWaveform, tolerance: float, *, longest_step: float = np.inf) -> None:
         self._array, self._waveform, self._tolerance, self._longest = array, waveform, tolerance, longest_step
         self._cells = Ensemble.of(array)
-        self._network = _Network(array, waveform, self._cells, tolerance)
+        charged = array.wires.word_line_farad > 0 or array.wires.bit_line_farad > 0
+        self._network = (ChargedNetwork if charged else Network)(array, waveform, self._cells, tolerance)
         self._steps = steps_for(self._cells, INNER_SHARE * tolerance)
         self._record = Record()
         self._inner_step = np.full(self._cells.moves.size, waveform.duration_s)
@@ -125,7 +71,7 @@ class Transient:
         """Return the array after the waveform."""
         state = self._array.state_or_zeros().reshape(self._cells.low.shape).astype(float)
         segments = segments_of(self._waveform)
-        knot = self._network.knot(segments[0], segments[0].begin, state, None)
+        knot = self._network.begin(segments[0], state)
         self._record.point(knot.time, segments[0].sources(knot.time), knot.solution)
         for segment in segments:
             knot = self._through(segment, knot)
@@ -141,7 +87,7 @@ class Transient:
             },
         )  # fmt: skip
 
-    def _through(self, segment: Segment, knot: _Knot) -> _Knot:
+    def _through(self, segment: Segment, knot: Knot) -> Knot:
         """Step through one segment."""
         step, before = segment.end - segment.begin, None
         least = LEAST_STEP * self._waveform.duration_s
@@ -154,8 +100,9 @@ class Transient:
             error, middle, end, interval = self._try(segment, knot, end_time, self._guess(segment, knot, before, end_time))
             factor = min(max(0.9 * max(error, 1e-10) ** (-1 / ORDER if before is not None else -1 / 2), 0.02), 5.0)
             if error <= 1.0 and middle is not None and end is not None:
-                before, knot = (knot, middle), end
+                self._record.energy += self._network.charging_joules(segment, knot, middle, end)
                 self._keep(segment, end, interval)
+                before, knot = (knot, middle), end
             else:
                 self._record.rejected += 1
                 factor = min(factor, 0.7)
@@ -167,7 +114,7 @@ class Transient:
             step *= factor
         return knot
 
-    def _keep(self, segment: Segment, end: _Knot, interval: Interval) -> None:
+    def _keep(self, segment: Segment, end: Knot, interval: Interval) -> None:
         record = self._record
         record.point(end.time, segment.sources(end.time), end.solution)
         record.taken += 1
@@ -176,7 +123,7 @@ class Transient:
         record.energy += float(interval.energy.sum())
         self._inner_step = interval.step
 
-    def _guess(self, segment: Segment, knot: _Knot, before: tuple[_Knot, _Knot] | None, end_time: float) -> Drive:
+    def _guess(self, segment: Segment, knot: Knot, before: tuple[Knot, Knot] | None, end_time: float) -> Drive:
         """Guess the drive of the cells over a step: extrapolated, or with the states standing still."""
         times = (0.5 * (knot.time + end_time), end_time)
         if before is not None:
@@ -201,13 +148,13 @@ class Transient:
             line=np.stack(lines), seconds=end_time - knot.time,
         )  # fmt: skip
 
-    def _try(self, segment: Segment, knot: _Knot, end_time: float, drive: Drive) -> tuple[float, _Knot | None, _Knot | None, Interval]:
+    def _try(self, segment: Segment, knot: Knot, end_time: float, drive: Drive) -> tuple[float, Knot | None, Knot | None, Interval]:
         """Take one step: sweeps between cells and array until the states stand still. A step whose error is above 1 has no knots."""
         first: Interval | None = None
         previous: Interval | None = None
         near = (knot.solution, knot.solution)
-        middle: _Knot | None = None
-        middle_time = 0.5 * (knot.time + end_time)
+        middle: Knot | None = None
+        timing = 0.0
         for sweep in range(MOST_SWEEPS):
             interval = self._steps.interval(knot.state, drive, self._inner_step)
             joules = self._joules(segment, knot, end_time, interval)
@@ -219,23 +166,29 @@ class Transient:
                 if error > 1.0:
                     return error, None, None, interval
                 if change <= 1.0 or sweep == MOST_SWEEPS - 1:
-                    end = self._network.knot(segment, end_time, interval.full, near[1], interval.full_siemens)
-                    return error, middle, end, interval
+                    assert middle is not None
+                    middle, end = self._network.last(segment, knot, middle, end_time, interval, near)
+                    return max(error, timing), middle, end, interval
             previous = interval
-            middle = self._network.knot(segment, middle_time, interval.half, near[0], interval.half_siemens)
-            end = self._network.knot(segment, end_time, interval.full, near[1], interval.full_siemens)
+            middle, end, rough = self._network.pair(segment, knot, end_time, interval, near)
             new = replace(drive, source=np.stack([knot.source, middle.source, end.source]))
+            if rough is not None:
+                state, energy = self._steps.shift(interval, replace(drive, source=np.stack([knot.source, middle.source, rough.source])), new)
+                energy += abs(self._network.charging_joules(segment, knot, middle, end) - self._network.charging_joules(segment, knot, middle, rough))
+                timing = max(state, energy / joules) / self._tolerance
+                if timing > 1.0:
+                    return timing, None, None, interval
             if sweep == 0:
                 state, energy = self._steps.shift(interval, drive, new)
                 shift = max(state, energy / joules) / self._tolerance
                 if shift <= NEGLIGIBLE:
-                    return FIRST_CORRECTION * shift, middle, end, interval
+                    return max(FIRST_CORRECTION * shift, timing), middle, end, interval
                 if FIRST_CORRECTION * shift > HOPELESS:
                     return FIRST_CORRECTION * shift, None, None, interval
             drive, near = new, (middle.solution, end.solution)
         raise AssertionError
 
-    def _joules(self, segment: Segment, knot: _Knot, end_time: float, interval: Interval) -> float:
+    def _joules(self, segment: Segment, knot: Knot, end_time: float, interval: Interval) -> float:
         """Return what energies are measured against: what was delivered so far, and what the present power would deliver up to the end."""
         sources, solution = segment.sources(knot.time), knot.solution
         watts = abs(float(np.sum(sources.row_volts * solution.row_amps) - np.sum(sources.column_volts * solution.column_amps)))

@@ -26,7 +26,9 @@ def ensemble(device: sn.devices.base.Device, x: np.ndarray | float) -> Ensemble:
     return Ensemble.of(sn.Crossbar(device=device, state=np.atleast_2d(x)))
 
 
-def fixed_steps(device: sn.devices.base.Device, x: np.ndarray, source: tuple[float, float, float], seconds: float, steps: int) -> tuple[np.ndarray, float]:
+def fixed_steps(
+    device: sn.devices.base.Device, x: np.ndarray, source: tuple[float, float, float], seconds: float, steps: int
+) -> tuple[np.ndarray, float]:
     """Integrate with steps of one size and no error control; return the states and the energy."""
     cells = Ensemble.of(sn.Crossbar(device=device, state=x.reshape(-1, 1, 1) if x.size > 1 else x.reshape(1, 1)))
     state, waveform, energy = x.reshape(-1, 1), drive(source, seconds), 0.0

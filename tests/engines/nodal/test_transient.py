@@ -201,3 +201,48 @@ def test_bounds_energy_and_direction(rows: int, cols: int, seed: int, volts: flo
     assert np.all((after.state - state) * np.sign(volts) >= -1e-15)
     assert after.energy_joule >= 0
     assert after.residual_amps <= 1e-7 * max(np.abs(after.waveforms.row_amps).sum(axis=1).max(), 1e-9)
+
+
+@pytest.mark.parametrize("rise_s", [0.0, 1e-9])
+def test_a_line_that_has_to_be_charged_is_the_rc_circuit(rise_s: float) -> None:
+    """1 kΩ, 1 pF, and a cell of 10 kΩ to ground: node voltage, current and delivered energy in closed form."""
+    wires = sn.Wires(word_line_ohm=0.0, bit_line_ohm=0.0, driver_ohm=1e3, word_line_farad=1e-12)
+    array = sn.Crossbar(conductance=[[1e-4]], wires=wires)
+    after = ENGINE.pulse(array, sn.Pulse(row_volts=1.0, width_s=4e-9, rise_s=rise_s))
+    tau, share = 1e-9 / 1.1, 1 / 1.1
+    time = after.waveforms.time
+
+    def ramp(t: np.ndarray) -> np.ndarray:
+        """Node voltage under a ramp of 1 V/s from 0."""
+        return share * np.where(t > 0, t - tau * -np.expm1(-np.maximum(t, 0) / tau), 0)
+
+    if rise_s:
+        corners = ((0.0, 1), (rise_s, -1), (rise_s + 4e-9, -1), (2 * rise_s + 4e-9, 1))
+        volts = sum(sign * ramp(time - t) for t, sign in corners) / rise_s
+    else:
+        volts = -share * np.expm1(-time / tau)
+    np.testing.assert_allclose(after.waveforms.column_amps[1:, 0], volts[1:] * 1e-4, atol=2e-8)
+    drive = after.waveforms.row_volts[:, 0]
+    np.testing.assert_allclose(after.waveforms.row_amps[1:, 0], (drive - volts)[1:] / 1e3, atol=5e-7)
+    fine = np.linspace(0, time[-1], 400_001)
+    if rise_s:
+        v, d = sum(sign * ramp(fine - t) for t, sign in corners) / rise_s, np.interp(fine, time, drive)
+    else:
+        v, d = -share * np.expm1(-fine / tau), np.ones_like(fine)
+    assert after.energy_joule == pytest.approx(np.trapezoid(d * (d - v) / 1e3, fine), rel=2e-4)
+
+
+def test_lines_much_faster_than_the_pulse_change_nothing() -> None:
+    array = random_array(4, 4)
+    pulse = sn.Pulse(row_volts=-0.8, width_s=5e-7, rise_s=2e-8)
+    charged = array.with_wires(sn.Wires(word_line_ohm=20.0, bit_line_ohm=20.0, word_line_farad=1e-17, bit_line_farad=1e-17))
+    np.testing.assert_allclose(ENGINE.pulse(charged, pulse).state, ENGINE.pulse(array, pulse).state, atol=1e-4 * 3e-9)
+
+
+def test_a_nonlinear_cell_on_a_charged_line_against_scipy() -> None:
+    wires = sn.Wires(word_line_ohm=0.0, bit_line_ohm=0.0, driver_ohm=1e3, word_line_farad=1e-12)
+    array = sn.Crossbar(device=Sinh(siemens=1e-4), shape=(1, 1), wires=wires)
+    after = ENGINE.pulse(array, sn.Pulse(row_volts=1.0, width_s=3e-9))
+    slope = lambda t, v: ((1.0 - v) / 1e3 - 1e-4 * np.sinh(5 * v) / 5) / 1e-12  # noqa: E731
+    exact = solve_ivp(slope, (0, 3e-9), [0.0], rtol=1e-10, atol=1e-12, method="LSODA", t_eval=after.waveforms.time).y[0]
+    np.testing.assert_allclose(after.waveforms.row_amps[1:, 0], (1 - exact[1:]) / 1e3, atol=1e-6)

@@ -1,0 +1,97 @@
+"""The array as a function of time and of its states, for transients: without charge on the lines, every instant by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.devices.base import Floats
+from spicesnn.engines.nodal.cell_steps import Interval
+from spicesnn.engines.nodal.cells import Ensemble
+from spicesnn.engines.nodal.network import Solution, Sources
+from spicesnn.engines.nodal.newton import Newton
+from spicesnn.engines.nodal.relinearised import Relinearised
+from spicesnn.engines.nodal.segments import Segment
+from spicesnn.engines.nodal.source_ohms import source_ohms
+from spicesnn.engines.stimulus import CheckedWaveform
+
+SOLVE_SHARE = 1e-4
+"""Tolerance of the array's solves (‖residual‖₁ over all line currents), as a share of the state tolerance."""
+
+Pair = tuple[Solution, Solution]
+"""Solutions near those at the middle and the end of a step."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Knot:
+    """The array at one time: states (n, m), source voltages (m,), solution."""
+
+    time: float
+    state: Floats
+    source: Floats
+    solution: Solution
+
+
+class Network:
+    """The array as a function of time and states."""
+
+    def __init__(self, array: Crossbar, waveform: CheckedWaveform, cells: Ensemble, tolerance: float) -> None:
+        self.array, self.cells = array, cells
+        self.lines = Relinearised(array.wires, waveform.floating_rows, waveform.floating_columns)
+        self._tolerance = min(max(SOLVE_SHARE * tolerance, 1e-12), 1e-8)
+        self._driven = (~waveform.floating_rows[:, None], ~waveform.floating_columns[None, :])
+        self.ohms: Floats | None = None
+
+    def gate(self, segment: Segment, time: float) -> Floats | None:
+        """Return gate volts of all cells, (m,)."""
+        spread = self.array.gate_of_cells(segment.gate(time))
+        return None if spread is None else np.broadcast_to(spread, self.array.shape).ravel()
+
+    def line(self, segment: Segment, time: float) -> Floats:
+        """Return driver minus sense volts of every cell, (m,); lines that float deliver nothing."""
+        sources = segment.sources(time)
+        return (sources.row_volts[0][:, None] * self._driven[0] - sources.column_volts[0][None, :] * self._driven[1]).ravel()
+
+    def begin(self, segment: Segment, state: Floats) -> Knot:
+        """Return the array at the beginning of the waveform."""
+        return self.knot(segment, segment.begin, state, None)
+
+    def pair(self, segment: Segment, knot: Knot, end_time: float, interval: Interval, near: Pair) -> tuple[Knot, Knot, Knot | None]:
+        """Return the array in the middle and at the end of a step, and a rougher answer for the end where time is discrete."""
+        middle = self.knot(segment, 0.5 * (knot.time + end_time), interval.half, near[0], interval.half_siemens)
+        return middle, self.knot(segment, end_time, interval.full, near[1], interval.full_siemens), None
+
+    def last(self, segment: Segment, knot: Knot, middle: Knot, end_time: float, interval: Interval, near: Pair) -> tuple[Knot, Knot]:
+        """Return middle and end once more for the final states; the middle only serves to extrapolate, and stays as it is."""
+        return middle, self.knot(segment, end_time, interval.full, near[1], interval.full_siemens)
+
+    def charging_joules(self, segment: Segment, knot: Knot, middle: Knot, end: Knot) -> float:
+        """Return what the drivers put into the capacitances of the lines over a step."""
+        return 0.0
+
+    def knot(self, segment: Segment, time: float, state: Floats, near: Solution | None, siemens: Floats | None = None) -> Knot:
+        """Solve the array at a time for given states, from a solution nearby; `siemens` (m,) of linear cells where it is known."""
+        return self.solved(self.lines, segment, time, state, segment.sources(time), near, siemens)
+
+    def solved(
+        self, lines: Relinearised, segment: Segment, time: float, state: Floats, sources: Sources, near: Solution | None, siemens: Floats | None
+    ) -> Knot:
+        """Solve the array on these lines with these sources."""
+        gate, shape = self.gate(segment, time), self.array.shape
+        if self.cells.device.linear:
+            if siemens is None:
+                siemens = self.cells.conductance(np.ones(state.shape[1]), state, gate)
+            if self.ohms is None:
+                self.ohms = source_ohms(self.array.wires, siemens.reshape(shape), self.lines.floating_rows, self.lines.floating_columns).ravel()
+            solution = lines.solve(siemens.reshape(shape), sources, near, self._tolerance)
+            volts = (solution.word_volts - solution.bit_volts).reshape(-1)
+            return Knot(time=time, state=state, source=volts * (1.0 + self.ohms * siemens), solution=solution)
+
+        def cells(volts: Floats) -> tuple[Floats, Floats]:
+            amps, slope = self.cells.current_and_conductance(volts.ravel(), state, gate)
+            return amps.reshape(volts.shape), slope.reshape(volts.shape)
+
+        solution = Newton(network=lines, cells=cells, tolerance=self._tolerance).solve(sources, near)
+        return Knot(time=time, state=state, source=(solution.word_volts - solution.bit_volts).reshape(-1), solution=solution)
