@@ -62,7 +62,8 @@ class NodalEngine(Engine):
         self._check_array(array)
         levels = Levels.checked(array, np.zeros(array.rows), gate_volts=gate_volts)
         if not levels.single:
-            raise InputError(f"gate_volts has shape {np.asarray(gate_volts).shape}; expected ({array.gate_lines},): one matrix has one set of gate levels")
+            got = np.asarray(gate_volts).shape
+            raise InputError(f"gate_volts has shape {got}; expected ({array.gate_lines},): one matrix has one set of gate levels")
         return transfer_for(array, None if levels.gate_volts is None else levels.gate_volts[0], near).siemens.copy()
 
     def gradient(

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
-
-from spicesnn.engines.nodal.simd import after, before, fabs, larger, load, splat, store, with_lane
-from spicesnn.engines.nodal.sweeps import largest, total
+from spicesnn.engines.nodal.compiled import kernel
+from spicesnn.engines.nodal.simd import after, before, fabs, larger, largest, load, splat, store, total, with_lane
 
 EPS = 2.220446049250313e-16
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _ghosts(lines: Any, x: Any, row: int, word_volts: Any) -> tuple[float, float]:
     """Return volts beside the ends of a word line that stand for its terminals: s·(ghost − end) = terminal·(driver − end)."""
     if lines.word_merged:
@@ -24,7 +22,7 @@ def _ghosts(lines: Any, x: Any, row: int, word_volts: Any) -> tuple[float, float
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def check_rows(
     lines: Any, cells: Any, x: Any, t: Any, word_volts: Any, bit_volts: Any, word_amps: Any, bit_amps: Any,
     row_amps: Any, column_sums: Any, first: int, last: int, measures: Any,
@@ -79,7 +77,7 @@ def check_rows(
     measures[1] = max(measures[1], largest(peak))
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _row_current(lines: Any, x: Any, row: int, word_volts: Any, cells_amps: float, cells_size: float, row_amps: Any, measures: Any) -> None:
     """Settle the current of one word line: through its terminal, or as the sum over its cells, whichever rounds less."""
     v, first, last = word_volts[row], lines.word_first[row], lines.word_last[row]
@@ -100,7 +98,7 @@ def _row_current(lines: Any, x: Any, row: int, word_volts: Any, cells_amps: floa
     measures[3] += cells_size
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def check_columns(lines: Any, t: Any, bit_volts: Any, column_sums: Any, threads: int, column_amps: Any, measures: Any) -> None:
     """Settle the column currents from the shares of all threads; merged bit lines add their residual to `measures`."""
     stride = lines.stride

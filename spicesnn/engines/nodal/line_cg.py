@@ -23,11 +23,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
-
+from spicesnn.engines.nodal.bit_sweeps import direction_bits, factor_bits, solve_bits
+from spicesnn.engines.nodal.compiled import kernel
 from spicesnn.engines.nodal.kirchhoff import EPS, check_columns, check_rows
-from spicesnn.engines.nodal.sweeps import direction_bits, factor_bits, factor_words, renew_words, solve_bits
 from spicesnn.engines.nodal.threads import wait_for_all
+from spicesnn.engines.nodal.word_sweeps import factor_words, renew_words
 
 ITERATIONS, RESIDUAL, BOUND, SCALE, CONVERGED, FLOOR = range(6)
 """Where `solve_lines` reports what."""
@@ -35,7 +35,7 @@ REPORT_SIZE = 8
 MEASURES = 5
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _row_scale(lines: Any, x: Any, word_volts: Any, first: int, last: int) -> float:
     """Return Σ|terminal current| of the word lines of panels `first` to `last`, as the iterate has it."""
     amps = 0.0
@@ -45,7 +45,7 @@ def _row_scale(lines: Any, x: Any, word_volts: Any, first: int, last: int) -> fl
     return amps
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _share(work: Any, thread: int, threads: int, slot: int, measures: Any, peak: int) -> None:
     """Combine the measures over all threads: sums, but the maximum of the one at `peak`."""
     if threads == 1:
@@ -61,7 +61,7 @@ def _share(work: Any, thread: int, threads: int, slot: int, measures: Any, peak:
         measures[k] = value
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _largest_of(values: Any) -> float:
     best = 0.0
     for k in range(values.size):
@@ -69,7 +69,7 @@ def _largest_of(values: Any) -> float:
     return best
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def start_flat(lines: Any, word_volts: Any, x: Any, first: int, last: int) -> None:
     """Set every word line to its driver's voltage."""
     for row in range(8 * first, min(8 * last, lines.rows)):
@@ -79,7 +79,7 @@ def start_flat(lines: Any, word_volts: Any, x: Any, first: int, last: int) -> No
             x[row * lines.stride + j] = volts
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def certify(
     lines: Any, cells: Any, work: Any, word_volts: Any, bit_volts: Any, word_amps: Any, bit_amps: Any,
     x: Any, t: Any, row_amps: Any, column_amps: Any, report: Any, thread: int, threads: int,
@@ -107,7 +107,7 @@ def certify(
     wait_for_all(work.gate, threads)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def iterate(
     lines: Any, cells: Any, work: Any, word_volts: Any, x: Any, t: Any, tolerance: float, reach: float, most: int, measures: Any,
     thread: int, threads: int,
@@ -143,7 +143,7 @@ def iterate(
     return most
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def solve_lines(
     lines: Any, cells: Any, work: Any, word_volts: Any, bit_volts: Any, word_amps: Any, bit_amps: Any, x: Any, t: Any,
     row_amps: Any, column_amps: Any, factored: bool, warm: bool, tolerance: float, most: int, report: Any, thread: int, threads: int,
@@ -205,20 +205,19 @@ def solve_lines(
         report[CONVERGED] = 1.0 if report[BOUND] <= max(8.0 * tolerance * report[SCALE], report[FLOOR]) else 0.0
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def solve_many(
     lines: Any, cells: Any, work: Any, word_volts: Any, bit_volts: Any, word_amps: Any, bit_amps: Any, x: Any, t: Any,
     row_amps: Any, column_amps: Any, factored: bool, warm: bool, tolerance: float, most: int, reports: Any, first: int, last: int,
+    thread: int, threads: int,
 ) -> None:  # fmt: skip
-    """Solve inputs `first` to `last` of a batch one after another on one thread, with the arguments of `solve_lines` and a batch axis.
+    """Solve inputs `first` to `last` of a batch one after another, with the arguments of `solve_lines` and a batch axis.
 
     `x` and `t` may be of length 1 along that axis: then no voltages are kept.
     """
-    none = word_amps[0, :0]
     for k in range(first, last):
         own = k if x.shape[0] > 1 else 0
         solve_lines(
-            lines, cells, work, word_volts[k], bit_volts[k], word_amps[k] if word_amps.shape[1] else none,
-            bit_amps[k] if bit_amps.shape[1] else none, x[own], t[own], row_amps[k], column_amps[k], factored or k > first, warm,
-            tolerance, most, reports[k], 0, 1,
+            lines, cells, work, word_volts[k], bit_volts[k], word_amps[k], bit_amps[k], x[own], t[own], row_amps[k], column_amps[k],
+            factored or k > first, warm, tolerance, most, reports[k], thread, threads,
         )  # fmt: skip

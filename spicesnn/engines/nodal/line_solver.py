@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 
 from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal import line_cg
+from spicesnn.engines.nodal.compiled import compiling
 from spicesnn.engines.nodal.lines import Lines, Work, aligned_zeros, lines_of_operator, padded, padded_cells, stride_of, work_for
 from spicesnn.engines.nodal.network import Operator, Solution, Sources
 from spicesnn.engines.nodal.threads import team
@@ -18,6 +21,10 @@ SHARED_CELLS = 250_000
 """From this size on one input is solved by several threads; below, the helper would wake up too late."""
 SHARED_BATCH = 50_000
 """From so many cells times inputs on the inputs of a batch are shared out between threads."""
+
+
+_ready: set[str] = set()
+"""Kernels that have been called in this process."""
 
 
 class LinePrepared:
@@ -96,40 +103,39 @@ class LinePrepared:
         row_amps, column_amps = np.empty((batch, rows)), np.empty((batch, cols))
         reports = np.zeros((batch, line_cg.REPORT_SIZE))
 
-        def some(work: Work, first: int, last: int, x: Floats, t: Floats, factored: bool) -> None:
-            line_cg.solve_many(
-                self.lines, self.cells, work, word_volts, bit_volts, word_amps, bit_amps, x, t, row_amps, column_amps,
-                factored, warm, tolerance, MOST_ITERATIONS, reports, first, last,
-            )  # fmt: skip
+        kept = (word, bit) if word is not None and bit is not None else None
 
-        def share_of_one(number: int, threads: int) -> None:
-            x, t = (word, bit) if word is not None and bit is not None else scratch
-            line_cg.solve_lines(
-                self.lines, self.cells, self.work, word_volts[0], bit_volts[0], word_amps[0], bit_amps[0], x[0], t[0],
-                row_amps[0], column_amps[0], self._factored, warm, tolerance, MOST_ITERATIONS, reports[0], number, threads,
+        def some(first: int, last: int, work: Work, factored: bool, scratch: tuple[Floats, Floats], thread: int, threads: int) -> None:
+            line_cg.solve_many(
+                self.lines, self.cells, work, word_volts, bit_volts, word_amps, bit_amps, *scratch, row_amps, column_amps,
+                factored, warm, tolerance, MOST_ITERATIONS, reports, first, last, thread, threads,
             )  # fmt: skip
 
         def share_of_batch(number: int, threads: int) -> None:
             work = self.work if number == 0 else self.work.beside()
-            own = (word, bit) if word is not None and bit is not None else (aligned_zeros(1, self.cells.size), aligned_zeros(1, self.cells.size))
-            some(work, 1 + (batch - 1) * number // threads, 1 + (batch - 1) * (number + 1) // threads, *own, True)
+            own = (aligned_zeros(1, self.cells.size), aligned_zeros(1, self.cells.size)) if kept is None else kept
+            some(1 + (batch - 1) * number // threads, 1 + (batch - 1) * (number + 1) // threads, work, True, own, 0, 1)
 
-        scratch = (aligned_zeros(1, self.cells.size), aligned_zeros(1, self.cells.size)) if word is None else (word, word)
-        team.run(share_of_one, 2 if self.cells.size >= SHARED_CELLS else 1)
+        alone = (aligned_zeros(1, self.cells.size), aligned_zeros(1, self.cells.size)) if kept is None else kept
+        with nullcontext() if _ready else compiling("the line solver"):
+            wanted = 2 if self.cells.size >= SHARED_CELLS else 1
+            team.run(lambda number, threads: some(0, 1, self.work, self._factored, alone, number, threads), wanted)
         self._factored = True
+        _ready.add("solve_many")
         if batch > 1:
             team.run(share_of_batch, min(batch - 1, team.size) if self.cells.size * batch >= SHARED_BATCH else 1)
-        _check_reports(reports, tolerance)
+        if not reports[:, line_cg.CONVERGED].all():
+            self.work.direction.fill(0.0)  # what diverged must not be carried into the next solve
+            _raise_for(reports, tolerance)
         return row_amps, column_amps, reports
 
 
-def _check_reports(reports: Floats, tolerance: float) -> None:
-    if not reports[:, line_cg.CONVERGED].all():
-        worst = reports[np.argmin(reports[:, line_cg.CONVERGED])]
-        raise ConvergenceError(
-            f"the line solver left {worst[line_cg.BOUND]:.3g} A over after {int(worst[line_cg.ITERATIONS])} iterations, "
-            f"of {worst[line_cg.SCALE]:.3g} A in all lines; wanted {tolerance:.3g} of that"
-        )
+def _raise_for(reports: Floats, tolerance: float) -> None:
+    worst = reports[np.argmin(reports[:, line_cg.CONVERGED])]
+    raise ConvergenceError(
+        f"the line solver left {worst[line_cg.BOUND]:.3g} A over after {int(worst[line_cg.ITERATIONS])} iterations, "
+        f"of {worst[line_cg.SCALE]:.3g} A in all lines; wanted {tolerance:.3g} of that"
+    )
 
 
 def _injected(amps: Floats | None, batch: int) -> Floats:

@@ -180,8 +180,11 @@ def work_for(rows: int, cols: int, threads: int = 1) -> Work:
     """Return scratch for arrays of (rows, cols)."""
     stride = stride_of(cols)
     size = padded(rows) * stride
-    parts = _split(size, size, size, size, threads * (16 * stride + 256), threads * 2 * stride)
-    return Work(*parts, sums=np.zeros((threads, 32)), gate=np.zeros(8, dtype=np.int64))
+    words, bits, z, p, panel, sums = _split(size, size, size, size, threads * (16 * stride + 256), threads * 2 * stride)
+    return Work(
+        word_factor=words, bit_factor=bits, correction=z, direction=p, panel=panel, column_sums=sums,
+        sums=np.zeros((threads, 32)), gate=np.zeros(8, dtype=np.int64),
+    )  # fmt: skip
 
 
 def padded_cells(values: Floats) -> Floats:

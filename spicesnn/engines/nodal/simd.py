@@ -14,6 +14,8 @@ from numba import types
 from numba.core.cgutils import get_or_insert_function
 from numba.extending import intrinsic, models, overload, register_model
 
+from spicesnn.engines.nodal.compiled import kernel
+
 LANES = 8
 """Doubles in one `Vec`."""
 
@@ -187,3 +189,69 @@ def with_lane(_: Any, a: Any, index: Any, value: Any) -> Any:
         return builder.insert_element(args[0], args[2], args[1])
 
     return vec(vec, types.intp, types.float64), code
+
+
+@kernel
+def total(v: Any) -> float:
+    """Return the sum of eight."""
+    return ((lane(v, 0) + lane(v, 4)) + (lane(v, 1) + lane(v, 5))) + ((lane(v, 2) + lane(v, 6)) + (lane(v, 3) + lane(v, 7)))
+
+
+@kernel
+def largest(v: Any) -> float:
+    """Return the largest of eight (NaN if there is one)."""
+    best = lane(v, 0)
+    for k in range(1, 8):
+        value = lane(v, k)
+        if not value <= best:
+            best = value
+    return best
+
+
+@kernel
+def tile_at(a: Any, at: int, stride: int) -> Any:
+    """Return the 8×8 tile of a flat array whose first row begins at `at`, transposed."""
+    return transpose((
+        load(a, at), load(a, at + stride), load(a, at + 2 * stride), load(a, at + 3 * stride),
+        load(a, at + 4 * stride), load(a, at + 5 * stride), load(a, at + 6 * stride), load(a, at + 7 * stride),
+    ))  # fmt: skip
+
+
+@kernel
+def product_tile_at(a: Any, b: Any, at: int, stride: int) -> Any:
+    """Return the 8×8 tile of a·b, transposed."""
+    s2, s3, s4, s5, s6, s7 = 2 * stride, 3 * stride, 4 * stride, 5 * stride, 6 * stride, 7 * stride
+    return transpose((
+        load(a, at) * load(b, at), load(a, at + stride) * load(b, at + stride),
+        load(a, at + s2) * load(b, at + s2), load(a, at + s3) * load(b, at + s3),
+        load(a, at + s4) * load(b, at + s4), load(a, at + s5) * load(b, at + s5),
+        load(a, at + s6) * load(b, at + s6), load(a, at + s7) * load(b, at + s7),
+    ))  # fmt: skip
+
+
+@kernel
+def store_tile(y: Any, at: int, tile: Any) -> None:
+    """Write eight vectors one after another."""
+    t0, t1, t2, t3, t4, t5, t6, t7 = tile
+    store(y, at, t0)
+    store(y, at + 8, t1)
+    store(y, at + 16, t2)
+    store(y, at + 24, t3)
+    store(y, at + 32, t4)
+    store(y, at + 40, t5)
+    store(y, at + 48, t6)
+    store(y, at + 56, t7)
+
+
+@kernel
+def add_tile(y: Any, at: int, tile: Any) -> None:
+    """Add eight vectors to what stands there one after another."""
+    t0, t1, t2, t3, t4, t5, t6, t7 = tile
+    store(y, at, load(y, at) + t0)
+    store(y, at + 8, load(y, at + 8) + t1)
+    store(y, at + 16, load(y, at + 16) + t2)
+    store(y, at + 24, load(y, at + 24) + t3)
+    store(y, at + 32, load(y, at + 32) + t4)
+    store(y, at + 40, load(y, at + 40) + t5)
+    store(y, at + 48, load(y, at + 48) + t6)
+    store(y, at + 56, load(y, at + 56) + t7)

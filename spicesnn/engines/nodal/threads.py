@@ -12,8 +12,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
+
+from spicesnn.engines.nodal.compiled import kernel
 
 
 def _slot(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
@@ -39,7 +41,7 @@ def _read(_: Any, array: Any, index: Any) -> Any:
 _sched_yield = types.ExternalFunction("sched_yield", types.int32())
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def wait_for_all(gate: Any, threads: int) -> None:
     """Return when all `threads` have come here; `gate` holds a count and a generation."""
     if threads == 1:

@@ -1,4 +1,4 @@
-"""Compiled sweeps along word lines and bit lines.
+"""Compiled sweeps along word lines, and what all sweeps rest on.
 
 Along a line the matrix is tridiagonal, ``T = tridiag(-s, e + 2s, -s)``, with s the conductance of a segment and
 e_k = cell + ground (+ terminal at an end). It is factored in terms of what each node sees towards its beginning,
@@ -15,74 +15,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
-
-from spicesnn.engines.nodal.simd import after, before, fabs, lane, larger, load, splat, store, transpose, with_lane
-
-
-@njit(cache=True, nogil=True, _nrt=False)
-def total(v: Any) -> float:
-    """Return the sum of eight."""
-    return ((lane(v, 0) + lane(v, 4)) + (lane(v, 1) + lane(v, 5))) + ((lane(v, 2) + lane(v, 6)) + (lane(v, 3) + lane(v, 7)))
-
-
-@njit(cache=True, nogil=True, _nrt=False)
-def largest(v: Any) -> float:
-    """Return the largest of eight (NaN if there is one)."""
-    best = lane(v, 0)
-    for k in range(1, 8):
-        value = lane(v, k)
-        if not value <= best:
-            best = value
-    return best
-
-
-@njit(cache=True, nogil=True, _nrt=False)
-def _tile(a: Any, at: int, stride: int) -> Any:
-    return transpose((
-        load(a, at), load(a, at + stride), load(a, at + 2 * stride), load(a, at + 3 * stride),
-        load(a, at + 4 * stride), load(a, at + 5 * stride), load(a, at + 6 * stride), load(a, at + 7 * stride),
-    ))  # fmt: skip
+from spicesnn.engines.nodal.compiled import kernel
+from spicesnn.engines.nodal.simd import (
+    add_tile,
+    after,
+    before,
+    fabs,
+    lane,
+    larger,
+    largest,
+    load,
+    product_tile_at,
+    splat,
+    store,
+    store_tile,
+    tile_at,
+    total,
+    transpose,
+    with_lane,
+)  # fmt: skip
 
 
-@njit(cache=True, nogil=True, _nrt=False)
-def _store_tile(y: Any, at: int, tile: Any) -> None:
-    t0, t1, t2, t3, t4, t5, t6, t7 = tile
-    store(y, at, t0)
-    store(y, at + 8, t1)
-    store(y, at + 16, t2)
-    store(y, at + 24, t3)
-    store(y, at + 32, t4)
-    store(y, at + 40, t5)
-    store(y, at + 48, t6)
-    store(y, at + 56, t7)
-
-
-@njit(cache=True, nogil=True, _nrt=False)
-def _add_tile(y: Any, at: int, tile: Any) -> None:
-    t0, t1, t2, t3, t4, t5, t6, t7 = tile
-    store(y, at, load(y, at) + t0)
-    store(y, at + 8, load(y, at + 8) + t1)
-    store(y, at + 16, load(y, at + 16) + t2)
-    store(y, at + 24, load(y, at + 24) + t3)
-    store(y, at + 32, load(y, at + 32) + t4)
-    store(y, at + 40, load(y, at + 40) + t5)
-    store(y, at + 48, load(y, at + 48) + t6)
-    store(y, at + 56, load(y, at + 56) + t7)
-
-
-@njit(cache=True, nogil=True, _nrt=False)
-def _product_tile(a: Any, b: Any, at: int, stride: int) -> Any:
-    s2, s3, s4, s5, s6, s7 = 2 * stride, 3 * stride, 4 * stride, 5 * stride, 6 * stride, 7 * stride
-    return transpose((
-        load(a, at) * load(b, at), load(a, at + stride) * load(b, at + stride),
-        load(a, at + s2) * load(b, at + s2), load(a, at + s3) * load(b, at + s3),
-        load(a, at + s4) * load(b, at + s4), load(a, at + s5) * load(b, at + s5),
-        load(a, at + s6) * load(b, at + s6), load(a, at + s7) * load(b, at + s7),
-    ))  # fmt: skip
-
-
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def factor_words(lines: Any, cells: Any, factor: Any, first: int, last: int) -> None:
     """Factor the word lines of panels `first` to `last` (eight rows each)."""
     if lines.word_merged:
@@ -93,7 +47,7 @@ def factor_words(lines: Any, cells: Any, factor: Any, first: int, last: int) -> 
         _factor_word_group(lines, cells, factor, group, min(group + 8, last))
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _factor_merged_words(lines: Any, cells: Any, factor: Any, panel: int) -> None:
     for row in range(8 * panel, 8 * panel + 8):
         seen = splat(0.0)
@@ -104,13 +58,13 @@ def _factor_merged_words(lines: Any, cells: Any, factor: Any, panel: int) -> Non
         factor[8 * panel * lines.stride + row % 8] = 0.0 if known else 1.0 / pivot
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _factor_word_group(lines: Any, cells: Any, factor: Any, first: int, last: int) -> None:
     """Factor some panels column by column together: the divisions of one wait for each other, those of several do not."""
     size, s, ground, one = 8 * lines.stride, splat(lines.word_siemens), splat(lines.word_ground), splat(1.0)
     for panel in range(first, last):
         for j in range(0, lines.cols, 8):
-            _store_tile(factor, panel * size + 8 * j, _tile(cells, panel * size + j, lines.stride))
+            store_tile(factor, panel * size + 8 * j, tile_at(cells, panel * size + j, lines.stride))
         store(factor, panel * size, load(factor, panel * size) + load(lines.word_first, 8 * panel))
     for j in range(lines.cols - 1):
         for panel in range(first, last):
@@ -126,130 +80,7 @@ def _factor_word_group(lines: Any, cells: Any, factor: Any, first: int, last: in
             store(factor, panel * size + 8 * j, splat(0.0))
 
 
-@njit(cache=True, nogil=True, _nrt=False)
-def factor_bits(lines: Any, cells: Any, factor: Any, first: int, last: int) -> None:
-    """Factor the bit lines of columns `first` to `last` (multiples of eight)."""
-    stride, rows, s = lines.stride, lines.rows, splat(lines.bit_siemens)
-    ground, one = splat(lines.bit_ground), splat(1.0)
-    if lines.bit_merged:
-        for j in range(first, last, 8):
-            seen = load(lines.bit_last, j) + splat(lines.bit_ground * rows)
-            for i in range(rows):
-                seen = seen + load(cells, i * stride + j)
-            store(factor, j, one / seen)
-            for k in range(j, j + 8):
-                if lines.bit_held[k] or k >= lines.cols:
-                    factor[k] = 0.0
-        return
-    for block in range(first, last, 64):
-        stop = min(block + 64, last)
-        for i in range(rows):
-            for j in range(block, stop, 8):
-                at = i * stride + j
-                seen = load(cells, at) + ground
-                if i == 0:
-                    seen = seen + load(lines.bit_first, j)
-                else:
-                    seen = seen + load(factor, at)
-                if i < rows - 1:
-                    c = one / (s + seen)
-                    # what the node below sees through this one waits in that node's own place
-                    store(factor, at + stride, s * (seen * c))
-                else:
-                    c = one / (seen + load(lines.bit_last, j))
-                store(factor, at, c)
-
-
-@njit(cache=True, nogil=True, _nrt=False)
-def solve_bits(lines: Any, cells: Any, factor: Any, x: Any, bit_volts: Any, bit_amps: Any, out: Any, first: int, last: int) -> None:
-    """Set ``out = T_b⁻¹·(cells·x + sources)`` in columns `first` to `last`."""
-    stride, rows, s = lines.stride, lines.rows, splat(lines.bit_siemens)
-    if lines.bit_merged:
-        for j in range(first, last, 8):
-            f = load(lines.bit_last, j) * load(bit_volts, j)
-            for i in range(rows):
-                f = f + load(cells, i * stride + j) * load(x, i * stride + j)
-                if bit_amps.size:
-                    f = f + load(bit_amps, i * stride + j)
-            store(out, j, f * load(factor, j))
-            for k in range(j, j + 8):
-                if lines.bit_held[k]:
-                    out[k] = bit_volts[k]
-            volts = load(out, j)
-            for i in range(1, rows):
-                store(out, i * stride + j, volts)
-        return
-    for block in range(first, last, 64):
-        stop = min(block + 64, last)
-        for i in range(rows):
-            for j in range(block, stop, 8):
-                at = i * stride + j
-                f = load(cells, at) * load(x, at)
-                if bit_amps.size:
-                    f = f + load(bit_amps, at)
-                if i == 0:
-                    f = f + load(lines.bit_first, j) * load(bit_volts, j)
-                else:
-                    f = f + s * load(out, at - stride)
-                if i == rows - 1:
-                    f = f + load(lines.bit_last, j) * load(bit_volts, j)
-                store(out, at, f * load(factor, at))
-        _bits_back(lines, factor, out, block, stop)
-
-
-@njit(cache=True, nogil=True, _nrt=False)
-def _bits_back(lines: Any, factor: Any, out: Any, first: int, last: int) -> None:
-    stride, s = lines.stride, splat(lines.bit_siemens)
-    for i in range(lines.rows - 2, -1, -1):
-        for j in range(first, last, 8):
-            at = i * stride + j
-            store(out, at, load(out, at) + (s * load(factor, at)) * load(out, at + stride))
-
-
-@njit(cache=True, nogil=True, _nrt=False)
-def direction_bits(lines: Any, cells: Any, factor: Any, z: Any, p: Any, beta: float, out: Any, first: int, last: int) -> float:
-    """Set ``p = z + beta·p`` and ``out = T_b⁻¹·(cells·p)`` in columns `first` to `last`; return their ``p·cells·out``.
-
-    With y of the forward sweep the product is Σ y_k²/c_k, a sum of squares that needs no second look at p.
-    """
-    stride, rows, s, b = lines.stride, lines.rows, splat(lines.bit_siemens), splat(beta)
-    sum_of = splat(0.0)
-    if lines.bit_merged:
-        for j in range(first, last, 8):
-            f = splat(0.0)
-            for i in range(rows):
-                at = i * stride + j
-                step = load(z, at) + b * load(p, at)
-                store(p, at, step)
-                f = f + load(cells, at) * step
-            volts = f * load(factor, j)
-            sum_of = sum_of + f * volts
-            for i in range(rows):
-                store(out, i * stride + j, volts)
-        return total(sum_of)
-    for block in range(first, last, 64):
-        stop = min(block + 64, last)
-        for j in range(block, stop, 8):
-            step = load(z, j) + b * load(p, j)
-            store(p, j, step)
-            f = load(cells, j) * step
-            y = f * load(factor, j)
-            sum_of = sum_of + f * y
-            store(out, j, y)
-        for i in range(1, rows):
-            for j in range(block, stop, 8):
-                at = i * stride + j
-                step = load(z, at) + b * load(p, at)
-                store(p, at, step)
-                f = load(cells, at) * step + s * load(out, at - stride)
-                y = f * load(factor, at)
-                sum_of = sum_of + f * y
-                store(out, at, y)
-        _bits_back(lines, factor, out, block, stop)
-    return total(sum_of)
-
-
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _chain(factor: Any, at: int, s: Any, carried: Any, f: Any, y: Any, own: int) -> Any:
     """Take one node of eight word lines forwards: only the fused multiply-add with `carried` waits for the node before."""
     c = load(factor, at)
@@ -258,13 +89,13 @@ def _chain(factor: Any, at: int, s: Any, carried: Any, f: Any, y: Any, own: int)
     return carried
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _words_forward(lines: Any, cells: Any, factor: Any, t: Any, y: Any, base: int) -> None:
     """Forward sweep of eight word lines without sources: y (padded cols, 8), from y_k = c_k·cells·t + (s·c_k)·y_{k-1}."""
     stride, s = lines.stride, splat(lines.word_siemens)
     carried = splat(0.0)
     for j in range(0, lines.cols, 8):
-        f0, f1, f2, f3, f4, f5, f6, f7 = _product_tile(t, cells, base + j, stride)
+        f0, f1, f2, f3, f4, f5, f6, f7 = product_tile_at(t, cells, base + j, stride)
         at, own = base + 8 * j, 8 * j
         carried = _chain(factor, at, s, carried, f0, y, own)
         carried = _chain(factor, at + 8, s, carried, f1, y, own + 8)
@@ -276,17 +107,17 @@ def _words_forward(lines: Any, cells: Any, factor: Any, t: Any, y: Any, base: in
         carried = _chain(factor, at + 56, s, carried, f7, y, own + 56)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _words_forward_sources(
     lines: Any, cells: Any, factor: Any, t: Any, word_volts: Any, word_amps: Any, y: Any, base: int, panel: int
 ) -> None:
     """Forward sweep of eight word lines with terminals and injected currents; the tiles wait in `y` for their turn."""
     stride, s = lines.stride, splat(lines.word_siemens)
     for j in range(0, lines.cols, 8):
-        _store_tile(y, 8 * j, _product_tile(t, cells, base + j, stride))
+        store_tile(y, 8 * j, product_tile_at(t, cells, base + j, stride))
     if word_amps.size:
         for j in range(0, lines.cols, 8):
-            _add_tile(y, 8 * j, _tile(word_amps, base + j, stride))
+            add_tile(y, 8 * j, tile_at(word_amps, base + j, stride))
     volts = load(word_volts, 8 * panel)
     end = 8 * (lines.cols - 1)
     store(y, 0, load(y, 0) + load(lines.word_first, 8 * panel) * volts)
@@ -296,7 +127,7 @@ def _words_forward_sources(
         carried = _chain(factor, base + 8 * j, s, carried, load(y, 8 * j), y, 8 * j)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _words_back(lines: Any, factor: Any, y: Any, base: int) -> None:
     """Backward sweep of eight word lines; y becomes the solution, eight rows by tiles: y[j + r] holds row r, columns j to j + 7."""
     s = splat(lines.word_siemens)
@@ -312,10 +143,10 @@ def _words_back(lines: Any, factor: Any, y: Any, base: int) -> None:
         w1 = (s * load(factor, at + 8)) * w2 + load(y, own + 8)
         w0 = (s * load(factor, at)) * w1 + load(y, own)
         w = w0
-        _store_tile(y, own, transpose((w0, w1, w2, w3, w4, w5, w6, w7)))
+        store_tile(y, own, transpose((w0, w1, w2, w3, w4, w5, w6, w7)))
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _merged_words(
     lines: Any, cells: Any, factor: Any, t: Any, word_volts: Any, word_amps: Any, with_sources: bool, y: Any, base: int, panel: int
 ) -> None:
@@ -339,7 +170,7 @@ def _merged_words(
             store(y, 8 * j + 8 * r, splat(volts))
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _renewed(first: bool, y: Any, own: int, at: int, a: Any, p: Any, x: Any, z: Any) -> Any:
     """Store and return one vector of the new correction, and p: w − x at first, then z − alpha·(p − w) with x moved along."""
     w, step = load(y, own), load(p, at)
@@ -352,7 +183,7 @@ def _renewed(first: bool, y: Any, own: int, at: int, a: Any, p: Any, x: Any, z: 
     return change, step
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _measured_rows(
     lines: Any, cells: Any, first: bool, y: Any, panel: int, alpha: float, p: Any, x: Any, z: Any, sums: Any, at_sums: int
 ) -> None:
@@ -391,7 +222,7 @@ def _measured_rows(
     store(sums, at_sums + 24, cross)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def _measured_merged_row(
     lines: Any, cells: Any, first: bool, y: Any, own: int, row: int, alpha: float, p: Any, x: Any, z: Any, measures: Any
 ) -> None:
@@ -409,7 +240,7 @@ def _measured_merged_row(
     measures[3] += amps * p[base]
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@kernel
 def renew_words(
     lines: Any, cells: Any, factor: Any, t: Any, first: bool, word_volts: Any, word_amps: Any, alpha: float, p: Any, x: Any, z: Any,
     y: Any, begin: int, end: int, measures: Any,
