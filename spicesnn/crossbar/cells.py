@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Device, Floats, parameter
 from spicesnn.devices.limits import limited_sinh, limited_sinh_slope
-from spicesnn.devices.pai_yu_chen import PaiYuChen
+from spicesnn.devices.vteam import VTEAM
 from spicesnn.errors import InputError
 from spicesnn.paths import model_file
 
@@ -34,21 +34,22 @@ from spicesnn.paths import model_file
 class SeriesCell(Device):
     """A memristor and an access element in series; subclasses say what the access element is.
 
-    The class variables about the state are those of the memristor. The class itself is for `PaiYuChen`; `around` makes the class for any other.
+    The class variables about the state are those of the memristor. The class itself is for `VTEAM` (by
+    default its MAGIC set, which fits a compliance of 100 µA); `around` makes the class for any other.
     """
 
     linear: ClassVar[bool] = False
-    state_names: ClassVar[tuple[str, ...]] = PaiYuChen.state_names
-    state_units: ClassVar[tuple[str, ...]] = PaiYuChen.state_units
-    state_scale: ClassVar[tuple[float, ...]] = PaiYuChen.state_scale
-    set_polarity: ClassVar[int] = PaiYuChen.set_polarity
-    memristor_class: ClassVar[type[Device]] = PaiYuChen
+    state_names: ClassVar[tuple[str, ...]] = VTEAM.state_names
+    state_units: ClassVar[tuple[str, ...]] = VTEAM.state_units
+    state_scale: ClassVar[tuple[float, ...]] = VTEAM.state_scale
+    set_polarity: ClassVar[int] = VTEAM.set_polarity
+    memristor_class: ClassVar[type[Device]] = VTEAM
     template: ClassVar[str]
     """File in `models/` from which the sub-circuit is written."""
     spice_inner: ClassVar[str] = "xm."
     """Where the memristor, with its state capacitors, stands inside the sub-circuit."""
 
-    memristor: Device = dataclasses.field(default_factory=PaiYuChen)
+    memristor: Device = dataclasses.field(default_factory=lambda: VTEAM.from_publication("magic"))
 
     @classmethod
     def around(cls, memristor: Device, **parameters: Any) -> Self:
@@ -75,6 +76,10 @@ class SeriesCell(Device):
     def access(self, u: Floats, gate: ArrayLike | None) -> tuple[Floats, Floats]:
         """Return current (A) and dI/du (S) of the access element at `u` volts across it."""
 
+    @abstractmethod
+    def first_guess(self, v: Floats, x: Floats, gate: ArrayLike | None) -> Floats:
+        """Return a voltage across the access element from which Newton steps approach the solution from one side."""
+
     # -- the equations -------------------------------------------------------------------------------------------
 
     def access_volts(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
@@ -84,7 +89,7 @@ class SeriesCell(Device):
         shape = np.broadcast_shapes(v.shape, first.shape, np.shape(gate) if gate is not None else (), self._parameter_shape())
         v = np.broadcast_to(v, shape)
         low, high = np.minimum(v, 0.0), np.maximum(v, 0.0)
-        u = 0.5 * v
+        u = np.clip(self.first_guess(v, state, gate), low, high)
         for _ in range(200):
             amps, slope = self.memristor.current_and_conductance(v - u, state)
             through, access_slope = self.access(u, gate)
@@ -92,7 +97,7 @@ class SeriesCell(Device):
             low, high = np.where(error > 0, u, low), np.where(error < 0, u, high)
             with np.errstate(divide="ignore", invalid="ignore"):
                 step = u + error / (slope + access_slope)
-            inside = (step > low) & (step < high)
+            inside = (step >= low) & (step <= high)
             following = np.where(error == 0, u, np.where(inside, step, 0.5 * (low + high)))
             # A Newton step this small leaves an error of its square.
             done = (inside & (np.abs(following - u) <= 1e-9 * np.abs(v))) | (error == 0) | (high - low <= 1e-15 * np.abs(v))
@@ -177,9 +182,23 @@ class SeriesCell(Device):
         return dataclasses.replace(changed, memristor=changed.memristor.with_text(**inner)) if inner else changed
 
     @classmethod
+    def settable(cls) -> list[str]:
+        """Return the names of the access element's parameters, then the memristor's."""
+        return super().settable() + cls.memristor_class.settable()
+
+    @classmethod
+    def choices(cls) -> dict[str, list[str]]:
+        """Return the memristor's choices."""
+        return cls.memristor_class.choices()
+
+    @classmethod
     def parameter_table(cls) -> list[dict[str, Any]]:
-        """Return the parameters of the access element, then the memristor's."""
-        return super().parameter_table() + cls.memristor_class.parameter_table()
+        """Return the parameters of the access element, then the memristor's with the values they have in the default cell."""
+        rows = cls.memristor_class.parameter_table()
+        if cls.memristor_class is VTEAM:
+            inside = VTEAM.from_publication("magic")
+            rows = [row | {"default": getattr(inside, row["name"])} for row in rows]
+        return super().parameter_table() + rows
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -217,6 +236,11 @@ class OneTransistorOneResistor(SeriesCell):
         amps = 0.5 * beta * (at_source - at_drain) * (at_source + at_drain) + self.transistor_leak * u
         return np.asarray(amps), np.asarray(beta * at_drain + self.transistor_leak)
 
+    def first_guess(self, v: Floats, x: Floats, gate: ArrayLike | None) -> Floats:
+        """Return the divider of the memristor and the transistor at 0 V: the transistor only conducts worse than that."""
+        slope = self.memristor.conductance(0.0, x)
+        return np.asarray(v * slope / (slope + self.access(np.zeros(()), gate)[1]))
+
     def compliance(self, gate: ArrayLike) -> Floats:
         """Return the largest current at v > 0 and a gate voltage, ampere (the leak left out)."""
         beta = np.asarray(self.transistor_kp) * self.transistor_width / self.transistor_length
@@ -250,6 +274,10 @@ class OneSelectorOneResistor(SeriesCell):
         scaled = u / self.selector_volts
         slope = self.selector_amps / np.asarray(self.selector_volts) * limited_sinh_slope(scaled)
         return np.asarray(self.selector_amps * limited_sinh(scaled)), slope
+
+    def first_guess(self, v: Floats, x: Floats, gate: ArrayLike | None) -> Floats:
+        """Return the selector's voltage at the current of the bare memristor, which is more than flows."""
+        return np.asarray(self.selector_volts * np.arcsinh(self.memristor.current(v, x) / self.selector_amps))
 
     def typical_drive(self) -> tuple[float, float]:
         """Return the memristor's drive with 0.6 V more, for the selector's share."""

@@ -207,6 +207,11 @@ class Device(ABC):
         return cls(**cls.published[name])
 
     @classmethod
+    def settable(cls) -> list[str]:
+        """Return every name that `with_text` takes: parameters and choices."""
+        return [entry.name for entry in dataclasses.fields(cls) if entry.metadata]
+
+    @classmethod
     def choices(cls) -> dict[str, list[str]]:
         """Return the fields that pick a form of the equations, and the names of what they can be."""
         return {e.name: [m.name.lower() for m in e.metadata["choices"]] for e in dataclasses.fields(cls) if "choices" in e.metadata}

@@ -58,7 +58,7 @@ def read_device(path: str | Path) -> Device:
     if not isinstance(table, dict) or not isinstance(table.get("model"), str):
         raise DataError(f'{path} has no [device] table with model = "…"')
     kind = registry.device_class(table["model"])
-    known = [entry.name for entry in dataclasses.fields(kind) if entry.metadata]
+    known = kind.settable()
     for key in table:
         if key != "model" and key not in known:
             raise UnknownNameError(f"{path}: {table['model']} has no parameter {key!r}{registry.nearest(key, known)}")

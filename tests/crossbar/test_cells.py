@@ -89,7 +89,7 @@ def test_reads_of_both_engines(cell, along, ngspice):
 
 
 def test_iv_of_both_twins(ngspice):
-    cell = OneTransistorOneResistor.around(VTEAM.from_publication("magic"))
+    cell = OneTransistorOneResistor()
     amplitude, frequency = cell.typical_drive()
     spice, nodal = (e.drive(cell, sn.Sine(amplitude=amplitude, frequency=frequency, periods=1), points=1500) for e in (ngspice, sn.NodalEngine()))
     assert np.abs(np.interp(nodal.time, spice.time, spice.amps) - nodal.amps).max() <= 1e-3 * np.abs(nodal.amps).max()
@@ -104,13 +104,20 @@ def test_parameters_reach_the_memristor():
     assert cell.spice_parameters()["r_on"] == 200.0
     with pytest.raises(UnknownNameError, match="has no parameter 'r_of'"):
         cell.with_parameters(r_of=1.0)
-    assert isinstance(registry.make("1t1r").memristor, PaiYuChen)
+    assert isinstance(registry.make("1t1r").memristor, VTEAM)
+
+
+def test_the_table_lists_what_can_be_set():
+    assert OneTransistorOneResistor.settable()[:2] == ["transistor_width", "transistor_length"]
+    assert set(VTEAM.settable()) < set(OneSelectorOneResistor.settable())
+    assert {row["name"]: row["default"] for row in OneTransistorOneResistor.parameter_table()}["r_off"] == 300e3
+    assert OneTransistorOneResistor.choices() == VTEAM.choices()
 
 
 def test_what_cannot_be_a_cell_is_refused():
     with pytest.raises(InputError, match="two terminals"):
         OneTransistorOneResistor.around(MosfetEmulator())
     with pytest.raises(InputError, match="around"):
-        OneTransistorOneResistor(memristor=VTEAM())
+        OneTransistorOneResistor(memristor=PaiYuChen())
     with pytest.raises(InputError, match="expected > 0"):
         OneTransistorOneResistor(transistor_width=0.0)

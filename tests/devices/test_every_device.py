@@ -48,8 +48,6 @@ SPECIAL = {
     "pershin-di-ventra": Bench(amplitudes=(0.6, 1.3)),
     "jart-vcm": Bench(abrupt=True, slow=True),
     "stanford": Bench(abrupt=True, slow=True),
-    "1s1r": Bench(slow=True),
-    "1t1r": Bench(slow=True),
 }
 MEMORY = [name for name in registry.names() if registry.device_class(name).memory]
 
