@@ -8,6 +8,7 @@ another. Requests: ``load`` (payload: deck text), ``run`` (commands, an analysis
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import signal
 import sys
@@ -76,8 +77,6 @@ class Worker:
 
     def serve(self) -> None:
         """Answer requests for ever."""
-        import json
-
         doers = {"load": self._load, "run": self._run, "memory": self._memory, "quit": self._quit}
         while True:
             kind, header_size, size = LENGTHS.unpack(self._exactly(LENGTHS.size))
