@@ -18,7 +18,7 @@ times less accurate at the same points, so the rule stays trapezoidal, with trto
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +37,7 @@ MOST_VOLTS = 1.0
 """A state may be allowed thousands of volts and use a few: no more than this is taken as its range."""
 
 
+@lru_cache(maxsize=64)
 def for_transient(device: Device | None, wires: Wires | None = None, points: int = POINTS) -> TransientAccuracy:
     """Return the tolerances for the cells (and, where lines have capacitance, for those)."""
     charges = [] if device is None else _state_charges(device)
