@@ -26,7 +26,7 @@ class DataOptions(Section):
     """[data]"""
 
     source: str = option("xpue", "a pattern set, MNIST, or a file of one's own",
-                         choices=("xpue", "digits-3x5", "letters-3x3", "words-4bit", "xor", "mnist", "file"))  # fmt: skip
+                         choices=("xpue", "digits-3x5", "letters-3x3", "letters-clean", "words-4bit", "xor", "mnist", "file"))  # fmt: skip
     path: str = option("", "csv or npz file with features and labels (source = file)")
     label: str = option("label", "the column of a csv file that holds the classes")
     test_path: str = option("", "csv or npz file of held-out samples; a share of `path` is held out if left empty")
@@ -116,7 +116,7 @@ class ProgrammingOptions(Section):
 class LearningOptions(Section):
     """[learning]"""
 
-    rule: str = option("manhattan", "how the array learns", choices=("manhattan", "template", "exsitu"))
+    rule: str = option("manhattan", "how the array learns", choices=("manhattan", "template", "exsitu", "stdp"))
     activation: str = option("softmax", "what the error is measured on", choices=("softmax", "tanh"))
     gain: float = option(1e6, "output gain β, 1/A", above=0.0)
     target: float = option(1.0, "training target of tanh outputs, ±", above=0.0)
@@ -143,6 +143,15 @@ class ExsituOptions(Section):
     states: int = option(0, "conductances are rounded to so many states; 0: not at all", lowest=0)
     wire_aware: bool = option(True, "choose conductances whose array, wires included, does what the weights ask for")
     fine_tune: int = option(0, "Manhattan updates in situ after the mapping", lowest=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StdpOptions(Section):
+    """[stdp]: overlapping spikes; their amplitudes follow from the device."""
+
+    step: float = option(0.1, "what one pair of spikes moves a device by, at no distance in time, as a share of its range", above=0.0)
+    theta_volts: float = option(0.3, "a neuron's threshold rises by this with each of its spikes", lowest=0.0)
+    theta_presentations: float = option(6.0, "presentations in which that decays to 1/e", above=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,6 +270,7 @@ class Config(BaseConfig):
     programming: ProgrammingOptions = field(default_factory=ProgrammingOptions)
     learning: LearningOptions = field(default_factory=LearningOptions)
     exsitu: ExsituOptions = field(default_factory=ExsituOptions)
+    stdp: StdpOptions = field(default_factory=StdpOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
 
 

@@ -18,6 +18,7 @@ from spicesnn.training.layers import split
 from spicesnn.training.rules import RULES, Rule, total_updates
 from spicesnn.training.run import RunDirectory
 from spicesnn.training.state import History, Progress, RunState
+from spicesnn.training.stdp import assignment, relabelled
 from spicesnn.training.streamed import StreamConfig
 from spicesnn.training.summary import Summary, Watcher
 
@@ -103,21 +104,27 @@ def _line(history: History, state: RunState, per_epoch: int) -> str:
     return ", ".join([*parts, f"{state.pulses} pulses"])
 
 
-def _both(experiment: Experiment, engine: Engine, state: RunState) -> tuple[Answers, Answers]:
+def evaluated(experiment: Experiment, engine: Engine, state: RunState) -> tuple[Answers, Answers]:
+    """Return the answers to training samples and to test samples; without labels, neurons are named after what they answer in training."""
     problem = experiment.problem
-    train = experiment.answer(engine, state.devices, problem.train.limited(_TRAIN_SAMPLES))
-    return train, experiment.answer(engine, state.devices, problem.test) if problem.held_out else train
+    samples = problem.train.limited(_TRAIN_SAMPLES)
+    train = experiment.answer(engine, state.devices, samples)
+    test = experiment.answer(engine, state.devices, problem.test) if problem.held_out else train
+    if experiment.config.learning.rule == "stdp":
+        classes = assignment(train, samples.labels, problem.outputs)
+        return relabelled(train, classes, samples), relabelled(test, classes, problem.test if problem.held_out else samples)
+    return train, test
 
 
 def _measured(experiment: Experiment, engine: Engine, state: RunState, history: History) -> RunState:
-    train, test = _both(experiment, engine, state)
+    train, test = evaluated(experiment, engine, state)
     history.add(state.updates, train_accuracy=train.accuracy, test_accuracy=test.accuracy)
     return state
 
 
 def _evaluated(experiment: Experiment, engine: Engine, run: RunDirectory, state: RunState, history: History) -> Summary:
     begun = time.perf_counter()
-    train, test = _both(experiment, engine, state)
+    train, test = evaluated(experiment, engine, state)
     history.add(state.updates, train_accuracy=train.accuracy, test_accuracy=test.accuracy, states=state.devices)
     reads = len(train.right) + (len(test.right) if experiment.problem.held_out else 0)
     energy = train.energy_joule + (test.energy_joule if experiment.problem.held_out else 0.0)
@@ -191,7 +198,7 @@ def infer(run_dir: str | Path, *, engine: Engine | None = None, test_limit: int 
     before = run.metrics()
     solver = engine if engine is not None else make_engine(config.engine)
     begun = time.perf_counter()
-    test = experiment.answer(solver, state.devices, experiment.problem.test)
+    test = evaluated(experiment, solver, state)[1]
     wall = time.perf_counter() - begun
     summary = Summary(
         preset=config.preset, engine=solver.name, seed=config.seed, run=str(run.path), test_accuracy=test.accuracy, n_test=len(test.right),

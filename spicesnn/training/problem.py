@@ -139,7 +139,10 @@ def load(options: DataOptions, streams: Streams) -> Problem:
         samples = Samples(inputs=bits, answers=np.array([[0.0], [1.0], [1.0], [0.0]]), labels=np.array([0, 1, 1, 0]))
         problem = Problem(train=samples, test=samples, names=("0", "1"), shape=(1, 2), held_out=False)
     else:
-        images = patterns.by_name(options.source)
+        clean = options.source == "letters-clean"
+        images = patterns.by_name("letters-3x3" if clean else options.source)
+        if clean:
+            images = replace(images, images=images.images[::10], labels=images.labels[::10])
         samples = classified(images.inputs, images.labels, len(images.names))
         problem = Problem(train=samples, test=samples, names=images.names, shape=images.shape, held_out=False)
     return replace(problem, train=problem.train.limited(options.train_limit), test=problem.test.limited(options.test_limit))

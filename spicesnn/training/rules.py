@@ -21,6 +21,7 @@ from spicesnn.training.exsitu import best_weights, mapped, software_right
 from spicesnn.training.layers import joined, split
 from spicesnn.training.problem import Samples
 from spicesnn.training.state import History, RunState
+from spicesnn.training.stdp import present
 
 
 class Rule(ABC):
@@ -161,5 +162,17 @@ class Exsitu(Rule):
         return state.with_write(devices, 0, 0.0)
 
 
-RULES: dict[str, Rule] = {"template": Template(), "manhattan": ManhattanUpdates(), "exsitu": Exsitu()}
+class OverlappingSpikes(Rule):
+    """Unsupervised STDP: an update shows one pattern."""
+
+    def updates_per_epoch(self, experiment: Experiment) -> int:
+        """Return one update a pattern."""
+        return len(experiment.problem.train)
+
+    def update(self, experiment: Experiment, engine: Engine, state: RunState, history: History) -> RunState:
+        """Show the next pattern."""
+        return present(experiment, engine, state, history)
+
+
+RULES: dict[str, Rule] = {"template": Template(), "manhattan": ManhattanUpdates(), "exsitu": Exsitu(), "stdp": OverlappingSpikes()}
 """The rules by the name they have in a preset."""

@@ -13,7 +13,7 @@ from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
 from spicesnn.training.config import Config
 from spicesnn.training.experiment import Experiment
-from spicesnn.training.loop import updated
+from spicesnn.training.loop import evaluated, updated
 from spicesnn.training.run import RunDirectory
 from spicesnn.training.state import History, Progress, RunState
 from spicesnn.training.summary import Watcher
@@ -78,7 +78,7 @@ def train_starts(
         experiment = Experiment.of(config.with_seed(config.seed + index))
         before = experiment.fresh_devices()
         state = updated(experiment, engine, RunState(devices=before), History())
-        test = experiment.answer(engine, state.devices, experiment.problem.test)
+        test = evaluated(experiment, engine, state)[1]
         success = state.converged or (not config.training.stop_when_right and test.accuracy == 1.0)
         energy = state.write_joule + state.read_joule
         rows.append((experiment.config.seed, success, state.updates, test.accuracy, energy, before, state.devices))
