@@ -188,11 +188,8 @@ def work_for(rows: int, cols: int, threads: int = 1) -> Work:
 
 
 def padded_cells(values: Floats) -> Floats:
-    """Return (rows, cols) as a flat, padded array; without a copy where there is nothing to pad."""
+    """Return a flat, padded and aligned copy of (rows, cols); always a copy, so that kernels are compiled for one kind of array."""
     rows, cols = values.shape
-    stride = stride_of(cols)
-    if rows % LANES == 0 and cols == stride and values.flags.c_contiguous and values.dtype == np.float64:
-        return values.reshape(-1)
-    wide = aligned_zeros(padded(rows), stride)
+    wide = aligned_zeros(padded(rows), stride_of(cols))
     wide[:rows, :cols] = values
     return wide.reshape(-1)
