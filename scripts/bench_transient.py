@@ -54,7 +54,8 @@ def measure(size: int, name: str, array: sn.Crossbar, pulse: sn.Pulse, repeats: 
     cpu, wall = (statistics.median(run[k] for run in runs) for k in (0, 1))
     line: dict[str, object] = {
         "size": size, "case": name, "nodal_cpu_s": cpu, "nodal_wall_s": wall,
-        "nodal_error": float(np.abs(runs[-1][2].state - exact.state).max() / RANGE), "steps": runs[-1][2].stats["steps"], "solves": runs[-1][2].stats["solves"],
+        "nodal_error": float(np.abs(runs[-1][2].state - exact.state).max() / RANGE), "steps": runs[-1][2].stats["steps"],
+        "solves": runs[-1][2].stats["solves"],
     }  # fmt: skip
     if with_ngspice:
         spice_cpu, spice_wall, spice = timed(sn.NgspiceEngine(), array, pulse)
