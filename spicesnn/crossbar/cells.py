@@ -11,9 +11,6 @@ which has one root between 0 and v, since both currents grow with their voltage.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import os
-import tempfile
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Device, Floats, parameter
+from spicesnn.devices.generated import written_model
 from spicesnn.devices.limits import limited_sinh, limited_sinh_slope
 from spicesnn.devices.vteam import VTEAM
 from spicesnn.errors import InputError
@@ -307,14 +305,7 @@ def _written(template: str, model: str, subckt: str, states: tuple[str, ...], pa
     text = model_file(template).read_text(encoding="utf-8")
     for word, value in words.items():
         text = text.replace(word, value)
-    folder = Path(tempfile.gettempdir()) / f"spicesnn-models-{os.getuid()}" / hashlib.sha256(text.encode()).hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / f"{name}.lib"
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        part = path.with_suffix(f".{os.getpid()}")
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    return path
+    return written_model(name, text)
 
 
 def _lines(words: list[str], at_once: int = 6) -> str:

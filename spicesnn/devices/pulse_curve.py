@@ -128,8 +128,8 @@ class PulseCurve:
         high = max(c.max() for c in (self.raising, self.lowering) if c is not None)
         siemens = np.linspace(low, high, points)
         up, down = (self.after(siemens, np.full(points, n)) - siemens for n in (1, -1))
-        volts = np.array([reset_volts, threshold * reset_volts, threshold * set_volts, set_volts])
-        values = np.stack([down, 0 * down, 0 * up, up], axis=1)
+        volts = np.array([reset_volts, threshold * reset_volts, 0.0, threshold * set_volts, set_volts])
+        values = np.stack([down, 0 * down, 0 * up, 0 * up, up], axis=1)
         order = np.argsort(volts)
         return DeltaTable(grid=Grid(x=siemens, y=volts[order], values=values[:, order], out_of_range=OutOfRange.CLAMP), pulse_s=pulse_s)
 

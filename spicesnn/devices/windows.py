@@ -34,7 +34,8 @@ def bound_ramp(x: ArrayLike, low: ArrayLike, high: ArrayLike, rising: ArrayLike,
     width : ArrayLike
         Relative width of the ramp, above 0.
     """
-    return np.asarray(ramp(np.asarray(x, dtype=float), np.asarray(low, dtype=float), np.asarray(high, dtype=float), np.asarray(rising, dtype=bool), width))
+    low, high = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
+    return np.asarray(ramp(np.asarray(x, dtype=float), low, high, np.asarray(rising, dtype=bool), width))
 
 
 def ramp(x: Any, low: Any, high: Any, rising: Any, width: Any) -> Any:

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
+import spicesnn as sn
 from spicesnn.devices.delta_table import DeltaTable, Grid, Interpolation, OutOfRange
 from spicesnn.devices.levels import TWENTY_STATES_OHM
+from spicesnn.devices.measured import MeasuredDevice
 from spicesnn.devices.pulse_curve import PulseCurve
 from spicesnn.errors import DataError, InputError
 from spicesnn.paths import checkout_data_dir
@@ -139,6 +141,40 @@ def test_the_rate_makes_the_step_of_the_table():
     for start, volts in ((20e-6, 1.2), (80e-6, -1.1), (50e-6, 0.75)):
         end = solve_ivp(lambda t, g, v=volts: rate(np.clip(g, 10e-6, 100e-6), v) * 1.0, (0, 1e-6), [start], rtol=1e-9, atol=1e-16).y[0, -1]
         assert end - start == pytest.approx(float(table.after(start, volts)) - start, rel=2e-3)
+
+
+def test_a_table_runs_in_both_engines():
+    device = MeasuredDevice.of(DeltaTable.from_csv(EXAMPLES / "delta_table.csv"), g_init=30e-6)
+    amplitude, frequency = device.typical_drive()
+    stimulus = sn.Sine(amplitude=amplitude, frequency=frequency, periods=2)
+    array = sn.Crossbar(device=device, state=np.array([[20e-6, 50e-6], [80e-6, 100e-6], [10e-6, 60e-6]]), wires=sn.Wires())
+    pulse = sn.Pulse(row_volts=[1.0, -1.1, 0.5], width_s=1e-6)
+    with sn.NgspiceEngine() as ngspice:
+        spice, nodal = ngspice.drive(device, stimulus, points=1500), sn.NodalEngine().drive(device, stimulus, points=1500)
+        by_spice, by_nodal = ngspice.pulse(array, pulse).state, sn.NodalEngine().pulse(array, pulse).state
+    assert np.abs(np.interp(nodal.time, spice.time, spice.amps) - nodal.amps).max() <= 1e-3 * np.abs(nodal.amps).max()
+    assert by_spice == pytest.approx(by_nodal, abs=1e-3 * 90e-6)
+    # a pulse does what the table says; what is missing is the drop on the wires
+    assert by_nodal[:2] == pytest.approx(device.table.after(array.state[:2], np.array([[1.0], [-1.1]])), abs=2e-8)
+    assert np.array_equal(by_nodal[2], array.state[2])
+
+
+def test_a_user_s_curves_run_in_a_circuit():
+    device = MeasuredDevice.of(PulseCurve.from_csv(EXAMPLES / "set_reset_curve.csv").table(1.0, -1.0, 1e-6))
+    array = sn.Crossbar(device=device, state=np.full((2, 1), 40e-6), wires=sn.Wires.ideal())
+    after = sn.NodalEngine().pulse(array, sn.Pulse(row_volts=[1.0, -1.0], width_s=1e-6)).state
+    assert after[:, 0] == pytest.approx(device.table.after([40e-6, 40e-6], [1.0, -1.0]), abs=0.3e-6)
+    assert after[0, 0] > 42e-6 > 39e-6 > after[1, 0]
+    assert device.set_polarity == 1
+    assert device.state_for_conductance(5e-5) == 5e-5
+    with pytest.raises(InputError, match="not reachable"):
+        device.state_for_conductance(1e-3)
+    with pytest.raises(InputError, match="outside the table"):
+        device.with_parameters(g_init=1e-3)
+    axis = np.array([1e-6, 2e-6])
+    without = DeltaTable(grid=Grid(x=axis, y=np.array([-1.0, 1.0]), values=np.array([[-1e-8, 1e-8]] * 2)), pulse_s=1e-6)
+    with pytest.raises(InputError, match="needs a line at 0 V"):
+        MeasuredDevice.of(without)
 
 
 def test_signs_are_tested_on_every_table():
