@@ -20,18 +20,22 @@ _SHARE = 0.25
 """A pulse is as long as a cell without wires needs for this share of its range: long enough to move, too short to end at a bound."""
 
 
+_POSITIVE_ONLY = ("mosfet-emulator",)
+"""Its body diode carries hundreds of ampere below −0.5 V, and its twin is not meant for that on wires with resistance (see its notes)."""
+
+
 def width_s(device: Device, state: Floats, volts: float, gate: float | None) -> float:
     """Return a pulse width after which the state has moved by about a quarter of its range."""
-    reach = np.where(np.isfinite(span(device)), span(device), per_state(np.array(device.state_scale), device))
     rate = np.asarray(device.rate(volts, state[..., :1, :1], gate), dtype=float)
-    fastest = float(np.max(np.abs(rate) / reach))
+    fastest = float(np.max(np.abs(rate) / _reach(device)))
     period = 1.0 / device.typical_drive()[1]
     return float(np.clip(_SHARE / fastest, 1e-6 * period, 0.25 * period)) if fastest > 0 else 0.05 * period
 
 
-def _scale(device: Device, before: Floats, after: Floats) -> Floats:
-    """Return what a difference of states is divided by: the range, or the way the state went where the range has no end."""
-    return np.broadcast_to(np.where(np.isfinite(span(device)), span(device), np.max(np.abs(after - before))), after.shape)
+def _reach(device: Device) -> Floats:
+    """Return the range of each state, or its scale where the range has only numerical ends."""
+    width = span(device)
+    return np.asarray(np.where(np.isfinite(width), width, per_state(np.array(device.state_scale), device)))
 
 
 def _pulse(engines: Engines, device: Device, shape: tuple[int, int], sign: int, name: str, seed: int) -> Case:
@@ -45,7 +49,7 @@ def _pulse(engines: Engines, device: Device, shape: tuple[int, int], sign: int, 
     gates = None if gate is None else np.full(array.gate_lines, gate)
     pulse = Pulse(row_volts=rows, column_volts=0.0, width_s=width, rise_s=0.1 * width, gate_volts=gates)
     after = engines.both(lambda engine: engine.pulse(array, pulse).state)
-    return compared(name, "state afterwards, share of range", after, _scale(device, start, after[1]), TOLERANCE)
+    return compared(name, "state afterwards, share of range", after, _reach(device), TOLERANCE)
 
 
 def cases(engines: Engines, seed: int, *, shapes: tuple[tuple[int, int], ...] = ((1, 1), (8, 8))) -> Iterator[Case]:
@@ -55,7 +59,7 @@ def cases(engines: Engines, seed: int, *, shapes: tuple[tuple[int, int], ...] = 
         if not device.memory or not device.state_names:
             continue
         for shape in shapes:
-            for sign in (1, -1):
+            for sign in (1,) if label in _POSITIVE_ONLY else (1, -1):
                 name = f"pulse {shape[0]}×{shape[1]} {label} {'+' if sign > 0 else '−'}"
 
                 def solve(device: Device = device, shape: tuple[int, int] = shape, sign: int = sign, name: str = name) -> Case:

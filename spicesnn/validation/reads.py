@@ -58,14 +58,18 @@ def span(device: Device) -> Floats:
 
 
 def states(device: Device, shape: tuple[int, int], rng: np.random.Generator) -> Floats:
-    """Return states inside the middle of the range, (rows, cols) or (states, rows, cols); the fresh device's where the range has no end."""
+    """Return states inside the middle of the range, (rows, cols) or (states, rows, cols).
+
+    Where the range has no end, about one scale above the fresh state: the emulator's gate then is above the 25 mV below which
+    Meyer's capacitances do not conserve charge, and its state is a state (see the notes of the device).
+    """
     count = len(device.state_names)
     full = shape if count <= 1 else (count, *shape)
     low, width = per_state(device.bounds()[0], device), span(device)
-    fresh = np.broadcast_to(per_state(device.initial_state(), device), full)
     share = rng.uniform(0.3, 0.7, full)
+    written = per_state(device.initial_state(), device) + (0.5 + share) * per_state(np.array(device.state_scale), device)
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(np.isfinite(width), low + share * width, fresh))
+        return np.asarray(np.where(np.isfinite(width), low + share * width, written))
 
 
 def per_state(values: float | Floats, device: Device) -> Floats:
