@@ -72,6 +72,29 @@ def test_energies_agree(name: str, ngspice: sn.NgspiceEngine) -> None:
     assert ngspice.pulse(array, pulse).energy_joule == pytest.approx(sn.NodalEngine().pulse(array, pulse).energy_joule, rel=5e-3)
 
 
+DEAR = {
+    # as above, with the level of the third terminal; on 2 × 2 cells
+    "mosfet-emulator": (0.5, 1e-5, 1.2),
+    "1t1r": (1.8, 1e-7, 3.0),
+    "1s1r": (2.0, 1e-7, None),
+    "jart-vcm": (-1.2, 1e-6, None),
+    "memdiode": (1.2, 1e-3, None),
+    "pai-yu-chen-heated": (1.6, 1e-7, None),
+}
+
+
+@pytest.mark.parametrize("name", DEAR)
+def test_cells_of_several_parts_agree(name: str, ngspice: sn.NgspiceEngine) -> None:
+    volts, width, gate = DEAR[name]
+    array = device_array(name, (2, 2), np.random.default_rng(6), WIRES)
+    gates = None if gate is None else np.full(2, gate)
+    pulse = sn.Pulse(row_volts=[volts, volts / 2], column_volts=[0.0, volts / 2], width_s=width, rise_s=0.1 * width, gate_volts=gates)
+    ours, reference = ngspice.pulse(array, pulse), sn.NodalEngine().pulse(array, pulse)
+    apart, moved = np.abs(ours.state - reference.state), np.abs(ours.state - array.state)
+    assert np.all(apart <= 1e-3 * span(array))
+    assert apart.max() <= 0.02 * moved.max(), "they agree because nothing moves"
+
+
 @pytest.mark.parametrize("name", PULSES)
 def test_pulses_move_what_they_should(name: str, ngspice: sn.NgspiceEngine) -> None:
     """The comparison above says something only if states move."""
