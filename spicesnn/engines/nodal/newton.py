@@ -25,6 +25,8 @@ from spicesnn.errors import ConvergenceError
 MOST_STEPS = 50
 LOOSE = 1e-3
 """Tolerance of the first linear solves."""
+NO_AMPS = 1e-22
+"""A mismatch that is no current at all (less than an electron in a quarter of an hour): what rounding leaves where nothing is driven."""
 LEAST_STAGE = 1e-4
 """The smallest stage of source stepping, as a fraction of the drive."""
 
@@ -112,7 +114,7 @@ class Newton:
         while True:
             mismatch = float(np.abs(amps - point.solved_amps).max())
             largest = float(np.abs(point.solved_amps).max())
-            if (mismatch <= self.tolerance * largest + 1e-30 or stalled >= 2) and point.tight:
+            if (mismatch <= self.tolerance * largest + NO_AMPS or stalled >= 2) and point.tight:
                 return _finished(self.network, sources, point, amps, count)
             if count >= MOST_STEPS or not np.isfinite(mismatch):
                 raise ConvergenceError(
