@@ -43,10 +43,9 @@ def _bilinear(table: Floats, row: tuple[NDArray[np.intp], Floats], column: tuple
     return np.asarray((1 - s) * ((1 - t) * table[i, j] + t * table[i, j + 1]) + s * ((1 - t) * table[i + 1, j] + t * table[i + 1, j + 1]))
 
 
-def squeeze(table: Floats) -> tuple[Floats, float]:
-    """Return asinh(table/least) and `least`, a billionth of the largest: rates span decades, their asinh is nearly straight."""
-    least = 1e-9 * float(np.max(np.abs(table))) or 1.0
-    return np.arcsinh(table / least), least
+def squeeze(table: Floats, least: float) -> Floats:
+    """Return asinh(table/least): rates span decades, and their logarithm is nearly straight; below `least` they are taken as they are."""
+    return np.asarray(np.arcsinh(table / least))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,9 +86,9 @@ class IncrementTable:
         row = _place(np.log(self.siemens), np.log(np.clip(g, self.siemens[0], self.siemens[-1])))
         # What a pulse reaches, ln((G + ΔG)/G), is straight where ΔG itself is not: a saturating pulse reaches the same G from everywhere.
         reached = np.log1p(np.maximum(self.delta_siemens / self.siemens[:, None], -1.0 + 1e-12)) + np.log(self.siemens)[:, None]
-        squeezed, least = squeeze(self.delta_siemens)
+        least = 1e-3 * float(np.max(np.abs(self.delta_siemens))) or 1.0
         column = _place(self.volts, np.clip(v, self.volts[0], self.volts[-1]))
-        small = least * np.sinh(_bilinear(squeezed, row, column))
+        small = least * np.sinh(_bilinear(squeeze(self.delta_siemens, least), row, column))
         large = np.exp(_bilinear(reached, row, column)) - g
         return np.asarray(np.where(np.abs(large) > 0.05 * g, large, small))
 
@@ -115,6 +114,8 @@ class CellTables:
         dx/dt, state units a second.
     initial : float
         State of a fresh device.
+    least : float
+        Rates below this are interpolated straight, rates above on their logarithm; a rate that hardly counts.
     source : str
         The name of the device that was measured.
     """
@@ -124,11 +125,18 @@ class CellTables:
     amps: Floats
     rates: Floats
     initial: float
+    least: float
     source: str = ""
+    fine_states: Floats = field(init=False)
+    """`states` and three more in every interval: what lies between is on monotone cubics."""
+    fine_volts: Floats = field(init=False)
+    """`volts` and seven more in every interval."""
+    fine_amps: Floats = field(init=False)
+    """(fine states, voltages)"""
     slopes: Floats = field(init=False)
-    """Derivatives of the monotone cubics through `amps` along the voltages, siemens."""
+    """Derivatives of the monotone cubics through `fine_amps` along the voltages, siemens."""
     squeezed: Floats = field(init=False)
-    least: float = field(init=False)
+    """asinh of the rates over `least`, (fine states, fine voltages)."""
 
     def __post_init__(self) -> None:
         from scipy.interpolate import PchipInterpolator
@@ -139,23 +147,34 @@ class CellTables:
             object.__setattr__(self, name, _table(getattr(self, name), self.states.size, self.volts.size, name))
         if not self.states[0] <= self.initial <= self.states[-1]:
             raise InputError(f"table: initial = {self.initial}; expected a state in [{self.states[0]:g}, {self.states[-1]:g}]")
-        cubics: Any = PchipInterpolator(self.volts, self.amps, axis=1)
-        object.__setattr__(self, "slopes", np.asarray(cubics.derivative()(self.volts)))
-        squeezed, least = squeeze(self.rates)
-        object.__setattr__(self, "squeezed", squeezed)
-        object.__setattr__(self, "least", least)
+        if not np.isfinite(self.least) or self.least <= 0:
+            raise InputError(f"table: least = {self.least}; expected a rate above 0")
+        states, volts = _between(self.states, 4), _between(self.volts, 8)
+        amps: Any = PchipInterpolator(self.states, self.amps, axis=0)(states)
+        rates: Any = PchipInterpolator(self.volts, squeeze(self.rates, self.least), axis=1)(volts)
+        slopes = PchipInterpolator(self.volts, amps, axis=1).derivative()(self.volts)
+        squeezed = PchipInterpolator(self.states, rates, axis=0)(states)
+        found = {"fine_states": states, "fine_volts": volts, "fine_amps": amps, "slopes": slopes, "squeezed": squeezed}
+        for name, values in found.items():
+            object.__setattr__(self, name, np.asarray(values))
+
+
+def _between(grid: Floats, parts: int) -> Floats:
+    """Return the grid with every interval cut into equal parts."""
+    places = np.arange(parts * (grid.size - 1) + 1) / parts
+    return np.interp(places, np.arange(grid.size), grid)
 
 
 def _nothing() -> CellTables:
     zeros = np.zeros((2, 2))
-    return CellTables(volts=np.array([-1.0, 1.0]), states=np.array([0.0, 1.0]), amps=zeros, rates=zeros, initial=0.0)
+    return CellTables(volts=np.array([-1.0, 1.0]), states=np.array([0.0, 1.0]), amps=zeros, rates=zeros, initial=0.0, least=1.0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TableDevice(Device):
     """A device known by tables of its current and of its state's rate over voltage and state, one state variable.
 
-    Current: cubic in the voltage (monotone where the data are), straight in the state. Rate: bilinear on asinh of the rate.
+    Current and asinh of the rate run on monotone cubics (Fritsch and Carlson, 1980) from one grid point to the next.
     Beyond the voltages of the table the current goes on straight, so that Newton steps may pass there, and a rate that is
     asked for there is an `InputError`: a table does not know. It has no SPICE twin; it is one, measured.
     """
@@ -180,7 +199,7 @@ class TableDevice(Device):
         known = self.tables
         v, x = np.broadcast_arrays(np.asarray(v, dtype=float), np.asarray(x, dtype=float))
         inside = np.clip(v, known.volts[0], known.volts[-1])
-        i, s = _place(known.states, np.clip(x, known.states[0], known.states[-1]))
+        i, s = _place(known.fine_states, np.clip(x, known.states[0], known.states[-1]))
         j, t = _place(known.volts, inside)
         width = known.volts[j + 1] - known.volts[j]
         # Hermite's basis, values and derivatives.
@@ -188,7 +207,7 @@ class TableDevice(Device):
         rise = (6 * t * (t - 1) / width, (1 - t) * (1 - 3 * t), 6 * t * (1 - t) / width, t * (3 * t - 2))
         amps, siemens = np.zeros(v.shape), np.zeros(v.shape)
         for row, share in ((i, 1 - s), (i + 1, s)):
-            corners = (known.amps[row, j], known.slopes[row, j], known.amps[row, j + 1], known.slopes[row, j + 1])
+            corners = (known.fine_amps[row, j], known.slopes[row, j], known.fine_amps[row, j + 1], known.slopes[row, j + 1])
             amps += share * sum(a * b for a, b in zip(value, corners, strict=True))
             siemens += share * sum(a * b for a, b in zip(rise, corners, strict=True))
         return amps + siemens * (v - inside), siemens
@@ -204,8 +223,8 @@ class TableDevice(Device):
                 f"table of {known.source or 'a device'}: {np.min(v):.4g}…{np.max(v):.4g} V across a cell is outside the characterised "
                 f"{low:.4g}…{high:.4g} V; characterise it over a wider range"
             )
-        row = _place(known.states, np.clip(x, known.states[0], known.states[-1]))
-        return np.asarray(known.least * np.sinh(_bilinear(known.squeezed, row, _place(known.volts, np.clip(v, low, high)))))
+        row = _place(known.fine_states, np.clip(x, known.states[0], known.states[-1]))
+        return np.asarray(known.least * np.sinh(_bilinear(known.squeezed, row, _place(known.fine_volts, np.clip(v, low, high)))))
 
     def bounds(self) -> tuple[float, float]:
         """Return the first and the last state of the table."""

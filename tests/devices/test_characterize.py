@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import spicesnn as sn
+from spicesnn.devices import characterize as module
+from spicesnn.devices import registry
+from spicesnn.devices.cell_tables import CellTables, IncrementTable, TableDevice
+from spicesnn.devices.characterize import Axis, Characterization, characterize
+from spicesnn.devices.delta_table import DeltaTable
+from spicesnn.errors import DataError, InputError, RunError
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Return Pai-Yu Chen's device as the nodal engine knows it, in tables."""
+    device = registry.make("pai-yu-chen")
+    return characterize(
+        device, engine=sn.NodalEngine(), volts=np.linspace(-1.6, 1.6, 81), width_s=10e-9, rng=np.random.default_rng(0), states=41, v_read=0.7
+    )
+
+
+def test_errors_are_small_and_measured(found):
+    assert 0 < found.current_error < 2e-3
+    assert 0 < found.increment_error < 0.02
+    assert found.max_relative_error == max(found.current_error, found.increment_error)
+    assert found.increment_error < found.lookup_error < 0.5
+
+
+def test_the_table_runs_in_the_nodal_engine(found):
+    device = registry.make("pai-yu-chen")
+    rng = np.random.default_rng(1)
+    state = rng.uniform(0.3e-9, 0.9e-9, (4, 5))
+    wires = sn.Wires(word_line_ohm=2.0, bit_line_ohm=2.0)
+    pulse = sn.Pulse(row_volts=[1.53, 0.7, 0.0, -1.53], width_s=10e-9, rise_s=1e-9)
+    true = sn.NodalEngine().pulse(sn.Crossbar(device=device, state=state, wires=wires), pulse)
+    table = sn.NodalEngine().pulse(sn.Crossbar(device=found.device, state=state, wires=wires), pulse)
+    assert np.abs(true.state - state).max() > 0.01e-9
+    assert np.abs(table.state - true.state).max() < 0.02 * np.abs(true.state - state).max()
+    assert table.energy_joule == pytest.approx(true.energy_joule, rel=2e-3)
+
+
+def test_increments_and_polarity(found):
+    table = found.increments
+    assert table.set_polarity == 1
+    assert np.all(table(1e-5, [-1.5, 1.5]) * [-1, 1] > 0)
+    assert table(1e-5, 0.0) == pytest.approx(0.0, abs=1e-12)
+    device = registry.make("pai-yu-chen")
+    volts = device.volts_for_rate(1e-5, 10.0)
+    assert table(1e-5, volts) == pytest.approx(10.0 * 10e-9, rel=0.05)
+    with pytest.raises(InputError, match="outside"):
+        table(1e-5, 2.0)
+    with pytest.raises(InputError, match="outside"):
+        table(1.0, 1.0)
+
+
+def test_files(found, tmp_path):
+    path = found.write(tmp_path / "tables")
+    again = Characterization.read(path)
+    np.testing.assert_array_equal(again.increments.delta_siemens, found.increments.delta_siemens)
+    assert again.device.tables.source == "pai-yu-chen"
+    assert again.device.rate(1.3, 0.5e-9) == found.device.rate(1.3, 0.5e-9)
+    assert (again.current_error, again.increment_error, again.lookup_error) == (found.current_error, found.increment_error, found.lookup_error)
+    plain = DeltaTable.from_csv(tmp_path / "tables" / "increments.csv")
+    np.testing.assert_allclose(plain.grid.values, found.increments.delta_siemens)
+    (tmp_path / "bad.npz").write_bytes(b"nonsense")
+    with pytest.raises(DataError, match="not a table"):
+        Characterization.read(tmp_path / "bad.npz")
+    with pytest.raises(RunError, match="cannot be written"):
+        found.write(tmp_path / "bad.npz" / "inside")
+
+
+def test_beyond_the_table(found):
+    low, high = found.device.bounds()
+    assert np.all(np.diff(found.device.current(np.linspace(-3, 3, 41), 0.5e-9)) > 0)
+    with pytest.raises(InputError, match="outside the characterised"):
+        found.device.rate(2.5, 0.5e-9)
+    assert (low, high) == (0.1e-9, 1.7e-9)
+
+
+def test_conductance_is_the_slope_of_the_current(found):
+    v, x = np.linspace(-1.5, 1.5, 44)[:, None], np.linspace(0.12e-9, 1.6e-9, 9)
+    difference = (found.device.current(v + 1e-6, x) - found.device.current(v - 1e-6, x)) / 2e-6
+    np.testing.assert_allclose(found.device.conductance(v, x), difference, rtol=1e-5, atol=1e-7 * difference.max())
+
+
+def test_through_ngspice(monkeypatch):
+    monkeypatch.setattr(module, "_FINE", 21)
+    device = registry.make("pai-yu-chen")
+    with sn.NgspiceEngine() as engine:
+        found = characterize(
+            device, engine=engine, volts=np.linspace(1.2, 1.5, 5), width_s=10e-9, rng=np.random.default_rng(0), v_read=0.7,
+            states=np.linspace(0.3e-9, 1.1e-9, 7), checks=12,
+        )  # fmt: skip
+    assert found.current_error < 0.02
+    assert found.increment_error < 0.2
+    v, x = np.linspace(1.2, 1.5, 5)[:, None], np.linspace(0.3e-9, 1.1e-9, 7)[1:]
+    np.testing.assert_allclose(found.device.rate(v, x), device.rate(v, x), rtol=0.02)
+
+
+@pytest.mark.slow
+def test_one_transistor_cell_through_ngspice():
+    device = registry.make("1t1r").around(registry.make("pai-yu-chen"))
+    with sn.NgspiceEngine() as engine:
+        found = characterize(
+            device, engine=engine, volts=np.linspace(0.8, 2.0, 49), width_s=10e-9, rng=np.random.default_rng(0), states=33, v_read=0.3, checks=200
+        )
+    assert found.increment_error < 0.02
+
+
+def test_bad_requests():
+    engine, rng = sn.NodalEngine(), np.random.default_rng(0)
+
+    def ask(name="vteam", volts=(0.0, 1.0), width_s=1e-9, **options):
+        return characterize(registry.make(name), engine=engine, volts=volts, width_s=width_s, rng=rng, **options)
+
+    for message, options in {
+        "tables are for cells with exactly one": {"name": "resistor"},
+        "has 2 state variables": {"name": "pai-yu-chen-heated"},
+        "no third terminal to pulse": {"axis": Axis.GATE},
+        "no third terminal, but gate_volts": {"gate_volts": 1.0},
+        "increasing voltages": {"volts": (1.0, 0.0)},
+        "width_s": {"width_s": 0.0},
+        "states = ": {"states": np.array([0.0, 5e-9, 1.0])},
+    }.items():
+        with pytest.raises(InputError, match=message):
+            ask(**options)
+
+
+def test_bad_tables():
+    grid = np.array([0.0, 1.0])
+    with pytest.raises(InputError, match="increasing"):
+        IncrementTable(siemens=np.array([1.0, 0.5]), volts=grid, delta_siemens=np.zeros((2, 2)), width_s=1.0)
+    with pytest.raises(InputError, match="more than 0 S"):
+        IncrementTable(siemens=grid, volts=grid, delta_siemens=np.zeros((2, 2)), width_s=1.0)
+    with pytest.raises(InputError, match=r"expected \(2, 2\)"):
+        CellTables(volts=grid, states=grid, amps=np.zeros((3, 2)), rates=np.zeros((2, 2)), initial=0.0, least=1.0)
+    with pytest.raises(InputError, match="initial"):
+        CellTables(volts=grid, states=grid, amps=np.zeros((2, 2)), rates=np.zeros((2, 2)), initial=2.0, least=1.0)
+    assert TableDevice().bounds() == (0.0, 1.0)
