@@ -13,10 +13,12 @@ from spicesnn.crossbar.wires import Wires
 from spicesnn.devices import registry
 from spicesnn.devices.base import Device
 from spicesnn.devices.registry import nearest
+from spicesnn.devices.saturating_pulse import SaturatingPulse
 from spicesnn.errors import ConfigError, UnknownNameError
 from spicesnn.neurons.lif import LIF
 from spicesnn.paths import presets_dir
 from spicesnn.training.options import Section, option, parse_override, render_toml, unknown_key
+from spicesnn.units import parse
 
 ENGINES = ("ngspice", "nodal")
 
@@ -142,6 +144,8 @@ class ExsituOptions(Section):
     weight_limit: float = option(0.8, "weights stay within ± this: what is left of the window makes up for the wires", above=0.0)
     states: int = option(0, "conductances are rounded to so many states; 0: not at all", lowest=0)
     wire_aware: bool = option(True, "choose conductances whose array, wires included, does what the weights ask for")
+    write_verify: bool = option(False, "program by pulses and reads, through the wires, instead of setting the states")
+    verify_tolerance: float = option(0.01, "write and verify: cells within this share of the window are left alone", above=0.0)
     fine_tune: int = option(0, "Manhattan updates in situ after the mapping", lowest=0)
 
 
@@ -166,6 +170,10 @@ class TrainingOptions(Section):
     record_updates: int = option(16, "keep direction and states of the first so many updates in history.npz", lowest=0)
 
 
+_CURVE = ("curve", "curve_scale")
+"""Keys of [device] for models that can be fitted to a measured pulse curve: the CSV file, and what its conductances are multiplied by."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DeviceOptions:
     """[device]: `model`, and any parameter of that model."""
@@ -179,9 +187,9 @@ class DeviceOptions:
         if not isinstance(table, Mapping):
             raise ConfigError(f"{where} is {table!r:.60}; expected a table with model = \"vteam\" and parameters of that model")
         parameters = {key: value for key, value in table.items() if key != "model"}
+        kind = registry.device_class(str(table.get("model", "vteam")))
         section = cls(model=str(table.get("model", "vteam")), parameters=parameters)
-        kind = registry.device_class(section.model)
-        known = [row["name"] for row in kind.parameter_table()] + list(kind.choices())
+        known = [row["name"] for row in kind.parameter_table()] + list(kind.choices()) + list(_CURVE if issubclass(kind, SaturatingPulse) else ())
         for key in parameters:
             if key not in known:
                 raise unknown_key(f"{where}.{key}", ["device.model", *(f"{where}.{name}" for name in known)])
@@ -189,8 +197,13 @@ class DeviceOptions:
         return section
 
     def build(self) -> Device:
-        """Return the device."""
-        return registry.make(self.model).with_text(**{key: str(value) for key, value in self.parameters.items()})
+        """Return the device; a measured pulse curve (`curve`, a file) decides on what the model fits to it."""
+        text = {key: str(value) for key, value in self.parameters.items() if key not in _CURVE}
+        device = registry.make(self.model).with_text(**text)
+        if not self.parameters.get("curve"):
+            return device
+        fitted, _ = SaturatingPulse.from_curve(str(self.parameters["curve"]), scale=parse(self.parameters.get("curve_scale", 1.0)))
+        return device.with_parameters(g_low=fitted.g_low, g_gain=fitted.g_gain, pulses=fitted.pulses)
 
     def to_table(self) -> dict[str, Any]:
         """Return the section as plain values."""

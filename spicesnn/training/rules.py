@@ -15,6 +15,7 @@ from spicesnn.errors import ConfigError
 from spicesnn.learning.manhattan import direction
 from spicesnn.learning.schemes import Step, plan
 from spicesnn.learning.template import template_steps
+from spicesnn.learning.write_verify import write_verify
 from spicesnn.training.config import Config
 from spicesnn.training.experiment import Experiment, Forward
 from spicesnn.training.exsitu import best_weights, mapped, software_right
@@ -159,7 +160,25 @@ class Exsitu(Rule):
         history.add(0, software_accuracy=software_right(experiment, weights, problem.test), uncompensated_accuracy=uncompensated.accuracy,
                     mapping_error=error)  # fmt: skip
         state = state.with_read(len(problem.test), uncompensated.energy_joule, uncompensated.residual_amps)
+        if experiment.config.exsitu.write_verify:
+            return self._verified(experiment, engine, state, history, weights)
         return state.with_write(devices, 0, 0.0)
+
+    @staticmethod
+    def _verified(experiment: Experiment, engine: Engine, state: RunState, history: History, weights: list[Floats]) -> RunState:
+        """Program by pulses until every cell reads what its weight asks for, wires included."""
+        encoding, after, pulses, energy, worst = experiment.config.encoding, [], 0, 0.0, 0.0
+        for number, (layer, matrix, array) in enumerate(zip(experiment.layers, weights, experiment.arrays(state.devices), strict=True)):
+            done = write_verify(
+                engine, experiment.programmer, array, layer.columns.conductances(matrix, layer.window), experiment.streams.draw("cycle", 0, number),
+                tolerance=experiment.config.exsitu.verify_tolerance * layer.window.span, read_volts=encoding.high_volts, read_s=encoding.read_s,
+                gate_volts=encoding.gate_volts if array.gated else None,
+            )  # fmt: skip
+            after.append(done.array.state_or_zeros())
+            pulses, energy, worst = pulses + done.pulses, energy + done.write_joule, max(worst, done.largest_error / layer.window.span)
+            state = state.with_read(done.reads, done.read_joule, 0.0)
+        history.add(state.updates, pulses=pulses, write_joule=energy, verify_error=worst)
+        return state.with_write(joined(after), pulses, energy)
 
 
 class OverlappingSpikes(Rule):

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 import spicesnn as sn
-from spicesnn.errors import ConfigError
+from spicesnn.errors import ConfigError, DataError
 from spicesnn.neurons.lif import LIF
 from spicesnn.training import RunDirectory, load, train, train_starts
+from spicesnn.training.config import DeviceOptions
 from spicesnn.training.experiment import Experiment
 from spicesnn.training.layers import RateCode, SpikeCode, joined, split
 
@@ -113,3 +114,29 @@ def test_letters_take_the_same_decisions_on_both_engines(tmp_path):
     assert np.array_equal(nodal["predicted"], spice["predicted"])
     assert np.abs(nodal["states"] - spice["states"]).max() <= 1e-3 * 3e-9
     assert spice["spike_times"] == pytest.approx(nodal["spike_times"], rel=1e-3)
+
+
+def test_written_and_verified_through_the_wires(tmp_path):
+    """Pulses alone bring every cell of the XOR network to its weight."""
+    summary = train(load("exsitu-xor", ["exsitu.write_verify=true", "exsitu.verify_tolerance=0.02"]), engine=sn.NodalEngine(), out=tmp_path / "run")
+    history = RunDirectory.existing(summary.run).history()
+    assert summary.test_accuracy == 1.0
+    assert summary.extra["pulses"] > 20
+    assert summary.extra["write_joule"] > 0
+    assert history["verify_error"][0] <= 0.021
+
+
+def test_a_measured_pulse_curve_from_a_one_column_file(tmp_path):
+    pulses = np.arange(51)
+    curve = 4.5448e-7 + 6.55e-8 * (1 - np.exp(-pulses / 3.0)) + np.random.default_rng(0).normal(0, 2e-9, 51)
+    (tmp_path / "curve.csv").write_text("siemens\n" + "\n".join(f"{value:.6e}" for value in curve))
+    device = load("manhattan-4x4", {"device.curve": str(tmp_path / "curve.csv")}).device.build()
+    assert device.g_gain == pytest.approx(6.55e-7, rel=0.03)
+    assert device.g_gain != 6.55e-7
+    assert device.pulses == pytest.approx(3.0, rel=0.1)
+    config = load("manhattan-4x4", {"device.curve": str(tmp_path / "curve.csv")})
+    summary = train_starts(config, engine=sn.NodalEngine(), starts=2, out=tmp_path / "run")
+    assert summary.converged_fraction == 1.0
+    (tmp_path / "bad.csv").write_text("siemens\nmany")
+    with pytest.raises(DataError, match="is not a one-column CSV file of conductances"):
+        DeviceOptions.from_table({"model": "saturating-pulse", "curve": str(tmp_path / "bad.csv")}, "device")
