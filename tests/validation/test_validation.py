@@ -104,6 +104,19 @@ def test_curves_are_compared_where_they_switch_abruptly():
     assert curves.relative_difference(sampled(2001), sampled(1733)) < 1e-4
 
 
+def test_a_jump_is_compared_in_time_and_all_else_in_current():
+    def switching(at, high=1.0):
+        time = np.linspace(0.0, 2.0, 20001)
+        return IVCurve(time=time, volts=time, amps=np.where(time > at, high, 0.1), state=time, device="d", engine="e")
+
+    smooth = IVCurve(time=np.linspace(0, 1, 50), volts=np.zeros(50), amps=np.linspace(0, 1, 50), state=np.zeros(50), device="d", engine="e")
+    assert not curves.abrupt(smooth)
+    assert curves.abrupt(switching(0.7))
+    assert curves._current("d", switching(0.7001), switching(0.7), 1.0).ok
+    assert not curves._current("d", switching(0.701), switching(0.7), 1.0).ok
+    assert curves._current("d", switching(0.7, high=1.01), switching(0.7), 1.0).error == pytest.approx(0.01)
+
+
 def test_the_table_is_written_and_judged(tmp_path):
     good = compared("a", "q", (1.0, 1.0), 1.0, 1e-9)
     bad = compared("b, with a comma", "q", (1.0, 2.0), 1.0, 1e-9)
