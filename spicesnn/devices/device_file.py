@@ -6,12 +6,14 @@ import dataclasses
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from spicesnn.devices import registry
 from spicesnn.devices.base import Device
 from spicesnn.errors import DataError, InputError, UnknownNameError
+from spicesnn.units import parse
 
 
 def device_toml(device: Device, *, remarks: Mapping[str, str] | None = None, heading: str = "") -> str:
@@ -43,6 +45,9 @@ def device_toml(device: Device, *, remarks: Mapping[str, str] | None = None, hea
 def read_device(path: str | Path) -> Device:
     """Return the device of a TOML file's ``[device]`` table (``model = "…"`` and any of its parameters).
 
+    ``model = "measured"`` takes ``table`` (a CSV file for `DeltaTable.from_csv`), or ``curve`` (one for `PulseCurve.from_csv`) with
+    ``set_volts``, ``reset_volts`` and ``pulse_s``; and ``g_init``. Files are looked for beside the TOML file.
+
     Raises
     ------
     DataError
@@ -57,9 +62,31 @@ def read_device(path: str | Path) -> Device:
         raise DataError(f"{path} cannot be read as TOML: {error}") from None
     if not isinstance(table, dict) or not isinstance(table.get("model"), str):
         raise DataError(f'{path} has no [device] table with model = "…"')
+    if table["model"] == "measured":
+        return _measured(path, table)
     kind = registry.device_class(table["model"])
     known = kind.settable()
     for key in table:
         if key != "model" and key not in known:
             raise UnknownNameError(f"{path}: {table['model']} has no parameter {key!r}{registry.nearest(key, known)}")
     return kind().with_text(**{key: str(value) for key, value in table.items() if key != "model"})
+
+
+def _measured(path: Path, table: dict[str, Any]) -> Device:
+    """Return the device of a table or a pulse curve that the file names."""
+    from spicesnn.devices.delta_table import DeltaTable
+    from spicesnn.devices.measured import MeasuredDevice
+    from spicesnn.devices.pulse_curve import PulseCurve
+
+    known = ["model", "g_init", "table"] if "table" in table else ["model", "g_init", "curve", "set_volts", "reset_volts", "pulse_s"]
+    for key in table:
+        if key not in known:
+            raise UnknownNameError(f"{path}: measured has no key {key!r}{registry.nearest(key, known)} It takes: {', '.join(known[1:])}")
+    lacking = [key for key in known[2:] if key not in table]
+    if lacking:
+        raise DataError(f"{path}: measured needs {' and '.join(lacking)} (or table=…)")
+    g_init = None if "g_init" not in table else parse(str(table["g_init"]))
+    if "table" in table:
+        return MeasuredDevice.of(DeltaTable.from_csv(path.parent / table["table"]), g_init=g_init)
+    set_volts, reset_volts, pulse_s = (parse(str(table[key])) for key in ("set_volts", "reset_volts", "pulse_s"))
+    return MeasuredDevice.of(PulseCurve.from_csv(path.parent / table["curve"]).table(set_volts, reset_volts, pulse_s), g_init=g_init)

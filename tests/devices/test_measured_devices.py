@@ -11,10 +11,11 @@ from scipy.integrate import solve_ivp
 
 import spicesnn as sn
 from spicesnn.devices.delta_table import DeltaTable, Grid, Interpolation, OutOfRange
+from spicesnn.devices.device_file import read_device
 from spicesnn.devices.levels import TWENTY_STATES_OHM
 from spicesnn.devices.measured import MeasuredDevice
 from spicesnn.devices.pulse_curve import PulseCurve
-from spicesnn.errors import DataError, InputError
+from spicesnn.errors import DataError, InputError, UnknownNameError
 from spicesnn.paths import checkout_data_dir
 
 EXAMPLES = checkout_data_dir() / "devices"
@@ -217,3 +218,24 @@ def test_the_examples_are_what_the_script_writes(tmp_path, monkeypatch):
     for path in sorted(EXAMPLES.glob("*.csv")):
         assert (tmp_path / path.name).read_text() == path.read_text(), path.name
     assert np.loadtxt(EXAMPLES / "twenty_states.csv", skiprows=1) == pytest.approx(TWENTY_STATES_OHM)
+
+
+def test_device_files():
+    device = read_device(EXAMPLES / "measured.toml")
+    assert (device.g_init, device.table.pulse_s) == (20e-6, 1e-6)
+    assert read_device(EXAMPLES / "measured_curve.toml").table.polarity == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        ('curve = "c.csv"', DataError, "needs set_volts and reset_volts and pulse_s"),
+        ('table = "nowhere.csv"', DataError, "not a ΔG table"),
+        ('table = "t.csv"\nset_volt = 1', UnknownNameError, "no key 'set_volt'"),
+    ],
+)
+def test_device_files_that_do_not_fit(text, error, message, tmp_path):
+    path = tmp_path / "device.toml"
+    path.write_text(f'[device]\nmodel = "measured"\n{text}\n')
+    with pytest.raises(error, match=message):
+        read_device(path)
