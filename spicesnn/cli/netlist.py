@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,25 +14,36 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+class DialectName(enum.StrEnum):
+    """Which SPICE."""
+
+    NGSPICE = "ngspice"
+    LTSPICE = "ltspice"
+
+
 def netlist(
     preset: Annotated[str, typer.Argument(metavar="PRESET_OR_TOML_OR_RUN", help="A preset, a TOML file, or a run directory (its trained states).")],
     samples: Annotated[int, typer.Option("--samples", min=1, help="So many test samples in the read deck.")] = 1,
+    dialect: Annotated[DialectName, typer.Option("--dialect", help="Which SPICE the decks are for.")] = DialectName.NGSPICE,
     set_: options.Settings = None,
     out: options.Out = None,
     seed: options.Seed = None,
     engine: options.OneEngine = None,
     as_json: options.Json = False,
 ) -> Answer:
-    """Write the decks of an experiment: one read, one programming pulse. Models are inside: `ngspice -b read.cir` runs them anywhere.
+    """Write the decks of an experiment: one read, one programming pulse, the whole network with its neurons.
+
+    Models are inside: `ngspice -b network.cir` runs them anywhere.
 
     --engine is taken by every command; it changes nothing here.
 
     Example:  spicesnn netlist xpue --out runs/xpue-decks
     """
+    from spicesnn.netlist.network import Dialect
     from spicesnn.reporting.decks import write_decks
 
     folder = options.folder(out, f"runs/{preset.replace('/', '-')}-decks")
-    found = write_decks(preset, options.settings(set_), folder=folder, seed=seed, samples=samples)
+    found = write_decks(preset, options.settings(set_), folder=folder, seed=seed, samples=samples, dialect=Dialect(dialect.value))
 
     def show(console: Console) -> None:
         for deck in found["decks"]:

@@ -11,8 +11,8 @@ from spicesnn.netlist.twin import fold
 def to_ltspice(text: str) -> str:
     """Return a self-contained deck in LTspice's dialect.
 
-    Powers are written ``**`` (``^`` is exclusive or there), conditions ``if(a, b, c)``, inner nodes ``xm0_0:gate``; declared parameters
-    get a number in place of ``required``, and ``.print`` and ngspice's own options are left out.
+    Powers are written ``**`` (``^`` is exclusive or there), conditions ``if(a, b, c)``, inner nodes ``xm0_0:gate``, look-ups ``table``;
+    declared parameters get a number in place of ``required``, and ``.print`` and ngspice's own options are left out.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def to_ltspice(text: str) -> str:
             continue
         if word in (".ic", ".save"):
             line = re.sub(r"\b(x\w+)\.(\w)", r"\1:\2", line)
-        line = re.sub(r"=required\b", "=0", _conditions(line).replace("^", "**"))
+        line = re.sub(r"=required\b", "=0", _conditions(line).replace("^", "**").replace("pwl(v(", "table(v("))
         if word == ".options":
             line = " ".join(w for w in line.split() if w.split("=")[0] in (".options", "reltol", "vntol", "abstol", "chgtol", "trtol", "gmin"))
         lines.append(fold(line))

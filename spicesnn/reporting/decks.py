@@ -14,11 +14,13 @@ from spicesnn.engines.nodal.engine import NodalEngine
 from spicesnn.engines.results import PulseResult
 from spicesnn.engines.stimulus import CheckedWaveform, Levels
 from spicesnn.errors import ConfigError, RunError
-from spicesnn.netlist.deck import Deck
+from spicesnn.netlist.ltspice import to_ltspice
+from spicesnn.netlist.network import Dialect
 from spicesnn.netlist.pulse_deck import pulse_deck
 from spicesnn.netlist.read_deck import read_deck
 from spicesnn.training import RunDirectory, load
 from spicesnn.training.experiment import Experiment
+from spicesnn.training.export import exported
 from spicesnn.training.rules import RULES
 from spicesnn.training.state import History, RunState
 
@@ -40,8 +42,10 @@ class _UntilFirstPulse(NodalEngine):
         raise _FirstPulseSeen(array, waveform)
 
 
-def write_decks(source: str, overrides: Mapping[str, str], *, folder: Path, seed: int | None = None, samples: int = 1) -> dict[str, Any]:
-    """Write ``read.cir`` and, if the experiment programs anything, ``pulse.cir`` into `folder`.
+def write_decks(
+    source: str, overrides: Mapping[str, str], *, folder: Path, seed: int | None = None, samples: int = 1, dialect: Dialect = Dialect.NGSPICE
+) -> dict[str, Any]:
+    """Write ``read.cir``, ``pulse.cir`` if the experiment programs anything, and ``network.cir`` if it has one layer, into `folder`.
 
     Parameters
     ----------
@@ -52,7 +56,9 @@ def write_decks(source: str, overrides: Mapping[str, str], *, folder: Path, seed
     folder : Path
     seed : int, optional
     samples : int
-        So many test samples are read.
+        So many test samples are read, and shown to the network.
+    dialect : Dialect
+        Which SPICE the decks are for.
 
     Returns
     -------
@@ -73,11 +79,14 @@ def write_decks(source: str, overrides: Mapping[str, str], *, folder: Path, seed
     gates = np.full(array.gate_lines, config.encoding.gate_volts) if array.gated else None
     title = f"{config.preset}, seed {config.seed}: "
     read = read_deck(array, Levels.checked(array, rows, gate_volts=gates), inline_models=True, title=f"{title}read of {len(rows)} test sample(s)")
-    decks = [_written(read, folder / "read.cir", "one read")]
+    decks = [_written(read.text, dialect, folder / "read.cir", "one read")]
     first = _first_pulse(experiment, states)
     if first is not None:
         pulse = pulse_deck(first.array, first.waveform, inline_models=True, title=f"{title}first programming pulse")
-        decks.append(_written(pulse, folder / "pulse.cir", "the next programming pulse"))
+        decks.append(_written(pulse.text, dialect, folder / "pulse.cir", "the next programming pulse"))
+    if len(experiment.layers) == 1:
+        network = exported(experiment, states, experiment.problem.test.inputs[:samples], NodalEngine(), title=f"{title}the whole network")
+        decks.append(_written(network.deck.text, dialect, folder / "network.cir", "crossbar, drivers and neurons, shown the samples"))
     return {"preset": config.preset, "decks": [deck | {"rows": array.rows, "columns": array.cols} for deck in decks]}
 
 
@@ -89,9 +98,10 @@ def _first_pulse(experiment: Experiment, states: Any) -> _FirstPulseSeen | None:
     return None
 
 
-def _written(deck: Deck, path: Path, what: str) -> dict[str, Any]:
+def _written(text: str, dialect: Dialect, path: Path, what: str) -> dict[str, Any]:
+    text = to_ltspice(text) if dialect is Dialect.LTSPICE else text
     try:
-        deck.write(path)
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror or error}; choose another folder with --out") from None
-    return {"path": str(path), "what": what, "cards": sum(line[:1].isalnum() or line[:1] == "." for line in deck.text.splitlines())}
+    return {"path": str(path), "what": what, "cards": sum(line[:1].isalnum() or line[:1] == "." for line in text.splitlines())}

@@ -76,7 +76,7 @@ def test_train_infer_and_figures_of_xpue(run, run_json, tmp_path):
 
     code, answer, _ = run_json("netlist", "run", "--out", "decks")
     assert code == 0
-    assert [deck["path"] for deck in answer["decks"]] == ["decks/read.cir", "decks/pulse.cir"]
+    assert [deck["path"] for deck in answer["decks"]] == ["decks/read.cir", "decks/pulse.cir", "decks/network.cir"]
     assert run("netlist", "run", "--set", "array.word_line_ohm=2")[0] == 2
 
 
@@ -100,9 +100,9 @@ def test_train_counts_starts(run_json):
 def test_decks_run_in_a_bare_ngspice(run_json, tmp_path):
     code, answer, _ = run_json("netlist", "xpue", "--out", "decks with a space", "--seed", "4")
     assert code == 0
-    assert [deck["rows"] for deck in answer["decks"]] == [9, 9]
+    assert [deck["rows"] for deck in answer["decks"]] == [9, 9, 9]
     shutil.copytree(tmp_path / "decks with a space", tmp_path / "elsewhere")
-    for name, printed in (("read.cir", "vc0#branch"), ("pulse.cir", "s_x_0_0")):
+    for name, printed in (("read.cir", "vc0#branch"), ("pulse.cir", "s_x_0_0"), ("network.cir", "q0")):
         done = subprocess.run(["ngspice", "-b", name], cwd=tmp_path / "elsewhere", capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert printed in done.stdout
