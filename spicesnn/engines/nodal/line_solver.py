@@ -17,6 +17,8 @@ from spicesnn.errors import ConvergenceError
 TOLERANCE = 1e-11
 """‖residual‖₁ over the sum of all line currents at which a solve ends (see `line_cg`)."""
 MOST_ITERATIONS = 20_000
+COARSEST = 1e-8
+"""Relative error of the currents from which on there is no answer but an error."""
 SHARED_CELLS = 250_000
 """From this size on one input is solved by several threads; below, the helper would wake up too late."""
 SHARED_BATCH = 50_000
@@ -127,7 +129,31 @@ class LinePrepared:
         if not reports[:, line_cg.CONVERGED].all():
             self.work.direction.fill(0.0)  # what diverged must not be carried into the next solve
             _raise_for(reports, tolerance)
+        check_resolved(self.operator, sources, reports[:, line_cg.BOUND], reports[:, line_cg.SCALE], max(COARSEST, 10 * tolerance))
         return row_amps, column_amps, reports
+
+
+def check_resolved(operator: Operator, sources: Sources, bound: Floats, scale: Floats, coarsest: float) -> None:
+    """Raise `ConvergenceError` where rounding alone has made the currents worthless: cells far more conductive than the wires.
+
+    Parameters
+    ----------
+    bound, scale : (batch,)
+        Bound of the error of any line current, and Σ|line current|.
+    coarsest : float
+        Error that is accepted, relative to `scale`. Arrays that carry next to no current at all are left alone.
+    """
+    ohm = [value for value in (operator.wires.word_line_ohm, operator.wires.bit_line_ohm) if value > 0]
+    if not ohm or bool(np.all(bound <= coarsest * scale)):
+        return
+    reach = np.maximum(np.abs(sources.row_volts).max(axis=1), np.abs(sources.column_volts).max(axis=1))
+    lost = np.flatnonzero((bound > coarsest * scale) & (bound > 1e-9 * reach / min(ohm)))
+    if lost.size:
+        k = int(lost[0])
+        raise ConvergenceError(
+            f"the line currents are only known to {bound[k]:.2g} A of {scale[k]:.2g} A: a cell has {operator.cell_siemens.max():.3g} S where a wire "
+            f"segment has {1 / min(ohm):.3g} S, and double precision cannot tell its two ends apart. Give shorted cells less conductance"
+        )
 
 
 def _raise_for(reports: Floats, tolerance: float) -> None:

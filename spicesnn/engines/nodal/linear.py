@@ -28,8 +28,12 @@ _SECONDS_DIRECT = 3e-8
 def predicted_iterations(operator: Operator) -> float:
     """Return how many iterations of the line solver the operator is likely to take."""
     rows, cols = operator.shape
-    mean = float(operator.cell_siemens.sum()) / (rows * cols)
-    wires = operator.wires
+    wires, cells = operator.wires, operator.cell_siemens
+    mean = float(cells.sum()) / (rows * cols)
+    segment_ohm = max(wires.word_line_ohm, wires.bit_line_ohm)
+    if mean * segment_ohm > 1e-4:
+        # a cell that conducts better than the wires ties their nodes together, and more of that changes nothing
+        mean = float(np.minimum(cells, 1 / segment_ohm).sum()) / (rows * cols)
     driver, sense = (ohm if isinstance(ohm, float) else float(ohm.max()) for ohm in (wires.driver_ohm, wires.sense_ohm))
     word = cols * mean * (cols * wires.word_line_ohm + driver)
     bit = rows * mean * (rows * wires.bit_line_ohm + sense)
@@ -60,6 +64,10 @@ def check_paths(operator: Operator) -> None:
         )
 
 
+UNRESOLVED = 1e8
+"""Cell over wire conductance from which on the direct method rounds the wires away and does not notice: it is no second opinion."""
+
+
 class Checked:
     """The line solver with the direct method behind it, for the rare operator on which iterations stall."""
 
@@ -74,8 +82,15 @@ class Checked:
             try:
                 return self.lines.solve(sources, start, tolerance=tolerance)
             except ConvergenceError:
+                if _unresolved(self.operator):
+                    raise
                 self._direct = DirectPrepared(self.operator)
-        return self._direct.solve(sources)
+        solution = self._direct.solve(sources)
+        from spicesnn.engines.nodal.line_solver import COARSEST, check_resolved
+
+        scale = np.abs(solution.row_amps).sum(axis=1) + np.abs(solution.column_amps).sum(axis=1)
+        check_resolved(self.operator, sources, solution.residual_amps * 2 * self.operator.cell_siemens.size, scale, COARSEST)
+        return solution
 
 
 def prepare(operator: Operator, reuse: Prepared | None = None) -> Prepared:
@@ -95,13 +110,17 @@ def prepare(operator: Operator, reuse: Prepared | None = None) -> Prepared:
     """
     check_paths(operator)
     # along a single line currents may fall off by any factor; elimination keeps every one of them to its own accuracy
-    if min(operator.shape) == 1 or _costs(operator, predicted_iterations(operator)):
+    if (min(operator.shape) == 1 or _costs(operator, predicted_iterations(operator))) and not _unresolved(operator):
         return DirectPrepared(operator)
     from spicesnn.engines.nodal.line_solver import LinePrepared
 
     if isinstance(reuse, Checked) and _same_lines(operator, reuse.operator):
         return Checked(operator, LinePrepared(operator, lines=reuse.lines.lines, work=reuse.lines.work))
     return Checked(operator, LinePrepared(operator))
+
+
+def _unresolved(operator: Operator) -> bool:
+    return float(operator.cell_siemens.max()) * max(operator.wires.word_line_ohm, operator.wires.bit_line_ohm) > UNRESOLVED
 
 
 def _costs(operator: Operator, iterations: float) -> bool:

@@ -12,7 +12,7 @@ from spicesnn.engines.nodal.direct import Graph
 from spicesnn.engines.nodal.line_solver import LinePrepared
 from spicesnn.engines.nodal.linear import prepare
 from spicesnn.engines.nodal.network import Operator, Sources
-from spicesnn.errors import SingularCircuitError
+from spicesnn.errors import ConvergenceError, SingularCircuitError
 
 
 def star_mesh(operator: Operator, row_volts: np.ndarray, column_volts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -127,6 +127,15 @@ def test_a_single_bit_line() -> None:
     read = NodalEngine().read(Crossbar(conductance=cells, wires=wires), volts)
     np.testing.assert_allclose(read.column_amps, columns, rtol=1e-9)
     np.testing.assert_allclose(read.row_amps, rows, rtol=1e-9)
+
+
+def test_cells_that_double_precision_cannot_resolve_are_an_error() -> None:
+    cells = np.full((9, 9), 1e-5)
+    cells[2, 3] = cells[5, 6] = 1e12
+    with pytest.raises(ConvergenceError, match=r"a cell has 1e\+12 S where a wire segment has 1 S"):
+        NodalEngine().read(Crossbar(conductance=cells), np.linspace(0, 1, 9))
+    still = NodalEngine().read(Crossbar(conductance=np.full((9, 9), 1e3)), np.full(9, 0.7), column_volts=0.7)
+    assert np.abs(still.column_amps).max() < 1e-12
 
 
 def test_a_floating_line_without_cells_has_no_voltage() -> None:
