@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from PySpice.Spice.Netlist import Circuit
 
 import spicesnn as sn
 from spicesnn.devices import registry
 from spicesnn.engines.stimulus import Levels, PiecewiseLinear
 from spicesnn.netlist.batch import run_batch
 from spicesnn.netlist.drive_deck import drive_deck
+from spicesnn.netlist.pyspice import device_subcircuit
 from spicesnn.netlist.read_deck import read_deck
 
 
@@ -46,3 +48,22 @@ def test_reads_hold_the_states_and_give_the_current_of_the_python_twin(name):
     got = np.array([run[f"i({source})"] for source in deck.columns.sources]).T
     want = device.current(np.array([[[0.07]], [[-0.05]]]), array.state_or_zeros(), None if gates is None else array.gate_of_cells(gates))
     np.testing.assert_allclose(got, np.broadcast_to(want, (2, 1, 2))[:, 0], rtol=1e-6, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_every_device_stands_in_a_pyspice_circuit(name):
+    device = registry.make(name)
+    state = between_bounds(device, 0.4) if device.state_names else None
+    circuit = Circuit("mine")
+    sub = device_subcircuit(device, "cell", state=state)
+    circuit.subcircuit(sub)
+    circuit.V("p", "p", circuit.gnd, 0.05)
+    circuit.V("g", "g", circuit.gnd, 0.0)
+    given = {"p": "p", "n": circuit.gnd}
+    states = [s.lower() for s in device.state_names]
+    circuit.X("1", "cell", *(given.get(pin, f"s_{pin}" if pin in states else "g") for pin in sub.external_nodes))
+    # PySpice's own simulator needs a process of its own a circuit; its netlist is what is looked at here, and any ngspice runs it.
+    text = f"* {circuit!s}\n.save i(vp) {' '.join(f'v(s_{s})' for s in states)}\n.tran 1e-16 1e-15 0 1e-16 uic\n.end\n"
+    run = run_batch(text)
+    for k, s in enumerate(states):
+        assert run[f"v(s_{s})"][0] * device.state_scale[k] == pytest.approx(state[k], rel=1e-6, abs=1e-9 * device.state_scale[k])
