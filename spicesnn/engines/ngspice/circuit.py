@@ -50,6 +50,8 @@ class Circuit:
         Name of a group of values → how they are altered.
     deck : Deck
         Where it came from: nodes, lines, states.
+    once : bool
+        Whether it will not be asked for again, so that no worker is started to keep it.
     """
 
     key: Hashable
@@ -58,6 +60,7 @@ class Circuit:
     externals: tuple[str, ...]
     alterable: dict[str, Alterable]
     deck: Deck
+    once: bool = False
     index: dict[str, int] = field(init=False)
     _rows: dict[int, NDArray[np.int_]] = field(init=False, default_factory=dict)
 
@@ -172,12 +175,13 @@ def alterable_of(deck: Deck) -> dict[str, Alterable]:
     return groups
 
 
-def build(key: Hashable, deck: Deck, fed: tuple[str, ...] = (), extra: tuple[str, ...] = ()) -> Circuit:
+def build(key: Hashable, deck: Deck, fed: tuple[str, ...] = (), extra: tuple[str, ...] = (), *, once: bool = False) -> Circuit:
     """Return the circuit of a deck with some sources external, and with `extra` cards."""
     charging = capacitor_currents(deck)
     cards = [*(f".save {name}" for name in charging), *extra]
     text = loadable(deck, fed).replace("\n.end\n", "\n" + "".join(f"{card}\n" for card in cards) + ".end\n")
-    return Circuit(key=key, text=text, vectors=(*_sweep(deck), *deck.saved, *charging), externals=fed, alterable=alterable_of(deck), deck=deck)
+    vectors = (*_sweep(deck), *deck.saved, *charging)
+    return Circuit(key=key, text=text, vectors=vectors, externals=fed, alterable=alterable_of(deck), deck=deck, once=once)
 
 
 def capacitor_currents(deck: Deck) -> tuple[str, ...]:

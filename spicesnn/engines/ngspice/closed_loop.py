@@ -214,7 +214,7 @@ def closed_loop(engine: NgspiceEngine, array: Crossbar, loop: Loop) -> LoopResul
     edge, clock = number(loop.edge_s), number(loop.clock_s)
     # Nothing hangs on this source: its corners make ngspice stop at every edge of the clock.
     ticking = f"vclock clock 0 pulse(0 1 0 {edge} {edge} {number(loop.clock_s / 2 - loop.edge_s)} {clock})"
-    circuit = build(object(), deck, fed, extra=(ticking, "rclock clock 0 1"))
+    circuit = build(object(), deck, fed, extra=(ticking, "rclock clock 0 1"), once=True)
     neuron = {name: getattr(loop.neuron, name) for name in ("tau_s", "resistance_ohm", "threshold_volts", "reset_volts", "refractory_s")}
     arguments = {
         "sources": list(fed), "currents": [str(c) for c in deck.columns.current_vectors], "neuron": neuron, "feedback_volts": loop.feedback_volts,

@@ -24,7 +24,7 @@ def drive(
     began = clock.perf_counter()
     deck = drive_deck(device, stimulus, state, gate_volts, points=points, accuracy=accuracy)
     # Every stimulus is its own deck, so its circuit is nobody else's.
-    circuit = build(object(), deck)
+    circuit = build(object(), deck, once=True)
     job = Job(
         analysis=deck.analysis,
         standalone=lambda: drive_deck(device, stimulus, state, gate_volts, points=points, accuracy=accuracy, inline_models=True).text,

@@ -170,7 +170,7 @@ class Pool:
         holding = [s for s in self._idle if s.loaded == circuit.key]
         if holding:
             chosen = holding[-1]
-        elif len(self._idle) + self._busy - 1 < max(self.settings.circuits, self.settings.workers) or not self._idle:
+        elif not self._idle or (len(self._idle) + self._busy <= max(self.settings.circuits, self.settings.workers) and not circuit.once):
             return None
         else:
             chosen = self._idle[0]

@@ -269,3 +269,19 @@ def test_answers_of_the_wrong_length_are_refused(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(NgspiceError, match="expected 1 vectors of one length"):
         run(on, GOOD)
     on.close()
+
+
+def test_circuits_have_workers_of_their_own_but_single_runs_do_not() -> None:
+    array = sn.Crossbar(device=sn.devices.VTEAM(), shape=(2, 2))
+    pulse = sn.Pulse(row_volts=[0.3, 0.0], width_s=1e-10)
+    with sn.NgspiceEngine() as engine:
+        for amplitude in (0.1, 0.2, 0.3):
+            engine.drive(sn.devices.VTEAM(), sn.Sine(amplitude=amplitude), points=50)
+        assert len(engine.pool.sessions) == 1
+        engine.read(array, [0.1, 0.0])
+        engine.pulse(array, pulse)
+        assert len(engine.pool.sessions) == 3
+        jobs = {s.pid: s.jobs for s in engine.pool.sessions}
+        engine.read(array, [0.2, 0.0])
+        engine.pulse(array, pulse)
+        assert sorted(s.jobs - jobs[s.pid] for s in engine.pool.sessions) == [0, 1, 1]
