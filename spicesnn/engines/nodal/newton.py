@@ -108,8 +108,7 @@ class Newton:
         return solution
 
     def _iterate(self, sources: Sources, start: Solution | None) -> Solution:
-        point = self._first(sources, start)
-        amps, slope = self.cells(point.volts)
+        point, amps, slope = self._first(sources, start)
         count, best, stalled = 1, np.inf, 0
         while True:
             mismatch = float(np.abs(amps - point.solved_amps).max())
@@ -129,23 +128,27 @@ class Newton:
                 stalled = stalled + 1 if mismatch >= 0.5 * best else 0
                 best = min(best, mismatch)
 
-    def _first(self, sources: Sources, start: Solution | None) -> _Point:
-        """Return a first point at which the wires are satisfied and every cell current is finite."""
+    def _first(self, sources: Sources, start: Solution | None) -> tuple[_Point, Floats, Floats]:
+        """Return a first point at which the wires are satisfied and every cell current is finite, and its currents and dI/dV."""
         if start is not None:
             volts = start.word_volts[0] - start.bit_volts[0]
             amps, slope = self.cells(volts)
             point = self._step(sources, volts, amps, slope, start, LOOSE)
-            if np.all(np.isfinite(self.cells(point.volts)[0])):
-                return point
+            with np.errstate(all="ignore"):
+                there = self.cells(point.volts)
+            if np.all(np.isfinite(there[0])):
+                return point, *there
         zero = np.zeros(self.network.shape)
         amps, slope = self.cells(zero)
-        best, least = None, np.inf
+        best: tuple[_Point, Floats, Floats] | None = None
+        least = np.inf
         for stiffer in (1.0, 1e2, 1e4, 1e6, 1e8, 1e10, 1e12):
             point = self._step(sources, zero, amps, slope * stiffer, None, LOOSE)
             with np.errstate(all="ignore"):
-                excess = float(np.abs(self.cells(point.volts)[0] - point.solved_amps).max() / max(float(np.abs(point.solved_amps).max()), 1e-300))
+                there = self.cells(point.volts)
+                excess = float(np.abs(there[0] - point.solved_amps).max() / max(float(np.abs(point.solved_amps).max()), 1e-300))
             if excess < least:
-                best, least = point, excess
+                best, least = (point, *there), excess
             if excess <= 10.0 or stiffer * float(slope.max()) > 1e6 * self._most_siemens():
                 break
         if best is None:
