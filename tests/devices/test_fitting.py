@@ -64,16 +64,16 @@ def test_pershin_from_a_csv_file(tmp_path):
 
 def test_pulse_train():
     rng = np.random.default_rng(5)
-    device = registry.make("power-law").with_parameters(r_init=5e5)
+    device = registry.make("power-law").with_parameters(u_init=np.log(5e5))
     volts = np.concatenate([np.full(15, 1.45), np.full(15, -1.3), [1.5, 1.4, 1.5, 1.4, -1.25, -1.3, -1.2]])
     width = np.where(volts > 0, 20e-9, 2e-9)
     resistance, siemens = 5e5, []
     for v, w in zip(volts, width, strict=True):
-        resistance += device.rate(v, resistance) * w
+        resistance += device.rate(v, np.log(resistance)) * resistance * w
         siemens.append(1 / resistance)
     noisy = np.array(siemens) * (1 + 0.002 * rng.normal(size=len(siemens)))
     data = PulseTrain(volts=volts, width_s=width, siemens=noisy)
-    names = ("k_set", "k_reset", "r_init")
+    names = ("k_set", "k_reset", "u_init")
     result = fit_data("power-law", data, rng=rng, starts=2, parameters=names, base=shifted(device, names, rng))
     assert result.relative_rmse == pytest.approx(0.002, rel=0.5)
     for name in names:
