@@ -63,11 +63,12 @@ def device_subcircuit(device: Device, name: str | None = None, *, state: Floats 
         initial = np.broadcast_to(start, (len(twin.states),)).reshape(-1, 1, 1)
     values = twin.defaults | {key: number(v[0, 0]) for key, v in cell_values(device, twin, (1, 1), initial, None).items()}
     sub = SubCircuit(name or twin.subckt, *twin.pins, **values)
-    starts = [] if initial is None else [
-        f".ic v({twin.state_node(state, '').removeprefix('s_').rstrip('_')})={number(initial[k, 0, 0] / twin.scale[k])}"
-        for k, state in enumerate(twin.states)
-        if not twin.carries(state)
-    ]  # fmt: skip
+    inner = {} if twin.foreign is None else {state.name: state.node for state in twin.foreign.states}
+    starts = []
+    if initial is not None:
+        for k, state in enumerate(twin.states):
+            if not twin.carries(state):
+                starts.append(f".ic v({inner.get(state, state)})={number(initial[k, 0, 0] / twin.scale[k])}")
     sub.raw_spice = "\n".join([*_body(twin), *starts]) + "\n"
     return sub
 
@@ -101,8 +102,9 @@ def crossbar_subcircuit(array: Crossbar, name: str = "crossbar") -> SubCircuit:
         place_linear(cards, array, geometry, siemens)
     else:
         assert array.device is not None
-        own = f"{name}_{array.device.subckt}"
-        definition = _definition(Twin.of(array.device), own)
+        twin = Twin.of(array.device)
+        own = f"{name}_{twin.subckt}"
+        definition = _definition(twin, own)
         place_models(cards, array, geometry, held=False, inline=True, defined_as=own)
     gates = [f"g{k}" for k in range(array.gate_lines)] if array.gated else []
     sub = WithCells(name, *(f"r{i}" for i in range(array.rows)), *(f"c{j}" for j in range(array.cols)), *gates)

@@ -7,11 +7,13 @@ import pytest
 from PySpice.Spice.Netlist import Circuit
 
 import spicesnn as sn
+from spicesnn import paths
 from spicesnn.errors import InputError
 from spicesnn.netlist.batch import run_batch
 from spicesnn.netlist.drive_deck import drive_deck
+from spicesnn.netlist.foreign import load_foreign
 from spicesnn.netlist.pulse_deck import pulse_deck
-from spicesnn.netlist.pyspice import device_subcircuit, with_circuit
+from spicesnn.netlist.pyspice import crossbar_subcircuit, device_subcircuit, with_circuit
 
 
 def in_a_process_of_its_own(body):
@@ -102,3 +104,21 @@ def test_a_subcircuit_is_one_device():
         device_subcircuit(sn.devices.VTEAM(r_on=np.array([50.0, 60.0])))
     with pytest.raises(InputError, match="1 state variables"):
         device_subcircuit(sn.devices.VTEAM(), state=np.zeros(2))
+
+
+def test_a_users_own_subcircuit_goes_to_pyspice_too():
+    device = load_foreign(paths.netlists_dir() / "foreign_memristor.toml")
+    one = Circuit("mine")
+    one.subcircuit(device_subcircuit(device, "cell", state=0.7))
+    one.V("p", "p", one.gnd, 0.5)
+    one.X("1", "cell", "p", one.gnd)
+    run = run_batch(f"* {one!s}\n.save i(vp) v(x1.x)\n.tran 1e-6 1e-5 0 1e-6 uic\n.end\n")
+    assert run["v(x1.x)"][0] == pytest.approx(0.7, abs=1e-5)
+    assert -run["i(vp)"][0] == pytest.approx(0.5 / (70 + 0.3 * 16e3), rel=1e-4)
+    both = Circuit("mine")
+    both.subcircuit(crossbar_subcircuit(sn.Crossbar(device=device, state=[[0.3, 0.6]], wires=sn.Wires.ideal())))
+    both.X("x", "crossbar", "r0", "c0", "c1")
+    for node, volts in (("r0", 0.5), ("c0", 0.0), ("c1", 0.0)):
+        both.V(node, node, both.gnd, volts)
+    run = run_batch(f"* {both!s}\n.save i(vc0) i(vc1)\n.tran 1e-6 1e-5 0 1e-6 uic\n.end\n")
+    assert [run["i(vc0)"][0], run["i(vc1)"][0]] == pytest.approx([0.5 / (30 + 0.7 * 16e3), 0.5 / (60 + 0.4 * 16e3)], rel=1e-4)
