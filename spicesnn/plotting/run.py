@@ -168,7 +168,7 @@ def _weights(data: RunData) -> Drawn | None:
     if weights is None or shape is None or "class_names" not in data.history:
         return None
     caption = "Weights after training, in units of the device's whole conductance window"
-    if min(shape) > 1 and weights.shape[1] == len(data.names):
+    if min(shape) > 1 and weights.shape[1] == len(data.names) and "weights_after_1" not in data.history:
         fields = receptive_fields(weights, (int(shape[0]), int(shape[1])), data.names)
         return Drawn("weights", f"{caption}, as the picture each output neuron sees.", fields)
     with style():
@@ -188,7 +188,7 @@ def _raster(data: RunData) -> Drawn | None:
     period = min(window, 1.25 * float(spiking.max())) if spiking.size else window
     trains = [shown[:, k] + period * np.arange(len(shown)) for k in range(shown.shape[1])]
     names = data.names if len(data.names) == shown.shape[1] else [f"neuron {k + 1}" for k in range(shown.shape[1])]
-    marks = [(period * k, names[label] if label >= 0 else "") for k, label in enumerate(labels[:_SAMPLES_TO_SHOW])]
+    marks = [(period * k, data.names[label] if label >= 0 else "") for k, label in enumerate(labels[:_SAMPLES_TO_SHOW])]
     with style():
         figure = new_figure(8.4, 1.6 + 0.32 * len(names))
         spike_raster(figure.subplots(), trains, names, marks=marks, title="First spikes of the first test samples")
