@@ -38,6 +38,8 @@ from spicesnn.engines.nodal.network import Operator
 
 clock: Callable[[], float] = time.perf_counter
 KINDS = {"easy": (1.0, 1e4, 1e6), "hard": (10.0, 1e3, 1e5)}
+WIRES = {kind: sn.Wires(word_line_ohm=ohm, bit_line_ohm=ohm) for kind, (ohm, _, _) in KINDS.items()}
+ENGINE = sn.NodalEngine()
 METHODS = ("nodal", "superlu", "badcrossbar", "ngspice")
 RATIO_BARS = {
     ("badcrossbar", 64, "easy"): 800, ("badcrossbar", 128, "easy"): 800, ("badcrossbar", 256, "easy"): 600,
@@ -64,8 +66,7 @@ class Case:
 
     @property
     def wires(self) -> sn.Wires:
-        ohm = KINDS[self.kind][0]
-        return sn.Wires(word_line_ohm=ohm, bit_line_ohm=ohm)
+        return WIRES[self.kind]
 
     @property
     def operator(self) -> Operator:
@@ -78,7 +79,7 @@ class Case:
 
 
 def solve_nodal(case: Case) -> np.ndarray:
-    return sn.NodalEngine().read(sn.Crossbar(conductance=case.siemens, wires=case.wires), case.volts).column_amps
+    return ENGINE.read(sn.Crossbar(conductance=case.siemens, wires=case.wires), case.volts).column_amps
 
 
 def solve_superlu(case: Case, refine: int = 0) -> np.ndarray:
@@ -134,7 +135,10 @@ def largest_for(args: argparse.Namespace) -> dict[str, int]:
 
 
 def measure(case: Case, limits: dict[str, int], budget_s: float) -> dict[str, dict[str, float]]:
-    """Run all methods in turns until the budget is spent; return median seconds, runs and the error against SuperLU with refinement."""
+    """Run all methods in turns until the budget is spent; return median seconds, runs and the error against SuperLU with refinement.
+
+    Where SuperLU is too slow or too large the error is the engine's own certificate, a bound, over the largest current.
+    """
     methods = [name for name in METHODS if case.siemens.size <= limits[name]]
     times: dict[str, list[float]] = {name: [] for name in methods}
     amps: dict[str, np.ndarray] = {}
@@ -153,7 +157,11 @@ def measure(case: Case, limits: dict[str, int], budget_s: float) -> dict[str, di
     true = solve_superlu(case, refine=2) if "superlu" in methods else None
     result = {}
     for name in methods:
-        error = float(np.abs(amps[name] - true).max() / np.abs(true).max()) if true is not None else float("nan")
+        if true is None:
+            bound = ENGINE.read(sn.Crossbar(conductance=case.siemens, wires=case.wires), case.volts).stats["error_bound_amps"]
+            error = float(bound) / np.abs(amps[name]).max()  # type: ignore[arg-type]
+        else:
+            error = float(np.abs(amps[name] - true).max() / np.abs(true).max())
         result[name] = {"seconds": float(np.median(times[name])), "runs": len(times[name]), "error": error}
     return result
 
@@ -194,7 +202,7 @@ def best_of(task: Callable[[], object], turns: int = 15) -> float:
 
 
 def roofline(case: Case) -> dict[str, float]:
-    """Return seconds of one iteration on one thread, and of streaming its arrays, interleaved."""
+    """Return seconds of one iteration on one thread and of streaming its arrays: the least of many interleaved runs each."""
     lines, work, cells = lines_of_operator(case.operator), work_for(case.rows, case.cols), padded_cells(case.siemens)
     x, t, none = aligned_zeros(1, cells.size), aligned_zeros(1, cells.size), np.zeros((1, 0))
     word, bit = np.zeros((1, padded(case.rows))), np.zeros((1, stride_of(case.cols)))
@@ -214,14 +222,11 @@ def roofline(case: Case) -> dict[str, float]:
 
     run(1, factored=False)
     stream()
-    few, many = 2, 8
-    ones, streams = [], []
-    repeats = max(1, int(2e5 / cells.size))
-    for _ in range(9):
-        short = sum(run(few) for _ in range(repeats))
-        ones.append((sum(run(many) for _ in range(repeats)) - short) / (many - few) / repeats)
-        streams.append(sum(stream() for _ in range(repeats)) / repeats)
-    return {"iteration_s": float(np.median(ones)), "stream_s": float(np.median(streams))}
+    few, many, least = 2, 8, {"few": np.inf, "many": np.inf, "stream": np.inf}
+    for _ in range(max(9, min(200, int(4e6 / cells.size)))):
+        for name, seconds in (("few", run(few)), ("many", run(many)), ("stream", stream())):
+            least[name] = min(least[name], seconds)
+    return {"iteration_s": (least["many"] - least["few"]) / (many - few), "stream_s": least["stream"]}
 
 
 def batches(quick: bool) -> list[dict[str, object]]:
@@ -234,7 +239,7 @@ def batches(quick: bool) -> list[dict[str, object]]:
         seconds, errors = [], 0.0
         for _ in range(3):
             start = clock()
-            amps = sn.NodalEngine().read(sn.Crossbar(conductance=case.siemens, wires=case.wires), volts).column_amps
+            amps = ENGINE.read(sn.Crossbar(conductance=case.siemens, wires=case.wires), volts).column_amps
             seconds.append(clock() - start)
         for k in range(2):
             true = solve_superlu(Case(rows=rows, cols=cols, kind="easy", siemens=case.siemens, volts=volts[k]), refine=2)
