@@ -90,8 +90,10 @@ def place_linear(cards: Cards, array: Crossbar, geometry: Geometry, siemens: Flo
     return Placed(elements, None)
 
 
-def place_models(cards: Cards, array: Crossbar, geometry: Geometry, *, held: bool, inline: bool, defined_as: str | None = None) -> Placed:
-    """Write cells as sub-circuits; a user's own gets an ammeter each, since no Python twin could tell its current.
+def place_models(
+    cards: Cards, array: Crossbar, geometry: Geometry, *, held: bool, inline: bool, defined_as: str | None = None, metered: bool = False
+) -> Placed:
+    """Write cells as sub-circuits.
 
     Parameters
     ----------
@@ -101,6 +103,8 @@ def place_models(cards: Cards, array: Crossbar, geometry: Geometry, *, held: boo
         Whether the model's text goes into the deck in place of an ``.include``.
     defined_as : str, optional
         The model is defined elsewhere under this name: write neither.
+    metered : bool
+        Whether a user's own sub-circuit gets an ammeter a cell, since no Python twin could tell its current.
     """
     assert array.device is not None
     device, twin = array.device, Twin.of(array.device)
@@ -112,6 +116,7 @@ def place_models(cards: Cards, array: Crossbar, geometry: Geometry, *, held: boo
         cards.extend(twin.include(inline=inline))
     else:
         twin = replace(twin, subckt=defined_as)
+    metered = metered and twin.foreign is not None
     initial = {name: values.pop(name) for name in twin.initial if name in values}
     tail, own = shared_and_own(values)
     shape = (count, rows, cols)
@@ -123,7 +128,7 @@ def place_models(cards: Cards, array: Crossbar, geometry: Geometry, *, held: boo
             cell = f"{i}_{j}"
             gate = None if not device.gated else f"g{i if array.gate_along is GateAlong.WORD_LINES else j}"
             p = word[i][j]
-            if twin.foreign is not None:
+            if metered:
                 cards.add(f"va{cell} {p} p{cell} 0")
                 p = f"p{cell}"
             call = twin.call(cell, p, bit[i][j], gate)
@@ -142,7 +147,7 @@ def place_models(cards: Cards, array: Crossbar, geometry: Geometry, *, held: boo
                     if not twin.carries(name):
                         cards.add(f".ic v({node})={volts}", f".ic v({node})")
     states = None if count == 0 else States(nodes=nodes, capacitors=capacitors, holders=holders, scale=np.asarray(twin.scale, dtype=float))
-    currents = None if twin.foreign is None else np.array([[f"va{i}_{j}#branch" for j in range(cols)] for i in range(rows)])
+    currents = None if not metered else np.array([[f"va{i}_{j}#branch" for j in range(cols)] for i in range(rows)])
     return Placed(elements, states, currents)
 
 

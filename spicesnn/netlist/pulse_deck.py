@@ -68,7 +68,7 @@ def pulse_deck(
     if siemens is not None:
         placed = place_linear(cards, array, geometry, siemens)
     else:
-        placed = place_models(cards, array, geometry, held=False, inline=inline_models)
+        placed = place_models(cards, array, geometry, held=False, inline=inline_models, metered=True)
 
     states = [] if placed.states is None else [f"v({node})" for node in placed.states.nodes.ravel()]
     lines = [f"v({node})" for set_ in (rows, columns) for node in set_.nodes if node]

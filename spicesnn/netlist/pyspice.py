@@ -64,11 +64,11 @@ def device_subcircuit(device: Device, name: str | None = None, *, state: Floats 
     values = twin.defaults | {key: number(v[0, 0]) for key, v in cell_values(device, twin, (1, 1), initial, None).items()}
     sub = SubCircuit(name or twin.subckt, *twin.pins, **values)
     inner = {} if twin.foreign is None else {state.name: state.node for state in twin.foreign.states}
-    starts = []
+    starts: list[str] = []
     if initial is not None:
-        for k, state in enumerate(twin.states):
-            if not twin.carries(state):
-                starts.append(f".ic v({inner.get(state, state)})={number(initial[k, 0, 0] / twin.scale[k])}")
+        for k, name_of in enumerate(twin.states):
+            if not twin.carries(name_of):
+                starts.append(f".ic v({inner.get(name_of, name_of)})={number(initial[k, 0, 0] / twin.scale[k])}")
     sub.raw_spice = "\n".join([*_body(twin), *starts]) + "\n"
     return sub
 

@@ -64,7 +64,7 @@ def read_deck(
     if siemens is not None:
         placed = place_linear(cards, array, geometry, siemens)
     else:
-        placed = place_models(cards, array, geometry, held=True, inline=inline_models)
+        placed = place_models(cards, array, geometry, held=True, inline=inline_models, metered=True)
 
     shown = current_signals(columns)
     signals = [*shown, *current_signals(rows), *placed.signals]
