@@ -140,3 +140,30 @@ def test_a_measured_pulse_curve_from_a_one_column_file(tmp_path):
     (tmp_path / "bad.csv").write_text("siemens\nmany")
     with pytest.raises(DataError, match="is not a one-column CSV file of conductances"):
         DeviceOptions.from_table({"model": "saturating-pulse", "curve": str(tmp_path / "bad.csv")}, "device")
+
+
+@pytest.mark.parametrize("overrides", [
+    ["programming.scheme=third"],
+    ["network.columns=offset", "training.epochs=60"],
+    ["learning.opposite=false", "programming.set_s=250e-6"],
+    ["learning.final_width=0.2", "training.epochs=30"],
+    ["learning.fraction=0.4", "learning.groups=0.8", "learning.final_fraction=0.1"],
+    ["neuron.code=most-spikes", "neuron.window_s=0.5"],
+    ["learning.activation=softmax"],
+    ["array.double_sided=true", "array.driver_ohm=50", "array.sense_ohm=20"],
+])  # fmt: skip
+def test_choices_of_scheme_rule_columns_and_code_all_learn_the_letters(tmp_path, overrides):
+    summary = train(load("letters-3x3", overrides), engine=sn.NodalEngine(), out=tmp_path / "run", rng_seed=1)
+    assert summary.test_accuracy >= 0.96
+
+
+def test_floating_columns_disturb_what_half_voltage_leaves_alone(tmp_path):
+    """Column by column with the other bit lines open: sneak paths move cells that a V/2 scheme keeps."""
+    moved = {}
+    for scheme in ("half", "floating"):
+        config = load("letters-3x3", [f"programming.scheme={scheme}", "training.epochs=1", "training.stop_when_right=false", "learning.groups=0.5",
+                                      "learning.fraction=0.2"])  # fmt: skip
+        run = RunDirectory.existing(train(config, engine=sn.NodalEngine(), out=tmp_path / scheme, rng_seed=1).run)
+        states = run.history()["states"]
+        moved[scheme] = int(np.sum(np.abs(states[-1] - states[0]) > 1e-14))
+    assert moved["floating"] > moved["half"] > 0
