@@ -2,7 +2,7 @@
 
     python scripts/parity.py [xpue digits-3x5 letters-3x3 manhattan-4x4 exsitu-xor mnist-10x10 …] [--seed 0] [--out runs/parity] [--updates N]
 
-MNIST is cut to 3 updates on 200 training images and 100 test images (about ten minutes in ngspice); --updates 10 makes it longer.
+mnist-5x5 is a whole training run at 5×5 pixels: two epochs of 6000 images. mnist-10x10 is cut to 3 updates on 200 training images and 100 test images (about ten minutes in ngspice); --updates 10 makes it longer.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ SMALL = ["xpue", "digits-3x5", "letters-3x3", "manhattan-4x4", "exsitu-xor"]
 
 def overrides(preset: str, updates: int) -> list[str]:
     """Return what is cut from a preset."""
+    if preset == "mnist-5x5":
+        return ["data.pixels=5", "data.train_limit=6000", "training.batch=500", "training.epochs=2", "learning.groups=0.25", "training.checkpoint_s=5"]
     if not preset.startswith("mnist"):
         return []
     cut = ["data.train_limit=200", "data.test_limit=100", "training.checkpoint_s=1"]
@@ -31,7 +33,7 @@ def compare(preset: str, seed: int, out: Path, updates: int) -> dict[str, Any]:
     histories, summaries, ranges = [], [], 1.0
     for name in ("nodal", "ngspice"):
         with make_engine(name) as solver:
-            config = load(preset, overrides(preset, updates))
+            config = load("mnist-10x10" if preset == "mnist-5x5" else preset, overrides(preset, updates))
             low, high = config.device.build().bounds()
             ranges = float(np.mean(high) - np.mean(low))
             summaries.append(train(config, engine=solver, out=out / f"{preset}-{name}", rng_seed=seed))
