@@ -104,7 +104,7 @@ def test_one_transistor_cell_through_ngspice():
     device = registry.make("1t1r").around(registry.make("pai-yu-chen"))
     with sn.NgspiceEngine() as engine:
         found = characterize(
-            device, engine=engine, volts=np.linspace(0.8, 2.0, 49), width_s=10e-9, rng=np.random.default_rng(0), states=33, v_read=0.3, checks=200
+            device, engine=engine, volts=np.linspace(0.8, 2.0, 49), width_s=10e-9, rng=np.random.default_rng(0), states=65, v_read=0.3, checks=200
         )
     assert found.increment_error < 0.02
 
