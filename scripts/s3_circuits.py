@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -21,20 +21,27 @@ SEED_SECONDS, SEED_MEGABYTES = 170.0, 1024.0
 """What the original took to train MNIST 10x10 (SEEDS S3)."""
 
 
-def peak_megabytes(deck_text: str) -> float:
-    """Run a deck once more and return the largest resident memory of ngspice alone."""
+MEASURE = """
+import os, sys
+folder = sys.argv[1]
+log = os.open(folder + "/log", os.O_WRONLY | os.O_CREAT)
+quiet = [(os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2)]
+child = os.posix_spawnp("ngspice", ["ngspice", "-n", "-b", "-r", folder + "/deck.raw", folder + "/deck.cir"], os.environ, file_actions=quiet)
+_, status, usage = os.wait4(child, 0)
+print(status, usage.ru_maxrss, usage.ru_utime + usage.ru_stime)
+"""
+"""A child's peak memory starts at its parent's: a bare interpreter of 10 MB starts ngspice, not this process with its images."""
+
+
+def alone(deck_text: str) -> tuple[float, float]:
+    """Run a deck once more and return the peak memory of ngspice alone, megabytes, and its processor seconds."""
     with tempfile.TemporaryDirectory() as folder:
-        deck = Path(folder) / "deck.cir"
-        deck.write_text(deck_text, encoding="utf-8")
-        log = os.open(Path(folder) / "log", os.O_WRONLY | os.O_CREAT)
-        quiet = [(os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2)]
-        arguments = ["ngspice", "-n", "-b", "-r", str(Path(folder) / "deck.raw"), str(deck)]
-        child = os.posix_spawnp("ngspice", arguments, os.environ, file_actions=quiet)
-        os.close(log)
-        _, status, usage = os.wait4(child, 0)
-    if status != 0:
+        (Path(folder) / "deck.cir").write_text(deck_text, encoding="utf-8")
+        done = subprocess.run([sys.executable, "-I", "-S", "-c", MEASURE, folder], capture_output=True, text=True, check=True)
+    status, peak, seconds = done.stdout.split()
+    if status != "0":
         sys.exit(f"ngspice ended with status {status}")
-    return usage.ru_maxrss / (1024.0 * 1024.0 if sys.platform == "darwin" else 1024.0)
+    return float(peak) / (1024.0 * 1024.0 if sys.platform == "darwin" else 1024.0), float(seconds)
 
 
 def summary(job: Task, trained: Trained, answered: Inferred) -> dict[str, object]:
@@ -63,7 +70,8 @@ def main() -> None:
         answered = infer(job, trained)
         line = summary(job, trained, answered)
         if given.memory:
-            line["peak_megabytes"] = round(peak_megabytes(trained.deck.text), 1)
+            peak, seconds = alone(trained.deck.text)
+            line |= {"train_peak_megabytes": round(peak, 1), "train_cpu_s": round(seconds, 2)}
         if given.decks is not None:
             given.decks.mkdir(parents=True, exist_ok=True)
             (given.decks / f"{name}-train.cir").write_text(trained.deck.text, encoding="utf-8")
