@@ -2,7 +2,8 @@
 
     python scripts/parity.py [xpue digits-3x5 letters-3x3 manhattan-4x4 exsitu-xor mnist-10x10 …] [--seed 0] [--out runs/parity] [--updates N]
 
-mnist-5x5 is a whole training run at 5×5 pixels: two epochs of 6000 images. mnist-10x10 is cut to 3 updates on 200 training images and 100 test images (about ten minutes in ngspice); --updates 10 makes it longer.
+mnist-5x5 is a whole training run at 5×5 pixels: two epochs of 6000 images. mnist-10x10 is cut to 3 updates on 200 training images and
+100 test images (about ten minutes in ngspice); --updates 10 makes it longer.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ SMALL = ["xpue", "digits-3x5", "letters-3x3", "manhattan-4x4", "exsitu-xor"]
 def overrides(preset: str, updates: int) -> list[str]:
     """Return what is cut from a preset."""
     if preset == "mnist-5x5":
-        return ["data.pixels=5", "data.train_limit=6000", "training.batch=500", "training.epochs=2", "learning.groups=0.25", "training.checkpoint_s=5"]
+        training = ["training.batch=500", "training.epochs=2", "learning.groups=0.25", "training.checkpoint_s=5"]
+        return ["data.pixels=5", "data.train_limit=6000", *training]
     if not preset.startswith("mnist"):
         return []
     cut = ["data.train_limit=200", "data.test_limit=100", "training.checkpoint_s=1"]
