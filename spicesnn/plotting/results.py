@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def accuracy_by_epoch(axes: Axes, curves: Mapping[str, ArrayLike], *, epochs: ArrayLike | None = None, step: str = "epoch") -> Axes:
+def accuracy_by_epoch(
+    axes: Axes, curves: Mapping[str, ArrayLike], *, epochs: ArrayLike | None = None, step: str = "epoch", first_colour: int = 0
+) -> Axes:
     """Draw one line a data set, in percent.
 
     Parameters
@@ -28,8 +30,11 @@ def accuracy_by_epoch(axes: Axes, curves: Mapping[str, ArrayLike], *, epochs: Ar
         1, 2, 3, … if left out.
     step : str
         What one point is.
+    first_colour : int
+        Of the first line, for axes that have lines already.
     """
-    for colour, (name, values) in zip(COLOURS, curves.items(), strict=False):
+    for k, (name, values) in enumerate(curves.items(), start=first_colour):
+        colour = COLOURS[k % len(COLOURS)]
         accuracy = 100.0 * np.asarray(values, dtype=float)
         x = np.arange(1, len(accuracy) + 1) if epochs is None else np.asarray(epochs)
         known = np.isfinite(accuracy)

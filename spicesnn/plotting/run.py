@@ -115,14 +115,14 @@ def _accuracy(data: RunData) -> Drawn | None:
     series = {name: data.history[key] for name, key in (("test", "test_accuracy"), ("train", "train_accuracy")) if key in data.history}
     if not series:
         return None
-    at = data.history["test_accuracy_update" if "test_accuracy_update" in data.history else "train_accuracy_update"]
     batches = data.history.get("batch_right", np.array([]))
     with style():
         figure = new_figure()
         axes = figure.subplots()
         if len(batches):
             axes.plot(data.history["batch_right_update"], 100 * batches, color="#bbbbbb", linewidth=1.0, label="training batch, before its update")
-        accuracy_by_epoch(axes, series, epochs=at, step="update")
+        for k, (name, values) in enumerate(series.items()):
+            accuracy_by_epoch(axes, {name: values}, epochs=data.history[f"{name}_accuracy_update"], step="update", first_colour=k)
     return Drawn("accuracy", "Accuracy as the array learns; the grey line is the share of each batch that was right before its update.", figure)
 
 

@@ -238,6 +238,6 @@ def _curves(series: dict[str, Any]) -> str:
     with style():
         figure = new_figure(8.4, 4.4)
         axes = figure.subplots()
-        for name, history in series.items():
-            accuracy_by_epoch(axes, {name: history["test_accuracy"]}, epochs=history["test_accuracy_update"], step="update")
+        for k, (name, history) in enumerate(series.items()):
+            accuracy_by_epoch(axes, {name: history["test_accuracy"]}, epochs=history["test_accuracy_update"], step="update", first_colour=k)
     return inlined(figure)

@@ -120,6 +120,14 @@ def test_accuracy_is_in_percent_and_leaves_out_what_was_not_measured(axes):
     assert axes.get_legend().get_texts()[0].get_text() == "test, in the end 90.0 %"
 
 
+def test_series_measured_at_different_times_have_their_own_colours(axes):
+    results.accuracy_by_epoch(axes, {"test": [0.5, 0.6, 0.7]}, epochs=[1, 2, 3])
+    results.accuracy_by_epoch(axes, {"train": [0.9]}, epochs=[3], first_colour=1)
+    first, second = axes.get_lines()
+    assert first.get_color() != second.get_color()
+    assert (list(second.get_xdata()), list(second.get_ydata())) == ([3], [90.0])
+
+
 def test_confusion_counts_the_diagonal_and_shows_no_answer_apart(axes):
     results.confusion_matrix(axes, [[3, 1, 0], [0, 2, 2]], ["a", "b"])
     assert axes.get_title() == "Confusion: 5 of 8 right"
