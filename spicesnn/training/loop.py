@@ -198,7 +198,11 @@ def infer(run_dir: str | Path, *, engine: Engine | None = None, test_limit: int 
     before = run.metrics()
     solver = engine if engine is not None else make_engine(config.engine)
     begun = time.perf_counter()
-    test = evaluated(experiment, solver, state)[1]
+    test = experiment.answer(solver, state.devices, experiment.problem.test)
+    if config.learning.rule == "stdp":
+        known = experiment.problem.train.limited(_TRAIN_SAMPLES)
+        classes = assignment(experiment.answer(solver, state.devices, known), known.labels, experiment.problem.outputs)
+        test = relabelled(test, classes, experiment.problem.test)
     wall = time.perf_counter() - begun
     summary = Summary(
         preset=config.preset, engine=solver.name, seed=config.seed, run=str(run.path), test_accuracy=test.accuracy, n_test=len(test.right),
