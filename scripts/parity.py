@@ -22,7 +22,7 @@ SMALL = ["xpue", "digits-3x5", "letters-3x3", "manhattan-4x4", "exsitu-xor"]
 def overrides(preset: str, updates: int) -> list[str]:
     """Return what is cut from a preset."""
     if preset == "mnist-5x5":
-        training = ["training.batch=500", "training.epochs=2", "learning.groups=0.25", "training.checkpoint_s=5"]
+        training = ["training.batch=500", "training.epochs=2", "learning.groups=0.25", "learning.fraction=0.25", "training.checkpoint_s=5"]
         return ["data.pixels=5", "data.train_limit=6000", *training]
     if not preset.startswith("mnist"):
         return []
