@@ -73,6 +73,8 @@ class Device(ABC):
     """Whether the current is proportional to `v` at a given state: ``current(v, x) == conductance(0, x) * v``."""
     memory: ClassVar[bool] = True
     """Whether the state moves at all."""
+    lowest_volts: ClassVar[float] = -math.inf
+    """Below this voltage to ground a terminal conducts to ground (a body diode), which no engine that sees two terminals can solve."""
     set_polarity: ClassVar[int] = 0
     """+1: positive `v` raises the conductance; −1: positive `v` lowers it (VTEAM's convention); 0: no polarity."""
     published: ClassVar[Mapping[str, Mapping[str, float]]] = {}

@@ -50,7 +50,7 @@ class MosfetEmulator(Device):
       the circuit shows. The state moves 35 times more slowly than K/C.
     - The bulk is grounded: for v below about −0.5 V the body diode conducts, 618 A at −1 V. It feeds the drain from ground and is not in the
       current that leaves the source (the bit line), so `current` leaves it out, as the original's plots do; `drain_current` has it.
-      A solver that takes `current` for both terminals is right about bit lines and about word lines driven without resistance.
+      The nodal engine sees two terminals, so it refuses to read or pulse an array with a line below `lowest_volts` (the diode takes 1 nA there).
     - 1 TΩ at the output of the transconductance leaks the state while phi is on: time constant 3.6 s.
     - Without threshold and without bounds: a read with phi on writes. The IV demonstration (K 2e-4 S, 1 V, 1 kHz) takes the gate to 18 kV.
       `x_low`, `x_high` only say what is accepted.
@@ -66,6 +66,7 @@ class MosfetEmulator(Device):
     gate_default: ClassVar[float | None] = 1.2
     linear: ClassVar[bool] = False
     set_polarity: ClassVar[int] = 1
+    lowest_volts: ClassVar[float] = -0.3
     published: ClassVar[dict[str, dict[str, float]]] = {
         "default": {},
         "iv-demonstration": {"transconductance": 2e-4},

@@ -18,7 +18,7 @@ from spicesnn.engines.nodal.transfer import transfer_for
 from spicesnn.engines.nodal.transient import Transient
 from spicesnn.engines.results import IVCurve, PulseResult, Read
 from spicesnn.engines.stimulus import CheckedWaveform, Levels, Stimulus
-from spicesnn.errors import InputError
+from spicesnn.errors import EngineError, InputError
 
 
 class NodalEngine(Engine):
@@ -88,10 +88,24 @@ class NodalEngine(Engine):
         return gradient_of(array, levels, self._read(array, levels), dl_dcolumn_amps)
 
     def _read(self, array: Crossbar, levels: Levels) -> Read:
+        _refuse_below(array, levels.row_volts[:, ~levels.floating_rows], levels.column_volts[:, ~levels.floating_columns])
         return read_linear(array, levels) if array.linear else nonlinear_read(array, levels)
 
     def _pulse(self, array: Crossbar, waveform: CheckedWaveform) -> PulseResult:
+        _refuse_below(array, waveform.row_volts[:, ~waveform.floating_rows], waveform.column_volts[:, ~waveform.floating_columns])
         return Transient(array, waveform, self.state_tolerance).run()
 
     def _drive(self, device: Device, stimulus: Stimulus, state: Floats, gate_volts: float | None, points: int) -> IVCurve:
         return drive_device(device, stimulus, state, gate_volts, points, tolerance=self.drive_tolerance)
+
+
+def _refuse_below(array: Crossbar, *lines: Floats) -> None:
+    """Raise where a line is driven below the voltage at which the cells conduct to ground: the answer would leave that current out."""
+    if array.device is None or array.device.lowest_volts == -np.inf:
+        return
+    lowest = min((float(volts.min()) for volts in lines if volts.size), default=0.0)
+    if lowest < array.device.lowest_volts:
+        raise EngineError(
+            f"{array.device.name}: a line is driven to {lowest:.4g} V, but below {array.device.lowest_volts:g} V its body diode feeds the line from "
+            "ground, which the nodal engine does not solve. Use NgspiceEngine, or keep the lines above that"
+        )
