@@ -190,7 +190,10 @@ def infer(run_dir: str | Path, *, engine: Engine | None = None, test_limit: int 
     run = RunDirectory.existing(run_dir)
     config = run.config()
     if isinstance(config, StreamConfig):
-        return config.infer(run, engine=engine or make_engine(config.engine), test_limit=test_limit)
+        if engine is not None:
+            return config.infer(run, engine=engine, test_limit=test_limit)
+        with make_engine(config.engine) as made:
+            return config.infer(run, engine=made, test_limit=test_limit)
     if test_limit is not None:
         config = replace(config, data=replace(config.data, test_limit=test_limit))
     experiment = Experiment.of(config)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from spicesnn.datasets import mnist
 from spicesnn.engines.base import Engine
-from spicesnn.errors import ConfigError, RunError
+from spicesnn.errors import RunError
 from spicesnn.training import metrics
 from spicesnn.training.config import BaseConfig
 from spicesnn.training.options import Section, option
@@ -114,7 +114,8 @@ class StreamConfig(BaseConfig, ABC):
         epochs, size = self.chunks
         per_epoch = -(-len(images.train) // size)
         if resume:
-            run, (arrays, tally, done), = RunDirectory.existing(out or ""), _load(RunDirectory.existing(out or ""))
+            run = RunDirectory.existing(out or "")
+            arrays, tally, done = _load(run)
             history = run.load_history(done)
             run.log(f"resumed after {done} chunks of {size} images")
         else:
@@ -200,9 +201,3 @@ def _load(run: RunDirectory) -> tuple[Arrays, Tally, int]:
     arrays = {name.removeprefix("array_"): value for name, value in stored.items() if name.startswith("array_")}
     totals = {name.removeprefix("total_"): float(value) for name, value in stored.items() if name.startswith("total_")}
     return arrays, Tally(totals=totals), int(stored["done"])
-
-
-def needs_nodal(engine: Engine, why: str) -> None:
-    """Raise where a network of this size would be solved by ngspice."""
-    if engine.name != "nodal":
-        raise ConfigError(f"--engine {engine.name}: {why}; use --engine nodal")

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Floats
 from spicesnn.engines.base import Engine
-from spicesnn.engines.ngspice import pulses
+from spicesnn.engines.ngspice import pulses, reads
 from spicesnn.engines.ngspice.accuracy import for_transient
 from spicesnn.engines.ngspice.binding import vector_names
 from spicesnn.engines.ngspice.circuit import Answer, Job, build, sources_of
@@ -222,7 +222,7 @@ def closed_loop(engine: NgspiceEngine, array: Crossbar, loop: Loop) -> LoopResul
     }  # fmt: skip
     job = Job(
         analysis=accuracy.analysis(waveform.duration_s),
-        values=pulses.altered_values(array, circuit),
+        values=reads.altered_values(array, circuit),
         standalone=lambda: circuit.text,
         controller={"factory": f"{__name__}:{Controller.__name__}", "arguments": arguments},
     )

@@ -17,7 +17,7 @@ from spicesnn.engines.ngspice.checks import AnswerRejectedError
 from spicesnn.engines.ngspice.circuit import Answer, Circuit, Circuits, Job, array_key, build
 from spicesnn.engines.ngspice.laws import Solved, kirchhoff, state_defect
 from spicesnn.engines.ngspice.pool import Pool
-from spicesnn.engines.ngspice.reads import solved_array, state_volts
+from spicesnn.engines.ngspice.reads import altered_values, solved_array
 from spicesnn.engines.results import PulseResult, Waveforms
 from spicesnn.engines.stimulus import CheckedWaveform
 from spicesnn.netlist.accuracy import TransientAccuracy
@@ -85,17 +85,6 @@ def _delivered(lines: Waveforms, waveform: CheckedWaveform) -> float:
 def _digest(waveform: CheckedWaveform) -> str:
     parts = [waveform.time_s, waveform.row_volts, waveform.column_volts, *(() if waveform.gate_volts is None else (waveform.gate_volts,))]
     return hashlib.sha256(b"|".join(p.tobytes() for p in parts)).hexdigest()
-
-
-def altered_values(array: Crossbar, circuit: Circuit) -> dict[str, Floats]:
-    """Return what the circuit must hold for this array: cell resistances, or states."""
-    values = {}
-    if "cells" in circuit.alterable:
-        siemens = array.cell_conductance()
-        values["cells"] = 1.0 / siemens[siemens > 0]
-    if "states" in circuit.alterable:
-        values["states"] = state_volts(array, circuit).ravel()
-    return values
 
 
 def _waveforms(circuit: Circuit, waveform: CheckedWaveform) -> dict[str, str]:

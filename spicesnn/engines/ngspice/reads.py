@@ -68,7 +68,7 @@ def _sweep(pool: Pool, circuits: Circuits, array: Crossbar, levels: Levels, accu
     steady = steps == 1 and bool(np.all(levels.column_volts == levels.column_volts[0]))
     key = ("read", array_key(array, levels.floating_rows, levels.floating_columns, modelled=modelled), accuracy, steady)
     circuit = circuits.get(key, lambda: _circuit(key, array, levels, accuracy, steady=steady))
-    values = _values(array, circuit)
+    values = altered_values(array, circuit)
     if steady:
         values["columns"] = levels.column_volts[0, ~levels.floating_columns]
     table = _table(circuit, levels, steady=steady)
@@ -102,7 +102,8 @@ def _parts(pool: Pool, array: Crossbar, batch: int) -> list[slice]:
     return [slice(a, b) for a, b in pairwise(edges)]
 
 
-def _values(array: Crossbar, circuit: Circuit) -> dict[str, Floats]:
+def altered_values(array: Crossbar, circuit: Circuit) -> dict[str, Floats]:
+    """Return what the circuit must hold for this array: cell resistances, or states."""
     values = {}
     if "cells" in circuit.alterable:
         siemens = array.cell_conductance()

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from spicesnn.encoding.events import seed_words
 from spicesnn.errors import InputError
+from spicesnn.training.metrics import NOBODY
 from spicesnn.training.spiking_bp.stream import IDEAL, LEVELS, NOISY, stream
-from spicesnn.training.unsupervised.votes import NO_ANSWER
 
 _NOISE = 1 << 16
 
@@ -143,13 +143,13 @@ def train_stream(
 def answers(network: SpikingBP, weights: Weights, images: ArrayLike, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return the class of each image: most output spikes within the answer window, and among equals who got there first.
 
-    Silence, and equals in the same step, are `NO_ANSWER`.
+    Silence, and equals in the same step, are `NOBODY`.
     """
     shown = _streamed(network, weights, images, np.zeros(len(np.asarray(images)), np.int64), rng, Cells(), share=0.0, learn=False)
     score = shown.counts.astype(np.int64) * (network.answer_window + 1) + (network.answer_window - shown.latest)
     best = score.max(axis=1, keepdims=True)
     unclear = ((score == best).sum(axis=1) > 1) | (shown.counts.max(axis=1) == 0)
-    return np.where(unclear, NO_ANSWER, score.argmax(axis=1)).astype(np.int64)
+    return np.where(unclear, NOBODY, score.argmax(axis=1)).astype(np.int64)
 
 
 def epoch_share(epoch: int, epochs: int) -> float:

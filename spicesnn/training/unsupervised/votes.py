@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from spicesnn.devices.base import Floats
 from spicesnn.errors import InputError
-
-NO_ANSWER = -1
+from spicesnn.training.metrics import NOBODY
 
 
 def _mean_response(responses: NDArray[np.int16], labels: NDArray[np.integer], classes: int) -> Floats:
@@ -23,7 +22,7 @@ def _mean_response(responses: NDArray[np.int16], labels: NDArray[np.integer], cl
 def _decide(score: Floats, silent: NDArray[np.bool_]) -> NDArray[np.int64]:
     best = score.max(axis=1, keepdims=True)
     tied = (score == best).sum(axis=1) > 1
-    return np.where(tied | silent, NO_ANSWER, score.argmax(axis=1))
+    return np.where(tied | silent, NOBODY, score.argmax(axis=1))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -40,10 +39,10 @@ class ClassVote:
     def from_training(cls, responses: NDArray[np.int16], labels: NDArray[np.integer], classes: int = 10) -> ClassVote:
         """Assign every neuron; neurons that never fired stand for no class."""
         mean = _mean_response(responses, labels, classes)
-        return cls(assignment=np.where(mean.max(axis=0) > 0, mean.argmax(axis=0), NO_ANSWER), classes=classes)
+        return cls(assignment=np.where(mean.max(axis=0) > 0, mean.argmax(axis=0), NOBODY), classes=classes)
 
     def predict(self, responses: NDArray[np.int16]) -> NDArray[np.int64]:
-        """Return a class for each row of spike counts, or `NO_ANSWER`."""
+        """Return a class for each row of spike counts, or `NOBODY`."""
         score = np.full((len(responses), self.classes), -1.0)
         for c in range(self.classes):
             mine = self.assignment == c
@@ -68,6 +67,6 @@ class LikelihoodVote:
         return cls(mean=_mean_response(responses, labels, classes))
 
     def predict(self, responses: NDArray[np.int16]) -> NDArray[np.int64]:
-        """Return a class for each row of spike counts, or `NO_ANSWER`."""
+        """Return a class for each row of spike counts, or `NOBODY`."""
         rate = self.mean + self.floor
         return _decide(responses @ np.log(rate).T - rate.sum(axis=1), responses.sum(axis=1) == 0)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from spicesnn.errors import InputError
+from spicesnn.training.metrics import NOBODY
 from spicesnn.training.spiking_bp.network import Cells, SpikingBP, answers, epoch_share, fresh_weights, train_stream
-from spicesnn.training.unsupervised.votes import NO_ANSWER
 
 SMALL = SpikingBP(inputs=16, hidden=24, outputs=4, spread=(0.2, 0.2), rates=(0.02, 0.01))
 
@@ -63,7 +63,7 @@ def test_levels_stay_on_their_grid_and_inside_the_window():
 
 def test_a_dark_image_has_no_answer():
     rng = np.random.default_rng(7)
-    assert answers(SMALL, fresh_weights(SMALL, rng), np.zeros((1, 16), np.uint8), rng)[0] == NO_ANSWER
+    assert answers(SMALL, fresh_weights(SMALL, rng), np.zeros((1, 16), np.uint8), rng)[0] == NOBODY
 
 
 def test_the_schedule_falls_from_one():

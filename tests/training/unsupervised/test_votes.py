@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from spicesnn.errors import InputError
-from spicesnn.training.unsupervised.votes import NO_ANSWER, ClassVote, LikelihoodVote
+from spicesnn.training.metrics import NOBODY
+from spicesnn.training.unsupervised.votes import ClassVote, LikelihoodVote
 
 RESPONSES = np.array([[5, 0, 0], [4, 1, 0], [0, 6, 1], [0, 5, 0]], np.int16)
 LABELS = np.array([0, 0, 1, 1])
@@ -15,11 +16,11 @@ def test_votes_answer_what_they_were_shown(vote):
 
 @pytest.mark.parametrize("vote", [ClassVote, LikelihoodVote])
 def test_silence_is_no_answer(vote):
-    assert vote.from_training(RESPONSES, LABELS, 2).predict(np.zeros((1, 3), np.int16))[0] == NO_ANSWER
+    assert vote.from_training(RESPONSES, LABELS, 2).predict(np.zeros((1, 3), np.int16))[0] == NOBODY
 
 
 def test_a_tie_is_no_answer():
-    assert ClassVote.from_training(RESPONSES, LABELS, 2).predict(np.array([[6, 6, 6]], np.int16))[0] == NO_ANSWER
+    assert ClassVote.from_training(RESPONSES, LABELS, 2).predict(np.array([[6, 6, 6]], np.int16))[0] == NOBODY
 
 
 def test_a_class_without_a_neuron_never_wins():
