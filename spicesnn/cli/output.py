@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-_WIDTH_WITHOUT_TERMINAL = 120
+_WIDTH_WITHOUT_TERMINAL = 1000  # a pipe has no edge: a cell is never folded, so a line can be searched however long a path is
 
 
 @dataclass(frozen=True, kw_only=True)

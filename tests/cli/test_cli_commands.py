@@ -136,6 +136,17 @@ def test_doctor_says_what_is_there(run, run_json, tmp_path):
     assert "all four sums right" in out
 
 
+def test_a_table_in_a_pipe_is_never_folded(run, monkeypatch, tmp_path):
+    from spicesnn.paths import checkout_data_dir
+
+    far = tmp_path / ("a folder with a long name " * 6).strip() / "and another one"
+    far.mkdir(parents=True)
+    (far / "mnist.npz").symlink_to(checkout_data_dir() / "mnist.npz")
+    monkeypatch.setenv("SPICESNN_DATA", str(far / "mnist.npz"))
+    _, out, _ = run("doctor")
+    assert f"{far / 'mnist.npz'}, all four sums right" in out
+
+
 def test_ones_own_subcircuit_has_an_iv_curve_in_ngspice(run_json, tmp_path):
     from spicesnn.paths import netlists_dir
 
