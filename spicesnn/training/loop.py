@@ -62,12 +62,13 @@ def train(
     if isinstance(config, StreamConfig):
         return config.train(engine=engine, out=out, progress=progress, resume=resume)
     experiment = Experiment.of(config)
-    if resume:
+    if resume and run.resumable():
         state = run.load_state()
         history = run.load_history(state.updates)
         run.log(f"resumed after {state.updates} updates on {engine.name}")
     else:
-        run = RunDirectory.create(out, config)
+        if not resume:
+            run = RunDirectory.create(out, config)
         state, history = RunState(devices=experiment.fresh_devices()), History()
         history.add(0, states=state.devices)
         run.log(f"training {config.preset} on {engine.name}, seed {config.seed}, array {experiment.shape[0]}x{experiment.shape[1]}")
@@ -125,12 +126,13 @@ def _measured(experiment: Experiment, engine: Engine, state: RunState, history: 
 def _evaluated(experiment: Experiment, engine: Engine, run: RunDirectory, state: RunState, history: History) -> Summary:
     begun = time.perf_counter()
     train, test = evaluated(experiment, engine, state)
-    history.add(state.updates, train_accuracy=train.accuracy, test_accuracy=test.accuracy, states=state.devices)
+    history.put(state.updates, train_accuracy=train.accuracy, test_accuracy=test.accuracy, states=state.devices)
+    # The checkpoint holds what training counted: evaluated again after a crash, the run ends with the same numbers.
+    run.save(state, history, _figure_data(experiment, test, state))
     reads = len(train.right) + (len(test.right) if experiment.problem.held_out else 0)
     energy = train.energy_joule + (test.energy_joule if experiment.problem.held_out else 0.0)
     state = state.with_read(reads, energy, max(train.residual_amps, test.residual_amps))
     state = replace(state, wall_s=state.wall_s + time.perf_counter() - begun, converged=state.converged or train.accuracy == 1.0)
-    run.save(state, history, _figure_data(experiment, test, state))
     summary = _summary(experiment, engine, run, state, history, train, test)
     run.write_metrics("metrics.json", summary.table())
     run.log(f"done: test {100 * summary.test_accuracy:.2f} % of {summary.n_test}, {state.pulses} pulses, {summary.energy_joule:.3g} J")

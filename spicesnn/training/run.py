@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -24,6 +25,14 @@ from spicesnn.training.state import History, RunState
 
 STATE_VERSION = 1
 _COUNTERS = tuple(entry.name for entry in fields(RunState) if entry.name != "devices")
+
+
+class CheckpointWarning(UserWarning):
+    """The last checkpoint of a run could not be used."""
+
+
+def _before(name: str) -> str:
+    return name.replace(".npz", "-before.npz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,29 +82,68 @@ class RunDirectory:
             file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
 
     def save(self, state: RunState, history: History, extra: Mapping[str, Any] | None = None) -> None:
-        """Write `history.npz`, then `state.npz`: a crash between the two leaves a state and at least its own history."""
-        self.save_arrays("history.npz", {**history.arrays(), **(extra or {})})
-        self.save_arrays("state.npz", {"version": STATE_VERSION, "devices": state.devices, **{name: getattr(state, name) for name in _COUNTERS}})
+        """Write the checkpoint of a crossbar experiment."""
+        counters = {name: getattr(state, name) for name in _COUNTERS}
+        self.save_checkpoint({"devices": state.devices, **counters}, {**history.arrays(), **(extra or {})})
 
-    def save_arrays(self, name: str, arrays: Mapping[str, Any]) -> None:
-        """Write arrays as a compressed npz file, atomically."""
+    def save_checkpoint(self, state: Mapping[str, Any], history: Mapping[str, Any]) -> None:
+        """Write `history.npz`, then `state.npz`, and keep the two before them.
+
+        Each file appears whole or not at all; the history goes first, so that a crash between the two leaves a state and at least its own history.
+        """
+        self.save_arrays("history.npz", history, keep=True)
+        self.save_arrays("state.npz", {"version": STATE_VERSION, **state}, keep=True)
+
+    def save_arrays(self, name: str, arrays: Mapping[str, Any], *, keep: bool = False) -> None:
+        """Write arrays as a compressed npz file, atomically; with `keep`, the file that was there stays as ``<name>-before.npz``."""
         partial = self.path / f".{name}.{os.getpid()}.part"
         try:
             with partial.open("wb") as file:
                 np.savez_compressed(file, allow_pickle=False, **{key: np.asarray(value) for key, value in arrays.items()})
                 file.flush()
                 os.fsync(file.fileno())
+            if keep and (self.path / name).exists():
+                (self.path / name).replace(self.path / _before(name))
             partial.replace(self.path / name)
         except OSError as error:
-            raise RunError(f"{self.path / name} cannot be written: {error.strerror or error}") from None
+            partial.unlink(missing_ok=True)
+            reason = error.strerror or error
+            raise RunError(f"{self.path / name} cannot be written: {reason}; what was saved before is whole: free space, then --resume") from None
 
     def checkpoint(self) -> dict[str, NDArray[Any]]:
         """Return the arrays of `state.npz`, whatever kind of network they are of."""
-        arrays = self._arrays("state.npz")
-        version = int(arrays.get("version", np.array(-1)))
-        if version != STATE_VERSION:
-            raise RunError(f"{self.path / 'state.npz'} has version {version}; this spicesnn reads version {STATE_VERSION}. Train again")
-        return arrays
+        return self._versioned("state.npz")
+
+    def resumable(self) -> bool:
+        """Return whether there is a checkpoint to go on from, and put the last whole one in its place.
+
+        A checkpoint that is damaged, half there or of another version gives way to the one before it, with a `CheckpointWarning`.
+
+        Raises
+        ------
+        RunError
+            Neither can be read.
+        """
+        for part in self.path.glob(".*.part"):
+            part.unlink(missing_ok=True)
+        if not any((self.path / name).exists() for name in ("state.npz", _before("state.npz"), "metrics.json")):
+            return False
+        reasons = []
+        for names in (("state.npz", "history.npz"), (_before("state.npz"), _before("history.npz"))):
+            try:
+                self._versioned(names[0])
+                self._arrays(names[1])
+            except RunError as error:
+                reasons.append(str(error))
+                continue
+            if reasons:
+                said = f"{reasons[0]}. Going on from the checkpoint before it"
+                self.log(said)
+                warnings.warn(said, CheckpointWarning, stacklevel=2)
+                for before in names:
+                    (self.path / before).replace(self.path / before.replace("-before", ""))
+            return True
+        raise RunError(f"no checkpoint of {self.path} can be read: {'; '.join(reasons)}. Train again into a new folder")
 
     def load_state(self) -> RunState:
         """Return the checkpoint of a crossbar experiment."""
@@ -113,13 +161,21 @@ class RunDirectory:
         """Return everything in `history.npz`."""
         return self._arrays("history.npz")
 
+    def _versioned(self, name: str) -> dict[str, NDArray[Any]]:
+        arrays = self._arrays(name)
+        found = arrays.get("version", np.array(-1))
+        version = int(found) if found.shape == () and found.dtype.kind in "iu" else -1
+        if version != STATE_VERSION:
+            raise RunError(f"{self.path / name} has version {version}; this spicesnn reads version {STATE_VERSION}")
+        return arrays
+
     def _arrays(self, name: str) -> dict[str, NDArray[Any]]:
         if not (self.path / name).is_file():
-            raise RunError(f"{self.path} has no {name}: the run was stopped before its first checkpoint. Train again into a new folder")
+            raise RunError(f"{self.path} has no {name}: the run was stopped before it was written; --resume goes on from what there is")
         try:
             return npz.read(self.path / name)
         except DataError as error:
-            raise RunError(f"the checkpoint is damaged: {error}. Train again into a new folder") from None
+            raise RunError(f"the checkpoint is damaged: {error}; `spicesnn train --resume` goes on from the one before it") from None
 
     def write_metrics(self, name: str, values: Mapping[str, Any]) -> None:
         """Write a JSON file of plain values."""

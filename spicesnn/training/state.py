@@ -71,6 +71,14 @@ class History:
             self.series.setdefault(name, []).append(value)
             self.taken_at.setdefault(name, []).append(update)
 
+    def put(self, update: int, **values: Any) -> None:
+        """Append one value to each named series, in place of one taken at the same update: a run that is evaluated again says nothing twice."""
+        for name in values:
+            if self.taken_at.get(name, [-1])[-1] == update:
+                self.series[name].pop()
+                self.taken_at[name].pop()
+        self.add(update, **values)
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the series, and for each ``<name>_update``, when its values were taken."""
         result = {name: np.asarray(values) for name, values in self.series.items()}

@@ -22,7 +22,7 @@ from spicesnn.errors import RunError
 from spicesnn.training import metrics
 from spicesnn.training.config import BaseConfig
 from spicesnn.training.options import Section, option
-from spicesnn.training.run import STATE_VERSION, RunDirectory
+from spicesnn.training.run import RunDirectory
 from spicesnn.training.state import History, Progress
 from spicesnn.training.summary import Summary, Watcher
 
@@ -115,11 +115,13 @@ class StreamConfig(BaseConfig, ABC):
         per_epoch = -(-len(images.train) // size)
         if resume:
             run = RunDirectory.existing(out or "")
+        else:
+            run = RunDirectory.create(out, self)
+        if resume and run.resumable():
             arrays, tally, done = _load(run)
             history = run.load_history(done)
             run.log(f"resumed after {done} chunks of {size} images")
         else:
-            run = RunDirectory.create(out, self)
             arrays, tally, done, history = self.fresh(self.rng(_FRESH)), Tally(), 0, History()
             run.log(f"training {self.preset}, seed {self.seed}, {epochs} x {len(images.train)} images")
         total = epochs * per_epoch
@@ -149,7 +151,7 @@ class StreamConfig(BaseConfig, ABC):
         predicted, few = read(images.test), min(len(images.train), 5000)
         test = metrics.accuracy(predicted, images.test_labels)
         train = metrics.accuracy(read(images.train[:few]), images.train_labels[:few])
-        history.add(done, test_accuracy=test, train_accuracy=train)
+        history.put(done, test_accuracy=test, train_accuracy=train)
         wall = tally.totals.get("wall_s", 0.0) + time.perf_counter() - begun
         counts = metrics.confusion(predicted, images.test_labels, 10)
         extra: dict[str, Any] = {name: value for name, value in tally.totals.items() if name not in ("wall_s", "energy_joule")}
@@ -189,9 +191,9 @@ class StreamConfig(BaseConfig, ABC):
 
 
 def _save(run: RunDirectory, arrays: Arrays, tally: Tally, done: int, history: History, extra: Mapping[str, Any] | None = None) -> None:
-    run.save_arrays("history.npz", {**history.arrays(), **(extra or {})})
     counted = {f"total_{name}": value for name, value in tally.totals.items()}
-    run.save_arrays("state.npz", {"version": STATE_VERSION, "done": done, **counted, **{f"array_{name}": value for name, value in arrays.items()}})
+    state = {"done": done, **counted, **{f"array_{name}": value for name, value in arrays.items()}}
+    run.save_checkpoint(state, {**history.arrays(), **(extra or {})})
 
 
 def _load(run: RunDirectory) -> tuple[Arrays, Tally, int]:
