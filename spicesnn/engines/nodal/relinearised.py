@@ -59,6 +59,8 @@ class Relinearised:
         )  # fmt: skip
         if self._any_floating:
             check_paths(operator)
+        if not _drives(sources):
+            return _nothing(*siemens.shape)
         if self._lines is None and not self._direct:
             cells = siemens.size
             quick = predicted_iterations(operator) * cells < _QUICK_UPDATES
@@ -71,3 +73,17 @@ class Relinearised:
             return self._lines.solve(sources, start, tolerance=tolerance)
         except ConvergenceError:
             return DirectPrepared(operator).solve(sources)
+
+
+def _drives(sources: Sources) -> bool:
+    """Return whether any source drives the array: where none does, no relative tolerance can be met from a warm start."""
+    return any(amps is not None and bool(amps.any()) for amps in (sources.row_volts, sources.column_volts, sources.word_amps, sources.bit_amps))
+
+
+def _nothing(rows: int, cols: int) -> Solution:
+    """Return the solution of an array that nothing drives."""
+    volts = np.zeros((1, rows, cols))
+    return Solution(
+        word_volts=volts, bit_volts=volts.copy(), row_amps=np.zeros((1, rows)), column_amps=np.zeros((1, cols)), residual_amps=np.zeros(1),
+        bound_amps=np.zeros(1),
+    )  # fmt: skip
