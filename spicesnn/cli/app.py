@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
@@ -21,6 +22,7 @@ from spicesnn.cli.netlist import netlist
 from spicesnn.cli.output import Answer, console_on, error_log, reserved_stdout, write_json
 from spicesnn.cli.report import report
 from spicesnn.cli.stdp_window import stdp_window
+from spicesnn.cli.study import study
 from spicesnn.cli.sweep import sweep
 from spicesnn.cli.train import train
 from spicesnn.cli.validate import validate
@@ -57,6 +59,7 @@ _COMMANDS: dict[str, Callable[..., Answer]] = {
     "train": train,
     "infer": infer,
     "sweep": sweep,
+    "study": study,
     "report": report,
     "netlist": netlist,
     "validate": validate,
@@ -72,7 +75,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     """Run one command, print its answer or its error, and return the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in arguments
-    with reserved_stdout(as_json) as channel:
+    with reserved_stdout(as_json) as channel, warnings.catch_warnings():
+        warnings.showwarning = _warn
         try:
             result = app(args=arguments, prog_name="spicesnn", standalone_mode=False)
         except SystemExit as stop:
@@ -88,6 +92,11 @@ def run(argv: Sequence[str] | None = None) -> int:
         else:
             result.show(console_on(channel))
         return result.exit_code
+
+
+def _warn(message: Warning | str, *where: object, **more: object) -> None:
+    """Say a warning in one line on stderr, without the line of code it came from."""
+    sys.stderr.write(f"warning: {message}\n")
 
 
 def _failed(error: BaseException, arguments: list[str], as_json: bool, channel: TextIO) -> int:

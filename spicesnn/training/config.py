@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
 from spicesnn.crossbar.wires import Wires
-from spicesnn.devices import registry
 from spicesnn.devices.base import Device
+from spicesnn.devices.device_file import device_table, is_plain
 from spicesnn.devices.registry import nearest
 from spicesnn.devices.saturating_pulse import SaturatingPulse
 from spicesnn.errors import ConfigError, UnknownNameError
+from spicesnn.netlist.device_source import device_from, is_file
 from spicesnn.neurons.lif import LIF
 from spicesnn.paths import presets_dir
 from spicesnn.training.options import Section, option, parse_override, render_toml, unknown_key
@@ -183,23 +184,34 @@ class DeviceOptions:
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any], where: str) -> DeviceOptions:
-        """Return the section from a TOML table; parameters are checked against the model."""
+        """Return the section from a TOML table; parameters are checked against the model.
+
+        A model that is a device file of plain parameters is written out here, so that the run keeps them; any other file stays a file.
+        """
         if not isinstance(table, Mapping):
             raise ConfigError(f"{where} is {table!r:.60}; expected a table with model = \"vteam\" and parameters of that model")
         parameters = {key: value for key, value in table.items() if key != "model"}
-        kind = registry.device_class(str(table.get("model", "vteam")))
-        section = cls(model=str(table.get("model", "vteam")), parameters=parameters)
-        known = [row["name"] for row in kind.parameter_table()] + list(kind.choices()) + list(_CURVE if issubclass(kind, SaturatingPulse) else ())
+        model, inside = str(table.get("model", "vteam")), parameters.get("memristor")
+        fresh = device_from(model, memristor=None if inside is None else str(inside))
+        if model.endswith(".toml"):
+            model = str(Path(model).resolve())
+        known = [*fresh.settable(), *(("memristor",) if hasattr(fresh, "around") else ()), *(_CURVE if isinstance(fresh, SaturatingPulse) else ())]
         for key in parameters:
             if key not in known:
                 raise unknown_key(f"{where}.{key}", ["device.model", *(f"{where}.{name}" for name in known)])
+        if is_file(model) and is_plain(fresh):
+            kept = device_table(fresh)
+            model, parameters = str(kept.pop("model")), {**kept, **parameters}
+        section = cls(model=model, parameters=parameters)
         section.build()
         return section
 
     def build(self) -> Device:
         """Return the device; a measured pulse curve (`curve`, a file) decides on what the model fits to it."""
-        text = {key: str(value) for key, value in self.parameters.items() if key not in _CURVE}
-        device = registry.make(self.model).with_text(**text)
+        text = {key: str(value) for key, value in self.parameters.items() if key not in ("memristor", *_CURVE)}
+        inside = self.parameters.get("memristor")
+        device = device_from(self.model, memristor=None if inside is None else str(inside))
+        device = device.with_text(**text) if text else device
         if not self.parameters.get("curve"):
             return device
         fitted, _ = SaturatingPulse.from_curve(str(self.parameters["curve"]), scale=parse(self.parameters.get("curve_scale", 1.0)))
@@ -361,12 +373,19 @@ def load(preset_or_path: str | Path, overrides: Iterable[str] | Mapping[str, Any
     data = tables.get("data")
     if isinstance(data, dict):
         _resolve(data, ("path", "test_path"), path.parent)
+    if isinstance(tables.get("device"), dict) and str(tables["device"].get("model", "")).endswith(".toml"):
+        _resolve(tables["device"], ("model",), path.parent)
     if isinstance(tables.get("exsitu"), dict):
         _resolve(tables["exsitu"], ("weights",), path.parent)
+    return from_tables(overridden(tables, overrides))
+
+
+def overridden(tables: dict[str, Any], overrides: Iterable[str] | Mapping[str, Any]) -> dict[str, Any]:
+    """Return parsed tables with single values changed, by ``"a.b=value"`` texts or by a mapping of ``"a.b"`` to values."""
     pairs = overrides.items() if isinstance(overrides, Mapping) else [parse_override(text) for text in overrides]
     for key, value in pairs:
         _override(tables, key, value)
-    return from_tables(tables)
+    return tables
 
 
 def _resolve(table: dict[str, Any], keys: Iterable[str], folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -103,8 +104,13 @@ def render_toml(tables: Mapping[str, Any]) -> str:
     top = [f"{key} = {_render(value)}" for key, value in tables.items() if not isinstance(value, Mapping)]
     for name, table in tables.items():
         if isinstance(table, Mapping):
-            top += ["", f"[{name}]", *(f"{key} = {_render(value)}" for key, value in table.items())]
+            top += ["", f"[{name}]", *(f"{_key(key)} = {_render(value)}" for key, value in table.items())]
     return "\n".join(top) + "\n"
+
+
+def _key(name: str) -> str:
+    """Return a key as TOML has it: bare where it may be, else in quotes."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _render(name)
 
 
 def _render(value: Any) -> str:

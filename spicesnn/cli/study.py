@@ -1,0 +1,49 @@
+"""`spicesnn study`: a question about arrays, answered with a table and a figure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spicesnn.cli import options
+from spicesnn.cli.output import Answer, progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def study(
+    name: Annotated[str, typer.Argument(metavar="STUDY_OR_TOML", help="A study, or the path of a TOML file; a name that is none lists them.")],
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes on this machine, for studies that train.")] = 1,
+    scheduler: Annotated[str | None, typer.Option("--scheduler", metavar="ADDRESS", help="A Dask scheduler whose workers compute.")] = None,
+    set_: options.Settings = None,
+    out: options.Out = None,
+    seed: options.Seed = None,
+    engine: options.OneEngine = None,
+    as_json: options.Json = False,
+) -> Answer:
+    """Answer one of the shipped questions: accuracy against wires, spread, stuck cells or states; energy; array size; read margin; IR drop.
+
+    Leaves study.csv, study.png, facts.json and study.toml. A study that trains goes on where it was: start it again with the same --out.
+
+    Example:  spicesnn study read-margin --set array.word_line_ohm=2 --out runs/margin
+    """
+    from spicesnn.studies import study as studies
+
+    made = studies.load(name, [f"{key}={value}" for key, value in options.settings(set_).items()])
+    made = studies.seeded(made, seed, engine.value if engine else None)
+    folder = options.folder(out, f"runs/study-{made.preset}")
+    with progress() as bars:
+        task = bars.add_task(f"study {made.preset}", total=None, note="")
+        crew = studies.Workers(count=workers, scheduler=scheduler)
+        done = studies.answer(made, folder, workers=crew, watch=lambda n, total: bars.update(task, completed=n, total=total))
+
+    def show(console: Console) -> None:
+        for fact, value in done.findings.facts.items():
+            console.print(fact.replace("_", " "))
+            for key, entry in (value if isinstance(value, dict) else {"": value}).items():
+                console.print(f"    {key}{': ' if key else ''}{entry:.4g}" if isinstance(entry, int | float) else f"    {key}: {entry or '–'}")
+        console.print(f"table   {done.table}\nfigure  {done.picture}")
+
+    return Answer(data=done.describe(), show=show)
