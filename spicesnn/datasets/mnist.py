@@ -131,7 +131,7 @@ def read(place: str | Path, *, verify: bool = True) -> Mnist:
     for key, array in arrays.items():
         shape = "(n, 28, 28)" if key.startswith("x") else "(n,)"
         fits = array.dtype == np.uint8 and (array.shape[1:] == (28, 28) if key.startswith("x") else array.ndim == 1)
-        if not fits or len(array) != len(arrays["y" + key[1:]]):
+        if not fits or array.shape[:1] != arrays["y" + key[1:]].shape:
             raise DataError(f"{place}: {key} has shape {array.shape} and type {array.dtype}; expected {shape} uint8, as many images as labels")
         if verify and _md5(idx.render(array)) != FILES[key][1]:
             raise DataError(f"{place}: {key} is not MNIST's {FILES[key][0]} (its MD5 sum differs): damaged, or another data set; get it again")

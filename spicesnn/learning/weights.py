@@ -34,7 +34,10 @@ def load_weights(path: str | Path, shapes: list[tuple[int, int]], *, bias: bool)
     for number, ((weights, offset), shape) in enumerate(zip(layers, shapes, strict=True)):
         outputs = shape[1]
         if bias and weights.ndim == 2:
-            weights = np.concatenate([weights, np.zeros((1, outputs)) if offset is None else offset.reshape(1, -1)])
+            offset = np.zeros(outputs) if offset is None else offset
+            if offset.shape != weights.shape[1:]:
+                raise DataError(f"{path}, layer {number}: weights have shape {weights.shape} and the bias {offset.shape}; expected a bias an output")
+            weights = np.vstack([weights, offset])
         if weights.shape != shape:
             rows = "a row an input and one for the bias" if bias else "a row an input"
             raise DataError(f"{path}, layer {number}: weights (and bias) make {weights.shape}; expected {shape}: {rows}")
@@ -49,6 +52,9 @@ def _from_npz(path: Path, count: int) -> list[tuple[Floats, Floats | None]]:
     absent = [f"weights_{k}" for k in range(count) if f"weights_{k}" not in arrays]
     if absent:
         raise DataError(f"{path} has no array {absent[0]!r}; it has: {', '.join(arrays) or 'none'}")
+    for name, array in arrays.items():
+        if name.startswith(("weights_", "bias_")) and array.dtype.kind not in "biuf":
+            raise DataError(f"{path}: {name} has type {array.dtype}; expected real numbers")
     return [(arrays[f"weights_{k}"].astype(float), arrays[f"bias_{k}"].astype(float) if f"bias_{k}" in arrays else None) for k in range(count)]
 
 
@@ -59,6 +65,6 @@ def _from_json(path: Path) -> list[tuple[Floats, Floats | None]]:
             (np.array(layer["weights"], dtype=float), None if layer.get("bias") is None else np.array(layer["bias"], dtype=float))
             for layer in content["layers"]
         ]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         wanted = '{"layers": [{"weights": [[…]], "bias": […]}]}'
         raise DataError(f"{path} is not a JSON file of layers ({error!r:.100}); expected {wanted}") from None

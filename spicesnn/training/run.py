@@ -148,10 +148,11 @@ class RunDirectory:
     def load_state(self) -> RunState:
         """Return the checkpoint of a crossbar experiment."""
         arrays = self.checkpoint()
-        absent = [name for name in ("devices", *_COUNTERS) if name not in arrays]
+        known = {name: arrays[name] for name in ("devices", *_COUNTERS) if name in arrays and arrays[name].dtype.kind in "biuf"}
+        absent = [name for name in ("devices", *_COUNTERS) if name not in known or (known[name].ndim == 0) == (name == "devices")]
         if absent:
             raise RunError(f"{self.path / 'state.npz'} is damaged: it lacks {', '.join(absent)}. Train again into a new folder")
-        return RunState(devices=arrays["devices"].astype(float), **{name: arrays[name].item() for name in _COUNTERS})
+        return RunState(devices=known["devices"].astype(float), **{name: known[name].item() for name in _COUNTERS})
 
     def load_history(self, until: int) -> History:
         """Return the series as they were at `until` updates."""

@@ -90,7 +90,7 @@ class History:
         history = cls()
         for name, values in arrays.items():
             when = arrays.get(f"{name}_update")
-            if when is not None and len(when) == len(values):
+            if when is not None and when.dtype.kind in "iu" and when.ndim == 1 and values.shape[:1] == when.shape:
                 keep = when <= until
                 history.series[name] = list(values[keep])
                 history.taken_at[name] = [int(k) for k in when[keep]]
