@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.devices.base import Floats
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
 from spicesnn.training.config import DeviceOptions
@@ -55,6 +56,7 @@ class SynapseSection(Section):
 
     kind: str = option("ideal", "what a weight is", choices=("ideal", "levels", "device"))
     levels: int = option(16, "states of a weight (kind = levels)", lowest=2)
+    level_window: float = option(0.5, "weight of the highest state (kind = levels)", above=0.0)
     mapping: str = option("compensated", "pulse voltage by trace and state, or by the trace alone (power-law)", choices=("compensated", "literal"))
     g_one: float = option(1.49301e-4, "conductance of weight 1", above=0.0)
     set_s: float = option(10e-9, "width of a set pulse", above=0.0)
@@ -105,7 +107,7 @@ class UnsupervisedConfig(StreamConfig):
         if self.synapse.kind == "ideal":
             return IdealSynapse()
         if self.synapse.kind == "levels":
-            return LevelSynapse(levels=self.synapse.levels)
+            return LevelSynapse(levels=self.synapse.levels, window=self.synapse.level_window)
         device, scheme, network = self.device.build(), self.synapse.scheme(), self.network.build()
         set_map, reset_map = (solve_map(device, engine, scheme, up=up) for up in (True, False))
         if self.synapse.mapping == "compensated":
@@ -116,7 +118,7 @@ class UnsupervisedConfig(StreamConfig):
 
     def fresh(self, rng: np.random.Generator) -> Arrays:
         """Return random weights."""
-        levels = LevelSynapse(levels=self.synapse.levels) if self.synapse.kind == "levels" else None
+        levels = LevelSynapse(levels=self.synapse.levels, window=self.synapse.level_window) if self.synapse.kind == "levels" else None
         return _arrays(fresh_state(self.network.build(), rng, levels))
 
     def learn(
@@ -142,16 +144,34 @@ class UnsupervisedConfig(StreamConfig):
 
     def reader(self, arrays: Arrays, images: Images, rng: np.random.Generator, engine: Engine) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
         """Label the neurons with training images, learning frozen, and return what answers."""
-        network, state = self.network.build(), _state(arrays)
-        limit = self.network.label_limit or len(images.train)
-        labelled = show(network, state, images.train[:limit], rng, learn=False).responses
+        return self._reader(_state(arrays), images, rng, None)
+
+    def _reader(
+        self, state: NetworkState, images: Images, rng: np.random.Generator, read_weight: NDArray[np.float32] | None
+    ) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
+        network, limit = self.network.build(), self.network.label_limit or len(images.train)
+        labelled = show(network, state, images.train[:limit], rng, learn=False, read_weight=read_weight).responses
         vote = (LikelihoodVote if self.network.vote == "likelihood" else ClassVote).from_training(labelled, images.train_labels[:limit])
         seed = rng.integers(2**63)
 
         def answer(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
-            return vote.predict(show(network, state, pixels, np.random.default_rng(seed), learn=False).responses)
+            return vote.predict(show(network, state, pixels, np.random.default_rng(seed), learn=False, read_weight=read_weight).responses)
 
         return answer
+
+    def siemens(self, arrays: Arrays) -> Floats:
+        """Return what the cells conduct (inputs, neurons)."""
+        return self.synapse.g_one * _state(arrays).effective_weight.astype(float)
+
+    def answers_through(
+        self, arrays: Arrays, images: Images, pixels: NDArray[np.uint8], read_weight: NDArray[np.float32], rng: np.random.Generator
+    ) -> NDArray[np.int64]:
+        """Return what the network answers `pixels` if its neurons see `read_weight` (inputs, neurons) in place of the weights.
+
+        Neurons are labelled with the training images of the run; the same generator gives the same input spikes, whatever the weights.
+        """
+        state = replace(_state(arrays), scale=np.ones(self.network.neurons, np.float32))
+        return self._reader(state, images, rng, read_weight)(pixels)
 
     def figures_data(self, arrays: Arrays) -> Mapping[str, Any]:
         """Return the weights and thresholds."""

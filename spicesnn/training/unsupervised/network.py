@@ -21,13 +21,16 @@ class IdealSynapse:
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class LevelSynapse:
-    """The same increments, but a weight is one of `levels` equally spaced values; steps are rounded stochastically."""
+    """The same increments, but a weight is one of `levels` equally spaced values from 0 to `window`; steps are rounded stochastically."""
 
     levels: int = 16
+    window: float = 0.5
 
     def __post_init__(self) -> None:
         if self.levels < 2:
             raise InputError(f"level synapse: levels = {self.levels}; expected 2 or more")
+        if not 0 < self.window <= 1:
+            raise InputError(f"level synapse: window = {self.window!r}; expected a weight above 0, at most 1")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -210,10 +213,10 @@ def show(
     if learn and read_weight is not None:
         raise InputError("read_weight stands still, so it cannot be used while learning")
     weight, scale, column_sum, theta = state.weight.copy(), state.scale.copy(), state.column_sum.copy(), state.theta_mv.copy()
-    kind, level, blank = IDEAL, 1.0, np.zeros((1, 2), np.float32)
+    kind, level, window, blank = IDEAL, 1.0, 1.0, np.zeros((1, 2), np.float32)
     up = down = blank
     if isinstance(synapse, LevelSynapse):
-        kind, level = LEVELS, 1.0 / (synapse.levels - 1)
+        kind, level, window = LEVELS, 1.0 / (synapse.levels - 1), synapse.window
     elif isinstance(synapse, TableSynapse):
         kind, up, down = TABLE, synapse.up, synapse.down
     trace = np.exp(-np.arange(network.steps + 1) * network.step_s / network.trace_tau_s).astype(np.float32)
@@ -223,7 +226,7 @@ def show(
         seed_words(rng), pixels, np.arange(len(pixels)), weight, weight if read_weight is None else np.ascontiguousarray(read_weight, np.float32),
         scale, column_sum, theta, float(np.exp(-(network.show_s + network.rest_s) / network.neuron.theta_tau_s)), network.neuron.threshold_mv,
         network.column_sum, network.full_rate_hz, network.boost_hz, network.step_s, network.steps, network.fewest_spikes, network.most_tries,
-        network._physics(), trace, rates, up, down, kind, learn, responses, totals,
+        network._physics(), trace, rates, up, down, kind, window, learn, responses, totals,
     )  # fmt: skip
     after = replace(state, weight=weight, scale=scale, column_sum=column_sum, theta_mv=theta) if learn else state
     presentations, spikes, events, written, normalised = (int(t) for t in totals[:5])

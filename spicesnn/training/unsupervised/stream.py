@@ -7,23 +7,56 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.compiled import compiled
+from spicesnn.encoding.events import uniform
 from spicesnn.training.unsupervised.presentation import IDEAL, LEVELS, F, present
+
+LEVEL_SLACK = 1.1
+"""A column of discrete levels is rewritten when its sum has moved by this factor."""
 
 
 @compiled
-def normalise(kind: int, target: float, weight: F, scale: F, column_sum: NDArray[np.float64]) -> int:
+def _relevelled(words: NDArray[np.uint64], factor: float, level: float, weight: F, neuron: int) -> tuple[float, int]:
+    """Multiply a column by `factor`, rounding stochastically to levels; return its new sum and how many cells changed."""
+    total, changed = 0.0, 0
+    top = np.float32(1.0)
+    for i in range(weight.shape[0]):
+        old = weight[i, neuron]
+        steps = old * factor / level
+        whole = np.floor(steps)
+        if uniform(words) < steps - whole:
+            whole += 1.0
+        new = min(np.float32(whole * level), top)
+        if abs(new - old) > 0.5 * level:
+            weight[i, neuron] = new
+            changed += 1
+        total += weight[i, neuron]
+    return total, changed
+
+
+@compiled
+def normalise(
+    kind: int, target: float, weight: F, scale: F, column_sum: NDArray[np.float64], words: NDArray[np.uint64], level: float, window: float
+) -> int:
     """Bring every column to Σ_i scale·weight = `target`; return the number of cells written.
 
-    Ideal synapses and discrete levels take the factor into `scale` (for levels it is the gain of the neuron's input stage);
-    ideal ones fold it into the weights once it has left [1/4, 4]. Devices are rewritten, clipped to their range.
+    Ideal synapses take the factor into `scale` and fold it into the weights once it has left [1/4, 4]. Devices are rewritten, clipped
+    to their range. Discrete levels are rewritten, with stochastic rounding, once the column has left `LEVEL_SLACK`, so that the top level
+    stands for a weight of `window`; what is left is the gain of the neuron's input stage, `scale`.
     """
     inputs, neurons = weight.shape
     written = 0
     for j in range(neurons):
         factor = target / column_sum[j]
-        if kind in (IDEAL, LEVELS):
+        if kind == LEVELS:
+            wanted = factor / window
+            if wanted * LEVEL_SLACK < 1.0 or wanted > LEVEL_SLACK:
+                total, changed = _relevelled(words, wanted, level, weight, j)
+                column_sum[j] = max(total, level)
+                written += changed
+            scale[j] = target / column_sum[j]
+        elif kind == IDEAL:
             scale[j] = factor
-            if kind == IDEAL and (factor < 0.25 or factor > 4.0):
+            if factor < 0.25 or factor > 4.0:
                 total = 0.0
                 for i in range(inputs):
                     weight[i, j] *= np.float32(factor)
@@ -45,7 +78,7 @@ def normalise(kind: int, target: float, weight: F, scale: F, column_sum: NDArray
 def show_many(
     words: NDArray[np.uint64], images: NDArray[np.uint8], order: NDArray[np.int64], weight: F, read_weight: F, scale: F,
     column_sum: NDArray[np.float64], theta: F, theta_decay: float, threshold_mv: float, target: float, rate: float, boost: float, dt_s: float,
-    steps: int, fewest: int, most_tries: int, physics: F, trace: F, rates: F, up: F, down: F, kind: int, learn: bool,
+    steps: int, fewest: int, most_tries: int, physics: F, trace: F, rates: F, up: F, down: F, kind: int, window: float, learn: bool,
     responses: NDArray[np.int16], totals: NDArray[np.float64],
 ) -> None:  # fmt: skip
     """Show `images[order]`; write the spike counts to `responses` (images, neurons).
@@ -61,7 +94,7 @@ def show_many(
         shown = rate
         for _ in range(most_tries):
             if learn:
-                totals[4] += normalise(kind, target, weight, scale, column_sum)
+                totals[4] += normalise(kind, target, weight, scale, column_sum, words, rates[2], window)
             for j in range(neurons):
                 threshold[j] = np.float32(threshold_mv) + theta[j]
             spikes, events, written = present(
