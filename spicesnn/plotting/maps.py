@@ -44,7 +44,7 @@ def weight_map(axes: Axes, weights: ArrayLike, *, title: str = "Weights", unit: 
     _matrix(shown, "weights")
     limit = float(np.max(np.abs(shown))) or 1.0
     image = axes.imshow(shown, cmap=DIVERGING, vmin=-limit, vmax=limit, aspect="auto" if _narrow(shown.shape) else "equal", interpolation="nearest")
-    _lines(axes, title)
+    _lines(axes, title, across="output", down="input")
     _colour_bar(axes, image, label("weight", unit))
     return axes
 
@@ -111,8 +111,8 @@ def _narrow(shape: tuple[int, ...]) -> bool:
     return max(shape) > 2.5 * min(shape)
 
 
-def _lines(axes: Axes, title: str) -> None:
-    axes.set(xlabel="bit line", ylabel="word line", title=title)
+def _lines(axes: Axes, title: str, *, across: str = "bit line", down: str = "word line") -> None:
+    axes.set(xlabel=across, ylabel=down, title=title)
     axes.grid(visible=False)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True, nbins=11))

@@ -3,83 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spicesnn.devices.base import Floats
 from spicesnn.errors import RunError
+from spicesnn.plotting import stream
 from spicesnn.plotting.iv import iv_figure
+from spicesnn.plotting.learning import cell_courses, error, landscape, membranes, outputs, weight_courses
 from spicesnn.plotting.maps import conductance_map, ir_drop_map, receptive_fields, weight_map
 from spicesnn.plotting.results import accuracy_by_epoch, conductance_histogram, confusion_matrix, energy_by_epoch, spike_raster
+from spicesnn.plotting.run_data import Drawn, RunData
 from spicesnn.plotting.style import new_figure, style
-from spicesnn.training.config import Config
-from spicesnn.training.experiment import Experiment
-from spicesnn.training.layers import split
-from spicesnn.training.run import RunDirectory
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _SAMPLES_TO_SHOW = 8
-_FEW_SAMPLES = 100
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """One figure of a run.
-
-    Attributes
-    ----------
-    name : str
-        Of the file, without its ending.
-    caption : str
-        What it shows, one sentence.
-    figure : Figure
-    """
-
-    name: str
-    caption: str
-    figure: Figure
-
-
-class RunData:
-    """A run directory opened for drawing."""
-
-    def __init__(self, path: str | Path) -> None:
-        self.run = RunDirectory.existing(path)
-        self.config: Any = self.run.config()
-        self.history: dict[str, NDArray[Any]] = self.run.history()
-
-    @property
-    def is_crossbar(self) -> bool:
-        """Whether the run is of an array that learns as a circuit: only then there are states to look at."""
-        return isinstance(self.config, Config)
-
-    @cached_property
-    def names(self) -> list[str]:
-        """The classes."""
-        return [str(name) for name in self.history["class_names"]]
-
-    @cached_property
-    def experiment(self) -> Experiment:
-        """The experiment with a few samples only: enough for pictures."""
-        few = replace(self.config.data, train_limit=_FEW_SAMPLES, test_limit=_FEW_SAMPLES)
-        return Experiment.of(replace(self.config, data=few))
-
-    def conductances(self, states: Floats) -> Floats:
-        """Return what `states` of all devices conduct at the voltage of an input of 1, in the first array, (rows, cols) siemens."""
-        layers = self.experiment.layers
-        return layers[0].siemens(split(states, layers)[0])
 
 
 def figures(data: RunData) -> list[Drawn]:
     """Return every figure that the run has the data for."""
-    found = [make(data) for make in _FIGURES]
+    found = [make(data) for make in (_FIGURES if data.is_crossbar else stream.FIGURES)]
     return [figure for figure in found if figure is not None]
 
 
@@ -169,7 +112,7 @@ def _weights(data: RunData) -> Drawn | None:
         return None
     caption = "Weights after training, in units of the device's whole conductance window"
     if min(shape) > 1 and weights.shape[1] == len(data.names) and "weights_after_1" not in data.history:
-        fields = receptive_fields(weights, (int(shape[0]), int(shape[1])), data.names)
+        fields = receptive_fields(weights, (int(shape[0]), int(shape[1])), data.output_names(weights.shape[1]))
         return Drawn("weights", f"{caption}, as the picture each output neuron sees.", fields)
     with style():
         figure = new_figure(5.0, 4.4)
@@ -187,7 +130,7 @@ def _raster(data: RunData) -> Drawn | None:
     # Neurons at rest spike early in a long window: cut it where the last of these spikes is over.
     period = min(window, 1.25 * float(spiking.max())) if spiking.size else window
     trains = [shown[:, k] + period * np.arange(len(shown)) for k in range(shown.shape[1])]
-    names = data.names if len(data.names) == shown.shape[1] else [f"neuron {k + 1}" for k in range(shown.shape[1])]
+    names = data.output_names(shown.shape[1])
     marks = [(period * k, data.names[label] if label >= 0 else "") for k, label in enumerate(labels[:_SAMPLES_TO_SHOW])]
     with style():
         figure = new_figure(8.4, 1.6 + 0.32 * len(names))
@@ -196,13 +139,18 @@ def _raster(data: RunData) -> Drawn | None:
 
 
 def _energy(data: RunData) -> Drawn | None:
-    write = data.history.get("write_joule")
-    if write is None or not len(write):
+    """An update's reads come before its number is counted up, its pulses after."""
+    spent = {"write": (data.history.get("write_joule"), 1), "read": (data.history.get("read_joule"), 0)}
+    at = {name: data.history[f"{name}_joule_update"] - shift for name, (joule, shift) in spent.items() if joule is not None and len(joule)}
+    if not at:
         return None
+    updates = 1 + max(int(places.max()) for places in at.values())
+    binned = {name: np.bincount(at[name], weights=data.history[f"{name}_joule"], minlength=updates) if name in at else np.zeros(updates)
+              for name in spent}  # fmt: skip
     with style():
         figure = new_figure()
-        energy_by_epoch(figure.subplots(), write, step="update")
-    return Drawn("energy", "Energy that the line drivers delivered in programming pulses so far.", figure)
+        energy_by_epoch(figure.subplots(), binned["write"], binned["read"] if "read" in at else None, step="update")
+    return Drawn("energy", "Energy that the line drivers delivered so far: programming pulses, and the reads that decided on them.", figure)
 
 
 def _ir_drop(data: RunData) -> Drawn | None:
@@ -232,5 +180,6 @@ def _iv(data: RunData) -> Drawn | None:
 
 
 _FIGURES: tuple[Callable[[RunData], Drawn | None], ...] = (
-    _accuracy, _confusion, _weights, _conductances, _histogram, _raster, _ir_drop, _energy, _iv,
+    _accuracy, error, outputs, _confusion, _weights, landscape, weight_courses, _conductances, cell_courses, _histogram, _raster, membranes,
+    _ir_drop, _energy, _iv,
 )  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import math
 import shlex
 import time
 from collections.abc import Sequence
@@ -16,9 +15,11 @@ import numpy as np
 from spicesnn._version import __version__
 from spicesnn.errors import NgspiceMissingError, RunError, SpicesnnError
 from spicesnn.plotting.results import accuracy_by_epoch
-from spicesnn.plotting.run import Drawn, RunData, figures, saved
+from spicesnn.plotting.run import figures, saved
+from spicesnn.plotting.run_data import Drawn, RunData
 from spicesnn.plotting.style import new_figure, style
 from spicesnn.reporting.schematic import array_svg
+from spicesnn.training.metrics import interval
 from spicesnn.units import render
 
 if TYPE_CHECKING:
@@ -28,16 +29,6 @@ _CHECKED_SAMPLES = 4
 _WIDE = ("conductances", "raster", "iv")
 _DPI = 110
 _NOT_CHECKED = "Not asked for here: `spicesnn report RUN` solves a few test samples again on both engines."
-
-
-def interval(share: float, count: int) -> tuple[float, float]:
-    """Return the 95 % confidence interval of a share measured on `count` samples (Wilson, J. Am. Stat. Assoc. 22, 209, 1927)."""
-    if count < 1:
-        return 0.0, 1.0
-    z = 1.959963984540054
-    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def write_report(run_dirs: Sequence[str | Path], out: str | Path | None = None, *, check: bool = True) -> Path:

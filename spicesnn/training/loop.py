@@ -117,6 +117,11 @@ def evaluated(experiment: Experiment, engine: Engine, state: RunState) -> tuple[
     return train, test
 
 
+def converged(experiment: Experiment, state: RunState, train: Answers) -> bool:
+    """Return whether a run has reached its goal: its own stop where it has one, else every training sample answered rightly."""
+    return state.converged if experiment.config.training.stop_when_right else train.accuracy == 1.0
+
+
 def _measured(experiment: Experiment, engine: Engine, state: RunState, history: History) -> RunState:
     train, test = evaluated(experiment, engine, state)
     history.add(state.updates, train_accuracy=train.accuracy, test_accuracy=test.accuracy)
@@ -132,7 +137,7 @@ def _evaluated(experiment: Experiment, engine: Engine, run: RunDirectory, state:
     reads = len(train.right) + (len(test.right) if experiment.problem.held_out else 0)
     energy = train.energy_joule + (test.energy_joule if experiment.problem.held_out else 0.0)
     state = state.with_read(reads, energy, max(train.residual_amps, test.residual_amps))
-    state = replace(state, wall_s=state.wall_s + time.perf_counter() - begun, converged=state.converged or train.accuracy == 1.0)
+    state = replace(state, wall_s=state.wall_s + time.perf_counter() - begun, converged=converged(experiment, state, train))
     summary = _summary(experiment, engine, run, state, history, train, test)
     run.write_metrics("metrics.json", summary.table())
     run.log(f"done: test {100 * summary.test_accuracy:.2f} % of {summary.n_test}, {state.pulses} pulses, {summary.energy_joule:.3g} J")

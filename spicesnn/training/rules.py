@@ -24,6 +24,9 @@ from spicesnn.training.problem import Samples
 from spicesnn.training.state import History, RunState
 from spicesnn.training.stdp import present
 
+MOST_DRAWN = 64
+"""Training sets of at most so many samples have every output kept at every recorded update, for a figure."""
+
 
 class Rule(ABC):
     """One way to learn."""
@@ -69,7 +72,10 @@ class ManhattanUpdates(Rule):
         done = experiment.forward(engine, state.devices, samples.inputs)
         state = state.with_read(len(samples), done.energy_joule, done.residual_amps)
         right = experiment.activation.right(done.amps[-1], samples.answers)
-        history.add(state.updates, batch_right=float(right.mean()), batch_error=self._error(experiment, done.amps[-1], samples))
+        history.add(state.updates, batch_right=float(right.mean()), batch_error=self._error(experiment, done.amps[-1], samples),
+                    read_joule=done.energy_joule)  # fmt: skip
+        if len(samples) == len(experiment.problem.train) <= MOST_DRAWN and state.updates <= config.training.record_updates:
+            history.add(state.updates, outputs=experiment.activation.values(done.amps[-1]))
         if config.training.stop_when_right and len(samples) == len(experiment.problem.train) and bool(right.all()):
             return replace(state, converged=True, finished=True)
         shrunk = learning.final_fraction / learning.fraction if learning.final_fraction else 1.0
@@ -158,7 +164,7 @@ class Exsitu(Rule):
         devices, error = mapped(experiment, weights, wire_aware=True) if aware else (plain, 0.0)
         uncompensated = experiment.answer(engine, plain, problem.test)
         history.add(0, software_accuracy=software_right(experiment, weights, problem.test), uncompensated_accuracy=uncompensated.accuracy,
-                    mapping_error=error)  # fmt: skip
+                    mapping_error=error, read_joule=uncompensated.energy_joule)  # fmt: skip
         state = state.with_read(len(problem.test), uncompensated.energy_joule, uncompensated.residual_amps)
         if experiment.config.exsitu.write_verify:
             return self._verified(experiment, engine, state, history, weights)
@@ -177,8 +183,9 @@ class Exsitu(Rule):
             after.append(done.array.state_or_zeros())
             pulses, energy, worst = pulses + done.pulses, energy + done.write_joule, max(worst, done.largest_error / layer.window.span)
             state = state.with_read(done.reads, done.read_joule, 0.0)
+        state = state.with_write(joined(after), pulses, energy)
         history.add(state.updates, pulses=pulses, write_joule=energy, verify_error=worst)
-        return state.with_write(joined(after), pulses, energy)
+        return state
 
 
 class OverlappingSpikes(Rule):

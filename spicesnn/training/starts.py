@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from spicesnn.datasets import npz
 from spicesnn.engines.base import Engine
-from spicesnn.errors import ConfigError
+from spicesnn.errors import ConfigError, RunError
 from spicesnn.training.config import Config
 from spicesnn.training.experiment import Experiment
-from spicesnn.training.loop import evaluated, updated
+from spicesnn.training.loop import converged, evaluated, make_engine, train, updated
 from spicesnn.training.run import RunDirectory
 from spicesnn.training.state import History, Progress, RunState
-from spicesnn.training.summary import Watcher
+from spicesnn.training.summary import Summary, Watcher
+
+_KEPT = ("seed", "converged", "epochs", "test_accuracy", "energy_joule", "state_before", "state_after")
+"""The columns of ``starts.npz``, one entry a start."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -29,6 +35,8 @@ class StartsSummary:
     converged_fraction : float
     epochs_mean, epochs_std : float
         Over the starts that converged; NaN if none did.
+    failed : tuple of int
+        The starts that did not, by their number from 0 on.
     """
 
     preset: str
@@ -42,6 +50,7 @@ class StartsSummary:
     test_accuracy: float
     wall_s: float
     energy_joule: float
+    failed: tuple[int, ...]
 
     def table(self) -> dict[str, Any]:
         """Return all values in one flat table; what is not a number is None."""
@@ -54,7 +63,7 @@ def train_starts(
 ) -> StartsSummary:
     """Train from `starts` random starts, seeds `seed`, `seed` + 1, …; ``starts.npz`` in the run directory keeps every one of them.
 
-    A start is replayed, with all figures, by training with its seed.
+    `replay` trains one of them again, in detail.
 
     Parameters
     ----------
@@ -78,22 +87,66 @@ def train_starts(
         experiment = Experiment.of(config.with_seed(config.seed + index))
         before = experiment.fresh_devices()
         state = updated(experiment, engine, RunState(devices=before), History())
-        test = evaluated(experiment, engine, state)[1]
-        success = state.converged or (not config.training.stop_when_right and test.accuracy == 1.0)
+        known, test = evaluated(experiment, engine, state)
+        success = converged(experiment, state, known)
         energy = state.write_joule + state.read_joule
         rows.append((experiment.config.seed, success, state.updates, test.accuracy, energy, before, state.devices))
         if progress is not None:
             done = sum(row[1] for row in rows)
             progress(Progress(done=index + 1, total=starts, text=f"{done} of {index + 1} starts converged"))
-    names = ("seed", "converged", "epochs", "test_accuracy", "energy_joule", "state_before", "state_after")
-    columns = dict(zip(names, (np.asarray(column) for column in zip(*rows, strict=True)), strict=True))
+    columns = dict(zip(_KEPT, (np.asarray(column) for column in zip(*rows, strict=True)), strict=True))
     run.save_arrays("starts.npz", columns)
-    converged = columns["converged"].astype(bool)
-    epochs = columns["epochs"][converged]
+    successes = columns["converged"].astype(bool)
+    epochs = columns["epochs"][successes]
     summary = StartsSummary(
-        preset=config.preset, engine=engine.name, seed=config.seed, run=str(run.path), starts=starts, converged_fraction=float(converged.mean()),
+        preset=config.preset, engine=engine.name, seed=config.seed, run=str(run.path), starts=starts, converged_fraction=float(successes.mean()),
         epochs_mean=float(epochs.mean()) if epochs.size else float("nan"), epochs_std=float(epochs.std()) if epochs.size else float("nan"),
         test_accuracy=float(columns["test_accuracy"].mean()), wall_s=time.perf_counter() - begun, energy_joule=float(columns["energy_joule"].sum()),
+        failed=tuple(np.flatnonzero(~successes).tolist()),
     )  # fmt: skip
     run.write_metrics("metrics.json", summary.table())
+    return summary
+
+
+def kept_starts(run_dir: str | Path) -> dict[str, NDArray[Any]]:
+    """Return what `train_starts` kept of every start: seed, converged, epochs, test_accuracy, energy_joule, state_before, state_after."""
+    path = RunDirectory.existing(run_dir).path / "starts.npz"
+    if not path.is_file():
+        raise RunError(f"{run_dir} has no starts.npz: it holds one run, not many starts; `spicesnn train PRESET --starts N` makes such a folder")
+    return npz.read(path, _KEPT)
+
+
+def replay(
+    run_dir: str | Path, start: int, *, engine: Engine | None = None, out: str | Path | None = None, progress: Watcher | None = None
+) -> Summary:
+    """Train one kept start again, as a run of its own with history and figures.
+
+    Parameters
+    ----------
+    run_dir : str | Path
+        What `train_starts` left behind.
+    start : int
+        From 0 on.
+    engine : Engine, optional
+        The engine of the starts if left out. The same engine has to end at the same bits; another one may differ by its tolerances.
+    out, progress
+        As in `train`.
+
+    Raises
+    ------
+    RunError
+        No such start, or the same engine ended elsewhere: another version, or other data.
+    """
+    columns, config = kept_starts(run_dir), RunDirectory.existing(run_dir).config()
+    count = len(columns["seed"])
+    if not 0 <= start < count:
+        failed = np.flatnonzero(~columns["converged"].astype(bool)).tolist()
+        raise RunError(f"{run_dir} has no start {start}; expected 0 to {count - 1}. Those that failed: {', '.join(map(str, failed)) or 'none'}")
+    with nullcontext(engine) if engine is not None else make_engine(config.engine) as solver:
+        summary = train(config, engine=solver, out=out, rng_seed=int(columns["seed"][start]), progress=progress)
+    ended = RunDirectory.existing(summary.run).load_state().devices
+    if summary.engine == config.engine and not np.array_equal(ended, columns["state_after"][start]):
+        apart = float(np.abs(ended - columns["state_after"][start]).max())
+        raise RunError(f"start {start} of {run_dir} ended {apart:.3g} (in the device's state) away from where it ended before, in {summary.run}: "
+                       "the data or the version of spicesnn have changed since")  # fmt: skip
     return summary

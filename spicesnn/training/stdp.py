@@ -49,7 +49,7 @@ def present(experiment: Experiment, engine: Engine, state: RunState, history: Hi
     done = experiment.forward(engine, state.devices, inputs)
     state = state.with_read(1, done.energy_joule, done.residual_amps)
     winner = _first(experiment, done.amps[-1][0], thresholds(experiment, history))
-    history.add(state.updates, winner=winner, shown=int(train.labels[index]))
+    history.add(state.updates, winner=winner, shown=int(train.labels[index]), read_joule=done.energy_joule)
     if winner == metrics.NOBODY:
         return replace(state, updates=state.updates + 1)
     pair = spikes_of(experiment)

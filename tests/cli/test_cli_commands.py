@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,6 +96,26 @@ def test_train_counts_starts(run_json):
     assert code == 0
     assert answer["starts"] == 2
     assert {"converged_fraction", "epochs_mean"} <= set(answer)
+
+
+def test_a_kept_start_is_replayed_in_detail(run, run_json, tmp_path):
+    settings = ["--set", "learning.target=0.8", "--set", "learning.gain=6e6", "--set", "training.epochs=2"]
+    code, out, _ = run("train", "manhattan-4x4", "--starts", "3", "--seed", "3", "--out", "many", *settings)
+    assert code == 0
+    assert "not converged: 0, 1, 2; in detail: spicesnn train --replay many:0" in out
+    assert (tmp_path / "many" / "figures" / "starts.png").is_file()
+    code, answer, _ = run_json("train", "--replay", "many:1", "--out", "again")
+    assert (code, answer["seed"], answer["converged"]) == (0, 4, False)
+    assert {"outputs.png", "weights-3d.png", "membranes.png"} <= {Path(name).name for name in answer["figures"]}
+    for arguments, message in (
+        (["--replay", "many:9"], "has no start 9; expected 0 to 2"),
+        (["--replay", "many"], "expected a folder of many starts and the number of one"),
+        (["xpue", "--replay", "many:1", "--seed", "2"], "leave out a preset and --seed"),
+        ([], "train needs a preset or a TOML file"),
+    ):
+        code, _, err = run("train", *arguments)
+        assert code in (1, 2)
+        assert message in err
 
 
 def test_decks_run_in_a_bare_ngspice(run_json, tmp_path):

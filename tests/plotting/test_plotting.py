@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 import spicesnn as sn
 from spicesnn.engines.results import IVCurve
 from spicesnn.errors import InputError
-from spicesnn.plotting import iv, maps, results, stdp
+from spicesnn.neurons.lif import LIF
+from spicesnn.plotting import bars, iv, maps, results, starts, stdp, traces
 from spicesnn.plotting.style import new_figure, scaled, style
 
 
@@ -146,6 +147,16 @@ def test_energy_adds_up(axes):
     assert (top, axes.get_ylabel()) == (pytest.approx(4.0), "energy so far (µJ)")
 
 
+def test_starts_are_counted_in_the_epoch_they_converge_in(axes):
+    starts.convergence(axes, [1, 3, 3, 9], [True, True, True, False])
+    assert [bar.get_height() for bar in axes.patches] == [0, 1, 0, 2, 0, 0, 0, 0, 0, 0]
+    assert axes.get_title() == "3 of 4 starts converged"
+
+
+def test_large_weight_matrices_are_a_surface():
+    assert len(bars.weights_3d(np.random.default_rng(0).normal(size=(400, 10))).axes[0].collections) == 1
+
+
 def test_the_histogram_counts_every_cell(axes):
     results.conductance_histogram(axes, np.full(10, 1e-5), np.linspace(1e-5, 2e-5, 30), bins=10)
     assert sum(bar.get_height() for bar in axes.patches if hasattr(bar, "get_height")) == 30
@@ -170,6 +181,12 @@ def test_the_stdp_fit_is_drawn_in_the_units_of_the_points(axes):
         (lambda a: results.confusion_matrix(a, np.zeros((2, 2)), ["a", "b", "c"]), r"expected \(3, 3\) for 3 classes"),
         (lambda a: results.spike_raster(a, [[1.0]], ["a", "b"]), "1 trains of spikes for 2 names"),
         (lambda a: results.energy_by_epoch(a, [1.0], [1.0, 2.0]), r"expected \(epochs,\) both"),
+        (lambda a: bars.weights_3d(np.full((2, 2), np.nan)), "all finite"),
+        (lambda a: starts.convergence(a, [1, 2], [True]), r"expected \(starts,\) both"),
+        (lambda a: traces.membrane_traces(a, [1.0], LIF(), ["a", "b"], time_s=1.0), r"expected \(2,\), one a neuron"),
+        (lambda a: traces.output_traces(a, [0, 1], np.zeros((2, 3)), [0, 1], goals=(0, 1)), r"expected \(2, 2\)"),
+        (lambda a: traces.error_trace(a, [0, 1], [1.0, 0.5], [1.0]), r"expected \(points,\) of all"),
+        (lambda a: traces.course(a, [0, 1], np.zeros((3, 2))), r"expected \(2, word lines\)"),
     ],
 )
 def test_bad_shapes_say_what_was_expected(axes, call, message):

@@ -68,7 +68,7 @@ def test_the_interval_is_wilsons():
 def test_a_finished_run_has_figures_and_a_report_without_any_address(runs):
     *figures, report = finish_run(runs[0])
     assert report == runs[0] / "report.html"
-    assert len(figures) == 9
+    assert len(figures) == 15
     page = parsed(report)
     assert all(source.startswith("data:") for source in page.sources)
     assert len(page.sources) == len(figures) + 1

@@ -5,7 +5,7 @@ import pytest
 
 import spicesnn as sn
 from spicesnn.errors import ConfigError, RunError
-from spicesnn.training import RunDirectory, infer, load, train, train_starts
+from spicesnn.training import RunDirectory, infer, kept_starts, load, replay, train, train_starts
 from spicesnn.training.experiment import Experiment
 from spicesnn.training.problem import load as load_problem
 from spicesnn.training.streams import Streams
@@ -104,11 +104,27 @@ def test_many_starts_keep_every_start_and_can_be_replayed(tmp_path):
         assert arrays["seed"].tolist() == [10, 11, 12]
         assert summary.epochs_mean == pytest.approx(arrays["epochs"].mean())
         assert np.ptp(arrays["state_before"], axis=0).min() > 0
-        replay = train(config, engine=sn.NodalEngine(), out=tmp_path / "replay", rng_seed=11)
-        assert replay.epochs == arrays["epochs"][1]
-        assert np.array_equal(RunDirectory.existing(tmp_path / "replay").load_state().devices, arrays["state_after"][1])
+    again = replay(tmp_path / "starts", 1, out=tmp_path / "replay")
+    assert (again.seed, again.epochs) == (11, kept_starts(tmp_path / "starts")["epochs"][1])
+    assert np.array_equal(RunDirectory.existing(again.run).load_state().devices, kept_starts(tmp_path / "starts")["state_after"][1])
+    with pytest.raises(RunError, match=r"has no start 3; expected 0 to 2. Those that failed: none"):
+        replay(tmp_path / "starts", 3)
+    with pytest.raises(RunError, match=r"has no starts\.npz: it holds one run"):
+        replay(tmp_path / "replay", 0)
     with pytest.raises(ConfigError, match="starts = 0"):
         train_starts(config, engine=sn.NodalEngine(), starts=0)
+
+
+def test_a_failed_start_is_kept_and_named_and_a_replay_that_ends_elsewhere_is_refused(tmp_path):
+    config = load("manhattan-4x4", ["learning.target=0.8", "learning.gain=6e6", "training.epochs=3"])
+    summary = train_starts(config, engine=sn.NodalEngine(), starts=2, out=tmp_path / "starts")
+    assert summary.failed == (0, 1)
+    run = RunDirectory.existing(tmp_path / "starts")
+    columns = kept_starts(run.path)
+    assert replay(run.path, 1, out=tmp_path / "again").converged is False
+    run.save_arrays("starts.npz", columns | {"state_after": columns["state_after"] + 1e-9})
+    with pytest.raises(RunError, match=r"start 1 of .* ended 1e-09 .* away from where it ended before"):
+        replay(run.path, 1, out=tmp_path / "elsewhere")
 
 
 def test_device_spread_and_stuck_cells():

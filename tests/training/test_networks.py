@@ -28,6 +28,7 @@ def test_xor_is_mapped_and_right_on_both_engines(tmp_path):
         spice = train(load("exsitu-xor"), engine=engine, out=tmp_path / "ngspice")
     assert nodal.test_accuracy == spice.test_accuracy == nodal.extra["software_accuracy"] == 1.0
     amps = [RunDirectory.existing(s.run).history()["output_amps"] for s in (nodal, spice)]
+    assert RunDirectory.existing(nodal.run).history()["confusion"].tolist() == [[2, 0, 0], [0, 2, 0]]
     assert amps[1] == pytest.approx(amps[0], rel=1e-7)
 
 

@@ -1,0 +1,82 @@
+"""A run directory opened for drawing, and what a drawing is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from spicesnn.devices.base import Floats
+from spicesnn.training.config import Config
+from spicesnn.training.experiment import Experiment
+from spicesnn.training.layers import Layer, split
+from spicesnn.training.run import RunDirectory
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_FEW_SAMPLES = 100
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One figure of a run.
+
+    Attributes
+    ----------
+    name : str
+        Of the file, without its ending.
+    caption : str
+        What it shows, one sentence.
+    figure : Figure
+    """
+
+    name: str
+    caption: str
+    figure: Figure
+
+
+class RunData:
+    """A run directory opened for drawing."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.run = RunDirectory.existing(path)
+        self.config: Any = self.run.config()
+        self.history: dict[str, NDArray[Any]] = self.run.history()
+
+    @property
+    def is_crossbar(self) -> bool:
+        """Whether the run is of an array that learns as a circuit: only then there are states to look at."""
+        return isinstance(self.config, Config)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The classes."""
+        return [str(name) for name in self.history["class_names"]]
+
+    @cached_property
+    def experiment(self) -> Experiment:
+        """The experiment with a few samples only: enough for pictures."""
+        few = replace(self.config.data, train_limit=_FEW_SAMPLES, test_limit=_FEW_SAMPLES)
+        return Experiment.of(replace(self.config, data=few))
+
+    @property
+    def first_layer(self) -> Layer:
+        """The first array."""
+        return self.experiment.layers[0]
+
+    def first_states(self, states: Floats) -> Floats:
+        """Return the states of the first array's devices, of those of all devices."""
+        return split(states, self.experiment.layers)[0]
+
+    def conductances(self, states: Floats) -> Floats:
+        """Return what `states` of all devices conduct at the voltage of an input of 1, in the first array, (rows, cols) siemens."""
+        return self.first_layer.siemens(self.first_states(states))
+
+    def output_names(self, count: int) -> list[str]:
+        """Return what the neurons of the last layer are called: after their classes, where each was taught one."""
+        taught = self.is_crossbar and self.config.learning.rule != "stdp"
+        return self.names if taught and len(self.names) == count else [f"neuron {k + 1}" for k in range(count)]
