@@ -34,8 +34,11 @@ def read(path: str | Path, names: Iterable[str] | None = None) -> dict[str, NDAr
     try:
         with zipfile.ZipFile(path) as archive:
             _check_size(path, sum(entry.file_size for entry in archive.infolist()))
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in _check_names(path, arrays.files, names)}
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in _check_names(path, stored.files, names)}
+        if other := [name for name, value in arrays.items() if not isinstance(value, np.ndarray)]:
+            raise DataError(f"{path} holds {other[0]!r}, which is no array; fetch or make it again")
+        return arrays
     except DataError:
         raise
     except OSError as error:
