@@ -303,6 +303,7 @@ KINDS = {
     "crossbar": "spicesnn.training.config:Config",
     "unsupervised": "spicesnn.training.unsupervised.experiment:UnsupervisedConfig",
     "spiking-bp": "spicesnn.training.spiking_bp.experiment:SpikingBPConfig",
+    "deep": "spicesnn.training.deep.experiment:DeepConfig",
 }
 """Kind of experiment, the key `kind` of a preset → module:class of its configuration."""
 

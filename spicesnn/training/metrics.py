@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -52,3 +54,13 @@ def confusion(predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: 
     table = np.zeros((classes, classes + 1), dtype=np.int64)
     np.add.at(table, (labels, np.where(predicted == NOBODY, classes, predicted)), 1)
     return table
+
+
+def interval(share: float, count: int) -> tuple[float, float]:
+    """Return the 95 % confidence interval of a share measured on `count` samples (Wilson, J. Am. Stat. Assoc. 22, 209, 1927)."""
+    if count < 1:
+        return 0.0, 1.0
+    z = 1.959963984540054
+    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return max(0.0, centre - half), min(1.0, centre + half)

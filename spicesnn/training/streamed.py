@@ -98,11 +98,23 @@ class StreamConfig(BaseConfig, ABC):
     def reader(self, arrays: Arrays, images: Images, rng: np.random.Generator, engine: Engine) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
         """Return what answers images with classes; learning is frozen, labels come from training images."""
 
-    def figures_data(self, arrays: Arrays) -> Mapping[str, Any]:
+    def completed(self, arrays: Arrays, engine: Engine, tally: Tally) -> Arrays:
+        """Return the arrays after what comes once, when the last chunk has been learnt (doing it again changes nothing)."""
+        return arrays
+
+    def more_metrics(self, arrays: Arrays, images: Images, engine: Engine) -> Mapping[str, Any]:
+        """Return what this kind of network reports beside the accuracy."""
+        return {}
+
+    def figures_data(self, arrays: Arrays, images: Images, engine: Engine) -> Mapping[str, Any]:
         """Return arrays that figures need, for `history.npz`."""
         return {}
 
     # -- the controller -----------------------------------------------------------------------------------------
+
+    def untrained(self) -> Arrays:
+        """Return the arrays that this very run began with."""
+        return self.fresh(self.rng(_FRESH))
 
     def rng(self, purpose: int, number: int = 0) -> np.random.Generator:
         """Return the generator for one purpose and one chunk."""
@@ -122,7 +134,7 @@ class StreamConfig(BaseConfig, ABC):
             history = run.load_history(done)
             run.log(f"resumed after {done} chunks of {size} images")
         else:
-            arrays, tally, done, history = self.fresh(self.rng(_FRESH)), Tally(), 0, History()
+            arrays, tally, done, history = self.untrained(), Tally(), 0, History()
             run.log(f"training {self.preset}, seed {self.seed}, {epochs} x {len(images.train)} images")
         total = epochs * per_epoch
         while done < total:
@@ -138,6 +150,9 @@ class StreamConfig(BaseConfig, ABC):
             if progress is not None:
                 each = 1e3 * tally.totals["wall_s"] / (done * size)
                 progress(Progress(done=done, total=total, text=f"epoch {epoch + 1} of {epochs}, {each:.3f} ms an image"))
+        begun = time.perf_counter()
+        arrays = self.completed(arrays, engine, tally)
+        tally.add(wall_s=time.perf_counter() - begun)
         return self._evaluated(run, arrays, tally, done, history, images, engine, epochs)
 
     def _answers(self, arrays: Arrays, images: Images, engine: Engine) -> NDArray[np.int64]:
@@ -159,13 +174,15 @@ class StreamConfig(BaseConfig, ABC):
             "silent_or_tied": int(np.sum(predicted == metrics.NOBODY)),
             "training_ms_an_image": 1e3 * tally.totals.get("wall_s", 0.0) / max(done * self.chunks[1], 1),
             "accuracy_by_class": [float(row[k] / max(row.sum(), 1)) for k, row in enumerate(counts)], "held_out": True,
+            **self.more_metrics(arrays, images, engine),
         }  # fmt: skip
         summary = Summary(
             preset=self.preset, engine=engine.name, seed=self.seed, run=str(run.path), test_accuracy=test, n_test=len(predicted),
             train_accuracy=train, converged=True, epochs=epochs, wall_s=wall, energy_joule=tally.totals.get("energy_joule", 0.0), extra=extra,
         )  # fmt: skip
         names = np.array([str(k) for k in range(10)])
-        shown = {"predicted": predicted, "labels": images.test_labels, "confusion": counts, "class_names": names, **self.figures_data(arrays)}
+        pictures = self.figures_data(arrays, images, engine)
+        shown = {"predicted": predicted, "labels": images.test_labels, "confusion": counts, "class_names": names, **pictures}
         _save(run, arrays, tally, done, history, shown)
         run.write_metrics("metrics.json", summary.table())
         run.log(f"done: test {100 * test:.2f} % of {len(predicted)}")

@@ -12,8 +12,13 @@ from numpy.typing import NDArray
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
 from spicesnn.training.options import Section, option
+from spicesnn.training.pictures import PICTURES, histogram_data, raster_data, spike_data
 from spicesnn.training.spiking_bp.network import Cells, SpikingBP, Weights, answers, epoch_share, fresh_weights, train_stream
+from spicesnn.training.spiking_bp.replay import replay
 from spicesnn.training.streamed import Arrays, Images, StreamConfig, Tally
+
+_SHOWN = 100
+"""Test images whose spikes are counted for the figures."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +103,15 @@ class SpikingBPConfig(StreamConfig):
         weights, network, seed = Weights(first=arrays["first"], second=arrays["second"]), self.network.build(), rng.integers(2**63)
         return lambda pixels: answers(network, weights, pixels, np.random.default_rng(seed))
 
-    def figures_data(self, arrays: Arrays) -> Mapping[str, Any]:
-        """Return what the hidden neurons look for."""
-        return {"fields": arrays["first"]}
+    def figures_data(self, arrays: Arrays, images: Images, engine: Engine) -> Mapping[str, Any]:
+        """Return what the hidden neurons look for, the spread of the weights, spike counts, and one presentation spike by spike."""
+        network, before, few = self.network.build(), self.untrained(), images.test[:_SHOWN]
+        fired = replay(network, Weights(first=arrays["first"], second=arrays["second"]), few, self.rng(PICTURES))
+        layers = dict(zip(("inputs", "hidden", "outputs"), fired, strict=True))
+        names = {"hidden": "first", "outputs": "second"}
+        return {
+            "fields": arrays["first"],
+            **histogram_data(*({name: side[key] for name, key in names.items()} for side in (before, arrays))),
+            **spike_data({name: spikes.sum(axis=(1, 2)) for name, spikes in layers.items()}),
+            **raster_data({name: spikes[0] for name, spikes in layers.items()}, step_s=0.0, shown=int(images.test_labels[0])),
+        }

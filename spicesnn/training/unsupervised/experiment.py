@@ -14,6 +14,7 @@ from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
 from spicesnn.training.config import DeviceOptions
 from spicesnn.training.options import Section, option
+from spicesnn.training.pictures import PICTURES, histogram_data, raster_data, spike_data
 from spicesnn.training.streamed import Arrays, Images, StreamConfig, Tally
 from spicesnn.training.unsupervised.device_synapse import PulseScheme, compensated, literal, solve_map
 from spicesnn.training.unsupervised.network import (
@@ -26,7 +27,11 @@ from spicesnn.training.unsupervised.network import (
     fresh_state,
     show,
 )
+from spicesnn.training.unsupervised.replay import replay
 from spicesnn.training.unsupervised.votes import ClassVote, LikelihoodVote
+
+_SHOWN = 500
+"""Test images whose spikes are counted for the figures."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,9 +178,17 @@ class UnsupervisedConfig(StreamConfig):
         state = replace(_state(arrays), scale=np.ones(self.network.neurons, np.float32))
         return self._reader(state, images, rng, read_weight)(pixels)
 
-    def figures_data(self, arrays: Arrays) -> Mapping[str, Any]:
-        """Return the weights and thresholds."""
-        return {"fields": _state(arrays).effective_weight, "theta_mv": arrays["theta_mv"]}
+    def figures_data(self, arrays: Arrays, images: Images, engine: Engine) -> Mapping[str, Any]:
+        """Return weights and thresholds, their spread, spike counts, and one presentation spike by spike."""
+        network, state, before = self.network.build(), _state(arrays), _state(self.untrained())
+        shown = show(network, state, images.test[:_SHOWN], self.rng(PICTURES), learn=False).responses
+        inputs, fired = replay(network, state, images.test[0], self.rng(PICTURES, 1))
+        return {
+            "fields": state.effective_weight, "theta_mv": arrays["theta_mv"],
+            **histogram_data({"inputs to neurons": before.effective_weight}, {"inputs to neurons": state.effective_weight}),
+            **spike_data({"neurons": shown.sum(axis=1)}),
+            **raster_data({"inputs": inputs, "neurons": fired}, step_s=network.step_s, shown=int(images.test_labels[0])),
+        }  # fmt: skip
 
 
 def _arrays(state: NetworkState) -> Arrays:

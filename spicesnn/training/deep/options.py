@@ -1,0 +1,138 @@
+"""The tables of a deep network's preset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spicesnn.crossbar.wires import Wires
+from spicesnn.errors import ConfigError
+from spicesnn.learning.step_limits import StrongestPulses
+from spicesnn.training.deep.deform import Deformation
+from spicesnn.training.deep.insitu import InSitu
+from spicesnn.training.deep.network import DeepNetwork
+from spicesnn.training.deep.software import Software
+from spicesnn.training.options import Section, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSection(Section):
+    """[network]"""
+
+    hidden: tuple[int, ...] = option((512, 256), "sizes of the hidden layers", lowest=1)
+    steps: int = option(8, "time steps of a presentation", lowest=1)
+    tau_steps: float = option(4.5, "membrane time constant, in time steps", above=0.0)
+    sharpness: float = option(4.0, "of the surrogate gradient", above=0.0)
+
+    def build(self) -> DeepNetwork:
+        """Return the network."""
+        return DeepNetwork(sizes=(784, *self.hidden, 10), steps=self.steps, decay=float(np.exp(-1.0 / self.tau_steps)), sharpness=self.sharpness)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExsituSection(Section):
+    """[exsitu]: learning in software."""
+
+    weights: str = option("", "npz or JSON file of weights (shares of the limits) to map; learnt in software if left empty")
+    epochs: int = option(20, "passes over the training images", lowest=0)
+    chunk: int = option(10000, "images between checkpoints", lowest=1)
+    batch: int = option(128, "images an update", lowest=1)
+    rate: float = option(2e-3, "Adam's step at the start", above=0.0)
+    gain: float = option(10.0, "softmax works on the output potentials times this", above=0.0)
+    limits: tuple[float, ...] = option((1.0,), "weights stay within ±, a number for all layers or one each", above=0.0)
+    dropout: float = option(0.0, "share of the hidden neurons left out in training", lowest=0.0)
+    weight_noise: float = option(0.0, "relative spread of every weight in training, drawn anew each batch", lowest=0.0)
+    average: float = option(0.999, "the mapped weights are a running mean with this memory", lowest=0.0)
+    turn_degrees: float = option(10.0, "training images are turned by up to ± this", lowest=0.0)
+    scale: float = option(0.1, "and scaled by up to ± this share", lowest=0.0)
+    shear: float = option(0.1, "and sheared by up to ± this", lowest=0.0)
+    shift_pixels: float = option(1.5, "and shifted by up to ± this along each axis", lowest=0.0)
+    bend_pixels: float = option(0.6, "and bent by a smooth random field of this standard deviation", lowest=0.0)
+
+    def build(self, layers: int) -> Software:
+        """Return how to learn, for so many layers."""
+        limits = self.limits * layers if len(self.limits) == 1 else self.limits
+        if len(limits) != layers:
+            raise ConfigError(f"exsitu.limits is {list(self.limits)}; expected one number, or {layers}: one a layer")
+        return Software(batch=self.batch, rate=self.rate, gain=self.gain, limits=limits, dropout=self.dropout, weight_noise=self.weight_noise,
+                        average=self.average, deformation=self.deformation())  # fmt: skip
+
+    def deformation(self) -> Deformation:
+        """Return how training images are deformed."""
+        return Deformation(turn_degrees=self.turn_degrees, scale=self.scale, shear=self.shear, shift_pixels=self.shift_pixels,
+                           bend_pixels=self.bend_pixels)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class WireSection(Section):
+    """[array]: wires, tiles, and the volts and time of a read."""
+
+    word_line_ohm: float = option(0.0, "resistance of a word-line segment", lowest=0.0)
+    bit_line_ohm: float = option(0.0, "resistance of a bit-line segment", lowest=0.0)
+    driver_ohm: float = option(0.0, "output resistance of the word-line drivers", lowest=0.0)
+    sense_ohm: float = option(0.0, "input resistance of the sense nodes", lowest=0.0)
+    tile_rows: int = option(128, "word lines of a tile; 0: not cut", lowest=0)
+    tile_cols: int = option(128, "bit lines of a tile; 0: not cut", lowest=0)
+    read_volts: float = option(0.2, "word-line voltage of an input of 1, of a spike and of the bias", above=0.0)
+    step_s: float = option(100e-9, "how long a time step's read lasts", above=0.0)
+
+    def wires(self) -> Wires:
+        """Return the wires of each tile."""
+        return Wires(word_line_ohm=self.word_line_ohm, bit_line_ohm=self.bit_line_ohm, driver_ohm=self.driver_ohm, sense_ohm=self.sense_ohm)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MappingSection(Section):
+    """[mapping]"""
+
+    devices: bool = option(True, "map the weights onto arrays of devices; false: leave them in software")
+    fill: float = option(0.85, "share of the device's window that weights use; the rest makes up for wires", above=0.0)
+    wire_aware: bool = option(True, "choose conductances whose tiles, wires included, do what the weights ask for")
+    states: int = option(0, "conductances are rounded to so many states; 0: not at all", lowest=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImperfectionSection(Section):
+    """[imperfections]: what the devices are that the mapping does not know of."""
+
+    parameters: tuple[str, ...] = option(("r_on", "r_off"), "parameters of the device that differ from cell to cell")
+    spread: float = option(0.0, "their relative standard deviation (log-normal)", lowest=0.0)
+    stuck_on: float = option(0.0, "share of cells stuck at the highest conductance", lowest=0.0)
+    stuck_off: float = option(0.0, "share of cells stuck at the lowest conductance", lowest=0.0)
+    read_noise: float = option(0.0, "relative spread of each cell's conductance from read to read", lowest=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InSituSection(Section):
+    """[insitu]: tuning of the arrays after the mapping."""
+
+    epochs: int = option(0, "passes over the training images", lowest=0)
+    order: str = option("together", "all layers at once, or layer by layer, the first one first, each with an equal share of the epochs",
+                        choices=("together", "layerwise"))  # fmt: skip
+    batch: int = option(500, "images an update", lowest=1)
+    rate: float = option(1e-3, "change of a weight at the layer's rms gradient, as a share of the limit, at the start", above=0.0)
+    share: float = option(0.1, "share of the pairs pulsed in an update: the largest gradients", above=0.0)
+    cycle_to_cycle: float = option(0.0, "relative spread of what a pulse does", lowest=0.0)
+    stale: float = option(0.01, "tiles are solved again when conductances have moved by this share", above=0.0)
+    set_s: float = option(1e-6, "width of a set pulse", above=0.0)
+    reset_s: float = option(1e-6, "width of a reset pulse", above=0.0)
+    set_volts: float = option(2.0, "the largest set voltage that the drivers give", above=0.0)
+    reset_volts: float = option(2.0, "the largest reset voltage", above=0.0)
+
+    def build(self, exsitu: ExsituSection) -> InSitu:
+        """Return how to tune."""
+        return InSitu(batch=self.batch, rate=self.rate, share=self.share, cycle_to_cycle=self.cycle_to_cycle, stale=self.stale, gain=exsitu.gain,
+                      deformation=exsitu.deformation())  # fmt: skip
+
+    def pulses(self) -> StrongestPulses:
+        """Return the strongest pulses."""
+        return StrongestPulses(set_volts=self.set_volts, reset_volts=self.reset_volts, set_s=self.set_s, reset_s=self.reset_s)
+
+    def trained(self, epoch: int, layers: int) -> list[int]:
+        """Return the layers that learn in an epoch."""
+        if self.order == "together":
+            return list(range(layers))
+        if self.epochs % layers:
+            raise ConfigError(f"insitu.epochs = {self.epochs} with insitu.order = 'layerwise'; expected a multiple of the {layers} layers")
+        return [epoch * layers // self.epochs]
