@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Floats
-from spicesnn.errors import InputError
+from spicesnn.errors import DataError, InputError
 
 Mask = NDArray[np.bool_]
 
@@ -23,44 +24,68 @@ class StuckMap:
     ----------
     on, off : (rows, cols) bool
         Stuck at the highest, and at the lowest conductance.
+    still : (rows, cols) bool, optional
+        Stuck wherever they happen to be.
     """
 
     on: Mask
     off: Mask
+    still: Mask | None = None
 
     def __post_init__(self) -> None:
         on, off = np.array(self.on, dtype=bool), np.array(self.off, dtype=bool)
-        if on.ndim != 2 or on.shape != off.shape:
-            raise InputError(f"stuck map: on has shape {on.shape} and off {off.shape}; expected both (rows, cols)")
-        if np.any(on & off):
-            i, j = np.argwhere(on & off)[0]
-            raise InputError(f"stuck map: cell ({i}, {j}) is stuck both on and off")
-        object.__setattr__(self, "on", on)
-        object.__setattr__(self, "off", off)
+        still = np.zeros_like(on) if self.still is None else np.array(self.still, dtype=bool)
+        if on.ndim != 2 or on.shape != off.shape or on.shape != still.shape:
+            raise InputError(f"stuck map: on has shape {on.shape}, off {off.shape} and still {still.shape}; expected (rows, cols) for all")
+        twice = (on & off) | (on & still) | (off & still)
+        if np.any(twice):
+            i, j = np.argwhere(twice)[0]
+            raise InputError(f"stuck map: cell ({i}, {j}) is stuck in two ways, such as on and off")
+        for name, mask in (("on", on), ("off", off), ("still", still)):
+            object.__setattr__(self, name, mask)
 
     @classmethod
-    def drawn(cls, shape: tuple[int, int], rng: np.random.Generator, *, on: float = 0.0, off: float = 0.0) -> Self:
-        """Return a map with independent cells: each is stuck on with probability `on`, off with probability `off`.
+    def drawn(cls, shape: tuple[int, int], rng: np.random.Generator, *, on: float = 0.0, off: float = 0.0, still: float = 0.0) -> Self:
+        """Return a map with independent cells: each is stuck on with probability `on`, off with `off`, where it is with `still`.
 
         Chen et al., IEEE Trans. Computers 64(1), 180, 2015, report 1.75 % of cells stuck at one end and 9.04 % at the other in a 4 Mb array.
         """
-        if not (0 <= on <= 1 and 0 <= off <= 1 and on + off <= 1):
-            raise InputError(f"stuck map: on = {on!r}, off = {off!r}; expected probabilities with a sum of at most 1")
+        if not (0 <= on <= 1 and 0 <= off <= 1 and 0 <= still <= 1 and on + off + still <= 1):
+            raise InputError(f"stuck map: on = {on!r}, off = {off!r}, still = {still!r}; expected probabilities with a sum of at most 1")
         dice = rng.random(shape)
-        return cls(on=dice < on, off=(dice >= on) & (dice < on + off))
+        return cls(on=dice < on, off=(dice >= on) & (dice < on + off), still=(dice >= on + off) & (dice < on + off + still))
 
     @classmethod
     def from_codes(cls, codes: ArrayLike) -> Self:
-        """Return a map from one number a cell: 1 stuck on, −1 stuck off, 0 working (as a CSV file has it)."""
+        """Return a map from one number a cell: 1 stuck on, −1 stuck off, 2 stuck where it is, 0 working (as a CSV file has it)."""
         values = np.asarray(codes, dtype=float)
-        if values.ndim != 2 or not np.all(np.isin(values, (-1.0, 0.0, 1.0))):
-            raise InputError(f"stuck map: codes of shape {values.shape}; expected (rows, cols) of 1 (stuck on), −1 (stuck off) and 0 (working)")
-        return cls(on=values > 0, off=values < 0)
+        if values.ndim != 2 or not np.all(np.isin(values, (-1.0, 0.0, 1.0, 2.0))):
+            raise InputError(
+                f"stuck map: codes of shape {values.shape}; expected (rows, cols) of 1 (stuck on), −1 (stuck off), 2 (stuck where it is) "
+                "and 0 (working)"
+            )
+        return cls(on=values == 1, off=values < 0, still=values == 2)
+
+    @classmethod
+    def from_csv(cls, path: str | Path) -> Self:
+        """Return a map from a file of `from_codes`, one row of the array a line, numbers separated by commas.
+
+        Raises
+        ------
+        DataError
+            The file is not a table of numbers.
+        """
+        try:
+            codes = np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8-sig")
+        except (OSError, ValueError, UnicodeDecodeError) as error:
+            raise DataError(f"{path} is not a stuck map: {error}; expected a line of 1, -1, 2 and 0 a word line, separated by commas") from None
+        return cls.from_codes(codes)
 
     @property
     def any(self) -> Mask:
-        """Cells that are stuck either way."""
-        return self.on | self.off
+        """Cells that are stuck, whichever way."""
+        assert self.still is not None
+        return self.on | self.off | self.still
 
     def applied(self, array: Crossbar, *, on_siemens: float | None = None, off_siemens: float | None = None) -> Crossbar:
         """Return the array with these cells stuck.
@@ -126,6 +151,11 @@ class Wear:
     cycles: Floats
     limit: Floats
     fails_on: Mask
+
+    @property
+    def dead(self) -> Mask:
+        """Cells past what they can take, (rows, cols)."""
+        return np.asarray(self.cycles > self.limit)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -64,7 +64,8 @@ class CycleToCycle:
         """Return the array after a pulse with its steps spread; stuck cells stay."""
         if after.device is None or not after.device.memory:
             return after
-        one, two = rng.standard_normal((2, *after.shape))
+        one = rng.standard_normal(after.shape)
+        two = rng.standard_normal(after.shape) if self.of_range else np.zeros(after.shape)
         state = np.array(after.state_or_zeros())
         new, old = (a if a.ndim == 2 else a[0] for a in (state, before.state_or_zeros()))
         ends = end_states(after)

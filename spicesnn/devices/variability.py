@@ -81,7 +81,10 @@ class Uniform(Distribution):
         return np.asarray(1.0 + self.half_width * rng.uniform(-1.0, 1.0, shape))
 
 
-def spread(device: Device, shape: tuple[int, int], parameters: Mapping[str, Distribution], rng: np.random.Generator) -> Device:
+def spread(
+    device: Device, shape: tuple[int, int], parameters: Mapping[str, Distribution], rng: np.random.Generator,
+    *, scaled_to: tuple[float, float] | None = None,
+) -> Device:  # fmt: skip
     """Return the device with parameters that differ from cell to cell.
 
     Parameters
@@ -91,6 +94,8 @@ def spread(device: Device, shape: tuple[int, int], parameters: Mapping[str, Dist
     parameters : Mapping
         Parameter name → distribution of the factor on it. They are drawn in the order of the mapping, independently.
     rng : numpy.random.Generator
+    scaled_to : (lowest, highest), optional
+        The draws are stretched so that every parameter spans exactly this, in its own unit.
 
     Raises
     ------
@@ -103,4 +108,8 @@ def spread(device: Device, shape: tuple[int, int], parameters: Mapping[str, Dist
     for name in parameters:
         if name not in known:
             raise UnknownNameError(f"{device.name} has no parameter {name!r}{nearest(name, known)} It has: {', '.join(sorted(known))}")
-    return device.with_parameters(**{name: np.asarray(known[name]) * law.draw(shape, rng) for name, law in parameters.items()})
+    factors = {name: law.draw(shape, rng) for name, law in parameters.items()}
+    if scaled_to is None:
+        return device.with_parameters(**{name: np.asarray(known[name]) * factor for name, factor in factors.items()})
+    low, high = scaled_to
+    return device.with_parameters(**{name: low + (high - low) * (f - f.min()) / np.ptp(f) for name, f in factors.items()})

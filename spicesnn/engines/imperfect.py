@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.faults import Endurance, StuckMap, Wear
 from spicesnn.crossbar.noise import CycleToCycle, ReadNoise, RetentionDrift, TelegraphNoise
+from spicesnn.devices.base import Device
 from spicesnn.devices.levels import ConductanceStates
 from spicesnn.devices.variability import Distribution, spread
 from spicesnn.engines.base import Engine
@@ -28,44 +29,75 @@ from spicesnn.errors import InputError
 class Imperfections:
     """What is imperfect about an array; every part may be left out.
 
+    They act in the order of the attributes: the spread, then stuck cells, when an array is made; cycle-to-cycle spread, then finite states,
+    then wear, after every pulse; telegraph noise, then read noise, before every read; drift while the array rests.
+
     Attributes
     ----------
     spread : Mapping of str to Distribution
         Device-to-device spread: parameter name → distribution of the factor on it.
-    stuck_on, stuck_off : float
-        Probability that a cell is stuck at its highest, or lowest, conductance.
+    scaled_to : (lowest, highest), optional
+        The draws are stretched so that every parameter of `spread` spans exactly this.
+    stuck_on, stuck_off, stuck : float
+        Probability that a cell is stuck at its highest conductance, at its lowest, or wherever it is.
+    stuck_map : StuckMap
+        Cells that are known to be stuck, in place of these probabilities.
     cycle_to_cycle : CycleToCycle
     states : ConductanceStates
         The conductances that a cell can hold; after every pulse the cells that moved are rounded to them.
+    states_volts : float
+        Where these conductances are read: I/V at this voltage, dI/dV at 0 V.
     endurance : Endurance
-    read_noise : ReadNoise
     telegraph : TelegraphNoise
+    read_noise : ReadNoise
     retention : RetentionDrift
     """
 
     spread: Mapping[str, Distribution] = field(default_factory=dict)
+    scaled_to: tuple[float, float] | None = None
     stuck_on: float = 0.0
     stuck_off: float = 0.0
+    stuck: float = 0.0
+    stuck_map: StuckMap | None = None
     cycle_to_cycle: CycleToCycle | None = None
     states: ConductanceStates | None = None
+    states_volts: float = 0.0
     endurance: Endurance | None = None
-    read_noise: ReadNoise | None = None
     telegraph: TelegraphNoise | None = None
+    read_noise: ReadNoise | None = None
     retention: RetentionDrift | None = None
+
+    def devices(self, device: Device, shape: tuple[int, int], rng: np.random.Generator) -> Device:
+        """Return the device with the parameters of every cell drawn."""
+        return spread(device, shape, self.spread, rng, scaled_to=self.scaled_to) if self.spread else device
+
+    def stuck_cells(self, shape: tuple[int, int], rng: np.random.Generator) -> StuckMap | None:
+        """Return which cells are stuck, or None where none can be."""
+        if self.stuck_map is not None:
+            if self.stuck_map.on.shape != shape:
+                raise InputError(f"stuck map: shape {self.stuck_map.on.shape}; the array has {shape}")
+            return self.stuck_map
+        if not (self.stuck_on or self.stuck_off or self.stuck):
+            return None
+        return StuckMap.drawn(shape, rng, on=self.stuck_on, off=self.stuck_off, still=self.stuck)
 
     def fabricated(self, array: Crossbar, rng: np.random.Generator) -> Crossbar:
         """Return the array as it left the factory: parameters spread, cells stuck."""
         if self.spread:
             if array.device is None:
                 raise InputError("a spread of parameters needs cells with a device model; an array of plain conductances has none")
-            array = replace(array, device=spread(array.device, array.shape, self.spread, rng))
-        if self.stuck_on or self.stuck_off:
-            array = StuckMap.drawn(array.shape, rng, on=self.stuck_on, off=self.stuck_off).applied(array)
-        return array
+            array = replace(array, device=self.devices(array.device, array.shape, rng))
+        stuck = self.stuck_cells(array.shape, rng)
+        return array if stuck is None else stuck.applied(array)
 
-    def fresh_wear(self, array: Crossbar, rng: np.random.Generator) -> Wear | None:
+    def fresh_wear(self, shape: tuple[int, int], rng: np.random.Generator) -> Wear | None:
         """Return the wear of unused cells, or None where nothing wears out."""
-        return None if self.endurance is None else self.endurance.fresh(array.shape, rng)
+        return None if self.endurance is None else self.endurance.fresh(shape, rng)
+
+    @property
+    def disturbs_reads(self) -> bool:
+        """Whether two reads of one array differ."""
+        return self.telegraph is not None or self.read_noise is not None
 
     def before_read(self, array: Crossbar, rng: np.random.Generator) -> Crossbar:
         """Return the array as one read sees it."""
@@ -74,16 +106,22 @@ class Imperfections:
                 array = part.before_read(array, rng)
         return array
 
+    def held(self, array: Crossbar, rng: np.random.Generator) -> Crossbar:
+        """Return the array with all its cells in one of their finite states."""
+        if self.states is None or array.device is None or not array.device.memory:
+            return array
+        return array.with_state(self.states.held(array.device, array.state_or_zeros(), rng, v=self.states_volts))
+
     def after_pulse(self, before: Crossbar, after: Crossbar, rng: np.random.Generator, wear: Wear | None = None) -> tuple[Crossbar, Wear | None]:
         """Return the array and its wear as a pulse really left them, from the array that the equations give."""
         if self.cycle_to_cycle is not None:
             after = self.cycle_to_cycle.after_pulse(before, after, rng)
         if self.states is not None and after.device is not None and after.device.memory:
             old, new = before.state_or_zeros(), after.state_or_zeros()
-            after = after.with_state(np.where(new == old, old, self.states.held(after.device, new, rng)))
+            after = after.with_state(np.where(new == old, old, self.held(after, rng).state_or_zeros()))
         if self.endurance is not None:
             if wear is None:
-                raise InputError("endurance counts from pulse to pulse; give wear=…, at first from fresh_wear(array, rng)")
+                raise InputError("endurance counts from pulse to pulse; give wear=…, at first from fresh_wear(shape, rng)")
             after, wear = self.endurance.aged(wear, before, after)
         return after, wear
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.faults import Wear
 from spicesnn.devices.base import Floats
 from spicesnn.engines.base import Engine
 from spicesnn.errors import InputError
@@ -19,7 +20,7 @@ WIDTHS = tuple(2.0**power for power in range(5, -11, -1))
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Verified:
-    """What write and verify left: the array, pulses, reads and joules it took, and the largest error that is left, siemens."""
+    """What write and verify left: the array and its wear, pulses, reads and joules it took, and the largest error that is left, siemens."""
 
     array: Crossbar
     pulses: int
@@ -27,11 +28,12 @@ class Verified:
     write_joule: float
     read_joule: float
     largest_error: float
+    wear: Wear | None = None
 
 
 def write_verify(
     engine: Engine, programmer: Programmer, array: Crossbar, wanted: Floats, rng: np.random.Generator, *, tolerance: float, read_volts: float,
-    read_s: float = 1e-6, gate_volts: float | None = None, widths: tuple[float, ...] = WIDTHS, repeats: int = 8,
+    read_s: float = 1e-6, gate_volts: float | None = None, widths: tuple[float, ...] = WIDTHS, repeats: int = 8, wear: Wear | None = None,
 ) -> Verified:  # fmt: skip
     """Pulse every cell towards its conductance, coarse pulses first, reading all cells row by row after each round.
 
@@ -53,7 +55,7 @@ def write_verify(
 
     def errors(state: Crossbar) -> tuple[Floats, float]:
         drive = read_volts * np.eye(state.rows)
-        read = engine.read(state, drive, gate_volts=gates)
+        read = programmer.imperfections.read(engine, state, drive, rng, gate_volts=gates)
         return wanted - read.column_amps / read_volts, float(np.sum(read.power_watt(drive))) * read_s
 
     missing, joule = errors(array)
@@ -66,9 +68,10 @@ def write_verify(
             if not changes.any() or left >= before:
                 break
             before = left
-            done = programmer.with_width(width).apply(engine, array, plan(changes), rng)
+            done = programmer.with_width(width).apply(engine, array, plan(changes), rng, wear)
+            wear = done.wear
             array, pulses, write_joule = done.array, pulses + done.pulses, write_joule + done.energy_joule
             missing, joule = errors(array)
             reads, read_joule = reads + array.rows, read_joule + joule
     worst = float(np.abs(missing).max())
-    return Verified(array=array, pulses=pulses, reads=reads, write_joule=write_joule, read_joule=read_joule, largest_error=worst)
+    return Verified(array=array, pulses=pulses, reads=reads, write_joule=write_joule, read_joule=read_joule, largest_error=worst, wear=wear)

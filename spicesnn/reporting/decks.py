@@ -22,7 +22,7 @@ from spicesnn.training import RunDirectory, load
 from spicesnn.training.experiment import Experiment
 from spicesnn.training.export import exported
 from spicesnn.training.rules import RULES
-from spicesnn.training.state import History, RunState
+from spicesnn.training.state import History
 
 _FEW = 1000
 
@@ -92,7 +92,7 @@ def write_decks(
 
 def _first_pulse(experiment: Experiment, states: Any) -> _FirstPulseSeen | None:
     try:
-        RULES[experiment.config.learning.rule].update(experiment, _UntilFirstPulse(), RunState(devices=states), History())
+        RULES[experiment.config.learning.rule].update(experiment, _UntilFirstPulse(), experiment.start(states), History())
     except _FirstPulseSeen as seen:
         return seen
     return None

@@ -18,6 +18,7 @@ from spicesnn.errors import ConfigError, UnknownNameError
 from spicesnn.netlist.device_source import device_from, is_file
 from spicesnn.neurons.lif import LIF
 from spicesnn.paths import presets_dir
+from spicesnn.training.imperfections import ImperfectionOptions
 from spicesnn.training.options import Section, option, parse_override, render_toml, unknown_key
 from spicesnn.units import parse
 
@@ -39,6 +40,7 @@ class DataOptions(Section):
     ones: int = option(0, "MNIST: this many of the brightest pixels are 1, the rest 0; 0 keeps grey levels", lowest=0)
     train_limit: int = option(0, "use only the first so many training samples; 0 is all", lowest=0)
     test_limit: int = option(0, "use only the first so many test samples; 0 is all", lowest=0)
+    validation: int = option(0, "MNIST: test on the last so many training images, kept from training: settings are chosen on them", lowest=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +114,6 @@ class ProgrammingOptions(Section):
     rise_s: float = option(0.0, "rise and fall time", lowest=0.0)
     gate_on_volts: float = option(1.2, "gate voltage of selected lines, for cells with a gate")
     gate_off_volts: float = option(0.0, "gate voltage of the others")
-    cycle_to_cycle: float = option(0.0, "relative spread of what a pulse does, from pulse to pulse", lowest=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +144,6 @@ class ExsituOptions(Section):
     rate: float = option(0.01, "software training: Adam's step, as a share of the weight range", above=0.0)
     restarts: int = option(1, "software training: starts, of which the best on training data is mapped", lowest=1)
     weight_limit: float = option(0.8, "weights stay within ± this: what is left of the window makes up for the wires", above=0.0)
-    states: int = option(0, "conductances are rounded to so many states; 0: not at all", lowest=0)
     wire_aware: bool = option(True, "choose conductances whose array, wires included, does what the weights ask for")
     write_verify: bool = option(False, "program by pulses and reads, through the wires, instead of setting the states")
     verify_tolerance: float = option(0.01, "write and verify: cells within this share of the window are left alone", above=0.0)
@@ -222,16 +222,6 @@ class DeviceOptions:
         return {"model": self.model, **self.parameters}
 
 
-@dataclass(frozen=True, kw_only=True)
-class VariabilityOptions(Section):
-    """[variability]"""
-
-    parameters: tuple[str, ...] = option((), "parameters of the device model that differ from cell to cell")
-    spread: float = option(0.0, "their relative standard deviation (log-normal, median as in [device])", lowest=0.0)
-    scaled_to: tuple[float, ...] = option((), "[lowest, highest]: the draws are stretched so that they span exactly this", above=0.0)
-    stuck: float = option(0.0, "share of cells, at random, whose state never moves", lowest=0.0)
-
-
 Kind = TypeVar("Kind", bound="BaseConfig")
 
 
@@ -289,7 +279,7 @@ class Config(BaseConfig):
     network: NetworkOptions = field(default_factory=NetworkOptions)
     array: ArrayOptions = field(default_factory=ArrayOptions)
     device: DeviceOptions = field(default_factory=DeviceOptions)
-    variability: VariabilityOptions = field(default_factory=VariabilityOptions)
+    imperfections: ImperfectionOptions = field(default_factory=ImperfectionOptions)
     encoding: EncodingOptions = field(default_factory=EncodingOptions)
     neuron: NeuronOptions = field(default_factory=NeuronOptions)
     programming: ProgrammingOptions = field(default_factory=ProgrammingOptions)
@@ -378,6 +368,8 @@ def load(preset_or_path: str | Path, overrides: Iterable[str] | Mapping[str, Any
         _resolve(tables["device"], ("model",), path.parent)
     if isinstance(tables.get("exsitu"), dict):
         _resolve(tables["exsitu"], ("weights",), path.parent)
+    if isinstance(tables.get("imperfections"), dict):
+        _resolve(tables["imperfections"], ("stuck_map",), path.parent)
     return from_tables(overridden(tables, overrides))
 
 

@@ -9,20 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.crossbar.crossbar import Crossbar, GateAlong
+from spicesnn.crossbar.faults import Wear
 from spicesnn.crossbar.mapping import COLUMNS, Window
 from spicesnn.devices.base import Device, Floats
-from spicesnn.devices.registry import nearest
 from spicesnn.engines.base import Engine
-from spicesnn.errors import ConfigError, UnknownNameError
+from spicesnn.engines.imperfect import Imperfections
+from spicesnn.errors import ConfigError
 from spicesnn.learning.manhattan import Activation, AllDevices, RandomSubset, Softmax, Subset, Tanh
 from spicesnn.learning.programming import Programmer
 from spicesnn.learning.schemes import FloatingColumns, Gated, HalfVoltage, Scheme, ThirdVoltage
 from spicesnn.neurons.lif import LIF, first_spike_time, spike_count
 from spicesnn.training import metrics
-from spicesnn.training.config import Config, LearningOptions, ProgrammingOptions, VariabilityOptions
+from spicesnn.training.config import Config, LearningOptions, ProgrammingOptions
 from spicesnn.training.layers import Hidden, Layer, RateCode, SpikeCode, joined, split
 from spicesnn.training.problem import Labels, Problem, Samples, load
-from spicesnn.training.reading import read_many
+from spicesnn.training.reading import Noise, read_many
+from spicesnn.training.state import RunState
 from spicesnn.training.streams import Streams
 
 
@@ -83,18 +85,20 @@ class Experiment:
     subset: Subset
 
     @classmethod
-    def of(cls, config: Config) -> Experiment:
-        """Build an experiment from its configuration and the configuration's seed."""
+    def of(cls, config: Config, problem: Problem | None = None) -> Experiment:
+        """Build an experiment from its configuration and the configuration's seed; `problem` stands in for its [data] if given."""
         streams = Streams(config.seed)
         device = config.device.build()
         if not device.memory:
             raise ConfigError(f"device.model is {device.name!r}, which has no memory; expected a device that can learn")
-        problem, neuron = load(config.data, streams), config.neuron.lif()
+        problem, neuron = load(config.data, streams) if problem is None else problem, config.neuron.lif()
         sizes = (problem.inputs, *config.network.hidden, problem.outputs)
-        layers = tuple(_layer(config, device, streams, number, *pair) for number, pair in enumerate(pairwise(sizes)))
+        window = Window.of(device, volts=_read_volts(config, device))
+        flaws = config.imperfections.build(device, window, volts=_read_volts(config, device))
+        layers = tuple(_layer(config, device, window, flaws, streams, number, *pair) for number, pair in enumerate(pairwise(sizes)))
         return cls(
             config=config, streams=streams, problem=problem, layers=layers, hidden=_hidden(config) if len(layers) > 1 else None, neuron=neuron,
-            programmer=_programmer(device, config.programming), activation=_activation(config.learning), subset=_subset(config.learning),
+            programmer=_programmer(device, config.programming, flaws), activation=_activation(config.learning), subset=_subset(config.learning),
         )  # fmt: skip
 
     @property
@@ -118,11 +122,41 @@ class Experiment:
     def fresh_devices(self) -> Floats:
         """Return the states of all devices before learning."""
         initial = self.config.network.initial
-        return joined([layer.fresh(initial, self.streams.draw("initial", *([k] if k else []))) for k, layer in enumerate(self.layers)])
+        return self.settled(joined([layer.fresh(initial, self.streams.draw("initial", *([k] if k else []))) for k, layer in enumerate(self.layers)]))
 
-    def arrays(self, devices: Floats) -> list[Crossbar]:
-        """Return the arrays with their cells in given states."""
-        return [layer.array(state) for layer, state in zip(self.layers, split(devices, self.layers), strict=True)]
+    def arrays(self, devices: Floats, wear: Floats | None = None) -> list[Crossbar]:
+        """Return the arrays with their cells in given states, and as worn as `wear` says."""
+        states = split(devices, self.layers)
+        return [layer.array(state, worn) for layer, state, worn in zip(self.layers, states, self.worn(wear), strict=True)]
+
+    @property
+    def imperfections(self) -> Imperfections:
+        """What the cells do besides their equations."""
+        return self.programmer.imperfections
+
+    def start(self, devices: Floats | None = None) -> RunState:
+        """Return the state before the first update: fresh devices if none are given, none of them worn."""
+        wear = np.zeros(0) if self.imperfections.endurance is None else joined([np.zeros(layer.shape) for layer in self.layers])
+        return RunState(devices=self.fresh_devices() if devices is None else devices, wear=wear)
+
+    def worn(self, wear: Floats | None) -> list[Wear | None]:
+        """Return the wear of each layer, the lives of its cells as the seed decides; None where nothing wears out."""
+        if wear is None or not wear.size:
+            return [None] * len(self.layers)
+        fresh = [self.imperfections.fresh_wear(layer.shape, self.streams.draw("wear", k)) for k, layer in enumerate(self.layers)]
+        return [None if new is None else replace(new, cycles=cycles) for new, cycles in zip(fresh, split(wear, self.layers), strict=True)]
+
+    def settled(self, devices: Floats, purpose: int = 0) -> Floats:
+        """Return the states that cells really take which are asked to take given ones: stuck cells do not, the others have finite states."""
+        arrays = [self.imperfections.held(array, self.streams.draw("hold", purpose, k)) for k, array in enumerate(self.arrays(devices))]
+        return joined([layer.array(array.state_or_zeros()).state_or_zeros() for layer, array in zip(self.layers, arrays, strict=True)])
+
+    def rested(self, devices: Floats) -> Floats:
+        """Return the states after the rest between training and test."""
+        flaws, seconds = self.imperfections, self.config.imperfections.rest_s
+        if flaws.retention is None or not seconds:
+            return devices
+        return joined([flaws.rested(a, seconds, self.streams.draw("rest", k)).state_or_zeros() for k, a in enumerate(self.arrays(devices))])
 
     def row_volts(self, values: Floats) -> Floats:
         """Return word-line voltages (n, rows) of values (n, inputs) from 0 to 1, the bias line last."""
@@ -130,19 +164,27 @@ class Experiment:
         volts = encoding.low_volts + (encoding.high_volts - encoding.low_volts) * values
         return np.concatenate([volts, np.full((len(volts), 1), encoding.bias_volts)], axis=1) if self.config.network.bias else volts
 
-    def forward(self, engine: Engine, devices: Floats, inputs: Floats) -> Forward:
-        """Solve all layers for inputs (n, inputs), hidden neurons between them."""
+    def forward(self, engine: Engine, devices: Floats, inputs: Floats, update: int | None = None) -> Forward:
+        """Solve all layers for inputs (n, inputs), hidden neurons between them; noise is that of an `update`, or of the answers if left out."""
         volts, amps, watts, residual = [], [], 0.0, 0.0
         values = inputs
-        for layer, array in zip(self.layers, self.arrays(devices), strict=True):
+        for number, (layer, array) in enumerate(zip(self.layers, self.arrays(devices), strict=True)):
             volts.append(self.row_volts(values))
-            reads = read_many(engine, array, volts[-1], self.config.encoding.gate_volts if array.gated else None)
+            gate = self.config.encoding.gate_volts if array.gated else None
+            reads = read_many(engine, array, volts[-1], gate, self._noise(number, update))
             amps.append(layer.columns.outputs(reads.column_amps))
             watts += float(reads.power_watt.sum())
             residual = max(residual, reads.residual_amps)
             if self.hidden is not None and len(amps) < len(self.layers):
                 values = self.hidden.values(amps[-1])
         return Forward(row_volts=tuple(volts), amps=tuple(amps), energy_joule=watts * self.config.encoding.read_s, residual_amps=residual)
+
+    def _noise(self, layer: int, update: int | None) -> Noise | None:
+        """Return what the reads of a layer are disturbed by."""
+        if not self.imperfections.disturbs_reads:
+            return None
+        rng = self.streams.draw("answer", layer) if update is None else self.streams.draw("read", update, layer)
+        return Noise(imperfections=self.imperfections, rng=rng, alike=self.config.imperfections.reads_alike)
 
     def answer(self, engine: Engine, devices: Floats, samples: Samples) -> Answers:
         """Read samples and let the neurons answer."""
@@ -163,19 +205,28 @@ class Experiment:
             right = (predicted == samples.labels) & (predicted != metrics.NOBODY)
         else:
             bits = np.isfinite(times)
-            predicted = np.where(bits.sum(axis=1) == 1, bits.argmax(axis=1), metrics.NOBODY).astype(np.int64)
+            # One neuron answers two classes: silence is the first, a spike the second.
+            predicted = bits[:, 0] if bits.shape[1] == 1 else np.where(bits.sum(axis=1) == 1, bits.argmax(axis=1), metrics.NOBODY)
+            predicted = predicted.astype(np.int64)
             right = np.all(bits == (samples.answers > 0), axis=1)
         return Answers(amps=amps, spike_times=times, predicted=predicted, right=right, energy_joule=0.0, residual_amps=0.0)
 
 
-def _layer(config: Config, device: Device, streams: Streams, number: int, inputs: int, outputs: int) -> Layer:
+def _read_volts(config: Config, device: Device) -> float:
+    """Return where conductances count: dI/dV at 0 V for linear cells, else I/V at the voltage of an input of 1."""
+    return 0.0 if device.linear else config.encoding.high_volts
+
+
+def _layer(
+    config: Config, device: Device, window: Window, flaws: Imperfections, streams: Streams, number: int, inputs: int, outputs: int
+) -> Layer:
     columns = COLUMNS[config.network.columns]
     shape = (inputs + int(config.network.bias), columns.count(outputs))
     index = (number,) if number else ()
     return Layer(
-        shape=shape, outputs=outputs, device=_spread(device, config.variability, streams.draw("device", *index), shape),
-        stuck=_stuck(config.variability, streams.draw("stuck", *index), shape), columns=columns,
-        window=Window.of(device, volts=0.0 if device.linear else config.encoding.high_volts), wires=config.array.wires(),
+        shape=shape, outputs=outputs, device=flaws.devices(device, shape, streams.draw("device", *index)),
+        stuck=flaws.stuck_cells(shape, streams.draw("stuck", *index)), columns=columns,
+        window=window, wires=config.array.wires(),
         gate_along=GateAlong(config.array.gate_along), read_volts=config.encoding.high_volts,
     )  # fmt: skip
 
@@ -190,7 +241,7 @@ def _hidden(config: Config) -> Hidden:
     return RateCode(neuron=neuron, offset_amps=network.hidden_offset_amps)
 
 
-def _programmer(device: Device, options: ProgrammingOptions) -> Programmer:
+def _programmer(device: Device, options: ProgrammingOptions, flaws: Imperfections) -> Programmer:
     schemes: dict[str, Scheme] = {
         "half": HalfVoltage(), "third": ThirdVoltage(), "floating": FloatingColumns(),
         "gated": Gated(on_volts=options.gate_on_volts, off_volts=options.gate_off_volts),
@@ -200,31 +251,8 @@ def _programmer(device: Device, options: ProgrammingOptions) -> Programmer:
         raise ConfigError(f"programming.scheme is {options.scheme!r}, but {device.name} cells have {has}; expected {wanted}")
     return Programmer.for_device(
         device, schemes[options.scheme], set_volts=options.set_volts, reset_volts=options.reset_volts, set_s=options.set_s,
-        reset_s=options.reset_s, rise_s=options.rise_s, cycle_to_cycle=options.cycle_to_cycle,
+        reset_s=options.reset_s, rise_s=options.rise_s, imperfections=flaws,
     )  # fmt: skip
-
-
-def _spread(device: Device, options: VariabilityOptions, rng: np.random.Generator, shape: tuple[int, int]) -> Device:
-    """Return the device with parameters that differ from cell to cell: p·exp(σ·N(0, 1))."""
-    if not options.spread or not options.parameters:
-        return device
-    sigma = float(np.sqrt(np.log1p(options.spread**2)))
-    known = device.spice_parameters()
-    for name in options.parameters:
-        if name not in known:
-            there = ", ".join(sorted(known))
-            raise UnknownNameError(f"variability.parameters names {name!r}{nearest(name, known)} The parameters of {device.name} are: {there}")
-    factors = {name: np.exp(sigma * rng.standard_normal(shape)) for name in options.parameters}
-    if not options.scaled_to:
-        return device.with_parameters(**{name: known[name] * factor for name, factor in factors.items()})
-    if len(options.scaled_to) != 2 or not options.scaled_to[0] < options.scaled_to[1]:
-        raise ConfigError(f"variability.scaled_to is {list(options.scaled_to)}; expected [lowest, highest]")
-    low, high = options.scaled_to
-    return device.with_parameters(**{name: low + (high - low) * (f - f.min()) / np.ptp(f) for name, f in factors.items()})
-
-
-def _stuck(options: VariabilityOptions, rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
-    return rng.random(shape) < options.stuck if options.stuck else None
 
 
 def _activation(options: LearningOptions) -> Activation:

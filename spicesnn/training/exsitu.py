@@ -89,14 +89,12 @@ def best_weights(experiment: Experiment) -> list[Floats]:
 
 def mapped(experiment: Experiment, weights: list[Floats], *, wire_aware: bool) -> tuple[Floats, float]:
     """Return the states of all devices for given weights, and the rms error of the effective conductances, as a share of the window."""
-    options, states, worst = experiment.config.exsitu, list[Floats](), 0.0
+    states, worst = list[Floats](), 0.0
     for layer, matrix in zip(experiment.layers, weights, strict=True):
         siemens = layer.columns.conductances(matrix, layer.window)
         if wire_aware:
             siemens, error = _compensated(layer, siemens)
             worst = max(worst, error)
-        if options.states:
-            siemens = layer.window.quantised(siemens, options.states)
         states.append(layer.states_of(siemens))
     return joined(states), worst
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spicesnn.crossbar.crossbar import Crossbar, GateAlong
+from spicesnn.crossbar.faults import StuckMap, Wear
 from spicesnn.crossbar.mapping import Columns, Window
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device, Floats
@@ -23,16 +23,21 @@ class Layer:
     shape: tuple[int, int]
     outputs: int
     device: Device
-    stuck: NDArray[np.bool_] | None
+    stuck: StuckMap | None
     columns: Columns
     window: Window
     wires: Wires
     gate_along: GateAlong
     read_volts: float
 
-    def array(self, state: Floats) -> Crossbar:
-        """Return the array with its cells in given states."""
-        return Crossbar(device=self.device, state=state, wires=self.wires, gate_along=self.gate_along, stuck=self.stuck)
+    def array(self, state: Floats, wear: Wear | None = None) -> Crossbar:
+        """Return the array with its cells in given states; stuck cells are where they are stuck, and worn ones move no more."""
+        array = Crossbar(device=self.device, state=state, wires=self.wires, gate_along=self.gate_along)
+        if self.stuck is not None:
+            array = self.stuck.applied(array)
+        if wear is not None and np.any(wear.dead):
+            array = replace(array, stuck=wear.dead if array.stuck is None else array.stuck | wear.dead)
+        return array
 
     def fresh(self, initial: tuple[float, ...], rng: np.random.Generator) -> Floats:
         """Return states before learning: conductances uniform between two shares of the window, or the model's fresh state for none."""

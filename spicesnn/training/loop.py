@@ -69,7 +69,7 @@ def train(
     else:
         if not resume:
             run = RunDirectory.create(out, config)
-        state, history = RunState(devices=experiment.fresh_devices()), History()
+        state, history = experiment.start(), History()
         history.add(0, states=state.devices)
         run.log(f"training {config.preset} on {engine.name}, seed {config.seed}, array {experiment.shape[0]}x{experiment.shape[1]}")
     state = updated(experiment, engine, state, history, run=run, progress=progress)
@@ -130,7 +130,7 @@ def _measured(experiment: Experiment, engine: Engine, state: RunState, history: 
 
 def _evaluated(experiment: Experiment, engine: Engine, run: RunDirectory, state: RunState, history: History) -> Summary:
     begun = time.perf_counter()
-    train, test = evaluated(experiment, engine, state)
+    train, test = evaluated(experiment, engine, replace(state, devices=experiment.rested(state.devices)))
     history.put(state.updates, train_accuracy=train.accuracy, test_accuracy=test.accuracy, states=state.devices)
     # The checkpoint holds what training counted: evaluated again after a crash, the run ends with the same numbers.
     run.save(state, history, _figure_data(experiment, test, state))
@@ -204,14 +204,14 @@ def infer(run_dir: str | Path, *, engine: Engine | None = None, test_limit: int 
     if test_limit is not None:
         config = replace(config, data=replace(config.data, test_limit=test_limit))
     experiment = Experiment.of(config)
-    state = run.load_state()
+    devices = experiment.rested(run.load_state().devices)
     before = run.metrics()
     solver = engine if engine is not None else make_engine(config.engine)
     begun = time.perf_counter()
-    test = experiment.answer(solver, state.devices, experiment.problem.test)
+    test = experiment.answer(solver, devices, experiment.problem.test)
     if config.learning.rule == "stdp":
         known = experiment.problem.train.limited(_TRAIN_SAMPLES)
-        classes = assignment(experiment.answer(solver, state.devices, known), known.labels, experiment.problem.outputs)
+        classes = assignment(experiment.answer(solver, devices, known), known.labels, experiment.problem.outputs)
         test = relabelled(test, classes, experiment.problem.test)
     wall = time.perf_counter() - begun
     summary = Summary(

@@ -69,7 +69,7 @@ class ManhattanUpdates(Rule):
         """Read the next batch and move the devices by one pulse each in the direction that lowers the error."""
         config, learning = experiment.config, experiment.config.learning
         samples = self._batch(experiment, state.updates)
-        done = experiment.forward(engine, state.devices, samples.inputs)
+        done = experiment.forward(engine, state.devices, samples.inputs, state.updates)
         state = state.with_read(len(samples), done.energy_joule, done.residual_amps)
         right = experiment.activation.right(done.amps[-1], samples.answers)
         history.add(state.updates, batch_right=float(right.mean()), batch_error=self._error(experiment, done.amps[-1], samples),
@@ -127,14 +127,16 @@ def _programmed(
     experiment: Experiment, engine: Engine, state: RunState, history: History, steps: Sequence[Sequence[Step]], width: float = 1.0
 ) -> RunState:
     programmer = experiment.programmer if width == 1 else experiment.programmer.with_width(width)
-    after, pulses, energy = [], 0, 0.0
-    for number, array in enumerate(experiment.arrays(state.devices)):
+    after, cycles, pulses, energy = [], [], 0, 0.0
+    worn = experiment.worn(state.wear)
+    for number, array in enumerate(experiment.arrays(state.devices, state.wear)):
         rng = experiment.streams.draw("cycle", state.updates, *([number] if number else []))
-        done = programmer.apply(engine, array, steps[number], rng)
+        done = programmer.apply(engine, array, steps[number], rng, worn[number])
         after.append(done.array.state_or_zeros())
+        cycles += [] if done.wear is None else [done.wear.cycles]
         pulses += done.pulses
         energy += done.energy_joule
-    state = state.with_write(joined(after), pulses, energy)
+    state = state.with_write(joined(after), pulses, energy, joined(cycles) if cycles else None)
     history.add(state.updates, pulses=pulses, write_joule=energy)
     if state.updates <= experiment.config.training.record_updates:
         history.add(state.updates, states=state.devices)
@@ -162,6 +164,7 @@ class Exsitu(Rule):
         aware = experiment.config.exsitu.wire_aware
         plain, _ = mapped(experiment, weights, wire_aware=False)
         devices, error = mapped(experiment, weights, wire_aware=True) if aware else (plain, 0.0)
+        plain, devices = experiment.settled(plain, 1), experiment.settled(devices, 2)
         uncompensated = experiment.answer(engine, plain, problem.test)
         history.add(0, software_accuracy=software_right(experiment, weights, problem.test), uncompensated_accuracy=uncompensated.accuracy,
                     mapping_error=error, read_joule=uncompensated.energy_joule)  # fmt: skip
@@ -173,17 +176,19 @@ class Exsitu(Rule):
     @staticmethod
     def _verified(experiment: Experiment, engine: Engine, state: RunState, history: History, weights: list[Floats]) -> RunState:
         """Program by pulses until every cell reads what its weight asks for, wires included."""
-        encoding, after, pulses, energy, worst = experiment.config.encoding, [], 0, 0.0, 0.0
-        for number, (layer, matrix, array) in enumerate(zip(experiment.layers, weights, experiment.arrays(state.devices), strict=True)):
+        encoding, after, cycles, pulses, energy, worst = experiment.config.encoding, [], [], 0, 0.0, 0.0
+        worn, arrays = experiment.worn(state.wear), experiment.arrays(state.devices, state.wear)
+        for number, (layer, matrix, array) in enumerate(zip(experiment.layers, weights, arrays, strict=True)):
             done = write_verify(
                 engine, experiment.programmer, array, layer.columns.conductances(matrix, layer.window), experiment.streams.draw("cycle", 0, number),
                 tolerance=experiment.config.exsitu.verify_tolerance * layer.window.span, read_volts=encoding.high_volts, read_s=encoding.read_s,
-                gate_volts=encoding.gate_volts if array.gated else None,
+                gate_volts=encoding.gate_volts if array.gated else None, wear=worn[number],
             )  # fmt: skip
             after.append(done.array.state_or_zeros())
+            cycles += [] if done.wear is None else [done.wear.cycles]
             pulses, energy, worst = pulses + done.pulses, energy + done.write_joule, max(worst, done.largest_error / layer.window.span)
             state = state.with_read(done.reads, done.read_joule, 0.0)
-        state = state.with_write(joined(after), pulses, energy)
+        state = state.with_write(joined(after), pulses, energy, joined(cycles) if cycles else None)
         history.add(state.updates, pulses=pulses, write_joule=energy, verify_error=worst)
         return state
 

@@ -24,7 +24,7 @@ from spicesnn.training.options import render_toml
 from spicesnn.training.state import History, RunState
 
 STATE_VERSION = 1
-_COUNTERS = tuple(entry.name for entry in fields(RunState) if entry.name != "devices")
+_COUNTERS = tuple(entry.name for entry in fields(RunState) if entry.name not in ("devices", "wear"))
 
 
 class CheckpointWarning(UserWarning):
@@ -84,7 +84,7 @@ class RunDirectory:
     def save(self, state: RunState, history: History, extra: Mapping[str, Any] | None = None) -> None:
         """Write the checkpoint of a crossbar experiment."""
         counters = {name: getattr(state, name) for name in _COUNTERS}
-        self.save_checkpoint({"devices": state.devices, **counters}, {**history.arrays(), **(extra or {})})
+        self.save_checkpoint({"devices": state.devices, "wear": state.wear, **counters}, {**history.arrays(), **(extra or {})})
 
     def save_checkpoint(self, state: Mapping[str, Any], history: Mapping[str, Any]) -> None:
         """Write `history.npz`, then `state.npz`, and keep the two before them.
@@ -152,7 +152,8 @@ class RunDirectory:
         absent = [name for name in ("devices", *_COUNTERS) if name not in known or (known[name].ndim == 0) == (name == "devices")]
         if absent:
             raise RunError(f"{self.path / 'state.npz'} is damaged: it lacks {', '.join(absent)}. Train again into a new folder")
-        return RunState(devices=known["devices"].astype(float), **{name: known[name].item() for name in _COUNTERS})
+        wear = arrays["wear"].astype(float) if "wear" in arrays else np.zeros(0)
+        return RunState(devices=known["devices"].astype(float), wear=wear, **{name: known[name].item() for name in _COUNTERS})
 
     def load_history(self, until: int) -> History:
         """Return the series as they were at `until` updates."""

@@ -18,7 +18,7 @@ from spicesnn.training.config import Config
 from spicesnn.training.experiment import Experiment
 from spicesnn.training.loop import converged, evaluated, make_engine, train, updated
 from spicesnn.training.run import RunDirectory
-from spicesnn.training.state import History, Progress, RunState
+from spicesnn.training.state import History, Progress
 from spicesnn.training.summary import Summary, Watcher
 
 _KEPT = ("seed", "converged", "epochs", "test_accuracy", "energy_joule", "state_before", "state_after")
@@ -86,8 +86,8 @@ def train_starts(
     for index in range(starts):
         experiment = Experiment.of(config.with_seed(config.seed + index))
         before = experiment.fresh_devices()
-        state = updated(experiment, engine, RunState(devices=before), History())
-        known, test = evaluated(experiment, engine, state)
+        state = updated(experiment, engine, experiment.start(before), History())
+        known, test = evaluated(experiment, engine, replace(state, devices=experiment.rested(state.devices)))
         success = converged(experiment, state, known)
         energy = state.write_joule + state.read_joule
         rows.append((experiment.config.seed, success, state.updates, test.accuracy, energy, before, state.devices))

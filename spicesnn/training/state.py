@@ -35,6 +35,8 @@ class RunState:
     finished, converged : bool
     residual_amps : float
         Worst violation of Kirchhoff's current law in all reads so far.
+    wear : array
+        What every cell has been through, as `devices`, in full swings; empty where nothing wears out.
     """
 
     devices: Floats
@@ -47,15 +49,17 @@ class RunState:
     finished: bool = False
     converged: bool = False
     residual_amps: float = 0.0
+    wear: Floats = field(default_factory=lambda: np.zeros(0))
 
     def with_read(self, count: int, energy_joule: float, residual_amps: float) -> RunState:
         """Return the state after `count` more reads."""
         worst = max(self.residual_amps, residual_amps)
         return replace(self, reads=self.reads + count, read_joule=self.read_joule + energy_joule, residual_amps=worst)
 
-    def with_write(self, devices: Floats, pulses: int, energy_joule: float) -> RunState:
+    def with_write(self, devices: Floats, pulses: int, energy_joule: float, wear: Floats | None = None) -> RunState:
         """Return the state after one more update."""
-        return replace(self, devices=devices, updates=self.updates + 1, pulses=self.pulses + pulses, write_joule=self.write_joule + energy_joule)
+        return replace(self, devices=devices, updates=self.updates + 1, pulses=self.pulses + pulses, write_joule=self.write_joule + energy_joule,
+                       wear=self.wear if wear is None else wear)  # fmt: skip
 
 
 @dataclass(kw_only=True, eq=False, slots=True)

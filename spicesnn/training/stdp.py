@@ -14,7 +14,6 @@ from spicesnn.learning.spikes import SpikePair, design
 from spicesnn.neurons.lif import first_spike_time
 from spicesnn.training import metrics
 from spicesnn.training.experiment import Answers, Experiment
-from spicesnn.training.layers import split
 from spicesnn.training.problem import Labels, Samples
 from spicesnn.training.state import History, RunState
 
@@ -46,7 +45,7 @@ def present(experiment: Experiment, engine: Engine, state: RunState, history: Hi
     epoch, place = divmod(state.updates, len(train))
     index = int(experiment.streams.draw("order", epoch).permutation(len(train))[place])
     inputs = train.inputs[index : index + 1]
-    done = experiment.forward(engine, state.devices, inputs)
+    done = experiment.forward(engine, state.devices, inputs, state.updates)
     state = state.with_read(1, done.energy_joule, done.residual_amps)
     winner = _first(experiment, done.amps[-1][0], thresholds(experiment, history))
     history.add(state.updates, winner=winner, shown=int(train.labels[index]), read_joule=done.energy_joule)
@@ -57,9 +56,10 @@ def present(experiment: Experiment, engine: Engine, state: RunState, history: Hi
     rows = np.where(inputs[0] > 0, 0.0, 2 * apart)
     columns = np.full(experiment.shape[1], np.nan)
     columns[winner] = apart
-    array = experiment.layers[0].array(split(state.devices, experiment.layers)[0])
-    after = engine.pulse(array, pair.waveform(rows, columns))
-    state = state.with_write(after.state, 1, after.energy_joule)
+    array, wear = experiment.arrays(state.devices, state.wear)[0], experiment.worn(state.wear)[0]
+    rng = experiment.streams.draw("cycle", state.updates)
+    after, wear = experiment.imperfections.pulse(engine, array, pair.waveform(rows, columns), rng, wear)
+    state = state.with_write(after.state, 1, after.energy_joule, None if wear is None else wear.cycles)
     history.add(state.updates, pulses=1, write_joule=after.energy_joule)
     if state.updates <= experiment.config.training.record_updates:
         history.add(state.updates, states=state.devices)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_PURPOSES = ("split", "initial", "order", "subset", "cycle", "device", "stuck", "encoding", "start")
+_PURPOSES = ("split", "initial", "order", "subset", "cycle", "device", "stuck", "encoding", "start", "read", "answer", "hold", "wear", "rest")
 
 
 @dataclass(frozen=True, slots=True)

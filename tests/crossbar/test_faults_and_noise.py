@@ -7,7 +7,7 @@ import spicesnn as sn
 from spicesnn.crossbar.faults import Endurance, StuckMap, end_states
 from spicesnn.crossbar.noise import CycleToCycle, ReadNoise, RetentionDrift, TelegraphNoise, with_factors
 from spicesnn.devices import VTEAM, LinearDrift
-from spicesnn.errors import InputError
+from spicesnn.errors import DataError, InputError
 
 VTEAM_ARRAY = sn.Crossbar(device=VTEAM(), state=np.full((60, 50), 1.5e-9), wires=sn.Wires())
 
@@ -42,12 +42,27 @@ def test_stuck_cells_at_given_conductances_and_without_devices():
 
 
 def test_stuck_maps_are_checked(rng):
-    with pytest.raises(InputError, match="both on and off"):
+    with pytest.raises(InputError, match="stuck in two ways"):
         StuckMap(on=np.ones((1, 1), bool), off=np.ones((1, 1), bool))
     with pytest.raises(InputError, match="stuck off"):
-        StuckMap.from_codes([[2, 0]])
+        StuckMap.from_codes([[3, 0]])
     with pytest.raises(InputError, match="sum of at most 1"):
         StuckMap.drawn((2, 2), rng, on=0.7, off=0.7)
+
+
+def test_cells_stuck_where_they_are_and_maps_in_files(rng, tmp_path):
+    drawn = StuckMap.drawn((300, 300), rng, on=0.02, off=0.09, still=0.2)
+    assert [mask.mean() for mask in (drawn.on, drawn.off, drawn.still)] == pytest.approx([0.02, 0.09, 0.2], abs=4e-3)
+    path = tmp_path / "map.csv"
+    path.write_text("1, -1, 0\n2, 0, 0\n0, 0, 0\n0, 0, 2\n")
+    found = StuckMap.from_csv(path)
+    assert np.argwhere(found.still).tolist() == [[1, 0], [3, 2]]
+    array = found.applied(sn.Crossbar(device=VTEAM(), state=np.full((4, 3), 1.5e-9)))
+    assert np.array_equal(array.stuck, found.any)
+    assert (array.state[0, 0], array.state[0, 1], array.state[1, 0]) == (0.0, 3e-9, 1.5e-9)
+    path.write_text("on, off\n")
+    with pytest.raises(DataError, match="not a stuck map"):
+        StuckMap.from_csv(path)
 
 
 def test_ends_follow_the_polarity():

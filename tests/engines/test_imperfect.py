@@ -24,7 +24,7 @@ def life(engine, seed):
     rng = np.random.default_rng(seed)
     array = sn.Crossbar(device=sn.devices.VTEAM(), state=np.full((4, 3), 1e-9), wires=sn.Wires(word_line_ohm=2.0, bit_line_ohm=2.0))
     array = EVERYTHING.fabricated(array, rng)
-    wear = EVERYTHING.fresh_wear(array, rng)
+    wear = EVERYTHING.fresh_wear(array.shape, rng)
     for volts in (0.4, -0.25, 0.4):
         done, wear = EVERYTHING.pulse(engine, array, sn.Pulse(row_volts=np.full(4, volts), width_s=5e-8, rise_s=5e-9), rng, wear)
         array = EVERYTHING.rested(done.array, 100.0, rng)

@@ -3,6 +3,8 @@ import pytest
 
 import spicesnn as sn
 from spicesnn.crossbar.mapping import Differential
+from spicesnn.crossbar.noise import CycleToCycle
+from spicesnn.engines.imperfect import Imperfections
 from spicesnn.errors import InputError
 from spicesnn.learning.programming import Programmer
 from spicesnn.learning.schemes import FloatingColumns, Gated, HalfVoltage, Step, ThirdVoltage, Write, plan
@@ -86,7 +88,8 @@ def test_wires_weaken_the_far_cell():
 
 
 def test_cycle_to_cycle_spread_scales_the_change_alone():
-    programmer = Programmer.for_device(DEVICE, HalfVoltage(), set_volts=1.8, reset_volts=1.8, set_s=1e-6, reset_s=1e-6, cycle_to_cycle=0.05)
+    noisy = Imperfections(cycle_to_cycle=CycleToCycle(relative=0.05))
+    programmer = Programmer.for_device(DEVICE, HalfVoltage(), set_volts=1.8, reset_volts=1.8, set_s=1e-6, reset_s=1e-6, imperfections=noisy)
     before = array_of(rows=200)
     step = Step(rows=np.ones(200, dtype=bool), columns=np.array([True, False, False]), raising=True)
     moved = (programmer.apply(sn.NodalEngine(), before, [step], np.random.default_rng(5)).array.state - before.state) / 3e-9 * 64

@@ -148,8 +148,8 @@ def test_what_is_wrong_says_so(name, changes, error, message):
 
 
 def test_wrong_settings_of_the_experiment_are_found_before_anything_is_trained(tmp_path):
-    with pytest.raises(UnknownNameError, match=r"variability\.spread"):
-        studies.load("accuracy-spread", {"axis.keys": ["variability.sprea"]}).points()
+    with pytest.raises(UnknownNameError, match=r"imperfections\.spread"):
+        studies.load("accuracy-spread", {"axis.keys": ["imperfections.sprea"]}).points()
     with pytest.raises(ConfigError, match=r"5 values, 1 shown"):
         studies.load("accuracy-spread", {"axis.shown": [1]}).points()
     study = studies.load("accuracy-size", {"fact.reference": "none"})

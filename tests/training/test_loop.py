@@ -11,7 +11,7 @@ from spicesnn.training.problem import load as load_problem
 from spicesnn.training.streams import Streams
 
 KEYS = ["preset", "engine", "seed", "run", "test_accuracy", "n_test", "train_accuracy", "converged", "epochs", "wall_s", "energy_joule"]
-LETTERS = ["training.epochs=3", "training.stop_when_right=false", "network.initial=[0.1, 0.9]", "programming.cycle_to_cycle=0.05"]
+LETTERS = ["training.epochs=3", "training.stop_when_right=false", "network.initial=[0.1, 0.9]", "imperfections.cycle_to_cycle=0.05"]
 
 
 @pytest.fixture(scope="module")
@@ -128,11 +128,11 @@ def test_a_failed_start_is_kept_and_named_and_a_replay_that_ends_elsewhere_is_re
 
 
 def test_device_spread_and_stuck_cells():
-    experiment = Experiment.of(load("letters-3x3", ["variability.stuck=0.2", "variability.spread=0.1"]))
+    experiment = Experiment.of(load("letters-3x3", ["imperfections.stuck=0.2", "imperfections.spread=0.1"]))
     assert experiment.layers[0].device.k_on.std() / abs(experiment.layers[0].device.k_on.mean()) == pytest.approx(0.1, rel=0.35)
-    assert 0.05 < experiment.layers[0].stuck.mean() < 0.4
+    assert 0.05 < experiment.layers[0].stuck.any.mean() < 0.4
     with pytest.raises(LookupError, match="did you mean 'k_on'"):
-        Experiment.of(load("letters-3x3", ["variability.parameters=['k_onn']"]))
+        Experiment.of(load("letters-3x3", ["imperfections.parameters=['k_onn']"]))
 
 
 def test_a_scheme_that_does_not_fit_the_cells():

@@ -1,0 +1,102 @@
+"""The table [imperfections] of a preset: what the devices of an experiment do that their equations do not say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spicesnn.crossbar.faults import Endurance, StuckMap
+from spicesnn.crossbar.mapping import Window
+from spicesnn.crossbar.noise import CycleToCycle, ReadNoise, RetentionDrift, TelegraphNoise
+from spicesnn.devices.base import Device
+from spicesnn.devices.levels import ConductanceStates, Rounding
+from spicesnn.devices.registry import nearest
+from spicesnn.devices.variability import Distribution, LogNormal, Normal, Uniform
+from spicesnn.engines.imperfect import Imperfections
+from spicesnn.errors import ConfigError, UnknownNameError
+from spicesnn.training.options import Section, option
+
+_LAWS: dict[str, type[Distribution]] = {"log-normal": LogNormal, "normal": Normal, "uniform": Uniform}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImperfectionOptions(Section):
+    """[imperfections]: 0, or nothing, turns each off. They act in this order."""
+
+    parameters: tuple[str, ...] = option((), "parameters of the device model that differ from cell to cell")
+    spread: tuple[float, ...] = option((), "their relative spread, one number for all or one for each (median as in [device])", lowest=0.0)
+    law: str = option("log-normal", "law of the spread; of a uniform one it is the half width", choices=tuple(_LAWS))
+    scaled_to: tuple[float, ...] = option((), "[lowest, highest]: the draws are stretched so that they span exactly this", above=0.0)
+    stuck_on: float = option(0.0, "share of cells stuck at the highest conductance", lowest=0.0)
+    stuck_off: float = option(0.0, "share of cells stuck at the lowest conductance", lowest=0.0)
+    stuck: float = option(0.0, "share of cells stuck wherever they are", lowest=0.0)
+    stuck_map: str = option("", "csv file of the cells that are stuck, in place of these shares: 1 on, -1 off, 2 where it is, 0 works")
+    cycle_to_cycle: float = option(0.0, "relative spread of what a pulse does, from pulse to pulse", lowest=0.0)
+    cycle_of_range: float = option(0.0, "spread of where a pulse ends, as a share of the range of the state", lowest=0.0)
+    states: int = option(0, "conductances a cell can hold, evenly over the window; 0: any", lowest=0)
+    states_siemens: tuple[float, ...] = option((), "the same as a list, increasing", above=0.0)
+    rounding: str = option("stochastic", "how a conductance between two states becomes one of them", choices=("stochastic", "nearest"))
+    endurance: float = option(0.0, "median life of a cell, in full swings of its state; it sticks afterwards", lowest=0.0)
+    endurance_spread: float = option(0.5, "standard deviation of the natural logarithm of the life", lowest=0.0)
+    endurance_on: float = option(0.5, "share of the worn cells that stick at the highest conductance", lowest=0.0)
+    telegraph: float = option(0.0, "share of its conductance that a cell lacks while its trap is full", lowest=0.0)
+    telegraph_capture_s: float = option(1e-3, "mean time with the trap empty", above=0.0)
+    telegraph_emission_s: float = option(1e-3, "mean time with the trap full", above=0.0)
+    read_noise: float = option(0.0, "relative spread of a cell's conductance from read to read", lowest=0.0)
+    reads_alike: int = option(1, "inputs that see the same noise: 1 as in an array; more are solved faster, as one batch", lowest=1)
+    retention: float = option(0.0, "exponent of the power of time by which conductances fall at rest", lowest=0.0)
+    retention_spread: float = option(0.0, "relative spread of that exponent from cell to cell", lowest=0.0)
+    retention_t0_s: float = option(1.0, "time after which the fall begins", above=0.0)
+    rest_s: float = option(0.0, "how long the array rests between training and its test", lowest=0.0)
+
+    def build(self, device: Device, window: Window, *, volts: float) -> Imperfections:
+        """Return the imperfections of arrays of `device`; `volts` is where conductances are read, `window` what is used of them.
+
+        Raises
+        ------
+        UnknownNameError
+            A parameter that the device has not.
+        ConfigError
+            Values that do not go together.
+        """
+        return Imperfections(
+            spread=self._spread(device), scaled_to=self._scaled_to(), stuck_on=self.stuck_on, stuck_off=self.stuck_off, stuck=self.stuck,
+            stuck_map=StuckMap.from_csv(self.stuck_map) if self.stuck_map else None,
+            cycle_to_cycle=CycleToCycle(relative=self.cycle_to_cycle, of_range=self.cycle_of_range)
+            if self.cycle_to_cycle or self.cycle_of_range else None,
+            states=self._states(window), states_volts=volts,
+            endurance=Endurance(swings=self.endurance, spread=self.endurance_spread, on_share=self.endurance_on) if self.endurance else None,
+            telegraph=TelegraphNoise(amplitude=self.telegraph, capture_s=self.telegraph_capture_s, emission_s=self.telegraph_emission_s)
+            if self.telegraph else None,
+            read_noise=ReadNoise(relative=self.read_noise) if self.read_noise else None,
+            retention=RetentionDrift(exponent=self.retention, spread=self.retention_spread, t0_s=self.retention_t0_s) if self.retention else None,
+        )  # fmt: skip
+
+    def _spread(self, device: Device) -> dict[str, Distribution]:
+        known = device.spice_parameters()
+        for name in self.parameters:
+            if name not in known:
+                there = ", ".join(sorted(known))
+                raise UnknownNameError(f"imperfections.parameters names {name!r}{nearest(name, known)} The parameters of {device.name} are: {there}")
+        if any(self.spread) and not self.parameters:
+            raise ConfigError(f"imperfections.spread is {list(self.spread)}, but of nothing; name what differs in imperfections.parameters")
+        if len(self.spread) not in (0, 1, len(self.parameters)):
+            raise ConfigError(f"imperfections.spread is {list(self.spread)}; expected one number, or one for each of the {len(self.parameters)} "
+                              "parameters in imperfections.parameters")  # fmt: skip
+        each = self.spread * len(self.parameters) if len(self.spread) == 1 else self.spread
+        law = _LAWS[self.law]
+        return {name: law(value) for name, value in zip(self.parameters, each, strict=False) if value}  # type: ignore[call-arg]
+
+    def _scaled_to(self) -> tuple[float, float] | None:
+        if not self.scaled_to:
+            return None
+        if len(self.scaled_to) != 2 or not self.scaled_to[0] < self.scaled_to[1]:
+            raise ConfigError(f"imperfections.scaled_to is {list(self.scaled_to)}; expected [lowest, highest]")
+        return self.scaled_to[0], self.scaled_to[1]
+
+    def _states(self, window: Window) -> ConductanceStates | None:
+        rounding = Rounding[self.rounding.upper()]
+        if self.states_siemens:
+            if self.states:
+                raise ConfigError("imperfections.states and imperfections.states_siemens: give one of the two")
+            return ConductanceStates(siemens=self.states_siemens, rounding=rounding)  # type: ignore[arg-type]
+        return ConductanceStates.even(self.states, window.low, window.high, rounding) if self.states else None
