@@ -69,6 +69,10 @@ class Columns(ABC):
     def changes(self, direction: Changes, *, opposite: bool) -> Changes:
         """Turn wanted weight changes −1, 0, 1 (rows, outputs) into device changes (rows, columns); `opposite` uses both devices of a pair."""
 
+    def with_states(self, states: int) -> Columns:
+        """Return the same for devices of so many evenly spaced states: whatever weights refer to is one of them."""
+        return self
+
     def weights(self, siemens: Floats, window: Window) -> Floats:
         """Return the weights (rows, outputs) that conductances (rows, columns) stand for."""
         return self.outputs(siemens) / window.span
@@ -123,7 +127,15 @@ class Single(Columns):
 
 @dataclass(frozen=True, slots=True)
 class Offset(Columns):
-    """One column a neuron and one reference column, the last, at mid window: w = 2(G − G_mid)/span."""
+    """One column a neuron and one reference column, the last, in the middle of the window: w = 2(G − G_ref)/span.
+
+    Attributes
+    ----------
+    reference : float
+        Where the reference stands, as a share of the window: ½, or the state next to it.
+    """
+
+    reference: float = 0.5
 
     def count(self, outputs: int) -> int:
         """Return one column a neuron and the reference."""
@@ -134,9 +146,15 @@ class Offset(Columns):
         return np.asarray(2 * (columns[..., :-1] - columns[..., -1:]))
 
     def conductances(self, weights: ArrayLike, window: Window) -> Floats:
-        """Return mid + span·w/2, and mid in the last column."""
+        """Return reference + span·w/2, and the reference in the last column."""
         weights = np.asarray(weights, dtype=float)
-        return window.at(np.concatenate([0.5 + 0.5 * weights, np.full((weights.shape[0], 1), 0.5)], axis=1))
+        return window.at(self.reference + np.concatenate([0.5 * weights, np.zeros((weights.shape[0], 1))], axis=1))
+
+    def with_states(self, states: int) -> Offset:
+        """Return the same with its reference on a state: off it, rounding would add half a state to every weight."""
+        if states < 2:
+            raise InputError(f"states = {states}; expected 2 or more")
+        return Offset(reference=float(np.floor((states - 1) / 2)) / (states - 1))
 
     def changes(self, direction: Changes, *, opposite: bool) -> Changes:
         """Return the direction, and no change of the reference."""

@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import isotonic_regression
+from scipy.optimize import curve_fit, isotonic_regression
 
 from spicesnn.devices.base import Floats
 from spicesnn.devices.delta_table import DeltaTable, Grid, OutOfRange
@@ -57,7 +57,10 @@ class PulseCurve:
             raise DataError(f"{path} is not a pulse curve: expected a CSV file with a header and one or two columns of siemens ({error})") from None
         if len(columns) not in (1, 2) or any(len(column) < 2 for column in columns):
             raise DataError(f"{path}: {len(columns)} columns of {[len(c) for c in columns]} values; expected one or two, with 2 or more values each")
-        return cls(raising=np.array(columns[0]), lowering=np.array(columns[1]) if len(columns) == 2 else None)
+        try:
+            return cls(raising=np.array(columns[0]), lowering=np.array(columns[1]) if len(columns) == 2 else None)
+        except InputError as error:
+            raise DataError(f"{path}: {error}") from None
 
     def measured(self, pulses: ArrayLike) -> Floats:
         """Return the conductance as measured after so many set pulses (whole numbers); past the last point it stays there."""
@@ -74,6 +77,26 @@ class PulseCurve:
 
     def _smooth(self, raising: bool) -> Floats:
         return np.asarray(isotonic_regression(self._values(raising), increasing=raising).x)
+
+    def saturation(self) -> tuple[float, float, float]:
+        """Return ΔG and n₀ of G(0) + ΔG·(1 − exp(−n/n₀)) through the set pulses n, and the rms residual: siemens, pulses, siemens.
+
+        The curve begins at the first measured point and ends where the exponential does, so that scatter around the end averages out.
+        """
+        values = self.raising
+        if values.size < 4:
+            raise DataError(f"pulse curve: {values.size} conductances; expected 4 or more for a fit that saturates")
+        count, unit = np.arange(values.size, dtype=float), float(np.ptp(values))
+
+        def rise(n: Floats, gain: float, pulses: float) -> Floats:
+            return np.asarray(gain * (1 - np.exp(-n / pulses)))
+
+        try:
+            (gain, pulses), _ = curve_fit(rise, count, (values - values[0]) / unit, p0=(1.0, 3.0), bounds=([1e-6, 1e-2], [10.0, 1e4]))
+        except RuntimeError as error:
+            raise DataError(f"pulse curve: no exponential passes through these conductances ({error})") from None
+        residual = float(np.sqrt(np.mean((values[0] + unit * rise(count, gain, pulses) - values) ** 2)))
+        return float(gain) * unit, float(pulses), residual
 
     def scatter(self, *, raising: bool = True) -> float:
         """Return the standard deviation of what was measured around a smooth curve, siemens; 0 for fewer than 3 points.

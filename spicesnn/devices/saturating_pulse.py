@@ -12,10 +12,10 @@ from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import curve_fit
 
 from spicesnn.devices.base import Device, Floats, parameter
-from spicesnn.errors import DataError, InputError
+from spicesnn.devices.pulse_curve import PulseCurve
+from spicesnn.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,31 +50,18 @@ class SaturatingPulse(Device):
 
     @classmethod
     def from_curve(cls, path: str | Path, *, scale: float = 1.0) -> tuple[Self, float]:
-        """Return the device that fits a measured curve, and the rms residual in siemens.
+        """Return the device that fits the set pulses of a measured curve, and the rms residual in siemens.
 
         Parameters
         ----------
         path : str | Path
-            A CSV file with a header and one column: conductance (siemens) after 0, 1, 2, … identical pulses.
+            What `PulseCurve.from_csv` reads.
         scale : float
             Conductances are multiplied by it.
         """
-        try:
-            lines = Path(path).read_text(encoding="utf-8-sig").split()
-            values = scale * np.array([float(line.rstrip(",;")) for line in lines[1:]])
-        except (OSError, UnicodeDecodeError, ValueError) as error:
-            raise DataError(f"{path} is not a one-column CSV file of conductances with a header: {error}") from None
-        if values.size < 4 or not np.all(np.isfinite(values)) or np.any(values <= 0) or values[1:].mean() <= values[0]:
-            raise DataError(f"{path} has {values.size} values; expected 4 or more conductances above 0 S that rise with the pulses")
-        count = np.arange(values.size, dtype=float)
-
-        def rise(n: Floats, gain: float, pulses: float) -> Floats:
-            return np.asarray(gain * (1 - np.exp(-n / pulses)))
-
-        unit = float(np.ptp(values))
-        (gain, pulses), _ = curve_fit(rise, count, (values - values[0]) / unit, p0=(1.0, 3.0), bounds=([1e-6, 1e-2], [10.0, 1e4]))
-        residual = float(np.sqrt(np.mean((values[0] + unit * rise(count, gain, pulses) - values) ** 2)))
-        return cls(g_low=float(values[0]), g_gain=float(gain) * unit, pulses=float(pulses)), residual
+        curve = PulseCurve.from_csv(path)
+        gain, pulses, residual = curve.saturation()
+        return cls(g_low=scale * float(curve.raising[0]), g_gain=scale * gain, pulses=pulses), scale * residual
 
     def _siemens(self, x: ArrayLike) -> Floats:
         return np.asarray(self.g_low + np.asarray(self.g_gain) * np.asarray(x, dtype=float))

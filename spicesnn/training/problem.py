@@ -89,8 +89,12 @@ def _from_mnist(options: DataOptions) -> Problem:
         values = binarise(grey, options.ones) if options.ones else grey
         return classified(values.reshape(len(values), -1), labels[: limit or len(labels)].astype(np.int64), 10)
 
+    count = len(digits.x_train) - options.validation
+    if count < 1:
+        raise ConfigError(f"data.validation = {options.validation} leaves none of the {len(digits.x_train)} training images; expected fewer")
+    held = (digits.x_train[count:], digits.y_train[count:]) if options.validation else (digits.x_test, digits.y_test)
     return Problem(
-        train=prepared(digits.x_train, digits.y_train, options.train_limit), test=prepared(digits.x_test, digits.y_test, options.test_limit),
+        train=prepared(digits.x_train[:count], digits.y_train[:count], options.train_limit), test=prepared(*held, options.test_limit),
         names=tuple("0123456789"), shape=(options.pixels, options.pixels), held_out=True,
     )  # fmt: skip
 

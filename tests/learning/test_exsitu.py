@@ -7,7 +7,7 @@ import spicesnn as sn
 from spicesnn.crossbar.mapping import Differential, Window
 from spicesnn.errors import DataError, InputError
 from spicesnn.learning.compensation import compensate
-from spicesnn.learning.weights import load_weights
+from spicesnn.learning.weights import load_weights, save_weights, scales
 
 WINDOW = Window(low=1e-7, high=1e-5)
 
@@ -45,6 +45,40 @@ def test_weights_come_from_npz_and_json_alike(tmp_path):
     (tmp_path / "w.json").write_text(json.dumps({"layers": [{"weights": weights.tolist(), "bias": bias.tolist()}]}))
     for name in ("w.npz", "w.json"):
         assert load_weights(tmp_path / name, [(3, 2)], bias=True)[0] == pytest.approx(np.vstack([weights, bias]))
+
+
+def modules(first, second):
+    """Return a model as SNNtrainer3D saves it: matrices (outputs, inputs), the last layer before the middle ones, neurons between."""
+    saved = {"fc1.weight": first[0].T, "fc1.bias": first[1], "lifs.0.threshold": np.array(1.0), "fc2.weight": second[0].T, "fc2.bias": second[1],
+             "fcs.0.weight": np.eye(2), "fcs.0.bias": np.zeros(2)}  # fmt: skip
+    return {"weights": {name: {"data": value.tolist(), "dtype": "torch.float32"} for name, value in saved.items()},
+            "parameters": {"neuron_type": "Lapique", "num_inputs": 3, "hidden_layers": [2, 2], "num_outputs": 1}}  # fmt: skip
+
+
+def test_a_model_saved_module_by_module_is_read_in_the_order_of_its_layers(tmp_path):
+    first, second = (np.array([[-1.6, 1.5], [1.4, -1.7], [0.2, 0.1]]), np.array([0.01, 0.0])), (np.array([[1.9], [1.8]]), np.array([0.05]))
+    (tmp_path / "model.json").write_text(json.dumps(modules(first, second)))
+    loaded = load_weights(tmp_path / "model.json", [(4, 2), (3, 2), (3, 1)], bias=True, largest=np.inf)
+    assert loaded[0] == pytest.approx(np.vstack(first))
+    assert loaded[1] == pytest.approx(np.vstack([np.eye(2), np.zeros(2)]))
+    assert loaded[2] == pytest.approx(np.vstack(second))
+    assert scales(tmp_path / "model.json", bias=True, limit=0.8) == pytest.approx((1.7 / 0.8, 1 / 0.8, 1.9 / 0.8))
+    with pytest.raises(DataError, match=r"layer 0: there are biases, but the network has no bias line"):
+        load_weights(tmp_path / "model.json", [(3, 2), (2, 2), (2, 1)], bias=False, largest=np.inf)
+
+
+def test_arrays_are_saved_as_they_are_loaded(tmp_path):
+    weights, biases = [np.array([[3.0, -7.5]]), np.zeros((2, 4))], [np.array([9.0, 0.0]), None]
+    path = save_weights(tmp_path / "w", weights, biases)
+    loaded = load_weights(path, [(2, 2), (3, 4)], bias=True, largest=np.inf)
+    assert loaded[0] == pytest.approx(np.array([[3.0, -7.5], [9.0, 0.0]]))
+    assert not loaded[1].any()
+    assert scales(path, bias=True, limit=1.0) == (9.0, 1.0)
+    with pytest.raises(InputError, match=r"expected \(inputs, outputs\) a layer"):
+        save_weights(tmp_path / "w", [np.zeros(3)])
+    save_weights(tmp_path / "w", [np.array([[np.inf]])])
+    with pytest.raises(DataError, match="is not finite"):
+        scales(path, bias=True, limit=1.0)
 
 
 @pytest.mark.parametrize(("arrays", "message"), [

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import spicesnn as sn
-from spicesnn.crossbar.mapping import COLUMNS, Window
+from spicesnn.crossbar.mapping import COLUMNS, Offset, Window
 from spicesnn.errors import InputError
 
 WINDOW = Window(low=1e-6, high=9e-6)
@@ -31,6 +31,22 @@ def test_single_columns_and_quantisation():
     assert WINDOW.quantised([1.9e-6, 2.1e-6, 8.9e-6], 5) == pytest.approx([1e-6, 3e-6, 9e-6])
     with pytest.raises(InputError, match="states = 1"):
         WINDOW.quantised([1e-6], 1)
+
+
+@pytest.mark.parametrize("states", [5, 16, 64])
+def test_an_offset_column_on_a_state_leaves_no_mean_error(states):
+    """With the reference between two states every rounded weight would be off by half a state, all to the same side."""
+    window, weights = Window(low=1e-6, high=1e-4), np.linspace(-0.9, 0.9, 2001)[:, None]
+    columns = Offset().with_states(states)
+    rounded = columns.weights(window.quantised(columns.conductances(weights, window), states), window)
+    inside = np.abs(weights) < 1 - 2 / (states - 1)
+    assert abs(np.mean((rounded - weights)[inside])) < 0.05 / (states - 1)
+    assert np.abs(rounded - weights)[inside].max() <= 1.0001 / (states - 1)
+    plain = Offset().weights(window.quantised(Offset().conductances(weights, window), states), window)
+    if states % 2 == 0:
+        assert abs(np.mean((plain - weights)[inside])) > 0.5 / (states - 1)
+    with pytest.raises(InputError, match="expected 2 or more"):
+        Offset().with_states(1)
 
 
 def test_window_of_a_device():
