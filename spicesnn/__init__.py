@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from spicesnn.engines.ngspice.engine import NgspiceEngine
     from spicesnn.engines.nodal.engine import NodalEngine
     from spicesnn.engines.stimulus import PiecewiseLinear, Pulse, Sine, Waveform
+    from spicesnn.estimator import CrossbarClassifier
 
 _HOMES = {
     "Crossbar": "spicesnn.crossbar.crossbar",
+    "CrossbarClassifier": "spicesnn.estimator",
     "GateAlong": "spicesnn.crossbar.crossbar",
     "NgspiceEngine": "spicesnn.engines.ngspice.engine",
     "NodalEngine": "spicesnn.engines.nodal.engine",
@@ -31,7 +33,7 @@ _HOMES = {
 
 __all__ = [  # noqa: RUF022 (by subject)
     "__version__", "devices", "Wires", "Crossbar", "GateAlong", "Pulse", "Waveform", "Sine", "PiecewiseLinear",
-    "NodalEngine", "NgspiceEngine", "iv",
+    "NodalEngine", "NgspiceEngine", "iv", "CrossbarClassifier",
 ]  # fmt: skip
 
 

@@ -37,6 +37,14 @@ class UnsafeNetlistError(SpicesnnError, PermissionError):
     """Foreign netlist text that asks for more than a circuit; the message names the line."""
 
 
+class MissingPackageError(SpicesnnError, ImportError):
+    """An optional package that what was asked for needs."""
+
+
+class NotFittedError(SpicesnnError, ValueError, AttributeError):
+    """An estimator that was asked before it has learnt anything."""
+
+
 class EngineError(SpicesnnError, RuntimeError):
     """An engine could not give a trustworthy answer."""
 

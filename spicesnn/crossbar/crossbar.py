@@ -22,6 +22,9 @@ class GateAlong(enum.Enum):
     BIT_LINES = "bit"
 
 
+_WIRES = Wires()
+
+
 def _frozen(values: ArrayLike, name: str) -> Floats:
     try:
         array = np.array(values, dtype=np.float64, order="C")
@@ -56,7 +59,7 @@ class Crossbar:
     conductance: Floats | None = None
     device: Device | None = None
     state: Floats | None = None
-    wires: Wires = field(default_factory=Wires)
+    wires: Wires = _WIRES
     stuck: NDArray[np.bool_] | None = None
     gate_along: GateAlong = GateAlong.WORD_LINES
     shape: tuple[int, int] = (0, 0)
@@ -83,7 +86,7 @@ class Crossbar:
             raise InputError("state=… belongs to device=…; an array of plain conductances has no state")
         values = _frozen(self.conductance, "conductance")  # type: ignore[arg-type]
         self._take_shape(values.shape, "conductance")
-        if not np.all(np.isfinite(values)) or np.any(values < 0):
+        if not (values.min() >= 0 and values.max() < np.inf):  # NaN fails the first
             worst = np.argwhere(~np.isfinite(values) | (values < 0))[0]
             raise InputError(f"conductance[{worst[0]}, {worst[1]}] = {values[tuple(worst)]} S; expected finite values, 0 or more")
         object.__setattr__(self, "conductance", values)
@@ -185,3 +188,8 @@ class Crossbar:
     def with_wires(self, wires: Wires) -> Crossbar:
         """Return the same cells on other wires."""
         return replace(self, wires=wires)
+
+    def _repr_html_(self) -> str:
+        from spicesnn.reporting.notebook import crossbar_html
+
+        return crossbar_html(self)

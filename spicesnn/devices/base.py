@@ -16,6 +16,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -57,7 +58,7 @@ class Device(ABC):
     reference: ClassVar[str]
     """The publication the equations come from."""
     model: ClassVar[str]
-    """The SPICE file in `models/`, such as ``vteam.lib``; its sub-circuit has the file's stem as name."""
+    """The SPICE file in `models/`, such as ``vteam.lib``, or a plug-in's own by its whole path; its sub-circuit has the file's stem as name."""
     state_names: ClassVar[tuple[str, ...]] = ("x",)
     """The state variables (empty for a device without memory); the SPICE pin of each has the same name."""
     state_units: ClassVar[tuple[str, ...]] = ("1",)
@@ -182,7 +183,7 @@ class Device(ABC):
     @property
     def subckt(self) -> str:
         """Return the name of the sub-circuit in the model file."""
-        return self.model.removesuffix(".lib")
+        return PurePath(self.model).stem
 
     def with_parameters(self, **changes: Any) -> Self:
         """Return the same model with some parameters changed (numbers or arrays); unknown names are an error."""
@@ -217,6 +218,11 @@ class Device(ABC):
     def choices(cls) -> dict[str, list[str]]:
         """Return the fields that pick a form of the equations, and the names of what they can be."""
         return {e.name: [m.name.lower() for m in e.metadata["choices"]] for e in dataclasses.fields(cls) if "choices" in e.metadata}
+
+    def _repr_html_(self) -> str:
+        from spicesnn.reporting.notebook import device_html
+
+        return device_html(self)
 
     @classmethod
     def parameter_table(cls) -> list[dict[str, Any]]:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -45,6 +50,17 @@ class Read:
         """Return what the drivers deliver, P = Σ V_row·I_row − Σ V_column·I_column, watt, () or (batch,)."""
         return np.asarray(np.sum(self.row_amps * row_volts, axis=-1) - np.sum(self.column_amps * column_volts, axis=-1))
 
+    def to_xarray(self) -> xr.Dataset:
+        """Return currents and voltages with named dimensions and units (needs xarray)."""
+        from spicesnn.views import read_dataset
+
+        return read_dataset(self)
+
+    def _repr_html_(self) -> str:
+        from spicesnn.reporting.notebook import read_html
+
+        return read_html(self)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Waveforms:
@@ -64,6 +80,12 @@ class Waveforms:
     column_volts: Floats
     row_amps: Floats
     column_amps: Floats
+
+    def to_xarray(self) -> xr.Dataset:
+        """Return voltages and currents of the lines over time (needs xarray)."""
+        from spicesnn.views import waveforms_dataset
+
+        return waveforms_dataset(self)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -94,6 +116,17 @@ class PulseResult:
         """State after the pulse, in the model's unit."""
         return self.array.state_or_zeros()
 
+    def to_xarray(self) -> xr.Dataset:
+        """Return states and waveforms with named dimensions and units (needs xarray)."""
+        from spicesnn.views import pulse_dataset
+
+        return pulse_dataset(self)
+
+    def _repr_html_(self) -> str:
+        from spicesnn.reporting.notebook import pulse_html
+
+        return pulse_html(self)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class IVCurve:
@@ -114,3 +147,20 @@ class IVCurve:
     device: str
     engine: str
     stats: Mapping[str, object] = field(default_factory=dict)
+
+    def to_xarray(self) -> xr.Dataset:
+        """Return the curve over time (needs xarray)."""
+        from spicesnn.views import curve_dataset
+
+        return curve_dataset(self)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return time, volts, amps and states as columns (needs pandas)."""
+        from spicesnn.views import curve_columns, frame
+
+        return frame(curve_columns(self))
+
+    def _repr_png_(self) -> bytes:
+        from spicesnn.reporting.notebook import curve_png
+
+        return curve_png(self)

@@ -17,6 +17,7 @@ from spicesnn.paths import presets_dir
 from spicesnn.training.config import BaseConfig, overridden, read_tables
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 Row = dict[str, Any]
@@ -53,6 +54,12 @@ class Findings:
 
     rows: list[Row]
     facts: Mapping[str, Any]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the table (needs pandas)."""
+        from spicesnn.views import frame
+
+        return frame(self.rows)
 
 
 @dataclass(frozen=True, kw_only=True)

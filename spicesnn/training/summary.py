@@ -32,3 +32,8 @@ class Summary:
         """Return all values in one flat table."""
         values = asdict(self)
         return {**{k: v for k, v in values.items() if k != "extra"}, **values["extra"]}
+
+    def _repr_html_(self) -> str:
+        from spicesnn.reporting.notebook import summary_html
+
+        return summary_html(self)

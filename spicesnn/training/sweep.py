@@ -16,13 +16,16 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spicesnn._version import __version__
 from spicesnn.errors import ConfigError, RunError
 from spicesnn.training.config import from_tables, load
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _MEASURED = ("test_accuracy", "train_accuracy", "n_test", "converged", "epochs", "energy_joule", "wall_s")
 
@@ -125,6 +128,12 @@ class SweepResult:
     rows: list[dict[str, Any]]
     computed: int
     table: Path
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the table (needs pandas)."""
+        from spicesnn.views import frame
+
+        return frame(self.rows)
 
 
 def sweep(

@@ -1,0 +1,87 @@
+"""Results as xarray and pandas objects, for those who work with these; both are imported only when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spicesnn.errors import MissingPackageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from spicesnn.engines.results import IVCurve, PulseResult, Read, Waveforms
+
+Entries = dict[str, tuple[tuple[str, ...], Any, dict[str, str]]]
+_LINES, _CELLS = {"row": "word_line", "column": "bit_line"}, ("word_line", "bit_line")
+
+
+def _library(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError:
+        raise MissingPackageError(f"this view needs {name}, which is not installed: pip install 'spicesnn[views]'") from None
+
+
+def _dataset(entries: Entries, coordinates: Mapping[str, Any] | None = None, **attributes: Any) -> xr.Dataset:
+    made: xr.Dataset = _library("xarray").Dataset(entries, coords=dict(coordinates or {}), attrs=attributes)
+    return made
+
+
+def read_dataset(read: Read) -> xr.Dataset:
+    """Return a read: currents of the lines, voltages at the cells, with ``batch`` in front if there was one."""
+    batch = ("batch",) if np.ndim(read.column_amps) == 2 else ()
+    entries: Entries = {
+        "column_amps": ((*batch, "bit_line"), read.column_amps, {"units": "A", "long_name": "current into the sense node"}),
+        "row_amps": ((*batch, "word_line"), read.row_amps, {"units": "A", "long_name": "current from the driver"}),
+        "word_line_volts": ((*batch, *_CELLS), read.word_line_volts, {"units": "V"}),
+        "bit_line_volts": ((*batch, *_CELLS), read.bit_line_volts, {"units": "V"}),
+        "cell_volts": ((*batch, *_CELLS), read.cell_volts, {"units": "V", "long_name": "voltage across the cell"}),
+        "residual_amps": (batch, read.residual_amps, {"units": "A", "long_name": "largest violation of Kirchhoff's current law"}),
+    }
+    return _dataset(entries)
+
+
+def waveforms_dataset(waveforms: Waveforms) -> xr.Dataset:
+    """Return voltages and currents of the lines over ``time``."""
+    entries: Entries = {}
+    for side, line in _LINES.items():
+        for quantity, unit in (("volts", "V"), ("amps", "A")):
+            entries[f"{side}_{quantity}"] = (("time", line), getattr(waveforms, f"{side}_{quantity}"), {"units": unit})
+    return _dataset(entries, {"time": ("time", waveforms.time, {"units": "s"})})
+
+
+def pulse_dataset(result: PulseResult) -> xr.Dataset:
+    """Return a pulse: states afterwards (the model's unit), and the waveforms of the lines."""
+    device = result.array.device
+    several = result.state.ndim == 3
+    coordinates = {"variable": list(device.state_names)} if several and device is not None else {}
+    units = ", ".join(device.state_units) if device is not None else ""
+    entries: Entries = {"state": ((*(("variable",) if several else ()), *_CELLS), result.state, {"units": units})}
+    after = _dataset(entries, coordinates, energy_joule=result.energy_joule, residual_amps=float(result.residual_amps))
+    return after.merge(waveforms_dataset(result.waveforms))
+
+
+def curve_columns(curve: IVCurve) -> dict[str, Any]:
+    """Return time, volts, amps and each state variable of a curve by name."""
+    states = np.atleast_2d(curve.state)
+    names = ["state"] if len(states) == 1 else [f"state_{k}" for k in range(len(states))]
+    return {"time_s": curve.time, "volts": curve.volts, "amps": curve.amps, **dict(zip(names, states, strict=True))}
+
+
+def curve_dataset(curve: IVCurve) -> xr.Dataset:
+    """Return a curve over ``time``."""
+    columns = curve_columns(curve)
+    units = {"volts": "V", "amps": "A"}
+    entries: Entries = {name: (("time",), values, {"units": units.get(name, "")}) for name, values in columns.items() if name != "time_s"}
+    return _dataset(entries, {"time": ("time", columns["time_s"], {"units": "s"})}, device=curve.device, engine=curve.engine)
+
+
+def frame(rows: Iterable[Mapping[str, Any]] | Mapping[str, Any]) -> pd.DataFrame:
+    """Return rows, or columns by name, as a table."""
+    made: pd.DataFrame = _library("pandas").DataFrame(rows if isinstance(rows, Mapping) else list(rows))
+    return made

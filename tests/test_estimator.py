@@ -1,0 +1,114 @@
+"""The estimator in scikit-learn's own tools, and what it says to wrong input."""
+
+import numpy as np
+import pytest
+
+import spicesnn as sn
+from spicesnn.errors import ConfigError, InputError, NotFittedError, UnknownNameError
+
+base = pytest.importorskip("sklearn.base", reason="needs scikit-learn")
+
+
+@pytest.fixture(scope="module")
+def wine():
+    from sklearn.datasets import load_wine
+    from sklearn.model_selection import train_test_split
+
+    return train_test_split(*load_wine(return_X_y=True), random_state=0)
+
+
+def test_clone_and_parameters():
+    model = sn.CrossbarClassifier("letters-3x3", epochs=3, settings={"array.word_line_ohm": 2.0})
+    copy = base.clone(model)
+    assert copy is not model
+    assert copy.get_params() == model.get_params() == {"preset": "letters-3x3", "epochs": 3, "engine": "nodal", "random_state": 0,
+                                                       "settings": {"array.word_line_ohm": 2.0}}  # fmt: skip
+    assert copy.set_params(epochs=5).epochs == 5
+    assert base.is_classifier(model)
+    assert repr(model).startswith("CrossbarClassifier(preset='letters-3x3', epochs=3")
+
+
+def test_in_a_pipeline_under_cross_validation(wine):
+    from sklearn.model_selection import cross_val_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import MinMaxScaler
+
+    x, _, y, _ = wine
+    model = make_pipeline(MinMaxScaler(clip=True), sn.CrossbarClassifier("letters-3x3", epochs=20))
+    scores = cross_val_score(model, x, y, cv=3, error_score="raise")
+    assert scores.shape == (3,)
+    assert scores.mean() > 0.8  # three classes: chance is 0.4
+
+
+def test_a_grid_search_sees_the_parameters(wine):
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.preprocessing import MinMaxScaler
+
+    x, _, y, _ = wine
+    search = GridSearchCV(sn.CrossbarClassifier("letters-3x3"), {"epochs": [1, 10]}, cv=2, error_score="raise")
+    search.fit(MinMaxScaler().fit_transform(x), y)
+    assert search.best_params_ == {"epochs": 10}
+
+
+def test_labels_are_the_users_own_and_the_score_is_the_share_that_is_right(wine):
+    from sklearn.preprocessing import MinMaxScaler
+
+    x, x_test, y, y_test = wine
+    names = np.array(["barolo", "grignolino", "barbera"])
+    scaler = MinMaxScaler(clip=True).fit(x)
+    model = sn.CrossbarClassifier("letters-3x3", epochs=20).fit(scaler.transform(x), names[y])
+    predicted = model.predict(scaler.transform(x_test))
+    assert set(predicted) <= set(names)
+    assert model.score(scaler.transform(x_test), names[y_test]) == np.mean(predicted == names[y_test]) > 0.8
+    assert list(model.classes_) == sorted(names)
+    assert model.array_.shape == (14, 6)  # 13 features and a bias line; a pair of columns a class
+    assert model.state_.write_joule > 0
+    amps = model.decision_function(scaler.transform(x_test))
+    assert amps.shape == (len(x_test), 3)
+    assert 1e-9 < np.abs(amps).max() < 1e-3
+
+
+def test_the_same_seed_gives_the_same_devices_and_two_classes_one_difference():
+    x, y = np.array([[0, 1], [1, 0]] * 5, dtype=float), ["a", "b"] * 5
+    first, second, other = (sn.CrossbarClassifier("letters-3x3", epochs=2, random_state=seed).fit(x, y) for seed in (1, 1, 2))
+    assert np.array_equal(first.state_.devices, second.state_.devices)
+    assert not np.array_equal(first.state_.devices, other.state_.devices)
+    assert first.decision_function(x).shape == (10,)
+
+
+def test_ngspice_solves_it_as_well_and_decides_alike():
+    x, y = np.array([[0, 1], [1, 0]] * 2, dtype=float), [0, 1] * 2
+    models = [sn.CrossbarClassifier("letters-3x3", epochs=2, engine=name).fit(x, y) for name in ("nodal", "ngspice")]
+    amps = [model.decision_function(x) for model in models]
+    assert amps[0] == pytest.approx(amps[1], rel=1e-3)
+
+
+X, Y = np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([0, 1])
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (X * 2, Y, "MinMaxScaler"),
+        (X[0], Y, r"X has shape \(2,\)"),
+        (X * np.nan, Y, "NaN"),
+        ([["a", "b"]], Y, "expected numbers"),
+        (X, Y[:1], r"y has shape \(1,\)"),
+        (X, [1, 1], "one class"),
+    ],
+)
+def test_wrong_data_says_so(x, y, message):
+    with pytest.raises(InputError, match=message):
+        sn.CrossbarClassifier("letters-3x3", epochs=1).fit(x, y)
+
+
+def test_wrong_use_says_so():
+    with pytest.raises(NotFittedError, match="call fit"):
+        sn.CrossbarClassifier().predict(X)
+    with pytest.raises(UnknownNameError, match="epoch"):
+        sn.CrossbarClassifier().set_params(epoch=1)
+    with pytest.raises(ConfigError, match="does not learn from labels"):
+        sn.CrossbarClassifier("stdp-mnist").fit(X, Y)
+    model = sn.CrossbarClassifier("letters-3x3", epochs=1).fit(X, Y)
+    with pytest.raises(InputError, match="expecting 2 features"):
+        model.predict(np.zeros((1, 3)))
