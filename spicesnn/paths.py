@@ -30,6 +30,11 @@ def presets_dir() -> Path:
     return _PACKAGE / "presets"
 
 
+def tables_dir() -> Path:
+    """Return the folder of the characterised cells that travel with the package, a TOML file each and its tables."""
+    return _PACKAGE / "devices" / "tables"
+
+
 def checkout_data_dir() -> Path:
     """Return the `data` folder of a checkout (it may not exist: the wheel carries no data)."""
     return _PACKAGE.parent / "data"

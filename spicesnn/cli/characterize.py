@@ -14,14 +14,19 @@ if TYPE_CHECKING:
 
 
 def characterize(
-    device: Annotated[str, typer.Argument(metavar="DEVICE", help="A name from `spicesnn devices`, or a TOML file of your own device.")],
+    device: Annotated[str, typer.Argument(metavar="DEVICE", help=options.DEVICE_HELP)],
     lowest: Annotated[str, typer.Option("--from", metavar="VOLT", help="Lowest pulse amplitude; minus the typical drive if left out.")] = "",
     highest: Annotated[str, typer.Option("--to", metavar="VOLT", help="Highest pulse amplitude; the typical drive if left out.")] = "",
-    count: Annotated[int, typer.Option("--voltages", min=2, help="How many amplitudes.")] = 41,
-    states: Annotated[int, typer.Option("--states", min=2, help="How many states between the bounds.")] = 41,
+    count: Annotated[int, typer.Option("--voltages", min=2, help="How many amplitudes to begin with.")] = 21,
+    states: Annotated[int, typer.Option("--states", min=3, help="How many states to begin with.")] = 21,
+    tolerance: Annotated[float, typer.Option("--tolerance", min=1e-4, help="The grid is cut finer until it foresees a pulse to this.")] = 5e-3,
+    most: Annotated[int, typer.Option("--most", min=100, help="So many points of the grid at most.")] = 30_000,
     width: Annotated[str, typer.Option("--width", metavar="SECONDS", help="Pulse width; a hundredth of the typical period if left out.")] = "",
+    read_volts: Annotated[str, typer.Option("--read-volts", metavar="VOLT", help="Where conductance is taken as I/V.")] = "0.1",
     gate: Annotated[bool, typer.Option("--gate", help="Pulse the gate instead of the cell.")] = False,
+    gate_volts: Annotated[str, typer.Option("--gate-volts", metavar="VOLT", help="Gate level otherwise; the cell's usual one if left out.")] = "",
     cell_volts: Annotated[str, typer.Option("--cell-volts", metavar="VOLT", help="With --gate: the voltage across the cell.")] = "0",
+    trust: options.Trust = False,
     set_: options.Settings = None,
     out: options.Out = None,
     seed: options.Seed = None,
@@ -30,29 +35,35 @@ def characterize(
 ) -> Answer:
     """Drive a cell with reads and pulses; write tables of current and of conductance change, with their error against the engine.
 
-    Example:  spicesnn characterize vteam --engine ngspice --voltages 21 --states 21 --out runs/table
+    The folder's device.toml is a device for every command: the nodal engine runs it in place of the cell.
+
+    Example:  spicesnn characterize 1t1r --set device.memristor=pai-yu-chen --gate-volts 2.5 --from=-2.5 --to 2.5 --width 10n --out runs/table
     """
     import numpy as np
 
-    from spicesnn.devices.characterize import Axis
+    from spicesnn.devices.cell_bench import Axis
     from spicesnn.devices.characterize import characterize as measure
     from spicesnn.units import parse
 
-    cell = options.device(device, options.settings(set_))
+    cell = options.device(device, options.settings(set_), trust=trust)
     amplitude, frequency = cell.typical_drive()
     volts = np.linspace(parse(lowest) if lowest else -amplitude, parse(highest) if highest else amplitude, count)
     folder = options.folder(out, f"runs/table-{cell.name}")
     with options.engine(engine.value if engine else "ngspice") as solver:
         made = measure(
             cell, engine=solver, volts=volts, width_s=parse(width) if width else 0.01 / frequency, rng=np.random.default_rng(seed or 0),
-            axis=Axis.GATE if gate else Axis.CELL, states=states, cell_volts=parse(cell_volts),
+            axis=Axis.GATE if gate else Axis.CELL, states=states, v_read=parse(read_volts), gate_volts=parse(gate_volts) if gate_volts else None,
+            cell_volts=parse(cell_volts), tolerance=tolerance, most=most,
         )  # fmt: skip
-    table = made.write(folder)
+    file, tables = made.write(folder), made.moving.tables
 
     def show(console: Console) -> None:
-        console.print(f"table of {cell.name}, {count} voltages × {states} states: {table}")
-        console.print(f"largest error at random points: current {made.current_error:.2e}, conductance change {made.increment_error:.2e} (relative)")
+        console.print(f"table of {cell.name}: {tables.states.size} states × {tables.volts.size} voltages")
+        errors = f"current {made.current_error:.2e}, conductance change {made.increment_error:.2e} integrated, {made.lookup_error:.2e} looked up"
+        console.print(f"largest relative error at {made.checks} random points: {errors}")
+        console.print(f"tables  {folder / 'table.npz'}\ndevice  {file}")
 
-    data = {"device": cell.name, "table": str(table), "max_relative_error": made.max_relative_error,
-            "current_error": made.current_error, "increment_error": made.increment_error}  # fmt: skip
+    data = {"source": cell.name, "table": str(folder / "table.npz"), "device": str(file), "max_relative_error": made.max_relative_error,
+            "current_error": made.current_error, "increment_error": made.increment_error, "lookup_error": made.lookup_error,
+            "states": tables.states.size, "voltages": tables.volts.size}  # fmt: skip
     return Answer(data=data, show=show)

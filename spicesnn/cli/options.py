@@ -36,6 +36,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for what is written; made if absent.")]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything random.")]
 OneEngine = Annotated[EngineName | None, typer.Option("--engine", help="Which engine solves the circuit.")]
+DEVICE_HELP = "A name from `spicesnn devices`, or a TOML file: a [device] table, or the descriptor of your own sub-circuit."
+Trust = Annotated[bool, typer.Option("--trust", help="Take a sub-circuit of your own unchecked: it may read and write files and run programs.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="Change one value; can be given many times.")]
 
 
@@ -50,36 +52,23 @@ def settings(pairs: Sequence[str] | None) -> dict[str, str]:
     return found
 
 
-def device(name: str, changes: dict[str, str], published: str | None = None) -> Device:
-    """Return a device by name, or from a TOML file, with ``device.parameter=value`` settings applied.
+def device(name: str, changes: dict[str, str], published: str | None = None, *, trust: bool = False) -> Device:
+    """Return a device by name or file (`spicesnn.netlist.device_source`) with ``device.parameter=value`` settings applied.
 
-    A TOML file holds a ``[device]`` table, as `spicesnn fit` writes it, or describes a sub-circuit of the user's own
-    (`spicesnn.netlist.foreign`). Any other key is an error that names the nearest one.
+    Any other key is an error that names the nearest one.
     """
     from spicesnn.devices import registry
+    from spicesnn.netlist.device_source import device_from
+    from spicesnn.netlist.safety import trusting
 
-    if name.endswith(".toml"):
-        made = _device_from_file(name)
-    else:
-        kind = registry.device_class(name)
-        made = kind() if published is None else kind.from_publication(published)
+    with trusting(trust):
+        made = device_from(name, published=published, memristor=changes.get("device.memristor"))
+    wanted = {key: value for key, value in changes.items() if key != "device.memristor"}
     known = [f"device.{key}" for key in made.settable()]
-    for key in changes:
+    for key in wanted:
         if key not in known:
             raise UnknownNameError(f"no key {key!r}{registry.nearest(key, known)} The keys of {name} are: {', '.join(known) or 'none'}")
-    return made.with_text(**{key.removeprefix("device."): value for key, value in changes.items()})
-
-
-def _device_from_file(name: str) -> Device:
-    from spicesnn.devices.device_file import read_device
-    from spicesnn.errors import DataError
-    from spicesnn.netlist.foreign import load_foreign
-
-    try:
-        text = Path(name).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    return read_device(name) if "[device]" in text else load_foreign(name)
+    return made.with_text(**{key.removeprefix("device."): value for key, value in wanted.items()}) if wanted else made
 
 
 def engine(name: str) -> Engine:

@@ -13,7 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spicesnn.devices.base import Device, Floats
-from spicesnn.errors import InputError
+from spicesnn.errors import EngineError, InputError
+
+HARDLY = 1e-3
+"""`least` of a characterised cell moves its state by this share of its range in a pulse."""
 
 
 def _grid(values: ArrayLike, name: str) -> Floats:
@@ -181,10 +184,29 @@ class TableDevice(Device):
 
     name: ClassVar[str] = "table"
     reference: ClassVar[str] = "made by spicesnn.devices.characterize from solved circuits"
-    model: ClassVar[str] = "table"
     linear: ClassVar[bool] = False
 
     tables: CellTables = field(default_factory=_nothing)
+
+    @property
+    def model(self) -> str:  # type: ignore[override]
+        """Raise `EngineError`: tables have no SPICE text."""
+        source = self.tables.source or "a device"
+        raise EngineError(f"tables of {source} are for the nodal engine; ngspice solves {source} itself: use that device there")
+
+    @property
+    def set_polarity(self) -> int:  # type: ignore[override]
+        """+1 where positive voltages raise the conductance, −1 where they lower it, by the fastest state in the table; 0 if none moves."""
+        known = self.tables
+        i, j = np.unravel_index(np.argmax(np.abs(known.rates)), known.rates.shape)
+        end = -1 if known.volts[-1] > 0 else 0
+        return int(np.sign(known.rates[i, j] * known.volts[j]) * np.sign((known.amps[-1, end] - known.amps[0, end]) * known.volts[end]))
+
+    def typical_drive(self) -> tuple[float, float]:
+        """Return the smaller of the table's end voltages (the larger, if it has one sign only), at a period of a hundred of its pulses."""
+        known = self.tables
+        ends = [abs(float(v)) for v, sign in ((known.volts[0], -1), (known.volts[-1], 1)) if sign * v > 0]
+        return min(ends), float(known.least / (HARDLY * 100.0 * (known.states[-1] - known.states[0])))
 
     def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return the current in ampere."""

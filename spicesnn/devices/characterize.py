@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import enum
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,36 +11,25 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.interpolate import PchipInterpolator
 
+from spicesnn.datasets import npz
+from spicesnn.devices.adaptive_grid import Sampled, Subject, sampled
 from spicesnn.devices.base import Device, Floats
-from spicesnn.devices.cell_tables import CellTables, IncrementTable, TableDevice, squeeze
+from spicesnn.devices.cell_bench import Axis, CellBench
+from spicesnn.devices.cell_tables import HARDLY, CellTables, IncrementTable, TableDevice
+from spicesnn.devices.rate_grid import Ruler, measured_rates
 from spicesnn.errors import DataError, InputError, RunError
 
 if TYPE_CHECKING:
     from spicesnn.engines.base import Engine
 
-_CELLS = 32
-"""Cells that are solved in one run."""
 _FLOOR = 0.01
 """Errors are relative to the value, or to this share of the largest one where the value is smaller."""
-_SMALL, _LEVELS = 0.02, 6
-"""A pulse that moves the state by this share of its range at most shows the rate; it is shortened tenfold, so many times, until it does."""
-_HARDLY = 1e-3
-"""A rate that moves the state by this share of its range in a pulse hardly counts."""
-_EDGES = np.array([0.0, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2])
-"""Extra states near both bounds, as shares of the range: rates fall to zero there."""
-_FINE = 161
-"""Voltages, and states, of the increment table, which is integrated from the rates."""
+_EVEN, _MORE, _CLOSE = 41, 3, 5e-3
+"""The increment table, which is integrated from the rates, begins with so many even lines either way and is cut finer, to so many times the points
+of the rates at most, until it foresees ΔG to this, relatively."""
 _CELL = ("volts", "states", "amps", "rates", "initial", "least")
+_MOVING = ("volts", "rates")
 _PULSE = ("siemens", "volts", "delta_siemens", "width_s")
-
-
-class Axis(enum.Enum):
-    """What the amplitude of the programming pulses is applied to."""
-
-    CELL = "cell"
-    """The word line; the gate, if there is one, stands at `gate_volts`."""
-    GATE = "gate"
-    """The gate; the word line gets `cell_volts`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -54,34 +42,48 @@ class Characterization:
         I(V, x) and dx/dt(V, x): runs in the nodal engine in place of the cell.
     increments : IncrementTable
         ΔG(G, V) by one pulse of `width_s`.
+    moving : TableDevice
+        dx/dt over what is pulsed: `device` itself, or the same over the gate's voltage (`Axis.GATE`).
+    siemens : (states,)
+        Conductance at the read voltage at each of the tables' states.
     current_error, increment_error : float
         Largest difference between `device` and the engine at random points that are not on the grids: of the current, and of ΔG
         by a pulse (integrated from the rates, as the nodal engine does), each relative to the engine's value, or to a hundredth
         of the largest where that is smaller.
     lookup_error : float
         The same for `increments`, a bilinear table: larger where ΔG has a kink, as at the voltage that just reaches a bound.
+    checks : int
+        Random points behind these errors.
     """
 
     device: TableDevice
     increments: IncrementTable
+    moving: TableDevice
+    siemens: Floats
     current_error: float
     increment_error: float
     lookup_error: float
+    checks: int
 
     @property
     def max_relative_error(self) -> float:
         """The larger of the errors of current and ΔG."""
         return max(self.current_error, self.increment_error)
 
+    def increments_of(self, width_s: float) -> IncrementTable:
+        """Return ΔG(G, V) of pulses of another width, from the same rates."""
+        return _increments(self.moving, self.siemens, width_s)
+
     def write(self, folder: str | Path) -> Path:
-        """Write ``table.npz`` (everything), ``increments.csv`` (as `DeltaTable.from_csv` takes it) and ``currents.csv``; return the first."""
+        """Write the tables into a folder; return the path of its ``device.toml``, which every command takes as a device.
+
+        ``table.npz`` holds everything, ``increments.csv`` ΔG (as `DeltaTable.from_csv` takes it), ``currents.csv`` I(V, x).
+        """
         folder, cell, table = Path(folder), self.device.tables, self.increments
-        arrays: dict[str, Any] = {f"cell_{name}": np.asarray(getattr(cell, name)) for name in _CELL}
-        arrays |= {f"pulse_{name}": np.asarray(getattr(table, name)) for name in _PULSE}
-        arrays |= {"source": np.array(cell.source), "errors": np.array([self.current_error, self.increment_error, self.lookup_error])}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            np.savez(folder / "table.npz", **arrays)
+            self.write_arrays(folder / "table.npz")
+            (folder / "device.toml").write_text(self.toml("table.npz"), encoding="utf-8")
             with (folder / "increments.csv").open("w", newline="", encoding="utf-8") as file:
                 writer = csv.writer(file)
                 writer.writerow(("siemens", "volts", "delta_siemens", "pulse_s"))
@@ -94,21 +96,61 @@ class Characterization:
                     writer.writerows((x, v, amps) for v, amps in zip(cell.volts, row, strict=True))
         except OSError as error:
             raise RunError(f"{folder} cannot be written: {error.strerror}") from None
-        return folder / "table.npz"
+        return folder / "device.toml"
+
+    def write_arrays(self, path: Path) -> None:
+        """Write everything into one npz file, as `read` takes it; tables in single precision, which is far below their error."""
+        cell, moving, table = self.device.tables, self.moving.tables, self.increments
+        arrays: dict[str, Any] = {f"cell_{name}": np.asarray(getattr(cell, name)) for name in _CELL}
+        arrays |= {f"moving_{name}": np.asarray(getattr(moving, name)) for name in _MOVING}
+        arrays |= {f"pulse_{name}": np.asarray(getattr(table, name)) for name in _PULSE}
+        arrays |= {"errors": np.array([self.current_error, self.increment_error, self.lookup_error])}
+        arrays = {name: values.astype(np.float32) if values.ndim == 2 else values for name, values in arrays.items()}
+        np.savez_compressed(path, source=np.array(cell.source), siemens=self.siemens, checks=self.checks, **arrays)
+
+    def toml(self, file: str) -> str:
+        """Return the device file whose tables are in `file` beside it."""
+        cell = self.device.tables
+        return (
+            f"# {cell.source}, characterised: {cell.states.size} states x {cell.volts.size} voltages from {cell.volts[0]:g} to {cell.volts[-1]:g} V\n"
+            f"# largest relative error at random points: current {self.current_error:.2e}, change of conductance {self.increment_error:.2e}\n"
+            f'[device]\nmodel = "table"\nfile = "{file}"\n'
+        )
 
     @classmethod
     def read(cls, path: str | Path) -> Characterization:
-        """Return what `write` wrote, from its ``table.npz``."""
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                cell: dict[str, Any] = {name: np.asarray(file[f"cell_{name}"]) for name in _CELL}
-                pulse: dict[str, Any] = {name: np.asarray(file[f"pulse_{name}"]) for name in _PULSE}
-                source, errors = str(file["source"]), [float(error) for error in file["errors"]]
-        except (OSError, ValueError, KeyError, EOFError) as error:
-            raise DataError(f"{path} is not a table that spicesnn characterize wrote: {error}") from None
-        device = TableDevice(tables=CellTables(**(cell | {name: float(cell[name]) for name in ("initial", "least")}), source=source))
-        table = IncrementTable(**(pulse | {"width_s": float(pulse["width_s"])}))
-        return cls(device=device, increments=table, current_error=errors[0], increment_error=errors[1], lookup_error=errors[2])
+        """Return what `write` or `write_arrays` wrote, from the npz file."""
+        file = _arrays(path, "cell", "moving", "pulse")
+        cell, moving, pulse, siemens = file["cell"], file["moving"], file["pulse"], file["siemens"]
+        along_gate = TableDevice(tables=CellTables(**(cell | moving | {"amps": np.outer(siemens, moving["volts"])})))
+        device = TableDevice(tables=CellTables(**cell))
+        same = np.array_equal(cell["volts"], moving["volts"]) and np.array_equal(cell["rates"], moving["rates"])
+        return cls(
+            device=device, increments=IncrementTable(**pulse), siemens=siemens, moving=device if same else along_gate,
+            current_error=float(file["errors"][0]), increment_error=float(file["errors"][1]), lookup_error=float(file["errors"][2]),
+            checks=int(file["checks"]),
+        )  # fmt: skip
+
+    @staticmethod
+    def read_device(path: str | Path) -> TableDevice:
+        """Return the device alone."""
+        return TableDevice(tables=CellTables(**_arrays(path, "cell")["cell"]))
+
+
+def _arrays(path: str | Path, *groups: str) -> dict[str, Any]:
+    """Return the groups of arrays of a file as keyword arguments of their classes, and what stands alone."""
+    names = {"cell": _CELL, "moving": _MOVING, "pulse": _PULSE}
+    try:
+        file = npz.read(path)
+        found: dict[str, Any] = {group: {name: np.asarray(file[f"{group}_{name}"], dtype=float) for name in names[group]} for group in groups}
+        found |= {name: np.asarray(file[name], dtype=float) for name in ("siemens", "errors", "checks")}
+        for group in found.keys() & {"cell", "pulse"}:
+            found[group] |= {name: float(value) for name, value in found[group].items() if value.ndim == 0}
+        if "cell" in groups:
+            found["cell"]["source"] = str(file["source"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is not a table that spicesnn characterize wrote: {error}") from None
+    return found
 
 
 def characterize(
@@ -119,19 +161,23 @@ def characterize(
     width_s: float,
     rng: np.random.Generator,
     axis: Axis = Axis.CELL,
-    states: ArrayLike | int = 41,
+    states: ArrayLike | int = 21,
     v_read: float = 0.1,
     gate_volts: float | None = None,
     cell_volts: float = 0.0,
     checks: int = 200,
+    tolerance: float = 0.005,
+    most: int = 30_000,
 ) -> Characterization:
     """Drive a cell through an engine and return its tables with their measured error.
 
     Two series of runs, each with many cells side by side, without wires and without rise times: reads of the current at every
-    voltage and state, and pulses of `width_s` or as much shorter as it takes for the state to move by little, whose Δx, placed
-    at the middle of its way, is the rate. The ΔG table is then integrated from the rates on a fine grid, which follows a
-    device into saturation better than a table of measured increments. Current and ΔG are compared with the engine at
-    `checks` random points, with full pulses: that is the error the answer carries.
+    voltage and state, and pulses as short as it takes for the state to move by little, whose Δx over their width is the rate.
+    The grid begins with `volts` and `states` and is cut finer, line by line, until what is measured half-way between its lines
+    is what it foresaw (`rate_grid`): a threshold, or a conductance that changes most at one end of the range, draws lines to
+    itself. The ΔG table is then integrated from the rates, which follows a device into saturation better than a table of
+    measured increments. Current and ΔG are compared with the engine at `checks` random points, with full pulses: that is the
+    error the answer carries.
 
     Parameters
     ----------
@@ -140,14 +186,14 @@ def characterize(
     engine : Engine
         Who solves it; the ngspice engine for what the tables are to stand for.
     volts : (n,)
-        Increasing pulse amplitudes, across the cell or at the gate (`axis`).
+        Increasing pulse amplitudes to begin with, across the cell or at the gate (`axis`).
     width_s : float
         Pulse width of the ΔG table.
     rng : Generator
         Where the random checks come from.
     axis : Axis
     states : int or (n,)
-        How many states between the bounds, or which.
+        How many states between the bounds to begin with (even in state and ln G together), or which.
     v_read : float
         Voltage at which the conductance G = I/V is read.
     gate_volts : float, optional
@@ -156,30 +202,40 @@ def characterize(
         Cell voltage of pulses along `Axis.GATE`.
     checks : int
         Random points, 0 for none (the errors are then nan).
+    tolerance : float
+        The grid is cut until it foresees ΔG by a pulse to this, relatively.
+    most : int
+        Rates to measure at most: where that ends the cutting, the error says what it cost.
 
     Returns
     -------
     Characterization
     """
-    bench = _Bench(device=device, engine=engine, axis=axis, v_read=v_read, gate_volts=_gate(device, gate_volts), cell_volts=cell_volts)
-    amplitudes, grid = _checked(device, volts, width_s, states, axis)
-    siemens = bench.conductances(grid)
-    if np.any(siemens <= 0) or not (np.all(np.diff(siemens) > 0) or np.all(np.diff(siemens) < 0)):
+    bench = CellBench(device=device, engine=engine, axis=axis, v_read=v_read, gate_volts=_gate(device, gate_volts), cell_volts=cell_volts)
+    amplitudes = _checked(device, volts, width_s, axis)
+    ruler = Ruler.of(bench)
+    logs = ruler.log_siemens
+    if not np.all(np.isfinite(logs)) or not (np.all(np.diff(logs) > 0) or np.all(np.diff(logs) < 0)):
         raise InputError(f"{device.name}: the conductance at {v_read:g} V is not positive and monotone in the state; choose another v_read")
-    rates = bench.rates(grid, amplitudes, width_s)
+    measured = measured_rates(bench, ruler, _states(bench, ruler, states), amplitudes, width_s, tolerance=tolerance, most=most)
+    grid, amplitudes = measured.x, measured.y
+    siemens = bench.conductances(grid)
     initial = float(np.clip(np.asarray(device.initial_state(), dtype=float), grid[0], grid[-1]))
-    known: dict[str, Any] = {"states": grid, "source": device.name, "initial": initial, "least": _HARDLY * (grid[-1] - grid[0]) / width_s}
+    known: dict[str, Any] = {"states": grid, "source": device.name, "initial": initial, "least": HARDLY * (grid[-1] - grid[0]) / width_s}
     if axis is Axis.CELL:
-        tables = CellTables(volts=amplitudes, amps=bench.currents(grid, amplitudes), rates=rates, **known)
+        tables = CellTables(volts=amplitudes, amps=bench.currents(grid, amplitudes), rates=measured.values, **known)
         moving = tables
     else:
         reads = np.linspace(-1.0, 1.0, 21) * max(abs(cell_volts), abs(v_read))
         tables = CellTables(volts=reads, amps=bench.currents(grid, reads), rates=np.zeros((grid.size, reads.size)), **known)
-        moving = CellTables(volts=amplitudes, amps=np.outer(siemens, amplitudes), rates=rates, **known)
+        moving = CellTables(volts=amplitudes, amps=np.outer(siemens, amplitudes), rates=measured.values, **known)
     table, mover = TableDevice(tables=tables), TableDevice(tables=moving)
     increments = _increments(mover, siemens, width_s)
     errors = _errors(bench, table, mover, increments, siemens, rng, checks) if checks else (np.nan, np.nan, np.nan)
-    return Characterization(device=table, increments=increments, current_error=errors[0], increment_error=errors[1], lookup_error=errors[2])
+    return Characterization(
+        device=table, increments=increments, moving=mover, siemens=siemens,
+        current_error=errors[0], increment_error=errors[1], lookup_error=errors[2], checks=checks,
+    )  # fmt: skip
 
 
 def _moved(moving: TableDevice, states: Floats, volts: Floats, width_s: float) -> Floats:
@@ -194,15 +250,27 @@ def _moved(moving: TableDevice, states: Floats, volts: Floats, width_s: float) -
 
 
 def _increments(moving: TableDevice, siemens: Floats, width_s: float) -> IncrementTable:
-    """Return the increments of one pulse, integrated from the rates, on a fine grid of (ln G, V)."""
-    states, amplitudes, logs = moving.tables.states, moving.tables.volts, np.log(siemens)
+    """Return the increments of one pulse, integrated from the rates, on a grid of (ln G, V) that is fine where ΔG asks for it."""
+    states, amplitudes, rates, logs = moving.tables.states, moving.tables.volts, moving.tables.rates, np.log(siemens)
     upward = slice(None) if logs[-1] > logs[0] else slice(None, None, -1)
-    before = np.unique(np.concatenate([np.linspace(float(logs.min()), float(logs.max()), _FINE), logs]))
-    start = np.clip(np.interp(before, logs[upward], states[upward]), states[0], states[-1])
-    volts = np.unique(np.concatenate([np.linspace(amplitudes[0], amplitudes[-1], _FINE), amplitudes]))
-    x, v = (axis.ravel() for axis in np.meshgrid(start, volts, indexing="ij"))
-    later = np.interp(_moved(moving, x, v, width_s), states, logs).reshape(start.size, volts.size)
-    return IncrementTable(siemens=np.exp(before), volts=volts, delta_siemens=np.exp(later) - np.exp(before)[:, None], width_s=width_s)
+    later_log, state_of = PchipInterpolator(states, logs), PchipInterpolator(logs[upward], states[upward])
+
+    def measure(log: Floats, v: Floats, guess: Floats | None) -> Floats:
+        start = np.clip(np.asarray(state_of(log)), states[0], states[-1])
+        return np.asarray(np.exp(later_log(_moved(moving, start, v, width_s))) - np.exp(later_log(start)))
+
+    def table(grid: Sampled) -> IncrementTable:
+        return IncrementTable(siemens=np.exp(grid.x), volts=grid.y, delta_siemens=grid.values, width_s=width_s)
+
+    def foresee(grid: Sampled, log: Floats, v: Floats) -> Floats:
+        return table(grid)(np.exp(log), v)
+
+    def surprise(log: Floats, foreseen: Floats, found: Floats) -> Floats:
+        return np.asarray(np.abs(foreseen - found) / np.maximum(np.abs(found), _FLOOR * (siemens.max() - siemens.min())))
+
+    subject = Subject(measure=measure, foresee=foresee, surprise=surprise)
+    even = np.linspace(float(logs.min()), float(logs.max()), _EVEN), np.linspace(amplitudes[0], amplitudes[-1], _EVEN)
+    return table(sampled(subject, *even, tolerance=_CLOSE, most=_MORE * rates.size))
 
 
 def _gate(device: Device, gate_volts: float | None) -> float | None:
@@ -215,10 +283,14 @@ def _gate(device: Device, gate_volts: float | None) -> float | None:
     return device.gate_default if gate_volts is None else gate_volts
 
 
-def _checked(device: Device, volts: ArrayLike, width_s: float, states: ArrayLike | int, axis: Axis) -> tuple[Floats, Floats]:
-    """Return amplitudes and states, increasing."""
+def _checked(device: Device, volts: ArrayLike, width_s: float, axis: Axis) -> Floats:
+    """Return the amplitudes after a check of what is asked for."""
     if len(device.state_names) != 1 or not device.memory:
-        raise InputError(f"{device.name} has {len(device.state_names)} state variables; tables are for cells with exactly one that moves")
+        names = ", ".join(device.state_names) or "none"
+        raise InputError(
+            f"{device.name} has {len(device.state_names)} state variables ({names}); tables over voltage and one state are for cells with "
+            "exactly one that moves. Use the device itself: its own equations in the nodal engine where it has them, the ngspice engine otherwise"
+        )
     if axis is Axis.GATE and not device.gated:
         raise InputError(f"{device.name} has no third terminal to pulse; characterise it along Axis.CELL")
     amplitudes = np.array(volts, dtype=float)
@@ -229,88 +301,20 @@ def _checked(device: Device, volts: ArrayLike, width_s: float, states: ArrayLike
     low, high = (float(np.asarray(bound)) if np.ndim(bound) == 0 else np.nan for bound in device.bounds())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise InputError(f"{device.name} has no finite bounds of its state; give a device with single, finite bounds")
-    grid = _spread(low, high, states) if isinstance(states, int) else np.array(states, dtype=float)
+    return amplitudes
+
+
+def _states(bench: CellBench, ruler: Ruler, states: ArrayLike | int) -> Floats:
+    """Return the states to begin with, increasing."""
+    low, high = bench.bounds
+    grid = ruler.even(states) if isinstance(states, int) else np.array(states, dtype=float)
     if grid.ndim != 1 or grid.size < 3 or np.any(np.diff(grid) <= 0) or grid[0] < low or grid[-1] > high:
         raise InputError(f"states = {states!r:.80}; expected at least 3, increasing, within [{low:g}, {high:g}]")
-    return amplitudes, grid
-
-
-def _spread(low: float, high: float, count: int) -> Floats:
-    """Return `count` even states and some more near the bounds."""
-    shares = np.concatenate([np.linspace(0.0, 1.0, max(count, 3)), _EDGES, 1.0 - _EDGES])
-    return np.clip(low + (high - low) * np.unique(np.round(shares, 9)), low, high)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
-class _Bench:
-    """Many copies of the cell, one a word line, on one bit line at 0 V without wires."""
-
-    device: Device
-    engine: Engine
-    axis: Axis
-    v_read: float
-    gate_volts: float | None
-    cell_volts: float
-
-    def currents(self, states: Floats, volts: Floats) -> Floats:
-        """Return the current of every state at every voltage, (states, voltages)."""
-        from spicesnn.crossbar.crossbar import Crossbar
-        from spicesnn.crossbar.wires import Wires
-
-        parts = []
-        for some in np.array_split(states, -(-states.size // _CELLS)):
-            array = Crossbar(device=self.device, state=some[:, None], wires=Wires.ideal())
-            gates = None if self.gate_volts is None else np.full(some.size, self.gate_volts)
-            parts.append(self.engine.read(array, np.repeat(volts[:, None], some.size, axis=1), gate_volts=gates).row_amps.T)
-        return np.concatenate(parts)
-
-    def conductances(self, states: Floats) -> Floats:
-        """Return I/V at the read voltage, (states,)."""
-        return self.currents(states, np.array([self.v_read]))[:, 0] / self.v_read
-
-    def moved(self, states: Floats, amplitudes: Floats, width_s: float) -> Floats:
-        """Return the states after one pulse each, elementwise, (n,)."""
-        from spicesnn.crossbar.crossbar import Crossbar
-        from spicesnn.crossbar.wires import Wires
-        from spicesnn.engines.stimulus import Pulse
-
-        low, high = (float(np.asarray(bound)) for bound in self.device.bounds())
-        after = np.empty(states.size)
-        # Cells of similar amplitude together: one fast cell makes all cells of its run take short steps.
-        for some in np.array_split(np.argsort(np.abs(amplitudes), kind="stable"), -(-states.size // _CELLS)):
-            array = Crossbar(device=self.device, state=states[some, None], wires=Wires.ideal())
-            rows, gates = amplitudes[some], None if self.gate_volts is None else np.full(some.size, self.gate_volts)
-            if self.axis is Axis.GATE:
-                rows, gates = np.full(some.size, self.cell_volts), amplitudes[some]
-            after[some] = self.engine.pulse(array, Pulse(row_volts=rows, width_s=width_s, gate_volts=gates)).state[:, 0]
-        return np.clip(after, low, high)
-
-    def rates(self, states: Floats, amplitudes: Floats, width_s: float) -> Floats:
-        """Return dx/dt on the grid, (states, amplitudes): Δx of a short pulse over its width, carried from the middle of its way to the grid."""
-        x, v = (axis.ravel() for axis in np.meshgrid(states, amplitudes, indexing="ij"))
-        mean, middle, span = np.zeros(x.size), x.copy(), states[-1] - states[0]
-        pending = np.arange(x.size)
-        for level in range(_LEVELS):
-            width = width_s * 0.1**level
-            step = self.moved(x[pending], v[pending], width) - x[pending]
-            mean[pending] = step / width
-            ahead = np.where(step > 0, states[-1] - x[pending], x[pending] - states[0])
-            small = np.abs(step) <= np.clip(0.3 * ahead, 2e-5 * span, _SMALL * span)
-            middle[pending] = x[pending] + np.where(small, 0.5 * step, 0.0)
-            pending = pending[~small]
-            if not pending.size:
-                break
-        places = middle.reshape(states.size, -1)
-        least = _HARDLY * span / width_s
-        squeezed = squeeze(mean.reshape(states.size, -1), least)
-        for k in range(amplitudes.size):
-            order = np.argsort(places[:, k], kind="stable")
-            squeezed[:, k] = np.interp(states, places[order, k], squeezed[order, k])
-        return np.asarray(least * np.sinh(squeezed))
+    return grid
 
 
 def _errors(
-    bench: _Bench, table: TableDevice, moving: TableDevice, increments: IncrementTable, siemens: Floats, rng: np.random.Generator, checks: int
+    bench: CellBench, table: TableDevice, moving: TableDevice, increments: IncrementTable, siemens: Floats, rng: np.random.Generator, checks: int
 ) -> tuple[float, float, float]:
     """Return the largest relative errors at random points: of the current, of ΔG by the rates, of ΔG by the table of increments."""
     known, width_s = table.tables, increments.width_s

@@ -79,7 +79,12 @@ class Foreign(Device):
     """
 
     circuit: ClassVar[ForeignSubcircuit]
+    drive: ClassVar[tuple[float, float]] = (1.0, 1e3)
     linear: ClassVar[bool] = False
+
+    def typical_drive(self) -> tuple[float, float]:
+        """Return the descriptor's amplitude and frequency."""
+        return self.drive
 
     def _no_equations(self, what: str) -> NoReturn:
         raise EngineError(

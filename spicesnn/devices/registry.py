@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from spicesnn.devices.base import Device
-from spicesnn.errors import UnknownNameError
+from spicesnn.errors import InputError, UnknownNameError
 
 _LIBRARY = {
     "1s1r": "spicesnn.crossbar.cells:OneSelectorOneResistor",
@@ -64,6 +64,25 @@ def device_class(name: str) -> type[Device]:
 def make(name: str, **parameters: object) -> Device:
     """Return a device by name, with some parameters changed from their published values."""
     return device_class(name)().with_parameters(**parameters)
+
+
+def fresh(name: str, memristor: str | None = None) -> Device:
+    """Return a device by name with its published values; of a cell, around the memristor of that name.
+
+    Raises
+    ------
+    InputError
+        A memristor for a device that is no cell.
+    """
+    kind: Any = device_class(name)
+    made: Device
+    if memristor is None:
+        made = kind()
+    elif not hasattr(kind, "around"):
+        raise InputError(f"{name} is not a cell around a memristor, but memristor = {memristor!r}")
+    else:
+        made = kind.around(device_class(memristor)())
+    return made
 
 
 def describe_all() -> list[dict[str, Any]]:

@@ -22,6 +22,10 @@ A descriptor::
     high = 1.0
     initial = 0.1
 
+    [drive]                               # a sine that shows the device at work: what commands take when none is given
+    amplitude = 1.0
+    frequency = "1k"
+
     [parameters.ron]                      # what may be set on the X line
     default = 100.0
     unit = "ohm"
@@ -43,10 +47,11 @@ from spicesnn.devices.base import Device, parameter
 from spicesnn.devices.foreign import Foreign, ForeignState, ForeignSubcircuit
 from spicesnn.devices.registry import nearest
 from spicesnn.errors import ConfigError, DataError
-from spicesnn.netlist.safety import flatten
+from spicesnn.netlist.safety import flatten, trusted
 from spicesnn.netlist.twin import card_of, logical_lines
 
-_TOP = {"name", "file", "subckt", "reference", "pins", "states", "parameters"}
+_TOP = {"name", "file", "subckt", "reference", "pins", "states", "parameters", "drive"}
+_DRIVE = {"amplitude", "frequency"}
 _PINS = {"p", "n", "gate", "tie"}
 _STATE = {"node", "capacitor", "unit", "scale", "low", "high", "initial"}
 _PARAMETER = {"default", "unit", "meaning", "lowest", "highest"}
@@ -63,7 +68,7 @@ def load_foreign(descriptor: Path | str, *, trust: bool = False) -> Device:
     descriptor : Path | str
         A TOML file as shown above.
     trust : bool
-        Whether the netlist is taken unchecked.
+        Whether the netlist is taken unchecked; it is as well within `spicesnn.netlist.safety.trusting`.
 
     Raises
     ------
@@ -87,7 +92,7 @@ def load_foreign(descriptor: Path | str, *, trust: bool = False) -> Device:
             raise ConfigError(f'{path}: {key} is {table.get(key)!r}; expected a text, such as {key} = "memristor"')
     if not re.fullmatch(r"[A-Za-z_][\w.-]*", table["subckt"]):
         raise ConfigError(f"{path}: subckt = {table['subckt']!r} is not a name")
-    text = flatten(path.parent / table["file"], folder=path.parent, trust=trust)
+    text = flatten(path.parent / table["file"], folder=path.parent, trust=trust or trusted())
     pins, given = card_of(text, table["subckt"], path.parent / table["file"])
     circuit = _circuit(path, table, text, pins)
     return _device_class(path, table, circuit, given)()
@@ -134,6 +139,15 @@ def _circuit(path: Path, table: dict[str, Any], text: str, pins: tuple[str, ...]
     return ForeignSubcircuit(text=text, subckt=table["subckt"], pins=pins, p=named[0], n=named[1], gate=gate, ties=tuple(ties.items()), states=states)
 
 
+def _drive(path: Path, entry: Any) -> tuple[float, float]:
+    """Return amplitude and frequency of the device's typical sine; 1 V and 1 kHz where the descriptor is silent."""
+    _known(path, "drive", entry, _DRIVE)
+    found = tuple(_number(path, "drive", entry, key, default) for key, default in (("amplitude", 1.0), ("frequency", 1e3)))
+    if min(found) <= 0:
+        raise ConfigError(f"{path}: [drive] {found[0]:g} V at {found[1]:g} Hz; expected an amplitude and a frequency above 0")
+    return found[0], found[1]
+
+
 def _state(path: Path, name: str, entry: Any) -> ForeignState:
     where = f"states.{name}"
     _known(path, where, entry, _STATE)
@@ -171,5 +185,6 @@ def _device_class(path: Path, table: dict[str, Any], circuit: ForeignSubcircuit,
         "gated": circuit.gate is not None,
         "memory": bool(circuit.states),
         "circuit": circuit,
+        "drive": _drive(path, table.get("drive", {})),
     }
     return dataclasses.make_dataclass("ForeignDevice", fields, bases=(Foreign,), namespace=namespace, frozen=True, kw_only=True, eq=False)

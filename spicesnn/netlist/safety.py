@@ -7,6 +7,9 @@ of the file, and the result is one text without either, so what was checked is w
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from spicesnn.errors import DataError, UnsafeNetlistError
@@ -38,6 +41,24 @@ _ALLOWED_OPTIONS = _words("""
 _FILE_PARAMETER = re.compile(r"\b(file|input_file|state_file|process_file|sim_args|simulation)\s*=", re.I)
 _MOST_BYTES = 2_000_000
 _DEEPEST = 12
+
+
+_TRUSTED: ContextVar[bool] = ContextVar("trusted", default=False)
+
+
+@contextmanager
+def trusting(trust: bool) -> Iterator[None]:
+    """Take netlists unchecked for the length of a block, where `trust` is true: the user's ``--trust``, which no file can say for them."""
+    token = _TRUSTED.set(trust or _TRUSTED.get())
+    try:
+        yield
+    finally:
+        _TRUSTED.reset(token)
+
+
+def trusted() -> bool:
+    """Return whether the user trusts netlists from outside here."""
+    return _TRUSTED.get()
 
 
 def refuse(path: Path | str, line: int, what: str) -> UnsafeNetlistError:
