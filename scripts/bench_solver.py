@@ -33,7 +33,8 @@ from scipy.sparse.linalg import splu
 import spicesnn as sn
 from spicesnn.engines.nodal import line_cg
 from spicesnn.engines.nodal.direct import Graph
-from spicesnn.engines.nodal.lines import aligned_zeros, lines_of_operator, padded, padded_cells, stride_of, work_for
+from spicesnn.engines.nodal.lines import aligned_zeros, lines_of_operator, padded, stride_of
+from spicesnn.engines.nodal.memory import Memory
 from spicesnn.engines.nodal.network import Operator
 
 clock: Callable[[], float] = time.perf_counter
@@ -203,8 +204,11 @@ def best_of(task: Callable[[], object], turns: int = 15) -> float:
 
 def roofline(case: Case) -> dict[str, float]:
     """Return seconds of one iteration on one thread and of streaming its arrays: the least of many interleaved runs each."""
-    lines, work, cells = lines_of_operator(case.operator), work_for(case.rows, case.cols), padded_cells(case.siemens)
-    x, t, none = aligned_zeros(1, cells.size), aligned_zeros(1, cells.size), np.zeros((1, 0))
+    memory = Memory(case.rows, case.cols, 1)
+    memory.fill(case.siemens)
+    lines = lines_of_operator(case.operator)
+    size = padded(case.rows) * lines.stride
+    x, t, none = aligned_zeros(1, size), aligned_zeros(1, size), np.zeros((1, 0))
     word, bit = np.zeros((1, padded(case.rows))), np.zeros((1, stride_of(case.cols)))
     word[0, : case.rows] = case.volts
     out = np.zeros((1, case.rows)), np.zeros((1, case.cols))
@@ -212,18 +216,18 @@ def roofline(case: Case) -> dict[str, float]:
 
     def run(most: int, *, factored: bool = True) -> float:
         start = clock()
-        line_cg.solve_many(lines, cells, work, word, bit, none, none, x, t, *out, factored, False, 0.0, most, report, 0, 1, 0, 1)
+        line_cg.solve_many(lines, memory.doubles, memory.gate, word, bit, none, none, x, t, *out, factored, False, 0.0, most, report, 0, 1, 0, 1)
         return clock() - start
 
     def stream() -> float:
         start = clock()
-        _stream(cells, work.word_factor, work.bit_factor, x[0], t[0], work.correction, work.direction)
+        _stream(*(memory.doubles[k * size : (k + 1) * size] for k in range(3)), x[0], t[0], *(memory.doubles[k * size : (k + 1) * size] for k in (3, 4)))
         return clock() - start
 
     run(1, factored=False)
     stream()
     few, many, least = 2, 8, {"few": np.inf, "many": np.inf, "stream": np.inf}
-    for _ in range(max(9, min(200, int(4e6 / cells.size)))):
+    for _ in range(max(9, min(200, int(4e6 / size)))):
         for name, seconds in (("few", run(few)), ("many", run(many)), ("stream", stream())):
             least[name] = min(least[name], seconds)
     return {"iteration_s": (least["many"] - least["few"]) / (many - few), "stream_s": least["stream"]}

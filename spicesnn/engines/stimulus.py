@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +17,8 @@ from spicesnn.errors import InputError
 
 def _levels(values: ArrayLike, lines: int, name: str, what: str, extra: str = "batch") -> Floats:
     """Return `values` as a float array of shape (lines,) or (n, lines), scalars spread over the lines."""
+    if isinstance(values, float) and math.isfinite(values):
+        return np.full(lines, values)
     try:
         array = np.array(values, dtype=float)
     except (TypeError, ValueError):
@@ -23,16 +27,28 @@ def _levels(values: ArrayLike, lines: int, name: str, what: str, extra: str = "b
         array = np.full(lines, float(array))
     if array.ndim > 2 or array.shape[-1] != lines or 0 in array.shape:
         raise InputError(f"{name} has shape {array.shape}; expected ({lines},) or ({extra}, {lines}): one voltage a {what}")
-    if not np.all(np.isfinite(array)):
+    if not _finite(array):
         raise InputError(
             f"{name} has values that are not finite; expected volts. (A line that floats is named in floating_rows or floating_columns.)"
         )
     return array
 
 
+def _finite(array: Floats) -> bool:
+    """Return whether all values are finite; one input of a read in the time of a dot product (which only overflows beyond 1e154)."""
+    return (array.size <= 4096 and math.isfinite(np.vdot(array, array))) or bool(np.isfinite(array).all())
+
+
+@lru_cache(maxsize=32)
+def _none_float(lines: int) -> NDArray[np.bool_]:
+    mask = np.zeros(lines, dtype=bool)
+    mask.setflags(write=False)
+    return mask
+
+
 def _mask(values: ArrayLike | None, lines: int, name: str) -> NDArray[np.bool_]:
     if values is None:
-        return np.zeros(lines, dtype=bool)
+        return _none_float(lines)
     mask = np.array(values)
     if mask.shape != (lines,) or mask.dtype != bool:
         raise InputError(f"{name} has shape {mask.shape} and type {mask.dtype}; expected {lines} booleans, True where the line floats")
@@ -86,13 +102,14 @@ class Levels:
         rows = _levels(row_volts, array.rows, "row_volts", "word line")
         columns = _levels(column_volts, array.cols, "column_volts", "bit line")
         gates = _gates(gate_volts, array)
-        batches = {a.shape[0] for a in (rows, columns, gates) if a is not None and a.ndim == 2}
+        batches = {len(a) for a in (rows, columns, gates) if a is not None and a.ndim == 2}
         if len(batches - {1}) > 1:
             raise InputError(f"row_volts, column_volts and gate_volts have batches of different lengths: {sorted(batches)}")
         batch = max(batches, default=1)
 
         def spread(a: Floats) -> Floats:
-            return np.array(np.broadcast_to(a if a.ndim == 2 else a[None, :], (batch, a.shape[-1])))
+            wide = a if a.ndim == 2 else a[None, :]
+            return wide if len(wide) == batch else np.array(np.broadcast_to(wide, (batch, a.shape[-1])))
 
         return cls(
             row_volts=spread(rows),

@@ -88,21 +88,22 @@ class NodalEngine(Engine):
         return gradient_of(array, levels, self._read(array, levels), dl_dcolumn_amps)
 
     def _read(self, array: Crossbar, levels: Levels) -> Read:
-        _refuse_below(array, levels.row_volts[:, ~levels.floating_rows], levels.column_volts[:, ~levels.floating_columns])
+        _refuse_below(array, levels)
         return read_linear(array, levels) if array.linear else nonlinear_read(array, levels)
 
     def _pulse(self, array: Crossbar, waveform: CheckedWaveform) -> PulseResult:
-        _refuse_below(array, waveform.row_volts[:, ~waveform.floating_rows], waveform.column_volts[:, ~waveform.floating_columns])
+        _refuse_below(array, waveform)
         return Transient(array, waveform, self.state_tolerance).run()
 
     def _drive(self, device: Device, stimulus: Stimulus, state: Floats, gate_volts: float | None, points: int) -> IVCurve:
         return drive_device(device, stimulus, state, gate_volts, points, tolerance=self.drive_tolerance)
 
 
-def _refuse_below(array: Crossbar, *lines: Floats) -> None:
+def _refuse_below(array: Crossbar, drive: Levels | CheckedWaveform) -> None:
     """Raise where a line is driven below the voltage at which the cells conduct to ground: the answer would leave that current out."""
     if array.device is None or array.device.lowest_volts == -np.inf:
         return
+    lines = drive.row_volts[:, ~drive.floating_rows], drive.column_volts[:, ~drive.floating_columns]
     lowest = min((float(volts.min()) for volts in lines if volts.size), default=0.0)
     if lowest < array.device.lowest_volts:
         raise EngineError(

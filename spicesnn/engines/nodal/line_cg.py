@@ -26,13 +26,28 @@ from typing import Any
 from spicesnn.engines.nodal.bit_sweeps import direction_bits, factor_bits, solve_bits
 from spicesnn.engines.nodal.compiled import kernel
 from spicesnn.engines.nodal.kirchhoff import EPS, check_columns, check_rows
+from spicesnn.engines.nodal.lines import Work
+from spicesnn.engines.nodal.simd import splat, store
 from spicesnn.engines.nodal.threads import wait_for_all
 from spicesnn.engines.nodal.word_sweeps import factor_words, renew_words
 
 ITERATIONS, RESIDUAL, BOUND, SCALE, CONVERGED, FLOOR = range(6)
 """Where `solve_lines` reports what."""
+COARSEST = 1e-8
+"""Relative error of the currents from which on there is no answer but an error."""
 REPORT_SIZE = 8
 MEASURES = 5
+
+
+@kernel
+def work_in(doubles: Any, gate: Any, rows: int, stride: int, threads: int) -> Any:
+    """Return the `Work` in memory that begins with the cells of so many padded rows."""
+    size, panel, sums = rows * stride, threads * (16 * stride + 256), threads * 2 * stride
+    end = 5 * size
+    return Work(
+        doubles[size : 2 * size], doubles[2 * size : 3 * size], doubles[3 * size : 4 * size], doubles[4 * size : end],
+        doubles[end : end + panel], doubles[end + panel : end + panel + sums], doubles[end + panel + sums :], gate,
+    )  # fmt: skip
 
 
 @kernel
@@ -51,12 +66,12 @@ def _share(work: Any, thread: int, threads: int, slot: int, measures: Any, peak:
     if threads == 1:
         return
     for k in range(MEASURES):
-        work.sums[thread, slot + k] = measures[k]
+        work.sums[32 * thread + slot + k] = measures[k]
     wait_for_all(work.gate, threads)
     for k in range(MEASURES):
-        value = work.sums[0, slot + k]
+        value = work.sums[slot + k]
         for other in range(1, threads):
-            more = work.sums[other, slot + k]
+            more = work.sums[32 * other + slot + k]
             value = max(value, more) if k == peak else value + more
         measures[k] = value
 
@@ -71,12 +86,16 @@ def _largest_of(values: Any) -> float:
 
 @kernel
 def start_flat(lines: Any, word_volts: Any, x: Any, first: int, last: int) -> None:
-    """Set every word line to its driver's voltage."""
-    for row in range(8 * first, min(8 * last, lines.rows)):
-        driven = lines.word_held[row] or lines.word_first[row] > 0
+    """Set every word line to its driver's voltage, and padded places to 0."""
+    wide = lines.cols // 8 * 8
+    for row in range(8 * first, 8 * last):
+        base = row * lines.stride
+        driven = row < lines.rows and (lines.word_held[row] or lines.word_first[row] > 0)
         volts = word_volts[row] if driven else 0.0
-        for j in range(lines.cols):
-            x[row * lines.stride + j] = volts
+        for j in range(0, wide, 8):
+            store(x, base + j, splat(volts))
+        for j in range(wide, lines.stride):
+            x[base + j] = volts if j < lines.cols else 0.0
 
 
 @kernel
@@ -86,7 +105,7 @@ def certify(
 ) -> None:  # fmt: skip
     """Compute line currents and what is left over at the nodes, from the voltages alone, into `report`."""
     panels = -(-lines.rows // 8)
-    measures = work.sums[thread, 16:]
+    measures = work.sums[32 * thread + 16 :]
     measures[:MEASURES] = 0.0
     own = work.column_sums[2 * lines.stride * thread :]
     check_rows(
@@ -123,7 +142,7 @@ def iterate(
         scale = max(measures[4], 1e-6 * first_amps)
         if (measures[1] <= tolerance * scale and measures[2] <= tolerance * reach) or gamma <= 0.0:
             return count
-        spent = work.sums[thread, 16:]
+        spent = work.sums[32 * thread + 16 :]
         spent[:MEASURES] = 0.0
         spent[0] = direction_bits(lines, cells, work.bit_factor, work.correction, work.direction, beta, t, c0, c1)
         _share(work, thread, threads, 8, spent, MEASURES)
@@ -178,6 +197,8 @@ def solve_lines(
         factor_bits(lines, cells, work.bit_factor, c0, c1)
     if not warm:
         start_flat(lines, word_volts, x, p0, p1)
+    if thread == 0:
+        t[lines.rows * lines.stride :] = 0.0
     reach = max(_largest_of(word_volts), _largest_of(bit_volts))
     scratch = work.panel[thread * (16 * lines.stride + 256) :]
     measures = scratch[16 * lines.stride :]
@@ -207,17 +228,24 @@ def solve_lines(
 
 @kernel
 def solve_many(
-    lines: Any, cells: Any, work: Any, word_volts: Any, bit_volts: Any, word_amps: Any, bit_amps: Any, x: Any, t: Any,
+    lines: Any, doubles: Any, gate: Any, word_volts: Any, bit_volts: Any, word_amps: Any, bit_amps: Any, x: Any, t: Any,
     row_amps: Any, column_amps: Any, factored: bool, warm: bool, tolerance: float, most: int, reports: Any, first: int, last: int,
     thread: int, threads: int,
-) -> None:  # fmt: skip
+) -> bool:  # fmt: skip
     """Solve inputs `first` to `last` of a batch one after another, with the arguments of `solve_lines` and a batch axis.
 
-    `x` and `t` may be of length 1 along that axis: then no voltages are kept.
+    `x` and `t` may be of length 1 along that axis: then no voltages are kept. Returns whether every input converged to currents that
+    mean something (the caller looks closer where not). `doubles` and `gate` are a `Memory`.
     """
+    panels = -(-lines.rows // 8)
+    cells = doubles[: 8 * panels * lines.stride]
+    work = work_in(doubles, gate, 8 * panels, lines.stride, threads)
+    good = True
     for k in range(first, last):
         own = k if x.shape[0] > 1 else 0
         solve_lines(
             lines, cells, work, word_volts[k], bit_volts[k], word_amps[k], bit_amps[k], x[own], t[own], row_amps[k], column_amps[k],
             factored or k > first, warm, tolerance, most, reports[k], thread, threads,
         )  # fmt: skip
+        good = good and reports[k, CONVERGED] == 1.0 and reports[k, BOUND] <= COARSEST * reports[k, SCALE]
+    return good

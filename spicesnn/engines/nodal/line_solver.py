@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal import line_cg
 from spicesnn.engines.nodal.compiled import compiling
-from spicesnn.engines.nodal.lines import Lines, Work, aligned_zeros, lines_of_operator, padded, padded_cells, stride_of, work_for
+from spicesnn.engines.nodal.line_cg import COARSEST
+from spicesnn.engines.nodal.lines import aligned_empty, aligned_zeros, lines_of_operator, padded, stride_of
+from spicesnn.engines.nodal.memory import Memory
 from spicesnn.engines.nodal.network import Operator, Solution, Sources
 from spicesnn.engines.nodal.threads import team
 from spicesnn.errors import ConvergenceError
@@ -17,8 +22,6 @@ from spicesnn.errors import ConvergenceError
 TOLERANCE = 1e-11
 """‖residual‖₁ over the sum of all line currents at which a solve ends (see `line_cg`)."""
 MOST_ITERATIONS = 20_000
-COARSEST = 1e-8
-"""Relative error of the currents from which on there is no answer but an error."""
 SHARED_CELLS = 250_000
 """From this size on one input is solved by several threads; below, the helper would wake up too late."""
 SHARED_BATCH = 50_000
@@ -35,17 +38,17 @@ class LinePrepared:
     Parameters
     ----------
     operator : Operator
-    lines, work : Lines, Work, optional
-        Those of an operator that differs in `cell_siemens` alone: the set-up of a changed array is then next to free.
+    reuse : LinePrepared, optional
+        A set-up for the same shape that is no longer needed: its memory is taken over.
     """
 
-    def __init__(self, operator: Operator, *, lines: Lines | None = None, work: Work | None = None) -> None:
-        rows, cols = operator.shape
+    def __init__(self, operator: Operator, reuse: LinePrepared | None = None) -> None:
         self.operator = operator
-        self.lines = lines_of_operator(operator) if lines is None else lines
-        self.work = work_for(rows, cols, team.size) if work is None else work
-        self.cells = padded_cells(operator.cell_siemens)
+        self.lines = lines_of_operator(operator)
+        self.memory: Memory = Memory(*operator.shape, team.size) if reuse is None else reuse.memory
+        self.memory.fill(operator.cell_siemens)
         self._factored = False
+        self._busy = threading.Lock()
 
     def solve(self, sources: Sources, start: Solution | None = None, *, tolerance: float = TOLERANCE) -> Solution:
         """Solve for every input of the batch.
@@ -65,20 +68,21 @@ class LinePrepared:
         """
         rows, cols = self.operator.shape
         batch = sources.row_volts.shape[0]
-        shape = (batch, padded(rows), stride_of(cols))
-        word, bit = aligned_zeros(*shape), aligned_zeros(*shape)
+        volts = aligned_empty(2, batch, padded(rows), self.lines.stride)
+        word, bit = volts[0, :, :rows, :cols], volts[1, :, :rows, :cols]
         if start is not None:
-            word[:, :rows, :cols] = start.word_volts
+            volts[0] = 0.0
+            word[:] = start.word_volts
             # Lines tied to their driver by 0 Ω are not solved for: their volts are the new drive, not the old solution's.
             wires = self.operator.wires
             held = (np.broadcast_to(wires.driver_ohm, rows) == 0) & (wires.word_line_ohm == 0) & ~self.operator.floating_rows
-            word[:, :rows, :cols][:, held] = sources.row_volts[:, held, None]
-        row_amps, column_amps, reports = self._run(
-            sources, word.reshape(batch, -1), bit.reshape(batch, -1), warm=start is not None, tolerance=tolerance
-        )  # fmt: skip
+            word[:, held] = sources.row_volts[:, held, None]
+        flat = volts.reshape(2, batch, -1)
+        row_amps, column_amps, reports = self._run(sources, flat[0], flat[1], warm=start is not None, tolerance=tolerance)
+        iterations = reports[:, line_cg.ITERATIONS]
         return Solution(
-            word_volts=word[:, :rows, :cols], bit_volts=bit[:, :rows, :cols], row_amps=row_amps, column_amps=column_amps,
-            residual_amps=reports[:, line_cg.RESIDUAL], iterations=int(reports[:, line_cg.ITERATIONS].max()), bound_amps=reports[:, line_cg.BOUND],
+            word_volts=word, bit_volts=bit, row_amps=row_amps, column_amps=column_amps, residual_amps=reports[:, line_cg.RESIDUAL],
+            iterations=int(iterations[0] if batch == 1 else iterations.max()), bound_amps=reports[:, line_cg.BOUND],
         )  # fmt: skip
 
     def solve_currents(self, sources: Sources, *, tolerance: float = TOLERANCE) -> tuple[Floats, Floats, Floats]:
@@ -93,44 +97,57 @@ class LinePrepared:
 
     def _run(self, sources: Sources, word: Floats | None, bit: Floats | None, *, warm: bool, tolerance: float) -> tuple[Floats, Floats, Floats]:
         rows, cols = self.operator.shape
-        batch = sources.row_volts.shape[0]
-        word_volts, bit_volts = np.zeros((batch, padded(rows))), np.zeros((batch, self.lines.stride))
-        word_volts[:, :rows] = sources.row_volts
-        bit_volts[:, :cols] = sources.column_volts
-        if self.operator.floating_rows.any():
-            word_volts[:, :rows][:, self.operator.floating_rows] = 0.0
-        if self.operator.floating_columns.any():
-            bit_volts[:, :cols][:, self.operator.floating_columns] = 0.0
+        batch, size = sources.row_volts.shape[0], padded(rows) * self.lines.stride
+        floats = self.operator.floats
+        word_volts = _driven(sources.row_volts, padded(rows), self.operator.floating_rows if floats else None)
+        bit_volts = _driven(sources.column_volts, self.lines.stride, self.operator.floating_columns if floats else None)
         word_amps, bit_amps = _injected(sources.word_amps, batch), _injected(sources.bit_amps, batch)
         row_amps, column_amps = np.empty((batch, rows)), np.empty((batch, cols))
-        reports = np.zeros((batch, line_cg.REPORT_SIZE))
+        reports = np.empty((batch, line_cg.REPORT_SIZE))
+        kept = word is not None and bit is not None
+        alone = (word, bit) if kept else (aligned_empty(1, size), aligned_empty(1, size))
 
-        kept = (word, bit) if word is not None and bit is not None else None
-
-        def some(first: int, last: int, work: Work, factored: bool, scratch: tuple[Floats, Floats], thread: int, threads: int) -> None:
-            line_cg.solve_many(
-                self.lines, self.cells, work, word_volts, bit_volts, word_amps, bit_amps, *scratch, row_amps, column_amps,
+        def some(first: int, last: int, memory: Memory, factored: bool, scratch: tuple[Any, Any], thread: int, threads: int) -> bool:
+            return line_cg.solve_many(
+                self.lines, memory.doubles, memory.gate, word_volts, bit_volts, word_amps, bit_amps, *scratch, row_amps, column_amps,
                 factored, warm, tolerance, MOST_ITERATIONS, reports, first, last, thread, threads,
             )  # fmt: skip
 
-        def share_of_batch(number: int, threads: int) -> None:
-            work = self.work if number == 0 else self.work.beside()
-            own = (aligned_zeros(1, self.cells.size), aligned_zeros(1, self.cells.size)) if kept is None else kept
-            some(1 + (batch - 1) * number // threads, 1 + (batch - 1) * (number + 1) // threads, work, True, own, 0, 1)
+        def share_of_batch(number: int, threads: int) -> bool:
+            memory = self.memory if number == 0 else self.memory.again()
+            own = alone if kept or number == 0 else (aligned_empty(1, size), aligned_empty(1, size))
+            return some(1 + (batch - 1) * number // threads, 1 + (batch - 1) * (number + 1) // threads, memory, number == 0, own, 0, 1)
 
-        alone = (aligned_zeros(1, self.cells.size), aligned_zeros(1, self.cells.size)) if kept is None else kept
-        with nullcontext() if _ready else compiling("the line solver"):
-            wanted = 2 if self.cells.size >= SHARED_CELLS else 1
-            team.run(lambda number, threads: some(0, 1, self.work, self._factored, alone, number, threads), wanted)
-        self._factored = True
-        _ready.add("solve_many")
-        if batch > 1:
-            team.run(share_of_batch, min(batch - 1, team.size) if self.cells.size * batch >= SHARED_BATCH else 1)
-        if not reports[:, line_cg.CONVERGED].all():
-            self.work.direction.fill(0.0)  # what diverged must not be carried into the next solve
-            _raise_for(reports, tolerance)
-        check_resolved(self.operator, sources, reports[:, line_cg.BOUND], reports[:, line_cg.SCALE], max(COARSEST, 10 * tolerance))
+        with self._busy:
+            with nullcontext() if _ready else compiling("the line solver"):
+                if size < SHARED_CELLS:
+                    good = some(0, 1, self.memory, self._factored, alone, 0, 1)
+                else:
+                    good = all(team.run(lambda number, threads: some(0, 1, self.memory, self._factored, alone, number, threads), 2))
+            _ready.add("solve_many")
+            self._factored = True
+            if batch > 1:
+                good &= all(team.run(share_of_batch, min(batch - 1, team.size) if size * batch >= SHARED_BATCH else 1))
+            if not good:
+                self.memory.clean()
+                self._factored = False
+        if not good:
+            if not reports[:, line_cg.CONVERGED].all():
+                _raise_for(reports, tolerance)
+            check_resolved(self.operator, sources, reports[:, line_cg.BOUND], reports[:, line_cg.SCALE], max(COARSEST, 10 * tolerance))
         return row_amps, column_amps, reports
+
+
+def _driven(volts: Floats, width: int, floating: NDArray[np.bool_] | None) -> Floats:
+    """Return line volts (batch, width): padded, and 0 where lines float."""
+    lines = volts.shape[1]
+    if lines == width and floating is None and volts.flags.c_contiguous:
+        return volts
+    wide = np.zeros((len(volts), width))
+    wide[:, :lines] = volts
+    if floating is not None:
+        wide[:, :lines][:, floating] = 0.0
+    return wide
 
 
 def check_resolved(operator: Operator, sources: Sources, bound: Floats, scale: Floats, coarsest: float) -> None:

@@ -27,13 +27,18 @@ _SECONDS_DIRECT = 3e-8
 
 def predicted_iterations(operator: Operator) -> float:
     """Return how many iterations of the line solver the operator is likely to take."""
-    rows, cols = operator.shape
     wires, cells = operator.wires, operator.cell_siemens
-    mean = float(cells.sum()) / (rows * cols)
+    mean = float(cells.sum()) / cells.size
     segment_ohm = max(wires.word_line_ohm, wires.bit_line_ohm)
     if mean * segment_ohm > 1e-4:
         # a cell that conducts better than the wires ties their nodes together, and more of that changes nothing
-        mean = float(np.minimum(cells, 1 / segment_ohm).sum()) / (rows * cols)
+        mean = float(np.minimum(cells, 1 / segment_ohm).sum()) / cells.size
+    return _iterations(operator, mean)
+
+
+def _iterations(operator: Operator, mean: float) -> float:
+    """Return how many iterations cells of this mean conductance are likely to take, siemens."""
+    (rows, cols), wires = operator.shape, operator.wires
     driver, sense = (ohm if isinstance(ohm, float) else float(ohm.max()) for ohm in (wires.driver_ohm, wires.sense_ohm))
     word = cols * mean * (cols * wires.word_line_ohm + driver)
     bit = rows * mean * (rows * wires.bit_line_ohm + sense)
@@ -44,9 +49,9 @@ def predicted_iterations(operator: Operator) -> float:
 
 def check_paths(operator: Operator) -> None:
     """Raise `SingularCircuitError` where a floating line has no path to any driver, sense node or ground."""
-    floating_rows, floating_columns = operator.floating_rows, operator.floating_columns
-    if not (floating_rows.any() or floating_columns.any()):
+    if not operator.floats:
         return
+    floating_rows, floating_columns = operator.floating_rows, operator.floating_columns
     rows = operator.shape[0]
     row, col = np.nonzero(operator.cell_siemens > 0)
     count = sum(operator.shape)
@@ -86,7 +91,8 @@ class Checked:
                     raise
                 self._direct = DirectPrepared(self.operator)
         solution = self._direct.solve(sources)
-        from spicesnn.engines.nodal.line_solver import COARSEST, check_resolved
+        from spicesnn.engines.nodal.line_cg import COARSEST
+        from spicesnn.engines.nodal.line_solver import check_resolved
 
         scale = np.abs(solution.row_amps).sum(axis=1) + np.abs(solution.column_amps).sum(axis=1)
         check_resolved(self.operator, sources, solution.residual_amps * 2 * self.operator.cell_siemens.size, scale, COARSEST)
@@ -100,8 +106,7 @@ def prepare(operator: Operator, reuse: Prepared | None = None) -> Prepared:
     ----------
     operator : Operator
     reuse : Prepared, optional
-        A set-up that is no longer needed. If it is of the same wires and masks (the same objects) and grounds, its memory and its
-        description of the lines are taken over, and the set-up costs microseconds. Newton and time steps pass their last one.
+        A set-up that is no longer needed: its memory is taken over where the shape is the same.
 
     Raises
     ------
@@ -109,14 +114,17 @@ def prepare(operator: Operator, reuse: Prepared | None = None) -> Prepared:
         A line floats without any path to a source.
     """
     check_paths(operator)
-    # along a single line currents may fall off by any factor; elimination keeps every one of them to its own accuracy
-    if (min(operator.shape) == 1 or _costs(operator, predicted_iterations(operator))) and not _unresolved(operator):
-        return DirectPrepared(operator)
+    stiffest, segment_ohm = float(operator.cell_siemens.max()), max(operator.wires.word_line_ohm, operator.wires.bit_line_ohm)
+    if stiffest * segment_ohm <= UNRESOLVED:
+        # along a single line currents may fall off by any factor; elimination keeps every one of them to its own accuracy
+        if min(operator.shape) == 1:
+            return DirectPrepared(operator)
+        if _costs(operator, _iterations(operator, stiffest)) and _costs(operator, predicted_iterations(operator)):
+            return DirectPrepared(operator)
     from spicesnn.engines.nodal.line_solver import LinePrepared
 
-    if isinstance(reuse, Checked) and _same_lines(operator, reuse.operator):
-        return Checked(operator, LinePrepared(operator, lines=reuse.lines.lines, work=reuse.lines.work))
-    return Checked(operator, LinePrepared(operator))
+    kept = reuse.lines if isinstance(reuse, Checked) and reuse.operator.shape == operator.shape else None
+    return Checked(operator, LinePrepared(operator, kept))
 
 
 def _unresolved(operator: Operator) -> bool:
@@ -128,10 +136,3 @@ def _costs(operator: Operator, iterations: float) -> bool:
     rows, cols = operator.shape
     nodes = 2 * rows * cols
     return (4 + iterations) * rows * cols * _SECONDS_PER_CELL_SWEEP > _SECONDS_DIRECT * nodes * 2 * min(rows, cols)
-
-
-def _same_lines(a: Operator, b: Operator) -> bool:
-    return (
-        a.shape == b.shape and a.wires is b.wires and a.floating_rows is b.floating_rows and a.floating_columns is b.floating_columns
-        and a.word_siemens == b.word_siemens and a.bit_siemens == b.bit_siemens
-    )  # fmt: skip

@@ -6,8 +6,8 @@ A line whose wire has 0 Ω is *merged*: it is one node. A merged line that is dr
 
 from __future__ import annotations
 
-import itertools
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -33,8 +33,16 @@ def stride_of(cols: int) -> int:
 
 def aligned_zeros(*shape: int) -> Floats:
     """Return zeros that begin at a cache line, so that no vector lies across two (a third of the time of a sweep)."""
-    size = math.prod(shape)
-    raw = np.zeros(size + LANES)
+    return _aligned(np.zeros(math.prod(shape) + LANES), *shape)
+
+
+def aligned_empty(*shape: int) -> Floats:
+    """Return memory as it is found, beginning at a cache line."""
+    return _aligned(np.empty(math.prod(shape) + LANES), *shape)
+
+
+def _aligned(raw: Floats, *shape: int) -> Floats:
+    size = raw.size - LANES
     skip = -(raw.__array_interface__["data"][0] // raw.itemsize) % LANES
     return raw[skip : skip + size].reshape(shape)
 
@@ -83,7 +91,7 @@ class Lines(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Scratch of a solve: factors (they depend on the operator) and vectors (they do not outlive the solve).
+    """Factors (they depend on the operator) and vectors of a solve (they do not outlive it), one after another in one piece of memory.
 
     Attributes
     ----------
@@ -93,7 +101,8 @@ class Work(NamedTuple):
     correction, direction : (padded rows, padded cols) flat
         z and p of the conjugate gradients.
     panel : (threads, 16·padded cols + 256) flat
-    sums : (threads, 32)
+    column_sums : (threads, 2·padded cols) flat
+    sums : (threads, 32) flat
         What threads tell one another.
     gate : (8,) int64
         Their barrier.
@@ -108,20 +117,10 @@ class Work(NamedTuple):
     sums: Floats
     gate: NDArray[np.int64]
 
-    def beside(self) -> Work:
-        """Return scratch for another thread that solves other inputs of the same operator: the factors are shared."""
-        correction, direction, panel, column_sums = _split(self.correction.size, self.direction.size, self.panel.size, self.column_sums.size)
-        return self._replace(
-            correction=correction, direction=direction, panel=panel, column_sums=column_sums,
-            sums=np.zeros_like(self.sums), gate=np.zeros_like(self.gate),
-        )  # fmt: skip
 
-
-def _split(*sizes: int) -> list[Floats]:
-    """Return aligned zeros of several sizes (multiples of eight) from one piece of memory."""
-    block = aligned_zeros(sum(sizes))
-    ends = list(itertools.accumulate(sizes))
-    return [block[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+def work_doubles(rows: int, stride: int, threads: int) -> int:
+    """Return how many doubles the `Work` of so many padded rows takes (`line_cg.work_in` lays it out)."""
+    return 4 * rows * stride + threads * (18 * stride + 256 + 32)
 
 
 def _side(ohm: float | Floats, segment_ohm: float, floating: NDArray[np.bool_], width: int) -> tuple[Floats, NDArray[np.bool_]]:
@@ -144,10 +143,9 @@ def _side(ohm: float | Floats, segment_ohm: float, floating: NDArray[np.bool_], 
     return siemens, held
 
 
-def lines_of(
-    wires: Wires, floating_rows: NDArray[np.bool_], floating_columns: NDArray[np.bool_], word_ground: float = 0.0, bit_ground: float = 0.0
-) -> Lines:
-    """Return the lines of an array."""
+@lru_cache(maxsize=16)
+def _lines_of(wires: Wires, rows_that_float: bytes, columns_that_float: bytes, word_ground: float, bit_ground: float) -> Lines:
+    floating_rows, floating_columns = np.frombuffer(rows_that_float, dtype=bool), np.frombuffer(columns_that_float, dtype=bool)
     rows, cols = floating_rows.size, floating_columns.size
     stride = stride_of(cols)
     word, word_held = _side(wires.driver_ohm, wires.word_line_ohm, floating_rows, padded(rows))
@@ -172,24 +170,6 @@ def lines_of(
 
 
 def lines_of_operator(operator: Operator) -> Lines:
-    """Return the lines of an operator."""
-    return lines_of(operator.wires, operator.floating_rows, operator.floating_columns, operator.word_siemens, operator.bit_siemens)
-
-
-def work_for(rows: int, cols: int, threads: int = 1) -> Work:
-    """Return scratch for arrays of (rows, cols)."""
-    stride = stride_of(cols)
-    size = padded(rows) * stride
-    words, bits, z, p, panel, sums = _split(size, size, size, size, threads * (16 * stride + 256), threads * 2 * stride)
-    return Work(
-        word_factor=words, bit_factor=bits, correction=z, direction=p, panel=panel, column_sums=sums,
-        sums=np.zeros((threads, 32)), gate=np.zeros(8, dtype=np.int64),
-    )  # fmt: skip
-
-
-def padded_cells(values: Floats) -> Floats:
-    """Return a flat, padded and aligned copy of (rows, cols); always a copy, so that kernels are compiled for one kind of array."""
-    rows, cols = values.shape
-    wide = aligned_zeros(padded(rows), stride_of(cols))
-    wide[:rows, :cols] = values
-    return wide.reshape(-1)
+    """Return the lines of an operator; wires that are the same object are described once, however often their cells change."""
+    floating = operator.floating_rows.tobytes(), operator.floating_columns.tobytes()
+    return _lines_of(operator.wires, *floating, float(operator.word_siemens), float(operator.bit_siemens))

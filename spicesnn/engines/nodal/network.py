@@ -45,6 +45,11 @@ class Operator:
         rows, cols = self.cell_siemens.shape
         return rows, cols
 
+    @property
+    def floats(self) -> bool:
+        """Whether any line floats."""
+        return b"\x01" in self.floating_rows.tobytes() or b"\x01" in self.floating_columns.tobytes()
+
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Sources:

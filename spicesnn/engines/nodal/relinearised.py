@@ -67,8 +67,7 @@ class Relinearised:
             self._direct = not quick and not isinstance(prepare(operator), Checked)
         if self._direct:
             return DirectPrepared(operator).solve(sources)
-        kept = self._lines
-        self._lines = LinePrepared(operator) if kept is None else LinePrepared(operator, lines=kept.lines, work=kept.work)
+        self._lines = LinePrepared(operator, self._lines)
         try:
             return self._lines.solve(sources, start, tolerance=tolerance)
         except ConvergenceError:

@@ -10,12 +10,14 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 from numba import types
 from numba.extending import intrinsic
 
 from spicesnn.engines.nodal.compiled import kernel
+
+_Answer = TypeVar("_Answer")
 
 
 def _slot(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
@@ -75,19 +77,16 @@ class Team:
         self._busy = threading.Lock()
         self.size = _processors()
 
-    def run(self, task: Callable[[int, int], None], threads: int) -> None:
-        """Call ``task(number, threads)`` on several threads at once and wait for all; on one alone if the team is at work elsewhere."""
+    def run(self, task: Callable[[int, int], _Answer], threads: int) -> list[_Answer]:
+        """Call ``task(number, threads)`` on several threads at once, on one alone if the team is at work elsewhere; return all answers."""
         threads = min(threads, self.size)
         if threads <= 1 or not self._busy.acquire(blocking=False):
-            task(0, 1)
-            return
+            return [task(0, 1)]
         try:
             if self._pool is None or self._process != os.getpid():
                 self._pool, self._process = ThreadPoolExecutor(self.size - 1, thread_name_prefix="spicesnn"), os.getpid()
             others = [self._pool.submit(task, number, threads) for number in range(1, threads)]
-            task(0, threads)
-            for other in others:
-                other.result()
+            return [task(0, threads), *(other.result() for other in others)]
         finally:
             self._busy.release()
 

@@ -96,7 +96,7 @@ def test_reuse_gives_the_same_answer_as_a_fresh_set_up() -> None:
     reused = prepare(other, kept)
     assert isinstance(kept, Checked)
     assert isinstance(reused, Checked)
-    assert reused.lines.work is kept.lines.work
+    assert reused.lines.memory is kept.lines.memory
     np.testing.assert_array_equal(reused.solve(sources).column_amps, prepare(other).solve(sources).column_amps)
 
 
