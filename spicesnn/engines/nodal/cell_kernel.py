@@ -15,12 +15,15 @@ from numba import cfunc, float64, int64, njit, types
 from numba.extending import intrinsic, register_jitable
 
 from spicesnn.devices.compiled import CellCode
-from spicesnn.engines.nodal.rosenbrock import ALPHA, AT_BOUND, B_LOW, DIFFERENCE, ENERGY, GAMMA, KINK, LEAST_STEP, MOST_ROUNDS, STIFF, A, B, C, Q
+from spicesnn.engines.nodal import rosenbrock
+from spicesnn.engines.nodal.rosenbrock import ALPHA, BEND, DIFFERENCE, GAMMA, INTEGRAL, KINK, POWERS, STIFF, A, B, C
 
 _POINTER = types.CPointer(float64)
+IMPLICIT = 0.05
+"""Below this |h ∂f/∂x| a cell goes on with the slope of an earlier step: the order does not depend on it, and stability is far away."""
 _EQUATION = float64(float64, float64, float64, _POINTER)
-_D = B - B_LOW
-_DQ = B - Q
+_D = B - rosenbrock.B_LOW
+AT_BOUND, ENERGY, LEAST_STEP, MOST_ROUNDS = rosenbrock.AT_BOUND, rosenbrock.ENERGY, rosenbrock.LEAST_STEP, rosenbrock.MOST_ROUNDS
 _THIRD = -1.0 / 3.0
 
 @intrinsic
@@ -75,36 +78,59 @@ def _look(current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: f
     """Return dx/dt of the cell in state x (held inside its bounds) at s, its current, and its share of the drivers' power."""
     low, high, _, moving = cell
     x = min(max(x, low), high)
-    v = drive[0] + s * (drive[1] + s * drive[2])
-    gate = drive[3] + s * drive[4]
-    if drive[7] > 0.0:
+    return _look_at(current, rate, p, moving, drive, x, s, _source(drive, s))
+
+
+@njit(cache=True, nogil=True)
+def _source(drive: Any, s: float) -> float:
+    """Return the source voltage at s."""
+    return drive[0] + s * (drive[1] + s * (drive[2] + s * (drive[3] + s * drive[4])))
+
+
+@njit(cache=True, nogil=True)
+def _look_at(current: Any, rate: Any, p: Any, moving: float, drive: Any, x: float, s: float, v: float) -> Any:
+    """Return what `_look` does, for a state inside its bounds and under a given source voltage."""
+    gate = drive[5] + s * drive[6]
+    if drive[9] > 0.0:
         siemens = _call(current, 1.0, x, gate, p)
-        v = v / (1.0 + drive[7] * siemens)
+        v = v / (1.0 + drive[9] * siemens)
         amps = v * siemens
     else:
         amps = _call(current, v, x, gate, p)
-    return (moving * _call(rate, v, x, gate, p) if moving != 0.0 else 0.0), amps, amps * (drive[5] + s * drive[6])
+    return (moving * _call(rate, v, x, gate, p) if moving != 0.0 else 0.0), amps, amps * (drive[7] + s * drive[8])
 
 
 @njit(cache=True, nogil=True)
 def _stand(current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, linear: bool) -> Any:
     """Return ∫ i ds and ∫ power ds of a cell whose state stands still over the whole interval, and whether it does.
 
-    It does where dx/dt is 0 at both ends, in the middle and where the parabola turns. The integrals are Simpson's, exact for linear cells.
+    It does where dx/dt is 0 at both ends and at the lowest and the highest of 17 source voltages on the way. The integrals are
+    Boole's, exact for linear cells.
     """
     f0, i0, p0 = _look(current, rate, p, cell, drive, x, 0.0)
     if f0 != 0.0:
         return 0.0, 0.0, False
+    flat = drive[1] == 0.0 and drive[2] == 0.0 and drive[3] == 0.0 and drive[4] == 0.0 and drive[6] == 0.0
+    if flat and drive[8] == 0.0:
+        return i0, p0, True
     f1, i1, p1 = _look(current, rate, p, cell, drive, x, 1.0)
-    fm, im, pm = _look(current, rate, p, cell, drive, x, 0.5)
-    if f1 != 0.0 or fm != 0.0:
+    if f1 != 0.0:
         return 0.0, 0.0, False
-    if drive[2] != 0.0 and cell[3] != 0.0:
-        turn = -0.5 * drive[1] / drive[2]
-        if 0.0 < turn < 1.0 and _look(current, rate, p, cell, drive, x, turn)[0] != 0.0:
+    if not flat and cell[3] != 0.0:
+        least, most, at_least, at_most = drive[0], drive[0], 0.0, 0.0
+        for k in range(1, 17):
+            u = _source(drive, k / 16)
+            if u < least:
+                least, at_least = u, k / 16
+            if u > most:
+                most, at_most = u, k / 16
+        if _look(current, rate, p, cell, drive, x, at_least)[0] != 0.0 or _look(current, rate, p, cell, drive, x, at_most)[0] != 0.0:
             return 0.0, 0.0, False
-    if linear or (p0 == pm and pm == p1):
-        return (i0 + 4 * im + i1) / 6, (p0 + 4 * pm + p1) / 6, True
+    _, ia, pa = _look(current, rate, p, cell, drive, x, 0.25)
+    _, im, pm = _look(current, rate, p, cell, drive, x, 0.5)
+    _, ib, pb = _look(current, rate, p, cell, drive, x, 0.75)
+    if linear or (p0 == pa and p0 == pm and p0 == pb and p0 == p1):
+        return (7 * (i0 + i1) + 32 * (ia + ib) + 12 * im) / 90, (7 * (p0 + p1) + 32 * (pa + pb) + 12 * pm) / 90, True
     return 0.0, 0.0, False
 
 
@@ -126,45 +152,49 @@ def _try_step(
     hj = h * slope
     below = 1.0 / (1.0 - GAMMA * hj)
     k1 = below * h * f1
-    f2, i2, p2 = _look(current, rate, p, cell, drive, x + A[1, 0] * k1, s + ALPHA[1] * ds)
+    f2, _, p2 = _look(current, rate, p, cell, drive, x + A[1, 0] * k1, s + ALPHA[1] * ds)
     k2 = below * (h * f2 + hj * (C[1, 0] * k1))
-    f3, i3, p3 = _look(current, rate, p, cell, drive, x + A[2, 0] * k1 + A[2, 1] * k2, s + ALPHA[2] * ds)
+    f3, _, p3 = _look(current, rate, p, cell, drive, x + A[2, 0] * k1 + A[2, 1] * k2, s + ALPHA[2] * ds)
     k3 = below * (h * f3 + hj * (C[2, 0] * k1 + C[2, 1] * k2))
     f4, i4, p4 = _look(current, rate, p, cell, drive, x + k3, s + ds)
     k4 = below * (h * f4 + hj * (C[3, 0] * k1 + C[3, 1] * k2 + C[3, 2] * k3))
     error = abs(_D[0] * k1 + _D[1] * k2 + _D[2] * k3 + _D[3] * k4) / (scale * tolerance)
-    joule = h * abs(_DQ[0] * p1 + _DQ[1] * p2 + _DQ[2] * p3 + _DQ[3] * p4)
-    worst = max(error, joule / (ENERGY * tolerance * joules + 1e-300))
+    worst = error
     end = min(max(x + B[0] * k1 + B[1] * k2 + B[2] * k3 + B[3] * k4, low), high)
-    f5, i5, p5 = f4, i4, p4
+    f5, i5, p5, charge, energy = f4, i4, p4, 0.0, 0.0
     if worst <= 1.0:
         f5, i5, p5 = _look(current, rate, p, cell, drive, end, s + ds)
         worst = max(worst, KINK * h * abs(f5 - f4) / ((1.0 + GAMMA * abs(hj)) * scale * tolerance))
+        middle = 0.5 * (x + end) + 0.125 * h * (f1 - f5)
+        _, im, pm = _look(current, rate, p, (low, high, scale, 0.0), drive, middle, s + 0.5 * ds)
+        charge, energy = h * (i1 + 4.0 * im + i5) / 6.0, h * (p1 + 4.0 * pm + p5) / 6.0
+        joule = abs(energy - h * (B[0] * p1 + B[1] * p2 + B[2] * p3 + B[3] * p4))
+        worst = max(worst, joule / (ENERGY * tolerance * joules + 1e-300))
     if not worst < 1e30:
         worst = 1e30
-    charge = h * (B[0] * i1 + B[1] * i2 + B[2] * i3 + B[3] * i4)
-    energy = h * (B[0] * p1 + B[1] * p2 + B[2] * p3 + B[3] * p4)
     return worst, end, charge, energy, f5, i5, p5
 
 
 @njit(cache=True, nogil=True)
 def _follow(
-    current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, begins: Any, seconds: float, tolerance: float, part: float, watts: float
-) -> Any:
-    """Integrate a cell over one interval; return the states at its middle and end, charge, energy, step, steps taken (−1: it cannot be followed).
+    current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, begins: Any, seconds: float, tolerance: float, part: float, watts: float,
+    nodes: Any, c: int,
+) -> Any:  # fmt: skip
+    """Integrate cell c over one interval; return charge, energy, step, steps taken (−1: it cannot be followed). Its states go to `nodes` (4, m).
 
-    A cell that one step takes all the way has its middle from the cubic through the states and rates at both ends.
+    The states at the nodes are on the cubic through the states and rates at both ends of a step; a stiff cell stops at every node.
     """
     low, high, scale, _ = cell
-    s, charge, energy, taken, rejected, half = 0.0, 0.0, 0.0, 0, False, x
+    s, charge, energy, taken, rejected, ahead, fresh = 0.0, 0.0, 0.0, 0, False, 0, True
     f1, i1, p1, slope = begins
     for _ in range(MOST_ROUNDS):
-        if abs(slope) * part <= STIFF and f1 != 0.0:
+        stiff = abs(slope) * part > STIFF
+        if not stiff and f1 != 0.0:
             distance = high - x if f1 > 0 else x - low
             if distance > AT_BOUND * scale and distance < part * abs(f1):
                 part = 0.97 * distance / abs(f1)
-        whole = s == 0.0 and part >= 0.999 * seconds and abs(slope) * seconds <= STIFF
-        left = seconds if whole else ((0.5 if s < 0.5 else 1.0) - s) * seconds
+        goal = 0.25 * (ahead + 1) if stiff else 1.0
+        left = (goal - s) * seconds
         last = part >= 0.999 * left
         h = left if last else part
         worst, end, dq, de, f5, i5, p5 = _try_step(
@@ -174,34 +204,46 @@ def _follow(
         if worst > 1.0:
             rejected, part = True, h * factor
             if part < LEAST_STEP * seconds:
-                break
+                return charge, energy, part, -1
+            if not fresh:
+                slope, fresh = _slope(current, rate, p, cell, drive, x, s, f1), True
             continue
         charge, energy, taken = charge + dq, energy + de, taken + 1
         watts = max(watts, abs(p5))
         part = max(part, h * factor) if last and not rejected else h * (min(factor, 1.0) if rejected else factor)
         rejected = False
-        if whole:
-            return 0.5 * (x + end) + 0.125 * h * (f1 - f5), end, charge, energy, part, taken
-        before = s
-        s = (0.5 if s < 0.5 else 1.0) if last else s + h / seconds
-        x, f1, i1, p1 = end, f5, i5, p5
+        arrived = goal if last else s + h / seconds
+        while ahead < 4 and 0.25 * (ahead + 1) <= arrived:
+            t = (0.25 * (ahead + 1) - s) / (arrived - s)
+            bow = (1.0 - 2.0 * t) * (end - x) + h * ((t - 1.0) * f1 + t * f5)
+            nodes[ahead, c] = min(max((1.0 - t) * x + t * end + t * (t - 1.0) * bow, low), high)
+            ahead += 1
+        s, x, f1, i1, p1 = arrived, end, f5, i5, p5
         if s >= 1.0:
-            return half, x, charge, energy, part, taken
-        if last and before < 0.5:
-            half = x
-        slope = _slope(current, rate, p, cell, drive, x, s, f1)
-    return half, x, charge, energy, part, -1
+            return charge, energy, part, taken
+        fresh = abs(slope) * part > IMPLICIT
+        if fresh:
+            slope = _slope(current, rate, p, cell, drive, x, s, f1)
+    return charge, energy, part, -1
 
 
 @njit(cache=True, nogil=True)
 def _drive(source: Any, ohms: Any, gate: Any, line: Any, c: int) -> Any:
     """Return the polynomial coefficients of a cell's source voltage, gate and line voltage, and its source resistance."""
-    begin, middle, end = source[0, c], source[1, c], source[2, c]
+    y0, y1, y2, y3, y4 = source[0, c], source[1, c], source[2, c], source[3, c], source[4, c]
     g0, g1 = (gate[0, c], gate[1, c]) if gate.shape[1] else (0.0, 0.0)
+    ohm = ohms[c] if ohms.size else 0.0
+    if y0 == y1 and y0 == y2 and y0 == y3 and y0 == y4:
+        return y0, 0.0, 0.0, 0.0, 0.0, g0, g1 - g0, line[0, c], line[1, c] - line[0, c], ohm
     return (
-        begin, 4 * middle - 3 * begin - end, 2 * (begin + end) - 4 * middle, g0, g1 - g0, line[0, c], line[1, c] - line[0, c],
-        ohms[c] if ohms.size else 0.0,
+        y0, _power(1, y0, y1, y2, y3, y4), _power(2, y0, y1, y2, y3, y4), _power(3, y0, y1, y2, y3, y4), _power(4, y0, y1, y2, y3, y4),
+        g0, g1 - g0, line[0, c], line[1, c] - line[0, c], ohm,
     )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def _power(k: int, y0: float, y1: float, y2: float, y3: float, y4: float) -> float:
+    return POWERS[k, 0] * y0 + POWERS[k, 1] * y1 + POWERS[k, 2] * y2 + POWERS[k, 3] * y3 + POWERS[k, 4] * y4
 
 
 _TABLE = float64[:, ::1]
@@ -210,14 +252,13 @@ _ROW = float64[::1]
 
 @njit(
     int64(
-        int64, int64, int64, int64, _TABLE, _TABLE, _ROW, _TABLE, _ROW, _TABLE, _TABLE, float64, float64, _ROW,
-        _ROW, _ROW, _ROW, _ROW, _ROW, _ROW, _ROW, int64[::1],
+        int64, int64, int64, int64, _TABLE, _TABLE, _ROW, _TABLE, _ROW, _TABLE, _TABLE, float64, float64, _ROW, _TABLE, _TABLE, _ROW, _ROW,
+        _ROW, int64[::1],
     ), cache=True, nogil=True,
 )  # fmt: skip
 def advance_cells(
     first: int, last: int, current: int, rate: int, parameters: Any, cells: Any, x: Any, source: Any, ohms: Any, gate: Any, line: Any,
-    seconds: float, tolerance: float, steps: Any, half: Any, full: Any, half_siemens: Any, full_siemens: Any, charge: Any, energy: Any,
-    next_steps: Any, taken: Any,
+    seconds: float, tolerance: float, steps: Any, nodes: Any, siemens: Any, charge: Any, energy: Any, next_steps: Any, taken: Any,
 ) -> int:  # fmt: skip
     """Integrate cells `first` to `last` over one interval; return −1, or the number of a cell that cannot be followed.
 
@@ -234,9 +275,9 @@ def advance_cells(
     seconds, tolerance : float
     steps : (m,)
         First step of each cell to try, seconds.
-    half, full : (m,), written
-        States at the middle and the end.
-    half_siemens, full_siemens : (m,), written
+    nodes : (4, m), written
+        States at the nodes after 0.
+    siemens : (4, m), written
         Current at 1 V there: the conductance of a linear device.
     charge, energy : (m,), written
         ∫ i dt and ∫ (V_row − V_column)·i dt.
@@ -248,43 +289,83 @@ def advance_cells(
         p = _pointer(parameters, (c if parameters.shape[0] > 1 else 0) * parameters.shape[1])
         cell = (cells[c, 0], cells[c, 1], cells[c, 2], cells[c, 3])
         drive = _drive(source, ohms, gate, line, c)
-        half[c] = full[c] = x[c]
         next_steps[c] = steps[c]
         charge[c], energy[c], done = _stand(current, rate, p, cell, drive, x[c], ohms.size > 0)
         charge[c] *= seconds
         energy[c] *= seconds
-        if not done:
+        if done:
+            nodes[0, c] = nodes[1, c] = nodes[2, c] = nodes[3, c] = x[c]
+        else:
             f1, i1, p1 = _look(current, rate, p, cell, drive, x[c], 0.0)
             slope = _slope(current, rate, p, cell, drive, x[c], 0.0, f1)
             watts = max(abs(p1), abs(_look(current, rate, p, cell, drive, x[c], 1.0)[2]))
-            half[c], full[c], charge[c], energy[c], next_steps[c], count = _follow(
-                current, rate, p, cell, drive, x[c], (f1, i1, p1, slope), seconds, tolerance, steps[c], watts
+            charge[c], energy[c], next_steps[c], count = _follow(
+                current, rate, p, cell, drive, x[c], (f1, i1, p1, slope), seconds, tolerance, steps[c], watts, nodes, c
             )  # fmt: skip
             if count < 0:
                 return c
             taken[0] += count
-        half_siemens[c] = _call(current, 1.0, half[c], drive[3] + 0.5 * drive[4], p)
-        full_siemens[c] = half_siemens[c] if full[c] == half[c] and drive[4] == 0.0 else _call(current, 1.0, full[c], drive[3] + drive[4], p)
+        for k in range(4):
+            same = k > 0 and nodes[k, c] == nodes[k - 1, c] and drive[6] == 0.0
+            siemens[k, c] = siemens[k - 1, c] if same else _call(current, 1.0, nodes[k, c], drive[5] + 0.25 * (k + 1) * drive[6], p)
     return -1
 
 
 @njit(
-    types.UniTuple(float64, 2)(int64, int64, _TABLE, _TABLE, _ROW, _ROW, _TABLE, _TABLE, _ROW, _TABLE, _TABLE, float64), cache=True, nogil=True
+    types.UniTuple(float64, 4)(
+        int64, int64, _TABLE, _TABLE, _TABLE, _TABLE, _ROW, _TABLE, _TABLE, float64, _TABLE, _TABLE, _ROW, _ROW
+    ), cache=True, nogil=True,
 )  # fmt: skip
-def shifts(
-    current: int, rate: int, parameters: Any, cells: Any, half: Any, full: Any, old: Any, new: Any, ohms: Any, gate: Any, line: Any, seconds: float
-) -> Any:
-    """Return what a change of the source voltages brings: the largest |Δ(dx/dt)|·seconds/scale at the middle and the end, and Σ|Δ energy|."""
-    worst, joules = 0.0, 0.0
-    for c in range(half.size):
+def correct_cells(
+    current: int, rate: int, parameters: Any, cells: Any, old: Any, new: Any, ohms: Any, gate: Any, line: Any, seconds: float,
+    nodes: Any, siemens: Any, charge: Any, energy: Any,
+) -> Any:  # fmt: skip
+    """Carry states, charge and energy over from one drive to another, to first order; see `cell_steps.Correction` for what is returned."""
+    worst, joules, bend, bend_joules = 0.0, 0.0, 0.0, 0.0
+    for c in range(charge.size):
         p = _pointer(parameters, (c if parameters.shape[0] > 1 else 0) * parameters.shape[1])
         cell = (cells[c, 0], cells[c, 1], cells[c, 2], cells[c, 3])
-        before, after = _drive(old, ohms, gate, line, c), _drive(new, ohms, gate, line, c)
-        for stop in range(1, 3):
-            if old[stop, c] != new[stop, c]:
-                x = half[c] if stop == 1 else full[c]
-                f_old, _, p_old = _look(current, rate, p, cell, before, x, 0.5 * stop)
-                f_new, _, p_new = _look(current, rate, p, cell, after, x, 0.5 * stop)
-                worst = max(worst, abs(f_new - f_old) / cell[2])
-                joules += abs(p_new - p_old) * (4.0 if stop == 1 else 1.0) / 6.0
-    return worst * seconds, joules * seconds
+        drive = _drive(new, ohms, gate, line, c)
+        df0, df1, df2, df3, amps, watts, bow, bow_watts, last = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        for k in range(4):
+            s, x = 0.25 * (k + 1), nodes[k, c]
+            if old[k + 1, c] != new[k + 1, c] or k % 2 == 0:
+                f_new, i_new, p_new = _look_at(current, rate, p, cell[3], drive, x, s, new[k + 1, c])
+            if old[k + 1, c] != new[k + 1, c]:
+                f_old, i_old, p_old = _look_at(current, rate, p, cell[3], drive, x, s, old[k + 1, c])
+                amps += INTEGRAL[4, k + 1] * (i_new - i_old)
+                watts += INTEGRAL[4, k + 1] * (p_new - p_old)
+                df = f_new - f_old
+                last = f_new
+                if k == 0:
+                    df0 = df
+                elif k == 1:
+                    df1 = df
+                elif k == 2:
+                    df2 = df
+                else:
+                    df3 = df
+            if k % 2 == 0:
+                near, far = (new[0, c], new[4, c]) if k == 0 else (new[4, c], new[0, c])
+                flat = 0.125 * (3.0 * near + 6.0 * new[2, c] - far)
+                if abs(flat - new[k + 1, c]) > 1e-12 * abs(flat):
+                    f_flat, _, p_flat = _look_at(current, rate, p, cell[3], drive, x, s, flat)
+                    bow += BEND * abs(f_flat - f_new)
+                    bow_watts += BEND * abs(p_flat - p_new)
+        bend = max(bend, bow * seconds / cell[2])
+        bend_joules += bow_watts * seconds
+        charge[c] += amps * seconds
+        energy[c] += watts * seconds
+        joules += abs(watts) * seconds
+        if df0 != 0.0 or df1 != 0.0 or df2 != 0.0 or df3 != 0.0:
+            here = last if df3 != 0.0 else _look(current, rate, p, cell, drive, nodes[3, c], 1.0)[0]
+            slope = _slope(current, rate, p, cell, drive, nodes[3, c], 1.0, here)
+            share = seconds / (1.0 + max(-slope, 0.0) * seconds)
+            for k in range(4):
+                move = share * (INTEGRAL[k + 1, 1] * df0 + INTEGRAL[k + 1, 2] * df1 + INTEGRAL[k + 1, 3] * df2 + INTEGRAL[k + 1, 4] * df3)
+                worst = max(worst, abs(move) / cell[2])
+                nodes[k, c] = min(max(nodes[k, c] + move, cell[0]), cell[1])
+        for k in range(4):
+            same = k > 0 and nodes[k, c] == nodes[k - 1, c] and drive[6] == 0.0
+            siemens[k, c] = siemens[k - 1, c] if same else _call(current, 1.0, nodes[k, c], drive[5] + 0.25 * (k + 1) * drive[6], p)
+    return worst, joules, bend, bend_joules

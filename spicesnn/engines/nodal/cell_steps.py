@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -10,10 +10,10 @@ import numpy as np
 from spicesnn.devices.base import Floats
 from spicesnn.devices.compiled import CellCode
 from spicesnn.engines.nodal.cells import Ensemble
-from spicesnn.engines.nodal.rosenbrock import Drive, advance, cannot_follow, cell_volts
+from spicesnn.engines.nodal.rosenbrock import BEND, INTEGRAL, NODES, Drive, advance, cannot_follow, cell_volts, parabola, slopes_of
 from spicesnn.engines.nodal.threads import team
 
-SHARED_CELLS = 512
+SHARED_CELLS = 2048
 """From this size on the cells are shared out between threads."""
 _NO_ROW, _NO_TABLE = np.zeros(0), np.zeros((2, 0))
 
@@ -24,9 +24,9 @@ class Interval:
 
     Attributes
     ----------
-    half, full : (n, m)
-        States at the middle and at the end.
-    half_siemens, full_siemens : (m,) or None
+    nodes : (4, n, m)
+        States at the `NODES` after 0.
+    siemens : (4, m) or None
         Conductances of linear cells there, where they fell out on the way.
     charge, energy : (m,)
         ∫ i dt in coulomb and ∫ (V_row − V_column)·i dt in joule.
@@ -36,14 +36,41 @@ class Interval:
         Steps of all cells together.
     """
 
-    half: Floats
-    full: Floats
-    half_siemens: Floats | None
-    full_siemens: Floats | None
+    nodes: Floats
+    siemens: Floats | None
     charge: Floats
     energy: Floats
     step: Floats
     taken: int
+
+    @property
+    def full(self) -> Floats:
+        """Return the states at the end, (n, m)."""
+        return np.asarray(self.nodes[3])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Correction:
+    """What another drive does to an interval, to first order.
+
+    Attributes
+    ----------
+    interval : Interval
+        Corrected.
+    state : float
+        The largest change of a state, as a share of its range.
+    joules : float
+        Sum of the sizes of the changes of the cells' energies.
+    bend, bend_joules : float
+        What the parabola through beginning, middle and end would change against the new drive's quartic, in states and energy:
+        the size of the first term that the quartic has and the parabola has not.
+    """
+
+    interval: Interval
+    state: float
+    joules: float
+    bend: float
+    bend_joules: float
 
 
 class CellSteps(Protocol):
@@ -53,8 +80,8 @@ class CellSteps(Protocol):
         """Advance all cells from `state` (n, m) under `drive`, first trying steps of `step` (m,) seconds."""
         ...
 
-    def shift(self, interval: Interval, old: Drive, new: Drive) -> tuple[float, float]:
-        """Estimate what `new` would change against `old`: the state's share of its range, the largest of all, and the sum of the |energies|."""
+    def corrected(self, interval: Interval, old: Drive, new: Drive) -> Correction:
+        """Carry an interval over from one drive to another that is close to it, to first order in their difference."""
         ...
 
 
@@ -67,24 +94,44 @@ class ArraySteps:
     def interval(self, state: Floats, drive: Drive, step: Floats) -> Interval:
         """Advance all cells; see `CellSteps`."""
         done = advance(self._cells, state, drive, self._tolerance, step)
-        return Interval(
-            half=done.half, full=done.full, half_siemens=None, full_siemens=None, charge=done.charge, energy=done.energy,
-            step=done.step, taken=done.taken,
+        return Interval(nodes=done.nodes, siemens=None, charge=done.charge, energy=done.energy, step=done.step, taken=done.taken)
+
+    def corrected(self, interval: Interval, old: Drive, new: Drive) -> Correction:
+        """Return the interval under another drive; see `CellSteps`."""
+        cells, nodes = self._cells, interval.nodes
+        at = [self._at(interval, old, k, None) for k in range(1, 5)]
+        there = [self._at(interval, new, k, None) for k in range(1, 5)]
+        rates, amps, watts = (np.stack([b[i] - a[i] for a, b in zip(at, there, strict=True)]) for i in range(3))
+        moves = old.seconds * np.stack([sum(INTEGRAL[k, j + 1] * rates[j] for j in range(4)) for k in range(1, 5)])
+        moves = moves / (1.0 + np.maximum(-self._slope(interval, new), 0.0) * old.seconds)
+        weights = old.seconds * INTEGRAL[4, 1:]
+        flat = parabola(new.source[0], new.source[2], new.source[4])
+        flatter = [self._at(interval, new, k, flat[k]) for k in (1, 3)]
+        bends = [abs(BEND * old.seconds * (a[0] - b[0])) for a, b in zip(flatter, (there[0], there[2]), strict=True)]
+        powers = [abs(BEND * old.seconds * (a[2] - b[2])) for a, b in zip(flatter, (there[0], there[2]), strict=True)]
+        return Correction(
+            interval=replace(
+                interval, nodes=np.clip(nodes + moves, cells.low, cells.high), charge=interval.charge + weights @ amps,
+                energy=interval.energy + weights @ watts,
+            ),
+            state=float((np.abs(moves) / cells.scale).max(initial=0.0)), joules=float(np.abs(weights @ watts).sum()),
+            bend=float(((bends[0] + bends[1]) / cells.scale).max(initial=0.0)), bend_joules=float((powers[0] + powers[1]).sum()),
         )  # fmt: skip
 
-    def shift(self, interval: Interval, old: Drive, new: Drive) -> tuple[float, float]:
-        """Estimate the effect of another drive; see `CellSteps`."""
-        worst, joules = 0.0, 0.0
-        for s, weight, x in ((0.5, 4 / 6, interval.half), (1.0, 1 / 6, interval.full)):
-            rates, powers = [], []
-            for drive in (old, new):
-                u, gate, line = drive.at(np.full(x.shape[1], s))
-                v = cell_volts(self._cells, u, drive.ohms, x, gate)
-                rates.append(self._cells.rate(v, x, gate))
-                powers.append(line * self._cells.current(v, x, gate))
-            worst = max(worst, float((np.abs(rates[1] - rates[0]) / self._cells.scale).max(initial=0.0)))
-            joules += weight * float(np.abs(powers[1] - powers[0]).sum())
-        return worst * old.seconds, joules * old.seconds
+    def _at(self, interval: Interval, drive: Drive, k: int, source: Floats | None) -> tuple[Floats, Floats, Floats]:
+        """Return dx/dt, current and share of the drivers' power at node k, under the drive's source voltage or another one."""
+        x, cells = interval.nodes[k - 1], self._cells
+        _, gate, line = drive.at(np.full(x.shape[1], NODES[k]))
+        v = cell_volts(cells, drive.source[k] if source is None else source, drive.ohms, x, gate)
+        amps = cells.current(v, x, gate)
+        return cells.rate(v, x, gate), amps, line * amps
+
+    def _slope(self, interval: Interval, drive: Drive) -> Floats:
+        """Return ∂f_i/∂x_i at the end, (n, m)."""
+        x, cells = interval.full, self._cells
+        _, gate, _ = drive.at(np.ones(x.shape[1]))
+        rate = cells.rate(cell_volts(cells, drive.source[4], drive.ohms, x, gate), x, gate)
+        return np.einsum("iim->im", slopes_of(cells, x, drive.source[4], drive.ohms, gate, rate))
 
 
 class CompiledSteps:
@@ -101,32 +148,38 @@ class CompiledSteps:
 
     def interval(self, state: Floats, drive: Drive, step: Floats) -> Interval:
         """Advance all cells; see `CellSteps`."""
-        half, full, half_siemens, full_siemens, charge, energy, steps = np.empty((7, step.size))
+        nodes, siemens = np.empty((2, 4, step.size))
+        charge, energy, steps = np.empty((3, step.size))
         threads = team.size if step.size >= SHARED_CELLS else 1
         taken, bad = np.zeros((threads, 1), dtype=np.int64), np.full(threads, -1)
+        inputs = self._inputs(drive)
 
         def share(number: int, threads: int) -> None:
             bad[number] = self._kernel.advance_cells(
                 step.size * number // threads, step.size * (number + 1) // threads, *self._functions, self._parameters, self._table, state[0],
-                drive.source, _NO_ROW if drive.ohms is None else drive.ohms, _NO_TABLE if drive.gate is None else drive.gate, drive.line,
-                drive.seconds, self._tolerance, step, half, full, half_siemens, full_siemens, charge, energy, steps, taken[number],
+                drive.source, *inputs, drive.seconds, self._tolerance, step, nodes, siemens, charge, energy, steps, taken[number],
             )  # fmt: skip
 
         team.run(share, threads)
         if bad.max() >= 0:
             raise cannot_follow(self._name, int(bad.max()), state[:, bad.max()], drive.seconds)
-        return Interval(
-            half=half[None], full=full[None], half_siemens=half_siemens, full_siemens=full_siemens, charge=charge, energy=energy, step=steps,
-            taken=int(taken.sum()),
+        return Interval(nodes=nodes[:, None], siemens=siemens, charge=charge, energy=energy, step=steps, taken=int(taken.sum()))
+
+    def corrected(self, interval: Interval, old: Drive, new: Drive) -> Correction:
+        """Return the interval under another drive; see `CellSteps`."""
+        nodes, siemens = interval.nodes[:, 0].copy(), np.empty((4, interval.step.size))
+        charge, energy = interval.charge.copy(), interval.energy.copy()
+        state, joules, bend, bend_joules = self._kernel.correct_cells(
+            *self._functions, self._parameters, self._table, old.source, new.source, *self._inputs(old), old.seconds, nodes, siemens, charge, energy
+        )
+        return Correction(
+            interval=replace(interval, nodes=nodes[:, None], siemens=siemens, charge=charge, energy=energy), state=state, joules=joules,
+            bend=bend, bend_joules=bend_joules,
         )  # fmt: skip
 
-    def shift(self, interval: Interval, old: Drive, new: Drive) -> tuple[float, float]:
-        """Estimate the effect of another drive; see `CellSteps`."""
-        worst, joules = self._kernel.shifts(
-            *self._functions, self._parameters, self._table, interval.half[0], interval.full[0], old.source, new.source,
-            _NO_ROW if old.ohms is None else old.ohms, _NO_TABLE if old.gate is None else old.gate, old.line, old.seconds,
-        )  # fmt: skip
-        return worst, joules
+    @staticmethod
+    def _inputs(drive: Drive) -> tuple[Floats, Floats, Floats]:
+        return _NO_ROW if drive.ohms is None else drive.ohms, _NO_TABLE if drive.gate is None else drive.gate, drive.line
 
 
 def steps_for(cells: Ensemble, tolerance: float) -> CellSteps:

