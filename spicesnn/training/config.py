@@ -114,6 +114,8 @@ class ProgrammingOptions(Section):
     rise_s: float = option(0.0, "rise and fall time", lowest=0.0)
     gate_on_volts: float = option(1.2, "gate voltage of selected lines, for cells with a gate")
     gate_off_volts: float = option(0.0, "gate voltage of the others")
+    verify_step: float = option(0.0, "above 0: write and verify, a change being this share of the window; 0: a pulse a change", lowest=0.0)
+    verify_tolerance: float = option(0.25, "write and verify: what may be left of a change, as a share of it", above=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,12 +140,13 @@ class LearningOptions(Section):
 class ExsituOptions(Section):
     """[exsitu]"""
 
-    weights: str = option("", "npz or JSON file of weights to map; learnt in software if left empty")
+    weights: str = option("", "npz or JSON file of weights to map, of any size; learnt in software if left empty")
     epochs: int = option(10, "software training: passes over the data", lowest=1)
     batch: int = option(0, "software training: samples a step; 0: all", lowest=0)
     rate: float = option(0.01, "software training: Adam's step, as a share of the weight range", above=0.0)
     restarts: int = option(1, "software training: starts, of which the best on training data is mapped", lowest=1)
     weight_limit: float = option(0.8, "weights stay within ± this: what is left of the window makes up for the wires", above=0.0)
+    scale: tuple[float, ...] = option((), "loaded weights are divided by this, a number a layer; empty: so that they fill weight_limit", above=0.0)
     wire_aware: bool = option(True, "choose conductances whose array, wires included, does what the weights ask for")
     write_verify: bool = option(False, "program by pulses and reads, through the wires, instead of setting the states")
     verify_tolerance: float = option(0.01, "write and verify: cells within this share of the window are left alone", above=0.0)

@@ -18,6 +18,7 @@ from spicesnn.errors import ConfigError
 from spicesnn.learning.manhattan import Activation, AllDevices, RandomSubset, Softmax, Subset, Tanh
 from spicesnn.learning.programming import Programmer
 from spicesnn.learning.schemes import FloatingColumns, Gated, HalfVoltage, Scheme, ThirdVoltage
+from spicesnn.learning.weights import scales
 from spicesnn.neurons.lif import LIF, first_spike_time, spike_count
 from spicesnn.training import metrics
 from spicesnn.training.config import Config, LearningOptions, ProgrammingOptions
@@ -87,7 +88,7 @@ class Experiment:
     @classmethod
     def of(cls, config: Config, problem: Problem | None = None) -> Experiment:
         """Build an experiment from its configuration and the configuration's seed; `problem` stands in for its [data] if given."""
-        streams = Streams(config.seed)
+        config, streams = scaled(config), Streams(config.seed)
         device = config.device.build()
         if not device.memory:
             raise ConfigError(f"device.model is {device.name!r}, which has no memory; expected a device that can learn")
@@ -172,7 +173,7 @@ class Experiment:
             volts.append(self.row_volts(values))
             gate = self.config.encoding.gate_volts if array.gated else None
             reads = read_many(engine, array, volts[-1], gate, self._noise(number, update))
-            amps.append(layer.columns.outputs(reads.column_amps))
+            amps.append(layer.amps(reads.column_amps))
             watts += float(reads.power_watt.sum())
             residual = max(residual, reads.residual_amps)
             if self.hidden is not None and len(amps) < len(self.layers):
@@ -212,15 +213,46 @@ class Experiment:
         return Answers(amps=amps, spike_times=times, predicted=predicted, right=right, energy_joule=0.0, residual_amps=0.0)
 
 
+def scaled(config: Config) -> Config:
+    """Return the configuration with `exsitu.scale` written down, where it is to follow from a file of weights."""
+    options = config.exsitu
+    if config.learning.rule != "exsitu" or not options.weights or options.scale:
+        return config
+    found = scales(options.weights, bias=config.network.bias, limit=options.weight_limit)
+    return replace(config, exsitu=replace(options, scale=found))
+
+
+def _gain(config: Config, number: int) -> float:
+    """Return by what the currents of a layer are multiplied."""
+    scale, layers = config.exsitu.scale, 1 + len(config.network.hidden)
+    if config.learning.rule != "exsitu" or not scale:
+        return 1.0
+    if len(scale) != layers:
+        raise ConfigError(f"exsitu.scale has {len(scale)} numbers, {list(scale)}; expected one for each of the {layers} layers")
+    return scale[number]
+
+
 def _read_volts(config: Config, device: Device) -> float:
     """Return where conductances count: dI/dV at 0 V for linear cells, else I/V at the voltage of an input of 1."""
     return 0.0 if device.linear else config.encoding.high_volts
+
+
+def _check_gate(config: Config, device: Device) -> None:
+    """Refuse reads at a gate voltage that passes another current than the one conductances count at."""
+    if not device.gated:
+        return
+    volts, state, gate = config.encoding.high_volts, device.initial_state(), config.encoding.gate_volts
+    if not np.allclose(device.current(volts, state, gate), device.current(volts, state, device.gate_default), rtol=1e-9):
+        raise ConfigError(f"encoding.gate_volts = {gate} V; {device.name} cells count at {device.gate_default} V on their gates: read them there")
 
 
 def _layer(
     config: Config, device: Device, window: Window, flaws: Imperfections, streams: Streams, number: int, inputs: int, outputs: int
 ) -> Layer:
     columns = COLUMNS[config.network.columns]
+    if config.imperfections.states:
+        columns = columns.with_states(config.imperfections.states)
+    _check_gate(config, device)
     shape = (inputs + int(config.network.bias), columns.count(outputs))
     index = (number,) if number else ()
     return Layer(
@@ -228,6 +260,7 @@ def _layer(
         stuck=flaws.stuck_cells(shape, streams.draw("stuck", *index)), columns=columns,
         window=window, wires=config.array.wires(),
         gate_along=GateAlong(config.array.gate_along), read_volts=config.encoding.high_volts,
+        gain=_gain(config, number),
     )  # fmt: skip
 
 

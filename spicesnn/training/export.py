@@ -74,20 +74,21 @@ def exported(
     if len(experiment.layers) != 1:
         raise ConfigError(f"a network of {len(experiment.layers)} layers has digital neurons between its arrays; only one layer exports as a circuit")
     array, options, lif = experiment.array_of(devices), experiment.config.neuron, experiment.neuron
-    columns = experiment.config.network.columns
+    # The mirrors' gain, in the deck, is one of the amplifiers.
+    columns, gain = experiment.config.network.columns, experiment.layers[0].gain
     forward = experiment.forward(engine, devices, inputs)
     gates = np.full(array.gate_lines, experiment.config.encoding.gate_volts) if array.gated else None
     most = float(np.max(np.abs(engine.read(array, forward.row_volts[0], gate_volts=gates).column_amps)))
-    rails = max(20.0, 4 * lif.resistance_ohm * most)
+    rails = max(20.0, 4 * gain * lif.resistance_ohm * most)
     neuron = CircuitNeuron(
-        feedback_ohm=lif.resistance_ohm, capacitance=lif.tau_s, v_threshold=lif.threshold_volts, hysteresis=0.01 * lif.threshold_volts,
+        feedback_ohm=gain * lif.resistance_ohm, capacitance=lif.tau_s, v_threshold=lif.threshold_volts, hysteresis=0.01 * lif.threshold_volts,
         amplifier=Amplifier(gain=1e7, pole_hz=10.0, v_low=-rails, v_high=rails), spike_low=0.0, spike_high=1.0,
     )  # fmt: skip
     edge, period = min(lif.tau_s, options.window_s) / 500, options.window_s + _REST * lif.tau_s
     waveform, on = _shown(array, forward.row_volts[0], experiment.config.encoding.gate_volts, options.window_s, period, edge)
     accuracy = TransientAccuracy(points=60 * len(inputs), max_step_s=lif.tau_s / 20, reltol=1e-4, vntol=1e-6, abstol=1e-12, chgtol=1e-14, trtol=7.0)
     deck = network_deck(
-        array, waveform, neuron, readout=Readout(columns), offset_amps=on * options.offset_amps if options.offset_amps else None,
+        array, waveform, neuron, readout=Readout(columns), offset_amps=on * options.offset_amps / gain if options.offset_amps else None,
         hold_states=True, save_states=False, accuracy=accuracy, dialect=dialect, title=title,
     )  # fmt: skip
     times = first_spike_time(forward.amps[-1] + options.offset_amps, lif)

@@ -20,7 +20,7 @@ def forward(experiment: Experiment, weights: list[Floats], inputs: Floats) -> tu
     volts, amps, values = list[Floats](), list[Floats](), inputs
     for layer, matrix in zip(experiment.layers, weights, strict=True):
         volts.append(experiment.row_volts(values))
-        amps.append(volts[-1] @ matrix * layer.window.span)
+        amps.append(volts[-1] @ matrix * (layer.window.span * layer.gain))
         if experiment.hidden is not None and len(amps) < len(weights):
             values = experiment.hidden.values(amps[-1])
     return volts, amps
@@ -74,7 +74,8 @@ def best_weights(experiment: Experiment) -> list[Floats]:
     options = experiment.config.exsitu
     if options.weights:
         shapes = [(layer.shape[0], layer.outputs) for layer in experiment.layers]
-        return load_weights(options.weights, shapes, bias=experiment.config.network.bias)
+        loaded = load_weights(options.weights, shapes, bias=experiment.config.network.bias, largest=np.inf)
+        return [matrix / layer.gain for matrix, layer in zip(loaded, experiment.layers, strict=True)]
     best, best_score = None, -1.0
     for start in range(options.restarts):
         weights = learn_in_software(experiment, experiment.streams.draw("start", start))

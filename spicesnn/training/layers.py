@@ -18,7 +18,10 @@ from spicesnn.neurons.lif import LIF, firing_rate, first_spike_time
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Layer:
-    """One array: its cells (`device`, with parameters a cell where they vary), wires, and how weights stand on its columns."""
+    """One array: its cells (`device`, with parameters a cell where they vary), wires, and how weights stand on its columns.
+
+    `gain` is what weights were divided by to fit the window: current mirrors between columns and neurons multiply by it again.
+    """
 
     shape: tuple[int, int]
     outputs: int
@@ -29,6 +32,11 @@ class Layer:
     wires: Wires
     gate_along: GateAlong
     read_volts: float
+    gain: float = 1.0
+
+    def amps(self, column_amps: Floats) -> Floats:
+        """Return the currents into the neurons (…, outputs), of those of the columns: their differences, times the gain of the mirrors below."""
+        return self.gain * self.columns.outputs(column_amps)
 
     def array(self, state: Floats, wear: Wear | None = None) -> Crossbar:
         """Return the array with its cells in given states; stuck cells are where they are stuck, and worn ones move no more."""

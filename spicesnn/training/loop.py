@@ -13,7 +13,7 @@ from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
 from spicesnn.training import metrics
 from spicesnn.training.config import Config
-from spicesnn.training.experiment import Answers, Experiment
+from spicesnn.training.experiment import Answers, Experiment, scaled
 from spicesnn.training.layers import split
 from spicesnn.training.rules import RULES, Rule, total_updates
 from spicesnn.training.run import RunDirectory
@@ -61,6 +61,7 @@ def train(
         config = replace(config, engine=engine.name, seed=config.seed if rng_seed is None else rng_seed)
     if isinstance(config, StreamConfig):
         return config.train(engine=engine, out=out, progress=progress, resume=resume)
+    config = scaled(config)
     experiment = Experiment.of(config)
     if resume and run.resumable():
         state = run.load_state()
@@ -173,6 +174,7 @@ def _summary(experiment: Experiment, engine: Engine, run: RunDirectory, state: R
             "silent_or_tied": int(np.sum(test.predicted == metrics.NOBODY)), "held_out": experiment.problem.held_out,
             **{name: values[-1] for name, values in history.series.items() if name in ("software_accuracy", "uncompensated_accuracy")},
             "rows": experiment.shape[0], "columns": experiment.shape[1], "residual_amps": state.residual_amps,
+            **({"weight_scale": list(experiment.config.exsitu.scale)} if experiment.config.exsitu.scale else {}),
         },
     )  # fmt: skip
 

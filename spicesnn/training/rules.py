@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,16 +12,16 @@ from spicesnn.devices.base import Floats
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
 from spicesnn.learning.manhattan import direction
-from spicesnn.learning.schemes import Step, plan
+from spicesnn.learning.schemes import plan
 from spicesnn.learning.template import template_steps
-from spicesnn.learning.write_verify import write_verify
 from spicesnn.training.config import Config
 from spicesnn.training.experiment import Experiment, Forward
 from spicesnn.training.exsitu import best_weights, mapped, software_right
-from spicesnn.training.layers import joined, split
+from spicesnn.training.layers import split
 from spicesnn.training.problem import Samples
 from spicesnn.training.state import History, RunState
 from spicesnn.training.stdp import present
+from spicesnn.training.writing import programmed, stepped, to_conductances, written
 
 MOST_DRAWN = 64
 """Training sets of at most so many samples have every output kept at every recorded update, for a figure."""
@@ -54,7 +53,7 @@ class Template(Rule):
         if len(experiment.layers) > 1:
             raise ConfigError("the rule \"template\" writes patterns into one layer; leave network.hidden empty")
         steps = template_steps(inputs.astype(float), train.labels[index : index + 1], experiment.shape[1])
-        return _programmed(experiment, engine, state, history, [steps])
+        return programmed(experiment, engine, state, history, [steps])
 
 
 class ManhattanUpdates(Rule):
@@ -80,14 +79,16 @@ class ManhattanUpdates(Rule):
             return replace(state, converged=True, finished=True)
         shrunk = learning.final_fraction / learning.fraction if learning.final_fraction else 1.0
         share, width = _share(shrunk, experiment, state), _share(learning.final_width, experiment, state)
-        steps = []
+        kept = []
         for number, wanted in enumerate(self._directions(experiment, state, done, samples)):
             changes = experiment.layers[number].columns.changes(wanted, opposite=learning.opposite)
             rng = experiment.streams.draw("subset", state.updates, *([number] if number else []))
-            steps.append(plan(experiment.subset.keep(changes, rng, share)))
+            kept.append(experiment.subset.keep(changes, rng, share))
             if state.updates < config.training.record_updates and number == 0:
                 history.add(state.updates, directions=wanted)
-        return _programmed(experiment, engine, state, history, steps, width)
+        if config.programming.verify_step:
+            return stepped(experiment, engine, state, history, kept, width)
+        return programmed(experiment, engine, state, history, [plan(changes) for changes in kept], width)
 
     @staticmethod
     def _directions(experiment: Experiment, state: RunState, done: Forward, samples: Samples) -> list[Changes]:
@@ -123,26 +124,6 @@ def _share(final: float, experiment: Experiment, state: RunState) -> float:
     return float(final ** (state.updates / max(1, total_updates(experiment.config, RULES[experiment.config.learning.rule], experiment) - 1)))
 
 
-def _programmed(
-    experiment: Experiment, engine: Engine, state: RunState, history: History, steps: Sequence[Sequence[Step]], width: float = 1.0
-) -> RunState:
-    programmer = experiment.programmer if width == 1 else experiment.programmer.with_width(width)
-    after, cycles, pulses, energy = [], [], 0, 0.0
-    worn = experiment.worn(state.wear)
-    for number, array in enumerate(experiment.arrays(state.devices, state.wear)):
-        rng = experiment.streams.draw("cycle", state.updates, *([number] if number else []))
-        done = programmer.apply(engine, array, steps[number], rng, worn[number])
-        after.append(done.array.state_or_zeros())
-        cycles += [] if done.wear is None else [done.wear.cycles]
-        pulses += done.pulses
-        energy += done.energy_joule
-    state = state.with_write(joined(after), pulses, energy, joined(cycles) if cycles else None)
-    history.add(state.updates, pulses=pulses, write_joule=energy)
-    if state.updates <= experiment.config.training.record_updates:
-        history.add(state.updates, states=state.devices)
-    return state
-
-
 def total_updates(config: Config, rule: Rule, experiment: Experiment) -> int:
     """Return how many updates the run has at most."""
     planned = config.training.epochs * rule.updates_per_epoch(experiment)
@@ -170,27 +151,11 @@ class Exsitu(Rule):
                     mapping_error=error, read_joule=uncompensated.energy_joule)  # fmt: skip
         state = state.with_read(len(problem.test), uncompensated.energy_joule, uncompensated.residual_amps)
         if experiment.config.exsitu.write_verify:
-            return self._verified(experiment, engine, state, history, weights)
+            wanted = [layer.columns.conductances(matrix, layer.window) for layer, matrix in zip(experiment.layers, weights, strict=True)]
+            state, write = to_conductances(experiment, engine, state, wanted, tolerance=experiment.config.exsitu.verify_tolerance)
+            history.add(0, verify_error=write.worst)
+            return written(experiment, state, history, write)
         return state.with_write(devices, 0, 0.0)
-
-    @staticmethod
-    def _verified(experiment: Experiment, engine: Engine, state: RunState, history: History, weights: list[Floats]) -> RunState:
-        """Program by pulses until every cell reads what its weight asks for, wires included."""
-        encoding, after, cycles, pulses, energy, worst = experiment.config.encoding, [], [], 0, 0.0, 0.0
-        worn, arrays = experiment.worn(state.wear), experiment.arrays(state.devices, state.wear)
-        for number, (layer, matrix, array) in enumerate(zip(experiment.layers, weights, arrays, strict=True)):
-            done = write_verify(
-                engine, experiment.programmer, array, layer.columns.conductances(matrix, layer.window), experiment.streams.draw("cycle", 0, number),
-                tolerance=experiment.config.exsitu.verify_tolerance * layer.window.span, read_volts=encoding.high_volts, read_s=encoding.read_s,
-                gate_volts=encoding.gate_volts if array.gated else None, wear=worn[number],
-            )  # fmt: skip
-            after.append(done.array.state_or_zeros())
-            cycles += [] if done.wear is None else [done.wear.cycles]
-            pulses, energy, worst = pulses + done.pulses, energy + done.write_joule, max(worst, done.largest_error / layer.window.span)
-            state = state.with_read(done.reads, done.read_joule, 0.0)
-        state = state.with_write(joined(after), pulses, energy, joined(cycles) if cycles else None)
-        history.add(state.updates, pulses=pulses, write_joule=energy, verify_error=worst)
-        return state
 
 
 class OverlappingSpikes(Rule):
