@@ -288,7 +288,7 @@ def _class_around(cell: type[SeriesCell], memristor: type[Device]) -> type[Serie
     """Return the class of a cell around memristors of one class."""
     if cell.memristor_class is memristor:
         return cell
-    about = {name: getattr(memristor, name) for name in ("state_names", "state_units", "state_scale", "set_polarity")}
+    about = {name: getattr(memristor, name) for name in ("state_names", "state_units", "state_scale", "set_polarity", "spice_points")}
     return type(f"{cell.__name__}Of{memristor.__name__}", (cell,), {**about, "memristor_class": memristor, "__module__": cell.__module__})
 
 

@@ -78,6 +78,9 @@ class Device(ABC):
     """Below this voltage to ground a terminal conducts to ground (a body diode), which no engine that sees two terminals can solve."""
     set_polarity: ClassVar[int] = 0
     """+1: positive `v` raises the conductance; −1: positive `v` lowers it (VTEAM's convention); 0: no polarity."""
+    spice_points: ClassVar[int] = 0
+    """Least time points of a pulse in ngspice. A state that runs away shortens the step again and again, and ngspice rejects one step for
+    each it takes; more points outside the run-away keep them below one in ten (``scripts/twins.py``)."""
     published: ClassVar[Mapping[str, Mapping[str, float]]] = {}
     """Named parameter sets from the literature: what each changes against the defaults."""
 

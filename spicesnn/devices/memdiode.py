@@ -46,6 +46,7 @@ class Memdiode(Device):
     state_names: ClassVar[tuple[str, ...]] = ("h",)
     linear: ClassVar[bool] = False
     set_polarity: ClassVar[int] = 1
+    spice_points: ClassVar[int] = 60
     published: ClassVar[Mapping[str, Mapping[str, float]]] = {"aguirre-2022": {}}
 
     beta: float = parameter(0.5, "1", "share of the voltage in the forward exponential", lowest=0.0, highest=1.0)

@@ -43,6 +43,7 @@ class Stanford(Device):
     state_scale: ClassVar[tuple[float, ...]] = (NANOMETRE,)
     linear: ClassVar[bool] = False
     set_polarity: ClassVar[int] = 1
+    spice_points: ClassVar[int] = 120
     published: ClassVar[Mapping[str, Mapping[str, float]]] = {"stanford-1.0.0": {}}
 
     i_0: float = parameter(1e-3, "A", "current amplitude", above=0.0)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
+import tomllib
+from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ import spicesnn as sn
 from spicesnn.errors import ConfigError, InputError, UnknownNameError
 from spicesnn.training import RunDirectory, infer, load, train
 from spicesnn.training.experiment import Experiment
+from spicesnn.training.imperfections import ImperfectionOptions
 from spicesnn.training.loop import updated
 from spicesnn.training.state import History
 
@@ -156,3 +160,11 @@ def test_a_run_goes_on_as_if_never_stopped(tmp_path):
 def test_what_does_not_fit_is_refused(settings, error, message):
     with pytest.raises(error, match=message):
         experiment_of(*settings)
+
+
+def test_every_key_is_documented():
+    page = (Path(__file__).parents[2] / "docs" / "imperfections.md").read_text(encoding="utf-8").replace("\\_", "_")
+    for entry in fields(ImperfectionOptions):
+        assert re.search(rf"[`{{]{entry.name}[`}} =]", page), f"docs/imperfections.md says nothing of {entry.name}"
+    shown = tomllib.loads(page.partition("```toml\n")[2].partition("```")[0])["imperfections"]
+    assert ImperfectionOptions.from_table(shown, "imperfections").states == 64

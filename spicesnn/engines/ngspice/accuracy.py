@@ -39,7 +39,8 @@ MOST_VOLTS = 1.0
 
 @lru_cache(maxsize=64)
 def for_transient(device: Device | None, wires: Wires | None = None, points: int = POINTS) -> TransientAccuracy:
-    """Return the tolerances for the cells (and, where lines have capacitance, for those)."""
+    """Return the tolerances for the cells (and, where lines have capacitance, for those); at least the points that the device asks for."""
+    points = points if device is None else max(points, device.spice_points)
     charges = [] if device is None else _state_charges(device)
     if wires is not None:
         charges += [1e-3 * farad for farad in (wires.word_line_farad, wires.bit_line_farad) if farad > 0]
