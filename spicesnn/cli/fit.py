@@ -13,13 +13,22 @@ from spicesnn.cli.output import Answer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from spicesnn.devices.fitting import FitResult
+    from spicesnn.devices.measurements import WritePulses
+    from spicesnn.devices.pulse_fit import PulseTableFit
+
+_TABLE = "pulse-table"
 
 def fit(
-    device: Annotated[str, typer.Argument(metavar="DEVICE", help="The model to fit: a name from `spicesnn devices`.")],
-    csv: Annotated[Path, typer.Argument(metavar="CSV", help="A measured sweep (time, volts, amps) or pulse train (volts, width, siemens).")],
+    device: Annotated[str, typer.Argument(metavar="DEVICE", help="The model to fit: a name from `spicesnn devices`, or pulse-table.")],
+    csv: Annotated[Path, typer.Argument(metavar="CSV", help="A sweep (time, volts, amps), a pulse train (volts, width, siemens), or a pulse curve "
+                                                            "(siemens after each set pulse; a second column: after each reset pulse).")],
     parameters: Annotated[str | None, typer.Option("--parameters", metavar="A,B,…", help="What to fit; the customary ones if left out.")] = None,
     starts: Annotated[int, typer.Option("--starts", min=1, help="How many minima are sought.")] = 6,
     duration: Annotated[str | None, typer.Option("--duration", metavar="SECONDS", help="Length of a sweep without times.")] = None,
+    pulse_volts: Annotated[str | None, typer.Option("--pulse-volts", metavar="VOLT", help="Set pulses of a pulse curve.")] = None,
+    reset_volts: Annotated[str | None, typer.Option("--reset-volts", metavar="VOLT", help="Reset pulses; minus the set pulses' if left out.")] = None,
+    pulse_width: Annotated[str | None, typer.Option("--pulse-width", metavar="SECONDS", help="Width of its pulses.")] = None,
     set_: options.Settings = None,
     out: options.Out = None,
     seed: options.Seed = None,
@@ -28,6 +37,7 @@ def fit(
 ) -> Answer:
     """Fit a device model to measured sweeps or pulses: parameters with uncertainties, a TOML file that every command takes, a figure.
 
+    pulse-table makes a device that reproduces a pulse curve without a model; without --pulse-volts and --pulse-width its pulses are 1 V and 1 us.
     --set device.name=value holds a parameter, or says where the search begins. --engine changes nothing here.
 
     Example:  spicesnn fit vteam sweep.csv --parameters r_on,r_off,k_on,k_off --out runs/fit
@@ -35,17 +45,43 @@ def fit(
     import numpy as np
 
     from spicesnn.devices.fitting import fit as solve
-    from spicesnn.units import parse, render
+    from spicesnn.devices.pulse_curve import PulseCurve
+    from spicesnn.devices.pulse_fit import fit_pulse_table
+    from spicesnn.units import parse
 
-    base = options.device(device, options.settings(set_))
     folder = options.folder(out, f"runs/fit-{device}")
+    pulses = _pulses(pulse_volts, reset_volts, pulse_width, assumed=device == _TABLE)
+    if device == _TABLE:
+        assert pulses is not None
+        made = fit_pulse_table(PulseCurve.from_csv(csv), pulses)
+        return _answer(device, made, folder, "S", {"scatter": made.parameters["scatter"]})
+    base = options.device(device, options.settings(set_))
     chosen = None if parameters is None else [name.strip() for name in parameters.split(",") if name.strip()]
     length = None if duration is None else parse(duration)
-    result = solve(device, csv, rng=np.random.default_rng(seed or 0), starts=starts, parameters=chosen, base=base, duration_s=length)
+    result = solve(device, csv, rng=np.random.default_rng(seed or 0), starts=starts, parameters=chosen, base=base, duration_s=length, pulses=pulses)
+    unit = "A" if hasattr(result.data, "amps") else "S"
+    return _answer(device, result, folder, unit, {"relative_rmse": result.relative_rmse})
+
+
+def _pulses(volts: str | None, reset: str | None, width: str | None, *, assumed: bool) -> WritePulses | None:
+    """Return the pulses behind a pulse curve; 1 V and 1 us where they are not said and may be `assumed`."""
+    from spicesnn.devices.measurements import WritePulses
+    from spicesnn.units import parse
+
+    if assumed:
+        volts, width = volts or "1", width or "1u"
+    if volts is None or width is None:
+        return None
+    return WritePulses(set_volts=parse(volts), reset_volts=parse(reset) if reset else -parse(volts), width_s=parse(width))
+
+
+def _answer(device: str, result: FitResult | PulseTableFit, folder: Path, unit: str, more: dict[str, float]) -> Answer:
+    """Write the device file and the figure of a fit and return what the command says."""
+    from spicesnn.units import render
+
     toml = result.write_toml(folder / f"{device}.toml")
     figure = folder / "fit.png"
     result.figure().savefig(figure)
-    unit = "A" if hasattr(result.data, "amps") else "S"
 
     def show(console: Console) -> None:
         from rich.table import Table
@@ -54,9 +90,10 @@ def fit(
         for name, value in result.parameters.items():
             table.add_row(name, f"{value:.6g}", f"{result.stderr[name]:.2g}")
         console.print(table)
-        console.print(f"residual {render(result.rmse, unit)} (root mean square), {100 * result.relative_rmse:.2g} % relative")
+        relative = f", {100 * more['relative_rmse']:.2g} % relative" if "relative_rmse" in more else ""
+        console.print(f"residual {render(result.rmse, unit)} (root mean square){relative}")
         console.print(f"device  {toml}\nfigure  {figure}")
 
-    data = {"device": device, "parameters": result.parameters, "stderr": result.stderr, "rmse": result.rmse,
-            "relative_rmse": result.relative_rmse, "toml": str(toml), "figure": str(figure)}  # fmt: skip
-    return Answer(data=data, show=show)
+    data = {"device": device, "parameters": result.parameters, "stderr": result.stderr, "rmse": result.rmse, "toml": str(toml),
+            "figure": str(figure)}  # fmt: skip
+    return Answer(data=data | more, show=show)

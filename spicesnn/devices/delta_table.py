@@ -178,15 +178,17 @@ class DeltaTable:
         """Return dG/dt (S/s) on the same grid, such that a pulse of `pulse_s` makes the table's step.
 
         Where ΔG changes by s per siemens, a constant rate ΔG/t is not enough: G + ΔG(G) after t needs ΔG·ln(1 + s)/(s t), exact where ΔG is
-        straight in G. Steps that would overtake each other (s ≤ −1) cannot come from a rate and are an error.
+        straight in G. Steps that would overtake each other (s < −1) cannot come from a rate and are an error; where all come out at the same
+        conductance (s = −1, saturation) the rate brings them to within a thousandth of the step.
         """
         s = np.gradient(self.grid.values, self.grid.x, axis=0)
-        if np.any(s <= -0.999):
-            i, j = np.argwhere(s <= -0.999)[0]
+        if np.any(s < -1.0 - 1e-6):
+            i, j = np.argwhere(s < -1.0 - 1e-6)[0]
             raise InputError(
                 f"ΔG table: at {self.grid.x[i]:.4g} S and {self.grid.y[j]:.4g} V a pulse takes larger conductances below smaller ones "
                 f"(∂ΔG/∂G = {s[i, j]:.3g}); no differential equation does that. Measure with shorter pulses"
             )
+        s = np.maximum(s, -0.999)
         factor = np.where(np.abs(s) < 1e-8, 1.0 - s / 2, np.log1p(s) / np.where(s == 0, 1.0, s))
         return Grid(
             x=self.grid.x, y=self.grid.y, values=self.grid.values * factor / self.pulse_s, interpolation=self.grid.interpolation,

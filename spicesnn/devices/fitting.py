@@ -13,7 +13,7 @@ from scipy.optimize import least_squares
 from spicesnn.devices import registry
 from spicesnn.devices.base import Device, Floats
 from spicesnn.devices.device_file import device_toml
-from spicesnn.devices.measurements import PulseTrain, Sweep, read_measurement
+from spicesnn.devices.measurements import PulseTrain, Sweep, WritePulses, read_measurement
 from spicesnn.devices.trajectory import Counts, pulse_siemens, sweep_amps
 from spicesnn.errors import ConvergenceError, InputError, RunError, UnknownNameError
 
@@ -29,6 +29,7 @@ CUSTOMARY: Mapping[str, tuple[str, ...]] = {
     "pai-yu-chen": ("i_0", "v_0", "velocity", "gamma_0"),
     "pai-yu-chen-heated": ("i_0", "v_0", "velocity", "c_th"),
     "stanford": ("i_0", "v_0", "velocity", "gamma_0"),
+    "saturating-pulse": ("g_low", "g_gain", "pulses"),
     "power-law": ("k_set", "n_set", "k_reset", "n_reset"),
     "memdiode": ("i_min", "i_max", "alpha_min", "alpha_max", "v_s", "v_r"),
     "metal-oxide": ("celsius", "xi", "g_init"),
@@ -114,6 +115,7 @@ def fit(
     parameters: Sequence[str] | None = None,
     base: Device | None = None,
     duration_s: float | None = None,
+    pulses: WritePulses | None = None,
     v_read: float = 0.1,
 ) -> FitResult:
     """Fit a model to a CSV file of a sweep or of a pulse train (`measurements.read_measurement` says which columns).
@@ -133,6 +135,8 @@ def fit(
         All other parameters, and where the search is centred; the model's published ones if left out.
     duration_s : float, optional
         Length of a sweep without a column of times, seconds.
+    pulses : WritePulses, optional
+        What was applied, for a file of conductances over pulse numbers.
     v_read : float
         Read voltage of the conductances of a pulse train.
 
@@ -147,7 +151,7 @@ def fit(
     ConvergenceError
         No start led to a finite answer.
     """
-    data = read_measurement(csv_path, duration_s=duration_s)
+    data = read_measurement(csv_path, duration_s=duration_s, pulses=pulses)
     return fit_data(model_name, data, rng=rng, starts=starts, parameters=parameters, base=base, v_read=v_read)
 
 

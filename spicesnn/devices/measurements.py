@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from spicesnn.devices.base import Floats
+from spicesnn.devices.pulse_curve import PulseCurve
 from spicesnn.errors import DataError, InputError
 
 _NAMES = {
@@ -63,21 +64,67 @@ class PulseTrain:
         return self.volts.size
 
 
-def read_measurement(path: str | Path, *, duration_s: float | None = None) -> Sweep | PulseTrain:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WritePulses:
+    """The pulses behind a curve of conductances over pulse numbers.
+
+    Attributes
+    ----------
+    set_volts, reset_volts : float
+        Amplitudes, of opposite sign.
+    width_s : float
+    """
+
+    set_volts: float
+    reset_volts: float
+    width_s: float
+
+    def __post_init__(self) -> None:
+        if not self.set_volts * self.reset_volts < 0 or not 0 < self.width_s < np.inf:
+            raise InputError(
+                f"write pulses of {self.set_volts:g} V and {self.reset_volts:g} V, {self.width_s:g} s; expected amplitudes of opposite sign, and "
+                "seconds above 0"
+            )
+
+
+def is_pulse_curve(path: str | Path) -> bool:
+    """Return whether a CSV file has one or two columns and no voltages: conductances over pulse numbers (`PulseCurve.from_csv`)."""
+    header, table = _numbers(Path(path))
+    return table.shape[1] <= 2 and not any(name in _NAMES["volts"] + _NAMES["amps"] for name in header)
+
+
+def as_train(curve: PulseCurve, pulses: WritePulses) -> PulseTrain:
+    """Return a curve as a train of pulses, which a model can be fitted to: a reading, the set pulses, the reset pulses."""
+    volts, siemens = np.append(0.0, np.full(curve.raising.size - 1, pulses.set_volts)), curve.raising
+    if curve.lowering is not None:
+        volts = np.append(volts, np.full(curve.lowering.size - 1, pulses.reset_volts))
+        siemens = np.append(siemens, curve.lowering[1:])
+    return PulseTrain(volts=volts, width_s=np.full(volts.size, pulses.width_s), siemens=siemens)
+
+
+def read_measurement(path: str | Path, *, duration_s: float | None = None, pulses: WritePulses | None = None) -> Sweep | PulseTrain:
     """Return what a CSV file holds, by its header.
 
     ``time,volts,amps``: a sweep. ``volts,amps``: a sweep at constant sample rate that took `duration_s`.
-    ``volts,width_s,siemens``: a pulse train. Usual other spellings (``t``, ``V``, ``I``, ``current``, ``G``) are known, more
-    columns are ignored, and a file of three or two bare number columns is a sweep in that order.
+    ``volts,width_s,siemens``: a pulse train. One or two columns without voltages: conductances over set, and over reset `pulses`.
+    Usual other spellings (``t``, ``V``, ``I``, ``current``, ``G``) are known, more columns are ignored, and a file of three or two bare
+    number columns is a sweep in that order.
 
     Raises
     ------
     DataError
         Absent, no such columns, not numbers, not finite, times that do not increase; the message names the line.
     InputError
-        A sweep without times and no `duration_s`.
+        A sweep without times and no `duration_s`; a pulse curve and no `pulses`.
     """
     path = Path(path)
+    if is_pulse_curve(path):
+        if pulses is None:
+            raise InputError(
+                f"{path} holds conductances over pulse numbers; a model also needs the pulses: say their amplitudes and width (--pulse-volts, "
+                "--reset-volts, --pulse-width). A pulse table reproduces the curve without a model: spicesnn fit pulse-table"
+            )
+        return as_train(PulseCurve.from_csv(path), pulses)
     header, table = _numbers(path)
     columns = {kind: k for kind, words in _NAMES.items() for k, name in enumerate(header) if name in words}
     if {"volts", "width", "siemens"} <= columns.keys():
@@ -86,8 +133,7 @@ def read_measurement(path: str | Path, *, duration_s: float | None = None) -> Sw
             raise DataError(f"{path}: a pulse has a width of {float(width.min()):g} s; expected more than 0 s for every pulse of a voltage")
         return PulseTrain(volts=volts, width_s=width, siemens=siemens)
     if not {"volts", "amps"} <= columns.keys():
-        one = " A table of conductance against pulse number is a pulse table, not something to fit." if table.shape[1] == 1 else ""
-        raise DataError(f"{path}: columns are {', '.join(header)}; expected time,volts,amps or volts,amps or volts,width_s,siemens.{one}")
+        raise DataError(f"{path}: columns are {', '.join(header)}; expected time,volts,amps or volts,amps or volts,width_s,siemens or siemens")
     if "time" in columns:
         time = table[:, columns["time"]]
         if np.any(np.diff(time) <= 0):

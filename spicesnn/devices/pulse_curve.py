@@ -75,8 +75,18 @@ class PulseCurve:
             raise InputError("pulse curve: no reset pulses were measured; give lowering=…")
         return values
 
-    def _smooth(self, raising: bool) -> Floats:
-        return np.asarray(isotonic_regression(self._values(raising), increasing=raising).x)
+    def smooth(self, *, raising: bool = True) -> tuple[Floats, Floats]:
+        """Return pulse numbers and conductances of the monotone curve, (knots,) each; straight between them, level beyond the last.
+
+        Isotonic regression pools neighbours that scatter the wrong way into blocks; a knot is the middle of a block, and the first is the
+        first measured point. (A curve that kept the blocks as steps would let a device that sits on one jump over all its pulses at once.)
+        """
+        values = self._values(raising)
+        fitted = isotonic_regression(values, increasing=raising)
+        edges = np.asarray(fitted.blocks, dtype=float)
+        middles, levels = 0.5 * (edges[:-1] + edges[1:] - 1.0), np.asarray(fitted.x)[np.asarray(fitted.blocks[:-1], dtype=np.int64)]
+        beyond = (middles > 0) & ((levels > values[0]) if raising else (levels < values[0]))
+        return np.append(0.0, middles[beyond]), np.append(values[0], levels[beyond])
 
     def saturation(self) -> tuple[float, float, float]:
         """Return ΔG and n₀ of G(0) + ΔG·(1 − exp(−n/n₀)) through the set pulses n, and the rms residual: siemens, pulses, siemens.
@@ -97,6 +107,21 @@ class PulseCurve:
             raise DataError(f"pulse curve: no exponential passes through these conductances ({error})") from None
         residual = float(np.sqrt(np.mean((values[0] + unit * rise(count, gain, pulses) - values) ** 2)))
         return float(gain) * unit, float(pulses), residual
+
+    def described(self) -> tuple[dict[str, float], dict[str, float]]:
+        """Return what describes the set pulses, and one standard deviation of each: g_first, g_gain (S), pulses, scatter (S)."""
+        values, scatter = self.raising, self.scatter()
+        spread = scatter / np.sqrt(2.0 * max(values.size - 2, 1))
+        found, error = {"g_first": float(values[0])}, {"g_first": scatter}
+        if values.size >= 4:
+            gain, pulses, residual = self.saturation()
+            n = np.arange(values.size, dtype=float)
+            fall = np.exp(-n / pulses)
+            slopes = np.stack([1 - fall, -n / pulses * fall], axis=1)  # over ln of the gain and of the pulses, in units of the gain
+            covariance = np.linalg.pinv(slopes.T @ slopes) * (residual / gain) ** 2 * values.size / (values.size - 2)
+            found |= {"g_gain": gain, "pulses": pulses}
+            error |= {"g_gain": gain * float(np.sqrt(covariance[0, 0])), "pulses": pulses * float(np.sqrt(covariance[1, 1]))}
+        return found | {"scatter": scatter}, error | {"scatter": float(spread)}
 
     def scatter(self, *, raising: bool = True) -> float:
         """Return the standard deviation of what was measured around a smooth curve, siemens; 0 for fewer than 3 points.
@@ -120,9 +145,10 @@ class PulseCurve:
         for raising, which in ((True, count > 0), (False, count < 0)):
             if not np.any(which):
                 continue
-            curve = self._smooth(raising)
-            at = _position(curve, start[which])
-            moved = np.interp(at + np.abs(count[which]), np.arange(curve.size), curve)
+            pulse, curve = self.smooth(raising=raising)
+            forward = slice(None) if raising else slice(None, None, -1)
+            at = np.interp(start[which], curve[forward], pulse[forward])
+            moved = np.interp(at + np.abs(count[which]), pulse, curve)
             if rng is not None:
                 moved = np.clip(moved + self.scatter(raising=raising) * rng.standard_normal(moved.shape), curve.min(), curve.max())
             else:  # a conductance beyond the end of the curve is not taken back by a pulse the other way
@@ -130,7 +156,20 @@ class PulseCurve:
             result[which] = moved
         return result
 
-    def table(self, set_volts: float, reset_volts: float, pulse_s: float, points: int = 33, *, threshold: float = 0.5) -> DeltaTable:
+    def _levels(self) -> Floats:
+        """Return the conductances of the table: those of the curves' knots, half-way between them, and no two closer than a 200th of the range."""
+        curves = [self.smooth(raising=raising) for raising in (True, False) if raising or self.lowering is not None]
+        found = np.sort(np.concatenate([np.interp(np.linspace(0, pulse[-1], 2 * pulse.size - 1), pulse, curve) for pulse, curve in curves]
+                                       + [curve for _, curve in curves]))  # fmt: skip
+        apart = 5e-3 * (found[-1] - found[0])
+        kept = [found[0]]
+        for value in found[1:]:
+            if value - kept[-1] > apart:
+                kept.append(value)
+        kept[-1] = found[-1]
+        return np.array(kept)
+
+    def table(self, set_volts: float, reset_volts: float | None, pulse_s: float, *, threshold: float = 0.5) -> DeltaTable:
         """Return ΔG(G, V) of a device that does nothing below `threshold` of its write voltages and moves in proportion beyond.
 
         The amplitude was not varied in such a measurement, so the voltages between are an assumption: a straight line from the threshold.
@@ -138,31 +177,23 @@ class PulseCurve:
         Parameters
         ----------
         set_volts, reset_volts : float
-            Amplitudes of the measured pulses, of opposite sign.
+            Amplitudes of the measured pulses, of opposite sign. Without measured reset pulses the device only goes up: pulses of the
+            other polarity do nothing, and `reset_volts` is not used.
         pulse_s : float
-        points : int
-            Conductances of the table.
         threshold : float
             Share of the write voltages, 0 to 1.
         """
-        if set_volts * reset_volts >= 0 or not 0 < threshold < 1:
+        if self.lowering is None:
+            reset_volts = -set_volts
+        if reset_volts is None or set_volts * reset_volts >= 0 or not 0 < threshold < 1:
             raise InputError(f"pulse curve: {set_volts} V, {reset_volts} V, threshold {threshold}; expected opposite signs, and a share in (0, 1)")
-        low = min(c.min() for c in (self.raising, self.lowering) if c is not None)
-        high = max(c.max() for c in (self.raising, self.lowering) if c is not None)
-        siemens = np.linspace(low, high, points)
-        up, down = (self.after(siemens, np.full(points, n)) - siemens for n in (1, -1))
+        siemens = self._levels()
+        up = self.after(siemens, np.ones(siemens.size)) - siemens
+        down = np.zeros(siemens.size) if self.lowering is None else self.after(siemens, -np.ones(siemens.size)) - siemens
         volts = np.array([reset_volts, threshold * reset_volts, 0.0, threshold * set_volts, set_volts])
         values = np.stack([down, 0 * down, 0 * up, 0 * up, up], axis=1)
         order = np.argsort(volts)
         return DeltaTable(grid=Grid(x=siemens, y=volts[order], values=values[:, order], out_of_range=OutOfRange.CLAMP), pulse_s=pulse_s)
-
-
-def _position(curve: Floats, siemens: Floats) -> Floats:
-    """Return the pulse number at which a monotone curve passes a conductance; of a flat stretch, its end."""
-    rising = curve[-1] >= curve[0]
-    values = curve if rising else -curve
-    last = np.append(np.flatnonzero(np.diff(values) > 0), values.size - 1)
-    return np.asarray(np.interp(siemens if rising else -siemens, values[last], last.astype(float)))
 
 
 def _is_number(text: str) -> bool:

@@ -69,7 +69,8 @@ class Ruler:
 
     def siemens_slope(self, states: Floats) -> Floats:
         """Return the magnitude of dG/dx at states, siemens a state unit."""
-        return np.abs(np.interp(states, self.states, np.gradient(np.exp(self.log_siemens), self.states)))
+        slope: Floats = np.interp(states, self.states, np.gradient(np.exp(self.log_siemens), self.states))
+        return np.abs(slope)
 
 
 def measured_rates(bench: CellBench, ruler: Ruler, states: Floats, volts: Floats, width_s: float, *, tolerance: float, most: int) -> Sampled:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from spicesnn.devices.fitting import FitResult
+    from spicesnn.devices.pulse_fit import PulseTableFit
 
 
 def data_and_fit(axes: Axes, result: FitResult) -> Axes:
@@ -47,4 +48,28 @@ def fit_figure(result: FitResult) -> Figure:
         left, right = figure.subplots(1, 2)
         data_and_fit(left, result)
         residuals(right, result)
+    return figure
+
+
+def pulse_table_figure(result: PulseTableFit) -> Figure:
+    """Return measured conductances and the table's beside the residuals, set pulses and then reset pulses."""
+    _, unit = scaled(result.curve.raising, "S")
+    factor = float(scaled(result.curve.raising, "S")[0][-1] / result.curve.raising[-1])
+    with style():
+        figure = new_figure(9.0, 3.8)
+        left, right = figure.subplots(1, 2)
+        first = 0
+        for k, (measured, fitted) in enumerate(zip(result.measured, result.fitted, strict=True)):
+            pulses = first + np.arange(measured.size)
+            left.plot(pulses, measured * factor, ".", markersize=4, color=COLOURS[0], label="measured" if k == 0 else None)
+            left.plot(pulses, fitted * factor, "-", linewidth=1.2, color=COLOURS[1], label="pulse table" if k == 0 else None)
+            right.plot(pulses, (fitted - measured) * factor, ".", markersize=4, color=COLOURS[0])
+            first = int(pulses[-1])
+        left.set(xlabel="pulse", ylabel=label("conductance", unit), title="Pulse table")
+        left.legend()
+        scatter = result.parameters["scatter"] * factor
+        right.axhspan(-scatter, scatter, color=COLOURS[-1], alpha=0.2, label="± measured scatter")
+        right.axhline(0.0, color="#888888", linewidth=0.7)
+        right.set(xlabel="pulse", ylabel=label("table − measured", unit), title="Residuals")
+        right.legend()
     return figure

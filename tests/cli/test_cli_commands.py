@@ -200,3 +200,38 @@ def test_the_stdp_window_is_measured_written_and_drawn(run_json):
     assert answer["a_plus"] > 0
     assert answer["a_minus"] > 0
     assert np.genfromtxt(answer["csv"], delimiter=",", names=True)["dw"].size >= 10
+
+
+def test_a_pulse_curve_of_ones_own_becomes_a_device_for_every_command(run_json, tmp_path):
+    from spicesnn.paths import checkout_data_dir
+
+    csv = checkout_data_dir() / "devices" / "set_reset_curve.csv"
+    code, answer, _ = run_json("fit", "pulse-table", csv, "--pulse-volts", "1.1", "--pulse-width", "2u", "--out", "table")
+    assert code == 0
+    assert set(answer["parameters"]) == {"g_first", "g_gain", "pulses", "scatter"} == set(answer["stderr"])
+    assert answer["rmse"] < 1.05 * answer["scatter"]
+    code, trained, _ = run_json("train", "letters-3x3", "--set", f"device.model={answer['toml']}", "--set", "training.epochs=1",
+                                "--set", "imperfections.parameters=[]", "--set", "imperfections.spread=0",
+                                "--set", "programming.set_volts=1.1", "--set", "programming.reset_volts=1.1",
+                                "--set", "programming.set_s=2u", "--set", "programming.reset_s=2u", "--no-figures", "--out", "run")  # fmt: skip
+    assert code == 0, trained
+    assert str(tmp_path / "table" / "pulse-table.toml") in (tmp_path / "run" / "run.toml").read_text()
+
+
+def test_a_model_is_fitted_to_pulses_from_the_command_line(run_json, run, tmp_path):
+    import numpy as np
+
+    n = np.arange(30)
+    header, siemens = "siemens", 1e-6 * (1 + 3 * (1 - np.exp(-n / 8.0))) * (1 + 0.01 * np.random.default_rng(0).standard_normal(30))
+    np.savetxt("curve.csv", siemens, header=header, comments="")
+    code, answer, _ = run_json("fit", "saturating-pulse", "curve.csv", "--pulse-volts", "1.3", "--pulse-width", "500u", "--starts", "2", "--out", "one")
+    assert code == 0
+    for name, truth in (("g_low", 1e-6), ("g_gain", 3e-6), ("pulses", 8.0)):
+        assert abs(answer["parameters"][name] - truth) < 3 * answer["stderr"][name]
+    np.savetxt("train.csv", np.column_stack([np.r_[0, np.full(29, 1.3)], np.full(30, 500e-6), siemens]), delimiter=",",
+               header="volts,width_s,siemens", comments="")  # fmt: skip
+    code, again, _ = run_json("fit", "saturating-pulse", "train.csv", "--starts", "2", "--out", "two")
+    assert again["parameters"]["pulses"] == pytest.approx(answer["parameters"]["pulses"], rel=1e-3)
+    code, _, err = run("fit", "saturating-pulse", "curve.csv")
+    assert code == 2
+    assert "--pulse-volts" in err

@@ -138,7 +138,6 @@ def test_bad_requests(tmp_path):
         ("time,volts,amps\n0,1,2\n1,2\n2,3,4\n", "line 3"),
         ("time,volts,amps\n0,1,2\n1,inf,2\n2,3,4\n", "line 3"),
         ("time,volts,amps\n0,1,2\n2,1,2\n1,3,4\n", "time does not increase from sample 2"),
-        ("siemens\n1e-6\n2e-6\n3e-6\n", "pulse table"),
         ("a,b,c,d\n1,2,3,4\n1,2,3,4\n1,2,3,4\n", "columns are a, b, c, d"),
         ("volts,width_s,siemens\n1,0,1e-6\n1,1e-6,1e-6\n1,1e-6,1e-6\n", "width"),
     ],

@@ -34,7 +34,7 @@ def test_a_one_column_curve_is_reproduced_and_saturates():
 def test_pulses_walk_along_the_monotone_curve():
     curve = PulseCurve(raising=np.array([1.0, 2.0, 4.0, 8.0, 7.0, 9.0]) * 1e-6, lowering=np.array([9.0, 5.0, 2.0, 1.0]) * 1e-6)
     assert curve.after(1e-6, [0, 1, 2, 5, 50]) == pytest.approx(np.array([1, 2, 4, 9, 9]) * 1e-6)
-    assert curve.after(3e-6, 1) == pytest.approx((4 + 0.5 * (7.5 - 4)) * 1e-6)
+    assert curve.after(3e-6, 1) == pytest.approx((4 + 1 / 3 * (7.5 - 4)) * 1e-6)
     assert curve.after(9e-6, [-1, -2, -9]) == pytest.approx(np.array([5, 2, 1]) * 1e-6)
     assert curve.after(20e-6, 1) == 20e-6
     assert curve.after(0.5e-6, -1) == 0.5e-6
