@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from spicesnn.devices.base import Device, Floats, parameter
 from spicesnn.devices.limits import BOLTZMANN_EV
@@ -125,8 +125,22 @@ class MosfetEmulator(Device):
             raise InputError("mosfet-emulator: the state moves only while phi is on; give gate=… in volts")
         v, x = np.asarray(v, dtype=float), np.asarray(x, dtype=float)
         amps = self.transconductance * v - self.gate_volts_of(v, x) / self.leak_resistance
+        return np.where(self._written(amps, x, gate), amps / (self.capacitance + self.gate_capacitance), 0.0)
+
+    def _written(self, amps: Floats, x: Floats, gate: ArrayLike) -> NDArray[np.bool_]:
+        """Return whether phi is on, and the state not at the bound that `amps` moves it to."""
         room = (x < self.x_high) & (amps > 0) | (x > self.x_low) & (amps < 0)
-        return np.where((np.asarray(gate) > self.phi_threshold) & room, amps / (self.capacitance + self.gate_capacitance), 0.0)
+        return np.asarray((np.asarray(gate) > self.phi_threshold) & room)
+
+    def rate_slope(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
+        """Return ∂(dx/dt)/∂x in 1/s: what the leak takes more of at a larger gate voltage."""
+        if gate is None:
+            raise InputError("mosfet-emulator: the state moves only while phi is on; give gate=… in volts")
+        v, x = np.asarray(v, dtype=float), np.asarray(x, dtype=float)
+        vg = self.gate_volts_of(v, x)
+        amps = self.transconductance * v - vg / self.leak_resistance
+        leak = 1.0 / (self.leak_resistance * (self.capacitance + self.gate_capacitance))
+        return np.where(self._written(amps, x, gate), -leak / self._gate.slopes(vg, v)[0], 0.0)
 
     def bounds(self) -> tuple[float | Floats, float | Floats]:
         """Return x_low and x_high."""

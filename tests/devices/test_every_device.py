@@ -264,6 +264,28 @@ def test_current_grows_with_voltage_and_its_slope_is_the_conductance(name):
 
 
 @pytest.mark.parametrize("name", names(MEMORY))
+def test_slope_of_the_rate_is_its_derivative(name):
+    """∂f/∂x of every state variable along itself, against central differences at states off the corners of the windows."""
+    device = made(name)
+    if "bound_width" in device.spice_parameters():
+        device = device.with_parameters(bound_width=0.3)
+    low, high = ranges(device)
+    span, rng = high - low, np.random.default_rng(4)
+    volts = device.typical_drive()[0] * rng.uniform(-1, 1, (60, 1))
+    states = low[:, None, None] + span[:, None, None] * rng.uniform(0.01, 0.99, (len(low), 60, 1))
+    shaped = (lambda x: x) if len(low) > 1 else (lambda x: x[0])
+    given = np.reshape(np.broadcast_to(device.rate_slope(volts, shaped(states), device.gate_default), shaped(states).shape), states.shape)
+    for k in range(len(low)):
+        step = np.zeros_like(states)
+        step[k] = 1e-6 * span[k]
+        ends = [np.reshape(device.rate(volts, shaped(states + sign * step), device.gate_default), states.shape)[k] for sign in (1, -1)]
+        difference = (ends[0] - ends[1]) / (2e-6 * span[k])
+        size = np.abs(difference).max()
+        assert size > 0
+        assert given[k] == pytest.approx(difference, rel=1e-4, abs=1e-6 * size)
+
+
+@pytest.mark.parametrize("name", names(MEMORY))
 def test_step_convergence(name, ngspice):
     device = made(name)
     stimulus = typical_sine(device, periods=1)
