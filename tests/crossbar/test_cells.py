@@ -7,6 +7,8 @@ import spicesnn as sn
 from spicesnn.crossbar.cells import OneSelectorOneResistor, OneTransistorOneResistor
 from spicesnn.devices import VTEAM, LinearDrift, MosfetEmulator, PaiYuChen, registry
 from spicesnn.errors import InputError, UnknownNameError
+from spicesnn.netlist.batch import run_batch
+from spicesnn.paths import model_file
 
 CELLS = [OneTransistorOneResistor.around(LinearDrift()), OneSelectorOneResistor.around(LinearDrift())]
 by_name = pytest.mark.parametrize("cell", CELLS, ids=lambda c: c.name)
@@ -121,3 +123,42 @@ def test_what_cannot_be_a_cell_is_refused():
         OneTransistorOneResistor(memristor=PaiYuChen())
     with pytest.raises(InputError, match="expected > 0"):
         OneTransistorOneResistor(transistor_width=0.0)
+
+
+def literal(cell, state, gate, volts, bit=0.0):
+    """Solve the cell with a transistor that ngspice knows, its gate held against ground: current out of the word line, (volts,) ampere."""
+    memristor = cell.memristor
+    given = " ".join(f"{name}={float(value):.17g}" for name, value in memristor.spice_parameters().items())
+    deck = f"""literal
+.include "{model_file(memristor.model)}"
+v1 p 0 0
+vb n 0 {bit}
+vg g 0 {gate}
+vx x 0 {state / memristor.state_scale[0]}
+xm p m x {memristor.subckt} {given}
+m1 m g n 0 access W={cell.transistor_width} L={cell.transistor_length}
+rleak m n {1 / cell.transistor_leak}
+.model access NMOS(LEVEL=1 VTO={cell.transistor_vto} KP={cell.transistor_kp} GAMMA=0 LAMBDA=0 IS=1e-40)
+.options reltol=1e-9 vntol=1e-12 abstol=1e-16 gmin=1e-16
+.dc v1 {volts[0]} {volts[-1]} {volts[1] - volts[0]}
+.save i(v1)
+.end
+"""
+    return -run_batch(deck)["i(v1)"]
+
+
+@pytest.mark.parametrize("gate", [0.5, 1.28, 2.5])
+@pytest.mark.parametrize("state", [0.1, 0.9])
+def test_both_polarities_are_those_of_the_transistor_of_ngspice(gate, state):
+    cell = OneTransistorOneResistor.around(LinearDrift())
+    volts = np.linspace(-1.5, 1.5, 31)
+    assert cell.current(volts, state, gate) == pytest.approx(literal(cell, state, gate, volts), rel=1e-6, abs=1e-13)
+
+
+def test_a_gate_against_ground_is_one_lower_by_the_bit_line():
+    """The cell's gate counts from the bit line; where a driver holds it against ground, subtract what the bit line is at."""
+    cell = OneTransistorOneResistor.around(LinearDrift())
+    volts = np.linspace(0.2, 2.2, 11)
+    raised = literal(cell, 0.9, 1.28, volts, bit=0.2)
+    assert raised == pytest.approx(cell.current(volts - 0.2, 0.9, 1.08), rel=1e-6, abs=1e-13)
+    assert raised[-1] == pytest.approx(cell.compliance(1.08), rel=1e-3)
