@@ -18,12 +18,26 @@ import numpy as np
 from spicesnn.training import load, make_engine, train
 from spicesnn.training.sweep import summarised
 
+SOFTWARE = "deep-software"
+"""The case whose weights all other deep cases of the same seed map."""
+SPREAD = ["imperfections.spread=0.05"]
+WIRES = ["array.word_line_ohm=1", "array.bit_line_ohm=1"]
 CASES: dict[str, tuple[str, list[str]]] = {
     "bp-1500": ("bp-mnist", ["network.hidden=1500"]),
     "bp-400": ("bp-mnist", []),
     "bp-400-noise": ("bp-mnist", ["cells.cycle_to_cycle=0.05"]),
     "bp-400-64-states": ("bp-mnist", ["cells.levels=64", "network.limits=[0.5,0.5]"]),
     "bp-400-16-states": ("bp-mnist", ["cells.levels=16", "network.limits=[0.5,0.5]"]),
+    "bp-400-pai-yu-chen": ("bp-mnist", ["cells.kind=device"]),
+    "bp-400-pai-yu-chen-uncompensated": ("bp-mnist", ["cells.kind=device", "cells.mapping=uncompensated"]),
+    SOFTWARE: ("deep-mnist", ["mapping.devices=false"]),
+    "deep-devices": ("deep-mnist", []),
+    "deep-spread": ("deep-mnist", SPREAD),
+    "deep-wires": ("deep-mnist", WIRES),
+    "deep-wires-spread": ("deep-mnist", [*WIRES, *SPREAD]),
+    "deep-wires-spread-tuned": ("deep-mnist", [*WIRES, *SPREAD, "insitu.epochs=1"]),
+    "deep-wires-spread-uncompensated-tuned": ("deep-mnist", [*WIRES, *SPREAD, "mapping.wire_aware=false", "insitu.epochs=1"]),
+    "deep-wires-spread-layerwise": ("deep-mnist", [*WIRES, *SPREAD, "insitu.epochs=3", "insitu.order=layerwise"]),
 }
 
 
@@ -32,6 +46,9 @@ def run(case: str, seed: int, out: Path, settings: Sequence[str]) -> dict[str, A
     folder = out / f"{case}-{seed}"
     if not (folder / "metrics.json").is_file():
         preset, overrides = CASES[case]
+        if preset == "deep-mnist" and case != SOFTWARE:
+            run(SOFTWARE, seed, out, settings)
+            overrides = [*overrides, f"exsitu.weights={out / f'{SOFTWARE}-{seed}' / 'weights.npz'}"]
         config = load(preset, [*overrides, *settings])
         with make_engine("nodal") as engine:
             train(config, engine=engine, out=folder, rng_seed=seed, resume=(folder / "state.npz").is_file())
@@ -40,14 +57,16 @@ def run(case: str, seed: int, out: Path, settings: Sequence[str]) -> dict[str, A
 
 def table(rows: Sequence[dict[str, Any]]) -> Iterable[str]:
     """Yield the lines of the tables: all cases, then each class."""
-    yield "| case | seeds | test % (mean ± 95 % CI) | each | training, s | silent or tied |"
-    yield "|---|---|---|---|---|---|"
+    yield "| case | seeds | test % (mean ± 95 % CI) | each | mapped without regard to wires | before tuning | training, s | silent or tied |"
+    yield "|---|---|---|---|---|---|---|---|"
     for line in summarised(rows, ["case"]):
         mine = [row for row in rows if row["case"] == line["case"]]
         each = ", ".join(f"{100 * row['test_accuracy']:.2f}" for row in mine)
         seconds, lost = (float(np.mean([row[name] for row in mine])) for name in ("wall_s", "silent_or_tied"))
         spread = "" if len(mine) < 2 else f" ± {100 * line['half_width']:.2f}"
-        yield f"| {line['case']} | {line['seeds']} | {100 * line['mean']:.2f}{spread} | {each} | {seconds:.0f} | {lost:.0f} |"
+        keys = ("uncompensated_accuracy", "mapped_accuracy")
+        before = [f"{100 * np.mean([row[key] for row in mine]):.2f}" if key in mine[0] else "–" for key in keys]
+        yield f"| {line['case']} | {line['seeds']} | {100 * line['mean']:.2f}{spread} | {each} | {' | '.join(before)} | {seconds:.0f} | {lost:.0f} |"
     yield ""
     yield "| case | " + " | ".join(str(digit) for digit in range(10)) + " |"
     yield "|---" * 11 + "|"

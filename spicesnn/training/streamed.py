@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.datasets import mnist
+from spicesnn.devices.base import Floats
 from spicesnn.engines.base import Engine
-from spicesnn.errors import RunError
+from spicesnn.errors import ConfigError, RunError
 from spicesnn.training import metrics
 from spicesnn.training.config import BaseConfig
 from spicesnn.training.options import Section, option
@@ -71,6 +72,31 @@ class Tally:
             self.totals[name] = self.totals.get(name, 0.0) + value
 
 
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class LayerToConfirm:
+    """A layer for another engine to solve.
+
+    Attributes
+    ----------
+    siemens : (rows, cols)
+        What its cells conduct.
+    row_volts : (images, rows)
+        Its lines' mean volts while each image is shown.
+    answers : callable
+        From effective conductances (rows, cols) to the network's answers (images,), with the same input spikes each time.
+    """
+
+    siemens: Floats
+    row_volts: Floats
+    answers: Callable[[Floats], NDArray[np.int64]]
+
+
+def only_layer(layer: int, layers: int) -> None:
+    """Raise `ConfigError` for a layer that is not there."""
+    if not 0 <= layer < layers:
+        raise ConfigError(f"layer {layer} of a network with {layers}; expected 0 to {layers - 1}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class StreamConfig(BaseConfig, ABC):
     """A configuration that brings its own network; the controller is the same for all of them."""
@@ -111,6 +137,14 @@ class StreamConfig(BaseConfig, ABC):
         return {}
 
     # -- the controller -----------------------------------------------------------------------------------------
+
+    def exported(self, arrays: Arrays) -> Mapping[str, Any]:
+        """Return weights for `weights.npz`, which other runs can map (`exsitu.weights`); nothing where there are none to share."""
+        return {}
+
+    def confirmed_layer(self, arrays: Arrays, images: Images, count: int, layer: int) -> LayerToConfirm:
+        """Return a trained layer as cells, the volts of the first `count` test images on its lines, and what answers with other conductances."""
+        raise ConfigError(f"{self.preset} is a network of kind {self.kind!r}, which has no layer of cells to confirm")
 
     def untrained(self) -> Arrays:
         """Return the arrays that this very run began with."""
@@ -184,6 +218,9 @@ class StreamConfig(BaseConfig, ABC):
         pictures = self.figures_data(arrays, images, engine)
         shown = {"predicted": predicted, "labels": images.test_labels, "confusion": counts, "class_names": names, **pictures}
         _save(run, arrays, tally, done, history, shown)
+        exported = self.exported(arrays)
+        if exported:
+            run.save_arrays("weights.npz", exported)
         run.write_metrics("metrics.json", summary.table())
         run.log(f"done: test {100 * test:.2f} % of {len(predicted)}")
         return summary

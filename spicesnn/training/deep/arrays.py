@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +14,10 @@ from spicesnn.crossbar.mapping import Differential, Window
 from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.registry import nearest
+from spicesnn.devices.variability import LogNormal
 from spicesnn.engines.nodal.engine import NodalEngine
-from spicesnn.errors import ConfigError
+from spicesnn.errors import ConfigError, UnknownNameError
 from spicesnn.learning.compensation import compensate
 from spicesnn.training.deep.network import F
 
@@ -118,6 +121,19 @@ class LayerArrays:
         """Return the variance of each weight (rows, neurons) for a relative read noise of every cell."""
         squares = (relative * self.weight_per_siemens * effective) ** 2
         return np.asarray(squares[:, 0::2] + squares[:, 1::2], dtype=np.float32)
+
+
+def spread_together(device: Device, cells: tuple[int, int], parameters: Sequence[str], relative: float, rng: np.random.Generator) -> Device:
+    """Return the device with one log-normal factor a cell on all of `parameters`: of resistances, it is the spread of the conductance itself."""
+    known = device.spice_parameters()
+    for name in parameters:
+        if name not in known:
+            there = ", ".join(sorted(known))
+            raise UnknownNameError(f"imperfections.parameters names {name!r}{nearest(name, known)} The parameters of {device.name} are: {there}")
+    if not relative:
+        return device
+    factor = LogNormal(relative).draw(cells, rng)
+    return device.with_parameters(**{name: known[name] * factor for name in parameters})
 
 
 def check_device(device: Device) -> None:

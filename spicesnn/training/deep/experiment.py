@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
 
@@ -14,14 +14,13 @@ from spicesnn.crossbar.faults import StuckMap
 from spicesnn.crossbar.mapping import Window
 from spicesnn.crossbar.tiles import Tiling
 from spicesnn.devices.base import Floats
-from spicesnn.devices.variability import LogNormal, spread
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
 from spicesnn.learning.step_limits import StepLimits
 from spicesnn.learning.weights import load_weights
 from spicesnn.training import metrics
 from spicesnn.training.config import DeviceOptions
-from spicesnn.training.deep.arrays import LayerArrays, check_device
+from spicesnn.training.deep.arrays import LayerArrays, check_device, spread_together
 from spicesnn.training.deep.insitu import tuned
 from spicesnn.training.deep.network import DeepNetwork, F, ReadNoise, decided, forward, outputs_of
 from spicesnn.training.deep.options import (
@@ -34,7 +33,7 @@ from spicesnn.training.deep.options import (
 )
 from spicesnn.training.deep.software import Learnt, learnt_more
 from spicesnn.training.pictures import histogram_data, raster_data, spike_data
-from spicesnn.training.streamed import Arrays, Images, StreamConfig, Tally
+from spicesnn.training.streamed import Arrays, Images, LayerToConfirm, StreamConfig, Tally, only_layer
 
 _DEVICES, _NOISE = 100, 101
 """Purposes of generators, beside those of the controller."""
@@ -142,7 +141,7 @@ class DeepConfig(StreamConfig):
         flaws, array = self.imperfections, self.array
         for k, (shape, limit) in enumerate(zip(self._network().shapes, limits, strict=True)):
             rng, cells = np.random.default_rng([self.seed, _DEVICES, k]), (shape[0], 2 * shape[1])
-            own = spread(device, cells, {name: LogNormal(flaws.spread) for name in flaws.parameters}, rng) if flaws.spread else device
+            own = spread_together(device, cells, flaws.parameters, flaws.spread, rng)
             stuck = StuckMap.drawn(cells, rng, on=flaws.stuck_on, off=flaws.stuck_off) if flaws.stuck_on or flaws.stuck_off else None
             made.append(LayerArrays(
                 shape=shape, limit=limit, fill=self.mapping.fill, nominal=device, device=own, stuck=stuck, window=window, wires=array.wires(),
@@ -224,15 +223,25 @@ class DeepConfig(StreamConfig):
                           shown=int(images.test_labels[0])),
         }  # fmt: skip
 
+    def confirmed_layer(self, arrays: Arrays, images: Images, count: int, layer: int) -> LayerToConfirm:
+        """Return the cells of one layer as they are; all layers answer through their wires, this one with what it is given."""
+        layers, network = self.layers(), self._network()
+        only_layer(layer, len(layers))
+        weights = self._weights_of(_states(arrays))[0]
+        chosen = images.test[:count].astype(np.float32) / np.float32(255.0)
+        values = forward(network, weights, chosen).values[layer].mean(axis=1)
+
+        def answers(effective: Floats) -> NDArray[np.int64]:
+            return self._classes([layers[layer].weights(effective) if k == layer else w for k, w in enumerate(weights)], [], images.test[:count])
+
+        siemens = layers[layer].siemens(_states(arrays)[layer])
+        return LayerToConfirm(siemens=siemens, row_volts=self.array.read_volts * values.astype(float), answers=answers)
+
     def exported(self, arrays: Arrays) -> Mapping[str, Any]:
         """Return the software's weights as `exsitu.weights` takes them: shares of each layer's limit, the bias apart."""
         limits = self.exsitu.build(len(self._network().shapes)).limits
         shares = [(w / np.float32(limit)).astype(np.float32) for w, limit in zip(_means(arrays), limits, strict=True)]
         return {f"weights_{k}": w[:-1] for k, w in enumerate(shares)} | {f"bias_{k}": w[-1] for k, w in enumerate(shares)}
-
-    def without_training(self, weights: str) -> DeepConfig:
-        """Return the same experiment that maps weights from a file instead of learning them."""
-        return replace(self, exsitu=replace(self.exsitu, weights=weights))
 
 
 def _software_arrays(state: Learnt) -> Arrays:

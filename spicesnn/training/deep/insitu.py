@@ -95,12 +95,10 @@ class _Live:
         step = limits.reached(before, wanted)
         if options.cycle_to_cycle:
             step = step * (1.0 + options.cycle_to_cycle * rng.standard_normal(step.shape))
-        if self.stuck is not None:
-            step = np.where(self.stuck[rows, cols], 0.0, step)
-        self.state[rows, cols] = nominal.state_for_conductance(np.clip(before + step, window.low, window.high))
+        moves = step != 0 if self.stuck is None else (step != 0) & ~self.stuck[rows, cols]
+        rows, cols = rows[moves], cols[moves]
+        self.state[rows, cols] = nominal.state_for_conductance(np.clip(before[moves] + step[moves], window.low, window.high))
         old, new = self.siemens[rows, cols], self.arrays.cell_siemens(self.state, rows, cols)
-        if self.stuck is not None:
-            new = np.where(self.stuck[rows, cols], old, new)
         self.siemens[rows, cols] = new
         self.effective[rows, cols] = self.solved[rows, cols] * new / self.solved_at[rows, cols]
         self.moved += float(np.abs(new - old).sum())

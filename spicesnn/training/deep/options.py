@@ -97,7 +97,7 @@ class ImperfectionSection(Section):
     """[imperfections]: what the devices are that the mapping does not know of."""
 
     parameters: tuple[str, ...] = option(("r_on", "r_off"), "parameters of the device that differ from cell to cell")
-    spread: float = option(0.0, "their relative standard deviation (log-normal)", lowest=0.0)
+    spread: float = option(0.0, "relative standard deviation (log-normal) of the one factor a cell by which they do", lowest=0.0)
     stuck_on: float = option(0.0, "share of cells stuck at the highest conductance", lowest=0.0)
     stuck_off: float = option(0.0, "share of cells stuck at the lowest conductance", lowest=0.0)
     read_noise: float = option(0.0, "relative spread of each cell's conductance from read to read", lowest=0.0)

@@ -9,13 +9,18 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.crossbar.mapping import Window
+from spicesnn.devices.base import Device, Floats
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
+from spicesnn.training.config import DeviceOptions
 from spicesnn.training.options import Section, option
 from spicesnn.training.pictures import PICTURES, histogram_data, raster_data, spike_data
+from spicesnn.training.spiking_bp.device import device_table
 from spicesnn.training.spiking_bp.network import Cells, SpikingBP, Weights, answers, epoch_share, fresh_weights, train_stream
 from spicesnn.training.spiking_bp.replay import replay
-from spicesnn.training.streamed import Arrays, Images, StreamConfig, Tally
+from spicesnn.training.streamed import Arrays, Images, LayerToConfirm, StreamConfig, Tally, only_layer
+from spicesnn.training.unsupervised.device_synapse import PulseScheme
 
 _SHOWN = 100
 """Test images whose spikes are counted for the figures."""
@@ -54,6 +59,29 @@ class CellSection(Section):
 
     cycle_to_cycle: float = option(0.0, "relative spread of what an update does", lowest=0.0)
     levels: int = option(0, "states of a device over the window of weights; 0 is a continuum", lowest=0)
+    kind: str = option("ideal", "updates as they are asked for, or as the pulses of [device] make them", choices=("ideal", "device"))
+    mapping: str = option("compensated", "pulse voltage by change and state, or by the change alone", choices=("compensated", "uncompensated"))
+    set_s: float = option(10e-9, "width of a set pulse", above=0.0)
+    reset_s: float = option(10e-9, "width of a reset pulse", above=0.0)
+    set_volts: tuple[float, ...] = option((0.0, 2.2), "lowest and highest set voltage", lowest=0.0)
+    reset_volts: tuple[float, ...] = option((0.0, 2.5), "lowest and highest reset voltage", lowest=0.0)
+    read_volts: float = option(0.7, "voltage of a spike: where conductance is taken as I/V", above=0.0)
+    step_s: float = option(10e-9, "how long a time step's read lasts, for the energy", above=0.0)
+
+    def scheme(self, device: Device) -> PulseScheme:
+        """Return the pulse scheme; weight 1 of it is the top of the device's window."""
+        for name in ("set_volts", "reset_volts"):
+            span = getattr(self, name)
+            if len(span) != 2 or span[0] >= span[1]:
+                raise ConfigError(f"cells.{name} is {list(span)}; expected [lowest, highest]")
+        return PulseScheme(
+            set_s=self.set_s, reset_s=self.reset_s, set_volts=(self.set_volts[0], self.set_volts[1]),
+            reset_volts=(self.reset_volts[0], self.reset_volts[1]), g_one=self.window(device).high, read_volts=self.read_volts,
+        )  # fmt: skip
+
+    def window(self, device: Device) -> Window:
+        """Return the window of conductances that weights stand on."""
+        return Window.of(device, volts=self.read_volts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +100,7 @@ class SpikingBPConfig(StreamConfig):
 
     network: NetworkSection = field(default_factory=NetworkSection)
     cells: CellSection = field(default_factory=CellSection)
+    device: DeviceOptions = field(default_factory=lambda: DeviceOptions(model="pai-yu-chen"))
     training: TrainingSection = field(default_factory=TrainingSection)
 
     @property
@@ -79,8 +108,17 @@ class SpikingBPConfig(StreamConfig):
         """Passes over the training images, and images in a chunk."""
         return self.training.epochs, self.training.chunk
 
-    def _cells(self) -> Cells:
-        return Cells(cycle_to_cycle=self.cells.cycle_to_cycle, levels=self.cells.levels)
+    def _cells(self, table: NDArray[np.float32] | None = None) -> Cells:
+        return Cells(cycle_to_cycle=self.cells.cycle_to_cycle, levels=self.cells.levels, table=table)
+
+    def _table(self, arrays: Arrays, engine: Engine) -> NDArray[np.float32] | None:
+        """Return what the device does: solved once, kept in the checkpoint."""
+        if self.cells.kind == "ideal":
+            return None
+        if "device_table" in arrays:
+            return arrays["device_table"]
+        device = self.device.build()
+        return device_table(device, engine, self.cells.scheme(device), compensated=self.cells.mapping == "compensated")
 
     def fresh(self, rng: np.random.Generator) -> Arrays:
         """Return random weights."""
@@ -92,16 +130,54 @@ class SpikingBPConfig(StreamConfig):
     ) -> Arrays:
         """Learn from a chunk of labelled images."""
         weights = Weights(first=arrays["first"], second=arrays["second"])
-        share = epoch_share(epoch, self.training.epochs)
-        done = train_stream(self.network.build(), weights, images, labels, rng, cells=self._cells(), share=share)
+        share, table = epoch_share(epoch, self.training.epochs), self._table(arrays, engine)
+        done = train_stream(self.network.build(), weights, images, labels, rng, cells=self._cells(table), share=share)
         first, second = done.rows_written
         tally.add(updates=done.updates, input_events=done.input_events, rows_written_first=first, rows_written_second=second)
-        return {"first": done.weights.first, "second": done.weights.second}
+        kept: Arrays = {} if table is None else {"device_table": table}
+        return {"first": done.weights.first, "second": done.weights.second, **kept}
+
+    def siemens(self, arrays: Arrays) -> list[Floats]:
+        """Return what the devices of both layers conduct, (inputs, neurons) each; the balance lines conduct the middle of the window."""
+        window = self.cells.window(self.device.build())
+        pairs = zip(("first", "second"), self.network.build().limits, strict=True)
+        return [window.at(0.5 + 0.5 * arrays[name].astype(float) / limit) for name, limit in pairs]
+
+    def more_metrics(self, arrays: Arrays, images: Images, engine: Engine) -> Mapping[str, Any]:
+        """Return the energy of the reads of one presentation, V²·Σ G·Δt over the spikes, balance lines included: the mean of a few test images."""
+        if self.cells.kind == "ideal":
+            return {}
+        weights = Weights(first=arrays["first"], second=arrays["second"])
+        inputs, hidden, _ = replay(self.network.build(), weights, images.test[:_SHOWN], self.rng(PICTURES))
+        window, joule = self.cells.window(self.device.build()), 0.0
+        for spikes, siemens in zip((inputs, hidden), self.siemens(arrays), strict=True):
+            line = siemens.sum(axis=1) + 0.5 * (window.low + window.high)
+            joule += float(spikes.sum(axis=1).mean(axis=0) @ line) * self.cells.read_volts**2 * self.cells.step_s
+        return {"read_joule_a_presentation": joule}
 
     def reader(self, arrays: Arrays, images: Images, rng: np.random.Generator, engine: Engine) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
         """Return what answers images by their output spikes."""
         weights, network, seed = Weights(first=arrays["first"], second=arrays["second"]), self.network.build(), rng.integers(2**63)
         return lambda pixels: answers(network, weights, pixels, np.random.default_rng(seed))
+
+    def confirmed_layer(self, arrays: Arrays, images: Images, count: int, layer: int) -> LayerToConfirm:
+        """Return the devices of one layer and, as the last column, its balance line: a column less the balance is a weight."""
+        only_layer(layer, 2)
+        if self.cells.kind == "ideal":
+            raise ConfigError("cells.kind is 'ideal', so the weights stand on no devices: train with --set cells.kind=device")
+        network, window = self.network.build(), self.cells.window(self.device.build())
+        siemens = self.siemens(arrays)[layer]
+        balance = np.full((len(siemens), 1), 0.5 * (window.low + window.high))
+        weights = [arrays["first"], arrays["second"]]
+        fired = replay(network, Weights(first=weights[0], second=weights[1]), images.test[:count], self.rng(PICTURES))[layer]
+
+        def answer(effective: Floats) -> NDArray[np.int64]:
+            share = (effective[:, :-1] - effective[:, -1:]) / window.span
+            used = [(2 * network.limits[k] * share).astype(np.float32) if k == layer else w for k, w in enumerate(weights)]
+            return answers(network, Weights(first=used[0], second=used[1]), images.test[:count], self.rng(PICTURES, 1))
+
+        volts = self.cells.read_volts * fired.mean(axis=1)
+        return LayerToConfirm(siemens=np.concatenate([siemens, balance], axis=1), row_volts=volts, answers=answer)
 
     def figures_data(self, arrays: Arrays, images: Images, engine: Engine) -> Mapping[str, Any]:
         """Return what the hidden neurons look for, the spread of the weights, spike counts, and one presentation spike by spike."""

@@ -14,12 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 from spicesnn.encoding.events import seed_words
 from spicesnn.errors import InputError
 from spicesnn.training.metrics import NOBODY
-from spicesnn.training.spiking_bp.stream import IDEAL, LEVELS, NOISY, stream
+from spicesnn.training.spiking_bp.stream import DEVICE, IDEAL, LEVELS, NOISY, stream
 
 _NOISE = 1 << 16
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Cells:
     """How the devices answer to an update.
 
@@ -29,14 +29,19 @@ class Cells:
         Relative standard deviation of what an update does, 0 for none.
     levels : int
         Number of states over the window of weights, 0 for a continuum; updates are rounded stochastically.
+    table : (2, magnitudes, shares) float32 or None
+        What a solved device does (`spicesnn.training.spiking_bp.device`), in shares of its window; None for updates as they are asked for.
     """
 
     cycle_to_cycle: float = 0.0
     levels: int = 0
+    table: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         if self.cycle_to_cycle < 0 or self.levels < 0 or self.levels == 1:
             raise InputError(f"cells: cycle_to_cycle = {self.cycle_to_cycle}, levels = {self.levels}; expected 0 or more, and not 1 level")
+        if self.table is not None and self.levels:
+            raise InputError("cells: give levels or the table of a device, one of the two")
         if self.cycle_to_cycle and self.levels:
             raise InputError("cells: give cycle_to_cycle or levels, one of the two: steps between levels have no size that could scatter")
 
@@ -118,14 +123,16 @@ def _streamed(
     if learn and cells.levels:
         kind, noise = LEVELS, rng.random(_NOISE).astype(np.float32)
         level = (2 * network.limits[0] / (cells.levels - 1), 2 * network.limits[1] / (cells.levels - 1))
-    elif learn and cells.cycle_to_cycle:
-        kind, noise = NOISY, (1.0 + cells.cycle_to_cycle * rng.normal(size=_NOISE)).astype(np.float32)
+    elif learn and (cells.cycle_to_cycle or cells.table is not None):
+        kind, noise = NOISY if cells.table is None else DEVICE, (1.0 + cells.cycle_to_cycle * rng.normal(size=_NOISE)).astype(np.float32)
+    table = np.zeros((2, 2, 2), np.float32) if cells.table is None else cells.table
     first, second = weights.first.copy(), weights.second.copy()
     counts, latest, totals = np.zeros((len(pixels), network.outputs), np.float32), np.zeros((len(pixels), network.outputs), np.int32), np.zeros(4)
     single = [np.array(pair, np.float32) for pair in (network.thresholds, tuple(share * r for r in network.rates), network.limits, level)]
     stream(
         seed_words(rng), np.ascontiguousarray(pixels.reshape(len(pixels), -1)), target, np.arange(len(pixels)), first, second,
-        network.window if learn else network.answer_window, single[0], single[1], single[2], kind, noise, single[3], learn, counts, latest, totals,
+        network.window if learn else network.answer_window, single[0], single[1], single[2], kind, noise, single[3], table, learn, counts, latest,
+        totals,
     )  # fmt: skip
     after = replace(weights, first=first, second=second) if learn else weights
     updates, events, *written = (int(t) for t in totals)

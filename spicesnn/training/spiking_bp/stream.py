@@ -11,18 +11,40 @@ from spicesnn.encoding.events import draw
 from spicesnn.neurons.equations import integrate
 
 F = NDArray[np.float32]
-IDEAL, NOISY, LEVELS = 0, 1, 2
-"""How a device answers to an update: exactly, with relative cycle-to-cycle noise, in stochastic steps between levels."""
+IDEAL, NOISY, LEVELS, DEVICE = 0, 1, 2, 3
+"""How a device answers to an update: exactly, with relative cycle-to-cycle noise, in stochastic steps between levels, as a solved device does."""
+DECADES = 6
+"""Tables of a device reach from 10^-6 of its window to all of it."""
 
 _integrate = compiled(inline=True, keep=False)(integrate)
 _U = np.uint64
 
 
 @compiled(fastmath=True)
-def _write(row: F, change: F, factor: np.float32, limit: np.float32, kind: int, noise: F, offset: int, step: np.float32) -> None:
+def device_step(table: F, wanted: np.float32, share: np.float32) -> np.float32:
+    """Return what a device at a `share` of its window does when `wanted` (a share too) is asked of it.
+
+    `table` is (2, magnitudes, shares): rising and falling, magnitudes even in their logarithm; linear between its entries.
+    """
+    size = abs(wanted)
+    place = (np.log10(max(size, np.float32(1e-12))) / np.float32(DECADES) + np.float32(1.0)) * np.float32(table.shape[1] - 1)
+    if place < np.float32(0.0):
+        return np.float32(0.0)
+    side = 0 if wanted > np.float32(0.0) else 1
+    m = min(np.int64(place), table.shape[1] - 2)
+    across = min(max(share, np.float32(0.0)), np.float32(1.0)) * np.float32(table.shape[2] - 1)
+    k = min(np.int64(across), table.shape[2] - 2)
+    f, g, one = min(place - np.float32(m), np.float32(1.0)), across - np.float32(k), np.float32(1.0)
+    low = (one - g) * table[side, m, k] + g * table[side, m, k + 1]
+    high = (one - g) * table[side, m + 1, k] + g * table[side, m + 1, k + 1]
+    return (one - f) * low + f * high
+
+
+@compiled(fastmath=True)
+def _write(row: F, change: F, factor: np.float32, limit: np.float32, kind: int, noise: F, offset: int, step: np.float32, table: F) -> None:
     """Add ``factor * change`` to one row of weights as its devices do, clipped to their window of ± `limit`.
 
-    `noise` holds 1 + σ·N(0, 1) for NOISY and U(0, 1) for LEVELS, read from a random `offset` on.
+    `noise` holds 1 + σ·N(0, 1) for NOISY and DEVICE and U(0, 1) for LEVELS, read from a random `offset` on.
     """
     mask = noise.size - 1
     if kind == IDEAL:
@@ -31,6 +53,11 @@ def _write(row: F, change: F, factor: np.float32, limit: np.float32, kind: int, 
     elif kind == NOISY:
         for j in range(row.size):
             row[j] = min(max(row[j] + factor * change[j] * noise[(offset + j) & mask], -limit), limit)
+    elif kind == DEVICE:
+        window = np.float32(2.0) * limit
+        for j in range(row.size):
+            moved = window * device_step(table, factor * change[j] / window, (row[j] + limit) / window)
+            row[j] = min(max(row[j] + moved * noise[(offset + j) & mask], -limit), limit)
     else:
         for j in range(row.size):
             moved = np.floor(factor * change[j] / step + noise[(offset + j) & mask])
@@ -77,7 +104,7 @@ def _forward(
 @compiled(fastmath=True)
 def stream(
     words: NDArray[np.uint64], images: NDArray[np.uint8], labels: NDArray[np.int64], order: NDArray[np.int64], first: F, second: F, steps: int,
-    thresholds: F, rates: F, limits: F, kind: int, noise: F, steps_of_level: F, learn: bool, counts: F, latest: NDArray[np.int32],
+    thresholds: F, rates: F, limits: F, kind: int, noise: F, steps_of_level: F, table: F, learn: bool, counts: F, latest: NDArray[np.int32],
     totals: NDArray[np.float64],
 ) -> None:  # fmt: skip
     """Show `images[order]`; with `learn`, update after each.
@@ -88,6 +115,8 @@ def stream(
         Signed weights (device minus balance line), moved on when learning.
     thresholds, rates, limits, steps_of_level : (2,)
         Of the two layers; the rates are Δw for one input spike at an error of one whole window.
+    table : (2, magnitudes, shares)
+        Of `device_step`; used by kind DEVICE.
     counts, latest : (images, outputs)
         Output spikes, and the step in which the last of them came; written.
     totals : (4,)
@@ -129,11 +158,11 @@ def stream(
                     total += second[j, k] * error[k]
                 delta[j] = total
                 offset = np.int64(draw(words) >> _U(40))
-                _write(second[j], error, rates[1] * c1[j], limits[1], kind, noise, offset, steps_of_level[1])
+                _write(second[j], error, rates[1] * c1[j], limits[1], kind, noise, offset, steps_of_level[1], table)
                 totals[3] += 1
         for m in range(n_active):
             i = active[m]
             if c0[i] > zero:
                 offset = np.int64(draw(words) >> _U(40))
-                _write(first[i], delta, rates[0] * c0[i], limits[0], kind, noise, offset, steps_of_level[0])
+                _write(first[i], delta, rates[0] * c0[i], limits[0], kind, noise, offset, steps_of_level[0], table)
                 totals[2] += 1

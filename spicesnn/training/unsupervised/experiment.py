@@ -15,7 +15,7 @@ from spicesnn.errors import ConfigError
 from spicesnn.training.config import DeviceOptions
 from spicesnn.training.options import Section, option
 from spicesnn.training.pictures import PICTURES, histogram_data, raster_data, spike_data
-from spicesnn.training.streamed import Arrays, Images, StreamConfig, Tally
+from spicesnn.training.streamed import Arrays, Images, LayerToConfirm, StreamConfig, Tally, only_layer
 from spicesnn.training.unsupervised.device_synapse import PulseScheme, compensated, literal, solve_map
 from spicesnn.training.unsupervised.network import (
     IdealSynapse,
@@ -177,6 +177,16 @@ class UnsupervisedConfig(StreamConfig):
         """
         state = replace(_state(arrays), scale=np.ones(self.network.neurons, np.float32))
         return self._reader(state, images, rng, read_weight)(pixels)
+
+    def confirmed_layer(self, arrays: Arrays, images: Images, count: int, layer: int) -> LayerToConfirm:
+        """Return the only layer."""
+        only_layer(layer, 1)
+        chosen = images.test[:count]
+
+        def answers(effective: Floats) -> NDArray[np.int64]:
+            return self.answers_through(arrays, images, chosen, (effective / self.synapse.g_one).astype(np.float32), np.random.default_rng(self.seed))
+
+        return LayerToConfirm(siemens=self.siemens(arrays), row_volts=self.synapse.read_volts * chosen.astype(float) / 255.0, answers=answers)
 
     def figures_data(self, arrays: Arrays, images: Images, engine: Engine) -> Mapping[str, Any]:
         """Return weights and thresholds, their spread, spike counts, and one presentation spike by spike."""
