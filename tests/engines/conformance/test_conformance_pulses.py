@@ -95,6 +95,30 @@ def test_cells_of_several_parts_agree(name: str, ngspice: sn.NgspiceEngine) -> N
     assert apart.max() <= 0.02 * moved.max(), "they agree because nothing moves"
 
 
+@pytest.mark.parametrize("along", sn.GateAlong)
+def test_a_gate_line_opens_its_cells_alone_and_limits_their_current(along: sn.GateAlong, ngspice: sn.NgspiceEngine) -> None:
+    cell = sn.devices.OneTransistorOneResistor()
+    state = np.full((3, 2), 0.95 * 3e-9)
+    array = sn.Crossbar(device=cell, state=state, wires=WIRES, gate_along=along)
+    gates = np.full(array.gate_lines, -2.4)  # 0 V would not do below -0.7 V: the word line is the source then
+    gates[-1] = 1.28
+    on_cells = np.broadcast_to(array.gate_of_cells(gates) > 0, (3, 2))
+    for volts in (-2.4, 1.0):
+        pulse = sn.Pulse(row_volts=np.full(3, volts), width_s=3e-9, rise_s=3e-10, gate_volts=gates)
+        ours, reference = ngspice.pulse(array, pulse), sn.NodalEngine().pulse(array, pulse)
+        assert np.all(np.abs(ours.state - reference.state) <= 1e-3 * 3e-9)
+        for done in (ours, reference):
+            moved = np.abs(done.state - state)
+            assert np.all(moved[~on_cells] < 1e-4 * 3e-9)
+            assert volts > 0 or np.all(moved[on_cells] > 0.01 * 3e-9)
+    half_open = ngspice.pulse(array, sn.Pulse(row_volts=np.full(3, -2.4), width_s=3e-9, rise_s=3e-10, gate_volts=np.maximum(gates, 0.0)))
+    assert np.all(np.abs(half_open.state - state)[~on_cells] > 1e-4 * 3e-9)
+    array = array.with_state(np.zeros((3, 2)))
+    on = [e.read(array, np.full(3, 3.0), gate_volts=gates).column_amps for e in (ngspice, sn.NodalEngine())]
+    assert on[0] == pytest.approx(on[1], rel=1e-8)
+    assert on[0].sum() == pytest.approx(on_cells.sum() * cell.compliance(1.28), rel=1e-3)
+
+
 @pytest.mark.parametrize("name", PULSES)
 def test_pulses_move_what_they_should(name: str, ngspice: sn.NgspiceEngine) -> None:
     """The comparison above says something only if states move."""
