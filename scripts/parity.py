@@ -1,9 +1,10 @@
-"""The same training run on both engines: update signs, states, spikes and answers side by side.
+"""The same training run on both engines: update signs, states, spikes and answers side by side, as a Markdown table.
 
-    python scripts/parity.py [xpue digits-3x5 letters-3x3 manhattan-4x4 exsitu-xor mnist-10x10 …] [--seed 0] [--out runs/parity] [--updates N]
+    python scripts/parity.py [xpue digits-3x5 letters-3x3 letters-stdp manhattan-4x4 exsitu-xor mnist-5x5 mnist-10x10 …] [--seed 0]
+                             [--out runs/parity] [--updates N]
 
-mnist-5x5 is a whole training run at 5×5 pixels: two epochs of 6000 images. mnist-10x10 is cut to 3 updates on 200 training images and
-100 test images (about ten minutes in ngspice); --updates 10 makes it longer.
+mnist-5x5 is a whole training run at 5×5 pixels: two epochs of 6000 images. mnist-10x10 is cut to --updates on 200 training images and
+100 test images. A run that was stopped goes on when the script is started again with the same --out; what is finished is not run again.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from spicesnn.training import RunDirectory, load, make_engine, train
 
-SMALL = ["xpue", "digits-3x5", "letters-3x3", "manhattan-4x4", "exsitu-xor"]
+SMALL = ["xpue", "digits-3x5", "letters-3x3", "letters-stdp", "manhattan-4x4", "exsitu-xor"]
 
 
 def overrides(preset: str, updates: int) -> list[str]:
@@ -27,51 +28,60 @@ def overrides(preset: str, updates: int) -> list[str]:
     if not preset.startswith("mnist"):
         return []
     cut = ["data.train_limit=200", "data.test_limit=100", "training.checkpoint_s=1"]
-    return [f"training.updates={updates}", f"training.record_updates={updates}", *cut]
+    return [f"training.epochs={updates}", f"training.record_updates={updates}", *cut]
+
+
+def finished(preset: str, engine: str, seed: int, out: Path, updates: int) -> RunDirectory:
+    """Return the run of a preset on an engine: finished already, or gone on with, or run now."""
+    folder = out / f"{preset}-{engine}"
+    if not (folder / "metrics.json").is_file():
+        config = load("mnist-10x10" if preset == "mnist-5x5" else preset, overrides(preset, updates))
+        with make_engine(engine) as solver:
+            train(config, engine=solver, out=folder, rng_seed=seed, resume=(folder / "run.toml").is_file())
+    return RunDirectory.existing(folder)
 
 
 def compare(preset: str, seed: int, out: Path, updates: int) -> dict[str, Any]:
     """Run a preset on both engines and return how far they are apart."""
-    histories, summaries, ranges = [], [], 1.0
-    for name in ("nodal", "ngspice"):
-        with make_engine(name) as solver:
-            config = load("mnist-10x10" if preset == "mnist-5x5" else preset, overrides(preset, updates))
-            low, high = config.device.build().bounds()
-            ranges = float(np.mean(high) - np.mean(low))
-            summaries.append(train(config, engine=solver, out=out / f"{preset}-{name}", rng_seed=seed))
-        histories.append(RunDirectory.existing(summaries[-1].run).history())
-    nodal, spice = histories
+    runs = [finished(preset, engine, seed, out, updates) for engine in ("nodal", "ngspice")]
+    (nodal, spice), metrics = (run.history() for run in runs), [run.metrics() for run in runs]
+    low, high = runs[0].config().device.build().bounds()
     fired = np.isfinite(nodal["spike_times"])
     alike = np.array_equal(fired, np.isfinite(spice["spike_times"]))
     late = np.abs(spice["spike_times"][fired] / nodal["spike_times"][fired] - 1) if alike else [np.inf]
+    same = len(nodal["states"]) == len(spice["states"])
     return {
         "preset": preset,
+        "updates": tuple(m["updates"] for m in metrics),
+        "signs": int(np.count_nonzero(nodal["directions"])) if "directions" in nodal else 0,
         "signs_differ": int(np.sum(nodal["directions"] != spice["directions"])) if "directions" in nodal else 0,
         "answers_differ": int(np.sum(nodal["predicted"] != spice["predicted"])),
-        "state_error": float(np.abs(nodal["states"][-1] - spice["states"][-1]).max()) / ranges,
+        "state_error": float(np.abs(nodal["states"] - spice["states"]).max() / (np.mean(high) - np.mean(low))) if same else np.inf,
         "spike_error": float(np.max(late, initial=0.0)),
-        "accuracy": (summaries[0].test_accuracy, summaries[1].test_accuracy),
-        "seconds": (summaries[0].wall_s, summaries[1].wall_s),
+        "accuracy": tuple(m["test_accuracy"] for m in metrics),
+        "seconds": tuple(m["wall_s"] for m in metrics),
     }
 
 
 def main(presets: list[str], seed: int, out: Path, updates: int) -> list[dict[str, Any]]:
     """Print the table and return its rows."""
-    print("| preset | update signs that differ | answers that differ | states, of range | spike times | accuracy nodal / ngspice | seconds |")
-    print("|---|---|---|---|---|---|---|")
+    print("| preset | updates | signs that differ | answers that differ | states, of range | spike times | accuracy nodal / ngspice | seconds |")
+    print("|---|---|---|---|---|---|---|---|")
     rows = []
     for preset in presets:
         row = compare(preset, seed, out, updates)
         rows.append(row)
-        print(f"| {preset} | {row['signs_differ']} | {row['answers_differ']} | {row['state_error']:.1e} | {row['spike_error']:.1e} | "
-              f"{row['accuracy'][0]:.3f} / {row['accuracy'][1]:.3f} | {row['seconds'][0]:.1f} / {row['seconds'][1]:.1f} |", flush=True)  # fmt: skip
+        counts = row["updates"][0] if len(set(row["updates"])) == 1 else " / ".join(map(str, row["updates"]))
+        signs = f"{row['signs_differ']} of {row['signs']}" if row["signs"] else "–"
+        print(f"| {preset} | {counts} | {signs} | {row['answers_differ']} | {row['state_error']:.1e} | {row['spike_error']:.1e} | "
+              f"{row['accuracy'][0]:.4f} / {row['accuracy'][1]:.4f} | {row['seconds'][0]:.1f} / {row['seconds'][1]:.1f} |", flush=True)  # fmt: skip
     return rows
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("presets", nargs="*", default=SMALL)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--updates", type=int, default=3)
+    parser.add_argument("--updates", type=int, default=10)
     parser.add_argument("--out", type=Path, default=Path("runs/parity"))
     main(**vars(parser.parse_args()))
