@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spicesnn.devices.base import Device
+from spicesnn.devices.measurements import Sweep
 from spicesnn.engines.results import IVCurve
 from spicesnn.plotting.style import COLOURS, label, new_figure, scaled, style
+from spicesnn.units import render
 from spicesnn.validation.curves import at_times
 
 if TYPE_CHECKING:
@@ -17,30 +19,36 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LINES = ("-", "--")
+_POINTS: dict[str, Any] = {"linestyle": "none", "marker": ".", "markersize": 3, "color": COLOURS[-1], "label": "measured", "zorder": 3}
 _DECADES = 7
 """The logarithmic view ends this many decades below the peak: what is lower is the zero crossing, not the device."""
 
 
-def iv_loop(axes: Axes, curves: Sequence[IVCurve]) -> Axes:
-    """Draw current against voltage, one line a curve (the second dashed, so that equal curves show)."""
+def iv_loop(axes: Axes, curves: Sequence[IVCurve], measured: Sweep | None = None) -> Axes:
+    """Draw current against voltage, one line a curve (the second dashed, so that equal curves show), and measured points over it."""
     _, unit = scaled(curves[0].amps, "A")
     factor = _factor(curves)
     for k, curve in enumerate(curves):
         axes.plot(curve.volts, curve.amps * factor, _LINES[k % 2], color=COLOURS[k], label=curve.engine)
+    if measured is not None:
+        axes.plot(measured.volts, measured.amps * factor, **_POINTS)
     axes.axhline(0.0, color="#888888", linewidth=0.7)
     axes.axvline(0.0, color="#888888", linewidth=0.7)
     axes.set(xlabel="voltage (V)", ylabel=label("current", unit), title="IV loop")
-    if len(curves) > 1:
+    if len(curves) > 1 or measured is not None:
         axes.legend()
     return axes
 
 
-def iv_log(axes: Axes, curves: Sequence[IVCurve]) -> Axes:
-    """Draw the magnitude of the current against voltage, logarithmically."""
+def iv_log(axes: Axes, curves: Sequence[IVCurve], measured: Sweep | None = None) -> Axes:
+    """Draw the magnitude of the current against voltage, logarithmically, and measured points over it."""
     peak = max(float(np.max(np.abs(curve.amps))) for curve in curves) or 1.0
     for k, curve in enumerate(curves):
         amps = np.abs(curve.amps)
         axes.semilogy(curve.volts, np.where(amps > 0, amps, np.nan), _LINES[k % 2], color=COLOURS[k], label=curve.engine)
+    if measured is not None:
+        axes.semilogy(measured.volts, np.where(measured.amps != 0, np.abs(measured.amps), np.nan), **_POINTS)
+        peak = max(peak, float(np.max(np.abs(measured.amps))))
     least = min((float(np.min(np.abs(c.amps)[np.abs(c.amps) > 0])) for c in curves if np.any(c.amps)), default=peak)
     axes.set_ylim(max(least, peak * 10.0**-_DECADES) * 0.7, peak * 2)
     axes.set(xlabel="voltage (V)", ylabel="|current| (A)", title="Logarithmic view")
@@ -51,7 +59,7 @@ def state_over_time(axes: Axes, curves: Sequence[IVCurve], device: Device) -> Ax
     """Draw each state variable over time, as a fraction of its range where the range is finite."""
     time, unit = scaled(curves[0].time, "s")
     shrink = time[-1] / curves[0].time[-1]
-    low, high = (np.atleast_1d(np.asarray(bound, dtype=float)) for bound in device.bounds())
+    low, high = (np.asarray(bound, dtype=float).reshape(-1) for bound in device.bounds())  # several states: one bound each, whatever its shape
     fractions = bool(np.all(np.isfinite(low)) and np.all(np.isfinite(high)) and np.all(high > low))
     for k, curve in enumerate(curves):
         for j, (values, name) in enumerate(zip(np.atleast_2d(curve.state), device.state_names, strict=False)):
@@ -90,18 +98,51 @@ def engine_difference(axes: Axes, curves: Sequence[IVCurve]) -> Axes:
     return axes
 
 
-def iv_figure(curves: Sequence[IVCurve], device: Device) -> Figure:
+def iv_figure(curves: Sequence[IVCurve], device: Device, measured: Sweep | None = None) -> Figure:
     """Return the four views of one device: loop, logarithm, state, and the engines' difference (or the signals over time)."""
     with style():
         figure = new_figure(9.6, 7.2)
         axes = figure.subplots(2, 2)
-        iv_loop(axes[0, 0], curves)
-        iv_log(axes[0, 1], curves)
+        iv_loop(axes[0, 0], curves, measured)
+        iv_log(axes[0, 1], curves, measured)
         state_over_time(axes[1, 0], curves, device)
         if len(curves) == 2:
             engine_difference(axes[1, 1], curves)
         else:
             voltage_and_current(axes[1, 1], curves)
+        figure.suptitle(f"{device.name}: {device.reference}", fontsize=11)
+    return figure
+
+
+def area_over_frequency(axes: Axes, frequencies: Sequence[float], areas: Sequence[float]) -> Axes:
+    """Draw the area of the pinched loop against frequency: a memristor's shrinks towards high frequencies."""
+    axes.loglog(frequencies, areas, "o-", color=COLOURS[0])
+    axes.set(xlabel="frequency (Hz)", ylabel="area of the last loop (V·A)", title="Fingerprint")
+    return axes
+
+
+def frequency_figure(found: Mapping[float, Sequence[IVCurve]], device: Device, areas: Sequence[float], measured: Sweep | None = None) -> Figure:
+    """Return the loops at several frequencies, their logarithms, and the area over frequency; a second engine's are dashed."""
+    with style():
+        figure = new_figure(13.0, 4.2)
+        loop, log, area = figure.subplots(1, 3)
+        every = [curve for curves in found.values() for curve in curves]
+        _, unit = scaled(np.concatenate([curve.amps for curve in every]), "A")
+        factor = _factor([max(every, key=lambda curve: float(np.max(np.abs(curve.amps))))])
+        for k, (frequency, curves) in enumerate(found.items()):
+            for j, curve in enumerate(curves):
+                colour = COLOURS[k % len(COLOURS)]
+                text = f"{render(frequency, 'Hz')}{', ' + curve.engine if len(curves) > 1 else ''}"
+                loop.plot(curve.volts, curve.amps * factor, _LINES[j % 2], color=colour, label=text)
+                log.semilogy(curve.volts, np.where(curve.amps != 0, np.abs(curve.amps), np.nan), _LINES[j % 2], color=colour)
+        if measured is not None:
+            loop.plot(measured.volts, measured.amps * factor, **_POINTS)
+            log.semilogy(measured.volts, np.where(measured.amps != 0, np.abs(measured.amps), np.nan), **_POINTS)
+        peak = max(float(np.max(np.abs(curve.amps))) for curve in every) or 1.0
+        log.set(xlabel="voltage (V)", ylabel="|current| (A)", title="Logarithmic view", ylim=(peak * 10.0**-_DECADES, peak * 2))
+        loop.set(xlabel="voltage (V)", ylabel=label("current", unit), title="IV loops")
+        loop.legend()
+        area_over_frequency(area, list(found), areas)
         figure.suptitle(f"{device.name}: {device.reference}", fontsize=11)
     return figure
 

@@ -1,0 +1,185 @@
+"""The documentation: built strictly, without a request to any other machine, and every example of it executed."""
+
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from spicesnn.cli import main
+from spicesnn.devices.registry import names
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+MARK = r"(?:<!-- (?P<mark>not run|slow): (?P<why>[^>]*) -->\n)?"
+FENCE = re.compile(MARK + r"^```(?P<language>bash|python)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
+BESIDE = ("data", "netlists", "models", "examples", "scripts", "spicesnn", "tests")
+"""What a reader has beside the page: folders of the checkout."""
+MOST_NOT_RUN = 6
+
+
+@dataclass(frozen=True)
+class Block:
+    page: Path
+    language: str
+    text: str
+    mark: str | None
+    why: str
+
+
+def blocks_of(text, page):
+    return [Block(page, found["language"], found["text"], found["mark"], found["why"] or "") for found in FENCE.finditer(text)]
+
+
+BLOCKS = {page: blocks_of(page.read_text(encoding="utf-8"), page) for page in PAGES}
+
+
+def pages_with(*marks):
+    chosen = [page for page, blocks in BLOCKS.items() if any(block.mark in marks for block in blocks)]
+    return [pytest.param(page, id=str(page.relative_to(ROOT))) for page in chosen]
+
+
+def executed(block, folder):
+    """Run one block in a folder, as a reader would; commands of spicesnn in this process, which has it compiled."""
+    if block.language == "python":
+        exec(compile(block.text, str(block.page), "exec"), {"__name__": "__main__"})
+        return
+    if "<<" in block.text:  # a file within the block: a shell reads it whole
+        shell(block.text, folder)
+        return
+    lines = [line for line in block.text.replace("\\\n", " ").splitlines() if line.strip() and not line.startswith("#")]
+    for line in lines:
+        words = shlex.split(line, comments=True)
+        if words[0] == "spicesnn":
+            assert main(words[1:]) == 0, line
+        else:
+            shell(line, folder)
+
+
+def shell(text, folder):
+    environment = os.environ | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", text], cwd=folder, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    for name in BESIDE:
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", pages_with(None))
+def test_what_a_page_shows_runs(page, folder, capfd):
+    for block in BLOCKS[page]:
+        if block.mark is None:
+            executed(block, folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", pages_with("slow"))
+def test_what_takes_longer_runs_too(page, folder, capfd):
+    for block in BLOCKS[page]:
+        if block.mark != "not run":
+            executed(block, folder)
+
+
+def test_what_is_not_run_says_why_and_is_little():
+    left_out = [block for blocks in BLOCKS.values() for block in blocks if block.mark == "not run"]
+    assert len(left_out) <= MOST_NOT_RUN
+    assert all(len(block.why) > 15 for block in left_out)
+    assert sum(len(blocks) for blocks in BLOCKS.values()) > 20
+
+
+def test_every_marker_stands_before_a_block():
+    for page, blocks in BLOCKS.items():
+        text = page.read_text(encoding="utf-8")
+        assert len(re.findall(r"<!-- (?:not run|slow):", text)) == sum(block.mark is not None for block in blocks), page
+        assert len(re.findall(r"^```(?:bash|python)", text, flags=re.MULTILINE)) == len(blocks), page
+
+
+def hooks():
+    specification = importlib.util.spec_from_file_location("docs_hooks", ROOT / "docs" / "hooks.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["vteam", "pai-yu-chen", *(pytest.param(name, marks=pytest.mark.slow) for name in names())])
+def test_the_example_of_a_device_page_runs(name, folder, capfd):
+    pytest.importorskip("mkdocs")
+    text = hooks().device_page(name)
+    assert text.startswith(f"# {name}\n")
+    (block,) = blocks_of(text, ROOT / "docs" / "devices" / f"{name}.md")
+    executed(block, folder)
+    assert float(capfd.readouterr().out) > 0
+
+
+def test_the_parameters_of_a_device_page_have_units_and_ranges():
+    pytest.importorskip("mkdocs")
+    text = hooks().device_page("linear-drift")
+    assert "| `r_on` | 100 | Ω | > 0 | resistance of the device when fully doped, x = 1 |" in text
+    assert "| `x_init` | 0.314465 | 1 | ≥ 0, ≤ 1 | state of a fresh device |" in text
+    assert "- `window`: `none`, `joglekar`, `biolek`, `prodromakis`" in text
+
+
+def test_formulas_of_docstrings_become_markdown():
+    pytest.importorskip("mkdocs")
+    assert hooks().markdown("A :math:`x` is\n\n.. math:: x = 1\n\n   y = 2\n\nand on.") == "A $x$ is\n\n\n$$\nx = 1\ny = 2\n$$\n\nand on."
+
+
+def test_every_device_has_its_figure_and_no_picture_is_large():
+    pictures = {path.stem: path for path in (ROOT / "docs" / "images" / "devices").glob("*.png")}
+    assert set(names()) <= set(pictures)
+    for path in (ROOT / "docs" / "images").rglob("*.png"):
+        limit = 150_000 if path.parent.name != "images" else 400_000  # the README's own two
+        assert path.stat().st_size < limit, path
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    pytest.importorskip("mkdocs")
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_the_site_is_whole_and_its_formulas_need_no_script(site):
+    text = (site / "devices" / "linear-drift.html").read_text(encoding="utf-8")
+    assert "<math" in text
+    assert "arithmatex" not in text
+    assert "../images/devices/linear-drift.png" in text
+    for name in (*names(), "index"):
+        assert (site / "devices" / f"{name}.html").is_file()
+    api = (site / "api.html").read_text(encoding="utf-8")
+    for name in ("spicesnn.crossbar.crossbar.Crossbar", "spicesnn.engines.base.Engine.read", "spicesnn.estimator.CrossbarClassifier.fit"):
+        assert f'id="{name}"' in api
+
+
+def test_no_page_asks_another_machine_for_anything(site):
+    away = r"[\"']?(?:https?:)?//"
+    asking = re.compile(rf"<(?:script|img|iframe|source)[^>]*\ssrc={away}|<link(?![^>]*canonical)[^>]*href={away}|@import|url\({away}")
+    pages = [*site.rglob("*.html"), *site.rglob("*.css")]
+    assert len(pages) > 40
+    assert [path.name for path in pages if asking.search(path.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
+@pytest.mark.parametrize("name", ["index", "physics", "devices/vteam", "api"])
+def test_a_browser_shows_the_site_without_an_error(site, name, tmp_path):
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+               "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path}/profile", "--enable-logging=stderr",
+               "--host-resolver-rules=MAP * ~NOTFOUND", "--window-size=390,1600", f"--screenshot={tmp_path}/page.png"]  # fmt: skip
+    done = subprocess.run(["chromium", *options, f"file://{site / name}.html"], capture_output=True, text=True, check=True, timeout=120)
+    assert "CONSOLE" not in done.stderr, done.stderr
+    assert (tmp_path / "page.png").stat().st_size > 20_000
