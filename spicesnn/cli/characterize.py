@@ -45,7 +45,7 @@ def characterize(
     from spicesnn.devices.characterize import characterize as measure
     from spicesnn.units import parse
 
-    cell = options.device(device, options.settings(set_), trust=trust)
+    cell = options.device(device, options.settings(set_))
     amplitude, frequency = cell.typical_drive()
     volts = np.linspace(parse(lowest) if lowest else -amplitude, parse(highest) if highest else amplitude, count)
     folder = options.folder(out, f"runs/table-{cell.name}")

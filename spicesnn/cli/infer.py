@@ -18,6 +18,7 @@ def infer(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory that `spicesnn train` has written.")],
     engine: options.OneEngine = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only so many test samples.")] = None,
+    trust: options.Trust = False,
     out: options.Out = None,
     seed: options.Seed = None,
     as_json: options.Json = False,

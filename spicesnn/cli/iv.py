@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,44 +14,86 @@ from spicesnn.cli.output import Answer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from spicesnn.devices.measurements import Sweep
+
+
+class ShapeName(enum.StrEnum):
+    """Shape of the voltage."""
+
+    SINE = "sine"
+    TRIANGLE = "triangle"
+    SWEEP = "sweep"
+
 
 def iv(
-    device: Annotated[str, typer.Argument(metavar="DEVICE", help="A name from `spicesnn devices`, or a TOML file of your own device.")],
+    device: Annotated[str, typer.Argument(metavar="DEVICE", help=options.DEVICE_HELP)],
     engine: Annotated[options.EngineNames, typer.Option("--engine", help="Who solves it; both compares.")] = options.EngineNames.NODAL,
-    amplitude: Annotated[str | None, typer.Option("--amplitude", metavar="VOLT", help="Of the sine; the device's typical one if left out.")] = None,
-    frequency: Annotated[str | None, typer.Option("--frequency", metavar="HERTZ", help="Of the sine; the device's typical one if left out.")] = None,
-    periods: Annotated[float, typer.Option("--periods", help="Length of the sweep.")] = 2.0,
+    waveform: Annotated[ShapeName, typer.Option("--waveform", help="Shape of the voltage.")] = ShapeName.SINE,
+    amplitude: Annotated[str | None, typer.Option("--amplitude", metavar="VOLT", help="Of sine or triangle; typical if left out.")] = None,
+    frequency: Annotated[str | None, typer.Option("--frequency", metavar="HERTZ,…", help="One or several; typical if left out.")] = None,
+    periods: Annotated[float, typer.Option("--periods", help="Length of the sweep: how many cycles.")] = 2.0,
+    stops: Annotated[str | None, typer.Option("--stops", metavar="V,V,…", help="Voltages that --waveform sweep goes through in a period.")] = None,
+    vary: Annotated[str | None, typer.Option("--vary", metavar="A,B,…", help="Parameters that are drawn anew for each cycle.")] = None,
+    spread: Annotated[float, typer.Option("--spread", min=0.0, help="Relative standard deviation of these, log-normal.")] = 0.1,
+    data: Annotated[Path | None, typer.Option("--data", metavar="CSV", help="A measured sweep (volts, amps) to draw over the curve.")] = None,
     gate: Annotated[float | None, typer.Option("--gate", metavar="VOLT", help="Level of the third terminal, where there is one.")] = None,
     published: Annotated[str | None, typer.Option("--published", metavar="SET", help="A published parameter set of the model.")] = None,
+    trust: options.Trust = False,
     set_: options.Settings = None,
     out: options.Out = None,
     seed: options.Seed = None,
     as_json: options.Json = False,
 ) -> Answer:
-    """Sweep a device with a sine; write its curve (CSV) and its figure.
+    """Drive a device with a sine, a triangle or a sweep; write its curve (CSV) and its figure.
+
+    Several frequencies show the loop shrinking; --vary shows cycles that differ; --data lays measurements over it.
 
     Example:  spicesnn iv vteam --engine both --set device.r_off=2k --out runs/iv
+
+    Example:  spicesnn iv linear-drift --waveform sweep --stops 0,1,0,-1,0 --frequency 0.5,1,5 --out runs/loops
     """
-    from spicesnn.reporting.curves import sweep
+    import numpy as np
+
+    from spicesnn.devices.variability import LogNormal
+    from spicesnn.reporting.curves import Drive, Shape, Variation, sweep
     from spicesnn.units import parse, render
 
     model = options.device(device, options.settings(set_), published)
     typical = model.typical_drive()
+    drive = Drive(
+        shape=Shape(waveform.value), amplitude=typical[0] if amplitude is None else parse(amplitude), periods=periods,
+        frequencies=(typical[1],) if frequency is None else tuple(parse(text) for text in frequency.split(",")),
+        stops=() if stops is None else tuple(parse(text) for text in stops.split(",")),
+    )  # fmt: skip
+    laws = {} if vary is None else {name.strip(): LogNormal(spread) for name in vary.split(",") if name.strip()}
     result = sweep(
         model,
         engines=[options.engine(name) for name in (("nodal", "ngspice") if engine == "both" else (engine.value,))],
-        amplitude=typical[0] if amplitude is None else parse(amplitude),
-        frequency=typical[1] if frequency is None else parse(frequency),
-        periods=periods,
-        gate_volts=gate,
+        drive=drive,
         folder=options.folder(out, f"runs/iv-{model.name}"),
+        gate_volts=gate,
+        variation=Variation(laws=laws, rng=np.random.default_rng(seed or 0)),
+        measured=None if data is None else _measured(data),
     )
 
     def show(console: Console) -> None:
-        drive = f"{render(result.amplitude, 'V')}, {render(result.frequency, 'Hz')}"
-        console.print(f"{model.name} on {engine.value}: peak {render(result.peak_amps, 'A')} at {drive}")
+        rates = ", ".join(render(value, "Hz") for value in result.frequencies)
+        console.print(f"{model.name} on {engine.value}: peak {render(result.peak_amps, 'A')} at {render(result.amplitude, 'V')}, {rates}")
+        if len(result.frequencies) > 1:
+            console.print(f"area of the loop: {', '.join(f'{area:.3g} V·A' for area in result.lobe_areas)}")
         if result.max_relative_difference is not None:
             console.print(f"the twins differ by at most {result.max_relative_difference:.2e} of the peak current")
         console.print(f"curve   {result.csv}\nfigure  {result.figure}")
 
     return Answer(data=result.describe() | {"engine": engine.value}, show=show)
+
+
+def _measured(path: Path) -> Sweep:
+    """Return a measured sweep; when it was taken does not matter here."""
+    from spicesnn.devices.measurements import Sweep, read_measurement
+    from spicesnn.errors import InputError
+
+    found = read_measurement(path, duration_s=1.0)
+    if not isinstance(found, Sweep):
+        raise InputError(f"--data {path} holds a pulse train; expected a sweep with columns volts, amps")
+    return found

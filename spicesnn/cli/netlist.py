@@ -26,6 +26,7 @@ def netlist(
     samples: Annotated[int, typer.Option("--samples", min=1, help="So many test samples in the read deck.")] = 1,
     dialect: Annotated[DialectName, typer.Option("--dialect", help="Which SPICE the decks are for.")] = DialectName.NGSPICE,
     set_: options.Settings = None,
+    trust: options.Trust = False,
     out: options.Out = None,
     seed: options.Seed = None,
     engine: options.OneEngine = None,

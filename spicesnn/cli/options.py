@@ -37,7 +37,18 @@ Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder f
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything random.")]
 OneEngine = Annotated[EngineName | None, typer.Option("--engine", help="Which engine solves the circuit.")]
 DEVICE_HELP = "A name from `spicesnn devices`, or a TOML file: a [device] table, or the descriptor of your own sub-circuit."
-Trust = Annotated[bool, typer.Option("--trust", help="Take a sub-circuit of your own unchecked: it may read and write files and run programs.")]
+
+
+def _trust(context: typer.Context, value: bool) -> bool:
+    """Let netlists from outside pass unchecked until the command ends."""
+    from spicesnn.netlist.safety import trusting
+
+    context.with_resource(trusting(value))
+    return value
+
+
+_TRUST_HELP = "Take a sub-circuit of your own unchecked: it may read and write files and run programs."
+Trust = Annotated[bool, typer.Option("--trust", callback=_trust, help=_TRUST_HELP)]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="Change one value; can be given many times.")]
 
 
@@ -52,17 +63,15 @@ def settings(pairs: Sequence[str] | None) -> dict[str, str]:
     return found
 
 
-def device(name: str, changes: dict[str, str], published: str | None = None, *, trust: bool = False) -> Device:
+def device(name: str, changes: dict[str, str], published: str | None = None) -> Device:
     """Return a device by name or file (`spicesnn.netlist.device_source`) with ``device.parameter=value`` settings applied.
 
     Any other key is an error that names the nearest one.
     """
     from spicesnn.devices import registry
     from spicesnn.netlist.device_source import device_from
-    from spicesnn.netlist.safety import trusting
 
-    with trusting(trust):
-        made = device_from(name, published=published, memristor=changes.get("device.memristor"))
+    made = device_from(name, published=published, memristor=changes.get("device.memristor"))
     wanted = {key: value for key, value in changes.items() if key != "device.memristor"}
     known = [f"device.{key}" for key in made.settable()]
     for key in wanted:

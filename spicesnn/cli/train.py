@@ -26,6 +26,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out from its checkpoint.")] = False,
     figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw the figures of the run and write its report.html.")] = True,
     set_: options.Settings = None,
+    trust: options.Trust = False,
     out: options.Out = None,
     seed: options.Seed = None,
     as_json: options.Json = False,

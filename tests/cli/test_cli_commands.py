@@ -224,7 +224,8 @@ def test_a_model_is_fitted_to_pulses_from_the_command_line(run_json, run, tmp_pa
     n = np.arange(30)
     header, siemens = "siemens", 1e-6 * (1 + 3 * (1 - np.exp(-n / 8.0))) * (1 + 0.01 * np.random.default_rng(0).standard_normal(30))
     np.savetxt("curve.csv", siemens, header=header, comments="")
-    code, answer, _ = run_json("fit", "saturating-pulse", "curve.csv", "--pulse-volts", "1.3", "--pulse-width", "500u", "--starts", "2", "--out", "one")
+    pulses = ("--pulse-volts", "1.3", "--pulse-width", "500u")
+    code, answer, _ = run_json("fit", "saturating-pulse", "curve.csv", *pulses, "--starts", "2", "--out", "one")
     assert code == 0
     for name, truth in (("g_low", 1e-6), ("g_gain", 3e-6), ("pulses", 8.0)):
         assert abs(answer["parameters"][name] - truth) < 3 * answer["stderr"][name]
@@ -235,3 +236,61 @@ def test_a_model_is_fitted_to_pulses_from_the_command_line(run_json, run, tmp_pa
     code, _, err = run("fit", "saturating-pulse", "curve.csv")
     assert code == 2
     assert "--pulse-volts" in err
+
+
+def test_iv_sweeps_frequencies_cycles_and_data(run_json, run):
+    loops = ("--waveform", "sweep", "--stops", "0,1,0,-1,0", "--frequency", "1,10", "--periods", "1")
+    code, answer, _ = run_json("iv", "linear-drift", *loops, "--out", "a")
+    assert (code, answer["waveform"], answer["frequencies"], answer["amplitude"]) == (0, "sweep", [1.0, 10.0], 1.0)
+    assert answer["lobe_areas"][0] > 5 * answer["lobe_areas"][1] > 0
+    cycles = ("--vary", "a_p", "--spread", "0.3", "--periods", "2", "--seed", "1")
+    (Path("data.csv")).write_text("volts,amps\n0,0\n0.1,1e-4\n0.2,3e-4\n")
+    code, answer, _ = run_json("iv", "yakopcic", *cycles, "--data", "data.csv", "--out", "b")
+    assert code == 0
+    assert run_json("iv", "yakopcic", *cycles, "--out", "c")[1]["lobe_areas"] == answer["lobe_areas"]
+    for arguments, message in (
+        (("--waveform", "sweep"), "at least two voltages"),
+        (("--vary", "a_pp"), "did you mean 'a_p'"),
+        (("--data", "nowhere.csv"), "cannot be read"),
+        (("--waveform", "square"), "square"),
+    ):
+        code, _, err = run("iv", "yakopcic", *arguments)
+        assert code in (1, 2)
+        assert message in err
+
+
+@pytest.fixture
+def unsafe(tmp_path):
+    """Return the descriptor of a sub-circuit that would run a command."""
+    from spicesnn.paths import netlists_dir
+
+    text = (netlists_dir() / "foreign_memristor.lib").read_text()
+    (tmp_path / "foreign_memristor.lib").write_text(text + ".control\nshell touch pwned\n.endc\n")
+    shutil.copy(netlists_dir() / "foreign_memristor.toml", tmp_path / "mine.toml")
+    return "mine.toml"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("iv", "{}", "--engine", "ngspice"),
+        ("characterize", "{}"),
+        ("train", "xpue", "--set", "device.model={}"),
+        ("netlist", "xpue", "--set", "device.model={}"),
+    ],
+)
+def test_every_way_in_refuses_an_unsafe_subcircuit_by_name_and_line(run, unsafe, tmp_path, arguments):
+    code, _, err = run(*(word.format(unsafe) for word in arguments))
+    assert code == 1
+    assert "foreign_memristor.lib, line 13: the command 'shell'" in err
+    assert "--trust" in err
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_trust_is_the_users_word_for_one_command(run_json, run, unsafe):
+    code, answer, _ = run_json("iv", unsafe, "--engine", "ngspice", "--periods", "1", "--trust", "--out", "loop")
+    assert (code, answer["device"]) == (0, "biolek-subckt")
+    assert run("iv", unsafe, "--engine", "ngspice")[0] == 1
+    code, _, err = run("train", "xpue", "--set", f"device.model={unsafe}", "--trust")
+    assert code == 1
+    assert "spicesnn characterize" in err  # past the check: a network needs its conductance over its state, which the tables have

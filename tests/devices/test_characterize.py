@@ -6,8 +6,8 @@ import pytest
 import spicesnn as sn
 from spicesnn.devices import characterize as module
 from spicesnn.devices import registry
-from spicesnn.devices.cell_tables import CellTables, IncrementTable, TableDevice
 from spicesnn.devices.cell_bench import Axis
+from spicesnn.devices.cell_tables import CellTables, IncrementTable, TableDevice
 from spicesnn.devices.characterize import Characterization, characterize
 from spicesnn.devices.delta_table import DeltaTable
 from spicesnn.devices.device_file import read_device
