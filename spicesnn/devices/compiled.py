@@ -2,7 +2,10 @@
 
 A device that states its equations as plain functions of numbers can offer them as `CellCode`. The same functions serve its NumPy
 methods, where the arguments are arrays, and an engine's compiled loops, where they are the numbers of one cell: no equation
-stands twice. They use arithmetic and NumPy functions that act on one number (`np.maximum`, `np.exp`), and no `np.where`.
+stands twice. They use arithmetic, NumPy functions that act on one number (`np.maximum`, `np.exp`) and the functions here.
+
+Where an equation needs a loop (a current behind a series resistance), its function is written for numbers alone, and the NumPy
+methods call it through `over_arrays`.
 """
 
 from __future__ import annotations
@@ -12,8 +15,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Floats
+
+Equation = Callable[..., Any]
+"""``(v, x, gate, p) -> number``, at the top level of a module."""
+
+
+def pick(condition: Any, yes: Any, no: Any) -> Any:
+    """Return `yes` where the condition holds and `no` elsewhere; compiled code evaluates both and takes one."""
+    return np.where(condition, yes, no)
+
+
+def power(base: Any, exponent: Any) -> Any:
+    """Return ``base ** exponent``, in compiled code by multiplications where the exponent is 1, 2, 3 or 4."""
+    return base**exponent
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -22,16 +39,19 @@ class CellCode:
 
     Attributes
     ----------
-    current : Callable
+    current : Equation
         ``current(v, x, gate, p) -> ampere`` with `x` the state and `p` the parameters, indexed by number.
-    rate : Callable
+    rate : Equation
         ``rate(v, x, gate, p) -> dx/dt``.
+    conductance : Equation or None
+        ``conductance(v, x, gate, p) -> dI/dV``; None for a device that is linear in v.
     parameters : tuple
         What `p` holds: numbers, or arrays of (rows, cols).
     """
 
-    current: Callable[..., Any]
-    rate: Callable[..., Any]
+    current: Equation
+    rate: Equation
+    conductance: Equation | None = None
     parameters: tuple[float | Floats, ...]
 
     def matrix(self, cells: int) -> Floats:
@@ -40,3 +60,16 @@ class CellCode:
             return np.array([self.parameters], dtype=float)
         columns = [np.broadcast_to(np.asarray(value, dtype=float).reshape(-1), (cells,)) for value in self.parameters]
         return np.ascontiguousarray(np.stack(columns, axis=1))
+
+
+def over_arrays(function: Equation, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None, parameters: tuple[float | Floats, ...]) -> Floats:
+    """Return an equation for numbers over arrays that broadcast against one another, compiled.
+
+    Raises
+    ------
+    ConvergenceError
+        A loop inside the equation did not come to an end: it answered with NaN for finite arguments.
+    """
+    from spicesnn.devices.cell_functions import evaluate
+
+    return evaluate(function, v, x, gate, parameters)

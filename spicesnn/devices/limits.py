@@ -11,6 +11,7 @@ works near the limit (e⁴⁰ = 2.4e17), so it changes no answer. The SPICE form
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,27 +25,25 @@ BOLTZMANN_EV = 8.617333262e-5
 """Boltzmann's constant over the elementary charge, V/K (CODATA 2018)."""
 
 
-def limited_exp(u: ArrayLike) -> Floats:
-    """Return exp(u), continued as a straight line above `LIMIT`."""
-    u = np.asarray(u, dtype=float)
-    return np.asarray(np.exp(np.minimum(u, LIMIT)) * (1.0 + np.maximum(u - LIMIT, 0.0)))
+def limited_exp(u: Any) -> Any:
+    """Return exp(u), continued as a straight line above `LIMIT`; for numbers and arrays (as the next three, `compiled` says why)."""
+    return np.exp(np.minimum(u, LIMIT)) * (1.0 + np.maximum(u - LIMIT, 0.0))
 
 
-def limited_exp_slope(u: ArrayLike) -> Floats:
+def limited_exp_slope(u: Any) -> Any:
     """Return the derivative of `limited_exp`."""
-    return np.asarray(np.exp(np.minimum(np.asarray(u, dtype=float), LIMIT)))
+    return np.exp(np.minimum(u, LIMIT))
 
 
-def limited_sinh(u: ArrayLike) -> Floats:
+def limited_sinh(u: Any) -> Any:
     """Return sinh(u), continued as straight lines beyond ±`LIMIT`."""
-    u = np.asarray(u, dtype=float)
-    inside = np.clip(u, -LIMIT, LIMIT)
-    return np.asarray(np.sinh(inside) + _COSH_LIMIT * (u - inside))
+    inside = np.minimum(np.maximum(u, -LIMIT), LIMIT)
+    return np.sinh(inside) + _COSH_LIMIT * (u - inside)
 
 
-def limited_sinh_slope(u: ArrayLike) -> Floats:
+def limited_sinh_slope(u: Any) -> Any:
     """Return the derivative of `limited_sinh`."""
-    return np.asarray(np.cosh(np.clip(np.asarray(u, dtype=float), -LIMIT, LIMIT)))
+    return np.cosh(np.minimum(np.maximum(u, -LIMIT), LIMIT))
 
 
 def reachable(name: str, siemens: ArrayLike, least: ArrayLike, most: ArrayLike) -> Floats:

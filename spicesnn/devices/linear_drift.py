@@ -12,8 +12,38 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Device, Floats, choice, parameter
-from spicesnn.devices.windows import DriftWindow, bound_ramp
+from spicesnn.devices.compiled import CellCode, Equation
+from spicesnn.devices.windows import DriftWindow, biolek, joglekar, prodromakis, ramp
 from spicesnn.errors import InputError
+
+_R_ON, _R_OFF, _MOBILITY, _LENGTH, _ORDER, _SCALE, _BOUND_WIDTH = range(7)
+
+
+def _current(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return v/R(x); a trial step beyond a bound must not meet a negative resistance."""
+    return v / (p[_R_ON] + (p[_R_OFF] - p[_R_ON]) * np.minimum(np.maximum(1.0 - x, 0.0), 1.0))
+
+
+def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return dx/dt without a window but the ramp at the bound the state moves to."""
+    return p[_MOBILITY] * p[_R_ON] / p[_LENGTH] ** 2 * _current(v, x, gate, p) * ramp(x, 0.0, 1.0, v > 0, p[_BOUND_WIDTH])
+
+
+def _joglekar_rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    return _rate(v, x, gate, p) * joglekar(x, v > 0, p[_ORDER], p[_SCALE])
+
+
+def _biolek_rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    return _rate(v, x, gate, p) * biolek(x, v > 0, p[_ORDER], p[_SCALE])
+
+
+def _prodromakis_rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    return _rate(v, x, gate, p) * prodromakis(x, v > 0, p[_ORDER], p[_SCALE])
+
+
+_RATES: dict[DriftWindow, Equation] = {
+    DriftWindow.NONE: _rate, DriftWindow.JOGLEKAR: _joglekar_rate, DriftWindow.BIOLEK: _biolek_rate, DriftWindow.PRODROMAKIS: _prodromakis_rate,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,25 +88,25 @@ class LinearDrift(Device):
         if np.any(np.asarray(self.r_off) <= self.r_on):
             raise InputError(f"linear-drift: r_off = {self.r_off} Ω must be above r_on = {self.r_on} Ω")
 
-    def _resistance(self, x: ArrayLike) -> Floats:
-        undoped = np.clip(1.0 - np.asarray(x, dtype=float), 0.0, 1.0)  # a trial step beyond a bound must not meet a negative resistance
-        return np.asarray(self.r_on + (np.asarray(self.r_off) - self.r_on) * undoped)
+    @property
+    def _parameters(self) -> tuple[Any, ...]:
+        return self.r_on, self.r_off, self.mobility, self.length, self.window_order, self.window_scale, self.bound_width
+
+    def compiled(self) -> CellCode:
+        """Return the equations for compiled loops."""
+        return CellCode(current=_current, rate=_RATES[self.window], parameters=self._parameters)
 
     def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return v/R(x) in ampere."""
-        return np.asarray(np.asarray(v, dtype=float) / self._resistance(x))
+        return np.asarray(_current(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return 1/R(x) in siemens."""
-        resistance = self._resistance(x)
-        return np.array(np.broadcast_to(1.0 / resistance, np.broadcast_shapes(np.shape(v), resistance.shape)))
+        return self.current(np.ones(np.shape(v)), x)
 
     def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return dx/dt in 1/s."""
-        amps = self.current(v, x)
-        drift = self.mobility * self.r_on / np.square(self.length) * amps
-        shape = self.window.factor(x, amps > 0, self.window_order, self.window_scale)
-        return np.asarray(drift * shape * bound_ramp(x, 0.0, 1.0, amps > 0, self.bound_width))
+        return np.asarray(_RATES[self.window](np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def bounds(self) -> tuple[float, float]:
         """Return 0 and 1."""
@@ -100,7 +130,7 @@ class LinearDrift(Device):
 
     def typical_drive(self) -> tuple[float, float]:
         """Return 1 V and the frequency at which the state moves by a third."""
-        hertz = float(np.mean(self.mobility * self.r_on / np.square(self.length) / self._resistance(self.x_init))) / np.pi / 0.3
+        hertz = float(np.mean(self.mobility * self.r_on / np.square(self.length) * self.conductance(0.0, self.x_init))) / np.pi / 0.3
         return 1.0, float(f"{hertz:.1g}")
 
     def spice_parameters(self) -> dict[str, float | Floats]:

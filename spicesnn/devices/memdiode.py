@@ -6,20 +6,87 @@ Micromachines 13, 330, 2022.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Device, Floats, parameter
-from spicesnn.devices.implicit import bracketed_root
+from spicesnn.devices.compiled import CellCode, over_arrays
 from spicesnn.devices.limits import limited_exp, limited_exp_slope
 from spicesnn.errors import InputError
 
 _RATE_LIMIT = 25.0
 _LEAST_STATE = 1e-12
+
+
+_BETA, _I_MIN, _I_MAX, _ALPHA_MIN, _ALPHA_MAX, _RS_MIN, _RS_MAX, _ETA_S, _V_S, _ETA_R, _V_R, _V_SNAP, _I_SB, _GAMMA, _GAMMA_0, _V_SOFT = range(16)
+
+
+def _series(h: float, p: Any) -> float:
+    return float(p[_RS_MIN] + (p[_RS_MAX] - p[_RS_MIN]) * h)
+
+
+def _diode(u: float, h: float, p: Any) -> tuple[float, float]:
+    """Return current and conductance of the diode pair at its own voltage."""
+    amplitude, steepness = p[_I_MIN] + (p[_I_MAX] - p[_I_MIN]) * h, p[_ALPHA_MIN] + (p[_ALPHA_MAX] - p[_ALPHA_MIN]) * h
+    ahead, back = p[_BETA] * steepness, (1.0 - p[_BETA]) * steepness
+    amps = amplitude * (limited_exp(ahead * u) - limited_exp(-back * u))
+    return amps, amplitude * (ahead * limited_exp_slope(ahead * u) + back * limited_exp_slope(-back * u))
+
+
+def _inner(v: float, h: float, p: Any) -> float:
+    """Return the voltage over the diode pair: the root of ``u − v + Rs·I(u)``, which rises, by Newton steps halved into a bracket."""
+    series = _series(h, p)
+    low, high = min(v, 0.0), max(v, 0.0)
+    amps, siemens = _diode(0.0, h, p)
+    u = v / (1.0 + series * siemens)
+    for _ in range(200):
+        amps, siemens = _diode(u, h, p)
+        error = u - v + series * amps
+        if error == 0.0:
+            return u
+        if error < 0.0:
+            low = u
+        else:
+            high = u
+        new = u - error / (1.0 + series * siemens)
+        if not low <= new <= high:
+            new = 0.5 * (low + high)
+        if abs(new - u) <= 2e-16 * abs(u) or new in (low, high):
+            return new
+        u = new
+    return math.nan
+
+
+def _current(v: float, x: float, gate: float, p: Any) -> float:
+    """Return the current, the series resistance solved for."""
+    h = min(max(x, 0.0), 1.0)
+    return _diode(_inner(v, h, p), h, p)[0]
+
+
+def _conductance(v: float, x: float, gate: float, p: Any) -> float:
+    """Return dI/dV = g/(1 + g·Rs)."""
+    h = min(max(x, 0.0), 1.0)
+    siemens = _diode(_inner(v, h, p), h, p)[1]
+    return siemens / (1.0 + siemens * _series(h, p))
+
+
+def _rate(v: float, x: float, gate: float, p: Any) -> float:
+    """Return dH/dt."""
+    if v == 0.0:
+        return 0.0
+    h = min(max(x, 0.0), 1.0)
+    inner = _inner(v, h, p)
+    if v > 0.0:
+        snapped = min(max((_diode(inner, h, p)[0] / p[_I_SB] - 1.0) / 0.01, 0.0), 1.0)
+        threshold = p[_V_S] + (p[_V_SNAP] - p[_V_S]) * snapped
+        return float((1.0 - x) * math.exp(min(p[_ETA_S] * (inner - threshold), _RATE_LIMIT)) * min(v / p[_V_SOFT], 1.0))
+    factor = 1.0 if p[_GAMMA] == 0.0 else max(x, _LEAST_STATE) ** p[_GAMMA] - p[_GAMMA_0]
+    return float(-x * math.exp(min(-p[_ETA_R] * factor * (inner - p[_V_R]), _RATE_LIMIT)) * min(-v / p[_V_SOFT], 1.0))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,49 +138,28 @@ class Memdiode(Device):
         if np.any(np.asarray(self.i_max) < self.i_min):
             raise InputError(f"memdiode: i_max = {self.i_max} A must not be below i_min = {self.i_min} A")
 
-    def _between(self, low: float, high: float, h: Floats) -> Floats:
-        return np.asarray(low + (np.asarray(high, dtype=float) - low) * h)
+    @property
+    def _parameters(self) -> tuple[Any, ...]:
+        return (
+            self.beta, self.i_min, self.i_max, self.alpha_min, self.alpha_max, self.rs_min, self.rs_max, self.eta_s, self.v_s, self.eta_r, self.v_r,
+            self.v_snap, self.i_sb, self.gamma, self.gamma_0, self.v_soft,
+        )  # fmt: skip
 
-    def _diode(self, inner: Floats, h: Floats) -> tuple[Floats, Floats]:
-        """Return current and conductance of the diode pair at its own voltage."""
-        amplitude, steepness = self._between(self.i_min, self.i_max, h), self._between(self.alpha_min, self.alpha_max, h)
-        ahead, back = self.beta * steepness, (1.0 - np.asarray(self.beta)) * steepness
-        amps = amplitude * (limited_exp(ahead * inner) - limited_exp(-back * inner))
-        return amps, amplitude * (ahead * limited_exp_slope(ahead * inner) + back * limited_exp_slope(-back * inner))
-
-    def _solve(self, v: ArrayLike, x: ArrayLike) -> tuple[Floats, Floats, Floats]:
-        """Return the voltage over the diode pair, the current and the conductance, all broadcast."""
-        v, h = np.asarray(v, dtype=float), np.clip(np.asarray(x, dtype=float), 0.0, 1.0)
-        shape = np.broadcast_shapes(v.shape, h.shape, *(np.shape(p) for p in self.spice_parameters().values()))
-        v, h = np.broadcast_to(v, shape), np.broadcast_to(h, shape)
-        series = self._between(self.rs_min, self.rs_max, h)
-        inner = bracketed_root(lambda u: u - v + series * self._diode(u, h)[0], np.zeros(shape), np.array(v))
-        amps, siemens = self._diode(inner, h)
-        return inner, amps, siemens / (1.0 + siemens * series)
+    def compiled(self) -> CellCode:
+        """Return the equations for compiled loops."""
+        return CellCode(current=_current, conductance=_conductance, rate=_rate, parameters=self._parameters)
 
     def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return the current in ampere, the series resistance solved for."""
-        return self._solve(v, x)[1]
+        return over_arrays(_current, v, x, gate, self._parameters)
 
     def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return dI/dV = g/(1 + g·Rs) in siemens."""
-        return self._solve(v, x)[2]
-
-    def current_and_conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> tuple[Floats, Floats]:
-        """Return both from one solution."""
-        _, amps, siemens = self._solve(v, x)
-        return amps, siemens
+        return over_arrays(_conductance, v, x, gate, self._parameters)
 
     def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return dH/dt in 1/s."""
-        volts, h = np.asarray(v, dtype=float), np.asarray(x, dtype=float)
-        inner, amps, _ = self._solve(volts, h)
-        snapped = np.clip((amps / self.i_sb - 1.0) / 0.01, 0.0, 1.0)
-        threshold = self.v_s + (np.asarray(self.v_snap) - self.v_s) * snapped
-        factor = np.where(np.asarray(self.gamma) == 0, 1.0, np.maximum(h, _LEAST_STATE) ** self.gamma - self.gamma_0)
-        setting = (1.0 - h) * np.exp(np.minimum(self.eta_s * (inner - threshold), _RATE_LIMIT))
-        resetting = h * np.exp(np.minimum(-self.eta_r * factor * (inner - self.v_r), _RATE_LIMIT))
-        return np.asarray(setting * np.clip(volts / self.v_soft, 0.0, 1.0) - resetting * np.clip(-volts / self.v_soft, 0.0, 1.0))
+        return over_arrays(_rate, v, x, gate, self._parameters)
 
     def bounds(self) -> tuple[float, float]:
         """Return 0 and 1."""

@@ -7,14 +7,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Device, Floats, parameter
+from spicesnn.devices.compiled import CellCode, over_arrays
 from spicesnn.devices.limits import BOLTZMANN_EV
-from spicesnn.devices.meyer import LEAST_SATURATION, MeyerGate
+from spicesnn.devices.meyer import LEAST_SATURATION, MeyerGate, coupling, gate_volts
 from spicesnn.errors import InputError
 
 SILICON_DIOXIDE = 3.9 * 8.854214871e-12
@@ -24,6 +25,34 @@ GATE_AREA = 1e-8
 
 _X_INIT = LEAST_SATURATION / 3 / (1.0 + 1e-13 * 1e-7 / (SILICON_DIOXIDE * GATE_AREA))
 """Gate at 0 V: a third of 25 mV, by the share of the oxide in the default capacitance."""
+
+
+_KP, _FIXED, _OXIDE, _TRANSCONDUCTANCE, _LEAK, _PHI, _LOW, _HIGH = range(8)
+
+
+def _half_square(u: float) -> float:
+    """Return u²/2 for u > 0, else 0."""
+    return 0.5 * max(u, 0.0) ** 2
+
+
+def _current(v: float, x: float, gate: float, p: Any) -> float:
+    """Return Kp·[f(Vg) − f(Vg − v)]."""
+    vg = gate_volts(x, v, p[_FIXED], p[_OXIDE])
+    return float(p[_KP] * (_half_square(vg) - _half_square(vg - v)))
+
+
+def _conductance(v: float, x: float, gate: float, p: Any) -> float:
+    """Return dI/dV at a constant charge."""
+    vg = gate_volts(x, v, p[_FIXED], p[_OXIDE])
+    on_source, on_drain = max(vg, 0.0), max(vg - v, 0.0)
+    return float(p[_KP] * (on_drain + (on_source - on_drain) * coupling(vg, v, p[_FIXED], p[_OXIDE])))
+
+
+def _rate(v: float, x: float, gate: float, p: Any) -> float:
+    """Return dx/dt; `gate` is phi."""
+    amps = p[_TRANSCONDUCTANCE] * v - gate_volts(x, v, p[_FIXED], p[_OXIDE]) / p[_LEAK]
+    room = (x < p[_HIGH] and amps > 0.0) or (x > p[_LOW] and amps < 0.0)
+    return amps / (p[_FIXED] + p[_OXIDE]) if gate > p[_PHI] and room else 0.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -100,18 +129,24 @@ class MosfetEmulator(Device):
         """Return the gate voltage h(x, v), volt."""
         return self._gate.volts(np.asarray(x, dtype=float), np.asarray(v, dtype=float))
 
+    @property
+    def _parameters(self) -> tuple[Any, ...]:
+        return (
+            self.kp, self.capacitance, self.gate_capacitance, self.transconductance, self.leak_resistance, self.phi_threshold,
+            self.x_low, self.x_high,
+        )  # fmt: skip
+
+    def compiled(self) -> CellCode:
+        """Return the equations for compiled loops."""
+        return CellCode(current=_current, conductance=_conductance, rate=_rate, parameters=self._parameters)
+
     def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return the channel current in ampere, which is what leaves the source."""
-        v = np.asarray(v, dtype=float)
-        vg = self.gate_volts_of(v, x)
-        return np.asarray(self.kp * (_half_square(vg) - _half_square(vg - v)))
+        return over_arrays(_current, v, x, gate, self._parameters)
 
     def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return dI/dV in siemens at a constant charge on the gate."""
-        v = np.asarray(v, dtype=float)
-        vg = self.gate_volts_of(v, x)
-        on_source, on_drain = np.maximum(vg, 0.0), np.maximum(vg - v, 0.0)
-        return np.asarray(self.kp * (on_drain + (on_source - on_drain) * self._gate.coupling(vg, v)))
+        return over_arrays(_conductance, v, x, gate, self._parameters)
 
     def drain_current(self, v: ArrayLike, x: ArrayLike) -> Floats:
         """Return the current into the drain: `current` and what the body diode takes from ground (27 °C, saturation current 1e-14 A)."""
@@ -123,24 +158,7 @@ class MosfetEmulator(Device):
         """Return dx/dt in V/s; `gate` is phi."""
         if gate is None:
             raise InputError("mosfet-emulator: the state moves only while phi is on; give gate=… in volts")
-        v, x = np.asarray(v, dtype=float), np.asarray(x, dtype=float)
-        amps = self.transconductance * v - self.gate_volts_of(v, x) / self.leak_resistance
-        return np.where(self._written(amps, x, gate), amps / (self.capacitance + self.gate_capacitance), 0.0)
-
-    def _written(self, amps: Floats, x: Floats, gate: ArrayLike) -> NDArray[np.bool_]:
-        """Return whether phi is on, and the state not at the bound that `amps` moves it to."""
-        room = (x < self.x_high) & (amps > 0) | (x > self.x_low) & (amps < 0)
-        return np.asarray((np.asarray(gate) > self.phi_threshold) & room)
-
-    def rate_slope(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return ∂(dx/dt)/∂x in 1/s: what the leak takes more of at a larger gate voltage."""
-        if gate is None:
-            raise InputError("mosfet-emulator: the state moves only while phi is on; give gate=… in volts")
-        v, x = np.asarray(v, dtype=float), np.asarray(x, dtype=float)
-        vg = self.gate_volts_of(v, x)
-        amps = self.transconductance * v - vg / self.leak_resistance
-        leak = 1.0 / (self.leak_resistance * (self.capacitance + self.gate_capacitance))
-        return np.where(self._written(amps, x, gate), -leak / self._gate.slopes(vg, v)[0], 0.0)
+        return over_arrays(_rate, v, x, gate, self._parameters)
 
     def bounds(self) -> tuple[float | Floats, float | Floats]:
         """Return x_low and x_high."""
@@ -160,7 +178,3 @@ class MosfetEmulator(Device):
             span = f"{float(np.min(wanted)):.4g}…{float(np.max(wanted)):.4g}"
             raise InputError(f"mosfet-emulator: a conductance of {span} S is not reachable; it is 0 or more")
         return state
-
-
-def _half_square(u: Floats) -> Floats:
-    return np.asarray(0.5 * np.square(np.maximum(u, 0.0)))

@@ -8,17 +8,44 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Device, Floats, parameter
+from spicesnn.devices.compiled import CellCode
 from spicesnn.devices.limits import BOLTZMANN_EV, limited_sinh, limited_sinh_slope, reachable
-from spicesnn.devices.windows import bound_ramp, bound_ramp_slope
+from spicesnn.devices.windows import bound_ramp, bound_ramp_slope, ramp
 from spicesnn.errors import InputError
 
 NANOMETRE = 1e-9
+
+
+_I_0, _G_0, _V_0, _VELOCITY, _EA_SET, _EA_RESET, _GAMMA_0, _BETA, _FIELD, _G_MIN, _G_MAX, _BOUND_WIDTH, _THERMAL = range(13)
+
+
+def _current(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return I0·exp(−g/g0)·sinh(V/V0)."""
+    return p[_I_0] * np.exp(-x / p[_G_0]) * limited_sinh(v / p[_V_0])
+
+
+def _conductance(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return (I0/V0)·exp(−g/g0)·cosh(V/V0)."""
+    return p[_I_0] / p[_V_0] * np.exp(-x / p[_G_0]) * limited_sinh_slope(v / p[_V_0])
+
+
+def _lowering(v: Any, x: Any, p: Any) -> Any:
+    """Return γ(g)·a0·V/L over kT/q."""
+    return (p[_GAMMA_0] - p[_BETA] * (x / NANOMETRE) ** 3) * p[_FIELD] * v / p[_THERMAL]
+
+
+def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return dg/dt: the rising drift less the falling one, each with the ramp at its bound."""
+    lowering = _lowering(v, x, p)
+    rising = np.exp(np.minimum(-lowering - p[_EA_RESET] / p[_THERMAL], 0.0)) * ramp(x, p[_G_MIN], p[_G_MAX], True, p[_BOUND_WIDTH])
+    falling = np.exp(np.minimum(lowering - p[_EA_SET] / p[_THERMAL], 0.0)) * ramp(x, p[_G_MIN], p[_G_MAX], False, p[_BOUND_WIDTH])
+    return p[_VELOCITY] * (rising - falling)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,35 +97,39 @@ class PaiYuChen(Device):
         if np.any(np.asarray(self.g_max) <= self.g_min):
             raise InputError(f"{self.name}: g_max = {self.g_max} m must be above g_min = {self.g_min} m")
 
+    def _parameters(self, kelvin: ArrayLike) -> tuple[Any, ...]:
+        return (
+            self.i_0, self.g_0, self.v_0, self.velocity, self.ea_set, self.ea_reset, self.gamma_0, self.beta, self.a_0 / np.asarray(self.thickness),
+            self.g_min, self.g_max, self.bound_width, BOLTZMANN_EV * np.asarray(kelvin, dtype=float),
+        )  # fmt: skip
+
+    def compiled(self) -> CellCode | None:
+        """Return the equations for compiled loops."""
+        return CellCode(current=_current, rate=_rate, conductance=_conductance, parameters=self._parameters(self.temperature))
+
     def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return I0·exp(−g/g0)·sinh(V/V0) in ampere."""
-        return np.asarray(self.i_0 * np.exp(-np.asarray(x, dtype=float) / self.g_0) * limited_sinh(np.asarray(v, dtype=float) / self.v_0))
+        return np.asarray(_current(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters(self.temperature)))
 
     def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return (I0/V0)·exp(−g/g0)·cosh(V/V0) in siemens."""
-        steepness = limited_sinh_slope(np.asarray(v, dtype=float) / self.v_0)
-        return np.asarray(self.i_0 / self.v_0 * np.exp(-np.asarray(x, dtype=float) / self.g_0) * steepness)
-
-    def _drifts(self, v: ArrayLike, g: Floats, kelvin: ArrayLike) -> tuple[Floats, Floats, Floats, Floats]:
-        """Return the speeds of the falling and of the rising gap (m/s, ≥ 0) and their slopes over g, bounds left out."""
-        thermal = BOLTZMANN_EV * np.asarray(kelvin, dtype=float)
-        field = self.a_0 / self.thickness * np.asarray(v, dtype=float) / thermal
-        lowering = (self.gamma_0 - self.beta * (g / NANOMETRE) ** 3) * field
-        lowering_slope = -3.0 * self.beta * g**2 / NANOMETRE**3 * field
-        down, up = lowering - self.ea_set / thermal, -lowering - self.ea_reset / thermal
-        falling, rising = (self.velocity * np.exp(np.minimum(u, 0.0)) for u in (down, up))
-        return falling, rising, np.where(down < 0, falling * lowering_slope, 0.0), np.where(up < 0, -rising * lowering_slope, 0.0)
+        return np.asarray(_conductance(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters(self.temperature)))
 
     def _gap_rate(self, v: ArrayLike, g: Floats, kelvin: ArrayLike) -> Floats:
-        falling, rising, _, _ = self._drifts(v, g, kelvin)
-        return np.asarray(
-            rising * bound_ramp(g, self.g_min, self.g_max, True, self.bound_width)
-            - falling * bound_ramp(g, self.g_min, self.g_max, False, self.bound_width)
-        )
+        return np.asarray(_rate(np.asarray(v, dtype=float), g, None, self._parameters(kelvin)))
 
     def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return dg/dt in metres a second."""
         return self._gap_rate(v, np.asarray(x, dtype=float), self.temperature)
+
+    def _drifts(self, v: ArrayLike, g: Floats, kelvin: ArrayLike) -> tuple[Floats, Floats, Floats, Floats]:
+        """Return the speeds of the falling and of the rising gap (m/s, ≥ 0) and their slopes over g, bounds left out."""
+        thermal, p, v = BOLTZMANN_EV * np.asarray(kelvin, dtype=float), self._parameters(kelvin), np.asarray(v, dtype=float)
+        lowering = _lowering(v, g, p)
+        lowering_slope = -3.0 * self.beta * g**2 / NANOMETRE**3 * self.a_0 / self.thickness * v / thermal
+        down, up = lowering - self.ea_set / thermal, -lowering - self.ea_reset / thermal
+        falling, rising = (self.velocity * np.exp(np.minimum(u, 0.0)) for u in (down, up))
+        return falling, rising, np.where(down < 0, falling * lowering_slope, 0.0), np.where(up < 0, -rising * lowering_slope, 0.0)
 
     def rate_slope(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return ∂(dg/dt)/∂g in 1/s."""

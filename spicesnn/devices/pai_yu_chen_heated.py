@@ -49,6 +49,9 @@ class PaiYuChenHeated(PaiYuChen):
         if np.any(np.asarray(self.t_init) < self.temperature) or np.any(np.asarray(self.t_init) > self.kelvin_max):
             raise InputError(f"{self.name}: t_init = {self.t_init} K; expected a value from temperature to kelvin_max")
 
+    def compiled(self) -> None:
+        """Return None: compiled loops take cells with one state."""
+
     def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return I0·exp(−g/g0)·sinh(V/V0) in ampere; `x` is (2, …)."""
         return PaiYuChen.current(self, v, np.asarray(x, dtype=float)[0])

@@ -9,15 +9,35 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Device, Floats, parameter
+from spicesnn.devices.compiled import CellCode
 from spicesnn.devices.limits import reachable
-from spicesnn.devices.windows import bound_ramp, bound_ramp_slope
+from spicesnn.devices.windows import bound_ramp, bound_ramp_slope, ramp
 from spicesnn.errors import InputError
+
+_SET, _N_SET, _RESET, _N_RESET, _V_MAX, _LOW, _HIGH, _BOUND_WIDTH = range(8)
+
+
+def _current(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return V/R."""
+    return v * np.exp(-x)
+
+
+def _drift(v: Any, p: Any) -> Any:
+    """Return dR/dt away from the bounds, ohm a second."""
+    up = p[_RESET] * np.minimum(np.maximum(-v, 0.0), p[_V_MAX]) ** p[_N_RESET]
+    return up - p[_SET] * np.minimum(np.maximum(v, 0.0), p[_V_MAX]) ** p[_N_SET]
+
+
+def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return du/dt = (dR/dt)/R."""
+    drift = _drift(v, p)
+    return drift * np.exp(-x) * ramp(x, p[_LOW], p[_HIGH], drift > 0, p[_BOUND_WIDTH])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,29 +85,30 @@ class PowerLaw(Device):
 
     def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return V/R in ampere."""
-        return np.asarray(np.asarray(v, dtype=float) * np.exp(-np.asarray(x, dtype=float)))
+        return np.asarray(_current(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return 1/R in siemens."""
         return np.array(np.broadcast_to(np.exp(-np.asarray(x, dtype=float)), np.broadcast_shapes(np.shape(v), np.shape(x))))
 
-    def _drift(self, v: ArrayLike) -> Floats:
-        """Return dR/dt away from the bounds, ohm a second."""
-        v = np.asarray(v, dtype=float)
-        down = self.k_set / self.set_pulse_s * np.clip(v, 0.0, self.v_max) ** self.n_set
-        up = self.k_reset / self.reset_pulse_s * np.clip(-v, 0.0, self.v_max) ** self.n_reset
-        return np.asarray((up - down) / self.g_1)
+    @property
+    def _parameters(self) -> tuple[Any, ...]:
+        down, up = np.asarray(self.k_set) / self.set_pulse_s / self.g_1, np.asarray(self.k_reset) / self.reset_pulse_s / self.g_1
+        return down, self.n_set, up, self.n_reset, self.v_max, *self.bounds(), self.bound_width
+
+    def compiled(self) -> CellCode:
+        """Return the equations for compiled loops."""
+        return CellCode(current=_current, rate=_rate, parameters=self._parameters)
 
     def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return du/dt = (dR/dt)/R in 1/s."""
-        drift, (low, high) = self._drift(v), self.bounds()
-        return np.asarray(drift * np.exp(-np.asarray(x, dtype=float)) * bound_ramp(x, low, high, drift > 0, self.bound_width))
+        return np.asarray(_rate(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def rate_slope(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return ∂(du/dt)/∂u in 1/s."""
-        drift, (low, high) = self._drift(v), self.bounds()
-        ramp, slope = (f(x, low, high, drift > 0, self.bound_width) for f in (bound_ramp, bound_ramp_slope))
-        return np.asarray(drift * np.exp(-np.asarray(x, dtype=float)) * (slope - ramp))
+        drift, (low, high) = _drift(np.asarray(v, dtype=float), self._parameters), self.bounds()
+        share, slope = (f(x, low, high, drift > 0, self.bound_width) for f in (bound_ramp, bound_ramp_slope))
+        return np.asarray(drift * np.exp(-np.asarray(x, dtype=float)) * (slope - share))
 
     def bounds(self) -> tuple[float | Floats, float | Floats]:
         """Return ln(r_min / 1 Ω) and ln(r_max / 1 Ω)."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Device, Floats, choice, parameter
-from spicesnn.devices.compiled import CellCode
+from spicesnn.devices.compiled import CellCode, power
 from spicesnn.devices.windows import ThresholdWindow, ramp
 from spicesnn.errors import InputError
 
@@ -47,8 +47,8 @@ def _exponential_current(v: Any, x: Any, gate: Any, p: Any) -> Any:
 
 def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
     """Return dw/dt with the ideal window: both thresholds, and the ramp at the bound the state moves to."""
-    off = p[_K_OFF] * np.maximum(v / p[_V_OFF] - 1.0, 0.0) ** p[_ALPHA_OFF]
-    on = p[_K_ON] * np.maximum(v / p[_V_ON] - 1.0, 0.0) ** p[_ALPHA_ON]
+    off = p[_K_OFF] * power(np.maximum(v / p[_V_OFF] - 1.0, 0.0), p[_ALPHA_OFF])
+    on = p[_K_ON] * power(np.maximum(v / p[_V_ON] - 1.0, 0.0), p[_ALPHA_ON])
     return (off + on) * ramp(x, p[_W_ON], p[_W_OFF], v > 0, p[_BOUND_WIDTH])
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Floats
+from spicesnn.devices.compiled import pick, power
 
 _TEAM_END = 6.0
 """Where the inner exponential of the TEAM window is cut, in both twins: f is below 1e-175 there, and ngspice must not overflow."""
@@ -73,10 +74,23 @@ class DriftWindow(enum.Enum):
         x = np.asarray(x, dtype=float)
         if self is DriftWindow.NONE:
             return np.ones(np.broadcast_shapes(x.shape, np.shape(rising)))
-        if self is DriftWindow.PRODROMAKIS:
-            return np.asarray(scale * np.maximum(1.0 - (np.square(x - 0.5) + 0.75) ** np.asarray(order), 0.0))
-        base = 2.0 * x - 1.0 if self is DriftWindow.JOGLEKAR else np.where(rising, x, x - 1.0)
-        return np.asarray(np.maximum(1.0 - np.square(base) ** np.asarray(order), 0.0))
+        function = {DriftWindow.JOGLEKAR: joglekar, DriftWindow.BIOLEK: biolek, DriftWindow.PRODROMAKIS: prodromakis}[self]
+        return np.asarray(function(x, np.asarray(rising, dtype=bool), order, scale))
+
+
+def joglekar(x: Any, rising: Any, order: Any, scale: Any) -> Any:
+    """Return 1 − (2x − 1)^2p, for numbers or arrays."""
+    return np.maximum(1.0 - power(np.square(2.0 * x - 1.0), order), 0.0)
+
+
+def biolek(x: Any, rising: Any, order: Any, scale: Any) -> Any:
+    """Return 1 − (x − stp(−i))^2p, for numbers or arrays."""
+    return np.maximum(1.0 - power(np.square(pick(rising, x, x - 1.0)), order), 0.0)
+
+
+def prodromakis(x: Any, rising: Any, order: Any, scale: Any) -> Any:
+    """Return j (1 − [(x − ½)² + ¾]^p), for numbers or arrays."""
+    return scale * np.maximum(1.0 - power(np.square(x - 0.5) + 0.75, order), 0.0)
 
 
 def bound_ramp_slope(x: ArrayLike, low: ArrayLike, high: ArrayLike, rising: ArrayLike, width: ArrayLike) -> Floats:

@@ -6,74 +6,21 @@ same as in `rosenbrock`, from the same coefficients. Cells whose state stands st
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import FunctionType
 from typing import Any
 
-from llvmlite import ir
-from numba import cfunc, float64, int64, njit, types
-from numba.extending import intrinsic, register_jitable
+from numba import float64, int64, njit, types
 
-from spicesnn.devices.compiled import CellCode
+from spicesnn.devices.cell_functions import call, pointer
 from spicesnn.engines.nodal import rosenbrock
 from spicesnn.engines.nodal.rosenbrock import ALPHA, BEND, DIFFERENCE, GAMMA, INTEGRAL, KINK, POWERS, STIFF, A, B, C
 
-_POINTER = types.CPointer(float64)
 IMPLICIT = 0.05
 """Below this |h ∂f/∂x| a cell goes on with the slope of an earlier step: the order does not depend on it, and stability is far away."""
-_EQUATION = float64(float64, float64, float64, _POINTER)
 _D = B - rosenbrock.B_LOW
 AT_BOUND, ENERGY, LEAST_STEP, MOST_ROUNDS = rosenbrock.AT_BOUND, rosenbrock.ENERGY, rosenbrock.LEAST_STEP, rosenbrock.MOST_ROUNDS
 _THIRD = -1.0 / 3.0
 
-@intrinsic
-def _pointer(typing: Any, array: Any, index: Any) -> Any:
-    """Return a pointer to an entry of a flat array."""
-
-    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.gep(context.make_array(signature.args[0])(context, builder, args[0]).data, [args[1]])
-
-    return _POINTER(array, types.intp), code
-
-
-@intrinsic
-def _call(typing: Any, address: Any, v: Any, x: Any, gate: Any, p: Any) -> Any:
-    """Call the equation at an address."""
-
-    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        double = ir.DoubleType()
-        kind = ir.FunctionType(double, [double, double, double, double.as_pointer()])
-        return builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
-
-    return float64(int64, float64, float64, float64, _POINTER), code
-
-
-_compiled: dict[Callable[..., Any], Any] = {}
-
-
-def _register_helpers(function: Any, seen: set[Any]) -> None:
-    """Let compiled code call the plain functions that `function` calls."""
-    for name in function.__code__.co_names:
-        helper = function.__globals__.get(name)
-        if isinstance(helper, FunctionType) and helper not in seen:
-            seen.add(helper)
-            _register_helpers(helper, seen)
-            register_jitable(helper)
-
-
-_helpers: set[Any] = set()
-
-
-def compiled(code: CellCode) -> tuple[int, int]:
-    """Return the addresses of the device's current and rate, compiling them at their first use on this machine."""
-    for function in (code.current, code.rate):
-        if function not in _compiled:
-            _register_helpers(function, _helpers)
-            _compiled[function] = cfunc(_EQUATION, cache=True)(function)
-    return _compiled[code.current].address, _compiled[code.rate].address
-
-
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _look(current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: float) -> Any:
     """Return dx/dt of the cell in state x (held inside its bounds) at s, its current, and its share of the drivers' power."""
     low, high, _, moving = cell
@@ -81,26 +28,26 @@ def _look(current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: f
     return _look_at(current, rate, p, moving, drive, x, s, _source(drive, s))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _source(drive: Any, s: float) -> float:
     """Return the source voltage at s."""
     return drive[0] + s * (drive[1] + s * (drive[2] + s * (drive[3] + s * drive[4])))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _look_at(current: Any, rate: Any, p: Any, moving: float, drive: Any, x: float, s: float, v: float) -> Any:
     """Return what `_look` does, for a state inside its bounds and under a given source voltage."""
     gate = drive[5] + s * drive[6]
     if drive[9] > 0.0:
-        siemens = _call(current, 1.0, x, gate, p)
+        siemens = call(current, 1.0, x, gate, p)
         v = v / (1.0 + drive[9] * siemens)
         amps = v * siemens
     else:
-        amps = _call(current, v, x, gate, p)
-    return (moving * _call(rate, v, x, gate, p) if moving != 0.0 else 0.0), amps, amps * (drive[7] + s * drive[8])
+        amps = call(current, v, x, gate, p)
+    return (moving * call(rate, v, x, gate, p) if moving != 0.0 else 0.0), amps, amps * (drive[7] + s * drive[8])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _stand(current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, linear: bool) -> Any:
     """Return ∫ i ds and ∫ power ds of a cell whose state stands still over the whole interval, and whether it does.
 
@@ -134,7 +81,7 @@ def _stand(current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, lin
     return 0.0, 0.0, False
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _slope(current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: float, here: float) -> float:
     """Return ∂f/∂x at a fixed source voltage by a one-sided difference towards the inside."""
     low, high, scale, _ = cell
@@ -142,7 +89,7 @@ def _slope(current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: 
     return (_look(current, rate, p, cell, drive, x + step, s)[0] - here) / step
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _try_step(
     current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: float, ds: float, h: float, begins: Any, tolerance: float, joules: float
 ) -> Any:  # fmt: skip
@@ -175,7 +122,7 @@ def _try_step(
     return worst, end, charge, energy, f5, i5, p5
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _follow(
     current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, begins: Any, seconds: float, tolerance: float, part: float, watts: float,
     nodes: Any, c: int,
@@ -227,7 +174,7 @@ def _follow(
     return charge, energy, part, -1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _drive(source: Any, ohms: Any, gate: Any, line: Any, c: int) -> Any:
     """Return the polynomial coefficients of a cell's source voltage, gate and line voltage, and its source resistance."""
     y0, y1, y2, y3, y4 = source[0, c], source[1, c], source[2, c], source[3, c], source[4, c]
@@ -241,7 +188,7 @@ def _drive(source: Any, ohms: Any, gate: Any, line: Any, c: int) -> Any:
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _power(k: int, y0: float, y1: float, y2: float, y3: float, y4: float) -> float:
     return POWERS[k, 0] * y0 + POWERS[k, 1] * y1 + POWERS[k, 2] * y2 + POWERS[k, 3] * y3 + POWERS[k, 4] * y4
 
@@ -254,7 +201,7 @@ _ROW = float64[::1]
     int64(
         int64, int64, int64, int64, _TABLE, _TABLE, _ROW, _TABLE, _ROW, _TABLE, _TABLE, float64, float64, _ROW, _TABLE, _TABLE, _ROW, _ROW,
         _ROW, int64[::1],
-    ), cache=True, nogil=True,
+    ), cache=True, nogil=True, error_model="numpy",
 )  # fmt: skip
 def advance_cells(
     first: int, last: int, current: int, rate: int, parameters: Any, cells: Any, x: Any, source: Any, ohms: Any, gate: Any, line: Any,
@@ -278,7 +225,7 @@ def advance_cells(
     nodes : (4, m), written
         States at the nodes after 0.
     siemens : (4, m), written
-        Current at 1 V there: the conductance of a linear device.
+        Current at 1 V there: the conductance of a linear device. Left alone without `ohms`.
     charge, energy : (m,), written
         ∫ i dt and ∫ (V_row − V_column)·i dt.
     next_steps : (m,), written
@@ -286,7 +233,7 @@ def advance_cells(
     """
     taken[0] = 0
     for c in range(first, last):
-        p = _pointer(parameters, (c if parameters.shape[0] > 1 else 0) * parameters.shape[1])
+        p = pointer(parameters, (c if parameters.shape[0] > 1 else 0) * parameters.shape[1])
         cell = (cells[c, 0], cells[c, 1], cells[c, 2], cells[c, 3])
         drive = _drive(source, ohms, gate, line, c)
         next_steps[c] = steps[c]
@@ -305,16 +252,16 @@ def advance_cells(
             if count < 0:
                 return c
             taken[0] += count
-        for k in range(4):
+        for k in range(4 if ohms.size else 0):
             same = k > 0 and nodes[k, c] == nodes[k - 1, c] and drive[6] == 0.0
-            siemens[k, c] = siemens[k - 1, c] if same else _call(current, 1.0, nodes[k, c], drive[5] + 0.25 * (k + 1) * drive[6], p)
+            siemens[k, c] = siemens[k - 1, c] if same else call(current, 1.0, nodes[k, c], drive[5] + 0.25 * (k + 1) * drive[6], p)
     return -1
 
 
 @njit(
     types.UniTuple(float64, 4)(
         int64, int64, _TABLE, _TABLE, _TABLE, _TABLE, _ROW, _TABLE, _TABLE, float64, _TABLE, _TABLE, _ROW, _ROW
-    ), cache=True, nogil=True,
+    ), cache=True, nogil=True, error_model="numpy",
 )  # fmt: skip
 def correct_cells(
     current: int, rate: int, parameters: Any, cells: Any, old: Any, new: Any, ohms: Any, gate: Any, line: Any, seconds: float,
@@ -323,7 +270,7 @@ def correct_cells(
     """Carry states, charge and energy over from one drive to another, to first order; see `cell_steps.Correction` for what is returned."""
     worst, joules, bend, bend_joules = 0.0, 0.0, 0.0, 0.0
     for c in range(charge.size):
-        p = _pointer(parameters, (c if parameters.shape[0] > 1 else 0) * parameters.shape[1])
+        p = pointer(parameters, (c if parameters.shape[0] > 1 else 0) * parameters.shape[1])
         cell = (cells[c, 0], cells[c, 1], cells[c, 2], cells[c, 3])
         drive = _drive(new, ohms, gate, line, c)
         df0, df1, df2, df3, amps, watts, bow, bow_watts, last = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
@@ -365,7 +312,7 @@ def correct_cells(
                 move = share * (INTEGRAL[k + 1, 1] * df0 + INTEGRAL[k + 1, 2] * df1 + INTEGRAL[k + 1, 3] * df2 + INTEGRAL[k + 1, 4] * df3)
                 worst = max(worst, abs(move) / cell[2])
                 nodes[k, c] = min(max(nodes[k, c] + move, cell[0]), cell[1])
-        for k in range(4):
+        for k in range(4 if ohms.size else 0):
             same = k > 0 and nodes[k, c] == nodes[k - 1, c] and drive[6] == 0.0
-            siemens[k, c] = siemens[k - 1, c] if same else _call(current, 1.0, nodes[k, c], drive[5] + 0.25 * (k + 1) * drive[6], p)
+            siemens[k, c] = siemens[k - 1, c] if same else call(current, 1.0, nodes[k, c], drive[5] + 0.25 * (k + 1) * drive[6], p)
     return worst, joules, bend, bend_joules

@@ -138,10 +138,11 @@ class CompiledSteps:
     """Cell after cell, compiled: for devices with one state that offer `CellCode`."""
 
     def __init__(self, cells: Ensemble, code: CellCode, tolerance: float) -> None:
+        from spicesnn.devices.cell_functions import address_of
         from spicesnn.engines.nodal import cell_kernel
 
         self._kernel = cell_kernel
-        self._functions = cell_kernel.compiled(code)
+        self._functions = address_of(code.current), address_of(code.rate)
         self._name, self._tolerance = cells.device.name, tolerance
         self._parameters = code.matrix(cells.moves.size)
         self._table = np.ascontiguousarray(np.stack([cells.low[0], cells.high[0], cells.scale[0], cells.moves], axis=1))
@@ -163,7 +164,8 @@ class CompiledSteps:
         team.run(share, threads)
         if bad.max() >= 0:
             raise cannot_follow(self._name, int(bad.max()), state[:, bad.max()], drive.seconds)
-        return Interval(nodes=nodes[:, None], siemens=siemens, charge=charge, energy=energy, step=steps, taken=int(taken.sum()))
+        known = None if drive.ohms is None else siemens
+        return Interval(nodes=nodes[:, None], siemens=known, charge=charge, energy=energy, step=steps, taken=int(taken.sum()))
 
     def corrected(self, interval: Interval, old: Drive, new: Drive) -> Correction:
         """Return the interval under another drive; see `CellSteps`."""
@@ -173,8 +175,10 @@ class CompiledSteps:
             *self._functions, self._parameters, self._table, old.source, new.source, *self._inputs(old), old.seconds, nodes, siemens, charge, energy
         )
         return Correction(
-            interval=replace(interval, nodes=nodes[:, None], siemens=siemens, charge=charge, energy=energy), state=state, joules=joules,
-            bend=bend, bend_joules=bend_joules,
+            interval=replace(
+                interval, nodes=nodes[:, None], siemens=None if old.ohms is None else siemens, charge=charge, energy=energy
+            ),
+            state=state, joules=joules, bend=bend, bend_joules=bend_joules,
         )  # fmt: skip
 
     @staticmethod

@@ -1,0 +1,119 @@
+# mypy: disallow-untyped-decorators=False
+"""Devices' equations as machine code: compiled once a machine, called by address from any compiled loop, or over arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import cfunc, float64, int64, njit, types
+from numba.extending import intrinsic, overload, register_jitable
+from numpy.typing import ArrayLike
+
+from spicesnn.devices.base import Floats
+from spicesnn.devices.compiled import Equation, pick, power
+from spicesnn.errors import ConvergenceError
+
+_POINTER = types.CPointer(float64)
+_EQUATION = float64(float64, float64, float64, _POINTER)
+_TABLE = float64[:, ::1]
+_ROW = float64[::1]
+
+
+@overload(pick)
+def _pick(condition: Any, yes: Any, no: Any) -> Any:
+    def code(condition: Any, yes: Any, no: Any) -> Any:
+        return yes if condition else no
+
+    return code
+
+
+@overload(power)
+def _power(base: Any, exponent: Any) -> Any:
+    def code(base: Any, exponent: Any) -> Any:
+        if exponent == 1.0:
+            return base
+        if exponent == 2.0:
+            return base * base
+        if exponent == 3.0:
+            return base * base * base
+        if exponent == 4.0:
+            return (base * base) * (base * base)
+        return base**exponent
+
+    return code
+
+
+@intrinsic
+def pointer(typing: Any, array: Any, index: Any) -> Any:
+    """Return a pointer to an entry of a flat array."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.gep(context.make_array(signature.args[0])(context, builder, args[0]).data, [args[1]])
+
+    return _POINTER(array, types.intp), code
+
+
+@intrinsic
+def call(typing: Any, address: Any, v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Call the equation at an address."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        double = ir.DoubleType()
+        kind = ir.FunctionType(double, [double, double, double, double.as_pointer()])
+        return builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
+
+    return float64(int64, float64, float64, float64, _POINTER), code
+
+
+_addresses: dict[Callable[..., Any], Any] = {}
+_helpers: set[Any] = {pick, power}
+
+
+def _register_helpers(function: Any) -> None:
+    """Let compiled code call the plain functions that `function` calls."""
+    for name in function.__code__.co_names:
+        helper = function.__globals__.get(name)
+        if isinstance(helper, FunctionType) and helper not in _helpers:
+            _helpers.add(helper)
+            _register_helpers(helper)
+            register_jitable(helper)
+
+
+def address_of(function: Equation) -> int:
+    """Return the address of an equation, compiling it at its first use on this machine."""
+    if function not in _addresses:
+        _register_helpers(function)
+        _addresses[function] = cfunc(_EQUATION, cache=True, error_model="numpy")(function)
+    return int(_addresses[function].address)
+
+
+@njit(types.void(int64, _ROW, _ROW, _ROW, _TABLE, _ROW), cache=True, nogil=True)
+def evaluate_cells(address: int, v: Any, x: Any, gate: Any, parameters: Any, answer: Any) -> None:
+    """Evaluate an equation for every cell; `parameters` (m or 1, count), `gate` (m,) or (0,)."""
+    for c in range(v.size):
+        p = pointer(parameters, (c if parameters.shape[0] > 1 else 0) * parameters.shape[1])
+        answer[c] = call(address, v[c], x[c], gate[c] if gate.size else 0.0, p)
+
+
+def evaluate(function: Equation, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None, parameters: tuple[float | Floats, ...]) -> Floats:
+    """Return an equation over arrays; see `compiled.over_arrays`."""
+    inputs = np.broadcast_arrays(np.asarray(v, dtype=float), np.asarray(x, dtype=float), 0.0 if gate is None else np.asarray(gate, dtype=float),
+                                 *(value for value in parameters if np.ndim(value)))  # fmt: skip
+    volts, state, gates = (np.ascontiguousarray(array).reshape(-1) for array in inputs[:3])
+    spread = iter(inputs[3:])
+    columns = [next(spread).reshape(-1) if np.ndim(value) else np.full(volts.size, float(value)) for value in parameters]
+    if any(np.ndim(value) for value in parameters):
+        table = np.ascontiguousarray(np.stack(columns, axis=1))
+    else:
+        table = np.array([[float(value) for value in parameters]])
+    answer = np.empty(volts.size)
+    evaluate_cells(address_of(function), volts, state, gates, table, answer)
+    lost = np.isnan(answer) & np.isfinite(volts) & np.isfinite(state)
+    if lost.any():
+        k = int(np.flatnonzero(lost)[0])
+        raise ConvergenceError(f"implicit device equation {function.__name__}: no answer at {volts[k]:.6g} V in state {state[k]:.6g}")
+    return answer.reshape(inputs[0].shape)
