@@ -1,12 +1,17 @@
-"""The nodal engine against badcrossbar, SuperLU and ngspice, all in one interleaved run: a table and a figure.
+"""The nodal engine against badcrossbar, SuperLU and ngspice, all in one interleaved run: a table, its bars and a figure.
 
-    python scripts/bench_solver.py                 # under 10 minutes on two cores
-    python scripts/bench_solver.py --quick         # about a minute
-    python scripts/bench_solver.py --full          # everything, ngspice at 64² and SuperLU at 512² hard included
+    python scripts/bench_solver.py                        # all parts, about 10 minutes on two quiet cores
+    python scripts/bench_solver.py --part reads --json b.json    # one part; what the file holds of the others is kept
+    python scripts/bench_solver.py --part none --json b.json     # bars and figure of what the file holds
 
-easy: wires 1 Ω, cells 10 kΩ to 1 MΩ log-uniform. hard: wires 10 Ω, cells 1 kΩ to 100 kΩ. Every time is a median and begins with
-conductances: it includes building the array, the set-up and the solve of one input, node voltages and all. What a machine does with a
-plain copy and a plain loop is printed beside the times, so that other machines can be compared.
+easy: wires 1 Ω, cells 10 kΩ to 1 MΩ log-uniform. hard: wires 10 Ω, cells 1 kΩ to 100 kΩ.
+
+How times are taken. In each turn every method is called several times in a row (3 to 20 times: until 50 ms are spent), as by somebody who
+reads many inputs or programs between reads, then it is the next one's turn; a time is the median over all calls of all turns. It begins with
+conductances and ends with the column currents: "nodal" builds a new array and sets it up in every call; "nodal, reused" reads an array
+that has been read before. All node voltages and the certificate are part of it. "first" is the median of the first call of each turn,
+whose caches hold what the other methods left. What a machine does with a plain copy and a plain loop is printed beside the times, so that
+other machines can be compared.
 """
 
 from __future__ import annotations
@@ -14,7 +19,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import logging
 import os
 import platform
 import shutil
@@ -22,148 +26,76 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numba import njit
-from scipy.sparse.linalg import splu
+from solver_methods import ENGINE, KINDS, SOLVERS, Case, solve_superlu
 
 import spicesnn as sn
-from spicesnn.engines.nodal import line_cg
-from spicesnn.engines.nodal.direct import Graph
+from spicesnn.engines.nodal import line_cg, line_solver
 from spicesnn.engines.nodal.lines import aligned_zeros, lines_of_operator, padded, stride_of
 from spicesnn.engines.nodal.memory import Memory
-from spicesnn.engines.nodal.network import Operator
+from spicesnn.engines.nodal.threads import team
 
 clock: Callable[[], float] = time.perf_counter
-KINDS = {"easy": (1.0, 1e4, 1e6), "hard": (10.0, 1e3, 1e5)}
-WIRES = {kind: sn.Wires(word_line_ohm=ohm, bit_line_ohm=ohm) for kind, (ohm, _, _) in KINDS.items()}
-ENGINE = sn.NodalEngine()
-METHODS = ("nodal", "superlu", "badcrossbar", "ngspice")
+LIMITS = {"nodal": 2**24, "nodal, reused": 2**24, "superlu": 512**2, "badcrossbar": 256**2, "ngspice": 32**2}
+"""Up to how many cells each method runs."""
 RATIO_BARS = {
     ("badcrossbar", 64, "easy"): 800, ("badcrossbar", 128, "easy"): 800, ("badcrossbar", 256, "easy"): 600,
     ("badcrossbar", 256, "hard"): 150, ("superlu", 512, "easy"): 300,
 }  # fmt: skip
+Results = dict[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """One array and one input."""
-
-    rows: int
-    cols: int
-    kind: str
-    siemens: np.ndarray = field(repr=False)
-    volts: np.ndarray = field(repr=False)
-
-    @classmethod
-    def of(cls, rows: int, cols: int, kind: str) -> Case:
-        rng = np.random.default_rng([rows, cols, kind == "hard"])
-        _, low, high = KINDS[kind]
-        ohm = np.exp(rng.uniform(np.log(low), np.log(high), (rows, cols)))
-        return cls(rows=rows, cols=cols, kind=kind, siemens=1 / ohm, volts=rng.uniform(0, 1, rows))
-
-    @property
-    def wires(self) -> sn.Wires:
-        return WIRES[self.kind]
-
-    @property
-    def operator(self) -> Operator:
-        free = np.zeros(self.rows, dtype=bool), np.zeros(self.cols, dtype=bool)
-        return Operator(wires=self.wires, cell_siemens=self.siemens, floating_rows=free[0], floating_columns=free[1])
-
-    @property
-    def name(self) -> str:
-        return f"{self.rows}×{self.cols} {self.kind}"
-
-
-def solve_nodal(case: Case) -> np.ndarray:
-    return ENGINE.read(sn.Crossbar(conductance=case.siemens, wires=case.wires), case.volts).column_amps
-
-
-def solve_superlu(case: Case, refine: int = 0) -> np.ndarray:
-    """Assemble, factor (minimum degree on A + Aᵀ, symmetric mode) and solve; `refine` steps of iterative refinement."""
-    graph, cells = Graph.wires_of(case.operator), case.siemens.size
-    tail = np.concatenate([graph.tail, np.arange(cells)])
-    head = np.concatenate([graph.head, cells + np.arange(cells)])
-    siemens = np.concatenate([1 / graph.ohm, case.siemens.ravel()])
-    volts = np.zeros(graph.nodes)
-    volts[2 * cells : 2 * cells + case.rows] = case.volts
-    diagonal = np.bincount(tail, siemens, graph.nodes) + np.bincount(head, siemens, graph.nodes)
-    ends = (np.concatenate([tail, head]), np.concatenate([head, tail]))
-    matrix = (sp.diags_array(diagonal) - sp.coo_array((np.tile(siemens, 2), ends), shape=(graph.nodes, graph.nodes))).tocsc()
-    factor = splu(matrix[: 2 * cells, : 2 * cells], permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-    for _ in range(1 + refine):
-        volts[: 2 * cells] -= factor.solve((matrix @ volts)[: 2 * cells])
-    word, bit = volts[: 2 * cells].reshape(2, case.rows, case.cols)
-    return np.asarray((case.siemens * (word - bit)).sum(axis=0))
-
-
-def solve_badcrossbar(case: Case) -> np.ndarray:
-    import badcrossbar
-
-    logging.disable(logging.INFO)
-    solution = badcrossbar.compute(case.volts[:, None], 1 / case.siemens, r_i=KINDS[case.kind][0], all_currents=False)
-    return np.asarray(solution.currents.output)[0]
-
-
-_ngspice: sn.NgspiceEngine | None = None
-
-
-def solve_ngspice(case: Case) -> np.ndarray:
-    global _ngspice
-    if _ngspice is None:
-        _ngspice = sn.NgspiceEngine()
-    return _ngspice.read(sn.Crossbar(conductance=case.siemens, wires=case.wires), case.volts).column_amps
-
-
-SOLVERS: dict[str, Callable[[Case], np.ndarray]] = {
-    "nodal": solve_nodal, "superlu": solve_superlu, "badcrossbar": solve_badcrossbar, "ngspice": solve_ngspice,
-}  # fmt: skip
-
-
-def largest_for(args: argparse.Namespace) -> dict[str, int]:
-    """Return up to how many cells each method runs."""
+def limits_for(*, full: bool) -> dict[str, int]:
+    """Return up to how many cells each method runs here."""
     missing = {"badcrossbar": importlib.util.find_spec("badcrossbar") is None, "ngspice": shutil.which("ngspice") is None}
-    limits = {"nodal": 2**24, "superlu": 512**2, "badcrossbar": 256**2, "ngspice": 32**2}
-    if args.quick:
-        limits |= {"superlu": 128**2, "badcrossbar": 128**2, "ngspice": 16**2}
-    if args.full:
-        limits["ngspice"] = 64**2
+    limits = LIMITS | ({"ngspice": 64**2} if full else {})
     return {name: 0 if missing.get(name) else limit for name, limit in limits.items()}
 
 
-def measure(case: Case, limits: dict[str, int], budget_s: float) -> dict[str, dict[str, float]]:
-    """Run all methods in turns until the budget is spent; return median seconds, runs and the error against SuperLU with refinement.
+def calls_in_a_row(method: str, case: Case) -> list[float]:
+    """Call a method 3 to 20 times, until 50 ms are spent; once where a call takes over a second."""
+    times: list[float] = []
+    while len(times) < 3 or (sum(times) < 0.05 and len(times) < 20):
+        start = clock()
+        SOLVERS[method](case)
+        times.append(clock() - start)
+        if times[-1] > 1.0:
+            break
+    return times
+
+
+def measure(case: Case, limits: dict[str, int], budget_s: float) -> Results:
+    """Run all methods in turns until the budget is spent; return median seconds, calls and the error against SuperLU with refinement.
 
     Where SuperLU is too slow or too large the error is the engine's own certificate, a bound, over the largest current.
     """
-    methods = [name for name in METHODS if case.siemens.size <= limits[name]]
-    times: dict[str, list[float]] = {name: [] for name in methods}
-    amps: dict[str, np.ndarray] = {}
+    methods = [name for name in SOLVERS if case.siemens.size <= limits[name]]
+    turns: dict[str, list[list[float]]] = {name: [] for name in methods}
     begin = time.perf_counter()
     for turn in range(25):
         for name in methods:
-            if turn > 2 and sum(times[name]) > budget_s / 4:
+            spent = sum(map(sum, turns[name]))
+            if turn and (spent > budget_s / 2 or (turn > 2 and spent > budget_s / 4)):
                 continue
-            if turn > 0 and times[name][0] > budget_s / 2:
-                continue
-            start = clock()
-            amps[name] = SOLVERS[name](case)
-            times[name].append(clock() - start)
+            turns[name].append(calls_in_a_row(name, case))
         if time.perf_counter() - begin > budget_s:
             break
     true = solve_superlu(case, refine=2) if "superlu" in methods else None
     result = {}
     for name in methods:
+        amps = SOLVERS[name](case)
         if true is None:
             bound = ENGINE.read(sn.Crossbar(conductance=case.siemens, wires=case.wires), case.volts).stats["error_bound_amps"]
-            error = float(bound) / np.abs(amps[name]).max()  # type: ignore[arg-type]
+            error = float(bound) / np.abs(amps).max()  # type: ignore[arg-type]
         else:
-            error = float(np.abs(amps[name] - true).max() / np.abs(true).max())
-        result[name] = {"seconds": float(np.median(times[name])), "runs": len(times[name]), "error": error}
+            error = float(np.abs(amps - true).max() / np.abs(true).max())
+        calls = [seconds for some in turns[name] for seconds in some]
+        first = float(np.median([some[0] for some in turns[name]]))
+        result[name] = {"seconds": float(np.median(calls)), "first_s": first, "calls": len(calls), "error": error}
     return result
 
 
@@ -202,12 +134,23 @@ def best_of(task: Callable[[], object], turns: int = 15) -> float:
     return float(np.median(times))
 
 
+def machine() -> Results:
+    """Time a plain copy of 32 MiB and a plain loop of 4.2 million dependent multiply-adds."""
+    big, other = np.ones(2**22), np.ones(2**22)
+    _copy(big, other), _plain_loop(big)
+    return {
+        "machine": f"{platform.machine()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; numpy {np.__version__}",
+        "copy_s": best_of(lambda: _copy(big, other)), "loop_s": best_of(lambda: _plain_loop(big)),
+    }  # fmt: skip
+
+
 def roofline(case: Case) -> dict[str, float]:
     """Return seconds of one iteration on one thread and of streaming its arrays: the least of many interleaved runs each."""
     memory = Memory(case.rows, case.cols, 1)
     memory.fill(case.siemens)
     lines = lines_of_operator(case.operator)
     size = padded(case.rows) * lines.stride
+    arrays = [memory.doubles[k * size : (k + 1) * size] for k in range(5)]
     x, t, none = aligned_zeros(1, size), aligned_zeros(1, size), np.zeros((1, 0))
     word, bit = np.zeros((1, padded(case.rows))), np.zeros((1, stride_of(case.cols)))
     word[0, : case.rows] = case.volts
@@ -221,7 +164,7 @@ def roofline(case: Case) -> dict[str, float]:
 
     def stream() -> float:
         start = clock()
-        _stream(*(memory.doubles[k * size : (k + 1) * size] for k in range(3)), x[0], t[0], *(memory.doubles[k * size : (k + 1) * size] for k in (3, 4)))
+        _stream(*arrays[:3], x[0], t[0], *arrays[3:])
         return clock() - start
 
     run(1, factored=False)
@@ -233,29 +176,67 @@ def roofline(case: Case) -> dict[str, float]:
     return {"iteration_s": (least["many"] - least["few"]) / (many - few), "stream_s": least["stream"]}
 
 
-def batches(quick: bool) -> list[dict[str, object]]:
-    """Time many inputs from conductances to currents; SuperLU factors once and solves for all, badcrossbar takes them in one call."""
+def batches() -> Results:
+    """Time many inputs from conductances to all output currents (a new array each call)."""
     rng = np.random.default_rng(5)
-    table: list[dict[str, object]] = []
-    for rows, cols, inputs in ((784, 100, 10_000), (784, 400, 1000), (256, 256, 1000))[: 1 if quick else 3]:
+    table: Results = {}
+    for rows, cols, inputs in ((64, 64, 8), (64, 64, 64), (128, 128, 100), (256, 256, 1000), (784, 100, 100), (784, 100, 10_000), (784, 400, 1000)):
         case = Case.of(rows, cols, "easy")
         volts = rng.uniform(0, 1, (inputs, rows))
-        seconds, errors = [], 0.0
-        for _ in range(3):
-            start = clock()
-            amps = ENGINE.read(sn.Crossbar(conductance=case.siemens, wires=case.wires), volts).column_amps
-            seconds.append(clock() - start)
+        reads: list[sn.Read] = []
+        seconds = best_of(lambda: reads.append(ENGINE.read(sn.Crossbar(conductance=case.siemens, wires=case.wires), volts)), 5)  # noqa: B023
+        errors = 0.0
         for k in range(2):
             true = solve_superlu(Case(rows=rows, cols=cols, kind="easy", siemens=case.siemens, volts=volts[k]), refine=2)
-            errors = max(errors, float(np.abs(amps[k] - true).max() / np.abs(true).max()))
-        table.append({"array": f"{rows}×{cols}", "inputs": inputs, "seconds": float(np.median(seconds)), "error": errors})
+            errors = max(errors, float(np.abs(reads[-1].column_amps[k] - true).max() / np.abs(true).max()))
+        table[f"{rows}×{cols}, {inputs} inputs"] = {"seconds": seconds, "error": errors, "method": str(reads[-1].stats["method"])}
     return table
+
+
+def thread_gain() -> Results:
+    """Return seconds of one read on one thread and on two, by size: where the second begins to pay."""
+    table: Results = {}
+    kept = line_solver.SHARED_CELLS, team.size
+    for n in (128, 181, 256, 362, 512, 724):
+        case = Case.of(n, n, "easy")
+        times: dict[int, list[float]] = {1: [], 2: []}
+        for _ in range(15):
+            for threads in times:
+                line_solver.SHARED_CELLS = 0 if threads == 2 else 2**60
+                SOLVERS["nodal, reused"](case)
+                start = clock()
+                SOLVERS["nodal, reused"](case)
+                times[threads].append(clock() - start)
+        table[f"{n}²"] = {"one_s": float(np.median(times[1])), "two_s": float(np.median(times[2]))}
+    line_solver.SHARED_CELLS, team.size = kept
+    return table
+
+
+FIRST_READ = """
+import time
+start = time.perf_counter()
+import spicesnn as sn
+imported = time.perf_counter()
+import numpy as np
+rng = np.random.default_rng(0)
+array = sn.Crossbar(conductance=rng.uniform(1e-6, 1e-4, (64, 64)))
+begin = time.perf_counter()
+sn.NodalEngine().read(array, np.ones(64))
+print(imported - start, time.perf_counter() - begin)
+"""
+
+
+def cold() -> Results:
+    """Return seconds of the import and of the very first read of a fresh process (compiled code is on disk already): medians of 5."""
+    runs = [subprocess.run([sys.executable, "-c", FIRST_READ], capture_output=True, text=True, check=True).stdout.split() for _ in range(6)]
+    imported, first = np.median(np.array(runs[1:], dtype=float), axis=0)
+    return {"import_s": float(imported), "first_read_s": float(first)}
 
 
 MEMORY_PROBE = """
 import pathlib, sys
 sys.path.insert(0, {here!r})
-import bench_solver as b
+import solver_methods as b
 def status(key):
     text = pathlib.Path("/proc/self/status").read_text()
     return 1024 * int(next(line for line in text.splitlines() if line.startswith(key)).split()[1])
@@ -275,15 +256,68 @@ def peak_bytes(method: str, rows: int, cols: int) -> float:
     return float(done.stdout.strip().splitlines()[-1])
 
 
-def report_times(results: dict[str, dict[str, dict[str, float]]]) -> None:
-    print(f"\n{'array':16} {'method':12} {'median':>11} {'runs':>5} {'× nodal':>9} {'error':>9}")
-    for name, methods in results.items():
+def memory(limits: dict[str, int]) -> Results:
+    """Return peak bytes of single solves."""
+    if not Path("/proc/self/clear_refs").exists():
+        return {}
+    wanted = [("nodal", 256), ("superlu", 256), ("badcrossbar", 256), ("nodal", 1024), ("nodal", 2048)]
+    return {f"{method} {n}²": {"bytes": peak_bytes(method, n, n), "cells": n * n} for method, n in wanted if limits[method]}
+
+
+def report(found: Results) -> None:
+    """Print all tables."""
+    print(found["machine"]["machine"])
+    print(f"plain copy of 32 MiB: {found['machine']['copy_s'] * 1e3:.2f} ms; plain loop, 4.2 million dependent multiply-adds: "
+          f"{found['machine']['loop_s'] * 1e3:.2f} ms")  # fmt: skip
+    print(f"\n{'array':16} {'method':14} {'median':>11} {'first':>11} {'calls':>5} {'× nodal':>9} {'error':>9}")
+    for name, methods in found.get("cases", {}).items():
         for method, entry in methods.items():
             ratio = entry["seconds"] / methods["nodal"]["seconds"]
-            print(f"{name:16} {method:12} {entry['seconds'] * 1e3:8.3f} ms {int(entry['runs']):5d} {ratio:9.1f} {entry['error']:9.1e}")
+            print(f"{name:16} {method:14} {entry['seconds'] * 1e3:8.3f} ms {entry['first_s'] * 1e3:8.3f} ms {entry['calls']:5d} "
+                  f"{ratio:9.1f} {entry['error']:9.1e}")  # fmt: skip
+    print("\nmany inputs, from conductances to all output currents")
+    for name, entry in found.get("batches", {}).items():
+        print(f"{name:24} {entry['seconds'] * 1e3:9.2f} ms  {entry['method']:22} error {entry['error']:.1e}")
+    print("\none CG iteration on one thread against streaming the arrays it must touch (112 bytes a cell)")
+    for name, roof in found.get("roofline", {}).items():
+        print(f"{name:8} {roof['iteration_s'] * 1e6:9.1f} µs / {roof['stream_s'] * 1e6:9.1f} µs = {roof['iteration_s'] / roof['stream_s']:.2f}")
+    print("\none input on one thread and on two")
+    for name, entry in found.get("threads", {}).items():
+        print(f"{name:8} {entry['one_s'] * 1e3:8.3f} ms / {entry['two_s'] * 1e3:8.3f} ms = {entry['one_s'] / entry['two_s']:.2f}")
+    print("\npeak memory of one solve in a fresh process, conductances included")
+    for name, entry in found.get("memory", {}).items():
+        print(f"{name:18} {entry['bytes'] / 2**20:8.1f} MiB, {entry['bytes'] / entry['cells']:6.0f} bytes a cell")
+    if "cold" in found:
+        print(f"\nfresh process: import {found['cold']['import_s']:.2f} s, first read of 64×64 {found['cold']['first_read_s']:.2f} s")
 
 
-def draw(results: dict[str, dict[str, dict[str, float]]], roofs: dict[str, dict[str, float]], path: Path) -> None:
+def bars(found: Results) -> list[tuple[str, float, str, float]]:
+    """Return what was to be reached: name, value, whether it is to be above or below, limit."""
+    cases, all_bars = found.get("cases", {}), []
+    for (method, size, kind), least in RATIO_BARS.items():
+        entry = cases.get(f"{size}×{size} {kind}", {})
+        if method in entry:
+            ours = "nodal", "nodal, reused"
+            all_bars += [(f"{method} / {own} at {size}² {kind}", entry[method]["seconds"] / entry[own]["seconds"], ">", least) for own in ours]
+    errors = [e["error"] for methods in cases.values() for m, e in methods.items() if m.startswith("nodal") and "superlu" in methods]
+    errors += [entry["error"] for entry in found.get("batches", {}).values()]
+    if errors:
+        all_bars.append(("largest error of an output", max(errors), "<", 1e-9))
+    if "1024×1024 easy" in cases:
+        all_bars.append(("1024² easy, one input, s", cases["1024×1024 easy"]["nodal"]["seconds"], "<", 0.25))
+    if "nodal 1024²" in found.get("memory", {}):
+        all_bars.append(("1024², bytes a cell", found["memory"]["nodal 1024²"]["bytes"] / 2**20, "<", 200))
+    if "784×100, 10000 inputs" in found.get("batches", {}):
+        all_bars.append(("784×100, 10,000 inputs, s", found["batches"]["784×100, 10000 inputs"]["seconds"], "<", 1.5))
+    for name, roof in found.get("roofline", {}).items():
+        all_bars.append((f"iteration / streaming at {name}", roof["iteration_s"] / roof["stream_s"], "<", 2.5))
+    if "cold" in found:
+        all_bars.append(("import, s", found["cold"]["import_s"], "<", 0.5))
+    return all_bars
+
+
+def draw(found: Results, path: Path) -> None:
+    """Draw times by size and the roofline."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -291,8 +325,9 @@ def draw(results: dict[str, dict[str, dict[str, float]]], roofs: dict[str, dict[
 
     from spicesnn.plotting.style import COLOURS
 
+    results, roofs = found.get("cases", {}), found.get("roofline", {})
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), width_ratios=(1.6, 1))
-    for colour, method in zip(COLOURS, METHODS, strict=False):
+    for colour, method in zip(COLOURS, SOLVERS, strict=False):
         for kind, line in (("easy", "-"), ("hard", "--")):
             points = [
                 (int(name.split("×")[0]), entry[method]["seconds"]) for name, entry in results.items()
@@ -316,57 +351,53 @@ def draw(results: dict[str, dict[str, dict[str, float]]], roofs: dict[str, dict[
     print(f"\nfigure: {path}")
 
 
+def run(part: str, limits: dict[str, int], found: Results) -> None:
+    """Run one part of the bench and keep what it finds."""
+    if part in ("reads", "large"):
+        squares = (16, 32, 64, 128, 256) if part == "reads" else (512, 1024)
+        cases = [Case.of(n, n, kind) for n in squares for kind in KINDS]
+        cases += [Case.of(784, 100, "easy"), Case.of(784, 400, "easy")] if part == "large" else []
+        for name in SOLVERS:
+            if limits[name]:
+                SOLVERS[name](Case.of(8, 8, "easy"))
+        for case in cases:
+            found.setdefault("cases", {})[case.name] = measure(case, limits, 12.0 if part == "reads" else 20.0)
+    elif part == "batches":
+        found[part] = batches()
+    elif part == "roofline":
+        found[part] = {f"{n}²": roofline(Case.of(n, n, "easy")) for n in (64, 128, 256, 512, 1024)}
+    elif part == "threads":
+        found[part] = thread_gain()
+    elif part == "memory":
+        found[part] = memory(limits)
+    elif part == "cold":
+        found[part] = cold()
+
+
+PARTS = ("reads", "large", "batches", "roofline", "threads", "memory", "cold")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="small sizes, few repetitions")
+    parser.add_argument("--part", choices=("all", "none", *PARTS), default="all", help="what to run")
     parser.add_argument("--full", action="store_true", help="also ngspice at 64²")
     parser.add_argument("--figure", type=Path, default=Path("bench_solver.png"), help="where the figure goes")
-    parser.add_argument("--json", type=Path, help="where all numbers go")
-    parser.add_argument("--cpu-time", action="store_true", help="count processor time, for machines that are busy with something else")
+    parser.add_argument("--json", type=Path, help="where all numbers go, and where those of other parts are found")
     args = parser.parse_args()
-    limits = largest_for(args)
-    if args.cpu_time:
-        global clock
-        clock = time.process_time
-        limits["ngspice"] = 0
-    squares = (16, 64, 128) if args.quick else (16, 32, 64, 128, 256, 512, 1024)
-    cases = [Case.of(n, n, kind) for n in squares for kind in KINDS]
-    cases += [] if args.quick else [Case.of(784, 100, "easy"), Case.of(784, 400, "easy")]
-    print(f"{platform.machine()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; numpy {np.__version__}; not run: "
-          f"{', '.join(name for name, limit in limits.items() if not limit) or 'nothing'}")  # fmt: skip
-    big, other = np.ones(2**22), np.ones(2**22)
-    _copy(big, other), _plain_loop(big)
-    copy_s, loop_s = best_of(lambda: _copy(big, other)), best_of(lambda: _plain_loop(big))
-    print(f"plain copy of 32 MiB: {copy_s * 1e3:.2f} ms ({2 * big.nbytes / copy_s / 1e9:.1f} GB/s); "
-          f"plain loop, 4.2 million dependent multiply-adds: {loop_s * 1e3:.2f} ms")  # fmt: skip
-    for warm in SOLVERS:
-        if limits[warm]:
-            SOLVERS[warm](Case.of(8, 8, "easy"))
-    results = {case.name: measure(case, limits, 2.0 if args.quick else 12.0) for case in cases}
-    report_times(results)
-    for (method, size, kind), bar in RATIO_BARS.items():
-        entry = results.get(f"{size}×{size} {kind}", {})
-        if method in entry:
-            ratio = entry[method]["seconds"] / entry["nodal"]["seconds"]
-            print(f"{method} / nodal at {size}² {kind}: {ratio:.0f} (bar {bar}: {'ok' if ratio >= bar else 'missed'})")
-    print("\nmany inputs, from conductances to all output currents")
-    many = batches(args.quick)
-    for entry in many:
-        print(f"{entry['array']:10} {entry['inputs']:6} inputs: {entry['seconds']:.3f} s, error {entry['error']:.1e}")
-    roofs = {f"{n}²": roofline(Case.of(n, n, "easy")) for n in squares if n >= 64}
-    print("\none CG iteration on one thread against streaming the arrays it must touch (112 bytes a cell)")
-    for name, roof in roofs.items():
-        print(f"{name:8} {roof['iteration_s'] * 1e6:9.1f} µs / {roof['stream_s'] * 1e6:9.1f} µs = {roof['iteration_s'] / roof['stream_s']:.2f}")
-    memory = {}
-    print("\npeak memory of one solve in a fresh process, conductances included")
-    for method, n in [("nodal", 256)] if args.quick else [("nodal", 256), ("superlu", 256), ("badcrossbar", 256), ("nodal", 1024), ("nodal", 2048)]:
-        if limits[method] and Path("/proc/self/clear_refs").exists():
-            memory[f"{method} {n}²"] = peak_bytes(method, n, n)
-            print(f"{method:12} {n}²: {memory[f'{method} {n}²'] / 2**20:8.1f} MiB, {memory[f'{method} {n}²'] / n**2:6.0f} bytes a cell")
-    draw(results, roofs, args.figure)
+    limits = limits_for(full=args.full)
+    found: Results = json.loads(args.json.read_text()) if args.json and args.json.exists() else {}
+    if args.part != "none":
+        found["machine"] = machine()
+    for part in PARTS if args.part == "all" else (args.part,):
+        run(part, limits, found)
+    report(found)
+    print("\nwhat was to be reached")
+    for name, value, side, limit in bars(found):
+        print(f"{name:44} {value:10.3g} {side} {limit:<6g} {'ok' if (value > limit) == (side == '>') else 'missed'}")
     if args.json:
-        everything = {"copy_s": copy_s, "loop_s": loop_s, "cases": results, "batches": many, "roofline": roofs, "memory": memory}
-        args.json.write_text(json.dumps(everything, indent=1))
+        args.json.write_text(json.dumps(found, indent=1))
+    if args.part in ("all", "none"):
+        draw(found, args.figure)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ PATIENCE_S = 2.0
 """From this time on the user is told what is going on."""
 
 
-_KERNELS = ("compiled", "simd", "threads", "lines", "bit_sweeps", "word_sweeps", "kirchhoff", "line_cg")
+_KERNELS = ("compiled", "simd", "threads", "lines", "bit_sweeps", "word_sweeps", "kirchhoff", "line_cg", "mesh_kernels")
 
 
 def _sources_stamp() -> tuple[float, int]:

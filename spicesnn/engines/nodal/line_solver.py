@@ -47,6 +47,8 @@ class LinePrepared:
         self.lines = lines_of_operator(operator)
         self.memory: Memory = Memory(*operator.shape, team.size) if reuse is None else reuse.memory
         self.memory.fill(operator.cell_siemens)
+        self.rounded = False
+        """Whether rounding kept the last solve from its tolerance."""
         self._factored = False
         self._busy = threading.Lock()
 
@@ -128,9 +130,10 @@ class LinePrepared:
             self._factored = True
             if batch > 1:
                 good &= all(team.run(share_of_batch, min(batch - 1, team.size) if size * batch >= SHARED_BATCH else 1))
-            if not good:
+            if not good:  # what diverged must not be carried into the next solve
                 self.memory.clean()
                 self._factored = False
+        self.rounded = not good
         if not good:
             if not reports[:, line_cg.CONVERGED].all():
                 _raise_for(reports, tolerance)

@@ -13,7 +13,9 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
+from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.direct import DirectPrepared
+from spicesnn.engines.nodal.elimination import MOST_SECONDS, Eliminated, elimination_seconds
 from spicesnn.engines.nodal.network import Operator, Prepared, Solution, Sources
 from spicesnn.errors import ConvergenceError, SingularCircuitError
 
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from spicesnn.engines.nodal.line_solver import LinePrepared
 
 _SECONDS_PER_CELL_SWEEP = 2e-9
-_SECONDS_DIRECT = 3e-8
-"""Times nodes and lines of the shorter kind: sparse LU of a grid."""
 
 
 def predicted_iterations(operator: Operator) -> float:
@@ -70,36 +70,78 @@ def check_paths(operator: Operator) -> None:
 
 
 UNRESOLVED = 1e8
-"""Cell over wire conductance from which on the direct method rounds the wires away and does not notice: it is no second opinion."""
+"""Cell over wire conductance from which on sparse LU rounds the wires away and does not notice: it is no second opinion."""
+REFINE_SECONDS = 1.0
+"""Elimination that takes less than this replaces an answer that rounding has spoilt, though its certificate is honest."""
+WANTED = 5e-10
+"""Bound of the error over the largest line current from which on it does."""
+MOST_TERMINALS = 2000
+"""Elimination joins all terminals with one another; of longer single lines sparse LU makes less work."""
 
 
 class Checked:
-    """The line solver with the direct method behind it, for the rare operator on which iterations stall."""
+    """The line solver with a direct method behind it, for the rare operator on which iterations stall or rounding spoils the answer."""
 
     def __init__(self, operator: Operator, lines: LinePrepared) -> None:
         self.operator = operator
         self.lines = lines
-        self._direct: DirectPrepared | None = None
+        self._direct: DirectPrepared | Eliminated | None = None
 
     def solve(self, sources: Sources, start: Solution | None = None, *, tolerance: float = 1e-11) -> Solution:
         """Solve for every input of the batch; `tolerance` as in `LinePrepared.solve`."""
         if self._direct is None:
             try:
-                return self.lines.solve(sources, start, tolerance=tolerance)
+                solution = self.lines.solve(sources, start, tolerance=tolerance)
             except ConvergenceError:
-                if _unresolved(self.operator):
+                self._direct = self._second_method()
+                if self._direct is None:
                     raise
-                self._direct = DirectPrepared(self.operator)
+            else:
+                if not self._spoilt(solution.row_amps, solution.column_amps, solution.bound_amps):
+                    return solution
+                self._direct = Eliminated(self.operator)
         solution = self._direct.solve(sources)
-        from spicesnn.engines.nodal.line_cg import COARSEST
-        from spicesnn.engines.nodal.line_solver import check_resolved
+        if isinstance(self._direct, DirectPrepared):
+            from spicesnn.engines.nodal.line_cg import COARSEST
+            from spicesnn.engines.nodal.line_solver import check_resolved
 
-        scale = np.abs(solution.row_amps).sum(axis=1) + np.abs(solution.column_amps).sum(axis=1)
-        check_resolved(self.operator, sources, solution.residual_amps * 2 * self.operator.cell_siemens.size, scale, COARSEST)
+            scale = np.abs(solution.row_amps).sum(axis=1) + np.abs(solution.column_amps).sum(axis=1)
+            check_resolved(self.operator, sources, solution.residual_amps * 2 * self.operator.cell_siemens.size, scale, COARSEST)
         return solution
 
+    def currents(self, sources: Sources, tolerance: float) -> tuple[Floats, Floats, Floats]:
+        """Return row currents, column currents and bounds of their errors (batch each); node voltages are not kept."""
+        if self._direct is None:
+            try:
+                found = self.lines.solve_currents(sources, tolerance=tolerance)
+            except ConvergenceError:
+                pass
+            else:
+                if not self._spoilt(*found):
+                    return found
+        return currents_of(self.solve(sources, tolerance=tolerance))
 
-def prepare(operator: Operator, reuse: Prepared | None = None) -> Prepared:
+    def _second_method(self) -> DirectPrepared | Eliminated | None:
+        if elimination_seconds(*self.operator.shape) <= MOST_SECONDS:
+            return Eliminated(self.operator)
+        resolved = float(self.operator.cell_siemens.max()) * max(self.operator.wires.word_line_ohm, self.operator.wires.bit_line_ohm) <= UNRESOLVED
+        return DirectPrepared(self.operator) if resolved else None
+
+    def _spoilt(self, row_amps: Floats, column_amps: Floats, bound_amps: Floats | None) -> bool:
+        """Return whether rounding has left more than is wanted, and elimination would do better in little time."""
+        if not self.lines.rounded or bound_amps is None or elimination_seconds(*self.operator.shape) > REFINE_SECONDS:
+            return False
+        largest = np.maximum(np.abs(row_amps).max(axis=1), np.abs(column_amps).max(axis=1))
+        return bool(np.any(bound_amps > WANTED * largest))
+
+
+def currents_of(solution: Solution) -> tuple[Floats, Floats, Floats]:
+    """Return row currents, column currents and bounds of their errors (batch each) of a solution."""
+    bound = solution.residual_amps * 2 * solution.word_volts[0].size if solution.bound_amps is None else solution.bound_amps
+    return solution.row_amps, solution.column_amps, bound
+
+
+def prepare(operator: Operator, reuse: Prepared | None = None, solves: int = 1) -> Prepared:
     """Set up the method that is likely to be the fastest for this operator.
 
     Parameters
@@ -108,31 +150,28 @@ def prepare(operator: Operator, reuse: Prepared | None = None) -> Prepared:
     reuse : Prepared, optional
         A set-up that is no longer needed: its memory is taken over where the shape is the same.
 
+    solves : int
+        How many inputs are expected: elimination answers any number of them in the same time.
+
     Raises
     ------
     SingularCircuitError
         A line floats without any path to a source.
     """
     check_paths(operator)
-    stiffest, segment_ohm = float(operator.cell_siemens.max()), max(operator.wires.word_line_ohm, operator.wires.bit_line_ohm)
-    if stiffest * segment_ohm <= UNRESOLVED:
+    if min(operator.shape) == 1:
         # along a single line currents may fall off by any factor; elimination keeps every one of them to its own accuracy
-        if min(operator.shape) == 1:
-            return DirectPrepared(operator)
-        if _costs(operator, _iterations(operator, stiffest)) and _costs(operator, predicted_iterations(operator)):
-            return DirectPrepared(operator)
+        return Eliminated(operator) if sum(operator.shape) <= MOST_TERMINALS else DirectPrepared(operator)
+    stiffest = float(operator.cell_siemens.max())
+    if _costs(operator, _iterations(operator, stiffest), solves) and _costs(operator, predicted_iterations(operator), solves):
+        return Eliminated(operator)
     from spicesnn.engines.nodal.line_solver import LinePrepared
 
     kept = reuse.lines if isinstance(reuse, Checked) and reuse.operator.shape == operator.shape else None
     return Checked(operator, LinePrepared(operator, kept))
 
 
-def _unresolved(operator: Operator) -> bool:
-    return float(operator.cell_siemens.max()) * max(operator.wires.word_line_ohm, operator.wires.bit_line_ohm) > UNRESOLVED
-
-
-def _costs(operator: Operator, iterations: float) -> bool:
-    """Return whether the direct method is likely to be faster than so many iterations."""
-    rows, cols = operator.shape
-    nodes = 2 * rows * cols
-    return (4 + iterations) * rows * cols * _SECONDS_PER_CELL_SWEEP > _SECONDS_DIRECT * nodes * 2 * min(rows, cols)
+def _costs(operator: Operator, iterations: float, solves: int) -> bool:
+    """Return whether elimination is likely to be faster than so many iterations for each of some inputs."""
+    cells = operator.cell_siemens.size
+    return solves * (4 + iterations) * cells * _SECONDS_PER_CELL_SWEEP > elimination_seconds(*operator.shape)

@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Floats
-from spicesnn.engines.nodal.linear import Checked, prepare
+from spicesnn.engines.nodal.elimination import Eliminated
+from spicesnn.engines.nodal.linear import Checked, currents_of, prepare
 from spicesnn.engines.nodal.network import Operator, Prepared, Sources
-from spicesnn.errors import ConvergenceError, InputError
+from spicesnn.errors import InputError
 
 REFRESH = 1e-10
 """Accumulated relative error at which an updated matrix is computed afresh."""
@@ -59,18 +60,14 @@ class Transfer:
 
 def _currents(prepared: Prepared, sources: Sources) -> tuple[Floats, Floats, Floats]:
     """Return row currents, column currents and bounds (batch each), without keeping node voltages where the method allows."""
-    if isinstance(prepared, Checked):
-        try:
-            return prepared.lines.solve_currents(sources, tolerance=_SOLVE_ERROR)
-        except ConvergenceError:
-            pass
-    solution = prepared.solve(sources)
-    bound = solution.residual_amps * 2 * solution.word_volts[0].size if solution.bound_amps is None else solution.bound_amps
-    return solution.row_amps, solution.column_amps, bound
+    return prepared.currents(sources, _SOLVE_ERROR) if isinstance(prepared, Checked) else currents_of(prepared.solve(sources))
 
 
 def transfer_of(operator: Operator, prepared: Prepared) -> Transfer:
-    """Compute the effective conductance from min(rows, cols) solves."""
+    """Compute the effective conductance from min(rows, cols) solves, or by elimination where that was chosen."""
+    if isinstance(prepared, Eliminated):
+        matrix, error, along_rows = prepared.effective()
+        return Transfer(siemens=matrix, bound=error, by_rows=along_rows, error=_SOLVE_ERROR)
     rows, cols = operator.shape
     count = min(rows, cols)
     by_rows = rows < cols
@@ -141,7 +138,7 @@ def transfer_for(array: Crossbar, gate_volts: Floats | None, near: Crossbar | No
         floating_rows=np.zeros(array.rows, dtype=bool), floating_columns=np.zeros(array.cols, dtype=bool),
     )  # fmt: skip
     transfer = _from_near(operator, near, key)
-    prepared = prepare(operator)
+    prepared = prepare(operator, solves=min(operator.shape))
     if transfer is None:
         transfer = transfer_of(operator, prepared)
     array.cache["nodal.transfer"] = (key, prepared, operator, transfer)

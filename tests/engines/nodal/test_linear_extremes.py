@@ -8,6 +8,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from spicesnn import Crossbar, NodalEngine, Wires
+from spicesnn.engines.nodal import linear
 from spicesnn.engines.nodal.direct import Graph
 from spicesnn.engines.nodal.line_solver import LinePrepared
 from spicesnn.engines.nodal.linear import prepare
@@ -129,13 +130,86 @@ def test_a_single_bit_line() -> None:
     np.testing.assert_allclose(read.row_amps, rows, rtol=1e-9)
 
 
-def test_cells_that_double_precision_cannot_resolve_are_an_error() -> None:
+def test_cells_whose_two_ends_double_precision_cannot_tell_apart() -> None:
     cells = np.full((9, 9), 1e-5)
     cells[2, 3] = cells[5, 6] = 1e12
+    volts = np.linspace(0, 1, 9)
     with pytest.raises(ConvergenceError, match=r"a cell has 1e\+12 S where a wire segment has 1 S"):
-        NodalEngine().read(Crossbar(conductance=cells), np.linspace(0, 1, 9))
+        LinePrepared(operator_of(cells, Wires())).solve(Sources(row_volts=volts[None], column_volts=np.zeros((1, 9))))
+    rows, columns = star_mesh(operator_of(cells, Wires()), volts, np.zeros(9))
+    read = NodalEngine().read(Crossbar(conductance=cells), volts)
+    np.testing.assert_allclose(read.row_amps, rows, rtol=0, atol=1e-13 * np.abs(rows).max())
+    np.testing.assert_allclose(read.column_amps, columns, rtol=0, atol=1e-13 * np.abs(rows).max())
     still = NodalEngine().read(Crossbar(conductance=np.full((9, 9), 1e3)), np.full(9, 0.7), column_volts=0.7)
     assert np.abs(still.column_amps).max() < 1e-12
+
+
+def test_where_no_method_is_left_it_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linear, "MOST_SECONDS", 0.0)
+    cells = np.full((9, 9), 1e-5)
+    cells[2, 3] = 1e12
+    with pytest.raises(ConvergenceError, match=r"a cell has 1e\+12 S where a wire segment has 1 S"):
+        NodalEngine().read(Crossbar(conductance=cells), np.linspace(0, 1, 9))
+
+
+def ends(rng: np.random.Generator, lines: int) -> float | np.ndarray:
+    """Return terminal resistances: none, one for all, or one a line with zeros among them."""
+    kinds: tuple[float | np.ndarray, ...] = (0.0, 50.0, rng.choice([0.0, 3.0, 1e3, 1e6], lines), 10 ** rng.uniform(-3, 6, lines))
+    return kinds[rng.integers(4)]
+
+
+def extreme_array(rng: np.random.Generator) -> Crossbar:
+    """Return a small array of anything that `Wires` allows, with conductances over up to eighteen decades, opens and shorts."""
+    shape = [(1, 1), (1, 7), (7, 1), (2, 9), (9, 2), (6, 5), (8, 8)][rng.integers(7)]
+    word, bit = rng.choice([0.0, 1e-3, 1.0, 1e3, 1e5], 2)
+    cells = 10 ** rng.uniform(*[(-6, -4), (-12, 0), (-9, 3), (-12, 6), (-3, -1)][rng.integers(5)], shape)
+    if rng.integers(2):
+        cells[rng.random(shape) < 0.2] = 0.0
+    if rng.integers(3) == 0:
+        cells[rng.random(shape) < 0.1] = 10.0 ** rng.integers(0, 9)
+    wires = Wires(
+        word_line_ohm=word, bit_line_ohm=bit, driver_ohm=ends(rng, shape[0]), sense_ohm=ends(rng, shape[1]), double_sided=bool(rng.integers(2))
+    )  # fmt: skip
+    return Crossbar(conductance=cells, wires=wires)
+
+
+def scheme(rng: np.random.Generator, name: str, rows: int, cols: int) -> dict[str, np.ndarray]:
+    """Return what `read` takes for one way of selecting cells."""
+    volts, columns = rng.uniform(-1, 1, rows), np.zeros(cols)
+    floating = {"floating_rows": np.zeros(rows, dtype=bool), "floating_columns": np.zeros(cols, dtype=bool)}
+    if name in ("V/2", "V/3"):
+        low, high = (0.5, 0.5) if name == "V/2" else (1 / 3, 2 / 3)
+        volts, columns = np.full(rows, low), np.full(cols, high)
+        volts[0], columns[0] = 1.0, 0.0
+    elif name == "columns held":
+        columns = rng.uniform(-1, 1, cols)
+    elif name == "floating":
+        floating["floating_rows"][1:], floating["floating_columns"][1:] = rng.random(rows - 1) < 0.7, rng.random(cols - 1) < 0.7
+    return {"row_volts": volts, "column_volts": columns, **floating}
+
+
+@pytest.mark.parametrize("select", ["all", "V/2", "V/3", "columns held", "floating"])
+def test_every_extreme_is_right_to_a_billionth_of_the_largest_current(select: str) -> None:
+    rng = np.random.default_rng([16, len(select)])
+    checked = 0
+    for _ in range(70):
+        array = extreme_array(rng)
+        given = scheme(rng, select, *array.shape)
+        rows, cols = given["floating_rows"], given["floating_columns"]
+        try:
+            read = NodalEngine().read(array, **given)
+        except SingularCircuitError:
+            continue
+        operator = Operator(wires=array.wires, cell_siemens=array.cell_conductance(), floating_rows=rows, floating_columns=cols)
+        true_rows, true_columns = star_mesh(operator, np.where(rows, 0, given["row_volts"]), np.where(cols, 0, given["column_volts"]))
+        errors = np.concatenate([np.where(rows, 0, read.row_amps - true_rows), np.where(cols, 0, read.column_amps - true_columns)])
+        largest = max(np.abs(true_rows).max(), np.abs(true_columns).max())
+        assert np.abs(errors).max() <= 1e-9 * largest
+        assert np.abs(errors).max() <= float(read.stats["error_bound_amps"]) + 1e-15 * largest  # type: ignore[arg-type]
+        assert np.all(read.row_amps[rows] == 0)
+        assert np.all(read.column_amps[cols] == 0)
+        checked += 1
+    assert checked > 55
 
 
 def test_a_floating_line_without_cells_has_no_voltage() -> None:

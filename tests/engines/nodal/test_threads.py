@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -59,6 +60,15 @@ def test_solves_from_several_python_threads_do_not_disturb_each_other() -> None:
     for thread in threads:
         thread.join()
     np.testing.assert_allclose(got, want, rtol=1e-10)
+
+
+def test_one_array_can_be_read_from_several_python_threads_at_once() -> None:
+    shared, volts = array(0), np.random.default_rng(3).uniform(0, 1, (8, 50))
+    want = [NodalEngine().read(array(0), v).column_amps for v in volts]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(20):
+            got = list(pool.map(lambda v: NodalEngine().read(shared, v).column_amps, volts))
+            np.testing.assert_allclose(got, want, rtol=1e-10)
 
 
 def child(queue: multiprocessing.queues.Queue) -> None:  # type: ignore[type-arg]

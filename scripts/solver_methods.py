@@ -1,0 +1,107 @@
+"""The arrays of `bench_solver` and the methods that solve them, each from conductances to column currents."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.linalg import splu
+
+import spicesnn as sn
+from spicesnn.engines.nodal.direct import Graph
+from spicesnn.engines.nodal.network import Operator
+
+KINDS = {"easy": (1.0, 1e4, 1e6), "hard": (10.0, 1e3, 1e5)}
+WIRES = {kind: sn.Wires(word_line_ohm=ohm, bit_line_ohm=ohm) for kind, (ohm, _, _) in KINDS.items()}
+ENGINE = sn.NodalEngine()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One array and one input."""
+
+    rows: int
+    cols: int
+    kind: str
+    siemens: np.ndarray = field(repr=False)
+    volts: np.ndarray = field(repr=False)
+
+    @classmethod
+    def of(cls, rows: int, cols: int, kind: str) -> Case:
+        rng = np.random.default_rng([rows, cols, kind == "hard"])
+        _, low, high = KINDS[kind]
+        ohm = np.exp(rng.uniform(np.log(low), np.log(high), (rows, cols)))
+        return cls(rows=rows, cols=cols, kind=kind, siemens=1 / ohm, volts=rng.uniform(0, 1, rows))
+
+    @property
+    def wires(self) -> sn.Wires:
+        return WIRES[self.kind]
+
+    @property
+    def operator(self) -> Operator:
+        free = np.zeros(self.rows, dtype=bool), np.zeros(self.cols, dtype=bool)
+        return Operator(wires=self.wires, cell_siemens=self.siemens, floating_rows=free[0], floating_columns=free[1])
+
+    @property
+    def name(self) -> str:
+        return f"{self.rows}×{self.cols} {self.kind}"
+
+
+def solve_nodal(case: Case) -> np.ndarray:
+    """Build the array, set it up and solve."""
+    return ENGINE.read(sn.Crossbar(conductance=case.siemens, wires=case.wires), case.volts).column_amps
+
+
+_reused: dict[str, sn.Crossbar] = {}
+
+
+def solve_reused(case: Case) -> np.ndarray:
+    """Solve an array that has been read before."""
+    if case.name not in _reused:
+        _reused.clear()
+        _reused[case.name] = sn.Crossbar(conductance=case.siemens, wires=case.wires)
+    return ENGINE.read(_reused[case.name], case.volts).column_amps
+
+
+def solve_superlu(case: Case, refine: int = 0) -> np.ndarray:
+    """Assemble, factor (minimum degree on A + Aᵀ, symmetric mode) and solve; `refine` steps of iterative refinement."""
+    graph, cells = Graph.wires_of(case.operator), case.siemens.size
+    tail = np.concatenate([graph.tail, np.arange(cells)])
+    head = np.concatenate([graph.head, cells + np.arange(cells)])
+    siemens = np.concatenate([1 / graph.ohm, case.siemens.ravel()])
+    volts = np.zeros(graph.nodes)
+    volts[2 * cells : 2 * cells + case.rows] = case.volts
+    diagonal = np.bincount(tail, siemens, graph.nodes) + np.bincount(head, siemens, graph.nodes)
+    ends = (np.concatenate([tail, head]), np.concatenate([head, tail]))
+    matrix = (sp.diags_array(diagonal) - sp.coo_array((np.tile(siemens, 2), ends), shape=(graph.nodes, graph.nodes))).tocsc()
+    factor = splu(matrix[: 2 * cells, : 2 * cells], permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    for _ in range(1 + refine):
+        volts[: 2 * cells] -= factor.solve((matrix @ volts)[: 2 * cells])
+    word, bit = volts[: 2 * cells].reshape(2, case.rows, case.cols)
+    return np.asarray((case.siemens * (word - bit)).sum(axis=0))
+
+
+def solve_badcrossbar(case: Case) -> np.ndarray:
+    import badcrossbar
+
+    logging.disable(logging.INFO)
+    solution = badcrossbar.compute(case.volts[:, None], 1 / case.siemens, r_i=KINDS[case.kind][0], all_currents=False)
+    return np.asarray(solution.currents.output)[0]
+
+
+_ngspice: sn.NgspiceEngine | None = None
+
+
+def solve_ngspice(case: Case) -> np.ndarray:
+    global _ngspice
+    if _ngspice is None:
+        _ngspice = sn.NgspiceEngine()
+    return _ngspice.read(sn.Crossbar(conductance=case.siemens, wires=case.wires), case.volts).column_amps
+
+
+SOLVERS: dict[str, Callable[[Case], np.ndarray]] = {
+    "nodal": solve_nodal, "nodal, reused": solve_reused, "superlu": solve_superlu, "badcrossbar": solve_badcrossbar, "ngspice": solve_ngspice,
+}  # fmt: skip
