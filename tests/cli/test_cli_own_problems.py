@@ -38,7 +38,8 @@ def test_ninety_five_features_sixteen_hidden_neurons_six_classes_learn_in_situ(o
 
 
 def test_the_same_file_maps_ex_situ_with_an_offset_column_finite_states_and_fine_tuning(own, run_json):
-    settings = (f"data.path={own / 'own.npz'}", "exsitu.epochs=40", "exsitu.batch=60", "exsitu.rate=0.02", "network.columns=offset", "imperfections.states=32", "exsitu.fine_tune=2",
+    settings = (f"data.path={own / 'own.npz'}", "exsitu.epochs=40", "exsitu.batch=60",
+                "exsitu.rate=0.02", "network.columns=offset", "imperfections.states=32", "exsitu.fine_tune=2",
                 "learning.fraction=0.05", "training.batch=60")  # fmt: skip
     command = ("train", "own.toml", *EXSITU, "--out", "run", "--no-figures", *(word for text in settings for word in ("--set", text)))
     code, answer, _ = run_json(*command)
