@@ -7,15 +7,16 @@ Using SPICE Level Compact Models", IEEE TCAS-I 67(12), 4618-4630, 2020.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Device, Floats, parameter
-from spicesnn.devices.implicit import bracketed_root
+from spicesnn.devices.compiled import CellCode, over_arrays
 from spicesnn.devices.limits import limited_exp
 from spicesnn.errors import InputError
 
@@ -27,6 +28,155 @@ VACANCIES = 1e26
 _LEAST_LOWERING = 1e-40
 _LEAST_HEIGHT = 1e-12
 _LEAST_STATE = 1e-3
+
+
+(
+    _RICHARDSON, _CHARGES, _KELVIN, _EPS_R, _EPS_PHI_R, _PHI_B0, _PHI_N, _MOBILITY, _ND_MAX, _ND_MIN, _N_PLUG, _HOP, _ATTEMPT, _BARRIER, _R_TH,
+    _RESET_HEAT, _RADIUS, _L_CELL, _L_DISC, _R_TIOX, _R_LINE, _R_TH_LINE, _ALPHA_LINE,
+) = range(23)  # fmt: skip
+
+
+def _disc(density: Any, p: Any) -> Any:
+    """Return R_disc, ohm."""
+    return p[_L_DISC] / (np.maximum(density, _LEAST_STATE * VACANCIES) * p[_CHARGES] * CHARGE * p[_MOBILITY] * np.pi * p[_RADIUS] ** 2)
+
+
+def _plug(p: Any) -> Any:
+    """Return R_plug, ohm."""
+    return (p[_L_CELL] - p[_L_DISC]) / (p[_N_PLUG] * p[_CHARGES] * CHARGE * p[_MOBILITY] * np.pi * p[_RADIUS] ** 2)
+
+
+def _lowering(density: float, p: Any) -> float:
+    """Return e³zN/(8π²ε_φ³), volt³."""
+    return float(CHARGE**3 * p[_CHARGES] * density / (8.0 * math.pi**2 * (p[_EPS_PHI_R] * VACUUM) ** 3))
+
+
+def _barrier_amps(barrier_volts: float, density: float, kelvin: float, p: Any) -> float:
+    """Return the Schottky current at its own voltage and temperature, ampere."""
+    area, thermal = math.pi * p[_RADIUS] ** 2, BOLTZMANN * kelvin
+    room = max(p[_PHI_B0] - p[_PHI_N] - barrier_volts, _LEAST_LOWERING)
+    phi = max(p[_PHI_B0] - math.sqrt(math.sqrt(_lowering(density, p) * room)), 0.0)
+    if barrier_volts >= 0.0:
+        over = limited_exp(CHARGE * barrier_volts / thermal) - 1.0
+        return float(area * p[_RICHARDSON] * kelvin**2 * math.exp(-CHARGE * phi / thermal) * over)
+    w_00 = CHARGE * PLANCK / (4.0 * math.pi) * math.sqrt(p[_CHARGES] * density / (ELECTRON_MASS * p[_EPS_R] * VACUUM))
+    u = w_00 / thermal
+    height = math.sqrt(math.pi * w_00 * CHARGE * max(-barrier_volts + phi / math.cosh(u) ** 2, _LEAST_HEIGHT))
+    field = limited_exp(-CHARGE * barrier_volts * (u - math.tanh(u)) / w_00) - 1.0
+    return float(-area * p[_RICHARDSON] * kelvin / BOLTZMANN * height * math.exp(-CHARGE * phi * math.tanh(u) / w_00) * field)
+
+
+def _inner(v: float, density: float, amps: float, p: Any) -> tuple[float, float]:
+    """Return barrier voltage and temperature when `amps` flow."""
+    series = p[_R_TIOX] + p[_R_LINE] * (1.0 + p[_R_LINE] * p[_ALPHA_LINE] * p[_R_TH_LINE] * amps**2)
+    heat = p[_R_TH] * (p[_RESET_HEAT] if v > 0.0 else 1.0)
+    return v - amps * (_disc(density, p) + _plug(p) + series), max(p[_KELVIN] + amps * (v - amps * series) * heat, 0.5 * p[_KELVIN])
+
+
+def _mismatch(v: float, density: float, amps: float, p: Any) -> float:
+    barrier_volts, kelvin = _inner(v, density, amps, p)
+    return _barrier_amps(barrier_volts, density, kelvin, p) - amps
+
+
+def _hump_amps(v: float, density: float, p: Any) -> float:
+    """Return the load current at which the barrier voltage is the one where forward emission peaks; 0 for V ≤ that voltage.
+
+    In forward direction the barrier rises steeply as V_s nears φB0 − φn, so the emission current has a peak just below
+    and a dip there: up to three currents satisfy the equations. The one that a voltage raised from 0 V leads to is the
+    largest, between the load current at that peak and the largest possible one. The load line is a cubic that rises and
+    bends upwards: Newton's steps come down to its root from above.
+    """
+    lowering = _lowering(density, p)
+    peak = p[_PHI_B0] - p[_PHI_N] - min((0.25 * lowering**0.25) ** (4 / 3), p[_PHI_B0] ** 4 / lowering)
+    drop = max(v - max(peak, 0.0), 0.0)
+    if v <= 0.0 or drop == 0.0:
+        return 0.0
+    linear, cubic = _disc(density, p) + _plug(p) + p[_R_TIOX] + p[_R_LINE], p[_R_LINE] ** 2 * p[_ALPHA_LINE] * p[_R_TH_LINE]
+    amps = drop / linear
+    for _ in range(100):
+        new = amps - (amps * (linear + cubic * amps**2) - drop) / (linear + 3.0 * cubic * amps**2)
+        if abs(new - amps) <= 2e-16 * amps:
+            break
+        amps = new
+    return float(amps)
+
+
+def _solved_amps(v: float, density: float, p: Any) -> float:
+    """Return the current: the root of `_mismatch` between 0 and what the resistances alone would let through.
+
+    Secants between the ends of a bracket, the value at an end that stays halved (the Illinois rule), and every third time bisection.
+    """
+    if v == 0.0:
+        return 0.0
+    largest = v / (_disc(density, p) + _plug(p) + p[_R_TIOX] + p[_R_LINE])
+    a, b = 0.0, largest
+    if v > 0.0:
+        hump = min(_hump_amps(v, density, p), largest)
+        if hump > 0.0:
+            a, b = (hump, largest) if _mismatch(v, density, hump, p) >= 0.0 else (0.0, hump)
+    fa, fb = _mismatch(v, density, a, p), _mismatch(v, density, b, p)
+    if fa == 0.0 or a == b:
+        return float(a)
+    if fb == 0.0:
+        return float(b)
+    if (fa > 0.0) == (fb > 0.0) or not math.isfinite(fa) or not math.isfinite(fb):
+        return math.nan
+    for k in range(300):
+        x = b - fb * (b - a) / (fb - fa) if k % 3 < 2 else 0.5 * (a + b)
+        if not min(a, b) < x < max(a, b):
+            x = 0.5 * (a + b)
+        fx = _mismatch(v, density, x, p)
+        if fx == 0.0 or abs(b - a) <= 4e-16 * max(abs(a), abs(b)):
+            return float(x)
+        if (fx > 0.0) == (fb > 0.0):
+            fa *= 0.5
+        else:
+            a, fa = b, fb
+        b, fb = x, fx
+    return math.nan
+
+
+def _held(x: float) -> float:
+    return max(x, _LEAST_STATE * VACANCIES)
+
+
+def _current(v: float, x: float, gate: float, p: Any) -> float:
+    """Return the current, barrier voltage and temperature solved for."""
+    return _solved_amps(v, _held(x), p)
+
+
+def _conductance(v: float, x: float, gate: float, p: Any) -> float:
+    """Return dI/dV = −(∂h/∂V)/(∂h/∂I) of the equation h(V, I) = 0 that holds the current.
+
+    At V = 0 the two branches meet with different slopes; their mean is the answer that a read from either side averages to.
+    """
+    density = _held(x)
+    amps = _solved_amps(v, density, p)
+    dv, di = 1e-7 * max(abs(v), 1e-2), max(1e-6 * abs(amps), 1e-13)
+    over_v = (_mismatch(v + dv, density, amps, p) - _mismatch(v - dv, density, amps, p)) / (2.0 * dv)
+    over_i = (_mismatch(v, density, amps + di, p) - _mismatch(v, density, amps - di, p)) / (2.0 * di)
+    return -over_v / over_i
+
+
+def _temperature(v: float, x: float, gate: float, p: Any) -> float:
+    """Return the temperature of the filament."""
+    return _inner(v, _held(x), _solved_amps(v, _held(x), p), p)[1]
+
+
+def _rate(v: float, x: float, gate: float, p: Any) -> float:
+    """Return dN/dt."""
+    density = _held(x)
+    amps = _solved_amps(v, density, p)
+    barrier_volts, kelvin = _inner(v, density, amps, p)
+    disc = _disc(density, p)
+    reset = v > 0.0
+    field = (barrier_volts + amps * (disc + _plug(p))) / p[_L_CELL] if reset else amps * disc / p[_L_DISC]
+    gamma = min(max(p[_CHARGES] * p[_HOP] * field / (math.pi * p[_BARRIER]), -0.999), 0.999)
+    even, odd = math.sqrt(1.0 - gamma**2) + gamma * math.asin(gamma), gamma * math.pi / 2
+    thermal = BOLTZMANN / CHARGE * kelvin
+    hops = math.exp(-p[_BARRIER] * (even - odd) / thermal) - math.exp(-p[_BARRIER] * (even + odd) / thermal)
+    room = 1.0 - (p[_ND_MIN] / density) ** 10 if reset else 1.0 - (density / p[_ND_MAX]) ** 10
+    return float(-0.5 * (p[_N_PLUG] + density) * p[_HOP] * p[_ATTEMPT] / p[_L_DISC] * hops * max(room, 0.0))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,108 +251,38 @@ class JartVCM(Device):
         if np.any(np.asarray(self.l_cell) <= self.l_disc):
             raise InputError(f"jart-vcm: l_cell = {self.l_cell} m must be above l_disc = {self.l_disc} m")
 
+    @property
+    def _parameters(self) -> tuple[Any, ...]:
+        return (
+            self.richardson, self.charges, self.kelvin, self.eps_r, self.eps_phi_r, self.phi_b0, self.phi_n, self.mobility, self.nd_max, self.nd_min,
+            self.n_plug, self.hop, self.attempt, self.barrier, self.r_th, self.reset_heat, self.radius, self.l_cell, self.l_disc, self.r_tiox,
+            self.r_line, self.r_th_line, self.alpha_line,
+        )  # fmt: skip
+
+    def compiled(self) -> CellCode:
+        """Return the equations for compiled loops."""
+        return CellCode(current=_current, conductance=_conductance, rate=_rate, parameters=self._parameters)
+
     def resistances(self, x: ArrayLike) -> tuple[Floats, Floats]:
         """Return R_disc and R_plug in ohm."""
-        density = np.maximum(np.asarray(x, dtype=float), _LEAST_STATE * VACANCIES)
-        per_length = 1.0 / (self.charges * CHARGE * self.mobility * np.pi * np.asarray(self.radius) ** 2)
-        return np.asarray(per_length * self.l_disc / density), np.asarray(per_length * (np.asarray(self.l_cell) - self.l_disc) / self.n_plug)
-
-    def _barrier_amps(self, barrier_volts: Floats, density: Floats, kelvin: Floats) -> Floats:
-        """Return the Schottky current at its own voltage and temperature, ampere."""
-        area, thermal = np.pi * np.asarray(self.radius) ** 2, BOLTZMANN * kelvin
-        lowering = self._lowering(density)
-        room = np.maximum(self.phi_b0 - np.asarray(self.phi_n) - barrier_volts, _LEAST_LOWERING)
-        phi = np.maximum(self.phi_b0 - np.sqrt(np.sqrt(lowering * room)), 0.0)
-        w_00 = CHARGE * PLANCK / (4.0 * np.pi) * np.sqrt(self.charges * density / (ELECTRON_MASS * self.eps_r * VACUUM))
-        u = w_00 / thermal
-        reverse = np.maximum(-barrier_volts, 0.0)
-        height = np.sqrt(np.pi * w_00 * CHARGE * np.maximum(reverse + phi / np.cosh(u) ** 2, _LEAST_HEIGHT))
-        field = limited_exp(CHARGE * reverse * (u - np.tanh(u)) / w_00) - 1.0
-        tunnel = area * self.richardson * kelvin / BOLTZMANN * height * np.exp(-CHARGE * phi * np.tanh(u) / w_00) * field
-        over = limited_exp(CHARGE * np.maximum(barrier_volts, 0.0) / thermal) - 1.0
-        emission = area * self.richardson * kelvin**2 * np.exp(-CHARGE * phi / thermal) * over
-        return np.asarray(emission - tunnel)
-
-    def _inner(self, v: Floats, density: Floats, amps: Floats) -> tuple[Floats, Floats]:
-        """Return barrier voltage and temperature when `amps` flow."""
-        disc, plug = self.resistances(density)
-        series = self.r_tiox + self.r_line * (1.0 + self.r_line * self.alpha_line * self.r_th_line * amps**2)
-        heat = self.r_th * np.where(v > 0, self.reset_heat, 1.0)
-        return v - amps * (disc + plug + series), np.maximum(self.kelvin + amps * (v - amps * series) * heat, 0.5 * np.asarray(self.kelvin))
-
-    def _mismatch(self, v: Floats, density: Floats, amps: Floats) -> Floats:
-        barrier_volts, kelvin = self._inner(v, density, amps)
-        return self._barrier_amps(barrier_volts, density, kelvin) - amps
-
-    def _spread(self, v: ArrayLike, x: ArrayLike) -> tuple[Floats, Floats]:
-        shape = np.broadcast_shapes(np.shape(v), np.shape(x), *(np.shape(p) for p in self.spice_parameters().values()))
-        density = np.maximum(np.asarray(x, dtype=float), _LEAST_STATE * VACANCIES)
-        return np.array(np.broadcast_to(np.asarray(v, dtype=float), shape)), np.array(np.broadcast_to(density, shape))
+        density = np.asarray(x, dtype=float)
+        return np.asarray(_disc(density, self._parameters)), np.asarray(_plug(self._parameters))
 
     def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return the current in ampere, barrier voltage and temperature solved for."""
-        v, density = self._spread(v, x)
-        disc, plug = self.resistances(density)
-        largest = v / (disc + plug + self.r_tiox + self.r_line)
-        hump = self._hump_amps(v, density, largest)
-        beyond = self._mismatch(v, density, hump) >= 0
-        share = hump / np.where(largest == 0, 1.0, largest)
-        low, high = np.where(beyond, share, 0.0), np.where(beyond, 1.0, share)
-        return np.asarray(largest * bracketed_root(lambda s: self._mismatch(v, density, s * largest), low, np.where(v > 0, high, 1.0)))
-
-    def _hump_amps(self, v: Floats, density: Floats, largest: Floats) -> Floats:
-        """Return the load current at which the barrier voltage is the one where forward emission peaks; 0 for V ≤ that voltage.
-
-        In forward direction the barrier rises steeply as V_s nears φB0 − φn, so the emission current has a peak just below
-        and a dip there: up to three currents satisfy the equations. The one that a voltage raised from 0 V leads to is the
-        largest, between the load current at that peak and the largest possible one.
-        """
-        lowering = self._lowering(density)
-        peak = self.phi_b0 - np.asarray(self.phi_n) - np.minimum((0.25 * lowering**0.25) ** (4 / 3), np.asarray(self.phi_b0) ** 4 / lowering)
-        drop = np.where(v > 0, np.maximum(v - np.maximum(peak, 0.0), 0.0), 0.0)
-        disc, plug = self.resistances(density)
-        linear, cubic = disc + plug + self.r_tiox + self.r_line, self.r_line**2 * self.alpha_line * self.r_th_line
-        return bracketed_root(lambda i: i * (linear + cubic * i**2) - drop, np.zeros_like(v), np.maximum(largest, 0.0))
-
-    def _lowering(self, density: Floats) -> Floats:
-        """Return e³zN/(8π²ε_φ³), volt³."""
-        return np.asarray(CHARGE**3 * self.charges * density / (8.0 * np.pi**2 * (np.asarray(self.eps_phi_r) * VACUUM) ** 3))
-
-    def current_and_conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> tuple[Floats, Floats]:
-        """Return both: dI/dV = −(∂h/∂V)/(∂h/∂I) of the equation h(V, I) = 0 that holds the current."""
-        v, density = self._spread(v, x)
-        amps = self.current(v, density)
-        dv = 1e-7 * np.maximum(np.abs(v), 1e-2)
-        di = np.maximum(1e-6 * np.abs(amps), 1e-13)
-        # At V = 0 the two branches meet with different slopes; their mean is the answer that a read from either side averages to.
-        over_v = (self._mismatch(v + dv, density, amps) - self._mismatch(v - dv, density, amps)) / (2.0 * dv)
-        over_i = (self._mismatch(v, density, amps + di) - self._mismatch(v, density, amps - di)) / (2.0 * di)
-        return amps, np.asarray(-over_v / over_i)
+        return over_arrays(_current, v, x, gate, self._parameters)
 
     def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return dI/dV in siemens."""
-        return self.current_and_conductance(v, x)[1]
+        return over_arrays(_conductance, v, x, gate, self._parameters)
 
     def temperature(self, v: ArrayLike, x: ArrayLike) -> Floats:
         """Return the temperature of the filament in kelvin."""
-        v, density = self._spread(v, x)
-        return self._inner(v, density, self.current(v, density))[1]
+        return over_arrays(_temperature, v, x, None, self._parameters)
 
     def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return dN/dt in 1/(m³·s)."""
-        v, density = self._spread(v, x)
-        amps = self.current(v, density)
-        barrier_volts, kelvin = self._inner(v, density, amps)
-        disc, plug = self.resistances(density)
-        reset = v > 0
-        field = np.where(reset, (barrier_volts + amps * (disc + plug)) / self.l_cell, amps * disc / self.l_disc)
-        gamma = np.clip(self.charges * self.hop * field / (np.pi * np.asarray(self.barrier)), -0.999, 0.999)
-        even = np.sqrt(1.0 - gamma**2) + gamma * np.arcsin(gamma)
-        thermal = BOLTZMANN / CHARGE * kelvin
-        hops = np.exp(-self.barrier * (even - gamma * np.pi / 2) / thermal) - np.exp(-self.barrier * (even + gamma * np.pi / 2) / thermal)
-        room = np.where(reset, 1.0 - (self.nd_min / density) ** 10, 1.0 - (density / self.nd_max) ** 10)
-        mean = 0.5 * (np.asarray(self.n_plug) + density)
-        return np.asarray(-mean * self.hop * self.attempt / self.l_disc * hops * np.maximum(room, 0.0))
+        return over_arrays(_rate, v, x, gate, self._parameters)
 
     def bounds(self) -> tuple[float | Floats, float | Floats]:
         """Return nd_min and nd_max in 1/m³."""

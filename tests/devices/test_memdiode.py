@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from device_checks import conductance_error, integrate, slope_error, spice_run
 
-from spicesnn.devices.implicit import bracketed_root
+from spicesnn.devices.compiled import over_arrays
 from spicesnn.devices.memdiode import Memdiode
 from spicesnn.errors import ConvergenceError, InputError
 
@@ -67,14 +69,12 @@ def test_array_parameters():
 def test_bad_input():
     with pytest.raises(InputError, match="i_max"):
         Memdiode(i_max=1e-7)
-    with pytest.raises(ConvergenceError, match="no sign change"):
-        bracketed_root(lambda x: x**2 + 1, np.zeros(2), np.ones(2))
+    with pytest.raises(ConvergenceError, match=r"no answer at 1 V in state 0.5"):
+        over_arrays(_no_answer, 1.0, 0.5, None, (1.0,))
 
 
-def test_bracketed_root():
-    target = np.array([1e-12, 0.3, 7.0, 1e3])
-    found = bracketed_root(lambda x: np.exp(x) - 1 - np.expm1(np.log1p(target)), np.zeros(4), np.full(4, 20.0))
-    np.testing.assert_allclose(found, np.log1p(target), rtol=1e-12, atol=1e-15)
+def _no_answer(v: float, x: float, gate: float, p: object) -> float:
+    return math.nan
 
 
 @pytest.mark.parametrize("series", [(1.0, 1.0), (500.0, 100.0)])

@@ -260,16 +260,16 @@ def advance_cells(
 
 @njit(
     types.UniTuple(float64, 4)(
-        int64, int64, _TABLE, _TABLE, _TABLE, _TABLE, _ROW, _TABLE, _TABLE, float64, _TABLE, _TABLE, _ROW, _ROW
+        int64, int64, int64, int64, _TABLE, _TABLE, _TABLE, _TABLE, _ROW, _TABLE, _TABLE, float64, _TABLE, _TABLE, _ROW, _ROW
     ), cache=True, nogil=True, error_model="numpy",
 )  # fmt: skip
 def correct_cells(
-    current: int, rate: int, parameters: Any, cells: Any, old: Any, new: Any, ohms: Any, gate: Any, line: Any, seconds: float,
+    first: int, last_cell: int, current: int, rate: int, parameters: Any, cells: Any, old: Any, new: Any, ohms: Any, gate: Any, line: Any, seconds: float,
     nodes: Any, siemens: Any, charge: Any, energy: Any,
 ) -> Any:  # fmt: skip
-    """Carry states, charge and energy over from one drive to another, to first order; see `cell_steps.Correction` for what is returned."""
+    """Carry cells `first` to `last_cell` over from one drive to another, to first order; return what `cell_steps.Correction` measures."""
     worst, joules, bend, bend_joules = 0.0, 0.0, 0.0, 0.0
-    for c in range(charge.size):
+    for c in range(first, last_cell):
         p = pointer(parameters, (c if parameters.shape[0] > 1 else 0) * parameters.shape[1])
         cell = (cells[c, 0], cells[c, 1], cells[c, 2], cells[c, 3])
         drive = _drive(new, ohms, gate, line, c)

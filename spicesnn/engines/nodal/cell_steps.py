@@ -171,14 +171,22 @@ class CompiledSteps:
         """Return the interval under another drive; see `CellSteps`."""
         nodes, siemens = interval.nodes[:, 0].copy(), np.empty((4, interval.step.size))
         charge, energy = interval.charge.copy(), interval.energy.copy()
-        state, joules, bend, bend_joules = self._kernel.correct_cells(
-            *self._functions, self._parameters, self._table, old.source, new.source, *self._inputs(old), old.seconds, nodes, siemens, charge, energy
-        )
+        threads = team.size if charge.size >= SHARED_CELLS else 1
+        measures, inputs = np.zeros((threads, 4)), self._inputs(old)
+
+        def share(number: int, threads: int) -> None:
+            measures[number] = self._kernel.correct_cells(
+                charge.size * number // threads, charge.size * (number + 1) // threads, *self._functions, self._parameters, self._table,
+                old.source, new.source, *inputs, old.seconds, nodes, siemens, charge, energy,
+            )  # fmt: skip
+
+        team.run(share, threads)
+        state, joules, bend, bend_joules = measures[:, 0].max(), measures[:, 1].sum(), measures[:, 2].max(), measures[:, 3].sum()
         return Correction(
             interval=replace(
                 interval, nodes=nodes[:, None], siemens=None if old.ohms is None else siemens, charge=charge, energy=energy
             ),
-            state=state, joules=joules, bend=bend, bend_joules=bend_joules,
+            state=float(state), joules=float(joules), bend=float(bend), bend_joules=float(bend_joules),
         )  # fmt: skip
 
     @staticmethod
