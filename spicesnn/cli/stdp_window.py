@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def stdp_window(
     device: Annotated[str, typer.Argument(metavar="DEVICE", help="A name from `spicesnn devices`.")],
-    engine: options.OneEngine = None,
+    engine: Annotated[options.EngineNames, typer.Option("--engine", help="Who solves it; both compares.")] = options.EngineNames.NODAL,
     published: Annotated[str | None, typer.Option("--published", metavar="SET", help="A published parameter set of the model.")] = None,
     set_: options.Settings = None,
     out: options.Out = None,
@@ -26,15 +27,17 @@ def stdp_window(
 
     The window has no chance in it: --seed changes nothing here.
 
-    Example:  spicesnn stdp-window vteam --engine nodal --out runs/window
+    Example:  spicesnn stdp-window vteam --engine both --out runs/window
     """
     from spicesnn.reporting.windows import write_window
 
     model = options.device(device, options.settings(set_), published)
     folder = options.folder(out, f"runs/stdp-{device}")
-    with options.engine(engine.value if engine else "nodal") as solver, progress() as bars:
+    names = ["nodal", "ngspice"] if engine is options.EngineNames.BOTH else [engine.value]
+    with ExitStack() as stack, progress() as bars:
+        solvers = [stack.enter_context(options.engine(name)) for name in names]
         task = bars.add_task("pairs of spikes", total=None, note="")
-        written = write_window(model, solver, folder, progress=lambda done, total: bars.update(task, completed=done, total=total))
+        written = write_window(model, solvers, folder, progress=lambda done, total: bars.update(task, completed=done, total=total))
 
     def show(console: Console) -> None:
         from spicesnn.units import render
@@ -42,6 +45,9 @@ def stdp_window(
         w = written.window
         console.print(f"pre before post  A+ = {100 * w.a_plus:+.3g} % of the range, τ+ = {render(w.tau_plus_s, 's')}")
         console.print(f"post before pre  A− = {-100 * w.a_minus:+.3g} % of the range, τ− = {render(w.tau_minus_s, 's')}")
+        console.print(f"neighbours      at most {100 * max(v.neighbour_dw.max() for v in written.windows):.2g} % of the range")
+        if written.difference is not None:
+            console.print(f"engines differ  {written.difference:.1e} of the largest change")
         console.print(f"curve   {written.csv}\nfigure  {written.figure}")
 
     return Answer(data=written.describe(), show=show)

@@ -21,6 +21,9 @@ def stdp_window(
     fit: tuple[float, float, float, float] | None = None,
     unit: str = "",
     what: str = "change of weight",
+    name: str = "measured",
+    colour: str = COLOURS[0],
+    marker: str = "o",
 ) -> Axes:
     """Draw the change against the delay t_post − t_pre, and the two exponentials fitted to it.
 
@@ -35,6 +38,8 @@ def stdp_window(
         Of the change.
     what : str
         What changes.
+    name, colour, marker : str
+        Of the points.
     """
     delays = np.asarray(delay_s, dtype=float)
     shown, unit_x = scaled(delays, "s")
@@ -43,12 +48,22 @@ def stdp_window(
     stretch = float(np.max(np.abs(changes)) / (np.max(np.abs(np.asarray(change, dtype=float))) or 1.0)) if np.any(changes) else 1.0
     axes.axhline(0.0, color="#888888", linewidth=0.7)
     axes.axvline(0.0, color="#888888", linewidth=0.7)
-    axes.plot(shown, changes, "o", markersize=4, color=COLOURS[0], label="measured")
+    axes.plot(shown, changes, marker, markersize=4 if marker == "o" else 6, color=colour, label=name)
     if fit is not None:
         a_plus, a_minus, tau_plus, tau_minus = fit
         right, left = np.linspace(0.0, delays.max(), 200), np.linspace(delays.min(), 0.0, 200)
         axes.plot(right * factor, stretch * a_plus * np.exp(-right / tau_plus), color=COLOURS[1], label="fit")
         axes.plot(left * factor, stretch * a_minus * np.exp(left / tau_minus), color=COLOURS[1])
+    if fit is not None or name != "measured":
         axes.legend()
     axes.set(xlabel=label("t_post − t_pre", unit_x), ylabel=label(what, unit_y), title="STDP window")
+    return axes
+
+
+def neighbours(axes: Axes, delay_s: ArrayLike, change: ArrayLike, *, name: str, colour: str = COLOURS[0], marker: str = "o") -> Axes:
+    """Draw by how much the pair of spikes moves any other cell of the array, (points,) percent of the range, against the delay (points,)."""
+    shown, unit = scaled(delay_s, "s")
+    axes.plot(shown, np.asarray(change, dtype=float), marker, markersize=3 if marker == "o" else 5, color=colour, label=name)
+    axes.set(xlabel=label("t_post − t_pre", unit), ylabel="neighbours (%)")
+    axes.set_ylim(bottom=0)
     return axes
