@@ -132,7 +132,8 @@ class CellBench:
                 rate[k], width[k] = step / one, one
             at = states[pending], rate[pending], longest_s, grain[pending]
             step, good, used = np.abs(at[1]) * width[pending], self._good(at[0], at[1], at[3]), width[pending]
-            enough = (step <= 1.6 * good) & ((step >= 0.2 * good) | (used >= 0.999 * longest_s))
+            in_reach = (step <= 1.6 * good) & ((step >= 0.2 * good) | (used >= 0.999 * longest_s))
+            enough = in_reach & (known[pending] | (step <= 0.1 * good))  # only what was known began half-way before its point
             seen = step > _SEEN * good
             known[pending] = seen
             width[pending] = np.where(seen, self._width(*at), np.minimum(used * _LONGER, longest_s))

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.delta_table import polarity_of
 from spicesnn.errors import EngineError, InputError
 
 HARDLY = 1e-3
@@ -78,6 +79,7 @@ class IncrementTable:
         if self.siemens[0] <= 0:
             raise InputError(f"table: the least conductance is {self.siemens[0]:g} S; expected more than 0 S")
         object.__setattr__(self, "delta_siemens", _table(self.delta_siemens, self.siemens.size, self.volts.size, "delta_siemens"))
+        self.set_polarity  # noqa: B018  (checks the signs)
 
     def __call__(self, siemens: ArrayLike, volts: ArrayLike) -> Floats:
         """Return ΔG in siemens, elementwise; beyond the table's conductances and voltages is an `InputError`."""
@@ -97,10 +99,8 @@ class IncrementTable:
 
     @property
     def set_polarity(self) -> int:
-        """+1 if positive voltages raise the conductance, −1 if they lower it, by the larger effect at the largest voltage; 0 without effect."""
-        largest = np.argmax(np.abs(self.volts))
-        effect = self.delta_siemens[:, largest]
-        return int(np.sign(effect[np.argmax(np.abs(effect))] * self.volts[largest]))
+        """+1 where positive voltages raise the conductance, −1 where they lower it."""
+        return polarity_of(self.volts, self.delta_siemens)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -106,6 +106,37 @@ def _cell(axis: Floats, at: Floats) -> tuple[np.ndarray, Floats]:
     return k, (at - axis[k]) / (axis[k + 1] - axis[k])
 
 
+def polarity_of(volts: Floats, changes: Floats) -> int:
+    """Return +1 where positive pulses raise the conductance, −1 where they lower it.
+
+    Parameters
+    ----------
+    volts : (n,)
+    changes : (m, n)
+        ΔG by a pulse of each voltage, siemens.
+
+    Raises
+    ------
+    InputError
+        Both signs under pulses of one polarity (more than 2 % of the largest change), the same under both, or no change at all.
+    """
+    signs = []
+    for side in (volts > 0, volts < 0):
+        part = changes[:, side]
+        up, down = max(part.max(initial=0.0), 0.0), max(-part.min(initial=0.0), 0.0)
+        if min(up, down) > 0.02 * max(up, down):
+            raise InputError(
+                f"ΔG table: pulses from {volts[side][0]:g} to {volts[side][-1]:g} V both raise conductances (by up to {up:.3g} S) and lower them "
+                f"(by up to {down:.3g} S); expected one sign a polarity"
+            )
+        signs.append(0 if up == down == 0 else (1 if up > down else -1))
+    if signs[0] * signs[1] > 0:
+        raise InputError("ΔG table: pulses of either polarity move the conductance the same way; is a sign lost in the data?")
+    if not any(signs):
+        raise InputError("ΔG table: all changes are 0")
+    return signs[0] or -signs[1]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class DeltaTable:
     """What a pulse does: ΔG(G, V).
@@ -137,25 +168,7 @@ class DeltaTable:
         InputError
             The table has both signs under pulses of one polarity (more than 2 % of its largest change), or the same under both.
         """
-        signs = []
-        for side in (self.grid.y > 0, self.grid.y < 0):
-            part = self.grid.values[:, side]
-            if part.size:
-                up, down = max(part.max(), 0.0), max(-part.min(), 0.0)
-                if min(up, down) > 0.02 * max(up, down):
-                    volts = self.grid.y[side]
-                    raise InputError(
-                        f"ΔG table: pulses from {volts[0]:g} to {volts[-1]:g} V both raise conductances (by up to {up:.3g} S) and lower them "
-                        f"(by up to {down:.3g} S); expected one sign a polarity"
-                    )
-                signs.append(0 if up == down == 0 else (1 if up > down else -1))
-            else:
-                signs.append(0)
-        if signs[0] * signs[1] > 0:
-            raise InputError("ΔG table: pulses of either polarity move the conductance the same way; is a sign lost in the data?")
-        if not any(signs):
-            raise InputError("ΔG table: all changes are 0")
-        return signs[0] or -signs[1]
+        return polarity_of(self.grid.y, self.grid.values)
 
     def after(self, siemens: ArrayLike, volts: ArrayLike, rng: np.random.Generator | None = None, *, relative: float = 0.0) -> Floats:
         """Return conductances after one pulse each, within the table's range.

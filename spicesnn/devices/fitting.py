@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CUSTOMARY: Mapping[str, tuple[str, ...]] = {
-    "linear-drift": ("r_off", "mobility", "x_init"),
+    "linear-drift": ("mobility", "x_init"),
     "vteam": ("r_on", "r_off", "v_on", "v_off", "k_on", "k_off"),
     "yakopcic": ("a1", "a2", "v_p", "v_n", "a_p", "a_n"),
     "nonlinear-drift": ("alpha", "beta", "a", "w_init"),
@@ -58,7 +58,7 @@ class FitResult:
     device : Device
         The model with the fitted parameters.
     parameters, stderr : Mapping[str, float]
-        Fitted values, and one standard deviation of each from the Jacobian at the solution, scaled by the scatter that is
+        Fitted values, and one standard deviation of each from the Jacobian at the solution and the residuals that are
         left; infinite where the data say nothing about a parameter.
     correlation : (parameters, parameters)
     rmse : float
@@ -351,11 +351,13 @@ def _minima(problem: _Problem, starts: int, rng: np.random.Generator) -> tuple[_
 def _result(problem: _Problem, best: Any, costs: tuple[float, ...]) -> FitResult:
     names = problem.names
     count = problem.data.points
-    _, jacobian = problem.with_jacobian(best.x)
-    scatter = 2.0 * best.cost / max(count - len(names), 1)
-    _, sizes, right = np.linalg.svd(jacobian, full_matrices=False)
+    residuals, jacobian = problem.with_jacobian(best.x)
+    left, sizes, right = np.linalg.svd(jacobian, full_matrices=False)
     kept = sizes > 1e-9 * sizes[0]
-    covariance = (right[kept].T / sizes[kept] ** 2) @ right[kept] * scatter
+    # Sandwich covariance (HC3; MacKinnon and White, J. Econometrics 29, 305, 1985): relative noise differs along a curve, as the weights have a floor.
+    leverage = np.sum(left[:, kept] ** 2, axis=1)
+    to_parameters = (right[kept].T / sizes[kept]) @ left[:, kept].T
+    covariance = (to_parameters * (residuals / np.maximum(1.0 - leverage, 1e-3)) ** 2) @ to_parameters.T
     free = np.sum(right[~kept] ** 2, axis=0) > 1e-3
     deviation = np.sqrt(np.diag(covariance))
     error = np.where(free, np.inf, deviation * problem.scale(best.x))
