@@ -354,7 +354,7 @@ def _result(problem: _Problem, best: Any, costs: tuple[float, ...]) -> FitResult
     residuals, jacobian = problem.with_jacobian(best.x)
     left, sizes, right = np.linalg.svd(jacobian, full_matrices=False)
     kept = sizes > 1e-9 * sizes[0]
-    # Sandwich covariance (HC3; MacKinnon and White, J. Econometrics 29, 305, 1985): relative noise differs along a curve, as the weights have a floor.
+    # Sandwich covariance (HC3; MacKinnon and White, J. Econometrics 29, 305, 1985): relative noise differs along a curve, its weights have a floor.
     leverage = np.sum(left[:, kept] ** 2, axis=1)
     to_parameters = (right[kept].T / sizes[kept]) @ left[:, kept].T
     covariance = (to_parameters * (residuals / np.maximum(1.0 - leverage, 1e-3)) ** 2) @ to_parameters.T
