@@ -84,15 +84,15 @@ class RunDirectory:
     def save(self, state: RunState, history: History, extra: Mapping[str, Any] | None = None) -> None:
         """Write the checkpoint of a crossbar experiment."""
         counters = {name: getattr(state, name) for name in _COUNTERS}
-        self.save_checkpoint({"devices": state.devices, "wear": state.wear, **counters}, {**history.arrays(), **(extra or {})})
+        self.save_checkpoint(state.updates, {"devices": state.devices, "wear": state.wear, **counters}, {**history.arrays(), **(extra or {})})
 
-    def save_checkpoint(self, state: Mapping[str, Any], history: Mapping[str, Any]) -> None:
-        """Write `history.npz`, then `state.npz`, and keep the two before them.
+    def save_checkpoint(self, steps: int, state: Mapping[str, Any], history: Mapping[str, Any]) -> None:
+        """Write `history.npz`, then `state.npz`, both as they are after so many steps, and keep the two before them.
 
-        Each file appears whole or not at all; the history goes first, so that a crash between the two leaves a state and at least its own history.
+        Each file appears whole or not at all; after a crash between the two, the history before belongs to the state.
         """
-        self.save_arrays("history.npz", history, keep=True)
-        self.save_arrays("state.npz", {"version": STATE_VERSION, **state}, keep=True)
+        self.save_arrays("history.npz", {"saved_at": steps, **history}, keep=True)
+        self.save_arrays("state.npz", {"version": STATE_VERSION, "saved_at": steps, **state}, keep=True)
 
     def save_arrays(self, name: str, arrays: Mapping[str, Any], *, keep: bool = False) -> None:
         """Write arrays as a compressed npz file, atomically; with `keep`, the file that was there stays as ``<name>-before.npz``."""
@@ -128,22 +128,26 @@ class RunDirectory:
             part.unlink(missing_ok=True)
         if not any((self.path / name).exists() for name in ("state.npz", _before("state.npz"), "metrics.json")):
             return False
-        reasons = []
-        for names in (("state.npz", "history.npz"), (_before("state.npz"), _before("history.npz"))):
+        state, history, reasons = "state.npz", "history.npz", list[str]()
+        for names in ((state, history), (state, _before(history)), (_before(state), _before(history))):
             try:
-                self._versioned(names[0])
-                self._arrays(names[1])
-            except RunError as error:
+                steps = [int(arrays.get("saved_at", np.array(-1))) for arrays in (self._versioned(names[0]), self._arrays(names[1]))]
+            except (RunError, TypeError, ValueError) as error:
                 reasons.append(str(error))
                 continue
-            if reasons:
-                said = f"{reasons[0]}. Going on from the checkpoint before it"
-                self.log(said)
-                warnings.warn(said, CheckpointWarning, stacklevel=2)
-                for before in names:
-                    (self.path / before).replace(self.path / before.replace("-before", ""))
-            return True
-        raise RunError(f"no checkpoint of {self.path} can be read: {'; '.join(reasons)}. Train again into a new folder")
+            if steps[0] == steps[1]:
+                break
+            reasons.append(f"{names[0]} of {self.path} was saved after {steps[0]} steps and {names[1]} after {steps[1]}")
+        else:
+            raise RunError(f"no checkpoint of {self.path} can be read: {'; '.join(reasons)}. Train again into a new folder")
+        if names[0] != state:
+            said = f"{reasons[0]}. Going on from the checkpoint before it"
+            self.log(said)
+            warnings.warn(said, CheckpointWarning, stacklevel=2)
+        for name, used in zip((state, history), names, strict=True):
+            if used != name:
+                (self.path / used).replace(self.path / name)
+        return True
 
     def load_state(self) -> RunState:
         """Return the checkpoint of a crossbar experiment."""

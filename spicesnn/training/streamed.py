@@ -124,6 +124,10 @@ class StreamConfig(BaseConfig, ABC):
     def reader(self, arrays: Arrays, images: Images, rng: np.random.Generator, engine: Engine) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
         """Return what answers images with classes; learning is frozen, labels come from training images."""
 
+    def circuit(self) -> str:
+        """Return what of this network stands on arrays, and how it is solved, in a sentence or two for the report."""
+        return "This kind of network is computed without solving an array for every event."
+
     def completed(self, arrays: Arrays, engine: Engine, tally: Tally) -> Arrays:
         """Return the arrays after what comes once, when the last chunk has been learnt (doing it again changes nothing)."""
         return arrays
@@ -247,7 +251,7 @@ class StreamConfig(BaseConfig, ABC):
 def _save(run: RunDirectory, arrays: Arrays, tally: Tally, done: int, history: History, extra: Mapping[str, Any] | None = None) -> None:
     counted = {f"total_{name}": value for name, value in tally.totals.items()}
     state = {"done": done, **counted, **{f"array_{name}": value for name, value in arrays.items()}}
-    run.save_checkpoint(state, {**history.arrays(), **(extra or {})})
+    run.save_checkpoint(done, state, {**history.arrays(), **(extra or {})})
 
 
 def _load(run: RunDirectory) -> tuple[Arrays, Tally, int]:

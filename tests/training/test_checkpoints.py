@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -128,6 +129,16 @@ def test_a_run_stopped_before_its_first_checkpoint_begins_again(whole, tmp_path)
     resume(tmp_path / "run")
     assert_same_end(tmp_path / "run", whole)
     assert not list((tmp_path / "run").glob(".*.part"))
+
+
+def test_a_kill_between_the_two_files_of_a_checkpoint_repeats_nothing(stopped, whole):
+    """The history is a step ahead of the state then; the one before belongs to the state."""
+    (stopped / "state.npz").unlink()
+    (stopped / "state-before.npz").rename(stopped / "state.npz")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        resume(stopped)
+    assert_same_end(stopped, whole)
 
 
 def test_a_finished_run_that_is_resumed_says_the_same(whole, tmp_path):
