@@ -39,7 +39,9 @@ def on_post_page(output: str, page: Any, config: Any) -> str:
 
     def mathml(found: re.Match[str]) -> str:
         display = "block" if found["open"] == "[" else "inline"
-        return str(convert(html.unescape(found["text"]).strip(), display=display))
+        # Words as indices stand upright: "off" is no product of o and f. Pairs of counters (ij) are left.
+        text = re.sub(r"_\{(?!ij\b)([A-Za-z]{2,})\}", r"_{\\mathrm{\1}}", html.unescape(found["text"]).strip())
+        return str(convert(text, display=display))
 
     return _FORMULA.sub(mathml, output)
 
