@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 import shlex
 import time
@@ -19,6 +20,7 @@ from spicesnn.plotting.run import figures, saved
 from spicesnn.plotting.run_data import Drawn, RunData
 from spicesnn.plotting.style import new_figure, style
 from spicesnn.reporting.schematic import array_svg
+from spicesnn.training.config import Config
 from spicesnn.training.metrics import interval
 from spicesnn.units import render
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 _CHECKED_SAMPLES = 4
 _WIDE = ("conductances", "raster", "iv")
 _DPI = 110
+_CHECKED_BY_SCRIPT = "A trained layer of this kind of network is solved again by ngspice, tile by tile, with scripts/confirm_in_ngspice.py RUN."
 _NOT_CHECKED = "Not asked for here: `spicesnn report RUN` solves a few test samples again on both engines."
 
 
@@ -92,7 +95,7 @@ def _run(data: RunData, drawn: Sequence[Drawn], *, check: bool) -> dict[str, Any
         schematic = array_svg((rows, columns), config.array.wires(), config.device.model, columns_differential=differential)
         title = f"{config.preset}: {rows} × {columns} array on the {config.engine} engine"
     else:
-        schematic = "<p>This kind of network is computed without solving an array for every event.</p>"
+        schematic = f"<p>{html.escape(config.circuit())}</p>"
         title = f"{config.preset}, seed {config.seed}"
     return {
         "name": data.run.path.name,
@@ -102,13 +105,31 @@ def _run(data: RunData, drawn: Sequence[Drawn], *, check: bool) -> dict[str, Any
         "schematic": schematic,
         "figures": [{"source": inlined(d.figure), "caption": d.caption, "wide": d.name in _WIDE} for d in drawn],
         "budget": _budget(metrics),
-        "check": _check(data) if check and data.is_crossbar else {"text": _NOT_CHECKED, "rows": []},
+        "check": _check(data) if check and data.is_crossbar else {"text": _NOT_CHECKED if data.is_crossbar else _CHECKED_BY_SCRIPT, "rows": []},
         "command": _command(config),
         "configuration": (data.run.path / "run.toml").read_text(encoding="utf-8"),
         "metrics": metrics,
         "config": config,
         "history": data.history,
     }
+
+
+_COUNTED = {
+    "presentations": "presentations, repeats included", "input_events": "input spikes", "output_spikes": "output spikes",
+    "learning_writes": "writes by learning", "normalisation_writes": "writes by normalisation", "rows_written_first": "lines written, first layer",
+    "rows_written_second": "lines written, second layer", "cells": "cells", "tiles": "tiles", "tile_solves": "solves of a layer's tiles",
+    "silent_or_tied": "test images without an answer",
+}  # fmt: skip
+_SHARES = {
+    "software_accuracy": "test accuracy of the weights in software", "uncompensated_accuracy": "mapped without regard to wires",
+    "mapped_accuracy": "as mapped, before tuning in situ", "mapping_error": "error left by the mapping (rms, share of the window)",
+    "stale_error": "largest error of the effective conductances between two solves (rms)",
+}  # fmt: skip
+_JOULE = {
+    "read_joule_a_presentation": "energy of reads, a presentation", "write_joule_a_presentation": "energy of writes by learning, a presentation",
+    "normalisation_joule_a_presentation": "energy of writes by normalisation, a presentation",
+}  # fmt: skip
+"""What networks that learn from a stream count: key of `metrics.json` → what it is."""
 
 
 def inlined(figure: Figure) -> str:
@@ -134,7 +155,7 @@ def _cards(metrics: dict[str, Any], config: Any) -> list[dict[str, str]]:
         {"value": _percent(metrics["test_accuracy"]), "label": f"of {metrics['n_test']} {kind}; 95 % interval {100 * low:.1f}–{100 * high:.1f} %"},
         {"value": _percent(metrics["train_accuracy"]), "label": "training samples"},
         *([{"value": f"{metrics['rows']} × {metrics['columns']}", "label": "cells"}] if "rows" in metrics and "columns" in metrics else []),
-        {"value": config.engine, "label": "engine that solved every read and pulse"},
+        {"value": config.engine, "label": "engine that solved every read and pulse" if isinstance(config, Config) else "engine of what is solved"},
         {"value": render(metrics["energy_joule"], "J", 3), "label": "delivered by the drivers"},
         {"value": render(metrics["wall_s"], "s", 3), "label": f"wall time, seed {config.seed}"},
     ]
@@ -151,6 +172,15 @@ def _budget(metrics: dict[str, Any]) -> list[dict[str, str]]:
     for key, label in (("updates", "updates"), ("pulses", "programming pulses"), ("reads", "reads"), ("epochs", "epochs")):
         if key in metrics:
             found.append(row(label, f"{metrics[key]:,}"))
+    for key, label in _COUNTED.items():
+        if key in metrics:
+            found.append(row(label, f"{metrics[key]:,.0f}"))
+    for key, label in _SHARES.items():
+        if key in metrics:
+            found.append(row(label, _percent(metrics[key])))
+    for key, label in _JOULE.items():
+        if metrics.get(key):
+            found.append(row(label, render(metrics[key], "J")))
     if metrics.get("pulses") and "write_joule" in metrics:
         found.append(row("energy of one pulse, mean", render(metrics["write_joule"] / metrics["pulses"], "J")))
     if metrics.get("reads") and "read_joule" in metrics:

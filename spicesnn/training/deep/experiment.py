@@ -116,18 +116,19 @@ class DeepConfig(StreamConfig):
         self, arrays: Arrays, images: NDArray[np.uint8], labels: NDArray[np.int64], rng: np.random.Generator, epoch: int, engine: Engine, tally: Tally
     ) -> Arrays:
         network, layers = self._network(), self.layers()
-        past, epochs = epoch - self._software_epochs, self.insitu.epochs
+        past, before = epoch - self._software_epochs, int(arrays.get("tuned_images", 0))
+        after, whole = before + len(images), self.insitu.epochs * self._train_images
         if "limits" in arrays:
             limits = StepLimits(at=arrays["limits"][0], up=arrays["limits"][1], down=arrays["limits"][2])
         else:
             limits = StepLimits.solved(self.device.build(), engine, self.insitu.pulses())
         done = tuned(
             network, layers, _states(arrays), limits, self.insitu.build(self.exsitu), images, labels, rng,
-            train=self.insitu.trained(past, len(layers)), schedule=((1.0 - past / epochs), (1.0 - past / epochs)),
+            train=self.insitu.trained(past, len(layers)), schedule=(1.0 - before / whole, 1.0 - after / whole),
         )  # fmt: skip
         tally.add(pulses=done.pulses, tile_solves=done.solves)
         tally.totals["stale_error"] = max(tally.totals.get("stale_error", 0.0), done.stale_error)
-        kept = {"limits": np.stack([limits.at, limits.up, limits.down])}
+        kept = {"limits": np.stack([limits.at, limits.up, limits.down]), "tuned_images": np.asarray(after)}
         return {**arrays, **kept, **{f"state_{k}": state for k, state in enumerate(done.states)}}
 
     # -- the arrays ---------------------------------------------------------------------------------------------
@@ -183,8 +184,9 @@ class DeepConfig(StreamConfig):
         found["software_accuracy"] = accuracy(_means(arrays), [])
         if "state_0" not in arrays:
             return found
-        for name, aware in (("uncompensated_accuracy", False), ("mapped_accuracy", self.mapping.wire_aware)):
-            found[name] = accuracy(*self._weights_of(self._program(_means(arrays), wire_aware=aware)[0]))
+        found["uncompensated_accuracy"] = accuracy(*self._weights_of(self._program(_means(arrays), wire_aware=False)[0]))
+        mapped = self._program(_means(arrays), wire_aware=self.mapping.wire_aware)[0] if "tuned_images" in arrays else _states(arrays)
+        found["mapped_accuracy"] = accuracy(*self._weights_of(mapped))
         return {**found, **self._read_energy(arrays, images)}
 
     def _read_energy(self, arrays: Arrays, images: Images) -> dict[str, float]:
@@ -236,6 +238,17 @@ class DeepConfig(StreamConfig):
 
         siemens = layers[layer].siemens(_states(arrays)[layer])
         return LayerToConfirm(siemens=siemens, row_volts=self.array.read_volts * values.astype(float), answers=answers)
+
+    def circuit(self) -> str:
+        """Return what stands on arrays."""
+        layers = " and ".join(f"{rows}×{neurons}" for rows, neurons in self._network().shapes)
+        if not self.mapping.devices:
+            return f"Layers of {layers} weights (a bias line each), in software."
+        array = self.array
+        tile = f"tiles of {array.tile_rows or 'all'}×{array.tile_cols or 'all'} lines"
+        return (f"Layers of {layers} weights (a bias line each), every weight a pair of {self.device.model} cells on two bit lines, in {tile} with "
+                f"{array.word_line_ohm:g} Ω and {array.bit_line_ohm:g} Ω a segment. Reads go through the tiles' effective conductances, "
+                "which the nodal solver gives exactly; the largest steps of tuning pulses are solved on the device.")  # fmt: skip
 
     def exported(self, arrays: Arrays) -> Mapping[str, Any]:
         """Return the software's weights as `exsitu.weights` takes them: shares of each layer's limit, the bias apart."""

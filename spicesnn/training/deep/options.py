@@ -111,7 +111,7 @@ class InSituSection(Section):
     order: str = option("together", "all layers at once, or layer by layer, the first one first, each with an equal share of the epochs",
                         choices=("together", "layerwise"))  # fmt: skip
     batch: int = option(500, "images an update", lowest=1)
-    rate: float = option(1e-3, "change of a weight at the layer's rms gradient, as a share of the limit, at the start", above=0.0)
+    rate: float = option(5e-4, "change of a weight at the layer's rms gradient, as a share of the limit, at the start", above=0.0)
     share: float = option(0.1, "share of the pairs pulsed in an update: the largest gradients", above=0.0)
     cycle_to_cycle: float = option(0.0, "relative spread of what a pulse does", lowest=0.0)
     stale: float = option(0.01, "tiles are solved again when conductances have moved by this share", above=0.0)

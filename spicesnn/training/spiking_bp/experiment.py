@@ -179,6 +179,14 @@ class SpikingBPConfig(StreamConfig):
         volts = self.cells.read_volts * fired.mean(axis=1)
         return LayerToConfirm(siemens=np.concatenate([siemens, balance], axis=1), row_volts=volts, answers=answer)
 
+    def circuit(self) -> str:
+        """Return what stands on arrays."""
+        layers = f"784×{self.network.hidden} and {self.network.hidden}×10 weights"
+        if self.cells.kind == "ideal":
+            return f"Layers of {layers}, each a device less a balance line, whose updates are as asked for but for their scatter and levels."
+        return (f"Layers of {layers}, each a {self.device.model} device less a balance line in the middle of its window. What pulses do to a device "
+                "was solved for every voltage and state; wires have no resistance.")  # fmt: skip
+
     def figures_data(self, arrays: Arrays, images: Images, engine: Engine) -> Mapping[str, Any]:
         """Return what the hidden neurons look for, the spread of the weights, spike counts, and one presentation spike by spike."""
         network, before, few = self.network.build(), self.untrained(), images.test[:_SHOWN]
