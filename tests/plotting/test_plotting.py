@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import spicesnn as sn
+from spicesnn.devices.registry import make
 from spicesnn.engines.results import IVCurve
 from spicesnn.errors import InputError
 from spicesnn.neurons.lif import LIF
@@ -192,3 +193,12 @@ def test_the_stdp_fit_is_drawn_in_the_units_of_the_points(axes):
 def test_bad_shapes_say_what_was_expected(axes, call, message):
     with pytest.raises(InputError, match=message):
         call(axes)
+
+
+def test_each_of_several_states_is_a_share_of_its_own_range():
+    device = make("pai-yu-chen-heated")
+    low, high = (np.asarray(bound, dtype=float).ravel() for bound in device.bounds())
+    state = np.linspace(low, high, 5).T
+    curve = IVCurve(time=np.arange(5.0), volts=np.zeros(5), amps=np.zeros(5), state=state, device=device.name, engine="nodal")
+    axes = iv.state_over_time(new_figure().subplots(), [curve], device)
+    assert [line.get_ydata().tolist() for line in axes.lines] == [pytest.approx([0, 0.25, 0.5, 0.75, 1.0])] * 2
