@@ -61,7 +61,7 @@ def within(reference: IVCurve, time: Floats, slack_s: float) -> tuple[Floats, Fl
     return np.minimum.reduceat(reference.amps, pairs)[::2], np.maximum.reduceat(reference.amps, pairs)[::2]
 
 
-def _current(name: str, ngspice: IVCurve, nodal: IVCurve, period_s: float) -> Case:
+def current_case(name: str, ngspice: IVCurve, nodal: IVCurve, period_s: float) -> Case:
     """Compare at equal times; where a device jumps, with its nearest current within `JUMP_SHARE` of a period."""
     peak = float(np.max(np.abs(nodal.amps)))
     same_times = at_times(ngspice, nodal.time)
@@ -72,13 +72,19 @@ def _current(name: str, ngspice: IVCurve, nodal: IVCurve, period_s: float) -> Ca
     return compared(f"iv {name}", "current, share of peak, jumps to 2e-4 of a period", (same_times, nearest), peak, TOLERANCE)
 
 
-def _twins(engines: Engines, device: Device, name: str) -> list[Case]:
+def both_curves(engines: Engines, device: Device) -> tuple[IVCurve, IVCurve]:
+    """Return two periods of the typical drive by ngspice and by the nodal engine."""
     amplitude, frequency = device.typical_drive()
     ngspice, nodal = (iv(device, engine, amplitude, frequency, 2, points=POINTS) for engine in (engines.ngspice, engines.nodal))
+    return ngspice, nodal
+
+
+def _twins(engines: Engines, device: Device, name: str) -> list[Case]:
+    ngspice, nodal = both_curves(engines, device)
     peak = float(np.max(np.abs(nodal.amps)))
     zero = (at_zero_volts(ngspice), at_zero_volts(nodal))
     return [
-        _current(name, ngspice, nodal, 1.0 / frequency),
+        current_case(name, ngspice, nodal, 1.0 / device.typical_drive()[1]),
         compared(f"iv {name}", "current at 0 V, share of peak", zero, peak, TOLERANCE, exact=0.0),
     ]
 

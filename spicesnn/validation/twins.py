@@ -25,6 +25,8 @@ from spicesnn.errors import ConvergenceError
 from spicesnn.netlist.accuracy import TransientAccuracy
 from spicesnn.netlist.batch import BatchResult, run_batch
 from spicesnn.netlist.pulse_deck import pulse_deck
+from spicesnn.validation.case import Engines
+from spicesnn.validation.curves import both_curves, current_case
 
 TOLERANCE = 1e-3
 """Of a state's range, and of the largest current."""
@@ -255,6 +257,15 @@ def _compare(device: Device, pulses: Pulses, k: int, exact: Callable[[int, Float
 def _outside(values: Floats, around: list[Floats]) -> Floats:
     """Return how far values are outside what a quantity takes around them."""
     return np.asarray(np.maximum(np.maximum(values - np.max(around, axis=0), np.min(around, axis=0) - values), 0.0))
+
+
+def iv_error(name: str, engines: Engines) -> float:
+    """Return how far the currents of both twins are apart over two periods of the typical drive, as a share of the peak (as `validate` has it)."""
+    device = registry.make(name)
+    ngspice, nodal = both_curves(engines, device)
+    error = current_case(name, ngspice, nodal, 1.0 / device.typical_drive()[1]).error
+    assert error is not None
+    return error
 
 
 def check_twins(name: str, rng: np.random.Generator, *, pulses: int = 200, accuracy: TransientAccuracy | None = None) -> TwinCheck:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,3 +77,19 @@ def test_two_hundred_pulses_of_every_device(name):
     found = twins.check_twins(name, np.random.default_rng(0), pulses=200)
     assert found.ok, found
     assert found.moved > 0.1
+
+
+def test_the_script_prints_the_table(capsys):
+    path = Path(__file__).parents[2] / "scripts" / "twins.py"
+    spec = importlib.util.spec_from_file_location("script_twins", path)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    assert script.main(["saturating-pulse"], 5, 1)
+    head, row = capsys.readouterr().out.splitlines()
+    assert head.split()[:2] == ["device", "IV"]
+    assert row.split()[0] == "saturating-pulse"
+    assert float(row.split()[1]) < 1e-4
+    found = twins.TwinCheck(
+        name="x", pulses=1, end_error=0.0, path_error=0.0, current_error=0.0, moved=1.0, accepted=95, rejected=5, worst_ratio=0.9
+    )
+    assert script.line(found, 2e-3).endswith("NOT OK")
