@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spicesnn.cli import options
 from spicesnn.cli.output import Answer, write_json
@@ -24,8 +24,9 @@ def devices(
     Example:  spicesnn devices
     """
     from spicesnn.devices.registry import describe_all
+    from spicesnn.netlist.device_source import table_names
 
-    data = {"devices": describe_all()}
+    data = {"devices": describe_all(), "tables": table_names()}
     if out is not None:
         with (options.folder(out, "") / "devices.json").open("w", encoding="utf-8") as file:
             write_json(data, file)
@@ -33,13 +34,22 @@ def devices(
     def show(console: Console) -> None:
         from rich.table import Table
 
-        table = Table("device", "parameters (default)", "reference", title="Memristor models", show_lines=True)
+        table = Table("device", "parameters: default (range)", "reference", title="Memristor models", show_lines=True)
         for entry in data["devices"]:
-            values = [f"{p['name']} {p['default']:.6g} {p['unit'] if p['unit'] != '1' else ''}".rstrip() for p in entry["parameters"]]
+            values = [_shown(parameter) for parameter in entry["parameters"]]
             forms = [f"{name}: {'|'.join(members)}" for name, members in entry["choices"].items()]
             sets = [f"published sets: {', '.join(entry['published'])}"] if entry["published"] else []
             table.add_row(entry["name"], "\n".join([", ".join(values) or "–", *forms, *sets]), entry["reference"])
         console.print(table)
+        console.print(f"Characterised cells, for the nodal engine: {', '.join(data['tables'])}")
+        console.print("Your own: a TOML file with a device table, or the descriptor of a sub-circuit, in place of a name")
         console.print(f"Change a parameter with --set device.NAME=VALUE, as in: spicesnn iv {data['devices'][-1]['name']} --set device.…=10k")
 
     return Answer(data=data, show=show)
+
+
+def _shown(parameter: dict[str, Any]) -> str:
+    """Return one parameter as ``r_on 50 Ω (> 0)``."""
+    unit = "" if parameter["unit"] == "1" else f" {parameter['unit']}"
+    allowed = "" if parameter["range"] == "any" else f" ({parameter['range']})"
+    return f"{parameter['name']} {parameter['default']:.6g}{unit}{allowed}"

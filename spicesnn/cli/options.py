@@ -36,7 +36,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for what is written; made if absent.")]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything random.")]
 OneEngine = Annotated[EngineName | None, typer.Option("--engine", help="Which engine solves the circuit.")]
-DEVICE_HELP = "A name from `spicesnn devices`, or a TOML file: a [device] table, or the descriptor of your own sub-circuit."
+DEVICE_HELP = "A name from `spicesnn devices`, or a TOML file: a device table, or the descriptor of your own sub-circuit."
 
 
 def _trust(context: typer.Context, value: bool) -> bool:

@@ -229,9 +229,9 @@ class Device(ABC):
 
     @classmethod
     def parameter_table(cls) -> list[dict[str, Any]]:
-        """Return name, default, unit and meaning of every parameter."""
+        """Return name, default, unit, meaning and range of every parameter; `range` says in words what is allowed."""
         return [
-            {"name": e.name, "default": e.default, "unit": e.metadata["unit"], "meaning": e.metadata["meaning"]}
+            {"name": e.name, "default": e.default, "unit": e.metadata["unit"], "meaning": e.metadata["meaning"], "range": _range(e.metadata)}
             for e in dataclasses.fields(cls)
             if "unit" in e.metadata
         ]
@@ -243,3 +243,16 @@ def _member(what: str, kind: type[enum.Enum], text: str) -> enum.Enum:
         return kind[text.strip().upper().replace("-", "_")]
     except KeyError:
         raise UnknownNameError(f"{what} is {text!r}; expected one of {', '.join(m.name.lower() for m in kind)}") from None
+
+
+def _range(limits: Mapping[str, Any]) -> str:
+    """Return the range of a parameter in words: ``> 0``, ``0 … 0.5``, ``any``."""
+    low, high, above = (limits[key] for key in ("lowest", "highest", "above"))
+    floor = max(low, above)
+    if floor == -math.inf and high == math.inf:
+        return "any"
+    if high == math.inf:
+        return f"{'>' if above >= low else '≥'} {floor:g}"
+    if floor == -math.inf:
+        return f"≤ {high:g}"
+    return f"> {above:g}, ≤ {high:g}" if above >= low else f"{low:g} … {high:g}"

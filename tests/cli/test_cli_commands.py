@@ -14,6 +14,9 @@ def test_devices_lists_every_model_with_parameters_units_and_reference(run, run_
     code, answer, _ = run_json("devices", "--out", tmp_path / "d")
     assert code == 0
     vteam = {entry["name"]: entry for entry in answer["devices"]}["vteam"]
+    ranges = {row["name"]: row["range"] for row in vteam["parameters"]}
+    assert (ranges["r_on"], ranges["v_on"], ranges["bound_width"], ranges["w_on"]) == ("> 0", "≤ 0", "> 0, ≤ 0.5", "any")
+    assert "1t1r-pai-yu-chen" in answer["tables"]
     assert "Kvatinsky" in vteam["reference"]
     assert {"name": "r_off", "default": 1000.0, "unit": "Ω"}.items() <= {p["name"]: p for p in vteam["parameters"]}["r_off"].items()
     assert json.loads((tmp_path / "d" / "devices.json").read_text()) == answer
