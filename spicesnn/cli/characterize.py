@@ -37,7 +37,7 @@ def characterize(
 
     The folder's device.toml is a device for every command: the nodal engine runs it in place of the cell.
 
-    Example:  spicesnn characterize 1t1r --set device.memristor=pai-yu-chen --gate-volts 2.5 --from=-2.5 --to 2.5 --width 10n --out runs/table
+    Example:  spicesnn characterize 1t1r --set device.memristor=pai-yu-chen --gate-volts 2.5 --from -2.5 --to 2.5 --width 10n --out runs/table
     """
     import numpy as np
 
