@@ -97,7 +97,8 @@ def test_what_the_data_do_not_determine_has_no_finite_uncertainty():
 def test_known_parameters_are_recovered(name):
     rng = np.random.default_rng(7)
     device = registry.make(name, **({"xi": 0.5} if name == "metal-oxide" else {}))
-    result = fit_data(name, measured(device, rng, 300), rng=rng, starts=3, base=shifted(device, CUSTOMARY[name], rng))
+    points, starts = (100, 1) if name == "jart-vcm" else (300, 3)  # its current is the root of an equation: a hundred times slower
+    result = fit_data(name, measured(device, rng, points), rng=rng, starts=starts, base=shifted(device, CUSTOMARY[name], rng))
     check(result, device)
 
 
