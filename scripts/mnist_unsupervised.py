@@ -29,6 +29,9 @@ CASES: dict[str, list[str]] = {
     "levels16-100": ["synapse.kind=levels", "synapse.levels=16", "network.potentiation=0.0005"],
     "power-law-400": ["network.neurons=400", *LARGE, *DEVICE, "device.model=power-law"],
     "power-law-literal-400": ["network.neurons=400", *LARGE, *DEVICE, "device.model=power-law", "synapse.mapping=literal"],
+    "1t1r-400": ["network.neurons=400", *LARGE, *DEVICE, "device.model=1t1r-pai-yu-chen", "synapse.map_read_volts=0.7"],
+    "wires-in-reads-100": ["array.wires=reads", *DEVICE, "device.model=power-law"],
+    "wires-in-reads-and-writes-100": ["array.wires=reads-and-writes", *DEVICE, "device.model=power-law"],
     "pai-yu-chen-400": ["network.neurons=400", *LARGE, *DEVICE, "device.model=pai-yu-chen"],
 }
 MEASURED = ("test_accuracy", "training_ms_an_image", "energy_joule")

@@ -20,9 +20,12 @@ from spicesnn.engines.base import Engine
 from spicesnn.engines.stimulus import Pulse
 from spicesnn.errors import InputError
 from spicesnn.training.unsupervised.network import TableSynapse, UnsupervisedNetwork
+from spicesnn.training.unsupervised.wired import Pulses
 
 LAGS, GRID, VOLTAGES = 240, 257, 160
 """Size of the tables: lags (a trace of 20 ms has fallen to e⁻⁶ after 240 steps of 0.5 ms), weights, voltages solved."""
+DISTURBANCE = 1e-9
+"""Change of a weight by one half-selected pulse that is left out: a million pulses change it by a thousandth."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -70,6 +73,16 @@ class PulseMap:
         most = np.abs(self.change).max(axis=0)
         return np.asarray(np.sign(wanted) * np.minimum(np.abs(wanted), most))
 
+    def volts_for(self, wanted: Floats) -> Floats:
+        """Return the voltages (lags, weights) that change the weights by `wanted` (lags, weights): 0 for nothing, the largest for too much."""
+        size, found = np.abs(wanted), np.empty(wanted.shape)
+        for k in range(self.weights.size):
+            change = np.maximum.accumulate(np.abs(self.change[:, k]))
+            rising = np.flatnonzero(np.diff(change, prepend=-1.0) > 0)
+            found[:, k] = np.interp(size[:, k], change[rising], self.volts[rising])
+        found[-1] = 0.0
+        return np.where(size > 0, found, 0.0)
+
 
 def solve_map(device: Device, engine: Engine, scheme: PulseScheme, *, up: bool, gate_volts: float | None = None) -> PulseMap:
     """Solve one pulse for every pair of voltage and weight.
@@ -80,7 +93,7 @@ def solve_map(device: Device, engine: Engine, scheme: PulseScheme, *, up: bool, 
         Where the device learns backwards: a set pulse that lowers a conductance, or a reset pulse that raises one.
     """
     low, high = _range(device, scheme.read_volts)
-    weights = np.linspace(0.0, 1.0, GRID)
+    weights = np.linspace(0.0, 1.0, GRID) ** 2
     siemens = np.clip(weights * scheme.g_one, low, high)
     magnitude = np.linspace(*(scheme.set_volts if up else scheme.reset_volts), VOLTAGES)
     polarity = device.set_polarity if up else -device.set_polarity
@@ -118,10 +131,56 @@ def literal(
 
 def compensated(set_map: PulseMap, reset_map: PulseMap, network: UnsupervisedNetwork) -> TableSynapse:
     """Return the synapse whose pulse voltage is chosen for the trace and for the state, so that Δw is the soft-bound rule's where it can be."""
+    up, down = _wanted(set_map, network)
+    return _synapse(set_map.reach(up), reset_map.reach(down))
+
+
+def _wanted(set_map: PulseMap, network: UnsupervisedNetwork) -> tuple[Floats, Floats]:
+    """Return Δw of the soft-bound rule at an output spike and at an input spike, (lags, weights)."""
     trace, weights = _trace(network)[:, None], set_map.weights
     up = network.potentiation * trace * (1.0 - weights)
-    down = -network.potentiation * network.depression_share * trace * weights
-    return _synapse(set_map.reach(up), reset_map.reach(down))
+    return up, -network.potentiation * network.depression_share * trace * weights
+
+
+def compensated_volts(set_map: PulseMap, reset_map: PulseMap, network: UnsupervisedNetwork) -> tuple[Floats, Floats]:
+    """Return the voltages (lags, weights) that `compensated` pulses have; what is out of reach gets the largest."""
+    up, down = _wanted(set_map, network)
+    return set_map.volts_for(up), reset_map.volts_for(down)
+
+
+def literal_volts(network: UnsupervisedNetwork, te2v: Callable[[Floats], Floats], to2v: Callable[[Floats], Floats]) -> tuple[Floats, Floats]:
+    """Return the voltages (lags, weights) of `literal` pulses: the same for every weight."""
+    trace = _trace(network)
+    volts = np.abs(te2v(network.potentiation * trace)), np.abs(to2v(network.potentiation * network.depression_share * trace))
+    up, down = (np.repeat(np.where(np.arange(LAGS) < LAGS - 1, v, 0.0)[:, None], GRID, axis=1) for v in volts)
+    return up, down
+
+
+def pulses_for(scheme: PulseScheme, set_map: PulseMap, reset_map: PulseMap, volts_up: Floats, volts_down: Floats) -> Pulses:
+    """Return the pulses of a device whose controller sends `volts_up` and `volts_down` (lags, weights), for writes through wires.
+
+    Raises
+    ------
+    InputError
+        Half the largest voltage still moves a cell: the V/2 scheme would disturb all half-selected ones.
+    """
+    for name, made, volts in (("set", set_map, volts_up), ("reset", reset_map, volts_down)):
+        half = 0.5 * float(volts.max())
+        disturbed = made.volts <= 1.05 * half
+        worst = float(np.abs(made.change[disturbed]).max(initial=0.0))
+        if worst > DISTURBANCE:
+            raise InputError(
+                f"{name} pulses of up to {2 * half:.3g} V move half-selected cells by {worst:.2g} of a weight each; at most {DISTURBANCE:g} can be "
+                "left out. Use a device with a steeper threshold, or one with a selector or a transistor"
+            )
+    first_up, first_down = set_map.volts[0], reset_map.volts[0]
+    return Pulses(
+        volts_up=volts_up.astype(np.float32), volts_down=volts_down.astype(np.float32),
+        up=np.ascontiguousarray(set_map.change, np.float32), down=np.ascontiguousarray(reset_map.change, np.float32),
+        up_span=(np.float32(first_up), np.float32(set_map.volts[1] - first_up)),
+        down_span=(np.float32(first_down), np.float32(reset_map.volts[1] - first_down)),
+        up_s=scheme.set_s * scheme.g_one, down_s=scheme.reset_s * scheme.g_one,
+    )  # fmt: skip
 
 
 def _trace(network: UnsupervisedNetwork) -> Floats:

@@ -10,13 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.devices.base import Floats
+from spicesnn.devices.power_law import PowerLaw
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
 from spicesnn.training.config import DeviceOptions
 from spicesnn.training.options import Section, option
 from spicesnn.training.pictures import PICTURES, histogram_data, raster_data, spike_data
 from spicesnn.training.streamed import Arrays, Images, LayerToConfirm, StreamConfig, Tally, only_layer
-from spicesnn.training.unsupervised.device_synapse import PulseScheme, compensated, literal, solve_map
+from spicesnn.training.unsupervised.defects import Defects
+from spicesnn.training.unsupervised.device_synapse import (
+    PulseScheme,
+    compensated,
+    compensated_volts,
+    literal,
+    literal_volts,
+    pulses_for,
+    solve_map,
+)
+from spicesnn.training.unsupervised.hardware import ArraySection, ImperfectionSection
 from spicesnn.training.unsupervised.network import (
     IdealSynapse,
     LevelSynapse,
@@ -29,7 +40,11 @@ from spicesnn.training.unsupervised.network import (
 )
 from spicesnn.training.unsupervised.replay import replay
 from spicesnn.training.unsupervised.votes import ClassVote, LikelihoodVote
+from spicesnn.training.unsupervised.wired import JOULE, REFRESHES, ROW_SOLVES, SOLVES, Pulses
+from spicesnn.training.unsupervised.wiring import Wiring
 
+_CELLS = 17
+"""What the generator of the cells' defects is for: the second word of its seed."""
 _SHOWN = 500
 """Test images whose spikes are counted for the figures."""
 
@@ -100,6 +115,8 @@ class UnsupervisedConfig(StreamConfig):
     network: NetworkSection = field(default_factory=NetworkSection)
     synapse: SynapseSection = field(default_factory=SynapseSection)
     device: DeviceOptions = field(default_factory=lambda: DeviceOptions(model="power-law"))
+    array: ArraySection = field(default_factory=ArraySection)
+    imperfections: ImperfectionSection = field(default_factory=ImperfectionSection)
     training: TrainingSection = field(default_factory=TrainingSection)
 
     @property
@@ -107,19 +124,44 @@ class UnsupervisedConfig(StreamConfig):
         """Passes over the training images, and images in a chunk."""
         return self.training.epochs, self.training.chunk
 
-    def synapse_for(self, engine: Engine) -> Synapse:
-        """Return the synapse; a device's tables are solved by the engine."""
-        if self.synapse.kind == "ideal":
-            return IdealSynapse()
+    def tables_for(self, engine: Engine) -> Arrays:
+        """Return what a device's synapses need, solved by the engine once a run: increments, and the pulses where they go through wires."""
+        if self.synapse.kind != "device":
+            if self.array.wires == "reads-and-writes":
+                kind = self.synapse.kind
+                raise ConfigError(f"array.wires is 'reads-and-writes', but a synapse of kind {kind!r} has no pulses; use synapse.kind = 'device'")
+            return {}
+        device, scheme, network = self.device.build(), self.synapse.scheme(), self.network.build()
+        if self.array.wires != "ideal" and not device.linear:
+            raise ConfigError(f"array.wires is {self.array.wires!r}, but {device.name} cells are not linear, and reads are added up row by row; "
+                              "use a device whose current is proportional to the voltage, such as power-law")  # fmt: skip
+        law = device if self.synapse.mapping == "literal" else None
+        if law is not None and not isinstance(law, PowerLaw):
+            raise ConfigError(f"synapse.mapping is 'literal', but {device.name} has no te2v and to2v; use 'compensated', or the power-law device")
+        maps = solve_map(device, engine, scheme, up=True), solve_map(device, engine, scheme, up=False)
+        synapse = compensated(*maps, network) if law is None else literal(*maps, network, law.te2v, law.to2v)
+        tables: Arrays = {"up": synapse.up, "down": synapse.down}
+        if self.array.wires == "reads-and-writes":
+            volts = compensated_volts(*maps, network) if law is None else literal_volts(network, law.te2v, law.to2v)
+            pulses = pulses_for(scheme, *maps, *volts)
+            tables |= {f"pulses_{name}": np.asarray(value) for name, value in pulses._asdict().items()}
+        return tables
+
+    def _synapse(self, tables: Arrays) -> Synapse:
         if self.synapse.kind == "levels":
             return LevelSynapse(levels=self.synapse.levels, window=self.synapse.level_window)
-        device, scheme, network = self.device.build(), self.synapse.scheme(), self.network.build()
-        set_map, reset_map = (solve_map(device, engine, scheme, up=up) for up in (True, False))
-        if self.synapse.mapping == "compensated":
-            return compensated(set_map, reset_map, network)
-        if not (hasattr(device, "te2v") and hasattr(device, "to2v")):
-            raise ConfigError(f"synapse.mapping is 'literal', but {device.name} has no te2v and to2v; use 'compensated', or the power-law device")
-        return literal(set_map, reset_map, network, device.te2v, device.to2v)
+        return TableSynapse(up=tables["up"], down=tables["down"]) if self.synapse.kind == "device" else IdealSynapse()
+
+    def _defects(self) -> Defects | None:
+        if self.array.wires == "reads-and-writes" and not self.imperfections.none:
+            raise ConfigError("array.wires is 'reads-and-writes', where [imperfections] are not modelled; use 'reads' or 'ideal'")
+        return self.imperfections.defects(784, self.network.neurons, self.rng(_CELLS))
+
+    def _wiring(self, tables: Arrays) -> Wiring | None:
+        stored = {name.removeprefix("pulses_"): value for name, value in tables.items() if name.startswith("pulses_")}
+        if self.array.wires != "ideal" and self.synapse.kind == "levels":
+            raise ConfigError(f"array.wires is {self.array.wires!r}, but levels have a gain in the neuron; use synapse.kind = 'ideal' or 'device'")
+        return self.array.wiring(self.synapse.g_one, Pulses.of_arrays(stored) if stored else None)
 
     def fresh(self, rng: np.random.Generator) -> Arrays:
         """Return random weights."""
@@ -130,37 +172,39 @@ class UnsupervisedConfig(StreamConfig):
         self, arrays: Arrays, images: NDArray[np.uint8], labels: NDArray[np.int64], rng: np.random.Generator, epoch: int, engine: Engine, tally: Tally
     ) -> Arrays:
         """Show a chunk of images with learning on; labels are not looked at."""
-        state = _state(arrays)
-        if "up" not in arrays:
-            synapse = self.synapse_for(engine)
-            if isinstance(synapse, TableSynapse):
-                arrays = {**arrays, "up": synapse.up, "down": synapse.down}
-        else:
-            synapse = TableSynapse(up=arrays["up"], down=arrays["down"])
+        tables = {name: value for name, value in arrays.items() if name not in _STATE} or self.tables_for(engine)
         network = self.network.build()
-        shown = show(network, state, images, rng, learn=True, synapse=synapse)
+        shown = show(network, _state(arrays), images, rng, learn=True, synapse=self._synapse(tables), wiring=self._wiring(tables),
+                     defects=self._defects())  # fmt: skip
         read_joule = self.synapse.read_volts**2 * self.synapse.g_one * network.step_s * shown.read_weight_sum
         tally.add(
             presentations=shown.presentations, output_spikes=shown.output_spikes, input_events=shown.input_events,
             learning_writes=shown.learning_writes, normalisation_writes=shown.normalisation_writes, energy_joule=read_joule,
         )  # fmt: skip
-        tables: Arrays = {name: arrays[name] for name in ("up", "down") if name in arrays}
+        if self.array.wires != "ideal":
+            tally.add(tiles_solved=float(shown.tally[SOLVES]), word_lines_solved=float(shown.tally[ROW_SOLVES]),
+                      columns_refreshed=float(shown.tally[REFRESHES]), write_joule=float(shown.tally[JOULE]))  # fmt: skip
         return {**_arrays(shown.state), **tables}
 
     def reader(self, arrays: Arrays, images: Images, rng: np.random.Generator, engine: Engine) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
         """Label the neurons with training images, learning frozen, and return what answers."""
-        return self._reader(_state(arrays), images, rng, None)
+        state, wiring = _state(arrays), self._wiring({})
+        if wiring is None:
+            return self._reader(state, images, rng, None)
+        cells = state.as_cells()
+        return self._reader(cells, images, rng, wiring.read_weight(cells.weight))
 
     def _reader(
         self, state: NetworkState, images: Images, rng: np.random.Generator, read_weight: NDArray[np.float32] | None
     ) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
-        network, limit = self.network.build(), self.network.label_limit or len(images.train)
-        labelled = show(network, state, images.train[:limit], rng, learn=False, read_weight=read_weight).responses
+        network, limit, defects = self.network.build(), self.network.label_limit or len(images.train), self._defects()
+        labelled = show(network, state, images.train[:limit], rng, learn=False, read_weight=read_weight, defects=defects).responses
         vote = (LikelihoodVote if self.network.vote == "likelihood" else ClassVote).from_training(labelled, images.train_labels[:limit])
         seed = rng.integers(2**63)
 
         def answer(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
-            return vote.predict(show(network, state, pixels, np.random.default_rng(seed), learn=False, read_weight=read_weight).responses)
+            fresh = np.random.default_rng(seed)
+            return vote.predict(show(network, state, pixels, fresh, learn=False, read_weight=read_weight, defects=defects).responses)
 
         return answer
 
@@ -201,9 +245,12 @@ class UnsupervisedConfig(StreamConfig):
         }  # fmt: skip
 
 
+_STATE = ("weight", "scale", "column_sum", "theta_mv")
+
+
 def _arrays(state: NetworkState) -> Arrays:
-    return {"weight": state.weight, "scale": state.scale, "column_sum": state.column_sum, "theta_mv": state.theta_mv}
+    return {name: getattr(state, name) for name in _STATE}
 
 
 def _state(arrays: Arrays) -> NetworkState:
-    return NetworkState(weight=arrays["weight"], scale=arrays["scale"], column_sum=arrays["column_sum"], theta_mv=arrays["theta_mv"])
+    return NetworkState(**{name: arrays[name] for name in _STATE})

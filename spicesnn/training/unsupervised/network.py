@@ -8,10 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spicesnn.encoding.events import seed_words
-from spicesnn.errors import InputError
+from spicesnn.errors import ConvergenceError, InputError
 from spicesnn.neurons.conductance_lif import ConductanceLIF
+from spicesnn.training.unsupervised.defects import Defects
 from spicesnn.training.unsupervised.presentation import IDEAL, LEVELS, TABLE
 from spicesnn.training.unsupervised.stream import show_many
+from spicesnn.training.unsupervised.wired import STALLED
+from spicesnn.training.unsupervised.wiring import Wiring
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -40,7 +43,7 @@ class TableSynapse:
     Attributes
     ----------
     up, down : (lags, grid) float32
-        Δw at an output spike (≥ 0) and at an input spike (≤ 0); lag k is k·Δt; the grid is even over w in [0, 1].
+        Δw at an output spike (≥ 0) and at an input spike (≤ 0); lag k is k·Δt; the grid is even over √w, w in [0, 1]: small weights need a finer one.
     """
 
     up: NDArray[np.float32]
@@ -142,6 +145,11 @@ class NetworkState:
         """``scale * weight``, (inputs, neurons)."""
         return self.scale * self.weight
 
+    def as_cells(self) -> NetworkState:
+        """Return the same network with nothing in `scale`: every weight a conductance, at most that of weight 1."""
+        weight = np.minimum(self.effective_weight, np.float32(1.0))
+        return replace(self, weight=weight, scale=np.ones_like(self.scale), column_sum=weight.sum(axis=0, dtype=np.float64))
+
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Shown:
@@ -155,6 +163,8 @@ class Shown:
     presentations, output_spikes, input_events, learning_writes, normalisation_writes : int
     read_weight_sum : float
         Σ of the weights read over all input events, estimated on every 64th image: times V²·G₁·Δt it is the read energy.
+    tally : (5,)
+        What wires took, see `wired`: tiles and word lines solved for pulses, columns solved for reads, energy of the pulses in joule.
     """
 
     state: NetworkState
@@ -165,6 +175,7 @@ class Shown:
     learning_writes: int
     normalisation_writes: int
     read_weight_sum: float
+    tally: NDArray[np.float64]
 
 
 def fresh_state(network: UnsupervisedNetwork, rng: np.random.Generator, synapse: Synapse | None = None) -> NetworkState:
@@ -190,7 +201,7 @@ def _checked_images(network: UnsupervisedNetwork, images: ArrayLike) -> NDArray[
 
 def show(
     network: UnsupervisedNetwork, state: NetworkState, images: ArrayLike, rng: np.random.Generator, *, learn: bool, synapse: Synapse | None = None,
-    read_weight: NDArray[np.float32] | None = None,
+    read_weight: NDArray[np.float32] | None = None, wiring: Wiring | None = None, defects: Defects | None = None,
 ) -> Shown:  # fmt: skip
     """Show images one after another; with `learn` weights and thresholds move, else both stand still.
 
@@ -207,11 +218,34 @@ def show(
         Ideal if left out.
     read_weight : (inputs, neurons) float32, optional
         What the neurons see in place of the weights (an array behind wires); only without learning.
+    wiring : Wiring, optional
+        Wires through which the neurons read while they learn, and through which pulses go if it has any. Weights are then conductances, not above 1.
+    defects : Defects, optional
+        What is wrong with the cells; not with pulses through wires.
+
+    Raises
+    ------
+    ConvergenceError
+        The tiles cannot be solved in single precision: wires far more resistive than cells.
     """
     synapse = synapse or IdealSynapse()
     pixels = _checked_images(network, images)
     if learn and read_weight is not None:
         raise InputError("read_weight stands still, so it cannot be used while learning")
+    wired = None
+    if defects is not None:
+        if wiring is not None and wiring.pulses is not None:
+            raise InputError("defects are for ideal writes: pulses through wires act on working cells")
+        state = state if isinstance(synapse, LevelSynapse) else state.as_cells()
+        stuck = ~np.isnan(defects.start)
+        cells = np.where(stuck, defects.start, state.weight).astype(np.float32)
+        state = replace(state, weight=cells, column_sum=np.maximum(cells.sum(axis=0, dtype=np.float64), 1e-3))
+    if wiring is not None:
+        if not learn or isinstance(synapse, LevelSynapse):
+            raise InputError("wiring is for learning with ideal synapses or devices; without learning use read_weight=wiring.read_weight(weights)")
+        state = state.as_cells()
+        wired = wiring.fresh(state.weight, network.column_sum)
+        read_weight = np.zeros_like(state.weight)
     weight, scale, column_sum, theta = state.weight.copy(), state.scale.copy(), state.column_sum.copy(), state.theta_mv.copy()
     kind, level, window, blank = IDEAL, 1.0, 1.0, np.zeros((1, 2), np.float32)
     up = down = blank
@@ -226,11 +260,16 @@ def show(
         seed_words(rng), pixels, np.arange(len(pixels)), weight, weight if read_weight is None else np.ascontiguousarray(read_weight, np.float32),
         scale, column_sum, theta, float(np.exp(-(network.show_s + network.rest_s) / network.neuron.theta_tau_s)), network.neuron.threshold_mv,
         network.column_sum, network.full_rate_hz, network.boost_hz, network.step_s, network.steps, network.fewest_spikes, network.most_tries,
-        network._physics(), trace, rates, up, down, kind, window, learn, responses, totals,
+        network._physics(), trace, rates, up, down, kind, window, learn, wired, defects, responses, totals,
     )  # fmt: skip
+    if wired is not None and wired.tally[STALLED]:
+        raise ConvergenceError(
+            f"{int(wired.tally[STALLED])} solves of tiles did not converge: the wires are so resistive that hardly anything reaches these cells. "
+            "Use smaller tiles, less resistance, or a smaller g_one"
+        )
     after = replace(state, weight=weight, scale=scale, column_sum=column_sum, theta_mv=theta) if learn else state
     presentations, spikes, events, written, normalised = (int(t) for t in totals[:5])
     return Shown(
         state=after, responses=responses, presentations=presentations, output_spikes=spikes, input_events=events, learning_writes=written,
-        normalisation_writes=normalised, read_weight_sum=float(totals[5]),
+        normalisation_writes=normalised, read_weight_sum=float(totals[5]), tally=np.zeros(5) if wired is None else wired.tally,
     )  # fmt: skip

@@ -10,12 +10,16 @@ a column is one number, exact, and folded into the weights when it has wandered.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.compiled import compiled
 from spicesnn.encoding.events import MOST_EVENTS, alias_table, choose, count_events, poisson_ladder, uniform
 from spicesnn.neurons.conductance_lif import membrane_step
+from spicesnn.training.unsupervised.defects import Defects, hear_noisily, moved
+from spicesnn.training.unsupervised.wired import Wired, keep_fresh, note, reset_row, set_column
 
 F = NDArray[np.float32]
 IDEAL, TABLE, LEVELS = 0, 1, 2
@@ -27,11 +31,10 @@ _RING = 64
 
 @compiled(fastmath=True)
 def _from_table(table: F, lag: int, weight: np.float32) -> np.float32:
-    """Return the increment at a lag and a weight in [0, 1], linear between the weights of the table's grid."""
+    """Return the increment at a lag and a weight in [0, 1], linear between the weights of the table's grid (even over √w)."""
     last = table.shape[1] - 1
-    place = weight * np.float32(last)
-    left = min(max(np.int64(place), 0), last - 1)
-    share = place - np.float32(left)
+    left = min(max(np.int64(np.sqrt(weight) * np.float32(last)), 0), last - 1)
+    share = (weight * np.float32(last * last) - np.float32(left * left)) / np.float32(2 * left + 1)
     row = min(lag, table.shape[0] - 1)
     return table[row, left] + share * (table[row, left + 1] - table[row, left])
 
@@ -48,8 +51,8 @@ def _stepped(change: np.float32, step: np.float32, words: NDArray[np.uint64]) ->
 
 @compiled(fastmath=True)
 def _potentiate(
-    kind: int, words: NDArray[np.uint64], weight: F, scale: np.float32, neuron: int, step: int, fired_inputs: NDArray[np.int32], count: int,
-    last_in: NDArray[np.int32], trace: F, rate: np.float32, table: F, level: np.float32,
+    kind: int, words: NDArray[np.uint64], weight: F, read_weight: F, scale: np.float32, neuron: int, step: int, fired_inputs: NDArray[np.int32],
+    count: int, last_in: NDArray[np.int32], trace: F, rate: np.float32, table: F, level: np.float32, wired: Wired | None, defects: Defects | None,
 ) -> float:  # fmt: skip
     """Potentiate the synapses of a neuron that just fired; return the change of its column sum."""
     total = 0.0
@@ -63,16 +66,133 @@ def _potentiate(
         else:
             change = rate * trace[lag] * max(one - scale * w, np.float32(0.0)) / scale
             new = w + change if kind == IDEAL else min(w + _stepped(change, level, words), one)
+        if defects is not None:
+            new = min(moved(defects, i, neuron, w, new, kind == LEVELS), one)
         weight[i, neuron] = new
         total += new - w
+        if wired is not None:
+            note(wired, read_weight, i, neuron, new - w)
     return total
 
 
 @compiled(fastmath=True)
+def _depress(
+    kind: int, words: NDArray[np.uint64], weight: F, read_weight: F, column_sum: NDArray[np.float64], i: int, step: int, fired: NDArray[np.int32],
+    count: int, last_out: NDArray[np.int32], trace: F, rate: np.float32, table: F, level: np.float32, wired: Wired | None, defects: Defects | None,
+) -> None:  # fmt: skip
+    """Depress the synapses from an input that just fired to the neurons that have fired in this presentation."""
+    zero = np.float32(0.0)
+    for m in range(count):
+        j = fired[m]
+        w = weight[i, j]
+        lag = step - last_out[j]
+        if kind == TABLE:
+            new = max(w + _from_table(table, lag, w), zero)
+        elif kind == IDEAL:
+            new = w - rate * trace[lag] * w
+        else:
+            new = max(w + _stepped(-rate * trace[lag] * w, level, words), zero)
+        if defects is not None:
+            new = max(moved(defects, i, j, w, new, kind == LEVELS), zero)
+        weight[i, j] = new
+        column_sum[j] += new - w
+        if wired is not None:
+            note(wired, read_weight, i, j, new - w)
+
+
+@compiled(fastmath=True)
+def _hear(excitation: F, read_weight: F, rows: NDArray[np.int32], count: int) -> None:
+    """Add the rows of all inputs that fired in this step, two at a time: the conductances travel half as often."""
+    n = 0
+    while n + 1 < count:
+        one, other = read_weight[rows[n]], read_weight[rows[n + 1]]
+        for j in range(excitation.size):
+            excitation[j] += one[j] + other[j]
+        n += 2
+    if n < count:
+        one = read_weight[rows[n]]
+        for j in range(excitation.size):
+            excitation[j] += one[j]
+
+
+@compiled(fastmath=True)
+def _move(v: F, excitation: F, inhibitory: F, scale: F, threshold: F, physics: F) -> int:
+    """Move all membranes by one step; return how many are above their thresholds."""
+    share, rest, e_exc, e_inh, decay_e, decay_i = physics[0], physics[1], physics[2], physics[3], physics[4], physics[5]
+    above = 0
+    for j in range(v.size):
+        x = _membrane(v[j], scale[j] * excitation[j], inhibitory[j], share, rest, e_exc, e_inh)
+        v[j] = x
+        excitation[j] *= decay_e
+        inhibitory[j] *= decay_i
+        above += np.int32(x > threshold[j])
+    return above
+
+
+@compiled
+def _winner(v: F, threshold: F) -> int:
+    """Return the neuron that is furthest above its threshold, −1 if none is."""
+    winner, best = -1, np.float32(0.0)
+    for j in range(v.size):
+        margin = v[j] - threshold[j]
+        if margin > best:
+            best = margin
+            winner = j
+    return winner
+
+
+@compiled(fastmath=True)
+def _inhibit(v: F, inhibitory: F, winner: int, physics: F) -> None:
+    """Reset the winner and inhibit all others."""
+    v[winner] = physics[6]
+    spared, more = inhibitory[winner], physics[7]
+    for j in range(v.size):
+        inhibitory[j] += more
+    inhibitory[winner] = spared
+
+
+@compiled
+def _light(
+    image: NDArray[np.uint8], events_at_full: float, active: NDArray[np.int32], cut: NDArray[np.uint32], other: NDArray[np.int32], ladder: Any
+) -> int:
+    """Prepare the draws of input events for an image; return how many inputs are not dark."""
+    weights, count = np.empty(image.size), 0
+    for i in range(image.size):
+        if image[i] > 0:
+            active[count] = i
+            weights[count] = image[i]
+            count += 1
+    if count > 0:
+        poisson_ladder(alias_table(weights, count, cut, other) / 255.0 * events_at_full, ladder)
+    return count
+
+
+@compiled
+def _rest(
+    last_out: NDArray[np.int32], last_in: NDArray[np.int32], counts: NDArray[np.int32], inputs_seen: NDArray[np.int32], work: F, rest: float
+) -> None:
+    """Put everything that lasts for one presentation to its start."""
+    last_out[:], last_in[:], counts[:], inputs_seen[:] = -1, -1, 0, 0
+    work[0, :], work[1, :], work[2, :] = 0.0, 0.0, rest
+
+
+@compiled
+def _silence(v: F, threshold: F, ring: NDArray[np.int32], oldest: int, newest: int, reset: np.float32) -> int:
+    """Hold neurons in their refractory time at the reset voltage; return how many of them were above their thresholds."""
+    held = 0
+    for k in range(oldest, newest):
+        j = ring[k % _RING]
+        held += np.int32(v[j] > threshold[j])
+        v[j] = reset
+    return held
+
+
+@compiled
 def present(
     words: NDArray[np.uint64], image: NDArray[np.uint8], events_at_full: float, steps: int, weight: F, read_weight: F, scale: F,
     column_sum: NDArray[np.float64], threshold: F, counts: NDArray[np.int32], inputs_seen: NDArray[np.int32], physics: F, trace: F, rates: F,
-    up: F, down: F, kind: int, learn: bool, work: F, stamps: NDArray[np.int32],
+    up: F, down: F, kind: int, learn: bool, work: F, stamps: NDArray[np.int32], wired: Wired | None,
+    defects: Defects | None,
 ) -> tuple[int, int, int]:  # fmt: skip
     """Show one image.
 
@@ -95,114 +215,81 @@ def present(
     kind : IDEAL, TABLE or LEVELS
     learn : bool
     work : (3, neurons), stamps : (neurons + 2·inputs,) scratch
+    wired : Wired or None
+        The arrays, where their wires count; only with `learn`.
+    defects : Defects or None
+        What is wrong with the cells.
 
     Returns
     -------
     spikes, input_events, cells_written : int
     """
     inputs, neurons = weight.shape
-    share, rest, e_exc, e_inh, decay_e, decay_i, reset, inhibition, theta_step = (
-        physics[0], physics[1], physics[2], physics[3], physics[4], physics[5], physics[6], physics[7], physics[8],
-    )  # fmt: skip
-    refractory = np.int64(physics[9])
-    potentiation, depression, level = rates[0], rates[1], rates[2]
+    reset, theta_step, refractory = physics[6], physics[8], np.int64(physics[9])
     excitation, inhibitory, v = work[0], work[1], work[2]
     last_out, last_in, seen = stamps[:neurons], stamps[neurons : neurons + inputs], stamps[neurons + inputs :]
-
-    active, weights = np.empty(inputs, np.int32), np.empty(inputs)
-    n_active = 0
-    for i in range(inputs):
-        last_in[i] = -1
-        inputs_seen[i] = 0
-        if image[i] > 0:
-            active[n_active] = i
-            weights[n_active] = image[i]
-            n_active += 1
-    for j in range(neurons):
-        last_out[j] = -1
-        counts[j] = 0
-        v[j] = rest
-        excitation[j] = np.float32(0.0)
-        inhibitory[j] = np.float32(0.0)
+    _rest(last_out, last_in, counts, inputs_seen, work, physics[1])
+    active, cut, other = np.empty(inputs, np.int32), np.empty(inputs, np.uint32), np.empty(inputs, np.int32)
+    ladder, rows = np.empty(MOST_EVENTS), np.empty(MOST_EVENTS, np.int32)
+    n_active = _light(image, events_at_full, active, cut, other, ladder)
     if n_active == 0:
         return 0, 0, 0
-    cut, other = np.empty(n_active, np.uint32), np.empty(n_active, np.int32)
-    mean = alias_table(weights, n_active, cut, other) / 255.0 * events_at_full
-    ladder = np.empty(MOST_EVENTS)
-    poisson_ladder(mean, ladder)
-
     fired = np.empty(neurons, np.int32)
     ring, ring_until = np.empty(_RING, np.int32), np.empty(_RING, np.int64)
     n_seen, n_fired, oldest, newest, spikes, events, written = 0, 0, 0, 0, 0, 0, 0
     for step in range(steps):
-        for _ in range(count_events(words, ladder)):
-            i = active[choose(words, n_active, cut, other)]
-            events += 1
+        if wired is not None:
+            keep_fresh(wired, read_weight)
+        heard = count_events(words, ladder)
+        for n in range(heard):
+            rows[n] = active[choose(words, n_active, cut, other)]
+        if defects is not None and defects.noise.size > 0:
+            hear_noisily(defects, words, excitation, read_weight, rows, heard)
+        else:
+            _hear(excitation, read_weight, rows, heard)
+        events += heard
+        for n in range(heard):
+            i = rows[n]
             inputs_seen[i] += 1
-            for j in range(neurons):
-                excitation[j] += read_weight[i, j]
             if learn:
                 if last_in[i] < 0:
                     seen[n_seen] = i
                     n_seen += 1
-                for m in range(n_fired):
-                    j = fired[m]
-                    w = weight[i, j]
-                    lag = step - last_out[j]
-                    if kind == TABLE:
-                        new = max(w + _from_table(down, lag, w), np.float32(0.0))
-                    elif kind == IDEAL:
-                        new = w - depression * trace[lag] * w
-                    else:
-                        new = max(w + _stepped(-depression * trace[lag] * w, level, words), np.float32(0.0))
-                    weight[i, j] = new
-                    column_sum[j] += new - w
+                if wired is not None and wired.writes:
+                    reset_row(wired, weight, read_weight, column_sum, i, step, fired, n_fired, last_out)
+                else:
+                    _depress(kind, words, weight, read_weight, column_sum, i, step, fired, n_fired, last_out, trace, rates[1], down, rates[2],
+                             wired, defects)  # fmt: skip
                 written += n_fired
             last_in[i] = step
 
-        above = 0
-        for j in range(neurons):
-            x = _membrane(v[j], scale[j] * excitation[j], inhibitory[j], share, rest, e_exc, e_inh)
-            v[j] = x
-            excitation[j] *= decay_e
-            inhibitory[j] *= decay_i
-            above += np.int32(x > threshold[j])
+        above = _move(v, excitation, inhibitory, scale, threshold, physics)
         while oldest < newest and ring_until[oldest % _RING] <= step:
             oldest += 1
-        for k in range(oldest, newest):
-            j = ring[k % _RING]
-            above -= np.int32(v[j] > threshold[j])
-            v[j] = reset
-        if above <= 0:
+        if above - _silence(v, threshold, ring, oldest, newest, reset) <= 0:
             continue
-
-        winner, best = -1, np.float32(0.0)
-        for j in range(neurons):
-            margin = v[j] - threshold[j]
-            if margin > best:
-                best = margin
-                winner = j
+        winner = _winner(v, threshold)
         if winner < 0:
             continue
         counts[winner] += 1
         spikes += 1
-        v[winner] = reset
+        _inhibit(v, inhibitory, winner, physics)
         if refractory > 0:
             ring[newest % _RING] = winner
             ring_until[newest % _RING] = step + refractory
             newest += 1
-        spared = inhibitory[winner]
-        for j in range(neurons):
-            inhibitory[j] += inhibition
-        inhibitory[winner] = spared
         if learn:
             threshold[winner] += theta_step
             if last_out[winner] < 0:
                 fired[n_fired] = winner
                 n_fired += 1
-            column_sum[winner] += _potentiate(
-                kind, words, weight, scale[winner], winner, step, seen, n_seen, last_in, trace, potentiation, up, level
-            )
+            if wired is not None and wired.writes:
+                column_sum[winner] += set_column(wired, weight, read_weight, winner, step, seen, n_seen, last_in)
+            else:
+                column_sum[winner] += _potentiate(
+                    kind, words, weight, read_weight, scale[winner], winner, step, seen, n_seen, last_in, trace, rates[0], up, rates[2],
+                    wired, defects,
+                )  # fmt: skip
             written += n_seen
         last_out[winner] = step
     return spikes, events, written

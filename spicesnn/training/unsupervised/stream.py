@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from spicesnn.compiled import compiled
 from spicesnn.encoding.events import uniform
+from spicesnn.training.unsupervised.defects import Defects, free_factor
 from spicesnn.training.unsupervised.presentation import IDEAL, LEVELS, F, present
+from spicesnn.training.unsupervised.wired import Wired, note
 
 LEVEL_SLACK = 1.1
 """A column of discrete levels is rewritten when its sum has moved by this factor."""
@@ -35,13 +37,16 @@ def _relevelled(words: NDArray[np.uint64], factor: float, level: float, weight: 
 
 @compiled
 def normalise(
-    kind: int, target: float, weight: F, scale: F, column_sum: NDArray[np.float64], words: NDArray[np.uint64], level: float, window: float
-) -> int:
+    kind: int, target: float, weight: F, read_weight: F, scale: F, column_sum: NDArray[np.float64], words: NDArray[np.uint64], level: float,
+    window: float, wired: Wired | None, defects: Defects | None,
+) -> int:  # fmt: skip
     """Bring every column to Σ_i scale·weight = `target`; return the number of cells written.
 
     Ideal synapses take the factor into `scale` and fold it into the weights once it has left [1/4, 4]. Devices are rewritten, clipped
     to their range. Discrete levels are rewritten, with stochastic rounding, once the column has left `LEVEL_SLACK`, so that the top level
-    stands for a weight of `window`; what is left is the gain of the neuron's input stage, `scale`.
+    stands for a weight of `window`; what is left is the gain of the neuron's input stage, `scale`. Cells behind wires are always
+    rewritten, each until it conducts what it should, so that the wires make no difference to what is written; and so are arrays with
+    defects, whose stuck cells stay and whose other cells make up for them.
     """
     inputs, neurons = weight.shape
     written = 0
@@ -54,7 +59,7 @@ def normalise(
                 column_sum[j] = max(total, level)
                 written += changed
             scale[j] = target / column_sum[j]
-        elif kind == IDEAL:
+        elif kind == IDEAL and wired is None and defects is None:
             scale[j] = factor
             if factor < 0.25 or factor > 4.0:
                 total = 0.0
@@ -65,10 +70,17 @@ def normalise(
                 scale[j] = target / total
         elif abs(factor - 1.0) > 1e-6:
             total = 0.0
+            if defects is not None:
+                factor = free_factor(defects, weight, j, target)
             for i in range(inputs):
-                w = weight[i, j] * np.float32(factor)
-                weight[i, j] = min(w, np.float32(1.0))
-                total += weight[i, j]
+                old = weight[i, j]
+                new = min(old * np.float32(factor), np.float32(1.0))
+                if defects is not None and defects.gain[i, j] == 0:
+                    new = old
+                weight[i, j] = new
+                total += new
+                if wired is not None:
+                    note(wired, read_weight, i, j, new - old)
             column_sum[j] = total
             written += inputs
     return written
@@ -79,12 +91,13 @@ def show_many(
     words: NDArray[np.uint64], images: NDArray[np.uint8], order: NDArray[np.int64], weight: F, read_weight: F, scale: F,
     column_sum: NDArray[np.float64], theta: F, theta_decay: float, threshold_mv: float, target: float, rate: float, boost: float, dt_s: float,
     steps: int, fewest: int, most_tries: int, physics: F, trace: F, rates: F, up: F, down: F, kind: int, window: float, learn: bool,
-    responses: NDArray[np.int16], totals: NDArray[np.float64],
+    wired: Wired | None, defects: Defects | None, responses: NDArray[np.int16], totals: NDArray[np.float64],
 ) -> None:  # fmt: skip
     """Show `images[order]`; write the spike counts to `responses` (images, neurons).
 
-    `totals` takes up, summed over all of them: presentations, output spikes, input events, cells written by learning, cells
-    written by normalisation, Σ of read weights over all input events (the charge that reads cost).
+    With `wired`, what is read lags behind what is written by no more than it allows. `totals` takes up, summed over all of them:
+    presentations, output spikes, input events, cells written by learning, cells written by normalisation, Σ of read weights over all
+    input events (the charge that reads cost).
     """
     inputs, neurons = weight.shape
     counts, seen = np.zeros(neurons, np.int32), np.zeros(inputs, np.int32)
@@ -94,12 +107,12 @@ def show_many(
         shown = rate
         for _ in range(most_tries):
             if learn:
-                totals[4] += normalise(kind, target, weight, scale, column_sum, words, rates[2], window)
+                totals[4] += normalise(kind, target, weight, read_weight, scale, column_sum, words, rates[2], window, wired, defects)
             for j in range(neurons):
                 threshold[j] = np.float32(threshold_mv) + theta[j]
             spikes, events, written = present(
                 words, images[order[q]], shown * dt_s, steps, weight, read_weight, scale, column_sum, threshold, counts, seen,
-                physics, trace, rates, up, down, kind, learn, work, stamps,
+                physics, trace, rates, up, down, kind, learn, work, stamps, wired, defects,
             )  # fmt: skip
             if learn:
                 for j in range(neurons):

@@ -20,7 +20,7 @@ def maps():
 def test_a_power_law_pulse_changes_the_weight_by_its_closed_form(maps):
     """ΔR = -(k/G1)·V^n, so w' = 1/(1/w - k·V^n)."""
     device, set_map, _ = maps
-    k, w = 80, 128
+    k, w = 80, 180
     weight = set_map.weights[w]
     expected = 1 / (1 / weight - device.k_set * set_map.volts[k] ** device.n_set) - weight
     assert set_map.change[k, w] == pytest.approx(expected, rel=1e-3, abs=1e-7)
@@ -29,16 +29,16 @@ def test_a_power_law_pulse_changes_the_weight_by_its_closed_form(maps):
 def test_compensated_pulses_give_the_rule_wherever_the_drivers_reach(maps):
     _, set_map, reset_map = maps
     table = compensated(set_map, reset_map, NETWORK)
-    weights = set_map.weights[5:200]
-    np.testing.assert_allclose(table.up[0, 5:200], NETWORK.potentiation * (1 - weights), rtol=1e-5)
-    np.testing.assert_allclose(table.down[10, 5:200], -NETWORK.potentiation * 0.01 * np.exp(-0.25) * weights, rtol=1e-5)
+    weights = set_map.weights[16:200]
+    np.testing.assert_allclose(table.up[0, 16:200], NETWORK.potentiation * (1 - weights), rtol=1e-5)
+    np.testing.assert_allclose(table.down[10, 16:200], -NETWORK.potentiation * 0.01 * np.exp(-0.25) * weights, rtol=1e-5)
 
 
 def test_the_literal_mapping_makes_the_rich_richer(maps):
     """Without compensation the change grows with the square of the weight."""
     device, set_map, reset_map = maps
     table = literal(set_map, reset_map, NETWORK, device.te2v, device.to2v)
-    ratio = table.up[0, 128] / table.up[0, 32]
+    ratio = table.up[0, 180] / table.up[0, 90]
     assert ratio == pytest.approx(16.0, rel=0.1)
 
 

@@ -102,7 +102,7 @@ def test_columns_are_normalised_before_each_presentation():
 
 def test_a_table_of_the_ideal_rule_learns_as_the_ideal_rule():
     """The soft-bound rule put into a table is the same synapse, but for the writes of the normalisation."""
-    grid, lags = np.linspace(0, 1, 257), np.arange(SMALL.steps + 1)
+    grid, lags = np.linspace(0, 1, 257) ** 2, np.arange(SMALL.steps + 1)
     trace = np.exp(-lags * SMALL.step_s / SMALL.trace_tau_s)[:, None]
     table = TableSynapse(up=SMALL.potentiation * trace * (1 - grid), down=-SMALL.potentiation * SMALL.depression_share * trace * grid)
     images, _ = bars(40, np.random.default_rng(14))
@@ -137,6 +137,7 @@ def test_level_synapses_stay_on_their_levels(levels, seed):
         (lambda: UnsupervisedNetwork(step_s=1e-5), "refractory"),
         (lambda: ConductanceLIF(tau_s=0.0), "tau_s"),
         (lambda: LevelSynapse(levels=1), "levels = 1"),
+        (lambda: LevelSynapse(window=1.5), "window = 1.5"),
         (lambda: TableSynapse(up=-np.ones((2, 4)), down=-np.ones((2, 4))), "wrong sign"),
         (lambda: TableSynapse(up=np.ones((2, 1)), down=-np.ones((2, 4))), "grid of 2"),
         (lambda: show(SMALL, fresh_state(SMALL, np.random.default_rng(0)), np.zeros((2, 5), np.uint8), np.random.default_rng(0), learn=True), "16"),

@@ -1,0 +1,310 @@
+"""Time and memory of one training presentation by size, synapse and wires; where it goes; beside a plain copy and a plain reference loop.
+
+    python scripts/bench_training.py [--part ideal device wires arrays] [--json bench_training.json] [--figure docs/images/bench_training.png]
+
+Parts can be run one by one: results are kept in the JSON file, and the table and the figure show all of it. One core; the bars hold for a quiet
+core of a two-core machine of 2026, so a plain copy of the weights and a NumPy loop of the same network are timed in the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("NUMBA_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+
+import spicesnn as sn
+from spicesnn.crossbar.tiles import Tiling
+from spicesnn.datasets import mnist
+from spicesnn.encoding.events import seed_words
+from spicesnn.training.unsupervised import device_synapse as devices
+from spicesnn.training.unsupervised.network import LevelSynapse, NetworkState, UnsupervisedNetwork, fresh_state, show
+from spicesnn.training.unsupervised.presentation import IDEAL, _hear, _move
+from spicesnn.training.unsupervised.stream import normalise
+from spicesnn.training.unsupervised.wiring import Wiring
+
+G_ONE = 1.49301e-4
+SCHEME = devices.PulseScheme(set_s=10e-9, reset_s=1e-9, set_volts=(0.0, 2.2), reset_volts=(0.0, 2.5), g_one=G_ONE)
+BARS = {
+    "ideal 100": 0.12, "ideal 400": 0.16, "ideal 1600": 0.45, "power-law 400": 1.3 * 0.16, "pai-yu-chen 400": 3 * 0.16,
+    "wires in reads and writes 784×100": 50.0, "wires in reads and writes 784×400": 250.0,
+    "crossbar 196×50, 200 steps": 50.0, "crossbar 196×50, nonlinear step": 5.0,
+}  # fmt: skip
+"""Milliseconds."""
+
+
+def network(neurons: int) -> UnsupervisedNetwork:
+    """Return the settings of `stdp-mnist` for a size."""
+    small = UnsupervisedNetwork(neurons=neurons, column_sum=40.0, inhibition=30.0, potentiation=0.005)
+    return small if neurons < 400 else UnsupervisedNetwork(neurons=neurons)
+
+
+def timed(work: Callable[[], int], repeats: int) -> tuple[float, float]:
+    """Return the least and the median of the milliseconds a unit of work takes; `work` returns how many units it did."""
+    each = []
+    for _ in range(repeats):
+        begun = time.process_time()
+        count = work()
+        each.append(1e3 * (time.process_time() - begun) / count)
+    return min(each), float(np.median(each))
+
+
+class Bench:
+    """Measures, and keeps what it measured in a JSON file."""
+
+    def __init__(self, path: Path, repeats: int) -> None:
+        self.path, self.repeats = path, repeats
+        self.rows: dict[str, dict[str, Any]] = json.loads(path.read_text()) if path.is_file() else {}
+        data = mnist.load()
+        self.images = data.x_train.reshape(-1, 784)
+        self.trained: dict[int, NetworkState] = {}
+
+    def keep(self, name: str, best: float, median: float, **more: Any) -> None:
+        """Take a result down and print it."""
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        self.rows[name] = {"ms": best, "median_ms": median, "peak_mb": memory, "bar_ms": BARS.get(name), **more}
+        self.path.write_text(json.dumps(self.rows, indent=1) + "\n")
+        print(f"{name:42} {best:9.3f} ms (median {median:.3f}){'' if name not in BARS else f', bar {BARS[name]:g}'}", flush=True)
+
+    def warm(self, neurons: int) -> NetworkState:
+        """Return a network that has learnt from 3000 images: an untrained one spikes otherwise."""
+        if neurons not in self.trained:
+            rng = np.random.default_rng(0)
+            net = network(neurons)
+            self.trained[neurons] = show(net, fresh_state(net, rng), self.images[:3000], rng, learn=True).state
+        return self.trained[neurons]
+
+    def presentations(self, name: str, neurons: int, images: int, **more: Any) -> None:
+        """Time training presentations, retries counted as such."""
+        net, state, rng = network(neurons), self.warm(neurons), np.random.default_rng(1)
+        chosen = self.images[3000 : 3000 + images]
+        show(net, state, chosen[:1], rng, learn=True, **more)  # compiles
+        best, median = timed(lambda: show(net, state, chosen, rng, learn=True, **more).presentations, self.repeats)
+        self.keep(name, best, median, neurons=neurons)
+
+    # -- parts ---------------------------------------------------------------------------------------------------
+
+    def ideal(self) -> None:
+        """Ideal synapses and states by size; references; where the time goes."""
+        for neurons, images in ((100, 2000), (400, 1000), (1600, 400)):
+            self.presentations(f"ideal {neurons}", neurons, images)
+            self._references(neurons)
+            self._shares(neurons)
+        rng = np.random.default_rng(2)
+        levels = LevelSynapse(levels=16)
+        net = replace(network(100), potentiation=0.002)
+        state = fresh_state(net, rng, levels)
+        best, median = timed(lambda: show(net, state, self.images[:1000], rng, learn=True, synapse=levels).presentations, self.repeats)
+        self.keep("16 states 100", best, median, neurons=100)
+
+    def _references(self, neurons: int) -> None:
+        weight = self.warm(neurons).weight
+        target = np.empty_like(weight)
+        best, median = timed(lambda: (np.copyto(target, weight), 1)[1], 50)
+        self.keep(f"plain copy of the weights {neurons}", best, median, neurons=neurons)
+        net, rng = network(neurons), np.random.default_rng(3)
+        best, median = timed(lambda: _plain_loop(net, weight, self.images[0], rng), 3)
+        self.keep(f"plain NumPy loop {neurons}", best, median, neurons=neurons)
+
+    def _shares(self, neurons: int) -> None:
+        """Time the compiled parts on their own, as often as a presentation calls them."""
+        net, state = network(neurons), self.warm(neurons)
+        shown = show(net, state, self.images[3000:3200], np.random.default_rng(4), learn=True)
+        events, steps = shown.input_events / shown.presentations, net.steps
+        work = np.zeros((3, neurons), np.float32)
+        rows = np.flatnonzero(self.images[3000]).astype(np.int32)
+        per_step = max(round(events / steps), 1)
+        physics, threshold = net._physics(), np.full(neurons, 1e3, np.float32)
+
+        def hear() -> int:
+            for step in range(steps):
+                _hear(work[0], state.weight, rows[step % (rows.size - per_step) :], per_step)
+            return 1
+
+        def move() -> int:
+            for _ in range(steps):
+                _move(work[2], work[0], work[1], state.scale, threshold, physics)
+            return 1
+
+        words, sums = seed_words(np.random.default_rng(0)), state.column_sum.copy()
+
+        def even_out() -> int:
+            normalise(IDEAL, net.column_sum, state.weight.copy(), state.weight, state.scale.copy(), sums, words, np.float32(1.0), 1.0, None)
+            return 1
+
+        for name, part in (("input rows added", hear), ("membranes", move), ("normalisation", even_out)):
+            part()
+            best, median = timed(part, 20)
+            self.keep(f"part: {name} {neurons}", best, median, neurons=neurons)
+
+    def device(self) -> None:
+        """Synapses of solved tables."""
+        for model in (sn.devices.PowerLaw(), sn.devices.PaiYuChen()):
+            maps = [devices.solve_map(model, sn.NodalEngine(), SCHEME, up=up) for up in (True, False)]
+            for neurons, images in ((100, 1000), (400, 500)):
+                synapse = devices.compensated(maps[0], maps[1], network(neurons))
+                self.presentations(f"{model.name} {neurons}", neurons, images, synapse=synapse)
+
+    def wires(self) -> None:
+        """Tiles of 128×128 and the whole array, 1 Ω a segment, in reads, and in reads and writes."""
+        maps = [devices.solve_map(sn.devices.PowerLaw(), sn.NodalEngine(), SCHEME, up=up) for up in (True, False)]
+        for neurons, images in ((100, 60), (400, 25)):
+            net = network(neurons)
+            synapse = devices.compensated(maps[0], maps[1], net)
+            pulses = devices.pulses_for(SCHEME, maps[0], maps[1], *devices.compensated_volts(maps[0], maps[1], net))
+            self.presentations(f"ideal wires 784×{neurons}", neurons, 10 * images, synapse=synapse)
+            for tiling, suffix in ((Tiling(), ""), (Tiling(rows=0, cols=0), ", untiled")):
+                for chosen, what in ((None, "reads"), (pulses, "reads and writes")):
+                    wiring = Wiring(wires=sn.Wires(), tiling=tiling, g_one=G_ONE, read_tolerance=0.02, pulses=chosen)
+                    self.presentations(f"wires in {what} 784×{neurons}{suffix}", neurons, images, synapse=synapse, wiring=wiring)
+
+    def arrays(self) -> None:
+        """The predecessor's array, 196×50 with 1 Ω: reads of 200 steps with an update each fourth, and a step with nonlinear cells."""
+        rng, solver = np.random.default_rng(5), sn.NodalEngine()
+        cells, volts = rng.uniform(5e-5, 4e-4, (196, 50)), (rng.random((200, 196)) < 0.1).astype(float)
+
+        def linear() -> int:
+            siemens, array = cells.copy(), sn.Crossbar(conductance=cells)
+            for step in range(200):
+                if step % 4 == 0:
+                    siemens[:, step % 50] *= 1.01
+                    array = sn.Crossbar(conductance=siemens)
+                solver.read(array, volts[step])
+            return 1
+
+        linear()
+        self.keep("crossbar 196×50, 200 steps", *timed(linear, self.repeats))
+        direct, read = _dense_amps(cells, volts[0]), solver.read(sn.Crossbar(conductance=cells), volts[0]).column_amps
+        print(f"    largest error against a direct solve: {np.max(np.abs(read / direct - 1)):.1e}")
+        device = sn.devices.PaiYuChen()
+        gaps = rng.uniform(*device.bounds(), (196, 50))
+        array = sn.Crossbar(device=device, state=gaps)
+
+        def nonlinear() -> int:
+            for step in range(10):
+                solver.read(array.with_state(gaps), 0.7 * volts[step])
+            return 10
+
+        nonlinear()
+        self.keep("crossbar 196×50, nonlinear step", *timed(nonlinear, self.repeats))
+
+
+def _plain_loop(net: UnsupervisedNetwork, weight: Any, image: Any, rng: np.random.Generator) -> int:
+    """Show one image with dense NumPy steps, learning by traces: what one writes down first."""
+    physics = net._physics()
+    w = weight.copy()
+    v, ge, gi, threshold = np.full(net.neurons, -65.0, np.float32), *np.zeros((2, net.neurons), np.float32), np.full(net.neurons, -52.0, np.float32)
+    te, to, chance = np.zeros(784, np.float32), np.zeros(net.neurons, np.float32), net.full_rate_hz * net.step_s * image / 255.0
+    fade = np.float32(np.exp(-net.step_s / net.trace_tau_s))
+    for _ in range(net.steps):
+        spikes = rng.random(784) < chance
+        ge += spikes @ w
+        v += physics[0] * ((physics[1] - v) + ge * (physics[2] - v) + gi * (physics[3] - v))
+        ge, gi, te, to = ge * physics[4], gi * physics[5], te * fade, to * fade
+        te[spikes] = 1.0
+        w[spikes] -= net.potentiation * net.depression_share * to * w[spikes]
+        winner = int(np.argmax(v - threshold))
+        if v[winner] > threshold[winner]:
+            v[winner], to[winner] = physics[6], 1.0
+            gi += physics[7]
+            gi[winner] -= physics[7]
+            w[:, winner] += net.potentiation * te * (1 - w[:, winner])
+    w *= net.column_sum / w.sum(axis=0)
+    return 1
+
+
+def _dense_amps(cells: Any, volts: Any) -> Any:
+    """Return column currents from a sparse direct solve of all nodes, 1 Ω wires."""
+    import scipy.sparse as sp
+    import scipy.sparse.linalg as sla
+
+    rows, cols = cells.shape
+    word = np.arange(rows * cols).reshape(rows, cols)
+    bit = word + rows * cols
+    pairs = [(word.ravel(), bit.ravel(), cells.ravel()), (word[:, :-1].ravel(), word[:, 1:].ravel(), np.ones(rows * (cols - 1))),
+             (bit[:-1].ravel(), bit[1:].ravel(), np.ones((rows - 1) * cols))]  # fmt: skip
+    a, b, g = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    size = 2 * rows * cols
+    ground = np.zeros(size)
+    ground[word[:, 0]] = ground[bit[-1]] = 1.0
+    links = sp.coo_matrix((g, (a, b)), shape=(size, size))
+    matrix = sp.diags(ground + np.asarray((links + links.T).sum(axis=1)).ravel()) - links - links.T
+    source = np.zeros(size)
+    source[word[:, 0]] = volts
+    return sla.spsolve(matrix.tocsc(), source)[bit[-1]]
+
+
+def table(rows: dict[str, dict[str, Any]]) -> None:
+    """Print the Markdown table."""
+    print(f"\n{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    print("| what | ms | bar | | peak MB of the process |\n|---|---|---|---|---|")
+    for name, row in rows.items():
+        bar = row.get("bar_ms")
+        verdict = "" if bar is None else ("ok" if row["ms"] <= bar else "missed")
+        print(f"| {name} | {row['ms']:.3f} | {'' if bar is None else f'{bar:.3g}'} | {verdict} | {row['peak_mb']:.0f} |")
+
+
+def figure(rows: dict[str, dict[str, Any]], path: Path) -> None:
+    """Draw time a presentation by size and by what is in the loop, and the parts of an ideal one."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    made, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+    series = {"plain NumPy loop": "plain NumPy loop {}", "ideal synapses": "ideal {}", "power-law devices": "power-law {}",
+              "Pai-Yu Chen devices": "pai-yu-chen {}", "wires in reads": "wires in reads 784×{}",
+              "wires in reads and writes": "wires in reads and writes 784×{}",
+              "plain copy of the weights": "plain copy of the weights {}"}  # fmt: skip
+    for label, pattern in series.items():
+        known = [(n, rows[pattern.format(n)]["ms"]) for n in (100, 400, 1600) if pattern.format(n) in rows]
+        if known:
+            left.loglog(*zip(*known, strict=True), "o-", label=label)
+    left.set(xlabel="neurons", ylabel="ms a training presentation", title="One presentation: 350 ms of spikes, 700 steps")
+    left.set_xticks([100, 400, 1600], ["100", "400", "1600"])
+    left.minorticks_off()
+    left.legend(fontsize=8)
+    sizes = [n for n in (100, 400, 1600) if f"ideal {n}" in rows]
+    bottom = np.zeros(len(sizes))
+    for name in ("input rows added", "membranes", "normalisation"):
+        share = np.array([rows.get(f"part: {name} {n}", {"ms": 0.0})["ms"] for n in sizes])
+        right.bar([str(n) for n in sizes], share, bottom=bottom, label=name)
+        bottom += share
+    rest = np.maximum([rows[f"ideal {n}"]["ms"] for n in sizes] - bottom, 0.0)
+    right.bar([str(n) for n in sizes], rest, bottom=bottom, label="learning, draws, the rest", color="0.8")
+    right.set(xlabel="neurons", ylabel="ms", title="Where the time of ideal synapses goes")
+    right.legend(fontsize=8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made.savefig(path, dpi=110)
+    plt.close(made)
+
+
+def main(parts: list[str], kept: Path, drawn: Path | None, repeats: int) -> None:
+    """Measure the parts asked for, then print and draw everything that is known."""
+    bench = Bench(kept, repeats)
+    for part in parts:
+        getattr(bench, part)()
+    table(bench.rows)
+    if drawn is not None:
+        figure(bench.rows, drawn)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    known = ["ideal", "device", "wires", "arrays"]
+    parser.add_argument("--part", dest="parts", nargs="*", default=known, choices=known)
+    parser.add_argument("--json", dest="kept", type=Path, default=Path("bench_training.json"))
+    parser.add_argument("--figure", dest="drawn", type=Path, default=None)
+    parser.add_argument("--repeats", type=int, default=5)
+    main(**vars(parser.parse_args()))
