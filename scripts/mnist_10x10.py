@@ -15,9 +15,10 @@ from spicesnn.training import load, make_engine, train
 VARIANTS = {
     "grey": [],
     "binary": ["data.ones=19"],
-    "grey-16": ["programming.set_s=4e-6", "programming.reset_s=4e-6", "learning.fraction=0.03"],
+    "grey-16": ["programming.set_s=4e-6", "programming.reset_s=4e-6", "learning.fraction=0.1", "learning.final_fraction=0.01"],
 }
-"""Four times the pulse width makes 16 states of 64; fewer devices are pulsed at once, as chosen on validation images (`data.validation`)."""
+"""Four times the pulse width makes 16 states of 64. Of two ways to pulse fewer devices at once, the last 10,000 training images, kept from
+training (`data.validation=10000`), chose the one that shrinks: 89.4 %, against 88.5 % with 3 % of the devices throughout."""
 
 
 def main(seeds: int, variants: list[str], out: Path, settings: list[str]) -> dict[str, list[float]]:

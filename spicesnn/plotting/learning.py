@@ -140,7 +140,9 @@ def membranes(data: RunData) -> Drawn | None:
 
     def draw(axes: Axes, k: int) -> None:
         title = f"sample {k + 1}" + (f": {data.names[labels[k]]}" if labels[k] >= 0 else "")
-        membrane_traces(axes, shown[k] + options.offset_amps, options.lif(), names, time_s=length, title=title, legend=k == 0 and len(names) <= 12)
+        membrane_traces(axes, shown[k] + options.offset_amps, options.lif(), names, time_s=length, title=title)
 
     figure = _panels(len(shown), draw, across=2)
+    if len(names) <= _MOST_PANELS:
+        figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside right center")
     return Drawn("membranes", "Membrane voltage of every output neuron for the first test samples, with the threshold (dashed).", figure)

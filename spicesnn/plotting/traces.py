@@ -21,7 +21,7 @@ _STEPS = 800
 
 
 def membrane_traces(
-    axes: Axes, amps: ArrayLike, neuron: LIF, names: Sequence[str], *, time_s: float, title: str = "Membranes", legend: bool = True
+    axes: Axes, amps: ArrayLike, neuron: LIF, names: Sequence[str], *, time_s: float, title: str = "Membranes"
 ) -> Axes:
     """Draw the membrane voltages of neurons that start at 0 V under constant currents, and their threshold.
 
@@ -35,7 +35,6 @@ def membrane_traces(
     time_s : float
         How long is drawn, seconds.
     title : str
-    legend : bool
     """
     currents = np.asarray(amps, dtype=float)
     if currents.shape != (len(names),):
@@ -50,12 +49,11 @@ def membrane_traces(
     # What pulls a membrane below rest may pull it far: the panel keeps the range in which neurons spike.
     lowest = -0.25 * neuron.threshold_volts
     for k, name in enumerate(names):
-        axes.plot(shown, np.maximum(volts[:, k], lowest), color=COLOURS[k % len(COLOURS)], linewidth=1.2, label=name)
+        axes.plot(shown, np.maximum(volts[:, k], lowest), color=COLOURS[k % len(COLOURS)], linestyle="-" if k < len(COLOURS) else "--",
+                  linewidth=1.2, label=name)  # fmt: skip
     axes.axhline(neuron.threshold_volts, color="#888888", linestyle="--", linewidth=0.9)
     axes.set(xlabel=label("time", unit), ylabel="membrane (V)", title=title, xlim=(0, shown[-1]))
     axes.set_ylim(1.2 * lowest, 1.15 * neuron.threshold_volts)
-    if legend:
-        axes.legend(loc="lower right", ncols=2 if len(names) > 5 else 1)
     return axes
 
 
