@@ -103,7 +103,8 @@ def evaluate(function: Equation, v: ArrayLike, x: ArrayLike, gate: ArrayLike | N
     """Return an equation over arrays; see `compiled.over_arrays`."""
     inputs = np.broadcast_arrays(np.asarray(v, dtype=float), np.asarray(x, dtype=float), 0.0 if gate is None else np.asarray(gate, dtype=float),
                                  *(value for value in parameters if np.ndim(value)))  # fmt: skip
-    volts, state, gates = (np.ascontiguousarray(array).reshape(-1) for array in inputs[:3])
+    # States of a crossbar are read-only, which the compiled signature does not take: those are copied.
+    volts, state, gates = (np.require(array, requirements=("C", "W")).reshape(-1) for array in inputs[:3])
     spread = iter(inputs[3:])
     columns = [next(spread).reshape(-1) if np.ndim(value) else np.full(volts.size, float(value)) for value in parameters]
     if any(np.ndim(value) for value in parameters):
