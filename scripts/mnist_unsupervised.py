@@ -26,7 +26,7 @@ CASES: dict[str, list[str]] = {
     "ideal-400": ["network.neurons=400", *LARGE],
     "ideal-1600": ["network.neurons=1600", *LARGE],
     "ideal-6400": ["network.neurons=6400", *LARGE],
-    "levels16-100": ["synapse.kind=levels", "synapse.levels=16", "network.potentiation=0.0005"],
+    "levels16-100": ["synapse.kind=levels", "synapse.levels=16"],
     "power-law-400": ["network.neurons=400", *LARGE, *DEVICE, "device.model=power-law"],
     "power-law-literal-400": ["network.neurons=400", *LARGE, *DEVICE, "device.model=power-law", "synapse.mapping=literal"],
     "1t1r-400": ["network.neurons=400", *LARGE, *DEVICE, "device.model=1t1r-pai-yu-chen", "synapse.map_read_volts=0.7"],
