@@ -267,7 +267,7 @@ def correct_cells(
     first: int, last_cell: int, current: int, rate: int, parameters: Any, cells: Any, old: Any, new: Any, ohms: Any, gate: Any, line: Any, seconds: float,
     nodes: Any, siemens: Any, charge: Any, energy: Any,
 ) -> Any:  # fmt: skip
-    """Carry cells `first` to `last_cell` over from one drive to another, to first order; return what `cell_steps.Correction` measures."""
+    """Carry cells `first` to `last_cell` over from one drive to another, to first order; returns a `Correction`'s four numbers."""
     worst, joules, bend, bend_joules = 0.0, 0.0, 0.0, 0.0
     for c in range(first, last_cell):
         p = pointer(parameters, (c if parameters.shape[0] > 1 else 0) * parameters.shape[1])

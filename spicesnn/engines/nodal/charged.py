@@ -5,7 +5,7 @@ voltage before it (backward Euler). A step is taken once whole and once in two h
 ``V = 2 V_halves − V_whole``: of order 2, and with R(∞) = 0 it still follows lines whose RC is far shorter than the step. What
 the extrapolation changes is the error estimate.
 
-Lines are discharged when the waveform begins.
+Lines are discharged when the waveform begins, as ngspice's are (``uic``): a pulse without a rise time starts by charging them.
 """
 
 from __future__ import annotations
@@ -59,6 +59,16 @@ class ChargedNetwork(Network):
     def last(self, segment: Segment, knot: Knot, along: Along, end_time: float, interval: Interval) -> Along:
         """Return the step once more, for the final states."""
         return self.along(segment, knot, end_time, interval, along.near)
+
+    def starting_joules(self, segment: Segment, knot: Knot) -> float:
+        """Return V·Q of the lines that a driver without resistance takes from 0 V to its level V at once.
+
+        Half of it is stored and half is lost, in whatever resistance the driver has, however small.
+        """
+        wires, drive, solution = self.array.wires, segment.sources(knot.time), knot.solution
+        rows = np.where(self.lines.floating_rows, 0.0, drive.row_volts[0] * solution.word_volts[0].sum(axis=1))
+        columns = np.where(self.lines.floating_columns, 0.0, drive.column_volts[0] * solution.bit_volts[0].sum(axis=0))
+        return float(wires.word_line_farad * rows.sum() + wires.bit_line_farad * columns.sum())
 
     def charging_joules(self, segment: Segment, knot: Knot, middle: Knot, end: Knot) -> float:
         """Return ∫ Σ V·C dV_node/dt over a step, with the drivers' V straight and the nodes' voltage a parabola."""

@@ -103,6 +103,10 @@ class Network:
         siemens = None if interval.siemens is None else interval.siemens[3]
         return replace(along, knots=(*along.knots[:-1], self.knot(segment, end_time, interval.full, along.end.solution, siemens)))
 
+    def starting_joules(self, segment: Segment, knot: Knot) -> float:
+        """Return what the drivers deliver at the very first instant, if they jump."""
+        return 0.0
+
     def charging_joules(self, segment: Segment, knot: Knot, middle: Knot, end: Knot) -> float:
         """Return what the drivers put into the capacitances of the lines over a step."""
         return 0.0

@@ -79,6 +79,7 @@ class Transient:
         segments = segments_of(self._waveform)
         knot = self._network.begin(segments[0], state)
         self._record.point(knot.time, segments[0].sources(knot.time), knot.solution)
+        self._record.energy += self._network.starting_joules(segments[0], knot)
         for segment in segments:
             knot = self._through(segment, knot)
         record = self._record
@@ -186,10 +187,15 @@ class Transient:
         return _Attempt(factor=0.4)
 
     def _timing(self, segment: Segment, knot: Knot, along: Along, interval: Interval, drive: Drive, joules: float) -> float:
-        """Return the error of discrete time in units of the tolerance: what the extrapolation of the line voltages changes."""
+        """Return the error of discrete time in units of the tolerance.
+
+        It is what the extrapolation of the line voltages changes, and the parabola against straight lines between beginning, middle and end:
+        lines that are charged in no time at the beginning of the step look steady at the other two.
+        """
         assert along.rough is not None
         fine = replace(drive, source=along.source)
-        coarse = replace(drive, source=parabola(knot.source, along.middle.source, along.rough.source))
+        begin, middle, end = knot.source, along.middle.source, along.rough.source
+        coarse = replace(drive, source=np.stack([begin, 0.5 * (begin + middle), middle, 0.5 * (middle + end), end]))
         change = self._steps.corrected(interval, coarse, fine)
         charging = [self._network.charging_joules(segment, knot, along.middle, end) for end in (along.end, along.rough)]
         return max(change.state, (change.joules + abs(charging[0] - charging[1])) / joules) / self._tolerance
