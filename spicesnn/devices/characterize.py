@@ -219,7 +219,7 @@ def characterize(
         raise InputError(f"{device.name}: the conductance at {v_read:g} V is not positive and monotone in the state; choose another v_read")
     measured = measured_rates(bench, ruler, _states(bench, ruler, states), amplitudes, width_s, tolerance=tolerance, most=most)
     grid, amplitudes = measured.x, measured.y
-    siemens = bench.conductances(grid)
+    siemens = np.maximum(bench.conductances(grid), np.exp(logs.min()))
     initial = float(np.clip(np.asarray(device.initial_state(), dtype=float), grid[0], grid[-1]))
     known: dict[str, Any] = {"states": grid, "source": device.name, "initial": initial, "least": HARDLY * (grid[-1] - grid[0]) / width_s}
     if axis is Axis.CELL:

@@ -45,8 +45,12 @@ class Ruler:
         near = np.geomspace(1e-5, 0.5, 40)
         states = low + (high - low) * np.unique(np.concatenate([shares, near, 1.0 - near]))
         states[-1] = high
+        siemens = bench.conductances(states)
+        for end, inner in ((0, 1), (-1, -2)):
+            if abs(siemens[end]) <= 1e-12 * np.max(np.abs(siemens)):  # a device that is open at a bound: ln G ends a step before it
+                siemens[end] = siemens[inner] / np.e
         with np.errstate(invalid="ignore", divide="ignore"):
-            return cls(states=states, log_siemens=np.log(bench.conductances(states)))
+            return cls(states=states, log_siemens=np.log(siemens))
 
     @property
     def places(self) -> Floats:
