@@ -162,8 +162,9 @@ def prepare(operator: Operator, reuse: Prepared | None = None, solves: int = 1) 
     if min(operator.shape) == 1:
         # along a single line currents may fall off by any factor; elimination keeps every one of them to its own accuracy
         return Eliminated(operator) if sum(operator.shape) <= MOST_TERMINALS else DirectPrepared(operator)
-    stiffest = float(operator.cell_siemens.max())
-    if _costs(operator, _iterations(operator, stiffest), solves) and _costs(operator, predicted_iterations(operator), solves):
+    segment_ohm = max(operator.wires.word_line_ohm, operator.wires.bit_line_ohm)
+    most = _iterations(operator, 1 / segment_ohm) if segment_ohm else math.inf
+    if _costs(operator, most, solves) and _costs(operator, predicted_iterations(operator), solves):
         return Eliminated(operator)
     from spicesnn.engines.nodal.line_solver import LinePrepared
 

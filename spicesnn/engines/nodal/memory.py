@@ -62,16 +62,17 @@ class Memory:
         rows, cols, _ = self._block.shape
         self.doubles[padded(rows) * stride_of(cols) :] = 0.0
 
-    def __del__(self) -> None:
-        # a collection may run while this very thread holds the lock, or a fork has left it locked: then the block is simply freed
-        if self._block.doubles.nbytes > SPARE_BYTES or not _lock.acquire(blocking=False):
+    def __del__(self, spare: list[_Block] = _spare, lock: threading.Lock = _lock, most: int = SPARE_BYTES) -> None:
+        # bound above: when the interpreter ends, the module's names may be gone before the last array is.
+        # A collection may run while this very thread holds the lock, or a fork has left it locked: then the block is simply freed
+        if self._block.doubles.nbytes > most or not lock.acquire(blocking=False):
             return
         try:
-            _spare.append(self._block)
-            while sum(block.doubles.nbytes for block in _spare) > SPARE_BYTES:
-                del _spare[0]
+            spare.append(self._block)
+            while sum(block.doubles.nbytes for block in spare) > most:
+                del spare[0]
         finally:
-            _lock.release()
+            lock.release()
 
 
 def _taken(shape: tuple[int, int, int]) -> _Block | None:
