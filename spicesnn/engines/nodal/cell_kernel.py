@@ -264,7 +264,8 @@ def advance_cells(
     ), cache=True, nogil=True, error_model="numpy",
 )  # fmt: skip
 def correct_cells(
-    first: int, last_cell: int, current: int, rate: int, parameters: Any, cells: Any, old: Any, new: Any, ohms: Any, gate: Any, line: Any, seconds: float,
+    first: int, last_cell: int, current: int, rate: int, parameters: Any, cells: Any, old: Any, new: Any, ohms: Any, gate: Any, line: Any,
+    seconds: float,
     nodes: Any, siemens: Any, charge: Any, energy: Any,
 ) -> Any:  # fmt: skip
     """Carry cells `first` to `last_cell` over from one drive to another, to first order; returns a `Correction`'s four numbers."""
