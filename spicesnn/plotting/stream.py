@@ -157,7 +157,7 @@ def raster(data: RunData) -> Drawn | None:
             axes.grid(visible=False, axis="y")
         panels[-1].set_xlabel(label("time", unit) if step_s else "time step")
         panels[0].set_title(f"One presentation of a test image, a {int(history['raster_label'])}")
-    return Drawn("raster", "Every spike of one presentation, layer by layer, inputs at the bottom.", figure)
+    return Drawn("raster", "Every spike of one presentation, the first layer at the bottom.", figure)
 
 
 def energy(data: RunData) -> Drawn | None:

@@ -38,7 +38,7 @@ def test_weights_on_arrays_answer_as_in_software(learnt, tmp_path):
     assert found.extra["software_accuracy"] == learnt.test_accuracy
     assert abs(found.test_accuracy - learnt.test_accuracy) <= 0.03
     assert found.extra["mapped_accuracy"] == found.test_accuracy
-    assert found.extra["uncompensated_accuracy"] <= found.test_accuracy + 0.01
+    assert abs(found.extra["uncompensated_accuracy"] - learnt.test_accuracy) <= 0.03
     assert found.extra["tiles"] == 7 + 1 + 1
     assert found.extra["mapping_error"] < 1e-3
     assert found.extra["read_joule_a_presentation"] > 0
