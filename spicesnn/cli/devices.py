@@ -26,7 +26,7 @@ def devices(
     from spicesnn.devices.registry import describe_all
     from spicesnn.netlist.device_source import table_names
 
-    data = {"devices": describe_all(), "tables": table_names()}
+    data: dict[str, Any] = {"devices": describe_all(), "tables": table_names()}
     if out is not None:
         with (options.folder(out, "") / "devices.json").open("w", encoding="utf-8") as file:
             write_json(data, file)
