@@ -109,6 +109,24 @@ def test_a_resistor_array_delivers_the_power_times_the_time() -> None:
     assert flat.array is array
 
 
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-4, 1e-5])
+def test_energy_and_the_charge_of_every_line_are_as_accurate_as_the_states(tolerance: float) -> None:
+    """Cells that move, some into their bounds; the charge of each line against the integral of its own recorded current.
+
+    An error of 1e-4 of the state's range is 1 % of the conductance of the least resistive cell (10 kΩ to 1 MΩ): hence the factor for charges.
+    """
+    array = random_array(6, 5, seed=7)
+    pulse = sn.Pulse(row_volts=[-0.9, -0.8, -0.7, 0.9, 1.1, 0.0], width_s=1e-6, rise_s=2e-8)
+    exact = sn.NodalEngine(state_tolerance=1e-8).pulse(array, pulse)
+    after = sn.NodalEngine(state_tolerance=tolerance).pulse(array, pulse)
+    assert after.energy_joule == pytest.approx(exact.energy_joule, rel=3 * tolerance)
+    for key in ("row_coulomb", "column_coulomb"):
+        np.testing.assert_allclose(after.stats[key], exact.stats[key], atol=10 * tolerance * np.abs(exact.stats[key]).max())
+    lines = exact.waveforms
+    integral = np.trapezoid(lines.column_amps, lines.time, axis=0)
+    np.testing.assert_allclose(exact.stats["column_coulomb"], integral, atol=2e-3 * np.abs(integral).max())
+
+
 def test_stuck_cells_never_move_and_the_given_array_is_untouched() -> None:
     stuck = np.zeros((5, 5), dtype=bool)
     stuck[2, :3] = True
@@ -230,6 +248,28 @@ def test_a_line_that_has_to_be_charged_is_the_rc_circuit(rise_s: float) -> None:
     else:
         v, d = -share * np.expm1(-fine / tau), np.ones_like(fine)
     assert after.energy_joule == pytest.approx(np.trapezoid(d * (d - v) / 1e3, fine), rel=2e-4)
+
+
+def test_charged_lines_are_followed_with_order_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps of one size along a ramp, against the closed form of the RC circuit: currents and delivered energy."""
+    for name in ("BEND_SHARE", "INNER_SHARE"):
+        monkeypatch.setattr(transient, name, 1e-9)
+    monkeypatch.setattr(Transient, "_timing", lambda *_: 0.0)
+    wires = sn.Wires(word_line_ohm=0.0, bit_line_ohm=0.0, driver_ohm=1e3, word_line_farad=1e-12)
+    array = sn.Crossbar(conductance=[[1e-4]], wires=wires)
+    waveform = sn.Waveform(time_s=[0.0, 4e-9], row_volts=[[0.0], [1.0]], column_volts=[[0.0], [0.0]]).checked(array)
+    share, tau, span = 1 / 1.1, 1e-9 / 1.1, 4e-9
+    amps = (1.0 - share * (span - tau * -np.expm1(-span / tau)) / span) / 1e3
+    fine = np.linspace(0.0, span, 200_001)
+    drive = fine / span
+    energy = np.trapezoid(drive * (drive - share * (fine - tau * -np.expm1(-fine / tau)) / span) / 1e3, fine)
+    errors = []
+    for steps in (8, 16, 32, 64):
+        after = Transient(array, waveform, 1e-6, longest_step=span / steps).run()
+        assert after.stats["steps"] == steps
+        errors.append((abs(after.waveforms.row_amps[-1, 0] - amps), abs(after.energy_joule - energy)))
+    orders = np.log2(np.array(errors[:-1]) / np.array(errors[1:]))
+    np.testing.assert_allclose(orders[-1], 2.0, atol=0.25)
 
 
 def test_lines_much_faster_than_the_pulse_change_nothing() -> None:
