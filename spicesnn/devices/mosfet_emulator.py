@@ -160,6 +160,13 @@ class MosfetEmulator(Device):
             raise InputError("mosfet-emulator: the state moves only while phi is on; give gate=… in volts")
         return over_arrays(_rate, v, x, gate, self._parameters)
 
+    def rate_slope(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
+        """Return ∂(dx/dt)/∂x in 1/s: what the leak takes more of at a larger gate voltage, while the state moves."""
+        moving = self.rate(v, x, gate) != 0
+        vg = self.gate_volts_of(v, x)
+        leak = 1.0 / (self.leak_resistance * (self.capacitance + self.gate_capacitance))
+        return np.where(moving, -leak / self._gate.slopes(vg, np.asarray(v, dtype=float))[0], 0.0)
+
     def bounds(self) -> tuple[float | Floats, float | Floats]:
         """Return x_low and x_high."""
         return self.x_low, self.x_high
