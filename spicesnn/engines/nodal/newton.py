@@ -36,18 +36,15 @@ Cells = Callable[[Floats], tuple[Floats, Floats]]
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class _Point:
-    """Node voltages (rows, cols), and the cell currents the wires were solved for at these voltages."""
+    """Node voltages (rows, cols), the cells' voltages, and the cell currents the wires were solved for at these voltages."""
 
     word: Floats
     bit: Floats
+    volts: Floats
     solved_amps: Floats
     residual_amps: float
     solution: Solution
     tight: bool
-
-    @property
-    def volts(self) -> Floats:
-        return self.word - self.bit
 
     def towards(self, other: _Point, share: float) -> _Point:
         """Return the point at `share` of the way: the wires are linear, so they stay satisfied anywhere on it."""
@@ -55,6 +52,7 @@ class _Point:
             return other
         return _Point(
             word=self.word + share * (other.word - self.word), bit=self.bit + share * (other.bit - self.bit),
+            volts=self.volts + share * (other.volts - self.volts),
             solved_amps=self.solved_amps + share * (other.solved_amps - self.solved_amps),
             residual_amps=abs(1 - share) * self.residual_amps + share * other.residual_amps, solution=other.solution, tight=False,
         )  # fmt: skip
@@ -177,8 +175,9 @@ class Newton:
             max(wanted, finest),
         )  # fmt: skip
         word, bit = solution.word_volts[0], solution.bit_volts[0]
+        across = word - bit
         return _Point(
-            word=word, bit=bit, solved_amps=amps + siemens * (word - bit - volts), residual_amps=float(solution.residual_amps[0]),
+            word=word, bit=bit, volts=across, solved_amps=amps + siemens * (across - volts), residual_amps=float(solution.residual_amps[0]),
             solution=solution, tight=wanted <= finest,
         )  # fmt: skip
 
