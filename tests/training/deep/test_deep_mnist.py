@@ -12,7 +12,8 @@ from spicesnn.errors import ConfigError
 
 SMALL = {
     "data.train_limit": 2000, "data.test_limit": 300, "network.hidden": [48, 24], "exsitu.epochs": 6, "exsitu.chunk": 1000,
-    "exsitu.batch": 50, "exsitu.rate": 5e-3, "exsitu.turn_degrees": 0, "exsitu.scale": 0, "exsitu.shear": 0, "exsitu.shift_pixels": 0, "exsitu.bend_pixels": 0,
+    "exsitu.batch": 50, "exsitu.rate": 5e-3, "exsitu.turn_degrees": 0, "exsitu.scale": 0, "exsitu.shear": 0, "exsitu.shift_pixels": 0,
+    "exsitu.bend_pixels": 0,
 }  # fmt: skip
 FLAWS = {"array.word_line_ohm": 1, "array.bit_line_ohm": 1, "imperfections.spread": 0.05}
 
