@@ -22,7 +22,7 @@ The increments of either, ΔG(G, V), bilinear; of another width from the same ra
     made.increments(1e-5, 2.0)            # siemens, for a 10 ns gate pulse of 2 V
     made.increments_of(1e-9)(1e-5, 2.0)   # for 1 ns
 
-Run it for about 10 minutes: python scripts/characterize_1t1r.py
+It takes a few minutes: python scripts/characterize_1t1r.py
 """
 
 from __future__ import annotations
@@ -42,21 +42,21 @@ from spicesnn.paths import tables_dir
 GATE_VOLTS, READ_VOLTS, CELL_VOLTS, WIDTH_S = 2.5, 0.7, 2.0, 10e-9
 
 
-def along_the_cell(engine: Engine, tolerance: float) -> Characterization:
+def along_the_cell(engine: Engine, tolerance: float, most: int) -> Characterization:
     """Return the tables of pulses on the word line."""
     cell = registry.fresh("1t1r", "pai-yu-chen")
     return characterize(
         cell, engine=engine, volts=np.linspace(-2.5, 2.5, 21), width_s=WIDTH_S, rng=np.random.default_rng(0), v_read=READ_VOLTS,
-        gate_volts=GATE_VOLTS, tolerance=tolerance,
+        gate_volts=GATE_VOLTS, tolerance=tolerance, most=most,
     )  # fmt: skip
 
 
-def along_the_gate(engine: Engine, tolerance: float) -> Characterization:
+def along_the_gate(engine: Engine, tolerance: float, most: int) -> Characterization:
     """Return the tables of pulses on the gate."""
     cell = registry.fresh("1t1r", "pai-yu-chen")
     return characterize(
         cell, engine=engine, volts=np.linspace(0.0, 2.5, 11), width_s=WIDTH_S, rng=np.random.default_rng(1), v_read=READ_VOLTS,
-        gate_volts=GATE_VOLTS, axis=Axis.GATE, cell_volts=CELL_VOLTS, tolerance=tolerance,
+        gate_volts=GATE_VOLTS, axis=Axis.GATE, cell_volts=CELL_VOLTS, tolerance=tolerance, most=most,
     )  # fmt: skip
 
 
@@ -64,6 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--engine", choices=("ngspice", "nodal"), default="ngspice")
     parser.add_argument("--tolerance", type=float, default=0.005)
+    parser.add_argument("--most", type=int, default=15000, help="rates that are measured at most")
     parser.add_argument("--only", choices=("cell", "gate"))
     parser.add_argument("--out", type=Path, default=tables_dir())
     options = parser.parse_args()
@@ -72,7 +73,7 @@ def main() -> None:
         for axis, name, make in (("cell", "1t1r-pai-yu-chen", along_the_cell), ("gate", "1t1r-pai-yu-chen-gate", along_the_gate)):
             if options.only not in (None, axis):
                 continue
-            made = make(engine, options.tolerance)
+            made = make(engine, options.tolerance, options.most)
             made.write_arrays(options.out / f"{name}.npz")
             if axis == "cell":
                 (options.out / f"{name}.toml").write_text(made.toml(f"{name}.npz"), encoding="utf-8")
