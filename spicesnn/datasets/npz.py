@@ -36,9 +36,6 @@ def read(path: str | Path, names: Iterable[str] | None = None) -> dict[str, NDAr
             _check_size(path, sum(entry.file_size for entry in archive.infolist()))
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in _check_names(path, stored.files, names)}
-        if other := [name for name, value in arrays.items() if not isinstance(value, np.ndarray)]:
-            raise DataError(f"{path} holds {other[0]!r}, which is no array; fetch or make it again")
-        return arrays
     except DataError:
         raise
     except OSError as error:
@@ -46,6 +43,9 @@ def read(path: str | Path, names: Iterable[str] | None = None) -> dict[str, NDAr
     except Exception as error:  # a damaged header makes NumPy's reader raise nearly anything: SyntaxError, TokenError, struct.error, …
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{path} is not a sound .npz file of plain arrays ({reason}); fetch or make it again") from None
+    if other := [name for name, value in arrays.items() if not isinstance(value, np.ndarray)]:
+        raise DataError(f"{path} holds {other[0]!r}, which is no array; fetch or make it again")
+    return arrays
 
 
 def _check_size(path: Path, claimed: int) -> None:
