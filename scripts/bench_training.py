@@ -25,12 +25,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 import spicesnn as sn
+from spicesnn.compiled import compiled
 from spicesnn.crossbar.tiles import Tiling
 from spicesnn.datasets import mnist
 from spicesnn.encoding.events import seed_words
 from spicesnn.training.unsupervised import device_synapse as devices
 from spicesnn.training.unsupervised.network import LevelSynapse, NetworkState, UnsupervisedNetwork, fresh_state, show
-from spicesnn.training.unsupervised.presentation import IDEAL, _hear, _move
+from spicesnn.training.unsupervised.presentation import IDEAL, _move
 from spicesnn.training.unsupervised.stream import normalise
 from spicesnn.training.unsupervised.wiring import Wiring
 
@@ -128,19 +129,17 @@ class Bench:
         physics, threshold = net._physics(), np.full(neurons, 1e3, np.float32)
 
         def hear() -> int:
-            for step in range(steps):
-                _hear(work[0], state.weight, rows[step % (rows.size - per_step) :], per_step)
+            _hear_often(work[0], state.weight, rows, per_step, steps)
             return 1
 
         def move() -> int:
-            for _ in range(steps):
-                _move(work[2], work[0], work[1], state.scale, threshold, physics)
+            _move_often(work[2], work[0], work[1], state.scale, threshold, physics, steps)
             return 1
 
         words, sums = seed_words(np.random.default_rng(0)), state.column_sum.copy()
 
         def even_out() -> int:
-            normalise(IDEAL, net.column_sum, state.weight.copy(), state.weight, state.scale.copy(), sums, words, np.float32(1.0), 1.0, None)
+            normalise(IDEAL, net.column_sum, state.weight.copy(), state.weight, state.scale.copy(), sums, words, np.float32(1.0), 1.0, None, None)
             return 1
 
         for name, part in (("input rows added", hear), ("membranes", move), ("normalisation", even_out)):
@@ -198,6 +197,22 @@ class Bench:
 
         nonlinear()
         self.keep("crossbar 196×50, nonlinear step", *timed(nonlinear, self.repeats))
+
+
+@compiled(keep=False)
+def _hear_often(excitation: Any, weight: Any, rows: Any, per_step: int, steps: int) -> None:
+    for step in range(steps):
+        for n in range(per_step):
+            i = rows[(step + n) % rows.size]
+            for j in range(excitation.size):
+                excitation[j] += weight[i, j]
+        excitation *= np.float32(0.6)
+
+
+@compiled(keep=False)
+def _move_often(v: Any, excitation: Any, inhibitory: Any, scale: Any, threshold: Any, physics: Any, steps: int) -> None:
+    for _ in range(steps):
+        _move(v, excitation, inhibitory, scale, threshold, physics)
 
 
 def _plain_loop(net: UnsupervisedNetwork, weight: Any, image: Any, rng: np.random.Generator) -> int:

@@ -76,46 +76,6 @@ def _potentiate(
 
 
 @compiled(fastmath=True)
-def _depress(
-    kind: int, words: NDArray[np.uint64], weight: F, read_weight: F, column_sum: NDArray[np.float64], i: int, step: int, fired: NDArray[np.int32],
-    count: int, last_out: NDArray[np.int32], trace: F, rate: np.float32, table: F, level: np.float32, wired: Wired | None, defects: Defects | None,
-) -> None:  # fmt: skip
-    """Depress the synapses from an input that just fired to the neurons that have fired in this presentation."""
-    zero = np.float32(0.0)
-    for m in range(count):
-        j = fired[m]
-        w = weight[i, j]
-        lag = step - last_out[j]
-        if kind == TABLE:
-            new = max(w + _from_table(table, lag, w), zero)
-        elif kind == IDEAL:
-            new = w - rate * trace[lag] * w
-        else:
-            new = max(w + _stepped(-rate * trace[lag] * w, level, words), zero)
-        if defects is not None:
-            new = max(moved(defects, i, j, w, new, kind == LEVELS), zero)
-        weight[i, j] = new
-        column_sum[j] += new - w
-        if wired is not None:
-            note(wired, read_weight, i, j, new - w)
-
-
-@compiled(fastmath=True)
-def _hear(excitation: F, read_weight: F, rows: NDArray[np.int32], count: int) -> None:
-    """Add the rows of all inputs that fired in this step, two at a time: the conductances travel half as often."""
-    n = 0
-    while n + 1 < count:
-        one, other = read_weight[rows[n]], read_weight[rows[n + 1]]
-        for j in range(excitation.size):
-            excitation[j] += one[j] + other[j]
-        n += 2
-    if n < count:
-        one = read_weight[rows[n]]
-        for j in range(excitation.size):
-            excitation[j] += one[j]
-
-
-@compiled(fastmath=True)
 def _move(v: F, excitation: F, inhibitory: F, scale: F, threshold: F, physics: F) -> int:
     """Move all membranes by one step; return how many are above their thresholds."""
     share, rest, e_exc, e_inh, decay_e, decay_i = physics[0], physics[1], physics[2], physics[3], physics[4], physics[5]
@@ -129,7 +89,7 @@ def _move(v: F, excitation: F, inhibitory: F, scale: F, threshold: F, physics: F
     return above
 
 
-@compiled
+@compiled(fastmath=True)
 def _winner(v: F, threshold: F) -> int:
     """Return the neuron that is furthest above its threshold, −1 if none is."""
     winner, best = -1, np.float32(0.0)
@@ -176,7 +136,7 @@ def _rest(
     work[0, :], work[1, :], work[2, :] = 0.0, 0.0, rest
 
 
-@compiled
+@compiled(fastmath=True)
 def _silence(v: F, threshold: F, ring: NDArray[np.int32], oldest: int, newest: int, reset: np.float32) -> int:
     """Hold neurons in their refractory time at the reset voltage; return how many of them were above their thresholds."""
     held = 0
@@ -187,7 +147,7 @@ def _silence(v: F, threshold: F, ring: NDArray[np.int32], oldest: int, newest: i
     return held
 
 
-@compiled
+@compiled(fastmath=True)
 def present(
     words: NDArray[np.uint64], image: NDArray[np.uint8], events_at_full: float, steps: int, weight: F, read_weight: F, scale: F,
     column_sum: NDArray[np.float64], threshold: F, counts: NDArray[np.int32], inputs_seen: NDArray[np.int32], physics: F, trace: F, rates: F,
@@ -195,6 +155,8 @@ def present(
     defects: Defects | None,
 ) -> tuple[int, int, int]:  # fmt: skip
     """Show one image.
+
+    What happens at every input event stands in the loop itself: a call with all these arrays costs three times the work.
 
     Parameters
     ----------
@@ -226,6 +188,7 @@ def present(
     """
     inputs, neurons = weight.shape
     reset, theta_step, refractory = physics[6], physics[8], np.int64(physics[9])
+    depression, level, zero = rates[1], rates[2], np.float32(0.0)
     excitation, inhibitory, v = work[0], work[1], work[2]
     last_out, last_in, seen = stamps[:neurons], stamps[neurons : neurons + inputs], stamps[neurons + inputs :]
     _rest(last_out, last_in, counts, inputs_seen, work, physics[1])
@@ -246,7 +209,10 @@ def present(
         if defects is not None and defects.noise.size > 0:
             hear_noisily(defects, words, excitation, read_weight, rows, heard)
         else:
-            _hear(excitation, read_weight, rows, heard)
+            for n in range(heard):
+                i = rows[n]
+                for j in range(neurons):
+                    excitation[j] += read_weight[i, j]
         events += heard
         for n in range(heard):
             i = rows[n]
@@ -258,8 +224,22 @@ def present(
                 if wired is not None and wired.writes:
                     reset_row(wired, weight, read_weight, column_sum, i, step, fired, n_fired, last_out)
                 else:
-                    _depress(kind, words, weight, read_weight, column_sum, i, step, fired, n_fired, last_out, trace, rates[1], down, rates[2],
-                             wired, defects)  # fmt: skip
+                    for m in range(n_fired):
+                        j = fired[m]
+                        w = weight[i, j]
+                        lag = step - last_out[j]
+                        if kind == TABLE:
+                            new = max(w + _from_table(down, lag, w), zero)
+                        elif kind == IDEAL:
+                            new = w - depression * trace[lag] * w
+                        else:
+                            new = max(w + _stepped(-depression * trace[lag] * w, level, words), zero)
+                        if defects is not None:
+                            new = max(moved(defects, i, j, w, new, kind == LEVELS), zero)
+                        weight[i, j] = new
+                        column_sum[j] += new - w
+                        if wired is not None:
+                            note(wired, read_weight, i, j, new - w)
                 written += n_fired
             last_in[i] = step
 
