@@ -31,7 +31,7 @@ from spicesnn.datasets import mnist
 from spicesnn.encoding.events import seed_words
 from spicesnn.training.unsupervised import device_synapse as devices
 from spicesnn.training.unsupervised.network import LevelSynapse, NetworkState, UnsupervisedNetwork, fresh_state, show
-from spicesnn.training.unsupervised.presentation import IDEAL, _move
+from spicesnn.training.unsupervised.presentation import IDEAL, _membrane
 from spicesnn.training.unsupervised.stream import normalise
 from spicesnn.training.unsupervised.wiring import Wiring
 
@@ -133,7 +133,7 @@ class Bench:
             return 1
 
         def move() -> int:
-            _move_often(work[2], work[0], work[1], state.scale, threshold, physics, steps)
+            _move_often(work, state.scale, threshold, physics, steps)
             return 1
 
         words, sums = seed_words(np.random.default_rng(0)), state.column_sum.copy()
@@ -210,9 +210,13 @@ def _hear_often(excitation: Any, weight: Any, rows: Any, per_step: int, steps: i
 
 
 @compiled(keep=False)
-def _move_often(v: Any, excitation: Any, inhibitory: Any, scale: Any, threshold: Any, physics: Any, steps: int) -> None:
+def _move_often(work: Any, scale: Any, threshold: Any, physics: Any, steps: int) -> None:
+    excitation, inhibitory, v = work[0], work[1], work[2]
     for _ in range(steps):
-        _move(v, excitation, inhibitory, scale, threshold, physics)
+        for j in range(v.size):
+            v[j] = _membrane(v[j], scale[j] * excitation[j], inhibitory[j], physics[0], physics[1], physics[2], physics[3])
+            excitation[j] *= physics[4]
+            inhibitory[j] *= physics[5]
 
 
 def _plain_loop(net: UnsupervisedNetwork, weight: Any, image: Any, rng: np.random.Generator) -> int:

@@ -76,20 +76,6 @@ def _potentiate(
 
 
 @compiled(fastmath=True)
-def _move(v: F, excitation: F, inhibitory: F, scale: F, threshold: F, physics: F) -> int:
-    """Move all membranes by one step; return how many are above their thresholds."""
-    share, rest, e_exc, e_inh, decay_e, decay_i = physics[0], physics[1], physics[2], physics[3], physics[4], physics[5]
-    above = 0
-    for j in range(v.size):
-        x = _membrane(v[j], scale[j] * excitation[j], inhibitory[j], share, rest, e_exc, e_inh)
-        v[j] = x
-        excitation[j] *= decay_e
-        inhibitory[j] *= decay_i
-        above += np.int32(x > threshold[j])
-    return above
-
-
-@compiled(fastmath=True)
 def _winner(v: F, threshold: F) -> int:
     """Return the neuron that is furthest above its threshold, −1 if none is."""
     winner, best = -1, np.float32(0.0)
@@ -156,7 +142,8 @@ def present(
 ) -> tuple[int, int, int]:  # fmt: skip
     """Show one image.
 
-    What happens at every input event stands in the loop itself: a call with all these arrays costs three times the work.
+    What happens at every input event stands in the loop itself: a call with all these arrays costs three times the work,
+    and as arguments of a function the scratch vectors could overlap for all the compiler knows.
 
     Parameters
     ----------
@@ -188,6 +175,7 @@ def present(
     """
     inputs, neurons = weight.shape
     reset, theta_step, refractory = physics[6], physics[8], np.int64(physics[9])
+    share, rest, e_exc, e_inh, decay_e, decay_i = physics[0], physics[1], physics[2], physics[3], physics[4], physics[5]
     depression, level, zero = rates[1], rates[2], np.float32(0.0)
     excitation, inhibitory, v = work[0], work[1], work[2]
     last_out, last_in, seen = stamps[:neurons], stamps[neurons : neurons + inputs], stamps[neurons + inputs :]
@@ -243,7 +231,13 @@ def present(
                 written += n_fired
             last_in[i] = step
 
-        above = _move(v, excitation, inhibitory, scale, threshold, physics)
+        above = 0
+        for j in range(neurons):
+            x = _membrane(v[j], scale[j] * excitation[j], inhibitory[j], share, rest, e_exc, e_inh)
+            v[j] = x
+            excitation[j] *= decay_e
+            inhibitory[j] *= decay_i
+            above += np.int32(x > threshold[j])
         while oldest < newest and ring_until[oldest % _RING] <= step:
             oldest += 1
         if above - _silence(v, threshold, ring, oldest, newest, reset) <= 0:
