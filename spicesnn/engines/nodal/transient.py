@@ -37,7 +37,7 @@ ORDER = 6
 LEAST_STEP = 1e-9
 """The shortest step of the array, as a fraction of the waveform's length."""
 MOST_SWEEPS = 6
-BEND_SHARE = 0.3
+BEND_SHARE = 0.5
 """What the difference between quartic and parabola counts as error."""
 SMALL = 0.5
 """A change of the states below this share of the tolerance is carried out to first order, and the step is done."""
@@ -47,7 +47,7 @@ CLEARLY = 2.0
 """An error above this rejects the step before its sweeps have come to an end."""
 CONTRACTION = 0.6
 """Sweeps that leave more than this of the change before are not worth going on with."""
-INNER_SHARE = 0.1
+INNER_SHARE = 0.05
 """Tolerance of a cell's inner steps, as a share of the state tolerance."""
 
 
