@@ -51,7 +51,7 @@ def normalise(
     inputs, neurons = weight.shape
     written = 0
     for j in range(neurons):
-        factor = target / column_sum[j]
+        factor = target / max(column_sum[j], 1e-6)  # discrete levels can all be at 0
         if kind == LEVELS:
             wanted = factor / window
             if wanted * LEVEL_SLACK < 1.0 or wanted > LEVEL_SLACK:
