@@ -36,8 +36,8 @@ def load_weights(path: str | Path, shapes: Sequence[tuple[int, int]], *, bias: b
     found = []
     for number, ((weights, offset), shape) in enumerate(zip(layers, shapes, strict=True)):
         outputs = shape[1]
-        if bias and weights.ndim == 2:
-            weights = np.concatenate([weights, np.zeros((1, weights.shape[1])) if offset is None else offset.reshape(1, -1)])
+        if bias:
+            weights = np.vstack([weights, np.zeros(weights.shape[1]) if offset is None else offset])
         elif offset is not None and np.any(offset):
             raise DataError(f"{path}, layer {number}: there are biases, but the network has no bias line: network.bias = true")
         if weights.shape != shape:
@@ -59,7 +59,12 @@ def read_weights(path: str | Path) -> Layers:
     matrices are (outputs, inputs).
     """
     path = Path(path)
-    return _from_json(path) if path.suffix.lower() == ".json" else _from_npz(path)
+    layers = _from_json(path) if path.suffix.lower() == ".json" else _from_npz(path)
+    for number, (weights, offset) in enumerate(layers):
+        if weights.ndim != 2 or not weights.size or (offset is not None and offset.shape != weights.shape[1:]):
+            sizes = f"weights of {weights.shape}" + ("" if offset is None else f" and a bias of {offset.shape}")
+            raise DataError(f"{path}, layer {number}: {sizes}; expected (inputs, outputs), and a bias of (outputs,) if any")
+    return layers
 
 
 def save_weights(path: str | Path, weights: Sequence[Floats], biases: Sequence[Floats | None] | None = None) -> Path:
@@ -96,6 +101,9 @@ def scales(path: str | Path, *, bias: bool, limit: float) -> tuple[float, ...]:
 
 def _from_npz(path: Path) -> Layers:
     arrays, layers = npz.read(path), Layers()
+    for name, array in arrays.items():
+        if name.startswith(("weights_", "bias_")) and array.dtype.kind not in "biuf":
+            raise DataError(f"{path}: {name} has type {array.dtype}; expected real numbers")
     while f"weights_{len(layers)}" in arrays:
         number = len(layers)
         offset = arrays.get(f"bias_{number}")
@@ -109,7 +117,7 @@ def _from_json(path: Path) -> Layers:
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
         return _from_layers(content["layers"]) if "layers" in content else _from_modules(content["weights"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         wanted = '{"layers": [{"weights": [[…]], "bias": […]}]} or {"weights": {"fc1.weight": {"data": [[…]]}, …}}'
         raise DataError(f"{path} is not a JSON file of layers ({error!r:.100}); expected {wanted}") from None
 

@@ -72,9 +72,10 @@ def test_settings_that_cannot_run_are_refused(overrides, message, tmp_path):
 def test_a_checkpoint_of_another_kind_is_refused(tmp_path):
     config = training.load("xpue", {"training.epochs": 0})
     training.train(config, engine=sn.NodalEngine(), out=tmp_path / "run")
-    stored = (tmp_path / "run" / "state.npz").read_bytes()
+    stored = {name: (tmp_path / "run" / name).read_bytes() for name in ("state.npz", "history.npz")}
     training.train(training.load("bp-mnist", SMALL["bp-mnist"]), engine=sn.NodalEngine(), out=tmp_path / "other")
-    (tmp_path / "other" / "state.npz").write_bytes(stored)
+    for name, content in stored.items():
+        (tmp_path / "other" / name).write_bytes(content)
     with pytest.raises(RunError, match="not a checkpoint of this kind"):
         training.train(config, engine=sn.NodalEngine(), out=tmp_path / "other", resume=True)
 

@@ -112,9 +112,9 @@ def test_a_jump_is_compared_in_time_and_all_else_in_current():
     smooth = IVCurve(time=np.linspace(0, 1, 50), volts=np.zeros(50), amps=np.linspace(0, 1, 50), state=np.zeros(50), device="d", engine="e")
     assert not curves.abrupt(smooth)
     assert curves.abrupt(switching(0.7))
-    assert curves._current("d", switching(0.7001), switching(0.7), 1.0).ok
-    assert not curves._current("d", switching(0.701), switching(0.7), 1.0).ok
-    assert curves._current("d", switching(0.7, high=1.01), switching(0.7), 1.0).error == pytest.approx(0.01)
+    assert curves.current_case("d", switching(0.7001), switching(0.7), 1.0).ok
+    assert not curves.current_case("d", switching(0.701), switching(0.7), 1.0).ok
+    assert curves.current_case("d", switching(0.7, high=1.01), switching(0.7), 1.0).error == pytest.approx(0.01)
 
 
 def test_the_table_is_written_and_judged(tmp_path):
