@@ -22,8 +22,8 @@ from spicesnn.errors import ConvergenceError
 TOLERANCE = 1e-11
 """‖residual‖₁ over the sum of all line currents at which a solve ends (see `line_cg`)."""
 MOST_ITERATIONS = 20_000
-SHARED_CELLS = 250_000
-"""From this size on one input is solved by several threads; below, the helper would wake up too late."""
+SHARED_CELLS = 60_000
+"""From this size on one input is solved by several threads; below, the helper would wake up too late (`bench_solver.py --part threads`)."""
 SHARED_BATCH = 50_000
 """From so many cells times inputs on the inputs of a batch are shared out between threads."""
 
