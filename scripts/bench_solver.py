@@ -326,7 +326,7 @@ def draw(found: Results, path: Path) -> None:
     from spicesnn.plotting.style import COLOURS
 
     results, roofs = found.get("cases", {}), found.get("roofline", {})
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), width_ratios=(1.6, 1))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5.0), width_ratios=(1.6, 1))
     for colour, method in zip(COLOURS, SOLVERS, strict=False):
         for kind, line in (("easy", "-"), ("hard", "--")):
             points = [
@@ -338,7 +338,7 @@ def draw(found: Results, path: Path) -> None:
     left.set(xlabel="rows = columns", ylabel="seconds for one input, set-up included", title="Read of a square array")
     left.set_xticks([16, 32, 64, 128, 256, 512, 1024], labels=["16", "32", "64", "128", "256", "512", "1024"])
     left.minorticks_off()
-    left.legend(fontsize=8)
+    left.legend(fontsize=8, ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.15))  # below: the lines fill the axes
     left.grid(visible=True, alpha=0.3)
     sizes = list(roofs)
     right.bar(sizes, [roofs[s]["iteration_s"] / roofs[s]["stream_s"] for s in sizes], color=COLOURS[0])
