@@ -56,6 +56,12 @@ def test_a_device_in_the_synapse_learns(tmp_path):
     assert summary.extra["normalisation_writes"] > 0
 
 
+def test_the_last_spike_rule_learns(tmp_path):
+    config = training.load("stdp-mnist", {**SMALL["stdp-mnist"], "synapse.kind": "last-spike"})
+    summary = training.train(config, engine=sn.NodalEngine(), out=tmp_path / "run", rng_seed=3)
+    assert summary.test_accuracy >= 0.35
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

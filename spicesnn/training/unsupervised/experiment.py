@@ -30,6 +30,7 @@ from spicesnn.training.unsupervised.device_synapse import (
 from spicesnn.training.unsupervised.hardware import ArraySection, ImperfectionSection
 from spicesnn.training.unsupervised.network import (
     IdealSynapse,
+    LastSpikeSynapse,
     LevelSynapse,
     NetworkState,
     Synapse,
@@ -74,7 +75,7 @@ class NetworkSection(Section):
 class SynapseSection(Section):
     """[synapse]: the ideal rule, discrete states, or the device of [device] under solved pulses."""
 
-    kind: str = option("ideal", "what a weight is", choices=("ideal", "levels", "device"))
+    kind: str = option("ideal", "what a weight is", choices=("ideal", "levels", "device", "last-spike"))
     levels: int = option(16, "states of a weight (kind = levels)", lowest=2)
     level_window: float = option(0.5, "weight of the highest state (kind = levels)", above=0.0)
     mapping: str = option("compensated", "pulse voltage by trace and state, or by the trace alone (power-law)", choices=("compensated", "literal"))
@@ -85,6 +86,11 @@ class SynapseSection(Section):
     reset_volts: tuple[float, ...] = option((0.0, 2.5), "lowest and highest reset voltage", lowest=0.0)
     map_read_volts: float = option(0.1, "where conductance is taken as I/V", above=0.0)
     read_volts: float = option(0.7, "amplitude of an input spike, for the energy", above=0.0)
+
+    rise: float = option(0.005, "Δw of an input that spikes with the neuron (kind = last-spike)", lowest=0.0)
+    fall: float = option(0.003, "what a neuron's spike takes from inputs that have not spiked of late (kind = last-spike)", lowest=0.0)
+    decay_steps: float = option(4.0, "lag at which the rise is 1/e of that (kind = last-spike)", above=0.0)
+    window_steps: int = option(10, "longest lag that raises a weight (kind = last-spike)", lowest=0)
 
     def scheme(self) -> PulseScheme:
         """Return the pulse scheme."""
@@ -150,6 +156,9 @@ class UnsupervisedConfig(StreamConfig):
     def _synapse(self, tables: Arrays) -> Synapse:
         if self.synapse.kind == "levels":
             return LevelSynapse(levels=self.synapse.levels, window=self.synapse.level_window)
+        if self.synapse.kind == "last-spike":
+            options = self.synapse
+            return LastSpikeSynapse(rise=options.rise, fall=options.fall, decay=options.decay_steps, window=options.window_steps)
         return TableSynapse(up=tables["up"], down=tables["down"]) if self.synapse.kind == "device" else IdealSynapse()
 
     def _defects(self) -> Defects | None:
@@ -159,8 +168,8 @@ class UnsupervisedConfig(StreamConfig):
 
     def _wiring(self, tables: Arrays) -> Wiring | None:
         stored = {name.removeprefix("pulses_"): value for name, value in tables.items() if name.startswith("pulses_")}
-        if self.array.wires != "ideal" and self.synapse.kind == "levels":
-            raise ConfigError(f"array.wires is {self.array.wires!r}, but levels have a gain in the neuron; use synapse.kind = 'ideal' or 'device'")
+        if self.array.wires != "ideal" and self.synapse.kind in ("levels", "last-spike"):
+            raise ConfigError(f"array.wires is {self.array.wires!r}, not for {self.synapse.kind}; use synapse.kind = 'ideal' or 'device'")
         return self.array.wiring(self.synapse.g_one, Pulses.of_arrays(stored) if stored else None)
 
     def fresh(self, rng: np.random.Generator) -> Arrays:

@@ -11,7 +11,7 @@ from spicesnn.encoding.events import seed_words
 from spicesnn.errors import ConvergenceError, InputError
 from spicesnn.neurons.conductance_lif import ConductanceLIF
 from spicesnn.training.unsupervised.defects import Defects
-from spicesnn.training.unsupervised.presentation import IDEAL, LEVELS, TABLE
+from spicesnn.training.unsupervised.presentation import IDEAL, LAST_SPIKE, LEVELS, TABLE
 from spicesnn.training.unsupervised.stream import show_many
 from spicesnn.training.unsupervised.wired import STALLED
 from spicesnn.training.unsupervised.wiring import Wiring
@@ -59,7 +59,31 @@ class TableSynapse:
             object.__setattr__(self, name, table)
 
 
-Synapse = IdealSynapse | LevelSynapse | TableSynapse
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class LastSpikeSynapse:
+    """At an output spike, Δw = `rise`·exp(−lag/`decay`) where the input's last spike is at most `window` steps ago, −`fall` everywhere else.
+
+    The rule of a column of neurons that just fired, on last-spike times; weights stay in [0, 1]. Input spikes change nothing.
+    """
+
+    rise: float = 0.005
+    fall: float = 0.003
+    decay: float = 4.0
+    window: int = 10
+
+    def __post_init__(self) -> None:
+        for name, low in (("rise", 0.0), ("fall", 0.0), ("decay", 1e-9), ("window", 0)):
+            if not np.isfinite(getattr(self, name)) or getattr(self, name) < low:
+                raise InputError(f"last-spike synapse: {name} = {getattr(self, name)!r}; expected a number, {low:g} or more")
+
+    def table(self) -> NDArray[np.float32]:
+        """Return Δw by lag, (window + 2, 1): the last row is for all longer lags."""
+        lags = np.arange(self.window + 2)
+        change = np.where(lags <= self.window, self.rise * np.exp(-lags / self.decay), -self.fall)
+        return np.ascontiguousarray(change[:, None], dtype=np.float32)
+
+
+Synapse = IdealSynapse | LevelSynapse | TableSynapse | LastSpikeSynapse
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -241,7 +265,7 @@ def show(
         cells = np.where(stuck, defects.start, state.weight).astype(np.float32)
         state = replace(state, weight=cells, column_sum=np.maximum(cells.sum(axis=0, dtype=np.float64), 1e-3))
     if wiring is not None:
-        if not learn or isinstance(synapse, LevelSynapse):
+        if not learn or isinstance(synapse, LevelSynapse | LastSpikeSynapse):
             raise InputError("wiring is for learning with ideal synapses or devices; without learning use read_weight=wiring.read_weight(weights)")
         state = state.as_cells()
         wired = wiring.fresh(state.weight, network.column_sum)
@@ -253,6 +277,8 @@ def show(
         kind, level, window = LEVELS, 1.0 / (synapse.levels - 1), synapse.window
     elif isinstance(synapse, TableSynapse):
         kind, up, down = TABLE, synapse.up, synapse.down
+    elif isinstance(synapse, LastSpikeSynapse):
+        kind, up = LAST_SPIKE, synapse.table()
     trace = np.exp(-np.arange(network.steps + 1) * network.step_s / network.trace_tau_s).astype(np.float32)
     rates = np.array([network.potentiation, network.potentiation * network.depression_share, level], np.float32)
     responses, totals = np.zeros((len(pixels), network.neurons), np.int16), np.zeros(6)

@@ -22,8 +22,9 @@ from spicesnn.training.unsupervised.defects import Defects, hear_noisily, moved
 from spicesnn.training.unsupervised.wired import Wired, keep_fresh, note, reset_row, set_column
 
 F = NDArray[np.float32]
-IDEAL, TABLE, LEVELS = 0, 1, 2
-"""How a synapse answers: soft-bound ideal, increments from a device's table, stochastic steps between discrete levels."""
+IDEAL, TABLE, LEVELS, LAST_SPIKE = 0, 1, 2, 3
+"""How a synapse answers: soft-bound ideal, increments from a device's table, stochastic steps between discrete levels, or, at output
+spikes alone, by the lag of each input's last spike."""
 
 _membrane = compiled(inline=True, keep=False)(membrane_step)
 _RING = 64
@@ -63,6 +64,8 @@ def _potentiate(
         w = weight[i, neuron]
         if kind == TABLE:
             new = min(w + _from_table(table, lag, w), one)
+        elif kind == LAST_SPIKE:
+            new = min(max(w + table[min(lag, table.shape[0] - 1), 0], np.float32(0.0)), one)
         else:
             change = rate * trace[lag] * max(one - scale * w, np.float32(0.0)) / scale
             new = w + change if kind == IDEAL else min(w + _stepped(change, level, words), one)
@@ -160,8 +163,8 @@ def present(
     physics : (share, rest, E_e, E_i, decay_e, decay_i, reset, inhibition, theta step, refractory steps)
     trace : (steps + 1,) exp(-lag Δt/τ)
     rates : (potentiation, depression, level step)
-    up, down : (lags, grid) increments of a device; used by kind TABLE
-    kind : IDEAL, TABLE or LEVELS
+    up, down : (lags, grid) increments of a device, used by kind TABLE; LAST_SPIKE takes up[lag, 0], the last row for all longer lags
+    kind : IDEAL, TABLE, LEVELS or LAST_SPIKE
     learn : bool
     work : (3, neurons), stamps : (neurons + 2·inputs,) scratch
     wired : Wired or None
@@ -188,6 +191,10 @@ def present(
     fired = np.empty(neurons, np.int32)
     ring, ring_until = np.empty(_RING, np.int32), np.empty(_RING, np.int64)
     n_seen, n_fired, oldest, newest, spikes, events, written = 0, 0, 0, 0, 0, 0, 0
+    if learn and kind == LAST_SPIKE:  # an output spike concerns the silent inputs too
+        n_seen = inputs
+        for i in range(inputs):
+            seen[i], last_in[i] = i, -up.shape[0]
     for step in range(steps):
         if wired is not None:
             keep_fresh(wired, read_weight)
@@ -206,9 +213,12 @@ def present(
             i = rows[n]
             inputs_seen[i] += 1
             if learn:
-                if last_in[i] < 0:
+                if last_in[i] < 0 and n_seen < inputs:
                     seen[n_seen] = i
                     n_seen += 1
+                if kind == LAST_SPIKE:
+                    last_in[i] = step
+                    continue
                 if wired is not None and wired.writes:
                     reset_row(wired, weight, read_weight, column_sum, i, step, fired, n_fired, last_out)
                 else:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from spicesnn.encoding.events import alias_table, choose, count_events, poisson_ladder, seed_words, uniform
 from spicesnn.errors import InputError
 from spicesnn.neurons.conductance_lif import ConductanceLIF, membrane_step
-from spicesnn.training.unsupervised.network import IdealSynapse, LevelSynapse, TableSynapse, UnsupervisedNetwork, fresh_state, show
+from spicesnn.training.unsupervised.network import IdealSynapse, LastSpikeSynapse, LevelSynapse, TableSynapse, UnsupervisedNetwork, fresh_state, show
 
 SMALL = UnsupervisedNetwork(inputs=16, neurons=6, column_sum=8.0, full_rate_hz=200.0, inhibition=40.0)
 
@@ -147,3 +147,27 @@ def test_level_synapses_stay_on_their_levels(levels, seed):
 def test_bad_input_is_refused(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+def test_the_last_spike_rule_takes_from_silent_inputs_and_gives_to_those_that_just_spiked():
+    network = replace(SMALL, neurons=1, full_rate_hz=400.0)
+    image = np.zeros((1, 4, 4), np.uint8)
+    image[0, 0] = 255
+    rule = LastSpikeSynapse(rise=0.004, fall=0.003)
+    before = fresh_state(network, np.random.default_rng(0))
+    shown = show(network, before, image, np.random.default_rng(1), learn=True, synapse=rule)
+    assert shown.output_spikes >= 5
+    start = before.weight * (network.column_sum / before.weight.sum())  # normalised before the image
+    change = shown.state.weight[:, 0] - start[:, 0]
+    silent = np.maximum(start[4:, 0] - 0.003 * shown.output_spikes, 0.0) - start[4:, 0]
+    np.testing.assert_allclose(change[4:], silent, atol=2e-6)
+    assert np.all(change[:4] > 0)
+    assert np.all(change[:4] <= 0.004 * shown.output_spikes + 1e-6)
+    assert shown.learning_writes == 16 * shown.output_spikes
+
+
+def test_the_last_spike_rule_by_lag():
+    change = LastSpikeSynapse().table()[:, 0]
+    np.testing.assert_allclose(change[[0, 4, 10, 11]], [0.005, 0.005 / np.e, 0.005 * np.exp(-2.5), -0.003], rtol=1e-6)
+    with pytest.raises(InputError, match="window = -1"):
+        LastSpikeSynapse(window=-1)
