@@ -152,12 +152,13 @@ class RunDirectory:
     def load_state(self) -> RunState:
         """Return the checkpoint of a crossbar experiment."""
         arrays = self.checkpoint()
-        known = {name: arrays[name] for name in ("devices", *_COUNTERS) if name in arrays and arrays[name].dtype.kind in "biuf"}
-        absent = [name for name in ("devices", *_COUNTERS) if name not in known or (known[name].ndim == 0) == (name == "devices")]
+        grids = ("devices", "wear")
+        known = {name: arrays[name] for name in (*grids, *_COUNTERS) if name in arrays and arrays[name].dtype.kind in "biuf"}
+        absent = [name for name in (*grids, *_COUNTERS) if name not in known or (known[name].ndim == 0) == (name in grids)]
         if absent:
             raise RunError(f"{self.path / 'state.npz'} is damaged: it lacks {', '.join(absent)}. Train again into a new folder")
-        wear = arrays["wear"].astype(float) if "wear" in arrays else np.zeros(0)
-        return RunState(devices=known["devices"].astype(float), wear=wear, **{name: known[name].item() for name in _COUNTERS})
+        devices, wear = (known[name].astype(float) for name in grids)
+        return RunState(devices=devices, wear=wear, **{name: known[name].item() for name in _COUNTERS})
 
     def load_history(self, until: int) -> History:
         """Return the series as they were at `until` updates."""
