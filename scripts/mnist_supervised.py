@@ -7,16 +7,10 @@ A run whose folder is complete is not computed again, so that a study can be sto
 
 from __future__ import annotations
 
-import argparse
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from spicesnn.training import load, make_engine, train
-from spicesnn.training.sweep import summarised
+from mnist_study import Row, all_runs, arguments, finished, mean_of, tables
 
 SOFTWARE = "deep-software"
 """The case whose weights all other deep cases of the same seed map."""
@@ -41,56 +35,29 @@ CASES: dict[str, tuple[str, list[str]]] = {
 }
 
 
-def run(case: str, seed: int, out: Path, settings: Sequence[str]) -> dict[str, Any]:
-    """Return the metrics of one run, computed unless they are there."""
-    folder = out / f"{case}-{seed}"
-    if not (folder / "metrics.json").is_file():
-        preset, overrides = CASES[case]
-        if preset == "deep-mnist" and case != SOFTWARE:
-            run(SOFTWARE, seed, out, settings)
-            overrides = [*overrides, f"exsitu.weights={out / f'{SOFTWARE}-{seed}' / 'weights.npz'}"]
-        config = load(preset, [*overrides, *settings])
-        with make_engine("nodal") as engine:
-            train(config, engine=engine, out=folder, rng_seed=seed, resume=(folder / "state.npz").is_file())
-    return {"case": case, "seed": seed, **json.loads((folder / "metrics.json").read_text(encoding="utf-8"))}
+COLUMNS = {
+    "mapped without regard to wires": mean_of("uncompensated_accuracy", ".2f", 100),
+    "before tuning": mean_of("mapped_accuracy", ".2f", 100),
+    "training, s": mean_of("wall_s", ".0f"),
+    "silent or tied": mean_of("silent_or_tied", ".0f"),
+}
 
 
-def table(rows: Sequence[dict[str, Any]]) -> Iterable[str]:
-    """Yield the lines of the tables: all cases, then each class."""
-    yield "| case | seeds | test % (mean ± 95 % CI) | each | mapped without regard to wires | before tuning | training, s | silent or tied |"
-    yield "|---|---|---|---|---|---|---|---|"
-    for line in summarised(rows, ["case"]):
-        mine = [row for row in rows if row["case"] == line["case"]]
-        each = ", ".join(f"{100 * row['test_accuracy']:.2f}" for row in mine)
-        seconds, lost = (float(np.mean([row[name] for row in mine])) for name in ("wall_s", "silent_or_tied"))
-        spread = "" if len(mine) < 2 else f" ± {100 * line['half_width']:.2f}"
-        keys = ("uncompensated_accuracy", "mapped_accuracy")
-        before = [f"{100 * np.mean([row[key] for row in mine]):.2f}" if key in mine[0] else "–" for key in keys]
-        yield f"| {line['case']} | {line['seeds']} | {100 * line['mean']:.2f}{spread} | {each} | {' | '.join(before)} | {seconds:.0f} | {lost:.0f} |"
-    yield ""
-    yield "| case | " + " | ".join(str(digit) for digit in range(10)) + " |"
-    yield "|---" * 11 + "|"
-    for case in dict.fromkeys(row["case"] for row in rows):
-        by_class = 100 * np.mean([row["accuracy_by_class"] for row in rows if row["case"] == case], axis=0)
-        yield f"| {case} | " + " | ".join(f"{value:.1f}" for value in by_class) + " |"
+def run(case: str, seed: int, out: Path, settings: Sequence[str]) -> Row:
+    """Return the metrics of one run; cases that map software weights have those computed first."""
+    preset, overrides = CASES[case]
+    if preset == "deep-mnist" and case != SOFTWARE:
+        run(SOFTWARE, seed, out, settings)
+        overrides = [*overrides, f"exsitu.weights={out / f'{SOFTWARE}-{seed}' / 'weights.npz'}"]
+    return finished(preset, [*overrides, *settings], case, seed, out)
 
 
-def main(cases: Sequence[str], seeds: int, first_seed: int, out: Path, settings: Sequence[str]) -> list[dict[str, Any]]:
+def main(cases: Sequence[str], seeds: int, first_seed: int, out: Path, settings: Sequence[str]) -> list[Row]:
     """Run what is missing, print the tables, return one row a run."""
-    rows = []
-    for case in cases:
-        for seed in range(first_seed, first_seed + seeds):
-            rows.append(run(case, seed, out, settings))
-            print(f"{case} seed {seed}: {100 * rows[-1]['test_accuracy']:.2f} % of {rows[-1]['n_test']}", flush=True)
-    print("\n".join(table(rows)))
+    rows = all_runs(lambda case, seed: run(case, seed, out, settings), cases, seeds, first_seed)
+    print("\n".join(tables(rows, COLUMNS)))
     return rows
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cases", nargs="+", default=list(CASES), choices=list(CASES))
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--first-seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=Path("runs/supervised-study"))
-    parser.add_argument("--set", dest="settings", nargs="*", default=[])
-    main(**vars(parser.parse_args()))
+    main(**arguments(__doc__, CASES, list(CASES), Path("runs/supervised-study")))
