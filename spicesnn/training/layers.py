@@ -57,8 +57,12 @@ class Layer:
         return self.states_of(self.window.at(rng.uniform(low, high, self.shape)))
 
     def states_of(self, siemens: Floats) -> Floats:
-        """Return the states of given conductances."""
-        return self.device.state_for_conductance(siemens, v=0.0 if self.device.linear else self.read_volts)
+        """Return the states of given conductances; a cell with parameters of its own that does not reach its conductance goes to the nearer end."""
+        wanted = np.asarray(siemens, dtype=float)
+        if any(np.ndim(value) for value in self.device.spice_parameters().values()):
+            ends = [self.siemens(np.broadcast_to(np.asarray(bound, dtype=float), self.shape)) for bound in self.device.bounds()]
+            wanted = np.clip(wanted, np.minimum(*ends), np.maximum(*ends))
+        return self.device.state_for_conductance(wanted, v=0.0 if self.device.linear else self.read_volts)
 
     def siemens(self, state: Floats) -> Floats:
         """Return the conductances of given states, wires left out (I/V at the read voltage for cells that are not linear)."""

@@ -45,6 +45,17 @@ def test_spread_and_stuck_cells_of_an_experiment():
     assert np.array_equal(experiment.fresh_devices(), array.state)
 
 
+def test_cells_that_cannot_conduct_what_they_are_asked_to_go_to_their_own_end():
+    spread = ["imperfections.parameters=[\"r_on\"]", "imperfections.spread=0.8", "network.initial=[0.9, 1.0]"]
+    experiment = experiment_of(*spread)
+    layer = experiment.layers[0]
+    found, most = layer.siemens(experiment.fresh_devices()), 1 / layer.device.r_on
+    short = most < layer.window.at(0.9)
+    assert 0.2 < short.mean() < 0.8
+    assert found[short] == pytest.approx(most[short])
+    assert np.all(found[~short] >= layer.window.at(0.9) * (1 - 1e-9))
+
+
 def test_a_stuck_map_from_a_file(tmp_path):
     codes = np.zeros((10, 6), dtype=int)
     codes[2, 3], codes[4, 1] = 1, -1
