@@ -25,7 +25,10 @@ ELECTRON_MASS, VACUUM = 9.10938e-31, 8.8541878128e-12
 """CODATA 2018; the electron mass as the published code rounds it."""
 VACANCIES = 1e26
 """What one volt on the state node stands for, 1/m³."""
-_LEAST_LOWERING = 1e-40
+_SMOOTH = 1e-3
+"""Below so many volts from flat band the fourth root of the barrier's lowering, whose slope is infinite there, is a polynomial."""
+_MOST_RISE, _MOST_SQUARE = 1e5, 0.01
+"""Limits that only Newton steps reach: the rise in temperature, K, and the square of the current that heats the line, A²."""
 _LEAST_HEIGHT = 1e-12
 _LEAST_STATE = 1e-3
 
@@ -51,11 +54,18 @@ def _lowering(density: float, p: Any) -> float:
     return float(CHARGE**3 * p[_CHARGES] * density / (8.0 * math.pi**2 * (p[_EPS_PHI_R] * VACUUM) ** 3))
 
 
+def _fourth_root(room: float) -> float:
+    """Return the fourth root, below `_SMOOTH` a polynomial: value, slope and curvature as the root's there, value and slope 0 at 0."""
+    share = min(max(room / _SMOOTH, 0.0), 1.0)
+    left_out = 1.0 - share**2 * (5.15625 - share * (6.5625 - 2.40625 * share))
+    return float(math.sqrt(math.sqrt(max(room, _SMOOTH))) - _SMOOTH**0.25 * left_out)
+
+
 def _barrier_amps(barrier_volts: float, density: float, kelvin: float, p: Any) -> float:
     """Return the Schottky current at its own voltage and temperature, ampere."""
     area, thermal = math.pi * p[_RADIUS] ** 2, BOLTZMANN * kelvin
-    room = max(p[_PHI_B0] - p[_PHI_N] - barrier_volts, _LEAST_LOWERING)
-    phi = max(p[_PHI_B0] - math.sqrt(math.sqrt(_lowering(density, p) * room)), 0.0)
+    root = _fourth_root(p[_PHI_B0] - p[_PHI_N] - barrier_volts)
+    phi = max(p[_PHI_B0] - math.sqrt(math.sqrt(_lowering(density, p))) * root, 0.0)
     if barrier_volts >= 0.0:
         over = limited_exp(CHARGE * barrier_volts / thermal) - 1.0
         return float(area * p[_RICHARDSON] * kelvin**2 * math.exp(-CHARGE * phi / thermal) * over)
@@ -68,9 +78,10 @@ def _barrier_amps(barrier_volts: float, density: float, kelvin: float, p: Any) -
 
 def _inner(v: float, density: float, amps: float, p: Any) -> tuple[float, float]:
     """Return barrier voltage and temperature when `amps` flow."""
-    series = p[_R_TIOX] + p[_R_LINE] * (1.0 + p[_R_LINE] * p[_ALPHA_LINE] * p[_R_TH_LINE] * amps**2)
+    series = p[_R_TIOX] + p[_R_LINE] * (1.0 + p[_R_LINE] * p[_ALPHA_LINE] * p[_R_TH_LINE] * min(amps**2, _MOST_SQUARE))
     heat = p[_R_TH] * (p[_RESET_HEAT] if v > 0.0 else 1.0)
-    return v - amps * (_disc(density, p) + _plug(p) + series), max(p[_KELVIN] + amps * (v - amps * series) * heat, 0.5 * p[_KELVIN])
+    rise = min(amps * (v - amps * series) * heat, _MOST_RISE)
+    return v - amps * (_disc(density, p) + _plug(p) + series), p[_KELVIN] + max(rise, -0.5 * p[_KELVIN])
 
 
 def _mismatch(v: float, density: float, amps: float, p: Any) -> float:
@@ -205,8 +216,10 @@ class JartVCM(Device):
     bracketed root in I is enough, and no start value can lead astray. A set is a thermal runaway; give such pulses
     a series resistance, as the published line resistance does.
 
-    Limits, the same in the twin: γ is held within ±0.999, exponents continue as straight lines beyond 40, the base of the
-    fourth root is held above 1e-40, that of the square root above 1e-12, F above 0, T above half the ambient temperature.
+    Limits, the same in the twin: the fourth root is a polynomial where its base is below 1 mV (value, slope and curvature
+    meet the root's there; at flat band, where the root's slope is infinite, it is 0); γ is held within ±0.999, exponents
+    continue as straight lines beyond 40, the base of the square root is held above 1e-12, F above 0, T above half the
+    ambient temperature and within 1e5 K of it, the heating of the line below that of 0.1 A.
     """
 
     name: ClassVar[str] = "jart-vcm"
