@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.optimize import least_squares
 
 from spicesnn.devices import registry
 from spicesnn.devices.base import Device, Floats
 from spicesnn.devices.device_file import device_toml
+from spicesnn.devices.fit_problem import Noise, Problem, measured_values, rough_weight
 from spicesnn.devices.measurements import PulseTrain, Sweep, WritePulses, read_measurement
-from spicesnn.devices.trajectory import Counts, pulse_siemens, sweep_amps
 from spicesnn.errors import ConvergenceError, InputError, RunError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -37,16 +36,10 @@ CUSTOMARY: Mapping[str, tuple[str, ...]] = {
 }
 """What a fit moves when nothing is asked for: parameters that an ordinary sweep of the model determines."""
 _NEVER = ("bound_width",)
-_SPAN = {"V": 4.0, "1": 4.0, "eV": 1.3, "1/V": 4.0}
-"""How far from its start value a parameter may go, as a factor, by its unit; 30 for all others."""
-_CANDIDATES = 24
+_CANDIDATES = 40
 """Random parameter sets that are simulated (all at once) for every start that is then followed."""
-_FLOOR = 0.01
-_DIFFERENCE = 1e-5
-_HUGE = 1e6
-_MOST_STEPS = 40
-_SHARE = 0.003
-"""How far the state may move in one integration step, as a fraction of its range."""
+_COARSE, _ROUGH, _FINE = 1e-4, 1e-6, 1e-8
+"""Tolerances of the integration (`trajectory.follow`): for the random sets, on the way to a minimum, and there."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -64,14 +57,17 @@ class FitResult:
     rmse : float
         Root of the mean squared residual, in the unit of the data (ampere, or siemens).
     relative_rmse : float
-        The same with each residual divided by its weight (about the relative noise of the data, if the model holds).
+        The same with each residual divided by the magnitude of the curve and a hundredth of its largest value (about the relative noise of
+        the data, if the model holds).
+    noise : Noise
+        What is left between data and fit, as noise; the weights of the last steps of the fit come from it.
     data : Sweep | PulseTrain
     fitted : (points,)
         The model's answer at the data's points.
     costs : tuple of float
         What `relative_rmse` was at the end of every start, best first, before the last polish: equal ones mean a well-found minimum.
     step_error : float
-        Change of the fitted curve when its integration steps are halved, relative to the largest value.
+        Change of the fitted curve at ten times the tolerance of its integration, relative to the largest value.
     """
 
     device: Device
@@ -80,6 +76,7 @@ class FitResult:
     correlation: Floats
     rmse: float
     relative_rmse: float
+    noise: Noise
     data: Sweep | PulseTrain
     fitted: Floats
     costs: tuple[float, ...]
@@ -176,9 +173,11 @@ def fit_data(
     names = _chosen(device, parameters)
     if data.points <= len(names):
         raise InputError(f"{data.points} points cannot determine {len(names)} parameters: {', '.join(names)}")
-    if not np.any(_measured(data)):
+    if not np.any(measured_values(data)):
         raise InputError("all measured values are 0: nothing to fit")
-    return _result(*_minima(_Problem.of(device, names, data, v_read), starts, rng))
+    problem = Problem.of(device, names, data, v_read, _COARSE)
+    z, costs = _minima(problem, starts, rng)
+    return _result(*_polished(problem, z), costs)
 
 
 def _chosen(device: Device, parameters: Sequence[str] | None) -> tuple[str, ...]:
@@ -193,181 +192,73 @@ def _chosen(device: Device, parameters: Sequence[str] | None) -> tuple[str, ...]
     return tuple(parameters)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Problem:
-    """The residuals over scaled unknowns z: ln of a parameter's magnitude over its start value, or the parameter itself if that is 0."""
-
-    device: Device
-    names: tuple[str, ...]
-    data: Sweep | PulseTrain
-    v_read: float
-    bounds: tuple[Floats, Floats]
-    """Lowest and highest z."""
-    weight: Floats
-    """What a residual is divided by, (points,)."""
-    steps: Counts
-    """Integration steps before each point, (points,)."""
-
-    @classmethod
-    def of(cls, device: Device, names: tuple[str, ...], data: Sweep | PulseTrain, v_read: float) -> _Problem:
-        """Return the problem as it stands before anything is known: weights from the data, equal steps."""
-        return cls(
-            device=device, names=names, data=data, v_read=v_read, bounds=_limits(device, names), weight=_weight(_measured(data)),
-            steps=np.full(data.points, _MOST_STEPS // 4, dtype=np.int64),
-        )  # fmt: skip
-
-    @property
-    def measured(self) -> Floats:
-        """The data, (points,)."""
-        return _measured(self.data)
-
-    def refined(self, z: Floats, share: float) -> _Problem:
-        """Return the problem with steps in which the state of set z moves by at most `share` of its range, as far as that is affordable."""
-        _, moved = self._simulated(z[None])
-        return replace(self, steps=np.clip(np.ceil(moved[:, 0] / share), 1, _MOST_STEPS).astype(np.int64))
-
-    def reweighted(self, z: Floats) -> _Problem:
-        """Return the problem with weights from the curve of set z: weights from noisy data would pull the fit towards low values."""
-        return replace(self, weight=_weight(self.curve(z)))
-
-    def values(self, z: Floats) -> Floats:
-        """Return the parameters of unknowns z, same shape, parameters along the last axis."""
-        start = np.array([float(np.asarray(getattr(self.device, name))) for name in self.names])
-        return np.where(start == 0, z, start * np.exp(np.where(start == 0, 0.0, z)))
-
-    def scale(self, z: Floats) -> Floats:
-        """Return d(parameter)/dz."""
-        start = np.array([float(np.asarray(getattr(self.device, name))) for name in self.names])
-        return np.where(start == 0, 1.0, np.abs(self.values(z)))
-
-    def made(self, z: Floats) -> Device:
-        """Return the device of one (parameters,) or of many (variants, parameters) sets."""
-        columns: dict[str, Any] = {}
-        for name, column in zip(self.names, np.moveaxis(self.values(z), -1, 0), strict=True):
-            columns[name] = float(column) if column.ndim == 0 else column[:, None]
-        return self.device.with_parameters(**columns)
-
-    def _simulated(self, z: Floats, finer: int = 1) -> tuple[Floats, Floats]:
-        device = self.made(z)
-        if isinstance(self.data, Sweep):
-            return sweep_amps(device, self.data.time, self.data.volts, len(z), finer * self.steps)
-        return pulse_siemens(device, self.data.volts, self.data.width_s, self.v_read, len(z), finer * self.steps)
-
-    def curve(self, z: Floats, finer: int = 1) -> Floats:
-        """Return the model's values of one set, (points,)."""
-        return self._simulated(z[None], finer)[0][:, 0]
-
-    def residuals(self, z: Floats) -> Floats:
-        """Return the weighted residuals of many sets, (points, variants); huge where a set is not a device."""
-        try:
-            found = (self._simulated(z)[0] - self.measured[:, None]) / self.weight[:, None]
-        except InputError:
-            if len(z) == 1:
-                return np.full((self.data.points, 1), _HUGE)
-            return np.concatenate([self.residuals(row[None]) for row in z], axis=1)
-        return np.clip(np.nan_to_num(found, nan=_HUGE), -_HUGE, _HUGE)
-
-    def with_jacobian(self, z: Floats) -> tuple[Floats, Floats]:
-        """Return the residuals of one set, (points,), and their central differences over z, (points, parameters), in one pass."""
-        low, high = self.bounds
-        up, down = np.minimum(z + _DIFFERENCE, high), np.maximum(z - _DIFFERENCE, low)
-        each = np.eye(len(z), dtype=bool)
-        found = self.residuals(np.concatenate([z[None], np.where(each, up, z), np.where(each, down, z)]))
-        return found[:, 0], (found[:, 1 : len(z) + 1] - found[:, len(z) + 1 :]) / (up - down)
-
-    def solved(self, z: Floats, *, tolerance: float, evaluations: int) -> Any:
-        """Return scipy's answer from start z; residuals and Jacobian come from one simulation."""
-        last: dict[bytes, tuple[Floats, Floats]] = {}
-
-        def both(at: Floats) -> tuple[Floats, Floats]:
-            key = at.tobytes()
-            if key not in last:
-                last.clear()
-                last[key] = self.with_jacobian(at)
-            return last[key]
-
-        def values(at: Floats) -> Floats:
-            return both(at)[0]
-
-        def slopes(at: Floats) -> Floats:
-            return both(at)[1]
-
-        return least_squares(
-            values, z, jac=slopes, bounds=self.bounds, x_scale="jac",
-            xtol=tolerance, ftol=tolerance, gtol=1e-14, max_nfev=evaluations,
-        )  # fmt: skip
-
-
-def _measured(data: Sweep | PulseTrain) -> Floats:
-    return data.amps if isinstance(data, Sweep) else data.siemens
-
-
-def _weight(values: Floats) -> Floats:
-    """Return the magnitude of the values and a hundredth of the largest: relative residuals, with a floor."""
-    return np.asarray(np.abs(values) + _FLOOR * np.max(np.abs(values)))
-
-
-def _limits(device: Device, names: tuple[str, ...]) -> tuple[Floats, Floats]:
-    """Return the lowest and the highest z of every parameter."""
-    low, high = np.empty(len(names)), np.empty(len(names))
-    table = {f.name: f.metadata for f in type(device).__dataclass_fields__.values() if "unit" in f.metadata}
-    for k, name in enumerate(names):
-        start, meta = float(np.asarray(getattr(device, name))), table[name]
-        least, most = max(meta["lowest"], meta["above"]), meta["highest"]
-        if start == 0:
-            if not (np.isfinite(least) and np.isfinite(most)):
-                raise InputError(f"{device.name}: {name} starts at 0 and has no finite range; give a base device with a start value")
-            low[k], high[k] = least, most
-            continue
-        span = np.log(_SPAN.get(meta["unit"], 30.0))
-        ends = sorted(abs(end) for end in (least, most) if np.isfinite(end) and end * start > 0)
-        low[k] = max([-span] + [np.log(end / abs(start)) for end in ends if end <= abs(start)])
-        high[k] = min([span] + [np.log(end / abs(start)) for end in ends if end > abs(start)])
-    return low, high + 1e-12
-
-
-def _minima(problem: _Problem, starts: int, rng: np.random.Generator) -> tuple[_Problem, Any, tuple[float, ...]]:
-    """Return the problem with its final steps and weights, the best minimum polished, and the costs that the starts reached."""
+def _minima(problem: Problem, starts: int, rng: np.random.Generator) -> tuple[Any, tuple[float, ...]]:
+    """Return the best minimum and the costs that the starts reached."""
     low, high = problem.bounds
     centre = np.clip(np.zeros_like(low), low, high)
     seeds = [centre]
     if starts > 1:
-        coarse = problem.refined(centre, 4 * _SHARE)
         wild = rng.uniform(0.5 * (low + centre), 0.5 * (high + centre), size=(_CANDIDATES * (starts - 1), len(low)))
-        cost = np.mean(np.minimum(np.abs(coarse.residuals(wild)), 10.0), axis=0)
+        cost = np.mean(np.minimum(np.abs(problem.at(_COARSE).residuals(wild)), 10.0), axis=0)
         seeds += [wild[k] for k in np.argsort(cost)[: starts - 1]]
-    found = []
-    for seed in seeds:
-        rough = problem.refined(seed, 2 * _SHARE).solved(seed, tolerance=1e-4, evaluations=25)
-        found.append(problem.refined(rough.x, 2 * _SHARE).solved(rough.x, tolerance=1e-5, evaluations=15))
-    finite = sorted((answer for answer in found if answer.cost < 1e2 * problem.data.points), key=lambda answer: answer.cost)
+    found = [problem.at(_ROUGH).solved(seed, tolerance=1e-5, evaluations=40) for seed in seeds]
+    finite = sorted((answer for answer in found if answer.cost < 1e2 * problem.data.points), key=lambda answer: float(answer.cost))
     if not finite:
         raise ConvergenceError(f"{problem.device.name}: none of {starts} starts led to a curve near the data; give a base device closer to it")
-    last = problem.refined(finite[0].x, _SHARE).reweighted(finite[0].x)
-    costs = tuple(float(np.sqrt(2.0 * answer.cost / problem.data.points)) for answer in finite)
-    return last, last.solved(finite[0].x, tolerance=1e-8, evaluations=30), costs
+    return finite[0].x, tuple(float(np.sqrt(2.0 * answer.cost / problem.data.points)) for answer in finite)
 
 
-def _result(problem: _Problem, best: Any, costs: tuple[float, ...]) -> FitResult:
-    names = problem.names
-    count = problem.data.points
-    residuals, jacobian = problem.with_jacobian(best.x)
-    left, sizes, right = np.linalg.svd(jacobian, full_matrices=False)
-    kept = sizes > 1e-9 * sizes[0]
-    # Sandwich covariance (HC3; MacKinnon and White, J. Econometrics 29, 305, 1985): relative noise differs along a curve, its weights have a floor.
-    leverage = np.sum(left[:, kept] ** 2, axis=1)
-    to_parameters = (right[kept].T / sizes[kept]) @ left[:, kept].T
-    covariance = (to_parameters * (residuals / np.maximum(1.0 - leverage, 1e-3)) ** 2) @ to_parameters.T
-    free = np.sum(right[~kept] ** 2, axis=0) > 1e-3
+def _polished(problem: Problem, z: Floats) -> tuple[Problem, Floats, Noise]:
+    """Return the problem weighed with the noise that its own residuals show, its minimum, and that noise.
+
+    Weights from noisy data would pull the fit towards low values, so they come from the curve: at first all but relative, then from the
+    noise that is left over it, twice.
+    """
+    problem = problem.at(_FINE)
+    problem = problem.weighed(rough_weight(problem.curve(z)))
+    z = problem.solved(z, tolerance=1e-7, evaluations=20).x
+    noise = Noise(relative=0.0, floor=0.0)
+    for _ in range(2):
+        curve = problem.curve(z)
+        noise = Noise.of(curve - problem.measured, curve)
+        problem = problem.weighed(noise.deviation(curve))
+        z = problem.solved(z, tolerance=1e-8, evaluations=20).x
+    return problem, z, noise
+
+
+def _result(problem: Problem, z: Floats, noise: Noise, costs: tuple[float, ...]) -> FitResult:
+    residuals, jacobian = problem.with_jacobian(z)
+    covariance, free = _covariance(residuals, jacobian)
     deviation = np.sqrt(np.diag(covariance))
-    error = np.where(free, np.inf, deviation * problem.scale(best.x))
-    fitted, finer = (problem.curve(best.x, steps) for steps in (1, 2))
+    values = problem.values(z)
+    scale = np.where(problem.start == 0, 1.0, np.abs(values))
+    error = np.where(free, np.inf, deviation * scale)
+    fitted = problem.curve(z)
     with np.errstate(invalid="ignore", divide="ignore"):
         correlation = np.nan_to_num(covariance / np.outer(deviation, deviation))
+    rough = (fitted - problem.measured) / rough_weight(fitted)
     return FitResult(
-        device=problem.made(best.x), parameters=dict(zip(names, problem.values(best.x).tolist(), strict=True)),
-        stderr=dict(zip(names, error.tolist(), strict=True)), correlation=correlation,
-        rmse=float(np.sqrt(np.mean((fitted - problem.measured) ** 2))), relative_rmse=float(np.sqrt(2.0 * best.cost / count)),
+        device=problem.made(z), parameters=dict(zip(problem.names, values.tolist(), strict=True)),
+        stderr=dict(zip(problem.names, error.tolist(), strict=True)), correlation=correlation,
+        rmse=float(np.sqrt(np.mean((fitted - problem.measured) ** 2))), relative_rmse=float(np.sqrt(np.mean(rough**2))), noise=noise,
         data=problem.data, fitted=fitted, costs=costs,
-        step_error=float(np.max(np.abs(finer - fitted)) / np.max(np.abs(fitted))),
+        step_error=float(np.max(np.abs(problem.at(10.0 * _FINE).curve(z) - fitted)) / np.max(np.abs(fitted))),
     )  # fmt: skip
+
+
+def _covariance(residuals: Floats, jacobian: Floats) -> tuple[Floats, Any]:
+    """Return the covariance of z and which unknowns the data do not determine.
+
+    The larger of two estimates for each: from the Jacobian with the noise that was found (right if that is the noise), and the sandwich HC3
+    (MacKinnon and White, J. Econometrics 29, 305, 1985), which asks nothing of the noise but needs many points for each unknown.
+    """
+    count, unknowns = jacobian.shape
+    left, sizes, right = np.linalg.svd(jacobian, full_matrices=False)
+    kept = sizes > 1e-9 * sizes[0]
+    to_parameters = (right[kept].T / sizes[kept]) @ left[:, kept].T
+    leverage = np.sum(left[:, kept] ** 2, axis=1)
+    plain = to_parameters @ to_parameters.T * np.sum(residuals**2) / max(count - unknowns, 1)
+    robust = (to_parameters * (residuals / np.maximum(1.0 - leverage, 1e-3)) ** 2) @ to_parameters.T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        more = np.sqrt(np.maximum(np.nan_to_num(np.diag(robust) / np.diag(plain)), 1.0))
+    return plain * np.outer(more, more), np.sum(right[~kept] ** 2, axis=0) > 1e-3

@@ -6,15 +6,17 @@ Metal-Oxide Memristors", IEEE Transactions on Nanotechnology 19, 344-349, 2020.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Device, Floats, parameter
-from spicesnn.devices.windows import bound_ramp
+from spicesnn.devices.compiled import CellCode, over_arrays, pick
+from spicesnn.devices.windows import ramp
 from spicesnn.errors import InputError
 
 _EDGES = 10.0 ** (0.5 + 0.25 * np.arange(9)) * 1e-6
@@ -39,6 +41,56 @@ _RESET = np.array(
 """c1, c2, c4 of a reset pulse, a column a bin."""
 _SET_C0, _SET_C1, _RESET_C0, _RESET_C3 = 1.55e-4, -0.47, -0.89e-4, 6.2
 _V_SOFT = 0.01
+
+_CELSIUS, _XI, _WIDTH_S, _G_MIN, _G_MAX, _BOUND_WIDTH = range(6)
+
+
+def _polynomial(g: Any, p: Any) -> Any:
+    """Return the coefficients of V and of V³, the device's place in the spread included."""
+    t = p[_CELSIUS]
+    first = -2.58e-6 + 0.977 * g + 1.166e-7 * t
+    third = 1.18 * g + 6596.0 * g**2 + 1.605e-3 * t**-1.33
+    first_spread = -1.07e-6 + 0.25 * g + 2.2e-8 * t - 1300.0 * g**2
+    third_spread = 1.17e-5 + 1.3 * g - 1e-7 * t - 6500.0 * g**2 - 2.5e-3 * g * t
+    return first + p[_XI] * first_spread, third + p[_XI] * third_spread
+
+
+def _current(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return A1·V + A3·V³."""
+    first, third = _polynomial(x, p)
+    return first * v + third * v**3
+
+
+def _conductance(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return A1 + 3·A3·V²."""
+    first, third = _polynomial(x, p)
+    return first + 3.0 * third * v**2
+
+
+def _increment(v: Any, log_width: Any, s_2: Any, s_3: Any, s_4: Any, r_1: Any, r_2: Any, r_4: Any) -> Any:
+    """Return ΔG of a pulse with c2, c3, c4 of a set and c1, c2, c4 of a reset, for numbers or arrays.
+
+    ``1 − tanh(y) = 2/(1 + e^2y)``, which keeps its digits where the tanh has come close to one.
+    """
+    set_time = 2.0 / (1.0 + np.exp(2.0 * _SET_C1 * (log_width - s_2)))
+    reset_time = -2.0 / (1.0 + np.exp(-2.0 * r_1 * (log_width - r_2)))
+    up = _SET_C0 * set_time * (np.tanh(s_3 * v - s_4) + 1.0)
+    down = _RESET_C0 * reset_time * (np.tanh(_RESET_C3 * v - r_4) - 1.0)
+    return pick(v > 0, up, down)
+
+
+def _rate(v: float, x: float, gate: float, p: Any) -> float:
+    """Return dG/dt of one cell: the published step, its coefficients on the straight line in ln G between two bins, over the pulse width."""
+    along = (math.log(max(x, _EDGES[0]) / 1e-6) - _CENTRES[0]) / (_CENTRES[1] - _CENTRES[0])
+    along = min(max(along, 0.0), _CENTRES.size - 1.0)
+    k = min(int(along), _CENTRES.size - 2)
+    near, far = k + 1 - along, along - k
+    step = _increment(
+        v, math.log(p[_WIDTH_S]),
+        near * _SET[0, k] + far * _SET[0, k + 1], near * _SET[1, k] + far * _SET[1, k + 1], near * _SET[2, k] + far * _SET[2, k + 1],
+        near * _RESET[0, k] + far * _RESET[0, k + 1], near * _RESET[1, k] + far * _RESET[1, k + 1], near * _RESET[2, k] + far * _RESET[2, k + 1],
+    )  # fmt: skip
+    return float(step / p[_WIDTH_S] * min(abs(v) / _V_SOFT, 1.0) * ramp(x, p[_G_MIN], p[_G_MAX], v > 0, p[_BOUND_WIDTH]))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,26 +140,21 @@ class MetalOxide(Device):
         if np.any(np.asarray(self.g_max) <= self.g_min):
             raise InputError(f"metal-oxide: g_max = {self.g_max} S must be above g_min = {self.g_min} S")
 
-    def _polynomial(self, g: Floats) -> tuple[Floats, Floats]:
-        """Return the coefficients of V and of V³, the device's place in the spread included."""
-        t = np.asarray(self.celsius, dtype=float)
-        first = -2.58e-6 + 0.977 * g + 1.166e-7 * t
-        third = 1.18 * g + 6596.0 * g**2 + 1.605e-3 * t**-1.33
-        first_spread = -1.07e-6 + 0.25 * g + 2.2e-8 * t - 1300.0 * g**2
-        third_spread = 1.17e-5 + 1.3 * g - 1e-7 * t - 6500.0 * g**2 - 2.5e-3 * g * t
-        return np.asarray(first + self.xi * first_spread), np.asarray(third + self.xi * third_spread)
+    @property
+    def _parameters(self) -> tuple[Any, ...]:
+        return self.celsius, self.xi, self.pulse_s, self.g_min, self.g_max, self.bound_width
+
+    def compiled(self) -> CellCode:
+        """Return the equations for compiled loops."""
+        return CellCode(current=_current, conductance=_conductance, rate=_rate, parameters=self._parameters)
 
     def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return A1·V + A3·V³ in ampere."""
-        v = np.asarray(v, dtype=float)
-        first, third = self._polynomial(np.asarray(x, dtype=float))
-        return np.asarray(first * v + third * v**3)
+        return np.asarray(_current(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return A1 + 3·A3·V² in siemens."""
-        v = np.asarray(v, dtype=float)
-        first, third = self._polynomial(np.asarray(x, dtype=float))
-        return np.asarray(first + 3.0 * third * v**2)
+        return np.asarray(_conductance(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     @staticmethod
     def pulse_increment(v: ArrayLike, g: ArrayLike, width_s: ArrayLike) -> Floats:
@@ -123,16 +170,12 @@ class MetalOxide(Device):
             Pulse width, seconds.
         """
         column = np.clip(np.searchsorted(_EDGES, np.asarray(g, dtype=float), side="right") - 1, 0, 7)
-        return _increment(np.asarray(v, dtype=float), np.log(np.asarray(width_s, dtype=float)), _SET[:, column], _RESET[:, column])
+        log_width = np.log(np.asarray(width_s, dtype=float))
+        return np.asarray(_increment(np.asarray(v, dtype=float), log_width, *_SET[:, column], *_RESET[:, column]))
 
     def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return dG/dt in siemens a second."""
-        v, g = np.asarray(v, dtype=float), np.asarray(x, dtype=float)
-        along = np.log(np.maximum(g, _EDGES[0]) / 1e-6)
-        setting, resetting = (np.stack([np.interp(along, _CENTRES, row) for row in table]) for table in (_SET, _RESET))
-        width = np.asarray(self.pulse_s, dtype=float)
-        step = _increment(v, np.log(width), setting, resetting)
-        return np.asarray(step / width * np.minimum(np.abs(v) / _V_SOFT, 1.0) * bound_ramp(g, self.g_min, self.g_max, v > 0, self.bound_width))
+        return over_arrays(_rate, v, x, gate, self._parameters)
 
     def bounds(self) -> tuple[float | Floats, float | Floats]:
         """Return g_min and g_max in siemens."""
@@ -145,15 +188,3 @@ class MetalOxide(Device):
     def typical_drive(self) -> tuple[float, float]:
         """Return 1.3 V at 20 Hz."""
         return 1.3, 20.0
-
-
-def _increment(v: Floats, log_width: Floats, setting: Floats, resetting: Floats) -> Floats:
-    """Return ΔG of a pulse; `setting` holds c2, c3, c4 and `resetting` c1, c2, c4 along the first axis.
-
-    ``1 − tanh(y) = 2/(1 + e^2y)``, which keeps its digits where the tanh has come close to one.
-    """
-    set_time = 2.0 / (1.0 + np.exp(2.0 * _SET_C1 * (log_width - setting[0])))
-    reset_time = -2.0 / (1.0 + np.exp(-2.0 * resetting[0] * (log_width - resetting[1])))
-    up = _SET_C0 * set_time * (np.tanh(setting[1] * v - setting[2]) + 1.0)
-    down = _RESET_C0 * reset_time * (np.tanh(_RESET_C3 * v - resetting[2]) - 1.0)
-    return np.asarray(np.where(v > 0, up, down))

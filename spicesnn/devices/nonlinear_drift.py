@@ -8,15 +8,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Device, Floats, parameter
+from spicesnn.devices.compiled import CellCode, power
 from spicesnn.devices.limits import limited_exp, limited_exp_slope, limited_sinh, limited_sinh_slope, reachable
-from spicesnn.devices.windows import bound_ramp, bound_ramp_slope
+from spicesnn.devices.windows import bound_ramp, bound_ramp_slope, ramp
 from spicesnn.errors import InputError
+
+_ALPHA, _BETA, _CHI, _GAMMA, _N, _A, _Q, _P, _W_MIN, _W_MAX, _BOUND_WIDTH = range(11)
+
+
+def _current(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return β·wⁿ·sinh(αv) + χ(e^γv − 1)."""
+    return p[_BETA] * power(x, p[_N]) * limited_sinh(p[_ALPHA] * v) + p[_CHI] * (limited_exp(p[_GAMMA] * v) - 1.0)
+
+
+def _conductance(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return dI/dV."""
+    tunnel = p[_ALPHA] * p[_BETA] * power(x, p[_N]) * limited_sinh_slope(p[_ALPHA] * v)
+    return tunnel + p[_CHI] * p[_GAMMA] * limited_exp_slope(p[_GAMMA] * v)
+
+
+def _drift(v: Any, p: Any) -> Any:
+    """Return a·v^q, q odd."""
+    return p[_A] * np.sign(v) * np.abs(v) ** p[_Q]
+
+
+def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return dw/dt with the window and the ramp at the bound the state moves to."""
+    drift = _drift(v, p)
+    window = np.maximum(1.0 - power(np.square(2.0 * x - 1.0), p[_P]), 0.0)
+    return drift * window * ramp(x, p[_W_MIN], p[_W_MAX], drift > 0, p[_BOUND_WIDTH])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,30 +84,31 @@ class NonlinearDrift(Device):
         if np.any(np.mod(np.asarray(self.q), 2) != 1):
             raise InputError(f"nonlinear-drift: q = {self.q}; expected an odd integer")
 
+    @property
+    def _parameters(self) -> tuple[Any, ...]:
+        return (
+            self.alpha, self.beta, self.chi, self.gamma, self.n, self.a, self.q, self.p, self.w_min, self.w_max, self.bound_width,
+        )  # fmt: skip
+
+    def compiled(self) -> CellCode:
+        """Return the equations for compiled loops."""
+        return CellCode(current=_current, conductance=_conductance, rate=_rate, parameters=self._parameters)
+
     def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return the current in ampere."""
-        v, w = np.asarray(v, dtype=float), np.asarray(x, dtype=float)
-        return np.asarray(self.beta * w**self.n * limited_sinh(self.alpha * v) + self.chi * (limited_exp(self.gamma * v) - 1.0))
+        return np.asarray(_current(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return dI/dV in siemens."""
-        v, w = np.asarray(v, dtype=float), np.asarray(x, dtype=float)
-        tunnel = self.alpha * self.beta * w**self.n * limited_sinh_slope(self.alpha * v)
-        return np.asarray(tunnel + self.chi * self.gamma * limited_exp_slope(self.gamma * v))
-
-    def _drift(self, v: ArrayLike) -> Floats:
-        v = np.asarray(v, dtype=float)
-        return np.asarray(self.a * np.sign(v) * np.abs(v) ** self.q)
+        return np.asarray(_conductance(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return dw/dt in 1/s."""
-        w, drift = np.asarray(x, dtype=float), self._drift(v)
-        window = np.maximum(1.0 - np.square(2.0 * w - 1.0) ** self.p, 0.0)
-        return np.asarray(drift * window * bound_ramp(w, self.w_min, self.w_max, drift > 0, self.bound_width))
+        return np.asarray(_rate(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def rate_slope(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return ∂(dw/dt)/∂w in 1/s."""
-        w, drift = np.asarray(x, dtype=float), self._drift(v)
+        w, drift = np.asarray(x, dtype=float), _drift(np.asarray(v, dtype=float), self._parameters)
         centred = 2.0 * w - 1.0
         window = np.maximum(1.0 - np.square(centred) ** self.p, 0.0)
         slope = np.where(window > 0, -4.0 * self.p * np.sign(centred) * np.abs(centred) ** (2.0 * np.asarray(self.p) - 1.0), 0.0)

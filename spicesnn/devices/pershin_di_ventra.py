@@ -9,15 +9,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Device, Floats, parameter
+from spicesnn.devices.compiled import CellCode
 from spicesnn.devices.limits import reachable
-from spicesnn.devices.windows import bound_ramp, bound_ramp_slope
+from spicesnn.devices.windows import bound_ramp_slope, ramp
 from spicesnn.errors import InputError
+
+_R_ON, _R_OFF, _V_T, _ALPHA, _BETA, _BOUND_WIDTH = range(6)
+
+
+def _current(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return v/R."""
+    return v / x
+
+
+def _drift(v: Any, p: Any) -> Any:
+    """Return f(v): α·v below the threshold, slope β beyond it."""
+    below = np.minimum(np.maximum(v, -p[_V_T]), p[_V_T])
+    return p[_ALPHA] * below + p[_BETA] * (v - below)
+
+
+def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return dR/dt with the ramp at the bound the state moves to."""
+    drift = _drift(v, p)
+    return drift * ramp(x, p[_R_ON], p[_R_OFF], drift > 0, p[_BOUND_WIDTH])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,27 +78,29 @@ class PershinDiVentra(Device):
         if np.any(np.asarray(self.r_off) <= self.r_on):
             raise InputError(f"pershin-di-ventra: r_off = {self.r_off} Ω must be above r_on = {self.r_on} Ω")
 
+    @property
+    def _parameters(self) -> tuple[Any, ...]:
+        return self.r_on, self.r_off, self.v_t, self.alpha, self.beta, self.bound_width
+
+    def compiled(self) -> CellCode:
+        """Return the equations for compiled loops."""
+        return CellCode(current=_current, rate=_rate, parameters=self._parameters)
+
     def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return v/R in ampere."""
-        return np.asarray(np.asarray(v, dtype=float) / np.asarray(x, dtype=float))
+        return np.asarray(_current(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return 1/R in siemens."""
         return np.array(np.broadcast_to(1.0 / np.asarray(x, dtype=float), np.broadcast_shapes(np.shape(v), np.shape(x))))
 
-    def _drift(self, v: ArrayLike) -> Floats:
-        v = np.asarray(v, dtype=float)
-        below = np.clip(v, -np.asarray(self.v_t), self.v_t)
-        return np.asarray(self.alpha * below + self.beta * (v - below))
-
     def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return dR/dt in ohm a second."""
-        drift = self._drift(v)
-        return np.asarray(drift * bound_ramp(x, self.r_on, self.r_off, drift > 0, self.bound_width))
+        return np.asarray(_rate(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def rate_slope(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return ∂(dR/dt)/∂R in 1/s."""
-        drift = self._drift(v)
+        drift = _drift(np.asarray(v, dtype=float), self._parameters)
         return np.asarray(drift * bound_ramp_slope(x, self.r_on, self.r_off, drift > 0, self.bound_width))
 
     def bounds(self) -> tuple[float | Floats, float | Floats]:

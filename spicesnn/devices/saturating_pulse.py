@@ -8,14 +8,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Device, Floats, parameter
+from spicesnn.devices.compiled import CellCode
 from spicesnn.devices.pulse_curve import PulseCurve
 from spicesnn.errors import InputError
+
+_G_LOW, _G_GAIN, _PULSES, _V_THRESHOLD, _V_WRITE, _PULSE_S = range(6)
+
+
+def _current(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return G(x)·v."""
+    return v * (p[_G_LOW] + p[_G_GAIN] * x)
+
+
+def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return dx/dt: towards 1 beyond the threshold, towards 0 beyond minus the threshold."""
+    unit = p[_PULSES] * p[_PULSE_S] * (p[_V_WRITE] - p[_V_THRESHOLD])
+    return (np.maximum(v - p[_V_THRESHOLD], 0.0) * (1.0 - x) - np.maximum(-v - p[_V_THRESHOLD], 0.0) * x) / unit
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,23 +77,25 @@ class SaturatingPulse(Device):
         gain, pulses, residual = curve.saturation()
         return cls(g_low=scale * float(curve.raising[0]), g_gain=scale * gain, pulses=pulses), scale * residual
 
-    def _siemens(self, x: ArrayLike) -> Floats:
-        return np.asarray(self.g_low + np.asarray(self.g_gain) * np.asarray(x, dtype=float))
+    @property
+    def _parameters(self) -> tuple[Any, ...]:
+        return self.g_low, self.g_gain, self.pulses, self.v_threshold, self.v_write, self.pulse_s
+
+    def compiled(self) -> CellCode:
+        """Return the equations for compiled loops."""
+        return CellCode(current=_current, rate=_rate, parameters=self._parameters)
 
     def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return G(x)·v in ampere."""
-        return np.asarray(np.asarray(v, dtype=float) * self._siemens(x))
+        return np.asarray(_current(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return G(x) in siemens."""
-        siemens = self._siemens(x)
-        return np.broadcast_to(siemens, np.broadcast_shapes(np.shape(v), siemens.shape)).astype(float)
+        return self.current(np.ones(np.shape(v)), x)
 
     def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return dx/dt in 1/s."""
-        v, x = np.asarray(v, dtype=float), np.asarray(x, dtype=float)
-        unit = np.asarray(self.pulses) * self.pulse_s * (np.asarray(self.v_write) - self.v_threshold)
-        return np.asarray((np.maximum(v - self.v_threshold, 0.0) * (1 - x) - np.maximum(-v - self.v_threshold, 0.0) * x) / unit)
+        return np.asarray(_rate(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def bounds(self) -> tuple[float, float]:
         """Return 0 and 1."""

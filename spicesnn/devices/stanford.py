@@ -9,16 +9,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Device, Floats, parameter
+from spicesnn.devices.compiled import CellCode
 from spicesnn.devices.limits import BOLTZMANN_EV, limited_sinh, limited_sinh_slope, reachable
 from spicesnn.devices.pai_yu_chen import NANOMETRE
-from spicesnn.devices.windows import bound_ramp
+from spicesnn.devices.windows import ramp
 from spicesnn.errors import InputError
+
+_I_0, _G_0, _V_0, _VELOCITY, _E_A, _GAMMA_0, _BETA, _FIELD, _TEMPERATURE, _R_TH, _KELVIN_MAX, _G_MIN, _G_MAX, _BOUND_WIDTH = range(14)
+
+
+def _current(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return I0·exp(−g/g0)·sinh(V/V0)."""
+    return p[_I_0] * np.exp(-x / p[_G_0]) * limited_sinh(v / p[_V_0])
+
+
+def _conductance(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return (I0/V0)·exp(−g/g0)·cosh(V/V0)."""
+    return p[_I_0] / p[_V_0] * np.exp(-x / p[_G_0]) * limited_sinh_slope(v / p[_V_0])
+
+
+def _kelvin(v: Any, x: Any, p: Any) -> Any:
+    """Return T0 + Rth·|VI|, held below its limit."""
+    return np.minimum(p[_TEMPERATURE] + p[_R_TH] * np.abs(v * _current(v, x, 0.0, p)), p[_KELVIN_MAX])
+
+
+def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return dg/dt: half a rising less half a falling drift, each with the ramp at its bound."""
+    thermal = BOLTZMANN_EV * _kelvin(v, x, p)
+    lowering = (p[_GAMMA_0] - p[_BETA] * (x / NANOMETRE) ** 3) * p[_FIELD] * v
+    falling = np.exp(np.minimum((lowering - p[_E_A]) / thermal, 0.0)) * ramp(x, p[_G_MIN], p[_G_MAX], False, p[_BOUND_WIDTH])
+    rising = np.exp(np.minimum((-lowering - p[_E_A]) / thermal, 0.0)) * ramp(x, p[_G_MIN], p[_G_MAX], True, p[_BOUND_WIDTH])
+    return 0.5 * p[_VELOCITY] * (rising - falling)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,30 +96,32 @@ class Stanford(Device):
         if np.any(np.asarray(self.kelvin_max) <= self.temperature):
             raise InputError(f"stanford: kelvin_max = {self.kelvin_max} K must be above temperature = {self.temperature} K")
 
+    @property
+    def _parameters(self) -> tuple[Any, ...]:
+        return (
+            self.i_0, self.g_0, self.v_0, self.velocity, self.e_a, self.gamma_0, self.beta, self.a_0 / np.asarray(self.thickness), self.temperature,
+            self.r_th, self.kelvin_max, self.g_min, self.g_max, self.bound_width,
+        )  # fmt: skip
+
+    def compiled(self) -> CellCode:
+        """Return the equations for compiled loops."""
+        return CellCode(current=_current, conductance=_conductance, rate=_rate, parameters=self._parameters)
+
     def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return I0·exp(−g/g0)·sinh(V/V0) in ampere."""
-        return np.asarray(self.i_0 * np.exp(-np.asarray(x, dtype=float) / self.g_0) * limited_sinh(np.asarray(v, dtype=float) / self.v_0))
+        return np.asarray(_current(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return (I0/V0)·exp(−g/g0)·cosh(V/V0) in siemens."""
-        steepness = limited_sinh_slope(np.asarray(v, dtype=float) / self.v_0)
-        return np.asarray(self.i_0 / self.v_0 * np.exp(-np.asarray(x, dtype=float) / self.g_0) * steepness)
+        return np.asarray(_conductance(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def kelvin(self, v: ArrayLike, x: ArrayLike) -> Floats:
         """Return the temperature of the filament, K."""
-        power = np.abs(np.asarray(v, dtype=float) * self.current(v, x))
-        return np.asarray(np.minimum(self.temperature + self.r_th * power, self.kelvin_max))
+        return np.asarray(_kelvin(np.asarray(v, dtype=float), np.asarray(x, dtype=float), self._parameters))
 
     def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return dg/dt in metres a second."""
-        g = np.asarray(x, dtype=float)
-        thermal = BOLTZMANN_EV * self.kelvin(v, g)
-        lowering = (self.gamma_0 - self.beta * (g / NANOMETRE) ** 3) * self.a_0 / self.thickness * np.asarray(v, dtype=float)
-        falling, rising = (0.5 * self.velocity * np.exp(np.minimum((s - self.e_a) / thermal, 0.0)) for s in (lowering, -lowering))
-        return np.asarray(
-            rising * bound_ramp(g, self.g_min, self.g_max, True, self.bound_width)
-            - falling * bound_ramp(g, self.g_min, self.g_max, False, self.bound_width)
-        )
+        return np.asarray(_rate(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def bounds(self) -> tuple[float | Floats, float | Floats]:
         """Return g_min and g_max in metres."""

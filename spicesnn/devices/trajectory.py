@@ -1,22 +1,88 @@
-"""Many variants of one device through the same voltage, in step: what a fit needs, and nothing else.
+"""Many variants of one device through the same voltage: what a fit needs, and nothing else.
 
-The engines solve circuits with error control. A least-squares fit needs the opposite: the same steps for every parameter
-set, so that the residuals are smooth in the parameters, and all variants at once, so that a Jacobian costs one pass.
+The integrator is the nodal engine's, with its error control and each variant with its own steps, so that what a fit compares with the data is the
+same curve that the engines give. Tolerances are far below what an engine works with: differences over a parameter must not see the steps.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
 from spicesnn.devices.base import Device, Floats
+from spicesnn.errors import ConvergenceError
 
-Counts = NDArray[np.int64]
+if TYPE_CHECKING:
+    from spicesnn.engines.nodal.cells import Ensemble
 
-_GAMMA = 1.0 - 1.0 / np.sqrt(2.0)
+
+def sweep_course(time: Floats, volts: Floats) -> Floats:
+    """Return the course of a sweep: straight from sample to sample, the current read at each; (points, 4), see `follow`."""
+    before = np.concatenate([volts[:1], volts[:-1]])
+    return np.stack([before, volts, np.diff(time, prepend=time[0]), volts], axis=1)
 
 
-def start_state(device: Device, variants: int) -> Floats:
+def pulse_course(volts: Floats, width_s: Floats, v_read: float) -> Floats:
+    """Return the course of rectangular pulses, each followed by a read at `v_read`; (pulses, 4), see `follow`."""
+    return np.stack([volts, volts, np.where(volts == 0, 0.0, width_s), np.full(volts.shape, v_read)], axis=1)
+
+
+def follow(device: Device, course: Floats, variants: int, tolerance: float) -> Floats:
+    """Return the current of every variant after every part of a course, from the initial state on.
+
+    Parameters
+    ----------
+    device : Device
+        Parameters that differ have shape (variants, 1).
+    course : (parts, 4)
+        Voltage at the beginning and at the end of a part, straight between; its length in seconds, which may be 0; the voltage at which the
+        device is read after it.
+    variants : int
+    tolerance : float
+        Local error of an integration step, as a fraction of the state's range.
+
+    Returns
+    -------
+    (parts, variants) ampere; NaN from where a variant's state changes too fast to be followed.
+    """
+    from spicesnn.crossbar.crossbar import Crossbar
+    from spicesnn.engines.nodal.cells import Ensemble
+
+    cells = Ensemble.of(Crossbar(device=device, state=_start(device, variants)))
+    state = np.clip(_start(device, variants).reshape(cells.count, variants), cells.low, cells.high)
+    code = cells.device.compiled()
+    if code is not None and cells.count == 1:
+        from spicesnn.devices.cell_functions import address_of
+        from spicesnn.engines.nodal.sweep_kernel import follow_sweep
+
+        table = np.ascontiguousarray(np.stack([cells.low[0], cells.high[0], cells.scale[0], cells.moves], axis=1))
+        amps = np.empty((len(course), variants))
+        follow_sweep(address_of(code.current), address_of(code.rate), code.matrix(variants), table, state[0], course, tolerance, amps)
+        return amps
+    return _in_numpy(cells, state, course, tolerance)
+
+
+def _in_numpy(cells: Ensemble, state: Floats, course: Floats, tolerance: float) -> Floats:
+    """Return what `follow` does, for devices whose equations are not compiled; one that cannot be followed takes the others with it."""
+    from spicesnn.engines.nodal.rosenbrock import NODES, Drive, advance
+
+    variants = cells.moves.size
+    amps, line, steps = np.full((len(course), variants), np.nan), np.zeros((2, variants)), np.full(variants, np.inf)
+    for k, (begin, end, seconds, read) in enumerate(course):
+        if seconds > 0 and cells.device.memory:
+            source = np.repeat((begin + NODES * (end - begin))[:, None], variants, axis=1)
+            drive = Drive(source=source, ohms=None, gate=None, line=line, seconds=seconds)
+            try:
+                done = advance(cells, state, drive, tolerance, np.minimum(steps, seconds))
+            except ConvergenceError:
+                break
+            state, steps = done.nodes[3], done.step
+        amps[k] = cells.current(np.full(variants, read), state, None)
+    return amps
+
+
+def _start(device: Device, variants: int) -> Floats:
     """Return the initial state of every variant, (variants, 1) or (states, variants, 1)."""
     count = len(device.state_names)
     initial = np.asarray(device.initial_state(), dtype=float)
@@ -24,79 +90,3 @@ def start_state(device: Device, variants: int) -> Floats:
         initial = initial.reshape(count, -1, 1) if initial.ndim > 1 else initial[:, None, None]
         return np.array(np.broadcast_to(initial, (count, variants, 1)))
     return np.array(np.broadcast_to(initial, (variants, 1)))
-
-
-def advance(device: Device, state: Floats, begin: float, end: float, seconds: float, steps: int) -> Floats:
-    """Return the states after `seconds` of a voltage that runs straight from `begin` to `end` volts.
-
-    The two-stage Rosenbrock-W method ROS2 (Verwer et al., SIAM J. Sci. Comput. 20, 1456, 1999), L-stable and of second order
-    with any approximation of the Jacobian; here its diagonal, `Device.rate_slope`. The state is held inside its bounds.
-
-    Parameters
-    ----------
-    device : Device
-        Parameters that differ have shape (variants, 1).
-    state : (variants, 1) or (states, variants, 1)
-    """
-    low, high = (np.asarray(b, dtype=float) for b in device.bounds())
-    h = seconds / steps
-    with np.errstate(all="ignore"):
-        for k in range(steps):
-            here, there = (begin + (end - begin) * (k + j) / steps for j in (0, 1))
-            damping = 1.0 - _GAMMA * h * np.minimum(np.nan_to_num(device.rate_slope(here, state)), 0.0)
-            first = device.rate(here, state) / damping
-            second = (device.rate(there, np.clip(state + h * first, low, high)) - 2.0 * first) / damping
-            moved = state + h * (1.5 * first + 0.5 * second)
-            state = np.clip(np.where(np.isfinite(moved), moved, state), low, high)
-    return state
-
-
-def sweep_amps(device: Device, time: Floats, volts: Floats, variants: int, steps: Counts) -> tuple[Floats, Floats]:
-    """Return current and way of the state of every variant at the times of a sweep, from the initial state on.
-
-    Parameters
-    ----------
-    steps : (points,) int
-        Integration steps from the point before to this one; the first entry is not used.
-
-    Returns
-    -------
-    amps : (points, variants)
-    moved : (points, variants)
-        How far the state went since the point before, as a fraction of its range (of the state that went farthest).
-    """
-    state = start_state(device, variants)
-    span = _span(device)
-    amps, moved = np.empty((time.size, variants)), np.zeros((time.size, variants))
-    for k in range(time.size):
-        if k and device.memory:
-            before = state
-            state = advance(device, state, volts[k - 1], volts[k], time[k] - time[k - 1], int(steps[k]))
-            moved[k] = _largest(np.abs(state - before) / span)
-        amps[k] = np.broadcast_to(device.current(volts[k], state), (variants, 1))[:, 0]
-    return amps, moved
-
-
-def pulse_siemens(device: Device, volts: Floats, width_s: Floats, v_read: float, variants: int, steps: Counts) -> tuple[Floats, Floats]:
-    """Return the chord conductance at `v_read` of every variant after each pulse, and the way of the state; as `sweep_amps`."""
-    state = start_state(device, variants)
-    span = _span(device)
-    siemens, moved = np.empty((volts.size, variants)), np.zeros((volts.size, variants))
-    for k in range(volts.size):
-        if volts[k] != 0:
-            before = state
-            state = advance(device, state, volts[k], volts[k], width_s[k], int(steps[k]))
-            moved[k] = _largest(np.abs(state - before) / span)
-        siemens[k] = np.broadcast_to(device.current(v_read, state) / v_read, (variants, 1))[:, 0]
-    return siemens, moved
-
-
-def _span(device: Device) -> Floats:
-    low, high = (np.asarray(b, dtype=float) for b in device.bounds())
-    scale = np.asarray(device.state_scale or (1.0,), dtype=float).reshape((-1, 1, 1) if len(device.state_names) > 1 else ())
-    return np.where(np.isfinite(high - low), high - low, scale)
-
-
-def _largest(way: Floats) -> Floats:
-    """Return (variants,) of (variants, 1) or (states, variants, 1)."""
-    return way[:, 0] if way.ndim == 2 else way.max(axis=0)[:, 0]

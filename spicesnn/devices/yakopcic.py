@@ -8,14 +8,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Device, Floats, parameter
+from spicesnn.devices.compiled import CellCode, pick
 from spicesnn.devices.limits import LIMIT, limited_sinh, limited_sinh_slope, reachable
 from spicesnn.errors import InputError
+
+_A1, _A2, _B, _V_P, _V_N, _A_P, _A_N, _X_P, _X_N, _ALPHA_P, _ALPHA_N, _ETA = range(12)
+
+
+def _current(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return a·x·sinh(b·v)."""
+    return pick(v >= 0, p[_A1], p[_A2]) * x * limited_sinh(p[_B] * v)
+
+
+def _conductance(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return a·b·x·cosh(b·v)."""
+    return pick(v >= 0, p[_A1], p[_A2]) * x * p[_B] * limited_sinh_slope(p[_B] * v)
+
+
+def _beyond(v: Any, threshold: Any) -> Any:
+    """Return e^v − e^threshold beyond the threshold, else 0."""
+    return np.exp(np.minimum(np.maximum(v, threshold), LIMIT)) - np.exp(threshold)
+
+
+def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return dx/dt: the rise less the fall, each with its window."""
+    positive, negative = p[_A_P] * _beyond(v, p[_V_P]), p[_A_N] * _beyond(-v, p[_V_N])
+    rise, fall = pick(p[_ETA] > 0, positive, negative), pick(p[_ETA] > 0, negative, positive)
+    above, below = np.maximum(x - p[_X_P], 0.0), np.maximum(1.0 - p[_X_N] - x, 0.0)
+    up = np.exp(-p[_ALPHA_P] * above) * np.maximum(1.0 - above / (1.0 - p[_X_P]), 0.0)
+    down = np.exp(-p[_ALPHA_N] * below) * np.maximum(1.0 - below / (1.0 - p[_X_N]), 0.0)
+    return rise * up - fall * down
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,34 +95,33 @@ class Yakopcic(Device):
         if np.any(np.abs(np.asarray(self.eta)) != 1):
             raise InputError(f"yakopcic: eta = {self.eta}; expected +1 or −1")
 
-    def _amplitude(self, v: Floats) -> Floats:
-        return np.where(v >= 0, self.a1, self.a2)
+    @property
+    def _parameters(self) -> tuple[Any, ...]:
+        return (
+            self.a1, self.a2, self.b, self.v_p, self.v_n, self.a_p, self.a_n, self.x_p, self.x_n, self.alpha_p, self.alpha_n, self.eta,
+        )  # fmt: skip
+
+    def compiled(self) -> CellCode:
+        """Return the equations for compiled loops."""
+        return CellCode(current=_current, conductance=_conductance, rate=_rate, parameters=self._parameters)
 
     def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return a·x·sinh(b·v) in ampere."""
-        v = np.asarray(v, dtype=float)
-        return np.asarray(self._amplitude(v) * np.asarray(x, dtype=float) * limited_sinh(self.b * v))
+        return np.asarray(_current(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return a·b·x·cosh(b·v) in siemens."""
-        v = np.asarray(v, dtype=float)
-        return np.asarray(self._amplitude(v) * np.asarray(x, dtype=float) * self.b * limited_sinh_slope(self.b * v))
+        return np.asarray(_conductance(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def _drift(self, v: Floats) -> tuple[Floats, Floats]:
         """Return the rates of rise and of fall without the windows, both ≥ 0."""
-        positive = self.a_p * (np.exp(np.clip(v, self.v_p, LIMIT)) - np.exp(self.v_p))
-        negative = self.a_n * (np.exp(np.clip(-v, self.v_n, LIMIT)) - np.exp(self.v_n))
+        positive, negative = self.a_p * _beyond(v, self.v_p), self.a_n * _beyond(-v, self.v_n)
         forward = np.asarray(self.eta) > 0
         return np.where(forward, positive, negative), np.where(forward, negative, positive)
 
     def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return dx/dt in 1/s."""
-        rise, fall = self._drift(np.asarray(v, dtype=float))
-        above = np.maximum(np.asarray(x, dtype=float) - self.x_p, 0.0)
-        below = np.maximum(1.0 - self.x_n - np.asarray(x, dtype=float), 0.0)
-        up = np.exp(-self.alpha_p * above) * np.maximum(1.0 - above / (1.0 - self.x_p), 0.0)
-        down = np.exp(-self.alpha_n * below) * np.maximum(1.0 - below / (1.0 - self.x_n), 0.0)
-        return np.asarray(rise * up - fall * down)
+        return np.asarray(_rate(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def rate_slope(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return ∂(dx/dt)/∂x in 1/s."""

@@ -10,7 +10,7 @@ from spicesnn.devices.compiled import over_arrays
 from spicesnn.devices.registry import device_class, names
 from spicesnn.devices.windows import DriftWindow
 
-LIBRARY = [device_class(name)() for name in names() if name not in ("metal-oxide",)]
+LIBRARY = [device_class(name)() for name in names()]
 CASES = [device for device in LIBRARY if device.compiled() is not None]
 CASES += [sn.devices.LinearDrift(window=window, window_order=3.0) for window in DriftWindow if window is not DriftWindow.NONE]
 

@@ -116,6 +116,8 @@ def _try_step(
         _, im, pm = _look(current, rate, p, (low, high, scale, 0.0), drive, middle, s + 0.5 * ds)
         charge, energy = h * (i1 + 4.0 * im + i5) / 6.0, h * (p1 + 4.0 * pm + p5) / 6.0
         joule = abs(energy - h * (B[0] * p1 + B[1] * p2 + B[2] * p3 + B[3] * p4))
+        # A cell that carries no current in its first state would be allowed no error at all.
+        joules = max(joules, max(abs(p2), abs(p3), abs(p4)) * h / ds)
         worst = max(worst, joule / (ENERGY * tolerance * joules + 1e-300))
     if not worst < 1e30:
         worst = 1e30

@@ -1,0 +1,212 @@
+"""The least-squares problem behind a fit: residuals and their derivatives over scaled parameters, and the noise they are weighed with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy.optimize import least_squares, minimize
+
+from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.measurements import PulseTrain, Sweep
+from spicesnn.devices.trajectory import follow, pulse_course, sweep_course
+from spicesnn.errors import ConvergenceError, InputError
+
+_SPAN = {"V": 4.0, "1": 4.0, "eV": 1.3, "1/V": 4.0}
+"""How far from its start value a parameter may go, as a factor, by its unit; 30 for all others."""
+_DIFFERENCE = 1e-4
+"""Step of the derivatives, in z; far above what is left of the integration's error at the tolerances in use."""
+_HUGE = 1e6
+_FLOOR = 0.01
+_LEAST_NOISE = 1e-4
+"""The noise of a measurement is taken to be at least this share of the largest value."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Noise:
+    """Standard deviation of a measured value y: √((relative·y)² + floor²).
+
+    Attributes
+    ----------
+    relative : float
+    floor : float
+        In the unit of the data.
+    """
+
+    relative: float
+    floor: float
+
+    def deviation(self, values: Floats) -> Floats:
+        """Return one standard deviation of each value."""
+        return np.asarray(np.hypot(self.relative * values, self.floor))
+
+    @classmethod
+    def of(cls, errors: Floats, values: Floats) -> Noise:
+        """Return what explains `errors` of `values` best: the largest likelihood of normal errors."""
+        top = float(np.max(np.abs(values)))
+        scale = float(np.sqrt(np.mean((errors / (np.abs(values) + _FLOOR * top)) ** 2)))
+        if scale == 0.0:
+            return cls(relative=0.0, floor=1e-12 * top)
+
+        def unlikely(u: Floats) -> tuple[float, Floats]:
+            parts = np.stack([(np.exp(u[0]) * values) ** 2, np.full(values.shape, (np.exp(u[1]) * top) ** 2)])
+            variance = parts.sum(axis=0)
+            missing = (1.0 - errors**2 / variance) / variance
+            return float(np.mean(np.log(variance) + errors**2 / variance)), np.asarray(2.0 * np.mean(missing * parts, axis=1))
+
+        low = np.log(_LEAST_NOISE * min(1.0, scale))
+        bounds = [(np.log(1e-3 * scale), np.log(10.0 * scale)), (low, np.log(10.0 * scale))]
+        starts = [np.log([scale, max(share * scale, np.exp(low))]) for share in (1e-2, 0.3)]
+        best = min((minimize(unlikely, start, jac=True, method="L-BFGS-B", bounds=bounds) for start in starts), key=lambda found: float(found.fun))
+        return cls(relative=float(np.exp(best.x[0])), floor=float(np.exp(best.x[1])) * top)
+
+
+def rough_weight(values: Floats) -> Floats:
+    """Return the magnitude of the values and a hundredth of the largest: relative residuals, with a floor."""
+    return np.asarray(np.abs(values) + _FLOOR * np.max(np.abs(values)))
+
+
+def measured_values(data: Sweep | PulseTrain) -> Floats:
+    """Return what was measured, (points,): ampere of a sweep, siemens of a pulse train."""
+    return data.amps if isinstance(data, Sweep) else data.siemens
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Problem:
+    """The residuals over scaled unknowns z: ln of a parameter's magnitude over its start value, or the parameter itself if that is 0.
+
+    Attributes
+    ----------
+    device : Device
+        All other parameters, and the start values.
+    names : tuple of str
+        What is fitted.
+    data : Sweep | PulseTrain
+    v_read : float
+        Read voltage of a pulse train's conductances.
+    course : (parts, 4)
+        The voltage (`trajectory.follow`).
+    bounds : tuple of (parameters,)
+        Lowest and highest z.
+    weight : (points,)
+        What a residual is divided by.
+    tolerance : float
+        Of the integration (`trajectory.follow`).
+    """
+
+    device: Device
+    names: tuple[str, ...]
+    data: Sweep | PulseTrain
+    v_read: float
+    course: Floats
+    bounds: tuple[Floats, Floats]
+    weight: Floats
+    tolerance: float
+
+    @classmethod
+    def of(cls, device: Device, names: tuple[str, ...], data: Sweep | PulseTrain, v_read: float, tolerance: float) -> Problem:
+        """Return the problem as it stands before anything is known: weights from the data."""
+        course = sweep_course(data.time, data.volts) if isinstance(data, Sweep) else pulse_course(data.volts, data.width_s, v_read)
+        return cls(
+            device=device, names=names, data=data, v_read=v_read, course=course, bounds=_limits(device, names),
+            weight=rough_weight(measured_values(data)), tolerance=tolerance,
+        )  # fmt: skip
+
+    @property
+    def measured(self) -> Floats:
+        """The data, (points,)."""
+        return measured_values(self.data)
+
+    @property
+    def start(self) -> Floats:
+        """The start values, (parameters,)."""
+        return np.array([float(np.asarray(getattr(self.device, name))) for name in self.names])
+
+    def at(self, tolerance: float) -> Problem:
+        """Return the problem with another tolerance of the integration."""
+        return replace(self, tolerance=tolerance)
+
+    def weighed(self, weight: Floats) -> Problem:
+        """Return the problem with other weights."""
+        return replace(self, weight=weight)
+
+    def values(self, z: Floats) -> Floats:
+        """Return the parameters of unknowns z, same shape, parameters along the last axis."""
+        return np.where(self.start == 0, z, self.start * np.exp(np.where(self.start == 0, 0.0, z)))
+
+    def made(self, z: Floats) -> Device:
+        """Return the device of one (parameters,) or of many (variants, parameters) sets."""
+        columns: dict[str, Any] = {}
+        for name, column in zip(self.names, np.moveaxis(self.values(z), -1, 0), strict=True):
+            columns[name] = float(column) if column.ndim == 0 else column[:, None]
+        return self.device.with_parameters(**columns)
+
+    def curves(self, z: Floats) -> Floats:
+        """Return the model's values of many sets, (points, variants)."""
+        amps = follow(self.made(z), self.course, len(z), self.tolerance)
+        return amps if isinstance(self.data, Sweep) else amps / self.v_read
+
+    def curve(self, z: Floats) -> Floats:
+        """Return the model's values of one set, (points,)."""
+        return self.curves(z[None])[:, 0]
+
+    def residuals(self, z: Floats) -> Floats:
+        """Return the weighted residuals of many sets, (points, variants); huge where a set is not a device, or cannot be followed."""
+        try:
+            found = (self.curves(z) - self.measured[:, None]) / self.weight[:, None]
+        except (InputError, ConvergenceError):
+            found = np.full((self.data.points, len(z)), np.nan)
+        if np.isnan(found[-1]).all() and len(z) > 1:
+            half = len(z) // 2
+            return np.concatenate([self.residuals(z[:half]), self.residuals(z[half:])], axis=1)
+        return np.clip(np.nan_to_num(found, nan=_HUGE), -_HUGE, _HUGE)
+
+    def with_jacobian(self, z: Floats) -> tuple[Floats, Floats]:
+        """Return the residuals of one set, (points,), and their central differences over z, (points, parameters), in one pass."""
+        low, high = self.bounds
+        up, down = np.minimum(z + _DIFFERENCE, high), np.maximum(z - _DIFFERENCE, low)
+        each = np.eye(len(z), dtype=bool)
+        found = self.residuals(np.concatenate([z[None], np.where(each, up, z), np.where(each, down, z)]))
+        return found[:, 0], (found[:, 1 : len(z) + 1] - found[:, len(z) + 1 :]) / (up - down)
+
+    def solved(self, z: Floats, *, tolerance: float, evaluations: int) -> Any:
+        """Return scipy's answer from start z; residuals and Jacobian come from one simulation."""
+        last: dict[bytes, tuple[Floats, Floats]] = {}
+
+        def both(at: Floats) -> tuple[Floats, Floats]:
+            key = at.tobytes()
+            if key not in last:
+                last.clear()
+                last[key] = self.with_jacobian(at)
+            return last[key]
+
+        def values(at: Floats) -> Floats:
+            return both(at)[0]
+
+        def slopes(at: Floats) -> Floats:
+            return both(at)[1]
+
+        return least_squares(
+            values, z, jac=slopes, bounds=self.bounds, x_scale="jac",
+            xtol=tolerance, ftol=tolerance, gtol=1e-14, max_nfev=evaluations,
+        )  # fmt: skip
+
+
+def _limits(device: Device, names: tuple[str, ...]) -> tuple[Floats, Floats]:
+    """Return the lowest and the highest z of every parameter."""
+    low, high = np.empty(len(names)), np.empty(len(names))
+    table = {f.name: f.metadata for f in type(device).__dataclass_fields__.values() if "unit" in f.metadata}
+    for k, name in enumerate(names):
+        start, meta = float(np.asarray(getattr(device, name))), table[name]
+        least, most = max(meta["lowest"], meta["above"]), meta["highest"]
+        if start == 0:
+            if not (np.isfinite(least) and np.isfinite(most)):
+                raise InputError(f"{device.name}: {name} starts at 0 and has no finite range; give a base device with a start value")
+            low[k], high[k] = least, most
+            continue
+        span = np.log(_SPAN.get(meta["unit"], 30.0))
+        ends = sorted(abs(end) for end in (least, most) if np.isfinite(end) and end * start > 0)
+        low[k] = max([-span] + [np.log(end / abs(start)) for end in ends if end <= abs(start)])
+        high[k] = min([span] + [np.log(end / abs(start)) for end in ends if end > abs(start)])
+    return low, high + 1e-12
