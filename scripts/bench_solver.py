@@ -35,7 +35,7 @@ from solver_methods import ENGINE, KINDS, SOLVERS, Case, solve_superlu
 
 import spicesnn as sn
 from spicesnn.engines.nodal import line_cg, line_solver
-from spicesnn.engines.nodal.lines import aligned_zeros, lines_of_operator, padded, stride_of
+from spicesnn.engines.nodal.lines import aligned_rows, packed_lines, padded, stride_of
 from spicesnn.engines.nodal.memory import Memory
 from spicesnn.engines.nodal.threads import team
 
@@ -148,23 +148,22 @@ def roofline(case: Case) -> dict[str, float]:
     """Return seconds of one iteration on one thread and of streaming its arrays: the least of many interleaved runs each."""
     memory = Memory(case.rows, case.cols, 1)
     memory.fill(case.siemens)
-    lines = lines_of_operator(case.operator)
-    size = padded(case.rows) * lines.stride
+    lines = packed_lines(case.operator)
+    size = padded(case.rows) * stride_of(case.cols)
     arrays = [memory.doubles[k * size : (k + 1) * size] for k in range(5)]
-    x, t, none = aligned_zeros(1, size), aligned_zeros(1, size), np.zeros((1, 0))
-    word, bit = np.zeros((1, padded(case.rows))), np.zeros((1, stride_of(case.cols)))
-    word[0, : case.rows] = case.volts
-    out = np.zeros((1, case.rows)), np.zeros((1, case.cols))
-    report = np.zeros((1, line_cg.REPORT_SIZE))
+    volts, begin = aligned_rows(1, 2 * size)
+    x, t = (volts[0, begin + k * size : begin + (k + 1) * size] for k in range(2))
+    inputs = case.volts[None], np.zeros((1, case.cols)), np.zeros((1, 2, 0))
+    results = np.zeros((1, case.rows + case.cols + line_cg.REPORT_SIZE))
 
     def run(most: int, *, factored: bool = True) -> float:
         start = clock()
-        line_cg.solve_many(lines, memory.doubles, memory.gate, word, bit, none, none, x, t, *out, factored, False, 0.0, most, report, 0, 1, 0, 1)
+        line_cg.solve_many(*lines, memory.doubles, memory.gate, *inputs, volts, results, factored, False, 0.0, most, 0, 1, 0, 1)
         return clock() - start
 
     def stream() -> float:
         start = clock()
-        _stream(*arrays[:3], x[0], t[0], *arrays[3:])
+        _stream(*arrays[:3], x, t, *arrays[3:])
         return clock() - start
 
     run(1, factored=False)

@@ -23,6 +23,7 @@ class GateAlong(enum.Enum):
 
 
 _WIRES = Wires()
+_INFINITY_BITS = int(np.array(np.inf).view(np.uint64))
 
 
 def _frozen(values: ArrayLike, name: str) -> Floats:
@@ -86,7 +87,9 @@ class Crossbar:
             raise InputError("state=… belongs to device=…; an array of plain conductances has no state")
         values = _frozen(self.conductance, "conductance")  # type: ignore[arg-type]
         self._take_shape(values.shape, "conductance")
-        if not (values.min() >= 0 and values.max() < np.inf):  # NaN fails the first
+        # As whole numbers the bits of doubles ≥ 0 are in order, with infinity and NaN at the end and all that has a minus beyond: one look at
+        # the largest says that all is well (a negative zero needs a second one)
+        if values.view(np.uint64).max() >= _INFINITY_BITS and not (values.min() >= 0 and values.max() < np.inf):  # NaN fails the first
             worst = np.argwhere(~np.isfinite(values) | (values < 0))[0]
             raise InputError(f"conductance[{worst[0]}, {worst[1]}] = {values[tuple(worst)]} S; expected finite values, 0 or more")
         object.__setattr__(self, "conductance", values)

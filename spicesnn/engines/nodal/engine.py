@@ -13,6 +13,7 @@ from spicesnn.engines.base import Engine
 from spicesnn.engines.nodal.adjoint import Gradient, gradient_of
 from spicesnn.engines.nodal.drive import drive_device
 from spicesnn.engines.nodal.nonlinear import nonlinear_read
+from spicesnn.engines.nodal.quick import quick_read
 from spicesnn.engines.nodal.read import read_linear
 from spicesnn.engines.nodal.transfer import transfer_for
 from spicesnn.engines.nodal.transient import Transient
@@ -41,6 +42,20 @@ class NodalEngine(Engine):
                 raise InputError(f"NodalEngine: {name} = {value!r}; expected a fraction between 1e-13 and 0.1")
         self.state_tolerance = state_tolerance
         self.drive_tolerance = drive_tolerance
+
+    def read(
+        self, array: Crossbar, row_volts: ArrayLike, *, column_volts: ArrayLike = 0.0, gate_volts: ArrayLike | None = None,
+        floating_rows: ArrayLike | None = None, floating_columns: ArrayLike | None = None,
+    ) -> Read:  # fmt: skip
+        """Solve the array at given line voltages, states at rest; see `Engine.read`."""
+        plain = type(column_volts) is float and column_volts == 0.0 and gate_volts is None and floating_rows is None and floating_columns is None
+        if plain and isinstance(array, Crossbar):
+            answer = quick_read(array, row_volts)
+            if answer is not None:
+                return answer
+        return super().read(
+            array, row_volts, column_volts=column_volts, gate_volts=gate_volts, floating_rows=floating_rows, floating_columns=floating_columns
+        )
 
     def effective_conductance(self, array: Crossbar, gate_volts: ArrayLike | None = None, *, near: Crossbar | None = None) -> Floats:
         """Return the matrix that a read of a linear array amounts to: ``column_amps = row_volts @ effective`` (sense nodes at 0 V).

@@ -26,13 +26,13 @@ from typing import Any
 from spicesnn.engines.nodal.bit_sweeps import direction_bits, factor_bits, solve_bits
 from spicesnn.engines.nodal.compiled import kernel
 from spicesnn.engines.nodal.kirchhoff import EPS, check_columns, check_rows
-from spicesnn.engines.nodal.lines import Work
-from spicesnn.engines.nodal.simd import splat, store
+from spicesnn.engines.nodal.lines import Lines, Work
+from spicesnn.engines.nodal.simd import splat, store, to_cache_line
 from spicesnn.engines.nodal.threads import wait_for_all
 from spicesnn.engines.nodal.word_sweeps import factor_words, renew_words
 
-ITERATIONS, RESIDUAL, BOUND, SCALE, CONVERGED, FLOOR = range(6)
-"""Where `solve_lines` reports what."""
+ITERATIONS, RESIDUAL, BOUND, SCALE, CONVERGED, FLOOR, BEGIN = range(7)
+"""Where `solve_many` reports what."""
 COARSEST = 1e-8
 """Relative error of the currents from which on there is no answer but an error."""
 REPORT_SIZE = 8
@@ -40,13 +40,28 @@ MEASURES = 5
 
 
 @kernel
+def lines_in(numbers: Any, held: Any, rows: int, cols: int) -> Any:
+    """Return the `Lines` that a `PackedLines` holds."""
+    high = -(-rows // 8) * 8
+    wide = held.size - high
+    bits = 8 + 2 * high
+    return Lines(
+        rows, cols, wide, numbers[0], numbers[1], numbers[2], numbers[3], numbers[8 : 8 + high], numbers[8 + high : bits],
+        numbers[bits : bits + wide], numbers[bits + wide : bits + 2 * wide], numbers[4] > 0.0, numbers[5] > 0.0, held[:high], held[high:],
+        numbers[bits + 2 * wide : bits + 3 * wide], numbers[bits + 3 * wide : bits + 4 * wide], numbers[bits + 4 * wide : bits + 5 * wide],
+    )  # fmt: skip
+
+
+@kernel
 def work_in(doubles: Any, gate: Any, rows: int, stride: int, threads: int) -> Any:
     """Return the `Work` in memory that begins with the cells of so many padded rows."""
     size, panel, sums = rows * stride, threads * (16 * stride + 256), threads * 2 * stride
     end = 5 * size
+    drives = end + panel + sums + 32 * threads
     return Work(
         doubles[size : 2 * size], doubles[2 * size : 3 * size], doubles[3 * size : 4 * size], doubles[4 * size : end],
-        doubles[end : end + panel], doubles[end + panel : end + panel + sums], doubles[end + panel + sums :], gate,
+        doubles[end : end + panel], doubles[end + panel : end + panel + sums], doubles[end + panel + sums : drives],
+        doubles[drives:], gate,
     )  # fmt: skip
 
 
@@ -227,25 +242,62 @@ def solve_lines(
 
 
 @kernel
-def solve_many(
-    lines: Any, doubles: Any, gate: Any, word_volts: Any, bit_volts: Any, word_amps: Any, bit_amps: Any, x: Any, t: Any,
-    row_amps: Any, column_amps: Any, factored: bool, warm: bool, tolerance: float, most: int, reports: Any, first: int, last: int,
-    thread: int, threads: int,
-) -> bool:  # fmt: skip
-    """Solve inputs `first` to `last` of a batch one after another, with the arguments of `solve_lines` and a batch axis.
+def _padded_volts(given: Any, first: Any, last: Any, held: Any, padded: Any) -> None:
+    """Copy line volts into whole vectors; lines that float are driven to nothing."""
+    for k in range(padded.size):
+        padded[k] = given[k] if k < given.size and (first[k] > 0.0 or last[k] > 0.0 or held[k]) else 0.0
 
-    `x` and `t` may be of length 1 along that axis: then no voltages are kept. Returns whether every input reached the tolerance (rounding
-    may keep it from that: the caller looks closer). `doubles` and `gate` are a `Memory`.
+
+@kernel
+def solve_many(
+    numbers: Any, held: Any, rows: int, cols: int, doubles: Any, gate: Any, row_volts: Any, column_volts: Any, amps: Any, volts: Any,
+    results: Any, factored: bool, warm: bool, tolerance: float, most: int, first: int, last: int, thread: int, threads: int,
+) -> bool:  # fmt: skip
+    """Solve inputs `first` to `last` of a batch one after another; with several threads each calls this with its own number `thread`.
+
+    Parameters
+    ----------
+    numbers, held, rows, cols
+        `PackedLines`.
+    doubles, gate
+        A `Memory`.
+    row_volts, column_volts : (batch, rows), (batch, cols)
+    amps : (batch, 2, padded rows · padded cols) or (1, 2, 0)
+        Currents injected into word-line and bit-line nodes.
+    volts : (batch, 2 · padded rows · padded cols + 8)
+        Word-line volts (in: the start if `warm`; out: the solution), then bit-line volts (out), from the first whole cache line on: where
+        that is is reported as BEGIN. Of length 1 along the first axis no voltages are kept.
+    results : (batch, rows + cols + 8)
+        Out: row currents, column currents and the report: iterations, largest residual, ‖residual‖₁, Σ|I|, 1 if converged,
+        rounding level of ‖residual‖₁, BEGIN.
+    factored : bool
+        Whether the memory already holds the factors of these lines and cells.
+    tolerance, most
+        See the module; iterations allowed.
+
+    Returns
+    -------
+    bool
+        Whether every input reached the tolerance (rounding may keep it from that: the caller looks closer).
     """
-    panels = -(-lines.rows // 8)
-    cells = doubles[: 8 * panels * lines.stride]
-    work = work_in(doubles, gate, 8 * panels, lines.stride, threads)
+    lines = lines_in(numbers, held, rows, cols)
+    high, wide = lines.word_first.size, lines.stride
+    size = high * wide
+    cells, work = doubles[:size], work_in(doubles, gate, high, wide, threads)
+    drives = work.volts[thread * (high + wide) : (thread + 1) * (high + wide)]
+    begin = to_cache_line(volts)
     good = True
     for k in range(first, last):
-        own = k if x.shape[0] > 1 else 0
+        own, report = volts[k if volts.shape[0] > 1 else 0], results[k, rows + cols :]
+        injected = amps[k if amps.shape[0] > 1 else 0]
+        _padded_volts(row_volts[k], lines.word_first, lines.word_last, lines.word_held, drives[:high])
+        _padded_volts(column_volts[k], lines.bit_first, lines.bit_last, lines.bit_held, drives[high:])
         solve_lines(
-            lines, cells, work, word_volts[k], bit_volts[k], word_amps[k], bit_amps[k], x[own], t[own], row_amps[k], column_amps[k],
-            factored or k > first, warm, tolerance, most, reports[k], thread, threads,
+            lines, cells, work, drives[:high], drives[high:], injected[0], injected[1], own[begin : begin + size],
+            own[begin + size : begin + 2 * size], results[k, :rows], results[k, rows : rows + cols], factored or k > first, warm, tolerance,
+            most, report, thread, threads,
         )  # fmt: skip
-        good = good and reports[k, BOUND] <= 8.0 * tolerance * reports[k, SCALE]
+        if thread == 0:
+            report[BEGIN] = begin
+        good = good and report[BOUND] <= 8.0 * tolerance * report[SCALE]
     return good

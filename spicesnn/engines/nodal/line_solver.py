@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import threading
-from contextlib import nullcontext
-from typing import Any
+from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal import line_cg
 from spicesnn.engines.nodal.compiled import compiling
 from spicesnn.engines.nodal.line_cg import COARSEST
-from spicesnn.engines.nodal.lines import aligned_empty, aligned_zeros, lines_of_operator, padded, stride_of
+from spicesnn.engines.nodal.lines import aligned_rows, aligned_zeros, packed_lines, padded, stride_of
 from spicesnn.engines.nodal.memory import Memory
-from spicesnn.engines.nodal.network import Operator, Solution, Sources
+from spicesnn.engines.nodal.network import Operator, Solution, Sources, operator_of_wires
 from spicesnn.engines.nodal.threads import team
 from spicesnn.errors import ConvergenceError
 
@@ -28,8 +27,18 @@ SHARED_BATCH = 50_000
 """From so many cells times inputs on the inputs of a batch are shared out between threads."""
 
 
-_ready: set[str] = set()
-"""Kernels that have been called in this process."""
+_NO_AMPS = np.zeros((1, 2, 0))
+
+
+@cache
+def compile_solver() -> None:
+    """Have the solver compiled, or loaded from disk, with a note where that takes time."""
+    memory, nothing = Memory(1, 1, 1), np.zeros((1, 1))
+    with compiling("the line solver"):
+        line_cg.solve_many(
+            *packed_lines(operator_of_wires(Wires(), (1, 1))), memory.doubles, memory.gate, nothing, nothing, _NO_AMPS, nothing, nothing,
+            False, False, TOLERANCE, 0, 0, 0, 0, 1,
+        )  # fmt: skip
 
 
 class LinePrepared:
@@ -44,11 +53,12 @@ class LinePrepared:
 
     def __init__(self, operator: Operator, reuse: LinePrepared | None = None) -> None:
         self.operator = operator
-        self.lines = lines_of_operator(operator)
+        self.lines = packed_lines(operator)
         self.memory: Memory = Memory(*operator.shape, team.size) if reuse is None else reuse.memory
         self.memory.fill(operator.cell_siemens)
         self.rounded = False
         """Whether rounding kept the last solve from its tolerance."""
+        self._stride = stride_of(operator.shape[1])
         self._factored = False
         self._busy = threading.Lock()
 
@@ -69,22 +79,24 @@ class LinePrepared:
             The tolerance was not reached.
         """
         rows, cols = self.operator.shape
-        batch = sources.row_volts.shape[0]
-        volts = aligned_empty(2, batch, padded(rows), self.lines.stride)
-        word, bit = volts[0, :, :rows, :cols], volts[1, :, :rows, :cols]
+        batch, high = sources.row_volts.shape[0], padded(rows)
+        volts, begin = aligned_rows(batch, 2 * high * self._stride)
+        nodes = volts[:, begin : begin + 2 * high * self._stride].reshape(batch, 2, high, self._stride)
+        word, bit = nodes[:, 0, :rows, :cols], nodes[:, 1, :rows, :cols]
         if start is not None:
-            volts[0] = 0.0
+            nodes[:, 0] = 0.0
             word[:] = start.word_volts
             # Lines tied to their driver by 0 Ω are not solved for: their volts are the new drive, not the old solution's.
             wires = self.operator.wires
             held = (np.broadcast_to(wires.driver_ohm, rows) == 0) & (wires.word_line_ohm == 0) & ~self.operator.floating_rows
             word[:, held] = sources.row_volts[:, held, None]
-        flat = volts.reshape(2, batch, -1)
-        row_amps, column_amps, reports = self._run(sources, flat[0], flat[1], warm=start is not None, tolerance=tolerance)
+        results = self._run(sources, volts, warm=start is not None, tolerance=tolerance)
+        reports = results[:, rows + cols :]
         iterations = reports[:, line_cg.ITERATIONS]
         return Solution(
-            word_volts=word, bit_volts=bit, row_amps=row_amps, column_amps=column_amps, residual_amps=reports[:, line_cg.RESIDUAL],
-            iterations=int(iterations[0] if batch == 1 else iterations.max()), bound_amps=reports[:, line_cg.BOUND],
+            word_volts=word, bit_volts=bit, row_amps=results[:, :rows], column_amps=results[:, rows : rows + cols],
+            residual_amps=reports[:, line_cg.RESIDUAL], iterations=int(iterations[0] if batch == 1 else iterations.max()),
+            bound_amps=reports[:, line_cg.BOUND],
         )  # fmt: skip
 
     def solve_currents(self, sources: Sources, *, tolerance: float = TOLERANCE) -> tuple[Floats, Floats, Floats]:
@@ -94,39 +106,36 @@ class LinePrepared:
         -------
         row_amps, column_amps, bound_amps : (batch, rows), (batch, cols), (batch,)
         """
-        row_amps, column_amps, reports = self._run(sources, None, None, warm=False, tolerance=tolerance)
-        return row_amps, column_amps, reports[:, line_cg.BOUND]
-
-    def _run(self, sources: Sources, word: Floats | None, bit: Floats | None, *, warm: bool, tolerance: float) -> tuple[Floats, Floats, Floats]:
         rows, cols = self.operator.shape
-        batch, size = sources.row_volts.shape[0], padded(rows) * self.lines.stride
-        floats = self.operator.floats
-        word_volts = _driven(sources.row_volts, padded(rows), self.operator.floating_rows if floats else None)
-        bit_volts = _driven(sources.column_volts, self.lines.stride, self.operator.floating_columns if floats else None)
-        word_amps, bit_amps = _injected(sources.word_amps, batch), _injected(sources.bit_amps, batch)
-        row_amps, column_amps = np.empty((batch, rows)), np.empty((batch, cols))
-        reports = np.empty((batch, line_cg.REPORT_SIZE))
-        kept = word is not None and bit is not None
-        alone = (word, bit) if kept else (aligned_empty(1, size), aligned_empty(1, size))
+        results = self._run(sources, None, warm=False, tolerance=tolerance)
+        return results[:, :rows], results[:, rows : rows + cols], results[:, rows + cols + line_cg.BOUND]
 
-        def some(first: int, last: int, memory: Memory, factored: bool, scratch: tuple[Any, Any], thread: int, threads: int) -> bool:
+    def _run(self, sources: Sources, volts: Floats | None, *, warm: bool, tolerance: float) -> Floats:
+        """Solve into `volts`, or into scratch, and return `results` (see `line_cg.solve_many`)."""
+        rows, cols = self.operator.shape
+        batch, size = sources.row_volts.shape[0], padded(rows) * self._stride
+        row_volts, column_volts = np.ascontiguousarray(sources.row_volts), np.ascontiguousarray(sources.column_volts)
+        amps = _injected(sources, batch)
+        results = np.empty((batch, rows + cols + line_cg.REPORT_SIZE))
+        kept = volts if volts is not None else aligned_rows(1, 2 * size)[0]
+
+        def some(first: int, last: int, memory: Memory, factored: bool, scratch: Floats, thread: int, threads: int) -> bool:
             return line_cg.solve_many(
-                self.lines, memory.doubles, memory.gate, word_volts, bit_volts, word_amps, bit_amps, *scratch, row_amps, column_amps,
-                factored, warm, tolerance, MOST_ITERATIONS, reports, first, last, thread, threads,
+                *self.lines, memory.doubles, memory.gate, row_volts, column_volts, amps, scratch, results, factored, warm, tolerance,
+                MOST_ITERATIONS, first, last, thread, threads,
             )  # fmt: skip
 
         def share_of_batch(number: int, threads: int) -> bool:
             memory = self.memory if number == 0 else self.memory.again()
-            own = alone if kept or number == 0 else (aligned_empty(1, size), aligned_empty(1, size))
+            own = kept if volts is not None or number == 0 else aligned_rows(1, 2 * size)[0]
             return some(1 + (batch - 1) * number // threads, 1 + (batch - 1) * (number + 1) // threads, memory, number == 0, own, 0, 1)
 
+        compile_solver()
         with self._busy:
-            with nullcontext() if _ready else compiling("the line solver"):
-                if size < SHARED_CELLS:
-                    good = some(0, 1, self.memory, self._factored, alone, 0, 1)
-                else:
-                    good = all(team.run(lambda number, threads: some(0, 1, self.memory, self._factored, alone, number, threads), 2))
-            _ready.add("solve_many")
+            if size < SHARED_CELLS:
+                good = some(0, 1, self.memory, self._factored, kept, 0, 1)
+            else:
+                good = all(team.run(lambda number, threads: some(0, 1, self.memory, self._factored, kept, number, threads), 2))
             self._factored = True
             if batch > 1:
                 good &= all(team.run(share_of_batch, min(batch - 1, team.size) if size * batch >= SHARED_BATCH else 1))
@@ -135,22 +144,11 @@ class LinePrepared:
                 self._factored = False
         self.rounded = not good
         if not good:
+            reports = results[:, rows + cols :]
             if not reports[:, line_cg.CONVERGED].all():
                 _raise_for(reports, tolerance)
             check_resolved(self.operator, sources, reports[:, line_cg.BOUND], reports[:, line_cg.SCALE], max(COARSEST, 10 * tolerance))
-        return row_amps, column_amps, reports
-
-
-def _driven(volts: Floats, width: int, floating: NDArray[np.bool_] | None) -> Floats:
-    """Return line volts (batch, width): padded, and 0 where lines float."""
-    lines = volts.shape[1]
-    if lines == width and floating is None and volts.flags.c_contiguous:
-        return volts
-    wide = np.zeros((len(volts), width))
-    wide[:, :lines] = volts
-    if floating is not None:
-        wide[:, :lines][:, floating] = 0.0
-    return wide
+        return results
 
 
 def check_resolved(operator: Operator, sources: Sources, bound: Floats, scale: Floats, coarsest: float) -> None:
@@ -184,11 +182,15 @@ def _raise_for(reports: Floats, tolerance: float) -> None:
     )
 
 
-def _injected(amps: Floats | None, batch: int) -> Floats:
-    """Return injected currents as (batch, padded cells), or (batch, 0) where there are none."""
-    if amps is None:
-        return np.zeros((batch, 0))
-    rows, cols = amps.shape[1:]
-    wide = aligned_zeros(batch, padded(rows), stride_of(cols))
-    wide[:, :rows, :cols] = amps
-    return wide.reshape(batch, -1)
+def _injected(sources: Sources, batch: int) -> Floats:
+    """Return injected currents as (batch, 2, padded cells), or (1, 2, 0) where there are none."""
+    given = sources.word_amps, sources.bit_amps
+    shape = next((amps.shape for amps in given if amps is not None), None)
+    if shape is None:
+        return _NO_AMPS
+    _, rows, cols = shape
+    wide = aligned_zeros(batch, 2, padded(rows), stride_of(cols))
+    for k, amps in enumerate(given):
+        if amps is not None:
+            wide[:, k, :rows, :cols] = amps
+    return wide.reshape(batch, 2, -1)

@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
+from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.direct import DirectPrepared
 from spicesnn.engines.nodal.elimination import MOST_SECONDS, Eliminated, elimination_seconds
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from spicesnn.engines.nodal.line_solver import LinePrepared
 
 _SECONDS_PER_CELL_SWEEP = 2e-9
+_SHORT = 1e300
+"""Conductance of a cell next to which every wire resists, siemens."""
 
 
 def predicted_iterations(operator: Operator) -> float:
@@ -33,12 +36,12 @@ def predicted_iterations(operator: Operator) -> float:
     if mean * segment_ohm > 1e-4:
         # a cell that conducts better than the wires ties their nodes together, and more of that changes nothing
         mean = float(np.minimum(cells, 1 / segment_ohm).sum()) / cells.size
-    return _iterations(operator, mean)
+    return _iterations(wires, operator.shape, mean)
 
 
-def _iterations(operator: Operator, mean: float) -> float:
+def _iterations(wires: Wires, shape: tuple[int, int], mean: float) -> float:
     """Return how many iterations cells of this mean conductance are likely to take, siemens."""
-    (rows, cols), wires = operator.shape, operator.wires
+    rows, cols = shape
     driver, sense = (ohm if isinstance(ohm, float) else float(ohm.max()) for ohm in (wires.driver_ohm, wires.sense_ohm))
     word = cols * mean * (cols * wires.word_line_ohm + driver)
     bit = rows * mean * (rows * wires.bit_line_ohm + sense)
@@ -162,9 +165,7 @@ def prepare(operator: Operator, reuse: Prepared | None = None, solves: int = 1) 
     if min(operator.shape) == 1:
         # along a single line currents may fall off by any factor; elimination keeps every one of them to its own accuracy
         return Eliminated(operator) if sum(operator.shape) <= MOST_TERMINALS else DirectPrepared(operator)
-    segment_ohm = max(operator.wires.word_line_ohm, operator.wires.bit_line_ohm)
-    most = _iterations(operator, 1 / segment_ohm) if segment_ohm else math.inf
-    if _costs(operator, most, solves) and _costs(operator, predicted_iterations(operator), solves):
+    if not lines_always_pay(operator.wires, operator.shape, solves) and _costs(operator.shape, predicted_iterations(operator), solves):
         return Eliminated(operator)
     from spicesnn.engines.nodal.line_solver import LinePrepared
 
@@ -172,7 +173,13 @@ def prepare(operator: Operator, reuse: Prepared | None = None, solves: int = 1) 
     return Checked(operator, LinePrepared(operator, kept))
 
 
-def _costs(operator: Operator, iterations: float, solves: int) -> bool:
+def lines_always_pay(wires: Wires, shape: tuple[int, int], solves: int = 1) -> bool:
+    """Return whether the line solver is likely to be the faster method, whatever the cells are."""
+    segment_ohm = max(wires.word_line_ohm, wires.bit_line_ohm)
+    return min(shape) > 1 and not _costs(shape, _iterations(wires, shape, 1 / segment_ohm if segment_ohm else _SHORT), solves)
+
+
+def _costs(shape: tuple[int, int], iterations: float, solves: int) -> bool:
     """Return whether elimination is likely to be faster than so many iterations for each of some inputs."""
-    cells = operator.cell_siemens.size
-    return solves * (4 + iterations) * cells * _SECONDS_PER_CELL_SWEEP > elimination_seconds(*operator.shape)
+    rows, cols = shape
+    return solves * (4 + iterations) * rows * cols * _SECONDS_PER_CELL_SWEEP > elimination_seconds(rows, cols)

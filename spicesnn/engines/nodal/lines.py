@@ -36,14 +36,19 @@ def aligned_zeros(*shape: int) -> Floats:
     return _aligned(np.zeros(math.prod(shape) + LANES), *shape)
 
 
-def aligned_empty(*shape: int) -> Floats:
-    """Return memory as it is found, beginning at a cache line."""
-    return _aligned(np.empty(math.prod(shape) + LANES), *shape)
+def aligned_rows(count: int, size: int) -> tuple[Floats, int]:
+    """Return memory as it is found, (count, size + 8), and where in each row the first cache line begins."""
+    rows = np.empty((count, size + LANES))
+    return rows, _before_cache_line(rows)
+
+
+def _before_cache_line(raw: Floats) -> int:
+    return int(-(raw.__array_interface__["data"][0] // raw.itemsize) % LANES)
 
 
 def _aligned(raw: Floats, *shape: int) -> Floats:
     size = raw.size - LANES
-    skip = -(raw.__array_interface__["data"][0] // raw.itemsize) % LANES
+    skip = _before_cache_line(raw)
     return raw[skip : skip + size].reshape(shape)
 
 
@@ -90,6 +95,23 @@ class Lines(NamedTuple):
     word_shunt: Floats
 
 
+class PackedLines(NamedTuple):
+    """`Lines` in the form in which they cross into compiled code: an array costs more there than all it holds.
+
+    Attributes
+    ----------
+    numbers : flat
+        Segments and grounds of word and bit lines, 1.0 where they are merged, two spare; then the vectors of `Lines` in their order.
+    held : (padded rows + padded cols,) bool
+    rows, cols : int
+    """
+
+    numbers: Floats
+    held: NDArray[np.bool_]
+    rows: int
+    cols: int
+
+
 class Work(NamedTuple):
     """Factors (they depend on the operator) and vectors of a solve (they do not outlive it), one after another in one piece of memory.
 
@@ -104,6 +126,8 @@ class Work(NamedTuple):
     column_sums : (threads, 2·padded cols) flat
     sums : (threads, 32) flat
         What threads tell one another.
+    volts : (threads, padded rows + padded cols) flat
+        Driver and sense-node volts of the input that is solved.
     gate : (8,) int64
         Their barrier.
     """
@@ -115,12 +139,13 @@ class Work(NamedTuple):
     panel: Floats
     column_sums: Floats
     sums: Floats
+    volts: Floats
     gate: NDArray[np.int64]
 
 
 def work_doubles(rows: int, stride: int, threads: int) -> int:
     """Return how many doubles the `Work` of so many padded rows takes (`line_cg.work_in` lays it out)."""
-    return 4 * rows * stride + threads * (18 * stride + 256 + 32)
+    return 4 * rows * stride + threads * (18 * stride + 256 + 32 + rows + stride)
 
 
 def _side(ohm: float | Floats, segment_ohm: float, floating: NDArray[np.bool_], width: int) -> tuple[Floats, NDArray[np.bool_]]:
@@ -169,7 +194,28 @@ def _lines_of(wires: Wires, rows_that_float: bytes, columns_that_float: bytes, w
     )  # fmt: skip
 
 
+@lru_cache(maxsize=16)
+def _packed_of(wires: Wires, rows_that_float: bytes, columns_that_float: bytes, word_ground: float, bit_ground: float) -> PackedLines:
+    lines = _lines_of(wires, rows_that_float, columns_that_float, word_ground, bit_ground)
+    vectors = (
+        lines.word_first, lines.word_last, lines.bit_first, lines.bit_last, lines.word_segment, lines.bit_segment, lines.word_shunt
+    )  # fmt: skip
+    numbers = aligned_zeros(LANES + sum(vector.size for vector in vectors))
+    numbers[:6] = lines.word_siemens, lines.bit_siemens, lines.word_ground, lines.bit_ground, lines.word_merged, lines.bit_merged
+    numbers[LANES:] = np.concatenate(vectors)
+    return PackedLines(numbers, np.concatenate([lines.word_held, lines.bit_held]), lines.rows, lines.cols)
+
+
+def _key(operator: Operator) -> tuple[Wires, bytes, bytes, float, float]:
+    floating = operator.floating_rows.tobytes(), operator.floating_columns.tobytes()
+    return operator.wires, *floating, float(operator.word_siemens), float(operator.bit_siemens)
+
+
 def lines_of_operator(operator: Operator) -> Lines:
     """Return the lines of an operator; wires that are the same object are described once, however often their cells change."""
-    floating = operator.floating_rows.tobytes(), operator.floating_columns.tobytes()
-    return _lines_of(operator.wires, *floating, float(operator.word_siemens), float(operator.bit_siemens))
+    return _lines_of(*_key(operator))
+
+
+def packed_lines(operator: Operator) -> PackedLines:
+    """Return the same for compiled code (`line_cg.lines_in` unpacks it)."""
+    return _packed_of(*_key(operator))

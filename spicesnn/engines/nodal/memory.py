@@ -6,7 +6,6 @@ cleared by the system and faults once. So a few blocks wait here for the next se
 
 from __future__ import annotations
 
-import threading
 from typing import NamedTuple
 
 import numpy as np
@@ -21,13 +20,14 @@ SPARE_BYTES = 48 * 2**20
 
 class _Block(NamedTuple):
     shape: tuple[int, int, int]
+    nbytes: int
     doubles: Floats
     gate: NDArray[np.int64]
     cells: Floats
 
 
 _spare: list[_Block] = []
-_lock = threading.Lock()
+"""Blocks that wait, the last used at the end. Each look and change is one call into the list, so threads and forks need no lock."""
 
 
 class Memory:
@@ -44,8 +44,8 @@ class Memory:
     __slots__ = ("_block", "doubles", "gate")
 
     def __init__(self, rows: int, cols: int, threads: int) -> None:
-        self._block = _taken((rows, cols, threads)) or _made(rows, cols, threads)
-        self.doubles, self.gate = self._block.doubles, self._block.gate
+        self._block = block = _taken((rows, cols, threads)) or _made(rows, cols, threads)
+        self.doubles, self.gate = block.doubles, block.gate
 
     def fill(self, siemens: Floats) -> None:
         """Take the conductances of cells, (rows, cols)."""
@@ -62,33 +62,35 @@ class Memory:
         rows, cols, _ = self._block.shape
         self.doubles[padded(rows) * stride_of(cols) :] = 0.0
 
-    def __del__(self, spare: list[_Block] = _spare, lock: threading.Lock = _lock, most: int = SPARE_BYTES) -> None:
-        # bound above: when the interpreter ends, the module's names may be gone before the last array is.
-        # A collection may run while this very thread holds the lock, or a fork has left it locked: then the block is simply freed
-        if self._block.doubles.nbytes > most or not lock.acquire(blocking=False):
-            return
-        try:
-            spare.append(self._block)
-            while sum(block.doubles.nbytes for block in spare) > most:
-                del spare[0]
-        finally:
-            lock.release()
+    def __del__(self, spare: list[_Block] = _spare, most: int = SPARE_BYTES) -> None:
+        # bound above: when the interpreter ends, the module's names may be gone before the last array is
+        spare.append(self._block)
+        waiting = 0
+        for block in spare:
+            waiting += block.nbytes
+        while waiting > most:
+            try:
+                waiting -= spare.pop(0).nbytes
+            except IndexError:
+                return
 
 
 def _taken(shape: tuple[int, int, int]) -> _Block | None:
-    if not _lock.acquire(blocking=False):
-        return None
-    try:
-        for k in range(len(_spare) - 1, -1, -1):
+    """Return the block of this shape that was used last."""
+    for k in range(len(_spare) - 1, -1, -1):
+        try:
             if _spare[k].shape == shape:
-                return _spare.pop(k)
-        return None
-    finally:
-        _lock.release()
+                block = _spare.pop(k)
+                if block.shape == shape:
+                    return block
+                _spare.append(block)  # another thread has been at the list in between
+        except IndexError:
+            continue
+    return None
 
 
 def _made(rows: int, cols: int, threads: int) -> _Block:
     shape = padded(rows), stride_of(cols)
     size = shape[0] * shape[1]
     doubles = aligned_zeros(size + work_doubles(*shape, threads))
-    return _Block((rows, cols, threads), doubles, np.zeros(8, dtype=np.int64), doubles[:size].reshape(shape)[:rows, :cols])
+    return _Block((rows, cols, threads), doubles.nbytes, doubles, np.zeros(8, dtype=np.int64), doubles[:size].reshape(shape)[:rows, :cols])

@@ -51,6 +51,13 @@ class Operator:
         return b"\x01" in self.floating_rows.tobytes() or b"\x01" in self.floating_columns.tobytes()
 
 
+def operator_of_wires(wires: Wires, shape: tuple[int, int]) -> Operator:
+    """Return the operator of wires whose cells are all open and whose lines are all driven."""
+    return Operator(
+        wires=wires, cell_siemens=np.zeros(shape), floating_rows=np.zeros(shape[0], dtype=bool), floating_columns=np.zeros(shape[1], dtype=bool)
+    )
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Sources:
     """Everything the right-hand side depends on, always with a batch axis.

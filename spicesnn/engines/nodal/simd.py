@@ -66,6 +66,19 @@ def store(_: Any, array: Any, index: Any, value: Any) -> Any:
 
 
 @intrinsic
+def to_cache_line(_: Any, array: Any) -> Any:
+    """Return how many doubles lie before the first whole cache line of an array of doubles."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        whole = ir.IntType(64)
+        before = builder.and_(builder.neg(builder.ptrtoint(data, whole)), whole(63))
+        return builder.lshr(before, whole(3))
+
+    return types.int64(array), code
+
+
+@intrinsic
 def splat(_: Any, value: Any) -> Any:
     """Return one number eight times."""
 

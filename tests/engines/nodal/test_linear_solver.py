@@ -123,8 +123,8 @@ def test_read_keeps_its_set_up_on_the_array() -> None:
     rng = np.random.default_rng(0)
     array = Crossbar(conductance=10 ** rng.uniform(-6, -4, (10, 6)))
     engine = NodalEngine()
-    first = engine.read(array, rng.uniform(0, 1, 10))
+    first = engine.read(array, rng.uniform(0, 1, 10), floating_rows=np.arange(10) == 3)
     kept = array.cache["nodal.prepared"]
-    engine.read(array, rng.uniform(0, 1, (3, 10)))
+    engine.read(array, rng.uniform(0, 1, (3, 10)), floating_rows=np.arange(10) == 3)
     assert array.cache["nodal.prepared"] is kept
     assert first.stats["error_bound_amps"] <= 1e-10 * np.abs(first.column_amps).sum()
