@@ -101,8 +101,9 @@ def evaluate_cells(address: int, v: Any, x: Any, gate: Any, parameters: Any, ans
 
 def evaluate(function: Equation, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None, parameters: tuple[float | Floats, ...]) -> Floats:
     """Return an equation over arrays; see `compiled.over_arrays`."""
-    inputs = np.broadcast_arrays(np.asarray(v, dtype=float), np.asarray(x, dtype=float), 0.0 if gate is None else np.asarray(gate, dtype=float),
-                                 *(value for value in parameters if np.ndim(value)))  # fmt: skip
+    given = [np.asarray(value, dtype=float) for value in (v, x, 0.0 if gate is None else gate, *(p for p in parameters if np.ndim(p)))]
+    shape = np.broadcast_shapes(*(array.shape for array in given))
+    inputs = [array if array.shape == shape else np.broadcast_to(array, shape) for array in given]
     # States of a crossbar are read-only, which the compiled signature does not take: those are copied.
     volts, state, gates = (np.require(array, requirements=("C", "W")).reshape(-1) for array in inputs[:3])
     spread = iter(inputs[3:])
@@ -117,4 +118,4 @@ def evaluate(function: Equation, v: ArrayLike, x: ArrayLike, gate: ArrayLike | N
     if lost.any():
         k = int(np.flatnonzero(lost)[0])
         raise ConvergenceError(f"implicit device equation {function.__name__}: no answer at {volts[k]:.6g} V in state {state[k]:.6g}")
-    return answer.reshape(inputs[0].shape)
+    return answer.reshape(shape)

@@ -115,6 +115,10 @@ class Engine(ABC):
                 raise InputError(f"{device.name} has a third terminal: give gate_volts=… in volts")
         return self._drive(device, stimulus, start, gate_volts, points)
 
+    def versions(self) -> dict[str, str]:
+        """Return programs besides this package that solve the circuits, name → version, for the record of a run."""
+        return {}
+
     def close(self) -> None:
         """Let go of what the engine holds (worker processes); an engine can be used again afterwards."""
 

@@ -48,7 +48,7 @@ def saved(drawings: Sequence[Drawn], folder: Path) -> list[Path]:
         folder.mkdir(exist_ok=True)
         for drawn in drawings:
             paths.append(folder / f"{drawn.name}.png")
-            drawn.figure.savefig(paths[-1])
+            drawn.picture.save(paths[-1])
     except OSError as error:
         raise RunError(f"{folder} cannot be written: {error.strerror or error}") from None
     return paths

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from spicesnn.devices.base import Floats
+from spicesnn.plotting.style import raster
 from spicesnn.training.config import Config
 from spicesnn.training.experiment import Experiment
 from spicesnn.training.layers import Layer, split
@@ -17,6 +18,7 @@ from spicesnn.training.run import RunDirectory
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from PIL.Image import Image
 
 _FEW_SAMPLES = 100
 
@@ -37,6 +39,11 @@ class Drawn:
     name: str
     caption: str
     figure: Figure
+
+    @cached_property
+    def picture(self) -> Image:
+        """The figure as it goes into files and reports: drawn once."""
+        return raster(self.figure)
 
 
 class RunData:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from PIL.Image import Image
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#4d4d4d")
 """Okabe and Ito's palette, blue first."""
@@ -55,6 +56,16 @@ def new_figure(width: float = 6.4, height: float = 4.4) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def raster(figure: Figure) -> Image:
+    """Draw a figure at its own resolution. `Figure.savefig` goes through it twice and lays it out twice; most of its time is layout."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    return Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba(), "raw", "RGBA", 0, 1).convert("RGB")
 
 
 def scaled(values: ArrayLike, unit: str) -> tuple[NDArray[np.float64], str]:

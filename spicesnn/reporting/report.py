@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import shlex
 import time
 from collections.abc import Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,18 +17,20 @@ from spicesnn.errors import NgspiceMissingError, RunError, SpicesnnError
 from spicesnn.plotting.results import accuracy_by_epoch
 from spicesnn.plotting.run import figures, saved
 from spicesnn.plotting.run_data import Drawn, RunData
-from spicesnn.plotting.style import new_figure, style
+from spicesnn.plotting.style import new_figure, raster, style
+from spicesnn.reporting.pictures import Embedded, embedded
 from spicesnn.reporting.schematic import array_svg
 from spicesnn.training.config import Config
 from spicesnn.training.metrics import interval
 from spicesnn.units import render
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from PIL.Image import Image
 
 _CHECKED_SAMPLES = 4
+_CHECKED_UNASKED = 400
+"""Arrays of up to so many cells are checked on both engines whenever a run ends; it takes part of a second."""
 _WIDE = ("conductances", "raster", "iv")
-_DPI = 110
 _CHECKED_BY_SCRIPT = "A trained layer of this kind of network is solved again by ngspice, tile by tile, with scripts/confirm_in_ngspice.py RUN."
 _NOT_CHECKED = "Not asked for here: `spicesnn report RUN` solves a few test samples again on both engines."
 
@@ -52,23 +53,30 @@ def write_report(run_dirs: Sequence[str | Path], out: str | Path | None = None, 
         Of the file.
     """
     data = [RunData(path) for path in run_dirs]
-    runs = [_run(one, figures(one), check=check) for one in data]
-    return _write(runs, Path(out) if out is not None else Path(run_dirs[0]) / "report.html")
+    runs = [_run(one, check=check) for one in data]
+    return _write(runs, [figures(one) for one in data], Path(out) if out is not None else Path(run_dirs[0]) / "report.html")
 
 
 def finish_run(run_dir: str | Path) -> list[Path]:
     """Draw the figures of a finished run once, as PNG files and into its ``report.html``; return the paths, the report last."""
     data = RunData(run_dir)
     drawn = figures(data)
-    return [*saved(drawn, data.run.path / "figures"), _write([_run(data, drawn, check=False)], data.run.path / "report.html")]
+    small = data.is_crossbar and data.config.network.hidden == () and data.experiment.shape[0] * data.experiment.shape[1] <= _CHECKED_UNASKED
+    return [*saved(drawn, data.run.path / "figures"), _write([_run(data, check=small)], [drawn], data.run.path / "report.html")]
 
 
-def _write(runs: list[dict[str, Any]], target: Path) -> Path:
+def _write(runs: list[dict[str, Any]], drawn: Sequence[Sequence[Drawn]], target: Path) -> Path:
     first = runs[0]
+    curves = _curves(runs) if len(runs) > 1 else []
+    pictures = iter(embedded([*curves, *(figure.picture for one in drawn for figure in one)]))
+    comparison = _comparison(runs, [next(pictures) for _ in curves]) if len(runs) > 1 else None
+    for run, one in zip(runs, drawn, strict=True):
+        shown = [{"picture": next(pictures), "caption": figure.caption, "wide": figure.name in _WIDE} for figure in one]
+        run["figures"] = sorted(shown, key=itemgetter("wide"))
     title = first["title"] if len(runs) == 1 else f"{len(runs)} runs side by side"
     page = _template().render(
         title=title, question=first["description"] if len(runs) == 1 else "", version=__version__, made=time.strftime("%Y-%m-%d %H:%M"),
-        runs=runs, comparison=_comparison(runs) if len(runs) > 1 else None,
+        runs=runs, comparison=comparison,
     )  # fmt: skip
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -87,23 +95,29 @@ def _template() -> Any:
     return environment.get_template("report.html.j2")
 
 
-def _run(data: RunData, drawn: Sequence[Drawn], *, check: bool) -> dict[str, Any]:
-    config, metrics = data.config, data.run.metrics()
+def _schematic(data: RunData) -> tuple[str, str]:
+    """Return title and drawing of the circuit."""
+    config = data.config
     if data.is_crossbar:
         rows, columns = data.experiment.shape
         differential = config.network.columns == "differential"
-        schematic = array_svg((rows, columns), config.array.wires(), config.device.model, columns_differential=differential)
         title = f"{config.preset}: {rows} × {columns} array on the {config.engine} engine"
-    else:
-        schematic = f"<p>{html.escape(config.circuit())}</p>"
-        title = f"{config.preset}, seed {config.seed}"
+        return title, array_svg((rows, columns), config.array.wires(), config.device.model, columns_differential=differential)
+    array = config.drawn_array()
+    drawing = "" if array is None else array_svg(array.shape, array.wires, array.cell, columns_differential=array.differential)
+    return f"{config.preset}, seed {config.seed}", f"{drawing}<p>{html.escape(config.circuit())}</p>"
+
+
+def _run(data: RunData, *, check: bool) -> dict[str, Any]:
+    config, metrics = data.config, data.run.metrics()
+    title, schematic = _schematic(data)
     return {
         "name": data.run.path.name,
         "title": title,
         "description": config.description,
         "cards": _cards(metrics, config),
         "schematic": schematic,
-        "figures": [{"source": inlined(d.figure), "caption": d.caption, "wide": d.name in _WIDE} for d in drawn],
+        "versions": data.run.versions(),
         "budget": _budget(metrics),
         "check": _check(data) if check and data.is_crossbar else {"text": _NOT_CHECKED if data.is_crossbar else _CHECKED_BY_SCRIPT, "rows": []},
         "command": _command(config),
@@ -132,13 +146,6 @@ _JOULE = {
 """What networks that learn from a stream count: key of `metrics.json` → what it is."""
 
 
-def inlined(figure: Figure) -> str:
-    """Return a figure as a data address for an ``img`` element."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
 def _percent(share: float) -> str:
     return f"{100 * share:.2f} %"
 
@@ -156,16 +163,25 @@ def _cards(metrics: dict[str, Any], config: Any) -> list[dict[str, str]]:
         {"value": _percent(metrics["train_accuracy"]), "label": "training samples"},
         *([{"value": f"{metrics['rows']} × {metrics['columns']}", "label": "cells"}] if "rows" in metrics and "columns" in metrics else []),
         {"value": config.engine, "label": "engine that solved every read and pulse" if isinstance(config, Config) else "engine of what is solved"},
-        {"value": render(metrics["energy_joule"], "J", 3), "label": "delivered by the drivers"},
+        *_energy_card(metrics),
         {"value": render(metrics["wall_s"], "s", 3), "label": f"wall time, seed {config.seed}"},
     ]
+
+
+def _energy_card(metrics: dict[str, Any]) -> list[dict[str, str]]:
+    """Return the energy of the run, of one test presentation where only that is counted, or nothing."""
+    if metrics["energy_joule"]:
+        return [{"value": render(metrics["energy_joule"], "J", 3), "label": "delivered by the drivers"}]
+    if metrics.get("read_joule_a_presentation"):
+        return [{"value": render(metrics["read_joule_a_presentation"], "J", 3), "label": "delivered by the drivers to answer one image"}]
+    return []
 
 
 def _budget(metrics: dict[str, Any]) -> list[dict[str, str]]:
     def row(label: str, value: str) -> dict[str, str]:
         return {"label": label, "value": value}
 
-    found = [row("energy, all", render(metrics["energy_joule"], "J"))]
+    found = [row("energy, all", render(metrics["energy_joule"], "J") if metrics["energy_joule"] else "not counted")]
     for key, label in (("write_joule", "energy of programming pulses"), ("read_joule", "energy of reads")):
         if key in metrics:
             found.append(row(label, render(metrics[key], "J")))
@@ -237,7 +253,7 @@ def _flat(config: Any) -> dict[str, Any]:
     return values
 
 
-def _comparison(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _comparison(runs: Sequence[dict[str, Any]], curves: Sequence[Embedded]) -> dict[str, Any]:
     metrics = [run["metrics"] for run in runs]
     rows = [
         {"label": "test accuracy (95 % interval)", "values": [_accuracy(m) for m in metrics]},
@@ -251,14 +267,17 @@ def _comparison(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     flat = [_flat(run["config"]) for run in runs]
     keys = sorted({key for table in flat for key in table} - {"description", "engine", "seed"})
     differences = [{"label": key, "values": [str(table.get(key, "–")) for table in flat]} for key in keys if len({str(t.get(key)) for t in flat}) > 1]
+    return {"rows": rows, "differences": differences, "figures": curves}
+
+
+def _curves(runs: Sequence[dict[str, Any]]) -> list[Image]:
+    """Return the accuracies of the runs in one picture, where they have any."""
     series = {f"{k}. {run['name']}": run["history"] for k, run in enumerate(runs, start=1) if "test_accuracy" in run["history"]}
-    return {"rows": rows, "differences": differences, "figure": _curves(series) if series else None}
-
-
-def _curves(series: dict[str, Any]) -> str:
+    if not series:
+        return []
     with style():
         figure = new_figure(8.4, 4.4)
         axes = figure.subplots()
         for k, (name, history) in enumerate(series.items()):
             accuracy_by_epoch(axes, {name: history["test_accuracy"]}, epochs=history["test_accuracy_update"], step="update", first_colour=k)
-    return inlined(figure)
+    return [raster(figure)]

@@ -23,11 +23,11 @@ def array_svg(shape: tuple[int, int], wires: Wires, device: str, *, columns_diff
         Whether the columns are pairs that add and subtract.
     """
     rows, cols = min(shape[0], 3), min(shape[1], 4)
-    width, height = _LEFT + cols * _PITCH + 30, _TOP + rows * _PITCH + 78
+    width, height = _LEFT + cols * _PITCH + 30, _row_y(rows - 1) + 100
     parts = [_line(_LEFT - 92, y, _LEFT + (cols - 1) * _PITCH + 34, y) for y in map(_row_y, range(rows))]
     parts += [_line(x, _TOP, x, _row_y(rows - 1) + 74) for x in map(_column_x, range(cols))]
     for i in range(rows):
-        parts.append(_resistor(_LEFT - 60, _row_y(i), horizontal=True))
+        parts.append(_resistor(_LEFT - 74, _row_y(i), horizontal=True))
         parts.append(f'<circle cx="{_LEFT - 100}" cy="{_row_y(i)}" r="9"/>')
         parts.append(f'<text x="{_LEFT - 114}" y="{_row_y(i) + 4}" text-anchor="end">V{_name(i, rows, shape[0])}</text>')
         parts += [_resistor(_LEFT + j * _PITCH + 6 - _PITCH / 2, _row_y(i), horizontal=True) for j in range(cols)]

@@ -69,7 +69,7 @@ def train(
         run.log(f"resumed after {state.updates} updates on {engine.name}")
     else:
         if not resume:
-            run = RunDirectory.create(out, config)
+            run = RunDirectory.create(out, config, engine.versions())
         state, history = experiment.start(), History()
         history.add(0, states=state.devices)
         run.log(f"training {config.preset} on {engine.name}, seed {config.seed}, array {experiment.shape[0]}x{experiment.shape[1]}")

@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,11 @@ class RunDirectory:
     path: Path
 
     @classmethod
-    def create(cls, out: str | Path | None, config: BaseConfig) -> RunDirectory:
-        """Make the directory (``runs/<preset>-seed<seed>``, numbered if taken, when `out` is left out) and write `run.toml`."""
+    def create(cls, out: str | Path | None, config: BaseConfig, solvers: Mapping[str, str]) -> RunDirectory:
+        """Make the directory (``runs/<preset>-seed<seed>``, numbered if taken, when `out` is left out) and write `run.toml`.
+
+        `solvers` are the versions that the engine names.
+        """
         if out is None:
             base = Path("runs") / f"{config.preset}-seed{config.seed}"
             path, number = base, 2
@@ -58,7 +62,8 @@ class RunDirectory:
             (path / "figures").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(f"{path} cannot be made: {error.strerror or error}; give a folder that can be written with --out") from None
-        versions = {"spicesnn": __version__, "python": platform.python_version(), "numpy": np.__version__}
+        libraries = {name: version(name) for name in ("numpy", "scipy", "numba")}
+        versions = {"spicesnn": __version__, "python": platform.python_version(), **libraries, **solvers}
         run._write("run.toml", render_toml({**config.to_tables(), "versions": versions}).encode())
         return run
 
@@ -75,6 +80,10 @@ class RunDirectory:
         tables = configuration.read_tables(self.path / "run.toml")
         tables.pop("versions", None)
         return configuration.from_tables(tables)
+
+    def versions(self) -> dict[str, str]:
+        """Return what the run was made with: name → version."""
+        return {name: str(value) for name, value in configuration.read_tables(self.path / "run.toml").get("versions", {}).items()}
 
     def log(self, line: str) -> None:
         """Append a line with the time to `log.txt`."""

@@ -81,7 +81,7 @@ def train_starts(
     if starts < 1:
         raise ConfigError(f"starts = {starts}; expected 1 or more")
     config = replace(config, engine=engine.name, seed=config.seed if rng_seed is None else rng_seed)
-    run = RunDirectory.create(out, config)
+    run = RunDirectory.create(out, config, engine.versions())
     begun, rows = time.perf_counter(), []
     for index in range(starts):
         experiment = Experiment.of(config.with_seed(config.seed + index))

@@ -16,6 +16,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.crossbar.wires import Wires
 from spicesnn.datasets import mnist
 from spicesnn.devices.base import Floats
 from spicesnn.engines.base import Engine
@@ -91,6 +92,33 @@ class LayerToConfirm:
     answers: Callable[[Floats], NDArray[np.int64]]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArrayToDraw:
+    """An array, or one tile of it, for a drawing.
+
+    Attributes
+    ----------
+    shape : (rows, cols)
+    wires : Wires
+    cell : str
+        What a cell is called.
+    differential : bool
+        Whether columns are pairs that add and subtract.
+    """
+
+    shape: tuple[int, int]
+    wires: Wires
+    cell: str
+    differential: bool = False
+
+    @classmethod
+    def tile(cls, shape: tuple[int, int], limits: tuple[int, int], wires: Wires, cell: str, *, differential: bool = False) -> ArrayToDraw:
+        """Return the first tile of an array that is cut after so many rows and columns (0: not cut)."""
+        cut = tuple(min(count, limit or count) for count, limit in zip(shape, limits, strict=True))
+        name = cell if cut == shape else f"{cell} (one tile of an array of {shape[0]} × {shape[1]})"
+        return cls(shape=(cut[0], cut[1]), wires=wires, cell=name, differential=differential)
+
+
 def only_layer(layer: int, layers: int) -> None:
     """Raise `ConfigError` for a layer that is not there."""
     if not 0 <= layer < layers:
@@ -127,6 +155,10 @@ class StreamConfig(BaseConfig, ABC):
     def circuit(self) -> str:
         """Return what of this network stands on arrays, and how it is solved, in a sentence or two for the report."""
         return "This kind of network is computed without solving an array for every event."
+
+    def drawn_array(self) -> ArrayToDraw | None:
+        """Return the first array (or one of its tiles) for the drawing in the report; None where weights stand on no array."""
+        return None
 
     def completed(self, arrays: Arrays, engine: Engine, tally: Tally) -> Arrays:
         """Return the arrays after what comes once, when the last chunk has been learnt (doing it again changes nothing)."""
@@ -166,7 +198,7 @@ class StreamConfig(BaseConfig, ABC):
         if resume:
             run = RunDirectory.existing(out or "")
         else:
-            run = RunDirectory.create(out, self)
+            run = RunDirectory.create(out, self, engine.versions())
         if resume and run.resumable():
             arrays, tally, done = _load(run)
             history = run.load_history(done)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from spicesnn.studies import study as studies
 from spicesnn.studies.array_size import largest_within
 from spicesnn.studies.cells import between, two_states
 from spicesnn.studies.trained import Trained
+from spicesnn.training.config import from_tables
+from spicesnn.training.experiment import Experiment
 
 QUIET = studies.Workers()
 
@@ -35,6 +38,16 @@ def test_every_shipped_study_is_whole_and_survives_its_own_toml(name, tmp_path):
     if isinstance(study, Trained):
         points = study.points()
         assert len(points) == len({point.key for point in points}) == len(study.lines.settings) * len(study.axis.values) * study.base.seeds
+
+
+@pytest.mark.parametrize("name", ["accuracy-spread", "energy-accuracy"])  # the two that change devices
+def test_the_arrays_at_the_far_end_of_a_shipped_study_can_be_made(name):
+    study = studies.load(name, {"base.seeds": 1})
+    for point in study.points():
+        if point.settings["x"] == (study.axis.shown or study.axis.values)[-1]:
+            config = from_tables(point.tables)
+            experiment = Experiment.of(replace(config, data=replace(config.data, train_limit=40, test_limit=10)))
+            assert np.all(np.isfinite(experiment.layers[0].siemens(experiment.fresh_devices())))
 
 
 def test_the_map_is_the_solved_array_and_both_ends_halve_the_loss(tmp_path):

@@ -77,6 +77,11 @@ class NgspiceEngine(Engine):
         """Return which libngspice the workers use, its version and whether it has KLU."""
         return self.pool.probe()
 
+    def versions(self) -> dict[str, str]:
+        """Return the version of ngspice, and whether it solves with KLU."""
+        found = self.library()
+        return {"ngspice": f"{found.version or 'unknown'}{', KLU' if found.klu else ''}"}
+
     def close(self) -> None:
         """End the workers; the next job starts new ones."""
         self.pool.close()

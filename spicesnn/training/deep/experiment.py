@@ -33,7 +33,7 @@ from spicesnn.training.deep.options import (
 )
 from spicesnn.training.deep.software import Learnt, learnt_more
 from spicesnn.training.pictures import histogram_data, raster_data, spike_data
-from spicesnn.training.streamed import Arrays, Images, LayerToConfirm, StreamConfig, Tally, only_layer
+from spicesnn.training.streamed import Arrays, ArrayToDraw, Images, LayerToConfirm, StreamConfig, Tally, only_layer
 
 _DEVICES, _NOISE = 100, 101
 """Purposes of generators, beside those of the controller."""
@@ -249,6 +249,13 @@ class DeepConfig(StreamConfig):
         return (f"Layers of {layers} weights (a bias line each), every weight a pair of {self.device.model} cells on two bit lines, in {tile} with "
                 f"{array.word_line_ohm:g} Ω and {array.bit_line_ohm:g} Ω a segment. Reads go through the tiles' effective conductances, "
                 "which the nodal solver gives exactly; the largest steps of tuning pulses are solved on the device.")  # fmt: skip
+
+    def drawn_array(self) -> ArrayToDraw | None:
+        """Return the first tile of the first layer."""
+        if not self.mapping.devices:
+            return None
+        (rows, neurons), array = self._network().shapes[0], self.array
+        return ArrayToDraw.tile((rows, 2 * neurons), (array.tile_rows, array.tile_cols), array.wires(), self.device.model, differential=True)
 
     def exported(self, arrays: Arrays) -> Mapping[str, Any]:
         """Return the software's weights as `exsitu.weights` takes them: shares of each layer's limit, the bias apart."""

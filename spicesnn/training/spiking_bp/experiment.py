@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.crossbar.mapping import Window
+from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device, Floats
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
@@ -19,7 +20,7 @@ from spicesnn.training.pictures import PICTURES, histogram_data, raster_data, sp
 from spicesnn.training.spiking_bp.device import device_table
 from spicesnn.training.spiking_bp.network import Cells, SpikingBP, Weights, answers, epoch_share, fresh_weights, train_stream
 from spicesnn.training.spiking_bp.replay import replay
-from spicesnn.training.streamed import Arrays, Images, LayerToConfirm, StreamConfig, Tally, only_layer
+from spicesnn.training.streamed import Arrays, ArrayToDraw, Images, LayerToConfirm, StreamConfig, Tally, only_layer
 from spicesnn.training.unsupervised.device_synapse import PulseScheme
 
 _SHOWN = 100
@@ -186,6 +187,11 @@ class SpikingBPConfig(StreamConfig):
             return f"Layers of {layers}, each a device less a balance line, whose updates are as asked for but for their scatter and levels."
         return (f"Layers of {layers}, each a {self.device.model} device less a balance line in the middle of its window. What pulses do to a device "
                 "was solved for every voltage and state; wires have no resistance.")  # fmt: skip
+
+    def drawn_array(self) -> ArrayToDraw:
+        """Return the first layer, its balance line the last column."""
+        cell = "ideal devices" if self.cells.kind == "ideal" else self.device.model
+        return ArrayToDraw(shape=(784, self.network.hidden + 1), wires=Wires.ideal(), cell=f"{cell}, a balance line last")
 
     def figures_data(self, arrays: Arrays, images: Images, engine: Engine) -> Mapping[str, Any]:
         """Return what the hidden neurons look for, the spread of the weights, spike counts, and one presentation spike by spike."""

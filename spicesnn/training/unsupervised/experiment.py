@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Floats
 from spicesnn.devices.power_law import PowerLaw
 from spicesnn.engines.base import Engine
@@ -16,7 +17,7 @@ from spicesnn.errors import ConfigError
 from spicesnn.training.config import DeviceOptions
 from spicesnn.training.options import Section, option
 from spicesnn.training.pictures import PICTURES, histogram_data, raster_data, spike_data
-from spicesnn.training.streamed import Arrays, Images, LayerToConfirm, StreamConfig, Tally, only_layer
+from spicesnn.training.streamed import Arrays, ArrayToDraw, Images, LayerToConfirm, StreamConfig, Tally, only_layer
 from spicesnn.training.unsupervised.defects import Defects
 from spicesnn.training.unsupervised.device_synapse import (
     PulseScheme,
@@ -194,6 +195,23 @@ class UnsupervisedConfig(StreamConfig):
             tally.add(tiles_solved=float(shown.tally[SOLVES]), word_lines_solved=float(shown.tally[ROW_SOLVES]),
                       columns_refreshed=float(shown.tally[REFRESHES]), write_joule=float(shown.tally[JOULE]))  # fmt: skip
         return {**_arrays(shown.state), **tables}
+
+    def circuit(self) -> str:
+        """Return what stands on arrays."""
+        solved = f"a {self.device.model} cell whose steps were solved for every voltage and state"
+        cell = {"device": solved, "levels": f"one of {self.synapse.levels} states"}.get(self.synapse.kind, "ideal")
+        through = {"ideal": "wires have no resistance", "reads": "every read goes through the wires of its tiles",
+                   "reads-and-writes": "every read and every pulse goes through the wires of its tiles"}[self.array.wires]  # fmt: skip
+        spikes = "Every input spike reads a word line, every output spike writes a bit line."
+        return f"784 × {self.network.neurons} synapses, each {cell}; {through}. {spikes}"
+
+    def drawn_array(self) -> ArrayToDraw:
+        """Return the array, or the first tile where it is cut."""
+        cell = self.device.model if self.synapse.kind == "device" else "ideal synapses"
+        shape, array = (784, self.network.neurons), self.array
+        if array.wires == "ideal":
+            return ArrayToDraw(shape=shape, wires=Wires.ideal(), cell=cell)
+        return ArrayToDraw.tile(shape, (array.tile_rows, array.tile_cols), array.segments(), cell)
 
     def reader(self, arrays: Arrays, images: Images, rng: np.random.Generator, engine: Engine) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
         """Label the neurons with training images, learning frozen, and return what answers."""

@@ -31,12 +31,15 @@ class ArraySection(Section):
     tile_cols: int = option(128, "bit lines of a tile; 0: not cut", lowest=0)
     read_tolerance: float = option(0.02, "how wrong a neuron's current may be, of what its conductances add up to", above=0.0)
 
+    def segments(self) -> Wires:
+        """Return the wires of a tile."""
+        return Wires(word_line_ohm=self.word_line_ohm, bit_line_ohm=self.bit_line_ohm, driver_ohm=self.driver_ohm, sense_ohm=self.sense_ohm)
+
     def wiring(self, g_one: float, pulses: Pulses | None) -> Wiring | None:
         """Return the wires, None where they are ideal."""
         if self.wires == "ideal":
             return None
-        wires = Wires(word_line_ohm=self.word_line_ohm, bit_line_ohm=self.bit_line_ohm, driver_ohm=self.driver_ohm, sense_ohm=self.sense_ohm)
-        return Wiring(wires=wires, tiling=Tiling(rows=self.tile_rows, cols=self.tile_cols), g_one=g_one, read_tolerance=self.read_tolerance,
+        return Wiring(wires=self.segments(), tiling=Tiling(rows=self.tile_rows, cols=self.tile_cols), g_one=g_one, read_tolerance=self.read_tolerance,
                       pulses=pulses)  # fmt: skip
 
 
