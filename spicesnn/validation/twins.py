@@ -182,12 +182,17 @@ def integrated(device: Device, pulses: Pulses, *, tolerance: float = 1e-9) -> Ca
         rate = np.asarray(device.rate(volts[:, None], x[0][:, None] if names == 1 else x[:, :, None], device.gate_default))
         return np.asarray((rate.reshape(names, count) * pulses.duration_s / pulses.span[:, None]).T.reshape(-1))
 
+    def steepness(share: float, z: Floats) -> Floats:
+        """Return the Jacobian of devices with one state, as the one diagonal that it is."""
+        steep = np.asarray(device.rate_slope(_volts(pulses.volts, share)[:, None], shaped(z)[0][:, None], device.gate_default))
+        return np.asarray(np.broadcast_to(steep, (count, 1)).T * pulses.duration_s)
+
     z = (pulses.states / pulses.span[:, None]).T.reshape(-1)
     parts = []
     for begin, end in pairwise(_SHAPE):
         done = solve_ivp(
             slope, (begin, end), z, method="LSODA", rtol=tolerance, atol=1e-3 * tolerance, max_step=(end - begin) / 50, dense_output=True,
-            lband=names - 1, uband=names - 1,
+            lband=names - 1, uband=names - 1, jac=steepness if names == 1 else None,
         )  # fmt: skip
         if not done.success:
             raise ConvergenceError(f"{device.name}: the integration of the pulses broke off: {done.message}")

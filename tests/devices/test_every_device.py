@@ -39,15 +39,13 @@ class Bench:
     """Range of the random pulses, relative to the typical drive."""
     abrupt: bool = False
     """Whether a thermal runaway sets the device at once: the instant is then compared to 1e-3 of a period, the rest as for all."""
-    slow: bool = False
-    """Whether its runs are too long for the default suite."""
 
 
 SPECIAL = {
     "mosfet-emulator": Bench(parameters={"transconductance": 5e-9}, low=0.1, high=8.0),
     "pershin-di-ventra": Bench(amplitudes=(0.6, 1.3)),
-    "jart-vcm": Bench(abrupt=True, slow=True),
-    "stanford": Bench(abrupt=True, slow=True),
+    "jart-vcm": Bench(abrupt=True),
+    "stanford": Bench(abrupt=True),
 }
 MEMORY = [name for name in registry.names() if registry.device_class(name).memory]
 
@@ -58,11 +56,6 @@ def bench(name):
 
 def made(name):
     return registry.make(name, **bench(name).parameters)
-
-
-def names(only=None):
-    """Return the names as parameters, the long ones marked slow."""
-    return [pytest.param(n, marks=[pytest.mark.slow] if bench(n).slow else []) for n in (registry.names() if only is None else only)]
 
 
 def ranges(device):
@@ -95,10 +88,15 @@ def integrated(device, stimulus, times):
         x = np.clip(low + z * span, low, high)
         return np.reshape(device.rate(stimulus.volts(np.array(t)), x if len(x) > 1 else x[0], device.gate_default), -1) / span
 
+    def steepness(t, z):
+        x = np.clip(low + z * span, low, high)
+        return np.reshape(device.rate_slope(stimulus.volts(np.array(t)), x[0], device.gate_default), (1, 1))
+
     edges = np.unique(np.append(stimulus.breakpoints_s, 0.0))
+    options = {"method": "LSODA", "rtol": 1e-9, "atol": 1e-12, "dense_output": True, "jac": steepness if len(span) == 1 else None}
     for begin, end in pairwise(edges):
         inside = (times >= begin) & (times <= end * (1 + 1e-12))
-        done = solve_ivp(slope, (begin, end), fraction, method="LSODA", rtol=1e-9, atol=1e-12, max_step=(end - begin) / 100, dense_output=True)
+        done = solve_ivp(slope, (begin, end), fraction, max_step=(end - begin) / 100, **options)
         assert done.success, done.message
         states[:, inside] = low[:, None] + done.sol(np.clip(times[inside], begin, end)) * span[:, None]
         fraction = done.y[:, -1]
@@ -115,7 +113,7 @@ def beyond(at, values, times, exact, slack):
     return np.maximum(values - high, low - values).max()
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", registry.names())
 def test_iv_of_both_twins(name, ngspice):
     device = made(name)
     stimulus = typical_sine(device)
@@ -139,7 +137,7 @@ def test_iv_of_both_twins(name, ngspice):
         assert beyond(nodal.time, np.atleast_2d(nodal.state)[row], times, exact[row], slack) <= 1e-5 * span
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", registry.names())
 def test_pinched_at_the_origin(name):
     device = made(name)
     low, high = ranges(device)
@@ -180,7 +178,7 @@ def check_pulses(device, ngspice, rng, count):
     return np.abs(nodal.state - array.state).reshape(len(low), -1)[0] / (high - low)[0]
 
 
-@pytest.mark.parametrize("name", names(MEMORY))
+@pytest.mark.parametrize("name", MEMORY)
 def test_random_pulses(name, ngspice):
     rng = np.random.default_rng(20)
     moved = np.concatenate([check_pulses(made(name), ngspice, rng, 10) for _ in range(2)])
@@ -195,7 +193,7 @@ def test_two_hundred_random_pulses(name, ngspice):
     assert moved.max() > 0.1
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", registry.names())
 def test_no_storm_of_rejected_steps(name):
     device = made(name)
     deck = drive_deck(device, typical_sine(device), gate_volts=device.gate_default, points=1000, accuracy=TransientAccuracy()).text
@@ -205,7 +203,7 @@ def test_no_storm_of_rejected_steps(name):
     assert accepted / (accepted + rejected) >= 0.9
 
 
-@pytest.mark.parametrize("name", names(MEMORY))
+@pytest.mark.parametrize("name", MEMORY)
 def test_sign_bounds_and_monotony(name):
     device = made(name)
     low, high = ranges(device)
@@ -241,7 +239,7 @@ def test_sign_bounds_and_monotony(name):
             assert np.all(np.diff(speed, axis=0) >= -1e-9 * speed.max())
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", registry.names())
 def test_current_grows_with_voltage_and_its_slope_is_the_conductance(name):
     device = made(name)
     low, high = ranges(device)
@@ -263,7 +261,7 @@ def test_current_grows_with_voltage_and_its_slope_is_the_conductance(name):
     assert both[1] == pytest.approx(device.conductance(middle, states), rel=1e-13)
 
 
-@pytest.mark.parametrize("name", names(MEMORY))
+@pytest.mark.parametrize("name", MEMORY)
 def test_slope_of_the_rate_is_its_derivative(name):
     """∂f/∂x of every state variable along itself, against central differences at states off the corners of the windows."""
     device = made(name)
@@ -285,7 +283,7 @@ def test_slope_of_the_rate_is_its_derivative(name):
         assert given[k] == pytest.approx(difference, rel=1e-4, abs=1e-6 * size)
 
 
-@pytest.mark.parametrize("name", names(MEMORY))
+@pytest.mark.parametrize("name", MEMORY)
 def test_step_convergence(name, ngspice):
     device = made(name)
     stimulus = typical_sine(device, periods=1)
@@ -296,7 +294,7 @@ def test_step_convergence(name, ngspice):
     assert errors[1] <= 3e-4
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", registry.names())
 def test_parameters_travel_and_are_checked(name):
     device = made(name)
     text = Twin.of(device).path.read_text()

@@ -114,11 +114,18 @@ class _OneCell:
         amps = self._device.current(volts[:, None], self._shaped(states), self._gate)
         return np.array(np.broadcast_to(amps, (volts.size, 1))[:, 0], dtype=float)
 
-    def _rate(self, time: float, fraction: Floats) -> Floats:
+    def _at(self, time: float, fraction: Floats) -> tuple[Floats, Floats]:
+        """Return voltage and state as the device wants them."""
         inside = np.clip(self._low + fraction * self._scale, self._low, self._high) if np.all(np.isfinite(self._low)) else fraction * self._scale
-        volts = np.asarray(self._stimulus.volts(np.array([time])), dtype=float)
-        rate = np.asarray(self._device.rate(volts[:, None], self._shaped(inside[:, None]), self._gate), dtype=float)
+        return np.asarray(self._stimulus.volts(np.array([time])), dtype=float)[:, None], self._shaped(inside[:, None])
+
+    def _rate(self, time: float, fraction: Floats) -> Floats:
+        rate = np.asarray(self._device.rate(*self._at(time, fraction), self._gate), dtype=float)
         return rate.reshape(self._count) / self._scale
+
+    def _slope(self, time: float, fraction: Floats) -> Floats:
+        """Return ∂rate/∂state of a device with one state, (1, 1): LSODA's own differences mistake the ramp at a bound for a plain."""
+        return np.asarray(self._device.rate_slope(*self._at(time, fraction), self._gate), dtype=float).reshape(1, 1)
 
     def integrate(self, start: Floats, begin: float, end: float, times: Floats, tolerance: float) -> tuple[Floats, Floats, int]:
         """Return the state at `end`, the states at `times` (states, times) and the number of rate evaluations."""
@@ -128,6 +135,7 @@ class _OneCell:
             lambda s, z: span * self._rate(min(begin + s * span, end), z), (0.0, 1.0), (start - base) / self._scale,
             method="LSODA", t_eval=np.append((times - begin) / span, 1.0) if not times.size or times[-1] < end else (times - begin) / span,
             rtol=tolerance, atol=0.01 * tolerance, max_step=_LONGEST_STEP,
+            jac=(lambda s, z: span * self._slope(min(begin + s * span, end), z)) if self._count == 1 else None,
         )  # fmt: skip
         if not answer.success or not np.all(np.isfinite(answer.y)):
             raise ConvergenceError(f"{self._device.name}: the integration from {begin:.6g} s to {end:.6g} s broke off: {answer.message}")
