@@ -85,7 +85,7 @@ class Problem:
     data : Sweep | PulseTrain
     v_read : float
         Read voltage of a pulse train's conductances.
-    course : (parts, 4)
+    course : (parts, 5)
         The voltage (`trajectory.follow`).
     bounds : tuple of (parameters,)
         Lowest and highest z.
@@ -144,7 +144,7 @@ class Problem:
 
     def curves(self, z: Floats) -> Floats:
         """Return the model's values of many sets, (points, variants)."""
-        amps = follow(self.made(z), self.course, len(z), self.tolerance)
+        amps = follow(self.made(z), self.course, len(z), self.tolerance, gate_volts=self.device.gate_default)
         return amps if isinstance(self.data, Sweep) else amps / self.v_read
 
     def curve(self, z: Floats) -> Floats:

@@ -13,6 +13,7 @@ from spicesnn.devices import registry
 from spicesnn.devices.base import Device, Floats
 from spicesnn.devices.device_file import device_toml
 from spicesnn.devices.fit_problem import Noise, Problem, measured_values, rough_weight
+from spicesnn.devices.fit_remarks import remarks
 from spicesnn.devices.measurements import PulseTrain, Sweep, WritePulses, read_measurement
 from spicesnn.errors import ConvergenceError, InputError, RunError, UnknownNameError
 
@@ -33,11 +34,21 @@ CUSTOMARY: Mapping[str, tuple[str, ...]] = {
     "memdiode": ("i_min", "i_max", "alpha_min", "alpha_max", "v_s", "v_r"),
     "metal-oxide": ("celsius", "xi", "g_init"),
     "jart-vcm": ("phi_b0", "r_line", "r_th", "barrier"),
+    "mosfet-emulator": ("transconductance", "kp"),
 }
 """What a fit moves when nothing is asked for: parameters that an ordinary sweep of the model determines."""
 _NEVER = ("bound_width",)
-_CANDIDATES = 40
+_CANDIDATES = 100
 """Random parameter sets that are simulated (all at once) for every start that is then followed."""
+_NEAR = 0.35
+"""Half of them are this close to the start values (in z), the others spread over half of the search range."""
+_MISSES = 3.0
+"""A fit whose residuals are so many times the scatter of the data from point to point has missed; then new starts are tried, up to `_ROUNDS`."""
+_ROUNDS = 4
+_WIDE = 0.05
+"""From this relative standard deviation on an interval is given too."""
+_UNKNOWN = 5.0
+"""A direction in z with a larger standard deviation is not determined by the data: the search range is not much wider."""
 _COARSE, _ROUGH, _FINE = 1e-4, 1e-6, 1e-8
 """Tolerances of the integration (`trajectory.follow`): for the random sets, on the way to a minimum, and there."""
 
@@ -53,6 +64,9 @@ class FitResult:
     parameters, stderr : Mapping[str, float]
         Fitted values, and one standard deviation of each from the Jacobian at the solution and the residuals that are
         left; infinite where the data say nothing about a parameter.
+    intervals : Mapping[str, tuple[float, float]]
+        Lowest and highest value of each within two standard deviations, taken along the logarithm of the parameter: where an error is not
+        small this says more than ± does. Without end where the data say nothing.
     correlation : (parameters, parameters)
     rmse : float
         Root of the mean squared residual, in the unit of the data (ampere, or siemens).
@@ -66,6 +80,9 @@ class FitResult:
         The model's answer at the data's points.
     costs : tuple of float
         What `relative_rmse` was at the end of every start, best first, before the last polish: equal ones mean a well-found minimum.
+    remarks : tuple of str
+        What a user has to know: parameters that the data do not determine, that go together, or that ran into the end of the search; a model
+        that misses the data.
     step_error : float
         Change of the fitted curve at ten times the tolerance of its integration, relative to the largest value.
     """
@@ -73,6 +90,7 @@ class FitResult:
     device: Device
     parameters: Mapping[str, float]
     stderr: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]]
     correlation: Floats
     rmse: float
     relative_rmse: float
@@ -81,11 +99,18 @@ class FitResult:
     fitted: Floats
     costs: tuple[float, ...]
     step_error: float
+    remarks: tuple[str, ...]
 
     def toml(self) -> str:
         """Return the ``[device]`` table, uncertainties as comments."""
         heading = f"fitted to {self.data.points} points, relative scatter {self.relative_rmse:.3g}; ± is one standard deviation"
-        return device_toml(self.device, remarks={name: f"± {error:.3g}" for name, error in self.stderr.items()}, heading=heading)
+        return device_toml(self.device, remarks={name: self._stated(name) for name in self.stderr}, heading="\n".join([heading, *self.remarks]))
+
+    def _stated(self, name: str) -> str:
+        """Return the uncertainty of a parameter in words: ±, and the interval where that is not enough."""
+        error, (low, high) = self.stderr[name], self.intervals[name]
+        wide = np.isfinite(error) and error > _WIDE * abs(self.parameters[name])
+        return f"± {error:.3g}" + (f" ({low:.3g} … {high:.3g})" if wide else "")
 
     def write_toml(self, path: str | Path) -> Path:
         """Write `toml` to a file."""
@@ -168,13 +193,20 @@ def fit_data(
         raise InputError(f"base is a {device.name}, but the model to fit is {model_name}")
     if starts < 1:
         raise InputError(f"starts = {starts}; expected 1 or more")
-    if device.gated:
-        raise InputError(f"{model_name} has a third terminal; a fit to a two-terminal measurement is not defined. Fit the device inside it")
+    if hasattr(device, "memristor"):
+        raise InputError(f"{model_name} is a cell around a memristor, whose parameters a fit of the cell does not reach. Fit the device inside it")
     names = _chosen(device, parameters)
     if data.points <= len(names):
         raise InputError(f"{data.points} points cannot determine {len(names)} parameters: {', '.join(names)}")
     if not np.any(measured_values(data)):
         raise InputError("all measured values are 0: nothing to fit")
+    if device.gated and device.gate_default is None:
+        raise InputError(f"{model_name} has a third terminal and no level at which it is on; a fit to a two-terminal measurement is not defined")
+    if data.volts.min() < device.lowest_volts:
+        raise InputError(
+            f"the measurement goes down to {data.volts.min():.3g} V; {model_name} has two terminals only above {device.lowest_volts:g} V "
+            "(its body diode conducts below)"
+        )
     problem = Problem.of(device, names, data, v_read, _COARSE)
     z, costs = _minima(problem, starts, rng)
     return _result(*_polished(problem, z), costs)
@@ -192,20 +224,39 @@ def _chosen(device: Device, parameters: Sequence[str] | None) -> tuple[str, ...]
     return tuple(parameters)
 
 
-def _minima(problem: Problem, starts: int, rng: np.random.Generator) -> tuple[Any, tuple[float, ...]]:
+def _minima(problem: Problem, starts: int, rng: np.random.Generator) -> tuple[Floats, tuple[float, ...]]:
     """Return the best minimum and the costs that the starts reached."""
     low, high = problem.bounds
     centre = np.clip(np.zeros_like(low), low, high)
-    seeds = [centre]
-    if starts > 1:
-        wild = rng.uniform(0.5 * (low + centre), 0.5 * (high + centre), size=(_CANDIDATES * (starts - 1), len(low)))
-        cost = np.mean(np.minimum(np.abs(problem.at(_COARSE).residuals(wild)), 10.0), axis=0)
-        seeds += [wild[k] for k in np.argsort(cost)[: starts - 1]]
-    found = [problem.at(_ROUGH).solved(seed, tolerance=1e-5, evaluations=40) for seed in seeds]
-    finite = sorted((answer for answer in found if answer.cost < 1e2 * problem.data.points), key=lambda answer: float(answer.cost))
+    enough = _MISSES * max(_scatter(problem), 1e-3)
+    found: list[Any] = []
+    for number in range(_ROUNDS if starts > 1 else 1):
+        seeds = [centre] if number == 0 else []
+        if starts > 1:
+            count = _CANDIDATES * (starts - 1) // 2
+            near, far = ((np.maximum(low, centre - _NEAR), np.minimum(high, centre + _NEAR)), (0.5 * (low + centre), 0.5 * (high + centre)))
+            wild = np.concatenate([rng.uniform(*near, size=(count, low.size)), rng.uniform(*far, size=(count, low.size))])
+            cost = np.mean(np.minimum(np.abs(problem.at(_COARSE).residuals(wild)), 10.0), axis=0)
+            seeds += [wild[k] for k in np.argsort(cost)[: starts - 1]]
+        found += [problem.at(_ROUGH).solved(seed, tolerance=1e-5, evaluations=40) for seed in seeds]
+        if min(_cost(answer) for answer in found) < enough:
+            break
+    finite = sorted((answer for answer in found if _cost(answer) < 14.0), key=_cost)
     if not finite:
-        raise ConvergenceError(f"{problem.device.name}: none of {starts} starts led to a curve near the data; give a base device closer to it")
-    return finite[0].x, tuple(float(np.sqrt(2.0 * answer.cost / problem.data.points)) for answer in finite)
+        raise ConvergenceError(f"{problem.device.name}: none of {len(found)} starts led to a curve near the data; give a base device closer to it")
+    return finite[0].x, tuple(_cost(answer) for answer in finite)
+
+
+def _cost(answer: Any) -> float:
+    """Return the root of the mean squared residual that a start has reached."""
+    return float(np.sqrt(2.0 * answer.cost / answer.fun.size))
+
+
+def _scatter(problem: Problem) -> float:
+    """Return the scatter of the data from point to point, in units of the weights; large where they jump on their own."""
+    y = problem.measured
+    apart = (y[1:-1] - 0.5 * (y[:-2] + y[2:])) / problem.weight[1:-1]
+    return float(np.sqrt(np.mean(apart**2) / 1.5))
 
 
 def _polished(problem: Problem, z: Floats) -> tuple[Problem, Floats, Noise]:
@@ -229,20 +280,23 @@ def _polished(problem: Problem, z: Floats) -> tuple[Problem, Floats, Noise]:
 def _result(problem: Problem, z: Floats, noise: Noise, costs: tuple[float, ...]) -> FitResult:
     residuals, jacobian = problem.with_jacobian(z)
     covariance, free = _covariance(residuals, jacobian)
-    deviation = np.sqrt(np.diag(covariance))
-    values = problem.values(z)
+    deviation = np.where(free, np.inf, np.sqrt(np.diag(covariance)))
+    values, names, fitted = problem.values(z), problem.names, problem.curve(z)
     scale = np.where(problem.start == 0, 1.0, np.abs(values))
-    error = np.where(free, np.inf, deviation * scale)
-    fitted = problem.curve(z)
+    ends = [np.clip(z + side * deviation, *problem.bounds) for side in (-2.0, 2.0)]
+    intervals = np.sort(np.where(free, [[-np.inf], [np.inf]], [problem.values(end) for end in ends]), axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        correlation = np.nan_to_num(covariance / np.outer(deviation, deviation))
+        correlation = np.nan_to_num(covariance / np.sqrt(np.outer(np.diag(covariance), np.diag(covariance))))
     rough = (fitted - problem.measured) / rough_weight(fitted)
+    relative_rmse = float(np.sqrt(np.mean(rough**2)))
     return FitResult(
-        device=problem.made(z), parameters=dict(zip(problem.names, values.tolist(), strict=True)),
-        stderr=dict(zip(problem.names, error.tolist(), strict=True)), correlation=correlation,
-        rmse=float(np.sqrt(np.mean((fitted - problem.measured) ** 2))), relative_rmse=float(np.sqrt(np.mean(rough**2))), noise=noise,
+        device=problem.made(z), parameters=dict(zip(names, values.tolist(), strict=True)),
+        stderr=dict(zip(names, (deviation * scale).tolist(), strict=True)),
+        intervals={name: (float(low), float(high)) for name, low, high in zip(names, *intervals, strict=True)}, correlation=correlation,
+        rmse=float(np.sqrt(np.mean((fitted - problem.measured) ** 2))), relative_rmse=relative_rmse, noise=noise,
         data=problem.data, fitted=fitted, costs=costs,
         step_error=float(np.max(np.abs(problem.at(10.0 * _FINE).curve(z) - fitted)) / np.max(np.abs(fitted))),
+        remarks=remarks(problem, z, deviation, correlation, relative_rmse, _MISSES * max(_scatter(problem), 1e-3)),
     )  # fmt: skip
 
 
@@ -254,10 +308,11 @@ def _covariance(residuals: Floats, jacobian: Floats) -> tuple[Floats, Any]:
     """
     count, unknowns = jacobian.shape
     left, sizes, right = np.linalg.svd(jacobian, full_matrices=False)
-    kept = sizes > 1e-9 * sizes[0]
+    variance = np.sum(residuals**2) / max(count - unknowns, 1)
+    kept = (sizes * _UNKNOWN > np.sqrt(variance)) & (sizes > 1e-9 * sizes[0])
     to_parameters = (right[kept].T / sizes[kept]) @ left[:, kept].T
     leverage = np.sum(left[:, kept] ** 2, axis=1)
-    plain = to_parameters @ to_parameters.T * np.sum(residuals**2) / max(count - unknowns, 1)
+    plain = to_parameters @ to_parameters.T * variance
     robust = (to_parameters * (residuals / np.maximum(1.0 - leverage, 1e-3)) ** 2) @ to_parameters.T
     with np.errstate(invalid="ignore", divide="ignore"):
         more = np.sqrt(np.maximum(np.nan_to_num(np.diag(robust) / np.diag(plain)), 1.0))

@@ -18,29 +18,43 @@ if TYPE_CHECKING:
 
 
 def sweep_course(time: Floats, volts: Floats) -> Floats:
-    """Return the course of a sweep: straight from sample to sample, the current read at each; (points, 4), see `follow`."""
-    before = np.concatenate([volts[:1], volts[:-1]])
-    return np.stack([before, volts, np.diff(time, prepend=time[0]), volts], axis=1)
+    """Return the course of a sweep, the current read at each sample; (points, 5), see `follow`.
+
+    Between two samples the voltage is a parabola through both, with the smaller of the second differences at its two ends, and none where they
+    differ in sign: a sine is followed to third order (a rate that goes with the fortieth power of the voltage sees the chords of a hundred
+    samples a quarter), a triangle or a staircase is straight up to its corners.
+    """
+    steps, rise = np.diff(time), np.diff(volts)
+    second = np.zeros(time.size)
+    second[1:-1] = 2.0 * np.diff(rise / steps) / (steps[1:] + steps[:-1])
+    one, other = second[:-1], second[1:]
+    bend = np.where(one * other > 0, np.sign(one) * np.minimum(np.abs(one), np.abs(other)), 0.0) * steps**2
+    if time.size > 3:  # beyond the ends nothing is known; the neighbour's bend is as good as any
+        bend[0], bend[-1] = (bend[k] * (steps[j] / steps[k]) ** 2 for j, k in ((0, 1), (-1, -2)))
+    first = [[volts[0], volts[0], 0.0, 0.0, volts[0]]]
+    return np.concatenate([first, np.stack([volts[:-1], volts[1:], bend, steps, volts[1:]], axis=1)])
 
 
 def pulse_course(volts: Floats, width_s: Floats, v_read: float) -> Floats:
-    """Return the course of rectangular pulses, each followed by a read at `v_read`; (pulses, 4), see `follow`."""
-    return np.stack([volts, volts, np.where(volts == 0, 0.0, width_s), np.full(volts.shape, v_read)], axis=1)
+    """Return the course of rectangular pulses, each followed by a read at `v_read`; (pulses, 5), see `follow`."""
+    return np.stack([volts, volts, np.zeros(volts.shape), np.where(volts == 0, 0.0, width_s), np.full(volts.shape, v_read)], axis=1)
 
 
-def follow(device: Device, course: Floats, variants: int, tolerance: float) -> Floats:
+def follow(device: Device, course: Floats, variants: int, tolerance: float, *, gate_volts: float | None = None) -> Floats:
     """Return the current of every variant after every part of a course, from the initial state on.
 
     Parameters
     ----------
     device : Device
         Parameters that differ have shape (variants, 1).
-    course : (parts, 4)
-        Voltage at the beginning and at the end of a part, straight between; its length in seconds, which may be 0; the voltage at which the
-        device is read after it.
+    course : (parts, 5)
+        Voltage at the beginning and at the end of a part; eight times how far it is below the chord in the middle; the part's length in seconds,
+        which may be 0; the voltage at which the device is read after it.
     variants : int
     tolerance : float
         Local error of an integration step, as a fraction of the state's range.
+    gate_volts : float, optional
+        Level of the third terminal.
 
     Returns
     -------
@@ -52,33 +66,38 @@ def follow(device: Device, course: Floats, variants: int, tolerance: float) -> F
     cells = Ensemble.of(Crossbar(device=device, state=_start(device, variants)))
     state = np.clip(_start(device, variants).reshape(cells.count, variants), cells.low, cells.high)
     code = cells.device.compiled()
-    if code is not None and cells.count == 1:
-        from spicesnn.devices.cell_functions import address_of
-        from spicesnn.engines.nodal.sweep_kernel import follow_sweep
+    gate = np.zeros(0) if gate_volts is None else np.array([gate_volts])
+    if code is None or cells.count > 1:
+        return _in_numpy(cells, state, course, gate, tolerance)
+    from spicesnn.devices.cell_functions import address_of
+    from spicesnn.engines.nodal.sweep_kernel import follow_sweep
 
-        table = np.ascontiguousarray(np.stack([cells.low[0], cells.high[0], cells.scale[0], cells.moves], axis=1))
-        amps = np.empty((len(course), variants))
-        follow_sweep(address_of(code.current), address_of(code.rate), code.matrix(variants), table, state[0], course, tolerance, amps)
-        return amps
-    return _in_numpy(cells, state, course, tolerance)
+    table = np.ascontiguousarray(np.stack([cells.low[0], cells.high[0], cells.scale[0], cells.moves], axis=1))
+    amps = np.empty((len(course), variants))
+    follow_sweep(address_of(code.current), address_of(code.rate), code.matrix(variants), table, state[0], course, gate, tolerance, amps)
+    return amps
 
 
-def _in_numpy(cells: Ensemble, state: Floats, course: Floats, tolerance: float) -> Floats:
+def _in_numpy(cells: Ensemble, state: Floats, course: Floats, gate: Floats, tolerance: float) -> Floats:
     """Return what `follow` does, for devices whose equations are not compiled; one that cannot be followed takes the others with it."""
     from spicesnn.engines.nodal.rosenbrock import NODES, Drive, advance
 
     variants = cells.moves.size
     amps, line, steps = np.full((len(course), variants), np.nan), np.zeros((2, variants)), np.full(variants, np.inf)
-    for k, (begin, end, seconds, read) in enumerate(course):
+    level = np.full(variants, gate[0]) if gate.size else None
+    for k, (begin, end, bend, seconds, read) in enumerate(course):
         if seconds > 0 and cells.device.memory:
-            source = np.repeat((begin + NODES * (end - begin))[:, None], variants, axis=1)
-            drive = Drive(source=source, ohms=None, gate=None, line=line, seconds=seconds)
+            source = begin + NODES * (end - begin) - 0.5 * NODES * (1.0 - NODES) * bend
+            drive = Drive(
+                source=np.repeat(source[:, None], variants, axis=1), ohms=None, gate=None if level is None else np.stack([level, level]), line=line,
+                seconds=seconds,
+            )  # fmt: skip
             try:
                 done = advance(cells, state, drive, tolerance, np.minimum(steps, seconds))
             except ConvergenceError:
                 break
             state, steps = done.nodes[3], done.step
-        amps[k] = cells.current(np.full(variants, read), state, None)
+        amps[k] = cells.current(np.full(variants, read), state, level)
     return amps
 
 

@@ -1,5 +1,5 @@
 # mypy: disallow-untyped-decorators=False
-"""Devices one by one along a voltage that runs straight from sample to sample, compiled: what a fit asks for some thousand times."""
+"""Devices one by one along a voltage known at samples, compiled: what a fit asks for some thousand times."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ _TABLE = float64[:, ::1]
 _ROW = float64[::1]
 
 
-@njit(types.void(int64, int64, _TABLE, _TABLE, _ROW, _TABLE, float64, _TABLE), cache=True, nogil=True, error_model="numpy")
-def follow_sweep(current: int, rate: int, parameters: Any, cells: Any, state: Any, course: Any, tolerance: float, amps: Any) -> None:
+@njit(types.void(int64, int64, _TABLE, _TABLE, _ROW, _TABLE, _ROW, float64, _TABLE), cache=True, nogil=True, error_model="numpy")
+def follow_sweep(
+    current: int, rate: int, parameters: Any, cells: Any, state: Any, course: Any, gate: Any, tolerance: float, amps: Any
+) -> None:  # fmt: skip
     """Write the current of every cell at the end of every part of a course; NaN from where a cell cannot be followed.
 
     Parameters
@@ -28,14 +30,17 @@ def follow_sweep(current: int, rate: int, parameters: Any, cells: Any, state: An
         Lower and upper bound, scale, 1.
     state : (m,)
         At the beginning.
-    course : (parts, 4)
-        Voltage at the beginning and at the end of a part, volts; its length, seconds, which may be 0; the voltage it is read at afterwards.
+    course : (parts, 5)
+        As in `spicesnn.devices.trajectory.follow`.
+    gate : (1,) or (0,)
+        Voltage of the third terminal, where there is one.
     tolerance : float
         Local error of a step, as a fraction of the state's range.
     amps : (parts, m), written
     """
     parts, count = amps.shape
-    source, line, gate, ohms = np.empty((5, count)), np.zeros((2, count)), np.zeros((2, 0)), np.zeros(0)
+    source, line, ohms = np.empty((5, count)), np.zeros((2, count)), np.zeros(0)
+    gates, level = np.full((2, count if gate.size else 0), gate[0] if gate.size else 0.0), gate[0] if gate.size else 0.0
     nodes, siemens, totals = np.empty((4, count)), np.empty((4, count)), np.empty((2, count))
     steps, taken = np.empty(count), np.zeros(1, dtype=np.int64)
     x = state.copy()
@@ -44,14 +49,15 @@ def follow_sweep(current: int, rate: int, parameters: Any, cells: Any, state: An
         steps[c] = 0.0
         lost = False
         for k in range(parts):
-            seconds = course[k, 2]
+            seconds = course[k, 3]
             if seconds > 0.0 and not lost:
                 for j in range(5):
-                    source[j, c] = course[k, 0] + 0.25 * j * (course[k, 1] - course[k, 0])
+                    s = 0.25 * j
+                    source[j, c] = course[k, 0] + s * (course[k, 1] - course[k, 0]) - 0.5 * s * (1.0 - s) * course[k, 2]
                 steps[c] = seconds if steps[c] <= 0.0 else min(steps[c], seconds)
                 lost = advance_cells(
-                    c, c + 1, current, rate, parameters, cells, x, source, ohms, gate, line, seconds, tolerance, steps, nodes, siemens,
+                    c, c + 1, current, rate, parameters, cells, x, source, ohms, gates, line, seconds, tolerance, steps, nodes, siemens,
                     totals[0], totals[1], steps, taken,
                 ) >= 0  # fmt: skip
                 x[c] = nodes[3, c]
-            amps[k, c] = np.nan if lost else call(current, course[k, 3], x[c], 0.0, p)
+            amps[k, c] = np.nan if lost else call(current, course[k, 4], x[c], level, p)
