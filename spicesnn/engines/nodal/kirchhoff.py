@@ -31,50 +31,100 @@ def check_rows(
 
     `column_sums` (2, padded cols): current into each bit line, and Σ cells·(|x| + |t|), the scale of its rounding.
     """
-    stride, rows, wide = lines.stride, lines.rows, (lines.cols + 7) // 8 * 8
     zero = splat(0.0)
-    for j in range(0, 2 * stride, 8):
+    for j in range(0, 2 * lines.stride, 8):
         store(column_sums, j, zero)
-    bit_ground, s = splat(lines.bit_ground), splat(lines.bit_siemens)
     absolute, peak = zero, zero
-    for row in range(8 * first, min(8 * last, rows)):
-        base = row * stride
-        out_of_row, size_of_row = zero, zero
-        left_ghost, right_ghost = _ghosts(lines, x, row, word_volts)
-        last_tile = splat(left_ghost)
-        for j in range(0, wide, 8):
-            at = base + j
-            g, w, b = load(cells, at), load(x, at), load(t, at)
-            through = g * (w - b)
-            size = g * (fabs(w) + fabs(b))
-            out, into = through + load(lines.word_shunt, j) * w, through - bit_ground * b
-            if word_amps.size:
-                out = out - load(word_amps, at)
-            if bit_amps.size:
-                into = into + load(bit_amps, at)
-            out_of_row, size_of_row = out_of_row + out, size_of_row + size
-            store(column_sums, j, load(column_sums, j) + into)
-            store(column_sums, stride + j, load(column_sums, stride + j) + size)
-            if not lines.word_merged:
-                right = after(w, load(x, at + 8)) if j + 8 < wide else with_lane(after(w, w), (lines.cols - 1) % 8, right_ghost)
-                bend = (before(last_tile, w) - w) + (right - w)
-                last_tile = w
-                left = fabs(load(lines.word_segment, j) * bend - out)
-                absolute, peak = absolute + left, larger(left, peak)
-            if not lines.bit_merged:
-                if row > 0:
-                    into = into + s * (load(t, at - stride) - b)
-                else:
-                    into = into + load(lines.bit_first, j) * (load(bit_volts, j) - b)
-                if row < rows - 1:
-                    into = into + s * (load(t, at + stride) - b)
-                else:
-                    into = into + load(lines.bit_last, j) * (load(bit_volts, j) - b)
-                left = fabs(into)
-                absolute, peak = absolute + left, larger(left, peak)
+    common = not (lines.word_merged or lines.bit_merged or word_amps.size or bit_amps.size)
+    for row in range(8 * first, min(8 * last, lines.rows)):
+        if common and 0 < row < lines.rows - 1:
+            out_of_row, size_of_row, left, most = _check_inner_row(lines, cells, x, t, word_volts, row, column_sums)
+        else:
+            out_of_row, size_of_row, left, most = _check_any_row(
+                lines, cells, x, t, word_volts, bit_volts, word_amps, bit_amps, row, column_sums
+            )  # fmt: skip
+        absolute, peak = absolute + left, larger(most, peak)
         _row_current(lines, x, row, word_volts, total(out_of_row), total(size_of_row), row_amps, measures)
     measures[0] += total(absolute)
     measures[1] = max(measures[1], largest(peak))
+
+
+@kernel
+def _check_inner_row(lines: Any, cells: Any, x: Any, t: Any, word_volts: Any, row: int, column_sums: Any) -> Any:
+    """Do what `_check_any_row` does, without a question on the way: for a row between others, wires that resist, and no injected currents."""
+    stride, base, final = lines.stride, row * lines.stride, (lines.cols - 1) // 8 * 8
+    bit_ground, s, word = splat(lines.bit_ground), splat(lines.bit_siemens), splat(lines.word_siemens)
+    out_of_row, size_of_row = splat(0.0), splat(0.0)
+    word_left, word_peak, bit_left, bit_peak = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+    left_ghost, right_ghost = _ghosts(lines, x, row, word_volts)
+    w = load(x, base)
+    left = before(splat(left_ghost), w)
+    for j in range(0, final + 8, 8):
+        at = base + j
+        g, b = load(cells, at), load(t, at)
+        following, segment = w, word
+        if j < final:
+            following = load(x, at + 8)
+            right = after(w, following)
+        else:
+            right, segment = with_lane(after(w, w), (lines.cols - 1) % 8, right_ghost), load(lines.word_segment, j)
+        through = g * (w - b)
+        out = through + load(lines.word_shunt, j) * w
+        size = g * (fabs(w) + fabs(b))
+        into = through - bit_ground * b
+        out_of_row, size_of_row = out_of_row + out, size_of_row + size
+        store(column_sums, j, load(column_sums, j) + into)
+        store(column_sums, stride + j, load(column_sums, stride + j) + size)
+        over = fabs(segment * ((left - w) + (right - w)) - out)
+        word_left, word_peak = word_left + over, larger(over, word_peak)
+        over = fabs(into + s * ((load(t, at - stride) - b) + (load(t, at + stride) - b)))
+        bit_left, bit_peak = bit_left + over, larger(over, bit_peak)
+        left = before(w, following)
+        w = following
+    return out_of_row, size_of_row, word_left + bit_left, larger(word_peak, bit_peak)
+
+
+@kernel
+def _check_any_row(
+    lines: Any, cells: Any, x: Any, t: Any, word_volts: Any, bit_volts: Any, word_amps: Any, bit_amps: Any, row: int, column_sums: Any
+) -> Any:  # fmt: skip
+    """Add a row's currents to `column_sums`; return, eight lanes each, its current, the scale of its rounding, Σ|residual| and max|residual|."""
+    stride, rows, wide, base = lines.stride, lines.rows, (lines.cols + 7) // 8 * 8, row * lines.stride
+    bit_ground, s = splat(lines.bit_ground), splat(lines.bit_siemens)
+    absolute, peak, out_of_row, size_of_row = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+    left_ghost, right_ghost = _ghosts(lines, x, row, word_volts)
+    last_tile = splat(left_ghost)
+    for j in range(0, wide, 8):
+        at = base + j
+        g, w, b = load(cells, at), load(x, at), load(t, at)
+        through = g * (w - b)
+        size = g * (fabs(w) + fabs(b))
+        out, into = through + load(lines.word_shunt, j) * w, through - bit_ground * b
+        if word_amps.size:
+            out = out - load(word_amps, at)
+        if bit_amps.size:
+            into = into + load(bit_amps, at)
+        out_of_row, size_of_row = out_of_row + out, size_of_row + size
+        store(column_sums, j, load(column_sums, j) + into)
+        store(column_sums, stride + j, load(column_sums, stride + j) + size)
+        if not lines.word_merged:
+            right = after(w, load(x, at + 8)) if j + 8 < wide else with_lane(after(w, w), (lines.cols - 1) % 8, right_ghost)
+            bend = (before(last_tile, w) - w) + (right - w)
+            last_tile = w
+            left = fabs(load(lines.word_segment, j) * bend - out)
+            absolute, peak = absolute + left, larger(left, peak)
+        if not lines.bit_merged:
+            if row > 0:
+                into = into + s * (load(t, at - stride) - b)
+            else:
+                into = into + load(lines.bit_first, j) * (load(bit_volts, j) - b)
+            if row < rows - 1:
+                into = into + s * (load(t, at + stride) - b)
+            else:
+                into = into + load(lines.bit_last, j) * (load(bit_volts, j) - b)
+            left = fabs(into)
+            absolute, peak = absolute + left, larger(left, peak)
+    return out_of_row, size_of_row, absolute, peak
 
 
 @kernel
