@@ -108,6 +108,8 @@ def trained_figure(table: Rows, *, label: str, scale: str, measured: str = "") -
             marks: dict[str, Any] = {"marker": _MARKERS[k % 6], "markersize": 5, "capsize": 3, "color": COLOURS[k % 7]}
             axes.errorbar(x, mean, yerr=np.nan_to_num(half), label=line or None, **marks)
         _scale(axes, scale, [row[measured or "x"] for row in table])
+        low, high = axes.get_ylim()
+        axes.set_ylim(max(low, -1.0), min(high, 101.0))  # intervals of few seeds reach beyond what an accuracy can be
         seeds = min(int(row["seeds"]) for row in table)
         title = f"{seeds} seeds a point, 95 % intervals" if seeds > 1 else "one seed a point"
         axes.set(xlabel=label, ylabel="test accuracy (%)", title=title)
