@@ -11,9 +11,11 @@ import csv
 import hashlib
 import itertools
 import json
+import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -183,25 +185,39 @@ def _here(points: list[Point], store: str, workers: int, scheduler: str | None) 
 def _in_dask(points: list[Point], store: str, workers: int, scheduler: str | None) -> Iterable[str]:
     """Yield keys as they are done. A worker that dies is a task that another repeats; an error of a point is raised here."""
     try:
-        from distributed import Client, LocalCluster, as_completed
+        from distributed import Client, as_completed
     except ImportError:
         raise ConfigError("several workers or a cluster need Dask: pip install 'spicesnn[cluster]'; --workers 1 needs none") from None
-    cluster = None
-    try:
-        if scheduler is None:
-            cluster = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None)
-        client = Client(cluster if cluster is not None else scheduler, timeout="20s")
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"no Dask scheduler answers at {scheduler}: {error}; start one with `dask scheduler`, or leave --scheduler out") from None
-    try:
+    with ExitStack() as held:
+        try:
+            cluster = held.enter_context(_local_cluster(workers)) if scheduler is None else scheduler
+            client = held.enter_context(Client(cluster, timeout="20s"))
+        except (OSError, ValueError) as error:
+            what = f"no Dask scheduler answers at {scheduler}: {error}"
+            raise ConfigError(f"{what}; start one with `dask scheduler`, or leave --scheduler out") from None
         # `pure=False` with our own names: a point is the same task however often it is asked for.
         futures = [client.submit(compute, p.tables, p.key, store, key=f"spicesnn-{p.key}", retries=3) for p in points]
         for future in as_completed(futures):
             yield future.result()
-    finally:
-        client.close()
-        if cluster is not None:
-            cluster.close()
+
+
+@contextmanager
+def _local_cluster(workers: int) -> Iterator[Any]:
+    """Start a cluster of processes on this machine. In the end its workers hold nothing more, and are killed: asked to leave they take seconds."""
+    from distributed import LocalCluster, Nanny
+
+    class Impatient(Nanny):  # type: ignore[misc]
+        async def kill(self, timeout: float = 5, reason: str = "nanny-kill") -> None:
+            if self.process is not None and self.process.process is not None:
+                await self.process.process.kill()
+            await super().kill(timeout=timeout, reason=reason)
+
+    options = {"threads_per_worker": 1, "worker_class": Impatient, "dashboard_address": None, "silence_logs": logging.ERROR}
+    with (
+        tempfile.TemporaryDirectory(prefix="spicesnn-dask-", ignore_cleanup_errors=True) as scratch,
+        LocalCluster(n_workers=workers, local_directory=scratch, **options) as cluster,
+    ):
+        yield cluster
 
 
 def _read(path: Path) -> dict[str, Any]:
