@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from spicesnn.devices.pulse_fit import PulseTableFit
 
 _TABLE = "pulse-table"
+
 
 def fit(
     device: Annotated[str, typer.Argument(metavar="DEVICE", help="The model to fit: a name from `spicesnn devices`, or pulse-table.")],
@@ -60,7 +61,11 @@ def fit(
     length = None if duration is None else parse(duration)
     result = solve(device, csv, rng=np.random.default_rng(seed or 0), starts=starts, parameters=chosen, base=base, duration_s=length, pulses=pulses)
     unit = "A" if hasattr(result.data, "amps") else "S"
-    return _answer(device, result, folder, unit, {"relative_rmse": result.relative_rmse})
+    names = list(result.parameters)
+    together = {a: {b: float(result.correlation[i, j]) for j, b in enumerate(names)} for i, a in enumerate(names)}
+    more = {"relative_rmse": result.relative_rmse, "intervals": result.intervals, "correlation": together, "remarks": list(result.remarks),
+            "noise": {"relative": result.noise.relative, "floor": result.noise.floor}}  # fmt: skip
+    return _answer(device, result, folder, unit, more)
 
 
 def _pulses(volts: str | None, reset: str | None, width: str | None, *, assumed: bool) -> WritePulses | None:
@@ -75,10 +80,11 @@ def _pulses(volts: str | None, reset: str | None, width: str | None, *, assumed:
     return WritePulses(set_volts=parse(volts), reset_volts=parse(reset) if reset else -parse(volts), width_s=parse(width))
 
 
-def _answer(device: str, result: FitResult | PulseTableFit, folder: Path, unit: str, more: dict[str, float]) -> Answer:
+def _answer(device: str, result: FitResult | PulseTableFit, folder: Path, unit: str, more: dict[str, Any]) -> Answer:
     """Write the device file and the figure of a fit and return what the command says."""
     from spicesnn.units import render
 
+    remarks: list[str] = more.pop("remarks", [])
     toml = result.write_toml(folder / f"{device}.toml")
     figure = folder / "fit.png"
     result.figure().savefig(figure)
@@ -91,9 +97,11 @@ def _answer(device: str, result: FitResult | PulseTableFit, folder: Path, unit: 
             table.add_row(name, f"{value:.6g}", f"{result.stderr[name]:.2g}")
         console.print(table)
         relative = f", {100 * more['relative_rmse']:.2g} % relative" if "relative_rmse" in more else ""
+        for remark in remarks:
+            console.print(f"[yellow]note[/yellow]    {remark}")
         console.print(f"residual {render(result.rmse, unit)} (root mean square){relative}")
         console.print(f"device  {toml}\nfigure  {figure}")
 
     data = {"device": device, "parameters": result.parameters, "stderr": result.stderr, "rmse": result.rmse, "toml": str(toml),
-            "figure": str(figure)}  # fmt: skip
+            "figure": str(figure), "remarks": remarks}  # fmt: skip
     return Answer(data=data | more, show=show)

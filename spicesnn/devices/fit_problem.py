@@ -15,8 +15,10 @@ from spicesnn.errors import ConvergenceError, InputError
 
 _SPAN = {"V": 4.0, "1": 4.0, "eV": 1.3, "1/V": 4.0}
 """How far from its start value a parameter may go, as a factor, by its unit; 30 for all others."""
-_DIFFERENCE = 1e-4
-"""Step of the derivatives, in z; far above what is left of the integration's error at the tolerances in use."""
+_DIFFERENCES = 1e-4, 3e-3
+"""Step of the derivatives, in z, of compiled devices and of others: far above what is left of the integration's error at their tolerances."""
+_TOLERANCES = (1e-4, 1e-6, 1e-8), (1e-3, 1e-4, 1e-5)
+"""Tolerances of the integration for random sets, on the way to a minimum and there, of compiled devices and of others, which are slower."""
 _HUGE = 1e6
 _FLOOR = 0.01
 _LEAST_NOISE = 1e-4
@@ -91,8 +93,8 @@ class Problem:
         Lowest and highest z.
     weight : (points,)
         What a residual is divided by.
-    tolerance : float
-        Of the integration (`trajectory.follow`).
+    stage : int
+        How closely the equations are integrated: 0 for a first look, 1 on the way to a minimum, 2 there.
     """
 
     device: Device
@@ -102,15 +104,15 @@ class Problem:
     course: Floats
     bounds: tuple[Floats, Floats]
     weight: Floats
-    tolerance: float
+    stage: int = 0
 
     @classmethod
-    def of(cls, device: Device, names: tuple[str, ...], data: Sweep | PulseTrain, v_read: float, tolerance: float) -> Problem:
+    def of(cls, device: Device, names: tuple[str, ...], data: Sweep | PulseTrain, v_read: float) -> Problem:
         """Return the problem as it stands before anything is known: weights from the data."""
         course = sweep_course(data.time, data.volts) if isinstance(data, Sweep) else pulse_course(data.volts, data.width_s, v_read)
         return cls(
             device=device, names=names, data=data, v_read=v_read, course=course, bounds=_limits(device, names),
-            weight=rough_weight(measured_values(data)), tolerance=tolerance,
+            weight=rough_weight(measured_values(data)),
         )  # fmt: skip
 
     @property
@@ -123,9 +125,14 @@ class Problem:
         """The start values, (parameters,)."""
         return np.array([float(np.asarray(getattr(self.device, name))) for name in self.names])
 
-    def at(self, tolerance: float) -> Problem:
-        """Return the problem with another tolerance of the integration."""
-        return replace(self, tolerance=tolerance)
+    def at(self, stage: int) -> Problem:
+        """Return the problem at another stage."""
+        return replace(self, stage=stage)
+
+    @property
+    def slow(self) -> bool:
+        """Whether the device's equations are not compiled."""
+        return self.device.compiled() is None
 
     def weighed(self, weight: Floats) -> Problem:
         """Return the problem with other weights."""
@@ -144,7 +151,7 @@ class Problem:
 
     def curves(self, z: Floats) -> Floats:
         """Return the model's values of many sets, (points, variants)."""
-        amps = follow(self.made(z), self.course, len(z), self.tolerance, gate_volts=self.device.gate_default)
+        amps = follow(self.made(z), self.course, len(z), _TOLERANCES[self.slow][self.stage], gate_volts=self.device.gate_default)
         return amps if isinstance(self.data, Sweep) else amps / self.v_read
 
     def curve(self, z: Floats) -> Floats:
@@ -164,8 +171,8 @@ class Problem:
 
     def with_jacobian(self, z: Floats) -> tuple[Floats, Floats]:
         """Return the residuals of one set, (points,), and their central differences over z, (points, parameters), in one pass."""
-        low, high = self.bounds
-        up, down = np.minimum(z + _DIFFERENCE, high), np.maximum(z - _DIFFERENCE, low)
+        (low, high), step = self.bounds, _DIFFERENCES[self.slow]
+        up, down = np.minimum(z + step, high), np.maximum(z - step, low)
         each = np.eye(len(z), dtype=bool)
         found = self.residuals(np.concatenate([z[None], np.where(each, up, z), np.where(each, down, z)]))
         return found[:, 0], (found[:, 1 : len(z) + 1] - found[:, len(z) + 1 :]) / (up - down)

@@ -49,8 +49,8 @@ _WIDE = 0.05
 """From this relative standard deviation on an interval is given too."""
 _UNKNOWN = 5.0
 """A direction in z with a larger standard deviation is not determined by the data: the search range is not much wider."""
-_COARSE, _ROUGH, _FINE = 1e-4, 1e-6, 1e-8
-"""Tolerances of the integration (`trajectory.follow`): for the random sets, on the way to a minimum, and there."""
+_COARSE, _ROUGH, _FINE = range(3)
+"""Stages of a `Problem`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -84,7 +84,7 @@ class FitResult:
         What a user has to know: parameters that the data do not determine, that go together, or that ran into the end of the search; a model
         that misses the data.
     step_error : float
-        Change of the fitted curve at ten times the tolerance of its integration, relative to the largest value.
+        Change of the fitted curve when its integration is looser (the way to the minimum), relative to the largest value.
     """
 
     device: Device
@@ -207,7 +207,7 @@ def fit_data(
             f"the measurement goes down to {data.volts.min():.3g} V; {model_name} has two terminals only above {device.lowest_volts:g} V "
             "(its body diode conducts below)"
         )
-    problem = Problem.of(device, names, data, v_read, _COARSE)
+    problem = Problem.of(device, names, data, v_read)
     z, costs = _minima(problem, starts, rng)
     return _result(*_polished(problem, z), costs)
 
@@ -295,7 +295,7 @@ def _result(problem: Problem, z: Floats, noise: Noise, costs: tuple[float, ...])
         intervals={name: (float(low), float(high)) for name, low, high in zip(names, *intervals, strict=True)}, correlation=correlation,
         rmse=float(np.sqrt(np.mean((fitted - problem.measured) ** 2))), relative_rmse=relative_rmse, noise=noise,
         data=problem.data, fitted=fitted, costs=costs,
-        step_error=float(np.max(np.abs(problem.at(10.0 * _FINE).curve(z) - fitted)) / np.max(np.abs(fitted))),
+        step_error=float(np.max(np.abs(problem.at(_ROUGH).curve(z) - fitted)) / np.max(np.abs(fitted))),
         remarks=remarks(problem, z, deviation, correlation, relative_rmse, _MISSES * max(_scatter(problem), 1e-3)),
     )  # fmt: skip
 

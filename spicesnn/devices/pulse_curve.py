@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -12,8 +12,12 @@ from numpy.typing import ArrayLike
 from scipy.optimize import curve_fit, isotonic_regression
 
 from spicesnn.devices.base import Floats
+from spicesnn.devices.csv_columns import read_table
 from spicesnn.devices.delta_table import DeltaTable, Grid, OutOfRange
 from spicesnn.errors import DataError, InputError
+
+_MOST_SIEMENS = 10.0
+"""No memristor conducts more; a file that says so has its unit left out."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -46,19 +50,28 @@ class PulseCurve:
 
     @classmethod
     def from_csv(cls, path: str | Path) -> Self:
-        """Return the curve of a CSV file with a header: one column (set pulses), or two (set, reset), siemens, one line a pulse from 0 on."""
-        try:
-            with Path(path).open(newline="", encoding="utf-8-sig") as file:
-                lines = [row for row in csv.reader(line for line in file if not line.startswith("#")) if any(cell.strip() for cell in row)]
-            if lines and all(_is_number(cell) for cell in lines[0] if cell.strip()):
-                raise ValueError("the first line must be a header, not numbers")  # noqa: TRY301
-            columns = [[float(row[k]) for row in lines[1:] if len(row) > k and row[k].strip()] for k in range(len(lines[0]) if lines else 0)]
-        except (OSError, UnicodeDecodeError, ValueError) as error:
-            raise DataError(f"{path} is not a pulse curve: expected a CSV file with a header and one or two columns of siemens ({error})") from None
+        """Return the curve of a CSV file with a header: one column (set pulses), or two (set, reset), one line a pulse from 0 on.
+
+        Conductances are in siemens, or in the unit the header says (``G (µS)``, ``conductance_nS``); a column of pulse numbers is left out.
+        """
+        path = Path(path)
+        table = read_table(path, gaps=True)
+        if not table.headed:
+            raise DataError(f"{path} is not a pulse curve: the first line must be a header, not numbers")
+        kept = [k for k, column in enumerate(table.columns) if column.kind != "number"]
+        for k in kept:
+            if re.search("ohm|Ω|resist", table.columns[k].header, re.IGNORECASE):
+                raise DataError(f"{path}: column {table.columns[k].header} holds resistances; expected conductances, such as siemens or G (µS)")
+            if table.columns[k].kind not in ("", "siemens"):
+                raise DataError(f"{path} is not a pulse curve: column {table.columns[k].header} is not a conductance")
+        columns = [table.values[:, k][np.isfinite(table.values[:, k])] for k in kept]
         if len(columns) not in (1, 2) or any(len(column) < 2 for column in columns):
             raise DataError(f"{path}: {len(columns)} columns of {[len(c) for c in columns]} values; expected one or two, with 2 or more values each")
+        largest = max(float(column.max()) for column in columns)
+        if largest > _MOST_SIEMENS:
+            raise DataError(f"{path}: conductances up to {largest:.4g} S; say their unit in the header, such as G (µS)")
         try:
-            return cls(raising=np.array(columns[0]), lowering=np.array(columns[1]) if len(columns) == 2 else None)
+            return cls(raising=columns[0], lowering=columns[1] if len(columns) == 2 else None)
         except InputError as error:
             raise DataError(f"{path}: {error}") from None
 
@@ -194,11 +207,3 @@ class PulseCurve:
         values = np.stack([down, 0 * down, 0 * up, 0 * up, up], axis=1)
         order = np.argsort(volts)
         return DeltaTable(grid=Grid(x=siemens, y=volts[order], values=values[:, order], out_of_range=OutOfRange.CLAMP), pulse_s=pulse_s)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

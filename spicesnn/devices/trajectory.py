@@ -70,11 +70,12 @@ def follow(device: Device, course: Floats, variants: int, tolerance: float, *, g
     if code is None or cells.count > 1:
         return _in_numpy(cells, state, course, gate, tolerance)
     from spicesnn.devices.cell_functions import address_of
-    from spicesnn.engines.nodal.sweep_kernel import follow_sweep
+    from spicesnn.engines.nodal.sweep_kernel import follow_sweep, no_current
 
     table = np.ascontiguousarray(np.stack([cells.low[0], cells.high[0], cells.scale[0], cells.moves], axis=1))
     amps = np.empty((len(course), variants))
-    follow_sweep(address_of(code.current), address_of(code.rate), code.matrix(variants), table, state[0], course, gate, tolerance, amps)
+    addresses = (address_of(function) for function in (code.current, code.rate, no_current))
+    follow_sweep(*addresses, code.matrix(variants), table, state[0], course, gate, tolerance, amps)
     return amps
 
 

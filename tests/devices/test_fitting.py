@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -118,8 +119,10 @@ def test_bad_requests(tmp_path):
         fit_data("vteam", data, rng=rng, parameters=["r_on", "r_on"])
     with pytest.raises(InputError, match="base is a"):
         fit_data("vteam", data, rng=rng, base=registry.make("yakopcic"))
-    with pytest.raises(InputError, match="third terminal"):
-        fit_data("mosfet-emulator", data, rng=rng)
+    with pytest.raises(InputError, match="Fit the device inside it"):
+        fit_data("1t1r", data, rng=rng)
+    with pytest.raises(InputError, match="body diode"):
+        fit_data("mosfet-emulator", replace(data, volts=-data.volts), rng=rng)
     with pytest.raises(InputError, match="starts = 0"):
         fit_data("vteam", data, rng=rng, starts=0)
     with pytest.raises(InputError, match="all measured values are 0"):

@@ -66,10 +66,13 @@ def test_a_curve_becomes_a_table():
     ("text", "message"),
     [
         ("1e-6\n2e-6\n3e-6\n", "must be a header"),
-        ("g\n1e-6\nabc\n", "could not convert"),
+        ("g\n1e-6\nabc\n", "line 3: 'abc' in column g is not a number"),
         ("g\n1e-6\n", "2 or more values"),
         ("a,b,c\n1e-6,1e-6,1e-6\n2e-6,2e-6,2e-6\n", "3 columns"),
-        ("", "0 columns"),
+        ("", "is empty"),
+        ("resistance_ohm\n11177\n10000\n", "resistances"),
+        ("G\n45\n46\n", "say their unit in the header"),
+        ("volts\n1\n2\n", "column volts is not a conductance"),
     ],
 )
 def test_damaged_curves(text, message, tmp_path):
@@ -77,7 +80,7 @@ def test_damaged_curves(text, message, tmp_path):
     path.write_text(text)
     with pytest.raises(DataError, match=message):
         PulseCurve.from_csv(path)
-    with pytest.raises(DataError, match="not a pulse curve"):
+    with pytest.raises(DataError, match="cannot be read"):
         PulseCurve.from_csv(tmp_path / "nowhere.csv")
 
 

@@ -15,16 +15,21 @@ _TABLE = float64[:, ::1]
 _ROW = float64[::1]
 
 
-@njit(types.void(int64, int64, _TABLE, _TABLE, _ROW, _TABLE, _ROW, float64, _TABLE), cache=True, nogil=True, error_model="numpy")
+def no_current(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return 0: while a state is followed its current is not asked for, and it may be dear."""
+    return 0.0
+
+
+@njit(types.void(int64, int64, int64, _TABLE, _TABLE, _ROW, _TABLE, _ROW, float64, _TABLE), cache=True, nogil=True, error_model="numpy")
 def follow_sweep(
-    current: int, rate: int, parameters: Any, cells: Any, state: Any, course: Any, gate: Any, tolerance: float, amps: Any
+    current: int, rate: int, idle: int, parameters: Any, cells: Any, state: Any, course: Any, gate: Any, tolerance: float, amps: Any
 ) -> None:  # fmt: skip
     """Write the current of every cell at the end of every part of a course; NaN from where a cell cannot be followed.
 
     Parameters
     ----------
-    current, rate : int
-        Addresses of the equations.
+    current, rate, idle : int
+        Addresses of the equations, and of `no_current`.
     parameters : (m or 1, count)
     cells : (m, 4)
         Lower and upper bound, scale, 1.
@@ -56,7 +61,7 @@ def follow_sweep(
                     source[j, c] = course[k, 0] + s * (course[k, 1] - course[k, 0]) - 0.5 * s * (1.0 - s) * course[k, 2]
                 steps[c] = seconds if steps[c] <= 0.0 else min(steps[c], seconds)
                 lost = advance_cells(
-                    c, c + 1, current, rate, parameters, cells, x, source, ohms, gates, line, seconds, tolerance, steps, nodes, siemens,
+                    c, c + 1, idle, rate, parameters, cells, x, source, ohms, gates, line, seconds, tolerance, steps, nodes, siemens,
                     totals[0], totals[1], steps, taken,
                 ) >= 0  # fmt: skip
                 x[c] = nodes[3, c]
