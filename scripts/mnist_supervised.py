@@ -19,9 +19,9 @@ WIRES = ["array.word_line_ohm=1", "array.bit_line_ohm=1"]
 CASES: dict[str, tuple[str, list[str]]] = {
     "bp-1500": ("bp-mnist", ["network.hidden=1500"]),
     "bp-400": ("bp-mnist", []),
-    "bp-400-noise": ("bp-mnist", ["cells.cycle_to_cycle=0.05"]),
-    "bp-400-64-states": ("bp-mnist", ["cells.levels=64", "network.limits=[0.5,0.5]"]),
-    "bp-400-16-states": ("bp-mnist", ["cells.levels=16", "network.limits=[0.5,0.5]"]),
+    "bp-400-noise": ("bp-mnist", ["imperfections.cycle_to_cycle=0.05"]),
+    "bp-400-64-states": ("bp-mnist", ["imperfections.states=64", "network.limits=[0.5,0.5]"]),
+    "bp-400-16-states": ("bp-mnist", ["imperfections.states=16", "network.limits=[0.5,0.5]"]),
     "bp-400-pai-yu-chen": ("bp-mnist", ["cells.kind=device"]),
     "bp-400-pai-yu-chen-uncompensated": ("bp-mnist", ["cells.kind=device", "cells.mapping=uncompensated"]),
     SOFTWARE: ("deep-mnist", ["mapping.devices=false"]),

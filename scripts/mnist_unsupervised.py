@@ -12,21 +12,20 @@ from pathlib import Path
 
 from mnist_study import Row, all_runs, arguments, finished, mean_of, tables
 
-LARGE = ["network.column_sum=78", "network.inhibition=17", "network.potentiation=0.01"]
-"""Settings from 400 neurons on, chosen on validation images taken from the training set."""
 DEVICE = ["synapse.kind=device"]
 CASES: dict[str, list[str]] = {
     "ideal-100": [],
-    "ideal-400": ["network.neurons=400", *LARGE],
-    "ideal-1600": ["network.neurons=1600", *LARGE],
-    "ideal-6400": ["network.neurons=6400", *LARGE],
-    "levels16-100": ["synapse.kind=levels", "synapse.levels=16"],
-    "power-law-400": ["network.neurons=400", *LARGE, *DEVICE, "device.model=power-law"],
-    "power-law-literal-400": ["network.neurons=400", *LARGE, *DEVICE, "device.model=power-law", "synapse.mapping=literal"],
-    "1t1r-400": ["network.neurons=400", *LARGE, *DEVICE, "device.model=1t1r-pai-yu-chen", "synapse.map_read_volts=0.7"],
+    "ideal-400": ["network.neurons=400"],
+    "ideal-1600": ["network.neurons=1600"],
+    "ideal-6400": ["network.neurons=6400"],
+    "levels16-100": ["imperfections.states=16"],
+    "power-law-100": [*DEVICE, "device.model=power-law"],
+    "power-law-400": ["network.neurons=400", *DEVICE, "device.model=power-law"],
+    "power-law-literal-400": ["network.neurons=400", *DEVICE, "device.model=power-law", "synapse.mapping=literal"],
+    "1t1r-400": ["network.neurons=400", *DEVICE, "device.model=1t1r-pai-yu-chen", "synapse.map_read_volts=0.7"],
     "wires-in-reads-100": ["array.wires=reads", *DEVICE, "device.model=power-law"],
     "wires-in-reads-and-writes-100": ["array.wires=reads-and-writes", *DEVICE, "device.model=power-law"],
-    "pai-yu-chen-400": ["network.neurons=400", *LARGE, *DEVICE, "device.model=pai-yu-chen"],
+    "pai-yu-chen-400": ["network.neurons=400", *DEVICE, "device.model=pai-yu-chen"],
 }
 COLUMNS = {
     "ms an image in training": mean_of("training_ms_an_image", ".3f"),

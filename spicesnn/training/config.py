@@ -20,6 +20,7 @@ from spicesnn.neurons.lif import LIF
 from spicesnn.paths import presets_dir
 from spicesnn.training.imperfections import ImperfectionOptions
 from spicesnn.training.options import Section, option, parse_override, render_toml, unknown_key
+from spicesnn.training.renamed import of_run
 from spicesnn.units import parse
 
 ENGINES = ("ngspice", "nodal")
@@ -361,8 +362,7 @@ def load(preset_or_path: str | Path, overrides: Iterable[str] | Mapping[str, Any
         A file that is not TOML, or a value that cannot be.
     """
     path, name = _source(preset_or_path)
-    tables = read_tables(path)
-    tables.pop("versions", None)  # a run.toml may be trained again
+    tables = of_run(read_tables(path))  # a run.toml may be trained again
     tables.setdefault("preset", name)
     data = tables.get("data")
     if isinstance(data, dict):

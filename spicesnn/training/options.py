@@ -6,11 +6,15 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
+from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from spicesnn.devices.registry import nearest
 from spicesnn.errors import ConfigError, InputError, UnknownNameError
 from spicesnn.units import parse
+
+AUTO = "auto"
+"""What stands in a table for an option whose value follows from others."""
 
 
 def option(default: Any, meaning: str, *, choices: tuple[str, ...] = (), lowest: float | None = None, above: float | None = None) -> Any:
@@ -56,7 +60,7 @@ def converted(key: str, value: Any, kind: Any, entry: Field[Any]) -> Any:
     """Return `value` as the type of its option; numbers may be text such as "10k"."""
     result = _converted(key, value, kind)
     choices, lowest, above = (entry.metadata[name] for name in ("choices", "lowest", "above"))
-    for item in result if isinstance(result, tuple) else (result,):
+    for item in result if isinstance(result, tuple) else () if result is None else (result,):
         if choices and item not in choices:
             raise ConfigError(f"{key} is {item!r}{nearest(str(item), choices)} Expected one of: {', '.join(choices)}")
         if (lowest is not None and item < lowest) or (above is not None and item <= above):
@@ -65,6 +69,8 @@ def converted(key: str, value: Any, kind: Any, entry: Field[Any]) -> Any:
 
 
 def _converted(key: str, value: Any, kind: Any) -> Any:
+    if get_origin(kind) is UnionType:  # float | None: a number, or what suits the other options
+        return None if value == AUTO else _converted(key, value, get_args(kind)[0])
     if get_origin(kind) is tuple:
         items = value if isinstance(value, list | tuple) else [value]
         return tuple(_converted(key, item, get_args(kind)[0]) for item in items)

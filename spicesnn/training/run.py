@@ -22,6 +22,7 @@ from spicesnn.errors import DataError, RunError
 from spicesnn.training import config as configuration
 from spicesnn.training.config import BaseConfig
 from spicesnn.training.options import render_toml
+from spicesnn.training.renamed import of_run
 from spicesnn.training.state import History, RunState
 
 STATE_VERSION = 1
@@ -77,9 +78,7 @@ class RunDirectory:
 
     def config(self) -> Any:
         """Return the configuration the run was started with."""
-        tables = configuration.read_tables(self.path / "run.toml")
-        tables.pop("versions", None)
-        return configuration.from_tables(tables)
+        return configuration.from_tables(of_run(configuration.read_tables(self.path / "run.toml")))
 
     def versions(self) -> dict[str, str]:
         """Return what the run was made with: name → version."""

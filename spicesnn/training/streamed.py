@@ -39,6 +39,7 @@ class StreamData(Section):
 
     train_limit: int = option(0, "use only the first so many training images; 0 is all", lowest=0)
     test_limit: int = option(0, "use only the first so many test images; 0 is all", lowest=0)
+    validation: int = option(0, "test on the last so many training images, kept from training: settings are chosen on them", lowest=0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -52,12 +53,22 @@ class Images:
 
     @classmethod
     def load(cls, limits: StreamData) -> Self:
-        """Return MNIST, cut to the limits."""
+        """Return MNIST, cut to the limits.
+
+        Raises
+        ------
+        ConfigError
+            The images for validation leave none to train with.
+        """
         data = mnist.load()
-        train, test = limits.train_limit or len(data.x_train), limits.test_limit or len(data.x_test)
+        learnt = len(data.x_train) - limits.validation
+        if learnt < 1:
+            raise ConfigError(f"data.validation = {limits.validation} leaves none of the {len(data.x_train)} training images; expected fewer")
+        held = (data.x_train[learnt:], data.y_train[learnt:]) if limits.validation else (data.x_test, data.y_test)
+        train, test = min(limits.train_limit or learnt, learnt), limits.test_limit or len(held[0])
         return cls(
             train=data.x_train[:train].reshape(-1, 784), train_labels=data.y_train[:train].astype(np.int64),
-            test=data.x_test[:test].reshape(-1, 784), test_labels=data.y_test[:test].astype(np.int64),
+            test=held[0][:test].reshape(-1, 784), test_labels=held[1][:test].astype(np.int64),
         )  # fmt: skip
 
 

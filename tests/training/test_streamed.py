@@ -6,6 +6,7 @@ import pytest
 import spicesnn as sn
 from spicesnn import training
 from spicesnn.errors import ConfigError, RunError
+from spicesnn.training.streamed import Images
 
 SMALL = {
     "stdp-mnist": {"data.train_limit": 600, "data.test_limit": 200, "training.chunk": 200, "network.neurons": 30},
@@ -90,3 +91,24 @@ def test_an_unknown_kind_is_refused(tmp_path):
     (tmp_path / "mine.toml").write_text('kind = "unsupervized"\n')
     with pytest.raises(ConfigError, match="did you mean 'unsupervised'"):
         training.load(tmp_path / "mine.toml")
+
+
+def test_settings_of_validation_see_no_test_image(tmp_path):
+    limits = training.load("stdp-mnist", {"data.validation": 50, "data.test_limit": 40}).data
+    validated, whole = Images.load(limits), Images.load(training.load("stdp-mnist", {}).data)
+    np.testing.assert_array_equal(validated.test, whole.train[-50:-10])
+    np.testing.assert_array_equal(validated.train, whole.train[:-50])
+    with pytest.raises(ConfigError, match=r"data\.validation = 60000 leaves none of the 60000 training images"):
+        Images.load(training.load("stdp-mnist", {"data.validation": 60000}).data)
+
+
+def test_settings_follow_the_number_of_neurons_unless_they_are_set():
+    small, large, mixed = (
+        training.load("stdp-mnist", settings).network
+        for settings in ({}, {"network.neurons": 400}, {"network.neurons": 400, "network.inhibition": 5, "network.potentiation": "auto"})
+    )
+    assert (small.column_sum, small.inhibition, small.potentiation) == (40, 30, 0.005)
+    assert (large.column_sum, large.inhibition, large.potentiation) == (78, 17, 0.01)
+    assert (mixed.column_sum, mixed.inhibition, mixed.potentiation) == (78, 5, 0.01)
+    with pytest.raises(ConfigError, match=r"network\.column_sum = 0\.0; expected more than 0"):
+        training.load("stdp-mnist", {"network.column_sum": 0})

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.crossbar.faults import StuckMap
 from spicesnn.crossbar.mapping import Window
 from spicesnn.crossbar.tiles import Tiling
 from spicesnn.devices.base import Floats
@@ -94,7 +93,8 @@ class DeepConfig(StreamConfig):
 
     @property
     def _train_images(self) -> int:
-        return min(self.data.train_limit or 60000, 60000)
+        learnt = 60000 - self.data.validation
+        return min(self.data.train_limit or learnt, learnt)
 
     def completed(self, arrays: Arrays, engine: Engine, tally: Tally) -> Arrays:
         """Map onto devices what has not been mapped yet."""
@@ -109,7 +109,8 @@ class DeepConfig(StreamConfig):
         return {**kept, **{f"state_{k}": state for k, state in enumerate(states)}}
 
     def _program(self, weights: list[F], *, wire_aware: bool) -> tuple[list[Floats], float]:
-        done = [layer.mapped(w, wire_aware=wire_aware, states=self.mapping.states) for layer, w in zip(self.layers(), weights, strict=True)]
+        states = self.imperfections.checked_states(table=False)
+        done = [layer.mapped(w, wire_aware=wire_aware, states=states) for layer, w in zip(self.layers(), weights, strict=True)]
         return [state for state, _ in done], max(error for _, error in done)
 
     def _tuned(
@@ -123,7 +124,7 @@ class DeepConfig(StreamConfig):
         else:
             limits = StepLimits.solved(self.device.build(), engine, self.insitu.pulses())
         done = tuned(
-            network, layers, _states(arrays), limits, self.insitu.build(self.exsitu), images, labels, rng,
+            network, layers, _states(arrays), limits, self.insitu.build(self.exsitu, self.imperfections.cycle_to_cycle), images, labels, rng,
             train=self.insitu.trained(past, len(layers)), schedule=(1.0 - before / whole, 1.0 - after / whole),
         )  # fmt: skip
         tally.add(pulses=done.pulses, tile_solves=done.solves)
@@ -137,13 +138,16 @@ class DeepConfig(StreamConfig):
         """Return the arrays of all layers as they left the factory; the seed decides on spread and stuck cells."""
         device = self.device.build()
         check_device(device)
+        if self.imperfections.stuck:
+            raise ConfigError("imperfections.stuck: a cell that is stuck before the weights are mapped is nowhere in particular; "
+                              "give imperfections.stuck_on and imperfections.stuck_off")  # fmt: skip
         window, made = Window.of(device), list[LayerArrays]()
         limits = self.exsitu.build(len(self._network().shapes)).limits
         flaws, array = self.imperfections, self.array
         for k, (shape, limit) in enumerate(zip(self._network().shapes, limits, strict=True)):
             rng, cells = np.random.default_rng([self.seed, _DEVICES, k]), (shape[0], 2 * shape[1])
             own = spread_together(device, cells, flaws.parameters, flaws.spread, rng)
-            stuck = StuckMap.drawn(cells, rng, on=flaws.stuck_on, off=flaws.stuck_off) if flaws.stuck_on or flaws.stuck_off else None
+            stuck = flaws.stuck_map(cells, rng, pixels=shape[0] - 1 if k == 0 else 0) if flaws.any_stuck else None
             made.append(LayerArrays(
                 shape=shape, limit=limit, fill=self.mapping.fill, nominal=device, device=own, stuck=stuck, window=window, wires=array.wires(),
                 tiling=Tiling(rows=array.tile_rows, cols=array.tile_cols),

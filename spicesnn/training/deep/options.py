@@ -14,6 +14,7 @@ from spicesnn.training.deep.insitu import InSitu
 from spicesnn.training.deep.network import DeepNetwork
 from spicesnn.training.deep.software import Software
 from spicesnn.training.options import Section, option
+from spicesnn.training.stream_imperfections import StreamImperfections
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,18 +90,14 @@ class MappingSection(Section):
     devices: bool = option(True, "map the weights onto arrays of devices; false: leave them in software")
     fill: float = option(0.85, "share of the device's window that weights use; the rest makes up for wires", above=0.0)
     wire_aware: bool = option(True, "choose conductances whose tiles, wires included, do what the weights ask for")
-    states: int = option(0, "conductances are rounded to so many states; 0: not at all", lowest=0)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImperfectionSection(Section):
-    """[imperfections]: what the devices are that the mapping does not know of."""
+class ImperfectionSection(StreamImperfections):
+    """[imperfections]: what the devices are that the mapping does not know of; it does know of their states."""
 
-    parameters: tuple[str, ...] = option(("r_on", "r_off"), "parameters of the device that differ from cell to cell")
-    spread: float = option(0.0, "relative standard deviation (log-normal) of the one factor a cell by which they do", lowest=0.0)
-    stuck_on: float = option(0.0, "share of cells stuck at the highest conductance", lowest=0.0)
-    stuck_off: float = option(0.0, "share of cells stuck at the lowest conductance", lowest=0.0)
-    read_noise: float = option(0.0, "relative spread of each cell's conductance from read to read", lowest=0.0)
+    parameters: tuple[str, ...] = option(("r_on", "r_off"), "parameters of the device that differ from cell to cell, by one factor a cell")
+    spread: float = option(0.0, "relative spread from cell to cell (log-normal) of `parameters`", lowest=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,16 +110,15 @@ class InSituSection(Section):
     batch: int = option(500, "images an update", lowest=1)
     rate: float = option(5e-4, "change of a weight at the layer's rms gradient, as a share of the limit, at the start", above=0.0)
     share: float = option(0.1, "share of the pairs pulsed in an update: the largest gradients", above=0.0)
-    cycle_to_cycle: float = option(0.0, "relative spread of what a pulse does", lowest=0.0)
     stale: float = option(0.01, "tiles are solved again when conductances have moved by this share", above=0.0)
     set_s: float = option(1e-6, "width of a set pulse", above=0.0)
     reset_s: float = option(1e-6, "width of a reset pulse", above=0.0)
     set_volts: float = option(2.0, "the largest set voltage that the drivers give", above=0.0)
     reset_volts: float = option(2.0, "the largest reset voltage", above=0.0)
 
-    def build(self, exsitu: ExsituSection) -> InSitu:
+    def build(self, exsitu: ExsituSection, cycle_to_cycle: float) -> InSitu:
         """Return how to tune."""
-        return InSitu(batch=self.batch, rate=self.rate, share=self.share, cycle_to_cycle=self.cycle_to_cycle, stale=self.stale, gain=exsitu.gain,
+        return InSitu(batch=self.batch, rate=self.rate, share=self.share, cycle_to_cycle=cycle_to_cycle, stale=self.stale, gain=exsitu.gain,
                       deformation=exsitu.deformation())  # fmt: skip
 
     def pulses(self) -> StrongestPulses:

@@ -18,11 +18,15 @@ from spicesnn.training.config import DeviceOptions
 from spicesnn.training.options import Section, option
 from spicesnn.training.pictures import PICTURES, histogram_data, raster_data, spike_data
 from spicesnn.training.spiking_bp.device import device_table
+from spicesnn.training.spiking_bp.flaws import Flaws, flaws_of
 from spicesnn.training.spiking_bp.network import Cells, SpikingBP, Weights, answers, epoch_share, fresh_weights, train_stream
 from spicesnn.training.spiking_bp.replay import replay
+from spicesnn.training.stream_imperfections import StreamImperfections
 from spicesnn.training.streamed import Arrays, ArrayToDraw, Images, LayerToConfirm, StreamConfig, Tally, only_layer
 from spicesnn.training.unsupervised.device_synapse import PulseScheme
 
+_CELLS = 17
+"""What the generator of the cells' flaws is for: the second word of its seed."""
 _SHOWN = 100
 """Test images whose spikes are counted for the figures."""
 
@@ -58,8 +62,6 @@ class NetworkSection(Section):
 class CellSection(Section):
     """[cells]: how devices answer to an update."""
 
-    cycle_to_cycle: float = option(0.0, "relative spread of what an update does", lowest=0.0)
-    levels: int = option(0, "states of a device over the window of weights; 0 is a continuum", lowest=0)
     kind: str = option("ideal", "updates as they are asked for, or as the pulses of [device] make them", choices=("ideal", "device"))
     mapping: str = option("compensated", "pulse voltage by change and state, or by the change alone", choices=("compensated", "uncompensated"))
     set_s: float = option(10e-9, "width of a set pulse", above=0.0)
@@ -102,6 +104,7 @@ class SpikingBPConfig(StreamConfig):
     network: NetworkSection = field(default_factory=NetworkSection)
     cells: CellSection = field(default_factory=CellSection)
     device: DeviceOptions = field(default_factory=lambda: DeviceOptions(model="pai-yu-chen"))
+    imperfections: StreamImperfections = field(default_factory=StreamImperfections)
     training: TrainingSection = field(default_factory=TrainingSection)
 
     @property
@@ -110,7 +113,14 @@ class SpikingBPConfig(StreamConfig):
         return self.training.epochs, self.training.chunk
 
     def _cells(self, table: NDArray[np.float32] | None = None) -> Cells:
-        return Cells(cycle_to_cycle=self.cells.cycle_to_cycle, levels=self.cells.levels, table=table)
+        flaws = self.imperfections
+        return Cells(cycle_to_cycle=flaws.cycle_to_cycle, levels=flaws.checked_states(table=table is not None), table=table, flaws=self._flaws())
+
+    def _flaws(self) -> Flaws | None:
+        """Draw the cells of both layers: the same for a run, whichever chunk."""
+        hidden, limits = self.network.hidden, self.network.build().limits
+        window = self.cells.window(self.device.build())
+        return flaws_of(self.imperfections, ((784, hidden), (hidden, 10)), limits, window, self.rng(_CELLS))
 
     def _table(self, arrays: Arrays, engine: Engine) -> NDArray[np.float32] | None:
         """Return what the device does: solved once, kept in the checkpoint."""
@@ -159,7 +169,8 @@ class SpikingBPConfig(StreamConfig):
     def reader(self, arrays: Arrays, images: Images, rng: np.random.Generator, engine: Engine) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
         """Return what answers images by their output spikes."""
         weights, network, seed = Weights(first=arrays["first"], second=arrays["second"]), self.network.build(), rng.integers(2**63)
-        return lambda pixels: answers(network, weights, pixels, np.random.default_rng(seed))
+        flaws = self._flaws()
+        return lambda pixels: answers(network, weights, pixels, np.random.default_rng(seed), flaws=flaws)
 
     def confirmed_layer(self, arrays: Arrays, images: Images, count: int, layer: int) -> LayerToConfirm:
         """Return the devices of one layer and, as the last column, its balance line: a column less the balance is a weight."""

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from spicesnn.encoding.events import seed_words
 from spicesnn.errors import InputError
 from spicesnn.training.metrics import NOBODY
+from spicesnn.training.spiking_bp.flaws import Flaws, stuck_in
 from spicesnn.training.spiking_bp.stream import DEVICE, IDEAL, LEVELS, NOISY, stream
 
 _NOISE = 1 << 16
@@ -31,11 +32,14 @@ class Cells:
         Number of states over the window of weights, 0 for a continuum; updates are rounded stochastically.
     table : (2, magnitudes, shares) float32 or None
         What a solved device does (`spicesnn.training.spiking_bp.device`), in shares of its window; None for updates as they are asked for.
+    flaws : Flaws or None
+        Which cells are stuck, and how much they differ; None where all are as they should be.
     """
 
     cycle_to_cycle: float = 0.0
     levels: int = 0
     table: NDArray[np.float32] | None = None
+    flaws: Flaws | None = None
 
     def __post_init__(self) -> None:
         if self.cycle_to_cycle < 0 or self.levels < 0 or self.levels == 1:
@@ -108,6 +112,8 @@ def fresh_weights(network: SpikingBP, rng: np.random.Generator, cells: Cells | N
             step = 2 * limit / (cells.levels - 1)
             weight = np.clip(-limit + step * np.floor((weight + limit) / step + rng.random(shape)), -limit, limit)
         made.append(weight.astype(np.float32))
+    if cells is not None and cells.flaws is not None:
+        made = [stuck_in(made[0], cells.flaws.start_first), stuck_in(made[1], cells.flaws.start_second)]
     return Weights(first=made[0], second=made[1])
 
 
@@ -132,7 +138,7 @@ def _streamed(
     stream(
         seed_words(rng), np.ascontiguousarray(pixels.reshape(len(pixels), -1)), target, np.arange(len(pixels)), first, second,
         network.window if learn else network.answer_window, single[0], single[1], single[2], kind, noise, single[3], table, learn, counts, latest,
-        totals,
+        totals, cells.flaws,
     )  # fmt: skip
     after = replace(weights, first=first, second=second) if learn else weights
     updates, events, *written = (int(t) for t in totals)
@@ -147,12 +153,14 @@ def train_stream(
     return _streamed(network, weights, images, labels, rng, cells or Cells(), share=share, learn=True)
 
 
-def answers(network: SpikingBP, weights: Weights, images: ArrayLike, rng: np.random.Generator) -> NDArray[np.int64]:
+def answers(
+    network: SpikingBP, weights: Weights, images: ArrayLike, rng: np.random.Generator, *, flaws: Flaws | None = None
+) -> NDArray[np.int64]:  # fmt: skip
     """Return the class of each image: most output spikes within the answer window, and among equals who got there first.
 
     Silence, and equals in the same step, are `NOBODY`.
     """
-    shown = _streamed(network, weights, images, np.zeros(len(np.asarray(images)), np.int64), rng, Cells(), share=0.0, learn=False)
+    shown = _streamed(network, weights, images, np.zeros(len(np.asarray(images)), np.int64), rng, Cells(flaws=flaws), share=0.0, learn=False)
     score = shown.counts.astype(np.int64) * (network.answer_window + 1) + (network.answer_window - shown.latest)
     best = score.max(axis=1, keepdims=True)
     unclear = ((score == best).sum(axis=1) > 1) | (shown.counts.max(axis=1) == 0)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from spicesnn.compiled import compiled
 from spicesnn.encoding.events import draw
 from spicesnn.neurons.equations import integrate
+from spicesnn.training.spiking_bp.flaws import Flaws, read_noisily
 
 F = NDArray[np.float32]
 IDEAL, NOISY, LEVELS, DEVICE = 0, 1, 2, 3
@@ -41,12 +42,37 @@ def device_step(table: F, wanted: np.float32, share: np.float32) -> np.float32:
 
 
 @compiled(fastmath=True)
-def _write(row: F, change: F, factor: np.float32, limit: np.float32, kind: int, noise: F, offset: int, step: np.float32, table: F) -> None:
+def _write_flawed(
+    row: F, change: F, factor: np.float32, limit: np.float32, kind: int, noise: F, offset: int, step: np.float32, table: F, gain: F
+) -> None:
+    """Do the same with cells of unlike strength; a cell with discrete levels takes its step or, stuck, does not."""
+    mask, window = noise.size - 1, np.float32(2.0) * limit
+    for j in range(row.size):
+        if gain[j] == np.float32(0.0):
+            continue
+        wanted, random = factor * change[j], noise[(offset + j) & mask]
+        if kind == LEVELS:
+            moved = np.floor(wanted / step + random) * step
+        elif kind == DEVICE:
+            moved = gain[j] * window * device_step(table, wanted / window, (row[j] + limit) / window) * random
+        else:
+            moved = gain[j] * wanted * (random if kind == NOISY else np.float32(1.0))
+        row[j] = min(max(row[j] + moved, -limit), limit)
+
+
+@compiled(fastmath=True)
+def _write(
+    row: F, change: F, factor: np.float32, limit: np.float32, kind: int, noise: F, offset: int, step: np.float32, table: F, gain: F | None
+) -> None:
     """Add ``factor * change`` to one row of weights as its devices do, clipped to their window of ± `limit`.
 
-    `noise` holds 1 + σ·N(0, 1) for NOISY and DEVICE and U(0, 1) for LEVELS, read from a random `offset` on.
+    `noise` holds 1 + σ·N(0, 1) for NOISY and DEVICE and U(0, 1) for LEVELS, read from a random `offset` on;
+    `gain` is each cell's own factor, 0 where it is stuck.
     """
     mask = noise.size - 1
+    if gain is not None:
+        _write_flawed(row, change, factor, limit, kind, noise, offset, step, table, gain)
+        return
     if kind == IDEAL:
         for j in range(row.size):
             row[j] = min(max(row[j] + factor * change[j], -limit), limit)
@@ -67,12 +93,12 @@ def _write(row: F, change: F, factor: np.float32, limit: np.float32, kind: int, 
 @compiled(fastmath=True)
 def _forward(
     words: NDArray[np.uint64], image: NDArray[np.uint8], active: NDArray[np.int32], n_active: int, first: F, second: F, steps: int,
-    thresholds: F, v1: F, v2: F, c0: F, c1: F, c2: F, last: NDArray[np.int32],
+    thresholds: F, v1: F, v2: F, c0: F, c1: F, c2: F, last: NDArray[np.int32], flaws: Flaws | None,
 ) -> int:  # fmt: skip
     """Run the network for `steps`; count spikes of all layers, and when each output reached its count. Return the input events."""
     hidden, outputs = second.shape
     one = np.float32(1.0)
-    events = 0
+    events, noisy = 0, flaws is not None and flaws.noise.size > 0
     c0[:] = np.float32(0.0)
     v1[:] = np.float32(0.0)
     c1[:] = np.float32(0.0)
@@ -85,14 +111,20 @@ def _forward(
             if np.int64(draw(words) >> _U(56)) < np.int64(image[i]):
                 c0[i] += one
                 events += 1
-                for j in range(hidden):
-                    v1[j] = _integrate(v1[j], first[i, j], one)
+                if flaws is not None and noisy:
+                    read_noisily(flaws, words, first[i], flaws.middle[0], v1)
+                else:
+                    for j in range(hidden):
+                        v1[j] = _integrate(v1[j], first[i, j], one)
         for j in range(hidden):
             if v1[j] > thresholds[0]:
                 v1[j] = np.float32(0.0)
                 c1[j] += one
-                for k in range(outputs):
-                    v2[k] = _integrate(v2[k], second[j, k], one)
+                if flaws is not None and noisy:
+                    read_noisily(flaws, words, second[j], flaws.middle[1], v2)
+                else:
+                    for k in range(outputs):
+                        v2[k] = _integrate(v2[k], second[j, k], one)
         for k in range(outputs):
             if v2[k] > thresholds[1]:
                 v2[k] = np.float32(0.0)
@@ -105,7 +137,7 @@ def _forward(
 def stream(
     words: NDArray[np.uint64], images: NDArray[np.uint8], labels: NDArray[np.int64], order: NDArray[np.int64], first: F, second: F, steps: int,
     thresholds: F, rates: F, limits: F, kind: int, noise: F, steps_of_level: F, table: F, learn: bool, counts: F, latest: NDArray[np.int32],
-    totals: NDArray[np.float64],
+    totals: NDArray[np.float64], flaws: Flaws | None,
 ) -> None:  # fmt: skip
     """Show `images[order]`; with `learn`, update after each.
 
@@ -121,6 +153,8 @@ def stream(
         Output spikes, and the step in which the last of them came; written.
     totals : (4,)
         Images that led to an update, input events, rows written in the first and in the second layer; added to.
+    flaws : Flaws or None
+        What is wrong with the cells. The error goes back through the weights themselves: the controller reads them often enough to be sure.
     """
     inputs, hidden = first.shape
     outputs = second.shape[1]
@@ -135,7 +169,7 @@ def stream(
             if image[i] > 0:
                 active[n_active] = i
                 n_active += 1
-        totals[1] += _forward(words, image, active, n_active, first, second, steps, thresholds, v1, v2, c0, c1, c2, last)
+        totals[1] += _forward(words, image, active, n_active, first, second, steps, thresholds, v1, v2, c0, c1, c2, last, flaws)
         for k in range(outputs):
             counts[q, k] = c2[k]
             latest[q, k] = last[k]
@@ -158,11 +192,13 @@ def stream(
                     total += second[j, k] * error[k]
                 delta[j] = total
                 offset = np.int64(draw(words) >> _U(40))
-                _write(second[j], error, rates[1] * c1[j], limits[1], kind, noise, offset, steps_of_level[1], table)
+                gain = None if flaws is None else flaws.gain_second[j]
+                _write(second[j], error, rates[1] * c1[j], limits[1], kind, noise, offset, steps_of_level[1], table, gain)
                 totals[3] += 1
         for m in range(n_active):
             i = active[m]
             if c0[i] > zero:
                 offset = np.int64(draw(words) >> _U(40))
-                _write(first[i], delta, rates[0] * c0[i], limits[0], kind, noise, offset, steps_of_level[0], table)
+                gain = None if flaws is None else flaws.gain_first[i]
+                _write(first[i], delta, rates[0] * c0[i], limits[0], kind, noise, offset, steps_of_level[0], table, gain)
                 totals[2] += 1

@@ -27,17 +27,22 @@ class Defects(NamedTuple):
         Weight of stuck cells, NaN where the cell works.
     noise : (pool,) or (0,)
         Normal numbers times the relative spread of a read; empty without read noise.
+    scatter : (pool,) or (0,)
+        1 + normal numbers times the relative spread of a change; empty without it.
     """
 
     gain: F
     start: F
     noise: F
+    scatter: F
 
 
 @compiled(fastmath=True)
-def moved(defects: Defects, i: int, j: int, before: np.float32, after: np.float32, whole: bool) -> np.float32:
+def moved(defects: Defects, words: NDArray[np.uint64], i: int, j: int, before: np.float32, after: np.float32, whole: bool) -> np.float32:
     """Return where a cell really goes in place of `after`; cells of discrete levels (`whole`) go there or not at all."""
     gain = defects.gain[i, j]
+    if defects.scatter.size > 0:
+        gain *= defects.scatter[np.int64(draw(words) % np.uint64(defects.scatter.size))]
     if whole:
         return after if gain > 0 else before
     return before + gain * (after - before)

@@ -39,6 +39,7 @@ from spicesnn.training.unsupervised.network import (
     UnsupervisedNetwork,
     fresh_state,
     show,
+    suited_to,
 )
 from spicesnn.training.unsupervised.replay import replay
 from spicesnn.training.unsupervised.votes import ClassVote, LikelihoodVote
@@ -57,28 +58,30 @@ class NetworkSection(Section):
 
     neurons: int = option(100, "neurons that learn", lowest=1)
     full_rate_hz: float = option(63.75, "spike rate of an input at grey level 255", above=0.0)
-    column_sum: float = option(78.0, "sum of a neuron's weights before each presentation", above=0.0)
-    inhibition: float = option(17.0, "what a spike adds to the inhibition of all other neurons, in units of the leak", lowest=0.0)
-    potentiation: float = option(0.01, "Ap", above=0.0)
+    column_sum: float | None = option(None, "sum of a neuron's weights before each presentation; auto: as suits so many neurons", above=0.0)
+    inhibition: float | None = option(None, "what a spike adds to the inhibition of all other neurons, in units of the leak; auto", lowest=0.0)
+    potentiation: float | None = option(None, "Ap; auto", above=0.0)
     depression_share: float = option(0.01, "An/Ap", lowest=0.0)
     vote: str = option("likelihood", "how spike counts become classes", choices=("likelihood", "class"))
     label_limit: int = option(0, "training images that label the neurons; 0 is all", lowest=0)
 
+    def __post_init__(self) -> None:
+        for name, value in suited_to(self.neurons).items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+
     def build(self) -> UnsupervisedNetwork:
         """Return the network."""
-        return UnsupervisedNetwork(
-            neurons=self.neurons, full_rate_hz=self.full_rate_hz, column_sum=self.column_sum, inhibition=self.inhibition,
-            potentiation=self.potentiation, depression_share=self.depression_share,
-        )  # fmt: skip
+        given = {name: getattr(self, name) for name in suited_to(self.neurons)}
+        return UnsupervisedNetwork(neurons=self.neurons, full_rate_hz=self.full_rate_hz, depression_share=self.depression_share, **given)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SynapseSection(Section):
-    """[synapse]: the ideal rule, discrete states, or the device of [device] under solved pulses."""
+    """[synapse]: the ideal rule (with imperfections.states: in steps between states), or the device of [device] under solved pulses."""
 
-    kind: str = option("ideal", "what a weight is", choices=("ideal", "levels", "device", "last-spike"))
-    levels: int = option(16, "states of a weight (kind = levels)", lowest=2)
-    level_window: float = option(0.5, "weight of the highest state (kind = levels)", above=0.0)
+    kind: str = option("ideal", "what a weight is", choices=("ideal", "device", "last-spike"))
+    level_window: float = option(0.5, "weight of the highest state (imperfections.states)", above=0.0)
     mapping: str = option("compensated", "pulse voltage by trace and state, or by the trace alone (power-law)", choices=("compensated", "literal"))
     g_one: float = option(1.49301e-4, "conductance of weight 1", above=0.0)
     set_s: float = option(10e-9, "width of a set pulse", above=0.0)
@@ -154,9 +157,16 @@ class UnsupervisedConfig(StreamConfig):
             tables |= {f"pulses_{name}": np.asarray(value) for name, value in pulses._asdict().items()}
         return tables
 
+    def _levels(self) -> LevelSynapse | None:
+        states = self.imperfections.checked_states(table=self.synapse.kind == "device")
+        if states and self.synapse.kind == "last-spike":
+            raise ConfigError("imperfections.states is not for synapse.kind = 'last-spike'; use 'ideal'")
+        return LevelSynapse(levels=states, window=self.synapse.level_window) if states else None
+
     def _synapse(self, tables: Arrays) -> Synapse:
-        if self.synapse.kind == "levels":
-            return LevelSynapse(levels=self.synapse.levels, window=self.synapse.level_window)
+        levels = self._levels()
+        if levels is not None:
+            return levels
         if self.synapse.kind == "last-spike":
             options = self.synapse
             return LastSpikeSynapse(rise=options.rise, fall=options.fall, decay=options.decay_steps, window=options.window_steps)
@@ -169,14 +179,14 @@ class UnsupervisedConfig(StreamConfig):
 
     def _wiring(self, tables: Arrays) -> Wiring | None:
         stored = {name.removeprefix("pulses_"): value for name, value in tables.items() if name.startswith("pulses_")}
-        if self.array.wires != "ideal" and self.synapse.kind in ("levels", "last-spike"):
-            raise ConfigError(f"array.wires is {self.array.wires!r}, not for {self.synapse.kind}; use synapse.kind = 'ideal' or 'device'")
+        if self.array.wires != "ideal" and (self.imperfections.states or self.synapse.kind == "last-spike"):
+            what = "imperfections.states" if self.imperfections.states else "synapse.kind = 'last-spike'"
+            raise ConfigError(f"array.wires is {self.array.wires!r}, not for {what}; use synapse.kind = 'ideal' or 'device'")
         return self.array.wiring(self.synapse.g_one, Pulses.of_arrays(stored) if stored else None)
 
     def fresh(self, rng: np.random.Generator) -> Arrays:
         """Return random weights."""
-        levels = LevelSynapse(levels=self.synapse.levels, window=self.synapse.level_window) if self.synapse.kind == "levels" else None
-        return _arrays(fresh_state(self.network.build(), rng, levels))
+        return _arrays(fresh_state(self.network.build(), rng, self._levels()))
 
     def learn(
         self, arrays: Arrays, images: NDArray[np.uint8], labels: NDArray[np.int64], rng: np.random.Generator, epoch: int, engine: Engine, tally: Tally
@@ -199,7 +209,7 @@ class UnsupervisedConfig(StreamConfig):
     def circuit(self) -> str:
         """Return what stands on arrays."""
         solved = f"a {self.device.model} cell whose steps were solved for every voltage and state"
-        cell = {"device": solved, "levels": f"one of {self.synapse.levels} states"}.get(self.synapse.kind, "ideal")
+        cell = solved if self.synapse.kind == "device" else f"one of {self.imperfections.states} states" if self.imperfections.states else "ideal"
         through = {"ideal": "wires have no resistance", "reads": "every read goes through the wires of its tiles",
                    "reads-and-writes": "every read and every pulse goes through the wires of its tiles"}[self.array.wires]  # fmt: skip
         spikes = "Every input spike reads a word line, every output spike writes a bit line."

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spicesnn.crossbar.faults import StuckMap
 from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
-from spicesnn.devices.variability import LogNormal
-from spicesnn.errors import ConfigError
 from spicesnn.training.options import Section, option
+from spicesnn.training.stream_imperfections import StreamImperfections
 from spicesnn.training.unsupervised.defects import POOL, Defects
 from spicesnn.training.unsupervised.wired import Pulses
 from spicesnn.training.unsupervised.wiring import Wiring
@@ -43,45 +40,24 @@ class ArraySection(Section):
                       pulses=pulses)  # fmt: skip
 
 
-PLACES = ("anywhere", "centre", "border")
-
-
 @dataclass(frozen=True, kw_only=True)
-class ImperfectionSection(Section):
+class ImperfectionSection(StreamImperfections):
     """[imperfections]: what the cells are that the learning does not know of."""
-
-    stuck_on: float = option(0.0, "share of cells stuck at weight 1", lowest=0.0)
-    stuck_off: float = option(0.0, "share of cells stuck at weight 0", lowest=0.0)
-    stuck_place: str = option("anywhere", "which inputs have stuck cells: all, the middle 14×14 pixels, or the frame around them", choices=PLACES)
-    spread: float = option(0.0, "relative spread from cell to cell of what a pulse does (log-normal)", lowest=0.0)
-    read_noise: float = option(0.0, "relative spread of each cell's conductance from read to read", lowest=0.0)
 
     @property
     def none(self) -> bool:
-        """Whether everything is as it should be."""
-        return not (self.stuck_on or self.stuck_off or self.spread or self.read_noise)
+        """Whether all cells are as they should be; their states are a kind of synapse, and no defect."""
+        return not (self.any_stuck or self.spread or self.cycle_to_cycle or self.read_noise)
 
     def defects(self, inputs: int, neurons: int, rng: np.random.Generator) -> Defects | None:
         """Draw the cells; the same generator gives the same array."""
         if self.none:
             return None
         shape = (inputs, neurons)
-        gain = LogNormal(self.spread).draw(shape, rng).astype(np.float32)
-        stuck = StuckMap.drawn(shape, rng, on=self.stuck_on, off=self.stuck_off)
-        place = _rows_at(self.stuck_place, inputs)[:, None]
-        start = np.where(stuck.on & place, 1.0, np.where(stuck.off & place, 0.0, np.nan)).astype(np.float32)
-        gain[~np.isnan(start)] = 0.0
+        gain = self.gains(shape, rng).astype(np.float32)
+        stuck = self.stuck_map(shape, rng, pixels=inputs)
+        gain[stuck.any] = 0.0
+        start = np.where(stuck.on, 1.0, np.where(stuck.off, 0.0, np.nan)).astype(np.float32)
         noise = (self.read_noise * rng.standard_normal(POOL + neurons if self.read_noise else 0)).astype(np.float32)
-        return Defects(gain=gain, start=start, noise=noise)
-
-
-def _rows_at(place: str, inputs: int) -> NDArray[np.bool_]:
-    """Return which inputs, pixels of a square image, lie at a place."""
-    side = round(inputs**0.5)
-    if place == "anywhere":
-        return np.ones(inputs, dtype=bool)
-    if side * side != inputs:
-        raise ConfigError(f"imperfections.stuck_place is {place!r}, but {inputs} inputs are no square image; use 'anywhere'")
-    middle = np.zeros((side, side), dtype=bool)
-    middle[side // 4 : side - side // 4, side // 4 : side - side // 4] = True
-    return middle.ravel() if place == "centre" else ~middle.ravel()
+        scatter = (1.0 + self.cycle_to_cycle * rng.standard_normal(POOL if self.cycle_to_cycle else 0)).astype(np.float32)
+        return Defects(gain=gain, start=start, noise=noise, scatter=scatter)

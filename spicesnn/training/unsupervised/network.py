@@ -86,6 +86,12 @@ class LastSpikeSynapse:
 Synapse = IdealSynapse | LevelSynapse | TableSynapse | LastSpikeSynapse
 
 
+def suited_to(neurons: int) -> dict[str, float]:
+    """Return `column_sum`, `inhibition` and `potentiation` that suit so many neurons, as found on validation images (docs: stdp-mnist)."""
+    small = neurons < 200
+    return {"column_sum": 40.0 if small else 78.0, "inhibition": 30.0 if small else 17.0, "potentiation": 0.005 if small else 0.01}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnsupervisedNetwork:
     """Inputs, one layer of excitatory neurons, lateral inhibition (Diehl and Cook 2015, inhibitory layer folded in).

@@ -70,7 +70,7 @@ def _potentiate(
             change = rate * trace[lag] * max(one - scale * w, np.float32(0.0)) / scale
             new = w + change if kind == IDEAL else min(w + _stepped(change, level, words), one)
         if defects is not None:
-            new = min(moved(defects, i, neuron, w, new, kind == LEVELS), one)
+            new = min(max(moved(defects, words, i, neuron, w, new, kind == LEVELS), np.float32(0.0)), one)
         weight[i, neuron] = new
         total += new - w
         if wired is not None:
@@ -243,7 +243,7 @@ def present(
                         else:
                             new = max(w + _stepped(-depression * trace[lag] * w, level, words), zero)
                         if defects is not None:
-                            new = max(moved(defects, i, j, w, new, kind == LEVELS), zero)
+                            new = min(max(moved(defects, words, i, j, w, new, kind == LEVELS), zero), np.float32(1.0))
                         weight[i, j] = new
                         column_sum[j] += new - w
                         if wired is not None:

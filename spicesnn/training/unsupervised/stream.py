@@ -17,8 +17,8 @@ LEVEL_SLACK = 1.1
 
 
 @compiled
-def _relevelled(words: NDArray[np.uint64], factor: float, level: float, weight: F, neuron: int) -> tuple[float, int]:
-    """Multiply a column by `factor`, rounding stochastically to levels; return its new sum and how many cells changed."""
+def _relevelled(words: NDArray[np.uint64], factor: float, level: float, weight: F, neuron: int, defects: Defects | None) -> tuple[float, int]:
+    """Multiply a column by `factor`, rounding stochastically to levels; return its new sum and how many cells changed. Stuck ones stay."""
     total, changed = 0.0, 0
     top = np.float32(1.0)
     for i in range(weight.shape[0]):
@@ -28,6 +28,8 @@ def _relevelled(words: NDArray[np.uint64], factor: float, level: float, weight: 
         if uniform(words) < steps - whole:
             whole += 1.0
         new = min(np.float32(whole * level), top)
+        if defects is not None and defects.gain[i, neuron] == 0:
+            new = old
         if abs(new - old) > 0.5 * level:
             weight[i, neuron] = new
             changed += 1
@@ -55,7 +57,7 @@ def normalise(
         if kind == LEVELS:
             wanted = factor / window
             if wanted * LEVEL_SLACK < 1.0 or wanted > LEVEL_SLACK:
-                total, changed = _relevelled(words, wanted, level, weight, j)
+                total, changed = _relevelled(words, wanted, level, weight, j, defects)
                 column_sum[j] = max(total, level)
                 written += changed
             scale[j] = target / column_sum[j]

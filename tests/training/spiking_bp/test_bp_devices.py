@@ -51,7 +51,7 @@ def test_uncompensated_changes_depend_on_the_state_and_are_right_in_the_middle()
 @pytest.mark.parametrize("mapping", ["compensated", "uncompensated"])
 def test_a_small_run_on_devices_learns(mapping, tmp_path):
     settings = {"data.train_limit": 1500, "data.test_limit": 200, "training.chunk": 750, "network.hidden": 60, "training.epochs": 1,
-                "cells.kind": "device", "cells.mapping": mapping, "cells.cycle_to_cycle": 0.05}  # fmt: skip
+                "cells.kind": "device", "cells.mapping": mapping, "imperfections.cycle_to_cycle": 0.05}  # fmt: skip
     summary = training.train(training.load("bp-mnist", settings), engine=sn.NodalEngine(), out=tmp_path / "run", rng_seed=3)
     assert summary.test_accuracy > 0.7
     assert summary.extra["read_joule_a_presentation"] > 0
