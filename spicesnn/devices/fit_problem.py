@@ -134,6 +134,16 @@ class Problem:
         """Whether the device's equations are not compiled."""
         return self.device.compiled() is None
 
+    def centred(self, z: Floats) -> Problem:
+        """Return the problem with the search centred on set z: what was an end of the search there, and no limit of the model, is one no more."""
+        device = self.made(z)
+        return replace(self, device=device, bounds=_limits(device, self.names))
+
+    def at_ends(self, z: Floats) -> Any:
+        """Return which unknowns are at an end of the search, (parameters,) of bool."""
+        low, high = self.bounds
+        return np.minimum(z - low, high - z) < 1e-3 * (high - low)
+
     def weighed(self, weight: Floats) -> Problem:
         """Return the problem with other weights."""
         return replace(self, weight=weight)

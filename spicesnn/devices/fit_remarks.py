@@ -36,9 +36,7 @@ def remarks(problem: Problem, z: Floats, deviation: Floats, correlation: Floats,
     values = problem.values(z)
     vague = np.flatnonzero(~free & (deviation > _VAGUE))
     said += [f"{names[k]} is known only to a factor of {np.exp(deviation[k]):.2g} (one standard deviation)" for k in vague]
-    for k, end in enumerate(np.stack(problem.bounds, axis=1)):
-        if np.min(np.abs(end - z[k])) < 1e-3 * (end[1] - end[0]) and not free[k]:
-            said.append(f"{names[k]} ran into the end of the search at {values[k]:.4g}; begin elsewhere with --set device.{names[k]}=VALUE")
+    said += [f"{names[k]} is at an end of what the search allows, {values[k]:.4g}" for k in np.flatnonzero(problem.at_ends(z) & ~free)]
     for i, j in zip(*np.triu_indices(names.size, 1), strict=True):
         if not free[i] and not free[j] and abs(correlation[i, j]) > _TOGETHER:
             alone = np.sqrt(1.0 - correlation[i, j] ** 2)

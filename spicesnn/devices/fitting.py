@@ -44,7 +44,9 @@ _NEAR = 0.35
 """Half of them are this close to the start values (in z), the others spread over half of the search range."""
 _MISSES = 3.0
 """A fit whose residuals are so many times the scatter of the data from point to point has missed; then new starts are tried, up to `_ROUNDS`."""
-_ROUNDS = 4
+_ROUNDS = 6
+_LOST = 14.0
+"""Root mean squared residual from which on a start has led nowhere."""
 _WIDE = 0.05
 """From this relative standard deviation on an interval is given too."""
 _UNKNOWN = 5.0
@@ -208,7 +210,7 @@ def fit_data(
             "(its body diode conducts below)"
         )
     problem = Problem.of(device, names, data, v_read)
-    z, costs = _minima(problem, starts, rng)
+    problem, z, costs = _minima(problem, starts, rng)
     return _result(*_polished(problem, z), costs)
 
 
@@ -224,27 +226,40 @@ def _chosen(device: Device, parameters: Sequence[str] | None) -> tuple[str, ...]
     return tuple(parameters)
 
 
-def _minima(problem: Problem, starts: int, rng: np.random.Generator) -> tuple[Floats, tuple[float, ...]]:
-    """Return the best minimum and the costs that the starts reached."""
+def _minima(problem: Problem, starts: int, rng: np.random.Generator) -> tuple[Problem, Floats, tuple[float, ...]]:
+    """Return the problem centred on the best minimum, this minimum, and the costs that the starts reached.
+
+    The search goes on, centred anew on the best so far, while that misses the data or lies at an end that only the search has set.
+    """
+    enough = _MISSES * max(_scatter(problem), 1e-3)
+    best, z, costs = np.inf, np.zeros(len(problem.names)), []
+    for number in range(_ROUNDS if starts > 1 else 1):
+        found = [problem.at(_ROUGH).solved(seed, tolerance=1e-5, evaluations=40) for seed in _seeds(problem, starts, rng)]
+        costs += [_cost(answer) for answer in found]
+        answer = min(found, key=_cost)
+        stuck = number > 0 and _cost(answer) > 0.999 * best
+        if _cost(answer) <= best:
+            best, z = _cost(answer), answer.x
+        ends = problem.at_ends(z)
+        problem, z = problem.centred(z), np.where(problem.start == 0, z, 0.0)
+        if (best < enough or stuck) and np.array_equal(problem.at_ends(z), ends):
+            break
+    if not best < _LOST:
+        raise ConvergenceError(f"{problem.device.name}: none of {len(costs)} starts led to a curve near the data; give a base device closer to it")
+    return problem, z, tuple(sorted(cost for cost in costs if cost < _LOST))
+
+
+def _seeds(problem: Problem, starts: int, rng: np.random.Generator) -> list[Floats]:
+    """Return the start values, and for each further start the best that are left of many random sets, near and far."""
     low, high = problem.bounds
     centre = np.clip(np.zeros_like(low), low, high)
-    enough = _MISSES * max(_scatter(problem), 1e-3)
-    found: list[Any] = []
-    for number in range(_ROUNDS if starts > 1 else 1):
-        seeds = [centre] if number == 0 else []
-        if starts > 1:
-            count = _CANDIDATES * (starts - 1) // 2
-            near, far = ((np.maximum(low, centre - _NEAR), np.minimum(high, centre + _NEAR)), (0.5 * (low + centre), 0.5 * (high + centre)))
-            wild = np.concatenate([rng.uniform(*near, size=(count, low.size)), rng.uniform(*far, size=(count, low.size))])
-            cost = np.mean(np.minimum(np.abs(problem.at(_COARSE).residuals(wild)), 10.0), axis=0)
-            seeds += [wild[k] for k in np.argsort(cost)[: starts - 1]]
-        found += [problem.at(_ROUGH).solved(seed, tolerance=1e-5, evaluations=40) for seed in seeds]
-        if min(_cost(answer) for answer in found) < enough:
-            break
-    finite = sorted((answer for answer in found if _cost(answer) < 14.0), key=_cost)
-    if not finite:
-        raise ConvergenceError(f"{problem.device.name}: none of {len(found)} starts led to a curve near the data; give a base device closer to it")
-    return finite[0].x, tuple(_cost(answer) for answer in finite)
+    if starts == 1:
+        return [centre]
+    count = _CANDIDATES * (starts - 1) // 2
+    near, far = ((np.maximum(low, centre - _NEAR), np.minimum(high, centre + _NEAR)), (0.5 * (low + centre), 0.5 * (high + centre)))
+    wild = np.concatenate([rng.uniform(*near, size=(count, low.size)), rng.uniform(*far, size=(count, low.size))])
+    cost = np.mean(np.minimum(np.abs(problem.at(_COARSE).residuals(wild)), 10.0), axis=0)
+    return [centre, *(wild[k] for k in np.argsort(cost)[: starts - 1])]
 
 
 def _cost(answer: Any) -> float:
@@ -280,6 +295,7 @@ def _polished(problem: Problem, z: Floats) -> tuple[Problem, Floats, Noise]:
 def _result(problem: Problem, z: Floats, noise: Noise, costs: tuple[float, ...]) -> FitResult:
     residuals, jacobian = problem.with_jacobian(z)
     covariance, free = _covariance(residuals, jacobian)
+    free |= np.diag(covariance) > _UNKNOWN**2
     deviation = np.where(free, np.inf, np.sqrt(np.diag(covariance)))
     values, names, fitted = problem.values(z), problem.names, problem.curve(z)
     scale = np.where(problem.start == 0, 1.0, np.abs(values))

@@ -28,6 +28,7 @@ def data_and_fit(axes: Axes, result: FitResult) -> Axes:
     axes.plot(along, result.fitted * factor, "-", linewidth=1.2, color=COLOURS[1], label=f"{result.device.name}, fitted")
     quantity = "current" if sweep else "conductance"
     axes.set(xlabel="voltage (V)" if sweep else "pulse", ylabel=label(quantity, unit), title=f"Fit, relative scatter {result.relative_rmse:.2g}")
+    axes.locator_params(axis="x", nbins=6)
     axes.legend()
     return axes
 

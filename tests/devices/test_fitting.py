@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import importlib.util
 import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +11,10 @@ import pytest
 import spicesnn as sn
 from spicesnn.devices import registry
 from spicesnn.devices.device_file import device_toml, read_device
+from spicesnn.devices.fit_problem import Noise
 from spicesnn.devices.fitting import CUSTOMARY, fit, fit_data
 from spicesnn.devices.measurements import PulseTrain, Sweep, read_measurement
+from spicesnn.devices.trajectory import follow, sweep_course
 from spicesnn.errors import DataError, InputError, RunError, UnknownNameError
 
 NOISE = 0.02
@@ -93,14 +97,75 @@ def test_what_the_data_do_not_determine_has_no_finite_uncertainty():
     assert "± inf" in result.toml()
 
 
+def recovery():
+    spec = importlib.util.spec_from_file_location("script_fit_recovery", Path(__file__).parents[2] / "scripts" / "fit_recovery.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def coverage(name, draws, points=300):
+    """Return the errors of all parameters in all draws over their stated deviations."""
+    found, _ = recovery().deviations(name, draws, points, NOISE, seed=0)
+    return np.concatenate([rows[:, 0] for rows in found.values()])
+
+
+@pytest.mark.parametrize("name", ["linear-drift", "pai-yu-chen", "saturating-pulse", "mosfet-emulator"])
+def test_known_parameters_are_recovered_within_their_stated_uncertainties(name):
+    off = coverage(name, 6)
+    assert np.mean(np.abs(off) < 2) > 0.85  # 95 % on average; 12 to 24 correlated numbers
+    assert np.abs(off).max() < 4
+    assert np.std(off) > 0.4  # the uncertainties are not stated far too wide either
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(CUSTOMARY))
-def test_known_parameters_are_recovered(name):
-    rng = np.random.default_rng(7)
-    device = registry.make(name, **({"xi": 0.5} if name == "metal-oxide" else {}))
-    points, starts = (100, 1) if name == "jart-vcm" else (300, 3)  # its current is the root of an equation: a hundred times slower
-    result = fit_data(name, measured(device, rng, points), rng=rng, starts=starts, base=shifted(device, CUSTOMARY[name], rng))
+def test_known_parameters_of_every_model_are_recovered(name):
+    draws = {"pai-yu-chen-heated": 2, "jart-vcm": 4}.get(name, 20)
+    off = coverage(name, draws)
+    assert np.mean(np.abs(off) < 2) >= (0.9 if draws == 20 else 0.7)
+    assert np.abs(off).max() < 4.5
+
+
+def test_a_start_fifteen_times_off_is_led_to_the_data():
+    rng = np.random.default_rng(2)
+    device = registry.make("vteam", r_on=200.0, r_off=5e3, v_on=-0.5, v_off=0.3, k_on=-2.0, k_off=1e-3)
+    curve = sn.NodalEngine().drive(device, sn.PiecewiseLinear.triangle(1.0, -1.0, 5e4), points=400)
+    data = Sweep(time=curve.time, volts=curve.volts, amps=curve.amps * (1 + NOISE * rng.normal(size=curve.amps.size)))
+    result = fit_data("vteam", data, rng=rng, starts=4)  # the search begins at v_off = 0.02 V and r_on = 50 Ω
     check(result, device)
+    assert any("v_on and k_on go together" in remark for remark in result.remarks)
+
+
+def test_a_model_that_misses_the_data_says_so():
+    rng = np.random.default_rng(2)
+    time = np.linspace(0.0, 1.0, 80)
+    volts = np.sin(2 * np.pi * time)
+    data = Sweep(time=time, volts=volts, amps=1e-3 * volts**3 * (1 + 0.01 * rng.normal(size=80)))
+    result = fit_data("resistor", data, rng=rng, starts=2)
+    assert any("the model misses these data" in remark for remark in result.remarks)
+    assert "misses" in result.toml()
+
+
+def test_noise_is_told_apart():
+    rng = np.random.default_rng(0)
+    values = np.geomspace(1e-7, 1e-3, 4000)
+    found = Noise.of(values * 0.02 * rng.normal(size=4000) + 1e-6 * rng.normal(size=4000), values)
+    assert found.relative == pytest.approx(0.02, rel=0.1)
+    assert found.floor == pytest.approx(1e-6, rel=0.1)
+
+
+def test_between_samples_a_sine_is_a_sine_and_a_triangle_is_straight():
+    fine, coarse = (np.linspace(0.0, 1.0, n) for n in (40001, 101))
+    device = registry.make("power-law")
+    amplitude = device.typical_drive()[0]
+    course = sweep_course(1e-5 * coarse, amplitude * np.sin(2 * np.pi * coarse))
+    straight = course * np.array([1.0, 1.0, 0.0, 1.0, 1.0])
+    truth = follow(device, sweep_course(1e-5 * fine, amplitude * np.sin(2 * np.pi * fine)), 1, 1e-8)[::400]
+    bent, chords = (float(np.max(np.abs(follow(device, way, 1, 1e-8) - truth)) / np.max(np.abs(truth))) for way in (course, straight))
+    assert bent < 0.2 * chords
+    time = np.linspace(0.0, 1.0, 41)
+    assert np.all(sweep_course(time, np.interp(time, [0, 0.25, 0.75, 1], [0, 1, -1, 0]))[:, 2] == pytest.approx(0.0, abs=1e-12))
 
 
 def test_customary_parameters_exist():
