@@ -25,8 +25,11 @@ def watch(done, total):
 
 
 def test_the_questions_that_are_shipped():
-    assert studies.study_names() == ["accuracy-size", "accuracy-spread", "accuracy-states", "accuracy-stuck", "accuracy-wires", "array-size",
-                                     "energy-accuracy", "ir-drop", "read-margin"]  # fmt: skip
+    small = ["accuracy-size", "accuracy-spread", "accuracy-states", "accuracy-stuck", "accuracy-wires", "array-size", "energy-accuracy", "ir-drop",
+             "read-margin"]  # fmt: skip
+    full = {"bp": ["noise", "stuck-off", "stuck-on"], "deep": ["noise", "spread", "states", "stuck-off", "stuck-on", "wires"],
+            "stdp": ["noise", "spread", "states", "stuck-off", "stuck-on", "wires"]}  # fmt: skip
+    assert studies.study_names() == sorted([*small, *(f"{net}-{what}" for net, names in full.items() for what in names)])
 
 
 @pytest.mark.parametrize("name", studies.study_names())
