@@ -1,24 +1,44 @@
-"""The integrator of `rosenbrock`, compiled, one cell after the other: for devices that offer their equations as `CellCode`.
+"""The integrator of the cells, compiled, one cell after the other: for devices that offer their equations as `CellCode`.
 
-The device's functions arrive as addresses, so the loop is compiled once for all devices; both are kept on disk. A step is the
-same as in `rosenbrock`, from the same coefficients. Cells whose state stands still are not stepped at all.
+The device's functions arrive as addresses, so the loop is compiled once for all devices; both are kept on disk. Where a cell is stiff a
+step is the same as in `rosenbrock`, from the same coefficients. Elsewhere it is one of Dormand and Prince's explicit pair of order 5(4)
+(J. Comput. Appl. Math. 6, 19, 1980), which goes several times as far at the same number of evaluations; charge and energy are integrated
+with its weights, as states of their own. Cells whose state stands still are not stepped at all.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numba import float64, int64, njit, types
 
 from spicesnn.devices.cell_functions import call, pointer
 from spicesnn.engines.nodal import rosenbrock
 from spicesnn.engines.nodal.rosenbrock import ALPHA, BEND, DIFFERENCE, GAMMA, INTEGRAL, KINK, POWERS, STIFF, A, B, C
 
+EXPLICIT = 2.0
+"""Tolerance of explicit steps, as a multiple of that of the others: their estimate is that of an order less than they have."""
 IMPLICIT = 0.05
 """Below this |h ∂f/∂x| a cell goes on with the slope of an earlier step: the order does not depend on it, and stability is far away."""
 _D = B - rosenbrock.B_LOW
 AT_BOUND, ENERGY, LEAST_STEP, MOST_ROUNDS = rosenbrock.AT_BOUND, rosenbrock.ENERGY, rosenbrock.LEAST_STEP, rosenbrock.MOST_ROUNDS
-_THIRD = -1.0 / 3.0
+_THIRD, _FIFTH = -1.0 / 3.0, -1.0 / 5.0
+_P = np.array([35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84, 0.0])
+_E = np.array([71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40])
+"""What the explicit pair adds up: its fifth order, and that less its fourth."""
+_Q = np.array([
+    -12715105075 / 11282082432, 0.0, 87487479700 / 32700410799, -10690763975 / 1880347072, 701980252875 / 199316789632,
+    -1453857185 / 822651844, 69997945 / 29380423,
+])  # fmt: skip
+"""Its dense output of order 4 is the cubic through both ends plus θ²(1 − θ)²·h·Σ Q_i·k_i (Hairer, Nørsett and Wanner, Solving ODEs I, II.6)."""
+BOW, DEFECT = 0.05, 0.2
+"""How that term, and what the dense output leaves over of the equation in the middle of a step, count as errors.
+
+The pair's own estimate vanishes for a kink or a jump of dx/dt at some places of the step. With these two, the error of a step over a jump, or
+over |t − t₀|ⁿ with n up to 3, is at most 4.2 times the estimate, wherever it lies.
+"""
+
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _look(current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: float) -> Any:
@@ -48,13 +68,13 @@ def _look_at(current: Any, rate: Any, p: Any, moving: float, drive: Any, x: floa
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _stand(current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, linear: bool) -> Any:
+def _stand(current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, begins: Any, linear: bool) -> Any:
     """Return ∫ i ds and ∫ power ds of a cell whose state stands still over the whole interval, and whether it does.
 
     It does where dx/dt is 0 at both ends and at the lowest and the highest of 17 source voltages on the way. The integrals are
     Boole's, exact for linear cells.
     """
-    f0, i0, p0 = _look(current, rate, p, cell, drive, x, 0.0)
+    f0, i0, p0 = begins
     if f0 != 0.0:
         return 0.0, 0.0, False
     flat = drive[1] == 0.0 and drive[2] == 0.0 and drive[3] == 0.0 and drive[4] == 0.0 and drive[6] == 0.0
@@ -125,6 +145,39 @@ def _try_step(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _try_explicit(
+    current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: float, ds: float, h: float, begins: Any, tolerance: float, joules: float
+) -> Any:  # fmt: skip
+    """Take one step of the explicit pair; return what `_try_step` does, and the fourth-order term of its dense output."""
+    low, high, scale, _ = cell
+    f1, i1, p1, _ = begins
+    f2, _, p2 = _look(current, rate, p, cell, drive, x + h * (1 / 5) * f1, s + (1 / 5) * ds)
+    f3, i3, p3 = _look(current, rate, p, cell, drive, x + h * ((3 / 40) * f1 + (9 / 40) * f2), s + (3 / 10) * ds)
+    f4, i4, p4 = _look(current, rate, p, cell, drive, x + h * ((44 / 45) * f1 - (56 / 15) * f2 + (32 / 9) * f3), s + (4 / 5) * ds)
+    x5 = x + h * ((19372 / 6561) * f1 - (25360 / 2187) * f2 + (64448 / 6561) * f3 - (212 / 729) * f4)
+    f5, i5, p5 = _look(current, rate, p, cell, drive, x5, s + (8 / 9) * ds)
+    x6 = x + h * ((9017 / 3168) * f1 - (355 / 33) * f2 + (46732 / 5247) * f3 + (49 / 176) * f4 - (5103 / 18656) * f5)
+    f6, i6, p6 = _look(current, rate, p, cell, drive, x6, s + ds)
+    end = min(max(x + h * (_P[0] * f1 + _P[2] * f3 + _P[3] * f4 + _P[4] * f5 + _P[5] * f6), low), high)
+    f7, i7, p7 = _look(current, rate, p, cell, drive, end, s + ds)
+    error = h * (_E[0] * f1 + _E[2] * f3 + _E[3] * f4 + _E[4] * f5 + _E[5] * f6 + _E[6] * f7)
+    quartic = h * (_Q[0] * f1 + _Q[2] * f3 + _Q[3] * f4 + _Q[4] * f5 + _Q[5] * f6 + _Q[6] * f7)
+    worst = max(abs(error), KINK * h * abs(f7 - f6), BOW * abs(quartic)) / (scale * tolerance)
+    if worst <= 1.0:
+        middle = 0.5 * (x + end) + 0.125 * h * (f1 - f7) + 0.0625 * quartic
+        fm, _, _ = _look(current, rate, p, cell, drive, middle, s + 0.5 * ds)
+        worst = max(worst, DEFECT * abs(1.5 * (end - x) - h * (0.25 * (f1 + f7) + fm)) / (scale * tolerance))
+    joule = h * (_E[0] * p1 + _E[2] * p3 + _E[3] * p4 + _E[4] * p5 + _E[5] * p6 + _E[6] * p7)
+    joules = max(joules, max(abs(p2), abs(p3), abs(p4), abs(p7)) * h / ds)
+    worst = max(worst, abs(joule) / (ENERGY * tolerance * joules + 1e-300))
+    if not worst < 1e30:
+        worst = 1e30
+    charge = h * (_P[0] * i1 + _P[2] * i3 + _P[3] * i4 + _P[4] * i5 + _P[5] * i6)
+    energy = h * (_P[0] * p1 + _P[2] * p3 + _P[3] * p4 + _P[4] * p5 + _P[5] * p6)
+    return (worst, end, charge, energy, f7, i7, p7), quartic
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _follow(
     current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, begins: Any, seconds: float, tolerance: float, part: float, watts: float,
     nodes: Any, c: int,
@@ -137,21 +190,25 @@ def _follow(
     s, charge, energy, taken, rejected, ahead, fresh = 0.0, 0.0, 0.0, 0, False, 0, True
     f1, i1, p1, slope = begins
     for _ in range(MOST_ROUNDS):
-        stiff = abs(slope) * part > STIFF
+        stiff, stopped = abs(slope) * part > STIFF, False
         if not stiff and f1 != 0.0:
             distance = high - x if f1 > 0 else x - low
-            if distance > AT_BOUND * scale and distance < part * abs(f1):
-                part = 0.97 * distance / abs(f1)
+            if distance > max(AT_BOUND, 0.1 * tolerance) * scale and distance < part * abs(f1):
+                part, stopped = 0.97 * distance / abs(f1), True
         goal = 0.25 * (ahead + 1) if stiff else 1.0
         left = (goal - s) * seconds
         last = part >= 0.999 * left
         h = left if last else part
-        worst, end, dq, de, f5, i5, p5 = _try_step(
-            current, rate, p, cell, drive, x, s, h / seconds, h, (f1, i1, p1, slope), tolerance, watts * seconds
-        )  # fmt: skip
-        factor = min(max(0.85 * max(worst, 1e-10) ** _THIRD, 0.2), 20.0)
+        begins, quartic, power = (f1, i1, p1, slope), 0.0, _THIRD
+        if stiff:
+            tried = _try_step(current, rate, p, cell, drive, x, s, h / seconds, h, begins, tolerance, watts * seconds)
+        else:
+            tried, quartic = _try_explicit(current, rate, p, cell, drive, x, s, h / seconds, h, begins, EXPLICIT * tolerance, watts * seconds)
+            power = _FIFTH
+        worst, end, dq, de, f5, i5, p5 = tried
+        factor = min(max(0.85 * max(worst, 1e-10) ** power, 0.2), 100.0)
         if worst > 1.0:
-            rejected, part = True, h * factor
+            part, rejected = h * (0.5 * factor if rejected else factor), True  # twice: a kink, where errors fall slowly with the step
             if part < LEAST_STEP * seconds:
                 return charge, energy, part, -1
             if not fresh:
@@ -160,17 +217,19 @@ def _follow(
         charge, energy, taken = charge + dq, energy + de, taken + 1
         watts = max(watts, abs(p5))
         part = max(part, h * factor) if last and not rejected else h * (min(factor, 1.0) if rejected else factor)
-        rejected = False
+        # A step that failed, or that ends close to a bound, has met something of which the old slope knows nothing
+        wary, rejected = stopped or rejected, False
         arrived = goal if last else s + h / seconds
         while ahead < 4 and 0.25 * (ahead + 1) <= arrived:
             t = (0.25 * (ahead + 1) - s) / (arrived - s)
             bow = (1.0 - 2.0 * t) * (end - x) + h * ((t - 1.0) * f1 + t * f5)
+            bow -= t * (1.0 - t) * quartic
             nodes[ahead, c] = min(max((1.0 - t) * x + t * end + t * (t - 1.0) * bow, low), high)
             ahead += 1
         s, x, f1, i1, p1 = arrived, end, f5, i5, p5
         if s >= 1.0:
             return charge, energy, part, taken
-        fresh = abs(slope) * part > IMPLICIT
+        fresh = wary or abs(slope) * part > IMPLICIT
         if fresh:
             slope = _slope(current, rate, p, cell, drive, x, s, f1)
     return charge, energy, part, -1
@@ -239,13 +298,13 @@ def advance_cells(
         cell = (cells[c, 0], cells[c, 1], cells[c, 2], cells[c, 3])
         drive = _drive(source, ohms, gate, line, c)
         next_steps[c] = steps[c]
-        charge[c], energy[c], done = _stand(current, rate, p, cell, drive, x[c], ohms.size > 0)
+        f1, i1, p1 = _look(current, rate, p, cell, drive, x[c], 0.0)
+        charge[c], energy[c], done = _stand(current, rate, p, cell, drive, x[c], (f1, i1, p1), ohms.size > 0)
         charge[c] *= seconds
         energy[c] *= seconds
         if done:
             nodes[0, c] = nodes[1, c] = nodes[2, c] = nodes[3, c] = x[c]
         else:
-            f1, i1, p1 = _look(current, rate, p, cell, drive, x[c], 0.0)
             slope = _slope(current, rate, p, cell, drive, x[c], 0.0, f1)
             watts = max(abs(p1), abs(_look(current, rate, p, cell, drive, x[c], 1.0)[2]))
             charge[c], energy[c], next_steps[c], count = _follow(

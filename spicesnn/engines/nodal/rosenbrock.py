@@ -85,10 +85,7 @@ class Drive:
     gate: Floats | None
     line: Floats
     seconds: float
-    powers: Floats = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "powers", np.stack([_mix(row, self.source) for row in POWERS]))
+    _powers: list[Floats] = field(init=False, default_factory=list)
 
     def take(self, index: Index) -> Drive:
         """Return the drive of some of the cells."""
@@ -100,9 +97,11 @@ class Drive:
     def at(self, s: Floats) -> tuple[Floats, Floats | None, Floats]:
         """Return u, gate and line volts at s (m,)."""
         gate = None if self.gate is None else self.gate[0] + s * (self.gate[1] - self.gate[0])
-        u = self.powers[4]
+        if not self._powers:  # on first use: compiled cells work them out for themselves
+            self._powers.extend(_mix(row, self.source) for row in POWERS)
+        u = self._powers[4]
         for k in range(3, -1, -1):
-            u = self.powers[k] + s * u
+            u = self._powers[k] + s * u
         return u, gate, self.line[0] + s * (self.line[1] - self.line[0])
 
 

@@ -39,12 +39,12 @@ LEAST_STEP = 1e-9
 MOST_SWEEPS = 6
 BEND_SHARE = 0.5
 """What the difference between quartic and parabola counts as error."""
-SMALL = 0.5
+SMALL = 1.0
 """A change of the states below this share of the tolerance is carried out to first order, and the step is done."""
 HOPELESS = 0.3
 """A first change of more than this share of a state's range says that the guess was worthless, and the step is rejected."""
-CLEARLY = 2.0
-"""An error above this rejects the step before its sweeps have come to an end."""
+CLEARLY = 1.2
+"""An error above this rejects the step after its first sweep; those that follow change the estimate by less than that."""
 CONTRACTION = 0.6
 """Sweeps that leave more than this of the change before are not worth going on with."""
 INNER_SHARE = 0.05
@@ -173,7 +173,7 @@ class Transient:
             error = BEND_SHARE * max(change.bend, change.bend_joules / joules) / self._tolerance
             if along.rough is not None:
                 error = max(error, self._timing(segment, knot, along, interval, drive, joules))
-            if error > (1.0 if moved <= SMALL else CLEARLY):
+            if error > (CLEARLY if sweep == 0 and moved > SMALL else 1.0):
                 return _Attempt(factor=_factor(error))
             if moved <= SMALL:
                 if moved > 0.0:
