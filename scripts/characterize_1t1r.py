@@ -14,7 +14,7 @@ The cell is a filament-gap device (Chen and Yu, IEEE TED 62(12), 4022, 2015) und
 `1t1r-pai-yu-chen-gate`
     Pulses on the gate, 0 to 2.5 V, 10 ns, with 2 V across the cell: a set whose current the gate limits.
 
-The increments of either, ΔG(G, V), bilinear; of another width from the same rates::
+The increments of either, ΔG(G, V), from the rates in closed form, of another width from the same::
 
     from spicesnn.devices.characterize import Characterization
     from spicesnn.paths import tables_dir
@@ -28,6 +28,7 @@ It takes a few minutes: python scripts/characterize_1t1r.py
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 
 import numpy as np
@@ -73,13 +74,15 @@ def main() -> None:
         for axis, name, make in (("cell", "1t1r-pai-yu-chen", along_the_cell), ("gate", "1t1r-pai-yu-chen-gate", along_the_gate)):
             if options.only not in (None, axis):
                 continue
+            began = time.perf_counter()
             made = make(engine, options.tolerance, options.most)
             made.write_arrays(options.out / f"{name}.npz")
             if axis == "cell":
                 (options.out / f"{name}.toml").write_text(made.toml(f"{name}.npz"), encoding="utf-8")
             tables = made.moving.tables
-            print(f"{name}: {tables.states.size} states x {tables.volts.size} voltages, errors: current {made.current_error:.2e}, "
-                  f"change of conductance {made.increment_error:.2e} by the rates, {made.lookup_error:.2e} by the table of increments")  # fmt: skip
+            print(f"{name}: {tables.states.size} states x {tables.volts.size} voltages in {time.perf_counter() - began:.0f} s; errors: current "
+                  f"{made.errors.current:.2e}, change of conductance {made.errors.increment:.2e} integrated, {made.errors.lookup:.2e} in closed "
+                  f"form, {made.errors.table:.2e} in a bilinear table")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -39,6 +39,8 @@ def characterize(
 
     Example:  spicesnn characterize 1t1r --set device.memristor=pai-yu-chen --gate-volts 2.5 --from -2.5 --to 2.5 --width 10n --out runs/table
     """
+    import time
+
     import numpy as np
 
     from spicesnn.devices.cell_bench import Axis
@@ -49,21 +51,24 @@ def characterize(
     amplitude, frequency = cell.typical_drive()
     volts = np.linspace(parse(lowest) if lowest else -amplitude, parse(highest) if highest else amplitude, count)
     folder = options.folder(out, f"runs/table-{cell.name}")
+    began = time.perf_counter()
     with options.engine(engine.value if engine else "ngspice") as solver:
         made = measure(
             cell, engine=solver, volts=volts, width_s=parse(width) if width else 0.01 / frequency, rng=np.random.default_rng(seed or 0),
             axis=Axis.GATE if gate else Axis.CELL, states=states, v_read=parse(read_volts), gate_volts=parse(gate_volts) if gate_volts else None,
             cell_volts=parse(cell_volts), tolerance=tolerance, most=most,
         )  # fmt: skip
+    seconds, errors = time.perf_counter() - began, made.errors
     file, tables = made.write(folder), made.moving.tables
 
     def show(console: Console) -> None:
         console.print(f"table of {cell.name}: {tables.states.size} states × {tables.volts.size} voltages")
-        errors = f"current {made.current_error:.2e}, conductance change {made.increment_error:.2e} integrated, {made.lookup_error:.2e} looked up"
-        console.print(f"largest relative error at {made.checks} random points: {errors}")
+        changes = f"{errors.increment:.2e} integrated, {errors.lookup:.2e} in closed form, {errors.table:.2e} in the bilinear table"
+        console.print(f"largest relative error at {errors.checks} random points: current {errors.current:.2e}, conductance change {changes}")
+        console.print(f"made in {seconds:.0f} s")
         console.print(f"tables  {folder / 'table.npz'}\ndevice  {file}")
 
     data = {"source": cell.name, "table": str(folder / "table.npz"), "device": str(file), "max_relative_error": made.max_relative_error,
-            "current_error": made.current_error, "increment_error": made.increment_error, "lookup_error": made.lookup_error,
-            "states": tables.states.size, "voltages": tables.volts.size}  # fmt: skip
+            "current_error": errors.current, "increment_error": errors.increment, "lookup_error": errors.lookup, "table_error": errors.table,
+            "states": tables.states.size, "voltages": tables.volts.size, "wall_s": seconds}  # fmt: skip
     return Answer(data=data, show=show)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spicesnn.devices.base import Floats
 
@@ -23,7 +24,7 @@ class Sampled:
         Increasing.
     values : (m, n)
     left : float
-        The largest surprise among intervals that were to be cut further; 0 if none was left.
+        The largest surprise among intervals that were to be cut further; 0 if none was left, infinite if one was not even looked into.
     """
 
     x: Floats
@@ -69,36 +70,37 @@ def sampled(subject: Subject, x: Floats, y: Floats, *, tolerance: float, most: i
     at_x, at_y = (axis.ravel() for axis in np.meshgrid(x, y, indexing="ij"))
     grid = Sampled(x=x, y=y, values=subject.measure(at_x, at_y, None).reshape(x.size, y.size))
     open_x, open_y = np.full(x.size - 1, np.inf), np.full(y.size - 1, np.inf)
-    while np.any(open_x) or np.any(open_y):
-        if (grid.x.size + np.sum(open_x > 0)) * (grid.y.size + np.sum(open_y > 0)) > most:
-            open_x, open_y = _affordable(grid, open_x, open_y, most)
-            if not (np.any(open_x) or np.any(open_y)):
-                break
-        grid, open_y = _cut(subject, grid, open_y, tolerance, along=1)
-        grid, open_x = _cut(subject, grid, open_x, tolerance, along=0)
-        grid = replace(grid, left=float(max(open_x.max(), open_y.max())))
-    return grid
+    while True:
+        cut_x, cut_y = _affordable(grid, open_x, open_y, most)
+        if not (np.any(cut_x) or np.any(cut_y)):
+            return replace(grid, left=float(max(open_x.max(), open_y.max())))
+        grid, open_y = _cut(subject, grid, open_y, cut_y, tolerance, along=1)
+        grid, open_x = _cut(subject, grid, open_x, cut_x, tolerance, along=0)
 
 
-def _affordable(grid: Sampled, open_x: Floats, open_y: Floats, most: int) -> tuple[Floats, Floats]:
-    """Return the surprises of the intervals that can still be cut, the largest first; 0 for the others."""
+def _affordable(grid: Sampled, open_x: Floats, open_y: Floats, most: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which open intervals can still be cut: the largest surprises first, of equal ones in turns from either axis."""
+    if (grid.x.size + np.sum(open_x > 0)) * (grid.y.size + np.sum(open_y > 0)) <= most:
+        return open_x > 0, open_y > 0
     every = np.concatenate([open_x, open_y])
+    turn = np.concatenate([np.arange(side.size) / side.size for side in (open_x, open_y)])
     kept = np.zeros(every.size, dtype=bool)
-    for k in np.argsort(-every, kind="stable"):
+    for k in np.lexsort((turn, -every)):
         kept[k] = every[k] > 0
         if (grid.x.size + np.sum(kept[: open_x.size])) * (grid.y.size + np.sum(kept[open_x.size :])) > most:
             kept[k] = False
             break
-    chosen = np.where(kept, every, 0.0)
-    return chosen[: open_x.size], chosen[open_x.size :]
+    return kept[: open_x.size], kept[open_x.size :]
 
 
-def _cut(subject: Subject, grid: Sampled, wanted: Floats, tolerance: float, *, along: int) -> tuple[Sampled, Floats]:
-    """Cut the intervals of one axis whose surprise is above 0; return the grid and the surprise of its intervals, 0 where that is for good."""
+def _cut(
+    subject: Subject, grid: Sampled, surprises: Floats, chosen: NDArray[np.bool_], tolerance: float, *, along: int
+) -> tuple[Sampled, Floats]:
+    """Cut the chosen intervals of one axis; return the grid and the surprise of its intervals, 0 where that is for good."""
     axis = (grid.x, grid.y)[along]
-    where = np.flatnonzero(wanted)
+    where = np.flatnonzero(chosen)
     if not where.size:
-        return grid, np.zeros(axis.size - 1)
+        return grid, surprises
     middle = 0.5 * (axis[where] + axis[where + 1])
     x, y = (middle, grid.y) if along == 0 else (grid.x, middle)
     foreseen = subject.foresee(grid, x[:, None], y[None, :])
@@ -106,11 +108,9 @@ def _cut(subject: Subject, grid: Sampled, wanted: Floats, tolerance: float, *, a
     found = subject.measure(at_x, at_y, foreseen.ravel()).reshape(foreseen.shape)
     surprise = subject.surprise(x[:, None], foreseen, found).max(axis=1 - along)
     again = (surprise > tolerance) & (0.5 * (axis[where + 1] - axis[where]) > _NARROWEST * (axis[-1] - axis[0]))
-    both = np.concatenate([axis, middle])
-    order = np.argsort(both, kind="stable")
-    merged, values = both[order], np.take(np.concatenate([grid.values, found], axis=along), order, axis=along)
-    left = np.zeros(merged.size - 1)
-    for place, size in zip(np.searchsorted(merged, middle[again]), surprise[again], strict=True):
-        left[place - 1 : place + 1] = size
-    grown = replace(grid, values=values, x=merged) if along == 0 else replace(grid, values=values, y=merged)
-    return grown, left
+    order = np.argsort(np.concatenate([axis, middle]), kind="stable")
+    merged, values = np.concatenate([axis, middle])[order], np.take(np.concatenate([grid.values, found], axis=along), order, axis=along)
+    left = surprises.copy()
+    left[where] = np.where(again, surprise, 0.0)
+    left = np.repeat(left, np.where(chosen, 2, 1))
+    return (replace(grid, values=values, x=merged) if along == 0 else replace(grid, values=values, y=merged)), left

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 _CELLS = 32
 """Cells that are solved in one run."""
-_STEP, _EDGE_STEP = 0.004, 0.002
+_STEP, _EDGE_STEP = 0.002, 0.0002
 """How far a pulse should move the state to show its rate, as a share of the grain: elsewhere, and from a bound inwards."""
 _SEEN = 0.02
 """A move of this share of the grain times `_STEP` is seen well enough to choose the next pulse."""
 _SHORTEST, _LONGER = 1e-6, 100.0
 """The first pulse, as a share of the longest; what it is made longer by as long as nothing is seen."""
+_ASIDE = 0.05
+"""The middle of the last pulse's way may lie this share of a good step beside the point, and a way this short may begin at it."""
 _ROUNDS = 8
 
 
@@ -119,21 +121,23 @@ class CellBench:
         """
         low, high = self.bounds
         rate, width, known = np.zeros(states.size), np.full(states.size, _SHORTEST * longest_s), np.zeros(states.size, dtype=bool)
+        aside = np.zeros(states.size)
         if guess is not None:
             rate, known = np.array(guess, dtype=float), np.abs(guess) * longest_s > _SEEN * _STEP * grain
             width = self._width(states, rate, longest_s, grain)
         pending = np.arange(states.size)
         for _ in range(_ROUNDS):
-            start = np.clip(states[pending] - np.where(known[pending], 0.5 * rate[pending] * width[pending], 0.0), low, high)
             for some in _alike(width[pending]):
                 k = pending[some]
                 one = float(width[k].min())
-                step = self._pulsed(start[some], amplitudes[k], one) - start[some]
+                start = np.clip(states[k] - np.where(known[k], 0.5 * rate[k] * one, 0.0), low, high)
+                step = self._pulsed(start, amplitudes[k], one) - start
+                aside[k] = np.where((start > low) & (start < high), np.abs(start + 0.5 * step - states[k]), 0.0)
                 rate[k], width[k] = step / one, one
             at = states[pending], rate[pending], longest_s, grain[pending]
             step, good, used = np.abs(at[1]) * width[pending], self._good(at[0], at[1], at[3]), width[pending]
             in_reach = (step <= 1.6 * good) & ((step >= 0.2 * good) | (used >= 0.999 * longest_s))
-            enough = in_reach & (known[pending] | (step <= 0.1 * good))  # only what was known began half-way before its point
+            enough = in_reach & ((known[pending] & (aside[pending] <= _ASIDE * good)) | (step <= _ASIDE * good))
             seen = step > _SEEN * good
             known[pending] = seen
             width[pending] = np.where(seen, self._width(*at), np.minimum(used * _LONGER, longest_s))
@@ -147,7 +151,7 @@ class CellBench:
         low, high = self.bounds
         ahead, behind = np.where(rate > 0, high - states, states - low), np.where(rate > 0, states - low, high - states)
         inwards = np.where(behind < _STEP * grain, _EDGE_STEP, _STEP) * grain
-        return np.asarray(np.clip(0.3 * ahead, np.minimum(2e-5 * (high - low), inwards), inwards))
+        return np.asarray(np.clip(0.1 * ahead, np.minimum(2e-6 * (high - low), inwards), inwards))
 
     def _width(self, states: Floats, rate: Floats, longest_s: float, grain: Floats) -> Floats:
         """Return the pulse width that moves the states by a good step at their rates, (n,)."""

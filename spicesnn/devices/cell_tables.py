@@ -1,4 +1,4 @@
-"""Tables that stand for a cell: increments ΔG(G, V) of a fixed pulse, and a device made of I(V, x) and dx/dt(V, x).
+"""Tables that stand for a cell: a device made of I(V, x) and dx/dt(V, x).
 
 Made by `spicesnn.devices.characterize`. (`delta_table` holds what a user measured: any grid, straight or cubic; the tables here
 come from solved circuits on grids of our choice, and are interpolated on the logarithms that make them smooth.)
@@ -7,17 +7,19 @@ come from solved circuits on grids of our choice, and are interpolated on the lo
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spicesnn.devices.base import Device, Floats
-from spicesnn.devices.delta_table import polarity_of
+from spicesnn.devices.monotone import monotone_cubic
 from spicesnn.errors import EngineError, InputError
 
 HARDLY = 1e-3
 """`least` of a characterised cell moves its state by this share of its range in a pulse."""
+_FINER = 8
+"""Into so many parts the cubics cut each interval of a table; between them a straight line does."""
 
 
 def _grid(values: ArrayLike, name: str) -> Floats:
@@ -53,57 +55,6 @@ def squeeze(table: Floats, least: float) -> Floats:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class IncrementTable:
-    """What one pulse of fixed width does to a conductance, ΔG(G, V), bilinear in (ln G, V).
-
-    Attributes
-    ----------
-    siemens : (conductances,)
-        Conductance before the pulse, increasing, > 0.
-    volts : (voltages,)
-        Amplitude, increasing.
-    delta_siemens : (conductances, voltages)
-        Change by the pulse.
-    width_s : float
-        Its width.
-    """
-
-    siemens: Floats
-    volts: Floats
-    delta_siemens: Floats
-    width_s: float
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "siemens", _grid(self.siemens, "siemens"))
-        object.__setattr__(self, "volts", _grid(self.volts, "volts"))
-        if self.siemens[0] <= 0:
-            raise InputError(f"table: the least conductance is {self.siemens[0]:g} S; expected more than 0 S")
-        object.__setattr__(self, "delta_siemens", _table(self.delta_siemens, self.siemens.size, self.volts.size, "delta_siemens"))
-        self.set_polarity  # noqa: B018  (checks the signs)
-
-    def __call__(self, siemens: ArrayLike, volts: ArrayLike) -> Floats:
-        """Return ΔG in siemens, elementwise; beyond the table's conductances and voltages is an `InputError`."""
-        g, v = np.asarray(siemens, dtype=float), np.asarray(volts, dtype=float)
-        for name, at, grid, unit in (("conductance", g, self.siemens, "S"), ("voltage", v, self.volts, "V")):
-            slack = 1e-9 * (grid[-1] - grid[0])
-            if not np.all(np.isfinite(at)) or np.any(at < grid[0] - slack) or np.any(at > grid[-1] + slack):
-                raise InputError(f"table: a {name} of {np.min(at):.4g}…{np.max(at):.4g} {unit} is outside {grid[0]:.4g}…{grid[-1]:.4g} {unit}")
-        row = _place(np.log(self.siemens), np.log(np.clip(g, self.siemens[0], self.siemens[-1])))
-        # What a pulse reaches, ln((G + ΔG)/G), is straight where ΔG itself is not: a saturating pulse reaches the same G from everywhere.
-        reached = np.log1p(np.maximum(self.delta_siemens / self.siemens[:, None], -1.0 + 1e-12)) + np.log(self.siemens)[:, None]
-        least = 1e-3 * float(np.max(np.abs(self.delta_siemens))) or 1.0
-        column = _place(self.volts, np.clip(v, self.volts[0], self.volts[-1]))
-        small = least * np.sinh(_bilinear(squeeze(self.delta_siemens, least), row, column))
-        large = np.exp(_bilinear(reached, row, column)) - g
-        return np.asarray(np.where(np.abs(large) > 0.05 * g, large, small))
-
-    @property
-    def set_polarity(self) -> int:
-        """+1 where positive voltages raise the conductance, −1 where they lower it."""
-        return polarity_of(self.volts, self.delta_siemens)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
 class CellTables:
     """What a `TableDevice` knows.
 
@@ -131,7 +82,7 @@ class CellTables:
     least: float
     source: str = ""
     fine_states: Floats = field(init=False)
-    """`states` and three more in every interval: what lies between is on monotone cubics."""
+    """`states` and seven more in every interval: what lies between is on monotone cubics."""
     fine_volts: Floats = field(init=False)
     """`volts` and seven more in every interval."""
     fine_amps: Floats = field(init=False)
@@ -142,8 +93,6 @@ class CellTables:
     """asinh of the rates over `least`, (fine states, fine voltages)."""
 
     def __post_init__(self) -> None:
-        from scipy.interpolate import PchipInterpolator
-
         object.__setattr__(self, "volts", _grid(self.volts, "volts"))
         object.__setattr__(self, "states", _grid(self.states, "states"))
         for name in ("amps", "rates"):
@@ -152,14 +101,19 @@ class CellTables:
             raise InputError(f"table: initial = {self.initial}; expected a state in [{self.states[0]:g}, {self.states[-1]:g}]")
         if not np.isfinite(self.least) or self.least <= 0:
             raise InputError(f"table: least = {self.least}; expected a rate above 0")
-        states, volts = _between(self.states, 4), _between(self.volts, 8)
-        amps: Any = PchipInterpolator(self.states, self.amps, axis=0)(states)
-        rates: Any = PchipInterpolator(self.volts, squeeze(self.rates, self.least), axis=1)(volts)
-        slopes = PchipInterpolator(self.volts, amps, axis=1).derivative()(self.volts)
-        squeezed = PchipInterpolator(self.states, rates, axis=0)(states)
+        states, volts = _between(self.states, _FINER), _between(self.volts, _FINER)
+        amps = monotone_cubic(self.states, self.amps)(states)
+        slopes = monotone_cubic(self.volts, amps, axis=1).derivative()(self.volts)
+        squeezed = monotone_cubic(self.states, monotone_cubic(self.volts, squeeze(self.rates, self.least), axis=1)(volts))(states)
         found = {"fine_states": states, "fine_volts": volts, "fine_amps": amps, "slopes": slopes, "squeezed": squeezed}
         for name, values in found.items():
             object.__setattr__(self, name, np.asarray(values))
+
+
+    def squeezed_at(self, volts: Floats) -> Floats:
+        """Return asinh of the rates over `least` at all fine states, (n, fine states), for voltages (n,) within the table."""
+        j, t = _place(self.fine_volts, np.clip(volts, self.volts[0], self.volts[-1]))
+        return np.asarray(((1 - t) * self.squeezed[:, j] + t * self.squeezed[:, j + 1]).T)
 
 
 def _between(grid: Floats, parts: int) -> Floats:

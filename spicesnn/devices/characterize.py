@@ -3,33 +3,55 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.interpolate import PchipInterpolator
 
 from spicesnn.datasets import npz
-from spicesnn.devices.adaptive_grid import Sampled, Subject, sampled
+from spicesnn.devices.adaptive_grid import Sampled
 from spicesnn.devices.base import Device, Floats
 from spicesnn.devices.cell_bench import Axis, CellBench
-from spicesnn.devices.cell_tables import HARDLY, CellTables, IncrementTable, TableDevice
+from spicesnn.devices.cell_tables import HARDLY, CellTables, TableDevice
+from spicesnn.devices.increments import FLOOR, Increments
+from spicesnn.devices.monotone import monotone_cubic
 from spicesnn.devices.rate_grid import Ruler, measured_rates
 from spicesnn.errors import DataError, InputError, RunError
 
 if TYPE_CHECKING:
     from spicesnn.engines.base import Engine
 
-_FLOOR = 0.01
-"""Errors are relative to the value, or to this share of the largest one where the value is smaller."""
-_EVEN, _MORE, _CLOSE = 41, 3, 5e-3
-"""The increment table, which is integrated from the rates, begins with so many even lines either way and is cut finer, to so many times the points
-of the rates at most, until it foresees ΔG to this, relatively."""
 _CELL = ("volts", "states", "amps", "rates", "initial", "least")
 _MOVING = ("volts", "rates")
-_PULSE = ("siemens", "volts", "delta_siemens", "width_s")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Errors:
+    """Largest differences between tables and the engine at random points that are not on the grids.
+
+    Each is relative to the engine's value, or to a hundredth of the largest one where that is smaller; nan if nothing was checked.
+
+    Attributes
+    ----------
+    current : float
+        Of the current.
+    increment : float
+        Of ΔG by a pulse, the rates integrated as the nodal engine does.
+    lookup : float
+        Of the same from `Increments`, in closed form.
+    table : float
+        Of the same from the bilinear table that `Increments.table` draws: large where the cell runs away within a pulse.
+    checks : int
+        Points behind each.
+    """
+
+    current: float = np.nan
+    increment: float = np.nan
+    lookup: float = np.nan
+    table: float = np.nan
+    checks: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -40,55 +62,41 @@ class Characterization:
     ----------
     device : TableDevice
         I(V, x) and dx/dt(V, x): runs in the nodal engine in place of the cell.
-    increments : IncrementTable
-        ΔG(G, V) by one pulse of `width_s`.
+    increments : Increments
+        ΔG(G, V) by one pulse, without an engine.
     moving : TableDevice
         dx/dt over what is pulsed: `device` itself, or the same over the gate's voltage (`Axis.GATE`).
     siemens : (states,)
         Conductance at the read voltage at each of the tables' states.
-    current_error, increment_error : float
-        Largest difference between `device` and the engine at random points that are not on the grids: of the current, and of ΔG
-        by a pulse (integrated from the rates, as the nodal engine does), each relative to the engine's value, or to a hundredth
-        of the largest where that is smaller.
-    lookup_error : float
-        The same for `increments`, a bilinear table: larger where ΔG has a kink, as at the voltage that just reaches a bound.
-    checks : int
-        Random points behind these errors.
+    errors : Errors
     """
 
     device: TableDevice
-    increments: IncrementTable
+    increments: Increments
     moving: TableDevice
     siemens: Floats
-    current_error: float
-    increment_error: float
-    lookup_error: float
-    checks: int
+    errors: Errors
 
     @property
     def max_relative_error(self) -> float:
-        """The larger of the errors of current and ΔG."""
-        return max(self.current_error, self.increment_error)
+        """The largest of the errors of current and ΔG."""
+        return max(self.errors.current, self.errors.increment, self.errors.lookup)
 
-    def increments_of(self, width_s: float) -> IncrementTable:
+    def increments_of(self, width_s: float) -> Increments:
         """Return ΔG(G, V) of pulses of another width, from the same rates."""
-        return _increments(self.moving, self.siemens, width_s)
+        return replace(self.increments, width_s=width_s)
 
     def write(self, folder: str | Path) -> Path:
         """Write the tables into a folder; return the path of its ``device.toml``, which every command takes as a device.
 
         ``table.npz`` holds everything, ``increments.csv`` ΔG (as `DeltaTable.from_csv` takes it), ``currents.csv`` I(V, x).
         """
-        folder, cell, table = Path(folder), self.device.tables, self.increments
+        folder, cell = Path(folder), self.device.tables
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self.write_arrays(folder / "table.npz")
             (folder / "device.toml").write_text(self.toml("table.npz"), encoding="utf-8")
-            with (folder / "increments.csv").open("w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                writer.writerow(("siemens", "volts", "delta_siemens", "pulse_s"))
-                for g, row in zip(table.siemens, table.delta_siemens, strict=True):
-                    writer.writerows((g, v, change, table.width_s) for v, change in zip(table.volts, row, strict=True))
+            self.increments.table().to_csv(folder / "increments.csv")
             with (folder / "currents.csv").open("w", newline="", encoding="utf-8") as file:
                 writer = csv.writer(file)
                 writer.writerow(("state", "volts", "amps"))
@@ -100,36 +108,34 @@ class Characterization:
 
     def write_arrays(self, path: Path) -> None:
         """Write everything into one npz file, as `read` takes it; tables in single precision, which is far below their error."""
-        cell, moving, table = self.device.tables, self.moving.tables, self.increments
+        cell, moving = self.device.tables, self.moving.tables
         arrays: dict[str, Any] = {f"cell_{name}": np.asarray(getattr(cell, name)) for name in _CELL}
         arrays |= {f"moving_{name}": np.asarray(getattr(moving, name)) for name in _MOVING}
-        arrays |= {f"pulse_{name}": np.asarray(getattr(table, name)) for name in _PULSE}
-        arrays |= {"errors": np.array([self.current_error, self.increment_error, self.lookup_error])}
         arrays = {name: values.astype(np.float32) if values.ndim == 2 else values for name, values in arrays.items()}
-        np.savez_compressed(path, source=np.array(cell.source), siemens=self.siemens, checks=self.checks, **arrays)
+        arrays |= {f"error_{name}": np.array(value) for name, value in asdict(self.errors).items()}
+        arrays |= {"siemens": self.siemens, "width_s": np.array(self.increments.width_s), "source": np.array(cell.source)}
+        np.savez_compressed(path, **arrays)
 
     def toml(self, file: str) -> str:
         """Return the device file whose tables are in `file` beside it."""
         cell = self.device.tables
         return (
             f"# {cell.source}, characterised: {cell.states.size} states x {cell.volts.size} voltages from {cell.volts[0]:g} to {cell.volts[-1]:g} V\n"
-            f"# largest relative error at random points: current {self.current_error:.2e}, change of conductance {self.increment_error:.2e}\n"
+            f"# largest relative error at random points: current {self.errors.current:.2e}, change of conductance {self.errors.increment:.2e}\n"
             f'[device]\nmodel = "table"\nfile = "{file}"\n'
         )
 
     @classmethod
     def read(cls, path: str | Path) -> Characterization:
         """Return what `write` or `write_arrays` wrote, from the npz file."""
-        file = _arrays(path, "cell", "moving", "pulse")
-        cell, moving, pulse, siemens = file["cell"], file["moving"], file["pulse"], file["siemens"]
-        along_gate = TableDevice(tables=CellTables(**(cell | moving | {"amps": np.outer(siemens, moving["volts"])})))
+        file = _arrays(path, "cell", "moving")
+        cell, moving, siemens = file["cell"], file["moving"], file["siemens"]
         device = TableDevice(tables=CellTables(**cell))
         same = np.array_equal(cell["volts"], moving["volts"]) and np.array_equal(cell["rates"], moving["rates"])
-        return cls(
-            device=device, increments=IncrementTable(**pulse), siemens=siemens, moving=device if same else along_gate,
-            current_error=float(file["errors"][0]), increment_error=float(file["errors"][1]), lookup_error=float(file["errors"][2]),
-            checks=int(file["checks"]),
-        )  # fmt: skip
+        mover = device if same else TableDevice(tables=CellTables(**(cell | moving | {"amps": np.outer(siemens, moving["volts"])})))
+        increments = Increments(tables=mover.tables, siemens=siemens, width_s=float(file["width_s"]))
+        errors = Errors(**(file["errors"] | {"checks": int(file["errors"]["checks"])}))
+        return cls(device=device, increments=increments, siemens=siemens, moving=mover, errors=errors)
 
     @staticmethod
     def read_device(path: str | Path) -> TableDevice:
@@ -139,15 +145,14 @@ class Characterization:
 
 def _arrays(path: str | Path, *groups: str) -> dict[str, Any]:
     """Return the groups of arrays of a file as keyword arguments of their classes, and what stands alone."""
-    names = {"cell": _CELL, "moving": _MOVING, "pulse": _PULSE}
+    names = {"cell": _CELL, "moving": _MOVING}
     try:
         file = npz.read(path)
         found: dict[str, Any] = {group: {name: np.asarray(file[f"{group}_{name}"], dtype=float) for name in names[group]} for group in groups}
-        found |= {name: np.asarray(file[name], dtype=float) for name in ("siemens", "errors", "checks")}
-        for group in found.keys() & {"cell", "pulse"}:
-            found[group] |= {name: float(value) for name, value in found[group].items() if value.ndim == 0}
-        if "cell" in groups:
-            found["cell"]["source"] = str(file["source"])
+        found |= {name: np.asarray(file[name], dtype=float) for name in ("siemens", "width_s")}
+        found["errors"] = {entry.name: float(file[f"error_{entry.name}"]) for entry in fields(Errors)}
+        found["cell"] |= {name: float(value) for name, value in found["cell"].items() if value.ndim == 0}
+        found["cell"]["source"] = str(file["source"])
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is not a table that spicesnn characterize wrote: {error}") from None
     return found
@@ -218,24 +223,26 @@ def characterize(
     if not np.all(np.isfinite(logs)) or not (np.all(np.diff(logs) > 0) or np.all(np.diff(logs) < 0)):
         raise InputError(f"{device.name}: the conductance at {v_read:g} V is not positive and monotone in the state; choose another v_read")
     measured = measured_rates(bench, ruler, _states(bench, ruler, states), amplitudes, width_s, tolerance=tolerance, most=most)
-    grid, amplitudes = measured.x, measured.y
+    grid = measured.x
     siemens = np.maximum(bench.conductances(grid), np.exp(logs.min()))
     initial = float(np.clip(np.asarray(device.initial_state(), dtype=float), grid[0], grid[-1]))
     known: dict[str, Any] = {"states": grid, "source": device.name, "initial": initial, "least": HARDLY * (grid[-1] - grid[0]) / width_s}
-    if axis is Axis.CELL:
-        tables = CellTables(volts=amplitudes, amps=bench.currents(grid, amplitudes), rates=measured.values, **known)
-        moving = tables
-    else:
-        reads = np.linspace(-1.0, 1.0, 21) * max(abs(cell_volts), abs(v_read))
-        tables = CellTables(volts=reads, amps=bench.currents(grid, reads), rates=np.zeros((grid.size, reads.size)), **known)
-        moving = CellTables(volts=amplitudes, amps=np.outer(siemens, amplitudes), rates=measured.values, **known)
-    table, mover = TableDevice(tables=tables), TableDevice(tables=moving)
-    increments = _increments(mover, siemens, width_s)
-    errors = _errors(bench, table, mover, increments, siemens, rng, checks) if checks else (np.nan, np.nan, np.nan)
-    return Characterization(
-        device=table, increments=increments, moving=mover, siemens=siemens,
-        current_error=errors[0], increment_error=errors[1], lookup_error=errors[2], checks=checks,
-    )  # fmt: skip
+    table, mover = _devices(bench, measured, siemens, known)
+    increments = Increments(tables=mover.tables, siemens=siemens, width_s=width_s)
+    made = Characterization(device=table, increments=increments, moving=mover, siemens=siemens, errors=Errors())
+    return replace(made, errors=_errors(bench, made, rng, checks)) if checks else made
+
+
+def _devices(bench: CellBench, measured: Sampled, siemens: Floats, known: dict[str, Any]) -> tuple[TableDevice, TableDevice]:
+    """Return the device of the tables, and the one whose rates run over what is pulsed."""
+    grid, amplitudes = measured.x, measured.y
+    if bench.axis is Axis.CELL:
+        table = TableDevice(tables=CellTables(volts=amplitudes, amps=bench.currents(grid, amplitudes), rates=measured.values, **known))
+        return table, table
+    reads = np.linspace(-1.0, 1.0, 21) * max(abs(bench.cell_volts), abs(bench.v_read))
+    tables = CellTables(volts=reads, amps=bench.currents(grid, reads), rates=np.zeros((grid.size, reads.size)), **known)
+    moving = CellTables(volts=amplitudes, amps=np.outer(siemens, amplitudes), rates=measured.values, **known)
+    return TableDevice(tables=tables), TableDevice(tables=moving)
 
 
 def _moved(moving: TableDevice, states: Floats, volts: Floats, width_s: float) -> Floats:
@@ -247,30 +254,6 @@ def _moved(moving: TableDevice, states: Floats, volts: Floats, width_s: float) -
 
     array = Crossbar(device=moving, state=states[:, None], wires=Wires.ideal())
     return NodalEngine().pulse(array, Pulse(row_volts=volts, width_s=width_s)).state[:, 0]
-
-
-def _increments(moving: TableDevice, siemens: Floats, width_s: float) -> IncrementTable:
-    """Return the increments of one pulse, integrated from the rates, on a grid of (ln G, V) that is fine where ΔG asks for it."""
-    states, amplitudes, rates, logs = moving.tables.states, moving.tables.volts, moving.tables.rates, np.log(siemens)
-    upward = slice(None) if logs[-1] > logs[0] else slice(None, None, -1)
-    later_log, state_of = PchipInterpolator(states, logs), PchipInterpolator(logs[upward], states[upward])
-
-    def measure(log: Floats, v: Floats, guess: Floats | None) -> Floats:
-        start = np.clip(np.asarray(state_of(log)), states[0], states[-1])
-        return np.asarray(np.exp(later_log(_moved(moving, start, v, width_s))) - np.exp(later_log(start)))
-
-    def table(grid: Sampled) -> IncrementTable:
-        return IncrementTable(siemens=np.exp(grid.x), volts=grid.y, delta_siemens=grid.values, width_s=width_s)
-
-    def foresee(grid: Sampled, log: Floats, v: Floats) -> Floats:
-        return table(grid)(np.exp(log), v)
-
-    def surprise(log: Floats, foreseen: Floats, found: Floats) -> Floats:
-        return np.asarray(np.abs(foreseen - found) / np.maximum(np.abs(found), _FLOOR * (siemens.max() - siemens.min())))
-
-    subject = Subject(measure=measure, foresee=foresee, surprise=surprise)
-    even = np.linspace(float(logs.min()), float(logs.max()), _EVEN), np.linspace(amplitudes[0], amplitudes[-1], _EVEN)
-    return table(sampled(subject, *even, tolerance=_CLOSE, most=_MORE * rates.size))
 
 
 def _gate(device: Device, gate_volts: float | None) -> float | None:
@@ -313,22 +296,24 @@ def _states(bench: CellBench, ruler: Ruler, states: ArrayLike | int) -> Floats:
     return grid
 
 
-def _errors(
-    bench: CellBench, table: TableDevice, moving: TableDevice, increments: IncrementTable, siemens: Floats, rng: np.random.Generator, checks: int
-) -> tuple[float, float, float]:
-    """Return the largest relative errors at random points: of the current, of ΔG by the rates, of ΔG by the table of increments."""
-    known, width_s = table.tables, increments.width_s
+def _errors(bench: CellBench, made: Characterization, rng: np.random.Generator, checks: int) -> Errors:
+    """Measure the errors at random points."""
+    known, increments = made.device.tables, made.increments
     states = rng.uniform(known.states[0], known.states[-1], checks)
-    pulses = rng.uniform(increments.volts[0], increments.volts[-1], checks)
+    pulses = rng.uniform(*increments.volts, checks)
     volts = rng.uniform(known.volts[0], known.volts[-1], 20)
-    currents = _relative(table.current(volts[None, :], states[:, None]), bench.currents(states, volts), np.abs(known.amps).max())
-    logs = PchipInterpolator(known.states, np.log(siemens))
-    before, largest = bench.conductances(states), np.abs(increments.delta_siemens).max()
-    true = bench.conductances(bench.moved(states, pulses, width_s)) - before
-    found = np.exp(logs(_moved(moving, states, pulses, width_s))) - np.exp(logs(states))
-    looked_up = increments(np.clip(before, increments.siemens[0], increments.siemens[-1]), pulses)
-    return currents, _relative(found, true, largest), _relative(looked_up, true, largest)
+    currents = _relative(made.device.current(volts[None, :], states[:, None]), bench.currents(states, volts), np.abs(known.amps).max())
+    logs = monotone_cubic(known.states, np.log(made.siemens))
+    before = bench.conductances(states)
+    true = bench.conductances(bench.moved(states, pulses, increments.width_s)) - before
+    by_rates = np.exp(logs(_moved(made.moving, states, pulses, increments.width_s))) - np.exp(logs(states))
+    inside, table = np.clip(before, *increments.range_siemens), increments.table().grid
+    largest = float(np.abs(table.values).max())
+    integrated, closed, looked_up = (
+        _relative(found, true, largest) for found in (by_rates, increments(inside, pulses), table(np.clip(inside, table.x[0], table.x[-1]), pulses))
+    )
+    return Errors(current=currents, increment=integrated, lookup=closed, table=looked_up, checks=checks)
 
 
 def _relative(found: Floats, true: Floats, largest: float) -> float:
-    return float(np.max(np.abs(found - true) / np.maximum(np.abs(true), _FLOOR * largest)))
+    return float(np.max(np.abs(found - true) / np.maximum(np.abs(true), FLOOR * largest)))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from spicesnn.devices.adaptive_grid import Sampled, Subject, sampled
 from spicesnn.devices.base import Floats
 from spicesnn.devices.cell_bench import CellBench
 from spicesnn.devices.cell_tables import HARDLY, squeeze
+from spicesnn.devices.monotone import monotone_cubic
 
 _EDGES = np.array([0.0, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2])
 """Extra states near both bounds, as shares of the range: rates fall to zero there."""
+_PASSED = 10.0
+"""A rate at which the state goes this many times its way in one pulse counts less, in inverse proportion: it hardly costs time."""
 _PROBES = 257
 """States whose conductance is read before anything else."""
 
@@ -100,13 +101,16 @@ def measured_rates(bench: CellBench, ruler: Ruler, states: Floats, volts: Floats
         return bench.rates(x, v, width_s, ruler.grain(x), guess)
 
     def foresee(grid: Sampled, x: Floats, v: Floats) -> Floats:
-        rows: Any = PchipInterpolator(grid.x, squeeze(grid.values, least), axis=0)(x[:, 0])
-        return np.asarray(least * np.sinh(np.asarray(PchipInterpolator(grid.y, rows, axis=1)(v[0]))))
+        rows = monotone_cubic(grid.x, squeeze(grid.values, least))(x[:, 0])
+        return np.asarray(least * np.sinh(monotone_cubic(grid.y, rows, axis=1)(v[0])))
 
     def surprise(x: Floats, foreseen: Floats, found: Floats) -> Floats:
-        """Count against what the rate does in one pulse, or against a hundredth of the range of G."""
+        """Count against what the rate does in one pulse, or against a hundredth of the range of G; less where the state is soon past."""
         floor = 0.01 * range_of_g / (np.maximum(ruler.siemens_slope(x), 1e-300) * width_s)
-        return np.asarray(np.abs(foreseen - found) / np.maximum(np.abs(found), floor))
+        way = np.minimum(ruler.grain(x), np.where(found > 0, states[-1] - x, x - states[0]))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            slow = np.where(found == 0, 1.0, np.minimum(_PASSED * way / (np.abs(found) * width_s), 1.0))
+        return np.asarray(slow * np.abs(foreseen - found) / np.maximum(np.abs(found), floor))
 
     subject = Subject(measure=measure, foresee=foresee, surprise=surprise)
     return sampled(subject, states, volts, tolerance=tolerance, most=most)
