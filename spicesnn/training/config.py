@@ -296,6 +296,7 @@ class Config(BaseConfig):
 KINDS = {
     "crossbar": "spicesnn.training.config:Config",
     "unsupervised": "spicesnn.training.unsupervised.experiment:UnsupervisedConfig",
+    "stdp-simple": "spicesnn.training.unsupervised.simple_experiment:SimpleConfig",
     "spiking-bp": "spicesnn.training.spiking_bp.experiment:SpikingBPConfig",
     "deep": "spicesnn.training.deep.experiment:DeepConfig",
 }
