@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from spicesnn.devices.measurements import Sweep
+    from spicesnn.reporting.flawed import Flaws
 
 
 class ShapeName(enum.StrEnum):
@@ -35,6 +36,7 @@ def iv(
     stops: Annotated[str | None, typer.Option("--stops", metavar="V,V,…", help="Voltages that --waveform sweep goes through in a period.")] = None,
     vary: Annotated[str | None, typer.Option("--vary", metavar="A,B,…", help="Parameters that are drawn anew for each cycle.")] = None,
     spread: Annotated[float, typer.Option("--spread", min=0.0, help="Relative standard deviation of these, log-normal.")] = 0.1,
+    samples: Annotated[int, typer.Option("--samples", min=1, help="How many devices are drawn from the table [imperfections].")] = 1,
     data: Annotated[Path | None, typer.Option("--data", metavar="CSV", help="A measured sweep (volts, amps) to draw over the curve.")] = None,
     gate: Annotated[float | None, typer.Option("--gate", metavar="VOLT", help="Level of the third terminal, where there is one.")] = None,
     published: Annotated[str | None, typer.Option("--published", metavar="SET", help="A published parameter set of the model.")] = None,
@@ -46,9 +48,12 @@ def iv(
 ) -> Answer:
     """Drive a device with a sine, a triangle or a sweep; write its curve (CSV) and its figure.
 
-    Several frequencies show the loop shrinking; --vary shows cycles that differ; --data lays measurements over it.
+    Several frequencies show the loop shrinking; --vary shows cycles that differ; --data lays measurements over it. The table [imperfections] of a
+    device file, or --set imperfections.KEY=VALUE, makes the device what real ones are: spread, stuck, noisy, worn; the same on both engines.
 
     Example:  spicesnn iv vteam --engine both --set device.r_off=2k --out runs/iv
+
+    Example:  spicesnn iv vteam --set imperfections.parameters=k_on,k_off --set imperfections.spread=0.3 --samples 10 --periods 3
 
     Example:  spicesnn iv linear-drift --waveform sweep --stops 0,1,0,-1,0 --frequency 0.5,1,5 --out runs/loops
     """
@@ -58,7 +63,9 @@ def iv(
     from spicesnn.reporting.curves import Drive, Shape, Variation, sweep
     from spicesnn.units import parse, render
 
-    model = options.device(device, options.settings(set_), published)
+    given = options.settings(set_)
+    flawed = {key: value for key, value in given.items() if key.startswith("imperfections.")}
+    model = options.device(device, {key: value for key, value in given.items() if key not in flawed}, published)
     typical = model.typical_drive()
     drive = Drive(
         shape=Shape(waveform.value), amplitude=typical[0] if amplitude is None else parse(amplitude), periods=periods,
@@ -72,6 +79,7 @@ def iv(
         drive=drive,
         folder=options.folder(out, f"runs/iv-{model.name}"),
         gate_volts=gate,
+        flaws=_flaws(device, flawed, samples, seed or 0),
         variation=Variation(laws=laws, rng=np.random.default_rng(seed or 0)),
         measured=None if data is None else _measured(data),
     )
@@ -86,6 +94,20 @@ def iv(
         console.print(f"curve   {result.csv}\nfigure  {result.figure}")
 
     return Answer(data=result.describe() | {"engine": engine.value}, show=show)
+
+
+def _flaws(name: str, settings: dict[str, str], samples: int, seed: int) -> Flaws | None:
+    """Return what is imperfect about the device, by its file and by the settings; None where nothing is."""
+    from spicesnn.errors import InputError
+    from spicesnn.reporting.flawed import Flaws, read_options
+    from spicesnn.training.imperfections import ImperfectionOptions
+
+    found = read_options(Path(name) if name.endswith(".toml") else None, settings)
+    if found == ImperfectionOptions():
+        if samples > 1:
+            raise InputError(f"--samples {samples}: the devices are all alike; say in [imperfections] or with --set imperfections.… how they differ")
+        return None
+    return Flaws(options=found, samples=samples, seed=seed)
 
 
 def _measured(path: Path) -> Sweep:

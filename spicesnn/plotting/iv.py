@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spicesnn.devices.base import Device
+from spicesnn.devices.base import Device, Floats
 from spicesnn.devices.measurements import Sweep
 from spicesnn.engines.results import IVCurve
 from spicesnn.plotting.style import COLOURS, label, new_figure, scaled, style
@@ -24,10 +24,11 @@ _DECADES = 7
 """The logarithmic view ends this many decades below the peak: what is lower is the zero crossing, not the device."""
 
 
-def iv_loop(axes: Axes, curves: Sequence[IVCurve], measured: Sweep | None = None) -> Axes:
-    """Draw current against voltage, one line a curve (the second dashed, so that equal curves show), and measured points over it."""
+def iv_loop(axes: Axes, curves: Sequence[IVCurve], measured: Sweep | None = None, others: Sequence[IVCurve] = ()) -> Axes:
+    """Draw current against voltage, one line a curve (the second dashed, so that equal curves show), over other devices and under measured points."""
     _, unit = scaled(curves[0].amps, "A")
     factor = _factor(curves)
+    _behind(axes, others, lambda curve: curve.amps * factor)
     for k, curve in enumerate(curves):
         axes.plot(curve.volts, curve.amps * factor, _LINES[k % 2], color=COLOURS[k], label=curve.engine)
     if measured is not None:
@@ -35,14 +36,25 @@ def iv_loop(axes: Axes, curves: Sequence[IVCurve], measured: Sweep | None = None
     axes.axhline(0.0, color="#888888", linewidth=0.7)
     axes.axvline(0.0, color="#888888", linewidth=0.7)
     axes.set(xlabel="voltage (V)", ylabel=label("current", unit), title="IV loop")
-    if len(curves) > 1 or measured is not None:
+    if len(curves) > 1 or measured is not None or others:
         axes.legend()
     return axes
 
 
-def iv_log(axes: Axes, curves: Sequence[IVCurve], measured: Sweep | None = None) -> Axes:
+def _behind(axes: Axes, others: Sequence[IVCurve], amps: Callable[[IVCurve], Floats]) -> None:
+    """Draw the curves of other devices of the same kind, thin and grey."""
+    engines: set[str] = set()
+    for curve in others:
+        style = "-" if curve.engine == others[0].engine else "--"
+        text = f"other devices, {curve.engine}" if curve.engine not in engines else None
+        axes.plot(curve.volts, amps(curve), style, color="#999999", linewidth=0.6, alpha=0.7, zorder=0.5, label=text)
+        engines.add(curve.engine)
+
+
+def iv_log(axes: Axes, curves: Sequence[IVCurve], measured: Sweep | None = None, others: Sequence[IVCurve] = ()) -> Axes:
     """Draw the magnitude of the current against voltage, logarithmically, and measured points over it."""
-    peak = max(float(np.max(np.abs(curve.amps))) for curve in curves) or 1.0
+    peak = max(float(np.max(np.abs(curve.amps))) for curve in (*curves, *others)) or 1.0
+    _behind(axes, others, lambda curve: np.where(curve.amps != 0, np.abs(curve.amps), np.nan))
     for k, curve in enumerate(curves):
         amps = np.abs(curve.amps)
         axes.semilogy(curve.volts, np.where(amps > 0, amps, np.nan), _LINES[k % 2], color=COLOURS[k], label=curve.engine)
@@ -98,13 +110,13 @@ def engine_difference(axes: Axes, curves: Sequence[IVCurve]) -> Axes:
     return axes
 
 
-def iv_figure(curves: Sequence[IVCurve], device: Device, measured: Sweep | None = None) -> Figure:
+def iv_figure(curves: Sequence[IVCurve], device: Device, measured: Sweep | None = None, others: Sequence[IVCurve] = ()) -> Figure:
     """Return the four views of one device: loop, logarithm, state, and the engines' difference (or the signals over time)."""
     with style():
         figure = new_figure(9.6, 7.2)
         axes = figure.subplots(2, 2)
-        iv_loop(axes[0, 0], curves, measured)
-        iv_log(axes[0, 1], curves, measured)
+        iv_loop(axes[0, 0], curves, measured, others)
+        iv_log(axes[0, 1], curves, measured, others)
         state_over_time(axes[1, 0], curves, device)
         if len(curves) == 2:
             engine_difference(axes[1, 1], curves)
@@ -121,7 +133,9 @@ def area_over_frequency(axes: Axes, frequencies: Sequence[float], areas: Sequenc
     return axes
 
 
-def frequency_figure(found: Mapping[float, Sequence[IVCurve]], device: Device, areas: Sequence[float], measured: Sweep | None = None) -> Figure:
+def frequency_figure(
+    found: Mapping[float, Sequence[IVCurve]], device: Device, areas: Sequence[float], measured: Sweep | None = None, others: Sequence[IVCurve] = ()
+) -> Figure:  # fmt: skip
     """Return the loops at several frequencies, their logarithms, and the area over frequency; a second engine's are dashed."""
     with style():
         figure = new_figure(13.0, 4.2)
@@ -129,6 +143,8 @@ def frequency_figure(found: Mapping[float, Sequence[IVCurve]], device: Device, a
         every = [curve for curves in found.values() for curve in curves]
         _, unit = scaled(np.concatenate([curve.amps for curve in every]), "A")
         factor = _factor([max(every, key=lambda curve: float(np.max(np.abs(curve.amps))))])
+        _behind(loop, others, lambda curve: curve.amps * factor)
+        _behind(log, others, lambda curve: np.where(curve.amps != 0, np.abs(curve.amps), np.nan))
         for k, (frequency, curves) in enumerate(found.items()):
             for j, curve in enumerate(curves):
                 colour = COLOURS[k % len(COLOURS)]

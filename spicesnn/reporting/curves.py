@@ -18,7 +18,11 @@ from spicesnn.engines.base import Engine
 from spicesnn.engines.results import IVCurve
 from spicesnn.engines.stimulus import PiecewiseLinear, Sine, Stimulus
 from spicesnn.errors import InputError, RunError
+from spicesnn.reporting.flawed import Flaws, halves
 from spicesnn.validation.curves import POINTS, relative_difference
+
+_SAMPLED = 2000
+"""Samples of a curve whose device is not perfect; both engines are read at the same times."""
 
 
 class Shape(enum.Enum):
@@ -140,12 +144,14 @@ def sweep(
     folder: Path,
     gate_volts: float | None = None,
     variation: Variation | None = None,
+    flaws: Flaws | None = None,
     measured: Measured | None = None,
 ) -> Sweep:
     """Drive `device` on each engine; write ``iv.csv`` and ``iv.png`` into `folder`.
 
-    With `variation` every period has its own parameters, the same on each engine; the state goes on from one to the next. `measured` is drawn
-    over the curves.
+    With `variation` every period has its own parameters, the same on each engine; the state goes on from one to the next. With `flaws` the
+    devices are not perfect, in the same way on each engine: the first that is drawn is the curve, the others stand behind it, thin. `measured`
+    is drawn over the curves.
     """
     points = POINTS if len(engines) > 1 else 2000
     varied = variation is not None and bool(variation.laws)
@@ -153,10 +159,17 @@ def sweep(
         raise InputError(f"periods = {drive.periods:g}; expected a whole number of cycles that vary")
     cycles = variation.devices(device, int(drive.periods)) if varied and variation is not None else []
     found: dict[float, list[IVCurve]] = {frequency: [] for frequency in drive.frequencies}
+    others: list[IVCurve] = []
     for engine in engines:
         with engine:
             for frequency, curves in found.items():
-                if cycles:
+                if flaws is not None:
+                    parts = halves(drive.stimulus(frequency, 1), frequency, drive.periods)
+                    each = _factors(device, cycles)
+                    first, *more = flaws.curves(device, engine, parts, gate_volts=gate_volts, points=min(points, _SAMPLED), cycles=each)
+                    curves.append(first)
+                    others += more
+                elif cycles:
                     curves.append(_cycled(cycles, engine, drive, frequency, gate_volts, points))
                 else:
                     curves.append(engine.drive(device, drive.stimulus(frequency), gate_volts=gate_volts, points=points))
@@ -164,7 +177,9 @@ def sweep(
     areas = tuple(lobe_area(curves[0], 1 / frequency) for frequency, curves in found.items())
     try:
         write_csv(csv, found, device)
-        _figure(found, device, areas, measured).savefig(figure)
+        if others:
+            write_samples(folder / "samples.csv", others)
+        _figure(found, device, areas, measured, others).savefig(figure)
     except OSError as error:
         raise RunError(f"{folder} cannot be written: {error.strerror or error}; choose another folder with --out") from None
     every = [curve for curves in found.values() for curve in curves]
@@ -199,12 +214,31 @@ def lobe_area(curve: IVCurve, period_s: float) -> float:
     return float(abs(np.sum((middle * step)[positive])) + abs(np.sum((middle * step)[~positive])))
 
 
-def _figure(found: Mapping[float, list[IVCurve]], device: Device, areas: Sequence[float], measured: Measured | None) -> Any:
+def _figure(
+    found: Mapping[float, list[IVCurve]], device: Device, areas: Sequence[float], measured: Measured | None, others: Sequence[IVCurve]
+) -> Any:  # fmt: skip
     from spicesnn.plotting.iv import frequency_figure, iv_figure
 
     if len(found) == 1:
-        return iv_figure(next(iter(found.values())), device, measured)
-    return frequency_figure(found, device, areas, measured)
+        return iv_figure(next(iter(found.values())), device, measured, others)
+    return frequency_figure(found, device, areas, measured, others)
+
+
+def _factors(device: Device, cycles: Sequence[Device]) -> list[dict[str, float]]:
+    """Return what each cycle's parameters are multiplied by."""
+    plain = device.spice_parameters()
+    return [{k: float(v) / float(plain[k]) for k, v in one.spice_parameters().items() if np.ndim(v) == 0 and v != plain[k]} for one in cycles]
+
+
+def write_samples(path: Path, others: Sequence[IVCurve]) -> None:
+    """Write the curves of the devices drawn after the first: engine, number, time, volts, amps."""
+    count: dict[tuple[str, float], int] = {}
+    with path.open("w", encoding="utf-8") as file:
+        file.write("engine,sample,time_s,volts,amps\n")
+        for curve in others:
+            key = curve.engine, float(curve.time[-1])
+            count[key] = number = count.get(key, 0) + 1
+            np.savetxt(file, np.column_stack([curve.time, curve.volts, curve.amps]), delimiter=",", fmt=f"{curve.engine},{number},%.9g,%.9g,%.9g")
 
 
 def write_csv(path: Path, found: Mapping[float, Sequence[IVCurve]], device: Device) -> None:

@@ -72,7 +72,7 @@ def _converted(key: str, value: Any, kind: Any) -> Any:
     if get_origin(kind) is UnionType:  # float | None: a number, or what suits the other options
         return None if value == AUTO else _converted(key, value, get_args(kind)[0])
     if get_origin(kind) is tuple:
-        items = value if isinstance(value, list | tuple) else [value]
+        items = value if isinstance(value, list | tuple) else [item.strip() for item in value.split(",")] if isinstance(value, str) else [value]
         return tuple(_converted(key, item, get_args(kind)[0]) for item in items)
     if kind is float:
         if isinstance(value, str | int | float) and not isinstance(value, bool):
