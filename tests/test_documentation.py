@@ -46,13 +46,13 @@ def pages_with(*marks):
 
 
 def executed(block, folder):
-    """Run one block in a folder, as a reader would; commands of spicesnn in this process, which has it compiled."""
+    """Run one block in a folder, as a reader would, and return how many commands it had; those of spicesnn in this process, which has it compiled."""
     if block.language == "python":
         exec(compile(block.text, str(block.page), "exec"), {"__name__": "__main__"})
-        return
+        return 1
     if "<<" in block.text:  # a file within the block: a shell reads it whole
         shell(block.text, folder)
-        return
+        return 1
     lines = [line for line in block.text.replace("\\\n", " ").splitlines() if line.strip() and not line.startswith("#")]
     for line in lines:
         words = shlex.split(line, comments=True)
@@ -60,6 +60,7 @@ def executed(block, folder):
             assert main(words[1:]) == 0, line
         else:
             shell(line, folder)
+    return len(lines)
 
 
 def shell(text, folder):
@@ -78,17 +79,13 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("page", pages_with(None))
 def test_what_a_page_shows_runs(page, folder, capfd):
-    for block in BLOCKS[page]:
-        if block.mark is None:
-            executed(block, folder)
+    assert sum(executed(block, folder) for block in BLOCKS[page] if block.mark is None) > 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", pages_with("slow"))
 def test_what_takes_longer_runs_too(page, folder, capfd):
-    for block in BLOCKS[page]:
-        if block.mark != "not run":
-            executed(block, folder)
+    assert sum(executed(block, folder) for block in BLOCKS[page] if block.mark != "not run") > 0
 
 
 def test_what_is_not_run_says_why_and_is_little():

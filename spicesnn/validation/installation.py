@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from spicesnn.datasets import mnist
 from spicesnn.errors import DataError, SpicesnnError
 from spicesnn.paths import models_dir, netlists_dir, presets_dir
 
-PACKAGES = ("numpy", "scipy", "numba", "matplotlib", "PySpice", "typer", "rich", "jinja2")
+PACKAGES = ("numpy", "scipy", "numba", "matplotlib", "pillow", "PySpice", "typer", "rich", "jinja2", "threadpoolctl")
 OPTIONAL = ("distributed", "pandas", "xarray", "h5py", "scikit-learn")
+_LEAST_FREE = 100 * 2**20
+"""What the temporary folder should have left, bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,13 +107,39 @@ def ngspice() -> tuple[Check, dict[str, Any]]:
     return Check(name="ngspice", ok=bool(state["ok"]), found=found, advice=str(state.get("problem", ""))), state
 
 
-def writable_folders() -> Check:
-    """Look whether results and downloads can be written."""
+def _writable(folder: Path) -> bool:
+    """Return whether a folder can be written, or made where it is not there yet."""
+    there = next((p for p in (folder, *folder.absolute().parents) if p.exists()), Path("/"))
+    return there.is_dir() and os.access(there, os.W_OK)
+
+
+def writable_folders() -> list[Check]:
+    """Look whether downloads, compiled code and decks can be written."""
     cache = mnist.cache_dir()
-    parent = next((p for p in (cache, *cache.parents) if p.exists()), Path("/"))
-    ok = os.access(parent, os.W_OK)
+    ok = _writable(cache)
     advice = "" if ok else "only downloads need it: set XDG_CACHE_HOME to a folder that can be written"
-    return Check(name="cache folder", ok=ok, found=str(cache), advice=advice, required=False)
+    return [Check(name="cache folder", ok=ok, found=str(cache), advice=advice, required=False), _compiled_code(cache.parent), _temporary()]
+
+
+def _compiled_code(caches: Path) -> Check:
+    """Look where numba keeps machine code: where it is told to, else beside the package, else in the user's caches."""
+    told = os.environ.get("NUMBA_CACHE_DIR")
+    places = [Path(told)] if told else [presets_dir().parent, caches / "numba"]
+    kept = next((place for place in places if _writable(place)), None)
+    advice = "" if kept else "every start compiles anew, some 20 s: set NUMBA_CACHE_DIR to a folder that can be written"
+    return Check(name="compiled code", ok=kept is not None, found=f"kept in {kept}" if kept else "nowhere to keep it", advice=advice, required=False)
+
+
+def _temporary() -> Check:
+    """Look at the folder that decks and ngspice's output go through."""
+    try:
+        folder = Path(tempfile.gettempdir())
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return Check(name="temporary folder", ok=False, found="none", advice=f"{error.strerror or error}: set TMPDIR to a folder that can be written")
+    enough = free >= _LEAST_FREE
+    advice = "" if enough else f"ngspice needs some {_LEAST_FREE // 2**20} MiB there: free some, or set TMPDIR to another folder"
+    return Check(name="temporary folder", ok=enough, found=f"{folder}, {free / 2**30:.1f} GiB free", advice=advice)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +177,7 @@ def examine(*, need_ngspice: bool = True, download: bool = False) -> Examination
     ngspice_check, ngspice_state = ngspice()
     data_check, data_state = data(download=download)
     ngspice_check = replace(ngspice_check, required=need_ngspice)
-    checks = (*python_and_packages(), threads(), files(), ngspice_check, data_check, writable_folders())
+    checks = (*python_and_packages(), threads(), files(), ngspice_check, data_check, *writable_folders())
     damaged = data_state.get("mnist") is not None and not data_check.ok
     ok = all(check.ok for check in checks if check.required) and not damaged
     return Examination(checks=checks, ngspice=ngspice_state, data=data_state, ok=ok)

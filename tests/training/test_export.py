@@ -36,7 +36,9 @@ def test_a_differential_network_exports_and_spikes_as_its_run():
 
 @pytest.mark.slow
 def test_the_emulator_network_exports_and_spikes_as_its_run():
-    same_spikes("xpue", lambda experiment: np.where(experiment.problem.test.inputs.T > 0, 7.0, 0.0081), 4)
+    network = same_spikes("xpue", lambda experiment: np.where(experiment.problem.test.inputs.T > 0, 7.0, 0.0081), 4)
+    assert network.spike_times.shape == (4, 4)
+    assert np.array_equal(np.argmin(network.spike_times, axis=1), np.arange(4))  # each pattern has its own column
 
 
 def test_an_export_for_ltspice_has_its_syntax():

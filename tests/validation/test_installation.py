@@ -1,0 +1,52 @@
+"""What `doctor` looks at besides ngspice and the data."""
+
+import shutil
+import tempfile
+from collections import namedtuple
+
+from spicesnn.validation import installation
+
+
+def look(name):
+    return next(check for check in installation.writable_folders() if check.name == name)
+
+
+def test_where_compiled_code_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "not" / "there yet"))
+    check = look("compiled code")
+    assert (check.ok, check.found) == (True, f"kept in {tmp_path / 'not' / 'there yet'}")
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    check = look("compiled code")
+    assert (check.ok, check.required) == (False, False)
+    assert "some 20 s: set NUMBA_CACHE_DIR" in check.advice
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
+    monkeypatch.setattr(installation, "presets_dir", lambda: tmp_path / "file" / "presets")  # a package that cannot be written
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    assert look("compiled code").found == f"kept in {tmp_path / 'caches' / 'numba'}"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert look("compiled code").found == "nowhere to keep it"
+    assert not look("cache folder").ok
+
+
+def test_a_temporary_folder_that_is_full_or_nowhere(monkeypatch):
+    assert look("temporary folder").ok
+    usage = namedtuple("usage", "total used free")(2**30, 2**30, 2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    check = look("temporary folder")
+    assert (check.ok, check.required) == (False, True)
+    assert "100 MiB" not in check.found
+    assert "needs some 100 MiB there" in check.advice
+
+    def nowhere():
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", nowhere)
+    assert "set TMPDIR" in look("temporary folder").advice
+
+
+def test_every_package_that_is_needed_is_looked_for():
+    checks = {check.name: check for check in installation.python_and_packages()}
+    for name in ("pillow", "threadpoolctl", "numba"):
+        assert checks[name].ok
+        assert checks[name].required
