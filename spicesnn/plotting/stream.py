@@ -16,22 +16,23 @@ from spicesnn.plotting.style import COLOURS, DIVERGING, SEQUENTIAL, label, new_f
 from spicesnn.training.metrics import interval
 
 _MOST_FIELDS = 100
+_ACCURACIES = (("test", "test_accuracy"), ("train", "train_accuracy"), ("each chunk before it is learnt", "chunk_accuracy"))
 _TICKS = 60
 """Up to so many neurons of a layer, spikes are ticks; dots of more."""
 
 
 def accuracy(data: RunData) -> Drawn | None:
-    """Draw test accuracy by chunk, and the training accuracy at the end."""
+    """Draw test accuracy by chunk, that of each chunk before it was learnt, and the training accuracy at the end."""
     history = data.history
     if "test_accuracy" not in history:
         return None
     with style():
         figure = new_figure()
         axes = figure.subplots()
-        for k, (name, key) in enumerate((("test", "test_accuracy"), ("train", "train_accuracy"))):
+        for k, (name, key) in enumerate(_ACCURACIES):
             if key in history:
                 accuracy_by_epoch(axes, {name: history[key]}, epochs=history[f"{key}_update"], step="chunk of images", first_colour=k)
-        least = min(float(np.min(history[key])) for key in ("test_accuracy", "train_accuracy") if key in history)
+        least = min(float(np.min(history[key])) for _, key in _ACCURACIES if key in history)
         axes.set_ylim(max(0.0, 100 - 1.6 * (100 - 100 * least)), 101 if least < 0.9 else 100.2)
     return Drawn("accuracy", "Accuracy on test and training images as the network learns.", figure)
 

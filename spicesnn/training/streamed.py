@@ -157,7 +157,11 @@ class StreamConfig(BaseConfig, ABC):
     def learn(
         self, arrays: Arrays, images: NDArray[np.uint8], labels: NDArray[np.int64], rng: np.random.Generator, epoch: int, engine: Engine, tally: Tally
     ) -> Arrays:
-        """Return the arrays after learning from a chunk."""
+        """Return the arrays after learning from a chunk.
+
+        "chunk_accuracy" among them, if it is there, is how many of its images were answered rightly before they were learnt from, for the learning
+        curve.
+        """
 
     @abstractmethod
     def reader(self, arrays: Arrays, images: Images, rng: np.random.Generator, engine: Engine) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
@@ -225,6 +229,8 @@ class StreamConfig(BaseConfig, ABC):
             arrays = self.learn(arrays, images.train[order], images.train_labels[order], self.rng(_LEARN, done), epoch, engine, tally)
             done += 1
             tally.add(wall_s=time.perf_counter() - begun)
+            if "chunk_accuracy" in arrays:
+                history.add(done, chunk_accuracy=float(arrays["chunk_accuracy"]))
             if place == per_epoch - 1 and done < total:
                 history.add(done, test_accuracy=float(np.mean(self._answers(arrays, images, engine) == images.test_labels)))
             _save(run, arrays, tally, done, history)

@@ -42,7 +42,7 @@ from spicesnn.training.unsupervised.network import (
     suited_to,
 )
 from spicesnn.training.unsupervised.replay import replay
-from spicesnn.training.unsupervised.votes import ClassVote, LikelihoodVote
+from spicesnn.training.unsupervised.votes import ClassVote, LikelihoodVote, while_learning
 from spicesnn.training.unsupervised.wired import JOULE, REFRESHES, ROW_SOLVES, SOLVES, Pulses
 from spicesnn.training.unsupervised.wiring import Wiring
 
@@ -191,8 +191,8 @@ class UnsupervisedConfig(StreamConfig):
     def learn(
         self, arrays: Arrays, images: NDArray[np.uint8], labels: NDArray[np.int64], rng: np.random.Generator, epoch: int, engine: Engine, tally: Tally
     ) -> Arrays:
-        """Show a chunk of images with learning on; labels are not looked at."""
-        tables = {name: value for name, value in arrays.items() if name not in _STATE} or self.tables_for(engine)
+        """Show a chunk of images with learning on; labels serve the learning curve alone."""
+        tables = {name: value for name, value in arrays.items() if name not in (*_STATE, "chunk_mean", "chunk_accuracy")} or self.tables_for(engine)
         network = self.network.build()
         shown = show(network, _state(arrays), images, rng, learn=True, synapse=self._synapse(tables), wiring=self._wiring(tables),
                      defects=self._defects())  # fmt: skip
@@ -204,7 +204,7 @@ class UnsupervisedConfig(StreamConfig):
         if self.array.wires != "ideal":
             tally.add(tiles_solved=float(shown.tally[SOLVES]), word_lines_solved=float(shown.tally[ROW_SOLVES]),
                       columns_refreshed=float(shown.tally[REFRESHES]), write_joule=float(shown.tally[JOULE]))  # fmt: skip
-        return {**_arrays(shown.state), **tables}
+        return {**_arrays(shown.state), **tables, **while_learning(shown.responses, labels, arrays)}
 
     def circuit(self) -> str:
         """Return what stands on arrays."""

@@ -18,7 +18,7 @@ from spicesnn.training.pictures import PICTURES, histogram_data, spike_data
 from spicesnn.training.streamed import Arrays, ArrayToDraw, Images, LayerToConfirm, StreamConfig, Tally, only_layer
 from spicesnn.training.unsupervised.network import LastSpikeSynapse
 from spicesnn.training.unsupervised.simple import SimpleNetwork, SimpleState, show_simple
-from spicesnn.training.unsupervised.votes import ClassVote, LikelihoodVote
+from spicesnn.training.unsupervised.votes import ClassVote, LikelihoodVote, while_learning
 
 _SHOWN = 500
 """Test images whose spikes are counted for the figures."""
@@ -88,15 +88,15 @@ class SimpleConfig(StreamConfig):
     def learn(
         self, arrays: Arrays, images: NDArray[np.uint8], labels: NDArray[np.int64], rng: np.random.Generator, epoch: int, engine: Engine, tally: Tally
     ) -> Arrays:
-        """Show a chunk of images with learning on; labels are not looked at."""
+        """Show a chunk of images with learning on; labels serve the learning curve alone."""
         network = self.network.build()
-        shown = show_simple(network, SimpleState(**arrays), network.shrunk(images), rng, learn=True)
+        shown = show_simple(network, _state(arrays), network.shrunk(images), rng, learn=True)
         tally.add(output_spikes=float(shown.responses.sum()), input_events=shown.input_events, learning_writes=shown.writes)
-        return _arrays(shown.state)
+        return {**_arrays(shown.state), **while_learning(shown.responses, labels, arrays)}
 
     def reader(self, arrays: Arrays, images: Images, rng: np.random.Generator, engine: Engine) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
         """Label the neurons with training images, learning frozen, and return what answers."""
-        return self._reader(SimpleState(**arrays), images, rng)
+        return self._reader(_state(arrays), images, rng)
 
     def _reader(self, state: SimpleState, images: Images, rng: np.random.Generator) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
         network, limit = self.network.build(), self.network.label_limit or len(images.train)
@@ -134,7 +134,7 @@ class SimpleConfig(StreamConfig):
 
     def figures_data(self, arrays: Arrays, images: Images, engine: Engine) -> Mapping[str, Any]:
         """Return weights, their spread and spike counts."""
-        network, state = self.network.build(), SimpleState(**arrays)
+        network, state = self.network.build(), _state(arrays)
         shown = show_simple(network, state, network.shrunk(images.test[:_SHOWN]), self.rng(PICTURES), learn=False).responses
         before = self.untrained()
         return {
@@ -145,3 +145,7 @@ class SimpleConfig(StreamConfig):
 
 def _arrays(state: SimpleState) -> Arrays:
     return {"weight": state.weight, "theta": state.theta}
+
+
+def _state(arrays: Arrays) -> SimpleState:
+    return SimpleState(weight=arrays["weight"], theta=arrays["theta"])
