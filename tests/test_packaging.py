@@ -10,6 +10,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import typer
+
+from spicesnn.cli.app import app
 
 ROOT = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.slow
@@ -46,15 +49,17 @@ def installed(python, package, home):
 
 
 def command_in(bin_folder, work, home, **options):
-    """Return a function that runs a command there and returns its JSON."""
+    """Return a function that runs a command there and returns its JSON; `run.seen` holds the names of the commands."""
 
     def run(*arguments, expect=0, **variables):
+        run.seen.add(arguments[0])
         command = [str(bin_folder / "spicesnn"), *map(str, arguments), "--json"]
         environment = {**VARIABLES, "HOME": str(home), **variables}
         done = subprocess.run(command, cwd=work, capture_output=True, text=True, env=environment, check=False, **options)
         assert done.returncode == expect, (arguments, done.stderr)
         return json.loads(done.stdout)
 
+    run.seen = set()
     return run
 
 
@@ -99,7 +104,12 @@ def test_a_wheel_in_a_clean_environment_runs_every_command(built, version, tmp_p
     sweep = "\n".join(["time,volts,amps", *(f"{k * 1e-3:g},{0.01 * k:g},{1e-5 * k:g}" for k in range(20))])
     (work / "sweep.csv").write_text(sweep + "\n")
     assert run("fit", "resistor", "sweep.csv", "--out", "fit")["parameters"]
+    assert Path(run("characterize", "vteam", "--engine", "nodal", "--tolerance", 0.2, "--out", "table")["table"]).suffix == ".npz"
+    assert run("stdp-window", "vteam", "--engine", "nodal", "--out", "window")["tau_plus_s"] > 0
+    assert run("study", "ir-drop", "--set", "map.rows=8", "--set", "map.columns=8", "--out", "study")["facts"]
+    assert run("validate", "--lite", "--out", "validation")["ok"]
     assert run("train", "no-such-preset", expect=2)["kind"] == "UnknownNameError"
+    assert run.seen == set(typer.main.get_command(app).commands)
     module = subprocess.run([str(bin_folder / "python"), "-m", "spicesnn", "--version"], cwd=work, capture_output=True, text=True, check=True)
     assert module.stdout.startswith("spicesnn ")
 
