@@ -17,6 +17,7 @@ def study(
     name: Annotated[str, typer.Argument(metavar="STUDY_OR_TOML", help="A study, or the path of a TOML file; a name that is none lists them.")],
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes on this machine, for studies that train.")] = 1,
     scheduler: Annotated[str | None, typer.Option("--scheduler", metavar="ADDRESS", help="A Dask scheduler whose workers compute.")] = None,
+    trust: options.Trust = False,
     set_: options.Settings = None,
     out: options.Out = None,
     seed: options.Seed = None,

@@ -19,6 +19,7 @@ def sweep(
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="So many seeds a setting, from --seed on.")] = 1,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes on this machine.")] = 1,
     scheduler: Annotated[str | None, typer.Option("--scheduler", metavar="ADDRESS", help="A Dask scheduler whose workers compute.")] = None,
+    trust: options.Trust = False,
     set_: options.Settings = None,
     out: options.Out = None,
     seed: options.Seed = None,

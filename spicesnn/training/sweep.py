@@ -24,6 +24,7 @@ import numpy as np
 
 from spicesnn._version import __version__
 from spicesnn.errors import ConfigError, RunError
+from spicesnn.netlist.safety import trusted, trusting
 from spicesnn.training.config import from_tables, load
 
 if TYPE_CHECKING:
@@ -89,19 +90,21 @@ def plan(
     return points
 
 
-def compute(tables: Mapping[str, Any], key: str, folder: str) -> str:
+def compute(tables: Mapping[str, Any], key: str, folder: str, *, trust: bool = False) -> str:
     """Compute one point unless its file is there already; return the key. Runs in a worker, whichever machine it is on.
 
-    Doing it twice gives the same file: the seed decides everything, and a file appears whole or not at all.
+    Doing it twice gives the same file: the seed decides everything, and a file appears whole or not at all. `trust` is the user's word for
+    sub-circuits of their own, which a worker process does not hear by itself.
     """
     from spicesnn.training.loop import make_engine, train
 
     target = Path(folder) / f"{key}.json"
     if target.is_file():
         return key
-    config = from_tables(tables)
-    with tempfile.TemporaryDirectory(prefix="spicesnn-point-") as scratch, make_engine(config.engine) as engine:
-        summary = train(config, engine=engine, out=Path(scratch) / "run")
+    with trusting(trust):
+        config = from_tables(tables)
+        with tempfile.TemporaryDirectory(prefix="spicesnn-point-") as scratch, make_engine(config.engine) as engine:
+            summary = train(config, engine=engine, out=Path(scratch) / "run")
     table = summary.table()
     content = {"key": key, "seed": config.seed, **{name: table[name] for name in _MEASURED if name in table}}
     partial = target.with_name(f".{key}.{os.getpid()}.part")
@@ -179,7 +182,7 @@ def sweep(
 
 def _here(points: list[Point], store: str, workers: int, scheduler: str | None) -> Iterable[str]:
     for point in points:
-        yield compute(point.tables, point.key, store)
+        yield compute(point.tables, point.key, store, trust=trusted())
 
 
 def _in_dask(points: list[Point], store: str, workers: int, scheduler: str | None) -> Iterable[str]:
@@ -196,7 +199,7 @@ def _in_dask(points: list[Point], store: str, workers: int, scheduler: str | Non
             what = f"no Dask scheduler answers at {scheduler}: {error}"
             raise ConfigError(f"{what}; start one with `dask scheduler`, or leave --scheduler out") from None
         # `pure=False` with our own names: a point is the same task however often it is asked for.
-        futures = [client.submit(compute, p.tables, p.key, store, key=f"spicesnn-{p.key}", retries=3) for p in points]
+        futures = [client.submit(compute, p.tables, p.key, store, trust=trusted(), key=f"spicesnn-{p.key}", retries=3) for p in points]
         for future in as_completed(futures):
             yield future.result()
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -290,6 +291,8 @@ def unsafe(tmp_path):
         ("characterize", "{}"),
         ("train", "xpue", "--set", "device.model={}"),
         ("netlist", "xpue", "--set", "device.model={}"),
+        ("sweep", "xpue", "--set", "device.model={}", "--over", "array.word_line_ohm=0,1"),
+        ("study", "read-margin", "--set", "device.model={}"),
     ],
 )
 def test_every_way_in_refuses_an_unsafe_subcircuit_by_name_and_line(run, unsafe, tmp_path, arguments):
@@ -304,6 +307,34 @@ def test_trust_is_the_users_word_for_one_command(run_json, run, unsafe):
     code, answer, _ = run_json("iv", unsafe, "--engine", "ngspice", "--periods", "1", "--trust", "--out", "loop")
     assert (code, answer["device"]) == (0, "biolek-subckt")
     assert run("iv", unsafe, "--engine", "ngspice")[0] == 1
-    code, _, err = run("train", "xpue", "--set", f"device.model={unsafe}", "--trust")
+    for command in (("train", "xpue"), ("sweep", "xpue", "--over", "array.word_line_ohm=0"), ("study", "read-margin")):
+        code, _, err = run(*command, "--set", f"device.model={unsafe}", "--trust")
+        assert code == 1
+        assert "spicesnn characterize" in err  # past the check: a network needs its conductance over its state, which the tables have
+
+
+def test_infer_takes_no_subcircuit_that_was_put_into_a_run_unless_trusted(run, unsafe, tmp_path):
+    assert run("train", "xpue", "--out", "run", "--set", "training.epochs=1")[0] == 0
+    path = tmp_path / "run" / "run.toml"
+    text = path.read_text(encoding="utf-8")
+    assert 'model = "' in text
+    path.write_text(re.sub(r'(\[device\]\n)(?:[^\[\n].*\n)*', rf'\1model = "{tmp_path / unsafe}"\n', text), encoding="utf-8")
+    code, _, err = run("infer", "run")
     assert code == 1
-    assert "spicesnn characterize" in err  # past the check: a network needs its conductance over its state, which the tables have
+    assert "foreign_memristor.lib, line 13: the command 'shell'" in err
+    code, _, err = run("infer", "run", "--trust")
+    assert code == 1
+    assert "spicesnn characterize" in err
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_the_word_of_trust_reaches_the_workers_of_a_sweep(unsafe, tmp_path):
+    from spicesnn.errors import EngineError, UnsafeNetlistError
+    from spicesnn.training import sweep as sweeping
+
+    (point,) = sweeping.plan("xpue", [], seeds=1, first_seed=0, overrides=[], engine=None)
+    tables = {**point.tables, "device": {"model": str(tmp_path / unsafe)}}
+    with pytest.raises(UnsafeNetlistError, match="line 13"):
+        sweeping.compute(tables, "a", str(tmp_path))
+    with pytest.raises(EngineError, match="spicesnn characterize"):
+        sweeping.compute(tables, "a", str(tmp_path), trust=True)
