@@ -92,6 +92,8 @@ def load_foreign(descriptor: Path | str, *, trust: bool = False) -> Device:
             raise ConfigError(f'{path}: {key} is {table.get(key)!r}; expected a text, such as {key} = "memristor"')
     if not re.fullmatch(r"[A-Za-z_][\w.-]*", table["subckt"]):
         raise ConfigError(f"{path}: subckt = {table['subckt']!r} is not a name")
+    if not re.fullmatch(r"\w[\w .+-]*", table["name"]):
+        raise ConfigError(f"{path}: name = {table['name']!r}; expected letters, digits, spaces and - . + only: folders and figures are called by it")
     text = flatten(path.parent / table["file"], folder=path.parent, trust=trust or trusted())
     pins, given = card_of(text, table["subckt"], path.parent / table["file"])
     circuit = _circuit(path, table, text, pins)
@@ -151,6 +153,8 @@ def _drive(path: Path, entry: Any) -> tuple[float, float]:
 def _state(path: Path, name: str, entry: Any) -> ForeignState:
     where = f"states.{name}"
     _known(path, where, entry, _STATE)
+    if not re.fullmatch(r"\w+", name):
+        raise ConfigError(f"{path}: [{where}]: {name!r} is not a name of a state")
     node, capacitor = str(entry.get("node", name)).lower(), str(entry.get("capacitor", f"c{name}")).lower()
     if not capacitor.rpartition(".")[2].startswith("c") or not re.fullmatch(r"[\w.]+", capacitor) or not re.fullmatch(r"[\w.]+", node):
         raise ConfigError(f"{path}: [{where}] node = {node!r}, capacitor = {capacitor!r}; expected a node and a capacitor of the sub-circuit")

@@ -7,6 +7,7 @@ of the file, and the result is one text without either, so what was checked is w
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -31,6 +32,8 @@ _COMMANDS = _words("""
 """Interpreter commands that a refusal names; they stand in a ``.control`` block."""
 _NEVER_ELEMENTS = _words("shell source codemodel write wrdata")
 """Commands that are refused at the start of any line, although they could be names of elements."""
+_OUTPUT_CARDS = _words(".four .meas .measure .op .plot .print .probe .save")
+"""Cards that write: what they say goes to the console, and nowhere else."""
 _FILE_MODELS = _words("d_cosim d_genlut d_process d_ram d_source d_state file_source filesource table2d table3d")
 """Code models that read files, load libraries or start programs."""
 _ALLOWED_OPTIONS = _words("""
@@ -88,6 +91,8 @@ def check_text(text: str, name: Path | str) -> None:
         word = re.split(r"[\s=(]", bare, maxsplit=1)[0] if bare else ""
         if re.search(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029]", raw.removesuffix("\r")):
             raise refuse(name, at, "a control character")
+        if any(unicodedata.category(character) == "Cf" for character in raw):
+            raise refuse(name, at, "an invisible character")
         if not bare.startswith("*") and _FILE_PARAMETER.search(raw):
             raise refuse(name, at, "a file name in a parameter")
         if re.match(r"\*\s*#|\*ng_script", bare):
@@ -101,22 +106,31 @@ def check_text(text: str, name: Path | str) -> None:
             control = at
     if control is not None:
         raise refuse(name, control, "a .control block without an end")
+    lines = text.splitlines()
     for at, card in logical_lines(text):
         _check_card(name, at, card)
+        if re.match(r"\.(include|inc|lib)\b", card, re.I) and card != re.split(r"(?:^|\s)\$ |;", lines[at - 1], maxsplit=1)[0].strip():
+            raise refuse(name, at, "an inclusion over several lines")
 
 
 def _check_card(name: Path | str, at: int, card: str) -> None:
     words = card.lower().split()
     first = words[0]
+    if _FILE_PARAMETER.search(card):
+        raise refuse(name, at, "a file name in a parameter, over several lines")
     if first.startswith("."):
         if first not in _ALLOWED_CARDS:
             raise refuse(name, at, f"{first!r}, which is not a card of a circuit description")
+        if first in _OUTPUT_CARDS and ">" in card:
+            raise refuse(name, at, f"{first!r} into a file")
         if first in (".option", ".options"):
             _check_options(name, at, card)
         if first == ".model" and len(words) > 2 and re.split(r"[(\s]", words[2])[0] in _FILE_MODELS:
             raise refuse(name, at, f"the code model {words[2]!r}, which reads files or starts programs")
     elif first in _NEVER_ELEMENTS or first.startswith("pre_"):
         raise refuse(name, at, f"the command {first!r}")
+    elif not re.match(r"[a-z]", first):
+        raise refuse(name, at, f"{card[:40]!r}, which is neither a card nor an element")
     if "`" in card:
         raise refuse(name, at, "a back-quote (command substitution)")
 
@@ -165,6 +179,8 @@ def flatten(path: Path | str, *, folder: Path | str | None = None, trust: bool =
     """
     path = Path(path)
     root = (path.parent if folder is None else Path(folder)).resolve()
+    if not trust and not path.resolve().is_relative_to(root):
+        raise UnsafeNetlistError(f"{path} lies outside {root}, the folder of what names it; pass --trust (trust=True) if you know what it is")
     return _flatten(path, None, root, trust, 0)
 
 

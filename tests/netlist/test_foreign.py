@@ -124,6 +124,11 @@ def test_parameters_are_range_checked():
         ("default = 100.0\n", "", "needs default"),
         ("default = 100.0\n", "default = true\n", "expected a number"),
         ('name = "biolek-subckt"', "name = 3", "name is 3"),
+        ('name = "biolek-subckt"', 'name = "../../up"', "folders and figures are called by it"),
+        ('name = "biolek-subckt"', 'name = "a\\n.control"', "folders and figures are called by it"),
+        ('subckt = "memristor"', 'subckt = "memristor\\n.control"', "is not a name"),
+        ("[states.x]", '[states."x y"]', "is not a name of a state"),
+        ('node = "x"', 'node = "x\\nshell id"', "expected a node"),
         ('name = "biolek-subckt"', "name = ", "not valid TOML"),
         ('file = "foreign_memristor.lib"', 'file = "absent.lib"', "cannot be read"),
         ('p = "plus"', 'p = "plus"\ntie = { x = "0 evil" }', "plain node name"),
@@ -145,5 +150,8 @@ def test_an_unsafe_subcircuit_is_refused_unless_trusted(tmp_path):
     with pytest.raises(UnsafeNetlistError, match=r"line 14: the command 'shell'"):
         load_foreign(tmp_path / "d.toml")
     assert load_foreign(tmp_path / "d.toml", trust=True).name == "biolek-subckt"
+    (tmp_path / "d.toml").write_text(EXAMPLE.read_text(encoding="utf-8").replace('file = "', 'file = "/etc/'))
+    with pytest.raises(UnsafeNetlistError, match="lies outside"):
+        load_foreign(tmp_path / "d.toml")
     with pytest.raises(DataError, match="cannot be read"):
         load_foreign(tmp_path / "none.toml")

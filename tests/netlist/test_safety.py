@@ -1,4 +1,5 @@
 import re
+import subprocess
 
 import pytest
 from hypothesis import given, settings
@@ -33,6 +34,37 @@ BAD = {
     "file": ('v1 a 0 pwl file="x.csv"\n', 2, "file name"),
     "back-quote": ("r1 a 0 `id`\n", 2, "back-quote"),
     "nul": ("r1 a 0 1\0\n", 2, "control character"),
+    "library over lines": (".lib evil.lib\n+ tt\n", 2, "an inclusion over several lines"),
+    "library section over lines": (".lib evil\n* between\n+ tt\n", 2, "an inclusion over several lines"),
+    "include over lines": (".include\n+ /etc/passwd\n", 2, "an inclusion over several lines"),
+    "file over lines": ('a1 [a] m\n.model m xfer (file\n+ = "/etc/passwd")\n', 3, "over several lines"),
+    "d_source": ('.model m d_source (input_file="x")\n', 2, "file name"),
+    "d_state": (".model m d_state (a=1)\n", 2, "d_state"),
+    "input file": ('.model m foo (INPUT_FILE  = "x")\n', 2, "file name"),
+    "byte order mark": ("\ufeff.control\nshell id\n.endc\n", 2, "invisible"),
+    "zero width": (".con\u200btrol\nshell id\n.endc\n", 2, "invisible"),
+    "full width": ("\uff0econtrol\nshell id\n.endc\n", 2, "neither a card nor an element"),
+    "no-break space": ("\u00a0.control\nshell id\n.endc\n", 3, "'shell'"),
+    "line separator": ("r1 a 0 1\u2028.control\n", 2, "control character"),
+    "next line": ("r1 a 0 1\x85.control\n", 2, "control character"),
+    "carriage return": ("r1 a 0 1\r.control\rshell id\r.endc\r", 2, "control character"),
+    "crlf": ("r1 a 0 1\r\n.control\r\nshell id\r\n.endc\r\n", 4, "'shell'"),
+    "very long line": ("* " + "x" * 900_000 + "\n.control\nshell id\n.endc\n", 4, "'shell'"),
+    "conditional": (".if (1)\n.control\nshell id\n.endc\n.endif\n", 4, "'shell'"),
+    "behind the end": (".end\n.control\nshell id\n.endc\n", 4, "'shell'"),
+    "command substitution": (".control\nset x=`id`\n.endc\n", 3, "'set'"),
+    "echo into a file": (".control\necho hi > x\n.endc\n", 3, "'echo'"),
+    "print into a file": (".print tran v(a) > x\n", 2, "'.print' into a file"),
+    "measure into a file": (".meas tran x\n+ max v(a) > x\n", 2, "'.meas' into a file"),
+    "history": ("!id\n", 2, "neither a card nor an element"),
+    "hash": ("#shell id\n", 2, "neither a card nor an element"),
+    "at": ("@shell id\n", 2, "neither a card nor an element"),
+    "pre_codemodel": ("pre_codemodel x.cm\n", 2, "'pre_codemodel'"),
+    "option over lines": (".option\n+ rawfile=/tmp/x\n", 2, "'rawfile'"),
+    "verilog": (".verilog x.v\n", 2, "'.verilog'"),
+    "load": (".load x.raw\n", 2, "'.load'"),
+    "data": (".data x.csv\n", 2, "'.data'"),
+    "table file": ('b1 a 0 v = pwl(time, file="x")\n', 2, "file name"),
     "form feed": ("r1 a 0 1\x0c.control\n", 2, "control character"),
 }
 
@@ -46,6 +78,43 @@ def test_what_is_more_than_a_circuit_is_refused_by_name_and_line(text, line, wha
     with pytest.raises(UnsafeNetlistError, match=rf"(?s)foreign\.lib, line {line}: .*{re.escape(what)}.*--trust") as caught:
         check_text("* a title\n" + text, "foreign.lib")
     assert isinstance(caught.value, PermissionError)
+
+
+HARMLESS = {
+    "a comment at the end": "r1 a 0 1 ; .control\n",
+    "dollar comment": "r1 a 0 1 $ .control\n",
+    "in brackets": "r9 a 0 $(touch pwned)\n",
+    "shell as an element": "shell(touch pwned)\n",
+    "a vector": "let x=1\n",
+    "print as an element": "print v(a) > pwned\n",
+    "hardcopy": "hardcopy pwned v(a)\n",
+    "exported parameter": ".csparam x=1\n",
+    "save": ".save all\n",
+    "table in quotes": 'e1 b 0 table "evil.lib" v(a)\n',
+    "source in quotes": 'v9 b 0 pwl file "evil.lib"\n',
+    "substitution in a parameter": ".param x='$(touch pwned)'\n",
+}
+"""What is let through, because ngspice does nothing with it, which the test below sees for itself."""
+
+
+@pytest.mark.parametrize("text", HARMLESS.values(), ids=HARMLESS.keys())
+def test_what_passes_writes_nothing_and_runs_nothing_in_ngspice(text, tmp_path):
+    check_text(text, "foreign.lib")
+    (tmp_path / "evil.lib").write_text(".lib tt\n.control\nshell touch pwned\n.endc\n.endl tt\n")
+    (tmp_path / "deck.cir").write_text(f"* t\nv1 a 0 1\nr1 a 0 1\n.tran 1u 3u\n{text}.end\n")
+    subprocess.run(["ngspice", "-b", "deck.cir"], cwd=tmp_path, capture_output=True, stdin=subprocess.DEVNULL, timeout=30, check=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["deck.cir", "evil.lib"]
+
+
+def test_the_netlist_itself_lies_in_the_folder_of_what_names_it(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "outside.lib").write_text("r1 a b 1\n")
+    with pytest.raises(UnsafeNetlistError, match="lies outside"):
+        flatten(tmp_path / "mine" / ".." / "outside.lib", folder=tmp_path / "mine")
+    (tmp_path / "mine" / "link.lib").symlink_to(tmp_path / "outside.lib")
+    with pytest.raises(UnsafeNetlistError, match="lies outside"):
+        flatten(tmp_path / "mine" / "link.lib", folder=tmp_path / "mine")
+    assert "r1 a b 1" in flatten(tmp_path / "mine" / "link.lib", folder=tmp_path / "mine", trust=True)
 
 
 @pytest.mark.parametrize("target", ["../outside.lib", "/etc/hostname", "~/x", "$HOME/x", "link.lib"])
