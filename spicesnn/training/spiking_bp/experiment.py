@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,8 +19,9 @@ from spicesnn.training.options import Section, option
 from spicesnn.training.pictures import PICTURES, histogram_data, raster_data, spike_data
 from spicesnn.training.spiking_bp.device import device_table
 from spicesnn.training.spiking_bp.flaws import Flaws, flaws_of
-from spicesnn.training.spiking_bp.network import Cells, SpikingBP, Weights, answers, epoch_share, fresh_weights, train_stream
+from spicesnn.training.spiking_bp.network import Cells, SpikingBP, Streamed, Weights, answers, epoch_share, fresh_weights, train_stream
 from spicesnn.training.spiking_bp.replay import replay
+from spicesnn.training.spiking_bp.wires import Mesh, Pace, WireSection
 from spicesnn.training.stream_imperfections import StreamImperfections
 from spicesnn.training.streamed import Arrays, ArrayToDraw, Images, LayerToConfirm, StreamConfig, Tally, only_layer
 from spicesnn.training.unsupervised.device_synapse import PulseScheme
@@ -104,6 +105,7 @@ class SpikingBPConfig(StreamConfig):
     network: NetworkSection = field(default_factory=NetworkSection)
     cells: CellSection = field(default_factory=CellSection)
     device: DeviceOptions = field(default_factory=lambda: DeviceOptions(model="pai-yu-chen"))
+    array: WireSection = field(default_factory=WireSection)
     imperfections: StreamImperfections = field(default_factory=StreamImperfections)
     training: TrainingSection = field(default_factory=TrainingSection)
 
@@ -142,11 +144,46 @@ class SpikingBPConfig(StreamConfig):
         """Learn from a chunk of labelled images."""
         weights = Weights(first=arrays["first"], second=arrays["second"])
         share, table = epoch_share(epoch, self.training.epochs), self._table(arrays, engine)
-        done = train_stream(self.network.build(), weights, images, labels, rng, cells=self._cells(table), share=share)
-        first, second = done.rows_written
-        tally.add(updates=done.updates, input_events=done.input_events, rows_written_first=first, rows_written_second=second)
+        if self.array.wires == "ideal":
+            done = train_stream(self.network.build(), weights, images, labels, rng, cells=self._cells(table), share=share)
+            _count(tally, done)
+        else:
+            done = self._through_wires(weights, images, labels, rng, self._cells(table), share, tally)
         kept: Arrays = {} if table is None else {"device_table": table}
         return {"first": done.weights.first, "second": done.weights.second, **kept}
+
+    def _through_wires(
+        self, weights: Weights, images: NDArray[np.uint8], labels: NDArray[np.int64], rng: np.random.Generator, cells: Cells, share: float,
+        tally: Tally,
+    ) -> Streamed:  # fmt: skip
+        """Learn from a chunk piece by piece, the tiles solved before each."""
+        network, pace, begin = self.network.build(), Pace(), 0
+        mesh = self._mesh(weights)
+        while begin < len(images):
+            some = slice(begin, begin + pace.images)
+            done = train_stream(network, weights, images[some], labels[some], rng, cells=replace(cells, mesh=mesh), share=share)
+            _count(tally, done)
+            weights, before, mesh = done.weights, mesh, self._mesh(done.weights)
+            pace = pace.after(before.reads(weights.first, weights.second), mesh.reads(weights.first, weights.second), self.array.read_tolerance)
+            begin = some.stop
+            tally.add(solves=1.0)
+        tally.totals["stale_error"] = max(tally.totals.get("stale_error", 0.0), pace.worst)
+        return done
+
+    def _mesh(self, weights: Weights) -> Mesh:
+        device = self.device.build()
+        if self.cells.kind == "device" and not device.linear:
+            raise ConfigError(f"array.wires is {self.array.wires!r}, but {device.name} cells are not linear, and reads are added up row by row; "
+                              "use a device whose current is proportional to the voltage, such as power-law")  # fmt: skip
+        return self.array.mesh(weights.first, weights.second, self.network.build().limits, self.cells.window(device))
+
+    def _seen(self, arrays: Arrays) -> Weights:
+        """Return what the neurons see of the weights."""
+        weights = Weights(first=arrays["first"], second=arrays["second"])
+        if self.array.wires == "ideal":
+            return weights
+        first, second = self._mesh(weights).reads(weights.first, weights.second)
+        return Weights(first=first, second=second)
 
     def siemens(self, arrays: Arrays) -> list[Floats]:
         """Return what the devices of both layers conduct, (inputs, neurons) each; the balance lines conduct the middle of the window."""
@@ -168,7 +205,7 @@ class SpikingBPConfig(StreamConfig):
 
     def reader(self, arrays: Arrays, images: Images, rng: np.random.Generator, engine: Engine) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
         """Return what answers images by their output spikes."""
-        weights, network, seed = Weights(first=arrays["first"], second=arrays["second"]), self.network.build(), rng.integers(2**63)
+        weights, network, seed = self._seen(arrays), self.network.build(), rng.integers(2**63)
         flaws = self._flaws()
         return lambda pixels: answers(network, weights, pixels, np.random.default_rng(seed), flaws=flaws)
 
@@ -193,16 +230,20 @@ class SpikingBPConfig(StreamConfig):
 
     def circuit(self) -> str:
         """Return what stands on arrays."""
+        wires = "wires have no resistance" if self.array.wires == "ideal" else "reads go through the wires of solved tiles"
         layers = f"784×{self.network.hidden} and {self.network.hidden}×10 weights"
         if self.cells.kind == "ideal":
-            return f"Layers of {layers}, each a device less a balance line, whose updates are as asked for but for their scatter and levels."
+            return f"Layers of {layers}, each a device less a balance line, whose updates are as asked for but for their scatter and levels; {wires}."
         return (f"Layers of {layers}, each a {self.device.model} device less a balance line in the middle of its window. What pulses do to a device "
-                "was solved for every voltage and state; wires have no resistance.")  # fmt: skip
+                f"was solved for every voltage and state; {wires}.")  # fmt: skip
 
     def drawn_array(self) -> ArrayToDraw:
         """Return the first layer, its balance line the last column."""
         cell = "ideal devices" if self.cells.kind == "ideal" else self.device.model
-        return ArrayToDraw(shape=(784, self.network.hidden + 1), wires=Wires.ideal(), cell=f"{cell}, a balance line last")
+        shape, name = (784, self.network.hidden + 1), f"{cell}, a balance line last"
+        if self.array.wires == "ideal":
+            return ArrayToDraw(shape=shape, wires=Wires.ideal(), cell=name)
+        return ArrayToDraw.tile(shape, (self.array.tile_rows, self.array.tile_cols), self.array.segments(), name)
 
     def figures_data(self, arrays: Arrays, images: Images, engine: Engine) -> Mapping[str, Any]:
         """Return what the hidden neurons look for, the spread of the weights, spike counts, and one presentation spike by spike."""
@@ -216,3 +257,8 @@ class SpikingBPConfig(StreamConfig):
             **spike_data({name: spikes.sum(axis=(1, 2)) for name, spikes in layers.items()}),
             **raster_data({name: spikes[0] for name, spikes in layers.items()}, step_s=0.0, shown=int(images.test_labels[0])),
         }
+
+
+def _count(tally: Tally, done: Streamed) -> None:
+    first, second = done.rows_written
+    tally.add(updates=done.updates, input_events=done.input_events, rows_written_first=first, rows_written_second=second)

@@ -16,6 +16,7 @@ from spicesnn.errors import InputError
 from spicesnn.training.metrics import NOBODY
 from spicesnn.training.spiking_bp.flaws import Flaws, stuck_in
 from spicesnn.training.spiking_bp.stream import DEVICE, IDEAL, LEVELS, NOISY, stream
+from spicesnn.training.spiking_bp.wires import Mesh
 
 _NOISE = 1 << 16
 
@@ -34,12 +35,15 @@ class Cells:
         What a solved device does (`spicesnn.training.spiking_bp.device`), in shares of its window; None for updates as they are asked for.
     flaws : Flaws or None
         Which cells are stuck, and how much they differ; None where all are as they should be.
+    mesh : Mesh or None
+        What the wires make of the weights, None where lines have no resistance; only while learning.
     """
 
     cycle_to_cycle: float = 0.0
     levels: int = 0
     table: NDArray[np.float32] | None = None
     flaws: Flaws | None = None
+    mesh: Mesh | None = None
 
     def __post_init__(self) -> None:
         if self.cycle_to_cycle < 0 or self.levels < 0 or self.levels == 1:
@@ -138,7 +142,7 @@ def _streamed(
     stream(
         seed_words(rng), np.ascontiguousarray(pixels.reshape(len(pixels), -1)), target, np.arange(len(pixels)), first, second,
         network.window if learn else network.answer_window, single[0], single[1], single[2], kind, noise, single[3], table, learn, counts, latest,
-        totals, cells.flaws,
+        totals, cells.flaws, *(cells.mesh.reads(first, second) if cells.mesh is not None else (first, second)), cells.mesh,
     )  # fmt: skip
     after = replace(weights, first=first, second=second) if learn else weights
     updates, events, *written = (int(t) for t in totals)

@@ -10,6 +10,7 @@ from spicesnn.compiled import compiled
 from spicesnn.encoding.events import draw
 from spicesnn.neurons.equations import integrate
 from spicesnn.training.spiking_bp.flaws import Flaws, read_noisily
+from spicesnn.training.spiking_bp.wires import Mesh
 
 F = NDArray[np.float32]
 IDEAL, NOISY, LEVELS, DEVICE = 0, 1, 2, 3
@@ -91,6 +92,13 @@ def _write(
 
 
 @compiled(fastmath=True)
+def _seen(row: F, share: F, offset: F, read: F) -> None:
+    """Write what the wires make of a row of weights."""
+    for j in range(row.size):
+        read[j] = share[j] * row[j] + offset[j]
+
+
+@compiled(fastmath=True)
 def _forward(
     words: NDArray[np.uint64], image: NDArray[np.uint8], active: NDArray[np.int32], n_active: int, first: F, second: F, steps: int,
     thresholds: F, v1: F, v2: F, c0: F, c1: F, c2: F, last: NDArray[np.int32], flaws: Flaws | None,
@@ -137,7 +145,7 @@ def _forward(
 def stream(
     words: NDArray[np.uint64], images: NDArray[np.uint8], labels: NDArray[np.int64], order: NDArray[np.int64], first: F, second: F, steps: int,
     thresholds: F, rates: F, limits: F, kind: int, noise: F, steps_of_level: F, table: F, learn: bool, counts: F, latest: NDArray[np.int32],
-    totals: NDArray[np.float64], flaws: Flaws | None,
+    totals: NDArray[np.float64], flaws: Flaws | None, read_first: F, read_second: F, mesh: Mesh | None,
 ) -> None:  # fmt: skip
     """Show `images[order]`; with `learn`, update after each.
 
@@ -155,6 +163,9 @@ def stream(
         Images that led to an update, input events, rows written in the first and in the second layer; added to.
     flaws : Flaws or None
         What is wrong with the cells. The error goes back through the weights themselves: the controller reads them often enough to be sure.
+    read_first, read_second : as `first`, `second`
+        What the neurons see: the weights themselves, or, with a mesh, what its wires make of them; moved on with the weights.
+    mesh : Mesh or None
     """
     inputs, hidden = first.shape
     outputs = second.shape[1]
@@ -169,7 +180,7 @@ def stream(
             if image[i] > 0:
                 active[n_active] = i
                 n_active += 1
-        totals[1] += _forward(words, image, active, n_active, first, second, steps, thresholds, v1, v2, c0, c1, c2, last, flaws)
+        totals[1] += _forward(words, image, active, n_active, read_first, read_second, steps, thresholds, v1, v2, c0, c1, c2, last, flaws)
         for k in range(outputs):
             counts[q, k] = c2[k]
             latest[q, k] = last[k]
@@ -189,11 +200,13 @@ def stream(
             if c1[j] > zero:
                 total = zero
                 for k in range(outputs):
-                    total += second[j, k] * error[k]
+                    total += read_second[j, k] * error[k]
                 delta[j] = total
                 offset = np.int64(draw(words) >> _U(40))
                 gain = None if flaws is None else flaws.gain_second[j]
                 _write(second[j], error, rates[1] * c1[j], limits[1], kind, noise, offset, steps_of_level[1], table, gain)
+                if mesh is not None:
+                    _seen(second[j], mesh.share_second[j], mesh.offset_second[j], read_second[j])
                 totals[3] += 1
         for m in range(n_active):
             i = active[m]
@@ -201,4 +214,6 @@ def stream(
                 offset = np.int64(draw(words) >> _U(40))
                 gain = None if flaws is None else flaws.gain_first[i]
                 _write(first[i], delta, rates[0] * c0[i], limits[0], kind, noise, offset, steps_of_level[0], table, gain)
+                if mesh is not None:
+                    _seen(first[i], mesh.share_first[i], mesh.offset_first[i], read_first[i])
                 totals[2] += 1
