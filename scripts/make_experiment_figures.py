@@ -14,6 +14,7 @@ from pathlib import Path
 
 from spicesnn.engines.nodal.engine import NodalEngine
 from spicesnn.plotting.run import RunData, figures
+from spicesnn.plotting.style import raster
 from spicesnn.training import load, train
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "images" / "experiments"
@@ -30,7 +31,9 @@ def draw(name: str, run: str | Path) -> None:
     """Write the figures of a run that its page shows."""
     for drawn in figures(RunData(run)):
         if drawn.name in (SHOWN | FULL)[name]:
-            drawn.figure.savefig(FOLDER / f"{name}-{drawn.name}.png", dpi=80)
+            drawn.figure.set_dpi(80)
+            few_colours = raster(drawn.figure).quantize(256)  # a picture of the documentation stays below 150 kB
+            few_colours.save(FOLDER / f"{name}-{drawn.name}.png", optimize=True)
 
 
 def main(wanted: list[str]) -> None:
