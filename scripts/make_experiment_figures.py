@@ -22,7 +22,7 @@ SHOWN = {
     "xpue": ("conductances", "raster"), "digits-3x5": ("raster",), "letters-3x3": ("accuracy", "weights"), "letters-stdp": ("weights",),
     "manhattan-4x4": ("accuracy",), "exsitu-xor": ("raster",), "mnist-10x10": ("accuracy", "weights", "confusion"),
 }  # fmt: skip
-FULL = {name: ("accuracy", "fields", "confusion") for name in ("stdp-mnist", "stdp-simple", "bp-mnist")}
+FULL = dict.fromkeys(("stdp-mnist", "stdp-simple", "bp-mnist"), ("accuracy", "fields", "confusion"))
 FULL |= {"deep-mnist": ("fields", "confusion"), "deep-software": ("accuracy",)}
 CHANGED = {"mnist-10x10": {"training.epochs": 2}}
 
