@@ -68,6 +68,7 @@ class LinearDrift(Device):
     reference: ClassVar[str] = "Strukov et al., Nature 453, 80, 2008; windows: Joglekar 2009, Biolek 2009, Prodromakis 2011"
     model: ClassVar[str] = "linear_drift.lib"
     set_polarity: ClassVar[int] = 1
+    spice_points: ClassVar[int] = 40
     published: ClassVar[dict[str, dict[str, Any]]] = {
         "biolek-2009": {},
         "joglekar-p7": {"r_off": 10e3, "length": 12e-9, "mobility": 50e-15, "window_order": 7.0, "x_init": 0.56, "window": DriftWindow.JOGLEKAR},

@@ -75,6 +75,7 @@ class PaiYuChen(Device):
     state_scale: ClassVar[tuple[float, ...]] = (NANOMETRE,)
     linear: ClassVar[bool] = False
     set_polarity: ClassVar[int] = 1
+    spice_points: ClassVar[int] = 45
     published: ClassVar[Mapping[str, Mapping[str, float]]] = {"chen-yu-2015": {}, "spikelearn": {"g_0": 0.27505e-9}}
 
     i_0: float = parameter(61.4e-6, "A", "current amplitude", above=0.0)

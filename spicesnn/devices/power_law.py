@@ -64,6 +64,7 @@ class PowerLaw(Device):
     state_units: ClassVar[tuple[str, ...]] = ("1",)
     state_scale: ClassVar[tuple[float, ...]] = (1.0,)
     set_polarity: ClassVar[int] = 1
+    spice_points: ClassVar[int] = 60
     published: ClassVar[Mapping[str, Mapping[str, float]]] = {"spikelearn-2023": {}}
 
     k_set: float = parameter(5.28e-8, "1", "change of R·G1 by one set pulse of 1 V", above=0.0)

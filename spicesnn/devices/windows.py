@@ -15,6 +15,9 @@ from numpy.typing import ArrayLike
 from spicesnn.devices.base import Floats
 from spicesnn.devices.compiled import pick, power
 
+_MOST = 1.0 - 1e-9
+"""In place of the 1 that a power is taken from: a window below 1e-9 is 0, in both twins. Where it vanishes at a bound a device sticks, which a
+difference of rounding would otherwise undo: it grows exponentially, and the two twins would leave the bound at different times."""
 _TEAM_END = 6.0
 """Where the inner exponential of the TEAM window is cut, in both twins: f is below 1e-175 there, and ngspice must not overflow."""
 
@@ -80,17 +83,17 @@ class DriftWindow(enum.Enum):
 
 def joglekar(x: Any, rising: Any, order: Any, scale: Any) -> Any:
     """Return 1 − (2x − 1)^2p, for numbers or arrays."""
-    return np.maximum(1.0 - power(np.square(2.0 * x - 1.0), order), 0.0)
+    return np.maximum(_MOST - power(np.square(2.0 * x - 1.0), order), 0.0)
 
 
 def biolek(x: Any, rising: Any, order: Any, scale: Any) -> Any:
     """Return 1 − (x − stp(−i))^2p, for numbers or arrays."""
-    return np.maximum(1.0 - power(np.square(pick(rising, x, x - 1.0)), order), 0.0)
+    return np.maximum(_MOST - power(np.square(pick(rising, x, x - 1.0)), order), 0.0)
 
 
 def prodromakis(x: Any, rising: Any, order: Any, scale: Any) -> Any:
     """Return j (1 − [(x − ½)² + ¾]^p), for numbers or arrays."""
-    return scale * np.maximum(1.0 - power(np.square(x - 0.5) + 0.75, order), 0.0)
+    return scale * np.maximum(_MOST - power(np.square(x - 0.5) + 0.75, order), 0.0)
 
 
 def bound_ramp_slope(x: ArrayLike, low: ArrayLike, high: ArrayLike, rising: ArrayLike, width: ArrayLike) -> Floats:
