@@ -17,7 +17,7 @@ CASES: dict[str, list[str]] = {
     "ideal-100": [],
     "ideal-400": ["network.neurons=400"],
     "ideal-1600": ["network.neurons=1600"],
-    "ideal-6400": ["network.neurons=6400"],
+    "ideal-6400": ["network.neurons=6400", "training.epochs=4"],
     "levels16-100": ["imperfections.states=16"],
     "power-law-100": [*DEVICE, "device.model=power-law"],
     "power-law-400": ["network.neurons=400", *DEVICE, "device.model=power-law"],

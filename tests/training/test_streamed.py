@@ -110,5 +110,7 @@ def test_settings_follow_the_number_of_neurons_unless_they_are_set():
     assert (small.column_sum, small.inhibition, small.potentiation) == (40, 30, 0.005)
     assert (large.column_sum, large.inhibition, large.potentiation) == (78, 17, 0.01)
     assert (mixed.column_sum, mixed.inhibition, mixed.potentiation) == (78, 5, 0.01)
+    huge = training.load("stdp-mnist", {"network.neurons": 6400}).network.build()
+    assert (small.build().neuron.theta_tau_s, huge.neuron.theta_tau_s) == (1e4, 4e4)
     with pytest.raises(ConfigError, match=r"network\.column_sum = 0\.0; expected more than 0"):
         training.load("stdp-mnist", {"network.column_sum": 0})

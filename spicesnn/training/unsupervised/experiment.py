@@ -14,6 +14,7 @@ from spicesnn.devices.base import Floats
 from spicesnn.devices.power_law import PowerLaw
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
+from spicesnn.neurons.conductance_lif import ConductanceLIF
 from spicesnn.training.config import DeviceOptions
 from spicesnn.training.options import Section, option
 from spicesnn.training.pictures import PICTURES, histogram_data, raster_data, spike_data
@@ -61,6 +62,7 @@ class NetworkSection(Section):
     column_sum: float | None = option(None, "sum of a neuron's weights before each presentation; auto: as suits so many neurons", above=0.0)
     inhibition: float | None = option(None, "what a spike adds to the inhibition of all other neurons, in units of the leak; auto", lowest=0.0)
     potentiation: float | None = option(None, "Ap; auto", above=0.0)
+    theta_tau_s: float | None = option(None, "time constant of the thresholds; auto", above=0.0)
     depression_share: float = option(0.01, "An/Ap", lowest=0.0)
     vote: str = option("likelihood", "how spike counts become classes", choices=("likelihood", "class"))
     label_limit: int = option(0, "training images that label the neurons; 0 is all", lowest=0)
@@ -73,7 +75,10 @@ class NetworkSection(Section):
     def build(self) -> UnsupervisedNetwork:
         """Return the network."""
         given = {name: getattr(self, name) for name in suited_to(self.neurons)}
-        return UnsupervisedNetwork(neurons=self.neurons, full_rate_hz=self.full_rate_hz, depression_share=self.depression_share, **given)
+        neuron = ConductanceLIF(theta_tau_s=given.pop("theta_tau_s"))
+        return UnsupervisedNetwork(
+            neurons=self.neurons, full_rate_hz=self.full_rate_hz, depression_share=self.depression_share, neuron=neuron, **given
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

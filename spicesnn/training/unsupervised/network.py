@@ -87,9 +87,15 @@ Synapse = IdealSynapse | LevelSynapse | TableSynapse | LastSpikeSynapse
 
 
 def suited_to(neurons: int) -> dict[str, float]:
-    """Return `column_sum`, `inhibition` and `potentiation` that suit so many neurons, as found on validation images (docs: stdp-mnist)."""
-    small = neurons < 200
-    return {"column_sum": 40.0 if small else 78.0, "inhibition": 30.0 if small else 17.0, "potentiation": 0.005 if small else 0.01}
+    """Return `column_sum`, `inhibition`, `potentiation` and θ's time constant that suit so many neurons.
+
+    Found on validation images (docs: stdp-mnist). Every image makes some twenty spikes, however many neurons share them: beyond 1600 neurons
+    thresholds would fall between a neuron's spikes faster than they grow, so they are given the time.
+    """
+    theta_tau_s = ConductanceLIF().theta_tau_s * max(1.0, neurons / 1600)
+    if neurons < 200:
+        return {"column_sum": 40.0, "inhibition": 30.0, "potentiation": 0.005, "theta_tau_s": theta_tau_s}
+    return {"column_sum": 78.0, "inhibition": 17.0, "potentiation": 0.01, "theta_tau_s": theta_tau_s}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
