@@ -18,7 +18,7 @@ from spicesnn.engines.nodal import rosenbrock
 from spicesnn.engines.nodal.rosenbrock import ALPHA, BEND, DIFFERENCE, GAMMA, INTEGRAL, KINK, POWERS, STIFF, A, B, C
 
 EXPLICIT = 2.0
-"""Tolerance of explicit steps, as a multiple of that of the others: their estimate is that of an order less than they have."""
+"""Tolerance of a state in explicit steps, as a multiple of that of the others: their estimate is that of an order less than they have."""
 IMPLICIT = 0.05
 """Below this |h ∂f/∂x| a cell goes on with the slope of an earlier step: the order does not depend on it, and stability is far away."""
 _D = B - rosenbrock.B_LOW
@@ -162,18 +162,19 @@ def _try_explicit(
     f7, i7, p7 = _look(current, rate, p, cell, drive, end, s + ds)
     error = h * (_E[0] * f1 + _E[2] * f3 + _E[3] * f4 + _E[4] * f5 + _E[5] * f6 + _E[6] * f7)
     quartic = h * (_Q[0] * f1 + _Q[2] * f3 + _Q[3] * f4 + _Q[4] * f5 + _Q[5] * f6 + _Q[6] * f7)
-    worst = max(abs(error), KINK * h * abs(f7 - f6), BOW * abs(quartic)) / (scale * tolerance)
-    if worst <= 1.0:
-        middle = 0.5 * (x + end) + 0.125 * h * (f1 - f7) + 0.0625 * quartic
-        fm, _, _ = _look(current, rate, p, cell, drive, middle, s + 0.5 * ds)
-        worst = max(worst, DEFECT * abs(1.5 * (end - x) - h * (0.25 * (f1 + f7) + fm)) / (scale * tolerance))
-    joule = h * (_E[0] * p1 + _E[2] * p3 + _E[3] * p4 + _E[4] * p5 + _E[5] * p6 + _E[6] * p7)
-    joules = max(joules, max(abs(p2), abs(p3), abs(p4), abs(p7)) * h / ds)
-    worst = max(worst, abs(joule) / (ENERGY * tolerance * joules + 1e-300))
-    if not worst < 1e30:
-        worst = 1e30
+    worst = max(abs(error), KINK * h * abs(f7 - f6), BOW * abs(quartic)) / (EXPLICIT * scale * tolerance)
     charge = h * (_P[0] * i1 + _P[2] * i3 + _P[3] * i4 + _P[4] * i5 + _P[5] * i6)
     energy = h * (_P[0] * p1 + _P[2] * p3 + _P[3] * p4 + _P[4] * p5 + _P[5] * p6)
+    if worst <= 1.0:
+        middle = 0.5 * (x + end) + 0.125 * h * (f1 - f7) + 0.0625 * quartic
+        fm, _, pm = _look(current, rate, p, cell, drive, middle, s + 0.5 * ds)
+        worst = max(worst, DEFECT * abs(1.5 * (end - x) - h * (0.25 * (f1 + f7) + fm)) / (EXPLICIT * scale * tolerance))
+        joule = h * (_E[0] * p1 + _E[2] * p3 + _E[3] * p4 + _E[4] * p5 + _E[5] * p6 + _E[6] * p7)
+        joule = max(abs(joule), DEFECT * abs(energy - h * (p1 + 4.0 * pm + p7) / 6.0))
+        joules = max(joules, max(abs(p2), abs(p3), abs(p4), abs(p7)) * h / ds)
+        worst = max(worst, joule / (ENERGY * tolerance * joules + 1e-300))
+    if not worst < 1e30:
+        worst = 1e30
     return (worst, end, charge, energy, f7, i7, p7), quartic
 
 
@@ -203,7 +204,7 @@ def _follow(
         if stiff:
             tried = _try_step(current, rate, p, cell, drive, x, s, h / seconds, h, begins, tolerance, watts * seconds)
         else:
-            tried, quartic = _try_explicit(current, rate, p, cell, drive, x, s, h / seconds, h, begins, EXPLICIT * tolerance, watts * seconds)
+            tried, quartic = _try_explicit(current, rate, p, cell, drive, x, s, h / seconds, h, begins, tolerance, watts * seconds)
             power = _FIFTH
         worst, end, dq, de, f5, i5, p5 = tried
         factor = min(max(0.85 * max(worst, 1e-10) ** power, 0.2), 100.0)

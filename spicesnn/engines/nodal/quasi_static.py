@@ -70,7 +70,8 @@ class Network:
     def __init__(self, array: Crossbar, waveform: CheckedWaveform, cells: Ensemble, tolerance: float) -> None:
         self.array, self.cells = array, cells
         self.lines = Relinearised(array.wires, waveform.floating_rows, waveform.floating_columns)
-        self._tolerance = min(max(SOLVE_SHARE * tolerance, 1e-12), 1e-8)
+        floating = bool(waveform.floating_rows.any() or waveform.floating_columns.any())
+        self._tolerance = min(max(SOLVE_SHARE * tolerance, 1e-12), 1e-9 if floating else 1e-8)  # a line that floats is to carry nothing
         self._driven = (~waveform.floating_rows[:, None], ~waveform.floating_columns[None, :])
         self.ohms: Floats | None = None
 

@@ -85,7 +85,8 @@ def test_a_stiff_relaxation_takes_few_steps_and_ends_where_it_should() -> None:
     device = Relaxing(speed=1e9)
     done = advance(ensemble(device, 0.9), np.array([[0.9]]), drive((0.5, 0.5, 0.5), 1.0), 1e-5, np.array([1.0]))
     assert done.nodes[3, 0, 0] == pytest.approx(0.25, abs=1e-9)
-    assert done.taken < 80
+    # Some 57 down the slope, as the tolerance asks, and a stop of its own at each of the four nodes, of which one lies on the slope's end
+    assert done.taken < 64
 
 
 def test_a_constant_voltage_gives_the_closed_form_for_state_charge_and_energy() -> None:
@@ -150,7 +151,9 @@ def test_compiled_and_array_steps_agree(tolerance: float, ohms: float | None) ->
     other = ArraySteps(cells, tolerance).interval(state, waveform, step)
     np.testing.assert_allclose(one.full, other.full, atol=3e-9 * 10 * tolerance)
     np.testing.assert_allclose(one.nodes, other.nodes, atol=3e-9 * 10 * tolerance)
-    np.testing.assert_allclose(one.charge, other.charge, rtol=20 * tolerance, atol=20 * tolerance * 0.5 / 40 * 4e-8)
+    # Charge is controlled against the largest current on the way: where the source passes through 0 V nearly nothing is left of it
+    most = np.abs(source).max(axis=0) * np.maximum(cells.conductance(np.ones(m), one.full, None), cells.conductance(np.ones(m), state, None))
+    assert np.all(np.abs(one.charge - other.charge) <= 20 * tolerance * most * 4e-8)
     assert np.array_equal(one.full[0, stuck.ravel()], state[0, stuck.ravel()])
     if ohms is not None:
         np.testing.assert_allclose(one.siemens[3], cells.conductance(np.ones(m), one.full, None), rtol=1e-12)
