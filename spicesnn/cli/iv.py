@@ -90,7 +90,8 @@ def iv(
         if len(result.frequencies) > 1:
             console.print(f"area of the loop: {', '.join(f'{area:.3g} V·A' for area in result.lobe_areas)}")
         if result.max_relative_difference is not None:
-            console.print(f"the twins differ by at most {result.max_relative_difference:.2e} of the peak current")
+            beside = f", {result.difference_beside_jumps:.2e} beside the instants of jumps (2e-4 of a period)"
+            console.print(f"the twins differ by at most {result.max_relative_difference:.2e} of the peak current{beside}")
         console.print(f"curve   {result.csv}\nfigure  {result.figure}")
 
     return Answer(data=result.describe() | {"engine": engine.value}, show=show)

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LINES = ("-", "--")
-_POINTS: dict[str, Any] = {"linestyle": "none", "marker": ".", "markersize": 3, "color": COLOURS[-1], "label": "measured", "zorder": 3}
+_POINTS: dict[str, Any] = {
+    "linestyle": "none", "marker": ".", "markersize": 4, "color": COLOURS[-1], "alpha": 0.5, "label": "measured", "zorder": 1.5,
+}  # fmt: skip
 _DECADES = 7
 """The logarithmic view ends this many decades below the peak: what is lower is the zero crossing, not the device."""
 
@@ -138,8 +140,9 @@ def frequency_figure(
 ) -> Figure:  # fmt: skip
     """Return the loops at several frequencies, their logarithms, and the area over frequency; a second engine's are dashed."""
     with style():
-        figure = new_figure(13.0, 4.2)
-        loop, log, area = figure.subplots(1, 3)
+        compared = all(len(curves) == 2 for curves in found.values())
+        figure = new_figure(16.5 if compared else 13.0, 4.2)
+        loop, log, area, *rest = figure.subplots(1, 4 if compared else 3)
         every = [curve for curves in found.values() for curve in curves]
         _, unit = scaled(np.concatenate([curve.amps for curve in every]), "A")
         factor = _factor([max(every, key=lambda curve: float(np.max(np.abs(curve.amps))))])
@@ -159,8 +162,22 @@ def frequency_figure(
         loop.set(xlabel="voltage (V)", ylabel=label("current", unit), title="IV loops")
         loop.legend()
         area_over_frequency(area, list(found), areas)
+        if compared:
+            _differences(rest[0], found)
         figure.suptitle(f"{device.name}: {device.reference}", fontsize=11)
     return figure
+
+
+def _differences(axes: Axes, found: Mapping[float, Sequence[IVCurve]]) -> None:
+    """Draw the difference of the engines over the periods, a line a frequency."""
+    for k, (frequency, (first, second)) in enumerate(found.items()):
+        peak = float(np.max(np.abs(first.amps))) or 1.0
+        difference = np.maximum(np.abs(at_times(second, first.time) - first.amps) / peak, 1e-16)
+        axes.semilogy(first.time * frequency, difference, color=COLOURS[k % len(COLOURS)], linewidth=0.9, label=render(frequency, "Hz"))
+    axes.axhline(1e-3, color=COLOURS[-1], linestyle=":", label="tolerance of the twins")
+    engines = next(iter(found.values()))
+    axes.set(xlabel="time (periods)", ylabel="|difference| / peak current", title=f"{engines[1].engine} against {engines[0].engine}")
+    axes.legend()
 
 
 def _factor(curves: Sequence[IVCurve]) -> float:

@@ -19,7 +19,7 @@ from spicesnn.engines.results import IVCurve
 from spicesnn.engines.stimulus import PiecewiseLinear, Sine, Stimulus
 from spicesnn.errors import InputError, RunError
 from spicesnn.reporting.flawed import Flaws, halves
-from spicesnn.validation.curves import POINTS, relative_difference
+from spicesnn.validation.curves import POINTS, difference_beside_jumps, relative_difference
 
 _SAMPLED = 2000
 """Samples of a curve whose device is not perfect; both engines are read at the same times."""
@@ -97,6 +97,8 @@ class Sweep:
         Largest current, ampere.
     max_relative_difference : float or None
         Largest difference of the two engines' currents over the peak current, at the worst frequency; None with one engine.
+    difference_beside_jumps : float or None
+        The same, but where the current jumps its nearest value within 2e-4 of a period counts: the instant of a jump is no current.
     frequencies, lobe_areas : tuple of float
         Every frequency, hertz, and the area that the last period's loop encloses there, volt-ampere: it shrinks with the frequency.
     csv, figure : str
@@ -109,6 +111,7 @@ class Sweep:
     frequency: float
     peak_amps: float
     max_relative_difference: float | None
+    difference_beside_jumps: float | None
     frequencies: tuple[float, ...]
     lobe_areas: tuple[float, ...]
     csv: str
@@ -187,6 +190,7 @@ def sweep(
         device=device.name, waveform=drive.shape.value, amplitude=max(float(np.max(np.abs(curve.volts))) for curve in every),
         frequency=drive.frequencies[0], peak_amps=max(float(np.max(np.abs(curve.amps))) for curve in every),
         max_relative_difference=max(relative_difference(*curves) for curves in found.values()) if len(engines) == 2 else None,
+        difference_beside_jumps=max(difference_beside_jumps(curves[0], curves[1], 1 / f) for f, curves in found.items()) if len(engines) == 2 else None,
         frequencies=drive.frequencies, lobe_areas=areas, csv=os.fspath(csv), figure=os.fspath(figure),
     )  # fmt: skip
 

@@ -47,6 +47,16 @@ def relative_difference(reference: IVCurve, other: IVCurve) -> float:
     return difference / peak if peak > 0 else difference
 
 
+def difference_beside_jumps(reference: IVCurve, other: IVCurve, period_s: float) -> float:
+    """Return max |ΔI| over the peak of `reference`, against its nearest current within `JUMP_SHARE` of a period: the instant of a jump is free."""
+    peak = float(np.max(np.abs(reference.amps)))
+    low, high = within(reference, reference.time, JUMP_SHARE * period_s)
+    low, high = np.minimum(low, reference.amps), np.maximum(high, reference.amps)
+    found = at_times(other, reference.time)
+    difference = float(np.max(np.abs(found - np.clip(found, low, high))))
+    return difference / peak if peak > 0 else difference
+
+
 def abrupt(curve: IVCurve) -> bool:
     """Return whether the device jumps, by a thermal runaway: a tenth of the peak current from one time point to the next."""
     peak = float(np.max(np.abs(curve.amps)))

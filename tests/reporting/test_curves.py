@@ -89,3 +89,27 @@ def test_measured_points_are_drawn_over_the_curve(tmp_path):
         line = next(line for line in figure.axes[0].lines if line.get_label() == "measured")
         assert line.get_ydata() == pytest.approx([-2.0, 0.0, 2.0])  # milliampere, as the curve
         assert "measured" in [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+
+
+def test_the_instant_of_a_jump_is_no_difference_of_two_engines():
+    from dataclasses import replace
+
+    from spicesnn.validation.curves import difference_beside_jumps, relative_difference
+
+    time = np.linspace(0.0, 1.0, 20001)
+    curve = iv(registry.make("resistor"), amplitude=1.0, frequency=1.0, periods=1)
+    first = replace(curve, time=time, volts=time, amps=np.where(time < 0.5, 0.1, 1.0), state=time)
+    second = replace(first, amps=np.where(time < 0.5001, 0.1, 1.0) * (1 + 1e-4))
+    assert relative_difference(first, second) > 0.8
+    assert difference_beside_jumps(first, second, 1.0) == pytest.approx(1e-4, rel=1e-3)
+    late = replace(first, amps=np.where(time < 0.51, 0.1, 1.0))
+    assert difference_beside_jumps(first, late, 1.0) > 0.8
+
+
+def test_both_engines_at_several_frequencies_show_their_difference():
+    from spicesnn.plotting.iv import frequency_figure
+
+    device = registry.make("linear-drift")
+    found = {f: [sn.NodalEngine().drive(device, sn.Sine(amplitude=1.0, frequency=f, periods=1), points=300)] * 2 for f in (5.0, 50.0)}
+    titles = [axes.get_title() for axes in frequency_figure(found, device, [1.0, 1.0]).axes]
+    assert titles == ["IV loops", "Logarithmic view", "Fingerprint", "nodal against nodal"]
