@@ -190,7 +190,7 @@ def sweep(
         device=device.name, waveform=drive.shape.value, amplitude=max(float(np.max(np.abs(curve.volts))) for curve in every),
         frequency=drive.frequencies[0], peak_amps=max(float(np.max(np.abs(curve.amps))) for curve in every),
         max_relative_difference=max(relative_difference(*curves) for curves in found.values()) if len(engines) == 2 else None,
-        difference_beside_jumps=max(difference_beside_jumps(curves[0], curves[1], 1 / f) for f, curves in found.items()) if len(engines) == 2 else None,
+        difference_beside_jumps=max(difference_beside_jumps(c[0], c[1], 1 / f) for f, c in found.items()) if len(engines) == 2 else None,
         frequencies=drive.frequencies, lobe_areas=areas, csv=os.fspath(csv), figure=os.fspath(figure),
     )  # fmt: skip
 

@@ -43,6 +43,8 @@ def test_spread_refuses():
         spread(VTEAM(), (2, 2), {"ron": LogNormal(0.1)}, np.random.default_rng(1))
     with pytest.raises(InputError, match="outside its range"):
         spread(VTEAM(), (50, 50), {"r_on": Normal(0.9)}, np.random.default_rng(1))
+    with pytest.raises(InputError, match="two cells or more"):
+        spread(VTEAM(), (1, 1), {"r_on": Normal(0.1)}, np.random.default_rng(1), scaled_to=(40.0, 60.0))
     for make in (lambda: LogNormal(-0.1), lambda: Normal(np.nan), lambda: Uniform(np.inf), lambda: Normal(0.1, cut=0.0)):
         with pytest.raises(InputError, match="expected"):
             make()
