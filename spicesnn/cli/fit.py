@@ -21,7 +21,8 @@ _TABLE = "pulse-table"
 
 
 def fit(
-    device: Annotated[str, typer.Argument(metavar="DEVICE", help="The model to fit: a name from `spicesnn devices`, or pulse-table.")],
+    device: Annotated[str, typer.Argument(metavar="DEVICE", help="The model to fit: a name from `spicesnn devices`, a TOML file of a device "
+                                                                "(an earlier fit: the search begins there), or pulse-table.")],
     csv: Annotated[Path, typer.Argument(metavar="CSV", help="A sweep (time, volts, amps), a pulse train (volts, width, siemens), or a pulse curve "
                                                             "(siemens after each set pulse; a second column: after each reset pulse).")],
     parameters: Annotated[str | None, typer.Option("--parameters", metavar="A,B,…", help="What to fit; the customary ones if left out.")] = None,
@@ -50,7 +51,7 @@ def fit(
     from spicesnn.devices.pulse_fit import fit_pulse_table
     from spicesnn.units import parse
 
-    folder = options.folder(out, f"runs/fit-{device}")
+    folder = options.folder(out, f"runs/fit-{Path(device).stem}")
     pulses = _pulses(pulse_volts, reset_volts, pulse_width, assumed=device == _TABLE)
     if device == _TABLE:
         assert pulses is not None
@@ -59,13 +60,14 @@ def fit(
     base = options.device(device, options.settings(set_))
     chosen = None if parameters is None else [name.strip() for name in parameters.split(",") if name.strip()]
     length = None if duration is None else parse(duration)
-    result = solve(device, csv, rng=np.random.default_rng(seed or 0), starts=starts, parameters=chosen, base=base, duration_s=length, pulses=pulses)
+    rng = np.random.default_rng(seed or 0)
+    result = solve(base.name, csv, rng=rng, starts=starts, parameters=chosen, base=base, duration_s=length, pulses=pulses)
     unit = "A" if hasattr(result.data, "amps") else "S"
     names = list(result.parameters)
     together = {a: {b: float(result.correlation[i, j]) for j, b in enumerate(names)} for i, a in enumerate(names)}
     more = {"relative_rmse": result.relative_rmse, "intervals": result.intervals, "correlation": together, "remarks": list(result.remarks),
             "noise": {"relative": result.noise.relative, "floor": result.noise.floor}}  # fmt: skip
-    return _answer(device, result, folder, unit, more)
+    return _answer(base.name, result, folder, unit, more)
 
 
 def _pulses(volts: str | None, reset: str | None, width: str | None, *, assumed: bool) -> WritePulses | None:

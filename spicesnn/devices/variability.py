@@ -113,5 +113,5 @@ def spread(
         return device.with_parameters(**{name: np.asarray(known[name]) * factor for name, factor in factors.items()})
     low, high = scaled_to
     if any(np.ptp(factor) == 0 for factor in factors.values()):
-        raise InputError(f"scaled_to = [{low:g}, {high:g}]: draws that are all alike cannot span it; it needs two cells or more, and a spread above 0")
+        raise InputError(f"scaled_to = [{low:g}, {high:g}]: draws that are all alike cannot span it; it takes two cells or more, and a spread")
     return device.with_parameters(**{name: low + (high - low) * (f - f.min()) / np.ptp(f) for name, f in factors.items()})

@@ -338,3 +338,24 @@ def test_the_word_of_trust_reaches_the_workers_of_a_sweep(unsafe, tmp_path):
         sweeping.compute(tables, "a", str(tmp_path))
     with pytest.raises(EngineError, match="spicesnn characterize"):
         sweeping.compute(tables, "a", str(tmp_path), trust=True)
+
+
+def test_fit_reads_units_begins_at_an_earlier_fit_and_says_what_it_does_not_know(run_json, run, tmp_path):
+    volts = np.sin(np.linspace(0, 2 * np.pi, 60))
+    noise = 1 + 0.01 * np.random.default_rng(0).normal(size=60)
+    table = np.column_stack([np.linspace(-1, 1, 60), volts, volts / 5.0 * noise])
+    np.savetxt(tmp_path / "a.csv", table, delimiter=",", header="Time (ms),V,I (mA)", comments="")
+    code, answer, _ = run_json("fit", "resistor", "a.csv", "--out", "one")
+    assert code == 0
+    assert answer["parameters"]["resistance"] == pytest.approx(5e3, rel=5e-3)
+    assert answer["noise"]["relative"] == pytest.approx(0.01, rel=0.3)
+    low, high = answer["intervals"]["resistance"]
+    assert low < 5e3 < high
+    code, answer, _ = run_json("fit", "one/resistor.toml", "a.csv", "--starts", "1", "--out", "two")
+    assert (code, answer["device"]) == (0, "resistor")
+    code, answer, _ = run_json("fit", "vteam", "a.csv", "--parameters", "r_on,r_off,k_on", "--starts", "2", "--out", "three")
+    assert code == 0
+    assert answer["remarks"]
+    code, _, err = run("fit", "vteam", "absent.csv")
+    assert code == 1
+    assert "absent.csv cannot be read" in err
