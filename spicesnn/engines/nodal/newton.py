@@ -19,6 +19,7 @@ import numpy as np
 from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.line_solver import TOLERANCE
 from spicesnn.engines.nodal.network import Solution, Sources
+from spicesnn.engines.nodal.newton_kernels import arrival, mismatch_of, slopes_along, tangents
 from spicesnn.engines.nodal.relinearised import Relinearised
 from spicesnn.errors import ConvergenceError
 
@@ -73,7 +74,7 @@ class Newton:
 
     network: Relinearised
     cells: Cells
-    tolerance: float = 1e-12
+    tolerance: float = 1e-11
 
     def solve(self, sources: Sources, start: Solution | None = None) -> Solution:
         """Return the solution for one input (a batch axis of length 1), from `start` where that helps.
@@ -109,8 +110,7 @@ class Newton:
         point, amps, slope = self._first(sources, start)
         count, best, stalled = 1, np.inf, 0
         while True:
-            mismatch = float(np.abs(amps - point.solved_amps).max())
-            largest = float(np.abs(point.solved_amps).max())
+            mismatch, largest = mismatch_of(amps.reshape(-1), point.solved_amps.reshape(-1))
             if (mismatch <= self.tolerance * largest + NO_AMPS or stalled >= 2) and point.tight:
                 return _finished(self.network, sources, point, amps, count)
             if count >= MOST_STEPS or not np.isfinite(mismatch):
@@ -119,7 +119,7 @@ class Newton:
                     f"(largest cell current {largest:.3g} A). Check the device at these voltages, or add resistance to the lines"
                 )
             share = mismatch / max(largest, 1e-300)
-            target = self._step(sources, point.volts, amps, slope, point.solution, min(0.01 * share * share, LOOSE))
+            target = self._step(sources, point.volts, amps, slope, point.solution, min(0.03 * share * share, LOOSE))
             point, amps, slope = self._search(point, amps, target)
             count += 1
             if mismatch < 1e-9 * largest:
@@ -162,8 +162,10 @@ class Newton:
     def _step(self, sources: Sources, volts: Floats, amps: Floats, slope: Floats, near: Solution | None, wanted: float) -> _Point:
         """Solve the network with each cell replaced by its tangent at `volts`, no more accurately than Newton's own error is worth."""
         finest = min(max(0.1 * self.tolerance, TOLERANCE), LOOSE)
-        siemens = np.minimum(_usable(volts, amps, slope), 1e9 * self._most_siemens())
-        extra = (amps - siemens * volts)[None]
+        siemens, extra = np.empty((2, *self.network.shape))
+        flat = [np.reshape(values, -1) for values in (volts, amps, slope)]
+        tangents(*flat, 1e9 * self._most_siemens(), siemens.reshape(-1), extra.reshape(-1))
+        extra = extra[None]
         solution = self.network.solve(
             siemens,
             Sources(
@@ -175,28 +177,28 @@ class Newton:
             max(wanted, finest),
         )  # fmt: skip
         word, bit = solution.word_volts[0], solution.bit_volts[0]
-        across = word - bit
+        across, solved = np.empty((2, *self.network.shape))
+        arrival(word, bit, *flat[:2], siemens.reshape(-1), across.reshape(-1), solved.reshape(-1))
         return _Point(
-            word=word, bit=bit, volts=across, solved_amps=amps + siemens * (across - volts), residual_amps=float(solution.residual_amps[0]),
+            word=word, bit=bit, volts=across, solved_amps=solved, residual_amps=float(solution.residual_amps[0]),
             solution=solution, tight=wanted <= finest,
         )  # fmt: skip
 
     def _search(self, point: _Point, amps: Floats, target: _Point) -> tuple[_Point, Floats, Floats]:
         """Return the point on the line to `target` where the slope of the co-content has all but vanished, and its currents and dI/dV."""
-        step, change = target.volts - point.volts, target.solved_amps - point.solved_amps
-        volts = point.volts
+        with np.errstate(all="ignore"):
+            there = self.cells(target.volts)
+        pairs = (point.volts, target.volts, amps, point.solved_amps, there[0], target.solved_amps)
+        first, last = slopes_along(*(values.reshape(-1) for values in pairs))
+        if first >= 0 or abs(last) <= 0.5 * abs(first):
+            return target, *there
+        volts, step, change = point.volts, target.volts - point.volts, target.solved_amps - point.solved_amps
 
         def slope(share: float) -> float:
             with np.errstate(all="ignore"):
                 value = float(np.sum(step * (self.cells(volts + share * step)[0] - point.solved_amps - share * change)))
             return value if np.isfinite(value) else np.inf
 
-        with np.errstate(all="ignore"):
-            there = self.cells(target.volts)
-            last = float(np.sum(step * (there[0] - target.solved_amps)))
-        first = float(np.sum(step * (amps - point.solved_amps)))
-        if first >= 0 or abs(last) <= 0.5 * abs(first):
-            return target, *there
         low, f_low, high, f_high = 0.0, first, 1.0, last if np.isfinite(last) else np.inf
         while f_high < -0.5 * abs(first) and high < 1e4:
             low, f_low, high = high, f_high, 2 * high
@@ -222,16 +224,6 @@ def _near_root(function: Callable[[float], float], low: float, f_low: float, hig
         else:
             high, f_high, f_low = share, value, 0.5 * f_low
     return low if low > 0 else share
-
-
-def _usable(volts: Floats, amps: Floats, slope: Floats) -> Floats:
-    """Return dI/dV, or where it is not above 0 (negative differential resistance) a small positive chord."""
-    bad = ~(slope >= 0) | ~np.isfinite(slope)
-    if not bad.any():
-        return slope
-    with np.errstate(divide="ignore", invalid="ignore"):
-        chord = np.abs(amps / volts)
-    return np.where(bad, np.where(np.isfinite(chord), 0.1 * chord, 0.0), slope)
 
 
 def _scaled(sources: Sources, level: float) -> Sources:
