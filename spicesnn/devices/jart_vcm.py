@@ -220,7 +220,7 @@ class JartVCM(Device):
     current here is the one that a voltage raised from 0 V leads to, which is all there is at the published parameters; with
     others (more charge, a lower permittivity, a colder cell) ngspice can keep the larger one while the voltage falls again: its
     current then shows a hysteresis that this memoryless function has not, by up to a quarter of the peak. Sets within a pulse
-    that is just long enough for their runaway are as late as the time steps make them: ask for 200 points a pulse there.
+    that is just long enough for their runaway are as late as the time steps make them.
 
     Limits, the same in the twin: the fourth root is a polynomial where its base is below 1 mV (value, slope and curvature
     meet the root's there; at flat band, where the root's slope is infinite, it is 0); γ is held within ±0.999, exponents
@@ -236,7 +236,7 @@ class JartVCM(Device):
     state_scale: ClassVar[tuple[float, ...]] = (VACANCIES,)
     linear: ClassVar[bool] = False
     set_polarity: ClassVar[int] = -1
-    spice_points: ClassVar[int] = 50
+    spice_points: ClassVar[int] = 70
     published: ClassVar[Mapping[str, Mapping[str, float]]] = {"jart-v1b": {}}
 
     richardson: float = parameter(6.01e5, "A/(m²·K²)", "effective Richardson constant A*", above=0.0)

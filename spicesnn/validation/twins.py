@@ -6,6 +6,7 @@ that ngspice's counts of accepted and rejected time points are those of the devi
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from spicesnn.devices import registry
 from spicesnn.devices.base import Device, Floats
 from spicesnn.engines.ngspice.accuracy import for_transient
 from spicesnn.engines.stimulus import CheckedWaveform, Waveform
-from spicesnn.errors import ConvergenceError
+from spicesnn.errors import ConvergenceError, InputError
 from spicesnn.netlist.accuracy import TransientAccuracy
 from spicesnn.netlist.batch import BatchResult, run_batch
 from spicesnn.netlist.pulse_deck import pulse_deck
@@ -140,6 +141,31 @@ class TwinCheck:
 def device_of(name: str) -> Device:
     """Return the device that is exercised under a name of the registry."""
     return registry.make(name, **EXERCISES.get(name, Exercise()).parameters)
+
+
+def off_presets(device: Device, rng: np.random.Generator, spread: float) -> Device:
+    """Return a device whose every parameter is off its preset by a random factor of e^±spread, within its range, its choices drawn too.
+
+    The width of the ramps at the bounds, which is the twins' own and not the device's, an exponent that must be odd, and what is 0 stay.
+    """
+    for _ in range(100):
+        changes: dict[str, Any] = {}
+        for entry in dataclasses.fields(device):
+            value, about = getattr(device, entry.name), entry.metadata
+            if "choices" in about:
+                changes[entry.name] = list(about["choices"])[rng.integers(len(about["choices"]))]
+            elif "unit" in about and entry.name not in ("bound_width", "q") and np.ndim(value) == 0 and value != 0:
+                changed = float(value * np.exp(rng.uniform(-spread, spread)))
+                changes[entry.name] = float(np.clip(changed, max(about["lowest"], min(about["above"], changed)), about["highest"]))
+        try:
+            found = device.with_parameters(**changes)
+        except InputError:  # parameters that exclude one another, such as a least state above the largest
+            continue
+        low, high = (np.asarray(bound, dtype=float).reshape(-1) for bound in found.bounds())
+        start = np.asarray(found.initial_state(), dtype=float).reshape(-1)
+        if np.all((start >= low) & (start <= high)):
+            return found
+    raise InputError(f"{device.name}: no sound parameters within a factor of e^±{spread:g} of {device}")
 
 
 def draw_pulses(device: Device, count: int, rng: np.random.Generator) -> Pulses:
@@ -273,9 +299,14 @@ def iv_error(name: str, engines: Engines) -> float:
     return error
 
 
-def check_twins(name: str, rng: np.random.Generator, *, pulses: int = 200, accuracy: TransientAccuracy | None = None) -> TwinCheck:
-    """Send random pulses through both twins of a device of the registry and compare state and current at every time point of ngspice."""
-    device = device_of(name)
+def check_twins(
+    name: str, rng: np.random.Generator, *, pulses: int = 200, accuracy: TransientAccuracy | None = None, spread: float = 0.0
+) -> TwinCheck:
+    """Send random pulses through both twins of a device of the registry and compare state and current at every time point of ngspice.
+
+    With a `spread` the device is one of `off_presets`.
+    """
+    device = off_presets(device_of(name), rng, spread) if spread else device_of(name)
     drawn = draw_pulses(device, pulses, rng)
     exact = integrated(device, drawn)
     each = [_compare(device, drawn, k, exact, accuracy or for_transient(device)) for k in range(pulses)]
