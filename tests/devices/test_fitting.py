@@ -113,9 +113,9 @@ def coverage(name, draws, points=300):
 @pytest.mark.parametrize("name", ["linear-drift", "pai-yu-chen", "saturating-pulse", "mosfet-emulator"])
 def test_known_parameters_are_recovered_within_their_stated_uncertainties(name):
     off = coverage(name, 6)
-    assert np.mean(np.abs(off) < 2) > 0.85  # 95 % on average; 12 to 24 correlated numbers
+    assert np.mean(np.abs(off) < 2) > 0.8  # 95 % on average; 12 to 24 correlated numbers, the slow test has more
     assert np.abs(off).max() < 4
-    assert np.std(off) > 0.4  # the uncertainties are not stated far too wide either
+    assert 0.4 < np.std(off) < 1.6  # the uncertainties are not stated far too wide either
 
 
 @pytest.mark.slow
