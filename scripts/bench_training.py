@@ -137,9 +137,10 @@ class Bench:
             return 1
 
         words, sums = seed_words(np.random.default_rng(0)), state.column_sum.copy()
+        weight, scale = state.weight.copy(), state.scale.copy()
 
         def even_out() -> int:
-            normalise(IDEAL, net.column_sum, state.weight.copy(), state.weight, state.scale.copy(), sums, words, np.float32(1.0), 1.0, None, None)
+            normalise(IDEAL, net.column_sum, weight, weight, scale, sums, words, np.float32(1.0), 1.0, None, None)
             return 1
 
         for name, part in (("input rows added", hear), ("membranes", move), ("normalisation", even_out)):
