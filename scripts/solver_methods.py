@@ -1,13 +1,18 @@
-"""The arrays of `bench_solver` and the methods that solve them, each from conductances to column currents."""
+"""The arrays of `bench_solver` and the methods that solve them, each from conductances to column currents.
+
+    python scripts/solver_methods.py     # the effective conductance by the engine's choice and by block elimination, processor seconds
+"""
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.linalg import lapack
 from scipy.sparse.linalg import splu
 
 import spicesnn as sn
@@ -105,3 +110,52 @@ def solve_ngspice(case: Case) -> np.ndarray:
 SOLVERS: dict[str, Callable[[Case], np.ndarray]] = {
     "nodal": solve_nodal, "nodal, reused": solve_reused, "superlu": solve_superlu, "badcrossbar": solve_badcrossbar, "ngspice": solve_ngspice,
 }  # fmt: skip
+
+
+def effective_by_solving(case: Case) -> np.ndarray:
+    """Return the effective conductance as the engine computes it: by adjoint solves for these shapes."""
+    return ENGINE.effective_conductance(sn.Crossbar(conductance=case.siemens, wires=case.wires))
+
+
+def effective_by_blocks(case: Case) -> np.ndarray:
+    """Return the effective conductance by block-tridiagonal elimination, a dense block a row: the peer of adjoint solves.
+
+    Seen from its bit-line nodes everything above and in row i is ``A_i = G_i − G_i·T⁻¹·G_i + s − s²·(s + A_{i-1})⁻¹`` (T the word line, s a
+    segment). What is injected at row i reaches the next by ``P_i = s·(s + A_i)⁻¹``, and a driver injects ``G_i·T⁻¹·s·V_i``.
+    """
+    s, (rows, cols) = 1 / KINDS[case.kind][0], case.siemens.shape
+    eye, off, carried = np.eye(cols), np.full(cols - 1, -s), np.zeros((rows, cols, cols))
+    injected, above = np.empty((rows, cols)), np.zeros((cols, cols))
+    for i, cells in enumerate(case.siemens):
+        diagonal = cells + 2 * s
+        diagonal[-1] -= s
+        word = lapack.dptsv(diagonal, off.copy(), np.concatenate([np.diag(cells), eye[:, :1]], axis=1))[2]
+        injected[i] = cells * word[:, cols] * s
+        admittance = np.diag(cells + s) - cells[:, None] * word[:, :cols] + above
+        inverse = lapack.dpotri(lapack.dpotrf(admittance, lower=1)[0], lower=1)[0]
+        inverse = np.tril(inverse) + np.tril(inverse, -1).T
+        carried[i], above = s * inverse, s * eye - s * s * inverse
+    onward = eye
+    effective = np.empty((rows, cols))
+    for i in range(rows - 1, -1, -1):
+        onward = onward @ carried[i]
+        effective[i] = onward @ injected[i]
+    return effective
+
+
+def main() -> None:
+    """Compare both ways to the effective conductance."""
+    for rows, cols in ((64, 64), (256, 256), (784, 100), (784, 400)):
+        case = Case.of(rows, cols, "easy")
+        effective_by_solving(Case.of(8, 8, "easy"))
+        spent, found = [], []
+        for method in (effective_by_solving, effective_by_blocks):
+            begin = time.process_time()
+            found.append(method(case))
+            spent.append(time.process_time() - begin)
+        apart = np.abs(found[0] - found[1]).max() / np.abs(found[1]).max()
+        print(f"{rows}×{cols}: engine (adjoint solves) {spent[0]:.3f} s, block elimination {spent[1]:.3f} s; apart by {apart:.1e} of the largest")
+
+
+if __name__ == "__main__":
+    main()
