@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from spicesnn import code_cache
 from spicesnn._version import __version__
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ __all__ = [  # noqa: RUF022 (by subject)
     "__version__", "devices", "Wires", "Crossbar", "GateAlong", "Pulse", "Waveform", "Sine", "PiecewiseLinear",
     "NodalEngine", "NgspiceEngine", "iv", "CrossbarClassifier",
 ]  # fmt: skip
+
+
+code_cache.ensure()
 
 
 def __getattr__(name: str) -> Any:

@@ -16,7 +16,6 @@ from spicesnn.cli.app import app
 
 ROOT = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.slow
-NOBODY = 65534
 VARIABLES = {"PATH": "/usr/bin:/bin", "SPICESNN_DATA": str(ROOT / "data"), "MPLBACKEND": "Agg"}
 
 
@@ -48,14 +47,14 @@ def installed(python, package, home):
     return home / "env" / "bin"
 
 
-def command_in(bin_folder, work, home, **options):
+def command_in(bin_folder, work, home, *, prefix=()):
     """Return a function that runs a command there and returns its JSON; `run.seen` holds the names of the commands."""
 
     def run(*arguments, expect=0, **variables):
         run.seen.add(arguments[0])
-        command = [str(bin_folder / "spicesnn"), *map(str, arguments), "--json"]
+        command = [*prefix, str(bin_folder / "spicesnn"), *map(str, arguments), "--json"]
         environment = {**VARIABLES, "HOME": str(home), **variables}
-        done = subprocess.run(command, cwd=work, capture_output=True, text=True, env=environment, check=False, **options)
+        done = subprocess.run(command, cwd=work, capture_output=True, text=True, env=environment, check=False)
         assert done.returncode == expect, (arguments, done.stderr)
         return json.loads(done.stdout)
 
@@ -125,18 +124,20 @@ def test_without_ngspice_the_nodal_engine_does_and_the_other_says_what_to_do(bui
     assert run("train", "xpue", "--engine", "nodal", "--out", "yes", **absent)["test_accuracy"] == 1.0
 
 
-def test_an_installation_that_cannot_be_written_works(built, tmp_path_factory):
-    """Somebody else's environment, and a home folder that cannot be written either: compiled code is cached where it may be, or not at all."""
-    if os.getuid() != 0:
-        pytest.skip("becoming another user needs root")
-    folder = Path(tmp_path_factory.mktemp("shared"))
-    for parent in (folder, *folder.parents):
-        if parent != Path("/") and parent.owner() == "root" and not parent.stat().st_mode & 0o005:
-            parent.chmod(parent.stat().st_mode | 0o055)
-    bin_folder = installed(sys.executable, built["wheel"], folder)
-    work = folder / "work"
+READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
+"""For `sh -c` in a mount namespace of its own: its first argument is a folder that cannot be written there, the others are a command."""
+
+
+def test_an_installation_that_cannot_be_written_works(built, tmp_path):
+    """A read-only environment, and a home folder that cannot be written either: compiled code is cached where it may be, or not at all."""
+    fixed, work = tmp_path / "fixed", tmp_path / "work"
     work.mkdir()
-    os.chown(work, NOBODY, NOBODY)
-    run = command_in(bin_folder, work, folder / "no such home", user=NOBODY, group=NOBODY)
+    bin_folder = installed(sys.executable, built["wheel"], fixed)
+    prefix = ["unshare", "--mount", "sh", "-c", READ_ONLY, str(fixed)]
+    if shutil.which("unshare") is None or subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("a read-only mount needs root")
+    assert subprocess.run([*prefix, "touch", str(fixed / "new")], capture_output=True, check=False).returncode != 0
+    run = command_in(bin_folder, work, fixed / "no such home", prefix=prefix)
     assert run("train", "letters-3x3", "--engine", "nodal", "--out", "run", "--set", "training.updates=2")["n_test"] == 30
     assert run("iv", "vteam", "--engine", "both", "--out", "iv")["max_relative_difference"] < 1e-3
+    assert not list(fixed.rglob("*.nbc"))

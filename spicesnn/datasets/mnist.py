@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.code_cache import caches_dir
 from spicesnn.datasets import idx, npz
 from spicesnn.errors import DataError
 from spicesnn.paths import checkout_data_dir
@@ -60,8 +61,7 @@ class Mnist:
 
 def cache_dir() -> Path:
     """Return the folder for downloads: ``$XDG_CACHE_HOME/spicesnn`` or ``~/.cache/spicesnn``."""
-    base = os.environ.get("XDG_CACHE_HOME", "").strip()
-    return (Path(base) if base else Path.home() / ".cache") / "spicesnn"
+    return caches_dir() / "spicesnn"
 
 
 def candidates() -> list[Path]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from spicesnn._version import __version__
+from spicesnn.code_cache import kept_in, writable
 from spicesnn.datasets import mnist
 from spicesnn.errors import DataError, SpicesnnError
 from spicesnn.paths import models_dir, netlists_dir, presets_dir
@@ -107,25 +108,17 @@ def ngspice() -> tuple[Check, dict[str, Any]]:
     return Check(name="ngspice", ok=bool(state["ok"]), found=found, advice=str(state.get("problem", ""))), state
 
 
-def _writable(folder: Path) -> bool:
-    """Return whether a folder can be written, or made where it is not there yet."""
-    there = next((p for p in (folder, *folder.absolute().parents) if p.exists()), Path("/"))
-    return there.is_dir() and os.access(there, os.W_OK)
-
-
 def writable_folders() -> list[Check]:
     """Look whether downloads, compiled code and decks can be written."""
     cache = mnist.cache_dir()
-    ok = _writable(cache)
+    ok = writable(cache)
     advice = "" if ok else "only downloads need it: set XDG_CACHE_HOME to a folder that can be written"
-    return [Check(name="cache folder", ok=ok, found=str(cache), advice=advice, required=False), _compiled_code(cache.parent), _temporary()]
+    return [Check(name="cache folder", ok=ok, found=str(cache), advice=advice, required=False), _compiled_code(), _temporary()]
 
 
-def _compiled_code(caches: Path) -> Check:
-    """Look where numba keeps machine code: where it is told to, else beside the package, else in the user's caches."""
-    told = os.environ.get("NUMBA_CACHE_DIR")
-    places = [Path(told)] if told else [presets_dir().parent, caches / "numba"]
-    kept = next((place for place in places if _writable(place)), None)
+def _compiled_code() -> Check:
+    """Look where numba keeps machine code."""
+    kept = kept_in(presets_dir().parent)
     advice = "" if kept else "every start compiles anew, some 20 s: set NUMBA_CACHE_DIR to a folder that can be written"
     return Check(name="compiled code", ok=kept is not None, found=f"kept in {kept}" if kept else "nowhere to keep it", advice=advice, required=False)
 
