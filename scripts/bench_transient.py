@@ -8,9 +8,9 @@ drives the 50 Ω–1 kΩ default set into its bounds. The error is that of the f
 the range.
 
 ngspice gets the cheapest setting that reaches an error of 1e-4: at the smallest size a grid of largest steps, `reltol` and `trtol` is tried.
-At larger sizes the settings that came within twice that error there are tried from the fewest points on until one reaches it. Only
-answers that pass the engine's checks count. Its ratio is of processor time of all threads and processes, so that others on the machine
-show less; wall time stands beside it. Medians of ours, single runs of ngspice.
+At the next size the settings that came within twice that error are tried from the fewest points on until one reaches it, and then those
+that did at the size before. Only answers that pass the engine's checks count. Its ratio is of processor time of all threads and
+processes, so that others on the machine show less; wall time stands beside it. Medians of ours, single runs of ngspice.
 """
 
 from __future__ import annotations
@@ -84,8 +84,10 @@ class Peer:
             if not first and trial["error"] <= ACCURACY:
                 break
         if first:
-            within = sorted((t["points"], setting) for t, setting in trials if t["error"] <= 2 * ACCURACY)
-            self._promising[name] = [setting for _, setting in within]
+            trials.sort(key=lambda pair: pair[0]["points"])
+        # What was not accurate enough here will not be at the next size; what has not been tried is kept for it
+        allowed = 2 * ACCURACY if first else ACCURACY
+        self._promising[name] = [s for t, s in trials if t["error"] <= allowed] + settings[len(trials) :]
         return min((t for t, _ in trials if t["error"] <= ACCURACY), key=lambda t: t["points"], default=None)
 
     def _trial(
