@@ -3,7 +3,7 @@
 Within a step the array tells every cell its voltage waveform, and every cell tells the array its states:
 
 1. guess the waveform of each cell's source voltage u over the step (extrapolated from the step before),
-2. advance every cell under this waveform, each with its own inner steps (`rosenbrock`),
+2. advance every cell under this waveform, each with its own inner steps (`rosenbrock`, `cell_kernel`),
 3. solve the array for the states at four nodes along the step, which corrects the waveform; again from 2.
 
 What a new waveform changes in the states is first estimated from dx/dt alone; a small change is carried out on the spot, without
@@ -88,7 +88,7 @@ class Transient:
         return PulseResult(
             array=after, energy_joule=record.energy, waveforms=record.waveforms(), residual_amps=record.residual_amps,
             stats={
-                "method": "waveform relaxation, order 6, with Rosenbrock-W cells", "steps": record.taken, "rejected": record.rejected,
+                "method": "waveform relaxation, order 6, each cell with its own steps", "steps": record.taken, "rejected": record.rejected,
                 "inner_steps": record.inner, "solves": self._network.lines.solves,
                 "row_coulomb": charge.sum(axis=1), "column_coulomb": charge.sum(axis=0),
             },
