@@ -64,8 +64,8 @@ def along_the_gate(engine: Engine, tolerance: float, most: int) -> Characterizat
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--engine", choices=("ngspice", "nodal"), default="ngspice")
-    parser.add_argument("--tolerance", type=float, default=0.005)
-    parser.add_argument("--most", type=int, default=15000, help="rates that are measured at most")
+    parser.add_argument("--tolerance", type=float, default=0.003)
+    parser.add_argument("--most", type=int, default=10000, help="rates that are measured at most")
     parser.add_argument("--only", choices=("cell", "gate"))
     parser.add_argument("--out", type=Path, default=tables_dir())
     options = parser.parse_args()

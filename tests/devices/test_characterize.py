@@ -15,7 +15,8 @@ from spicesnn.devices.delta_table import DeltaTable
 from spicesnn.devices.device_file import read_device
 from spicesnn.devices.increments import Increments
 from spicesnn.errors import DataError, InputError, RunError
-from spicesnn.paths import tables_dir
+from spicesnn.netlist.foreign import load_foreign
+from spicesnn.paths import netlists_dir, tables_dir
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +121,25 @@ def test_one_transistor_cell_through_ngspice():
     assert found.errors.checks == 200
     assert found.max_relative_error < 0.02
     assert found.errors.table < 0.02
+
+
+CELLS = {
+    "pai-yu-chen": {"volts": np.linspace(-2.5, 2.5, 21), "width_s": 10e-9, "v_read": 0.7, "gate_volts": 2.5, "most": 5000},
+    "yakopcic": {"volts": np.linspace(-0.6, 0.6, 21), "width_s": 20e-6, "gate_volts": 3.0, "most": 14_000},
+    "stanford": {"volts": np.linspace(-1.7, 1.7, 21), "width_s": 10e-6, "gate_volts": 2.0, "most": 1500},
+    "foreign": {"volts": np.linspace(-1.0, 1.0, 21), "width_s": 0.01, "most": 3000},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CELLS)
+def test_every_cell_through_ngspice_is_within_two_percent(name):
+    foreign = netlists_dir() / "foreign_memristor.toml"
+    cell = load_foreign(foreign) if name == "foreign" else registry.fresh("1t1r", name)
+    with sn.NgspiceEngine() as engine:
+        found = characterize(cell, engine=engine, rng=np.random.default_rng(0), tolerance=0.003, **CELLS[name])
+    assert found.errors.checks == 200
+    assert found.max_relative_error < 0.02
 
 
 @pytest.mark.slow
