@@ -11,12 +11,9 @@ from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Device, Floats
 from spicesnn.engines.base import Engine
 from spicesnn.engines.nodal.adjoint import Gradient, gradient_of
-from spicesnn.engines.nodal.drive import drive_device
-from spicesnn.engines.nodal.nonlinear import nonlinear_read
 from spicesnn.engines.nodal.quick import quick_read
 from spicesnn.engines.nodal.read import read_linear
 from spicesnn.engines.nodal.transfer import transfer_for
-from spicesnn.engines.nodal.transient import Transient
 from spicesnn.engines.results import IVCurve, PulseResult, Read
 from spicesnn.engines.stimulus import CheckedWaveform, Levels, Stimulus
 from spicesnn.errors import EngineError, InputError
@@ -104,13 +101,21 @@ class NodalEngine(Engine):
 
     def _read(self, array: Crossbar, levels: Levels) -> Read:
         _refuse_below(array, levels)
-        return read_linear(array, levels) if array.linear else nonlinear_read(array, levels)
+        if array.linear:
+            return read_linear(array, levels)
+        from spicesnn.engines.nodal.nonlinear import nonlinear_read  # loads compiled code that linear reads have no use for
+
+        return nonlinear_read(array, levels)
 
     def _pulse(self, array: Crossbar, waveform: CheckedWaveform) -> PulseResult:
         _refuse_below(array, waveform)
+        from spicesnn.engines.nodal.transient import Transient
+
         return Transient(array, waveform, self.state_tolerance).run()
 
     def _drive(self, device: Device, stimulus: Stimulus, state: Floats, gate_volts: float | None, points: int) -> IVCurve:
+        from spicesnn.engines.nodal.drive import drive_device  # half a second of SciPy's integrators
+
         return drive_device(device, stimulus, state, gate_volts, points, tolerance=self.drive_tolerance)
 
 
