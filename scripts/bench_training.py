@@ -294,7 +294,7 @@ def figure(rows: dict[str, dict[str, Any]], path: Path) -> None:
     left.set(xlabel="neurons", ylabel="ms a training presentation", title="One presentation: 350 ms of spikes, 700 steps")
     left.set_xticks([100, 400, 1600], ["100", "400", "1600"])
     left.minorticks_off()
-    left.legend(fontsize=8)
+    left.legend(fontsize=8, ncols=2, loc="center", bbox_to_anchor=(0.5, 0.57))
     sizes = [n for n in (100, 400, 1600) if f"ideal {n}" in rows]
     bottom = np.zeros(len(sizes))
     for name in ("input rows added", "membranes", "normalisation"):
