@@ -44,7 +44,8 @@ _NEAR = 0.35
 """Half of them are this close to the start values (in z), the others spread over half of the search range."""
 _MISSES = 3.0
 """A fit whose residuals are so many times the scatter of the data from point to point has missed; then new starts are tried, up to `_ROUNDS`."""
-_ROUNDS = 6
+_ROUNDS, _IDLE = 8, 4
+"""Rounds of starts, and how many of them in a row may find nothing better."""
 _LOST = 14.0
 """Root mean squared residual from which on a start has led nowhere."""
 _WIDE = 0.05
@@ -229,20 +230,23 @@ def _chosen(device: Device, parameters: Sequence[str] | None) -> tuple[str, ...]
 def _minima(problem: Problem, starts: int, rng: np.random.Generator) -> tuple[Problem, Floats, tuple[float, ...]]:
     """Return the problem centred on the best minimum, this minimum, and the costs that the starts reached.
 
-    The search goes on, centred anew on the best so far, while that misses the data or lies at an end that only the search has set.
+    The search goes on while the best so far misses the data or lies at an end that only the search has set: centred anew on it, and, where it is
+    at no end, every other time where it began, since a minimum that misses is no good centre.
     """
     enough = _MISSES * max(_scatter(problem), 1e-3)
-    best, z, costs = np.inf, np.zeros(len(problem.names)), []
+    first, best, z, costs, idle = problem, np.inf, np.zeros(len(problem.names)), [], 0
+    ends = problem.at_ends(z)
     for number in range(_ROUNDS if starts > 1 else 1):
-        found = [problem.at(_ROUGH).solved(seed, tolerance=1e-5, evaluations=40) for seed in _seeds(problem, starts, rng)]
+        place = first if number % 2 and not ends.any() else problem
+        found = [place.at(_ROUGH).solved(seed, tolerance=1e-5, evaluations=40) for seed in _seeds(place, starts, rng)]
         costs += [_cost(answer) for answer in found]
         answer = min(found, key=_cost)
-        stuck = number > 0 and _cost(answer) > 0.999 * best
+        idle = 0 if _cost(answer) < 0.999 * best else idle + 1
         if _cost(answer) <= best:
             best, z = _cost(answer), answer.x
-        ends = problem.at_ends(z)
-        problem, z = problem.centred(z), np.where(problem.start == 0, z, 0.0)
-        if (best < enough or stuck) and np.array_equal(problem.at_ends(z), ends):
+            ends = place.at_ends(z)
+            problem, z = place.centred(z), np.where(place.start == 0, z, 0.0)
+        if idle >= _IDLE or (best < enough and np.array_equal(problem.at_ends(z), ends)):
             break
     if not best < _LOST:
         raise ConvergenceError(f"{problem.device.name}: none of {len(costs)} starts led to a curve near the data; give a base device closer to it")
