@@ -124,7 +124,7 @@ def test_two_damaged_checkpoints_are_an_error(stopped):
 
 
 def test_a_run_stopped_before_its_first_checkpoint_begins_again(whole, tmp_path):
-    RunDirectory.create(tmp_path / "run", load(whole.name, [*SMALL[whole.name], "seed=5"]))
+    RunDirectory.create(tmp_path / "run", load(whole.name, [*SMALL[whole.name], "seed=5"]), {})
     (tmp_path / "run" / ".state.npz.123.part").write_bytes(b"half")
     resume(tmp_path / "run")
     assert_same_end(tmp_path / "run", whole)

@@ -139,7 +139,7 @@ def test_both_engines_train_alike_with_everything_imperfect(tmp_path):
 def test_a_run_goes_on_as_if_never_stopped(tmp_path):
     config = load("letters-3x3", [*SHORT, *ALL])
     whole = train(config, engine=sn.NodalEngine(), out=tmp_path / "whole")
-    part = RunDirectory.create(tmp_path / "part", config)
+    part = RunDirectory.create(tmp_path / "part", config, {})
     experiment = Experiment.of(config)
     history = History()
     short = Experiment.of(load("letters-3x3", [*SHORT, *ALL, "training.updates=2"]))
