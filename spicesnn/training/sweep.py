@@ -215,7 +215,11 @@ def _local_cluster(workers: int) -> Iterator[Any]:
                 await self.process.process.kill()
             await super().kill(timeout=timeout, reason=reason)
 
-    options = {"threads_per_worker": 1, "worker_class": Impatient, "dashboard_address": None, "silence_logs": logging.ERROR}
+    share = str(max(1, (os.cpu_count() or 1) // workers))  # the solver's threads in all workers together: no more than there are processors
+    options = {
+        "threads_per_worker": 1, "worker_class": Impatient, "dashboard_address": None, "silence_logs": logging.ERROR,
+        "env": {"SPICESNN_THREADS": os.environ.get("SPICESNN_THREADS", share)},
+    }  # fmt: skip
     with (
         tempfile.TemporaryDirectory(prefix="spicesnn-dask-", ignore_cleanup_errors=True) as scratch,
         LocalCluster(n_workers=workers, local_directory=scratch, **options) as cluster,
