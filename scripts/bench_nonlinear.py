@@ -2,7 +2,8 @@
 
     [SPICESNN_THREADS=1] python scripts/bench_nonlinear.py [--size 256] [--repeats 25]
 
-The hard array of `bench_solver`, on all processors or one thread; cells are computed on one. Prints processor and wall time of both, their ratio, and the residual of the nonlinear answer.
+The hard array of `bench_solver`, on all processors or one thread; cells are computed on one. Prints
+processor and wall time of both, their ratio, and the residual of the nonlinear answer.
 """
 
 from __future__ import annotations
