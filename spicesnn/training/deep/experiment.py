@@ -149,7 +149,7 @@ class DeepConfig(StreamConfig):
             own = spread_together(device, cells, flaws.parameters, flaws.spread, rng)
             stuck = flaws.stuck_map(cells, rng, pixels=shape[0] - 1 if k == 0 else 0) if flaws.any_stuck else None
             made.append(LayerArrays(
-                shape=shape, limit=limit, fill=self.mapping.fill, nominal=device, device=own, stuck=stuck, window=window, wires=array.wires(),
+                shape=shape, limit=limit, fill=self.mapping.fill, nominal=device, device=own, stuck=stuck, window=window, wires=array.segments(),
                 tiling=Tiling(rows=array.tile_rows, cols=array.tile_cols),
             ))  # fmt: skip
         return made
@@ -259,7 +259,7 @@ class DeepConfig(StreamConfig):
         if not self.mapping.devices:
             return None
         (rows, neurons), array = self._network().shapes[0], self.array
-        return ArrayToDraw.tile((rows, 2 * neurons), (array.tile_rows, array.tile_cols), array.wires(), self.device.model, differential=True)
+        return ArrayToDraw.tile((rows, 2 * neurons), (array.tile_rows, array.tile_cols), array.segments(), self.device.model, differential=True)
 
     def exported(self, arrays: Arrays) -> Mapping[str, Any]:
         """Return the software's weights as `exsitu.weights` takes them: shares of each layer's limit, the bias apart."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spicesnn.crossbar.wires import Wires
 from spicesnn.errors import ConfigError
 from spicesnn.learning.step_limits import StrongestPulses
 from spicesnn.training.deep.deform import Deformation
@@ -15,6 +14,7 @@ from spicesnn.training.deep.network import DeepNetwork
 from spicesnn.training.deep.software import Software
 from spicesnn.training.options import Section, option
 from spicesnn.training.stream_imperfections import StreamImperfections
+from spicesnn.training.tile_wires import TileWires
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,21 +66,13 @@ class ExsituSection(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WireSection(Section):
+class WireSection(TileWires):
     """[array]: wires, tiles, and the volts and time of a read."""
 
     word_line_ohm: float = option(0.0, "resistance of a word-line segment", lowest=0.0)
     bit_line_ohm: float = option(0.0, "resistance of a bit-line segment", lowest=0.0)
-    driver_ohm: float = option(0.0, "output resistance of the word-line drivers", lowest=0.0)
-    sense_ohm: float = option(0.0, "input resistance of the sense nodes", lowest=0.0)
-    tile_rows: int = option(128, "word lines of a tile; 0: not cut", lowest=0)
-    tile_cols: int = option(128, "bit lines of a tile; 0: not cut", lowest=0)
     read_volts: float = option(0.2, "word-line voltage of an input of 1, of a spike and of the bias", above=0.0)
     step_s: float = option(100e-9, "how long a time step's read lasts", above=0.0)
-
-    def wires(self) -> Wires:
-        """Return the wires of each tile."""
-        return Wires(word_line_ohm=self.word_line_ohm, bit_line_ohm=self.bit_line_ohm, driver_ohm=self.driver_ohm, sense_ohm=self.sense_ohm)
 
 
 @dataclass(frozen=True, kw_only=True)

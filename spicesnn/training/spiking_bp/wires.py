@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.mapping import Window
 from spicesnn.crossbar.tiles import Tiling
-from spicesnn.crossbar.wires import Wires
 from spicesnn.engines.nodal.engine import NodalEngine
 from spicesnn.errors import ConfigError
-from spicesnn.training.options import Section, option
+from spicesnn.training.options import option
+from spicesnn.training.tile_wires import TileWires
 
 F = NDArray[np.float32]
 _FIRST, _MOST = 125, 4000
@@ -40,21 +40,12 @@ class Mesh(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WireSection(Section):
+class WireSection(TileWires):
     """[array]: wires and tiles. Pulses are taken to arrive whole."""
 
     wires: str = option("ideal", "what goes through the wires", choices=("ideal", "reads"))
-    word_line_ohm: float = option(1.0, "resistance of a word-line segment", lowest=0.0)
-    bit_line_ohm: float = option(1.0, "resistance of a bit-line segment", lowest=0.0)
-    driver_ohm: float = option(0.0, "output resistance of the word-line drivers", lowest=0.0)
-    sense_ohm: float = option(0.0, "input resistance of the sense nodes", lowest=0.0)
-    tile_rows: int = option(128, "word lines of a tile; 0: not cut", lowest=0)
     tile_cols: int = option(128, "bit lines of a tile, its balance line among them; 0: not cut", lowest=0)
     read_tolerance: float = option(0.01, "tiles are solved so often that weights are not further off (rms, relative) when they are", above=0.0)
-
-    def segments(self) -> Wires:
-        """Return the wires of a tile."""
-        return Wires(word_line_ohm=self.word_line_ohm, bit_line_ohm=self.bit_line_ohm, driver_ohm=self.driver_ohm, sense_ohm=self.sense_ohm)
 
     def mesh(self, first: F, second: F, limits: tuple[float, float], window: Window) -> Mesh:
         """Solve all tiles of both layers."""

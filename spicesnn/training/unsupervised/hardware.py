@@ -7,30 +7,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from spicesnn.crossbar.tiles import Tiling
-from spicesnn.crossbar.wires import Wires
-from spicesnn.training.options import Section, option
+from spicesnn.training.options import option
 from spicesnn.training.stream_imperfections import StreamImperfections
+from spicesnn.training.tile_wires import TileWires
 from spicesnn.training.unsupervised.defects import POOL, Defects
 from spicesnn.training.unsupervised.wired import Pulses
 from spicesnn.training.unsupervised.wiring import Wiring
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArraySection(Section):
+class ArraySection(TileWires):
     """[array]: wires and tiles, and what of the training goes through them."""
 
     wires: str = option("ideal", "what goes through the wires", choices=("ideal", "reads", "reads-and-writes"))
     word_line_ohm: float = option(1.0, "resistance of a word-line segment", above=0.0)
     bit_line_ohm: float = option(1.0, "resistance of a bit-line segment", above=0.0)
-    driver_ohm: float = option(0.0, "output resistance of the word-line drivers", lowest=0.0)
-    sense_ohm: float = option(0.0, "input resistance of the sense nodes", lowest=0.0)
-    tile_rows: int = option(128, "word lines of a tile; 0: not cut", lowest=0)
-    tile_cols: int = option(128, "bit lines of a tile; 0: not cut", lowest=0)
     read_tolerance: float = option(0.02, "how wrong a neuron's current may be, of what its conductances add up to", above=0.0)
-
-    def segments(self) -> Wires:
-        """Return the wires of a tile."""
-        return Wires(word_line_ohm=self.word_line_ohm, bit_line_ohm=self.bit_line_ohm, driver_ohm=self.driver_ohm, sense_ohm=self.sense_ohm)
 
     def wiring(self, g_one: float, pulses: Pulses | None) -> Wiring | None:
         """Return the wires, None where they are ideal."""

@@ -105,6 +105,7 @@ class SimpleConfig(StreamConfig):
         seed = rng.integers(2**63)
 
         def answer(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+            """Return the classes of images, with the same input spikes at every call."""
             return vote.predict(show_simple(network, state, network.shrunk(pixels), np.random.default_rng(seed), learn=False).responses)
 
         return answer
@@ -115,6 +116,7 @@ class SimpleConfig(StreamConfig):
         network, chosen, options = self.network.build(), images.test[:count], self.training
 
         def answers(effective: Floats) -> NDArray[np.int64]:
+            """Return the chosen images' classes with these effective conductances."""
             read = SimpleState(weight=(effective / options.g_one).astype(np.float32), theta=arrays["theta"])
             return self._reader(read, images, np.random.default_rng(self.seed))(chosen)
 

@@ -1,0 +1,24 @@
+"""What the tables [array] of the networks that learn image by image have in common: the wires of a tile, and how large a tile is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spicesnn.crossbar.wires import Wires
+from spicesnn.training.options import Section, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileWires(Section):
+    """Resistances of a tile's wires, and its size."""
+
+    word_line_ohm: float = option(1.0, "resistance of a word-line segment", lowest=0.0)
+    bit_line_ohm: float = option(1.0, "resistance of a bit-line segment", lowest=0.0)
+    driver_ohm: float = option(0.0, "output resistance of the word-line drivers", lowest=0.0)
+    sense_ohm: float = option(0.0, "input resistance of the sense nodes", lowest=0.0)
+    tile_rows: int = option(128, "word lines of a tile; 0: not cut", lowest=0)
+    tile_cols: int = option(128, "bit lines of a tile; 0: not cut", lowest=0)
+
+    def segments(self) -> Wires:
+        """Return the wires of a tile."""
+        return Wires(word_line_ohm=self.word_line_ohm, bit_line_ohm=self.bit_line_ohm, driver_ohm=self.driver_ohm, sense_ohm=self.sense_ohm)
