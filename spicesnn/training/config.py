@@ -20,7 +20,6 @@ from spicesnn.neurons.lif import LIF
 from spicesnn.paths import presets_dir
 from spicesnn.training.imperfections import ImperfectionOptions
 from spicesnn.training.options import Section, option, parse_override, render_toml, unknown_key
-from spicesnn.training.renamed import of_run
 from spicesnn.units import parse
 
 ENGINES = ("ngspice", "nodal")
@@ -252,7 +251,7 @@ class BaseConfig:
             elif key in heads:
                 _check_head(key, value)
                 values[key] = value
-            elif key != "kind":
+            elif key not in ("kind", "versions"):  # a run.toml, which may be trained again, says what the run was made with
                 raise unknown_key(key, [entry.name for entry in fields(cls)])
         config = cls(**values)
         if config.engine not in ENGINES:
@@ -363,7 +362,7 @@ def load(preset_or_path: str | Path, overrides: Iterable[str] | Mapping[str, Any
         A file that is not TOML, or a value that cannot be.
     """
     path, name = _source(preset_or_path)
-    tables = of_run(read_tables(path))  # a run.toml may be trained again
+    tables = read_tables(path)
     tables.setdefault("preset", name)
     data = tables.get("data")
     if isinstance(data, dict):

@@ -22,7 +22,6 @@ from spicesnn.errors import DataError, RunError
 from spicesnn.training import config as configuration
 from spicesnn.training.config import BaseConfig
 from spicesnn.training.options import render_toml
-from spicesnn.training.renamed import of_run
 from spicesnn.training.state import History, RunState
 
 STATE_VERSION = 1
@@ -78,7 +77,7 @@ class RunDirectory:
 
     def config(self) -> Any:
         """Return the configuration the run was started with."""
-        return configuration.from_tables(of_run(configuration.read_tables(self.path / "run.toml")))
+        return configuration.from_tables(configuration.read_tables(self.path / "run.toml"))
 
     def versions(self) -> dict[str, str]:
         """Return what the run was made with: name → version."""

@@ -5,6 +5,7 @@ import pytest
 from spicesnn.errors import ConfigError, UnknownNameError
 from spicesnn.training.config import from_tables, load, preset_names
 from spicesnn.training.options import parse_override, render_toml
+from spicesnn.training.run import RunDirectory
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -13,6 +14,13 @@ def test_every_preset_loads_and_survives_the_way_to_toml_and_back(name):
     assert config.preset == name
     assert len(config.description) > 20
     assert from_tables(tomllib.loads(config.to_toml())) == config
+
+
+def test_the_run_toml_of_a_run_can_be_trained_again(tmp_path):
+    config = load("letters-3x3", ["array.word_line_ohm=2.5"])
+    run = RunDirectory.create(tmp_path / "run", config, {"ngspice": "39"})
+    assert run.versions()["ngspice"] == "39"
+    assert load(run.path / "run.toml") == run.config() == config
 
 
 def test_overrides_take_text_numbers_and_engineering_notation():

@@ -3,8 +3,6 @@ import pytest
 
 from spicesnn import training
 from spicesnn.errors import ConfigError, UnknownNameError
-from spicesnn.training import config
-from spicesnn.training.renamed import of_run
 from spicesnn.training.stream_imperfections import StreamImperfections, pixels_at
 
 KEYS = ("stuck_on", "stuck_off", "spread", "cycle_to_cycle", "read_noise")
@@ -43,16 +41,3 @@ def test_shares_and_places():
 def test_states_that_cannot_be(options, table, message):
     with pytest.raises(ConfigError, match=message):
         StreamImperfections(**options).checked_states(table=table)
-
-
-def test_a_finished_run_with_the_keys_of_before_is_read():
-    head = {"engine": "nodal", "versions": {"spicesnn": "0.1.0"}}
-    bp = config.from_tables(of_run({"kind": "spiking-bp", "cells": {"levels": 64, "cycle_to_cycle": 0.0}, **head}))
-    assert bp.imperfections.states == 64
-    deep = config.from_tables(of_run({"kind": "deep", "mapping": {"states": 8}, "insitu": {"cycle_to_cycle": 0.0}, **head}))
-    assert deep.imperfections.states == 8
-    for kind, states in (("levels", 16), ("device", 0)):
-        stdp = config.from_tables(of_run({"kind": "unsupervised", "synapse": {"kind": kind, "levels": 16}, **head}))
-        assert stdp.imperfections.states == states
-    with pytest.raises(UnknownNameError, match=r"cells\.levels"):
-        config.from_tables(of_run({"kind": "spiking-bp", "cells": {"levels": 64}}))
