@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from spicesnn.devices.compiled import CellCode
 
 Floats = NDArray[np.float64]
-Parameters = Mapping[str, float | Floats]
 
 
 def parameter(default: float, unit: str, meaning: str, *, lowest: float = -math.inf, highest: float = math.inf, above: float = -math.inf) -> Any:

@@ -79,11 +79,6 @@ class WritePulses:
             )
 
 
-def is_pulse_curve(path: str | Path) -> bool:
-    """Return whether a CSV file holds conductances over pulse numbers and no voltages (`PulseCurve.from_csv`)."""
-    return _holds_curve(read_table(Path(path), gaps=True))
-
-
 def _holds_curve(table: Table) -> bool:
     others = [column for column in table.columns if column.kind != "number"]
     return len(others) in (1, 2) and not table.kinds & {"volts", "amps"}

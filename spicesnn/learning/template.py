@@ -32,15 +32,3 @@ def template_steps(inputs: ArrayLike, labels: NDArray[np.int64], columns: int) -
         chosen[label] = True
         steps.append(Step(rows=pattern, columns=chosen, raising=True))
     return steps
-
-
-def class_templates(inputs: ArrayLike, labels: NDArray[np.int64], classes: int, ones: int) -> NDArray[np.float64]:
-    """Return one binary template a class, (classes, rows): the `ones` brightest pixels of the class mean are 1."""
-    values = np.asarray(inputs, dtype=float)
-    templates = np.zeros((classes, values.shape[1]))
-    for label in range(classes):
-        members = values[labels == label]
-        if len(members) == 0:
-            raise InputError(f"class {label} has no training sample; a template needs at least one")
-        templates[label, np.argsort(-members.mean(axis=0), kind="stable")[:ones]] = 1.0
-    return templates

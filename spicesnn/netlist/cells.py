@@ -164,7 +164,7 @@ def make_lines(prefix: str, kinds: list[str], floating: NDArray[np.bool_], termi
         if not floating[k]:
             sources[k], nodes[k] = f"{kind}{prefix}{k}", f"{terminal}{k}"
             currents[k] = f"{kind}{prefix}{k}#branch"
-    return Lines(sources=sources, nodes=nodes, current_vectors=currents, alterable=all(kind == "v" for kind in kinds))
+    return Lines(sources=sources, nodes=nodes, current_vectors=currents)
 
 
 def current_signals(lines: Lines) -> list[str]:

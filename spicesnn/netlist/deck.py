@@ -42,30 +42,17 @@ class Lines:
         ngspice's vector of each source's current, such as ``vr0#branch``: it flows into the source from its terminal,
         so the current from a driver into its word line is minus this vector and the current of a bit line into its
         sense node is this vector.
-    alterable : bool
-        Whether the sources are V sources whose level can be altered (a batched read has behavioural ones that cannot).
     """
 
     sources: Names
     nodes: Names
     current_vectors: Names
-    alterable: bool = True
-
-    def alter_dc(self, volts: Floats) -> list[str]:
-        """Return the commands that set the DC levels, volts (lines,); floating lines are passed over."""
-        self._check("alter_dc", np.shape(volts))
-        return [f"alter {name} dc = {number(v)}" for name, v in zip(self.sources, volts, strict=True) if name]
 
     def alter_pwl(self, time_s: Floats, volts: Floats) -> list[str]:
         """Return the commands that give every line a new waveform, volts (points, lines); the number of points may change."""
-        self._check("alter_pwl", np.shape(volts)[1:])
+        if np.shape(volts)[1:] != self.sources.shape:
+            raise InputError(f"volts has shape {np.shape(volts)}; expected (points, {self.sources.size}): one voltage a line of this deck")
         return [f"alter @{name}[pwl] = [ {pwl(time_s, volts[:, k])} ]" for k, name in enumerate(self.sources) if name]
-
-    def _check(self, what: str, shape: tuple[int, ...]) -> None:
-        if not self.alterable:
-            raise InputError(f"{what}: the sources of a batched read hold their batch in the deck and cannot be altered; make a new deck")
-        if shape != self.sources.shape:
-            raise InputError(f"{what}: volts for {shape} lines; this deck has {self.sources.shape}")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -88,28 +75,6 @@ class States:
     capacitors: Names
     holders: Names
     scale: Floats
-
-    def alter(self, state: Floats, changed: NDArray[np.bool_] | None = None) -> list[str]:
-        """Return the commands that put the cells into other states.
-
-        Parameters
-        ----------
-        state : (rows, cols) or (states, rows, cols)
-            In state units.
-        changed : bool array of the same shape, optional
-            Only these are written.
-        """
-        shape = self.nodes.shape
-        volts = np.asarray(state, dtype=float).reshape(shape) / self.scale[:, None, None]
-        pick = np.ones(shape, dtype=bool) if changed is None else np.asarray(changed).reshape(shape)
-        commands = []
-        for where in np.argwhere(pick):
-            at = tuple(where)
-            if self.holders[at]:
-                commands.append(f"alter {self.holders[at]} dc = {number(volts[at])}")
-            elif self.capacitors[at]:
-                commands.append(f"alter {self.capacitors[at]} ic = {number(volts[at])}")
-        return commands
 
     @property
     def vectors(self) -> Names:
@@ -168,17 +133,6 @@ class Deck:
         path = Path(path)
         path.write_text(self.text, encoding="utf-8")
         return path
-
-    def alter_conductance(self, siemens: Floats) -> list[str]:
-        """Return the commands that give the linear cells other conductances, (rows, cols) siemens.
-
-        An open cell (0 S) is not in the deck, so opening or closing one needs a new deck.
-        """
-        siemens = np.asarray(siemens, dtype=float)
-        present = np.char.startswith(self.cells, "rm")
-        if siemens.shape != self.cells.shape or np.any((siemens > 0) != present):
-            raise InputError("alter_conductance: the open cells are not the same as in this deck; make a new deck")
-        return [f"alter {name} = {number(1.0 / g)}" for name, g in zip(self.cells[present], siemens[present], strict=True)]
 
 
 def vector(signal: str) -> str:

@@ -7,7 +7,7 @@ import spicesnn as sn
 from spicesnn.devices import registry
 from spicesnn.devices.device_file import read_device
 from spicesnn.devices.fitting import fit
-from spicesnn.devices.measurements import PulseTrain, WritePulses, is_pulse_curve, read_measurement
+from spicesnn.devices.measurements import PulseTrain, WritePulses, read_measurement
 from spicesnn.devices.pulse_curve import PulseCurve
 from spicesnn.devices.pulse_fit import fit_pulse_table
 from spicesnn.errors import InputError
@@ -63,8 +63,6 @@ def test_a_model_is_fitted_to_a_pulse_curve():
 
 
 def test_curves_become_trains():
-    assert is_pulse_curve(EXAMPLES / "set_reset_curve.csv")
-    assert not is_pulse_curve(EXAMPLES / "delta_table.csv")
     train = read_measurement(EXAMPLES / "set_reset_curve.csv", pulses=PULSES)
     assert isinstance(train, PulseTrain)
     assert train.volts.tolist() == [0.0] + [1.3] * 64 + [-1.1] * 64

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from spicesnn.errors import InputError
 from spicesnn.learning.manhattan import AllDevices, RandomSubset, Softmax, Tanh, direction
-from spicesnn.learning.template import class_templates, template_steps
+from spicesnn.learning.template import template_steps
 
 
 def loss_of(activation, amps, answers):
@@ -63,10 +63,3 @@ def test_template_steps_write_each_pattern_into_its_column():
     assert [s.columns.tolist() for s in steps] == [[False, True], [True, False]]
     with pytest.raises(InputError, match="patterns of 0 and 1"):
         template_steps([[0.5, 0.0]], np.array([0]), 1)
-
-
-def test_class_templates_take_the_brightest_pixels_of_the_mean():
-    inputs = np.array([[0.9, 0.1, 0.5], [0.7, 0.3, 0.4], [0.0, 1.0, 0.9]])
-    assert class_templates(inputs, np.array([0, 0, 1]), 2, 1).tolist() == [[1, 0, 0], [0, 1, 0]]
-    with pytest.raises(InputError, match="class 1 has no training sample"):
-        class_templates(inputs[:2], np.array([0, 0]), 2, 1)

@@ -3,6 +3,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import spicesnn as sn
+from spicesnn.engines.ngspice.circuit import alterable_of
 from spicesnn.engines.stimulus import PiecewiseLinear
 from spicesnn.errors import InputError, SingularCircuitError
 from spicesnn.netlist.accuracy import ReadAccuracy, TransientAccuracy
@@ -67,7 +68,8 @@ def test_altering_states_is_what_a_new_deck_would_be(slow):
     pulse = sn.Pulse(row_volts=[0.3], width_s=1e-6)
     decks = [pulse_deck(a, pulse.waveform().checked(a)) for a in (first, second)]
     assert decks[0].topology == decks[1].topology
-    assert decks[0].states.alter(second.state, second.state != first.state) == ["alter c.xm0_1.cw ic = 0.5"]
+    volts = [array.state.ravel() / decks[0].states.scale[0] for array in (second, first)]
+    assert alterable_of(decks[0])["states"].commands(*volts) == ["alter c.xm0_1.cw ic = 0.5"]
     altered = decks[0].text.replace(".print", ".control\nalter c.xm0_1.cw ic = 0.5\nrun\nwrite deck.raw\nquit 0\n.endc\n.print")
     a, b = run_batch(altered), run_batch(decks[1].text)
     assert a["v(s_w_0_1)"][-1] == pytest.approx(b["v(s_w_0_1)"][-1], rel=1e-12)
@@ -82,6 +84,8 @@ def test_waveforms_are_altered_with_any_number_of_points(slow):
     time = np.array([0, 1e-7, 9e-7, 1e-6])
     commands = deck.rows.alter_pwl(time, np.array([[0], [0.2], [0.2], [0]]))
     assert commands == ["alter @vr0[pwl] = [ 0 0 1e-07 0.2 9e-07 0.2 1e-06 0 ]"]
+    with pytest.raises(InputError, match=r"\(4, 3\); expected \(points, 1\)"):
+        deck.rows.alter_pwl(time, np.zeros((4, 3)))
     altered = deck.text.replace(".print", f".control\n{commands[0]}\nrun\nwrite deck.raw\nquit 0\n.endc\n.print")
     assert run_batch(altered)["v(s_w_0_0)"][-1] == pytest.approx(run_batch(other.text)["v(s_w_0_0)"][-1], rel=1e-6)
 

@@ -4,10 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import spicesnn as sn
+from spicesnn.engines.ngspice.circuit import alterable_of
 from spicesnn.engines.nodal.direct import Graph
 from spicesnn.engines.nodal.network import Operator
 from spicesnn.engines.stimulus import Levels
-from spicesnn.errors import InputError, SingularCircuitError
+from spicesnn.errors import SingularCircuitError
 from spicesnn.netlist.batch import run_batch
 from spicesnn.netlist.geometry import lay_out
 from spicesnn.netlist.read_deck import read_deck
@@ -103,14 +104,9 @@ def test_a_batch_with_other_volts_is_another_deck_and_single_reads_share_one():
     assert single[0].topology == single[1].topology
     assert batched[0].topology != batched[1].topology
     assert single[0].topology != read_deck(array.with_wires(sn.Wires(word_line_ohm=2.0)), Levels.checked(array, [1, 2])).topology
-    assert single[0].rows.alter_dc(np.array([3.0, 4.0])) == ["alter vr0 dc = 3", "alter vr1 dc = 4"]
-    assert single[0].alter_conductance(np.full((2, 2), 2e-4))[3] == "alter rm1_1 = 5000"
-    with pytest.raises(InputError, match="make a new deck"):
-        batched[0].rows.alter_dc(np.array([3.0, 4.0]))
-    with pytest.raises(InputError, match="open cells"):
-        single[0].alter_conductance(np.array([[0.0, 1e-4], [1e-4, 1e-4]]))
-    with pytest.raises(InputError, match=r"\(3,\).*\(2,\)"):
-        single[0].rows.alter_dc(np.zeros(3))
+    groups = alterable_of(single[0])
+    assert groups["columns"].commands(np.array([3.0, 4.0]), None) == ["alter vc0 dc = 3", "alter vc1 dc = 4"]
+    assert groups["cells"].commands(np.full(4, 5e3), np.array([1e4, 5e3, 5e3, 1e4])) == ["alter rm0_0 = 5000", "alter rm1_1 = 5000"]
 
 
 def test_the_deck_tells_its_reader_geometry_and_units():

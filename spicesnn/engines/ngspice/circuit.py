@@ -23,7 +23,7 @@ from spicesnn.netlist.deck import Deck, Lines, Names, number
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Alterable:
-    """Values that can be altered in place: the command of each up to its number, and what turns values into numbers."""
+    """Values that can be altered in place: the command of each up to its number."""
 
     prefixes: tuple[str, ...]
 
