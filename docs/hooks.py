@@ -1,20 +1,30 @@
-"""What the documentation adds to its Markdown when it is built: a page a device from the registry, and equations as MathML, without scripts."""
+"""What the documentation adds to its Markdown when it is built.
+
+A page a device from the registry, equations as MathML (no scripts), and figures that open in full.
+"""
 
 from __future__ import annotations
 
 import html
 import inspect
+import os
 import re
+from pathlib import Path
 from typing import Any
 
 import griffe
 from latex2mathml.converter import convert
 from mkdocs.structure.files import File, Files
+from PIL import Image
 
 from spicesnn.devices import registry
 from spicesnn.devices.base import Device
+from spicesnn.units import render
 
 _FORMULA = re.compile(r'<(?P<tag>span|div) class="arithmatex">\\(?P<open>[(\[])(?P<text>.*?)\\[)\]]</(?P=tag)>', re.DOTALL)
+_FIGURE = re.compile(r'<img alt="[^"]*" src="(?P<path>[^"]*\.png)"\s*/?>')
+WIDE = 760
+"""Figures of more pixels across have several panels: a phone shows them at a legible size and lets them be moved sideways."""
 
 
 def on_config(config: Any) -> Any:
@@ -35,15 +45,35 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_post_page(output: str, page: Any, config: Any) -> str:
-    """Turn the formulas into MathML, which browsers draw by themselves."""
+    """Turn the formulas into MathML, which browsers draw by themselves, and every figure into a link to itself."""
+    folder = (Path(config["docs_dir"]) / page.file.src_uri).parent
 
-    def mathml(found: re.Match[str]) -> str:
-        display = "block" if found["open"] == "[" else "inline"
-        # Words as indices stand upright: "off" is no product of o and f. Pairs of counters (ij) are left.
-        text = re.sub(r"_\{(?!ij\b)([A-Za-z]{2,})\}", r"_{\\mathrm{\1}}", html.unescape(found["text"]).strip())
-        return str(convert(text, display=display))
+    def figure(found: re.Match[str]) -> str:
+        with Image.open(os.path.normpath(folder / found["path"])) as picture:
+            wide = " wide" if picture.width > WIDE else ""
+        return f'<a class="figure{wide}" href="{found["path"]}">{found[0]}</a>'
 
-    return _FORMULA.sub(mathml, output)
+    return _FIGURE.sub(figure, _FORMULA.sub(lambda found: _mathml(found["text"], block=found["open"] == "["), output))
+
+
+def _mathml(text: str, *, block: bool) -> str:
+    # Words as indices stand upright: "off" is no product of o and f. Pairs of counters (ij) are left.
+    text = re.sub(r"_\{(?!ij\b)([A-Za-z]{2,})\}", r"_{\\mathrm{\1}}", html.unescape(text).strip())
+    if not block:
+        return str(convert(text))
+    return f'<div class="formula">{"".join(convert(part, display="block") for part in statements(text))}</div>'
+
+
+def statements(formula: str) -> list[str]:
+    r"""Return what \quad and \qquad set apart, outside all brackets: a narrow screen puts one below the other."""
+    parts, depth, begin = [], 0, 0
+    for found in re.finditer(r"\\left|\\right|\\begin|\\end|\\[{}]|[{}]|\\q?quad\b", formula):
+        word = found[0]
+        depth += (word in ("{", "\\left", "\\begin")) - (word in ("}", "\\right", "\\end"))
+        if depth == 0 and word.endswith("quad"):
+            parts.append(formula[begin : found.start()])
+            begin = found.end()
+    return [part.strip() for part in [*parts, formula[begin:]] if part.strip()]
 
 
 class MathInDocstrings(griffe.Extension):
@@ -62,7 +92,7 @@ def markdown(docstring: str) -> str:
     for line in lines:
         begins = re.match(r"\s*\.\. math::\s*(.*)$", line)
         if begins:
-            result += ["", "$$", *([begins[1]] if begins[1] else [])]
+            result += [*(["$$"] if inside else []), "", "$$", *([begins[1]] if begins[1] else [])]
             inside = True
         elif inside and line.strip() and not line.startswith(" "):
             result += ["$$", "", line]
@@ -84,12 +114,11 @@ def device_page(name: str) -> str:
     parts = [
         f"# {name}", about, f"Source: {kind.reference}.", f"State: {state}. {polarity.capitalize()}; {gate}; "
         f"{'linear' if kind.linear else 'nonlinear'} in voltage at a given state.",
-        f"![Current against voltage of {name} under a sine of {volts:g} V and {hertz:g} Hz, on both engines](../images/devices/{name}.png)",
-        f"*A sine of {volts:g} V at {hertz:g} Hz on both engines:* `spicesnn iv {name} --engine both`",
+        f"![Current against voltage of {name} under a sine of {volts:g} V and {render(hertz, 'Hz')}, on both engines](../images/devices/{name}.png)",
+        f"*A sine of {volts:g} V at {render(hertz, 'Hz')} on both engines:* `spicesnn iv {name} --engine both`",
         "## Parameters", _parameters(kind), _choices(kind),
         "## In code", f"```python\nimport spicesnn as sn\nfrom spicesnn.devices.registry import make\n\ndevice = make(\"{name}\")\n"
         "volts, hertz = device.typical_drive()\ncurve = sn.iv(device, amplitude=volts, frequency=hertz)\nprint(curve.amps.max())\n```",
-        f"API: [{kind.__module__}.{kind.__qualname__}](../api.md)" if not kind.__module__.startswith("spicesnn.") else "",
     ]  # fmt: skip
     return "\n\n".join(part for part in parts if part)
 
