@@ -11,11 +11,12 @@ from spicesnn._version import __version__
 if TYPE_CHECKING:
     from spicesnn import devices
     from spicesnn.crossbar.crossbar import Crossbar, GateAlong
+    from spicesnn.crossbar.stimulus import Pulse, Waveform
     from spicesnn.crossbar.wires import Wires
+    from spicesnn.devices.stimulus import PiecewiseLinear, Sine
     from spicesnn.engines.iv import iv
     from spicesnn.engines.ngspice.engine import NgspiceEngine
     from spicesnn.engines.nodal.engine import NodalEngine
-    from spicesnn.engines.stimulus import PiecewiseLinear, Pulse, Sine, Waveform
     from spicesnn.estimator import CrossbarClassifier
 
 _HOMES = {
@@ -24,10 +25,10 @@ _HOMES = {
     "GateAlong": "spicesnn.crossbar.crossbar",
     "NgspiceEngine": "spicesnn.engines.ngspice.engine",
     "NodalEngine": "spicesnn.engines.nodal.engine",
-    "PiecewiseLinear": "spicesnn.engines.stimulus",
-    "Pulse": "spicesnn.engines.stimulus",
-    "Sine": "spicesnn.engines.stimulus",
-    "Waveform": "spicesnn.engines.stimulus",
+    "PiecewiseLinear": "spicesnn.devices.stimulus",
+    "Pulse": "spicesnn.crossbar.stimulus",
+    "Sine": "spicesnn.devices.stimulus",
+    "Waveform": "spicesnn.crossbar.stimulus",
     "Wires": "spicesnn.crossbar.wires",
     "iv": "spicesnn.engines.iv",
 }

@@ -85,8 +85,8 @@ class CellBench:
     def _pulsed(self, states: Floats, amplitudes: Floats, width_s: float) -> Floats:
         """Return the states of at most `_CELLS` cells after one pulse each, (n,)."""
         from spicesnn.crossbar.crossbar import Crossbar
+        from spicesnn.crossbar.stimulus import Pulse
         from spicesnn.crossbar.wires import Wires
-        from spicesnn.engines.stimulus import Pulse
 
         array = Crossbar(device=self.device, state=states[:, None], wires=Wires.ideal())
         rows, gates = amplitudes, None if self.gate_volts is None else np.full(states.size, self.gate_volts)

@@ -248,9 +248,9 @@ def _devices(bench: CellBench, measured: Sampled, siemens: Floats, known: dict[s
 def _moved(moving: TableDevice, states: Floats, volts: Floats, width_s: float) -> Floats:
     """Return the states after one pulse each, integrated from the table's rates by the nodal engine, (n,)."""
     from spicesnn.crossbar.crossbar import Crossbar
+    from spicesnn.crossbar.stimulus import Pulse
     from spicesnn.crossbar.wires import Wires
     from spicesnn.engines.nodal.engine import NodalEngine
-    from spicesnn.engines.stimulus import Pulse
 
     array = Crossbar(device=moving, state=states[:, None], wires=Wires.ideal())
     return NodalEngine().pulse(array, Pulse(row_volts=volts, width_s=width_s)).state[:, 0]

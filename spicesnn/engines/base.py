@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.stimulus import CheckedWaveform, Levels, Pulse, Waveform
 from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.stimulus import Stimulus
 from spicesnn.engines.results import IVCurve, PulseResult, Read
-from spicesnn.engines.stimulus import CheckedWaveform, Levels, Pulse, Stimulus, Waveform
 from spicesnn.errors import InputError
 
 

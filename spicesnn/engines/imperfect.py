@@ -16,12 +16,12 @@ from numpy.typing import ArrayLike
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.faults import Endurance, StuckMap, Wear
 from spicesnn.crossbar.noise import CycleToCycle, ReadNoise, RetentionDrift, TelegraphNoise
+from spicesnn.crossbar.stimulus import Pulse, Waveform
 from spicesnn.devices.base import Device
 from spicesnn.devices.levels import ConductanceStates
 from spicesnn.devices.variability import Distribution, spread
 from spicesnn.engines.base import Engine
 from spicesnn.engines.results import PulseResult, Read
-from spicesnn.engines.stimulus import Pulse, Waveform
 from spicesnn.errors import InputError
 
 

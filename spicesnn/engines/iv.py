@@ -5,9 +5,9 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Device
+from spicesnn.devices.stimulus import Sine, Stimulus
 from spicesnn.engines.base import Engine
 from spicesnn.engines.results import IVCurve
-from spicesnn.engines.stimulus import Sine, Stimulus
 
 
 def iv(

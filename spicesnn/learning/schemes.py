@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from spicesnn.crossbar.crossbar import Crossbar, GateAlong
 from spicesnn.crossbar.mapping import Changes
+from spicesnn.crossbar.stimulus import Pulse
 from spicesnn.devices.base import Floats
-from spicesnn.engines.stimulus import Pulse
 from spicesnn.errors import InputError
 
 Mask = NDArray[np.bool_]

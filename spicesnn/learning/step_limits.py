@@ -9,10 +9,10 @@ import numpy as np
 
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.mapping import Window
+from spicesnn.crossbar.stimulus import Pulse
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device, Floats
 from spicesnn.engines.base import Engine
-from spicesnn.engines.stimulus import Pulse
 from spicesnn.errors import InputError
 
 _GRID = 257

@@ -6,7 +6,7 @@ import numpy as np
 
 from spicesnn._version import __version__
 from spicesnn.devices.base import Device, Floats
-from spicesnn.engines.stimulus import Stimulus
+from spicesnn.devices.stimulus import Stimulus
 from spicesnn.errors import InputError
 from spicesnn.netlist.accuracy import TransientAccuracy
 from spicesnn.netlist.cells import Cards, make_lines

@@ -13,8 +13,8 @@ import numpy as np
 
 from spicesnn import paths
 from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.stimulus import CheckedWaveform
 from spicesnn.devices.base import Floats
-from spicesnn.engines.stimulus import CheckedWaveform
 from spicesnn.errors import EngineError, InputError
 from spicesnn.netlist.accuracy import TransientAccuracy
 from spicesnn.netlist.batch import BatchResult

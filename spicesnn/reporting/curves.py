@@ -13,10 +13,10 @@ import numpy as np
 
 from spicesnn.devices.base import Device, Floats
 from spicesnn.devices.measurements import Sweep as Measured
+from spicesnn.devices.stimulus import PiecewiseLinear, Sine, Stimulus
 from spicesnn.devices.variability import Distribution
 from spicesnn.engines.base import Engine
 from spicesnn.engines.results import IVCurve
-from spicesnn.engines.stimulus import PiecewiseLinear, Sine, Stimulus
 from spicesnn.errors import InputError, RunError
 from spicesnn.reporting.flawed import Flaws, halves
 from spicesnn.validation.curves import POINTS, difference_beside_jumps, relative_difference

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.stimulus import CheckedWaveform, Levels
 from spicesnn.engines.nodal.engine import NodalEngine
 from spicesnn.engines.results import PulseResult
-from spicesnn.engines.stimulus import CheckedWaveform, Levels
 from spicesnn.errors import ConfigError, RunError
 from spicesnn.netlist.ltspice import to_ltspice
 from spicesnn.netlist.network import Dialect

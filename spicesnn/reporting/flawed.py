@@ -17,10 +17,10 @@ from spicesnn.crossbar.mapping import Window
 from spicesnn.crossbar.noise import with_factors
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device
+from spicesnn.devices.stimulus import PiecewiseLinear, Sine, Stimulus
 from spicesnn.engines.base import Engine
 from spicesnn.engines.imperfect import Imperfections
 from spicesnn.engines.results import IVCurve
-from spicesnn.engines.stimulus import PiecewiseLinear, Sine, Stimulus
 from spicesnn.errors import InputError
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.stimulus import CheckedWaveform, Waveform
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices import registry
 from spicesnn.devices.base import Device, Floats
 from spicesnn.engines.ngspice.accuracy import for_transient
-from spicesnn.engines.stimulus import CheckedWaveform, Waveform
 from spicesnn.errors import ConvergenceError, InputError
 from spicesnn.netlist.accuracy import TransientAccuracy
 from spicesnn.netlist.batch import BatchResult, run_batch

@@ -5,8 +5,9 @@ import pytest
 from PySpice.Spice.Netlist import Circuit
 
 import spicesnn as sn
+from spicesnn.crossbar.stimulus import Levels
 from spicesnn.devices import registry
-from spicesnn.engines.stimulus import Levels, PiecewiseLinear
+from spicesnn.devices.stimulus import PiecewiseLinear
 from spicesnn.netlist.batch import run_batch
 from spicesnn.netlist.drive_deck import drive_deck
 from spicesnn.netlist.pyspice import device_subcircuit

@@ -5,8 +5,8 @@ import pytest
 
 import spicesnn as sn
 from spicesnn import paths
+from spicesnn.crossbar.stimulus import Levels
 from spicesnn.engines.ngspice.circuit import alterable_of
-from spicesnn.engines.stimulus import Levels
 from spicesnn.errors import ConfigError, DataError, EngineError, InputError, UnsafeNetlistError
 from spicesnn.netlist.batch import run_batch
 from spicesnn.netlist.drive_deck import drive_deck

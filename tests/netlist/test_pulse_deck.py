@@ -3,8 +3,8 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import spicesnn as sn
+from spicesnn.devices.stimulus import PiecewiseLinear
 from spicesnn.engines.ngspice.circuit import alterable_of
-from spicesnn.engines.stimulus import PiecewiseLinear
 from spicesnn.errors import InputError, SingularCircuitError
 from spicesnn.netlist.accuracy import ReadAccuracy, TransientAccuracy
 from spicesnn.netlist.batch import run_batch

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import spicesnn as sn
+from spicesnn.crossbar.stimulus import Pulse
 from spicesnn.devices import registry
 from spicesnn.devices.vteam import VTEAM
 from spicesnn.engines.nodal.engine import NodalEngine
-from spicesnn.engines.stimulus import Pulse
 from spicesnn.netlist.accuracy import TransientAccuracy
 from spicesnn.validation import twins
 

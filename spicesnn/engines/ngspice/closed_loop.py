@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.stimulus import CheckedWaveform, Waveform
 from spicesnn.devices.base import Floats
 from spicesnn.engines.base import Engine
 from spicesnn.engines.ngspice import pulses, reads
@@ -22,7 +23,6 @@ from spicesnn.engines.ngspice.accuracy import for_transient
 from spicesnn.engines.ngspice.binding import vector_names
 from spicesnn.engines.ngspice.circuit import Answer, Job, build, sources_of
 from spicesnn.engines.ngspice.engine import NgspiceEngine
-from spicesnn.engines.stimulus import CheckedWaveform, Waveform
 from spicesnn.errors import InputError
 from spicesnn.netlist.deck import number
 from spicesnn.netlist.pulse_deck import pulse_deck

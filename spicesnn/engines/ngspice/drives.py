@@ -8,11 +8,11 @@ import numpy as np
 
 from spicesnn.devices.base import Device, Floats
 from spicesnn.devices.foreign import Foreign
+from spicesnn.devices.stimulus import Stimulus
 from spicesnn.engines.ngspice import checks
 from spicesnn.engines.ngspice.circuit import Answer, Circuit, Job, build
 from spicesnn.engines.ngspice.pool import Pool
 from spicesnn.engines.results import IVCurve
-from spicesnn.engines.stimulus import Stimulus
 from spicesnn.netlist.accuracy import TransientAccuracy
 from spicesnn.netlist.drive_deck import drive_deck
 

@@ -9,7 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.stimulus import CheckedWaveform, Levels, Pulse, Waveform
 from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.stimulus import Stimulus
 from spicesnn.engines.base import Engine
 from spicesnn.engines.ngspice import accuracy, drives, pulses, reads
 from spicesnn.engines.ngspice.circuit import Circuits
@@ -18,7 +20,6 @@ from spicesnn.engines.ngspice.library import Library
 from spicesnn.engines.ngspice.pool import Pool, PoolSettings
 from spicesnn.engines.ngspice.session import Patience
 from spicesnn.engines.results import IVCurve, PulseResult, Read
-from spicesnn.engines.stimulus import CheckedWaveform, Levels, Pulse, Stimulus, Waveform
 from spicesnn.errors import InputError
 from spicesnn.netlist.accuracy import ReadAccuracy, TransientAccuracy
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.stimulus import CheckedWaveform
 from spicesnn.devices.base import Floats
 from spicesnn.devices.foreign import Foreign
 from spicesnn.engines.ngspice import checks
@@ -19,7 +20,6 @@ from spicesnn.engines.ngspice.laws import Solved, kirchhoff, state_defect
 from spicesnn.engines.ngspice.pool import Pool
 from spicesnn.engines.ngspice.reads import altered_values, solved_array
 from spicesnn.engines.results import PulseResult, Waveforms
-from spicesnn.engines.stimulus import CheckedWaveform
 from spicesnn.netlist.accuracy import TransientAccuracy
 from spicesnn.netlist.cells import needs_models
 from spicesnn.netlist.pulse_deck import pulse_deck

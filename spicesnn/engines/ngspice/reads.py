@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.stimulus import Levels
 from spicesnn.devices.base import Floats
 from spicesnn.engines.ngspice import checks
 from spicesnn.engines.ngspice.checks import AnswerRejectedError
@@ -16,7 +17,6 @@ from spicesnn.engines.ngspice.circuit import Answer, Circuit, Circuits, Job, arr
 from spicesnn.engines.ngspice.laws import Solved, kirchhoff
 from spicesnn.engines.ngspice.pool import Pool
 from spicesnn.engines.results import Read
-from spicesnn.engines.stimulus import Levels
 from spicesnn.errors import NgspiceError, NgspiceTimeoutError
 from spicesnn.netlist.accuracy import ReadAccuracy
 from spicesnn.netlist.cells import needs_models

@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.stimulus import Levels
 from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.linear import prepare
 from spicesnn.engines.nodal.network import Operator, Sources
 from spicesnn.engines.nodal.read import prepared_for
 from spicesnn.engines.results import Read
-from spicesnn.engines.stimulus import Levels
 from spicesnn.errors import InputError
 
 

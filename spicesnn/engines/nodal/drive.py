@@ -6,11 +6,10 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.integrate import solve_ivp
 
 from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.stimulus import Stimulus
 from spicesnn.engines.results import IVCurve
-from spicesnn.engines.stimulus import Stimulus
 from spicesnn.errors import ConvergenceError, InputError
 
 
@@ -129,6 +128,8 @@ class _OneCell:
 
     def integrate(self, start: Floats, begin: float, end: float, times: Floats, tolerance: float) -> tuple[Floats, Floats, int]:
         """Return the state at `end`, the states at `times` (states, times) and the number of rate evaluations."""
+        from scipy.integrate import solve_ivp
+
         base = self._low if np.all(np.isfinite(self._low)) else np.zeros(self._count)
         span = end - begin
         answer = solve_ivp(

@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.stimulus import CheckedWaveform, Levels
 from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.stimulus import Stimulus
 from spicesnn.engines.base import Engine
 from spicesnn.engines.nodal.adjoint import Gradient, gradient_of
 from spicesnn.engines.nodal.quick import quick_read
 from spicesnn.engines.nodal.read import read_linear
 from spicesnn.engines.nodal.transfer import transfer_for
 from spicesnn.engines.results import IVCurve, PulseResult, Read
-from spicesnn.engines.stimulus import CheckedWaveform, Levels, Stimulus
 from spicesnn.errors import EngineError, InputError
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.stimulus import CheckedWaveform
 from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.cell_steps import Interval
 from spicesnn.engines.nodal.cells import Ensemble
@@ -16,7 +17,6 @@ from spicesnn.engines.nodal.relinearised import Relinearised
 from spicesnn.engines.nodal.rosenbrock import NODES
 from spicesnn.engines.nodal.segments import Segment
 from spicesnn.engines.nodal.source_ohms import source_ohms
-from spicesnn.engines.stimulus import CheckedWaveform
 
 SOLVE_SHARE = 1e-4
 """Tolerance of the array's solves (‖residual‖₁ over all line currents), as a share of the state tolerance."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.stimulus import Levels
 from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.deferred import DeferredRead
 from spicesnn.engines.nodal.linear import prepare
 from spicesnn.engines.nodal.network import Operator, Prepared, Solution, Sources
 from spicesnn.engines.nodal.transfer import known_transfer, transfer_for
 from spicesnn.engines.results import Read
-from spicesnn.engines.stimulus import Levels
 
 MANY_INPUTS = 16
 """Fewer inputs than this are solved one by one, whatever the shape: their voltages come with the answer."""

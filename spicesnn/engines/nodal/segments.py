@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from spicesnn.crossbar.stimulus import CheckedWaveform
 from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.network import Solution, Sources
 from spicesnn.engines.results import Waveforms
-from spicesnn.engines.stimulus import CheckedWaveform
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)

@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.stimulus import CheckedWaveform
 from spicesnn.engines.nodal.cell_steps import Interval, steps_for
 from spicesnn.engines.nodal.cells import Ensemble
 from spicesnn.engines.nodal.charged import ChargedNetwork
@@ -30,7 +31,6 @@ from spicesnn.engines.nodal.quasi_static import Along, Knot, Near, Network
 from spicesnn.engines.nodal.rosenbrock import NODES, Drive, parabola
 from spicesnn.engines.nodal.segments import Record, Segment, segments_of
 from spicesnn.engines.results import PulseResult
-from spicesnn.engines.stimulus import CheckedWaveform
 from spicesnn.errors import ConvergenceError
 
 ORDER = 6

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.stimulus import Pulse
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device, Floats
 from spicesnn.engines.base import Engine
-from spicesnn.engines.stimulus import Pulse
 from spicesnn.errors import InputError
 from spicesnn.training.unsupervised.network import TableSynapse, UnsupervisedNetwork
 from spicesnn.training.unsupervised.wired import Pulses

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import spicesnn as sn
+from spicesnn.devices.stimulus import PiecewiseLinear
 from spicesnn.engines.ngspice.accuracy import for_transient
 from spicesnn.engines.ngspice.laws import state_defect
-from spicesnn.engines.stimulus import PiecewiseLinear
 from spicesnn.errors import InputError
 from spicesnn.netlist.accuracy import TransientAccuracy
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from spicesnn import Crossbar, NodalEngine, Wires
+from spicesnn.crossbar.stimulus import Levels
 from spicesnn.devices import VTEAM
 from spicesnn.engines.nodal.quick import quick_read
 from spicesnn.engines.nodal.read import read_linear
 from spicesnn.engines.results import Read
-from spicesnn.engines.stimulus import Levels
 from spicesnn.errors import ConvergenceError, InputError
 
 ENGINE = NodalEngine()
