@@ -11,6 +11,7 @@ import os
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -117,8 +118,19 @@ def load(*, verify: bool = True, download: bool | None = None) -> Mnist:
 
 
 def read(place: str | Path, *, verify: bool = True) -> Mnist:
-    """Return MNIST from an ``.npz`` file or a folder of IDX files."""
-    place = Path(place)
+    """Return MNIST from an ``.npz`` file or a folder of IDX files.
+
+    The arrays cannot be written to: a process that reads the same files again, as a sweep does at every point, gets the same arrays.
+    """
+    place = Path(place).absolute()
+    files = [file for name, _ in FILES.values() if (file := _idx_file(place, name))] if place.is_dir() else [place]
+    stamps = tuple((str(file), state.st_mtime_ns, state.st_size, state.st_ino) for file in files if file.is_file() for state in [file.stat()])
+    return _read(place, verify, stamps)
+
+
+@lru_cache(maxsize=1)
+def _read(place: Path, verify: bool, stamps: tuple[tuple[str, int, int, int], ...]) -> Mnist:
+    """Read and check the files as they are now: `stamps` are what they are remembered by, beside their place."""
     if place.is_dir():
         arrays = {}
         for key, (name, _) in FILES.items():
@@ -135,6 +147,7 @@ def read(place: str | Path, *, verify: bool = True) -> Mnist:
             raise DataError(f"{place}: {key} has shape {array.shape} and type {array.dtype}; expected {shape} uint8, as many images as labels")
         if verify and _md5(idx.render(array)) != FILES[key][1]:
             raise DataError(f"{place}: {key} is not MNIST's {FILES[key][0]} (its MD5 sum differs): damaged, or another data set; get it again")
+        array.flags.writeable = False
     return Mnist(**arrays, source=place)
 
 

@@ -13,7 +13,6 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.interpolate import PchipInterpolator
 
 from spicesnn.devices.base import Floats
 from spicesnn.errors import DataError, InputError
@@ -83,6 +82,8 @@ class Grid:
             j, t = _cell(self.y, b)
             v = self.values
             return np.asarray((1 - s) * ((1 - t) * v[i, j] + t * v[i, j + 1]) + s * ((1 - t) * v[i + 1, j] + t * v[i + 1, j + 1]))
+        from scipy.interpolate import PchipInterpolator
+
         across = PchipInterpolator(self.x, self.values, axis=0)(a.ravel())  # (points, n)
         found = np.array([PchipInterpolator(self.y, row)(at) for row, at in zip(across, b.ravel(), strict=True)])
         return found.reshape(a.shape)

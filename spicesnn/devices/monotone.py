@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.interpolate import CubicHermiteSpline, CubicSpline
 
 from spicesnn.devices.base import Floats
+
+if TYPE_CHECKING:
+    from scipy.interpolate import CubicHermiteSpline
 
 
 def monotone_cubic(x: Floats, y: ArrayLike, axis: int = 0) -> CubicHermiteSpline:
@@ -23,6 +27,8 @@ def monotone_cubic(x: Floats, y: ArrayLike, axis: int = 0) -> CubicHermiteSpline
     y : (…, n, …)
         Values, n of them along `axis`.
     """
+    from scipy.interpolate import CubicHermiteSpline, CubicSpline
+
     values = np.moveaxis(np.asarray(y, dtype=float), axis, 0)
     slopes = np.asarray(CubicSpline(x, values, axis=0).derivative()(x))
     steps = np.diff(values, axis=0) / np.diff(x).reshape(-1, *[1] * (values.ndim - 1))

@@ -9,7 +9,6 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import curve_fit, isotonic_regression
 
 from spicesnn.devices.base import Floats
 from spicesnn.devices.csv_columns import read_table
@@ -94,6 +93,8 @@ class PulseCurve:
         Isotonic regression pools neighbours that scatter the wrong way into blocks; a knot is the middle of a block, and the first is the
         first measured point. (A curve that kept the blocks as steps would let a device that sits on one jump over all its pulses at once.)
         """
+        from scipy.optimize import isotonic_regression
+
         values = self._values(raising)
         fitted = isotonic_regression(values, increasing=raising)
         edges = np.asarray(fitted.blocks, dtype=float)
@@ -106,6 +107,8 @@ class PulseCurve:
 
         The curve begins at the first measured point and ends where the exponential does, so that scatter around the end averages out.
         """
+        from scipy.optimize import curve_fit
+
         values = self.raising
         if values.size < 4:
             raise DataError(f"pulse curve: {values.size} conductances; expected 4 or more for a fit that saturates")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import curve_fit
 
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.wires import Wires
@@ -110,6 +109,8 @@ def _chord(device: Device, state: ArrayLike, volts: float) -> Floats:
 
 def _fit(delay: Floats, change: Floats, tau_s: float, which: str, name: str) -> tuple[float, float]:
     """Return A and τ of A·exp(−delay/τ) by least squares; a lobe of the wrong sign gives a negative A."""
+    from scipy.optimize import curve_fit
+
     if delay.size < 2 or np.abs(change).max(initial=0.0) == 0:
         raise EngineError(f"{name}: no cell moved with {which}: this window has no such lobe. Give spikes with higher tails, or more time points")
     scale = float(change[np.argmax(np.abs(change))])

@@ -10,10 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import connected_components
 
+from spicesnn.crossbar.islands import islands
 from spicesnn.crossbar.wires import Wires
 from spicesnn.errors import SingularCircuitError
 from spicesnn.netlist.deck import Names, number
@@ -103,8 +102,7 @@ def lay_out(wires: Wires, shape: tuple[int, int], floating_rows: Bools, floating
     edges = _edges(wires, rows, cols, ~floating_rows, ~floating_columns)
     tail, head, ohm = (np.concatenate([getattr(e, part) for e in edges]) for part in ("tail", "head", "ohm"))
     short = ohm == 0
-    joined = sp.coo_matrix((np.ones(short.sum()), (tail[short], head[short])), shape=(total, total))
-    count, merged = connected_components(joined, directed=False)
+    count, merged = islands(tail[short], head[short], total)
     names = _node_names(rows, cols)
     chosen = np.empty(count, dtype=names.dtype)
     # Later numbers win, so write the cell nodes backwards (the first of a line names it) and the terminals last.
@@ -139,7 +137,7 @@ def _check_paths(merged: NDArray[np.int32], tail: NDArray[np.int64], head: NDArr
     """Raise where a cell node has no path to a source: ngspice would step gmin and print a wrong voltage without a failure."""
     rows, cols = shape
     cells, count = rows * cols, int(merged.max()) + 1
-    _, island = connected_components(sp.coo_matrix((np.ones(tail.size), (merged[tail], merged[head])), shape=(count, count)), directed=False)
+    _, island = islands(merged[tail], merged[head], count)
     held = np.concatenate([~floating_rows, ~floating_columns])
     grounded = np.zeros(island.max() + 1, dtype=bool)
     grounded[island[merged[2 * cells :][held]]] = True

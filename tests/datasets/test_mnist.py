@@ -54,6 +54,16 @@ def test_idx_files_plain_and_packed_and_npz_read_alike(tmp_path, small):
         np.testing.assert_array_equal(digits.y_test, small["y_test"])
 
 
+def test_files_that_did_not_change_are_read_once_and_cannot_be_written_to(tmp_path, small):
+    np.savez(tmp_path / "mnist.npz", **small)
+    first = mnist.read(tmp_path / "mnist.npz", verify=False)
+    assert mnist.read(tmp_path / "mnist.npz", verify=False) is first
+    with pytest.raises(ValueError, match="read-only"):
+        first.x_train[0, 0, 0] = 1
+    np.savez(tmp_path / "mnist.npz", **{**small, "y_test": np.full(3, 7, dtype=np.uint8)})
+    assert mnist.read(tmp_path / "mnist.npz", verify=False).y_test.tolist() == [7, 7, 7]
+
+
 def test_data_is_found_where_spicesnn_data_says_and_nowhere_else(nowhere, monkeypatch, small):
     np.savez(nowhere / "own.npz", **small)
     monkeypatch.setenv("SPICESNN_DATA", str(nowhere / "own.npz"))

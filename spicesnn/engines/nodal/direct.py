@@ -6,16 +6,18 @@ Wires of 0 Ω are exact: the nodes they join become one node before anything is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import connected_components
-from scipy.sparse.linalg import SuperLU, splu
 
+from spicesnn.crossbar.islands import islands
 from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.network import Operator, Solution, Sources
 from spicesnn.errors import SingularCircuitError
+
+if TYPE_CHECKING:
+    from scipy.sparse.linalg import SuperLU
 
 Ints = NDArray[np.int64]
 
@@ -57,13 +59,15 @@ class DirectPrepared:
     """A factored network."""
 
     def __init__(self, operator: Operator) -> None:
+        from scipy.sparse import coo_matrix, diags_array
+        from scipy.sparse.linalg import splu
+
         self._operator = operator
         rows, cols = operator.shape
         cells = rows * cols
         graph = Graph.wires_of(operator)
         short = graph.ohm == 0
-        joined = sp.coo_matrix((np.ones(short.sum()), (graph.tail[short], graph.head[short])), shape=(graph.nodes, graph.nodes))
-        count, self._merged = connected_components(joined, directed=False)
+        count, self._merged = islands(graph.tail[short], graph.head[short], graph.nodes)
 
         tail = np.concatenate([graph.tail[~short], np.arange(cells)])
         head = np.concatenate([graph.head[~short], cells + np.arange(cells)])
@@ -76,8 +80,8 @@ class DirectPrepared:
         diagonal = ground.copy()
         np.add.at(diagonal, a, g)
         np.add.at(diagonal, b, g)
-        self._matrix = (sp.coo_matrix((np.concatenate([-g, -g]), (np.concatenate([a, b]), np.concatenate([b, a]))), shape=(count, count)).tocsr()
-                        + sp.diags_array(diagonal)).tocsr()  # fmt: skip
+        self._matrix = (coo_matrix((np.concatenate([-g, -g]), (np.concatenate([a, b]), np.concatenate([b, a]))), shape=(count, count)).tocsr()
+                        + diags_array(diagonal)).tocsr()  # fmt: skip
         self._terminal = np.concatenate([self._merged[2 * cells : 2 * cells + rows], self._merged[2 * cells + rows :]])
         fixed = np.zeros(count, dtype=bool)
         fixed[self._terminal] = True
@@ -90,7 +94,7 @@ class DirectPrepared:
 
     def _check_paths(self, a: Ints, b: Ints, held: NDArray[np.bool_], count: int) -> None:
         """Raise where a node has no path to any terminal: its voltage is not defined."""
-        _, island = connected_components(sp.coo_matrix((np.ones(a.size), (a, b)), shape=(count, count)), directed=False)
+        _, island = islands(a, b, count)
         grounded = np.zeros(island.max() + 1, dtype=bool)
         grounded[island[held]] = True
         rows, cols = self._operator.shape

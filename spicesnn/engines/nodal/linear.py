@@ -10,9 +10,8 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse as sp
-from scipy.sparse.csgraph import connected_components
 
+from spicesnn.crossbar.islands import islands
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.direct import DirectPrepared
@@ -58,7 +57,7 @@ def check_paths(operator: Operator) -> None:
     rows = operator.shape[0]
     row, col = np.nonzero(operator.cell_siemens > 0)
     count = sum(operator.shape)
-    _, island = connected_components(sp.coo_matrix((np.ones(row.size), (row, rows + col)), shape=(count, count)), directed=False)
+    _, island = islands(row, rows + col, count)
     held = np.concatenate([~floating_rows | (operator.word_siemens > 0), ~floating_columns | (operator.bit_siemens > 0)])
     grounded = np.zeros(count, dtype=bool)
     grounded[island[held]] = True
