@@ -17,6 +17,10 @@ class InputError(SpicesnnError, ValueError):
     """A value, shape or unit that cannot be what was meant."""
 
 
+class WrongTypeError(InputError, TypeError):
+    """A value of a type that cannot be what was meant."""
+
+
 class UnknownNameError(SpicesnnError, LookupError):
     """A device, preset, option or key that does not exist; the message names the nearest one that does."""
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spicesnn.devices.base import Floats
-from spicesnn.errors import ConfigError, InputError, NotFittedError, UnknownNameError
+from spicesnn.errors import ConfigError, InputError, UnknownNameError
+from spicesnn.table_input import check_names, classes_of, column_names, not_fitted, numbers, spans
 from spicesnn.training.config import Config, load
 from spicesnn.training.experiment import Experiment
 from spicesnn.training.loop import make_engine, updated
@@ -33,11 +34,17 @@ class CrossbarClassifier:
         Seed of everything random.
     settings : Mapping, optional
         Further changes, ``"array.word_line_ohm"`` → value.
+    scale : bool
+        Scale each feature to 0…1 by what it spans in `fit`, as a file of one's own is; samples beyond are clipped. False: X lies in 0…1 already.
 
     Attributes
     ----------
     classes_ : (classes,) array
     n_features_in_ : int
+    feature_names_in_ : (features,) array of str
+        Only where X had names of columns (pandas).
+    low_, span_ : (features,) array
+        What is subtracted from X and what it is divided by before it drives word lines.
     experiment_ : Experiment
     state_ : RunState
         Devices after learning, with counters and energy.
@@ -56,32 +63,49 @@ class CrossbarClassifier:
 
     def __init__(
         self, preset: str = "mnist-10x10", epochs: int | None = None, engine: str = "nodal", random_state: int = 0,
-        settings: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None, scale: bool = True,
     ) -> None:  # fmt: skip
         self.preset = preset
         self.epochs = epochs
         self.engine = engine
         self.random_state = random_state
         self.settings = settings
+        self.scale = scale
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Train fresh devices on features (n, inputs) from 0 to 1 and their classes (n,)."""
-        features, labels = _features(X), np.asarray(y)
-        if labels.shape != (len(features),):
-            raise InputError(f"y has shape {labels.shape}; expected ({len(features)},), a class for each sample of X")
+        """Train fresh devices on features (n, inputs) and their classes (n,)."""
+        vars(self).pop("state_", None)  # what fails here leaves nothing of an earlier fit to answer
+        names, features, labels = column_names(X), numbers(X), classes_of(y, type(self).__name__)
+        if len(labels) != len(features):
+            raise InputError(f"y has {len(labels)} classes for the {len(features)} sample(s) of X; expected a class for each")
         self.classes_, index = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise InputError(f"y has one class, {self.classes_[0]!r}; expected two or more")
+        if names is None:
+            vars(self).pop("feature_names_in_", None)
+        else:
+            self.feature_names_in_ = names
+        self.low_, self.span_ = spans(features) if self.scale else (np.zeros(features.shape[1]), np.ones(features.shape[1]))
+        features = self._driving(features)
         self.n_features_in_ = features.shape[1]
         samples = classified(features, index, len(self.classes_))
-        names = tuple(str(name) for name in self.classes_)
-        problem = Problem(train=samples, test=samples, names=names, shape=(1, self.n_features_in_), held_out=False)
+        called = tuple(str(name) for name in self.classes_)
+        problem = Problem(train=samples, test=samples, names=called, shape=(1, self.n_features_in_), held_out=False)
         self.experiment_ = Experiment.of(self._config(), problem)
         start = self.experiment_.start()
         with make_engine(self.engine) as engine:
             self.state_ = updated(self.experiment_, engine, start, History())
         self.array_ = self.experiment_.array_of(self.state_.devices)
         return self
+
+    def _driving(self, features: Floats) -> Floats:
+        """Return what stands on the word lines for features (n, inputs): 0…1."""
+        slack = 1e-9
+        shares = (features - self.low_) / self.span_
+        if not self.scale and (shares.min() < -slack or shares.max() > 1 + slack):
+            raise InputError(f"X lies in [{shares.min():.4g}, {shares.max():.4g}]; expected 0 to 1 with scale=False: "
+                             "put a MinMaxScaler(clip=True) in front, or leave scale=True")  # fmt: skip
+        return np.asarray(np.clip(shares, 0.0, 1.0))
 
     def _config(self) -> Config:
         changes = dict(self.settings or {})
@@ -95,10 +119,12 @@ class CrossbarClassifier:
     def decision_function(self, X: ArrayLike) -> Floats:
         """Return the current into each output neuron, (n, classes) ampere; of two classes the second minus the first, (n,)."""
         if not hasattr(self, "state_"):
-            raise NotFittedError("this CrossbarClassifier has not learnt anything yet; call fit(X, y) first")
-        features = _features(X)
+            raise not_fitted("this CrossbarClassifier has not learnt anything yet; call fit(X, y) first")
+        check_names(column_names(X), getattr(self, "feature_names_in_", None))
+        features = numbers(X)
         if features.shape[1] != self.n_features_in_:
             raise InputError(f"X has {features.shape[1]} features, but CrossbarClassifier is expecting {self.n_features_in_} features as input")
+        features = self._driving(features)
         with make_engine(self.engine) as engine:
             amps = self.experiment_.forward(engine, self.state_.devices, features).amps[-1]
         return amps[:, 1] - amps[:, 0] if len(self.classes_) == 2 else amps
@@ -111,7 +137,10 @@ class CrossbarClassifier:
 
     def score(self, X: ArrayLike, y: ArrayLike) -> float:
         """Return the share of samples whose class is predicted rightly."""
-        return float(np.mean(self.predict(X) == np.asarray(y)))
+        predicted, labels = self.predict(X), np.asarray(y)
+        if labels.shape != predicted.shape:
+            raise InputError(f"y has shape {labels.shape}; expected {predicted.shape}, a class for each sample of X")
+        return float(np.mean(predicted == labels))
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters of the constructor."""
@@ -141,18 +170,3 @@ class CrossbarClassifier:
 
     def __repr__(self) -> str:
         return f"CrossbarClassifier({', '.join(f'{name}={getattr(self, name)!r}' for name in self._names())})"
-
-
-def _features(values: ArrayLike) -> Floats:
-    try:
-        features = np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
-        raise InputError(f"X is {values!r:.60}; expected numbers of shape (n, features)") from None
-    if features.ndim != 2 or 0 in features.shape:
-        raise InputError(f"X has shape {features.shape}; expected (n, features), at least one of each")
-    if not np.all(np.isfinite(features)):
-        raise InputError("X has a value that is NaN or infinite; expected numbers from 0 to 1")
-    slack = 1e-9
-    if features.min() < -slack or features.max() > 1 + slack:
-        raise InputError(f"X lies in [{features.min():.4g}, {features.max():.4g}]; expected 0 to 1: put a MinMaxScaler(clip=True) in front")
-    return np.asarray(np.clip(features, 0.0, 1.0))

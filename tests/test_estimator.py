@@ -22,22 +22,81 @@ def test_clone_and_parameters():
     copy = base.clone(model)
     assert copy is not model
     assert copy.get_params() == model.get_params() == {"preset": "letters-3x3", "epochs": 3, "engine": "nodal", "random_state": 0,
-                                                       "settings": {"array.word_line_ohm": 2.0}}  # fmt: skip
+                                                       "settings": {"array.word_line_ohm": 2.0}, "scale": True}  # fmt: skip
     assert copy.set_params(epochs=5).epochs == 5
     assert base.is_classifier(model)
     assert repr(model).startswith("CrossbarClassifier(preset='letters-3x3', epochs=3")
 
 
+@pytest.mark.filterwarnings("ignore:Estimator CrossbarClassifier does not inherit")
+def test_scikit_learns_own_checks():
+    """Every one of them; the only one left out needs an environment variable that other libraries read when they are imported."""
+    from sklearn.utils.estimator_checks import check_estimator
+
+    done = check_estimator(sn.CrossbarClassifier("letters-3x3", epochs=8), on_fail=None, on_skip=None)
+    others = {check["check_name"]: f"{check['status']}: {check['exception']!r}" for check in done if check["status"] != "passed"}
+    assert len(done) > 40
+    assert {name for name in others if "array_api" not in name} == set(), others
+
+
 def test_in_a_pipeline_under_cross_validation(wine):
     from sklearn.model_selection import cross_val_score
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import MinMaxScaler
+    from sklearn.preprocessing import StandardScaler
 
     x, _, y, _ = wine
-    model = make_pipeline(MinMaxScaler(clip=True), sn.CrossbarClassifier("letters-3x3", epochs=20))
+    model = make_pipeline(StandardScaler(), sn.CrossbarClassifier("letters-3x3", epochs=20)).set_output(transform="pandas")
     scores = cross_val_score(model, x, y, cv=3, error_score="raise")
     assert scores.shape == (3,)
     assert scores.mean() > 0.8  # three classes: chance is 0.4
+    assert "CrossbarClassifier" in model._repr_html_()
+    model.fit(x, y)
+    assert list(model[-1].feature_names_in_) == [f"x{k}" for k in range(13)]
+
+
+def test_a_scale_of_ones_own_and_the_estimators_are_the_same(wine):
+    from sklearn.preprocessing import MinMaxScaler
+
+    x, x_test, y, _ = wine
+    scaler = MinMaxScaler(clip=True).fit(x)
+    own = sn.CrossbarClassifier("letters-3x3", epochs=3, scale=False).fit(scaler.transform(x), y)
+    inside = sn.CrossbarClassifier("letters-3x3", epochs=3).fit(x, y)
+    assert inside.low_ == pytest.approx(x.min(axis=0))
+    assert inside.low_ + inside.span_ == pytest.approx(x.max(axis=0))
+    amps = own.decision_function(scaler.transform(x_test))
+    assert inside.decision_function(x_test) == pytest.approx(amps, rel=1e-6, abs=1e-6 * np.abs(amps).max())
+
+
+def test_kept_with_pickle_and_joblib_and_used_by_scorers(wine, tmp_path):
+    import pickle
+
+    import joblib
+    from sklearn.metrics import get_scorer
+
+    x, x_test, y, y_test = wine
+    model = sn.CrossbarClassifier("letters-3x3", epochs=3).fit(x, y == 1)
+    amps = model.decision_function(x_test)
+    joblib.dump(model, tmp_path / "model.joblib")
+    for copy in (pickle.loads(pickle.dumps(model)), joblib.load(tmp_path / "model.joblib")):
+        assert np.array_equal(copy.decision_function(x_test), amps)
+    assert get_scorer("roc_auc")(model, x_test, y_test == 1) > 0.9
+    from sklearn.exceptions import NotFittedError as Theirs
+
+    with pytest.raises(NotFittedError, match="call fit") as caught:
+        base.clone(model).predict(x_test)
+    assert isinstance(caught.value, Theirs)
+
+
+def test_columns_of_a_table_are_known_by_name(wine):
+    pandas = pytest.importorskip("pandas")
+    x, _, y, _ = wine
+    table = pandas.DataFrame(x[:, :3], columns=["alcohol", "acid", "ash"])
+    model = sn.CrossbarClassifier("letters-3x3", epochs=1).fit(table, pandas.Series(y))
+    assert list(model.feature_names_in_) == ["alcohol", "acid", "ash"]
+    with pytest.raises(InputError, match="Feature names must be in the same order"):
+        model.predict(table[["ash", "acid", "alcohol"]])
+    assert model.predict(table.to_numpy()).shape == y.shape
+    assert not hasattr(model.fit(table.to_numpy(), y), "feature_names_in_")
 
 
 def test_a_grid_search_sees_the_parameters(wine):
@@ -89,17 +148,33 @@ X, Y = np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([0, 1])
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (X * 2, Y, "MinMaxScaler"),
         (X[0], Y, r"X has shape \(2,\)"),
         (X * np.nan, Y, "NaN"),
         ([["a", "b"]], Y, "expected numbers"),
-        (X, Y[:1], r"y has shape \(1,\)"),
+        (X, Y[:1], r"y has 1 classes for the 2 sample"),
+        (X, np.array([0.5, 1.5]), "Unknown label type: continuous"),
+        (X, np.array([0, "a"], dtype=object), "mixes int, str"),
+        (X, np.eye(2), "y should be a 1d array"),
+        (X, None, "the target y is None"),
+        (X * 1j, Y, "Complex data not supported"),
+        (X[:, :0], Y, r"0 feature\(s\)"),
         (X, [1, 1], "one class"),
     ],
 )
 def test_wrong_data_says_so(x, y, message):
     with pytest.raises(InputError, match=message):
         sn.CrossbarClassifier("letters-3x3", epochs=1).fit(x, y)
+
+
+def test_unscaled_and_sparse_features_say_what_to_do():
+    with pytest.raises(InputError, match=r"scale=False.*MinMaxScaler"):
+        sn.CrossbarClassifier("letters-3x3", epochs=1, scale=False).fit(X * 2, Y)
+    sparse = pytest.importorskip("scipy.sparse")
+    with pytest.raises(InputError, match="toarray"):
+        sn.CrossbarClassifier("letters-3x3", epochs=1).fit(sparse.csr_array(X), Y)
+    model = sn.CrossbarClassifier("letters-3x3", epochs=1).fit(X, Y)
+    with pytest.raises(InputError, match=r"expected \(2,\), a class for each"):
+        model.score(X, Y[:1])
 
 
 def test_wrong_use_says_so():
