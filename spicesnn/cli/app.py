@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import functools
 import shlex
+import signal
 import sys
 import traceback
 import warnings
@@ -19,16 +22,20 @@ from spicesnn.cli.fit import fit
 from spicesnn.cli.infer import infer
 from spicesnn.cli.iv import iv
 from spicesnn.cli.netlist import netlist
-from spicesnn.cli.output import Answer, console_on, error_log, reserved_stdout, write_json
+from spicesnn.cli.output import Answer, console_on, error_log, write_json
 from spicesnn.cli.report import report
 from spicesnn.cli.stdp_window import stdp_window
+from spicesnn.cli.streams import forsake, make_whole, reserved_stdout, say, stoppable
 from spicesnn.cli.study import study
 from spicesnn.cli.sweep import sweep
 from spicesnn.cli.train import train
 from spicesnn.cli.validate import validate
 from spicesnn.errors import ConfigError, InputError, NgspiceMissingError, SpicesnnError, UnknownNameError
 
-FAILED, WRONG_USAGE, NO_NGSPICE, INTERRUPTED = 1, 2, 3, 130
+FAILED, WRONG_USAGE, NO_NGSPICE, BY_SIGNAL = 1, 2, 3, 128
+_NOT_OURS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOTDIR, errno.EISDIR,
+                       errno.ENAMETOOLONG, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ELOOP, errno.ETXTBSY, errno.ESTALE})  # fmt: skip
+"""What the machine refuses is no defect of spicesnn."""
 
 app = typer.Typer(
     name="spicesnn",
@@ -67,62 +74,111 @@ _COMMANDS: dict[str, Callable[..., Answer]] = {
     "fit": fit,
     "characterize": characterize,
 }
+
+
+class _Interruption(Exception):  # noqa: N818 (no error: somebody wanted it)
+    """An interrupt with what those who were interrupted noted on it. A bare one does not come through typer, which makes a number of it."""
+
+
+def _with_notes(function: Callable[..., Answer]) -> Callable[..., Answer]:
+    @functools.wraps(function)
+    def command(*arguments: Any, **options: Any) -> Answer:
+        try:
+            return function(*arguments, **options)
+        except KeyboardInterrupt as stop:
+            raise _Interruption(*getattr(stop, "__notes__", ())) from None
+
+    return command
+
+
 for _name, _function in _COMMANDS.items():
-    app.command(_name)(_function)
+    app.command(_name)(_with_notes(_function))
 
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Run one command, print its answer or its error, and return the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in arguments
-    with reserved_stdout(as_json) as channel, warnings.catch_warnings():
+    make_whole()
+    with stoppable() as signals, reserved_stdout(as_json) as channel, warnings.catch_warnings():
         warnings.showwarning = _warn
         try:
             result = app(args=arguments, prog_name="spicesnn", standalone_mode=False)
+            if isinstance(result, Answer):
+                return _shown(result, as_json, channel)
+            if result == BY_SIGNAL + signal.SIGINT:  # typer's word for an interrupt before the command itself
+                return _failed(KeyboardInterrupt(), arguments, as_json, channel, signals)
+            return result if isinstance(result, int) else 0
         except SystemExit as stop:
+            if isinstance(stop.__context__, BrokenPipeError):  # whoever read the help has read enough
+                return 0
             return stop.code if isinstance(stop.code, int) else FAILED
         except BaseException as error:
-            return _failed(error, arguments, as_json, channel)
-        if result == INTERRUPTED:
-            return _failed(KeyboardInterrupt(), arguments, as_json, channel)
-        if not isinstance(result, Answer):
-            return result if isinstance(result, int) else 0
+            return _failed(error, arguments, as_json, channel, signals)
+
+
+def _shown(answer: Answer, as_json: bool, channel: TextIO) -> int:
+    """Print an answer. A reader that leaves early, such as `head`, has had what it wanted."""
+    try:
         if as_json:
-            write_json(result.data, channel)
+            write_json(answer.data, channel)
         else:
-            result.show(console_on(channel))
-        return result.exit_code
+            answer.show(console_on(channel))
+            channel.flush()
+    except BrokenPipeError:
+        forsake(channel)
+    except OSError as error:
+        forsake(channel)
+        say(f"error: the answer cannot be printed: {error.strerror or error}")
+        return FAILED
+    return answer.exit_code
 
 
 def _warn(message: Warning | str, *where: object, **more: object) -> None:
     """Say a warning in one line on stderr, without the line of code it came from."""
-    sys.stderr.write(f"warning: {message}\n")
+    say(f"warning: {message}")
 
 
-def _failed(error: BaseException, arguments: list[str], as_json: bool, channel: TextIO) -> int:
-    code, message = _explain(error, arguments)
-    sys.stderr.write(f"error: {message}\n" if message else "")
+def _failed(error: BaseException, arguments: list[str], as_json: bool, channel: TextIO, signals: Sequence[int]) -> int:
+    if isinstance(error, _Interruption | KeyboardInterrupt | typer.Abort):
+        error, (code, message) = KeyboardInterrupt(), _stopped(error, signals)
+    else:
+        code, message = _explain(error, arguments)
+    if message:
+        say(f"error: {message}")
     if as_json:
-        write_json({"error": message, "kind": type(error).__name__, "exit_code": code}, channel)
+        try:
+            write_json({"error": message, "kind": type(error).__name__, "exit_code": code}, channel)
+        except OSError:
+            forsake(channel)
     return code
+
+
+def _stopped(error: BaseException, signals: Sequence[int]) -> tuple[int, str]:
+    """Return the exit code of who is stopped by a signal, and one line that says what is left."""
+    number = signals[0] if signals else signal.SIGINT
+    what = f"stopped by {signal.Signals(number).name}" if signals else "interrupted"
+    return BY_SIGNAL + number, "; ".join([what, *map(str, error.args if isinstance(error, _Interruption) else ())])
 
 
 def _explain(error: BaseException, arguments: list[str]) -> tuple[int, str]:
     """Return the exit code and one or two lines for people."""
     if isinstance(error, SpicesnnError):
         return _exit_code(error), _short(str(error))
-    if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return INTERRUPTED, "interrupted"
+    if isinstance(error, MemoryError):
+        return FAILED, "the memory of this machine does not suffice; take a smaller array, fewer samples or fewer --workers"
+    if isinstance(error, OSError) and error.errno in _NOT_OURS:
+        named = f"{error.filename}: " if error.filename is not None else ""
+        return FAILED, f"{named}{error.strerror}; free what is short, or choose another folder with --out (`spicesnn doctor` looks at the others)"
     usage: Any = error
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
         context = getattr(error, "ctx", None)
         hint = f" See: {context.command_path} --help" if context is not None else ""
         return int(usage.exit_code), f"{usage.format_message()}{hint}" if usage.format_message() else ""
     details = f"spicesnn {__version__}\ncommand: spicesnn {shlex.join(arguments)}\n\n{''.join(traceback.format_exception(error))}"
-    log = error_log(details)
     return FAILED, (
         f"{type(error).__name__}: {str(error).partition(chr(10))[0] or 'no message'}\n"
-        f"This is a defect of spicesnn. Please report it with the file {log}, which says what happened"
+        f"This is a defect of spicesnn. Please report it with {_kept(details)}, which says what happened"
     )
 
 
@@ -137,4 +193,13 @@ def _short(message: str) -> str:
     lines = message.strip().splitlines()
     if len(lines) <= 2:
         return "\n".join(lines)
-    return f"{lines[0]}\nThe whole message, {len(lines)} lines: {error_log(message)}"
+    return f"{lines[0]}\nThe whole message, {len(lines)} lines: {_kept(message)}"
+
+
+def _kept(text: str) -> str:
+    """Keep a text in a file and return what to call it; where no file can be written, it goes to stderr."""
+    try:
+        return f"the file {error_log(text)}"
+    except OSError:
+        say(text)
+        return "the text above"

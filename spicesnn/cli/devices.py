@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from spicesnn.cli import options
-from spicesnn.cli.output import Answer, write_json
+from spicesnn.cli.output import Answer, table, write_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,15 +32,13 @@ def devices(
             write_json(data, file)
 
     def show(console: Console) -> None:
-        from rich.table import Table
-
-        table = Table("device", "parameters: default (range)", "reference", title="Memristor models", show_lines=True)
+        shown = table("device", "parameters: default (range)", "reference", title="Memristor models", show_lines=True)
         for entry in data["devices"]:
             values = [_shown(parameter) for parameter in entry["parameters"]]
             forms = [f"{name}: {'|'.join(members)}" for name, members in entry["choices"].items()]
             sets = [f"published sets: {', '.join(entry['published'])}"] if entry["published"] else []
-            table.add_row(entry["name"], "\n".join([", ".join(values) or "–", *forms, *sets]), entry["reference"])
-        console.print(table)
+            shown.add_row(entry["name"], "\n".join([", ".join(values) or "–", *forms, *sets]), entry["reference"])
+        console.print(shown)
         console.print(f"Characterised cells, for the nodal engine: {', '.join(data['tables'])}")
         console.print("Your own: a TOML file with a device table, or the descriptor of a sub-circuit, in place of a name")
         console.print(f"Change a parameter with --set device.NAME=VALUE, as in: spicesnn iv {data['devices'][-1]['name']} --set device.…=10k")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spicesnn.cli import options
-from spicesnn.cli.output import Answer, write_json
+from spicesnn.cli.output import Answer, mark, table, write_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,13 +34,11 @@ def doctor(
             write_json(found.describe(), file)
 
     def show(console: Console) -> None:
-        from rich.table import Table
-
-        table = Table("", "what", "found", "what to do")
+        shown = table("", "what", "found", "what to do")
         for check in found.checks:
-            mark = "[green]ok[/green]" if check.ok else ("[red]missing[/red]" if check.required else "[yellow]–[/yellow]")
-            table.add_row(mark, check.name, check.found, check.advice)
-        console.print(table)
+            sign = mark("ok", "green") if check.ok else mark(*(("missing", "red") if check.required else ("–", "yellow")))
+            shown.add_row(sign, check.name, check.found, check.advice)
+        console.print(shown)
         console.print("All that is needed is there." if found.ok else "Something that is needed is missing: see the last column.")
 
     return Answer(data=found.describe(), show=show, exit_code=found.exit_code)

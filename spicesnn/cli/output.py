@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
+    from rich.table import Table
+    from rich.text import Text
 
 _WIDTH_WITHOUT_TERMINAL = 1000  # a pipe has no edge: a cell is never folded, so a line can be searched however long a path is
 
@@ -57,26 +59,6 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-@contextlib.contextmanager
-def reserved_stdout(reserve: bool) -> Iterator[TextIO]:
-    """Give the real stdout to the caller alone: whatever else is printed meanwhile, also by libraries in C, goes to stderr."""
-    sys.stdout.flush()
-    if not reserve:
-        yield sys.stdout
-        return
-    sys.stderr.flush()
-    real = os.dup(1)
-    os.dup2(2, 1)
-    previous, sys.stdout = sys.stdout, sys.stderr
-    try:
-        with os.fdopen(real, "w", encoding="utf-8", closefd=False) as channel:
-            yield channel
-    finally:
-        sys.stdout = previous
-        os.dup2(real, 1)
-        os.close(real)
-
-
 def write_json(data: Mapping[str, Any], channel: TextIO) -> None:
     """Write exactly one JSON object and a newline."""
     channel.write(json.dumps(plain(data), ensure_ascii=False, allow_nan=False) + "\n")
@@ -84,11 +66,32 @@ def write_json(data: Mapping[str, Any], channel: TextIO) -> None:
 
 
 def console_on(channel: TextIO) -> Console:
-    """Return a console for people on a stream; wide enough for tables where there is no terminal."""
+    """Return a console for people on a stream; wide enough for tables where there is no terminal.
+
+    What is printed is taken as it is: a path may hold ``[/brackets]`` or ``:colons:``.
+    """
     from rich.console import Console
 
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would end the process with exit code 1
+
     width = None if channel.isatty() else _WIDTH_WITHOUT_TERMINAL
-    return Console(file=channel, width=width, highlight=False, soft_wrap=False)
+    return Plain(file=channel, width=width, highlight=False, soft_wrap=False, markup=False, emoji=False)
+
+
+def table(*heads: str, **options: Any) -> Table:
+    """Return a table that folds what a narrow terminal has no room for, and leaves nothing out."""
+    from rich.table import Column, Table
+
+    return Table(*(Column(head, overflow="fold") for head in heads), **options)
+
+
+def mark(text: str, style: str) -> Text:
+    """Return a word in a colour."""
+    from rich.text import Text
+
+    return Text(text, style=style)
 
 
 def progress() -> Progress:

@@ -8,6 +8,7 @@ import typer
 
 from spicesnn.cli import options
 from spicesnn.cli.output import Answer, progress
+from spicesnn.cli.output import table as tabled
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,9 +55,7 @@ def sweep(
         raise RunError(f"{figure} cannot be written: {error.strerror or error}; choose another folder with --out") from None
 
     def show(console: Console) -> None:
-        from rich.table import Table
-
-        shown = Table(*keys, "seeds", "test accuracy", "± 95 %")
+        shown = tabled(*keys, "seeds", "test accuracy", "± 95 %")
         for row in table:
             half = "–" if row["seeds"] < 2 else f"{100 * row['half_width']:.2f}"
             shown.add_row(*(str(row[key]) for key in keys), str(row["seeds"]), f"{100 * row['mean']:.2f} %", half)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spicesnn.cli import options
-from spicesnn.cli.output import Answer, progress
+from spicesnn.cli.output import Answer, mark, progress
+from spicesnn.cli.output import table as tabled
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,14 +36,12 @@ def validate(
     written = {} if folder is None else dict(zip(("csv", "json"), map(str, table.write(folder)), strict=True))
 
     def show(console: Console) -> None:
-        from rich.table import Table
-
-        shown = Table("case", "quantity", "ngspice", "nodal", "error", "tolerance", "ok", title="ngspice ⇄ nodal ⇄ analytic")
+        shown = tabled("case", "quantity", "ngspice", "nodal", "error", "tolerance", "ok", title="ngspice ⇄ nodal ⇄ analytic")
         for case in table.cases:
             numbers = [("–" if value is None else f"{value:.6g}") for value in (case.ngspice, case.nodal)]
             error = "–" if case.error is None else f"{case.error:.1e}"
-            mark = "[green]ok[/green]" if case.ok else "[red]NO[/red]"
-            shown.add_row(case.case, case.note or case.quantity, *numbers, error, f"{case.tolerance:.0e}", mark)
+            sign = mark("ok", "green") if case.ok else mark("NO", "red")
+            shown.add_row(case.case, case.note or case.quantity, *numbers, error, f"{case.tolerance:.0e}", sign)
         console.print(shown)
         held = sum(case.ok for case in table.cases)
         console.print(f"{held} of {len(table.cases)} hold, in {table.wall_s:.1f} s" + "".join(f"\n{path}" for path in written.values()))
