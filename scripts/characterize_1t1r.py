@@ -16,7 +16,7 @@ The cell is a filament-gap device (Chen and Yu, IEEE TED 62(12), 4022, 2015) und
 
 The increments of either, ΔG(G, V), from the rates in closed form, of another width from the same::
 
-    from spicesnn.devices.characterize import Characterization
+    from spicesnn.characterization.characterize import Characterization
     from spicesnn.paths import tables_dir
     made = Characterization.read(tables_dir() / "1t1r-pai-yu-chen-gate.npz")
     made.increments(1e-5, 2.0)            # siemens, for a 10 ns gate pulse of 2 V
@@ -34,9 +34,9 @@ from pathlib import Path
 import numpy as np
 
 import spicesnn as sn
+from spicesnn.characterization.cell_bench import Axis
+from spicesnn.characterization.characterize import Characterization, characterize
 from spicesnn.devices import registry
-from spicesnn.devices.cell_bench import Axis
-from spicesnn.devices.characterize import Characterization, characterize
 from spicesnn.engines.base import Engine
 from spicesnn.paths import tables_dir
 

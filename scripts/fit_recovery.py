@@ -21,9 +21,9 @@ import numpy as np
 import spicesnn as sn
 from spicesnn.devices import registry
 from spicesnn.devices.base import Device
-from spicesnn.devices.fitting import CUSTOMARY, fit_data
 from spicesnn.devices.measurements import Sweep
 from spicesnn.devices.stimulus import Stimulus
+from spicesnn.fitting.fit import CUSTOMARY, fit_data
 
 HEAD = f"{'model':20s} {'parameter':16s} {'truth':>10s} {'stated ±':>9s} {'bias':>6s} {'< 1σ':>6s} {'< 2σ':>6s} {'< 3σ':>6s} {'most':>6s}"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from spicesnn.datasets import npz
+from spicesnn import npz
 from spicesnn.training import load, make_engine, train_starts
 
 PRESETS = ["xpue", "digits-3x5", "manhattan-4x4"]

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spicesnn import training
-from spicesnn.datasets import idx, mnist, npz, table
-from spicesnn.devices.characterize import Characterization
+from spicesnn import npz, training
+from spicesnn.characterization.characterize import Characterization
+from spicesnn.datasets import idx, mnist, table
 from spicesnn.devices.delta_table import DeltaTable
 from spicesnn.devices.device_file import read_device
 from spicesnn.devices.measurements import read_measurement

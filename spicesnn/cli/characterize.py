@@ -43,8 +43,8 @@ def characterize(
 
     import numpy as np
 
-    from spicesnn.devices.cell_bench import Axis
-    from spicesnn.devices.characterize import characterize as measure
+    from spicesnn.characterization.cell_bench import Axis
+    from spicesnn.characterization.characterize import characterize as measure
     from spicesnn.units import parse
 
     cell = options.device(device, options.settings(set_))

@@ -13,9 +13,9 @@ from spicesnn.cli.output import Answer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from spicesnn.devices.fitting import FitResult
     from spicesnn.devices.measurements import WritePulses
-    from spicesnn.devices.pulse_fit import PulseTableFit
+    from spicesnn.fitting.fit import FitResult
+    from spicesnn.fitting.pulse_table import PulseTableFit
 
 _TABLE = "pulse-table"
 
@@ -46,9 +46,9 @@ def fit(
     """
     import numpy as np
 
-    from spicesnn.devices.fitting import fit as solve
     from spicesnn.devices.pulse_curve import PulseCurve
-    from spicesnn.devices.pulse_fit import fit_pulse_table
+    from spicesnn.fitting.fit import fit as solve
+    from spicesnn.fitting.pulse_table import fit_pulse_table
     from spicesnn.units import parse
 
     folder = options.folder(out, f"runs/fit-{Path(device).stem}")

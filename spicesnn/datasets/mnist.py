@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn import npz
 from spicesnn.code_cache import caches_dir
-from spicesnn.datasets import idx, npz
+from spicesnn.datasets import idx
 from spicesnn.errors import DataError
 from spicesnn.paths import checkout_data_dir
 

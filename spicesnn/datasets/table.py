@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.datasets import npz
+from spicesnn import npz
 from spicesnn.errors import DataError
 
 Floats = NDArray[np.float64]

@@ -1,21 +1,26 @@
 """Tables that stand for a cell: a device made of I(V, x) and dx/dt(V, x).
 
-Made by `spicesnn.devices.characterize`. (`delta_table` holds what a user measured: any grid, straight or cubic; the tables here
+Made by `spicesnn.characterization`. (`delta_table` holds what a user measured: any grid, straight or cubic; the tables here
 come from solved circuits on grids of our choice, and are interpolated on the logarithms that make them smooth.)
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spicesnn import npz
 from spicesnn.devices.base import Device, Floats
 from spicesnn.devices.monotone import monotone_cubic
-from spicesnn.errors import EngineError, InputError
+from spicesnn.errors import DataError, EngineError, InputError
 
+STORED = ("volts", "states", "amps", "rates", "initial", "least")
+"""What a file keeps of `CellTables`, beside their source."""
 HARDLY = 1e-3
 """`least` of a characterised cell moves its state by this share of its range in a pulse."""
 _FINER = 8
@@ -110,6 +115,13 @@ class CellTables:
             object.__setattr__(self, name, np.asarray(values))
 
 
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, Any]) -> CellTables:
+        """Return the tables of a stored characterisation: ``cell_volts`` and the like, and ``source``."""
+        found = {name: np.asarray(arrays[f"cell_{name}"], dtype=float) for name in STORED}
+        initial, least = (float(found.pop(name)) for name in ("initial", "least"))
+        return cls(**found, initial=initial, least=least, source=str(arrays["source"]))
+
     def squeezed_at(self, volts: Floats) -> Floats:
         """Return asinh of the rates over `least` at all fine states, (n, fine states), for voltages (n,) within the table."""
         j, t = _place(self.fine_volts, np.clip(volts, self.volts[0], self.volts[-1]))
@@ -120,6 +132,11 @@ def _between(grid: Floats, parts: int) -> Floats:
     """Return the grid with every interval cut into equal parts."""
     places = np.arange(parts * (grid.size - 1) + 1) / parts
     return np.interp(places, np.arange(grid.size), grid)
+
+
+def not_a_table(path: str | Path, reason: Exception) -> DataError:
+    """Return the error for a file that holds something else."""
+    return DataError(f"{path} is not a table that spicesnn characterize wrote: {reason}")
 
 
 def _nothing() -> CellTables:
@@ -137,10 +154,18 @@ class TableDevice(Device):
     """
 
     name: ClassVar[str] = "table"
-    reference: ClassVar[str] = "made by spicesnn.devices.characterize from solved circuits"
+    reference: ClassVar[str] = "made by spicesnn.characterization from solved circuits"
     linear: ClassVar[bool] = False
 
     tables: CellTables = field(default_factory=_nothing)
+
+    @classmethod
+    def read(cls, path: str | Path) -> TableDevice:
+        """Return the device of a ``table.npz`` that ``spicesnn characterize`` wrote."""
+        try:
+            return cls(tables=CellTables.of_arrays(npz.read(path)))
+        except (ValueError, KeyError, TypeError) as error:
+            raise not_a_table(path, error) from None
 
     @property
     def model(self) -> str:  # type: ignore[override]

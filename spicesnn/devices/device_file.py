@@ -136,14 +136,14 @@ def device_of(table: Mapping[str, Any], path: Path) -> Device:
 
 def _characterised(path: Path, table: Mapping[str, Any]) -> Device:
     """Return the device of a characterised cell's tables."""
-    from spicesnn.devices.characterize import Characterization
+    from spicesnn.devices.cell_tables import TableDevice
 
     for key in table:
         if key not in ("model", "file"):
             raise UnknownNameError(f"{path}: table has no key {key!r}{registry.nearest(key, ['file'])} It takes: file")
     if "file" not in table:
         raise DataError(f"{path}: table needs file, the table.npz that spicesnn characterize wrote")
-    return Characterization.read_device(path.parent / str(table["file"]))
+    return TableDevice.read(path.parent / str(table["file"]))
 
 
 def _measured(path: Path, table: dict[str, Any]) -> Device:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from spicesnn.datasets import npz
+from spicesnn import npz
 from spicesnn.devices.base import Floats
 from spicesnn.errors import DataError, InputError
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from spicesnn.devices.fitting import FitResult
-    from spicesnn.devices.pulse_fit import PulseTableFit
+    from spicesnn.fitting.fit import FitResult
+    from spicesnn.fitting.pulse_table import PulseTableFit
 
 
 def data_and_fit(axes: Axes, result: FitResult) -> Axes:

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn import npz
 from spicesnn._version import __version__
-from spicesnn.datasets import npz
 from spicesnn.errors import DataError, RunError
 from spicesnn.training import config as configuration
 from spicesnn.training.config import BaseConfig

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spicesnn.datasets import npz, table
+from spicesnn import npz
+from spicesnn.datasets import table
 from spicesnn.errors import DataError
 
 

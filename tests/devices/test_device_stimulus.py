@@ -4,8 +4,6 @@ import pytest
 import spicesnn as sn
 from spicesnn.errors import InputError
 
-ARRAY = sn.Crossbar(conductance=np.full((2, 3), 1e-4))
-
 
 def test_a_sine_knows_where_its_polarity_changes():
     sine = sn.Sine(amplitude=2.0, frequency=1e3, periods=1.5)

@@ -36,7 +36,7 @@ def follow_sweep(
     state : (m,)
         At the beginning.
     course : (parts, 5)
-        As in `spicesnn.devices.trajectory.follow`.
+        As in `spicesnn.fitting.trajectory.follow`.
     gate : (1,) or (0,)
         Voltage of the third terminal, where there is one.
     tolerance : float

@@ -5,26 +5,28 @@ from __future__ import annotations
 import csv
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.datasets import npz
-from spicesnn.devices.adaptive_grid import Sampled
+from spicesnn import npz
+from spicesnn.characterization.adaptive_grid import Sampled
+from spicesnn.characterization.cell_bench import Axis, CellBench
+from spicesnn.characterization.increments import FLOOR, Increments
+from spicesnn.characterization.rate_grid import Ruler, measured_rates
+from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.stimulus import Pulse
+from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device, Floats
-from spicesnn.devices.cell_bench import Axis, CellBench
-from spicesnn.devices.cell_tables import HARDLY, CellTables, TableDevice
-from spicesnn.devices.increments import FLOOR, Increments
+from spicesnn.devices.cell_tables import HARDLY, STORED, CellTables, TableDevice, not_a_table
 from spicesnn.devices.monotone import monotone_cubic
-from spicesnn.devices.rate_grid import Ruler, measured_rates
-from spicesnn.errors import DataError, InputError, RunError
+from spicesnn.engines.base import Engine
+from spicesnn.engines.nodal.engine import NodalEngine
+from spicesnn.errors import InputError, RunError
 
-if TYPE_CHECKING:
-    from spicesnn.engines.base import Engine
-
-_CELL = ("volts", "states", "amps", "rates", "initial", "least")
 _MOVING = ("volts", "rates")
+"""What a file keeps of the rates over what is pulsed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,7 +111,7 @@ class Characterization:
     def write_arrays(self, path: Path) -> None:
         """Write everything into one npz file, as `read` takes it; tables in single precision, which is far below their error."""
         cell, moving = self.device.tables, self.moving.tables
-        arrays: dict[str, Any] = {f"cell_{name}": np.asarray(getattr(cell, name)) for name in _CELL}
+        arrays: dict[str, Any] = {f"cell_{name}": np.asarray(getattr(cell, name)) for name in STORED}
         arrays |= {f"moving_{name}": np.asarray(getattr(moving, name)) for name in _MOVING}
         arrays = {name: values.astype(np.float32) if values.ndim == 2 else values for name, values in arrays.items()}
         arrays |= {f"error_{name}": np.array(value) for name, value in asdict(self.errors).items()}
@@ -128,34 +130,20 @@ class Characterization:
     @classmethod
     def read(cls, path: str | Path) -> Characterization:
         """Return what `write` or `write_arrays` wrote, from the npz file."""
-        file = _arrays(path, "cell", "moving")
-        cell, moving, siemens = file["cell"], file["moving"], file["siemens"]
-        device = TableDevice(tables=CellTables(**cell))
-        same = np.array_equal(cell["volts"], moving["volts"]) and np.array_equal(cell["rates"], moving["rates"])
-        mover = device if same else TableDevice(tables=CellTables(**(cell | moving | {"amps": np.outer(siemens, moving["volts"])})))
-        increments = Increments(tables=mover.tables, siemens=siemens, width_s=float(file["width_s"]))
-        errors = Errors(**(file["errors"] | {"checks": int(file["errors"]["checks"])}))
-        return cls(device=device, increments=increments, siemens=siemens, moving=mover, errors=errors)
-
-    @staticmethod
-    def read_device(path: str | Path) -> TableDevice:
-        """Return the device alone."""
-        return TableDevice(tables=CellTables(**_arrays(path, "cell")["cell"]))
-
-
-def _arrays(path: str | Path, *groups: str) -> dict[str, Any]:
-    """Return the groups of arrays of a file as keyword arguments of their classes, and what stands alone."""
-    names = {"cell": _CELL, "moving": _MOVING}
-    try:
-        file = npz.read(path)
-        found: dict[str, Any] = {group: {name: np.asarray(file[f"{group}_{name}"], dtype=float) for name in names[group]} for group in groups}
-        found |= {name: np.asarray(file[name], dtype=float) for name in ("siemens", "width_s")}
-        found["errors"] = {entry.name: float(file[f"error_{entry.name}"]) for entry in fields(Errors)}
-        found["cell"] |= {name: float(value) for name, value in found["cell"].items() if value.ndim == 0}
-        found["cell"]["source"] = str(file["source"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is not a table that spicesnn characterize wrote: {error}") from None
-    return found
+        arrays = npz.read(path)
+        try:
+            cell, siemens = CellTables.of_arrays(arrays), np.asarray(arrays["siemens"], dtype=float)
+            volts, rates = (np.asarray(arrays[f"moving_{name}"], dtype=float) for name in _MOVING)
+            errors = {entry.name: float(arrays[f"error_{entry.name}"]) for entry in fields(Errors)}
+            width_s = float(arrays["width_s"])
+            device = mover = TableDevice(tables=cell)
+            if not (np.array_equal(cell.volts, volts) and np.array_equal(cell.rates, rates)):
+                mover = TableDevice(tables=replace(cell, volts=volts, rates=rates, amps=np.outer(siemens, volts)))
+        except (ValueError, KeyError, TypeError) as error:
+            raise not_a_table(path, error) from None
+        increments = Increments(tables=mover.tables, siemens=siemens, width_s=width_s)
+        made = Errors(**(errors | {"checks": int(errors["checks"])}))  # type: ignore[arg-type]
+        return cls(device=device, increments=increments, siemens=siemens, moving=mover, errors=made)
 
 
 def characterize(
@@ -247,11 +235,6 @@ def _devices(bench: CellBench, measured: Sampled, siemens: Floats, known: dict[s
 
 def _moved(moving: TableDevice, states: Floats, volts: Floats, width_s: float) -> Floats:
     """Return the states after one pulse each, integrated from the table's rates by the nodal engine, (n,)."""
-    from spicesnn.crossbar.crossbar import Crossbar
-    from spicesnn.crossbar.stimulus import Pulse
-    from spicesnn.crossbar.wires import Wires
-    from spicesnn.engines.nodal.engine import NodalEngine
-
     array = Crossbar(device=moving, state=states[:, None], wires=Wires.ideal())
     return NodalEngine().pulse(array, Pulse(row_volts=volts, width_s=width_s)).state[:, 0]
 

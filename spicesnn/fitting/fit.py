@@ -12,10 +12,10 @@ import numpy as np
 from spicesnn.devices import registry
 from spicesnn.devices.base import Device, Floats
 from spicesnn.devices.device_file import device_toml
-from spicesnn.devices.fit_problem import Noise, Problem, measured_values, rough_weight
-from spicesnn.devices.fit_remarks import remarks
 from spicesnn.devices.measurements import PulseTrain, Sweep, WritePulses, read_measurement
 from spicesnn.errors import ConvergenceError, InputError, RunError, UnknownNameError
+from spicesnn.fitting.problem import Noise, Problem, measured_values, rough_weight
+from spicesnn.fitting.remarks import remarks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

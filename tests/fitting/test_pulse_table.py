@@ -6,11 +6,11 @@ import pytest
 import spicesnn as sn
 from spicesnn.devices import registry
 from spicesnn.devices.device_file import read_device
-from spicesnn.devices.fitting import fit
 from spicesnn.devices.measurements import PulseTrain, WritePulses, read_measurement
 from spicesnn.devices.pulse_curve import PulseCurve
-from spicesnn.devices.pulse_fit import fit_pulse_table
 from spicesnn.errors import InputError
+from spicesnn.fitting.fit import fit
+from spicesnn.fitting.pulse_table import fit_pulse_table
 from spicesnn.paths import checkout_data_dir
 
 EXAMPLES = checkout_data_dir() / "devices"

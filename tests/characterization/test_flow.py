@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
-from spicesnn.devices.adaptive_grid import Subject, sampled
-from spicesnn.devices.flow import moved
+from spicesnn.characterization.adaptive_grid import Subject, sampled
+from spicesnn.characterization.flow import moved
 from spicesnn.devices.monotone import monotone_cubic
 
 GRID = np.sort(np.concatenate([[0.0, 1.0], np.random.default_rng(0).uniform(size=10)]))

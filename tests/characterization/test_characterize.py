@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 import spicesnn as sn
-from spicesnn.devices import characterize as module
+from spicesnn.characterization import characterize as module
+from spicesnn.characterization.cell_bench import Axis, CellBench
+from spicesnn.characterization.characterize import Characterization, characterize
+from spicesnn.characterization.increments import Increments
 from spicesnn.devices import registry
-from spicesnn.devices.cell_bench import Axis, CellBench
 from spicesnn.devices.cell_tables import CellTables, TableDevice
-from spicesnn.devices.characterize import Characterization, characterize
 from spicesnn.devices.delta_table import DeltaTable
 from spicesnn.devices.device_file import read_device
-from spicesnn.devices.increments import Increments
 from spicesnn.errors import DataError, InputError, RunError
 from spicesnn.netlist.foreign import load_foreign
 from spicesnn.paths import netlists_dir, tables_dir

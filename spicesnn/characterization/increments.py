@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.devices.adaptive_grid import Sampled, Subject, sampled
+from spicesnn.characterization.adaptive_grid import Sampled, Subject, sampled
+from spicesnn.characterization.flow import moved
 from spicesnn.devices.base import Floats
 from spicesnn.devices.cell_tables import CellTables
 from spicesnn.devices.delta_table import DeltaTable, Grid, polarity_of
-from spicesnn.devices.flow import moved
 from spicesnn.devices.monotone import monotone_cubic
 from spicesnn.errors import InputError
 
@@ -27,7 +27,7 @@ class Increments:
     """ΔG(G, V) of rectangular pulses of one width, from rates over what is pulsed.
 
     A table of ΔG has a cliff where the device runs away within the pulse, along a curve through its (G, V) plane that no grid follows. The
-    rates have none: they are interpolated, and the time they take is integrated in closed form (`spicesnn.devices.flow`).
+    rates have none: they are interpolated, and the time they take is integrated in closed form (`spicesnn.characterization.flow`).
 
     Attributes
     ----------

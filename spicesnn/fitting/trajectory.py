@@ -6,15 +6,15 @@ same curve that the engines give. Tolerances are far below what an engine works 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.cell_functions import address_of
+from spicesnn.engines.nodal.cells import Ensemble
+from spicesnn.engines.nodal.rosenbrock import NODES, Drive, advance
+from spicesnn.engines.nodal.sweep_kernel import follow_sweep, no_current
 from spicesnn.errors import ConvergenceError
-
-if TYPE_CHECKING:
-    from spicesnn.engines.nodal.cells import Ensemble
 
 
 def sweep_course(time: Floats, volts: Floats) -> Floats:
@@ -60,18 +60,12 @@ def follow(device: Device, course: Floats, variants: int, tolerance: float, *, g
     -------
     (parts, variants) ampere; NaN from where a variant's state changes too fast to be followed.
     """
-    from spicesnn.crossbar.crossbar import Crossbar
-    from spicesnn.engines.nodal.cells import Ensemble
-
     cells = Ensemble.of(Crossbar(device=device, state=_start(device, variants)))
     state = np.clip(_start(device, variants).reshape(cells.count, variants), cells.low, cells.high)
     code = cells.device.compiled()
     gate = np.zeros(0) if gate_volts is None else np.array([gate_volts])
     if code is None or cells.count > 1:
         return _in_numpy(cells, state, course, gate, tolerance)
-    from spicesnn.devices.cell_functions import address_of
-    from spicesnn.engines.nodal.sweep_kernel import follow_sweep, no_current
-
     table = np.ascontiguousarray(np.stack([cells.low[0], cells.high[0], cells.scale[0], cells.moves], axis=1))
     amps = np.empty((len(course), variants))
     addresses = (address_of(function) for function in (code.current, code.rate, no_current))
@@ -81,8 +75,6 @@ def follow(device: Device, course: Floats, variants: int, tolerance: float, *, g
 
 def _in_numpy(cells: Ensemble, state: Floats, course: Floats, gate: Floats, tolerance: float) -> Floats:
     """Return what `follow` does, for devices whose equations are not compiled; one that cannot be followed takes the others with it."""
-    from spicesnn.engines.nodal.rosenbrock import NODES, Drive, advance
-
     variants = cells.moves.size
     amps, line, steps = np.full((len(course), variants), np.nan), np.zeros((2, variants)), np.full(variants, np.inf)
     level = np.full(variants, gate[0]) if gate.size else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spicesnn.devices.base import Floats
-from spicesnn.devices.fit_problem import Problem
+from spicesnn.fitting.problem import Problem
 
 _TOGETHER = 0.98
 """Correlation from which two parameters are said to go together."""

@@ -11,11 +11,11 @@ import pytest
 import spicesnn as sn
 from spicesnn.devices import registry
 from spicesnn.devices.device_file import device_toml, read_device
-from spicesnn.devices.fit_problem import Noise
-from spicesnn.devices.fitting import CUSTOMARY, fit, fit_data
 from spicesnn.devices.measurements import PulseTrain, Sweep, read_measurement
-from spicesnn.devices.trajectory import follow, sweep_course
 from spicesnn.errors import DataError, InputError, RunError, UnknownNameError
+from spicesnn.fitting.fit import CUSTOMARY, fit, fit_data
+from spicesnn.fitting.problem import Noise
+from spicesnn.fitting.trajectory import follow, sweep_course
 
 NOISE = 0.02
 

@@ -10,8 +10,8 @@ from scipy.optimize import least_squares, minimize
 
 from spicesnn.devices.base import Device, Floats
 from spicesnn.devices.measurements import PulseTrain, Sweep
-from spicesnn.devices.trajectory import follow, pulse_course, sweep_course
 from spicesnn.errors import ConvergenceError, InputError
+from spicesnn.fitting.trajectory import follow, pulse_course, sweep_course
 
 _SPAN = {"V": 4.0, "1": 4.0, "eV": 1.3, "1/V": 4.0}
 """How far from its start value a parameter may go, as a factor, by its unit; 30 for all others."""

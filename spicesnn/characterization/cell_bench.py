@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.stimulus import Pulse
+from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device, Floats
-
-if TYPE_CHECKING:
-    from spicesnn.engines.base import Engine
+from spicesnn.engines.base import Engine
 
 _CELLS = 32
 """Cells that are solved in one run."""
@@ -68,9 +68,6 @@ class CellBench:
 
     def currents(self, states: Floats, volts: Floats) -> Floats:
         """Return the current of every state at every voltage, (states, voltages)."""
-        from spicesnn.crossbar.crossbar import Crossbar
-        from spicesnn.crossbar.wires import Wires
-
         parts = []
         for some in np.array_split(states, -(-states.size // _CELLS)):
             array = Crossbar(device=self.device, state=some[:, None], wires=Wires.ideal())
@@ -84,10 +81,6 @@ class CellBench:
 
     def _pulsed(self, states: Floats, amplitudes: Floats, width_s: float) -> Floats:
         """Return the states of at most `_CELLS` cells after one pulse each, (n,)."""
-        from spicesnn.crossbar.crossbar import Crossbar
-        from spicesnn.crossbar.stimulus import Pulse
-        from spicesnn.crossbar.wires import Wires
-
         array = Crossbar(device=self.device, state=states[:, None], wires=Wires.ideal())
         rows, gates = amplitudes, None if self.gate_volts is None else np.full(states.size, self.gate_volts)
         if self.axis is Axis.GATE:

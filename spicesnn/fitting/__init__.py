@@ -1,0 +1,1 @@
+"""Device models whose parameters follow from measurements."""
