@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spicesnn.errors import MissingPackageError
+from spicesnn.errors import MissingPackageError, RunError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,6 +81,28 @@ def curve_dataset(curve: IVCurve) -> xr.Dataset:
     units = {"volts": "V", "amps": "A"}
     entries: Entries = {name: (("time",), values, {"units": units.get(name, "")}) for name, values in columns.items() if name != "time_s"}
     return _dataset(entries, {"time": ("time", columns["time_s"], {"units": "s"})}, device=curve.device, engine=curve.engine)
+
+
+def write_parquet(table: pd.DataFrame, path: Path) -> Path:
+    """Write a table as a Parquet file; columns of text that are numbers throughout become numbers."""
+    numbers = _library("pandas").to_numeric
+    need_parquet()
+    for name in table.select_dtypes(exclude="number"):
+        with suppress(ValueError, TypeError):
+            table = table.assign(**{name: numbers(table[name])})
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        table.to_parquet(partial, engine="pyarrow", index=False)
+        partial.replace(path)
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror or error}; choose another folder with --out") from None
+    return path
+
+
+def need_parquet() -> None:
+    """Raise `MissingPackageError` where a table could not be written as Parquet: better before hours of computing than after."""
+    for name in ("pandas", "pyarrow"):
+        _library(name)
 
 
 def frame(rows: Iterable[Mapping[str, Any]] | Mapping[str, Any]) -> pd.DataFrame:

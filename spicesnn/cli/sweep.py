@@ -20,6 +20,7 @@ def sweep(
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="So many seeds a setting, from --seed on.")] = 1,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes on this machine.")] = 1,
     scheduler: Annotated[str | None, typer.Option("--scheduler", metavar="ADDRESS", help="A Dask scheduler whose workers compute.")] = None,
+    parquet: Annotated[bool, typer.Option("--parquet", help="Write the table as sweep.parquet too.")] = False,
     trust: options.Trust = False,
     set_: options.Settings = None,
     out: options.Out = None,
@@ -36,7 +37,10 @@ def sweep(
     from spicesnn.errors import RunError
     from spicesnn.plotting.sweeps import sweep_figure
     from spicesnn.training import sweep as sweeping
+    from spicesnn.views import need_parquet
 
+    if parquet:
+        need_parquet()
     overrides = [f"{key}={value}" for key, value in options.settings(set_).items()]
     name = engine.value if engine else None
     points = sweeping.plan(preset, over, seeds=seeds, first_seed=seed or 0, overrides=overrides, engine=name)
@@ -63,4 +67,6 @@ def sweep(
         console.print(f"{result.computed} of {len(points)} points computed now\ntable   {result.table}\nfigure  {figure}")
 
     data = {"points": result.rows, "summary": table, "table": str(result.table), "figure": str(figure), "computed": result.computed}
+    if parquet:
+        data["parquet"] = str(result.to_parquet())
     return Answer(data=data, show=show)

@@ -396,6 +396,7 @@ def _override(tables: dict[str, Any], key: str, value: Any) -> None:
     if not dot:
         tables[section] = value
         return
+    section = "array" if section == "wires" else section  # what `Crossbar` calls them
     if not isinstance(tables.setdefault(section, {}), dict):
         raise unknown_key(key, [entry.name for entry in fields(BaseConfig)])
     if section == "device" and name == "model" and value != tables["device"].get("model", "vteam"):

@@ -140,6 +140,12 @@ class SweepResult:
 
         return frame(self.rows)
 
+    def to_parquet(self) -> Path:
+        """Write the table as ``sweep.parquet`` beside the other (needs pandas and pyarrow) and return its path."""
+        from spicesnn.views import write_parquet
+
+        return write_parquet(self.to_pandas(), self.table.with_suffix(".parquet"))
+
 
 def sweep(
     points: Sequence[Point],

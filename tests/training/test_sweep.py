@@ -7,6 +7,7 @@ import sys
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from spicesnn.cli import main
@@ -106,6 +107,22 @@ def test_the_command_writes_table_and_figure(tmp_path, capfd):
     assert (tmp_path / "sweep.png").read_bytes()[:4] == b"\x89PNG"
     assert main([*arguments[:3], "array.word_lines=1", "--out", str(tmp_path)]) == 2
     assert "array.word_lines" in capfd.readouterr().err
+
+
+def test_a_table_in_parquet_has_numbers_for_what_was_swept(tmp_path, capfd):
+    arguments = ["sweep", "letters-3x3", "--over", "wires.word_line_ohm=0,1.5", "--set", "training.epochs=1", "--engine", "nodal"]
+    assert main([*arguments, "--out", str(tmp_path), "--parquet", "--json"]) == 0
+    table = pd.read_parquet(json.loads(capfd.readouterr().out)["parquet"])
+    assert table["wires.word_line_ohm"].tolist() == [0.0, 1.5]
+    assert table["seed"].tolist() == [0, 0]
+    assert table["test_accuracy"].between(0, 1).all()
+
+
+def test_parquet_without_its_package_is_refused_before_anything_is_computed(tmp_path, monkeypatch, capfd):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert main(["sweep", "letters-3x3", "--over", "array.word_line_ohm=0", "--parquet", "--out", str(tmp_path / "out")]) == 1
+    assert "pip install 'spicesnn[views]'" in capfd.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_scheduler_that_is_not_there_is_one_message(tmp_path):
