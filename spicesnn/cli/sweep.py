@@ -13,6 +13,8 @@ from spicesnn.cli.output import table as tabled
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from spicesnn.training.sweep import SweepResult
+
 
 def sweep(
     preset: Annotated[str, typer.Argument(metavar="PRESET_OR_TOML", help="A preset, or the path of a TOML file.")],
@@ -30,7 +32,8 @@ def sweep(
 ) -> Answer:
     """Train an experiment at every setting of a grid, with several seeds; write one table and a figure with confidence intervals.
 
-    An interrupted sweep goes on where it was, and no point is computed twice: start it again with the same --out.
+    An interrupted sweep goes on where it was, and no point is computed twice: start it again with the same --out. Table and figure grow
+    with the points.
 
     Example:  spicesnn sweep letters-3x3 --over array.word_line_ohm=0,1,2 --seeds 5 --workers 2 --out runs/wires
     """
@@ -45,18 +48,22 @@ def sweep(
     name = engine.value if engine else None
     points = sweeping.plan(preset, over, seeds=seeds, first_seed=seed or 0, overrides=overrides, engine=name)
     folder = options.folder(out, f"runs/sweep-{preset.replace('/', '-')}")
+    keys = list(points[0].settings)
+    figure = folder / "sweep.png"
+
+    def draw(result: SweepResult) -> None:
+        try:
+            sweep_figure(sweeping.summarised(result.rows, keys), keys).savefig(figure)
+        except OSError as error:
+            raise RunError(f"{figure} cannot be written: {error.strerror or error}; choose another folder with --out") from None
+
     with progress() as bars:
         task = bars.add_task("points", total=len(points), note="")
         result = sweeping.sweep(
-            points, folder, workers=workers, scheduler=scheduler, progress=lambda done, total: bars.update(task, completed=done, total=total)
-        )
-    keys = list(points[0].settings)
+            points, folder, workers=workers, scheduler=scheduler, watch=draw,
+            progress=lambda done, total: bars.update(task, completed=done, total=total),
+        )  # fmt: skip
     table = sweeping.summarised(result.rows, keys)
-    figure = folder / "sweep.png"
-    try:
-        sweep_figure(table, keys).savefig(figure)
-    except OSError as error:
-        raise RunError(f"{figure} cannot be written: {error.strerror or error}; choose another folder with --out") from None
 
     def show(console: Console) -> None:
         shown = tabled(*keys, "seeds", "test accuracy", "± 95 %")

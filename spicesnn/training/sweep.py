@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -30,6 +31,8 @@ from spicesnn.training.config import from_tables, load
 if TYPE_CHECKING:
     import pandas as pd
 
+REFRESH_S = 30.0
+"""How old table and figure may grow while points are computed."""
 _MEASURED = ("test_accuracy", "train_accuracy", "n_test", "converged", "epochs", "energy_joule", "wall_s")
 
 
@@ -154,8 +157,9 @@ def sweep(
     workers: int = 1,
     scheduler: str | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    watch: Callable[[SweepResult], None] = lambda result: None,
 ) -> SweepResult:
-    """Compute what is missing of a sweep and write its table.
+    """Compute what is missing of a sweep and write its table, which grows with the points while they are computed.
 
     Parameters
     ----------
@@ -168,6 +172,8 @@ def sweep(
         Address of a Dask scheduler whose workers compute the points.
     progress : callable
         Called with (done, total).
+    watch : callable
+        Called with what there is after the first point, then at most every `REFRESH_S`, and with the whole at the end.
     """
     store = folder / "points"
     try:
@@ -179,11 +185,22 @@ def sweep(
     total = done + len(missing)
     progress(done, total)
     finished = _in_dask if scheduler is not None or workers > 1 else _here
+    shown = -REFRESH_S
     for _ in finished(list(missing.values()), str(store.resolve()), workers, scheduler):
         done += 1
         progress(done, total)
-    rows = [{**point.settings, "seed": point.seed, **_read(store / f"{point.key}.json")} for point in points]
-    return SweepResult(rows=rows, computed=len(missing), table=_write(rows, folder / "sweep.csv"))
+        if done < total and time.monotonic() - shown >= REFRESH_S:
+            watch(_tabled([point for point in points if (store / f"{point.key}.json").is_file()], folder, len(missing)))
+            shown = time.monotonic()
+    result = _tabled(points, folder, len(missing))
+    watch(result)
+    return result
+
+
+def _tabled(points: Sequence[Point], folder: Path, computed: int) -> SweepResult:
+    """Write the table of points that are computed and return them."""
+    rows = [{**point.settings, "seed": point.seed, **_read(folder / "points" / f"{point.key}.json")} for point in points]
+    return SweepResult(rows=rows, computed=computed, table=_write(rows, folder / "sweep.csv"))
 
 
 def _here(points: list[Point], store: str, workers: int, scheduler: str | None) -> Iterable[str]:

@@ -109,6 +109,19 @@ def test_the_command_writes_table_and_figure(tmp_path, capfd):
     assert "array.word_lines" in capfd.readouterr().err
 
 
+def test_table_and_figure_grow_with_the_points(tmp_path, monkeypatch):
+    monkeypatch.setattr(sweeping, "REFRESH_S", 0.0)
+    seen = []
+
+    def watch(result):
+        with result.table.open(newline="", encoding="utf-8") as file:
+            seen.append((len(result.rows), [row["array.word_line_ohm"] for row in csv.DictReader(file)]))
+
+    whole = sweeping.sweep(plan("array.word_line_ohm=0,1,2", engine="nodal"), tmp_path, watch=watch)
+    assert seen == [(1, ["0"]), (2, ["0", "1"]), (3, ["0", "1", "2"])]
+    assert len(whole.rows) == 3
+
+
 def test_a_table_in_parquet_has_numbers_for_what_was_swept(tmp_path, capfd):
     arguments = ["sweep", "letters-3x3", "--over", "wires.word_line_ohm=0,1.5", "--set", "training.epochs=1", "--engine", "nodal"]
     assert main([*arguments, "--out", str(tmp_path), "--parquet", "--json"]) == 0
