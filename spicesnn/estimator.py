@@ -55,7 +55,7 @@ class CrossbarClassifier:
     --------
     >>> from spicesnn import CrossbarClassifier
     >>> model = CrossbarClassifier("letters-3x3", epochs=30).fit([[0, 1], [1, 0], [0, 1], [1, 0]], ["a", "b", "a", "b"])
-    >>> list(model.predict([[0.1, 0.9]]))
+    >>> print(model.predict([[0.1, 0.9]]))
     ['a']
     """
 

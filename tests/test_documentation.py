@@ -19,8 +19,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MARK = r"(?:<!-- (?P<mark>not run|slow): (?P<why>[^>]*) -->\n)?"
 FENCE = re.compile(MARK + r"^```(?P<language>bash|python)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
-BESIDE = ("data", "netlists", "models", "examples", "scripts", "spicesnn", "tests")
-"""What a reader has beside the page: folders of the checkout."""
+BESIDE = ("data", "netlists", "examples", "scripts", "tests")
+"""What a reader has beside the page: folders of the checkout …"""
+COPIED = ("models", "spicesnn")
+"""… and those that a page may change, of which it gets a copy."""
 MOST_NOT_RUN = 6
 
 
@@ -73,6 +75,8 @@ def shell(text, folder):
 def folder(tmp_path, monkeypatch):
     for name in BESIDE:
         (tmp_path / name).symlink_to(ROOT / name)
+    for name in COPIED:
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -151,6 +155,21 @@ def test_every_device_has_its_figure_and_no_picture_is_large():
         assert path.stat().st_size < limit, path
 
 
+def test_every_experiment_has_its_page_and_its_line_and_every_study_is_named():
+    presets = ROOT / "spicesnn" / "presets"
+    index = (ROOT / "docs" / "experiments" / "index.md").read_text(encoding="utf-8")
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    for path in presets.glob("*.toml"):
+        page = (ROOT / "docs" / "experiments" / f"{path.stem}.md").read_text(encoding="utf-8")
+        assert page.startswith(f"# {path.stem}\n\n**Question:** ")
+        assert "**Result" in page
+        assert f'--8<-- "spicesnn/presets/{path.name}"' in page
+        assert f"| [{path.stem}]({path.stem}.md) |" in index
+        assert f"- {path.stem}: experiments/{path.stem}.md" in navigation
+    studies = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
+    assert [path.stem for path in (presets / "studies").glob("*.toml") if path.stem not in studies] == []
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     pytest.importorskip("mkdocs")
@@ -216,7 +235,7 @@ new MutationObserver(() => {
   const found = [...document.querySelectorAll(".md-search-result__link")].map((link) => link.getAttribute("href").replace(/[?#].*/, ""));
   if (found.length) console.log(`found ${found.join(" ")}`);
 }).observe(document.querySelector(".md-search-result__list"), {childList: true});
-setTimeout(() => { query.focus(); query.value = "Prezioso"; query.dispatchEvent(new Event("keyup")); query.dispatchEvent(new Event("input")); }, 1000);
+setTimeout(() => { query.focus(); query.value = "Prezioso"; query.dispatchEvent(new Event("keyup")); }, 1000);
 </script></body>
 """
 

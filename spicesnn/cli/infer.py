@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spicesnn.cli import options
-from spicesnn.cli.output import Answer
+from spicesnn.cli.output import Answer, unanswered
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,6 +48,8 @@ def infer(
         from spicesnn.units import render
 
         console.print(f"{summary.preset} on {summary.engine}: {100 * summary.test_accuracy:.2f} % of {summary.n_test} samples right")
+        if line := unanswered(int(summary.extra.get("silent_or_tied", 0)), summary.n_test):
+            console.print(line)
         console.print(f"{render(summary.energy_joule, 'J')} delivered in these reads, {summary.wall_s:.1f} s")
 
     return Answer(data=summary.table(), show=show)

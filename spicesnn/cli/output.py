@@ -59,6 +59,16 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
+def unanswered(silent_or_tied: int, samples: int) -> str:
+    """Return a line on the samples that no single neuron answered first, empty without any."""
+    if not silent_or_tied:
+        return ""
+    line = f"{silent_or_tied} of {samples} without an answer: silence, or a tie, counted as wrong"
+    if 2 * silent_or_tied <= samples:
+        return line
+    return f"{line}; a column answers when its current times neuron.resistance_ohm passes neuron.threshold_volts within neuron.window_s"
+
+
 def write_json(data: Mapping[str, Any], channel: TextIO) -> None:
     """Write exactly one JSON object and a newline."""
     channel.write(json.dumps(plain(data), ensure_ascii=False, allow_nan=False) + "\n")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spicesnn.cli import options
-from spicesnn.cli.output import Answer, watched
+from spicesnn.cli.output import Answer, unanswered, watched
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -115,6 +115,8 @@ def _of_run(summary: Summary, *, figures: bool) -> Answer:
 
         held = "held-out" if summary.extra.get("held_out", True) else "training"
         console.print(f"{summary.preset} on {summary.engine}: {100 * summary.test_accuracy:.2f} % of {summary.n_test} {held} samples right")
+        if line := unanswered(int(summary.extra.get("silent_or_tied", 0)), summary.n_test):
+            console.print(line)
         console.print(f"{render(summary.energy_joule, 'J')} delivered, {summary.wall_s:.1f} s\nrun     {summary.run}")
         if drawn:
             console.print(f"figures {drawn[0].parent}\nreport  {drawn[-1]}")

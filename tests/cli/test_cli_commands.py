@@ -95,6 +95,15 @@ def test_a_damaged_checkpoint_is_one_message(run, tmp_path):
     assert len(err.strip().splitlines()) <= 2
 
 
+def test_a_network_that_stays_silent_says_what_makes_it_answer(run):
+    silent = ["--set", "neuron.threshold_volts=4", "--set", "training.epochs=1", "--no-figures", "--out", "run"]
+    code, out, _ = run("train", "letters-3x3", "--seed", "1", *silent)
+    assert code == 0
+    assert "0.00 % of 30 training samples right\n30 of 30 without an answer: silence, or a tie, counted as wrong; a column answers when its current " in out
+    code, out, _ = run("infer", "run")
+    assert "30 of 30 without an answer" in out
+
+
 def test_train_counts_starts(run_json):
     code, answer, _ = run_json("train", "letters-3x3", "--starts", "2", "--seed", "3", "--out", "many", "--set", "training.epochs=2")
     assert code == 0
