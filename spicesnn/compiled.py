@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
-from numba import njit
+from spicesnn.kept_code import njit
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import logging
 import shlex
 import signal
 import sys
@@ -100,6 +101,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in arguments
     make_whole()
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # of a home that cannot be written it tells at every start; `doctor` does once
     with stoppable() as signals, reserved_stdout(as_json) as channel, warnings.catch_warnings():
         warnings.showwarning = _warn
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spicesnn.cli import options
-from spicesnn.cli.output import Answer
+from spicesnn.cli.output import Answer, mark, table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -92,15 +92,13 @@ def _answer(device: str, result: FitResult | PulseTableFit, folder: Path, unit: 
     result.figure().savefig(figure)
 
     def show(console: Console) -> None:
-        from rich.table import Table
-
-        table = Table("parameter", "value", "± one standard deviation")
+        shown = table("parameter", "value", "± one standard deviation")
         for name, value in result.parameters.items():
-            table.add_row(name, f"{value:.6g}", f"{result.stderr[name]:.2g}")
-        console.print(table)
+            shown.add_row(name, f"{value:.6g}", f"{result.stderr[name]:.2g}")
+        console.print(shown)
         relative = f", {100 * more['relative_rmse']:.2g} % relative" if "relative_rmse" in more else ""
         for remark in remarks:
-            console.print(f"[yellow]note[/yellow]    {remark}")
+            console.print(mark("note    ", "yellow"), remark, sep="")
         console.print(f"residual {render(result.rmse, unit)} (root mean square){relative}")
         console.print(f"device  {toml}\nfigure  {figure}")
 

@@ -50,9 +50,11 @@ def make_whole() -> None:
 
 def say(text: str) -> None:
     """Write a line to stderr; if nobody can read it there, there is nobody to tell."""
-    with contextlib.suppress(OSError, ValueError):
+    try:
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
+    except (OSError, ValueError):
+        forsake(sys.stderr)
 
 
 @contextlib.contextmanager

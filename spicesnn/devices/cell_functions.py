@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import cfunc, float64, int64, njit, types
+from numba import float64, int64, types
 from numba.extending import intrinsic, overload, register_jitable
 from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Floats
 from spicesnn.devices.compiled import Equation, pick, power
 from spicesnn.errors import ConvergenceError
+from spicesnn.kept_code import cfunc, njit
 
 _POINTER = types.CPointer(float64)
 _EQUATION = float64(float64, float64, float64, _POINTER)

@@ -5,23 +5,29 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
+import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from spicesnn._version import __version__
-from spicesnn.code_cache import kept_in, writable
+from spicesnn.code_cache import LEAST_FREE, caches_dir, free_bytes, kept_in, writable
 from spicesnn.datasets import mnist
-from spicesnn.errors import DataError, SpicesnnError
+from spicesnn.engines.ngspice.library import TESTED
+from spicesnn.errors import DataError, NgspiceMissingError, SpicesnnError
 from spicesnn.paths import models_dir, netlists_dir, presets_dir
 
 PACKAGES = ("numpy", "scipy", "numba", "matplotlib", "pillow", "PySpice", "typer", "rich", "jinja2", "threadpoolctl")
 OPTIONAL = ("distributed", "pandas", "xarray", "h5py", "scikit-learn")
 _LEAST_FREE = 100 * 2**20
 """What the temporary folder should have left, bytes."""
+_PROGRAM_S = 20.0
+"""How long a program may take to say its version."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,25 +107,70 @@ def ngspice() -> tuple[Check, dict[str, Any]]:
 
         state = probe_ngspice()
     except SpicesnnError as error:
-        message = str(error)
-        return Check(name="ngspice", ok=False, found="absent", advice=message), {"ok": False, "program": program, "problem": message}
+        message, found = str(error), "absent" if isinstance(error, NgspiceMissingError) else "does not work"
+        return Check(name="ngspice", ok=False, found=found, advice=message), {"ok": False, "program": program, "problem": message}
     state |= {"program": program}
-    found = f"{state['version']}, solver {state['solver']}, {state['library']}"
-    return Check(name="ngspice", ok=bool(state["ok"]), found=found, advice=str(state.get("problem", ""))), state
+    found = f"{state['version'] or 'of unknown version'}, solver {state['solver']}, {state['library']}"
+    old = f"not known to be {TESTED} or newer, which everything is tested with: compare it with the nodal engine by `spicesnn validate`"
+    return Check(name="ngspice", ok=bool(state["ok"]), found=found, advice=str(state.get("problem", old if state["untested"] else ""))), state
+
+
+def ngspice_program() -> Check:
+    """Look for the program, which runs decks that are one transient; reads and pulses need only the library."""
+    program = shutil.which("ngspice")
+    if program is None:
+        advice = "only whole decks need it (`spicesnn netlist`, spicesnn.training.one_transient): apt install ngspice, or brew install ngspice"
+        return Check(name="ngspice program", ok=False, found="absent", advice=advice, required=False)
+    try:
+        done = subprocess.run([program, "--version"], capture_output=True, stdin=subprocess.DEVNULL, timeout=_PROGRAM_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        why = f"gave no answer within {_PROGRAM_S:g} s" if isinstance(error, subprocess.TimeoutExpired) else str(error.strerror)
+        return Check(name="ngspice program", ok=False, found=f"{program} {why}", advice="install ngspice again, or put a working one on PATH first",
+                     required=False)  # fmt: skip
+    version = re.search(rb"ngspice-(\d+)", done.stdout + done.stderr)
+    if done.returncode != 0 or version is None:
+        return Check(name="ngspice program", ok=False, found=f"{program} ends with exit code {done.returncode} and no version",
+                     advice="install ngspice again, or put a working one on PATH first", required=False)  # fmt: skip
+    number = int(version.group(1))
+    advice = "" if number >= TESTED else f"older than {TESTED}, which everything is tested with"
+    return Check(name="ngspice program", ok=True, found=f"{number}, {program}", advice=advice, required=False)
 
 
 def writable_folders() -> list[Check]:
-    """Look whether downloads, compiled code and decks can be written."""
-    cache = mnist.cache_dir()
-    ok = writable(cache)
-    advice = "" if ok else "only downloads need it: set XDG_CACHE_HOME to a folder that can be written"
-    return [Check(name="cache folder", ok=ok, found=str(cache), advice=advice, required=False), _compiled_code(), _temporary()]
+    """Look whether results, downloads, compiled code, fonts and decks can be written."""
+    return [
+        _folder("working folder", Path.cwd, "results go to ./runs there: give --out, or work elsewhere"),
+        _folder("cache folder", mnist.cache_dir, "only downloads need it: set XDG_CACHE_HOME to a folder that can be written"),
+        _folder("fonts", _matplotlib_folder, "every start of a figure looks for fonts anew: set MPLCONFIGDIR to a folder that can be written"),
+        _compiled_code(), _temporary(),
+    ]  # fmt: skip
+
+
+def _folder(name: str, where: Callable[[], Path], advice: str) -> Check:
+    """Look at a folder that spicesnn works without."""
+    try:
+        folder = where()
+    except OSError as error:
+        return Check(name=name, ok=False, found=f"none: {error.strerror or error}", advice=advice, required=False)
+    if not writable(folder):
+        return Check(name=name, ok=False, found=f"{folder} cannot be written", advice=advice, required=False)
+    free = free_bytes(folder)
+    ok = free >= LEAST_FREE
+    return Check(name=name, ok=ok, found=str(folder) if ok else f"{folder}, {free / 2**20:.1f} MiB free", advice="" if ok else advice, required=False)
+
+
+def _matplotlib_folder() -> Path:
+    """Return where matplotlib keeps what it knows of fonts (asking it takes a second, and makes the folder)."""
+    given = os.environ.get("MPLCONFIGDIR")
+    if given or sys.platform == "darwin":
+        return Path(given or Path(os.path.expanduser("~")) / ".matplotlib")  # noqa: PTH111 (Path.expanduser raises where there is no home)
+    return caches_dir() / "matplotlib"
 
 
 def _compiled_code() -> Check:
     """Look where numba keeps machine code."""
     kept = kept_in(presets_dir().parent)
-    advice = "" if kept else "every start compiles anew, some 20 s: set NUMBA_CACHE_DIR to a folder that can be written"
+    advice = "" if kept else "every start compiles anew, some 20 s: set NUMBA_CACHE_DIR to a folder that can be written and has room"
     return Check(name="compiled code", ok=kept is not None, found=f"kept in {kept}" if kept else "nowhere to keep it", advice=advice, required=False)
 
 
@@ -170,7 +221,7 @@ def examine(*, need_ngspice: bool = True, download: bool = False) -> Examination
     ngspice_check, ngspice_state = ngspice()
     data_check, data_state = data(download=download)
     ngspice_check = replace(ngspice_check, required=need_ngspice)
-    checks = (*python_and_packages(), threads(), files(), ngspice_check, data_check, *writable_folders())
+    checks = (*python_and_packages(), threads(), files(), ngspice_check, ngspice_program(), data_check, *writable_folders())
     damaged = data_state.get("mnist") is not None and not data_check.ok
     ok = all(check.ok for check in checks if check.required) and not damaged
     return Examination(checks=checks, ngspice=ngspice_state, data=data_state, ok=ok)

@@ -11,6 +11,8 @@ from spicesnn.errors import NgspiceMissingError
 
 VARIABLE = "SPICESNN_LIBNGSPICE"
 """Environment variable that points at another build."""
+TESTED = 39
+"""The version that every test and every number in the documentation is from."""
 
 _PLACES = (
     "/opt/homebrew/lib/libngspice.dylib",
@@ -66,3 +68,8 @@ class Library:
     path: str
     version: str
     klu: bool
+
+    @property
+    def untested(self) -> bool:
+        """Whether it is older than what spicesnn is tested with, or does not say how old it is."""
+        return not self.version.isdecimal() or int(self.version) < TESTED

@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections.abc import Hashable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
@@ -21,7 +22,7 @@ from spicesnn.devices.base import Floats
 from spicesnn.engines.ngspice import library
 from spicesnn.engines.ngspice.circuit import Answer, Circuit, Job
 from spicesnn.engines.ngspice.protocol import Channel, ChannelClosed, ChannelSilent, Header, pack
-from spicesnn.errors import NgspiceMissingError
+from spicesnn.errors import MissingPackageError, NgspiceMissingError
 
 START_TIMEOUT_S = 60.0
 _ALIVE: weakref.WeakSet[Session] = weakref.WeakSet()
@@ -84,6 +85,8 @@ class Session:
         self._values: dict[str, Floats] = {}
         self._commands: dict[str, str] = {}
         path = library.find()
+        if find_spec("PySpice") is None:
+            raise MissingPackageError("the ngspice engine speaks to ngspice through PySpice, which is not installed: pip install PySpice")
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the worker)
         with _SPAWNING:
             self._process = subprocess.Popen(
@@ -96,13 +99,17 @@ class Session:
         self._channel = Channel(self._process.stdout.fileno(), self._process.stdin.fileno())
         try:
             hello, _ = self._channel.receive(START_TIMEOUT_S, START_TIMEOUT_S)
-        except (ChannelClosed, ChannelSilent):
-            printed = self.printed()
+        except (ChannelClosed, ChannelSilent) as failure:
+            how = f"did not start within {START_TIMEOUT_S:g} s" if isinstance(failure, ChannelSilent) else _ending(self._reap())
+            said = self.printed().strip().splitlines()
             self.kill()
             raise NgspiceMissingError(
-                f"libngspice at {path!r} could not be opened by a worker process; point {library.VARIABLE} at a working one. "
-                f"The worker said: {printed[-600:]}"
+                f"libngspice at {path!r} could not be opened by a worker process ({how}); point {library.VARIABLE} at a working one"
+                + (f". The worker said: {said[-1][:600]}" if said else "")
             ) from None
+        except BaseException:  # an interrupt while it starts: nobody will have this session to end it
+            self.kill()
+            raise
         self.library = library.Library(path=path, version=str(hello.get("version", "")), klu=bool(hello.get("klu")))
 
     @property

@@ -11,11 +11,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import float64, int64, njit, types
+from numba import float64, int64, types
 
 from spicesnn.devices.cell_functions import call, pointer
 from spicesnn.engines.nodal import rosenbrock
 from spicesnn.engines.nodal.rosenbrock import ALPHA, BEND, DIFFERENCE, GAMMA, INTEGRAL, KINK, POWERS, STIFF, A, B, C
+from spicesnn.kept_code import njit
 
 EXPLICIT = 2.0
 """Tolerance of a state in explicit steps, as a multiple of that of the others: their estimate is that of an order less than they have."""

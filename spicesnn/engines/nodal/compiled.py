@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar, cast
 
-from numba import njit
+from spicesnn.kept_code import njit
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 

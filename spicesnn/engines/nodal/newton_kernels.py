@@ -6,7 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import float64, njit, types
+from numba import float64, types
+
+from spicesnn.kept_code import njit
 
 _IN = types.Array(types.float64, 1, "C", readonly=True)
 _NODES = types.Array(types.float64, 2, "A", readonly=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import boolean, float64, njit
+from numba import boolean, float64
 from numpy.typing import NDArray
 
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Floats
+from spicesnn.kept_code import njit
 
 
 @njit(float64(float64, float64), cache=True)

@@ -6,10 +6,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import float64, int64, njit, types
+from numba import float64, int64, types
 
 from spicesnn.devices.cell_functions import call, pointer
 from spicesnn.engines.nodal.cell_kernel import advance_cells
+from spicesnn.kept_code import njit
 
 _TABLE = float64[:, ::1]
 _ROW = float64[::1]
