@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +15,10 @@ from spicesnn.errors import DataError
 
 _LARGEST_BYTES = 1 << 31
 """More than this in one archive is taken for damage or malice: it would not fit the memory of a small machine."""
+
+
+_END = struct.Struct("<4s4H2LH")
+"""The end of a zip file's directory: signature, two disk numbers, entries on this disk, entries, size, offset, length of a comment."""
 
 
 def read(path: str | Path, names: Iterable[str] | None = None) -> dict[str, NDArray[Any]]:
@@ -34,6 +39,7 @@ def read(path: str | Path, names: Iterable[str] | None = None) -> dict[str, NDAr
     try:
         with zipfile.ZipFile(path) as archive:
             _check_size(path, sum(entry.file_size for entry in archive.infolist()))
+            _check_count(path, len(archive.infolist()))
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in _check_names(path, stored.files, names)}
     except DataError:
@@ -51,6 +57,17 @@ def read(path: str | Path, names: Iterable[str] | None = None) -> dict[str, NDAr
 def _check_size(path: Path, claimed: int) -> None:
     if claimed > _LARGEST_BYTES:
         raise DataError(f"{path} unpacks to {claimed / 2**30:.1f} GB; spicesnn reads up to {_LARGEST_BYTES >> 30} GB from one file")
+
+
+def _check_count(path: Path, found: int) -> None:
+    """Compare the entries of the directory with how many its end says there are: a damaged length in one of them hides all after it."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _END.size - 0xFFFF))
+        end = file.read()
+    at = end.rfind(b"PK\x05\x06")
+    claimed = _END.unpack_from(end, at)[4] if 0 <= at <= len(end) - _END.size else found
+    if claimed not in (found, 0xFFFF):
+        raise DataError(f"{path} is not a sound .npz file: of its {claimed} arrays {found} can be found; fetch or make it again")
 
 
 def _check_names(path: Path, there: list[str], names: Iterable[str] | None) -> list[str]:

@@ -63,18 +63,26 @@ def train(
         return config.train(engine=engine, out=out, progress=progress, resume=resume)
     config = scaled(config)
     experiment = Experiment.of(config)
-    if resume and run.resumable():
-        state = run.load_state()
-        history = run.load_history(state.updates)
-        run.log(f"resumed after {state.updates} updates on {engine.name}")
-    else:
-        if not resume:
-            run = RunDirectory.create(out, config, engine.versions())
-        state, history = experiment.start(), History()
-        history.add(0, states=state.devices)
-        run.log(f"training {config.preset} on {engine.name}, seed {config.seed}, array {experiment.shape[0]}x{experiment.shape[1]}")
-    state = updated(experiment, engine, state, history, run=run, progress=progress)
-    return _evaluated(experiment, engine, run, state, history)
+    if not resume:
+        run = RunDirectory.create(out, config, engine.versions())
+    with run.held():
+        state, history = _resumed(run, engine) if resume and run.resumable() else _begun(run, experiment, engine)
+        state = updated(experiment, engine, state, history, run=run, progress=progress)
+        return _evaluated(experiment, engine, run, state, history)
+
+
+def _resumed(run: RunDirectory, engine: Engine) -> tuple[RunState, History]:
+    state = run.load_state()
+    run.compare_versions(engine.versions())
+    run.log(f"resumed after {state.updates} updates on {engine.name}")
+    return state, run.load_history(state.updates)
+
+
+def _begun(run: RunDirectory, experiment: Experiment, engine: Engine) -> tuple[RunState, History]:
+    config, state, history = experiment.config, experiment.start(), History()
+    history.add(0, states=state.devices)
+    run.log(f"training {config.preset} on {engine.name}, seed {config.seed}, array {experiment.shape[0]}x{experiment.shape[1]}")
+    return state, history
 
 
 def updated(

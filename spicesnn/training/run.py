@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
 import os
 import platform
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +31,28 @@ STATE_VERSION = 1
 _COUNTERS = tuple(entry.name for entry in fields(RunState) if entry.name not in ("devices", "wear"))
 
 
+_NOT_COMPUTED_WITH = ("versions", "preset", "description")
+"""What of `run.toml` decides on no number."""
+
+
 class CheckpointWarning(UserWarning):
-    """The last checkpoint of a run could not be used."""
+    """The last checkpoint of a run could not be used, or was made with other versions of what computes."""
 
 
 def _before(name: str) -> str:
     return name.replace(".npz", "-before.npz")
+
+
+def _all_versions(solvers: Mapping[str, str]) -> dict[str, str]:
+    libraries = {name: version(name) for name in ("numpy", "scipy", "numba")}
+    return {"spicesnn": __version__, "python": platform.python_version(), **libraries, **solvers}
+
+
+def _without_folders(value: Any) -> Any:
+    """Return plain values with paths cut to their last part: a run that was moved, with its data, is the same run."""
+    if isinstance(value, Mapping):
+        return {key: _without_folders(entry) for key, entry in value.items()}
+    return Path(value).name if isinstance(value, str) and "/" in value else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +67,56 @@ class RunDirectory:
 
         `solvers` are the versions that the engine names.
         """
-        if out is None:
-            base = Path("runs") / f"{config.preset}-seed{config.seed}"
-            path, number = base, 2
-            while path.exists():
-                path, number = base.with_name(f"{base.name}-{number}"), number + 1
-        else:
-            path = Path(out)
-        run = cls(path)
-        if (path / "run.toml").exists():
-            raise RunError(f"{path} already holds a run; give another --out, or --resume to go on with it")
+        run = cls(Path("runs") / f"{config.preset}-seed{config.seed}" if out is None else Path(out))
         try:
-            (path / "figures").mkdir(parents=True, exist_ok=True)
+            base, number = run.path, 2
+            while not run._made(new=out is None):
+                run, number = cls(base.with_name(f"{base.name}-{number}")), number + 1
         except OSError as error:
-            raise RunError(f"{path} cannot be made: {error.strerror or error}; give a folder that can be written with --out") from None
-        libraries = {name: version(name) for name in ("numpy", "scipy", "numba")}
-        versions = {"spicesnn": __version__, "python": platform.python_version(), **libraries, **solvers}
-        run._write("run.toml", render_toml({**config.to_tables(), "versions": versions}).encode())
+            raise RunError(f"{run.path} cannot be made: {error.strerror or error}; give a folder that can be written with --out") from None
+        with run.held():
+            if (run.path / "run.toml").exists():
+                raise RunError(f"{run.path} already holds a run; give another --out, or --resume to go on with it")
+            run._write("run.toml", render_toml({**config.to_tables(), "versions": _all_versions(solvers)}).encode())
         return run
+
+    def _made(self, *, new: bool) -> bool:
+        """Make the directory; with `new`, return False for one that is there, also if another process has made it just now."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=not new)
+        except FileExistsError:
+            if new:
+                return False
+            raise
+        (self.path / "figures").mkdir(exist_ok=True)
+        return True
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from training in this directory; the system lets go of it when the process ends, however it does.
+
+        Raises
+        ------
+        RunError
+            Another process has it.
+        """
+        try:
+            file = (self.path / ".lock").open("a+b", buffering=0)
+        except OSError as error:
+            raise RunError(f"{self.path} cannot be written: {error.strerror or error}; copy the run to where it can, or give another --out") from None
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                owner = file.read().decode(errors="replace").strip() or "another process"
+                raise RunError(f"{self.path} is being trained by {owner}; wait for it, end it, or give another --out") from None
+            except OSError:
+                pass  # a file system without locks: nothing can be kept out, and a single process needs nothing
+            with suppress(OSError):  # whose it is, is for people; the disk may be full
+                file.truncate(0)
+                file.write(f"process {os.getpid()} on {platform.node()}\n".encode())
+            yield
 
     @classmethod
     def existing(cls, path: str | Path) -> RunDirectory:
@@ -85,8 +136,11 @@ class RunDirectory:
 
     def log(self, line: str) -> None:
         """Append a line with the time to `log.txt`."""
-        with (self.path / "log.txt").open("a", encoding="utf-8") as file:
-            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+        try:
+            with (self.path / "log.txt").open("a", encoding="utf-8") as file:
+                file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+        except OSError as error:
+            raise self._unwritable("log.txt", error) from None
 
     def save(self, state: RunState, history: History, extra: Mapping[str, Any] | None = None) -> None:
         """Write the checkpoint of a crossbar experiment."""
@@ -99,23 +153,38 @@ class RunDirectory:
         Each file appears whole or not at all; after a crash between the two, the history before belongs to the state.
         """
         self.save_arrays("history.npz", {"saved_at": steps, **history}, keep=True)
-        self.save_arrays("state.npz", {"version": STATE_VERSION, "saved_at": steps, **state}, keep=True)
+        self.save_arrays("state.npz", {"version": STATE_VERSION, "config": self._digest(), "saved_at": steps, **state}, keep=True)
 
     def save_arrays(self, name: str, arrays: Mapping[str, Any], *, keep: bool = False) -> None:
         """Write arrays as a compressed npz file, atomically; with `keep`, the file that was there stays as ``<name>-before.npz``."""
+        plain = {key: np.asarray(value) for key, value in arrays.items()}
+        self._replace(name, lambda file: np.savez_compressed(file, allow_pickle=False, **plain), keep=keep)
+
+    def _replace(self, name: str, fill: Callable[[IO[bytes]], object], *, keep: bool = False) -> None:
+        """Write a file under another name, bring it to the disk, and give it its own: it appears whole or not at all."""
         partial = self.path / f".{name}.{os.getpid()}.part"
         try:
             with partial.open("wb") as file:
-                np.savez_compressed(file, allow_pickle=False, **{key: np.asarray(value) for key, value in arrays.items()})
+                fill(file)
                 file.flush()
                 os.fsync(file.fileno())
             if keep and (self.path / name).exists():
                 (self.path / name).replace(self.path / _before(name))
             partial.replace(self.path / name)
         except OSError as error:
-            partial.unlink(missing_ok=True)
-            reason = error.strerror or error
-            raise RunError(f"{self.path / name} cannot be written: {reason}; what was saved before is whole: free space, then --resume") from None
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+            raise self._unwritable(name, error) from None
+
+    def _unwritable(self, name: str, error: OSError) -> RunError:
+        said = f"{self.path / name} cannot be written: {error.strerror or error}"
+        return RunError(f"{said}; what was saved before is whole: free space, then --resume, or give another --out")
+
+    def _digest(self) -> str:
+        """Return what the configuration in `run.toml` amounts to; where its files lie does not count."""
+        tables = configuration.read_tables(self.path / "run.toml")
+        counted = {key: _without_folders(value) for key, value in tables.items() if key not in _NOT_COMPUTED_WITH}
+        return hashlib.sha256(json.dumps(counted, sort_keys=True, default=str).encode()).hexdigest()
 
     def checkpoint(self) -> dict[str, NDArray[Any]]:
         """Return the arrays of `state.npz`, whatever kind of network they are of."""
@@ -131,8 +200,11 @@ class RunDirectory:
         RunError
             Neither can be read.
         """
-        for part in self.path.glob(".*.part"):
-            part.unlink(missing_ok=True)
+        try:
+            for part in self.path.glob(".*.part"):
+                part.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._unwritable("state.npz", error) from None
         if not any((self.path / name).exists() for name in ("state.npz", _before("state.npz"), "metrics.json")):
             return False
         state, history, reasons = "state.npz", "history.npz", list[str]()
@@ -155,6 +227,15 @@ class RunDirectory:
             if used != name:
                 (self.path / used).replace(self.path / name)
         return True
+
+    def compare_versions(self, solvers: Mapping[str, str]) -> None:
+        """Say what has another version than when the run began: it may end with other bits than it would have."""
+        now = _all_versions(solvers)
+        others = [f"{name} {before}, now {now.get(name, 'absent')}" for name, before in self.versions().items() if now.get(name) != before]
+        if others:
+            said = f"{self.path} was begun with {'; '.join(others)}: the numbers may differ in their last bits from a run in one go"
+            self.log(said)
+            warnings.warn(said, CheckpointWarning, stacklevel=2)
 
     def load_state(self) -> RunState:
         """Return the checkpoint of a crossbar experiment."""
@@ -181,6 +262,8 @@ class RunDirectory:
         version = int(found) if found.shape == () and found.dtype.kind in "iu" else -1
         if version != STATE_VERSION:
             raise RunError(f"{self.path / name} has version {version}; this spicesnn reads version {STATE_VERSION}")
+        if str(arrays.get("config", self._digest())) != self._digest():
+            raise RunError(f"{self.path / name} was saved with another configuration than that of run.toml; give each the one it belongs to")
         return arrays
 
     def _arrays(self, name: str) -> dict[str, NDArray[Any]]:
@@ -204,9 +287,4 @@ class RunDirectory:
         return content
 
     def _write(self, name: str, content: bytes) -> None:
-        partial = self.path / f".{name}.{os.getpid()}.part"
-        try:
-            partial.write_bytes(content)
-            partial.replace(self.path / name)
-        except OSError as error:
-            raise RunError(f"{self.path / name} cannot be written: {error.strerror or error}; give a folder that can with --out") from None
+        self._replace(name, lambda file: file.write(content))

@@ -208,19 +208,28 @@ class StreamConfig(BaseConfig, ABC):
     def train(self, *, engine: Engine, out: str | Path | None, progress: Watcher | None, resume: bool) -> Summary:
         """Train, evaluate, and leave a run directory."""
         images = Images.load(self.data)
+        run = RunDirectory.existing(out or "") if resume else RunDirectory.create(out, self, engine.versions())
+        with run.held():
+            if resume and run.resumable():
+                arrays, tally, done = _load(run)
+                run.compare_versions(engine.versions())
+                history = run.load_history(done)
+                run.log(f"resumed after {done} chunks of {self.chunks[1]} images")
+            else:
+                arrays, tally, done, history = self.untrained(), Tally(), 0, History()
+                run.log(f"training {self.preset}, seed {self.seed}, {self.chunks[0]} x {len(images.train)} images")
+            arrays, done = self._learnt(run, arrays, tally, done, history, images, engine, progress)
+            begun = time.perf_counter()
+            arrays = self.completed(arrays, engine, tally)
+            tally.add(wall_s=time.perf_counter() - begun)
+            return self._evaluated(run, arrays, tally, done, history, images, engine)
+
+    def _learnt(
+        self, run: RunDirectory, arrays: Arrays, tally: Tally, done: int, history: History, images: Images, engine: Engine, progress: Watcher | None
+    ) -> tuple[Arrays, int]:
+        """Return the arrays after the chunks that are left, and how many there are."""
         epochs, size = self.chunks
         per_epoch = -(-len(images.train) // size)
-        if resume:
-            run = RunDirectory.existing(out or "")
-        else:
-            run = RunDirectory.create(out, self, engine.versions())
-        if resume and run.resumable():
-            arrays, tally, done = _load(run)
-            history = run.load_history(done)
-            run.log(f"resumed after {done} chunks of {size} images")
-        else:
-            arrays, tally, done, history = self.untrained(), Tally(), 0, History()
-            run.log(f"training {self.preset}, seed {self.seed}, {epochs} x {len(images.train)} images")
         total = epochs * per_epoch
         while done < total:
             begun = time.perf_counter()
@@ -237,16 +246,13 @@ class StreamConfig(BaseConfig, ABC):
             if progress is not None:
                 each = 1e3 * tally.totals["wall_s"] / (done * size)
                 progress(Progress(done=done, total=total, text=f"epoch {epoch + 1} of {epochs}, {each:.3f} ms an image"))
-        begun = time.perf_counter()
-        arrays = self.completed(arrays, engine, tally)
-        tally.add(wall_s=time.perf_counter() - begun)
-        return self._evaluated(run, arrays, tally, done, history, images, engine, epochs)
+        return arrays, done
 
     def _answers(self, arrays: Arrays, images: Images, engine: Engine) -> NDArray[np.int64]:
         return self.reader(arrays, images, self.rng(_ANSWER), engine)(images.test)
 
     def _evaluated(
-        self, run: RunDirectory, arrays: Arrays, tally: Tally, done: int, history: History, images: Images, engine: Engine, epochs: int
+        self, run: RunDirectory, arrays: Arrays, tally: Tally, done: int, history: History, images: Images, engine: Engine
     ) -> Summary:
         begun = time.perf_counter()
         read = self.reader(arrays, images, self.rng(_ANSWER), engine)
@@ -265,7 +271,7 @@ class StreamConfig(BaseConfig, ABC):
         }  # fmt: skip
         summary = Summary(
             preset=self.preset, engine=engine.name, seed=self.seed, run=str(run.path), test_accuracy=test, n_test=len(predicted),
-            train_accuracy=train, converged=True, epochs=epochs, wall_s=wall, energy_joule=tally.totals.get("energy_joule", 0.0), extra=extra,
+            train_accuracy=train, converged=True, epochs=self.chunks[0], wall_s=wall, energy_joule=tally.totals.get("energy_joule", 0.0), extra=extra,
         )  # fmt: skip
         names = np.array([str(k) for k in range(10)])
         pictures = self.figures_data(arrays, images, engine)

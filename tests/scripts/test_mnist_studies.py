@@ -1,26 +1,6 @@
 """The studies of MNIST at full scale, on few images."""
 
-import importlib.util
 import json
-from pathlib import Path
-
-import pytest
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-
-
-@pytest.fixture
-def script(monkeypatch):
-    """Load a script by its name; what it imports stands beside it."""
-    monkeypatch.syspath_prepend(SCRIPTS)
-
-    def load(name):
-        spec = importlib.util.spec_from_file_location(f"script_{name}", SCRIPTS / f"{name}.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    return load
 
 
 def test_cases_of_both_presets_share_one_table_and_the_software_weights(script, tmp_path, capsys):

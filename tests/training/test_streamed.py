@@ -81,10 +81,16 @@ def test_a_checkpoint_of_another_kind_is_refused(tmp_path):
     training.train(config, engine=sn.NodalEngine(), out=tmp_path / "run")
     stored = {name: (tmp_path / "run" / name).read_bytes() for name in ("state.npz", "history.npz")}
     training.train(training.load("bp-mnist", SMALL["bp-mnist"]), engine=sn.NodalEngine(), out=tmp_path / "other")
+    other = tmp_path / "other"
     for name, content in stored.items():
-        (tmp_path / "other" / name).write_bytes(content)
+        (other / name).write_bytes(content)
+        (other / name.replace(".npz", "-before.npz")).unlink()
+    with pytest.raises(RunError, match=r"saved with another configuration than that of run\.toml"):
+        training.train(config, engine=sn.NodalEngine(), out=other, resume=True)
+    with np.load(other / "state.npz") as arrays:
+        np.savez(other / "state.npz", **{name: value for name, value in arrays.items() if name != "config"})
     with pytest.raises(RunError, match="not a checkpoint of this kind"):
-        training.train(config, engine=sn.NodalEngine(), out=tmp_path / "other", resume=True)
+        training.train(config, engine=sn.NodalEngine(), out=other, resume=True)
 
 
 def test_an_unknown_kind_is_refused(tmp_path):
