@@ -1,16 +1,18 @@
 """What the documentation adds to its Markdown when it is built.
 
-A page a device from the registry, equations as MathML (no scripts), and figures that open in full.
+A page a device from the registry, a page of all settings, equations as MathML (no scripts), and figures that open in full.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import inspect
 import os
 import re
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import griffe
 from latex2mathml.converter import convert
@@ -19,6 +21,10 @@ from PIL import Image
 
 from spicesnn.devices import registry
 from spicesnn.devices.base import Device
+from spicesnn.studies import study as studies
+from spicesnn.training import config as experiments
+from spicesnn.training.config import BaseConfig, load, preset_names
+from spicesnn.training.options import Section, render_toml
 from spicesnn.units import render
 
 _FORMULA = re.compile(r'<(?P<tag>span|div) class="arithmatex">\\(?P<open>[(\[])(?P<text>.*?)\\[)\]]</(?P=tag)>', re.DOTALL)
@@ -37,10 +43,11 @@ def on_config(config: Any) -> Any:
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the pages of the devices."""
+    """Add the pages of the devices and of the settings."""
     pages = {"index": _device_list()} | {name: device_page(name) for name in registry.names()}
     for name, text in pages.items():
         files.append(File.generated(config, f"devices/{name}.md", content=text))
+    files.append(File.generated(config, "settings.md", content=settings_page()))
     return files
 
 
@@ -124,8 +131,6 @@ def device_page(name: str) -> str:
 
 
 def _parameters(kind: type[Device]) -> str:
-    import dataclasses
-
     ranges = {entry.name: entry.metadata for entry in dataclasses.fields(kind) if "unit" in entry.metadata}
     lines = ["| parameter | default | unit | range | meaning |", "|---|---|---|---|---|"]
     for row in kind.parameter_table():
@@ -155,3 +160,63 @@ def _device_list() -> str:
         kind = registry.device_class(name)
         lines.append(f"| [{name}]({name}.md) | {', '.join(kind.state_names) if kind.memory else '–'} | {3 if kind.gated else 2} | {kind.reference} |")
     return "\n".join(lines) + "\n"
+
+
+def settings_page() -> str:
+    """Return the page of all settings: every key of every kind of experiment and study, with its default and its meaning."""
+    parts = [
+        "# Settings",
+        "Every key of the TOML files with its default, from the code; what a preset sets is on its page. `--set table.key=value` changes a key on the "
+        "command line; `run.toml` in a run directory has all of them. Numbers may have units: `\"10k\"`, `\"1u\"`. Above the tables stand "
+        "`description`, `engine` (`nodal` or `ngspice`), `seed` and `kind`.",
+    ]
+    presets = {name: load(name).kind for name in preset_names()}
+    for kind, target in experiments.KINDS.items():
+        of_kind = ", ".join(f"[{name}](experiments/{name}.md)" for name, its in presets.items() if its == kind)
+        parts += [f"## Experiments: kind `{kind}`", f"{_first_line(_found(target))} Presets: {of_kind}.", *_tables(_found(target))]
+    for kind, target in studies.KINDS.items():
+        parts += [f"## Studies: kind `{kind}`", _first_line(_found(target)), *_tables(_found(target))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _found(target: str) -> type[BaseConfig]:
+    module, _, name = target.partition(":")
+    found: type[BaseConfig] = getattr(import_module(module), name)
+    return found
+
+
+def _tables(kind: type[BaseConfig]) -> list[str]:
+    parts = []
+    for table, section in get_type_hints(kind).items():
+        if table in {entry.name for entry in dataclasses.fields(BaseConfig)} | {"kind"}:
+            continue
+        if not (isinstance(section, type) and issubclass(section, Section)):
+            device = "`model`, a name or a device file, and any parameter of that [device](devices/index.md)."
+            parts += [f"### {table}", device if table == "device" else _first_line(section)]
+            continue
+        lines = ["| key | default | meaning |", "|---|---|---|"]
+        for entry in dataclasses.fields(section):
+            given = entry.metadata
+            meaning = given["meaning"] + (": " + ", ".join(f"`{name}`" for name in given["choices"] if name) if given["choices"] else "")
+            lines.append(f"| `{entry.name}` | {_default(entry)} | {meaning.replace('|', '&#124;')}{_limit(given)} |")
+        parts += [f"### {table}", "\n".join(lines)]
+    return parts
+
+
+def _first_line(documented: Any) -> str:
+    return inspect.cleandoc(documented.__doc__ or "").splitlines()[0]
+
+
+def _default(entry: dataclasses.Field[Any]) -> str:
+    value = entry.default if entry.default is not dataclasses.MISSING else entry.default_factory()  # type: ignore[misc]
+    if value is None:
+        return "follows"
+    if isinstance(value, float):
+        return f"`{value:g}`"
+    return f"`{render_toml({'key': list(value) if isinstance(value, tuple) else value}).strip().partition(' = ')[2]}`"
+
+
+def _limit(given: Any) -> str:
+    if given["above"] is not None:
+        return f" (> {given['above']:g})"
+    return f" (≥ {given['lowest']:g})" if given["lowest"] is not None else ""

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,6 +130,19 @@ def test_the_parameters_of_a_device_page_have_units_and_ranges():
     assert "| `r_on` | 100 | Ω | > 0 | resistance of the device when fully doped, x = 1 |" in text
     assert "| `x_init` | 0.314465 | 1 | ≥ 0, ≤ 1 | state of a fresh device |" in text
     assert "- `window`: `none`, `joglekar`, `biolek`, `prodromakis`" in text
+
+
+def test_the_page_of_settings_has_every_key_with_default_choices_and_limit():
+    pytest.importorskip("mkdocs")
+    text = hooks().settings_page()
+    assert "| `tau_s` | `0.00015` | membrane time constant (> 0) |" in text
+    assert "| `scheme` | `\"half\"` | voltages on the lines that are not selected: `half`, `third`, `floating`, `gated` |" in text
+    assert "| `column_sum` | follows | " in text
+    keys = re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE)
+    assert len(keys) > 200
+    for preset in (ROOT / "spicesnn" / "presets").rglob("*.toml"):
+        assert {key for name, table in tomllib.loads(preset.read_text(encoding="utf-8")).items()
+                if isinstance(table, dict) and name not in ("device", "set", "lines") for key in table} <= set(keys), preset  # fmt: skip
 
 
 def test_formulas_of_docstrings_become_markdown():
