@@ -166,7 +166,7 @@ def settings_page() -> str:
     """Return the page of all settings: every key of every kind of experiment and study, with its default and its meaning."""
     parts = [
         "# Settings",
-        "Every key of the TOML files with its default, from the code; what a preset sets is on its page. `--set table.key=value` changes a key on the "
+        "Every key of the TOML files with its default, from the code; what a preset sets is on its page. `--set table.key=value` changes one on the "
         "command line; `run.toml` in a run directory has all of them. Numbers may have units: `\"10k\"`, `\"1u\"`. Above the tables stand "
         "`description`, `engine` (`nodal` or `ngspice`), `seed` and `kind`.",
     ]
