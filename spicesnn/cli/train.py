@@ -23,7 +23,7 @@ def train(
     engine: options.OneEngine = None,
     starts: Annotated[int | None, typer.Option("--starts", min=1, help="Train from so many random starts and keep them all.")] = None,
     replay: Annotated[str | None, typer.Option("--replay", metavar="RUN:START", help="Train a kept start again, in detail; no preset.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out from its checkpoint.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out as it was begun; no preset is needed.")] = False,
     figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw the figures of the run and write its report.html.")] = True,
     set_: options.Settings = None,
     trust: options.Trust = False,
@@ -45,10 +45,11 @@ def train(
         run, start = _kept(replay)
         config = training.RunDirectory.existing(run).config()
     else:
-        config = training.load(_given(preset), [f"{key}={value}" for key, value in options.settings(set_).items()])
+        overrides = [f"{key}={value}" for key, value in options.settings(set_).items()]
+        config = training.RunDirectory.existing(_there(out)).unchanged(overrides, seed) if resume else training.load(_given(preset), overrides)
     with options.engine(engine.value if engine else config.engine) as solver, watched(f"training {config.preset}") as watcher:
         if starts is not None:
-            many = training.train_starts(config, engine=solver, starts=starts, out=out, rng_seed=seed, progress=watcher)
+            many = training.train_starts(config, engine=solver, starts=starts, out=out, rng_seed=seed, progress=watcher, resume=resume)
         elif replay is not None:
             summary = training.replay(run, start, engine=solver, out=out, progress=watcher)
         else:
@@ -60,8 +61,16 @@ def _given(preset: str | None) -> str:
     from spicesnn.errors import InputError
 
     if preset is None:
-        raise InputError("train needs a preset or a TOML file, as in `spicesnn train xpue`, or --replay RUN:START")
+        raise InputError("train needs a preset or a TOML file, as in `spicesnn train xpue`, or --replay RUN:START, or --resume and --out RUN")
     return preset
+
+
+def _there(out: Path | None) -> Path:
+    from spicesnn.errors import InputError
+
+    if out is None:
+        raise InputError("--resume goes on with the run in --out; give that, as in `spicesnn train --resume --out runs/xpue-seed0`")
+    return out
 
 
 def _check_alone(preset: str | None, starts: int | None, resume: bool, set_: list[str] | None, seed: int | None) -> None:

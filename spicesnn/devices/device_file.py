@@ -105,7 +105,7 @@ def read_device(path: str | Path) -> Device:
     """
     path = Path(path)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("device")
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("device")
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DataError(f"{path} cannot be read as TOML: {error}") from None
     if not isinstance(table, dict) or not isinstance(table.get("model"), str):

@@ -81,7 +81,7 @@ def load_foreign(descriptor: Path | str, *, trust: bool = False) -> Device:
     """
     path = Path(descriptor)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

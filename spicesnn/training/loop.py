@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,10 +67,24 @@ def train(
     experiment = Experiment.of(config)
     if not resume:
         run = RunDirectory.create(out, config, engine.versions())
-    with run.held():
+    with run.held(), run.stopped_with_a_note():
         state, history = _resumed(run, engine) if resume and run.resumable() else _begun(run, experiment, engine)
         state = updated(experiment, engine, state, history, run=run, progress=progress)
-        return _evaluated(experiment, engine, run, state, history)
+        lengths = history.lengths()
+        with _kept_if_stopped(run, history, lambda: (state, lengths)):
+            return _evaluated(experiment, engine, run, state, history)
+
+
+@contextmanager
+def _kept_if_stopped(run: RunDirectory | None, history: History, whole: Callable[[], tuple[RunState, Mapping[str, int]]]) -> Iterator[None]:
+    """Save the last whole update when somebody stops the run: what came after it may be half there."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if run is not None:
+            state, lengths = whole()
+            run.save(state, history.cut(lengths))
+        raise
 
 
 def _resumed(run: RunDirectory, engine: Engine) -> tuple[RunState, History]:
@@ -92,17 +108,20 @@ def updated(
     rule = RULES[experiment.config.learning.rule]
     total, per_epoch = total_updates(experiment.config, rule, experiment), rule.updates_per_epoch(experiment)
     begun, saved, before = time.perf_counter(), time.perf_counter(), state.wall_s
-    while not state.finished and state.updates < total:
-        state = rule.update(experiment, engine, state, history)
-        whole_epoch = state.updates % per_epoch == 0
-        if whole_epoch and per_epoch > 1 and not state.finished and state.updates < total:
-            state = _measured(experiment, engine, state, history)
-        state = replace(state, wall_s=before + time.perf_counter() - begun)
-        if run is not None and time.perf_counter() - saved > experiment.config.training.checkpoint_s:
-            run.save(state, history)
-            saved = time.perf_counter()
-        if progress is not None:
-            progress(Progress(done=state.updates, total=total, text=_line(history, state, per_epoch)))
+    whole = (state, history.lengths())
+    with _kept_if_stopped(run, history, lambda: whole):
+        while not state.finished and state.updates < total:
+            state = rule.update(experiment, engine, state, history)
+            whole_epoch = state.updates % per_epoch == 0
+            if whole_epoch and per_epoch > 1 and not state.finished and state.updates < total:
+                state = _measured(experiment, engine, state, history)
+            state = replace(state, wall_s=before + time.perf_counter() - begun)
+            whole = (state, history.lengths())
+            if run is not None and time.perf_counter() - saved > experiment.config.training.checkpoint_s:
+                run.save(state, history)
+                saved = time.perf_counter()
+            if progress is not None:
+                progress(Progress(done=state.updates, total=total, text=_line(history, state, per_epoch)))
     return replace(state, finished=True)
 
 

@@ -7,9 +7,10 @@ import hashlib
 import json
 import os
 import platform
+import shlex
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from importlib.metadata import version
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from spicesnn import npz
 from spicesnn._version import __version__
-from spicesnn.errors import DataError, RunError
+from spicesnn.errors import ConfigError, DataError, RunError
 from spicesnn.training import config as configuration
 from spicesnn.training.config import BaseConfig
 from spicesnn.training.options import render_toml
@@ -118,6 +119,17 @@ class RunDirectory:
                 file.write(f"process {os.getpid()} on {platform.node()}\n".encode())
             yield
 
+    @contextmanager
+    def stopped_with_a_note(self, more: str = "") -> Iterator[None]:
+        """Note on an interrupt how to go on, with what more options, and in the log that there was one."""
+        try:
+            yield
+        except KeyboardInterrupt as stop:
+            self.log("stopped")
+            command = f"spicesnn train --resume{more and ' '}{more} --out {shlex.quote(str(self.path))}"
+            stop.add_note(f"{self.path} keeps what was done; go on with: {command}")
+            raise
+
     @classmethod
     def existing(cls, path: str | Path) -> RunDirectory:
         """Return a directory that holds a run."""
@@ -129,6 +141,23 @@ class RunDirectory:
     def config(self) -> Any:
         """Return the configuration the run was started with."""
         return configuration.from_tables(configuration.read_tables(self.path / "run.toml"))
+
+    def unchanged(self, overrides: Iterable[str] = (), seed: int | None = None) -> Any:
+        """Return the configuration the run was started with, for who goes on with it.
+
+        Raises
+        ------
+        ConfigError
+            An override or a seed that it does not have: a run cannot become another one in the middle.
+        """
+        config = self.config()
+        given = {text: configuration.from_tables(configuration.overridden(config.to_tables(), [text])) for text in overrides}
+        others = [f"--set {text}" for text, made in given.items() if made.to_tables() != config.to_tables()]
+        others += [f"--seed {seed}, not {config.seed}"] if seed not in (None, config.seed) else []
+        if others:
+            raise ConfigError(f"{self.path} was begun without {' and '.join(others)}: --resume goes on with a run as it was begun. Leave that out, "
+                              "or train into a new folder")  # fmt: skip
+        return config
 
     def versions(self) -> dict[str, str]:
         """Return what the run was made with: name → version."""
@@ -205,6 +234,8 @@ class RunDirectory:
                 part.unlink(missing_ok=True)
         except OSError as error:
             raise self._unwritable("state.npz", error) from None
+        if (self.path / "starts.npz").exists():
+            raise RunError(f"{self.path} holds many starts, not one run: --resume goes on with them with --starts")
         if not any((self.path / name).exists() for name in ("state.npz", _before("state.npz"), "metrics.json")):
             return False
         state, history, reasons = "state.npz", "history.npz", list[str]()

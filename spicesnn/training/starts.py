@@ -59,11 +59,12 @@ class StartsSummary:
 
 
 def train_starts(
-    config: Config, *, engine: Engine, starts: int, out: str | Path | None = None, rng_seed: int | None = None, progress: Watcher | None = None
-) -> StartsSummary:
+    config: Config, *, engine: Engine, starts: int, out: str | Path | None = None, rng_seed: int | None = None, progress: Watcher | None = None,
+    resume: bool = False,
+) -> StartsSummary:  # fmt: skip
     """Train from `starts` random starts, seeds `seed`, `seed` + 1, …; ``starts.npz`` in the run directory keeps every one of them.
 
-    `replay` trains one of them again, in detail.
+    `replay` trains one of them again, in detail. Stopped, it keeps the starts that had ended, and saves them now and then meanwhile.
 
     Parameters
     ----------
@@ -71,7 +72,7 @@ def train_starts(
     engine : Engine
     starts : int
         1 or more.
-    out, rng_seed, progress
+    out, rng_seed, progress, resume
         As in `train`.
 
     Returns
@@ -80,32 +81,72 @@ def train_starts(
     """
     if starts < 1:
         raise ConfigError(f"starts = {starts}; expected 1 or more")
-    config = replace(config, engine=engine.name, seed=config.seed if rng_seed is None else rng_seed)
-    run = RunDirectory.create(out, config, engine.versions())
-    begun, rows = time.perf_counter(), []
-    for index in range(starts):
-        experiment = Experiment.of(config.with_seed(config.seed + index))
-        before = experiment.fresh_devices()
-        state = updated(experiment, engine, experiment.start(before), History())
-        known, test = evaluated(experiment, engine, replace(state, devices=experiment.rested(state.devices)))
-        success = converged(experiment, state, known)
-        energy = state.write_joule + state.read_joule
-        rows.append((experiment.config.seed, success, state.updates, test.accuracy, energy, before, state.devices))
-        if progress is not None:
-            done = sum(row[1] for row in rows)
-            progress(Progress(done=index + 1, total=starts, text=f"{done} of {index + 1} starts converged"))
-    columns = dict(zip(_KEPT, (np.asarray(column) for column in zip(*rows, strict=True)), strict=True))
-    run.save_arrays("starts.npz", columns)
+    if resume:
+        run = RunDirectory.existing(out or "")
+        config = run.config()
+    else:
+        config = replace(config, engine=engine.name, seed=config.seed if rng_seed is None else rng_seed)
+        run = RunDirectory.create(out, config, engine.versions())
+    with run.held(), run.stopped_with_a_note(f"--starts {starts}"):
+        return _all_starts(config, engine, run, starts, progress)
+
+
+def _all_starts(config: Config, engine: Engine, run: RunDirectory, starts: int, progress: Watcher | None) -> StartsSummary:
+    rows, spent = _ended(run)
+    if len(rows) > starts:
+        raise ConfigError(f"{run.path} holds {len(rows)} starts already; expected --starts {len(rows)} or more")
+    begun = saved = time.perf_counter()
+    try:
+        for index in range(len(rows), starts):
+            rows.append(_one_start(config.with_seed(config.seed + index), engine))
+            if time.perf_counter() - saved > config.training.checkpoint_s:
+                _save(run, rows, spent + time.perf_counter() - begun)
+                saved = time.perf_counter()
+            if progress is not None:
+                done = sum(row[1] for row in rows)
+                progress(Progress(done=index + 1, total=starts, text=f"{done} of {index + 1} starts converged"))
+    except KeyboardInterrupt:
+        if rows:
+            _save(run, rows, spent + time.perf_counter() - begun)
+        raise
+    columns = _save(run, rows, spent + time.perf_counter() - begun)
     successes = columns["converged"].astype(bool)
     epochs = columns["epochs"][successes]
     summary = StartsSummary(
         preset=config.preset, engine=engine.name, seed=config.seed, run=str(run.path), starts=starts, converged_fraction=float(successes.mean()),
         epochs_mean=float(epochs.mean()) if epochs.size else float("nan"), epochs_std=float(epochs.std()) if epochs.size else float("nan"),
-        test_accuracy=float(columns["test_accuracy"].mean()), wall_s=time.perf_counter() - begun, energy_joule=float(columns["energy_joule"].sum()),
+        test_accuracy=float(columns["test_accuracy"].mean()), wall_s=float(columns["wall_s"]), energy_joule=float(columns["energy_joule"].sum()),
         failed=tuple(np.flatnonzero(~successes).tolist()),
     )  # fmt: skip
     run.write_metrics("metrics.json", summary.table())
     return summary
+
+
+def _one_start(config: Config, engine: Engine) -> tuple[Any, ...]:
+    """Return a row of ``starts.npz``."""
+    experiment = Experiment.of(config)
+    before = experiment.fresh_devices()
+    state = updated(experiment, engine, experiment.start(before), History())
+    known, test = evaluated(experiment, engine, replace(state, devices=experiment.rested(state.devices)))
+    energy = state.write_joule + state.read_joule
+    return experiment.config.seed, converged(experiment, state, known), state.updates, test.accuracy, energy, before, state.devices
+
+
+def _ended(run: RunDirectory) -> tuple[list[tuple[Any, ...]], float]:
+    """Return the rows of the starts that have ended already, and the time they took."""
+    if (run.path / "state.npz").is_file():
+        raise RunError(f"{run.path} holds one run, not many starts: --resume goes on with it without --starts")
+    if not (run.path / "starts.npz").is_file():
+        return [], 0.0
+    kept = npz.read(run.path / "starts.npz", (*_KEPT, "wall_s"))
+    return list(zip(*(kept[name] for name in _KEPT), strict=True)), float(kept["wall_s"])
+
+
+def _save(run: RunDirectory, rows: list[tuple[Any, ...]], wall_s: float) -> dict[str, NDArray[Any]]:
+    """Write ``starts.npz`` and return its columns."""
+    columns = dict(zip(_KEPT, (np.asarray(column) for column in zip(*rows, strict=True)), strict=True)) | {"wall_s": np.asarray(wall_s)}
+    run.save_arrays("starts.npz", columns)
+    return columns
 
 
 def kept_starts(run_dir: str | Path) -> dict[str, NDArray[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -82,6 +83,15 @@ class History:
                 self.series[name].pop()
                 self.taken_at[name].pop()
         self.add(update, **values)
+
+    def lengths(self) -> dict[str, int]:
+        """Return how many values each series has, for `cut`."""
+        return {name: len(values) for name, values in self.taken_at.items()}
+
+    def cut(self, lengths: Mapping[str, int]) -> History:
+        """Return the series as they were when they had so many values; one that began later is left out."""
+        return History(series={name: self.series[name][:count] for name, count in lengths.items()},
+                       taken_at={name: self.taken_at[name][:count] for name, count in lengths.items()})  # fmt: skip
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the series, and for each ``<name>_update``, when its values were taken."""

@@ -209,7 +209,7 @@ class StreamConfig(BaseConfig, ABC):
         """Train, evaluate, and leave a run directory."""
         images = Images.load(self.data)
         run = RunDirectory.existing(out or "") if resume else RunDirectory.create(out, self, engine.versions())
-        with run.held():
+        with run.held(), run.stopped_with_a_note():
             if resume and run.resumable():
                 arrays, tally, done = _load(run)
                 run.compare_versions(engine.versions())
