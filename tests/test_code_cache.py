@@ -43,3 +43,57 @@ def test_the_place_of_a_process_alone_is_none_that_is_kept(tmp_path, monkeypatch
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "spicesnn-code-abc"))
     assert code_cache.kept_in(tmp_path / "file" / "package") is None
+
+
+def test_a_folder_without_room_keeps_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    assert code_cache.kept_in(tmp_path) == tmp_path
+    monkeypatch.setattr(code_cache, "LEAST_FREE", 2**62)
+    assert code_cache.kept_in(tmp_path) is None
+
+
+def test_a_machine_on_which_nothing_can_be_written_does_not_stop_the_import(monkeypatch):
+    def nowhere(**options):
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setattr(code_cache, "kept_in", lambda package: None)
+    monkeypatch.setattr(code_cache.tempfile, "mkdtemp", nowhere)
+    code_cache.ensure()
+    assert "NUMBA_CACHE_DIR" not in os.environ
+
+
+KEPT = """
+from pathlib import Path
+from spicesnn.kept_code import njit
+
+def twice(x):
+    return 2 * x
+
+def compiled_anew():
+    machine = njit(cache=True)(twice)
+    assert machine(21) == 42
+    return sum(machine.stats.cache_misses.values())
+
+cache = Path("cache")
+cache.mkdir()
+said = [compiled_anew(), compiled_anew()]
+index, code = next(cache.rglob("*.nbi")), next(cache.rglob("*.nbc"))
+code.write_bytes(code.read_bytes()[:50])
+said.append(compiled_anew())
+index.write_bytes(b"")
+said.append(compiled_anew())
+index.unlink()
+index.mkdir()
+said.append(compiled_anew())
+print(said)
+"""
+
+
+def test_a_kept_file_that_cannot_be_read_or_written_is_compiled_anew(tmp_path):
+    """Cut by a full disk or a power cut; a folder where a file should be, so that it cannot be saved either."""
+    (tmp_path / "script.py").write_text(KEPT)
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(Path(code_cache.__file__).parents[1])}
+    command = [sys.executable, "script.py"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+    assert done.stdout == "[1, 0, 1, 1, 1]\n", done.stderr

@@ -48,3 +48,31 @@ def test_every_package_that_is_needed_is_looked_for():
     for name in ("pillow", "threadpoolctl", "numba"):
         assert checks[name].ok
         assert checks[name].required
+
+
+def test_folders_that_cannot_be_written_or_are_full_are_named(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "file" / "fonts"))
+    for name, advice in (("cache folder", "XDG_CACHE_HOME"), ("fonts", "MPLCONFIGDIR")):
+        check = look(name)
+        assert (check.ok, check.required) == (False, False)
+        assert check.found.endswith("cannot be written")
+        assert advice in check.advice
+    monkeypatch.chdir(tmp_path)
+    assert look("working folder").ok
+    usage = namedtuple("usage", "total used free")(2**30, 2**30, 2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    check = look("working folder")
+    assert (check.ok, check.found) == (False, f"{tmp_path}, 1.0 MiB free")
+    assert "give --out" in check.advice
+    assert look("compiled code").found == "nowhere to keep it"
+
+
+def test_a_working_folder_that_was_removed(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    check = look("working folder")
+    assert (check.ok, check.found) == (False, "none: No such file or directory")
