@@ -12,8 +12,10 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from spicesnn.errors import InputError
-from spicesnn.plotting.style import DIVERGING, new_figure, style
+from spicesnn.plotting.style import DIVERGING, new_figure, short, style
 
+_MOST_LETTERS = 36
+"""Of names along an axis; numbers stand there where they are longer."""
 _MOST_BARS = 1500
 """More are drawn as a surface: bars would hide each other, and take minutes."""
 
@@ -43,11 +45,11 @@ def weights_3d(weights: ArrayLike, names: Sequence[str] = ()) -> Figure:
         else:
             axes.plot_surface(columns, rows, values, facecolors=colours, rcount=160, ccount=160, linewidth=0)
         axes.set(xlabel="output", ylabel="input", zlabel="weight", zlim=(min(0.0, values.min()), max(0.0, values.max())))
-        if len(names) == values.shape[1]:
-            axes.set_xticks(range(len(names)), list(names))
+        if len(names) == values.shape[1] and sum(map(len, names)) <= _MOST_LETTERS:
+            axes.set_xticks(range(len(names)), [short(name) for name in names])
         else:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         tall = values.shape[0] > 4 * values.shape[1]
         axes.set_box_aspect((1.0, 2.0 if tall else 1.0, 0.8), zoom=0.88)
         axes.view_init(elev=28, azim=-58)

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 _MOST_PANELS = 12
 _MOST_CELLS = 200
 _MEMBRANES = 4
+_MOST_LABELS = 24
 _LEAST_POINTS = 3
+_RECORDED = " from update to update, as far as states were recorded (training.record_updates), and at the end"
 
 
 def _panels(count: int, draw: Callable[[Axes, int], object], *, across: int = 4, shared: bool = True) -> Figure:
@@ -43,6 +45,13 @@ def _panels(count: int, draw: Callable[[Axes, int], object], *, across: int = 4,
             if shared and k + columns < count:
                 axes.set_xlabel("")
     return figure
+
+
+def _legend(figure: Figure, title: str = "") -> None:
+    """Put what the first panel's lines are beside the panels, where it hides nothing."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    if len(labels) <= _MOST_LABELS:
+        figure.legend(handles, labels, title=title or None, loc="outside right center", fontsize=8, title_fontsize=8)
 
 
 def error(data: RunData) -> Drawn | None:
@@ -71,7 +80,7 @@ def outputs(data: RunData) -> Drawn | None:
         output_traces(axes, updates, values[:, :, k], wanted[:, k], goals=goals, stop=stop, title=names[k])
 
     figure = _panels(values.shape[2], draw, across=3)
-    figure.axes[0].legend(fontsize=7)
+    _legend(figure)
     text = "tanh(βI)" if tanh else "softmax(βI)"
     return Drawn("outputs", f"Output {text} of each neuron for every training sample; dashed: its target; dotted: where it counts as right.", figure)
 
@@ -96,8 +105,8 @@ def cell_courses(data: RunData) -> Drawn | None:
         return None
     what = label("conductance", unit)
     figure = _panels(siemens.shape[2], lambda axes, k: course(axes, updates, siemens[:, :, k], title=f"bit line {k}", ylabel=what))
-    figure.axes[0].legend(title="word line", fontsize=6, title_fontsize=6, ncols=2)
-    return Drawn("conductance-courses", "Conductance of every cell from update to update, one panel a bit line, one line a word line.", figure)
+    _legend(figure, "word line")
+    return Drawn("conductance-courses", f"Conductance of every cell{_RECORDED}, one panel a bit line, one line a word line.", figure)
 
 
 def weight_courses(data: RunData) -> Drawn | None:
@@ -112,8 +121,8 @@ def weight_courses(data: RunData) -> Drawn | None:
         return None
     names = data.output_names(count) if len(data.experiment.layers) == 1 else [f"hidden neuron {k + 1}" for k in range(count)]
     figure = _panels(count, lambda axes, k: course(axes, updates, weights[:, :, k], title=names[k], ylabel="weight"))
-    figure.axes[0].legend(title="input", fontsize=6, title_fontsize=6, ncols=2)
-    return Drawn("weight-courses", "Every weight from update to update, in units of the device's conductance window, one panel a neuron.", figure)
+    _legend(figure, "input")
+    return Drawn("weight-courses", f"Every weight{_RECORDED}, in units of the device's conductance window, one panel a neuron.", figure)
 
 
 def landscape(data: RunData) -> Drawn | None:
@@ -130,19 +139,20 @@ def membranes(data: RunData) -> Drawn | None:
     amps, labels = data.history.get("output_amps"), data.history.get("spike_labels")
     if not data.is_crossbar or amps is None or labels is None or not len(amps):
         return None
-    shown, options = np.asarray(amps[:_MEMBRANES], dtype=float), data.config.neuron
+    chosen, options = data.shown(_MEMBRANES), data.config.neuron
+    shown, labels = np.asarray(amps[chosen], dtype=float), labels[chosen]
     names = data.output_names(shown.shape[1])
-    times = data.history["spike_times"][: len(shown)]
+    times = data.history["spike_times"][chosen]
     spikes = times[np.isfinite(times)]
     # Neurons that only have to be first have answered early in a long window.
     early = options.code == "first-spike" and spikes.size
     length = min(options.window_s, 2.0 * float(spikes.max())) if early else options.window_s
 
     def draw(axes: Axes, k: int) -> None:
-        title = f"sample {k + 1}" + (f": {data.names[labels[k]]}" if labels[k] >= 0 else "")
+        title = f"sample {chosen[k] + 1}" + (f": {data.names[labels[k]]}" if labels[k] >= 0 else "")
         membrane_traces(axes, shown[k] + options.offset_amps, options.lif(), names, time_s=length, title=title)
 
     figure = _panels(len(shown), draw, across=2)
     if len(names) <= _MOST_PANELS:
-        figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside right center")
-    return Drawn("membranes", "Membrane voltage of every output neuron for the first test samples, with the threshold (dashed).", figure)
+        _legend(figure)
+    return Drawn("membranes", "Membrane voltage of every output neuron for a few test samples, with the threshold (dashed).", figure)

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from spicesnn.errors import InputError
-from spicesnn.plotting.style import DIVERGING, SEQUENTIAL, label, new_figure, scaled, style
+from spicesnn.plotting.style import DIVERGING, SEQUENTIAL, label, new_figure, scaled, short, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,7 +96,7 @@ def receptive_fields(weights: ArrayLike, shape: tuple[int, int], names: Sequence
             panel.set_visible(False)
         for k, name in enumerate(names):
             image = panels[k].imshow(shown[:, k].reshape(shape), cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
-            panels[k].set(title=name, xticks=[], yticks=[])
+            panels[k].set(title=short(name, 14), xticks=[], yticks=[])
             panels[k].grid(visible=False)
         figure.colorbar(image, ax=panels.tolist(), label=label("weight", unit), shrink=0.9)
     return figure
@@ -115,12 +115,14 @@ def _lines(axes: Axes, title: str, *, across: str = "bit line", down: str = "wor
     axes.set(xlabel=across, ylabel=down, title=title)
     axes.grid(visible=False)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(integer=True, nbins=11))
+        axis.set_major_locator(MaxNLocator(integer=True, nbins=11, min_n_ticks=1))
 
 
 def _colour_bar(axes: Axes, image: AxesImage, text: str) -> None:
     figure = axes.figure
-    figure.colorbar(image, ax=axes, label=text)
+    bar = figure.colorbar(image, ax=axes, label=text)
+    # Ticks that differ in the fifth digit stand there whole, not as differences to a number in a corner.
+    bar.formatter.set_useOffset(False)  # type: ignore[attr-defined]
 
 
 def _numbers(axes: Axes, image: AxesImage, values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], *, decimals: int) -> None:

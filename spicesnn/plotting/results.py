@@ -10,14 +10,19 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from spicesnn.errors import InputError
-from spicesnn.plotting.style import COLOURS, label, scaled
+from spicesnn.plotting.style import COLOURS, label, scaled, short
+from spicesnn.training.metrics import interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_MOST_NAMES = 50
+"""Up to so many classes or neurons are all named on an axis; every second, third, … of more."""
+_LETTERS_AN_INCH = 12.0
+
 
 def accuracy_by_epoch(
-    axes: Axes, curves: Mapping[str, ArrayLike], *, epochs: ArrayLike | None = None, step: str = "epoch", first_colour: int = 0
+    axes: Axes, curves: Mapping[str, ArrayLike], *, epochs: ArrayLike | None = None, step: str = "epoch", first_colour: int = 0, samples: int = 0
 ) -> Axes:
     """Draw one line a data set, in percent.
 
@@ -32,6 +37,8 @@ def accuracy_by_epoch(
         What one point is.
     first_colour : int
         Of the first line, for axes that have lines already.
+    samples : int
+        How many samples each accuracy was measured on; above 0, its 95 % interval (Wilson) is drawn.
     """
     for k, (name, values) in enumerate(curves.items(), start=first_colour):
         colour = COLOURS[k % len(COLOURS)]
@@ -39,11 +46,19 @@ def accuracy_by_epoch(
         x = np.arange(1, len(accuracy) + 1) if epochs is None else np.asarray(epochs)
         known = np.isfinite(accuracy)
         text = f"{name}, in the end {accuracy[known][-1]:.1f} %" if known.any() else f"{name}, not measured"
-        axes.plot(x[known], accuracy[known], marker="o", markersize=4 if known.sum() <= 40 else 0, color=colour, label=text)
+        few = known.sum() <= 40
+        if samples and known.any():
+            limits = 100.0 * np.array([interval(share / 100.0, samples) for share in accuracy[known]])
+            if few:
+                axes.errorbar(x[known], accuracy[known], yerr=np.abs(limits.T - accuracy[known]), fmt="none", ecolor=colour, alpha=0.6, capsize=2.5,
+                              elinewidth=1.0)  # fmt: skip
+            else:
+                axes.fill_between(x[known], limits[:, 0], limits[:, 1], color=colour, alpha=0.18, linewidth=0)
+        axes.plot(x[known], accuracy[known], marker="o", markersize=4 if few else 0, color=colour, label=text)
     axes.set(xlabel=step, ylabel="accuracy (%)", title="Accuracy", ylim=(0, 105))
     axes.set_xlim(left=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(loc="lower right")
+    axes.legend(loc="best")
     return axes
 
 
@@ -84,8 +99,11 @@ def confusion_matrix(axes: Axes, counts: ArrayLike, names: Sequence[str], *, tit
         if count and classes <= 12:
             axes.text(column, row, f"{count:.0f}", ha="center", va="center", fontsize=8, color="white" if share[row, column] > 0.55 else "black")
     answers = [*names, *(["–"] if table.shape[1] > classes else [])]
-    axes.set_xticks(range(len(answers)), answers)
-    axes.set_yticks(range(classes), list(names))
+    stride = -(-classes // _MOST_NAMES)
+    room = axes.figure.get_figure(root=True).get_size_inches()[0] * axes.get_position().width * _LETTERS_AN_INCH
+    crowded = max(1 + len(short(name)) for name in answers) * len(answers) / stride > room
+    axes.set_xticks(range(0, len(answers), stride), [short(name) for name in answers[::stride]], rotation=90 if crowded else 0)
+    axes.set_yticks(range(0, classes, stride), [short(name) for name in names[::stride]])
     axes.grid(visible=False)
     total = table.sum()
     right = np.trace(table[:, :classes])
@@ -118,8 +136,9 @@ def spike_raster(
     axes.eventplot([train * factor for train in trains], colors=colours, linelengths=0.7, linewidths=1.8)
     for at, text in marks:
         axes.axvline(at * factor, color="#999999", linewidth=0.8, linestyle=":")
-        axes.annotate(text, (at * factor, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -9), textcoords="offset points", fontsize=8)
-    axes.set_yticks(range(len(names)), list(names))
+        axes.annotate(short(text, 8), (at * factor, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -9), textcoords="offset points", fontsize=8)
+    stride = -(-len(names) // _MOST_NAMES)
+    axes.set_yticks(range(0, len(names), stride), [short(name) for name in names[::stride]])
     axes.set(xlabel=label("time", unit), ylabel="neuron", title=title, ylim=(-0.6, len(names) - (0.4 if not marks else 0.1)))
     axes.grid(visible=False, axis="y")
     return axes

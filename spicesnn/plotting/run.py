@@ -15,9 +15,14 @@ from spicesnn.plotting.learning import cell_courses, error, landscape, membranes
 from spicesnn.plotting.maps import conductance_map, ir_drop_map, receptive_fields, weight_map
 from spicesnn.plotting.results import accuracy_by_epoch, conductance_histogram, confusion_matrix, energy_by_epoch, spike_raster
 from spicesnn.plotting.run_data import Drawn, RunData
-from spicesnn.plotting.style import new_figure, style
+from spicesnn.plotting.style import new_figure, short, style
+from spicesnn.training.layers import split
 
 _SAMPLES_TO_SHOW = 8
+_LONG_NAME = 0.5
+_MOST_FIELDS = 50
+_LONGEST = 8.0
+"""Inches that classes or neurons may take along an axis; more of them share it."""
 
 
 def figures(data: RunData) -> list[Drawn]:
@@ -65,8 +70,10 @@ def _accuracy(data: RunData) -> Drawn | None:
         if len(batches):
             axes.plot(data.history["batch_right_update"], 100 * batches, color="#bbbbbb", linewidth=1.0, label="training batch, before its update")
         for k, (name, values) in enumerate(series.items()):
-            accuracy_by_epoch(axes, {name: values}, epochs=data.history[f"{name}_accuracy_update"], step="update", first_colour=k)
-    return Drawn("accuracy", "Accuracy as the array learns; the grey line is the share of each batch that was right before its update.", figure)
+            count = len(data.history.get("predicted", ())) if name == "test" else 0
+            accuracy_by_epoch(axes, {name: values}, epochs=data.history[f"{name}_accuracy_update"], step="update", first_colour=k, samples=count)
+    grey = "; the grey line is the share of each batch that was right before its update" if len(batches) else ""
+    return Drawn("accuracy", f"Accuracy as the array learns, that on test samples with its 95 % interval{grey}.", figure)
 
 
 def _confusion(data: RunData) -> Drawn | None:
@@ -74,36 +81,55 @@ def _confusion(data: RunData) -> Drawn | None:
     if counts is None or "class_names" not in data.history or counts.shape[0] != len(data.names):
         return None
     with style():
-        figure = new_figure(1.8 + 0.48 * len(data.names), 1.4 + 0.48 * len(data.names))
+        side = min(0.48 * len(data.names), _LONGEST)
+        letters = 0.08 * max(len(short(name)) for name in data.names)
+        figure = new_figure(max(3.8, 1.8 + side + letters), 1.4 + side + (letters if letters > _LONG_NAME else 0.0))
         confusion_matrix(figure.subplots(), counts if counts[:, -1].any() else counts[:, :-1], data.names, title="Test samples")
     return Drawn("confusion", "True class against the neuron that answered first; a tie or silence is no answer, and wrong.", figure)
 
 
-def _before_and_after(data: RunData) -> tuple[Floats, Floats] | None:
-    states, after = data.history.get("states"), data.history.get("conductance_after")
-    return None if not data.is_crossbar or states is None or after is None else (data.conductances(states[0]), np.asarray(after, dtype=float))
+def _before_and_after(data: RunData) -> list[tuple[Floats, Floats]]:
+    """Return the conductances of each array before and after training, (rows, cols) siemens; none where a run did not keep them."""
+    states, history = data.history.get("states"), data.history
+    if not data.is_crossbar or states is None:
+        return []
+    layers = data.experiment.layers
+    after = [history.get(f"conductance_after_{k}" if k else "conductance_after") for k in range(len(layers))]
+    before = [layer.siemens(part) for layer, part in zip(layers, split(states[0], layers), strict=True)]
+    return [(first, np.asarray(second, dtype=float)) for first, second in zip(before, after, strict=True) if second is not None]
+
+
+def _of_arrays(data: RunData) -> str:
+    """Return which array a picture is of, where there are several."""
+    count = len(data.experiment.layers)
+    return "" if count == 1 else f" of the first of {count} arrays"
 
 
 def _conductances(data: RunData) -> Drawn | None:
-    both = _before_and_after(data)
-    if both is None:
+    found = _before_and_after(data)
+    if not found:
         return None
+    both = found[0]
     with style():
         figure = new_figure(10.0, 4.6)
         panels = figure.subplots(1, 2)
         for axes, siemens, title in zip(panels, both, ("Before training", "After training"), strict=True):
             conductance_map(axes, siemens, title=title, full_scale=float(max(np.max(values) for values in both)))
-    return Drawn("conductances", "Conductance of every cell before and after training, at the read voltage.", figure)
+    return Drawn("conductances", f"Conductance of every cell{_of_arrays(data)} before and after training, at the read voltage.", figure)
 
 
 def _histogram(data: RunData) -> Drawn | None:
-    both = _before_and_after(data)
-    if both is None:
+    found = _before_and_after(data)
+    if not found:
         return None
     with style():
-        figure = new_figure()
-        conductance_histogram(figure.subplots(), *both)
-    return Drawn("histogram", "How the conductances are spread before and after training.", figure)
+        figure = new_figure() if len(found) == 1 else new_figure(4.2 * len(found) + 0.6, 3.8)
+        for k, axes in enumerate(figure.subplots(1, len(found), squeeze=False)[0]):
+            conductance_histogram(axes, *found[k])
+            if len(found) > 1:
+                axes.set_title(f"Array {k + 1}")
+    each = "each array" if len(found) > 1 else "the array"
+    return Drawn("histogram", f"How the conductances of {each} are spread before and after training.", figure)
 
 
 def _weights(data: RunData) -> Drawn | None:
@@ -111,31 +137,34 @@ def _weights(data: RunData) -> Drawn | None:
     if weights is None or shape is None or "class_names" not in data.history:
         return None
     caption = "Weights after training, in units of the device's whole conductance window"
-    if min(shape) > 1 and weights.shape[1] == len(data.names) and "weights_after_1" not in data.history:
-        fields = receptive_fields(weights, (int(shape[0]), int(shape[1])), data.output_names(weights.shape[1]))
-        return Drawn("weights", f"{caption}, as the picture each output neuron sees.", fields)
+    count, hidden = weights.shape[1], "weights_after_1" in data.history
+    if min(shape) > 1 and count <= _MOST_FIELDS:
+        names = [f"hidden {k + 1}" for k in range(count)] if hidden else data.output_names(count)
+        fields = receptive_fields(weights, (int(shape[0]), int(shape[1])), names)
+        return Drawn("weights", f"{caption}, as the picture each {'hidden' if hidden else 'output'} neuron sees.", fields)
     with style():
         figure = new_figure(5.0, 4.4)
         weight_map(figure.subplots(), weights)
-    return Drawn("weights", f"{caption}.", figure)
+    return Drawn("weights", f"{caption}{_of_arrays(data)}: from each input to each neuron.", figure)
 
 
 def _raster(data: RunData) -> Drawn | None:
     times, labels = data.history.get("spike_times"), data.history.get("spike_labels")
     if not data.is_crossbar or times is None or labels is None or times.ndim != 2:
         return None
-    shown = times[:_SAMPLES_TO_SHOW]
+    chosen = data.shown(_SAMPLES_TO_SHOW)
+    shown = times[chosen]
     window = data.config.neuron.window_s
     spiking = shown[np.isfinite(shown)]
     # Neurons at rest spike early in a long window: cut it where the last of these spikes is over.
     period = min(window, 1.25 * float(spiking.max())) if spiking.size else window
     trains = [shown[:, k] + period * np.arange(len(shown)) for k in range(shown.shape[1])]
     names = data.output_names(shown.shape[1])
-    marks = [(period * k, data.names[label] if label >= 0 else "") for k, label in enumerate(labels[:_SAMPLES_TO_SHOW])]
+    marks = [(period * k, data.names[label] if label >= 0 else "") for k, label in enumerate(labels[chosen])]
     with style():
-        figure = new_figure(8.4, 1.6 + 0.32 * len(names))
-        spike_raster(figure.subplots(), trains, names, marks=marks, title="First spikes of the first test samples")
-    return Drawn("raster", "First spike of every output neuron for the first test samples, one after another; the true class stands on top.", figure)
+        figure = new_figure(8.4, 1.6 + min(0.32 * len(names), _LONGEST))
+        spike_raster(figure.subplots(), trains, names, marks=marks, title="First spikes of test samples")
+    return Drawn("raster", "First spike of every output neuron for a few test samples, one after another; the true class stands on top.", figure)
 
 
 def _energy(data: RunData) -> Drawn | None:
@@ -150,7 +179,8 @@ def _energy(data: RunData) -> Drawn | None:
     with style():
         figure = new_figure()
         energy_by_epoch(figure.subplots(), binned["write"], binned["read"] if "read" in at else None, step="update")
-    return Drawn("energy", "Energy that the line drivers delivered so far: programming pulses, and the reads that decided on them.", figure)
+    text = "Energy that the line drivers delivered so far: programming pulses, and the reads that decided on them. Reads that only test come on top."
+    return Drawn("energy", text, figure)
 
 
 def _ir_drop(data: RunData) -> Drawn | None:
@@ -166,7 +196,8 @@ def _ir_drop(data: RunData) -> Drawn | None:
     with style():
         figure = new_figure(6.0, 4.8)
         ir_drop_map(figure.subplots(), read.cell_volts, volts)
-    return Drawn("ir-drop", "What the wires leave of the drive at each cell when all word lines are driven at once, after training.", figure)
+    which = f", the cells{_of_arrays(data)}" if len(experiment.layers) > 1 else ""
+    return Drawn("ir-drop", f"What the wires leave of the drive at each cell when all word lines are driven at once, after training{which}.", figure)
 
 
 def _iv(data: RunData) -> Drawn | None:

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.devices.base import Floats
@@ -15,6 +16,7 @@ from spicesnn.training.config import Config
 from spicesnn.training.experiment import Experiment
 from spicesnn.training.layers import Layer, split
 from spicesnn.training.run import RunDirectory
+from spicesnn.training.streamed import Images, LayerToConfirm, StreamConfig
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,6 +72,18 @@ class RunData:
         few = replace(self.config.data, train_limit=_FEW_SAMPLES, test_limit=_FEW_SAMPLES)
         return Experiment.of(replace(self.config, data=few))
 
+    def first_cells(self, images: int) -> LayerToConfirm:
+        """Return the cells of the first layer of a network that learns from a stream, and the volts of the first so many test images on its lines.
+
+        Raises
+        ------
+        ConfigError
+            The network stands on no cells.
+        """
+        config: StreamConfig = self.config
+        arrays = {name.removeprefix("array_"): value for name, value in self.run.checkpoint().items() if name.startswith("array_")}
+        return config.confirmed_layer(arrays, Images.load(config.data), images, 0)
+
     @property
     def first_layer(self) -> Layer:
         """The first array."""
@@ -82,6 +96,14 @@ class RunData:
     def conductances(self, states: Floats) -> Floats:
         """Return what `states` of all devices conduct at the voltage of an input of 1, in the first array, (rows, cols) siemens."""
         return self.first_layer.siemens(self.first_states(states))
+
+    def shown(self, count: int) -> NDArray[np.int64]:
+        """Return which of the recorded test samples stand for all in a figure: the first of each class, then the second of each, in their order."""
+        labels = self.history["spike_labels"]
+        turn = np.zeros(len(labels), dtype=np.int64)
+        for label in np.unique(labels):
+            turn[labels == label] = np.arange(np.sum(labels == label))
+        return np.sort(np.argsort(turn, kind="stable")[:count])
 
     def output_names(self, count: int) -> list[str]:
         """Return what the neurons of the last layer are called: after their classes, where each was taught one."""

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from spicesnn.errors import ConfigError
+from spicesnn.plotting.maps import ir_drop_map
 from spicesnn.plotting.results import accuracy_by_epoch, confusion_matrix
 from spicesnn.plotting.run_data import Drawn, RunData
 from spicesnn.plotting.style import COLOURS, DIVERGING, SEQUENTIAL, label, new_figure, scaled, style
@@ -31,10 +33,11 @@ def accuracy(data: RunData) -> Drawn | None:
         axes = figure.subplots()
         for k, (name, key) in enumerate(_ACCURACIES):
             if key in history:
-                accuracy_by_epoch(axes, {name: history[key]}, epochs=history[f"{key}_update"], step="chunk of images", first_colour=k)
+                accuracy_by_epoch(axes, {name: history[key]}, epochs=history[f"{key}_update"], step="chunk of images", first_colour=k,
+                                  samples=len(history.get("predicted", ())) if name == "test" else 0)  # fmt: skip
         least = min(float(np.min(history[key])) for _, key in _ACCURACIES if key in history)
         axes.set_ylim(max(0.0, 100 - 1.6 * (100 - 100 * least)), 101 if least < 0.9 else 100.2)
-    return Drawn("accuracy", "Accuracy on test and training images as the network learns.", figure)
+    return Drawn("accuracy", "Accuracy on test and training images as the network learns, the former with its 95 % interval.", figure)
 
 
 def confusion(data: RunData) -> Drawn | None:
@@ -152,13 +155,32 @@ def raster(data: RunData) -> Drawn | None:
             axes = panels[len(names) - 1 - k]
             at, neuron = history[f"raster_{k}"].T
             ticks = size <= _TICKS
-            axes.scatter((at + 0.5) * factor, neuron, s=max(5.0, min(30.0, 900.0 / size)), color=COLOURS[k % len(COLOURS)],
-                         marker="|" if ticks else ".", linewidths=1.2 if ticks else 0.0)  # fmt: skip
+            axes.scatter((at + 0.5) * factor, neuron, s=max(4.0, min(30.0, 900.0 / size)), color=COLOURS[k % len(COLOURS)],
+                         marker="|" if ticks else "o", linewidths=1.2 if ticks else 0.0)  # fmt: skip
             axes.set(ylabel=f"{name}\n({len(at)} spikes)", ylim=(-0.7, size - 0.3), xlim=(0, shown[1]))
             axes.grid(visible=False, axis="y")
         panels[-1].set_xlabel(label("time", unit) if step_s else "time step")
         panels[0].set_title(f"One presentation of a test image, a {int(history['raster_label'])}")
     return Drawn("raster", "Every spike of one presentation, the first layer at the bottom.", figure)
+
+
+def ir_drop(data: RunData) -> Drawn | None:
+    """Draw what the wires leave of the drive at each cell of the first tile; nothing where they have no resistance."""
+    from spicesnn.crossbar.crossbar import Crossbar
+    from spicesnn.engines.nodal.engine import NodalEngine
+
+    drawn = data.config.drawn_array()
+    if drawn is None or not any(np.any(value) for value in (drawn.wires.word_line_ohm, drawn.wires.bit_line_ohm)):
+        return None
+    try:
+        siemens = data.first_cells(1).siemens
+    except ConfigError:  # weights that stand on no cells
+        return None
+    array, volts = Crossbar(conductance=siemens[: drawn.shape[0], : drawn.shape[1]], wires=drawn.wires), np.ones(drawn.shape[0])
+    with style():
+        figure = new_figure(6.0, 4.8)
+        ir_drop_map(figure.subplots(), NodalEngine().read(array, volts).cell_volts, volts)
+    return Drawn("ir-drop", "What the wires leave of the drive at each cell of the first tile when all its word lines are driven at once.", figure)
 
 
 def energy(data: RunData) -> Drawn | None:
@@ -180,5 +202,5 @@ def energy(data: RunData) -> Drawn | None:
     return Drawn("energy", "What one presentation costs in the array.", figure)
 
 
-FIGURES: tuple[Callable[[RunData], Drawn | None], ...] = (accuracy, confusion, by_class, fields, histograms, spikes, raster, energy)
+FIGURES: tuple[Callable[[RunData], Drawn | None], ...] = (accuracy, confusion, by_class, fields, histograms, spikes, raster, ir_drop, energy)
 """In the order of the report."""

@@ -86,6 +86,12 @@ def scaled(values: ArrayLike, unit: str) -> tuple[NDArray[np.float64], str]:
     return numbers / 10.0**power, f"{_PREFIXES[power]}{unit}"
 
 
+def short(name: str, most: int = 24) -> str:
+    """Return a name that somebody else gave, as text for a figure: no longer than `most` characters, and nothing taken for a formula."""
+    text = " ".join(name.split())
+    return (text if len(text) <= most else f"{text[: most - 1]}…").replace("$", r"\$")
+
+
 def label(quantity: str, unit: str) -> str:
     """Return an axis label such as ``current (µA)``; without a unit just the quantity."""
     return f"{quantity} ({unit})" if unit else quantity

@@ -9,9 +9,10 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
+from spicesnn.devices.base import Floats
 from spicesnn.errors import InputError
 from spicesnn.neurons.lif import LIF, LIFState, lif_step
-from spicesnn.plotting.style import COLOURS, label, scaled
+from spicesnn.plotting.style import COLOURS, label, scaled, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,9 +51,9 @@ def membrane_traces(
     lowest = -0.25 * neuron.threshold_volts
     for k, name in enumerate(names):
         axes.plot(shown, np.maximum(volts[:, k], lowest), color=COLOURS[k % len(COLOURS)], linestyle="-" if k < len(COLOURS) else "--",
-                  linewidth=1.2, label=name)  # fmt: skip
+                  linewidth=1.2, label=short(name, 14))  # fmt: skip
     axes.axhline(neuron.threshold_volts, color="#888888", linestyle="--", linewidth=0.9)
-    axes.set(xlabel=label("time", unit), ylabel="membrane (V)", title=title, xlim=(0, shown[-1]))
+    axes.set(xlabel=label("time", unit), ylabel="membrane (V)", title=short(title, 14), xlim=(0, shown[-1]))
     axes.set_ylim(1.2 * lowest, 1.15 * neuron.threshold_volts)
     return axes
 
@@ -86,7 +87,7 @@ def output_traces(
         axes.axhline(goals[bit], color=colour, linestyle="--", linewidth=1.0)
     for level in () if stop is None else (-stop, stop):
         axes.axhline(level, color="#888888", linestyle=":", linewidth=0.9)
-    axes.set(xlabel="update", ylabel="output", title=title)
+    axes.set(xlabel="update", ylabel="output", title=short(title))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return axes
 
@@ -106,7 +107,9 @@ def error_trace(axes: Axes, updates: ArrayLike, error: ArrayLike, right: ArrayLi
     share.set(ylabel="wrong (%)", ylim=(0, max(5.0, 1.05 * float(wrong.max()))))
     share.grid(visible=False)
     share.spines["right"].set_visible(True)
-    share.legend(handles=[*axes.get_legend_handles_labels()[0], *share.get_legend_handles_labels()[0]], loc="upper right")
+    axes.set_title("Error", pad=24)
+    handles = [*axes.get_legend_handles_labels()[0], *share.get_legend_handles_labels()[0]]
+    share.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return axes
 
 
@@ -115,8 +118,18 @@ def course(axes: Axes, updates: ArrayLike, values: ArrayLike, *, title: str = ""
     points, numbers = np.asarray(updates), np.asarray(values, dtype=float)
     if numbers.ndim != 2 or len(numbers) != points.size:
         raise InputError(f"values have shape {numbers.shape}; expected ({points.size}, word lines)")
+    points, numbers = _broken(points, numbers)
+    marker = "." if np.isnan(numbers).any() else None
     for k in range(numbers.shape[1]):
-        axes.plot(points, numbers[:, k], color=COLOURS[k % len(COLOURS)], linewidth=1.1, linestyle="-" if k < len(COLOURS) else "--", label=str(k))
-    axes.set(title=title, xlabel="update", ylabel=ylabel)
+        axes.plot(points, numbers[:, k], color=COLOURS[k % len(COLOURS)], linewidth=1.1, linestyle="-" if k < len(COLOURS) else "--", marker=marker,
+                  markersize=3, label=str(k))  # fmt: skip
+    axes.set(title=short(title), xlabel="update", ylabel=ylabel)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     return axes
+
+
+def _broken(points: Floats, numbers: Floats) -> tuple[Floats, Floats]:
+    """Return a course with a gap wherever updates were left out: no line is drawn across what was not recorded."""
+    steps = np.diff(points)
+    gaps = np.flatnonzero(steps > 4 * np.median(steps)) + 1 if steps.size > 1 else np.array([], dtype=int)
+    return np.insert(points.astype(float), gaps, np.nan), np.insert(numbers, gaps, np.nan, axis=0)

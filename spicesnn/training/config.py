@@ -353,6 +353,7 @@ def load(preset_or_path: str | Path, overrides: Iterable[str] | Mapping[str, Any
     preset_or_path : str | Path
         A name such as ``mnist-10x10``, or the path of a file that ends in ``.toml``. Relative data paths in a file are relative to that file.
     overrides : iterable of ``"a.b=value"``, or mapping of ``"a.b"`` to a value
+        Relative paths among them are relative to the working folder.
 
     Raises
     ------
@@ -364,16 +365,24 @@ def load(preset_or_path: str | Path, overrides: Iterable[str] | Mapping[str, Any
     path, name = _source(preset_or_path)
     tables = read_tables(path)
     tables.setdefault("preset", name)
-    data = tables.get("data")
-    if isinstance(data, dict):
-        _resolve(data, ("path", "test_path"), path.parent)
-    if isinstance(tables.get("device"), dict) and str(tables["device"].get("model", "")).endswith(".toml"):
-        _resolve(tables["device"], ("model",), path.parent)
-    if isinstance(tables.get("exsitu"), dict):
-        _resolve(tables["exsitu"], ("weights",), path.parent)
-    if isinstance(tables.get("imperfections"), dict):
-        _resolve(tables["imperfections"], ("stuck_map",), path.parent)
-    return from_tables(overridden(tables, overrides))
+    for section, keys in _FILES.items():
+        table = tables.get(section)
+        if isinstance(table, dict):
+            named = [key for key in keys if key != "model" or str(table.get(key, "")).endswith(".toml")]
+            _resolve(table, named, path.parent)
+    pairs = overrides.items() if isinstance(overrides, Mapping) else [parse_override(text) for text in overrides]
+    return from_tables(overridden(tables, {key: _from_here(key, value) for key, value in pairs}))
+
+
+_FILES = {"data": ("path", "test_path"), "device": ("model", "curve"), "exsitu": ("weights",), "imperfections": ("stuck_map",)}
+"""Section → keys that name files."""
+
+
+def _from_here(key: str, value: Any) -> Any:
+    """Return a path that somebody gives beside the file as it is from anywhere: a run may be read, or repeated, in another folder."""
+    section, _, name = key.partition(".")
+    is_path = name in _FILES.get(section, ()) and isinstance(value, str) and value and (name != "model" or value.endswith(".toml"))
+    return str(Path(value).resolve()) if is_path else value
 
 
 def overridden(tables: dict[str, Any], overrides: Iterable[str] | Mapping[str, Any]) -> dict[str, Any]:

@@ -60,9 +60,11 @@ def test_figures_of_the_learning_show_the_runs_own_numbers(letters):
 def test_a_membrane_crosses_its_threshold_when_the_raster_says(letters):
     data = RunData(letters)
     membranes = next(figure.figure for figure in figures(data) if figure.name == "membranes")
-    for sample in range(4):
+    chosen = data.shown(4)
+    assert list(data.history["spike_labels"][chosen]) == [0, 0, 1, 2]  # every class, in the order of the samples
+    for panel, sample in enumerate(chosen):
         for neuron in range(3):
-            line = membranes.axes[sample].get_lines()[neuron]
+            line = membranes.axes[panel].get_lines()[neuron]
             first = line.get_xdata()[np.argmax(np.asarray(line.get_ydata()) >= data.config.neuron.threshold_volts)] * 1e-6
             expected = data.history["spike_times"][sample, neuron]
             if expected < line.get_xdata()[-1] * 1e-6:

@@ -65,7 +65,7 @@ def test_reports_of_one_run_and_of_two(runs, tmp_path):
     paths = finish_run(runs / "deep-mnist")
     assert [path.stem for path in paths] == [*COMMON, "energy", "report"]
     text = paths[-1].read_text(encoding="utf-8")
-    for part in ("785×24", "pair of vteam cells", "mapped without regard to wires", "energy of reads, a presentation", "confirm_in_ngspice"):
+    for part in ("785×24", "pair of vteam cells", "mapped without regard to wires", "energy of reads, a presentation", "was read by ngspice"):
         assert part in text
     pair = ("stdp-mnist", "bp-mnist")
     side_by_side = write_report([runs / preset for preset in pair], tmp_path / "two.html").read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from html.parser import HTMLParser
 from importlib.metadata import version
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -14,10 +15,15 @@ from PIL import Image
 import spicesnn as sn
 from spicesnn.cli import main
 from spicesnn.errors import RunError
+from spicesnn.plotting.run import figures
+from spicesnn.plotting.run_data import RunData
 from spicesnn.reporting.pictures import embedded
-from spicesnn.reporting.report import finish_run, interval, write_report
+from spicesnn.reporting.report import finish_run, write_report
 from spicesnn.reporting.schematic import array_svg
+from spicesnn.reporting.tables import budget
 from spicesnn.training import RunDirectory, load, train
+from spicesnn.training.metrics import interval
+from spicesnn.units import render
 
 _VOID = {"meta", "link", "img", "br", "circle", "line", "rect", "path"}
 
@@ -78,17 +84,20 @@ def test_a_finished_run_has_figures_and_a_report_without_any_address(runs):
     assert len(figures) == 15
     page = parsed(report)
     assert all(source.startswith("data:") for source in page.sources)
-    assert len(page.sources) == len(figures) + 1
+    assert len(page.sources) == len(figures) + 2  # the icon, and run.toml to save
+    (kept,) = (source for source in page.sources if source.startswith("data:application/toml"))
+    assert unquote(kept.partition(",")[2]) == (runs[0] / "run.toml").read_text(encoding="utf-8")
     assert report.stat().st_size < 3e6
     text = " ".join(page.text)
     assert "10 × 6 array on the nodal engine" in text
     assert "95 % interval" in text
     assert 'preset = "letters-3x3"' in text
     assert "spicesnn train run.toml --engine nodal --seed 1" in text
-    assert "4 test samples were solved by ngspice and by the nodal engine" in text  # of itself: the array is small
+    assert re.search(r"4 test samples were solved by ngspice [\d.]+(, KLU)? and by the nodal engine", text)  # of itself: the array is small
     for name in ("numpy", "scipy", "numba"):
         assert f"{name} {version(name)}" in text
-    assert "ngspice 3" not in text  # nothing of this run was solved by it
+    made = next(part for part in page.text if part.startswith("Made with"))
+    assert "ngspice" not in made  # nothing of this run was solved by it
 
 
 def test_the_command_in_the_report_repeats_the_run(runs, tmp_path, monkeypatch, capfd, no_figures):
@@ -105,7 +114,7 @@ def test_the_command_in_the_report_repeats_the_run(runs, tmp_path, monkeypatch, 
 def test_the_other_engine_is_asked(runs, tmp_path, no_figures):
     page = parsed(write_report([runs[0]], tmp_path / "r.html"))
     text = " ".join(page.text)
-    assert "solved by ngspice and by the nodal engine" in text
+    assert "and by the nodal engine" in text
     assert re.search(r"4 of 4", text)
     assert "NO" not in page.text
 
@@ -158,6 +167,85 @@ def test_a_report_that_cannot_be_written_is_one_message(runs, tmp_path, no_figur
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="--out"):
         write_report([runs[0]], tmp_path / "file" / "r.html", check=False)
+
+
+def test_what_was_changed_from_the_preset_stands_on_top(runs, tmp_path, no_figures):
+    text = [part.strip() for part in parsed(write_report([runs[1]], tmp_path / "r.html", check=False)).text]
+    assert "Otherwise than the preset letters-3x3: 2 keys" in text
+    at = text.index("array.word_line_ohm")
+    assert [part for part in text[at + 1 : at + 6] if part][:2] == ["1.0", "2.0"]
+
+
+def test_what_an_unfinished_budget_does_not_know_is_not_called_nothing():
+    config = load("stdp-mnist")
+    metrics = {"energy_joule": 0.0, "write_joule": 0.0, "wall_s": 1.0, "updates": 1873.0, "learning_writes": 5.0}
+    rows = {row["label"]: row["value"] for row in budget(metrics, config)}
+    assert rows["energy, training and test"] == rows["energy of programming pulses"] == "not counted"
+    assert rows["updates"] == "1,873"
+
+
+def test_the_budget_is_that_of_the_runs_own_files(runs):
+    run = RunDirectory.existing(runs[0])
+    metrics, history = run.metrics(), run.history()
+    rows = {row["label"]: row["value"] for row in budget(metrics, run.config())}
+    assert metrics["write_joule"] == pytest.approx(history["write_joule"].sum(), rel=1e-12)
+    assert metrics["energy_joule"] == pytest.approx(metrics["write_joule"] + metrics["read_joule"], rel=1e-12)
+    assert rows["time of the circuit, programming pulses"] == render(history["pulses"].sum() * 500e-6, "s")
+    assert rows["time of the circuit, reads"] == render(metrics["reads"] * 1e-3, "s")
+    assert np.trace(history["confusion"]) == round(metrics["test_accuracy"] * metrics["n_test"])
+
+
+HOSTILE = ["<script>alert(1)</script>", '"q" & \'s\' $x$ $y$', "😀", "Donaudampfschifffahrtselektrizitaetenhauptbetriebswerk"]
+
+
+def test_hostile_names_from_a_file_end_up_as_text(tmp_path):
+    """Classes, columns, file name, description: what others write goes into pages and pictures as it is, and breaks neither."""
+    import csv
+
+    with (tmp_path / "own.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerows([["<b>a</b>", "g" * 300, "label"], *([k % 4 / 3, (k % 7) / 6, HOSTILE[k % 4]] for k in range(40))])
+    tables = load("letters-3x3").to_toml().replace('source = "letters-3x3"', 'source = "file"').replace('path = ""', 'path = "own.csv"')
+    own = tmp_path / "<i>it's&.toml"
+    own.write_text(tables.replace('preset = "letters-3x3"', 'preset = "<i>own</i>"').replace('description = "', r'description = "<script>\u0001'),
+                   encoding="utf-8")  # fmt: skip
+    train(load(own, {"training.epochs": 1, "training.record_updates": 5}), engine=sn.NodalEngine(), out=tmp_path / "run")
+    report = finish_run(tmp_path / "run")[-1]
+    content = report.read_text(encoding="utf-8")
+    assert "<script" not in content
+    assert "<i>own" not in content
+    assert "&lt;i&gt;own&lt;/i&gt;: 3 × 8 array" in " ".join(content.split())
+    parsed(report)
+
+
+def test_very_many_classes_make_no_giant_picture(tmp_path):
+    values = np.random.default_rng(1).random((2000, 2))
+    np.savez(tmp_path / "own.npz", features=values, labels=np.arange(2000) % 1000)
+    own = {"data.source": "file", "data.path": str(tmp_path / "own.npz"), "data.test_limit": 9}
+    overrides = own | {"training.epochs": 0, "network.columns": "single"}
+    train(load("mnist-10x10", overrides), engine=sn.NodalEngine(), out=tmp_path / "run")
+    drawn = {figure.name: figure for figure in figures(RunData(tmp_path / "run"))}
+    for figure in drawn.values():
+        width, height = figure.figure.get_size_inches()
+        assert max(width, height) < 13
+    ticks = drawn["confusion"].figure.axes[0].get_xticks()
+    assert len(ticks) <= 51
+
+
+def test_a_network_of_several_arrays_names_them_all(tmp_path, no_figures):
+    train(load("exsitu-xor", {"exsitu.epochs": 5, "exsitu.restarts": 1}), engine=sn.NodalEngine(), out=tmp_path / "run")
+    text = " ".join(parsed(write_report([tmp_path / "run"], check=False)).text)
+    assert "the first of 2 arrays, of 3 × 4, 3 × 2 cells" in text
+    assert "cells in the first of 2 arrays" in text
+
+
+def test_gates_and_both_ends_are_drawn_or_said():
+    svg = array_svg((2, 2), sn.Wires(word_line_ohm=1.0, double_sided=True), "1t1r", gates_along="word")
+    assert svg.count(">g<") == 4
+    assert "their gates on one line a word line" in svg
+    assert "at both ends" in svg
+    assert ">g<" not in array_svg((2, 2), sn.Wires(), "vteam")
+    assert "1 word line × 2 bit lines" in array_svg((1, 2), sn.Wires(), "vteam")
 
 
 def test_the_schematic_names_the_last_lines_and_the_resistances():

@@ -81,3 +81,19 @@ def test_values_are_read_as_toml_or_as_text():
 def test_toml_text_keeps_every_value():
     tables = {"a": 'say "x" \\ y', "b": {"n": 1.5e-07, "t": True, "l": [1, 2]}}
     assert tomllib.loads(render_toml(tables)) == tables
+
+
+def test_a_path_given_beside_the_file_is_kept_whole(tmp_path, monkeypatch):
+    """A run can be read from any folder, and its run.toml trained again from its own."""
+    monkeypatch.chdir(tmp_path)
+    config = load("letters-3x3", ["data.source=file", "data.path=own.csv", "exsitu.weights=w.npz"])
+    assert config.data.path == str(tmp_path / "own.csv")
+    assert config.exsitu.weights == str(tmp_path / "w.npz")
+    assert config.data.test_path == ""
+    assert load("letters-3x3", {"device.model": "vteam"}).device.model == "vteam"
+
+
+def test_any_text_comes_back_from_toml(tmp_path):
+    text = "tab\t return\r quote\" back\\slash \x01\x7f\u2028 😀"
+    (tmp_path / "run.toml").write_text(load("letters-3x3", {"description": text}).to_toml(), encoding="utf-8")
+    assert load(tmp_path / "run.toml").description == text

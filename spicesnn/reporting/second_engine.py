@@ -1,0 +1,97 @@
+"""What the other engine says about a finished run: a few of its own test samples, solved again by both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.wires import Wires
+from spicesnn.errors import ConfigError, NgspiceMissingError, SpicesnnError
+
+if TYPE_CHECKING:
+    from spicesnn.devices.base import Floats
+    from spicesnn.plotting.run_data import RunData
+
+_SAMPLES = 4
+_TILE = 32
+"""A tile of so many lines each way takes ngspice a fraction of a second."""
+_TOLERANCE = 1e-9
+UNASKED_CELLS = 2500
+"""Arrays of up to so many cells are checked whenever a run ends; it takes a second or two."""
+
+
+def small(data: RunData) -> bool:
+    """Return whether a run is checked without being asked."""
+    return not data.is_crossbar or sum(layer.shape[0] * layer.shape[1] for layer in data.experiment.layers) <= UNASKED_CELLS
+
+
+def check(data: RunData) -> dict[str, Any]:
+    """Return what was compared, as ``text``, and ``rows`` of quantity, error, tolerance and whether it holds; no rows where nothing could be."""
+    try:
+        return _of_experiment(data) if data.is_crossbar else _of_tile(data)
+    except NgspiceMissingError as error:
+        return {"text": f"Not checked: {error}", "rows": []}
+    except SpicesnnError as error:
+        return {"text": f"The check failed: {str(error).splitlines()[0]}", "rows": []}
+
+
+def _of_experiment(data: RunData) -> dict[str, Any]:
+    from spicesnn.engines.ngspice.engine import NgspiceEngine
+    from spicesnn.engines.nodal.engine import NodalEngine
+
+    experiment = data.experiment
+    devices = data.run.load_state().devices
+    samples = experiment.problem.test.limited(_SAMPLES)
+    with NgspiceEngine() as ngspice, NodalEngine() as nodal:
+        first, second = (experiment.answer(engine, devices, samples) for engine in (ngspice, nodal))
+        solver = _named(ngspice.versions())
+    same = int(np.sum(first.predicted == second.predicted))
+    return {
+        "text": f"{len(samples)} test samples were solved by {solver} and by the nodal engine, with the trained array.",
+        "rows": [
+            _currents("currents into the neurons, share of the largest", first.amps, second.amps),
+            {"quantity": "samples answered alike", "error": f"{same} of {len(samples)}", "tolerance": "all", "ok": _yes(same == len(samples))},
+        ],
+    }  # fmt: skip
+
+
+def _of_tile(data: RunData) -> dict[str, Any]:
+    """Compare a tile from the middle of the first layer: its currents for the mean line voltages of test images."""
+    from spicesnn.engines.ngspice.engine import NgspiceEngine
+    from spicesnn.engines.nodal.engine import NodalEngine
+
+    try:
+        layer = data.first_cells(_SAMPLES)
+    except ConfigError as error:
+        return {"text": f"There is nothing for a circuit solver to check: {error}.", "rows": []}
+    drawn = data.config.drawn_array()
+    own = drawn is not None and any(np.any(value) for value in (drawn.wires.word_line_ohm, drawn.wires.bit_line_ohm))
+    wires = drawn.wires if own else Wires(word_line_ohm=1.0, bit_line_ohm=1.0)
+    first = max(0, layer.siemens.shape[0] // 2 - _TILE // 2)
+    cells, volts = layer.siemens[first : first + _TILE, :_TILE], layer.row_volts[:, first : first + _TILE]
+    array = Crossbar(conductance=cells, wires=wires)
+    with NgspiceEngine() as ngspice, NodalEngine() as nodal:
+        reads = [engine.read(array, volts).column_amps for engine in (ngspice, nodal)]
+        solver = _named(ngspice.versions())
+    through = "the run's own wires" if own else "wires of 1 Ω a segment, since the run's have no resistance"
+    which = f"A tile of {cells.shape[0]} × {cells.shape[1]} trained cells of the first layer, from word line {first} on,"
+    return {
+        "text": f"{which} was read by {solver} and by the nodal engine at the mean line voltages of {len(volts)} test images, with {through}.",
+        "rows": [_currents("bit-line currents, share of the largest", reads[0], reads[1])],
+    }  # fmt: skip
+
+
+def _currents(quantity: str, first: Floats, second: Floats) -> dict[str, Any]:
+    scale = float(np.max(np.abs(second))) or 1.0
+    worst = float(np.max(np.abs(first - second))) / scale
+    return {"quantity": quantity, "error": f"{worst:.1e}", "tolerance": f"{_TOLERANCE:.0e}", "ok": _yes(worst <= _TOLERANCE)}
+
+
+def _named(versions: dict[str, str]) -> str:
+    return " ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def _yes(holds: bool) -> str:
+    return "yes" if holds else "NO"
