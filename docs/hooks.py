@@ -122,7 +122,8 @@ def device_page(name: str) -> str:
         f"# {name}", about, f"Source: {kind.reference}.", f"State: {state}. {polarity.capitalize()}; {gate}; "
         f"{'linear' if kind.linear else 'nonlinear'} in voltage at a given state.",
         f"![Current against voltage of {name} under a sine of {volts:g} V and {render(hertz, 'Hz')}, on both engines](../images/devices/{name}.png)",
-        f"*A sine of {volts:g} V at {render(hertz, 'Hz')} on both engines:* `spicesnn iv {name} --engine both`",
+        f"*A sine of {volts:g} V at {render(hertz, 'Hz')} on both engines:* `spicesnn iv {name} --engine both`. *Where a current jumps, the two are "
+        "compared in time, to 2e-4 of a period: spikes of the difference may stand above the tolerance there.*",
         "## Parameters", _parameters(kind), _choices(kind),
         "## In code", f"```python\nimport spicesnn as sn\nfrom spicesnn.devices.registry import make\n\ndevice = make(\"{name}\")\n"
         "volts, hertz = device.typical_drive()\ncurve = sn.iv(device, amplitude=volts, frequency=hertz)\nprint(curve.amps.max())\n```",

@@ -177,6 +177,7 @@ def test_every_experiment_has_its_page_and_its_line_and_every_study_is_named():
         page = (ROOT / "docs" / "experiments" / f"{path.stem}.md").read_text(encoding="utf-8")
         assert page.startswith(f"# {path.stem}\n\n**Question:** ")
         assert "**Result" in page
+        assert re.search(rf"!\[[^]]+\]\(\.\./images/experiments/{path.stem}-[a-z-]+\.png\)", page), path.stem
         assert f'--8<-- "spicesnn/presets/{path.name}"' in page
         assert f"| [{path.stem}]({path.stem}.md) |" in index
         assert f"- {path.stem}: experiments/{path.stem}.md" in navigation

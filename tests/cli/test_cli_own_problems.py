@@ -17,7 +17,7 @@ EXSITU = ("--set", "learning.rule=exsitu", "--set", "training.epochs=1")
 @pytest.fixture
 def own(tmp_path):
     """The example of the documentation, with a table of 95 features and 6 classes beside it."""
-    (tmp_path / "own.toml").write_text(re.search(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL).group(1))
+    (tmp_path / "own.toml").write_text(re.search(r"<<'END_OF_FILE'\n(.*?)END_OF_FILE", PAGE, flags=re.DOTALL).group(1))
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 6, 300)
     features = 0.8 * rng.normal(size=(6, 95))[labels] + rng.normal(size=(300, 95))
