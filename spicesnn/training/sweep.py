@@ -11,13 +11,14 @@ import csv
 import hashlib
 import itertools
 import json
-import logging
 import os
+import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +28,15 @@ from spicesnn._version import __version__
 from spicesnn.errors import ConfigError, RunError
 from spicesnn.netlist.safety import trusted, trusting
 from spicesnn.training.config import from_tables, load
+from spicesnn.training.workers import Failure, WorkersError, in_dask
 
 if TYPE_CHECKING:
     import pandas as pd
 
 REFRESH_S = 30.0
 """How old table and figure may grow while points are computed."""
+_NAMED = 4
+"""So many points that failed are named."""
 _MEASURED = ("test_accuracy", "train_accuracy", "n_test", "converged", "epochs", "energy_joule", "wall_s")
 
 
@@ -56,8 +60,17 @@ class Point:
     @property
     def key(self) -> str:
         """The identity of the point: a digest of everything that decides its result."""
-        content = json.dumps({"version": __version__, "tables": self.tables}, sort_keys=True, default=str)
-        return hashlib.sha256(content.encode()).hexdigest()[:24]
+        return _digest(self.tables)
+
+    @property
+    def name(self) -> str:
+        """What people call it: its settings and its seed."""
+        return ", ".join([*(f"{key}={value}" for key, value in self.settings.items()), f"seed {self.seed}"])
+
+
+def _digest(tables: Mapping[str, Any]) -> str:
+    content = json.dumps({"version": __version__, "tables": tables}, sort_keys=True, default=str)
+    return hashlib.sha256(content.encode()).hexdigest()[:24]
 
 
 def parse_over(text: str) -> tuple[str, list[str]]:
@@ -93,30 +106,48 @@ def plan(
     return points
 
 
-def compute(tables: Mapping[str, Any], key: str, folder: str, *, trust: bool = False) -> str:
-    """Compute one point unless its file is there already; return the key. Runs in a worker, whichever machine it is on.
+def compute(tables: Mapping[str, Any], key: str, folder: str, *, trust: bool = False) -> dict[str, Any]:
+    """Compute one point unless its file is there already; return what its file holds. Runs in a worker, whichever machine it is on.
 
-    Doing it twice gives the same file: the seed decides everything, and a file appears whole or not at all. `trust` is the user's word for
-    sub-circuits of their own, which a worker process does not hear by itself.
+    Doing it twice gives the same file: the seed decides everything, and a file appears whole or not at all. A worker that does not see the
+    folder leaves the file to whoever asked. `trust` is the user's word for sub-circuits of their own, which a worker process does not hear
+    by itself.
     """
     from spicesnn.training.loop import make_engine, train
 
+    if _digest(tables) != key:
+        raise WorkersError(f"a worker on {platform.node()} has spicesnn {__version__}, another version than this one; install the same everywhere")
     target = Path(folder) / f"{key}.json"
     if target.is_file():
-        return key
+        return _read(target)
     with trusting(trust):
         config = from_tables(tables)
         with tempfile.TemporaryDirectory(prefix="spicesnn-point-") as scratch, make_engine(config.engine) as engine:
             summary = train(config, engine=engine, out=Path(scratch) / "run")
     table = summary.table()
     content = {"key": key, "seed": config.seed, **{name: table[name] for name in _MEASURED if name in table}}
-    partial = target.with_name(f".{key}.{os.getpid()}.part")
+    with suppress(OSError):
+        _store(target, content)
+    return content
+
+
+def _store(target: Path, content: Mapping[str, Any]) -> None:
+    partial = target.with_name(f".{target.stem}.{platform.node()}.{os.getpid()}.part")
     try:
         partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
         partial.replace(target)
-    except OSError as error:
-        raise RunError(f"{target} cannot be written: {error.strerror or error}") from None
-    return key
+    except OSError:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
+
+
+def attempt(tables: Mapping[str, Any], key: str, folder: str, *, trust: bool = False) -> dict[str, Any] | Failure:
+    """Compute a point, or say why it cannot be."""
+    try:
+        return compute(tables, key, folder, trust=trust)
+    except Exception as error:  # whatever it is, it is this point's: the others are computed all the same
+        return Failure.of(error)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,17 +215,59 @@ def sweep(
     done = len({point.key for point in points}) - len(missing)
     total = done + len(missing)
     progress(done, total)
-    finished = _in_dask if scheduler is not None or workers > 1 else _here
+    failed: list[tuple[Point, Failure]] = []
     shown = -REFRESH_S
-    for _ in finished(list(missing.values()), str(store.resolve()), workers, scheduler):
-        done += 1
-        progress(done, total)
-        if done < total and time.monotonic() - shown >= REFRESH_S:
-            watch(_tabled([point for point in points if (store / f"{point.key}.json").is_file()], folder, len(missing)))
-            shown = time.monotonic()
-    result = _tabled(points, folder, len(missing))
+    with _stopped_with_a_note(folder):
+        for key, outcome in _outcomes(missing, str(store.resolve()), workers, scheduler):
+            point = missing[key]
+            if isinstance(outcome, Failure):
+                outcome.raise_if_general()
+                failed.append((point, outcome))
+            else:
+                _kept(store / f"{point.key}.json", outcome)
+            done += 1
+            progress(done, total)
+            if done < total and time.monotonic() - shown >= REFRESH_S:
+                watch(_tabled(_there(points, store), folder, len(missing)))
+                shown = time.monotonic()
+    result = _tabled(_there(points, store), folder, len(missing) - len(failed))
     watch(result)
+    if failed:
+        raise _of_failed(failed, total, result)
     return result
+
+
+@contextmanager
+def _stopped_with_a_note(folder: Path) -> Iterator[None]:
+    """Note on an interrupt how to go on, in place of what the run of one point noted, whose folder is gone."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        stop.__notes__ = [f"{folder} keeps the points that are computed; go on by giving the same command again"]
+        raise
+
+
+def _there(points: Sequence[Point], store: Path) -> list[Point]:
+    return [point for point in points if (store / f"{point.key}.json").is_file()]
+
+
+def _kept(target: Path, content: Mapping[str, Any]) -> None:
+    """Store a point that its worker could not store."""
+    try:
+        if not target.is_file():
+            _store(target, content)
+    except OSError as error:
+        said = f"{target} cannot be written: {error.strerror or error}"
+        raise RunError(f"{said}; the points before it are kept: free space and start the sweep again, or choose another --out") from None
+
+
+def _of_failed(failed: Sequence[tuple[Point, Failure]], total: int, result: SweepResult) -> RunError:
+    point, why = failed[0]
+    others = f" (also at {'; '.join(other.name for other, _ in failed[1:_NAMED])}{' …' if len(failed) > _NAMED else ''})" if failed[1:] else ""
+    return RunError(
+        f"{len(failed)} of {total} points failed: {point.name}: {why}{others}\n"
+        f"The others are kept, and in {result.table}; started again, the sweep computes only what is missing"
+    )
 
 
 def _tabled(points: Sequence[Point], folder: Path, computed: int) -> SweepResult:
@@ -203,67 +276,14 @@ def _tabled(points: Sequence[Point], folder: Path, computed: int) -> SweepResult
     return SweepResult(rows=rows, computed=computed, table=_write(rows, folder / "sweep.csv"))
 
 
-def _here(points: list[Point], store: str, workers: int, scheduler: str | None) -> Iterable[str]:
-    for point in points:
-        yield compute(point.tables, point.key, store, trust=trusted())
-
-
-def _in_dask(points: list[Point], store: str, workers: int, scheduler: str | None) -> Iterable[str]:
-    """Yield keys as they are done. A worker that dies is a task that another repeats; an error of a point is raised here."""
-    try:
-        from distributed import Client, as_completed
-    except ImportError:
-        raise ConfigError("several workers or a cluster need Dask: pip install 'spicesnn[cluster]'; --workers 1 needs none") from None
-    with ExitStack() as held:
-        try:
-            cluster = held.enter_context(_local_cluster(workers)) if scheduler is None else scheduler
-            client = held.enter_context(Client(cluster, timeout="20s"))
-        except (OSError, ValueError) as error:
-            what = f"no Dask scheduler answers at {scheduler}: {error}"
-            raise ConfigError(f"{what}; start one with `dask scheduler`, or leave --scheduler out") from None
-        # `pure=False` with our own names: a point is the same task however often it is asked for.
-        futures = [client.submit(compute, p.tables, p.key, store, trust=trusted(), key=f"spicesnn-{p.key}", retries=3) for p in points]
-        for future in as_completed(futures):
-            yield future.result()
-
-
-@contextmanager
-def _local_cluster(workers: int) -> Iterator[Any]:
-    """Start a cluster of processes on this machine. In the end its workers hold nothing more, and are killed: asked to leave they take seconds."""
-    import dask
-    from distributed import LocalCluster, Nanny
-
-    class Impatient(Nanny):  # type: ignore[misc]
-        async def kill(self, timeout: float = 5, reason: str = "nanny-kill") -> None:
-            if self.process is not None and self.process.process is not None:
-                await self.process.process.kill()
-            await super().kill(timeout=timeout, reason=reason)
-
-    logging.getLogger("distributed").setLevel(logging.ERROR)  # for good: connections to killed workers are still told of after the cluster's end
-    options = {"threads_per_worker": 1, "worker_class": Impatient, "dashboard_address": None, "silence_logs": logging.ERROR}
-    with (
-        dask.config.set(_dask_settings(workers)),
-        tempfile.TemporaryDirectory(prefix="spicesnn-dask-", ignore_cleanup_errors=True) as scratch,
-        LocalCluster(n_workers=workers, local_directory=scratch, **options) as cluster,
-    ):
-        yield cluster
-
-
-def _dask_settings(workers: int) -> dict[str, Any]:
-    """Return what a worker of this machine does otherwise than Dask's defaults.
-
-    Those have a worker give memory back to the system at every array it frees, and look at its stack 100 times a second: together they
-    made a point take twice the time. One arena, since a task runs beside the main thread, where glibc unmaps what it frees whatever the
-    thresholds say. The solver's threads in all workers are no more than there are processors.
-    """
-    share = str(max(1, (os.cpu_count() or 1) // workers))
-    environment = {
-        **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
-        "SPICESNN_THREADS": os.environ.get("SPICESNN_THREADS", share),
-        "MALLOC_ARENA_MAX": "1",
-        **dict.fromkeys(("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"), str(1 << 28)),
-    }
-    return {"distributed.nanny.pre-spawn-environ": environment, "distributed.worker.profile.enabled": False}
+def _outcomes(missing: Mapping[str, Point], store: str, workers: int, scheduler: str | None) -> Iterator[tuple[str, dict[str, Any] | Failure]]:
+    """Yield keys and what became of their points, as they are done."""
+    tasks = {key: (point.tables, key, store) for key, point in missing.items()}
+    if scheduler is not None or workers > 1:
+        yield from in_dask(partial(attempt, trust=trusted()), tasks, workers, scheduler)
+    else:
+        for key, arguments in tasks.items():
+            yield key, attempt(*arguments, trust=trusted())
 
 
 def _read(path: Path) -> dict[str, Any]:

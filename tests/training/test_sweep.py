@@ -2,16 +2,18 @@ import csv
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from spicesnn.cli import main
-from spicesnn.errors import ConfigError, RunError, UnknownNameError
+from spicesnn.errors import ConfigError, NgspiceMissingError, RunError, UnknownNameError
 from spicesnn.plotting.sweeps import sweep_figure
 from spicesnn.training import sweep as sweeping
 
@@ -144,34 +146,158 @@ def test_a_scheduler_that_is_not_there_is_one_message(tmp_path):
         sweeping.sweep(plan("array.word_line_ohm=0"), tmp_path, scheduler="nonsense://nowhere:1")
 
 
-@pytest.mark.slow
-def test_a_killed_worker_changes_nothing(tmp_path):
-    """A real scheduler, two worker processes, one of them killed in the middle: the same table as on one process."""
-    points = sweeping.plan("letters-3x3", ["array.word_line_ohm=0:4:1"], seeds=2, overrides=["training.epochs=20"])
-    alone = sweeping.sweep(points, tmp_path / "alone")
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    start = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "18786", "--no-dashboard"]
-    scheduler = subprocess.Popen(start, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    workers = [_worker(environment) for _ in range(2)]
-    killed = []
+def test_a_port_where_something_else_listens_is_one_message(tmp_path, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("spicesnn.training.workers._PATIENCE_S", 0.3)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        address = f"tcp://127.0.0.1:{other.getsockname()[1]}"
+        with pytest.raises(ConfigError, match=f"no Dask scheduler answers at {address}: nothing that Dask understands within 0.3 s; start one"):
+            sweeping.sweep(plan("array.word_line_ohm=0"), tmp_path, scheduler=address)
+
+
+def test_a_point_that_fails_is_named_and_costs_no_other(tmp_path):
+    points = plan("device.k_on=-2.4e-7,-1e300,-2e-7")
+    said = r"1 of 3 points failed: device.k_on=-1e300, seed 0: vteam: the state of cell .* too fast to follow.*\nThe others are kept, and in .*csv"
+    with pytest.raises(RunError, match=said):
+        sweeping.sweep(points, tmp_path)
+    with (tmp_path / "sweep.csv").open(newline="") as file:
+        assert [row["device.k_on"] for row in csv.DictReader(file)] == ["-2.4e-7", "-2e-7"]
+    assert sweeping.sweep([points[0], points[2]], tmp_path).computed == 0
+
+
+def test_many_points_that_fail_are_one_message(tmp_path, monkeypatch):
+    def broken(*arguments, **more):
+        raise IndexError("no such line\nand more")
+
+    monkeypatch.setattr(sweeping, "compute", broken)
+    said = r"6 of 6 points failed: array.word_line_ohm=0, seed 0: IndexError: no such line \(also at .*=2, seed 0; .* …\)"
+    with pytest.raises(RunError, match=said) as told:
+        sweeping.sweep(plan("array.word_line_ohm=0:10:2"), tmp_path)
+    assert len(str(told.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize("error", [NgspiceMissingError("no ngspice here"), sweeping.WorkersError("another version")])
+def test_what_would_stop_every_point_stops_the_sweep(error, tmp_path, monkeypatch):
+    asked = []
+
+    def broken(*arguments, **more):
+        asked.append(arguments)
+        raise error
+
+    monkeypatch.setattr(sweeping, "compute", broken)
+    with pytest.raises(type(error), match=str(error)):
+        sweeping.sweep(plan("array.word_line_ohm=0,1"), tmp_path)
+    assert len(asked) == 1
+
+
+def test_a_worker_of_another_version_computes_nothing(tmp_path, monkeypatch):
+    (point,) = plan("array.word_line_ohm=0")
+    key = point.key
+    monkeypatch.setattr(sweeping, "__version__", "0.0.1")
+    with pytest.raises(sweeping.WorkersError, match=r"has spicesnn 0\.0\.1, another version than this one; install the same everywhere"):
+        sweeping.compute(point.tables, key, str(tmp_path))
+
+
+def test_a_worker_that_does_not_see_the_folder_leaves_the_file_to_whoever_asked(tmp_path, monkeypatch):
+    (point,) = plan("array.word_line_ohm=0")
+    alone = sweeping.sweep([point], tmp_path / "alone")
+    real = sweeping.compute
+    monkeypatch.setattr(sweeping, "compute", lambda tables, key, folder, **more: real(tables, key, str(tmp_path / "not here"), **more))
+    apart = sweeping.sweep([point], tmp_path / "apart")
+    assert (tmp_path / "apart" / "points" / f"{point.key}.json").is_file()
+    assert not (tmp_path / "not here").exists()
+    assert without_times(apart.rows) == without_times(alone.rows)
+
+
+def without_times(rows):
+    return [{name: value for name, value in row.items() if name != "wall_s"} for row in rows]
+
+
+class Cluster:
+    """A real scheduler and worker processes."""
+
+    def __init__(self, port):
+        self.address, self.processes = f"tcp://127.0.0.1:{port}", []
+        self.scheduler = self.start("distributed.cli.dask_scheduler", "--port", str(port))
+
+    def start(self, module, *arguments, before="pass"):
+        code = f"{before}; import runpy; runpy.run_module({module!r}, run_name='__main__')"
+        call = [sys.executable, "-c", code, *arguments, "--no-dashboard"]
+        process = subprocess.Popen(call, env={**os.environ, "PYTHONWARNINGS": "ignore"}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.processes.append(process)
+        return process
+
+    def worker(self, before="pass"):
+        return self.start("distributed.cli.dask_worker", self.address, "--nthreads", "1", "--no-nanny", before=before)
+
+
+@pytest.fixture
+def cluster():
+    pytest.importorskip("distributed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    made = Cluster(port)
+    time.sleep(4)
+    yield made
+    for process in made.processes:
+        process.kill()
+        process.wait()
+
+
+def after(count, process):
+    """Return a watcher that kills a process once so many points are done."""
 
     def progress(done, total):
-        if done >= 2 and not killed:
-            killed.append(done)
-            os.kill(workers[0].pid, signal.SIGKILL)
-
-    try:
-        time.sleep(5)
-        together = sweeping.sweep(points, tmp_path / "together", scheduler="tcp://127.0.0.1:18786", progress=progress)
-    finally:
-        for process in (*workers, scheduler):
+        if done >= count and process.poll() is None:
             process.kill()
-            process.wait()
-    assert killed
-    for left, right in zip(alone.rows, together.rows, strict=True):
-        assert {k: v for k, v in left.items() if k != "wall_s"} == {k: v for k, v in right.items() if k != "wall_s"}
+
+    return progress
 
 
-def _worker(environment):
-    command = [sys.executable, "-m", "distributed.cli.dask_worker", "tcp://127.0.0.1:18786", "--nthreads", "1", "--no-nanny", "--no-dashboard"]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def long_points():
+    return sweeping.plan("letters-3x3", ["array.word_line_ohm=0:4:1"], seeds=2, overrides=["training.epochs=20"])
+
+
+@pytest.mark.slow
+def test_a_killed_worker_changes_nothing(tmp_path, cluster):
+    """A real scheduler, two worker processes, one of them killed in the middle: the same table as on one process."""
+    alone = sweeping.sweep(long_points(), tmp_path / "alone")
+    workers = [cluster.worker() for _ in range(2)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there are no workers yet
+        together = sweeping.sweep(long_points(), tmp_path / "together", scheduler=cluster.address, progress=after(2, workers[0]))
+    assert workers[0].poll() == -signal.SIGKILL
+    assert without_times(alone.rows) == without_times(together.rows)
+
+
+@pytest.mark.slow
+def test_a_killed_scheduler_is_one_message_and_what_was_computed_is_kept(tmp_path, cluster):
+    cluster.worker()
+    with (
+        pytest.warns(UserWarning, match=r"has no workers yet; start some with `dask worker tcp"),
+        pytest.raises(RunError, match="the Dask scheduler is gone; what was computed is kept: start the sweep again"),
+    ):
+        sweeping.sweep(long_points(), tmp_path, scheduler=cluster.address, progress=after(2, cluster.scheduler))
+    kept = len(list((tmp_path / "points").glob("*.json")))
+    assert 2 <= kept < 10
+    assert sweeping.sweep(long_points(), tmp_path).computed == 10 - kept
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        ("import spicesnn._version as v; v.__version__ = '0.0.1'", r"has spicesnn 0\.0\.1, another version than this one"),
+        ("import sys; sys.meta_path.insert(0, type('No', (), {'find_spec': staticmethod(lambda name, *_: 1 / 0 if name == 'spicesnn' else None)}))",
+         "Dask workers without spicesnn: tcp://"),
+    ],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore:the Dask scheduler")
+def test_workers_with_another_spicesnn_or_none_are_one_message(before, said, tmp_path, cluster):
+    cluster.worker(before)
+    time.sleep(6)
+    with pytest.raises(RunError, match=said):
+        sweeping.sweep(long_points(), tmp_path, scheduler=cluster.address)
