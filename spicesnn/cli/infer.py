@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spicesnn.cli import options
-from spicesnn.cli.output import Answer, unanswered
+from spicesnn.cli.output import Answer, delivered, unanswered
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,11 +45,9 @@ def infer(
             write_json(summary.table(), file)
 
     def show(console: Console) -> None:
-        from spicesnn.units import render
-
         console.print(f"{summary.preset} on {summary.engine}: {100 * summary.test_accuracy:.2f} % of {summary.n_test} samples right")
         if line := unanswered(int(summary.extra.get("silent_or_tied", 0)), summary.n_test):
             console.print(line)
-        console.print(f"{render(summary.energy_joule, 'J')} delivered in these reads, {summary.wall_s:.1f} s")
+        console.print(f"{delivered(summary.energy_joule)} in these reads, {summary.wall_s:.1f} s")
 
     return Answer(data=summary.table(), show=show)

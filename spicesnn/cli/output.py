@@ -69,6 +69,13 @@ def unanswered(silent_or_tied: int, samples: int) -> str:
     return f"{line}; a column answers when its current times neuron.resistance_ohm passes neuron.threshold_volts within neuron.window_s"
 
 
+def delivered(energy_joule: float) -> str:
+    """Return what the drivers delivered; synapses that are no circuit (ideal ones) have none that could be counted."""
+    from spicesnn.units import render
+
+    return f"{render(energy_joule, 'J')} delivered" if energy_joule else "energy not counted"
+
+
 def write_json(data: Mapping[str, Any], channel: TextIO) -> None:
     """Write exactly one JSON object and a newline."""
     channel.write(json.dumps(plain(data), ensure_ascii=False, allow_nan=False) + "\n")

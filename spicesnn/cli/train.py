@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spicesnn.cli import options
-from spicesnn.cli.output import Answer, unanswered, watched
+from spicesnn.cli.output import Answer, delivered, unanswered, watched
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -120,13 +120,11 @@ def _of_run(summary: Summary, *, figures: bool) -> Answer:
         drawn = finish_run(summary.run)
 
     def show(console: Console) -> None:
-        from spicesnn.units import render
-
         held = "held-out" if summary.extra.get("held_out", True) else "training"
         console.print(f"{summary.preset} on {summary.engine}: {100 * summary.test_accuracy:.2f} % of {summary.n_test} {held} samples right")
         if line := unanswered(int(summary.extra.get("silent_or_tied", 0)), summary.n_test):
             console.print(line)
-        console.print(f"{render(summary.energy_joule, 'J')} delivered, {summary.wall_s:.1f} s\nrun     {summary.run}")
+        console.print(f"{delivered(summary.energy_joule)}, {summary.wall_s:.1f} s\nrun     {summary.run}")
         if drawn:
             console.print(f"figures {drawn[0].parent}\nreport  {drawn[-1]}")
 

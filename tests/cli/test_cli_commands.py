@@ -104,6 +104,14 @@ def test_a_network_that_stays_silent_says_what_makes_it_answer(run):
     assert "30 of 30 without an answer" in out
 
 
+def test_ideal_synapses_have_no_energy_instead_of_none_delivered(run):
+    settings = ["--set", "data.train_limit=200", "--set", "data.test_limit=50", "--set", "network.label_limit=100", "--no-figures", "--out", "run"]
+    code, out, _ = run("train", "stdp-simple", "--seed", "1", *settings)
+    assert code == 0
+    assert "\nenergy not counted, " in out
+    assert "delivered" not in out
+
+
 def test_train_counts_starts(run_json):
     code, answer, _ = run_json("train", "letters-3x3", "--starts", "2", "--seed", "3", "--out", "many", "--set", "training.epochs=2")
     assert code == 0
