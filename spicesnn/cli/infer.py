@@ -46,7 +46,7 @@ def infer(
 
     def show(console: Console) -> None:
         console.print(f"{summary.preset} on {summary.engine}: {100 * summary.test_accuracy:.2f} % of {summary.n_test} samples right")
-        if line := unanswered(int(summary.extra.get("silent_or_tied", 0)), summary.n_test):
+        if line := unanswered(int(summary.extra.get("silent_or_tied", 0)), summary.n_test, summary.test_accuracy):
             console.print(line)
         console.print(f"{delivered(summary.energy_joule)} in these reads, {summary.wall_s:.1f} s")
 

@@ -59,9 +59,10 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def unanswered(silent_or_tied: int, samples: int) -> str:
-    """Return a line on the samples that no single neuron answered first, empty without any."""
-    if not silent_or_tied:
+def unanswered(silent_or_tied: int, samples: int, accuracy: float) -> str:
+    """Return a line on the samples that no single neuron answered first; empty without any, and where silence is an answer that may be right."""
+    wrong = samples - round(accuracy * samples)
+    if not 0 < silent_or_tied <= wrong:
         return ""
     line = f"{silent_or_tied} of {samples} without an answer: silence, or a tie, counted as wrong"
     if 2 * silent_or_tied <= samples:
