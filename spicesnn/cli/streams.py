@@ -17,6 +17,8 @@ _PLAIN = {
     "⁻": "-", "²": "^2", "³": "^3", "½": "1/2", "°": " degrees", "·": "*", "∞": "inf", "α": "alpha", "β": "beta", "γ": "gamma", "λ": "lambda",
 }  # fmt: skip
 _LETTERS = "spicesnn-plain"
+_AGAIN_S = 0.05
+"""How long after an interrupt that was dropped it is sent again."""
 
 
 def _in_plain_letters(error: UnicodeError) -> tuple[str, int]:
@@ -92,19 +94,31 @@ def forsake(channel: TextIO) -> None:
 def stoppable() -> Iterator[list[int]]:
     """Let SIGTERM and SIGHUP end a command as Ctrl-C does: workers are ended, what was learnt is kept, scratch folders are removed.
 
-    Yields the signals that came. Whoever told the process to ignore one of them, as nohup does, is obeyed.
+    Yields the signals that came. Whoever told the process to ignore one of them, as nohup does, is obeyed. An interrupt that falls into a
+    callback of the garbage collector, or into a destructor, is dropped by Python: it is sent again.
     """
     caught: list[int] = []
+    unraised = sys.unraisablehook
 
     def stop(number: int, frame: FrameType | None) -> None:
         caught.append(number)
         raise KeyboardInterrupt
 
+    def again(dropped: sys.UnraisableHookArgs) -> None:
+        if issubclass(dropped.exc_type, KeyboardInterrupt):
+            later = threading.Timer(_AGAIN_S, os.kill, (os.getpid(), caught[0] if caught else signal.SIGINT))
+            later.daemon = True
+            later.start()
+        elif not caught:  # once a callback was cut short it may complain for ever
+            unraised(dropped)
+
     before = {}
     if threading.current_thread() is threading.main_thread():
         before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL}
+        sys.unraisablehook = again
     try:
         yield caught
     finally:
+        sys.unraisablehook = unraised
         for number, handler in before.items():
             signal.signal(number, handler)

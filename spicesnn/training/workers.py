@@ -141,16 +141,18 @@ def _local_cluster(workers: int) -> Iterator[Any]:
                 await self.process.process.kill()
             await super().kill(timeout=timeout, reason=reason)
 
-    options = {"threads_per_worker": 1, "worker_class": Impatient, "dashboard_address": None, "silence_logs": logging.ERROR}
+    options = {"threads_per_worker": 1, "worker_class": Impatient, "silence_logs": logging.CRITICAL}
+    options["dashboard_address"] = "127.0.0.1:0"  # it cannot be left out; at any free port it is in nobody's way, and nobody else's business
     with (
-        dask.config.set(_dask_settings(workers)),
         tempfile.TemporaryDirectory(prefix="spicesnn-dask-", ignore_cleanup_errors=True) as scratch,
-        LocalCluster(n_workers=workers, local_directory=scratch, **options) as cluster,
+        dask.config.set(_dask_settings(workers, scratch)),
+        # What a killed worker leaves behind goes with the folder.
+        LocalCluster(n_workers=workers, local_directory=scratch, env={"TMPDIR": scratch}, **options) as cluster,
     ):
         yield cluster
 
 
-def _dask_settings(workers: int) -> dict[str, Any]:
+def _dask_settings(workers: int, scratch: str) -> dict[str, Any]:
     """Return what a worker of this machine does otherwise than Dask's defaults.
 
     Those have a worker give memory back to the system at every array it frees, and look at its stack 100 times a second: together they
@@ -164,4 +166,4 @@ def _dask_settings(workers: int) -> dict[str, Any]:
         "MALLOC_ARENA_MAX": "1",
         **dict.fromkeys(("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"), str(1 << 28)),
     }
-    return {"distributed.nanny.pre-spawn-environ": environment, "distributed.worker.profile.enabled": False}
+    return {"distributed.nanny.pre-spawn-environ": environment, "distributed.worker.profile.enabled": False, "temporary-directory": scratch}

@@ -1,5 +1,6 @@
 """Streams that the shell has closed, filled or made narrow, readers that leave, signals: one line at most, never a traceback."""
 
+import gc
 import json
 import os
 import pty
@@ -163,6 +164,24 @@ def test_a_signal_that_was_to_be_ignored_is(run, monkeypatch):
         assert run("devices", "--json")[0] == 0
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize(("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "stopped by SIGTERM")])
+def test_a_signal_that_falls_into_the_garbage_collector_is_not_lost(run, monkeypatch, number, word):
+    def collecting(phase, info):
+        gc.callbacks.remove(collecting)
+        signal.raise_signal(number)
+
+    def long():
+        gc.callbacks.append(collecting)
+        gc.collect()
+        time.sleep(5)
+        pytest.fail("the signal was lost")
+
+    monkeypatch.setattr("spicesnn.devices.registry.describe_all", long)
+    hook = sys.unraisablehook
+    assert run("devices") == (128 + number, "", f"error: {word}\n")
+    assert sys.unraisablehook is hook
 
 
 def test_what_was_noted_on_an_interrupt_is_said(run, monkeypatch):
