@@ -168,5 +168,10 @@ class CrossbarClassifier:
         """Return whether `fit` was called."""
         return hasattr(self, "state_")
 
+    def _repr_html_(self) -> str:
+        from spicesnn.reporting.notebook import estimator_html
+
+        return estimator_html(self)
+
     def __repr__(self) -> str:
         return f"CrossbarClassifier({', '.join(f'{name}={getattr(self, name)!r}' for name in self._names())})"

@@ -45,7 +45,16 @@ def read_dataset(read: Read) -> xr.Dataset:
         "cell_volts": ((*batch, *_CELLS), read.cell_volts, {"units": "V", "long_name": "voltage across the cell"}),
         "residual_amps": (batch, read.residual_amps, {"units": "A", "long_name": "largest violation of Kirchhoff's current law"}),
     }
-    return _dataset(entries)
+    coordinates = _lines(*read.cell_volts.shape[-2:])
+    if batch:
+        coordinates["batch"] = ("batch", np.arange(len(read.column_amps)), {"long_name": "input vector"})
+    return _dataset(entries, coordinates)
+
+
+def _lines(rows: int, cols: int) -> dict[str, Any]:
+    """Return the numbers of the lines as coordinates: word line 0 is the one at which bit lines begin, bit line 0 the one next to the drivers."""
+    counts = {"word_line": rows, "bit_line": cols}
+    return {line: (line, np.arange(count), {"long_name": f"{line.replace('_', ' ')}, from 0"}) for line, count in counts.items()}
 
 
 def waveforms_dataset(waveforms: Waveforms) -> xr.Dataset:
@@ -54,7 +63,8 @@ def waveforms_dataset(waveforms: Waveforms) -> xr.Dataset:
     for side, line in _LINES.items():
         for quantity, unit in (("volts", "V"), ("amps", "A")):
             entries[f"{side}_{quantity}"] = (("time", line), getattr(waveforms, f"{side}_{quantity}"), {"units": unit})
-    return _dataset(entries, {"time": ("time", waveforms.time, {"units": "s"})})
+    lines = _lines(waveforms.row_volts.shape[1], waveforms.column_volts.shape[1])
+    return _dataset(entries, {"time": ("time", waveforms.time, {"units": "s"}), **lines})
 
 
 def pulse_dataset(result: PulseResult) -> xr.Dataset:
@@ -75,11 +85,23 @@ def curve_columns(curve: IVCurve) -> dict[str, Any]:
     return {"time_s": curve.time, "volts": curve.volts, "amps": curve.amps, **dict(zip(names, states, strict=True))}
 
 
+def _state_attributes(curve: IVCurve) -> dict[str, dict[str, str]]:
+    """Return the model's own names and units of the states, for devices that are known by name."""
+    from spicesnn.devices import registry
+
+    if curve.device not in registry.names():
+        return {}
+    model = registry.device_class(curve.device)
+    columns = ["state"] if len(model.state_names) == 1 else [f"state_{k}" for k in range(len(model.state_names))]
+    pairs = zip(model.state_names, model.state_units, strict=True)
+    return {column: {"units": unit, "long_name": name} for column, (name, unit) in zip(columns, pairs, strict=True)}
+
+
 def curve_dataset(curve: IVCurve) -> xr.Dataset:
     """Return a curve over ``time``."""
     columns = curve_columns(curve)
-    units = {"volts": "V", "amps": "A"}
-    entries: Entries = {name: (("time",), values, {"units": units.get(name, "")}) for name, values in columns.items() if name != "time_s"}
+    about = {"volts": {"units": "V"}, "amps": {"units": "A"}, **_state_attributes(curve)}
+    entries: Entries = {name: (("time",), values, about.get(name, {})) for name, values in columns.items() if name != "time_s"}
     return _dataset(entries, {"time": ("time", columns["time_s"], {"units": "s"})}, device=curve.device, engine=curve.engine)
 
 

@@ -109,6 +109,37 @@ def test_a_notebook_shows_the_array_with_its_conductances(array):
     assert picture(html).startswith(b"\x89PNG")
 
 
+def test_views_have_coordinates_units_and_the_models_own_names(array, pulse):
+    data = sn.NodalEngine().read(array, 0.1 * np.eye(3)).to_xarray()
+    assert {name: list(data.coords[name].values) for name in data.coords} == {"word_line": [0, 1, 2], "bit_line": [0, 1], "batch": [0, 1, 2]}
+    assert all(variable.attrs["units"] in ("A", "V") for variable in data.data_vars.values())
+    states = sn.iv(device_class("pai-yu-chen-heated")(), amplitude=0.2, frequency=1e6, periods=1).to_xarray()
+    assert {name: states[name].attrs["long_name"] for name in ("state_0", "state_1")} == {"state_0": "g", "state_1": "t"}
+    assert sn.iv(VTEAM(), amplitude=0.2, frequency=1e6, periods=1).to_xarray().state.attrs == {"units": "m", "long_name": "w"}
+    lines = pulse.to_xarray()
+    assert list(lines.word_line.values) == [0, 1, 2]
+    assert lines.time.attrs["units"] == "s"
+
+
+def test_a_notebook_shows_waveforms_windows_tables_and_the_estimator(pulse, tmp_path):
+    from spicesnn.learning.stdp_window import stdp_window
+
+    assert pulse.waveforms._repr_png_().startswith(b"\x89PNG")
+    window = stdp_window(VTEAM(), sn.NodalEngine(), dt_s=[-2e-6, -1.5e-6, -1e-6, 1e-6, 1.5e-6, 2e-6])
+    assert window._repr_png_().startswith(b"\x89PNG")
+    assert np.array_equal(window.to_pandas()["dw"], window.dw)
+    rows = [{"array.word_line_ohm": "<1>", "seed": k, "test_accuracy": 0.123456789} for k in range(25)]
+    table = SweepResult(rows=rows, computed=2, table=tmp_path / "x.csv")._repr_html_()
+    assert table.count("<tr>") == 21
+    assert "… 5 more" in table
+    assert "&lt;1&gt;" in table
+    assert "0.123457" in table
+    assert "grows" in studies.Findings(rows=[{"a": 1}, {"b": 2.0}], facts={"grows": True})._repr_html_()
+    model = sn.CrossbarClassifier("letters-3x3", epochs=1)
+    assert "<td>no</td>" in model._repr_html_()
+    assert "Crossbar, 3 × 4" in model.fit([[0, 1], [1, 0]], [0, 1])._repr_html_()
+
+
 def test_a_notebook_shows_reads_pulses_and_runs(array, pulse, tmp_path):
     read = sn.NodalEngine().read(array, 0.1 * np.eye(3))._repr_html_()
     assert "<td>3</td>" in read

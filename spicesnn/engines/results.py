@@ -87,6 +87,11 @@ class Waveforms:
 
         return waveforms_dataset(self)
 
+    def _repr_png_(self) -> bytes:
+        from spicesnn.reporting.notebook import waveforms_png
+
+        return waveforms_png(self)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class PulseResult:

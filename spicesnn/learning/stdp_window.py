@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +15,9 @@ from spicesnn.devices.base import Device, Floats
 from spicesnn.engines.base import Engine
 from spicesnn.errors import EngineError, InputError
 from spicesnn.learning.spikes import SpikePair, design
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -50,6 +54,17 @@ class STDPWindow:
         dt = np.asarray(dt_s, dtype=float)
         later, earlier = self.a_plus * np.exp(-np.abs(dt) / self.tau_plus_s), -self.a_minus * np.exp(-np.abs(dt) / self.tau_minus_s)
         return np.asarray(np.where(dt > 0, later, earlier))
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return delay (seconds), change and largest change of a neighbour (shares of the range) as columns (needs pandas)."""
+        from spicesnn.views import frame
+
+        return frame({"dt_s": self.dt_s, "dw": self.dw, "neighbour_dw": self.neighbour_dw})
+
+    def _repr_png_(self) -> bytes:
+        from spicesnn.reporting.notebook import window_png
+
+        return window_png(self)
 
 
 def stdp_window(
@@ -118,5 +133,9 @@ def _fit(delay: Floats, change: Floats, tau_s: float, which: str, name: str) -> 
     def model(t: Floats, height: float, log_tau: float) -> Floats:
         return np.asarray(height * np.exp(-t * np.exp(-log_tau)))
 
-    best, _ = curve_fit(model, delay / tau_s, change / scale, p0=(1.0, 0.0), maxfev=10000)
+    try:
+        best, _ = curve_fit(model, delay / tau_s, change / scale, p0=(1.0, 0.0), maxfev=10000)
+    except RuntimeError as error:
+        shown = ", ".join(f"{value:.3g}" for value in change[:6])
+        raise EngineError(f"{name}: no exponential fits the changes with {which} ({shown}); give more time points, closer to 0: {error}") from None
     return float(best[0]) * scale, float(np.exp(best[1])) * tau_s

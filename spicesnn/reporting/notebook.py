@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spicesnn.plotting.style import new_figure, style
+from spicesnn.plotting.style import label, new_figure, scaled, style
 from spicesnn.units import render
 
 if TYPE_CHECKING:
@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
     from spicesnn.crossbar.crossbar import Crossbar
     from spicesnn.devices.base import Device
-    from spicesnn.engines.results import IVCurve, PulseResult, Read
+    from spicesnn.engines.results import IVCurve, PulseResult, Read, Waveforms
+    from spicesnn.estimator import CrossbarClassifier
+    from spicesnn.learning.stdp_window import STDPWindow
     from spicesnn.training.summary import Summary
 
 _DPI = 80
+_FEW_LINES, _FEW_ROWS = 8, 20
 _BOX = "display:flex;flex-wrap:wrap;gap:1.5em;align-items:flex-start"
 
 
@@ -122,3 +125,50 @@ def summary_html(summary: Summary) -> str:
         "epochs": summary.epochs, "energy": render(summary.energy_joule, "J"), "wall time": render(summary.wall_s, "s"), "run": summary.run,
     }  # fmt: skip
     return _page(f"{summary.preset} on {summary.engine}, seed {summary.seed}", values)
+
+
+def waveforms_png(waveforms: Waveforms) -> bytes:
+    """Return the voltages of the drivers and the currents out of the bit lines over time; of many lines the first few."""
+    with style():
+        figure = new_figure(6.4, 4.2)
+        upper, lower = figure.subplots(2, 1, sharex=True)
+        time, unit = scaled(waveforms.time, "s")
+        for axes, values, what, line in ((upper, waveforms.row_volts, "V", "word line"), (lower, waveforms.column_amps, "A", "bit line")):
+            shown, symbol = scaled(values[:, :_FEW_LINES], what)
+            for k in range(shown.shape[1]):
+                axes.plot(time, shown[:, k], label=str(k))
+            axes.set_ylabel(label("driver" if what == "V" else "into the sense node", symbol))
+            axes.legend(title=line, fontsize=7, title_fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        lower.set_xlabel(label("time", unit))
+    return png(figure)
+
+
+def window_png(window: STDPWindow) -> bytes:
+    """Return a measured STDP window with its fit."""
+    from spicesnn.plotting.stdp import stdp_window
+
+    fit = (100 * window.a_plus, -100 * window.a_minus, window.tau_plus_s, window.tau_minus_s)
+    with style():
+        figure = new_figure(4.6, 3.4)
+        axes = stdp_window(figure.subplots(), window.dt_s, 100 * window.dw, fit=fit, what="change (% of range)")
+        axes.set_title(f"{window.device} on {window.engine}")
+    return png(figure)
+
+
+def table_html(rows: Sequence[Mapping[str, Any]], title: str) -> str:
+    """Return a table of rows, the first ones of many."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
+
+    def cell(value: Any) -> str:
+        return html.escape(f"{value:.6g}" if isinstance(value, float) else str(value))
+
+    body = "".join("<tr>" + "".join(f"<td>{cell(row.get(name, ''))}</td>" for name in names) + "</tr>" for row in rows[:_FEW_ROWS])
+    more = f"<div>… {len(rows) - _FEW_ROWS} more</div>" if len(rows) > _FEW_ROWS else ""
+    return f"<div><b>{html.escape(title)}</b><table><tr>{head}</tr>{body}</table>{more}</div>"
+
+
+def estimator_html(model: CrossbarClassifier) -> str:
+    """Return the parameters of an estimator, and its array once it has learnt."""
+    page = _page(type(model).__name__, {**model.get_params(), "fitted": "yes" if model.__sklearn_is_fitted__() else "no"})
+    return page + crossbar_html(model.array_) if model.__sklearn_is_fitted__() else page

@@ -130,6 +130,7 @@ def _run(data: RunData, drawn: Sequence[Drawn], *, checked: bool) -> dict[str, A
         "check": second_engine.check(data) if checked else {"text": _NOT_CHECKED, "rows": []},
         "missing": missing(data, [figure.name for figure in drawn]),
         "command": _command(config),
+        "software": config.kind == "deep" or (data.is_crossbar and config.learning.rule == "exsitu"),
         "configuration": configuration,
         "download": f"data:application/toml;charset=utf-8,{urllib.parse.quote(configuration)}",
         "metrics": metrics,

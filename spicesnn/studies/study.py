@@ -61,6 +61,12 @@ class Findings:
 
         return frame(self.rows)
 
+    def _repr_html_(self) -> str:
+        from spicesnn.reporting.notebook import table_html
+
+        facts = ", ".join(f"{name} {value}" for name, value in self.facts.items())
+        return table_html(self.rows, facts or "Findings")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Study(BaseConfig, ABC):

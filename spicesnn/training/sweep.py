@@ -174,6 +174,11 @@ class SweepResult:
 
         return frame(self.rows)
 
+    def _repr_html_(self) -> str:
+        from spicesnn.reporting.notebook import table_html
+
+        return table_html(self.rows, f"Sweep, {len(self.rows)} points, {self.computed} of them new")
+
     def to_parquet(self) -> Path:
         """Write the table as ``sweep.parquet`` beside the other (needs pandas and pyarrow) and return its path."""
         from spicesnn.views import write_parquet

@@ -73,3 +73,9 @@ def test_a_spike_is_its_peak_and_its_tail():
     shape = SpikeShape(peak_volts=1.0, tail_volts=0.5, peak_s=1e-6, tau_s=10e-6, edge_s=1e-7)
     start = 1.2e-6
     assert shape.volts(np.array([-1.0, 0.6e-6, start, start + 10e-6, 1.0])) == pytest.approx([0.0, -1.0, 0.5, 0.5 * np.exp(-1), 0.0])
+
+
+def test_a_lobe_that_is_no_exponential_says_so():
+    device = sn.devices.VTEAM()
+    with pytest.raises(EngineError, match=r"no exponential fits the changes with pre before post.*more time points"):
+        stdp_window(device, sn.NodalEngine(), dt_s=[-6e-6, -3e-6, 3e-6, 6e-6])
