@@ -1,8 +1,11 @@
 """What `doctor` looks at besides ngspice and the data."""
 
+import re
 import shutil
 import tempfile
+import tomllib
 from collections import namedtuple
+from pathlib import Path
 
 from spicesnn.validation import installation
 
@@ -44,6 +47,10 @@ def test_a_temporary_folder_that_is_full_or_nowhere(monkeypatch):
 
 
 def test_every_package_that_is_needed_is_looked_for():
+    project = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    assert {re.split(r"[><=\[]", text)[0] for text in project["dependencies"]} == set(installation.PACKAGES)
+    assert {re.split(r"[><=\[]", text)[0] for name in ("cluster", "views") for text in extras[name]} <= set(installation.OPTIONAL)
     checks = {check.name: check for check in installation.python_and_packages()}
     for name in ("pillow", "threadpoolctl", "numba"):
         assert checks[name].ok
