@@ -122,3 +122,35 @@ def test_a_users_own_subcircuit_goes_to_pyspice_too():
         both.V(node, node, both.gnd, volts)
     run = run_batch(f"* {both!s}\n.save i(vc0) i(vc1)\n.tran 1e-6 1e-5 0 1e-6 uic\n.end\n")
     assert [run["i(vc0)"][0], run["i(vc1)"][0]] == pytest.approx([0.5 / (30 + 0.7 * 16e3), 0.5 / (60 + 0.4 * 16e3)], rel=1e-4)
+
+
+def test_a_subcircuit_built_in_pyspice_is_a_device_in_our_array(tmp_path):
+    from PySpice.Spice.Netlist import SubCircuit
+    from scipy.integrate import solve_ivp
+
+    sub = SubCircuit("memps", "plus", "minus", Ron=100, Roff="16k", k=1e4)
+    sub.C("x", "x", sub.gnd, 1)
+    sub.R("x", "x", sub.gnd, 1e12)
+    sub.B("x", sub.gnd, "x", i="{k}*i(Vm)*(1-pow(2*v(x)-1,2))")
+    sub.V("m", "plus", "a", 0)
+    sub.B("m", "a", "minus", i="v(a,minus)/({Ron}*v(x)+{Roff}*(1-v(x)))")
+    (tmp_path / "memps.lib").write_text(str(sub))
+    parameters = "".join(f"[parameters.{name}]\ndefault = {value}\n" for name, value in (("Ron", 100.0), ("Roff", 16e3), ("k", 1e4)))
+    (tmp_path / "memps.toml").write_text(
+        'name = "memps"\nfile = "memps.lib"\nsubckt = "memps"\nreference = "built in PySpice"\n[pins]\np = "plus"\nn = "minus"\n'
+        f'[states.x]\nnode = "x"\ncapacitor = "cx"\nlow = 0.0\nhigh = 1.0\ninitial = 0.3\n[drive]\namplitude = 1.0\nfrequency = 1.0\n{parameters}'
+    )
+    state, wires = np.array([[0.2, 0.5], [0.7, 0.9]]), sn.Wires(word_line_ohm=2.0, bit_line_ohm=2.0)
+
+    def ohm(x):
+        return 100.0 * x + 16e3 * (1 - x)
+
+    with sn.NgspiceEngine() as engine:
+        device = load_foreign(tmp_path / "memps.toml")
+        read = engine.read(sn.Crossbar(device=device, state=state, wires=wires), [0.1, 0.2])
+        after = engine.pulse(sn.Crossbar(device=device, state=state, wires=sn.Wires.ideal()), sn.Pulse(row_volts=0.5, width_s=0.05, rise_s=0.0)).state
+    linear = sn.NodalEngine().read(sn.Crossbar(conductance=1 / ohm(state), wires=wires), [0.1, 0.2])
+    assert read.column_amps == pytest.approx(linear.column_amps, rel=1e-9)
+    exact = solve_ivp(lambda t, x: 1e4 * 0.5 / ohm(x) * (1 - (2 * x - 1) ** 2), (0, 0.05), state.ravel(), rtol=1e-9, atol=1e-12).y[:, -1]
+    assert np.all(exact > state.ravel() + 0.01)
+    assert after.ravel() == pytest.approx(exact, abs=1e-3)
