@@ -46,7 +46,8 @@ def train(
         config = training.RunDirectory.existing(run).config()
     else:
         overrides = [f"{key}={value}" for key, value in options.settings(set_).items()]
-        config = training.RunDirectory.existing(_there(out)).unchanged(overrides, seed) if resume else training.load(_given(preset), overrides)
+        begun = training.RunDirectory.existing(_there(out)) if resume else None
+        config = begun.unchanged(overrides, seed, preset) if begun is not None else training.load(_given(preset), overrides)
     with options.engine(engine.value if engine else config.engine) as solver, watched(f"training {config.preset}") as watcher:
         if starts is not None:
             many = training.train_starts(config, engine=solver, starts=starts, out=out, rng_seed=seed, progress=watcher, resume=resume)

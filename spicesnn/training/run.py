@@ -142,21 +142,22 @@ class RunDirectory:
         """Return the configuration the run was started with."""
         return configuration.from_tables(configuration.read_tables(self.path / "run.toml"))
 
-    def unchanged(self, overrides: Iterable[str] = (), seed: int | None = None) -> Any:
+    def unchanged(self, overrides: Iterable[str] = (), seed: int | None = None, preset: str | None = None) -> Any:
         """Return the configuration the run was started with, for who goes on with it.
 
         Raises
         ------
         ConfigError
-            An override or a seed that it does not have: a run cannot become another one in the middle.
+            An override, a seed or a preset that it does not have: a run cannot become another one in the middle.
         """
         config = self.config()
         given = {text: configuration.from_tables(configuration.overridden(config.to_tables(), [text])) for text in overrides}
         others = [f"--set {text}" for text, made in given.items() if made.to_tables() != config.to_tables()]
-        others += [f"--seed {seed}, not {config.seed}"] if seed not in (None, config.seed) else []
+        others += [f"--seed {seed}"] if seed not in (None, config.seed) else []
+        others += [f"the preset {preset}"] if preset in configuration.preset_names() and preset != config.preset else []
         if others:
-            raise ConfigError(f"{self.path} was begun without {' and '.join(others)}: --resume goes on with a run as it was begun. Leave that out, "
-                              "or train into a new folder")  # fmt: skip
+            raise ConfigError(f"{self.path} ({config.preset}, seed {config.seed}) was not begun with {' and '.join(others)}: --resume goes on with a "
+                              "run as it was begun. Leave that out, or train into a new folder")  # fmt: skip
         return config
 
     def versions(self) -> dict[str, str]:

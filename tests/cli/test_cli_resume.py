@@ -14,9 +14,9 @@ def test_a_run_goes_on_as_it_was_begun(run, run_json, tmp_path):
         name: before[name] for name in ("test_accuracy", "updates", "pulses")
     }
     assert run(*BEGIN, "--resume", "--out", "run")[0] == 0
-    code, _, err = run("train", "xpue", "--resume", "--out", "run", "--seed", "2", "--set", "training.updates=9")
+    code, _, err = run("train", "letters-3x3", "--resume", "--out", "run", "--seed", "2", "--set", "training.updates=9")
     assert code == 2
-    assert "was begun without --set training.updates=9 and --seed 2, not 1" in err
+    assert "run (xpue, seed 1) was not begun with --set training.updates=9 and --seed 2 and the preset letters-3x3" in err
     code, _, err = run("train", "--resume")
     assert code == 2
     assert "--resume goes on with the run in --out; give that" in err
