@@ -173,7 +173,7 @@ def test_an_installation_that_cannot_be_written_works(environment, tmp_path):
     assert subprocess.run([*prefix, "touch", str(fixed / "new")], capture_output=True, check=False).returncode != 0
     before = {path: path.stat().st_mtime_ns for path in fixed.rglob("*.nb?")}
     run = command_in(bin_folder, tmp_path, fixed / "no such home", prefix=prefix)
-    assert run("train", "letters-3x3", "--engine", "nodal", "--out", "run", "--set", "training.updates=2")["n_test"] == 30
+    assert run("iv", "vteam", "--out", "iv")["peak_amps"] > 0
     checks = {check["name"]: check for check in run("doctor")["checks"]}
     assert [checks[name]["ok"] for name in ("compiled code", "cache folder", "fonts", "working folder")] == [False, False, False, True]
     assert {path: path.stat().st_mtime_ns for path in fixed.rglob("*.nb?")} == before
@@ -185,7 +185,7 @@ def test_an_installation_is_upgraded_over_itself_and_removed_without_a_trace(bui
     run = command_in(bin_folder, tmp_path, tmp_path)
     assert run("train", "letters-3x3", "--engine", "nodal", "--out", "before", "--no-figures", "--set", "training.updates=1")["n_test"] == 30
     installed(bin_folder, built["wheel"], "--force-reinstall", "--no-deps")
-    assert run("infer", "before")["n_test"] == 30
+    assert len(run("netlist", "before", "--out", "decks")["decks"]) == 3
     pip = [str(bin_folder / "python"), "-m", "pip", "uninstall", "--yes", "spicesnn"]
     assert subprocess.run(pip, capture_output=True, text=True, check=True).returncode == 0
     assert not (bin_folder / "spicesnn").exists()
