@@ -30,7 +30,7 @@ _membrane = compiled(inline=True, keep=False)(membrane_step)
 _RING = 64
 
 
-@compiled(fastmath=True)
+@compiled(fastmath=True, part=True)
 def _from_table(table: F, lag: int, weight: np.float32) -> np.float32:
     """Return the increment at a lag and a weight in [0, 1], linear between the weights of the table's grid (even over √w)."""
     last = table.shape[1] - 1
@@ -40,7 +40,7 @@ def _from_table(table: F, lag: int, weight: np.float32) -> np.float32:
     return table[row, left] + share * (table[row, left + 1] - table[row, left])
 
 
-@compiled(fastmath=True)
+@compiled(fastmath=True, inline=True)
 def _stepped(change: np.float32, step: np.float32, words: NDArray[np.uint64]) -> np.float32:
     """Return 0 or one level step, with the mean of `change` (stochastic rounding)."""
     size = abs(change) / step
@@ -53,11 +53,13 @@ def _stepped(change: np.float32, step: np.float32, words: NDArray[np.uint64]) ->
 @compiled(fastmath=True)
 def _potentiate(
     kind: int, words: NDArray[np.uint64], weight: F, read_weight: F, scale: np.float32, neuron: int, step: int, fired_inputs: NDArray[np.int32],
-    count: int, last_in: NDArray[np.int32], trace: F, rate: np.float32, table: F, level: np.float32, wired: Wired | None, defects: Defects | None,
+    count: int, last_in: NDArray[np.int32], trace: F, rates: F, table: F, wired: Wired | None, defects: Defects | None,
 ) -> float:  # fmt: skip
     """Potentiate the synapses of a neuron that just fired; return the change of its column sum."""
+    if wired is not None and wired.writes:
+        return set_column(wired, weight, read_weight, neuron, step, fired_inputs, count, last_in)
     total = 0.0
-    one = np.float32(1.0)
+    rate, level, one = rates[0], rates[2], np.float32(1.0)
     for m in range(count):
         i = fired_inputs[m]
         lag = step - last_in[i]
@@ -136,6 +138,74 @@ def _silence(v: F, threshold: F, ring: NDArray[np.int32], oldest: int, newest: i
     return held
 
 
+@compiled
+def _all_seen(seen: NDArray[np.int32], last_in: NDArray[np.int32], lags: int) -> int:
+    """Take every input for seen, long ago (an output spike concerns the silent ones too); return their number."""
+    for i in range(seen.size):
+        seen[i], last_in[i] = i, -lags
+    return seen.size
+
+
+@compiled(fastmath=True, part=True)
+def _hear(excitation: F, read_weight: F, rows: NDArray[np.int32], heard: int) -> None:
+    """Add the rows of all inputs that fired, three at a time: the sums are loaded and stored once for them."""
+    n = 0
+    while n < heard - 2:
+        a, b, c = rows[n], rows[n + 1], rows[n + 2]
+        for j in range(excitation.size):
+            excitation[j] = excitation[j] + read_weight[a, j] + read_weight[b, j] + read_weight[c, j]
+        n += 3
+    if n == heard - 2:
+        a, b = rows[n], rows[n + 1]
+        for j in range(excitation.size):
+            excitation[j] = excitation[j] + read_weight[a, j] + read_weight[b, j]
+    elif n == heard - 1:
+        a = rows[n]
+        for j in range(excitation.size):
+            excitation[j] += read_weight[a, j]
+
+
+@compiled(fastmath=True, part=True)
+def _depress(
+    kind: int, words: NDArray[np.uint64], weight: F, read_weight: F, column_sum: NDArray[np.float64], i: int, step: int, fired: NDArray[np.int32],
+    n_fired: int, last_out: NDArray[np.int32], trace: F, rates: F, table: F, wired: Wired | None, defects: Defects | None,
+) -> None:  # fmt: skip
+    """Depress the synapses of an input that just fired, to the neurons that have fired."""
+    rate, level, zero = rates[1], rates[2], np.float32(0.0)
+    for m in range(n_fired):
+        j = fired[m]
+        w = weight[i, j]
+        lag = step - last_out[j]
+        if kind == TABLE:
+            new = max(w + _from_table(table, lag, w), zero)
+        elif kind == IDEAL:
+            new = w - rate * trace[lag] * w
+        else:
+            new = max(w + _stepped(-rate * trace[lag] * w, level, words), zero)
+        if defects is not None:
+            new = min(max(moved(defects, words, i, j, w, new, kind == LEVELS), zero), np.float32(1.0))
+        weight[i, j] = new
+        column_sum[j] += new - w
+        if wired is not None:
+            note(wired, read_weight, i, j, new - w)
+
+
+@compiled(fastmath=True, part=True)
+def _move(
+    v: F, excitation: F, inhibitory: F, scale: F, threshold: F, share: np.float32, rest: np.float32, e_exc: np.float32, e_inh: np.float32,
+    decay_e: np.float32, decay_i: np.float32,
+) -> int:  # fmt: skip
+    """Move all membranes by a step; return how many end above their thresholds."""
+    above = 0
+    for j in range(v.size):
+        x = _membrane(v[j], scale[j] * excitation[j], inhibitory[j], share, rest, e_exc, e_inh)
+        v[j] = x
+        excitation[j] *= decay_e
+        inhibitory[j] *= decay_i
+        above += np.int32(x > threshold[j])
+    return above
+
+
 @compiled(fastmath=True)
 def present(
     words: NDArray[np.uint64], image: NDArray[np.uint8], events_at_full: float, steps: int, weight: F, read_weight: F, scale: F,
@@ -145,8 +215,8 @@ def present(
 ) -> tuple[int, int, int]:  # fmt: skip
     """Show one image.
 
-    What happens at every input event stands in the loop itself: a call with all these arrays costs three times the work,
-    and as arguments of a function the scratch vectors could overlap for all the compiler knows.
+    Its parts are compiled as `part`: as functions of their own they cost three times the work, in counted references and in scratch vectors
+    that could overlap for all the compiler knows. What still stands in the loop makes arrays (wires) or was slower apart.
 
     Parameters
     ----------
@@ -177,10 +247,8 @@ def present(
     spikes, input_events, cells_written : int
     """
     inputs, neurons = weight.shape
-    reset, theta_step, refractory = physics[6], physics[8], np.int64(physics[9])
-    share, rest, e_exc, e_inh, decay_e, decay_i = physics[0], physics[1], physics[2], physics[3], physics[4], physics[5]
-    depression, level, zero = rates[1], rates[2], np.float32(0.0)
     excitation, inhibitory, v = work[0], work[1], work[2]
+    share, rest, e_exc, e_inh, decay_e, decay_i = physics[0], physics[1], physics[2], physics[3], physics[4], physics[5]
     last_out, last_in, seen = stamps[:neurons], stamps[neurons : neurons + inputs], stamps[neurons + inputs :]
     _rest(last_out, last_in, counts, inputs_seen, work, physics[1])
     active, cut, other = np.empty(inputs, np.int32), np.empty(inputs, np.uint32), np.empty(inputs, np.int32)
@@ -188,37 +256,21 @@ def present(
     n_active = _light(image, events_at_full, active, cut, other, ladder)
     if n_active == 0:
         return 0, 0, 0
-    fired = np.empty(neurons, np.int32)
-    ring, ring_until = np.empty(_RING, np.int32), np.empty(_RING, np.int64)
-    n_seen, n_fired, oldest, newest, spikes, events, written = 0, 0, 0, 0, 0, 0, 0
-    if learn and kind == LAST_SPIKE:  # an output spike concerns the silent inputs too
-        n_seen = inputs
-        for i in range(inputs):
-            seen[i], last_in[i] = i, -up.shape[0]
+    fired, ring, ring_until = np.empty(neurons, np.int32), np.empty(_RING, np.int32), np.empty(_RING, np.int64)
+    reset, theta_step, refractory = physics[6], physics[8], np.int64(physics[9])
+    n_seen = _all_seen(seen, last_in, up.shape[0]) if learn and kind == LAST_SPIKE else 0
+    n_fired, oldest, newest, spikes, events, written = 0, 0, 0, 0, 0, 0
     for step in range(steps):
         if wired is not None:
             keep_fresh(wired, read_weight)
         heard = count_events(words, ladder)
+        events += heard
         for n in range(heard):
             rows[n] = active[choose(words, n_active, cut, other)]
         if defects is not None and defects.noise.size > 0:
             hear_noisily(defects, words, excitation, read_weight, rows, heard)
         else:
-            n = 0
-            while n < heard - 2:  # three rows at a time: the sums are loaded and stored once for them
-                a, b, c = rows[n], rows[n + 1], rows[n + 2]
-                for j in range(neurons):
-                    excitation[j] = excitation[j] + read_weight[a, j] + read_weight[b, j] + read_weight[c, j]
-                n += 3
-            if n == heard - 2:
-                a, b = rows[n], rows[n + 1]
-                for j in range(neurons):
-                    excitation[j] = excitation[j] + read_weight[a, j] + read_weight[b, j]
-            elif n == heard - 1:
-                i = rows[n]
-                for j in range(neurons):
-                    excitation[j] += read_weight[i, j]
-        events += heard
+            _hear(excitation, read_weight, rows, heard)
         for n in range(heard):
             i = rows[n]
             inputs_seen[i] += 1
@@ -226,38 +278,14 @@ def present(
                 if last_in[i] < 0 and n_seen < inputs:
                     seen[n_seen] = i
                     n_seen += 1
-                if kind == LAST_SPIKE:
-                    last_in[i] = step
-                    continue
-                if wired is not None and wired.writes:
-                    reset_row(wired, weight, read_weight, column_sum, i, step, fired, n_fired, last_out)
-                else:
-                    for m in range(n_fired):
-                        j = fired[m]
-                        w = weight[i, j]
-                        lag = step - last_out[j]
-                        if kind == TABLE:
-                            new = max(w + _from_table(down, lag, w), zero)
-                        elif kind == IDEAL:
-                            new = w - depression * trace[lag] * w
-                        else:
-                            new = max(w + _stepped(-depression * trace[lag] * w, level, words), zero)
-                        if defects is not None:
-                            new = min(max(moved(defects, words, i, j, w, new, kind == LEVELS), zero), np.float32(1.0))
-                        weight[i, j] = new
-                        column_sum[j] += new - w
-                        if wired is not None:
-                            note(wired, read_weight, i, j, new - w)
-                written += n_fired
+                if kind != LAST_SPIKE:
+                    if wired is not None and wired.writes:
+                        reset_row(wired, weight, read_weight, column_sum, i, step, fired, n_fired, last_out)
+                    else:
+                        _depress(kind, words, weight, read_weight, column_sum, i, step, fired, n_fired, last_out, trace, rates, down, wired, defects)
+                    written += n_fired
             last_in[i] = step
-
-        above = 0
-        for j in range(neurons):
-            x = _membrane(v[j], scale[j] * excitation[j], inhibitory[j], share, rest, e_exc, e_inh)
-            v[j] = x
-            excitation[j] *= decay_e
-            inhibitory[j] *= decay_i
-            above += np.int32(x > threshold[j])
+        above = _move(v, excitation, inhibitory, scale, threshold, share, rest, e_exc, e_inh, decay_e, decay_i)
         while oldest < newest and ring_until[oldest % _RING] <= step:
             oldest += 1
         if above - _silence(v, threshold, ring, oldest, newest, reset) <= 0:
@@ -265,25 +293,20 @@ def present(
         winner = _winner(v, threshold)
         if winner < 0:
             continue
-        counts[winner] += 1
         spikes += 1
+        counts[winner] += 1
         _inhibit(v, inhibitory, winner, physics)
         if refractory > 0:
-            ring[newest % _RING] = winner
-            ring_until[newest % _RING] = step + refractory
+            ring[newest % _RING], ring_until[newest % _RING] = winner, step + refractory
             newest += 1
         if learn:
             threshold[winner] += theta_step
             if last_out[winner] < 0:
                 fired[n_fired] = winner
                 n_fired += 1
-            if wired is not None and wired.writes:
-                column_sum[winner] += set_column(wired, weight, read_weight, winner, step, seen, n_seen, last_in)
-            else:
-                column_sum[winner] += _potentiate(
-                    kind, words, weight, read_weight, scale[winner], winner, step, seen, n_seen, last_in, trace, rates[0], up, rates[2],
-                    wired, defects,
-                )  # fmt: skip
+            column_sum[winner] += _potentiate(
+                kind, words, weight, read_weight, scale[winner], winner, step, seen, n_seen, last_in, trace, rates, up, wired, defects
+            )
             written += n_seen
         last_out[winner] = step
     return spikes, events, written
