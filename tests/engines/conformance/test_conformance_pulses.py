@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from conformance_cases import device_array
@@ -23,17 +21,6 @@ PULSES = {
     "stanford": (1.6, 1e-6),
     "pai-yu-chen": (1.55, 1e-6),
 }
-
-
-@pytest.fixture(scope="module")
-def ngspice() -> Iterator[sn.NgspiceEngine]:
-    with sn.NgspiceEngine() as engine:
-        yield engine
-
-
-@pytest.fixture(scope="module", params=["nodal", "ngspice"])
-def engine(request: pytest.FixtureRequest, ngspice: sn.NgspiceEngine) -> Engine:
-    return sn.NodalEngine() if request.param == "nodal" else ngspice
 
 
 def half_select(volts: float, n: int, width_s: float, edge: float = 0.1) -> sn.Pulse:

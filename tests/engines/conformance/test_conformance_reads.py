@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from conformance_cases import Case, device_array, linear_cases, read_volts, spread
@@ -19,17 +17,6 @@ from spicesnn.errors import InputError, SingularCircuitError
 LINEAR = linear_cases()
 FEW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 FIELDS = ("column_amps", "row_amps", "word_line_volts", "bit_line_volts")
-
-
-@pytest.fixture(scope="module")
-def ngspice() -> Iterator[sn.NgspiceEngine]:
-    with sn.NgspiceEngine() as engine:
-        yield engine
-
-
-@pytest.fixture(scope="module", params=["nodal", "ngspice"])
-def engine(request: pytest.FixtureRequest, ngspice: sn.NgspiceEngine) -> Engine:
-    return sn.NodalEngine() if request.param == "nodal" else ngspice
 
 
 def assert_same(a: Read, b: Read, wires: sn.Wires, relative: float = 1e-9) -> None:
