@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+_RATE_OVER_S = 1800.0  # of what the last half hour has done: steps of a minute have a rate, too
 _WIDTH_WITHOUT_TERMINAL = 1000  # a pipe has no edge: a cell is never folded, so a line can be searched however long a path is
 
 
@@ -118,7 +119,8 @@ def progress() -> Progress:
 
     console = console_on(sys.stderr)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    return Progress(*columns, TextColumn("{task.fields[note]}"), console=console, disable=not console.is_terminal, transient=True)
+    return Progress(*columns, TextColumn("{task.fields[note]}"), console=console, disable=not console.is_terminal, transient=True,
+                    speed_estimate_period=_RATE_OVER_S)  # fmt: skip
 
 
 def error_log(text: str) -> Path:

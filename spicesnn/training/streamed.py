@@ -219,6 +219,8 @@ class StreamConfig(BaseConfig, ABC):
                 arrays, tally, done, history = self.untrained(), Tally(), 0, History()
                 run.log(f"training {self.preset}, seed {self.seed}, {self.chunks[0]} x {len(images.train)} images")
             arrays, done = self._learnt(run, arrays, tally, done, history, images, engine, progress)
+            if progress is not None:
+                progress(Progress(done=done, total=done, text="learnt; answering test and training images"))
             begun = time.perf_counter()
             arrays = self.completed(arrays, engine, tally)
             tally.add(wall_s=time.perf_counter() - begun)
