@@ -21,9 +21,9 @@ from spicesnn.engines.base import Engine
 from spicesnn.plotting.studies import array_size_figure
 from spicesnn.studies.cells import between, two_states
 from spicesnn.studies.study import Findings, Row, Study, Watch, Workers
-from spicesnn.training.config import ArrayOptions, DeviceOptions
 from spicesnn.training.loop import make_engine
 from spicesnn.training.options import Section, option
+from spicesnn.training.sections import ArrayOptions, DeviceOptions
 from spicesnn.training.sweep import summarised
 
 if TYPE_CHECKING:

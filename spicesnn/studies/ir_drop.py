@@ -12,9 +12,9 @@ from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.plotting.studies import ir_drop_figure
 from spicesnn.studies.cells import between, two_states
 from spicesnn.studies.study import Findings, Row, Study, Watch, Workers
-from spicesnn.training.config import ArrayOptions, DeviceOptions
 from spicesnn.training.loop import make_engine
 from spicesnn.training.options import Section, option
+from spicesnn.training.sections import ArrayOptions, DeviceOptions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -33,9 +33,9 @@ from spicesnn.engines.base import Engine
 from spicesnn.plotting.studies import read_margin_figure
 from spicesnn.studies.cells import SelectorOptions, two_states
 from spicesnn.studies.study import Findings, Row, Study, Watch, Workers
-from spicesnn.training.config import ArrayOptions, DeviceOptions
 from spicesnn.training.loop import make_engine
 from spicesnn.training.options import Section, option
+from spicesnn.training.sections import ArrayOptions, DeviceOptions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -21,10 +21,11 @@ from spicesnn.learning.schemes import FloatingColumns, Gated, HalfVoltage, Schem
 from spicesnn.learning.weights import scales
 from spicesnn.neurons.lif import LIF, first_spike_time, spike_count
 from spicesnn.training import metrics
-from spicesnn.training.config import Config, LearningOptions, ProgrammingOptions
+from spicesnn.training.config import Config
 from spicesnn.training.layers import Hidden, Layer, RateCode, SpikeCode, joined, split
 from spicesnn.training.problem import Labels, Problem, Samples, load
 from spicesnn.training.reading import Noise, read_many
+from spicesnn.training.sections import LearningOptions, ProgrammingOptions
 from spicesnn.training.state import RunState
 from spicesnn.training.streams import Streams
 

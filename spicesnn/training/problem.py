@@ -11,7 +11,7 @@ from spicesnn.datasets import mnist, patterns, table
 from spicesnn.datasets.images import binarise, resize
 from spicesnn.devices.base import Floats
 from spicesnn.errors import ConfigError
-from spicesnn.training.config import DataOptions
+from spicesnn.training.sections import DataOptions
 from spicesnn.training.streams import Streams
 
 Labels = NDArray[np.int64]

@@ -5,9 +5,9 @@ import spicesnn as sn
 from spicesnn.errors import ConfigError, DataError
 from spicesnn.neurons.lif import LIF
 from spicesnn.training import RunDirectory, load, train, train_starts
-from spicesnn.training.config import DeviceOptions
 from spicesnn.training.experiment import Experiment
 from spicesnn.training.layers import RateCode, SpikeCode, joined, split
+from spicesnn.training.sections import DeviceOptions
 
 BLOBS = {"data.source": "file", "network.bias": True, "training.epochs": 25, "training.stop_when_right": False}
 

@@ -18,7 +18,6 @@ from spicesnn.errors import ConfigError
 from spicesnn.learning.step_limits import StepLimits
 from spicesnn.learning.weights import load_weights
 from spicesnn.training import metrics
-from spicesnn.training.config import DeviceOptions
 from spicesnn.training.deep.arrays import LayerArrays, check_device, spread_together
 from spicesnn.training.deep.insitu import tuned
 from spicesnn.training.deep.network import DeepNetwork, F, ReadNoise, decided, forward, outputs_of
@@ -32,6 +31,7 @@ from spicesnn.training.deep.options import (
 )
 from spicesnn.training.deep.software import Learnt, learnt_more
 from spicesnn.training.pictures import histogram_data, raster_data, spike_data
+from spicesnn.training.sections import DeviceOptions
 from spicesnn.training.streamed import Arrays, ArrayToDraw, Images, LayerToConfirm, StreamConfig, Tally, only_layer
 
 _DEVICES, _NOISE = 100, 101

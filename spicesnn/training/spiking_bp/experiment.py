@@ -14,9 +14,9 @@ from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device, Floats
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
-from spicesnn.training.config import DeviceOptions
 from spicesnn.training.options import Section, option
 from spicesnn.training.pictures import PICTURES, histogram_data, raster_data, spike_data
+from spicesnn.training.sections import DeviceOptions
 from spicesnn.training.spiking_bp.device import device_table
 from spicesnn.training.spiking_bp.flaws import Flaws, flaws_of
 from spicesnn.training.spiking_bp.network import Cells, SpikingBP, Streamed, Weights, answers, epoch_share, fresh_weights, train_stream

@@ -15,9 +15,9 @@ from spicesnn.devices.power_law import PowerLaw
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
 from spicesnn.neurons.conductance_lif import ConductanceLIF
-from spicesnn.training.config import DeviceOptions
 from spicesnn.training.options import Section, option
 from spicesnn.training.pictures import PICTURES, histogram_data, raster_data, spike_data
+from spicesnn.training.sections import DeviceOptions
 from spicesnn.training.streamed import Arrays, ArrayToDraw, Images, LayerToConfirm, StreamConfig, Tally, only_layer
 from spicesnn.training.unsupervised.defects import Defects
 from spicesnn.training.unsupervised.device_synapse import (

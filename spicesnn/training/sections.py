@@ -1,0 +1,218 @@
+"""The tables of a crossbar experiment's preset: every option typed, with its default, its meaning and what it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from spicesnn.crossbar.wires import Wires
+from spicesnn.devices.base import Device
+from spicesnn.devices.device_file import device_table, is_plain
+from spicesnn.devices.saturating_pulse import SaturatingPulse
+from spicesnn.errors import ConfigError
+from spicesnn.netlist.device_source import device_from, is_file
+from spicesnn.neurons.lif import LIF
+from spicesnn.training.options import Section, option, unknown_key
+from spicesnn.units import parse
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions(Section):
+    """[data]"""
+
+    source: str = option("xpue", "a pattern set, MNIST, or a file of one's own",
+                         choices=("xpue", "digits-3x5", "letters-3x3", "letters-clean", "words-4bit", "xor", "mnist", "file"))  # fmt: skip
+    path: str = option("", "csv or npz file with features and labels (source = file)")
+    label: str = option("label", "the column of a csv file that holds the classes")
+    test_path: str = option("", "csv or npz file of held-out samples; a share of `path` is held out if left empty")
+    test_fraction: float = option(0.2, "share of a file that is held out when there is no test_path", lowest=0.0)
+    pixels: int = option(10, "MNIST images are reduced to pixels × pixels", lowest=2)
+    method: str = option("area", "how images are reduced", choices=("area", "bicubic"))
+    ones: int = option(0, "MNIST: this many of the brightest pixels are 1, the rest 0; 0 keeps grey levels", lowest=0)
+    train_limit: int = option(0, "use only the first so many training samples; 0 is all", lowest=0)
+    test_limit: int = option(0, "use only the first so many test samples; 0 is all", lowest=0)
+    validation: int = option(0, "MNIST: test on the last so many training images, kept from training: settings are chosen on them", lowest=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkOptions(Section):
+    """[network]"""
+
+    hidden: tuple[int, ...] = option((), "sizes of the hidden layers", lowest=1)
+    hidden_code: str = option("spike", "what hidden neurons pass on: a spike in the window or none, or their rate", choices=("spike", "rate"))
+    hidden_ohm: float = option(1e3, "membrane resistance of the hidden neurons", above=0.0)
+    hidden_offset_amps: float = option(0.0, "constant current into every hidden neuron")
+    columns: str = option("differential", "how a signed weight stands on columns", choices=("differential", "single", "offset"))
+    bias: bool = option(True, "a word line that is always on")
+    initial: tuple[float, ...] = option((0.3, 0.7), "fresh conductances, uniform between these shares of the range; empty: fresh devices", lowest=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayOptions(Section):
+    """[array]"""
+
+    word_line_ohm: float = option(1.0, "resistance of a word-line segment", lowest=0.0)
+    bit_line_ohm: float = option(1.0, "resistance of a bit-line segment", lowest=0.0)
+    driver_ohm: float = option(0.0, "output resistance of the word-line drivers", lowest=0.0)
+    sense_ohm: float = option(0.0, "input resistance of the sense nodes", lowest=0.0)
+    double_sided: bool = option(False, "lines are driven and sensed at both ends")
+    gate_along: str = option("word", "which lines gates hang on, for cells that have one", choices=("word", "bit"))
+
+    def wires(self) -> Wires:
+        """Return the wires."""
+        return Wires(word_line_ohm=self.word_line_ohm, bit_line_ohm=self.bit_line_ohm, driver_ohm=self.driver_ohm, sense_ohm=self.sense_ohm,
+                     double_sided=self.double_sided)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodingOptions(Section):
+    """[encoding]"""
+
+    high_volts: float = option(0.2, "word-line voltage of an input of 1")
+    low_volts: float = option(0.0, "word-line voltage of an input of 0")
+    bias_volts: float = option(0.2, "word-line voltage of the bias line")
+    gate_volts: float = option(0.0, "gate voltage during reads, for cells with a gate")
+    read_s: float = option(1e-3, "how long a read lasts: what its energy is counted over", above=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeuronOptions(Section):
+    """[neuron]"""
+
+    tau_s: float = option(150e-6, "membrane time constant", above=0.0)
+    resistance_ohm: float = option(1e3, "membrane volts at rest for one ampere", above=0.0)
+    threshold_volts: float = option(4.0, "spike threshold", above=0.0)
+    refractory_s: float = option(0.0, "time after a spike without another", lowest=0.0)
+    offset_amps: float = option(0.0, "constant current into every output neuron", lowest=0.0)
+    window_s: float = option(5e-3, "a neuron that has not spiked by then is silent", above=0.0)
+    resolution_s: float = option(1e-9, "spikes closer than this are a tie", lowest=0.0)
+    code: str = option("first-spike", "which neuron answers", choices=("first-spike", "most-spikes"))
+
+    def lif(self) -> LIF:
+        """Return the output neuron."""
+        return LIF(tau_s=self.tau_s, resistance_ohm=self.resistance_ohm, threshold_volts=self.threshold_volts, refractory_s=self.refractory_s)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgrammingOptions(Section):
+    """[programming]"""
+
+    scheme: str = option("half", "voltages on the lines that are not selected", choices=("half", "third", "floating", "gated"))
+    set_volts: float = option(1.0, "magnitude of the pulse that raises the conductance", above=0.0)
+    reset_volts: float = option(1.0, "magnitude of the pulse that lowers it", above=0.0)
+    set_s: float = option(1e-6, "width of a set pulse", above=0.0)
+    reset_s: float = option(1e-6, "width of a reset pulse", above=0.0)
+    rise_s: float = option(0.0, "rise and fall time", lowest=0.0)
+    gate_on_volts: float = option(1.2, "gate voltage of selected lines, for cells with a gate")
+    gate_off_volts: float = option(0.0, "gate voltage of the others")
+    verify_step: float = option(0.0, "above 0: write and verify, a change being this share of the window; 0: a pulse a change", lowest=0.0)
+    verify_tolerance: float = option(0.25, "write and verify: what may be left of a change, as a share of it", above=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningOptions(Section):
+    """[learning]"""
+
+    rule: str = option("manhattan", "how the array learns", choices=("manhattan", "template", "exsitu", "stdp"))
+    activation: str = option("softmax", "what the error is measured on", choices=("softmax", "tanh"))
+    gain: float = option(1e6, "output gain β, 1/A", above=0.0)
+    target: float = option(1.0, "training target of tanh outputs, ±", above=0.0)
+    right_when: str = option("winner", "a sample counts as right when its neuron has the largest current, or when all outputs are beyond ± stop",
+                             choices=("winner", "outputs"))  # fmt: skip
+    stop: float = option(0.8, "tanh outputs beyond ± this count as right", lowest=0.0)
+    opposite: bool = option(True, "set one device of a pair and reset the other; false: only ever set")
+    fraction: float = option(1.0, "share of the devices that are pulsed in an update, at random", above=0.0)
+    final_fraction: float = option(0.0, "the share shrinks to this geometrically over the run; 0: it stays", lowest=0.0)
+    groups: float = option(1.0, "share of the (column, polarity) groups that an update touches: fewer pulses for the same fraction", above=0.0)
+    final_width: float = option(1.0, "pulse widths shrink to this share geometrically over the run", above=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExsituOptions(Section):
+    """[exsitu]"""
+
+    weights: str = option("", "npz or JSON file of weights to map, of any size; learnt in software if left empty")
+    epochs: int = option(10, "software training: passes over the data", lowest=1)
+    batch: int = option(0, "software training: samples a step; 0: all", lowest=0)
+    rate: float = option(0.01, "software training: Adam's step, as a share of the weight range", above=0.0)
+    restarts: int = option(1, "software training: starts, of which the best on training data is mapped", lowest=1)
+    weight_limit: float = option(0.8, "weights stay within ± this: what is left of the window makes up for the wires", above=0.0)
+    scale: tuple[float, ...] = option((), "loaded weights are divided by this, a number a layer; empty: so that they fill weight_limit", above=0.0)
+    wire_aware: bool = option(True, "choose conductances whose array, wires included, does what the weights ask for")
+    write_verify: bool = option(False, "program by pulses and reads, through the wires, instead of setting the states")
+    verify_tolerance: float = option(0.01, "write and verify: cells within this share of the window are left alone", above=0.0)
+    fine_tune: int = option(0, "Manhattan updates in situ after the mapping", lowest=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StdpOptions(Section):
+    """[stdp]: overlapping spikes; their amplitudes follow from the device."""
+
+    step: float = option(0.1, "what one pair of spikes moves a device by, at no distance in time, as a share of its range", above=0.0)
+    theta_volts: float = option(0.3, "a neuron's threshold rises by this with each of its spikes", lowest=0.0)
+    theta_presentations: float = option(6.0, "presentations in which that decays to 1/e", above=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions(Section):
+    """[training]"""
+
+    epochs: int = option(1, "passes over the training data, at most", lowest=0)
+    updates: int = option(0, "stop after this many updates; 0: when the epochs are done", lowest=0)
+    batch: int = option(0, "samples an update; 0: all", lowest=0)
+    stop_when_right: bool = option(False, "stop as soon as every training sample is right")
+    checkpoint_s: float = option(60.0, "seconds between checkpoints", lowest=0.0)
+    record_updates: int = option(16, "keep direction and states of the first so many updates in history.npz", lowest=0)
+
+
+_CURVE = ("curve", "curve_scale")
+"""Keys of [device] for models that can be fitted to a measured pulse curve: the CSV file, and what its conductances are multiplied by."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceOptions:
+    """[device]: `model`, and any parameter of that model."""
+
+    model: str = "vteam"
+    parameters: Mapping[str, str | float] = field(default_factory=dict)
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any], where: str) -> DeviceOptions:
+        """Return the section from a TOML table; parameters are checked against the model.
+
+        A model that is a device file of plain parameters is written out here, so that the run keeps them; any other file stays a file.
+        """
+        if not isinstance(table, Mapping):
+            raise ConfigError(f"{where} is {table!r:.60}; expected a table with model = \"vteam\" and parameters of that model")
+        parameters = {key: value for key, value in table.items() if key != "model"}
+        model, inside = str(table.get("model", "vteam")), parameters.get("memristor")
+        fresh = device_from(model, memristor=None if inside is None else str(inside))
+        if model.endswith(".toml"):
+            model = str(Path(model).resolve())
+        known = [*fresh.settable(), *(("memristor",) if hasattr(fresh, "around") else ()), *(_CURVE if isinstance(fresh, SaturatingPulse) else ())]
+        for key in parameters:
+            if key not in known:
+                raise unknown_key(f"{where}.{key}", ["device.model", *(f"{where}.{name}" for name in known)])
+        if is_file(model) and is_plain(fresh):
+            kept = device_table(fresh)
+            model, parameters = str(kept.pop("model")), {**kept, **parameters}
+        section = cls(model=model, parameters=parameters)
+        section.build()
+        return section
+
+    def build(self) -> Device:
+        """Return the device; a measured pulse curve (`curve`, a file) decides on what the model fits to it."""
+        text = {key: str(value) for key, value in self.parameters.items() if key not in ("memristor", *_CURVE)}
+        inside = self.parameters.get("memristor")
+        device = device_from(self.model, memristor=None if inside is None else str(inside))
+        device = device.with_text(**text) if text else device
+        if not self.parameters.get("curve"):
+            return device
+        fitted, _ = SaturatingPulse.from_curve(str(self.parameters["curve"]), scale=parse(self.parameters.get("curve_scale", 1.0)))
+        return device.with_parameters(g_low=fitted.g_low, g_gain=fitted.g_gain, pulses=fitted.pulses)
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the section as plain values."""
+        return {"model": self.model, **self.parameters}
