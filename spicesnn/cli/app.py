@@ -55,7 +55,7 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no ngspice, 128 + number if a signal stopped it (130: Ctrl-C). Begin with: spicesnn doctor")
+@app.callback(epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no ngspice, 130 Ctrl-C, 143 SIGTERM. Begin with: spicesnn doctor")
 def _root(version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version and stop.")) -> None:
     """Spiking neural networks on memristor crossbars, solved as circuits."""
 

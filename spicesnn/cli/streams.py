@@ -106,7 +106,7 @@ def stoppable() -> Iterator[list[int]]:
 
     def again(dropped: sys.UnraisableHookArgs) -> None:
         if issubclass(dropped.exc_type, KeyboardInterrupt):
-            later = threading.Timer(_AGAIN_S, os.kill, (os.getpid(), caught[0] if caught else signal.SIGINT))
+            later = threading.Timer(_AGAIN_S, signal.pthread_kill, (threading.main_thread().ident, caught[0] if caught else signal.SIGINT))
             later.daemon = True
             later.start()
         elif not caught:  # once a callback was cut short it may complain for ever
