@@ -12,7 +12,8 @@ from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Device, Floats
 from spicesnn.devices.cell_functions import address_of
 from spicesnn.engines.nodal.cells import Ensemble
-from spicesnn.engines.nodal.rosenbrock import NODES, Drive, advance
+from spicesnn.engines.nodal.interval import NODES, Drive
+from spicesnn.engines.nodal.rosenbrock import advance
 from spicesnn.engines.nodal.sweep_kernel import follow_sweep, no_current
 from spicesnn.errors import ConvergenceError
 

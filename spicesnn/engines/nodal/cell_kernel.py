@@ -15,7 +15,8 @@ from numba import float64, int64, types
 
 from spicesnn.devices.cell_functions import call, pointer
 from spicesnn.engines.nodal import rosenbrock
-from spicesnn.engines.nodal.rosenbrock import ALPHA, BEND, DIFFERENCE, GAMMA, INTEGRAL, KINK, POWERS, STIFF, A, B, C
+from spicesnn.engines.nodal.interval import BEND, INTEGRAL, POWERS
+from spicesnn.engines.nodal.rosenbrock import ALPHA, DIFFERENCE, GAMMA, KINK, STIFF, A, B, C
 from spicesnn.kept_code import njit
 
 EXPLICIT = 2.0

@@ -10,7 +10,8 @@ import numpy as np
 from spicesnn.devices.base import Floats
 from spicesnn.devices.compiled import CellCode
 from spicesnn.engines.nodal.cells import Ensemble
-from spicesnn.engines.nodal.rosenbrock import BEND, INTEGRAL, NODES, Drive, advance, cannot_follow, cell_volts, parabola, slopes_of
+from spicesnn.engines.nodal.interval import BEND, INTEGRAL, NODES, Drive, parabola
+from spicesnn.engines.nodal.rosenbrock import advance, cannot_follow, cell_volts, slopes_of
 from spicesnn.engines.nodal.threads import team
 
 SHARED_CELLS = 2048

@@ -16,10 +16,10 @@ import numpy as np
 
 from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.cell_steps import Interval
+from spicesnn.engines.nodal.interval import parabola
 from spicesnn.engines.nodal.network import Solution, Sources
 from spicesnn.engines.nodal.quasi_static import Along, Knot, Near, Network
 from spicesnn.engines.nodal.relinearised import Relinearised
-from spicesnn.engines.nodal.rosenbrock import parabola
 from spicesnn.engines.nodal.segments import Segment
 
 FIRST_INSTANT = 1e-12

@@ -11,10 +11,10 @@ from spicesnn.crossbar.stimulus import CheckedWaveform
 from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.cell_steps import Interval
 from spicesnn.engines.nodal.cells import Ensemble
+from spicesnn.engines.nodal.interval import NODES
 from spicesnn.engines.nodal.network import Solution, Sources
 from spicesnn.engines.nodal.newton import Newton
 from spicesnn.engines.nodal.relinearised import Relinearised
-from spicesnn.engines.nodal.rosenbrock import NODES
 from spicesnn.engines.nodal.segments import Segment
 from spicesnn.engines.nodal.source_ohms import source_ohms
 

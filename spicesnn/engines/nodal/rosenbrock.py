@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.cells import Ensemble, Index
+from spicesnn.engines.nodal.interval import NODES, Advanced, Drive, hermite, mixed
 from spicesnn.errors import ConvergenceError
 
 GAMMA = 4.3586652150845967e-01
@@ -50,89 +51,8 @@ LEAST_STEP = 1e-13
 AT_BOUND = 1e-9
 """A state this close to its bound, as a fraction of its range, is at the bound: no step need end before it."""
 MOST_ROUNDS = 200_000
-NODES = np.linspace(0.0, 1.0, 5)
-"""Where within an interval the array is solved."""
-POWERS = np.linalg.inv(np.vander(NODES, 5, increasing=True))
-"""From the values at the nodes to the coefficients of the quartic through them."""
-INTEGRAL = np.array([[sum(POWERS[p, j] * s ** (p + 1) / (p + 1) for p in range(5)) for j in range(5)] for s in NODES])
-"""From the values at the nodes to the quartic's integral from 0 up to each node; its last row is Boole's rule."""
-BEND = float(INTEGRAL[4, 1])
-"""Weight in Boole's rule of the nodes that the quartic has and the parabola has not."""
 DIFFERENCE = 1e-7
 """Step of the Jacobian's differences, as a fraction of the state's range."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
-class Drive:
-    """What drives each cell over one interval, s = 0…1.
-
-    Attributes
-    ----------
-    source : (5, m)
-        Source voltage u of each cell at the `NODES`; a quartic between.
-    ohms : (m,) or None
-        Source resistance: the cell sees v with ``v + ohms·i(v, x) = u``; None for 0 everywhere (v = u).
-    gate : (2, m) or None
-        Third terminal's voltage at s = 0 and 1; a straight line between.
-    line : (2, m)
-        Driver minus sense voltage at s = 0 and 1, which weighs the cell's current in the drivers' power.
-    seconds : float
-        Length of the interval.
-    """
-
-    source: Floats
-    ohms: Floats | None
-    gate: Floats | None
-    line: Floats
-    seconds: float
-    _powers: list[Floats] = field(init=False, default_factory=list)
-
-    def take(self, index: Index) -> Drive:
-        """Return the drive of some of the cells."""
-        return Drive(
-            source=self.source[:, index], ohms=None if self.ohms is None else self.ohms[index],
-            gate=None if self.gate is None else self.gate[:, index], line=self.line[:, index], seconds=self.seconds,
-        )  # fmt: skip
-
-    def at(self, s: Floats) -> tuple[Floats, Floats | None, Floats]:
-        """Return u, gate and line volts at s (m,)."""
-        gate = None if self.gate is None else self.gate[0] + s * (self.gate[1] - self.gate[0])
-        if not self._powers:  # on first use: compiled cells work them out for themselves
-            self._powers.extend(_mix(row, self.source) for row in POWERS)
-        u = self._powers[4]
-        for k in range(3, -1, -1):
-            u = self._powers[k] + s * u
-        return u, gate, self.line[0] + s * (self.line[1] - self.line[0])
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
-class Advanced:
-    """States along the interval, and what was integrated with them.
-
-    Attributes
-    ----------
-    nodes : (4, n, m)
-        States at the `NODES` after 0.
-    charge : (m,) coulomb
-        ∫ i dt of each cell.
-    energy : (m,) joule
-        ∫ (V_row - V_column)·i dt of each cell.
-    step : (m,)
-        Step to start the next interval with, seconds.
-    taken : int
-        Steps of all cells together.
-    """
-
-    nodes: Floats
-    charge: Floats
-    energy: Floats
-    step: Floats
-    taken: int
-
-
-def parabola(begin: Floats, middle: Floats, end: Floats) -> Floats:
-    """Return the values at the `NODES` (5, m) of the parabola through three of them."""
-    return np.stack([begin, (3 * begin + 6 * middle - end) / 8, middle, (3 * end + 6 * middle - begin) / 8, end])
 
 
 def cell_volts(cells: Ensemble, u: Floats, ohms: Floats | None, x: Floats, gate: Floats | None) -> Floats:
@@ -258,11 +178,6 @@ class _Run:
                 self.nodes[k][:, here.index[some]] = np.clip(between, here.cells.low, here.cells.high)[:, some]
 
 
-def hermite(x0: Floats, x1: Floats, d0: Floats, d1: Floats, share: Floats) -> Floats:
-    """Return the cubic through the values x and slopes d at both ends."""
-    return np.asarray((1 - share) * x0 + share * x1 + share * (share - 1) * ((1 - 2 * share) * (x1 - x0) + (share - 1) * d0 + share * d1))
-
-
 def _next(here: _Here, stage: _Stage, good: NDArray[np.bool_]) -> _Begin:
     """Return what is known at the beginning of the next step: at the new place where the last one succeeded."""
     old = here.begins
@@ -332,14 +247,6 @@ def _stiffness(jacobian: Floats) -> Floats:
     return np.asarray(np.abs(np.einsum("iim->im", jacobian)).max(axis=0))
 
 
-def _mix(weights: Floats, parts: Floats) -> Floats:
-    """Return Σ weights_i·parts_i; a plain loop, since a BLAS product of this shape would wake up its threads."""
-    total = weights[0] * parts[0]
-    for weight, part in zip(weights[1:], parts[1:], strict=True):
-        total = total + weight * part
-    return np.asarray(total)
-
-
 def _step(cells: Ensemble, x: Floats, drive: Drive, s: Floats, h: Floats, begins: _Begin) -> _Stage:
     """Take one step of h seconds (m,) from s (m,) with every cell."""
     k = np.empty((4, *x.shape))
@@ -349,12 +256,12 @@ def _step(cells: Ensemble, x: Floats, drive: Drive, s: Floats, h: Floats, begins
     k[0] = solve(h * rate)
     for i in range(1, 4):
         u, gate, line = drive.at(s + ALPHA[i] * h / drive.seconds)
-        at = x + _mix(A[i, :i], k[:i])
+        at = x + mixed(A[i, :i], k[:i])
         v = cell_volts(cells, u, drive.ohms, at, gate)
         rate = cells.rate(v, at, gate)
-        k[i] = solve(h * rate + h * _times(slopes, _mix(C[i, :i], k[:i])))
+        k[i] = solve(h * rate + h * _times(slopes, mixed(C[i, :i], k[:i])))
         power[i] = line * cells.current(v, np.clip(at, cells.low, cells.high), gate)
-    end = np.clip(x + _mix(B, k), cells.low, cells.high)
+    end = np.clip(x + mixed(B, k), cells.low, cells.high)
     u, gate, end_line = drive.at(s + h / drive.seconds)
     end_volts = cell_volts(cells, u, drive.ohms, end, gate)
     end_rate, end_amps = cells.rate(end_volts, end, gate), cells.current(end_volts, end, gate)
@@ -365,8 +272,8 @@ def _step(cells: Ensemble, x: Floats, drive: Drive, s: Floats, h: Floats, begins
     kink = h * np.abs(end_rate - rate)
     damping = 1.0 + GAMMA * h * np.abs(np.einsum("iim->im", slopes))
     return _Stage(
-        state=end, rate=end_rate, state_error=_mix(B - B_LOW, k), kink=KINK * kink / damping,
-        charge=h * (begins.amps + 4.0 * middle_amps + end_amps) / 6.0, energy=energy, energy_error=energy - h * _mix(B, power),
+        state=end, rate=end_rate, state_error=mixed(B - B_LOW, k), kink=KINK * kink / damping,
+        charge=h * (begins.amps + 4.0 * middle_amps + end_amps) / 6.0, energy=energy, energy_error=energy - h * mixed(B, power),
         watts=np.abs(power).max(axis=0),
     )  # fmt: skip
 

@@ -27,8 +27,8 @@ from spicesnn.crossbar.stimulus import CheckedWaveform
 from spicesnn.engines.nodal.cell_steps import Interval, steps_for
 from spicesnn.engines.nodal.cells import Ensemble
 from spicesnn.engines.nodal.charged import ChargedNetwork
+from spicesnn.engines.nodal.interval import NODES, Drive, parabola
 from spicesnn.engines.nodal.quasi_static import Along, Knot, Near, Network
-from spicesnn.engines.nodal.rosenbrock import NODES, Drive, parabola
 from spicesnn.engines.nodal.segments import Record, Segment, segments_of
 from spicesnn.engines.results import PulseResult
 from spicesnn.errors import ConvergenceError

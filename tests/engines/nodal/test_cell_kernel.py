@@ -9,7 +9,7 @@ import spicesnn as sn
 from spicesnn.engines.nodal.cell_kernel import _E, _P, _Q
 from spicesnn.engines.nodal.cell_steps import CompiledSteps, Interval
 from spicesnn.engines.nodal.cells import Ensemble
-from spicesnn.engines.nodal.rosenbrock import NODES, Drive, parabola
+from spicesnn.engines.nodal.interval import NODES, Drive, parabola
 
 PLACES = np.array([0.0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1.0, 1.0])
 

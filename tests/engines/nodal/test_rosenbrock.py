@@ -13,7 +13,8 @@ import spicesnn as sn
 from spicesnn.engines.nodal import rosenbrock
 from spicesnn.engines.nodal.cell_steps import ArraySteps, CompiledSteps
 from spicesnn.engines.nodal.cells import Ensemble
-from spicesnn.engines.nodal.rosenbrock import ORDER, B, C, Drive, _begin, _step, advance, parabola
+from spicesnn.engines.nodal.interval import Drive, parabola
+from spicesnn.engines.nodal.rosenbrock import ORDER, B, C, _begin, _step, advance
 from spicesnn.errors import ConvergenceError
 
 
