@@ -87,7 +87,7 @@ def fields(data: RunData) -> Drawn | None:
     signed = bool(weights.min() < 0)
     limit = float(np.quantile(np.abs(weights), 0.999)) or 1.0
     with style():
-        figure = new_figure(7.4, 7.4 * rows / columns + 0.3)
+        figure = new_figure(7.4, 6.2 * rows / columns + 0.4)
         axes = figure.subplots()
         image = axes.imshow(sheet, cmap=DIVERGING if signed else SEQUENTIAL, vmin=-limit if signed else 0.0, vmax=limit, interpolation="nearest")
         axes.set(xticks=[], yticks=[], title=f"Receptive fields of {count} of {weights.shape[1]} neurons")

@@ -48,6 +48,8 @@ def write_report(run_dirs: Sequence[str | Path], out: str | Path | None = None, 
         Of the file.
     """
     data = [RunData(path) for path in run_dirs]
+    for one in data:
+        one.run.metrics()  # a run that has not finished says so before anything is drawn
     drawn = [figures(one) for one in data]
     runs = [_run(one, found, checked=check) for one, found in zip(data, drawn, strict=True)]
     return _write(runs, drawn, Path(out) if out is not None else Path(run_dirs[0]) / "report.html")

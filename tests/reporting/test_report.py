@@ -163,6 +163,14 @@ def test_text_from_a_configuration_cannot_become_markup(tmp_path, no_figures):
     assert "&lt;script&gt;" in content
 
 
+def test_a_run_that_has_not_finished_says_so_before_anything_is_drawn(runs, tmp_path, monkeypatch):
+    shutil.copytree(runs[0], tmp_path / "run")
+    (tmp_path / "run" / "metrics.json").unlink()
+    monkeypatch.setattr("spicesnn.reporting.report.figures", lambda data: pytest.fail("drawn"))
+    with pytest.raises(RunError, match="go on with --resume"):
+        write_report([tmp_path / "run"], check=False)
+
+
 def test_a_report_that_cannot_be_written_is_one_message(runs, tmp_path, no_figures):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="--out"):
@@ -324,6 +332,18 @@ def test_a_browser_opens_the_report_of_every_kind_without_an_error(report_of, tm
     across, room, images, broken, _ = opened(report, tmp_path, width, scheme)
     assert across <= room <= width  # nothing runs out of the page sideways
     assert images > 5
+    assert broken == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
+def test_a_browser_opens_runs_of_every_kind_side_by_side(report_of, tmp_path, width, scheme):
+    report = write_report([report_of(preset).parent for preset in SMALL], tmp_path / "all.html", check=False)
+    assert report.stat().st_size < 3e6
+    across, room, images, broken, _ = opened(report, tmp_path, width, scheme)
+    assert across <= room <= width
+    assert images > 5 * len(SMALL)
     assert broken == 0
 
 
