@@ -25,7 +25,7 @@ def infer(
 ) -> Answer:
     """Classify the test samples with a trained array, solved again by the engine it was trained on or by the other.
 
-    The answers go into the run directory (inference-ENGINE.npz and .json); --out also writes infer.json there. The seed is the run's own.
+    The answers go into the run directory (inference-ENGINE.npz and .json), or with --out there, with infer.json. The seed is the run's own.
 
     Example:  spicesnn infer runs/xpue --engine ngspice
     """
@@ -39,7 +39,7 @@ def infer(
         raise ConfigError(f"--seed {seed}: this run has seed {config.seed}, which decides its devices and data; leave --seed out")
     folder = options.folder(out, "") if out is not None else None
     with options.engine(engine.value if engine else config.engine) as solver:
-        summary = training.infer(run, engine=solver, test_limit=limit)
+        summary = training.infer(run, engine=solver, test_limit=limit, out=folder)
     if folder is not None:
         with (folder / "infer.json").open("w", encoding="utf-8") as file:
             write_json(summary.table(), file)

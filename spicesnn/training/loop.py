@@ -206,7 +206,7 @@ def _summary(experiment: Experiment, engine: Engine, run: RunDirectory, state: R
     )  # fmt: skip
 
 
-def infer(run_dir: str | Path, *, engine: Engine | None = None, test_limit: int | None = None) -> Summary:
+def infer(run_dir: str | Path, *, engine: Engine | None = None, test_limit: int | None = None, out: str | Path | None = None) -> Summary:
     """Classify the test samples with a trained array, solved again.
 
     Parameters
@@ -217,6 +217,8 @@ def infer(run_dir: str | Path, *, engine: Engine | None = None, test_limit: int 
         The engine the run was trained on if left out.
     test_limit : int, optional
         Only so many test samples.
+    out : str | Path, optional
+        The folder for the answers; the run directory, which has to be writable then, if left out.
 
     Returns
     -------
@@ -224,12 +226,12 @@ def infer(run_dir: str | Path, *, engine: Engine | None = None, test_limit: int 
         Of this inference: its energy is that of its reads.
     """
     run = RunDirectory.existing(run_dir)
-    config = run.config()
+    config, kept = run.config(), run if out is None else RunDirectory(Path(out))
     if isinstance(config, StreamConfig):
         if engine is not None:
-            return config.infer(run, engine=engine, test_limit=test_limit)
+            return config.infer(run, engine=engine, test_limit=test_limit, kept=kept)
         with make_engine(config.engine) as made:
-            return config.infer(run, engine=made, test_limit=test_limit)
+            return config.infer(run, engine=made, test_limit=test_limit, kept=kept)
     if test_limit is not None:
         config = replace(config, data=replace(config.data, test_limit=test_limit))
     experiment = Experiment.of(config)
@@ -249,8 +251,8 @@ def infer(run_dir: str | Path, *, engine: Engine | None = None, test_limit: int 
         energy_joule=test.energy_joule, extra={"silent_or_tied": int(np.sum(test.predicted == metrics.NOBODY)), "residual_amps": test.residual_amps},
     )  # fmt: skip
     answers = {"predicted": test.predicted, "labels": experiment.problem.test.labels, "spike_times": test.spike_times, "output_amps": test.amps}
-    run.save_arrays(f"inference-{solver.name}.npz", answers)
-    run.write_metrics(f"inference-{solver.name}.json", summary.table())
+    kept.save_arrays(f"inference-{solver.name}.npz", answers)
+    kept.write_metrics(f"inference-{solver.name}.json", summary.table())
     if engine is None:
         solver.close()
     return summary

@@ -286,8 +286,8 @@ class StreamConfig(BaseConfig, ABC):
         run.log(f"done: test {100 * test:.2f} % of {len(predicted)}")
         return summary
 
-    def infer(self, run: RunDirectory, *, engine: Engine, test_limit: int | None) -> Summary:
-        """Answer the test images again with the trained network."""
+    def infer(self, run: RunDirectory, *, engine: Engine, test_limit: int | None, kept: RunDirectory) -> Summary:
+        """Answer the test images again with the trained network; what it answers goes into the folder `kept`."""
         images = Images.load(self.data)
         arrays, _, _ = _load(run)
         before = run.metrics()
@@ -300,8 +300,8 @@ class StreamConfig(BaseConfig, ABC):
             n_test=len(predicted), train_accuracy=float(before["train_accuracy"]), converged=bool(before["converged"]), epochs=int(before["epochs"]),
             wall_s=time.perf_counter() - begun, energy_joule=0.0, extra={"silent_or_tied": int(np.sum(predicted == metrics.NOBODY))},
         )  # fmt: skip
-        run.save_arrays(f"inference-{engine.name}.npz", {"predicted": predicted, "labels": labels})
-        run.write_metrics(f"inference-{engine.name}.json", summary.table())
+        kept.save_arrays(f"inference-{engine.name}.npz", {"predicted": predicted, "labels": labels})
+        kept.write_metrics(f"inference-{engine.name}.json", summary.table())
         return summary
 
 

@@ -232,11 +232,12 @@ def sweep(
                 _kept(store / f"{point.key}.json", outcome)
             done += 1
             progress(done, total)
-            if done < total and time.monotonic() - shown >= REFRESH_S:
+            if done < total and len(failed) < done and time.monotonic() - shown >= REFRESH_S:
                 watch(_tabled(_there(points, store), folder, len(missing)))
                 shown = time.monotonic()
     result = _tabled(_there(points, store), folder, len(missing) - len(failed))
-    watch(result)
+    if result.rows:
+        watch(result)
     if failed:
         raise _of_failed(failed, total, result)
     return result

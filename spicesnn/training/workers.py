@@ -19,6 +19,8 @@ from spicesnn.errors import ConfigError, NgspiceMissingError, RunError, Spicesnn
 
 _PATIENCE_S = 20.0
 """How long a scheduler may take to answer."""
+_LINES = 2
+"""So much is kept of the message of a point that failed: what is wrong, and what to do."""
 _NAMED = 4
 """So many workers are named."""
 
@@ -29,7 +31,7 @@ class WorkersError(RunError):
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """What became of a point that could not be computed: the kind of the error, and its first line. Plain, since it travels between machines."""
+    """What became of a point that could not be computed: the kind of the error, and its first lines. Plain, since it travels between machines."""
 
     kind: str
     said: str
@@ -38,7 +40,7 @@ class Failure:
     @classmethod
     def of(cls, error: Exception) -> Failure:
         """Return what is left of an error."""
-        said = (str(error).strip() or "no message").splitlines()[0]
+        said = " ".join((str(error).strip() or "no message").splitlines()[:_LINES])
         return cls(kind=type(error).__name__, said=said, ours=isinstance(error, SpicesnnError))
 
     def raise_if_general(self) -> None:

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,8 @@ def test_train_infer_and_figures_of_xpue(run, run_json, tmp_path):
     assert code == 0
     assert (answer["engine"], answer["test_accuracy"], answer["n_test"]) == ("ngspice", 1.0, 4)
     assert json.loads((tmp_path / "inferred" / "infer.json").read_text()) == answer
+    assert (tmp_path / "inferred" / "inference-ngspice.npz").is_file()
+    assert not list((tmp_path / "run").glob("inference-*"))
     code, out, _ = run("infer", "run")
     assert code == 0
     assert "100.00 % of 4" in out
@@ -356,11 +359,11 @@ def test_the_word_of_trust_reaches_the_workers_of_a_sweep(unsafe, tmp_path):
     from spicesnn.training import sweep as sweeping
 
     (point,) = sweeping.plan("xpue", [], seeds=1, first_seed=0, overrides=[], engine=None)
-    tables = {**point.tables, "device": {"model": str(tmp_path / unsafe)}}
+    point = replace(point, tables={**point.tables, "device": {"model": str(tmp_path / unsafe)}})
     with pytest.raises(UnsafeNetlistError, match="line 13"):
-        sweeping.compute(tables, "a", str(tmp_path))
+        sweeping.compute(point.tables, point.key, str(tmp_path))
     with pytest.raises(EngineError, match="spicesnn characterize"):
-        sweeping.compute(tables, "a", str(tmp_path), trust=True)
+        sweeping.compute(point.tables, point.key, str(tmp_path), trust=True)
 
 
 def test_fit_reads_units_begins_at_an_earlier_fit_and_says_what_it_does_not_know(run_json, run, tmp_path):

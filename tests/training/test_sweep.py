@@ -172,7 +172,7 @@ def test_many_points_that_fail_are_one_message(tmp_path, monkeypatch):
         raise IndexError("no such line\nand more")
 
     monkeypatch.setattr(sweeping, "compute", broken)
-    said = r"6 of 6 points failed: array.word_line_ohm=0, seed 0: IndexError: no such line \(also at .*=2, seed 0; .* …\)"
+    said = r"6 of 6 points failed: array.word_line_ohm=0, seed 0: IndexError: no such line and more \(also at .*=2, seed 0; .* …\)"
     with pytest.raises(RunError, match=said) as told:
         sweeping.sweep(plan("array.word_line_ohm=0:10:2"), tmp_path)
     assert len(str(told.value).splitlines()) == 2
