@@ -22,9 +22,17 @@ UNASKED_CELLS = 2500
 """Arrays of up to so many cells are checked whenever a run ends; it takes a second or two."""
 
 
+_MOST_CELLS = 30_000
+"""ngspice takes most of a minute for 16,000 cells and four samples, and many minutes for hundreds of thousands."""
+
+
 def small(data: RunData) -> bool:
     """Return whether a run is checked without being asked."""
-    return not data.is_crossbar or sum(layer.shape[0] * layer.shape[1] for layer in data.experiment.layers) <= UNASKED_CELLS
+    return not data.is_crossbar or _cells(data) <= UNASKED_CELLS
+
+
+def _cells(data: RunData) -> int:
+    return sum(layer.shape[0] * layer.shape[1] for layer in data.experiment.layers)
 
 
 def check(data: RunData) -> dict[str, Any]:
@@ -42,6 +50,9 @@ def _of_experiment(data: RunData) -> dict[str, Any]:
     from spicesnn.engines.nodal.engine import NodalEngine
 
     experiment = data.experiment
+    if _cells(data) > _MOST_CELLS:
+        text = f"Not checked: {_cells(data):,} cells are too many for ngspice in a report (up to {_MOST_CELLS:,})."
+        return {"text": f"{text} spicesnn infer RUN --engine ngspice solves the test samples there, however long it takes.", "rows": []}
     devices = data.run.load_state().devices
     samples = experiment.problem.test.limited(_SAMPLES)
     with NgspiceEngine() as ngspice, NodalEngine() as nodal:

@@ -17,6 +17,7 @@ from spicesnn.cli import main
 from spicesnn.errors import RunError
 from spicesnn.plotting.run import figures
 from spicesnn.plotting.run_data import RunData
+from spicesnn.reporting import second_engine
 from spicesnn.reporting.pictures import embedded
 from spicesnn.reporting.report import finish_run, write_report
 from spicesnn.reporting.schematic import array_svg
@@ -161,6 +162,13 @@ def test_text_from_a_configuration_cannot_become_markup(tmp_path, no_figures):
     content = finish_run(tmp_path / "run")[-1].read_text(encoding="utf-8")
     assert "<script>" not in content
     assert "&lt;script&gt;" in content
+
+
+def test_arrays_too_large_for_ngspice_in_a_report_are_not_tried(runs, monkeypatch):
+    monkeypatch.setattr("spicesnn.reporting.second_engine._MOST_CELLS", 59)
+    found = second_engine.check(RunData(runs[0]))
+    assert found["rows"] == []
+    assert "60 cells are too many for ngspice in a report (up to 59)" in found["text"]
 
 
 def test_a_run_that_has_not_finished_says_so_before_anything_is_drawn(runs, tmp_path, monkeypatch):
