@@ -11,6 +11,8 @@ from spicesnn.errors import InputError
 
 Floats = NDArray[np.float64]
 METHODS = ("area", "bicubic")
+_AT_ONCE = 256
+"""So many images of 28×28 floats fit the cache."""
 
 
 @cache
@@ -55,7 +57,7 @@ def resize(images: ArrayLike, height: int, width: int, method: str = "area") -> 
     -------
     (..., height, width) float
     """
-    values = np.asarray(images, dtype=float)
+    values = np.asarray(images)
     if values.ndim < 2 or 0 in values.shape:
         raise InputError(f"images have shape {values.shape}; expected (…, rows, cols), none of them 0")
     if height < 1 or width < 1:
@@ -63,8 +65,15 @@ def resize(images: ArrayLike, height: int, width: int, method: str = "area") -> 
     if method not in METHODS:
         raise InputError(f"no way to resize called {method!r}; there are: {', '.join(METHODS)}")
     make = _area_weights if method == "area" else _bicubic_weights
-    small = make(values.shape[-2], height) @ values @ make(values.shape[-1], width).T
-    return np.asarray(small if method == "area" else np.clip(small, values.min(), values.max()))
+    down, across = make(values.shape[-2], height), make(values.shape[-1], width).T
+    each = values.reshape(-1, *values.shape[-2:])
+    small = np.empty((len(each), height, width))
+    for first in range(0, len(each), _AT_ONCE):  # as floats, all of MNIST would be half a gigabyte on its way through memory
+        part = slice(first, first + _AT_ONCE)
+        small[part] = down @ np.asarray(each[part], dtype=float) @ across
+    if method == "bicubic":
+        np.clip(small, values.min(), values.max(), out=small)
+    return small.reshape(*values.shape[:-2], height, width)
 
 
 def to_10x10(images: ArrayLike, method: str = "area") -> Floats:

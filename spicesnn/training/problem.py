@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,14 +81,18 @@ def _worded(bits: Floats, answers: Floats) -> Samples:
     return Samples(inputs=bits, answers=answers, labels=np.where(single, answers.argmax(axis=1), -1).astype(np.int64))
 
 
-def _from_mnist(options: DataOptions) -> Problem:
-    digits = mnist.load()
+@lru_cache(maxsize=1)
+def _from_mnist(options: DataOptions, digits: mnist.Mnist) -> Problem:
+    """Prepare the digits; the points of a sweep mostly ask for the same."""
 
     def prepared(images: NDArray[np.uint8], labels: NDArray[np.uint8], limit: int) -> Samples:
         chosen = images[: limit or len(images)]
         grey = chosen / 255.0 if options.pixels == chosen.shape[1] else resize(chosen, options.pixels, options.pixels, options.method) / 255.0
         values = binarise(grey, options.ones) if options.ones else grey
-        return classified(values.reshape(len(values), -1), labels[: limit or len(labels)].astype(np.int64), 10)
+        samples = classified(values.reshape(len(values), -1), labels[: limit or len(labels)].astype(np.int64), 10)
+        for array in (samples.inputs, samples.answers, samples.labels):
+            array.flags.writeable = False  # another run of this process may get them
+        return samples
 
     count = len(digits.x_train) - options.validation
     if count < 1:
@@ -131,7 +136,7 @@ def _from_file(options: DataOptions, streams: Streams) -> Problem:
 def load(options: DataOptions, streams: Streams) -> Problem:
     """Return the problem that the [data] table asks for."""
     if options.source == "mnist":
-        return _from_mnist(options)
+        return _from_mnist(options, mnist.load())
     if options.source == "file":
         return _from_file(options, streams)
     if options.source == "words-4bit":
