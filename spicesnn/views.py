@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spicesnn.errors import MissingPackageError, RunError
+from spicesnn.whole_file import appearing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,10 +113,9 @@ def write_parquet(table: pd.DataFrame, path: Path) -> Path:
     for name in table.select_dtypes(exclude="number"):
         with suppress(ValueError, TypeError):
             table = table.assign(**{name: numbers(table[name])})
-    partial = path.with_name(f".{path.name}.part")
     try:
-        table.to_parquet(partial, engine="pyarrow", index=False)
-        partial.replace(path)
+        with appearing(path) as partial:
+            table.to_parquet(partial, engine="pyarrow", index=False)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror or error}; choose another folder with --out") from None
     return path

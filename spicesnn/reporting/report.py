@@ -21,6 +21,7 @@ from spicesnn.reporting import second_engine
 from spicesnn.reporting.pictures import embedded
 from spicesnn.reporting.schematic import array_svg
 from spicesnn.reporting.tables import budget, cards, changed, comparison, missing
+from spicesnn.whole_file import appearing
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -78,9 +79,8 @@ def _write(runs: list[dict[str, Any]], drawn: Sequence[Sequence[Drawn]], target:
     )  # fmt: skip
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.part")
-        partial.write_text(page, encoding="utf-8")
-        partial.replace(target)
+        with appearing(target) as partial:
+            partial.write_text(page, encoding="utf-8")
     except OSError as error:
         raise RunError(f"{target} cannot be written: {error.strerror or error}; choose another folder with --out") from None
     return target

@@ -12,6 +12,7 @@ from spicesnn.datasets import mnist, patterns, table
 from spicesnn.datasets.images import binarise, resize
 from spicesnn.devices.base import Floats
 from spicesnn.errors import ConfigError
+from spicesnn.table_input import spans
 from spicesnn.training.sections import DataOptions
 from spicesnn.training.streams import Streams
 
@@ -108,11 +109,11 @@ def _from_file(options: DataOptions, streams: Streams) -> Problem:
     if not options.path:
         raise ConfigError("data.source is \"file\", but data.path is empty; expected the path of a .csv or .npz file")
     first = table.read(options.path, label=options.label)
-    low, span = first.features.min(axis=0), np.ptp(first.features, axis=0)
+    low, span = spans(first.features)
 
     def scaled(features: Floats) -> Floats:
         """Scale every feature to 0…1 by what the training file spans; held-out samples beyond are clipped."""
-        return np.asarray(np.clip((features - low) / np.where(span > 0, span, 1.0), 0.0, 1.0))
+        return np.asarray(np.clip((features - low) / span, 0.0, 1.0))
 
     everything = classified(scaled(first.features), first.labels, len(first.names))
     if options.test_path:

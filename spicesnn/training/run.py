@@ -27,6 +27,7 @@ from spicesnn.training import config as configuration
 from spicesnn.training.config import BaseConfig
 from spicesnn.training.options import render_toml
 from spicesnn.training.state import History, RunState
+from spicesnn.whole_file import appearing
 
 STATE_VERSION = 1
 _COUNTERS = tuple(entry.name for entry in fields(RunState) if entry.name not in ("devices", "wear"))
@@ -192,18 +193,15 @@ class RunDirectory:
 
     def _replace(self, name: str, fill: Callable[[IO[bytes]], object], *, keep: bool = False) -> None:
         """Write a file under another name, bring it to the disk, and give it its own: it appears whole or not at all."""
-        partial = self.path / f".{name}.{os.getpid()}.part"
         try:
-            with partial.open("wb") as file:
-                fill(file)
-                file.flush()
-                os.fsync(file.fileno())
-            if keep and (self.path / name).exists():
-                (self.path / name).replace(self.path / _before(name))
-            partial.replace(self.path / name)
+            with appearing(self.path / name) as partial:
+                with partial.open("wb") as file:
+                    fill(file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                if keep and (self.path / name).exists():
+                    (self.path / name).replace(self.path / _before(name))
         except OSError as error:
-            with suppress(OSError):
-                partial.unlink(missing_ok=True)
             raise self._unwritable(name, error) from None
 
     def _unwritable(self, name: str, error: OSError) -> RunError:

@@ -11,14 +11,13 @@ import csv
 import hashlib
 import itertools
 import json
-import os
 import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial as bound
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +28,7 @@ from spicesnn.errors import ConfigError, RunError
 from spicesnn.netlist.safety import trusted, trusting
 from spicesnn.training.config import from_tables, load
 from spicesnn.training.workers import Failure, WorkersError, in_dask
+from spicesnn.whole_file import appearing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,14 +132,8 @@ def compute(tables: Mapping[str, Any], key: str, folder: str, *, trust: bool = F
 
 
 def _store(target: Path, content: Mapping[str, Any]) -> None:
-    partial = target.with_name(f".{target.stem}.{platform.node()}.{os.getpid()}.part")
-    try:
+    with appearing(target) as partial:
         partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
-        partial.replace(target)
-    except OSError:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise
 
 
 def attempt(tables: Mapping[str, Any], key: str, folder: str, *, trust: bool = False) -> dict[str, Any] | Failure:
@@ -286,7 +280,7 @@ def _outcomes(missing: Mapping[str, Point], store: str, workers: int, scheduler:
     """Yield keys and what became of their points, as they are done."""
     tasks = {key: (point.tables, key, store) for key, point in missing.items()}
     if scheduler is not None or workers > 1:
-        yield from in_dask(partial(attempt, trust=trusted()), tasks, workers, scheduler)
+        yield from in_dask(bound(attempt, trust=trusted()), tasks, workers, scheduler)
     else:
         for key, arguments in tasks.items():
             yield key, attempt(*arguments, trust=trusted())
@@ -302,13 +296,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _write(rows: list[dict[str, Any]], path: Path) -> Path:
     names = list(dict.fromkeys(name for row in rows for name in row))
-    partial = path.with_name(f".{path.name}.part")
     try:
-        with partial.open("w", newline="", encoding="utf-8") as file:
+        with appearing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=names)
             writer.writeheader()
             writer.writerows(rows)
-        partial.replace(path)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror or error}; choose another folder with --out") from None
     return path

@@ -85,7 +85,8 @@ def in_dask(
     with ExitStack() as held:
         if scheduler is not None:
             _check_scheduler(scheduler)
-        client = held.enter_context(Client(held.enter_context(_local_cluster(workers)) if scheduler is None else scheduler, timeout="20s"))
+        where = held.enter_context(_local_cluster(workers)) if scheduler is None else scheduler
+        client = held.enter_context(Client(where, timeout=_PATIENCE_S))
         _check_workers(client)
         futures = {client.submit(task, *given, key=f"spicesnn-{key}"): key for key, given in arguments.items()}
         for future in as_completed(futures):
