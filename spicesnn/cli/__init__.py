@@ -9,9 +9,12 @@ from collections.abc import Sequence
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 wrong usage, 3 no ngspice, 128 + number if a signal stopped it."""
     try:
-        from spicesnn.cli.app import run
+        from spicesnn.cli.streams import interruptible
 
-        return run(argv)
+        with interruptible():
+            from spicesnn.cli.app import run
+
+            return run(argv)
     except KeyboardInterrupt:  # while the commands were loaded, or a second time
         sys.stderr.write("error: interrupted\n")
         return 130

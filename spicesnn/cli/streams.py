@@ -90,6 +90,31 @@ def forsake(channel: TextIO) -> None:
     os.close(nothing)
 
 
+class Stopped(KeyboardInterrupt):
+    """An interrupt by a signal.
+
+    A class of its own: Python ends a process by SIGINT, whatever its exit code, once a bare `KeyboardInterrupt` has left code that
+    was run from text (as `dataclass` and numba run some), even if it was caught afterwards.
+    """
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C raise `Stopped`, in the main thread and unless somebody else handles it."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise Stopped
+
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if ours:
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @contextlib.contextmanager
 def stoppable() -> Iterator[list[int]]:
     """Let SIGTERM and SIGHUP end a command as Ctrl-C does: workers are ended, what was learnt is kept, scratch folders are removed.
@@ -102,7 +127,7 @@ def stoppable() -> Iterator[list[int]]:
 
     def stop(number: int, frame: FrameType | None) -> None:
         caught.append(number)
-        raise KeyboardInterrupt
+        raise Stopped
 
     def again(dropped: sys.UnraisableHookArgs) -> None:
         if issubclass(dropped.exc_type, KeyboardInterrupt):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
@@ -13,24 +13,43 @@ from spicesnn.devices.monotone import monotone_cubic
 GRID = np.sort(np.concatenate([[0.0, 1.0], np.random.default_rng(0).uniform(size=10)]))
 
 
+def followed(s, least, x, seconds):
+    """Return x after dx/dt = least·sinh(s(x)), s straight between the points of GRID: integrated anew from each, where the rate has a corner."""
+    while seconds > 0 and 0 <= x <= 1:
+        rate = float(np.interp(x, GRID, s))
+        if rate == 0 or (x == 0 and rate < 0) or (x == 1 and rate > 0):
+            return x
+        k = int(np.searchsorted(GRID, x, side="right" if rate > 0 else "left")) - 1
+        (low, high), (left, right) = GRID[k : k + 2], s[k : k + 2]
+        end = high if rate > 0 else low
+        if x == end:
+            return x
+
+        def speed(t, y, low=low, high=high, left=left, right=right):
+            return least * np.sinh(np.clip(left + (right - left) * (y - low) / (high - low), -30, 30))
+
+        def arrived(t, y, end=end):
+            return y[0] - end
+
+        arrived.terminal = True
+        found = solve_ivp(speed, (0, seconds), [x], method="DOP853", rtol=1e-12, atol=1e-13, events=arrived)
+        if found.status == 0:
+            return float(found.y[0, -1])
+        seconds, x = seconds - float(found.t[-1]), float(end)
+    return x
+
+
 @given(seed=st.integers(0, 10_000), seconds=st.floats(1e-3, 10.0), way=st.sampled_from(["both", "up", "down", "level"]))
-@settings(max_examples=25, deadline=None)
+@example(seed=2163, seconds=2.0, way="down")  # an integrator that steps over the corners of the rate is wrong by 1.7e-5 here
+@settings(max_examples=15, deadline=None)
 def test_it_is_the_solution_of_the_state_equation(seed, seconds, way):
     rng = np.random.default_rng(seed)
     s = rng.normal(0, 3, GRID.size)
     s = {"both": s, "up": np.abs(s), "down": -np.abs(s), "level": np.full(GRID.size, s[0])}[way]
     start = rng.uniform(0, 1, 3)
     found = moved(GRID, np.tile(s, (3, 1)), 0.1, start, seconds)
-
-    def outside(t, x):
-        return x[0] * (1 - x[0])
-
-    outside.terminal = True
     for x, after in zip(start, found, strict=True):
-        true = solve_ivp(
-            lambda t, x: 0.1 * np.sinh(np.interp(x, GRID, s)), (0, seconds), [x], rtol=1e-9, atol=1e-11, events=outside, max_step=seconds / 30
-        ).y[0, -1]
-        assert after == pytest.approx(np.clip(true, 0, 1), abs=5e-6)  # the integrator steps over corners of the rate
+        assert after == pytest.approx(followed(s, 0.1, x, seconds), abs=1e-9)  # the reference is good to 1e-11
 
 
 def test_two_short_ways_are_one_long_way():

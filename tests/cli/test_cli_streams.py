@@ -10,9 +10,11 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+import spicesnn
 from spicesnn.cli import app, main, streams
 from spicesnn.cli.output import console_on
 
@@ -192,6 +194,19 @@ def test_a_signal_that_falls_into_the_garbage_collector_is_not_lost(run, monkeyp
     hook = sys.unraisablehook
     assert run("devices") == (128 + number, "", f"error: {word}\n")
     assert sys.unraisablehook is hook
+
+
+@pytest.mark.parametrize(("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "stopped by SIGTERM")])
+def test_a_signal_that_falls_into_code_run_from_text_keeps_its_exit_code(tmp_path, number, word):
+    """Such as the functions that `dataclass` writes: Python itself would end ``python -m`` by SIGINT, though the interrupt was caught."""
+    (tmp_path / "stopped.py").write_text(
+        "import signal, sys\nfrom spicesnn.cli import main\nfrom spicesnn.devices import registry\n"
+        f"registry.describe_all = lambda: exec('signal.raise_signal({int(number)})', {{'signal': signal}})\nsys.exit(main(['devices']))\n"
+    )
+    home = str(Path(spicesnn.__file__).parents[1])
+    done = subprocess.run([sys.executable, "-m", "stopped"], cwd=tmp_path, capture_output=True, text=True, check=False,
+                          env={**os.environ, "PYTHONPATH": home})  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", f"error: {word}\n")
 
 
 def test_what_was_noted_on_an_interrupt_is_said(run, monkeypatch):

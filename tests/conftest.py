@@ -1,0 +1,52 @@
+"""What all tests share: which examples hypothesis draws.
+
+A default run draws the same examples every time, on every machine: it fails by what was changed, never by chance. A run of the slow
+tests (``-m slow``) draws new ones for every property test, and says at its end how to repeat one that failed.
+"""
+
+import os
+import random
+
+import pytest
+from hypothesis import core, is_hypothesis_test, settings
+
+_SEED = "SPICESNN_TEST_SEED"
+"""How the processes of one run come to the same seed."""
+
+settings.register_profile("same", derandomize=True, database=None, print_blob=True)
+settings.register_profile("new", derandomize=False, database=None, print_blob=True)
+
+
+def _slow(config):
+    """Return whether slow tests are run."""
+    return "slow" in config.option.markexpr.replace("not slow", "")
+
+
+def _new_examples(config):
+    """Return whether new examples are asked for: slow tests are run, or a seed is given."""
+    return _slow(config) or config.getoption("--hypothesis-seed") is not None
+
+
+def pytest_configure(config):
+    """Choose the examples before a test is imported."""
+    if config.getoption("--hypothesis-profile"):
+        return
+    settings.load_profile("new" if _new_examples(config) else "same")
+    if _new_examples(config) and config.getoption("--hypothesis-seed") is None:
+        core.global_force_seed = int(os.environ.setdefault(_SEED, str(random.SystemRandom().randrange(2**32))))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Let property tests, which every default run has, be among the slow ones too: with new examples."""
+    if not _slow(config):
+        return
+    for item in items:
+        if is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker(pytest.mark.slow)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Say how the examples of failed property tests are drawn again."""
+    if core.global_force_seed is not None and terminalreporter.stats.get("failed"):
+        terminalreporter.write_line(f"property tests drew their examples with --hypothesis-seed={core.global_force_seed}: add it to repeat them")
