@@ -193,8 +193,8 @@ def run(record: Record, root: Path = ROOT) -> str:
                 (Path(folder) / entry.name).symlink_to(entry)
         paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         environment = os.environ | {"PATH": paths, "MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        done = subprocess.run(["bash", "-euo", "pipefail", "-c", record.command], cwd=folder, env=environment, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, text=True, check=False, timeout=LIMIT_S[record.runs])  # fmt: skip
+        done = subprocess.run(["bash", "-euo", "pipefail", "-c", record.command], cwd=folder, env=environment, capture_output=True, text=True,
+                              check=False, timeout=LIMIT_S[record.runs])  # fmt: skip
     if done.returncode != 0:
         raise SystemExit(f"{record.name}: {record.command} ended with {done.returncode}\n{done.stderr[-2000:]}")
     return done.stdout
