@@ -218,6 +218,6 @@ def _default(entry: dataclasses.Field[Any]) -> str:
 
 
 def _limit(given: Any) -> str:
-    if given["above"] is not None:
-        return f" (> {given['above']:g})"
-    return f" (≥ {given['lowest']:g})" if given["lowest"] is not None else ""
+    signs = {"lowest": "≥", "above": ">", "highest": "≤", "below": "<"}
+    limits = [f"{sign} {given[name]:g}" for name, sign in signs.items() if given[name] is not None]
+    return f" ({', '.join(limits)})" if limits else ""

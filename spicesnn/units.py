@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 
 from spicesnn.errors import InputError
 
@@ -24,12 +25,19 @@ def parse(text: str | float) -> float:
     float
         The value in SI units.
 
+    Raises
+    ------
+    InputError
+        Something that is no number, or is not finite.
+
     Examples
     --------
     >>> parse("10k"), parse("1meg"), parse("100ns"), parse(2)
     (10000.0, 1000000.0, 1e-07, 2.0)
     """
     if isinstance(text, int | float):
+        if not -sys.float_info.max <= text <= sys.float_info.max:  # written so that NaN is refused too
+            raise InputError(f"{text if isinstance(text, float) else 'so large a number'} is not a finite number")
         return float(text)
     match = _PATTERN.match(text)
     if match is None:

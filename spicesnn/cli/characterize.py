@@ -19,7 +19,7 @@ def characterize(
     highest: Annotated[str, typer.Option("--to", metavar="VOLT", help="Highest pulse amplitude; the typical drive if left out.")] = "",
     count: Annotated[int, typer.Option("--voltages", min=2, help="How many amplitudes to begin with.")] = 21,
     states: Annotated[int, typer.Option("--states", min=3, help="How many states to begin with.")] = 21,
-    tolerance: Annotated[float, typer.Option("--tolerance", min=1e-4, help="The grid is cut finer until it foresees a pulse to this.")] = 5e-3,
+    tolerance: Annotated[float, typer.Option("--tolerance", min=1e-4, callback=options.finite, help="Refine to pulse errors below this.")] = 5e-3,
     most: Annotated[int, typer.Option("--most", min=100, help="So many points of the grid at most.")] = 30_000,
     width: Annotated[str, typer.Option("--width", metavar="SECONDS", help="Pulse width; a hundredth of the typical period if left out.")] = "",
     read_volts: Annotated[str, typer.Option("--read-volts", metavar="VOLT", help="Where conductance is taken as I/V.")] = "0.1",

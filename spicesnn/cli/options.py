@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,6 +51,13 @@ def _trust(context: typer.Context, value: bool) -> bool:
 _TRUST_HELP = "Take a sub-circuit of your own unchecked: it may read and write files and run programs."
 Trust = Annotated[bool, typer.Option("--trust", callback=_trust, help=_TRUST_HELP)]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="Change one value; can be given many times.")]
+
+
+def finite(value: float | None) -> float | None:
+    """Refuse NaN and infinity, which pass every bound of typer's own."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number")
+    return value
 
 
 def settings(pairs: Sequence[str] | None) -> dict[str, str]:

@@ -77,8 +77,10 @@ class StuckMap:
         """
         try:
             codes = np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8-sig")
-        except (OSError, ValueError, UnicodeDecodeError) as error:
-            raise DataError(f"{path} is not a stuck map: {error}; expected a line of 1, -1, 2 and 0 a word line, separated by commas") from None
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+        except ValueError:  # what stands in the file is not repeated: it may be any file
+            raise DataError(f"{path} is not a stuck map; expected a line of 1, -1, 2 and 0 a word line, separated by commas") from None
         return cls.from_codes(codes)
 
     @property

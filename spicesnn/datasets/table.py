@@ -49,9 +49,12 @@ def read(path: str | Path, *, label: str = "label") -> Table:
     Raises
     ------
     DataError
-        Absent, damaged, not finite, no or one class; the message names the line.
+        Absent, damaged, not finite, no or one class; the message names the line. It does not repeat what stands there: the path may come from
+        somebody else's run directory, and lead to any file.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path} is no file; expected a .csv or an .npz file")
     if path.suffix.lower() == ".npz":
         arrays = npz.read(path, ("features", "labels"))
         features, labels = np.asarray(arrays["features"]), np.asarray(arrays["labels"])
@@ -71,24 +74,31 @@ def _read_csv(path: Path, label: str) -> Table:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             lines = [line for line in csv.reader(file) if line and any(cell.strip() for cell in line)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read as a CSV file: {error}") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (UnicodeDecodeError, csv.Error):
+        raise DataError(f"{path} cannot be read as a CSV file; expected text in UTF-8, values separated by commas") from None
     if len(lines) < 2:
         raise DataError(f"{path} has {len(lines)} line(s); expected a header and at least one sample")
     header = [name.strip() for name in lines[0]]
-    if label not in header:
-        raise DataError(f"{path} has no column {label!r}; it has: {', '.join(header):.200}. Name the column of classes with label=…")
+    if header.count(label) != 1:
+        has = "no column" if label not in header else f"{header.count(label)} columns"
+        raise DataError(f"{path} has {has} {label!r} among the {len(header)} of its header; name the column of classes with data.label")
     at = header.index(label)
     features, words = [], []
     for number, line in enumerate(lines[1:], start=2):
         if len(line) != len(header):
             raise DataError(f"{path}, row {number}: {len(line)} values; expected {len(header)}, as in the header")
         words.append(line[at].strip())
-        try:
-            features.append([float(cell) for k, cell in enumerate(line) if k != at])
-        except ValueError as error:
-            raise DataError(f"{path}, row {number}: {error}; expected numbers in every column but {label!r}") from None
+        features.append([_number(cell, path, number, k + 1, label) for k, cell in enumerate(line) if k != at])
     return _table(path, np.array(features, dtype=float).reshape(len(words), -1), words, tuple(name for k, name in enumerate(header) if k != at))
+
+
+def _number(cell: str, path: Path, row: int, column: int, label: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        raise DataError(f"{path}, row {row}, column {column}: no number; expected numbers in every column but {label!r}") from None
 
 
 def _table(path: Path, features: Floats, words: list[str], feature_names: tuple[str, ...]) -> Table:
@@ -101,7 +111,7 @@ def _table(path: Path, features: Floats, words: list[str], feature_names: tuple[
         raise DataError(f"{path}, sample {words.index('') + 1}: the label is empty")
     names = sorted(set(words), key=_sort_key)
     if len(names) < 2:
-        raise DataError(f"{path} has one class, {names[0]!r}; expected two or more")
+        raise DataError(f"{path} has only one class; expected two or more")
     index = {name: k for k, name in enumerate(names)}
     return Table(features=features, labels=np.array([index[word] for word in words]), names=tuple(names), feature_names=feature_names)
 

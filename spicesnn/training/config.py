@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from importlib import import_module
@@ -42,6 +43,10 @@ class BaseConfig:
     description: str = ""
     engine: str = "nodal"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check_name(self.preset)
+        _check_line("description", self.description)
 
     @classmethod
     def from_tables(cls: type[Kind], tables: Mapping[str, Any]) -> Kind:
@@ -121,6 +126,26 @@ def _check_head(key: str, value: Any) -> None:
             raise ConfigError(f"seed is {value!r:.60}; expected a whole number, 0 or more")
     elif not isinstance(value, str):
         raise ConfigError(f"{key} is {value!r:.60}; expected text")
+
+
+def _check_line(key: str, text: str) -> None:
+    """Refuse text of several lines, and characters that steer a terminal or a deck."""
+    for character in text:
+        if unicodedata.category(character) in _STEERING and character not in _JOINERS:
+            raise ConfigError(f"{key} has the character U+{ord(character):04X}; expected one line of printable text")
+
+
+def _check_name(text: str) -> None:
+    """Refuse a preset's name that is no name for a folder: run directories are called after it."""
+    _check_line("preset", text)
+    if not text.strip() or text.strip(".") == "" or any(character in text for character in "/\\") or len(text.encode()) > _LONGEST_NAME:
+        raise ConfigError(f"preset is {text!r:.60}; expected a name without / and \\ of at most {_LONGEST_NAME} bytes, since run directories "
+                          "are called after it")  # fmt: skip
+
+
+_STEERING, _JOINERS = ("Cc", "Cf", "Cs", "Zl", "Zp"), "\u200c\u200d"
+"""Unicode's categories of controls, marks of direction, halves of pairs, ends of lines and paragraphs; and what scripts and emoji need of them."""
+_LONGEST_NAME = 120
 
 
 def preset_names() -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -16,11 +17,34 @@ from spicesnn.units import parse
 
 AUTO = "auto"
 """What stands in a table for an option whose value follows from others."""
+_LARGEST, _LARGEST_WHOLE = sys.float_info.max, 2**53
+"""Beyond these a number is infinite, or is no longer exact as a float."""
 
 
-def option(default: Any, meaning: str, *, choices: tuple[str, ...] = (), lowest: float | None = None, above: float | None = None) -> Any:
-    """Declare an option: default, meaning, and what it may be (`choices`, or a lower limit that is allowed or not)."""
-    return field(default=default, metadata={"meaning": meaning, "choices": choices, "lowest": lowest, "above": above})
+def option(
+    default: Any,
+    meaning: str,
+    *,
+    choices: tuple[str, ...] = (),
+    lowest: float | None = None,
+    above: float | None = None,
+    highest: float | None = None,
+    below: float | None = None,
+) -> Any:
+    """Declare an option of a table.
+
+    Parameters
+    ----------
+    default : Any
+    meaning : str
+        What stands in the settings page.
+    choices : tuple of str
+        The words it may be.
+    lowest, above, highest, below : float, optional
+        Limits of a number: the first and the third are allowed themselves. NaN and infinity are never allowed.
+    """
+    limits = {"lowest": lowest, "above": above, "highest": highest, "below": below}
+    return field(default=default, metadata={"meaning": meaning, "choices": choices, **limits})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,14 +83,31 @@ def unknown_key(key: str, known: list[str]) -> UnknownNameError:
 
 def converted(key: str, value: Any, kind: Any, entry: Field[Any]) -> Any:
     """Return `value` as the type of its option; numbers may be text such as "10k"."""
-    result = _converted(key, value, kind)
-    choices, lowest, above = (entry.metadata[name] for name in ("choices", "lowest", "above"))
+    result, choices = _converted(key, value, kind), entry.metadata["choices"]
     for item in result if isinstance(result, tuple) else () if result is None else (result,):
         if choices and item not in choices:
             raise ConfigError(f"{key} is {item!r}{nearest(str(item), choices)} Expected one of: {', '.join(choices)}")
-        if (lowest is not None and item < lowest) or (above is not None and item <= above):
-            raise ConfigError(f"{key} = {item}; expected {f'{lowest:g} or more' if lowest is not None else f'more than {above:g}'}")
+        if isinstance(item, int | float) and not isinstance(item, bool):
+            _check_range(key, item, entry.metadata)
     return result
+
+
+def _check_range(key: str, value: float, limits: Mapping[str, Any]) -> None:
+    """Raise `ConfigError` unless a number is finite and within the limits of its option: written so that NaN is in none of them."""
+    lowest, above, highest, below = (limits[name] for name in ("lowest", "above", "highest", "below"))
+    within = (
+        (lowest is None or value >= lowest)
+        and (above is None or value > above)
+        and (highest is None or value <= highest)
+        and (below is None or value < below)
+    )
+    if abs(value) <= (_LARGEST if isinstance(value, float) else _LARGEST_WHOLE) and within:
+        return
+    least = f"{lowest:g} or more" if lowest is not None else f"more than {above:g}" if above is not None else ""
+    most = f"at most {highest:g}" if highest is not None else f"less than {below:g}" if below is not None else ""
+    wanted = ", ".join(part for part in (least, most) if part) or "a finite number"
+    shown = f"{value:.6g}" if isinstance(value, float) else str(value) if abs(value) <= _LARGEST_WHOLE else "a number of too many digits"
+    raise ConfigError(f"{key} = {shown}; expected {wanted}")
 
 
 def _converted(key: str, value: Any, kind: Any) -> Any:
@@ -87,7 +128,7 @@ def _converted(key: str, value: Any, kind: Any) -> Any:
     elif kind is int:
         if isinstance(value, int) and not isinstance(value, bool):
             return value
-        if isinstance(value, float) and value.is_integer():
+        if isinstance(value, float) and value.is_integer() and abs(value) <= _LARGEST_WHOLE:
             return int(value)
     elif kind is str and isinstance(value, str):
         return value

@@ -27,7 +27,7 @@ class DataOptions(Section):
     path: str = option("", "csv or npz file with features and labels (source = file)")
     label: str = option("label", "the column of a csv file that holds the classes")
     test_path: str = option("", "csv or npz file of held-out samples; a share of `path` is held out if left empty")
-    test_fraction: float = option(0.2, "share of a file that is held out when there is no test_path", lowest=0.0)
+    test_fraction: float = option(0.2, "share of a file that is held out when there is no test_path", lowest=0.0, below=1.0)
     pixels: int = option(10, "MNIST images are reduced to pixels × pixels", lowest=2)
     method: str = option("area", "how images are reduced", choices=("area", "bicubic"))
     ones: int = option(0, "MNIST: this many of the brightest pixels are 1, the rest 0; 0 keeps grey levels", lowest=0)
@@ -46,7 +46,8 @@ class NetworkOptions(Section):
     hidden_offset_amps: float = option(0.0, "constant current into every hidden neuron")
     columns: str = option("differential", "how a signed weight stands on columns", choices=("differential", "single", "offset"))
     bias: bool = option(True, "a word line that is always on")
-    initial: tuple[float, ...] = option((0.3, 0.7), "fresh conductances, uniform between these shares of the range; empty: fresh devices", lowest=0.0)
+    initial: tuple[float, ...] = option((0.3, 0.7), "fresh conductances, uniform between these fractions of the range; empty: fresh devices",
+                                        lowest=0.0, highest=1.0)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,8 +108,9 @@ class ProgrammingOptions(Section):
     rise_s: float = option(0.0, "rise and fall time", lowest=0.0)
     gate_on_volts: float = option(1.2, "gate voltage of selected lines, for cells with a gate")
     gate_off_volts: float = option(0.0, "gate voltage of the others")
-    verify_step: float = option(0.0, "above 0: write and verify, a change being this share of the window; 0: a pulse a change", lowest=0.0)
-    verify_tolerance: float = option(0.25, "write and verify: what may be left of a change, as a share of it", above=0.0)
+    verify_step: float = option(0.0, "above 0: write and verify, a change being this fraction of the window; 0: a pulse a change",
+                                lowest=0.0, highest=1.0)  # fmt: skip
+    verify_tolerance: float = option(0.25, "write and verify: what may be left of a change, as a share of it", above=0.0, highest=1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,10 +125,11 @@ class LearningOptions(Section):
                              choices=("winner", "outputs"))  # fmt: skip
     stop: float = option(0.8, "tanh outputs beyond ± this count as right", lowest=0.0)
     opposite: bool = option(True, "set one device of a pair and reset the other; false: only ever set")
-    fraction: float = option(1.0, "share of the devices that are pulsed in an update, at random", above=0.0)
-    final_fraction: float = option(0.0, "the share shrinks to this geometrically over the run; 0: it stays", lowest=0.0)
-    groups: float = option(1.0, "share of the (column, polarity) groups that an update touches: fewer pulses for the same fraction", above=0.0)
-    final_width: float = option(1.0, "pulse widths shrink to this share geometrically over the run", above=0.0)
+    fraction: float = option(1.0, "share of the devices that are pulsed in an update, at random", above=0.0, highest=1.0)
+    final_fraction: float = option(0.0, "the fraction shrinks to this geometrically over the run; 0: it stays", lowest=0.0, highest=1.0)
+    groups: float = option(1.0, "fraction of the (column, polarity) groups that an update touches: fewer pulses for the same `fraction`",
+                           above=0.0, highest=1.0)  # fmt: skip
+    final_width: float = option(1.0, "pulse widths shrink to this share geometrically over the run", above=0.0, highest=1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,11 +141,11 @@ class ExsituOptions(Section):
     batch: int = option(0, "software training: samples a step; 0: all", lowest=0)
     rate: float = option(0.01, "software training: Adam's step, as a share of the weight range", above=0.0)
     restarts: int = option(1, "software training: starts, of which the best on training data is mapped", lowest=1)
-    weight_limit: float = option(0.8, "weights stay within ± this: what is left of the window makes up for the wires", above=0.0)
+    weight_limit: float = option(0.8, "weights stay within ± this: what is left of the window makes up for the wires", above=0.0, highest=1.0)
     scale: tuple[float, ...] = option((), "loaded weights are divided by this, a number a layer; empty: so that they fill weight_limit", above=0.0)
     wire_aware: bool = option(True, "choose conductances whose array, wires included, does what the weights ask for")
     write_verify: bool = option(False, "program by pulses and reads, through the wires, instead of setting the states")
-    verify_tolerance: float = option(0.01, "write and verify: cells within this share of the window are left alone", above=0.0)
+    verify_tolerance: float = option(0.01, "write and verify: cells within this share of the window are left alone", above=0.0, highest=1.0)
     fine_tune: int = option(0, "Manhattan updates in situ after the mapping", lowest=0)
 
 
@@ -150,7 +153,7 @@ class ExsituOptions(Section):
 class StdpOptions(Section):
     """[stdp]: overlapping spikes; their amplitudes follow from the device."""
 
-    step: float = option(0.1, "what one pair of spikes moves a device by, at no distance in time, as a share of its range", above=0.0)
+    step: float = option(0.1, "what one pair of spikes moves a device by, at no distance in time, as a share of its range", above=0.0, highest=1.0)
     theta_volts: float = option(0.3, "a neuron's threshold rises by this with each of its spikes", lowest=0.0)
     theta_presentations: float = option(6.0, "presentations in which that decays to 1/e", above=0.0)
 

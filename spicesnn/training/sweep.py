@@ -83,7 +83,7 @@ def parse_over(text: str) -> tuple[str, list[str]]:
             first, last, step = (float(part) for part in values.split(":"))
         except ValueError:
             raise ConfigError(f"--over {text}: {values} is not from:to:step in numbers") from None
-        if step == 0 or (last - first) / step < 0 or (last - first) / step > 1e5:
+        if step == 0 or not np.all(np.isfinite([first, last, step])) or not 0 <= (last - first) / step <= 1e5:
             raise ConfigError(f"--over {text}: {values} does not lead from {first:g} to {last:g} in at most 100000 steps")
         count = int(np.floor((last - first) / step + 1e-9)) + 1
         return key.strip(), [f"{first + k * step:.12g}" for k in range(count)]

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -206,3 +207,38 @@ def _processor_seconds(command):
     after = os.times()
     used = (after.children_user - before.children_user) + (after.children_system - before.children_system)
     return min(used, time.monotonic() - begin)
+
+
+def _number_options():
+    """Return (command, option) wherever a command takes a float."""
+    hints = [(name, hint) for name, function in _COMMANDS.items() for hint in get_type_hints(function, include_extras=True).values()]
+    plain = [(name, hint) for name, hint in hints if get_args(hint) and float in (get_args(hint)[0], *get_args(get_args(hint)[0]))]
+    return [(name, hint.__metadata__[0].default) for name, hint in plain]
+
+
+def test_the_options_that_take_a_number_are_found():
+    assert ("iv", "--gate") in _number_options()
+    assert ("characterize", "--tolerance") in _number_options()
+
+
+@pytest.mark.parametrize(("name", "option"), _number_options())
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_no_number_of_the_command_line_may_be_infinite_or_none(name, option, value, run):
+    code, _, err = run(name, *["x"] * _arguments(name), option, value)
+    assert code == 2
+    assert option in err
+    assert "finite" in err or "should be greater" in err
+
+
+def _arguments(name):
+    return sum(p.param_type_name == "argument" and p.required for p in _click(name).params)
+
+
+@pytest.mark.parametrize("option", ["--amplitude", "--frequency", "--stops"])
+@pytest.mark.parametrize("value", ["nan", "inf", "1e400"])
+def test_no_voltage_or_frequency_may_be_infinite_or_none(option, value, run, tmp_path):
+    extra = ["--waveform", "sweep"] if option == "--stops" else []
+    code, _, err = run("iv", "vteam", option, value, *extra, "--out", str(tmp_path))
+    assert code == 2
+    assert "is not a" in err
+    assert "number" in err

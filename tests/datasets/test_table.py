@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -29,19 +31,38 @@ def test_numeric_classes_sort_as_numbers(tmp_path):
     ("text", "message"),
     [
         ("", "expected a header"),
-        ("a,b\n1,2\n", "no column 'label'; it has: a, b"),
+        ("a,b\n1,2\n", "no column 'label' among the 2 of its header"),
         ("a,label\n1,x\n1\n", "row 3: 1 values; expected 2"),
-        ("a,label\none,x\n", "row 2: could not convert"),
+        ("a,label\none,x\n", "row 2, column 1: no number"),
         ("a,label\nnan,x\n1,y\n", "sample 1 .* not finite"),
-        ("a,label\n1,x\n2,x\n", "one class, 'x'"),
+        ("a,label\n1,x\n2,x\n", "only one class"),
         ("a,label\n1,\n2,x\n", "sample 1: the label is empty"),
         ("label\nx\ny\n", "no features"),
+        ("label,a,label\nx,1,y\n", "2 columns 'label'"),
     ],
 )
 def test_a_bad_csv_says_where(tmp_path, text, message):
     (tmp_path / "t.csv").write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=message):
         table.read(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("text", [
+    "canary:x:0:0\n", "canary:x:0:0\ncanary\n", "label,canary\n1,canary\n2,3\n", "label,a\ncanary,1\ncanary,2\n", '"canary\n',
+    "label,a\ncanary,1,2\n",
+])  # fmt: skip
+def test_what_stands_in_a_file_is_not_repeated_when_it_is_no_table(tmp_path, text):
+    """The path may come from somebody else's run directory, and lead to any file."""
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(DataError) as caught:
+        table.read(tmp_path / "t.csv")
+    assert "canary" not in str(caught.value)
+
+
+def test_a_pipe_is_no_table(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(DataError, match="is no file"):
+        table.read(tmp_path / "pipe.csv")
 
 
 def test_other_files_and_python_objects_are_refused(tmp_path):

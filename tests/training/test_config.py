@@ -1,10 +1,16 @@
+import math
+import re
 import tomllib
+from dataclasses import fields
+from importlib import import_module
+from typing import get_type_hints
 
 import pytest
 
 from spicesnn.errors import ConfigError, UnknownNameError
-from spicesnn.training.config import from_tables, load, preset_names
-from spicesnn.training.options import parse_override, render_toml
+from spicesnn.studies.study import KINDS as STUDIES
+from spicesnn.training.config import KINDS, from_tables, load, preset_names
+from spicesnn.training.options import Section, parse_override, render_toml
 from spicesnn.training.run import RunDirectory
 
 
@@ -93,7 +99,61 @@ def test_a_path_given_beside_the_file_is_kept_whole(tmp_path, monkeypatch):
     assert load("letters-3x3", {"device.model": "vteam"}).device.model == "vteam"
 
 
-def test_any_text_comes_back_from_toml(tmp_path):
+def test_any_text_comes_back_from_toml():
     text = "tab\t return\r quote\" back\\slash \x01\x7f\u2028 😀"
-    (tmp_path / "run.toml").write_text(load("letters-3x3", {"description": text}).to_toml(), encoding="utf-8")
-    assert load(tmp_path / "run.toml").description == text
+    assert tomllib.loads(render_toml({"a": text, "b": {"c": [text]}})) == {"a": text, "b": {"c": [text]}}
+
+
+@pytest.mark.parametrize("text", ["two\nlines", "two\rlines", "a\x00b", "\x1b[2J", "a\u2028b", "a\u202eb", "a\x85b", "a\tb"])
+def test_control_characters_are_refused_in_a_preset_s_name_and_description(text):
+    for key in ("preset", "description"):
+        with pytest.raises(ConfigError, match=f"{key} has the character U\\+[0-9A-F]{{4}}; expected one line of printable text"):
+            load("letters-3x3", {key: text})
+
+
+@pytest.mark.parametrize("text", ["../../escaped", "a/b", "a\\b", "..", ".", "", "  ", "x" * 121])
+def test_a_preset_s_name_stays_in_the_folder_of_runs(text):
+    with pytest.raises(ConfigError, match=r"expected a name without / and \\ of at most 120 bytes"):
+        load("letters-3x3", {"preset": text})
+
+
+def test_a_description_may_be_in_any_script():
+    text = "memristorer på 1 Ω/segment, 忆阻器, نیم\u200cفاصله"
+    assert load("letters-3x3", {"description": text}).description == text
+
+
+def _numbers():
+    """Yield every numeric option of every kind of experiment and study, as (section, key, whether it is a list)."""
+    for home in (*KINDS.values(), *STUDIES.values()):
+        module, _, name = home.partition(":")
+        for section, hint in get_type_hints(getattr(import_module(module), name)).items():
+            if isinstance(hint, type) and issubclass(hint, Section):
+                hints = get_type_hints(hint)
+                for entry in fields(hint):
+                    if any(number in str(hints[entry.name]) for number in ("float", "int")):
+                        yield hint, f"{section}.{entry.name}", "tuple" in str(hints[entry.name])
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "nan", "inf", "1e400"], ids=str)
+def test_no_option_of_any_experiment_takes_what_is_no_finite_number(value):
+    seen = 0
+    for section, key, several in _numbers():
+        where, _, name = key.partition(".")
+        for given in ([value], [1.0, value]) if several else (value,):
+            with pytest.raises(ConfigError, match=re.escape(key)):
+                section.from_table({name: given}, where)
+            seen += 1
+    assert seen > 200
+
+
+def test_options_that_are_fractions_end_at_one():
+    for key in ("data.test_fraction", "network.initial", "learning.fraction", "imperfections.stuck_on", "exsitu.weight_limit"):
+        with pytest.raises(ConfigError, match=f"{key} = 1.5; expected .*(at most|less than) 1"):
+            load("mnist-10x10", {key: [0.1, 1.5] if key == "network.initial" else 1.5})
+
+
+def test_whole_numbers_stay_exact():
+    with pytest.raises(ConfigError, match=r"training\.epochs is 1e\+300; expected a whole number"):
+        load("mnist-10x10", {"training.epochs": 1e300})
+    with pytest.raises(ConfigError, match="a number of too many digits"):
+        load("mnist-10x10", {"training.epochs": 10**400})

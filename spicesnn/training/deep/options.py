@@ -42,14 +42,14 @@ class ExsituSection(Section):
     rate: float = option(2e-3, "Adam's step at the start", above=0.0)
     gain: float = option(10.0, "softmax works on the output potentials times this", above=0.0)
     limits: tuple[float, ...] = option((1.0,), "weights stay within ±, a number for all layers or one each", above=0.0)
-    dropout: float = option(0.0, "share of the hidden neurons left out in training", lowest=0.0)
+    dropout: float = option(0.0, "share of the hidden neurons left out in training", lowest=0.0, below=1.0)
     weight_noise: float = option(0.0, "relative spread of every weight in training, drawn anew each batch", lowest=0.0)
-    average: float = option(0.999, "the mapped weights are a running mean with this memory", lowest=0.0)
-    turn_degrees: float = option(10.0, "training images are turned by up to ± this", lowest=0.0)
-    scale: float = option(0.1, "and scaled by up to ± this share", lowest=0.0)
-    shear: float = option(0.1, "and sheared by up to ± this", lowest=0.0)
-    shift_pixels: float = option(1.5, "and shifted by up to ± this along each axis", lowest=0.0)
-    bend_pixels: float = option(0.6, "and bent by a smooth random field of this standard deviation", lowest=0.0)
+    average: float = option(0.999, "the mapped weights are a running mean with this memory", lowest=0.0, below=1.0)
+    turn_degrees: float = option(10.0, "training images are turned by up to ± this", lowest=0.0, below=90.0)
+    scale: float = option(0.1, "and scaled by up to ± this share", lowest=0.0, below=1.0)
+    shear: float = option(0.1, "and sheared by up to ± this", lowest=0.0, below=90.0)
+    shift_pixels: float = option(1.5, "and shifted by up to ± this along each axis", lowest=0.0, below=90.0)
+    bend_pixels: float = option(0.6, "and bent by a smooth random field of this standard deviation", lowest=0.0, below=90.0)
 
     def build(self, layers: int) -> Software:
         """Return how to learn, for so many layers."""
@@ -80,7 +80,7 @@ class MappingSection(Section):
     """[mapping]"""
 
     devices: bool = option(True, "map the weights onto arrays of devices; false: leave them in software")
-    fill: float = option(0.85, "share of the device's window that weights use; the rest makes up for wires", above=0.0)
+    fill: float = option(0.85, "share of the device's window that weights use; the rest makes up for wires", above=0.0, highest=1.0)
     wire_aware: bool = option(True, "choose conductances whose tiles, wires included, do what the weights ask for")
 
 
@@ -101,7 +101,7 @@ class InSituSection(Section):
                         choices=("together", "layerwise"))  # fmt: skip
     batch: int = option(500, "images an update", lowest=1)
     rate: float = option(5e-4, "change of a weight at the layer's rms gradient, as a share of the limit, at the start", above=0.0)
-    share: float = option(0.1, "share of the pairs pulsed in an update: the largest gradients", above=0.0)
+    share: float = option(0.1, "share of the pairs pulsed in an update: the largest gradients", above=0.0, highest=1.0)
     stale: float = option(0.01, "tiles are solved again when conductances have moved by this share", above=0.0)
     set_s: float = option(1e-6, "width of a set pulse", above=0.0)
     reset_s: float = option(1e-6, "width of a reset pulse", above=0.0)

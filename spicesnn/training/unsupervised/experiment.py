@@ -86,7 +86,7 @@ class SynapseSection(Section):
     """[synapse]: the ideal rule (with imperfections.states: in steps between states), or the device of [device] under solved pulses."""
 
     kind: str = option("ideal", "what a weight is", choices=("ideal", "device", "last-spike"))
-    level_window: float = option(0.5, "weight of the highest state (imperfections.states)", above=0.0)
+    level_window: float = option(0.5, "weight of the highest state (imperfections.states)", above=0.0, highest=1.0)
     mapping: str = option("compensated", "pulse voltage by trace and state, or by the trace alone (power-law)", choices=("compensated", "literal"))
     g_one: float = option(1.49301e-4, "conductance of weight 1", above=0.0)
     set_s: float = option(10e-9, "width of a set pulse", above=0.0)
