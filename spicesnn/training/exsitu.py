@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from spicesnn.blas import one_blas_thread
 from spicesnn.devices.base import Floats
 from spicesnn.errors import ConfigError
 from spicesnn.learning.compensation import compensate
@@ -78,7 +79,8 @@ def best_weights(experiment: Experiment) -> list[Floats]:
         return [matrix / layer.gain for matrix, layer in zip(loaded, experiment.layers, strict=True)]
     best, best_score = None, -1.0
     for start in range(options.restarts):
-        weights = learn_in_software(experiment, experiment.streams.draw("start", start))
+        with one_blas_thread():
+            weights = learn_in_software(experiment, experiment.streams.draw("start", start))
         score = software_right(experiment, weights, experiment.problem.train)
         if score > best_score:
             best, best_score = weights, score

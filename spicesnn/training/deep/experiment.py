@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.blas import one_blas_thread
 from spicesnn.crossbar.mapping import Window
 from spicesnn.crossbar.tiles import Tiling
 from spicesnn.devices.base import Floats
@@ -87,7 +88,8 @@ class DeepConfig(StreamConfig):
         network = self._network()
         software = self.exsitu.build(len(network.shapes))
         total = self._software_epochs * -(-self._train_images // software.batch)
-        state, loss = learnt_more(network, software, _learnt(arrays), images, labels, rng, total=total)
+        with one_blas_thread():
+            state, loss = learnt_more(network, software, _learnt(arrays), images, labels, rng, total=total)
         tally.add(software_loss=loss * len(images) / max(self._train_images, 1))
         return _software_arrays(state)
 
