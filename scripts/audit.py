@@ -48,7 +48,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 NUMBER = r"[-+−]?\d+(?:,\d{3})*(?:\.\d+)?(?:[eE][-+−]?\d+)?"
 TOKEN = re.compile(rf"(?<![\w.])(?<!\d[-−])(?:(?<![\w)\]])[-+−])?{NUMBER[6:]}(?![\w⁰¹²³⁴-⁹])")
-HIDDEN = re.compile(r"<!--.*?-->|^ *```.*?^ *```|`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]+\$|\]\([^)]*\)|<?https?://\S+", re.DOTALL | re.MULTILINE)
+HIDDEN = re.compile(
+    r"<!--.*?-->|^ *```.*?^ *```|^:::[^\n]*(?:\n +[^\n]*)*|^ *(?:\d+\.(?= )|--8<--[^\n]*)|`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]+\$|\]\([^)]*\)|<?https?://\S+",
+    re.DOTALL | re.MULTILINE,
+)
 PLACE = re.compile(r"\{(%|<|>|~|_|…|\*[-+.e\d]+)?\}")
 ABOUT = 0.1
 LIMIT_S = {"fast": 60, "slow": 1800, "long": 86400}
@@ -158,15 +161,17 @@ def compared(record: Record, claim: Claim, page: Page, output: str, *, again: bo
     found = list(pattern(claim.text).finditer(page.text))
     if len(found) != 1:
         return [f"{label}: this text is {len(found)} times on the page, expected once; mend the claim or the page"], []
-    source = pattern(claim.source).search(squeezed(output))
-    if source is None:
-        return [f"{label}: {claim.source!r} is not in the {'new output' if again else 'output'} of {record.command or record.file}"], []
+    sources = {match.groups() for match in pattern(claim.source).finditer(squeezed(output))}
+    if len(sources) != 1:
+        which = "new output" if again else "output"
+        return [f"{label}: {claim.source!r} is {len(sources)} different things in the {which} of {record.command or record.file}, expected one"], []
+    (source,) = sources
     marks = [mark for mark in (place[1] or "" for place in PLACE.finditer(claim.text)) if mark not in ("_", "…")]
-    if len(source.groups()) != len(marks):
-        return [f"{label}: {len(marks)} numbers on the page, {len(source.groups())} in the output"], []
+    if len(source) != len(marks):
+        return [f"{label}: {len(marks)} numbers on the page, {len(source)} in the output"], []
     wrong = [
         f"{label}: the page says {shown}, {record.command or record.file} {'now says' if again else 'says'} {exact}"
-        for shown, exact, mark in zip(found[0].groups(), source.groups(), marks, strict=True)
+        for shown, exact, mark in zip(found[0].groups(), source, marks, strict=True)
         if not agrees(shown, exact, mark, claim.within if again else 1.0)
     ]
     return wrong, [found[0].span()]
