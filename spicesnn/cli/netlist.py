@@ -23,7 +23,7 @@ class DialectName(enum.StrEnum):
 
 def netlist(
     preset: Annotated[str, typer.Argument(metavar="PRESET_OR_TOML_OR_RUN", help="A preset, a TOML file, or a run directory (its trained states).")],
-    samples: Annotated[int, typer.Option("--samples", min=1, help="So many test samples in the read deck.")] = 1,
+    samples: Annotated[int, typer.Option("--samples", min=1, help="Test samples in the read deck.")] = 1,
     dialect: Annotated[DialectName, typer.Option("--dialect", help="Which SPICE the decks are for.")] = DialectName.NGSPICE,
     set_: options.Settings = None,
     trust: options.Trust = False,
@@ -32,9 +32,9 @@ def netlist(
     engine: options.OneEngine = None,
     as_json: options.Json = False,
 ) -> Answer:
-    """Write the decks of an experiment: one read, one programming pulse, the whole network with its neurons.
+    """Write the decks of an experiment: a read and a programming pulse of each array, and the whole network with its neurons.
 
-    Models are inside: `ngspice -b network.cir` runs them anywhere.
+    Models are inside: `ngspice -b network.cir` runs them anywhere. Several arrays have a deck each (read-1.cir, read-2.cir, …).
 
     --engine is taken by every command; it changes nothing here.
 
@@ -48,7 +48,9 @@ def netlist(
 
     def show(console: Console) -> None:
         for deck in found["decks"]:
-            console.print(f"{deck['path']}: {deck['what']}, {deck['cards']} cards")
+            console.print(f"{deck['path']}: {deck['what']}, {deck['cards']} lines")
+        for name, why in found["left_out"].items():
+            console.print(f"no {name}: {why}")
         console.print(f"Run one with: ngspice -b {found['decks'][0]['path']}")
 
     return Answer(data=found, show=show)

@@ -1,9 +1,12 @@
-"""The circuits of an experiment as decks that a bare ngspice runs: a read of test samples, and the first programming pulse."""
+"""The circuits of an experiment as decks that a bare ngspice runs: a read of test samples and a programming pulse of each array,
+and the whole network where it is one circuit."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from contextlib import suppress
+from copy import copy
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,40 +15,80 @@ import numpy as np
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import CheckedWaveform, Levels
 from spicesnn.engines.nodal.engine import NodalEngine
-from spicesnn.engines.results import PulseResult
+from spicesnn.engines.results import PulseResult, Waveforms
 from spicesnn.errors import ConfigError, RunError
 from spicesnn.netlist.ltspice import to_ltspice
 from spicesnn.netlist.network import Dialect
 from spicesnn.netlist.pulse_deck import pulse_deck
 from spicesnn.netlist.read_deck import read_deck
 from spicesnn.training import RunDirectory, load
+from spicesnn.training.config import Config
 from spicesnn.training.experiment import Experiment
-from spicesnn.training.export import exported
+from spicesnn.training.export import Exported, exported
 from spicesnn.training.rules import RULES
-from spicesnn.training.state import History
+from spicesnn.training.state import History, RunState
+from spicesnn.training.streamed import Images, StreamConfig, Tally
 
 _FEW = 1000
 
 
-class _FirstPulseSeen(Exception):  # noqa: N818 (it ends the rule's update where the pulse has been seen; nobody else meets it)
-    """Carries the first pulse of an update."""
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Circuit:
+    """One circuit of an experiment.
 
-    def __init__(self, array: Crossbar, waveform: CheckedWaveform) -> None:
+    Attributes
+    ----------
+    name : str
+        Of its file, without the ending.
+    what : str
+    text : str
+        The deck, for ngspice.
+    array : Crossbar
+    applied : Levels | CheckedWaveform | Exported
+        What an engine is given for the same answer: the voltages of a read, the waveform of a pulse, or the network itself.
+    """
+
+    name: str
+    what: str
+    text: str
+    array: Crossbar
+    applied: Levels | CheckedWaveform | Exported
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Circuits:
+    """The circuits of an experiment, and what there is no deck of: file name → why."""
+
+    preset: str
+    circuits: tuple[Circuit, ...]
+    left_out: Mapping[str, str]
+
+
+class _AllPulsesSeen(Exception):  # noqa: N818 (it ends the rule's update where every array has been pulsed; nobody else meets it)
+    """Every array has had its first pulse."""
+
+
+class _FirstPulses(NodalEngine):
+    """Reads like the nodal engine, and keeps the first pulse of each array in place of applying it."""
+
+    def __init__(self, experiment: Experiment) -> None:
         super().__init__()
-        self.array, self.waveform = array, waveform
-
-
-class _UntilFirstPulse(NodalEngine):
-    """Reads like the nodal engine, and stops at the first pulse."""
+        self.number = {id(layer.device): k for k, layer in enumerate(experiment.layers)}
+        self.seen: dict[int, tuple[Crossbar, CheckedWaveform]] = {}
 
     def _pulse(self, array: Crossbar, waveform: CheckedWaveform) -> PulseResult:
-        raise _FirstPulseSeen(array, waveform)
+        self.seen.setdefault(self.number[id(array.device)], (array, waveform))
+        if len(self.seen) == len(self.number):
+            raise _AllPulsesSeen
+        at, none = waveform.time_s, np.zeros((waveform.time_s.size, 0))
+        nothing = Waveforms(time=at, row_volts=waveform.row_volts, column_volts=waveform.column_volts, row_amps=none, column_amps=none)
+        return PulseResult(array=array, energy_joule=0.0, waveforms=nothing, residual_amps=0.0)
 
 
-def write_decks(
-    source: str, overrides: Mapping[str, str], *, folder: Path, seed: int | None = None, samples: int = 1, dialect: Dialect = Dialect.NGSPICE
-) -> dict[str, Any]:
-    """Write ``read.cir``, ``pulse.cir`` if the experiment programs anything, and ``network.cir`` if it has one layer, into `folder`.
+def circuits(source: str, overrides: Mapping[str, str], *, seed: int | None = None, samples: int = 1) -> Circuits:
+    """Return the circuits of an experiment: of each array a read and a pulse, and the whole network if it has one layer.
+
+    Networks that learn from a stream of images have a read of each layer, of its first tile where it is cut into tiles.
 
     Parameters
     ----------
@@ -53,17 +96,14 @@ def write_decks(
         A preset, a TOML file, or a run directory, whose states are then those in the decks.
     overrides : Mapping
         ``a.b`` → value.
-    folder : Path
     seed : int, optional
     samples : int
         So many test samples are read, and shown to the network.
-    dialect : Dialect
-        Which SPICE the decks are for.
 
-    Returns
-    -------
-    dict
-        ``preset`` and ``decks``, each with ``path``, ``what``, ``cards``, ``rows``, ``columns``.
+    Raises
+    ------
+    ConfigError
+        The weights of this network stand on no cells; or settings for a run, which has its own.
     """
     run = RunDirectory(Path(source)) if (Path(source) / "run.toml").is_file() else None
     if run is not None and (overrides or seed is not None):
@@ -71,37 +111,112 @@ def write_decks(
     config = run.config() if run is not None else load(source, [f"{key}={value}" for key, value in overrides.items()])
     if seed is not None:
         config = config.with_seed(seed)
-    few = replace(config.data, train_limit=min(config.data.train_limit or _FEW, _FEW), test_limit=samples)
-    experiment = Experiment.of(replace(config, data=few))
-    states = run.load_state().devices if run is not None else experiment.fresh_array().state_or_zeros()
-    array = experiment.array_of(states)
-    rows = experiment.row_volts(experiment.problem.test.inputs[:samples])
-    gates = np.full(array.gate_lines, config.encoding.gate_volts) if array.gated else None
-    title = f"{config.preset}, seed {config.seed}: "
-    read = read_deck(array, Levels.checked(array, rows, gate_volts=gates), inline_models=True, title=f"{title}read of {len(rows)} test sample(s)")
-    decks = [_written(read.text, dialect, folder / "read.cir", "one read")]
-    first = _first_pulse(experiment, states)
-    if first is not None:
-        pulse = pulse_deck(first.array, first.waveform, inline_models=True, title=f"{title}first programming pulse")
-        decks.append(_written(pulse.text, dialect, folder / "pulse.cir", "the next programming pulse"))
-    if len(experiment.layers) == 1:
-        network = exported(experiment, states, experiment.problem.test.inputs[:samples], NodalEngine(), title=f"{title}the whole network")
-        decks.append(_written(network.deck.text, dialect, folder / "network.cir", "crossbar, drivers and neurons, shown the samples"))
-    return {"preset": config.preset, "decks": [deck | {"rows": array.rows, "columns": array.cols} for deck in decks]}
+    if isinstance(config, StreamConfig):
+        return _of_stream(config, run, samples)
+    return _of_crossbar(config, run, samples)
 
 
-def _first_pulse(experiment: Experiment, states: Any) -> _FirstPulseSeen | None:
-    try:
-        RULES[experiment.config.learning.rule].update(experiment, _UntilFirstPulse(), experiment.start(states), History())
-    except _FirstPulseSeen as seen:
-        return seen
-    return None
+def _of_crossbar(config: Config, run: RunDirectory | None, samples: int) -> Circuits:
+    # A run's next pulse follows from all its samples; the states of a preset that has not learnt do not.
+    few = config.data if run is not None else replace(config.data, train_limit=min(config.data.train_limit or _FEW, _FEW))
+    experiment = Experiment.of(replace(config, data=replace(few, test_limit=samples)))
+    state = run.load_state() if run is not None else experiment.start()
+    history = run.load_history(state.updates) if run is not None else History()
+    inputs = experiment.problem.test.inputs[:samples]
+    volts = experiment.forward(NodalEngine(), state.devices, inputs).row_volts
+    title, arrays = f"{config.preset}, seed {config.seed}: ", experiment.arrays(state.devices)
+    found, left_out = [], {}
+    for number, (array, rows) in enumerate(zip(arrays, volts, strict=True)):
+        gates = np.full(array.gate_lines, config.encoding.gate_volts) if array.gated else None
+        levels = Levels.checked(array, rows, gate_volts=gates)
+        found.append(_read(array, levels, _numbered("read", number, len(arrays)), title, _of_array(number, len(arrays))))
+    pulses, why = _next_pulses(experiment, state, history)
+    for number in range(len(arrays)):
+        name = _numbered("pulse", number, len(arrays))
+        if number not in pulses:
+            left_out[name] = why
+            continue
+        array, waveform = pulses[number]
+        which = _of_array(number, len(arrays))
+        deck = pulse_deck(array, waveform, inline_models=True, title=f"{title}next programming pulse{which}")
+        found.append(Circuit(name=name, what=f"the next programming pulse{which}", text=deck.text, array=array, applied=waveform))
+    if len(arrays) == 1:
+        network = exported(experiment, state.devices, inputs, NodalEngine(), title=f"{title}the whole network")
+        what = "crossbar, drivers and neurons, shown the samples"
+        found.append(Circuit(name="network", what=what, text=network.deck.text, array=arrays[0], applied=network))
+    else:
+        left_out["network.cir"] = f"the neurons between {len(arrays)} arrays are digital; each array has a deck of its own"
+    return Circuits(preset=config.preset, circuits=tuple(found), left_out=left_out)
 
 
-def _written(text: str, dialect: Dialect, path: Path, what: str) -> dict[str, Any]:
-    text = to_ltspice(text) if dialect is Dialect.LTSPICE else text
+def _of_stream(config: StreamConfig, run: RunDirectory | None, samples: int) -> Circuits:
+    images = Images.load(config.data)
+    if run is not None:
+        arrays = {name.removeprefix("array_"): value for name, value in run.checkpoint().items() if name.startswith("array_")}
+    else:
+        arrays = config.completed(config.untrained(), NodalEngine(), Tally())
+    title, found = f"{config.preset}, seed {config.seed}: ", []
+    for number in range(config.cell_layers):
+        layer = config.confirmed_layer(arrays, images, samples, number)
+        tile, count = config.first_tile(layer.siemens)
+        levels = Levels.checked(tile, layer.row_volts[:, : tile.rows])
+        which = f"{_of_array(number, config.cell_layers, 'layer')}{f', the first of its {count} tiles' if count > 1 else ''}, mean line volts"
+        found.append(_read(tile, levels, _numbered("read", number, config.cell_layers), title, which))
+    why = f"a network of kind {config.kind!r} learns through tables of what pulses do, not pulse by pulse in an array"
+    neurons = "its neurons are digital; the deck of a layer has its cells and wires"
+    return Circuits(preset=config.preset, circuits=tuple(found), left_out={"pulse.cir": why, "network.cir": neurons})
+
+
+def _read(array: Crossbar, levels: Levels, name: str, title: str, which: str) -> Circuit:
+    deck = read_deck(array, levels, inline_models=True, title=f"{title}read of {levels.batch} test sample(s){which}")
+    return Circuit(name=name, what=f"one read{which}", text=deck.text, array=array, applied=levels)
+
+
+def _numbered(name: str, number: int, count: int) -> str:
+    return name if count == 1 else f"{name}-{number + 1}"
+
+
+def _of_array(number: int, count: int, thing: str = "array") -> str:
+    return "" if count == 1 else f" of {thing} {number + 1} of {count}"
+
+
+def _next_pulses(experiment: Experiment, state: RunState, history: History) -> tuple[dict[int, tuple[Crossbar, CheckedWaveform]], str]:
+    """Return the first pulse that the rule's next update gives each array (its number → array and waveform), and why others have none."""
+    options = experiment.config.exsitu
+    if experiment.config.learning.rule == "exsitu":
+        if not state.updates and not options.write_verify:
+            return {}, "the weights are set as they were mapped, without pulses (exsitu.write_verify = true programs them)"
+        if state.updates > options.fine_tune:
+            return {}, "the run has mapped its weights, and tunes them no further (exsitu.fine_tune)"
+    # A device object of its own for each layer tells whose array a pulse is for.
+    named = replace(experiment, layers=tuple(replace(layer, device=copy(layer.device)) for layer in experiment.layers))
+    engine = _FirstPulses(named)
+    with suppress(_AllPulsesSeen):
+        RULES[experiment.config.learning.rule].update(named, engine, replace(state, finished=False, converged=False), history)
+    return engine.seen, "the next update asks for no pulse here: what was shown is answered as it should be, or no neuron fired"
+
+
+def write_decks(
+    source: str, overrides: Mapping[str, str], *, folder: Path, seed: int | None = None, samples: int = 1, dialect: Dialect = Dialect.NGSPICE
+) -> dict[str, Any]:
+    """Write the circuits of an experiment (see `circuits`) into `folder`, for ngspice or in the dialect of another SPICE.
+
+    Returns
+    -------
+    dict
+        ``preset``; ``decks``, each with ``path``, ``what``, ``cards``, ``rows``, ``columns``; ``left_out``: file → why there is none.
+    """
+    found = circuits(source, overrides, seed=seed, samples=samples)
+    decks = [_written(circuit, dialect, folder / f"{circuit.name}.cir") for circuit in found.circuits]
+    left_out = {name if name.endswith(".cir") else f"{name}.cir": why for name, why in found.left_out.items()}
+    return {"preset": found.preset, "decks": decks, "left_out": left_out}
+
+
+def _written(circuit: Circuit, dialect: Dialect, path: Path) -> dict[str, Any]:
+    text = to_ltspice(circuit.text) if dialect is Dialect.LTSPICE else circuit.text
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror or error}; choose another folder with --out") from None
-    return {"path": str(path), "what": what, "cards": sum(line[:1].isalnum() or line[:1] == "." for line in text.splitlines())}
+    cards = sum(line[:1].isalnum() or line[:1] == "." for line in text.splitlines())
+    return {"path": str(path), "what": circuit.what, "cards": cards, "rows": circuit.array.rows, "columns": circuit.array.cols}

@@ -20,6 +20,11 @@ from spicesnn.training.experiment import Experiment
 
 _REST = 12.0
 """Time constants between two samples: what is left of a membrane's voltage is 6e-6 of it."""
+_OPEN_LOOP, _POLE_HZ = 1e7, 10.0
+"""Gain and lowest pole of the amplifiers. An amplifier settles with its pole times gain over 1 + (feedback resistance · conductance of its
+column), so that columns of high conductance before a large feedback resistance need a faster one."""
+_SETTLED = 1e-4
+"""An amplifier's time constant, over the membrane's."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -79,10 +84,13 @@ def exported(
     forward = experiment.forward(engine, devices, inputs)
     gates = np.full(array.gate_lines, experiment.config.encoding.gate_volts) if array.gated else None
     most = float(np.max(np.abs(engine.read(array, forward.row_volts[0], gate_volts=gates).column_amps)))
-    rails = max(20.0, 4 * gain * lif.resistance_ohm * most)
+    feedback = gain * lif.resistance_ohm
+    rails = max(20.0, 4 * feedback * most)
+    noise_gain = 1.0 + feedback * float(np.max(experiment.layers[0].siemens(devices).sum(axis=0)))
+    pole_hz = max(_POLE_HZ, noise_gain / (2 * np.pi * _OPEN_LOOP * _SETTLED * lif.tau_s))
     neuron = CircuitNeuron(
-        feedback_ohm=gain * lif.resistance_ohm, capacitance=lif.tau_s, v_threshold=lif.threshold_volts, hysteresis=0.01 * lif.threshold_volts,
-        amplifier=Amplifier(gain=1e7, pole_hz=10.0, v_low=-rails, v_high=rails), spike_low=0.0, spike_high=1.0,
+        feedback_ohm=feedback, capacitance=lif.tau_s, v_threshold=lif.threshold_volts, hysteresis=0.01 * lif.threshold_volts,
+        amplifier=Amplifier(gain=_OPEN_LOOP, pole_hz=pole_hz, v_low=-rails, v_high=rails), spike_low=0.0, spike_high=1.0,
     )  # fmt: skip
     edge, period = min(lif.tau_s, options.window_s) / 500, options.window_s + _REST * lif.tau_s
     waveform, on = _shown(array, forward.row_volts[0], experiment.config.encoding.gate_volts, options.window_s, period, edge)

@@ -84,7 +84,10 @@ def train_starts(
     if resume:
         run = RunDirectory.existing(out or "")
         config = run.config()
-    else:
+    if not isinstance(config, Config):
+        raise ConfigError(f"--starts is for arrays that learn as circuits; {config.preset} is of kind {config.kind!r}, which learns from a stream: "
+                          f"several seeds of it, as in `spicesnn sweep {config.preset} --over training.epochs=1 --seeds 3`")  # fmt: skip
+    if not resume:
         config = replace(config, engine=engine.name, seed=config.seed if rng_seed is None else rng_seed)
         run = RunDirectory.create(out, config, engine.versions())
     with run.held(), run.stopped_with_a_note(f"--starts {starts}"):

@@ -16,6 +16,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
 from spicesnn.datasets import mnist
 from spicesnn.devices.base import Floats
@@ -196,6 +198,21 @@ class StreamConfig(BaseConfig, ABC):
     def confirmed_layer(self, arrays: Arrays, images: Images, count: int, layer: int) -> LayerToConfirm:
         """Return a trained layer as cells, the volts of the first `count` test images on its lines, and what answers with other conductances."""
         raise ConfigError(f"{self.preset} is a network of kind {self.kind!r}, which has no layer of cells to confirm")
+
+    @property
+    def cell_layers(self) -> int:
+        """How many layers `confirmed_layer` knows."""
+        return 1
+
+    def tiled(self) -> tuple[Wires, Tiling]:
+        """Return the wires of the arrays that a layer's cells stand on, and how the layer is cut into them."""
+        return Wires.ideal(), Tiling(rows=0, cols=0)
+
+    def first_tile(self, siemens: Floats) -> tuple[Crossbar, int]:
+        """Return the first array of a layer whose cells are `siemens`, (rows, cols), and how many arrays the layer takes."""
+        wires, tiling = self.tiled()
+        rows, columns = next(tiling.parts((siemens.shape[0], siemens.shape[1])))
+        return Crossbar(conductance=siemens[rows, columns], wires=wires), tiling.count((siemens.shape[0], siemens.shape[1]))
 
     def untrained(self) -> Arrays:
         """Return the arrays that this very run began with."""

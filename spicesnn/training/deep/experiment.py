@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from spicesnn.blas import one_blas_thread
 from spicesnn.crossbar.mapping import Window
 from spicesnn.crossbar.tiles import Tiling
+from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Floats
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
@@ -233,6 +234,8 @@ class DeepConfig(StreamConfig):
 
     def confirmed_layer(self, arrays: Arrays, images: Images, count: int, layer: int) -> LayerToConfirm:
         """Return the cells of one layer as they are; all layers answer through their wires, this one with what it is given."""
+        if "state_0" not in arrays:
+            raise ConfigError("mapping.devices is false, so the weights stand on no devices: train with --set mapping.devices=true")
         layers, network = self.layers(), self._network()
         only_layer(layer, len(layers))
         weights = self._weights_of(_states(arrays))[0]
@@ -244,6 +247,15 @@ class DeepConfig(StreamConfig):
 
         siemens = layers[layer].siemens(_states(arrays)[layer])
         return LayerToConfirm(siemens=siemens, row_volts=self.array.read_volts * values.astype(float), answers=answers)
+
+    @property
+    def cell_layers(self) -> int:
+        """Every layer of the network."""
+        return len(self._network().shapes)
+
+    def tiled(self) -> tuple[Wires, Tiling]:
+        """Return the wires of a tile, and the tiles."""
+        return self.array.segments(), Tiling(rows=self.array.tile_rows, cols=self.array.tile_cols)
 
     def circuit(self) -> str:
         """Return what stands on arrays."""

@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.mapping import Window
+from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device, Floats
 from spicesnn.engines.base import Engine
@@ -227,6 +229,25 @@ class SpikingBPConfig(StreamConfig):
 
         volts = self.cells.read_volts * fired.mean(axis=1)
         return LayerToConfirm(siemens=np.concatenate([siemens, balance], axis=1), row_volts=volts, answers=answer)
+
+    @property
+    def cell_layers(self) -> int:
+        """Both layers."""
+        return 2
+
+    def tiled(self) -> tuple[Wires, Tiling]:
+        """Return the wires of a tile, and the tiles as they cut the devices: each tile has a balance line of its own besides."""
+        if self.array.wires == "ideal":
+            return super().tiled()
+        return self.array.segments(), Tiling(rows=self.array.tile_rows, cols=max(self.array.tile_cols - 1, 0))
+
+    def first_tile(self, siemens: Floats) -> tuple[Crossbar, int]:
+        """Return the first tile with its balance line, the last column of a layer as of a tile."""
+        wires, tiling = self.tiled()
+        shape = (siemens.shape[0], siemens.shape[1] - 1)
+        rows, columns = next(tiling.parts(shape))
+        tile = np.concatenate([siemens[rows, :-1][:, columns], siemens[rows, -1:]], axis=1)
+        return Crossbar(conductance=tile, wires=wires), tiling.count(shape)
 
     def circuit(self) -> str:
         """Return what stands on arrays."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Floats
 from spicesnn.devices.power_law import PowerLaw
@@ -273,6 +274,12 @@ class UnsupervisedConfig(StreamConfig):
             return self.answers_through(arrays, images, chosen, (effective / self.synapse.g_one).astype(np.float32), np.random.default_rng(self.seed))
 
         return LayerToConfirm(siemens=self.siemens(arrays), row_volts=self.synapse.read_volts * chosen.astype(float) / 255.0, answers=answers)
+
+    def tiled(self) -> tuple[Wires, Tiling]:
+        """Return the wires of a tile, and the tiles; without wires the array is one."""
+        if self.array.wires == "ideal":
+            return super().tiled()
+        return self.array.segments(), Tiling(rows=self.array.tile_rows, cols=self.array.tile_cols)
 
     def figures_data(self, arrays: Arrays, images: Images, engine: Engine) -> Mapping[str, Any]:
         """Return weights and thresholds, their spread, spike counts, and one presentation spike by spike."""
