@@ -75,8 +75,8 @@ def test_tables_of_sweeps_and_studies(tmp_path):
     found = studies.load("ir-drop", {"map.rows": 2, "map.columns": 3}).find(tmp_path, studies.Workers(), lambda done, total: None)
     table = found.to_pandas()
     assert table.shape == (12, 4)
-    assert table.groupby("ends")["share"].min().to_dict() == pytest.approx(
-        {"one_end": found.facts["worst_share_one_end"], "both_ends": found.facts["worst_share_both_ends"]}
+    assert table.groupby("ends")["cell_voltage"].min().to_dict() == pytest.approx(
+        {"one_end": found.facts["lowest_cell_voltage_one_end"], "both_ends": found.facts["lowest_cell_voltage_both_ends"]}
     )
     rows = [{"array.word_line_ohm": "0", "seed": 1, "test_accuracy": 0.5}]
     assert SweepResult(rows=rows, computed=1, table=tmp_path / "x.csv").to_pandas()["test_accuracy"].tolist() == [0.5]

@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 def doctor(
-    download: Annotated[bool, typer.Option("--download", help="Fetch MNIST into the cache folder if it is nowhere (12 MB, checked).")] = False,
+    download: Annotated[bool, typer.Option("--download", help="Download MNIST into the cache folder if it is missing (12 MB, verified).")] = False,
     engine: options.OneEngine = None,
     out: options.Out = None,
     seed: options.Seed = None,
     as_json: options.Json = False,
 ) -> Answer:
-    """Say what is installed (ngspice and its solver, packages, threads, data), and what to do about what is missing.
+    """Check the installation (ngspice and its solver, packages, threads, data) and say how to complete it.
 
-    Exit code 3 without ngspice; with --engine nodal it is not asked for. --out also writes doctor.json there.
+    Exit code 3 without ngspice; with --engine nodal it is not required. --out also writes doctor.json there.
 
     Example:  spicesnn doctor --download
     """

@@ -37,7 +37,7 @@ def fit(
     engine: options.OneEngine = None,
     as_json: options.Json = False,
 ) -> Answer:
-    """Fit a device model to measured sweeps or pulses: parameters with uncertainties, a TOML file that every command takes, a figure.
+    """Fit a device model to measured sweeps or pulses: parameters with uncertainties, a TOML file that every command accepts, a figure.
 
     pulse-table makes a device that reproduces a pulse curve without a model; without --pulse-volts and --pulse-width its pulses are 1 V and 1 us.
     --set device.name=value holds a parameter, or says where the search begins. --engine changes nothing here.

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 def infer(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory that `spicesnn train` has written.")],
     engine: options.OneEngine = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only so many test samples.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Maximum number of test samples.")] = None,
     trust: options.Trust = False,
     out: options.Out = None,
     seed: options.Seed = None,
     as_json: options.Json = False,
 ) -> Answer:
-    """Classify the test samples with a trained array, solved again by the engine it was trained on or by the other.
+    """Classify the test samples with a trained array, on the engine it was trained with or on the other one.
 
     The answers go into the run directory (inference-ENGINE.npz and .json), or with --out there, with infer.json. The seed is the run's own.
 

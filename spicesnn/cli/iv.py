@@ -28,16 +28,16 @@ class ShapeName(enum.StrEnum):
 
 def iv(
     device: Annotated[str, typer.Argument(metavar="DEVICE", help=options.DEVICE_HELP)],
-    engine: Annotated[options.EngineNames, typer.Option("--engine", help="Who solves it; both compares.")] = options.EngineNames.NODAL,
+    engine: Annotated[options.EngineNames, typer.Option("--engine", help="Engine; both compares the two.")] = options.EngineNames.NODAL,
     waveform: Annotated[ShapeName, typer.Option("--waveform", help="Shape of the voltage.")] = ShapeName.SINE,
     amplitude: Annotated[str | None, typer.Option("--amplitude", metavar="VOLT", help="Of sine or triangle; typical if left out.")] = None,
     frequency: Annotated[str | None, typer.Option("--frequency", metavar="HERTZ,…", help="One or several; typical if left out.")] = None,
     periods: Annotated[float, typer.Option("--periods", callback=options.finite, help="Length of the sweep: how many cycles.")] = 2.0,
     stops: Annotated[str | None, typer.Option("--stops", metavar="V,V,…", help="Voltages that --waveform sweep goes through in a period.")] = None,
-    vary: Annotated[str | None, typer.Option("--vary", metavar="A,B,…", help="Parameters that are drawn anew for each cycle.")] = None,
+    vary: Annotated[str | None, typer.Option("--vary", metavar="A,B,…", help="Parameters drawn again for each cycle.")] = None,
     spread: Annotated[float, typer.Option("--spread", callback=options.finite, min=0.0, help="Relative standard deviation, log-normal.")] = 0.1,
-    samples: Annotated[int, typer.Option("--samples", min=1, help="How many devices are drawn from the table [imperfections].")] = 1,
-    data: Annotated[Path | None, typer.Option("--data", metavar="CSV", help="A measured sweep (volts, amps) to draw over the curve.")] = None,
+    samples: Annotated[int, typer.Option("--samples", min=1, help="Number of devices drawn from the table [imperfections].")] = 1,
+    data: Annotated[Path | None, typer.Option("--data", metavar="CSV", help="A measured sweep (volts, amps) to overlay.")] = None,
     gate: Annotated[float | None, typer.Option("--gate", callback=options.finite, metavar="VOLT", help="Level of the third terminal.")] = None,
     published: Annotated[str | None, typer.Option("--published", metavar="SET", help="A published parameter set of the model.")] = None,
     trust: options.Trust = False,
@@ -48,7 +48,7 @@ def iv(
 ) -> Answer:
     """Drive a device with a sine, a triangle or a sweep; write its curve (CSV) and its figure.
 
-    Several frequencies show the loop shrinking; --vary shows cycles that differ; --data lays measurements over it. The table [imperfections] of a
+    Several frequencies show the loop shrinking; --vary shows cycles that differ; --data overlays measurements. The table [imperfections] of a
     device file, or --set imperfections.KEY=VALUE, makes the device what real ones are: spread, stuck, noisy, worn; the same on both engines.
 
     Example:  spicesnn iv vteam --engine both --set device.r_off=2k --out runs/iv
@@ -90,8 +90,8 @@ def iv(
         if len(result.frequencies) > 1:
             console.print(f"area of the loop: {', '.join(f'{area:.3g} V·A' for area in result.lobe_areas)}")
         if result.max_relative_difference is not None:
-            beside = f", {result.difference_beside_jumps:.2e} beside the instants of jumps (2e-4 of a period)"
-            console.print(f"the twins differ by at most {result.max_relative_difference:.2e} of the peak current{beside}")
+            beside = f" ({result.difference_beside_jumps:.1e} away from switching)"
+            console.print(f"engines agree to {result.max_relative_difference:.1e} of the peak{beside}")
         console.print(f"curve   {result.csv}\nfigure  {result.figure}")
 
     return Answer(data=result.describe() | {"engine": engine.value}, show=show)

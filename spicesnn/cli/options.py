@@ -34,7 +34,7 @@ class EngineNames(enum.StrEnum):
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; everything else goes to stderr.")]
-Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for what is written; made if absent.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Output folder; created if missing.")]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything random.")]
 OneEngine = Annotated[EngineName | None, typer.Option("--engine", help="Which engine solves the circuit.")]
 DEVICE_HELP = "A name from `spicesnn devices`, or a TOML file: a device table, or the descriptor of your own sub-circuit."

@@ -65,17 +65,17 @@ def unanswered(silent_or_tied: int, samples: int, accuracy: float) -> str:
     wrong = samples - round(accuracy * samples)
     if not 0 < silent_or_tied <= wrong:
         return ""
-    line = f"{silent_or_tied} of {samples} without an answer: silence, or a tie, counted as wrong"
+    line = f"{silent_or_tied} of {samples} without an answer (no spike, or a tie), counted as wrong"
     if 2 * silent_or_tied <= samples:
         return line
-    return f"{line}; a column answers when its current times neuron.resistance_ohm passes neuron.threshold_volts within neuron.window_s"
+    return f"{line}; a neuron spikes when its current times neuron.resistance_ohm exceeds neuron.threshold_volts within neuron.window_s"
 
 
 def delivered(energy_joule: float) -> str:
     """Return what the drivers delivered; synapses that are no circuit (ideal ones) have none that could be counted."""
     from spicesnn.units import render
 
-    return f"{render(energy_joule, 'J')} delivered" if energy_joule else "energy not counted"
+    return f"drivers delivered {render(energy_joule, 'J')}" if energy_joule else "energy not counted"
 
 
 def write_json(data: Mapping[str, Any], channel: TextIO) -> None:

@@ -22,9 +22,9 @@ def report(
     engine: options.OneEngine = None,
     as_json: options.Json = False,
 ) -> Answer:
-    """Write report.html: results with uncertainty, circuit, figures, energy, the other engine's word, and how to repeat the run.
+    """Write report.html: results with uncertainty, circuit, figures, energy, cross-check on the other engine, and how to reproduce the run.
 
-    One file without any network. --seed and --engine are taken by every command; they change nothing here.
+    One file that works offline. --seed and --engine are taken by every command; they change nothing here.
 
     Example:  spicesnn report runs/xpue
     """

@@ -45,7 +45,7 @@ def stdp_window(
         w = written.window
         console.print(f"pre before post  A+ = {100 * w.a_plus:+.3g} % of the range, τ+ = {render(w.tau_plus_s, 's')}")
         console.print(f"post before pre  A− = {-100 * w.a_minus:+.3g} % of the range, τ− = {render(w.tau_minus_s, 's')}")
-        console.print(f"neighbours      at most {100 * max(v.neighbour_dw.max() for v in written.windows):.2g} % of the range")
+        console.print(f"neighbours      ≤ {100 * max(v.neighbour_dw.max() for v in written.windows):.2g} % of the range")
         if written.difference is not None:
             console.print(f"engines differ  {written.difference:.1e} of the largest change")
         console.print(f"curve   {written.csv}\nfigure  {written.figure}")

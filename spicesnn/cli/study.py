@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def study(
-    name: Annotated[str, typer.Argument(metavar="STUDY_OR_TOML", help="A study, or the path of a TOML file; a name that is none lists them.")],
+    name: Annotated[str, typer.Argument(metavar="STUDY_OR_TOML", help="A study, or the path of a TOML file; an unknown name lists them all.")],
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes on this machine, for studies that train.")] = 1,
     scheduler: Annotated[str | None, typer.Option("--scheduler", metavar="ADDRESS", help="A Dask scheduler whose workers compute.")] = None,
     trust: options.Trust = False,
@@ -24,9 +24,9 @@ def study(
     engine: options.OneEngine = None,
     as_json: options.Json = False,
 ) -> Answer:
-    """Answer one of the shipped questions: accuracy against wires, spread, stuck cells or states; energy; array size; read margin; IR drop.
+    """Run a design study: accuracy against wires, device variation, stuck cells or states; energy; array size; read margin; IR drop.
 
-    Leaves study.csv, study.png, facts.json and study.toml. A study that trains goes on where it was: start it again with the same --out.
+    Writes study.csv, study.png, facts.json and study.toml. An interrupted study that trains resumes if started again with the same --out.
 
     Example:  spicesnn study read-margin --set array.word_line_ohm=2 --out runs/margin
     """
@@ -42,6 +42,9 @@ def study(
 
     def show(console: Console) -> None:
         for fact, value in done.findings.facts.items():
+            if fact in made.facts_shown:
+                console.print(made.facts_shown[fact].format(value).replace("%", " %"))
+                continue
             console.print(fact.replace("_", " "))
             for key, entry in (value if isinstance(value, dict) else {"": value}).items():
                 console.print(f"    {key}{': ' if key else ''}{entry:.4g}" if isinstance(entry, int | float) else f"    {key}: {entry or '–'}")

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 def sweep(
     preset: Annotated[str, typer.Argument(metavar="PRESET_OR_TOML", help="A preset, or the path of a TOML file.")],
-    over: Annotated[list[str], typer.Option("--over", metavar="A.B=V,V,…", help="What is varied: values, or from:to:step. Twice: a grid.")],
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="So many seeds a setting, from --seed on.")] = 1,
+    over: Annotated[list[str], typer.Option("--over", metavar="A.B=V,V,…", help="Setting to vary: values, or from:to:step. Twice: a grid.")],
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Seeds per setting, starting at --seed.")] = 1,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes on this machine.")] = 1,
     scheduler: Annotated[str | None, typer.Option("--scheduler", metavar="ADDRESS", help="A Dask scheduler whose workers compute.")] = None,
     parquet: Annotated[bool, typer.Option("--parquet", help="Write the table as sweep.parquet too.")] = False,
@@ -32,7 +32,7 @@ def sweep(
 ) -> Answer:
     """Train an experiment at every setting of a grid, with several seeds; write one table and a figure with confidence intervals.
 
-    An interrupted sweep goes on where it was, and no point is computed twice: start it again with the same --out. Table and figure grow
+    An interrupted sweep resumes if started again with the same --out; no point is computed twice. Table and figure grow
     with the points.
 
     Example:  spicesnn sweep letters-3x3 --over array.word_line_ohm=0,1,2 --seeds 5 --workers 2 --out runs/wires

@@ -21,8 +21,8 @@ _SHOWN_STARTS = 12
 def train(
     preset: Annotated[str | None, typer.Argument(metavar="PRESET_OR_TOML", help="A preset, or the path of a TOML file.")] = None,
     engine: options.OneEngine = None,
-    starts: Annotated[int | None, typer.Option("--starts", min=1, help="Train from so many random starts and keep them all.")] = None,
-    replay: Annotated[str | None, typer.Option("--replay", metavar="RUN:START", help="Train a kept start again, in detail; no preset.")] = None,
+    starts: Annotated[int | None, typer.Option("--starts", min=1, help="Number of random starts to train from; all are kept.")] = None,
+    replay: Annotated[str | None, typer.Option("--replay", metavar="RUN:START", help="Repeat one saved start with full output.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out as it was begun; no preset is needed.")] = False,
     figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw the figures of the run and write its report.html.")] = True,
     set_: options.Settings = None,
@@ -33,7 +33,7 @@ def train(
 ) -> Answer:
     """Train a network and write a run directory: configuration, metrics, history, states, figures, report.html.
 
-    Presets: xpue, digits-3x5, mnist-10x10, manhattan-4x4, letters-3x3 and more; a name that is none lists them all.
+    Presets: xpue, digits-3x5, mnist-10x10, manhattan-4x4, letters-3x3 and more; an unknown name lists them all.
     With --starts, the folder keeps every start, those that converged and those that did not; --replay trains one of them again.
 
     Example:  spicesnn train xpue --engine nodal --seed 1 --out runs/xpue --set array.word_line_ohm=2
@@ -70,7 +70,7 @@ def _there(out: Path | None) -> Path:
     from spicesnn.errors import InputError
 
     if out is None:
-        raise InputError("--resume goes on with the run in --out; give that, as in `spicesnn train --resume --out runs/xpue-seed0`")
+        raise InputError("--resume continues the run in --out; give it, as in `spicesnn train --resume --out runs/xpue-seed0`")
     return out
 
 

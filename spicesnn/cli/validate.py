@@ -23,7 +23,7 @@ def validate(
 ) -> Answer:
     """Compare the nodal engine with ngspice and with formulas: reads, pulses and IV curves of every device.
 
-    Fails (exit code 1) if one line does not hold. With --out the table is written as CSV and JSON. Both engines always run, whatever --engine says.
+    Fails (exit code 1) if a check fails. With --out the table is written as CSV and JSON. Both engines always run, whatever --engine says.
 
     Example:  spicesnn validate --out runs/validation
     """
@@ -44,6 +44,6 @@ def validate(
             shown.add_row(case.case, case.note or case.quantity, *numbers, error, f"{case.tolerance:.0e}", sign)
         console.print(shown)
         held = sum(case.ok for case in table.cases)
-        console.print(f"{held} of {len(table.cases)} hold, in {table.wall_s:.1f} s" + "".join(f"\n{path}" for path in written.values()))
+        console.print(f"{held} of {len(table.cases)} checks passed in {table.wall_s:.1f} s" + "".join(f"\n{path}" for path in written.values()))
 
     return Answer(data=table.describe() | written, show=show, exit_code=0 if table.ok else 1)

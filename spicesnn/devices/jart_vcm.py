@@ -255,7 +255,7 @@ class JartVCM(Device):
     attempt: float = parameter(2e13, "1/s", "attempt frequency ν0", lowest=0.0)
     barrier: float = parameter(1.35, "eV", "hopping barrier ΔW", above=0.0)
     r_th: float = parameter(15.72e6, "K/W", "thermal resistance of the filament", lowest=0.0)
-    reset_heat: float = parameter(0.27, "1", "share of that for V > 0", lowest=0.0, highest=1.0)
+    reset_heat: float = parameter(0.27, "1", "fraction of that for V > 0", lowest=0.0, highest=1.0)
     radius: float = parameter(45e-9, "m", "filament radius", above=0.0)
     l_cell: float = parameter(3e-9, "m", "length of plug and disc", above=0.0)
     l_disc: float = parameter(0.4e-9, "m", "length of the disc", above=0.0)

@@ -116,7 +116,7 @@ class Memdiode(Device):
     spice_points: ClassVar[int] = 60
     published: ClassVar[Mapping[str, Mapping[str, float]]] = {"aguirre-2022": {}}
 
-    beta: float = parameter(0.5, "1", "share of the voltage in the forward exponential", lowest=0.0, highest=1.0)
+    beta: float = parameter(0.5, "1", "fraction of the voltage in the forward exponential", lowest=0.0, highest=1.0)
     i_min: float = parameter(2e-6, "A", "current amplitude at H = 0", above=0.0)
     i_max: float = parameter(2e-4, "A", "current amplitude at H = 1", above=0.0)
     alpha_min: float = parameter(6.19, "1/V", "steepness at H = 0", above=0.0)

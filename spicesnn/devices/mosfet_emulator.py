@@ -103,7 +103,7 @@ class MosfetEmulator(Device):
     }
 
     transconductance: float = parameter(5e-5, "S", "K, from the voltage across the device to the current that writes the state", above=0.0)
-    capacitance: float = parameter(1e-13, "F", "C, the capacitor that stands in the circuit", above=0.0)
+    capacitance: float = parameter(1e-13, "F", "C, the capacitor in the circuit", above=0.0)
     kp: float = parameter(1.3e-4, "A/V²", "transconductance parameter of the transistor (W = L)", above=0.0)
     oxide_thickness: float = parameter(1e-7, "m", "gate oxide, which sets the hidden capacitance", above=0.0)
     leak_resistance: float = parameter(1e12, "Ω", "from the output of the transconductance to ground", above=0.0)

@@ -52,7 +52,7 @@ class PowerLaw(Device):
 
     which is exact for a rectangular pulse of any number of calibration widths, because the step does not depend on R;
     a pulse of another width moves R in proportion to it. Positive voltage sets. Valid around 1.2 to 1.7 V; voltages
-    beyond `v_max` count as `v_max` in the rate, in both twins. G₁ is the conductance that stands for weight 1: the
+    beyond `v_max` count as `v_max` in the rate, in both twins. G₁ is the conductance of weight 1: the
     original ties the device to it, so it is a parameter here. The state is u = ln(R / 1 Ω), which resolves the 336-fold
     range evenly: du/dt = (dR/dt)/R. It stops on a ramp over the last `bound_width` of its range (6 % of R).
     """
@@ -71,7 +71,7 @@ class PowerLaw(Device):
     n_set: float = parameter(41.95, "1", "set exponent", lowest=1.0)
     k_reset: float = parameter(9.545e-7, "1", "change of R·G1 by one reset pulse of 1 V", above=0.0)
     n_reset: float = parameter(39.65, "1", "reset exponent", lowest=1.0)
-    g_1: float = parameter(1.49301e-4, "S", "conductance that stands for weight 1", above=0.0)
+    g_1: float = parameter(1.49301e-4, "S", "conductance of weight 1", above=0.0)
     set_pulse_s: float = parameter(10e-9, "s", "width of a set calibration pulse", above=0.0)
     reset_pulse_s: float = parameter(1e-9, "s", "width of a reset calibration pulse", above=0.0)
     v_max: float = parameter(2.0, "V", "largest voltage the rate follows, a magnitude", above=0.0, highest=10.0)

@@ -202,7 +202,7 @@ class PulseCurve:
         if self.lowering is None:
             reset_volts = -set_volts
         if reset_volts is None or set_volts * reset_volts >= 0 or not 0 < threshold < 1:
-            raise InputError(f"pulse curve: {set_volts} V, {reset_volts} V, threshold {threshold}; expected opposite signs, and a share in (0, 1)")
+            raise InputError(f"pulse curve: {set_volts} V, {reset_volts} V, threshold {threshold}; expected opposite signs, and a fraction in (0, 1)")
         siemens = self._levels()
         up = self.after(siemens, np.ones(siemens.size)) - siemens
         down = np.zeros(siemens.size) if self.lowering is None else self.after(siemens, -np.ones(siemens.size)) - siemens

@@ -103,7 +103,7 @@ class VTEAM(Device):
     alpha_on: float = parameter(3.0, "1", "set exponent", above=0.0)
     alpha_off: float = parameter(1.0, "1", "reset exponent", above=0.0)
     w_on: float = parameter(0.0, "m", "state of least resistance")
-    w_off: float = parameter(3e-9, "m", "state of most resistance")
+    w_off: float = parameter(3e-9, "m", "state of highest resistance")
     w_init: float = parameter(1e-9, "m", "state of a fresh device")
     bound_width: float = parameter(1e-3, "1", "width of the ramp at each bound, as a fraction of the range", above=0.0, highest=0.5)
     window_order: float = parameter(1.0, "1", "exponent p of the Joglekar and the Biolek window", above=0.0)

@@ -80,7 +80,7 @@ def state_over_time(axes: Axes, curves: Sequence[IVCurve], device: Device) -> Ax
             shown = (values - low[j % low.size]) / (high - low)[j % low.size] if fractions else values
             text = f"{name}, {curve.engine}" if len(curves) > 1 else name
             axes.plot(curve.time * shrink, shown, _LINES[k % 2], color=COLOURS[(k + 2 * j) % len(COLOURS)], label=text)
-    what = "state, share of its range" if fractions else label("state", device.state_units[0] if device.state_units else "")
+    what = "state, fraction of its range" if fractions else label("state", device.state_units[0] if device.state_units else "")
     axes.set(xlabel=label("time", unit), ylabel=what, title="State")
     if axes.get_legend_handles_labels()[0]:
         axes.legend()
@@ -88,13 +88,13 @@ def state_over_time(axes: Axes, curves: Sequence[IVCurve], device: Device) -> Ax
 
 
 def voltage_and_current(axes: Axes, curves: Sequence[IVCurve]) -> Axes:
-    """Draw voltage and current over time, each as a share of its peak."""
+    """Draw voltage and current over time, each as a fraction of its peak."""
     curve = curves[0]
     time, unit = scaled(curve.time, "s")
     for values, name, colour in ((curve.volts, "voltage", COLOURS[-1]), (curve.amps, "current", COLOURS[0])):
         peak = float(np.max(np.abs(values))) or 1.0
         axes.plot(time, values / peak, color=colour, label=name)
-    axes.set(xlabel=label("time", unit), ylabel="share of its peak", title="Over time")
+    axes.set(xlabel=label("time", unit), ylabel="fraction of its peak", title="Over time")
     axes.legend()
     return axes
 
@@ -106,7 +106,7 @@ def engine_difference(axes: Axes, curves: Sequence[IVCurve]) -> Axes:
     peak = float(np.max(np.abs(first.amps))) or 1.0
     difference = np.abs(at_times(second, first.time) - first.amps) / peak
     axes.semilogy(time, np.maximum(difference, 1e-16), color=COLOURS[1])
-    axes.axhline(1e-3, color=COLOURS[-1], linestyle=":", label="tolerance of the twins")
+    axes.axhline(1e-3, color=COLOURS[-1], linestyle=":", label="tolerance")
     axes.set(xlabel=label("time", unit), ylabel="|difference| / peak current", title=f"{second.engine} against {first.engine}")
     axes.legend()
     return axes
@@ -174,7 +174,7 @@ def _differences(axes: Axes, found: Mapping[float, Sequence[IVCurve]]) -> None:
         peak = float(np.max(np.abs(first.amps))) or 1.0
         difference = np.maximum(np.abs(at_times(second, first.time) - first.amps) / peak, 1e-16)
         axes.semilogy(first.time * frequency, difference, color=COLOURS[k % len(COLOURS)], linewidth=0.9, label=render(frequency, "Hz"))
-    axes.axhline(1e-3, color=COLOURS[-1], linestyle=":", label="tolerance of the twins")
+    axes.axhline(1e-3, color=COLOURS[-1], linestyle=":", label="tolerance")
     engines = next(iter(found.values()))
     axes.set(xlabel="time (periods)", ylabel="|difference| / peak current", title=f"{engines[1].engine} against {engines[0].engine}")
     axes.legend()

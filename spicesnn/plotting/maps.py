@@ -49,7 +49,7 @@ def weight_map(axes: Axes, weights: ArrayLike, *, title: str = "Weights", unit: 
     return axes
 
 
-def ir_drop_map(axes: Axes, cell_volts: ArrayLike, row_volts: ArrayLike, *, title: str = "What reaches each cell") -> Axes:
+def ir_drop_map(axes: Axes, cell_volts: ArrayLike, row_volts: ArrayLike, *, title: str = "Cell voltage, % of drive") -> Axes:
     """Draw the voltage across each cell as a percentage of what its word line is driven with.
 
     Parameters

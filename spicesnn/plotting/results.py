@@ -45,7 +45,7 @@ def accuracy_by_epoch(
         accuracy = 100.0 * np.asarray(values, dtype=float)
         x = np.arange(1, len(accuracy) + 1) if epochs is None else np.asarray(epochs)
         known = np.isfinite(accuracy)
-        text = f"{name}, in the end {accuracy[known][-1]:.1f} %" if known.any() else f"{name}, not measured"
+        text = f"{name} (final {accuracy[known][-1]:.1f} %)" if known.any() else f"{name}, not measured"
         few = known.sum() <= 40
         if samples and known.any():
             limits = 100.0 * np.array([interval(share / 100.0, samples) for share in accuracy[known]])
@@ -108,7 +108,7 @@ def confusion_matrix(axes: Axes, counts: ArrayLike, names: Sequence[str], *, tit
     total = table.sum()
     right = np.trace(table[:, :classes])
     heading = f"{title}: {right:.0f} of {total:.0f} right" if total else title
-    axes.set(xlabel="answer (–: none)" if table.shape[1] > classes else "answer", ylabel="true class", title=heading)
+    axes.set(xlabel="prediction (–: no answer)" if table.shape[1] > classes else "answer", ylabel="true class", title=heading)
     return axes
 
 

@@ -72,7 +72,7 @@ def _accuracy(data: RunData) -> Drawn | None:
         for k, (name, values) in enumerate(series.items()):
             count = len(data.history.get("predicted", ())) if name == "test" else 0
             accuracy_by_epoch(axes, {name: values}, epochs=data.history[f"{name}_accuracy_update"], step="update", first_colour=k, samples=count)
-    grey = "; the grey line is the share of each batch that was right before its update" if len(batches) else ""
+    grey = "; grey: accuracy on each batch before its update" if len(batches) else ""
     return Drawn("accuracy", f"Accuracy as the array learns, that on test samples with its 95 % interval{grey}.", figure)
 
 
@@ -164,7 +164,7 @@ def _raster(data: RunData) -> Drawn | None:
     with style():
         figure = new_figure(8.4, 1.6 + min(0.32 * len(names), _LONGEST))
         spike_raster(figure.subplots(), trains, names, marks=marks, title="First spikes of test samples")
-    return Drawn("raster", "First spike of every output neuron for a few test samples, one after another; the true class stands on top.", figure)
+    return Drawn("raster", "First spike of every output neuron for a few test samples, one after another; the true class on top.", figure)
 
 
 def _energy(data: RunData) -> Drawn | None:
@@ -197,7 +197,7 @@ def _ir_drop(data: RunData) -> Drawn | None:
         figure = new_figure(6.0, 4.8)
         ir_drop_map(figure.subplots(), read.cell_volts, volts)
     which = f", the cells{_of_arrays(data)}" if len(experiment.layers) > 1 else ""
-    return Drawn("ir-drop", f"What the wires leave of the drive at each cell when all word lines are driven at once, after training{which}.", figure)
+    return Drawn("ir-drop", f"Cell voltage in percent of the drive, all word lines driven at once, after training{which}.", figure)
 
 
 def _iv(data: RunData) -> Drawn | None:

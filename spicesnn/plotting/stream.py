@@ -69,7 +69,7 @@ def by_class(data: RunData) -> Drawn | None:
         axes.set_xticks(range(len(share)), data.names)
         axes.set(xlabel="class", ylabel="accuracy (%)", title="Accuracy by class")
         axes.legend(loc="lower left")
-    return Drawn("classes", "Share of each class that was answered rightly, with its 95 % interval (Wilson).", figure)
+    return Drawn("classes", "Accuracy by class, with 95 % intervals (Wilson).", figure)
 
 
 def fields(data: RunData) -> Drawn | None:
@@ -180,7 +180,7 @@ def ir_drop(data: RunData) -> Drawn | None:
     with style():
         figure = new_figure(6.0, 4.8)
         ir_drop_map(figure.subplots(), NodalEngine().read(array, volts).cell_volts, volts)
-    return Drawn("ir-drop", "What the wires leave of the drive at each cell of the first tile when all its word lines are driven at once.", figure)
+    return Drawn("ir-drop", "Cell voltage in percent of the drive in the first tile, all its word lines driven at once.", figure)
 
 
 def energy(data: RunData) -> Drawn | None:

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 Rows = Sequence[Mapping[str, Any]]
 _MARKERS = "osD^vP"
 _SCHEMES = {"grounded": "grounded", "floating": "floating", "half": "V/2", "third": "V/3"}
-_SHARES = (("current_margin", "current margin"), ("voltage_margin", "voltage margin"), ("sneak_share", "sneak share"))
+_RATIOS = (("current_margin", "current margin"), ("voltage_margin", "voltage margin"), ("sneak_ratio", "sneak ratio"))
 
 
 def read_margin_figure(rows: Rows) -> Figure:
-    """Return margins and sneak share against the array's size: a row of panels without selectors, one with."""
+    """Return margins and sneak ratio against the array's size: a row of panels without selectors, one with."""
     kinds = list(dict.fromkeys(row["selector"] for row in rows))
     with style():
         figure = new_figure(11.0, 3.6 * len(kinds))
         for panels, selector in zip(figure.subplots(len(kinds), 3, sharex=True, squeeze=False), kinds, strict=True):
-            for axes, (quantity, text) in zip(panels, _SHARES, strict=True):
+            for axes, (quantity, text) in zip(panels, _RATIOS, strict=True):
                 _against_size(axes, [row for row in rows if row["selector"] == selector], quantity)
                 axes.set(title=f"{text}, {'1S1R' if selector else 'no selector'}", ylabel=f"{text} (%)", ylim=(-4, 104))
         figure.axes[0].legend()
@@ -36,30 +36,30 @@ def read_margin_figure(rows: Rows) -> Figure:
 def _against_size(axes: Axes, rows: Rows, quantity: str) -> None:
     for k, scheme in enumerate(dict.fromkeys(row["scheme"] for row in rows)):
         chosen = [row for row in rows if row["scheme"] == scheme]
-        sizes, shares = [row["size"] for row in chosen], [100 * row[quantity] for row in chosen]
+        sizes, percent = [row["size"] for row in chosen], [100 * row[quantity] for row in chosen]
         # Schemes lie on one another where all is well: thinner lines above thicker ones let each be seen.
-        axes.plot(sizes, shares, _MARKERS[k] + "-", color=COLOURS[k], markersize=7 - 1.3 * k, linewidth=2.8 - 0.5 * k, label=_SCHEMES[scheme])
+        axes.plot(sizes, percent, _MARKERS[k] + "-", color=COLOURS[k], markersize=7 - 1.3 * k, linewidth=2.8 - 0.5 * k, label=_SCHEMES[scheme])
     axes.set_xscale("log", base=2)
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.set_xlabel("word lines = bit lines")
     axes.minorticks_off()
 
 
-def ir_drop_figure(shares: ArrayLike) -> Figure:
+def ir_drop_figure(cell_volts: ArrayLike) -> Figure:
     """Return two maps on one scale: cell voltage over drive with lines connected at one end, and at both.
 
     Parameters
     ----------
-    shares : (2, rows, cols)
+    cell_volts : (2, rows, cols)
     """
-    maps = 100 * np.asarray(shares, dtype=float)
+    maps = 100 * np.asarray(cell_volts, dtype=float)
     with style():
         figure = new_figure(10.0, 4.4)
         panels = figure.subplots(1, 2)
         for axes, values, ends in zip(panels, maps, ("one end", "both ends"), strict=True):
             image = axes.imshow(values, cmap="magma", vmin=float(maps.min()), vmax=100.0, interpolation="nearest")
             axes.grid(visible=False)
-            axes.set(title=f"lines connected at {ends}: {values.min():.1f} % at worst", xlabel="bit line", ylabel="word line")
+            axes.set(title=f"lines connected at {ends}: lowest {values.min():.1f} %", xlabel="bit line", ylabel="word line")
         figure.colorbar(image, ax=panels.tolist(), label="cell voltage / drive (%)")
     return figure
 

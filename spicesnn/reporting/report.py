@@ -132,7 +132,6 @@ def _run(data: RunData, drawn: Sequence[Drawn], *, checked: bool) -> dict[str, A
         "check": second_engine.check(data) if checked else {"text": _NOT_CHECKED, "rows": []},
         "missing": missing(data, [figure.name for figure in drawn]),
         "command": _command(config),
-        "software": config.kind == "deep" or (data.is_crossbar and config.learning.rule == "exsitu"),
         "configuration": configuration,
         "download": f"data:application/toml;charset=utf-8,{urllib.parse.quote(configuration)}",
         "metrics": metrics,
@@ -152,7 +151,7 @@ def _curves(runs: Sequence[dict[str, Any]]) -> list[Image]:
     if not series:
         return []
     kinds = {run["config"].kind for _, run in series}
-    step = ("update" if kinds == {"crossbar"} else "chunk of images") if len(kinds) == 1 else "share of the training (%)"
+    step = ("update" if kinds == {"crossbar"} else "chunk of images") if len(kinds) == 1 else "training progress (%)"
     with style():
         figure = new_figure(8.4, 4.4)
         axes = figure.subplots()

@@ -62,8 +62,8 @@ def _of_experiment(data: RunData) -> dict[str, Any]:
     return {
         "text": f"{len(samples)} test samples were solved by {solver} and by the nodal engine, with the trained array.",
         "rows": [
-            _currents("currents into the neurons, share of the largest", first.amps, second.amps),
-            {"quantity": "samples answered alike", "error": f"{same} of {len(samples)}", "tolerance": "all", "ok": _yes(same == len(samples))},
+            _currents("column currents, relative to the largest", first.amps, second.amps),
+            {"quantity": "equal predictions", "error": f"{same} of {len(samples)}", "tolerance": "all", "ok": _yes(same == len(samples))},
         ],
     }  # fmt: skip
 
@@ -86,11 +86,11 @@ def _of_tile(data: RunData) -> dict[str, Any]:
     with NgspiceEngine() as ngspice, NodalEngine() as nodal:
         reads = [engine.read(array, volts).column_amps for engine in (ngspice, nodal)]
         solver = _named(ngspice.versions())
-    through = "the run's own wires" if own else "wires of 1 Ω a segment, since the run's have no resistance"
+    through = "the run's own wires" if own else "wires of 1 Ω per segment, since the run has none"
     which = f"A tile of {cells.shape[0]} × {cells.shape[1]} trained cells of the first layer, from word line {first} on,"
     return {
         "text": f"{which} was read by {solver} and by the nodal engine at the mean line voltages of {len(volts)} test images, with {through}.",
-        "rows": [_currents("bit-line currents, share of the largest", reads[0], reads[1])],
+        "rows": [_currents("bit-line currents, relative to the largest", reads[0], reads[1])],
     }  # fmt: skip
 
 

@@ -22,13 +22,13 @@ _COUNTED = {
     "silent_or_tied": "test samples without an answer (a tie, or no spike)",
 }  # fmt: skip
 _SHARES = {
-    "software_accuracy": "test accuracy of the weights in software", "uncompensated_accuracy": "mapped without regard to wires",
-    "mapped_accuracy": "as mapped, before tuning in situ", "mapping_error": "error left by the mapping (rms, share of the window)",
+    "software_accuracy": "test accuracy of the weights in software", "uncompensated_accuracy": "mapped without compensation of the wires",
+    "mapped_accuracy": "after mapping, before tuning in situ", "mapping_error": "mapping error (rms, fraction of the window)",
     "stale_error": "largest error of the effective conductances between two solves (rms)",
 }  # fmt: skip
 _JOULE = {
-    "read_joule_a_presentation": "energy of reads, a presentation", "write_joule_a_presentation": "energy of writes by learning, a presentation",
-    "normalisation_joule_a_presentation": "energy of writes by normalisation, a presentation",
+    "read_joule_a_presentation": "energy of reads per presentation", "write_joule_a_presentation": "energy of learning writes per presentation",
+    "normalisation_joule_a_presentation": "energy of normalisation writes per presentation",
 }  # fmt: skip
 """What networks that learn from a stream count: key of `metrics.json` → what it is."""
 _FIRST = 5000
@@ -51,7 +51,7 @@ def accuracy(metrics: dict[str, Any]) -> str:
 
 def cards(metrics: dict[str, Any], config: Any) -> list[dict[str, str]]:
     """Return what is seen first."""
-    kind = "held-out samples" if metrics.get("held_out", True) else "samples, those it was trained on"
+    kind = "held-out samples" if metrics.get("held_out", True) else "training samples"
     low, high = interval(metrics["test_accuracy"], metrics["n_test"])
     trained = f"of the training samples (of the first {_FIRST:,}, where there are more)"
     return [
@@ -59,7 +59,7 @@ def cards(metrics: dict[str, Any], config: Any) -> list[dict[str, str]]:
         {"value": percent(metrics["train_accuracy"]), "label": trained},
         *([{"value": f"{metrics['rows']} × {metrics['columns']}", "label": _cells(config)}] if "rows" in metrics and "columns" in metrics else []),
         {"value": config.engine, "label": "engine that solved every read and pulse" if isinstance(config, Config) else
-            "engine, for what of this network is solved as a circuit (see below)"},
+            "engine for the parts of this network that are solved as circuits (see below)"},
         *_energy_card(metrics, config),
         {"value": render(metrics["wall_s"], "s", 3), "label": f"wall time, seed {config.seed}"},
     ]  # fmt: skip

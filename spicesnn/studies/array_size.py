@@ -37,7 +37,7 @@ class SizeOptions(Section):
     segment_ohm: tuple[float, ...] = option((0.1, 0.3, 1.0, 3.0, 10.0), "resistance of the segments of both lines", above=0.0)
     tolerances: tuple[float, ...] = option((0.01, 0.05, 0.2), "errors that are allowed", above=0.0)
     read_volts: float = option(0.2, "voltage of every word line", above=0.0)
-    draws: int = option(5, "so many arrays of random conductances a point", lowest=1)
+    draws: int = option(5, "number of random arrays per point", lowest=1)
     limit: int = option(512, "larger arrays are not tried", lowest=2)
 
 

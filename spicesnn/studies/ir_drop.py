@@ -1,4 +1,4 @@
-"""The IR-drop map: what the wires leave of the drive at every cell when all word lines are driven at once."""
+"""The IR-drop map: the voltage of every cell, relative to the drive, when all word lines are driven at once."""
 
 from __future__ import annotations
 
@@ -35,6 +35,15 @@ class IRDrop(Study):
     """The map of an array whose lines end at one side, and of the same array with both ends connected."""
 
     kind: ClassVar[str] = "ir-drop"
+    facts_shown: ClassVar[dict[str, str]] = {
+        f"{fact}_{ends}": f"{text}, driven at {ends.replace('_', ' ')}: {unit}"
+        for ends in ("one_end", "both_ends")
+        for fact, text, unit in (
+            ("lowest_cell_voltage", "lowest cell voltage", "{:.1%} of drive"), ("mean_cell_voltage", "mean cell voltage", "{:.1%} of drive"),
+            ("lowest_column_current", "lowest column current", "{:.1%} of ideal"),
+            ("residual_amps", "largest violation of Kirchhoff's law", "{:.1e} A"),
+        )
+    }  # fmt: skip
 
     device: DeviceOptions = field(default_factory=DeviceOptions)
     array: ArrayOptions = field(default_factory=ArrayOptions)
@@ -46,8 +55,8 @@ class IRDrop(Study):
         low, high = two_states(device)
         shape = (options.rows, options.columns)
         fixed = {"on": 1.0, "off": 0.0}
-        share = np.random.default_rng(self.seed).random(shape) if options.cells == "random" else np.full(shape, fixed[options.cells])
-        state, volts = between(device, low, high, share), np.full(options.rows, options.read_volts)
+        level = np.random.default_rng(self.seed).random(shape) if options.cells == "random" else np.full(shape, fixed[options.cells])
+        state, volts = between(device, low, high, level), np.full(options.rows, options.read_volts)
         rows, facts = list[Row](), dict[str, float]()
         with make_engine(self.engine) as engine:
             for number, both_ends in enumerate((False, True)):
@@ -55,12 +64,12 @@ class IRDrop(Study):
                 array = Crossbar(device=device, state=state, wires=replace(self.array, double_sided=both_ends).wires())
                 read = engine.read(array, volts)
                 ideal = np.asarray(device.current(options.read_volts, state)).sum(axis=0)
-                left = read.cell_volts / options.read_volts
+                relative = read.cell_volts / options.read_volts
                 ends = "both_ends" if both_ends else "one_end"
-                rows += [{"ends": ends, "row": int(i), "column": int(j), "share": float(left[i, j])} for i, j in np.ndindex(shape)]
+                rows += [{"ends": ends, "row": int(i), "column": int(j), "cell_voltage": float(relative[i, j])} for i, j in np.ndindex(shape)]
                 facts |= {
-                    f"worst_share_{ends}": float(left.min()), f"mean_share_{ends}": float(left.mean()),
-                    f"worst_column_current_share_{ends}": float((read.column_amps / ideal).min()), f"residual_amps_{ends}": float(read.residual_amps),
+                    f"lowest_cell_voltage_{ends}": float(relative.min()), f"mean_cell_voltage_{ends}": float(relative.mean()),
+                    f"lowest_column_current_{ends}": float((read.column_amps / ideal).min()), f"residual_amps_{ends}": float(read.residual_amps),
                 }  # fmt: skip
         watch(2, 2)
         return Findings(rows=rows, facts=facts)
@@ -68,4 +77,4 @@ class IRDrop(Study):
     def figure(self, findings: Findings) -> Figure:
         """Draw both maps on one scale."""
         shape = (2, self.map.rows, self.map.columns)
-        return ir_drop_figure(np.array([row["share"] for row in findings.rows]).reshape(shape))
+        return ir_drop_figure(np.array([row["cell_voltage"] for row in findings.rows]).reshape(shape))

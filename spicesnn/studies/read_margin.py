@@ -10,7 +10,7 @@ The cell that is read is the one farthest from driver and sense node, and by def
 - third: word lines at V/3, bit lines at 2V/3.
 
 Two margins. Current: the bit line ends in a virtual ground, margin = (I_on − I_off)/I_on. Voltage: the bit line ends in a load R_L to 0 V,
-margin = (U_on − U_off)/V with U = I·R_L (Flocke and Noll, ESSCIRC 2007, with R_L = R_on). Sneak share: what part of the currents
+margin = (U_on − U_off)/V with U = I·R_L (Flocke and Noll, ESSCIRC 2007, with R_L = R_on). Sneak ratio: what part of the currents
 between the sensed bit line and its cells belongs to cells that are not read, Σ_{i≠sel} |I_i| / Σ_i |I_i|; where all flow into the line,
 as they do on ideal wires, that is what part of the sensed current is not the cell's. On ideal wires, n lines, cells of conductance G:
 
@@ -58,7 +58,7 @@ class MarginOptions(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class ReadMargin(Study):
-    """Read margin and sneak share against the size of the array."""
+    """Read margin and sneak ratio against the size of the array."""
 
     kind: ClassVar[str] = "read-margin"
 
@@ -84,7 +84,7 @@ class ReadMargin(Study):
         return Findings(rows=rows, facts=self._facts(rows))
 
     def point(self, engine: Engine, cell: Device, states: tuple[float, float], scheme: str, size: int) -> dict[str, float]:
-        """Return currents, margins, sneak share and power of one array."""
+        """Return currents, margins, sneak ratio and power of one array."""
         volts, worst = self.margin.read_volts, (0, size - 1)
         amps, loaded, share, power = [], [], 0.0, 0.0
         for selected in states:
@@ -102,7 +102,7 @@ class ReadMargin(Study):
             loaded.append(float(engine.read(array.with_wires(wires), **drive).column_amps[worst[1]]) * self.margin.load_ohm)
         return {
             "off_amps": amps[0], "on_amps": amps[1], "current_margin": (amps[1] - amps[0]) / amps[1],
-            "voltage_margin": (loaded[1] - loaded[0]) / volts, "sneak_share": share, "power_watt": power,
+            "voltage_margin": (loaded[1] - loaded[0]) / volts, "sneak_ratio": share, "power_watt": power,
         }  # fmt: skip
 
     def _facts(self, rows: list[Row]) -> dict[str, Any]:
@@ -115,7 +115,7 @@ class ReadMargin(Study):
         return {"least_current_margin": self.margin.least, "largest_readable_size": readable}
 
     def figure(self, findings: Findings) -> Figure:
-        """Draw both margins and the sneak share against the size."""
+        """Draw both margins and the sneak ratio against the size."""
         return read_margin_figure(findings.rows)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from spicesnn.devices.registry import nearest
 from spicesnn.errors import ConfigError, RunError, UnknownNameError
@@ -71,6 +71,9 @@ class Findings:
 @dataclass(frozen=True, kw_only=True)
 class Study(BaseConfig, ABC):
     """A question with everything that decides its answer; each kind adds its tables, as a kind of experiment does."""
+
+    facts_shown: ClassVar[dict[str, str]] = {}
+    """How facts are printed: name → a sentence with a place for the value; others are printed by their names."""
 
     @abstractmethod
     def find(self, folder: Path, workers: Workers, watch: Watch) -> Findings:

@@ -27,17 +27,17 @@ class BaseOptions(Section):
     """[base]: what is trained."""
 
     preset: str = option("mnist-10x10", "the experiment: a preset, or the path of a TOML file")
-    seeds: int = option(5, "so many seeds a point, from the study's seed on", lowest=1)
+    seeds: int = option(5, "seeds per point, starting at the study's seed", lowest=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AxisOptions(Section):
     """[axis]: what is varied."""
 
-    label: str = option("", "what stands under the figure")
+    label: str = option("", "caption of the figure")
     keys: tuple[str, ...] = option((), "keys of the experiment that take each value together")
     values: tuple[float, ...] = option((), "the values")
-    shown: tuple[float, ...] = option((), "what stands for the values in table and figure; the values themselves if left out")
+    shown: tuple[float, ...] = option((), "labels of the values in table and figure; default: the values themselves")
     measured: str = option("", "a measured quantity as the horizontal axis in place of the values", choices=("", "energy_joule", "pulses"))
     scale: str = option("linear", "of the horizontal axis", choices=("linear", "log", "symlog"))
 
@@ -46,7 +46,7 @@ class AxisOptions(Section):
 class FactOptions(Section):
     """[fact]: what the table is asked."""
 
-    reference: str = option("", "the line that the others are compared with; none if left out")
+    reference: str = option("", "the line that the others are compared with; default: no comparison")
     within: float = option(0.01, "a point counts while its mean accuracy is at most this far below the reference's", above=0.0)
 
 

@@ -76,10 +76,10 @@ def current_case(name: str, ngspice: IVCurve, nodal: IVCurve, period_s: float) -
     peak = float(np.max(np.abs(nodal.amps)))
     same_times = at_times(ngspice, nodal.time)
     if not abrupt(nodal):
-        return compared(f"iv {name}", "current, share of peak", (same_times, nodal.amps), peak, TOLERANCE)
+        return compared(f"iv {name}", "current, fraction of peak", (same_times, nodal.amps), peak, TOLERANCE)
     low, high = within(nodal, nodal.time, JUMP_SHARE * period_s)
     nearest = np.clip(same_times, low, high)
-    return compared(f"iv {name}", "current, share of peak, jumps to 2e-4 of a period", (same_times, nearest), peak, TOLERANCE)
+    return compared(f"iv {name}", "current, fraction of peak, jumps to 2e-4 of a period", (same_times, nearest), peak, TOLERANCE)
 
 
 def both_curves(engines: Engines, device: Device) -> tuple[IVCurve, IVCurve]:
@@ -95,7 +95,7 @@ def _twins(engines: Engines, device: Device, name: str) -> list[Case]:
     zero = (at_zero_volts(ngspice), at_zero_volts(nodal))
     return [
         current_case(name, ngspice, nodal, 1.0 / device.typical_drive()[1]),
-        compared(f"iv {name}", "current at 0 V, share of peak", zero, peak, TOLERANCE, exact=0.0),
+        compared(f"iv {name}", "current at 0 V, fraction of peak", zero, peak, TOLERANCE, exact=0.0),
     ]
 
 
@@ -109,5 +109,5 @@ def cases(engines: Engines) -> Iterator[Case]:
             made.extend(_twins(engines, device, name))
             return made[0]
 
-        yield attempted(f"iv {name}", "current, share of peak", TOLERANCE, solve)
+        yield attempted(f"iv {name}", "current, fraction of peak", TOLERANCE, solve)
         yield from made[1:]

@@ -49,7 +49,7 @@ def _pulse(engines: Engines, device: Device, shape: tuple[int, int], sign: int, 
     gates = None if gate is None else np.full(array.gate_lines, gate)
     pulse = Pulse(row_volts=rows, column_volts=0.0, width_s=width, rise_s=0.1 * width, gate_volts=gates)
     after = engines.both(lambda engine: engine.pulse(array, pulse).state)
-    return compared(name, "state afterwards, share of range", after, _reach(device), TOLERANCE)
+    return compared(name, "final state, fraction of range", after, _reach(device), TOLERANCE)
 
 
 def cases(engines: Engines, seed: int, *, shapes: tuple[tuple[int, int], ...] = ((1, 1), (8, 8))) -> Iterator[Case]:
@@ -65,4 +65,4 @@ def cases(engines: Engines, seed: int, *, shapes: tuple[tuple[int, int], ...] = 
                 def solve(device: Device = device, shape: tuple[int, int] = shape, sign: int = sign, name: str = name) -> Case:
                     return _pulse(engines, device, shape, sign, name, seed)
 
-                yield attempted(name, "state afterwards, share of range", TOLERANCE, solve)
+                yield attempted(name, "final state, fraction of range", TOLERANCE, solve)

@@ -102,7 +102,7 @@ def test_a_network_that_stays_silent_says_what_makes_it_answer(run):
     silent = ["--set", "neuron.threshold_volts=4", "--set", "training.epochs=1", "--no-figures", "--out", "run"]
     code, out, _ = run("train", "letters-3x3", "--seed", "1", *silent)
     assert code == 0
-    assert "0.00 % of 30 training samples right\n30 of 30 without an answer: silence, or a tie, counted as wrong; a column answers when" in out
+    assert "0.00 % of 30 training samples right\n30 of 30 without an answer (no spike, or a tie), counted as wrong; a neuron spikes when" in out
     code, out, _ = run("infer", "run")
     assert "30 of 30 without an answer" in out
 

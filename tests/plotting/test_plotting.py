@@ -62,7 +62,7 @@ def test_the_logarithmic_view_leaves_out_the_crossings(axes):
 def test_the_state_is_shown_as_a_share_of_its_range(axes):
     iv.state_over_time(axes, [curve()], sn.devices.VTEAM())
     np.testing.assert_allclose(axes.get_lines()[0].get_ydata()[[0, -1]], [1 / 3, 2 / 3])
-    assert axes.get_ylabel() == "state, share of its range"
+    assert axes.get_ylabel() == "state, fraction of its range"
 
 
 def test_the_difference_is_relative_to_the_peak(axes):
@@ -119,7 +119,7 @@ def test_accuracy_is_in_percent_and_leaves_out_what_was_not_measured(axes):
     results.accuracy_by_epoch(axes, {"test": [0.5, np.nan, 0.9]})
     line = axes.get_lines()[0]
     assert (list(line.get_xdata()), list(line.get_ydata())) == ([1, 3], [50.0, 90.0])
-    assert axes.get_legend().get_texts()[0].get_text() == "test, in the end 90.0 %"
+    assert axes.get_legend().get_texts()[0].get_text() == "test (final 90.0 %)"
 
 
 def test_series_measured_at_different_times_have_their_own_colours(axes):

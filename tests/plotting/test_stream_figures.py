@@ -65,7 +65,8 @@ def test_reports_of_one_run_and_of_two(runs, tmp_path):
     paths = finish_run(runs / "deep-mnist")
     assert [path.stem for path in paths] == [*COMMON, "energy", "report"]
     text = paths[-1].read_text(encoding="utf-8")
-    for part in ("785×24", "pair of vteam cells", "mapped without regard to wires", "energy of reads, a presentation", "was read by ngspice"):
+    parts = "785×24", "pair of vteam cells", "mapped without compensation of the wires", "energy of reads per presentation", "was read by ngspice"
+    for part in parts:
         assert part in text
     pair = ("stdp-mnist", "bp-mnist")
     side_by_side = write_report([runs / preset for preset in pair], tmp_path / "two.html").read_text(encoding="utf-8")

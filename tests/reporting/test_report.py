@@ -97,7 +97,7 @@ def test_a_finished_run_has_figures_and_a_report_without_any_address(runs):
     assert re.search(r"4 test samples were solved by ngspice [\d.]+(, KLU)? and by the nodal engine", text)  # of itself: the array is small
     for name in ("numpy", "scipy", "numba"):
         assert f"{name} {version(name)}" in text
-    made = next(part for part in page.text if part.startswith("Made with"))
+    made = next(part for part in page.text if part.startswith("Software:"))
     assert "ngspice" not in made  # nothing of this run was solved by it
 
 
@@ -187,7 +187,7 @@ def test_a_report_that_cannot_be_written_is_one_message(runs, tmp_path, no_figur
 
 def test_what_was_changed_from_the_preset_stands_on_top(runs, tmp_path, no_figures):
     text = [part.strip() for part in parsed(write_report([runs[1]], tmp_path / "r.html", check=False)).text]
-    assert "Otherwise than the preset letters-3x3: 2 keys" in text
+    assert "Changed from the preset letters-3x3: 2 keys" in text
     at = text.index("array.word_line_ohm")
     assert [part for part in text[at + 1 : at + 6] if part][:2] == ["1.0", "2.0"]
 

@@ -33,7 +33,7 @@ def test_on_ideal_wires_the_margins_are_the_formulas(scheme, size):
     assert found["on_amps"] == pytest.approx(on, rel=1e-9)
     assert found["off_amps"] == pytest.approx(off, rel=1e-9)
     assert found["current_margin"] == pytest.approx((on - off) / on, rel=1e-9)
-    assert found["sneak_share"] == pytest.approx(1 - VOLTS * ON / on, abs=1e-9)
+    assert found["sneak_ratio"] == pytest.approx(1 - VOLTS * ON / on, abs=1e-9)
 
 
 def test_a_load_divides_the_voltage_of_floating_lines():
@@ -48,7 +48,7 @@ def test_a_load_divides_the_voltage_of_floating_lines():
 def test_with_wires_ngspice_says_the_same(scheme, selector):
     with sn.NgspiceEngine() as ngspice:
         first, second = margins(scheme, 6, ohm=5.0, selector=selector, engine=ngspice), margins(scheme, 6, ohm=5.0, selector=selector)
-    for name in ("on_amps", "off_amps", "current_margin", "voltage_margin", "sneak_share", "power_watt"):
+    for name in ("on_amps", "off_amps", "current_margin", "voltage_margin", "sneak_ratio", "power_watt"):
         # Off currents through selectors are nanoamperes: the floor is 1e-9 of the on current.
         assert first[name] == pytest.approx(second[name], rel=1e-6, abs=1e-9 * second["on_amps"] if name.endswith("amps") else 1e-8), name
 

@@ -59,11 +59,11 @@ def test_the_map_is_the_solved_array_and_both_ends_halve_the_loss(tmp_path):
     array = sn.Crossbar(conductance=np.full((6, 4), 1e-4), wires=sn.Wires(word_line_ohm=20.0, bit_line_ohm=20.0))
     with sn.NgspiceEngine() as engine:
         read = engine.read(array, np.full(6, 0.2))
-    shares = np.array([row["share"] for row in found.rows]).reshape(2, 6, 4)
+    shares = np.array([row["cell_voltage"] for row in found.rows]).reshape(2, 6, 4)
     assert shares[0] == pytest.approx(read.cell_volts / 0.2, rel=1e-9)
-    assert found.facts["worst_share_one_end"] == pytest.approx(shares[0, 0, 3])
-    assert found.facts["worst_column_current_share_one_end"] == pytest.approx((read.column_amps / (6 * 1e-4 * 0.2)).min(), rel=1e-9)
-    assert 1 - found.facts["mean_share_both_ends"] < 0.5 * (1 - found.facts["mean_share_one_end"])
+    assert found.facts["lowest_cell_voltage_one_end"] == pytest.approx(shares[0, 0, 3])
+    assert found.facts["lowest_column_current_one_end"] == pytest.approx((read.column_amps / (6 * 1e-4 * 0.2)).min(), rel=1e-9)
+    assert 1 - found.facts["mean_cell_voltage_both_ends"] < 0.5 * (1 - found.facts["mean_cell_voltage_one_end"])
 
 
 def test_the_largest_array_is_within_the_tolerance_and_the_next_is_not(tmp_path):
@@ -140,7 +140,7 @@ def test_a_table_for_people(tmp_path, capfd):
     command = ["study", "ir-drop", "--set", "map.rows=4", "--set", "map.columns=4", "--out", str(tmp_path)]
     assert main(command) == 0
     out = capfd.readouterr().out
-    assert "worst share one end" in out
+    assert "lowest cell voltage, driven at one end: " in out
     assert str(tmp_path / "study.png") in out
     assert {path.name for path in tmp_path.iterdir()} == {"study.csv", "study.png", "facts.json", "study.toml"}
 

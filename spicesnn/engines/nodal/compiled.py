@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar, cast
 
+from numba.core import event
+
 from spicesnn.kept_code import njit
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
@@ -41,15 +43,29 @@ def kernel(function: _Function) -> _Function:
     return cast(_Function, compiled)
 
 
+class _Note(event.Listener):
+    """Starts a timer when numba compiles a function: one that is loaded from disk, however slowly, is not compiled."""
+
+    def __init__(self, timer: threading.Timer) -> None:
+        self.timer = timer
+
+    def on_start(self, event: event.Event) -> None:
+        if self.timer.ident is None:
+            self.timer.start()
+
+    def on_end(self, event: event.Event) -> None:
+        """Go on: a kernel is compiled in several parts."""
+
+
 @contextmanager
 def compiling(what: str) -> Iterator[None]:
-    """Tell on stderr what is being compiled if the block takes longer than `PATIENCE_S`."""
+    """Say on stderr what is being compiled if numba compiles for longer than `PATIENCE_S` in the block."""
     note = threading.Timer(
-        PATIENCE_S, lambda: print(f"spicesnn: compiling {what} for this machine, once; this takes some 20 s …", file=sys.stderr, flush=True)  # noqa: T201
+        PATIENCE_S, lambda: print(f"spicesnn: compiling {what}; the result is kept for later runs (about 20 s) …", file=sys.stderr, flush=True)  # noqa: T201
     )
     note.daemon = True
-    note.start()
     try:
-        yield
+        with event.install_listener("numba:compile", _Note(note)):
+            yield
     finally:
         note.cancel()
