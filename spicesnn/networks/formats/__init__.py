@@ -1,0 +1,1 @@
+"""Networks from files and objects of other packages, and back."""

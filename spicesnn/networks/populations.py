@@ -1,0 +1,320 @@
+r"""Populations of neurons with a memory, one time step at a time, in the units of the file that describes them.
+
+All are integrated by the explicit Euler step that the frameworks of spiking networks use (and files of
+weights are trained with): for the leaky neuron
+
+.. math:: v' = v + \frac{\Delta t}{\tau}\,(v_{leak} - v + R\,x), \qquad z = [v' > \vartheta],
+   \qquad v \leftarrow v_{reset} \text{ or } v' - \vartheta \text{ where } z = 1
+
+A neuron without leak takes its input as charge per step, ``v' = v + R x``: so do Norse, sinabs and snnTorch,
+whatever their time step. Membranes begin at `v_leak` (0 without leak), currents at 0.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+import numpy as np
+
+from spicesnn.errors import InputError
+from spicesnn.networks.nodes import Shape, Values, real
+
+RESETS = ("value", "subtract")
+"""What a spike does to the membrane: set it to v_reset, or take the threshold off it."""
+
+State = tuple[Values, ...]
+
+
+class Population(ABC):
+    """Neurons of one kind; parameters are numbers or arrays that broadcast against one sample."""
+
+    kind: ClassVar[str]
+    spiking: ClassVar[bool]
+
+    def __post_init__(self) -> None:
+        for entry in fields(self):  # type: ignore[arg-type]
+            if entry.name == "reset":
+                if self.reset not in RESETS:  # type: ignore[attr-defined]
+                    raise InputError(f"{self.kind}: reset is {self.reset!r}; expected one of: {', '.join(RESETS)}")  # type: ignore[attr-defined]
+                continue
+            values = real(getattr(self, entry.name), f"{self.kind}: {entry.name}")
+            if entry.name.startswith("tau") and np.any(values <= 0):
+                raise InputError(f"{self.kind}: {entry.name} is {values.min()}; expected seconds, above 0")
+            object.__setattr__(self, entry.name, values)
+
+    def shape_out(self, shape: Shape) -> Shape:
+        """One neuron an input."""
+        for entry in fields(self):  # type: ignore[arg-type]
+            values = getattr(self, entry.name)
+            if isinstance(values, np.ndarray):
+                try:
+                    fits = np.broadcast_shapes(values.shape, shape) == shape
+                except ValueError:
+                    fits = False
+                if not fits:
+                    raise InputError(f"{self.kind}: {entry.name} has shape {values.shape}, its inputs have {shape}")
+        return shape
+
+    @abstractmethod
+    def initial(self, n: int, shape: Shape) -> State:
+        """State of n samples before the first step, each part (n, *shape)."""
+
+    @abstractmethod
+    def step(self, x: Values, state: State, dt_s: float) -> tuple[Values, State]:
+        """One time step.
+
+        Parameters
+        ----------
+        x : (n, *shape)
+            Input of the step.
+        state : tuple of (n, *shape)
+        dt_s : float
+            Time step, seconds.
+
+        Returns
+        -------
+        out : (n, *shape)
+            Spikes 0 or 1, or the membrane for neurons that do not spike.
+        state : tuple of (n, *shape)
+        """
+
+    def run(self, x: Values, dt_s: float) -> Values:
+        """All steps of inputs (n, steps, *shape) from the initial state: outputs of the same shape."""
+        out = np.empty(x.shape)
+        state = self.initial(len(x), x.shape[2:])
+        for t in range(x.shape[1]):
+            out[:, t], state = self.step(x[:, t], state, dt_s)
+        return out
+
+    @staticmethod
+    def _full(value: Values | float, n: int, shape: Shape) -> Values:
+        return np.array(np.broadcast_to(np.asarray(value, dtype=float), (n, *shape)))
+
+
+def _after_spike(v: Values, spikes: Values, threshold: Values, v_reset: Values, reset: str) -> Values:
+    fired = spikes > 0
+    return np.where(fired, v - threshold if reset == "subtract" else v_reset, v)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class IF(Population):
+    """Integrate and fire: ``v += r·x``, a spike where v exceeds the threshold."""
+
+    kind: ClassVar[str] = "IF"
+    spiking: ClassVar[bool] = True
+    r: Values | float = 1.0
+    v_threshold: Values | float = 1.0
+    v_reset: Values | float = 0.0
+    reset: str = "value"
+
+    __post_init__ = Population.__post_init__
+
+    def initial(self, n: int, shape: Shape) -> State:
+        """Membranes at 0."""
+        return (np.zeros((n, *shape)),)
+
+    def step(self, x: Values, state: State, dt_s: float) -> tuple[Values, State]:
+        """Add the input, spike, reset."""
+        v = state[0] + self.r * x
+        z = (v > self.v_threshold).astype(float)
+        return z, (_after_spike(v, z, self.v_threshold, self.v_reset, self.reset),)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Integrator(Population):
+    """A membrane without leak or threshold: ``v += r·x``, and v is what it puts out."""
+
+    kind: ClassVar[str] = "I"
+    spiking: ClassVar[bool] = False
+    r: Values | float = 1.0
+
+    __post_init__ = Population.__post_init__
+
+    def initial(self, n: int, shape: Shape) -> State:
+        """Membranes at 0."""
+        return (np.zeros((n, *shape)),)
+
+    def step(self, x: Values, state: State, dt_s: float) -> tuple[Values, State]:
+        """Add the input."""
+        v = state[0] + self.r * x
+        return v, (v,)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class LIF(Population):
+    """Leaky integrate and fire: ``v += dt/tau·(v_leak − v + r·x)``, a spike where v exceeds the threshold."""
+
+    kind: ClassVar[str] = "LIF"
+    spiking: ClassVar[bool] = True
+    tau: Values | float = 0.02
+    r: Values | float = 1.0
+    v_leak: Values | float = 0.0
+    v_threshold: Values | float = 1.0
+    v_reset: Values | float = 0.0
+    reset: str = "value"
+
+    __post_init__ = Population.__post_init__
+
+    def initial(self, n: int, shape: Shape) -> State:
+        """Membranes at v_leak."""
+        return (self._full(self.v_leak, n, shape),)
+
+    def step(self, x: Values, state: State, dt_s: float) -> tuple[Values, State]:
+        """Leak, add the input, spike, reset."""
+        v = state[0] + dt_s / self.tau * (self.v_leak - state[0] + self.r * x)
+        z = (v > self.v_threshold).astype(float)
+        return z, (_after_spike(v, z, self.v_threshold, self.v_reset, self.reset),)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class LI(Population):
+    """A leaky membrane that does not spike: ``v += dt/tau·(v_leak − v + r·x)``."""
+
+    kind: ClassVar[str] = "LI"
+    spiking: ClassVar[bool] = False
+    tau: Values | float = 0.02
+    r: Values | float = 1.0
+    v_leak: Values | float = 0.0
+
+    __post_init__ = Population.__post_init__
+
+    def initial(self, n: int, shape: Shape) -> State:
+        """Membranes at v_leak."""
+        return (self._full(self.v_leak, n, shape),)
+
+    def step(self, x: Values, state: State, dt_s: float) -> tuple[Values, State]:
+        """Leak and add the input."""
+        v = state[0] + dt_s / self.tau * (self.v_leak - state[0] + self.r * x)
+        return v, (v,)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class CubaLIF(Population):
+    """LIF behind a synaptic current: ``i += dt/tau_syn·(w_in·x − i)``, then ``v += dt/tau_mem·(v_leak − v + r·i)``."""
+
+    kind: ClassVar[str] = "CubaLIF"
+    spiking: ClassVar[bool] = True
+    tau_syn: Values | float = 0.005
+    tau_mem: Values | float = 0.02
+    r: Values | float = 1.0
+    v_leak: Values | float = 0.0
+    v_threshold: Values | float = 1.0
+    v_reset: Values | float = 0.0
+    w_in: Values | float = 1.0
+    reset: str = "value"
+
+    __post_init__ = Population.__post_init__
+
+    def initial(self, n: int, shape: Shape) -> State:
+        """No current, membranes at v_leak."""
+        return np.zeros((n, *shape)), self._full(self.v_leak, n, shape)
+
+    def step(self, x: Values, state: State, dt_s: float) -> tuple[Values, State]:
+        """Current, membrane, spike, reset."""
+        i = state[0] + dt_s / self.tau_syn * (self.w_in * x - state[0])
+        v = state[1] + dt_s / self.tau_mem * (self.v_leak - state[1] + self.r * i)
+        z = (v > self.v_threshold).astype(float)
+        return z, (i, _after_spike(v, z, self.v_threshold, self.v_reset, self.reset))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class CubaLI(Population):
+    """LI behind a synaptic current: ``i += dt/tau_syn·(w_in·x − i)``, then ``v += dt/tau_mem·(v_leak − v + r·i)``."""
+
+    kind: ClassVar[str] = "CubaLI"
+    spiking: ClassVar[bool] = False
+    tau_syn: Values | float = 0.005
+    tau_mem: Values | float = 0.02
+    r: Values | float = 1.0
+    v_leak: Values | float = 0.0
+    w_in: Values | float = 1.0
+
+    __post_init__ = Population.__post_init__
+
+    def initial(self, n: int, shape: Shape) -> State:
+        """No current, membranes at v_leak."""
+        return np.zeros((n, *shape)), self._full(self.v_leak, n, shape)
+
+    def step(self, x: Values, state: State, dt_s: float) -> tuple[Values, State]:
+        """Current, then membrane."""
+        i = state[0] + dt_s / self.tau_syn * (self.w_in * x - state[0])
+        v = state[1] + dt_s / self.tau_mem * (self.v_leak - state[1] + self.r * i)
+        return v, (i, v)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class AdaptiveLIF(Population):
+    """LIF whose threshold rises by `theta_step` with each spike and sinks back: ``θ += dt/tau_theta·(−θ) + theta_step·z``."""
+
+    kind: ClassVar[str] = "adaptive LIF"
+    spiking: ClassVar[bool] = True
+    tau: Values | float = 0.02
+    r: Values | float = 1.0
+    v_leak: Values | float = 0.0
+    v_threshold: Values | float = 1.0
+    v_reset: Values | float = 0.0
+    theta_step: Values | float = 0.1
+    tau_theta: Values | float = 0.1
+    reset: str = "value"
+
+    __post_init__ = Population.__post_init__
+
+    def initial(self, n: int, shape: Shape) -> State:
+        """Membranes at v_leak, thresholds where they begin."""
+        return self._full(self.v_leak, n, shape), np.zeros((n, *shape))
+
+    def step(self, x: Values, state: State, dt_s: float) -> tuple[Values, State]:
+        """Membrane, spike, reset, threshold."""
+        v = state[0] + dt_s / self.tau * (self.v_leak - state[0] + self.r * x)
+        above = self.v_threshold + state[1]
+        z = (v > above).astype(float)
+        theta = state[1] - dt_s / self.tau_theta * state[1] + self.theta_step * z
+        return z, (_after_spike(v, z, above, self.v_reset, self.reset), theta)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Delay(Population):
+    """Each input comes out `seconds` later: a whole number of time steps, which is checked when it runs."""
+
+    kind: ClassVar[str] = "delay"
+    spiking: ClassVar[bool] = False
+    seconds: Values | float = 0.0
+
+    def __post_init__(self) -> None:
+        values = real(self.seconds, "delay")
+        if np.any(values < 0):
+            raise InputError(f"delay is {values.min()} s; expected 0 or more")
+        object.__setattr__(self, "seconds", values)
+
+    def steps(self, dt_s: float) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+        """The delays in time steps; an `InputError` where one is no whole number of them."""
+        exact = np.asarray(self.seconds) / dt_s
+        whole = np.rint(exact)
+        if np.any(np.abs(exact - whole) > 1e-6 * np.maximum(whole, 1)):
+            worst = float(np.asarray(self.seconds).ravel()[np.argmax(np.abs(exact - whole))])
+            raise InputError(f"a delay of {worst:g} s is no whole number of time steps of {dt_s:g} s; give a dt that divides it")
+        return whole.astype(np.int64)
+
+    def initial(self, n: int, shape: Shape) -> State:
+        """Silence before the first input; the line is laid when its length is known."""
+        return ()
+
+    def step(self, x: Values, state: State, dt_s: float) -> tuple[Values, State]:
+        """Take the input in, give out the one of `steps` ago."""
+        lag = np.broadcast_to(self.steps(dt_s), x.shape[1:])
+        line = state[0] if state else np.zeros((int(lag.max(initial=0)) + 1, *x.shape))
+        line = np.concatenate([x[None], line[:-1]])
+        out = np.take_along_axis(line, np.broadcast_to(lag, (1, *x.shape)), axis=0)[0]
+        return out, (line,)
+
+    def run(self, x: Values, dt_s: float) -> Values:
+        """Shift along the time axis."""
+        lag = np.broadcast_to(self.steps(dt_s), x.shape[2:])
+        out = np.zeros_like(x)
+        for k in np.unique(lag):
+            here = lag == k
+            if k < x.shape[1]:
+                out[:, k:, here] = x[:, : x.shape[1] - k, here]
+        return out
