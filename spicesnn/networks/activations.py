@@ -33,13 +33,14 @@ FUNCTIONS: dict[str, Callable[[Values], Values]] = {
     "sigmoid": _sigmoid,
     "tanh": np.tanh,
     "step": _step,
+    "abs": np.abs,
 }
 """Activations without parameters that act on each value by itself."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Activation(Node):
-    """``y = f(x)``, f one of relu, sigmoid, tanh, step (1 above 0), identity."""
+    """``y = f(x)``, f one of relu, sigmoid, tanh, abs, step (1 above 0), identity."""
 
     kind: ClassVar[str] = "activation"
     name: str
@@ -93,10 +94,11 @@ class Clip(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Softmax(Node):
-    """``y = exp(x) / Σ exp(x)`` along one axis of a sample."""
+    """``y = exp(x) / Σ exp(x)`` along one axis of a sample, or the logarithm of that."""
 
     kind: ClassVar[str] = "activation"
     axis: int = -1
+    log: bool = False
 
     def shape_out(self, shape: Shape) -> Shape:
         """The input's shape."""
@@ -105,7 +107,35 @@ class Softmax(Node):
         return shape
 
     def __call__(self, x: Values) -> Values:
-        return _softmax(x, self.axis if self.axis < 0 else self.axis + 1)
+        axis = self.axis if self.axis < 0 else self.axis + 1
+        if self.log:
+            less = x - x.max(axis=axis, keepdims=True)
+            return np.asarray(less - np.log(np.exp(less).sum(axis=axis, keepdims=True)))
+        return _softmax(x, axis)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Normalise(Node):
+    """Each sample divided by its norm along the last axis: L1, L2 or MAX (of absolute values); a sample of zeros stays."""
+
+    kind: ClassVar[str] = "activation"
+    norm: str = "L1"
+
+    def __post_init__(self) -> None:
+        if self.norm not in ("L1", "L2", "MAX"):
+            raise InputError(f"a normalisation by {self.norm!r}; expected L1, L2 or MAX")
+
+    def shape_out(self, shape: Shape) -> Shape:
+        """The input's shape."""
+        return shape
+
+    def __call__(self, x: Values) -> Values:
+        size = np.abs(x)
+        if self.norm == "MAX":
+            norm = size.max(axis=-1, keepdims=True)
+        else:
+            norm = size.sum(axis=-1, keepdims=True) if self.norm == "L1" else np.sqrt((x * x).sum(axis=-1, keepdims=True))
+        return np.asarray(x / np.where(norm > 0, norm, 1.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -363,6 +363,25 @@ class Reshape(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Flatten(Node):
+    """Several neighbouring axes of a sample made one, from `first` to `last` (both may count from the end)."""
+
+    kind: ClassVar[str] = "reshape"
+    first: int = 0
+    last: int = -1
+
+    def shape_out(self, shape: Shape) -> Shape:
+        """The shape with these axes made one."""
+        first, last = (k + len(shape) if k < 0 else k for k in (self.first, self.last))
+        if not 0 <= first <= last < len(shape):
+            raise InputError(f"Flatten from axis {self.first} to {self.last} of a sample of shape {shape}")
+        return (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])
+
+    def __call__(self, x: Values) -> Values:
+        return x.reshape(len(x), *self.shape_out(x.shape[1:]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Transpose(Node):
     """Reorder the axes of each sample (the batch axis stays first)."""
 
@@ -381,3 +400,47 @@ class Transpose(Node):
 
     def __call__(self, x: Values) -> Values:
         return x.transpose(0, *(k + 1 for k in self.order))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embed(Node):
+    """Put a sample into a longer one of zeros, at `begin` along an axis: added up, such pieces are a concatenation."""
+
+    kind: ClassVar[str] = "concatenation"
+    axis: int
+    begin: int
+    length: int
+
+    def shape_out(self, shape: Shape) -> Shape:
+        """The longer shape."""
+        if not (0 <= self.axis < len(shape) and self.begin >= 0 and self.begin + shape[self.axis] <= self.length):
+            raise InputError(f"a piece of shape {shape} does not fit at {self.begin} of {self.length} along axis {self.axis}")
+        return (*shape[: self.axis], self.length, *shape[self.axis + 1 :])
+
+    def __call__(self, x: Values) -> Values:
+        out = np.zeros((len(x), *self.shape_out(x.shape[1:])))
+        place = [slice(None)] * out.ndim
+        place[self.axis + 1] = slice(self.begin, self.begin + x.shape[self.axis + 1])
+        out[tuple(place)] = x
+        return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pad(Node):
+    """Zeros (or another constant) around a sample: one pair (before, after) an axis."""
+
+    kind: ClassVar[str] = "padding"
+    padding: tuple[tuple[int, int], ...]
+    value: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "padding", tuple(_per_axis(tuple(pair), 2, "padding", 0) for pair in self.padding))
+
+    def shape_out(self, shape: Shape) -> Shape:
+        """The padded shape."""
+        if len(shape) != len(self.padding):
+            raise InputError(f"padding of {len(self.padding)} axes for a sample of shape {shape}")
+        return tuple(size + a + b for size, (a, b) in zip(shape, self.padding, strict=True))
+
+    def __call__(self, x: Values) -> Values:
+        return np.pad(x, ((0, 0), *self.padding), constant_values=self.value)

@@ -109,8 +109,6 @@ class IF(Population):
     v_reset: Values | float = 0.0
     reset: str = "value"
 
-    __post_init__ = Population.__post_init__
-
     def initial(self, n: int, shape: Shape) -> State:
         """Membranes at 0."""
         return (np.zeros((n, *shape)),)
@@ -129,8 +127,6 @@ class Integrator(Population):
     kind: ClassVar[str] = "I"
     spiking: ClassVar[bool] = False
     r: Values | float = 1.0
-
-    __post_init__ = Population.__post_init__
 
     def initial(self, n: int, shape: Shape) -> State:
         """Membranes at 0."""
@@ -155,8 +151,6 @@ class LIF(Population):
     v_reset: Values | float = 0.0
     reset: str = "value"
 
-    __post_init__ = Population.__post_init__
-
     def initial(self, n: int, shape: Shape) -> State:
         """Membranes at v_leak."""
         return (self._full(self.v_leak, n, shape),)
@@ -177,8 +171,6 @@ class LI(Population):
     tau: Values | float = 0.02
     r: Values | float = 1.0
     v_leak: Values | float = 0.0
-
-    __post_init__ = Population.__post_init__
 
     def initial(self, n: int, shape: Shape) -> State:
         """Membranes at v_leak."""
@@ -205,8 +197,6 @@ class CubaLIF(Population):
     w_in: Values | float = 1.0
     reset: str = "value"
 
-    __post_init__ = Population.__post_init__
-
     def initial(self, n: int, shape: Shape) -> State:
         """No current, membranes at v_leak."""
         return np.zeros((n, *shape)), self._full(self.v_leak, n, shape)
@@ -230,8 +220,6 @@ class CubaLI(Population):
     r: Values | float = 1.0
     v_leak: Values | float = 0.0
     w_in: Values | float = 1.0
-
-    __post_init__ = Population.__post_init__
 
     def initial(self, n: int, shape: Shape) -> State:
         """No current, membranes at v_leak."""
@@ -258,8 +246,6 @@ class AdaptiveLIF(Population):
     theta_step: Values | float = 0.1
     tau_theta: Values | float = 0.1
     reset: str = "value"
-
-    __post_init__ = Population.__post_init__
 
     def initial(self, n: int, shape: Shape) -> State:
         """Membranes at v_leak, thresholds where they begin."""

@@ -30,13 +30,14 @@ def network_from_arrays(layers: Sequence[Any] | str | Path, activation: str = "r
     if not pairs:
         raise InputError(f"{where}: no layer; expected one (weights, bias) or more")
     chain: list[tuple[str, Any]] = []
+    size = 0
     for number, (weights, bias) in enumerate(pairs):
         try:
             dense = Dense(weights, None if bias is None else bias)
         except InputError as error:
             raise InputError(f"{where}, layer {number}: {error}") from None
-        if chain and dense.weights.shape[0] != size:  # noqa: F821 (set by the layer before)
-            raise InputError(f"{where}, layer {number} takes {dense.weights.shape[0]} inputs, but layer {number - 1} has {size} outputs; "  # noqa: F821
+        if chain and dense.weights.shape[0] != size:
+            raise InputError(f"{where}, layer {number} takes {dense.weights.shape[0]} inputs, but layer {number - 1} has {size} outputs; "
                              "expected weights as (inputs, outputs)")  # fmt: skip
         size = dense.weights.shape[1]
         chain.append((f"layer{number}", dense))
@@ -63,7 +64,7 @@ def _pairs(layers: Sequence[Any]) -> list[tuple[Any, Any]]:
 def _from_npz(path: Path) -> list[tuple[Any, Any]]:
     arrays = npz.read(path)
     for first, second in _SPELLINGS:
-        pairs = []
+        pairs: list[tuple[Any, Any]] = []
         while f"{first}{len(pairs)}" in arrays:
             pairs.append((arrays[f"{first}{len(pairs)}"], arrays.get(f"{second}{len(pairs)}")))
         if not pairs:

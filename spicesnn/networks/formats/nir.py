@@ -18,7 +18,7 @@ from spicesnn.networks import populations as pop
 from spicesnn.networks.activations import Threshold
 from spicesnn.networks.formats import hdf5
 from spicesnn.networks.network import Edge, Network
-from spicesnn.networks.nodes import Convolution, Dense, Node, Pooling, Reshape, Scale, Shape
+from spicesnn.networks.nodes import Convolution, Dense, Flatten, Node, Pooling, Reshape, Scale, Shape
 from spicesnn.whole_file import appearing
 
 DEFAULT_DT_S = 1e-3
@@ -263,26 +263,9 @@ def _pooling(what: str) -> Callable[[Any], Pooling]:
     return made
 
 
-def _flatten(node: Any, batch_axes: int = 0) -> Reshape:
-    return FlattenAxes((), int(node.start_dim) - batch_axes, int(node.end_dim) - (batch_axes if int(node.end_dim) > 0 else 0))
-
-
-class FlattenAxes(Reshape):
-    """Several neighbouring axes of a sample made one; `first` and `last` may count from the end."""
-
-    __slots__ = ("first", "last")
-
-    def __init__(self, shape: Shape, first: int, last: int) -> None:
-        object.__setattr__(self, "shape", shape)
-        object.__setattr__(self, "first", first)
-        object.__setattr__(self, "last", last)
-
-    def shape_out(self, shape: Shape) -> Shape:
-        """The shape with these axes made one."""
-        first, last = (k + len(shape) if k < 0 else k for k in (self.first, self.last))
-        if not 0 <= first <= last < len(shape):
-            raise InputError(f"Flatten from axis {self.first} to {self.last} of a sample of shape {shape}")
-        return (*shape[:first], int(np.prod(shape[first : last + 1])), *shape[last + 1 :])
+def _flatten(node: Any, batch_axes: int = 0) -> Flatten:
+    last = int(node.end_dim)
+    return Flatten(int(node.start_dim) - batch_axes, last - batch_axes if last > 0 else last)
 
 
 _MAKERS: dict[str, Callable[[Any], Node | pop.Population]] = {
@@ -331,11 +314,10 @@ def _nir_node(nir: Any, network: Network, name: str, node: Node | pop.Population
             raise InputError(f"node {name!r}: NIR pools with equal padding on both sides, which counts, and without dilation")
         made = nir.SumPool2d if node.what == "sum" else nir.AvgPool2d
         return made(kernel_size=np.array(node.size), stride=np.array(node.stride), padding=np.array([a for a, _ in node.padding]))
-    if isinstance(node, Reshape):
-        if isinstance(node, FlattenAxes):
-            return nir.Flatten(input_type=np.array(shape), start_dim=node.first, end_dim=node.last)
-        if len(network.shapes[name]) == 1:
-            return nir.Flatten(input_type=np.array(shape), start_dim=0, end_dim=-1)
+    if isinstance(node, Flatten):
+        return nir.Flatten(input_type=np.array(shape), start_dim=node.first, end_dim=node.last)
+    if isinstance(node, Reshape) and len(network.shapes[name]) == 1:
+        return nir.Flatten(input_type=np.array(shape), start_dim=0, end_dim=-1)
     if isinstance(node, Scale) and node.offsets is None:
         return nir.Scale(scale=np.array(np.broadcast_to(node.factors, shape)))
     if isinstance(node, Threshold):

@@ -1,0 +1,266 @@
+"""NIR files: the numbers of the file's equations step by step, back again bit for bit, hostile files refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+nir = pytest.importorskip("nir")
+h5py = pytest.importorskip("h5py")
+
+from spicesnn.errors import DataError, InputError  # noqa: E402
+from spicesnn.networks.network import Network  # noqa: E402
+
+RNG = np.random.default_rng(5)
+DT = 1e-3
+
+
+def f(*shape: int) -> np.ndarray:
+    return RNG.normal(size=shape).astype(np.float32)
+
+
+def chain(*nodes: object) -> object:
+    return nir.NIRGraph.from_list(*nodes, type_check=False)
+
+
+def saved(graph: object, path: Path) -> Path:
+    nir.write(path, graph)
+    return path
+
+
+def full(size: int, value: float) -> np.ndarray:
+    return np.full(size, value)
+
+
+def looped(kind: str, x: np.ndarray, p: dict, reset: str = "value") -> np.ndarray:
+    """The equations of one population as a plain loop over samples, steps and neurons."""
+    n, steps, size = x.shape
+    out = np.zeros_like(x)
+    for s in range(n):
+        for j in range(size):
+            q = {key: float(np.broadcast_to(value, size)[j]) for key, value in p.items()}
+            v, i = q.get("v_leak", 0.0), 0.0
+            for t in range(steps):
+                drive = x[s, t, j]
+                if kind.startswith("Cuba"):
+                    i += DT / q["tau_syn"] * (q.get("w_in", 1.0) * drive - i)
+                    v += DT / q["tau_mem"] * (q["v_leak"] - v + q["r"] * i)
+                elif kind in ("LIF", "LI"):
+                    v += DT / q["tau"] * (q["v_leak"] - v + q["r"] * drive)
+                else:
+                    v += q["r"] * drive
+                if "v_threshold" in q:
+                    if v > q["v_threshold"]:
+                        out[s, t, j] = 1.0
+                        v = v - q["v_threshold"] if reset == "subtract" else q.get("v_reset", 0.0)
+                else:
+                    out[s, t, j] = v
+    return out
+
+
+LEAKY = {"tau": full(4, 0.01) * np.array([1, 2, 3, 4]), "r": full(4, 1.3), "v_leak": full(4, 0.05)}
+CUBA = {"tau_syn": full(4, 0.004), "tau_mem": full(4, 0.012), "r": full(4, 0.9), "v_leak": full(4, -0.02), "w_in": full(4, 1.5)}
+FIRES = {"v_threshold": full(4, 0.3), "v_reset": full(4, -0.1)}
+POPULATIONS = {
+    "IF": {"r": full(4, 0.4), **FIRES}, "I": {"r": full(4, 0.4)}, "LIF": LEAKY | FIRES, "LI": LEAKY, "CubaLIF": CUBA | FIRES, "CubaLI": CUBA,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", POPULATIONS)
+@pytest.mark.parametrize("reset", ["value", "subtract"])
+def test_a_population_does_what_its_equations_say_step_by_step(kind: str, reset: str, tmp_path: Path) -> None:
+    parameters = POPULATIONS[kind]
+    path = saved(chain(getattr(nir, kind)(**parameters)), tmp_path / "net.nir")
+    x = np.random.default_rng(1).normal(0.6, 0.5, (3, 40, 4))
+    network = Network.from_nir(path, reset=reset)
+    np.testing.assert_allclose(network.spikes(x), looped(kind, x, parameters, reset), rtol=1e-12, atol=1e-14)
+    if "v_threshold" in parameters:
+        assert network.spiking
+        assert np.array_equal(network.outputs(x), looped(kind, x, parameters, reset).sum(axis=1))
+
+
+def recurrent() -> object:
+    return nir.NIRGraph(
+        nodes={"in": nir.Input(np.array([6])), "fc": nir.Affine(f(4, 6), f(4)), "lif": nir.LIF(**LEAKY, **FIRES),
+               "back": nir.Affine(f(4, 4) / 2, f(4) / 4), "out": nir.Output(np.array([4]))},
+        edges=[("in", "fc"), ("fc", "lif"), ("lif", "back"), ("back", "lif"), ("lif", "out")],
+    )  # fmt: skip
+
+
+def test_recurrent_spikes_arrive_one_step_later(tmp_path: Path) -> None:
+    graph = recurrent()
+    x = (np.random.default_rng(2).random((5, 60, 6)) < 0.4).astype(float)
+    node = graph.nodes
+    v, back, wanted = np.full((5, 4), 0.05), np.zeros((5, 4)), np.zeros((5, 60, 4))
+    for t in range(60):
+        drive = x[:, t] @ node["fc"].weight.T.astype(float) + node["fc"].bias + back
+        v = v + DT / LEAKY["tau"] * (0.05 - v + 1.3 * drive)
+        z = v > 0.3
+        v = np.where(z, -0.1, v)
+        back = z @ node["back"].weight.T.astype(float) + node["back"].bias
+        wanted[:, t] = z
+    assert 10 < wanted.sum() < 1000
+    assert np.array_equal(Network.from_nir(saved(graph, tmp_path / "r.nir")).spikes(x), wanted)
+
+
+def test_delays_shift_by_their_own_number_of_steps(tmp_path: Path) -> None:
+    path = saved(chain(nir.Delay(np.array([0.0, 0.002, 0.005]))), tmp_path / "d.nir")
+    x = np.random.default_rng(3).normal(size=(2, 9, 3))
+    got = Network.from_nir(path).spikes(x)
+    for j, lag in enumerate((0, 2, 5)):
+        assert np.array_equal(got[:, lag:, j], x[:, : 9 - lag, j])
+        assert not got[:, :lag, j].any()
+    with pytest.raises(InputError, match="no whole number of time steps"):
+        Network.from_nir(path, dt_s=1.5e-3).spikes(x)
+
+
+def test_a_convolutional_network_gives_the_sums_written_out(tmp_path: Path) -> None:
+    kernel, bias, dense = f(4, 1, 3, 2), f(4), f(3, 4 * 4 * 3)
+    graph = chain(
+        nir.Input(np.array([2, 8, 6])), nir.Conv2d((8, 6), kernel, 1, (1, 0), 1, 2, bias),
+        nir.IF(r=np.ones((4, 8, 5)), v_threshold=np.ones((4, 8, 5))),
+        nir.SumPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 1])), nir.AvgPool2d(np.array([1, 1]), np.array([1, 1]), np.array([0, 0])),
+        nir.Flatten({"input": np.array([4, 4, 3])}, 0, -1), nir.Linear(dense), nir.LI(tau=full(3, 0.01), r=np.ones(3), v_leak=np.zeros(3)),
+    )  # fmt: skip
+    x = np.random.default_rng(4).random((2, 12, 2, 8, 6))
+    wanted = np.zeros((2, 3))
+    for s in range(2):
+        v, u = np.zeros((4, 8, 5)), np.zeros(3)
+        for t in range(12):
+            padded = np.pad(x[s, t], ((0, 0), (1, 1), (0, 0)))
+            image = np.zeros((4, 8, 5))
+            for o in range(4):
+                for a in range(8):
+                    for b in range(5):
+                        image[o, a, b] = (padded[o // 2, a : a + 3, b : b + 2] * kernel[o, 0]).sum() + bias[o]
+            v = v + image
+            z = v > 1
+            v = np.where(z, 0.0, v)
+            wide = np.pad(z.astype(float), ((0, 0), (0, 0), (1, 1)))
+            pooled = wide[:, 0::2, 0:6:2] + wide[:, 1::2, 0:6:2] + wide[:, 0::2, 1:7:2] + wide[:, 1::2, 1:7:2]
+            u = u + DT / 0.01 * (pooled.ravel() @ dense.T - u)
+        wanted[s] = u
+    np.testing.assert_allclose(Network.from_nir(saved(graph, tmp_path / "c.nir")).outputs(x), wanted, rtol=1e-9)
+
+
+def test_a_network_comes_back_bit_for_bit(tmp_path: Path) -> None:
+    for k, graph in enumerate((recurrent(), chain(nir.Conv1d(9, f(4, 2, 3), 2, 1, 1, 1, f(4)), nir.CubaLIF(**{
+        key: np.broadcast_to(value.mean(), (4, 5)).copy() for key, value in (CUBA | FIRES).items()})))):  # fmt: skip
+        first = saved(graph, tmp_path / f"a{k}.nir")
+        second = Network.from_nir(first).to_nir(tmp_path / f"b{k}.nir")
+        a, b = nir.read(first, type_check=False), nir.read(second, type_check=False)
+        assert set(a.nodes) == set(b.nodes)
+        assert set(a.edges) == set(b.edges)
+        for name, node in a.nodes.items():
+            assert type(node) is type(b.nodes[name])
+            for key, value in vars(node).items():
+                if isinstance(value, np.ndarray):
+                    assert np.array_equal(value, getattr(b.nodes[name], key)), (name, key)
+
+
+def test_resets_and_time_step_travel_with_the_file(tmp_path: Path) -> None:
+    path = saved(recurrent(), tmp_path / "a.nir")
+    network = Network.from_nir(path, reset="subtract", dt_s=5e-4, steps=17)
+    again = Network.from_nir(network.to_nir(tmp_path / "b.nir"))
+    x = np.random.default_rng(6).random((3, 6))
+    assert (again.dt_s, again.steps) == (5e-4, 17)
+    assert np.array_equal(network.spikes(x), again.spikes(x))
+    assert not np.array_equal(network.spikes(x), Network.from_nir(path, dt_s=5e-4, steps=17).spikes(x))
+
+
+def test_files_of_snntorch_have_their_own_time_step(tmp_path: Path) -> None:
+    beta = 0.9
+    tau = 1e-4 / (1 - beta)
+    path = saved(chain(nir.LIF(tau=full(3, tau), r=full(3, tau / 1e-4), v_leak=np.zeros(3), v_threshold=np.ones(3))), tmp_path / "s.nir")
+    network = Network.from_nir(path)
+    assert network.dt_s == 1e-4
+    assert any("snnTorch" in remark for remark in network.remarks)
+    v, spikes, x = 0.0, [], np.full((1, 30, 3), 0.23)
+    for _ in range(30):
+        v = beta * v + 0.23
+        spikes.append(float(v > 1))
+        v = 0.0 if v > 1 else v
+    assert np.array_equal(network.spikes(x)[0, :, 0], spikes)
+
+
+def test_a_flatten_that_counts_the_batch_is_understood_and_said(tmp_path: Path) -> None:
+    graph = nir.NIRGraph({"input": nir.Input(np.array([2, 4, 4])), "fl": nir.Flatten({"input": np.array([2, 4, 4])}, 1, -1),
+                          "fc": nir.Linear(f(3, 32)), "output": nir.Output(np.array([3]))},
+                         [("input", "fl"), ("fl", "fc"), ("fc", "output")], type_check=False)  # fmt: skip
+    network = Network.from_nir(saved(graph, tmp_path / "e.nir"))
+    assert network.outputs_count == 3
+    assert any("batch" in remark for remark in network.remarks)
+
+
+def test_graphs_inside_graphs_are_unpacked(tmp_path: Path) -> None:
+    weight = f(4, 3)
+    inner = nir.NIRGraph({"input": nir.Input(np.array([3])), "fc": nir.Linear(weight), "output": nir.Output(np.array([4]))},
+                         [("input", "fc"), ("fc", "output")])  # fmt: skip
+    outer = nir.NIRGraph({"input": nir.Input(np.array([3])), "block": inner, "if": nir.IF(r=np.ones(4), v_threshold=np.ones(4)),
+                          "output": nir.Output(np.array([4]))},
+                         [("input", "block"), ("block", "if"), ("if", "output")], type_check=False)  # fmt: skip
+    x = np.random.default_rng(8).random((2, 7, 3))
+    want = looped("IF", x @ weight.T.astype(float), {"r": np.ones(4), "v_threshold": np.ones(4)})
+    assert np.array_equal(Network.from_nir(saved(outer, tmp_path / "n.nir")).spikes(x), want)
+
+
+def test_what_nir_has_no_word_for_is_named(tmp_path: Path) -> None:
+    network = Network.from_arrays([(np.ones((3, 2)), None), (np.ones((2, 2)), None)])
+    with pytest.raises(InputError, match=r"'relu0'.*no word in NIR"):
+        network.to_nir(tmp_path / "x.nir")
+    assert not list(tmp_path.iterdir())
+
+
+def hostile(kind: str, path: Path, good: Path) -> None:
+    if kind == "text":
+        path.write_text("not HDF5")
+    elif kind == "half":
+        path.write_bytes(good.read_bytes()[:3000])
+    else:
+        with h5py.File(path, "w") as file:
+            if kind == "external link":
+                file["node"] = h5py.ExternalLink(str(good), "/node")
+                return
+            if kind == "soft link":
+                file["node"] = h5py.SoftLink("/elsewhere")
+                return
+            node = file.create_group("node")
+            node["type"] = "NIRGraph" if kind == "unknown kind" else "Affine"
+            if kind == "huge":
+                node.create_dataset("weight", shape=(10**6, 10**6), chunks=(1000, 1000), dtype="f8")
+            elif kind == "external data":
+                node.create_dataset("weight", shape=(10,), dtype="f8", external=[(str(good), 0, 80)])
+            elif kind == "itself":
+                node["again"] = node
+            elif kind == "unknown kind":
+                inside = node.create_group("nodes").create_group("cell 7")
+                inside["type"] = "GRU"
+
+
+HOSTILE = {"text": "HDF5", "half": "HDF5", "external link": "link", "soft link": "link", "huge": "claims", "external data": "another file",
+           "itself": "twice", "unknown kind": "'cell 7' is a 'GRU'"}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_and_damaged_files_are_refused_in_one_line(kind: str, tmp_path: Path) -> None:
+    good = saved(recurrent(), tmp_path / "good.nir")
+    hostile(kind, tmp_path / "bad.nir", good)
+    with pytest.raises(DataError, match=HOSTILE[kind]) as caught:
+        Network.from_nir(tmp_path / "bad.nir")
+    assert "\n" not in str(caught.value)
+
+
+def test_values_that_are_no_numbers_and_circles_without_neurons_are_refused(tmp_path: Path) -> None:
+    bad = f(4, 3)
+    bad[1, 2] = np.nan
+    with pytest.raises(InputError, match=r"node 'linear'.*finite"):
+        Network.from_nir(saved(chain(nir.Linear(bad)), tmp_path / "nan.nir"))
+    circle = nir.NIRGraph({"input": nir.Input(np.array([3])), "a": nir.Linear(f(3, 3)), "b": nir.Linear(f(3, 3)),
+                           "output": nir.Output(np.array([3]))},
+                          [("input", "a"), ("a", "b"), ("b", "a"), ("b", "output")], type_check=False)  # fmt: skip
+    with pytest.raises(InputError, match="circle without a neuron"):
+        Network.from_nir(saved(circle, tmp_path / "circle.nir"))
+    with pytest.raises(DataError, match="no file"):
+        Network.from_nir(tmp_path / "nothing.nir")
