@@ -14,12 +14,23 @@ if TYPE_CHECKING:
     from spicesnn.crossbar.stimulus import Pulse, Waveform
     from spicesnn.crossbar.wires import Wires
     from spicesnn.devices.stimulus import PiecewiseLinear, Sine
+    from spicesnn.engines.imperfect import Imperfections
     from spicesnn.engines.iv import iv
     from spicesnn.engines.ngspice.engine import NgspiceEngine
     from spicesnn.engines.nodal.engine import NodalEngine
     from spicesnn.estimator import CrossbarClassifier
+    from spicesnn.networks.converters import ADC, DAC
+    from spicesnn.networks.hardware import Hardware
+    from spicesnn.networks.network import Network
+    from spicesnn.networks.periphery import Periphery
 
 _HOMES = {
+    "ADC": "spicesnn.networks.converters",
+    "DAC": "spicesnn.networks.converters",
+    "Hardware": "spicesnn.networks.hardware",
+    "Imperfections": "spicesnn.engines.imperfect",
+    "Network": "spicesnn.networks.network",
+    "Periphery": "spicesnn.networks.periphery",
     "Crossbar": "spicesnn.crossbar.crossbar",
     "CrossbarClassifier": "spicesnn.estimator",
     "GateAlong": "spicesnn.crossbar.crossbar",
@@ -36,6 +47,7 @@ _HOMES = {
 __all__ = [  # noqa: RUF022 (by subject)
     "__version__", "devices", "Wires", "Crossbar", "GateAlong", "Pulse", "Waveform", "Sine", "PiecewiseLinear",
     "NodalEngine", "NgspiceEngine", "iv", "CrossbarClassifier",
+    "Network", "Hardware", "DAC", "ADC", "Periphery", "Imperfections",
 ]  # fmt: skip
 
 

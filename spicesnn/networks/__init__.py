@@ -1,1 +1,1 @@
-"""Networks of neurons: populations and projections, files of other packages, and what carries them on crossbar arrays."""
+"""Networks of neurons: populations and projections, files of other packages, and the hardware that carries them as crossbar arrays."""

@@ -1,0 +1,319 @@
+"""The weights of one node on crossbar arrays: rows with the bias, slices of bits, blocks that fit a tile.
+
+Inputs are divided by their full scale (`full`), u = x / full within ±1, and reach the word lines as u · read_volts; the bias has
+word lines of its own, which are always at full scale. Weights are divided by the largest (`largest`), so that nothing is clipped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.mapping import Single
+from spicesnn.crossbar.tiles import Tiling
+from spicesnn.engines.base import Engine
+from spicesnn.errors import InputError
+from spicesnn.networks.hardware import Hardware
+from spicesnn.networks.nodes import Convolution, Dense, Shape, Values, Weighted
+
+_MOST_BIAS_ROWS = 8
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Block:
+    """One array of a layer.
+
+    Attributes
+    ----------
+    group, part : int
+        Group of channels, and slice of bits (0 is the most significant).
+    rows, outputs : slice
+        Its place in the group's matrix of weights, bias rows included.
+    array : Crossbar
+        As it was made: cells that differ, stuck cells, finite states.
+    effective : (rows, cols) or None
+        Its effective conductance, siemens: column_amps = row_volts @ this; None for cells that are not linear.
+    """
+
+    group: int
+    part: int
+    rows: slice
+    outputs: slice
+    array: Crossbar
+    effective: Values | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class MappedLayer:
+    """A node's weights on arrays.
+
+    Attributes
+    ----------
+    name : str
+    node : Weighted
+        What the arrays compute (a convolution unrolled into a dense matrix, if the hardware says so).
+    original : Weighted
+        What the network has.
+    full : float
+        The input that stands at full scale.
+    signed : bool
+        Whether inputs have both signs.
+    largest : float
+        The weight that takes the whole conductance window.
+    bias_rows : int
+    blocks : tuple of Block
+    weights_error : float
+        Root mean square error of the programmed weights on ideal wires, over the largest.
+    """
+
+    name: str
+    node: Weighted
+    original: Weighted
+    hardware: Hardware
+    full: float
+    signed: bool
+    largest: float
+    bias_rows: int
+    blocks: tuple[Block, ...]
+    weights_error: float
+
+    @property
+    def inputs(self) -> int:
+        """Rows without those of the bias."""
+        return self.node.matrices[0].shape[0]
+
+    @property
+    def outputs(self) -> int:
+        """Outputs of one group."""
+        return self.node.matrices[0].shape[1]
+
+    @property
+    def parts(self) -> int:
+        """Number of slices."""
+        return self.hardware.slices
+
+    def unit(self, part: int) -> float:
+        """What one unit of a block's normalised product counts in the layer's output."""
+        steps, slices, weight = self.hardware.steps(), self.hardware.slices, 1.0
+        if slices > 1 and steps is not None:
+            base = float(steps + 1)
+            weight = steps * base ** (slices - 1 - part) / (base**slices - 1)
+        return self.full * self.largest * weight / self.hardware.reach()
+
+    def normalised(self, x: Values) -> Values:
+        """Inputs (n, rows) as fractions of full scale, with the bias rows at 1."""
+        u = x / self.full
+        if not self.bias_rows:
+            return u
+        return np.concatenate([u, np.ones((len(u), self.bias_rows))], axis=1)
+
+    def volts(self, u: Values) -> Values:
+        """Word-line volts of fractions of full scale."""
+        return u * self.hardware.read_volts
+
+    def product(self, block: Block, column_amps: Values, u: Values) -> Values:
+        """Normalised products (n, outputs) that a block's column currents (n, cols) stand for; `u` are its rows' inputs."""
+        window, columns = self.hardware.used_window(), self.hardware.columns_kind()
+        found = columns.outputs(column_amps) / (window.span * self.hardware.read_volts)
+        if isinstance(columns, Single):  # the lowest conductance is no weight: what it carries is known from the inputs
+            found = found - u.sum(axis=1, keepdims=True) * (window.low / window.span)
+        return np.asarray(found)
+
+    def column_amps(self, block: Block, u: Values, engine: Engine) -> Values:
+        """Column currents (n, cols) of a block for its rows' inputs (n, rows), fractions of full scale."""
+        volts = self.volts(u)
+        if block.effective is not None:
+            return np.asarray(volts @ block.effective)
+        array, gate = block.array, self.hardware.gate_volts
+        if self.hardware.ideal_wires:
+            return _through_cells(array, volts, gate)
+        step = max(1, 2_000_000 // (array.rows * array.cols))
+        gates = np.full(array.gate_lines, gate or 0.0) if array.gated else None
+        parts = [engine.read(array, volts[k : k + step], gate_volts=gates).column_amps for k in range(0, len(volts), step)]
+        return np.concatenate(parts)
+
+    def blocks_of(self, group: int, part: int) -> Iterator[Block]:
+        """The blocks of one group and slice."""
+        return (block for block in self.blocks if block.group == group and block.part == part)
+
+
+def map_layer(
+    name: str, node: Weighted, shape: Shape, hardware: Hardware, *, full: float, signed: bool, rng: np.random.Generator, engine: Engine
+) -> MappedLayer:
+    """Put a node's weights onto arrays.
+
+    Parameters
+    ----------
+    name : str
+    node : Weighted
+    shape : tuple of int
+        Shape of one sample of its input.
+    hardware : Hardware
+    full : float
+        The input at full scale.
+    signed : bool
+        Whether inputs have both signs.
+    rng : Generator
+        Of cells that differ, stuck cells, and rounding to states.
+    engine : Engine
+        For the effective conductances; an engine without them makes none, and reads each input.
+
+    Raises
+    ------
+    InputError
+        Negative weights on single columns, or weights that are all 0.
+    """
+    carried = unrolled(node, shape) if hardware.convolution == "unrolled" and isinstance(node, Convolution) else node
+    matrices, offsets = carried.matrices, carried.bias
+    heaviest = max(float(np.abs(m).max()) for m in matrices)
+    strongest = 0.0 if offsets is None else max(float(np.abs(b).max()) for b in offsets) / full
+    bias_rows = 0
+    if offsets is not None and strongest > 0:
+        bias_rows = 1 if heaviest == 0 else min(max(1, math.ceil(strongest / heaviest)), _MOST_BIAS_ROWS)
+    extended = [
+        m if not bias_rows or offsets is None else np.vstack([m, np.repeat(offsets[g][None] / (full * bias_rows), bias_rows, axis=0)])
+        for g, m in enumerate(matrices)
+    ]
+    largest = max(float(np.abs(m).max()) for m in extended) or 1.0
+    if hardware.columns == "single" and any(np.any(m < 0) for m in extended):
+        worst = min(float(m.min()) for m in extended)
+        raise InputError(f"node {name!r}: a weight is {worst:.4g}, and single columns hold none below 0; use columns = "
+                         "\"differential\" or \"offset\"")  # fmt: skip
+    layer = MappedLayer(
+        name=name, node=carried, original=node, hardware=hardware, full=full, signed=signed, largest=largest, bias_rows=bias_rows, blocks=(),
+        weights_error=0.0,
+    )  # fmt: skip
+    blocks, squares, count = [], 0.0, 0
+    tiling = Tiling(rows=hardware._tile()[0], cols=hardware.outputs_per_tile())
+    for g, matrix in enumerate(extended):
+        for part, digits in enumerate(_sliced(matrix / largest, hardware)):
+            for rows, outputs in tiling.parts(digits.shape):
+                block, error = _block(digits[rows, outputs], hardware, rng, engine)
+                blocks.append(replace(block, group=g, part=part, rows=rows, outputs=outputs))
+                squares, count = squares + error, count + (rows.stop - rows.start) * (outputs.stop - outputs.start)
+    return replace(layer, blocks=tuple(blocks), weights_error=math.sqrt(squares / count))
+
+
+def _sliced(weights: Values, hardware: Hardware) -> list[Values]:
+    """Weights within ±1 as slices within ± `reach`, the most significant first: signed digits of the steps that a cell holds."""
+    steps, slices, reach = hardware.steps(), hardware.slices, hardware.reach()
+    if slices == 1 or steps is None:
+        return [weights * reach]
+    base = steps + 1
+    whole = np.rint(np.abs(weights) * (base**slices - 1)).astype(np.int64)
+    sign = np.sign(weights)
+    digits = []
+    for k in range(slices - 1, -1, -1):
+        digit, whole = np.divmod(whole, base**k)
+        digits.append(sign * digit / steps * reach)
+    return digits
+
+
+def _block(weights: Values, hardware: Hardware, rng: np.random.Generator, engine: Engine) -> tuple[Block, float]:
+    """An array whose weights, each within ±1, are these, and the sum of squares of what the cells miss."""
+    window, columns = hardware.used_window(), hardware.columns_kind()
+    wanted = columns.conductances(weights, window)
+    if hardware.bits_per_cell is not None:
+        wanted = window.quantised(wanted, 2**hardware.bits_per_cell)
+    if hardware.wire_aware and not hardware.ideal_wires:
+        from spicesnn.learning.compensation import compensate
+
+        wanted = compensate(wanted, window, hardware.wires).siemens
+        if hardware.bits_per_cell is not None:
+            wanted = window.quantised(wanted, 2**hardware.bits_per_cell)
+    device = hardware.device
+    state = device.state_for_conductance(wanted, v=hardware.chord_volts)
+    array = Crossbar(device=device, state=state, wires=hardware.wires)
+    flaws = hardware.imperfections
+    if flaws is not None:
+        array = flaws.held(flaws.fabricated(array, rng), rng)
+    holds = columns.weights(_chords(array, hardware), window)
+    if isinstance(columns, Single):
+        holds = holds - window.low / window.span
+    squares = float(np.sum((holds - weights) ** 2))
+    return Block(group=0, part=0, rows=slice(0), outputs=slice(0), array=array, effective=effective(array, hardware, engine)), squares
+
+
+def _chords(array: Crossbar, hardware: Hardware) -> Values:
+    """Conductance of every cell at the read voltage."""
+    device = array.device
+    assert device is not None
+    if device.linear:
+        return array.cell_conductance(None if not array.gated else np.full(array.gate_lines, hardware.gate_volts or 0.0))
+    gate = array.gate_of_cells(np.full(array.gate_lines, hardware.gate_volts or 0.0)) if array.gated else None
+    amps = np.broadcast_to(device.current(hardware.read_volts, array.state_or_zeros(), gate), array.shape)
+    return np.asarray(amps / hardware.read_volts)
+
+
+def _through_cells(array: Crossbar, volts: Values, gate: float | None) -> Values:
+    """Column currents (n, cols) of cells on ideal wires: the sum of what each carries at its word line's voltage."""
+    device, gates = array.device, None
+    assert device is not None
+    if array.gated:
+        gates = array.gate_of_cells(np.full(array.gate_lines, gate or 0.0))
+    state = array.state_or_zeros()
+    levels = np.unique(volts)
+    if len(levels) <= 4:  # the reads of bits: each level's currents once
+        total = np.zeros((len(volts), array.cols))
+        for level in levels:
+            if level != 0.0:
+                total += (volts == level) @ np.broadcast_to(device.current(level, state, gates), array.shape)
+        return total
+    step = max(1, 4_000_000 // (array.rows * array.cols))
+    parts = [np.asarray(device.current(volts[k : k + step, :, None], state, gates)).sum(axis=1) for k in range(0, len(volts), step)]
+    return np.concatenate(parts)
+
+
+def effective(array: Crossbar, hardware: Hardware, engine: Engine) -> Values | None:
+    """The effective conductance of a linear array, siemens, None for cells that are not linear."""
+    if not array.linear:
+        return None
+    gates = np.full(array.gate_lines, hardware.gate_volts or 0.0) if array.gated else None
+    if hardware.ideal_wires:
+        return np.array(array.cell_conductance(gates))
+    solve = getattr(engine, "effective_conductance", None)
+    if solve is not None:
+        return np.asarray(solve(array, gates))
+    return np.asarray(engine.read(array, np.eye(array.rows), gate_volts=gates).column_amps)
+
+
+def unrolled(node: Convolution, shape: Shape) -> Dense:
+    """A convolution as the one dense matrix of all its positions (inputs flattened, channels first)."""
+    size = math.prod(shape)
+    if size * math.prod(node.shape_out(shape)) > 50_000_000:
+        raise InputError(f"the convolution unrolled has {size} × {math.prod(node.shape_out(shape))} weights; expected at most 50 million")
+    base = np.zeros((1, *shape))
+    shift = node(base).reshape(-1)
+    step = max(1, 20_000_000 // (size * node.kernel.size // len(node.kernel) + 1))
+    rows = []
+    for begin in range(0, size, step):
+        some = np.eye(size)[begin : begin + step].reshape(-1, *shape)
+        rows.append(node(some).reshape(len(some), -1) - shift)
+    return _Unrolled(np.concatenate(rows), None if node.offsets is None else shift, shape_in=shape, shape=node.shape_out(shape))
+
+
+class _Unrolled(Dense):
+    """A dense matrix that takes and gives images."""
+
+    __slots__ = ("image_in", "image_out")
+
+    def __init__(self, weights: Values, offsets: Values | None, *, shape_in: Shape, shape: Shape) -> None:
+        super().__init__(weights, offsets)
+        object.__setattr__(self, "image_in", shape_in)
+        object.__setattr__(self, "image_out", shape)
+
+    def shape_out(self, shape: Shape) -> Shape:
+        """The image of the convolution."""
+        return tuple(self.image_out)
+
+    def rows_of(self, x: Values) -> list[Values]:
+        """The image as one row."""
+        return [x.reshape(len(x), -1)]
+
+    def assembled(self, parts: list[Values], n: int, shape_in: Shape) -> Values:
+        """The image of outputs."""
+        return parts[0].reshape(n, *self.image_out)
