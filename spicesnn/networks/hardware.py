@@ -159,14 +159,14 @@ class Hardware:
         """Steps of a weight's magnitude that one cell (or pair) holds, None where conductances are continuous."""
         if self.bits_per_cell is None:
             return None
-        return 2 ** (self.bits_per_cell - 1) - 1 if self.columns == "offset" else 2**self.bits_per_cell - 1
+        return (1 << self.bits_per_cell - 1) - 1 if self.columns == "offset" else (1 << self.bits_per_cell) - 1
 
     def reach(self) -> float:
         """The weight, in units of the whole window, that the largest one is scaled to: 1, or less where `fill` or a reference on a state says so."""
         steps = self.steps()
         if self.columns != "offset" or steps is None or self.bits_per_cell is None:
             return self.fill
-        return self.fill * 2 * steps / (2**self.bits_per_cell - 1)
+        return self.fill * 2 * steps / ((1 << self.bits_per_cell) - 1)
 
     def outputs_per_tile(self) -> int:
         """Weights side by side in a tile."""

@@ -84,12 +84,12 @@ class MappedLayer:
     @property
     def inputs(self) -> int:
         """Rows without those of the bias."""
-        return self.node.matrices[0].shape[0]
+        return int(self.node.matrices[0].shape[0])
 
     @property
     def outputs(self) -> int:
         """Outputs of one group."""
-        return self.node.matrices[0].shape[1]
+        return int(self.node.matrices[0].shape[1])
 
     @property
     def parts(self) -> int:
@@ -293,22 +293,18 @@ def unrolled(node: Convolution, shape: Shape) -> Dense:
     for begin in range(0, size, step):
         some = np.eye(size)[begin : begin + step].reshape(-1, *shape)
         rows.append(node(some).reshape(len(some), -1) - shift)
-    return _Unrolled(np.concatenate(rows), None if node.offsets is None else shift, shape_in=shape, shape=node.shape_out(shape))
+    return _Unrolled(np.concatenate(rows), None if node.offsets is None else shift, node.shape_out(shape))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class _Unrolled(Dense):
     """A dense matrix that takes and gives images."""
 
-    __slots__ = ("image_in", "image_out")
-
-    def __init__(self, weights: Values, offsets: Values | None, *, shape_in: Shape, shape: Shape) -> None:
-        super().__init__(weights, offsets)
-        object.__setattr__(self, "image_in", shape_in)
-        object.__setattr__(self, "image_out", shape)
+    image_out: Shape = ()
 
     def shape_out(self, shape: Shape) -> Shape:
         """The image of the convolution."""
-        return tuple(self.image_out)
+        return self.image_out
 
     def rows_of(self, x: Values) -> list[Values]:
         """The image as one row."""
