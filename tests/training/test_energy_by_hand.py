@@ -1,0 +1,142 @@
+"""Joules of a run added up from outside: the array solved by a dense matrix, Σ V·I·t, and the pulses of a run one by one."""
+
+import numpy as np
+import pytest
+
+import spicesnn as sn
+from spicesnn.training import RunDirectory, infer, kept_starts, load, train, train_starts
+from spicesnn.training.experiment import Experiment
+
+LETTERS = ["training.epochs=3", "training.stop_when_right=false", "network.initial=[0.1, 0.9]"]
+
+
+def row_amps(siemens, volts, word_ohm, bit_ohm):
+    """Return driver currents (n, rows) of an array with one segment of wire before every cell, all nodes in one dense system."""
+    rows, cols = siemens.shape
+    count = rows * cols
+    matrix, right = np.zeros((2 * count, 2 * count)), np.zeros((2 * count, len(volts)))
+
+    def node(line, i, j):
+        return line * count + i * cols + j
+
+    def resistor(a, b, g):
+        matrix[a, a] += g
+        if b is not None:
+            matrix[b, b] += g
+            matrix[a, b] -= g
+            matrix[b, a] -= g
+
+    for i in range(rows):
+        for j in range(cols):
+            resistor(node(0, i, j), node(1, i, j), siemens[i, j])
+            if j:
+                resistor(node(0, i, j), node(0, i, j - 1), 1 / word_ohm)
+            resistor(node(1, i, j), node(1, i + 1, j) if i + 1 < rows else None, 1 / bit_ohm)
+        resistor(node(0, i, 0), None, 1 / word_ohm)
+        right[node(0, i, 0)] = volts[:, i] / word_ohm
+    solved = np.linalg.solve(matrix, right)
+    return np.array([(volts[:, i] - solved[node(0, i, 0)]) / word_ohm for i in range(rows)]).T
+
+
+def driven(config, inputs):
+    encoding = config.encoding
+    volts = encoding.low_volts + (encoding.high_volts - encoding.low_volts) * inputs
+    return np.column_stack([volts, np.full(len(volts), encoding.bias_volts)])
+
+
+@pytest.fixture(scope="module")
+def letters(tmp_path_factory):
+    out = tmp_path_factory.mktemp("energy") / "run"
+    config = load("letters-3x3", [*LETTERS, "encoding.low_volts=-0.05", "encoding.bias_volts=0.15"])
+    return train(config, engine=sn.NodalEngine(), out=out, rng_seed=3), RunDirectory.existing(out), Experiment.of(config.with_seed(3))
+
+
+def test_the_energy_of_reads_is_volts_times_amperes_times_the_time_of_a_read(letters):
+    summary, run, experiment = letters
+    config, history = experiment.config, run.history()
+    volts = driven(config, experiment.problem.train.inputs)
+    device, seconds = config.device.build(), config.encoding.read_s
+    joules = []
+    for state in history["states"]:
+        amps = row_amps(np.asarray(device.conductance(0.0, state)), volts, config.array.word_line_ohm, config.array.bit_line_ohm)
+        joules.append(float(np.sum(volts * amps)) * seconds)
+    assert history["states_update"].tolist() == [0, 1, 2, 3]
+    assert history["read_joule_update"].tolist() == [0, 1, 2]
+    np.testing.assert_allclose(history["read_joule"], joules[:3], rtol=1e-9)
+    # The last read answers the training samples, which are the test samples too: it is counted once.
+    assert summary.extra["read_joule"] == pytest.approx(sum(joules[:4]), rel=1e-9)
+    assert summary.extra["reads"] == 4 * 30
+    assert infer(run.path).energy_joule == pytest.approx(joules[3], rel=1e-9)
+
+
+class Counting(sn.NodalEngine):
+    """The nodal engine, with a list of what its pulses delivered and how many inputs it read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.joules, self.inputs = [], 0
+
+    def pulse(self, array, pulse):
+        done = super().pulse(array, pulse)
+        self.joules.append(done.energy_joule)
+        return done
+
+
+def test_the_energy_of_writes_is_that_of_the_pulses_and_both_make_the_energy_of_the_run(tmp_path):
+    engine = Counting()
+    summary = train(load("letters-3x3", LETTERS), engine=engine, out=tmp_path / "run", rng_seed=3)
+    history = RunDirectory.existing(summary.run).history()
+    assert len(engine.joules) == summary.extra["pulses"] == history["pulses"].sum()
+    assert summary.extra["write_joule"] == pytest.approx(sum(engine.joules), rel=1e-12)
+    ends = np.cumsum(history["pulses"])
+    each = [sum(engine.joules[end - count : end]) for count, end in zip(history["pulses"], ends, strict=True)]
+    np.testing.assert_allclose(history["write_joule"], each, rtol=1e-12)
+    assert summary.energy_joule == pytest.approx(summary.extra["write_joule"] + summary.extra["read_joule"], rel=1e-12)
+    state = RunDirectory.existing(summary.run).load_state()
+    assert (state.updates, state.pulses) == (3, len(engine.joules))
+
+
+def test_many_starts_have_the_energy_of_their_runs(tmp_path):
+    config = load("letters-3x3", LETTERS)
+    summary = train_starts(config, engine=sn.NodalEngine(), starts=3, out=tmp_path / "starts", rng_seed=7)
+    columns = kept_starts(tmp_path / "starts")
+    for k in range(3):
+        one = train(config, engine=sn.NodalEngine(), out=tmp_path / f"run-{k}", rng_seed=7 + k)
+        assert columns["seed"][k] == 7 + k
+        assert columns["test_accuracy"][k] == one.test_accuracy
+        assert bool(columns["converged"][k]) == (one.train_accuracy == 1.0)
+        assert columns["epochs"][k] == one.epochs == 3
+        # A start's energy is that of learning; a run adds the read that answers at its end.
+        last = infer(tmp_path / f"run-{k}").energy_joule
+        assert columns["energy_joule"][k] == pytest.approx(one.energy_joule - last, rel=1e-9)
+        np.testing.assert_array_equal(columns["state_after"][k], RunDirectory.existing(one.run).load_state().devices)
+    right = columns["converged"].astype(bool)
+    assert summary.converged_fraction == pytest.approx(right.mean())
+    assert summary.test_accuracy == pytest.approx(columns["test_accuracy"].mean())
+    assert summary.energy_joule == pytest.approx(columns["energy_joule"].sum())
+    assert summary.failed == tuple(np.flatnonzero(~right))
+
+
+def test_epochs_are_counted_up_to_whole_ones(tmp_path):
+    for updates, epochs in ((1, 1), (3, 1), (4, 2), (6, 2)):
+        config = load("letters-3x3", [*LETTERS, "training.batch=10", "training.epochs=2", f"training.updates={updates}"])
+        summary = train(config, engine=sn.NodalEngine(), out=tmp_path / str(updates), rng_seed=1)
+        assert (summary.extra["updates"], summary.epochs) == (updates, epochs)
+        assert summary.extra["reads"] == 10 * updates + 30  # learning curves in between are not counted
+
+
+def test_reads_of_write_and_verify_count_their_energy(tmp_path):
+    engine = sn.NodalEngine()
+    settings = ["programming.verify_step=0.1", "training.epochs=1", "training.stop_when_right=false"]
+    summary = train(load("letters-3x3", settings), engine=engine, out=tmp_path / "run", rng_seed=3)
+    history = RunDirectory.existing(summary.run).history()
+    last = infer(tmp_path / "run").energy_joule
+    assert summary.extra["read_joule"] == pytest.approx(history["read_joule"].sum() + history["verify_joule"].sum() + last, rel=1e-9)
+
+
+def test_a_crossbar_with_noise_reads_every_input_once(tmp_path):
+    """Noise changes cells from read to read, never the number of reads: without spread of the draws the energy is that of quiet cells."""
+    quiet = train(load("letters-3x3", LETTERS), engine=sn.NodalEngine(), out=tmp_path / "quiet", rng_seed=3)
+    noisy = train(load("letters-3x3", [*LETTERS, "imperfections.read_noise=1e-12"]), engine=sn.NodalEngine(), out=tmp_path / "noisy", rng_seed=3)
+    assert noisy.extra["reads"] == quiet.extra["reads"]
+    assert noisy.energy_joule == pytest.approx(quiet.energy_joule, rel=1e-6)
