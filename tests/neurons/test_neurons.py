@@ -8,7 +8,7 @@ from spicesnn.errors import InputError
 from spicesnn.neurons.adaptive import AdaptiveLIF, AdaptiveState, adaptive_lif_step
 from spicesnn.neurons.equations import relax
 from spicesnn.neurons.integrate_fire import IF, IFState, if_step
-from spicesnn.neurons.lif import LIF, LIFState, first_spike_time, lif_step, spike_count
+from spicesnn.neurons.lif import LIF, LIFState, firing_rate, first_spike_time, lif_step, spike_count
 
 NEURON = LIF(tau_s=150e-6, resistance_ohm=1e3, threshold_volts=4.0)
 
@@ -41,12 +41,29 @@ def test_steps_converge_to_the_closed_form(amps):
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.floats(5e-3, 30e-3), st.sampled_from([0.0, 40e-6]))
-def test_spike_count_is_what_the_steps_give(amps, refractory):
-    neuron = LIF(refractory_s=refractory)
-    window, dt = 1e-3, 5e-7
-    stepped = len(run_lif(np.array([amps]), neuron, dt, round(window / dt))[0])
-    assert abs(stepped - int(spike_count(amps, neuron, window))) <= 1
+@given(
+    amps=st.floats(5e-3, 30e-3), refractory=st.sampled_from([0.0, 40e-6]), reset=st.sampled_from([0.0, -1.5, 2.0]), spikes=st.integers(0, 12),
+    share=st.floats(0.05, 0.95),
+)  # fmt: skip
+def test_the_spike_count_is_exact(amps, refractory, reset, spikes, share):
+    """From 0 V the first spike comes after τ·ln(V/(V − ϑ)), each other t_ref + τ·ln((V − v_reset)/(V − ϑ)) later; the window ends between two."""
+    neuron = LIF(tau_s=150e-6, resistance_ohm=1e3, threshold_volts=4.0, reset_volts=reset, refractory_s=refractory)
+    volts = 1e3 * amps
+    first = 150e-6 * np.log(volts / (volts - 4.0))
+    period = refractory + 150e-6 * np.log((volts - reset) / (volts - 4.0))
+    window = share * first if spikes == 0 else first + (spikes - 1 + share) * period
+    assert int(spike_count(amps, neuron, window)) == spikes
+    if spikes and reset == 0 and refractory == 0:
+        dt = share * period * 0.02 / (spikes + 1)  # a spike of `lif_step` is late by a step at most
+        stepped = len(run_lif(np.array([amps]), neuron, dt, int((window - (share - 0.5) * period) / dt))[0]) if spikes < 3 else spikes
+        assert stepped == spikes
+    assert float(firing_rate(amps, neuron)) == pytest.approx(1 / period, rel=1e-12)
+
+
+def test_rates_and_counts_of_silent_neurons_are_0():
+    neuron = LIF(refractory_s=1e-5)
+    assert firing_rate([4e-3, 1e-3, -1.0, 0.0], neuron).tolist() == [0.0] * 4
+    assert spike_count([4e-3, 1e-3, -1.0, 0.0], neuron, 1.0).tolist() == [0] * 4
 
 
 def test_refractory_neuron_holds_its_reset():

@@ -203,3 +203,31 @@ def test_a_pulse_without_rise_starts_on_discharged_lines(ohms: tuple[float, floa
     if ohms == (0.0, 0.0):
         plain = sn.NodalEngine().pulse(array.with_wires(sn.Wires.ideal()), pulse)
         assert nodal.energy_joule - plain.energy_joule == pytest.approx(3 * farad * (1.0 + 0.64 + 0.25), rel=2e-2)
+
+
+@pytest.mark.parametrize("rise_s", [0.0, 3e-7])
+@pytest.mark.parametrize(("rows", "columns"), [((0.6, 0.2, -0.3), (0.0, 0.0)), ((0.0, 0.0, 0.0), (0.5, -0.4)), ((0.6, 0.2, -0.3), (0.5, -0.4))])
+def test_the_energy_of_a_pulse_with_driven_columns_is_the_power_of_a_read_times_its_time(
+    engine: Engine, rows: tuple[float, ...], columns: tuple[float, ...], rise_s: float
+) -> None:
+    """Fixed resistors: the power on an edge goes with the square of the time. Both kinds of drivers count, each with its sign."""
+    siemens = np.array([[1e-4, 3e-4], [2e-4, 5e-5], [4e-4, 1e-4]])
+    array = sn.Crossbar(conductance=siemens, wires=sn.Wires.ideal())
+    watts = float(np.sum(siemens * (np.array(rows)[:, None] - np.array(columns)) ** 2))
+    after = engine.pulse(array, sn.Pulse(row_volts=rows, column_volts=columns, width_s=2e-6, rise_s=rise_s))
+    assert after.energy_joule == pytest.approx(watts * (2e-6 + 2 * rise_s / 3), rel=1e-6)
+    read = engine.read(array, np.array(rows), column_volts=np.array(columns))
+    assert float(read.power_watt(np.array(rows), np.array(columns))) == pytest.approx(watts, rel=1e-9)
+
+
+def test_the_energy_of_a_pulse_with_driven_columns_through_wires(engine: Engine) -> None:
+    """Wires and cells heat up by what the drivers of both kinds put in: Σ ΔV²/R over every resistance of the array."""
+    siemens = np.array([[1e-3, 3e-3], [2e-3, 5e-4], [4e-3, 1e-3]])
+    array = sn.Crossbar(conductance=siemens, wires=sn.Wires(word_line_ohm=20.0, bit_line_ohm=30.0, driver_ohm=50.0, sense_ohm=40.0))
+    rows, columns = np.array([0.6, 0.2, -0.3]), np.array([0.5, -0.4])
+    read = engine.read(array, rows, column_volts=columns)
+    w, b = read.word_line_volts, read.bit_line_volts
+    heat = np.sum(siemens * (w - b) ** 2) + np.sum((rows - w[:, 0]) ** 2) / 70 + np.sum(np.diff(w, axis=1) ** 2) / 20
+    heat += np.sum((b[-1] - columns) ** 2) / 70 + np.sum(np.diff(b, axis=0) ** 2) / 30
+    after = engine.pulse(array, sn.Pulse(row_volts=rows, column_volts=columns, width_s=1e-6))
+    assert after.energy_joule == pytest.approx(heat * 1e-6, rel=1e-6)
