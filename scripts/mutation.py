@@ -27,6 +27,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 HOME = Path(__file__).resolve().parents[1]
 EQUIVALENT = Path(__file__).with_name("mutation_equivalent.toml")
@@ -42,8 +43,8 @@ _CALLS = {"min": "max", "max": "min", "any": "all", "all": "any", "minimum": "ma
 _UNSEEN_KEYWORDS = frozenset({
     "alpha", "fontsize", "size", "lw", "linewidth", "markersize", "ms", "pad", "zorder", "dpi", "figsize", "title_fontsize", "bbox_to_anchor", "loc",
     "strict", "frozen", "slots", "kw_only", "eq", "timeout", "stacklevel", "indent", "ensure_ascii", "exist_ok", "parents", "missing_ok", "check",
-    "capture_output", "cache", "nogil", "fastmath", "inline", "keep", "labelpad", "handlelength", "columnspacing", "rotation", "aspect", "width_ratios",
-    "height_ratios", "layout", "frameon", "visible", "lightweight", "quality", "method", "daemon", "maxsize", "inplace", "out", "copy", "optimize",
+    "capture_output", "cache", "nogil", "fastmath", "inline", "keep", "labelpad", "handlelength", "columnspacing", "rotation", "aspect",
+    "width_ratios", "height_ratios", "layout", "frameon", "visible", "lightweight", "quality", "method", "daemon", "maxsize", "inplace", "out", "copy", "optimize",
 })  # fmt: skip
 """Arguments of which a value says how something looks or how fast it goes, not what comes out."""
 _UNSEEN_CALLS = frozenset({"new_figure", "astype", "getLogger", "Typer", "Option", "Argument", "lru_cache", "set_size_inches", "subplots_adjust"})
@@ -163,7 +164,7 @@ class _Finder(ast.NodeVisitor):
 
     def visit_BinOp(self, node: ast.BinOp) -> None:
         other = _BINARY.get(type(node.op))
-        text = any(isinstance(side, ast.JoinedStr) or (isinstance(side, ast.Constant) and isinstance(side.value, str)) for side in (node.left, node.right))
+        text = any(isinstance(side, ast.JoinedStr) or isinstance(getattr(side, "value", None), str) for side in (node.left, node.right))
         if other is not None and not text:
             self._add(node, ast.BinOp(node.left, other(), node.right), "operator")
         self.generic_visit(node)
@@ -443,11 +444,15 @@ class Run:
                     spent += self.select.seconds[test]
         return chosen
 
+    def line_of(self, mutant: Mutant) -> str:
+        """Return the line that a mutant begins in."""
+        return (self.bench.home / mutant.file).read_text(encoding="utf-8").splitlines()[mutant.line - 1].strip()
+
     def judge(self, mutant: Mutant) -> Verdict:
         """Run the tests of a mutant's area."""
         path = self.bench.home / mutant.file
         text, stamp = path.read_text(encoding="utf-8"), path.stat()
-        line_text = text.splitlines()[mutant.line - 1].strip()
+        line_text = self.line_of(mutant)
         for entry in self._equivalent:
             if mutant.file == entry["file"] and entry["text"] in line_text and entry.get("after", "") in _short(mutant.after):
                 return Verdict(mutant, "equivalent", 0.0, 0, str(entry["reason"]), line_text)
@@ -466,8 +471,9 @@ class Run:
             os.utime(path, (stamp.st_atime, stamp.st_mtime))
             self.bench.restore_code()
         status = {"passed": "survived", "failed": "killed", "timeout": "killed"}[state]
-        noticed = [line for line in words.splitlines() if line.startswith(("FAILED", "ERROR"))]
-        return Verdict(mutant, status, time.monotonic() - begun, len(tests), "timeout" if state == "timeout" else noticed[-1][:200] if noticed else "", line_text)
+        noticed = [line[:200] for line in words.splitlines() if line.startswith(("FAILED", "ERROR"))]
+        reason = "timeout" if state == "timeout" else "".join(noticed[-1:])
+        return Verdict(mutant, status, time.monotonic() - begun, len(tests), reason, line_text)
 
 
 def equivalents() -> list[dict[str, str]]:
@@ -492,22 +498,39 @@ def chosen(home: Path, folders: Sequence[str], count: int, seed: int, only: str 
     return drawn
 
 
-def judged(run: Run, drawn: dict[str, list[Mutant]], log: Path) -> Iterator[Verdict]:
-    """Yield what becomes of each mutant, and note it; those of an earlier run in the same folder are not tried again."""
-    known = {}
-    if log.exists():
-        rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-        known = {(row["file"], row["line"], row["before"], row["after"]): row for row in rows}
+def judged(run: Run, drawn: dict[str, list[Mutant]], log: Path, *, again: bool = False) -> Iterator[Verdict]:
+    """Yield what becomes of each mutant, and note it; those of an earlier run are not tried again, with `again` but for survivors."""
+    known = _logged(log)
     for found in drawn.values():
         for mutant in found:
-            row = known.get((mutant.file, mutant.line, _short(mutant.before), _short(mutant.after)))
-            if row is not None:
+            row = known.get((mutant.file, _short(mutant.before), _short(mutant.after), run.line_of(mutant)))
+            if row is not None and not (again and row["status"] != "killed"):
                 yield Verdict(mutant, row["status"], row["seconds"], row["tests"], row["reason"], row["text"])
                 continue
             verdict = run.judge(mutant)
             with log.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(verdict.table(), ensure_ascii=False) + "\n")
             yield verdict
+
+
+def _logged(log: Path) -> dict[tuple[str, str, str, str], dict[str, Any]]:
+    """Return what became of the mutants of earlier runs; lines may have moved since."""
+    rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
+    return {(row["file"], row["before"], row["after"], row["text"]): row for row in rows}
+
+
+def drawn_before(home: Path, log: Path) -> dict[str, list[Mutant]]:
+    """Return the mutants of an earlier run that are still there."""
+    known, drawn = _logged(log), dict[str, list[Mutant]]()
+    for file in dict.fromkeys(key[0] for key in known):
+        text = (home / file).read_text(encoding="utf-8") if (home / file).exists() else ""
+        lines, seen = text.splitlines(), set[tuple[str, str, str, str]]()
+        for mutant in mutants(file, text):
+            key = (file, _short(mutant.before), _short(mutant.after), lines[mutant.line - 1].strip())
+            if key in known and key not in seen:
+                seen.add(key)
+                drawn.setdefault(folder_of(file), []).append(mutant)
+    return drawn
 
 
 def table(verdicts: Sequence[Verdict]) -> str:
@@ -527,15 +550,36 @@ def score(verdicts: Sequence[Verdict]) -> float:
     return killed / max(killed + alive, 1)
 
 
-def ran(folders: Sequence[str], *, count: int, seed: int, out: Path, only: str = "", budget_s: float = 60.0, log: bool = True) -> list[Verdict]:
-    """Draw mutants, run them, and leave ``mutants.jsonl``, ``survivors.md`` and ``score.md`` in `out`."""
+def ran(
+    folders: Sequence[str], *, count: int, seed: int, out: Path, only: str = "", budget_s: float = 60.0, again: bool = False, log: bool = True
+) -> list[Verdict]:
+    """Draw mutants, run them, and leave ``mutants.jsonl``, ``survivors.md`` and ``score.md`` in `out`.
+
+    Parameters
+    ----------
+    folders : sequence of str
+        Of ``spicesnn/``, "top" for modules in none; all if empty.
+    count, seed : int
+        So many mutants a folder, drawn with a seed; 0 for all.
+    out : Path
+        What an earlier run has left there is not computed again.
+    only : str
+        Part of the path of the modules that are mutated.
+    budget_s : float
+        Seconds of tests for a mutant, at most.
+    again : bool
+        Try the survivors of the earlier run in `out` again, with the tests as they are now, and draw no others.
+    log : bool
+        Print a line a mutant.
+    """
     out.mkdir(parents=True, exist_ok=True)
     _preloaded()
     with tempfile.TemporaryDirectory(prefix="spicesnn-mutants-") as place:
         home = _copied(Path(place) / "project")
-        run, drawn, verdicts = Run(home, out, budget_s), chosen(home, folders, count, seed, only), list[Verdict]()
+        run, verdicts = Run(home, out, budget_s), list[Verdict]()
+        drawn = drawn_before(home, out / "mutants.jsonl") if again else chosen(home, folders, count, seed, only)
         total = sum(map(len, drawn.values()))
-        for verdict in judged(run, drawn, out / "mutants.jsonl"):
+        for verdict in judged(run, drawn, out / "mutants.jsonl", again=again):
             verdicts.append(verdict)
             if log:
                 print(f"{len(verdicts)}/{total} {verdict.status:10} {verdict.seconds:5.1f} s  {verdict.mutant.described()}", flush=True)
@@ -554,8 +598,9 @@ def main() -> int:
     parser.add_argument("--only", default="", help="only modules whose path has this in it")
     parser.add_argument("--budget", type=float, default=60.0, help="seconds of tests for a mutant, at most")
     parser.add_argument("--out", type=Path, default=Path("runs/mutation"))
+    parser.add_argument("--again", action="store_true", help="try what survived an earlier run in --out again, with the tests as they are now")
     given = parser.parse_args()
-    verdicts = ran(given.folders, count=given.count, seed=given.seed, out=given.out.resolve(), only=given.only, budget_s=given.budget)
+    verdicts = ran(given.folders, count=given.count, seed=given.seed, out=given.out.resolve(), only=given.only, budget_s=given.budget, again=given.again)
     print(table(verdicts))
     low = [f for f in {folder_of(v.mutant.file) for v in verdicts}
            if score([v for v in verdicts if folder_of(v.mutant.file) == f]) < (0.95 if f in HIGH else 0.9)]  # fmt: skip

@@ -13,7 +13,7 @@ from spicesnn.devices import registry
 from spicesnn.devices.device_file import device_toml, read_device
 from spicesnn.devices.measurements import PulseTrain, Sweep, read_measurement
 from spicesnn.errors import DataError, InputError, RunError, UnknownNameError
-from spicesnn.fitting.fit import CUSTOMARY, fit, fit_data
+from spicesnn.fitting.fit import CUSTOMARY, _covariance, fit, fit_data
 from spicesnn.fitting.problem import Noise
 from spicesnn.fitting.trajectory import follow, sweep_course
 
@@ -125,6 +125,46 @@ def test_known_parameters_of_every_model_are_recovered(name):
     off = coverage(name, draws)
     assert np.mean(np.abs(off) < 2) >= (0.9 if draws == 20 else 0.7)
     assert np.abs(off).max() < 4.5
+
+
+def test_intervals_cover_the_truth_as_often_as_two_standard_deviations_do_on_either_side():
+    """A fixed resistor, 60 draws: 95.4 % of the intervals hold it; the deviations are those of the estimates."""
+    rng, time, low, high, errors, stated = np.random.default_rng(11), np.linspace(0, 1, 40), 0, 0, [], []
+    volts, truth = 0.2 + np.abs(np.sin(2 * np.pi * time)), 5e3
+    for _ in range(60):
+        data = Sweep(time=time, volts=volts, amps=volts / truth * (1 + 0.05 * rng.normal(size=40)))
+        result = fit_data("resistor", data, rng=rng, starts=1, base=registry.make("resistor", resistance=4.9e3))
+        begin, end = result.intervals["resistance"]
+        low, high = low + (truth < begin), high + (truth > end)
+        errors.append(result.parameters["resistance"] - truth)
+        stated.append(result.stderr["resistance"])
+        # Along the logarithm: as many deviations up as down.
+        value, deviation = result.parameters["resistance"], result.stderr["resistance"]
+        assert np.log(end / value) == pytest.approx(2 * deviation / value, rel=1e-6)
+        assert np.log(value / begin) == pytest.approx(2 * deviation / value, rel=1e-6)
+    assert 60 - low - high >= 54
+    assert max(low, high) <= 5
+    assert np.median(stated) == pytest.approx(np.std(errors), rel=0.2)
+    assert abs(np.mean(errors)) < 3 * np.std(errors) / np.sqrt(60)
+
+
+def test_the_covariance_of_a_straight_line_is_that_of_least_squares():
+    """(XᵀX)⁻¹·Σr²/(n − p), and for uneven noise the sandwich HC3, each in full, against their formulas."""
+    rng = np.random.default_rng(2)
+    design = np.column_stack([np.ones(60), np.linspace(-1, 2, 60)])
+    for noise in (np.ones(60), np.linspace(0.1, 4, 60) ** 2):
+        y = noise * rng.normal(size=60)
+        residuals = y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
+        scale = 1e-3 / np.sqrt(np.mean(residuals**2))  # small against the search range
+        covariance, free = _covariance(scale * residuals, design)
+        inverse = np.linalg.inv(design.T @ design)
+        plain = inverse * np.sum((scale * residuals) ** 2) / 58
+        leverage = np.einsum("ij,jk,ik->i", design, inverse, design)
+        robust = inverse @ (design.T * (scale * residuals / (1 - leverage)) ** 2) @ design @ inverse
+        assert np.diag(covariance) == pytest.approx(np.maximum(np.diag(plain), np.diag(robust)), rel=1e-9)
+        ratio = covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1])
+        assert ratio == pytest.approx(plain[0, 1] / np.sqrt(plain[0, 0] * plain[1, 1]), rel=1e-9)
+        assert not np.any(free)
 
 
 def test_a_start_fifteen_times_off_is_led_to_the_data():
