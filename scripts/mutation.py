@@ -41,10 +41,12 @@ _CALLS = {"min": "max", "max": "min", "any": "all", "all": "any", "minimum": "ma
           "floor": "ceil", "ceil": "floor", "nanmin": "nanmax", "nanmax": "nanmin", "sin": "cos", "cos": "sin", "zeros": "ones", "ones": "zeros",
           "mean": "sum", "isfinite": "isnan", "cumsum": "cumprod"}  # fmt: skip
 _UNSEEN_KEYWORDS = frozenset({
-    "alpha", "fontsize", "size", "lw", "linewidth", "markersize", "ms", "pad", "zorder", "dpi", "figsize", "title_fontsize", "bbox_to_anchor", "loc",
-    "strict", "frozen", "slots", "kw_only", "eq", "timeout", "stacklevel", "indent", "ensure_ascii", "exist_ok", "parents", "missing_ok", "check",
-    "capture_output", "cache", "nogil", "fastmath", "inline", "keep", "labelpad", "handlelength", "columnspacing", "rotation", "aspect",
-    "width_ratios", "height_ratios", "layout", "frameon", "visible", "lightweight", "quality", "method", "daemon", "maxsize", "inplace", "out", "copy", "optimize",
+    "alpha", "fontsize", "size", "lw", "linewidth", "markersize", "ms", "pad", "zorder", "dpi", "figsize",
+    "title_fontsize", "bbox_to_anchor", "loc", "strict", "frozen", "slots", "kw_only", "eq", "timeout",
+    "stacklevel", "indent", "ensure_ascii", "exist_ok", "parents", "missing_ok", "check", "capture_output",
+    "cache", "nogil", "fastmath", "inline", "keep", "labelpad", "handlelength", "columnspacing", "rotation",
+    "aspect", "width_ratios", "height_ratios", "layout", "frameon", "visible", "lightweight", "quality", "method",
+    "daemon", "maxsize", "inplace", "out", "copy", "optimize",
 })  # fmt: skip
 """Arguments of which a value says how something looks or how fast it goes, not what comes out."""
 _UNSEEN_CALLS = frozenset({"new_figure", "astype", "getLogger", "Typer", "Option", "Argument", "lru_cache", "set_size_inches", "subplots_adjust"})
@@ -600,7 +602,9 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("runs/mutation"))
     parser.add_argument("--again", action="store_true", help="try what survived an earlier run in --out again, with the tests as they are now")
     given = parser.parse_args()
-    verdicts = ran(given.folders, count=given.count, seed=given.seed, out=given.out.resolve(), only=given.only, budget_s=given.budget, again=given.again)
+    verdicts = ran(
+        given.folders, count=given.count, seed=given.seed, out=given.out.resolve(), only=given.only, budget_s=given.budget, again=given.again
+    )
     print(table(verdicts))
     low = [f for f in {folder_of(v.mutant.file) for v in verdicts}
            if score([v for v in verdicts if folder_of(v.mutant.file) == f]) < (0.95 if f in HIGH else 0.9)]  # fmt: skip

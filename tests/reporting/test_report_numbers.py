@@ -90,7 +90,8 @@ def test_the_budget_of_a_crossbar():
 def test_the_budget_and_the_cards_of_a_stream():
     metrics = {
         "test_accuracy": 0.7, "n_test": 200, "train_accuracy": 0.75, "energy_joule": 3.21e-4, "wall_s": 12.34, "epochs": 3,
-        "presentations": 1234567.0, "input_events": 7654321.0, "output_spikes": 4321.0, "learning_writes": 98765.0, "normalisation_writes": 56789.0, "silent_or_tied": 5,
+        "presentations": 1234567.0, "input_events": 7654321.0, "output_spikes": 4321.0, "learning_writes": 98765.0,
+        "normalisation_writes": 56789.0, "silent_or_tied": 5,
         "read_joule_a_presentation": 4.4e-9, "mapped_accuracy": 0.66, "stale_error": 0.004, "tiles": 56.0, "cells": 1003520.0, "tile_solves": 777.0,
         "rows_written_first": 11.0, "rows_written_second": 13.0,
     }  # fmt: skip
