@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from spicesnn.crossbar.crossbar import Crossbar, GateAlong
     from spicesnn.crossbar.stimulus import Pulse, Waveform
     from spicesnn.crossbar.wires import Wires
+    from spicesnn.devices.measurements import read_measurement
     from spicesnn.devices.stimulus import PiecewiseLinear, Sine
     from spicesnn.engines.imperfect import Imperfections
     from spicesnn.engines.iv import iv
@@ -42,11 +43,12 @@ _HOMES = {
     "Waveform": "spicesnn.crossbar.stimulus",
     "Wires": "spicesnn.crossbar.wires",
     "iv": "spicesnn.engines.iv",
+    "read_measurement": "spicesnn.devices.measurements",
 }
 
 __all__ = [  # noqa: RUF022 (by subject)
     "__version__", "devices", "Wires", "Crossbar", "GateAlong", "Pulse", "Waveform", "Sine", "PiecewiseLinear",
-    "NodalEngine", "NgspiceEngine", "iv", "CrossbarClassifier",
+    "NodalEngine", "NgspiceEngine", "iv", "read_measurement", "CrossbarClassifier",
     "Network", "Hardware", "DAC", "ADC", "Periphery", "Imperfections",
 ]  # fmt: skip
 

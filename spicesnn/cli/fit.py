@@ -13,7 +13,6 @@ from spicesnn.cli.output import Answer, mark, table
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from spicesnn.devices.measurements import WritePulses
     from spicesnn.fitting.fit import FitResult
     from spicesnn.fitting.pulse_table import PulseTableFit
 
@@ -31,6 +30,8 @@ def fit(
     pulse_volts: Annotated[str | None, typer.Option("--pulse-volts", metavar="VOLT", help="Set pulses of a pulse curve.")] = None,
     reset_volts: Annotated[str | None, typer.Option("--reset-volts", metavar="VOLT", help="Reset pulses; minus the set pulses' if left out.")] = None,
     pulse_width: Annotated[str | None, typer.Option("--pulse-width", metavar="SECONDS", help="Width of its pulses.")] = None,
+    read_volts: Annotated[str | None, typer.Option("--read-volts", metavar="VOLT", help="Read voltage of a pulse curve of currents; the file's "
+                                                                                       "own, or 0.1 V.")] = None,
     set_: options.Settings = None,
     out: options.Out = None,
     seed: options.Seed = None,
@@ -46,40 +47,35 @@ def fit(
     """
     import numpy as np
 
-    from spicesnn.devices.pulse_curve import PulseCurve
+    from spicesnn.devices.pulse_curve import PulseCurve, WritePulses
     from spicesnn.fitting.fit import fit as solve
     from spicesnn.fitting.pulse_table import fit_pulse_table
     from spicesnn.units import parse
 
     folder = options.folder(out, f"runs/fit-{Path(device).stem}")
-    pulses = _pulses(pulse_volts, reset_volts, pulse_width, assumed=device == _TABLE)
+    given = {name: None if text is None else parse(text) for name, text in
+             (("set_volts", pulse_volts), ("reset_volts", reset_volts), ("width_s", pulse_width))}  # fmt: skip
+    v_read = None if read_volts is None else parse(read_volts)
     if device == _TABLE:
-        assert pulses is not None
-        made = fit_pulse_table(PulseCurve.from_csv(csv), pulses)
-        return _answer(device, made, folder, "S", {"scatter": made.parameters["scatter"]})
+        curve = PulseCurve.from_csv(csv, v_read=v_read)
+        made = fit_pulse_table(curve, curve.pulses(**given, assumed=WritePulses(set_volts=1.0, reset_volts=-1.0, width_s=1e-6)))
+        return _answer(device, made, folder, "S", {"scatter": made.parameters["scatter"], "read": list(curve.remarks)})
+    pulses = None
+    if given["set_volts"] is not None and given["width_s"] is not None:
+        down = given["reset_volts"]
+        pulses = WritePulses(set_volts=given["set_volts"], reset_volts=-given["set_volts"] if down is None else down, width_s=given["width_s"])
     base = options.device(device, options.settings(set_))
     chosen = None if parameters is None else [name.strip() for name in parameters.split(",") if name.strip()]
     length = None if duration is None else parse(duration)
     rng = np.random.default_rng(seed or 0)
-    result = solve(base.name, csv, rng=rng, starts=starts, parameters=chosen, base=base, duration_s=length, pulses=pulses)
+    result = solve(base.name, csv, rng=rng, starts=starts, parameters=chosen, base=base, duration_s=length, pulses=pulses, v_read=v_read)
     unit = "A" if hasattr(result.data, "amps") else "S"
     names = list(result.parameters)
     together = {a: {b: float(result.correlation[i, j]) for j, b in enumerate(names)} for i, a in enumerate(names)}
-    more = {"relative_rmse": result.relative_rmse, "intervals": result.intervals, "correlation": together, "remarks": list(result.remarks),
+    more = {"relative_rmse": result.relative_rmse, "intervals": result.intervals, "correlation": together,
+            "remarks": list(result.remarks), "read": list(result.data.remarks),
             "noise": {"relative": result.noise.relative, "floor": result.noise.floor}}  # fmt: skip
     return _answer(base.name, result, folder, unit, more)
-
-
-def _pulses(volts: str | None, reset: str | None, width: str | None, *, assumed: bool) -> WritePulses | None:
-    """Return the pulses behind a pulse curve; 1 V and 1 us where they are not said and may be `assumed`."""
-    from spicesnn.devices.measurements import WritePulses
-    from spicesnn.units import parse
-
-    if assumed:
-        volts, width = volts or "1", width or "1u"
-    if volts is None or width is None:
-        return None
-    return WritePulses(set_volts=parse(volts), reset_volts=parse(reset) if reset else -parse(volts), width_s=parse(width))
 
 
 def _answer(device: str, result: FitResult | PulseTableFit, folder: Path, unit: str, more: dict[str, Any]) -> Answer:
@@ -87,11 +83,14 @@ def _answer(device: str, result: FitResult | PulseTableFit, folder: Path, unit: 
     from spicesnn.units import render
 
     remarks: list[str] = more.pop("remarks", [])
+    read: list[str] = more.get("read", [])
     toml = result.write_toml(folder / f"{device}.toml")
     figure = folder / "fit.png"
     result.figure().savefig(figure)
 
     def show(console: Console) -> None:
+        for line in read:
+            console.print(line, style="dim")
         shown = table("parameter", "value", "± one standard deviation")
         for name, value in result.parameters.items():
             shown.add_row(name, f"{value:.6g}", f"{result.stderr[name]:.2g}")

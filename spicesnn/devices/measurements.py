@@ -1,32 +1,58 @@
-"""What was measured on a device, read from CSV: current-voltage sweeps and trains of programming pulses."""
+"""What was measured on a device, read from the files of instruments: current-voltage sweeps and trains of programming pulses."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from spicesnn.devices.base import Floats
-from spicesnn.devices.csv_columns import Table, read_table
-from spicesnn.devices.pulse_curve import PulseCurve
-from spicesnn.errors import DataError, InputError
+from spicesnn.devices.instruments.pulses import holds_curve, read_train
+from spicesnn.devices.instruments.reading import read_blocks, read_sweeps
+from spicesnn.devices.pulse_curve import PulseCurve, WritePulses
+from spicesnn.errors import InputError
+
+_SAME = 0.02
+"""Conductances this close to each other, relative, are the same reading."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Sweep:
-    """A current-voltage measurement over time.
+    """A current-voltage measurement over time: one sweep, or several of one device after each other.
 
     Attributes
     ----------
     time : (points,) seconds, increasing from 0
     volts, amps : (points,)
         Voltage across the device (word-line terminal minus bit-line terminal) and current through it.
+    remarks : tuple of str
+        What was read from the file, and what was left out or changed: two lines.
+    starts : (sweeps,) of int
+        First point of each sweep.
+    limit_amps : (points,) or None
+        The most that the instrument lets through at each point (its compliance), ampere; infinite where it has no limit.
     """
 
     time: Floats
     volts: Floats
     amps: Floats
+    remarks: tuple[str, ...] = ()
+    starts: Any = field(default_factory=lambda: np.zeros(1, dtype=int))
+    limit_amps: Floats | None = None
+
+    @property
+    def sweeps(self) -> int:
+        """Number of sweeps."""
+        return len(self.starts)
+
+    @property
+    def limited(self) -> bool:
+        """Whether the compliance acts on some point: its current is at the limit."""
+        return self.limit_amps is not None and bool(
+            np.any(np.abs(self.amps) > 0.95 * self.limit_amps)
+        )
 
     @property
     def points(self) -> int:
@@ -44,11 +70,14 @@ class PulseTrain:
         Amplitude and width of each pulse; 0 V for a reading without a pulse before it.
     siemens : (pulses,)
         Chord conductance I/V at the read voltage, after the pulse.
+    remarks : tuple of str
+        What was read from the file, and what was left out or changed: two lines.
     """
 
     volts: Floats
     width_s: Floats
     siemens: Floats
+    remarks: tuple[str, ...] = ()
 
     @property
     def points(self) -> int:
@@ -56,89 +85,84 @@ class PulseTrain:
         return self.volts.size
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WritePulses:
-    """The pulses behind a curve of conductances over pulse numbers.
-
-    Attributes
-    ----------
-    set_volts, reset_volts : float
-        Amplitudes, of opposite sign.
-    width_s : float
-    """
-
-    set_volts: float
-    reset_volts: float
-    width_s: float
-
-    def __post_init__(self) -> None:
-        if not self.set_volts * self.reset_volts < 0 or not 0 < self.width_s < np.inf:
-            raise InputError(
-                f"write pulses of {self.set_volts:g} V and {self.reset_volts:g} V, {self.width_s:g} s; expected amplitudes of opposite sign, and "
-                "seconds above 0"
-            )
-
-
-def _holds_curve(table: Table) -> bool:
-    others = [column for column in table.columns if column.kind != "number"]
-    return len(others) in (1, 2) and not table.kinds & {"volts", "amps"}
-
-
 def as_train(curve: PulseCurve, pulses: WritePulses) -> PulseTrain:
-    """Return a curve as a train of pulses, which a model can be fitted to: a reading, the set pulses, the reset pulses."""
-    volts, siemens = np.append(0.0, np.full(curve.raising.size - 1, pulses.set_volts)), curve.raising
+    """Return a curve as a train of pulses, which a model can be fitted to: a reading, the set pulses, the reset pulses.
+
+    Where the first conductance of the reset pulses is not the last of the set pulses, a reset pulse has been between them.
+    """
+    volts, siemens = (
+        np.append(0.0, np.full(curve.raising.size - 1, pulses.set_volts)),
+        curve.raising,
+    )
     if curve.lowering is not None:
-        volts = np.append(volts, np.full(curve.lowering.size - 1, pulses.reset_volts))
-        siemens = np.append(siemens, curve.lowering[1:])
-    return PulseTrain(volts=volts, width_s=np.full(volts.size, pulses.width_s), siemens=siemens)
+        apart = abs(curve.lowering[0] - curve.raising[-1])
+        same = apart <= max(
+            4.0 * curve.scatter(), 4.0 * curve.scatter(raising=False), _SAME * curve.raising[-1]
+        )
+        rest = curve.lowering[1:] if same else curve.lowering
+        volts = np.append(volts, np.full(rest.size, pulses.reset_volts))
+        siemens = np.append(siemens, rest)
+    return PulseTrain(
+        volts=volts,
+        width_s=np.full(volts.size, pulses.width_s),
+        siemens=siemens,
+        remarks=curve.remarks,
+    )
 
 
-def read_measurement(path: str | Path, *, duration_s: float | None = None, pulses: WritePulses | None = None) -> Sweep | PulseTrain:
-    """Return what a CSV file holds, by its header.
+def read_measurement(
+    path: str | Path,
+    duration_s: float | None = None,
+    *,
+    pulses: WritePulses | None = None,
+    v_read: float | None = None,
+) -> Sweep | PulseTrain:
+    """Return what a file of an instrument, or a table somebody wrote, holds, by its headers.
 
-    ``time,volts,amps``: a sweep. ``volts,amps``: a sweep at constant sample rate that took `duration_s`.
-    ``volts,width_s,siemens``: a pulse train. One or two columns without voltages: conductances over set, and over reset `pulses`.
-    Usual other spellings (``t``, ``V``, ``current``, ``G``) are known, with units in any usual form (``I (mA)``, ``time_ms``, ``G/µS``); more
-    columns are ignored, and a file of three or two bare number columns is a sweep in that order. Time counts from the first sample.
+    Currents over voltages are a sweep; with several of them in a file (below each other, beside each other, in several tables) they are laid
+    one after the other. Voltages, widths and conductances (resistances, read currents) are a train of pulses; conductances over pulse
+    numbers are one under `pulses`. Units, preambles, decimal commas, encodings, overflow marks, columns that stand twice, magnitudes, currents
+    counted from the other terminal and the compliance are found as docs/own-device.md says; `remarks` tells in two lines what was read and
+    what was left out. Two or three bare columns of numbers are volts, amps or time, volts, amps. Time counts from the first sample.
+
+    Parameters
+    ----------
+    path : str | Path
+    duration_s : float, optional
+        Length of a sweep (of each) in a file without times, seconds; samples are then evenly spaced.
+    pulses : WritePulses, optional
+        What was applied, for a file of conductances over pulse numbers.
+    v_read : float, optional
+        Read voltage of a pulse curve of currents; the file's own, or 0.1 V, if left out.
 
     Raises
     ------
     DataError
-        Absent, no such columns, not numbers, not finite, times that do not increase; the message names the line.
+        Absent, no such columns, not numbers, times that do not increase, columns between which only you can choose; the message names the line.
     InputError
         A sweep without times and no `duration_s`; a pulse curve and no `pulses`.
     """
     path = Path(path)
-    table = read_table(path, gaps=True)
-    if _holds_curve(table):
-        if pulses is None:
+    blocks, notes = read_blocks(path)
+    if holds_curve(blocks[0]):
+        curve = PulseCurve.from_csv(path, v_read=v_read)
+        if pulses is None and not (curve.said.get("set_volts") and curve.said.get("width_s")):
             raise InputError(
                 f"{path} holds conductances over pulse numbers; a model also needs the pulses: say their amplitudes and width (--pulse-volts, "
                 "--reset-volts, --pulse-width). A pulse table reproduces the curve without a model: spicesnn fit pulse-table"
             )
-        return as_train(PulseCurve.from_csv(path), pulses)
-    table = read_table(path)
-    if len(table.lines) < 3:
-        raise DataError(f"{path} has {len(table.lines)} measurement(s); expected at least 3")
-    time, volts, amps, width, siemens = (table.of(kind) for kind in ("time", "volts", "amps", "width", "siemens"))
-    if volts is not None and width is not None and siemens is not None:
-        if np.any(width < 0) or np.any((width == 0) & (volts != 0)):
-            raise DataError(f"{path}: a pulse has a width of {float(width.min()):g} s; expected more than 0 s for every pulse of a voltage")
-        return PulseTrain(volts=volts, width_s=width, siemens=siemens)
-    if volts is None or amps is None:
-        header = ", ".join(column.header for column in table.columns)
-        raise DataError(f"{path}: columns are {header}; expected time,volts,amps or volts,amps or volts,width_s,siemens or siemens")
-    if time is not None:
-        if np.any(np.diff(time) <= 0):
-            row = int(np.argmax(np.diff(time) <= 0))
-            raise DataError(
-                f"{path}, line {table.lines[row + 1]}: time does not increase from sample {row + 1} ({time[row]:g} s) to {row + 2} "
-                f"({time[row + 1]:g} s); average samples of the same time, and put them in order"
-            )
-    else:
-        if duration_s is None or not np.isfinite(duration_s) or duration_s <= 0:
-            raise InputError(
-                f"{path} has no times, and a memristor's curve depends on them: say how long the sweep took, in seconds (--duration, duration_s)"
-            )
-        time = np.linspace(0.0, duration_s, len(volts))
-    return Sweep(time=time - time[0], volts=volts, amps=amps)
+        return as_train(curve, curve.pulses(**({} if pulses is None else asdict(pulses))))
+    train = read_train(path, blocks, notes, v_read)
+    if train is not None:
+        return PulseTrain(
+            volts=train.volts, width_s=train.width_s, siemens=train.siemens, remarks=train.remarks
+        )
+    found = read_sweeps(path, blocks, notes, duration_s)
+    return Sweep(
+        time=found.time,
+        volts=found.volts,
+        amps=found.amps,
+        remarks=found.remarks,
+        starts=found.starts,
+        limit_amps=found.limit_amps,
+    )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -11,12 +11,36 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Floats
-from spicesnn.devices.csv_columns import read_table
 from spicesnn.devices.delta_table import DeltaTable, Grid, OutOfRange
+from spicesnn.devices.instruments.pulses import read_curve
+from spicesnn.devices.instruments.reading import read_blocks
 from spicesnn.errors import DataError, InputError
 
-_MOST_SIEMENS = 10.0
-"""No memristor conducts more; a file that says so has its unit left out."""
+_ALIKE = 1e-3
+"""Relative difference up to which a voltage or width that the user gives is the file's."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WritePulses:
+    """The pulses behind a curve of conductances over pulse numbers.
+
+    Attributes
+    ----------
+    set_volts, reset_volts : float
+        Amplitudes, of opposite sign.
+    width_s : float
+    """
+
+    set_volts: float
+    reset_volts: float
+    width_s: float
+
+    def __post_init__(self) -> None:
+        if not self.set_volts * self.reset_volts < 0 or not 0 < self.width_s < np.inf:
+            raise InputError(
+                f"write pulses of {self.set_volts:g} V and {self.reset_volts:g} V, {self.width_s:g} s; expected amplitudes of opposite sign, and "
+                "seconds above 0"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -29,56 +53,134 @@ class PulseCurve:
         After 0, 1, 2, … set pulses, as measured. It rises, scatter apart.
     lowering : (pulses + 1,) siemens or None
         After 0, 1, 2, … reset pulses. It falls, scatter apart.
+    remarks : tuple of str
+        What was read from the file, and what was left out: two lines.
+    said : Mapping[str, float or None]
+        ``set_volts``, ``reset_volts`` and ``width_s`` of the pulses, where the file says them.
     """
 
     raising: Floats
     lowering: Floats | None = None
+    remarks: tuple[str, ...] = ()
+    said: Mapping[str, float | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, sign in (("raising", 1.0), ("lowering", -1.0)):
             if getattr(self, name) is None:
                 continue
             values = np.array(getattr(self, name), dtype=float)
-            if values.ndim != 1 or values.size < 2 or not np.all(np.isfinite(values)) or np.any(values <= 0):
-                raise InputError(f"pulse curve: {name} has shape {values.shape}; expected 2 or more finite conductances above 0 S")
+            if (
+                values.ndim != 1
+                or values.size < 2
+                or not np.all(np.isfinite(values))
+                or np.any(values <= 0)
+            ):
+                raise InputError(
+                    f"pulse curve: {name} has shape {values.shape}; expected 2 or more finite conductances above 0 S"
+                )
             if sign * (values[1:].mean() - values[0]) <= 0:
                 later = values[1:].mean()
-                raise InputError(f"pulse curve: {name} begins at {values[0]:.4g} S and goes on at {later:.4g} S on average: the wrong way")
+                raise InputError(
+                    f"pulse curve: {name} begins at {values[0]:.4g} S and goes on at {later:.4g} S on average: the wrong way"
+                )
             values.setflags(write=False)
             object.__setattr__(self, name, values)
 
     @classmethod
-    def from_csv(cls, path: str | Path) -> Self:
-        """Return the curve of a CSV file with a header: one column (set pulses), or two (set, reset), one line a pulse from 0 on.
+    def from_csv(cls, path: str | Path, *, v_read: float | None = None) -> Self:
+        """Return the curve of a CSV file with a header, one line a pulse from 0 on.
 
-        Conductances are in siemens, or in the unit the header says (``G (µS)``, ``conductance_nS``); a column of pulse numbers is left out.
+        One column of conductances: set pulses, or set pulses and then reset pulses (or the other way round, also several cycles, which are
+        averaged): the curve is cut where it turns, or where a column of voltages or of words (set, reset; LTP, LTD) says so. Two columns:
+        what rises and what falls. Conductances are in siemens, or in the unit the header says (``G (µS)``, ``conductance_nS``); resistances
+        and read currents are converted. A column of pulse numbers is left out. `remarks` says what was read and what was left out.
+
+        Parameters
+        ----------
+        path : str | Path
+        v_read : float, optional
+            Read voltage of currents; the file's own, or 0.1 V, if left out.
+
+        Raises
+        ------
+        DataError
+            Absent, damaged, no pulse curve; the message names the line.
         """
         path = Path(path)
-        table = read_table(path, gaps=True)
-        if not table.headed:
-            raise DataError(f"{path} is not a pulse curve: the first line must be a header, not numbers")
-        kept = [k for k, column in enumerate(table.columns) if column.kind != "number"]
-        for k in kept:
-            if re.search("ohm|Ω|resist", table.columns[k].header, re.IGNORECASE):
-                raise DataError(f"{path}: column {table.columns[k].header} holds resistances; expected conductances, such as siemens or G (µS)")
-            if table.columns[k].kind not in ("", "siemens"):
-                raise DataError(f"{path} is not a pulse curve: column {table.columns[k].header} is not a conductance")
-        columns = [table.values[:, k][np.isfinite(table.values[:, k])] for k in kept]
-        if len(columns) not in (1, 2) or any(len(column) < 2 for column in columns):
-            raise DataError(f"{path}: {len(columns)} columns of {[len(c) for c in columns]} values; expected one or two, with 2 or more values each")
-        largest = max(float(column.max()) for column in columns)
-        if largest > _MOST_SIEMENS:
-            raise DataError(f"{path}: conductances up to {largest:.4g} S; say their unit in the header, such as G (µS)")
+        blocks, notes = read_blocks(path)
+        found = read_curve(path, blocks, notes, v_read)
+        own = {
+            "set_volts": found.set_volts,
+            "reset_volts": found.reset_volts,
+            "width_s": found.width_s,
+        }
+        if found.raising is None:
+            begin, end = (
+                (float(found.lowering[k]) for k in (0, -1))
+                if found.lowering is not None
+                else (0.0, 0.0)
+            )
+            raise DataError(
+                f"{path}: it only falls, from {begin:.4g} S to {end:.4g} S, which is the wrong way for set pulses; measure those too"
+            )
         try:
-            return cls(raising=columns[0], lowering=columns[1] if len(columns) == 2 else None)
+            return cls(
+                raising=found.raising, lowering=found.lowering, remarks=found.remarks, said=own
+            )
         except InputError as error:
             raise DataError(f"{path}: {error}") from None
+
+    def pulses(
+        self,
+        *,
+        set_volts: float | None = None,
+        reset_volts: float | None = None,
+        width_s: float | None = None,
+        assumed: WritePulses | None = None,
+    ) -> WritePulses:
+        """Return the pulses of the curve, each number as the file says it, as it is given here, or as it is assumed; resets are minus the sets.
+
+        Parameters
+        ----------
+        set_volts, reset_volts, width_s : float, optional
+            Of the pulses that raise the conductance, of those that lower it, of both.
+        assumed : WritePulses, optional
+            What nobody says.
+
+        Raises
+        ------
+        InputError
+            Nobody says one of them, or the file says another number than was given.
+        """
+        given = {"set_volts": set_volts, "reset_volts": reset_volts, "width_s": width_s}
+        found = dict(given)
+        for name, value in self.said.items():
+            if value is None:
+                continue
+            number = given[name]
+            if number is not None and abs(number - value) > _ALIKE * abs(value):
+                raise InputError(
+                    f"pulse curve: its file says {name} = {value:g}, and {number:g} was given; leave it out, or give the file's"
+                )
+            found[name] = value
+        up, down, width = (found[name] for name in given)
+        if up is None:
+            up = -down if down is not None else None if assumed is None else assumed.set_volts
+        if width is None and assumed is not None:
+            width = assumed.width_s
+        if up is None or width is None:
+            raise InputError(
+                "pulse curve: neither its file nor the call says the pulses' voltage and width; give them (--pulse-volts, --pulse-width)"
+            )
+        return WritePulses(set_volts=up, reset_volts=-up if down is None else down, width_s=width)
 
     def measured(self, pulses: ArrayLike) -> Floats:
         """Return the conductance as measured after so many set pulses (whole numbers); past the last point it stays there."""
         count = np.asarray(pulses)
         if np.any(count < 0) or not np.all(count == np.round(count)):
-            raise InputError(f"pulse curve: pulses {pulses!r:.60}; expected whole numbers, 0 or more")
+            raise InputError(
+                f"pulse curve: pulses {pulses!r:.60}; expected whole numbers, 0 or more"
+            )
         return np.asarray(self.raising[np.minimum(count, self.raising.size - 1).astype(np.int64)])
 
     def _values(self, raising: bool) -> Floats:
@@ -98,7 +200,10 @@ class PulseCurve:
         values = self._values(raising)
         fitted = isotonic_regression(values, increasing=raising)
         edges = np.asarray(fitted.blocks, dtype=float)
-        middles, levels = 0.5 * (edges[:-1] + edges[1:] - 1.0), np.asarray(fitted.x)[np.asarray(fitted.blocks[:-1], dtype=np.int64)]
+        middles, levels = (
+            0.5 * (edges[:-1] + edges[1:] - 1.0),
+            np.asarray(fitted.x)[np.asarray(fitted.blocks[:-1], dtype=np.int64)],
+        )
         beyond = (middles > 0) & ((levels > values[0]) if raising else (levels < values[0]))
         return np.append(0.0, middles[beyond]), np.append(values[0], levels[beyond])
 
@@ -111,17 +216,29 @@ class PulseCurve:
 
         values = self.raising
         if values.size < 4:
-            raise DataError(f"pulse curve: {values.size} conductances; expected 4 or more for a fit that saturates")
+            raise DataError(
+                f"pulse curve: {values.size} conductances; expected 4 or more for a fit that saturates"
+            )
         count, unit = np.arange(values.size, dtype=float), float(np.ptp(values))
 
         def rise(n: Floats, gain: float, pulses: float) -> Floats:
             return np.asarray(gain * (1 - np.exp(-n / pulses)))
 
         try:
-            (gain, pulses), _ = curve_fit(rise, count, (values - values[0]) / unit, p0=(1.0, 3.0), bounds=([1e-6, 1e-2], [10.0, 1e4]))
+            (gain, pulses), _ = curve_fit(
+                rise,
+                count,
+                (values - values[0]) / unit,
+                p0=(1.0, 3.0),
+                bounds=([1e-6, 1e-2], [10.0, 1e4]),
+            )
         except RuntimeError as error:
-            raise DataError(f"pulse curve: no exponential passes through these conductances ({error})") from None
-        residual = float(np.sqrt(np.mean((values[0] + unit * rise(count, gain, pulses) - values) ** 2)))
+            raise DataError(
+                f"pulse curve: no exponential passes through these conductances ({error})"
+            ) from None
+        residual = float(
+            np.sqrt(np.mean((values[0] + unit * rise(count, gain, pulses) - values) ** 2))
+        )
         return float(gain) * unit, float(pulses), residual
 
     def described(self) -> tuple[dict[str, float], dict[str, float]]:
@@ -133,10 +250,20 @@ class PulseCurve:
             gain, pulses, residual = self.saturation()
             n = np.arange(values.size, dtype=float)
             fall = np.exp(-n / pulses)
-            slopes = np.stack([1 - fall, -n / pulses * fall], axis=1)  # over ln of the gain and of the pulses, in units of the gain
-            covariance = np.linalg.pinv(slopes.T @ slopes) * (residual / gain) ** 2 * values.size / (values.size - 2)
+            slopes = np.stack(
+                [1 - fall, -n / pulses * fall], axis=1
+            )  # over ln of the gain and of the pulses, in units of the gain
+            covariance = (
+                np.linalg.pinv(slopes.T @ slopes)
+                * (residual / gain) ** 2
+                * values.size
+                / (values.size - 2)
+            )
             found |= {"g_gain": gain, "pulses": pulses}
-            error |= {"g_gain": gain * float(np.sqrt(covariance[0, 0])), "pulses": pulses * float(np.sqrt(covariance[1, 1]))}
+            error |= {
+                "g_gain": gain * float(np.sqrt(covariance[0, 0])),
+                "pulses": pulses * float(np.sqrt(covariance[1, 1])),
+            }
         return found | {"scatter": scatter}, error | {"scatter": float(spread)}
 
     def scatter(self, *, raising: bool = True) -> float:
@@ -146,15 +273,23 @@ class PulseCurve:
         median, so that a large first step does not count as scatter: σ = 1.4826·median |y₋ − 2y + y₊| / √6.
         """
         values = self._values(raising)
-        return float(1.4826 * np.median(np.abs(np.diff(values, 2))) / np.sqrt(6.0)) if values.size > 2 else 0.0
+        return (
+            float(1.4826 * np.median(np.abs(np.diff(values, 2))) / np.sqrt(6.0))
+            if values.size > 2
+            else 0.0
+        )
 
-    def after(self, siemens: ArrayLike, pulses: ArrayLike, rng: np.random.Generator | None = None) -> Floats:
+    def after(
+        self, siemens: ArrayLike, pulses: ArrayLike, rng: np.random.Generator | None = None
+    ) -> Floats:
         """Return conductances after `pulses` more pulses each, set for numbers above 0 and reset below.
 
         The device moves along the monotone curve from where its conductance lies on it, and saturates at its end. With `rng` the measured
         scatter is added to every conductance that was pulsed, within the range of the curve.
         """
-        start, count = np.broadcast_arrays(np.asarray(siemens, dtype=float), np.asarray(pulses, dtype=float))
+        start, count = np.broadcast_arrays(
+            np.asarray(siemens, dtype=float), np.asarray(pulses, dtype=float)
+        )
         if not np.all(count == np.round(count)):
             raise InputError(f"pulse curve: pulses {pulses!r:.60}; expected whole numbers")
         result = np.array(start)
@@ -166,15 +301,25 @@ class PulseCurve:
             at = np.interp(start[which], curve[forward], pulse[forward])
             moved = np.interp(at + np.abs(count[which]), pulse, curve)
             if rng is not None:
-                moved = np.clip(moved + self.scatter(raising=raising) * rng.standard_normal(moved.shape), curve.min(), curve.max())
+                moved = np.clip(
+                    moved + self.scatter(raising=raising) * rng.standard_normal(moved.shape),
+                    curve.min(),
+                    curve.max(),
+                )
             else:  # a conductance beyond the end of the curve is not taken back by a pulse the other way
-                moved = np.maximum(moved, start[which]) if raising else np.minimum(moved, start[which])
+                moved = (
+                    np.maximum(moved, start[which]) if raising else np.minimum(moved, start[which])
+                )
             result[which] = moved
         return result
 
     def _levels(self) -> Floats:
         """Return the conductances of the table: those of the curves' knots, half-way between them, and no two closer than a 200th of the range."""
-        curves = [self.smooth(raising=raising) for raising in (True, False) if raising or self.lowering is not None]
+        curves = [
+            self.smooth(raising=raising)
+            for raising in (True, False)
+            if raising or self.lowering is not None
+        ]
         found = np.sort(np.concatenate([np.interp(np.linspace(0, pulse[-1], 2 * pulse.size - 1), pulse, curve) for pulse, curve in curves]
                                        + [curve for _, curve in curves]))  # fmt: skip
         apart = 5e-3 * (found[-1] - found[0])
@@ -185,7 +330,9 @@ class PulseCurve:
         kept[-1] = found[-1]
         return np.array(kept)
 
-    def table(self, set_volts: float, reset_volts: float | None, pulse_s: float, *, threshold: float = 0.5) -> DeltaTable:
+    def table(
+        self, set_volts: float, reset_volts: float | None, pulse_s: float, *, threshold: float = 0.5
+    ) -> DeltaTable:
         """Return ΔG(G, V) of a device that does nothing below `threshold` of its write voltages and moves in proportion beyond.
 
         The amplitude was not varied in such a measurement, so the voltages between are an assumption: a straight line from the threshold.
@@ -202,11 +349,24 @@ class PulseCurve:
         if self.lowering is None:
             reset_volts = -set_volts
         if reset_volts is None or set_volts * reset_volts >= 0 or not 0 < threshold < 1:
-            raise InputError(f"pulse curve: {set_volts} V, {reset_volts} V, threshold {threshold}; expected opposite signs, and a fraction in (0, 1)")
+            raise InputError(
+                f"pulse curve: {set_volts} V, {reset_volts} V, threshold {threshold}; expected opposite signs, and a fraction in (0, 1)"
+            )
         siemens = self._levels()
         up = self.after(siemens, np.ones(siemens.size)) - siemens
-        down = np.zeros(siemens.size) if self.lowering is None else self.after(siemens, -np.ones(siemens.size)) - siemens
-        volts = np.array([reset_volts, threshold * reset_volts, 0.0, threshold * set_volts, set_volts])
+        down = (
+            np.zeros(siemens.size)
+            if self.lowering is None
+            else self.after(siemens, -np.ones(siemens.size)) - siemens
+        )
+        volts = np.array(
+            [reset_volts, threshold * reset_volts, 0.0, threshold * set_volts, set_volts]
+        )
         values = np.stack([down, 0 * down, 0 * up, 0 * up, up], axis=1)
         order = np.argsort(volts)
-        return DeltaTable(grid=Grid(x=siemens, y=volts[order], values=values[:, order], out_of_range=OutOfRange.CLAMP), pulse_s=pulse_s)
+        return DeltaTable(
+            grid=Grid(
+                x=siemens, y=volts[order], values=values[:, order], out_of_range=OutOfRange.CLAMP
+            ),
+            pulse_s=pulse_s,
+        )

@@ -12,7 +12,9 @@ import numpy as np
 from spicesnn.devices import registry
 from spicesnn.devices.base import Device, Floats
 from spicesnn.devices.device_file import device_toml
-from spicesnn.devices.measurements import PulseTrain, Sweep, WritePulses, read_measurement
+from spicesnn.devices.instruments.pulses import V_READ
+from spicesnn.devices.measurements import PulseTrain, Sweep, read_measurement
+from spicesnn.devices.pulse_curve import WritePulses
 from spicesnn.errors import ConvergenceError, InputError, RunError, UnknownNameError
 from spicesnn.fitting.problem import Noise, Problem, measured_values, rough_weight
 from spicesnn.fitting.remarks import remarks
@@ -141,7 +143,7 @@ def fit(
     base: Device | None = None,
     duration_s: float | None = None,
     pulses: WritePulses | None = None,
-    v_read: float = 0.1,
+    v_read: float | None = None,
 ) -> FitResult:
     """Fit a model to a CSV file of a sweep or of a pulse train (`measurements.read_measurement` says which columns).
 
@@ -162,8 +164,8 @@ def fit(
         Length of a sweep without a column of times, seconds.
     pulses : WritePulses, optional
         What was applied, for a file of conductances over pulse numbers.
-    v_read : float
-        Read voltage of the conductances of a pulse train.
+    v_read : float, optional
+        Read voltage of the conductances of a pulse train; 0.1 V if left out, and the file of a curve of currents does not say it.
 
     Returns
     -------
@@ -176,8 +178,8 @@ def fit(
     ConvergenceError
         No start led to a finite answer.
     """
-    data = read_measurement(csv_path, duration_s=duration_s, pulses=pulses)
-    return fit_data(model_name, data, rng=rng, starts=starts, parameters=parameters, base=base, v_read=v_read)
+    data = read_measurement(csv_path, duration_s=duration_s, pulses=pulses, v_read=v_read)
+    return fit_data(model_name, data, rng=rng, starts=starts, parameters=parameters, base=base, v_read=V_READ if v_read is None else v_read)
 
 
 def fit_data(

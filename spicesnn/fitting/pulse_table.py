@@ -12,8 +12,7 @@ import numpy as np
 from spicesnn.devices.base import Floats
 from spicesnn.devices.device_file import write_device
 from spicesnn.devices.measured import MeasuredDevice
-from spicesnn.devices.measurements import WritePulses
-from spicesnn.devices.pulse_curve import PulseCurve
+from spicesnn.devices.pulse_curve import PulseCurve, WritePulses
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,7 +53,8 @@ class PulseTableFit:
         """Write a device file, and the table beside it."""
         values = ", ".join(f"{name} {value:.5g} ± {self.stderr[name]:.2g}" for name, value in self.parameters.items())
         count = sum(part.size for part in self.measured)
-        heading = f"pulse table of {count} measured conductances, residual {self.rmse:.3g} S\nset pulses: {values}"
+        lines = [*self.curve.remarks, f"pulse table of {count} measured conductances, residual {self.rmse:.3g} S", f"set pulses: {values}"]
+        heading = "\n".join(lines)
         return write_device(path, self.device, heading=heading)
 
     def figure(self) -> Figure:
@@ -71,7 +71,7 @@ def fit_pulse_table(curve: PulseCurve, pulses: WritePulses) -> PulseTableFit:
     ----------
     curve : PulseCurve
     pulses : WritePulses
-        How it was measured, which a curve of conductances does not tell.
+        How it was measured, which a curve of conductances does not tell, unless its file did (`PulseCurve.pulses`).
     """
     table = curve.table(pulses.set_volts, pulses.reset_volts, pulses.width_s)
     start = float(np.clip(curve.raising[0], table.grid.x[0], table.grid.x[-1]))

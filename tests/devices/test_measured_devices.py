@@ -70,7 +70,7 @@ def test_a_curve_becomes_a_table():
         ("g\n1e-6\n", "2 or more values"),
         ("a,b,c\n1e-6,1e-6,1e-6\n2e-6,2e-6,2e-6\n", "3 columns"),
         ("", "is empty"),
-        ("resistance_ohm\n11177\n10000\n", "resistances"),
+        ("resistance_ohm\n11177\n0\n", "line 3: a resistance of 0 Ω"),
         ("G\n45\n46\n", "say their unit in the header"),
         ("volts\n1\n2\n", "column volts is not a conductance"),
     ],

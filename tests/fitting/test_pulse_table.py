@@ -6,8 +6,8 @@ import pytest
 import spicesnn as sn
 from spicesnn.devices import registry
 from spicesnn.devices.device_file import read_device
-from spicesnn.devices.measurements import PulseTrain, WritePulses, read_measurement
-from spicesnn.devices.pulse_curve import PulseCurve
+from spicesnn.devices.measurements import PulseTrain, read_measurement
+from spicesnn.devices.pulse_curve import PulseCurve, WritePulses
 from spicesnn.errors import InputError
 from spicesnn.fitting.fit import fit
 from spicesnn.fitting.pulse_table import fit_pulse_table

@@ -1,0 +1,271 @@
+"""The tables inside a measurement file: where each begins, what stands above it, what its columns are.
+
+A block is a row of headers, perhaps a row of units, and rows of numbers. Above the first come lines of text (a preamble); a file may hold
+several blocks, below each other.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from spicesnn.devices.instruments.cells import Row, clock_seconds, number, status_word, with_unit
+from spicesnn.devices.instruments.headers import Column, is_unit, with_unit_row
+from spicesnn.errors import DataError
+
+_USEFUL = {"time", "volts", "amps", "siemens", "ohms", "width", "read"}
+_SEPARATOR = re.compile(
+    r"(?i)^[\W_]*(cycle|loop|run|sweep|repeat|step|segment|block|trace|measurement|scan|zyklus|iteration|part|iv|i-v)?"
+    r"[\W_]*\d*[\W_]*$"
+)
+_KEY_VALUE = re.compile(r"^[^:=]{1,60}[:=].*$")
+_EASY = "dataname", "datavalue"
+_BARE = {2: ("volts", "amps"), 3: ("time", "volts", "amps")}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Block:
+    """One table of a file.
+
+    Attributes
+    ----------
+    columns : tuple of Column
+        Made up where it has no headers.
+    rows : tuple of Row
+        As long as the headers, or shorter where trailing cells are missing.
+    preamble : tuple of Row
+        The lines of text above it.
+    headed : bool
+        Whether it has headers.
+    line : int
+        Where its headers stand, or its first row.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    preamble: tuple[Row, ...]
+    headed: bool
+    line: int
+
+    @property
+    def kinds(self) -> set[str]:
+        """What its columns hold."""
+        return {column.kind for column in self.columns}
+
+    def index(self, kind: str) -> int | None:
+        """Return the number of the first column of a kind, or None."""
+        return next((k for k, column in enumerate(self.columns) if column.kind == kind), None)
+
+
+def is_value(text: str) -> bool:
+    """Return whether a cell is a number, or the mark of a lost one."""
+    return number(text) is not None
+
+
+def _value_like(text: str) -> bool:
+    return (
+        is_value(text)
+        or status_word(text) is not None
+        or with_unit(text) is not None
+        or clock_seconds(text) is not None
+    )
+
+
+def _is_data(row: Row, texts: list[Row], easy: bool) -> bool:
+    """Return whether a row holds numbers, and not the text of a preamble: half of its cells, or one that stands alone.
+
+    A row that begins with a word does so only below headers whose first is no quantity. `easy`: the file marks its rows itself.
+    """
+    cells = [cell for cell in row.cells if cell]
+    if row.remark or easy:
+        return cells[0].lower() == _EASY[1] and not row.remark
+    values = sum(_value_like(cell) for cell in cells)
+    if values < max(1, len(cells) // 2) or not (
+        values == len(cells) or values >= 2 or len(cells) == 1
+    ):
+        return False
+    if row.cells[0] and not _value_like(row.cells[0]):
+        head = _heading(texts)[0]
+        return head is not None and head[0][0].kind not in _USEFUL
+    return True
+
+
+def _header(row: Row, easy: bool = False) -> list[Column] | None:
+    """Return the columns of a row of headers, or None where it is none: at least one quantity, no numbers."""
+    cells = list(row.cells)
+    if easy or cells[0].lower() == _EASY[0]:
+        named = cells[0].lower() == _EASY[0] and len(cells) > 1
+        return (
+            [Column(header=cells[0], kind="other"), *(Column.of(cell) for cell in cells[1:])]
+            if named
+            else None
+        )
+    while cells and not cells[-1]:
+        cells.pop()
+    if (
+        any(is_value(cell) for cell in cells if cell)
+        and sum(is_value(cell) for cell in cells if cell) > len(cells) // 4
+    ):
+        return None
+    columns = [Column.of(cell) if cell else Column(header="") for cell in cells]
+    return columns if any(column.kind in _USEFUL for column in columns) else None
+
+
+def split_blocks(path: Path, rows: list[Row]) -> tuple[list[Block], list[Row]]:
+    """Return the blocks of a file, and the lines of text after the last.
+
+    Raises
+    ------
+    DataError
+        Text in the middle of numbers, or no numbers at all; the message names the line.
+    """
+    easy = any(row.cells[0].lower() == _EASY[0] for row in rows)
+    blocks: list[Block] = []
+    texts: list[Row] = []
+    k = 0
+    while k < len(rows):
+        if not _is_data(rows[k], texts, easy):
+            texts.append(rows[k])
+            k += 1
+            continue
+        head, above = _heading(texts, easy)
+        if head is None and not blocks:
+            head = _unknown(texts, rows[k])
+            above = texts[:-1] if head is not None else texts
+        if head is None and blocks:
+            _continue(path, blocks, texts, rows[k])
+            columns, line, headed, above = (
+                list(blocks[-1].columns),
+                rows[k].line,
+                blocks[-1].headed,
+                texts,
+            )
+        elif head is None:
+            columns, line, headed = _bare(rows[k]), rows[k].line, False
+        else:
+            columns, line, headed = head[0], head[1], True
+        first, heads = (
+            k,
+            [Row(line=line, cells=tuple(column.header for column in columns))] if headed else [],
+        )
+        while k < len(rows) and (
+            _is_data(rows[k], heads, easy) or _belongs(rows, k, len(columns), first, easy)
+        ):
+            k += 1
+        blocks.append(
+            Block(
+                columns=tuple(columns),
+                rows=tuple(rows[first:k]),
+                preamble=tuple(above),
+                headed=headed,
+                line=line,
+            )
+        )
+        texts = []
+    if not blocks:
+        raise DataError(
+            f"{path}, line {rows[0].line}: no row of numbers; expected a header and measurements"
+        )
+    return [_without_labels(block) for block in blocks], texts
+
+
+def _belongs(rows: list[Row], k: int, width: int, first: int, easy: bool) -> bool:
+    """Return whether a row that is no row of numbers is a damaged one of this block: as wide, some number in it, or text among numbers."""
+    row = rows[k]
+    if row.remark or k == first or easy:
+        return False
+    filled = [cell for cell in row.cells if cell]
+    if _header(row) is not None:
+        return False
+    if any(_value_like(cell) for cell in filled) and len(row.cells) >= width > 1:
+        return True
+    if width == 1 and len(filled) == 1 and not _SEPARATOR.match(filled[0]):
+        return True
+    following = (
+        k + 1 < len(rows) and sum(_value_like(cell) for cell in rows[k + 1].cells) >= width > 1
+    )
+    return following and len(filled) >= width and not _SEPARATOR.match(" ".join(filled))
+
+
+def _heading(
+    texts: list[Row], easy: bool = False
+) -> tuple[tuple[list[Column], int] | None, list[Row]]:
+    """Return the columns and line of the last row of headers in some lines of text, and the other lines; units from the row below."""
+    for k in range(len(texts) - 1, -1, -1):
+        columns = _header(texts[k], easy)
+        below = texts[k + 1 :]
+        if columns is None or len(below) > 3:
+            continue
+        units_only = all(is_unit(cell) for cell in texts[k].cells if cell) and all(
+            column.unit or column.kind for column in columns
+        )
+        if (
+            units_only
+            and k > 0
+            and (above := _header(texts[k - 1])) is not None
+            and len(above) >= len(columns)
+        ):
+            return ([with_unit_row(column, cell) for column, cell in zip(above, [*texts[k].cells, *[""] * len(above)], strict=False)],
+                    texts[k - 1].line), texts[: k - 1] + below  # fmt: skip
+        for row in below:
+            if all(is_unit(cell) for cell in row.cells if cell):
+                columns = [
+                    with_unit_row(column, cell)
+                    for column, cell in zip(
+                        columns, [*row.cells, *[""] * len(columns)], strict=False
+                    )
+                ]
+                break
+        return (columns, texts[k].line), texts[:k] + below
+    return None, texts
+
+
+def _unknown(texts: list[Row], row: Row) -> tuple[list[Column], int] | None:
+    """Return the columns of a row of words, none of them known, right above numbers and as wide as they are; or None."""
+    if not texts or texts[-1].remark:
+        return None
+    cells = list(texts[-1].cells)
+    fits = len(cells) == len(row.cells) and all(cell and not _value_like(cell) for cell in cells)
+    return ([Column.of(cell) for cell in cells], texts[-1].line) if fits else None
+
+
+def _continue(path: Path, blocks: list[Block], texts: list[Row], row: Row) -> None:
+    """Check that lines of text between numbers only part them: blank, a remark, *cycle 2*, key and value."""
+    for text in texts:
+        line = " ".join(cell for cell in text.cells if cell)
+        if not (
+            text.remark or _SEPARATOR.match(line) or (_KEY_VALUE.match(line) and len(row.cells) > 1)
+        ):
+            names = ", ".join(column.header for column in blocks[-1].columns)
+            raise DataError(
+                f"{path}, line {text.line}: {line!r:.60} among measurements is no row of numbers; expected {names}"
+            )
+
+
+def _bare(row: Row) -> list[Column]:
+    """Return the columns of numbers without headers: status words say what they are, three are time, volts, amps and two volts, amps."""
+    words = [status_word(cell) for cell in row.cells]
+    if any(word is not None for word in words):
+        kinds = {"V": "volts", "I": "amps", "T": "time", "R": "ohms"}
+        return [
+            Column(
+                header=f"channel {word[1]} {word[2]}", kind=kinds[word[2]], place=word[1].lower()
+            )
+            if word
+            else Column(header="")
+            for word in words
+        ]
+    cells = list(row.cells)
+    while len(cells) > 1 and not cells[-1]:
+        cells.pop()
+    kinds_ = _BARE.get(len(cells), ("",) * len(cells))
+    return [Column(header=kind or f"column {k + 1}", kind=kind) for k, kind in enumerate(kinds_)]
+
+
+def _without_labels(block: Block) -> Block:
+    """Return a block without the leading cells that only say what kind of line it is (DataName, DataValue)."""
+    if block.columns and block.columns[0].header.lower() == _EASY[0]:
+        rows = tuple(Row(line=row.line, cells=row.cells[1:]) for row in block.rows)
+        return replace(block, columns=block.columns[1:], rows=rows)
+    return block

@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from instrument_forms import FORMS, lines_of, loop, text
+
+import spicesnn as sn
+from spicesnn.devices.instruments.headers import Column
+from spicesnn.errors import DataError, InputError
+
+LENGTH = 8.0
+
+
+def written(tmp_path, content):
+    path = tmp_path / "file.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+@pytest.mark.parametrize("name", sorted(FORMS))
+def test_every_form_gives_the_numbers_that_are_in_it(name, tmp_path):
+    form = FORMS[name]()
+    found = sn.read_measurement(
+        written(tmp_path, form.content), None if form.time is not None else LENGTH
+    )
+    time = (
+        np.linspace(0, LENGTH, form.volts.size) if form.time is None else form.time - form.time[0]
+    )
+    np.testing.assert_allclose(
+        found.time, time, atol=1e-9 + 1e-6 * time[-1] * (name == "clock_times")
+    )
+    np.testing.assert_allclose(found.volts, form.volts, rtol=1e-4, atol=1e-12)
+    np.testing.assert_allclose(found.amps, form.amps, rtol=1e-4, atol=1e-15)
+    assert found.sweeps == form.sweeps
+    assert len(found.remarks) == 2
+    for words in form.said:
+        assert words in " ".join(found.remarks)
+    if not form.gone:
+        assert "overflowed" not in found.remarks[1]
+
+
+def data_lines(form):
+    """Return the lines of a file, and the numbers of those that hold numbers, in its own encoding."""
+    encoding = next(code for code in ("utf-8-sig", "latin-1") if _decodes(form.content, code))
+    lines = form.content.decode(encoding).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return lines, [
+        k
+        for k in range(form.first - 1, len(lines))
+        if lines[k].strip(" ,;\t") and any(c.isdigit() for c in lines[k])
+    ]
+
+
+def _decodes(content, code):
+    try:
+        return "\x00" not in content.decode(code)
+    except UnicodeDecodeError:
+        return False
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(
+        name
+        for name in FORMS
+        if FORMS[name]().cells and FORMS[name]().sweeps == 1 and "utf16" not in name
+    ),
+)
+def test_a_damaged_number_is_refused_by_its_line(name, tmp_path):
+    form, rng = FORMS[name](), np.random.default_rng(sorted(FORMS).index(name))
+    lines, places = data_lines(form)
+    for harm in ("1.2x4e-05", "0.1.2", "1e", "q", "--5"):
+        at = int(rng.choice(places[3:-3]))
+        damaged = list(lines)
+        cells = damaged[at].split(form.cells)
+        cells[int(rng.choice(form.needed))] = harm
+        damaged[at] = form.cells.join(cells)
+        with pytest.raises(DataError, match=rf"line {at + 1}\b"):
+            sn.read_measurement(written(tmp_path, "\n".join(damaged)), LENGTH)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("0,0,0\n1,1\n2,1,1\n3,1,1", "line 3: 2 cells; expected 3"),
+        ("0,0,0\n1,1,\n2,1,1\n3,1,1", "line 3: '' in column amps is not a number"),
+        ("0,0,0\n1,1,1,5\n2,1,1\n3,1,1", "line 3: 4 cells; expected 3"),
+        ("0,0,0\n0,2,0,1,1,09e-05\n1,1,1", "line 3: 6 cells; expected 3.*decimal commas"),
+        ("0,0,0\n1,1,1\n0.5,1,1\n3,1,1", "line 4: time does not increase from sample 2"),
+        ("0,0,0\n1,1,1\n1,1,1\n3,1,1", "line 4: time does not increase"),
+        (
+            "0,0,0\n1,1,1\nsomething went wrong here\n3,1,1\n4,1,1",
+            "line 4: 'something went wrong here' among measurements",
+        ),
+        ("0,0,0\n1,1,1\nerror,error!,oh\n3,1,1\n4,1,1", "line 4"),
+        (
+            "0,0,0\n1,1,9.9e37\n2,1,nan",
+            "1 measurement.*expected at least 3.*line 3: 9.9e37 in column amps; expected finite numbers",
+        ),
+    ],
+)
+def test_damaged_rows_are_refused_by_line(rows, message, tmp_path):
+    with pytest.raises(DataError, match=message):
+        sn.read_measurement(written(tmp_path, f"time,volts,amps\n{rows}\n"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xd0\xcf\x11\xe0" + bytes(40), "Excel workbook"),
+        (b"PK\x03\x04" + bytes(40), "Excel workbook or another zip"),
+        (
+            b"time,volts,amps\n0,0,0\n1,\x01,1\n",
+            "line 3: cannot be read.*control character, byte 0x01",
+        ),
+        (b"time,V\x00,I\n0,0,0\n", "zero bytes"),
+        (b"", "is empty"),
+        (b",,,\n,,,\n", "is empty"),
+        (b"only words\nand more words\n", "line 1: no row of numbers"),
+        (
+            b"time;volts;amps\n0;0,5;1.5\n1;0,6;2,5\n2;0,5;1,5\n",
+            "line 2: decimal commas and decimal points in one table",
+        ),
+        (
+            b"time,V (V),I (mA/cm2)\n0,0,0\n1,1,1\n2,1,1\n",
+            r"the unit 'mA/cm2' is not known; expected A",
+        ),
+        (b"time,V (V),I (MA)\n0,0,0\n1,1,1\n2,1,1\n", r"the unit 'MA' is not known"),
+        (
+            b"time,V,Idevice,Ileak\n0,0,0,0\n1,1,5,3\n2,1,5,3\n3,1,5,4\n",
+            "line 1: several currents, Idevice, Ileak, none of them at the voltage; keep one",
+        ),
+        (
+            b"time,V,I hot,I cold\n0,0,0,0\n1,1,5,3\n2,1,5,3\n3,1,5,4\n",
+            "line 1: 2 different currents over one voltage, I hot, I cold",
+        ),
+        (
+            b"time,DrainV,GateV,DrainI\n0,0,0,0\n1,1,5,3\n2,1,6,3\n3,2,5,4\n",
+            "line 1: several voltages that vary, DrainV, GateV",
+        ),
+        (
+            b"Wordline,Bitline,V,I\n1,1,0,0\n1,1,1,1\n1,2,0,0\n1,2,1,1\n",
+            "line 4: Bitline is 2, and 1 in line 2; the file holds several devices",
+        ),
+    ],
+)
+def test_what_is_not_understood_is_refused_by_name(content, message, tmp_path):
+    with pytest.raises(DataError, match=message):
+        sn.read_measurement(written(tmp_path, content), 1.0)
+
+
+def test_a_sweep_without_times_needs_its_length(tmp_path):
+    t, v, i = loop()
+    path = written(tmp_path, text(["V,I", *lines_of(v, i)]))
+    with pytest.raises(InputError, match="say how long the sweep took"):
+        sn.read_measurement(path)
+    found = sn.read_measurement(path, 4.0)
+    assert found.time[-1] == 4.0
+    assert "takes the given 4 s" in found.remarks[0]
+    path = written(tmp_path, text(["t,V,I", *lines_of(t, v, i)]))
+    assert (
+        "the duration that was given (the file has times)"
+        in sn.read_measurement(path, 4.0).remarks[1]
+    )
+
+
+def test_lost_points_keep_the_time_of_the_others_in_a_file_without_times(tmp_path):
+    _, v, i = loop()
+    rows = lines_of(v, i)
+    rows[3] = "0.3,9.91e37"
+    found = sn.read_measurement(written(tmp_path, text(["V,I", *rows])), 4.0)
+    np.testing.assert_allclose(found.time, np.delete(np.linspace(0, 4.0, v.size), 3), atol=1e-12)
+
+
+def limited_loop(level, noise=0.0, measured=None):
+    """Return a sweep whose current the instrument holds at a level in one polarity."""
+    rng = np.random.default_rng(0)
+    t, v, i = loop(40)
+    i = np.clip(i * (1 + noise * rng.standard_normal(i.size)), None, level)
+    i = np.where(i == level, level * (1 + 1e-4 * rng.standard_normal(i.size)), i)
+    return t, v, i
+
+
+def test_a_compliance_that_shows_is_found_in_its_polarity(tmp_path):
+    t, v, i = limited_loop(4e-4, 0.01)
+    found = sn.read_measurement(written(tmp_path, text(["time,V,I", *lines_of(t, v, i)])))
+    assert "compliance 400 µA" in found.remarks[0]
+    assert found.limited
+    np.testing.assert_allclose(found.limit_amps[found.volts > 0], 4e-4, rtol=1e-3)
+    assert np.all(np.isinf(found.limit_amps[found.volts < 0]))
+
+
+def test_no_compliance_is_seen_where_there_is_none(tmp_path):
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        t, v, i = loop(40, seed=seed)
+        for curve in (
+            i,
+            1e-3 * np.tanh(3 * v),
+            1e-6 * np.sinh(4 * v),
+            1e-3 * np.sign(v) * np.abs(v) ** 0.5,
+        ):
+            noisy = curve * (1 + 0.02 * rng.standard_normal(v.size))
+            found = sn.read_measurement(
+                written(tmp_path, text(["time,V,I", *lines_of(t, v, noisy)]))
+            )
+            assert "compliance" not in found.remarks[0]
+            assert np.all(np.isinf(found.limit_amps))
+
+
+@pytest.mark.parametrize(
+    ("line", "amps"),
+    [("Compliance: 5 mA", 5e-3), ("Current limit (uA),500", 5e-4), ("Icc = 0.01", 0.01),
+     ("TestParameter, Measurement.Primary.Compliance, 0.002", 2e-3),
+     ("I_limit;1E-3", 1e-3)],
+)  # fmt: skip
+def test_a_stated_compliance_is_read_with_its_unit(line, amps, tmp_path):
+    t, v, i = loop(top=0.1)
+    found = sn.read_measurement(written(tmp_path, text([line, "time,V,I", *lines_of(t, v, i)])))
+    np.testing.assert_allclose(found.limit_amps, amps)
+    assert "stated; not reached" in found.remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("header", "kind", "scale"),
+    [
+        ("time", "time", 1.0), ("Time (s)", "time", 1.0), ("time_ms", "time", 1e-3), ("Time [µs]", "time", 1e-6), ("V", "volts", 1.0),
+        ("Voltage (V)", "volts", 1.0), ("V_mV", "volts", 1e-3), ("I (mA)", "amps", 1e-3), ("current_uA", "amps", 1e-6), ("I/A", "amps", 1.0),
+        ("Current, nA", "amps", 1e-9), ("µS", "siemens", 1e-6), ("G (μS)", "siemens", 1e-6), ("G/uS", "siemens", 1e-6), ("set_uS", "siemens", 1e-6),
+        ("Conductance [nS]", "siemens", 1e-9), ("I_DUT (mA)", "amps", 1e-3), ("Pulse Width (ns)", "width", 1e-9), ("pulse", "number", 1.0),
+        ("resistance_ohm", "ohms", 1.0), ("R (kOhm)", "ohms", 1e3), ("R (MΩ)", "ohms", 1e6), ("ms", "time", 1e-3), ("mS", "siemens", 1e-3),
+        ("DrainI(2)", "amps", 1.0), ("Smu1.V[1][1]", "volts", 1.0), ("absI", "amps", 1.0), ("I (A) [1]", "amps", 1.0),
+        ("Read Voltage (V)", "read", 1.0),
+        ("log10|I|", "other", 1.0), ("Temperature (K)", "other", 1.0), ("Current in mA", "amps", 1e-3), ("Spannung / mV", "volts", 1e-3),
+        ("G (G0)", "siemens", 7.748091729e-5), ("Time (min)", "time", 60.0), ("I (microamps)", "amps", 1e-6), ("cycle number", "cycle", 1.0),
+    ],
+)  # fmt: skip
+def test_headers(header, kind, scale):
+    found = Column.of(header)
+    assert (found.header, found.kind, found.problem) == (header, kind, "")
+    assert found.scale == pytest.approx(scale)
+
+
+def test_an_unknown_unit_is_refused():
+    with pytest.raises(DataError, match=r"the unit 'mA/cm2' is not known; expected A"):
+        Column.of("I (mA/cm2)").checked()
