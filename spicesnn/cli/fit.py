@@ -25,7 +25,7 @@ def fit(
     csv: Annotated[Path, typer.Argument(metavar="CSV", help="A sweep (time, volts, amps), a pulse train (volts, width, siemens), or a pulse curve "
                                                             "(siemens after each set pulse; a second column: after each reset pulse).")],
     parameters: Annotated[str | None, typer.Option("--parameters", metavar="A,B,…", help="What to fit; the customary ones if left out.")] = None,
-    starts: Annotated[int, typer.Option("--starts", min=1, help="How many minima are sought.")] = 6,
+    starts: Annotated[int, typer.Option("--starts", min=1, help="Number of starting points.")] = 6,
     duration: Annotated[str | None, typer.Option("--duration", metavar="SECONDS", help="Length of a sweep without times.")] = None,
     pulse_volts: Annotated[str | None, typer.Option("--pulse-volts", metavar="VOLT", help="Set pulses of a pulse curve.")] = None,
     reset_volts: Annotated[str | None, typer.Option("--reset-volts", metavar="VOLT", help="Reset pulses; minus the set pulses' if left out.")] = None,

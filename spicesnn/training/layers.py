@@ -53,7 +53,7 @@ class Layer:
             return np.array(np.broadcast_to(np.asarray(self.device.initial_state(), dtype=float), self.shape))
         low, high = (initial * 2)[:2]
         if not low <= high <= 1:
-            raise ConfigError(f"network.initial is {list(initial)}; expected [low, high] shares with 0 ≤ low ≤ high ≤ 1")
+            raise ConfigError(f"network.initial is {list(initial)}; expected [low, high] fractions with 0 ≤ low ≤ high ≤ 1")
         return self.states_of(self.window.at(rng.uniform(low, high, self.shape)))
 
     def states_of(self, siemens: Floats) -> Floats:

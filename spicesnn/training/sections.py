@@ -25,15 +25,15 @@ class DataOptions(Section):
     source: str = option("xpue", "a pattern set, MNIST, or a file of one's own",
                          choices=("xpue", "digits-3x5", "letters-3x3", "letters-clean", "words-4bit", "xor", "mnist", "file"))  # fmt: skip
     path: str = option("", "csv or npz file with features and labels (source = file)")
-    label: str = option("label", "the column of a csv file that holds the classes")
-    test_path: str = option("", "csv or npz file of held-out samples; a share of `path` is held out if left empty")
-    test_fraction: float = option(0.2, "share of a file that is held out when there is no test_path", lowest=0.0, below=1.0)
+    label: str = option("label", "column of a csv file with the classes")
+    test_path: str = option("", "csv or npz file of held-out samples; empty: a fraction of `path` is held out")
+    test_fraction: float = option(0.2, "fraction of the samples that is held out if test_path is empty", lowest=0.0, below=1.0)
     pixels: int = option(10, "MNIST images are reduced to pixels × pixels", lowest=2)
     method: str = option("area", "how images are reduced", choices=("area", "bicubic"))
     ones: int = option(0, "MNIST: this many of the brightest pixels are 1, the rest 0; 0 keeps grey levels", lowest=0)
-    train_limit: int = option(0, "use only the first so many training samples; 0 is all", lowest=0)
-    test_limit: int = option(0, "use only the first so many test samples; 0 is all", lowest=0)
-    validation: int = option(0, "MNIST: test on the last so many training images, kept from training: settings are chosen on them", lowest=0)
+    train_limit: int = option(0, "maximum number of training samples; 0: all", lowest=0)
+    test_limit: int = option(0, "maximum number of test samples; 0: all", lowest=0)
+    validation: int = option(0, "MNIST: last training images that replace the test images, to choose settings on", lowest=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +41,10 @@ class NetworkOptions(Section):
     """[network]"""
 
     hidden: tuple[int, ...] = option((), "sizes of the hidden layers", lowest=1)
-    hidden_code: str = option("spike", "what hidden neurons pass on: a spike in the window or none, or their rate", choices=("spike", "rate"))
+    hidden_code: str = option("spike", "output of hidden neurons: one spike or no spike in the window, or their rate", choices=("spike", "rate"))
     hidden_ohm: float = option(1e3, "membrane resistance of the hidden neurons", above=0.0)
     hidden_offset_amps: float = option(0.0, "constant current into every hidden neuron")
-    columns: str = option("differential", "how a signed weight stands on columns", choices=("differential", "single", "offset"))
+    columns: str = option("differential", "how signed weights map to columns", choices=("differential", "single", "offset"))
     bias: bool = option(True, "a word line that is always on")
     initial: tuple[float, ...] = option((0.3, 0.7), "fresh conductances, uniform between these fractions of the range; empty: fresh devices",
                                         lowest=0.0, highest=1.0)  # fmt: skip
@@ -75,7 +75,7 @@ class EncodingOptions(Section):
     low_volts: float = option(0.0, "word-line voltage of an input of 0")
     bias_volts: float = option(0.2, "word-line voltage of the bias line")
     gate_volts: float = option(0.0, "gate voltage during reads, for cells with a gate")
-    read_s: float = option(1e-3, "how long a read lasts: what its energy is counted over", above=0.0)
+    read_s: float = option(1e-3, "duration of a read, for its energy", above=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,9 +108,9 @@ class ProgrammingOptions(Section):
     rise_s: float = option(0.0, "rise and fall time", lowest=0.0)
     gate_on_volts: float = option(1.2, "gate voltage of selected lines, for cells with a gate")
     gate_off_volts: float = option(0.0, "gate voltage of the others")
-    verify_step: float = option(0.0, "above 0: write and verify, a change being this fraction of the window; 0: a pulse a change",
+    verify_step: float = option(0.0, "above 0: write-verify with changes of this fraction of the window; 0: one pulse per change",
                                 lowest=0.0, highest=1.0)  # fmt: skip
-    verify_tolerance: float = option(0.25, "write and verify: what may be left of a change, as a share of it", above=0.0, highest=1.0)
+    verify_tolerance: float = option(0.25, "write-verify: tolerance, as a fraction of the change", above=0.0, highest=1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,18 +118,18 @@ class LearningOptions(Section):
     """[learning]"""
 
     rule: str = option("manhattan", "how the array learns", choices=("manhattan", "template", "exsitu", "stdp"))
-    activation: str = option("softmax", "what the error is measured on", choices=("softmax", "tanh"))
+    activation: str = option("softmax", "output on which the error is measured", choices=("softmax", "tanh"))
     gain: float = option(1e6, "output gain β, 1/A", above=0.0)
     target: float = option(1.0, "training target of tanh outputs, ±", above=0.0)
     right_when: str = option("winner", "a sample counts as right when its neuron has the largest current, or when all outputs are beyond ± stop",
                              choices=("winner", "outputs"))  # fmt: skip
     stop: float = option(0.8, "tanh outputs beyond ± this count as right", lowest=0.0)
     opposite: bool = option(True, "set one device of a pair and reset the other; false: only ever set")
-    fraction: float = option(1.0, "share of the devices that are pulsed in an update, at random", above=0.0, highest=1.0)
+    fraction: float = option(1.0, "fraction of the devices pulsed in an update, at random", above=0.0, highest=1.0)
     final_fraction: float = option(0.0, "the fraction shrinks to this geometrically over the run; 0: it stays", lowest=0.0, highest=1.0)
     groups: float = option(1.0, "fraction of the (column, polarity) groups that an update touches: fewer pulses for the same `fraction`",
                            above=0.0, highest=1.0)  # fmt: skip
-    final_width: float = option(1.0, "pulse widths shrink to this share geometrically over the run", above=0.0, highest=1.0)
+    final_width: float = option(1.0, "final pulse width relative to the first, reached geometrically over the run", above=0.0, highest=1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,13 +139,13 @@ class ExsituOptions(Section):
     weights: str = option("", "npz or JSON file of weights to map, of any size; learnt in software if left empty")
     epochs: int = option(10, "software training: passes over the data", lowest=1)
     batch: int = option(0, "software training: samples a step; 0: all", lowest=0)
-    rate: float = option(0.01, "software training: Adam's step, as a share of the weight range", above=0.0)
+    rate: float = option(0.01, "software training: Adam's step, relative to the weight range", above=0.0)
     restarts: int = option(1, "software training: starts, of which the best on training data is mapped", lowest=1)
-    weight_limit: float = option(0.8, "weights stay within ± this: what is left of the window makes up for the wires", above=0.0, highest=1.0)
+    weight_limit: float = option(0.8, "weights stay within ± this; the rest of the window is used to compensate the wires", above=0.0, highest=1.0)
     scale: tuple[float, ...] = option((), "loaded weights are divided by this, a number a layer; empty: so that they fill weight_limit", above=0.0)
-    wire_aware: bool = option(True, "choose conductances whose array, wires included, does what the weights ask for")
+    wire_aware: bool = option(True, "choose conductances for which the array, wires included, implements the weights")
     write_verify: bool = option(False, "program by pulses and reads, through the wires, instead of setting the states")
-    verify_tolerance: float = option(0.01, "write and verify: cells within this share of the window are left alone", above=0.0, highest=1.0)
+    verify_tolerance: float = option(0.01, "write-verify: tolerance, as a fraction of the window", above=0.0, highest=1.0)
     fine_tune: int = option(0, "Manhattan updates in situ after the mapping", lowest=0)
 
 
@@ -153,8 +153,8 @@ class ExsituOptions(Section):
 class StdpOptions(Section):
     """[stdp]: overlapping spikes; their amplitudes follow from the device."""
 
-    step: float = option(0.1, "what one pair of spikes moves a device by, at no distance in time, as a share of its range", above=0.0, highest=1.0)
-    theta_volts: float = option(0.3, "a neuron's threshold rises by this with each of its spikes", lowest=0.0)
+    step: float = option(0.1, "change by one pair of simultaneous spikes, as a fraction of the device's range", above=0.0, highest=1.0)
+    theta_volts: float = option(0.3, "increase of a neuron's threshold per spike", lowest=0.0)
     theta_presentations: float = option(6.0, "presentations in which that decays to 1/e", above=0.0)
 
 
@@ -167,7 +167,7 @@ class TrainingOptions(Section):
     batch: int = option(0, "samples an update; 0: all", lowest=0)
     stop_when_right: bool = option(False, "stop as soon as every training sample is right")
     checkpoint_s: float = option(60.0, "seconds between checkpoints", lowest=0.0)
-    record_updates: int = option(16, "keep direction and states of the first so many updates in history.npz", lowest=0)
+    record_updates: int = option(16, "number of updates whose directions and states are recorded in history.npz", lowest=0)
 
 
 _CURVE = ("curve", "curve_scale")

@@ -20,13 +20,13 @@ PLACES = ("anywhere", "centre", "border")
 class StreamImperfections(Section):
     """[imperfections]: what the cells do that the controller does not know of; 0 turns each off."""
 
-    stuck_on: float = option(0.0, "share of cells stuck at the highest conductance", lowest=0.0, highest=1.0)
-    stuck_off: float = option(0.0, "share of cells stuck at the lowest conductance", lowest=0.0, highest=1.0)
-    stuck: float = option(0.0, "share of cells stuck wherever they are", lowest=0.0, highest=1.0)
-    stuck_place: str = option("anywhere", "which pixels' word lines have stuck cells: all, the middle 14×14, the frame around it", choices=PLACES)
-    spread: float = option(0.0, "relative spread from cell to cell (log-normal) of what a pulse does", lowest=0.0)
-    cycle_to_cycle: float = option(0.0, "relative spread of what a pulse does, from pulse to pulse", lowest=0.0)
-    states: int = option(0, "conductances a cell can hold, evenly over the window; 0: any", lowest=0)
+    stuck_on: float = option(0.0, "fraction of cells stuck at the highest conductance", lowest=0.0, highest=1.0)
+    stuck_off: float = option(0.0, "fraction of cells stuck at the lowest conductance", lowest=0.0, highest=1.0)
+    stuck: float = option(0.0, "fraction of cells stuck at their initial conductance", lowest=0.0, highest=1.0)
+    stuck_place: str = option("anywhere", "pixels on whose word lines cells are stuck: all, the centre 14×14, the border around it", choices=PLACES)
+    spread: float = option(0.0, "device-to-device variation (log-normal) of the effect of a pulse", lowest=0.0)
+    cycle_to_cycle: float = option(0.0, "cycle-to-cycle variation of the effect of a pulse, relative", lowest=0.0)
+    states: int = option(0, "number of conductance states, evenly spaced over the window; 0: continuous", lowest=0)
     read_noise: float = option(0.0, "relative spread of a cell's conductance from read to read", lowest=0.0)
 
     @property

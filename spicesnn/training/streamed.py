@@ -39,9 +39,9 @@ _FRESH, _ORDER, _LEARN, _ANSWER = range(4)
 class StreamData(Section):
     """[data]: MNIST at 28×28."""
 
-    train_limit: int = option(0, "use only the first so many training images; 0 is all", lowest=0)
-    test_limit: int = option(0, "use only the first so many test images; 0 is all", lowest=0)
-    validation: int = option(0, "test on the last so many training images, kept from training: settings are chosen on them", lowest=0)
+    train_limit: int = option(0, "maximum number of training images; 0: all", lowest=0)
+    test_limit: int = option(0, "maximum number of test images; 0: all", lowest=0)
+    validation: int = option(0, "last training images that replace the test images, to choose settings on", lowest=0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)

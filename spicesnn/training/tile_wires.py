@@ -16,8 +16,8 @@ class TileWires(Section):
     bit_line_ohm: float = option(1.0, "resistance of a bit-line segment", lowest=0.0)
     driver_ohm: float = option(0.0, "output resistance of the word-line drivers", lowest=0.0)
     sense_ohm: float = option(0.0, "input resistance of the sense nodes", lowest=0.0)
-    tile_rows: int = option(128, "word lines of a tile; 0: not cut", lowest=0)
-    tile_cols: int = option(128, "bit lines of a tile; 0: not cut", lowest=0)
+    tile_rows: int = option(128, "word lines of a tile; 0: no tiling", lowest=0)
+    tile_cols: int = option(128, "bit lines of a tile; 0: no tiling", lowest=0)
 
     def segments(self) -> Wires:
         """Return the wires of a tile."""

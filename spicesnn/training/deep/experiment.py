@@ -142,7 +142,7 @@ class DeepConfig(StreamConfig):
         device = self.device.build()
         check_device(device)
         if self.imperfections.stuck:
-            raise ConfigError("imperfections.stuck: a cell that is stuck before the weights are mapped is nowhere in particular; "
+            raise ConfigError("imperfections.stuck: a cell that is stuck before the mapping has no defined conductance; "
                               "give imperfections.stuck_on and imperfections.stuck_off")  # fmt: skip
         window, made = Window.of(device), list[LayerArrays]()
         limits = self.exsitu.build(len(self._network().shapes)).limits
@@ -222,7 +222,7 @@ class DeepConfig(StreamConfig):
             layers = self.layers()
             pairs = [(layer.wanted(w), layer.siemens(s)) for layer, w, s in zip(layers, _means(arrays), _states(arrays), strict=True)]
             spread_of = histogram_data(*(dict(zip(names, side, strict=True)) for side in zip(*pairs, strict=True)), unit="S",
-                                       sides=("asked for by the weights", "as the cells are"))  # fmt: skip
+                                       sides=("required by the weights", "as the cells are"))  # fmt: skip
         else:
             before = _means(self.untrained())
             spread_of = histogram_data(dict(zip(names, before, strict=True)), dict(zip(names, weights, strict=True)))

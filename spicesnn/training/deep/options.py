@@ -35,18 +35,18 @@ class NetworkSection(Section):
 class ExsituSection(Section):
     """[exsitu]: learning in software."""
 
-    weights: str = option("", "npz or JSON file of weights (shares of the limits) to map; learnt in software if left empty")
+    weights: str = option("", "npz or JSON file of weights (relative to the limits) to map; empty: trained in software")
     epochs: int = option(20, "passes over the training images", lowest=0)
     chunk: int = option(10000, "images between checkpoints", lowest=1)
     batch: int = option(128, "images an update", lowest=1)
     rate: float = option(2e-3, "Adam's step at the start", above=0.0)
     gain: float = option(10.0, "softmax works on the output potentials times this", above=0.0)
     limits: tuple[float, ...] = option((1.0,), "weights stay within ±, a number for all layers or one each", above=0.0)
-    dropout: float = option(0.0, "share of the hidden neurons left out in training", lowest=0.0, below=1.0)
-    weight_noise: float = option(0.0, "relative spread of every weight in training, drawn anew each batch", lowest=0.0)
-    average: float = option(0.999, "the mapped weights are a running mean with this memory", lowest=0.0, below=1.0)
-    turn_degrees: float = option(10.0, "training images are turned by up to ± this", lowest=0.0, below=90.0)
-    scale: float = option(0.1, "and scaled by up to ± this share", lowest=0.0, below=1.0)
+    dropout: float = option(0.0, "dropout probability of hidden neurons in training", lowest=0.0, below=1.0)
+    weight_noise: float = option(0.0, "relative noise on every weight in training, drawn for each batch", lowest=0.0)
+    average: float = option(0.999, "decay of the running mean whose weights are mapped", lowest=0.0, below=1.0)
+    turn_degrees: float = option(10.0, "training images are rotated by up to ± this", lowest=0.0, below=90.0)
+    scale: float = option(0.1, "and scaled by up to ± this fraction", lowest=0.0, below=1.0)
     shear: float = option(0.1, "and sheared by up to ± this", lowest=0.0, below=90.0)
     shift_pixels: float = option(1.5, "and shifted by up to ± this along each axis", lowest=0.0, below=90.0)
     bend_pixels: float = option(0.6, "and bent by a smooth random field of this standard deviation", lowest=0.0, below=90.0)
@@ -72,16 +72,16 @@ class WireSection(TileWires):
     word_line_ohm: float = option(0.0, "resistance of a word-line segment", lowest=0.0)
     bit_line_ohm: float = option(0.0, "resistance of a bit-line segment", lowest=0.0)
     read_volts: float = option(0.2, "word-line voltage of an input of 1, of a spike and of the bias", above=0.0)
-    step_s: float = option(100e-9, "how long a time step's read lasts", above=0.0)
+    step_s: float = option(100e-9, "duration of the read in a time step", above=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class MappingSection(Section):
     """[mapping]"""
 
-    devices: bool = option(True, "map the weights onto arrays of devices; false: leave them in software")
-    fill: float = option(0.85, "share of the device's window that weights use; the rest makes up for wires", above=0.0, highest=1.0)
-    wire_aware: bool = option(True, "choose conductances whose tiles, wires included, do what the weights ask for")
+    devices: bool = option(True, "map the weights onto arrays of devices; false: software only")
+    fill: float = option(0.85, "fraction of the window used by the weights; the rest compensates the wires", above=0.0, highest=1.0)
+    wire_aware: bool = option(True, "choose conductances for which the tiles, wires included, implement the weights")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,12 +97,12 @@ class InSituSection(Section):
     """[insitu]: tuning of the arrays after the mapping."""
 
     epochs: int = option(0, "passes over the training images", lowest=0)
-    order: str = option("together", "all layers at once, or layer by layer, the first one first, each with an equal share of the epochs",
+    order: str = option("together", "all layers at once, or layer by layer, the first one first, each for the same number of epochs",
                         choices=("together", "layerwise"))  # fmt: skip
     batch: int = option(500, "images an update", lowest=1)
-    rate: float = option(5e-4, "change of a weight at the layer's rms gradient, as a share of the limit, at the start", above=0.0)
-    share: float = option(0.1, "share of the pairs pulsed in an update: the largest gradients", above=0.0, highest=1.0)
-    stale: float = option(0.01, "tiles are solved again when conductances have moved by this share", above=0.0)
+    rate: float = option(5e-4, "initial change of a weight at the layer's rms gradient, relative to the limit", above=0.0)
+    share: float = option(0.1, "fraction of the pairs pulsed in an update: those with the largest gradients", above=0.0, highest=1.0)
+    stale: float = option(0.01, "tiles are solved again when conductances have changed by this fraction", above=0.0)
     set_s: float = option(1e-6, "width of a set pulse", above=0.0)
     reset_s: float = option(1e-6, "width of a reset pulse", above=0.0)
     set_volts: float = option(2.0, "the largest set voltage that the drivers give", above=0.0)

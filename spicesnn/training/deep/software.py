@@ -54,7 +54,7 @@ class Software:
                              "expected 1 or more, and numbers above 0")  # fmt: skip
         if not 0 <= self.dropout < 1 or not 0 <= self.average < 1 or self.weight_noise < 0:
             raise InputError(f"software learning: dropout = {self.dropout}, average = {self.average}, weight_noise = {self.weight_noise}; "
-                             "expected shares from 0 to below 1, and 0 or more")  # fmt: skip
+                             "expected fractions from 0 to below 1, and 0 or more")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)

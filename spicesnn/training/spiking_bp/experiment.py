@@ -65,7 +65,7 @@ class NetworkSection(Section):
 class CellSection(Section):
     """[cells]: how devices answer to an update."""
 
-    kind: str = option("ideal", "updates as they are asked for, or as the pulses of [device] make them", choices=("ideal", "device"))
+    kind: str = option("ideal", "ideal updates, or updates by pulses of [device]", choices=("ideal", "device"))
     mapping: str = option("compensated", "pulse voltage by change and state, or by the change alone", choices=("compensated", "uncompensated"))
     set_s: float = option(10e-9, "width of a set pulse", above=0.0)
     reset_s: float = option(10e-9, "width of a reset pulse", above=0.0)
@@ -215,7 +215,7 @@ class SpikingBPConfig(StreamConfig):
         """Return the devices of one layer and, as the last column, its balance line: a column less the balance is a weight."""
         only_layer(layer, 2)
         if self.cells.kind == "ideal":
-            raise ConfigError("cells.kind is 'ideal', so the weights stand on no devices: train with --set cells.kind=device")
+            raise ConfigError("cells.kind is 'ideal', so the weights are not on devices: train with --set cells.kind=device")
         network, window = self.network.build(), self.cells.window(self.device.build())
         siemens = self.siemens(arrays)[layer]
         balance = np.full((len(siemens), 1), 0.5 * (window.low + window.high))
@@ -254,7 +254,7 @@ class SpikingBPConfig(StreamConfig):
         wires = "wires have no resistance" if self.array.wires == "ideal" else "reads go through the wires of solved tiles"
         layers = f"784×{self.network.hidden} and {self.network.hidden}×10 weights"
         if self.cells.kind == "ideal":
-            return f"Layers of {layers}, each a device less a balance line, whose updates are as asked for but for their scatter and levels; {wires}."
+            return f"Layers of {layers}, each a device minus a balance line, with ideal updates except for their variation and levels; {wires}."
         return (f"Layers of {layers}, each a {self.device.model} device less a balance line in the middle of its window. What pulses do to a device "
                 f"was solved for every voltage and state; {wires}.")  # fmt: skip
 

@@ -43,8 +43,8 @@ class Mesh(NamedTuple):
 class WireSection(TileWires):
     """[array]: wires and tiles. Pulses are taken to arrive whole."""
 
-    wires: str = option("ideal", "what goes through the wires", choices=("ideal", "reads"))
-    tile_cols: int = option(128, "bit lines of a tile, its balance line among them; 0: not cut", lowest=0)
+    wires: str = option("ideal", "operations that include IR drop", choices=("ideal", "reads"))
+    tile_cols: int = option(128, "bit lines of a tile, including its balance line; 0: no tiling", lowest=0)
     read_tolerance: float = option(0.01, "tiles are solved so often that weights are not further off (rms, relative) when they are", above=0.0)
 
     def mesh(self, first: F, second: F, limits: tuple[float, float], window: Window) -> Mesh:

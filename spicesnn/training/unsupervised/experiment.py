@@ -60,12 +60,12 @@ class NetworkSection(Section):
 
     neurons: int = option(100, "neurons that learn", lowest=1)
     full_rate_hz: float = option(63.75, "spike rate of an input at grey level 255", above=0.0)
-    column_sum: float | None = option(None, "sum of a neuron's weights before each presentation; auto: as suits so many neurons", above=0.0)
-    inhibition: float | None = option(None, "what a spike adds to the inhibition of all other neurons, in units of the leak; auto", lowest=0.0)
+    column_sum: float | None = option(None, "sum of a neuron's weights before each presentation; auto: by the number of neurons", above=0.0)
+    inhibition: float | None = option(None, "increase of the inhibition of all other neurons per spike, in units of the leak; auto", lowest=0.0)
     potentiation: float | None = option(None, "Ap; auto", above=0.0)
     theta_tau_s: float | None = option(None, "time constant of the thresholds; auto", above=0.0)
     depression_share: float = option(0.01, "An/Ap", lowest=0.0)
-    vote: str = option("likelihood", "how spike counts become classes", choices=("likelihood", "class"))
+    vote: str = option("likelihood", "how spike counts are turned into classes", choices=("likelihood", "class"))
     label_limit: int = option(0, "training images that label the neurons; 0 is all", lowest=0)
 
     def __post_init__(self) -> None:
@@ -86,7 +86,7 @@ class NetworkSection(Section):
 class SynapseSection(Section):
     """[synapse]: the ideal rule (with imperfections.states: in steps between states), or the device of [device] under solved pulses."""
 
-    kind: str = option("ideal", "what a weight is", choices=("ideal", "device", "last-spike"))
+    kind: str = option("ideal", "type of synapse", choices=("ideal", "device", "last-spike"))
     level_window: float = option(0.5, "weight of the highest state (imperfections.states)", above=0.0, highest=1.0)
     mapping: str = option("compensated", "pulse voltage by trace and state, or by the trace alone (power-law)", choices=("compensated", "literal"))
     g_one: float = option(1.49301e-4, "conductance of weight 1", above=0.0)
@@ -94,11 +94,11 @@ class SynapseSection(Section):
     reset_s: float = option(1e-9, "width of a reset pulse", above=0.0)
     set_volts: tuple[float, ...] = option((0.0, 2.2), "lowest and highest set voltage", lowest=0.0)
     reset_volts: tuple[float, ...] = option((0.0, 2.5), "lowest and highest reset voltage", lowest=0.0)
-    map_read_volts: float = option(0.1, "where conductance is taken as I/V", above=0.0)
+    map_read_volts: float = option(0.1, "voltage at which conductance is I/V", above=0.0)
     read_volts: float = option(0.7, "amplitude of an input spike, for the energy", above=0.0)
 
     rise: float = option(0.005, "Δw of an input that spikes with the neuron (kind = last-spike)", lowest=0.0)
-    fall: float = option(0.003, "what a neuron's spike takes from inputs that have not spiked of late (kind = last-spike)", lowest=0.0)
+    fall: float = option(0.003, "decrease for inputs without a recent spike, at a neuron's spike (kind = last-spike)", lowest=0.0)
     decay_steps: float = option(4.0, "lag at which the rise is 1/e of that (kind = last-spike)", above=0.0)
     window_steps: int = option(10, "longest lag that raises a weight (kind = last-spike)", lowest=0)
 

@@ -64,7 +64,7 @@ class SimpleNetwork:
                 raise InputError(f"simple network: {name} = {getattr(self, name)}; expected 1 or more")
         if not (0 < self.input_share <= 1 and 0 < self.decay <= 1 and 0 < self.theta_decay <= 1 and self.threshold > 0 and self.theta_highest >= 1):
             raise InputError(f"simple network: input_share = {self.input_share}, decay = {self.decay}, theta_decay = {self.theta_decay}, threshold = "
-                             f"{self.threshold}, theta_highest = {self.theta_highest}; expected shares above 0 up to 1, above 0, and 1 or more"
+                             f"{self.threshold}, theta_highest = {self.theta_highest}; expected fractions above 0 up to 1, above 0, and 1 or more"
             )  # fmt: skip
 
     @property
