@@ -11,7 +11,8 @@ FORBIDDEN = [
     r"a name that is none", r"the twins", r"tolerance of the twins", r"\d+ of \d+ hold\b", r"\bcards\b", r"other engine's word", r"</?h2>Again\b",
     r"Otherwise than", r"How many minima", r"[Ss]o many ", r"foresees? a pulse", r"cut finer", r"in detail; no preset", r"J'?\)? delivered",
     r"worst share", r"What reaches each cell", r", in the end\b", r"weight stands on", r"these shares of", r"without a word", r"goes? a short way",
-    r"with its traps", r"otherwise in the last bits", r"arrive whole", r"\ba share of\b", r"\bas a share\b", r"\bshare of (?:the|its|cells|peak|range)\b",
+    r"with its traps", r"otherwise in the last bits", r"arrive whole", r"\ba share of\b",
+    r"\bas a share\b", r"\bshare of (?:the|its|cells|peak|range)\b",
     r"(?:does|do) not hold\b", r"what the wires (?:leave|take)", r"asks? for in", r"answered rightly", r"wherever they are", r"\bdrawn anew\b",
     r"compiling .{0,40}, once",
 ]
