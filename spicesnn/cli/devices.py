@@ -25,10 +25,11 @@ def devices(
     """
     from spicesnn.devices.registry import describe_all
     from spicesnn.netlist.device_source import table_names
+    from spicesnn.whole_file import appearing
 
     data: dict[str, Any] = {"devices": describe_all(), "tables": table_names()}
     if out is not None:
-        with (options.folder(out, "") / "devices.json").open("w", encoding="utf-8") as file:
+        with appearing(options.folder(out, "") / "devices.json") as partial, partial.open("w", encoding="utf-8") as file:
             write_json(data, file)
 
     def show(console: Console) -> None:

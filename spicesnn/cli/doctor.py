@@ -27,10 +27,11 @@ def doctor(
     Example:  spicesnn doctor --download
     """
     from spicesnn.validation.installation import examine
+    from spicesnn.whole_file import appearing
 
     found = examine(need_ngspice=engine is not options.EngineName.NODAL, download=download)
     if out is not None:
-        with (options.folder(out, "") / "doctor.json").open("w", encoding="utf-8") as file:
+        with appearing(options.folder(out, "") / "doctor.json") as partial, partial.open("w", encoding="utf-8") as file:
             write_json(found.describe(), file)
 
     def show(console: Console) -> None:

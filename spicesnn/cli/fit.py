@@ -80,13 +80,14 @@ def fit(
 
 def _answer(device: str, result: FitResult | PulseTableFit, folder: Path, unit: str, more: dict[str, Any]) -> Answer:
     """Write the device file and the figure of a fit and return what the command says."""
+    from spicesnn.plotting.style import save_figure
     from spicesnn.units import render
 
     remarks: list[str] = more.pop("remarks", [])
     read: list[str] = more.get("read", [])
     toml = result.write_toml(folder / f"{device}.toml")
     figure = folder / "fit.png"
-    result.figure().savefig(figure)
+    save_figure(result.figure(), figure)
 
     def show(console: Console) -> None:
         for line in read:

@@ -31,6 +31,7 @@ def infer(
     """
     from spicesnn import training
     from spicesnn.cli.output import write_json
+    from spicesnn.whole_file import appearing
 
     config = training.RunDirectory.existing(run).config()
     if seed is not None and seed != config.seed:
@@ -41,7 +42,7 @@ def infer(
     with options.engine(engine.value if engine else config.engine) as solver:
         summary = training.infer(run, engine=solver, test_limit=limit, out=folder)
     if folder is not None:
-        with (folder / "infer.json").open("w", encoding="utf-8") as file:
+        with appearing(folder / "infer.json") as partial, partial.open("w", encoding="utf-8") as file:
             write_json(summary.table(), file)
 
     def show(console: Console) -> None:

@@ -38,6 +38,7 @@ def sweep(
     Example:  spicesnn sweep letters-3x3 --over array.word_line_ohm=0,1,2 --seeds 5 --workers 2 --out runs/wires
     """
     from spicesnn.errors import RunError
+    from spicesnn.plotting.style import save_figure
     from spicesnn.plotting.sweeps import sweep_figure
     from spicesnn.training import sweep as sweeping
     from spicesnn.views import need_parquet
@@ -53,7 +54,7 @@ def sweep(
 
     def draw(result: SweepResult) -> None:
         try:
-            sweep_figure(sweeping.summarised(result.rows, keys), keys).savefig(figure)
+            save_figure(sweep_figure(sweeping.summarised(result.rows, keys), keys), figure)
         except OSError as error:
             raise RunError(f"{figure} cannot be written: {error.strerror or error}; choose another folder with --out") from None
 

@@ -17,6 +17,7 @@ from spicesnn.plotting.results import accuracy_by_epoch, conductance_histogram, 
 from spicesnn.plotting.run_data import Drawn, RunData
 from spicesnn.plotting.style import new_figure, short, style
 from spicesnn.training.layers import split
+from spicesnn.whole_file import NotPlainError, appearing, check_plain
 
 _SAMPLES_TO_SHOW = 8
 _LONG_NAME = 0.5
@@ -51,9 +52,13 @@ def saved(drawings: Sequence[Drawn], folder: Path) -> list[Path]:
     paths = []
     try:
         folder.mkdir(exist_ok=True)
+        check_plain(folder)
         for drawn in drawings:
             paths.append(folder / f"{drawn.name}.png")
-            drawn.picture.save(paths[-1])
+            with appearing(paths[-1]) as partial:
+                drawn.picture.save(partial, format="png")
+    except NotPlainError as error:
+        raise RunError(str(error.strerror)) from None
     except OSError as error:
         raise RunError(f"{folder} cannot be written: {error.strerror or error}") from None
     return paths

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spicesnn.whole_file import appearing
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from matplotlib.figure import Figure
     from PIL.Image import Image
 
@@ -56,6 +60,12 @@ def new_figure(width: float = 6.4, height: float = 4.4) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as a file of the kind that its name says; it appears whole, and a link of that name is replaced, not followed."""
+    with appearing(path) as partial:
+        figure.savefig(partial, format=path.suffix[1:])
 
 
 def raster(figure: Figure) -> Image:

@@ -18,8 +18,10 @@ from spicesnn.devices.variability import Distribution
 from spicesnn.engines.base import Engine
 from spicesnn.engines.results import IVCurve
 from spicesnn.errors import InputError, RunError
+from spicesnn.plotting.style import save_figure
 from spicesnn.reporting.flawed import Flaws, halves
 from spicesnn.validation.curves import POINTS, difference_beside_jumps, relative_difference
+from spicesnn.whole_file import appearing
 
 _SAMPLED = 2000
 """Samples of a curve whose device is not perfect; both engines are read at the same times."""
@@ -182,7 +184,7 @@ def sweep(
         write_csv(csv, found, device)
         if others:
             write_samples(folder / "samples.csv", others)
-        _figure(found, device, areas, measured, others).savefig(figure)
+        save_figure(_figure(found, device, areas, measured, others), figure)
     except OSError as error:
         raise RunError(f"{folder} cannot be written: {error.strerror or error}; choose another folder with --out") from None
     every = [curve for curves in found.values() for curve in curves]
@@ -237,7 +239,7 @@ def _factors(device: Device, cycles: Sequence[Device]) -> list[dict[str, float]]
 def write_samples(path: Path, others: Sequence[IVCurve]) -> None:
     """Write the curves of the devices drawn after the first: engine, number, time, volts, amps."""
     count: dict[tuple[str, float], int] = {}
-    with path.open("w", encoding="utf-8") as file:
+    with appearing(path) as partial, partial.open("w", encoding="utf-8") as file:
         file.write("engine,sample,time_s,volts,amps\n")
         for curve in others:
             key = curve.engine, float(curve.time[-1])
@@ -265,4 +267,5 @@ def write_csv(path: Path, found: Mapping[float, Sequence[IVCurve]], device: Devi
         if len(found) > 1:
             names, columns = ["frequency_hz", *names], [np.full(base.time.size, frequency), *columns]
         blocks.append(np.column_stack(columns))
-    np.savetxt(path, np.concatenate(blocks), delimiter=",", header=",".join(names), comments="", fmt="%.9g")
+    with appearing(path) as partial:
+        np.savetxt(partial, np.concatenate(blocks), delimiter=",", header=",".join(names), comments="", fmt="%.9g")

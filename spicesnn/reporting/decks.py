@@ -28,6 +28,7 @@ from spicesnn.training.export import Exported, exported
 from spicesnn.training.rules import RULES
 from spicesnn.training.state import History, RunState
 from spicesnn.training.streamed import Images, StreamConfig, Tally
+from spicesnn.whole_file import write_whole
 
 _FEW = 1000
 
@@ -105,7 +106,7 @@ def circuits(source: str, overrides: Mapping[str, str], *, seed: int | None = No
     ConfigError
         The weights of this network stand on no cells; or settings for a run, which has its own.
     """
-    run = RunDirectory(Path(source)) if (Path(source) / "run.toml").is_file() else None
+    run = RunDirectory.existing(source) if (Path(source) / "run.toml").is_file() else None
     if run is not None and (overrides or seed is not None):
         raise ConfigError("the decks of a run are of that run: leave --set and --seed out")
     config = run.config() if run is not None else load(source, [f"{key}={value}" for key, value in overrides.items()])
@@ -215,7 +216,7 @@ def write_decks(
 def _written(circuit: Circuit, dialect: Dialect, path: Path) -> dict[str, Any]:
     text = to_ltspice(circuit.text) if dialect is Dialect.LTSPICE else circuit.text
     try:
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror or error}; choose another folder with --out") from None
     cards = sum(line[:1].isalnum() or line[:1] == "." for line in text.splitlines())

@@ -119,7 +119,7 @@ def _more_arrays(data: RunData) -> str:
 def _run(data: RunData, drawn: Sequence[Drawn], *, checked: bool) -> dict[str, Any]:
     config, metrics = data.config, data.run.metrics()
     title, schematic = _schematic(data)
-    configuration = (data.run.path / "run.toml").read_text(encoding="utf-8")
+    configuration = data.run.text()
     return {
         "name": data.run.path.resolve().name,
         "title": title,

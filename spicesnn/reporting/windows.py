@@ -15,7 +15,8 @@ from spicesnn.errors import RunError
 from spicesnn.learning.stdp_window import STDPWindow, stdp_window
 from spicesnn.plotting.stdp import neighbours
 from spicesnn.plotting.stdp import stdp_window as draw
-from spicesnn.plotting.style import COLOURS, new_figure, style
+from spicesnn.plotting.style import COLOURS, new_figure, save_figure, style
+from spicesnn.whole_file import appearing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +75,9 @@ def write_window(
             neighbours(lower, w.dt_s, 100 * w.neighbour_dw, name=w.engine, colour=COLOURS[(0, 2)[k % 2]], marker="ox"[k % 2])
         upper.set(title=f"STDP window of {device.name}, {' and '.join(w.engine for w in windows)}", xlabel="")
     try:
-        np.savetxt(csv, np.column_stack(columns), delimiter=",", header=",".join(names), comments="", fmt="%.9g")
-        figure.savefig(picture)
+        with appearing(csv) as partial:
+            np.savetxt(partial, np.column_stack(columns), delimiter=",", header=",".join(names), comments="", fmt="%.9g")
+        save_figure(figure, picture)
     except OSError as error:
         raise RunError(f"{folder} cannot be written: {error.strerror or error}; choose another folder with --out") from None
     return written

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from spicesnn.devices.registry import nearest
 from spicesnn.errors import ConfigError, RunError, UnknownNameError
 from spicesnn.paths import presets_dir
+from spicesnn.plotting.style import save_figure
 from spicesnn.training.config import BaseConfig, overridden, read_tables
+from spicesnn.whole_file import write_rows, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,10 +161,10 @@ def answer(study: Study, folder: Path, *, workers: Workers | None = None, watch:
         folder.mkdir(parents=True, exist_ok=True)
         findings = study.find(folder, workers or Workers(), watch)
         done = Answered(study=study, findings=findings, folder=folder)
-        _write_table(findings.rows, done.table)
-        (folder / "facts.json").write_text(json.dumps(dict(findings.facts), indent=2) + "\n", encoding="utf-8")
-        (folder / "study.toml").write_text(study.to_toml(), encoding="utf-8")
-        study.figure(findings).savefig(done.picture)
+        write_rows(done.table, findings.rows, dict.fromkeys(name for row in findings.rows for name in row))
+        write_whole(folder / "facts.json", json.dumps(dict(findings.facts), indent=2) + "\n")
+        write_whole(folder / "study.toml", study.to_toml())
+        save_figure(study.figure(findings), done.picture)
     except OSError as error:
         raise RunError(f"{folder} cannot be written: {error.strerror or error}; choose another folder with --out") from None
     return done
@@ -172,10 +173,3 @@ def answer(study: Study, folder: Path, *, workers: Workers | None = None, watch:
 def seeded(study: Study, seed: int | None, engine: str | None) -> Study:
     """Return the study with another seed and another engine, where they are given."""
     return replace(study, seed=study.seed if seed is None else seed, engine=engine or study.engine)
-
-
-def _write_table(rows: list[Row], path: Path) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(name for row in rows for name in row)))
-        writer.writeheader()
-        writer.writerows(rows)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import platform
@@ -26,15 +25,12 @@ from spicesnn.errors import ConfigError, DataError, RunError
 from spicesnn.training import config as configuration
 from spicesnn.training.config import BaseConfig
 from spicesnn.training.options import render_toml
+from spicesnn.training.run_files import belongs, checked_metrics, digest, plain_array, sound_text
 from spicesnn.training.state import History, RunState
-from spicesnn.whole_file import appearing
+from spicesnn.whole_file import NotPlainError, appearing, check_plain, open_for_appending
 
 STATE_VERSION = 1
 _COUNTERS = tuple(entry.name for entry in fields(RunState) if entry.name not in ("devices", "wear"))
-
-
-_NOT_COMPUTED_WITH = ("versions", "preset", "description")
-"""What of `run.toml` decides on no number."""
 
 
 class CheckpointWarning(UserWarning):
@@ -48,13 +44,6 @@ def _before(name: str) -> str:
 def _all_versions(solvers: Mapping[str, str]) -> dict[str, str]:
     libraries = {name: version(name) for name in ("numpy", "scipy", "numba")}
     return {"spicesnn": __version__, "python": platform.python_version(), **libraries, **solvers}
-
-
-def _without_folders(value: Any) -> Any:
-    """Return plain values with paths cut to their last part: a run that was moved, with its data, is the same run."""
-    if isinstance(value, Mapping):
-        return {key: _without_folders(entry) for key, entry in value.items()}
-    return Path(value).name if isinstance(value, str) and "/" in value else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +79,19 @@ class RunDirectory:
             if new:
                 return False
             raise
+        if (self.path / "figures").is_symlink():
+            raise RunError(f"{self.path / 'figures'} is a link, which is not followed: remove it, or give another --out")
         (self.path / "figures").mkdir(exist_ok=True)
         return True
+
+    def _check_plain(self) -> None:
+        """Refuse links and whatever else is no plain file: a folder from somebody else could have other files read or overwritten by them."""
+        try:
+            check_plain(self.path, ("figures",))
+        except NotPlainError as error:
+            raise RunError(f"a run directory holds plain files only, but {error.strerror}") from None
+        except OSError as error:
+            raise RunError(f"{self.path} cannot be read: {error.strerror or error}") from None
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -103,7 +103,9 @@ class RunDirectory:
             Another process has it.
         """
         try:
-            file = (self.path / ".lock").open("a+b", buffering=0)
+            file = open_for_appending(self.path / ".lock")
+        except NotPlainError as error:
+            raise RunError(f"a run directory holds plain files only, but {error.strerror}") from None
         except OSError as error:
             raise RunError(f"{self.path} cannot be written: {error.strerror or error}; copy the run to where it can, or give another --out") from None
         with file:
@@ -137,6 +139,7 @@ class RunDirectory:
         run = cls(Path(path))
         if not (run.path / "run.toml").is_file():
             raise RunError(f"{path} holds no run: it has no run.toml. Expected a directory that `spicesnn train` has written")
+        run._check_plain()
         return run
 
     def config(self) -> Any:
@@ -161,6 +164,10 @@ class RunDirectory:
                               "run as it was begun. Leave that out, or train into a new folder")  # fmt: skip
         return config
 
+    def text(self) -> str:
+        """Return `run.toml` as it stands."""
+        return sound_text(self.path / "run.toml")
+
     def versions(self) -> dict[str, str]:
         """Return what the run was made with: name → version."""
         return {name: str(value) for name, value in configuration.read_tables(self.path / "run.toml").get("versions", {}).items()}
@@ -168,8 +175,10 @@ class RunDirectory:
     def log(self, line: str) -> None:
         """Append a line with the time to `log.txt`."""
         try:
-            with (self.path / "log.txt").open("a", encoding="utf-8") as file:
-                file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+            with open_for_appending(self.path / "log.txt") as file:
+                file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {' '.join(line.splitlines())}\n".encode())
+        except NotPlainError as error:
+            raise RunError(f"a run directory holds plain files only, but {error.strerror}") from None
         except OSError as error:
             raise self._unwritable("log.txt", error) from None
 
@@ -183,12 +192,12 @@ class RunDirectory:
 
         Each file appears whole or not at all; after a crash between the two, the history before belongs to the state.
         """
-        self.save_arrays("history.npz", {"saved_at": steps, **history}, keep=True)
+        self.save_arrays("history.npz", {"config": self._digest(), "saved_at": steps, **history}, keep=True)
         self.save_arrays("state.npz", {"version": STATE_VERSION, "config": self._digest(), "saved_at": steps, **state}, keep=True)
 
     def save_arrays(self, name: str, arrays: Mapping[str, Any], *, keep: bool = False) -> None:
         """Write arrays as a compressed npz file, atomically; with `keep`, the file that was there stays as ``<name>-before.npz``."""
-        plain = {key: np.asarray(value) for key, value in arrays.items()}
+        plain = {key: plain_array(key, value) for key, value in arrays.items()}
         self._replace(name, lambda file: np.savez_compressed(file, allow_pickle=False, **plain), keep=keep)
 
     def _replace(self, name: str, fill: Callable[[IO[bytes]], object], *, keep: bool = False) -> None:
@@ -210,9 +219,7 @@ class RunDirectory:
 
     def _digest(self) -> str:
         """Return what the configuration in `run.toml` amounts to; where its files lie does not count."""
-        tables = configuration.read_tables(self.path / "run.toml")
-        counted = {key: _without_folders(value) for key, value in tables.items() if key not in _NOT_COMPUTED_WITH}
-        return hashlib.sha256(json.dumps(counted, sort_keys=True, default=str).encode()).hexdigest()
+        return digest(configuration.read_tables(self.path / "run.toml"))
 
     def checkpoint(self) -> dict[str, NDArray[Any]]:
         """Return the arrays of `state.npz`, whatever kind of network they are of."""
@@ -292,29 +299,56 @@ class RunDirectory:
         version = int(found) if found.shape == () and found.dtype.kind in "iu" else -1
         if version != STATE_VERSION:
             raise RunError(f"{self.path / name} has version {version}; this spicesnn reads version {STATE_VERSION}")
-        if str(arrays.get("config", self._digest())) != self._digest():
-            raise RunError(f"{self.path / name} was saved with another configuration than that of run.toml; give each the one it belongs to")
         return arrays
 
     def _arrays(self, name: str) -> dict[str, NDArray[Any]]:
+        """Return the arrays of a file of this run, which says that it is of this run."""
         if not (self.path / name).is_file():
             raise RunError(f"{self.path} has no {name}: the run was stopped before it was written; --resume goes on from what there is")
         try:
-            return npz.read(self.path / name)
+            arrays = npz.read(self.path / name)
         except DataError as error:
             raise RunError(f"the checkpoint is damaged: {error}; `spicesnn train --resume` goes on from the one before it") from None
+        return self.own(name, arrays)
+
+    def own(self, name: str, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return the arrays of one of the files if they were saved with the configuration in `run.toml`."""
+        belongs(self.path / name, str(arrays.get("config", self._digest())), self._digest())
+        return arrays
 
     def write_metrics(self, name: str, values: Mapping[str, Any]) -> None:
-        """Write a JSON file of plain values."""
-        self._write(name, (json.dumps(values, indent=2) + "\n").encode())
+        """Write a JSON file of plain values; ``metrics.json`` says of which run it is."""
+        named = {**values, "config_digest": self._digest()} if name == "metrics.json" else values
+        self._write(name, (json.dumps(named, indent=2) + "\n").encode())
 
     def metrics(self) -> dict[str, Any]:
-        """Return `metrics.json`."""
+        """Return `metrics.json`, without what says of which run it is."""
+        path = self.path / "metrics.json"
         try:
-            content: dict[str, Any] = json.loads((self.path / "metrics.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RunError(f"{self.path / 'metrics.json'} cannot be read: {error}; the run may not have finished: go on with --resume") from None
-        return content
+            content = json.loads(sound_text(path))
+        except (OSError, ValueError, RecursionError) as error:
+            said = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+            raise RunError(f"{path} cannot be read: {said}; the run may not have finished: go on with --resume") from None
+        checked = checked_metrics(path, content)
+        belongs(path, str(checked.pop("config_digest", self._digest())), self._digest())
+        return checked
+
+    def save_starts(self, columns: Mapping[str, Any]) -> None:
+        """Write ``starts.npz``."""
+        self.save_arrays("starts.npz", {"config": self._digest(), **columns})
+
+    def starts(self, names: Iterable[str]) -> dict[str, NDArray[Any]]:
+        """Return the named columns of ``starts.npz``, all of one length."""
+        path, wanted = self.path / "starts.npz", tuple(names)
+        stored = npz.read(path)
+        self.own("starts.npz", stored)
+        if absent := [name for name in wanted if name not in stored]:
+            raise RunError(f"{path} is damaged: it lacks {', '.join(absent)}. Train again into a new folder")
+        count = {stored[name].shape[:1] for name in wanted if name != "wall_s"}
+        kinds = [name for name in wanted if stored[name].dtype.kind not in "biuf" or (name == "wall_s") != (stored[name].ndim == 0)]
+        if kinds or len(count) != 1 or count == {(0,)} or any(stored[n].ndim != 1 for n in wanted if n != "wall_s" and not n.startswith("state_")):
+            raise RunError(f"{path} is damaged: {', '.join(kinds) or 'a column'} has not one value a start. Train again into a new folder")
+        return {name: stored[name] for name in wanted}
 
     def _write(self, name: str, content: bytes) -> None:
         self._replace(name, lambda file: file.write(content))

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn import npz
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError, RunError
 from spicesnn.training.config import Config
@@ -141,23 +140,23 @@ def _ended(run: RunDirectory) -> tuple[list[tuple[Any, ...]], float]:
         raise RunError(f"{run.path} holds one run, not many starts: --resume goes on with it without --starts")
     if not (run.path / "starts.npz").is_file():
         return [], 0.0
-    kept = npz.read(run.path / "starts.npz", (*_KEPT, "wall_s"))
+    kept = run.starts((*_KEPT, "wall_s"))
     return list(zip(*(kept[name] for name in _KEPT), strict=True)), float(kept["wall_s"])
 
 
 def _save(run: RunDirectory, rows: list[tuple[Any, ...]], wall_s: float) -> dict[str, NDArray[Any]]:
     """Write ``starts.npz`` and return its columns."""
     columns = dict(zip(_KEPT, (np.asarray(column) for column in zip(*rows, strict=True)), strict=True)) | {"wall_s": np.asarray(wall_s)}
-    run.save_arrays("starts.npz", columns)
+    run.save_starts(columns)
     return columns
 
 
 def kept_starts(run_dir: str | Path) -> dict[str, NDArray[Any]]:
     """Return what `train_starts` kept of every start: seed, converged, epochs, test_accuracy, energy_joule, state_before, state_after."""
-    path = RunDirectory.existing(run_dir).path / "starts.npz"
-    if not path.is_file():
+    run = RunDirectory.existing(run_dir)
+    if not (run.path / "starts.npz").is_file():
         raise RunError(f"{run_dir} has no starts.npz: it holds one run, not many starts; `spicesnn train PRESET --starts N` makes such a folder")
-    return npz.read(path, _KEPT)
+    return run.starts(_KEPT)
 
 
 def replay(

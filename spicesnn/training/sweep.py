@@ -7,7 +7,6 @@ interrupted sweep continues, and a point that two workers were given is one resu
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import itertools
 import json
@@ -28,7 +27,7 @@ from spicesnn.errors import ConfigError, RunError
 from spicesnn.netlist.safety import trusted, trusting
 from spicesnn.training.config import from_tables, load
 from spicesnn.training.workers import Failure, WorkersError, in_dask
-from spicesnn.whole_file import appearing
+from spicesnn.whole_file import appearing, write_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -297,10 +296,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _write(rows: list[dict[str, Any]], path: Path) -> Path:
     names = list(dict.fromkeys(name for row in rows for name in row))
     try:
-        with appearing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=names)
-            writer.writeheader()
-            writer.writerows(rows)
+        write_rows(path, rows, names)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror or error}; choose another folder with --out") from None
     return path

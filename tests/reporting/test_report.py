@@ -223,14 +223,14 @@ def test_hostile_names_from_a_file_end_up_as_text(tmp_path):
         writer.writerows([["<b>a</b>", "g" * 300, "label"], *([k % 4 / 3, (k % 7) / 6, HOSTILE[k % 4]] for k in range(40))])
     tables = load("letters-3x3").to_toml().replace('source = "letters-3x3"', 'source = "file"').replace('path = ""', 'path = "own.csv"')
     own = tmp_path / "<i>it's&.toml"
-    own.write_text(tables.replace('preset = "letters-3x3"', 'preset = "<i>own</i>"').replace('description = "', r'description = "<script>\u0001'),
+    own.write_text(tables.replace('preset = "letters-3x3"', 'preset = "<i>own<i>"').replace('description = "', 'description = "<script>'),
                    encoding="utf-8")  # fmt: skip
     train(load(own, {"training.epochs": 1, "training.record_updates": 5}), engine=sn.NodalEngine(), out=tmp_path / "run")
     report = finish_run(tmp_path / "run")[-1]
     content = report.read_text(encoding="utf-8")
     assert "<script" not in content
     assert "<i>own" not in content
-    assert "&lt;i&gt;own&lt;/i&gt;: 3 × 8 array" in " ".join(content.split())
+    assert "&lt;i&gt;own&lt;i&gt;: 3 × 8 array" in " ".join(content.split())
     parsed(report)
 
 
