@@ -17,6 +17,7 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -49,6 +50,7 @@ _UNSEEN_KEYWORDS = frozenset({
     "daemon", "maxsize", "inplace", "out", "copy", "optimize",
 })  # fmt: skip
 """Arguments of which a value says how something looks or how fast it goes, not what comes out."""
+_OPTIONS = ("-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", "-m", "not slow")
 _UNSEEN_CALLS = frozenset({"new_figure", "astype", "getLogger", "Typer", "Option", "Argument", "lru_cache", "set_size_inches", "subplots_adjust"})
 
 
@@ -253,7 +255,7 @@ class Selection:
 
     home: Path
     seconds: dict[str, float] = field(default_factory=dict)
-    budget_s: float = 60.0
+    budget_s: float = 30.0
 
     def __post_init__(self) -> None:
         tests = sorted(p for p in (self.home / "tests").rglob("test_*.py"))
@@ -327,6 +329,30 @@ def _kept_code(home: Path) -> list[Path]:
     return [*(home / "spicesnn").rglob("__pycache__/*.nb[ci]"), *(home / "tests").rglob("__pycache__/*.nb[ci]")]
 
 
+class _Clock:
+    """Adds up the processor time of every test file, its child processes included, and writes it after each file."""
+
+    def __init__(self, found: Path) -> None:
+        self.found, self.seconds, self.begun = found, dict[str, float](), 0.0
+
+    @staticmethod
+    def _now() -> float:
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return time.process_time() + children.ru_utime + children.ru_stime
+
+    def pytest_runtest_setup(self, item: Any) -> None:
+        """Begin."""
+        self.begun = self._now()
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Count what a part of a test took; one that fails makes its file useless."""
+        file, now = str(report.nodeid).partition("::")[0], self._now()
+        before = self.seconds.get(file, 0.0)
+        self.seconds[file] = -1.0 if report.failed or before < 0 else before + now - self.begun
+        self.begun = now
+        self.found.write_text(json.dumps(self.seconds))
+
+
 @dataclass
 class Bench:
     """A copy of the project in which files are mutated and tests run, each time in a fresh process; `code` keeps the unmutated machine code."""
@@ -360,8 +386,21 @@ class Bench:
             path.parent.mkdir(parents=True, exist_ok=True)
             os.link(kept, path)
 
-    def run(self, tests: Sequence[str], timeout_s: float) -> tuple[str, float, str]:
-        """Return "passed", "failed" or "timeout", the time it took, and the last words."""
+    def measured(self, tests: Sequence[str], timeout_s: float) -> dict[str, float]:
+        """Return the processor seconds of test files without any mutant, −1 for those that fail, all in one process."""
+        found = self.home.with_name("measured.json")
+        found.unlink(missing_ok=True)
+        _, _, words = self.run(tests, timeout_s, stop=False, plugins=[_Clock(found)])
+        seconds = json.loads(found.read_text()) if found.exists() else {}
+        for test in tests:
+            if seconds.get(test, -1.0) < 0:
+                print(f"  {test} is left out: it fails, or does not end, without any mutant", file=sys.stderr, flush=True)
+        if any(seconds.get(test, -1.0) < 0 for test in tests):
+            print(words, file=sys.stderr, flush=True)
+        return {test: seconds.get(test, -1.0) for test in tests}
+
+    def run(self, tests: Sequence[str], timeout_s: float, *, stop: bool = True, plugins: Sequence[object] = ()) -> tuple[str, float, str]:
+        """Return "passed", "failed" or "timeout", the time it took, and the last words; with `stop`, the first failure ends it."""
         begun, said = time.monotonic(), tempfile.TemporaryFile()  # noqa: SIM115 (closed below, also for the child)
         pid = os.fork()
         if pid == 0:
@@ -377,7 +416,7 @@ class Bench:
 
             exit_code = 70
             try:
-                exit_code = int(pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", "-m", "not slow", *tests]))
+                exit_code = int(pytest.main([*_OPTIONS, *(["-x"] if stop else []), *tests], plugins=list(plugins)))
             finally:
                 sys.stdout.flush()
                 os._exit(exit_code)
@@ -428,18 +467,15 @@ class Run:
 
     def _tests(self, file: str) -> list[str]:
         """Return the test files for a module, as many as the budget allows: near ones first, the quickest of each group first."""
-        chosen, spent = list[str](), 0.0
-        for number, group in enumerate(self.select.of(file)):
-            for test in group:
-                if test not in self.select.seconds:
-                    state, seconds, words = self.bench.run([test], 300.0)
-                    if state == "passed" and seconds > self.budget_s / 4:  # some of it may have been compiling
-                        state, seconds, words = self.bench.run([test], 300.0)
-                    self.bench.keep_code()
-                    self.select.seconds[test] = seconds if state == "passed" else -1.0
-                    if state != "passed":
-                        print(f"  {test} is left out: {state} without any mutant\n{words}", file=sys.stderr, flush=True)
-                    self._known.write_text(json.dumps(self.select.seconds, indent=1))
+        chosen, spent, groups = list[str](), 0.0, self.select.of(file)
+        for number, group in enumerate(groups):
+            if number == 2 and len(chosen) > 1:
+                break
+            unknown = [test for test in group if test not in self.select.seconds]
+            if unknown:
+                self.select.seconds |= self.bench.measured(unknown, 900.0)
+                self.bench.keep_code()
+                self._known.write_text(json.dumps(self.select.seconds, indent=1))
             for test in sorted((t for t in group if self.select.seconds[t] >= 0), key=lambda t: self.select.seconds[t]):
                 if spent + self.select.seconds[test] <= self.budget_s * (2 if number == 0 else 1):
                     chosen.append(test)
@@ -467,7 +503,7 @@ class Run:
             path.write_text(mutant.applied(text), encoding="utf-8")
             os.utime(path, (stamp.st_atime, stamp.st_mtime + 100 + (mutant.begin * 31 + len(mutant.after)) % 100_000))
             self.bench.forget_code(mutant.file, text)
-            state, _, words = self.bench.run(tests, 3 * expected + 240.0)
+            state, _, words = self.bench.run(tests, 20 * expected + 300.0)
         finally:
             path.write_text(text, encoding="utf-8")
             os.utime(path, (stamp.st_atime, stamp.st_mtime))
@@ -553,7 +589,7 @@ def score(verdicts: Sequence[Verdict]) -> float:
 
 
 def ran(
-    folders: Sequence[str], *, count: int, seed: int, out: Path, only: str = "", budget_s: float = 60.0, again: bool = False, log: bool = True
+    folders: Sequence[str], *, count: int, seed: int, out: Path, only: str = "", budget_s: float = 30.0, again: bool = False, log: bool = True
 ) -> list[Verdict]:
     """Draw mutants, run them, and leave ``mutants.jsonl``, ``survivors.md`` and ``score.md`` in `out`.
 
@@ -568,7 +604,7 @@ def ran(
     only : str
         Part of the path of the modules that are mutated.
     budget_s : float
-        Seconds of tests for a mutant, at most.
+        Processor seconds of tests for a mutant, at most; twice as many for tests that import the module themselves.
     again : bool
         Try the survivors of the earlier run in `out` again, with the tests as they are now, and draw no others.
     log : bool
@@ -598,7 +634,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=30, help="mutants a folder; 0 for all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="only modules whose path has this in it")
-    parser.add_argument("--budget", type=float, default=60.0, help="seconds of tests for a mutant, at most")
+    parser.add_argument("--budget", type=float, default=30.0, help="processor seconds of tests for a mutant (twice as many for tests that import it)")
     parser.add_argument("--out", type=Path, default=Path("runs/mutation"))
     parser.add_argument("--again", action="store_true", help="try what survived an earlier run in --out again, with the tests as they are now")
     given = parser.parse_args()

@@ -12,6 +12,8 @@ from spicesnn.training.unsupervised.defects import Defects, free_factor
 from spicesnn.training.unsupervised.presentation import IDEAL, LEVELS, F, present
 from spicesnn.training.unsupervised.wired import Wired, note
 
+_SAMPLED = 64
+"""Of so many images the charge of the reads is taken from the first: adding up weights for each would cost more than to show it."""
 LEVEL_SLACK = 1.1
 """A column of discrete levels is rewritten when its sum has moved by this factor."""
 
@@ -99,7 +101,7 @@ def show_many(
 
     With `wired`, what is read lags behind what is written by no more than it allows. `totals` takes up, summed over all of them:
     presentations, output spikes, input events, cells written by learning, cells written by normalisation, Σ of read weights over all
-    input events (the charge that reads cost).
+    input events (the charge that reads cost, from every 64th image).
     """
     inputs, neurons = weight.shape
     counts, seen = np.zeros(neurons, np.int32), np.zeros(inputs, np.int32)
@@ -123,13 +125,13 @@ def show_many(
             totals[1] += spikes
             totals[2] += events
             totals[3] += written
-            if q % 64 == 0:
+            if q % _SAMPLED == 0:
                 for i in range(inputs):
                     if seen[i] > 0:
                         row = 0.0
                         for j in range(neurons):
                             row += scale[j] * read_weight[i, j]
-                        totals[5] += 64.0 * seen[i] * row
+                        totals[5] += min(_SAMPLED, order.size - q) * seen[i] * row
             if spikes >= fewest:
                 break
             shown += boost
