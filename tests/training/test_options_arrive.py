@@ -104,7 +104,8 @@ def test_imperfections():
 def test_updates_and_epochs():
     for settings, per_epoch, total in (
         ({"training__epochs": 3}, 1, 3), ({"training__epochs": 3, "training__batch": 10}, 3, 9),
-        ({"training__epochs": 3, "training__batch": 7}, 4, 12), ({"training__epochs": 3, "training__batch": 40}, 1, 3), ({"training__epochs": 3, "training__batch": 10, "training__updates": 5}, 3, 5),
+        ({"training__epochs": 3, "training__batch": 7}, 4, 12),
+        ({"training__epochs": 3, "training__batch": 40}, 1, 3), ({"training__epochs": 3, "training__batch": 10, "training__updates": 5}, 3, 5),
     ):  # fmt: skip
         e = built(**settings)
         rule = RULES[e.config.learning.rule]
