@@ -324,6 +324,11 @@ def _preloaded() -> None:
     assert all((hypothesis, numba, numpy, pytest, scipy))
 
 
+_COMPILED = re.compile(r"njit|@kernel|@compiled|compiled\(|@intrinsic|@overload")
+_COMPILED_ELSEWHERE = ("spicesnn/neurons/equations.py", "spicesnn/neurons/conductance_lif.py")
+"""Plain functions that other modules compile."""
+
+
 def _kept_code(home: Path) -> list[Path]:
     """Return the files of machine code that numba keeps beside the sources."""
     return [*(home / "spicesnn").rglob("__pycache__/*.nb[ci]"), *(home / "tests").rglob("__pycache__/*.nb[ci]")]
@@ -371,7 +376,7 @@ class Bench:
     def forget_code(self, file: str, text: str) -> None:
         """Remove what a module may be compiled into, beyond what numba sees itself by the time of the file."""
         folder, named = Path(file).parent.name, "nodal" if file.startswith("spicesnn/engines/nodal/") else ""
-        if re.search(r"njit|@kernel|@compiled|compiled\(|@intrinsic|@overload", text) or folder in ("devices", "neurons", "encoding"):
+        if _COMPILED.search(text) or folder in ("devices", "neurons", "encoding"):
             wide = folder in ("neurons", "encoding") or file.count("/") == 1
             for path in _kept_code(self.home):
                 if wide or path.parts[-3] in (folder, named):
@@ -521,14 +526,16 @@ def equivalents() -> list[dict[str, str]]:
     return list(tomllib.loads(EQUIVALENT.read_text(encoding="utf-8")).get("mutant", []))
 
 
-def chosen(home: Path, folders: Sequence[str], count: int, seed: int, only: str = "") -> dict[str, list[Mutant]]:
-    """Return `count` mutants of each folder, drawn with a seed; all of them for 0."""
+def chosen(home: Path, folders: Sequence[str], count: int, seed: int, only: str = "", *, compiled: bool = True) -> dict[str, list[Mutant]]:
+    """Return `count` mutants of each folder, drawn with a seed, all of them for 0; without `compiled` none of modules that are compiled."""
     every: dict[str, list[Mutant]] = {}
     for path in sorted((home / "spicesnn").rglob("*.py")):
         file = str(path.relative_to(home))
         if (only and only not in file) or (folders and folder_of(file) not in folders):
             continue
-        every.setdefault(folder_of(file), []).extend(mutants(file, path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
+        if compiled or not (_COMPILED.search(text) or file in _COMPILED_ELSEWHERE):
+            every.setdefault(folder_of(file), []).extend(mutants(file, text))
     drawn = {}
     for folder, found in every.items():
         rng = random.Random(f"{seed} {folder}")
@@ -589,7 +596,8 @@ def score(verdicts: Sequence[Verdict]) -> float:
 
 
 def ran(
-    folders: Sequence[str], *, count: int, seed: int, out: Path, only: str = "", budget_s: float = 30.0, again: bool = False, log: bool = True
+    folders: Sequence[str], *, count: int, seed: int, out: Path, only: str = "", budget_s: float = 30.0, again: bool = False, compiled: bool = True,
+    log: bool = True,
 ) -> list[Verdict]:
     """Draw mutants, run them, and leave ``mutants.jsonl``, ``survivors.md`` and ``score.md`` in `out`.
 
@@ -607,6 +615,8 @@ def ran(
         Processor seconds of tests for a mutant, at most; twice as many for tests that import the module themselves.
     again : bool
         Try the survivors of the earlier run in `out` again, with the tests as they are now, and draw no others.
+    compiled : bool
+        Mutate compiled modules too; each of these mutants is compiled afresh, which takes up to a minute.
     log : bool
         Print a line a mutant.
     """
@@ -615,7 +625,7 @@ def ran(
     with tempfile.TemporaryDirectory(prefix="spicesnn-mutants-") as place:
         home = _copied(Path(place) / "project")
         run, verdicts = Run(home, out, budget_s), list[Verdict]()
-        drawn = drawn_before(home, out / "mutants.jsonl") if again else chosen(home, folders, count, seed, only)
+        drawn = drawn_before(home, out / "mutants.jsonl") if again else chosen(home, folders, count, seed, only, compiled=compiled)
         total = sum(map(len, drawn.values()))
         for verdict in judged(run, drawn, out / "mutants.jsonl", again=again):
             verdicts.append(verdict)
@@ -637,10 +647,12 @@ def main() -> int:
     parser.add_argument("--budget", type=float, default=30.0, help="processor seconds of tests for a mutant (twice as many for tests that import it)")
     parser.add_argument("--out", type=Path, default=Path("runs/mutation"))
     parser.add_argument("--again", action="store_true", help="try what survived an earlier run in --out again, with the tests as they are now")
+    parser.add_argument("--plain", action="store_true", help="leave out modules with compiled functions, whose mutants take up to a minute each")
     given = parser.parse_args()
     verdicts = ran(
-        given.folders, count=given.count, seed=given.seed, out=given.out.resolve(), only=given.only, budget_s=given.budget, again=given.again
-    )
+        given.folders, count=given.count, seed=given.seed, out=given.out.resolve(), only=given.only, budget_s=given.budget, again=given.again,
+        compiled=not given.plain,
+    )  # fmt: skip
     print(table(verdicts))
     low = [f for f in {folder_of(v.mutant.file) for v in verdicts}
            if score([v for v in verdicts if folder_of(v.mutant.file) == f]) < (0.95 if f in HIGH else 0.9)]  # fmt: skip
