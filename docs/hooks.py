@@ -187,9 +187,9 @@ def _found(target: str) -> type[BaseConfig]:
 
 
 def _tables(kind: type[BaseConfig]) -> list[str]:
-    parts = []
+    parts, own = [], {entry.name for entry in dataclasses.fields(kind)} - {entry.name for entry in dataclasses.fields(BaseConfig)}
     for table, section in get_type_hints(kind).items():
-        if table in {entry.name for entry in dataclasses.fields(BaseConfig)} | {"kind"}:
+        if table not in own:
             continue
         if not (isinstance(section, type) and issubclass(section, Section)):
             device = "`model`, a name or a device file, and any parameter of that [device](devices/index.md)."

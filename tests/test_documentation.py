@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import spicesnn
 from spicesnn.cli import main
 from spicesnn.devices.registry import names
 
@@ -283,3 +284,7 @@ def test_the_search_works_in_a_page_opened_from_the_folder(site, tmp_path):
     with_script(site, tmp_path / "site", SEARCH)
     said = said_by_a_browser(tmp_path, '<iframe src="site/index.html" width="1280" height="900"></iframe>')
     assert any(re.search(r"found .*(physics|letters-3x3|manhattan-4x4)\.html", line) for line in said), said
+
+
+def test_the_citation_names_the_version_of_the_package():
+    assert f"version: {spicesnn.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ def test_a_run_goes_on_as_it_was_begun(run, run_json, tmp_path):
     assert "run (xpue, seed 1) was not begun with --set training.updates=9 and --seed 2 and the preset letters-3x3" in err
     code, _, err = run("train", "--resume")
     assert code == 2
-    assert "--resume goes on with the run in --out; give that" in err
+    assert "--resume continues the run in --out; give it" in err
 
 
 def test_a_stopped_command_says_how_to_go_on(run, monkeypatch):
