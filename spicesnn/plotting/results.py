@@ -62,14 +62,19 @@ def accuracy_by_epoch(
     return axes
 
 
-def energy_by_epoch(axes: Axes, write_joule: ArrayLike, read_joule: ArrayLike | None = None, *, step: str = "epoch") -> Axes:
-    """Draw the energy so far: programming pulses, and reads on top of them where they are given; (epochs,) joule each."""
+def energy_by_epoch(
+    axes: Axes, write_joule: ArrayLike, read_joule: ArrayLike | None = None, *, step: str = "epoch", ends: ArrayLike | None = None
+) -> Axes:
+    """Draw the energy so far: programming pulses, and reads on top of them where they are given; (epochs,) joule each.
+
+    `ends` (epochs,) are the numbers that the epochs end with, if not 1, 2, 3, …
+    """
     write = np.cumsum(np.asarray(write_joule, dtype=float))
     read = np.zeros_like(write) if read_joule is None else np.cumsum(np.asarray(read_joule, dtype=float))
     if read.shape != write.shape or read.ndim != 1:
         raise InputError(f"energies have shapes {write.shape} and {read.shape}; expected (epochs,) both")
     total, unit = scaled(np.stack([np.zeros_like(write), write, read + write]), "J")
-    x = np.arange(len(write) + 1)
+    x = np.append(0, np.arange(1, len(write) + 1) if ends is None else np.asarray(ends))
     for k, (name, colour) in enumerate((("programming", COLOURS[1]), ("reading", COLOURS[5]))[: 1 if read_joule is None else 2]):
         axes.fill_between(x, np.append(0.0, total[k]) if k else 0.0, np.append(0.0, total[k + 1]), color=colour, alpha=0.8, label=name)
     axes.set(xlabel=step, ylabel=label("energy so far", unit), title="Energy")

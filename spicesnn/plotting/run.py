@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from spicesnn.devices.base import Floats
-from spicesnn.errors import RunError
+from spicesnn.errors import RunError, SpicesnnError
 from spicesnn.plotting import stream
 from spicesnn.plotting.iv import iv_figure
 from spicesnn.plotting.learning import cell_courses, error, landscape, membranes, outputs, weight_courses
@@ -28,8 +28,23 @@ _LONGEST = 8.0
 
 def figures(data: RunData) -> list[Drawn]:
     """Return every figure that the run has the data for."""
-    found = [make(data) for make in (_FIGURES if data.is_crossbar else stream.FIGURES)]
+    found = [_drawn(make, data) for make in (_FIGURES if data.is_crossbar else stream.FIGURES)]
     return [figure for figure in found if figure is not None]
+
+
+def _drawn(make: Callable[[RunData], Drawn | None], data: RunData) -> Drawn | None:
+    """Draw one figure. Arrays that pass every check by themselves may still not fit the run's own network."""
+    try:
+        figure = make(data)
+        if figure is not None:
+            _ = figure.picture
+    except SpicesnnError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
+        said = (str(error).strip().splitlines() or [""])[0]
+        raise RunError(f"the figure {make.__name__.strip('_')} cannot be drawn from the files in {data.run.path}, which do not fit its run.toml "
+                       f"({type(error).__name__}: {said:.100}): they are damaged, or from elsewhere") from error  # fmt: skip
+    return figure
 
 
 def run_figures(run_dir: str | Path) -> list[Path]:
@@ -178,12 +193,12 @@ def _energy(data: RunData) -> Drawn | None:
     at = {name: data.history[f"{name}_joule_update"] - shift for name, (joule, shift) in spent.items() if joule is not None and len(joule)}
     if not at:
         return None
-    updates = 1 + max(int(places.max()) for places in at.values())
-    binned = {name: np.bincount(at[name], weights=data.history[f"{name}_joule"], minlength=updates) if name in at else np.zeros(updates)
-              for name in spent}  # fmt: skip
+    places = np.unique(np.concatenate(list(at.values())))
+    binned = {name: np.bincount(np.searchsorted(places, at[name]), weights=data.history[f"{name}_joule"], minlength=places.size)
+              if name in at else np.zeros(places.size) for name in spent}  # fmt: skip
     with style():
         figure = new_figure()
-        energy_by_epoch(figure.subplots(), binned["write"], binned["read"] if "read" in at else None, step="update")
+        energy_by_epoch(figure.subplots(), binned["write"], binned["read"] if "read" in at else None, step="update", ends=places + 1)
     text = "Energy that the line drivers delivered so far: programming pulses, and the reads that decided on them. Reads that only test come on top."
     return Drawn("energy", text, figure)
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.devices.base import Floats
+from spicesnn.plotting.kept import checked_history
 from spicesnn.plotting.style import raster
 from spicesnn.training.config import Config
 from spicesnn.training.experiment import Experiment
@@ -54,7 +55,7 @@ class RunData:
     def __init__(self, path: str | Path) -> None:
         self.run = RunDirectory.existing(path)
         self.config: Any = self.run.config()
-        self.history: dict[str, NDArray[Any]] = self.run.history()
+        self.history: dict[str, NDArray[Any]] = checked_history(self.run.path / "history.npz", self.run.history())
 
     @property
     def is_crossbar(self) -> bool:
@@ -64,7 +65,7 @@ class RunData:
     @cached_property
     def names(self) -> list[str]:
         """The classes."""
-        return [str(name) for name in self.history["class_names"]]
+        return [str(name) for name in self.history.get("class_names", ())]
 
     @cached_property
     def experiment(self) -> Experiment:

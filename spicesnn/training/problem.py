@@ -18,6 +18,9 @@ from spicesnn.training.streams import Streams
 
 Labels = NDArray[np.int64]
 
+_MOST_ANSWERS = 50_000_000
+"""Samples times classes: 400 MB of answers."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Samples:
@@ -74,6 +77,9 @@ class Problem:
 def classified(inputs: Floats, labels: Labels, classes: int) -> Samples:
     """Return samples whose answer is one neuron a class."""
     labels = np.asarray(labels, dtype=np.int64)
+    if len(labels) * classes > _MOST_ANSWERS:
+        raise ConfigError(f"{len(labels):,} samples of {classes:,} classes, one output neuron a class, are {len(labels) * classes:,} answers; "
+                          f"expected at most {_MOST_ANSWERS:,}. Is the label column (data.label) one of classes, not of measured values?")  # fmt: skip
     return Samples(inputs=np.ascontiguousarray(inputs, dtype=float), answers=np.eye(classes)[labels], labels=labels)
 
 

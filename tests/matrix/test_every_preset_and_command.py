@@ -15,6 +15,7 @@ from spicesnn.netlist.pulse_deck import pulse_deck
 from spicesnn.reporting.decks import circuits
 from spicesnn.training import RunDirectory, preset_names
 from spicesnn.training.metrics import first_to_spike
+from spicesnn.training.options import render_toml
 
 MNIST = {"data.train_limit": 40, "data.test_limit": 10}
 SMALL = {
@@ -214,3 +215,17 @@ def test_netlist_and_report(preset, engine, trained, tmp_path, command):
     assert code == 0
     assert answer["bytes"] > 50_000
     assert (run / "report.html").is_file()
+
+
+def test_a_run_of_one_kind_is_not_taken_for_another(tmp_path, trained, command):
+    run = trained("letters-3x3", "nodal")
+    text = {**RunDirectory.existing(run).config().to_tables(), "kind": "deep"}
+    other = tmp_path / "other"
+    other.mkdir()
+    for file in run.glob("*.*"):
+        (other / file.name).write_bytes(file.read_bytes())
+    (other / "run.toml").write_text(render_toml({key: value for key, value in text.items() if key in ("kind", "preset", "seed", "engine")}))
+    for name in ("infer", "netlist", "report"):
+        code, answer = command(name, other, "--out", tmp_path / name)
+        assert code == 1
+        assert "another configuration" in answer["error"]
