@@ -79,7 +79,7 @@ def classified(inputs: Floats, labels: Labels, classes: int) -> Samples:
     labels = np.asarray(labels, dtype=np.int64)
     if len(labels) * classes > _MOST_ANSWERS:
         raise ConfigError(f"{len(labels):,} samples of {classes:,} classes, one output neuron a class, are {len(labels) * classes:,} answers; "
-                          f"expected at most {_MOST_ANSWERS:,}. Is the label column (data.label) one of classes, not of measured values?")  # fmt: skip
+                          f"expected at most {_MOST_ANSWERS:,}. Does the label column (data.label) hold classes, not measurements?")  # fmt: skip
     return Samples(inputs=np.ascontiguousarray(inputs, dtype=float), answers=np.eye(classes)[labels], labels=labels)
 
 
