@@ -9,9 +9,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spicesnn.datasets.scaling import METHODS, Scale
 from spicesnn.devices.base import Floats
 from spicesnn.errors import ConfigError, InputError, UnknownNameError
-from spicesnn.table_input import check_names, classes_of, column_names, not_fitted, numbers, spans
+from spicesnn.table_input import check_names, classes_of, column_names, not_fitted, numbers
 from spicesnn.training.config import Config, load
 from spicesnn.training.experiment import Experiment
 from spicesnn.training.loop import make_engine, updated
@@ -34,8 +35,9 @@ class CrossbarClassifier:
         Seed of everything random.
     settings : Mapping, optional
         Further changes, ``"array.word_line_ohm"`` → value.
-    scale : bool
-        Scale each feature to 0…1 by what it spans in `fit`, as a file of one's own is; samples beyond are clipped. False: X lies in 0…1 already.
+    scale : bool or str
+        True or ``"minmax"``: scale each feature to 0…1 by its least and largest value in `fit`, as a file of one's own is; later samples beyond
+        stay beyond. ``"standard"``: by mean and standard deviation. False or ``"none"``: X is taken as it is.
 
     Attributes
     ----------
@@ -63,7 +65,7 @@ class CrossbarClassifier:
 
     def __init__(
         self, preset: str = "mnist-10x10", epochs: int | None = None, engine: str = "nodal", random_state: int = 0,
-        settings: Mapping[str, Any] | None = None, scale: bool = True,
+        settings: Mapping[str, Any] | None = None, scale: bool | str = True,
     ) -> None:  # fmt: skip
         self.preset = preset
         self.epochs = epochs
@@ -85,7 +87,11 @@ class CrossbarClassifier:
             vars(self).pop("feature_names_in_", None)
         else:
             self.feature_names_in_ = names
-        self.low_, self.span_ = spans(features) if self.scale else (np.zeros(features.shape[1]), np.ones(features.shape[1]))
+        method = ("minmax" if self.scale else "none") if isinstance(self.scale, bool) else self.scale
+        if method not in METHODS:
+            raise InputError(f"scale is {self.scale!r:.60}; expected True, False, or one of: {', '.join(METHODS)}")
+        scale = Scale.of(method, features)
+        self.low_, self.span_ = (np.array(np.broadcast_to(part, features.shape[1])) for part in (scale.low, scale.span))
         features = self._driving(features)
         self.n_features_in_ = features.shape[1]
         samples = classified(features, index, len(self.classes_))
@@ -99,13 +105,8 @@ class CrossbarClassifier:
         return self
 
     def _driving(self, features: Floats) -> Floats:
-        """Return what stands on the word lines for features (n, inputs): 0…1."""
-        slack = 1e-9
-        shares = (features - self.low_) / self.span_
-        if not self.scale and (shares.min() < -slack or shares.max() > 1 + slack):
-            raise InputError(f"X lies in [{shares.min():.4g}, {shares.max():.4g}]; expected 0 to 1 with scale=False: "
-                             "put a MinMaxScaler(clip=True) in front, or leave scale=True")  # fmt: skip
-        return np.asarray(np.clip(shares, 0.0, 1.0))
+        """Return what drives the word lines for features (n, inputs): 0 and 1 are the encoding's low and high voltage, and nothing is clipped."""
+        return np.asarray((features - self.low_) / self.span_)
 
     def _config(self) -> Config:
         changes = dict(self.settings or {})

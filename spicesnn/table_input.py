@@ -47,12 +47,6 @@ def numbers(values: ArrayLike) -> Floats:
     return features
 
 
-def spans(features: Floats) -> tuple[Floats, Floats]:
-    """Return the least value of each feature, and how far it goes from there (1 where it does not vary)."""
-    span = np.ptp(features, axis=0)
-    return features.min(axis=0), np.where(span > 0, span, 1.0)
-
-
 def column_names(values: Any) -> NDArray[Any] | None:
     """Return the names of columns of a pandas object, None where it is another object or not all names are text."""
     names = getattr(values, "columns", None)

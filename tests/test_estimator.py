@@ -58,13 +58,32 @@ def test_a_scale_of_ones_own_and_the_estimators_are_the_same(wine):
     from sklearn.preprocessing import MinMaxScaler
 
     x, x_test, y, _ = wine
-    scaler = MinMaxScaler(clip=True).fit(x)
+    scaler = MinMaxScaler().fit(x)
+    assert scaler.transform(x_test).max() > 1  # what lies beyond is not clipped
     own = sn.CrossbarClassifier("letters-3x3", epochs=3, scale=False).fit(scaler.transform(x), y)
     inside = sn.CrossbarClassifier("letters-3x3", epochs=3).fit(x, y)
     assert inside.low_ == pytest.approx(x.min(axis=0))
     assert inside.low_ + inside.span_ == pytest.approx(x.max(axis=0))
     amps = own.decision_function(scaler.transform(x_test))
     assert inside.decision_function(x_test) == pytest.approx(amps, rel=1e-6, abs=1e-6 * np.abs(amps).max())
+
+
+def test_features_may_be_standardised_or_taken_as_they_are(wine):
+    from sklearn.preprocessing import StandardScaler
+
+    x, x_test, y, _ = wine
+    scaler = StandardScaler().fit(x)
+    own = sn.CrossbarClassifier("letters-3x3", epochs=3, scale="none").fit(scaler.transform(x), y)
+    inside = sn.CrossbarClassifier("letters-3x3", epochs=3, scale="standard").fit(x, y)
+    amps = own.decision_function(scaler.transform(x_test))
+    assert inside.decision_function(x_test) == pytest.approx(amps, rel=1e-6, abs=1e-6 * np.abs(amps).max())
+    with pytest.raises(InputError, match="scale is 'unit'; expected True, False, or one of: none, minmax, standard"):
+        sn.CrossbarClassifier("letters-3x3", scale="unit").fit(x, y)
+
+
+def test_a_sample_twice_as_far_drives_twice_as_much():
+    model = sn.CrossbarClassifier("letters-3x3", epochs=1, settings={"encoding.bias_volts": 0.0, "encoding.low_volts": 0.0}).fit(X, Y)
+    assert model.decision_function(2 * np.asarray(X)) == pytest.approx(2 * model.decision_function(X), rel=1e-9)
 
 
 def test_kept_with_pickle_and_joblib_and_used_by_scorers(wine, tmp_path):
@@ -166,9 +185,7 @@ def test_wrong_data_says_so(x, y, message):
         sn.CrossbarClassifier("letters-3x3", epochs=1).fit(x, y)
 
 
-def test_unscaled_and_sparse_features_say_what_to_do():
-    with pytest.raises(InputError, match=r"scale=False.*MinMaxScaler"):
-        sn.CrossbarClassifier("letters-3x3", epochs=1, scale=False).fit(X * 2, Y)
+def test_sparse_features_and_labels_of_another_shape_say_what_to_do():
     sparse = pytest.importorskip("scipy.sparse")
     with pytest.raises(InputError, match="toarray"):
         sn.CrossbarClassifier("letters-3x3", epochs=1).fit(sparse.csr_array(X), Y)

@@ -20,6 +20,16 @@ _LARGEST_BYTES = 1 << 30
 """An IDX file may claim any size; more than this is taken for damage, so that a bad header cannot exhaust memory."""
 
 
+def looks_like(path: str | Path) -> bool:
+    """Return whether a file begins as IDX does, or as gzip."""
+    try:
+        with Path(path).open("rb") as file:
+            start = file.read(4)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+    return start[:2] == b"\x1f\x8b" or (start[:2] == b"\x00\x00" and len(start) == 4 and start[2] in _TYPES)
+
+
 def read(path: str | Path) -> NDArray[Any]:
     """Return the array of an IDX file, gzip-compressed or not.
 

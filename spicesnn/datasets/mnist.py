@@ -72,7 +72,8 @@ def candidates() -> list[Path]:
     return [Path(given).expanduser()] if given else [checkout_data_dir(), cache_dir()]
 
 
-def _idx_file(folder: Path, name: str) -> Path | None:
+def idx_file(folder: Path, name: str) -> Path | None:
+    """Return the IDX file of that name in a folder: plain or ``.gz``, with a dot or a dash before ``idx``; None if there is none."""
     for spelling in (name, f"{name}.gz", name.replace("-idx", ".idx"), name.replace("-idx", ".idx") + ".gz"):
         if (folder / spelling).is_file():
             return folder / spelling
@@ -86,7 +87,7 @@ def find() -> Path | None:
             return place
         if (place / "mnist.npz").is_file():
             return place / "mnist.npz"
-        if all(_idx_file(place, name) for name, _ in FILES.values()):
+        if all(idx_file(place, name) for name, _ in FILES.values()):
             return place
     return None
 
@@ -124,7 +125,7 @@ def read(place: str | Path, *, verify: bool = True) -> Mnist:
     The arrays cannot be written to: a process that reads the same files again, as a sweep does at every point, gets the same arrays.
     """
     place = Path(place).absolute()
-    files = [file for name, _ in FILES.values() if (file := _idx_file(place, name))] if place.is_dir() else [place]
+    files = [file for name, _ in FILES.values() if (file := idx_file(place, name))] if place.is_dir() else [place]
     stamps = tuple((str(file), state.st_mtime_ns, state.st_size, state.st_ino) for file in files if file.is_file() for state in [file.stat()])
     return _read(place, verify, stamps)
 
@@ -135,7 +136,7 @@ def _read(place: Path, verify: bool, stamps: tuple[tuple[str, int, int, int], ..
     if place.is_dir():
         arrays = {}
         for key, (name, _) in FILES.items():
-            file = _idx_file(place, name)
+            file = idx_file(place, name)
             if file is None:
                 raise DataError(f"{place} has no {name} (plain or .gz)")
             arrays[key] = idx.read(file)

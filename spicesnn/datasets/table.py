@@ -1,19 +1,18 @@
-"""A user's own data: a CSV or an npz file with features and labels."""
+"""A user's own data as a table: samples with features and classes, and the CSV files that hold them."""
 
 from __future__ import annotations
 
 import csv
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn import npz
 from spicesnn.errors import DataError
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -22,27 +21,31 @@ class Table:
 
     Attributes
     ----------
-    features : (n, inputs) float
+    features : (n, inputs)
+        float, or uint8 where the file has bytes.
     labels : (n,) int
         Index into `names`.
     names : tuple of str
         The classes, sorted: numerically if all are numbers.
     feature_names : tuple of str
+    shape : tuple of int
+        Rows and columns (and channels) of a sample that is an image; empty where features are no image.
     """
 
-    features: Floats
+    features: NDArray[Any]
     labels: NDArray[np.int64]
     names: tuple[str, ...]
     feature_names: tuple[str, ...]
+    shape: tuple[int, ...] = ()
 
 
 def read(path: str | Path, *, label: str = "label") -> Table:
-    """Return the samples of a CSV file (one line a sample, a header, one column of labels) or of an npz file (`features`, `labels`).
+    """Return the samples of a file of one's own: what `spicesnn.datasets.files.read` reads, its training samples.
 
     Parameters
     ----------
     path : str | Path
-        ``.csv`` or ``.npz``.
+        ``.csv``, ``.npz`` or IDX.
     label : str
         Name of the CSV column that holds the classes (numbers or words).
 
@@ -52,25 +55,15 @@ def read(path: str | Path, *, label: str = "label") -> Table:
         Absent, damaged, not finite, no or one class; the message names the line. It does not repeat what stands there: the path may come from
         somebody else's run directory, and lead to any file.
     """
-    path = Path(path)
-    if path.exists() and not path.is_file():
-        raise DataError(f"{path} is no file; expected a .csv or an .npz file")
-    if path.suffix.lower() == ".npz":
-        arrays = npz.read(path, ("features", "labels"))
-        features, labels = np.asarray(arrays["features"]), np.asarray(arrays["labels"])
-        if features.ndim < 2 or not (np.issubdtype(features.dtype, np.number) or features.dtype == bool) or np.iscomplexobj(features):
-            raise DataError(f"{path}: features have shape {features.shape} and type {features.dtype}; expected (n, inputs) real numbers")
-        if labels.shape != (len(features),):
-            raise DataError(f"{path}: labels have shape {labels.shape}; expected ({len(features)},), one a sample")
-        flat = features.reshape(len(features), -1).astype(float)
-        words = [str(value) for value in labels.tolist()]
-        return _table(path, flat, words, tuple(f"x{k}" for k in range(flat.shape[1])))
-    if path.suffix.lower() == ".csv":
-        return _read_csv(path, label)
-    raise DataError(f"{path}: expected a .csv or an .npz file")
+    from spicesnn.datasets.files import read as read_any
+
+    found = read_any(path, label=label)[0]
+    check_classes(found, path)
+    return found
 
 
-def _read_csv(path: Path, label: str) -> Table:
+def read_csv(path: Path, label: str = "label") -> Table:
+    """Return the samples of a CSV file: a header, one line a sample, one column of classes."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             lines = [line for line in csv.reader(file) if line and any(cell.strip() for cell in line)]
@@ -91,7 +84,8 @@ def _read_csv(path: Path, label: str) -> Table:
             raise DataError(f"{path}, row {number}: {len(line)} values; expected {len(header)}, as in the header")
         words.append(line[at].strip())
         features.append([_number(cell, path, number, k + 1, label) for k, cell in enumerate(line) if k != at])
-    return _table(path, np.array(features, dtype=float).reshape(len(words), -1), words, tuple(name for k, name in enumerate(header) if k != at))
+    numbers = np.array(features, dtype=float).reshape(len(words), -1)
+    return of_words(path, numbers, words, tuple(name for k, name in enumerate(header) if k != at))
 
 
 def _number(cell: str, path: Path, row: int, column: int, label: str) -> float:
@@ -101,19 +95,80 @@ def _number(cell: str, path: Path, row: int, column: int, label: str) -> float:
         raise DataError(f"{path}, row {row}, column {column}: no number; expected numbers in every column but {label!r}") from None
 
 
-def _table(path: Path, features: Floats, words: list[str], feature_names: tuple[str, ...]) -> Table:
-    if features.shape[1] == 0:
-        raise DataError(f"{path} has no features; expected at least one column of numbers")
+def of_words(
+    path: Path, features: NDArray[Any], words: Sequence[str], feature_names: tuple[str, ...], shape: tuple[int, ...] = ()
+) -> Table:
+    """Return checked samples.
+
+    Parameters
+    ----------
+    path : Path
+        For messages.
+    features : (n, inputs)
+    words : (n,) text
+        The class of each sample.
+    feature_names : (inputs,) text
+    shape : tuple of int
+        Of one sample, where it is an image.
+
+    Raises
+    ------
+    DataError
+        No features, not finite, no label.
+    """
+    if features.size == 0:
+        raise DataError(f"{path} has no features; expected at least one column of numbers, and one sample")
     if not np.all(np.isfinite(features)):
         row = int(np.argwhere(~np.isfinite(features))[0, 0])
         raise DataError(f"{path}, sample {row + 1} (of {len(features)}): a feature is not finite; fill in or leave out what is missing")
     if any(not word for word in words):
-        raise DataError(f"{path}, sample {words.index('') + 1}: the label is empty")
+        raise DataError(f"{path}, sample {list(words).index('') + 1}: the label is empty")
+    words = _without_points(words)
     names = sorted(set(words), key=_sort_key)
-    if len(names) < 2:
-        raise DataError(f"{path} has only one class; expected two or more")
     index = {name: k for k, name in enumerate(names)}
-    return Table(features=features, labels=np.array([index[word] for word in words]), names=tuple(names), feature_names=feature_names)
+    return Table(
+        features=features, labels=np.array([index[word] for word in words]), names=tuple(names), feature_names=feature_names, shape=shape
+    )
+
+
+def _without_points(words: Sequence[str]) -> Sequence[str]:
+    """Return classes that are whole numbers without the point and the exponent that a program has written: 1.0 and 1e0 are class 1."""
+    short: dict[str, str] = {}
+    for word in set(words):
+        try:
+            value = float(word)
+        except ValueError:
+            return words
+        if not value.is_integer() or abs(value) > _EXACT:
+            return words
+        short[word] = str(int(value))
+    return [short[word] for word in words] if len(set(short.values())) == len(short) else words
+
+
+_EXACT = 2**53
+
+
+def check_classes(found: Table, path: str | Path) -> None:
+    """Raise `DataError` for samples that are all of one class: there is nothing to learn."""
+    if len(found.names) < 2:
+        raise DataError(f"{path} has only one class; expected two or more")
+
+
+def renamed(test: Table, train: Table, path: Path) -> Table:
+    """Return held-out samples whose labels count the classes of the training samples.
+
+    Raises
+    ------
+    DataError
+        Another number of features, or a class that no training sample has.
+    """
+    if test.features.shape[1] != train.features.shape[1] or (test.shape and train.shape and test.shape != train.shape):
+        sizes = f"{test.features.shape[1]} features a sample; the training samples have {train.features.shape[1]}"
+        raise DataError(f"{path}: the held-out samples have {sizes}")
+    if not set(test.names) <= set(train.names):
+        raise DataError(f"{path}: the held-out samples have classes that no training sample has; expected only those learnt")
+    labels = np.array([train.names.index(test.names[k]) for k in test.labels])
+    return replace(test, labels=labels, names=train.names)
 
 
 def _sort_key(word: str) -> tuple[float, str]:

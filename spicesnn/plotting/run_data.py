@@ -71,7 +71,7 @@ class RunData:
     def experiment(self) -> Experiment:
         """The experiment with a few samples only: enough for pictures."""
         few = replace(self.config.data, train_limit=_FEW_SAMPLES, test_limit=_FEW_SAMPLES)
-        return Experiment.of(replace(self.config, data=few))
+        return Experiment.of(replace(self.config, data=few), scale=self.run.scale())
 
     def first_cells(self, images: int) -> LayerToConfirm:
         """Return the cells of the first layer of a network that learns from a stream, and the volts of the first so many test images on its lines.

@@ -119,8 +119,9 @@ def circuits(source: str, overrides: Mapping[str, str], *, seed: int | None = No
 
 def _of_crossbar(config: Config, run: RunDirectory | None, samples: int) -> Circuits:
     # A run's next pulse follows from all its samples; the states of a preset that has not learnt do not.
-    few = config.data if run is not None else replace(config.data, train_limit=min(config.data.train_limit or _FEW, _FEW))
-    experiment = Experiment.of(replace(config, data=replace(few, test_limit=samples)))
+    own = config.data.source == "file"  # of a user's data all are read: the scale follows from all training samples
+    few = config.data if run is not None or own else replace(config.data, train_limit=min(config.data.train_limit or _FEW, _FEW))
+    experiment = Experiment.of(replace(config, data=replace(few, test_limit=samples)), scale=run.scale() if run is not None else None)
     state = run.load_state() if run is not None else experiment.start()
     history = run.load_history(state.updates) if run is not None else History()
     inputs = experiment.problem.test.inputs[:samples]

@@ -30,6 +30,8 @@ from spicesnn.training.sections import (
 )
 
 ENGINES = ("ngspice", "nodal")
+MADE_WITH = ("versions", "scale")
+"""Tables of a ``run.toml`` that say what the run was made with; trained again, it finds them out again."""
 Kind = TypeVar("Kind", bound="BaseConfig")
 
 
@@ -60,7 +62,7 @@ class BaseConfig:
             elif key in heads:
                 _check_head(key, value)
                 values[key] = value
-            elif key not in ("kind", "versions"):  # a run.toml, which may be trained again, says what the run was made with
+            elif key != "kind" and (key not in MADE_WITH or "versions" not in tables):
                 raise unknown_key(key, [entry.name for entry in fields(cls)])
         config = cls(**values)
         if config.engine not in ENGINES:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from spicesnn.crossbar.crossbar import Crossbar, GateAlong
 from spicesnn.crossbar.faults import Wear
 from spicesnn.crossbar.mapping import COLUMNS, Window
+from spicesnn.datasets.scaling import Scale
 from spicesnn.devices.base import Device, Floats
 from spicesnn.engines.base import Engine
 from spicesnn.engines.imperfect import Imperfections
@@ -87,13 +88,22 @@ class Experiment:
     subset: Subset
 
     @classmethod
-    def of(cls, config: Config, problem: Problem | None = None) -> Experiment:
-        """Build an experiment from its configuration and the configuration's seed; `problem` stands in for its [data] if given."""
+    def of(cls, config: Config, problem: Problem | None = None, *, scale: Scale | None = None) -> Experiment:
+        """Build an experiment from its configuration and the configuration's seed.
+
+        Parameters
+        ----------
+        config : Config
+        problem : Problem, optional
+            Stands in for the configuration's [data].
+        scale : Scale, optional
+            What the data are scaled by: that of a run which goes on or is tested. Taken from the training samples if left out.
+        """
         config, streams = scaled(config), Streams(config.seed)
         device = config.device.build()
         if not device.memory:
             raise ConfigError(f"device.model is {device.name!r}, which has no memory; expected a device that can learn")
-        problem, neuron = load(config.data, streams) if problem is None else problem, config.neuron.lif()
+        problem, neuron = load(config.data, streams, scale) if problem is None else problem, config.neuron.lif()
         sizes = (problem.inputs, *config.network.hidden, problem.outputs)
         window = Window.of(device, volts=_read_volts(config, device))
         flaws = config.imperfections.build(device, window, volts=_read_volts(config, device))
@@ -161,7 +171,7 @@ class Experiment:
         return joined([flaws.rested(a, seconds, self.streams.draw("rest", k)).state_or_zeros() for k, a in enumerate(self.arrays(devices))])
 
     def row_volts(self, values: Floats) -> Floats:
-        """Return word-line voltages (n, rows) of values (n, inputs) from 0 to 1, the bias line last."""
+        """Return word-line voltages (n, rows) of values (n, inputs), 0 and 1 being the encoding's low and high; the bias line is last."""
         encoding = self.config.encoding
         volts = encoding.low_volts + (encoding.high_volts - encoding.low_volts) * values
         return np.concatenate([volts, np.full((len(volts), 1), encoding.bias_volts)], axis=1) if self.config.network.bias else volts
@@ -215,9 +225,11 @@ class Experiment:
 
 
 def scaled(config: Config) -> Config:
-    """Return the configuration with `exsitu.scale` written down, where it is to follow from a file of weights."""
-    options = config.exsitu
-    if config.learning.rule != "exsitu" or not options.weights or options.scale:
+    """Return the configuration with what follows from weights of one's own written down: `exsitu.scale`, and that data are taken as they are."""
+    options, given = config.exsitu, config.learning.rule == "exsitu" and bool(config.exsitu.weights)
+    if config.data.source == "file" and config.data.scale == "auto":
+        config = replace(config, data=replace(config.data, scale="none" if given else "minmax"))
+    if not given or options.scale:
         return config
     found = scales(options.weights, bias=config.network.bias, limit=options.weight_limit)
     return replace(config, exsitu=replace(options, scale=found))

@@ -64,9 +64,10 @@ def train(
     if isinstance(config, StreamConfig):
         return config.train(engine=engine, out=out, progress=progress, resume=resume)
     config = scaled(config)
-    experiment = Experiment.of(config)
+    experiment = Experiment.of(config, scale=run.scale() if resume else None)
     if not resume:
-        run = RunDirectory.create(out, config, engine.versions())
+        own = config.data.source == "file"
+        run = RunDirectory.create(out, config, engine.versions(), experiment.problem.scale if own else None)
     with run.held(), run.stopped_with_a_note():
         state, history = _resumed(run, engine) if resume and run.resumable() else _begun(run, experiment, engine)
         state = updated(experiment, engine, state, history, run=run, progress=progress)
@@ -98,6 +99,8 @@ def _begun(run: RunDirectory, experiment: Experiment, engine: Engine) -> tuple[R
     config, state, history = experiment.config, experiment.start(), History()
     history.add(0, states=state.devices)
     run.log(f"training {config.preset} on {engine.name}, seed {config.seed}, array {experiment.shape[0]}x{experiment.shape[1]}")
+    if config.data.source == "file":
+        run.log(experiment.problem.scaled_how())
     return state, history
 
 
@@ -202,6 +205,7 @@ def _summary(experiment: Experiment, engine: Engine, run: RunDirectory, state: R
             **{name: values[-1] for name, values in history.series.items() if name in ("software_accuracy", "uncompensated_accuracy")},
             "rows": experiment.shape[0], "columns": experiment.shape[1], "residual_amps": state.residual_amps,
             **({"weight_scale": list(experiment.config.exsitu.scale)} if experiment.config.exsitu.scale else {}),
+            **({"data": experiment.problem.scaled_how()} if config.data.source == "file" else {}),
         },
     )  # fmt: skip
 
@@ -234,7 +238,7 @@ def infer(run_dir: str | Path, *, engine: Engine | None = None, test_limit: int 
             return config.infer(run, engine=made, test_limit=test_limit, kept=kept)
     if test_limit is not None:
         config = replace(config, data=replace(config.data, test_limit=test_limit))
-    experiment = Experiment.of(config)
+    experiment = Experiment.of(config, scale=run.scale())
     devices = experiment.rested(run.load_state().devices)
     before = run.metrics()
     solver = engine if engine is not None else make_engine(config.engine)

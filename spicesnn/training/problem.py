@@ -1,22 +1,26 @@
-"""What is to be learnt: inputs from 0 to 1, answers, and how well a sample is answered."""
+"""What is to be learnt: inputs, scaled by the training samples, and answers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.datasets import mnist, patterns, table
+from spicesnn.datasets import files, mnist, patterns, table
 from spicesnn.datasets.images import binarise, resize
+from spicesnn.datasets.scaling import Scale
 from spicesnn.devices.base import Floats
 from spicesnn.errors import ConfigError
-from spicesnn.table_input import spans
 from spicesnn.training.sections import DataOptions
 from spicesnn.training.streams import Streams
 
 Labels = NDArray[np.int64]
+MNIST_PIXELS = 10
+"""MNIST is reduced to so many pixels along an edge, unless `data.pixels` says otherwise: circuits of 784 lines take their time."""
 
 _MOST_ANSWERS = 50_000_000
 """Samples times classes: 400 MB of answers."""
@@ -24,7 +28,7 @@ _MOST_ANSWERS = 50_000_000
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Samples:
-    """Inputs (n, inputs) from 0 to 1, answers (n, outputs) of 0 and 1, labels (n,): the class, or −1 where several or no outputs are on."""
+    """Inputs (n, inputs), scaled; answers (n, outputs) of 0 and 1; labels (n,): the class, or −1 where several or no outputs are on."""
 
     inputs: Floats
     answers: Floats
@@ -55,6 +59,12 @@ class Problem:
         Rows and columns of one input as an image; (1, inputs) for tables.
     held_out : bool
         Whether the test samples are others than the training samples; the small pattern sets have no others.
+    scale : Scale
+        What the inputs were scaled by.
+    outside : int
+        Held-out values beyond what the training samples span.
+    available : int
+        Training samples that the data have, before `data.train_limit` and `data.validation`; 0 where all are used.
     """
 
     train: Samples
@@ -62,6 +72,9 @@ class Problem:
     names: tuple[str, ...]
     shape: tuple[int, int]
     held_out: bool
+    scale: Scale = field(default_factory=lambda: Scale.of("none", np.zeros((1, 1))))
+    outside: int = 0
+    available: int = 0
 
     @property
     def inputs(self) -> int:
@@ -72,6 +85,17 @@ class Problem:
     def outputs(self) -> int:
         """Number of output neurons."""
         return int(self.train.answers.shape[1])
+
+
+    def scaled_how(self) -> str:
+        """Return what was done to a user's data, in a sentence."""
+        return scaled_how(self.scale, len(self.train), self.inputs, self.outside)
+
+
+def scaled_how(scale: Scale, count: int, inputs: int, outside: int) -> str:
+    """Return what was done to a user's data, in a sentence; `outside` is the number of held-out values beyond the training samples."""
+    beyond = f"; {outside} held-out value{'s lie' if outside > 1 else ' lies'} outside and stay{'' if outside > 1 else 's'} there" if outside else ""
+    return scale.sentence(count, inputs) + beyond
 
 
 def classified(inputs: Floats, labels: Labels, classes: int) -> Samples:
@@ -94,58 +118,160 @@ def _from_mnist(options: DataOptions, digits: mnist.Mnist) -> Problem:
 
     def prepared(images: NDArray[np.uint8], labels: NDArray[np.uint8], limit: int) -> Samples:
         chosen = images[: limit or len(images)]
-        grey = chosen / 255.0 if options.pixels == chosen.shape[1] else resize(chosen, options.pixels, options.pixels, options.method) / 255.0
+        grey = chosen / 255.0 if pixels == chosen.shape[1] else resize(chosen, pixels, pixels, options.method) / 255.0
         values = binarise(grey, options.ones) if options.ones else grey
         samples = classified(values.reshape(len(values), -1), labels[: limit or len(labels)].astype(np.int64), 10)
         for array in (samples.inputs, samples.answers, samples.labels):
             array.flags.writeable = False  # another run of this process may get them
         return samples
 
+    pixels = options.pixels or MNIST_PIXELS
     count = len(digits.x_train) - options.validation
     if count < 1:
         raise ConfigError(f"data.validation = {options.validation} leaves none of the {len(digits.x_train)} training images; expected fewer")
     held = (digits.x_train[count:], digits.y_train[count:]) if options.validation else (digits.x_test, digits.y_test)
     return Problem(
         train=prepared(digits.x_train[:count], digits.y_train[:count], options.train_limit), test=prepared(*held, options.test_limit),
-        names=tuple("0123456789"), shape=(options.pixels, options.pixels), held_out=True,
+        names=tuple("0123456789"), shape=(pixels, pixels), held_out=True,
+        available=len(digits.x_train),
     )  # fmt: skip
 
 
-def _from_file(options: DataOptions, streams: Streams) -> Problem:
-    if not options.path:
-        raise ConfigError("data.source is \"file\", but data.path is empty; expected the path of a .csv or .npz file")
-    first = table.read(options.path, label=options.label)
-    low, span = spans(first.features)
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class OwnData:
+    """A user's samples as they are in the file, images reduced if that is asked for, and how they are scaled.
 
-    def scaled(features: Floats) -> Floats:
-        """Scale every feature to 0…1 by what the training file spans; held-out samples beyond are clipped."""
-        return np.asarray(np.clip((features - low) / span, 0.0, 1.0))
+    Attributes
+    ----------
+    train, test : (n, inputs)
+        Not scaled yet; uint8 where the file has bytes.
+    train_labels, test_labels : (n,) int
+    names : tuple of str
+        The classes.
+    shape : (rows, cols)
+        Of a sample as an image; (1, inputs) for a table.
+    held_out : bool
+        Whether the test samples are others than the training samples.
+    scale : Scale
+        Of the training samples.
+    available : int
+        Training samples that the data have, before any limit and any validation.
+    """
 
-    everything = classified(scaled(first.features), first.labels, len(first.names))
-    if options.test_path:
-        other = table.read(options.test_path, label=options.label)
-        if not set(other.names) <= set(first.names) or other.features.shape[1] != first.features.shape[1]:
-            raise ConfigError(f"{options.test_path} has other classes or another number of features than {options.path}")
-        labels = np.array([first.names.index(other.names[k]) for k in other.labels])
-        train, test, held = everything, classified(scaled(other.features), labels, len(first.names)), True
-    else:
-        order = streams.draw("split").permutation(len(everything))
-        count = round(options.test_fraction * len(everything))
-        if not count < len(everything):
-            raise ConfigError(f"data.test_fraction = {options.test_fraction} leaves no sample to train on")
-        held = count > 0
-        train = everything.picked(np.sort(order[count:]))
-        test = everything.picked(np.sort(order[:count])) if held else everything
-    return Problem(train=train.limited(options.train_limit), test=test.limited(options.test_limit), names=first.names,
-                   shape=(1, first.features.shape[1]), held_out=held)  # fmt: skip
+    train: NDArray[Any]
+    train_labels: Labels
+    test: NDArray[Any]
+    test_labels: Labels
+    names: tuple[str, ...]
+    shape: tuple[int, int]
+    held_out: bool
+    scale: Scale
+    available: int
+
+    @classmethod
+    def load(cls, options: DataOptions, streams: Streams, scale: Scale | None = None) -> OwnData:
+        """Read, split, then scale by the training samples; `scale` is that of a run which goes on, or is tested."""
+        if not options.path:
+            raise ConfigError("data.source is \"file\", but data.path is empty; expected the path of a file of samples and classes")
+        whole, own_test = files.read(options.path, label=options.label)
+        table.check_classes(whole, options.path)
+        if options.test_path:
+            own_test = table.renamed(files.read(options.test_path, label=options.label)[0], whole, Path(options.test_path))
+        train, test, held_out = _halves(whole, own_test, options, streams)
+        available = len(train[1])
+        if options.validation:
+            if not options.validation < len(train[1]):
+                raise ConfigError(f"data.validation = {options.validation} leaves none of the {len(train[1])} training samples; expected fewer")
+            count = len(train[1]) - options.validation
+            train, test, held_out = (train[0][:count], train[1][:count]), (train[0][count:], train[1][count:]), True
+        shape = _image_shape(whole, options)
+        train = train[0][: options.train_limit or None], train[1][: options.train_limit or None]
+        test = test[0][: options.test_limit or None], test[1][: options.test_limit or None]
+        reduced, shape = _reduced(train[0], shape, options)
+        held, _ = _reduced(test[0], _image_shape(whole, options), options)
+        image = min(shape) > 1
+        if scale is None:
+            scale = Scale.of("minmax" if options.scale == "auto" else options.scale, reduced if options.ones else train[0], together=image)
+        scale.check(reduced.shape[1], options.path)
+        return cls(
+            train=reduced, train_labels=train[1], test=held, test_labels=test[1], names=whole.names, shape=shape, held_out=held_out, scale=scale,
+            available=available,
+        )  # fmt: skip
+
+    def outside(self) -> int:
+        """Return how many held-out values lie beyond what the training samples span: they stay beyond."""
+        if not self.held_out or self.scale.method != "minmax":
+            return 0
+        values = self.scale.applied(self.test)
+        return int(np.sum((values < 0.0) | (values > 1.0)))
 
 
-def load(options: DataOptions, streams: Streams) -> Problem:
-    """Return the problem that the [data] table asks for."""
+Part = tuple[NDArray[Any], Labels]
+
+
+def _halves(whole: table.Table, own_test: table.Table | None, options: DataOptions, streams: Streams) -> tuple[Part, Part, bool]:
+    """Return what is learnt from and what is held out, before anything is done to either."""
+    everything = (whole.features, whole.labels)
+    if own_test is not None:
+        return everything, (own_test.features, own_test.labels), True
+    order = streams.draw("split").permutation(len(whole.labels))
+    count = round(options.test_fraction * len(order))
+    if not count < len(order):
+        raise ConfigError(f"data.test_fraction = {options.test_fraction} leaves no sample to train on")
+    learnt, held = np.sort(order[count:]), np.sort(order[:count])
+    train = (whole.features[learnt], whole.labels[learnt])
+    return (train, (whole.features[held], whole.labels[held]), True) if count else (train, train, False)
+
+
+def _image_shape(whole: table.Table, options: DataOptions) -> tuple[int, int]:
+    """Return rows and columns of a sample; channels stand beside each other."""
+    inputs = whole.features.shape[1]
+    shape = options.shape or whole.shape
+    if int(np.prod(shape, dtype=int)) != inputs and shape:
+        raise ConfigError(f"data.shape is {list(shape)}, but {options.path} has {inputs} features a sample; expected numbers whose product is that")
+    return (shape[0], inputs // shape[0]) if len(shape) > 1 else (1, inputs)
+
+
+def _reduced(values: NDArray[Any], shape: tuple[int, int], options: DataOptions) -> tuple[NDArray[Any], tuple[int, int]]:
+    """Return images no larger than `data.pixels`, the brightest pixels 1 if that is asked for."""
+    if options.pixels == 1:
+        raise ConfigError("data.pixels = 1; expected 2 or more, or 0 for images as they are")
+    image = min(shape) > 1
+    if options.pixels and image and min(shape) > options.pixels:
+        values = resize(values.reshape(-1, *shape), options.pixels, options.pixels, options.method).reshape(len(values), -1)
+        shape = (options.pixels, options.pixels)
+    if options.ones:
+        if not image:
+            raise ConfigError("data.ones is for images; these samples are a table. Say which images they are with data.shape = [rows, columns]")
+        values = binarise(values.reshape(-1, *shape), options.ones).reshape(len(values), -1)
+    return values, shape
+
+
+def _from_file(options: DataOptions, streams: Streams, scale: Scale | None) -> Problem:
+    data = OwnData.load(options, streams, scale)
+    train = classified(data.scale.applied(data.train), data.train_labels, len(data.names))
+    test = classified(data.scale.applied(data.test), data.test_labels, len(data.names)) if data.held_out else train.limited(options.test_limit)
+    return Problem(train=train, test=test, names=data.names, shape=data.shape, held_out=data.held_out, scale=data.scale, outside=data.outside(),
+                   available=data.available)  # fmt: skip
+
+
+def load(options: DataOptions, streams: Streams, scale: Scale | None = None) -> Problem:
+    """Return the problem that the [data] table asks for.
+
+    Parameters
+    ----------
+    options : DataOptions
+    streams : Streams
+        Of the run's seed: it decides which samples of a file are held out.
+    scale : Scale, optional
+        Of a run that goes on, or is tested; that of the training samples if left out. The sets that spicesnn brings lie from 0 to 1 already.
+    """
+    if options.source == "file":
+        return _from_file(options, streams, scale)
+    if options.scale == "standard":
+        raise ConfigError(f"data.scale is \"standard\", but {options.source} lies from 0 to 1 by itself; scales are for data of one's own")
     if options.source == "mnist":
         return _from_mnist(options, mnist.load())
-    if options.source == "file":
-        return _from_file(options, streams)
     if options.source == "words-4bit":
         words = patterns.words_4bit()
         train, test = _worded(words.train_bits, words.train_targets), _worded(words.test_bits, words.test_targets)

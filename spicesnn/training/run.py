@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from spicesnn import npz
 from spicesnn._version import __version__
+from spicesnn.datasets.scaling import Scale
 from spicesnn.errors import ConfigError, DataError, RunError
 from spicesnn.training import config as configuration
 from spicesnn.training.config import BaseConfig
@@ -53,10 +54,19 @@ class RunDirectory:
     path: Path
 
     @classmethod
-    def create(cls, out: str | Path | None, config: BaseConfig, solvers: Mapping[str, str]) -> RunDirectory:
+    def create(
+        cls, out: str | Path | None, config: BaseConfig, solvers: Mapping[str, str], scale: Scale | None = None
+    ) -> RunDirectory:
         """Make the directory (``runs/<preset>-seed<seed>``, numbered if taken, when `out` is left out) and write `run.toml`.
 
-        `solvers` are the versions that the engine names.
+        Parameters
+        ----------
+        out : str | Path | None
+        config : BaseConfig
+        solvers : Mapping
+            The versions that the engine names.
+        scale : Scale, optional
+            What the data are scaled by.
         """
         run = cls(Path("runs") / f"{config.preset}-seed{config.seed}" if out is None else Path(out))
         try:
@@ -68,7 +78,8 @@ class RunDirectory:
         with run.held():
             if (run.path / "run.toml").exists():
                 raise RunError(f"{run.path} already holds a run; give another --out, or --resume to go on with it")
-            run._write("run.toml", render_toml({**config.to_tables(), "versions": _all_versions(solvers)}).encode())
+            made_with = {"versions": _all_versions(solvers)} | ({} if scale is None else {"scale": scale.table()})
+            run._write("run.toml", render_toml({**config.to_tables(), **made_with}).encode())
         return run
 
     def _made(self, *, new: bool) -> bool:
@@ -168,6 +179,22 @@ class RunDirectory:
         """Return `run.toml` as it stands."""
         return sound_text(self.path / "run.toml")
 
+    def scale(self) -> Scale:
+        """Return what the run's data were scaled by.
+
+        Raises
+        ------
+        RunError
+            A run of a version that scaled a user's data by held-out samples too, and did not write down how.
+        """
+        tables, where = configuration.read_tables(self.path / "run.toml"), str(self.path / "run.toml")
+        if isinstance(tables.get("scale"), Mapping):
+            return Scale.of_table(tables["scale"], where)
+        if isinstance(data := tables.get("data"), Mapping) and data.get("source") == "file":
+            version_then = self.versions().get("spicesnn", "an older one")
+            raise RunError(f"{where} does not say how its data were scaled: version {version_then} used held-out samples for that, too. Train again")
+        return Scale.of("none", np.zeros((1, 1)))
+
     def versions(self) -> dict[str, str]:
         """Return what the run was made with: name → version."""
         return {name: str(value) for name, value in configuration.read_tables(self.path / "run.toml").get("versions", {}).items()}
@@ -184,7 +211,7 @@ class RunDirectory:
 
     def save(self, state: RunState, history: History, extra: Mapping[str, Any] | None = None) -> None:
         """Write the checkpoint of a crossbar experiment."""
-        counters = {name: getattr(state, name) for name in _COUNTERS}
+        counters = {name: getattr(state, name) for name in _COUNTERS} | {"wall_s": np.float32(state.wall_s)}
         self.save_checkpoint(state.updates, {"devices": state.devices, "wear": state.wear, **counters}, {**history.arrays(), **(extra or {})})
 
     def save_checkpoint(self, steps: int, state: Mapping[str, Any], history: Mapping[str, Any]) -> None:

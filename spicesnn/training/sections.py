@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spicesnn.crossbar.wires import Wires
+from spicesnn.datasets.scaling import METHODS
 from spicesnn.devices.base import Device
 from spicesnn.devices.device_file import device_table, is_plain
 from spicesnn.devices.saturating_pulse import SaturatingPulse
@@ -24,16 +25,19 @@ class DataOptions(Section):
 
     source: str = option("xpue", "a pattern set, MNIST, or a file of one's own",
                          choices=("xpue", "digits-3x5", "letters-3x3", "letters-clean", "words-4bit", "xor", "mnist", "file"))  # fmt: skip
-    path: str = option("", "csv or npz file with features and labels (source = file)")
+    path: str = option("", "file of samples and classes, or a folder of files like MNIST's (source = file)")
     label: str = option("label", "column of a csv file with the classes")
-    test_path: str = option("", "csv or npz file of held-out samples; empty: a fraction of `path` is held out")
+    test_path: str = option("", "file of held-out samples; empty: a fraction of `path` is held out")
     test_fraction: float = option(0.2, "fraction of the samples that is held out if test_path is empty", lowest=0.0, below=1.0)
-    pixels: int = option(10, "MNIST images are reduced to pixels × pixels", lowest=2)
+    scale: str = option("auto", "of one's own data, from the training samples alone: to 0…1 by least and largest value, or by mean and standard "
+                        "deviation; auto: minmax, none under weights of one's own (exsitu.weights)", choices=("auto", *METHODS))  # fmt: skip
+    shape: tuple[int, ...] = option((), "rows and columns of the images in a csv file; empty: its features are no image", lowest=1)
+    pixels: int = option(0, "larger images are reduced to pixels × pixels; 0: they stay as they are, MNIST is reduced to 10 × 10", lowest=0)
     method: str = option("area", "how images are reduced", choices=("area", "bicubic"))
-    ones: int = option(0, "MNIST: this many of the brightest pixels are 1, the rest 0; 0 keeps grey levels", lowest=0)
+    ones: int = option(0, "images: this many of the brightest pixels are 1, the rest 0; 0 keeps grey levels", lowest=0)
     train_limit: int = option(0, "maximum number of training samples; 0: all", lowest=0)
     test_limit: int = option(0, "maximum number of test samples; 0: all", lowest=0)
-    validation: int = option(0, "MNIST: last training images that replace the test images, to choose settings on", lowest=0)
+    validation: int = option(0, "test on the last so many training samples, kept from training: settings are chosen on them", lowest=0)
 
 
 @dataclass(frozen=True, kw_only=True)

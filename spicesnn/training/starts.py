@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError, RunError
 from spicesnn.training.config import Config
-from spicesnn.training.experiment import Experiment
+from spicesnn.training.experiment import Experiment, scaled
 from spicesnn.training.loop import converged, evaluated, make_engine, train, updated
 from spicesnn.training.run import RunDirectory
 from spicesnn.training.state import History, Progress
@@ -88,7 +88,7 @@ def train_starts(
                           f"several seeds of it, as in `spicesnn sweep {config.preset} --over training.epochs=1 --seeds 3`")  # fmt: skip
     if not resume:
         config = replace(config, engine=engine.name, seed=config.seed if rng_seed is None else rng_seed)
-        run = RunDirectory.create(out, config, engine.versions())
+        run = RunDirectory.create(out, scaled(config), engine.versions())
     with run.held(), run.stopped_with_a_note(f"--starts {starts}"):
         return _all_starts(config, engine, run, starts, progress)
 

@@ -66,16 +66,27 @@ def test_a_pipe_is_no_table(tmp_path):
 
 
 def test_other_files_and_python_objects_are_refused(tmp_path):
-    with pytest.raises(DataError, match=r"expected a \.csv or an \.npz"):
+    with pytest.raises(DataError, match=r"does not exist; expected a \.csv file; an \.npz file"):
         table.read(tmp_path / "t.xlsx")
     np.savez(tmp_path / "objects.npz", features=np.array([{}], dtype=object), labels=[1])
     with pytest.raises(DataError, match="not a sound"):
         table.read(tmp_path / "objects.npz")
     with pytest.raises(DataError, match="No such file"):
+        table.read(tmp_path / "absent.csv")
+    with pytest.raises(DataError, match="No such file"):
         table.read(tmp_path / "absent.npz")
     np.savez(tmp_path / "half.npz", features=np.zeros((2, 2)))
-    with pytest.raises(DataError, match="has no array 'labels'; it has: features"):
+    with pytest.raises(DataError, match="none of these pairs: features and labels; x and y"):
         table.read(tmp_path / "half.npz")
+
+
+@pytest.mark.parametrize(("words", "names"), [
+    (["1.0", "0.0"], ("0", "1")), (["1e0", "2.000e+01"], ("1", "20")), (["1", "1.0"], ("1", "1.0")), (["1.5", "2.0"], ("1.5", "2.0")),
+    (["1", "b"], ("1", "b")),
+])  # fmt: skip
+def test_classes_that_are_whole_numbers_lose_the_point_that_a_program_wrote(tmp_path, words, names):
+    (tmp_path / "t.csv").write_text("a,label\n" + "".join(f"1,{word}\n" for word in words))
+    assert table.read(tmp_path / "t.csv").names == names
 
 
 @settings(max_examples=150, deadline=None)
