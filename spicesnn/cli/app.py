@@ -22,6 +22,7 @@ from spicesnn.cli.doctor import doctor
 from spicesnn.cli.fit import fit
 from spicesnn.cli.infer import infer
 from spicesnn.cli.iv import iv
+from spicesnn.cli.map import map_
 from spicesnn.cli.netlist import netlist
 from spicesnn.cli.output import Answer, console_on, error_log, write_json
 from spicesnn.cli.report import report
@@ -66,6 +67,7 @@ _COMMANDS: dict[str, Callable[..., Answer]] = {
     "iv": iv,
     "train": train,
     "infer": infer,
+    "map": map_,
     "sweep": sweep,
     "study": study,
     "report": report,

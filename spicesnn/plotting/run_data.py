@@ -17,7 +17,7 @@ from spicesnn.training.config import Config
 from spicesnn.training.experiment import Experiment
 from spicesnn.training.layers import Layer, split
 from spicesnn.training.run import RunDirectory
-from spicesnn.training.streamed import Images, LayerToConfirm, StreamConfig
+from spicesnn.training.streamed import LayerToConfirm, StreamConfig
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,7 +83,7 @@ class RunData:
         """
         config: StreamConfig = self.config
         arrays = {name.removeprefix("array_"): value for name, value in self.run.checkpoint().items() if name.startswith("array_")}
-        return config.confirmed_layer(arrays, Images.load(config.data), images, 0)
+        return config.confirmed_layer(arrays, config.images(), images, 0)
 
     @property
     def first_layer(self) -> Layer:

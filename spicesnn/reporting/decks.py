@@ -27,7 +27,7 @@ from spicesnn.training.experiment import Experiment
 from spicesnn.training.export import Exported, exported
 from spicesnn.training.rules import RULES
 from spicesnn.training.state import History, RunState
-from spicesnn.training.streamed import Images, StreamConfig, Tally
+from spicesnn.training.streamed import StreamConfig, Tally
 from spicesnn.whole_file import write_whole
 
 _FEW = 1000
@@ -152,7 +152,7 @@ def _of_crossbar(config: Config, run: RunDirectory | None, samples: int) -> Circ
 
 
 def _of_stream(config: StreamConfig, run: RunDirectory | None, samples: int) -> Circuits:
-    images = Images.load(config.data)
+    images = config.images()
     if run is not None:
         arrays = {name.removeprefix("array_"): value for name, value in run.checkpoint().items() if name.startswith("array_")}
     else:
@@ -165,6 +165,8 @@ def _of_stream(config: StreamConfig, run: RunDirectory | None, samples: int) -> 
         which = f"{_of_array(number, config.cell_layers, 'layer')}{f', the first of its {count} tiles' if count > 1 else ''}, mean line volts"
         found.append(_read(tile, levels, _numbered("read", number, config.cell_layers), title, which))
     why = f"a network of kind {config.kind!r} learns through tables of what pulses do, not pulse by pulse in an array"
+    if config.kind == "map":
+        why = "its cells are set to their conductances, not programmed pulse by pulse"
     neurons = "its neurons are digital; the deck of a layer has its cells and wires"
     return Circuits(preset=config.preset, circuits=tuple(found), left_out={"pulse.cir": why, "network.cir": neurons})
 

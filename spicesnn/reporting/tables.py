@@ -31,6 +31,7 @@ _JOULE = {
     "normalisation_joule_a_presentation": "energy of normalisation writes per presentation",
 }  # fmt: skip
 """What networks that learn from a stream count: key of `metrics.json` → what it is."""
+_INFERENCE = (("latency_s", "latency of an inference", "s"),)
 _FIRST = 5000
 """Training accuracy is measured on so many samples at most."""
 _NOT_COUNTED = "not counted"
@@ -56,7 +57,8 @@ def cards(metrics: dict[str, Any], config: Any) -> list[dict[str, str]]:
     trained = f"of the training samples (of the first {_FIRST:,}, where there are more)"
     return [
         {"value": percent(metrics["test_accuracy"]), "label": f"of {metrics['n_test']:,} {kind}; 95 % interval {100 * low:.1f}–{100 * high:.1f} %"},
-        {"value": percent(metrics["train_accuracy"]), "label": trained},
+        {"value": percent(metrics["train_accuracy"]), "label": trained} if "ideal_accuracy" not in metrics else
+        {"value": percent(metrics["ideal_accuracy"]), "label": "of the same samples on ideal arrays: the network as its file has it"},
         *([{"value": f"{metrics['rows']} × {metrics['columns']}", "label": _cells(config)}] if "rows" in metrics and "columns" in metrics else []),
         {"value": config.engine, "label": "engine that solved every read and pulse" if isinstance(config, Config) else
             "engine for the parts of this network that are solved as circuits (see below)"},
@@ -104,11 +106,27 @@ def budget(metrics: dict[str, Any], config: Any) -> list[dict[str, str]]:
     counts = (("updates", "updates"), ("pulses", "programming pulses"), ("reads", "reads"), ("epochs", "epochs"), *_COUNTED.items())
     found += [_row(label, _count(metrics[key])) for key, label in counts if key in metrics]
     found += [_row(label, percent(metrics[key])) for key, label in _SHARES.items() if key in metrics]
+    found += [_row(label, render(metrics[key], unit)) for key, label, unit in _INFERENCE if key in metrics]
+    if "area_m2" in metrics:
+        found.append(_row("area of the chip (tabulated)", f"{1e6 * metrics['area_m2']:.3g} mm²"))
+    if "tops_per_watt" in metrics:
+        found.append(_row("efficiency", f"{metrics['tops_per_watt']:.3g} TOPS/W"))
+    for layer in metrics.get("layers", ()):
+        found.append(_row(f"layer {layer['layer']}", _layer(layer)))
     found += _circuit_time(metrics, config)
     found.append(_row("time of the computation (wall)", render(metrics["wall_s"], "s")))
     if "residual_amps" in metrics:
         found.append(_row("worst violation of Kirchhoff's current law", render(metrics["residual_amps"], "A")))
     return found
+
+
+def _layer(layer: dict[str, Any]) -> str:
+    """Return what hardware does to a layer of a mapped network: programming error, values beyond the converters' ranges, bits that are left."""
+    parts = [f"{layer['tiles']} tiles", f"weights programmed to {percent(layer['weights_error'])} (rms, of the largest)"]
+    if layer["effective_bits"] is not None:
+        parts.append(f"{layer['effective_bits']:.1f} effective bits; beyond the range: {percent(layer['clipped_inputs'])} of the inputs, "
+                     f"{percent(layer['clipped_outputs'])} of the outputs")  # fmt: skip
+    return ", ".join(parts)
 
 
 def _circuit_time(metrics: dict[str, Any], config: Any) -> list[dict[str, str]]:

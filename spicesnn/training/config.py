@@ -109,6 +109,7 @@ KINDS = {
     "stdp-simple": "spicesnn.training.unsupervised.simple_experiment:SimpleConfig",
     "spiking-bp": "spicesnn.training.spiking_bp.experiment:SpikingBPConfig",
     "deep": "spicesnn.training.deep.experiment:DeepConfig",
+    "map": "spicesnn.training.mapped:MapConfig",
 }
 """Kind of experiment, the key `kind` of a preset → module:class of its configuration."""
 
@@ -205,7 +206,8 @@ def load(preset_or_path: str | Path, overrides: Iterable[str] | Mapping[str, Any
     return from_tables(overridden(tables, {key: _from_here(key, value) for key, value in pairs}))
 
 
-_FILES = {"data": ("path", "test_path"), "device": ("model", "curve"), "exsitu": ("weights",), "imperfections": ("stuck_map",)}
+_FILES = {"data": ("path", "test_path", "calibrate"), "network": ("path",), "device": ("model", "curve"), "exsitu": ("weights",),
+          "imperfections": ("stuck_map",)}  # fmt: skip
 """Section → keys that name files."""
 
 

@@ -227,6 +227,10 @@ class RunDirectory:
         plain = {key: plain_array(key, value) for key, value in arrays.items()}
         self._replace(name, lambda file: np.savez_compressed(file, allow_pickle=False, **plain), keep=keep)
 
+    def save_bytes(self, name: str, content: bytes) -> None:
+        """Write a file of the run, atomically."""
+        self._write(name, content)
+
     def _replace(self, name: str, fill: Callable[[IO[bytes]], object], *, keep: bool = False) -> None:
         """Write a file under another name, bring it to the disk, and give it its own: it appears whole or not at all."""
         try:

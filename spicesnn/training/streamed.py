@@ -169,6 +169,10 @@ class StreamConfig(BaseConfig, ABC):
     def reader(self, arrays: Arrays, images: Images, rng: np.random.Generator, engine: Engine) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
         """Return what answers images with classes; learning is frozen, labels come from training images."""
 
+    def images(self) -> Images:
+        """Return the images that a run sees."""
+        return Images.load(self.data)
+
     def circuit(self) -> str:
         """Return what of this network stands on arrays, and how it is solved, in a sentence or two for the report."""
         return "This kind of network is computed without solving an array for every event."
@@ -224,7 +228,7 @@ class StreamConfig(BaseConfig, ABC):
 
     def train(self, *, engine: Engine, out: str | Path | None, progress: Watcher | None, resume: bool) -> Summary:
         """Train, evaluate, and leave a run directory."""
-        images = Images.load(self.data)
+        images = self.images()
         run = RunDirectory.existing(out or "") if resume else RunDirectory.create(out, self, engine.versions())
         with run.held(), run.stopped_with_a_note():
             if resume and run.resumable():
@@ -305,7 +309,7 @@ class StreamConfig(BaseConfig, ABC):
 
     def infer(self, run: RunDirectory, *, engine: Engine, test_limit: int | None, kept: RunDirectory) -> Summary:
         """Answer the test images again with the trained network; what it answers goes into the folder `kept`."""
-        images = Images.load(self.data)
+        images = self.images()
         arrays, _, _ = _load(run)
         before = run.metrics()
         chosen = images.test[:test_limit] if test_limit else images.test

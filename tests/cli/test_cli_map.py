@@ -1,0 +1,106 @@
+"""`spicesnn map`: a trained network and data in, a run directory out, which the other commands take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import spicesnn as sn
+from spicesnn.training import RunDirectory
+from spicesnn.training.config import load
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A small network that is right on most of its samples."""
+    path = tmp_path_factory.mktemp("map")
+    rng = np.random.default_rng(1)
+    w0, b0, w1 = rng.normal(size=(6, 9)), rng.normal(size=9), rng.normal(size=(9, 3))
+    x = rng.normal(size=(140, 6))
+    y = (np.maximum(x @ w0 + b0, 0) @ w1).argmax(axis=1)
+    y[::20] = (y[::20] + 1) % 3
+    np.savez(path / "net.npz", w0=w0, b0=b0, w1=w1)
+    np.savez(path / "test.npz", x=x[:100], y=y[:100])
+    np.savez(path / "train.npz", features=x[100:], labels=y[100:])
+    return path
+
+
+def test_without_converters_every_sample_is_tested_and_answered_as_by_the_network(folder, tmp_path, run_json):
+    code, said, _ = run_json("map", folder / "net.npz", "--data", folder / "test.npz", "--out", tmp_path / "run", "--no-figures",
+                             "--set", "array.word_line_ohm=0", "--set", "array.bit_line_ohm=0")  # fmt: skip
+    assert code == 0
+    assert said["n_test"] == 100
+    assert said["test_accuracy"] == said["ideal_accuracy"] == 0.95
+    assert {"energy_joule", "latency_s", "area_m2", "run"} <= said.keys()
+    assert said["energy_joule"] == pytest.approx(sum(row["energy_joule"] for row in said["cost"]))
+    kept = RunDirectory.existing(tmp_path / "run")
+    x = np.load(folder / "test.npz")["x"]
+    np.testing.assert_array_equal(kept.config().kept_network(kept).outputs(x), sn.Network.from_arrays(folder / "net.npz").outputs(x))
+
+
+def test_a_run_of_a_map_is_inferred_reported_exported_and_swept(folder, tmp_path, run_json):
+    out = tmp_path / "run"
+    settings = ["--set", "hardware.adc_bits=7", "--set", "hardware.dac_bits=7", "--set", "hardware.bits_per_cell=5", "--set",
+                f"data.calibrate={folder / 'train.npz'}", "--set", "imperfections.stuck_off=0.02"]  # fmt: skip
+    code, said, _ = run_json("map", folder / "net.npz", "--data", folder / "test.npz", "--out", out, "--seed", 4, *settings)
+    assert code == 0
+    assert said["n_test"] == 100
+    assert 0.6 < said["test_accuracy"] < 1.0
+    assert all(layer["effective_bits"] > 3 for layer in said["layers"])
+    assert Path(said["report"]).is_file()
+    assert any(path.endswith("cost.png") for path in said["figures"])
+    assert run_json("infer", out)[1]["test_accuracy"] == said["test_accuracy"]
+    assert run_json("infer", out, "--engine", "ngspice", "--limit", 7)[1]["n_test"] == 7
+    assert run_json("report", out, "--out", tmp_path / "report")[0] == 0
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "effective bits" in page
+    assert "of the same samples on ideal arrays" in page
+    assert run_json("netlist", out, "--out", tmp_path / "decks")[0] == 0
+    assert (tmp_path / "decks" / "read-1.cir").is_file()
+    swept = run_json("sweep", out / "run.toml", "--over", "hardware.adc_bits=3,8", "--seeds", 1, "--workers", 1, "--out", tmp_path / "sweep")
+    assert swept[0] == 0, swept[2]
+    again = load(out / "run.toml", {"preset": "again"})
+    with sn.NodalEngine() as engine:
+        repeated = again.train(engine=engine, out=tmp_path / "again", progress=None, resume=False)
+    assert repeated.test_accuracy == said["test_accuracy"]
+
+
+def test_a_fifth_is_set_aside_for_calibration_where_no_file_is_given(folder, tmp_path, run_json):
+    code, said, _ = run_json("map", folder / "net.npz", "--data", folder / "test.npz", "--out", tmp_path / "r", "--no-figures", "--set",
+                             "hardware.adc_bits=8")  # fmt: skip
+    assert (code, said["n_test"]) == (0, 80)
+
+
+def test_a_network_that_does_not_fit_its_labels_is_told_so(folder, tmp_path, run_json):
+    data = np.load(folder / "test.npz")
+    np.savez(tmp_path / "other.npz", x=data["x"], y=(data["y"] + 1) % 3)
+    code, said, _ = run_json("map", folder / "net.npz", "--data", tmp_path / "other.npz", "--out", tmp_path / "r", "--no-figures")
+    assert code == 0
+    assert any("are the data scaled" in remark for remark in said["remarks"])
+
+
+@pytest.mark.parametrize(("change", "word"), [
+    ({"y": None}, "no labels"), ({"x": None}, "no array x"), ({"y": np.full(100, 7)}, "label 7"), ({"x": np.full((100, 6), np.nan)}, "not finite"),
+    ({"x": np.ones((100, 5))}, "takes"), ({"y": np.linspace(0, 1, 100)}, "whole numbers"), ({"z": np.ones(3)}, "stand for nothing"),
+])  # fmt: skip
+def test_bad_data_end_in_one_line(folder, tmp_path, run, change, word):
+    arrays = {key: value for key, value in (dict(np.load(folder / "test.npz")) | change).items() if value is not None}
+    np.savez(tmp_path / "bad.npz", **arrays)
+    code, _, said = run("map", folder / "net.npz", "--data", tmp_path / "bad.npz", "--out", tmp_path / "r", "--no-figures")
+    assert code != 0
+    assert word in said
+    assert "Traceback" not in said
+
+
+def test_files_that_are_not_there_and_settings_that_are_none_are_wrong_usage(folder, tmp_path, run):
+    net, data = folder / "net.npz", folder / "test.npz"
+    assert run("map", tmp_path / "no.onnx", "--data", data, "--no-figures")[0] == 2
+    assert run("map", net, "--data", tmp_path / "no.npz", "--no-figures")[0] == 2
+    code, _, said = run("map", net, "--data", data, "--set", "hardware.adc_bit=3", "--no-figures")
+    assert code == 2
+    assert "hardware.adc_bits" in said
+    code, _, said = run("map", net, "--data", data, "--set", "hardware.slices=2", "--no-figures", "--out", tmp_path / "r")
+    assert code != 0
+    assert "bits_per_cell" in said
