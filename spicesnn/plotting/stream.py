@@ -177,7 +177,8 @@ def ir_drop(data: RunData) -> Drawn | None:
         siemens = data.first_cells(1).siemens
     except ConfigError:  # weights that stand on no cells
         return None
-    array, volts = Crossbar(conductance=siemens[: drawn.shape[0], : drawn.shape[1]], wires=drawn.wires), np.ones(drawn.shape[0])
+    array = Crossbar(conductance=siemens[: drawn.shape[0], : drawn.shape[1]], wires=drawn.wires)
+    volts = np.ones(array.rows)
     with style():
         figure = new_figure(6.0, 4.8)
         ir_drop_map(figure.subplots(), NodalEngine().read(array, volts).cell_volts, volts)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.crossbar.tiles import Tiling
+from spicesnn.crossbar.wires import Wires
 from spicesnn.datasets import samples
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError, DataError, RunError
@@ -220,6 +222,7 @@ class MapConfig(StreamConfig):
         shown = {"predicted": decided, "labels": labels, "confusion": counts, "class_names": np.array(names)}
         states = {f"array_{number}_{k}": block.array.state_or_zeros() for number, layer in enumerate(chip.layers.values())
                   for k, block in enumerate(layer.blocks)}  # fmt: skip
+        states["array_full_scales"] = np.array([layer.full for layer in chip.layers.values()])
         run.save_checkpoint(0, states, shown)
         run.write_metrics("metrics.json", summary.table())
         run.log(f"done: test {100 * accuracy:.2f} % of {len(x)}, on ideal arrays {100 * ideal:.2f} %")
@@ -273,20 +276,31 @@ class MapConfig(StreamConfig):
         return Images(train=flat[:0], train_labels=nothing, test=flat, test_labels=np.asarray(_counted(y)))  # type: ignore[arg-type]
 
     def confirmed_layer(self, arrays: Arrays, images: Images, count: int, layer: int) -> LayerToConfirm:
-        """The first tile of a layer, and what the first test samples put onto its lines."""
-        from spicesnn.engines.nodal.engine import NodalEngine
+        """The first tile of a layer as it was programmed, and what the first test samples put onto its lines."""
+        from spicesnn.networks import evaluate
+        from spicesnn.networks.nodes import Weighted
 
+        device = self.device.build()
+        if not device.linear:
+            raise ConfigError(f"cells of {device.name} are not linear, and this check takes conductances")
+        if f"{layer}_0" not in arrays:
+            raise ConfigError("a network is mapped by `spicesnn map`; its decks are those of the run")
+        siemens = np.array(device.conductance(0.0, arrays[f"{layer}_0"]))
         network = self.built_network()
-        x, _, calibration = self.samples()
-        chip = self.chip(network, x[:64] if calibration is None else calibration, NodalEngine())
         name = network.weighted[layer]
-        mapped = chip.layers[name]
-        block = mapped.blocks[0]
-        if not block.array.linear:
-            raise ConfigError(f"cells of {self.device.model} are not linear, and this check takes conductances")
-        rows = chip.readouts[name].samples[block.group][:count]
-        return LayerToConfirm(siemens=block.array.cell_conductance(), row_volts=mapped.volts(mapped.normalised(rows)[:, block.rows]),
-                              answers=lambda siemens: np.zeros(0, dtype=np.int64))  # fmt: skip
+        node, sources = network.nodes[name], network.inputs_of(name)
+        assert isinstance(node, Weighted)
+        x = network.taken(self.samples()[0][:count])
+        values = evaluate.run(network, x, keep=frozenset(sources))
+        seen = sum((values[source] for source in sources[1:]), start=values[sources[0]])
+        rows = node.rows_of(seen.reshape(-1, *seen.shape[2:]) if network.temporal else seen)[0][:count]
+        u = np.ones((len(rows), max(rows.shape[1], len(siemens))))
+        u[:, : rows.shape[1]] = rows / (float(arrays["full_scales"][layer]) if "full_scales" in arrays else 1.0)
+        return LayerToConfirm(siemens=siemens, row_volts=self.hardware.read_volts * u[:, : len(siemens)], answers=_unanswered)
+
+    def tiled(self) -> tuple[Wires, Tiling]:
+        """The wires of a tile, and how large it is."""
+        return self.array.segments(), Tiling(rows=self.array.tile_rows, cols=self.array.tile_cols)
 
     @property
     def cell_layers(self) -> int:
@@ -313,6 +327,10 @@ class MapConfig(StreamConfig):
     def reader(self, arrays: Arrays, images: Images, rng: np.random.Generator, engine: Engine) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
         """Mapped networks answer through `infer`."""
         raise ConfigError("a mapped network answers through `spicesnn infer`")
+
+
+def _unanswered(siemens: NDArray[np.float64]) -> NDArray[np.int64]:
+    return np.zeros(0, dtype=np.int64)
 
 
 def _tell(progress: Watcher | None, done: int, text: str) -> None:

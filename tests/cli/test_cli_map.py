@@ -45,7 +45,7 @@ def test_a_run_of_a_map_is_inferred_reported_exported_and_swept(folder, tmp_path
     settings = ["--set", "hardware.adc_bits=7", "--set", "hardware.dac_bits=7", "--set", "hardware.bits_per_cell=5", "--set",
                 f"data.calibrate={folder / 'train.npz'}", "--set", "imperfections.stuck_off=0.02"]  # fmt: skip
     code, said, _ = run_json("map", folder / "net.npz", "--data", folder / "test.npz", "--out", out, "--seed", 4, *settings)
-    assert code == 0
+    assert code == 0, said
     assert said["n_test"] == 100
     assert 0.6 < said["test_accuracy"] < 1.0
     assert all(layer["effective_bits"] > 3 for layer in said["layers"])
