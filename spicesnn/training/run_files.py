@@ -18,9 +18,17 @@ _LARGEST_TEXT = 16 << 20
 """No metrics.json of a run comes near so many bytes."""
 _NOT_COMPUTED_WITH = ("versions", "preset", "description")
 """What of `run.toml` decides on no number."""
-_FRACTIONS = ("test_accuracy", "train_accuracy", "software_accuracy", "uncompensated_accuracy", "mapped_accuracy", "converged_fraction")
+_FRACTIONS = ("test_accuracy", "train_accuracy", "software_accuracy", "uncompensated_accuracy", "mapped_accuracy", "ideal_accuracy",
+              "converged_fraction")  # fmt: skip
 _NEEDED = ("test_accuracy", "wall_s", "energy_joule")
 _LISTS = ("accuracy_by_class", "weight_scale", "failed")
+_TABLES = {
+    "cost": {"layer": str, "component": str, "energy_joule": float, "area_m2": float, "solved": bool},
+    "layers": {"layer": str, "tiles": float, "weights_error": float, "full_scale": float, "largest_weight": float, "clipped_inputs": float,
+               "clipped_outputs": float, "effective_bits": float},
+}  # fmt: skip
+"""Lists of rows that a mapped network leaves: column → text, number (or nothing) or truth value."""
+_MOST_ROWS = 10_000
 _WORDS = ("preset", "engine", "run", "config_digest")
 
 
@@ -86,6 +94,10 @@ def _wrong(key: str, value: Any) -> str:
         return "" if isinstance(value, str) else "text"
     if key in _LISTS:
         return "" if isinstance(value, list) and all(_is_number(entry) for entry in value) else "a list of numbers"
+    if key == "remarks":
+        return "" if isinstance(value, list) and all(isinstance(entry, str) for entry in value) else "a list of texts"
+    if key in _TABLES:
+        return "" if _is_table(value, _TABLES[key]) else f"a list of rows with {', '.join(_TABLES[key])}"
     if value is None and key in ("epochs_mean", "epochs_std"):  # of many starts of which none converged
         return ""
     if isinstance(value, bool):
@@ -99,6 +111,17 @@ def _wrong(key: str, value: Any) -> str:
     if key in ("rows", "columns", "updates", "pulses", "reads", "epochs", "starts", "silent_or_tied", "seed"):
         return "" if isinstance(value, int) and value >= 0 else "a whole number, 0 or more"
     return ""
+
+
+def _is_table(value: Any, columns: Mapping[str, type]) -> bool:
+    if not isinstance(value, list) or len(value) > _MOST_ROWS:
+        return False
+    rows_fit = all(isinstance(row, dict) and row.keys() == columns.keys() for row in value)
+    return rows_fit and all(_fits(row[name], kind) for row in value for name, kind in columns.items())
+
+
+def _fits(value: Any, kind: type) -> bool:
+    return value is None or _is_number(value) if kind is float else isinstance(value, kind)
 
 
 def _is_number(value: Any) -> bool:
