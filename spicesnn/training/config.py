@@ -203,7 +203,7 @@ def load(preset_or_path: str | Path, overrides: Iterable[str] | Mapping[str, Any
             named = [key for key in keys if key != "model" or str(table.get(key, "")).endswith(".toml")]
             _resolve(table, named, path.parent)
     pairs = overrides.items() if isinstance(overrides, Mapping) else [parse_override(text) for text in overrides]
-    return from_tables(overridden(tables, {key: _from_here(key, value) for key, value in pairs}))
+    return from_tables(overridden(tables, {key: from_here(key, value) for key, value in pairs}))
 
 
 _FILES = {"data": ("path", "test_path", "calibrate"), "network": ("path",), "device": ("model", "curve"), "exsitu": ("weights",),
@@ -211,7 +211,7 @@ _FILES = {"data": ("path", "test_path", "calibrate"), "network": ("path",), "dev
 """Section → keys that name files."""
 
 
-def _from_here(key: str, value: Any) -> Any:
+def from_here(key: str, value: Any) -> Any:
     """Return a path that somebody gives beside the file as it is from anywhere: a run may be read, or repeated, in another folder."""
     section, _, name = key.partition(".")
     is_path = name in _FILES.get(section, ()) and isinstance(value, str) and value and (name != "model" or value.endswith(".toml"))

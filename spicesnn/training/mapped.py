@@ -20,7 +20,7 @@ from spicesnn.errors import ConfigError, DataError, RunError
 from spicesnn.training import metrics
 from spicesnn.training.config import BaseConfig
 from spicesnn.training.imperfections import ImperfectionOptions
-from spicesnn.training.options import Section, option
+from spicesnn.training.options import Section, option, parse_override
 from spicesnn.training.run import RunDirectory
 from spicesnn.training.sections import DeviceOptions
 from spicesnn.training.state import Progress
@@ -365,7 +365,7 @@ def _asked(ideal: float, classes: int) -> list[str]:
 
 def load_map(network: str | Path, data: str | Path, overrides: Mapping[str, str], seed: int | None, engine: str | None) -> MapConfig:
     """The configuration of `spicesnn map NETWORK --data FILE --set …`."""
-    from spicesnn.training.config import from_tables, overridden
+    from spicesnn.training.config import from_here, from_tables, overridden
 
     for what, path in (("network", Path(network)), ("data", Path(data))):
         if not path.is_file():
@@ -377,7 +377,8 @@ def load_map(network: str | Path, data: str | Path, overrides: Mapping[str, str]
         tables["seed"] = seed
     if engine is not None:
         tables["engine"] = engine
-    made = from_tables(overridden(tables, [f"{key}={value}" for key, value in overrides.items()]))
+    pairs = dict(parse_override(f"{key}={value}") for key, value in overrides.items())
+    made = from_tables(overridden(tables, {key: from_here(key, value) for key, value in pairs.items()}))
     assert isinstance(made, BaseConfig)
     assert isinstance(made, MapConfig)
     return made
