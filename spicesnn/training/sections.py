@@ -37,7 +37,7 @@ class DataOptions(Section):
     ones: int = option(0, "images: this many of the brightest pixels are 1, the rest 0; 0 keeps grey levels", lowest=0)
     train_limit: int = option(0, "maximum number of training samples; 0: all", lowest=0)
     test_limit: int = option(0, "maximum number of test samples; 0: all", lowest=0)
-    validation: int = option(0, "test on the last so many training samples, kept from training: settings are chosen on them", lowest=0)
+    validation: int = option(0, "last training samples that replace the test samples, to choose settings on", lowest=0)
 
 
 @dataclass(frozen=True, kw_only=True)
