@@ -10,6 +10,7 @@ import html
 import inspect
 import os
 import re
+import tomllib
 from importlib import import_module
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -48,6 +49,7 @@ def on_files(files: Files, config: Any) -> Files:
     for name, text in pages.items():
         files.append(File.generated(config, f"devices/{name}.md", content=text))
     files.append(File.generated(config, "settings.md", content=settings_page()))
+    files.append(File.generated(config, "figures.md", content=figures_page(Path(config["docs_dir"]) / "records")))
     return files
 
 
@@ -178,6 +180,29 @@ def settings_page() -> str:
     for kind, target in studies.KINDS.items():
         parts += [f"## Studies: kind `{kind}`", _first_line(_found(target)), *_tables(_found(target))]
     return "\n\n".join(parts) + "\n"
+
+
+def figures_page(folder: Path) -> str:
+    """Return the page that says of every figure which command makes it, or where the record of its run comes from."""
+    parts = [
+        "# Where the figures come from",
+        "Every accuracy, time, ratio, error and count of these pages is compared with the command that makes it, or with the kept output of a run, "
+        "by `python scripts/audit.py`; a number that is tied to nothing fails the tests. One file of `docs/records` a row.",
+        "| command or file | run | commit | date | on | figures on |", "|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    rows = []
+    for path in sorted(folder.glob("*.toml")):
+        record = tomllib.loads(path.read_text(encoding="utf-8"))
+        if "claim" not in record:
+            continue
+        pages = sorted({page for claim in record["claim"] for page in ([claim["page"]] if isinstance(claim["page"], str) else claim["page"])})
+        linked = ", ".join(f"[{page.removeprefix('docs/')}]({page.removeprefix('docs/')})" if page.startswith("docs/") else page for page in pages)
+        source = f"`{record.get('command', record.get('file'))}`".replace("|", "&#124;")
+        copied = " (output copied from the page)" if "copied from the page" in record.get("note", "").lower() else ""
+        how = {"fast": "by every test run", "slow": "by the slow tests", "long": "by hand"}[record.get("runs", "fast")]
+        commit, date, machine = (record.get(key, "–") for key in ("commit", "date", "machine"))
+        rows.append(f"| {source} | {how} | {commit}{copied} | {date} | {machine} | {linked} |")
+    return "\n\n".join(parts[:2]) + "\n\n" + "\n".join([*parts[2:], *rows]) + "\n"
 
 
 def _found(target: str) -> type[BaseConfig]:

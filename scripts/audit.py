@@ -26,8 +26,8 @@ a lower bound; `{~}`: "some 40 %", within 10 %. `within = 2.0` lets a command th
 again. `{_}` in `from` is a number that the page does not have, `{…}` any text.
 
 A number of a page that belongs to no claim must be a given: a setting, a citation, a size. docs/records/given.toml has patterns for all
-pages (`anywhere`) and pieces of single pages. Everything else is an error, and so are claims and givens whose text is on no page.
-Numbers in code, formulas and links are not looked at.
+pages (`anywhere`) and pieces of single pages (`[[given]]`, with `page` and `text`). Everything else is an error, and so are claims and
+givens whose text is on no page. Numbers in code, formulas and links are not looked at.
 """
 
 from __future__ import annotations
@@ -258,8 +258,9 @@ def given(path: Path, pages: dict[str, Page]) -> tuple[list[str], dict[str, list
     table = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     spans = {name: [found.span() for form in table.get("anywhere", []) for found in re.finditer(form, page.text)] for name, page in pages.items()}
     wrong = []
-    for name, pieces in table.get("page", {}).items():
-        for piece in pieces:
+    for entry in table.get("given", []):
+        name = entry["page"]
+        for piece in entry["text"]:
             begin = pages[name].text.find(squeezed(piece)) if name in pages else -1
             if begin < 0:
                 wrong.append(f"given.toml: {piece!r} is not on {name}")

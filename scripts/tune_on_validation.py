@@ -26,8 +26,8 @@ VARIED: dict[str, dict[str, list[str]]] = {
         "learning.gain": ["6e5", "2.4e6"], "learning.fraction": ["0.05", "0.2"], "learning.groups": ["0.25", "1.0"],
     },
     "exsitu-mnist": {"exsitu.rate": ["0.002", "0.008", "0.016"], "exsitu.weight_limit": ["0.4", "0.8"], "learning.gain": ["1e6", "4e6"]},
-    "bp-mnist": {"network.rates": ["[5e-3, 5e-4]", "[2e-2, 2e-3]", "[1e-2, 5e-4]"], "network.limits": ["[0.5, 0.5]", "[2.0, 2.0]"]},
-    "stdp-mnist": {"network.depression_share": ["0.005", "0.02"], "network.full_rate_hz": ["45", "90"], "network.vote": ["class"]},
+    "bp-mnist": {"network.rates": ["[5e-3, 5e-4]", "[2e-2, 2e-3]"], "network.limits": ["[0.5, 0.5]", "[2.0, 2.0]"]},
+    "stdp-mnist": {"network.depression_share": ["0.005", "0.02"], "network.full_rate_hz": ["45", "90"]},
     "deep-mnist": {"exsitu.rate": ["1e-3", "4e-3"], "exsitu.gain": ["2.0", "8.0"], "network.sharpness": ["1.0", "4.0"]},
 }  # fmt: skip
 

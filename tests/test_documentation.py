@@ -146,6 +146,16 @@ def test_the_page_of_settings_has_every_key_with_default_choices_and_limit():
                 if isinstance(table, dict) and name not in ("device", "set", "lines") for key in table} <= set(keys), preset  # fmt: skip
 
 
+def test_the_page_of_figures_names_the_command_of_every_record():
+    pytest.importorskip("mkdocs")
+    records = ROOT / "docs" / "records"
+    text = hooks().figures_page(records)
+    for path in records.glob("*.toml"):
+        record = tomllib.loads(path.read_text(encoding="utf-8"))
+        if "claim" in record:
+            assert f"| `{record.get('command', record.get('file'))}` |" in text.replace("&#124;", "|"), path.name
+
+
 def test_formulas_of_docstrings_become_markdown():
     pytest.importorskip("mkdocs")
     assert hooks().markdown("A :math:`x` is\n\n.. math:: x = 1\n\n   y = 2\n\nand on.") == "A $x$ is\n\n\n$$\nx = 1\ny = 2\n$$\n\nand on."

@@ -90,7 +90,7 @@ def test_a_claim_must_be_on_its_page_once(audit, tmp_path, page):
 
 
 def test_a_given_that_is_on_no_page_is_a_fault(audit, tmp_path):
-    root = folder(tmp_path, "It reaches 90.3 % of the images.\n", given='[page]\n"README.md" = ["for 5 ms"]\n')
+    root = folder(tmp_path, "It reaches 90.3 % of the images.\n", given='[[given]]\npage = "README.md"\ntext = ["for 5 ms"]\n')
     assert audit.audit(root) == ["given.toml: 'for 5 ms' is not on README.md"]
 
 
