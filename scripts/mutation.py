@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
+import itertools
 import json
 import os
 import random
@@ -215,10 +216,10 @@ class _Finder(ast.NodeVisitor):
 
 
 def mutants(file: str, text: str) -> list[Mutant]:
-    """Return every mutant of a file's text that is still Python."""
+    """Return every mutant of a file's text."""
     finder = _Finder(file, text)
     finder.visit(ast.parse(text))
-    return [m for m in finder.found if m.before != m.after and _parses(m.applied(text))]
+    return [m for m in finder.found if m.before != m.after]
 
 
 def _parses(text: str) -> bool:
@@ -538,8 +539,9 @@ def chosen(home: Path, folders: Sequence[str], count: int, seed: int, only: str 
             every.setdefault(folder_of(file), []).extend(mutants(file, text))
     drawn = {}
     for folder, found in every.items():
-        rng = random.Random(f"{seed} {folder}")
-        drawn[folder] = found if count == 0 or count >= len(found) else rng.sample(found, count)
+        random.Random(f"{seed} {folder}").shuffle(found)
+        sound = (m for m in found if _parses(m.applied((home / m.file).read_text(encoding="utf-8"))))
+        drawn[folder] = list(itertools.islice(sound, count or None))
     return drawn
 
 

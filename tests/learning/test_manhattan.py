@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import softmax
 
 from spicesnn.errors import InputError
 from spicesnn.learning.manhattan import AllDevices, RandomSubset, Softmax, Tanh, direction
@@ -63,3 +64,11 @@ def test_template_steps_write_each_pattern_into_its_column():
     assert [s.columns.tolist() for s in steps] == [[False, True], [True, False]]
     with pytest.raises(InputError, match="patterns of 0 and 1"):
         template_steps([[0.5, 0.0]], np.array([0]), 1)
+
+
+def test_softmax_of_large_differences_is_still_a_number():
+    """β·(I − max I) is never above 0, so nothing overflows: exp(−1000) is 0, exp(1000) would be infinite."""
+    values = Softmax(beta=1e6).values(np.array([[0.0, 1e-3, -2e-3], [5e-3, 5e-3, 0.0]]))
+    np.testing.assert_allclose(values, [[0.0, 1.0, 0.0], [0.5, 0.5, 0.0]], atol=1e-300)
+    amps = np.array([[1e-6, 3e-6, -2e-6]])
+    np.testing.assert_allclose(Softmax(beta=4e5).values(amps), softmax(4e5 * amps, axis=1), rtol=1e-12)

@@ -91,7 +91,9 @@ def test_the_largest_change_of_a_neighbour_is_reported():
     pre = SpikeShape(peak_volts=0.9, tail_volts=0.2, peak_s=1e-6, tau_s=5e-6, edge_s=5e-8)
     post = SpikeShape(peak_volts=0.2, tail_volts=0.2, peak_s=1e-6, tau_s=5e-6, edge_s=5e-8)
     pair, engine = SpikePair(pre=pre, post=post, polarity=-1), sn.NodalEngine(state_tolerance=1e-6)
-    found = stdp_window(DEVICE, engine, spikes=pair, dt_s=[-3e-6, -2e-6, 2e-6, 3e-6], wires=sn.Wires.ideal())
+    told, delays = [], [-3e-6, -2e-6, 2e-6, 3e-6]
+    found = stdp_window(DEVICE, engine, spikes=pair, dt_s=delays, wires=sn.Wires.ideal(), progress=lambda *done: told.append(done))
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
     x, corners = 1.5e-9, pre.corners_s
     for a, b in pairwise(corners):
         x = float(solve_ivp(lambda t, y: DEVICE.rate(-pre.volts(t), y[0]), (a, b), [x], rtol=1e-8, atol=1e-18, max_step=(b - a) / 20).y[0, -1])

@@ -5,7 +5,12 @@ import pytest
 
 import spicesnn as sn
 from spicesnn.training import RunDirectory, infer, kept_starts, load, train, train_starts
+from spicesnn.training.deep.network import forward
 from spicesnn.training.experiment import Experiment
+from spicesnn.training.pictures import PICTURES
+from spicesnn.training.spiking_bp.network import Weights
+from spicesnn.training.spiking_bp.replay import replay as bp_replay
+from spicesnn.training.streamed import Images, Tally
 
 LETTERS = ["training.epochs=3", "training.stop_when_right=false", "network.initial=[0.1, 0.9]"]
 
@@ -140,3 +145,50 @@ def test_a_crossbar_with_noise_reads_every_input_once(tmp_path):
     noisy = train(load("letters-3x3", [*LETTERS, "imperfections.read_noise=1e-12"]), engine=sn.NodalEngine(), out=tmp_path / "noisy", rng_seed=3)
     assert noisy.extra["reads"] == quiet.extra["reads"]
     assert noisy.energy_joule == pytest.approx(quiet.energy_joule, rel=1e-6)
+
+
+def test_the_energy_of_a_presentation_in_bp_mnist_is_that_of_every_spike_on_its_line():
+    """A spike of an input, or of a hidden neuron, drives a line of devices and its cell of the balance line for a step."""
+    settings = {"network.hidden": 12, "cells.kind": "device", "cells.read_volts": 0.5, "cells.step_s": 2e-8, "device.model": "power-law"}
+    config = load("bp-mnist", settings)
+    rng = np.random.default_rng(2)
+    arrays = {"first": rng.uniform(-0.3, 0.9, (784, 12)).astype(np.float32), "second": rng.uniform(-0.9, 0.9, (12, 10)).astype(np.float32)}
+    test = rng.integers(0, 255, (7, 784)).astype(np.uint8)
+    test[:, 100:] = 0
+    images = Images(train=test, train_labels=np.zeros(7, np.int64), test=test, test_labels=np.zeros(7, np.int64))
+    found = config.more_metrics(arrays, images, sn.NodalEngine())["read_joule_a_presentation"]
+    inputs, hidden, _ = bp_replay(config.network.build(), Weights(**arrays), test, config.rng(PICTURES))
+    window = config.cells.window(config.device.build())
+    joule = 0.0
+    for spikes, name, limit in ((inputs, "first", 1.0), (hidden, "second", 1.0)):
+        siemens = window.low + (window.high - window.low) * (1 + arrays[name].astype(float) / limit) / 2
+        line = siemens.sum(axis=1) + (window.low + window.high) / 2
+        joule += sum(float(spikes[k, t] @ line) for k in range(7) for t in range(spikes.shape[1])) / 7 * 0.5**2 * 2e-8
+    assert hidden.sum() > 10
+    assert found == pytest.approx(joule, rel=1e-5)
+    np.testing.assert_allclose(config.siemens(arrays)[1], window.low + window.span * (0.5 + 0.5 * arrays["second"].astype(float)), rtol=1e-6)
+
+
+def test_the_energy_of_a_presentation_in_deep_mnist_is_volts_squared_times_conductance_of_every_cell_and_step():
+    config = load("deep-mnist", {"network.hidden": [9], "network.steps": 4, "array.read_volts": 0.15, "array.step_s": 3e-8})
+    rng = np.random.default_rng(1)
+    means = [rng.normal(0, 0.2, (785, 9)).clip(-0.5, 0.5).astype(np.float32), rng.normal(0, 0.3, (10, 10)).clip(-0.5, 0.5).astype(np.float32)]
+    arrays = {f"mean_{k}": w for k, w in enumerate(means)}
+    arrays = config._mapped(arrays, sn.NodalEngine(), Tally())
+    test = rng.integers(0, 255, (6, 784)).astype(np.uint8)
+    test[:, 60:] = 0  # neurons near their thresholds: some fire in some of the steps
+    images = Images(train=test, train_labels=np.zeros(6, np.int64), test=test, test_labels=np.zeros(6, np.int64))
+    found = config._read_energy(arrays, images)
+    layers = config.layers()
+    siemens = [layer.siemens(arrays[f"state_{k}"]) for k, layer in enumerate(layers)]
+    trace = forward(config.network.build(), [layer.weights(g) for layer, g in zip(layers, siemens, strict=True)], test.astype(np.float32) / 255)
+    fired = trace.potentials[0] >= 1.0
+    assert set(fired.sum(axis=1).ravel().tolist()) > {0, 4}
+    joule = 0.0
+    for image in range(6):
+        for step in range(4):
+            lines = [np.append(test[image] / 255.0, 1.0), np.append(fired[image, step], 1.0)]  # the bias line is on in every step
+            joule += sum(float(np.sum((0.15 * line)[:, None] ** 2 * g)) for line, g in zip(lines, siemens, strict=True)) * 3e-8 / 6
+    assert found["read_joule_a_presentation"] == pytest.approx(joule, rel=1e-5)
+    assert found["spike_rate_1"] == pytest.approx(float(trace.values[1][:, :, :-1].mean()), rel=1e-6)
+    assert 0 < found["spike_rate_1"] < 1

@@ -1,0 +1,103 @@
+"""The mutation run: what it mutates, what it leaves alone, which tests it takes; and, slowly, a small part of it."""
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+HOME = Path(__file__).parents[2]
+SOURCE = textwrap.dedent('''
+    """A module with µ and Ω, so that characters are not bytes."""
+    from typing import TYPE_CHECKING
+    if TYPE_CHECKING:
+        x = 1 + 1
+    LIMIT: float = 0.5
+    @cached(maxsize=8)
+    def energy(volts: "V²", amps, *, seconds=2):
+        """Return 1 + 1."""
+        assert amps > 0
+        if volts < 3 and not amps:
+            raise ValueError(f"{volts + 1} Ω" + "m")
+        total = -volts * amps
+        total += seconds
+        report(total)
+        return max(total, values[0])
+''')
+
+
+def described(script, text):
+    found = script("mutation").mutants("spicesnn/x.py", text)
+    return [(m.line, " ".join(m.before.split()), m.after) for m in found]
+
+
+def test_operators_comparisons_numbers_signs_and_statements_are_mutated_and_nothing_else(script):
+    assert described(script, SOURCE) == [
+        (6, "0.5", "0.51"),
+        (8, "2", "3"), (8, "2", "1"),
+        (11, "volts < 3 and not amps", "(not (volts < 3 and (not amps)))"),
+        (11, "volts < 3 and not amps", "(volts < 3 or not amps)"),
+        (11, "volts < 3", "(volts <= 3)"), (11, "volts < 3", "(volts > 3)"), (11, "3", "4"), (11, "3", "2"), (11, "not amps", "(amps)"),
+        (13, "-volts * amps", "(-volts / amps)"), (13, "-volts", "(volts)"),
+        (14, "total += seconds", "total -= seconds"), (14, "total += seconds", "pass"),
+        (15, "report(total)", "pass"),
+        (16, "max", "min"), (16, "0", "1"),
+    ]  # fmt: skip
+
+
+def test_a_mutant_changes_its_own_place_alone(script):
+    mutants = script("mutation").mutants("spicesnn/x.py", SOURCE)
+    for mutant in mutants:
+        made = mutant.applied(SOURCE)
+        compile(made, "x.py", "exec")
+        assert made != SOURCE
+        assert made.startswith(SOURCE[: mutant.begin])
+        assert made.endswith(SOURCE[mutant.end :])
+
+
+def test_the_draw_follows_from_the_seed_and_every_folder_has_its_share(script):
+    mutation = script("mutation")
+    first, again, other = (mutation.chosen(HOME, ["learning", "neurons"], 12, seed) for seed in (1, 1, 2))
+    assert {folder: len(found) for folder, found in first.items()} == {"learning": 12, "neurons": 12}
+    assert first == again
+    assert first != other
+    plain = mutation.chosen(HOME, ["neurons"], 0, 0, compiled=False)["neurons"]
+    assert not {m.file for m in plain} & {"spicesnn/neurons/equations.py", "spicesnn/neurons/conductance_lif.py"}
+
+
+def test_a_module_is_judged_by_the_tests_that_import_it_first(script):
+    select = script("mutation").Selection(HOME)
+    for module, test in (
+        ("spicesnn/learning/schemes.py", "tests/learning/test_schemes.py"), ("spicesnn/training/metrics.py", "tests/training/test_metrics.py"),
+        ("spicesnn/units.py", "tests/test_units.py"), ("spicesnn/training/unsupervised/votes.py", "tests/training/unsupervised/test_votes.py"),
+    ):  # fmt: skip
+        assert test in select.of(module)[0]
+
+
+def test_what_counts_as_equivalent_is_still_there(script):
+    for entry in script("mutation").equivalents():
+        lines = (HOME / entry["file"]).read_text(encoding="utf-8").splitlines()
+        assert any(entry["text"] in line for line in lines), entry
+        assert len(entry["reason"]) > 20
+
+
+def test_scores_count_no_equivalent_mutants(script):
+    mutation = script("mutation")
+    mutant = mutation.Mutant("spicesnn/learning/a.py", 1, 0, 1, "1", "2", "constant")
+    verdicts = [mutation.Verdict(mutant, status, 1.0, 1) for status in ("killed", "killed", "killed", "survived", "equivalent")]
+    assert mutation.score(verdicts) == 0.75
+    assert "| learning | 5 | 3 | 1 | 1 | 75.0 % |" in mutation.table(verdicts)
+
+
+@pytest.mark.slow
+def test_a_small_part_of_the_run(tmp_path):
+    """Ten mutants of a few folders without compiled code: nearly all are noticed (`scripts/mutation.py` alone runs them all)."""
+    command = [sys.executable, "scripts/mutation.py", "learning", "datasets", "reporting", "neurons", "--count", "10", "--seed", "3", "--plain",
+               "--budget", "15", "--out", str(tmp_path)]  # fmt: skip
+    done = subprocess.run(command, cwd=HOME, capture_output=True, text=True, check=False)
+    print(done.stdout[-3000:])
+    table = (tmp_path / "score.md").read_text(encoding="utf-8")
+    last = table.strip().splitlines()[-1]
+    assert last.startswith("| all | 40 |")
+    assert float(last.split("|")[-2].strip(" %")) >= 80.0, (tmp_path / "survivors.md").read_text(encoding="utf-8")
