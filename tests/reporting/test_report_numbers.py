@@ -65,7 +65,7 @@ def test_the_cards_of_a_crossbar():
         ("43.7 s", "wall time, seed 8"),
     ]
     shown = cards(METRICS | {"held_out": False}, config)[0]["label"]
-    assert shown.startswith("of 1,234 samples, those it was trained on; 95 % interval")
+    assert shown.startswith("of 1,234 training samples; 95 % interval")
 
 
 def test_the_budget_of_a_crossbar():
@@ -76,7 +76,7 @@ def test_the_budget_of_a_crossbar():
         "energy of reads": engineering(1.94e-6, "J"), "energy of one pulse, mean": engineering(5.31e-6 / 413, "J"),
         "energy of one read, mean": engineering(1.94e-6 / 8071, "J"), "updates": "59", "programming pulses": "413", "reads": "8,071", "epochs": "17",
         "test samples without an answer (a tie, or no spike)": "29", "test accuracy of the weights in software": "89.12 %",
-        "mapped without regard to wires": "74.31 %", "error left by the mapping (rms, share of the window)": "1.23 %",
+        "mapped without compensation of the wires": "74.31 %", "mapping error (rms, fraction of the window)": "1.23 %",
         "time of the circuit, reads": engineering(8071 * 2.5e-3, "s"), "time of the circuit, programming pulses": engineering(413 * 3e-4, "s"),
         "time of the computation (wall)": engineering(43.7, "s"), "worst violation of Kirchhoff's current law": engineering(3.3e-15, "A"),
     }  # fmt: skip
@@ -98,11 +98,11 @@ def test_the_budget_and_the_cards_of_a_stream():
     config = load("stdp-mnist").with_seed(5)
     rows = {row["label"]: row["value"] for row in budget(metrics, config)}
     assert rows == {
-        "energy, reads while learning": "321 µJ", "energy of reads, a presentation": "4.4 nJ", "epochs": "3",
+        "energy, reads while learning": "321 µJ", "energy of reads per presentation": "4.4 nJ", "epochs": "3",
         "presentations, repeats included": "1,234,567", "input spikes": "7,654,321", "output spikes": "4,321", "writes by learning": "98,765",
         "writes by normalisation": "56,789", "lines written, first layer": "11", "lines written, second layer": "13", "cells": "1,003,520",
         "tiles": "56", "solves of a layer's tiles": "777", "test samples without an answer (a tie, or no spike)": "5",
-        "as mapped, before tuning in situ": "66.00 %", "largest error of the effective conductances between two solves (rms)": "0.40 %",
+        "after mapping, before tuning in situ": "66.00 %", "largest error of the effective conductances between two solves (rms)": "0.40 %",
         "time of the computation (wall)": "12.34 s",
     }  # fmt: skip
     found = {card["label"]: card["value"] for card in cards(metrics, config)}
