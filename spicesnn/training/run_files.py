@@ -29,7 +29,7 @@ _TABLES = {
 }  # fmt: skip
 """Lists of rows that a mapped network leaves: column → text, number (or nothing) or truth value."""
 _MOST_ROWS = 10_000
-_WORDS = ("preset", "engine", "run", "config_digest")
+_WORDS = ("preset", "engine", "run", "config_digest", "data")
 
 
 def digest(tables: Mapping[str, Any]) -> str:
@@ -109,7 +109,7 @@ def _wrong(key: str, value: Any) -> str:
     if key == "n_test":
         return "" if isinstance(value, int) and value > 0 else "a whole number above 0"
     if key in ("rows", "columns", "updates", "pulses", "reads", "epochs", "starts", "silent_or_tied", "seed"):
-        return "" if isinstance(value, int) and value >= 0 else "a whole number, 0 or more"
+        return "" if float(value).is_integer() and value >= 0 else "a whole number, 0 or more"  # streams add theirs up as floats
     return ""
 
 

@@ -19,7 +19,7 @@ from spicesnn.training.streamed import Images
 from spicesnn.training.streams import Streams
 from spicesnn.training.unsupervised.simple_experiment import SimpleConfig
 
-LABELLED = ("test_accuracy", "uncompensated_accuracy", "software_accuracy", "mapped_accuracy", "confusion", "labels", "raster_label")
+LABELLED = ("test_accuracy", "uncompensated_accuracy", "software_accuracy", "mapped_accuracy", "confusion", "labels", "raster_label", "config")
 """What of a run's history is allowed to depend on test labels."""
 
 
@@ -203,7 +203,7 @@ def test_images_are_split_without_one_in_both(numbered, validation, train_limit,
 def test_a_file_is_split_without_a_row_in_both_and_none_lost(fraction, held, tmp_path):
     features = np.linspace(0, 1, 40)[:, None]
     np.savez(tmp_path / "own.npz", features=features, labels=np.arange(40) % 4)
-    data = {"data.source": "file", "data.path": str(tmp_path / "own.npz"), "data.test_fraction": fraction}
+    data = {"data.source": "file", "data.path": str(tmp_path / "own.npz"), "data.test_fraction": fraction, "data.scale": "none"}
     splits = []
     for seed in (0, 1):
         problem = load_problem(load("letters-3x3", data).data, Streams(seed))
