@@ -47,3 +47,9 @@ def model_file(name: str) -> Path:
         there = ", ".join(sorted(p.name for p in models_dir().glob("*.lib")))
         raise UnknownNameError(f"no SPICE model {name!r} in {models_dir()}; the files there are: {there}")
     return path
+
+
+def file_stamp(path: Path) -> tuple[int, ...]:
+    """Return what a file is remembered by beside its path, so that nothing is kept of a file that has changed."""
+    state = path.stat()
+    return state.st_mtime_ns, state.st_ctime_ns, state.st_size, state.st_ino

@@ -25,7 +25,7 @@ from spicesnn.devices.generated import written_model
 from spicesnn.devices.limits import limited_sinh, limited_sinh_slope
 from spicesnn.devices.vteam import VTEAM
 from spicesnn.errors import InputError
-from spicesnn.paths import model_file
+from spicesnn.paths import file_stamp, model_file
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -152,7 +152,8 @@ class SeriesCell(Device):
     def model(self) -> str:  # type: ignore[override]
         """Path of the sub-circuit, which is written when it is first asked for."""
         inside = self.memristor
-        return str(_written(self.template, inside.model, inside.subckt, inside.state_names, tuple(inside.spice_parameters())))
+        source = Path(inside.model) if Path(inside.model).is_absolute() else model_file(inside.model)
+        return str(_written(self.template, source, file_stamp(source), inside.subckt, inside.state_names, tuple(inside.spice_parameters())))
 
     @property
     def subckt(self) -> str:
@@ -296,9 +297,11 @@ def _class_around(cell: type[SeriesCell], memristor: type[Device]) -> type[Serie
 
 
 @cache
-def _written(template: str, model: str, subckt: str, states: tuple[str, ...], parameters: tuple[str, ...]) -> Path:
-    """Write the sub-circuit of a cell around a memristor's and return its path; the same text is written once a machine."""
-    source = Path(model) if Path(model).is_absolute() else model_file(model)
+def _written(template: str, source: Path, stamp: tuple[int, ...], subckt: str, states: tuple[str, ...], parameters: tuple[str, ...]) -> Path:
+    """Write the sub-circuit of a cell around a memristor's and return its path; the same text is written once a machine.
+
+    `stamp` is what the memristor's file is remembered by, beside its path.
+    """
     inner = source.read_text(encoding="utf-8")
     name = f"{template.removesuffix('.template')}_{subckt}"
     words = {

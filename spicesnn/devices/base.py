@@ -97,6 +97,11 @@ class Device(ABC):
             if np.any(value < low) or np.any(value > high) or np.any(value <= above):
                 span = f"> {above:g}" if above > -math.inf else f"in [{low:g}, {high:g}]"
                 raise InputError(f"{self.name}: {entry.name} = {value!s} {entry.metadata['unit']} is outside its range; expected {span}")
+            if value.ndim and (value.flags.writeable or value.base is not None):
+                # A device never changes, and circuits are kept for it: an array of the caller's that is changed later must not reach it.
+                own = value.copy()
+                own.setflags(write=False)
+                object.__setattr__(self, entry.name, own)
         self._check()
 
     def _check(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from spicesnn.devices.base import Device, Floats
 from spicesnn.devices.foreign import Foreign, ForeignSubcircuit
 from spicesnn.errors import InputError
 from spicesnn.netlist.deck import number
+from spicesnn.paths import file_stamp
 
 Cells = dict[str, Floats]
 """Parameter name → values of (rows, cols)."""
@@ -53,7 +54,7 @@ class Twin:
     @classmethod
     def of(cls, device: Device) -> Twin:
         """Return the twin of a device, its ``.subckt`` card read from the model file."""
-        path = Path(device.model) if Path(device.model).is_absolute() else paths.model_file(device.model)
+        path = model_path(device)
         foreign = device.circuit if isinstance(device, Foreign) else None
         subckt = device.subckt if foreign is None else foreign.subckt
         pins, parameters = subckt_card(path, subckt) if foreign is None else card_of(foreign.text, subckt, path)
@@ -186,15 +187,20 @@ def without_initial_condition(text: str, capacitor: str) -> str:
     raise InputError(f"the netlist has no capacitor {capacitor!r}")
 
 
-@cache
-def _read_card(path: Path, name: str, stamp: int) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+def model_path(device: Device) -> Path:
+    """Return where a device's model file is."""
+    return Path(device.model) if Path(device.model).is_absolute() else paths.model_file(device.model)
+
+
+@lru_cache(maxsize=256)
+def _read_card(path: Path, name: str, stamp: tuple[int, ...]) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     pins, parameters = card_of(path.read_text(encoding="utf-8"), name, path)
     return pins, tuple(parameters.items())
 
 
 def subckt_card(path: Path, name: str) -> tuple[tuple[str, ...], dict[str, str]]:
     """Return `card_of` a file, read once as long as it does not change."""
-    pins, parameters = _read_card(path, name, path.stat().st_mtime_ns)
+    pins, parameters = _read_card(path, name, file_stamp(path))
     return pins, dict(parameters)
 
 

@@ -18,8 +18,7 @@ times less accurate at the same points, so the rule stays trapezoidal, with trto
 from __future__ import annotations
 
 import re
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import lru_cache
 
 import numpy as np
 
@@ -54,15 +53,17 @@ def _state_charges(device: Device) -> list[float]:
     spans = (high - low).reshape(count, -1).min(axis=1) if count > 1 and low.size % count == 0 else np.full(count, np.min(high - low))
     volts = [min(float(span) / scale, MOST_VOLTS) for span, scale in zip(spans, device.state_scale, strict=True)]
     twin = Twin.of(device)
-    farads = [_state_farad(twin.path, name, scale) for name, scale in zip(device.state_names, device.state_scale, strict=True)]
+    text = twin.text()
+    elements = [twin.state_capacitor(name, "").rpartition(".")[2] for name in device.state_names]
+    farads = [_state_farad(text, element, scale) for element, scale in zip(elements, device.state_scale, strict=True)]
     return [SHARE_OF_RANGE * v * c for v, c in zip(volts, farads, strict=True)]
 
 
-@cache
-def _state_farad(path: Path, state: str, otherwise: float) -> float:
-    """Return the value of the state capacitor ``c<state>`` of a model file, or `otherwise` where it is an expression."""
-    cards = [card for _, card in logical_lines(path.read_text(encoding="utf-8"))]
-    found = next((card.split()[3] for card in cards if card.lower().split()[0] == f"c{state}" and len(card.split()) > 3), "")
+@lru_cache(maxsize=64)
+def _state_farad(text: str, element: str, otherwise: float) -> float:
+    """Return the value of a state capacitor of a model's text, or `otherwise` where it is an expression."""
+    cards = [card for _, card in logical_lines(text)]
+    found = next((card.split()[3] for card in cards if card.lower().split()[0] == element and len(card.split()) > 3), "")
     name = re.fullmatch(r"\{(\w+)\}", found)
     if name is not None:
         given = re.search(rf"^\.param\b.*\b{name.group(1)}\s*=\s*(\S+)", "\n".join(cards), re.IGNORECASE | re.MULTILINE)

@@ -12,13 +12,17 @@ import threading
 import weakref
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.foreign import Foreign
 from spicesnn.netlist.deck import Deck, Lines, Names, number
+from spicesnn.netlist.twin import model_path
+from spicesnn.paths import file_stamp
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -214,17 +218,35 @@ class Circuits:
         return circuit
 
 
-_device_keys: weakref.WeakKeyDictionary[Device, Hashable] = weakref.WeakKeyDictionary()
+_device_keys: weakref.WeakKeyDictionary[Device, tuple[Hashable, tuple[Path, ...]]] = weakref.WeakKeyDictionary()
 
 
 def device_key(device: Device) -> Hashable:
-    """Return what two devices share if their decks are the same."""
-    key = _device_keys.get(device)
-    if key is None:
-        values = tuple((name, np.shape(v), np.asarray(v, dtype=float).tobytes()) for name, v in device.spice_parameters().items())
-        key = (type(device).__qualname__, device.model, values)
-        _device_keys[device] = key
-    return key
+    """Return what two devices share if their decks are the same: everything of a device, and of its model file, that a deck is written from.
+
+    What a device says of itself is looked at once, since a device never changes; its model file may, so that is looked at every time.
+    """
+    known = _device_keys.get(device)
+    if known is None:
+        known = _device_keys[device] = (_described(device), _files(device))
+    key, files = known
+    return key, *(file_stamp(path) for path in files)
+
+
+def _described(device: Device) -> Hashable:
+    values = tuple((name, np.shape(v), np.asarray(v, dtype=float).tobytes()) for name, v in device.spice_parameters().items())
+    states = (device.state_names, device.state_scale, device.spice_inner, device.gated)
+    # Two descriptors may stand on one library file: the checked text, the name of the sub-circuit and the roles of its pins are their own.
+    kind: Hashable = device.circuit if isinstance(device, Foreign) else (type(device), device.model, device.subckt)
+    return kind, states, values
+
+
+def _files(device: Device) -> tuple[Path, ...]:
+    """Return the files that a device's deck is made of as they stand on disk; a user's own sub-circuit carries its text with it."""
+    if isinstance(device, Foreign):
+        return ()
+    inner = getattr(device, "memristor", None)
+    return model_path(device), *(_files(inner) if isinstance(inner, Device) else ())
 
 
 def array_key(array: Crossbar, floating_rows: NDArray[np.bool_], floating_columns: NDArray[np.bool_], *, modelled: bool) -> Hashable:
