@@ -41,6 +41,10 @@ class UnsafeNetlistError(SpicesnnError, PermissionError):
     """Foreign netlist text that asks for more than a circuit; the message names the line."""
 
 
+class UnsupportedNetlistError(SpicesnnError, ValueError):
+    """Foreign netlist text whose meaning is not certain, or that cannot be taken; the message names the line and the word."""
+
+
 class MissingPackageError(SpicesnnError, ImportError):
     """An optional package that what was asked for needs."""
 

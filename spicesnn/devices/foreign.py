@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NoReturn
 
@@ -9,7 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Device, Floats
-from spicesnn.errors import EngineError
+from spicesnn.devices.importers.evaluate import with_parameters
+from spicesnn.devices.importers.expressions import Term
+from spicesnn.errors import EngineError, InputError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,8 +29,12 @@ class ForeignState:
     unit : str
     scale : float
         State units a volt.
-    low, high, initial : float
-        Bounds and fresh state, state units.
+    low, high : float
+        Bounds, state units.
+    initial : float
+        Fresh state, state units, where `start` says nothing.
+    start : Term | None
+        Voltage of a fresh state as the text gives it (``ic=``), of the parameters that can be set.
     """
 
     name: str
@@ -38,6 +45,7 @@ class ForeignState:
     low: float = 0.0
     high: float = 1.0
     initial: float = 0.0
+    start: Term | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +66,8 @@ class ForeignSubcircuit:
     ties : tuple of (pin, node)
         Pins that hang on a fixed node, such as a bulk on ``0``.
     states : tuple of ForeignState
+    parameters : tuple of (name, name in the text)
+        What the X line passes.
     """
 
     text: str
@@ -68,6 +78,7 @@ class ForeignSubcircuit:
     gate: str | None
     ties: tuple[tuple[str, str], ...]
     states: tuple[ForeignState, ...]
+    parameters: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -104,10 +115,37 @@ class Foreign(Device):
         """Raise `EngineError`."""
         self._no_equations("state equation")
 
-    def _of_states(self, values: list[float]) -> float | Floats:
+    def spice_parameters(self) -> dict[str, float | Floats]:
+        """Return the parameters by the names they have in the text."""
+        written = dict(self.circuit.parameters)
+        return {written.get(name, name): value for name, value in Device.spice_parameters(self).items()}
+
+    def _check(self) -> None:
+        for state in self.circuit.states:
+            if state.start is None:
+                continue
+            value = self._start(state)
+            slack = 1e-9 * (state.high - state.low)
+            if not np.all(np.isfinite(value)) or np.any(value < state.low - slack) or np.any(value > state.high + slack):
+                raise InputError(
+                    f"{self.name}: the state {state.name} would start at {np.min(value):.6g}…{np.max(value):.6g} {state.unit}, as ic= in the "
+                    f"text says at these parameters; expected it in [{state.low:g}, {state.high:g}], the descriptor's low and high"
+                )
+
+    def _start(self, state: ForeignState) -> Floats:
+        """Return a fresh state, state units: one, or one a cell."""
+        if state.start is None:
+            return np.asarray(state.initial)
+        values = Device.spice_parameters(self)
+        return np.asarray(with_parameters(state.start, {name.lower(): value for name, value in values.items()}, {}), dtype=float) * state.scale
+
+    def _of_states(self, values: Sequence[float | Floats]) -> float | Floats:
         if not values:
             return 0.0
-        return values[0] if len(values) == 1 else np.array(values)[:, None, None]
+        made = [np.asarray(value, dtype=float) for value in values]
+        if len(made) == 1:
+            return float(made[0]) if made[0].ndim == 0 else made[0]
+        return np.stack(np.broadcast_arrays(*(value if value.ndim == 2 else value[None, None] for value in made)))
 
     def bounds(self) -> tuple[float | Floats, float | Floats]:
         """Return the descriptor's bounds."""
@@ -115,5 +153,5 @@ class Foreign(Device):
         return (self._of_states([s.low for s in states]), self._of_states([s.high for s in states])) if states else (0.0, 1.0)
 
     def initial_state(self) -> float | Floats:
-        """Return the descriptor's fresh states."""
-        return self._of_states([s.initial for s in self.circuit.states])
+        """Return the fresh states: those that the text computes from the parameters, else the descriptor's."""
+        return self._of_states([np.clip(self._start(s), s.low, s.high) for s in self.circuit.states])

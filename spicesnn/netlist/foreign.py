@@ -5,6 +5,7 @@ A descriptor::
     name = "my-memristor"                 # how the device is called
     file = "my_memristor.lib"             # beside the descriptor
     subckt = "memristor"
+    dialect = "ltspice"                   # or ngspice, hspice, pspice; may be left out where the text means the same in all that have its words
     reference = "where the model comes from"
 
     [pins]                                # which pin is which; in any order
@@ -20,13 +21,13 @@ A descriptor::
     scale = 1.0                           # state units a volt
     low = 0.0
     high = 1.0
-    initial = 0.1
+    initial = 0.1                         # left out: as ic= in the text says, at the parameters that are set
 
     [drive]                               # a sine that shows the device at work: what commands take when none is given
     amplitude = 1.0
     frequency = "1k"
 
-    [parameters.ron]                      # what may be set on the X line
+    [parameters.ron]                      # what may be set: a parameter of the card, or a .param
     default = 100.0
     unit = "ohm"
     meaning = "resistance at x = 1"
@@ -37,20 +38,32 @@ A descriptor::
 from __future__ import annotations
 
 import dataclasses
+import keyword
 import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from spicesnn import units
 from spicesnn.devices.base import Device, parameter
 from spicesnn.devices.foreign import Foreign, ForeignState, ForeignSubcircuit
+from spicesnn.devices.importers.cards import library_of
+from spicesnn.devices.importers.dialects import SpiceDialect
+from spicesnn.devices.importers.emit import Written, part_name, write
+from spicesnn.devices.importers.evaluate import with_parameters
+from spicesnn.devices.importers.expressions import Term
+from spicesnn.devices.importers.states import Declared, stores
+from spicesnn.devices.importers.translate import Part, understood
 from spicesnn.devices.registry import nearest
-from spicesnn.errors import ConfigError, DataError
-from spicesnn.netlist.safety import flatten, trusted
+from spicesnn.errors import ConfigError, InputError, UnsupportedNetlistError
+from spicesnn.netlist.safety import flatten, read_cards, read_text, trusted
 from spicesnn.netlist.twin import card_of, logical_lines
 
-_TOP = {"name", "file", "subckt", "reference", "pins", "states", "parameters", "drive"}
+_PATH = r"[a-z0-9_][a-z0-9_.+\-#!]*"
+_TOP = {"name", "file", "subckt", "dialect", "reference", "pins", "states", "parameters", "drive"}
+_TAKEN = frozenset(name for name in dir(Foreign) if not name.startswith("__"))
 _DRIVE = {"amplitude", "frequency"}
 _PINS = {"p", "n", "gate", "tie"}
 _STATE = {"node", "capacitor", "unit", "scale", "low", "high", "initial"}
@@ -60,31 +73,41 @@ _PARAMETER = {"default", "unit", "meaning", "lowest", "highest"}
 def load_foreign(descriptor: Path | str, *, trust: bool = False) -> Device:
     """Return the device of a descriptor file.
 
-    The sub-circuit's text is read once, checked (`spicesnn.netlist.safety`) and carried by the device, so what was checked is what
-    runs. The initial condition of a state capacitor is taken out of that copy, since each cell brings its own.
+    The sub-circuit's text is read once and understood (`spicesnn.devices.importers`); the device carries what is written again from
+    that, so nothing of the text itself reaches ngspice. The initial condition of a state capacitor is taken out of that copy, since
+    each cell brings its own.
 
     Parameters
     ----------
     descriptor : Path | str
         A TOML file as shown above.
     trust : bool
-        Whether the netlist is taken unchecked; it is as well within `spicesnn.netlist.safety.trusting`.
+        Whether the netlist is taken as it stands, in ngspice's own language; it is as well within `spicesnn.netlist.safety.trusting`.
 
     Raises
     ------
     UnsafeNetlistError
         The netlist asks for more than a circuit.
+    UnsupportedNetlistError
+        Something in it cannot be understood, or means different things in different dialects.
     ConfigError
         The descriptor does not fit itself or the sub-circuit.
     DataError
         A file cannot be read.
     """
     path = Path(descriptor)
+    table = _table(path)
+    netlist = path.parent / table["file"]
+    read = _as_it_stands if trust or trusted() else _understood
+    circuit, given = read(path, table, netlist)
+    return _device_class(path, table, circuit, given)()
+
+
+def _table(path: Path) -> dict[str, Any]:
+    """Return a descriptor's table, its own texts checked."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        table = tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
     _known(path, "", table, _TOP)
     for key in ("name", "file", "subckt"):
@@ -94,10 +117,114 @@ def load_foreign(descriptor: Path | str, *, trust: bool = False) -> Device:
         raise ConfigError(f"{path}: subckt = {table['subckt']!r} is not a name")
     if not re.fullmatch(r"\w[\w .+-]*", table["name"]):
         raise ConfigError(f"{path}: name = {table['name']!r}; expected letters, digits, spaces and - . + only: folders and figures are called by it")
-    text = flatten(path.parent / table["file"], folder=path.parent, trust=trust or trusted())
-    pins, given = card_of(text, table["subckt"], path.parent / table["file"])
-    circuit = _circuit(path, table, text, pins)
-    return _device_class(path, table, circuit, given)()
+    if Path(table["file"]).suffix.lower() in (".va", ".vams"):
+        raise ConfigError(f"{path}: {table['file']} is Verilog-A; a descriptor is for SPICE text")
+    if "dialect" in table and table["dialect"] not in list(SpiceDialect):
+        close = nearest(str(table["dialect"]), SpiceDialect)
+        raise ConfigError(f"{path}: dialect = {table['dialect']!r}{close} Expected one of: {', '.join(SpiceDialect)}")
+    for key in ("states", "parameters"):
+        if not isinstance(table.get(key, {}), dict):
+            raise ConfigError(f"{path}: [{key}] is {table[key]!r:.60}; expected a table for each")
+    return table
+
+
+def _understood(path: Path, table: dict[str, Any], netlist: Path) -> tuple[ForeignSubcircuit, dict[str, str]]:
+    """Return a sub-circuit written again from what was understood of it, and its parameters."""
+    library = library_of(read_cards(netlist, path.parent))
+    name = table["subckt"].lower()
+    if name not in library.subckts:
+        known = ", ".join(library.subckts) or "none"
+        raise InputError(f"{netlist}: no .subckt {table['subckt']} in this file{nearest(name, library.subckts)} It has: {known}")
+    subckt = library.subckts[name]
+    takes = [*subckt.defaults, *(n for n in subckt.scope.params), *library.scope.params]
+    settable: dict[str, bool] = {}
+    for key, entry in table.get("parameters", {}).items():
+        if key.lower() not in takes:
+            listed = ", ".join(subckt.defaults or takes) or "none"
+            raise ConfigError(f"{path}: .subckt {subckt.name} takes no parameter {key!r}{nearest(key.lower(), takes)} It takes: {listed}")
+        _known(path, f"parameters.{key}", entry, _PARAMETER)
+        if "default" not in entry:
+            raise ConfigError(f"{path}: [parameters.{key}] needs default = …")
+        settable[key.lower()] = "lowest" in entry and _number(path, f"parameters.{key}", entry, "lowest", 0.0) >= 0
+    states = [_state(path, state, entry) for state, entry in table.get("states", {}).items()]
+    kept = frozenset(state.node for state in states)
+    dialect = SpiceDialect(table["dialect"]) if "dialect" in table else None
+    part, _ = understood(library, name, dialect, settable, kept)
+    written = write(part)
+    p, n, gate, ties = _roles(path, table, part.pins, states)
+    starts = _remembered(path, part, states)
+    circuit = ForeignSubcircuit(
+        text=written.text, subckt=part_name(part), pins=tuple(written.names.get("node", pin) for pin in part.pins),
+        p=written.names.get("node", p), n=written.names.get("node", n), gate=None if gate is None else written.names.get("node", gate),
+        ties=tuple((written.names.get("node", pin), node) for pin, node in ties.items()),
+        states=tuple(_placed(path, table, state, starts[state.node], written) for state in states),
+        parameters=tuple((key, written.names.get("parameter", key.lower())) for key in table.get("parameters", {})),
+    )  # fmt: skip
+    return circuit, dict.fromkeys(takes, "")
+
+
+def _remembered(path: Path, part: Part, states: list[ForeignState]) -> dict[str, Term | None]:
+    """Return where each declared state starts, after a check that nothing else in the sub-circuit remembers."""
+    declared = [Declared(state.node, state.capacitor, state.node) for state in states]
+    pins = frozenset(part.pins) - {state.node for state in states}
+    found = {store.path: store for store in stores(part, pins, declared)}
+    starts: dict[str, Term | None] = {}
+    for state in states:
+        store = found.pop(state.capacitor, None)
+        if store is None:
+            raise ConfigError(f"{path}: [states.{state.name}] .subckt {part.name} has no capacitor {state.capacitor!r}")
+        starts[state.node] = store.start
+    for store in found.values():
+        card = store.element.card
+        raise UnsupportedNetlistError(
+            f"{card.file}, line {card.line}: the capacitor {store.path!r} keeps a charge of its own, which would be forgotten between pulses. "
+            f'Declare it in {path.name}: [states.{store.element.name}] with node = "{store.node}" and capacitor = "{store.path}"'
+        )
+    return starts
+
+
+def _placed(path: Path, table: dict[str, Any], state: ForeignState, start: Term | None, written: Written) -> ForeignState:
+    """Return a state by the names that were written, and where it starts."""
+    given = table["states"][state.name].get("initial")
+    if start is not None and given is not None:
+        if not start.holds("par"):
+            start = None  # the descriptor's word, and nothing that can be set moves the other
+        else:
+            defaults = {key.lower(): _number(path, f"parameters.{key}", entry, "default", 0.0) for key, entry in table.get("parameters", {}).items()}
+            there = float(np.asarray(with_parameters(start, defaults, {}))) * state.scale
+            if not abs(there - state.initial) <= 1e-6 * (state.high - state.low):
+                raise ConfigError(
+                    f"{path}: [states.{state.name}] initial = {state.initial:g}, but ic= in the text gives {there:g} at the default parameters; "
+                    "leave initial out, or ic="
+                )
+    return dataclasses.replace(state, node=_inside(written, state.node, "node"), capacitor=_inside(written, state.capacitor, "element"), start=start)
+
+
+def _inside(written: Written, path: str, kind: str) -> str:
+    """Return a name inside inner sub-circuits as it was written."""
+    head, dot, rest = path.partition(".")
+    if dot and head in written.inner:
+        return f"{written.names.taken['element', head]}.{_inside(written.inner[head], rest, kind)}"
+    return written.names.taken[kind, path]
+
+
+def _as_it_stands(path: Path, table: dict[str, Any], netlist: Path) -> tuple[ForeignSubcircuit, dict[str, str]]:
+    """Return a sub-circuit in ngspice's own language, unchecked: the user has said that it is trusted."""
+    text = flatten(netlist, folder=path.parent, trust=True)
+    pins, given = card_of(text, table["subckt"], netlist)
+    states = [_state(path, name, entry) for name, entry in table.get("states", {}).items()]
+    p, n, gate, ties = _roles(path, table, pins, states)
+    for state in states:
+        element = state.capacitor.rpartition(".")[2]
+        card = next((card for _, card in logical_lines(text) if card.split()[0].lower() == element), None)
+        if card is None:
+            raise ConfigError(f"{path}: [states.{state.name}] .subckt {table['subckt']} has no capacitor {element!r}")
+        if "initial" not in table["states"][state.name] and re.search(r"\bic\s*=", card, re.I):
+            raise ConfigError(f"{path}: [states.{state.name}] {element!r} has ic=, which is not read in a trusted text: give initial = …")
+    circuit = ForeignSubcircuit(
+        text=text, subckt=table["subckt"], pins=pins, p=p, n=n, gate=gate, ties=tuple(ties.items()), states=tuple(states)
+    )
+    return circuit, given
 
 
 def _known(path: Path, where: str, table: Any, keys: set[str]) -> None:
@@ -116,29 +243,31 @@ def _number(path: Path, where: str, table: dict[str, Any], key: str, default: fl
     return units.parse(value)
 
 
-def _circuit(path: Path, table: dict[str, Any], text: str, pins: tuple[str, ...]) -> ForeignSubcircuit:
+def _roles(
+    path: Path, table: dict[str, Any], pins: tuple[str, ...], states: list[ForeignState]
+) -> tuple[str, str, str | None, dict[str, str]]:
+    """Return the pins of word line, bit line and third terminal, and those on a fixed node."""
     roles = table.get("pins", {})
     _known(path, "pins", roles, _PINS)
-    ties = {str(pin).lower(): str(node) for pin, node in dict(roles.get("tie", {})).items()}
+    tied = roles.get("tie", {})
+    if not isinstance(tied, dict):
+        raise ConfigError(f'{path}: [pins] tie = {tied!r:.60}; expected a table such as {{ bulk = "0" }}')
+    ties = {str(pin).lower(): str(node) for pin, node in tied.items()}
     for node in ties.values():
-        if not re.fullmatch(r"\w+", node):
+        if not re.fullmatch(r"[A-Za-z0-9_]+", node):
             raise ConfigError(f"{path}: [pins] tie to {node!r}; expected a plain node name, such as 0")
     if "p" not in roles or "n" not in roles:
         raise ConfigError(f"{path}: [pins] needs p (word line) and n (bit line); the pins are: {', '.join(pins)}")
-    states = tuple(_state(path, name, entry) for name, entry in table.get("states", {}).items())
     gate = None if "gate" not in roles else str(roles["gate"]).lower()
-    named = [str(roles["p"]).lower(), str(roles["n"]).lower(), *([gate] if gate else []), *ties, *(s.node for s in states if s.node in pins)]
+    p, n = str(roles["p"]).lower(), str(roles["n"]).lower()
+    named = [p, n, *([gate] if gate else []), *ties, *(s.node for s in states if s.node in pins)]
     for pin in named:
         if pin not in pins:
             raise ConfigError(f"{path}: .subckt {table['subckt']} has no pin {pin!r}{nearest(pin, pins)} Its pins are: {', '.join(pins)}")
     left = [pin for pin in pins if pin not in named]
     if left or len(set(named)) != len(named):
         raise ConfigError(f"{path}: each pin needs one role; left over: {', '.join(left) or 'none'}; given: {', '.join(named)}")
-    for state in states:
-        element = state.capacitor.rpartition(".")[2]
-        if not any(card.split()[0].lower() == element for _, card in logical_lines(text)):
-            raise ConfigError(f"{path}: [states.{state.name}] .subckt {table['subckt']} has no capacitor {element!r}")
-    return ForeignSubcircuit(text=text, subckt=table["subckt"], pins=pins, p=named[0], n=named[1], gate=gate, ties=tuple(ties.items()), states=states)
+    return p, n, gate, ties
 
 
 def _drive(path: Path, entry: Any) -> tuple[float, float]:
@@ -153,10 +282,10 @@ def _drive(path: Path, entry: Any) -> tuple[float, float]:
 def _state(path: Path, name: str, entry: Any) -> ForeignState:
     where = f"states.{name}"
     _known(path, where, entry, _STATE)
-    if not re.fullmatch(r"\w+", name):
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
         raise ConfigError(f"{path}: [{where}]: {name!r} is not a name of a state")
     node, capacitor = str(entry.get("node", name)).lower(), str(entry.get("capacitor", f"c{name}")).lower()
-    if not capacitor.rpartition(".")[2].startswith("c") or not re.fullmatch(r"[\w.]+", capacitor) or not re.fullmatch(r"[\w.]+", node):
+    if not capacitor.rpartition(".")[2].startswith("c") or not re.fullmatch(_PATH, capacitor) or not re.fullmatch(_PATH, node):
         raise ConfigError(f"{path}: [{where}] node = {node!r}, capacitor = {capacitor!r}; expected a node and a capacitor of the sub-circuit")
     low, high = _number(path, where, entry, "low", 0.0), _number(path, where, entry, "high", 1.0)
     scale, initial = _number(path, where, entry, "scale", 1.0), _number(path, where, entry, "initial", low)
@@ -174,7 +303,9 @@ def _device_class(path: Path, table: dict[str, Any], circuit: ForeignSubcircuit,
         if name.lower() not in given:
             takes = ", ".join(given) or "none"
             raise ConfigError(f"{path}: .subckt {circuit.subckt} takes no parameter {name!r}{nearest(name.lower(), given)} It takes: {takes}")
-        if not name.isidentifier() or "default" not in entry:
+        if name in _TAKEN:
+            raise ConfigError(f"{path}: [{where}] {name!r} is what devices themselves are called by; give the parameter another name in the text")
+        if not name.isidentifier() or keyword.iskeyword(name) or "default" not in entry:
             raise ConfigError(f"{path}: [{where}] needs default = …")
         limits = {key: _number(path, where, entry, key, 0.0) for key in ("lowest", "highest") if key in entry}
         value = _number(path, where, entry, "default", 0.0)

@@ -6,13 +6,16 @@ of the file, and the result is one text without either, so what was checked is w
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
+from spicesnn.devices.importers.cards import Card, cards_of
 from spicesnn.errors import DataError, UnsafeNetlistError
 from spicesnn.netlist.twin import logical_lines
 
@@ -42,7 +45,10 @@ _ALLOWED_OPTIONS = _words("""
     savecurrents scale seed seedinfo sparse srcsteps temp tnom trtol trytocompact vntol warn xmu
 """)
 _FILE_PARAMETER = re.compile(r"\b(file|input_file|state_file|process_file|sim_args|simulation)\s*=", re.I)
+_INCLUSION = re.compile(r"\.(include|inc|lib)\s+(\"[^\"]*\"|'[^']*'|\S+)\s*(\S+)?", re.I)
+_DECKS = (".cir", ".net", ".sp", ".spi", ".ckt", ".asc")
 _MOST_BYTES = 2_000_000
+_MOST_CARDS = 20_000
 _DEEPEST = 12
 
 
@@ -144,19 +150,117 @@ def _check_options(name: Path | str, at: int, card: str) -> None:
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a netlist file of sane size.
+    """Return the text of a netlist file of sane size: UTF-8, UTF-16 with its mark, or Latin-1 (where LTspice writes µ so).
 
     Raises
     ------
     DataError
-        It cannot be read, or is too large.
+        It cannot be read, is no plain file, or is too large.
     """
+    content = _content(path)
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise DataError(f"{path} has {path.stat().st_size} bytes; expected a netlist of at most {_MOST_BYTES}")
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+        return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
+def _content(path: Path) -> bytes:
+    """Return the bytes of a plain file, one more than allowed at most."""
+    try:
+        # A pipe without a writer would wait for ever, and a device file gives without end.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+        with os.fdopen(handle, "rb") as file:
+            state = os.fstat(handle)
+            plain, size = stat.S_ISREG(state.st_mode), state.st_size
+            content = file.read(_MOST_BYTES + 1) if plain and size <= _MOST_BYTES else b""
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if not plain:
+        raise DataError(f"{path} is no plain file; expected a netlist")
+    if max(size, len(content)) > _MOST_BYTES:
+        raise DataError(f"{path} has {max(size, len(content))} bytes; expected a netlist of at most {_MOST_BYTES}")
+    return content
+
+
+def read_cards(path: Path | str, folder: Path | str) -> list[Card]:
+    """Return the cards of a netlist file, those of its inclusions in their places.
+
+    Parameters
+    ----------
+    path : Path | str
+    folder : Path | str
+        Where the file and its inclusions must lie, symbolic links resolved.
+
+    Raises
+    ------
+    UnsafeNetlistError
+        Something asks for more than a circuit; names file, line and what it is.
+    UnsupportedNetlistError
+        A sign or a card that has no place in a circuit description.
+    DataError
+        A file cannot be read.
+    """
+    path, root = Path(path), Path(folder).resolve()
+    if not path.resolve().is_relative_to(root):
+        raise _outside(path, root)
+    cards = _cards(path, None, root, 0)
+    if len(cards) > _MOST_CARDS:
+        raise DataError(f"{path} and what it includes have {len(cards)} cards; expected at most {_MOST_CARDS}")
+    return cards
+
+
+def _outside(path: Path, root: Path) -> UnsafeNetlistError:
+    return UnsafeNetlistError(f"{path} lies outside {root}, the folder of what names it; pass --trust (trust=True) if you know what it is")
+
+
+def _cards(path: Path, section: str | None, root: Path, depth: int) -> list[Card]:
+    if depth > _DEEPEST:
+        raise DataError(f"{path}: inclusions are more than {_DEEPEST} deep; does a file include itself?")
+    text = read_text(path)
+    check_text(text, path)
+    if path.suffix.lower() in _DECKS and not text.lstrip().startswith((".", "*")):
+        text = "*" + text  # the first line of a deck is its title
+    cards: list[Card] = []
+    inside: str | None = None
+    for card in cards_of(_plain_inclusions(text), str(path)):
+        word = card.text.split(maxsplit=1)[0]
+        raw = text.split("\n")[card.line - 1].strip()
+        opened = re.fullmatch(r"\.lib\s+(\w+)", card.text) if _INCLUSION.match(raw) is None or not _is_file(path, raw) else None
+        if opened is not None:
+            if inside is not None:
+                raise refuse(path, card.line, "a library section inside another")
+            inside = opened.group(1)
+        elif word == ".endl":
+            inside = None
+        elif inside != (None if section is None else section.lower()):
+            continue
+        elif word in (".include", ".inc", ".lib"):
+            match = _INCLUSION.fullmatch(re.split(r"(?:^|\s)\$(?:\s|$)|;", raw, maxsplit=1)[0].strip())
+            target = "" if match is None else match.group(2).strip("\"'")
+            if match is None or not target or re.search(r"\s", target):
+                raise refuse(path, card.line, "an inclusion that cannot be read")
+            part = match.group(3) if match.group(1).lower() == "lib" else None
+            if match.group(3) and part is None:
+                raise refuse(path, card.line, "an inclusion that cannot be read")
+            cards += _cards(_inside(path, card.line, target, root, False), part, root, depth + 1)
+        else:
+            cards.append(card)
+        if len(cards) > _MOST_CARDS:
+            raise DataError(f"{path}: more than {_MOST_CARDS} cards; expected the description of a device")
+    if section is not None and not any(re.match(rf"\s*\.lib\s+{re.escape(section)}\s*$", line, re.I) for line in text.splitlines()):
+        raise DataError(f"{path} has no library section {section!r}")
+    return cards
+
+
+def _plain_inclusions(text: str) -> str:
+    """Return a text whose inclusions have no quotes: their names are taken from the text itself, not from its cards."""
+    return re.sub(r"(?im)^(\s*\.(?:include|inc|lib)\b.*)$", lambda found: re.sub(r"[\"'\\`@]", "", found.group(1)), text)
+
+
+def _is_file(path: Path, raw: str) -> bool:
+    """Return whether a ``.lib`` card with one name means a file, as in LTspice, and not a section."""
+    match = re.fullmatch(r"\.lib\s+[\"']?([^\s\"']+)[\"']?", raw, re.I)
+    return match is not None and ("." in match.group(1) or (path.parent / match.group(1)).is_file())
 
 
 def flatten(path: Path | str, *, folder: Path | str | None = None, trust: bool = False) -> str:
@@ -180,7 +284,7 @@ def flatten(path: Path | str, *, folder: Path | str | None = None, trust: bool =
     path = Path(path)
     root = (path.parent if folder is None else Path(folder)).resolve()
     if not trust and not path.resolve().is_relative_to(root):
-        raise UnsafeNetlistError(f"{path} lies outside {root}, the folder of what names it; pass --trust (trust=True) if you know what it is")
+        raise _outside(path, root)
     return _flatten(path, None, root, trust, 0)
 
 

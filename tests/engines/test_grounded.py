@@ -19,8 +19,9 @@ def grounded_subcircuit(cell, folder):
     (folder / "grounded.lib").write_text(text.replace("eg over n gateline 0 1", "eg over 0 gateline 0 1"))
     low, high = cell.bounds()
     lines = [
-        'name = "grounded"', 'file = "grounded.lib"', f'subckt = "{cell.subckt}"', '[pins]', 'p = "p"', 'n = "n"', 'gate = "gateline"',
-        "[states.w]", 'node = "w"', 'capacitor = "xm.cw"', f"scale = {cell.state_scale[0]}", f"low = {low}", f"high = {high}", f"initial = {low}",
+        'name = "grounded"', 'file = "grounded.lib"', f'subckt = "{cell.subckt}"', 'dialect = "ngspice"',
+        '[pins]', 'p = "p"', 'n = "n"', 'gate = "gateline"',
+        "[states.w]", 'node = "w"', 'capacitor = "xm.cw"', f"scale = {cell.state_scale[0]}", f"low = {low}", f"high = {high}",
     ]  # fmt: skip
     for name, value in cell.spice_parameters().items():
         lines += [f"[parameters.{name}]", f"default = {float(value)!r}"]

@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import spicesnn as sn
@@ -137,21 +137,29 @@ def key_of(device, **changes):
 DEVICES = ("vteam", "linear-drift", "yakopcic", "pershin-di-ventra", "1t1r", "1s1r", "memdiode", "stanford")
 
 
+def made_with(device, parameter, value):
+    try:
+        made = device.with_parameters(**{parameter: value})
+        sn.Crossbar(device=made, shape=(3, 3))
+        return made
+    except InputError:
+        return None
+
+
 @settings(max_examples=60, deadline=None)
 @given(name=st.sampled_from(DEVICES), pick=st.integers(0, 10**6), factor=st.floats(1e-6, 1e-3))
 def test_devices_that_differ_in_one_parameter_have_two_keys(name, pick, factor):
     device = registry.fresh(name)
-    names = sorted(device.spice_parameters())
-    own = [n for n in names if n in device.settable() and hasattr(device, n)]
+    own = [row["name"] for row in device.parameter_table() if hasattr(device, row["name"])]
     parameter = own[pick % len(own)]
     value = float(np.asarray(getattr(device, parameter)))
-    try:
-        other = device.with_parameters(**{parameter: value * (1 - factor) if value else factor})
-    except InputError:
-        other = device.with_parameters(**{parameter: value * (1 + factor)})
+    changed = [value * (1 - factor), value * (1 + factor), -value] if value else [factor]
+    other = next((made for new in changed if (made := made_with(device, parameter, new)) is not None), None)
+    assume(other is not None)
     assert key_of(device) == key_of(registry.fresh(name))
     assert key_of(device) != key_of(other)
-    assert key_of(other) != key_of(other.with_parameters(**{parameter: np.full((3, 3), value)}))
+    array = made_with(device, parameter, np.full((3, 3), value))
+    assert array is None or key_of(array) != key_of(device)
 
 
 WIRES = ("word_line_ohm", "bit_line_ohm", "driver_ohm", "sense_ohm", "double_sided", "word_line_farad", "bit_line_farad")

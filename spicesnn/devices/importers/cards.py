@@ -1,0 +1,282 @@
+"""A netlist as cards: comments and continuations resolved, sub-circuits, functions, parameters and models sorted; nothing understood yet.
+
+Only what a circuit description needs may stand in the text, also in its parts that are not used: a card that begins with anything
+else, a quoted string or an odd sign is refused by its line.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from spicesnn.devices.importers.expressions import words
+from spicesnn.errors import UnsupportedNetlistError
+
+MODEL_TYPES = words("d npn pnp nmos pmos njf pjf sw csw vswitch iswitch r res c cap ind core vdmos ltra urc")
+"""Types of ``.model`` that may stand in a file; what is translated are d, npn, pnp, nmos, pmos, njf, pjf and sw."""
+BENCH = words("""
+    .ac .backanno .dc .disto .end .four .global .lib .endl .meas .measure .nodeset .noise .op .option .options .plot .print .probe .pz
+    .save .sens .step .temp .tf .title .tran .wave .ic
+""")
+"""Cards of a test bench, which belong to whoever wrote it: they are left out."""
+_NAME = r"[a-z0-9_][\w.+\-!#%<>\[\]]*"
+_MOST_CARDS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One card in lower case, continuations joined, and where it begins."""
+
+    text: str
+    file: str
+    line: int
+
+    def error(self, what: str) -> UnsupportedNetlistError:
+        """Return the error about this card."""
+        return UnsupportedNetlistError(f"{self.file}, line {self.line}: {what}")
+
+
+@dataclass(slots=True)
+class Scope:
+    """Definitions of a file, or of one sub-circuit."""
+
+    params: dict[str, tuple[str, Card]] = field(default_factory=dict)
+    funcs: dict[str, tuple[tuple[str, ...], str, Card]] = field(default_factory=dict)
+    models: dict[str, tuple[str, list[tuple[str, str]], Card]] = field(default_factory=dict)
+    initial: dict[str, tuple[str, Card]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Subckt:
+    """A sub-circuit as it stands in the text.
+
+    Attributes
+    ----------
+    name : str
+    card : Card
+    pins : tuple of str
+    defaults : dict
+        Parameter of the card → its text.
+    scope : Scope
+        What is defined inside.
+    elements : list of Card
+    """
+
+    name: str
+    card: Card
+    pins: tuple[str, ...]
+    defaults: dict[str, str]
+    scope: Scope = field(default_factory=Scope)
+    elements: list[Card] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Library:
+    """Everything in a file and what it includes."""
+
+    scope: Scope = field(default_factory=Scope)
+    subckts: dict[str, Subckt] = field(default_factory=dict)
+    bench: list[Card] = field(default_factory=list)
+    """Elements outside any sub-circuit, and cards that are left out."""
+
+
+def split(text: str) -> list[str]:
+    """Return the words of a card: blanks and commas part them, except inside brackets, braces and quotes."""
+    parts, word, depth, quoted = [], "", 0, False
+    for character in text:
+        if quoted:
+            quoted = character != "'"
+        elif character == "'":
+            quoted = True
+        elif character in "({":
+            depth += 1
+        elif character in ")}":
+            depth -= 1
+        elif depth == 0 and character in " \t,":
+            if word:
+                parts.append(word)
+            word = ""
+            continue
+        word += character
+    return [*parts, word] if word else parts
+
+
+_KEY = re.compile(r"([a-z_][\w.]*)\s*(\([^()]*\))?\s*$")
+
+
+def assignments(text: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return what stands before the first ``key = value``, and all of these; a key may have arguments, as a function's has."""
+    marks: list[tuple[int, int, str]] = []
+    depth, quoted, at = 0, False, 0
+    while at < len(text):
+        character = text[at]
+        if character == "'":
+            quoted = not quoted
+        elif not quoted and character in "({":
+            depth += 1
+        elif not quoted and character in ")}":
+            depth -= 1
+        elif not quoted and depth == 0 and character == "=" and text[at + 1 : at + 2] != "=" and text[max(at - 1, 0)] not in "<>!=":
+            match = _KEY.search(text[marks[-1][1] if marks else 0 : at])
+            if match is not None:
+                begin = (marks[-1][1] if marks else 0) + match.start()
+                marks.append((begin, at + 1, re.sub(r"\s+", "", match.group(1) + (match.group(2) or ""))))
+        at += 1
+    if not marks:
+        return text.strip(), []
+    ends = [begin for begin, _, _ in marks[1:]] + [len(text)]
+    found = [(key, text[begin:end].strip().strip(",").strip()) for (_, begin, key), end in zip(marks, ends, strict=True)]
+    return text[: marks[0][0]].strip().rstrip(","), found
+
+
+def bare(text: str) -> str:
+    """Return an expression without the braces, quotes or brackets around all of it."""
+    text = text.strip()
+    while len(text) > 1 and (text[0], text[-1]) in (("{", "}"), ("'", "'"), ("(", ")")) and _one_group(text):
+        text = text[1:-1].strip()
+    return text
+
+
+def _one_group(text: str) -> bool:
+    if text[0] == "'":
+        return "'" not in text[1:-1]
+    depth = 0
+    for k, character in enumerate(text):
+        depth += (character in "({") - (character in ")}")
+        if depth == 0:
+            return k == len(text) - 1
+    return False
+
+
+def cards_of(text: str, file: str, first: int = 1) -> list[Card]:
+    """Return the cards of a text: comments off, continuations joined, in lower case.
+
+    Raises
+    ------
+    UnsupportedNetlistError
+        A sign that has no place in a circuit description.
+    """
+    cards: list[Card] = []
+    for at, raw in enumerate(text.split("\n"), start=first):
+        line = re.split(r"(?:^|\s)\$(?:\s|$)|;|//", raw.removesuffix("\r"), maxsplit=1)[0].strip().lower()
+        if not line or line[0] == "*":
+            continue
+        here = Card(line, file, at)
+        odd = re.search(r"[^ -~\tµμ]|[\"`\\@]", line)
+        if odd is not None:
+            raise here.error(f"{odd.group(0)!r} has no place in a circuit description: file names and quoted texts are not taken")
+        if line[0] == "+":
+            if not cards:
+                raise here.error("a continuation of nothing")
+            cards[-1] = Card(f"{cards[-1].text} {line[1:].strip()}", file, cards[-1].line)
+            continue
+        cards.append(here)
+        if len(cards) > _MOST_CARDS:
+            raise here.error(f"more than {_MOST_CARDS} cards; expected the description of a device")
+    return cards
+
+
+def library_of(cards: list[Card]) -> Library:
+    """Return the definitions in some cards.
+
+    Raises
+    ------
+    UnsupportedNetlistError
+        A card that is none of a circuit description, a name that is defined twice, a sub-circuit without an end.
+    """
+    library = Library()
+    inside: Subckt | None = None
+    for card in cards:
+        word = card.text.split(maxsplit=1)[0]
+        scope = library.scope if inside is None else inside.scope
+        if word == ".subckt":
+            if inside is not None:
+                raise card.error("a sub-circuit inside another; put it beside it")
+            inside = _subckt(card)
+            if inside.name in library.subckts:
+                raise card.error(f"a second sub-circuit {inside.name!r}")
+            library.subckts[inside.name] = inside
+        elif word == ".ends":
+            if inside is None:
+                raise card.error(".ends without .subckt")
+            inside = None
+        elif word in (".param", ".params", ".parameter", ".parameters", ".func"):
+            _define(scope, card)
+        elif word == ".model":
+            _model(scope, card)
+        elif word == ".ic" and inside is not None:
+            _initial(scope, card)
+        elif word.startswith("."):
+            if word not in BENCH:
+                raise card.error(f"{word!r} is not taken; expected the cards of a device: .subckt, .param, .func, .model, .ic")
+            if inside is not None and word not in (".nodeset", ".global"):
+                raise card.error(f"{word!r} inside a sub-circuit")
+            library.bench.append(card)
+        else:
+            if not re.fullmatch(rf"[a-z]{_NAME[len('[a-z0-9_]'):]}", word):
+                raise card.error(f"{word[:40]!r} is neither a card nor an element")
+            (library.bench if inside is None else inside.elements).append(card)
+    if inside is not None:
+        raise inside.card.error(f"sub-circuit {inside.name!r} has no end (.ends)")
+    return library
+
+
+def _subckt(card: Card) -> Subckt:
+    head, given = assignments(re.sub(r"\bparams\s*:", " ", card.text))
+    parts = split(head)[1:]
+    if not parts or not re.fullmatch(_NAME, parts[0]):
+        raise card.error("expected .subckt NAME PIN PIN …")
+    for pin in parts[1:]:
+        if not re.fullmatch(_NAME, pin):
+            raise card.error(f"{pin!r} is no name of a pin")
+    if len(set(parts[1:])) != len(parts) - 1:
+        raise card.error("two pins of one name")
+    return Subckt(name=parts[0], card=card, pins=tuple(parts[1:]), defaults=dict(given))
+
+
+def _define(scope: Scope, card: Card) -> None:
+    """Take what a .param or .func card defines; HSPICE defines functions by .param too."""
+    _, _, body = card.text.partition(card.text.split(maxsplit=1)[0])
+    head, given = assignments(body)
+    if not given:
+        match = re.fullmatch(r"([a-z_]\w*)\s*(\([^()]*\))\s*(\{.*\}|'.*')", body.strip())
+        if match is None:
+            raise card.error("expected NAME = EXPRESSION")
+        head, given = "", [(f"{match.group(1)}{match.group(2)}", match.group(3))]
+    if head:
+        raise card.error(f"{head[:40]!r} has no place before a definition")
+    for key, value in given:
+        name, arguments = key.partition("(")[::2]
+        if name in scope.params or name in scope.funcs:
+            raise card.error(f"{name!r} is defined a second time")
+        if arguments:
+            formals = tuple(a.strip() for a in arguments.rstrip(")").split(",") if a.strip())
+            if any(not re.fullmatch(r"[a-z_]\w*", a) for a in formals) or len(set(formals)) != len(formals):
+                raise card.error(f"{key!r}: the arguments are no names, or two are the same")
+            scope.funcs[name] = (formals, bare(value), card)
+        else:
+            scope.params[name] = (bare(value), card)
+
+
+def _model(scope: Scope, card: Card) -> None:
+    parts = card.text.split(maxsplit=2)
+    if len(parts) < 3 or not re.fullmatch(_NAME, parts[1]):
+        raise card.error("expected .model NAME TYPE (…)")
+    match = re.fullmatch(r"([a-z]\w*)\s*(.*)", parts[2], re.S)
+    kind = match.group(1) if match else parts[2]
+    if match is None or kind not in MODEL_TYPES:
+        raise card.error(f"the model type {kind!r} is not taken; expected d, npn, pnp, njf, pjf, nmos, pmos or sw")
+    head, given = assignments(bare(match.group(2)))
+    if parts[1] in scope.models:
+        raise card.error(f"a second model {parts[1]!r}")
+    scope.models[parts[1]] = (kind, [*((word, "") for word in split(head)), *given], card)
+
+
+def _initial(scope: Scope, card: Card) -> None:
+    body = card.text.partition(" ")[2]
+    while body.strip():
+        match = re.match(r"\s*v\s*\(\s*([\w.!+\-]+)\s*\)\s*=\s*(\{[^{}]*\}|'[^']*'|[^\s,]+)[\s,]*", body)
+        if match is None:
+            raise card.error(f"{body.strip()[:40]!r}: expected V(node) = value")
+        scope.initial[match.group(1)] = (bare(match.group(2)), card)
+        body = body[match.end() :]
