@@ -48,7 +48,7 @@ def _trust(context: typer.Context, value: bool) -> bool:
     return value
 
 
-_TRUST_HELP = "Take a sub-circuit of your own unchecked: it may read and write files and run programs."
+_TRUST_HELP = "Hand a sub-circuit of your own to ngspice as it stands: it may read and write files and run programs."
 Trust = Annotated[bool, typer.Option("--trust", callback=_trust, help=_TRUST_HELP)]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="Change one value; can be given many times.")]
 

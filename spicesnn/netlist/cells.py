@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from spicesnn._version import __version__
 from spicesnn.crossbar.crossbar import Crossbar, GateAlong
 from spicesnn.devices.base import Floats
-from spicesnn.netlist.deck import Lines, Names, States, number
+from spicesnn.netlist.deck import Lines, Names, States, joined, number, remark
 from spicesnn.netlist.geometry import Geometry
 from spicesnn.netlist.twin import Twin, cell_values, shared_and_own
 
@@ -35,7 +35,11 @@ class Cards:
 
     def comment(self, *lines: str) -> None:
         """Add comment lines, which are no part of the key."""
-        self.text += [f"* {line}" for line in lines]
+        self.text += [remark(line) for line in lines]
+
+    def finished(self) -> str:
+        """Return the text of the deck, checked card by card."""
+        return joined(self.text)
 
     def topology(self) -> str:
         """Return a digest of everything that cannot be altered."""
@@ -61,7 +65,7 @@ def header(cards: Cards, title: str, array: Crossbar, what: list[str]) -> None:
     """Write the title and what a reader must know: array, geometry, units."""
     wires = array.wires
     kind = "linear cells" if array.device is None else f"{array.device.name} cells ({array.device.reference})"
-    cards.text.append(f"* {title}")
+    cards.comment(title)
     cards.comment(
         f"written by spicesnn {__version__}; SI units throughout (V, A, ohm, S, F, s)",
         f"array       {array.rows} word lines x {array.cols} bit lines, {kind}",

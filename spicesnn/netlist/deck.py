@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +16,43 @@ from spicesnn.errors import InputError
 
 Names = NDArray[np.str_]
 """Array of node, element or vector names; an empty string where there is none."""
+
+_BREAK = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+"""What ends a line for ngspice, for Python or for somebody's editor, and what nobody sees."""
+
+
+def remark(text: str) -> str:
+    """Return a comment line of a deck: the gate for titles, names, units, references and file names, wherever they come from.
+
+    Raises
+    ------
+    InputError
+        The text would be more than a comment: it breaks the line, or is read by ngspice as a command.
+    """
+    if _BREAK.search(text) or any(unicodedata.category(character) == "Cf" for character in text):
+        raise InputError(f"{text[:60]!r} cannot stand in a deck: it holds a line break or an invisible character; expected one plain line")
+    if re.match(r"\s*(#|ng_script)", text, re.IGNORECASE):
+        raise InputError(f"{text[:60]!r} cannot stand in a deck: ngspice would read the comment as a command; begin it with another word")
+    return f"* {text}"
+
+
+def joined(cards: list[str]) -> str:
+    """Return the cards of a deck as its text, after a check that each is one card.
+
+    Raises
+    ------
+    InputError
+        A card breaks off into a line that is no continuation of it.
+    """
+    for card in cards:
+        if "\n" in card and re.search(r"\n(?!\+)", card):
+            raise InputError(f"{card[:60]!r} is more than one card of a deck; expected one line, or continuations that begin with +")
+    text = "\n".join(cards) + "\n"
+    wrong = _BREAK.search(text.replace("\n", " "))
+    if wrong is not None:
+        raise InputError(f"a deck with the character {wrong.group(0)!r}; expected plain lines")
+    return text
+
 
 def number(value: float) -> str:
     """Write a finite float with every digit it needs (as few as read back to the same double): what lets ngspice agree to 1e-14."""

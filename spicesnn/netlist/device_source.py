@@ -7,8 +7,9 @@ from pathlib import Path
 from spicesnn.devices import registry
 from spicesnn.devices.base import Device
 from spicesnn.devices.device_file import read_device
-from spicesnn.errors import DataError, UnknownNameError
+from spicesnn.errors import UnknownNameError
 from spicesnn.netlist.foreign import load_foreign
+from spicesnn.netlist.safety import read_text
 from spicesnn.paths import tables_dir
 
 
@@ -58,8 +59,5 @@ def is_file(name: str) -> bool:
 
 
 def _from_file(path: Path) -> Device:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    text = read_text(path)
     return read_device(path) if "[device]" in text else load_foreign(path)

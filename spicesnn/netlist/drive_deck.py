@@ -59,7 +59,7 @@ def drive_deck(
 
     units = zip(device.state_names, device.state_scale, device.state_units, strict=True)
     cards = Cards()
-    cards.text.append(f"* IV test bench of {device.name}")
+    cards.comment(f"IV test bench of {device.name}")
     cards.comment(
         f"written by spicesnn {__version__}; SI units throughout (V, A, ohm, s)",
         f"device      {device.name} ({device.reference}) from r0 to c0; its current is i(vc0)",
@@ -87,7 +87,7 @@ def drive_deck(
     cards.extend(print_cards("tran", signals))
     cards.add(".end")
     return Deck(
-        title=f"IV test bench of {device.name}", text="\n".join(cards.text) + "\n", analysis=analysis, topology=cards.topology(),
+        title=f"IV test bench of {device.name}", text=cards.finished(), analysis=analysis, topology=cards.topology(),
         rows=make_lines("r", ["v"], np.zeros(1, dtype=bool), "r"), columns=make_lines("c", ["v"], np.zeros(1, dtype=bool), "c"), gates=gates,
         word_vectors=np.array([["r0"]]), bit_vectors=np.array([["c0"]]), cells=np.array([["xm0_0"]]), states=states,
         saved=tuple(vector(s) for s in signals), duration_s=duration,

@@ -39,8 +39,10 @@ from __future__ import annotations
 
 import dataclasses
 import keyword
+import math
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +60,11 @@ from spicesnn.devices.importers.states import Declared, stores
 from spicesnn.devices.importers.translate import Part, understood
 from spicesnn.devices.registry import nearest
 from spicesnn.errors import ConfigError, InputError, UnsupportedNetlistError
+from spicesnn.netlist.deck import remark
 from spicesnn.netlist.safety import flatten, read_cards, read_text, trusted
 from spicesnn.netlist.twin import card_of, logical_lines
 
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9_ .+-]*"
 _PATH = r"[a-z0-9_][a-z0-9_.+\-#!]*"
 _TOP = {"name", "file", "subckt", "dialect", "reference", "pins", "states", "parameters", "drive"}
 _TAKEN = frozenset(name for name in dir(Foreign) if not name.startswith("__"))
@@ -99,7 +103,10 @@ def load_foreign(descriptor: Path | str, *, trust: bool = False) -> Device:
     table = _table(path)
     netlist = path.parent / table["file"]
     read = _as_it_stands if trust or trusted() else _understood
-    circuit, given = read(path, table, netlist)
+    try:
+        circuit, given = read(path, table, netlist)
+    except RecursionError:
+        raise UnsupportedNetlistError(f"{netlist}: parameters or expressions are too deep inside one another") from None
     return _device_class(path, table, circuit, given)()
 
 
@@ -107,16 +114,21 @@ def _table(path: Path) -> dict[str, Any]:
     """Return a descriptor's table, its own texts checked."""
     try:
         table = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
     _known(path, "", table, _TOP)
     for key in ("name", "file", "subckt"):
         if not isinstance(table.get(key), str) or not table[key]:
             raise ConfigError(f'{path}: {key} is {table.get(key)!r}; expected a text, such as {key} = "memristor"')
-    if not re.fullmatch(r"[A-Za-z_][\w.-]*", table["subckt"]):
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", table["subckt"]):
         raise ConfigError(f"{path}: subckt = {table['subckt']!r} is not a name")
-    if not re.fullmatch(r"\w[\w .+-]*", table["name"]):
+    if not re.fullmatch(_NAME, table["name"]):
         raise ConfigError(f"{path}: name = {table['name']!r}; expected letters, digits, spaces and - . + only: folders and figures are called by it")
+    for key, text in _texts("", table):
+        try:
+            remark(text)
+        except InputError as error:
+            raise ConfigError(f"{path}: {key}: {error}") from None
     if Path(table["file"]).suffix.lower() in (".va", ".vams"):
         raise ConfigError(f"{path}: {table['file']} is Verilog-A; a descriptor is for SPICE text")
     if "dialect" in table and table["dialect"] not in list(SpiceDialect):
@@ -126,6 +138,19 @@ def _table(path: Path) -> dict[str, Any]:
         if not isinstance(table.get(key, {}), dict):
             raise ConfigError(f"{path}: [{key}] is {table[key]!r:.60}; expected a table for each")
     return table
+
+
+def _texts(where: str, entry: Any) -> Iterator[tuple[str, str]]:
+    """Yield the place and the text of every text in a table, keys included: they stand in decks, figures and reports."""
+    if isinstance(entry, str):
+        yield where, entry
+    elif isinstance(entry, dict):
+        for key, value in entry.items():
+            yield where or "a key", key
+            yield from _texts(f"{where}.{key}".lstrip("."), value)
+    elif isinstance(entry, list):
+        for value in entry:
+            yield from _texts(where, value)
 
 
 def _understood(path: Path, table: dict[str, Any], netlist: Path) -> tuple[ForeignSubcircuit, dict[str, str]]:
@@ -240,7 +265,13 @@ def _number(path: Path, where: str, table: dict[str, Any], key: str, default: fl
     value = table.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ConfigError(f"{path}: [{where}] {key} = {value!r}; expected a number")
-    return units.parse(value)
+    try:
+        found = units.parse(value)
+    except (InputError, OverflowError) as error:
+        raise ConfigError(f"{path}: [{where}] {key}: {error}") from None
+    if not math.isfinite(found):
+        raise ConfigError(f"{path}: [{where}] {key} = {value!r}; expected a finite number")
+    return found
 
 
 def _roles(

@@ -149,7 +149,7 @@ def network_deck(
     cards.add(f".{accuracy.analysis(waveform.duration_s)}")
     cards.extend(print_cards("tran", list(spikes)))
     cards.add(".end")
-    text = "\n".join(cards.text) + "\n"
+    text = cards.finished()
     text = text if dialect is Dialect.NGSPICE else to_ltspice(text)
     return NetworkDeck(text=text, duration_s=waveform.duration_s, membranes=membranes, spikes=spikes, states=states)
 

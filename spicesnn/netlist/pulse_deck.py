@@ -81,7 +81,7 @@ def pulse_deck(
     cards.extend(print_cards("tran", states or current_signals(columns)))
     cards.add(".end")
     return Deck(
-        title=title, text="\n".join(cards.text) + "\n", analysis=analysis, topology=cards.topology(), rows=rows, columns=columns, gates=gates,
+        title=title, text=cards.finished(), analysis=analysis, topology=cards.topology(), rows=rows, columns=columns, gates=gates,
         word_vectors=geometry.word, bit_vectors=geometry.bit, cells=placed.elements, cell_currents=placed.currents,
         states=placed.states,
         saved=tuple(vector(s) for s in dict.fromkeys(signals)), duration_s=waveform.duration_s,

@@ -19,7 +19,7 @@ from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Device, Floats
 from spicesnn.errors import InputError
 from spicesnn.netlist.cells import Cards, needs_models, place_linear, place_models
-from spicesnn.netlist.deck import Deck, number
+from spicesnn.netlist.deck import Deck, number, remark
 from spicesnn.netlist.geometry import lay_out, line_capacitors
 from spicesnn.netlist.twin import Twin, cell_values, fold, logical_lines
 
@@ -140,7 +140,7 @@ def with_circuit(deck: Deck, circuit: Circuit, *, save: tuple[str, ...] = ()) ->
             raise InputError(f"the deck already has an element {word!r}; rename it in the PySpice circuit")
     marker = deck.text.index("\n.save") + 1
     saves = [f".save {' '.join(save)}"] if save else []
-    placed = "\n".join([f"* ---- placed: {getattr(circuit, 'title', 'circuit')}", *lines, *saves])
+    placed = "\n".join([remark(f"---- placed: {getattr(circuit, 'title', 'circuit')}"), *lines, *saves])
     return dataclasses.replace(
         deck,
         text=f"{deck.text[:marker]}{placed}\n{deck.text[marker:]}",

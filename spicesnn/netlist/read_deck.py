@@ -76,7 +76,7 @@ def read_deck(
     cards.extend(print_cards("dc", shown or current_signals(rows)))
     cards.add(".end")
     return Deck(
-        title=title, text="\n".join(cards.text) + "\n", analysis=analysis, topology=cards.topology(), rows=rows, columns=columns, gates=gates,
+        title=title, text=cards.finished(), analysis=analysis, topology=cards.topology(), rows=rows, columns=columns, gates=gates,
         word_vectors=geometry.word, bit_vectors=geometry.bit, cells=placed.elements, cell_currents=placed.currents,
         states=placed.states,
         saved=tuple(vector(s) for s in dict.fromkeys(signals)), batch=levels.batch,

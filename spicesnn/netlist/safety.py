@@ -26,7 +26,7 @@ def _words(text: str) -> frozenset[str]:
 
 _ALLOWED_CARDS = _words("""
     .ac .backanno .csparam .dc .disto .else .elseif .end .endif .endl .ends .four .func .global .ic .if .inc .include .lib .meas .measure
-    .model .nodeset .noise .op .option .options .param .params .plot .print .probe .pz .save .sens .subckt .temp .tf .title .tran
+    .model .nodeset .noise .op .option .options .param .params .plot .print .probe .pz .save .sens .step .subckt .temp .tf .title .tran
 """)
 _COMMANDS = _words("""
     alter cd cdump codemodel dumpnodes echo edit gnuplot hardcopy load op osdi plot print quit rusage run set shell snload snsave source
@@ -49,6 +49,7 @@ _INCLUSION = re.compile(r"\.(include|inc|lib)\s+(\"[^\"]*\"|'[^']*'|\S+)\s*(\S+)
 _DECKS = (".cir", ".net", ".sp", ".spi", ".ckt", ".asc")
 _MOST_BYTES = 2_000_000
 _MOST_CARDS = 20_000
+_MOST_LINES = 100_000
 _DEEPEST = 12
 
 
@@ -90,7 +91,11 @@ def check_text(text: str, name: Path | str) -> None:
     ------
     UnsafeNetlistError
         Names the line and what stands there.
+    DataError
+        There are too many lines.
     """
+    if text.count("\n") > _MOST_LINES:
+        raise DataError(f"{name} has {text.count(chr(10))} lines; expected a netlist of at most {_MOST_LINES}")
     control: int | None = None
     for at, raw in enumerate(text.split("\n"), start=1):
         bare = raw.strip().lower()
@@ -101,7 +106,7 @@ def check_text(text: str, name: Path | str) -> None:
             raise refuse(name, at, "an invisible character")
         if not bare.startswith("*") and _FILE_PARAMETER.search(raw):
             raise refuse(name, at, "a file name in a parameter")
-        if re.match(r"\*\s*#|\*ng_script", bare):
+        if re.match(r"\*\s*#", bare) or "ng_script" in bare:
             raise refuse(name, at, f"a hidden command ({bare[:40]!r})")
         if control is not None:
             if word == ".endc":
@@ -200,13 +205,27 @@ def read_cards(path: Path | str, folder: Path | str) -> list[Card]:
     DataError
         A file cannot be read.
     """
-    path, root = Path(path), Path(folder).resolve()
-    if not path.resolve().is_relative_to(root):
+    path, root = Path(path), resolved(Path(folder))
+    if not resolved(path).is_relative_to(root):
         raise _outside(path, root)
     cards = _cards(path, None, root, 0)
     if len(cards) > _MOST_CARDS:
         raise DataError(f"{path} and what it includes have {len(cards)} cards; expected at most {_MOST_CARDS}")
     return cards
+
+
+def resolved(path: Path) -> Path:
+    """Return where a path leads.
+
+    Raises
+    ------
+    DataError
+        Its links go round in a circle, or it is no path.
+    """
+    try:
+        return path.resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from None
 
 
 def _outside(path: Path, root: Path) -> UnsafeNetlistError:
@@ -222,9 +241,10 @@ def _cards(path: Path, section: str | None, root: Path, depth: int) -> list[Card
         text = "*" + text  # the first line of a deck is its title
     cards: list[Card] = []
     inside: str | None = None
+    lines = text.split("\n")
     for card in cards_of(_plain_inclusions(text), str(path)):
         word = card.text.split(maxsplit=1)[0]
-        raw = text.split("\n")[card.line - 1].strip()
+        raw = lines[card.line - 1].strip()
         opened = re.fullmatch(r"\.lib\s+(\w+)", card.text) if _INCLUSION.match(raw) is None or not _is_file(path, raw) else None
         if opened is not None:
             if inside is not None:
@@ -254,7 +274,7 @@ def _cards(path: Path, section: str | None, root: Path, depth: int) -> list[Card
 
 def _plain_inclusions(text: str) -> str:
     """Return a text whose inclusions have no quotes: their names are taken from the text itself, not from its cards."""
-    return re.sub(r"(?im)^(\s*\.(?:include|inc|lib)\b.*)$", lambda found: re.sub(r"[\"'\\`@]", "", found.group(1)), text)
+    return re.sub(r"(?im)^([ \t]*\.(?:include|inc|lib)\b.*)$", lambda found: re.sub(r"[\"'\\`@]", "", found.group(1)), text)
 
 
 def _is_file(path: Path, raw: str) -> bool:
@@ -282,8 +302,8 @@ def flatten(path: Path | str, *, folder: Path | str | None = None, trust: bool =
         A file cannot be read.
     """
     path = Path(path)
-    root = (path.parent if folder is None else Path(folder)).resolve()
-    if not trust and not path.resolve().is_relative_to(root):
+    root = resolved(path.parent if folder is None else Path(folder))
+    if not trust and not resolved(path).is_relative_to(root):
         raise _outside(path, root)
     return _flatten(path, None, root, trust, 0)
 
@@ -316,7 +336,7 @@ def _flatten(path: Path, section: str | None, root: Path, trust: bool, depth: in
 def _inside(path: Path, at: int, target: str, root: Path, trust: bool) -> Path:
     if not trust and re.search(r"[~$`\0]", target):
         raise refuse(path, at, f"an inclusion of {target!r}, whose name is not plain")
-    found = (path.parent / target).resolve()
+    found = resolved(path.parent / target)
     if not trust and not found.is_relative_to(root):
         raise refuse(path, at, f"an inclusion of {target!r}, which lies outside {root}")
     return found

@@ -13,7 +13,7 @@ from spicesnn import paths
 from spicesnn.devices.base import Device, Floats
 from spicesnn.devices.foreign import Foreign, ForeignSubcircuit
 from spicesnn.errors import InputError
-from spicesnn.netlist.deck import number
+from spicesnn.netlist.deck import number, remark
 from spicesnn.paths import file_stamp
 
 Cells = dict[str, Floats]
@@ -125,9 +125,10 @@ class Twin:
 
     def include(self, *, inline: bool) -> list[str]:
         """Return the lines that bring the model into a deck; a copy wherever the file as it stands would not do."""
-        if not inline and self.foreign is None and all(self.carries(state) for state in self.states):
+        plain = re.fullmatch(r"[\w /.+\-:\\]+", str(self.path)) is not None
+        if not inline and plain and self.foreign is None and all(self.carries(state) for state in self.states):
             return [f'.include "{self.path}"']
-        return [f"* ---- {self.path.name}", *self.text().splitlines()]
+        return [remark(f"---- {self.path.name}"), *self.text().split("\n")]
 
 
 def fold(card: str, width: int = 140) -> str:
@@ -144,17 +145,17 @@ def fold(card: str, width: int = 140) -> str:
 
 def logical_lines(text: str) -> list[tuple[int, str]]:
     """Return (line number, card) with continuations joined and comments removed."""
-    cards: list[tuple[int, str]] = []
+    cards: list[tuple[int, list[str]]] = []
     for at, raw in enumerate(text.splitlines(), start=1):
         line = re.split(r"(?:^|\s)\$ |;", raw, maxsplit=1)[0].rstrip()
         bare = line.lstrip()
         if not bare or bare.startswith("*"):
             continue
         if bare.startswith("+") and cards:
-            cards[-1] = (cards[-1][0], f"{cards[-1][1]} {bare[1:].strip()}")
+            cards[-1][1].append(bare[1:].strip())
         else:
-            cards.append((at, bare))
-    return cards
+            cards.append((at, [bare]))
+    return [(at, " ".join(parts)) for at, parts in cards]
 
 
 def card_of(text: str, name: str, where: Path) -> tuple[tuple[str, ...], dict[str, str]]:

@@ -19,8 +19,10 @@ BENCH = words("""
     .save .sens .step .temp .tf .title .tran .wave .ic
 """)
 """Cards of a test bench, which belong to whoever wrote it: they are left out."""
-_NAME = r"[a-z0-9_][\w.+\-!#%<>\[\]]*"
+_NAME = r"[a-z0-9_][\w.+\-!%<>\[\]]*"
 _MOST_CARDS = 20_000
+_LONGEST = 50_000
+"""Characters of a card, continuations joined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ def split(text: str) -> list[str]:
     return [*parts, word] if word else parts
 
 
+_LONGEST_KEY = 200
 _KEY = re.compile(r"([a-z_][\w.]*)\s*(\([^()]*\))?\s*$")
 
 
@@ -117,9 +120,10 @@ def assignments(text: str) -> tuple[str, list[tuple[str, str]]]:
         elif not quoted and character in ")}":
             depth -= 1
         elif not quoted and depth == 0 and character == "=" and text[at + 1 : at + 2] != "=" and text[max(at - 1, 0)] not in "<>!=":
-            match = _KEY.search(text[marks[-1][1] if marks else 0 : at])
+            first = max(marks[-1][1] if marks else 0, at - _LONGEST_KEY)
+            match = _KEY.search(text[first:at])
             if match is not None:
-                begin = (marks[-1][1] if marks else 0) + match.start()
+                begin = first + match.start()
                 marks.append((begin, at + 1, re.sub(r"\s+", "", match.group(1) + (match.group(2) or ""))))
         at += 1
     if not marks:
@@ -132,7 +136,9 @@ def assignments(text: str) -> tuple[str, list[tuple[str, str]]]:
 def bare(text: str) -> str:
     """Return an expression without the braces, quotes or brackets around all of it."""
     text = text.strip()
-    while len(text) > 1 and (text[0], text[-1]) in (("{", "}"), ("'", "'"), ("(", ")")) and _one_group(text):
+    for _ in range(5):
+        if not (len(text) > 1 and (text[0], text[-1]) in (("{", "}"), ("'", "'"), ("(", ")")) and _one_group(text)):
+            break
         text = text[1:-1].strip()
     return text
 
@@ -162,14 +168,18 @@ def cards_of(text: str, file: str, first: int = 1) -> list[Card]:
         if not line or line[0] == "*":
             continue
         here = Card(line, file, at)
-        odd = re.search(r"[^ -~\tµμ]|[\"`\\@]", line)
+        odd = re.search(r"[^ -~\tµμ]|[\"`\\@#]", line)
         if odd is not None:
             raise here.error(f"{odd.group(0)!r} has no place in a circuit description: file names and quoted texts are not taken")
         if line[0] == "+":
             if not cards:
                 raise here.error("a continuation of nothing")
             cards[-1] = Card(f"{cards[-1].text} {line[1:].strip()}", file, cards[-1].line)
+            if len(cards[-1].text) > _LONGEST:
+                raise cards[-1].error(f"a card of more than {_LONGEST} characters")
             continue
+        if len(line) > _LONGEST:
+            raise here.error(f"a card of more than {_LONGEST} characters")
         cards.append(here)
         if len(cards) > _MOST_CARDS:
             raise here.error(f"more than {_MOST_CARDS} cards; expected the description of a device")
@@ -213,8 +223,8 @@ def library_of(cards: list[Card]) -> Library:
                 raise card.error(f"{word!r} inside a sub-circuit")
             library.bench.append(card)
         else:
-            if not re.fullmatch(rf"[a-z]{_NAME[len('[a-z0-9_]'):]}", word):
-                raise card.error(f"{word[:40]!r} is neither a card nor an element")
+            if not re.fullmatch(r"[bcdefghijklmoqrstuvwx][\w.:+\-%]*", word):
+                raise card.error(f"{word[:40]!r} is neither a card nor an element that is taken (code models, which begin with a, are not)")
             (library.bench if inside is None else inside.elements).append(card)
     if inside is not None:
         raise inside.card.error(f"sub-circuit {inside.name!r} has no end (.ends)")

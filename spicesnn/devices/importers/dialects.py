@@ -11,7 +11,7 @@ import enum
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from spicesnn.devices.importers.expressions import Term, WordError, words
@@ -91,9 +91,9 @@ def build(op: str, *args: Term, word: str = "") -> Term:
     """Return an operation, computed where all its arguments are numbers."""
     if op not in ("sdt", "ddt") and all(a.op == "num" for a in args):
         try:
-            return number(compute(op, tuple(a.value for a in args)))
-        except (ArithmeticError, ValueError):
-            raise WordError(word or op, f"has no value at {', '.join(f'{a.value:g}' for a in args)}") from None
+            return replace(number(compute(op, tuple(a.value for a in args))), word=word)
+        except (ArithmeticError, ValueError, WordError):
+            return opaque(f"has no value at {', '.join(f'{a.value:g}' for a in args)}", word or op)
     if op == "if" and args[0].op == "num":
         return args[1] if args[0].value else args[2]
     if op == "*" and any(a == ONE for a in args):
@@ -215,7 +215,7 @@ class Meaning:
 
     def power_operator(self, raw: Term, base: Term, exponent: Term) -> Term:
         """Return a power written with an operator."""
-        word = f"{raw.word} (a power)"
+        word = raw.word
         if "chained" in raw.names and self.dialect is not SpiceDialect.NGSPICE:
             return opaque("a power of a power needs brackets", word, base, exponent)
         if raw.op == "^" and self.dialect is SpiceDialect.HSPICE:

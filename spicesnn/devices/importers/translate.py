@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +13,9 @@ from spicesnn.devices.importers.elements import Element, Grammar
 from spicesnn.devices.importers.expressions import Term, WordError, parse, words
 from spicesnn.errors import UnsupportedNetlistError
 
+_MOST_STEPS = 100_000
+"""Words that are looked at in one reading; functions of functions could ask for more than there is time."""
+_MOST_ELEMENTS = 2_000
 _DEEPEST = 12
 """Sub-circuits inside one another, and functions that call functions."""
 _MOST_PARTS = 200
@@ -19,6 +23,15 @@ _MODEL_OF = {
     "d": ("d",), "q": ("npn", "pnp"), "j": ("njf", "pjf"), "m": ("nmos", "pmos"), "s": ("sw",),
 }  # fmt: skip
 _SWITCH = frozenset({"ron", "roff", "vt", "vh"})
+_BIPOLAR = words("""
+    is bf nf vaf ikf ise ne br nr var ikr isc nc rb irb rbm re rc cje vje mje tf xtf vtf itf ptf cjc vjc mjc xcjc tr cjs vjs mjs xtb eg
+    xti kf af fc tnom level
+""")
+_JUNCTION = words("vto beta lambda rd rs cgs cgd pb is b kf af fc tnom n level")
+_MOSFET = words("""
+    level vto kp gamma phi lambda rd rs cbd cbs is pb cgso cgdo cgbo rsh cj mj cjsw mjsw js tox nsub nss nfs tpg xj ld uo ucrit uexp utra
+    vmax neff delta theta eta kappa kf af fc tnom wd
+""")
 _DIODE = words("is n rs cjo cj0 vj m tt bv ibv eg xti fc kf af tnom level area isr nr ikf")
 
 
@@ -91,12 +104,16 @@ def translate(
 class _Translator:
     def __init__(self, library: Library, dialect: SpiceDialect) -> None:
         self.library, self.dialect = library, dialect
+        self.steps = 0
+        self.trees: dict[str, Term] = {}
         self.made: dict[tuple[str, tuple[tuple[str, Term], ...], frozenset[str]], Part] = {}
         self.globals = {word for card in library.bench if card.text.startswith(".global") for word in card.text.split()[1:]}
 
     def part(self, subckt: Subckt, given: dict[str, Term], settable: Mapping[str, bool], kept: frozenset[str], depth: int) -> Part:
         if depth > _DEEPEST or len(self.made) > _MOST_PARTS:
             raise subckt.card.error("sub-circuits are too deep inside one another, or too many; does one hold itself?")
+        if len(subckt.elements) > _MOST_ELEMENTS:
+            raise subckt.card.error(f"{len(subckt.elements)} elements in one sub-circuit; expected at most {_MOST_ELEMENTS}")
         names = _Names(self, subckt, given, settable)
         grammar = Grammar(self.dialect, names.understand)
         elements: dict[str, Element] = {}
@@ -127,6 +144,12 @@ class _Translator:
             left_out=dead, models=models, initial=initial, inner=inner,
         )  # fmt: skip
 
+    def parsed(self, text: str) -> Term:
+        """Return the tree of a text, read once."""
+        if text not in self.trees:
+            self.trees[text] = parse(text, xor=self.dialect is SpiceDialect.LTSPICE)
+        return self.trees[text]
+
     def own_name(self, name: str) -> str:
         """Return the name of a sub-circuit, with a number where it is called with other constants too."""
         count = sum(key[0] == name for key in self.made)
@@ -142,7 +165,7 @@ class _Translator:
         try:
             return function(*arguments)
         except WordError as error:
-            text = f"{card.file}, line {card.line}: {error.word!r} {error.why}"
+            text = f"{card.file}, line {card.line}: {error.word[:60]!r} {error.why}"
             raise (ForeignWordError if error.foreign else UnsupportedNetlistError)(text) from None
 
     def call(self, element: Element, names: _Names, kept: frozenset[str], depth: int) -> tuple[Part, Element]:
@@ -180,10 +203,13 @@ class _Translator:
             if not text:
                 raise card.error(f"{key!r} in a model has no value")
         values = tuple((key, names.understand(bare(text), card, False)) for key, text in given)
-        known = {"s": _SWITCH, "d": _DIODE}.get(element.kind)
+        known = {"s": _SWITCH, "d": _DIODE, "q": _BIPOLAR, "j": _JUNCTION, "m": _MOSFET}[element.kind]
+        level = dict(values).get("level", number(1.0))
+        if element.kind == "m" and level.op == "num" and level.value > 3:  # a model of a foundry has hundreds of numbers
+            known = frozenset(key for key, _ in values if re.fullmatch(r"[a-z][a-z0-9]{0,15}", key) and "file" not in key)
         for key, term in values:
-            if known is not None and key not in known:
-                raise card.error(f"{key!r} is no parameter of a {kind} model that is taken; expected {', '.join(sorted(known))}")
+            if key not in known:
+                raise card.error(f"{key!r} is no parameter of a {kind} model that is taken")
             if element.kind == "s" and key == "vh" and term != number(0.0):
                 raise card.error("'vh' makes a switch with a memory of its own, which a pulse would forget; expected vh = 0")
             if term.op == "opaque":
@@ -227,8 +253,9 @@ class _Names:
         if name in self.given:
             return self.given[name]
         if name not in self.meanings:
-            if name in self.asking or len(self.asking) > 200:
-                raise card.error(f"the parameter {name!r} is defined by itself")
+            if name in self.asking or len(self.asking) > 60:
+                how = "by itself" if name in self.asking else "through more than 60 others"
+                raise card.error(f"the parameter {name!r} is defined {how}")
             text, where = self.texts[name]
             self.asking.append(name)
             term = self.understand(text, where, False)
@@ -258,12 +285,15 @@ class _Names:
 
     def understand(self, text: str, card: Card, behavioural: bool) -> Term:
         """Return what a text means."""
-        raw = self.owner.guarded(card, lambda: parse(text, xor=self.owner.dialect is SpiceDialect.LTSPICE))
+        raw = self.owner.guarded(card, self.owner.parsed, text)
         found: Term = self.owner.guarded(card, lambda: self.walk(raw, card, self.meaning(behavioural), {}, 0))
         return found
 
     def walk(self, raw: Term, card: Card, meaning: Meaning, formals: Mapping[str, Term], depth: int) -> Term:
         """Return what a tree means; `formals` are the arguments of the function it stands in."""
+        self.owner.steps += 1
+        if self.owner.steps > _MOST_STEPS:
+            raise WordError(raw.word, "comes after more words than a device has; are functions called again and again?")
         if raw.op == "num":
             return replace(meaning.literal(raw.word), word=raw.word)
         if raw.op == "name":
@@ -300,7 +330,7 @@ class _Names:
             raise WordError(f"{name}(", f"takes {len(formals)} arguments, not {len(args)}")
         if depth > _DEEPEST:
             raise WordError(f"{name}(", "functions call one another too deep; does one call itself?")
-        body = parse(text, xor=self.owner.dialect is SpiceDialect.LTSPICE)
+        body = self.owner.parsed(text)
         return self.walk(body, where, meaning, dict(zip(formals, args, strict=True)), depth + 1)
 
 
@@ -386,24 +416,27 @@ def _alive(elements: list[Element], pins: tuple[str, ...], kept: frozenset[str])
     # A node inside an inner sub-circuit keeps the element that holds it.
     held = {node for e in elements if any(name.startswith(f"{e.name}.") for name in kept) for node in e.nodes if node != "0"}
     living = {root(node) for node in (*pins, *kept, *held)}
+    around = {e.name: {root(node) for node in e.nodes if node != "0"} for e in elements}
+    read = {e.name: {root(node) for node in _measured(e, by_name) if node != "0"} for e in elements}
     while True:
-        wanted = set(living)
-        for element in elements:
-            if not any(root(node) in living for node in element.nodes if node != "0"):
-                continue
-            for term in () if element.value is None else element.value.walk():
-                if term.op == "v":
-                    for node in term.names:
-                        holder = by_name.get(node.partition(".")[0])
-                        wanted |= {root(n) for n in ((node,) if holder is None else holder.nodes) if n != "0"}
-                elif term.op == "i" and term.names[0] in by_name:
-                    wanted |= {root(node) for node in by_name[term.names[0]].nodes if node != "0"}
+        wanted = living.union(*(read[name] for name, roots in around.items() if roots & living))
         if wanted == living:
             break
         living = wanted
     inside = {e.name for e in elements if any(name.startswith(f"{e.name}.") for name in kept)}
     inside |= {e.name for e in elements if any(root(node) in living for node in e.nodes if node != "0")}
     return [e for e in elements if e.name in inside], [e for e in elements if e.name not in inside]
+
+
+def _measured(element: Element, by_name: Mapping[str, Element]) -> Iterator[str]:
+    """Yield the nodes that an element's value depends on."""
+    for term in () if element.value is None else element.value.walk():
+        if term.op == "v":
+            for node in term.names:
+                holder = by_name.get(node.partition(".")[0])
+                yield from (node,) if holder is None or "." not in node else holder.nodes
+        elif term.op == "i" and term.names[0] in by_name:
+            yield from by_name[term.names[0]].nodes
 
 
 def understood(
@@ -422,13 +455,20 @@ def understood(
         return translate(library, name, dialect, settable, kept), dialect
     found: dict[SpiceDialect, Part] = {}
     errors: list[UnsupportedNetlistError] = []
+    unsure: list[tuple[SpiceDialect, UnsupportedNetlistError]] = []
     for each in SpiceDialect:
         try:
             found[each] = translate(library, name, each, settable, kept)
         except ForeignWordError as error:
             errors.append(error)
-    if not found:
+        except UnsupportedNetlistError as error:
+            unsure.append((each, error))
+    if not found and not unsure:
         raise UnsupportedNetlistError(f"{errors[0]}; it fits none of the dialects {', '.join(SpiceDialect)}")
+    if unsure:
+        each, doubt = unsure[0]
+        said = f' (read as {each}; say whose language it is: dialect = "…")' if found or errors else ""
+        raise UnsupportedNetlistError(f"{doubt}{said}")
     (first, part), *others = found.items()
     for other, rival in others:
         apart = _apart(part, rival)

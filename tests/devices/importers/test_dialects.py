@@ -1,0 +1,283 @@
+"""Idioms of four dialects against their closed forms, in NumPy and in ngspice itself."""
+
+import math
+
+import numpy as np
+import pytest
+
+from spicesnn.devices.importers.cards import cards_of, library_of
+from spicesnn.devices.importers.dialects import SpiceDialect
+from spicesnn.devices.importers.emit import write
+from spicesnn.devices.importers.evaluate import evaluate
+from spicesnn.devices.importers.translate import translate, understood
+from spicesnn.errors import UnsupportedNetlistError
+from spicesnn.netlist.batch import run_batch
+
+X = np.linspace(-2.0, 2.0, 9)  # 0 and ±0.5 and ±1 are among them
+
+
+def real_power(x, y):
+    """The real part of x^y."""
+    return np.real(np.power(x.astype(complex), y))
+
+
+def step(x, at_zero):
+    return np.where(x > 0, 1.0, np.where(x < 0, 0.0, at_zero))
+
+
+SHARED = {
+    "sgn(x)": np.sign,
+    "abs(x)*exp(-x)+sinh(x)/cosh(x)-tanh(x)": lambda x: np.abs(x) * np.exp(-x),
+    "atan(x)+asinh(x)+sin(x)**2+cos(x)**2": lambda x: np.arctan(x) + np.arcsinh(x) + 1,
+    "min(x,1)-max(x,{half})": lambda x: np.minimum(x, 1) - np.maximum(x, 0.5),
+    "(x<0)+2*(x>=1)": lambda x: (x < 0) + 2.0 * (x >= 1),
+    "1meg*x*1u+1k*1m+1g*1n+1t*1p-3": lambda x: x,
+    "twice(x)+three": lambda x: 2 * x + 3,
+}
+IDIOMS = {
+    SpiceDialect.LTSPICE: {
+        "pow(x,3)": lambda x: x**3,
+        "x**5": lambda x: x**5,
+        "x**2": lambda x: x**2,
+        "x**3*2": lambda x: 2 * x**3,
+        "pow(x,1.5)": lambda x: real_power(x, 1.5),
+        "pow(abs(x)+1,-3)": lambda x: (np.abs(x) + 1) ** -3,
+        "pwr(x,3)": lambda x: np.abs(x) ** 3,
+        "pwrs(x,2)": lambda x: np.sign(x) * x**2,
+        "(x>0)^(x<1)": lambda x: ((x > 0) != (x < 1)) * 1.0,
+        "if(x*.9,1,2)": lambda x: np.where(0.9 * x > 0.5, 1.0, 2.0),
+        "if(x>1,1,if(x<-1,-1,x))": lambda x: np.clip(x, -1, 1),
+        "x>0 ? x : -x": np.abs,
+        "limit(x,-1,1)": lambda x: np.clip(x, -1, 1),
+        "limit(x,1,-1)": lambda x: np.clip(x, -1, 1),
+        "uplim(x,1,0.5)": lambda x: np.where(x < 0.5, x, 1 - 0.5 * np.exp((1 - x) / 0.5 - 1)),
+        "dnlim(x,-1,0.5)": lambda x: np.where(x > -0.5, x, -1 + 0.5 * np.exp((x + 1) / 0.5 - 1)),
+        "u(x)": lambda x: step(x, 0.0),
+        "stp(x)": lambda x: step(x, 0.0),
+        "uramp(x)": lambda x: np.maximum(x, 0),
+        "buf(x*.9)+10*inv(x*.9)": lambda x: np.where(0.9 * x > 0.5, 1.0, 10.0),
+        "table(x,-1,2,0,3,1,-1)": lambda x: np.interp(x, [-1, 0, 1], [2, 3, -1]),
+        "hypot(x,1)": lambda x: np.hypot(x, 1),
+        "(x>0&x<1)|(x<-1)": lambda x: (((x > 0) & (x < 1)) | (x < -1)) * 1.0,
+        "!(x>0)": lambda x: (x <= 0) * 1.0,
+        "x*1k5": lambda x: 1500 * x,
+        "int(x)+floor(x)+ceil(x)": lambda x: np.trunc(x) + np.floor(x) + np.ceil(x),
+        "ln(x*x+1)+log(x*x+1)+log10(x*x+1)": lambda x: 2 * np.log(x * x + 1) + np.log10(x * x + 1),
+        "1mil*x*1e6": lambda x: 25.4 * x,
+    },
+    SpiceDialect.PSPICE: {
+        "x**2+x^4": lambda x: x**2 + x**4,
+        "pwr(x,3)": lambda x: np.abs(x) ** 3,
+        "pwrs(x,3)": lambda x: x**3,
+        "if(x>0,1,-1)": lambda x: np.where(x > 0, 1.0, -1.0),
+        "limit(x,-1,0.5)": lambda x: np.clip(x, -1, 0.5),
+        "stp(x)": lambda x: step(x, 0.0),
+        "table(x,-1,2,1,-1)": lambda x: np.interp(x, [-1, 1], [2, -1]),
+        "log(x*x+1)-log10(x*x+1)": lambda x: np.log(x * x + 1) - np.log10(x * x + 1),
+        "(x>0)&(x<2)": lambda x: ((x > 0) & (x < 2)) * 1.0,
+    },
+    SpiceDialect.HSPICE: {
+        "pow(x,3)": lambda x: x**3,
+        "pow(x,2.9)": lambda x: x**2,
+        "x**3": lambda x: x**3,
+        "x**2.5": lambda x: np.where(x < 0, x**2, np.abs(x) ** 2.5),
+        "pwr(x,2)": lambda x: np.sign(x) * x**2,
+        "sqrt(x)": lambda x: np.sign(x) * np.sqrt(np.abs(x)),
+        "log(x+0.25)": lambda x: np.sign(x + 0.25) * np.log(np.abs(x + 0.25)),
+        "sign(3,x)": lambda x: 3 * np.sign(x),
+        "x>0 ? 1 : 2": lambda x: np.where(x > 0, 1.0, 2.0),
+        "int(x)": np.trunc,
+        "1x*x*1u": lambda x: x,
+    },
+    SpiceDialect.NGSPICE: {
+        "pow(x,3)": lambda x: np.abs(x) ** 3,
+        "x**3+x^3": lambda x: 2 * np.abs(x) ** 3,
+        "pwr(x,3)": lambda x: x**3,
+        "pwr(x,2)": lambda x: np.sign(x) * x**2,
+        "-x**2": lambda x: -(x**2),
+        "2**3**2*x": lambda x: 64 * x,
+        "u(x)": lambda x: step(x, 0.5),
+        "uramp(x)": lambda x: np.maximum(x, 0),
+        "x>0 ? 1 : 2": lambda x: np.where(x > 0, 1.0, 2.0),
+        "ternary_fcn(x>0,1,2)": lambda x: np.where(x > 0, 1.0, 2.0),
+        "pwl(x,-1,2,0,3,1,-1)": lambda x: np.where(x < 0, 3 + x, 3 - 4 * x),
+        "(x>0)&&(x<2)||(x<-1)": lambda x: (((x > 0) & (x < 2)) | (x < -1)) * 1.0,
+    },
+}  # fmt: skip
+OUR_WORDS = ("pow(", "**", "^", "pwr(", "pwl(", "u(", "-x**2", "ternary")
+
+
+def text_of(dialect, expressions):
+    """Return a sub-circuit with one source of voltage an idiom, in a dialect's own form."""
+    value = {"hspice": "vol='{}'", "ngspice": "vol='{}'"}.get(dialect, "value={{{}}}")
+    func = ".param twice(q)='2*q'" if dialect == "hspice" else ".func twice(q)={2*q}"
+    lines = [f".subckt idioms a {' '.join(f'o{k}' for k in range(len(expressions)))}", func, ".param half=0.5 three='2+1'"]
+    for k, expression in enumerate(expressions):
+        written = expression.replace("exp(", "EXP(").replace("{half}", "half")
+        written = "".join("V(a)" if c == "x" and not expression[max(i - 1, 0) : i + 2].startswith(("ex", "ax")) and not (
+            expression[i - 2 : i] == "ma" or expression[i - 1 : i].isdigit()) else c for i, c in enumerate(written))
+        lines.append(f"e{k} o{k} 0 {value.format(written)}")
+    return "\n".join([*lines, ".ends"])
+
+
+def part_of(text, dialect):
+    return translate(library_of(cards_of(text, "t.lib")), "idioms", dialect, {})
+
+
+@pytest.mark.parametrize("dialect", list(SpiceDialect))
+def test_idioms_are_what_their_dialect_says_in_numpy_and_in_ngspice(dialect):
+    table = {k: f for k, f in SHARED.items() if dialect != "pspice" or "asinh" not in k} | IDIOMS[dialect]
+    part = part_of(text_of(dialect, table), dialect)
+    text = write(part).text
+    nodes = " ".join(f"o{k}" for k in range(len(table)))
+    loads = "\n".join(f"rl{k} o{k} 0 1k" for k in range(len(table)))
+    saved = " ".join(f"v(o{k})" for k in range(len(table)))
+    deck = f"* idioms\n{text}\nva a 0 0\nx1 a {nodes} idioms\n{loads}\n.dc va -2 2 0.5\n.save v(a) {saved}\n.end\n"
+    run = run_batch(deck)
+    assert run["v(a)"] == pytest.approx(X, abs=1e-12)
+    for k, (expression, wanted) in enumerate(table.items()):
+        term = next(e.value for e in part.elements if e.name == f"e{k}")
+        with np.errstate(all="ignore"):
+            own = np.broadcast_to(evaluate(term, lambda _: X), X.shape)
+        assert own == pytest.approx(wanted(X), rel=1e-12, abs=1e-12), (expression, "NumPy")
+        assert run[f"v(o{k})"] == pytest.approx(wanted(X), rel=1e-9, abs=1e-9), (expression, "ngspice")
+
+
+DEPENDS = {
+    "pow(V(a),3)": "pow(", "V(a)**3": "**", "V(a)^2": "^", "limit(V(a),-1,1)": "limit(", "u(V(a))": "u(", "log(V(a))": "log(",
+    "sqrt(V(a))": "sqrt(", "V(a) ? 1 : 2": "?", "1k5*V(a)": "1k5", "pwr(V(a),3)": "pwr(", "-V(a)**2": "-",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("expression", "word"), DEPENDS.items())
+def test_without_a_dialect_what_depends_on_it_is_refused_by_line_and_word(expression, word):
+    value = f"cur='{expression}'" if word in ("log(", "sqrt(") else f"value={{{expression}}}"
+    text = f".subckt d a b\nr1 a b 1k\ng1 a b {value}\n.ends"
+    with pytest.raises(UnsupportedNetlistError) as caught:
+        understood(library_of(cards_of(text, "d.lib")), "d", None, {})
+    assert "d.lib, line 3" in str(caught.value)
+    assert repr(word) in str(caught.value).replace("'-…**'", "'-'")
+    assert "dialect" in str(caught.value)
+
+
+SETTLED = ["V(a)**2", "sdt(V(a))*0+1", "if(V(a)>0,1,2)", "pow(abs(V(a)),1.5)", "log(V(a)*V(a)+1)", "sqrt(exp(V(a)))", "sgn(V(a))", "1meg*V(a)"]
+
+
+@pytest.mark.parametrize("expression", [e for e in SETTLED if "sdt" not in e])
+def test_without_a_dialect_what_means_the_same_everywhere_is_taken(expression):
+    text = f".subckt d a b\ng1 a b value={{{expression}}}\n.ends"
+    part, _ = understood(library_of(cards_of(text, "d.lib")), "d", None, {})
+    assert [e.kind for e in part.elements] == ["bi"]
+
+
+def test_an_exponent_that_can_be_set_is_not_settled():
+    library = library_of(cards_of(".subckt d a b params: n=2\ng1 a b value={(V(a)-1)**n}\n.ends", "d.lib"))
+    assert understood(library, "d", None, {})[0].elements[0].kind == "bi"
+    with pytest.raises(UnsupportedNetlistError, match=r"line 2: '\*\*' means one thing"):
+        understood(library, "d", None, {"n": True})
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("sdt(V(a))", "integral, which is a state"),
+        ("ddt(V(a))*V(a)", "ddt"),
+        ("white(1)*V(a)", "draws a random value"),
+        ("V(a)*time", "depends on the time"),
+        ("V(a)**2**2", "needs brackets"),
+        ("nosuch(V(a))", "no function of ltspice"),
+        ("V(a)*nosuch", "is no parameter"),
+        ("V(nosuch)", "no node 'nosuch'"),
+        ("I(nosuch)", "no element 'nosuch'"),
+        ("V(a)*1foo", "unknown unit 'oo'"),
+        ("V(a)+", "the expression ends here"),
+        ("(V(a)", "the expression ends here"),
+        ("V(a))", "expected the end"),
+        ("sin(V(a),2)", "takes 1 arguments, not 2"),
+        ("V(a)*g(1)", "call one another too deep"),
+        ("V(a)*p0", "is defined by itself"),
+    ],
+)
+def test_what_is_not_understood_is_refused_by_line_and_word(expression, message):
+    text = f".func g(x)={{g(x)}}\n.param p0=p1 p1=p0\n.subckt d a b\ng1 a b value={{{expression}}}\n.ends"
+    with pytest.raises(UnsupportedNetlistError, match=message) as caught:
+        write(translate(library_of(cards_of(text, "d.lib")), "d", SpiceDialect.LTSPICE, {}))
+    assert "d.lib, line " in str(caught.value)
+
+
+FORMS = {
+    "e1 o 0 a 0 3": lambda x: 3 * x,
+    "e1 o 0 poly(1) a 0 1 2 3": lambda x: 1 + 2 * x + 3 * x * x,
+    "e1 o 0 poly(2) a 0 c 0 1 2 3 4 5 6": lambda x: 1 + 2 * x + 3 * 2 + 4 * x * x + 5 * x * 2 + 6 * 4,
+    "e1 o 0 table {V(a)} = (-1,0) (1,4)": lambda x: np.interp(x, [-1, 1], [0, 4]),
+    "g1 0 o value={2*V(a)}\nr1 o 0 1": lambda x: 2 * x,
+    "g1 0 o a 0 2\nr1 o 0 1": lambda x: 2 * x,
+    "b1 0 o i=2*V(a)\nr1 o 0 1": lambda x: 2 * x,
+    "b1 o 0 v=V(a)+I(rs)*3\nrs a 0 2": lambda x: x + 1.5 * x,
+    "vs a m 0\nrm m 0 4\nf1 0 o vs 8\nr1 o 0 1": lambda x: 2 * x,
+    "vs a m 0\nrm m 0 4\nh1 o 0 vs 8": lambda x: 2 * x,
+    "i1 0 o 3m\nr1 o 0 1k": lambda x: 3 + 0 * x,
+    "v1 o 0 dc 3 ac 1": lambda x: 3 + 0 * x,
+    "r1 a o r={1k*2}\nr2 o 0 2k": lambda x: x / 2,
+    "r1 a o 1k tol=1 pwr=0.1\nr2 o 0 1k": lambda x: x / 2,
+    "x1 a o sub params: gain=4": lambda x: 4 * x,
+    "x1 a o sub\n": lambda x: 5 * x,
+    "b1 a o r=1k+0*V(a)\nr2 o 0 1k": lambda x: x / 2,
+}
+
+
+@pytest.mark.parametrize(("cards", "wanted"), FORMS.items())
+def test_forms_of_elements(cards, wanted):
+    text = f".subckt sub in out params: gain=5\ne1 out 0 in 0 {{gain}}\n.ends\n.subckt d a o c\n{cards}\nrc c 0 1k\n.ends"
+    part = translate(library_of(cards_of(text, "d.lib")), "d", SpiceDialect.LTSPICE, {})
+    run = run_batch(f"* forms\n{write(part).text}\nva a 0 0\nvc c 0 2\nx1 a o c d\nrl o 0 1e12\n.dc va -2 2 0.5\n.save v(o)\n.end\n")
+    assert run["v(o)"] == pytest.approx(wanted(X), rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("cards", "message"),
+    [
+        ("l1 a b 1m", "line 2: 'l1' is an inductor"),
+        ("a1 a b m", "line 2: 'a1' is neither a card nor an element"),
+        ("v1 a b pulse(0 1 0 1n)", "changes with the time"),
+        ("s1 a b a b m\n.model m sw(vt=1 vh=0.1)", "a memory of its own"),
+        ("d1 a b m\n.model m d(is=1e-14 ron=1)", "'ron' is no parameter of a d model"),
+        ("d1 a b m", "no model 'm' in this file"),
+        ("c1 a b q={V(a)**3}", "is not translated"),
+        ("r1 a b 1k noise=0", "noise=0 is not translated"),
+        ("e1 a b laplace {V(a)} = {1/s}", "laplace is not translated"),
+        ("x1 a b nosuch", "no sub-circuit 'nosuch'"),
+        ("x1 a d", "has 2 pins; 1 nodes"),
+        ("r1 a b 1\nr1 a b 2", "a second element 'r1'"),
+        (".param x=1 x=2", "defined a second time"),
+        (".tran 1", "inside a sub-circuit"),
+        ("xx a b d", "does one hold itself"),
+    ],
+)
+def test_elements_that_cannot_be_taken_are_refused_by_line(cards, message):
+    with pytest.raises(UnsupportedNetlistError, match=message):
+        write(translate(library_of(cards_of(f".subckt d a b\n{cards}\n.ends", "d.lib")), "d", SpiceDialect.LTSPICE, {}))
+
+
+def test_names_that_ngspice_keeps_for_itself_are_written_differently():
+    text = ".subckt d a b params: m=2 time=3\nr1 a n+ {m}\nr2 n+ sin {time}\nr3 sin b 1\nr-4 a b 1e9\n.ends"
+    part = translate(library_of(cards_of(text, "d.lib")), "d", SpiceDialect.LTSPICE, {"m": True, "time": True})
+    written = write(part)
+    assert written.names.taken["parameter", "m"] == "p_m"
+    run = run_batch(f"* n\n{written.text}\nv1 a 0 1\nx1 a 0 d p_m=2 p_time=3\n.op\n.save i(v1)\n.end\n")
+    assert run["i(v1)"][0] == pytest.approx(-1 / 6, rel=1e-6)
+
+
+def test_bookkeeping_that_nothing_depends_on_is_left_out():
+    text = ".subckt d a b\nr1 a b 1k\neflux flux 0 value={sdt(V(a,b))}\nl1 q 0 1\nv9 q 0 sin(0 1 1)\n.ends"
+    part, dialect = understood(library_of(cards_of(text, "d.lib")), "d", None, {})
+    assert ([e.name for e in part.elements], [e.name for e in part.left_out]) == (["r1"], ["eflux", "l1", "v9"])
+    assert dialect in ("ltspice", "pspice")
+    assert math.isfinite(part.elements[0].value.value)
+
+
+def test_functions_that_would_be_read_for_ever_are_refused():
+    functions = "\n".join(f".func f{k}(x)={{{'+'.join([f'f{k - 1}(x)'] * 10)}}}" for k in range(1, 12))
+    text = f".func f0(x)={{1}}\n{functions}\n.subckt d a b\ng1 a b value={{f11(1)*V(a)}}\n.ends"
+    with pytest.raises(UnsupportedNetlistError, match="more words than a device has"):
+        translate(library_of(cards_of(text, "d.lib")), "d", SpiceDialect.LTSPICE, {})
