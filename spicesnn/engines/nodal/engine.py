@@ -83,7 +83,9 @@ class NodalEngine(Engine):
         self, array: Crossbar, row_volts: ArrayLike, dl_dcolumn_amps: ArrayLike, *, column_volts: ArrayLike = 0.0,
         gate_volts: ArrayLike | None = None, floating_rows: ArrayLike | None = None, floating_columns: ArrayLike | None = None,
     ) -> Gradient:  # fmt: skip
-        """Differentiate a loss on the column currents of a read: dL/dG, dL/dV (one solve more than the read itself).
+        """Differentiate a loss on the column currents of a read: dL/dG, dL/dV.
+
+        One solve more than the read itself; for a batch of more inputs than the shorter side has lines, on linear cells, 2·min(rows, cols) solves.
 
         Parameters
         ----------
@@ -98,7 +100,7 @@ class NodalEngine(Engine):
         """
         self._check_array(array)
         levels = Levels.checked(array, row_volts, column_volts, gate_volts, floating_rows, floating_columns)
-        return gradient_of(array, levels, self._read(array, levels), dl_dcolumn_amps)
+        return gradient_of(array, levels, lambda: self._read(array, levels), dl_dcolumn_amps)
 
     def _read(self, array: Crossbar, levels: Levels) -> Read:
         _refuse_below(array, levels)

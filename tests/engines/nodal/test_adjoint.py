@@ -59,3 +59,35 @@ def test_slope_must_fit_the_currents() -> None:
     array = Crossbar(conductance=np.full((2, 3), 1e-5))
     with pytest.raises(InputError, match=r"dl_dcolumn_amps has shape \(2,\); expected finite values of shape \(3,\)"):
         NodalEngine().gradient(array, [1.0, 0.0], [1.0, 1.0])
+
+
+@pytest.mark.parametrize("shape", [(12, 9), (7, 15), (8, 8)])
+@pytest.mark.parametrize("wires", [Wires(word_line_ohm=3.0, bit_line_ohm=1.0, driver_ohm=20.0), Wires(word_line_ohm=0.0, bit_line_ohm=0.0), Wires()])
+def test_a_large_batch_has_the_sum_of_the_gradients_of_its_inputs(shape: tuple[int, int], wires: Wires) -> None:
+    rng = np.random.default_rng(1)
+    array = Crossbar(conductance=10 ** rng.uniform(-6, -4, shape), wires=wires)
+    volts, slopes = rng.uniform(-1, 1, (40, shape[0])), rng.normal(size=(40, shape[1]))
+    engine = NodalEngine()
+    together = engine.gradient(array, volts, slopes)
+    apart = [engine.gradient(array, v, s) for v, s in zip(volts, slopes, strict=True)]
+    for name, axis in (("conductance", 0), ("row_volts", None), ("column_volts", None), ("cell_amps", None)):
+        values = np.stack([getattr(one, name) for one in apart])
+        wanted = values if axis is None else values.sum(axis=axis)
+        np.testing.assert_allclose(getattr(together, name), wanted, rtol=1e-9, atol=1e-10 * np.abs(wanted).max())
+
+
+def test_a_large_batch_matches_finite_differences() -> None:
+    rng = np.random.default_rng(2)
+    siemens, volts = 10 ** rng.uniform(-6, -4, (12, 9)), rng.uniform(-1, 1, (50, 12))
+    wires, engine = Wires(word_line_ohm=5.0, bit_line_ohm=2.0, sense_ohm=10.0), NodalEngine()
+
+    def total(g: np.ndarray) -> float:
+        return loss(engine.read(Crossbar(conductance=g, wires=wires), volts).column_amps)
+
+    currents = engine.read(Crossbar(conductance=siemens, wires=wires), volts).column_amps
+    gradient = engine.gradient(Crossbar(conductance=siemens, wires=wires), volts, slope(currents)).conductance
+    for at in ((0, 0), (3, 8), (11, 4)):
+        step = np.zeros_like(siemens)
+        step[at] = 1e-3 * siemens[at]
+        difference = (total(siemens - 2 * step) - 8 * total(siemens - step) + 8 * total(siemens + step) - total(siemens + 2 * step)) / (12 * step[at])
+        assert gradient[at] == pytest.approx(difference, rel=1e-6)
