@@ -123,8 +123,8 @@ def _of_run(summary: Summary, *, figures: bool) -> Answer:
     def show(console: Console) -> None:
         held = "held-out" if summary.extra.get("held_out", True) else "training"
         console.print(f"{summary.preset} on {summary.engine}: {100 * summary.test_accuracy:.2f} % of {summary.n_test} {held} samples right")
-        if "data" in summary.extra:
-            console.print(f"data    {summary.extra['data']}")
+        for remark in summary.extra.get("remarks", []):
+            console.print(f"note    {remark}", highlight=False, markup=False)
         if line := unanswered(int(summary.extra.get("silent_or_tied", 0)), summary.n_test, summary.test_accuracy):
             console.print(line)
         console.print(f"{delivered(summary.energy_joule)}, {summary.wall_s:.1f} s\nrun     {summary.run}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,16 +21,20 @@ from spicesnn.errors import ConfigError
 from spicesnn.learning.manhattan import Activation, AllDevices, RandomSubset, Softmax, Subset, Tanh
 from spicesnn.learning.programming import Programmer
 from spicesnn.learning.schemes import FloatingColumns, Gated, HalfVoltage, Scheme, ThirdVoltage
-from spicesnn.learning.weights import scales
+from spicesnn.learning.weights import check_layers, read_model, scales
 from spicesnn.neurons.lif import LIF, first_spike_time, spike_count
 from spicesnn.training import metrics
 from spicesnn.training.config import Config
+from spicesnn.training.file_neurons import ReluCode, SteppedNeurons
 from spicesnn.training.layers import Hidden, Layer, RateCode, SpikeCode, joined, split
 from spicesnn.training.problem import Labels, Problem, Samples, load
 from spicesnn.training.reading import Noise, read_many
 from spicesnn.training.sections import LearningOptions, ProgrammingOptions
 from spicesnn.training.state import RunState
 from spicesnn.training.streams import Streams
+
+_AT_ONCE = 20_000_000
+"""So many numbers of a presentation stepped in time are held at once."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -65,12 +71,16 @@ class Answers:
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Forward:
-    """What all layers did: word-line volts (n, rows) and differential currents (n, outputs) of each, joules, and the worst residual."""
+    """What all layers did: word-line volts (n, rows) and differential currents (n, outputs) of each, joules, and the worst residual.
+
+    `spikes` (n, steps, outputs) are those of output neurons that are stepped in time; volts and currents are then means over the steps.
+    """
 
     row_volts: tuple[Floats, ...]
     amps: tuple[Floats, ...]
     energy_joule: float
     residual_amps: float
+    spikes: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -86,6 +96,7 @@ class Experiment:
     programmer: Programmer
     activation: Activation
     subset: Subset
+    stepped: SteppedNeurons | None = None
 
     @classmethod
     def of(cls, config: Config, problem: Problem | None = None, *, scale: Scale | None = None) -> Experiment:
@@ -105,11 +116,14 @@ class Experiment:
             raise ConfigError(f"device.model is {device.name!r}, which has no memory; expected a device that can learn")
         problem, neuron = load(config.data, streams, scale) if problem is None else problem, config.neuron.lif()
         sizes = (problem.inputs, *config.network.hidden, problem.outputs)
+        _check_file(config, sizes)
         window = Window.of(device, volts=_read_volts(config, device))
         flaws = config.imperfections.build(device, window, volts=_read_volts(config, device))
         layers = tuple(_layer(config, device, window, flaws, streams, number, *pair) for number, pair in enumerate(pairwise(sizes)))
         return cls(
-            config=config, streams=streams, problem=problem, layers=layers, hidden=_hidden(config) if len(layers) > 1 else None, neuron=neuron,
+            config=config, streams=streams, problem=problem, layers=layers, neuron=neuron,
+            hidden=_hidden(config, window) if len(layers) > 1 else None,
+            stepped=_stepped(config, len(layers)),
             programmer=_programmer(device, config.programming, flaws), activation=_activation(config.learning), subset=_subset(config.learning),
         )  # fmt: skip
 
@@ -178,18 +192,67 @@ class Experiment:
 
     def forward(self, engine: Engine, devices: Floats, inputs: Floats, update: int | None = None) -> Forward:
         """Solve all layers for inputs (n, inputs), hidden neurons between them; noise is that of an `update`, or of the answers if left out."""
-        volts, amps, watts, residual = [], [], 0.0, 0.0
-        values = inputs
-        for number, (layer, array) in enumerate(zip(self.layers, self.arrays(devices), strict=True)):
-            volts.append(self.row_volts(values))
+        arrays, watts, residual = self.arrays(devices), 0.0, 0.0
+
+        def read(number: int, volts: Floats, weight: float) -> Floats:
+            nonlocal watts, residual
+            array = arrays[number]
             gate = self.config.encoding.gate_volts if array.gated else None
-            reads = read_many(engine, array, volts[-1], gate, self._noise(number, update))
-            amps.append(layer.amps(reads.column_amps))
-            watts += float(reads.power_watt.sum())
+            reads = read_many(engine, array, volts, gate, self._noise(number, update))
+            watts += float(reads.power_watt.sum()) * weight
             residual = max(residual, reads.residual_amps)
+            return self.layers[number].amps(reads.column_amps)
+
+        volts, amps, spikes = self.passed(read, inputs)
+        return Forward(row_volts=tuple(volts), amps=tuple(amps), energy_joule=watts * self.config.encoding.read_s, residual_amps=residual,
+                       spikes=spikes)  # fmt: skip
+
+    def passed(
+        self, read: Callable[[int, Floats, float], Floats], inputs: Floats
+    ) -> tuple[list[Floats], list[Floats], NDArray[np.bool_] | None]:
+        """Return volts and currents of all layers for inputs (n, inputs), and the spikes of output neurons that are stepped in time.
+
+        Parameters
+        ----------
+        read : callable
+            From a layer's number, its word-line volts (m, rows) and the part of a presentation that one read stands for, to currents (m, outputs).
+        inputs : (n, inputs)
+        """
+        if self.stepped is not None:
+            return self._stepped_through(self.stepped, read, inputs)
+        volts, amps, values = list[Floats](), list[Floats](), inputs
+        for number in range(len(self.layers)):
+            volts.append(self.row_volts(values))
+            amps.append(read(number, volts[-1], 1.0))
             if self.hidden is not None and len(amps) < len(self.layers):
                 values = self.hidden.values(amps[-1])
-        return Forward(row_volts=tuple(volts), amps=tuple(amps), energy_joule=watts * self.config.encoding.read_s, residual_amps=residual)
+        return volts, amps, None
+
+    def _stepped_through(
+        self, neurons: SteppedNeurons, read: Callable[[int, Floats, float], Floats], inputs: Floats
+    ) -> tuple[list[Floats], list[Floats], NDArray[np.bool_]]:
+        """Do the same step by step: the first layer's currents stand still, the others' follow the spikes below them."""
+        unit, steps = self.config.encoding.high_volts * self.layers[0].window.span, neurons.steps
+        volts, amps = [self.row_volts(inputs)], list[Floats]()
+        amps.append(read(0, volts[0], 1.0))
+        widest = max((max(layer.shape) for layer in self.layers[1:]), default=1)
+        size = max(1, _AT_ONCE // (steps * widest))
+        later: list[list[tuple[Floats, Floats]]] = []
+        found = []
+        for begin in range(0, len(inputs), size):
+            currents, means = (amps[0][begin : begin + size] / unit)[:, None, :], list[tuple[Floats, Floats]]()
+            for number in range(1, len(self.layers)):
+                spikes = neurons.spikes(number - 1, currents)
+                lines = self.row_volts(spikes.reshape(-1, spikes.shape[2]).astype(float))
+                driven = read(number, lines, 1.0 / steps)
+                currents = driven.reshape(len(spikes), steps, -1) / unit
+                means.append((lines.reshape(len(spikes), steps, -1).mean(axis=1), currents.mean(axis=1) * unit))
+            later.append(means)
+            found.append(neurons.spikes(len(self.layers) - 1, currents))
+        for number in range(len(self.layers) - 1):
+            volts.append(np.concatenate([part[number][0] for part in later]))
+            amps.append(np.concatenate([part[number][1] for part in later]))
+        return volts, amps, np.concatenate(found)
 
     def _noise(self, layer: int, update: int | None) -> Noise | None:
         """Return what the reads of a layer are disturbed by."""
@@ -201,25 +264,32 @@ class Experiment:
     def answer(self, engine: Engine, devices: Floats, samples: Samples) -> Answers:
         """Read samples and let the neurons answer."""
         done = self.forward(engine, devices, samples.inputs)
-        decided = self.decide(done.amps[-1], samples)
+        decided = self.decide(done.amps[-1], samples, done.spikes)
         return replace(decided, energy_joule=done.energy_joule, residual_amps=done.residual_amps)
 
-    def decide(self, amps: Floats, samples: Samples) -> Answers:
-        """Let the output neurons answer to currents (n, outputs), whatever they come from."""
-        driven = amps + self.config.neuron.offset_amps
+    def decide(self, amps: Floats, samples: Samples, spikes: NDArray[np.bool_] | None = None) -> Answers:
+        """Let the output neurons answer to currents (n, outputs), whatever they come from, or to spikes (n, steps, outputs) of their own."""
+        driven, one_a_class = amps + self.config.neuron.offset_amps, bool(np.all(samples.labels >= 0)) and samples.answers.shape[1] > 1
+        rectified = isinstance(self.hidden, ReluCode)
         times = first_spike_time(driven, self.neuron)
         times = np.where(times <= self.config.neuron.window_s, times, np.inf)
-        if np.all(samples.labels >= 0) and samples.answers.shape[1] > 1:
-            if self.config.neuron.code == "first-spike":
+        if spikes is not None:
+            times = np.where(spikes.any(axis=1), (1 + spikes.argmax(axis=1)) * self.config.neuron.window_s / spikes.shape[1], np.inf)
+        if one_a_class:
+            if spikes is not None:
+                predicted = metrics.most_spikes(spikes.sum(axis=1), amps)
+            elif rectified:
+                predicted = metrics.largest(amps)
+            elif self.config.neuron.code == "first-spike":
                 predicted = metrics.first_to_spike(times, self.config.neuron.resolution_s)
             else:
                 predicted = metrics.most_spikes(spike_count(driven, self.neuron, self.config.neuron.window_s))
             right = (predicted == samples.labels) & (predicted != metrics.NOBODY)
         else:
-            bits = np.isfinite(times)
+            bits = amps > 0 if rectified else np.isfinite(times)
             # One neuron answers two classes: silence is the first, a spike the second.
-            predicted = bits[:, 0] if bits.shape[1] == 1 else np.where(bits.sum(axis=1) == 1, bits.argmax(axis=1), metrics.NOBODY)
-            predicted = predicted.astype(np.int64)
+            alone = bits[:, 0] if bits.shape[1] == 1 else np.where(bits.sum(axis=1) == 1, bits.argmax(axis=1), metrics.NOBODY)
+            predicted = alone.astype(np.int64)
             right = np.all(bits == (samples.answers > 0), axis=1)
         return Answers(amps=amps, spike_times=times, predicted=predicted, right=right, energy_joule=0.0, residual_amps=0.0)
 
@@ -229,10 +299,51 @@ def scaled(config: Config) -> Config:
     options, given = config.exsitu, config.learning.rule == "exsitu" and bool(config.exsitu.weights)
     if config.data.source == "file" and config.data.scale == "auto":
         config = replace(config, data=replace(config.data, scale="none" if given else "minmax"))
-    if not given or options.scale:
+    if not given or (options.scale and options.neurons != "auto"):
         return config
-    found = scales(options.weights, bias=config.network.bias, limit=options.weight_limit)
-    return replace(config, exsitu=replace(options, scale=found))
+    model = read_model(options.weights)
+    wanted = options.neurons if options.neurons != "auto" else "file" if model.neurons else model.activation or "circuit"
+    if wanted == "file" and not options.thresholds:
+        if not model.neurons:
+            raise ConfigError(f"exsitu.neurons is \"file\", but {options.weights} does not bring all numbers of neurons: threshold, and R, C and "
+                              "time_step, or beta; use \"circuit\" or \"relu\"")  # fmt: skip
+        if len({neuron.to_zero for neuron in model.neurons}) > 1:
+            raise ConfigError(f"{options.weights} resets some layers to zero and others by subtraction; expected one way in all layers")
+        options = replace(
+            options, thresholds=tuple(n.threshold for n in model.neurons), gains=tuple(n.gain for n in model.neurons),
+            decays=tuple(n.decay for n in model.neurons), to_zero=model.neurons[0].to_zero,
+        )  # fmt: skip
+    scale = options.scale or scales(options.weights, bias=config.network.bias, limit=options.weight_limit)
+    return replace(config, exsitu=replace(options, neurons=wanted, scale=scale))
+
+
+def _check_file(config: Config, sizes: tuple[int, ...]) -> None:
+    """Refuse a file of weights with other layers than the network; a run that has mapped it does not need it again."""
+    path = config.exsitu.weights
+    if config.learning.rule == "exsitu" and path and Path(path).is_file():
+        check_layers(path, read_model(path), sizes)
+
+
+def _stepped(config: Config, layers: int) -> SteppedNeurons | None:
+    """Return the neurons that a file of weights brings, None where they are the circuit's."""
+    options = config.exsitu
+    if config.learning.rule != "exsitu" or not options.weights or options.neurons != "file":
+        return None
+    if not len(options.thresholds) == len(options.gains) == len(options.decays) == layers:
+        counts = f"{len(options.thresholds)}, {len(options.gains)} and {len(options.decays)}"
+        raise ConfigError(f"exsitu.thresholds, gains and decays have {counts} numbers; expected one for each of the {layers} layers")
+    _check_units(config)
+    if options.fine_tune:
+        raise ConfigError("exsitu.fine_tune is for the circuit's neurons, not for the file's: set it to 0, or exsitu.neurons to \"circuit\"")
+    return SteppedNeurons(thresholds=options.thresholds, gains=options.gains, decays=options.decays, to_zero=options.to_zero, steps=options.steps)
+
+
+def _check_units(config: Config) -> None:
+    """Refuse voltages at which an input of 1 and the bias are not the same: the file's sums would be others."""
+    encoding = config.encoding
+    if encoding.low_volts != 0 or encoding.high_volts <= 0 or (config.network.bias and encoding.bias_volts != encoding.high_volts):
+        raise ConfigError(f"exsitu.neurons is \"{config.exsitu.neurons}\", whose sums count in inputs of 1: expected encoding.low_volts = 0 and "
+                          "encoding.bias_volts = encoding.high_volts, above 0")  # fmt: skip
 
 
 def _gain(config: Config, number: int) -> float:
@@ -277,8 +388,11 @@ def _layer(
     )  # fmt: skip
 
 
-def _hidden(config: Config) -> Hidden:
+def _hidden(config: Config, window: Window) -> Hidden:
     network = config.network
+    if config.learning.rule == "exsitu" and config.exsitu.weights and config.exsitu.neurons == "relu":
+        _check_units(config)
+        return ReluCode(unit_amps=config.encoding.high_volts * window.span)
     neuron = replace(config.neuron.lif(), resistance_ohm=network.hidden_ohm)
     if network.hidden_code == "spike":
         return SpikeCode(neuron=neuron, offset_amps=network.hidden_offset_amps, window_s=config.neuron.window_s)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from spicesnn.blas import one_blas_thread
@@ -18,13 +20,18 @@ _BETA_1, _BETA_2 = 0.9, 0.999
 
 def forward(experiment: Experiment, weights: list[Floats], inputs: Floats) -> tuple[list[Floats], list[Floats]]:
     """Return word-line volts and differential currents of every layer on ideal wires: amps = volts @ (w·span)."""
-    volts, amps, values = list[Floats](), list[Floats](), inputs
-    for layer, matrix in zip(experiment.layers, weights, strict=True):
-        volts.append(experiment.row_volts(values))
-        amps.append(volts[-1] @ matrix * (layer.window.span * layer.gain))
-        if experiment.hidden is not None and len(amps) < len(weights):
-            values = experiment.hidden.values(amps[-1])
+    volts, amps, _ = experiment.passed(_ideal(experiment, weights), inputs)
     return volts, amps
+
+
+def _ideal(experiment: Experiment, weights: list[Floats]) -> Callable[[int, Floats, float], Floats]:
+    """Return what reads of arrays without wires and flaws give."""
+
+    def read(number: int, volts: Floats, weight: float) -> Floats:
+        layer = experiment.layers[number]
+        return np.asarray(volts @ weights[number] * (layer.window.span * layer.gain))
+
+    return read
 
 
 def _gradients(experiment: Experiment, weights: list[Floats], samples: Samples) -> list[Floats]:
@@ -46,9 +53,11 @@ def learn_in_software(experiment: Experiment, rng: np.random.Generator) -> list[
     Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015: w ← w + η·m̂/(√v̂ + ε).
     """
     options, train = experiment.config.exsitu, experiment.problem.train
+    lowest = 0.0 if experiment.config.network.columns == "single" else -options.weight_limit
     limit, size = options.weight_limit, options.batch or len(train)
     weights = [rng.uniform(-1, 1, (layer.shape[0], layer.outputs)) * limit * min(1.0, 3 / np.sqrt(layer.shape[0]))
                for layer in experiment.layers]  # fmt: skip
+    weights = [np.maximum(w, lowest) for w in weights]
     first, second, step = [np.zeros_like(w) for w in weights], [np.zeros_like(w) for w in weights], 0
     total = options.epochs * max(1, len(train) // size)
     for _ in range(options.epochs):
@@ -61,13 +70,25 @@ def learn_in_software(experiment: Experiment, rng: np.random.Generator) -> list[
                 second[k] = _BETA_2 * second[k] + (1 - _BETA_2) * slope**2
                 scale = np.sqrt(second[k] / (1 - _BETA_2**step))
                 move = first[k] / (1 - _BETA_1**step) / (scale + 1e-9 * scale.max() + 1e-300)
-                weights[k] = np.clip(weights[k] + rate * move, -limit, limit)
+                weights[k] = np.clip(weights[k] + rate * move, lowest, limit)
     return weights
 
 
 def software_right(experiment: Experiment, weights: list[Floats], samples: Samples) -> float:
     """Return the share of samples that the output neurons answer rightly on ideal wires."""
-    return float(np.mean(experiment.decide(forward(experiment, weights, samples.inputs)[1][-1], samples).right))
+    _, amps, spikes = experiment.passed(_ideal(experiment, weights), samples.inputs)
+    return float(np.mean(experiment.decide(amps[-1], samples, spikes).right))
+
+
+def rectified_right(experiment: Experiment, weights: list[Floats], samples: Samples) -> float:
+    """Return the fraction of samples that the same weights answer rightly with rectifying neurons between the layers, in plain arithmetic."""
+    values = samples.inputs
+    for number, (layer, matrix) in enumerate(zip(experiment.layers, weights, strict=True)):
+        inputs = np.c_[values, np.ones(len(values))] if experiment.config.network.bias else values
+        values = inputs @ matrix * layer.gain
+        if number < len(weights) - 1:
+            values = np.maximum(values, 0.0)
+    return float(np.mean(values.argmax(axis=1) == samples.labels))
 
 
 def best_weights(experiment: Experiment) -> list[Floats]:
@@ -76,6 +97,9 @@ def best_weights(experiment: Experiment) -> list[Floats]:
     if options.weights:
         shapes = [(layer.shape[0], layer.outputs) for layer in experiment.layers]
         loaded = load_weights(options.weights, shapes, bias=experiment.config.network.bias, largest=np.inf)
+        if experiment.config.network.columns == "single" and any(np.any(matrix < 0) for matrix in loaded):
+            raise ConfigError(f"{options.weights} has negative weights, which a single column per neuron cannot hold; set network.columns to "
+                              "\"differential\" or \"offset\"")  # fmt: skip
         return [matrix / layer.gain for matrix, layer in zip(loaded, experiment.layers, strict=True)]
     best, best_score = None, -1.0
     for start in range(options.restarts):

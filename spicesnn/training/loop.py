@@ -27,6 +27,8 @@ from spicesnn.training.summary import Summary, Watcher
 _TRAIN_SAMPLES = 5000
 """Accuracy on training data is measured on at most so many samples, the first ones."""
 _RASTER_SAMPLES = 100
+_CLEARLY = 0.03
+"""Loaded weights that answer so much better with other neurons were trained with those."""
 
 
 def train(
@@ -191,6 +193,21 @@ def _figure_data(experiment: Experiment, test: Answers, state: RunState) -> dict
     return data
 
 
+def _remarks(experiment: Experiment, history: History) -> list[str]:
+    """Return what was done to a user's data, and what about his weights may surprise him."""
+    said = [experiment.problem.scaled_how()] if experiment.config.data.source == "file" else []
+    return [*said, *([mismatch] if (mismatch := _mismatch(history)) else [])]
+
+
+def _mismatch(history: History) -> str:
+    """Return a warning where loaded weights ask for other hidden neurons than the circuit has, nothing otherwise."""
+    own, rectified = (history.series.get(name, [0.0])[-1] for name in ("software_accuracy", "rectified_accuracy"))
+    if rectified < own + _CLEARLY:
+        return ""
+    return (f"the circuit's hidden neurons are not those that the weights were trained with: {100 * own:.1f} % on ideal arrays, "
+            f"{100 * rectified:.1f} % with rectifying neurons; try exsitu.neurons = \"relu\"")  # fmt: skip
+
+
 def _summary(experiment: Experiment, engine: Engine, run: RunDirectory, state: RunState, history: History, train: Answers, test: Answers) -> Summary:
     config = experiment.config
     rule: Rule = RULES[config.learning.rule]
@@ -202,10 +219,11 @@ def _summary(experiment: Experiment, engine: Engine, run: RunDirectory, state: R
         extra={
             "updates": state.updates, "pulses": state.pulses, "reads": state.reads, "write_joule": state.write_joule, "read_joule": state.read_joule,
             "silent_or_tied": int(np.sum(test.predicted == metrics.NOBODY)), "held_out": experiment.problem.held_out,
-            **{name: values[-1] for name, values in history.series.items() if name in ("software_accuracy", "uncompensated_accuracy")},
+            **{name: values[-1] for name, values in history.series.items()
+               if name in ("software_accuracy", "uncompensated_accuracy", "rectified_accuracy")},
             "rows": experiment.shape[0], "columns": experiment.shape[1], "residual_amps": state.residual_amps,
             **({"weight_scale": list(experiment.config.exsitu.scale)} if experiment.config.exsitu.scale else {}),
-            **({"data": experiment.problem.scaled_how()} if config.data.source == "file" else {}),
+            **({"remarks": remarks} if (remarks := _remarks(experiment, history)) else {}),
         },
     )  # fmt: skip
 

@@ -28,9 +28,25 @@ def first_to_spike(times: Floats, resolution_s: float = 0.0) -> NDArray[np.int64
     return _single_best(-times, resolution_s)
 
 
-def most_spikes(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return which neuron spikes most, `NOBODY` where none spikes or several share the largest count; counts are (n, outputs)."""
-    return _single_best(np.where(counts > 0, counts, -np.inf), 0.0)
+def most_spikes(counts: NDArray[np.int64], among_equals: Floats | None = None) -> NDArray[np.int64]:
+    """Return which neuron spikes most, `NOBODY` where none spikes or several share the largest count.
+
+    Parameters
+    ----------
+    counts : (n, outputs)
+    among_equals : (n, outputs), optional
+        Of neurons that share the largest count, the one where this is largest.
+    """
+    scores = np.where(counts > 0, counts, -np.inf)
+    if among_equals is None:
+        return _single_best(scores, 0.0)
+    best = scores.max(axis=1, keepdims=True)
+    return _single_best(np.where((scores == best) & np.isfinite(best), among_equals, -np.inf), 0.0)
+
+
+def largest(values: Floats) -> NDArray[np.int64]:
+    """Return which output is largest, `NOBODY` where two are; values are (n, outputs)."""
+    return _single_best(values, 0.0)
 
 
 def _single_best(scores: Floats, resolution: float) -> NDArray[np.int64]:

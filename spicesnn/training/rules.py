@@ -16,7 +16,7 @@ from spicesnn.learning.schemes import plan
 from spicesnn.learning.template import template_steps
 from spicesnn.training.config import Config
 from spicesnn.training.experiment import Experiment, Forward
-from spicesnn.training.exsitu import best_weights, mapped, software_right
+from spicesnn.training.exsitu import best_weights, mapped, rectified_right, software_right
 from spicesnn.training.layers import split
 from spicesnn.training.problem import Samples
 from spicesnn.training.state import History, RunState
@@ -149,6 +149,9 @@ class Exsitu(Rule):
         uncompensated = experiment.answer(engine, plain, problem.test)
         history.add(0, software_accuracy=software_right(experiment, weights, problem.test), uncompensated_accuracy=uncompensated.accuracy,
                     mapping_error=error, read_joule=uncompensated.energy_joule)  # fmt: skip
+        options = experiment.config.exsitu
+        if options.weights and options.neurons == "circuit" and len(weights) > 1 and problem.outputs > 1:
+            history.add(0, rectified_accuracy=rectified_right(experiment, weights, problem.test))
         state = state.with_read(len(problem.test), uncompensated.energy_joule, uncompensated.residual_amps)
         if experiment.config.exsitu.write_verify:
             wanted = [layer.columns.conductances(matrix, layer.window) for layer, matrix in zip(experiment.layers, weights, strict=True)]

@@ -151,6 +151,13 @@ class ExsituOptions(Section):
     write_verify: bool = option(False, "program by pulses and reads, through the wires, instead of setting the states")
     verify_tolerance: float = option(0.01, "write-verify: tolerance, as a fraction of the window", above=0.0, highest=1.0)
     fine_tune: int = option(0, "Manhattan updates in situ after the mapping", lowest=0)
+    neurons: str = option("auto", "neurons under loaded weights: the circuit's, those of the file stepped in time, or rectifying ones; auto: what "
+                          "the file says, the circuit's where it says nothing", choices=("auto", "circuit", "file", "relu"))  # fmt: skip
+    steps: int = option(100, "time steps that the file's neurons are shown a sample for", lowest=1)
+    thresholds: tuple[float, ...] = option((), "thresholds of the file's neurons, one a layer; read from it", above=0.0)
+    gains: tuple[float, ...] = option((), "what a step's current adds to their membranes, one a layer; read from it", above=0.0)
+    decays: tuple[float, ...] = option((), "what a step leaves of their membranes, one a layer; read from it", above=-1.0, highest=1.0)
+    to_zero: bool = option(False, "a spike sets their membranes to 0 instead of subtracting the threshold; read from it")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -83,7 +83,7 @@ def test_arrays_are_saved_as_they_are_loaded(tmp_path):
 
 @pytest.mark.parametrize(("arrays", "message"), [
     ({"weights_1": np.zeros((2, 2))}, "has no array 'weights_0'"),
-    ({"weights_0": np.zeros((3, 2))}, r"make \(4, 2\); expected \(3, 2\): a row an input and one for the bias"),
+    ({"weights_0": np.zeros((3, 2))}, r"has 1 layers, 3-2; the network is 2-2: give the data that it was trained for"),
     ({"weights_0": np.full((2, 2), 1.5)}, "the largest weight is 1.5; expected finite weights from −1 to 1"),
 ])  # fmt: skip
 def test_weights_that_do_not_fit(tmp_path, arrays, message):

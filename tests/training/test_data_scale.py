@@ -151,8 +151,8 @@ def test_a_run_keeps_its_scale_and_answers_new_data_by_it(tmp_path, table):
         kept = tomllib.loads((tmp_path / "run" / "run.toml").read_text())
         assert kept["data"]["scale"] == "minmax"
         assert kept["scale"] == {"method": "minmax", "low": features.min(axis=0).tolist(), "span": np.ptp(features, axis=0).tolist()}
-        assert "each feature scaled to 0…1" in done.extra["data"]
-        assert "120 held-out values lie outside" in done.extra["data"]
+        assert "each feature scaled to 0…1" in done.extra["remarks"][0]
+        assert "120 held-out values lie outside" in done.extra["remarks"][0]
         assert "120 held-out values lie outside" in (tmp_path / "run" / "log.txt").read_text()
         (tmp_path / "one").mkdir()
         (tmp_path / "two").mkdir()
