@@ -123,3 +123,52 @@ def test_amplifiers_and_inhibition_are_checked():
         Amplifier(v_low=1.0, v_high=0.0)
     with pytest.raises(InputError, match="above 0"):
         Inhibition(inhibition_s=0.0)
+
+
+def followed(neuron, amps, duration, inhibition=None):
+    """Return spike times by small steps: every membrane is held after its own spike, and after another's unless it has fired itself lately."""
+    goal, tau, step = neuron.membrane_goal_volts(np.array(amps)), neuron.tau_s, 6e-8
+    held = neuron.v_reset + (goal - neuron.v_reset) * neuron.reset_ohm / (neuron.leak_ohm + neuron.reset_ohm)
+    v, free_at, last = np.full(len(amps), neuron.v_reset), np.zeros(len(amps)), np.full(len(amps), -np.inf)
+    spikes = [[] for _ in amps]
+    for n in range(1, round(duration / step) + 1):
+        now = n * step
+        free = free_at < now - step / 2
+        v = np.where(free, goal + (v - goal) * np.exp(-step / tau), held)
+        firing = free & (v >= neuron.v_threshold)
+        if not firing.any():
+            continue
+        for k in np.flatnonzero(firing):
+            spikes[k].append(now)
+        v, last = np.where(firing, held, v), np.where(firing, now, last)
+        free_at = np.where(firing, now + neuron.dead_s, free_at)
+        if inhibition is not None:
+            own = 0.5 ** ((now - last) / inhibition.inhibition_s)
+            silent = ~firing & (own < 0.5)
+            longer = now + inhibition.inhibition_s * np.log2(2 * (1 - np.where(silent, own, 0)))
+            v, free_at = np.where(silent, held, v), np.where(silent, np.maximum(free_at, longer), free_at)
+    return [np.array(times) for times in spikes]
+
+
+@pytest.mark.parametrize("inhibition_s", [None, 4e-5, 1.2e-4])
+def test_events_are_those_of_small_steps(inhibition_s):
+    """Neurons that fired themselves of late are not silenced by another's spike; the others are, for so long as the shared line says."""
+    inhibition = None if inhibition_s is None else Inhibition(inhibition_s=inhibition_s)
+    amps = [9e-3, 8.1e-3, 5e-3]
+    found = FIRING.spike_times(amps, 1.5e-3, inhibition)
+    want = followed(FIRING, amps, 1.5e-3, inhibition)
+    assert [len(times) for times in found] == [len(times) for times in want]
+    assert len(found[0]) > 8
+    for times, other in zip(found, want, strict=True):
+        assert times == pytest.approx(other, abs=3e-6)
+
+
+def test_the_defaults_are_those_of_the_paper_and_what_cannot_be_is_refused():
+    assert CircuitNeuron().spice_parameters() == {
+        "transconductance": 1.0, "leak_ohm": 1.0, "capacitance": 150e-6, "v_threshold": 4.0, "hysteresis": 0.01, "v_reset": 0.0, "reset_ohm": 1e12,
+        "refractory_s": 1e-6, "v_low": -0.07, "v_high": 1.07,
+    }  # fmt: skip
+    assert Amplifier().spice_parameters() == {"gain": 1e5, "pole_hz": 10.0, "v_low": -20.0, "v_high": 20.0}
+    for wrong in ({"inhibition_s": 0.0}, {"inhibit_ohm": 0.0}, {"inhibition_s": -1.0}):
+        with pytest.raises(InputError, match="a time and a resistance above 0"):
+            Inhibition(**wrong)
