@@ -193,3 +193,13 @@ def test_an_installation_is_upgraded_over_itself_and_removed(built, environment,
     gone = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (gone.returncode, gone.stdout) == (1, "")
     assert "has no attribute 'Crossbar'" in gone.stderr or "No module named" in gone.stderr
+
+
+def test_the_lowest_versions_that_are_declared_work(built, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    import lowest_versions
+
+    found = {name.lower(): version for name, version in lowest_versions.tried(tmp_path, ("cluster", "views"), built["wheel"]).items()}
+    for pin in lowest_versions.lowest(("cluster", "views")):
+        name, _, version = pin.partition("==")
+        assert found[name.lower()].startswith(version), pin

@@ -77,28 +77,40 @@ def in_dask(
         The scheduler is gone, or there are workers without spicesnn.
     """
     try:
-        from distributed import Client, as_completed
+        from distributed import Client, Security, as_completed
     except ImportError:
         raise ConfigError("several workers or a cluster need Dask: pip install 'spicesnn[cluster]'; --workers 1 needs none") from None
     for name in ("distributed", "distributed.client"):  # for good: lost connections are told of after the end, too, and with a traceback
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with ExitStack() as held:
+        security = _own_keys() if scheduler is None else Security()  # Dask's own settings name the keys of somebody's scheduler
         if scheduler is not None:
-            _check_scheduler(scheduler)
-        where = held.enter_context(_local_cluster(workers)) if scheduler is None else scheduler
-        client = held.enter_context(Client(where, timeout=_PATIENCE_S))
+            _check_scheduler(scheduler, security)
+        where = held.enter_context(_local_cluster(workers, security)) if scheduler is None else scheduler
+        client = held.enter_context(Client(where, timeout=_PATIENCE_S, security=security))
         _check_workers(client)
         futures = {client.submit(task, *given, key=f"spicesnn-{key}"): key for key, given in arguments.items()}
         for future in as_completed(futures):
             yield futures[future], _outcome(future)
 
 
-def _check_scheduler(address: str) -> None:
+def _own_keys() -> Any:
+    """Return keys made for this one cluster, which live in the memory of its processes: who does not have them is not heard."""
+    from distributed import Security
+
+    try:
+        return Security.temporary()
+    except ImportError:
+        raise ConfigError("several workers need cryptography, for keys that keep others out of them: pip install 'spicesnn[cluster]'; "
+                          "--workers 1 needs none") from None  # fmt: skip
+
+
+def _check_scheduler(address: str, security: Any) -> None:
     """Ask who is there; Dask's own client waits for ever on a port where something else listens."""
     from distributed import rpc
 
     async def identity() -> Mapping[str, Any]:
-        async with rpc(address) as there:
+        async with rpc(address, connection_args=security.get_connection_args("client")) as there:
             answer: Mapping[str, Any] = await there.identity()
             return answer
 
@@ -133,8 +145,11 @@ def _outcome(future: Any) -> Any:
 
 
 @contextmanager
-def _local_cluster(workers: int) -> Iterator[Any]:
-    """Start a cluster of processes on this machine. In the end its workers hold nothing more, and are killed: asked to leave they take seconds."""
+def _local_cluster(workers: int, security: Any) -> Iterator[Any]:
+    """Start a cluster of processes on this machine, which talk to each other by TLS with keys of their own and serve no web pages.
+
+    In the end its workers hold nothing more, and are killed: asked to leave they take seconds.
+    """
     import dask
     from distributed import LocalCluster, Nanny
 
@@ -144,7 +159,8 @@ def _local_cluster(workers: int) -> Iterator[Any]:
                 await self.process.process.kill()
             await super().kill(timeout=timeout, reason=reason)
 
-    options = {"threads_per_worker": 1, "worker_class": Impatient, "silence_logs": logging.CRITICAL}
+    options = {"threads_per_worker": 1, "worker_class": Impatient, "silence_logs": logging.CRITICAL, "security": security, "protocol": "tls"}
+    options["scheduler_kwargs"] = {"dashboard": False}
     options["dashboard_address"] = "127.0.0.1:0"  # it cannot be left out; at any free port it is in nobody's way, and nobody else's business
     with (
         tempfile.TemporaryDirectory(prefix="spicesnn-dask-", ignore_cleanup_errors=True) as scratch,
@@ -169,4 +185,5 @@ def _dask_settings(workers: int, scratch: str) -> dict[str, Any]:
         "MALLOC_ARENA_MAX": "1",
         **dict.fromkeys(("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"), str(1 << 28)),
     }
-    return {"distributed.nanny.pre-spawn-environ": environment, "distributed.worker.profile.enabled": False, "temporary-directory": scratch}
+    pages: dict[str, Any] = {key: [] for key in ("distributed.scheduler.http.routes", "distributed.worker.http.routes")}
+    return {**pages, "distributed.nanny.pre-spawn-environ": environment, "distributed.worker.profile.enabled": False, "temporary-directory": scratch}
