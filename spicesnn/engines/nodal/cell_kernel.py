@@ -19,6 +19,8 @@ from spicesnn.engines.nodal.interval import BEND, INTEGRAL, POWERS
 from spicesnn.engines.nodal.rosenbrock import ALPHA, DIFFERENCE, GAMMA, KINK, STIFF, A, B, C
 from spicesnn.kept_code import njit
 
+MOST_NEWTON = 200
+"""Steps of Newton's method, or halvings, for the voltage of a nonlinear cell behind its source resistance."""
 EXPLICIT = 2.0
 """Tolerance of a state in explicit steps, as a multiple of that of the others: their estimate is that of an order less than they have."""
 IMPLICIT = 0.05
@@ -60,13 +62,41 @@ def _source(drive: Any, s: float) -> float:
 def _look_at(current: Any, rate: Any, p: Any, moving: float, drive: Any, x: float, s: float, v: float) -> Any:
     """Return what `_look` does, for a state inside its bounds and under a given source voltage."""
     gate = drive[5] + s * drive[6]
-    if drive[9] > 0.0:
+    if drive[9] > 0.0 and drive[10] == 0:
         siemens = call(current, 1.0, x, gate, p)
         v = v / (1.0 + drive[9] * siemens)
         amps = v * siemens
+    elif drive[9] > 0.0:
+        v, amps = _behind(current, drive[10], p, x, gate, v, drive[9])
     else:
         amps = call(current, v, x, gate, p)
     return (moving * call(rate, v, x, gate, p) if moving != 0.0 else 0.0), amps, amps * (drive[7] + s * drive[8])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _behind(current: Any, conductance: Any, p: Any, x: float, gate: float, u: float, ohm: float) -> Any:
+    """Return v with v + ohm·i(v, x) = u, and i, of a cell that is nonlinear in v: Newton's method inside a bracket.
+
+    A passive cell has a voltage between 0 and u; where the bracket proves wrong it is left.
+    """
+    low, high, v, slope = min(u, 0.0), max(u, 0.0), u, 0.0
+    for _ in range(MOST_NEWTON):
+        amps = call(current, v, x, gate, p)
+        left = v + ohm * amps - u
+        if left < 0.0:
+            low = v
+        else:
+            high = v
+        slope = call(conductance, v, x, gate, p)
+        new = v - left / (1.0 + ohm * slope) if slope > 0.0 else v - left
+        if not low <= new <= high:
+            new = 0.5 * (low + high)
+        step = abs(new - v)
+        v = new
+        if step <= 4e-16 * abs(u):
+            break
+    # Where nearly all of u drops on the resistance the drop says the current more exactly than a steep i(v) does
+    return v, ((u - v) / ohm if ohm * slope > 1.0 else call(current, v, x, gate, p))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -113,7 +143,7 @@ def _slope(current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _try_step(
-    current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: float, ds: float, h: float, begins: Any, tolerance: float, joules: float
+    current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: float, ds: float, h: float, begins: Any, tolerance: float, coulomb: float, joules: float
 ) -> Any:  # fmt: skip
     """Take one step of h seconds (ds of the interval); return its error in units of what is allowed, state, charge, energy, and the end's `_look`."""
     low, high, scale, _ = cell
@@ -121,9 +151,9 @@ def _try_step(
     hj = h * slope
     below = 1.0 / (1.0 - GAMMA * hj)
     k1 = below * h * f1
-    f2, _, p2 = _look(current, rate, p, cell, drive, x + A[1, 0] * k1, s + ALPHA[1] * ds)
+    f2, i2, p2 = _look(current, rate, p, cell, drive, x + A[1, 0] * k1, s + ALPHA[1] * ds)
     k2 = below * (h * f2 + hj * (C[1, 0] * k1))
-    f3, _, p3 = _look(current, rate, p, cell, drive, x + A[2, 0] * k1 + A[2, 1] * k2, s + ALPHA[2] * ds)
+    f3, i3, p3 = _look(current, rate, p, cell, drive, x + A[2, 0] * k1 + A[2, 1] * k2, s + ALPHA[2] * ds)
     k3 = below * (h * f3 + hj * (C[2, 0] * k1 + C[2, 1] * k2))
     f4, i4, p4 = _look(current, rate, p, cell, drive, x + k3, s + ds)
     k4 = below * (h * f4 + hj * (C[3, 0] * k1 + C[3, 1] * k2 + C[3, 2] * k3))
@@ -137,10 +167,11 @@ def _try_step(
         middle = 0.5 * (x + end) + 0.125 * h * (f1 - f5)
         _, im, pm = _look(current, rate, p, (low, high, scale, 0.0), drive, middle, s + 0.5 * ds)
         charge, energy = h * (i1 + 4.0 * im + i5) / 6.0, h * (p1 + 4.0 * pm + p5) / 6.0
+        off = abs(charge - h * (B[0] * i1 + B[1] * i2 + B[2] * i3 + B[3] * i4))
         joule = abs(energy - h * (B[0] * p1 + B[1] * p2 + B[2] * p3 + B[3] * p4))
-        # A cell that carries no current in its first state would be allowed no error at all.
-        joules = max(joules, max(abs(p2), abs(p3), abs(p4)) * h / ds)
-        worst = max(worst, joule / (ENERGY * tolerance * joules + 1e-300))
+        coulomb += max(abs(i1), abs(i2), abs(i3), abs(i4), abs(im), abs(i5)) * h
+        joules += max(abs(p1), abs(p2), abs(p3), abs(p4), abs(pm), abs(p5)) * h
+        worst = max(worst, off / (ENERGY * tolerance * coulomb + 1e-300), joule / (ENERGY * tolerance * joules + 1e-300))
     if not worst < 1e30:
         worst = 1e30
     return worst, end, charge, energy, f5, i5, p5
@@ -148,12 +179,12 @@ def _try_step(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _try_explicit(
-    current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: float, ds: float, h: float, begins: Any, tolerance: float, joules: float
+    current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: float, ds: float, h: float, begins: Any, tolerance: float, coulomb: float, joules: float
 ) -> Any:  # fmt: skip
     """Take one step of the explicit pair; return what `_try_step` does, and the fourth-order term of its dense output."""
     low, high, scale, _ = cell
     f1, i1, p1, _ = begins
-    f2, _, p2 = _look(current, rate, p, cell, drive, x + h * (1 / 5) * f1, s + (1 / 5) * ds)
+    f2, i2, p2 = _look(current, rate, p, cell, drive, x + h * (1 / 5) * f1, s + (1 / 5) * ds)
     f3, i3, p3 = _look(current, rate, p, cell, drive, x + h * ((3 / 40) * f1 + (9 / 40) * f2), s + (3 / 10) * ds)
     f4, i4, p4 = _look(current, rate, p, cell, drive, x + h * ((44 / 45) * f1 - (56 / 15) * f2 + (32 / 9) * f3), s + (4 / 5) * ds)
     x5 = x + h * ((19372 / 6561) * f1 - (25360 / 2187) * f2 + (64448 / 6561) * f3 - (212 / 729) * f4)
@@ -169,12 +200,15 @@ def _try_explicit(
     energy = h * (_P[0] * p1 + _P[2] * p3 + _P[3] * p4 + _P[4] * p5 + _P[5] * p6)
     if worst <= 1.0:
         middle = 0.5 * (x + end) + 0.125 * h * (f1 - f7) + 0.0625 * quartic
-        fm, _, pm = _look(current, rate, p, cell, drive, middle, s + 0.5 * ds)
+        fm, im, pm = _look(current, rate, p, cell, drive, middle, s + 0.5 * ds)
         worst = max(worst, DEFECT * abs(1.5 * (end - x) - h * (0.25 * (f1 + f7) + fm)) / (EXPLICIT * scale * tolerance))
         joule = h * (_E[0] * p1 + _E[2] * p3 + _E[3] * p4 + _E[4] * p5 + _E[5] * p6 + _E[6] * p7)
         joule = max(abs(joule), DEFECT * abs(energy - h * (p1 + 4.0 * pm + p7) / 6.0))
-        joules = max(joules, max(abs(p2), abs(p3), abs(p4), abs(p7)) * h / ds)
-        worst = max(worst, joule / (ENERGY * tolerance * joules + 1e-300))
+        off = h * (_E[0] * i1 + _E[2] * i3 + _E[3] * i4 + _E[4] * i5 + _E[5] * i6 + _E[6] * i7)
+        off = max(abs(off), DEFECT * abs(charge - h * (i1 + 4.0 * im + i7) / 6.0))
+        coulomb += max(abs(i1), abs(i2), abs(i3), abs(i4), abs(im), abs(i7)) * h
+        joules += max(abs(p1), abs(p2), abs(p3), abs(p4), abs(pm), abs(p7)) * h
+        worst = max(worst, off / (ENERGY * tolerance * coulomb + 1e-300), joule / (ENERGY * tolerance * joules + 1e-300))
     if not worst < 1e30:
         worst = 1e30
     return (worst, end, charge, energy, f7, i7, p7), quartic
@@ -182,8 +216,7 @@ def _try_explicit(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _follow(
-    current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, begins: Any, seconds: float, tolerance: float, part: float, watts: float,
-    nodes: Any, c: int,
+    current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, begins: Any, seconds: float, tolerance: float, part: float, nodes: Any, c: int,
 ) -> Any:  # fmt: skip
     """Integrate cell c over one interval; return charge, energy, step, steps taken (−1: it cannot be followed). Its states go to `nodes` (4, m).
 
@@ -191,6 +224,7 @@ def _follow(
     """
     low, high, scale, _ = cell
     s, charge, energy, taken, rejected, ahead, fresh = 0.0, 0.0, 0.0, 0, False, 0, True
+    coulomb, joules = 0.0, 0.0
     f1, i1, p1, slope = begins
     for _ in range(MOST_ROUNDS):
         stiff, stopped = abs(slope) * part > STIFF, False
@@ -204,9 +238,9 @@ def _follow(
         h = left if last else part
         begins, quartic, power = (f1, i1, p1, slope), 0.0, _THIRD
         if stiff:
-            tried = _try_step(current, rate, p, cell, drive, x, s, h / seconds, h, begins, tolerance, watts * seconds)
+            tried = _try_step(current, rate, p, cell, drive, x, s, h / seconds, h, begins, tolerance, coulomb, joules)
         else:
-            tried, quartic = _try_explicit(current, rate, p, cell, drive, x, s, h / seconds, h, begins, tolerance, watts * seconds)
+            tried, quartic = _try_explicit(current, rate, p, cell, drive, x, s, h / seconds, h, begins, tolerance, coulomb, joules)
             power = _FIFTH
         worst, end, dq, de, f5, i5, p5 = tried
         factor = min(max(0.85 * max(worst, 1e-10) ** power, 0.2), 100.0)
@@ -218,7 +252,7 @@ def _follow(
                 slope, fresh = _slope(current, rate, p, cell, drive, x, s, f1), True
             continue
         charge, energy, taken = charge + dq, energy + de, taken + 1
-        watts = max(watts, abs(p5))
+        coulomb, joules = coulomb + abs(dq), joules + abs(de)
         part = max(part, h * factor) if last and not rejected else h * (min(factor, 1.0) if rejected else factor)
         # A step that failed, or that ends close to a bound, has met something of which the old slope knows nothing
         wary, rejected = stopped or rejected, False
@@ -239,16 +273,16 @@ def _follow(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _drive(source: Any, ohms: Any, gate: Any, line: Any, c: int) -> Any:
-    """Return the polynomial coefficients of a cell's source voltage, gate and line voltage, and its source resistance."""
+def _drive(source: Any, ohms: Any, gate: Any, line: Any, conductance: int, c: int) -> Any:
+    """Return the polynomial coefficients of a cell's source voltage, gate and line voltage, its source resistance, and what gives its dI/dV."""
     y0, y1, y2, y3, y4 = source[0, c], source[1, c], source[2, c], source[3, c], source[4, c]
     g0, g1 = (gate[0, c], gate[1, c]) if gate.shape[1] else (0.0, 0.0)
     ohm = ohms[c] if ohms.size else 0.0
     if y0 == y1 and y0 == y2 and y0 == y3 and y0 == y4:
-        return y0, 0.0, 0.0, 0.0, 0.0, g0, g1 - g0, line[0, c], line[1, c] - line[0, c], ohm
+        return y0, 0.0, 0.0, 0.0, 0.0, g0, g1 - g0, line[0, c], line[1, c] - line[0, c], ohm, conductance
     return (
         y0, _power(1, y0, y1, y2, y3, y4), _power(2, y0, y1, y2, y3, y4), _power(3, y0, y1, y2, y3, y4), _power(4, y0, y1, y2, y3, y4),
-        g0, g1 - g0, line[0, c], line[1, c] - line[0, c], ohm,
+        g0, g1 - g0, line[0, c], line[1, c] - line[0, c], ohm, conductance,
     )  # fmt: skip
 
 
@@ -263,20 +297,20 @@ _ROW = float64[::1]
 
 @njit(
     int64(
-        int64, int64, int64, int64, _TABLE, _TABLE, _ROW, _TABLE, _ROW, _TABLE, _TABLE, float64, float64, _ROW, _TABLE, _TABLE, _ROW, _ROW,
-        _ROW, int64[::1],
+        int64, int64, int64, int64, int64, _TABLE, _TABLE, _ROW, _TABLE, _ROW, _TABLE, _TABLE, float64, float64, _ROW, _TABLE, _TABLE, _ROW,
+        _ROW, _ROW, int64[::1],
     ), cache=True, nogil=True, error_model="numpy",
 )  # fmt: skip
 def advance_cells(
-    first: int, last: int, current: int, rate: int, parameters: Any, cells: Any, x: Any, source: Any, ohms: Any, gate: Any, line: Any,
+    first: int, last: int, current: int, rate: int, conductance: int, parameters: Any, cells: Any, x: Any, source: Any, ohms: Any, gate: Any, line: Any,
     seconds: float, tolerance: float, steps: Any, nodes: Any, siemens: Any, charge: Any, energy: Any, next_steps: Any, taken: Any,
 ) -> int:  # fmt: skip
     """Integrate cells `first` to `last` over one interval; return −1, or the number of a cell that cannot be followed.
 
     Parameters
     ----------
-    current, rate : int
-        Addresses of the equations.
+    current, rate, conductance : int
+        Addresses of the equations; the last is 0 for a device that is linear in v, and is asked for only with `ohms`.
     parameters : (m or 1, count)
     cells : (m, 4)
         Lower and upper bound, scale, and 1 or 0 for a stuck cell.
@@ -289,7 +323,7 @@ def advance_cells(
     nodes : (4, m), written
         States at the nodes after 0.
     siemens : (4, m), written
-        Current at 1 V there: the conductance of a linear device. Left alone without `ohms`.
+        Current at 1 V there: the conductance of a linear device. Left alone without `ohms`, and for other devices.
     charge, energy : (m,), written
         ∫ i dt and ∫ (V_row − V_column)·i dt.
     next_steps : (m,), written
@@ -299,46 +333,45 @@ def advance_cells(
     for c in range(first, last):
         p = pointer(parameters, (c if parameters.shape[0] > 1 else 0) * parameters.shape[1])
         cell = (cells[c, 0], cells[c, 1], cells[c, 2], cells[c, 3])
-        drive = _drive(source, ohms, gate, line, c)
+        drive = _drive(source, ohms, gate, line, conductance, c)
         next_steps[c] = steps[c]
         f1, i1, p1 = _look(current, rate, p, cell, drive, x[c], 0.0)
-        charge[c], energy[c], done = _stand(current, rate, p, cell, drive, x[c], (f1, i1, p1), ohms.size > 0)
+        charge[c], energy[c], done = _stand(current, rate, p, cell, drive, x[c], (f1, i1, p1), ohms.size > 0 and conductance == 0)
         charge[c] *= seconds
         energy[c] *= seconds
         if done:
             nodes[0, c] = nodes[1, c] = nodes[2, c] = nodes[3, c] = x[c]
         else:
             slope = _slope(current, rate, p, cell, drive, x[c], 0.0, f1)
-            watts = max(abs(p1), abs(_look(current, rate, p, cell, drive, x[c], 1.0)[2]))
             charge[c], energy[c], next_steps[c], count = _follow(
-                current, rate, p, cell, drive, x[c], (f1, i1, p1, slope), seconds, tolerance, steps[c], watts, nodes, c
+                current, rate, p, cell, drive, x[c], (f1, i1, p1, slope), seconds, tolerance, steps[c], nodes, c
             )  # fmt: skip
             if count < 0:
                 return c
             taken[0] += count
-        for k in range(4 if ohms.size else 0):
+        for k in range(4 if ohms.size and conductance == 0 else 0):
             same = k > 0 and nodes[k, c] == nodes[k - 1, c] and drive[6] == 0.0
             siemens[k, c] = siemens[k - 1, c] if same else call(current, 1.0, nodes[k, c], drive[5] + 0.25 * (k + 1) * drive[6], p)
     return -1
 
 
 @njit(
-    types.UniTuple(float64, 4)(
-        int64, int64, int64, int64, _TABLE, _TABLE, _TABLE, _TABLE, _ROW, _TABLE, _TABLE, float64, _TABLE, _TABLE, _ROW, _ROW
+    types.UniTuple(float64, 5)(
+        int64, int64, int64, int64, int64, _TABLE, _TABLE, _TABLE, _TABLE, _ROW, _TABLE, _TABLE, float64, _TABLE, _TABLE, _ROW, _ROW
     ), cache=True, nogil=True, error_model="numpy",
 )  # fmt: skip
 def correct_cells(
-    first: int, last_cell: int, current: int, rate: int, parameters: Any, cells: Any, old: Any, new: Any, ohms: Any, gate: Any, line: Any,
+    first: int, last_cell: int, current: int, rate: int, conductance: int, parameters: Any, cells: Any, old: Any, new: Any, ohms: Any, gate: Any, line: Any,
     seconds: float,
     nodes: Any, siemens: Any, charge: Any, energy: Any,
 ) -> Any:  # fmt: skip
-    """Carry cells `first` to `last_cell` over from one drive to another, to first order; returns a `Correction`'s four numbers."""
-    worst, joules, bend, bend_joules = 0.0, 0.0, 0.0, 0.0
+    """Carry cells `first` to `last_cell` over from one drive to another, to first order; returns a `Correction`'s five numbers."""
+    worst, joules, bend, bend_joules, bend_coulomb = 0.0, 0.0, 0.0, 0.0, 0.0
     for c in range(first, last_cell):
         p = pointer(parameters, (c if parameters.shape[0] > 1 else 0) * parameters.shape[1])
         cell = (cells[c, 0], cells[c, 1], cells[c, 2], cells[c, 3])
-        drive = _drive(new, ohms, gate, line, c)
-        df0, df1, df2, df3, amps, watts, bow, bow_watts, last = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        drive = _drive(new, ohms, gate, line, conductance, c)
+        df0, df1, df2, df3, amps, watts, bow, bow_watts, bow_amps, last = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         for k in range(4):
             s, x = 0.25 * (k + 1), nodes[k, c]
             if old[k + 1, c] != new[k + 1, c] or k % 2 == 0:
@@ -361,11 +394,13 @@ def correct_cells(
                 near, far = (new[0, c], new[4, c]) if k == 0 else (new[4, c], new[0, c])
                 flat = 0.125 * (3.0 * near + 6.0 * new[2, c] - far)
                 if abs(flat - new[k + 1, c]) > 1e-12 * abs(flat):
-                    f_flat, _, p_flat = _look_at(current, rate, p, cell[3], drive, x, s, flat)
+                    f_flat, i_flat, p_flat = _look_at(current, rate, p, cell[3], drive, x, s, flat)
                     bow += BEND * abs(f_flat - f_new)
                     bow_watts += BEND * abs(p_flat - p_new)
+                    bow_amps += BEND * abs(i_flat - i_new)
         bend = max(bend, bow * seconds / cell[2])
         bend_joules += bow_watts * seconds
+        bend_coulomb += bow_amps * seconds
         charge[c] += amps * seconds
         energy[c] += watts * seconds
         joules += abs(watts) * seconds
@@ -377,7 +412,7 @@ def correct_cells(
                 move = share * (INTEGRAL[k + 1, 1] * df0 + INTEGRAL[k + 1, 2] * df1 + INTEGRAL[k + 1, 3] * df2 + INTEGRAL[k + 1, 4] * df3)
                 worst = max(worst, abs(move) / cell[2])
                 nodes[k, c] = min(max(nodes[k, c] + move, cell[0]), cell[1])
-        for k in range(4 if ohms.size else 0):
+        for k in range(4 if ohms.size and conductance == 0 else 0):
             same = k > 0 and nodes[k, c] == nodes[k - 1, c] and drive[6] == 0.0
             siemens[k, c] = siemens[k - 1, c] if same else call(current, 1.0, nodes[k, c], drive[5] + 0.25 * (k + 1) * drive[6], p)
-    return worst, joules, bend, bend_joules
+    return worst, joules, bend, bend_joules, bend_coulomb

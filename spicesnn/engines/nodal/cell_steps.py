@@ -62,8 +62,8 @@ class Correction:
         The largest change of a state, as a share of its range.
     joules : float
         Sum of the sizes of the changes of the cells' energies.
-    bend, bend_joules : float
-        What the parabola through beginning, middle and end would change against the new drive's quartic, in states and energy:
+    bend, bend_joules, bend_coulomb : float
+        What the parabola through beginning, middle and end would change against the new drive's quartic, in states, energy and charge:
         the size of the first term that the quartic has and the parabola has not.
     """
 
@@ -72,6 +72,7 @@ class Correction:
     joules: float
     bend: float
     bend_joules: float
+    bend_coulomb: float
 
 
 class CellSteps(Protocol):
@@ -110,6 +111,7 @@ class ArraySteps:
         flatter = [self._at(interval, new, k, flat[k]) for k in (1, 3)]
         bends = [abs(BEND * old.seconds * (a[0] - b[0])) for a, b in zip(flatter, (there[0], there[2]), strict=True)]
         powers = [abs(BEND * old.seconds * (a[2] - b[2])) for a, b in zip(flatter, (there[0], there[2]), strict=True)]
+        flows = [abs(BEND * old.seconds * (a[1] - b[1])) for a, b in zip(flatter, (there[0], there[2]), strict=True)]
         return Correction(
             interval=replace(
                 interval, nodes=np.clip(nodes + moves, cells.low, cells.high), charge=interval.charge + weights @ amps,
@@ -117,6 +119,7 @@ class ArraySteps:
             ),
             state=float((np.abs(moves) / cells.scale).max(initial=0.0)), joules=float(np.abs(weights @ watts).sum()),
             bend=float(((bends[0] + bends[1]) / cells.scale).max(initial=0.0)), bend_joules=float((powers[0] + powers[1]).sum()),
+            bend_coulomb=float((flows[0] + flows[1]).sum()),
         )  # fmt: skip
 
     def _at(self, interval: Interval, drive: Drive, k: int, source: Floats | None) -> tuple[Floats, Floats, Floats]:
@@ -143,7 +146,10 @@ class CompiledSteps:
         from spicesnn.engines.nodal import cell_kernel
 
         self._kernel = cell_kernel
-        self._functions = address_of(code.current), address_of(code.rate)
+        self._linear = cells.device.linear
+        assert self._linear or code.conductance is not None
+        conductance = 0 if self._linear or code.conductance is None else address_of(code.conductance)
+        self._functions = address_of(code.current), address_of(code.rate), conductance
         self._name, self._tolerance = cells.device.name, tolerance
         self._parameters = code.matrix(cells.moves.size)
         self._table = np.ascontiguousarray(np.stack([cells.low[0], cells.high[0], cells.scale[0], cells.moves], axis=1))
@@ -165,7 +171,7 @@ class CompiledSteps:
         team.run(share, threads)
         if bad.max() >= 0:
             raise cannot_follow(self._name, int(bad.max()), state[:, bad.max()], drive.seconds)
-        known = None if drive.ohms is None else siemens
+        known = siemens if drive.ohms is not None and self._linear else None
         return Interval(nodes=nodes[:, None], siemens=known, charge=charge, energy=energy, step=steps, taken=int(taken.sum()))
 
     def corrected(self, interval: Interval, old: Drive, new: Drive) -> Correction:
@@ -173,7 +179,7 @@ class CompiledSteps:
         nodes, siemens = interval.nodes[:, 0].copy(), np.empty((4, interval.step.size))
         charge, energy = interval.charge.copy(), interval.energy.copy()
         threads = team.size if charge.size >= SHARED_CELLS else 1
-        measures, inputs = np.zeros((threads, 4)), self._inputs(old)
+        measures, inputs = np.zeros((threads, 5)), self._inputs(old)
 
         def share(number: int, threads: int) -> None:
             measures[number] = self._kernel.correct_cells(
@@ -182,12 +188,14 @@ class CompiledSteps:
             )  # fmt: skip
 
         team.run(share, threads)
-        state, joules, bend, bend_joules = measures[:, 0].max(), measures[:, 1].sum(), measures[:, 2].max(), measures[:, 3].sum()
+        state, bend = measures[:, 0].max(), measures[:, 2].max()
+        joules, bend_joules, bend_coulomb = (measures[:, k].sum() for k in (1, 3, 4))
         return Correction(
             interval=replace(
-                interval, nodes=nodes[:, None], siemens=None if old.ohms is None else siemens, charge=charge, energy=energy
+                interval, nodes=nodes[:, None], siemens=siemens if old.ohms is not None and self._linear else None, charge=charge, energy=energy
             ),
             state=float(state), joules=float(joules), bend=float(bend), bend_joules=float(bend_joules),
+            bend_coulomb=float(bend_coulomb),
         )  # fmt: skip
 
     @staticmethod

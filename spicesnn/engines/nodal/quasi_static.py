@@ -11,7 +11,7 @@ from spicesnn.crossbar.stimulus import CheckedWaveform
 from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.cell_steps import Interval
 from spicesnn.engines.nodal.cells import Ensemble
-from spicesnn.engines.nodal.interval import NODES
+from spicesnn.engines.nodal.interval import INTEGRAL, NODES
 from spicesnn.engines.nodal.network import Solution, Sources
 from spicesnn.engines.nodal.newton import Newton
 from spicesnn.engines.nodal.relinearised import Relinearised
@@ -20,6 +20,10 @@ from spicesnn.engines.nodal.source_ohms import source_ohms
 
 SOLVE_SHARE = 1e-4
 """Tolerance of the array's solves (‖residual‖₁ over all line currents), as a share of the state tolerance."""
+
+BOOLE, SIMPSON = INTEGRAL[4], np.array([1.0, 4.0, 1.0]) / 6.0
+STEEP = 0.1
+"""From this dI/dV times the resistance that a nonlinear cell looks back into, it is followed behind that resistance."""
 
 Near = tuple[Solution, ...]
 """Solutions near those at the nodes of a step."""
@@ -63,6 +67,46 @@ class Along:
         """Return the array at the end of the step."""
         return self.knots[-1]
 
+    def flow(self, segment: Segment, begin: Knot) -> Flow:
+        """Return what the lines carry along the step, which began at `begin`: by the array's solves alone."""
+        knots = (begin, *self.knots) if len(self.knots) > 1 else (begin, self.middle, self.end)
+        weights = BOOLE if len(knots) == 5 else SIMPSON
+        sources = [segment.sources(knot.time) for knot in knots]
+        watts = np.array([_watts(each, knot.solution) for each, knot in zip(sources, knots, strict=True)])
+        amps = np.array([float(np.abs(knot.solution.row_amps).sum() + np.abs(knot.solution.column_amps).sum()) for knot in knots])
+        return Flow(
+            watts=float(weights @ np.abs(watts)), amps=float(weights @ amps), least=float(watts.min()), most=float(watts.max()),
+            seconds=self.end.time - begin.time,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Flow:
+    """What the lines carry along a step, judged by the array's solves at its nodes.
+
+    Attributes
+    ----------
+    watts, amps : float
+        Means over the step of |ΣV·I| and of Σ|I| over all lines.
+    least, most : float
+        Power of all drivers at the nodes, watt.
+    seconds : float
+    """
+
+    watts: float
+    amps: float
+    least: float
+    most: float
+    seconds: float
+
+    def beyond(self, joules: float) -> float:
+        """Return by how much an energy lies outside what the least and the most power at the nodes would deliver."""
+        return max(joules - self.most * self.seconds, self.least * self.seconds - joules, 0.0)
+
+
+def _watts(sources: Sources, solution: Solution) -> float:
+    return float(np.sum(sources.row_volts * solution.row_amps) - np.sum(sources.column_volts * solution.column_amps))
+
 
 class Network:
     """The array as a function of time and states."""
@@ -74,6 +118,7 @@ class Network:
         self._tolerance = min(max(SOLVE_SHARE * tolerance, 1e-12), 1e-9 if floating else 1e-8)  # a line that floats is to carry nothing
         self._driven = (~waveform.floating_rows[:, None], ~waveform.floating_columns[None, :])
         self.ohms: Floats | None = None
+        self._far: tuple[Segment, Floats] | None = None
 
     def gate(self, segment: Segment, time: float) -> Floats | None:
         """Return gate volts of all cells, (m,)."""
@@ -135,4 +180,44 @@ class Network:
             return amps.reshape(volts.shape), slope.reshape(volts.shape)
 
         solution = Newton(network=lines, cells=cells, tolerance=self._tolerance).solve(sources, near)
-        return Knot(time=time, state=state, source=(solution.word_volts - solution.bit_volts).reshape(-1), solution=solution)
+        return self._seen(Knot(time=time, state=state, source=_across(solution), solution=solution), gate)
+
+    def facing(self, segment: Segment, knot: Knot, before: tuple[Knot, Knot] | None) -> tuple[Knot, tuple[Knot, Knot] | None]:
+        """Choose how the cells are followed over the step that begins at `knot`; return it, and the two before it, with their sources.
+
+        Nonlinear cells whose dI/dV counts against the resistance they look back into are followed behind it, as linear ones always are:
+        their own voltage may then be anything but smooth, while the source voltage is.
+        """
+        if self.cells.device.linear:
+            return knot, before
+        old, self.ohms = self.ohms, self._needed_ohms(segment, knot)
+        if old is None and self.ohms is None:
+            return knot, before
+        knot, *rest = (self._seen(each, self.gate(segment, each.time)) for each in (knot, *(before or ())))
+        return knot, (rest[0], rest[1]) if rest else None
+
+    def _needed_ohms(self, segment: Segment, knot: Knot) -> Floats | None:
+        wires = self.array.wires
+        if wires.word_line_ohm == 0 and wires.bit_line_ohm == 0 and not np.any(wires.driver_ohm) and not np.any(wires.sense_ohm):
+            return None
+        slopes = self._slopes(segment, knot)
+        if not segment.flat:  # what is not steep yet may become so before the step ends
+            if self._far is None or self._far[0] is not segment:
+                self._far = segment, self._slopes(segment, self.knot(segment, segment.end, knot.state, None))
+            slopes = np.maximum(slopes, self._far[1])
+        ohms = source_ohms(wires, slopes.reshape(self.array.shape), self.lines.floating_rows, self.lines.floating_columns).ravel()
+        return ohms if np.any(ohms * slopes > STEEP) else None
+
+    def _slopes(self, segment: Segment, knot: Knot) -> Floats:
+        slopes = self.cells.current_and_conductance(_across(knot.solution), knot.state, self.gate(segment, knot.time))[1]
+        return np.maximum(slopes, 0.0)
+
+    def _seen(self, knot: Knot, gate: Floats | None) -> Knot:
+        """Return a knot of nonlinear cells with their source voltages."""
+        volts = _across(knot.solution)
+        return replace(knot, source=volts if self.ohms is None else volts + self.ohms * self.cells.current(volts, knot.state, gate))
+
+
+def _across(solution: Solution) -> Floats:
+    """Return the cells' voltages, (m,)."""
+    return np.asarray((solution.word_volts - solution.bit_volts).reshape(-1))

@@ -40,9 +40,9 @@ ORDER = 3
 KINK = 0.1
 """How the change of dx/dt between the last stage and the end of a step counts as error: it shows a kink that the pair does not see."""
 ENERGY = 10.0
-"""Tolerance of a cell's energy over an interval, relative to its highest power there, as a multiple of the state's.
+"""Tolerance of a cell's charge and energy over an interval, relative to what flows there, as a multiple of the state's.
 
-The energy is Simpson's rule through the cubic of a step; what the four stages (order 3) would give instead is taken as its error.
+Both are Simpson's rule through the cubic of a step; what the four stages (order 3) would give instead is taken as the error.
 """
 STIFF = 0.5
 """Above this |h ∂f/∂x| a step is not limited by the room that is left up to the bound."""
@@ -50,16 +50,35 @@ LEAST_STEP = 1e-13
 """The shortest step of a cell, as a fraction of the interval."""
 AT_BOUND = 1e-9
 """A state this close to its bound, as a fraction of its range, is at the bound: no step need end before it."""
-MOST_ROUNDS = 200_000
+MOST_ROUNDS = 20_000
+"""The most steps of a cell within one interval."""
+MOST_NEWTON = 200
+"""Steps of Newton's method, or halvings, for the voltage of a nonlinear cell behind its source resistance."""
 DIFFERENCE = 1e-7
 """Step of the Jacobian's differences, as a fraction of the state's range."""
 
 
 def cell_volts(cells: Ensemble, u: Floats, ohms: Floats | None, x: Floats, gate: Floats | None) -> Floats:
-    """Return v with ``v + ohms·i(v, x) = u`` for a device that is linear in v; v = u without source resistance."""
+    """Return v with ``v + ohms·i(v, x) = u``; v = u without source resistance.
+
+    A device that is nonlinear in v is solved by Newton's method inside a bracket: a passive one has a voltage between 0 and u.
+    """
     if ohms is None:
         return u
-    return u / (1.0 + ohms * cells.conductance(u, np.clip(x, cells.low, cells.high), gate))
+    inside = np.clip(x, cells.low, cells.high)
+    if cells.device.linear:
+        return u / (1.0 + ohms * cells.conductance(u, inside, gate))
+    low, high, v = np.minimum(u, 0.0), np.maximum(u, 0.0), u
+    for _ in range(MOST_NEWTON):
+        amps, slope = cells.current_and_conductance(v, inside, gate)
+        left = v + ohms * amps - u
+        low, high = np.where(left < 0, v, low), np.where(left < 0, high, v)
+        new = v - left / (1.0 + ohms * np.maximum(slope, 0.0))
+        new = np.where((low <= new) & (new <= high), new, 0.5 * (low + high))
+        moved, v = np.abs(new - v), new
+        if np.all(moved <= 4e-16 * np.abs(u)):
+            break
+    return np.asarray(v)
 
 
 def advance(cells: Ensemble, x: Floats, drive: Drive, tolerance: float, step: Floats) -> Advanced:
@@ -85,7 +104,7 @@ def advance(cells: Ensemble, x: Floats, drive: Drive, tolerance: float, step: Fl
     m = x.shape[1]
     run = _Run(
         cells=cells, drive=drive, tolerance=tolerance, nodes=np.stack([x] * 4), charge=np.zeros(m), energy=np.zeros(m),
-        step=step.copy(), watts=np.max([_watts(cells, x, drive, place) for place in (0.0, 0.5, 1.0)], axis=0),
+        step=step.copy(), coulomb=np.zeros(m), joules=np.zeros(m),
     )  # fmt: skip
     here = _Here(index=np.arange(m), cells=cells, drive=drive, s=np.zeros(m), x=x, part=step.copy(), rejected=np.zeros(m, dtype=bool))
     here.begins = _begin(cells, x, drive, here.s)
@@ -133,7 +152,8 @@ class _Run:
     charge: Floats
     energy: Floats
     step: Floats
-    watts: Floats
+    coulomb: Floats
+    joules: Floats
     taken: int = 0
 
     def round(self, here: _Here) -> NDArray[np.bool_]:
@@ -146,8 +166,7 @@ class _Run:
         last = here.part >= 0.999 * left
         h = np.where(last, left, here.part)
         stage = _step(here.cells, here.x, here.drive, here.s, h, begins)
-        self.watts[index] = np.maximum(self.watts[index], stage.watts)
-        error = _error(here.cells, stage, self.tolerance, self.watts[index] * seconds)
+        error = _error(here.cells, stage, self.tolerance, self.coulomb[index] + stage.amps * h, self.joules[index] + stage.watts * h)
         with np.errstate(divide="ignore"):
             factor = np.where(np.isfinite(error), np.clip(0.85 * error ** (-1.0 / ORDER), 0.2, 20.0), 0.2)
         good = error <= 1.0
@@ -157,6 +176,8 @@ class _Run:
         kept = index[good]
         self.charge[kept] += stage.charge[good]
         self.energy[kept] += stage.energy[good]
+        self.coulomb[kept] += np.abs(stage.charge[good])
+        self.joules[kept] += np.abs(stage.energy[good])
         self.step[index] = here.part
         self.taken += int(kept.size)
         arrived = np.where(last, goal, here.s + h / seconds)
@@ -204,15 +225,12 @@ class _Stage:
     state_error: Floats
     kink: Floats
     charge: Floats
+    charge_error: Floats
     energy: Floats
     energy_error: Floats
+    amps: Floats
+    """Largest current, and `watts` the largest power, of each cell on the way."""
     watts: Floats
-
-
-def _watts(cells: Ensemble, x: Floats, drive: Drive, place: float) -> Floats:
-    """Return the size of each cell's share of the drivers' power at one place of the interval, (m,)."""
-    u, gate, line = drive.at(np.full(x.shape[1], place))
-    return np.abs(line * cells.current(cell_volts(cells, u, drive.ohms, x, gate), x, gate))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -229,7 +247,7 @@ def _begin(cells: Ensemble, x: Floats, drive: Drive, s: Floats) -> _Begin:
     u, gate, line = drive.at(s)
     v = cell_volts(cells, u, drive.ohms, x, gate)
     rate = cells.rate(v, x, gate)
-    amps = cells.current(v, x, gate)
+    amps = cells.current(v, np.clip(x, cells.low, cells.high), gate)
     return _Begin(rate=rate, jacobian=slopes_of(cells, x, u, drive.ohms, gate, rate), amps=amps, power=amps * line)
 
 
@@ -250,9 +268,9 @@ def _stiffness(jacobian: Floats) -> Floats:
 def _step(cells: Ensemble, x: Floats, drive: Drive, s: Floats, h: Floats, begins: _Begin) -> _Stage:
     """Take one step of h seconds (m,) from s (m,) with every cell."""
     k = np.empty((4, *x.shape))
-    power = np.empty((4, x.shape[1]))
+    power, flow = np.empty((2, 4, x.shape[1]))
     slopes, solve = begins.jacobian, _solver(begins.jacobian, h)
-    rate, power[0] = begins.rate, begins.power
+    rate, power[0], flow[0] = begins.rate, begins.power, begins.amps
     k[0] = solve(h * rate)
     for i in range(1, 4):
         u, gate, line = drive.at(s + ALPHA[i] * h / drive.seconds)
@@ -260,7 +278,8 @@ def _step(cells: Ensemble, x: Floats, drive: Drive, s: Floats, h: Floats, begins
         v = cell_volts(cells, u, drive.ohms, at, gate)
         rate = cells.rate(v, at, gate)
         k[i] = solve(h * rate + h * _times(slopes, mixed(C[i, :i], k[:i])))
-        power[i] = line * cells.current(v, np.clip(at, cells.low, cells.high), gate)
+        flow[i] = cells.current(v, np.clip(at, cells.low, cells.high), gate)
+        power[i] = line * flow[i]
     end = np.clip(x + mixed(B, k), cells.low, cells.high)
     u, gate, end_line = drive.at(s + h / drive.seconds)
     end_volts = cell_volts(cells, u, drive.ohms, end, gate)
@@ -268,13 +287,15 @@ def _step(cells: Ensemble, x: Floats, drive: Drive, s: Floats, h: Floats, begins
     middle = np.clip(0.5 * (x + end) + 0.125 * h * (begins.rate - end_rate), cells.low, cells.high)
     u, gate, line = drive.at(s + 0.5 * h / drive.seconds)
     middle_amps = cells.current(cell_volts(cells, u, drive.ohms, middle, gate), middle, gate)
+    charge = h * (begins.amps + 4.0 * middle_amps + end_amps) / 6.0
     energy = h * (begins.power + 4.0 * middle_amps * line + end_amps * end_line) / 6.0
     kink = h * np.abs(end_rate - rate)
     damping = 1.0 + GAMMA * h * np.abs(np.einsum("iim->im", slopes))
     return _Stage(
         state=end, rate=end_rate, state_error=mixed(B - B_LOW, k), kink=KINK * kink / damping,
-        charge=h * (begins.amps + 4.0 * middle_amps + end_amps) / 6.0, energy=energy, energy_error=energy - h * mixed(B, power),
-        watts=np.abs(power).max(axis=0),
+        charge=charge, charge_error=charge - h * mixed(B, flow), energy=energy, energy_error=energy - h * mixed(B, power),
+        amps=np.abs([*flow, middle_amps, end_amps]).max(axis=0),
+        watts=np.abs([*power, middle_amps * line, end_amps * end_line]).max(axis=0),
     )  # fmt: skip
 
 
@@ -306,13 +327,14 @@ def _times(jacobian: Floats, k: Floats) -> Floats:
     return jacobian[0] * k if jacobian.shape[0] == 1 else np.einsum("ijm,jm->im", jacobian, k)
 
 
-def _error(cells: Ensemble, stage: _Stage, tolerance: float, joules: Floats) -> Floats:
+def _error(cells: Ensemble, stage: _Stage, tolerance: float, coulomb: Floats, joules: Floats) -> Floats:
     """Return the local error of every cell's step in units of what is allowed, (m,); not finite counts as too large.
 
-    The energy's error is measured against the energy of the whole interval at the highest power seen (m,).
+    The errors of charge and energy are measured against what has flowed so far and would flow in this step at its highest (m,).
     """
     state = (np.maximum(np.abs(stage.state_error), stage.kink) / cells.scale).max(axis=0) / tolerance
+    charge = np.abs(stage.charge_error) / (ENERGY * tolerance * coulomb + 1e-300)
     energy = np.abs(stage.energy_error) / (ENERGY * tolerance * joules + 1e-300)
     with np.errstate(invalid="ignore"):
-        worst = np.maximum(state, energy)
+        worst = np.maximum(np.maximum(state, charge), energy)
     return np.where(np.isfinite(worst), np.maximum(worst, 1e-10), np.inf)

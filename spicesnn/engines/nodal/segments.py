@@ -72,6 +72,13 @@ class Record:
     solutions: list[Solution] = field(default_factory=list)
     charge: Floats | float = 0.0
     energy: float = 0.0
+    joules: float = 0.0
+    """∫|ΣV·I| dt so far, by the array's solves alone."""
+    coulomb: float = 0.0
+    """∫Σ|I| dt of all lines so far."""
+    doubt: float = 0.0
+    """Sum of the estimated errors of the energy, joule."""
+    tried: int = 0
     taken: int = 0
     rejected: int = 0
     inner: int = 0
