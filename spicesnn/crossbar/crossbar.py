@@ -53,6 +53,9 @@ class Crossbar:
         Wire parasitics.
     stuck : (rows, cols) bool array or None
         Cells whose state never moves, whatever pulses they see.
+    current_factor : (rows, cols) array or None
+        What the current of every cell is multiplied by at any voltage, on top of its model: noise, and drift, that leads beyond the
+        conductances which the model's states can reach. Cells with a device only.
     gate_along : GateAlong
         Whether `gate_volts` has one value a word line or one a bit line, for cells with a third terminal.
     """
@@ -62,6 +65,7 @@ class Crossbar:
     state: Floats | None = None
     wires: Wires = _WIRES
     stuck: NDArray[np.bool_] | None = None
+    current_factor: Floats | None = None
     gate_along: GateAlong = GateAlong.WORD_LINES
     shape: tuple[int, int] = (0, 0)
     cache: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
@@ -81,6 +85,8 @@ class Crossbar:
                 raise InputError(f"stuck has shape {stuck.shape}; expected {self.shape}")
             stuck.setflags(write=False)
             object.__setattr__(self, "stuck", stuck)
+        if self.current_factor is not None:
+            self._take_factor(self.current_factor)
 
     def _take_conductance(self) -> None:
         if self.state is not None:
@@ -93,6 +99,16 @@ class Crossbar:
             worst = np.argwhere(~np.isfinite(values) | (values < 0))[0]
             raise InputError(f"conductance[{worst[0]}, {worst[1]}] = {values[tuple(worst)]} S; expected finite values, 0 or more")
         object.__setattr__(self, "conductance", values)
+
+    def _take_factor(self, given: ArrayLike) -> None:
+        if self.device is None:
+            raise InputError("current_factor=… belongs to device=…; multiply the conductances of an array of plain ones themselves")
+        factor = _frozen(given, "current_factor")
+        if factor.shape != self.shape:
+            raise InputError(f"current_factor has shape {factor.shape}; expected {self.shape}")
+        if not np.all(np.isfinite(factor)) or np.any(factor < 0):
+            raise InputError(f"current_factor lies in [{np.min(factor):.6g}, {np.max(factor):.6g}]; expected finite numbers, 0 or more")
+        object.__setattr__(self, "current_factor", factor)
 
     def _take_device(self, device: Device) -> None:
         if not isinstance(device, Device):
@@ -166,7 +182,18 @@ class Crossbar:
             return self.conductance
         assert self.device is not None
         values = self.device.conductance(v, self.state_or_zeros(), self.gate_of_cells(gate_volts))
-        return np.array(np.broadcast_to(values, self.shape), dtype=float)
+        return np.array(np.broadcast_to(self.with_factor(values), self.shape), dtype=float)
+
+    def with_factor(self, values: Floats) -> Floats:
+        """Return currents or conductances (…, rows, cols) that the model of the cells gives, times `current_factor`."""
+        return values if self.current_factor is None else values * self.current_factor
+
+    def cell_current(self, v: ArrayLike, state: ArrayLike | None = None, gate: ArrayLike | None = None) -> Floats:
+        """Return the current of every cell at `v` volts across it, (…, rows, cols), ampere; in other states, if they are given."""
+        if self.conductance is not None:
+            return np.asarray(self.conductance * np.asarray(v, dtype=float))
+        assert self.device is not None
+        return self.with_factor(np.asarray(self.device.current(v, self.state_or_zeros() if state is None else state, gate)))
 
     def state_or_zeros(self) -> Floats:
         """Return the state, or zeros for cells without one."""

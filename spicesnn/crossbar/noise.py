@@ -1,12 +1,12 @@
 """What is not the same twice: pulses, reads, telegraph noise, drift at rest. Each acts on an array, so both engines see the same cells.
 
-A disturbance of the conductance moves the state to the one of the disturbed conductance dI/dV at 0 V; what a device cannot reach is cut
-at its range. Every draw comes from the generator that is handed in.
+A disturbance of the conductance is a factor on the cell's current, at any voltage (`Crossbar.current_factor`): its mean and spread are those
+asked for at the ends of a device's range too, where no state could give them. Every draw comes from the generator that is handed in.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,25 +24,38 @@ def _check(owner: str, **values: float) -> None:
 
 
 def with_factors(array: Crossbar, factors: ArrayLike) -> Crossbar:
-    """Return the array with the conductance of every cell multiplied by a factor, (rows, cols), cut at what its device can reach.
+    """Return the array with the conductance of every cell, at any voltage, multiplied by a factor, (rows, cols).
+
+    Cells with a device model stay in their states and have their currents multiplied (`Crossbar.current_factor`): a conductance may then lie
+    beyond those that the model's states can reach, and a nonlinear cell keeps its shape.
 
     Raises
     ------
     InputError
-        A factor is negative or not finite, or the device has several state variables.
+        A factor is negative or not finite.
     """
     by = np.broadcast_to(np.asarray(factors, dtype=float), array.shape)
     if not np.all(np.isfinite(by)) or np.any(by < 0):
         raise InputError(f"conductance factors from {np.min(by)} to {np.max(by)}; expected finite numbers, 0 or more")
     if array.conductance is not None:
         return array.with_conductance(array.conductance * by)
+    return replace(array, current_factor=array.with_factor(by))
+
+
+def moved_by_factors(array: Crossbar, factors: ArrayLike) -> Crossbar:
+    """Return the array with the conductances dI/dV at 0 V of its cells changed by factors for good: their states move as far as they can.
+
+    What lies beyond the last state, and all of it for models with several states or a gate, is carried by `Crossbar.current_factor`.
+    """
     device = array.device
-    assert device is not None
-    if len(device.state_names) != 1:
-        raise InputError(f"{device.name} has {len(device.state_names)} state variables; a conductance can be disturbed where there is one")
-    low, high = (device.conductance(0.0, state) for state in end_states(array))
-    wanted = np.clip(device.conductance(0.0, array.state_or_zeros()) * by, low, high)
-    return array.with_state(device.state_for_conductance(wanted))
+    if device is None or not device.memory or device.gated or len(device.state_names) != 1:
+        return with_factors(array, factors)
+    wanted = array.cell_conductance() * np.asarray(factors, dtype=float)
+    low, high = (np.broadcast_to(device.conductance(0.0, state), array.shape) for state in end_states(array))
+    reached = np.clip(wanted, low, high)
+    moved = array.with_state(device.state_for_conductance(reached))
+    rest = np.divide(wanted, reached, out=np.ones(array.shape), where=reached > 0)
+    return replace(moved, current_factor=None if np.all(np.abs(rest - 1.0) < 1e-12) else rest)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,7 +91,7 @@ class CycleToCycle:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReadNoise:
-    """Gaussian spread of every cell's conductance from read to read: G·(1 + relative·N(0, 1)), cut at 0 S and at the device's range."""
+    """Gaussian spread of every cell's conductance from read to read: G·(1 + relative·N(0, 1)), cut at 0 S (beyond 1/relative deviations)."""
 
     relative: float = 0.0
 
@@ -162,6 +175,8 @@ class RetentionDrift:
     def rested(self, array: Crossbar, seconds: float, exponents: ArrayLike | None = None, *, since_s: float = 0.0) -> Crossbar:
         """Return the array after a rest of `seconds` that began `since_s` after it was programmed; stuck cells stay.
 
+        States move; a conductance below that of the last state is carried as a factor on the current, until a pulse moves the cell.
+
         Parameters
         ----------
         exponents : (rows, cols), optional
@@ -170,4 +185,4 @@ class RetentionDrift:
         _check("retention", seconds=seconds, since_s=since_s)
         nu = self.exponent if exponents is None else np.asarray(exponents, dtype=float)
         factors = np.broadcast_to(((self.t0_s + since_s + seconds) / (self.t0_s + since_s)) ** -np.asarray(nu), array.shape)
-        return with_factors(array, factors if array.stuck is None else np.where(array.stuck, 1.0, factors))
+        return moved_by_factors(array, factors if array.stuck is None else np.where(array.stuck, 1.0, factors))

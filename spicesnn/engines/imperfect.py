@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.crossbar.crossbar import Crossbar
-from spicesnn.crossbar.faults import Endurance, StuckMap, Wear
+from spicesnn.crossbar.faults import Endurance, StuckMap, Wear, end_states
 from spicesnn.crossbar.noise import CycleToCycle, ReadNoise, RetentionDrift, TelegraphNoise
 from spicesnn.crossbar.stimulus import Pulse, Waveform
 from spicesnn.devices.base import Device
@@ -86,7 +86,7 @@ class Imperfections:
         if self.spread:
             if array.device is None:
                 raise InputError("a spread of parameters needs cells with a device model; an array of plain conductances has none")
-            array = replace(array, device=self.devices(array.device, array.shape, rng))
+            array = _refitted(array, self.devices(array.device, array.shape, rng))
         stuck = self.stuck_cells(array.shape, rng)
         return array if stuck is None else stuck.applied(array)
 
@@ -119,6 +119,7 @@ class Imperfections:
         if self.states is not None and after.device is not None and after.device.memory:
             old, new = before.state_or_zeros(), after.state_or_zeros()
             after = after.with_state(np.where(new == old, old, self.held(after, rng).state_or_zeros()))
+        after = _programmed_anew(before, after)
         if self.endurance is not None:
             if wear is None:
                 raise InputError("endurance counts from pulse to pulse; give wear=…, at first from fresh_wear(shape, rng)")
@@ -142,3 +143,25 @@ class Imperfections:
         if self.retention is None:
             return array
         return self.retention.rested(array, seconds, self.retention.exponents(array.shape, rng))
+
+
+def _programmed_anew(before: Crossbar, after: Crossbar) -> Crossbar:
+    """Return the array without what drift had left beyond the range of cells that have moved since."""
+    if after.current_factor is None or after.device is None or not after.device.memory:
+        return after
+    low, high = end_states(after)
+    old, new = (a.state_or_zeros() if a.state_or_zeros().ndim == 2 else a.state_or_zeros()[0] for a in (before, after))
+    moved = np.abs(new - old) > 1e-9 * np.abs(high - low)
+    return replace(after, current_factor=np.where(moved, 1.0, after.current_factor))
+
+
+def _refitted(array: Crossbar, device: Device) -> Crossbar:
+    """Return the array with another device; states keep their place in the range where the range is not the same, so that ends stay ends."""
+    assert array.device is not None
+    old, new = array.device.bounds(), device.bounds()
+    if not device.memory or all(np.array_equal(a, b) for a, b in zip(old, new, strict=True)):
+        return replace(array, device=device)
+    low, high = (np.asarray(bound, dtype=float) for bound in old)
+    other_low, other_high = (np.asarray(bound, dtype=float) for bound in new)
+    share = (array.state_or_zeros() - low) / (high - low)
+    return replace(array, device=device, state=(1.0 - share) * other_low + share * other_high)

@@ -99,6 +99,9 @@ def place_models(
 ) -> Placed:
     """Write cells as sub-circuits.
 
+    The current of a cell with a factor (`Crossbar.current_factor`) is measured by an ammeter ``va<i>_<j>`` at its word line, and a source
+    ``fa<i>_<j>`` from there to its bit line carries factor − 1 times as much: together it is the factor at any voltage, in any state.
+
     Parameters
     ----------
     held : bool
@@ -121,6 +124,7 @@ def place_models(
     else:
         twin = replace(twin, subckt=defined_as)
     metered = metered and twin.foreign is not None
+    factor = array.current_factor
     initial = {name: values.pop(name) for name in twin.initial if name in values}
     tail, own = shared_and_own(values)
     shape = (count, rows, cols)
@@ -132,8 +136,10 @@ def place_models(
             cell = f"{i}_{j}"
             gate = None if not device.gated else f"g{i if array.gate_along is GateAlong.WORD_LINES else j}"
             p = word[i][j]
-            if metered:
+            if metered or factor is not None:
                 cards.add(f"va{cell} {p} p{cell} 0")
+                if factor is not None and factor[i, j] != 1.0:  # the model carries its current, this source what it has more or less of it
+                    cards.add(f"fa{cell} {p} {bit[i][j]} va{cell} {number(factor[i, j] - 1.0)}")
                 p = f"p{cell}"
             call = twin.call(cell, p, bit[i][j], gate)
             special, start = ("".join(f" {name}={number(v[i, j])}" for name, v in some.items()) for some in (own, initial))

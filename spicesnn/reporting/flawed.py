@@ -14,7 +14,6 @@ from scipy.interpolate import PchipInterpolator
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.faults import Wear
 from spicesnn.crossbar.mapping import Window
-from spicesnn.crossbar.noise import with_factors
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device
 from spicesnn.devices.stimulus import PiecewiseLinear, Sine, Stimulus
@@ -187,7 +186,11 @@ class _Life:
             even = np.clip(even, low, high)  # the solver of a circuit ends a hair beyond a bound
             after = before.with_state(even[:, -1].reshape(before.state_or_zeros().shape))
             self._array, self._wear = self._flaws.after_pulse(before, after, self._rng, self._wear)
-        return replace(made, time=time, volts=volts, amps=np.asarray(PchipInterpolator(made.time, made.amps)(time)),
+        amps = np.asarray(PchipInterpolator(made.time, made.amps)(time))
+        if before.current_factor is not None:  # what drift left beyond the last state, until the voltage moves the cell
+            rests = (np.abs(even - even[:, :1]) <= 1e-9 * np.abs(np.subtract(*device.bounds())).reshape(-1, 1)).all(axis=0)
+            amps = np.where(np.logical_and.accumulate(rests), amps * before.current_factor.item(), amps)
+        return replace(made, time=time, volts=volts, amps=amps,
                        state=even if len(device.state_names) > 1 else even[0])  # fmt: skip
 
     def _read(self, curve: IVCurve) -> IVCurve:
@@ -204,11 +207,4 @@ class _Life:
                 factors[k] *= 1.0 - flaws.telegraph.amplitude * float(traps[0, 0])
         if flaws.read_noise is not None:
             factors *= np.maximum(1.0 + flaws.read_noise.relative * self._reads.standard_normal(count), 0.0)
-        states = np.asarray(curve.state, dtype=float)
-        seen = Crossbar(device=self._device, state=states[..., None] if self._device.state_names else None, wires=Wires.ideal())
-        gate = self._device.gate_default if self._gate is None else self._gate
-        volts = curve.volts[:, None]
-        arrays = seen, with_factors(seen, factors[:, None])
-        plain, disturbed = (np.asarray(self._device.current(volts, array.state_or_zeros(), gate))[:, 0] for array in arrays)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return replace(curve, amps=curve.amps * np.where(plain == 0, 1.0, disturbed / plain))
+        return replace(curve, amps=curve.amps * factors)

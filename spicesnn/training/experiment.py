@@ -97,6 +97,8 @@ class Experiment:
     activation: Activation
     subset: Subset
     stepped: SteppedNeurons | None = None
+    rests: bool = False
+    """Whether the arrays have rested since they were programmed: their conductances have fallen."""
 
     @classmethod
     def of(cls, config: Config, problem: Problem | None = None, *, scale: Scale | None = None) -> Experiment:
@@ -153,7 +155,11 @@ class Experiment:
     def arrays(self, devices: Floats, wear: Floats | None = None) -> list[Crossbar]:
         """Return the arrays with their cells in given states, and as worn as `wear` says."""
         states = split(devices, self.layers)
-        return [layer.array(state, worn) for layer, state, worn in zip(self.layers, states, self.worn(wear), strict=True)]
+        made = [layer.array(state, worn) for layer, state, worn in zip(self.layers, states, self.worn(wear), strict=True)]
+        if not self.rests:
+            return made
+        flaws, seconds = self.imperfections, self.config.imperfections.rest_s
+        return [flaws.rested(array, seconds, self.streams.draw("rest", k)) for k, array in enumerate(made)]
 
     @property
     def imperfections(self) -> Imperfections:
@@ -177,12 +183,9 @@ class Experiment:
         arrays = [self.imperfections.held(array, self.streams.draw("hold", purpose, k)) for k, array in enumerate(self.arrays(devices))]
         return joined([layer.array(array.state_or_zeros()).state_or_zeros() for layer, array in zip(self.layers, arrays, strict=True)])
 
-    def rested(self, devices: Floats) -> Floats:
-        """Return the states after the rest between training and test."""
-        flaws, seconds = self.imperfections, self.config.imperfections.rest_s
-        if flaws.retention is None or not seconds:
-            return devices
-        return joined([flaws.rested(a, seconds, self.streams.draw("rest", k)).state_or_zeros() for k, a in enumerate(self.arrays(devices))])
+    def after_rest(self) -> Experiment:
+        """Return the experiment as its arrays are after the rest between training and test."""
+        return replace(self, rests=self.imperfections.retention is not None and self.config.imperfections.rest_s > 0)
 
     def row_volts(self, values: Floats) -> Floats:
         """Return word-line voltages (n, rows) of values (n, inputs), 0 and 1 being the encoding's low and high; the bias line is last."""

@@ -163,7 +163,7 @@ def _measured(experiment: Experiment, engine: Engine, state: RunState, history: 
 
 def _evaluated(experiment: Experiment, engine: Engine, run: RunDirectory, state: RunState, history: History) -> Summary:
     begun = time.perf_counter()
-    train, test = evaluated(experiment, engine, replace(state, devices=experiment.rested(state.devices)))
+    train, test = evaluated(experiment.after_rest(), engine, state)
     history.put(state.updates, train_accuracy=train.accuracy, test_accuracy=test.accuracy, states=state.devices)
     # The checkpoint holds what training counted: evaluated again after a crash, the run ends with the same numbers.
     run.save(state, history, _figure_data(experiment, test, state))
@@ -256,8 +256,8 @@ def infer(run_dir: str | Path, *, engine: Engine | None = None, test_limit: int 
             return config.infer(run, engine=made, test_limit=test_limit, kept=kept)
     if test_limit is not None:
         config = replace(config, data=replace(config.data, test_limit=test_limit))
-    experiment = Experiment.of(config, scale=run.scale())
-    devices = experiment.rested(run.load_state().devices)
+    experiment = Experiment.of(config, scale=run.scale()).after_rest()
+    devices = run.load_state().devices
     before = run.metrics()
     solver = engine if engine is not None else make_engine(config.engine)
     begun = time.perf_counter()

@@ -129,7 +129,7 @@ def _one_start(config: Config, engine: Engine) -> tuple[Any, ...]:
     experiment = Experiment.of(config)
     before = experiment.fresh_devices()
     state = updated(experiment, engine, experiment.start(before), History())
-    known, test = evaluated(experiment, engine, replace(state, devices=experiment.rested(state.devices)))
+    known, test = evaluated(experiment.after_rest(), engine, state)
     energy = state.write_joule + state.read_joule
     return experiment.config.seed, converged(experiment, state, known), state.updates, test.accuracy, energy, before, state.devices
 

@@ -256,5 +256,6 @@ def array_key(array: Crossbar, floating_rows: NDArray[np.bool_], floating_column
     if modelled:
         assert array.device is not None
         stuck = b"" if array.stuck is None else array.stuck.tobytes()
-        return (array.shape, wires, lines, array.gate_along.value, device_key(array.device), stuck)
+        factor = b"" if array.current_factor is None else array.current_factor.tobytes()
+        return (array.shape, wires, lines, array.gate_along.value, device_key(array.device), stuck, factor)
     return (array.shape, wires, lines, (array.cell_conductance() > 0).tobytes())

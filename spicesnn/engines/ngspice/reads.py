@@ -193,12 +193,12 @@ def solved_array(
         assert array.conductance is not None
         cell_amps = array.conductance * (word - bit)
     elif deck.cell_currents is not None:
-        cell_amps = pick(deck.cell_currents)
+        cell_amps = array.with_factor(pick(deck.cell_currents))
     else:
         at_rest = array.state_or_zeros()
         if state is None and at_rest.ndim == 3:
             state = at_rest[:, None]
-        cell_amps = np.asarray(array.device.current(word - bit, at_rest if state is None else state, array.gate_of_cells(gate_volts)))
+        cell_amps = array.cell_current(word - bit, at_rest if state is None else state, array.gate_of_cells(gate_volts))
     return Solved(
         row_volts=row_volts, column_volts=column_volts, row_amps=-pick(deck.rows.current_vectors), column_amps=pick(deck.columns.current_vectors),
         word=word, bit=bit, cell_amps=cell_amps, word_farad_amps=_into_capacitances(circuit, vectors, "cw_", deck.word_vectors),

@@ -103,7 +103,7 @@ def _each_with_rows(array: Crossbar, levels: Levels, read: Read, slope: Floats) 
             prepared = prepared_for(array, levels, gate)
         else:
             assert array.device is not None
-            steepness = array.device.conductance(volts[some.start], array.state_or_zeros(), array.gate_of_cells(gate))
+            steepness = array.with_factor(array.device.conductance(volts[some.start], array.state_or_zeros(), array.gate_of_cells(gate)))
             prepared = prepare(Operator(
                 wires=array.wires, cell_siemens=np.array(np.broadcast_to(steepness, array.shape)),
                 floating_rows=levels.floating_rows, floating_columns=levels.floating_columns,

@@ -16,7 +16,7 @@ from numba import float64, int64, types
 from spicesnn.devices.cell_functions import call, pointer
 from spicesnn.engines.nodal import rosenbrock
 from spicesnn.engines.nodal.interval import BEND, INTEGRAL, POWERS
-from spicesnn.engines.nodal.rosenbrock import ALPHA, DIFFERENCE, GAMMA, KINK, STIFF, A, B, C
+from spicesnn.engines.nodal.rosenbrock import ALPHA, DIFFERENCE, GAMMA, KINK, LEAST_FLOW, STIFF, A, B, C
 from spicesnn.kept_code import njit
 
 MOST_NEWTON = 200
@@ -216,7 +216,8 @@ def _try_explicit(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _follow(
-    current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, begins: Any, seconds: float, tolerance: float, part: float, nodes: Any, c: int,
+    current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, begins: Any, seconds: float, tolerance: float, part: float, coulomb: float, joules: float,
+    nodes: Any, c: int,
 ) -> Any:  # fmt: skip
     """Integrate cell c over one interval; return charge, energy, step, steps taken (−1: it cannot be followed). Its states go to `nodes` (4, m).
 
@@ -224,7 +225,6 @@ def _follow(
     """
     low, high, scale, _ = cell
     s, charge, energy, taken, rejected, ahead, fresh = 0.0, 0.0, 0.0, 0, False, 0, True
-    coulomb, joules = 0.0, 0.0
     f1, i1, p1, slope = begins
     for _ in range(MOST_ROUNDS):
         stiff, stopped = abs(slope) * part > STIFF, False
@@ -343,8 +343,11 @@ def advance_cells(
             nodes[0, c] = nodes[1, c] = nodes[2, c] = nodes[3, c] = x[c]
         else:
             slope = _slope(current, rate, p, cell, drive, x[c], 0.0, f1)
+            _, i2, p2 = _look(current, rate, p, cell, drive, x[c], 1.0)
+            least = LEAST_FLOW * seconds
             charge[c], energy[c], next_steps[c], count = _follow(
-                current, rate, p, cell, drive, x[c], (f1, i1, p1, slope), seconds, tolerance, steps[c], nodes, c
+                current, rate, p, cell, drive, x[c], (f1, i1, p1, slope), seconds, tolerance, steps[c],
+                least * max(abs(i1), abs(i2)), least * max(abs(p1), abs(p2)), nodes, c,
             )  # fmt: skip
             if count < 0:
                 return c

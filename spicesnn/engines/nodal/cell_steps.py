@@ -16,6 +16,8 @@ from spicesnn.engines.nodal.threads import team
 
 SHARED_CELLS = 2048
 """From this size on the cells are shared out between threads."""
+MOST_IN_NUMPY = 5000
+"""Steps of the slowest cell within a segment of the waveform, rejected ones and repetitions included: some ten seconds of two-state cells."""
 _NO_ROW, _NO_TABLE = np.zeros(0), np.zeros((2, 0))
 
 
@@ -78,6 +80,10 @@ class Correction:
 class CellSteps(Protocol):
     """A way to advance the cells."""
 
+    def renew(self) -> None:
+        """Begin a segment of the waveform: what is allowed to be tried is counted anew."""
+        ...
+
     def interval(self, state: Floats, drive: Drive, step: Floats) -> Interval:
         """Advance all cells from `state` (n, m) under `drive`, first trying steps of `step` (m,) seconds."""
         ...
@@ -91,11 +97,16 @@ class ArraySteps:
     """All cells side by side, in NumPy: for any device."""
 
     def __init__(self, cells: Ensemble, tolerance: float) -> None:
-        self._cells, self._tolerance = cells, tolerance
+        self._cells, self._tolerance, self._left = cells, tolerance, MOST_IN_NUMPY
+
+    def renew(self) -> None:
+        """Begin a segment; see `CellSteps`."""
+        self._left = MOST_IN_NUMPY
 
     def interval(self, state: Floats, drive: Drive, step: Floats) -> Interval:
         """Advance all cells; see `CellSteps`."""
-        done = advance(self._cells, state, drive, self._tolerance, step)
+        done = advance(self._cells, state, drive, self._tolerance, step, most_rounds=self._left)
+        self._left -= done.rounds
         return Interval(nodes=done.nodes, siemens=None, charge=done.charge, energy=done.energy, step=done.step, taken=done.taken)
 
     def corrected(self, interval: Interval, old: Drive, new: Drive) -> Correction:
@@ -198,6 +209,9 @@ class CompiledSteps:
             bend_coulomb=float(bend_coulomb),
         )  # fmt: skip
 
+    def renew(self) -> None:
+        """Do nothing: compiled steps are bounded within each interval, and the intervals are counted."""
+
     @staticmethod
     def _inputs(drive: Drive) -> tuple[Floats, Floats, Floats]:
         return _NO_ROW if drive.ohms is None else drive.ohms, _NO_TABLE if drive.gate is None else drive.gate, drive.line
@@ -206,4 +220,5 @@ class CompiledSteps:
 def steps_for(cells: Ensemble, tolerance: float) -> CellSteps:
     """Return the fastest way to advance these cells with this tolerance (local error of a cell's step, as a fraction of each state's range)."""
     code = cells.device.compiled()
-    return ArraySteps(cells, tolerance) if code is None or cells.count > 1 else CompiledSteps(cells, code, tolerance)
+    plain = code is not None and cells.count == 1 and cells.factor is None
+    return CompiledSteps(cells, code, tolerance) if plain and code is not None else ArraySteps(cells, tolerance)

@@ -30,6 +30,8 @@ class Ensemble:
         The range of each state (what one volt on its SPICE node stands for, where the range is infinite).
     moves : (m,)
         1, or 0 for a stuck cell.
+    factor : (m,) or None
+        On every cell's current.
     """
 
     device: Device
@@ -37,6 +39,7 @@ class Ensemble:
     high: Floats
     scale: Floats
     moves: Floats
+    factor: Floats | None = None
 
     @classmethod
     def of(cls, array: Crossbar) -> Ensemble:
@@ -48,13 +51,15 @@ class Ensemble:
         span = high - low
         typical = np.asarray(device.state_scale or (1.0,), dtype=float)[:, None]
         moves = np.ones(cells) if array.stuck is None else np.where(array.stuck.ravel(), 0.0, 1.0)
-        return cls(device=device, low=low, high=high, scale=np.where(np.isfinite(span), span, typical), moves=moves)
+        factor = None if array.current_factor is None else array.current_factor.ravel()
+        return cls(device=device, low=low, high=high, scale=np.where(np.isfinite(span), span, typical), moves=moves, factor=factor)
 
     def take(self, index: Index) -> Ensemble:
         """Return some of the cells."""
         return Ensemble(
-            device=_picked(self.device, index), low=self.low[:, index], high=self.high[:, index], scale=self.scale[:, index], moves=self.moves[index]
-        )
+            device=_picked(self.device, index), low=self.low[:, index], high=self.high[:, index], scale=self.scale[:, index], moves=self.moves[index],
+            factor=None if self.factor is None else self.factor[index],
+        )  # fmt: skip
 
     @property
     def count(self) -> int:
@@ -86,7 +91,8 @@ class Ensemble:
         return np.asarray(np.broadcast_to(rate, full).reshape(self.low.shape) * self.moves)
 
     def _flat(self, values: Floats) -> Floats:
-        return np.array(np.broadcast_to(values, (self.moves.size, 1))[:, 0], dtype=float)
+        flat = np.array(np.broadcast_to(values, (self.moves.size, 1))[:, 0], dtype=float)
+        return flat if self.factor is None else flat * self.factor
 
 
 def _bound(bound: Any, count: int) -> Floats:

@@ -78,6 +78,8 @@ class Advanced:
         Step to start the next interval with, seconds.
     taken : int
         Steps of all cells together.
+    rounds : int
+        Steps of the slowest cell, rejected ones included.
     """
 
     nodes: Floats
@@ -85,6 +87,7 @@ class Advanced:
     energy: Floats
     step: Floats
     taken: int
+    rounds: int
 
 
 def parabola(begin: Floats, middle: Floats, end: Floats) -> Floats:

@@ -35,7 +35,7 @@ def nonlinear_read(array: Crossbar, levels: Levels) -> Read:
 
         def cells(volts: Floats, gate: Floats | None = gate) -> tuple[Floats, Floats]:
             amps, slope = device.current_and_conductance(volts, state, gate)
-            return np.broadcast_to(amps, volts.shape), np.broadcast_to(slope, volts.shape)
+            return np.broadcast_to(array.with_factor(amps), volts.shape), np.broadcast_to(array.with_factor(slope), volts.shape)
 
         sources = Sources(row_volts=levels.row_volts[k : k + 1], column_volts=levels.column_volts[k : k + 1])
         solutions.append(Newton(network=network, cells=cells).solve(sources))

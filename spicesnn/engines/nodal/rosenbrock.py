@@ -44,6 +44,11 @@ ENERGY = 10.0
 
 Both are Simpson's rule through the cubic of a step; what the four stages (order 3) would give instead is taken as the error.
 """
+LEAST_FLOW = 1e-8
+"""Of the current and power at the ends of an interval, over its whole length: charge and energy below this are not resolved.
+
+What rounding leaves of a current is no current.
+"""
 STIFF = 0.5
 """Above this |h ∂f/∂x| a step is not limited by the room that is left up to the bound."""
 LEAST_STEP = 1e-13
@@ -81,7 +86,7 @@ def cell_volts(cells: Ensemble, u: Floats, ohms: Floats | None, x: Floats, gate:
     return np.asarray(v)
 
 
-def advance(cells: Ensemble, x: Floats, drive: Drive, tolerance: float, step: Floats) -> Advanced:
+def advance(cells: Ensemble, x: Floats, drive: Drive, tolerance: float, step: Floats, *, most_rounds: int = MOST_ROUNDS) -> Advanced:
     """Integrate every cell over one interval.
 
     The states at the nodes are on the cubic through the states and rates at both ends of a step; a stiff cell stops at every node.
@@ -95,29 +100,35 @@ def advance(cells: Ensemble, x: Floats, drive: Drive, tolerance: float, step: Fl
         Local error of a step, as a fraction of each state's range.
     step : (m,) seconds
         First steps to try.
+    most_rounds : int
+        Steps of the slowest cell, rejected ones included, after which it is given up.
 
     Raises
     ------
     ConvergenceError
-        A cell asks for steps below `LEAST_STEP` of the interval.
+        A cell asks for steps below `LEAST_STEP` of the interval, or for too many.
     """
     m = x.shape[1]
+    least = LEAST_FLOW * drive.seconds * np.max([_flows(cells, x, drive, place) for place in (0.0, 0.5, 1.0)], axis=0)
     run = _Run(
         cells=cells, drive=drive, tolerance=tolerance, nodes=np.stack([x] * 4), charge=np.zeros(m), energy=np.zeros(m),
-        step=step.copy(), coulomb=np.zeros(m), joules=np.zeros(m),
+        step=step.copy(), coulomb=least[0], joules=least[1],
     )  # fmt: skip
     here = _Here(index=np.arange(m), cells=cells, drive=drive, s=np.zeros(m), x=x, part=step.copy(), rejected=np.zeros(m, dtype=bool))
     here.begins = _begin(cells, x, drive, here.s)
-    for _ in range(MOST_ROUNDS):
+    for number in range(most_rounds):
         going = run.round(here)
         if not going.any():
-            return Advanced(nodes=run.nodes, charge=run.charge, energy=run.energy, step=run.step, taken=run.taken)
+            return Advanced(nodes=run.nodes, charge=run.charge, energy=run.energy, step=run.step, taken=run.taken, rounds=number + 1)
         if np.any(here.part[going] < LEAST_STEP * drive.seconds):
             worst = int(here.index[going][np.argmin(here.part[going])])
             raise cannot_follow(cells.device.name, worst, here.x[:, going][:, np.argmin(here.part[going])], drive.seconds)
         if not going.all():
             here.keep(np.flatnonzero(going))
-    raise ConvergenceError(f"{cells.device.name}: a cell needs more than {MOST_ROUNDS} steps within {drive.seconds:.3g} s")
+    raise ConvergenceError(
+        f"{cells.device.name}: a cell needs too many steps: it was given up within {drive.seconds:.3g} s of the pulse. Check the pulse amplitude "
+        "against the device's range, or split the pulse"
+    )
 
 
 @dataclass(kw_only=True, eq=False, slots=True)
@@ -231,6 +242,13 @@ class _Stage:
     amps: Floats
     """Largest current, and `watts` the largest power, of each cell on the way."""
     watts: Floats
+
+
+def _flows(cells: Ensemble, x: Floats, drive: Drive, place: float) -> Floats:
+    """Return the size of each cell's current and of its share of the drivers' power at one place of the interval, (2, m)."""
+    u, gate, line = drive.at(np.full(x.shape[1], place))
+    amps = np.abs(cells.current(cell_volts(cells, u, drive.ohms, x, gate), np.clip(x, cells.low, cells.high), gate))
+    return np.stack([amps, np.abs(line) * amps])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)

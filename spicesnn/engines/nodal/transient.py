@@ -127,6 +127,7 @@ class Transient:
         """Step through one segment."""
         step, before = segment.end - segment.begin, None
         least = LEAST_STEP * self._waveform.duration_s
+        self._steps.renew()
         while knot.time < segment.end:
             step = min(step, self._longest)
             left = segment.end - knot.time
