@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import itertools
 import time
 from dataclasses import dataclass
 
@@ -35,7 +36,7 @@ MOST_EVALUATIONS = 40_000
 """Of the reference; a pulse that it cannot follow with so many is drawn again."""
 
 
-class ReferenceFailed(Exception):
+class ReferenceFailedError(Exception):
     """The reference itself gave up."""
 
 
@@ -71,11 +72,11 @@ def line_currents(array: sn.Crossbar, row_volts: np.ndarray, column_volts: np.nd
     driver, sense = np.broadcast_to(wires.driver_ohm, rows), np.broadcast_to(wires.sense_ohm, cols)
     for i in range(rows):
         line = [("w", i, j) for j in range(cols)]
-        pieces += [(a, b, wires.word_line_ohm) for a, b in zip(line[:-1], line[1:], strict=True)]
+        pieces += [(a, b, wires.word_line_ohm) for a, b in itertools.pairwise(line)]
         pieces += [(("V", i), end, driver[i] + wires.word_line_ohm) for end in (line[0], line[-1])[:ends]]
     for j in range(cols):
         line = [("b", i, j) for i in range(rows)]
-        pieces += [(a, b, wires.bit_line_ohm) for a, b in zip(line[:-1], line[1:], strict=True)]
+        pieces += [(a, b, wires.bit_line_ohm) for a, b in itertools.pairwise(line)]
         pieces += [(("S", j), end, sense[j] + wires.bit_line_ohm) for end in (line[-1], line[0])[:ends]]
     parent: dict[object, object] = {}
 
@@ -238,7 +239,7 @@ class Circuit:
                 self.last = nodes
                 power = float((rows * (rows - nodes[:m].reshape(self.rows, self.cols)[:, 0]) * self.word).sum())
                 return (nodes[:m] - nodes[m:]).reshape(self.rows, self.cols), power
-        raise ReferenceFailed("Newton")
+        raise ReferenceFailedError("Newton")
 
     def _alone(self, source: float, state: np.ndarray, gate: float | None) -> float:
         """Return v with v + R·i(v) = source, by Newton's method inside a bracket."""
@@ -255,7 +256,7 @@ class Circuit:
                 self.last = np.array([new])
                 return new
             v = new
-        raise ReferenceFailed("scalar Newton")
+        raise ReferenceFailedError("scalar Newton")
 
 
 def reference(case: Case) -> tuple[np.ndarray, float, float]:
@@ -263,7 +264,7 @@ def reference(case: Case) -> tuple[np.ndarray, float, float]:
 
     Raises
     ------
-    ReferenceFailed
+    ReferenceFailedError
         The pulse needs more than `MOST_EVALUATIONS`.
     """
     array, device = case.array, case.array.device
@@ -283,7 +284,7 @@ def reference(case: Case) -> tuple[np.ndarray, float, float]:
         nonlocal evaluations
         evaluations += 1
         if evaluations > MOST_EVALUATIONS:
-            raise ReferenceFailed("too many evaluations")
+            raise ReferenceFailedError("too many evaluations")
         state = np.clip(y[:-2].reshape(start.shape) * scale, low, high)
         rows = np.array([np.interp(t, waveform.time_s, waveform.row_volts[:, i]) for i in range(array.rows)])
         volts, watt = circuit.solve(rows, state, gate)
@@ -292,7 +293,7 @@ def reference(case: Case) -> tuple[np.ndarray, float, float]:
 
     y = np.concatenate([(start / scale).ravel(), [0.0, 0.0]])
     with np.errstate(all="ignore"):
-        for begin, end in zip(waveform.time_s[:-1], waveform.time_s[1:], strict=True):
+        for begin, end in itertools.pairwise(waveform.time_s):
             # What the energy may be wrong by is measured by the power somewhere in the segment
             probes = [slopes(begin + part * (end - begin), y)[-1] * (end - begin) for part in (0.0, 0.5, 1.0)]
             joule = max(y[-1], 1e-3 * max(probes), 1e-40)
@@ -301,7 +302,7 @@ def reference(case: Case) -> tuple[np.ndarray, float, float]:
             while stepper.status == "running":
                 stepper.step()
             if stepper.status != "finished":
-                raise ReferenceFailed(stepper.status)
+                raise ReferenceFailedError(stepper.status)
             y = stepper.y
     return np.clip(y[:-2].reshape(start.shape) * scale, low, high), float(y[-2]), float(y[-1])
 
@@ -349,7 +350,7 @@ def main() -> None:
         assert case.array.device is not None
         try:
             state, energy, seconds, line = check_pulse(case, engine)
-        except ReferenceFailed:
+        except ReferenceFailedError:
             failed += 1
             continue
         slow.append((seconds, str(case)))

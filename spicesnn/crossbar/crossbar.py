@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spicesnn.arrays import flags, owned
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device, Floats
 from spicesnn.devices.resistor import Resistor
@@ -24,15 +25,6 @@ class GateAlong(enum.Enum):
 
 _WIRES = Wires()
 _INFINITY_BITS = int(np.array(np.inf).view(np.uint64))
-
-
-def _frozen(values: ArrayLike, name: str) -> Floats:
-    try:
-        array = np.array(values, dtype=np.float64, order="C")
-    except (TypeError, ValueError):
-        raise InputError(f"{name} is not an array of numbers: {values!r:.80}") from None
-    array.setflags(write=False)
-    return array
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -80,18 +72,14 @@ class Crossbar:
             self._take_device(self.device)
         self.wires.checked_for(*self.shape)
         if self.stuck is not None:
-            stuck = np.array(self.stuck, dtype=bool)
-            if stuck.shape != self.shape:
-                raise InputError(f"stuck has shape {stuck.shape}; expected {self.shape}")
-            stuck.setflags(write=False)
-            object.__setattr__(self, "stuck", stuck)
+            object.__setattr__(self, "stuck", flags(self.stuck, "stuck", self.shape))
         if self.current_factor is not None:
             self._take_factor(self.current_factor)
 
     def _take_conductance(self) -> None:
         if self.state is not None:
             raise InputError("state=… belongs to device=…; an array of plain conductances has no state")
-        values = _frozen(self.conductance, "conductance")  # type: ignore[arg-type]
+        values = owned(self.conductance, "conductance")  # type: ignore[arg-type]
         self._take_shape(values.shape, "conductance")
         # As whole numbers the bits of doubles ≥ 0 are in order, with infinity and NaN at the end and all that has a minus beyond: one look at
         # the largest says that all is well (a negative zero needs a second one)
@@ -103,7 +91,7 @@ class Crossbar:
     def _take_factor(self, given: ArrayLike) -> None:
         if self.device is None:
             raise InputError("current_factor=… belongs to device=…; multiply the conductances of an array of plain ones themselves")
-        factor = _frozen(given, "current_factor")
+        factor = owned(given, "current_factor", "factors")
         if factor.shape != self.shape:
             raise InputError(f"current_factor has shape {factor.shape}; expected {self.shape}")
         if not np.all(np.isfinite(factor)) or np.any(factor < 0):
@@ -121,7 +109,7 @@ class Crossbar:
             if count > 1 and initial.ndim == 1:
                 initial = initial[:, None, None]
             object.__setattr__(self, "state", np.broadcast_to(initial, ((count,) if count > 1 else ()) + tuple(self.shape)))
-        values = _frozen(self.state, "state")  # type: ignore[arg-type]
+        values = owned(self.state, "state")  # type: ignore[arg-type]
         if count > 1 and (values.ndim != 3 or values.shape[0] != count):
             raise InputError(f"state has shape {values.shape}; {device.name} has {count} state variables, expected ({count}, rows, cols)")
         self._take_shape(values.shape[1:] if count > 1 else values.shape, "state")
@@ -209,11 +197,11 @@ class Crossbar:
 
     def with_state(self, state: ArrayLike) -> Crossbar:
         """Return the same array with its cells in other states."""
-        return replace(self, state=_frozen(state, "state"))
+        return replace(self, state=owned(state, "state"))
 
     def with_conductance(self, conductance: ArrayLike) -> Crossbar:
         """Return the same array with other cell conductances (linear cells only)."""
-        return replace(self, conductance=_frozen(conductance, "conductance"))
+        return replace(self, conductance=owned(conductance, "conductance"))
 
     def with_wires(self, wires: Wires) -> Crossbar:
         """Return the same cells on other wires."""

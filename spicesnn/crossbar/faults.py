@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spicesnn.arrays import flags, locked, number, numbers, owned
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Floats
 from spicesnn.errors import DataError, InputError
@@ -33,8 +34,8 @@ class StuckMap:
     still: Mask | None = None
 
     def __post_init__(self) -> None:
-        on, off = np.array(self.on, dtype=bool), np.array(self.off, dtype=bool)
-        still = np.zeros_like(on) if self.still is None else np.array(self.still, dtype=bool)
+        on, off = flags(self.on, "stuck map: on"), flags(self.off, "stuck map: off")
+        still = locked(np.zeros_like(on)) if self.still is None else flags(self.still, "stuck map: still")
         if on.ndim != 2 or on.shape != off.shape or on.shape != still.shape:
             raise InputError(f"stuck map: on has shape {on.shape}, off {off.shape} and still {still.shape}; expected (rows, cols) for all")
         twice = (on & off) | (on & still) | (off & still)
@@ -58,7 +59,7 @@ class StuckMap:
     @classmethod
     def from_codes(cls, codes: ArrayLike) -> Self:
         """Return a map from one number a cell: 1 stuck on, −1 stuck off, 2 stuck where it is, 0 working (as a CSV file has it)."""
-        values = np.asarray(codes, dtype=float)
+        values = numbers(codes, "stuck map: codes", "codes")
         if values.ndim != 2 or not np.all(np.isin(values, (-1.0, 0.0, 1.0, 2.0))):
             raise InputError(
                 f"stuck map: codes of shape {values.shape}; expected (rows, cols) of 1 (stuck on), −1 (stuck off), 2 (stuck where it is) "
@@ -154,6 +155,14 @@ class Wear:
     limit: Floats
     fails_on: Mask
 
+    def __post_init__(self) -> None:
+        cycles, limit = owned(self.cycles, "wear: cycles"), owned(self.limit, "wear: limit")
+        if cycles.shape != limit.shape or not np.all(np.isfinite(cycles)) or np.any(cycles < 0) or not np.all(limit > 0):
+            raise InputError(f"wear: cycles of shape {cycles.shape} and limits of shape {limit.shape}; expected numbers of one shape, 0 or more")
+        object.__setattr__(self, "cycles", cycles)
+        object.__setattr__(self, "limit", limit)
+        object.__setattr__(self, "fails_on", flags(self.fails_on, "wear: fails_on", cycles.shape))
+
     @property
     def dead(self) -> Mask:
         """Cells past what they can take, (rows, cols)."""
@@ -181,6 +190,8 @@ class Endurance:
     on_share: float = 0.5
 
     def __post_init__(self) -> None:
+        for name in ("swings", "spread", "on_share"):
+            number(getattr(self, name), f"endurance: {name}")
         if not (np.isfinite(self.swings) and self.swings > 0 and np.isfinite(self.spread) and self.spread >= 0 and 0 <= self.on_share <= 1):
             raise InputError(f"{self}: expected swings above 0, spread 0 or more, on_share from 0 to 1")
 

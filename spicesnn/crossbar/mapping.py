@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spicesnn.arrays import number
 from spicesnn.devices.base import Device, Floats
 from spicesnn.errors import InputError
 
@@ -22,6 +23,8 @@ class Window:
     high: float
 
     def __post_init__(self) -> None:
+        for name in ("low", "high"):
+            number(getattr(self, name), f"conductance window: {name}", "siemens")
         if not (np.isfinite(self.low) and np.isfinite(self.high) and 0 <= self.low < self.high):
             raise InputError(f"conductance window: low = {self.low} S, high = {self.high} S; expected 0 ≤ low < high")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spicesnn.arrays import number, numbers
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.faults import end_states
 from spicesnn.devices.base import Floats
@@ -19,7 +20,7 @@ from spicesnn.errors import InputError
 
 def _check(owner: str, **values: float) -> None:
     for name, value in values.items():
-        if not np.isfinite(value) or value < 0:
+        if number(value, f"{owner}: {name}", "a finite number, 0 or more") < 0:
             raise InputError(f"{owner}: {name} = {value!r}; expected a finite number, 0 or more")
 
 
@@ -34,7 +35,7 @@ def with_factors(array: Crossbar, factors: ArrayLike) -> Crossbar:
     InputError
         A factor is negative or not finite.
     """
-    by = np.broadcast_to(np.asarray(factors, dtype=float), array.shape)
+    by = np.broadcast_to(numbers(factors, "conductance factors"), array.shape)
     if not np.all(np.isfinite(by)) or np.any(by < 0):
         raise InputError(f"conductance factors from {np.min(by)} to {np.max(by)}; expected finite numbers, 0 or more")
     if array.conductance is not None:
@@ -123,7 +124,7 @@ class TelegraphNoise:
     emission_s: float = 1e-3
 
     def __post_init__(self) -> None:
-        _check("telegraph noise", amplitude=self.amplitude)
+        _check("telegraph noise", amplitude=self.amplitude, capture_s=self.capture_s, emission_s=self.emission_s)
         if self.amplitude > 1 or not (np.isfinite(self.capture_s) and np.isfinite(self.emission_s) and self.capture_s > 0 and self.emission_s > 0):
             raise InputError(f"{self}: expected an amplitude of at most 1, and times above 0 s")
 
@@ -164,7 +165,7 @@ class RetentionDrift:
     t0_s: float = 1.0
 
     def __post_init__(self) -> None:
-        _check("retention", exponent=self.exponent, spread=self.spread)
+        _check("retention", exponent=self.exponent, spread=self.spread, t0_s=self.t0_s)
         if not np.isfinite(self.t0_s) or self.t0_s <= 0:
             raise InputError(f"retention: t0_s = {self.t0_s!r}; expected seconds, above 0")
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spicesnn.arrays import brief, flags, number, numbers, owned
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Floats
 from spicesnn.errors import InputError
@@ -18,10 +19,7 @@ def _levels(values: ArrayLike, lines: int, name: str, what: str, extra: str = "b
     """Return `values` as a float array of shape (lines,) or (n, lines), scalars spread over the lines."""
     if isinstance(values, float) and math.isfinite(values):
         return np.full(lines, values)
-    try:
-        array = np.array(values, dtype=float)
-    except (TypeError, ValueError):
-        raise InputError(f"{name} is not an array of volts: {values!r:.80}") from None
+    array = np.array(numbers(values, name, "volts"))
     if array.ndim == 0:
         array = np.full(lines, float(array))
     if array.ndim > 2 or array.shape[-1] != lines or 0 in array.shape:
@@ -49,7 +47,7 @@ def _mask(values: ArrayLike | None, lines: int, name: str) -> NDArray[np.bool_]:
     if values is None:
         return _none_float(lines)
     mask = np.array(values)
-    if mask.shape != (lines,) or mask.dtype != bool:
+    if mask.shape != (lines,) or mask.dtype != bool or isinstance(values, np.ma.MaskedArray):
         raise InputError(f"{name} has shape {mask.shape} and type {mask.dtype}; expected {lines} booleans, True where the line floats")
     return mask
 
@@ -125,6 +123,27 @@ class Levels:
         return int(self.row_volts.shape[0])
 
 
+def _keep_volts(owner: Pulse | Waveform, *names: str) -> None:
+    """Put copies in place of the caller's arrays; numbers stay numbers."""
+    for name in names:
+        given = getattr(owner, name)
+        if given is None and name == "gate_volts":
+            continue
+        volts = owned(given, name, "volts")
+        if not np.all(np.isfinite(volts)):
+            raise InputError(f"{name} has values that are not finite; expected volts")
+        object.__setattr__(owner, name, volts if volts.ndim else float(volts))
+
+
+def _keep_flags(owner: Pulse | Waveform) -> None:
+    for name in ("floating_rows", "floating_columns"):
+        given = getattr(owner, name)
+        if given is not None:
+            if np.asarray(given).dtype != bool:
+                raise InputError(f"{name} has type {np.asarray(given).dtype}; expected booleans, True where the line floats")
+            object.__setattr__(owner, name, flags(given, name))
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Pulse:
     """One trapezoidal programming pulse on all lines at once, from 0 V and back to 0 V.
@@ -154,10 +173,12 @@ class Pulse:
     floating_columns: ArrayLike | None = None
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.width_s, int | float | np.number) and np.isfinite(self.width_s) and self.width_s > 0):
+        if not number(self.width_s, "pulse: width_s", "seconds, above 0") > 0:
             raise InputError(f"pulse: width_s = {self.width_s!r}; expected seconds, above 0")
-        if not (isinstance(self.rise_s, int | float | np.number) and np.isfinite(self.rise_s) and self.rise_s >= 0):
+        if not number(self.rise_s, "pulse: rise_s", "seconds, 0 or more") >= 0:
             raise InputError(f"pulse: rise_s = {self.rise_s!r}; expected seconds, 0 or more")
+        _keep_volts(self, "row_volts", "column_volts", "gate_volts")
+        _keep_flags(self)
 
     def waveform(self) -> Waveform:
         """Return the same as a piecewise-linear waveform."""
@@ -202,11 +223,17 @@ class Waveform:
     floating_rows: ArrayLike | None = None
     floating_columns: ArrayLike | None = None
 
+    def __post_init__(self) -> None:
+        time = owned(self.time_s, "waveform: time_s", "seconds")
+        if time.ndim != 1 or time.size < 2 or time[0] != 0 or not np.all(np.isfinite(time)) or np.any(np.diff(time) <= 0):
+            raise InputError(f"waveform: time_s = {brief(self.time_s)}; expected at least 2 increasing times in seconds, the first 0")
+        object.__setattr__(self, "time_s", time)
+        _keep_volts(self, "row_volts", "column_volts", "gate_volts")
+        _keep_flags(self)
+
     def checked(self, array: Crossbar) -> CheckedWaveform:
         """Check everything against the array and spread single columns over the lines."""
-        time = np.array(self.time_s, dtype=float)
-        if time.ndim != 1 or time.size < 2 or time[0] != 0 or not np.all(np.isfinite(time)) or np.any(np.diff(time) <= 0):
-            raise InputError(f"waveform: time_s = {np.asarray(self.time_s)!r:.80}; expected at least 2 increasing times in seconds, the first 0")
+        time = np.asarray(self.time_s, dtype=float)
 
         def spread(values: ArrayLike, lines: int, name: str, what: str) -> Floats:
             volts = np.array(values, dtype=float)

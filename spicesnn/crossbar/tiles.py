@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from spicesnn.errors import InputError
 
 
@@ -19,7 +21,8 @@ class Tiling:
     cols: int = 128
 
     def __post_init__(self) -> None:
-        if self.rows < 0 or self.cols < 0:
+        whole = all(isinstance(count, int | np.integer) and not isinstance(count, bool) for count in (self.rows, self.cols))
+        if not whole or self.rows < 0 or self.cols < 0:
             raise InputError(f"tiles of {self.rows} × {self.cols}; expected 0 (whole) or more lines each way")
 
     def parts(self, shape: tuple[int, int]) -> Iterator[tuple[slice, slice]]:

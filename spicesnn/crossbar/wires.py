@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.arrays import brief, owned
 from spicesnn.errors import InputError
 
 
@@ -44,17 +45,15 @@ class Wires:
     def __post_init__(self) -> None:
         for entry in fields(self):
             if entry.name == "double_sided":
+                if not isinstance(self.double_sided, bool | np.bool_):
+                    raise InputError(f"wires: double_sided = {self.double_sided!r:.60}; expected True or False")
                 continue
-            try:
-                value = np.array(getattr(self, entry.name), dtype=float)
-            except (TypeError, ValueError):
-                raise InputError(f"wires: {entry.name} is {getattr(self, entry.name)!r}; expected a number in SI units, 0 or more") from None
+            value = owned(getattr(self, entry.name), f"wires: {entry.name}", "numbers in SI units, 0 or more")
             per_line = entry.name in ("driver_ohm", "sense_ohm")
             if value.ndim > (1 if per_line else 0):
                 raise InputError(f"wires: {entry.name} has shape {value.shape}; expected one number{' or one a line' if per_line else ''}")
             if not np.all(np.isfinite(value)) or np.any(value < 0):
-                raise InputError(f"wires: {entry.name} = {getattr(self, entry.name)!r}; expected a finite number, 0 or more")
-            value.setflags(write=False)
+                raise InputError(f"wires: {entry.name} = {brief(getattr(self, entry.name))}; expected a finite number, 0 or more")
             object.__setattr__(self, entry.name, value if value.ndim else float(value))
 
     @classmethod

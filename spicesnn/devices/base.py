@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spicesnn.arrays import brief, owned
 from spicesnn.errors import InputError, UnknownNameError
 from spicesnn.units import parse
 
@@ -90,19 +91,23 @@ class Device(ABC):
                 raise InputError(f"{self.name}: {entry.name} is {getattr(self, entry.name)!r}; expected one of {names}")
             if "unit" not in entry.metadata:
                 continue
-            value = np.asarray(getattr(self, entry.name), dtype=float)
+            value = self._own(entry.name)
             low, high, above = (entry.metadata[key] for key in ("lowest", "highest", "above"))
             if not np.all(np.isfinite(value)):
-                raise InputError(f"{self.name}: {entry.name} is {value!s}; expected a finite number in {entry.metadata['unit']}")
+                raise InputError(f"{self.name}: {entry.name} is {brief(value)}; expected a finite number in {entry.metadata['unit']}")
             if np.any(value < low) or np.any(value > high) or np.any(value <= above):
                 span = f"> {above:g}" if above > -math.inf else f"in [{low:g}, {high:g}]"
-                raise InputError(f"{self.name}: {entry.name} = {value!s} {entry.metadata['unit']} is outside its range; expected {span}")
-            if value.ndim and (value.flags.writeable or value.base is not None):
-                # A device never changes, and circuits are kept for it: an array of the caller's that is changed later must not reach it.
-                own = value.copy()
-                own.setflags(write=False)
-                object.__setattr__(self, entry.name, own)
+                raise InputError(f"{self.name}: {entry.name} = {brief(value)} {entry.metadata['unit']} is outside its range; expected {span}")
         self._check()
+
+    def _own(self, name: str) -> Floats:
+        """Put a copy in place of a parameter that is an array (a number stays a number), and return its values."""
+        given = getattr(self, name)
+        if isinstance(given, int | float):
+            return np.asarray(given, dtype=float)
+        values = owned(given, f"{self.name}: {name}")
+        object.__setattr__(self, name, values if values.ndim else float(values))
+        return values
 
     def _check(self) -> None:
         """Check what holds between parameters; raise `InputError`."""

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spicesnn import npz
+from spicesnn.arrays import owned
 from spicesnn.devices.base import Device, Floats
 from spicesnn.devices.monotone import monotone_cubic
 from spicesnn.errors import DataError, EngineError, InputError
@@ -28,7 +29,7 @@ _FINER = 8
 
 
 def _grid(values: ArrayLike, name: str) -> Floats:
-    grid = np.array(values, dtype=float)
+    grid = owned(values, f"table: {name}")
     if grid.ndim != 1 or grid.size < 2 or not np.all(np.isfinite(grid)) or np.any(np.diff(grid) <= 0):
         raise InputError(f"table: {name} has shape {grid.shape}; expected at least 2 finite, increasing values")
     grid.setflags(write=False)
@@ -36,7 +37,7 @@ def _grid(values: ArrayLike, name: str) -> Floats:
 
 
 def _table(values: ArrayLike, rows: int, columns: int, name: str) -> Floats:
-    table = np.array(values, dtype=float)
+    table = owned(values, f"table: {name}")
     if table.shape != (rows, columns) or not np.all(np.isfinite(table)):
         raise InputError(f"table: {name} has shape {table.shape}; expected ({rows}, {columns}) finite numbers")
     table.setflags(write=False)

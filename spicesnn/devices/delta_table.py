@@ -14,6 +14,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from spicesnn.arrays import brief, owned
 from spicesnn.devices.base import Floats
 from spicesnn.errors import DataError, InputError
 
@@ -53,12 +54,10 @@ class Grid:
 
     def __post_init__(self) -> None:
         for name in ("x", "y", "values"):
-            array = np.array(getattr(self, name), dtype=float)
-            array.setflags(write=False)
-            object.__setattr__(self, name, array)
+            object.__setattr__(self, name, owned(getattr(self, name), f"table: {name}"))
         for name, axis in (("first", self.x), ("second", self.y)):
             if axis.ndim != 1 or axis.size < 2 or not np.all(np.isfinite(axis)) or np.any(np.diff(axis) <= 0):
-                raise InputError(f"table: the {name} axis is {axis!r:.80}; expected 2 or more finite numbers, increasing")
+                raise InputError(f"table: the {name} axis is {brief(axis)}; expected 2 or more finite numbers, increasing")
         if self.values.shape != (self.x.size, self.y.size) or not np.all(np.isfinite(self.values)):
             raise InputError(f"table: values of shape {self.values.shape}; expected finite numbers of shape {(self.x.size, self.y.size)}")
 

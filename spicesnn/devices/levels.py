@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spicesnn.arrays import brief, owned
 from spicesnn.devices.base import Device, Floats
 from spicesnn.errors import InputError
 
@@ -45,10 +46,9 @@ class ConductanceStates:
     rounding: Rounding = Rounding.STOCHASTIC
 
     def __post_init__(self) -> None:
-        values = np.array(self.siemens, dtype=float)
+        values = owned(self.siemens, "conductance states", "conductances")
         if values.ndim != 1 or values.size < 2 or not np.all(np.isfinite(values)) or np.any(values <= 0) or np.any(np.diff(values) <= 0):
-            raise InputError(f"conductance states: {np.asarray(self.siemens)!r:.80}; expected at least 2 finite conductances above 0 S, increasing")
-        values.setflags(write=False)
+            raise InputError(f"conductance states: {brief(self.siemens)}; expected at least 2 finite conductances above 0 S, increasing")
         object.__setattr__(self, "siemens", values)
 
     @classmethod
@@ -87,7 +87,7 @@ class ConductanceStates:
         """Return conductances moved by whole states, up for steps above 0, stopping at the ends: one pulse, one state."""
         moved = np.asarray(steps)
         if not np.all(moved == np.round(moved)):
-            raise InputError(f"conductance states: steps {moved!r:.60}; expected whole numbers of states")
+            raise InputError(f"conductance states: steps {brief(moved)}; expected whole numbers of states")
         return np.asarray(self.siemens[np.clip(self.index(siemens) + moved.astype(np.int64), 0, self.count - 1)])
 
     def held(self, device: Device, state: ArrayLike, rng: np.random.Generator | None = None, *, v: float = 0.0) -> Floats:

@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from spicesnn.arrays import owned
 from spicesnn.devices.base import Floats
 from spicesnn.devices.delta_table import DeltaTable, Grid, OutOfRange
 from spicesnn.devices.instruments.pulses import read_curve
@@ -68,7 +69,7 @@ class PulseCurve:
         for name, sign in (("raising", 1.0), ("lowering", -1.0)):
             if getattr(self, name) is None:
                 continue
-            values = np.array(getattr(self, name), dtype=float)
+            values = owned(getattr(self, name), f"pulse curve: {name}", "conductances")
             if (
                 values.ndim != 1
                 or values.size < 2
@@ -83,7 +84,6 @@ class PulseCurve:
                 raise InputError(
                     f"pulse curve: {name} begins at {values[0]:.4g} S and goes on at {later:.4g} S on average: the wrong way"
                 )
-            values.setflags(write=False)
             object.__setattr__(self, name, values)
 
     @classmethod

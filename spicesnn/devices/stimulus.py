@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spicesnn.arrays import number, owned
 from spicesnn.devices.base import Floats
 from spicesnn.errors import InputError
 
@@ -35,7 +36,7 @@ class Stimulus(ABC):
 
 def _positive(owner: str, **values: float) -> None:
     for name, value in values.items():
-        if not np.isfinite(value) or value <= 0:
+        if number(value, f"{owner}: {name}", "a finite number above 0") <= 0:
             raise InputError(f"{owner}: {name} = {value!r}; expected a finite number above 0")
 
 
@@ -50,8 +51,8 @@ class Sine(Stimulus):
 
     def __post_init__(self) -> None:
         _positive("sine", frequency=self.frequency, periods=self.periods)
-        if not np.isfinite(self.amplitude) or not np.isfinite(self.offset):
-            raise InputError(f"sine: amplitude = {self.amplitude!r}, offset = {self.offset!r}; expected finite volts")
+        for name in ("amplitude", "offset"):
+            number(getattr(self, name), f"sine: {name}", "finite volts")
 
     def volts(self, time_s: Floats) -> Floats:
         """Return the voltage at each time."""
@@ -81,7 +82,7 @@ class PiecewiseLinear(Stimulus):
     level_volts: Floats
 
     def __post_init__(self) -> None:
-        time, level = np.array(self.time_s, dtype=float), np.array(self.level_volts, dtype=float)
+        time, level = owned(self.time_s, "piecewise linear: time_s", "seconds"), owned(self.level_volts, "piecewise linear: level_volts", "volts")
         fitting = time.ndim == 1 and time.shape == level.shape and time.size >= 2
         if not fitting or time[0] != 0 or np.any(np.diff(time) <= 0) or not np.all(np.isfinite([time, level])):
             raise InputError("piecewise linear: expected as many volts as times, at least 2, times increasing from 0, all finite")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spicesnn.arrays import number
 from spicesnn.devices.base import Device, Floats
 from spicesnn.devices.registry import nearest
 from spicesnn.errors import InputError, UnknownNameError
@@ -26,7 +27,7 @@ class Distribution(ABC):
 
 
 def _relative(owner: str, value: float) -> None:
-    if not np.isfinite(value) or value < 0:
+    if number(value, owner, "a finite number, 0 or more") < 0:
         raise InputError(f"{owner}: {value!r}; expected a finite number, 0 or more")
 
 
@@ -56,7 +57,7 @@ class Normal(Distribution):
 
     def __post_init__(self) -> None:
         _relative("normal spread", self.spread)
-        if not np.isfinite(self.cut) or self.cut < 0.1:
+        if number(self.cut, "normal spread: cut", "0.1 standard deviations or more") < 0.1:
             raise InputError(f"normal spread: cut = {self.cut!r}; expected 0.1 standard deviations or more")
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:

@@ -13,6 +13,7 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from spicesnn.arrays import number, numbers
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import CheckedWaveform, Levels, Pulse, Waveform
 from spicesnn.devices.base import Device, Floats
@@ -105,9 +106,11 @@ class Engine(ABC):
             raise InputError(f"device is {device!r:.80}; expected a device such as spicesnn.devices.VTEAM()")
         if points < 2:
             raise InputError(f"points = {points}; expected 2 or more")
-        start = np.asarray(device.initial_state() if state is None else state, dtype=float)
+        start = numbers(device.initial_state() if state is None else state, "state")
         if not np.all(np.isfinite(start)):
             raise InputError(f"state = {start!s} is not finite")
+        if gate_volts is not None:
+            number(gate_volts, "gate_volts", "volts")
         if gate_volts is not None and not device.gated:
             raise InputError(f"gate_volts was given, but {device.name} has no third terminal")
         if gate_volts is None and device.gated:

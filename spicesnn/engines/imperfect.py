@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from spicesnn.arrays import number
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.faults import Endurance, StuckMap, Wear, end_states
 from spicesnn.crossbar.noise import CycleToCycle, ReadNoise, RetentionDrift, TelegraphNoise
@@ -66,6 +67,17 @@ class Imperfections:
     telegraph: TelegraphNoise | None = None
     read_noise: ReadNoise | None = None
     retention: RetentionDrift | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("stuck_on", "stuck_off", "stuck"):
+            if not 0 <= number(getattr(self, name), f"imperfections: {name}", "a probability") <= 1:
+                raise InputError(f"imperfections: {name} = {getattr(self, name)!r}; expected a probability, 0 to 1")
+        number(self.states_volts, "imperfections: states_volts", "volts")
+        if self.scaled_to is not None:
+            low, high = (number(value, "imperfections: scaled_to", "two finite numbers") for value in self.scaled_to)
+            if not low < high:
+                raise InputError(f"imperfections: scaled_to = {self.scaled_to}; expected (lowest, highest)")
+        object.__setattr__(self, "spread", dict(self.spread))
 
     def devices(self, device: Device, shape: tuple[int, int], rng: np.random.Generator) -> Device:
         """Return the device with the parameters of every cell drawn."""

@@ -19,6 +19,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
+from spicesnn.arrays import numbers
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import Levels
 from spicesnn.devices.base import Floats
@@ -68,7 +69,7 @@ def gradient_of(array: Crossbar, levels: Levels, read: Callable[[], Read], dl_dc
 
     A large batch on linear cells takes 2·min(rows, cols) solves (`batch_gradient.py`); otherwise every input is read and solved once more.
     """
-    slope = np.asarray(dl_dcolumn_amps, dtype=float)
+    slope = numbers(dl_dcolumn_amps, "dl_dcolumn_amps")
     expected = (array.cols,) if levels.single else (levels.batch, array.cols)
     if slope.shape != expected or not np.all(np.isfinite(slope)):
         raise InputError(f"dl_dcolumn_amps has shape {slope.shape}; expected finite values of shape {expected}, like column_amps")

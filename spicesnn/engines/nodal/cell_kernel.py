@@ -143,7 +143,8 @@ def _slope(current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _try_step(
-    current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: float, ds: float, h: float, begins: Any, tolerance: float, coulomb: float, joules: float
+    current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: float, ds: float, h: float, begins: Any, tolerance: float,
+    coulomb: float, joules: float,
 ) -> Any:  # fmt: skip
     """Take one step of h seconds (ds of the interval); return its error in units of what is allowed, state, charge, energy, and the end's `_look`."""
     low, high, scale, _ = cell
@@ -179,7 +180,8 @@ def _try_step(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _try_explicit(
-    current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: float, ds: float, h: float, begins: Any, tolerance: float, coulomb: float, joules: float
+    current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: float, ds: float, h: float, begins: Any, tolerance: float,
+    coulomb: float, joules: float,
 ) -> Any:  # fmt: skip
     """Take one step of the explicit pair; return what `_try_step` does, and the fourth-order term of its dense output."""
     low, high, scale, _ = cell
@@ -216,8 +218,8 @@ def _try_explicit(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _follow(
-    current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, begins: Any, seconds: float, tolerance: float, part: float, coulomb: float, joules: float,
-    nodes: Any, c: int,
+    current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, begins: Any, seconds: float, tolerance: float, part: float,
+    coulomb: float, joules: float, nodes: Any, c: int,
 ) -> Any:  # fmt: skip
     """Integrate cell c over one interval; return charge, energy, step, steps taken (−1: it cannot be followed). Its states go to `nodes` (4, m).
 
@@ -302,8 +304,8 @@ _ROW = float64[::1]
     ), cache=True, nogil=True, error_model="numpy",
 )  # fmt: skip
 def advance_cells(
-    first: int, last: int, current: int, rate: int, conductance: int, parameters: Any, cells: Any, x: Any, source: Any, ohms: Any, gate: Any, line: Any,
-    seconds: float, tolerance: float, steps: Any, nodes: Any, siemens: Any, charge: Any, energy: Any, next_steps: Any, taken: Any,
+    first: int, last: int, current: int, rate: int, conductance: int, parameters: Any, cells: Any, x: Any, source: Any, ohms: Any, gate: Any,
+    line: Any, seconds: float, tolerance: float, steps: Any, nodes: Any, siemens: Any, charge: Any, energy: Any, next_steps: Any, taken: Any,
 ) -> int:  # fmt: skip
     """Integrate cells `first` to `last` over one interval; return −1, or the number of a cell that cannot be followed.
 
@@ -364,9 +366,8 @@ def advance_cells(
     ), cache=True, nogil=True, error_model="numpy",
 )  # fmt: skip
 def correct_cells(
-    first: int, last_cell: int, current: int, rate: int, conductance: int, parameters: Any, cells: Any, old: Any, new: Any, ohms: Any, gate: Any, line: Any,
-    seconds: float,
-    nodes: Any, siemens: Any, charge: Any, energy: Any,
+    first: int, last_cell: int, current: int, rate: int, conductance: int, parameters: Any, cells: Any, old: Any, new: Any, ohms: Any, gate: Any,
+    line: Any, seconds: float, nodes: Any, siemens: Any, charge: Any, energy: Any,
 ) -> Any:  # fmt: skip
     """Carry cells `first` to `last_cell` over from one drive to another, to first order; returns a `Correction`'s five numbers."""
     worst, joules, bend, bend_joules, bend_coulomb = 0.0, 0.0, 0.0, 0.0, 0.0

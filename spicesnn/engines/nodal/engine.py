@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from spicesnn.arrays import number
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import CheckedWaveform, Levels
 from spicesnn.devices.base import Device, Floats
@@ -36,7 +37,7 @@ class NodalEngine(Engine):
             Relative local error when a single device is driven (`drive`, `spicesnn.iv`).
         """
         for name, value in (("state_tolerance", state_tolerance), ("drive_tolerance", drive_tolerance)):
-            if not 1e-13 <= value <= 0.1:
+            if not 1e-13 <= number(value, f"NodalEngine: {name}", "a fraction between 1e-13 and 0.1") <= 0.1:
                 raise InputError(f"NodalEngine: {name} = {value!r}; expected a fraction between 1e-13 and 0.1")
         self.state_tolerance = state_tolerance
         self.drive_tolerance = drive_tolerance

@@ -42,7 +42,7 @@ def test_random_pulses_agree_with_brute_force_in_states_and_energy(brute: Module
     for k in range(4):
         try:
             state, energy, _, line = brute.check_pulse(brute.random_case(np.random.default_rng([7, 1, k]), name), ENGINE)
-        except brute.ReferenceFailed:
+        except brute.ReferenceFailedError:
             continue
         assert not line
         assert state < 2e-4
@@ -58,7 +58,7 @@ def test_many_random_reads_and_pulses_agree_with_brute_force(brute: ModuleType) 
         case = brute.random_case(np.random.default_rng([8, 1, k]))
         try:
             state, energy, _, _ = brute.check_pulse(case, ENGINE)
-        except brute.ReferenceFailed:
+        except brute.ReferenceFailedError:
             continue
         assert state <= brute.STATE_ERROR, case
         assert energy <= brute.ENERGY_ERROR, case
@@ -103,11 +103,12 @@ def test_extreme_pulses_end_soon_with_an_answer_or_one_line() -> None:
         volts, frequency = device.typical_drive()
         array = sn.Crossbar(device=device, shape=(1, 1), wires=sn.Wires(word_line_ohm=1.0, bit_line_ohm=1.0))
         begin = time.process_time()
+        outcome = "answered"
         try:
-            after = ENGINE.pulse(array, sn.Pulse(row_volts=30.0 * volts, width_s=1.0 / frequency, rise_s=0.1 / frequency))
-            assert after.energy_joule > 0
+            assert ENGINE.pulse(array, sn.Pulse(row_volts=30.0 * volts, width_s=1.0 / frequency, rise_s=0.1 / frequency)).energy_joule > 0
         except ConvergenceError as error:
-            assert "\n" not in str(error)
+            outcome = str(error)
+        assert "\n" not in outcome
         assert time.process_time() - begin < 20.0
 
 
