@@ -70,6 +70,46 @@ def call(typing: Any, address: Any, v: Any, x: Any, gate: Any, p: Any) -> Any:
     return float64(int64, float64, float64, float64, _POINTER), code
 
 
+@intrinsic
+def call_solver(typing: Any, address: Any, current: Any, conductance: Any, u: Any, ohm: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Call `behind` at its address: a call that is not folded into each place where it stands, which would slow down all that never need it."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        double, whole = ir.DoubleType(), ir.IntType(64)
+        kind = ir.FunctionType(double, [whole, whole, double, double, double, double, double.as_pointer()])
+        return builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
+
+    return float64(int64, int64, int64, float64, float64, float64, float64, _POINTER), code
+
+
+MOST_NEWTON = 200
+"""Steps of Newton's method, or halvings, for the voltage of a nonlinear cell behind a resistance."""
+
+
+@cfunc(float64(int64, int64, float64, float64, float64, float64, _POINTER), cache=True, error_model="numpy")
+def behind(current: Any, conductance: Any, u: float, ohm: float, x: float, gate: float, p: Any) -> float:
+    """Return v with v + ohm·i(v, x) = u of a cell that is nonlinear in v, by Newton's method inside a bracket.
+
+    A passive cell has a voltage between 0 and u.
+    """
+    low, high, v = min(u, 0.0), max(u, 0.0), u
+    for _ in range(MOST_NEWTON):
+        left = v + ohm * call(current, v, x, gate, p) - u
+        if left < 0.0:
+            low = v
+        else:
+            high = v
+        slope = call(conductance, v, x, gate, p)
+        new = v - left / (1.0 + ohm * slope) if slope > 0.0 else v - left
+        if not low <= new <= high:
+            new = 0.5 * (low + high)
+        step = abs(new - v)
+        v = new
+        if step <= 4e-16 * abs(u):
+            break
+    return v
+
+
 _addresses: dict[Callable[..., Any], Any] = {}
 _helpers: set[Any] = {pick, power}
 

@@ -13,14 +13,12 @@ from typing import Any
 import numpy as np
 from numba import float64, int64, types
 
-from spicesnn.devices.cell_functions import call, pointer
+from spicesnn.devices.cell_functions import call, call_solver, pointer
 from spicesnn.engines.nodal import rosenbrock
 from spicesnn.engines.nodal.interval import BEND, INTEGRAL, POWERS
 from spicesnn.engines.nodal.rosenbrock import ALPHA, DIFFERENCE, GAMMA, KINK, LEAST_FLOW, STIFF, A, B, C
 from spicesnn.kept_code import njit
 
-MOST_NEWTON = 200
-"""Steps of Newton's method, or halvings, for the voltage of a nonlinear cell behind its source resistance."""
 EXPLICIT = 2.0
 """Tolerance of a state in explicit steps, as a multiple of that of the others: their estimate is that of an order less than they have."""
 IMPLICIT = 0.05
@@ -67,36 +65,13 @@ def _look_at(current: Any, rate: Any, p: Any, moving: float, drive: Any, x: floa
         v = v / (1.0 + drive[9] * siemens)
         amps = v * siemens
     elif drive[9] > 0.0:
-        v, amps = _behind(current, drive[10], p, x, gate, v, drive[9])
+        u = v
+        v = call_solver(drive[11], current, drive[10], u, drive[9], x, gate, p)
+        # Where most of u drops on the resistance, the drop says the current more exactly than a steep i(v) does
+        amps = (u - v) / drive[9] if abs(v) < 0.5 * abs(u) else call(current, v, x, gate, p)
     else:
         amps = call(current, v, x, gate, p)
     return (moving * call(rate, v, x, gate, p) if moving != 0.0 else 0.0), amps, amps * (drive[7] + s * drive[8])
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _behind(current: Any, conductance: Any, p: Any, x: float, gate: float, u: float, ohm: float) -> Any:
-    """Return v with v + ohm·i(v, x) = u, and i, of a cell that is nonlinear in v: Newton's method inside a bracket.
-
-    A passive cell has a voltage between 0 and u; where the bracket proves wrong it is left.
-    """
-    low, high, v, slope = min(u, 0.0), max(u, 0.0), u, 0.0
-    for _ in range(MOST_NEWTON):
-        amps = call(current, v, x, gate, p)
-        left = v + ohm * amps - u
-        if left < 0.0:
-            low = v
-        else:
-            high = v
-        slope = call(conductance, v, x, gate, p)
-        new = v - left / (1.0 + ohm * slope) if slope > 0.0 else v - left
-        if not low <= new <= high:
-            new = 0.5 * (low + high)
-        step = abs(new - v)
-        v = new
-        if step <= 4e-16 * abs(u):
-            break
-    # Where nearly all of u drops on the resistance the drop says the current more exactly than a steep i(v) does
-    return v, ((u - v) / ohm if ohm * slope > 1.0 else call(current, v, x, gate, p))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -275,16 +250,16 @@ def _follow(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _drive(source: Any, ohms: Any, gate: Any, line: Any, conductance: int, c: int) -> Any:
-    """Return the polynomial coefficients of a cell's source voltage, gate and line voltage, its source resistance, and what gives its dI/dV."""
+def _drive(source: Any, ohms: Any, gate: Any, line: Any, conductance: int, solver: int, c: int) -> Any:
+    """Return the polynomial coefficients of a cell's source voltage, gate and line voltage, its source resistance, and what solves behind it."""
     y0, y1, y2, y3, y4 = source[0, c], source[1, c], source[2, c], source[3, c], source[4, c]
     g0, g1 = (gate[0, c], gate[1, c]) if gate.shape[1] else (0.0, 0.0)
     ohm = ohms[c] if ohms.size else 0.0
     if y0 == y1 and y0 == y2 and y0 == y3 and y0 == y4:
-        return y0, 0.0, 0.0, 0.0, 0.0, g0, g1 - g0, line[0, c], line[1, c] - line[0, c], ohm, conductance
+        return y0, 0.0, 0.0, 0.0, 0.0, g0, g1 - g0, line[0, c], line[1, c] - line[0, c], ohm, conductance, solver
     return (
         y0, _power(1, y0, y1, y2, y3, y4), _power(2, y0, y1, y2, y3, y4), _power(3, y0, y1, y2, y3, y4), _power(4, y0, y1, y2, y3, y4),
-        g0, g1 - g0, line[0, c], line[1, c] - line[0, c], ohm, conductance,
+        g0, g1 - g0, line[0, c], line[1, c] - line[0, c], ohm, conductance, solver,
     )  # fmt: skip
 
 
@@ -299,20 +274,22 @@ _ROW = float64[::1]
 
 @njit(
     int64(
-        int64, int64, int64, int64, int64, _TABLE, _TABLE, _ROW, _TABLE, _ROW, _TABLE, _TABLE, float64, float64, _ROW, _TABLE, _TABLE, _ROW,
+        int64, int64, int64, int64, int64, int64, _TABLE, _TABLE, _ROW, _TABLE, _ROW, _TABLE, _TABLE, float64, float64, _ROW, _TABLE, _TABLE, _ROW,
         _ROW, _ROW, int64[::1],
     ), cache=True, nogil=True, error_model="numpy",
 )  # fmt: skip
 def advance_cells(
-    first: int, last: int, current: int, rate: int, conductance: int, parameters: Any, cells: Any, x: Any, source: Any, ohms: Any, gate: Any,
-    line: Any, seconds: float, tolerance: float, steps: Any, nodes: Any, siemens: Any, charge: Any, energy: Any, next_steps: Any, taken: Any,
+    first: int, last: int, current: int, rate: int, conductance: int, solver: int, parameters: Any, cells: Any, x: Any, source: Any,
+    ohms: Any, gate: Any, line: Any, seconds: float, tolerance: float, steps: Any, nodes: Any, siemens: Any,
+    charge: Any, energy: Any, next_steps: Any, taken: Any,
 ) -> int:  # fmt: skip
     """Integrate cells `first` to `last` over one interval; return −1, or the number of a cell that cannot be followed.
 
     Parameters
     ----------
-    current, rate, conductance : int
-        Addresses of the equations; the last is 0 for a device that is linear in v, and is asked for only with `ohms`.
+    current, rate, conductance, solver : int
+        Addresses of the equations, and of `cell_functions.behind`; the last two are 0 for a device that is linear in v, and are asked for
+        only with `ohms`.
     parameters : (m or 1, count)
     cells : (m, 4)
         Lower and upper bound, scale, and 1 or 0 for a stuck cell.
@@ -335,7 +312,7 @@ def advance_cells(
     for c in range(first, last):
         p = pointer(parameters, (c if parameters.shape[0] > 1 else 0) * parameters.shape[1])
         cell = (cells[c, 0], cells[c, 1], cells[c, 2], cells[c, 3])
-        drive = _drive(source, ohms, gate, line, conductance, c)
+        drive = _drive(source, ohms, gate, line, conductance, solver, c)
         next_steps[c] = steps[c]
         f1, i1, p1 = _look(current, rate, p, cell, drive, x[c], 0.0)
         charge[c], energy[c], done = _stand(current, rate, p, cell, drive, x[c], (f1, i1, p1), ohms.size > 0 and conductance == 0)
@@ -362,19 +339,19 @@ def advance_cells(
 
 @njit(
     types.UniTuple(float64, 5)(
-        int64, int64, int64, int64, int64, _TABLE, _TABLE, _TABLE, _TABLE, _ROW, _TABLE, _TABLE, float64, _TABLE, _TABLE, _ROW, _ROW
+        int64, int64, int64, int64, int64, int64, _TABLE, _TABLE, _TABLE, _TABLE, _ROW, _TABLE, _TABLE, float64, _TABLE, _TABLE, _ROW, _ROW
     ), cache=True, nogil=True, error_model="numpy",
 )  # fmt: skip
 def correct_cells(
-    first: int, last_cell: int, current: int, rate: int, conductance: int, parameters: Any, cells: Any, old: Any, new: Any, ohms: Any, gate: Any,
-    line: Any, seconds: float, nodes: Any, siemens: Any, charge: Any, energy: Any,
+    first: int, last_cell: int, current: int, rate: int, conductance: int, solver: int, parameters: Any, cells: Any, old: Any, new: Any,
+    ohms: Any, gate: Any, line: Any, seconds: float, nodes: Any, siemens: Any, charge: Any, energy: Any,
 ) -> Any:  # fmt: skip
     """Carry cells `first` to `last_cell` over from one drive to another, to first order; returns a `Correction`'s five numbers."""
     worst, joules, bend, bend_joules, bend_coulomb = 0.0, 0.0, 0.0, 0.0, 0.0
     for c in range(first, last_cell):
         p = pointer(parameters, (c if parameters.shape[0] > 1 else 0) * parameters.shape[1])
         cell = (cells[c, 0], cells[c, 1], cells[c, 2], cells[c, 3])
-        drive = _drive(new, ohms, gate, line, conductance, c)
+        drive = _drive(new, ohms, gate, line, conductance, solver, c)
         df0, df1, df2, df3, amps, watts, bow, bow_watts, bow_amps, last = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         for k in range(4):
             s, x = 0.25 * (k + 1), nodes[k, c]

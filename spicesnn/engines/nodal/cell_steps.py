@@ -17,7 +17,9 @@ from spicesnn.engines.nodal.threads import team
 SHARED_CELLS = 2048
 """From this size on the cells are shared out between threads."""
 MOST_IN_NUMPY = 5000
-"""Steps of the slowest cell within a segment of the waveform, rejected ones and repetitions included: some ten seconds of two-state cells."""
+"""Steps of the slowest cell within a segment of the waveform, repetitions included: some ten seconds of two-state cells."""
+FREE_ROUNDS = 20
+"""So many of an interval are not counted: the intervals themselves are."""
 _NO_ROW, _NO_TABLE = np.zeros(0), np.zeros((2, 0))
 
 
@@ -106,7 +108,7 @@ class ArraySteps:
     def interval(self, state: Floats, drive: Drive, step: Floats) -> Interval:
         """Advance all cells; see `CellSteps`."""
         done = advance(self._cells, state, drive, self._tolerance, step, most_rounds=self._left)
-        self._left -= done.rounds
+        self._left -= max(done.rounds - FREE_ROUNDS, 0)
         return Interval(nodes=done.nodes, siemens=None, charge=done.charge, energy=done.energy, step=done.step, taken=done.taken)
 
     def corrected(self, interval: Interval, old: Drive, new: Drive) -> Correction:
@@ -153,14 +155,14 @@ class CompiledSteps:
     """Cell after cell, compiled: for devices with one state that offer `CellCode`."""
 
     def __init__(self, cells: Ensemble, code: CellCode, tolerance: float) -> None:
-        from spicesnn.devices.cell_functions import address_of
+        from spicesnn.devices.cell_functions import address_of, behind
         from spicesnn.engines.nodal import cell_kernel
 
         self._kernel = cell_kernel
         self._linear = cells.device.linear
         assert self._linear or code.conductance is not None
-        conductance = 0 if self._linear or code.conductance is None else address_of(code.conductance)
-        self._functions = address_of(code.current), address_of(code.rate), conductance
+        nonlinear = (0, 0) if self._linear or code.conductance is None else (address_of(code.conductance), int(behind.address))
+        self._functions = address_of(code.current), address_of(code.rate), *nonlinear
         self._name, self._tolerance = cells.device.name, tolerance
         self._parameters = code.matrix(cells.moves.size)
         self._table = np.ascontiguousarray(np.stack([cells.low[0], cells.high[0], cells.scale[0], cells.moves], axis=1))

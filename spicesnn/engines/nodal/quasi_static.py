@@ -22,8 +22,11 @@ SOLVE_SHARE = 1e-4
 """Tolerance of the array's solves (‖residual‖₁ over all line currents), as a share of the state tolerance."""
 
 BOOLE, SIMPSON = INTEGRAL[4], np.array([1.0, 4.0, 1.0]) / 6.0
-STEEP = 0.1
-"""From this dI/dV times the resistance that a nonlinear cell looks back into, it is followed behind that resistance."""
+STEEP = 1.0
+"""From this dI/dV times the resistance that a nonlinear cell looks back into, it is followed behind that resistance.
+
+Below, the sweeps between cells and array settle by themselves, and a current that is asked for once is cheaper than one that is solved for.
+"""
 
 Near = tuple[Solution, ...]
 """Solutions near those at the nodes of a step."""
@@ -73,9 +76,9 @@ class Along:
         weights = BOOLE if len(knots) == 5 else SIMPSON
         sources = [segment.sources(knot.time) for knot in knots]
         watts = np.array([_watts(each, knot.solution) for each, knot in zip(sources, knots, strict=True)])
-        amps = np.array([float(np.abs(knot.solution.row_amps).sum() + np.abs(knot.solution.column_amps).sum()) for knot in knots])
+        amps = np.array([np.abs(knot.solution.row_amps[0]).sum() + np.abs(knot.solution.column_amps[0]).sum() for knot in knots])
         return Flow(
-            watts=float(weights @ np.abs(watts)), amps=float(weights @ amps), least=float(watts.min()), most=float(watts.max()),
+            watts=float(np.dot(weights, np.abs(watts))), amps=float(np.dot(weights, amps)), least=float(watts.min()), most=float(watts.max()),
             seconds=self.end.time - begin.time,
         )  # fmt: skip
 
@@ -105,7 +108,7 @@ class Flow:
 
 
 def _watts(sources: Sources, solution: Solution) -> float:
-    return float(np.sum(sources.row_volts * solution.row_amps) - np.sum(sources.column_volts * solution.column_amps))
+    return float(np.dot(sources.row_volts[0], solution.row_amps[0]) - np.dot(sources.column_volts[0], solution.column_amps[0]))
 
 
 class Network:

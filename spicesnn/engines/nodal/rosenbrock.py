@@ -57,8 +57,6 @@ AT_BOUND = 1e-9
 """A state this close to its bound, as a fraction of its range, is at the bound: no step need end before it."""
 MOST_ROUNDS = 20_000
 """The most steps of a cell within one interval."""
-MOST_NEWTON = 200
-"""Steps of Newton's method, or halvings, for the voltage of a nonlinear cell behind its source resistance."""
 DIFFERENCE = 1e-7
 """Step of the Jacobian's differences, as a fraction of the state's range."""
 
@@ -74,7 +72,7 @@ def cell_volts(cells: Ensemble, u: Floats, ohms: Floats | None, x: Floats, gate:
     if cells.device.linear:
         return u / (1.0 + ohms * cells.conductance(u, inside, gate))
     low, high, v = np.minimum(u, 0.0), np.maximum(u, 0.0), u
-    for _ in range(MOST_NEWTON):
+    for _ in range(200):
         amps, slope = cells.current_and_conductance(v, inside, gate)
         left = v + ohms * amps - u
         low, high = np.where(left < 0, v, low), np.where(left < 0, high, v)

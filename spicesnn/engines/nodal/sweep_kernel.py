@@ -62,7 +62,7 @@ def follow_sweep(
                     source[j, c] = course[k, 0] + s * (course[k, 1] - course[k, 0]) - 0.5 * s * (1.0 - s) * course[k, 2]
                 steps[c] = seconds if steps[c] <= 0.0 else min(steps[c], seconds)
                 lost = advance_cells(
-                    c, c + 1, idle, rate, 0, parameters, cells, x, source, ohms, gates, line, seconds, tolerance, steps, nodes, siemens,
+                    c, c + 1, idle, rate, 0, 0, parameters, cells, x, source, ohms, gates, line, seconds, tolerance, steps, nodes, siemens,
                     totals[0], totals[1], steps, taken,
                 ) >= 0  # fmt: skip
                 x[c] = nodes[3, c]

@@ -141,7 +141,8 @@ class Transient:
             if attempt.along is not None and attempt.interval is not None:
                 along = attempt.along
                 charging = self._network.charging_joules(segment, knot, along.middle, along.end)
-                flow = along.flow(segment, knot)
+                flow = attempt.flow
+                assert flow is not None
                 self._record.energy += charging
                 self._record.joules += flow.watts * flow.seconds
                 self._record.coulomb += flow.amps * flow.seconds
@@ -212,7 +213,8 @@ class Transient:
         for sweep in range(MOST_SWEEPS):
             interval = self._steps.interval(knot.state, drive, self._inner_step)
             along = self._network.along(segment, knot, end_time, interval, near)
-            joules, coulomb = self._whole(along.flow(segment, knot), end_time)
+            flow = along.flow(segment, knot)
+            joules, coulomb = self._whole(flow, end_time)
             new = replace(drive, source=along.source)
             change = self._steps.corrected(interval, drive, new)
             moved = max(change.state / self._tolerance, change.joules / (CARRIED * joules))
@@ -222,7 +224,7 @@ class Transient:
             if along.rough is not None:
                 error = max(error, self._timing(segment, knot, along, interval, drive, joules))
             else:
-                beyond = along.flow(segment, knot).beyond(float(change.interval.energy.sum()))
+                beyond = flow.beyond(float(change.interval.energy.sum()))
                 doubt += beyond
                 error = max(error, beyond / (BEYOND * joules * self._tolerance))
             if error > (CLEARLY if sweep == 0 and moved > SMALL else 1.0):
@@ -230,7 +232,7 @@ class Transient:
             if moved <= SMALL:
                 if moved > 0.0:
                     along = self._network.last(segment, knot, along, end_time, change.interval)
-                return _Attempt(factor=_factor(error), along=along, interval=change.interval, doubt=doubt)
+                return _Attempt(factor=_factor(error), along=along, interval=change.interval, flow=flow, doubt=doubt)
             if sweep == 0 and change.state > HOPELESS:
                 return _Attempt(factor=max(0.1 / change.state, 0.02))
             if sweep > 0 and moved > CONTRACTION * before:
@@ -269,6 +271,7 @@ class _Attempt:
     factor: float
     along: Along | None = None
     interval: Interval | None = None
+    flow: Flow | None = None
     doubt: float = 0.0
 
 
