@@ -11,13 +11,15 @@ from spicesnn.devices.base import Floats
 from spicesnn.devices.compiled import CellCode
 from spicesnn.engines.nodal.cells import Ensemble
 from spicesnn.engines.nodal.interval import BEND, INTEGRAL, NODES, Drive, parabola
-from spicesnn.engines.nodal.rosenbrock import advance, cannot_follow, cell_volts, slopes_of
+from spicesnn.engines.nodal.rosenbrock import ORDER, advance, cannot_follow, cell_volts, slopes_of
 from spicesnn.engines.nodal.threads import team
 
 SHARED_CELLS = 2048
 """From this size on the cells are shared out between threads."""
 MOST_IN_NUMPY = 5000
 """Steps of the slowest cell within a segment of the waveform, repetitions included: some ten seconds of two-state cells."""
+USUAL_TOLERANCE = 5e-6
+"""With less than this tolerance of a step more of them are allowed, as many as the order of the method asks for."""
 FREE_ROUNDS = 20
 """So many of an interval are not counted: the intervals themselves are."""
 _NO_ROW, _NO_TABLE = np.zeros(0), np.zeros((2, 0))
@@ -99,11 +101,13 @@ class ArraySteps:
     """All cells side by side, in NumPy: for any device."""
 
     def __init__(self, cells: Ensemble, tolerance: float) -> None:
-        self._cells, self._tolerance, self._left = cells, tolerance, MOST_IN_NUMPY
+        self._cells, self._tolerance = cells, tolerance
+        self._most = int(MOST_IN_NUMPY * max(1.0, USUAL_TOLERANCE / tolerance) ** (1.0 / ORDER))
+        self._left = self._most
 
     def renew(self) -> None:
         """Begin a segment; see `CellSteps`."""
-        self._left = MOST_IN_NUMPY
+        self._left = self._most
 
     def interval(self, state: Floats, drive: Drive, step: Floats) -> Interval:
         """Advance all cells; see `CellSteps`."""
