@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import html
 import inspect
+import json
 import os
 import re
 import tomllib
@@ -49,6 +50,8 @@ def on_files(files: Files, config: Any) -> Files:
     for name, text in pages.items():
         files.append(File.generated(config, f"devices/{name}.md", content=text))
     files.append(File.generated(config, "settings.md", content=settings_page()))
+    for path in sorted((Path(config["docs_dir"]) / "notebooks").glob("*.ipynb")):
+        files.append(File.generated(config, f"notebooks/{path.stem}.md", content=notebook_page(path)))
     files.append(File.generated(config, "figures.md", content=figures_page(Path(config["docs_dir"]) / "records")))
     return files
 
@@ -180,6 +183,24 @@ def settings_page() -> str:
     for kind, target in studies.KINDS.items():
         parts += [f"## Studies: kind `{kind}`", _first_line(_found(target)), *_tables(_found(target))]
     return "\n\n".join(parts) + "\n"
+
+
+def notebook_page(path: Path) -> str:
+    """Return an executed notebook as a page: its text, its code, what it printed and drew, and a link to the notebook itself."""
+    parts = []
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
+        for output in cell.get("outputs", []):
+            data = output.get("data", {"text/plain": output.get("text", "")})
+            if "image/png" in data:
+                picture = "".join(data["image/png"]).replace("\n", "")
+                parts.append(f'<p><img class="output" src="data:image/png;base64,{picture}" alt="output of the cell above"></p>')
+            else:
+                text = "".join(data.get("text/plain", "")).rstrip()
+                parts.append(f"```text\n{text}\n```")
+    head, *rest = parts
+    return "\n\n".join([head, f"[Download the notebook]({path.name})", *rest]) + "\n"
 
 
 def figures_page(folder: Path) -> str:

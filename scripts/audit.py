@@ -33,6 +33,7 @@ givens whose text is on no page. Numbers in code, formulas and links are not loo
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -96,8 +97,10 @@ def squeezed(text: str) -> str:
 
 
 def read_page(path: Path, root: Path = ROOT) -> Page:
-    """Return a Markdown file with its code, formulas, links and comments marked as hidden."""
+    """Return a Markdown file, or the text of a notebook, with its code, formulas, links and comments marked as hidden."""
     text = path.read_text(encoding="utf-8")
+    if path.suffix == ".ipynb":
+        text = "\n\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"] if cell["cell_type"] == "markdown")
     covered = [False] * len(text)
     for found in HIDDEN.finditer(text):
         covered[found.start() : found.end()] = [True] * len(found[0])
@@ -218,7 +221,7 @@ def kept(path: Path, output: str, root: Path = ROOT) -> None:
 
 def pages_of(root: Path = ROOT) -> dict[str, Page]:
     """Return all pages by name."""
-    paths = [root / "README.md", root / "CONTRIBUTING.md", *sorted((root / "docs").rglob("*.md"))]
+    paths = [root / "README.md", root / "CONTRIBUTING.md", *sorted((root / "docs").rglob("*.md")), *sorted((root / "docs").rglob("*.ipynb"))]
     return {page.name: page for page in (read_page(path, root) for path in paths if path.is_file())}
 
 
