@@ -1,15 +1,16 @@
-"""A user's own sub-circuit as a device: ngspice solves it as it is, and `spicesnn characterize` makes the tables for the nodal engine."""
+"""A user's own sub-circuit as a device: ngspice solves it as a circuit, the nodal engine by its equations where they are closed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NoReturn
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.importers.closed import Equations
 from spicesnn.devices.importers.evaluate import with_parameters
 from spicesnn.devices.importers.expressions import Term
 from spicesnn.errors import EngineError, InputError
@@ -85,11 +86,14 @@ class ForeignSubcircuit:
 class Foreign(Device):
     """Base of the classes that `spicesnn.netlist.foreign.load_foreign` makes, one a descriptor.
 
-    The parameters are the descriptor's. There are no Python equations: whatever asks for them is told to use the ngspice engine or
-    to characterise the device.
+    The parameters are the descriptor's. Where the sub-circuit's equations are closed (`spicesnn.devices.importers.closed`), it has a
+    nodal twin; whatever asks another one for equations is told to use the ngspice engine or to characterise the device.
     """
 
     circuit: ClassVar[ForeignSubcircuit]
+    equations: ClassVar[Equations | None] = None
+    why_not: ClassVar[str] = ""
+    """Why there are none."""
     drive: ClassVar[tuple[float, float]] = (1.0, 1e3)
     linear: ClassVar[bool] = False
 
@@ -97,23 +101,63 @@ class Foreign(Device):
         """Return the descriptor's amplitude and frequency."""
         return self.drive
 
-    def _no_equations(self, what: str) -> NoReturn:
-        raise EngineError(
-            f"{self.name} is a sub-circuit without Python equations, so the nodal engine has no {what} of it. Use the ngspice engine, or run "
-            f"`spicesnn characterize` on it and use the tables it writes"
-        )
+    def _solved(self, what: str, v: ArrayLike, x: ArrayLike) -> tuple[Floats, Floats, Floats]:
+        """Return current, dI/dV and rates (states, …) at a voltage and a state, by the sub-circuit's own equations."""
+        if self.equations is None:
+            raise EngineError(
+                f"{self.name} is a sub-circuit without equations that could be solved outside ngspice ({self.why_not}), so no {what} of it is known "
+                "here. Run `spicesnn characterize` on it and use the tables it writes; single reads and pulses take the ngspice engine as well"
+            )
+        states = self.circuit.states
+        volts = np.asarray(v, dtype=float)
+        given = np.asarray(x, dtype=float)
+        at = [given] if len(states) == 1 else list(given[: len(states)]) if states else []
+        parameters = {name.lower(): value for name, value in Device.spice_parameters(self).items()}
+        amps, siemens, rates = self.equations.solve(volts, [one / s.scale for one, s in zip(at, states, strict=True)], parameters)
+        if not states and given.ndim:
+            amps, siemens = (np.broadcast_to(found, np.broadcast_shapes(found.shape, given.shape)) for found in (amps, siemens))
+        moves = [np.broadcast_to(rate * s.scale, amps.shape) for rate, s in zip(rates, states, strict=True)]
+        for found in (amps, siemens, *moves):
+            if not np.all(np.isfinite(found)):
+                raise EngineError(f"{self.name}: the sub-circuit's equations have no finite {what} at {np.min(volts):.4g}…{np.max(volts):.4g} V")
+        return amps, siemens, np.stack(moves) if moves else np.zeros((1, *amps.shape))
 
     def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Raise `EngineError`."""
-        self._no_equations("current")
+        """Return the current in ampere; `EngineError` for a sub-circuit without equations."""
+        return self._solved("current", v, x)[0]
 
     def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Raise `EngineError`."""
-        self._no_equations("conductance")
+        """Return dI/dV in siemens; `EngineError` for a sub-circuit without equations."""
+        return self._solved("conductance", v, x)[1]
+
+    def current_and_conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> tuple[Floats, Floats]:
+        """Return both; `EngineError` for a sub-circuit without equations."""
+        amps, siemens, _ = self._solved("current", v, x)
+        return amps, siemens
 
     def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Raise `EngineError`."""
-        self._no_equations("state equation")
+        """Return dx/dt; `EngineError` for a sub-circuit without equations, or where a state goes on beyond the descriptor's bounds."""
+        rates = self._solved("rate", v, x)[2]
+        self._check_bounds(np.asarray(v, dtype=float), np.asarray(x, dtype=float), rates)
+        return rates[0] if len(self.circuit.states) <= 1 else rates
+
+    def _check_bounds(self, v: Floats, x: Floats, rates: Floats) -> None:
+        """Refuse a state that stands at a bound of the descriptor which the sub-circuit itself does not know."""
+        states = self.circuit.states
+        for k, state in enumerate(states):
+            at = np.broadcast_to(x if len(states) == 1 else x[k], rates[k].shape)
+            near = 1e-12 * (state.high - state.low)
+            outward = ((at >= state.high - near) & (rates[k] > 0)) | ((at <= state.low + near) & (rates[k] < 0))
+            if not np.any(outward):
+                continue
+            middle = np.full(at.shape, 0.5 * (state.low + state.high))
+            inside = middle if len(states) == 1 else np.stack([middle if j == k else np.broadcast_to(x[j], at.shape) for j in range(len(states))])
+            there = self._solved("rate", v, inside)[2][k]
+            if np.any(outward & (np.abs(rates[k]) > 0.01 * np.abs(there))):
+                raise EngineError(
+                    f"{self.name}: the state {state.name} goes on beyond [{state.low:g}, {state.high:g}] {state.unit}, the descriptor's low and "
+                    "high, since nothing in the sub-circuit holds it there. Give the bounds that it has, or put a window into the sub-circuit"
+                )
 
     def spice_parameters(self) -> dict[str, float | Floats]:
         """Return the parameters by the names they have in the text."""

@@ -52,6 +52,7 @@ from spicesnn import units
 from spicesnn.devices.base import Device, parameter
 from spicesnn.devices.foreign import Foreign, ForeignState, ForeignSubcircuit
 from spicesnn.devices.importers.cards import library_of
+from spicesnn.devices.importers.closed import Equations, NotClosedError, closed
 from spicesnn.devices.importers.dialects import SpiceDialect
 from spicesnn.devices.importers.emit import Written, part_name, write
 from spicesnn.devices.importers.evaluate import with_parameters
@@ -104,10 +105,10 @@ def load_foreign(descriptor: Path | str, *, trust: bool = False) -> Device:
     netlist = path.parent / table["file"]
     read = _as_it_stands if trust or trusted() else _understood
     try:
-        circuit, given = read(path, table, netlist)
+        circuit, given, equations = read(path, table, netlist)
     except RecursionError:
         raise UnsupportedNetlistError(f"{netlist}: parameters or expressions are too deep inside one another") from None
-    return _device_class(path, table, circuit, given)()
+    return _device_class(path, table, circuit, given, equations)()
 
 
 def _table(path: Path) -> dict[str, Any]:
@@ -153,8 +154,8 @@ def _texts(where: str, entry: Any) -> Iterator[tuple[str, str]]:
             yield from _texts(where, value)
 
 
-def _understood(path: Path, table: dict[str, Any], netlist: Path) -> tuple[ForeignSubcircuit, dict[str, str]]:
-    """Return a sub-circuit written again from what was understood of it, and its parameters."""
+def _understood(path: Path, table: dict[str, Any], netlist: Path) -> tuple[ForeignSubcircuit, dict[str, str], Equations | str]:
+    """Return a sub-circuit written again from what was understood of it, its parameters, and its equations or why it has none."""
     library = library_of(read_cards(netlist, path.parent))
     name = table["subckt"].lower()
     if name not in library.subckts:
@@ -185,7 +186,11 @@ def _understood(path: Path, table: dict[str, Any], netlist: Path) -> tuple[Forei
         states=tuple(_placed(path, table, state, starts[state.node], written) for state in states),
         parameters=tuple((key, written.names.get("parameter", key.lower())) for key in table.get("parameters", {})),
     )  # fmt: skip
-    return circuit, dict.fromkeys(takes, "")
+    try:
+        equations: Equations | str = closed(part, p, n, [(state.node, state.capacitor) for state in states])
+    except NotClosedError as reason:
+        equations = str(reason)
+    return circuit, dict.fromkeys(takes, ""), equations
 
 
 def _remembered(path: Path, part: Part, states: list[ForeignState]) -> dict[str, Term | None]:
@@ -233,7 +238,7 @@ def _inside(written: Written, path: str, kind: str) -> str:
     return written.names.taken[kind, path]
 
 
-def _as_it_stands(path: Path, table: dict[str, Any], netlist: Path) -> tuple[ForeignSubcircuit, dict[str, str]]:
+def _as_it_stands(path: Path, table: dict[str, Any], netlist: Path) -> tuple[ForeignSubcircuit, dict[str, str], Equations | str]:
     """Return a sub-circuit in ngspice's own language, unchecked: the user has said that it is trusted."""
     text = flatten(netlist, folder=path.parent, trust=True)
     pins, given = card_of(text, table["subckt"], netlist)
@@ -249,7 +254,7 @@ def _as_it_stands(path: Path, table: dict[str, Any], netlist: Path) -> tuple[For
     circuit = ForeignSubcircuit(
         text=text, subckt=table["subckt"], pins=pins, p=p, n=n, gate=gate, ties=tuple(ties.items()), states=tuple(states)
     )
-    return circuit, given
+    return circuit, given, "its text is taken as it stands"
 
 
 def _known(path: Path, where: str, table: Any, keys: set[str]) -> None:
@@ -325,7 +330,9 @@ def _state(path: Path, name: str, entry: Any) -> ForeignState:
     return ForeignState(name=name, node=node, capacitor=capacitor, unit=str(entry.get("unit", "1")), scale=scale, low=low, high=high, initial=initial)
 
 
-def _device_class(path: Path, table: dict[str, Any], circuit: ForeignSubcircuit, given: dict[str, str]) -> type[Foreign]:
+def _device_class(
+    path: Path, table: dict[str, Any], circuit: ForeignSubcircuit, given: dict[str, str], equations: Equations | str
+) -> type[Foreign]:
     """Return a subclass of Foreign with the descriptor's parameters as fields."""
     fields: list[Any] = []
     for name, entry in table.get("parameters", {}).items():
@@ -351,6 +358,8 @@ def _device_class(path: Path, table: dict[str, Any], circuit: ForeignSubcircuit,
         "gated": circuit.gate is not None,
         "memory": bool(circuit.states),
         "circuit": circuit,
+        "equations": equations if isinstance(equations, Equations) else None,
+        "why_not": equations if isinstance(equations, str) else "",
         "drive": _drive(path, table.get("drive", {})),
     }
     return dataclasses.make_dataclass("ForeignDevice", fields, bases=(Foreign,), namespace=namespace, frozen=True, kw_only=True, eq=False)

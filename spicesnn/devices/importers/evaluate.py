@@ -12,7 +12,7 @@ from spicesnn.devices.importers.expressions import Term
 from spicesnn.errors import InputError
 
 Value = NDArray[np.float64] | float
-_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "neg": np.negative, "min": np.minimum, "max": np.maximum,
     "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal, "==": np.equal, "!=": np.not_equal,
     "and": np.logical_and, "or": np.logical_or, "not": np.logical_not, "if": np.where, "abs": np.abs, "exp": np.exp, "ln": np.log,
@@ -38,7 +38,7 @@ def evaluate(term: Term, known: Callable[[Term], Any]) -> Any:
     args = [evaluate(a, known) for a in term.args]
     if term.op == "apow":
         return np.abs(args[0]) ** args[1]
-    function = _FUNCTIONS.get(term.op)
+    function = FUNCTIONS.get(term.op)
     if function is None:
         raise InputError(f"{term.word or term.op!r} has no value here")
     found = function(*args)
