@@ -93,14 +93,18 @@ def test_pins_in_any_order_ties_gates_and_inner_subcircuits(tmp_path):
     assert pulse.states.capacitors[1, 0, 0] == "c.xm0_0.xi.cb"
 
 
-def test_the_nodal_engine_is_refused_with_what_to_do():
-    device = load_foreign(EXAMPLE)
+def test_the_nodal_engine_is_refused_with_what_to_do(tmp_path):
+    (tmp_path / "cell.lib").write_text(GATED)
+    (tmp_path / "cell.toml").write_text(GATED_TOML)
+    device = load_foreign(tmp_path / "cell.toml")
     for ask in (device.current, device.conductance, device.rate):
-        with pytest.raises(EngineError, match="spicesnn characterize"):
-            ask(0.1, 0.5)
-    array = sn.Crossbar(device=device, state=[[0.2]])
-    with pytest.raises(EngineError, match=r"biolek-subckt.*ngspice engine"):
-        sn.NodalEngine().read(array, [0.1])
+        with pytest.raises(EngineError, match=r"one-t is a sub-circuit without equations.*it has a further pin, 'wl'.*spicesnn characterize"):
+            ask(0.1, np.zeros((2, 1, 1)))
+    array = sn.Crossbar(device=device, shape=(1, 1))
+    with pytest.raises(EngineError, match="one-t"):
+        sn.NodalEngine().read(array, [0.1], gate_volts=[1.0])
+    with pytest.raises(EngineError, match="its text is taken as it stands"):
+        load_foreign(EXAMPLE, trust=True).current(0.1, 0.5)
 
 
 def test_parameters_are_range_checked():
