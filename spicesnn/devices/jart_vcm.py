@@ -216,11 +216,11 @@ class JartVCM(Device):
     bracketed root in I is enough, and no start value can lead astray. A set is a thermal runaway; give such pulses
     a series resistance, as the published line resistance does.
 
-    In forward direction up to three currents satisfy the equations where the barrier rises faster than its voltage does. The
-    current here is the one that a voltage raised from 0 V leads to, which is all there is at the published parameters; with
-    others (more charge, a lower permittivity, a colder cell) ngspice can keep the larger one while the voltage falls again: its
-    current then shows a hysteresis that this memoryless function has not, by up to a quarter of the peak. Sets within a pulse
-    that is just long enough for their runaway are as late as the time steps make them.
+    In forward direction up to three currents satisfy the equations where the barrier rises faster than its voltage does: at the
+    published parameters at more than a third of the points with V > 0 (``scripts/model_limits.py``). The current here is the one
+    that a voltage raised from 0 V leads to. With other parameters (more charge, a lower permittivity, a colder cell) ngspice can
+    keep the larger one while the voltage falls again: its current then shows a hysteresis that this memoryless function has not, by
+    up to a quarter of the peak. Sets within a pulse that is just long enough for their runaway are as late as the time steps make them.
 
     Limits, the same in the twin: the fourth root is a polynomial where its base is below 1 mV (value, slope and curvature
     meet the root's there; at flat band, where the root's slope is infinite, it is 0); γ is held within ±0.999, exponents

@@ -65,3 +65,13 @@ def test_bad_requests():
     far = sn.Crossbar(device=registry.fresh("1t1r"), state=np.zeros((2, 2)), wires=sn.Wires(bit_line_ohm=1e4, sense_ohm=1e6))
     with pytest.raises(ConvergenceError, match="still move"):
         read_with_gates_on_ground(sn.NodalEngine(), far, [2.0, 2.0], gate_volts=1.28, tolerance=1e-30)
+
+
+def test_with_all_cells_on_sixty_four_rows_lose_what_the_page_says():
+    device = sn.devices.registry.fresh("1t1r")
+    array = sn.Crossbar(device=device, state=np.zeros((64, 2)), wires=sn.Wires(word_line_ohm=1.0, bit_line_ohm=1.0))
+    engine = sn.NodalEngine()
+    for volts, loss in ((0.2, 0.049), (1.0, 0.29)):
+        follow = engine.read(array, np.full(64, volts), gate_volts=np.full(64, 1.28)).column_amps
+        ground = read_with_gates_on_ground(engine, array, np.full(64, volts), gate_volts=1.28).column_amps
+        assert np.max(1 - ground / follow) == pytest.approx(loss, rel=0.02)
