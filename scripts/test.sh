@@ -16,4 +16,13 @@ wait
 export OMP_NUM_THREADS=1 MPLBACKEND=Agg
 # Before Python 3.12 coverage traces every line, which takes half as long again; from then on the interpreter tells of new lines only.
 if "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 12))'; then export COVERAGE_CORE=sysmon; fi
-exec "$PYTHON" -m pytest -n 2 "${gate[@]}" "$@"
+"$PYTHON" -m pytest -n 2 "${gate[@]}" "$@"
+# PyTorch and JAX are extras, too large for everybody's environment: continuous integration tests their front ends in one of its own
+# (a person does with SPICESNN_FRONT_ENDS=1).
+if [ $# -eq 0 ] && [ -n "${CI:-}${SPICESNN_FRONT_ENDS:-}" ]; then
+    say "Testing the front ends of PyTorch and JAX in .venv-front-ends"
+    front=.venv-front-ends/bin/python
+    [ -x "$front" ] || "$PYTHON" -m venv .venv-front-ends
+    "$front" -c 'import torch, jax, spicesnn, pytest' 2>/dev/null || "$front" -m pip install --quiet --disable-pip-version-check -e . torch==2.13.0 jax pytest
+    "$front" -m pytest -q -o addopts= tests/front_ends
+fi
