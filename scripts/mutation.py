@@ -52,6 +52,8 @@ _UNSEEN_KEYWORDS = frozenset({
 })  # fmt: skip
 """Arguments of which a value says how something looks or how fast it goes, not what comes out."""
 _OPTIONS = ("-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", "-m", "not slow")
+_BY_EYE = ("spicesnn/reporting/schematic.py", "spicesnn/reporting/pictures.py")
+"""Modules that say where the parts of a drawing stand, and how it is packed: these are looked at."""
 _UNSEEN_CALLS = frozenset({"new_figure", "astype", "getLogger", "Typer", "Option", "Argument", "lru_cache", "set_size_inches", "subplots_adjust"})
 
 
@@ -532,7 +534,7 @@ def chosen(home: Path, folders: Sequence[str], count: int, seed: int, only: str 
     every: dict[str, list[Mutant]] = {}
     for path in sorted((home / "spicesnn").rglob("*.py")):
         file = str(path.relative_to(home))
-        if (only and only not in file) or (folders and folder_of(file) not in folders):
+        if (only and only not in file) or (folders and folder_of(file) not in folders) or file in _BY_EYE:
             continue
         text = path.read_text(encoding="utf-8")
         if compiled or not (_COMPILED.search(text) or file in _COMPILED_ELSEWHERE):
