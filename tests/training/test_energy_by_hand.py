@@ -192,3 +192,26 @@ def test_the_energy_of_a_presentation_in_deep_mnist_is_volts_squared_times_condu
     assert found["read_joule_a_presentation"] == pytest.approx(joule, rel=1e-5)
     assert found["spike_rate_1"] == pytest.approx(float(trace.values[1][:, :, :-1].mean()), rel=1e-6)
     assert 0 < found["spike_rate_1"] < 1
+
+
+def test_an_inference_of_a_few_samples_is_of_the_first_ones(letters, tmp_path):
+    _, run, experiment = letters
+    whole = run.history()["predicted"]
+    few = infer(run.path, test_limit=7, out=tmp_path)
+    samples = experiment.problem.test
+    volts = driven(experiment.config, samples.inputs[:7])
+    state = run.load_state().devices
+    amps = row_amps(np.asarray(experiment.config.device.build().conductance(0.0, state)), volts, 1.0, 1.0)
+    assert few.n_test == 7
+    assert few.test_accuracy == pytest.approx(float(np.mean(whole[:7] == samples.labels[:7])))
+    assert few.energy_joule == pytest.approx(float(np.sum(volts * amps)) * experiment.config.encoding.read_s, rel=1e-9)
+    np.testing.assert_array_equal(np.load(tmp_path / "inference-nodal.npz")["predicted"], whole[:7])
+    settings = {"data.train_limit": 120, "data.test_limit": 30, "network.neurons": 8}
+    stream = train(load("stdp-simple", settings), engine=sn.NodalEngine(), out=tmp_path / "stream", rng_seed=1)
+    history = RunDirectory.existing(stream.run).history()
+    some = infer(stream.run, test_limit=11)
+    assert (some.n_test, stream.n_test) == (11, 30)
+    assert some.test_accuracy == pytest.approx(float(np.mean(history["predicted"][:11] == history["labels"][:11])))
+    assert stream.extra["silent_or_tied"] == int(np.sum(history["predicted"] == -1))
+    table = history["confusion"]
+    assert stream.extra["accuracy_by_class"] == [pytest.approx(table[k, k] / max(table[k].sum(), 1)) for k in range(10)]

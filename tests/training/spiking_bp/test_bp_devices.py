@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.interpolate import RegularGridInterpolator
 
 import spicesnn as sn
 from spicesnn import training
@@ -66,3 +67,19 @@ def test_a_scheme_that_moves_nothing_is_refused():
 def test_levels_and_a_table_are_too_much():
     with pytest.raises(InputError, match="one of the two"):
         Cells(levels=16, table=np.zeros((2, 2, 2), np.float32))
+
+
+def test_a_step_of_a_device_is_interpolated_along_the_logarithm_of_the_change_and_the_conductance():
+    """Magnitudes are even in their logarithm from 10⁻⁶ of the window to all of it; below the first nothing happens."""
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(2, 7, 5)).astype(np.float32)
+    rising, falling = (RegularGridInterpolator((np.linspace(-6, 0, 7), np.linspace(0, 1, 5)), side) for side in table)
+    for wanted, share in zip(10 ** rng.uniform(-6, 0, 60), rng.uniform(0, 1, 60), strict=True):
+        at = (np.log10(np.float32(wanted)), share)
+        assert device_step(table, np.float32(wanted), np.float32(share)) == pytest.approx(float(rising(at)), abs=2e-5)
+        assert device_step(table, np.float32(-wanted), np.float32(share)) == pytest.approx(float(falling(at)), abs=2e-5)
+    assert device_step(table, np.float32(0.9e-6), np.float32(0.5)) == 0
+    assert device_step(table, np.float32(0.0), np.float32(0.5)) == 0
+    for share, inside in ((-0.2, 0.0), (1.3, 1.0)):
+        assert device_step(table, np.float32(0.01), np.float32(share)) == pytest.approx(float(rising((-2.0, inside))), abs=2e-5)
+    assert device_step(table, np.float32(3.0), np.float32(0.25)) == pytest.approx(float(rising((0.0, 0.25))), abs=2e-5)
