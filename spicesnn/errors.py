@@ -37,6 +37,10 @@ class RunError(SpicesnnError, OSError):
     """A run directory that cannot be read or written."""
 
 
+class AbsentError(DataError, RunError, ConfigError, InputError):
+    """A path that is not there, or that is something else than what was asked for."""
+
+
 class UnsafeNetlistError(SpicesnnError, PermissionError):
     """Foreign netlist text that asks for more than a circuit; the message names the line."""
 

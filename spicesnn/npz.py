@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.errors import DataError
+from spicesnn.file_kinds import unreadable, what_is
 
 _LARGEST_BYTES = 1 << 31
 """More than this in one archive is taken for damage or malice: it would not fit the memory of a small machine."""
@@ -45,12 +46,15 @@ def read(path: str | Path, names: Iterable[str] | None = None) -> dict[str, NDAr
     except DataError:
         raise
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise unreadable(path, error, "an .npz file") from None
     except Exception as error:  # a damaged header makes NumPy's reader raise nearly anything: SyntaxError, TokenError, struct.error, …
+        if other := what_is(path):
+            raise DataError(f"{path} is {other}; expected an .npz file of plain arrays, as numpy.savez writes") from None
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{path} is not a sound .npz file of plain arrays ({reason}); fetch or make it again") from None
     if other := [name for name, value in arrays.items() if not isinstance(value, np.ndarray)]:
-        raise DataError(f"{path} holds {other[0]!r}, which is no array; fetch or make it again")
+        found = what_is(path) or f"an archive with {other[0]!r} in it"
+        raise DataError(f"{path} is {found}; expected an .npz file of plain arrays, as numpy.savez writes")
     return arrays
 
 

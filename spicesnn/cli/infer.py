@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spicesnn.cli import options
-from spicesnn.cli.output import Answer, delivered, unanswered
+from spicesnn.cli.output import Answer, delivered, solved, unanswered
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,9 +46,10 @@ def infer(
             write_json(summary.table(), file)
 
     def show(console: Console) -> None:
-        console.print(f"{summary.preset} on {summary.engine}: {100 * summary.test_accuracy:.2f} % of {summary.n_test} samples right")
+        solved_by = summary.extra.get("solved_by")
+        console.print(f"{solved(summary.preset, summary.engine, solved_by)}: {100 * summary.test_accuracy:.2f} % of {summary.n_test} samples right")
         if line := unanswered(int(summary.extra.get("silent_or_tied", 0)), summary.n_test, summary.test_accuracy):
             console.print(line)
-        console.print(f"{delivered(summary.energy_joule)} in these reads, {summary.wall_s:.1f} s")
+        console.print(f"{delivered(summary.energy_joule, solved_by)} in these reads, {summary.wall_s:.1f} s")
 
     return Answer(data=summary.table(), show=show)

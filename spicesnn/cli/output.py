@@ -71,11 +71,20 @@ def unanswered(silent_or_tied: int, samples: int, accuracy: float) -> str:
     return f"{line}; a neuron spikes when its current times neuron.resistance_ohm exceeds neuron.threshold_volts within neuron.window_s"
 
 
-def delivered(energy_joule: float) -> str:
-    """Return what the drivers delivered; synapses that are no circuit (ideal ones) have none that could be counted."""
+def delivered(energy_joule: float, solved_by: str | None = None) -> str:
+    """Return what the drivers delivered, or what a formula says they would; synapses that are no circuit have none that could be counted."""
     from spicesnn.units import render
 
+    if energy_joule and solved_by is not None:
+        return f"reads while learning take {render(energy_joule, 'J')}, by V²·G·t of every cell"
     return f"drivers delivered {render(energy_joule, 'J')}" if energy_joule else "energy not counted"
+
+
+def solved(preset: str, engine: str, solved_by: str | None) -> str:
+    """Return what ran, and who solved its circuits; networks that are computed by formulas say so."""
+    if solved_by is None:
+        return f"{preset} on {engine}"
+    return f"{preset}, circuits solved by {solved_by}" if solved_by else f"{preset}, computed without solving a circuit"
 
 
 def write_json(data: Mapping[str, Any], channel: TextIO) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spicesnn.cli import options
-from spicesnn.cli.output import Answer, delivered, unanswered, watched
+from spicesnn.cli.output import Answer, delivered, solved, unanswered, watched
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -122,12 +122,14 @@ def _of_run(summary: Summary, *, figures: bool) -> Answer:
 
     def show(console: Console) -> None:
         held = "held-out" if summary.extra.get("held_out", True) else "training"
-        console.print(f"{summary.preset} on {summary.engine}: {100 * summary.test_accuracy:.2f} % of {summary.n_test} {held} samples right")
+        solved_by = summary.extra.get("solved_by")
+        who = solved(summary.preset, summary.engine, solved_by)
+        console.print(f"{who}: {100 * summary.test_accuracy:.2f} % of {summary.n_test} {held} samples right")
         for remark in summary.extra.get("remarks", []):
             console.print(f"note    {remark}", highlight=False, markup=False)
         if line := unanswered(int(summary.extra.get("silent_or_tied", 0)), summary.n_test, summary.test_accuracy):
             console.print(line)
-        console.print(f"{delivered(summary.energy_joule)}, {summary.wall_s:.1f} s\nrun     {summary.run}")
+        console.print(f"{delivered(summary.energy_joule, solved_by)}, {summary.wall_s:.1f} s\nrun     {summary.run}")
         if drawn:
             console.print(f"figures {drawn[0].parent}\nreport  {drawn[-1]}")
 

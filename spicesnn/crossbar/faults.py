@@ -13,6 +13,7 @@ from spicesnn.arrays import flags, locked, number, numbers, owned
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Floats
 from spicesnn.errors import DataError, InputError
+from spicesnn.file_kinds import unreadable
 
 Mask = NDArray[np.bool_]
 
@@ -79,7 +80,7 @@ class StuckMap:
         try:
             codes = np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8-sig")
         except OSError as error:
-            raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+            raise unreadable(path, error, "a stuck map") from None
         except ValueError:  # what stands in the file is not repeated: it may be any file
             raise DataError(f"{path} is not a stuck map; expected a line of 1, -1, 2 and 0 a word line, separated by commas") from None
         return cls.from_codes(codes)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from spicesnn import npz
 from spicesnn.datasets import idx, mnist, table
 from spicesnn.datasets.table import Table
-from spicesnn.errors import DataError
+from spicesnn.errors import AbsentError, DataError
+from spicesnn.file_kinds import what_is
 
 Pair = tuple[Table, Table | None]
 """Training samples, and held-out samples where the data bring their own."""
@@ -50,8 +51,8 @@ def read(path: str | Path, *, label: str = "label") -> Pair:
     if path.is_file() and idx.looks_like(path):
         return _read_idx(path, _labels_of(path)), None
     if not path.exists():
-        raise DataError(f"{path} does not exist; expected {KINDS}")
-    raise DataError(f"{path} is of no kind that is read; expected {KINDS}")
+        raise AbsentError(f"there is no file {path}; expected {KINDS}")
+    raise DataError(f"{path} is {what_is(path) or 'of no kind that is read'}; expected {KINDS}")
 
 
 def _read_folder(folder: Path) -> Pair:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.errors import DataError
+from spicesnn.file_kinds import unreadable
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _LARGEST_BYTES = 1 << 30
@@ -26,7 +27,7 @@ def looks_like(path: str | Path) -> bool:
         with Path(path).open("rb") as file:
             start = file.read(4)
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise unreadable(path, error, "an IDX file") from None
     return start[:2] == b"\x1f\x8b" or (start[:2] == b"\x00\x00" and len(start) == 4 and start[2] in _TYPES)
 
 
@@ -61,7 +62,7 @@ def read(path: str | Path) -> NDArray[Any]:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path} is a damaged gzip file ({error}); fetch it again") from None
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise unreadable(path, error, "an IDX file") from None
     return parse(content, str(path))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.errors import DataError
+from spicesnn.file_kinds import unreadable
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -68,7 +69,7 @@ def read_csv(path: Path, label: str = "label") -> Table:
         with path.open(newline="", encoding="utf-8-sig") as file:
             lines = [line for line in csv.reader(file) if line and any(cell.strip() for cell in line)]
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise unreadable(path, error, "a CSV file") from None
     except (UnicodeDecodeError, csv.Error):
         raise DataError(f"{path} cannot be read as a CSV file; expected text in UTF-8, values separated by commas") from None
     if len(lines) < 2:

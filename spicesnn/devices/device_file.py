@@ -13,6 +13,7 @@ import numpy as np
 from spicesnn.devices import registry
 from spicesnn.devices.base import Device
 from spicesnn.errors import DataError, InputError, RunError, UnknownNameError
+from spicesnn.file_kinds import unreadable
 from spicesnn.units import parse
 
 
@@ -106,7 +107,9 @@ def read_device(path: str | Path) -> Device:
     path = Path(path)
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("device")
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise unreadable(path, error, "a device file (.toml)") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DataError(f"{path} cannot be read as TOML: {error}") from None
     if not isinstance(table, dict) or not isinstance(table.get("model"), str):
         raise DataError(f'{path} has no [device] table with model = "…"')

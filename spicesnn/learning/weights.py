@@ -14,6 +14,7 @@ import numpy as np
 from spicesnn import npz
 from spicesnn.devices.base import Floats
 from spicesnn.errors import DataError, InputError
+from spicesnn.file_kinds import unreadable
 
 Layers = list[tuple[Floats, Floats | None]]
 """Weights (inputs, outputs) and bias (outputs,) of each layer."""
@@ -167,7 +168,7 @@ def _from_json(path: Path) -> Model:
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise unreadable(path, error, "a JSON file of layers") from None
     except (ValueError, RecursionError):
         raise DataError(f"{path} is not a JSON file of layers; expected {wanted}") from None
     try:

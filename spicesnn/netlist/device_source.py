@@ -7,7 +7,8 @@ from pathlib import Path
 from spicesnn.devices import registry
 from spicesnn.devices.base import Device
 from spicesnn.devices.device_file import read_device
-from spicesnn.errors import UnknownNameError
+from spicesnn.errors import AbsentError, UnknownNameError
+from spicesnn.file_kinds import what_is
 from spicesnn.netlist.foreign import load_foreign
 from spicesnn.netlist.safety import read_text
 from spicesnn.paths import tables_dir
@@ -47,10 +48,21 @@ def device_from(name: str | Path, *, published: str | None = None, memristor: st
         return _from_file(Path(text))
     if is_file(text):
         return read_device(tables_dir() / f"{text}.toml")
+    if text not in registry.names() and (Path(text).exists() or "/" in text):
+        raise AbsentError(_instead(Path(text)))
     if text not in registry.names():
         known = [*registry.names(), *table_names()]
         raise UnknownNameError(f"no device {text!r}{registry.nearest(text, known)} The devices are: {', '.join(known)}")
     return registry.fresh(text, memristor) if published is None else registry.device_class(text).from_publication(published)
+
+
+def _instead(path: Path) -> str:
+    """Return what a path is that is no device file, and what is."""
+    if not path.exists():
+        return f"there is no file {path}; expected the name of a device (`spicesnn devices` lists them) or the path of a TOML file"
+    found = what_is(path) or "of no kind that is read"
+    way = "name it in one, with its sub-circuit and pins: " if "netlist" in found else ""
+    return f"{path} is {found}; {way}expected a device file in TOML, a [device] table or the descriptor of a sub-circuit of your own"
 
 
 def is_file(name: str) -> bool:

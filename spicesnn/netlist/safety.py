@@ -17,6 +17,7 @@ from pathlib import Path
 
 from spicesnn.devices.importers.cards import Card, cards_of
 from spicesnn.errors import DataError, UnsafeNetlistError
+from spicesnn.file_kinds import unreadable
 from spicesnn.netlist.twin import logical_lines
 
 
@@ -178,8 +179,10 @@ def _content(path: Path) -> bytes:
             state = os.fstat(handle)
             plain, size = stat.S_ISREG(state.st_mode), state.st_size
             content = file.read(_MOST_BYTES + 1) if plain and size <= _MOST_BYTES else b""
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    except OSError as error:
+        raise unreadable(path, error, "a netlist or a descriptor") from None
+    except ValueError as error:
+        raise DataError(f"{path} cannot be read: {error}") from None
     if not plain:
         raise DataError(f"{path} is no plain file; expected a netlist")
     if max(size, len(content)) > _MOST_BYTES:

@@ -60,8 +60,7 @@ def cards(metrics: dict[str, Any], config: Any) -> list[dict[str, str]]:
         {"value": percent(metrics["train_accuracy"]), "label": trained} if "ideal_accuracy" not in metrics else
         {"value": percent(metrics["ideal_accuracy"]), "label": "of the same samples on ideal arrays: the network as its file has it"},
         *([{"value": f"{metrics['rows']} × {metrics['columns']}", "label": _cells(config)}] if "rows" in metrics and "columns" in metrics else []),
-        {"value": config.engine, "label": "engine that solved every read and pulse" if isinstance(config, Config) else
-            "engine for the parts of this network that are solved as circuits (see below)"},
+        _engine_card(metrics, config),
         *_energy_card(metrics, config),
         {"value": render(metrics["wall_s"], "s", 3), "label": f"wall time, seed {config.seed}"},
     ]  # fmt: skip
@@ -72,11 +71,21 @@ def _cells(config: Any) -> str:
     return "cells" if arrays == 1 else f"cells in the first of {arrays} arrays"
 
 
+def _engine_card(metrics: dict[str, Any], config: Any) -> dict[str, str]:
+    """Return who solved circuits: of networks that learn from a stream only a part of them is solved, or nothing."""
+    if isinstance(config, Config):
+        return {"value": config.engine, "label": "engine that solved every read and pulse"}
+    solved_by = metrics.get("solved_by", config.engine)
+    if not solved_by:
+        return {"value": "–", "label": "no engine: this network was computed without solving a circuit"}
+    return {"value": solved_by, "label": "engine for the parts of this network that are solved as circuits (see below)"}
+
+
 def _energy_card(metrics: dict[str, Any], config: Any) -> list[dict[str, str]]:
     """Return the energy of the run, of one test presentation where only that is counted, or nothing."""
     if metrics["energy_joule"]:
-        what = _WHOLE if isinstance(config, Config) else _LEARNT
-        return [{"value": render(metrics["energy_joule"], "J", 3), "label": f"delivered by the drivers, {what}"}]
+        what = f"delivered by the drivers, {_WHOLE}" if isinstance(config, Config) else f"{_LEARNT}, by V²·G·t of every cell"
+        return [{"value": render(metrics["energy_joule"], "J", 3), "label": what}]
     if metrics.get("read_joule_a_presentation"):
         return [{"value": render(metrics["read_joule_a_presentation"], "J", 3), "label": "delivered by the drivers to answer one image"}]
     return []

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from spicesnn.devices.registry import nearest
-from spicesnn.errors import ConfigError, RunError, UnknownNameError
+from spicesnn.errors import AbsentError, ConfigError, RunError, UnknownNameError
 from spicesnn.paths import presets_dir
 from spicesnn.plotting.style import save_figure
 from spicesnn.training.config import BaseConfig, overridden, read_tables
@@ -138,7 +138,7 @@ def load(name_or_path: str | Path, overrides: Iterable[str] | Mapping[str, Any] 
     if text.endswith(".toml"):
         path = Path(text)
         if not path.is_file():
-            raise ConfigError(f"there is no file {text}; expected a study ({', '.join(study_names())}) or the path of a TOML file")
+            raise AbsentError(f"there is no file {text}; expected a study ({', '.join(study_names())}) or the path of a TOML file")
     elif text in study_names():
         path = presets_dir() / "studies" / f"{text}.toml"
     else:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
 from spicesnn.devices.registry import nearest
-from spicesnn.errors import ConfigError, UnknownNameError
+from spicesnn.errors import AbsentError, ConfigError, UnknownNameError
+from spicesnn.file_kinds import what_is
 from spicesnn.paths import presets_dir
 from spicesnn.training.imperfections import ImperfectionOptions
 from spicesnn.training.options import parse_override, render_toml, unknown_key
@@ -161,12 +162,24 @@ def _source(preset_or_path: str | Path) -> tuple[Path, str]:
     if text.endswith(".toml"):
         path = Path(text)
         if not path.is_file():
-            raise ConfigError(f"there is no file {text}; expected a preset ({', '.join(preset_names())}) or the path of a TOML file")
+            raise AbsentError(f"there is no file {text}; expected a preset ({', '.join(preset_names())}) or the path of a TOML file")
         return path, path.stem
+    if text not in preset_names() and (Path(text).exists() or "/" in text):
+        raise AbsentError(f"{_instead(text)}; expected a preset ({', '.join(preset_names())}) or the path of a TOML file")
     if text not in preset_names():
         there = ", ".join(preset_names())
         raise UnknownNameError(f"no preset {text!r}{nearest(text, preset_names())} The presets are: {there}. A path must end in .toml")
     return presets_dir() / f"{text}.toml", text
+
+
+def _instead(text: str) -> str:
+    """Return what a path is that is no TOML file."""
+    path = Path(text)
+    if not path.exists():
+        return f"there is no file {text}"
+    if (path / "run.toml").is_file():
+        return f"{text} is a run directory: {path / 'run.toml'} is its TOML file, and --resume --out {text} goes on with it"
+    return f"{text} is {what_is(path) or 'no TOML file'}"
 
 
 def read_tables(path: Path) -> dict[str, Any]:

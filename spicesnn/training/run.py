@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from spicesnn import npz
 from spicesnn._version import __version__
 from spicesnn.datasets.scaling import Scale
-from spicesnn.errors import ConfigError, DataError, RunError
+from spicesnn.errors import AbsentError, ConfigError, DataError, RunError
+from spicesnn.file_kinds import what_is
 from spicesnn.training import config as configuration
 from spicesnn.training.config import BaseConfig
 from spicesnn.training.options import render_toml
@@ -148,6 +149,9 @@ class RunDirectory:
     def existing(cls, path: str | Path) -> RunDirectory:
         """Return a directory that holds a run."""
         run = cls(Path(path))
+        if not run.path.is_dir():
+            found = f"{path} is {what_is(path) or 'a file'}, not a folder" if run.path.exists() else f"there is no folder {path}"
+            raise AbsentError(f"{found}; expected a run directory, which `spicesnn train` writes")
         if not (run.path / "run.toml").is_file():
             raise RunError(f"{path} holds no run: it has no run.toml. Expected a directory that `spicesnn train` has written")
         run._check_plain()

@@ -29,7 +29,7 @@ _TABLES = {
 }  # fmt: skip
 """Lists of rows that a mapped network leaves: column → text, number (or nothing) or truth value."""
 _MOST_ROWS = 10_000
-_WORDS = ("preset", "engine", "run", "config_digest", "data")
+_WORDS = ("preset", "engine", "run", "config_digest", "data", "solved_by")
 
 
 def digest(tables: Mapping[str, Any]) -> str:

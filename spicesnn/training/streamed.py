@@ -177,6 +177,10 @@ class StreamConfig(BaseConfig, ABC):
         """Return what of this network stands on arrays, and how it is solved, in a sentence or two for the report."""
         return "This kind of network is computed without solving an array for every event."
 
+    def solved_by(self, engine: str) -> tuple[str, ...]:
+        """Return who solves circuits in a run that is given `engine`; nobody where all of it is computed by formulas."""
+        return ()
+
     def drawn_array(self) -> ArrayToDraw | None:
         """Return the first array (or one of its tiles) for the drawing in the report; None where weights stand on no array."""
         return None
@@ -287,7 +291,7 @@ class StreamConfig(BaseConfig, ABC):
         counts = metrics.confusion(predicted, images.test_labels, 10)
         extra: dict[str, Any] = {name: value for name, value in tally.totals.items() if name not in ("wall_s", "energy_joule")}
         extra |= {
-            "silent_or_tied": int(np.sum(predicted == metrics.NOBODY)),
+            "silent_or_tied": int(np.sum(predicted == metrics.NOBODY)), "solved_by": ", ".join(self.solved_by(engine.name)),
             "training_ms_an_image": 1e3 * tally.totals.get("wall_s", 0.0) / max(done * self.chunks[1], 1),
             "accuracy_by_class": [float(row[k] / max(row.sum(), 1)) for k, row in enumerate(counts)], "held_out": True,
             **self.more_metrics(arrays, images, engine),
@@ -319,7 +323,8 @@ class StreamConfig(BaseConfig, ABC):
         summary = Summary(
             preset=self.preset, engine=engine.name, seed=self.seed, run=str(run.path), test_accuracy=metrics.accuracy(predicted, labels),
             n_test=len(predicted), train_accuracy=float(before["train_accuracy"]), converged=bool(before["converged"]), epochs=int(before["epochs"]),
-            wall_s=time.perf_counter() - begun, energy_joule=0.0, extra={"silent_or_tied": int(np.sum(predicted == metrics.NOBODY))},
+            wall_s=time.perf_counter() - begun, energy_joule=0.0,
+            extra={"silent_or_tied": int(np.sum(predicted == metrics.NOBODY)), "solved_by": ", ".join(self.solved_by(engine.name))},
         )  # fmt: skip
         kept.save_arrays(f"inference-{engine.name}.npz", {"predicted": predicted, "labels": labels})
         kept.write_metrics(f"inference-{engine.name}.json", summary.table())

@@ -55,7 +55,7 @@ def test_a_damaged_gzip_and_an_absent_file_are_data_errors(tmp_path):
     (tmp_path / "bad.gz").write_bytes(gzip.compress(b"x" * 1000)[:-12])
     with pytest.raises(DataError, match="damaged gzip"):
         idx.read(tmp_path / "bad.gz")
-    with pytest.raises(DataError, match="No such file"):
+    with pytest.raises(DataError, match="there is no file"):
         idx.read(tmp_path / "absent")
 
 

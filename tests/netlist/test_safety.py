@@ -156,7 +156,7 @@ def test_loops_and_absent_files_are_errors(tmp_path):
     (tmp_path / "loop.lib").write_text(".include loop.lib\n")
     with pytest.raises(DataError, match="more than 12 deep"):
         flatten(tmp_path / "loop.lib")
-    with pytest.raises(DataError, match=r"absent\.lib cannot be read: No such file"):
+    with pytest.raises(DataError, match=r"there is no file .*absent\.lib"):
         flatten(tmp_path / "absent.lib")
     (tmp_path / "main.lib").write_text(".lib loop.lib nowhere\n")
     with pytest.raises(DataError, match="no library section 'nowhere'"):

@@ -106,7 +106,7 @@ def test_the_budget_and_the_cards_of_a_stream():
         "time of the computation (wall)": "12.34 s",
     }  # fmt: skip
     found = {card["label"]: card["value"] for card in cards(metrics, config)}
-    assert found["delivered by the drivers, reads while learning"] == "321 µJ"
+    assert found["reads while learning, by V²·G·t of every cell"] == "321 µJ"
     assert found["wall time, seed 5"] == "12.3 s"
     quiet = {card["label"]: card["value"] for card in cards(metrics | {"energy_joule": 0.0}, config)}
     assert quiet["delivered by the drivers to answer one image"] == "4.4 nJ"

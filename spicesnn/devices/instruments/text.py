@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from spicesnn.errors import DataError
+from spicesnn.file_kinds import unreadable
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -33,7 +34,7 @@ def read_text(path: Path) -> str:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path} cannot be read as a CSV file: {error}") from None
+        raise unreadable(path, error, "a file of measurements") from None
     for start, what in _OTHERS:
         if content.startswith(start):
             raise DataError(f"{path} is {what}; export the sheet as CSV or as text")

@@ -268,6 +268,12 @@ class DeepConfig(StreamConfig):
                 f"{array.word_line_ohm:g} Ω and {array.bit_line_ohm:g} Ω a segment. Reads go through the tiles' effective conductances, "
                 "which the nodal solver gives exactly; the largest steps of tuning pulses are solved on the device.")  # fmt: skip
 
+    def solved_by(self, engine: str) -> tuple[str, ...]:
+        """Return the engine for the steps of tuning pulses, and nodal for the tiles that weights are mapped onto."""
+        if not self.mapping.devices:
+            return ()
+        return tuple(dict.fromkeys([*([engine] if self.insitu.epochs else []), "nodal"]))
+
     def drawn_array(self) -> ArrayToDraw | None:
         """Return the first tile of the first layer."""
         if not self.mapping.devices:

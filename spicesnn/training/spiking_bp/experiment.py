@@ -258,6 +258,11 @@ class SpikingBPConfig(StreamConfig):
         return (f"Layers of {layers}, each a {self.device.model} device less a balance line in the middle of its window. What pulses do to a device "
                 f"was solved for every voltage and state; {wires}.")  # fmt: skip
 
+    def solved_by(self, engine: str) -> tuple[str, ...]:
+        """Return the engine for what pulses do to a device, and nodal for tiles with wires."""
+        device, wires = self.cells.kind == "device", self.array.wires != "ideal"
+        return tuple(dict.fromkeys([*([engine] if device else []), *(["nodal"] if wires else [])]))
+
     def drawn_array(self) -> ArrayToDraw:
         """Return the first layer, its balance line the last column."""
         cell = "ideal devices" if self.cells.kind == "ideal" else self.device.model

@@ -221,6 +221,11 @@ class UnsupervisedConfig(StreamConfig):
         spikes = "Every input spike reads a word line, every output spike writes a bit line."
         return f"784 × {self.network.neurons} synapses, each {cell}; {through}. {spikes}"
 
+    def solved_by(self, engine: str) -> tuple[str, ...]:
+        """Return the engine for what pulses do to a device, and nodal for tiles with wires."""
+        device, wires = self.synapse.kind == "device", self.array.wires != "ideal"
+        return tuple(dict.fromkeys([*([engine] if device else []), *(["nodal"] if wires else [])]))
+
     def drawn_array(self) -> ArrayToDraw:
         """Return the array, or the first tile where it is cut."""
         cell = self.device.model if self.synapse.kind == "device" else "ideal synapses"
