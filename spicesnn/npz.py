@@ -48,8 +48,8 @@ def read(path: str | Path, names: Iterable[str] | None = None) -> dict[str, NDAr
     except OSError as error:
         raise unreadable(path, error, "an .npz file") from None
     except Exception as error:  # a damaged header makes NumPy's reader raise nearly anything: SyntaxError, TokenError, struct.error, …
-        if other := what_is(path):
-            raise DataError(f"{path} is {other}; expected an .npz file of plain arrays, as numpy.savez writes") from None
+        if kind := what_is(path):
+            raise DataError(f"{path} is {kind}; expected an .npz file of plain arrays, as numpy.savez writes") from None
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{path} is not a sound .npz file of plain arrays ({reason}); fetch or make it again") from None
     if other := [name for name, value in arrays.items() if not isinstance(value, np.ndarray)]:

@@ -291,7 +291,7 @@ def test_iv_sweeps_frequencies_cycles_and_data(run_json, run):
     for arguments, message in (
         (("--waveform", "sweep"), "at least two voltages"),
         (("--vary", "a_pp"), "did you mean 'a_p'"),
-        (("--data", "nowhere.csv"), "cannot be read"),
+        (("--data", "nowhere.csv"), "there is no file nowhere.csv"),
         (("--waveform", "square"), "square"),
     ):
         code, _, err = run("iv", "yakopcic", *arguments)
