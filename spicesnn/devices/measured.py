@@ -118,9 +118,9 @@ def _written(siemens: tuple[float, ...], volts: tuple[float, ...], flat: tuple[f
 * pins        p (word line)  n (bit line)  x (state: one volt is {scale:g} S)
 * parameters  x_init (S)  bound_width (1)  moves (1, or 0 for a stuck cell). No defaults: each instance passes all of them.
 .subckt measured p n x params: x_init=required bound_width=required moves=1
-.param unit={scale!r} ramp={{bound_width*{float(x[-1] - x[0])!r}}} pace={{moves*1e-9}}
+.param unit={scale!r} ramp={{bound_width*{float(x[-1] - x[0])!r}}} pace={{moves*1e-12}}
 bi p n i = v(p,n)*v(x)*{{unit}}
-cx x 0 1n ic={{x_init/{scale!r}}}
+cx x 0 1p ic={{x_init/{scale!r}}}
 bl xin 0 v = max({float(x[0])!r}, min({float(x[-1])!r}, v(x)))
 bv vin 0 v = max({float(volts[0])!r}, min({float(volts[-1])!r}, v(p,n)))
 br rate 0 v = {chr(10) + "+ "}{(chr(10) + "+ + ").join(terms)}

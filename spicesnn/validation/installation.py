@@ -26,6 +26,7 @@ PACKAGES = ("numpy", "scipy", "numba", "matplotlib", "pillow", "PySpice", "typer
 OPTIONAL = ("distributed", "pandas", "pyarrow", "xarray", "h5py", "scikit-learn")
 _LEAST_FREE = 100 * 2**20
 """What the temporary folder should have left, bytes."""
+_TESTED = ", ".join(map(str, TESTED))
 _PROGRAM_S = 20.0
 """How long a program may take to say its version."""
 
@@ -111,7 +112,7 @@ def ngspice() -> tuple[Check, dict[str, Any]]:
         return Check(name="ngspice", ok=False, found=found, advice=message), {"ok": False, "program": program, "problem": message}
     state |= {"program": program}
     found = f"{state['version'] or 'of unknown version'}, solver {state['solver']}, {state['library']}"
-    old = f"not known to be {TESTED} or newer, which everything is tested with: compare it with the nodal engine by `spicesnn validate`"
+    old = f"none of the versions that everything is tested with ({_TESTED}): compare it with the nodal engine by `spicesnn validate`"
     return Check(name="ngspice", ok=bool(state["ok"]), found=found, advice=str(state.get("problem", old if state["untested"] else ""))), state
 
 
@@ -132,7 +133,7 @@ def ngspice_program() -> Check:
         return Check(name="ngspice program", ok=False, found=f"{program} ends with exit code {done.returncode} and no version",
                      advice="install ngspice again, or put a working one on PATH first", required=False)  # fmt: skip
     number = int(version.group(1))
-    advice = "" if number >= TESTED else f"older than {TESTED}, which everything is tested with"
+    advice = "" if number in TESTED else f"none of the versions that everything is tested with ({_TESTED})"
     return Check(name="ngspice program", ok=True, found=f"{number}, {program}", advice=advice, required=False)
 
 

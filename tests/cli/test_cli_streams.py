@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 import spicesnn
@@ -258,7 +259,7 @@ def test_a_stopped_read_in_ngspice_ends_at_once_and_leaves_no_worker(tmp_path):
     workers, deadline = [], time.monotonic() + 60
     while not workers and time.monotonic() < deadline:
         time.sleep(0.1)
-        workers = [int(pid) for pid in subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False).stdout.split()]
+        workers = [child.pid for child in psutil.Process(process.pid).children()]
     time.sleep(0.3)
     process.terminate()
     out, err = process.communicate(timeout=30)

@@ -106,3 +106,30 @@ def test_parameters_are_checked():
         MosfetEmulator(x_low=1.0, x_high=0.0)
     with pytest.raises(InputError, match="expected > 0"):
         MosfetEmulator(capacitance=0.0)
+
+
+@pytest.mark.parametrize(("low", "ohm"), [(0.0, 1.0), (4.2e-10, 1.0), (0.0, 10.0)])
+def test_cells_are_pulsed_a_second_time_through_wires(low, ohm):
+    """A cell at its lowest state that is pushed further down, beside one that was written: no step may be crossed to and fro."""
+    device = MosfetEmulator(transconductance=5e-9, x_low=0.0, x_high=20.0)
+    wires = sn.Wires(word_line_ohm=ohm, bit_line_ohm=ohm)
+    array = sn.Crossbar(device=device, state=[[6.957], [low]], gate_along=sn.GateAlong.BIT_LINES, wires=wires)
+    pulse = sn.Pulse(row_volts=[1.0, 0.0], width_s=0.005, gate_volts=[1.2])
+    with sn.NgspiceEngine(timeout_s=60) as engine:
+        done = engine.pulse(array, pulse)
+        again = engine.pulse(done.array, pulse)
+    assert done.state[1, 0] == pytest.approx(0.0, abs=1e-9)
+    assert done.state[0, 0] == pytest.approx(13.949 if ohm == 1.0 else sn.NodalEngine().pulse(array, pulse).state[0, 0], abs=6e-3)
+    assert again.state[0, 0] > done.state[0, 0] + 6
+
+
+@pytest.mark.parametrize(("volts", "gate"), [(-0.0198, 0.0), (-0.25, 1.2), (0.5, 0.0)])
+def test_gates_below_zero_are_found(volts, gate):
+    """The equation of the gate where saturation voltage and drain meet: a single expression, whose poles Newton's steps cannot reach."""
+    states = np.array([[0.0, 15.0, 9.03], [0.0, 13.6, 4.2e-10]])
+    device = MosfetEmulator(transconductance=1e-9)
+    array = sn.Crossbar(device=device, state=states, gate_along=sn.GateAlong.WORD_LINES, wires=sn.Wires(word_line_ohm=10.0, bit_line_ohm=10.0))
+    pulse = sn.Pulse(row_volts=[-0.13, volts], width_s=1e-4, gate_volts=[0.0, gate])
+    with sn.NgspiceEngine(timeout_s=60) as engine:
+        done, ours = engine.pulse(array, pulse), sn.NodalEngine().pulse(array, pulse)
+    assert done.state == pytest.approx(ours.state, abs=1e-4)

@@ -209,7 +209,7 @@ def closed_loop(engine: NgspiceEngine, array: Crossbar, loop: Loop) -> LoopResul
     periods = len(np.asarray(loop.row_volts))
     waveform = Waveform(time_s=time, row_volts=rows, column_volts=np.zeros((time.size, 1))).checked(array)
     accuracy = for_transient(array.device, array.wires, points=POINTS_A_PERIOD * periods)
-    deck = pulse_deck(array, waveform, accuracy, save_nodes=True)
+    deck = pulse_deck(array, waveform, accuracy, inline_models=True, save_nodes=True)
     fed = sources_of(deck.columns)
     edge, clock = number(loop.edge_s), number(loop.clock_s)
     # Nothing hangs on this source: its corners make ngspice stop at every edge of the clock.

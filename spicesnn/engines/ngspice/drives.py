@@ -22,7 +22,7 @@ def drive(
 ) -> IVCurve:
     """Drive one device and record its current and state."""
     began = clock.perf_counter()
-    deck = drive_deck(device, stimulus, state, gate_volts, points=points, accuracy=accuracy)
+    deck = drive_deck(device, stimulus, state, gate_volts, points=points, accuracy=accuracy, inline_models=True)
     # Every stimulus is its own deck, so its circuit is nobody else's.
     circuit = build(object(), deck, once=True)
     job = Job(

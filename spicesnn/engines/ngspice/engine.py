@@ -19,9 +19,12 @@ from spicesnn.engines.ngspice.failures import Keeper
 from spicesnn.engines.ngspice.library import Library
 from spicesnn.engines.ngspice.pool import Pool, PoolSettings
 from spicesnn.engines.ngspice.session import Patience
+from spicesnn.engines.ngspice.surroundings import Surroundings, checked_init
+from spicesnn.engines.ngspice.trial import tried
 from spicesnn.engines.results import IVCurve, PulseResult, Read
 from spicesnn.errors import InputError
 from spicesnn.netlist.accuracy import ReadAccuracy, TransientAccuracy
+from spicesnn.netlist.safety import trusted
 
 
 class NgspiceEngine(Engine):
@@ -45,6 +48,12 @@ class NgspiceEngine(Engine):
         Tolerances and steps; for transients, by default, what `accuracy.for_transient` chooses for the device.
     failures : Path, optional
         Folder for the decks of failed jobs; a temporary one until the program ends if left out.
+    init : sequence of str
+        Commands that ngspice is given once, before the first deck: ``set ngbehavior=lta``, ``option …``, ``codemodel FILE``,
+        ``osdi FILE``. No ``.spiceinit``, ``spice.rc`` or environment variable of ngspice is read.
+    confined : bool, optional
+        Whether workers give up, where the system can take it (Linux), to start programs, to open sockets and to touch files.
+        They do, unless netlists are trusted (``--trust``) where the engine is made.
 
     Notes
     -----
@@ -66,13 +75,21 @@ class NgspiceEngine(Engine):
         read_accuracy: ReadAccuracy | None = None,
         transient_accuracy: TransientAccuracy | None = None,
         failures: Path | None = None,
+        init: Sequence[str] = (),
+        confined: bool | None = None,
     ) -> None:
+        for option, seconds in (("timeout_s", timeout_s), ("silence_s", silence_s)):
+            if not seconds > 0:
+                raise InputError(f"ngspice engine: {option} = {seconds!r}; expected seconds above 0")
         patience = Patience(job_s=timeout_s, silence_s=silence_s)
-        settings = PoolSettings(workers=workers, circuits=circuits, repeats=repeats, recycle_after=recycle_after, patience=patience)
+        around = Surroundings(init=checked_init(init), confined=not trusted() if confined is None else confined)
+        settings = PoolSettings(workers=workers, circuits=circuits, repeats=repeats, recycle_after=recycle_after, patience=patience,
+                                surroundings=around)  # fmt: skip
         self.read_accuracy = read_accuracy or ReadAccuracy()
         self.transient_accuracy = transient_accuracy
         self.pool = Pool(settings, Keeper(failures))
         self._circuits = Circuits()
+        self.tried = False
 
     def library(self) -> Library:
         """Return which libngspice the workers use, its version and whether it has KLU."""
@@ -80,8 +97,9 @@ class NgspiceEngine(Engine):
 
     def versions(self) -> dict[str, str]:
         """Return the version of ngspice, and whether it solves with KLU."""
-        found = self.library()
-        return {"ngspice": f"{found.version or 'unknown'}{', KLU' if found.klu else ''}"}
+        found, init = self.library(), self.pool.settings.surroundings.init
+        own = f", init: {'; '.join(init)}" if init else ""
+        return {"ngspice": f"{found.version or 'unknown'}{', KLU' if found.klu else ''}{own}"}
 
     def close(self) -> None:
         """End the workers; the next job starts new ones."""
@@ -101,12 +119,23 @@ class NgspiceEngine(Engine):
         return self.pool.map(lambda k: self.pulse(arrays[k], pulses[k]), len(arrays))
 
     def _read(self, array: Crossbar, levels: Levels) -> Read:
+        self._ready()
         return reads.read(self.pool, self._circuits, array, levels, self.read_accuracy)
 
+    def _ready(self) -> None:
+        """Try out an ngspice that is not known before its first job."""
+        if not self.tried:
+            found = self.pool.probe()
+            if found.untested:
+                tried(found)
+            self.tried = True
+
     def _pulse(self, array: Crossbar, waveform: CheckedWaveform) -> PulseResult:
+        self._ready()
         tolerances = self.transient_accuracy or accuracy.for_transient(array.device, array.wires)
         return pulses.pulse(self.pool, self._circuits, array, waveform, tolerances)
 
     def _drive(self, device: Device, stimulus: Stimulus, state: Floats, gate_volts: float | None, points: int) -> IVCurve:
+        self._ready()
         tolerances = self.transient_accuracy or accuracy.for_transient(device)
         return drives.drive(self.pool, device, stimulus, np.asarray(state), gate_volts, points, tolerances)

@@ -11,8 +11,8 @@ from spicesnn.errors import NgspiceMissingError
 
 VARIABLE = "SPICESNN_LIBNGSPICE"
 """Environment variable that points at another build."""
-TESTED = 39
-"""The version that every test and every number in the documentation is from."""
+TESTED = (39, 44, 46, 47)
+"""The versions that the whole test suite has run on; another one is tried out before its first job (`trial`)."""
 
 _PLACES = (
     "/opt/homebrew/lib/libngspice.dylib",
@@ -41,7 +41,7 @@ def find() -> str:
     if given:
         if not Path(given).is_file():
             raise NgspiceMissingError(f"{VARIABLE} is {given!r}, but there is no such file. Point it at a libngspice, or unset it")
-        return given
+        return str(Path(given).absolute())
     found = ctypes.util.find_library("ngspice")
     if found:
         return found
@@ -63,13 +63,16 @@ class Library:
         Such as ``39``; empty if the library does not say.
     klu : bool
         Whether the KLU solver is built in (ngspice ≥ 42): 8 to 345 times faster on large DC reads, used when present.
+    locks : tuple of str
+        What confines the worker, such as ``landlock 7`` and ``seccomp``; empty where nothing does.
     """
 
     path: str
     version: str
     klu: bool
+    locks: tuple[str, ...] = ()
 
     @property
     def untested(self) -> bool:
-        """Whether it is older than what spicesnn is tested with, or does not say how old it is."""
-        return not self.version.isdecimal() or int(self.version) < TESTED
+        """Whether spicesnn has not been tested with this version, or it does not say which it is."""
+        return not self.version.isdecimal() or int(self.version) not in TESTED

@@ -7,7 +7,6 @@ the job needs, and the job repeated: jobs carry all they need, so the outcome is
 
 from __future__ import annotations
 
-import atexit
 import os
 import threading
 from collections.abc import Callable
@@ -19,12 +18,12 @@ from spicesnn.engines.ngspice import checks
 from spicesnn.engines.ngspice.circuit import Answer, Circuit, Job
 from spicesnn.engines.ngspice.failures import Keeper
 from spicesnn.engines.ngspice.library import Library
-from spicesnn.engines.ngspice.session import JobFailedError, JobHungError, Patience, Session, WorkerLostError, kill_all
+from spicesnn.engines.ngspice.session import JobFailedError, JobHungError, Patience, Session, WorkerKilledAtStartError, WorkerLostError
+from spicesnn.engines.ngspice.surroundings import Surroundings
 from spicesnn.errors import InputError, NgspiceError, NgspiceTimeoutError
 
 Result = TypeVar("Result")
 Check = Callable[[Answer], Result]
-atexit.register(kill_all)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +41,7 @@ class PoolSettings:
     recycle_after : int
         Jobs after which a worker is replaced by a fresh one; 0 for never (its memory does not grow).
     patience : Patience
+    surroundings : Surroundings
     """
 
     workers: int = 1
@@ -49,6 +49,7 @@ class PoolSettings:
     repeats: int = 3
     recycle_after: int = 0
     patience: Patience = field(default_factory=Patience)
+    surroundings: Surroundings = field(default_factory=Surroundings)
 
     def __post_init__(self) -> None:
         for name, lowest in (("workers", 1), ("circuits", 1), ("repeats", 0), ("recycle_after", 0)):
@@ -93,7 +94,12 @@ class Pool:
         """
         lost: WorkerLostError | None = None
         for _ in range(1 + self.settings.repeats):
-            session = self._take(circuit)
+            try:
+                session = self._take(circuit)
+            except WorkerKilledAtStartError as reason:
+                lost = reason
+                self.replaced += 1
+                continue
             keep = False
             try:
                 result = check(self._once(session, circuit, job))
@@ -117,8 +123,9 @@ class Pool:
             finally:
                 self._give(session, keep=keep)
             return result
+        blame = "" if isinstance(lost, WorkerKilledAtStartError) else " on the same job, so the job itself is to blame"
         raise NgspiceError(
-            f"{lost}, {1 + self.settings.repeats} times in a row on the same job, so the job itself is to blame",
+            f"{lost}, {1 + self.settings.repeats} times in a row{blame}",
             deck_path=self._keeper.keep(job.standalone),
         )
 
@@ -152,7 +159,7 @@ class Pool:
             self.busy.add(session)
             return session
         try:
-            session = Session(self.settings.patience)
+            session = Session(self.settings.patience, self.settings.surroundings)
         except BaseException:
             with self._condition:
                 self._busy -= 1
@@ -163,11 +170,11 @@ class Pool:
         return session
 
     def _pick(self, circuit: Circuit) -> Session | None:
-        """Return an idle worker, best one that holds the circuit; None if a new one should be started."""
+        """Return an idle worker, best one that holds the circuit or none at all; None if a new one should be started."""
         for session in [s for s in self._idle if not s.alive]:
             self._idle.remove(session)
             session.kill()
-        holding = [s for s in self._idle if s.loaded == circuit.key]
+        holding = [s for s in self._idle if s.loaded == circuit.key] or [s for s in self._idle if s.loaded is None]
         if holding:
             chosen = holding[-1]
         elif not self._idle or (len(self._idle) + self._busy <= max(self.settings.circuits, self.settings.workers) and not circuit.once):
@@ -200,11 +207,20 @@ class Pool:
 
     def probe(self) -> Library:
         """Return what the workers' libngspice is, starting one if none runs."""
-        if self.library is None:
-            session = Session(self.settings.patience)
+        lost: WorkerKilledAtStartError | None = None
+        for _ in range(1 + self.settings.repeats):
+            if self.library is not None:
+                return self.library
+            try:
+                session = Session(self.settings.patience, self.settings.surroundings)
+            except WorkerKilledAtStartError as reason:
+                lost = reason
+                continue
             self.library = session.library
             with self._condition:
                 self._idle.append(session)
+        if self.library is None:
+            raise NgspiceError(f"{lost}, {1 + self.settings.repeats} times in a row")
         return self.library
 
     def close(self) -> None:

@@ -41,7 +41,7 @@ def pulse(pool: Pool, circuits: Circuits, array: Crossbar, waveform: CheckedWave
     altered = waveform.time_s.size * 2 * 25 < LONGEST_ALTER
     if not altered:
         key = (key, _digest(waveform))
-    circuit = circuits.get(key, lambda: build(key, pulse_deck(array, waveform, accuracy, save_nodes=True)))
+    circuit = circuits.get(key, lambda: build(key, pulse_deck(array, waveform, accuracy, inline_models=True, save_nodes=True)))
     job = Job(
         analysis=accuracy.analysis(waveform.duration_s),
         values=altered_values(array, circuit),

@@ -121,7 +121,7 @@ def state_volts(array: Crossbar, circuit: Circuit) -> Floats:
 
 
 def _circuit(key: Hashable, array: Crossbar, levels: Levels, accuracy: ReadAccuracy, *, steady: bool) -> Circuit:
-    deck = read_deck(array, _part(levels, slice(0, 1)), accuracy=accuracy)
+    deck = read_deck(array, _part(levels, slice(0, 1)), accuracy=accuracy, inline_models=True)
     return build(key, deck, sources_of(deck.rows, None if steady else deck.columns, deck.gates))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,15 +24,21 @@ from spicesnn.devices.base import Floats
 from spicesnn.engines.ngspice import library
 from spicesnn.engines.ngspice.circuit import Answer, Circuit, Job
 from spicesnn.engines.ngspice.protocol import Channel, ChannelClosed, ChannelSilent, Header, pack
-from spicesnn.errors import MissingPackageError, NgspiceMissingError
+from spicesnn.engines.ngspice.surroundings import Surroundings
+from spicesnn.errors import InputError, MissingPackageError, NgspiceMissingError, NgspiceTimeoutError
 
 START_TIMEOUT_S = 60.0
-_ALIVE: weakref.WeakSet[Session] = weakref.WeakSet()
 _SPAWNING = threading.Lock()
+_KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "PYTHONHOME", "SYSTEMROOT")
+"""What a worker inherits of the environment: what Python and the loader need. ngspice's own variables change its answers."""
 
 
 class WorkerLostError(Exception):
     """The worker died, or gave no sign of life; the job itself may be sound."""
+
+
+class WorkerKilledAtStartError(WorkerLostError):
+    """A signal ended the worker before it could take a job."""
 
 
 class JobHungError(Exception):
@@ -72,13 +80,18 @@ class Patience:
 class Session:
     """One worker process with at most one loaded circuit.
 
+    It runs alone in a folder of its own, which is empty and taken away as soon as it stands in it, with a home and an environment in
+    which nothing is said about ngspice. It ends with its session, however that ends: closed, forgotten, or with the program.
+
     Parameters
     ----------
     patience : Patience
+    surroundings : Surroundings
     """
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: Patience, surroundings: Surroundings | None = None) -> None:
         self.patience = patience
+        around = surroundings or Surroundings()
         self.loaded: Hashable = None
         self.jobs = 0
         self.cpu_seconds = 0.0
@@ -87,30 +100,56 @@ class Session:
         path = library.find()
         if find_spec("PySpice") is None:
             raise MissingPackageError("the ngspice engine speaks to ngspice through PySpice, which is not installed: pip install PySpice")
+        folder = tempfile.mkdtemp(prefix="spicesnn-worker-")
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the worker)
-        with _SPAWNING:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "spicesnn.engines.ngspice.worker", path],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, env=_environment(), start_new_session=True,
-            )  # fmt: skip
+        command = [sys.executable, "-P", "-m", "spicesnn.engines.ngspice.worker", path, *around.arguments()]
+        try:
+            with _SPAWNING:
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, env=_environment(folder), cwd=folder,
+                    start_new_session=True,
+                )  # fmt: skip
+        except BaseException:
+            self._stderr.close()
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        self._end = weakref.finalize(self, _end, self._process, self._stderr, folder, os.getpid())
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        _ALIVE.add(self)
         self._channel = Channel(self._process.stdout.fileno(), self._process.stdin.fileno())
         try:
             hello, _ = self._channel.receive(START_TIMEOUT_S, START_TIMEOUT_S)
-        except (ChannelClosed, ChannelSilent) as failure:
-            how = f"did not start within {START_TIMEOUT_S:g} s" if isinstance(failure, ChannelSilent) else _ending(self._reap())
-            said = self.printed().strip().splitlines()
+            self.library = library.Library(path=path, version=str(hello.get("version", "")), klu=bool(hello.get("klu")),
+                                           locks=tuple(map(str, hello.get("locks", ()))))  # fmt: skip
+            if around.init:
+                self._begin(around.init)
+        except ChannelSilent:
             self.kill()
+            raise NgspiceTimeoutError(f"the ngspice worker did not start within {START_TIMEOUT_S:g} s") from None
+        except ChannelClosed:
+            code, said = self._reap(), self.printed().strip().splitlines()
+            self.kill()
+            if code is not None and code < 0:
+                raise WorkerKilledAtStartError(
+                    f"the ngspice worker was killed while it started ({_ending(code)})" + (f"; it said: {said[-1][:600]}" if said else "")
+                ) from None
             raise NgspiceMissingError(
-                f"libngspice at {path!r} could not be opened by a worker process ({how}); point {library.VARIABLE} at a working one"
+                f"libngspice at {path!r} could not be opened by a worker process ({_ending(code)}); point {library.VARIABLE} at a working one"
                 + (f". The worker said: {said[-1][:600]}" if said else "")
             ) from None
         except BaseException:  # an interrupt while it starts: nobody will have this session to end it
             self.kill()
             raise
-        self.library = library.Library(path=path, version=str(hello.get("version", "")), klu=bool(hello.get("klu")))
+
+    def _begin(self, commands: tuple[str, ...]) -> None:
+        """Give ngspice the commands of the user's own init."""
+        try:
+            answer, _ = self._ask({"do": "init"}, "\n".join(commands).encode())
+        except (JobFailedError, JobHungError, WorkerLostError) as failed:
+            raise InputError(f"ngspice did not take the init {list(commands)}: {failed}") from None
+        said = [line for line in answer.get("log", ()) if "error" in line.lower() or "can't" in line.lower() or "no such" in line.lower()]
+        if said:
+            raise InputError(f"ngspice did not take the init {list(commands)}: {said[0]}")
 
     @property
     def pid(self) -> int:
@@ -198,30 +237,37 @@ class Session:
     def kill(self) -> None:
         """End the worker at once, whatever it does, and leave no zombie."""
         self.loaded = None
+        self._end()
+
+
+def _end(process: subprocess.Popen[bytes], stderr: IO[bytes], folder: str, owner: int) -> None:
+    """End a worker and let go of its pipes. A fork of its owner only lets go."""
+    if os.getpid() == owner:
         with contextlib.suppress(OSError):
-            self._process.kill()
+            process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=10)
-        for stream in (self._process.stdin, self._process.stdout, self._stderr):
-            with contextlib.suppress(OSError, ValueError):
-                if stream is not None:
-                    stream.close()
-        _ALIVE.discard(self)
+            process.wait(timeout=10)
+        shutil.rmtree(folder, ignore_errors=True)
+    for stream in (process.stdin, process.stdout, stderr):
+        with contextlib.suppress(OSError, ValueError):
+            if stream is not None:
+                stream.close()
 
 
 def _ending(code: int | None) -> str:
     if code is None:
         return "it closed its pipe"
-    return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"killed by signal {-code}, {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"
 
 
-def _environment() -> dict[str, str]:
+def _environment(folder: str) -> dict[str, str]:
     home = str(Path(spicesnn.__file__).resolve().parent.parent)
-    path = os.pathsep.join(p for p in (home, os.environ.get("PYTHONPATH", "")) if p)
-    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONSAFEPATH": "1"}
-
-
-def kill_all() -> None:
-    """End every worker of this process."""
-    for session in list(_ALIVE):
-        session.kill()
+    path = os.pathsep.join(p for p in (home, *map(os.path.abspath, filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)))) if p)
+    kept = {name: value for name in _KEPT if (value := os.environ.get(name)) is not None}
+    own = {"HOME": folder, "USERPROFILE": folder, "LANG": "C.UTF-8", "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    return {**kept, **own, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONSAFEPATH": "1"}

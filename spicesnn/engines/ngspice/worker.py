@@ -1,12 +1,14 @@
 """The worker program: owns one libngspice and one loaded circuit, and does what its parent asks over two pipes.
 
-Started as ``python -m spicesnn.engines.ngspice.worker LIBRARY``. It is a process of its own because ngspice may hang,
-leave through its exit callback (after which the next load corrupts the heap) or crash; the parent then simply starts
-another. Requests: ``load`` (payload: deck text), ``run`` (commands, an analysis, the vectors wanted), ``memory``, ``quit``.
+Started as ``python -m spicesnn.engines.ngspice.worker LIBRARY confined|free FILES…``, in a folder of its own that it removes. It is
+a process of its own because ngspice may hang, leave through its exit callback (after which the next load corrupts the heap) or
+crash; the parent then simply starts another. Requests: ``init`` (commands of the user's), ``load`` (payload: deck text), ``run``
+(commands, an analysis, the vectors wanted), ``memory``, ``quit``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -15,20 +17,23 @@ import sys
 import threading
 import time
 from array import array
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from spicesnn.engines.ngspice import confinement
 from spicesnn.engines.ngspice.binding import Binding
 from spicesnn.engines.ngspice.protocol import HEARTBEAT, LENGTHS, MESSAGE, Header, pack
 
 HEARTBEAT_S = 0.25
+
 _KLU_PROBE = "probe\nv1 1 0 1\nr1 1 2 1\nr2 2 0 1\n.options klu\n.op\n.end\n"
 
 
 class Worker:
     """Answers requests until the pipe closes."""
 
-    def __init__(self, read_fd: int, write_fd: int, library: str) -> None:
+    def __init__(self, read_fd: int, write_fd: int, library: str, files: list[str] | None) -> None:
         self._read_fd, self._write_fd = read_fd, write_fd
         self._writing = threading.Lock()
         self._busy = threading.Event()
@@ -36,9 +41,13 @@ class Worker:
         self._wanted: list[bytes] = []
         self._externals: dict[bytes, int] = {}
         self._loaded = False
+        with _alone():
+            self._spice = Binding(library, self._left)
+        # Threads that run already would stay free, so the heartbeat starts afterwards.
+        locks = [] if files is None else confinement.confine([*confinement.readable(), *files])
         threading.Thread(target=self._beat, daemon=True).start()
-        self._spice = Binding(library, self._left)
-        self._send({"hello": True, "library": library, "version": str(self._spice.ngspice_version or ""), "klu": self._has_klu(), "pid": os.getpid()})
+        about = {"version": str(self._spice.ngspice_version or ""), "klu": self._has_klu(), "locks": locks}
+        self._send({"hello": True, "library": library, "pid": os.getpid(), **about})
 
     # -- the pipe -----------------------------------------------------------------------------------------------
 
@@ -77,7 +86,7 @@ class Worker:
 
     def serve(self) -> None:
         """Answer requests for ever."""
-        doers = {"load": self._load, "run": self._run, "memory": self._memory, "quit": self._quit}
+        doers = {"init": self._init, "load": self._load, "run": self._run, "memory": self._memory, "quit": self._quit}
         while True:
             kind, header_size, size = LENGTHS.unpack(self._exactly(LENGTHS.size))
             if kind != MESSAGE:
@@ -97,6 +106,11 @@ class Worker:
         found = any("KLU" in line for line in self._spice.log)
         self._unload()
         return found
+
+    def _init(self, header: Header, payload: bytes) -> None:
+        for command in payload.split(b"\n"):
+            self._spice.command(command)
+        self._send({"ok": True, "log": self._spice.log})
 
     def _unload(self) -> None:
         """Remove circuit and plots: a circuit that is loaded over another leaks 262 kB."""
@@ -167,8 +181,29 @@ class Worker:
 
     def _left(self, status: int) -> None:
         """Take ngspice's wish to exit as the end of this process; the parent gets the log first."""
+        if not hasattr(self, "_spice"):
+            sys.stderr.write(f"ngspice gave up (exit status {status}) while it started\n")
+            sys.stderr.flush()
+            os._exit(5)
         self._send({"ok": False, "fatal": True, "reason": f"ngspice gave up (exit status {status})", "log": self._spice.log})
         os._exit(4)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Let ngspice start in a folder with an init that says nothing, and take the folder away afterwards.
+
+    Where it finds an init in its folder, ngspice does not look for one in the user's home, which it knows from the password file. In
+    a folder that is no more nothing can be found or made later.
+    """
+    init = Path(".spiceinit")
+    init.write_text("* nothing\n", encoding="utf-8")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            init.unlink()
+            Path.cwd().rmdir()
 
 
 class _Sources:
@@ -213,7 +248,8 @@ def main() -> None:
     with Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
-    Worker(read_fd, write_fd, sys.argv[1]).serve()
+    library, mode, *files = sys.argv[1:]
+    Worker(read_fd, write_fd, library, files if mode == "confined" else None).serve()
 
 
 if __name__ == "__main__":

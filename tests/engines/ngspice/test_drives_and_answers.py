@@ -54,8 +54,8 @@ def test_a_staircase_follows_its_points(ngspice: sn.NgspiceEngine) -> None:
 def test_tolerances_come_from_the_device() -> None:
     vteam = for_transient(sn.devices.VTEAM())
     assert (vteam.reltol, vteam.points, vteam.trtol) == (1e-6, 30, 1.0)
-    # The state capacitor is 1 nF and its node moves by up to 3 V, of which 1 V is taken as the range.
-    assert vteam.chgtol == pytest.approx(1e-10)
+    # The state capacitor is 1 pF and its node moves by up to 3 V, of which 1 V is taken as the range.
+    assert vteam.chgtol == pytest.approx(1e-13)
     assert for_transient(None).chgtol == 1e-16
     assert for_transient(sn.devices.VTEAM(), sn.Wires(word_line_farad=1e-15)).chgtol == pytest.approx(1e-18)
 
