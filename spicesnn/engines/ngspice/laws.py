@@ -6,13 +6,16 @@ all is the answer, whoever computed it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Floats
+
+LARGEST_IMBALANCE = 1e-6
+"""Of a line's current, against the largest: what the cells of a line take and what its end gives."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -45,6 +48,51 @@ class Solved:
     floating_columns: NDArray[np.bool_]
     word_farad_amps: Floats | None = None
     bit_farad_amps: Floats | None = None
+
+
+def balanced(array: Crossbar, solved: Solved, allowed: Floats) -> tuple[Solved, Floats]:
+    """Return the array with each line's current as its cells have it where ngspice could not resolve it, and what then is out of balance.
+
+    A driver's current is the voltage across its resistance over that resistance: behind 1 µΩ the rounding of a volt is 0.2 nA, and
+    nothing is left of the current of cells of 1 fS. What the cells of the line take is then known far better. Where rounding is no
+    excuse, or the line floats, the two must be equal: a line that hardly anything holds may stand at any voltage (1 µΩ between nodes
+    that 1 fS ties down: the sum of both is the first of them, and ngspice then solves another circuit).
+
+    Parameters
+    ----------
+    allowed : (n,) ampere
+        By how much a current may differ.
+
+    Returns
+    -------
+    solved : Solved
+    unbalanced : (n,) ampere
+        Largest difference that nothing explains, 0 below what is allowed.
+    """
+    wires = array.wires
+    eps = 64 * np.finfo(float).eps
+    driver = np.broadcast_to(np.asarray(wires.driver_ohm, dtype=float), array.rows) + wires.word_line_ohm
+    sense = np.broadcast_to(np.asarray(wires.sense_ohm, dtype=float), array.cols) + wires.bit_line_ohm
+    worst = np.zeros(len(solved.row_amps))
+    outputs = np.maximum(np.abs(solved.cell_amps.sum(axis=2)).max(axis=1), np.abs(solved.cell_amps.sum(axis=1)).max(axis=1))
+    found = []
+    for axis, amps, ends, segment, floating, source, nodes in (
+        (2, solved.row_amps, driver, wires.word_line_ohm, solved.floating_rows, solved.row_volts, solved.word),
+        (1, solved.column_amps, sense, wires.bit_line_ohm, solved.floating_columns, solved.column_volts, solved.bit),
+    ):
+        cells = solved.cell_amps.sum(axis=axis)
+        ohm = np.where(ends > 0, ends, segment if segment > 0 else np.inf)
+        volts = np.maximum(np.abs(nodes).max(axis=axis), np.abs(source))
+        explained = np.where(floating, 0.0, eps * 2 * volts / ohm)
+        own = allowed[:, None]
+        if array.device is None and array.conductance is not None:
+            # Without Newton's method nothing but rounding is between a line's cells and its source.
+            rounding = eps * (array.conductance * (np.abs(solved.word) + np.abs(solved.bit))).sum(axis=axis)
+            own = np.minimum(own, LARGEST_IMBALANCE * outputs[:, None]) + rounding
+        apart = np.abs(cells - amps)
+        worst = np.maximum(worst, np.where(apart > own + explained, apart, 0.0).max(axis=1))
+        found.append(np.where(apart > own, cells, amps))
+    return replace(solved, row_amps=found[0], column_amps=found[1]), worst
 
 
 def kirchhoff(array: Crossbar, solved: Solved) -> tuple[Floats, Floats]:

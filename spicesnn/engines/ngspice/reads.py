@@ -14,7 +14,7 @@ from spicesnn.devices.base import Floats
 from spicesnn.engines.ngspice import checks
 from spicesnn.engines.ngspice.checks import AnswerRejectedError
 from spicesnn.engines.ngspice.circuit import Answer, Circuit, Circuits, Job, array_key, build, sources_of
-from spicesnn.engines.ngspice.laws import Solved, kirchhoff
+from spicesnn.engines.ngspice.laws import LARGEST_IMBALANCE, Solved, balanced, kirchhoff
 from spicesnn.engines.ngspice.pool import Pool
 from spicesnn.engines.results import Read
 from spicesnn.errors import NgspiceError, NgspiceTimeoutError
@@ -140,9 +140,19 @@ def _checked(array: Crossbar, circuit: Circuit, levels: Levels, answer: Answer, 
     checks.common(answer, circuit.vectors)
     checks.sweep(answer, levels.batch * steps)
     solved = solved_array(array, circuit, answer.vectors[:, steps - 1 :: steps], levels.row_volts, levels.column_volts, levels.gate_volts)
-    residual, rounding = kirchhoff(array, solved)
-    scale = np.maximum(np.abs(solved.cell_amps).max(axis=(1, 2)), np.abs(solved.row_amps).max(axis=1, initial=0.0))
+    scale = np.abs(solved.cell_amps).max(axis=(1, 2))
     share = 1e-8 if not array.gated else 1e-2
+    if not array.gated:
+        solved, unbalanced = balanced(array, solved, LARGEST_IMBALANCE * scale + 1e-18)
+        if np.any(unbalanced > 0):
+            k = int(np.argmax(unbalanced))
+            raise AnswerRejectedError(
+                f"ngspice's answer violates Kirchhoff's current law by {unbalanced[k]:.3g} A on one line at input {k} (largest current "
+                f"{scale[k]:.3g} A): wires and cells lie further apart than its numbers resolve. Use the nodal engine, or wires of 0 ohm where "
+                "they hardly matter", answer.log,
+            )  # fmt: skip
+    residual, rounding = kirchhoff(array, solved)
+    scale = np.maximum(scale, np.abs(solved.row_amps).max(axis=1, initial=0.0))
     allowed = share * scale + rounding + 1e-18
     if np.any(residual > allowed):
         k = int(np.argmax(residual / allowed))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import spicesnn as sn
 from spicesnn.devices.stimulus import PiecewiseLinear
 from spicesnn.engines.ngspice.accuracy import for_transient
 from spicesnn.engines.ngspice.laws import state_defect
-from spicesnn.errors import InputError
+from spicesnn.errors import InputError, NgspiceError
 from spicesnn.netlist.accuracy import TransientAccuracy
 
 
@@ -96,3 +97,50 @@ def test_the_library_is_known(ngspice: sn.NgspiceEngine) -> None:
     library = ngspice.library()
     assert int(library.version) >= 27
     assert isinstance(library.klu, bool)
+
+
+def exact_outputs(siemens: np.ndarray, row_ohm: float, column_ohm: float, volts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Solve an array whose lines have resistance at their ends only, in rational numbers: row and column currents."""
+    m, n = siemens.shape
+    g = [[Fraction(float(v)) for v in row] for row in siemens]
+    ends = [1 / Fraction(row_ohm)] * m + [1 / Fraction(column_ohm)] * n
+    table = [[Fraction(0)] * (m + n + 1) for _ in range(m + n)]
+    for i in range(m):
+        for j in range(n):
+            for a, b in ((i, m + j), (m + j, i)):
+                table[a][a] += g[i][j]
+                table[a][b] -= g[i][j]
+    for k, end in enumerate(ends):
+        table[k][k] += end
+        table[k][-1] = end * Fraction(float(volts[k])) if k < m else Fraction(0)
+    for k in range(m + n):
+        for other in range(k + 1, m + n):
+            share = table[other][k] / table[k][k]
+            if share:
+                table[other] = [x - share * y for x, y in zip(table[other], table[k], strict=True)]
+    at = [Fraction(0)] * (m + n)
+    for k in reversed(range(m + n)):
+        at[k] = (table[k][-1] - sum((table[k][c] * at[c] for c in range(k + 1, m + n)), Fraction(0))) / table[k][k]
+    rows = [float((Fraction(float(volts[i])) - at[i]) * ends[i]) for i in range(m)]
+    return np.array(rows), np.array([float(at[m + j] * ends[m + j]) for j in range(n)])
+
+
+@pytest.mark.parametrize("siemens", [1e-15, 1e-9, 1e-4])
+@pytest.mark.parametrize(("row_ohm", "column_ohm"), [(1e-6, 1e6), (1e6, 1e-6), (1e-6, 1e-6), (1.0, 1e3)])
+def test_currents_are_right_at_both_ends_or_refused(siemens: float, row_ohm: float, column_ohm: float, ngspice: sn.NgspiceEngine) -> None:
+    rng = np.random.default_rng(3)
+    cells, volts = siemens * rng.uniform(0.5, 2.0, (3, 4)), rng.uniform(-1, 1, 3)
+    wires = sn.Wires(word_line_ohm=0.0, bit_line_ohm=0.0, driver_ohm=row_ohm, sense_ohm=column_ohm)
+    array = sn.Crossbar(conductance=cells, wires=wires)
+    read = ngspice.read(array, volts)
+    rows, columns = exact_outputs(cells, row_ohm, column_ohm, volts)
+    assert np.abs(read.column_amps - columns).max() <= 1e-6 * np.abs(columns).max()
+    assert np.abs(read.row_amps - rows).max() <= 1e-6 * np.abs(rows).max()
+
+
+def test_a_read_that_double_precision_cannot_hold_is_refused(ngspice: sn.NgspiceEngine) -> None:
+    """A floating line of 1 µΩ segments that cells of 1 fS tie down: the sum of both is the first, and the line stands anywhere."""
+    cells = np.random.default_rng(1).uniform(0.5e-15, 2e-15, (4, 4))
+    array = sn.Crossbar(conductance=cells, wires=sn.Wires(word_line_ohm=1e-6, bit_line_ohm=1e-6))
+    with pytest.raises(NgspiceError, match=r"outside what the sources span|violates Kirchhoff's current law .* on one line|no vector|singular"):
+        ngspice.read(array, [0.7, 0.0, -0.3, 0.2], floating_rows=[False, True, False, False])
