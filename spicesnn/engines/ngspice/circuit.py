@@ -98,6 +98,8 @@ class Job:
         Returns a deck that a plain ``ngspice -b`` runs to the same answer, written to disk if the job fails.
     controller : dict, optional
         A closed loop that the worker puts behind the external sources.
+    seconds : float, optional
+        Longest time, if it should be shorter than the engine's.
     """
 
     analysis: str
@@ -106,6 +108,7 @@ class Job:
     table: Floats | None = None
     standalone: Callable[[], str]
     controller: dict[str, object] | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Hashable
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -27,27 +29,71 @@ LARGEST_ANSWER = 32 << 20
 """Bytes of one answer; a larger batch is run in pieces."""
 WORTH_SPLITTING = 20_000
 """Cells times inputs from which a batch is split over the workers: less is done sooner than another worker starts."""
-RAMPS = (1, 16, 128)
-"""Steps from one input to the next of a batch. Newton's method may stop at what is no solution when a strongly nonlinear cell sees a
-jump (Kirchhoff's law tells); then the same inputs are approached in small steps, of which only the last is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to the solution of nonlinear cells.
+
+    Attributes
+    ----------
+    name : str
+    steps : int
+        From one input to the next of a batch; only the last of them is kept.
+    optran : str
+        What ngspice may do about a first point that Newton's method does not reach: ``optran NEWTON GMIN SOURCE STEP END RAMP``.
+    """
+
+    name: str
+    steps: int
+    optran: str
+
+
+WAYS = (
+    Way("direct", 1, "optran 1 0 0 0 0 0"),
+    Way("ramp of 4", 4, "optran 1 0 0 0 0 0"),
+    Way("ramp of 16", 16, "optran 1 0 0 0 0 0"),
+    Way("ramp of 128", 128, "optran 1 0 0 0 0 0"),
+    Way("gmin stepping", 1, "optran 0 1 0 0 0 0"),
+    Way("source stepping", 1, "optran 0 0 1 0 0 0"),
+    Way("pseudo-transient", 1, "optran 0 0 0 1n 1u 0"),
+)
+"""Ways to the solution of nonlinear cells, in the order in which they are tried.
+
+Newton's method alone comes first: it needs a few steps, or gives up after 500. ngspice's own next step, gmin stepping, may go on for
+ten minutes where strongly nonlinear cells sit behind wires (12 x 4 JART cells at 0.2 V), while inputs that come up in four steps are
+solved in 0.1 s. So ramps come before what ngspice would do of itself. Newton's method may also stop at what is no solution, which the
+laws of the circuit tell: that too leads on to the next way. Sources that are stepped from 0, and the circuit let go in time, are left
+for circuits in which a conductance to ground at every node leads astray.
+"""
+SHARE_OF_TIME = 0.2
+"""Part of the time of one job that each way but the last may take."""
 
 
 def read(pool: Pool, circuits: Circuits, array: Crossbar, levels: Levels, accuracy: ReadAccuracy) -> Read:
     """Solve an array at a batch of line voltages."""
     began = time.perf_counter()
-    ramps = RAMPS if needs_models(array, moving=False) else RAMPS[:1]
+    modelled = needs_models(array, moving=False)
     parts = _parts(pool, array, levels.batch)
+    used: list[str] = []
 
     def one(k: int) -> tuple[Floats, ...]:
         part = _part(levels, parts[k])
-        for steps in ramps[:-1]:
+        if not modelled:
+            return _sweep(pool, circuits, array, part, accuracy, None)
+        failures: list[NgspiceError] = []
+        for way in WAYS:
             try:
-                return _sweep(pool, circuits, array, part, accuracy, steps)
-            except NgspiceTimeoutError:
-                raise
-            except NgspiceError:
-                continue
-        return _sweep(pool, circuits, array, part, accuracy, ramps[-1])
+                done = _sweep(pool, circuits, array, part, accuracy, way)
+            except NgspiceError as failed:
+                failures.append(failed)
+            else:
+                used.append(way.name)
+                return done
+        # ngspice's own reason says more than that a way took too long.
+        told = next((failed for failed in failures if not isinstance(failed, NgspiceTimeoutError)), failures[-1])
+        told.add_note(f"ways tried: {', '.join(way.name for way in WAYS)}")
+        raise told
 
     solved = pool.map(one, len(parts))
     column_amps, row_amps, word, bit, residual, seconds = (np.concatenate(arrays) for arrays in zip(*solved, strict=True))
@@ -55,15 +101,16 @@ def read(pool: Pool, circuits: Circuits, array: Crossbar, levels: Levels, accura
     return Read(
         column_amps=column_amps[at], row_amps=row_amps[at], word_line_volts=word[at], bit_line_volts=bit[at],
         residual_amps=np.asarray(residual[at]), stats={
-            "method": "ngspice dc", "runs": len(parts), "seconds": time.perf_counter() - began,
+            "method": "ngspice dc", "runs": len(parts), "ways": dict(Counter(used)), "seconds": time.perf_counter() - began,
             "ngspice_seconds": float(seconds[:, 0].sum()), "ngspice_cpu_seconds": float(seconds[:, 1].sum()),
         },
     )  # fmt: skip
 
 
-def _sweep(pool: Pool, circuits: Circuits, array: Crossbar, levels: Levels, accuracy: ReadAccuracy, steps: int) -> tuple[Floats, ...]:
-    """Solve one part of a batch in one DC sweep, `steps` points an input."""
+def _sweep(pool: Pool, circuits: Circuits, array: Crossbar, levels: Levels, accuracy: ReadAccuracy, way: Way | None) -> tuple[Floats, ...]:
+    """Solve one part of a batch in one DC sweep; nonlinear cells by the given way."""
     modelled = needs_models(array, moving=False)
+    steps = 1 if way is None else way.steps
     # Every source that is fed costs a call for each Newton iteration, so bit lines that stand still over the batch are altered instead.
     steady = steps == 1 and bool(np.all(levels.column_volts == levels.column_volts[0]))
     key = ("read", array_key(array, levels.floating_rows, levels.floating_columns, modelled=modelled), accuracy, steady)
@@ -80,6 +127,8 @@ def _sweep(pool: Pool, circuits: Circuits, array: Crossbar, levels: Levels, accu
         analysis=f"dc vidx 0 {len(table) - 1} 1",
         values=values,
         table=table,
+        commands={} if way is None else {"optran": way.optran},
+        seconds=None if way in (None, WAYS[-1]) else SHARE_OF_TIME * pool.settings.patience.job_s,
         standalone=lambda: read_deck(array, levels, accuracy=accuracy, inline_models=True).text,
     )
     return pool.run(circuit, job, lambda answer: _checked(array, circuit, levels, answer, steps))

@@ -196,7 +196,7 @@ class Session:
         # Until the answer is there, nobody knows how much of it has been altered.
         values, held = self._values, self._commands
         self._values, self._commands = {}, {}
-        answer, payload = self._ask(header, commands + table)
+        answer, payload = self._ask(header, commands + table, job.seconds)
         self._values = values | {name: np.array(v) for name, v in job.values.items()}
         self._commands = held | job.commands
         self.jobs += 1
@@ -214,10 +214,11 @@ class Session:
         answer, _ = self._ask({"do": "memory"})
         return int(answer["resident_bytes"])
 
-    def _ask(self, header: Header, payload: bytes = b"") -> tuple[Header, bytearray]:
+    def _ask(self, header: Header, payload: bytes = b"", seconds: float | None = None) -> tuple[Header, bytearray]:
+        longest = self.patience.job_s if seconds is None else min(seconds, self.patience.job_s)
         try:
-            self._channel.send(pack(header, payload), self.patience.job_s)
-            answer, data = self._channel.receive(self.patience.job_s, self.patience.silence_s)
+            self._channel.send(pack(header, payload), longest)
+            answer, data = self._channel.receive(longest, self.patience.silence_s)
         except ChannelClosed:
             code = self._reap()
             raise WorkerLostError(f"the ngspice worker died ({_ending(code)})") from None
