@@ -261,8 +261,8 @@ def test_answers_of_the_wrong_length_are_refused(monkeypatch: pytest.MonkeyPatch
     on = pool(repeats=0)
     asked = Session._ask
 
-    def shortened(self: Session, header: dict[str, object], payload: bytes = b"") -> tuple[dict[str, object], bytearray]:
-        answer, data = asked(self, header, payload)
+    def shortened(self: Session, header: dict[str, object], payload: bytes = b"", seconds: float | None = None) -> tuple[dict[str, object], bytearray]:
+        answer, data = asked(self, header, payload, seconds)
         return answer, data[:-8] if header["do"] == "run" else data
 
     monkeypatch.setattr(Session, "_ask", shortened)
