@@ -17,7 +17,7 @@ from ngspice_jobs import GOOD, pool, run
 
 import spicesnn as sn
 from spicesnn.engines.ngspice import library
-from spicesnn.engines.ngspice.protocol import LENGTHS, MESSAGE, Channel, ChannelClosed, ChannelSilent, pack
+from spicesnn.engines.ngspice.protocol import LENGTHS, MESSAGE, Channel, ChannelClosed, ChannelSilent, Header, pack
 from spicesnn.engines.ngspice.session import Session
 from spicesnn.errors import InputError, NgspiceError, NgspiceMissingError
 
@@ -261,7 +261,7 @@ def test_answers_of_the_wrong_length_are_refused(monkeypatch: pytest.MonkeyPatch
     on = pool(repeats=0)
     asked = Session._ask
 
-    def shortened(self: Session, header: dict[str, object], payload: bytes = b"", seconds: float | None = None) -> tuple[dict[str, object], bytearray]:
+    def shortened(self: Session, header: Header, payload: bytes = b"", seconds: float | None = None) -> tuple[Header, bytearray]:
         answer, data = asked(self, header, payload, seconds)
         return answer, data[:-8] if header["do"] == "run" else data
 
