@@ -139,7 +139,7 @@ def test_a_measured_pulse_curve_from_a_one_column_file(tmp_path):
     summary = train_starts(config, engine=sn.NodalEngine(), starts=2, out=tmp_path / "run")
     assert summary.converged_fraction == 1.0
     (tmp_path / "bad.csv").write_text("siemens\nmany")
-    with pytest.raises(DataError, match=r"bad\.csv, line 2: 'many' in column siemens is not a number"):
+    with pytest.raises(DataError, match=r"bad\.csv, line 1: no row of numbers; expected a header and measurements"):
         DeviceOptions.from_table({"model": "saturating-pulse", "curve": str(tmp_path / "bad.csv")}, "device")
 
 
