@@ -136,6 +136,18 @@ def test_a_download_that_is_not_mnist_leaves_nothing(nowhere, server):
     assert list((nowhere / "cache" / "spicesnn").iterdir()) == []
 
 
+def test_a_download_that_is_damaged_leaves_nothing(nowhere, server, small, tmp_path):
+    """A page of an error in place of a file, or half of one: neither can be read, let alone summed up."""
+    sums = {key: hashlib.md5(idx.render(array)).hexdigest() for key, array in small.items()}
+    first = tmp_path / "served" / f"{next(name for name, _ in mnist.FILES.values())}.gz"
+    whole = first.read_bytes()
+    for content in (b"<html>not found</html>", whole[: len(whole) // 2], b""):
+        first.write_bytes(content)
+        with pytest.raises(DataError, match="is not the file it should be"):
+            mnist.fetch(mirror=server, sums=sums)
+        assert list((nowhere / "cache" / "spicesnn").iterdir()) == []
+
+
 def test_a_download_is_asked_for_by_environment_and_its_failure_is_one_message(nowhere, monkeypatch):
     monkeypatch.setenv("SPICESNN_DOWNLOAD", "1")
     real = mnist.fetch
