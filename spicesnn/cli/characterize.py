@@ -35,7 +35,7 @@ def characterize(
 ) -> Answer:
     """Drive a cell with reads and pulses; write tables of current and of conductance change, with their error against the engine.
 
-    The folder's device.toml is a device for every command: the nodal engine runs it in place of the cell.
+    The folder's device.toml is a device for every command: the nodal engine runs it instead of the cell.
 
     Example:  spicesnn characterize 1t1r --set device.memristor=pai-yu-chen --gate-volts 2.5 --from -2.5 --to 2.5 --width 10n --out runs/table
     """

@@ -41,7 +41,7 @@ def devices(
             shown.add_row(entry["name"], "\n".join([", ".join(values) or "–", *forms, *sets]), entry["reference"])
         console.print(shown)
         console.print(f"Characterised cells, for the nodal engine: {', '.join(data['tables'])}")
-        console.print("Your own: a TOML file with a device table, or the descriptor of a sub-circuit, in place of a name")
+        console.print("Your own: a TOML file with a device table, or the descriptor of a sub-circuit, instead of a name")
         console.print(f"Change a parameter with --set device.NAME=VALUE, as in: spicesnn iv {data['devices'][-1]['name']} --set device.…=10k")
 
     return Answer(data=data, show=show)

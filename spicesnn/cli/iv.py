@@ -118,5 +118,5 @@ def _measured(path: Path) -> Sweep:
 
     found = read_measurement(path, duration_s=1.0)
     if not isinstance(found, Sweep):
-        raise InputError(f"--data {path} holds a pulse train; expected a sweep with columns volts, amps")
+        raise InputError(f"--data {path} contains a pulse train; expected a sweep with columns volts, amps")
     return found

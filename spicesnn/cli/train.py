@@ -23,7 +23,7 @@ def train(
     engine: options.OneEngine = None,
     starts: Annotated[int | None, typer.Option("--starts", min=1, help="Number of random starts to train from; all are kept.")] = None,
     replay: Annotated[str | None, typer.Option("--replay", metavar="RUN:START", help="Repeat one saved start with full output.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out as it was begun; no preset is needed.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out; no preset is needed.")] = False,
     figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw the figures of the run and write its report.html.")] = True,
     set_: options.Settings = None,
     trust: options.Trust = False,

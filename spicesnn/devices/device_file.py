@@ -45,7 +45,7 @@ def device_table(device: Device) -> dict[str, str | float]:
                 table[entry.name] = value.name.lower()
             elif "unit" in entry.metadata:
                 if np.ndim(value) != 0:
-                    raise InputError(f"{part.name}: {entry.name} is an array of shape {np.shape(value)}; a device file holds single numbers")
+                    raise InputError(f"{part.name}: {entry.name} is an array of shape {np.shape(value)}; a device file contains single numbers")
                 table[entry.name] = float(value)
     return table
 

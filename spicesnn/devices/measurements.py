@@ -148,7 +148,7 @@ def read_measurement(
         curve = PulseCurve.from_csv(path, v_read=v_read)
         if pulses is None and not (curve.said.get("set_volts") and curve.said.get("width_s")):
             raise InputError(
-                f"{path} holds conductances over pulse numbers; a model also needs the pulses: say their amplitudes and width (--pulse-volts, "
+                f"{path} contains conductances over pulse numbers; a model also needs the pulses: say their amplitudes and width (--pulse-volts, "
                 "--reset-volts, --pulse-width). A pulse table reproduces the curve without a model: spicesnn fit pulse-table"
             )
         return as_train(curve, curve.pulses(**({} if pulses is None else asdict(pulses))))

@@ -82,7 +82,7 @@ class PulseCurve:
             if sign * (values[1:].mean() - values[0]) <= 0:
                 later = values[1:].mean()
                 raise InputError(
-                    f"pulse curve: {name} begins at {values[0]:.4g} S and goes on at {later:.4g} S on average: the wrong way"
+                    f"pulse curve: {name} begins at {values[0]:.4g} S and continues at {later:.4g} S on average: the wrong way"
                 )
             object.__setattr__(self, name, values)
 

@@ -30,9 +30,9 @@ def remark(text: str) -> str:
         The text would be more than a comment: it breaks the line, or is read by ngspice as a command.
     """
     if _BREAK.search(text) or any(unicodedata.category(character) == "Cf" for character in text):
-        raise InputError(f"{text[:60]!r} cannot stand in a deck: it holds a line break or an invisible character; expected one plain line")
+        raise InputError(f"{text[:60]!r} cannot be written into a deck: it contains a line break or an invisible character; expected one plain line")
     if re.match(r"\s*(#|ng_script)", text, re.IGNORECASE):
-        raise InputError(f"{text[:60]!r} cannot stand in a deck: ngspice would read the comment as a command; begin it with another word")
+        raise InputError(f"{text[:60]!r} cannot be written into a deck: ngspice would read the comment as a command; begin it with another word")
     return f"* {text}"
 
 

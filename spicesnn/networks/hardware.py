@@ -112,7 +112,7 @@ class Hardware:
         if self.convolution not in ("sliding", "unrolled"):
             raise InputError(f"Hardware: convolution is {self.convolution!r}; expected sliding or unrolled")
         if not self.device.memory:
-            raise InputError(f"Hardware: {self.device.name} has no memory; expected a device that can hold a weight")
+            raise InputError(f"Hardware: {self.device.name} has no memory; expected a device that can store a weight")
         if len(self.device.state_names) != 1:
             raise InputError(f"Hardware: {self.device.name} has {len(self.device.state_names)} state variables; expected a device with one")
         if self.wire_aware and not self.device.linear:

@@ -38,7 +38,7 @@ class AxisOptions(Section):
     keys: tuple[str, ...] = option((), "keys of the experiment that take each value together")
     values: tuple[float, ...] = option((), "the values")
     shown: tuple[float, ...] = option((), "labels of the values in table and figure; default: the values themselves")
-    measured: str = option("", "a measured quantity as the horizontal axis in place of the values", choices=("", "energy_joule", "pulses"))
+    measured: str = option("", "a measured quantity as the horizontal axis instead of the values", choices=("", "energy_joule", "pulses"))
     scale: str = option("linear", "of the horizontal axis", choices=("linear", "log", "symlog"))
 
 

@@ -81,7 +81,7 @@ class HardwareOptions(Section):
     convolution: str = option("sliding", "kernels as small arrays under sliding inputs, or all positions unrolled", choices=("sliding", "unrolled"))
     wire_aware: bool = option(False, "choose conductances whose tiles, IR drop included, do what the weights ask for")
     fill: float = option(1.0, "fraction of the conductance window that the largest weight takes", above=0.0, highest=1.0)
-    reads_alike: int = option(100, "inputs that see the same read noise where each draw is solved anew", lowest=1)
+    reads_alike: int = option(100, "inputs that see the same read noise where each draw is solved again", lowest=1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -269,7 +269,7 @@ def load(options: DataOptions, streams: Streams, scale: Scale | None = None) -> 
     if options.source == "file":
         return _from_file(options, streams, scale)
     if options.scale == "standard":
-        raise ConfigError(f"data.scale is \"standard\", but {options.source} lies from 0 to 1 by itself; scales are for data of one's own")
+        raise ConfigError(f"data.scale is \"standard\", but {options.source} lies from 0 to 1 by itself; scales are for your own data")
     if options.source == "mnist":
         return _from_mnist(options, mnist.load())
     if options.source == "words-4bit":

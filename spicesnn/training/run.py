@@ -78,7 +78,7 @@ class RunDirectory:
             raise RunError(f"{run.path} cannot be made: {error.strerror or error}; give a folder that can be written with --out") from None
         with run.held():
             if (run.path / "run.toml").exists():
-                raise RunError(f"{run.path} already holds a run; give another --out, or --resume to go on with it")
+                raise RunError(f"{run.path} already contains a run; give another --out, or --resume to continue it")
             made_with = {"versions": _all_versions(solvers)} | ({} if scale is None else {"scale": scale.table()})
             run._write("run.toml", render_toml({**config.to_tables(), **made_with}).encode())
         return run
@@ -142,7 +142,7 @@ class RunDirectory:
         except KeyboardInterrupt as stop:
             self.log("stopped")
             command = f"spicesnn train --resume{more and ' '}{more} --out {shlex.quote(str(self.path))}"
-            stop.add_note(f"{self.path} keeps what was done; go on with: {command}")
+            stop.add_note(f"{self.path} is kept; continue with: {command}")
             raise
 
     @classmethod
@@ -153,7 +153,7 @@ class RunDirectory:
             found = f"{path} is {what_is(path) or 'a file'}, not a folder" if run.path.exists() else f"there is no folder {path}"
             raise AbsentError(f"{found}; expected a run directory, which `spicesnn train` writes")
         if not (run.path / "run.toml").is_file():
-            raise RunError(f"{path} holds no run: it has no run.toml. Expected a directory that `spicesnn train` has written")
+            raise RunError(f"{path} contains no run: it has no run.toml. Expected a directory that `spicesnn train` has written")
         run._check_plain()
         return run
 
@@ -276,7 +276,7 @@ class RunDirectory:
         except OSError as error:
             raise self._unwritable("state.npz", error) from None
         if (self.path / "starts.npz").exists():
-            raise RunError(f"{self.path} holds many starts, not one run: --resume goes on with them with --starts")
+            raise RunError(f"{self.path} contains many starts, not one run: --resume continues them with --starts")
         if not any((self.path / name).exists() for name in ("state.npz", _before("state.npz"), "metrics.json")):
             return False
         state, history, reasons = "state.npz", "history.npz", list[str]()
@@ -339,11 +339,11 @@ class RunDirectory:
     def _arrays(self, name: str) -> dict[str, NDArray[Any]]:
         """Return the arrays of a file of this run, which says that it is of this run."""
         if not (self.path / name).is_file():
-            raise RunError(f"{self.path} has no {name}: the run was stopped before it was written; --resume goes on from what there is")
+            raise RunError(f"{self.path} has no {name}: the run was stopped before it was written; --resume continues from the last checkpoint")
         try:
             arrays = npz.read(self.path / name)
         except DataError as error:
-            raise RunError(f"the checkpoint is damaged: {error}; `spicesnn train --resume` goes on from the one before it") from None
+            raise RunError(f"the checkpoint is damaged: {error}; `spicesnn train --resume` continues from the one before it") from None
         return self.own(name, arrays)
 
     def own(self, name: str, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -363,7 +363,7 @@ class RunDirectory:
             content = json.loads(sound_text(path))
         except (OSError, ValueError, RecursionError) as error:
             said = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-            raise RunError(f"{path} cannot be read: {said}; the run may not have finished: go on with --resume") from None
+            raise RunError(f"{path} cannot be read: {said}; the run may not have finished: continue with --resume") from None
         checked = checked_metrics(path, content)
         belongs(path, str(checked.pop("config_digest", self._digest())), self._digest())
         return checked

@@ -79,7 +79,7 @@ def checked_metrics(path: Path, content: Any) -> dict[str, Any]:
         Names the first value that is not.
     """
     if not isinstance(content, dict):
-        raise RunError(f"{path} is damaged: it holds a {type(content).__name__}; expected a table of values. Train again into a new folder")
+        raise RunError(f"{path} is damaged: it contains a {type(content).__name__}; expected a table of values. Train again into a new folder")
     for key, value in content.items():
         if expected := _wrong(key, value):
             raise RunError(f"{path} is damaged: {key} is {value!r:.60}; expected {expected}. Train again into a new folder")

@@ -23,14 +23,14 @@ from spicesnn.units import parse
 class DataOptions(Section):
     """[data]"""
 
-    source: str = option("xpue", "a pattern set, MNIST, or a file of one's own",
+    source: str = option("xpue", "a pattern set, MNIST, or your own file",
                          choices=("xpue", "digits-3x5", "letters-3x3", "letters-clean", "words-4bit", "xor", "mnist", "file"))  # fmt: skip
     path: str = option("", "file of samples and classes, or a folder of files like MNIST's (source = file)")
     label: str = option("label", "column of a csv file with the classes")
     test_path: str = option("", "file of held-out samples; empty: a fraction of `path` is held out")
     test_fraction: float = option(0.2, "fraction of the samples that is held out if test_path is empty", lowest=0.0, below=1.0)
-    scale: str = option("auto", "of one's own data, from the training samples alone: to 0…1 by least and largest value, or by mean and standard "
-                        "deviation; auto: minmax, none under weights of one's own (exsitu.weights)", choices=("auto", *METHODS))  # fmt: skip
+    scale: str = option("auto", "scaling of your own data, from the training samples alone: to 0…1 by minimum and maximum, or by mean and standard "
+                        "deviation; auto: minmax, or none with your own weights (exsitu.weights)", choices=("auto", *METHODS))  # fmt: skip
     shape: tuple[int, ...] = option((), "rows and columns of the images in a csv file; empty: its features are no image", lowest=1)
     pixels: int = option(0, "larger images are reduced to pixels × pixels; 0: they stay as they are, MNIST is reduced to 10 × 10", lowest=0)
     method: str = option("area", "how images are reduced", choices=("area", "bicubic"))

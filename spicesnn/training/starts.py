@@ -137,7 +137,7 @@ def _one_start(config: Config, engine: Engine) -> tuple[Any, ...]:
 def _ended(run: RunDirectory) -> tuple[list[tuple[Any, ...]], float]:
     """Return the rows of the starts that have ended already, and the time they took."""
     if (run.path / "state.npz").is_file():
-        raise RunError(f"{run.path} holds one run, not many starts: --resume goes on with it without --starts")
+        raise RunError(f"{run.path} contains one run, not many starts: --resume continues it without --starts")
     if not (run.path / "starts.npz").is_file():
         return [], 0.0
     kept = run.starts((*_KEPT, "wall_s"))
@@ -155,7 +155,7 @@ def kept_starts(run_dir: str | Path) -> dict[str, NDArray[Any]]:
     """Return what `train_starts` kept of every start: seed, converged, epochs, test_accuracy, energy_joule, state_before, state_after."""
     run = RunDirectory.existing(run_dir)
     if not (run.path / "starts.npz").is_file():
-        raise RunError(f"{run_dir} has no starts.npz: it holds one run, not many starts; `spicesnn train PRESET --starts N` makes such a folder")
+        raise RunError(f"{run_dir} has no starts.npz: it contains one run, not many starts; `spicesnn train PRESET --starts N` makes such a folder")
     return run.starts(_KEPT)
 
 

@@ -289,7 +289,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged ({error}); delete it and start the sweep again: only this point is computed anew") from None
+        raise RunError(f"{path} is damaged ({error}); delete it and start the sweep again: only this point is computed again") from None
     return content
 
 

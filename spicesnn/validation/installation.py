@@ -142,7 +142,7 @@ def writable_folders() -> list[Check]:
     return [
         _folder("working folder", Path.cwd, "results go to ./runs there: give --out, or work elsewhere"),
         _folder("cache folder", mnist.cache_dir, "only downloads need it: set XDG_CACHE_HOME to a folder that can be written"),
-        _folder("fonts", _matplotlib_folder, "every start of a figure looks for fonts anew: set MPLCONFIGDIR to a folder that can be written"),
+        _folder("fonts", _matplotlib_folder, "every start of a figure searches for fonts again: set MPLCONFIGDIR to a folder that can be written"),
         _compiled_code(), _temporary(),
     ]  # fmt: skip
 
@@ -171,7 +171,7 @@ def _matplotlib_folder() -> Path:
 def _compiled_code() -> Check:
     """Look where numba keeps machine code."""
     kept = kept_in(presets_dir().parent)
-    advice = "" if kept else "every start compiles anew, some 20 s: set NUMBA_CACHE_DIR to a folder that can be written and has room"
+    advice = "" if kept else "every start compiles again, some 20 s: set NUMBA_CACHE_DIR to a folder that can be written and has room"
     return Check(name="compiled code", ok=kept is not None, found=f"kept in {kept}" if kept else "nowhere to keep it", advice=advice, required=False)
 
 

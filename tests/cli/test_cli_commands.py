@@ -80,7 +80,7 @@ def test_train_infer_and_figures_of_xpue(run, run_json, tmp_path):
 
     code, _, err = run("train", "xpue", "--engine", "nodal", "--out", "run")
     assert code == 1
-    assert "already holds a run" in err
+    assert "already contains a run" in err
 
     code, answer, _ = run_json("netlist", "run", "--out", "decks")
     assert code == 0

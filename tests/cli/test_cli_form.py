@@ -99,7 +99,7 @@ def test_an_output_folder_that_cannot_be_made_is_one_message(run, tmp_path, argu
 def test_what_is_no_run_directory_says_so(run, tmp_path):
     code, _, err = run("infer", tmp_path)
     assert code == 1
-    assert "holds no run" in err
+    assert "contains no run" in err
 
 
 def test_without_ngspice_the_exit_code_is_3_and_the_message_says_what_to_do(run, run_json, monkeypatch):

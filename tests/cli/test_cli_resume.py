@@ -32,5 +32,5 @@ def test_a_stopped_command_says_how_to_go_on(run, monkeypatch):
         patch.setattr(sn.NodalEngine, "_read", stopped)
         code, out, err = run(*BEGIN, "--out", "a run")
     assert (code, out) == (130, "")
-    assert err == "error: interrupted; a run keeps what was done; go on with: spicesnn train --resume --out 'a run'\n"
+    assert err == "error: interrupted; a run is kept; continue with: spicesnn train --resume --out 'a run'\n"
     assert run("train", "--resume", "--out", "a run", "--no-figures")[0] == 0

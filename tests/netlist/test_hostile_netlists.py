@@ -152,19 +152,19 @@ TEXTS = ("a\n.control", "a\r.control", "a\u2028.control", "a\x85.control", "a\x0
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_no_text_from_outside_breaks_a_line_of_a_deck(text, tmp_path):
-    with pytest.raises(InputError, match="cannot stand in a deck"):
+    with pytest.raises(InputError, match="cannot be written into a deck"):
         remark(text)
     array = sn.Crossbar(device=sn.devices.VTEAM(), shape=(1, 1))
     waveform = sn.Pulse(row_volts=[0.1], width_s=1e-9).waveform().checked(array)
-    with pytest.raises(InputError, match="cannot stand in a deck"):
+    with pytest.raises(InputError, match="cannot be written into a deck"):
         pulse_deck(array, waveform, title=text)
-    with pytest.raises(InputError, match="cannot stand in a deck"):
+    with pytest.raises(InputError, match="cannot be written into a deck"):
         network_deck(array, waveform, CircuitNeuron(), readout=Readout.SINGLE, title=text)
     quoted = text.encode("unicode_escape").decode().replace("\\x", "\\u00")
     for key in ("unit", "reference", "meaning"):
         hostile = re.sub(rf'(?m)^{key} = ".*"$', lambda _, key=key: f'{key} = "{quoted}"', TOML)
         assert hostile != TOML
-        with pytest.raises(ConfigError, match="cannot stand in a deck"):
+        with pytest.raises(ConfigError, match="cannot be written into a deck"):
             loaded(tmp_path, toml=hostile)
 
 

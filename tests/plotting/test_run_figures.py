@@ -85,5 +85,5 @@ def test_they_are_written_as_png(letters):
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    with pytest.raises(RunError, match="holds no run"):
+    with pytest.raises(RunError, match="contains no run"):
         run_figures(tmp_path)

@@ -175,7 +175,7 @@ def test_a_run_that_has_not_finished_says_so_before_anything_is_drawn(runs, tmp_
     shutil.copytree(runs[0], tmp_path / "run")
     (tmp_path / "run" / "metrics.json").unlink()
     monkeypatch.setattr("spicesnn.reporting.report.figures", lambda data: pytest.fail("drawn"))
-    with pytest.raises(RunError, match="go on with --resume"):
+    with pytest.raises(RunError, match="continue with --resume"):
         write_report([tmp_path / "run"], check=False)
 
 

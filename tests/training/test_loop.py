@@ -82,9 +82,9 @@ def test_infer_answers_as_the_training_ended(letters):
 
 
 def test_a_directory_in_use_and_no_run(letters, tmp_path):
-    with pytest.raises(RunError, match="already holds a run"):
+    with pytest.raises(RunError, match="already contains a run"):
         train(load("letters-3x3"), engine=sn.NodalEngine(), out=letters[1].path)
-    with pytest.raises(RunError, match="holds no run"):
+    with pytest.raises(RunError, match="contains no run"):
         infer(tmp_path)
     with pytest.raises(ConfigError, match="resume needs the run directory"):
         train(load("letters-3x3"), engine=sn.NodalEngine(), resume=True)
@@ -109,7 +109,7 @@ def test_many_starts_keep_every_start_and_can_be_replayed(tmp_path):
     assert np.array_equal(RunDirectory.existing(again.run).load_state().devices, kept_starts(tmp_path / "starts")["state_after"][1])
     with pytest.raises(RunError, match=r"has no start 3; expected 0 to 2. Those that failed: none"):
         replay(tmp_path / "starts", 3)
-    with pytest.raises(RunError, match=r"has no starts\.npz: it holds one run"):
+    with pytest.raises(RunError, match=r"has no starts\.npz: it contains one run"):
         replay(tmp_path / "replay", 0)
     with pytest.raises(ConfigError, match="starts = 0"):
         train_starts(config, engine=sn.NodalEngine(), starts=0)

@@ -63,7 +63,7 @@ def test_stopped_at_any_solution_a_run_ends_as_if_it_had_not_been(whole, tmp_pat
         run = tmp_path / f"after {at}"
         with pytest.raises(KeyboardInterrupt) as stop:
             train(load("letters-3x3", LETTERS), engine=Impatient(at), out=run, rng_seed=3)
-        assert stop.value.__notes__ == [f"{run} keeps what was done; go on with: spicesnn train --resume --out '{run}'"]
+        assert stop.value.__notes__ == [f"{run} is kept; continue with: spicesnn train --resume --out '{run}'"]
         assert (run / "log.txt").read_text().endswith("stopped\n")
         assert not (run / "metrics.json").exists()
         resumed = train(load("xpue"), engine=sn.NodalEngine(), out=run, resume=True)
@@ -104,7 +104,7 @@ def test_many_starts_are_stopped_and_gone_on_with(tmp_path):
         train_starts(config, engine=sn.NodalEngine(), starts=4, out=part, rng_seed=2, progress=stop)
     assert "train --resume --starts 4 --out" in stopped.value.__notes__[0]
     assert len(kept_starts(part)["seed"]) == 2
-    with pytest.raises(RunError, match="holds many starts"):
+    with pytest.raises(RunError, match="contains many starts"):
         train(config, engine=sn.NodalEngine(), out=part, resume=True)
     summary = train_starts(config, engine=sn.NodalEngine(), starts=4, out=part, resume=True)
     assert summary.starts == 4
@@ -121,5 +121,5 @@ def test_a_stop_before_the_first_start_has_ended_keeps_the_folder(tmp_path):
 
 
 def test_one_run_is_not_gone_on_with_as_many_starts(whole):
-    with pytest.raises(RunError, match="holds one run, not many starts"):
+    with pytest.raises(RunError, match="contains one run, not many starts"):
         train_starts(load("letters-3x3"), engine=sn.NodalEngine(), starts=2, out=whole[0], resume=True)

@@ -159,7 +159,7 @@ class Meaning:
         if name == _TEMPERATURE[self.dialect]:
             return number(_CELSIUS[self.dialect])
         if name == "time":
-            return opaque("depends on the time, which begins anew with every pulse", name)
+            return opaque("depends on the time, which starts again with every pulse", name)
         return None
 
     # -- operators -----------------------------------------------------------------------------------------------

@@ -154,7 +154,7 @@ class Grammar:
             text = f"dc {given[0][1]}"
         text = re.sub(r"^dc\b\s*=?", "", re.sub(r"\bac\b.*", "", text)).strip()
         if _WAVES.search(text) or (given and given[0][0] != "dc"):
-            return nodes, opaque("changes with the time, which begins anew with every pulse", name)
+            return nodes, opaque("changes with the time, which starts again with every pulse", name)
         return nodes, number(0.0) if not text else self.understand(bare(text), card, False)
 
     def _v(self, name: str, card: Card, rest: str) -> Element:
