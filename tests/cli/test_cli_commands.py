@@ -383,5 +383,5 @@ def test_fit_reads_units_begins_at_an_earlier_fit_and_says_what_it_does_not_know
     assert code == 0
     assert answer["remarks"]
     code, _, err = run("fit", "vteam", "absent.csv")
-    assert code == 1
-    assert "absent.csv cannot be read" in err
+    assert code == 2
+    assert "there is no file absent.csv" in err

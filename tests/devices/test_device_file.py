@@ -92,5 +92,5 @@ def test_words_for_devices(tmp_path):
         device_from("vtem")
     with pytest.raises(UnknownNameError, match="is a file"):
         device_from("mine.toml", published="magic")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="there is no file"):
         device_from("nowhere.toml")

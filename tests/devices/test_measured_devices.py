@@ -80,7 +80,7 @@ def test_damaged_curves(text, message, tmp_path):
     path.write_text(text)
     with pytest.raises(DataError, match=message):
         PulseCurve.from_csv(path)
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="there is no file"):
         PulseCurve.from_csv(tmp_path / "nowhere.csv")
 
 

@@ -272,7 +272,7 @@ def test_forms_of_files(tmp_path):
     train = read_measurement(path)
     assert isinstance(train, PulseTrain)
     np.testing.assert_array_equal(train.volts, [0.0, 1.5, -1.5])
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="there is no file"):
         read_measurement(tmp_path / "absent.csv")
 
 
