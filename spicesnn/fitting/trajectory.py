@@ -16,6 +16,7 @@ from spicesnn.engines.nodal.interval import NODES, Drive
 from spicesnn.engines.nodal.rosenbrock import advance
 from spicesnn.engines.nodal.sweep_kernel import follow_sweep, no_current
 from spicesnn.errors import ConvergenceError
+from spicesnn.fitting.limited import limited_current, limited_rate, limited_table
 
 
 def sweep_course(time: Floats, volts: Floats) -> Floats:
@@ -41,7 +42,9 @@ def pulse_course(volts: Floats, width_s: Floats, v_read: float) -> Floats:
     return np.stack([volts, volts, np.zeros(volts.shape), np.where(volts == 0, 0.0, width_s), np.full(volts.shape, v_read)], axis=1)
 
 
-def follow(device: Device, course: Floats, variants: int, tolerance: float, *, gate_volts: float | None = None) -> Floats:
+def follow(
+    device: Device, course: Floats, variants: int, tolerance: float, *, gate_volts: float | None = None, limit_amps: Floats | None = None
+) -> Floats:
     """Return the current of every variant after every part of a course, from the initial state on.
 
     Parameters
@@ -56,6 +59,9 @@ def follow(device: Device, course: Floats, variants: int, tolerance: float, *, g
         Local error of an integration step, as a fraction of the state's range.
     gate_volts : float, optional
         Level of the third terminal.
+    limit_amps : (parts,), optional
+        The largest current that the source lets through in every part, ampere, infinite where there is no limit; for compiled devices of two
+        terminals (`spicesnn.fitting.limited`).
 
     Returns
     -------
@@ -69,8 +75,12 @@ def follow(device: Device, course: Floats, variants: int, tolerance: float, *, g
         return _in_numpy(cells, state, course, gate, tolerance)
     table = np.ascontiguousarray(np.stack([cells.low[0], cells.high[0], cells.scale[0], cells.moves], axis=1))
     amps = np.empty((len(course), variants))
-    addresses = (address_of(function) for function in (code.current, code.rate, no_current))
-    follow_sweep(*addresses, code.matrix(variants), table, state[0], course, gate, tolerance, amps)
+    current, rate, parameters, levels = code.current, code.rate, code.matrix(variants), gate
+    if limit_amps is not None and gate_volts is None:
+        current, rate, levels = limited_current, limited_rate, np.ascontiguousarray(limit_amps, dtype=float)
+        parameters = limited_table(code, variants)
+    addresses = (address_of(function) for function in (current, rate, no_current))
+    follow_sweep(*addresses, parameters, table, state[0], course, levels, tolerance, amps)
     return amps
 
 

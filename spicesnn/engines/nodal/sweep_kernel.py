@@ -38,8 +38,8 @@ def follow_sweep(
         At the beginning.
     course : (parts, 5)
         As in `spicesnn.fitting.trajectory.follow`.
-    gate : (1,) or (0,)
-        Voltage of the third terminal, where there is one.
+    gate : (parts,), (1,) or (0,)
+        Voltage of the third terminal, where there is one, in each part or in all.
     tolerance : float
         Local error of a step, as a fraction of the state's range.
     amps : (parts, m), written
@@ -47,6 +47,7 @@ def follow_sweep(
     parts, count = amps.shape
     source, line, ohms = np.empty((5, count)), np.zeros((2, count)), np.zeros(0)
     gates, level = np.full((2, count if gate.size else 0), gate[0] if gate.size else 0.0), gate[0] if gate.size else 0.0
+    varies = gate.size > 1
     nodes, siemens, totals = np.empty((4, count)), np.empty((4, count)), np.empty((2, count))
     steps, taken = np.empty(count), np.zeros(1, dtype=np.int64)
     x = state.copy()
@@ -56,6 +57,9 @@ def follow_sweep(
         lost = False
         for k in range(parts):
             seconds = course[k, 3]
+            if varies:
+                level = gate[k]
+                gates[0, c] = gates[1, c] = level
             if seconds > 0.0 and not lost:
                 for j in range(5):
                     s = 0.25 * j
