@@ -11,17 +11,20 @@ from spicesnn.cli import options
 from spicesnn.cli.output import Answer, mark, table
 
 if TYPE_CHECKING:
+    import numpy as np
     from rich.console import Console
 
+    from spicesnn.devices.measurements import PulseTrain, Sweep
     from spicesnn.fitting.fit import FitResult
     from spicesnn.fitting.pulse_table import PulseTableFit
 
 _TABLE = "pulse-table"
+_ALL = "all"
 
 
 def fit(
     device: Annotated[str, typer.Argument(metavar="DEVICE", help="The model to fit: a name from `spicesnn devices`, a TOML file of a device "
-                                                                "(an earlier fit: the search begins there), or pulse-table.")],
+                                                                "(an earlier fit: the search begins there), pulse-table, or all.")],
     csv: Annotated[Path, typer.Argument(metavar="CSV", help="A sweep (time, volts, amps), a pulse train (volts, width, siemens), or a pulse curve "
                                                             "(siemens after each set pulse; a second column: after each reset pulse).")],
     parameters: Annotated[str | None, typer.Option("--parameters", metavar="A,B,…", help="What to fit; the customary ones if left out.")] = None,
@@ -41,13 +44,16 @@ def fit(
     """Fit a device model to measured sweeps or pulses: parameters with uncertainties, a TOML file that every command accepts, a figure.
 
     pulse-table makes a device that reproduces a pulse curve without a model; without --pulse-volts and --pulse-width its pulses are 1 V and 1 us.
-    --set device.name=value holds a parameter, or says where the search begins. --engine changes nothing here.
+    all fits every model and says which of them the data prefer (Akaike's criterion). --set device.name=value holds a parameter, or says
+    where the search begins. --engine changes nothing here.
 
     Example:  spicesnn fit vteam sweep.csv --parameters r_on,r_off,k_on,k_off --out runs/fit
     """
     import numpy as np
 
+    from spicesnn.devices.measurements import read_measurement
     from spicesnn.devices.pulse_curve import PulseCurve, WritePulses
+    from spicesnn.errors import InputError
     from spicesnn.fitting.fit import fit as solve
     from spicesnn.fitting.pulse_table import fit_pulse_table
     from spicesnn.units import parse
@@ -64,18 +70,61 @@ def fit(
     if given["set_volts"] is not None and given["width_s"] is not None:
         down = given["reset_volts"]
         pulses = WritePulses(set_volts=given["set_volts"], reset_volts=-given["set_volts"] if down is None else down, width_s=given["width_s"])
-    base = options.device(device, options.settings(set_))
-    chosen = None if parameters is None else [name.strip() for name in parameters.split(",") if name.strip()]
     length = None if duration is None else parse(duration)
     rng = np.random.default_rng(seed or 0)
+    if device == _ALL:
+        if parameters is not None or set_:
+            raise InputError("fit all takes no --parameters and no --set: they belong to one model; fit that one")
+        return _comparison(read_measurement(csv, length, pulses=pulses, v_read=v_read), folder, rng, starts, v_read)
+    base = options.device(device, options.settings(set_))
+    chosen = None if parameters is None else [name.strip() for name in parameters.split(",") if name.strip()]
     result = solve(base.name, csv, rng=rng, starts=starts, parameters=chosen, base=base, duration_s=length, pulses=pulses, v_read=v_read)
+    return _of_model(base.name, result, folder)
+
+
+def _of_model(name: str, result: FitResult, folder: Path, more_of: dict[str, Any] | None = None) -> Answer:
+    """Return the answer of one fitted model."""
     unit = "A" if hasattr(result.data, "amps") else "S"
     names = list(result.parameters)
     together = {a: {b: float(result.correlation[i, j]) for j, b in enumerate(names)} for i, a in enumerate(names)}
     more = {"relative_rmse": result.relative_rmse, "intervals": result.intervals, "correlation": together,
             "remarks": list(result.remarks), "read": list(result.data.remarks),
             "noise": {"relative": result.noise.relative, "floor": result.noise.floor}}  # fmt: skip
-    return _answer(base.name, result, folder, unit, more)
+    return _answer(name, result, folder, unit, more | {"polarity": result.polarity} | (more_of or {}))
+
+
+def _comparison(data: Sweep | PulseTrain, folder: Path, rng: np.random.Generator, starts: int, v_read: float | None) -> Answer:
+    """Return the answer of all models: a table, a device file each, and what a fit of the best says."""
+    from spicesnn.devices.instruments.pulses import V_READ
+    from spicesnn.errors import ConvergenceError
+    from spicesnn.fitting.compare import compare
+
+    found = compare(data, rng=rng, starts=starts, v_read=V_READ if v_read is None else v_read)
+    best = found[0]
+    if best.result is None:
+        raise ConvergenceError(f"no model could be fitted; {best.name}: {best.reason}")
+    for candidate in found:
+        if candidate.result is not None:
+            candidate.result.write_toml(folder / f"{candidate.name}.toml")
+    models = [
+        {"name": c.name, "aic": c.aic if c.result else None, "relative_rmse": c.result.relative_rmse if c.result else None,
+         "parameters": c.result.parameters if c.result else {}, "verdict": c.verdict(best)}
+        for c in found
+    ]  # fmt: skip
+    answer = _of_model(best.name, best.result, folder, {"models": models})
+
+    def show(console: Console) -> None:
+        shown = table("model", "AIC − best", "residual", "parameters", "verdict")
+        for candidate in found:
+            result = candidate.result
+            cells = ("", "", "") if result is None else (
+                f"{candidate.aic - best.aic:.1f}", f"{100 * result.relative_rmse:.3g} %", str(len(result.parameters))
+            )  # fmt: skip
+            shown.add_row(candidate.name, *cells, candidate.verdict(best))
+        console.print(shown)
+        answer.show(console)
+
+    return Answer(data=answer.data, show=show)
 
 
 def _answer(device: str, result: FitResult | PulseTableFit, folder: Path, unit: str, more: dict[str, Any]) -> Answer:

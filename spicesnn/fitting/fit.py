@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,8 @@ from spicesnn.devices.device_file import device_toml
 from spicesnn.devices.instruments.pulses import V_READ
 from spicesnn.devices.measurements import PulseTrain, Sweep, read_measurement
 from spicesnn.devices.pulse_curve import WritePulses
-from spicesnn.errors import ConvergenceError, InputError, RunError, UnknownNameError
+from spicesnn.errors import InputError, RunError, UnknownNameError
+from spicesnn.fitting.minimum import MISSES, minimum, scatter
 from spicesnn.fitting.problem import Noise, Problem, measured_values, rough_weight
 from spicesnn.fitting.remarks import remarks
 
@@ -39,22 +40,30 @@ CUSTOMARY: Mapping[str, tuple[str, ...]] = {
     "mosfet-emulator": ("transconductance", "kp"),
 }
 """What a fit moves when nothing is asked for: parameters that an ordinary sweep of the model determines."""
+FURTHER: Mapping[str, tuple[str, ...]] = {
+    "linear-drift": ("r_on", "r_off"),
+    "vteam": ("w_init", "alpha_on", "alpha_off"),
+    "yakopcic": ("x_init", "b", "x_p", "x_n", "alpha_p", "alpha_n"),
+    "nonlinear-drift": ("chi", "gamma"),
+    "pershin-di-ventra": ("r_on",),
+    "pai-yu-chen": ("g_init", "g_0", "beta"),
+    "pai-yu-chen-heated": ("g_init",),
+    "stanford": ("g_init", "g_0", "beta"),
+    "saturating-pulse": ("x_init", "v_threshold"),
+    "power-law": ("u_init", "g_1"),
+    "memdiode": ("h_init", "eta_s", "eta_r"),
+    "jart-vcm": ("nd_init",),
+    "mosfet-emulator": ("x_init", "capacitance"),
+}
+"""What a fit moves besides where the customary parameters miss the data: the state the measurement begins in first of all."""
 _NEVER = ("bound_width",)
-_CANDIDATES = 100
-"""Random parameter sets that are simulated (all at once) for every start that is then followed."""
-_NEAR = 0.35
-"""Half of them are this close to the start values (in z), the others spread over half of the search range."""
-_MISSES = 3.0
-"""A fit whose residuals are so many times the scatter of the data from point to point has missed; then new starts are tried, up to `_ROUNDS`."""
-_ROUNDS, _IDLE = 8, 4
-"""Rounds of starts, and how many of them in a row may find nothing better."""
-_LOST = 14.0
-"""Root mean squared residual from which on a start has led nowhere."""
 _WIDE = 0.05
 """From this relative standard deviation on an interval is given too."""
 _UNKNOWN = 5.0
 """A direction in z with a larger standard deviation is not determined by the data: the search range is not much wider."""
-_COARSE, _ROUGH, _FINE = range(3)
+_BEYOND = 0.7
+"""An end of the resistance that was never reached is taken to be so far beyond what was."""
+_ROUGH, _FINE = 1, 2
 """Stages of a `Problem`."""
 
 
@@ -88,6 +97,8 @@ class FitResult:
     remarks : tuple of str
         What a user has to know: parameters that the data do not determine, that go together, or that ran into the end of the search; a model
         that misses the data.
+    polarity : int
+        −1 where the model's terminals are exchanged against the measurement's: its positive terminal is at the measurement's lower one.
     step_error : float
         Change of the fitted curve when its integration is looser (the way to the minimum), relative to the largest value.
     """
@@ -104,6 +115,7 @@ class FitResult:
     fitted: Floats
     costs: tuple[float, ...]
     step_error: float
+    polarity: int
     remarks: tuple[str, ...]
 
     def toml(self) -> str:
@@ -155,7 +167,8 @@ def fit(
     rng : Generator
         Where the random starts come from.
     starts : int
-        How many minima are sought; each begins at the best of two dozen random parameter sets, the first at `base` itself.
+        How many minima are sought from `base` and around it, and, where none of them reaches the data, from each search of the whole range
+        (`spicesnn.fitting.search`); 1 follows `base` alone.
     parameters : sequence of str, optional
         What to fit; the model's customary ones if left out. ``…_init`` names the state the measurement begins in.
     base : Device, optional
@@ -213,8 +226,9 @@ def fit_data(
             "(its body diode conducts below)"
         )
     problem = Problem.of(device, names, data, v_read)
-    problem, z, costs = _minima(problem, starts, rng)
-    return _result(*_polished(problem, z), costs)
+    more = () if parameters is not None else tuple(name for name in FURTHER.get(device.name, ()) if name not in names)
+    problem, z, costs = minimum(problem, starts, rng, more)
+    return _result(*_plain(*_polished(problem, z)), costs)
 
 
 def _chosen(device: Device, parameters: Sequence[str] | None) -> tuple[str, ...]:
@@ -227,57 +241,6 @@ def _chosen(device: Device, parameters: Sequence[str] | None) -> tuple[str, ...]
     if not parameters or len(set(parameters)) < len(parameters):
         raise InputError(f"parameters = {list(parameters)}; expected at least one name, each once")
     return tuple(parameters)
-
-
-def _minima(problem: Problem, starts: int, rng: np.random.Generator) -> tuple[Problem, Floats, tuple[float, ...]]:
-    """Return the problem centred on the best minimum, this minimum, and the costs that the starts reached.
-
-    The search goes on while the best so far misses the data or lies at an end that only the search has set: centred anew on it, and, where it is
-    at no end, every other time where it began, since a minimum that misses is no good centre.
-    """
-    enough = _MISSES * max(_scatter(problem), 1e-3)
-    first, best, z, costs, idle = problem, np.inf, np.zeros(len(problem.names)), [], 0
-    ends = problem.at_ends(z)
-    for number in range(_ROUNDS if starts > 1 else 1):
-        place = first if number % 2 and not ends.any() else problem
-        found = [place.at(_ROUGH).solved(seed, tolerance=1e-5, evaluations=40) for seed in _seeds(place, starts, rng)]
-        costs += [_cost(answer) for answer in found]
-        answer = min(found, key=_cost)
-        idle = 0 if _cost(answer) < 0.999 * best else idle + 1
-        if _cost(answer) <= best:
-            best, z = _cost(answer), answer.x
-            ends = place.at_ends(z)
-            problem, z = place.centred(z), np.where(place.start == 0, z, 0.0)
-        if idle >= _IDLE or (best < enough and np.array_equal(problem.at_ends(z), ends)):
-            break
-    if not best < _LOST:
-        raise ConvergenceError(f"{problem.device.name}: none of {len(costs)} starts led to a curve near the data; give a base device closer to it")
-    return problem, z, tuple(sorted(cost for cost in costs if cost < _LOST))
-
-
-def _seeds(problem: Problem, starts: int, rng: np.random.Generator) -> list[Floats]:
-    """Return the start values, and for each further start the best that are left of many random sets, near and far."""
-    low, high = problem.bounds
-    centre = np.clip(np.zeros_like(low), low, high)
-    if starts == 1:
-        return [centre]
-    count = _CANDIDATES * (starts - 1) // 2
-    near, far = ((np.maximum(low, centre - _NEAR), np.minimum(high, centre + _NEAR)), (0.5 * (low + centre), 0.5 * (high + centre)))
-    wild = np.concatenate([rng.uniform(*near, size=(count, low.size)), rng.uniform(*far, size=(count, low.size))])
-    cost = np.mean(np.minimum(np.abs(problem.at(_COARSE).residuals(wild)), 10.0), axis=0)
-    return [centre, *(wild[k] for k in np.argsort(cost)[: starts - 1])]
-
-
-def _cost(answer: Any) -> float:
-    """Return the root of the mean squared residual that a start has reached."""
-    return float(np.sqrt(2.0 * answer.cost / answer.fun.size))
-
-
-def _scatter(problem: Problem) -> float:
-    """Return the scatter of the data from point to point, in units of the weights; large where they jump on their own."""
-    y = problem.measured
-    apart = (y[1:-1] - 0.5 * (y[:-2] + y[2:])) / problem.weight[1:-1]
-    return float(np.sqrt(np.mean(apart**2) / 1.5))
 
 
 def _polished(problem: Problem, z: Floats) -> tuple[Problem, Floats, Noise]:
@@ -298,10 +261,44 @@ def _polished(problem: Problem, z: Floats) -> tuple[Problem, Floats, Noise]:
     return problem, z, noise
 
 
+def _plain(problem: Problem, z: Floats, noise: Noise) -> tuple[Problem, Floats, Noise]:
+    """Return the minimum with a plain number for an end of the resistance that the data do not determine.
+
+    A device that never comes to its least resistance says only that it lies below all that was measured: any number does then, and the search
+    leaves it anywhere. It gets `_BEYOND` times the lowest resistance of the sweep (the highest over that), the others follow, and where the curve
+    is as good as before, that stands.
+    """
+    _, free = _determined(problem, z)
+    data = problem.data
+    if not isinstance(data, Sweep):
+        return problem, z, noise
+    strong = (np.abs(data.volts) > 0.1 * np.max(np.abs(data.volts))) & (data.amps != 0)
+    ohms = np.abs(data.volts[strong] / data.amps[strong])
+    for name, value in (("r_on", _BEYOND * ohms.min()), ("r_off", ohms.max() / _BEYOND)):
+        if name not in problem.names or not free[problem.names.index(name)] or len(problem.names) < 2:
+            continue
+        place = problem.centred(z)
+        rest = tuple(other for other in problem.names if other != name)
+        try:
+            held = replace(place, device=place.device.with_parameters(**{name: float(value)})).with_names(rest)
+        except InputError:
+            continue
+        before = float(np.sum(problem.residuals(z[None]) ** 2))
+        answer = held.solved(np.clip(np.zeros(len(rest)), *held.bounds), tolerance=1e-8, evaluations=40)
+        if 2.0 * answer.cost <= 1.02 * before:
+            problem = held.centred(answer.x).with_names(problem.names)
+            z = np.zeros(len(problem.names))
+    return problem, z, noise
+
+
+def _determined(problem: Problem, z: Floats) -> tuple[Floats, Any]:
+    """Return the covariance of z, and which unknowns the data do not determine."""
+    covariance, free = _covariance(*problem.with_jacobian(z))
+    return covariance, free | (np.diag(covariance) > _UNKNOWN**2)
+
+
 def _result(problem: Problem, z: Floats, noise: Noise, costs: tuple[float, ...]) -> FitResult:
-    residuals, jacobian = problem.with_jacobian(z)
-    covariance, free = _covariance(residuals, jacobian)
-    free |= np.diag(covariance) > _UNKNOWN**2
+    covariance, free = _determined(problem, z)
     deviation = np.where(free, np.inf, np.sqrt(np.diag(covariance)))
     values, names, fitted = problem.values(z), problem.names, problem.curve(z)
     scale = np.where(problem.start == 0, 1.0, np.abs(values))
@@ -316,9 +313,10 @@ def _result(problem: Problem, z: Floats, noise: Noise, costs: tuple[float, ...])
         stderr=dict(zip(names, (deviation * scale).tolist(), strict=True)),
         intervals={name: (float(low), float(high)) for name, low, high in zip(names, *intervals, strict=True)}, correlation=correlation,
         rmse=float(np.sqrt(np.mean((fitted - problem.measured) ** 2))), relative_rmse=relative_rmse, noise=noise,
-        data=problem.data, fitted=fitted, costs=costs,
+        data=problem.measurement, fitted=problem.polarity * fitted if isinstance(problem.data, Sweep) else fitted, costs=costs,
         step_error=float(np.max(np.abs(problem.at(_ROUGH).curve(z) - fitted)) / np.max(np.abs(fitted))),
-        remarks=remarks(problem, z, deviation, correlation, relative_rmse, _MISSES * max(_scatter(problem), 1e-3)),
+        polarity=problem.polarity,
+        remarks=remarks(problem, z, deviation, correlation, relative_rmse, MISSES * max(scatter(problem), 1e-3), fitted),
     )  # fmt: skip
 
 

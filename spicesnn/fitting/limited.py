@@ -38,7 +38,7 @@ def _behind(typing: Any, pointer: Any, count: Any) -> Any:
 
 
 @njit(float64(int64, float64, float64, float64, _POINTER), cache=True, nogil=True, error_model="numpy")
-def _voltage(address: int, v: float, x: float, limit: float, p: Any) -> float:
+def _voltage(address: int, v: float, x: float, limit: float, p: Any) -> Any:
     """Return the voltage of the device: v, or less where its current would be beyond the limit."""
     amps = abs(call(address, v, x, 0.0, p))
     if not amps > limit:

@@ -95,6 +95,13 @@ class Problem:
         What a residual is divided by.
     stage : int
         How closely the equations are integrated: 0 for a first look, 1 on the way to a minimum, 2 there.
+    polarity : int
+        −1 where the model's terminals are exchanged: `data` is then the measurement with voltages and currents turned.
+    limit : (parts,) or None
+        The largest current that the instrument lets through in each part of the course, ampere.
+    soft : bool
+        Residuals are differences of asinh(y/s), s a hundredth of the largest value, and not of values over `weight`: factors count by their
+        logarithm, so that a curve which is far away still says in which direction to go.
     """
 
     device: Device
@@ -105,15 +112,31 @@ class Problem:
     bounds: tuple[Floats, Floats]
     weight: Floats
     stage: int = 0
+    polarity: int = 1
+    limit: Floats | None = None
+    soft: bool = False
 
     @classmethod
-    def of(cls, device: Device, names: tuple[str, ...], data: Sweep | PulseTrain, v_read: float) -> Problem:
-        """Return the problem as it stands before anything is known: weights from the data."""
+    def of(cls, device: Device, names: tuple[str, ...], data: Sweep | PulseTrain, v_read: float, *, polarity: int = 1) -> Problem:
+        """Return the problem as it stands before anything is known: weights from the data; −1 exchanges the model's terminals."""
+        limit = None
+        if isinstance(data, Sweep):
+            limit = data.limit_amps if data.limited and device.gate_default is None and device.compiled() is not None else None
+            data = replace(data, volts=polarity * data.volts, amps=polarity * data.amps)
+        else:
+            data = replace(data, volts=polarity * data.volts)
         course = sweep_course(data.time, data.volts) if isinstance(data, Sweep) else pulse_course(data.volts, data.width_s, v_read)
         return cls(
             device=device, names=names, data=data, v_read=v_read, course=course, bounds=_limits(device, names),
-            weight=rough_weight(measured_values(data)),
+            weight=rough_weight(measured_values(data)), polarity=polarity, limit=limit,
         )  # fmt: skip
+
+    @property
+    def measurement(self) -> Sweep | PulseTrain:
+        """The data with the polarity in which they were measured."""
+        if isinstance(self.data, Sweep):
+            return replace(self.data, volts=self.polarity * self.data.volts, amps=self.polarity * self.data.amps)
+        return replace(self.data, volts=self.polarity * self.data.volts)
 
     @property
     def measured(self) -> Floats:
@@ -139,6 +162,16 @@ class Problem:
         device = self.made(z)
         return replace(self, device=device, bounds=_limits(device, self.names))
 
+    def with_names(self, names: tuple[str, ...]) -> Problem:
+        """Return the problem with other unknowns, which begin at the device's values."""
+        return replace(self, names=names, bounds=_limits(self.device, names))
+
+    def turned(self) -> Problem:
+        """Return the problem with the model's terminals exchanged."""
+        measured = self.measurement
+        found = Problem.of(self.device, self.names, measured, self.v_read, polarity=-self.polarity)
+        return replace(found, stage=self.stage, soft=self.soft)
+
     def at_ends(self, z: Floats) -> Any:
         """Return which unknowns are at an end of the search, (parameters,) of bool."""
         low, high = self.bounds
@@ -146,7 +179,11 @@ class Problem:
 
     def weighed(self, weight: Floats) -> Problem:
         """Return the problem with other weights."""
-        return replace(self, weight=weight)
+        return replace(self, weight=weight, soft=False)
+
+    def softened(self) -> Problem:
+        """Return the problem with residuals for a search from far away."""
+        return replace(self, soft=True)
 
     def values(self, z: Floats) -> Floats:
         """Return the parameters of unknowns z, same shape, parameters along the last axis."""
@@ -161,7 +198,8 @@ class Problem:
 
     def curves(self, z: Floats) -> Floats:
         """Return the model's values of many sets, (points, variants)."""
-        amps = follow(self.made(z), self.course, len(z), _TOLERANCES[self.slow][self.stage], gate_volts=self.device.gate_default)
+        amps = follow(self.made(z), self.course, len(z), _TOLERANCES[self.slow][self.stage], gate_volts=self.device.gate_default,
+                      limit_amps=self.limit)  # fmt: skip
         return amps if isinstance(self.data, Sweep) else amps / self.v_read
 
     def curve(self, z: Floats) -> Floats:
@@ -171,13 +209,21 @@ class Problem:
     def residuals(self, z: Floats) -> Floats:
         """Return the weighted residuals of many sets, (points, variants); huge where a set is not a device, or cannot be followed."""
         try:
-            found = (self.curves(z) - self.measured[:, None]) / self.weight[:, None]
+            found = self.differences(self.curves(z))
         except (InputError, ConvergenceError):
             found = np.full((self.data.points, len(z)), np.nan)
         if np.isnan(found[-1]).all() and len(z) > 1:
             half = len(z) // 2
             return np.concatenate([self.residuals(z[:half]), self.residuals(z[half:])], axis=1)
         return np.clip(np.nan_to_num(found, nan=_HUGE), -_HUGE, _HUGE)
+
+    def differences(self, curves: Floats) -> Floats:
+        """Return the residuals of curves, (points, variants)."""
+        y = self.measured[:, None]
+        if self.soft:
+            scale = _FLOOR * float(np.max(np.abs(y)))
+            return np.asarray(np.arcsinh(curves / scale) - np.arcsinh(y / scale))
+        return np.asarray((curves - y) / self.weight[:, None])
 
     def with_jacobian(self, z: Floats) -> tuple[Floats, Floats]:
         """Return the residuals of one set, (points,), and their central differences over z, (points, parameters), in one pass."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from spicesnn.devices.base import Floats
-from spicesnn.fitting.problem import Problem
+from spicesnn.devices.measurements import Sweep
+from spicesnn.fitting.minimum import MISSES
+from spicesnn.fitting.problem import Problem, rough_weight
+from spicesnn.units import render
 
 _TOGETHER = 0.98
 """Correlation from which two parameters are said to go together."""
@@ -13,7 +16,9 @@ _VAGUE = 0.7
 """Standard deviation in z from which a parameter is said to be known to a factor only (of two)."""
 
 
-def remarks(problem: Problem, z: Floats, deviation: Floats, correlation: Floats, rmse: float, acceptable: float) -> tuple[str, ...]:
+def remarks(
+    problem: Problem, z: Floats, deviation: Floats, correlation: Floats, rmse: float, acceptable: float, fitted: Floats
+) -> tuple[str, ...]:
     """Return the sentences of a fit.
 
     Parameters
@@ -24,9 +29,10 @@ def remarks(problem: Problem, z: Floats, deviation: Floats, correlation: Floats,
     correlation : (parameters, parameters)
     rmse, acceptable : float
         Relative residual, and the one from which on a model misses the data.
+    fitted : (points,)
     """
     names = np.array(problem.names)
-    free, said = ~np.isfinite(deviation), []
+    free, said = ~np.isfinite(deviation), _circumstances(problem)
     if free.any():
         low, high = problem.data.volts.min(), problem.data.volts.max()
         said.append(
@@ -34,6 +40,9 @@ def remarks(problem: Problem, z: Floats, deviation: Floats, correlation: Floats,
             f"or measure where the device moves: further than {low:.3g} … {high:.3g} V, or more slowly"
         )
     values = problem.values(z)
+    for k in np.flatnonzero(free & np.isin(names, ("r_on", "r_off"))):
+        end = "lowest" if names[k] == "r_on" else "highest"
+        said.append(f"{names[k]} = {values[k]:.4g} Ω stands for any that is beyond the {end} resistance that was measured")
     vague = np.flatnonzero(~free & (deviation > _VAGUE))
     said += [f"{names[k]} is known only to a factor of {np.exp(deviation[k]):.2g} (one standard deviation)" for k in vague]
     said += [f"{names[k]} is at an end of what the search allows, {values[k]:.4g}" for k in np.flatnonzero(problem.at_ends(z) & ~free)]
@@ -45,8 +54,43 @@ def remarks(problem: Problem, z: Floats, deviation: Floats, correlation: Floats,
                 f"{1.0 / max(float(alone), 1e-6):.2g} times as well"
             )
     if rmse > acceptable:
-        said.append(
-            f"the model misses these data: its residuals are {rmse:.2g} of the values, while the data scatter by {acceptable / 3.0:.2g} from point "
-            "to point. The uncertainties say nothing then; try more --starts, other --parameters or another model"
-        )
+        said.append(_verdict(problem, rmse, acceptable, fitted))
     return tuple(said)
+
+
+def _circumstances(problem: Problem) -> list[str]:
+    """Return what the fit has found about the measurement: which polarity sets, what limits the current."""
+    said = []
+    sets = problem.device.set_polarity * problem.polarity
+    if sets:
+        exchanged = "; the model's terminals are exchanged: its positive one is the measurement's lower one" if problem.polarity < 0 else ""
+        said.append(f"set by {'positive' if sets > 0 else 'negative'} voltages{exchanged}")
+    data = problem.data
+    if isinstance(data, Sweep) and data.limit_amps is not None and data.limited:
+        limits = data.limit_amps[np.isfinite(data.limit_amps)]
+        level = render(float(np.median(limits)), "A")
+        said.append(
+            f"the compliance of {level} is part of the circuit of this fit" if problem.limit is not None else
+            f"the compliance of {level} is no part of the circuit: {problem.device.name} cannot be followed behind one. Leave the limited points out"
+        )  # fmt: skip
+    return said
+
+
+def _verdict(problem: Problem, rmse: float, acceptable: float, fitted: Floats) -> str:
+    """Return how far the model misses the data, and in which part of the curve."""
+    scattered = acceptable / MISSES
+    where = ""
+    if isinstance(problem.data, Sweep):
+        volts = problem.polarity * problem.data.volts
+        away = np.gradient(np.abs(volts)) >= 0
+        wrong = ((fitted - problem.measured) / rough_weight(problem.measured)) ** 2
+        parts = {f"{'rising' if out else 'falling'} {'positive' if sign > 0 else 'negative'} voltages": (sign * volts > 0) & (away == out)
+                 for sign in (1, -1) for out in (True, False)}  # fmt: skip
+        sums = {name: float(np.sum(wrong[which])) for name, which in parts.items() if which.any()}
+        worst = max(sums, key=lambda name: sums[name]) if sums else ""
+        where = f", most at {worst} ({100 * sums[worst] / max(sum(sums.values()), 1e-300):.0f} % of the squares)" if worst else ""
+    return (
+        f"the model misses these data: its residuals are {rmse:.2g} of the values, {rmse / scattered:.2g} times the scatter of the data "
+        f"from point to point ({scattered:.2g}){where}. The uncertainties say nothing then; try other --parameters, "
+        "or another model (spicesnn fit all)"
+    )

@@ -1,0 +1,79 @@
+"""Every model fitted to one measurement, and which of them the data prefer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spicesnn.devices.measurements import PulseTrain, Sweep
+from spicesnn.errors import ConvergenceError, InputError
+from spicesnn.fitting.fit import CUSTOMARY, FitResult, fit_data
+from spicesnn.fitting.problem import measured_values, rough_weight
+
+SLOW = ("pai-yu-chen-heated",)
+"""Left out of a comparison unless asked for: a fit takes minutes."""
+_FITS = 1.25
+"""A model describes the data where its residuals are at most so many times those of the best."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Candidate:
+    """One model of a comparison.
+
+    Attributes
+    ----------
+    name : str
+    result : FitResult or None
+        None where the model could not be fitted.
+    aic : float
+        n·ln(mean square of the residuals over the magnitude of the data) + 2·parameters (Akaike, IEEE Trans. Autom. Control 19, 716, 1974);
+        infinite where there is no fit.
+    reason : str
+        Why there is none.
+    """
+
+    name: str
+    result: FitResult | None
+    aic: float
+    reason: str = ""
+
+    def verdict(self, best: Candidate) -> str:
+        """Return in words what this model is against the best."""
+        if self.result is None or best.result is None:
+            return self.reason
+        if self is best:
+            missed = any("misses these data" in remark for remark in self.result.remarks)
+            return "best, but it misses the data" if missed else "best"
+        if self.aic - best.aic < 2.0:
+            return "as good"
+        ratio = self.result.relative_rmse / best.result.relative_rmse
+        return "describes the data, with less support" if ratio < _FITS else f"residuals {ratio:.2g} times those of the best"
+
+
+def compare(
+    data: Sweep | PulseTrain, *, rng: np.random.Generator, models: Sequence[str] | None = None, starts: int = 6, v_read: float = 0.1
+) -> tuple[Candidate, ...]:
+    """Return the fits of all models to a measurement, best first by Akaike's criterion, those that cannot be fitted last.
+
+    Parameters
+    ----------
+    data : Sweep | PulseTrain
+    rng : Generator
+    models : sequence of str, optional
+        Names from the registry; all that can be fitted, but those of `SLOW`, if left out.
+    starts, v_read
+        As in `fit_data`.
+    """
+    y = measured_values(data)
+    found = []
+    for name in models if models is not None else [name for name in CUSTOMARY if name not in SLOW]:
+        try:
+            result = fit_data(name, data, rng=rng, starts=starts, v_read=v_read)
+        except (ConvergenceError, InputError) as error:
+            found.append(Candidate(name=name, result=None, aic=np.inf, reason=str(error).splitlines()[0]))
+            continue
+        square = float(np.mean(((result.fitted - y) / rough_weight(y)) ** 2))
+        found.append(Candidate(name=name, result=result, aic=y.size * float(np.log(max(square, 1e-30))) + 2.0 * len(result.parameters)))
+    return tuple(sorted(found, key=lambda candidate: candidate.aic))
