@@ -20,6 +20,7 @@ from spicesnn.cli.characterize import characterize
 from spicesnn.cli.devices import devices
 from spicesnn.cli.doctor import doctor
 from spicesnn.cli.fit import fit
+from spicesnn.cli.import_ import import_
 from spicesnn.cli.infer import infer
 from spicesnn.cli.iv import iv
 from spicesnn.cli.map import map_
@@ -76,6 +77,7 @@ _COMMANDS: dict[str, Callable[..., Answer]] = {
     "stdp-window": stdp_window,
     "fit": fit,
     "characterize": characterize,
+    "import": import_,
 }
 
 

@@ -68,7 +68,7 @@ from spicesnn.netlist.twin import card_of, logical_lines
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_ .+-]*"
 _PATH = r"[a-z0-9_][a-z0-9_.+\-#!]*"
 _TOP = {"name", "file", "subckt", "dialect", "reference", "pins", "states", "parameters", "drive"}
-_TAKEN = frozenset(name for name in dir(Foreign) if not name.startswith("__"))
+TAKEN = frozenset(name for name in dir(Foreign) if not name.startswith("__"))
 _DRIVE = {"amplitude", "frequency"}
 _PINS = {"p", "n", "gate", "tie"}
 _STATE = {"node", "capacitor", "unit", "scale", "low", "high", "initial"}
@@ -131,7 +131,7 @@ def _table(path: Path) -> dict[str, Any]:
         except InputError as error:
             raise ConfigError(f"{path}: {key}: {error}") from None
     if Path(table["file"]).suffix.lower() in (".va", ".vams"):
-        raise ConfigError(f"{path}: {table['file']} is Verilog-A; a descriptor is for SPICE text")
+        raise ConfigError(f"{path}: {table['file']} is Verilog-A, which is not read; write its equations as a .subckt of behavioural sources")
     if "dialect" in table and table["dialect"] not in list(SpiceDialect):
         close = nearest(str(table["dialect"]), SpiceDialect)
         raise ConfigError(f"{path}: dialect = {table['dialect']!r}{close} Expected one of: {', '.join(SpiceDialect)}")
@@ -341,7 +341,7 @@ def _device_class(
         if name.lower() not in given:
             takes = ", ".join(given) or "none"
             raise ConfigError(f"{path}: .subckt {circuit.subckt} takes no parameter {name!r}{nearest(name.lower(), given)} It takes: {takes}")
-        if name in _TAKEN:
+        if name in TAKEN:
             raise ConfigError(f"{path}: [{where}] {name!r} is what devices themselves are called by; give the parameter another name in the text")
         if not name.isidentifier() or keyword.iskeyword(name) or "default" not in entry:
             raise ConfigError(f"{path}: [{where}] needs default = …")

@@ -80,7 +80,6 @@ class _Writer:
         self.part, self.done = part, done
         self.names = Names()
         self.cards: list[str] = []
-        self.integrals: dict[Term, str] = {}
         for element in part.elements:  # states are asked for by these names: they have the first choice
             for node in element.nodes:
                 self.node(node)
@@ -141,7 +140,7 @@ class _Writer:
             case "r" | "c" | "v":
                 self.cards.append(f"{name} {nodes} {self.value(element.value or ZERO)}")
             case "bi" | "bv":
-                value = self.integrated(element)
+                value = self.behavioural(element)
                 self.cards.append(f"{name} {nodes} {element.kind[1]}={self.text(value, True)}")
             case "x":
                 passed = "".join(f" {self._passed(element, key)}={self.value(term)}" for key, term in element.given)
@@ -157,15 +156,12 @@ class _Writer:
     def _passed(self, element: Element, key: str) -> str:
         return self.done[self.part.inner[element.name].name].names.get("parameter", key)
 
-    def integrated(self, element: Element) -> Term:
-        """Return a source's value, with integrals as the voltages of capacitors of 1 F that are charged by what is integrated."""
+    def behavioural(self, element: Element) -> Term:
+        """Return a source's value, after a check that nothing in it is a derivative by the time."""
         value = element.value or ZERO
         for term in value.walk():
             if term.op == "ddt":
                 raise element.card.error("'ddt(' is not translated here; expected it as the current of a capacitor: value * ddt(V(a, b)) from a to b")
-            if term.op == "sdt":
-                raise element.card.error(f"{term.word!r} is an integral, which is a state: it is not translated inside a source that matters; "
-                                         "write it as a capacitor of 1 F charged by a source, and declare that as a state")  # fmt: skip
         return value
 
     # -- expressions ---------------------------------------------------------------------------------------------

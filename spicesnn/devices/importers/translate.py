@@ -348,7 +348,7 @@ class _Currents:
         for element in self.elements.values():
             value = None if element.value is None else self._in(element.value, element.card)
             made.append(_capacitive(replace(element, value=value)))
-        return made
+        return [part for element in made for part in _integrals(element, self.nodes)]
 
     def _in(self, term: Term, card: Card) -> Term:
         if term.op == "i":
@@ -380,6 +380,36 @@ class _Currents:
             self.asking.pop()
             return found
         return opaque(f"is the current of {name!r}, which is not translated; put a source of 0 V in series with it", term.word, term)
+
+
+def _integrals(element: Element, nodes: set[str]) -> list[Element]:
+    """Return an element, and for each integral over time in its value a capacitor of 1 F that is charged by what is integrated.
+
+    The first one's node is called ``<element>_sdt`` and its capacitor ``c<element>_sdt``, the second's ``<element>_sdt2``, and so on.
+    """
+    if element.value is None or not element.value.holds("sdt"):
+        return [element]
+    made: list[Element] = []
+    known: dict[Term, Term] = {}
+
+    def put(term: Term) -> Term:
+        args = tuple(put(a) for a in term.args)
+        term = replace(term, args=args) if args else term
+        if term.op != "sdt":
+            return term
+        if term not in known:
+            name = f"{element.name}_sdt{len(known) + 1 if known else ''}"
+            while name in nodes:
+                name += "_"
+            nodes.add(name)
+            rate, start = term.args
+            made.append(Element(f"c{name}", "c", (name, "0"), element.card, value=number(1.0), initial=start))
+            made.append(Element(f"g{name}", "bi", ("0", name), element.card, value=rate))
+            known[term] = Term("v", names=(name,), word=term.word)
+        return known[term]
+
+    whole = replace(element, value=put(element.value))
+    return [whole, *made]
 
 
 def _capacitive(element: Element) -> Element:
@@ -476,7 +506,8 @@ def understood(
             card, word = apart
             raise UnsupportedNetlistError(
                 f"{card.file}, line {card.line}: {word!r} means one thing in {first} and another in {other}. "
-                f'Say whose language the file is written in: dialect = "{first}", "{other}" or another of {", ".join(SpiceDialect)}'
+                f'Say whose language it is written in: dialect = "{other}" (or {", ".join(d for d in SpiceDialect if d != other)}) in the '
+                "descriptor, or --dialect of `spicesnn import`"
             )
     return part, first
 

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from spicesnn.devices.importers.cards import cards_of, library_of
+from spicesnn.devices.importers.closed import closed
 from spicesnn.devices.importers.dialects import SpiceDialect
 from spicesnn.devices.importers.emit import write
 from spicesnn.devices.importers.evaluate import evaluate
+from spicesnn.devices.importers.states import stores
 from spicesnn.devices.importers.translate import translate, understood
 from spicesnn.errors import UnsupportedNetlistError
 from spicesnn.netlist.batch import run_batch
@@ -180,7 +182,7 @@ def test_an_exponent_that_can_be_set_is_not_settled():
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
-        ("sdt(V(a))", "integral, which is a state"),
+        ("sdt(V(a),0,V(b))", "an integral that is reset"),
         ("ddt(V(a))*V(a)", "ddt"),
         ("white(1)*V(a)", "draws a random value"),
         ("V(a)*time", "depends on the time"),
@@ -274,6 +276,18 @@ def test_bookkeeping_that_nothing_depends_on_is_left_out():
     assert ([e.name for e in part.elements], [e.name for e in part.left_out]) == (["r1"], ["eflux", "l1", "v9"])
     assert dialect in ("ltspice", "pspice")
     assert math.isfinite(part.elements[0].value.value)
+
+
+def test_integrals_are_states_on_capacitors_of_their_own():
+    text = ".subckt d a b\ng1 a b value={V(a,b)*(1m+3m*sdt(V(a,b),0.1)**2)+sdt(sdt(V(a,b)))}\n.ends"
+    part = translate(library_of(cards_of(text, "d.lib")), "d", SpiceDialect.LTSPICE, {})
+    found = {store.path: (store.node, evaluate(store.start, lambda _: 0.0)) for store in stores(part, frozenset({"a", "b"}), ())}
+    assert found == {"cg1_sdt": ("g1_sdt", 0.1), "cg1_sdt2": ("g1_sdt2", 0.0), "cg1_sdt3": ("g1_sdt3", 0.0)}
+    # 1 V for 0.5 s: φ = 0.1 + t, and twice integrated t²/2.
+    equations = closed(part, "a", "b", [(node, path) for path, (node, _) in found.items()])
+    amps, _, rates = equations.solve(np.array(1.0), [np.array(0.6), np.array(0.5), np.array(0.125)], {})
+    assert float(amps) == pytest.approx(1e-3 + 3e-3 * 0.36 + 0.125)
+    assert [float(rate) for rate in rates] == pytest.approx([1.0, 1.0, 0.5])
 
 
 def test_functions_that_would_be_read_for_ever_are_refused():

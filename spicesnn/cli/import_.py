@@ -1,0 +1,139 @@
+"""`spicesnn import`: a device from SPICE text of any dialect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spicesnn.cli import options
+from spicesnn.cli.output import Answer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from spicesnn.devices.base import Device
+    from spicesnn.netlist.importing import Guess
+    from spicesnn.validation.imported import TwinErrors
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="SPICE text with a .subckt: .lib, .sub, .cir, .sp and the like.")],
+    dialect: Annotated[str | None, typer.Option("--dialect", help="ngspice, ltspice, pspice or hspice, where the text does not decide it.")] = None,
+    subckt: Annotated[str | None, typer.Option("--subckt", metavar="NAME", help="Its sub-circuit, where the file has several.")] = None,
+    pins: Annotated[str | None, typer.Option("--pins", metavar="P,N", help="Pins of word line and bit line; guessed if left out.")] = None,
+    state: Annotated[list[str] | None, typer.Option("--state", metavar="NODE=LOW,HIGH", help="Range of a state; 0,1 if left out.")] = None,
+    show: Annotated[bool, typer.Option("--show", help="Print the translation into ngspice's language.")] = False,
+    out: options.Out = None,
+    seed: options.Seed = None,
+    engine: options.OneEngine = None,
+    as_json: options.Json = False,
+) -> Answer:
+    """Read a sub-circuit of any SPICE dialect and write the descriptor that makes it a device.
+
+    Pins, states and parameters are guessed and shown: look at them before you use the device. What cannot be understood is refused by line. Where
+    the equations are closed, the nodal twin is compared with ngspice at random points (not with --engine nodal).
+
+    Example:  spicesnn import netlists/foreign_memristor.lib --dialect pspice --show --out runs/biolek
+    """
+    from spicesnn.devices.importers.dialects import SpiceDialect
+    from spicesnn.errors import InputError, UnsafeNetlistError, UnsupportedNetlistError
+    from spicesnn.netlist.foreign import load_foreign
+    from spicesnn.netlist.importing import guess
+
+    if dialect is not None and dialect not in list(SpiceDialect):
+        raise InputError(f"--dialect {dialect}: expected one of {', '.join(SpiceDialect)}")
+    named = None if pins is None else tuple(pin.strip().lower() for pin in pins.split(","))
+    if named is not None and len(named) != 2:
+        raise InputError(f"--pins {pins}: expected two pins, such as --pins te,be")
+    try:
+        found = guess(
+            file, subckt=subckt, dialect=None if dialect is None else SpiceDialect(dialect), pins=None if named is None else (named[0], named[1]),
+            bounds=_bounds(state),
+        )  # fmt: skip
+        translation = found.translation
+    except (UnsupportedNetlistError, UnsafeNetlistError) as error:
+        return _refused(file, str(error))
+    path = found.write(options.folder(out, f"runs/{found.name}"))
+    device = load_foreign(path)
+    errors, why = _compared(device, seed or 0, engine)
+    data: dict[str, Any] = {
+        "device": path, "name": found.name, "subckt": found.subckt, "dialect": str(found.dialect), "pins": found.pins,
+        "states": {name: {"node": s.node, "capacitor": s.path} for name, s in zip(found.state_names(), found.states, strict=True)},
+        "parameters": found.parameters, "fixed": found.fixed, "left_out": [e.name for e in found.part.left_out],
+        "max_value_error": None if errors is None else errors.value, "max_jacobian_error": None if errors is None else errors.jacobian,
+        "max_state_error": None if errors is None else errors.state, "refused": [], "translation": translation,
+    }  # fmt: skip
+
+    def shown(console: Console) -> None:
+        _show(console, found, errors, why)
+        if show:
+            console.print(translation, markup=False, highlight=False, soft_wrap=True)
+        console.print(f"device  {path}")
+
+    return Answer(data=data, show=shown)
+
+
+def _bounds(pairs: list[str] | None) -> dict[str, tuple[float, float]]:
+    from spicesnn.errors import InputError
+    from spicesnn.units import parse
+
+    found = {}
+    for pair in pairs or ():
+        node, _, ends = pair.partition("=")
+        low, comma, high = ends.partition(",")
+        if not comma:
+            raise InputError(f"--state {pair}: expected a node and its range, such as --state x=0,1")
+        found[node.strip().lower()] = (parse(low), parse(high))
+    return found
+
+
+def _refused(file: Path, message: str) -> Answer:
+    """Return the answer for a text that cannot be taken: the reason, and exit code 1."""
+    from spicesnn.cli.streams import say
+
+    say(f"error: {message}")
+    data = {"device": None, "name": file.stem, "max_value_error": None, "max_jacobian_error": None, "refused": [message], "error": message}
+    return Answer(data=data, exit_code=1)
+
+
+def _compared(device: Device, seed: int, engine: options.EngineName | None) -> tuple[TwinErrors | None, str]:
+    """Return the errors of the nodal twin, or why there are none."""
+    import numpy as np
+
+    from spicesnn.devices.foreign import Foreign
+    from spicesnn.errors import EngineError
+    from spicesnn.validation.imported import twin_errors
+
+    if isinstance(device, Foreign) and device.equations is None:
+        return None, f"no nodal twin: {device.why_not}. `spicesnn characterize` makes tables that stand for it"
+    if engine is options.EngineName.NODAL:
+        return None, "not compared with ngspice (--engine nodal)"
+    try:
+        with options.engine("ngspice") as solver:
+            return twin_errors(device, solver, np.random.default_rng(seed)), ""
+    except EngineError as error:
+        return None, f"not compared with ngspice: {str(error).splitlines()[0]}"
+
+
+def _show(console: Console, found: Guess, errors: TwinErrors | None, why: str) -> None:
+    from spicesnn.netlist.importing import start_text
+
+    decided = "the text means the same in every dialect that has its words" if found.decided else "as you say"
+    lines = [f"{found.subckt} as {found.dialect} ({decided})"]
+    lines.append(f"pins    word line {found.pins['p']}, bit line {found.pins['n']} (guessed unless given)")
+    for store in found.states:
+        low, high = found.bounds[store.node]
+        lines.append(f"state   {store.node} on {store.path}, {low:g} to {high:g}, starts {start_text(store.start, found.parameters)}")
+    lines.append(f"set     {', '.join(f'{name}={value:g}' for name, value in found.parameters.items()) or 'no parameters'}")
+    lines += [f"fixed   {name}: {reason}" for name, reason in found.fixed.items()]
+    if found.part.left_out:
+        lines.append(f"unused  {', '.join(e.name for e in found.part.left_out)}: nothing depends on them")
+    if errors is None:
+        lines.append(f"twins   {why}")
+    else:
+        ends = f"{errors.state:.1e} of the range after a pulse"
+        lines.append(f"twins   differ by {errors.value:.1e} in current, {errors.jacobian:.1e} in dI/dV, {ends}")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

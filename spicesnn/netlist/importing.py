@@ -1,0 +1,272 @@
+"""A descriptor from SPICE text alone: pins, states and parameters guessed, to be looked at and corrected by whoever knows the device."""
+
+from __future__ import annotations
+
+import keyword
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from spicesnn.devices.importers.cards import Card, Library, Subckt, assignments, bare, library_of, split
+from spicesnn.devices.importers.dialects import SpiceDialect
+from spicesnn.devices.importers.emit import write
+from spicesnn.devices.importers.evaluate import with_parameters
+from spicesnn.devices.importers.expressions import Term
+from spicesnn.devices.importers.states import Store, stores
+from spicesnn.devices.importers.translate import Part, understood
+from spicesnn.devices.registry import nearest
+from spicesnn.errors import InputError, RunError, UnsupportedNetlistError
+from spicesnn.netlist.foreign import TAKEN
+from spicesnn.netlist.safety import read_cards
+from spicesnn.units import parse
+
+VERILOG = (".va", ".vams")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guess:
+    """What a netlist says about a device, and what had to be guessed.
+
+    Attributes
+    ----------
+    name : str
+    subckt : str
+    dialect : SpiceDialect
+    decided : bool
+        Whether the text itself decided the dialect, or means the same in all that have its words.
+    cards : tuple of Card
+        Everything in the file and what it includes.
+    part : Part
+    pins : dict
+        Role (``p``, ``n``) → pin.
+    states : tuple of Store
+    bounds : dict
+        Node of a state → lowest and highest value.
+    parameters : dict
+        Those that can be set → their values.
+    fixed : dict
+        Those of the card that cannot → why.
+    drive : (amplitude, frequency)
+        Volt, hertz: of the test bench in the file where it has a sine.
+    """
+
+    name: str
+    subckt: str
+    dialect: SpiceDialect
+    decided: bool
+    cards: tuple[Card, ...]
+    part: Part
+    pins: dict[str, str]
+    states: tuple[Store, ...]
+    bounds: dict[str, tuple[float, float]]
+    parameters: dict[str, float]
+    fixed: dict[str, str]
+    drive: tuple[float, float]
+
+    @property
+    def translation(self) -> str:
+        """The sub-circuit as ngspice gets it."""
+        return write(self.part).text
+
+    def descriptor(self, file: str) -> str:
+        """Return the text of the descriptor; `file` is the netlist beside it."""
+        lines = [
+            f"# Written from {Path(self.cards[0].file).name}: look at the pins and the states before you use it.",
+            f'name = "{self.name}"', f'file = "{file}"', f'subckt = "{self.subckt}"', f'dialect = "{self.dialect}"', "",
+            "[pins]", f'p = "{self.pins["p"]}"  # word line', f'n = "{self.pins["n"]}"  # bit line',
+        ]  # fmt: skip
+        for name, store in zip(self.state_names(), self.states, strict=True):
+            low, high = self.bounds[store.node]
+            begins = "" if store.start is not None else "  # the text says nothing: it starts at low"
+            lines += ["", f"[states.{name}]", f'node = "{store.node}"', f'capacitor = "{store.path}"{begins}']
+            lines += [f"low = {low!r}", f"high = {high!r}"]
+        lines += ["", "[drive]", f"amplitude = {self.drive[0]!r}", f"frequency = {self.drive[1]!r}"]
+        for name, value in self.parameters.items():
+            lines += ["", f"[parameters.{name}]", f"default = {value!r}"]
+        return "\n".join(lines) + "\n"
+
+    def state_names(self) -> list[str]:
+        """Return a name for each state, made from its node."""
+        names: list[str] = []
+        for store in self.states:
+            base = re.sub(r"[^A-Za-z0-9_]", "_", store.node)
+            base = base if re.match(r"[A-Za-z]", base) else f"s_{base}"
+            names.append(base if base not in names else f"{base}_{len(names)}")
+        return names
+
+    def write(self, folder: Path) -> Path:
+        """Write the netlist, its inclusions in their places, and the descriptor; return the path of the descriptor."""
+        file = folder / f"{self.name}.lib"
+        cards = "\n".join(_folded(card.text) for card in self.cards)
+        try:
+            file.write_text(f"* {self.name}: read from {Path(self.cards[0].file).name}, comments left out\n{cards}\n", encoding="utf-8")
+            (folder / f"{self.name}.toml").write_text(self.descriptor(file.name), encoding="utf-8")
+        except OSError as error:
+            raise RunError(f"{folder} cannot be written: {error.strerror or error}") from None
+        return folder / f"{self.name}.toml"
+
+
+def guess(
+    path: Path, *, subckt: str | None = None, dialect: SpiceDialect | None = None, pins: tuple[str, str] | None = None,
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+) -> Guess:  # fmt: skip
+    """Return what a netlist file says about a device.
+
+    Parameters
+    ----------
+    path : Path
+    subckt : str, optional
+        Its sub-circuit, where the file has several that nothing else in it calls.
+    dialect : SpiceDialect, optional
+        Where the text does not decide it.
+    pins : (p, n), optional
+        The pins of word line and bit line; the first two that are no states if left out.
+    bounds : Mapping, optional
+        Node of a state → lowest and highest value; 0 and 1 if left out.
+
+    Raises
+    ------
+    UnsupportedNetlistError
+        Something cannot be understood, by line; or the dialect must be said.
+    InputError
+        The file has no such sub-circuit, or its pins cannot be guessed.
+    """
+    if path.suffix.lower() in VERILOG:
+        raise InputError(f"{path} is Verilog-A, which is not read; write its equations as a .subckt of behavioural sources")
+    cards = read_cards(path, path.parent)
+    library = library_of(cards)
+    chosen = _chosen(path, library, subckt)
+    part, found, parameters, fixed = _settable(library, chosen, dialect)
+    states = tuple(stores(part, frozenset(_outer(part)), ()))
+    p, n = _pins(path, part, states, pins)
+    # What lies at a pin is a state only where that pin is no terminal.
+    states = tuple(store for store in stores(part, frozenset({p, n}), ()) if store.node not in (p, n))
+    spans: dict[str, tuple[float, float]] = {}
+    for store in states:
+        spans[store.node] = (bounds or {}).get(store.node, (0.0, 1.0))
+        low, high = spans[store.node]
+        start = low if store.start is None else float(with_parameters(store.start, parameters, {}))
+        if not (low < high and low <= start <= high):
+            raise InputError(
+                f"{path}: the state {store.node!r} starts at {start:g}, outside {low:g}…{high:g}; say its range: --state {store.node}=LOW,HIGH"
+            )
+    for node in bounds or {}:
+        if node not in spans:
+            raise InputError(f"--state {node}: no such state{nearest(node, spans)} The states are: {', '.join(spans) or 'none'}")
+    return Guess(
+        name=re.sub(r"[^a-z0-9_-]", "_", chosen.name), subckt=chosen.name, dialect=found, decided=dialect is None, cards=tuple(cards), part=part,
+        pins={"p": p, "n": n}, states=states, bounds=spans, parameters=parameters, fixed=fixed, drive=_drive(library),
+    )  # fmt: skip
+
+
+def _chosen(path: Path, library: Library, name: str | None) -> Subckt:
+    """Return the sub-circuit that is meant: the only one that no other calls."""
+    if name is not None:
+        if name.lower() not in library.subckts:
+            known = ", ".join(library.subckts) or "none"
+            raise InputError(f"{path}: no .subckt {name}{nearest(name.lower(), library.subckts)} The file has: {known}")
+        return library.subckts[name.lower()]
+    called = {split(assignments(card.text)[0])[-1] for s in library.subckts.values() for card in s.elements if card.text.startswith("x")}
+    outermost = [s for s in library.subckts.values() if s.name not in called]
+    if len(outermost) != 1:
+        known = ", ".join(s.name for s in outermost) or "none"
+        raise InputError(f"{path}: the sub-circuits that stand by themselves are: {known}; expected one. Say which with --subckt NAME")
+    return outermost[0]
+
+
+def _settable(library: Library, subckt: Subckt, dialect: SpiceDialect | None) -> tuple[Part, SpiceDialect, dict[str, float], dict[str, str]]:
+    """Return the sub-circuit as understood with as many parameters of its card as can be set, their values, and why others cannot."""
+    part, found = understood(library, subckt.name, dialect, {})
+    values = {name: _value(library, subckt, found, name) for name in subckt.defaults}
+    known = {name: value for name, value in values.items() if value is not None}
+    fixed = {name: "its value is no number" for name in values if name not in known}
+    for name in list(known):
+        if not name.isidentifier() or keyword.iskeyword(name) or name in TAKEN:
+            known.pop(name)
+            fixed[name] = "devices have something else of that name"
+    try:
+        whole, _ = understood(library, subckt.name, dialect, dict.fromkeys(known, False))
+        write(whole)
+        return whole, found, known, fixed
+    except UnsupportedNetlistError:
+        pass
+    chosen: dict[str, float] = {}
+    for name, value in known.items():
+        try:
+            # What is set may decide what a word means, such as an exponent: without a dialect it must mean the same in all of them again.
+            tried, _ = understood(library, subckt.name, dialect, dict.fromkeys([*chosen, name], False))
+            write(tried)
+        except UnsupportedNetlistError as error:
+            fixed[name] = str(error)
+            continue
+        chosen[name], part = value, tried
+    return part, found, chosen, fixed
+
+
+def _value(library: Library, subckt: Subckt, dialect: SpiceDialect, name: str) -> float | None:
+    """Return the value that the text gives to a parameter of the card, in a sub-circuit of its own that holds nothing else."""
+    probe = Subckt(name=subckt.name, card=subckt.card, pins=("a", "b"), defaults=subckt.defaults, scope=subckt.scope)
+    probe.elements.append(Card(f"rprobe a b {{{name}}}", subckt.card.file, subckt.card.line))
+    try:
+        part, _ = understood(Library(scope=library.scope, subckts={probe.name: probe}), probe.name, dialect, {})
+    except UnsupportedNetlistError:
+        return None
+    term = part.elements[0].value
+    found = None if term is None else float(with_parameters(term, {}, part.local)) if not term.holds("opaque") else None
+    return found if found is not None and math.isfinite(found) else None
+
+
+def _outer(part: Part) -> list[str]:
+    """Return the pins that hold no state: those without a capacitor to the ground."""
+    stored = {node for e in part.elements if e.kind == "c" and "0" in e.nodes for node in e.nodes}
+    return [pin for pin in part.pins if pin not in stored]
+
+
+def _pins(path: Path, part: Part, states: tuple[Store, ...], given: tuple[str, str] | None) -> tuple[str, str]:
+    """Return word line and bit line: as given, or the two pins that are no states, in their order."""
+    if given is not None:
+        for pin in given:
+            if pin not in part.pins:
+                raise InputError(f"--pins {','.join(given)}: no pin {pin!r}{nearest(pin, part.pins)} The pins are: {', '.join(part.pins)}")
+        rest = [pin for pin in part.pins if pin not in given and pin not in {store.node for store in states}]
+    else:
+        rest = _outer(part)
+        given, rest = (rest[0], rest[1]) if len(rest) == 2 else ("", ""), [] if len(rest) == 2 else rest
+    if rest or not given[0]:
+        raise InputError(
+            f"{path}: .subckt {part.name} has the pins {', '.join(part.pins)}, of which two must be word line and bit line and the others states. "
+            "Say which two with --pins P,N; a third terminal needs a descriptor of your own"
+        )
+    return given[0], given[1]
+
+
+def _drive(library: Library) -> tuple[float, float]:
+    """Return amplitude and frequency of the first sine in the file's test bench; 1 V and 1 kHz without one."""
+    for card in library.bench:
+        match = re.search(r"^v.*\bsine?\s*\(\s*([^\s,]+)[\s,]+([^\s,()]+)[\s,]+([^\s,()]+)", card.text)
+        if match is not None:
+            try:
+                amplitude, frequency = abs(parse(bare(match.group(2)))), parse(bare(match.group(3)))
+            except InputError:
+                continue
+            if 0 < amplitude < math.inf and 0 < frequency < math.inf:
+                return amplitude, frequency
+    return 1.0, 1e3
+
+
+def _folded(card: str, width: int = 120) -> str:
+    lines, line = [], ""
+    for word in card.split(" "):
+        if line and len(line) + 1 + len(word) > width:
+            lines.append(line)
+            line = f"+ {word}"
+        else:
+            line = f"{line} {word}" if line else word
+    return "\n".join([*lines, line])
+
+
+def start_text(term: Term | None, parameters: Mapping[str, float]) -> str:
+    """Return where a state starts, for people."""
+    return "at low" if term is None else f"at {float(with_parameters(term, parameters, {})):.6g}"

@@ -1,0 +1,80 @@
+"""How well an imported device's nodal twin agrees with ngspice: currents, slopes and pulses at random points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.stimulus import Pulse
+from spicesnn.crossbar.wires import Wires
+from spicesnn.devices.base import Device, Floats
+from spicesnn.engines.base import Engine
+from spicesnn.engines.nodal.engine import NodalEngine
+
+_POINTS = 64
+_STENCIL = ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TwinErrors:
+    """Largest differences between the nodal twin and ngspice at random points.
+
+    Attributes
+    ----------
+    value : float
+        Of the current, relative to it, or to a thousandth of the largest one where that is more.
+    jacobian : float
+        Of dI/dV against differences of ngspice's currents, in the same way.
+    state : float
+        Of the states after a pulse of a tenth of the typical period, of their range.
+    """
+
+    value: float
+    jacobian: float
+    state: float
+
+
+def twin_errors(device: Device, ngspice: Engine, rng: np.random.Generator) -> TwinErrors:
+    """Return the errors of a device that has both twins.
+
+    Parameters
+    ----------
+    device : Device
+    ngspice : Engine
+    rng : Generator
+        Where the points come from.
+    """
+    amplitude, frequency = device.typical_drive()
+    count = len(device.state_names)
+    low, high = (np.asarray(b, dtype=float).reshape(-1, 1) for b in device.bounds())
+    states = low + (high - low) * rng.uniform(0.05, 0.95, (max(count, 1), _POINTS))
+    volts = rng.uniform(-amplitude, amplitude, _POINTS)
+    given = None if not count else states[:, :, None] if count > 1 else states[0][:, None]
+    array = Crossbar(device=device, state=given, shape=(_POINTS, 1), wires=Wires.ideal())
+
+    def measured(shift: float) -> Floats:
+        # Each cell has a word line of its own, so a row's current is that of its cell.
+        return np.asarray(ngspice.read(array, volts + shift).row_amps)
+
+    step = 1e-3 * amplitude
+    slope = np.sum([weight * measured(k * step) for k, weight in _STENCIL], axis=0) / step
+    amps, siemens = device.current_and_conductance(volts, states if count > 1 else states[0])
+    return TwinErrors(value=_relative(amps, measured(0.0)), jacobian=_relative(siemens, slope), state=_moved(array, ngspice, volts, frequency))
+
+
+def _moved(array: Crossbar, ngspice: Engine, volts: Floats, frequency: float) -> float:
+    """Return the largest difference of states after one pulse, of their range."""
+    device = array.device
+    if device is None or not device.state_names:
+        return 0.0
+    pulse = Pulse(row_volts=volts, width_s=0.1 / frequency, rise_s=0.005 / frequency)
+    shape = (len(device.state_names), -1)
+    after = [np.asarray(engine.pulse(array, pulse).state).reshape(shape) for engine in (ngspice, NodalEngine())]
+    low, high = (np.asarray(b, dtype=float).reshape(-1, 1) for b in device.bounds())
+    return float(np.max(np.abs(after[0] - after[1]) / (high - low)))
+
+
+def _relative(found: Floats, true: Floats) -> float:
+    return float(np.max(np.abs(found - true) / np.maximum(np.abs(true), 1e-3 * np.abs(true).max() + 1e-300)))

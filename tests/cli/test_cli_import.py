@@ -1,0 +1,147 @@
+"""`spicesnn import` on files as people have them."""
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import spicesnn as sn
+from spicesnn.netlist.foreign import load_foreign
+
+LTSPICE = """* a titanium-oxide device
+.subckt ll te be y
+.params a=1.1 m=5 mm=1e-4 w=3 hi=20e-6 be0=60e-6 ga=1.3 al=1.4 n=5 y0=0.3
+.func soft(u,q)={0.5*(1+u/sqrt(u*u+q))}
+cy y 0 {1}
+.ic V(y)=y0
+rad y 0 10G
+gy 0 y value={a*pow(V(te,be),m)*(1-pow(V(y)-soft(-V(te,be),mm),2*w))}
+gi te be value={hi*(exp(ga*V(te,be))-1)+be0*pow(V(y),n)*sinh(al*V(te,be))}
+.ends ll
+x1 in 0 y ll
+v1 in 0 SIN(0 1.5 5)
+.tran 1m 1
+.probe v(y)
+.end
+"""
+PSPICE = """.SUBCKT hp plus minus PARAMS: Ron=100 Roff=16K Rinit=11K p=1
+Gx 0 x value={I(Emem)*1e4*stp(0.5+V(x))*(1-PWR(2*V(x)-1,2*p))}
+Cx x 0 1 IC={(Roff-Rinit)/(Roff-Ron)}
+Raux x 0 1T
+Emem plus aux value={-I(Emem)*V(x)*(Roff-Ron)}
+Ro aux minus {Roff}
+Eflux flux 0 value={SDT(V(plus,minus))}
+.ENDS hp
+"""
+HSPICE = """* ions in HSPICE
+.global gnd!
+.subckt um p n h0=0.1
+.param half(q) = '(sgn(q)+1)/2'
+gm p n cur='(1-V(h))*1u*(1-exp(-0.5*V(p,n)))+V(h)*80u*sinh(1.7*V(p,n))' $ current
+gx gnd! h cur='half(V(p,n))*half(1-V(h))*6m*sinh(12.5*V(p,n))+half(-V(p,n))*half(V(h))*6m*sinh(12.5*V(p,n))'
+ch h gnd! c='1' ic='h0'
+.ends um
+"""
+
+
+def written(folder, name, text):
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "options", "dialect", "pins"),
+    [
+        ("ll.cir", LTSPICE, ["--dialect", "ltspice"], "ltspice", ("te", "be")),
+        ("hp.sub", PSPICE, [], "ltspice", ("plus", "minus")),
+        ("um.sp", HSPICE, [], "hspice", ("p", "n")),
+    ],
+)
+def test_a_file_becomes_a_device_with_twins_that_agree(name, text, options, dialect, pins, run_json, tmp_path):
+    code, answer, err = run_json("import", written(tmp_path, name, text), *options, "--out", tmp_path / "out")
+    assert (code, err) == (0, "")
+    assert (answer["dialect"], (answer["pins"]["p"], answer["pins"]["n"])) == (dialect, pins)
+    assert answer["max_value_error"] < 1e-9
+    assert answer["max_jacobian_error"] < 1e-8
+    assert answer["max_state_error"] < 1e-3
+    assert answer["refused"] == []
+    device = load_foreign(answer["device"])
+    assert device.name == answer["name"] == name.partition(".")[0]
+    assert len(device.state_names) == 1
+
+
+def test_what_the_test_bench_and_the_card_say_is_taken_over(run_json, tmp_path):
+    _, answer, _ = run_json("import", written(tmp_path, "ll.cir", LTSPICE), "--dialect", "ltspice", "--engine", "nodal", "--out", tmp_path / "out")
+    table = tomllib.loads(Path(answer["device"]).read_text())
+    assert table["drive"] == {"amplitude": 1.5, "frequency": 5.0}
+    assert load_foreign(answer["device"]).initial_state() == 0.3
+    _, answer, _ = run_json("import", written(tmp_path, "hp.sub", PSPICE), "--engine", "nodal", "--out", tmp_path / "out")
+    assert answer["parameters"] == {"ron": 100.0, "roff": 16e3, "rinit": 11e3, "p": 1.0}
+    assert answer["left_out"] == ["eflux"]
+    assert load_foreign(answer["device"]).with_text(rinit="2k").initial_state() == pytest.approx(14000 / 15900)
+
+
+def test_an_imported_device_runs_in_arrays_on_the_nodal_engine(run_json, tmp_path):
+    _, answer, _ = run_json("import", written(tmp_path, "ll.cir", LTSPICE), "--dialect", "ltspice", "--engine", "nodal", "--out", tmp_path / "out")
+    device, states = load_foreign(answer["device"]), np.random.default_rng(0).uniform(0.2, 0.8, (64, 64))
+    read = sn.NodalEngine().read(sn.Crossbar(device=device, state=states, wires=sn.Wires.ideal()), np.full(64, 0.3))
+    amps = 20e-6 * np.expm1(1.3 * 0.3) + 60e-6 * states**5 * np.sinh(1.4 * 0.3)
+    np.testing.assert_allclose(read.column_amps, amps.sum(axis=0), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "options", "message"),
+    [
+        ("ll.cir", LTSPICE, [], "line 8: 'pow(' means one thing in ngspice and another in ltspice"),
+        ("hp.sub", PSPICE.replace("Eflux flux 0", "Gflux x 0").replace("SDT", "DDT"), ["--dialect", "pspice"], "ddt"),
+        ("hp.sub", PSPICE.replace("stp(", "white("), [], "draws a random value"),
+        ("x.lib", ".subckt x a b\nshell touch CANARY\n.ends\n", [], "the command 'shell'"),
+        ("x.lib", ".subckt x a b\namem a b m\n.ends\n.model m memristor\n", [], "code models"),
+    ],
+)
+def test_what_cannot_be_taken_is_refused_by_line_and_in_the_answer(name, text, options, message, run_json, tmp_path):
+    code, answer, err = run_json("import", written(tmp_path, name, text), *options, "--out", tmp_path / "out")
+    assert code == 1
+    assert len(answer["refused"]) == 1
+    assert message in answer["refused"][0]
+    assert ", line " in answer["refused"][0]
+    assert "CANARY" not in [p.name for p in tmp_path.iterdir()]
+    assert answer["device"] is None
+    assert err.startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        (".subckt a p n\nr1 p n 1\n.ends\n.subckt b p n\nr1 p n 1\n.ends\n", [], "are: a, b; expected one. Say which with --subckt"),
+        (".subckt a p n q\nr1 p n 1\nr2 q n 1\n.ends\n", [], "Say which two with --pins P,N"),
+        (".subckt a p n\nr1 p n 1\n.ends\n", ["--pins", "p,q"], "no pin 'q'"),
+        (".subckt a p n\nr1 p n 1\n.ends\n", ["--subckt", "c"], "no .subckt c"),
+        (".subckt a p n\nr1 p n 1\nc1 x 0 1 ic=3\nr2 x p 1\n.ends\n", [], "say its range: --state x=LOW,HIGH"),
+        (".subckt a p n\nr1 p n 1\n.ends\n", ["--dialect", "spectre"], "expected one of ngspice"),
+    ],
+)
+def test_what_must_be_said_is_asked_for(text, options, message, run, tmp_path):
+    code, _, err = run("import", written(tmp_path, "a.lib", text), *options, "--out", tmp_path / "out")
+    assert (code, message in err) == (2, True), err
+
+
+def test_the_translation_is_shown(run, tmp_path):
+    code, out, _ = run("import", written(tmp_path, "hp.sub", PSPICE), "--show", "--engine", "nodal", "--out", tmp_path / "out")
+    assert code == 0
+    shown = [
+        "hp as ltspice", "word line plus, bit line minus", "state   x on cx, 0 to 1, starts at 0.314465", "unused  eflux",
+        ".subckt hp plus minus", "not compared with ngspice (--engine nodal)",
+    ]  # fmt: skip
+    assert [words for words in shown if words not in out] == []
+
+
+@pytest.mark.parametrize(("name", "message"), [("x.va", "is a Verilog-A model; it is not read"), ("x.lib", "`spicesnn import x.lib` writes")])
+def test_commands_say_what_to_do_with_a_netlist_in_place_of_a_device(name, message, run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_text("* x\n.subckt x a b\n.ends\n")
+    code, _, err = run("iv", name, "--engine", "ngspice")
+    assert code != 0
+    assert message in err
