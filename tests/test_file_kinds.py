@@ -98,7 +98,7 @@ INSTEAD = {
     ("infer", "model.pt"): "model.pt is a PyTorch file",
     ("report", "x.cir"): "x.cir is a SPICE netlist, not a folder; expected a run directory",
     ("train", "x.cir"): "x.cir is a SPICE netlist; expected a preset (",
-    ("iv", "x.cir"): "x.cir is a SPICE netlist; name it in one, with its sub-circuit and pins: expected a device file in TOML",
+    ("iv", "x.cir"): "x.cir is a SPICE netlist; `spicesnn import x.cir` writes a descriptor for it; expected a device file in TOML",
     ("iv", "note.txt"): "note.txt is text; expected a device file in TOML",
     ("characterize", "x.va"): "x.va is a Verilog-A model; it is not read; write its equations as a .subckt",
 }

@@ -141,7 +141,7 @@ class _Translator:
                 models[element.of] = self.model(element, subckt.scope, names)
         return Part(
             name=self.own_name(subckt.name), pins=pins, parameters=tuple(names.settable), local=names.local(live, models, initial), elements=live,
-            left_out=dead, models=models, initial=initial, inner=inner,
+            left_out=[e for e in dead if e.name in elements], models=models, initial=initial, inner=inner,
         )  # fmt: skip
 
     def parsed(self, text: str) -> Term:
