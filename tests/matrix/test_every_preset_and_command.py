@@ -19,7 +19,7 @@ from spicesnn.training.options import render_toml
 
 MNIST = {"data.train_limit": 40, "data.test_limit": 10}
 SMALL = {
-    "xpue": {"training.updates": 1},
+    "xpue": {},
     "digits-3x5": {"training.updates": 1},
     "mnist-10x10": {**MNIST, "data.pixels": 3, "training.batch": 20, "training.epochs": 1},
     "manhattan-4x4": {"training.updates": 3},
