@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from spicesnn.datasets.scaling import METHODS, Scale
 from spicesnn.devices.base import Floats
 from spicesnn.errors import ConfigError, InputError, UnknownNameError
+from spicesnn.shown import shown
 from spicesnn.table_input import check_names, classes_of, column_names, not_fitted, numbers
 from spicesnn.training.config import Config, load
 from spicesnn.training.experiment import Experiment
@@ -170,9 +171,8 @@ class CrossbarClassifier:
         return hasattr(self, "state_")
 
     def _repr_html_(self) -> str:
-        from spicesnn.reporting.notebook import estimator_html
-
-        return estimator_html(self)
+        made: str = shown(self, "html")
+        return made
 
     def __repr__(self) -> str:
         return f"CrossbarClassifier({', '.join(f'{name}={getattr(self, name)!r}' for name in self._names())})"

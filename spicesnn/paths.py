@@ -6,13 +6,13 @@ from pathlib import Path
 
 from spicesnn.errors import UnknownNameError
 
-_PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parent
 
 
 def _beside_or_inside(name: str) -> Path:
     """Return `<package>/_name` of an installed wheel, or `<checkout>/name` of an editable install."""
-    inside = _PACKAGE / f"_{name}"
-    return inside if inside.is_dir() else _PACKAGE.parent / name
+    inside = PACKAGE / f"_{name}"
+    return inside if inside.is_dir() else PACKAGE.parent / name
 
 
 def models_dir() -> Path:
@@ -27,17 +27,17 @@ def netlists_dir() -> Path:
 
 def presets_dir() -> Path:
     """Return the folder of presets, one TOML file an experiment."""
-    return _PACKAGE / "presets"
+    return PACKAGE / "presets"
 
 
 def tables_dir() -> Path:
     """Return the folder of the characterised cells that travel with the package, a TOML file each and its tables."""
-    return _PACKAGE / "devices" / "tables"
+    return PACKAGE / "devices" / "tables"
 
 
 def checkout_data_dir() -> Path:
     """Return the `data` folder of a checkout (it may not exist: the wheel carries no data)."""
-    return _PACKAGE.parent / "data"
+    return PACKAGE.parent / "data"
 
 
 def model_file(name: str) -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.errors import InputError, NotFittedError, WrongTypeError
 
 _SHOWN = 5

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spicesnn.errors import MissingPackageError, RunError
+from spicesnn.shown import shows
 from spicesnn.whole_file import appearing
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def _dataset(entries: Entries, coordinates: Mapping[str, Any] | None = None, **a
     return made
 
 
+@shows("Read", "xarray")
 def read_dataset(read: Read) -> xr.Dataset:
     """Return a read: currents of the lines, voltages at the cells, with ``batch`` in front if there was one."""
     batch = ("batch",) if np.ndim(read.column_amps) == 2 else ()
@@ -58,6 +60,7 @@ def _lines(rows: int, cols: int) -> dict[str, Any]:
     return {line: (line, np.arange(count), {"long_name": f"{line.replace('_', ' ')}, from 0"}) for line, count in counts.items()}
 
 
+@shows("Waveforms", "xarray")
 def waveforms_dataset(waveforms: Waveforms) -> xr.Dataset:
     """Return voltages and currents of the lines over ``time``."""
     entries: Entries = {}
@@ -68,6 +71,7 @@ def waveforms_dataset(waveforms: Waveforms) -> xr.Dataset:
     return _dataset(entries, {"time": ("time", waveforms.time, {"units": "s"}), **lines})
 
 
+@shows("PulseResult", "xarray")
 def pulse_dataset(result: PulseResult) -> xr.Dataset:
     """Return a pulse: states afterwards (the model's unit), and the waveforms of the lines."""
     device = result.array.device
@@ -98,6 +102,7 @@ def _state_attributes(curve: IVCurve) -> dict[str, dict[str, str]]:
     return {column: {"units": unit, "long_name": name} for column, (name, unit) in zip(columns, pairs, strict=True)}
 
 
+@shows("IVCurve", "xarray")
 def curve_dataset(curve: IVCurve) -> xr.Dataset:
     """Return a curve over ``time``."""
     columns = curve_columns(curve)
@@ -131,3 +136,22 @@ def frame(rows: Iterable[Mapping[str, Any]] | Mapping[str, Any]) -> pd.DataFrame
     """Return rows, or columns by name, as a table."""
     made: pd.DataFrame = _library("pandas").DataFrame(rows if isinstance(rows, Mapping) else list(rows))
     return made
+
+
+@shows("IVCurve", "pandas")
+def curve_frame(curve: IVCurve) -> pd.DataFrame:
+    """Return time, volts, amps and states of a curve as columns."""
+    return frame(curve_columns(curve))
+
+
+@shows("STDPWindow", "pandas")
+def window_frame(window: Any) -> pd.DataFrame:
+    """Return delays and changes of an STDP window as columns."""
+    return frame({"dt_s": window.dt_s, "dw": window.dw, "neighbour_dw": window.neighbour_dw})
+
+
+@shows("SweepResult", "pandas")
+@shows("Findings", "pandas")
+def rows_frame(result: Any) -> pd.DataFrame:
+    """Return the rows of a sweep or of a study as a table."""
+    return frame(result.rows)

@@ -6,6 +6,7 @@ import random
 import signal
 import zipfile
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 
 from spicesnn import npz, training
 from spicesnn.characterization.characterize import Characterization
-from spicesnn.datasets import idx, mnist, table
+from spicesnn.datasets import files, idx, mnist
 from spicesnn.devices.delta_table import DeltaTable
 from spicesnn.devices.device_file import read_device
 from spicesnn.devices.measurements import read_measurement
@@ -205,8 +206,8 @@ def sound(tmp_path_factory):
         "state": ([(run / "state.npz").read_bytes()], harmed_npz, ".npz", of_run("state.npz", lambda r: r.load_state())),
         "history": ([(run / "history.npz").read_bytes()], harmed_npz, ".npz", of_run("history.npz", history)),
         "override": ([b"array.word_line_ohm=1.5", b"device.model=vteam", b"network.layers=[4, 4]"], harmed, "", override),
-        "table": ([f"a,b,c,d,label\n{rows}\n".encode(), f"{rows}\n".encode()], harmed, ".csv", table.read),
-        "table archive": ([npz_of({"features": rng.random((6, 4)), "labels": np.arange(6) % 3})], harmed_npz, ".npz", table.read),
+        "table": ([f"a,b,c,d,label\n{rows}\n".encode(), f"{rows}\n".encode()], harmed, ".csv", files.read_classes),
+        "table archive": ([npz_of({"features": rng.random((6, 4)), "labels": np.arange(6) % 3})], harmed_npz, ".npz", files.read_classes),
         "idx": ([images, idx.render(np.arange(5, dtype=np.uint8))], harmed_bytes, "", idx.read),
         "packed idx": ([gzip.compress(images)], harmed_bytes, ".gz", idx.read),
         "mnist": ([npz_of(data)], harmed_npz, ".npz", lambda path: mnist.read(path, verify=False)),
@@ -281,7 +282,8 @@ def test_pickled_code_in_archives_is_not_run(tmp_path):
     trap = np.empty(1, dtype=object)
     trap[0] = Payload(tmp_path / "run by a pickle")
     (tmp_path / "trap.npz").write_bytes(npz_of(dict.fromkeys(("x_train", "features", "labels", "weights_0", "version", "devices"), trap)))
-    for read in (npz.read, table.read, lambda p: mnist.read(p, verify=False), lambda p: load_weights(p, [(1, 1)], bias=False), Characterization.read):
+    weights = partial(load_weights, shapes=[(1, 1)], bias=False)
+    for read in (npz.read, files.read_classes, partial(mnist.read, verify=False), weights, Characterization.read):
         with pytest.raises(DataError):
             read(tmp_path / "trap.npz")
     (tmp_path / "trap.npz").rename(tmp_path / "state.npz")

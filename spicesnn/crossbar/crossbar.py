@@ -14,6 +14,7 @@ from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device, Floats
 from spicesnn.devices.resistor import Resistor
 from spicesnn.errors import InputError
+from spicesnn.shown import shown
 
 
 class GateAlong(enum.Enum):
@@ -208,6 +209,5 @@ class Crossbar:
         return replace(self, wires=wires)
 
     def _repr_html_(self) -> str:
-        from spicesnn.reporting.notebook import crossbar_html
-
-        return crossbar_html(self)
+        made: str = shown(self, "html")
+        return made

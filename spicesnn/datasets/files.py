@@ -55,6 +55,27 @@ def read(path: str | Path, *, label: str = "label") -> Pair:
     raise DataError(f"{path} is {what_is(path) or 'of no kind that is read'}; expected {KINDS}")
 
 
+def read_classes(path: str | Path, *, label: str = "label") -> Table:
+    """Return the samples of a file of one's own: what `spicesnn.datasets.files.read` reads, its training samples.
+
+    Parameters
+    ----------
+    path : str | Path
+        ``.csv``, ``.npz`` or IDX.
+    label : str
+        Name of the CSV column that holds the classes (numbers or words).
+
+    Raises
+    ------
+    DataError
+        Absent, damaged, not finite, no or one class; the message names the line. It does not repeat what stands there: the path may come from
+        somebody else's run directory, and lead to any file.
+    """
+    found = read(path, label=label)[0]
+    table.check_classes(found, path)
+    return found
+
+
 def _read_folder(folder: Path) -> Pair:
     found = {key: mnist.idx_file(folder, name) for key, (name, _) in mnist.FILES.items()}
     absent = [mnist.FILES[key][0] for key, file in found.items() if file is None]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn import npz
-from spicesnn.datasets import table
+from spicesnn.datasets import files
 from spicesnn.errors import DataError
 
 _SPELLINGS = (("x", "y"), ("features", "labels"))
@@ -27,7 +27,7 @@ def read(path: str | Path, *, label: str = "label") -> tuple[NDArray[np.float64]
     if path.suffix.lower() == ".npz":
         return _from_npz(path)
     if path.suffix.lower() == ".csv":
-        found = table.read(path, label=label)
+        found = files.read_classes(path, label=label)
         names = [_number(name) for name in found.names]
         return found.features, np.asarray(names)[found.labels]
     raise DataError(f"{path}: expected an .npz file with x and y, or a .csv file with a column {label!r}")

@@ -40,29 +40,6 @@ class Table:
     shape: tuple[int, ...] = ()
 
 
-def read(path: str | Path, *, label: str = "label") -> Table:
-    """Return the samples of a file of one's own: what `spicesnn.datasets.files.read` reads, its training samples.
-
-    Parameters
-    ----------
-    path : str | Path
-        ``.csv``, ``.npz`` or IDX.
-    label : str
-        Name of the CSV column that holds the classes (numbers or words).
-
-    Raises
-    ------
-    DataError
-        Absent, damaged, not finite, no or one class; the message names the line. It does not repeat what stands there: the path may come from
-        somebody else's run directory, and lead to any file.
-    """
-    from spicesnn.datasets.files import read as read_any
-
-    found = read_any(path, label=label)[0]
-    check_classes(found, path)
-    return found
-
-
 def read_csv(path: Path, label: str = "label") -> Table:
     """Return the samples of a CSV file: a header, one line a sample, one column of classes."""
     try:

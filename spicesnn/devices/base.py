@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spicesnn.arrays import brief, owned
 from spicesnn.errors import InputError, UnknownNameError
+from spicesnn.shown import shown
 from spicesnn.units import parse
 
 if TYPE_CHECKING:
@@ -232,9 +233,8 @@ class Device(ABC):
         return {e.name: [m.name.lower() for m in e.metadata["choices"]] for e in dataclasses.fields(cls) if "choices" in e.metadata}
 
     def _repr_html_(self) -> str:
-        from spicesnn.reporting.notebook import device_html
-
-        return device_html(self)
+        made: str = shown(self, "html")
+        return made
 
     @classmethod
     def parameter_table(cls) -> list[dict[str, Any]]:

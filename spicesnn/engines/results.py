@@ -10,6 +10,7 @@ import numpy as np
 
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Floats
+from spicesnn.shown import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,14 +53,12 @@ class Read:
 
     def to_xarray(self) -> xr.Dataset:
         """Return currents and voltages with named dimensions and units (needs xarray)."""
-        from spicesnn.views import read_dataset
-
-        return read_dataset(self)
+        made: xr.Dataset = shown(self, "xarray")
+        return made
 
     def _repr_html_(self) -> str:
-        from spicesnn.reporting.notebook import read_html
-
-        return read_html(self)
+        made: str = shown(self, "html")
+        return made
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -83,14 +82,12 @@ class Waveforms:
 
     def to_xarray(self) -> xr.Dataset:
         """Return voltages and currents of the lines over time (needs xarray)."""
-        from spicesnn.views import waveforms_dataset
-
-        return waveforms_dataset(self)
+        made: xr.Dataset = shown(self, "xarray")
+        return made
 
     def _repr_png_(self) -> bytes:
-        from spicesnn.reporting.notebook import waveforms_png
-
-        return waveforms_png(self)
+        made: bytes = shown(self, "png")
+        return made
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -123,14 +120,12 @@ class PulseResult:
 
     def to_xarray(self) -> xr.Dataset:
         """Return states and waveforms with named dimensions and units (needs xarray)."""
-        from spicesnn.views import pulse_dataset
-
-        return pulse_dataset(self)
+        made: xr.Dataset = shown(self, "xarray")
+        return made
 
     def _repr_html_(self) -> str:
-        from spicesnn.reporting.notebook import pulse_html
-
-        return pulse_html(self)
+        made: str = shown(self, "html")
+        return made
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -155,17 +150,14 @@ class IVCurve:
 
     def to_xarray(self) -> xr.Dataset:
         """Return the curve over time (needs xarray)."""
-        from spicesnn.views import curve_dataset
-
-        return curve_dataset(self)
+        made: xr.Dataset = shown(self, "xarray")
+        return made
 
     def to_pandas(self) -> pd.DataFrame:
         """Return time, volts, amps and states as columns (needs pandas)."""
-        from spicesnn.views import curve_columns, frame
-
-        return frame(curve_columns(self))
+        made: pd.DataFrame = shown(self, "pandas")
+        return made
 
     def _repr_png_(self) -> bytes:
-        from spicesnn.reporting.notebook import curve_png
-
-        return curve_png(self)
+        made: bytes = shown(self, "png")
+        return made

@@ -19,6 +19,7 @@ from spicesnn.errors import InputError, RunError, UnknownNameError
 from spicesnn.fitting.minimum import MISSES, minimum, scatter
 from spicesnn.fitting.problem import Noise, Problem, measured_values, rough_weight
 from spicesnn.fitting.remarks import remarks
+from spicesnn.shown import shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -140,9 +141,8 @@ class FitResult:
 
     def figure(self) -> Figure:
         """Return the figure of data and fit."""
-        from spicesnn.plotting.fit import fit_figure
-
-        return fit_figure(self)
+        made: Figure = shown(self, "figure")
+        return made
 
 
 def fit(

@@ -13,6 +13,7 @@ from spicesnn.devices.base import Floats
 from spicesnn.devices.device_file import write_device
 from spicesnn.devices.measured import MeasuredDevice
 from spicesnn.devices.pulse_curve import PulseCurve, WritePulses
+from spicesnn.shown import shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,9 +60,8 @@ class PulseTableFit:
 
     def figure(self) -> Figure:
         """Return the figure of data and table."""
-        from spicesnn.plotting.fit import pulse_table_figure
-
-        return pulse_table_figure(self)
+        made: Figure = shown(self, "figure")
+        return made
 
 
 def fit_pulse_table(curve: PulseCurve, pulses: WritePulses) -> PulseTableFit:

@@ -15,6 +15,7 @@ from spicesnn.devices.base import Device, Floats
 from spicesnn.engines.base import Engine
 from spicesnn.errors import EngineError, InputError
 from spicesnn.learning.spikes import SpikePair, design
+from spicesnn.shown import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,14 +58,12 @@ class STDPWindow:
 
     def to_pandas(self) -> pd.DataFrame:
         """Return delay (seconds), change and largest change of a neighbour (shares of the range) as columns (needs pandas)."""
-        from spicesnn.views import frame
-
-        return frame({"dt_s": self.dt_s, "dw": self.dw, "neighbour_dw": self.neighbour_dw})
+        made: pd.DataFrame = shown(self, "pandas")
+        return made
 
     def _repr_png_(self) -> bytes:
-        from spicesnn.reporting.notebook import window_png
-
-        return window_png(self)
+        made: bytes = shown(self, "png")
+        return made
 
 
 def stdp_window(

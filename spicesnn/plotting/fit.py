@@ -8,6 +8,7 @@ import numpy as np
 
 from spicesnn.devices.measurements import Sweep
 from spicesnn.plotting.style import COLOURS, label, new_figure, scaled, style
+from spicesnn.shown import shows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,6 +43,7 @@ def residuals(axes: Axes, result: FitResult) -> Axes:
     return axes
 
 
+@shows("FitResult", "figure")
 def fit_figure(result: FitResult) -> Figure:
     """Return data and fit beside the residuals."""
     with style():
@@ -52,6 +54,7 @@ def fit_figure(result: FitResult) -> Figure:
     return figure
 
 
+@shows("PulseTableFit", "figure")
 def pulse_table_figure(result: PulseTableFit) -> Figure:
     """Return measured conductances and the table's beside the residuals, set pulses and then reset pulses."""
     _, unit = scaled(result.curve.raising, "S")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spicesnn.plotting.style import label, new_figure, scaled, style
+from spicesnn.shown import shows
 from spicesnn.units import render
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from spicesnn.engines.results import IVCurve, PulseResult, Read, Waveforms
     from spicesnn.estimator import CrossbarClassifier
     from spicesnn.learning.stdp_window import STDPWindow
+    from spicesnn.studies.study import Findings
     from spicesnn.training.summary import Summary
+    from spicesnn.training.sweep import SweepResult
 
 _DPI = 80
 _FEW_LINES, _FEW_ROWS = 8, 20
@@ -52,6 +55,7 @@ def _map(values: np.ndarray[Any, np.dtype[np.float64]], title: str) -> Figure:
     return figure
 
 
+@shows("Crossbar", "html")
 def crossbar_html(array: Crossbar) -> str:
     """Return size, device, wires, and a map of the conductances near 0 V."""
     siemens = array.cell_conductance(None if not array.gated else np.full(array.gate_lines, array.cell_device().gate_default or 0.0))
@@ -65,6 +69,7 @@ def crossbar_html(array: Crossbar) -> str:
     return _page(f"Crossbar, {array.rows} × {array.cols}", values, _map(siemens, "dI/dV at 0 V"))
 
 
+@shows("Device", "html")
 def device_html(device: Device) -> str:
     """Return the parameters of a model with units and meanings."""
     rows, present = "", device.spice_parameters()
@@ -76,6 +81,7 @@ def device_html(device: Device) -> str:
     return f"<div><b>{html.escape(device.name)}</b><div>{html.escape(device.reference)}</div><table>{head}{rows}</table></div>"
 
 
+@shows("Read", "html")
 def read_html(read: Read) -> str:
     """Return the column currents and a map of what reaches the cells (of the first input)."""
     several = np.ndim(read.column_amps) == 2
@@ -99,6 +105,7 @@ def _volts(cell_volts: np.ndarray[Any, np.dtype[np.float64]]) -> Figure:
     return figure
 
 
+@shows("PulseResult", "html")
 def pulse_html(result: PulseResult) -> str:
     """Return the energy and a map of the conductances afterwards."""
     values = {
@@ -108,6 +115,7 @@ def pulse_html(result: PulseResult) -> str:
     return _page("Pulse", values) + crossbar_html(result.array)
 
 
+@shows("IVCurve", "png")
 def curve_png(curve: IVCurve) -> bytes:
     """Return the IV loop."""
     from spicesnn.plotting.iv import iv_loop
@@ -118,6 +126,7 @@ def curve_png(curve: IVCurve) -> bytes:
     return png(figure)
 
 
+@shows("Summary", "html")
 def summary_html(summary: Summary) -> str:
     """Return what a run reached, and where it is."""
     values = {
@@ -127,6 +136,7 @@ def summary_html(summary: Summary) -> str:
     return _page(f"{summary.preset} on {summary.engine}, seed {summary.seed}", values)
 
 
+@shows("Waveforms", "png")
 def waveforms_png(waveforms: Waveforms) -> bytes:
     """Return the voltages of the drivers and the currents out of the bit lines over time; of many lines the first few."""
     with style():
@@ -143,6 +153,7 @@ def waveforms_png(waveforms: Waveforms) -> bytes:
     return png(figure)
 
 
+@shows("STDPWindow", "png")
 def window_png(window: STDPWindow) -> bytes:
     """Return a measured STDP window with its fit."""
     from spicesnn.plotting.stdp import stdp_window
@@ -168,7 +179,21 @@ def table_html(rows: Sequence[Mapping[str, Any]], title: str) -> str:
     return f"<div><b>{html.escape(title)}</b><table><tr>{head}</tr>{body}</table>{more}</div>"
 
 
+@shows("CrossbarClassifier", "html")
 def estimator_html(model: CrossbarClassifier) -> str:
     """Return the parameters of an estimator, and its array once it has learnt."""
     page = _page(type(model).__name__, {**model.get_params(), "fitted": "yes" if model.__sklearn_is_fitted__() else "no"})
     return page + crossbar_html(model.array_) if model.__sklearn_is_fitted__() else page
+
+
+@shows("SweepResult", "html")
+def sweep_html(result: SweepResult) -> str:
+    """Return the rows of a sweep as a table."""
+    return table_html(result.rows, f"Sweep, {len(result.rows)} points, {result.computed} of them new")
+
+
+@shows("Findings", "html")
+def findings_html(findings: Findings) -> str:
+    """Return the rows of a study as a table under its facts."""
+    facts = ", ".join(f"{name} {value}" for name, value in findings.facts.items())
+    return table_html(findings.rows, facts or "Findings")

@@ -14,6 +14,7 @@ from spicesnn.devices.registry import nearest
 from spicesnn.errors import AbsentError, ConfigError, RunError, UnknownNameError
 from spicesnn.paths import presets_dir
 from spicesnn.plotting.style import save_figure
+from spicesnn.shown import shown
 from spicesnn.training.config import BaseConfig, overridden, read_tables
 from spicesnn.whole_file import write_rows, write_whole
 
@@ -58,15 +59,12 @@ class Findings:
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the table (needs pandas)."""
-        from spicesnn.views import frame
-
-        return frame(self.rows)
+        made: pd.DataFrame = shown(self, "pandas")
+        return made
 
     def _repr_html_(self) -> str:
-        from spicesnn.reporting.notebook import table_html
-
-        facts = ", ".join(f"{name} {value}" for name, value in self.facts.items())
-        return table_html(self.rows, facts or "Findings")
+        made: str = shown(self, "html")
+        return made
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from spicesnn.shown import shown
 from spicesnn.training.state import Progress
 
 Watcher = Callable[[Progress], None]
@@ -34,6 +35,5 @@ class Summary:
         return {**{k: v for k, v in values.items() if k != "extra"}, **values["extra"]}
 
     def _repr_html_(self) -> str:
-        from spicesnn.reporting.notebook import summary_html
-
-        return summary_html(self)
+        made: str = shown(self, "html")
+        return made

@@ -25,6 +25,7 @@ import numpy as np
 from spicesnn._version import __version__
 from spicesnn.errors import ConfigError, RunError
 from spicesnn.netlist.safety import trusted, trusting
+from spicesnn.shown import shown
 from spicesnn.training.config import from_tables, load
 from spicesnn.training.workers import Failure, WorkersError, in_dask
 from spicesnn.whole_file import appearing, write_rows
@@ -163,14 +164,12 @@ class SweepResult:
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the table (needs pandas)."""
-        from spicesnn.views import frame
-
-        return frame(self.rows)
+        made: pd.DataFrame = shown(self, "pandas")
+        return made
 
     def _repr_html_(self) -> str:
-        from spicesnn.reporting.notebook import table_html
-
-        return table_html(self.rows, f"Sweep, {len(self.rows)} points, {self.computed} of them new")
+        made: str = shown(self, "html")
+        return made
 
     def to_parquet(self) -> Path:
         """Write the table as ``sweep.parquet`` beside the other (needs pandas and pyarrow) and return its path."""

@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spicesnn import npz
-from spicesnn.datasets import table
+from spicesnn.datasets import files
 from spicesnn.errors import DataError
 
 
 def test_a_csv_with_words_for_classes(tmp_path):
     path = tmp_path / "iris.csv"
     path.write_text("length,kind,width\n1.5,b,2\n2.5,a,3e-1\n", encoding="utf-8")
-    found = table.read(path, label="kind")
+    found = files.read_classes(path, label="kind")
     assert found.names == ("a", "b")
     assert found.labels.tolist() == [1, 0]
     assert found.feature_names == ("length", "width")
@@ -22,7 +22,7 @@ def test_a_csv_with_words_for_classes(tmp_path):
 
 def test_numeric_classes_sort_as_numbers(tmp_path):
     np.savez(tmp_path / "own.npz", features=np.zeros((3, 2, 2)), labels=[10, 9, 2])
-    found = table.read(tmp_path / "own.npz")
+    found = files.read_classes(tmp_path / "own.npz")
     assert found.names == ("2", "9", "10")
     assert found.features.shape == (3, 4)
 
@@ -44,7 +44,7 @@ def test_numeric_classes_sort_as_numbers(tmp_path):
 def test_a_bad_csv_says_where(tmp_path, text, message):
     (tmp_path / "t.csv").write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=message):
-        table.read(tmp_path / "t.csv")
+        files.read_classes(tmp_path / "t.csv")
 
 
 @pytest.mark.parametrize("text", [
@@ -55,29 +55,29 @@ def test_what_stands_in_a_file_is_not_repeated_when_it_is_no_table(tmp_path, tex
     """The path may come from somebody else's run directory, and lead to any file."""
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(DataError) as caught:
-        table.read(tmp_path / "t.csv")
+        files.read_classes(tmp_path / "t.csv")
     assert "canary" not in str(caught.value)
 
 
 def test_a_pipe_is_no_table(tmp_path):
     os.mkfifo(tmp_path / "pipe.csv")
     with pytest.raises(DataError, match="is no file"):
-        table.read(tmp_path / "pipe.csv")
+        files.read_classes(tmp_path / "pipe.csv")
 
 
 def test_other_files_and_python_objects_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"there is no file .*; expected a \.csv file; an \.npz file"):
-        table.read(tmp_path / "t.xlsx")
+        files.read_classes(tmp_path / "t.xlsx")
     np.savez(tmp_path / "objects.npz", features=np.array([{}], dtype=object), labels=[1])
     with pytest.raises(DataError, match="not a sound"):
-        table.read(tmp_path / "objects.npz")
+        files.read_classes(tmp_path / "objects.npz")
     with pytest.raises(DataError, match="there is no file"):
-        table.read(tmp_path / "absent.csv")
+        files.read_classes(tmp_path / "absent.csv")
     with pytest.raises(DataError, match="there is no file"):
-        table.read(tmp_path / "absent.npz")
+        files.read_classes(tmp_path / "absent.npz")
     np.savez(tmp_path / "half.npz", features=np.zeros((2, 2)))
     with pytest.raises(DataError, match="none of these pairs: features and labels; x and y"):
-        table.read(tmp_path / "half.npz")
+        files.read_classes(tmp_path / "half.npz")
 
 
 @pytest.mark.parametrize(("words", "names"), [
@@ -86,7 +86,7 @@ def test_other_files_and_python_objects_are_refused(tmp_path):
 ])  # fmt: skip
 def test_classes_that_are_whole_numbers_lose_the_point_that_a_program_wrote(tmp_path, words, names):
     (tmp_path / "t.csv").write_text("a,label\n" + "".join(f"1,{word}\n" for word in words))
-    assert table.read(tmp_path / "t.csv").names == names
+    assert files.read_classes(tmp_path / "t.csv").names == names
 
 
 @settings(max_examples=150, deadline=None)

@@ -14,18 +14,17 @@ import weakref
 from collections.abc import Hashable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import IO
 
 import numpy as np
 
-import spicesnn
 from spicesnn.devices.base import Floats
 from spicesnn.engines.ngspice import library
 from spicesnn.engines.ngspice.circuit import Answer, Circuit, Job
 from spicesnn.engines.ngspice.protocol import Channel, ChannelClosed, ChannelSilent, Header, pack
 from spicesnn.engines.ngspice.surroundings import Surroundings
 from spicesnn.errors import InputError, MissingPackageError, NgspiceMissingError, NgspiceTimeoutError
+from spicesnn.paths import PACKAGE
 
 START_TIMEOUT_S = 60.0
 _SPAWNING = threading.Lock()
@@ -267,7 +266,7 @@ def _ending(code: int | None) -> str:
 
 
 def _environment(folder: str) -> dict[str, str]:
-    home = str(Path(spicesnn.__file__).resolve().parent.parent)
+    home = str(PACKAGE.parent)
     path = os.pathsep.join(p for p in (home, *map(os.path.abspath, filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)))) if p)
     kept = {name: value for name in _KEPT if (value := os.environ.get(name)) is not None}
     own = {"HOME": folder, "USERPROFILE": folder, "LANG": "C.UTF-8", "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
