@@ -48,8 +48,8 @@ def main() -> None:
         ends = [float(np.sum(slopes * engine.read(array(siemens + k * step), volts).column_amps)) for k in (-2, -1, 1, 2)]
         difference = (ends[0] - 8 * ends[1] + 8 * ends[2] - ends[3]) / (12 * step[at])
         one, other = (float(np.median(times)) for times in spent)
-        print(f"{size}×{size}, batch {options.batch}: gradient {1e3 * one:.2f} ms, effective conductance {1e3 * other:.2f} ms, ratio {one / other:.2f}; "
-              f"error of a derivative {abs(gradient[at] / difference - 1):.1e}")  # fmt: skip
+        print(f"{size}×{size}, batch {options.batch}: gradient {1e3 * one:.2f} ms, effective conductance {1e3 * other:.2f} ms, "
+              f"ratio {one / other:.2f}; error of a derivative {abs(gradient[at] / difference - 1):.1e}")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -15,8 +15,11 @@ from __future__ import annotations
 import numpy as np
 
 from spicesnn.devices.base import Floats
+from spicesnn.engines.nodal.linear import Checked
 from spicesnn.engines.nodal.network import Prepared, Solution, Sources
 
+_TOLERANCE = 1e-10
+"""Of each solve: products of two of them are then right to some 1e-9."""
 _DOUBLES_AT_ONCE = 2**21
 
 
@@ -56,6 +59,8 @@ def summed(prepared: Prepared, row_volts: Floats, slopes: Floats) -> tuple[Float
 def _driven(prepared: Prepared, *, rows: Floats | None = None, columns: Floats | None = None, cols: int = 0, rows_count: int = 0) -> Solution:
     """Solve with either all word lines or all sense nodes driven, the others at 0 V."""
     if rows is not None:
-        return prepared.solve(Sources(row_volts=np.ascontiguousarray(rows), column_volts=np.zeros((len(rows), cols))))
-    assert columns is not None
-    return prepared.solve(Sources(row_volts=np.zeros((len(columns), rows_count)), column_volts=np.ascontiguousarray(columns)))
+        sources = Sources(row_volts=np.ascontiguousarray(rows), column_volts=np.zeros((len(rows), cols)))
+    else:
+        assert columns is not None
+        sources = Sources(row_volts=np.zeros((len(columns), rows_count)), column_volts=np.ascontiguousarray(columns))
+    return prepared.solve(sources, tolerance=_TOLERANCE) if isinstance(prepared, Checked) else prepared.solve(sources)
