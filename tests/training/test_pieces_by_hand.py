@@ -5,13 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 
 import spicesnn as sn
-from spicesnn.training import load
+from spicesnn.learning.manhattan import RandomSubset
+from spicesnn.training import RunDirectory, load, train
 from spicesnn.training.experiment import Experiment
 from spicesnn.training.exsitu import _gradients, forward, learn_in_software
 from spicesnn.training.problem import Samples
+from spicesnn.training.rules import RULES, _share
 from spicesnn.training.state import History, RunState
 from spicesnn.training.stdp import assignment, relabelled, thresholds
 from spicesnn.training.streams import Streams
@@ -247,3 +249,87 @@ def test_the_learning_curve_names_neurons_by_the_chunk_before():
     np.testing.assert_allclose(second["chunk_mean"][[3, 8]], [[2.0, 0.0], [1.5, 2.5]])
 
 
+
+
+# -- schedules --------------------------------------------------------------------------------------------------------
+
+
+class Widths(sn.NodalEngine):
+    """The nodal engine, with the width of every pulse it was given."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def pulse(self, array, pulse):
+        self.seen.append(pulse.width_s)
+        return super().pulse(array, pulse)
+
+
+def test_pulse_widths_shrink_geometrically_over_the_run(tmp_path):
+    """From the whole width in the first update to a quarter in the last of five."""
+    engine = Widths()
+    settings = {"training.epochs": 5, "training.stop_when_right": False, "learning.final_width": 0.25, "programming.set_s": 4e-4,
+                "programming.reset_s": 4e-4}  # fmt: skip
+    summary = train(load("letters-3x3", settings), engine=engine, out=tmp_path / "run", rng_seed=1)
+    pulses = RunDirectory.existing(summary.run).history()["pulses"]
+    expected = np.repeat(4e-4 * 0.25 ** (np.arange(5) / 4), pulses)
+    np.testing.assert_allclose(engine.seen, expected, rtol=1e-12)
+
+
+def test_the_fraction_of_pulsed_devices_shrinks_to_its_final_one():
+    experiment = experiment_of(**{"training.epochs": 9, "learning.fraction": 0.8, "learning.final_fraction": 0.2, "training.stop_when_right": False})
+    assert [_share(0.25, experiment, RunState(devices=np.zeros(1), updates=k)) for k in (0, 4, 8)] == pytest.approx([1.0, 0.5, 0.25])
+    shares = []
+
+    class Asked(RandomSubset):
+        def keep(self, changes, rng, share=1.0):
+            shares.append(share)
+            return np.zeros_like(changes)
+
+    asked = replace(experiment, subset=Asked(fraction=0.8))
+    state, history = asked.start(), History()
+    for _ in range(9):
+        state = RULES["manhattan"].update(asked, sn.NodalEngine(), state, history)
+    assert shares == pytest.approx([(0.2 / 0.8) ** (k / 8) for k in range(9)])  # of the fraction: from 0.8 down to 0.2
+    kept = RandomSubset(fraction=0.8).keep(np.ones((400, 50), np.int8), np.random.default_rng(0), 0.25)
+    assert kept.mean() == pytest.approx(0.2, abs=0.01)
+
+
+def test_the_error_of_a_batch_is_the_mean_square_to_its_targets():
+    tanh = experiment_of(**{"learning.activation": "tanh", "learning.gain": 2e4, "learning.target": 0.85})
+    amps = np.array([[1e-5, -2e-5, 0.0], [3e-5, 1e-5, -1e-5]])
+    answers = samples([0, 1])
+    goal = 2 * answers.answers - 1
+    assert RULES["manhattan"]._error(tanh, amps, answers) == pytest.approx(np.mean((np.tanh(2e4 * amps) - goal) ** 2))
+    soft = experiment_of(**{"learning.activation": "softmax", "learning.gain": 2e4})
+    assert RULES["manhattan"]._error(soft, amps, answers) == pytest.approx(np.mean((softmax(2e4 * amps, axis=1) - answers.answers) ** 2))
+
+
+def test_the_wanted_direction_of_every_layer_is_the_descent_of_the_error_at_the_weights_as_they_stand():
+    """The sign of −dE/dw by finite differences of the solved network, wherever it is not lost in the surrogate of silent neurons."""
+    experiment = experiment_of(**{"network.hidden": [6], "network.hidden_code": "rate", "network.hidden_ohm": 3e5, "neuron.refractory_s": 5e-5,
+                                  "network.hidden_offset_amps": 4e-5, "learning.activation": "softmax", "learning.gain": 2e4,
+                                  "array.word_line_ohm": 0.0, "array.bit_line_ohm": 0.0})  # fmt: skip
+    state, engine = experiment.start(), sn.NodalEngine()
+    shown = experiment.problem.train
+    done = experiment.forward(engine, state.devices, shown.inputs, 0)
+    wanted = RULES["manhattan"]._directions(experiment, state, done, shown)
+    parts = [state.devices[: 10 * 12].reshape(10, 12), state.devices[120:].reshape(7, 6)]
+    weights = [layer.weights(part) for layer, part in zip(experiment.layers, parts, strict=True)]
+
+    def error(values):
+        return -np.sum(shown.answers * log_softmax(2e4 * forward(experiment, values, shown.inputs)[1][-1], axis=1))
+
+    for number in (0, 1):
+        slopes = np.empty_like(weights[number])
+        for at in np.ndindex(slopes.shape):
+            ends = []
+            for sign in (1, -1):
+                moved = [w.copy() for w in weights]
+                moved[number][at] += sign * 1e-5
+                ends.append(error(moved))
+            slopes[at] = ends[1] - ends[0]
+        clear = np.abs(slopes) > 0.02 * np.abs(slopes).max()
+        assert clear.mean() > 0.6
+        assert np.mean(np.sign(slopes)[clear] == wanted[number][clear]) > 0.97
