@@ -46,7 +46,7 @@ def test_the_same_text_elsewhere_is_taken(engine: sn.NgspiceEngine, tmp_path: Pa
     ("k_rise={", "k_rise={1.02*"),
     ("k_rise={", "k_rise={0.98*"),
     ("k_rise={", "k_rise={-1*"),
-    ("v(p,n)/{v_off} - 1)^{alpha_off}", "v(p,n)/{v_off} - 1)^{alpha_off + 0.005}"),
+    ("v(p,n)/{v_off} - 1)^{alpha_off}", "v(p,n)/{v_off} - 1)^(1.005*{alpha_off})"),
 ])  # fmt: skip
 def test_another_rate_is_refused(engine: sn.NgspiceEngine, tmp_path: Path, before: str, after: str) -> None:
     with pytest.raises(NgspiceError, match=r"moved state w of cell \(0, [01]\) against its state equation, by 0\.\d+ of its range"):
