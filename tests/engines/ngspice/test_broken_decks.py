@@ -12,6 +12,7 @@ from ngspice_jobs import GOOD, pool, run
 from spicesnn.engines.ngspice.pool import Pool
 from spicesnn.errors import NgspiceError, NgspiceTimeoutError, SingularCircuitError
 
+# What is said is ours where it can be: ngspice's own words change from version to version, and alternatives stand side by side.
 BROKEN = {
     "undefined parameter": ("t\nv1 in 0 1\nr1 in out {nope}\nr2 out 0 1k\n.end\n", "Undefined parameter"),
     "required parameter": ("t\n.subckt a p n params: r=required\nr1 p n {r}\n.ends\nv1 in 0 1\nr1 in out 1\nx1 out 0 a\n.end\n", "required"),
@@ -25,8 +26,8 @@ BROKEN = {
     "missing sub-circuit": ("t\nv1 in 0 1\nx1 in out nosuch\nr2 out 0 1\n.end\n", "unknown subckt"),
     "missing include": ("t\n.include /nope/nope.lib\nv1 in 0 1\nr2 in out 1\nr3 out 0 1\n.end\n", "Could not find include file"),
     "endless sub-circuit": ("t\n.subckt a p n\nx1 p n a\n.ends\nv1 in 0 1\nx1 in out a\nr out 0 1\n.end\n", "unknown subckt"),
-    "not a netlist": ("t\nqwerty !!! ###\nv1 in\n.end\n", "did not take the deck"),
-    "no end": ("t\nv1 in 0 1\nr1 in out 1k\nr2 out 0 1k\n", ".end"),
+    "not a netlist": ("t\nqwerty !!! ###\nv1 in\n.end\n", "did not take the deck|ngspice gave up|itself is to blame"),
+    "no end": ("t\nv1 in 0 1\nr1 in out 1k\nr2 out 0 1k\n", r"\.end|no circuits|any circuits"),
     "not a number": ("t\nv1 in 0 1\nr1 in out nan\nr2 out 0 1k\n.end\n", "did not take the deck"),
     "a deck that quits": ("t\nv1 in 0 1\nr1 in out 1\nr2 out 0 1k\n.control\nquit\n.endc\n.end\n", "gave up"),
     "nothing at all": ("t\n.end\n", "itself is to blame"),
@@ -83,7 +84,7 @@ def test_a_missing_vector_is_named(shared: Pool) -> None:
 
 
 def test_the_message_names_cells(shared: Pool) -> None:
-    text = "t\nv1 in 0 1\nr1 in 0 1k\nr2 w3_7 q 1k\n.end\n"
+    text = "t\nv1 in 0 1\nr1 in 0 1k\nr2 w3_7 b3_7 1k\n.end\n"
     with pytest.raises(NgspiceError, match=r"concerns cell \(3, 7\)"):
         run(shared, text, vectors=("w3_7",))
 
