@@ -115,7 +115,7 @@ def forward(
     outputs = _product(values[-1], weights[-1])
     if noise is not None:  # of each step's read, and spikes are 0 or 1: the variance of the mean is that of one read over the steps
         size = np.sqrt(_product(values[-1], noise.variances[-1]) / np.float32(network.steps))
-        outputs = outputs + size * noise.rng.standard_normal(outputs.shape, dtype=np.float32)
+        outputs = np.asarray(outputs + size * noise.rng.standard_normal(outputs.shape, dtype=np.float32), dtype=np.float32)
     return Trace(values=values, potentials=potentials, outputs=outputs[:, 0])
 
 
