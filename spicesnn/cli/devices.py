@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from spicesnn.cli import options
 from spicesnn.cli.output import Answer, table, write_json
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
 
 def devices(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One model, in detail; all of them if left out.")] = None,
     as_json: options.Json = False,
     out: options.Out = None,
     seed: options.Seed = None,
@@ -21,18 +24,27 @@ def devices(
 
     --out also writes the list to devices.json there. --seed and --engine are taken by every command; they change nothing here.
 
-    Example:  spicesnn devices
+    Example:  spicesnn devices vteam
     """
-    from spicesnn.devices.registry import describe_all
+    from spicesnn.devices.registry import describe_all, nearest
+    from spicesnn.errors import UnknownNameError
     from spicesnn.netlist.device_source import table_names
     from spicesnn.whole_file import appearing
 
     data: dict[str, Any] = {"devices": describe_all(), "tables": table_names()}
+    if name is not None:
+        known = [entry["name"] for entry in data["devices"]]
+        if name not in known:
+            raise UnknownNameError(f"no device {name!r}{nearest(name, known)} The devices are: {', '.join(known)}")
+        data = {"devices": [entry for entry in data["devices"] if entry["name"] == name], "tables": []}
     if out is not None:
         with appearing(options.folder(out, "") / "devices.json") as partial, partial.open("w", encoding="utf-8") as file:
             write_json(data, file)
 
     def show(console: Console) -> None:
+        if name is not None:
+            _show_one(console, data["devices"][0])
+            return
         shown = table("device", "parameters: default (range)", "reference", title="Memristor models", show_lines=True)
         for entry in data["devices"]:
             values = [_shown(parameter) for parameter in entry["parameters"]]
@@ -45,6 +57,24 @@ def devices(
         console.print(f"Change a parameter with --set device.NAME=VALUE, as in: spicesnn iv {data['devices'][-1]['name']} --set device.…=10k")
 
     return Answer(data=data, show=show)
+
+
+def _show_one(console: Console, entry: dict[str, Any]) -> None:
+    """Print one model: a line a parameter, and how to change one."""
+    shown = table("parameter", "default", "unit", "allowed", title=entry["name"])
+    for parameter in entry["parameters"]:
+        unit = "" if parameter["unit"] == "1" else parameter["unit"]
+        shown.add_row(parameter["name"], f"{parameter['default']:.6g}", unit, parameter["range"])
+    console.print(shown)
+    states = ", ".join(state["name"] + ("" if state["unit"] == "1" else f" ({state['unit']})") for state in entry["state"])
+    console.print(f"state variables: {states or 'none'}{'; gate (third terminal)' if entry['gated'] else ''}")
+    for form, members in entry["choices"].items():
+        console.print(f"{form}: {' | '.join(members)}")
+    if entry["published"]:
+        console.print(f"published parameter sets: {', '.join(entry['published'])}")
+    console.print(f"reference: {entry['reference']}")
+    first = entry["parameters"][0]["name"] if entry["parameters"] else ""
+    console.print(f"IV curve: spicesnn iv {entry['name']}" + (f" --set device.{first}=…" if first else ""))
 
 
 def _shown(parameter: dict[str, Any]) -> str:

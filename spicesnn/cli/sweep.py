@@ -54,7 +54,7 @@ def sweep(
 
     def draw(result: SweepResult) -> None:
         try:
-            save_figure(sweep_figure(sweeping.summarised(result.rows, keys), keys), figure)
+            save_figure(sweep_figure(sweeping.summarised(result.rows, keys), keys, sweeping.accuracy_name(result.rows)), figure)
         except OSError as error:
             raise RunError(f"{figure} cannot be written: {error.strerror or error}; choose another folder with --out") from None
 
@@ -67,7 +67,7 @@ def sweep(
     table = sweeping.summarised(result.rows, keys)
 
     def show(console: Console) -> None:
-        shown = tabled(*keys, "seeds", "test accuracy", "± 95 %")
+        shown = tabled(*keys, "seeds", sweeping.accuracy_name(result.rows), "± 95 %")
         for row in table:
             half = "–" if row["seeds"] < 2 else f"{100 * row['half_width']:.2f}"
             shown.add_row(*(str(row[key]) for key in keys), str(row["seeds"]), f"{100 * row['mean']:.2f} %", half)

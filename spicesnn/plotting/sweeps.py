@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def accuracy_against(axes: Axes, table: Sequence[Mapping[str, Any]], key: str, *, along: str | None = None) -> Axes:
+def accuracy_against(
+    axes: Axes, table: Sequence[Mapping[str, Any]], key: str, *, along: str | None = None, what: str = "test accuracy"
+) -> Axes:
     """Draw mean accuracy against `key`, one line a value of `along`, with the 95 % intervals of the means.
 
     Parameters
@@ -26,6 +28,8 @@ def accuracy_against(axes: Axes, table: Sequence[Mapping[str, Any]], key: str, *
         On the horizontal axis: numbers, or names that stand side by side.
     along : str, optional
         A second key.
+    what : str
+        What the accuracy is of.
     """
     numeric = all(_number(row[key]) is not None for row in table)
     names = list(dict.fromkeys(str(row[key]) for row in table))
@@ -35,24 +39,37 @@ def accuracy_against(axes: Axes, table: Sequence[Mapping[str, Any]], key: str, *
         x = np.array([_number(row[key]) if numeric else names.index(str(row[key])) for row in chosen], dtype=float)
         order = np.argsort(x, kind="stable")
         mean, half = (100 * np.array([row[name] for row in chosen], dtype=float)[order] for name in ("mean", "half_width"))
-        name = f"{along} = {value}" if along else None
+        name = f"{_human(along)}: {value}" if along else None
         axes.errorbar(x[order], mean, yerr=np.nan_to_num(half), marker="o", markersize=4, capsize=3, color=colour, label=name)
     if not numeric:
         axes.set_xticks(range(len(names)), names)
     seeds = min(int(row["seeds"]) for row in table)
     title = f"{seeds} seeds a point, 95 % intervals" if seeds > 1 else "one seed a point"
-    axes.set(xlabel=key, ylabel="test accuracy (%)", title=title)
+    axes.set(xlabel=_human(key), ylabel=f"{what} (%)", title=title)
     if along:
         axes.legend()
     return axes
 
 
-def sweep_figure(table: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> Figure:
+def sweep_figure(table: Sequence[Mapping[str, Any]], keys: Sequence[str], what: str = "test accuracy") -> Figure:
     """Return the figure of a sweep over one key, or over two (the second as lines)."""
     with style():
         figure = new_figure()
-        accuracy_against(figure.subplots(), table, keys[0], along=keys[1] if len(keys) > 1 else None)
+        accuracy_against(figure.subplots(), table, keys[0], along=keys[1] if len(keys) > 1 else None, what=what)
     return figure
+
+
+_UNITS = {"ohm": "Ω", "volts": "V", "amps": "A", "s": "s", "joule": "J", "siemens": "S", "hz": "Hz"}
+
+
+def _human(key: str) -> str:
+    """Return a key in words: ``array.word_line_ohm`` → ``word line (Ω)``; with its table where the name alone says too little."""
+    table, _, name = key.rpartition(".")
+    words = name.split("_")
+    unit = _UNITS.get(words[-1]) if len(words) > 1 else None
+    text = " ".join(words[:-1] if unit else words)
+    whole = f"{table} {text}".strip() if len(words) == 1 and table else text
+    return f"{whole} ({unit})" if unit else whole
 
 
 def _number(value: Any) -> float | None:

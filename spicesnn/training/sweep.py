@@ -37,7 +37,7 @@ REFRESH_S = 30.0
 """How old table and figure may grow while points are computed."""
 _NAMED = 4
 """So many points that failed are named."""
-_MEASURED = ("test_accuracy", "train_accuracy", "n_test", "converged", "epochs", "energy_joule", "wall_s")
+_MEASURED = ("test_accuracy", "train_accuracy", "n_test", "converged", "epochs", "energy_joule", "wall_s", "held_out")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -299,6 +299,11 @@ def _write(rows: list[dict[str, Any]], path: Path) -> Path:
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror or error}; choose another folder with --out") from None
     return path
+
+
+def accuracy_name(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the accuracy of a sweep is: that of training samples where no point held any samples out."""
+    return "training accuracy" if rows and all(row.get("held_out") is False for row in rows) else "test accuracy"
 
 
 def summarised(rows: Sequence[Mapping[str, Any]], keys: Sequence[str], measured: str = "test_accuracy") -> list[dict[str, Any]]:
