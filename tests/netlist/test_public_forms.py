@@ -1,0 +1,128 @@
+"""Models in the forms in which people pass them around, against the published numbers of their equations.
+
+Equations and parameters are the papers'; the numbers are integrations of these equations by other means (tolerance 1e-9).
+"""
+
+import numpy as np
+import pytest
+
+import spicesnn as sn
+from spicesnn.devices.importers.dialects import SpiceDialect
+from spicesnn.netlist.foreign import load_foreign
+from spicesnn.netlist.importing import guess
+
+YAKOPCIC = """* two-terminal memristor with its state on a third pin
+.subckt mem_dev TE BE XSV
+.params a1=0.17 a2=0.17 b=0.05 Vp=0.16 Vn=0.15
++Ap=4000 An=4000 xp=0.3 xn=0.5 alphap=1 alphan=5
++xo=0.11 eta=1
+.func wp(V) = xp/(1-xp) - V/(1-xp) + 1
+.func wn(V) = V/(1-xn)
+.func G(V) = IF(V <= Vp, IF(V >= -Vn, 0, -An*(exp(-V)-exp(Vn))), Ap*(exp(V)-exp(Vp)))
+.func F(V1,V2) = IF(eta*V1 >= 0, IF(V2 >= xp, exp(-alphap*(V2-xp))*wp(V2), 1), IF(V2 <= (1-xn), exp(alphan*(V2+xn-1))*wn(V2), 1))
+.func IVRel(V1,V2) = IF(V1 >= 0, a1*V2*sinh(b*V1), a2*V2*sinh(b*V1))
+Cx XSV 0 {1}
+.ic V(XSV) = xo
+Gx 0 XSV value={eta*F(V(TE,BE),V(XSV,0))*G(V(TE,BE))}
+Gm TE BE value = {IVRel(V(TE,BE),V(XSV,0))}
+.ends mem_dev
+"""
+BIOLEK = """a drift model with its test bench
+Vin in 0 sin(0 1 1)
+Xmem in 0 memristor
+.TRAN 1m 1
+.probe
+.SUBCKT memristor Plus Minus PARAMS:
++ Ron=100 Roff=16K Rinit=11K D=10N uv=10F p=1
+Gx 0 x value={ I(Emem)*uv*Ron/D**2*f(V(x),I(Emem),p)}
+Cx x 0 1 IC={(Roff-Rinit)/(Roff-Ron)}
+Raux x 0 1T
+Emem plus aux value={-I(Emem)*V(x)*(Roff-Ron)}
+Roff aux minus {Roff}
+Eflux flux 0 value={SDT(V(plus,minus))}
+.func f(x,i,p)={1-(x-stp(-i))**(2*p)}
+.ENDS memristor
+.end
+"""
+PERSHIN = """* a threshold in resistance, smoothed
+.subckt memR2 plus minus PARAMS:
++ Ron=1K Roff=10K Rinit=5K alpha=0 beta=1E13 Vt=4.6
+.param b1=10u b2=10u
+Gpm plus minus value={V(plus,minus)/V(x)}
+Gx 0 x value={fs(V(plus,minus),b1)*ws(v(x),V(plus,minus),b1,b2)}
+Raux x 0 1T
+Cx x 0 1 IC={Rinit}
+.func stps(x,b)={1/(1+exp(-x/b))}
+.func abss(x,b)={x*(stps(x,b)-stps(-x,b))}
+.func fs(v,b)={beta*(v-0.5*(abss(v+Vt,b)-abss(v-Vt,b)))}
+.func ws(x,v,b1,b2)={stps(v,b1)*stps(1-x/Roff,b2)+stps(-v,b1)*stps(x/Ron-1,b2)}
+.ends
+"""
+VTEAM = """* a threshold in the state, LTspice
+.subckt VTEAM p n
+.param Ron=50 Roff=1k von=-0.2 voff=0.02 kon=-10 koff=5e-4 aon=3 aoff=1 D=3n
+Bw 0 w I=if(V(p,n)>voff, koff*1G*(V(p,n)/voff-1)**aoff, if(V(p,n)<von, kon*1G*(V(p,n)/von-1)**aon, 0))*if(V(w)<D*1G, 1, 0)
+Cw w 0 1 IC=1
+Rp p n R=Ron+(Roff-Ron)*V(w)/(D*1G)
+.ends
+"""
+FILAMENT = """$ a filament gap, HSPICE
+.subckt RRAM te be
+.param i0=61.4e-6 g0=0.275 v0=0.43 vel0=150 beta=1.25 gamma0=16.5 eag=1.501 ear=1.5 kt='8.617333262e-5*298' l=5 a0=0.25 gini=1
+Gc te be cur='i0*exp(-V(g)/g0)*sinh(V(te,be)/v0)'
+Cg g 0 1 ic='gini'
+Gg 0 g cur='-vel0*(exp(-eag/kt)*exp((gamma0-beta*pow(V(g),3))*a0*V(te,be)/l/kt)-exp(-ear/kt)*exp(-(gamma0-beta*pow(V(g),3))*a0*V(te,be)/l/kt))'
+.ends
+"""
+
+
+def imported(folder, name, text, dialect=None, **more):
+    (folder / name).write_text(text)
+    return load_foreign(guess(folder / name, dialect=dialect, **more).write(folder))
+
+
+def loop(device, engine, amplitude, frequency):
+    return sn.iv(device, engine, amplitude=amplitude, frequency=frequency, periods=1, points=4000)
+
+
+@pytest.fixture(scope="module", params=["nodal", "ngspice"])
+def engine(request):
+    made = sn.NodalEngine() if request.param == "nodal" else sn.NgspiceEngine()
+    yield made
+    made.close()
+
+
+def test_a_state_on_a_third_pin(engine, tmp_path):
+    device = imported(tmp_path, "yak.sub", YAKOPCIC)
+    curve = loop(device, engine, 0.45, 100.0)
+    assert np.interp([2.5e-3, 5e-3, 1e-2], curve.time, curve.state) == pytest.approx([0.87087266, 0.96973705, 0.09292522], abs=2e-4)
+    assert [curve.amps.max(), curve.amps.min()] == pytest.approx([3.42258827e-3, -1.89908674e-3], rel=1e-3)
+
+
+def test_a_window_that_looks_at_the_direction_of_the_current(engine, tmp_path):
+    device = imported(tmp_path, "biolek.cir", BIOLEK)
+    assert device.typical_drive() == (1.0, 1.0)
+    curve = loop(device, engine, 1.0, 1.0)
+    assert np.interp([0.25, 0.5, 1.0], curve.time, curve.state) == pytest.approx([0.45138068, 0.60206327, 0.34164911], abs=2e-4)
+    assert [curve.amps.max(), curve.amps.min()] == pytest.approx([1.17446576e-4, -1.14909872e-4], rel=2e-4)
+
+
+def test_a_resistance_as_the_state(engine, tmp_path):
+    device = imported(tmp_path, "per.lib", PERSHIN, bounds={"x": (500.0, 11e3)})
+    curve = loop(device, engine, 5.0, 50e6)
+    assert np.interp(5e-9, curve.time, curve.state) == pytest.approx(8.4090646e3, rel=1e-3)
+    assert curve.amps.max() == pytest.approx(0.92630213e-3, rel=1e-3)
+
+
+def test_a_resistor_that_is_an_expression(tmp_path):
+    device = imported(tmp_path, "vteam.lib", VTEAM, SpiceDialect.LTSPICE, bounds={"w": (-0.5, 3.5)})
+    curve = sn.iv(device, amplitude=1.0, frequency=50e6, periods=0.5, points=4000)
+    assert np.interp([5e-9, 10e-9], curve.time, curve.state) == pytest.approx([1.0770934, 1.1541868], rel=1e-4)
+    assert np.interp(5e-9, curve.time, curve.amps) == pytest.approx(2.557024e-3, rel=1e-4)
+    assert device.rate(-0.5, 1.0) == pytest.approx(-33.75e9)
+
+
+def test_a_filament_in_hspice(tmp_path):
+    device = imported(tmp_path, "stan.sp", FILAMENT, SpiceDialect.HSPICE, bounds={"g": (0.1, 1.7)})
+    assert device.current(0.1, np.array([0.1, 1.0, 1.7])) == pytest.approx([1.00157228e-5, 3.79625083e-7, 2.97768009e-8], rel=1e-8)
+    assert device.rate(1.0, 1.0) == pytest.approx(-0.048593015e-9, rel=1e-5)  # the speed is in m/s here, the gap in nm
