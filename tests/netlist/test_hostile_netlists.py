@@ -67,7 +67,7 @@ HOSTILE = {
 
 
 def loaded(folder, lib=LIB, toml=TOML):
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True, parents=True)
     (folder / "foreign_memristor.lib").write_bytes(lib if isinstance(lib, bytes) else lib.encode())
     (folder / "d.toml").write_text(toml, encoding="utf-8")
     return load_foreign(folder / "d.toml")
@@ -185,6 +185,19 @@ def test_what_passes_runs_nothing_and_writes_nothing(tmp_path):
     done = subprocess.run(command, cwd=tmp_path / "run", capture_output=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
     assert done.returncode == 0
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["deck.cir"]
+
+
+def test_inclusions_and_library_sections_inside_the_folder_are_followed(tmp_path):
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "f.inc").write_text(".func f(x,p)={1-(2*x-1)^(2*p)}\n")
+    (tmp_path / "corners.lib").write_text(".lib ss\n.param slow=2\n.endl ss\n.lib tt\n.param slow=1\n.include 'parts/f.inc'\n.endl tt\n")
+    plain = loaded(tmp_path / "plain").circuit.text
+    text = LIB.replace(".func f(x,p)={1-(2*x-1)^(2*p)}\n", "").replace("I(Emem)*uv", "slow*I(Emem)*uv")
+    assert loaded(tmp_path, f'.lib "corners.lib" tt\n{text}').circuit.text == plain
+    assert "(2.0 * i(bemem))" in loaded(tmp_path, f".lib corners.lib ss\n.inc parts/f.inc\n{text}").circuit.text
+    for card in (".include ../x.inc", ".inc /etc/hostname", ".lib corners.lib ff", ".include corners.lib tt", ".include absent.inc"):
+        with pytest.raises(SpicesnnError, match=r"foreign_memristor.lib, line 1|no library section|cannot be read|no file"):
+            loaded(tmp_path, f"{card}\n{text}")
 
 
 MEMORY = """.subckt two p n
