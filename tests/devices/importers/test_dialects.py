@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from spicesnn.devices.importers import translate as translation
 from spicesnn.devices.importers.cards import cards_of, library_of
 from spicesnn.devices.importers.closed import closed
 from spicesnn.devices.importers.dialects import SpiceDialect
@@ -290,7 +291,8 @@ def test_integrals_are_states_on_capacitors_of_their_own():
     assert [float(rate) for rate in rates] == pytest.approx([1.0, 1.0, 0.5])
 
 
-def test_functions_that_would_be_read_for_ever_are_refused():
+def test_functions_that_would_be_read_for_ever_are_refused(monkeypatch):
+    monkeypatch.setattr(translation, "_MOST_STEPS", 5_000)
     functions = "\n".join(f".func f{k}(x)={{{'+'.join([f'f{k - 1}(x)'] * 10)}}}" for k in range(1, 12))
     text = f".func f0(x)={{1}}\n{functions}\n.subckt d a b\ng1 a b value={{f11(1)*V(a)}}\n.ends"
     with pytest.raises(UnsupportedNetlistError, match="more words than a device has"):

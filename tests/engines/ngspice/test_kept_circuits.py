@@ -146,7 +146,7 @@ def made_with(device, parameter, value):
         return None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(name=st.sampled_from(DEVICES), pick=st.integers(0, 10**6), factor=st.floats(1e-6, 1e-3))
 def test_devices_that_differ_in_one_parameter_have_two_keys(name, pick, factor):
     device = registry.fresh(name)
