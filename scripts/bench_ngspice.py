@@ -139,7 +139,7 @@ def bench_reads(sizes: list[int], repeats: int) -> dict[str, float]:
     print(f"{'array':>8} {'batch':>6} {'ours':>9} {'its .dc':>9} {'ratio':>7} {'ngspice -b':>11} {'one by one':>11} {'PySpice':>9}")
     for n in sizes:
         batch = 1000 if n <= 16 else 50
-        array = sn.Crossbar(conductance=rng.uniform(1e-5, 1e-3, (n, n)))
+        array = sn.Crossbar(conductance=rng.uniform(1e-5, 1e-3, (n, n)), wires=sn.Wires())
         volts = rng.uniform(-1, 1, (batch, n))
         with sn.NgspiceEngine() as engine:
             engine.read(array, volts)
@@ -167,7 +167,7 @@ def bench_reads(sizes: list[int], repeats: int) -> dict[str, float]:
 
 
 def a_pulse(n: int, rng: np.random.Generator) -> tuple[sn.Crossbar, sn.Pulse]:
-    array = sn.Crossbar(device=sn.devices.VTEAM(), state=rng.uniform(0.5e-9, 2.5e-9, (n, n)))
+    array = sn.Crossbar(device=sn.devices.VTEAM(), state=rng.uniform(0.5e-9, 2.5e-9, (n, n)), wires=sn.Wires())
     rows, columns = np.full(n, 0.5), np.full(n, 0.5)
     rows[0], columns[0] = 1.0, 0.0
     return array, sn.Pulse(row_volts=rows, column_volts=columns, width_s=40e-9, rise_s=4e-9)
@@ -204,7 +204,7 @@ def bench_pulses(sizes: list[int], repeats: int) -> dict[str, float]:
 
 def bench_workers(repeats: int) -> dict[str, float]:
     rng = np.random.default_rng(0)
-    array = sn.Crossbar(conductance=rng.uniform(1e-5, 1e-3, (16, 16)))
+    array = sn.Crossbar(conductance=rng.uniform(1e-5, 1e-3, (16, 16)), wires=sn.Wires())
     volts = rng.uniform(-1, 1, (1000, 16))
     pairs = [a_pulse(8, rng) for _ in range(20)]
     with sn.NgspiceEngine() as one, sn.NgspiceEngine(workers=2) as two:
@@ -238,7 +238,7 @@ def bench_memory(count: int) -> dict[str, float]:
             if k % chunk == 0:
                 sizes.append([s.resident_bytes() for s in engine.pool.sessions])
                 marks.append(time.perf_counter())
-            array = sn.Crossbar(device=device, state=state)
+            array = sn.Crossbar(device=device, state=state, wires=sn.Wires())
             if k % 2:
                 state = engine.pulse(array, sn.Pulse(row_volts=rng.uniform(-0.3, 0.6, 4), width_s=1e-9, rise_s=1e-10)).state
             else:

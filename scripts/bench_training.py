@@ -175,21 +175,21 @@ class Bench:
         cells, volts = rng.uniform(5e-5, 4e-4, (196, 50)), (rng.random((200, 196)) < 0.1).astype(float)
 
         def linear() -> int:
-            siemens, array = cells.copy(), sn.Crossbar(conductance=cells)
+            siemens, array = cells.copy(), sn.Crossbar(conductance=cells, wires=sn.Wires())
             for step in range(200):
                 if step % 4 == 0:
                     siemens[:, step % 50] *= 1.01
-                    array = sn.Crossbar(conductance=siemens)
+                    array = sn.Crossbar(conductance=siemens, wires=sn.Wires())
                 solver.read(array, volts[step])
             return 1
 
         linear()
         self.keep("crossbar 196×50, 200 steps", *timed(linear, self.repeats))
-        direct, read = _dense_amps(cells, volts[0]), solver.read(sn.Crossbar(conductance=cells), volts[0]).column_amps
+        direct, read = _dense_amps(cells, volts[0]), solver.read(sn.Crossbar(conductance=cells, wires=sn.Wires()), volts[0]).column_amps
         print(f"    largest error against a direct solve: {np.max(np.abs(read / direct - 1)):.1e}")
         device = sn.devices.PaiYuChen()
         gaps = rng.uniform(*device.bounds(), (196, 50))
-        array = sn.Crossbar(device=device, state=gaps)
+        array = sn.Crossbar(device=device, state=gaps, wires=sn.Wires())
 
         def nonlinear() -> int:
             for step in range(10):

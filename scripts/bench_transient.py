@@ -44,9 +44,9 @@ def cases(size: int) -> dict[str, tuple[sn.Crossbar, sn.Pulse]]:
     state = RANGE * np.random.default_rng(1).uniform(0.1, 0.9, (size, size))
     partly = sn.devices.VTEAM(r_on=10e3, r_off=1e6, v_on=-0.5, v_off=0.5, k_on=-2e-3, k_off=1e-3)
     return {
-        "partly, reset": (sn.Crossbar(device=partly, state=state), sn.Pulse(row_volts=1.0, width_s=1e-6, rise_s=1e-8)),
-        "partly, set": (sn.Crossbar(device=partly, state=state), sn.Pulse(row_volts=-0.8, width_s=1e-6, rise_s=1e-8)),
-        "full, reset": (sn.Crossbar(device=sn.devices.VTEAM(), state=state), sn.Pulse(row_volts=0.5, width_s=1e-6, rise_s=1e-8)),
+        "partly, reset": (sn.Crossbar(device=partly, state=state, wires=sn.Wires()), sn.Pulse(row_volts=1.0, width_s=1e-6, rise_s=1e-8)),
+        "partly, set": (sn.Crossbar(device=partly, state=state, wires=sn.Wires()), sn.Pulse(row_volts=-0.8, width_s=1e-6, rise_s=1e-8)),
+        "full, reset": (sn.Crossbar(device=sn.devices.VTEAM(), state=state, wires=sn.Wires()), sn.Pulse(row_volts=0.5, width_s=1e-6, rise_s=1e-8)),
     }
 
 

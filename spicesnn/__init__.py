@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from spicesnn import code_cache
+from spicesnn import code_cache, shortcuts
 from spicesnn._version import __version__
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from spicesnn.crossbar.wires import Wires
     from spicesnn.devices.measurements import read_measurement
     from spicesnn.devices.stimulus import PiecewiseLinear, Sine
+    from spicesnn.engines.default import monte_carlo
     from spicesnn.engines.imperfect import Imperfections
     from spicesnn.engines.iv import iv
     from spicesnn.engines.ngspice.engine import NgspiceEngine
@@ -43,17 +44,27 @@ _HOMES = {
     "Waveform": "spicesnn.crossbar.stimulus",
     "Wires": "spicesnn.crossbar.wires",
     "iv": "spicesnn.engines.iv",
+    "monte_carlo": "spicesnn.engines.default",
     "read_measurement": "spicesnn.devices.measurements",
 }
 
 __all__ = [  # noqa: RUF022 (by subject)
     "__version__", "devices", "Wires", "Crossbar", "GateAlong", "Pulse", "Waveform", "Sine", "PiecewiseLinear",
-    "NodalEngine", "NgspiceEngine", "iv", "read_measurement", "CrossbarClassifier",
+    "NodalEngine", "NgspiceEngine", "iv", "monte_carlo", "read_measurement", "CrossbarClassifier",
     "Network", "Hardware", "DAC", "ADC", "Periphery", "Imperfections",
 ]  # fmt: skip
 
 
 code_cache.ensure()
+shortcuts.register({
+    "array.read": "spicesnn.engines.default:read",
+    "array.pulse": "spicesnn.engines.default:pulse",
+    "array.to_deck": "spicesnn.netlist.whole_array:deck_text",
+    "array.to_subcircuit": "spicesnn.netlist.whole_array:subcircuit_text",
+    "array.plot": "spicesnn.plotting.circuits:array_figure",
+    "read.plot": "spicesnn.plotting.circuits:read_figure",
+    "curve.plot": "spicesnn.plotting.circuits:curve_figure",
+})  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -54,7 +54,7 @@ def test_a_pulse_has_states_and_waveforms(pulse):
 
 
 def test_several_state_variables_are_a_dimension_by_name():
-    array = sn.Crossbar(device=device_class("pai-yu-chen-heated")(), shape=(2, 2))
+    array = sn.Crossbar(device=device_class("pai-yu-chen-heated")(), shape=(2, 2), wires=sn.Wires())
     data = sn.NodalEngine().pulse(array, sn.Pulse(row_volts=0.5, width_s=1e-8, rise_s=1e-9)).to_xarray()
     assert list(data.state.coords["variable"].values) == ["g", "t"]
     assert data.state.shape == (2, 2, 2)
@@ -166,5 +166,5 @@ def test_parameters_a_cell_are_shown_as_a_range():
 
 
 def test_gated_arrays_are_shown_with_their_gates_on():
-    array = sn.Crossbar(device=sn.devices.MosfetEmulator(transconductance=5e-9), shape=(2, 2))
+    array = sn.Crossbar(device=sn.devices.MosfetEmulator(transconductance=5e-9), shape=(2, 2), wires=sn.Wires())
     assert "Crossbar, 2 × 2" in array._repr_html_()

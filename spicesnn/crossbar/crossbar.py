@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +14,15 @@ from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device, Floats
 from spicesnn.devices.resistor import Resistor
 from spicesnn.errors import InputError
+from spicesnn.shortcuts import shortcut
 from spicesnn.shown import shown
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from spicesnn.crossbar.stimulus import Pulse, Waveform
+    from spicesnn.engines.base import Engine
+    from spicesnn.engines.results import PulseResult, Read
 
 
 class GateAlong(enum.Enum):
@@ -24,7 +32,7 @@ class GateAlong(enum.Enum):
     BIT_LINES = "bit"
 
 
-_WIRES = Wires()
+_IDEAL = Wires.ideal()
 _INFINITY_BITS = int(np.array(np.inf).view(np.uint64))
 
 
@@ -32,7 +40,14 @@ _INFINITY_BITS = int(np.array(np.inf).view(np.uint64))
 class Crossbar:
     """A crossbar array, immutable: what changes a state returns a new array.
 
-    Give either `conductance` (linear cells without memory) or `device` (with `state`, or its initial state everywhere and `shape`).
+    Give either `conductance` (linear cells without memory; also by position, as an array or a list) or `device` (with `state`, or its initial
+    state everywhere and `shape`).
+
+    Examples
+    --------
+    >>> import spicesnn as sn
+    >>> sn.Crossbar([[1e-4, 2e-4], [3e-4, 4e-4]]).read([0.1, 0.2]).column_amps
+    array([7.e-05, 1.e-04])
 
     Attributes
     ----------
@@ -43,7 +58,7 @@ class Crossbar:
     state : (rows, cols) array, or (states, rows, cols) for models with several state variables
         The model's own state variable, in its own unit.
     wires : Wires
-        Wire parasitics.
+        Wire parasitics; none unless given.
     stuck : (rows, cols) bool array or None
         Cells whose state never moves, whatever pulses they see.
     current_factor : (rows, cols) array or None
@@ -53,10 +68,10 @@ class Crossbar:
         Whether `gate_volts` has one value a word line or one a bit line, for cells with a third terminal.
     """
 
-    conductance: Floats | None = None
+    conductance: Floats | None = field(default=None, kw_only=False)
     device: Device | None = None
     state: Floats | None = None
-    wires: Wires = _WIRES
+    wires: Wires = _IDEAL
     stuck: NDArray[np.bool_] | None = None
     current_factor: Floats | None = None
     gate_along: GateAlong = GateAlong.WORD_LINES
@@ -207,6 +222,42 @@ class Crossbar:
     def with_wires(self, wires: Wires) -> Crossbar:
         """Return the same cells on other wires."""
         return replace(self, wires=wires)
+
+    def read(self, row_volts: ArrayLike, *, engine: Engine | None = None, **lines: Any) -> Read:
+        """Read the array by the nodal engine, or by another one.
+
+        Parameters
+        ----------
+        row_volts : (rows,) or (batch, rows), volt
+        engine : Engine, optional
+        lines
+            ``column_volts``, ``gate_volts``, ``floating_rows``, ``floating_columns`` as in `Engine.read`.
+        """
+        return shortcut("array.read")(self, row_volts, engine, **lines)  # type: ignore[no-any-return]
+
+    def pulse(self, pulse: Pulse | Waveform | None = None, *, engine: Engine | None = None, **parts: Any) -> PulseResult:
+        """Apply a pulse, or the one that parts such as ``row_volts=1.0, width_s=1e-6`` describe; this array stays as it is.
+
+        Examples
+        --------
+        >>> import spicesnn as sn
+        >>> cells = sn.Crossbar(device=sn.devices.VTEAM(), shape=(1, 1))
+        >>> float(cells.pulse(row_volts=-1.0, width_s=1e-6).state[0, 0])  # VTEAM is set by negative volts
+        0.0
+        """
+        return shortcut("array.pulse")(self, pulse, engine, **parts)  # type: ignore[no-any-return]
+
+    def plot(self) -> Figure:
+        """Return a figure of the cells' conductances."""
+        return shortcut("array.plot")(self)  # type: ignore[no-any-return]
+
+    def to_deck(self, row_volts: ArrayLike | None = None, *, pulse: Pulse | Waveform | None = None, **lines: Any) -> str:
+        """Return the SPICE deck of a read at `row_volts`, or of a pulse; a plain ``ngspice -b`` runs it."""
+        return shortcut("array.to_deck")(self, row_volts, pulse, **lines)  # type: ignore[no-any-return]
+
+    def to_subcircuit(self, name: str = "crossbar") -> str:
+        """Return the array as a SPICE ``.subckt`` with the nodes ``r0 … c0 … [g0 …]``, cells in their states."""
+        return shortcut("array.to_subcircuit")(self, name)  # type: ignore[no-any-return]
 
     def _repr_html_(self) -> str:
         made: str = shown(self, "html")

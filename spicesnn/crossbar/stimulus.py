@@ -162,6 +162,8 @@ class Pulse:
         Levels of the third terminals; they stand before the pulse begins and until it has ended.
     floating_rows, floating_columns : bool arrays or None
         Lines left open during the pulse.
+    count : int
+        How many such pulses follow one another, 1 or more; the nodal engine solves only as many of a train as its states need.
     """
 
     row_volts: ArrayLike
@@ -171,8 +173,11 @@ class Pulse:
     gate_volts: ArrayLike | None = None
     floating_rows: ArrayLike | None = None
     floating_columns: ArrayLike | None = None
+    count: int = 1
 
     def __post_init__(self) -> None:
+        if not isinstance(self.count, int | np.integer) or isinstance(self.count, bool) or self.count < 1:
+            raise InputError(f"pulse: count = {self.count!r:.60}; expected a whole number of pulses, 1 or more")
         if not number(self.width_s, "pulse: width_s", "seconds, above 0") > 0:
             raise InputError(f"pulse: width_s = {self.width_s!r}; expected seconds, above 0")
         if not number(self.rise_s, "pulse: rise_s", "seconds, 0 or more") >= 0:
@@ -181,16 +186,17 @@ class Pulse:
         _keep_flags(self)
 
     def waveform(self) -> Waveform:
-        """Return the same as a piecewise-linear waveform."""
+        """Return the same as a piecewise-linear waveform, a train as a whole."""
         rows, columns = np.atleast_1d(np.asarray(self.row_volts, dtype=float)), np.atleast_1d(np.asarray(self.column_volts, dtype=float))
         if rows.ndim != 1 or columns.ndim != 1:
             raise InputError(f"pulse: row_volts has shape {rows.shape} and column_volts {columns.shape}; expected one voltage a line")
         if self.rise_s == 0:
-            time = np.array([0.0, self.width_s])
+            time = np.array([0.0, self.count * self.width_s])
             shape = np.array([1.0, 1.0])
         else:
-            time = np.array([0.0, self.rise_s, self.rise_s + self.width_s, 2 * self.rise_s + self.width_s])
-            shape = np.array([0.0, 1.0, 1.0, 0.0])
+            corners = np.array([self.rise_s, self.rise_s + self.width_s, 2 * self.rise_s + self.width_s])
+            time = np.concatenate([[0.0], (np.arange(self.count)[:, None] * corners[-1] + corners).ravel()])
+            shape = np.concatenate([[0.0], np.tile([1.0, 1.0, 0.0], self.count)])
         gates = None if self.gate_volts is None else np.atleast_1d(np.asarray(self.gate_volts, dtype=float))[None, :].repeat(len(time), axis=0)
         return Waveform(
             time_s=time,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,13 @@ from spicesnn.arrays import brief, owned
 from spicesnn.errors import InputError
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Wires:
     """Wire parasitics of a crossbar.
 
     Word line i is driven at column 0 through ``driver_ohm`` and one segment; bit line j is sensed at the last row through
     one segment and ``sense_ohm``; one segment lies between neighbouring cells; far ends float unless `double_sided`.
-    0 Ω is exact: the nodes it joins are one node.
+    0 Ω is exact: the nodes it joins are one node. The four resistances may be given by position: ``Wires(1.0, 1.0)``.
 
     Attributes
     ----------
@@ -38,9 +38,9 @@ class Wires:
     bit_line_ohm: float = 1.0
     driver_ohm: float | NDArray[np.float64] = 0.0
     sense_ohm: float | NDArray[np.float64] = 0.0
-    double_sided: bool = False
-    word_line_farad: float = 0.0
-    bit_line_farad: float = 0.0
+    double_sided: bool = field(default=False, kw_only=True)
+    word_line_farad: float = field(default=0.0, kw_only=True)
+    bit_line_farad: float = field(default=0.0, kw_only=True)
 
     def __post_init__(self) -> None:
         for entry in fields(self):

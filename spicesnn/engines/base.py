@@ -7,6 +7,7 @@ over both. Inputs are checked here, once; an engine implements the three undersc
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from types import TracebackType
 from typing import ClassVar, Self
 
@@ -66,7 +67,7 @@ class Engine(ABC):
         """
         self._check_array(array)
         levels = Levels.checked(array, row_volts, column_volts, gate_volts, floating_rows, floating_columns)
-        return self._read(array, levels)
+        return _with_drive(self._read(array, levels), array, levels)
 
     def pulse(self, array: Crossbar, pulse: Pulse | Waveform) -> PulseResult:
         """Apply a programming pulse, or any piecewise-linear waveform, and return the array afterwards.
@@ -83,8 +84,20 @@ class Engine(ABC):
         self._check_array(array)
         if not isinstance(pulse, Pulse | Waveform):
             raise InputError(f"pulse is {pulse!r:.80}; expected a spicesnn.Pulse or a spicesnn.Waveform")
+        if isinstance(pulse, Pulse) and pulse.count > 1:
+            return self._train(array, pulse)
         waveform = pulse.waveform() if isinstance(pulse, Pulse) else pulse
         return self._pulse(array, waveform.checked(array))
+
+    def _train(self, array: Crossbar, pulse: Pulse) -> PulseResult:
+        """Apply a train of equal pulses: as one waveform, or one by one where each begins by charging the lines."""
+        if pulse.rise_s > 0 or not (array.wires.word_line_farad or array.wires.bit_line_farad):
+            return self._pulse(array, pulse.waveform().checked(array))
+        single, joules = replace(pulse, count=1).waveform().checked(array), 0.0
+        for _ in range(pulse.count):
+            done = self._pulse(array, single)
+            array, joules = done.array, joules + done.energy_joule
+        return replace(done, energy_joule=joules)
 
     def drive(
         self, device: Device, stimulus: Stimulus, *, state: ArrayLike | None = None, gate_volts: float | None = None, points: int = 2000
@@ -145,3 +158,12 @@ class Engine(ABC):
 
     @abstractmethod
     def _drive(self, device: Device, stimulus: Stimulus, state: Floats, gate_volts: float | None, points: int) -> IVCurve: ...
+
+
+def _with_drive(read: Read, array: Crossbar, levels: Levels) -> Read:
+    """Write into a new result what was read and how it was driven."""
+    given = {"row_volts": levels.row_volts, "column_volts": levels.column_volts, "gate_volts": levels.gate_volts}
+    object.__setattr__(read, "array", array)
+    for name, volts in given.items():
+        object.__setattr__(read, name, volts if volts is None or not levels.single else volts[0])
+    return read

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spicesnn.arrays import number
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Floats
+from spicesnn.errors import InputError
+from spicesnn.shortcuts import shortcut
 from spicesnn.shown import shown
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -33,6 +37,8 @@ class Read:
         Largest violation of Kirchhoff's current law at any node, ampere.
     stats : Mapping
         How it was solved: method, iterations, seconds, …
+    array : Crossbar or None
+        What was read, at `row_volts`, `column_volts` (None: 0 V) and `gate_volts`; engines fill these in.
     """
 
     column_amps: Floats
@@ -41,6 +47,10 @@ class Read:
     bit_line_volts: Floats
     residual_amps: Floats
     stats: Mapping[str, object] = field(default_factory=dict)
+    array: Crossbar | None = field(default=None, repr=False)
+    row_volts: Floats | None = field(default=None, repr=False)
+    column_volts: Floats | None = field(default=None, repr=False)
+    gate_volts: Floats | None = field(default=None, repr=False)
 
     @property
     def cell_volts(self) -> Floats:
@@ -50,6 +60,32 @@ class Read:
     def power_watt(self, row_volts: Floats, column_volts: Floats | float = 0.0) -> Floats:
         """Return what the drivers deliver, P = Σ V_row·I_row − Σ V_column·I_column, watt, () or (batch,)."""
         return np.asarray(np.sum(self.row_amps * row_volts, axis=-1) - np.sum(self.column_amps * column_volts, axis=-1))
+
+    @property
+    def cell_amps(self) -> Floats:
+        """Current through each cell, (rows, cols) or (batch, rows, cols), ampere."""
+        if self.array is None:
+            raise InputError("this read does not know its array; take it from an engine's read")
+        return self.array.cell_current(self.cell_volts, gate=self.array.gate_of_cells(self.gate_volts))
+
+    def energy(self, seconds: float) -> Floats:
+        """Return what the drivers deliver when the read lasts this long, joule, () or (batch,).
+
+        Examples
+        --------
+        >>> import spicesnn as sn
+        >>> float(sn.Crossbar([[1e-4]]).read([0.2]).energy(1e-6))
+        4e-12
+        """
+        if number(seconds, "read.energy: seconds", "a time above 0") <= 0:
+            raise InputError(f"read.energy: seconds = {seconds!r}; expected a time above 0")
+        if self.row_volts is None:
+            raise InputError("this read does not know its drive; use power_watt(row_volts, column_volts)")
+        return self.power_watt(self.row_volts, 0.0 if self.column_volts is None else self.column_volts) * seconds
+
+    def plot(self, index: int = 0) -> Figure:
+        """Return a figure of line voltages, cell currents and segment currents; `index` picks an input of a batch."""
+        return shortcut("read.plot")(self, index)  # type: ignore[no-any-return]
 
     def to_xarray(self) -> xr.Dataset:
         """Return currents and voltages with named dimensions and units (needs xarray)."""
@@ -147,6 +183,10 @@ class IVCurve:
     device: str
     engine: str
     stats: Mapping[str, object] = field(default_factory=dict)
+
+    def plot(self) -> Figure:
+        """Return a figure of the loop and its logarithmic view."""
+        return shortcut("curve.plot")(self)  # type: ignore[no-any-return]
 
     def to_xarray(self) -> xr.Dataset:
         """Return the curve over time (needs xarray)."""

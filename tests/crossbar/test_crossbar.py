@@ -7,7 +7,7 @@ from spicesnn.errors import InputError
 
 def test_an_array_is_frozen_and_copies_what_it_is_given():
     given = np.full((2, 3), 1e-4)
-    array = sn.Crossbar(conductance=given)
+    array = sn.Crossbar(conductance=given, wires=sn.Wires())
     given[0, 0] = 1.0
     assert array.conductance[0, 0] == 1e-4
     with pytest.raises(ValueError, match="read-only"):
@@ -15,14 +15,14 @@ def test_an_array_is_frozen_and_copies_what_it_is_given():
 
 
 def test_fresh_devices_start_in_their_published_state():
-    array = sn.Crossbar(device=sn.devices.VTEAM(), shape=(3, 2))
+    array = sn.Crossbar(device=sn.devices.VTEAM(), shape=(3, 2), wires=sn.Wires())
     assert array.state.shape == (3, 2)
     assert np.all(array.state == 1e-9)
     assert array.cell_conductance()[0, 0] == pytest.approx(1 / (50 + 950 / 3), rel=1e-12)
 
 
 def test_changing_an_array_leaves_the_old_one_and_its_cache_alone():
-    array = sn.Crossbar(device=sn.devices.VTEAM(), shape=(1, 1))
+    array = sn.Crossbar(device=sn.devices.VTEAM(), shape=(1, 1), wires=sn.Wires())
     array.cache["setup"] = 1
     other = array.with_state([[2e-9]])
     assert array.state[0, 0] == 1e-9
@@ -71,7 +71,7 @@ def test_bad_wires_are_refused(arguments, message):
 
 
 def test_gates_spread_along_their_lines():
-    device_less = sn.Crossbar(conductance=np.ones((2, 3)), gate_along=sn.GateAlong.BIT_LINES)
+    device_less = sn.Crossbar(conductance=np.ones((2, 3)), gate_along=sn.GateAlong.BIT_LINES, wires=sn.Wires())
     assert device_less.gate_lines == 3
     assert device_less.gate_of_cells(np.arange(3.0)).shape == (1, 3)
-    assert sn.Crossbar(conductance=np.ones((2, 3))).gate_of_cells(np.arange(2.0)).shape == (2, 1)
+    assert sn.Crossbar(conductance=np.ones((2, 3)), wires=sn.Wires()).gate_of_cells(np.arange(2.0)).shape == (2, 1)

@@ -31,12 +31,12 @@ def test_stuck_cells_stand_at_the_ends_of_conductance(rng):
 
 def test_stuck_cells_at_given_conductances_and_without_devices():
     faults = StuckMap.from_codes([[1, 0], [0, -1]])
-    plain = faults.applied(sn.Crossbar(conductance=np.full((2, 2), 3e-5)), on_siemens=1e-4, off_siemens=1e-6)
+    plain = faults.applied(sn.Crossbar(conductance=np.full((2, 2), 3e-5), wires=sn.Wires()), on_siemens=1e-4, off_siemens=1e-6)
     assert plain.conductance == pytest.approx(np.array([[1e-4, 3e-5], [3e-5, 1e-6]]))
-    cells = sn.Crossbar(device=LinearDrift(), state=np.full((2, 2), 0.5))
+    cells = sn.Crossbar(device=LinearDrift(), state=np.full((2, 2), 0.5), wires=sn.Wires())
     assert faults.applied(cells, on_siemens=1e-3, off_siemens=1e-4).cell_conductance()[[0, 1], [0, 1]] == pytest.approx([1e-3, 1e-4])
     with pytest.raises(InputError, match="on_siemens"):
-        faults.applied(sn.Crossbar(conductance=np.full((2, 2), 3e-5)))
+        faults.applied(sn.Crossbar(conductance=np.full((2, 2), 3e-5), wires=sn.Wires()))
     with pytest.raises(InputError, match="the array has"):
         faults.applied(VTEAM_ARRAY)
 
@@ -57,7 +57,7 @@ def test_cells_stuck_where_they_are_and_maps_in_files(rng, tmp_path):
     path.write_text("1, -1, 0\n2, 0, 0\n0, 0, 0\n0, 0, 2\n")
     found = StuckMap.from_csv(path)
     assert np.argwhere(found.still).tolist() == [[1, 0], [3, 2]]
-    array = found.applied(sn.Crossbar(device=VTEAM(), state=np.full((4, 3), 1.5e-9)))
+    array = found.applied(sn.Crossbar(device=VTEAM(), state=np.full((4, 3), 1.5e-9), wires=sn.Wires()))
     assert np.array_equal(array.stuck, found.any)
     assert (array.state[0, 0], array.state[0, 1], array.state[1, 0]) == (0.0, 3e-9, 1.5e-9)
     path.write_text("on, off\n")
@@ -69,7 +69,7 @@ def test_ends_follow_the_polarity():
     low, high = end_states(VTEAM_ARRAY)
     assert np.all(low == 3e-9)
     assert np.all(high == 0)
-    low, high = end_states(sn.Crossbar(device=LinearDrift(), state=np.full((2, 2), 0.5)))
+    low, high = end_states(sn.Crossbar(device=LinearDrift(), state=np.full((2, 2), 0.5), wires=sn.Wires()))
     assert np.all(low == 0)
     assert np.all(high == 1)
 
@@ -89,7 +89,7 @@ def test_cycle_to_cycle_spreads_the_step_and_not_the_cells_that_rest(rng):
 
 @pytest.mark.parametrize("place", [0.0, 0.37, 1.0])
 def test_read_noise_has_its_spread_and_no_mean_anywhere_in_the_window(place, rng):
-    array = sn.Crossbar(device=VTEAM(), state=np.full((300, 200), 3e-9 * place))
+    array = sn.Crossbar(device=VTEAM(), state=np.full((300, 200), 3e-9 * place), wires=sn.Wires())
     ratio = ReadNoise(relative=0.1).before_read(array, rng).cell_conductance() / array.cell_conductance()
     assert ratio.mean() == pytest.approx(1, abs=4 * 0.1 / np.sqrt(ratio.size))
     assert ratio.std() == pytest.approx(0.1, rel=4 / np.sqrt(2 * ratio.size))
@@ -99,7 +99,7 @@ def test_read_noise_has_its_spread_and_no_mean_anywhere_in_the_window(place, rng
 @pytest.mark.parametrize("name", ["jart-vcm", "pai-yu-chen-heated", "mosfet-emulator", "yakopcic"])
 def test_a_factor_is_on_the_current_at_any_voltage_of_any_model(name, rng):
     device = registry.fresh(name)
-    array = sn.Crossbar(device=device, shape=(2, 3))
+    array = sn.Crossbar(device=device, shape=(2, 3), wires=sn.Wires())
     factors = rng.uniform(0.5, 1.5, (2, 3))
     for volts in (0.1, 0.4):
         plain, seen = (a.cell_current(volts, gate=device.gate_default) for a in (array, with_factors(array, factors)))
@@ -122,7 +122,7 @@ def test_telegraph_noise_has_two_levels_and_its_own_time(rng):
 
 
 def test_retention_is_a_power_of_time_and_rests_add_up(rng):
-    array = sn.Crossbar(device=LinearDrift(), state=np.full((20, 20), 0.9))
+    array = sn.Crossbar(device=LinearDrift(), state=np.full((20, 20), 0.9), wires=sn.Wires())
     drift = RetentionDrift(exponent=0.05, spread=0.2)
     nu = drift.exponents((20, 20), rng)
     once = drift.rested(array, 1000.0, nu)
@@ -133,7 +133,7 @@ def test_retention_is_a_power_of_time_and_rests_add_up(rng):
 
 @pytest.mark.parametrize("start", [0.1, 0.5, 1.0, 0.0])
 def test_drift_goes_on_beyond_the_last_state(start):
-    array = sn.Crossbar(device=LinearDrift(), state=np.full((4, 4), start))
+    array = sn.Crossbar(device=LinearDrift(), state=np.full((4, 4), start), wires=sn.Wires())
     drift = RetentionDrift(exponent=0.5)
     once = drift.rested(array, 99.0)
     assert once.cell_conductance() == pytest.approx(0.1 * array.cell_conductance(), rel=1e-9)
@@ -157,7 +157,7 @@ def test_endurance_sticks_cells_once_their_life_is_spent(rng):
 
 
 def test_factors_of_plain_conductances_and_of_devices():
-    plain = sn.Crossbar(conductance=np.full((2, 2), 1e-5))
+    plain = sn.Crossbar(conductance=np.full((2, 2), 1e-5), wires=sn.Wires())
     assert with_factors(plain, [[1, 2], [3, 0]]).conductance == pytest.approx(np.array([[1e-5, 2e-5], [3e-5, 0]]))
     with pytest.raises(InputError, match="0 or more"):
         with_factors(plain, -1.0)

@@ -5,7 +5,7 @@ import spicesnn as sn
 from spicesnn.crossbar.stimulus import Levels
 from spicesnn.errors import InputError
 
-ARRAY = sn.Crossbar(conductance=np.full((2, 3), 1e-4))
+ARRAY = sn.Crossbar(conductance=np.full((2, 3), 1e-4), wires=sn.Wires())
 
 
 def test_levels_spread_over_one_batch_axis():

@@ -57,9 +57,9 @@ def test_what_it_makes_of_a_64_by_64_array_with_wires_of_one_ohm(rows_high, lowe
 
 
 def test_bad_requests():
-    array = sn.Crossbar(device=registry.fresh("1t1r"), shape=(2, 2))
+    array = sn.Crossbar(device=registry.fresh("1t1r"), shape=(2, 2), wires=sn.Wires())
     with pytest.raises(InputError, match="linear cells"):
-        read_with_gates_on_ground(sn.NodalEngine(), sn.Crossbar(conductance=np.ones((2, 2))), [1.0, 1.0], gate_volts=1.0)
+        read_with_gates_on_ground(sn.NodalEngine(), sn.Crossbar(conductance=np.ones((2, 2)), wires=sn.Wires()), [1.0, 1.0], gate_volts=1.0)
     with pytest.raises(InputError, match="one vector at a time"):
         read_with_gates_on_ground(sn.NodalEngine(), array, np.ones((3, 2)), gate_volts=1.0)
     far = sn.Crossbar(device=registry.fresh("1t1r"), state=np.zeros((2, 2)), wires=sn.Wires(bit_line_ohm=1e4, sense_ohm=1e6))

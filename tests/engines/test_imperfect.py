@@ -49,7 +49,7 @@ def test_the_seed_decides():
 
 
 def test_nothing_imperfect_changes_nothing():
-    array = sn.Crossbar(device=sn.devices.VTEAM(), state=np.full((2, 2), 1e-9))
+    array = sn.Crossbar(device=sn.devices.VTEAM(), state=np.full((2, 2), 1e-9), wires=sn.Wires())
     rng = np.random.default_rng(0)
     perfect = Imperfections()
     assert perfect.fabricated(array, rng) is array
@@ -60,17 +60,17 @@ def test_nothing_imperfect_changes_nothing():
 
 def test_what_does_not_fit_is_refused():
     rng = np.random.default_rng(0)
-    plain = sn.Crossbar(conductance=np.full((2, 2), 1e-5))
+    plain = sn.Crossbar(conductance=np.full((2, 2), 1e-5), wires=sn.Wires())
     with pytest.raises(InputError, match="device model"):
         EVERYTHING.fabricated(plain, rng)
-    cells = sn.Crossbar(device=sn.devices.VTEAM(), state=np.full((2, 2), 1e-9))
+    cells = sn.Crossbar(device=sn.devices.VTEAM(), state=np.full((2, 2), 1e-9), wires=sn.Wires())
     with pytest.raises(InputError, match="fresh_wear"):
         Imperfections(endurance=Endurance()).after_pulse(cells, cells, rng)
 
 
 def test_what_drift_left_beyond_the_range_goes_with_the_pulse_that_moves_the_cell():
     rng = np.random.default_rng(0)
-    array = sn.Crossbar(device=sn.devices.VTEAM(), state=np.full((2, 1), 3e-9))
+    array = sn.Crossbar(device=sn.devices.VTEAM(), state=np.full((2, 1), 3e-9), wires=sn.Wires())
     flaws = Imperfections(retention=RetentionDrift(exponent=0.5))
     rested = flaws.rested(array, 99.0, rng)
     assert rested.cell_conductance() == pytest.approx(1e-4)
@@ -81,7 +81,7 @@ def test_what_drift_left_beyond_the_range_goes_with_the_pulse_that_moves_the_cel
 
 def test_spread_bounds_keep_cells_at_their_ends():
     device = sn.devices.PershinDiVentra()
-    array = sn.Crossbar(device=device, state=np.array([[device.r_on], [device.r_off]]).repeat(500, axis=1))
+    array = sn.Crossbar(device=device, state=np.array([[device.r_on], [device.r_off]]).repeat(500, axis=1), wires=sn.Wires())
     made = Imperfections(spread={"r_on": LogNormal(0.1), "r_off": LogNormal(0.1)}).fabricated(array, np.random.default_rng(3))
     ratio = np.log(made.cell_conductance() / array.cell_conductance())
     assert ratio.std(axis=1) == pytest.approx(np.sqrt(np.log(1.01)), rel=0.1)

@@ -100,7 +100,7 @@ def test_the_nodal_engine_is_refused_with_what_to_do(tmp_path):
     for ask in (device.current, device.conductance, device.rate):
         with pytest.raises(EngineError, match=r"one-t is a sub-circuit without equations.*it has a further pin, 'wl'.*spicesnn characterize"):
             ask(0.1, np.zeros((2, 1, 1)))
-    array = sn.Crossbar(device=device, shape=(1, 1))
+    array = sn.Crossbar(device=device, shape=(1, 1), wires=sn.Wires())
     with pytest.raises(EngineError, match="one-t"):
         sn.NodalEngine().read(array, [0.1], gate_volts=[1.0])
     with pytest.raises(EngineError, match="its text is taken as it stands"):
@@ -111,7 +111,7 @@ def test_parameters_are_range_checked():
     with pytest.raises(InputError, match=r"Ron = 0.5 Ω is outside its range"):
         load_foreign(EXAMPLE).with_parameters(Ron=0.5)
     with pytest.raises(InputError, match="state of biolek-subckt"):
-        sn.Crossbar(device=load_foreign(EXAMPLE), state=[[1.5]])
+        sn.Crossbar(device=load_foreign(EXAMPLE), state=[[1.5]], wires=sn.Wires())
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ def device():
 
 def test_reads_are_those_of_the_same_resistors(engine, device):
     state = np.array([[0.2, 0.9], [0.5, 0.4]])
-    got = engine.read(sn.Crossbar(device=device, state=state), [0.5, 0.2])
-    want = sn.NodalEngine().read(sn.Crossbar(conductance=1 / (100 * state + 16e3 * (1 - state))), [0.5, 0.2])
+    got = engine.read(sn.Crossbar(device=device, state=state, wires=sn.Wires()), [0.5, 0.2])
+    want = sn.NodalEngine().read(sn.Crossbar(conductance=1 / (100 * state + 16e3 * (1 - state)), wires=sn.Wires()), [0.5, 0.2])
     np.testing.assert_allclose(got.column_amps, want.column_amps, rtol=1e-7)
     assert got.residual_amps < 1e-9 * np.abs(want.row_amps).max()
 

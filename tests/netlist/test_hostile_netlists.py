@@ -154,7 +154,7 @@ TEXTS = ("a\n.control", "a\r.control", "a\u2028.control", "a\x85.control", "a\x0
 def test_no_text_from_outside_breaks_a_line_of_a_deck(text, tmp_path):
     with pytest.raises(InputError, match="cannot be written into a deck"):
         remark(text)
-    array = sn.Crossbar(device=sn.devices.VTEAM(), shape=(1, 1))
+    array = sn.Crossbar(device=sn.devices.VTEAM(), shape=(1, 1), wires=sn.Wires())
     waveform = sn.Pulse(row_volts=[0.1], width_s=1e-9).waveform().checked(array)
     with pytest.raises(InputError, match="cannot be written into a deck"):
         pulse_deck(array, waveform, title=text)
@@ -254,7 +254,7 @@ def test_a_state_starts_where_the_text_says_at_the_parameters_that_are_set(tmp_p
     assert device.initial_state() == pytest.approx(5000 / 15900, rel=1e-12)
     assert device.with_text(rinit="2k").initial_state() == pytest.approx(14000 / 15900, rel=1e-12)
     mixed = device.with_parameters(rinit=np.array([[2e3, 11e3]]))
-    assert sn.Crossbar(device=mixed, shape=(1, 2)).state[0] == pytest.approx([14000 / 15900, 5000 / 15900])
+    assert sn.Crossbar(device=mixed, shape=(1, 2), wires=sn.Wires()).state[0] == pytest.approx([14000 / 15900, 5000 / 15900])
     with pytest.raises(InputError, match=r"the state x would start at -0.25.*as ic= in the text says"):
         device.with_text(rinit="20k")
     with sn.NgspiceEngine() as engine:

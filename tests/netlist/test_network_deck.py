@@ -66,7 +66,7 @@ def test_states_move_or_are_held():
 
 
 def test_the_deck_stands_alone_and_tells_what_it_is():
-    array = sn.Crossbar(device=sn.devices.VTEAM(), shape=(2, 2))
+    array = sn.Crossbar(device=sn.devices.VTEAM(), shape=(2, 2), wires=sn.Wires())
     text = network_deck(array, wave(array, [0.01, 0.02]), NEURON, inhibition=Inhibition()).text
     assert ".include" not in text
     assert "the k-th driven by column k" in text
@@ -119,7 +119,7 @@ def test_a_condition_without_an_alternative_is_an_error():
 
 
 def test_networks_that_cannot_be_are_refused():
-    array = sn.Crossbar(conductance=G)
+    array = sn.Crossbar(conductance=G, wires=sn.Wires())
     with pytest.raises(InputError, match="3 columns do not fit the read-out 'differential'"):
         network_deck(array, wave(array, [1.0, 1.0]), NEURON, readout=Readout.PAIRS)
     with pytest.raises(InputError, match="virtual grounds"):

@@ -63,7 +63,7 @@ def test_stuck_cells_stay_and_parameters_are_the_cells_own(slow):
 
 
 def test_altering_states_is_what_a_new_deck_would_be(slow):
-    first = sn.Crossbar(device=slow, state=[[1e-9, 2e-9]])
+    first = sn.Crossbar(device=slow, state=[[1e-9, 2e-9]], wires=sn.Wires())
     second = first.with_state([[1e-9, 0.5e-9]])
     pulse = sn.Pulse(row_volts=[0.3], width_s=1e-6)
     decks = [pulse_deck(a, pulse.waveform().checked(a)) for a in (first, second)]
@@ -77,7 +77,7 @@ def test_altering_states_is_what_a_new_deck_would_be(slow):
 
 
 def test_waveforms_are_altered_with_any_number_of_points(slow):
-    array = sn.Crossbar(device=slow, state=[[1e-9]])
+    array = sn.Crossbar(device=slow, state=[[1e-9]], wires=sn.Wires())
     deck = pulse_deck(array, sn.Pulse(row_volts=[0.3], width_s=1e-6).waveform().checked(array))
     other = pulse_deck(array, sn.Pulse(row_volts=[0.2], width_s=8e-7, rise_s=1e-7).waveform().checked(array))
     assert deck.topology == other.topology
@@ -103,7 +103,7 @@ def test_line_capacitance_slows_the_lines_and_is_the_sum_on_merged_nodes(slow):
 
 
 def test_inlined_models_make_the_deck_stand_alone(slow):
-    array = sn.Crossbar(device=slow, state=[[1e-9]])
+    array = sn.Crossbar(device=slow, state=[[1e-9]], wires=sn.Wires())
     pulse = sn.Pulse(row_volts=[0.3], width_s=1e-6)
     included, _, deck = states_after(array, pulse)
     inlined, _, alone = states_after(array, pulse, inline_models=True)

@@ -92,13 +92,13 @@ def test_floating_lines_have_no_source_and_take_their_voltage_from_the_cells():
 
 
 def test_a_line_without_a_path_is_an_error_and_not_a_number():
-    array = sn.Crossbar(conductance=[[1e-3, 0.0], [1e-3, 0.0]])
+    array = sn.Crossbar(conductance=[[1e-3, 0.0], [1e-3, 0.0]], wires=sn.Wires())
     with pytest.raises(SingularCircuitError, match=r"bit-line node at cell \(0, 1\) floats"):
         read_deck(array, Levels.checked(array, [1.0, 1.0], floating_columns=np.array([False, True])))
 
 
 def test_a_batch_with_other_volts_is_another_deck_and_single_reads_share_one():
-    array = sn.Crossbar(conductance=np.full((2, 2), 1e-4))
+    array = sn.Crossbar(conductance=np.full((2, 2), 1e-4), wires=sn.Wires())
     single = [read_deck(array.with_conductance(np.full((2, 2), g)), Levels.checked(array, v)) for g, v in ((1e-4, [1, 2]), (2e-4, [3, 4]))]
     batched = [read_deck(array, Levels.checked(array, np.full((2, 2), [[v, 1.0]]) * [[1], [2]])) for v in (1.0, 2.0)]
     assert single[0].topology == single[1].topology

@@ -24,7 +24,8 @@ class DeferredRead(Read):
     _solve: Callable[[], Read]
 
     def __init__(self, *, column_amps: Floats, residual_amps: Floats, stats: dict[str, object], solve: Callable[[], Read]) -> None:
-        for name, value in (("column_amps", column_amps), ("residual_amps", residual_amps), ("stats", stats), ("_solve", solve), ("_full", None)):
+        values = {"column_amps": column_amps, "residual_amps": residual_amps, "stats": stats, "_solve": solve, "_full": None}
+        for name, value in (values | dict.fromkeys(("array", "row_volts", "column_volts", "gate_volts"))).items():
             object.__setattr__(self, name, value)
 
     def _solved(self) -> Read:

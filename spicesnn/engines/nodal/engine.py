@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from spicesnn.arrays import number
 from spicesnn.crossbar.crossbar import Crossbar
-from spicesnn.crossbar.stimulus import CheckedWaveform, Levels
+from spicesnn.crossbar.stimulus import CheckedWaveform, Levels, Pulse
 from spicesnn.devices.base import Device, Floats
 from spicesnn.devices.stimulus import Stimulus
 from spicesnn.engines.base import Engine
@@ -116,6 +116,14 @@ class NodalEngine(Engine):
         from spicesnn.engines.nodal.transient import Transient
 
         return Transient(array, waveform, self.state_tolerance).run()
+
+    def _train(self, array: Crossbar, pulse: Pulse) -> PulseResult:
+        if array.wires.word_line_farad or array.wires.bit_line_farad:
+            return super()._train(array, pulse)
+        _refuse_below(array, pulse.waveform().checked(array))
+        from spicesnn.engines.nodal.train import train
+
+        return train(array, pulse, self.state_tolerance)
 
     def _drive(self, device: Device, stimulus: Stimulus, state: Floats, gate_volts: float | None, points: int) -> IVCurve:
         from spicesnn.engines.nodal.drive import drive_device  # half a second of SciPy's integrators

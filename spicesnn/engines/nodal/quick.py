@@ -59,13 +59,14 @@ def quick_read(array: Crossbar, row_volts: object) -> Read | None:
             cache[_KEPT] = False
             return None
     volts, results = np.empty(plan.volts), np.empty(plan.results)
+    driven = row_volts.reshape(1, -1).copy()
     good = solve_many(
-        *plan.lines, memory.doubles, memory.gate, row_volts.reshape(1, -1).copy(), plan.ground, _NO_AMPS, volts, results, factored, False,
+        *plan.lines, memory.doubles, memory.gate, driven, plan.ground, _NO_AMPS, volts, results, factored, False,
         TOLERANCE, MOST_ITERATIONS, 0, 1, 0, 1,
     )  # fmt: skip
     if good:
         cache[_KEPT] = memory
-        return _as_read(shape, plan, volts, results[0])
+        return _as_read(array, plan, volts, results[0], driven[0])
     memory.clean()
     if np.isfinite(row_volts).all():
         cache[_KEPT] = False
@@ -84,14 +85,15 @@ def _filled(array: Crossbar) -> Memory | None:
     return memory
 
 
-def _as_read(shape: tuple[int, int], plan: _Plan, volts: Floats, result: Floats) -> Read:
-    rows, cols = shape
+def _as_read(array: Crossbar, plan: _Plan, volts: Floats, result: Floats, row_volts: Floats) -> Read:
+    rows, cols = shape = array.shape
     report = rows + cols
     begin, iterations = 8 * int(result[report + BEGIN]), int(result[report + ITERATIONS])
     return Read(
         column_amps=result[rows:report], row_amps=result[:rows], word_line_volts=np.ndarray(shape, _FLOAT, volts, begin, plan.strides),
         bit_line_volts=np.ndarray(shape, _FLOAT, volts, begin + plan.bit_bytes, plan.strides), residual_amps=result[report + RESIDUAL, ...],
         stats={"method": "line-cg" if iterations else "direct", "iterations": iterations, "error_bound_amps": float(result[report + BOUND])},
+        array=array, row_volts=row_volts,
     )  # fmt: skip
 
 

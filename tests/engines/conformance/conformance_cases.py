@@ -30,7 +30,8 @@ def linear_cases() -> dict[str, Case]:
     rng = np.random.default_rng(20)
     cases: dict[str, Case] = {}
     for rows, cols in ((1, 1), (1, 5), (5, 1), (2, 2), (3, 7), (8, 8), (32, 8)):
-        cases[f"{rows}x{cols}"] = Case(array=sn.Crossbar(conductance=spread(rng, (rows, cols))), row_volts=rng.uniform(-1, 1, (3, rows)))
+        cases[f"{rows}x{cols}"] = Case(array=sn.Crossbar(conductance=spread(rng, (rows, cols)),
+            wires=sn.Wires()), row_volts=rng.uniform(-1, 1, (3, rows)))
     wires = {
         "ideal wires": sn.Wires.ideal(),
         "ideal word lines": sn.Wires(word_line_ohm=0.0, bit_line_ohm=2.0),
@@ -43,12 +44,13 @@ def linear_cases() -> dict[str, Case]:
     }
     for name, wire in wires.items():
         cases[name] = Case(array=sn.Crossbar(conductance=spread(rng, (6, 4)), wires=wire), row_volts=rng.uniform(-1, 1, (2, 6)))
-    cases["all equal"] = Case(array=sn.Crossbar(conductance=np.full((6, 6), 1e-4)), row_volts=np.ones(6))
-    cases["six decades"] = Case(array=sn.Crossbar(conductance=spread(rng, (8, 8), 1e-8, 1e-2)), row_volts=rng.uniform(-1, 1, (2, 8)))
+    cases["all equal"] = Case(array=sn.Crossbar(conductance=np.full((6, 6), 1e-4), wires=sn.Wires()), row_volts=np.ones(6))
+    cases["six decades"] = Case(array=sn.Crossbar(conductance=spread(rng, (8, 8), 1e-8, 1e-2),
+        wires=sn.Wires()), row_volts=rng.uniform(-1, 1, (2, 8)))
     holes = spread(rng, (6, 5))
     holes[rng.random((6, 5)) < 0.4] = 0.0
-    cases["open cells"] = Case(array=sn.Crossbar(conductance=holes), row_volts=rng.uniform(-1, 1, (2, 6)))
-    cases["all open"] = Case(array=sn.Crossbar(conductance=np.zeros((3, 3))), row_volts=np.ones(3))
+    cases["open cells"] = Case(array=sn.Crossbar(conductance=holes, wires=sn.Wires()), row_volts=rng.uniform(-1, 1, (2, 6)))
+    cases["all open"] = Case(array=sn.Crossbar(conductance=np.zeros((3, 3)), wires=sn.Wires()), row_volts=np.ones(3))
     array = sn.Crossbar(conductance=spread(rng, (5, 4)), wires=sn.Wires(driver_ohm=10.0, sense_ohm=10.0))
     volts = rng.uniform(-1, 1, (4, 5))
     cases["columns held up"] = Case(array=array, row_volts=volts, extra={"column_volts": rng.uniform(-0.5, 0.5, (4, 4))})

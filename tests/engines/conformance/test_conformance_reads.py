@@ -54,7 +54,7 @@ def test_device_arrays_agree_at_every_node(name: str, ngspice: sn.NgspiceEngine)
 def test_per_cell_parameters_agree(ngspice: sn.NgspiceEngine) -> None:
     rng = np.random.default_rng(5)
     device = sn.devices.VTEAM(r_off=rng.uniform(900, 1100, (4, 3)), r_on=rng.uniform(40, 60, (4, 3)))
-    array = sn.Crossbar(device=device, state=rng.uniform(0, 3e-9, (4, 3)))
+    array = sn.Crossbar(device=device, state=rng.uniform(0, 3e-9, (4, 3)), wires=sn.Wires())
     volts = rng.uniform(-1, 1, (3, 4))
     assert_same(ngspice.read(array, volts), sn.NodalEngine().read(array, volts), array.wires)
 
@@ -89,7 +89,7 @@ def test_ideal_wires_give_the_matrix_product(engine: Engine) -> None:
 
 
 def test_shapes_follow_the_input(engine: Engine) -> None:
-    array = sn.Crossbar(conductance=np.full((3, 2), 1e-4))
+    array = sn.Crossbar(conductance=np.full((3, 2), 1e-4), wires=sn.Wires())
     single, batch = engine.read(array, np.ones(3)), engine.read(array, np.ones((1, 3)))
     assert (single.column_amps.shape, single.word_line_volts.shape, np.shape(single.residual_amps)) == ((2,), (3, 2), ())
     assert (batch.column_amps.shape, batch.word_line_volts.shape, batch.residual_amps.shape) == ((1, 2), (1, 3, 2), (1,))
@@ -100,11 +100,11 @@ def test_a_line_without_a_path_is_an_error_and_named(engine: Engine) -> None:
     g[1] = 0.0
     floats = np.array([False, True, False])
     with pytest.raises(SingularCircuitError, match=r"cell \(1, 0\) floats"):
-        engine.read(sn.Crossbar(conductance=g), np.ones(3), floating_rows=floats)
+        engine.read(sn.Crossbar(conductance=g, wires=sn.Wires()), np.ones(3), floating_rows=floats)
 
 
 def test_wrong_input_is_refused(engine: Engine) -> None:
-    array = sn.Crossbar(conductance=np.full((3, 2), 1e-4))
+    array = sn.Crossbar(conductance=np.full((3, 2), 1e-4), wires=sn.Wires())
     with pytest.raises(InputError, match="row_volts has shape"):
         engine.read(array, np.ones(4))
     with pytest.raises(InputError, match="not finite"):

@@ -70,7 +70,7 @@ def test_a_spike_is_answered_in_the_next_period(both: tuple[LoopResult, LoopResu
 def test_a_loop_that_does_not_fit_is_refused(ngspice: sn.NgspiceEngine) -> None:
     array, loop = set_up()
     with pytest.raises(InputError, match="this array has 2"):
-        closed_loop(ngspice, sn.Crossbar(device=sn.devices.VTEAM(), shape=(2, 2)), loop)
+        closed_loop(ngspice, sn.Crossbar(device=sn.devices.VTEAM(), shape=(2, 2), wires=sn.Wires()), loop)
     with pytest.raises(InputError, match="clock_s"):
         Loop(neuron=loop.neuron, row_volts=loop.row_volts, clock_s=0.0, feedback_volts=0.1)
     with pytest.raises(InputError, match="row_volts has shape"):

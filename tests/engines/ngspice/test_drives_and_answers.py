@@ -74,7 +74,7 @@ def test_state_error_is_below_a_ten_thousandth_of_the_range(ngspice: sn.NgspiceE
 def test_each_array_gets_its_own_pulse() -> None:
     rng = np.random.default_rng(0)
     device = sn.devices.VTEAM()
-    arrays = [sn.Crossbar(device=device, state=rng.uniform(0.5e-9, 2.5e-9, (2, 2))) for _ in range(5)]
+    arrays = [sn.Crossbar(device=device, state=rng.uniform(0.5e-9, 2.5e-9, (2, 2)), wires=sn.Wires()) for _ in range(5)]
     pulses = [sn.Pulse(row_volts=[v, 0.0], width_s=1e-9) for v in (0.5, 0.6, 0.7, 0.8, 0.9)]
     with sn.NgspiceEngine(workers=2) as two, sn.NgspiceEngine() as one:
         together = two.pulse_each(arrays, pulses)

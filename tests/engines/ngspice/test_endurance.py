@@ -29,7 +29,7 @@ class Learnt:
 
 def learn(engine: Engine, steps: int) -> Learnt:
     """Let a 9 × 4 array learn the letters X, +, U and = under a V/2 scheme, by about a quarter of the states' range in all."""
-    array = sn.Crossbar(device=sn.devices.VTEAM(), state=np.random.default_rng(0).uniform(1e-9, 2e-9, (9, 4)))
+    array = sn.Crossbar(device=sn.devices.VTEAM(), state=np.random.default_rng(0).uniform(1e-9, 2e-9, (9, 4)), wires=sn.Wires())
     decisions, outputs = [], []
     for k in range(steps):
         target = k % 4
@@ -108,7 +108,7 @@ def mixed_jobs(engine: sn.NgspiceEngine, count: int, rng: np.random.Generator) -
     device = sn.devices.VTEAM()
     state = rng.uniform(0.5e-9, 2.5e-9, (4, 4))
     for k in range(count):
-        array = sn.Crossbar(device=device, state=state)
+        array = sn.Crossbar(device=device, state=state, wires=sn.Wires())
         if k % 2:
             state = engine.pulse(array, sn.Pulse(row_volts=rng.uniform(-0.3, 0.6, 4), width_s=1e-11, rise_s=1e-12)).state
         else:
@@ -137,7 +137,7 @@ def test_memory_over_ten_thousand_jobs() -> None:
 def test_reloading_circuits_does_not_leak() -> None:
     """One worker, two arrays in turn: every job parses a deck."""
     rng = np.random.default_rng(0)
-    arrays = [sn.Crossbar(conductance=rng.uniform(1e-5, 1e-3, shape)) for shape in ((6, 6), (5, 7))]
+    arrays = [sn.Crossbar(conductance=rng.uniform(1e-5, 1e-3, shape), wires=sn.Wires()) for shape in ((6, 6), (5, 7))]
     with sn.NgspiceEngine(circuits=1) as engine:
         sizes = []
         for k in range(60):

@@ -140,7 +140,7 @@ DEVICES = ("vteam", "linear-drift", "yakopcic", "pershin-di-ventra", "1t1r", "1s
 def made_with(device, parameter, value):
     try:
         made = device.with_parameters(**{parameter: value})
-        sn.Crossbar(device=made, shape=(3, 3))
+        sn.Crossbar(device=made, shape=(3, 3), wires=sn.Wires())
         return made
     except InputError:
         return None
@@ -178,7 +178,7 @@ def test_arrays_that_differ_in_lines_stuck_cells_or_choices_have_two_keys():
     device = sn.devices.VTEAM()
     stuck = np.zeros((3, 3), dtype=bool)
     stuck[1, 2] = True
-    array = sn.Crossbar(device=device, shape=(3, 3))
+    array = sn.Crossbar(device=device, shape=(3, 3), wires=sn.Wires())
     floats = np.array([True, False, False])
     keys = [
         key_of(device),

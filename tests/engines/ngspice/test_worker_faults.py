@@ -62,7 +62,7 @@ def test_a_worker_lost_in_the_middle_changes_nothing(strike: signal.Signals, und
 
 def test_a_worker_killed_between_jobs_is_replaced() -> None:
     with sn.NgspiceEngine() as engine:
-        array = sn.Crossbar(device=sn.devices.VTEAM(), state=np.linspace(0.5e-9, 2.5e-9, 6).reshape(2, 3))
+        array = sn.Crossbar(device=sn.devices.VTEAM(), state=np.linspace(0.5e-9, 2.5e-9, 6).reshape(2, 3), wires=sn.Wires())
         pulse = sn.Pulse(row_volts=[1.0, 0.5], width_s=1e-8, rise_s=1e-9)
         first = engine.pulse(array, pulse)
         for session in engine.pool.sessions:
@@ -77,7 +77,7 @@ def test_a_loaded_circuit_gives_what_a_fresh_one_gives() -> None:
     """Altered in place through a history of other states, or parsed for this job alone: the same bits."""
     rng = np.random.default_rng(4)
     device = sn.devices.VTEAM()
-    arrays = [sn.Crossbar(device=device, state=rng.uniform(0.2e-9, 2.8e-9, (3, 3))) for _ in range(4)]
+    arrays = [sn.Crossbar(device=device, state=rng.uniform(0.2e-9, 2.8e-9, (3, 3)), wires=sn.Wires()) for _ in range(4)]
     pulse = sn.Pulse(row_volts=[1.0, 0.5, 0.5], column_volts=[0.0, 0.5, 0.5], width_s=1e-8, rise_s=1e-9)
     with sn.NgspiceEngine() as engine:
         kept = [(engine.pulse(a, pulse).state, engine.read(a, np.ones(3)).column_amps) for a in arrays][-1]
@@ -90,7 +90,7 @@ def test_a_loaded_circuit_gives_what_a_fresh_one_gives() -> None:
 
 def test_workers_do_not_outlive_close_or_leave_zombies() -> None:
     engine = sn.NgspiceEngine()
-    engine.read(sn.Crossbar(conductance=[[1e-3]]), [1.0])
+    engine.read(sn.Crossbar(conductance=[[1e-3]], wires=sn.Wires()), [1.0])
     pids = [s.pid for s in engine.pool.sessions]
     engine.close()
     for pid in pids:
@@ -101,7 +101,7 @@ def test_workers_do_not_outlive_close_or_leave_zombies() -> None:
 
 
 def test_recycled_workers_do_not_show() -> None:
-    array = sn.Crossbar(conductance=np.full((2, 2), 1e-3))
+    array = sn.Crossbar(conductance=np.full((2, 2), 1e-3), wires=sn.Wires())
     with sn.NgspiceEngine(recycle_after=2) as engine:
         amps = [engine.read(array, [1.0, k]).column_amps for k in range(5)]
         pids = {s.pid for s in engine.pool.sessions}
@@ -112,7 +112,7 @@ def test_recycled_workers_do_not_show() -> None:
 
 def test_threads_share_an_engine() -> None:
     rng = np.random.default_rng(1)
-    arrays = [sn.Crossbar(conductance=rng.uniform(1e-4, 1e-3, (3, 3))) for _ in range(8)]
+    arrays = [sn.Crossbar(conductance=rng.uniform(1e-4, 1e-3, (3, 3)), wires=sn.Wires()) for _ in range(8)]
     answers: dict[int, np.ndarray] = {}
     with sn.NgspiceEngine(workers=2) as engine:
         threads = [threading.Thread(target=lambda k=k: answers.update({k: engine.read(arrays[k], np.ones(3)).column_amps})) for k in range(8)]
@@ -126,7 +126,7 @@ def test_threads_share_an_engine() -> None:
 
 def test_a_large_batch_is_split_over_workers() -> None:
     rng = np.random.default_rng(2)
-    array = sn.Crossbar(conductance=rng.uniform(1e-5, 1e-3, (16, 16)))
+    array = sn.Crossbar(conductance=rng.uniform(1e-5, 1e-3, (16, 16)), wires=sn.Wires())
     volts = rng.uniform(-1, 1, (101, 16))
     with sn.NgspiceEngine(workers=2) as engine:
         read = engine.read(array, volts)
@@ -192,10 +192,10 @@ def test_settings_that_make_no_sense(name: str, value: float) -> None:
 def test_a_library_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(library.VARIABLE, str(tmp_path / "libngspice.so"))
     with pytest.raises(NgspiceMissingError, match="no such file"):
-        sn.NgspiceEngine().read(sn.Crossbar(conductance=[[1.0]]), [1.0])
+        sn.NgspiceEngine().read(sn.Crossbar(conductance=[[1.0]], wires=sn.Wires()), [1.0])
     (tmp_path / "libngspice.so").write_text("not a library")
     with pytest.raises(NgspiceMissingError, match="could not be opened"):
-        sn.NgspiceEngine().read(sn.Crossbar(conductance=[[1.0]]), [1.0])
+        sn.NgspiceEngine().read(sn.Crossbar(conductance=[[1.0]], wires=sn.Wires()), [1.0])
 
 
 def test_no_library_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,7 +272,7 @@ def test_answers_of_the_wrong_length_are_refused(monkeypatch: pytest.MonkeyPatch
 
 
 def test_circuits_have_workers_of_their_own_but_single_runs_do_not() -> None:
-    array = sn.Crossbar(device=sn.devices.VTEAM(), shape=(2, 2))
+    array = sn.Crossbar(device=sn.devices.VTEAM(), shape=(2, 2), wires=sn.Wires())
     pulse = sn.Pulse(row_volts=[0.3, 0.0], width_s=1e-10)
     with sn.NgspiceEngine() as engine:
         for amplitude in (0.1, 0.2, 0.3):

@@ -56,7 +56,7 @@ def test_matches_finite_differences(wires: Wires, batch: int | None) -> None:
 
 
 def test_slope_must_fit_the_currents() -> None:
-    array = Crossbar(conductance=np.full((2, 3), 1e-5))
+    array = Crossbar(conductance=np.full((2, 3), 1e-5), wires=Wires())
     with pytest.raises(InputError, match=r"dl_dcolumn_amps has shape \(2,\); expected finite values of shape \(3,\)"):
         NodalEngine().gradient(array, [1.0, 0.0], [1.0, 1.0])
 

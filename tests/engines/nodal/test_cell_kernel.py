@@ -15,7 +15,7 @@ PLACES = np.array([0.0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1.0, 1.0])
 
 
 def interval(device: sn.devices.base.Device, state: np.ndarray, source: np.ndarray, seconds: float, tolerance: float) -> Interval:
-    cells = Ensemble.of(sn.Crossbar(device=device, state=state))
+    cells = Ensemble.of(sn.Crossbar(device=device, state=state, wires=sn.Wires()))
     code = cells.device.compiled()
     assert code is not None
     drive = Drive(source=source, ohms=None, gate=None, line=source[[0, 4]], seconds=seconds)

@@ -57,10 +57,10 @@ def test_more_terminals_than_lanes() -> None:
 
 
 def test_single_lines_go_through_it_up_to_some_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    array = Crossbar(conductance=np.full((1, 30), 1e-4))
+    array = Crossbar(conductance=np.full((1, 30), 1e-4), wires=Wires())
     read = NodalEngine().read(array, [1.0])
     monkeypatch.setattr(linear, "MOST_TERMINALS", 10)
-    other = NodalEngine().read(Crossbar(conductance=np.full((1, 30), 1e-4)), [1.0])
+    other = NodalEngine().read(Crossbar(conductance=np.full((1, 30), 1e-4), wires=Wires()), [1.0])
     assert "error_bound_amps" in read.stats
     assert "error_bound_amps" not in other.stats
     np.testing.assert_allclose(read.column_amps, other.column_amps, rtol=1e-10)

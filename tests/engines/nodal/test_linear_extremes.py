@@ -137,10 +137,10 @@ def test_cells_whose_two_ends_double_precision_cannot_tell_apart() -> None:
     with pytest.raises(ConvergenceError, match=r"a cell has 1e\+12 S where a wire segment has 1 S"):
         LinePrepared(operator_of(cells, Wires())).solve(Sources(row_volts=volts[None], column_volts=np.zeros((1, 9))))
     rows, columns = star_mesh(operator_of(cells, Wires()), volts, np.zeros(9))
-    read = NodalEngine().read(Crossbar(conductance=cells), volts)
+    read = NodalEngine().read(Crossbar(conductance=cells, wires=Wires()), volts)
     np.testing.assert_allclose(read.row_amps, rows, rtol=0, atol=1e-13 * np.abs(rows).max())
     np.testing.assert_allclose(read.column_amps, columns, rtol=0, atol=1e-13 * np.abs(rows).max())
-    still = NodalEngine().read(Crossbar(conductance=np.full((9, 9), 1e3)), np.full(9, 0.7), column_volts=0.7)
+    still = NodalEngine().read(Crossbar(conductance=np.full((9, 9), 1e3), wires=Wires()), np.full(9, 0.7), column_volts=0.7)
     assert np.abs(still.column_amps).max() < 1e-12
 
 
@@ -149,7 +149,7 @@ def test_where_no_method_is_left_it_is_an_error(monkeypatch: pytest.MonkeyPatch)
     cells = np.full((9, 9), 1e-5)
     cells[2, 3] = 1e12
     with pytest.raises(ConvergenceError, match=r"a cell has 1e\+12 S where a wire segment has 1 S"):
-        NodalEngine().read(Crossbar(conductance=cells), np.linspace(0, 1, 9))
+        NodalEngine().read(Crossbar(conductance=cells, wires=Wires()), np.linspace(0, 1, 9))
 
 
 def ends(rng: np.random.Generator, lines: int) -> float | np.ndarray:
@@ -219,4 +219,4 @@ def test_a_floating_line_without_cells_has_no_voltage() -> None:
     with pytest.raises(SingularCircuitError, match=r"word-line node at cell \(2, 0\) floats"):
         prepare(operator)
     with pytest.raises(SingularCircuitError, match=r"word-line node at cell \(2, 0\) floats"):
-        NodalEngine().read(Crossbar(conductance=cells), np.ones(4), floating_rows=operator.floating_rows)
+        NodalEngine().read(Crossbar(conductance=cells, wires=Wires()), np.ones(4), floating_rows=operator.floating_rows)

@@ -121,7 +121,7 @@ def test_stalled_iterations_are_an_error() -> None:
 
 def test_read_keeps_its_set_up_on_the_array() -> None:
     rng = np.random.default_rng(0)
-    array = Crossbar(conductance=10 ** rng.uniform(-6, -4, (10, 6)))
+    array = Crossbar(conductance=10 ** rng.uniform(-6, -4, (10, 6)), wires=Wires())
     engine = NodalEngine()
     first = engine.read(array, rng.uniform(0, 1, 10), floating_rows=np.arange(10) == 3)
     kept = array.cache["nodal.prepared"]

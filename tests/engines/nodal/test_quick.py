@@ -51,14 +51,14 @@ def test_it_is_the_general_answer_for_new_and_for_known_arrays(name: str) -> Non
 
 
 def test_linear_devices_take_it_too() -> None:
-    array = Crossbar(device=VTEAM(), state=np.random.default_rng(1).uniform(0, 3e-9, (9, 17)))
+    array = Crossbar(device=VTEAM(), state=np.random.default_rng(1).uniform(0, 3e-9, (9, 17)), wires=Wires())
     quick = quick_read(array, np.full(9, 0.1))
     assert quick is not None
     assert_same(quick, general(array, np.full(9, 0.1)))
 
 
 def test_inputs_of_any_kind_give_the_same_answer() -> None:
-    array = Crossbar(conductance=np.full((6, 4), 1e-4))
+    array = Crossbar(conductance=np.full((6, 4), 1e-4), wires=Wires())
     volts = np.linspace(0.0, 0.5, 6)
     want = ENGINE.read(array, volts).column_amps
     frozen = volts.copy()
@@ -71,27 +71,27 @@ def test_inputs_of_any_kind_give_the_same_answer() -> None:
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_values_that_are_not_finite_are_refused_and_spoil_nothing(bad: float) -> None:
-    array = Crossbar(conductance=np.full((6, 4), 1e-4))
+    array = Crossbar(conductance=np.full((6, 4), 1e-4), wires=Wires())
     want = ENGINE.read(array, np.ones(6)).column_amps
     with pytest.raises(InputError, match="row_volts has values that are not finite"):
         ENGINE.read(array, np.array([0.1, bad, 0.1, 0.1, 0.1, 0.1]))
     np.testing.assert_array_equal(ENGINE.read(array, np.ones(6)).column_amps, want)
-    np.testing.assert_array_equal(ENGINE.read(Crossbar(conductance=np.full((6, 4), 1e-4)), np.ones(6)).column_amps, want)
+    np.testing.assert_array_equal(ENGINE.read(Crossbar(conductance=np.full((6, 4), 1e-4), wires=Wires()), np.ones(6)).column_amps, want)
 
 
 def test_what_rounding_touches_goes_the_general_way_and_is_remembered() -> None:
     cells = 10 ** np.random.default_rng(2).uniform(-12, 5, (30, 30))
-    array = Crossbar(conductance=cells)
+    array = Crossbar(conductance=cells, wires=Wires())
     assert quick_read(array, np.ones(30)) is None
     assert array.cache["nodal.quick"] is False
-    assert_same(ENGINE.read(array, np.ones(30)), general(Crossbar(conductance=cells), np.ones(30)))
+    assert_same(ENGINE.read(array, np.ones(30)), general(Crossbar(conductance=cells, wires=Wires()), np.ones(30)))
     with pytest.raises(ConvergenceError, match="double precision cannot tell its two ends apart"):
-        ENGINE.read(Crossbar(conductance=np.full((300, 280), 1e14)), np.ones(300))
+        ENGINE.read(Crossbar(conductance=np.full((300, 280), 1e14), wires=Wires()), np.ones(300))
 
 
 def test_threads_that_read_one_array_do_not_disturb_each_other() -> None:
     rng = np.random.default_rng(3)
-    array = Crossbar(conductance=10 ** rng.uniform(-6, -4, (40, 40)))
+    array = Crossbar(conductance=10 ** rng.uniform(-6, -4, (40, 40)), wires=Wires())
     inputs = rng.uniform(0, 1, (200, 40))
     want = [ENGINE.read(array, volts).column_amps for volts in inputs]
     with ThreadPoolExecutor(4) as pool:

@@ -26,14 +26,14 @@ def drive(source: tuple[float, float, float], seconds: float, cells: int = 1, oh
 
 
 def ensemble(device: sn.devices.base.Device, x: np.ndarray | float) -> Ensemble:
-    return Ensemble.of(sn.Crossbar(device=device, state=np.atleast_2d(x)))
+    return Ensemble.of(sn.Crossbar(device=device, state=np.atleast_2d(x), wires=sn.Wires()))
 
 
 def fixed_steps(
     device: sn.devices.base.Device, x: np.ndarray, source: tuple[float, float, float], seconds: float, steps: int
 ) -> tuple[np.ndarray, float]:
     """Integrate with steps of one size and no error control; return the states and the energy."""
-    cells = Ensemble.of(sn.Crossbar(device=device, state=x.reshape(-1, 1, 1) if x.size > 1 else x.reshape(1, 1)))
+    cells = Ensemble.of(sn.Crossbar(device=device, state=x.reshape(-1, 1, 1) if x.size > 1 else x.reshape(1, 1), wires=sn.Wires()))
     state, waveform, energy = x.reshape(-1, 1), drive(source, seconds), 0.0
     h = np.array([seconds / steps])
     for k in range(steps):
@@ -127,7 +127,7 @@ def test_a_threshold_inside_the_interval_is_not_missed() -> None:
 def test_a_state_never_leaves_its_bounds() -> None:
     device = sn.devices.VTEAM()
     start = np.array([[0.1e-9, 1e-9, 2.9e-9, 3e-9, 0.0]])
-    cells = Ensemble.of(sn.Crossbar(device=device, state=start))
+    cells = Ensemble.of(sn.Crossbar(device=device, state=start, wires=sn.Wires()))
     for volts in (0.5, -0.9):
         done = advance(cells, start, drive((volts,) * 3, 1e-6, cells=5), 1e-5, np.full(5, 1e-6))
         assert np.all((done.nodes[3] >= 0) & (done.nodes[3] <= 3e-9))
@@ -142,7 +142,7 @@ def test_compiled_and_array_steps_agree(tolerance: float, ohms: float | None) ->
     state = 3e-9 * rng.uniform(0, 1, (1, m))
     stuck = np.zeros((4, 50), dtype=bool)
     stuck[1, 3:9] = True
-    cells = Ensemble.of(sn.Crossbar(device=device, state=state.reshape(4, 50), stuck=stuck))
+    cells = Ensemble.of(sn.Crossbar(device=device, state=state.reshape(4, 50), stuck=stuck, wires=sn.Wires()))
     source = np.stack([rng.uniform(-0.4, 0.5, m)] * 5) + rng.uniform(-0.02, 0.02, (5, m))
     waveform = Drive(source=source, ohms=None if ohms is None else np.full(m, ohms), gate=None, line=np.ones((2, m)), seconds=4e-8)
     step = np.full(m, 4e-8)
@@ -167,7 +167,7 @@ def test_corrections_agree_and_are_what_another_drive_does(ohms: float | None) -
     m = 60
     state = 3e-9 * rng.uniform(0.3, 0.5, (1, m))
     device = sn.devices.VTEAM(r_on=rng.uniform(40, 60, (4, 15)))
-    cells = Ensemble.of(sn.Crossbar(device=device, state=state.reshape(4, 15)))
+    cells = Ensemble.of(sn.Crossbar(device=device, state=state.reshape(4, 15), wires=sn.Wires()))
     source = np.stack([rng.uniform(0.3, 0.5, m)] * 5) + rng.uniform(-0.02, 0.02, (5, m))
     old = Drive(source=source, ohms=None if ohms is None else np.full(m, ohms), gate=None, line=np.ones((2, m)), seconds=4e-8)
     code, step = cells.device.compiled(), np.full(m, 4e-8)

@@ -74,7 +74,7 @@ def test_update_of_few_cells_is_what_a_fresh_matrix_is(shape: tuple[int, int]) -
 def test_errors_add_up_until_the_matrix_is_refreshed() -> None:
     rng = np.random.default_rng(4)
     engine = NodalEngine()
-    array = Crossbar(conductance=cells(rng, (12, 10)))
+    array = Crossbar(conductance=cells(rng, (12, 10)), wires=Wires())
     engine.effective_conductance(array)
     errors, refreshed = [], 0
     for k in range(120):
@@ -96,7 +96,7 @@ def test_errors_add_up_until_the_matrix_is_refreshed() -> None:
 def test_many_changed_cells_are_computed_afresh() -> None:
     rng = np.random.default_rng(5)
     engine = NodalEngine()
-    array = Crossbar(conductance=cells(rng, (12, 10)))
+    array = Crossbar(conductance=cells(rng, (12, 10)), wires=Wires())
     engine.effective_conductance(array)
     other = array.with_conductance(2 * np.array(array.conductance))
     engine.effective_conductance(other, near=array)
@@ -123,7 +123,7 @@ def test_large_batches_go_through_the_matrix_and_keep_their_voltages_for_later()
 
 def test_column_volts_and_floating_lines_are_solved_one_by_one() -> None:
     rng = np.random.default_rng(7)
-    array = Crossbar(conductance=cells(rng, (6, 4)))
+    array = Crossbar(conductance=cells(rng, (6, 4)), wires=Wires())
     volts = rng.uniform(-1, 1, (50, 6))
     read = NodalEngine().read(array, volts, column_volts=0.1)
     assert read.stats["method"] == "line-cg"
@@ -133,6 +133,6 @@ def test_column_volts_and_floating_lines_are_solved_one_by_one() -> None:
 def test_only_linear_cells_have_an_effective_conductance() -> None:
     engine = NodalEngine()
     with pytest.raises(InputError, match="use read"):
-        engine.effective_conductance(Crossbar(device=Yakopcic(), shape=(2, 2)))
+        engine.effective_conductance(Crossbar(device=Yakopcic(), shape=(2, 2), wires=Wires()))
     with pytest.raises(InputError, match="no third terminal"):
-        engine.effective_conductance(Crossbar(conductance=np.ones((2, 2))), gate_volts=[1.0, 1.0])
+        engine.effective_conductance(Crossbar(conductance=np.ones((2, 2)), wires=Wires()), gate_volts=[1.0, 1.0])

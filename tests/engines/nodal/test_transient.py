@@ -185,7 +185,7 @@ def test_a_floating_line_neither_delivers_nor_takes() -> None:
 def test_cells_that_switch_in_picoseconds_under_a_microsecond_pulse() -> None:
     """VTEAM's default set is 10⁵ times faster than the pulse: every cell above its threshold ends at the bound, soon."""
     state = 3e-9 * np.random.default_rng(0).uniform(0.1, 0.9, (6, 6))
-    array = sn.Crossbar(device=sn.devices.VTEAM(), state=state)
+    array = sn.Crossbar(device=sn.devices.VTEAM(), state=state, wires=sn.Wires())
     after = ENGINE.pulse(array, sn.Pulse(row_volts=-0.6, width_s=1e-6, rise_s=1e-8))
     assert np.all(after.state <= 1e-3 * 3e-9)
     assert after.stats["steps"] < 400

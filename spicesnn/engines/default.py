@@ -1,0 +1,114 @@
+"""The engine that arrays use when none is named, and what is built on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from spicesnn.arrays import Floats
+from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.stimulus import Pulse, Waveform
+from spicesnn.engines.base import Engine
+from spicesnn.engines.imperfect import Imperfections
+from spicesnn.engines.nodal.engine import NodalEngine
+from spicesnn.engines.results import PulseResult, Read
+from spicesnn.errors import InputError
+
+
+@cache
+def default_engine() -> NodalEngine:
+    """Return the nodal engine with its default accuracy."""
+    return NodalEngine()
+
+
+def read(array: Crossbar, row_volts: ArrayLike, engine: Engine | None = None, **lines: Any) -> Read:
+    """Read an array; see `Engine.read`."""
+    return (engine or default_engine()).read(array, row_volts, **lines)
+
+
+def pulse(array: Crossbar, given: Pulse | Waveform | None = None, engine: Engine | None = None, **parts: Any) -> PulseResult:
+    """Apply a pulse, or the one that `parts` describe, to an array; see `Engine.pulse`."""
+    if given is not None and parts:
+        raise InputError(f"array.pulse: give a Pulse, or its parts such as row_volts=…; got both ({', '.join(sorted(parts))})")
+    if given is None:
+        try:
+            given = Pulse(**parts)
+        except TypeError as error:
+            raise InputError(f"array.pulse: {error}; expected the parts of a Pulse: row_volts, column_volts, width_s, rise_s, …") from None
+    return (engine or default_engine()).pulse(array, given)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Draws:
+    """Reads of arrays that were drawn one after the other.
+
+    Attributes
+    ----------
+    column_amps : (draws, cols) or (draws, batch, cols)
+    conductance : (draws, rows, cols)
+        dI/dV at 0 V of every cell as it was read, siemens; wires left out.
+    """
+
+    column_amps: Floats
+    conductance: Floats
+
+    @property
+    def mean(self) -> Floats:
+        """Mean of the column currents over the draws, (cols,) or (batch, cols)."""
+        return np.asarray(self.column_amps.mean(axis=0))
+
+    @property
+    def std(self) -> Floats:
+        """Their standard deviation (of the sample, divided by draws − 1)."""
+        return np.asarray(self.column_amps.std(axis=0, ddof=1))
+
+    def __len__(self) -> int:
+        return int(self.column_amps.shape[0])
+
+    def __iter__(self) -> Iterator[Floats]:
+        return iter(self.column_amps)
+
+
+def monte_carlo(
+    array: Crossbar, row_volts: ArrayLike, *, imperfections: Imperfections, draws: int = 100, seed: int = 0, engine: Engine | None = None,
+    **lines: Any,
+) -> Draws:  # fmt: skip
+    """Fabricate an array again and again, each with its own variation and stuck cells, and read each once with its noise.
+
+    Parameters
+    ----------
+    array : Crossbar
+        As it is meant to be.
+    row_volts : (rows,) or (batch, rows)
+    draws : int
+        How many arrays, 2 or more.
+    imperfections : Imperfections
+    seed : int
+        Of all draws; draw k is the same however many there are.
+    engine : Engine, optional
+        The nodal engine unless given.
+    lines
+        Other arguments of `Engine.read`, such as ``gate_volts``.
+
+    Raises
+    ------
+    InputError
+        Fewer than two draws, or imperfections that the array cannot have.
+    """
+    if not isinstance(draws, int | np.integer) or isinstance(draws, bool) or draws < 2:
+        raise InputError(f"monte_carlo: draws = {draws!r}; expected a whole number, 2 or more")
+    if not isinstance(imperfections, Imperfections):
+        raise InputError(f"monte_carlo: imperfections is {imperfections!r:.60}; expected a spicesnn.Imperfections")
+    amps, siemens = [], []
+    for k in range(int(draws)):
+        rng = np.random.default_rng((seed, k))
+        drawn = imperfections.before_read(imperfections.fabricated(array, rng), rng)
+        amps.append(read(drawn, row_volts, engine, **lines).column_amps)
+        gates = lines.get("gate_volts")
+        siemens.append(drawn.cell_conductance(None if gates is None else np.atleast_2d(gates)[0]))
+    return Draws(column_amps=np.stack(amps), conductance=np.stack(siemens))

@@ -1,0 +1,123 @@
+"""Figures of one array, one read, one curve: what ``array.plot()``, ``read.plot()`` and ``curve.plot()`` return."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from spicesnn.arrays import Floats
+from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.engines.results import IVCurve, Read
+from spicesnn.errors import InputError
+from spicesnn.plotting.iv import iv_log, iv_loop
+from spicesnn.plotting.maps import conductance_map
+from spicesnn.plotting.style import DIVERGING, SEQUENTIAL, new_figure, scaled, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def array_figure(array: Crossbar) -> Figure:
+    """Return a map of the cells' conductances (dI/dV at 0 V, gates at their default), wires left out."""
+    gates = None
+    if array.gated:
+        gates = np.full(array.gate_lines, array.cell_device().gate_default or 0.0)
+    kind = "linear cells" if array.device is None else f"{array.device.name} cells"
+    with style():
+        figure = new_figure(5.6, 4.6)
+        conductance_map(figure.subplots(), array.cell_conductance(gates), title=f"{array.rows} × {array.cols} {kind}")
+    return figure
+
+
+def read_figure(read: Read, index: int = 0) -> Figure:
+    """Return maps of the line voltages, the cell currents and the currents in the segments of both lines.
+
+    Parameters
+    ----------
+    read : Read
+    index : int
+        Which input of a batch.
+
+    Raises
+    ------
+    InputError
+        No such input, or a read that does not know its array (one made by hand).
+    """
+    word, bit = (np.asarray(v) for v in (read.word_line_volts, read.bit_line_volts))
+    if word.ndim == 3:
+        if not isinstance(index, int | np.integer) or not -len(word) <= index < len(word):
+            raise InputError(f"read.plot: index = {index!r}; the batch has {len(word)} inputs, 0 to {len(word) - 1}")
+        word, bit = word[index], bit[index]
+    elif index != 0:
+        raise InputError(f"read.plot: index = {index!r}; the read has one input")
+    amps = read.cell_amps
+    cells = amps[index] if amps.ndim == 3 else amps
+    along_word, along_bit = branch_amps(read, cells, index)
+    with style():
+        figure = new_figure(11.0, 7.0)
+        panels = figure.subplots(2, 3).ravel()
+        _map(panels[0], word, "V", "Word-line voltage")
+        _map(panels[1], bit, "V", "Bit-line voltage")
+        _map(panels[2], word - bit, "V", "Cell voltage")
+        _map(panels[3], cells, "A", "Cell current")
+        _map(panels[4], along_word, "A", "Word-line current")
+        _map(panels[5], along_bit, "A", "Bit-line current")
+    return figure
+
+
+def branch_amps(read: Read, cells: Floats, index: int = 0) -> tuple[Floats, Floats]:
+    """Return the current into each cell's word-line node from the left, and out of its bit-line node downwards, (rows, cols) each.
+
+    Of lines that are driven from one end, Kirchhoff's law gives both from the cells' currents: what has not left a word line yet, and what
+    has entered a bit line so far. Lines driven from both ends follow from the drop along their segments.
+    """
+    array = read.array
+    assert array is not None
+    rows = np.atleast_2d(read.row_amps)[index]
+    word = rows[:, None] - np.concatenate([np.zeros((array.rows, 1)), np.cumsum(cells, axis=1)[:, :-1]], axis=1)
+    bit = np.cumsum(cells, axis=0)
+    if not array.wires.double_sided:
+        return word, bit
+    # Each end brings what its own resistance lets through; the first segment of a line carries what its near end brings
+    volts = [np.asarray(v)[index] if np.ndim(v) == 3 else np.asarray(v) for v in (read.word_line_volts, read.bit_line_volts)]
+    assert read.row_volts is not None
+    driven = np.atleast_2d(read.row_volts)
+    sensed = np.atleast_2d(np.zeros(array.cols) if read.column_volts is None else read.column_volts)
+    driver = np.broadcast_to(array.wires.driver_ohm, array.rows) + array.wires.word_line_ohm
+    sense = np.broadcast_to(array.wires.sense_ohm, array.cols) + array.wires.bit_line_ohm
+    with np.errstate(divide="ignore", invalid="ignore"):
+        near = (driven[min(index, len(driven) - 1)] - volts[0][:, 0]) / driver
+        top = (volts[1][0] - sensed[min(index, len(sensed) - 1)]) / sense
+    near, top = np.where(driver > 0, near, rows), np.where(sense > 0, top, 0.0)
+    return word - rows[:, None] + near[:, None], bit - top[None, :]
+
+
+def curve_figure(curve: IVCurve) -> Figure:
+    """Return the loop of a curve, and its logarithmic view."""
+    with style():
+        figure = new_figure(9.0, 4.0)
+        left, right = figure.subplots(1, 2)
+        iv_loop(left, [curve])
+        iv_log(right, [curve])
+        left.set_title(f"{curve.device}, {curve.engine}")
+    return figure
+
+
+def _map(axes: Axes, values: Floats, unit: str, title: str) -> None:
+    shown, unit = scaled(values, unit)
+    signed = float(np.min(shown)) < 0 < float(np.max(shown))
+    limit = float(np.max(np.abs(shown)))
+    shape = shown.shape
+    aspect: Literal["auto", "equal"] = "auto" if max(shape) > 2.5 * min(shape) else "equal"
+    image = axes.imshow(
+        shown, cmap=DIVERGING if signed else SEQUENTIAL, vmin=-limit if signed else None, vmax=limit if signed else None, aspect=aspect,
+        interpolation="nearest",
+    )  # fmt: skip
+    axes.set(title=title, xlabel="bit line", ylabel="word line")
+    axes.grid(visible=False)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
+    axes.figure.colorbar(image, ax=axes, label=unit, shrink=0.85)
