@@ -74,8 +74,8 @@ class Read:
         Examples
         --------
         >>> import spicesnn as sn
-        >>> float(sn.Crossbar([[1e-4]]).read([0.2]).energy(1e-6))
-        4e-12
+        >>> print(f"{sn.Crossbar([[1e-4]]).read([0.2]).energy(1e-6):.3g} J")
+        4e-12 J
         """
         if number(seconds, "read.energy: seconds", "a time above 0") <= 0:
             raise InputError(f"read.energy: seconds = {seconds!r}; expected a time above 0")

@@ -74,7 +74,8 @@ class _Train:
             fine = self._inside(state + _sum_of_parabola(change, half, end, middle, stretch))
             error = float((np.abs(fine - rough) / self._scale).max(initial=0.0)) / STRETCH_ERROR
             if error <= 1.0:
-                joules += float(_sum_of_parabola(*(np.asarray(j) for j in (joule, half_joule, end_joule)), middle, stretch))
+                first, at_half, at_end = np.array([joule]), np.array([half_joule]), np.array([end_joule])
+                joules += float(_sum_of_parabola(first, at_half, at_end, middle, stretch)[0])
                 state, done = fine, done + stretch
                 if done < self._count:
                     change, joule = (end, end_joule) if error < 0.1 else self._pulse(state)
