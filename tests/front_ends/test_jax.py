@@ -45,4 +45,4 @@ def test_it_maps_over_inputs_and_over_arrays() -> None:
 
 def test_arrays_of_devices_are_refused() -> None:
     with pytest.raises(InputError, match="plain conductances"):
-        read(sn.Crossbar(device=sn.devices.VTEAM(), shape=(2, 2)))
+        read(sn.Crossbar(device=sn.devices.VTEAM(), shape=(2, 2), wires=sn.Wires()))

@@ -25,7 +25,7 @@ from spicesnn.engines.ngspice.session import Session
 from spicesnn.engines.ngspice.surroundings import Surroundings
 from spicesnn.errors import InputError, NgspiceError
 
-DIVIDER = sn.Crossbar(conductance=np.full((2, 2), 1e-5))
+DIVIDER = sn.Crossbar(conductance=np.full((2, 2), 1e-5), wires=sn.Wires())
 WORDS = ("method=gear", "reltol=0.1", "gmin=1e-3", "temp=100", "abstol=1e-3")
 PRINTED = """
 import sys
