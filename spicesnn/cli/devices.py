@@ -22,7 +22,7 @@ def devices(
 ) -> Answer:
     """List the memristor models: parameters with defaults and units, and the paper each comes from.
 
-    --out also writes the list to devices.json there. --seed and --engine are taken by every command; they change nothing here.
+    --out also writes the list to devices.json there. --seed and --engine are accepted by every command; they have no effect here.
 
     Example:  spicesnn devices vteam
     """

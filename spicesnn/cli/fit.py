@@ -27,11 +27,11 @@ def fit(
                                                                 "(an earlier fit: the search begins there), pulse-table, or all.")],
     csv: Annotated[Path, typer.Argument(metavar="CSV", help="A sweep (time, volts, amps), a pulse train (volts, width, siemens), or a pulse curve "
                                                             "(siemens after each set pulse; a second column: after each reset pulse).")],
-    parameters: Annotated[str | None, typer.Option("--parameters", metavar="A,B,…", help="What to fit; the customary ones if left out.")] = None,
+    parameters: Annotated[str | None, typer.Option("--parameters", metavar="A,B,…", help="Parameters to fit; default: the usual ones.")] = None,
     starts: Annotated[int, typer.Option("--starts", min=1, help="Number of starting points.")] = 6,
     duration: Annotated[str | None, typer.Option("--duration", metavar="SECONDS", help="Length of a sweep without times.")] = None,
     pulse_volts: Annotated[str | None, typer.Option("--pulse-volts", metavar="VOLT", help="Set pulses of a pulse curve.")] = None,
-    reset_volts: Annotated[str | None, typer.Option("--reset-volts", metavar="VOLT", help="Reset pulses; minus the set pulses' if left out.")] = None,
+    reset_volts: Annotated[str | None, typer.Option("--reset-volts", metavar="VOLT", help="Reset pulses; default: minus the set pulses.")] = None,
     pulse_width: Annotated[str | None, typer.Option("--pulse-width", metavar="SECONDS", help="Width of its pulses.")] = None,
     read_volts: Annotated[str | None, typer.Option("--read-volts", metavar="VOLT", help="Read voltage of a pulse curve of currents; the file's "
                                                                                        "own, or 0.1 V.")] = None,
@@ -45,7 +45,7 @@ def fit(
 
     pulse-table makes a device that reproduces a pulse curve without a model; without --pulse-volts and --pulse-width its pulses are 1 V and 1 us.
     all fits every model and says which of them the data prefer (Akaike's criterion). --set device.name=value holds a parameter, or says
-    where the search begins. --engine changes nothing here.
+    where the search begins. --engine has no effect here.
 
     Example:  spicesnn fit vteam sweep.csv --parameters r_on,r_off,k_on,k_off --out runs/fit
     """

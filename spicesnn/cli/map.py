@@ -24,10 +24,10 @@ def map_(
     seed: options.Seed = None,
     as_json: options.Json = False,
 ) -> Answer:
-    """Map a trained network onto crossbar arrays and test it: accuracy, energy, latency and area, beside the network's own accuracy.
+    """Map a trained network onto crossbar arrays and test it: accuracy, energy, latency and area, compared with the network's own accuracy.
 
     Data are taken as they are. With converters (hardware.dac_bits, hardware.adc_bits) their ranges come from data.calibrate, or from a
-    fifth of the samples, which is then not tested.
+    fifth of the samples, which is then left out of the test.
 
     Example:  spicesnn map lenet.onnx --data test.npz --set hardware.adc_bits=8 --set hardware.bits_per_cell=6 --out runs/lenet
     """

@@ -24,7 +24,7 @@ class DialectName(enum.StrEnum):
 def netlist(
     preset: Annotated[str, typer.Argument(metavar="PRESET_OR_TOML_OR_RUN", help="A preset, a TOML file, or a run directory (its trained states).")],
     samples: Annotated[int, typer.Option("--samples", min=1, help="Test samples in the read deck.")] = 1,
-    dialect: Annotated[DialectName, typer.Option("--dialect", help="Which SPICE the decks are for.")] = DialectName.NGSPICE,
+    dialect: Annotated[DialectName, typer.Option("--dialect", help="SPICE program the decks are written for.")] = DialectName.NGSPICE,
     set_: options.Settings = None,
     trust: options.Trust = False,
     out: options.Out = None,
@@ -34,9 +34,9 @@ def netlist(
 ) -> Answer:
     """Write the decks of an experiment: a read and a programming pulse of each array, and the whole network with its neurons.
 
-    Models are inside: `ngspice -b network.cir` runs them anywhere. Several arrays have a deck each (read-1.cir, read-2.cir, …).
+    Models are included: `ngspice -b network.cir` runs them anywhere. Several arrays have a deck each (read-1.cir, read-2.cir, …).
 
-    --engine is taken by every command; it changes nothing here.
+    --engine is accepted by every command; it has no effect here.
 
     Example:  spicesnn netlist xpue --out runs/xpue-decks
     """

@@ -35,8 +35,8 @@ class EngineNames(enum.StrEnum):
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; everything else goes to stderr.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Output folder; created if missing.")]
-Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything random.")]
-OneEngine = Annotated[EngineName | None, typer.Option("--engine", help="Which engine solves the circuit.")]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of all random numbers.")]
+OneEngine = Annotated[EngineName | None, typer.Option("--engine", help="Engine that solves the circuit.")]
 DEVICE_HELP = "A name from `spicesnn devices`, or a TOML file: a device table, or the descriptor of your own sub-circuit."
 
 
@@ -50,7 +50,7 @@ def _trust(context: typer.Context, value: bool) -> bool:
 
 _TRUST_HELP = "Hand a sub-circuit of your own to ngspice as it stands: it may read and write files and run programs."
 Trust = Annotated[bool, typer.Option("--trust", callback=_trust, help=_TRUST_HELP)]
-Settings = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="Change one value; can be given many times.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="Change one setting; can be repeated.")]
 
 
 def finite(value: float | None) -> float | None:

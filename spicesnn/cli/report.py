@@ -24,7 +24,7 @@ def report(
 ) -> Answer:
     """Write report.html: results with uncertainty, circuit, figures, energy, cross-check on the other engine, and how to reproduce the run.
 
-    One file that works offline. --seed and --engine are taken by every command; they change nothing here.
+    One file that works offline. --seed and --engine are accepted by every command; they have no effect here.
 
     Example:  spicesnn report runs/xpue
     """

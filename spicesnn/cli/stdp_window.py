@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def stdp_window(
     device: Annotated[str, typer.Argument(metavar="DEVICE", help="A name from `spicesnn devices`.")],
-    engine: Annotated[options.EngineNames, typer.Option("--engine", help="Who solves it; both compares.")] = options.EngineNames.NODAL,
+    engine: Annotated[options.EngineNames, typer.Option("--engine", help="Engine; both compares the two.")] = options.EngineNames.NODAL,
     published: Annotated[str | None, typer.Option("--published", metavar="SET", help="A published parameter set of the model.")] = None,
     set_: options.Settings = None,
     out: options.Out = None,
@@ -25,7 +25,7 @@ def stdp_window(
 ) -> Answer:
     """Measure the STDP window of a device in an array, by pairs of overlapping spikes; fit two exponentials; write CSV and figure.
 
-    The window has no chance in it: --seed changes nothing here.
+    The window involves no random numbers: --seed has no effect here.
 
     Example:  spicesnn stdp-window vteam --engine both --out runs/window
     """
