@@ -254,6 +254,8 @@ def _override(tables: dict[str, Any], key: str, value: Any) -> None:
     section = "array" if section == "wires" else section  # what `Crossbar` calls them
     if not isinstance(tables.setdefault(section, {}), dict):
         raise unknown_key(key, [entry.name for entry in fields(BaseConfig)])
+    if name == "epochs":  # passes that somebody asks for are passes
+        tables[section].pop("presentations", None)
     if section == "device" and name == "model" and value != tables["device"].get("model", "vteam"):
         tables["device"] = {}
     tables[section][name] = value

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
 from spicesnn.datasets import samples
+from spicesnn.datasets.scaling import Scale
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError, DataError, RunError
 from spicesnn.training import metrics
@@ -268,12 +269,12 @@ class MapConfig(StreamConfig):
         return ArrayToDraw(shape=shape, wires=self.array.segments(), cell=f"{self.device.model} (part of one tile)",
                            differential=self.hardware.columns == "differential")  # fmt: skip
 
-    def images(self) -> Images:
+    def images(self, scale: Scale | None = None) -> Images:
         """The test samples; training samples it has none."""
         x, y, _ = self.samples()
         flat = x.reshape(len(x), -1)
         nothing = np.zeros(0, dtype=np.int64)
-        return Images(train=flat[:0], train_labels=nothing, test=flat, test_labels=np.asarray(_counted(y)))  # type: ignore[arg-type]
+        return Images(train=flat[:0], train_labels=nothing, test=flat, test_labels=np.asarray(_counted(y)))
 
     def confirmed_layer(self, arrays: Arrays, images: Images, count: int, layer: int) -> LayerToConfirm:
         """The first tile of a layer as it was programmed, and what the first test samples put onto its lines."""

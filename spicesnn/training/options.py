@@ -71,6 +71,8 @@ class Section:
 
 
 def _plain(value: Any) -> Any:
+    if value is None:
+        return AUTO
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return dict(value) if isinstance(value, Mapping) else value
@@ -106,7 +108,7 @@ def _check_range(key: str, value: float, limits: Mapping[str, Any]) -> None:
     least = f"{lowest:g} or more" if lowest is not None else f"more than {above:g}" if above is not None else ""
     most = f"at most {highest:g}" if highest is not None else f"less than {below:g}" if below is not None else ""
     wanted = ", ".join(part for part in (least, most) if part) or "a finite number"
-    shown = f"{value:.6g}" if isinstance(value, float) else str(value) if abs(value) <= _LARGEST_WHOLE else "a number of too many digits"
+    shown = str(value) if isinstance(value, float) or abs(value) <= _LARGEST_WHOLE else "a number of too many digits"
     raise ConfigError(f"{key} = {shown}; expected {wanted}")
 
 

@@ -127,6 +127,10 @@ def _share(final: float, experiment: Experiment, state: RunState) -> float:
 def total_updates(config: Config, rule: Rule, experiment: Experiment) -> int:
     """Return how many updates the run has at most."""
     planned = config.training.epochs * rule.updates_per_epoch(experiment)
+    if config.training.presentations and experiment.problem.available:
+        share = min(1.0, len(experiment.problem.train) / experiment.problem.available)
+        shown = len(experiment.problem.train) if not config.training.batch else min(config.training.batch, len(experiment.problem.train))
+        planned = max(planned, int(config.training.presentations * share / shown))
     return min(planned, config.training.updates) if config.training.updates else planned
 
 

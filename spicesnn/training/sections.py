@@ -18,13 +18,14 @@ from spicesnn.neurons.lif import LIF
 from spicesnn.training.options import Section, option, unknown_key
 from spicesnn.units import parse
 
+SOURCES = ("xpue", "digits-3x5", "letters-3x3", "letters-clean", "words-4bit", "xor", "mnist", "file")
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataOptions(Section):
     """[data]"""
 
-    source: str = option("xpue", "a pattern set, MNIST, or your own file",
-                         choices=("xpue", "digits-3x5", "letters-3x3", "letters-clean", "words-4bit", "xor", "mnist", "file"))  # fmt: skip
+    source: str = option("xpue", "a pattern set, MNIST, or your own file", choices=SOURCES)
     path: str = option("", "file of samples and classes, or a folder of files like MNIST's (source = file)")
     label: str = option("label", "column of a csv file with the classes")
     test_path: str = option("", "file of held-out samples; empty: a fraction of `path` is held out")
@@ -174,6 +175,7 @@ class TrainingOptions(Section):
     """[training]"""
 
     epochs: int = option(1, "passes over the training data, at most", lowest=0)
+    presentations: int = option(0, "show at least so many samples: more passes over data with fewer samples than the preset's", lowest=0)
     updates: int = option(0, "stop after this many updates; 0: when the epochs are done", lowest=0)
     batch: int = option(0, "samples an update; 0: all", lowest=0)
     stop_when_right: bool = option(False, "stop as soon as every training sample is right")

@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +20,20 @@ from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
 from spicesnn.datasets import mnist
+from spicesnn.datasets.images import resize
+from spicesnn.datasets.scaling import Scale
 from spicesnn.devices.base import Floats
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError, RunError
 from spicesnn.training import metrics
 from spicesnn.training.config import BaseConfig
 from spicesnn.training.options import Section, option
+from spicesnn.training.problem import OwnData, scaled_how
+from spicesnn.training.problem import load as load_problem
 from spicesnn.training.run import RunDirectory
+from spicesnn.training.sections import SOURCES, DataOptions
 from spicesnn.training.state import History, Progress
+from spicesnn.training.streams import Streams
 from spicesnn.training.summary import Summary, Watcher
 
 Arrays = dict[str, NDArray[Any]]
@@ -44,34 +50,186 @@ class StreamData(Section):
     validation: int = option(0, "last training images that replace the test images, to choose settings on", lowest=0)
 
 
+@dataclass(frozen=True, kw_only=True)
+class LearntData(DataOptions, StreamData):
+    """[data]: MNIST at 28×28 unless `source` says otherwise; what a network is built for is read from the data."""
+
+    source: str = option("mnist", "MNIST, a pattern set, or your own file", choices=SOURCES)
+    pixels: int = option(0, "larger images are reduced to pixels × pixels; 0: as they are", lowest=0)
+    inputs: int = option(0, "inputs of a sample; read from one's own data, 0: MNIST's", lowest=0)
+    classes: int = option(0, "classes; read from one's own data, 0: MNIST's", lowest=0)
+    rows: int = option(0, "rows of a sample that is an image; read from one's own data, 0: MNIST's, 1: no image", lowest=0)
+    samples: int = option(0, "training samples; read from one's own data, 0: MNIST's", lowest=0)
+    available: int = option(0, "training samples before any limit; read from one's own data, 0: MNIST's", lowest=0)
+
+    @property
+    def image(self) -> tuple[int, int]:
+        """Rows and columns of a sample; (1, inputs) for one that is no image."""
+        if not self.inputs:
+            edge = self.pixels or MNIST_EDGE
+            return edge, edge
+        return (self.rows, self.inputs // self.rows) if self.rows > 1 else (1, self.inputs)
+
+    @property
+    def input_count(self) -> int:
+        """Inputs of a sample."""
+        rows, columns = self.image
+        return rows * columns
+
+    @property
+    def class_count(self) -> int:
+        """Classes."""
+        return self.classes or MNIST_CLASSES
+
+    @property
+    def train_count(self) -> int:
+        """Training samples that are learnt from."""
+        learnt = MNIST_SAMPLES - self.validation
+        return self.samples or min(self.train_limit or learnt, learnt)
+
+    def passes(self, epochs: int, presentations: int) -> int:
+        """Return the passes over the training samples: `epochs`, or as many more as show `presentations` samples.
+
+        Counted by the samples that the data have: a limit on them is a wish for a shorter run.
+        """
+        return max(epochs, -(-presentations // (self.available or MNIST_SAMPLES)))
+
+    def of(self, images: Images) -> Self:
+        """Return the options with what the images say about themselves."""
+        if self.source == "mnist":
+            return self
+        return replace(self, inputs=int(images.train.shape[1]), classes=len(images.names), rows=images.shape[0], samples=len(images.train),
+                       available=images.available or len(images.train))  # fmt: skip
+
+
+MNIST_EDGE, MNIST_CLASSES, MNIST_SAMPLES = 28, 10, 60_000
+_GREY = 255
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Images:
-    """The images a run sees: grey levels (n, 784) and labels (n,)."""
+    """The samples a run sees: grey levels (n, inputs), of which 255 is full, and labels (n,).
 
-    train: NDArray[np.uint8]
+    Attributes
+    ----------
+    train, test : (n, inputs)
+        uint8; float32 where a network takes more than grey levels, and data of one's own have more.
+    train_labels, test_labels : (n,)
+    names : tuple of str
+        The classes.
+    shape : (rows, columns)
+        Of a sample as an image; (1, inputs) for a table.
+    held_out : bool
+        Whether the test samples are others than the training samples.
+    scale : Scale or None
+        Of a user's data.
+    outside, available : int
+        Held-out values beyond what the training samples span; training samples before any limit.
+    """
+
+    train: NDArray[Any]
     train_labels: NDArray[np.int64]
-    test: NDArray[np.uint8]
+    test: NDArray[Any]
     test_labels: NDArray[np.int64]
+    names: tuple[str, ...] = tuple("0123456789")
+    shape: tuple[int, int] = (MNIST_EDGE, MNIST_EDGE)
+    held_out: bool = True
+    scale: Scale | None = None
+    outside: int = 0
+    available: int = 0
 
     @classmethod
-    def load(cls, limits: StreamData) -> Self:
-        """Return MNIST, cut to the limits.
+    def load(cls, limits: StreamData, *, seed: int = 0, scale: Scale | None = None, grey: bool = True) -> Self:
+        """Return the samples that [data] asks for, cut to its limits.
+
+        Parameters
+        ----------
+        limits : StreamData
+        seed : int
+            Decides which samples of a file are held out.
+        scale : Scale, optional
+            Of a run that goes on or is tested; that of the training samples if left out.
+        grey : bool
+            Whether inputs are spikes: values are then grey levels of 8 bits, and none below 0 or above 1 can be learnt.
 
         Raises
         ------
         ConfigError
-            The images for validation leave none to train with.
+            The images for validation leave none to train with; values that no spike rate stands for.
         """
+        if isinstance(limits, LearntData) and limits.source != "mnist":
+            return cls._of_own(limits, seed, scale, grey)
+        if isinstance(limits, LearntData) and limits.scale == "standard":
+            raise ConfigError("data.scale is \"standard\", but mnist lies from 0 to 1 by itself; scales are for data of one's own")
         data = mnist.load()
         learnt = len(data.x_train) - limits.validation
         if learnt < 1:
             raise ConfigError(f"data.validation = {limits.validation} leaves none of the {len(data.x_train)} training images; expected fewer")
         held = (data.x_train[learnt:], data.y_train[learnt:]) if limits.validation else (data.x_test, data.y_test)
         train, test = min(limits.train_limit or learnt, learnt), limits.test_limit or len(held[0])
+        edge = limits.image[0] if isinstance(limits, LearntData) else MNIST_EDGE
         return cls(
-            train=data.x_train[:train].reshape(-1, 784), train_labels=data.y_train[:train].astype(np.int64),
-            test=held[0][:test].reshape(-1, 784), test_labels=held[1][:test].astype(np.int64),
+            train=_reduced(data.x_train[:train], edge), train_labels=data.y_train[:train].astype(np.int64), shape=(edge, edge),
+            test=_reduced(held[0][:test], edge), test_labels=held[1][:test].astype(np.int64), available=len(data.x_train),
         )  # fmt: skip
+
+    @classmethod
+    def _of_own(cls, options: LearntData, seed: int, scale: Scale | None, grey: bool) -> Self:
+        if options.source == "file":
+            own = OwnData.load(options, Streams(seed), scale)
+            train, test, scale, available = own.train, own.test, own.scale, own.available
+            labels, names, shape, held_out, outside = (own.train_labels, own.test_labels), own.names, own.shape, own.held_out, own.outside()
+        else:
+            problem = load_problem(options, Streams(seed))
+            if np.any(problem.train.labels < 0) or np.any(problem.test.labels < 0):
+                raise ConfigError(f"data.source is {options.source!r}, whose words have several answers or none; expected samples of one class each")
+            train, test, scale, available = problem.train.inputs, problem.test.inputs, Scale.of("none", problem.train.inputs), problem.available
+            labels, names, shape = (problem.train.labels, problem.test.labels), problem.names, problem.shape
+            held_out, outside = problem.held_out, 0
+        learnt, held = (_levels(values, scale, grey) for values in (train, test))
+        if grey and len(train):
+            low, high = (float(bound) for bound in _range_of(train, scale))
+            if low < -_SLACK or high > 1 + _SLACK:
+                raise ConfigError(f"the training samples lie from {low:.4g} to {high:.4g}, but inputs are rates of spikes; expected 0 to 1: use "
+                                  "data.scale = \"minmax\"")  # fmt: skip
+        return cls(
+            train=learnt, train_labels=labels[0], test=held, test_labels=labels[1], names=names, shape=shape, held_out=held_out,
+            scale=scale if options.source == "file" else None, outside=outside, available=available or len(learnt),
+        )  # fmt: skip
+
+    def remarks(self, *, grey: bool) -> list[str]:
+        """Return what was done to a user's data."""
+        if self.scale is None:
+            return []
+        if not grey or not self.outside:
+            return [scaled_how(self.scale, len(self.train), int(self.train.shape[1]), self.outside)]
+        said = scaled_how(self.scale, len(self.train), int(self.train.shape[1]), 0)
+        return [f"{said}; {self.outside} held-out value(s) lie outside and count as 0 or 1, where a rate of spikes ends"]
+
+
+_SLACK = 1e-9
+
+
+def _reduced(images: NDArray[np.uint8], edge: int) -> NDArray[np.uint8]:
+    """Return MNIST images (n, edge²), reduced where that is asked for."""
+    if edge == MNIST_EDGE:
+        return images.reshape(-1, edge * edge)
+    if not 2 <= edge < MNIST_EDGE:
+        raise ConfigError(f"data.pixels = {edge}; expected 2 to {MNIST_EDGE}, or 0 for images as they are")
+    return np.rint(resize(images, edge, edge)).astype(np.uint8).reshape(-1, edge * edge)
+
+
+def _range_of(values: NDArray[Any], scale: Scale) -> tuple[Any, Any]:
+    least, most = scale.applied(values.min(axis=0, keepdims=True)), scale.applied(values.max(axis=0, keepdims=True))
+    return least.min(), most.max()
+
+
+def _levels(values: NDArray[Any], scale: Scale, grey: bool) -> NDArray[Any]:
+    """Return values scaled, 1 being level 255: bytes stay what they are where the scale is that of bytes, spikes take 8 bits."""
+    if values.dtype == np.uint8 and scale.low.size == 1 and scale.low[0] == 0 and scale.span[0] == _GREY:
+        return values
+    scaled = scale.applied(values) * _GREY
+    return np.rint(np.clip(scaled, 0, _GREY)).astype(np.uint8) if grey else scaled.astype(np.float32)
 
 
 @dataclass(kw_only=True, eq=False, slots=True)
@@ -169,9 +327,18 @@ class StreamConfig(BaseConfig, ABC):
     def reader(self, arrays: Arrays, images: Images, rng: np.random.Generator, engine: Engine) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
         """Return what answers images with classes; learning is frozen, labels come from training images."""
 
-    def images(self) -> Images:
-        """Return the images that a run sees."""
-        return Images.load(self.data)
+    grey: ClassVar[bool] = True
+    """Whether inputs are spikes, which take grey levels of 8 bits."""
+
+    def images(self, scale: Scale | None = None) -> Images:
+        """Return the images that a run sees; `scale` is that of a run which goes on or is tested."""
+        return Images.load(self.data, seed=self.seed, scale=scale, grey=self.grey)
+
+    @property
+    def learnt_data(self) -> LearntData:
+        """The options of data that are learnt from."""
+        assert isinstance(self.data, LearntData)
+        return self.data
 
     def circuit(self) -> str:
         """Return what of this network stands on arrays, and how it is solved, in a sentence or two for the report."""
@@ -232,8 +399,14 @@ class StreamConfig(BaseConfig, ABC):
 
     def train(self, *, engine: Engine, out: str | Path | None, progress: Watcher | None, resume: bool) -> Summary:
         """Train, evaluate, and leave a run directory."""
+        if resume:
+            run = RunDirectory.existing(out or "")
+            return self._trained(run, self.images(run.scale()), engine, progress, resume=True)
         images = self.images()
-        run = RunDirectory.existing(out or "") if resume else RunDirectory.create(out, self, engine.versions())
+        own = replace(self, data=self.data.of(images)) if isinstance(self.data, LearntData) else self
+        return own._trained(RunDirectory.create(out, own, engine.versions(), images.scale), images, engine, progress, resume=False)
+
+    def _trained(self, run: RunDirectory, images: Images, engine: Engine, progress: Watcher | None, *, resume: bool) -> Summary:
         with run.held(), run.stopped_with_a_note():
             if resume and run.resumable():
                 arrays, tally, done = _load(run)
@@ -243,6 +416,8 @@ class StreamConfig(BaseConfig, ABC):
             else:
                 arrays, tally, done, history = self.untrained(), Tally(), 0, History()
                 run.log(f"training {self.preset}, seed {self.seed}, {self.chunks[0]} x {len(images.train)} images")
+                for remark in images.remarks(grey=self.grey):
+                    run.log(remark)
             arrays, done = self._learnt(run, arrays, tally, done, history, images, engine, progress)
             if progress is not None:
                 progress(Progress(done=done, total=done, text="learnt; answering test and training images"))
@@ -258,6 +433,7 @@ class StreamConfig(BaseConfig, ABC):
         epochs, size = self.chunks
         per_epoch = -(-len(images.train) // size)
         total = epochs * per_epoch
+        seldom = max(1, size // max(len(images.train), 1))  # passes over a small table are short: not every one is answered and saved
         while done < total:
             begun = time.perf_counter()
             epoch, place = divmod(done, per_epoch)
@@ -267,11 +443,13 @@ class StreamConfig(BaseConfig, ABC):
             tally.add(wall_s=time.perf_counter() - begun)
             if "chunk_accuracy" in arrays:
                 history.add(done, chunk_accuracy=float(arrays["chunk_accuracy"]))
-            if place == per_epoch - 1 and done < total:
+            whole = done % seldom == 0 or done == total
+            if place == per_epoch - 1 and done < total and whole:
                 history.add(done, test_accuracy=float(np.mean(self._answers(arrays, images, engine) == images.test_labels)))
-            _save(run, arrays, tally, done, history)
+            if whole:
+                _save(run, arrays, tally, done, history)
             if progress is not None:
-                each = 1e3 * tally.totals["wall_s"] / (done * size)
+                each = 1e3 * tally.totals["wall_s"] / (done * min(size, len(images.train)))
                 progress(Progress(done=done, total=total, text=f"epoch {epoch + 1} of {epochs}, {each:.3f} ms an image"))
         return arrays, done
 
@@ -288,21 +466,23 @@ class StreamConfig(BaseConfig, ABC):
         train = metrics.accuracy(read(images.train[:few]), images.train_labels[:few])
         history.put(done, test_accuracy=test, train_accuracy=train)
         wall = tally.totals.get("wall_s", 0.0) + time.perf_counter() - begun
-        counts = metrics.confusion(predicted, images.test_labels, 10)
+        counts = metrics.confusion(predicted, images.test_labels, len(images.names))
         extra: dict[str, Any] = {name: value for name, value in tally.totals.items() if name not in ("wall_s", "energy_joule")}
         extra |= {
             "silent_or_tied": int(np.sum(predicted == metrics.NOBODY)), "solved_by": ", ".join(self.solved_by(engine.name)),
-            "training_ms_an_image": 1e3 * tally.totals.get("wall_s", 0.0) / max(done * self.chunks[1], 1),
-            "accuracy_by_class": [float(row[k] / max(row.sum(), 1)) for k, row in enumerate(counts)], "held_out": True,
+            "training_ms_an_image": 1e3 * tally.totals.get("wall_s", 0.0) / max(done * min(self.chunks[1], len(images.train)), 1),
+            "accuracy_by_class": [float(row[k] / max(row.sum(), 1)) for k, row in enumerate(counts)], "held_out": images.held_out,
+            **({"remarks": remarks} if (remarks := images.remarks(grey=self.grey)) else {}),
             **self.more_metrics(arrays, images, engine),
         }  # fmt: skip
         summary = Summary(
             preset=self.preset, engine=engine.name, seed=self.seed, run=str(run.path), test_accuracy=test, n_test=len(predicted),
             train_accuracy=train, converged=True, epochs=self.chunks[0], wall_s=wall, energy_joule=tally.totals.get("energy_joule", 0.0), extra=extra,
         )  # fmt: skip
-        names = np.array([str(k) for k in range(10)])
+        names = np.array(images.names)
         pictures = self.figures_data(arrays, images, engine)
-        shown = {"predicted": predicted, "labels": images.test_labels, "confusion": counts, "class_names": names, **pictures}
+        shown = {"predicted": predicted, "labels": images.test_labels, "confusion": counts, "class_names": names,
+                 "image_shape": np.array(images.shape), **pictures}  # fmt: skip
         _save(run, arrays, tally, done, history, shown)
         exported = self.exported(arrays)
         if exported:
@@ -313,7 +493,7 @@ class StreamConfig(BaseConfig, ABC):
 
     def infer(self, run: RunDirectory, *, engine: Engine, test_limit: int | None, kept: RunDirectory) -> Summary:
         """Answer the test images again with the trained network; what it answers goes into the folder `kept`."""
-        images = self.images()
+        images = self.images(run.scale())
         arrays, _, _ = _load(run)
         before = run.metrics()
         chosen = images.test[:test_limit] if test_limit else images.test

@@ -164,7 +164,7 @@ def test_a_run_goes_on_as_if_never_stopped(tmp_path):
         (["imperfections.states=4", "imperfections.states_siemens=[1e-5, 2e-5]"], ConfigError, "give one of the two"),
         (["imperfections.states=1"], InputError, "2 or more"),
         (["imperfections.stuck_on=0.7", "imperfections.stuck_off=0.7"], InputError, "sum of at most 1"),
-        (["imperfections.telegraph=2"], ConfigError, "imperfections.telegraph = 2; expected 0 or more, at most 1"),
+        (["imperfections.telegraph=2"], ConfigError, "imperfections.telegraph = 2.0; expected 0 or more, at most 1"),
         (["imperfections.read_noise=-0.1"], ConfigError, "0 or more"),
     ],
 )

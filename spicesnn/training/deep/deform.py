@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,8 +47,8 @@ class Deformation:
         """Whether images stay as they are."""
         return not (self.turn_degrees or self.scale or self.shear or self.shift_pixels or self.bend_pixels)
 
-    def applied(self, images: NDArray[np.uint8], side: int, rng: np.random.Generator) -> F:
-        """Return deformed images (n, side²) as grey levels from 0 to 1."""
+    def applied(self, images: NDArray[Any], image: tuple[int, int], rng: np.random.Generator) -> F:
+        """Return deformed images (n, rows·columns), of which 255 is full, as grey levels from 0 to 1."""
         if self.none:
             return images.astype(np.float32) / np.float32(255.0)
         n = len(images)
@@ -59,25 +60,25 @@ class Deformation:
         maps[:, 2], maps[:, 3] = size[1] * sin, size[1] * (shear * sin + cos)
         maps[:, 4:] = rng.uniform(-self.shift_pixels, self.shift_pixels, (n, 2))
         bends = (self.bend_pixels * rng.standard_normal((n, 2, _KNOTS, _KNOTS), dtype=np.float32)).astype(np.float32)
-        result = np.empty((n, side * side), np.float32)
-        _resample(np.ascontiguousarray(images), side, maps, bends, result)
+        result = np.empty((n, image[0] * image[1]), np.float32)
+        _resample(np.ascontiguousarray(images), image[0], image[1], maps, bends, result)
         return result
 
 
 @compiled(fastmath=True)
-def _resample(images: NDArray[np.uint8], side: int, maps: F, bends: F, result: F) -> None:
-    """Write images (n, side²) seen through their affine `maps` (n, 6) about the centre plus `bends` (n, 2, knots, knots); 0 outside."""
-    centre = np.float32((side - 1) / 2)
+def _resample(images: NDArray[Any], rows: int, columns: int, maps: F, bends: F, result: F) -> None:
+    """Write images (n, rows·columns) seen through their affine `maps` (n, 6) about the centre plus `bends` (n, 2, knots, knots); 0 outside."""
+    middle, centre = np.float32((rows - 1) / 2), np.float32((columns - 1) / 2)
     knots = bends.shape[2]
-    per_pixel = np.float32((knots - 1) / (side - 1))
+    per_row, per_pixel = np.float32((knots - 1) / (rows - 1)), np.float32((knots - 1) / (columns - 1))
     one, grey = np.float32(1.0), np.float32(1.0 / 255.0)
     for q in range(images.shape[0]):
         a, b, c, d, e, f = maps[q, 0], maps[q, 1], maps[q, 2], maps[q, 3], maps[q, 4], maps[q, 5]
-        for row in range(side):
-            y = np.float32(row) - centre
-            ky = min(int(row * per_pixel), knots - 2)
-            fy = np.float32(row) * per_pixel - np.float32(ky)
-            for column in range(side):
+        for row in range(rows):
+            y = np.float32(row) - middle
+            ky = min(int(row * per_row), knots - 2)
+            fy = np.float32(row) * per_row - np.float32(ky)
+            for column in range(columns):
                 x = np.float32(column) - centre
                 kx = min(int(column * per_pixel), knots - 2)
                 fx = np.float32(column) * per_pixel - np.float32(kx)
@@ -85,15 +86,15 @@ def _resample(images: NDArray[np.uint8], side: int, maps: F, bends: F, result: F
                 dy = w00 * bends[q, 0, ky, kx] + w01 * bends[q, 0, ky, kx + 1] + w10 * bends[q, 0, ky + 1, kx] + w11 * bends[q, 0, ky + 1, kx + 1]
                 dx = w00 * bends[q, 1, ky, kx] + w01 * bends[q, 1, ky, kx + 1] + w10 * bends[q, 1, ky + 1, kx] + w11 * bends[q, 1, ky + 1, kx + 1]
                 sx = a * x + b * y + e + dx + centre
-                sy = c * x + d * y + f + dy + centre
+                sy = c * x + d * y + f + dy + middle
                 value = np.float32(0.0)
-                if sx > -one and sy > -one and sx < side and sy < side:
+                if sx > -one and sy > -one and sx < columns and sy < rows:
                     x0, y0 = int(np.floor(sx)), int(np.floor(sy))
                     gx, gy = sx - np.float32(x0), sy - np.float32(y0)
                     for py in range(2):
                         for px in range(2):
                             i, j = y0 + py, x0 + px
-                            if 0 <= i < side and 0 <= j < side:
+                            if 0 <= i < rows and 0 <= j < columns:
                                 weight = (gy if py else one - gy) * (gx if px else one - gx)
-                                value += weight * np.float32(images[q, i * side + j])
-                result[q, row * side + column] = value * grey
+                                value += weight * np.float32(images[q, i * columns + j])
+                result[q, row * columns + column] = value * grey

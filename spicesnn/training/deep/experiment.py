@@ -34,7 +34,7 @@ from spicesnn.training.deep.options import (
 from spicesnn.training.deep.software import Learnt, learnt_more
 from spicesnn.training.pictures import histogram_data, raster_data, spike_data
 from spicesnn.training.sections import DeviceOptions
-from spicesnn.training.streamed import Arrays, ArrayToDraw, Images, LayerToConfirm, StreamConfig, Tally, only_layer
+from spicesnn.training.streamed import Arrays, ArrayToDraw, Images, LayerToConfirm, LearntData, StreamConfig, Tally, only_layer
 
 _DEVICES, _NOISE = 100, 101
 """Purposes of generators, beside those of the controller."""
@@ -48,7 +48,9 @@ class DeepConfig(StreamConfig):
     """The preset `deep-mnist` and its relatives."""
 
     kind: ClassVar[str] = "deep"
+    grey: ClassVar[bool] = False
 
+    data: LearntData = field(default_factory=LearntData)
     network: NetworkSection = field(default_factory=NetworkSection)
     exsitu: ExsituSection = field(default_factory=ExsituSection)
     device: DeviceOptions = field(default_factory=DeviceOptions)
@@ -64,17 +66,17 @@ class DeepConfig(StreamConfig):
 
     @property
     def _software_epochs(self) -> int:
-        return 0 if self.exsitu.weights else self.exsitu.epochs
+        return 0 if self.exsitu.weights else self.data.passes(self.exsitu.epochs, self.exsitu.presentations)
 
     def _network(self) -> DeepNetwork:
-        return self.network.build()
+        return self.network.build(self.data.input_count, self.data.class_count)
 
     # -- learning -----------------------------------------------------------------------------------------------
 
     def fresh(self, rng: np.random.Generator) -> Arrays:
         """Return random weights, or those of the file `exsitu.weights`."""
         network = self._network()
-        software = self.exsitu.build(len(network.shapes))
+        software = self.exsitu.build(len(network.shapes), self.data.image)
         if not self.exsitu.weights:
             return _software_arrays(Learnt.fresh(network, software, rng))
         loaded = load_weights(self.exsitu.weights, network.shapes, bias=True)
@@ -87,7 +89,7 @@ class DeepConfig(StreamConfig):
         if epoch >= self._software_epochs:
             return self._tuned(self._mapped(arrays, engine, tally), images, labels, rng, epoch, engine, tally)
         network = self._network()
-        software = self.exsitu.build(len(network.shapes))
+        software = self.exsitu.build(len(network.shapes), self.data.image)
         total = self._software_epochs * -(-self._train_images // software.batch)
         with one_blas_thread():
             state, loss = learnt_more(network, software, _learnt(arrays), images, labels, rng, total=total)
@@ -96,8 +98,7 @@ class DeepConfig(StreamConfig):
 
     @property
     def _train_images(self) -> int:
-        learnt = 60000 - self.data.validation
-        return min(self.data.train_limit or learnt, learnt)
+        return self.data.train_count
 
     def completed(self, arrays: Arrays, engine: Engine, tally: Tally) -> Arrays:
         """Map onto devices what has not been mapped yet."""
@@ -126,8 +127,9 @@ class DeepConfig(StreamConfig):
             limits = StepLimits(at=arrays["limits"][0], up=arrays["limits"][1], down=arrays["limits"][2])
         else:
             limits = StepLimits.solved(self.device.build(), engine, self.insitu.pulses())
+        how = self.insitu.build(self.exsitu, self.imperfections.cycle_to_cycle, self.data.image)
         done = tuned(
-            network, layers, _states(arrays), limits, self.insitu.build(self.exsitu, self.imperfections.cycle_to_cycle), images, labels, rng,
+            network, layers, _states(arrays), limits, how, images, labels, rng,
             train=self.insitu.trained(past, len(layers)), schedule=(1.0 - before / whole, 1.0 - after / whole),
         )  # fmt: skip
         tally.add(pulses=done.pulses, tile_solves=done.solves)

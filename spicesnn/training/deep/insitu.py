@@ -33,7 +33,7 @@ class InSitu:
     stale : float
         The effective conductances are solved again when a layer's conductances have moved by this share (of their sum) since; until then each
         cell's follows its own conductance.
-    gain, side, deformation
+    gain, image, deformation
         As in `Software`.
     """
 
@@ -43,7 +43,7 @@ class InSitu:
     cycle_to_cycle: float = 0.0
     stale: float = 0.01
     gain: float = 10.0
-    side: int = 28
+    image: tuple[int, int] = (28, 28)
     deformation: Deformation = field(default_factory=Deformation)
 
     def __post_init__(self) -> None:
@@ -133,7 +133,7 @@ def tuned(
     batches, pulses = range(0, len(images), options.batch), 0
     for number, begin in enumerate(batches):
         some = slice(begin, begin + options.batch)
-        inputs = options.deformation.applied(images[some], options.side, rng)
+        inputs = options.deformation.applied(images[some], options.image, rng)
         weights = [layer.weights for layer in live]
         trace = forward(network, weights, inputs)
         _, slope = softmax_slope(trace.outputs, labels[some], options.gain)

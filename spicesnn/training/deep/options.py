@@ -26,9 +26,10 @@ class NetworkSection(Section):
     tau_steps: float = option(4.5, "membrane time constant, in time steps", above=0.0)
     sharpness: float = option(4.0, "of the surrogate gradient", above=0.0)
 
-    def build(self) -> DeepNetwork:
-        """Return the network."""
-        return DeepNetwork(sizes=(784, *self.hidden, 10), steps=self.steps, decay=float(np.exp(-1.0 / self.tau_steps)), sharpness=self.sharpness)
+    def build(self, inputs: int = 784, outputs: int = 10) -> DeepNetwork:
+        """Return the network for so many inputs and classes."""
+        decay = float(np.exp(-1.0 / self.tau_steps))
+        return DeepNetwork(sizes=(inputs, *self.hidden, outputs), steps=self.steps, decay=decay, sharpness=self.sharpness)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,7 @@ class ExsituSection(Section):
 
     weights: str = option("", "npz or JSON file of weights (relative to the limits) to map; empty: trained in software")
     epochs: int = option(20, "passes over the training images", lowest=0)
+    presentations: int = option(0, "show at least so many images: more passes over fewer images than MNIST has", lowest=0)
     chunk: int = option(10000, "images between checkpoints", lowest=1)
     batch: int = option(128, "images an update", lowest=1)
     rate: float = option(2e-3, "Adam's step at the start", above=0.0)
@@ -51,18 +53,21 @@ class ExsituSection(Section):
     shift_pixels: float = option(1.5, "and shifted by up to ± this along each axis", lowest=0.0, below=90.0)
     bend_pixels: float = option(0.6, "and bent by a smooth random field of this standard deviation", lowest=0.0, below=90.0)
 
-    def build(self, layers: int) -> Software:
-        """Return how to learn, for so many layers."""
+    def build(self, layers: int, image: tuple[int, int] = (28, 28)) -> Software:
+        """Return how to learn, for so many layers and images of so many rows and columns; (1, inputs) are no images."""
         limits = self.limits * layers if len(self.limits) == 1 else self.limits
         if len(limits) != layers:
             raise ConfigError(f"exsitu.limits is {list(self.limits)}; expected one number, or {layers}: one a layer")
         return Software(batch=self.batch, rate=self.rate, gain=self.gain, limits=limits, dropout=self.dropout, weight_noise=self.weight_noise,
-                        average=self.average, deformation=self.deformation())  # fmt: skip
+                        average=self.average, image=image, deformation=self.deformation(image))  # fmt: skip
 
-    def deformation(self) -> Deformation:
-        """Return how training images are deformed."""
-        return Deformation(turn_degrees=self.turn_degrees, scale=self.scale, shear=self.shear, shift_pixels=self.shift_pixels,
-                           bend_pixels=self.bend_pixels)  # fmt: skip
+    def deformation(self, image: tuple[int, int] = (28, 28)) -> Deformation:
+        """Return how training images are deformed: shifts and bends are for 28×28, smaller images take less; samples that are no image take none."""
+        if min(image) < 2:
+            return Deformation()
+        size = min(1.0, min(image) / 28)
+        return Deformation(turn_degrees=self.turn_degrees, scale=self.scale, shear=self.shear, shift_pixels=size * self.shift_pixels,
+                           bend_pixels=size * self.bend_pixels)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,10 +113,10 @@ class InSituSection(Section):
     set_volts: float = option(2.0, "the largest set voltage that the drivers give", above=0.0)
     reset_volts: float = option(2.0, "the largest reset voltage", above=0.0)
 
-    def build(self, exsitu: ExsituSection, cycle_to_cycle: float) -> InSitu:
-        """Return how to tune."""
+    def build(self, exsitu: ExsituSection, cycle_to_cycle: float, image: tuple[int, int] = (28, 28)) -> InSitu:
+        """Return how to tune on images of so many rows and columns."""
         return InSitu(batch=self.batch, rate=self.rate, share=self.share, cycle_to_cycle=cycle_to_cycle, stale=self.stale, gain=exsitu.gain,
-                      deformation=exsitu.deformation())  # fmt: skip
+                      image=image, deformation=exsitu.deformation(image))  # fmt: skip
 
     def pulses(self) -> StrongestPulses:
         """Return the strongest pulses."""

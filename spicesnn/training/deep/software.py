@@ -33,8 +33,8 @@ class Software:
         Relative spread of every weight, drawn anew for each batch: what the devices will do.
     average : float
         The mapped weights are a running mean: mean ← average·mean + (1 − average)·weights.
-    side : int
-        Images are side × side.
+    image : (rows, columns)
+        Of an image.
     deformation : Deformation
     """
 
@@ -45,7 +45,7 @@ class Software:
     dropout: float = 0.0
     weight_noise: float = 0.0
     average: float = 0.999
-    side: int = 28
+    image: tuple[int, int] = (28, 28)
     deformation: Deformation = field(default_factory=Deformation)
 
     def __post_init__(self) -> None:
@@ -89,7 +89,7 @@ def learnt_more(
     count, losses = state.batches, list[float]()
     for begin in range(0, len(images), software.batch):
         some = slice(begin, begin + software.batch)
-        inputs = software.deformation.applied(images[some], software.side, rng)
+        inputs = software.deformation.applied(images[some], software.image, rng)
         keep = _kept(network, software.dropout, len(inputs), rng)
         used = weights
         if software.weight_noise:

@@ -25,7 +25,7 @@ from spicesnn.training.spiking_bp.network import Cells, SpikingBP, Streamed, Wei
 from spicesnn.training.spiking_bp.replay import replay
 from spicesnn.training.spiking_bp.wires import Mesh, Pace, WireSection
 from spicesnn.training.stream_imperfections import StreamImperfections
-from spicesnn.training.streamed import Arrays, ArrayToDraw, Images, LayerToConfirm, StreamConfig, Tally, only_layer
+from spicesnn.training.streamed import Arrays, ArrayToDraw, Images, LayerToConfirm, LearntData, StreamConfig, Tally, only_layer
 from spicesnn.training.unsupervised.device_synapse import PulseScheme
 
 _CELLS = 17
@@ -46,8 +46,8 @@ class NetworkSection(Section):
     limits: tuple[float, ...] = option((1.0, 1.0), "weights lie within ± this: the window that is mapped onto the device", above=0.0)
     spread: tuple[float, ...] = option((0.05, 0.05), "standard deviation of fresh weights", above=0.0)
 
-    def build(self) -> SpikingBP:
-        """Return the network."""
+    def build(self, inputs: int = 784, outputs: int = 10) -> SpikingBP:
+        """Return the network for so many inputs and classes."""
 
         def pair(name: str) -> tuple[float, float]:
             values = getattr(self, name)
@@ -56,8 +56,8 @@ class NetworkSection(Section):
             return values[0], values[1]
 
         return SpikingBP(
-            hidden=self.hidden, window=self.window, answer_window=self.answer_window, thresholds=pair("thresholds"), rates=pair("rates"),
-            limits=pair("limits"), spread=pair("spread"),
+            inputs=inputs, outputs=outputs, hidden=self.hidden, window=self.window, answer_window=self.answer_window,
+            thresholds=pair("thresholds"), rates=pair("rates"), limits=pair("limits"), spread=pair("spread"),
         )  # fmt: skip
 
 
@@ -95,6 +95,7 @@ class TrainingSection(Section):
     """[training]"""
 
     epochs: int = option(3, "passes over the training images", lowest=1)
+    presentations: int = option(0, "show at least so many images: more passes over fewer images than MNIST has", lowest=0)
     chunk: int = option(10000, "images between checkpoints", lowest=1)
 
 
@@ -104,6 +105,7 @@ class SpikingBPConfig(StreamConfig):
 
     kind: ClassVar[str] = "spiking-bp"
 
+    data: LearntData = field(default_factory=LearntData)
     network: NetworkSection = field(default_factory=NetworkSection)
     cells: CellSection = field(default_factory=CellSection)
     device: DeviceOptions = field(default_factory=lambda: DeviceOptions(model="pai-yu-chen"))
@@ -114,7 +116,10 @@ class SpikingBPConfig(StreamConfig):
     @property
     def chunks(self) -> tuple[int, int]:
         """Passes over the training images, and images in a chunk."""
-        return self.training.epochs, self.training.chunk
+        return self.data.passes(self.training.epochs, self.training.presentations), self.training.chunk
+
+    def _network(self) -> SpikingBP:
+        return self.network.build(self.data.input_count, self.data.class_count)
 
     def _cells(self, table: NDArray[np.float32] | None = None) -> Cells:
         flaws = self.imperfections
@@ -122,9 +127,9 @@ class SpikingBPConfig(StreamConfig):
 
     def _flaws(self) -> Flaws | None:
         """Draw the cells of both layers: the same for a run, whichever chunk."""
-        hidden, limits = self.network.hidden, self.network.build().limits
+        hidden, limits = self.network.hidden, self._network().limits
         window = self.cells.window(self.device.build())
-        return flaws_of(self.imperfections, ((784, hidden), (hidden, 10)), limits, window, self.rng(_CELLS))
+        return flaws_of(self.imperfections, ((self.data.input_count, hidden), (hidden, self.data.class_count)), limits, window, self.rng(_CELLS))
 
     def _table(self, arrays: Arrays, engine: Engine) -> NDArray[np.float32] | None:
         """Return what the device does: solved once, kept in the checkpoint."""
@@ -137,7 +142,7 @@ class SpikingBPConfig(StreamConfig):
 
     def fresh(self, rng: np.random.Generator) -> Arrays:
         """Return random weights."""
-        weights = fresh_weights(self.network.build(), rng, self._cells())
+        weights = fresh_weights(self._network(), rng, self._cells())
         return {"first": weights.first, "second": weights.second}
 
     def learn(
@@ -145,9 +150,9 @@ class SpikingBPConfig(StreamConfig):
     ) -> Arrays:
         """Learn from a chunk of labelled images."""
         weights = Weights(first=arrays["first"], second=arrays["second"])
-        share, table = epoch_share(epoch, self.training.epochs), self._table(arrays, engine)
+        share, table = epoch_share(epoch, self.chunks[0]), self._table(arrays, engine)
         if self.array.wires == "ideal":
-            done = train_stream(self.network.build(), weights, images, labels, rng, cells=self._cells(table), share=share)
+            done = train_stream(self._network(), weights, images, labels, rng, cells=self._cells(table), share=share)
             _count(tally, done)
         else:
             done = self._through_wires(weights, images, labels, rng, self._cells(table), share, tally)
@@ -159,7 +164,7 @@ class SpikingBPConfig(StreamConfig):
         tally: Tally,
     ) -> Streamed:  # fmt: skip
         """Learn from a chunk piece by piece, the tiles solved before each."""
-        network, pace, begin = self.network.build(), Pace(), 0
+        network, pace, begin = self._network(), Pace(), 0
         mesh = self._mesh(weights)
         while begin < len(images):
             some = slice(begin, begin + pace.images)
@@ -177,7 +182,7 @@ class SpikingBPConfig(StreamConfig):
         if self.cells.kind == "device" and not device.linear:
             raise ConfigError(f"array.wires is {self.array.wires!r}, but {device.name} cells are not linear, and reads are added up row by row; "
                               "use a device whose current is proportional to the voltage, such as power-law")  # fmt: skip
-        return self.array.mesh(weights.first, weights.second, self.network.build().limits, self.cells.window(device))
+        return self.array.mesh(weights.first, weights.second, self._network().limits, self.cells.window(device))
 
     def _seen(self, arrays: Arrays) -> Weights:
         """Return what the neurons see of the weights."""
@@ -190,7 +195,7 @@ class SpikingBPConfig(StreamConfig):
     def siemens(self, arrays: Arrays) -> list[Floats]:
         """Return what the devices of both layers conduct, (inputs, neurons) each; the balance lines conduct the middle of the window."""
         window = self.cells.window(self.device.build())
-        pairs = zip(("first", "second"), self.network.build().limits, strict=True)
+        pairs = zip(("first", "second"), self._network().limits, strict=True)
         return [window.at(0.5 + 0.5 * arrays[name].astype(float) / limit) for name, limit in pairs]
 
     def more_metrics(self, arrays: Arrays, images: Images, engine: Engine) -> Mapping[str, Any]:
@@ -198,7 +203,7 @@ class SpikingBPConfig(StreamConfig):
         if self.cells.kind == "ideal":
             return {}
         weights = Weights(first=arrays["first"], second=arrays["second"])
-        inputs, hidden, _ = replay(self.network.build(), weights, images.test[:_SHOWN], self.rng(PICTURES))
+        inputs, hidden, _ = replay(self._network(), weights, images.test[:_SHOWN], self.rng(PICTURES))
         window, joule = self.cells.window(self.device.build()), 0.0
         for spikes, siemens in zip((inputs, hidden), self.siemens(arrays), strict=True):
             line = siemens.sum(axis=1) + 0.5 * (window.low + window.high)
@@ -207,7 +212,7 @@ class SpikingBPConfig(StreamConfig):
 
     def reader(self, arrays: Arrays, images: Images, rng: np.random.Generator, engine: Engine) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
         """Return what answers images by their output spikes."""
-        weights, network, seed = self._seen(arrays), self.network.build(), rng.integers(2**63)
+        weights, network, seed = self._seen(arrays), self._network(), rng.integers(2**63)
         flaws = self._flaws()
         return lambda pixels: answers(network, weights, pixels, np.random.default_rng(seed), flaws=flaws)
 
@@ -216,7 +221,7 @@ class SpikingBPConfig(StreamConfig):
         only_layer(layer, 2)
         if self.cells.kind == "ideal":
             raise ConfigError("cells.kind is 'ideal', so the weights are not on devices: train with --set cells.kind=device")
-        network, window = self.network.build(), self.cells.window(self.device.build())
+        network, window = self._network(), self.cells.window(self.device.build())
         siemens = self.siemens(arrays)[layer]
         balance = np.full((len(siemens), 1), 0.5 * (window.low + window.high))
         weights = [arrays["first"], arrays["second"]]
@@ -252,7 +257,7 @@ class SpikingBPConfig(StreamConfig):
     def circuit(self) -> str:
         """Return what stands on arrays."""
         wires = "wires have no resistance" if self.array.wires == "ideal" else "reads go through the wires of solved tiles"
-        layers = f"784×{self.network.hidden} and {self.network.hidden}×10 weights"
+        layers = f"{self.data.input_count}×{self.network.hidden} and {self.network.hidden}×{self.data.class_count} weights"
         if self.cells.kind == "ideal":
             return f"Layers of {layers}, each a device minus a balance line, with ideal updates except for their variation and levels; {wires}."
         return (f"Layers of {layers}, each a {self.device.model} device less a balance line in the middle of its window. What pulses do to a device "
@@ -266,14 +271,14 @@ class SpikingBPConfig(StreamConfig):
     def drawn_array(self) -> ArrayToDraw:
         """Return the first layer, its balance line the last column."""
         cell = "ideal devices" if self.cells.kind == "ideal" else self.device.model
-        shape, name = (784, self.network.hidden + 1), f"{cell}, a balance line last"
+        shape, name = (self.data.input_count, self.network.hidden + 1), f"{cell}, a balance line last"
         if self.array.wires == "ideal":
             return ArrayToDraw(shape=shape, wires=Wires.ideal(), cell=name)
         return ArrayToDraw.tile(shape, (self.array.tile_rows, self.array.tile_cols), self.array.segments(), name)
 
     def figures_data(self, arrays: Arrays, images: Images, engine: Engine) -> Mapping[str, Any]:
         """Return what the hidden neurons look for, the spread of the weights, spike counts, and one presentation spike by spike."""
-        network, before, few = self.network.build(), self.untrained(), images.test[:_SHOWN]
+        network, before, few = self._network(), self.untrained(), images.test[:_SHOWN]
         fired = replay(network, Weights(first=arrays["first"], second=arrays["second"]), few, self.rng(PICTURES))
         layers = dict(zip(("inputs", "hidden", "outputs"), fired, strict=True))
         names = {"hidden": "first", "outputs": "second"}

@@ -19,7 +19,7 @@ from spicesnn.neurons.conductance_lif import ConductanceLIF
 from spicesnn.training.options import Section, option
 from spicesnn.training.pictures import PICTURES, histogram_data, raster_data, spike_data
 from spicesnn.training.sections import DeviceOptions
-from spicesnn.training.streamed import Arrays, ArrayToDraw, Images, LayerToConfirm, StreamConfig, Tally, only_layer
+from spicesnn.training.streamed import Arrays, ArrayToDraw, Images, LayerToConfirm, LearntData, StreamConfig, Tally, only_layer
 from spicesnn.training.unsupervised.defects import Defects
 from spicesnn.training.unsupervised.device_synapse import (
     PulseScheme,
@@ -59,7 +59,7 @@ class NetworkSection(Section):
     """[network]"""
 
     neurons: int = option(100, "neurons that learn", lowest=1)
-    full_rate_hz: float = option(63.75, "spike rate of an input at grey level 255", above=0.0)
+    full_rate_hz: float | None = option(None, "spike rate of an input at grey level 255; auto: by the number of inputs", above=0.0)
     column_sum: float | None = option(None, "sum of a neuron's weights before each presentation; auto: by the number of neurons", above=0.0)
     inhibition: float | None = option(None, "increase of the inhibition of all other neurons per spike, in units of the leak; auto", lowest=0.0)
     potentiation: float | None = option(None, "Ap; auto", above=0.0)
@@ -68,18 +68,17 @@ class NetworkSection(Section):
     vote: str = option("likelihood", "how spike counts are turned into classes", choices=("likelihood", "class"))
     label_limit: int = option(0, "training images that label the neurons; 0 is all", lowest=0)
 
-    def __post_init__(self) -> None:
-        for name, value in suited_to(self.neurons).items():
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, value)
+    def suited(self, inputs: int) -> NetworkSection:
+        """Return the section with what was left to follow from the numbers of neurons and inputs."""
+        following: dict[str, Any] = {name: value for name, value in suited_to(self.neurons, inputs).items() if getattr(self, name) is None}
+        return replace(self, **following)
 
-    def build(self) -> UnsupervisedNetwork:
-        """Return the network."""
-        given = {name: getattr(self, name) for name in suited_to(self.neurons)}
+    def build(self, inputs: int = 784) -> UnsupervisedNetwork:
+        """Return the network for so many inputs."""
+        whole = self.suited(inputs)
+        given = {name: getattr(whole, name) for name in suited_to(self.neurons, inputs)}
         neuron = ConductanceLIF(theta_tau_s=given.pop("theta_tau_s"))
-        return UnsupervisedNetwork(
-            neurons=self.neurons, full_rate_hz=self.full_rate_hz, depression_share=self.depression_share, neuron=neuron, **given
-        )
+        return UnsupervisedNetwork(inputs=inputs, neurons=self.neurons, depression_share=self.depression_share, neuron=neuron, **given)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +118,7 @@ class TrainingSection(Section):
     """[training]"""
 
     epochs: int = option(1, "passes over the training images", lowest=1)
+    presentations: int = option(0, "show at least so many images: more passes over fewer images than MNIST has", lowest=0)
     chunk: int = option(5000, "images between checkpoints", lowest=1)
 
 
@@ -128,6 +128,7 @@ class UnsupervisedConfig(StreamConfig):
 
     kind: ClassVar[str] = "unsupervised"
 
+    data: LearntData = field(default_factory=LearntData)
     network: NetworkSection = field(default_factory=NetworkSection)
     synapse: SynapseSection = field(default_factory=SynapseSection)
     device: DeviceOptions = field(default_factory=lambda: DeviceOptions(model="power-law"))
@@ -135,10 +136,18 @@ class UnsupervisedConfig(StreamConfig):
     imperfections: ImperfectionSection = field(default_factory=ImperfectionSection)
     training: TrainingSection = field(default_factory=TrainingSection)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.data.source == "mnist" or self.data.inputs:  # of a file it is not known yet
+            object.__setattr__(self, "network", self.network.suited(self.data.input_count))
+
     @property
     def chunks(self) -> tuple[int, int]:
         """Passes over the training images, and images in a chunk."""
-        return self.training.epochs, self.training.chunk
+        return self.data.passes(self.training.epochs, self.training.presentations), self.training.chunk
+
+    def _network(self) -> UnsupervisedNetwork:
+        return self.network.build(self.data.input_count)
 
     def tables_for(self, engine: Engine) -> Arrays:
         """Return what a device's synapses need, solved by the engine once a run: increments, and the pulses where they go through wires."""
@@ -147,7 +156,7 @@ class UnsupervisedConfig(StreamConfig):
                 kind = self.synapse.kind
                 raise ConfigError(f"array.wires is 'reads-and-writes', but a synapse of kind {kind!r} has no pulses; use synapse.kind = 'device'")
             return {}
-        device, scheme, network = self.device.build(), self.synapse.scheme(), self.network.build()
+        device, scheme, network = self.device.build(), self.synapse.scheme(), self._network()
         if self.array.wires != "ideal" and not device.linear:
             raise ConfigError(f"array.wires is {self.array.wires!r}, but {device.name} cells are not linear, and reads are added up row by row; "
                               "use a device whose current is proportional to the voltage, such as power-law")  # fmt: skip
@@ -181,7 +190,7 @@ class UnsupervisedConfig(StreamConfig):
     def _defects(self) -> Defects | None:
         if self.array.wires == "reads-and-writes" and not self.imperfections.none:
             raise ConfigError("array.wires is 'reads-and-writes', where [imperfections] are not modelled; use 'reads' or 'ideal'")
-        return self.imperfections.defects(784, self.network.neurons, self.rng(_CELLS))
+        return self.imperfections.defects(self.data.input_count, self.network.neurons, self.rng(_CELLS))
 
     def _wiring(self, tables: Arrays) -> Wiring | None:
         stored = {name.removeprefix("pulses_"): value for name, value in tables.items() if name.startswith("pulses_")}
@@ -192,14 +201,14 @@ class UnsupervisedConfig(StreamConfig):
 
     def fresh(self, rng: np.random.Generator) -> Arrays:
         """Return random weights."""
-        return _arrays(fresh_state(self.network.build(), rng, self._levels()))
+        return _arrays(fresh_state(self._network(), rng, self._levels()))
 
     def learn(
         self, arrays: Arrays, images: NDArray[np.uint8], labels: NDArray[np.int64], rng: np.random.Generator, epoch: int, engine: Engine, tally: Tally
     ) -> Arrays:
         """Show a chunk of images with learning on; labels serve the learning curve alone."""
         tables = {name: value for name, value in arrays.items() if name not in (*_STATE, "chunk_mean", "chunk_accuracy")} or self.tables_for(engine)
-        network = self.network.build()
+        network = self._network()
         shown = show(network, _state(arrays), images, rng, learn=True, synapse=self._synapse(tables), wiring=self._wiring(tables),
                      defects=self._defects())  # fmt: skip
         read_joule = self.synapse.read_volts**2 * self.synapse.g_one * network.step_s * shown.read_weight_sum
@@ -210,7 +219,7 @@ class UnsupervisedConfig(StreamConfig):
         if self.array.wires != "ideal":
             tally.add(tiles_solved=float(shown.tally[SOLVES]), word_lines_solved=float(shown.tally[ROW_SOLVES]),
                       columns_refreshed=float(shown.tally[REFRESHES]), write_joule=float(shown.tally[JOULE]))  # fmt: skip
-        return {**_arrays(shown.state), **tables, **while_learning(shown.responses, labels, arrays)}
+        return {**_arrays(shown.state), **tables, **while_learning(shown.responses, labels, arrays, self.data.class_count)}
 
     def circuit(self) -> str:
         """Return what stands on arrays."""
@@ -219,7 +228,7 @@ class UnsupervisedConfig(StreamConfig):
         through = {"ideal": "wires have no resistance", "reads": "every read goes through the wires of its tiles",
                    "reads-and-writes": "every read and every pulse goes through the wires of its tiles"}[self.array.wires]  # fmt: skip
         spikes = "Every input spike reads a word line, every output spike writes a bit line."
-        return f"784 × {self.network.neurons} synapses, each {cell}; {through}. {spikes}"
+        return f"{self.data.input_count} × {self.network.neurons} synapses, each {cell}; {through}. {spikes}"
 
     def solved_by(self, engine: str) -> tuple[str, ...]:
         """Return the engine for what pulses do to a device, and nodal for tiles with wires."""
@@ -229,7 +238,7 @@ class UnsupervisedConfig(StreamConfig):
     def drawn_array(self) -> ArrayToDraw:
         """Return the array, or the first tile where it is cut."""
         cell = self.device.model if self.synapse.kind == "device" else "ideal synapses"
-        shape, array = (784, self.network.neurons), self.array
+        shape, array = (self.data.input_count, self.network.neurons), self.array
         if array.wires == "ideal":
             return ArrayToDraw(shape=shape, wires=Wires.ideal(), cell=cell)
         return ArrayToDraw.tile(shape, (array.tile_rows, array.tile_cols), array.segments(), cell)
@@ -245,9 +254,10 @@ class UnsupervisedConfig(StreamConfig):
     def _reader(
         self, state: NetworkState, images: Images, rng: np.random.Generator, read_weight: NDArray[np.float32] | None
     ) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
-        network, limit, defects = self.network.build(), self.network.label_limit or len(images.train), self._defects()
+        network, limit, defects = self._network(), self.network.label_limit or len(images.train), self._defects()
         labelled = show(network, state, images.train[:limit], rng, learn=False, read_weight=read_weight, defects=defects).responses
-        vote = (LikelihoodVote if self.network.vote == "likelihood" else ClassVote).from_training(labelled, images.train_labels[:limit])
+        kind = LikelihoodVote if self.network.vote == "likelihood" else ClassVote
+        vote = kind.from_training(labelled, images.train_labels[:limit], len(images.names))
         seed = rng.integers(2**63)
 
         def answer(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -288,7 +298,7 @@ class UnsupervisedConfig(StreamConfig):
 
     def figures_data(self, arrays: Arrays, images: Images, engine: Engine) -> Mapping[str, Any]:
         """Return weights and thresholds, their spread, spike counts, and one presentation spike by spike."""
-        network, state, before = self.network.build(), _state(arrays), _state(self.untrained())
+        network, state, before = self._network(), _state(arrays), _state(self.untrained())
         shown = show(network, state, images.test[:_SHOWN], self.rng(PICTURES), learn=False).responses
         inputs, fired = replay(network, state, images.test[0], self.rng(PICTURES, 1))
         return {

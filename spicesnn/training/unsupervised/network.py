@@ -86,16 +86,30 @@ class LastSpikeSynapse:
 Synapse = IdealSynapse | LevelSynapse | TableSynapse | LastSpikeSynapse
 
 
-def suited_to(neurons: int) -> dict[str, float]:
-    """Return `column_sum`, `inhibition`, `potentiation` and θ's time constant that suit so many neurons.
+def suited_to(neurons: int, inputs: int = 784) -> dict[str, float]:
+    """Return `column_sum`, `inhibition`, `potentiation`, θ's time constant and the full spike rate that suit so many neurons and inputs.
 
     Found on validation images (docs: stdp-mnist). Every image makes some twenty spikes, however many neurons share them: beyond 1600 neurons
-    thresholds would fall between a neuron's spikes faster than they grow, so they are given the time.
+    thresholds would fall between a neuron's spikes faster than they grow, so they are given the time. Fewer inputs have larger weights, and spike
+    more often, so that a neuron is driven as hard (`few_inputs`).
     """
     theta_tau_s = ConductanceLIF().theta_tau_s * max(1.0, neurons / 1600)
+    sums, rate = few_inputs(inputs)
     if neurons < 200:
-        return {"column_sum": 40.0, "inhibition": 30.0, "potentiation": 0.005, "theta_tau_s": theta_tau_s}
-    return {"column_sum": 78.0, "inhibition": 17.0, "potentiation": 0.01, "theta_tau_s": theta_tau_s}
+        return {"column_sum": 40.0 * sums, "inhibition": 30.0, "potentiation": 0.005, "theta_tau_s": theta_tau_s, "full_rate_hz": rate}
+    return {"column_sum": 78.0 * sums, "inhibition": 17.0, "potentiation": 0.01, "theta_tau_s": theta_tau_s, "full_rate_hz": rate}
+
+
+FULL_RATE_HZ = 63.75
+
+
+def few_inputs(inputs: int) -> tuple[float, float]:
+    """Return by what column sums are multiplied, and the full spike rate: MNIST's for 784 inputs."""
+    ratio = inputs / 784
+    return min(ratio, 1.0) ** SUM_POWER, FULL_RATE_HZ * max(1.0, 1.0 / ratio) ** RATE_POWER
+
+
+SUM_POWER, RATE_POWER = 0.5, 0.25
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

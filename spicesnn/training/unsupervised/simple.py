@@ -31,6 +31,8 @@ class SimpleNetwork:
     ----------
     side, neurons, steps : int
         Pixels along an edge of the image as the inputs see it, neurons, time steps of a presentation.
+    flat : int
+        Inputs of samples that are no square images; 0 for images.
     input_share : float
         Probability of a spike in a step at grey level 255.
     threshold, decay : float
@@ -45,6 +47,7 @@ class SimpleNetwork:
     """
 
     side: int = 14
+    flat: int = 0
     neurons: int = 50
     steps: int = 350
     input_share: float = 0.3
@@ -70,11 +73,13 @@ class SimpleNetwork:
     @property
     def inputs(self) -> int:
         """Pixels."""
-        return self.side * self.side
+        return self.flat or self.side * self.side
 
     def shrunk(self, images: ArrayLike) -> NDArray[np.uint8]:
         """Return images (n, …) as (n, inputs) grey levels: each pixel the mean of a block."""
         array = np.asarray(images)
+        if self.flat and array.dtype == np.uint8 and array[0].size == self.flat:
+            return np.ascontiguousarray(array.reshape(len(array), -1))
         edge = round(array[0].size ** 0.5)
         if array.dtype != np.uint8 or edge * edge != array[0].size or edge % self.side:
             raise InputError(f"images have shape {array.shape} and type {array.dtype}; expected square grey levels of type uint8, an edge that is a "

@@ -15,7 +15,7 @@ from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
 from spicesnn.training.options import Section, option
 from spicesnn.training.pictures import PICTURES, histogram_data, spike_data
-from spicesnn.training.streamed import Arrays, ArrayToDraw, Images, LayerToConfirm, StreamConfig, Tally, only_layer
+from spicesnn.training.streamed import Arrays, ArrayToDraw, Images, LayerToConfirm, LearntData, StreamConfig, Tally, only_layer
 from spicesnn.training.unsupervised.network import LastSpikeSynapse
 from spicesnn.training.unsupervised.simple import SimpleNetwork, SimpleState, show_simple
 from spicesnn.training.unsupervised.votes import ClassVote, LikelihoodVote, while_learning
@@ -28,7 +28,7 @@ _SHOWN = 500
 class NetworkSection(Section):
     """[network]"""
 
-    side: int = option(14, "pixels along an edge of the image, each the mean of a block of its 28×28", lowest=1)
+    side: int = option(14, "pixels along an edge of the image, each the mean of a block of it", lowest=1)
     neurons: int = option(50, "neurons that learn", lowest=1)
     steps: int = option(350, "time steps of a presentation", lowest=1)
     input_share: float = option(0.3, "probability of a spike in a step at grey level 255", above=0.0, highest=1.0)
@@ -47,14 +47,17 @@ class NetworkSection(Section):
     vote: str = option("likelihood", "how spike counts are turned into classes", choices=("likelihood", "class"))
     label_limit: int = option(0, "training images that label the neurons; 0 is all", lowest=0)
 
-    def build(self) -> SimpleNetwork:
-        """Return the network."""
-        if 28 % self.side:
-            raise ConfigError(f"network.side = {self.side}; expected a divisor of 28")
+    def build(self, image: tuple[int, int] = (28, 28)) -> SimpleNetwork:
+        """Return the network for images of so many rows and columns: reduced to `side` where they are square and larger."""
+        rows, columns = image
+        square = rows == columns
+        if square and rows > self.side and rows % self.side:
+            raise ConfigError(f"network.side = {self.side}; expected a divisor of {rows}")
         synapse = LastSpikeSynapse(rise=self.rise, fall=self.fall, decay=self.decay_steps, window=self.window_steps)
-        same = ("side", "neurons", "steps", "input_share", "threshold", "decay", "inhibition", "refractory", "silence", "theta_step", "theta_highest",
+        same = ("neurons", "steps", "input_share", "threshold", "decay", "inhibition", "refractory", "silence", "theta_step", "theta_highest",
                 "theta_decay")  # fmt: skip
-        return SimpleNetwork(synapse=synapse, **{name: getattr(self, name) for name in same})
+        size = {"side": min(self.side, rows)} if square else {"flat": rows * columns}
+        return SimpleNetwork(synapse=synapse, **size, **{name: getattr(self, name) for name in same})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +65,7 @@ class TrainingSection(Section):
     """[training]"""
 
     epochs: int = option(1, "passes over the training images", lowest=1)
+    presentations: int = option(0, "show at least so many images: more passes over fewer images than MNIST has", lowest=0)
     chunk: int = option(10000, "images between checkpoints", lowest=1)
     g_one: float = option(1e-4, "conductance of weight 1, siemens", above=0.0)
     read_volts: float = option(0.1, "amplitude of an input spike", above=0.0)
@@ -73,35 +77,40 @@ class SimpleConfig(StreamConfig):
 
     kind: ClassVar[str] = "stdp-simple"
 
+    data: LearntData = field(default_factory=LearntData)
     network: NetworkSection = field(default_factory=NetworkSection)
     training: TrainingSection = field(default_factory=TrainingSection)
 
     @property
     def chunks(self) -> tuple[int, int]:
         """Passes over the training images, and images in a chunk."""
-        return self.training.epochs, self.training.chunk
+        return self.data.passes(self.training.epochs, self.training.presentations), self.training.chunk
+
+    def _network(self) -> SimpleNetwork:
+        return self.network.build(self.data.image)
 
     def fresh(self, rng: np.random.Generator) -> Arrays:
         """Return random weights."""
-        return _arrays(SimpleState.fresh(self.network.build(), rng))
+        return _arrays(SimpleState.fresh(self._network(), rng))
 
     def learn(
         self, arrays: Arrays, images: NDArray[np.uint8], labels: NDArray[np.int64], rng: np.random.Generator, epoch: int, engine: Engine, tally: Tally
     ) -> Arrays:
         """Show a chunk of images with learning on; labels serve the learning curve alone."""
-        network = self.network.build()
+        network = self._network()
         shown = show_simple(network, _state(arrays), network.shrunk(images), rng, learn=True)
         tally.add(output_spikes=float(shown.responses.sum()), input_events=shown.input_events, learning_writes=shown.writes)
-        return {**_arrays(shown.state), **while_learning(shown.responses, labels, arrays)}
+        return {**_arrays(shown.state), **while_learning(shown.responses, labels, arrays, self.data.class_count)}
 
     def reader(self, arrays: Arrays, images: Images, rng: np.random.Generator, engine: Engine) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
         """Label the neurons with training images, learning frozen, and return what answers."""
         return self._reader(_state(arrays), images, rng)
 
     def _reader(self, state: SimpleState, images: Images, rng: np.random.Generator) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
-        network, limit = self.network.build(), self.network.label_limit or len(images.train)
+        network, limit = self._network(), self.network.label_limit or len(images.train)
         labelled = show_simple(network, state, network.shrunk(images.train[:limit]), rng, learn=False).responses
-        vote = (LikelihoodVote if self.network.vote == "likelihood" else ClassVote).from_training(labelled, images.train_labels[:limit])
+        kind = LikelihoodVote if self.network.vote == "likelihood" else ClassVote
+        vote = kind.from_training(labelled, images.train_labels[:limit], len(images.names))
         seed = rng.integers(2**63)
 
         def answer(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -113,7 +122,7 @@ class SimpleConfig(StreamConfig):
     def confirmed_layer(self, arrays: Arrays, images: Images, count: int, layer: int) -> LayerToConfirm:
         """Return the only layer; its neurons are labelled anew with what they read."""
         only_layer(layer, 1)
-        network, chosen, options = self.network.build(), images.test[:count], self.training
+        network, chosen, options = self._network(), images.test[:count], self.training
 
         def answers(effective: Floats) -> NDArray[np.int64]:
             """Return the chosen images' classes with these effective conductances."""
@@ -125,18 +134,18 @@ class SimpleConfig(StreamConfig):
 
     def circuit(self) -> str:
         """Return what stands on arrays."""
-        network = self.network.build()
+        network = self._network()
         return (f"{network.inputs} × {network.neurons} ideal synapses on wires without resistance. An output spike writes its whole bit line, by the "
                 "lag of each input's last spike.")  # fmt: skip
 
     def drawn_array(self) -> ArrayToDraw:
         """Return the array."""
-        network = self.network.build()
+        network = self._network()
         return ArrayToDraw(shape=(network.inputs, network.neurons), wires=Wires.ideal(), cell="ideal synapses")
 
     def figures_data(self, arrays: Arrays, images: Images, engine: Engine) -> Mapping[str, Any]:
         """Return weights, their spread and spike counts."""
-        network, state = self.network.build(), _state(arrays)
+        network, state = self._network(), _state(arrays)
         shown = show_simple(network, state, network.shrunk(images.test[:_SHOWN]), self.rng(PICTURES), learn=False).responses
         before = self.untrained()
         return {

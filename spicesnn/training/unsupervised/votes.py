@@ -27,12 +27,14 @@ def _decide(score: Floats, silent: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.where(tied | silent, NOBODY, score.argmax(axis=1))
 
 
-def while_learning(responses: NDArray[np.int16], labels: NDArray[np.integer], arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def while_learning(
+    responses: NDArray[np.int16], labels: NDArray[np.integer], arrays: Mapping[str, NDArray[Any]], classes: int = 10
+) -> dict[str, NDArray[Any]]:
     """Return how many images of a chunk were answered rightly before they were learnt from, by neurons that the chunk before has labelled.
 
     The spikes are those of learning itself, so this costs nothing; `arrays` holds what this function returned for the chunk before, if there was one.
     """
-    found = {"chunk_mean": _mean_response(responses, labels, 10)}
+    found = {"chunk_mean": _mean_response(responses, labels, classes)}
     if "chunk_mean" in arrays:
         answers = LikelihoodVote(mean=arrays["chunk_mean"]).predict(responses)
         found["chunk_accuracy"] = np.asarray(np.mean(answers == labels))

@@ -96,7 +96,7 @@ def trained():
     images = rng.integers(0, 80, (1200, 16)).astype(np.uint8)
     for image, label in zip(images, labels, strict=True):
         image[4 * label : 4 * label + 4] += 120
-    network, software = DeepNetwork(sizes=(16, 20, 10, 4), steps=6, decay=0.6, sharpness=2.0), Software(batch=40, rate=1e-2, gain=4.0, side=4)
+    network, software = DeepNetwork(sizes=(16, 20, 10, 4), steps=6, decay=0.6, sharpness=2.0), Software(batch=40, rate=1e-2, gain=4.0, image=(4, 4))
     state = Learnt.fresh(network, software, rng)
     for _ in range(2):
         state, _ = learnt_more(network, software, state, images, labels, rng, total=60)
@@ -116,7 +116,7 @@ def test_tuning_in_situ_makes_up_for_spread_and_wires(trained, train, at_most):
     states = [arrays.mapped(w, wire_aware=False)[0] for arrays, w in zip(layers, weights, strict=True)]
     pulses = StrongestPulses(set_volts=2.0, reset_volts=2.0, set_s=1e-6, reset_s=1e-6)
     limits = StepLimits.solved(DEVICE, sn.NodalEngine(), pulses)
-    options = InSitu(batch=50, rate=2e-3, share=0.3, cycle_to_cycle=0.05, stale=0.02, gain=4.0, side=4)
+    options = InSitu(batch=50, rate=2e-3, share=0.3, cycle_to_cycle=0.05, stale=0.02, gain=4.0, image=(4, 4))
     done = tuned(network, layers, states, limits, options, images, labels, np.random.default_rng(6), train=train)
     before, after = (loss_of(network, layers, s, images, labels) for s in (states, done.states))
     assert after < at_most * before
@@ -137,7 +137,7 @@ def test_stuck_cells_do_not_move(trained):
                                 wires=Wires.ideal(), tiling=Tiling()))  # fmt: skip
     states = [arrays.mapped(w, wire_aware=False)[0] for arrays, w in zip(made, weights, strict=True)]
     limits = StepLimits(at=np.array([1e-6, 1e-4]), up=np.array([1e-5, 0.0]), down=np.array([0.0, -1e-5]))
-    done = tuned(network, made, states, limits, InSitu(side=4, batch=600), images, labels, np.random.default_rng(7), train=range(3))
+    done = tuned(network, made, states, limits, InSitu(image=(4, 4), batch=600), images, labels, np.random.default_rng(7), train=range(3))
     for arrays, old, new in zip(made, states, done.states, strict=True):
         np.testing.assert_array_equal(old[arrays.stuck.any], new[arrays.stuck.any])
         assert np.any(old != new)

@@ -73,7 +73,7 @@ def test_gradients_of_the_output_layer_are_those_of_finite_differences():
 def test_quadrants_are_learnt_and_the_same_seed_gives_the_same_bits():
     rng = np.random.default_rng(3)
     images, labels = quadrants(1500, rng)
-    software = Software(batch=50, rate=1e-2, gain=4.0, side=4, limits=(1.0, 1.0, 1.0))
+    software = Software(batch=50, rate=1e-2, gain=4.0, image=(4, 4), limits=(1.0, 1.0, 1.0))
     runs = []
     for _ in range(2):
         draws = np.random.default_rng(4)
@@ -94,7 +94,7 @@ def test_dropout_noise_and_deformed_images_change_what_is_learnt():
     images, labels = quadrants(100, rng)
     found = []
     for change in ({}, {"dropout": 0.3}, {"weight_noise": 0.1}, {"deformation": Deformation(turn_degrees=10.0)}):
-        software = Software(batch=50, side=4, **change)
+        software = Software(batch=50, image=(4, 4), **change)
         draws = np.random.default_rng(6)
         found.append(learnt_more(NETWORK, software, Learnt.fresh(NETWORK, software, draws), images, labels, draws, total=2)[0].weights[0])
     for other in found[1:]:
@@ -120,7 +120,7 @@ def test_ties_and_silence_are_no_answer():
 def test_a_shift_moves_pixels_and_nothing_else():
     image = np.zeros((1, 64), np.uint8)
     image[0, 27] = 255
-    moved = Deformation(shift_pixels=1.5).applied(np.repeat(image, 200, axis=0), 8, np.random.default_rng(8)).reshape(-1, 8, 8)
+    moved = Deformation(shift_pixels=1.5).applied(np.repeat(image, 200, axis=0), (8, 8), np.random.default_rng(8)).reshape(-1, 8, 8)
     np.testing.assert_allclose(moved.sum(axis=(1, 2)), 1.0, rtol=1e-4)
     rows, cols = np.indices((8, 8))
     centre = np.stack([(moved * rows).sum(axis=(1, 2)), (moved * cols).sum(axis=(1, 2))], axis=1) - [3, 3]
@@ -131,14 +131,14 @@ def test_a_shift_moves_pixels_and_nothing_else():
 def test_a_turn_keeps_the_centre_and_moves_the_rim():
     image = np.zeros((5, 81), np.uint8)
     image[:, 40], image[:, 44] = 255, 255
-    turned = Deformation(turn_degrees=60.0).applied(image, 9, np.random.default_rng(9)).reshape(5, 9, 9)
+    turned = Deformation(turn_degrees=60.0).applied(image, (9, 9), np.random.default_rng(9)).reshape(5, 9, 9)
     np.testing.assert_allclose(turned[:, 4, 4], 1.0, atol=1e-4)
     assert turned[:, 4, 8].min() < 0.5
 
 
 def test_without_deformation_images_stay_as_they_are():
     images = np.random.default_rng(10).integers(0, 256, (3, 16)).astype(np.uint8)
-    np.testing.assert_allclose(Deformation().applied(images, 4, np.random.default_rng(0)) * 255, images, rtol=1e-6)
+    np.testing.assert_allclose(Deformation().applied(images, (4, 4), np.random.default_rng(0)) * 255, images, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
