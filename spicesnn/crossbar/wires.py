@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from spicesnn.arrays import brief, owned
 from spicesnn.errors import InputError
+
+_NUMBERS = ("word_line_ohm", "bit_line_ohm", "driver_ohm", "sense_ohm", "word_line_farad", "bit_line_farad")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -43,18 +46,36 @@ class Wires:
     bit_line_farad: float = field(default=0.0, kw_only=True)
 
     def __post_init__(self) -> None:
-        for entry in fields(self):
-            if entry.name == "double_sided":
-                if not isinstance(self.double_sided, bool | np.bool_):
-                    raise InputError(f"wires: double_sided = {self.double_sided!r:.60}; expected True or False")
-                continue
-            value = owned(getattr(self, entry.name), f"wires: {entry.name}", "numbers in SI units, 0 or more")
-            per_line = entry.name in ("driver_ohm", "sense_ohm")
-            if value.ndim > (1 if per_line else 0):
-                raise InputError(f"wires: {entry.name} has shape {value.shape}; expected one number{' or one a line' if per_line else ''}")
-            if not np.all(np.isfinite(value)) or np.any(value < 0):
-                raise InputError(f"wires: {entry.name} = {brief(getattr(self, entry.name))}; expected a finite number, 0 or more")
-            object.__setattr__(self, entry.name, value if value.ndim else float(value))
+        if not isinstance(self.double_sided, bool | np.bool_):
+            raise InputError(f"wires: double_sided = {self.double_sided!r:.60}; expected True or False")
+        for name in _NUMBERS:
+            given = getattr(self, name)
+            if type(given) is not float or not 0.0 <= given < math.inf:
+                self._take(name, given)
+
+    def _take(self, name: str, given: Any) -> None:
+        """Check what is no plain float, and put a float or a copy in its place."""
+        value = owned(given, f"wires: {name}", "numbers in SI units, 0 or more")
+        per_line = name in ("driver_ohm", "sense_ohm")
+        if value.ndim > (1 if per_line else 0):
+            raise InputError(f"wires: {name} has shape {value.shape}; expected one number{' or one a line' if per_line else ''}")
+        if not np.all(np.isfinite(value)) or np.any(value < 0):
+            raise InputError(f"wires: {name} = {brief(given)}; expected a finite number, 0 or more")
+        object.__setattr__(self, name, value if value.ndim else float(value))
+
+    def _key(self) -> tuple[object, ...]:
+        """Return the numbers: what engines set up for wires is kept by them, whichever object they come in."""
+        driver, sense = self.driver_ohm, self.sense_ohm
+        return (
+            self.word_line_ohm, self.bit_line_ohm, driver if type(driver) is float else np.asarray(driver).tobytes(),
+            sense if type(sense) is float else np.asarray(sense).tobytes(), self.double_sided, self.word_line_farad, self.bit_line_farad,
+        )  # fmt: skip
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Wires) and self._key() == other._key())
+
+    def __hash__(self) -> int:
+        return hash(self._key())
 
     @classmethod
     def ideal(cls) -> Wires:

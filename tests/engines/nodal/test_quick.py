@@ -10,7 +10,7 @@ import pytest
 from spicesnn import Crossbar, NodalEngine, Wires
 from spicesnn.crossbar.stimulus import Levels
 from spicesnn.devices import VTEAM
-from spicesnn.engines.nodal.quick import quick_read
+from spicesnn.engines.nodal.quick import _plan, quick_read
 from spicesnn.engines.nodal.read import read_linear
 from spicesnn.engines.results import Read
 from spicesnn.errors import ConvergenceError, InputError
@@ -97,3 +97,18 @@ def test_threads_that_read_one_array_do_not_disturb_each_other() -> None:
     with ThreadPoolExecutor(4) as pool:
         got = list(pool.map(lambda volts: ENGINE.read(array, volts).column_amps, inputs))
     np.testing.assert_array_equal(got, want)
+
+
+def test_what_is_set_up_for_wires_is_kept_by_their_numbers() -> None:
+    driver = np.linspace(1.0, 2.0, 8)
+    assert Wires(1.0, 2.0) == Wires(word_line_ohm=1, bit_line_ohm=2.0)
+    assert Wires(driver_ohm=driver) == Wires(driver_ohm=driver.tolist())
+    unlike = [Wires(), Wires(2.0), Wires(double_sided=True), Wires(driver_ohm=driver), Wires(sense_ohm=driver), Wires(word_line_farad=1e-15)]
+    assert len({*unlike, Wires(1.0)}) == len(unlike)
+    before = _plan.cache_info().misses
+    for _ in range(5):
+        Crossbar(np.full((8, 8), 1e-4), wires=Wires(1.25, 2.5, 3.75)).read(np.full(8, 0.1))
+    assert _plan.cache_info().misses == before + 1
+    volts, siemens = np.linspace(0.1, 0.2, 8), np.random.default_rng(0).uniform(1e-5, 1e-3, (8, 8))
+    one, other = (Crossbar(siemens, wires=Wires(ohm, 2.5)).read(volts).column_amps for ohm in (1.25, 1.26))
+    assert not np.array_equal(one, other)
