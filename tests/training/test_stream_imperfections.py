@@ -41,3 +41,26 @@ def test_shares_and_places():
 def test_states_that_cannot_be(options, table, message):
     with pytest.raises(ConfigError, match=message):
         StreamImperfections(**options).checked_states(table=table)
+
+
+def test_the_centre_and_the_border_share_the_pixels_between_them():
+    """Of 8×8 the middle 4×4; what is left is the border."""
+    centre, border = (pixels_at(place, 64).reshape(8, 8) for place in ("centre", "border"))
+    expected = np.zeros((8, 8), dtype=bool)
+    expected[2:6, 2:6] = True
+    np.testing.assert_array_equal(centre, expected)
+    np.testing.assert_array_equal(border, ~expected)
+    with pytest.raises(ConfigError, match="12 inputs are no square image"):
+        pixels_at("centre", 12)
+
+
+def test_stuck_cells_lie_where_they_are_asked_for():
+    for place, inside in (("centre", pixels_at("centre", 784)), ("border", pixels_at("border", 784))):
+        options = StreamImperfections(stuck_on=0.2, stuck_off=0.3, stuck=0.1, stuck_place=place)
+        found = options.stuck_map((785, 40), np.random.default_rng(0), pixels=784)
+        for mask, fraction in ((found.on, 0.2), (found.off, 0.3), (found.still, 0.1)):
+            assert mask[:784][inside].mean() == pytest.approx(fraction, abs=0.02)
+            assert not mask[:784][~inside].any()
+            assert not mask[784].any()  # the bias line is of no image
+    anywhere = StreamImperfections(stuck_on=0.2).stuck_map((785, 40), np.random.default_rng(0), pixels=784)
+    assert anywhere.on[784].any()

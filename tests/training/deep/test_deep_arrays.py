@@ -156,3 +156,20 @@ def test_a_spread_of_what_the_device_has_not_is_refused():
 def test_settings_that_cannot_be_are_refused():
     with pytest.raises(InputError, match=r"share = 1\.5"):
         InSitu(share=1.5)
+
+
+def test_the_rate_of_tuning_goes_from_its_first_to_its_last_value(monkeypatch):
+    """The root mean square of what is wanted of a layer's weights is factor·rate·limit, whatever the gradient; four batches, 1 to 0.4."""
+    asked, network = [], DeepNetwork(sizes=(784, 8, 10), steps=3)
+    layers = [layer((785, 8), wires=Wires.ideal()), layer((9, 10), wires=Wires.ideal())]
+    states = [one.mapped(some_weights(one.shape), wire_aware=False)[0] for one in layers]
+
+    def pulse(self, change, *more):
+        asked.append(float(np.sqrt(np.mean(change**2))))
+        return 0
+
+    monkeypatch.setattr("spicesnn.training.deep.insitu._Live.pulse", pulse)
+    images = np.random.default_rng(0).integers(0, 255, (8, 784)).astype(np.uint8)
+    limits = StepLimits(at=np.array([1e-6, 1e-4]), up=np.zeros(2), down=np.zeros(2))
+    tuned(network, layers, states, limits, InSitu(batch=2, rate=2e-3), images, np.arange(8), np.random.default_rng(1), train=[1], schedule=(1.0, 0.4))
+    assert asked == pytest.approx([2e-3 * 0.5 * factor for factor in (1.0, 0.8, 0.6, 0.4)], rel=1e-5)
