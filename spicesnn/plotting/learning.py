@@ -51,7 +51,9 @@ def _legend(figure: Figure, title: str = "") -> None:
     """Put what the first panel's lines are beside the panels, where it hides nothing."""
     handles, labels = figure.axes[0].get_legend_handles_labels()
     if len(labels) <= _MOST_LABELS:
-        figure.legend(handles, labels, title=title or None, loc="outside right center", fontsize=8, title_fontsize=8)
+        legend = figure.legend(handles, labels, title=title or None, loc="outside right center", fontsize=8, title_fontsize=8)
+        for line in legend.get_lines():  # whichever line of the first panel is thick
+            line.set_linewidth(1.6)
 
 
 def error(data: RunData) -> Drawn | None:
@@ -150,9 +152,11 @@ def membranes(data: RunData) -> Drawn | None:
 
     def draw(axes: Axes, k: int) -> None:
         title = f"sample {chosen[k] + 1}" + (f": {data.names[labels[k]]}" if labels[k] >= 0 else "")
-        membrane_traces(axes, shown[k] + options.offset_amps, options.lif(), names, time_s=length, title=title)
+        membrane_traces(axes, shown[k] + options.offset_amps, options.lif(), names, time_s=length, title=title,
+                        until_first=options.code == "first-spike")  # fmt: skip
 
     figure = _panels(len(shown), draw, across=2)
     if len(names) <= _MOST_PANELS:
         _legend(figure)
-    return Drawn("membranes", "Membrane voltage of every output neuron for a few test samples, with the threshold (dashed).", figure)
+    first = " up to its first spike; the first of all, which decides, is thick" if options.code == "first-spike" else ""
+    return Drawn("membranes", f"Membrane voltage of every output neuron for a few test samples{first}, with the threshold (dashed).", figure)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
@@ -21,11 +21,26 @@ if TYPE_CHECKING:
 _LARGEST_WITH_NUMBERS = 80
 
 
-def conductance_map(axes: Axes, siemens: ArrayLike, *, title: str = "Conductances", full_scale: float | None = None) -> Axes:
-    """Draw (rows, cols) conductances as a map; small arrays with their numbers. `full_scale` (siemens) makes two maps comparable."""
+def conductance_map(
+    axes: Axes, siemens: ArrayLike, *, title: str = "Conductances", full_scale: float | None = None, window: tuple[float, float] | None = None
+) -> Axes:
+    """Draw (rows, cols) conductances as a map; small arrays with their numbers.
+
+    Parameters
+    ----------
+    axes : Axes
+    siemens : (rows, cols)
+    title : str
+    full_scale : float, optional
+        Colours run from 0 to this, siemens: it makes two maps comparable.
+    window : (low, high), optional
+        Colours run over the device's conductance window, siemens; what lies outside is marked at the ends of the colour bar.
+    """
     values = np.asarray(siemens, dtype=float)
     _matrix(values, "conductances")
     least, most = (float(np.min(values)), float(np.max(values))) if full_scale is None else (0.0, full_scale)
+    if window is not None and window[0] < window[1]:
+        least, most = window
     top, unit = scaled(most, "S")
     factor = float(top) / most if most else 1.0
     shown = values * factor
@@ -34,7 +49,8 @@ def conductance_map(axes: Axes, siemens: ArrayLike, *, title: str = "Conductance
     if shown.size <= _LARGEST_WITH_NUMBERS:
         _numbers(axes, image, shown, decimals=max(0, 2 - math.floor(math.log10(max(float(top), 1e-30)))))
     _lines(axes, title)
-    _colour_bar(axes, image, label("conductance", unit))
+    beyond = (bool(np.min(values) < least * (1 - 1e-9)), bool(np.max(values) > most * (1 + 1e-9)))
+    _colour_bar(axes, image, label("conductance", unit), beyond)
     return axes
 
 
@@ -49,7 +65,9 @@ def weight_map(axes: Axes, weights: ArrayLike, *, title: str = "Weights", unit: 
     return axes
 
 
-def ir_drop_map(axes: Axes, cell_volts: ArrayLike, row_volts: ArrayLike, *, title: str = "Cell voltage, % of drive") -> Axes:
+def ir_drop_map(
+    axes: Axes, cell_volts: ArrayLike, row_volts: ArrayLike, *, title: str = "Cell voltage, % of drive", double_sided: bool = False
+) -> Axes:
     """Draw the voltage across each cell as a percentage of what its word line is driven with.
 
     Parameters
@@ -57,6 +75,10 @@ def ir_drop_map(axes: Axes, cell_volts: ArrayLike, row_volts: ArrayLike, *, titl
     axes : Axes
     cell_volts : (rows, cols), volt
     row_volts : (rows,), volt
+    title : str
+        The lowest and the mean value are added to it.
+    double_sided : bool
+        Whether word lines are driven at both ends, for the arrows that mark the drive.
     """
     cells, driven = np.asarray(cell_volts, dtype=float), np.asarray(row_volts, dtype=float)
     _matrix(cells, "cell_volts")
@@ -65,9 +87,32 @@ def ir_drop_map(axes: Axes, cell_volts: ArrayLike, row_volts: ArrayLike, *, titl
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(driven[:, None] != 0, 100.0 * cells / driven[:, None], np.nan)
     image = axes.imshow(share, cmap="magma", aspect="auto" if _narrow(share.shape) else "equal", interpolation="nearest")
-    _lines(axes, title)
+    known = share[np.isfinite(share)]
+    found = f"\nlowest {known.min():.1f} %, mean {known.mean():.1f} %" if known.size else ""
+    _lines(axes, f"{title}{found}")
+    _ten_per_cent(axes, share)
+    _drive_marks(axes, double_sided)
     _colour_bar(axes, image, "cell voltage / drive (%)")
     return axes
+
+
+def _ten_per_cent(axes: Axes, share: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> None:
+    """Draw the line beyond which cells lack a tenth of the drive, where it runs through the array."""
+    level = 90.0
+    if min(share.shape) < 2 or not np.nanmin(share) < level < np.nanmax(share):
+        return
+    lines = axes.contour(share, levels=[level], colors="white", linewidths=1.2)
+    axes.clabel(lines, fmt={level: "10 % drop"}, fontsize=8)
+
+
+def _drive_marks(axes: Axes, double_sided: bool) -> None:
+    """Mark where word lines are driven, and say where bit lines are sensed."""
+    place: dict[str, Any] = {"xycoords": "axes fraction", "fontsize": 8, "color": "#0072b2", "annotation_clip": False}
+    for x in (0.0, 1.0) if double_sided else (0.0,):
+        way = 1 if x == 0 else -1
+        axes.annotate("", (x, 0.98), (x - 0.05 * way, 0.98), arrowprops={"arrowstyle": "-|>", "color": "#0072b2"}, **place)
+    axes.annotate("drive", (0.0, 0.98), (-0.06, 0.98), ha="right", va="center", **place)
+    axes.set_xlabel("bit line (sensed at the bottom)")
 
 
 def receptive_fields(weights: ArrayLike, shape: tuple[int, int], names: Sequence[str], *, unit: str = "") -> Figure:
@@ -118,9 +163,10 @@ def _lines(axes: Axes, title: str, *, across: str = "bit line", down: str = "wor
         axis.set_major_locator(MaxNLocator(integer=True, nbins=11, min_n_ticks=1))
 
 
-def _colour_bar(axes: Axes, image: AxesImage, text: str) -> None:
+def _colour_bar(axes: Axes, image: AxesImage, text: str, beyond: tuple[bool, bool] = (False, False)) -> None:
     figure = axes.figure
-    bar = figure.colorbar(image, ax=axes, label=text)
+    ends: Any = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[beyond]
+    bar = figure.colorbar(image, ax=axes, label=text, extend=ends)
     # Ticks that differ in the fifth digit stand there whole, not as differences to a number in a corner.
     bar.formatter.set_useOffset(False)  # type: ignore[attr-defined]
 

@@ -9,9 +9,11 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
+from spicesnn.arrays import Floats
 from spicesnn.errors import InputError
 from spicesnn.plotting.style import COLOURS, label, scaled, short
 from spicesnn.training.metrics import interval
+from spicesnn.units import render
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 _MOST_NAMES = 50
 """Up to so many classes or neurons are all named on an axis; every second, third, … of more."""
 _LETTERS_AN_INCH = 12.0
+_FAR_APART = 20.0
+"""Energies whose ratio is beyond this have a logarithmic scale: stacked, the smaller would be a line at the bottom."""
+_FEW_POINTS = 40
 
 
 def accuracy_by_epoch(
@@ -73,6 +78,8 @@ def energy_by_epoch(
     read = np.zeros_like(write) if read_joule is None else np.cumsum(np.asarray(read_joule, dtype=float))
     if read.shape != write.shape or read.ndim != 1:
         raise InputError(f"energies have shapes {write.shape} and {read.shape}; expected (epochs,) both")
+    if write.size and min(write[-1], read[-1]) > 0 and max(write[-1], read[-1]) > _FAR_APART * min(write[-1], read[-1]):
+        return _energies_apart(axes, write, read, step, ends)
     total, unit = scaled(np.stack([np.zeros_like(write), write, read + write]), "J")
     x = np.append(0, np.arange(1, len(write) + 1) if ends is None else np.asarray(ends))
     for k, (name, colour) in enumerate((("programming", COLOURS[1]), ("reading", COLOURS[5]))[: 1 if read_joule is None else 2]):
@@ -81,6 +88,19 @@ def energy_by_epoch(
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(loc="upper left")
+    return axes
+
+
+def _energies_apart(axes: Axes, write: Floats, read: Floats, step: str, ends: ArrayLike | None) -> Axes:
+    """Draw two energies of which one is a small part of the other as lines on a logarithmic scale."""
+    x = np.arange(1, len(write) + 1) if ends is None else np.asarray(ends)
+    for name, joule, colour in (("programming", write, COLOURS[1]), ("reading", read, COLOURS[5])):
+        text = f"{name}, {render(float(joule[-1]), 'J', 3)} at the end"
+        axes.semilogy(x, np.where(joule > 0, joule, np.nan), color=colour, marker="o" if len(x) <= _FEW_POINTS else None, markersize=4, label=text)
+    axes.set(xlabel=step, ylabel="energy so far (J)", title="Energy")
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(loc="best")
     return axes
 
 
@@ -118,8 +138,9 @@ def confusion_matrix(axes: Axes, counts: ArrayLike, names: Sequence[str], *, tit
 
 
 def spike_raster(
-    axes: Axes, spike_times: Sequence[ArrayLike], names: Sequence[str], *, marks: Sequence[tuple[float, str]] = (), title: str = "Spikes"
-) -> Axes:
+    axes: Axes, spike_times: Sequence[ArrayLike], names: Sequence[str], *, marks: Sequence[tuple[float, str]] = (), title: str = "Spikes",
+    winners: Sequence[tuple[float, int]] = (),
+) -> Axes:  # fmt: skip
     """Draw one line a neuron, one tick a spike.
 
     Parameters
@@ -129,6 +150,9 @@ def spike_raster(
     names : one a neuron
     marks : (seconds, text), optional
         Where a sample begins, and what it is.
+    title : str
+    winners : (seconds, neuron), optional
+        Spikes that decided, which get a ring.
     """
     if len(spike_times) != len(names):
         raise InputError(f"{len(spike_times)} trains of spikes for {len(names)} names")
@@ -139,9 +163,12 @@ def spike_raster(
     factor = float(top) / end if end else 1.0
     colours = [COLOURS[k % len(COLOURS)] for k in range(len(trains))]
     axes.eventplot([train * factor for train in trains], colors=colours, linelengths=0.7, linewidths=1.8)
+    if winners:
+        axes.plot([at * factor for at, _ in winners], [neuron for _, neuron in winners], "o", markersize=11, markerfacecolor="none",
+                  markeredgecolor="#333333", markeredgewidth=1.1, label="winner", clip_on=False)  # fmt: skip
     for at, text in marks:
         axes.axvline(at * factor, color="#999999", linewidth=0.8, linestyle=":")
-        axes.annotate(short(text, 8), (at * factor, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -9), textcoords="offset points", fontsize=8)
+        axes.annotate(short(text, 10), (at * factor, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -9), textcoords="offset points", fontsize=8)
     stride = -(-len(names) // _MOST_NAMES)
     axes.set_yticks(range(0, len(names), stride), [short(name) for name in names[::stride]])
     axes.set(xlabel=label("time", unit), ylabel="neuron", title=title, ylim=(-0.6, len(names) - (0.4 if not marks else 0.1)))

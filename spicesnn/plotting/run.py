@@ -134,7 +134,8 @@ def _conductances(data: RunData) -> Drawn | None:
         figure = new_figure(10.0, 4.6)
         panels = figure.subplots(1, 2)
         for axes, siemens, title in zip(panels, both, ("Before training", "After training"), strict=True):
-            conductance_map(axes, siemens, title=title, full_scale=float(max(np.max(values) for values in both)))
+            window = data.first_layer.window
+            conductance_map(axes, siemens, title=title, window=(window.low, window.high))
     return Drawn("conductances", f"Conductance of every cell{_of_arrays(data)} before and after training, at the read voltage.", figure)
 
 
@@ -180,11 +181,25 @@ def _raster(data: RunData) -> Drawn | None:
     period = min(window, 1.25 * float(spiking.max())) if spiking.size else window
     trains = [shown[:, k] + period * np.arange(len(shown)) for k in range(shown.shape[1])]
     names = data.output_names(shown.shape[1])
-    marks = [(period * k, data.names[label] if label >= 0 else "") for k, label in enumerate(labels[chosen])]
+    marks = [(period * k, _marked(data, sample, int(label))) for k, (sample, label) in enumerate(zip(chosen, labels[chosen], strict=True))]
+    winners = [(float(np.min(row)) + period * k, int(np.argmin(row))) for k, row in enumerate(shown) if np.isfinite(np.min(row))
+               and np.sum(row == np.min(row)) == 1]  # fmt: skip
     with style():
         figure = new_figure(8.4, 1.6 + min(0.32 * len(names), _LONGEST))
-        spike_raster(figure.subplots(), trains, names, marks=marks, title="First spikes of test samples")
-    return Drawn("raster", "First spike of every output neuron for a few test samples, one after another; the true class on top.", figure)
+        spike_raster(figure.subplots(), trains, names, marks=marks, title="First spikes of test samples",
+                     winners=winners if data.config.neuron.code == "first-spike" else ())  # fmt: skip
+    decides = "; the first of all, which decides, has a ring" if data.config.neuron.code == "first-spike" else ""
+    text = f"First spike of every output neuron for a few test samples, one by one{decides}. On top: the true class, ✓ if answered right."
+    return Drawn("raster", text, figure)
+
+
+def _marked(data: RunData, sample: int, label: int) -> str:
+    """Return the true class of a test sample, and whether it was answered rightly."""
+    if label < 0:
+        return ""
+    predicted = data.history.get("predicted")
+    sign = "" if predicted is None or sample >= len(predicted) else " ✓" if predicted[sample] == label else " ✗"
+    return f"{short(data.names[label], 8)}{sign}"
 
 
 def _energy(data: RunData) -> Drawn | None:
@@ -215,7 +230,7 @@ def _ir_drop(data: RunData) -> Drawn | None:
     read = NodalEngine().read(array, volts, gate_volts=gates)
     with style():
         figure = new_figure(6.0, 4.8)
-        ir_drop_map(figure.subplots(), read.cell_volts, volts)
+        ir_drop_map(figure.subplots(), read.cell_volts, volts, double_sided=array.wires.double_sided)
     which = f", the cells{_of_arrays(data)}" if len(experiment.layers) > 1 else ""
     return Drawn("ir-drop", f"Cell voltage in percent of the drive, all word lines driven at once, after training{which}.", figure)
 

@@ -22,7 +22,7 @@ _STEPS = 800
 
 
 def membrane_traces(
-    axes: Axes, amps: ArrayLike, neuron: LIF, names: Sequence[str], *, time_s: float, title: str = "Membranes"
+    axes: Axes, amps: ArrayLike, neuron: LIF, names: Sequence[str], *, time_s: float, title: str = "Membranes", until_first: bool = False
 ) -> Axes:
     """Draw the membrane voltages of neurons that start at 0 V under constant currents, and their threshold.
 
@@ -36,22 +36,33 @@ def membrane_traces(
     time_s : float
         How long is drawn, seconds.
     title : str
+    until_first : bool
+        Draw each membrane up to its first spike only, and the first of all, which decides, thick with a ring.
     """
     currents = np.asarray(amps, dtype=float)
     if currents.shape != (len(names),):
         raise InputError(f"currents have shape {currents.shape}; expected ({len(names)},), one a neuron")
     times = np.linspace(0.0, time_s, _STEPS + 1)
     volts, state = np.zeros((times.size, currents.size)), LIFState.at_rest(currents.size)
+    spiked = np.zeros((times.size, currents.size), dtype=bool)
     for k in range(1, times.size):
         spikes, state = lif_step(currents, state, neuron, time_s / _STEPS)
         # A neuron that spikes is drawn at its threshold once, so that the reset shows as a fall.
-        volts[k] = np.where(spikes, neuron.threshold_volts, state.volts)
+        volts[k], spiked[k] = np.where(spikes, neuron.threshold_volts, state.volts), spikes
+    winner, fired = -1, np.full(currents.size, times.size)
+    if until_first:
+        fired = np.where(np.any(spiked, axis=0), np.argmax(spiked, axis=0), times.size)
+        winner = int(np.argmin(fired)) if np.sum(fired == fired.min()) == 1 and fired.min() < times.size else -1
+        for k, last in enumerate(fired):
+            volts[last + 1 :, k] = np.nan
     shown, unit = scaled(times, "s")
     # What pulls a membrane below rest may pull it far: the panel keeps the range in which neurons spike.
     lowest = -0.25 * neuron.threshold_volts
     for k, name in enumerate(names):
         axes.plot(shown, np.maximum(volts[:, k], lowest), color=COLOURS[k % len(COLOURS)], linestyle="-" if k < len(COLOURS) else "--",
-                  linewidth=1.2, label=short(name, 14))  # fmt: skip
+                  linewidth=2.6 if k == winner else 1.2, zorder=3 if k == winner else 2, label=short(name, 14))  # fmt: skip
+    if winner >= 0:
+        axes.plot(shown[fired[winner]], neuron.threshold_volts, "o", markersize=9, markerfacecolor="none", markeredgecolor="#333333", zorder=4)
     axes.axhline(neuron.threshold_volts, color="#888888", linestyle="--", linewidth=0.9)
     axes.set(xlabel=label("time", unit), ylabel="membrane (V)", title=short(title, 14), xlim=(0, shown[-1]))
     axes.set_ylim(1.2 * lowest, 1.15 * neuron.threshold_volts)
