@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from spicesnn.devices.importers.cards import Card, assignments, bare, split
-from spicesnn.devices.importers.dialects import SpiceDialect, build, number, opaque, table, total
+from spicesnn.devices.importers.dialects import ZERO, SpiceDialect, build, number, opaque, table, total
 from spicesnn.devices.importers.expressions import Term, WordError
 
 Understand = Callable[[str, Card, bool], Term]
@@ -127,7 +127,9 @@ class Grammar:
         if re.search(r"\b[vi]\s*\(", text):  # a resistor that depends on voltages
             value = build("/", _across(nodes), self.understand(text, card, True), word=name)
             return Element(name, "bi", nodes, card, value=value)
-        return Element(name, "r", nodes, card, value=self.understand(text, card, False))
+        value = self.understand(text, card, False)
+        # ngspice takes a resistor of 0 ohm as one of 1 mΩ; a source of 0 V is what was meant.
+        return Element(name, "v" if value == ZERO else "r", nodes, card, value=value)
 
     def _c(self, name: str, card: Card, rest: str) -> Element:
         nodes, words, given = self._parts(name, rest, 2)

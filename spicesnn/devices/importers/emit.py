@@ -126,7 +126,8 @@ class _Writer:
         return self.names.get("parameter", name)
 
     def element(self, name: str, kind: str) -> str:
-        return self.names.get("element", name, "b" if kind in ("bi", "bv") else name[0])
+        letter = {"bi": "b", "bv": "b", "r": "r", "c": "c", "v": "v"}.get(kind, name[0])
+        return self.names.get("element", name, letter)
 
     # -- elements ------------------------------------------------------------------------------------------------
 

@@ -422,7 +422,7 @@ def _capacitive(element: Element) -> Element:
         scale, inner = inner, scale
     if inner.op != "ddt" or inner.args[0].op != "v" or scale.holds("v", "i", "ddt", "sdt", "opaque"):
         return element
-    return replace(element, kind="c", value=scale) if inner.args[0].names == element.nodes else element
+    return replace(element, name=f"c{element.name}", kind="c", value=scale) if inner.args[0].names == element.nodes else element
 
 
 def _alive(elements: list[Element], pins: tuple[str, ...], kept: frozenset[str]) -> tuple[list[Element], list[Element]]:

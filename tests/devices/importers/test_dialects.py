@@ -208,7 +208,20 @@ def test_what_is_not_understood_is_refused_by_line_and_word(expression, message)
     assert "d.lib, line " in str(caught.value)
 
 
+def test_a_derivative_is_the_capacitor_that_it_describes():
+    text = ".subckt d a b\nr1 a mid 1k\ng1 mid b value={1u*ddt(V(mid,b))}\ng2 mid b value={2*ddt(V(mid))}\n.ends"
+    part = translate(library_of(cards_of(text, "d.lib")), "d", SpiceDialect.LTSPICE, {})
+    assert [(e.name, e.kind) for e in part.elements] == [("r1", "r"), ("cg1", "c"), ("g2", "bi")]
+    with pytest.raises(UnsupportedNetlistError, match=r"line 4: 'ddt\(' is not translated here"):
+        write(part)
+    text = write(translate(library_of(cards_of(text.replace("g2 mid b value={2*ddt(V(mid))}\n", ""), "d.lib")), "d", SpiceDialect.LTSPICE, {})).text
+    run = run_batch(f"* rc\n{text}\nv1 a 0 1\nx1 a 0 d\n.tran 10u 1m 0 1u uic\n.save v(x1.mid)\n.end\n")
+    assert run["v(x1.mid)"][-1] == pytest.approx(1 - np.exp(-1), rel=1e-3)
+
+
 FORMS = {
+    "r1 a o 0": lambda x: x,
+    "r1 a m {0}\ne1 o 0 value={I(r1)*1k}\nr2 m 0 2k": lambda x: x / 2,
     "e1 o 0 a 0 3": lambda x: 3 * x,
     "e1 o 0 poly(1) a 0 1 2 3": lambda x: 1 + 2 * x + 3 * x * x,
     "e1 o 0 poly(2) a 0 c 0 1 2 3 4 5 6": lambda x: 1 + 2 * x + 3 * 2 + 4 * x * x + 5 * x * 2 + 6 * 4,
