@@ -462,7 +462,7 @@ def status_letters():
         f"{'C' if k == 10 else 'N'}AI{b:+.4E},NAV{a:+.4E}"
         for k, (a, b) in enumerate(zip(v, i, strict=True))
     ]
-    return Form(content=text(body), time=None, volts=v, amps=i, first=1)
+    return Form(content=text(body), time=None, volts=v, amps=i, first=1, needed=(0, 1))
 
 
 @form
@@ -549,3 +549,40 @@ def exponents_of_fortran_and_the_long_minus():
 @form
 def old_line_ends():
     return simple("time,volts,amps", end="\r")
+
+
+@form
+def raw_readings_of_a_source_meter():
+    t, v, i = loop()
+    body = [f"{a:+.6E},{b:+.6E},+9.910000E+37,{s:+.6E},+4.300800E+04" for s, a, b in zip(t, v, i, strict=True)]
+    return Form(content=text(body), time=t, volts=v, amps=i, first=1, needed=(0, 1, 3))
+
+
+@form
+def buffer_with_units_in_columns():
+    t, v, i = loop()
+    body = [f"{k},{b:.6E},Amp DC,5,{a:.6E},Volt DC,F,{s:.6f}" for k, (s, a, b) in enumerate(zip(t, v, i, strict=True), start=1)]
+    header = "Index,Reading,Unit,Range Digits,Value,Unit,Source Limit,Relative Time"
+    return Form(content=text(["Buffer Name,defbuffer1", header, *body]), time=t, volts=v, amps=i, first=3, needed=(1, 4, 7))
+
+
+@form
+def spaces_before_units():
+    t, v, i = loop()
+    return Form(content=text(["  Time [s]   Voltage [V]   Current [A]", *("  " + row for row in lines_of(t, v, i, mark="   "))]), time=t, volts=v,
+                amps=i, cells="")  # fmt: skip
+
+
+@form
+def micro_signs_encoded_twice():
+    t, v, i = loop()
+    lines = ["time (s),voltage (V),current (\u00c2\u00b5A)", *lines_of(t, v, i * 1e6)]
+    return Form(content=text(lines), time=t, volts=v, amps=i)
+
+
+@form
+def run_sheets_with_clock_and_several_headers():
+    t, v, i = loop()
+    body = [f"{k},2024-03-01,10:22:{s:09.6f},{a:.6g},{b:.6g}" for k, (s, a, b) in enumerate(zip(t, v, i, strict=True), start=1)]
+    lines = ["Instrument,2450-1", "Model,2450", "Serial,0123456", 'Run,"Mar 1, 2024"', "", "Index,Date,Time,Smu-1 Voltage (V),Smu-1 Current (A)"]
+    return Form(content=text([*lines, *body]), time=t, volts=v, amps=i, first=7, needed=(3, 4))

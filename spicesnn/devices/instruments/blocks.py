@@ -21,6 +21,7 @@ _SEPARATOR = re.compile(
 )
 _KEY_VALUE = re.compile(r"^[^:=]{1,60}[:=].*$")
 _EASY = "dataname", "datavalue"
+_SOURCE_METER = ("volts", "amps", "ohms", "time", "status")
 _BARE = {2: ("volts", "amps"), 3: ("time", "volts", "amps")}
 
 
@@ -145,6 +146,7 @@ def split_blocks(path: Path, rows: list[Row]) -> tuple[list[Block], list[Row]]:
             columns, line, headed = _bare(rows[k]), rows[k].line, False
         else:
             columns, line, headed = head[0], head[1], True
+        columns = _by_unit_columns(columns, rows[k])
         first, heads = (
             k,
             [Row(line=line, cells=tuple(column.header for column in columns))] if headed else [],
@@ -260,7 +262,34 @@ def _bare(row: Row) -> list[Column]:
     while len(cells) > 1 and not cells[-1]:
         cells.pop()
     kinds_ = _BARE.get(len(cells), ("",) * len(cells))
-    return [Column(header=kind or f"column {k + 1}", kind=kind) for k, kind in enumerate(kinds_)]
+    if len(cells) == len(_SOURCE_METER) and _is_source_meter(cells):
+        kinds_ = _SOURCE_METER
+    return [
+        Column(header=kind or f"column {k + 1}", kind=kind) for k, kind in enumerate(kinds_)
+    ]
+
+
+def _is_source_meter(cells: list[str]) -> bool:
+    """Return whether five bare numbers are a source meter's: volts, amps, ohms (or the mark that they were not measured), seconds, status."""
+    values = [number(cell) for cell in cells]
+    if any(value is None for value in values):
+        return False
+    volts, amps, ohms, _, status = (float(value) for value in values if value is not None)
+    ratio = ohms != ohms or (amps != 0 and abs(ohms - volts / amps) < 1e-3 * abs(ohms))
+    return ratio and status == round(status)
+
+
+def _by_unit_columns(columns: list[Column], row: Row) -> list[Column]:
+    """Return columns in which a reading, or a source value, that has its unit in the column behind it is of that unit's quantity."""
+    found = list(columns)
+    for k, column in enumerate(columns):
+        behind = next((j for j in range(k + 1, min(k + 4, len(columns))) if columns[j].header.lower() == "unit"), None)
+        if column.header.lower() not in ("reading", "value", "source value", "measurement") or behind is None:
+            continue
+        unit = row.cells[behind] if behind < len(row.cells) else ""
+        if is_unit(unit) and unit:
+            found[k] = replace(Column.of(f"x ({unit})"), header=f"{column.header} ({unit})")
+    return found
 
 
 def _without_labels(block: Block) -> Block:

@@ -152,7 +152,13 @@ def rows_of(path: Path, text: str) -> tuple[list[Row], str]:
 
 def _split(path: Path, at: int, line: str, delimiter: str) -> tuple[str, ...]:
     if not delimiter:
-        return tuple(line.split())
+        words: list[str] = []
+        for word in line.split():  # Voltage [V] is one header
+            if words and re.fullmatch(r"[\[(][^\])]*[\])]", word):
+                words[-1] += f" {word}"
+            else:
+                words.append(word)
+        return tuple(words)
     try:
         return tuple(
             cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, strict=False), [])

@@ -116,6 +116,9 @@ def read_train(path: Path, blocks: list[Block], notes: Notes, v_read: float | No
             "Name it pulse voltage, and the other read voltage"
         )
     check_row_widths(path, block)
+    widths = Values.of(block, width).si
+    if block.columns[which[0]].kind == "ohms" and not np.any(widths[np.isfinite(widths)] != 0):
+        return None  # a curve tracer's: resistances at voltages, no pulses
     siemens, rows = _siemens(path, block, which[0], notes, v_read)
     if siemens.size < 3:
         raise DataError(f"{path} has {siemens.size} measurement(s); expected at least 3")
@@ -126,8 +129,6 @@ def read_train(path: Path, blocks: list[Block], notes: Notes, v_read: float | No
             f"{path}, line {row.line}: a pulse without its voltage or its width; expected both"
         )
     lines = np.array([row.line for row in block.rows])[rows]
-    if np.ptp(w) == 0 and w[0] == 0 and block.columns[which[0]].kind == "ohms":
-        return None  # a curve tracer's: resistances at voltages, no pulses
     bad = (w < 0) | ((w == 0) & (v != 0))
     if np.any(bad):
         raise DataError(

@@ -344,7 +344,7 @@ def _said(
         notes.read.append(
             f"no times: {'each sweep' if len(pieces) > 1 else 'the sweep'} takes the given {render(duration_s, 's')}"
         )
-    if own:
+    if own and timed:
         notes.read.append("sweeps whose times begin anew are laid one step after the last")
     first = "; ".join([first, *dict.fromkeys(notes.read)])
     return first, left_out(notes)

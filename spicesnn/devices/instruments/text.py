@@ -19,6 +19,8 @@ _OTHERS = (
     (b"\x89HDF", "an HDF5 file"), (b"\x1f\x8b", "a gzip archive"), (b"%PDF", "a PDF file"),
 )  # fmt: skip
 _CONTROL = re.compile("[\x00-\x08\x0e-\x19\x1b-\x1f\x7f]")
+_TWICE = (("\u00c2\u00b5", "\u00b5"), ("\u00ce\u00bc", "\u03bc"), ("\u00ce\u00a9", "\u03a9"))
+"""Micro and ohm signs in UTF-8 that a program took for Latin-1 and encoded once more."""
 _ZEROS = 0.3
 """UTF-16 without a mark: at least this fraction of the bytes at even, or at odd, places is zero, and hardly any of the others."""
 
@@ -48,6 +50,8 @@ def read_text(path: Path) -> str:
             else f"a control character, byte 0x{ord(found[0]):02x}"
         )
         raise DataError(f"{path}, line {at}: cannot be read as a CSV file: it holds {what}")
+    for wrong, right in _TWICE:
+        text = text.replace(wrong, right)
     return text.rstrip("\x1a")
 
 
