@@ -26,6 +26,8 @@ _RECENTRED = 6
 """How often a minimum at an end that only the search has set is followed further."""
 _ROUNDS = ((300, 30, 8), (900, 60, 25))
 """Searches of the whole range: candidates drawn, candidates kept, generations. The second where the first leads to no curve near the data."""
+_FAR = 0.2
+"""Root mean squared soft residual below which a curve is near the data."""
 _DEAR = {"jart-vcm": 6, "pai-yu-chen-heated": 20, "memdiode": 2}
 """Models whose equations have a loop inside, or are not compiled: so many times fewer candidates."""
 _CLEAR = 2.5
@@ -161,6 +163,8 @@ def _ranged(problem: Problem, starts: int, rng: np.random.Generator, costs: list
                 best = found if best is None else _best([best, found])
                 if best[1] <= enough:
                     return best
+        if best is not None and best[1] < max(_FAR, 4.0 * enough):
+            break
     if best is None:
         raise ConvergenceError(f"{problem.device.name}: no set of parameters in its whole range gives a curve that can be followed")
     return best

@@ -21,6 +21,8 @@ _TOLERANCES = (1e-4, 1e-6, 1e-8), (1e-3, 1e-4, 1e-5)
 """Tolerances of the integration for random sets, on the way to a minimum and there, of compiled devices and of others, which are slower."""
 _HUGE = 1e6
 _FLOOR = 0.01
+_QUIET, _OTHER = 0.05, 0.3
+"""Conductances count above this fraction of the largest voltage; they are another state's where their logarithms differ by so much more."""
 _LEAST_NOISE = 1e-4
 """The noise of a measurement is taken to be at least this share of the largest value."""
 
@@ -74,6 +76,26 @@ def measured_values(data: Sweep | PulseTrain) -> Floats:
     return data.amps if isinstance(data, Sweep) else data.siemens
 
 
+def fresh_sweeps(data: Sweep) -> list[int]:
+    """Return the first points of the sweeps after the first, if each begins with the device in the first one's state; else nothing.
+
+    They do where every sweep's first conductance is like the first sweep's, and is not like the last of the sweep before.
+    """
+    ends = [*data.starts[1:].tolist(), data.points]
+    begins, lasts = [], []
+    for begin, end in zip(data.starts.tolist(), ends, strict=True):
+        volts, amps = data.volts[begin:end], data.amps[begin:end]
+        used = np.flatnonzero((np.abs(volts) > _QUIET * np.max(np.abs(volts))) & (amps != 0))
+        if used.size < 4:
+            return []
+        ohms = np.abs(volts[used] / amps[used])
+        begins.append(float(np.median(ohms[:3])))
+        lasts.append(float(np.median(ohms[-3:])))
+    before, after, first = np.log(lasts[:-1]), np.log(begins[1:]), np.log(begins[0])
+    renewed = np.abs(after - first) < np.abs(after - before) - _OTHER
+    return data.starts[1:].tolist() if len(begins) > 1 and bool(np.all(renewed)) else []
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Problem:
     """The residuals over scaled unknowns z: ln of a parameter's magnitude over its start value, or the parameter itself if that is 0.
@@ -125,7 +147,10 @@ class Problem:
             data = replace(data, volts=polarity * data.volts, amps=polarity * data.amps)
         else:
             data = replace(data, volts=polarity * data.volts)
-        course = sweep_course(data.time, data.volts) if isinstance(data, Sweep) else pulse_course(data.volts, data.width_s, v_read)
+        if isinstance(data, Sweep):
+            course = sweep_course(data.time, data.volts, fresh_sweeps(data))
+        else:
+            course = pulse_course(data.volts, data.width_s, v_read)
         return cls(
             device=device, names=names, data=data, v_read=v_read, course=course, bounds=_limits(device, names),
             weight=rough_weight(measured_values(data)), polarity=polarity, limit=limit,

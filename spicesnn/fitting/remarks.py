@@ -7,7 +7,7 @@ import numpy as np
 from spicesnn.devices.base import Floats
 from spicesnn.devices.measurements import Sweep
 from spicesnn.fitting.minimum import MISSES
-from spicesnn.fitting.problem import Problem, rough_weight
+from spicesnn.fitting.problem import Problem, fresh_sweeps, rough_weight
 from spicesnn.units import render
 
 _TOGETHER = 0.98
@@ -66,6 +66,12 @@ def _circumstances(problem: Problem) -> list[str]:
         exchanged = "; the model's terminals are exchanged: its positive one is the measurement's lower one" if problem.polarity < 0 else ""
         said.append(f"set by {'positive' if sets > 0 else 'negative'} voltages{exchanged}")
     data = problem.data
+    if isinstance(data, Sweep) and data.sweeps > 1:
+        said.append(
+            "every sweep begins in the state of the first"
+            if fresh_sweeps(data)
+            else "every sweep goes on in the state in which the last has ended"
+        )
     if isinstance(data, Sweep) and data.limit_amps is not None and data.limited:
         limits = data.limit_amps[np.isfinite(data.limit_amps)]
         level = render(float(np.median(limits)), "A")

@@ -6,6 +6,8 @@ same curve that the engines give. Tolerances are far below what an engine works 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from spicesnn.crossbar.crossbar import Crossbar
@@ -19,8 +21,10 @@ from spicesnn.errors import ConvergenceError
 from spicesnn.fitting.limited import limited_current, limited_rate, limited_table
 
 
-def sweep_course(time: Floats, volts: Floats) -> Floats:
+def sweep_course(time: Floats, volts: Floats, fresh: Sequence[int] = ()) -> Floats:
     """Return the course of a sweep, the current read at each sample; (points, 5), see `follow`.
+
+    At the points `fresh` another sweep begins, of a device that is in its first state again.
 
     Between two samples the voltage is a parabola through both, with the smaller of the second differences at its two ends, and none where they
     differ in sign: a sine is followed to third order (a rate that goes with the fortieth power of the voltage sees the chords of a hundred
@@ -34,7 +38,10 @@ def sweep_course(time: Floats, volts: Floats) -> Floats:
     if time.size > 3:  # beyond the ends nothing is known; the neighbour's bend is as good as any
         bend[0], bend[-1] = (bend[k] * (steps[j] / steps[k]) ** 2 for j, k in ((0, 1), (-1, -2)))
     first = [[volts[0], volts[0], 0.0, 0.0, volts[0]]]
-    return np.concatenate([first, np.stack([volts[:-1], volts[1:], bend, steps, volts[1:]], axis=1)])
+    course = np.concatenate([first, np.stack([volts[:-1], volts[1:], bend, steps, volts[1:]], axis=1)])
+    for k in fresh:
+        course[k] = volts[k], volts[k], 0.0, -1.0, volts[k]
+    return course
 
 
 def pulse_course(volts: Floats, width_s: Floats, v_read: float) -> Floats:
@@ -53,7 +60,7 @@ def follow(
         Parameters that differ have shape (variants, 1).
     course : (parts, 5)
         Voltage at the beginning and at the end of a part; eight times how far it is below the chord in the middle; the part's length in seconds,
-        which may be 0; the voltage at which the device is read after it.
+        which may be 0, or below 0 where the device is in its first state again; the voltage at which the device is read after it.
     variants : int
     tolerance : float
         Local error of an integration step, as a fraction of the state's range.
@@ -89,7 +96,10 @@ def _in_numpy(cells: Ensemble, state: Floats, course: Floats, gate: Floats, tole
     variants = cells.moves.size
     amps, line, steps = np.full((len(course), variants), np.nan), np.zeros((2, variants)), np.full(variants, np.inf)
     level = np.full(variants, gate[0]) if gate.size else None
+    first = state.copy()
     for k, (begin, end, bend, seconds, read) in enumerate(course):
+        if seconds < 0:
+            state, steps = first.copy(), np.full(variants, np.inf)
         if seconds > 0 and cells.device.memory:
             source = begin + NODES * (end - begin) - 0.5 * NODES * (1.0 - NODES) * bend
             drive = Drive(

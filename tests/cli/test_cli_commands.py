@@ -385,3 +385,28 @@ def test_fit_reads_units_begins_at_an_earlier_fit_and_says_what_it_does_not_know
     code, _, err = run("fit", "vteam", "absent.csv")
     assert code == 2
     assert "there is no file absent.csv" in err
+
+
+def test_fit_says_in_two_lines_what_it_read(run_json, run, tmp_path):
+    (tmp_path / "read.csv").write_text("pulse;I (nA)\n" + "\n".join(f"{n};{100 + 90 * n / (n + 5):.3f}".replace(".", ",") for n in range(20)))
+    code, answer, _ = run_json("fit", "pulse-table", "read.csv", "--read-volts", "0.2", "--out", "table")
+    assert code == 0
+    assert answer["read"][0].startswith("read 20 conductances (I (nA)): up 19 pulses, 500 nS to 856.2 nS")
+    assert answer["read"][1] == "left out: nothing"
+    code, _, err = run("fit", "all", "read.csv", "--parameters", "r_on")
+    assert code == 2
+    assert "fit all takes no --parameters" in err
+
+
+@pytest.mark.slow
+def test_fit_all_compares_the_models(run_json, tmp_path):
+    time = np.linspace(0, 1, 80)
+    volts = np.interp(time, [0, 0.25, 0.75, 1], [0, 1, -1, 0])
+    amps = 1e-4 * volts * (1 + 0.02 * np.random.default_rng(0).normal(size=80))
+    np.savetxt(tmp_path / "a.csv", np.column_stack([time, volts, amps]), delimiter=",", header="time,volts,amps", comments="")
+    code, answer, _ = run_json("fit", "all", "a.csv", "--starts", "2", "--out", "all")
+    assert code == 0
+    assert answer["models"][0]["name"] == answer["device"]
+    assert answer["models"][0]["verdict"] == "best"
+    assert answer["relative_rmse"] < 0.025
+    assert (tmp_path / "all" / f"{answer['device']}.toml").exists()

@@ -8,7 +8,7 @@ from spicesnn.devices.measurements import PulseTrain, Sweep, read_measurement
 from spicesnn.fitting.compare import compare
 from spicesnn.fitting.fit import fit_data
 from spicesnn.fitting.minimum import scatter
-from spicesnn.fitting.problem import Problem
+from spicesnn.fitting.problem import Problem, fresh_sweeps
 from spicesnn.fitting.search import powers
 from spicesnn.fitting.trajectory import follow, sweep_course
 
@@ -151,3 +151,18 @@ def test_the_scatter_of_the_data_is_their_noise():
 )
 def test_units_say_how_parameters_scale(unit, found):
     assert powers(unit) == found
+
+
+def test_sweeps_that_begin_in_the_first_state_again_are_told_from_those_that_go_on():
+    device = registry.make("vteam", r_on=1e3, r_off=2e4, v_on=-0.7, v_off=0.6, k_on=-2e-8, k_off=1.5e-8)
+    one, exact = swept(device, 1.2, -0.4, 1.0, points=150)  # reset only: it ends in another state than it began in
+    time = np.append(one.time, one.time + one.time[-1] + one.time[1])
+    again = Sweep(time=time, volts=np.tile(one.volts, 2), amps=np.tile(one.amps, 2), starts=np.array([0, 150]))
+    assert fresh_sweeps(again) == [150]
+    course = sweep_course(time, again.volts, [150])
+    np.testing.assert_allclose(follow(device, course, 1, 1e-8)[:, 0], np.tile(np.abs(exact) * np.sign(one.volts), 2), rtol=1e-6, atol=1e-12)
+    further = follow(device, sweep_course(time, again.volts), 1, 1e-8)[:, 0]
+    assert fresh_sweeps(Sweep(time=time, volts=again.volts, amps=further, starts=np.array([0, 150]))) == []
+    result = fit_data("vteam", again, rng=np.random.default_rng(0), starts=3, parameters=["r_off", "v_off", "k_off"], base=device)
+    assert result.relative_rmse < 0.025
+    assert "every sweep begins in the state of the first" in result.remarks

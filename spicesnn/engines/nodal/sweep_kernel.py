@@ -57,6 +57,8 @@ def follow_sweep(
         lost = False
         for k in range(parts):
             seconds = course[k, 3]
+            if seconds < 0.0:  # the next sweep, of a device in its first state again
+                x[c], steps[c] = state[c], 0.0
             if varies:
                 level = gate[k]
                 gates[0, c] = gates[1, c] = level
