@@ -20,7 +20,7 @@ from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
 from spicesnn.errors import ConfigError
 from spicesnn.training import RunDirectory, make_engine
-from spicesnn.training.streamed import Images, StreamConfig
+from spicesnn.training.streamed import StreamConfig
 from spicesnn.validation.layers import largest_difference, solve_layer
 
 
@@ -31,7 +31,7 @@ def main(run: Path, images: int, tile: int, ohm: float, layer: int = 0) -> dict[
     if not isinstance(config, StreamConfig):
         raise ConfigError(f"{run} is a run of {config.preset}; this confirmation is for networks that learn from a stream of images")
     arrays = {name.removeprefix("array_"): value for name, value in directory.checkpoint().items() if name.startswith("array_")}
-    seen = Images.load(config.data)
+    seen = config.images(directory.scale())
     subject, labels = config.confirmed_layer(arrays, seen, images, layer), seen.test_labels[:images]
     siemens = subject.siemens
     wires, tiling = Wires(word_line_ohm=ohm, bit_line_ohm=ohm), Tiling(rows=tile, cols=tile)

@@ -47,7 +47,9 @@ def infer(
 
     def show(console: Console) -> None:
         solved_by = summary.extra.get("solved_by")
-        console.print(f"{solved(summary.preset, summary.engine, solved_by)}: {100 * summary.test_accuracy:.2f} % of {summary.n_test} samples right")
+        which = "held-out" if summary.extra.get("held_out", True) else "training"
+        right = f"{100 * summary.test_accuracy:.2f} % of {summary.n_test} {which} samples right"
+        console.print(f"{solved(summary.preset, summary.engine, solved_by)}: {right}")
         if line := unanswered(int(summary.extra.get("silent_or_tied", 0)), summary.n_test, summary.test_accuracy):
             console.print(line)
         console.print(f"{delivered(summary.energy_joule, solved_by)} in these reads, {summary.wall_s:.1f} s")

@@ -83,7 +83,7 @@ class RunData:
         """
         config: StreamConfig = self.config
         arrays = {name.removeprefix("array_"): value for name, value in self.run.checkpoint().items() if name.startswith("array_")}
-        return config.confirmed_layer(arrays, config.images(), images, 0)
+        return config.confirmed_layer(arrays, config.images(self.run.scale()), images, 0)
 
     @property
     def first_layer(self) -> Layer:

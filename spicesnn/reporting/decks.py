@@ -27,7 +27,7 @@ from spicesnn.training.experiment import Experiment
 from spicesnn.training.export import Exported, exported
 from spicesnn.training.rules import RULES
 from spicesnn.training.state import History, RunState
-from spicesnn.training.streamed import StreamConfig, Tally
+from spicesnn.training.streamed import LearntData, StreamConfig, Tally
 from spicesnn.whole_file import write_whole
 
 _FEW = 1000
@@ -152,7 +152,9 @@ def _of_crossbar(config: Config, run: RunDirectory | None, samples: int) -> Circ
 
 
 def _of_stream(config: StreamConfig, run: RunDirectory | None, samples: int) -> Circuits:
-    images = config.images()
+    images = config.images(run.scale() if run is not None else None)
+    if run is None and isinstance(config.data, LearntData):
+        config = replace(config, data=config.data.of(images))
     if run is not None:
         arrays = {name.removeprefix("array_"): value for name, value in run.checkpoint().items() if name.startswith("array_")}
     else:

@@ -173,7 +173,8 @@ def _evaluated(experiment: Experiment, engine: Engine, run: RunDirectory, state:
     state = replace(state, wall_s=state.wall_s + time.perf_counter() - begun, converged=converged(experiment, state, train))
     summary = _summary(experiment, engine, run, state, history, train, test)
     run.write_metrics("metrics.json", summary.table())
-    run.log(f"done: test {100 * summary.test_accuracy:.2f} % of {summary.n_test}, {state.pulses} pulses, {summary.energy_joule:.3g} J")
+    which = "test" if experiment.problem.held_out else "training"
+    run.log(f"done: {which} {100 * summary.test_accuracy:.2f} % of {summary.n_test}, {state.pulses} pulses, {summary.energy_joule:.3g} J")
     return summary
 
 
@@ -270,7 +271,8 @@ def infer(run_dir: str | Path, *, engine: Engine | None = None, test_limit: int 
     summary = Summary(
         preset=config.preset, engine=solver.name, seed=config.seed, run=str(run.path), test_accuracy=test.accuracy, n_test=len(test.right),
         train_accuracy=float(before["train_accuracy"]), converged=bool(before["converged"]), epochs=int(before["epochs"]), wall_s=wall,
-        energy_joule=test.energy_joule, extra={"silent_or_tied": int(np.sum(test.predicted == metrics.NOBODY)), "residual_amps": test.residual_amps},
+        energy_joule=test.energy_joule, extra={"silent_or_tied": int(np.sum(test.predicted == metrics.NOBODY)), "residual_amps": test.residual_amps,
+               "held_out": experiment.problem.held_out},
     )  # fmt: skip
     answers = {"predicted": test.predicted, "labels": experiment.problem.test.labels, "spike_times": test.spike_times, "output_amps": test.amps}
     kept.save_arrays(f"inference-{solver.name}.npz", answers)

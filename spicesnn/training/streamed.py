@@ -488,7 +488,7 @@ class StreamConfig(BaseConfig, ABC):
         if exported:
             run.save_arrays("weights.npz", exported)
         run.write_metrics("metrics.json", summary.table())
-        run.log(f"done: test {100 * test:.2f} % of {len(predicted)}")
+        run.log(f"done: {'test' if images.held_out else 'training'} {100 * test:.2f} % of {len(predicted)}")
         return summary
 
     def infer(self, run: RunDirectory, *, engine: Engine, test_limit: int | None, kept: RunDirectory) -> Summary:
@@ -504,7 +504,8 @@ class StreamConfig(BaseConfig, ABC):
             preset=self.preset, engine=engine.name, seed=self.seed, run=str(run.path), test_accuracy=metrics.accuracy(predicted, labels),
             n_test=len(predicted), train_accuracy=float(before["train_accuracy"]), converged=bool(before["converged"]), epochs=int(before["epochs"]),
             wall_s=time.perf_counter() - begun, energy_joule=0.0,
-            extra={"silent_or_tied": int(np.sum(predicted == metrics.NOBODY)), "solved_by": ", ".join(self.solved_by(engine.name))},
+            extra={"silent_or_tied": int(np.sum(predicted == metrics.NOBODY)), "solved_by": ", ".join(self.solved_by(engine.name)),
+                   "held_out": images.held_out},
         )  # fmt: skip
         kept.save_arrays(f"inference-{engine.name}.npz", {"predicted": predicted, "labels": labels})
         kept.write_metrics(f"inference-{engine.name}.json", summary.table())

@@ -93,3 +93,17 @@ def test_weights_that_cannot_be_mapped_say_why(run, tmp_path):
     code, _, err = run("train", "exsitu-xor", "--set", f"exsitu.weights={path}", "--set", "exsitu.scale=[2.0]")
     assert code in (1, 2)
     assert "exsitu.scale has 1 numbers, [2.0]; expected one for each of the 2 layers" in err
+
+
+def test_samples_that_are_not_held_out_are_called_training_samples(run, tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "a.npz", x=rng.uniform(0, 1, (40, 3)), y=np.arange(40) % 2)
+    for fraction, word in (("0", "training"), ("0.25", "held-out")):
+        settings = ("data.source=file", "data.path=a.npz", f"data.test_fraction={fraction}", "training.updates=2")
+        out = f"run{fraction}"
+        code, text, _ = run("train", "letters-3x3", "--no-figures", "--out", out, *(word for pair in settings for word in ("--set", pair)))
+        assert code == 0
+        assert f"{word} samples right" in text
+        assert "note    each feature scaled to 0…1" in text
+        assert f"{word} samples right" in run("infer", out)[1]
+        assert f"done: {'test' if word == 'held-out' else word}" in (tmp_path / out / "log.txt").read_text()
