@@ -100,6 +100,8 @@ class Job:
         A closed loop that the worker puts behind the external sources.
     seconds : float, optional
         Longest time, if it should be shorter than the engine's.
+    kept : bool
+        Whether its deck is kept if it fails; not where something else is tried then.
     """
 
     analysis: str
@@ -109,6 +111,7 @@ class Job:
     standalone: Callable[[], str]
     controller: dict[str, object] | None = None
     seconds: float | None = None
+    kept: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -47,7 +47,7 @@ class NgspiceEngine(Engine):
     read_accuracy, transient_accuracy : ReadAccuracy, TransientAccuracy
         Tolerances and steps; for transients, by default, what `accuracy.for_transient` chooses for the device.
     failures : Path, optional
-        Folder for the decks of failed jobs; a temporary one until the program ends if left out.
+        Folder for the decks and logs of failed jobs; a new one in the system's temporary folder if left out. Nobody removes it but you.
     init : sequence of str
         Commands that ngspice is given once, before the first deck: ``set ngbehavior=lta``, ``option …``, ``codemodel FILE``,
         ``osdi FILE``. No ``.spiceinit``, ``spice.rc`` or environment variable of ngspice is read.

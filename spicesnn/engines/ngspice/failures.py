@@ -1,26 +1,29 @@
-"""What is kept of a job that failed: its deck, on disk, in a form that a plain ngspice runs."""
+"""What is kept of a job that failed, until its user removes it: the deck, in a form that a plain ngspice runs, and what ngspice said."""
 
 from __future__ import annotations
 
-import atexit
-import shutil
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from spicesnn._version import __version__
 from spicesnn.errors import RunError
+
+_SHOWN = 2000
+"""Vectors of a job that are named: an array of 128 x 128 cells has 33,000."""
 
 
 class Keeper:
-    """Writes the decks of failed jobs into a folder.
+    """Writes the decks and logs of failed jobs into a folder.
 
     Parameters
     ----------
     folder : Path, optional
-        A temporary one, which lives until the program ends, if left out.
+        A new one in the system's temporary folder, made at the first failure, if left out. It stays when the program ends: a message that names
+        a deck is often read later than that.
     limit : int
-        The oldest decks are removed beyond this many.
+        The oldest jobs are removed beyond this many.
     """
 
     def __init__(self, folder: Path | None = None, limit: int = 100) -> None:
@@ -30,21 +33,40 @@ class Keeper:
         self._lock = threading.Lock()
         self._kept: list[Path] = []
 
-    def keep(self, deck: Callable[[], str]) -> Path:
-        """Write the deck and return its path."""
+    def keep(self, deck: Callable[[], str], *, log: str = "", analysis: str = "", vectors: Sequence[str] = (), library: str = "") -> Path:
+        """Write ``failed-<n>.cir`` and ``failed-<n>.log`` and return the path of the deck.
+
+        Parameters
+        ----------
+        deck : Callable
+        log : str
+            What ngspice said.
+        analysis : str
+            The command that was given.
+        vectors : sequence of str
+            What the run was asked for.
+        library : str
+            Version and place of ngspice.
+        """
         text = deck()
+        named = " ".join(vectors[:_SHOWN]) + (f" and {len(vectors) - _SHOWN} more" if len(vectors) > _SHOWN else "")
+        about = f"spicesnn {__version__}\nngspice {library or 'not started'}\nanalysis {analysis}\nvectors {named}\n\n{log}\n"
         with self._lock:
             if self._folder is None:
                 self._folder = Path(tempfile.mkdtemp(prefix="spicesnn-failed-"))
-                atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
-            self._count += 1
-            path = self._folder / f"failed-{self._count}.cir"
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
+                self._count += 1
+                while (self._folder / f"failed-{self._count}.cir").exists():  # of an earlier program: it is not ours to overwrite
+                    self._count += 1
+                path = self._folder / f"failed-{self._count}.cir"
                 path.write_text(text, encoding="utf-8")
+                path.with_suffix(".log").write_text(about, encoding="utf-8")
             except OSError as error:
-                raise RunError(f"the deck of a failed ngspice job could not be written to {path}: {error}") from error
+                raise RunError(f"the deck of a failed ngspice job could not be written to {self._folder}: {error}") from error
             self._kept.append(path)
             if len(self._kept) > self._limit:
-                self._kept.pop(0).unlink(missing_ok=True)
+                old = self._kept.pop(0)
+                old.unlink(missing_ok=True)
+                old.with_suffix(".log").unlink(missing_ok=True)
         return path

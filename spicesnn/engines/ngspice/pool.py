@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 from spicesnn.engines.ngspice import checks
@@ -109,25 +110,33 @@ class Pool:
                 self.replaced += 1
                 continue
             except JobHungError as hung:
-                raise NgspiceTimeoutError(str(hung), deck_path=self._keeper.keep(job.standalone), log=session.printed()) from None
+                raise NgspiceTimeoutError(str(hung), deck_path=self._keep(circuit, job, session.printed()), log=session.printed()) from None
             except JobFailedError as failed:
                 keep = not failed.fatal
                 said = checks.complaint(failed.log)
                 text = f"{failed}: {said}" if said else str(failed)
-                raise checks.kind_of(text)(text, deck_path=self._keeper.keep(job.standalone), log=failed.log) from None
+                raise checks.kind_of(text)(text, deck_path=self._keep(circuit, job, failed.log), log=failed.log) from None
             except checks.AnswerRejectedError as rejected:
                 # A wrong answer may have left its cause in the circuit: parse it anew next time.
                 session.loaded = None
                 keep = True
-                raise rejected.kind(rejected.text, deck_path=self._keeper.keep(job.standalone), log=rejected.log) from None
+                raise rejected.kind(rejected.text, deck_path=self._keep(circuit, job, rejected.log), log=rejected.log) from None
             finally:
                 self._give(session, keep=keep)
             return result
         blame = "" if isinstance(lost, WorkerKilledAtStartError) else " on the same job, so the job itself is to blame"
         raise NgspiceError(
             f"{lost}, {1 + self.settings.repeats} times in a row{blame}",
-            deck_path=self._keeper.keep(job.standalone),
+            deck_path=self._keep(circuit, job, ""),
         )
+
+    def _keep(self, circuit: Circuit, job: Job, log: str) -> Path | None:
+        """Keep what a failed job was: its deck, what ngspice said, what it was asked for."""
+        if not job.kept:
+            return None
+        found = self.library
+        library = "" if found is None else f"{found.version or 'of unknown version'}{', KLU' if found.klu else ''}, {found.path}"
+        return self._keeper.keep(job.standalone, log=log, analysis=job.analysis, vectors=circuit.vectors, library=library)
 
     def _once(self, session: Session, circuit: Circuit, job: Job) -> Answer:
         if session.loaded != circuit.key:

@@ -92,8 +92,8 @@ def read(pool: Pool, circuits: Circuits, array: Crossbar, levels: Levels, accura
                 return done
         # ngspice's own reason says more than that a way took too long.
         told = next((failed for failed in failures if not isinstance(failed, NgspiceTimeoutError)), failures[-1])
-        told.add_note(f"ways tried: {', '.join(way.name for way in WAYS)}")
-        raise told
+        reason = f"{str(told).splitlines()[0]} (ways tried: {', '.join(way.name for way in WAYS)})"
+        raise type(told)(reason, deck_path=failures[-1].deck_path, log=told.log)
 
     solved = pool.map(one, len(parts))
     column_amps, row_amps, word, bit, residual, seconds = (np.concatenate(arrays) for arrays in zip(*solved, strict=True))
@@ -111,6 +111,7 @@ def _sweep(pool: Pool, circuits: Circuits, array: Crossbar, levels: Levels, accu
     """Solve one part of a batch in one DC sweep; nonlinear cells by the given way."""
     modelled = needs_models(array, moving=False)
     steps = 1 if way is None else way.steps
+    last = way is None or way is WAYS[-1]
     # Every source that is fed costs a call for each Newton iteration, so bit lines that stand still over the batch are altered instead.
     steady = steps == 1 and bool(np.all(levels.column_volts == levels.column_volts[0]))
     key = ("read", array_key(array, levels.floating_rows, levels.floating_columns, modelled=modelled), accuracy, steady)
@@ -128,7 +129,8 @@ def _sweep(pool: Pool, circuits: Circuits, array: Crossbar, levels: Levels, accu
         values=values,
         table=table,
         commands={} if way is None else {"optran": way.optran},
-        seconds=None if way in (None, WAYS[-1]) else SHARE_OF_TIME * pool.settings.patience.job_s,
+        seconds=None if last else SHARE_OF_TIME * pool.settings.patience.job_s,
+        kept=last,
         standalone=lambda: read_deck(array, levels, accuracy=accuracy, inline_models=True).text,
     )
     return pool.run(circuit, job, lambda answer: _checked(array, circuit, levels, answer, steps))

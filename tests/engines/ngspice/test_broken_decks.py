@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,6 +77,24 @@ def test_analyses_that_fail_are_errors(analysis: str, said: str, shared: Pool) -
     with pytest.raises(NgspiceError, match=said):
         run(shared, GOOD, analysis=analysis)
     assert_healthy(shared)
+
+
+def test_deck_and_log_stay_until_they_are_removed(tmp_path: Path) -> None:
+    text = BROKEN["floating node"][0]
+    for expected in ("failed-1", "failed-2"):
+        on = pool(tmp_path)
+        with pytest.raises(NgspiceError) as caught:
+            run(on, text)
+        on.close()
+        deck = caught.value.deck_path
+        assert deck is not None
+        assert deck == tmp_path / f"{expected}.cir"
+        assert deck.read_text() == text
+        said = deck.with_suffix(".log").read_text()
+        assert re.search(r"^ngspice \d+.*libngspice.*\nanalysis op\nvectors out$", said, re.MULTILINE)
+        assert "singular" in said
+        # The first line of the message is ngspice's own reason, whole.
+        assert "singular matrix" in str(caught.value).splitlines()[0]
 
 
 def test_a_missing_vector_is_named(shared: Pool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -48,21 +50,24 @@ def test_every_way_leads_to_the_same_answer(way: Way, monkeypatch: pytest.Monkey
     assert read.stats["ways"] == {way.name: 1}
 
 
-def test_a_way_that_fails_or_takes_too_long_leads_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_way_that_fails_or_takes_too_long_leads_to_the_next(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     array, rows, columns = jart_cells()
     spinning = Way("gmin first", 1, "optran 0 1 0 0 0 0")
     monkeypatch.setattr(reads, "WAYS", (NOTHING, spinning, WAYS[1]))
-    with sn.NgspiceEngine(timeout_s=10.0) as engine:
+    with sn.NgspiceEngine(timeout_s=10.0, failures=tmp_path) as engine:
         assert engine.read(array, rows, column_volts=columns).stats["ways"] == {"ramp of 4": 1}
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_when_every_way_fails_ngspice_has_the_word(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_every_way_fails_ngspice_has_the_word(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     array, rows, columns = jart_cells()
     monkeypatch.setattr(reads, "WAYS", (Way("gmin first", 1, "optran 0 1 0 0 0 0"), NOTHING))
-    with sn.NgspiceEngine(timeout_s=5.0) as engine, pytest.raises(NgspiceError) as caught:
+    with sn.NgspiceEngine(timeout_s=5.0, failures=tmp_path) as engine, pytest.raises(NgspiceError) as caught:
         engine.read(array, rows, column_volts=columns)
     assert not isinstance(caught.value, NgspiceTimeoutError)
-    assert caught.value.__notes__ == ["ways tried: gmin first, nothing"]
+    assert "(ways tried: gmin first, nothing)" in str(caught.value).splitlines()[0]
+    assert [path.suffix for path in sorted(tmp_path.iterdir())] == [".cir", ".log"]
+    assert caught.value.deck_path == tmp_path / "failed-1.cir"
 
 
 def test_linear_arrays_need_no_way() -> None:
