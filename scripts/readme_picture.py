@@ -25,7 +25,8 @@ def main(run: str, target: str) -> None:
         axes = figure.subplots(2, 2)
         iv_loop(axes[0, 0], [sn.iv(device, engine, amplitude, frequency) for engine in (sn.NodalEngine(), ngspice)])
         axes[0, 0].set_title("VTEAM on both engines")
-        ir_drop_map(axes[0, 1], sn.NodalEngine().read(array, drive).cell_volts, drive, title=f"{array.rows}×{array.cols}, 1 Ω per segment: cell voltage")
+        title = f"{array.rows}×{array.cols}, 1 Ω per segment: cell voltage"
+        ir_drop_map(axes[0, 1], sn.NodalEngine().read(array, drive).cell_volts, drive, title=title)
         times, labels = data.history["spike_times"][:6], data.history["spike_labels"][:6]
         period = 1.2 * float(times[times < 1].max())
         trains = [times[:, k] + period * np.arange(len(times)) for k in range(times.shape[1])]
