@@ -42,6 +42,8 @@ def devices(
             write_json(data, file)
 
     def show(console: Console) -> None:
+        if out is not None:
+            console.print(f"written to {out / 'devices.json'}")
         if name is not None:
             _show_one(console, data["devices"][0])
             return

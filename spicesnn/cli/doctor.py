@@ -40,6 +40,8 @@ def doctor(
             sign = mark("ok", "green") if check.ok else mark(*(("missing", "red") if check.required else ("–", "yellow")))
             shown.add_row(sign, check.name, check.found, check.advice)
         console.print(shown)
+        if out is not None:
+            console.print(f"written to {out / 'doctor.json'}")
         console.print("All that is needed is there." if found.ok else "Something that is needed is missing: see the last column.")
 
     return Answer(data=found.describe(), show=show, exit_code=found.exit_code)

@@ -53,5 +53,6 @@ def infer(
         if line := unanswered(int(summary.extra.get("silent_or_tied", 0)), summary.n_test, summary.test_accuracy):
             console.print(line)
         console.print(f"{delivered(summary.energy_joule, solved_by)} in these reads, {summary.wall_s:.1f} s")
+        console.print(f"answers {(folder or run) / f'inference-{summary.engine}.npz'}")
 
     return Answer(data=summary.table(), show=show)

@@ -51,3 +51,12 @@ def test_sweeps_have_labels_in_words():
     assert axes.get_xlabel() == "word line (Ω)"
     assert axes.get_ylabel() == "training accuracy (%)"
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["network neurons: 8", "network neurons: 9"]
+
+
+def test_commands_say_where_they_wrote(run):
+    for name in ("devices", "doctor"):
+        _, out, _ = run(name, "--out", "there")
+        assert f"written to there/{name}.json" in out
+    assert run("train", "letters-3x3", "--set", "training.updates=1", "--no-figures", "--out", "r")[0] == 0
+    assert "answers r/inference-nodal.npz" in run("infer", "r", "--engine", "nodal")[1]
+    assert "answers elsewhere/inference-nodal.npz" in run("infer", "r", "--engine", "nodal", "--out", "elsewhere")[1]
