@@ -15,6 +15,10 @@ from spicesnn.errors import InputError
 _NUMBERS = ("word_line_ohm", "bit_line_ohm", "driver_ohm", "sense_ohm", "word_line_farad", "bit_line_farad")
 
 
+_LEAST_OHM = 1e-300
+"""One over a smaller number overflows, and what is computed with infinities has no certificate."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Wires:
     """Wire parasitics of a crossbar.
@@ -50,7 +54,7 @@ class Wires:
             raise InputError(f"wires: double_sided = {self.double_sided!r:.60}; expected True or False")
         for name in _NUMBERS:
             given = getattr(self, name)
-            if type(given) is not float or not 0.0 <= given < math.inf:
+            if type(given) is not float or not (_LEAST_OHM <= given < math.inf or given == 0.0):
                 self._take(name, given)
 
     def _take(self, name: str, given: Any) -> None:
@@ -61,6 +65,8 @@ class Wires:
             raise InputError(f"wires: {name} has shape {value.shape}; expected one number{' or one a line' if per_line else ''}")
         if not np.all(np.isfinite(value)) or np.any(value < 0):
             raise InputError(f"wires: {name} = {brief(given)}; expected a finite number, 0 or more")
+        if name.endswith("_ohm") and np.any((value > 0) & (value < _LEAST_OHM)):
+            raise InputError(f"wires: {name} = {brief(given)}; expected 0 (exact), or {_LEAST_OHM:g} Ω or more, whose conductance is a number")
         object.__setattr__(self, name, value if value.ndim else float(value))
 
     def _key(self) -> tuple[object, ...]:
