@@ -162,3 +162,14 @@ def test_a_gate_against_ground_is_one_lower_by_the_bit_line():
     raised = literal(cell, 0.9, 1.28, volts, bit=0.2)
     assert raised == pytest.approx(cell.current(volts - 0.2, 0.9, 1.08), rel=1e-6, abs=1e-13)
     assert raised[-1] == pytest.approx(cell.compliance(1.08), rel=1e-3)
+
+
+def test_gates_of_their_own_spread_over_voltage_and_state():
+    """One voltage and one state under three gate voltages: three currents, each that of its gate alone."""
+    cell = OneTransistorOneResistor()
+    state = float(np.asarray(cell.initial_state()).ravel()[0])
+    gates = np.array([0.9, 1.28, 2.0])
+    together = cell.current(0.5, state, gates)
+    assert together.shape == (3,)
+    np.testing.assert_allclose(together, [float(cell.current(0.5, state, gate)) for gate in gates], rtol=1e-9)
+    assert np.all(np.diff(together) > 0)

@@ -54,3 +54,12 @@ def test_window_of_a_device():
     assert (window.low, window.high) == pytest.approx((1 / 120e3, 1 / 40e3))
     with pytest.raises(InputError, match="expected 0 ≤ low < high"):
         Window(low=2.0, high=1.0)
+
+
+def test_a_window_may_begin_at_no_conductance_at_all():
+    window = Window(low=0.0, high=2e-6)
+    assert window.span == 2e-6
+    assert window.at([0.0, 0.25, 1.0]) == pytest.approx([0.0, 5e-7, 2e-6])
+    for low, high in ((-1e-9, 1e-6), (1e-6, 1e-6), (0.0, np.inf), (np.nan, 1.0)):
+        with pytest.raises(InputError, match="conductance window: .*expected"):
+            Window(low=low, high=high)
