@@ -61,5 +61,5 @@ def test_a_window_may_begin_at_no_conductance_at_all():
     assert window.span == 2e-6
     assert window.at([0.0, 0.25, 1.0]) == pytest.approx([0.0, 5e-7, 2e-6])
     for low, high in ((-1e-9, 1e-6), (1e-6, 1e-6), (0.0, np.inf), (np.nan, 1.0)):
-        with pytest.raises(InputError, match="conductance window: .*expected"):
+        with pytest.raises(InputError, match=r"conductance window: .*expected"):
             Window(low=low, high=high)
