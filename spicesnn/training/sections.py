@@ -175,7 +175,7 @@ class TrainingOptions(Section):
     """[training]"""
 
     epochs: int = option(1, "passes over the training data, at most", lowest=0)
-    presentations: int = option(0, "show at least so many samples: more passes over data with fewer samples than the preset's", lowest=0)
+    presentations: int = option(0, "minimum number of presentations: a small data set gets more passes than the preset's epochs", lowest=0)
     updates: int = option(0, "stop after this many updates; 0: when the epochs are done", lowest=0)
     batch: int = option(0, "samples an update; 0: all", lowest=0)
     stop_when_right: bool = option(False, "stop as soon as every training sample is right")

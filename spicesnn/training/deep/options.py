@@ -38,7 +38,7 @@ class ExsituSection(Section):
 
     weights: str = option("", "npz or JSON file of weights (relative to the limits) to map; empty: trained in software")
     epochs: int = option(20, "passes over the training images", lowest=0)
-    presentations: int = option(0, "show at least so many images: more passes over fewer images than MNIST has", lowest=0)
+    presentations: int = option(0, "minimum number of presentations: a small data set gets more passes", lowest=0)
     chunk: int = option(10000, "images between checkpoints", lowest=1)
     batch: int = option(128, "images an update", lowest=1)
     rate: float = option(2e-3, "Adam's step at the start", above=0.0)

@@ -118,7 +118,7 @@ class TrainingSection(Section):
     """[training]"""
 
     epochs: int = option(1, "passes over the training images", lowest=1)
-    presentations: int = option(0, "show at least so many images: more passes over fewer images than MNIST has", lowest=0)
+    presentations: int = option(0, "minimum number of presentations: a small data set gets more passes", lowest=0)
     chunk: int = option(5000, "images between checkpoints", lowest=1)
 
 
