@@ -23,7 +23,7 @@ from spicesnn.errors import DataError, NgspiceMissingError, SpicesnnError
 from spicesnn.paths import models_dir, netlists_dir, presets_dir
 
 PACKAGES = ("numpy", "scipy", "numba", "matplotlib", "pillow", "PySpice", "typer", "rich", "jinja2", "threadpoolctl")
-OPTIONAL = ("distributed", "pandas", "pyarrow", "xarray", "h5py", "scikit-learn")
+OPTIONAL = ("distributed", "cryptography", "pandas", "pyarrow", "xarray", "h5py", "scikit-learn")
 _LEAST_FREE = 100 * 2**20
 """What the temporary folder should have left, bytes."""
 _TESTED = ", ".join(map(str, TESTED))
