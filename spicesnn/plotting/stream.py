@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spicesnn.errors import ConfigError
 from spicesnn.plotting.maps import ir_drop_map
@@ -73,18 +75,27 @@ def by_class(data: RunData) -> Drawn | None:
     return Drawn("classes", "Accuracy by class, with 95 % intervals (Wilson).", figure)
 
 
+def _image(inputs: int, shape: NDArray[Any] | None) -> tuple[int, int] | None:
+    """Return rows and columns of the picture that so many inputs are; None for a table. Reduced images, and runs that do not say it, are square."""
+    if shape is not None and int(np.prod(shape)) == inputs:
+        return (int(shape[0]), int(shape[1])) if min(shape) > 1 else None
+    side = math.isqrt(inputs)
+    return (side, side) if side * side == inputs else None
+
+
 def fields(data: RunData) -> Drawn | None:
     """Draw the weights that first-layer neurons have from each pixel, as pictures."""
     weights = data.history.get("fields")
-    if weights is None or math.isqrt(weights.shape[0]) ** 2 != weights.shape[0]:
+    drawn = None if weights is None else _image(weights.shape[0], data.history.get("image_shape"))
+    if weights is None or drawn is None:
         return None
-    side, count = math.isqrt(weights.shape[0]), min(weights.shape[1], _MOST_FIELDS)
+    (high, wide), count = drawn, min(weights.shape[1], _MOST_FIELDS)
     columns = math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
-    sheet = np.full((rows * (side + 1) - 1, columns * (side + 1) - 1), np.nan)
+    sheet = np.full((rows * (high + 1) - 1, columns * (wide + 1) - 1), np.nan)
     for k in range(count):
-        top, left = k // columns * (side + 1), k % columns * (side + 1)
-        sheet[top : top + side, left : left + side] = weights[:, k].reshape(side, side)
+        top, left = k // columns * (high + 1), k % columns * (wide + 1)
+        sheet[top : top + high, left : left + wide] = weights[:, k].reshape(high, wide)
     signed = bool(weights.min() < 0)
     limit = float(np.quantile(np.abs(weights), 0.999)) or 1.0
     with style():

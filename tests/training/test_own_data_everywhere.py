@@ -135,3 +135,13 @@ def test_pattern_sets_of_spicesnn_go_through_as_well(tmp_path):
     assert done.extra["held_out"] is False
     with pytest.raises(ConfigError, match="whose words have several answers or none"):
         trained("bp-mnist", {"data.source": "words-4bit"}, tmp_path / "words")
+
+
+def test_only_images_are_drawn_as_pictures():
+    from spicesnn.plotting.stream import _image
+
+    assert _image(54, np.array([6, 9])) == (6, 9)
+    assert _image(16, np.array([1, 16])) is None
+    assert _image(196, np.array([28, 28])) == (14, 14)
+    assert _image(784, None) == (28, 28)
+    assert _image(13, None) is None
