@@ -65,7 +65,7 @@ class TrainingSection(Section):
     """[training]"""
 
     epochs: int = option(1, "passes over the training images", lowest=1)
-    presentations: int = option(0, "minimum number of presentations: more passes over data with fewer images than MNIST", lowest=0)
+    presentations: int = option(0, "minimum number of presentations: a small data set gets more passes", lowest=0)
     chunk: int = option(10000, "images between checkpoints", lowest=1)
     g_one: float = option(1e-4, "conductance of weight 1, siemens", above=0.0)
     read_volts: float = option(0.1, "amplitude of an input spike", above=0.0)
