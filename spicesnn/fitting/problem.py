@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -212,7 +213,8 @@ class Problem:
 
     def values(self, z: Floats) -> Floats:
         """Return the parameters of unknowns z, same shape, parameters along the last axis."""
-        return np.where(self.start == 0, z, self.start * np.exp(np.where(self.start == 0, 0.0, z)))
+        found = np.where(self.start == 0, z, self.start * np.exp(np.where(self.start == 0, 0.0, z)))
+        return np.asarray(np.clip(found, *_ranges(type(self.device), self.names)))  # rounding at an end of a range must not leave it
 
     def made(self, z: Floats) -> Device:
         """Return the device of one (parameters,) or of many (variants, parameters) sets."""
@@ -279,6 +281,13 @@ class Problem:
             values, z, jac=slopes, bounds=self.bounds, x_scale="jac",
             xtol=tolerance, ftol=tolerance, gtol=1e-14, max_nfev=evaluations,
         )  # fmt: skip
+
+
+@cache
+def _ranges(model: type[Device], names: tuple[str, ...]) -> tuple[Floats, Floats]:
+    """Return the least and the largest value that a model takes of each parameter."""
+    table = [model.__dataclass_fields__[name].metadata for name in names]
+    return np.array([entry["lowest"] for entry in table]), np.array([entry["highest"] for entry in table])
 
 
 def _limits(device: Device, names: tuple[str, ...]) -> tuple[Floats, Floats]:

@@ -166,3 +166,9 @@ def test_sweeps_that_begin_in_the_first_state_again_are_told_from_those_that_go_
     result = fit_data("vteam", again, rng=np.random.default_rng(0), starts=3, parameters=["r_off", "v_off", "k_off"], base=device)
     assert result.relative_rmse < 0.025
     assert "every sweep begins in the state of the first" in result.remarks
+
+
+def test_rounding_at_the_end_of_a_range_does_not_leave_it():
+    data = Sweep(time=np.arange(9.0), volts=np.linspace(0.1, 1, 9), amps=np.linspace(0.1, 1, 9) * 1e-4)
+    problem = Problem.of(registry.make("memdiode", h_init=0.5), ("h_init",), data, 0.1)
+    assert problem.made(np.array([np.log(2.0) + 1e-10])).h_init == 1.0
