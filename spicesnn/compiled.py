@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from spicesnn.kept_code import njit
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-def _sources_stamp(own: Path) -> tuple[float, int]:
-    """Return newest time and total size of the files from which a function of `own` may call others: its folder, `encoding` and `neurons`."""
-    here = Path(__file__).parent
-    states = [path.stat() for folder in {own.parent, here / "encoding", here / "neurons"} for path in folder.glob("*.py")]
-    return max(state.st_mtime for state in states), sum(state.st_size for state in states)
 
 
 @overload
@@ -45,11 +36,6 @@ def compiled(function: Function | None = None, /, *, fastmath: bool = False, inl
         options |= {"forceinline": True, "_nrt": False}
 
     def made(written: Any) -> Any:
-        machine = njit(**options)(written)
-        if keep:
-            # numba looks at the file of the function itself; what it calls stands in others, and a change there has to compile it afresh, too.
-            with suppress(AttributeError):  # numba's internals: without them only the safeguard is lost
-                machine._cache._cache_file._source_stamp = _sources_stamp(Path(written.__code__.co_filename))
-        return machine
+        return njit(**options)(written)
 
     return made if function is None else made(function)

@@ -97,3 +97,29 @@ def test_a_kept_file_that_cannot_be_read_or_written_is_compiled_anew(tmp_path):
     command = [sys.executable, "script.py"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
     assert done.stdout == "[1, 0, 1, 1, 1]\n", done.stderr
+
+
+CALLS = """
+from helper import factor
+from spicesnn.kept_code import njit
+
+inner = njit(inline="always")(factor)
+
+@njit(cache=True)
+def scaled(x):
+    return inner(x)
+
+print(scaled(10.0), sum(scaled.stats.cache_misses.values()))
+"""
+
+
+def test_code_is_compiled_anew_when_what_it_calls_has_changed_even_if_the_file_has_its_old_time(tmp_path):
+    (tmp_path / "caller.py").write_text(CALLS)
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(Path(code_cache.__file__).parents[1])}
+    said = []
+    for factor in ("2.0", "2.0", "3.0"):
+        (tmp_path / "helper.py").write_text(f"def factor(x):\n    return {factor} * x\n")
+        os.utime(tmp_path / "helper.py", (1e9, 1e9))
+        command = [sys.executable, "-B", "caller.py"]
+        said.append(subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=True).stdout.strip())
+    assert said == ["20.0 1", "20.0 0", "30.0 1"]

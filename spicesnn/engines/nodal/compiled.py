@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from typing import TypeVar, cast
 
 from numba.core import event
@@ -19,28 +18,9 @@ PATIENCE_S = 2.0
 """From this time on the user is told what is going on."""
 
 
-_KERNELS = ("compiled", "simd", "threads", "lines", "bit_sweeps", "word_sweeps", "kirchhoff", "line_cg", "mesh_kernels")
-
-
-def _sources_stamp() -> tuple[float, int]:
-    """Return newest time and total size of all sources that kernels are inlined from."""
-    states = [Path(__file__).with_name(f"{name}.py").stat() for name in _KERNELS]
-    return max(state.st_mtime for state in states), sum(state.st_size for state in states)
-
-
-_STAMP = _sources_stamp()
-
-
 def kernel(function: _Function) -> _Function:
-    """Compile a function that allocates nothing and lets go of the interpreter's lock.
-
-    numba keeps compiled code as long as the file of the function itself is unchanged; but kernels are inlined into one another across
-    files, so here a change in any file of kernels makes all of them compile afresh.
-    """
-    compiled = njit(cache=True, nogil=True, _nrt=False)(function)
-    with suppress(AttributeError):  # numba's internals: without them only the safeguard is lost
-        compiled._cache._cache_file._source_stamp = _STAMP
-    return cast(_Function, compiled)
+    """Compile a function that allocates nothing and lets go of the interpreter's lock."""
+    return cast(_Function, njit(cache=True, nogil=True, _nrt=False)(function))
 
 
 class _Note(event.Listener):
