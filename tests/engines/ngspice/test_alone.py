@@ -10,6 +10,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -180,15 +182,22 @@ def test_forgotten_engines_leave_no_process_and_no_descriptor() -> None:
     assert psutil.Process().num_fds() <= fds
 
 
-def strike(how: signal.Signals, times: int, stop: threading.Event) -> threading.Thread:
-    """Send a signal to the next new workers, each as soon as it can be seen."""
-    old = {child.pid for child in children()}
+@contextmanager
+def strike(how: signal.Signals, times: int) -> Iterator[None]:
+    """Send a signal to the next new workers, each as soon as it can be seen; no other child, and none after the block."""
+    old, stop = {child.pid for child in children()}, threading.Event()
+
+    def is_worker(child: psutil.Process) -> bool:
+        try:
+            return any("ngspice" in word and "worker" in word for word in child.cmdline())
+        except psutil.Error:
+            return False
 
     def later() -> None:
         struck = 0
         while struck < times and not stop.is_set():
             for child in psutil.Process().children():
-                if child.pid not in old and child.is_running():
+                if child.pid not in old and is_worker(child):
                     old.add(child.pid)
                     struck += 1
                     child.send_signal(how)
@@ -196,36 +205,29 @@ def strike(how: signal.Signals, times: int, stop: threading.Event) -> threading.
 
     thread = threading.Thread(target=later)
     thread.start()
-    return thread
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def test_a_worker_killed_while_it_starts_is_replaced() -> None:
-    stop = threading.Event()
-    thread = strike(signal.SIGKILL, 1, stop)
-    with sn.NgspiceEngine() as engine:
+    with strike(signal.SIGKILL, 1), sn.NgspiceEngine() as engine:
         assert engine.read(DIVIDER, [0.1, 0.1]).column_amps == pytest.approx([2e-6, 2e-6], rel=1e-3)
         assert engine.pool.replaced >= 0
-    stop.set()
-    thread.join()
 
 
 def test_workers_that_are_always_killed_while_they_start_are_no_missing_library() -> None:
-    stop = threading.Event()
-    thread = strike(signal.SIGKILL, 99, stop)
-    with pytest.raises(NgspiceError, match=r"was killed while it started \(killed by signal 9, SIGKILL\), 2 times in a row"):
+    message = r"was killed while it started \(killed by signal 9, SIGKILL\), 2 times in a row"
+    with strike(signal.SIGKILL, 99), pytest.raises(NgspiceError, match=message):
         sn.NgspiceEngine(repeats=1).read(DIVIDER, [0.1, 0.1])
-    stop.set()
-    thread.join()
 
 
 def test_a_worker_that_does_not_start_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "START_TIMEOUT_S", 0.5)
-    stop = threading.Event()
-    thread = strike(signal.SIGSTOP, 1, stop)
-    with pytest.raises(NgspiceError, match=r"did not start within 0\.5 s"):
+    with strike(signal.SIGSTOP, 1), pytest.raises(NgspiceError, match=r"did not start within 0\.5 s"):
         sn.NgspiceEngine().read(DIVIDER, [0.1, 0.1])
-    stop.set()
-    thread.join()
     assert not [child for child in children() if child.status() == psutil.STATUS_STOPPED]
 
 
