@@ -20,10 +20,6 @@ from spicesnn.shown import shown
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from spicesnn.crossbar.stimulus import Pulse, Waveform
-    from spicesnn.engines.base import Engine
-    from spicesnn.engines.results import PulseResult, Read
-
 
 class GateAlong(enum.Enum):
     """Which lines the third terminals of the cells hang on."""
@@ -223,7 +219,7 @@ class Crossbar:
         """Return the same cells on other wires."""
         return replace(self, wires=wires)
 
-    def read(self, row_volts: ArrayLike, *, engine: Engine | None = None, **lines: Any) -> Read:
+    def read(self, row_volts: ArrayLike, *, engine: Any = None, **lines: Any) -> Any:
         """Read the array by the nodal engine, or by another one.
 
         Parameters
@@ -232,11 +228,19 @@ class Crossbar:
         engine : Engine, optional
         lines
             ``column_volts``, ``gate_volts``, ``floating_rows``, ``floating_columns`` as in `Engine.read`.
-        """
-        return shortcut("array.read")(self, row_volts, engine, **lines)  # type: ignore[no-any-return]
 
-    def pulse(self, pulse: Pulse | Waveform | None = None, *, engine: Engine | None = None, **parts: Any) -> PulseResult:
-        """Apply a pulse, or the one that parts such as ``row_volts=1.0, width_s=1e-6`` describe; this array stays as it is.
+        Returns
+        -------
+        Read
+        """
+        return shortcut("array.read")(self, row_volts, engine, **lines)
+
+    def pulse(self, pulse: Any = None, *, engine: Any = None, **parts: Any) -> Any:
+        """Apply a `Pulse` or `Waveform`, or the pulse that parts such as ``row_volts=1.0, width_s=1e-6`` describe; this array stays as it is.
+
+        Returns
+        -------
+        PulseResult
 
         Examples
         --------
@@ -245,13 +249,13 @@ class Crossbar:
         >>> float(cells.pulse(row_volts=-1.0, width_s=1e-6).state[0, 0])  # VTEAM is set by negative volts
         0.0
         """
-        return shortcut("array.pulse")(self, pulse, engine, **parts)  # type: ignore[no-any-return]
+        return shortcut("array.pulse")(self, pulse, engine, **parts)
 
     def plot(self) -> Figure:
         """Return a figure of the cells' conductances."""
         return shortcut("array.plot")(self)  # type: ignore[no-any-return]
 
-    def to_deck(self, row_volts: ArrayLike | None = None, *, pulse: Pulse | Waveform | None = None, **lines: Any) -> str:
+    def to_deck(self, row_volts: ArrayLike | None = None, *, pulse: Any = None, **lines: Any) -> str:
         """Return the SPICE deck of a read at `row_volts`, or of a pulse; a plain ``ngspice -b`` runs it."""
         return shortcut("array.to_deck")(self, row_volts, pulse, **lines)  # type: ignore[no-any-return]
 

@@ -79,7 +79,7 @@ def test_files(found, tmp_path):
     np.testing.assert_allclose(plain.grid.values, found.increments(plain.grid.x[:, None], plain.grid.y[None, :]), rtol=1e-9, atol=1e-15)
     assert plain.polarity == 1
     (tmp_path / "bad.npz").write_bytes(b"nonsense")
-    with pytest.raises(DataError, match="not a sound"):
+    with pytest.raises(DataError, match=r"is text; expected an \.npz"):
         Characterization.read(tmp_path / "bad.npz")
     with pytest.raises(RunError, match="cannot be written"):
         found.write(tmp_path / "bad.npz" / "inside")

@@ -65,7 +65,7 @@ def test_a_sweep_is_drawn_in_the_order_of_its_numbers_with_its_half_widths(axes)
     for k, expected in enumerate(([[2, 88, 92], [10, 75, 85]], [[2, 70, 70], [10, 50, 70]])):
         np.testing.assert_allclose(bars(axes, k).T, expected)
     assert axes.get_title() == "one seed a point"
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["tile = a", "tile = b"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["tile: a", "tile: b"]
     named = new_figure().subplots()
     sweeps.accuracy_against(named, [{"rule": name, "mean": m, "half_width": 0.1, "seeds": 5} for name, m in (("x y", 0.2), ("ab", 0.4))], "rule")
     assert [label.get_text() for label in named.get_xticklabels()] == ["x y", "ab"]

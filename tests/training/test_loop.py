@@ -28,6 +28,7 @@ def test_run_directory_holds_what_the_design_says(letters):
     assert set(KEYS) <= set(table)
     assert (table["preset"], table["engine"], table["seed"], table["n_test"]) == ("letters-3x3", "nodal", 3, 30)
     assert run.config().seed == 3
+    assert len(table.pop("config_digest")) == 64
     assert table == summary.table()
 
 
