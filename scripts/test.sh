@@ -23,6 +23,6 @@ if [ $# -eq 0 ] && [ -n "${CI:-}${SPICESNN_FRONT_ENDS:-}" ]; then
     say "Testing the front ends of PyTorch and JAX in .venv-front-ends"
     front=.venv-front-ends/bin/python
     [ -x "$front" ] || "$PYTHON" -m venv .venv-front-ends
-    "$front" -c 'import torch, jax, spicesnn, pytest' 2>/dev/null || "$front" -m pip install --quiet --disable-pip-version-check -e . torch==2.13.0 jax pytest
+    "$front" -c 'import torch, jax, spicesnn, pytest, hypothesis' 2>/dev/null || "$front" -m pip install --quiet --disable-pip-version-check -e . torch==2.13.0 jax pytest hypothesis
     "$front" -m pytest -q -o addopts= tests/front_ends
 fi
