@@ -98,12 +98,12 @@ def test_stdp_windows():
 
 
 def test_exsitu_wires(tmp_path):
-    settings = ["data.pixels=10", "data.train_limit=2000", "data.test_limit=500", "exsitu.epochs=40", "network.hidden=[]"]
-    ((ohm, software, mapped, aware),) = script("exsitu_wires").main([70.0], tmp_path, settings)
-    assert ohm == 70.0
+    settings = ["data.pixels=10", "data.train_limit=2000", "data.test_limit=5000", "exsitu.epochs=40", "network.hidden=[]"]
+    ((ohm, software, mapped, aware),) = script("exsitu_wires").main([50.0], tmp_path, settings)
+    assert ohm == 50.0
     assert software > 0.75
     assert abs(aware - software) <= 0.01
-    assert aware >= mapped + 0.02
+    assert aware >= mapped + 0.01
 
 
 def test_letters_stdp(tmp_path, capsys):
