@@ -63,6 +63,7 @@ shortcuts.register({
     "array.to_subcircuit": "spicesnn.netlist.whole_array:subcircuit_text",
     "array.plot": "spicesnn.plotting.circuits:array_figure",
     "read.plot": "spicesnn.plotting.circuits:read_figure",
+    "cost.plot": "spicesnn.plotting.costs:cost_figure",
     "curve.plot": "spicesnn.plotting.circuits:curve_figure",
 })  # fmt: skip
 

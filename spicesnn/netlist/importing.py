@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from spicesnn.devices.importers.cards import Card, Library, Subckt, assignments, bare, library_of, split
+from spicesnn.devices.importers.cards import Card, Library, Subckt, assignments, bare, fold, library_of, split
 from spicesnn.devices.importers.dialects import SpiceDialect
 from spicesnn.devices.importers.emit import write
 from spicesnn.devices.importers.evaluate import with_parameters
@@ -99,7 +99,7 @@ class Guess:
     def write(self, folder: Path) -> Path:
         """Write the netlist, its inclusions in their places, and the descriptor; return the path of the descriptor."""
         file = folder / f"{self.name}.lib"
-        cards = "\n".join(_folded(card.text) for card in self.cards)
+        cards = "\n".join(fold(card.text, 120) for card in self.cards)
         try:
             file.write_text(f"* {self.name}: read from {Path(self.cards[0].file).name}, comments left out\n{cards}\n", encoding="utf-8")
             (folder / f"{self.name}.toml").write_text(self.descriptor(file.name), encoding="utf-8")
@@ -254,17 +254,6 @@ def _drive(library: Library) -> tuple[float, float]:
             if 0 < amplitude < math.inf and 0 < frequency < math.inf:
                 return amplitude, frequency
     return 1.0, 1e3
-
-
-def _folded(card: str, width: int = 120) -> str:
-    lines, line = [], ""
-    for word in card.split(" "):
-        if line and len(line) + 1 + len(word) > width:
-            lines.append(line)
-            line = f"+ {word}"
-        else:
-            line = f"{line} {word}" if line else word
-    return "\n".join([*lines, line])
 
 
 def start_text(term: Term | None, parameters: Mapping[str, float]) -> str:

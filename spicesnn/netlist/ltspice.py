@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from spicesnn.devices.importers.cards import fold
 from spicesnn.errors import InputError
-from spicesnn.netlist.twin import fold
 
 
 def to_ltspice(text: str) -> str:

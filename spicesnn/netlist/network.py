@@ -15,6 +15,7 @@ from spicesnn import paths
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import CheckedWaveform
 from spicesnn.devices.base import Floats
+from spicesnn.devices.importers.cards import fold
 from spicesnn.errors import EngineError, InputError
 from spicesnn.netlist.accuracy import TransientAccuracy
 from spicesnn.netlist.batch import BatchResult
@@ -22,7 +23,6 @@ from spicesnn.netlist.cells import Cards, header, make_lines, needs_models, plac
 from spicesnn.netlist.deck import States, number, print_cards, pwl, save_cards
 from spicesnn.netlist.geometry import lay_out, line_capacitors
 from spicesnn.netlist.ltspice import to_ltspice
-from spicesnn.netlist.twin import fold
 from spicesnn.neurons.circuit import CircuitNeuron, Inhibition
 
 NETWORK_ACCURACY = TransientAccuracy(points=200, reltol=1e-4, vntol=1e-6, abstol=1e-12, chgtol=1e-14, trtol=7.0)

@@ -17,11 +17,12 @@ import numpy as np
 
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.importers.cards import fold
 from spicesnn.errors import InputError
 from spicesnn.netlist.cells import Cards, needs_models, place_linear, place_models
 from spicesnn.netlist.deck import Deck, number, remark
 from spicesnn.netlist.geometry import lay_out, line_capacitors
-from spicesnn.netlist.twin import Twin, cell_values, fold, logical_lines
+from spicesnn.netlist.twin import Twin, cell_values, logical_lines
 
 if TYPE_CHECKING:
     from PySpice.Spice.Netlist import Circuit, SubCircuit

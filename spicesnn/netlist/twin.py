@@ -12,6 +12,7 @@ import numpy as np
 from spicesnn import paths
 from spicesnn.devices.base import Device, Floats
 from spicesnn.devices.foreign import Foreign, ForeignSubcircuit
+from spicesnn.devices.importers.cards import fold
 from spicesnn.errors import InputError
 from spicesnn.netlist.deck import number, remark
 from spicesnn.paths import file_stamp
@@ -129,18 +130,6 @@ class Twin:
         if not inline and plain and self.foreign is None and all(self.carries(state) for state in self.states):
             return [f'.include "{self.path}"']
         return [remark(f"---- {self.path.name}"), *self.text().split("\n")]
-
-
-def fold(card: str, width: int = 140) -> str:
-    """Break a long card into continuation lines."""
-    lines, line = [], ""
-    for word in card.split(" "):
-        if line and len(line) + 1 + len(word) > width:
-            lines.append(line)
-            line = f"+ {word}"
-        else:
-            line = f"{line} {word}" if line else word
-    return "\n".join([*lines, line])
 
 
 def logical_lines(text: str) -> list[tuple[int, str]]:

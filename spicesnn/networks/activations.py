@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from spicesnn.errors import InputError, UnknownNameError
-from spicesnn.networks.nodes import Node, Shape, Values, real
+from spicesnn.networks.nodes import Node, Shape, Values, fits, real
 
 
 def _sigmoid(x: Values) -> Values:
@@ -151,11 +151,7 @@ class Threshold(Node):
 
     def shape_out(self, shape: Shape) -> Shape:
         """The input's shape."""
-        try:
-            fits = np.broadcast_shapes(self.threshold.shape, shape) == shape
-        except ValueError:
-            fits = False
-        if not fits:
+        if not fits(self.threshold.shape, shape):
             raise InputError(f"thresholds of shape {self.threshold.shape} do not fit inputs of shape {shape}")
         return shape
 

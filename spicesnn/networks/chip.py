@@ -13,7 +13,8 @@ from spicesnn.engines.base import Engine
 from spicesnn.engines.nodal.engine import NodalEngine
 from spicesnn.errors import InputError
 from spicesnn.networks import evaluate
-from spicesnn.networks.converters import ADC, ADCErrors, full_scale
+from spicesnn.networks.calibration import Readout, calibrated, seen_by
+from spicesnn.networks.converters import full_scale
 from spicesnn.networks.hardware import Hardware
 from spicesnn.networks.mapping import Block, MappedLayer, effective, map_layer
 from spicesnn.networks.network import Network
@@ -22,35 +23,6 @@ from spicesnn.networks.nodes import Values, Weighted
 if TYPE_CHECKING:
     from spicesnn.networks.certificate import Certificate
     from spicesnn.networks.cost import Cost
-
-_KEPT_ROWS = 256
-"""Inputs of each layer that are kept from calibration, for certificates and costs."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
-class Readout:
-    """What stands behind the arrays of a layer, and in front of them.
-
-    Attributes
-    ----------
-    ranges : (slices,)
-        Full scale of the ADC for each slice, in normalised products; empty without an ADC.
-    errors : mapping of (group, slice, row tile, output tile) to ADCErrors
-    clipped_inputs, clipped_outputs : float
-        Fraction of calibration values beyond the converters' ranges.
-    effective_bits : float
-        log2 of the outputs' standard deviation over that of the conversion error, both on calibration samples (∞ without ADC).
-    samples : (n, rows)
-        Some inputs of the calibration, for certificates and costs.
-    """
-
-    ranges: tuple[float, ...] = ()
-    errors: Mapping[int, ADCErrors] = field(default_factory=dict)
-    clipped_inputs: float = 0.0
-    clipped_outputs: float = 0.0
-    effective_bits: float = np.inf
-    samples: tuple[Values, ...] = ()
-
 
 @dataclass(eq=False)
 class Chip:
@@ -98,7 +70,7 @@ class Chip:
             why = f"ranges of the {names}" if needed else f"scale of the inputs ({hardware.device.name} is not linear)"
             raise InputError(f"the {why} have to come from samples: give calibrate=x (training samples, never those of the test)")
         engine = NodalEngine() if engine is None else engine
-        seen, remarks = _seen(network, calibrate)
+        seen, remarks = seen_by(network, calibrate)
         layers, readouts = {}, {}
         for number, name in enumerate(network.weighted):
             node = network.nodes[name]
@@ -115,7 +87,7 @@ class Chip:
             layers[name] = map_layer(
                 name, node, network.shapes[network.inputs_of(name)[0]], hardware, full=full, signed=signed, rng=rng, engine=engine
             )
-            readouts[name] = _calibrated(layers[name], inputs, engine, np.random.default_rng([seed, 2, number]), clipped)
+            readouts[name] = calibrated(layers[name], inputs, engine, np.random.default_rng([seed, 2, number]), clipped)
         return cls(network=network, hardware=hardware, layers=layers, readouts=readouts, engine=engine, seed=int(seed), remarks=tuple(remarks))
 
     # -- answers -------------------------------------------------------------------------------
@@ -151,7 +123,7 @@ class Chip:
     def _group(self, layer: MappedLayer, group: int, rows: Values) -> Values:
         """Products (n, outputs) of one group of channels."""
         out = np.zeros((len(rows), layer.outputs))
-        for weight, u in _applied(layer, rows):
+        for weight, u in layer.applied(rows):
             for part in range(layer.parts):
                 for block in layer.blocks_of(group, part):
                     mine = u[:, block.rows]
@@ -184,7 +156,7 @@ class Chip:
         if adc is None:
             return products
         errors = readout.errors.get(layer.blocks.index(block))
-        return adc.converted(products, readout.ranges[block.part], _two_signs(layer), errors, self._rng)
+        return adc.converted(products, readout.ranges[block.part], layer.two_signs, errors, self._rng)
 
     # -- what it is made of --------------------------------------------------------------------
 
@@ -223,81 +195,3 @@ class Chip:
         from spicesnn.networks.certificate import certified
 
         return certified(self, engine, samples=samples, tiles=tiles, tolerance=tolerance, seed=seed)
-
-
-def _two_signs(layer: MappedLayer) -> bool:
-    """Whether a block's products have both signs: only unsigned inputs on single columns do not."""
-    return layer.signed or layer.hardware.columns != "single"
-
-
-def _seen(network: Network, calibrate: ArrayLike | None) -> tuple[dict[str, Values], list[str]]:
-    """Inputs of every weighted node, of a network on ideal arrays, for the calibration samples."""
-    if calibrate is None:
-        return {}, []
-    x, remarks = network.taken(calibrate), []
-    most = min(len(x), evaluate.chunk_of(network, x.shape[1] if network.temporal else 1), 2000)
-    if most < len(x):
-        remarks.append(f"ranges come from {most} of the {len(x)} calibration samples, evenly taken")
-    some = x[np.linspace(0, len(x) - 1, most).astype(int)]
-    sources = frozenset(source for name in network.weighted for source in network.inputs_of(name))
-    values = evaluate.run(network, some, keep=sources)
-    found = {}
-    for name in network.weighted:
-        parts = [values[source] for source in network.inputs_of(name)]
-        total = sum(parts[1:], start=parts[0])
-        found[name] = total.reshape(-1, *total.shape[2:]) if network.temporal else total
-    return found, remarks
-
-
-def _applied(layer: MappedLayer, rows: Values) -> list[tuple[float, Values]]:
-    """What the word lines see, one read after the other: (weight of the read, inputs as fractions of full scale)."""
-    dac = layer.hardware.dac
-    if dac is None:
-        return [(1.0, layer.normalised(rows))]
-    steps = dac.levels(layer.signed)
-    codes = dac.codes(rows, layer.full, layer.signed)
-    if dac.coding != "bit-serial":
-        u = codes / steps
-        return [(1.0, np.concatenate([u, np.ones((len(u), layer.bias_rows))], axis=1) if layer.bias_rows else u)]
-    sign, size = np.sign(codes), np.abs(codes).astype(np.int64)
-    found = []
-    for bit in range(int(steps).bit_length() - 1, -1, -1):
-        plane = sign * ((size >> bit) & 1)
-        if layer.bias_rows:  # the bias has full scale in every read: the weights of the reads add up to it
-            plane = np.concatenate([plane, np.ones((len(plane), layer.bias_rows))], axis=1)
-        found.append((2.0**bit / steps, plane))
-    return found
-
-
-def _calibrated(layer: MappedLayer, inputs: Values | None, engine: Engine, rng: np.random.Generator, clipped: float) -> Readout:
-    """Ranges of a layer's ADCs, and what they cost in bits, on calibration inputs (n, *shape)."""
-    if inputs is None:
-        return Readout()
-    adc = layer.hardware.adc
-    pick = inputs
-    rows = layer.node.rows_of(pick)
-    few = [r[np.linspace(0, len(r) - 1, min(len(r), 4096)).astype(int)] for r in rows]
-    samples = tuple(r[np.linspace(0, len(r) - 1, min(len(r), _KEPT_ROWS)).astype(int)] for r in rows)
-    if adc is None:
-        return Readout(clipped_inputs=clipped, samples=samples)
-    if not layer.hardware.device.linear:
-        few = [r[:256] for r in few]
-    gathered: list[list[Values]] = [[] for _ in range(layer.parts)]
-    for g, some in enumerate(few):
-        for _, u in _applied(layer, some):
-            for block in (b for b in layer.blocks if b.group == g):
-                mine = u[:, block.rows]
-                gathered[block.part].append(layer.product(block, layer.column_amps(block, mine, engine), mine))
-    ranges, beyond, count, noise, signal = [], 0, 0, 0.0, 0.0
-    for found in gathered:
-        values = np.concatenate([v.ravel() for v in found])
-        full = full_scale(values, adc, signed=_two_signs(layer))
-        ranges.append(full)
-        beyond, count = beyond + int(np.sum(np.abs(values) > full)), count + values.size
-        error = ADC(bits=adc.bits).converted(values[:, None], full, _two_signs(layer))[:, 0] - values
-        noise, signal = noise + float(np.sum(error**2)), signal + float(np.sum((values - values.mean()) ** 2))
-    errors = {}
-    if adc.offset_lsb or adc.gain_error or adc.inl_lsb:
-        errors = {k: adc.drawn(block.outputs.stop - block.outputs.start, rng) for k, block in enumerate(layer.blocks)}
-    bits = float(0.5 * np.log2(signal / noise)) if noise > 0 and signal > 0 else np.inf
-    return Readout(ranges=tuple(ranges), errors=errors, clipped_inputs=clipped, clipped_outputs=beyond / count, effective_bits=bits, samples=samples)

@@ -146,10 +146,6 @@ class ADCErrors:
         for entry in fields(self):
             getattr(self, entry.name).setflags(write=False)
 
-    def picked(self, part: slice) -> ADCErrors:
-        """The errors of some converters."""
-        return ADCErrors(offset=self.offset[part], gain=self.gain[part], bow=self.bow[part])
-
 
 def _check_range(owner: str, told: object, percentile: float) -> None:
     if told not in RANGES:

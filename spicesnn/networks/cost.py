@@ -12,9 +12,11 @@ from numpy.typing import ArrayLike
 
 from spicesnn.engines.nodal.engine import NodalEngine
 from spicesnn.errors import InputError
+from spicesnn.networks.calibration import seen_by
 from spicesnn.networks.mapping import Block, MappedLayer
 from spicesnn.networks.nodes import Values
 from spicesnn.networks.populations import Population
+from spicesnn.shortcuts import shortcut
 
 if TYPE_CHECKING:
     from spicesnn.networks.chip import Chip
@@ -98,18 +100,8 @@ class Cost:
         ]
 
     def plot(self) -> Any:
-        """Bar charts of energy and area by component, a matplotlib Figure."""
-        from matplotlib.figure import Figure
-
-        parts = self.by_component()
-        figure = Figure(figsize=(8.0, 3.2), layout="constrained")
-        for axes, key, scale, label in zip(figure.subplots(1, 2), ("energy_joule", "area_m2"), (1e9, 1e6), ("energy, nJ an inference", "area, mm²"),
-                                           strict=True):  # fmt: skip
-            names = [name for name in COMPONENTS if parts[name][key] > 0]
-            axes.barh(names[::-1], [parts[name][key] * scale for name in names[::-1]], color="#4477aa")
-            axes.set_xlabel(label)
-            axes.spines[["top", "right"]].set_visible(False)
-        return figure
+        """Bar charts of energy and area by component and layer, a matplotlib Figure."""
+        return shortcut("cost.plot")(self)
 
 
 def cost_of(chip: Chip, x: ArrayLike | None) -> Cost:
@@ -144,9 +136,7 @@ def _samples(chip: Chip, x: ArrayLike | None) -> dict[str, tuple[Values, ...]]:
         if not all(found.values()):
             raise InputError("energies depend on the inputs: give cost(x), or make the chip with calibrate=x")
         return found
-    from spicesnn.networks.chip import _seen
-
-    seen, _ = _seen(chip.network, x)
+    seen, _ = seen_by(chip.network, x)
     return {name: tuple(layer.node.rows_of(seen[name])) for name, layer in chip.layers.items()}
 
 
@@ -192,14 +182,12 @@ def array_power_watt(layer: MappedLayer, block: Block, u: Values) -> Values:
 
 
 def _layer_rows(chip: Chip, layer: MappedLayer, samples: tuple[Values, ...], positions: int, reads: int) -> Iterator[CostRow]:
-    from spicesnn.networks.chip import _applied
-
     hardware, table = chip.hardware, chip.hardware.periphery
     dac_bits = 0 if hardware.dac is None else (1 if hardware.dac.coding == "bit-serial" else hardware.dac.bits)
     adc_factor = 0.0 if hardware.adc is None else 2.0 ** (hardware.adc.bits - 8)
     arrays_joule, rows, columns, converters, conversions, cells = 0.0, 0, 0, 0, 0, 0
     for block in layer.blocks:
-        for _, u in _applied(layer, samples[block.group]):
+        for _, u in layer.applied(samples[block.group]):
             power = array_power_watt(layer, block, u[:, block.rows])
             arrays_joule += float(np.mean(power)) * hardware.read_s * positions
         rows += block.array.rows

@@ -112,7 +112,7 @@ def product(weights: Floats, u: Floats, hardware: Hardware) -> Product:
     window, columns = hardware.used_window(), hardware.columns_kind()
     engine, tiles = NodalEngine(), []
     values = np.zeros((len(u), weights.shape[1]))
-    rows_most, _ = hardware._tile()
+    rows_most, _ = hardware.tile_lines()
     for rows, outputs in Tiling(rows=rows_most, cols=hardware.outputs_per_tile()).parts((weights.shape[0], weights.shape[1])):
         siemens = columns.conductances(weights[rows, outputs] * hardware.reach(), window)
         if hardware.bits_per_cell is not None:

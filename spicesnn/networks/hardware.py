@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -88,7 +89,7 @@ class Hardware:
                 raise InputError(f"Hardware: {name} is {getattr(self, name)!r:.80}; expected a {kinds_allowed.__name__} or None")
         if self.columns not in COLUMNS:
             raise InputError(f"Hardware: columns is {self.columns!r}; expected one of: {', '.join(COLUMNS)}")
-        rows, cols = self._tile()
+        rows, cols = self.tile_lines()
         if rows < 2 or cols < (1 if self.columns == "single" else 2):
             raise InputError(f"Hardware: tile is {self.tile}; expected at least (2, 2)")
         for name, lowest in (("bits_per_cell", 1), ("slices", 1), ("reads_alike", 1)):
@@ -121,7 +122,8 @@ class Hardware:
             raise InputError(f"Hardware: pulse-width coding is solved for linear cells; {self.device.name} is none. Use bit-serial coding")
         self.used_window()
 
-    def _tile(self) -> tuple[int, int]:
+    def tile_lines(self) -> tuple[int, int]:
+        """The largest tile: word lines and bit lines."""
         try:
             rows, cols = (int(k) for k in self.tile)
         except (TypeError, ValueError):
@@ -141,6 +143,10 @@ class Hardware:
 
     def used_window(self) -> Window:
         """The conductances between which weights are mapped."""
+        return self._window
+
+    @cached_property
+    def _window(self) -> Window:
         reachable = Window.of(self.device, volts=self.chord_volts, gate=self.gate_volts)
         if self.window is None:
             return reachable
@@ -170,7 +176,7 @@ class Hardware:
 
     def outputs_per_tile(self) -> int:
         """Weights side by side in a tile."""
-        cols = self._tile()[1]
+        cols = self.tile_lines()[1]
         return {"differential": cols // 2, "offset": cols - 1, "single": cols}[self.columns]
 
     def with_changes(self, **changes: object) -> Hardware:

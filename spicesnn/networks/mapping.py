@@ -106,10 +106,10 @@ class MappedLayer:
 
     def normalised(self, x: Values) -> Values:
         """Inputs (n, rows) as fractions of full scale, with the bias rows at 1."""
-        u = x / self.full
-        if not self.bias_rows:
-            return u
-        return np.concatenate([u, np.ones((len(u), self.bias_rows))], axis=1)
+        return self._with_bias(x / self.full)
+
+    def _with_bias(self, u: Values) -> Values:
+        return np.concatenate([u, np.ones((len(u), self.bias_rows))], axis=1) if self.bias_rows else u
 
     def volts(self, u: Values) -> Values:
         """Word-line volts of fractions of full scale."""
@@ -135,6 +135,25 @@ class MappedLayer:
         gates = np.full(array.gate_lines, gate or 0.0) if array.gated else None
         parts = [engine.read(array, volts[k : k + step], gate_volts=gates).column_amps for k in range(0, len(volts), step)]
         return np.concatenate(parts)
+
+    @property
+    def two_signs(self) -> bool:
+        """Whether a block's products have both signs: only unsigned inputs on single columns do not."""
+        return self.signed or self.hardware.columns != "single"
+
+    def applied(self, rows: Values) -> list[tuple[float, Values]]:
+        """What the word lines see, one read after the other: (weight of the read, inputs as fractions of full scale)."""
+        dac = self.hardware.dac
+        if dac is None:
+            return [(1.0, self.normalised(rows))]
+        steps = dac.levels(self.signed)
+        codes = dac.codes(rows, self.full, self.signed)
+        if dac.coding != "bit-serial":
+            return [(1.0, self._with_bias(codes / steps))]
+        sign, size = np.sign(codes), np.abs(codes).astype(np.int64)
+        bits = range(int(steps).bit_length() - 1, -1, -1)
+        # The bias has full scale in every read: the weights of the reads add up to it.
+        return [(2.0**bit / steps, self._with_bias(sign * ((size >> bit) & 1))) for bit in bits]
 
     def blocks_of(self, group: int, part: int) -> Iterator[Block]:
         """The blocks of one group and slice."""
@@ -188,7 +207,7 @@ def map_layer(
         weights_error=0.0,
     )  # fmt: skip
     blocks, squares, count = [], 0.0, 0
-    tiling = Tiling(rows=hardware._tile()[0], cols=hardware.outputs_per_tile())
+    tiling = Tiling(rows=hardware.tile_lines()[0], cols=hardware.outputs_per_tile())
     for g, matrix in enumerate(extended):
         for part, digits in enumerate(_sliced(matrix / largest, hardware)):
             for rows, outputs in tiling.parts(digits.shape):

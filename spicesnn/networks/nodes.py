@@ -48,6 +48,14 @@ def real(values: ArrayLike, name: str, ndim: int | None = None) -> Values:
     return array
 
 
+def fits(part: Shape, shape: Shape) -> bool:
+    """Whether values of a shape broadcast against one sample without changing its shape."""
+    try:
+        return np.broadcast_shapes(part, shape) == shape
+    except ValueError:
+        return False
+
+
 class Node(ABC):
     """One step of a network, without memory from one time step to the next."""
 
@@ -330,11 +338,7 @@ class Scale(Node):
         for part in (self.factors, self.offsets):
             if part is None:
                 continue
-            try:
-                fits = np.broadcast_shapes(part.shape, shape) == shape
-            except ValueError:
-                fits = False
-            if not fits:
+            if not fits(part.shape, shape):
                 raise InputError(f"a scale of shape {part.shape} does not fit inputs of shape {shape}")
         return shape
 

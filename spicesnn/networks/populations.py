@@ -19,7 +19,7 @@ from typing import ClassVar
 import numpy as np
 
 from spicesnn.errors import InputError
-from spicesnn.networks.nodes import Shape, Values, real
+from spicesnn.networks.nodes import Shape, Values, fits, real
 
 RESETS = ("value", "subtract")
 """What a spike does to the membrane: set it to v_reset, or take the threshold off it."""
@@ -48,13 +48,8 @@ class Population(ABC):
         """One neuron an input."""
         for entry in fields(self):  # type: ignore[arg-type]
             values = getattr(self, entry.name)
-            if isinstance(values, np.ndarray):
-                try:
-                    fits = np.broadcast_shapes(values.shape, shape) == shape
-                except ValueError:
-                    fits = False
-                if not fits:
-                    raise InputError(f"{self.kind}: {entry.name} has shape {values.shape}, its inputs have {shape}")
+            if isinstance(values, np.ndarray) and not fits(values.shape, shape):
+                raise InputError(f"{self.kind}: {entry.name} has shape {values.shape}, its inputs have {shape}")
         return shape
 
     @abstractmethod
@@ -91,6 +86,16 @@ class Population(ABC):
     @staticmethod
     def _full(value: Values | float, n: int, shape: Shape) -> Values:
         return np.array(np.broadcast_to(np.asarray(value, dtype=float), (n, *shape)))
+
+
+def _leaked(v: Values, drive: Values, v_leak: Values | float, tau: Values | float, dt_s: float) -> Values:
+    """One Euler step of ``tau dv/dt = v_leak − v + drive``."""
+    return np.asarray(v + dt_s / tau * (v_leak - v + drive))
+
+
+def _synaptic(i: Values, x: Values, w_in: Values | float, tau_syn: Values | float, dt_s: float) -> Values:
+    """One Euler step of ``tau_syn di/dt = w_in·x − i``."""
+    return np.asarray(i + dt_s / tau_syn * (w_in * x - i))
 
 
 def _after_spike(v: Values, spikes: Values, threshold: Values, v_reset: Values, reset: str) -> Values:
@@ -157,7 +162,7 @@ class LIF(Population):
 
     def step(self, x: Values, state: State, dt_s: float) -> tuple[Values, State]:
         """Leak, add the input, spike, reset."""
-        v = state[0] + dt_s / self.tau * (self.v_leak - state[0] + self.r * x)
+        v = _leaked(state[0], self.r * x, self.v_leak, self.tau, dt_s)
         z = (v > self.v_threshold).astype(float)
         return z, (_after_spike(v, z, self.v_threshold, self.v_reset, self.reset),)  # type: ignore[arg-type]
 
@@ -178,7 +183,7 @@ class LI(Population):
 
     def step(self, x: Values, state: State, dt_s: float) -> tuple[Values, State]:
         """Leak and add the input."""
-        v = state[0] + dt_s / self.tau * (self.v_leak - state[0] + self.r * x)
+        v = _leaked(state[0], self.r * x, self.v_leak, self.tau, dt_s)
         return v, (v,)
 
 
@@ -203,8 +208,8 @@ class CubaLIF(Population):
 
     def step(self, x: Values, state: State, dt_s: float) -> tuple[Values, State]:
         """Current, membrane, spike, reset."""
-        i = state[0] + dt_s / self.tau_syn * (self.w_in * x - state[0])
-        v = state[1] + dt_s / self.tau_mem * (self.v_leak - state[1] + self.r * i)
+        i = _synaptic(state[0], x, self.w_in, self.tau_syn, dt_s)
+        v = _leaked(state[1], self.r * i, self.v_leak, self.tau_mem, dt_s)
         z = (v > self.v_threshold).astype(float)
         return z, (i, _after_spike(v, z, self.v_threshold, self.v_reset, self.reset))  # type: ignore[arg-type]
 
@@ -227,8 +232,8 @@ class CubaLI(Population):
 
     def step(self, x: Values, state: State, dt_s: float) -> tuple[Values, State]:
         """Current, then membrane."""
-        i = state[0] + dt_s / self.tau_syn * (self.w_in * x - state[0])
-        v = state[1] + dt_s / self.tau_mem * (self.v_leak - state[1] + self.r * i)
+        i = _synaptic(state[0], x, self.w_in, self.tau_syn, dt_s)
+        v = _leaked(state[1], self.r * i, self.v_leak, self.tau_mem, dt_s)
         return v, (i, v)
 
 
@@ -253,7 +258,7 @@ class AdaptiveLIF(Population):
 
     def step(self, x: Values, state: State, dt_s: float) -> tuple[Values, State]:
         """Membrane, spike, reset, threshold."""
-        v = state[0] + dt_s / self.tau * (self.v_leak - state[0] + self.r * x)
+        v = _leaked(state[0], self.r * x, self.v_leak, self.tau, dt_s)
         above = self.v_threshold + state[1]
         z = (v > above).astype(float)
         theta = state[1] - dt_s / self.tau_theta * state[1] + self.theta_step * z

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.errors import ConfigError
+from spicesnn.plotting.costs import cost_bars
 from spicesnn.plotting.maps import ir_drop_map
 from spicesnn.plotting.results import accuracy_by_epoch, confusion_matrix
 from spicesnn.plotting.run_data import Drawn, RunData
@@ -21,7 +22,6 @@ from spicesnn.training.metrics import interval
 
 _MOST_FIELDS = 100
 _ACCURACIES = (("test", "test_accuracy"), ("train", "train_accuracy"), ("each chunk before it is learnt", "chunk_accuracy"))
-_MOST_LAYERS = 8
 _TICKS = 60
 """Up to so many neurons of a layer, spikes are ticks; dots of more."""
 
@@ -220,23 +220,8 @@ def cost(data: RunData) -> Drawn | None:
     rows = data.run.metrics().get("cost")
     if not isinstance(rows, list) or not rows:
         return None
-    layers = list(dict.fromkeys(str(row["layer"]) for row in rows))
-    components = list(dict.fromkeys(str(row["component"]) for row in rows))
-    with style():
-        figure = new_figure(9.0, 0.34 * len(components) + 1.6)
-        scales = (("energy_joule", 1e9, "energy (nJ an inference)"), ("area_m2", 1e6, "area (mm²)"))
-        for axes, (key, factor, title) in zip(figure.subplots(1, 2), scales, strict=True):
-            left = np.zeros(len(components))
-            for k, layer in enumerate(layers[:_MOST_LAYERS]):
-                mine = [row for row in rows if row["layer"] == layer]
-                each = factor * np.array([sum(float(row[key]) for row in mine if row["component"] == name) for name in components])
-                axes.barh(components, each, left=left, color=COLOURS[k % len(COLOURS)], label=layer)
-                left += each
-            axes.invert_yaxis()
-            axes.set(xlabel=title)
-        figure.axes[1].set_yticklabels([])
-        figure.axes[1].legend(loc="lower right")
-    return Drawn("cost", "Energy of an inference and area by component and layer: the arrays' energy is solved, the periphery's tabulated.", figure)
+    caption = "Energy of an inference and area by component and layer: the arrays' energy is solved, the periphery's tabulated."
+    return Drawn("cost", caption, cost_bars(rows))
 
 
 FIGURES: tuple[Callable[[RunData], Drawn | None], ...] = (accuracy, confusion, by_class, fields, histograms, spikes, raster, ir_drop, energy, cost)

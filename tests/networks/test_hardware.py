@@ -300,3 +300,12 @@ def test_unsigned_weights_stand_on_single_columns() -> None:
     x = np.abs(inputs(network))
     chip = network.on(sn.Hardware(device=DEVICE, columns="single", tile=(8, 3)), calibrate=x)
     np.testing.assert_allclose(chip.outputs(x), network.outputs(x), rtol=1e-9)
+
+
+def test_the_picture_of_costs_has_the_table_s_numbers() -> None:
+    network, x = dense(), inputs(dense())
+    cost = network.on(sn.Hardware(device=DEVICE, adc=sn.ADC(bits=8)), calibrate=x).cost()
+    energy, area = cost.plot().axes
+    for axes, key, factor in ((energy, "energy_joule", 1e9), (area, "area_m2", 1e6)):
+        drawn = sum(bar.get_width() for bar in axes.patches)
+        assert drawn == pytest.approx(factor * sum(row[key] for row in cost.table()))

@@ -290,3 +290,15 @@ def _initial(scope: Scope, card: Card) -> None:
             raise card.error(f"{body.strip()[:40]!r}: expected V(node) = value")
         scope.initial[match.group(1)] = (bare(match.group(2)), card)
         body = body[match.end() :]
+
+
+def fold(card: str, width: int = 140) -> str:
+    """Break a long card into continuation lines."""
+    lines, line = [], ""
+    for word in card.split(" "):
+        if line and len(line) + 1 + len(word) > width:
+            lines.append(line)
+            line = f"+ {word}"
+        else:
+            line = f"{line} {word}" if line else word
+    return "\n".join([*lines, line])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from spicesnn.devices.importers.cards import fold
 from spicesnn.devices.importers.dialects import BOOLEANS, PLAIN, ZERO
 from spicesnn.devices.importers.elements import TRANSISTORS, Element
 from spicesnn.devices.importers.expressions import Term, words
@@ -103,7 +104,7 @@ class _Writer:
         given = " ".join(f"{self.parameter(name)}=required" for name in part.parameters)
         head = f".subckt {part_name(part)} {' '.join(self.node(pin) for pin in part.pins)}"
         lines = [head + (f" params: {given}" if given else ""), *self.cards, f".ends {part_name(part)}"]
-        return Written("\n".join([*before, *(_folded(line) for line in lines)]), self.names, inner)
+        return Written("\n".join([*before, *(fold(line, _WIDTH) for line in lines)]), self.names, inner)
 
     # -- names ---------------------------------------------------------------------------------------------------
 
@@ -214,14 +215,3 @@ class _Writer:
 def part_name(part: Part) -> str:
     """Return how a sub-circuit is written."""
     return part.name if re.fullmatch(r"[a-z][a-z0-9_]*", part.name) else f"s_{re.sub('[^a-z0-9_]', '_', part.name)}"
-
-
-def _folded(card: str) -> str:
-    lines, line = [], ""
-    for word in card.split(" "):
-        if line and len(line) + 1 + len(word) > _WIDTH:
-            lines.append(line)
-            line = f"+ {word}"
-        else:
-            line = f"{line} {word}" if line else word
-    return "\n".join([*lines, line])
