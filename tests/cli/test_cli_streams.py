@@ -147,8 +147,12 @@ def test_a_defect_is_told_even_where_no_file_can_be_written(run, monkeypatch):
 
 @pytest.fixture
 def bare_signals():
-    """Signals as a command finds them: whoever measures coverage handles SIGTERM itself."""
-    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGHUP)}
+    """Signals as a command in a terminal finds them.
+
+    Whoever measures coverage handles SIGTERM itself, and what a shell starts in the background ignores SIGINT.
+    """
+    found = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in found.items()}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -198,7 +202,7 @@ def test_a_signal_that_falls_into_the_garbage_collector_is_not_lost(run, monkeyp
 
 
 @pytest.mark.parametrize(("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "stopped by SIGTERM")])
-def test_a_signal_that_falls_into_code_run_from_text_keeps_its_exit_code(tmp_path, number, word):
+def test_a_signal_that_falls_into_code_run_from_text_keeps_its_exit_code(tmp_path, bare_signals, number, word):
     """Such as the functions that `dataclass` writes: Python itself would end ``python -m`` by SIGINT, though the interrupt was caught."""
     (tmp_path / "stopped.py").write_text(
         "import signal, sys\nfrom spicesnn.cli import main\nfrom spicesnn.devices import registry\n"
