@@ -1,0 +1,398 @@
+"""The contract of synapses: weights as conductances that are read and pulsed, whatever they are made of.
+
+A `SynapseKind` says what the cells are (ideal, of finite levels, a device under solved pulses, cells solved pulse by pulse); a
+`Synapses` is one layer of them at one moment. Both are immutable: `Synapses.apply` returns the layer after an update. Learning rules see
+`Synapses` alone. Device, wires, tiles, columns, converters and non-idealities are those of a `Hardware`, for every kind.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from spicesnn.arrays import Floats
+from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.faults import Wear
+from spicesnn.crossbar.mapping import Changes, Columns, Differential, Offset, Single
+from spicesnn.crossbar.tiles import Tiling
+from spicesnn.engines.base import Engine
+from spicesnn.engines.imperfect import Imperfections
+from spicesnn.engines.nodal.engine import NodalEngine
+from spicesnn.errors import InputError
+from spicesnn.networks.hardware import Hardware
+from spicesnn.networks.mapping import effective as effective_of
+from spicesnn.networks.nodes import real
+from spicesnn.networks.synapses.cells import part_of, tiles_of
+from spicesnn.networks.synapses.updates import (
+    Counts,
+    Energy,
+    Moved,
+    Reading,
+    Signs,
+    Spikes,
+    Update,
+    Wanted,
+    check_update,
+)
+
+_AMPS_AT_ONCE = 2_000_000
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SynapseKind(ABC):
+    """What synapses are made of.
+
+    Attributes
+    ----------
+    hardware : Hardware
+        Device, conductance window, columns, wires, tiles, converters, non-idealities, read voltage and duration.
+    engine : Engine
+        Solves effective conductances, pulse maps, and what `Solved` synapses do.
+    wire_tolerance : float
+        Effective conductances are solved anew when the cells of a column have moved by more than this fraction of all it conducts;
+        below, each cell's E/G stays as it was solved. 0: after every update.
+    """
+
+    name: ClassVar[str]
+    takes: ClassVar[tuple[type, ...]]
+    """The updates that have a meaning on this kind."""
+
+    hardware: Hardware = field(default_factory=Hardware)
+    engine: Engine = field(default_factory=NodalEngine)
+    wire_tolerance: float = 0.01
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.hardware, Hardware):
+            raise InputError(f"{self.name} synapses: hardware is {self.hardware!r:.60}; expected a spicesnn.Hardware")
+        if not (np.isfinite(self.wire_tolerance) and self.wire_tolerance >= 0):
+            raise InputError(f"{self.name} synapses: wire_tolerance is {self.wire_tolerance!r}; expected a fraction, 0 or more")
+        if self.hardware.slices > 1:
+            raise InputError(f"{self.name} synapses: slices = {self.hardware.slices}; a weight that learns stands on one slice")
+
+    @property
+    def imperfections(self) -> Imperfections:
+        """Non-idealities of the cells."""
+        return self.hardware.imperfections or Imperfections()
+
+    def refuses(self, update: type) -> str:
+        """Why an update has no meaning on this kind; empty where it has one."""
+        return "" if issubclass(update, self.takes) else f"{self.name} synapses take no {update.__name__.lower()}"
+
+    def made(self, weights: ArrayLike, rng: np.random.Generator, *, largest: float | None = None) -> Synapses:
+        """Lay weights onto fresh cells.
+
+        Parameters
+        ----------
+        weights : (rows, outputs)
+        rng : Generator
+            Of device-to-device variation, stuck cells, endurance, and rounding to states.
+        largest : float, optional
+            The weight that takes the whole conductance window, the bound of what can be learnt; the largest magnitude if left out.
+
+        Raises
+        ------
+        InputError
+            Weights beyond ± `largest`, or below 0 on single columns.
+        """
+        wanted = real(weights, "weights", 2)
+        most = float(np.abs(wanted).max(initial=0.0))
+        bound = (most or 1.0) if largest is None else float(largest)
+        if not (np.isfinite(bound) and bound > 0) or most > bound * (1 + 1e-12):
+            raise InputError(f"the largest weight is {most:.6g}, largest = {bound:.6g}; expected weights within ± a bound above 0")
+        columns, window = self.hardware.columns_kind(), self.hardware.used_window()
+        if isinstance(columns, Single) and wanted.min(initial=0.0) < 0:
+            raise InputError(f"a weight is {wanted.min():.4g}, and single columns hold none below 0; use columns = \"differential\"")
+        siemens = columns.conductances(wanted / bound, window)
+        array = self._fresh(siemens, rng)
+        flaws = self.imperfections
+        wear = flaws.fresh_wear(array.shape, rng)
+        return Synapses(kind=self, array=flaws.held(array, rng), largest=bound, wear_left=wear)
+
+    @abstractmethod
+    def _fresh(self, siemens: Floats, rng: np.random.Generator) -> Crossbar:
+        """Fabricate cells (rows, columns) at these conductances."""
+
+    @abstractmethod
+    def pulsed(self, cells: Synapses, changes: Changes, width: float, rng: np.random.Generator) -> Moved:
+        """Give cells (rows, columns) one set (1) or reset (−1) pulse each, `width` times as long as programmed."""
+
+    @abstractmethod
+    def stepped(self, cells: Synapses, siemens: Floats, rng: np.random.Generator) -> Moved:
+        """Move cells (rows, columns) by wanted changes of conductance, siemens, as well as they can."""
+
+    def shaped(self, cells: Synapses, spikes: Spikes, rng: np.random.Generator) -> Moved:
+        """Put overlapping spikes onto the lines."""
+        raise InputError(self.refuses(Spikes))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class _Seen:
+    """Effective conductances (rows, columns) as they were solved, and the cells' own at that time, siemens."""
+
+    siemens: Floats
+    effective: Floats
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Synapses:
+    """One layer of synapses at one moment. Made by `SynapseKind.made`.
+
+    Attributes
+    ----------
+    kind : SynapseKind
+    array : Crossbar
+        All cells of the layer, without wires: states, parameters that differ from cell to cell, stuck cells.
+    largest : float
+        The weight that takes the whole conductance window.
+    energy : Energy
+        Joules so far, reads and writes apart.
+    wear : (rows, columns) int
+        Programming pulses of each cell so far.
+    wear_left : Wear or None
+        Endurance of the cells, where they wear out.
+    """
+
+    kind: SynapseKind
+    array: Crossbar
+    largest: float
+    energy: Energy = field(default_factory=Energy)
+    wear: Counts | None = None
+    wear_left: Wear | None = None
+    seen: _Seen | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.wear is None:
+            object.__setattr__(self, "wear", np.zeros(self.array.shape, dtype=np.int64))
+
+    # -- what it is ------------------------------------------------------------------------------
+
+    @property
+    def hardware(self) -> Hardware:
+        """Wires, tiles, columns, window and non-idealities."""
+        return self.kind.hardware
+
+    @cached_property
+    def columns(self) -> Columns:
+        """How weights stand on bit lines."""
+        return self.hardware.columns_kind()
+
+    @property
+    def rows(self) -> int:
+        """Word lines."""
+        return self.array.rows
+
+    @property
+    def outputs(self) -> int:
+        """Weights side by side."""
+        count = self.array.cols
+        return {Differential: count // 2, Offset: count - 1}.get(type(self.columns), count)
+
+    @property
+    def unit(self) -> float:
+        """Siemens that a weight of 1 stands for."""
+        return self.hardware.used_window().span / self.largest
+
+    @cached_property
+    def siemens(self) -> Floats:
+        """Conductance of every cell at the read voltage, (rows, columns), wires left out."""
+        device, volts = self.array.device, self.hardware.chord_volts
+        assert device is not None
+        gate = self._gates(self.array)
+        if device.linear:
+            return self.array.cell_conductance(gate)
+        amps = np.broadcast_to(device.current(volts, self.array.state_or_zeros(), self.array.gate_of_cells(gate)), self.array.shape)
+        return np.asarray(self.array.with_factor(amps) / volts)
+
+    @cached_property
+    def weights(self) -> Floats:
+        """The weights (rows, outputs) that the conductances stand for, wires left out."""
+        return self.weights_of(self.siemens)
+
+    def weights_of(self, siemens: Floats) -> Floats:
+        """The weights (rows, outputs) that conductances (rows, columns) stand for."""
+        window = self.hardware.used_window()
+        found = self.columns.weights(siemens, window)
+        return np.asarray((found - window.low / window.span if isinstance(self.columns, Single) else found) * self.largest)
+
+    def tiles(self) -> list[Crossbar]:
+        """The arrays that the layer stands on, wires included, left to right and down."""
+        return [tile for _, _, tile in tiles_of(self.array, self.tiling, self.hardware.wires)]
+
+    @property
+    def tiling(self) -> Tiling:
+        """How the layer is cut; a pair of columns stays together."""
+        rows, cols = self.hardware.tile_lines()
+        return Tiling(rows=rows, cols=cols - cols % 2 if isinstance(self.columns, Differential) else cols)
+
+    @cached_property
+    def effective(self) -> Floats | None:
+        """Effective conductance (rows, columns), siemens: ``column_amps = row_volts @ effective``; None for cells that are not linear."""
+        if not self.array.linear:
+            return None
+        if self.hardware.ideal_wires:
+            return self.siemens
+        seen = self.seen
+        if seen is not None and self._near(seen):
+            safe = np.where(seen.siemens > 0, seen.siemens, 1.0)
+            return np.asarray(self.siemens * np.where(seen.siemens > 0, seen.effective / safe, 1.0))
+        found = np.empty(self.array.shape)
+        for rows, columns, tile in tiles_of(self.array, self.tiling, self.hardware.wires):
+            found[rows, columns] = effective_of(tile, self.hardware, self.kind.engine)
+        object.__setattr__(self, "seen", _Seen(siemens=self.siemens, effective=found))
+        return found
+
+    def _near(self, seen: _Seen) -> bool:
+        moved = np.abs(self.siemens - seen.siemens).sum(axis=0)
+        return bool(np.all(moved <= self.kind.wire_tolerance * seen.siemens.sum(axis=0)))
+
+    def _gates(self, array: Crossbar) -> Floats | None:
+        return np.full(array.gate_lines, self.hardware.gate_volts or 0.0) if array.gated else None
+
+    # -- reads -----------------------------------------------------------------------------------
+
+    def drive(self, x: ArrayLike, rng: np.random.Generator | None = None) -> Floats:
+        """Currents into the neurons, ampere, (n, outputs), or (outputs,) for one input.
+
+        Parameters
+        ----------
+        x : (n, rows) or (rows,)
+            Word-line voltages over the read voltage: 1 is a spike, or an input at full scale.
+        rng : Generator, optional
+            Of read noise; needed where the hardware has some.
+        """
+        values = np.asarray(x, dtype=float)
+        amps = self.read(np.atleast_2d(values), rng).amps
+        return amps[0] if values.ndim == 1 else amps
+
+    def read(self, x: Floats, rng: np.random.Generator | None = None) -> Reading:
+        """Read n inputs (n, rows), volts over the read voltage, and say what it took."""
+        if x.ndim != 2 or x.shape[1] != self.rows:
+            raise InputError(f"inputs have shape {x.shape}; the synapses take (n, {self.rows})")
+        flaws = self.kind.imperfections
+        if flaws.disturbs_reads and rng is None:
+            raise InputError("these synapses have read noise: give rng=…, where its draws come from")
+        volts = x * self.hardware.read_volts
+        if not flaws.disturbs_reads or rng is None:
+            column_amps, watt = self._amps(self.array, volts, self.effective)
+        elif self.array.linear and self.hardware.ideal_wires and flaws.telegraph is None:
+            column_amps, watt = self._amps(self.array, volts, self.effective)
+            assert flaws.read_noise is not None
+            # Independent normal factors of the cells: a column's current is normal with the sum of their variances.
+            spread = flaws.read_noise.relative * np.sqrt((volts**2) @ (self.siemens**2))
+            column_amps = column_amps + spread * rng.standard_normal(spread.shape)
+        else:
+            parts, watt = list[Floats](), 0.0
+            for begin in range(0, len(volts), self.hardware.reads_alike):
+                some = volts[begin : begin + self.hardware.reads_alike]
+                now = replace(self, array=flaws.before_read(self.array, rng), seen=None)
+                amps, used = now._amps(now.array, some, now.effective)
+                parts, watt = [*parts, amps], watt + used
+            column_amps = np.concatenate(parts)
+        return Reading(amps=self.columns.outputs(column_amps), joule=watt * self.hardware.read_s)
+
+    def _amps(self, array: Crossbar, volts: Floats, effective: Floats | None) -> tuple[Floats, float]:
+        """Column currents (n, columns), and watts summed over the reads."""
+        if effective is not None and not self.solves_reads:
+            amps = np.asarray(volts @ effective)
+            # Word lines at 0 V take no power; what the driven ones deliver reaches the sense nodes but for what leaks into those lines.
+            return amps, float(np.sum((volts**2).sum(axis=0) @ effective))
+        total, watt = np.zeros((len(volts), array.cols)), 0.0
+        step = max(1, _AMPS_AT_ONCE // (array.rows * array.cols))
+        for rows, columns, tile in tiles_of(array, self.tiling, self.hardware.wires):
+            for begin in range(0, len(volts), step):
+                some = volts[begin : begin + step, rows]
+                found = self.kind.engine.read(tile, some, gate_volts=self._gates(tile))
+                total[begin : begin + step, columns] += found.column_amps
+                watt += float(np.sum(found.power_watt(some)))
+        return total, watt
+
+    @property
+    def solves_reads(self) -> bool:
+        """Whether an engine solves every read."""
+        return self.kind.name == "solved"
+
+    def product(self, x: Floats, rng: np.random.Generator | None = None) -> tuple[Floats, float]:
+        """Weighted sums (n, outputs) in units of input times weight, and the joules of the reads.
+
+        On single columns the lowest conductance is no weight: a reference line takes off what it carries.
+        """
+        reading = self.read(x, rng)
+        found = reading.amps / (self.unit * self.hardware.read_volts)
+        if isinstance(self.columns, Single):
+            window = self.hardware.used_window()
+            found = found - x.sum(axis=1, keepdims=True) * (window.low / window.span * self.largest)
+        return np.asarray(found), reading.joule
+
+    def counted(self, read_joule: float) -> Synapses:
+        """The same synapses with the joules of some reads added to their energy."""
+        return replace(self, energy=self.energy.more(read=read_joule))
+
+    # -- updates ---------------------------------------------------------------------------------
+
+    def apply(self, update: Update, rng: np.random.Generator) -> Synapses:
+        """The synapses after an update.
+
+        Parameters
+        ----------
+        update : Wanted, Signs or Spikes
+            Changes of weights; or one pulse each; or overlapping spikes.
+        rng : Generator
+            Of cycle-to-cycle variation and rounding to states.
+
+        Raises
+        ------
+        InputError
+            An update that has no meaning on this kind, or does not fit.
+        """
+        why = self.kind.refuses(type(update))
+        if why:
+            raise InputError(why)
+        check_update(update, self.rows, self.outputs)
+        if isinstance(update, Wanted):
+            moved = self.kind.stepped(self, self._siemens_steps(update), rng)
+        elif isinstance(update, Signs):
+            changes = self.columns.changes(update.signs, opposite=update.opposite)
+            moved = self.kind.pulsed(self, changes, update.width, rng)
+        else:
+            moved = self.kind.shaped(self, update, rng)
+        assert self.wear is not None
+        return replace(
+            self, array=moved.array, wear=self.wear + moved.pulses, wear_left=moved.wear,
+            energy=self.energy.more(write=moved.joule), seen=self.seen,
+        )  # fmt: skip
+
+    def _siemens_steps(self, update: Wanted) -> Floats:
+        """Wanted changes of every cell, siemens, (rows, columns)."""
+        steps = update.steps * self.unit
+        if update.outputs is not None:
+            whole = np.zeros((self.rows, self.outputs))
+            whole[:, update.outputs] = steps
+            steps = whole
+        if isinstance(self.columns, Differential):
+            return self._shared(steps)
+        if isinstance(self.columns, Offset):
+            return np.concatenate([0.5 * steps, np.zeros((self.rows, 1))], axis=1)
+        return np.asarray(steps)
+
+    def _shared(self, steps: Floats) -> Floats:
+        """Steps of pairs, siemens: half on either device, and what one has no room for on the other."""
+        window, half, pairs = self.hardware.used_window(), 0.5 * steps, np.empty(self.array.shape)
+        plus, minus = self.siemens[:, 0::2], self.siemens[:, 1::2]
+        first = np.clip(half, np.minimum(window.low - plus, 0.0), np.maximum(window.high - plus, 0.0))
+        second = np.clip(first - steps, np.minimum(window.low - minus, 0.0), np.maximum(window.high - minus, 0.0))
+        pairs[:, 0::2], pairs[:, 1::2] = steps + second, second
+        return pairs
+
+    def rested(self, seconds: float, rng: np.random.Generator) -> Synapses:
+        """The synapses after a rest: conductances drift where the hardware says so."""
+        return replace(self, array=self.kind.imperfections.rested(self.array, seconds, rng), seen=None)
+
+    def first_tile(self) -> Crossbar:
+        """The array at the upper left, for drawings and decks."""
+        rows, columns = next(self.tiling.parts(self.array.shape))
+        return part_of(self.array, rows, columns, self.hardware.wires)

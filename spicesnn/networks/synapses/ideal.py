@@ -1,0 +1,102 @@
+"""Synapses without a device of their own: any conductance of the window, or one of a few."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from spicesnn.arrays import Floats
+from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.mapping import Changes
+from spicesnn.devices.levels import ConductanceStates, Rounding
+from spicesnn.engines.imperfect import Imperfections
+from spicesnn.errors import InputError
+from spicesnn.networks.synapses.cells import ConductanceCell, moved_state
+from spicesnn.networks.synapses.contract import SynapseKind, Synapses
+from spicesnn.networks.synapses.updates import Moved, Signs, Wanted
+
+
+def tabled(kind: SynapseKind, siemens: Floats, rng: np.random.Generator) -> Crossbar:
+    """Cells whose state is their conductance, stuck ones where they are stuck."""
+    window = kind.hardware.used_window()
+    cells = Crossbar(device=ConductanceCell(low=window.low, high=window.high), state=siemens)
+    stuck = kind.imperfections.stuck_cells(cells.shape, rng)
+    return cells if stuck is None else stuck.applied(cells)
+
+
+def landed(kind: SynapseKind, cells: Synapses, wanted: Floats, rng: np.random.Generator) -> Moved:
+    """Cells after changes of conductance (rows, columns), siemens, with cycle-to-cycle variation, states and wear; one pulse a cell."""
+    before, window = cells.array, kind.hardware.used_window()
+    state = np.minimum(np.maximum(before.state_or_zeros() + wanted, window.low), window.high)
+    after, wear = kind.imperfections.after_pulse(before, moved_state(before, state), rng, cells.wear_left)
+    return Moved(array=after, pulses=(wanted != 0).astype(np.int64), joule=0.0, wear=wear)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ideal(SynapseKind):
+    """Synapses that do what they are asked to, up to the ends of the conductance window; writing costs nothing.
+
+    Attributes
+    ----------
+    pulse : float
+        What one programming pulse moves, as a fraction of the window.
+    """
+
+    name: ClassVar[str] = "ideal"
+    takes: ClassVar[tuple[type, ...]] = (Wanted, Signs)
+    pulse: float = 1 / 64
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.pulse <= 1:
+            raise InputError(f"{self.name} synapses: pulse is {self.pulse!r}; expected a fraction of the window above 0, at most 1")
+        if self.imperfections.spread:
+            raise InputError(
+                f"{self.name} synapses have no device, so {', '.join(self.imperfections.spread)} cannot differ from cell to cell; "
+                "use PulseMap or Solved"
+            )
+
+    def _fresh(self, siemens: Floats, rng: np.random.Generator) -> Crossbar:
+        return tabled(self, siemens, rng)
+
+    def pulsed(self, cells: Synapses, changes: Changes, width: float, rng: np.random.Generator) -> Moved:
+        """Move each cell by one step."""
+        step = width * self.pulse * self.hardware.used_window().span
+        return landed(self, cells, np.asarray(changes * step, dtype=float), rng)
+
+    def stepped(self, cells: Synapses, siemens: Floats, rng: np.random.Generator) -> Moved:
+        """Move each cell by what is wanted."""
+        return landed(self, cells, siemens, rng)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Levels(Ideal):
+    """Synapses of evenly spaced conductances over the window; one programming pulse is one of them.
+
+    Attributes
+    ----------
+    levels : int
+    rounding : Rounding
+        How a conductance between two levels becomes one of them.
+    """
+
+    name: ClassVar[str] = "levels"
+    levels: int = 16
+    rounding: Rounding = Rounding.STOCHASTIC
+
+    def __post_init__(self) -> None:
+        if isinstance(self.levels, bool) or not isinstance(self.levels, int) or self.levels < 2:
+            raise InputError(f"levels synapses: levels = {self.levels!r}; expected a whole number, 2 or more")
+        object.__setattr__(self, "pulse", 1 / (self.levels - 1))
+        super().__post_init__()
+        if super().imperfections.states is not None:
+            raise InputError("levels synapses: the hardware's imperfections have states, too; give one of the two")
+
+    @property
+    def imperfections(self) -> Imperfections:
+        """Those of the hardware, with the levels as states."""
+        window, flaws = self.hardware.used_window(), super().imperfections
+        states = ConductanceStates.even(self.levels, window.low, window.high, self.rounding)
+        return replace(flaws, states=states)
