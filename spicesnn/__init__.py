@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from spicesnn.crossbar.crossbar import Crossbar, GateAlong
     from spicesnn.crossbar.stimulus import Pulse, Waveform
     from spicesnn.crossbar.wires import Wires
+    from spicesnn.datasets.recordings.reading import read_events
     from spicesnn.devices.measurements import read_measurement
     from spicesnn.devices.stimulus import PiecewiseLinear, Sine
     from spicesnn.engines.default import monte_carlo
@@ -44,13 +45,14 @@ _HOMES = {
     "Waveform": "spicesnn.crossbar.stimulus",
     "Wires": "spicesnn.crossbar.wires",
     "iv": "spicesnn.engines.iv",
+    "read_events": "spicesnn.datasets.recordings.reading",
     "monte_carlo": "spicesnn.engines.default",
     "read_measurement": "spicesnn.devices.measurements",
 }
 
 __all__ = [  # noqa: RUF022 (by subject)
     "__version__", "devices", "Wires", "Crossbar", "GateAlong", "Pulse", "Waveform", "Sine", "PiecewiseLinear",
-    "NodalEngine", "NgspiceEngine", "iv", "monte_carlo", "read_measurement", "CrossbarClassifier",
+    "NodalEngine", "NgspiceEngine", "iv", "monte_carlo", "read_measurement", "read_events", "CrossbarClassifier",
     "Network", "Hardware", "DAC", "ADC", "Periphery", "Imperfections",
 ]  # fmt: skip
 

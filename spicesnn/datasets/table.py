@@ -102,11 +102,16 @@ def of_words(
     if any(not word for word in words):
         raise DataError(f"{path}, sample {list(words).index('') + 1}: the label is empty")
     words = _without_points(words)
-    names = sorted(set(words), key=_sort_key)
+    names = sorted_classes(words)
     index = {name: k for k, name in enumerate(names)}
     return Table(
-        features=features, labels=np.array([index[word] for word in words]), names=tuple(names), feature_names=feature_names, shape=shape
+        features=features, labels=np.array([index[word] for word in words]), names=names, feature_names=feature_names, shape=shape
     )
+
+
+def sorted_classes(words: Sequence[str]) -> tuple[str, ...]:
+    """The classes among words, sorted: numerically where they are numbers."""
+    return tuple(sorted(set(words), key=_sort_key))
 
 
 def _without_points(words: Sequence[str]) -> Sequence[str]:

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from spicesnn import hdf5
 from spicesnn.errors import DataError, InputError, MissingPackageError, SpicesnnError
 from spicesnn.networks import populations as pop
 from spicesnn.networks.activations import Threshold
-from spicesnn.networks.formats import hdf5
 from spicesnn.networks.network import Edge, Network
 from spicesnn.networks.nodes import Convolution, Dense, Flatten, Node, Pooling, Reshape, Scale, Shape
 from spicesnn.whole_file import appearing

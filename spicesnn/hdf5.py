@@ -19,7 +19,7 @@ def h5py_module() -> Any:
     try:
         import h5py
     except ImportError:
-        raise MissingPackageError("this file is HDF5, which needs h5py: pip install 'spicesnn[nir]'") from None
+        raise MissingPackageError("this file is HDF5, which needs h5py: pip install h5py") from None
     return h5py
 
 
@@ -55,7 +55,7 @@ def _walk(h5py: Any, path: Path, file: Any) -> None:
         for name in group:
             items += 1
             if items > _MOST_ITEMS:
-                raise DataError(f"{path} has more than {_MOST_ITEMS} entries; expected a network")
+                raise DataError(f"{path} has more than {_MOST_ITEMS} entries; expected fewer")
             link = group.get(name, getlink=True)
             where = f"{path}: {group.name.rstrip('/')}/{name}"
             if not isinstance(link, h5py.HardLink):

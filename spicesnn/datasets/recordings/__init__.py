@@ -1,0 +1,3 @@
+"""Recordings of events (time, place, polarity): the formats they come in, and what bins them into
+time steps.
+"""
