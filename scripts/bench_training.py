@@ -25,10 +25,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 import spicesnn as sn
-from spicesnn.compiled import compiled
 from spicesnn.crossbar.tiles import Tiling
 from spicesnn.datasets import mnist
 from spicesnn.encoding.events import seed_words
+from spicesnn.jit import compiled
 from spicesnn.training.unsupervised import device_synapse as devices
 from spicesnn.training.unsupervised.network import LevelSynapse, NetworkState, UnsupervisedNetwork, fresh_state, show
 from spicesnn.training.unsupervised.presentation import IDEAL, _membrane

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from spicesnn import code_cache, shortcuts
+from spicesnn import jit, shortcuts
 from spicesnn._version import __version__
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ __all__ = [  # noqa: RUF022 (by subject)
 ]  # fmt: skip
 
 
-code_cache.ensure()
+jit.ensure_place()
 shortcuts.register({
     "array.read": "spicesnn.engines.default:read",
     "array.pulse": "spicesnn.engines.default:pulse",

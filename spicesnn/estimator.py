@@ -9,8 +9,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spicesnn.arrays import Floats
 from spicesnn.datasets.scaling import METHODS, Scale
-from spicesnn.devices.base import Floats
 from spicesnn.errors import ConfigError, InputError, UnknownNameError
 from spicesnn.shown import shown
 from spicesnn.table_input import check_names, classes_of, column_names, not_fitted, numbers

@@ -1,7 +1,9 @@
-"""The one place that knows where the files that travel with the package are."""
+"""The one place that knows where the files that travel with the package are, and where a user's own are kept."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 from spicesnn.errors import UnknownNameError
@@ -53,3 +55,28 @@ def file_stamp(path: Path) -> tuple[int, ...]:
     """Return what a file is remembered by beside its path, so that nothing is kept of a file that has changed."""
     state = path.stat()
     return state.st_mtime_ns, state.st_ctime_ns, state.st_size, state.st_ino
+
+
+def caches_dir() -> Path:
+    """Find the user's folder of caches: ``$XDG_CACHE_HOME`` or ``~/.cache``."""
+    base = os.environ.get("XDG_CACHE_HOME", "").strip()
+    return Path(base) if base else Path(os.path.expanduser("~")) / ".cache"  # noqa: PTH111 (Path.expanduser raises where there is no home)
+
+
+def _nearest(folder: Path) -> Path:
+    """Find a folder, or the lowest one above it that is there."""
+    return next((p for p in (folder, *folder.absolute().parents) if p.exists()), Path("/"))
+
+
+def writable(folder: Path) -> bool:
+    """Say whether a folder can be written, or made where it is not there yet."""
+    there = _nearest(folder)
+    return there.is_dir() and os.access(there, os.W_OK)
+
+
+def free_bytes(folder: Path) -> int:
+    """Say how much a folder, or where it would be made, has left; 0 where the system does not say."""
+    try:
+        return shutil.disk_usage(_nearest(folder)).free
+    except OSError:
+        return 0

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn import npz
+from spicesnn.arrays import Floats
 from spicesnn.characterization.adaptive_grid import Sampled
 from spicesnn.characterization.cell_bench import Axis, CellBench
 from spicesnn.characterization.increments import FLOOR, Increments
@@ -18,7 +19,7 @@ from spicesnn.characterization.rate_grid import Ruler, measured_rates
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import Pulse
 from spicesnn.crossbar.wires import Wires
-from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.base import Device
 from spicesnn.devices.cell_tables import HARDLY, STORED, CellTables, TableDevice, not_a_table
 from spicesnn.devices.monotone import monotone_cubic
 from spicesnn.engines.base import Engine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 
 _LEVEL = 1e-9
 """Ends of an interval that are closer than this have one rate between them."""

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from spicesnn.arrays import Floats
 from spicesnn.characterization.adaptive_grid import Sampled, Subject, sampled
 from spicesnn.characterization.flow import moved
-from spicesnn.devices.base import Floats
 from spicesnn.devices.cell_tables import CellTables
 from spicesnn.devices.delta_table import DeltaTable, Grid, polarity_of
 from spicesnn.devices.monotone import monotone_cubic

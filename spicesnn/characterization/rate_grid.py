@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spicesnn.arrays import Floats
 from spicesnn.characterization.adaptive_grid import Sampled, Subject, sampled
 from spicesnn.characterization.cell_bench import CellBench
-from spicesnn.devices.base import Floats
 from spicesnn.devices.cell_tables import HARDLY, squeeze
 from spicesnn.devices.monotone import monotone_cubic
 

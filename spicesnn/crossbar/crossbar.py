@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spicesnn.arrays import flags, owned
+from spicesnn.arrays import Floats, flags, owned
 from spicesnn.crossbar.wires import Wires
-from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.base import Device
 from spicesnn.devices.resistor import Resistor
 from spicesnn.errors import InputError
 from spicesnn.shortcuts import shortcut

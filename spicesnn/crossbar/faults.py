@@ -9,9 +9,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spicesnn.arrays import flags, locked, number, numbers, owned
+from spicesnn.arrays import Floats, flags, locked, number, numbers, owned
 from spicesnn.crossbar.crossbar import Crossbar
-from spicesnn.devices.base import Floats
 from spicesnn.errors import DataError, InputError
 from spicesnn.file_kinds import unreadable
 

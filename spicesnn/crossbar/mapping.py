@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spicesnn.arrays import number
-from spicesnn.devices.base import Device, Floats
+from spicesnn.arrays import Floats, number
+from spicesnn.devices.base import Device
 from spicesnn.errors import InputError
 
 Changes = NDArray[np.int8]

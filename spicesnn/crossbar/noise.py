@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spicesnn.arrays import number, numbers
+from spicesnn.arrays import Floats, number, numbers
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.faults import end_states
-from spicesnn.devices.base import Floats
 from spicesnn.errors import InputError
 
 

@@ -9,9 +9,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spicesnn.arrays import brief, flags, number, numbers, owned
+from spicesnn.arrays import Floats, brief, flags, number, numbers, owned
 from spicesnn.crossbar.crossbar import Crossbar
-from spicesnn.devices.base import Floats
 from spicesnn.errors import InputError
 
 

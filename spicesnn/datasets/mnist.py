@@ -18,10 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn import npz
-from spicesnn.code_cache import caches_dir
 from spicesnn.datasets import idx
 from spicesnn.errors import DataError
-from spicesnn.paths import checkout_data_dir
+from spicesnn.paths import caches_dir, checkout_data_dir
 
 Bytes = NDArray[np.uint8]
 

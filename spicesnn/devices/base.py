@@ -20,17 +20,15 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from spicesnn.arrays import brief, owned
+from spicesnn.arrays import Floats, brief, owned
 from spicesnn.errors import InputError, UnknownNameError
 from spicesnn.shown import shown
 from spicesnn.units import parse
 
 if TYPE_CHECKING:
-    from spicesnn.devices.compiled import CellCode
-
-Floats = NDArray[np.float64]
+    from spicesnn.devices.equations import CellCode
 
 
 def parameter(default: float, unit: str, meaning: str, *, lowest: float = -math.inf, highest: float = math.inf, above: float = -math.inf) -> Any:
@@ -140,7 +138,7 @@ class Device(ABC):
         return np.asarray((self.rate(v, up, gate) - self.rate(v, down, gate)) / (up - down))
 
     def compiled(self) -> CellCode | None:
-        """Return the same equations as functions for compiled loops, where the model offers them (`spicesnn.devices.compiled`)."""
+        """Return the same equations as functions for compiled loops, where the model offers them (`spicesnn.devices.equations`)."""
         return None
 
     # -- the state -----------------------------------------------------------------------------------------------

@@ -13,10 +13,10 @@ from numba import float64, int64, types
 from numba.extending import intrinsic, overload, register_jitable
 from numpy.typing import ArrayLike
 
-from spicesnn.devices.base import Floats
-from spicesnn.devices.compiled import Equation, pick, power
+from spicesnn.arrays import Floats
+from spicesnn.devices.equations import Equation, pick, power
 from spicesnn.errors import ConvergenceError
-from spicesnn.kept_code import cfunc, njit
+from spicesnn.jit import callback, compiled
 
 _POINTER = types.CPointer(float64)
 _EQUATION = float64(float64, float64, float64, _POINTER)
@@ -86,7 +86,7 @@ MOST_NEWTON = 200
 """Steps of Newton's method, or halvings, for the voltage of a nonlinear cell behind a resistance."""
 
 
-@cfunc(float64(int64, int64, float64, float64, float64, float64, _POINTER), cache=True, error_model="numpy")
+@callback(float64(int64, int64, float64, float64, float64, float64, _POINTER))
 def behind(current: Any, conductance: Any, u: float, ohm: float, x: float, gate: float, p: Any) -> float:
     """Return v with v + ohm·i(v, x) = u of a cell that is nonlinear in v, by Newton's method inside a bracket.
 
@@ -128,11 +128,11 @@ def address_of(function: Equation) -> int:
     """Return the address of an equation, compiling it at its first use on this machine."""
     if function not in _addresses:
         _register_helpers(function)
-        _addresses[function] = cfunc(_EQUATION, cache=True, error_model="numpy")(function)
+        _addresses[function] = callback(_EQUATION)(function)
     return int(_addresses[function].address)
 
 
-@njit(types.void(int64, _ROW, _ROW, _ROW, _TABLE, _ROW), cache=True, nogil=True)
+@compiled(signature=types.void(int64, _ROW, _ROW, _ROW, _TABLE, _ROW), nogil=True)
 def evaluate_cells(address: int, v: Any, x: Any, gate: Any, parameters: Any, answer: Any) -> None:
     """Evaluate an equation for every cell; `parameters` (m or 1, count), `gate` (m,) or (0,)."""
     for c in range(v.size):

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spicesnn import npz
-from spicesnn.arrays import owned
-from spicesnn.devices.base import Device, Floats
+from spicesnn.arrays import Floats, owned
+from spicesnn.devices.base import Device
 from spicesnn.devices.monotone import monotone_cubic
 from spicesnn.errors import DataError, EngineError, InputError
 

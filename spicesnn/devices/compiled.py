@@ -1,65 +1,13 @@
-"""Equations that also run compiled: an optional addition to the contract of a device.
-
-A device that states its equations as plain functions of numbers can offer them as `CellCode`. The same functions serve its NumPy
-methods, where the arguments are arrays, and an engine's compiled loops, where they are the numbers of one cell: no equation
-stands twice. They use arithmetic, NumPy functions that act on one number (`np.maximum`, `np.exp`) and the functions here.
-
-Where an equation needs a loop (a current behind a series resistance), its function is written for numbers alone, and the NumPy
-methods call it through `over_arrays`.
-"""
+"""Equations for numbers over whole arrays, compiled; what a plug-in imports of `devices.equations` is here, too."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
+from spicesnn.devices.equations import CellCode, Equation, pick, power
 
-Equation = Callable[..., Any]
-"""``(v, x, gate, p) -> number``, at the top level of a module."""
-
-
-def pick(condition: Any, yes: Any, no: Any) -> Any:
-    """Return `yes` where the condition holds and `no` elsewhere; compiled code evaluates both and takes one."""
-    return np.where(condition, yes, no)
-
-
-def power(base: Any, exponent: Any) -> Any:
-    """Return ``base ** exponent``, in compiled code by multiplications where the exponent is 1, 2, 3 or 4."""
-    return base**exponent
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
-class CellCode:
-    """The equations of one cell with one state variable, as functions at the top level of a module.
-
-    Attributes
-    ----------
-    current : Equation
-        ``current(v, x, gate, p) -> ampere`` with `x` the state and `p` the parameters, indexed by number.
-    rate : Equation
-        ``rate(v, x, gate, p) -> dx/dt``.
-    conductance : Equation or None
-        ``conductance(v, x, gate, p) -> dI/dV``; None for a device that is linear in v.
-    parameters : tuple
-        What `p` holds: numbers, or arrays of (rows, cols).
-    """
-
-    current: Equation
-    rate: Equation
-    conductance: Equation | None = None
-    parameters: tuple[float | Floats, ...]
-
-    def matrix(self, cells: int) -> Floats:
-        """Return the parameters as rows of `p`, (1, count) where all cells share them and (cells, count) otherwise."""
-        if all(np.ndim(value) == 0 for value in self.parameters):
-            return np.array([self.parameters], dtype=float)
-        columns = [np.broadcast_to(np.asarray(value, dtype=float).reshape(-1), (cells,)) for value in self.parameters]
-        return np.ascontiguousarray(np.stack(columns, axis=1))
+__all__ = ["CellCode", "Equation", "over_arrays", "pick", "power"]
 
 
 def over_arrays(function: Equation, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None, parameters: tuple[float | Floats, ...]) -> Floats:

@@ -14,8 +14,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.arrays import brief, owned
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats, brief, owned
 from spicesnn.errors import DataError, InputError
 
 

@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.devices.base import Device, Floats
+from spicesnn.arrays import Floats
+from spicesnn.devices.base import Device
 from spicesnn.devices.importers.closed import Equations
 from spicesnn.devices.importers.evaluate import with_parameters
 from spicesnn.devices.importers.expressions import Term

@@ -9,8 +9,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spicesnn.arrays import brief, owned
-from spicesnn.devices.base import Device, Floats
+from spicesnn.arrays import Floats, brief, owned
+from spicesnn.devices.base import Device
 from spicesnn.errors import InputError
 
 TWENTY_STATES_OHM = (

@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.devices.base import Device, Floats, choice, parameter
-from spicesnn.devices.compiled import CellCode, Equation
+from spicesnn.arrays import Floats
+from spicesnn.devices.base import Device, choice, parameter
+from spicesnn.devices.equations import CellCode, Equation
 from spicesnn.devices.windows import DriftWindow, biolek, joglekar, prodromakis, ramp
 from spicesnn.errors import InputError
 

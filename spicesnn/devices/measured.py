@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.devices.base import Device, Floats, parameter
+from spicesnn.arrays import Floats
+from spicesnn.devices.base import Device, parameter
 from spicesnn.devices.delta_table import DeltaTable, Grid, Interpolation, OutOfRange
 from spicesnn.devices.generated import written_model
 from spicesnn.devices.limits import reachable

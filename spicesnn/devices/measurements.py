@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.devices.instruments.pulses import holds_curve, read_train
 from spicesnn.devices.instruments.reading import read_blocks, read_sweeps
 from spicesnn.devices.pulse_curve import PulseCurve, WritePulses

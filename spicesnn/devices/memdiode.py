@@ -14,8 +14,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.devices.base import Device, Floats, parameter
-from spicesnn.devices.compiled import CellCode, over_arrays
+from spicesnn.arrays import Floats
+from spicesnn.devices.base import Device, parameter
+from spicesnn.devices.compiled import over_arrays
+from spicesnn.devices.equations import CellCode
 from spicesnn.devices.limits import limited_exp, limited_exp_slope
 from spicesnn.errors import InputError
 

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from spicesnn.devices.base import Floats
-from spicesnn.devices.compiled import over_arrays, pick
+from spicesnn.arrays import Floats
+from spicesnn.devices.compiled import over_arrays
+from spicesnn.devices.equations import pick
 
 PHI = 0.6
 """Surface potential of the transistor, volt (ngspice's default)."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 
 if TYPE_CHECKING:
     from scipy.interpolate import CubicHermiteSpline

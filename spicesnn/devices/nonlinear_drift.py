@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.devices.base import Device, Floats, parameter
-from spicesnn.devices.compiled import CellCode, power
+from spicesnn.arrays import Floats
+from spicesnn.devices.base import Device, parameter
+from spicesnn.devices.equations import CellCode, power
 from spicesnn.devices.limits import limited_exp, limited_exp_slope, limited_sinh, limited_sinh_slope, reachable
 from spicesnn.devices.windows import bound_ramp, bound_ramp_slope, ramp
 from spicesnn.errors import InputError

@@ -12,7 +12,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.devices.base import Floats, parameter
+from spicesnn.arrays import Floats
+from spicesnn.devices.base import parameter
 from spicesnn.devices.pai_yu_chen import NANOMETRE, PaiYuChen
 from spicesnn.errors import InputError
 

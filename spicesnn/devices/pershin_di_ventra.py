@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.devices.base import Device, Floats, parameter
-from spicesnn.devices.compiled import CellCode
+from spicesnn.arrays import Floats
+from spicesnn.devices.base import Device, parameter
+from spicesnn.devices.equations import CellCode
 from spicesnn.devices.limits import reachable
 from spicesnn.devices.windows import bound_ramp_slope, ramp
 from spicesnn.errors import InputError

@@ -10,8 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.arrays import owned
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats, owned
 from spicesnn.devices.delta_table import DeltaTable, Grid, OutOfRange
 from spicesnn.devices.instruments.pulses import read_curve
 from spicesnn.devices.instruments.reading import read_blocks

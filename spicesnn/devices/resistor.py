@@ -8,7 +8,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.devices.base import Device, Floats, parameter
+from spicesnn.arrays import Floats
+from spicesnn.devices.base import Device, parameter
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

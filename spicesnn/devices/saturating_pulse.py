@@ -13,8 +13,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.devices.base import Device, Floats, parameter
-from spicesnn.devices.compiled import CellCode
+from spicesnn.arrays import Floats
+from spicesnn.devices.base import Device, parameter
+from spicesnn.devices.equations import CellCode
 from spicesnn.devices.pulse_curve import PulseCurve
 from spicesnn.errors import InputError
 

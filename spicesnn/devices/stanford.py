@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.devices.base import Device, Floats, parameter
-from spicesnn.devices.compiled import CellCode
+from spicesnn.arrays import Floats
+from spicesnn.devices.base import Device, parameter
+from spicesnn.devices.equations import CellCode
 from spicesnn.devices.limits import BOLTZMANN_EV, limited_sinh, limited_sinh_slope, reachable
 from spicesnn.devices.pai_yu_chen import NANOMETRE
 from spicesnn.devices.windows import ramp

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spicesnn.arrays import number, owned
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats, number, owned
 from spicesnn.errors import InputError
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spicesnn.arrays import number
-from spicesnn.devices.base import Device, Floats
+from spicesnn.arrays import Floats, number
+from spicesnn.devices.base import Device
 from spicesnn.devices.registry import nearest
 from spicesnn.errors import InputError, UnknownNameError
 

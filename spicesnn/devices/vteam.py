@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.devices.base import Device, Floats, choice, parameter
-from spicesnn.devices.compiled import CellCode, power
+from spicesnn.arrays import Floats
+from spicesnn.devices.base import Device, choice, parameter
+from spicesnn.devices.equations import CellCode, power
 from spicesnn.devices.windows import ThresholdWindow, ramp
 from spicesnn.errors import InputError
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.devices.base import Floats
-from spicesnn.devices.compiled import pick, power
+from spicesnn.arrays import Floats
+from spicesnn.devices.equations import pick, power
 
 _MOST = 1.0 - 1e-9
 """In place of the 1 that a power is taken from: a window below 1e-9 is 0, in both twins. Where it vanishes at a bound a device sticks, which a
@@ -43,7 +43,7 @@ def bound_ramp(x: ArrayLike, low: ArrayLike, high: ArrayLike, rising: ArrayLike,
 
 
 def ramp(x: Any, low: Any, high: Any, rising: Any, width: Any) -> Any:
-    """Return `bound_ramp` of numbers or of arrays, in a form that compiled code can use (`devices.compiled`)."""
+    """Return `bound_ramp` of numbers or of arrays, in a form that compiled code can use (`devices.equations`)."""
     room = rising * (high - x) + (1.0 - rising) * (x - low)
     return np.minimum(np.maximum(room / (width * (high - low)), 0.0), 1.0)
 

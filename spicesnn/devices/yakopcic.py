@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.devices.base import Device, Floats, parameter
-from spicesnn.devices.compiled import CellCode, pick
+from spicesnn.arrays import Floats
+from spicesnn.devices.base import Device, parameter
+from spicesnn.devices.equations import CellCode, pick
 from spicesnn.devices.limits import LIMIT, limited_sinh, limited_sinh_slope, reachable
 from spicesnn.errors import InputError
 

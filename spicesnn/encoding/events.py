@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.compiled import compiled
+from spicesnn.jit import compiled
 
 _U = np.uint64
 MOST_EVENTS = 64

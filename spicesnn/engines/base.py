@@ -14,10 +14,10 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.arrays import number, numbers
+from spicesnn.arrays import Floats, number, numbers
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import CheckedWaveform, Levels, Pulse, Waveform
-from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.base import Device
 from spicesnn.devices.stimulus import Stimulus
 from spicesnn.engines.results import IVCurve, PulseResult, Read
 from spicesnn.errors import InputError

@@ -11,9 +11,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.cells import OneTransistorOneResistor
 from spicesnn.crossbar.crossbar import Crossbar
-from spicesnn.devices.base import Floats
 from spicesnn.engines.base import Engine
 from spicesnn.engines.results import Read
 from spicesnn.errors import ConvergenceError, InputError

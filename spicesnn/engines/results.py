@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spicesnn.arrays import number
+from spicesnn.arrays import Floats, number
 from spicesnn.crossbar.crossbar import Crossbar
-from spicesnn.devices.base import Floats
 from spicesnn.errors import InputError
 from spicesnn.shortcuts import shortcut
 from spicesnn.shown import shown

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spicesnn.arrays import Floats
 from spicesnn.devices import registry
-from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.base import Device
 from spicesnn.devices.device_file import device_toml
 from spicesnn.devices.instruments.pulses import V_READ
 from spicesnn.devices.measurements import PulseTrain, Sweep, read_measurement

@@ -15,10 +15,10 @@ from llvmlite import ir
 from numba import float64, int64, types
 from numba.extending import intrinsic
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.devices.cell_functions import address_of, call
-from spicesnn.devices.compiled import CellCode
-from spicesnn.kept_code import njit
+from spicesnn.devices.equations import CellCode
+from spicesnn.jit import compiled
 
 _POINTER = types.CPointer(float64)
 _BEFORE = 2
@@ -37,7 +37,7 @@ def _behind(typing: Any, pointer: Any, count: Any) -> Any:
     return _POINTER(_POINTER, int64), code
 
 
-@njit(float64(int64, float64, float64, float64, _POINTER), cache=True, nogil=True, error_model="numpy")
+@compiled(signature=float64(int64, float64, float64, float64, _POINTER), nogil=True, error_model="numpy")
 def _voltage(address: int, v: float, x: float, limit: float, p: Any) -> Any:
     """Return the voltage of the device: v, or less where its current would be beyond the limit."""
     amps = abs(call(address, v, x, 0.0, p))

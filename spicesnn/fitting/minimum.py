@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.errors import ConvergenceError
 from spicesnn.fitting.problem import Problem
 from spicesnn.fitting.search import Population

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import least_squares, minimize
 
-from spicesnn.devices.base import Device, Floats
+from spicesnn.arrays import Floats
+from spicesnn.devices.base import Device
 from spicesnn.devices.measurements import PulseTrain, Sweep
 from spicesnn.errors import ConvergenceError, InputError
 from spicesnn.fitting.trajectory import follow, pulse_course, sweep_course

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.devices.device_file import write_device
 from spicesnn.devices.measured import MeasuredDevice
 from spicesnn.devices.pulse_curve import PulseCurve, WritePulses

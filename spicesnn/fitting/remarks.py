@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.devices.measurements import Sweep
 from spicesnn.fitting.minimum import MISSES
 from spicesnn.fitting.problem import Problem, fresh_sweeps, rough_weight

@@ -16,7 +16,8 @@ from functools import cache
 
 import numpy as np
 
-from spicesnn.devices.base import Device, Floats
+from spicesnn.arrays import Floats
+from spicesnn.devices.base import Device
 from spicesnn.devices.measurements import Sweep
 from spicesnn.errors import InputError
 from spicesnn.fitting.problem import Problem

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
-from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.base import Device
 from spicesnn.devices.cell_functions import address_of
 from spicesnn.engines.nodal.cells import Ensemble
 from spicesnn.engines.nodal.interval import NODES, Drive

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.mapping import Changes
-from spicesnn.devices.base import Floats
 from spicesnn.errors import InputError
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar, GateAlong
 from spicesnn.crossbar.mapping import Changes
 from spicesnn.crossbar.stimulus import Pulse
-from spicesnn.devices.base import Floats
 from spicesnn.errors import InputError
 
 Mask = NDArray[np.bool_]

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.stimulus import Waveform
-from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.base import Device
 from spicesnn.errors import InputError
 
 _TAIL = (0.0, 0.15, 0.3, 0.5, 0.75, 1.0, 1.4, 1.9, 2.5, 3.5, 5.0)

@@ -7,11 +7,12 @@ from typing import Self
 
 import numpy as np
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.mapping import Window
 from spicesnn.crossbar.stimulus import Pulse
 from spicesnn.crossbar.wires import Wires
-from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.base import Device
 from spicesnn.engines.base import Engine
 from spicesnn.errors import InputError
 

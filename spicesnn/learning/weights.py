@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from spicesnn import npz
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.errors import DataError, InputError
 from spicesnn.file_kinds import unreadable
 

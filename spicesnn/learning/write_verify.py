@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.faults import Wear
-from spicesnn.devices.base import Floats
 from spicesnn.engines.base import Engine
 from spicesnn.errors import InputError
 from spicesnn.learning.programming import Programmer

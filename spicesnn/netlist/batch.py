@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from spicesnn import units
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.errors import InputError, NgspiceError, NgspiceMissingError, NgspiceTimeoutError, UnknownNameError
 
 _BAD = re.compile(r"^\s*(error\b.*|.*\b(?:aborted|singular matrix|no such|timestep too small|unknown parameter|undefined parameter).*)$", re.I | re.M)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn._version import __version__
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar, GateAlong
-from spicesnn.devices.base import Floats
 from spicesnn.netlist.deck import Lines, Names, States, joined, number, remark
 from spicesnn.netlist.geometry import Geometry
 from spicesnn.netlist.twin import Twin, cell_values, shared_and_own

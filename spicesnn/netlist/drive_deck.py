@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from spicesnn._version import __version__
-from spicesnn.devices.base import Device, Floats
+from spicesnn.arrays import Floats
+from spicesnn.devices.base import Device
 from spicesnn.devices.stimulus import Stimulus
 from spicesnn.errors import InputError
 from spicesnn.netlist.accuracy import TransientAccuracy

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from spicesnn import paths
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import CheckedWaveform
-from spicesnn.devices.base import Floats
 from spicesnn.devices.importers.cards import fold
 from spicesnn.errors import EngineError, InputError
 from spicesnn.netlist.accuracy import TransientAccuracy

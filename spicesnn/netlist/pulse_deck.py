@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import CheckedWaveform
-from spicesnn.devices.base import Floats
 from spicesnn.netlist.accuracy import TransientAccuracy
 from spicesnn.netlist.cells import Cards, current_signals, header, make_lines, needs_models, place_linear, place_models
 from spicesnn.netlist.deck import Deck, Lines, print_cards, pwl, save_cards, vector

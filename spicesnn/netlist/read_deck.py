@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import Levels
-from spicesnn.devices.base import Floats
 from spicesnn.netlist.accuracy import ReadAccuracy
 from spicesnn.netlist.cells import Cards, current_signals, header, make_lines, needs_models, place_linear, place_models
 from spicesnn.netlist.deck import Deck, Lines, number, print_cards, save_cards, vector

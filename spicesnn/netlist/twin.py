@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from spicesnn import paths
-from spicesnn.devices.base import Device, Floats
+from spicesnn.arrays import Floats
+from spicesnn.devices.base import Device
 from spicesnn.devices.foreign import Foreign, ForeignSubcircuit
 from spicesnn.devices.importers.cards import fold
 from spicesnn.errors import InputError

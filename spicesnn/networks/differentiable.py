@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.mapping import Differential, Offset
 from spicesnn.crossbar.tiles import Tiling
-from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.engine import NodalEngine
 from spicesnn.errors import InputError
 from spicesnn.networks.hardware import Hardware

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spicesnn.devices.base import Device, Floats
+from spicesnn.arrays import Floats
+from spicesnn.devices.base import Device
 from spicesnn.devices.measurements import Sweep
 from spicesnn.engines.results import IVCurve
 from spicesnn.plotting.style import COLOURS, label, new_figure, scaled, style

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.learning.manhattan import Tanh
 from spicesnn.plotting.bars import weights_3d
 from spicesnn.plotting.run_data import Drawn, RunData

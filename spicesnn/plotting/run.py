@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.errors import RunError, SpicesnnError
 from spicesnn.plotting import stream
 from spicesnn.plotting.iv import iv_figure

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.plotting.kept import checked_history
 from spicesnn.plotting.style import raster
 from spicesnn.training.config import Config

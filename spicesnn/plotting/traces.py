@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.errors import InputError
 from spicesnn.neurons.lif import LIF, LIFState, lif_step
 from spicesnn.plotting.style import COLOURS, label, scaled, short

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from spicesnn.devices.base import Device, Floats
+from spicesnn.arrays import Floats
+from spicesnn.devices.base import Device
 from spicesnn.devices.measurements import Sweep as Measured
 from spicesnn.devices.stimulus import PiecewiseLinear, Sine, Stimulus
 from spicesnn.devices.variability import Distribution

@@ -11,7 +11,7 @@ from spicesnn.crossbar.wires import Wires
 from spicesnn.errors import ConfigError, NgspiceMissingError, SpicesnnError
 
 if TYPE_CHECKING:
-    from spicesnn.devices.base import Floats
+    from spicesnn.arrays import Floats
     from spicesnn.plotting.run_data import RunData
 
 _SAMPLES = 4

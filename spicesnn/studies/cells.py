@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.cells import OneSelectorOneResistor
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.faults import end_states
-from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.base import Device
 from spicesnn.errors import ConfigError
 from spicesnn.training.options import Section, option
 

@@ -26,9 +26,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.wires import Wires
-from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.base import Device
 from spicesnn.engines.base import Engine
 from spicesnn.plotting.studies import read_margin_figure
 from spicesnn.studies.cells import SelectorOptions, two_states

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar, GateAlong
 from spicesnn.crossbar.faults import Wear
 from spicesnn.crossbar.mapping import COLUMNS, Window
 from spicesnn.datasets.scaling import Scale
-from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.base import Device
 from spicesnn.engines.base import Engine
 from spicesnn.engines.imperfect import Imperfections
 from spicesnn.errors import ConfigError

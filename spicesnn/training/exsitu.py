@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from spicesnn.arrays import Floats
 from spicesnn.blas import one_blas_thread
-from spicesnn.devices.base import Floats
 from spicesnn.errors import ConfigError
 from spicesnn.learning.compensation import compensate
 from spicesnn.learning.weights import load_weights

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar, GateAlong
 from spicesnn.crossbar.faults import StuckMap, Wear
 from spicesnn.crossbar.mapping import Columns, Window
 from spicesnn.crossbar.wires import Wires
-from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.base import Device
 from spicesnn.errors import ConfigError
 from spicesnn.neurons.lif import LIF, firing_rate, first_spike_time
 

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn import paths
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar, GateAlong
 from spicesnn.crossbar.stimulus import CheckedWaveform
 from spicesnn.crossbar.wires import Wires
 from spicesnn.datasets import mnist, patterns
 from spicesnn.datasets.images import binarise, to_10x10
-from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.base import Device
 from spicesnn.devices.mosfet_emulator import MosfetEmulator
 from spicesnn.errors import InputError, UnknownNameError
 from spicesnn.netlist.accuracy import TransientAccuracy

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.arrays import Floats
 from spicesnn.datasets import files, mnist, patterns, table
 from spicesnn.datasets.images import binarise, resize
 from spicesnn.datasets.scaling import Scale
-from spicesnn.devices.base import Floats
 from spicesnn.errors import ConfigError
 from spicesnn.training.sections import DataOptions
 from spicesnn.training.streams import Streams

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
-from spicesnn.devices.base import Floats
 from spicesnn.engines.base import Engine
 from spicesnn.engines.imperfect import Imperfections
 

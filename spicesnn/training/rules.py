@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.mapping import Changes
-from spicesnn.devices.base import Floats
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
 from spicesnn.learning.manhattan import direction

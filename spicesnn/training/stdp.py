@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
 from spicesnn.learning.spikes import SpikePair, design

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.faults import StuckMap
-from spicesnn.devices.base import Floats
 from spicesnn.devices.variability import LogNormal
 from spicesnn.errors import ConfigError
 from spicesnn.training.options import Section, option

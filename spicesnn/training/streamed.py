@@ -16,13 +16,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
 from spicesnn.datasets import mnist
 from spicesnn.datasets.images import resize
 from spicesnn.datasets.scaling import Scale
-from spicesnn.devices.base import Floats
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError, RunError
 from spicesnn.training import metrics

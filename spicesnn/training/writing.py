@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.mapping import Changes
-from spicesnn.devices.base import Floats
 from spicesnn.engines.base import Engine
 from spicesnn.learning.schemes import Step
 from spicesnn.learning.write_verify import WIDTHS, write_verify

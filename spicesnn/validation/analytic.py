@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.wires import Wires
-from spicesnn.devices.base import Floats
 from spicesnn.validation.case import Case, Engines, attempted, compared
 
 _TOLERANCE = 1e-9

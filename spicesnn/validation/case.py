@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.engines.base import Engine
 from spicesnn.errors import EngineError, NgspiceMissingError
 

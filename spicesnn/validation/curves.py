@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
+from spicesnn.arrays import Floats
 from spicesnn.devices import registry
-from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.base import Device
 from spicesnn.engines.iv import iv
 from spicesnn.engines.results import IVCurve
 from spicesnn.validation.case import Case, Engines, attempted, compared

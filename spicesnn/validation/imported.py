@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import Pulse
 from spicesnn.crossbar.wires import Wires
-from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.base import Device
 from spicesnn.engines.base import Engine
 from spicesnn.engines.nodal.engine import NodalEngine
 

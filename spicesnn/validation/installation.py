@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from spicesnn._version import __version__
-from spicesnn.code_cache import LEAST_FREE, caches_dir, free_bytes, kept_in, writable
 from spicesnn.datasets import mnist
 from spicesnn.engines.ngspice.library import TESTED
 from spicesnn.errors import DataError, NgspiceMissingError, SpicesnnError
-from spicesnn.paths import models_dir, netlists_dir, presets_dir
+from spicesnn.jit import LEAST_FREE, kept_in
+from spicesnn.paths import caches_dir, free_bytes, models_dir, netlists_dir, presets_dir, writable
 
 PACKAGES = ("numpy", "scipy", "numba", "matplotlib", "pillow", "PySpice", "typer", "rich", "jinja2", "threadpoolctl")
 OPTIONAL = ("distributed", "cryptography", "pandas", "pyarrow", "xarray", "h5py", "scikit-learn")

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
-from spicesnn.devices.base import Floats
 from spicesnn.engines.base import Engine
 from spicesnn.errors import InputError
 

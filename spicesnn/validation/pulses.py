@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import Pulse
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices import registry
-from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.base import Device
 from spicesnn.validation.case import Case, Engines, attempted, compared
 from spicesnn.validation.reads import per_state, span, states
 

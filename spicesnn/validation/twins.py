@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 from scipy.integrate import solve_ivp
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import CheckedWaveform, Waveform
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices import registry
-from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.base import Device
 from spicesnn.engines.ngspice.accuracy import for_transient
 from spicesnn.errors import ConvergenceError, InputError
 from spicesnn.netlist.accuracy import TransientAccuracy

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from scipy.integrate import solve_ivp
 
-from spicesnn.devices.base import Device, Floats
+from spicesnn.arrays import Floats
+from spicesnn.devices.base import Device
 from spicesnn.paths import model_file
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.devices.instruments.cells import Row, number, with_unit
 from spicesnn.devices.instruments.headers import scale_of
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.devices.instruments.blocks import Block
 from spicesnn.devices.instruments.cells import (
     clock_seconds,

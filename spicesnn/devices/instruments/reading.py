@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.devices.instruments import compliance
 from spicesnn.devices.instruments.blocks import Block, split_blocks
 from spicesnn.devices.instruments.cells import rows_of

@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.engines.ngspice.circuit import Answer
 from spicesnn.errors import NgspiceError, SingularCircuitError
 

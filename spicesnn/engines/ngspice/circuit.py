@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
-from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.base import Device
 from spicesnn.devices.foreign import Foreign
 from spicesnn.netlist.deck import Deck, Lines, Names, number
 from spicesnn.netlist.twin import model_path

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import CheckedWaveform, Waveform
-from spicesnn.devices.base import Floats
 from spicesnn.engines.base import Engine
 from spicesnn.engines.ngspice import pulses, reads
 from spicesnn.engines.ngspice.accuracy import for_transient

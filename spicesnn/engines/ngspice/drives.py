@@ -6,7 +6,8 @@ import time as clock
 
 import numpy as np
 
-from spicesnn.devices.base import Device, Floats
+from spicesnn.arrays import Floats
+from spicesnn.devices.base import Device
 from spicesnn.devices.foreign import Foreign
 from spicesnn.devices.stimulus import Stimulus
 from spicesnn.engines.ngspice import checks

@@ -8,9 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import CheckedWaveform, Levels, Pulse, Waveform
-from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.base import Device
 from spicesnn.devices.stimulus import Stimulus
 from spicesnn.engines.base import Engine
 from spicesnn.engines.ngspice import accuracy, drives, pulses, reads

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
-from spicesnn.devices.base import Floats
 
 LARGEST_IMBALANCE = 1e-6
 """Of a line's current, against the largest: what the cells of a line take and what its end gives."""

@@ -18,7 +18,7 @@ from typing import IO
 
 import numpy as np
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.engines.ngspice import library
 from spicesnn.engines.ngspice.circuit import Answer, Circuit, Job
 from spicesnn.engines.ngspice.protocol import Channel, ChannelClosed, ChannelSilent, Header, pack

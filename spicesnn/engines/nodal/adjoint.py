@@ -19,10 +19,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.arrays import numbers
+from spicesnn.arrays import Floats, numbers
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import Levels
-from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.batch_gradient import summed
 from spicesnn.engines.nodal.linear import prepare
 from spicesnn.engines.nodal.network import Operator, Sources

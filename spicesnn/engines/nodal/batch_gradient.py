@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.engines.nodal.linear import Checked
 from spicesnn.engines.nodal.network import Prepared, Solution, Sources
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from spicesnn.engines.nodal.compiled import kernel
 from spicesnn.engines.nodal.simd import load, splat, store, total
+from spicesnn.jit import kernel
 
 BLOCK = 64
 """Columns that are swept down and up again before the next ones: what the way down leaves in cache the way up finds there."""

@@ -17,7 +17,7 @@ from spicesnn.devices.cell_functions import call, call_solver, pointer
 from spicesnn.engines.nodal import rosenbrock
 from spicesnn.engines.nodal.interval import BEND, INTEGRAL, POWERS
 from spicesnn.engines.nodal.rosenbrock import ALPHA, DIFFERENCE, GAMMA, KINK, LEAST_FLOW, STIFF, A, B, C
-from spicesnn.kept_code import njit
+from spicesnn.jit import compiled
 
 EXPLICIT = 2.0
 """Tolerance of a state in explicit steps, as a multiple of that of the others: their estimate is that of an order less than they have."""
@@ -42,7 +42,7 @@ over |t − t₀|ⁿ with n up to 3, is at most 4.2 times the estimate, wherever
 """
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _look(current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: float) -> Any:
     """Return dx/dt of the cell in state x (held inside its bounds) at s, its current, and its share of the drivers' power."""
     low, high, _, moving = cell
@@ -50,13 +50,13 @@ def _look(current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: f
     return _look_at(current, rate, p, moving, drive, x, s, _source(drive, s))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _source(drive: Any, s: float) -> float:
     """Return the source voltage at s."""
     return drive[0] + s * (drive[1] + s * (drive[2] + s * (drive[3] + s * drive[4])))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _look_at(current: Any, rate: Any, p: Any, moving: float, drive: Any, x: float, s: float, v: float) -> Any:
     """Return what `_look` does, for a state inside its bounds and under a given source voltage."""
     gate = drive[5] + s * drive[6]
@@ -74,7 +74,7 @@ def _look_at(current: Any, rate: Any, p: Any, moving: float, drive: Any, x: floa
     return (moving * call(rate, v, x, gate, p) if moving != 0.0 else 0.0), amps, amps * (drive[7] + s * drive[8])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _stand(current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, begins: Any, linear: bool) -> Any:
     """Return ∫ i ds and ∫ power ds of a cell whose state stands still over the whole interval, and whether it does.
 
@@ -108,7 +108,7 @@ def _stand(current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, beg
     return 0.0, 0.0, False
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _slope(current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: float, here: float) -> float:
     """Return ∂f/∂x at a fixed source voltage by a one-sided difference towards the inside."""
     low, high, scale, _ = cell
@@ -116,7 +116,7 @@ def _slope(current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: 
     return (_look(current, rate, p, cell, drive, x + step, s)[0] - here) / step
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _try_step(
     current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: float, ds: float, h: float, begins: Any, tolerance: float,
     coulomb: float, joules: float,
@@ -153,7 +153,7 @@ def _try_step(
     return worst, end, charge, energy, f5, i5, p5
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _try_explicit(
     current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: float, ds: float, h: float, begins: Any, tolerance: float,
     coulomb: float, joules: float,
@@ -191,7 +191,7 @@ def _try_explicit(
     return (worst, end, charge, energy, f7, i7, p7), quartic
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _follow(
     current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, begins: Any, seconds: float, tolerance: float, part: float,
     coulomb: float, joules: float, nodes: Any, c: int,
@@ -249,7 +249,7 @@ def _follow(
     return charge, energy, part, -1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _drive(source: Any, ohms: Any, gate: Any, line: Any, conductance: int, solver: int, c: int) -> Any:
     """Return the polynomial coefficients of a cell's source voltage, gate and line voltage, its source resistance, and what solves behind it."""
     y0, y1, y2, y3, y4 = source[0, c], source[1, c], source[2, c], source[3, c], source[4, c]
@@ -263,7 +263,7 @@ def _drive(source: Any, ohms: Any, gate: Any, line: Any, conductance: int, solve
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _power(k: int, y0: float, y1: float, y2: float, y3: float, y4: float) -> float:
     return POWERS[k, 0] * y0 + POWERS[k, 1] * y1 + POWERS[k, 2] * y2 + POWERS[k, 3] * y3 + POWERS[k, 4] * y4
 
@@ -272,11 +272,11 @@ _TABLE = float64[:, ::1]
 _ROW = float64[::1]
 
 
-@njit(
-    int64(
+@compiled(
+    signature=int64(
         int64, int64, int64, int64, int64, int64, _TABLE, _TABLE, _ROW, _TABLE, _ROW, _TABLE, _TABLE, float64, float64, _ROW, _TABLE, _TABLE, _ROW,
         _ROW, _ROW, int64[::1],
-    ), cache=True, nogil=True, error_model="numpy",
+    ), nogil=True, error_model="numpy",
 )  # fmt: skip
 def advance_cells(
     first: int, last: int, current: int, rate: int, conductance: int, solver: int, parameters: Any, cells: Any, x: Any, source: Any,
@@ -337,10 +337,10 @@ def advance_cells(
     return -1
 
 
-@njit(
-    types.UniTuple(float64, 5)(
+@compiled(
+    signature=types.UniTuple(float64, 5)(
         int64, int64, int64, int64, int64, int64, _TABLE, _TABLE, _TABLE, _TABLE, _ROW, _TABLE, _TABLE, float64, _TABLE, _TABLE, _ROW, _ROW
-    ), cache=True, nogil=True, error_model="numpy",
+    ), nogil=True, error_model="numpy",
 )  # fmt: skip
 def correct_cells(
     first: int, last_cell: int, current: int, rate: int, conductance: int, solver: int, parameters: Any, cells: Any, old: Any, new: Any,

@@ -7,8 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from spicesnn.devices.base import Floats
-from spicesnn.devices.compiled import CellCode
+from spicesnn.arrays import Floats
+from spicesnn.devices.equations import CellCode
 from spicesnn.engines.nodal.cells import Ensemble
 from spicesnn.engines.nodal.interval import BEND, INTEGRAL, NODES, Drive, parabola
 from spicesnn.engines.nodal.rosenbrock import ORDER, advance, cannot_follow, cell_volts, slopes_of

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.engines.nodal.cell_steps import Interval
 from spicesnn.engines.nodal.interval import parabola
 from spicesnn.engines.nodal.network import Solution, Sources

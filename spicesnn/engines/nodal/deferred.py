@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.engines.results import Read
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.islands import islands
-from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.network import Operator, Solution, Sources
 from spicesnn.errors import SingularCircuitError
 

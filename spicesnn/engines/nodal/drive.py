@@ -7,7 +7,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.devices.base import Device, Floats
+from spicesnn.arrays import Floats
+from spicesnn.devices.base import Device
 from spicesnn.devices.stimulus import Stimulus
 from spicesnn.engines.results import IVCurve
 from spicesnn.errors import ConvergenceError, InputError

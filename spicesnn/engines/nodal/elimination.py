@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from spicesnn.devices.base import Floats
-from spicesnn.engines.nodal.compiled import compiling
+from spicesnn.arrays import Floats
 from spicesnn.engines.nodal.lines import Lines, lines_of_operator
 from spicesnn.engines.nodal.mesh_kernels import eliminate, substitute
 from spicesnn.engines.nodal.network import Operator, Solution, Sources
+from spicesnn.jit import compiling
 
 LANES = 16
 """Right-hand sides that are solved together."""

@@ -7,10 +7,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.arrays import number
+from spicesnn.arrays import Floats, number
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import CheckedWaveform, Levels, Pulse
-from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.base import Device
 from spicesnn.devices.stimulus import Stimulus
 from spicesnn.engines.base import Engine
 from spicesnn.engines.nodal.adjoint import Gradient, gradient_of

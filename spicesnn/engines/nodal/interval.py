@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.engines.nodal.cells import Index
 
 NODES = np.linspace(0.0, 1.0, 5)

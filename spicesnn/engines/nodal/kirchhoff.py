@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from spicesnn.engines.nodal.compiled import kernel
 from spicesnn.engines.nodal.simd import after, before, fabs, larger, largest, load, splat, store, total, with_lane
+from spicesnn.jit import kernel
 
 EPS = 2.220446049250313e-16
 

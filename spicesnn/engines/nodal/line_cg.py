@@ -24,12 +24,12 @@ from __future__ import annotations
 from typing import Any
 
 from spicesnn.engines.nodal.bit_sweeps import direction_bits, factor_bits, solve_bits
-from spicesnn.engines.nodal.compiled import kernel
 from spicesnn.engines.nodal.kirchhoff import EPS, check_columns, check_rows
 from spicesnn.engines.nodal.lines import Lines, Work
 from spicesnn.engines.nodal.simd import splat, store, to_cache_line
 from spicesnn.engines.nodal.threads import wait_for_all
 from spicesnn.engines.nodal.word_sweeps import factor_words, renew_words
+from spicesnn.jit import kernel
 
 ITERATIONS, RESIDUAL, BOUND, SCALE, CONVERGED, FLOOR, BEGIN = range(7)
 """Where `solve_many` reports what."""

@@ -7,16 +7,16 @@ from functools import cache
 
 import numpy as np
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.wires import Wires
-from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal import line_cg
-from spicesnn.engines.nodal.compiled import compiling
 from spicesnn.engines.nodal.line_cg import COARSEST
 from spicesnn.engines.nodal.lines import aligned_rows, aligned_zeros, packed_lines, padded, stride_of
 from spicesnn.engines.nodal.memory import Memory
 from spicesnn.engines.nodal.network import Operator, Solution, Sources, operator_of_wires
 from spicesnn.engines.nodal.threads import team
 from spicesnn.errors import ConvergenceError
+from spicesnn.jit import compiling
 
 TOLERANCE = 1e-11
 """‖residual‖₁ over the sum of all line currents at which a solve ends (see `line_cg`)."""

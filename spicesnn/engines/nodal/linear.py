@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.islands import islands
 from spicesnn.crossbar.wires import Wires
-from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.direct import DirectPrepared
 from spicesnn.engines.nodal.elimination import MOST_SECONDS, Eliminated, elimination_seconds
 from spicesnn.engines.nodal.network import Operator, Prepared, Solution, Sources

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.wires import Wires
-from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.network import Operator
 
 LANES = 8

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.engines.nodal.lines import aligned_zeros, padded, stride_of, work_doubles
 
 SPARE_BYTES = 48 * 2**20

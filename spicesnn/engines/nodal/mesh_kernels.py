@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from spicesnn.engines.nodal.compiled import kernel
+from spicesnn.jit import kernel
 
 
 @kernel

@@ -13,8 +13,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.wires import Wires
-from spicesnn.devices.base import Floats
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.engines.nodal.line_solver import TOLERANCE
 from spicesnn.engines.nodal.network import Solution, Sources
 from spicesnn.engines.nodal.newton_kernels import arrival, mismatch_of, slopes_along, tangents

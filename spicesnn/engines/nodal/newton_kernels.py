@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numba import float64, types
 
-from spicesnn.kept_code import njit
+from spicesnn.jit import compiled
 
 _IN = types.Array(types.float64, 1, "C", readonly=True)
 _NODES = types.Array(types.float64, 2, "A", readonly=True)
 _OUT = float64[::1]
 
 
-@njit(types.void(_IN, _IN, _IN, float64, _OUT, _OUT), cache=True, nogil=True, error_model="numpy")
+@compiled(signature=types.void(_IN, _IN, _IN, float64, _OUT, _OUT), nogil=True, error_model="numpy")
 def tangents(volts: Any, amps: Any, slope: Any, most: float, siemens: Any, extra: Any) -> None:
     """Replace each cell by its tangent: conductance `siemens`, at most `most`, and a current source `extra` beside it.
 
@@ -32,7 +32,7 @@ def tangents(volts: Any, amps: Any, slope: Any, most: float, siemens: Any, extra
         extra[k] = amps[k] - g * volts[k]
 
 
-@njit(types.void(_NODES, _NODES, _IN, _IN, _IN, _OUT, _OUT), cache=True, nogil=True)
+@compiled(signature=types.void(_NODES, _NODES, _IN, _IN, _IN, _OUT, _OUT), nogil=True)
 def arrival(word: Any, bit: Any, volts: Any, amps: Any, siemens: Any, across: Any, solved: Any) -> None:
     """Write the cells' voltages after a step, and the currents that the wires were solved for: those on the tangents."""
     rows, cols = word.shape
@@ -43,7 +43,7 @@ def arrival(word: Any, bit: Any, volts: Any, amps: Any, siemens: Any, across: An
             solved[k] = amps[k] + siemens[k] * (v - volts[k])
 
 
-@njit(types.UniTuple(float64, 2)(_IN, _IN), cache=True, nogil=True)
+@compiled(signature=types.UniTuple(float64, 2)(_IN, _IN), nogil=True)
 def mismatch_of(amps: Any, solved: Any) -> tuple[float, float]:
     """Return max|amps − solved| (NaN if one is) and max|solved|."""
     mismatch, largest, total = 0.0, 0.0, 0.0
@@ -54,7 +54,7 @@ def mismatch_of(amps: Any, solved: Any) -> tuple[float, float]:
     return (mismatch if total < np.inf else total), largest
 
 
-@njit(types.UniTuple(float64, 2)(_IN, _IN, _IN, _IN, _IN, _IN), cache=True, nogil=True)
+@compiled(signature=types.UniTuple(float64, 2)(_IN, _IN, _IN, _IN, _IN, _IN), nogil=True)
 def slopes_along(here: Any, there: Any, amps: Any, solved: Any, amps_there: Any, solved_there: Any) -> tuple[float, float]:
     """Return the co-content's slope along a step at its beginning and its end, Σ Δv·(amps − solved)."""
     first, last = 0.0, 0.0

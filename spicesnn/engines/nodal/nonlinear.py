@@ -6,9 +6,9 @@ from time import perf_counter
 
 import numpy as np
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import Levels
-from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.network import Solution, Sources
 from spicesnn.engines.nodal.newton import Newton
 from spicesnn.engines.nodal.relinearised import Relinearised

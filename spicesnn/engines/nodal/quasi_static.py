@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import CheckedWaveform
-from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.cell_steps import Interval
 from spicesnn.engines.nodal.cells import Ensemble
 from spicesnn.engines.nodal.interval import INTEGRAL, NODES

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.wires import Wires
-from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.line_cg import BEGIN, BOUND, ITERATIONS, REPORT_SIZE, RESIDUAL, solve_many
 from spicesnn.engines.nodal.line_solver import SHARED_CELLS, TOLERANCE, compile_solver
 from spicesnn.engines.nodal.linear import lines_always_pay

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import Levels
-from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.deferred import DeferredRead
 from spicesnn.engines.nodal.linear import prepare
 from spicesnn.engines.nodal.network import Operator, Prepared, Solution, Sources

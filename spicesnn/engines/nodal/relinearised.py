@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.wires import Wires
-from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.direct import DirectPrepared
 from spicesnn.engines.nodal.line_solver import TOLERANCE, LinePrepared
 from spicesnn.engines.nodal.linear import Checked, check_paths, predicted_iterations, prepare

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.engines.nodal.cells import Ensemble, Index
 from spicesnn.engines.nodal.interval import NODES, Advanced, Drive, hermite, mixed
 from spicesnn.errors import ConvergenceError

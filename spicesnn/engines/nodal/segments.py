@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.stimulus import CheckedWaveform
-from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.network import Solution, Sources
 from spicesnn.engines.results import Waveforms
 

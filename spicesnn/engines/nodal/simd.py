@@ -14,7 +14,7 @@ from numba import types
 from numba.core.cgutils import get_or_insert_function
 from numba.extending import intrinsic, models, overload, register_model
 
-from spicesnn.engines.nodal.compiled import kernel
+from spicesnn.jit import kernel
 
 LANES = 8
 """Doubles in one `Vec`."""

@@ -8,18 +8,18 @@ import numpy as np
 from numba import boolean, float64
 from numpy.typing import NDArray
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.wires import Wires
-from spicesnn.devices.base import Floats
-from spicesnn.kept_code import njit
+from spicesnn.jit import compiled
 
 
-@njit(float64(float64, float64), cache=True)
+@compiled(signature=float64(float64, float64))
 def _series(ohm: float, siemens: float) -> float:
     """Return the conductance of a resistance and a conductance in series; exact for 0 Ω, and for infinite conductance."""
     return siemens if ohm == 0.0 else (0.0 if siemens == 0.0 else 1.0 / (ohm + 1.0 / siemens))
 
 
-@njit(float64[:, ::1](float64[:, ::1], float64, float64[::1], boolean[::1], boolean[::1]), cache=True)
+@compiled(signature=float64[:, ::1](float64[:, ::1], float64, float64[::1], boolean[::1], boolean[::1]))
 def _ladder(siemens: Any, ohm: float, end_ohm: Any, near_live: Any, far_live: Any) -> Any:
     """Return the resistance seen from each node of each line, (lines, nodes): cells lead to nodes that are held.
 

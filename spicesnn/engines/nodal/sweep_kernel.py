@@ -10,7 +10,7 @@ from numba import float64, int64, types
 
 from spicesnn.devices.cell_functions import call, pointer
 from spicesnn.engines.nodal.cell_kernel import advance_cells
-from spicesnn.kept_code import njit
+from spicesnn.jit import compiled
 
 _TABLE = float64[:, ::1]
 _ROW = float64[::1]
@@ -21,7 +21,7 @@ def no_current(v: Any, x: Any, gate: Any, p: Any) -> Any:
     return 0.0
 
 
-@njit(types.void(int64, int64, int64, _TABLE, _TABLE, _ROW, _TABLE, _ROW, float64, _TABLE), cache=True, nogil=True, error_model="numpy")
+@compiled(signature=types.void(int64, int64, int64, _TABLE, _TABLE, _ROW, _TABLE, _ROW, float64, _TABLE), nogil=True, error_model="numpy")
 def follow_sweep(
     current: int, rate: int, idle: int, parameters: Any, cells: Any, state: Any, course: Any, gate: Any, tolerance: float, amps: Any
 ) -> None:  # fmt: skip

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from numba import types
 from numba.extending import intrinsic
 
-from spicesnn.engines.nodal.compiled import kernel
+from spicesnn.jit import kernel
 
 _Answer = TypeVar("_Answer")
 

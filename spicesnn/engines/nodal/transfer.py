@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
-from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.elimination import Eliminated
 from spicesnn.engines.nodal.linear import Checked, currents_of, prepare
 from spicesnn.engines.nodal.network import Operator, Prepared, Sources

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from spicesnn.engines.nodal.compiled import kernel
 from spicesnn.engines.nodal.simd import (
     add_tile,
     after,
@@ -34,6 +33,7 @@ from spicesnn.engines.nodal.simd import (
     transpose,
     with_lane,
 )  # fmt: skip
+from spicesnn.jit import kernel
 
 
 @kernel

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.faults import StuckMap
 from spicesnn.crossbar.mapping import Differential, Window
 from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
-from spicesnn.devices.base import Device, Floats
+from spicesnn.devices.base import Device
 from spicesnn.devices.registry import nearest
 from spicesnn.devices.variability import LogNormal
 from spicesnn.engines.nodal.engine import NodalEngine

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.compiled import compiled
 from spicesnn.errors import InputError
+from spicesnn.jit import compiled
 
 _KNOTS = 6
 F = NDArray[np.float32]

@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.arrays import Floats
 from spicesnn.blas import one_blas_thread
 from spicesnn.crossbar.mapping import Window
 from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
-from spicesnn.devices.base import Floats
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
 from spicesnn.learning.step_limits import StepLimits

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.devices.base import Floats
+from spicesnn.arrays import Floats
 from spicesnn.errors import InputError
 from spicesnn.learning.step_limits import StepLimits
 from spicesnn.training.deep.arrays import LayerArrays

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.compiled import compiled
+from spicesnn.jit import compiled
 from spicesnn.neurons.equations import relax
 
 F = NDArray[np.float32]

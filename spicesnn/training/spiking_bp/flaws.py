@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.compiled import compiled
 from spicesnn.crossbar.mapping import Window
 from spicesnn.encoding.events import draw
+from spicesnn.jit import compiled
 from spicesnn.training.stream_imperfections import StreamImperfections
 
 F = NDArray[np.float32]

@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.compiled import compiled
 from spicesnn.encoding.events import draw
+from spicesnn.jit import compiled
 from spicesnn.neurons.equations import integrate
 from spicesnn.training.spiking_bp.flaws import Flaws, read_noisily
 from spicesnn.training.spiking_bp.wires import Mesh

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.compiled import compiled
 from spicesnn.encoding.events import draw
+from spicesnn.jit import compiled
 
 F = NDArray[np.float32]
 POOL = 2**16

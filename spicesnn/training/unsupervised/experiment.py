@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
-from spicesnn.devices.base import Floats
 from spicesnn.devices.power_law import PowerLaw
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.compiled import compiled
 from spicesnn.encoding.events import MOST_EVENTS, alias_table, choose, count_events, poisson_ladder, uniform
+from spicesnn.jit import compiled
 from spicesnn.neurons.conductance_lif import membrane_step
 from spicesnn.training.unsupervised.defects import Defects, hear_noisily, moved
 from spicesnn.training.unsupervised.wired import Wired, keep_fresh, note, reset_row, set_column

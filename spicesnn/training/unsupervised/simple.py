@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spicesnn.compiled import compiled
 from spicesnn.encoding.events import draw, seed_words
 from spicesnn.errors import InputError
+from spicesnn.jit import compiled
 from spicesnn.neurons.equations import integrate, relax
 from spicesnn.training.unsupervised.network import LastSpikeSynapse
 

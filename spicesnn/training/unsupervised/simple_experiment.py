@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.wires import Wires
-from spicesnn.devices.base import Floats
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
 from spicesnn.training.options import Section, option

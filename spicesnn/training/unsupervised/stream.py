@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.compiled import compiled
 from spicesnn.encoding.events import uniform
+from spicesnn.jit import compiled
 from spicesnn.training.unsupervised.defects import Defects, free_factor
 from spicesnn.training.unsupervised.presentation import IDEAL, LEVELS, F, present
 from spicesnn.training.unsupervised.wired import Wired, note

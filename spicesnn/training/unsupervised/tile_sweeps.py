@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.compiled import compiled
+from spicesnn.jit import compiled
 
 F = NDArray[np.float32]
 MOST_TURNS = 200

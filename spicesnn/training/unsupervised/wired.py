@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.compiled import compiled
+from spicesnn.jit import compiled
 from spicesnn.training.unsupervised.tile_sweeps import Segments, factor_bits, factor_words, solve_row, solve_tile
 
 F = NDArray[np.float32]

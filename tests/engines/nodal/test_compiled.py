@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from numba import njit
 
-from spicesnn.engines.nodal import compiled
+from spicesnn import jit
 
 READ = """
 import numpy as np
@@ -43,15 +43,15 @@ def test_the_import_loads_no_compiler_and_no_solver() -> None:
 
 
 def test_a_slow_start_that_compiles_nothing_does_not_speak_of_compiling(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled, "PATIENCE_S", 0.01)
-    with compiled.compiling("nothing"):
+    monkeypatch.setattr(jit, "PATIENCE_S", 0.01)
+    with jit.compiling("nothing"):
         time.sleep(0.1)
     assert capfd.readouterr().err == ""
 
 
 def test_what_compiles_for_longer_than_one_waits_is_said(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled, "PATIENCE_S", 0.0)
-    with compiled.compiling("a sum"):
+    monkeypatch.setattr(jit, "PATIENCE_S", 0.0)
+    with jit.compiling("a sum"):
         assert njit(lambda x: x + 1.0)(1.0) == 2.0
         time.sleep(0.1)
     assert capfd.readouterr().err == "spicesnn: compiling a sum; the result is kept for later runs (about 20 s) …\n"

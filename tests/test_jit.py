@@ -5,17 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from spicesnn import code_cache
+from spicesnn import jit, paths
 
 CODE = """
 import os
 from pathlib import Path
-from spicesnn import code_cache
+from spicesnn import jit
 del os.environ["NUMBA_CACHE_DIR"]
-code_cache.kept_in = lambda package: None
-code_cache.ensure()
+jit.kept_in = lambda package: None
+jit.ensure_place()
 folder = os.environ["NUMBA_CACHE_DIR"]
-code_cache.ensure()
+jit.ensure_place()
 assert os.environ["NUMBA_CACHE_DIR"] == folder  # once
 from spicesnn.devices.cell_functions import evaluate_cells
 assert list(Path(folder).rglob("*.nbi"))
@@ -34,22 +34,22 @@ def test_a_process_without_any_place_has_one_of_its_own_while_it_lives(tmp_path)
 
 def test_a_folder_below_a_file_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
-    assert code_cache.writable(tmp_path / "new" / "newer")
-    assert not code_cache.writable(tmp_path / "file" / "below")
+    assert paths.writable(tmp_path / "new" / "newer")
+    assert not paths.writable(tmp_path / "file" / "below")
 
 
 def test_the_place_of_a_process_alone_is_none_that_is_kept(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "spicesnn-code-abc"))
-    assert code_cache.kept_in(tmp_path / "file" / "package") is None
+    assert jit.kept_in(tmp_path / "file" / "package") is None
 
 
 def test_a_folder_without_room_keeps_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    assert code_cache.kept_in(tmp_path) == tmp_path
-    monkeypatch.setattr(code_cache, "LEAST_FREE", 2**62)
-    assert code_cache.kept_in(tmp_path) is None
+    assert jit.kept_in(tmp_path) == tmp_path
+    monkeypatch.setattr(jit, "LEAST_FREE", 2**62)
+    assert jit.kept_in(tmp_path) is None
 
 
 def test_a_machine_on_which_nothing_can_be_written_does_not_stop_the_import(monkeypatch):
@@ -57,21 +57,21 @@ def test_a_machine_on_which_nothing_can_be_written_does_not_stop_the_import(monk
         raise FileNotFoundError(2, "No usable temporary directory found")
 
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-    monkeypatch.setattr(code_cache, "kept_in", lambda package: None)
-    monkeypatch.setattr(code_cache.tempfile, "mkdtemp", nowhere)
-    code_cache.ensure()
+    monkeypatch.setattr(jit, "kept_in", lambda package: None)
+    monkeypatch.setattr(jit.tempfile, "mkdtemp", nowhere)
+    jit.ensure_place()
     assert "NUMBA_CACHE_DIR" not in os.environ
 
 
 KEPT = """
 from pathlib import Path
-from spicesnn.kept_code import njit
+from spicesnn.jit import compiled
 
 def twice(x):
     return 2 * x
 
 def compiled_anew():
-    machine = njit(cache=True)(twice)
+    machine = compiled(twice)
     assert machine(21) == 42
     return sum(machine.stats.cache_misses.values())
 
@@ -93,7 +93,7 @@ print(said)
 def test_a_kept_file_that_cannot_be_read_or_written_is_compiled_anew(tmp_path):
     """Cut by a full disk or a power cut; a folder where a file should be, so that it cannot be saved either."""
     (tmp_path / "script.py").write_text(KEPT)
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(Path(code_cache.__file__).parents[1])}
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(Path(jit.__file__).parents[1])}
     command = [sys.executable, "script.py"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
     assert done.stdout == "[1, 0, 1, 1, 1]\n", done.stderr
@@ -101,11 +101,11 @@ def test_a_kept_file_that_cannot_be_read_or_written_is_compiled_anew(tmp_path):
 
 CALLS = """
 from helper import factor
-from spicesnn.kept_code import njit
+from spicesnn.jit import compiled
 
-inner = njit(inline="always")(factor)
+inner = compiled(inline=True, keep=False)(factor)
 
-@njit(cache=True)
+@compiled
 def scaled(x):
     return inner(x)
 
@@ -115,7 +115,7 @@ print(scaled(10.0), sum(scaled.stats.cache_misses.values()))
 
 def test_code_is_compiled_anew_when_what_it_calls_has_changed_even_if_the_file_has_its_old_time(tmp_path):
     (tmp_path / "caller.py").write_text(CALLS)
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(Path(code_cache.__file__).parents[1])}
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(Path(jit.__file__).parents[1])}
     said = []
     for factor in ("2.0", "2.0", "3.0"):
         (tmp_path / "helper.py").write_text(f"def factor(x):\n    return {factor} * x\n")
@@ -123,3 +123,26 @@ def test_code_is_compiled_anew_when_what_it_calls_has_changed_even_if_the_file_h
         command = [sys.executable, "-B", "caller.py"]
         said.append(subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=True).stdout.strip())
     assert said == ["20.0 1", "20.0 0", "30.0 1"]
+
+
+OTHERS = """
+import numba
+from numba.core import caching
+
+before = caching.Cache._guard_against_spurious_io_errors, caching._SourceFileBackedLocatorMixin.get_source_stamp
+import spicesnn.engines.nodal.source_ohms  # compiles and keeps code of its own
+assert (caching.Cache._guard_against_spurious_io_errors, caching._SourceFileBackedLocatorMixin.get_source_stamp) == before
+
+@numba.njit(cache=True)
+def users_own(x):
+    return x + 1.0
+
+print(users_own(1.0), type(users_own._cache).__name__, type(spicesnn.engines.nodal.source_ohms._series._cache).__name__)
+"""
+
+
+def test_a_users_own_cached_functions_keep_numbas_ways(tmp_path):
+    (tmp_path / "script.py").write_text(OTHERS)
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(Path(jit.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "script.py"], capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+    assert done.stdout == "2.0 FunctionCache KeptCode\n", done.stderr

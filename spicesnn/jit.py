@@ -1,0 +1,219 @@
+"""How functions are compiled: one decorator, and machine code that is kept on disk, so that it is paid for once a machine.
+
+Three things are done differently from numba's own caching, for the functions of this package alone:
+
+- A kept file that cannot be read or written is no failure: what it held is compiled anew. A disk that is full or over its quota, a file
+  that a power cut has left empty, one that belongs to another user: numba raises what the system says, and every command that needs the
+  function would end there, until somebody deletes the file.
+- Kept code is used as long as its sources have the same content. numba looks at the one file in which a function stands; what it calls
+  stands in others. So the stamp of a function here is a digest of its folder and of those that compiled functions call into.
+- Where no folder can keep code, numba refuses to compile at all: `ensure_place` makes one for the process.
+
+Nothing here loads numba before the first function is compiled, so that ``import spicesnn`` stays quick.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, TypeVar, overload
+
+from spicesnn.paths import PACKAGE, caches_dir, free_bytes, writable
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_VARIABLE = "NUMBA_CACHE_DIR"
+_PREFIX = "spicesnn-code-"
+_CALLED = ("devices", "encoding", "neurons", "engines/nodal")
+"""Folders whose functions others call."""
+LEAST_FREE = 20 * 2**20
+"""What a folder must have left, bytes, for machine code to be kept there: all of it takes some 10 MB."""
+PATIENCE_S = 2.0
+"""A compilation that takes longer is announced."""
+
+
+@overload
+def compiled(function: _Function, /) -> _Function: ...
+@overload
+def compiled(
+    *, fastmath: bool = ..., inline: bool = ..., part: bool = ..., keep: bool = ..., nogil: bool = ..., heap: bool = ..., error_model: str = ...
+) -> Callable[[_Function], _Function]: ...  # fmt: skip
+@overload
+def compiled(
+    *, signature: Any, fastmath: bool = ..., keep: bool = ..., nogil: bool = ..., error_model: str = ...
+) -> Callable[[Callable[..., Any]], Any]: ...  # fmt: skip
+def compiled(
+    function: _Function | None = None, /, *, signature: Any = None, fastmath: bool = False, inline: bool = False, part: bool = False,
+    keep: bool = True, nogil: bool = False, heap: bool = True, error_model: str = "python",
+) -> Any:  # fmt: skip
+    """Compile a function: on its first call, or at once for a signature.
+
+    Parameters
+    ----------
+    signature : numba type, optional
+        Of the arguments and of what is returned.
+    fastmath : bool
+        Allow the compiler to reorder floating-point sums, which vectorised reductions need.
+    inline : bool
+        Paste the function into its callers before types are known, so that it is compiled as they are.
+    part : bool
+        A part of one larger function, written apart for the reader: pasted into it as machine code, without a count of references to its
+        arguments, which would cost more than a short loop. It cannot make arrays.
+    keep : bool
+        Keep the machine code on disk (not possible for functions of other modules that are compiled here).
+    nogil : bool
+        Let go of the interpreter's lock while the function runs.
+    heap : bool
+        Whether the function may make arrays.
+    error_model : str
+        ``"python"``: a division by zero raises; ``"numpy"``: it is infinite.
+    """
+    options: dict[str, Any] = {"fastmath": fastmath, "nogil": nogil, "error_model": error_model}
+    if inline:
+        options["inline"] = "always"
+    if part:
+        options["forceinline"] = True
+    if part or not heap:
+        options["_nrt"] = False
+    made = partial(_dispatcher, signature=signature, keep=keep, options=options)
+    return made if function is None else made(function)
+
+
+def kernel(function: _Function) -> _Function:
+    """Compile a function that allocates nothing and lets go of the interpreter's lock."""
+    return compiled(nogil=True, heap=False)(function)
+
+
+def callback(signature: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a function that is called by its address; a division by zero in it is infinite."""
+
+    def made(function: Callable[..., Any]) -> Any:
+        from numba.core import sigutils
+        from numba.core.ccallback import CFunc
+
+        found: Any = CFunc(function, sigutils.normalize_signature(signature), locals={}, options={"error_model": "numpy"})
+        found._cache = _kept(function)
+        found.compile()
+        return found
+
+    return made
+
+
+def _dispatcher(function: Any, *, signature: Any, keep: bool, options: dict[str, Any]) -> Any:
+    """Return what numba makes of a function, with this package's kept code; as `numba.njit` does it, which knows only its own."""
+    import numba
+    from numba.core import typeinfer
+
+    found = numba.njit(**options)(function)
+    if not hasattr(found, "enable_caching"):  # NUMBA_DISABLE_JIT: the function itself
+        return found
+    if keep:
+        found._cache = _kept(function)
+    if signature is not None:
+        with typeinfer.register_dispatcher(found):
+            found.compile(signature)
+            found.disable_compile()
+    return found
+
+
+@cache
+def _cache_class() -> Any:
+    from numba.core import caching
+
+    class KeptCode(caching.FunctionCache):  # type: ignore[misc]
+        """Machine code of one function on disk."""
+
+        def __init__(self, function: Any) -> None:
+            super().__init__(function)
+            source = Path(function.__code__.co_filename)
+            if source.is_file():
+                self._cache_file = caching.IndexDataCacheFile(self._cache_path, self._impl.filename_base, stamp(source))
+
+        @contextmanager
+        def _guard_against_spurious_io_errors(self) -> Iterator[None]:
+            """Around every load, which then finds nothing, and every save."""
+            with suppress(Exception):
+                yield
+
+    return KeptCode
+
+
+def _kept(function: Any) -> Any:
+    return _cache_class()(function)
+
+
+@cache
+def _digest(folder: Path) -> str:
+    """Digest of the sources in a folder, as they are when it is first asked for."""
+    found = hashlib.blake2b(digest_size=16)
+    for path in sorted(folder.glob("*.py")):
+        found.update(path.name.encode())
+        found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+def stamp(source: Path) -> tuple[str, ...]:
+    """What kept code of a function in `source` depends on."""
+    return tuple(_digest(folder) for folder in (source.parent, *(PACKAGE / name for name in _CALLED)))
+
+
+def kept_in(package: Path) -> Path | None:
+    """Find where numba keeps machine code: where it is told to, else beside the package, else in the user's caches; None if there is no room.
+
+    A folder that `ensure_place` has made does not count: it goes with the process.
+    """
+    told = os.environ.get(_VARIABLE, "")
+    places = [*([Path(told)] if told and not Path(told).name.startswith(_PREFIX) else []), package, caches_dir() / "numba"]
+    return next((place for place in places if writable(place) and free_bytes(place) >= LEAST_FREE), None)
+
+
+def ensure_place() -> None:
+    """Give numba a folder of this process alone where it could keep machine code nowhere (a shared folder could hold another user's code)."""
+    if os.environ.get(_VARIABLE, "").rpartition("/")[2].startswith(_PREFIX) or kept_in(PACKAGE) is not None:
+        return
+    try:
+        folder = tempfile.mkdtemp(prefix=_PREFIX)
+    except OSError:  # a machine on which nothing at all can be written: `spicesnn doctor` has to start and say so
+        return
+    os.environ[_VARIABLE] = folder
+    if "numba" in sys.modules:
+        sys.modules["numba"].config.CACHE_DIR = folder
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _starts(timer: threading.Timer) -> Any:
+    """Make a listener that starts a timer when numba compiles a function: one that is loaded from disk, however slowly, is not compiled."""
+    from numba.core import event
+
+    class Starts(event.Listener):  # type: ignore[misc]
+        def on_start(self, event: Any) -> None:
+            if timer.ident is None:
+                timer.start()
+
+        def on_end(self, event: Any) -> None:
+            """Go on: a kernel is compiled in several parts."""
+
+    listening: AbstractContextManager[None] = event.install_listener("numba:compile", Starts())
+    return listening
+
+
+@contextmanager
+def compiling(what: str) -> Iterator[None]:
+    """Say on stderr what is being compiled if numba compiles for longer than `PATIENCE_S` in the block."""
+    text = f"spicesnn: compiling {what}; the result is kept for later runs (about 20 s) …"
+    note = threading.Timer(PATIENCE_S, lambda: print(text, file=sys.stderr, flush=True))  # noqa: T201
+    note.daemon = True
+    try:
+        with _starts(note):
+            yield
+    finally:
+        note.cancel()
