@@ -15,8 +15,8 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.compiled import compiled
 from spicesnn.errors import DataError
+from spicesnn.jit import compiled
 
 _MAGIC = 0x184D2204
 _LARGEST_BLOCK = {4: 1 << 16, 5: 1 << 18, 6: 1 << 20, 7: 1 << 22}
