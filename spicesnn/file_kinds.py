@@ -28,6 +28,8 @@ def what_is(path: str | Path) -> str:
     path = Path(path)
     if path.is_dir():
         return "a folder"
+    if path.exists() and not path.is_file():
+        return "a pipe or a device"
     try:
         with path.open("rb") as file:
             start = file.read(16)
@@ -63,6 +65,16 @@ def _archive(path: Path) -> str:
     if any(name.endswith("config.json") for name in names) and any(name.endswith(".h5") for name in names):
         return "a Keras model"
     return "" if not names or all(name.endswith(".npy") for name in names) else "a zip archive of other files"
+
+
+def check_is_file(path: str | Path, wanted: str = "a file") -> None:
+    """Refuse a pipe or a device, which a path of somebody else's run may lead to: it could be read without end.
+
+    What is not there, or is a folder, is left to who opens it.
+    """
+    path = Path(path)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise DataError(f"{path} is a pipe or a device; expected {wanted}")
 
 
 def unreadable(path: str | Path, error: OSError, wanted: str = "a file") -> DataError:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.errors import DataError
-from spicesnn.file_kinds import unreadable, what_is
+from spicesnn.file_kinds import check_is_file, unreadable, what_is
 
 _LARGEST_BYTES = 1 << 31
 """More than this in one archive is taken for damage or malice: it would not fit the memory of a small machine."""
@@ -37,6 +37,7 @@ def read(path: str | Path, names: Iterable[str] | None = None) -> dict[str, NDAr
         The file is absent, damaged, lacks a name, or holds Python objects.
     """
     path = Path(path)
+    check_is_file(path, "an .npz file")
     try:
         with zipfile.ZipFile(path) as archive:
             _check_size(path, sum(entry.file_size for entry in archive.infolist()))

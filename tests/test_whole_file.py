@@ -1,5 +1,14 @@
+import errno
+import re
+from pathlib import Path
+
 import pytest
 
+import spicesnn
+from spicesnn.devices.device_file import write_device
+from spicesnn.devices.vteam import VTEAM
+from spicesnn.errors import RunError
+from spicesnn.validation.suite import Validation
 from spicesnn.whole_file import appearing
 
 
@@ -27,3 +36,45 @@ def test_what_fails_leaves_the_file_before_it_and_nothing_else(tmp_path, error):
         failing()
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
+
+
+WRITES = re.compile(r"(\w+(?:\(\w+\))?)\.(?:write_text|write_bytes)\(|(\w+(?:\(\w+\))?)\.open\(\"(?:w|wb|x)\"|np\.save\w*\((\w+)")
+OF_ITS_OWN = {
+    "spicesnn/netlist/batch.py": "the deck and the output of one bare ngspice, in a temporary folder",
+    "spicesnn/engines/ngspice/worker.py": "in a temporary folder",
+    "spicesnn/engines/ngspice/failures.py": "a failed deck, under a name that nobody else has",
+    "spicesnn/devices/generated.py": "renamed into its place by hand",
+}
+
+
+def test_every_file_that_a_user_gets_appears_whole():
+    """What is written goes to the `partial` file of `appearing` (or to a `file` that was opened of it)."""
+    root = Path(spicesnn.__file__).parents[1]
+    found = []
+    for path in sorted((root / "spicesnn").rglob("*.py")):
+        name = str(path.relative_to(root))
+        for place in WRITES.finditer(path.read_text(encoding="utf-8")):
+            target = next(group for group in place.groups() if group)
+            if name not in OF_ITS_OWN and target not in ("partial", "file", "buffer"):
+                found.append(f"{name}: {place[0]}")
+    assert found == []
+
+
+def test_a_characterisation_a_device_and_a_validation_that_fail_to_be_written_leave_what_was_there(tmp_path, monkeypatch):
+    device = tmp_path / "device.toml"
+    write_device(device, VTEAM())
+    before = device.read_text()
+
+    def full(self, text, encoding=None):
+        with self.open("w") as file:
+            file.write(text[:7])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(RunError, match="No space left"):
+        write_device(device, VTEAM(r_on=123.0))
+    assert device.read_text() == before
+    table = Validation(cases=(), wall_s=0.0)
+    with pytest.raises(RunError, match="No space left"):
+        table.write(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["device.toml", "validation.csv"]

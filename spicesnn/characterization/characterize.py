@@ -25,6 +25,7 @@ from spicesnn.devices.monotone import monotone_cubic
 from spicesnn.engines.base import Engine
 from spicesnn.engines.nodal.engine import NodalEngine
 from spicesnn.errors import InputError, RunError
+from spicesnn.whole_file import appearing, write_whole
 
 _MOVING = ("volts", "rates")
 """What a file keeps of the rates over what is pulsed."""
@@ -98,13 +99,13 @@ class Characterization:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self.write_arrays(folder / "table.npz")
-            (folder / "device.toml").write_text(self.toml("table.npz"), encoding="utf-8")
             self.increments.table().to_csv(folder / "increments.csv")
-            with (folder / "currents.csv").open("w", newline="", encoding="utf-8") as file:
+            with appearing(folder / "currents.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
                 writer = csv.writer(file)
                 writer.writerow(("state", "volts", "amps"))
                 for x, row in zip(cell.states, cell.amps, strict=True):
                     writer.writerows((x, v, amps) for v, amps in zip(cell.volts, row, strict=True))
+            write_whole(folder / "device.toml", self.toml("table.npz"))
         except OSError as error:
             raise RunError(f"{folder} cannot be written: {error.strerror}") from None
         return folder / "device.toml"
@@ -117,7 +118,8 @@ class Characterization:
         arrays = {name: values.astype(np.float32) if values.ndim == 2 else values for name, values in arrays.items()}
         arrays |= {f"error_{name}": np.array(value) for name, value in asdict(self.errors).items()}
         arrays |= {"siemens": self.siemens, "width_s": np.array(self.increments.width_s), "source": np.array(cell.source)}
-        np.savez_compressed(path, **arrays)
+        with appearing(path) as partial, partial.open("wb") as file:
+            np.savez_compressed(file, **arrays)
 
     def toml(self, file: str) -> str:
         """Return the device file whose tables are in `file` beside it."""

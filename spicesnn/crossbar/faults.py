@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from spicesnn.arrays import Floats, flags, locked, number, numbers, owned
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.errors import DataError, InputError
-from spicesnn.file_kinds import unreadable
+from spicesnn.file_kinds import check_is_file, unreadable
 
 Mask = NDArray[np.bool_]
 
@@ -76,6 +76,7 @@ class StuckMap:
         DataError
             The file is not a table of numbers.
         """
+        check_is_file(path, "a stuck map (.csv)")
         try:
             codes = np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8-sig")
         except OSError as error:

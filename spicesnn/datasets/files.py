@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,18 @@ def read(path: str | Path, *, label: str = "label") -> Pair:
     if not path.exists():
         raise AbsentError(f"there is no file {path}; expected {KINDS}")
     raise DataError(f"{path} is {what_is(path) or 'of no kind that is read'}; expected {KINDS}")
+
+
+def parts(path: str | Path) -> list[Path]:
+    """Return the files that `read` would read: the file, with the labels of IDX images, or the four of a folder."""
+    path = Path(path)
+    if path.is_dir():
+        found = [mnist.idx_file(path, name) for name, _ in mnist.FILES.values()]
+        return [file for file in found if file is not None]
+    if path.is_file() and path.suffix.lower() not in (".csv", ".npz") and idx.looks_like(path):
+        with suppress(DataError):
+            return [path, _labels_of(path)]
+    return [path] if path.is_file() else []
 
 
 def read_classes(path: str | Path, *, label: str = "label") -> Table:

@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike
 
 from spicesnn.arrays import Floats, brief, owned
 from spicesnn.errors import DataError, InputError
+from spicesnn.file_kinds import check_is_file, unreadable
+from spicesnn.whole_file import appearing
 
 
 class Interpolation(enum.Enum):
@@ -215,12 +217,16 @@ class DeltaTable:
     ) -> Self:
         """Return a table from a CSV file with the columns ``siemens, volts, delta_siemens, pulse_s``, one line a grid point, in any order."""
         wanted = ["siemens", "volts", "delta_siemens", "pulse_s"]
+        check_is_file(path, "a ΔG table (.csv)")
         try:
             with Path(path).open(newline="", encoding="utf-8-sig") as file:
                 rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
             table = np.array([[float(row[name]) for name in wanted] for row in rows])
-        except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{path} is not a ΔG table: expected a CSV file with the columns {', '.join(wanted)} ({error})") from None
+        except OSError as error:
+            raise unreadable(Path(path), error, "a ΔG table (.csv)") from None
+        except (UnicodeDecodeError, ValueError, KeyError, TypeError, csv.Error):
+            # What stands there is not repeated: the path may come from somebody else's run directory.
+            raise DataError(f"{path} is not a ΔG table: expected a CSV file with the columns {', '.join(wanted)}, and numbers in them") from None
         if not len(table) or np.ptp(table[:, 3]) > 1e-12 * table[0, 3]:
             widths = sorted(set(table[:, 3]))[:3] if len(table) else []
             raise DataError(f"{path}: {len(table)} lines, pulse widths {widths}; expected one width for all")
@@ -235,7 +241,7 @@ class DeltaTable:
 
     def to_csv(self, path: str | Path) -> None:
         """Write the table as `from_csv` reads it."""
-        with Path(path).open("w", newline="", encoding="utf-8") as file:
+        with appearing(Path(path)) as partial, partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["siemens", "volts", "delta_siemens", "pulse_s"])
             for x, row in zip(self.grid.x, self.grid.values, strict=True):

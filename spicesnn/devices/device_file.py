@@ -13,8 +13,9 @@ import numpy as np
 from spicesnn.devices import registry
 from spicesnn.devices.base import Device
 from spicesnn.errors import DataError, InputError, RunError, UnknownNameError
-from spicesnn.file_kinds import unreadable
+from spicesnn.file_kinds import check_is_file, unreadable
 from spicesnn.units import parse
+from spicesnn.whole_file import write_whole
 
 
 def is_plain(device: Device) -> bool:
@@ -88,7 +89,7 @@ def write_device(path: str | Path, device: Device, *, remarks: Mapping[str, str]
             text = "\n".join([*lines, f'table = "{path.with_suffix(".csv").name}"', f"g_init = {device.g_init!r}", ""])
         else:
             text = device_toml(device, remarks=remarks, heading=heading)
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text)
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror}") from None
     return path
@@ -105,6 +106,7 @@ def read_device(path: str | Path) -> Device:
         A model or a parameter that does not exist; the message names the nearest one.
     """
     path = Path(path)
+    check_is_file(path, "a device file (.toml)")
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("device")
     except OSError as error:

@@ -15,6 +15,7 @@ from spicesnn.devices.delta_table import DeltaTable, Grid, OutOfRange
 from spicesnn.devices.instruments.pulses import read_curve
 from spicesnn.devices.instruments.reading import read_blocks
 from spicesnn.errors import DataError, InputError
+from spicesnn.file_kinds import check_is_file
 
 _ALIKE = 1e-3
 """Relative difference up to which a voltage or width that the user gives is the file's."""
@@ -106,6 +107,7 @@ class PulseCurve:
             Absent, damaged, no pulse curve; the message names the line.
         """
         path = Path(path)
+        check_is_file(path, "a pulse curve (.csv)")
         blocks, notes = read_blocks(path)
         found = read_curve(path, blocks, notes, v_read)
         own = {

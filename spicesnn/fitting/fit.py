@@ -21,6 +21,7 @@ from spicesnn.fitting.minimum import MISSES, minimum, scatter
 from spicesnn.fitting.problem import Noise, Problem, measured_values, rough_weight
 from spicesnn.fitting.remarks import remarks
 from spicesnn.shown import shown
+from spicesnn.whole_file import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -135,7 +136,7 @@ class FitResult:
         """Write `toml` to a file."""
         path = Path(path)
         try:
-            path.write_text(self.toml(), encoding="utf-8")
+            write_whole(path, self.toml())
         except OSError as error:
             raise RunError(f"{path} cannot be written: {error.strerror}") from None
         return path

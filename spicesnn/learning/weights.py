@@ -14,7 +14,8 @@ import numpy as np
 from spicesnn import npz
 from spicesnn.arrays import Floats
 from spicesnn.errors import DataError, InputError
-from spicesnn.file_kinds import unreadable
+from spicesnn.file_kinds import check_is_file, unreadable
+from spicesnn.whole_file import appearing
 
 Layers = list[tuple[Floats, Floats | None]]
 """Weights (inputs, outputs) and bias (outputs,) of each layer."""
@@ -94,7 +95,8 @@ def save_weights(path: str | Path, weights: Sequence[Floats], biases: Sequence[F
     arrays = {f"weights_{k}": np.asarray(matrix, dtype=float) for k, matrix in enumerate(weights)}
     arrays |= {f"bias_{k}": np.asarray(offset, dtype=float) for k, offset in enumerate(offsets) if offset is not None}
     path = Path(path).with_suffix(".npz")
-    np.savez(path, allow_pickle=False, **arrays)
+    with appearing(path) as partial, partial.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
     return path
 
 
@@ -165,6 +167,7 @@ def check_layers(path: str | Path, model: Model, sizes: Sequence[int]) -> None:
 
 def _from_json(path: Path) -> Model:
     wanted = '{"layers": [{"weights": [[…]], "bias": […]}]} or {"weights": {"fc1.weight": {"data": [[…]]}, …}}'
+    check_is_file(path, "a JSON file of layers")
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

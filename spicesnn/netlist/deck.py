@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from spicesnn.arrays import Floats
 from spicesnn.errors import InputError
+from spicesnn.whole_file import write_whole
 
 Names = NDArray[np.str_]
 """Array of node, element or vector names; an empty string where there is none."""
@@ -170,7 +171,7 @@ class Deck:
     def write(self, path: Path | str) -> Path:
         """Write the text to a file and return its path."""
         path = Path(path)
-        path.write_text(self.text, encoding="utf-8")
+        write_whole(path, self.text)
         return path
 
 

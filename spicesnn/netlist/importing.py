@@ -21,6 +21,7 @@ from spicesnn.errors import InputError, RunError, UnsupportedNetlistError
 from spicesnn.netlist.foreign import TAKEN
 from spicesnn.netlist.safety import read_cards
 from spicesnn.units import parse
+from spicesnn.whole_file import write_whole
 
 VERILOG = (".va", ".vams")
 
@@ -101,8 +102,8 @@ class Guess:
         file = folder / f"{self.name}.lib"
         cards = "\n".join(fold(card.text, 120) for card in self.cards)
         try:
-            file.write_text(f"* {self.name}: read from {Path(self.cards[0].file).name}, comments left out\n{cards}\n", encoding="utf-8")
-            (folder / f"{self.name}.toml").write_text(self.descriptor(file.name), encoding="utf-8")
+            write_whole(file, f"* {self.name}: read from {Path(self.cards[0].file).name}, comments left out\n{cards}\n")
+            write_whole(folder / f"{self.name}.toml", self.descriptor(file.name))
         except OSError as error:
             raise RunError(f"{folder} cannot be written: {error.strerror or error}") from None
         return folder / f"{self.name}.toml"

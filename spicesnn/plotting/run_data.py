@@ -55,6 +55,7 @@ class RunData:
     def __init__(self, path: str | Path) -> None:
         self.run = RunDirectory.existing(path)
         self.config: Any = self.run.config()
+        self.run.compare_files(kept=("network.path",) if self.config.kind == "map" else ())
         self.history: dict[str, NDArray[Any]] = checked_history(self.run.path / "history.npz", self.run.history())
 
     @property

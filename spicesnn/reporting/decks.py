@@ -110,6 +110,8 @@ def circuits(source: str, overrides: Mapping[str, str], *, seed: int | None = No
     if run is not None and (overrides or seed is not None):
         raise ConfigError("the decks of a run are of that run: leave --set and --seed out")
     config = run.config() if run is not None else load(source, [f"{key}={value}" for key, value in overrides.items()])
+    if run is not None:
+        run.compare_files(kept=("network.path",) if config.kind == "map" else ())
     if seed is not None:
         config = config.with_seed(seed)
     if isinstance(config, StreamConfig):

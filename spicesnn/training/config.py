@@ -14,6 +14,7 @@ from spicesnn.devices.registry import nearest
 from spicesnn.errors import AbsentError, ConfigError, UnknownNameError
 from spicesnn.file_kinds import what_is
 from spicesnn.paths import presets_dir
+from spicesnn.training import input_files
 from spicesnn.training.imperfections import ImperfectionOptions
 from spicesnn.training.options import parse_override, render_toml, unknown_key
 from spicesnn.training.sections import (
@@ -31,7 +32,7 @@ from spicesnn.training.sections import (
 )
 
 ENGINES = ("ngspice", "nodal")
-MADE_WITH = ("versions", "scale")
+MADE_WITH = ("versions", "scale", "files")
 """Tables of a ``run.toml`` that say what the run was made with; trained again, it finds them out again."""
 Kind = TypeVar("Kind", bound="BaseConfig")
 
@@ -210,7 +211,7 @@ def load(preset_or_path: str | Path, overrides: Iterable[str] | Mapping[str, Any
     path, name = _source(preset_or_path)
     tables = read_tables(path)
     tables.setdefault("preset", name)
-    for section, keys in _FILES.items():
+    for section, keys in input_files.KEYS.items():
         table = tables.get(section)
         if isinstance(table, dict):
             named = [key for key in keys if key != "model" or str(table.get(key, "")).endswith(".toml")]
@@ -219,15 +220,10 @@ def load(preset_or_path: str | Path, overrides: Iterable[str] | Mapping[str, Any
     return from_tables(overridden(tables, {key: from_here(key, value) for key, value in pairs}))
 
 
-_FILES = {"data": ("path", "test_path", "calibrate"), "network": ("path",), "device": ("model", "curve"), "exsitu": ("weights",),
-          "imperfections": ("stuck_map",)}  # fmt: skip
-"""Section → keys that name files."""
-
-
 def from_here(key: str, value: Any) -> Any:
     """Return a path that somebody gives beside the file as it is from anywhere: a run may be read, or repeated, in another folder."""
     section, _, name = key.partition(".")
-    is_path = name in _FILES.get(section, ()) and isinstance(value, str) and value and (name != "model" or value.endswith(".toml"))
+    is_path = name in input_files.KEYS.get(section, ()) and isinstance(value, str) and value and (name != "model" or value.endswith(".toml"))
     return str(Path(value).resolve()) if is_path else value
 
 

@@ -60,6 +60,7 @@ def train(
         if out is None:
             raise ConfigError("resume needs the run directory: give --out")
         run = RunDirectory.existing(out)
+        run.check_files()
         config = run.config()
     else:
         config = replace(config, engine=engine.name, seed=config.seed if rng_seed is None else rng_seed)
@@ -250,6 +251,7 @@ def infer(run_dir: str | Path, *, engine: Engine | None = None, test_limit: int 
     """
     run = RunDirectory.existing(run_dir)
     config, kept = run.config(), run if out is None else RunDirectory(Path(out))
+    run.compare_files(kept=("network.path",) if config.kind == "map" else ())
     if isinstance(config, StreamConfig):
         if engine is not None:
             return config.infer(run, engine=engine, test_limit=test_limit, kept=kept)

@@ -25,6 +25,7 @@ from spicesnn.datasets.scaling import Scale
 from spicesnn.errors import AbsentError, ConfigError, DataError, RunError
 from spicesnn.file_kinds import what_is
 from spicesnn.training import config as configuration
+from spicesnn.training import input_files
 from spicesnn.training.config import BaseConfig
 from spicesnn.training.options import render_toml
 from spicesnn.training.run_files import belongs, checked_metrics, digest, plain_array, sound_text
@@ -36,7 +37,7 @@ _COUNTERS = tuple(entry.name for entry in fields(RunState) if entry.name not in 
 
 
 class CheckpointWarning(UserWarning):
-    """The last checkpoint of a run could not be used, or was made with other versions of what computes."""
+    """The last checkpoint of a run could not be used, or was made with other versions of what computes, or with other files."""
 
 
 def _before(name: str) -> str:
@@ -79,8 +80,9 @@ class RunDirectory:
         with run.held():
             if (run.path / "run.toml").exists():
                 raise RunError(f"{run.path} already contains a run; give another --out, or --resume to continue it")
-            made_with = {"versions": _all_versions(solvers)} | ({} if scale is None else {"scale": scale.table()})
-            run._write("run.toml", render_toml({**config.to_tables(), **made_with}).encode())
+            tables, made_with = config.to_tables(), {"versions": _all_versions(solvers)} | ({} if scale is None else {"scale": scale.table()})
+            read = input_files.digests(tables)
+            run._write("run.toml", render_toml({**tables, **made_with, **({"files": read} if read else {})}).encode())
         return run
 
     def _made(self, *, new: bool) -> bool:
@@ -182,6 +184,37 @@ class RunDirectory:
     def text(self) -> str:
         """Return `run.toml` as it stands."""
         return sound_text(self.path / "run.toml")
+
+    def check_files(self) -> None:
+        """Refuse to go on with a run whose files (data, weights, device) have changed since it began.
+
+        Raises
+        ------
+        DataError
+            Names them: it would become another run in the middle.
+        """
+        if others := self._changed_files():
+            raise DataError(f"{others} since {self.path} was begun; bring back what stood there, or train again")
+
+    def compare_files(self, *, kept: Iterable[str] = ()) -> None:
+        """Say which files have changed since the run began, to who tests it or draws it: it answers what stands there now.
+
+        Parameters
+        ----------
+        kept : iterable of str
+            Files, as ``section.key``, of which the run has a copy.
+        """
+        if others := self._changed_files(kept):
+            said = f"{others} since {self.path} was begun: answers and figures are of what stands there now"
+            warnings.warn(said, CheckpointWarning, stacklevel=3)
+
+    def _changed_files(self, kept: Iterable[str] = ()) -> str:
+        """Return which files have changed, with the verb; nothing where none has."""
+        tables = configuration.read_tables(self.path / "run.toml")
+        before = tables.get("files")
+        own = {key: value for key, value in before.items() if key not in kept} if isinstance(before, Mapping) else {}
+        others = input_files.changed(tables, own)
+        return f"{', '.join(others)} {'have' if len(others) > 1 else 'has'} changed" if others else ""
 
     def scale(self) -> Scale:
         """Return what the run's data were scaled by.

@@ -82,6 +82,7 @@ def train_starts(
         raise ConfigError(f"starts = {starts}; expected 1 or more")
     if resume:
         run = RunDirectory.existing(out or "")
+        run.check_files()
         config = run.config()
     if not isinstance(config, Config):
         raise ConfigError(f"--starts is for arrays that learn as circuits; {config.preset} is of kind {config.kind!r}, which learns from a stream: "
@@ -181,6 +182,7 @@ def replay(
         No such start, or the same engine ended elsewhere: another version, or other data.
     """
     columns, config = kept_starts(run_dir), RunDirectory.existing(run_dir).config()
+    RunDirectory.existing(run_dir).check_files()
     count = len(columns["seed"])
     if not 0 <= start < count:
         failed = np.flatnonzero(~columns["converged"].astype(bool)).tolist()

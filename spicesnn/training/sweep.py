@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spicesnn._version import __version__
-from spicesnn.errors import ConfigError, RunError
+from spicesnn.errors import ConfigError, DataError, RunError
 from spicesnn.netlist.safety import trusted, trusting
 from spicesnn.shown import shown
+from spicesnn.training import input_files
 from spicesnn.training.config import from_tables, load
 from spicesnn.training.workers import Failure, WorkersError, in_dask
 from spicesnn.whole_file import appearing, write_rows
@@ -50,7 +51,7 @@ class Point:
         What is swept: key → value, for the table.
     seed : int
     tables : Mapping
-        The complete configuration as plain values, its seed and engine included.
+        The complete configuration as plain values, its seed and engine included; ``files``: the digests of what it reads.
     """
 
     settings: Mapping[str, Any]
@@ -93,16 +94,25 @@ def parse_over(text: str) -> tuple[str, list[str]]:
 def plan(
     preset: str, over: Iterable[str], *, seeds: int, first_seed: int = 0, overrides: Sequence[str] = (), engine: str | None = None
 ) -> list[Point]:
-    """Return every point of the grid; each is checked (unknown keys, wrong values) before anything is computed."""
+    """Return every point of the grid; each is checked (unknown keys, wrong values) before anything is computed.
+
+    What stands in the files that it names (data, weights, a device) is part of a point, so a point of other data is another one.
+    """
     axes = [parse_over(text) for text in over]
     if seeds < 1:
         raise ConfigError(f"seeds = {seeds}; expected 1 or more")
-    points = []
+    points, digests = [], dict[tuple[tuple[str, Path], ...], dict[str, str]]()
     for values in itertools.product(*(values for _, values in axes)):
         settings = {key: value for (key, _), value in zip(axes, values, strict=True)}
         config = load(preset, [*overrides, *(f"{key}={value}" for key, value in settings.items())])
         config = replace(config, engine=engine or config.engine)
-        points += [Point(settings=settings, seed=seed, tables=config.with_seed(seed).to_tables()) for seed in range(first_seed, first_seed + seeds)]
+        for seed in range(first_seed, first_seed + seeds):
+            tables = config.with_seed(seed).to_tables()
+            names = tuple(input_files.named(tables))
+            if names not in digests:
+                digests[names] = input_files.digests(tables)
+            read = digests[names]
+            points.append(Point(settings=settings, seed=seed, tables={**tables, "files": read} if read else tables))
     return points
 
 
@@ -120,8 +130,10 @@ def compute(tables: Mapping[str, Any], key: str, folder: str, *, trust: bool = F
     target = Path(folder) / f"{key}.json"
     if target.is_file():
         return _read(target)
+    if others := input_files.changed(tables, tables.get("files", {})):
+        raise DataError(f"{', '.join(others)} changed while the sweep ran; start it again: the points before that are kept apart")
     with trusting(trust):
-        config = from_tables(tables)
+        config = from_tables({name: table for name, table in tables.items() if name != "files"})
         with tempfile.TemporaryDirectory(prefix="spicesnn-point-") as scratch, make_engine(config.engine) as engine:
             summary = train(config, engine=engine, out=Path(scratch) / "run")
     table = summary.table()

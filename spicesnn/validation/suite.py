@@ -14,6 +14,7 @@ from spicesnn._version import __version__
 from spicesnn.errors import RunError
 from spicesnn.validation import analytic, curves, pulses, reads
 from spicesnn.validation.case import Case, Engines
+from spicesnn.whole_file import appearing, write_whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +43,11 @@ class Validation:
         """Write ``validation.csv`` and ``validation.json`` into `folder`; return their paths."""
         table, full = folder / "validation.csv", folder / "validation.json"
         try:
-            with table.open("w", newline="", encoding="utf-8") as file:
+            with appearing(table) as partial, partial.open("w", newline="", encoding="utf-8") as file:
                 writer = csv.DictWriter(file, fieldnames=["case", "quantity", "ngspice", "nodal", "error", "tolerance", "ok", "note"])
                 writer.writeheader()
                 writer.writerows(case.describe() for case in self.cases)
-            full.write_text(json.dumps(self.describe(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            write_whole(full, json.dumps(self.describe(), indent=1, ensure_ascii=False) + "\n")
         except OSError as error:
             raise RunError(f"{folder} cannot be written: {error.strerror or error}; choose another folder with --out") from None
         return table, full

@@ -233,7 +233,7 @@ def test_device_files():
     ("text", "error", "message"),
     [
         ('curve = "c.csv"', DataError, "needs set_volts and reset_volts and pulse_s"),
-        ('table = "nowhere.csv"', DataError, "not a ΔG table"),
+        ('table = "nowhere.csv"', DataError, "there is no file .*nowhere.csv; expected the path of a ΔG table"),
         ('table = "t.csv"\nset_volt = 1', UnknownNameError, "no key 'set_volt'"),
     ],
 )
