@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.engines.base import Engine
 from spicesnn.engines.nodal.engine import NodalEngine
 from spicesnn.errors import InputError
@@ -22,6 +23,7 @@ from spicesnn.networks.nodes import Values, Weighted
 
 if TYPE_CHECKING:
     from spicesnn.networks.certificate import Certificate
+    from spicesnn.networks.circuit import ChipDeck
     from spicesnn.networks.cost import Cost
 
 @dataclass(eq=False)
@@ -164,6 +166,11 @@ class Chip:
         """The arrays of each layer, as they were made."""
         return {name: [block.array for block in layer.blocks] for name, layer in self.layers.items()}
 
+    def first_array(self, names: tuple[str, ...]) -> Crossbar:
+        """The first array of these nodes' layers, or of the chip."""
+        first = next((name for name in names if name in self.layers), next(iter(self.layers)))
+        return self.layers[first].blocks[0].array
+
     def cost(self, x: ArrayLike | None = None) -> Cost:
         """Energy, latency and area of one inference, by component.
 
@@ -195,3 +202,22 @@ class Chip:
         from spicesnn.networks.certificate import certified
 
         return certified(self, engine, samples=samples, tiles=tiles, tolerance=tolerance, seed=seed)
+
+    def decks(self, x: ArrayLike, *, most_cells: int | None = None, title: str = "") -> tuple[ChipDeck, ...]:
+        """The whole network as SPICE decks, which a bare ``ngspice -b`` runs: crossbars with wires, neurons between them, samples as inputs.
+
+        Parameters
+        ----------
+        x : inputs as in `Network.outputs`
+            The samples to show.
+        most_cells : int, optional
+            A network of more cells is cut between its layers into blocks of at most so many.
+
+        Returns
+        -------
+        tuple of ChipDeck
+            One, or one a block; ``deck.simulate()`` runs it and compares its spikes with the controller's.
+        """
+        from spicesnn.networks.circuit import MOST_CELLS, chip_decks
+
+        return chip_decks(self, x, most_cells=MOST_CELLS if most_cells is None else most_cells, title=title)

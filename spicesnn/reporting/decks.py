@@ -16,15 +16,17 @@ from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import CheckedWaveform, Levels
 from spicesnn.engines.nodal.engine import NodalEngine
 from spicesnn.engines.results import PulseResult, Waveforms
-from spicesnn.errors import ConfigError, RunError
+from spicesnn.errors import ConfigError, InputError, RunError
 from spicesnn.netlist.ltspice import to_ltspice
 from spicesnn.netlist.network import Dialect
 from spicesnn.netlist.pulse_deck import pulse_deck
 from spicesnn.netlist.read_deck import read_deck
+from spicesnn.networks.circuit import ChipDeck
 from spicesnn.training import RunDirectory, load
 from spicesnn.training.config import Config
 from spicesnn.training.experiment import Experiment
 from spicesnn.training.export import Exported, exported
+from spicesnn.training.mapped import MapConfig
 from spicesnn.training.rules import RULES
 from spicesnn.training.state import History, RunState
 from spicesnn.training.streamed import LearntData, StreamConfig, Tally
@@ -45,7 +47,7 @@ class Circuit:
     text : str
         The deck, for ngspice.
     array : Crossbar
-    applied : Levels | CheckedWaveform | Exported
+    applied : Levels | CheckedWaveform | Exported | ChipDeck
         What an engine is given for the same answer: the voltages of a read, the waveform of a pulse, or the network itself.
     """
 
@@ -53,7 +55,7 @@ class Circuit:
     what: str
     text: str
     array: Crossbar
-    applied: Levels | CheckedWaveform | Exported
+    applied: Levels | CheckedWaveform | Exported | ChipDeck
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -168,11 +170,27 @@ def _of_stream(config: StreamConfig, run: RunDirectory | None, samples: int) -> 
         levels = Levels.checked(tile, layer.row_volts[:, : tile.rows])
         which = f"{_of_array(number, config.cell_layers, 'layer')}{f', the first of its {count} tiles' if count > 1 else ''}, mean line volts"
         found.append(_read(tile, levels, _numbered("read", number, config.cell_layers), title, which))
+    if isinstance(config, MapConfig):
+        networks, missing = _of_map(config, run, samples, title)
+        nothing = {"pulse.cir": "its cells are set to their conductances, not programmed pulse by pulse"}
+        return Circuits(preset=config.preset, circuits=(*found, *networks), left_out=nothing | missing)
     why = f"a network of kind {config.kind!r} learns through tables of what pulses do, not pulse by pulse in an array"
-    if config.kind == "map":
-        why = "its cells are set to their conductances, not programmed pulse by pulse"
     neurons = "its neurons are digital; the deck of a layer has its cells and wires"
     return Circuits(preset=config.preset, circuits=tuple(found), left_out={"pulse.cir": why, "network.cir": neurons})
+
+
+def _of_map(config: MapConfig, run: RunDirectory | None, samples: int, title: str) -> tuple[list[Circuit], dict[str, str]]:
+    """Return the whole network as decks of its blocks, or why there are none."""
+    try:
+        decks = config.decks(run, samples, title=f"{title}the whole network")
+    except InputError as error:
+        return [], {"network.cir": str(error)}
+    found = []
+    for number, (array, deck) in enumerate(decks):
+        part = "the whole network" if len(decks) == 1 else f"block {number + 1} of {len(decks)} of the network"
+        what = f"{part}: {deck.cells} cells, wires, neurons, shown {deck.samples} test sample(s)"
+        found.append(Circuit(name=_numbered("network", number, len(decks)), what=what, text=deck.text, array=array, applied=deck))
+    return found, {}
 
 
 def _read(array: Crossbar, levels: Levels, name: str, title: str, which: str) -> Circuit:
@@ -205,19 +223,32 @@ def _next_pulses(experiment: Experiment, state: RunState, history: History) -> t
 
 
 def write_decks(
-    source: str, overrides: Mapping[str, str], *, folder: Path, seed: int | None = None, samples: int = 1, dialect: Dialect = Dialect.NGSPICE
-) -> dict[str, Any]:
+    source: str, overrides: Mapping[str, str], *, folder: Path, seed: int | None = None, samples: int = 1, dialect: Dialect = Dialect.NGSPICE,
+    check: bool = False,
+) -> dict[str, Any]:  # fmt: skip
     """Write the circuits of an experiment (see `circuits`) into `folder`, for ngspice or in the dialect of another SPICE.
 
     Returns
     -------
     dict
         ``preset``; ``decks``, each with ``path``, ``what``, ``cards``, ``rows``, ``columns``; ``left_out``: file → why there is none.
+        With `check`, decks of mapped networks have ``checked``: what ngspice says of them beside the controller.
     """
     found = circuits(source, overrides, seed=seed, samples=samples)
     decks = [_written(circuit, dialect, folder / f"{circuit.name}.cir") for circuit in found.circuits]
+    if check:
+        for deck, circuit in zip(decks, found.circuits, strict=True):
+            if isinstance(circuit.applied, ChipDeck):
+                deck["checked"] = _checked(circuit.applied)
     left_out = {name if name.endswith(".cir") else f"{name}.cir": why for name, why in found.left_out.items()}
     return {"preset": found.preset, "decks": decks, "left_out": left_out}
+
+
+def _checked(deck: ChipDeck) -> dict[str, Any]:
+    said = deck.simulate()
+    spiking = any(probe.spiking for probe in deck.probes)
+    return {"spikes_equal": said.spikes_equal if spiking else None, "max_time_error": said.max_time_error if spiking else None,
+            "max_value_error": said.max_value_error}  # fmt: skip
 
 
 def _written(circuit: Circuit, dialect: Dialect, path: Path) -> dict[str, Any]:

@@ -30,7 +30,9 @@ from spicesnn.training.summary import Summary, Watcher
 from spicesnn.training.tile_wires import TileWires
 
 if TYPE_CHECKING:
+    from spicesnn.crossbar.crossbar import Crossbar
     from spicesnn.networks.chip import Chip
+    from spicesnn.networks.circuit import ChipDeck
     from spicesnn.networks.hardware import Hardware
     from spicesnn.networks.network import Network
 
@@ -254,6 +256,15 @@ class MapConfig(StreamConfig):
         return summary
 
     # -- what reports and decks ask for --------------------------------------------------------
+
+    def decks(self, run: RunDirectory | None, count: int, *, title: str) -> list[tuple[Crossbar, ChipDeck]]:
+        """The first test samples shown to the whole network as decks (`Chip.decks`), each with the first of its arrays."""
+        from spicesnn.engines.nodal.engine import NodalEngine
+
+        network = self.built_network() if run is None else self.kept_network(run)
+        x, _, calibration = self.samples()
+        chip = self.chip(network, calibration, NodalEngine())
+        return [(chip.first_array(deck.nodes), deck) for deck in chip.decks(x[:count], title=title)]
 
     def circuit(self) -> str:
         """What of it are arrays, in a sentence."""

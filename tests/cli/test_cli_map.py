@@ -59,6 +59,11 @@ def test_a_run_of_a_map_is_inferred_reported_exported_and_swept(folder, tmp_path
     assert "of the same samples on ideal arrays" in page
     assert run_json("netlist", out, "--out", tmp_path / "decks")[0] == 0
     assert (tmp_path / "decks" / "read-1.cir").is_file()
+    code, said_of, _ = run_json("netlist", out, "--out", tmp_path / "checked", "--samples", 2, "--check")
+    assert code == 0
+    (whole,) = [deck for deck in said_of["decks"] if deck["path"].endswith("network.cir")]
+    assert whole["checked"]["max_value_error"] < 1e-5
+    assert "network.cir" not in said_of["left_out"]
     swept = run_json("sweep", out / "run.toml", "--over", "hardware.adc_bits=3,8", "--seeds", 1, "--workers", 1, "--out", tmp_path / "sweep")
     assert swept[0] == 0, swept[2]
     again = load(out / "run.toml", {"preset": "again"})
@@ -104,3 +109,14 @@ def test_files_that_are_not_there_and_settings_that_are_none_are_wrong_usage(fol
     code, _, said = run("map", net, "--data", data, "--set", "hardware.slices=2", "--no-figures", "--out", tmp_path / "r")
     assert code != 0
     assert "bits_per_cell" in said
+
+
+def test_a_network_too_large_for_one_deck_is_told_so_and_its_layers_still_have_decks(folder, tmp_path, run_json):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "net.npz", w0=rng.normal(size=(6, 400)), w1=rng.normal(size=(400, 3)))
+    code, said, _ = run_json("map", tmp_path / "net.npz", "--data", folder / "test.npz", "--out", tmp_path / "run", "--no-figures")
+    assert code == 0, said
+    code, said, _ = run_json("netlist", tmp_path / "run", "--out", tmp_path / "decks")
+    assert code == 0
+    assert "layer 'layer0' has 4800 cells" in said["left_out"]["network.cir"]
+    assert (tmp_path / "decks" / "read-2.cir").is_file()
