@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,14 @@ def read(path: str | Path, *, label: str = "label") -> tuple[NDArray[np.float64]
         return _from_npz(path)
     if path.suffix.lower() == ".csv":
         found = files.read_classes(path, label=label)
-        names = [_number(name) for name in found.names]
-        return found.features, np.asarray(names)[found.labels]
+        names = numbered(found.names)
+        return found.features, names[found.labels]
     raise DataError(f"{path}: expected an .npz file with x and y, or a .csv file with a column {label!r}")
+
+
+def numbered(names: Sequence[str]) -> NDArray[Any]:
+    """Classes as numbers where they all are whole numbers, else as they are."""
+    return np.asarray([_number(name) for name in names])
 
 
 def _number(name: str) -> int | str:

@@ -11,14 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from spicesnn.datasets import pairs
 from spicesnn.engines.base import Engine
-from spicesnn.errors import ConfigError
+from spicesnn.errors import ConfigError, RunError
 from spicesnn.training import metrics
 from spicesnn.training.config import Config
 from spicesnn.training.experiment import Answers, Experiment, scaled
 from spicesnn.training.layers import split
 from spicesnn.training.rules import RULES, Rule, total_updates
 from spicesnn.training.run import RunDirectory
+from spicesnn.training.sections import DataOptions
 from spicesnn.training.state import History, Progress, RunState
 from spicesnn.training.stdp import assignment, relabelled
 from spicesnn.training.streamed import StreamConfig
@@ -33,7 +35,7 @@ _CLEARLY = 0.03
 
 def train(
     config: Config | StreamConfig, *, engine: Engine, out: str | Path | None = None, rng_seed: int | None = None, progress: Watcher | None = None,
-    resume: bool = False,
+    resume: bool = False, data: Any = None, test_data: Any = None,
 ) -> Summary:  # fmt: skip
     """Train an experiment through an engine and leave a run directory.
 
@@ -51,11 +53,16 @@ def train(
         Called with a `Progress` after every update.
     resume : bool
         Go on from the checkpoint in `out`; the configuration stored there is the one that counts.
+    data, test_data : iterable of (x, y), or tuple of arrays (X, Y), optional
+        Samples in place of those of the configuration, and held-out ones; a generator is consumed once. They are kept in the run directory
+        as ``data.npz``, which `out` has to name. Without `test_data`, ``data.test_fraction`` of the samples is held out.
 
     Returns
     -------
     Summary
     """
+    if (resume and data is not None) or (data is None and test_data is not None):
+        raise ConfigError("a run that is resumed has its data already" if resume else "test_data without data; expected both, or none")
     if resume:
         if out is None:
             raise ConfigError("resume needs the run directory: give --out")
@@ -64,6 +71,8 @@ def train(
         config = run.config()
     else:
         config = replace(config, engine=engine.name, seed=config.seed if rng_seed is None else rng_seed)
+        if data is not None:
+            config = _with_samples(config, data, test_data, out)
     if isinstance(config, StreamConfig):
         return config.train(engine=engine, out=out, progress=progress, resume=resume)
     config = scaled(config)
@@ -77,6 +86,18 @@ def train(
         lengths = history.lengths()
         with _kept_if_stopped(run, history, lambda: (state, lengths)):
             return _evaluated(experiment, engine, run, state, history)
+
+
+def _with_samples(config: Config | StreamConfig, data: Any, test_data: Any, out: str | Path | None) -> Config | StreamConfig:
+    """Return the configuration that reads samples from Python, which are written into the run directory."""
+    if out is None:
+        raise ConfigError("samples from Python are kept in the run directory; expected its path: out=\"runs/mine\"")
+    if not isinstance(config.data, DataOptions):
+        raise ConfigError(f"{config.preset} learns from no samples; expected an experiment with data.source")
+    if (Path(out) / "run.toml").exists():
+        raise RunError(f"{out} already contains a run; give another out")
+    path = pairs.save(Path(out).resolve() / "data.npz", data, test_data)
+    return replace(config, data=replace(config.data, source="file", path=str(path), test_path=""))
 
 
 @contextmanager

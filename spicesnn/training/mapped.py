@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
 from spicesnn.datasets import samples
+from spicesnn.datasets.recordings import binning, reading
 from spicesnn.datasets.scaling import Scale
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError, DataError, RunError
@@ -23,7 +24,7 @@ from spicesnn.training.config import BaseConfig
 from spicesnn.training.imperfections import ImperfectionOptions
 from spicesnn.training.options import Section, option, parse_override
 from spicesnn.training.run import RunDirectory
-from spicesnn.training.sections import DeviceOptions
+from spicesnn.training.sections import DeviceOptions, EventData
 from spicesnn.training.state import Progress
 from spicesnn.training.streamed import Arrays, ArrayToDraw, Images, LayerToConfirm, StreamConfig, StreamData, Tally
 from spicesnn.training.summary import Summary, Watcher
@@ -43,10 +44,11 @@ _SUSPICIOUS = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class MapData(StreamData):
+class MapData(EventData, StreamData):
     """[data]: samples as they are; nothing is scaled."""
 
-    path: str = option("", "npz file with x and y, or csv file with a column of labels: the test samples")
+    path: str = option("", "npz file with x and y, csv file with a column of labels, or recordings of events by class: the test samples")
+    shape: tuple[int, ...] = option((), "recordings of events: rows and columns of the sensor; empty: what the network or the files say", lowest=1)
     label: str = option("label", "the column of a csv file that holds the classes")
     calibrate: str = option("", "file of training samples from which the converters' ranges are found; a fifth of `path` is set aside if empty")
     scale: str = option("none", "a trained network takes data as they are", choices=("none",))
@@ -148,11 +150,16 @@ class MapConfig(StreamConfig):
 
         Without a file of its own the calibration has a fifth of the samples, drawn by the seed; they are not tested.
         """
+        x, y, calibration, _ = self._loaded()
+        return x, y, calibration
+
+    def _loaded(self) -> tuple[NDArray[np.float64], NDArray[Any], NDArray[np.float64] | None, tuple[str, ...]]:
+        """What `samples` returns, and how recordings of events were read."""
         if not self.data.path:
             raise ConfigError("data.path is empty; expected an .npz file with x and y, or a .csv file with labels")
-        x, y = samples.read(self.data.path, label=self.data.label)
+        x, y, remarks = self._read(self.data.path)
         if self.data.calibrate:
-            calibration, _ = samples.read(self.data.calibrate, label=self.data.label)
+            calibration = self._read(self.data.calibrate, x.shape[1])[0]
         elif self.hardware.dac_bits or self.hardware.adc_bits or not self.device.build().linear:
             order = np.random.default_rng([self.seed, 77]).permutation(len(x))
             count = max(1, round(_CALIBRATION_FRACTION * len(x)))
@@ -164,7 +171,24 @@ class MapConfig(StreamConfig):
         else:
             calibration = None
         limit = self.data.test_limit or len(x)
-        return x[:limit], y[:limit], calibration
+        return x[:limit], y[:limit], calibration, remarks
+
+    def _read(self, path: str, steps: int = 0) -> tuple[NDArray[np.float64], NDArray[Any], tuple[str, ...]]:
+        """Inputs and labels of a file; of recordings the events of each input in each time step, and how they were read."""
+        if not reading.is_events(Path(path)):
+            return *samples.read(path, label=self.data.label), ()
+        network = self.built_network()
+        if not network.temporal:
+            raise ConfigError(f"{path} holds recordings of events, and no neuron of the network lives in time; give it the numbers of events as an "
+                              "npz file")  # fmt: skip
+        rows = network.input_shape[-2:] if len(network.input_shape) > 1 else ()
+        grid = self.data.grid(self.data.step_s or network.dt_s, self.data.steps or steps, self.data.shape or rows)
+        learnt, held = reading.read_set(path, sensor=self.data.sensor or None)
+        chosen = binning.limited(held or learnt, self.data.test_limit)
+        found = binning.sequences(chosen, grid, inputs=int(np.prod(network.input_shape)))
+        said = "the test recordings of " if held else ""
+        return (found.inputs.astype(float), samples.numbered([found.names[k] for k in found.labels]),
+                (f"{said}{Path(path).name}: {found.remarks[0]}", *found.remarks[1:]))  # fmt: skip
 
     def chip(self, network: Network, calibration: NDArray[np.float64] | None, engine: Engine) -> Chip:
         """The network on its hardware."""
@@ -178,7 +202,7 @@ class MapConfig(StreamConfig):
         """Map the network, test it, and leave a run directory (nothing is learnt)."""
         begun = time.perf_counter()
         network = self.built_network()
-        x, y, calibration = self.samples()
+        x, y, calibration, said = self._loaded()
         network.taken(x[:1])
         run = RunDirectory.existing(out or "") if resume else RunDirectory.create(out, self, engine.versions())
         with run.held(), run.stopped_with_a_note():
@@ -186,15 +210,16 @@ class MapConfig(StreamConfig):
             content = source.read_bytes()
             run.save_bytes(f"network{source.suffix.lower()}", content)
             run.log(f"mapping {source.name} ({hashlib.sha256(content).hexdigest()[:16]}), seed {self.seed}")
-            for remark in network.remarks:
+            for remark in (*network.remarks, *said):
                 run.log(remark)
             _tell(progress, 0, "mapping the weights")
             chip = self.chip(network, calibration, engine)
             _tell(progress, 1, f"answering {len(x)} samples")
-            return self._tested(run, chip, x, y, engine, begun, progress)
+            return self._tested(run, chip, x, y, engine, begun, progress, said)
 
     def _tested(
-        self, run: RunDirectory, chip: Chip, x: NDArray[np.float64], y: NDArray[Any], engine: Engine, begun: float, progress: Watcher | None
+        self, run: RunDirectory, chip: Chip, x: NDArray[np.float64], y: NDArray[Any], engine: Engine, begun: float, progress: Watcher | None,
+        said: tuple[str, ...] = (),
     ) -> Summary:
         network = chip.network
         ideal = network.accuracy(x, y)
@@ -207,7 +232,7 @@ class MapConfig(StreamConfig):
         counts = metrics.confusion(decided, labels, classes)
         names = [str(label) for label in network.classes or range(classes)]
         cells = sum(block.array.rows * block.array.cols for layer in chip.layers.values() for block in layer.blocks)
-        remarks = [*network.remarks, *chip.remarks, *_asked(ideal, classes)]
+        remarks = [*said, *network.remarks, *chip.remarks, *_asked(ideal, classes)]
         extra: dict[str, Any] = {
             "ideal_accuracy": ideal, "latency_s": cost.latency_s, "area_m2": cost.area_m2, "operations": cost.operations,
             "tops_per_watt": cost.tops_per_watt, "cells": cells, "tiles": sum(len(layer.blocks) for layer in chip.layers.values()),
@@ -380,7 +405,7 @@ def load_map(network: str | Path, data: str | Path, overrides: Mapping[str, str]
     from spicesnn.training.config import from_here, from_tables, overridden
 
     for what, path in (("network", Path(network)), ("data", Path(data))):
-        if not path.is_file():
+        if not path.is_file() and not (what == "data" and path.is_dir()):
             raise ConfigError(f"there is no {what} file {path}")
     tables = MapConfig().to_tables()
     tables |= {"preset": _named(Path(network).stem), "description": f"{Path(network).name} mapped onto crossbar arrays"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.arrays import Floats
-from spicesnn.datasets import files, mnist, patterns, table
+from spicesnn.datasets import files, mnist, registry, table
 from spicesnn.datasets.images import binarise, resize
+from spicesnn.datasets.recordings import counts, reading
 from spicesnn.datasets.scaling import Scale
 from spicesnn.errors import ConfigError
 from spicesnn.training.sections import DataOptions
@@ -65,6 +66,8 @@ class Problem:
         Held-out values beyond what the training samples span.
     available : int
         Training samples that the data have, before `data.train_limit` and `data.validation`; 0 where all are used.
+    remarks : tuple of str
+        How recordings of events were read.
     """
 
     train: Samples
@@ -75,6 +78,7 @@ class Problem:
     scale: Scale = field(default_factory=lambda: Scale.of("none", np.zeros((1, 1))))
     outside: int = 0
     available: int = 0
+    remarks: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> int:
@@ -89,7 +93,7 @@ class Problem:
 
     def scaled_how(self) -> str:
         """Return what was done to a user's data, in a sentence."""
-        return scaled_how(self.scale, len(self.train), self.inputs, self.outside)
+        return "; ".join([*self.remarks, scaled_how(self.scale, len(self.train), self.inputs, self.outside)])
 
 
 def scaled_how(scale: Scale, count: int, inputs: int, outside: int) -> str:
@@ -107,9 +111,11 @@ def classified(inputs: Floats, labels: Labels, classes: int) -> Samples:
     return Samples(inputs=np.ascontiguousarray(inputs, dtype=float), answers=np.eye(classes)[labels], labels=labels)
 
 
-def _worded(bits: Floats, answers: Floats) -> Samples:
+def _answered(inputs: Floats, answers: Floats) -> Samples:
+    """Return samples whose label is the one output that is on, or the bit of an output that is alone."""
     single = answers.sum(axis=1) == 1
-    return Samples(inputs=bits, answers=answers, labels=np.where(single, answers.argmax(axis=1), -1).astype(np.int64))
+    labels = answers[:, 0] if answers.shape[1] == 1 else np.where(single, answers.argmax(axis=1), -1)
+    return Samples(inputs=np.ascontiguousarray(inputs), answers=answers, labels=labels.astype(np.int64))
 
 
 @lru_cache(maxsize=1)
@@ -156,6 +162,8 @@ class OwnData:
         Of the training samples.
     available : int
         Training samples that the data have, before any limit and any validation.
+    remarks : tuple of str
+        How recordings of events were read.
     """
 
     train: NDArray[Any]
@@ -167,16 +175,18 @@ class OwnData:
     held_out: bool
     scale: Scale
     available: int
+    remarks: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, options: DataOptions, streams: Streams, scale: Scale | None = None) -> OwnData:
         """Read, split, then scale by the training samples; `scale` is that of a run which goes on, or is tested."""
         if not options.path:
             raise ConfigError("data.source is \"file\", but data.path is empty; expected the path of a file of samples and classes")
-        whole, own_test = files.read(options.path, label=options.label)
+        (whole, own_test), remarks = _read(options, options.path)
         table.check_classes(whole, options.path)
         if options.test_path:
-            own_test = table.renamed(files.read(options.test_path, label=options.label)[0], whole, Path(options.test_path))
+            (apart, _), more = _read(options, options.test_path, whole.shape)
+            own_test, remarks = table.renamed(apart, whole, Path(options.test_path)), (*remarks, *more)
         train, test, held_out = _halves(whole, own_test, options, streams)
         available = len(train[1])
         if options.validation:
@@ -195,7 +205,7 @@ class OwnData:
         scale.check(reduced.shape[1], options.path)
         return cls(
             train=reduced, train_labels=train[1], test=held, test_labels=test[1], names=whole.names, shape=shape, held_out=held_out, scale=scale,
-            available=available,
+            available=available, remarks=remarks,
         )  # fmt: skip
 
     def outside(self) -> int:
@@ -204,6 +214,23 @@ class OwnData:
             return 0
         values = self.scale.applied(self.test)
         return int(np.sum((values < 0.0) | (values > 1.0)))
+
+
+def _read(options: DataOptions, path: str, shape: tuple[int, ...] = ()) -> tuple[files.Pair, tuple[str, ...]]:
+    """Return the samples of a file or a folder, and how recordings of events were read; `shape` is that of counts learnt from."""
+    if not reading.is_events(Path(path)):
+        if options.events:
+            raise ConfigError(f"data.events is {options.events!r}, but {path} holds no recordings of events; expected {reading.KINDS}")
+        return files.read(path, label=options.label), ()
+    if options.events != "counts":
+        raise ConfigError(f"{path} holds recordings of events, and this network takes no time steps; data.events = \"counts\" gives it each "
+                          "input's number of events, networks that spike in time take them as they are (spicesnn map)")  # fmt: skip
+    if bool(options.step_s) != bool(options.steps):
+        raise ConfigError(f"data.step_s = {options.step_s:g} and data.steps = {options.steps}; expected both, for the time that is counted, or none")
+    span = options.step_s * options.steps or np.inf
+    size = options.shape or (shape[:2] if len(shape) > 1 else shape)
+    grid = options.grid(span, 1, size)
+    return counts.read(path, grid, sensor=options.sensor or None, channels=shape[2] if len(shape) > 2 else 0)
 
 
 Part = tuple[NDArray[Any], Labels]
@@ -226,7 +253,7 @@ def _halves(whole: table.Table, own_test: table.Table | None, options: DataOptio
 def _image_shape(whole: table.Table, options: DataOptions) -> tuple[int, int]:
     """Return rows and columns of a sample; channels stand beside each other."""
     inputs = whole.features.shape[1]
-    shape = options.shape or whole.shape
+    shape = whole.shape if options.events else options.shape or whole.shape
     if int(np.prod(shape, dtype=int)) != inputs and shape:
         raise ConfigError(f"data.shape is {list(shape)}, but {options.path} has {inputs} features a sample; expected numbers whose product is that")
     return (shape[0], inputs // shape[0]) if len(shape) > 1 else (1, inputs)
@@ -252,7 +279,7 @@ def _from_file(options: DataOptions, streams: Streams, scale: Scale | None) -> P
     train = classified(data.scale.applied(data.train), data.train_labels, len(data.names))
     test = classified(data.scale.applied(data.test), data.test_labels, len(data.names)) if data.held_out else train.limited(options.test_limit)
     return Problem(train=train, test=test, names=data.names, shape=data.shape, held_out=data.held_out, scale=data.scale, outside=data.outside(),
-                   available=data.available)  # fmt: skip
+                   available=data.available, remarks=data.remarks)  # fmt: skip
 
 
 def load(options: DataOptions, streams: Streams, scale: Scale | None = None) -> Problem:
@@ -272,19 +299,19 @@ def load(options: DataOptions, streams: Streams, scale: Scale | None = None) -> 
         raise ConfigError(f"data.scale is \"standard\", but {options.source} lies from 0 to 1 by itself; scales are for your own data")
     if options.source == "mnist":
         return _from_mnist(options, mnist.load())
-    if options.source == "words-4bit":
-        words = patterns.words_4bit()
-        train, test = _worded(words.train_bits, words.train_targets), _worded(words.test_bits, words.test_targets)
-        problem = Problem(train=train, test=test, names=("neuron 1", "neuron 2"), shape=(1, 4), held_out=True)
-    elif options.source == "xor":
-        bits = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-        samples = Samples(inputs=bits, answers=np.array([[0.0], [1.0], [1.0], [0.0]]), labels=np.array([0, 1, 1, 0]))
-        problem = Problem(train=samples, test=samples, names=("0", "1"), shape=(1, 2), held_out=False)
-    else:
-        clean = options.source == "letters-clean"
-        images = patterns.by_name("letters-3x3" if clean else options.source)
-        if clean:
-            images = replace(images, images=images.images[::10], labels=images.labels[::10])
-        samples = classified(images.inputs, images.labels, len(images.names))
-        problem = Problem(train=samples, test=samples, names=images.names, shape=images.shape, held_out=False)
-    return replace(problem, train=problem.train.limited(options.train_limit), test=problem.test.limited(options.test_limit))
+    return _brought(options)
+
+
+def _brought(options: DataOptions) -> Problem:
+    """Return the problem of a set that spicesnn brings."""
+    found = registry.brought(options.source)
+    train = _answered(found.inputs, found.answers)
+    held_out = found.test_inputs is not None and found.test_answers is not None
+    test = _answered(found.test_inputs, found.test_answers) if found.test_inputs is not None and found.test_answers is not None else train
+    if options.validation:
+        count = len(train) - options.validation
+        if count < 1:
+            raise ConfigError(f"data.validation = {options.validation} leaves none of the {len(train)} training samples; expected fewer")
+        train, test, held_out = train.picked(slice(count)), train.picked(slice(count, None)), True
+    return Problem(train=train.limited(options.train_limit), test=test.limited(options.test_limit), names=found.names, shape=found.shape,
+                   held_out=held_out)  # fmt: skip

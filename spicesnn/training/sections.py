@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from spicesnn.crossbar.wires import Wires
+from spicesnn.datasets import registry
+from spicesnn.datasets.recordings.aedat import SENSORS
+from spicesnn.datasets.recordings.binning import POLARITIES, Grid
 from spicesnn.datasets.scaling import METHODS
 from spicesnn.devices.base import Device
 from spicesnn.devices.device_file import device_table, is_plain
@@ -18,11 +21,26 @@ from spicesnn.neurons.lif import LIF
 from spicesnn.training.options import Section, option, unknown_key
 from spicesnn.units import parse
 
-SOURCES = ("xpue", "digits-3x5", "letters-3x3", "letters-clean", "words-4bit", "xor", "mnist", "file")
+SOURCES = (*registry.sets(), "mnist", "file")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataOptions(Section):
+class EventData(Section):
+    """[data] of recordings of events: how they become numbers of events in time steps."""
+
+    step_s: float = option(0.0, "recordings of events: duration of a time step; 0: the network's own", lowest=0.0)
+    steps: int = option(0, "recordings of events: time steps; 0: as many as the longest one takes", lowest=0)
+    polarity: str = option("auto", "recordings of events: an input a pixel and polarity, or both polarities together; auto: apart where the "
+                           "recordings have them", choices=POLARITIES)  # fmt: skip
+    sensor: str = option("", "AEDAT 2.0 files that do not name their sensor: how its addresses are laid out", choices=("", *SENSORS))
+
+    def grid(self, step_s: float, steps: int, shape: tuple[int, ...] = ()) -> Grid:
+        """Return what events are binned into."""
+        return Grid(step_s=step_s, steps=steps, shape=shape, polarity=self.polarity)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions(EventData):
     """[data]"""
 
     source: str = option("xpue", "a pattern set, MNIST, or your own file", choices=SOURCES)
@@ -32,13 +50,16 @@ class DataOptions(Section):
     test_fraction: float = option(0.2, "fraction of the samples that is held out if test_path is empty", lowest=0.0, below=1.0)
     scale: str = option("auto", "scaling of your own data, from the training samples alone: to 0…1 by minimum and maximum, or by mean and standard "
                         "deviation; auto: minmax, or none with your own weights (exsitu.weights)", choices=("auto", *METHODS))  # fmt: skip
-    shape: tuple[int, ...] = option((), "rows and columns of the images in a csv file; empty: its features are no image", lowest=1)
+    shape: tuple[int, ...] = option((), "rows and columns of the images in a csv file (empty: its features are no image), or of the sensor of "
+                                    "recordings", lowest=1)  # fmt: skip
     pixels: int = option(0, "larger images are reduced to pixels × pixels; 0: they stay as they are, MNIST is reduced to 10 × 10", lowest=0)
     method: str = option("area", "how images are reduced", choices=("area", "bicubic"))
     ones: int = option(0, "images: this many of the brightest pixels are 1, the rest 0; 0 keeps grey levels", lowest=0)
     train_limit: int = option(0, "maximum number of training samples; 0: all", lowest=0)
     test_limit: int = option(0, "maximum number of test samples; 0: all", lowest=0)
     validation: int = option(0, "last training samples that replace the test samples, to choose settings on", lowest=0)
+    events: str = option("", "recordings of events: counts, an input's events summed over the sample (the first steps × step_s of it, if both are "
+                         "set)", choices=("", "counts"))  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

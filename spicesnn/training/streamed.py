@@ -125,6 +125,8 @@ class Images:
         Of a user's data.
     outside, available : int
         Held-out values beyond what the training samples span; training samples before any limit.
+    said : tuple of str
+        How recordings of events were read.
     """
 
     train: NDArray[Any]
@@ -137,6 +139,7 @@ class Images:
     scale: Scale | None = None
     outside: int = 0
     available: int = 0
+    said: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, limits: StreamData, *, seed: int = 0, scale: Scale | None = None, grey: bool = True) -> Self:
@@ -177,7 +180,7 @@ class Images:
     def _of_own(cls, options: LearntData, seed: int, scale: Scale | None, grey: bool) -> Self:
         if options.source == "file":
             own = OwnData.load(options, Streams(seed), scale)
-            train, test, scale, available = own.train, own.test, own.scale, own.available
+            train, test, scale, available, said = own.train, own.test, own.scale, own.available, own.remarks
             labels, names, shape, held_out, outside = (own.train_labels, own.test_labels), own.names, own.shape, own.held_out, own.outside()
         else:
             problem = load_problem(options, Streams(seed))
@@ -185,7 +188,7 @@ class Images:
                 raise ConfigError(f"data.source is {options.source!r}, whose words have several answers or none; expected samples of one class each")
             train, test, scale, available = problem.train.inputs, problem.test.inputs, Scale.of("none", problem.train.inputs), problem.available
             labels, names, shape = (problem.train.labels, problem.test.labels), problem.names, problem.shape
-            held_out, outside = problem.held_out, 0
+            held_out, outside, said = problem.held_out, 0, ()
         learnt, held = (_levels(values, scale, grey) for values in (train, test))
         if grey and len(train):
             low, high = (float(bound) for bound in _range_of(train, scale))
@@ -195,6 +198,7 @@ class Images:
         return cls(
             train=learnt, train_labels=labels[0], test=held, test_labels=labels[1], names=names, shape=shape, held_out=held_out,
             scale=scale if options.source == "file" else None, outside=outside, available=available or len(learnt),
+            said=said,
         )  # fmt: skip
 
     def remarks(self, *, grey: bool) -> list[str]:
@@ -202,9 +206,9 @@ class Images:
         if self.scale is None:
             return []
         if not grey or not self.outside:
-            return [scaled_how(self.scale, len(self.train), int(self.train.shape[1]), self.outside)]
+            return [*self.said, scaled_how(self.scale, len(self.train), int(self.train.shape[1]), self.outside)]
         said = scaled_how(self.scale, len(self.train), int(self.train.shape[1]), 0)
-        return [f"{said}; {self.outside} held-out value(s) lie outside and count as 0 or 1, where a rate of spikes ends"]
+        return [*self.said, f"{said}; {self.outside} held-out value(s) lie outside and count as 0 or 1, where a rate of spikes ends"]
 
 
 _SLACK = 1e-9

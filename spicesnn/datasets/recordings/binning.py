@@ -178,7 +178,12 @@ def shape_of(recordings: Iterable[Events], grid: Grid) -> tuple[tuple[int, ...],
 
 
 def sequences(
-    recordings: Recordings, grid: Grid, *, shape: tuple[int, ...] = (), names: tuple[str, ...] = ()
+    recordings: Recordings,
+    grid: Grid,
+    *,
+    shape: tuple[int, ...] = (),
+    names: tuple[str, ...] = (),
+    inputs: int = 0,
 ) -> Sequences:
     """Return recordings in time steps.
 
@@ -191,44 +196,65 @@ def sequences(
         out, which are then read twice.
     names : tuple of str
         The classes of another set.
+    inputs : int
+        What a network takes: polarities are merged if that is what fits, and units that never spike
+        are counted in; 0: whatever the recordings have.
 
     Raises
     ------
     ConfigError
-        More values than memory is there for.
+        More values than memory is there for; another number of inputs than the network's.
     DataError
         A recording that cannot be read, an event outside, a class that is not among `names`.
     """
     if not shape or not grid.steps:
         found, steps = shape_of((read() for read in recordings.readers), grid)
-        shape, grid = shape or found, replace(grid, steps=steps)
-    inputs = math.prod(shape)
-    check_values(len(recordings), grid.steps, inputs)
-    values = np.zeros((len(recordings), grid.steps, inputs), dtype=np.float32)
-    left_out = total = touched = 0
-    several = 0
+        shape, grid = shape or _fitted(found, grid, inputs), replace(grid, steps=steps)
+    check_values(len(recordings), grid.steps, math.prod(shape))
+    labels, known = _labelled(recordings.words, names)
+    values = np.zeros((len(recordings), grid.steps, math.prod(shape)), dtype=np.float32)
+    beyond = np.zeros(len(recordings), dtype=np.int64)
+    total = 0
     for k, (events, where) in enumerate(_named(recordings)):
-        values[k], beyond = binned(events, grid, shape, where)
-        left_out, total, touched = left_out + beyond, total + len(events), touched + (beyond > 0)
-        several += int(np.sum(values[k] > 1))
-    known = names or sorted_classes(recordings.words)
-    strange = sorted(set(recordings.words) - set(known))
-    if strange:
-        raise DataError(
-            f"recordings of class {strange[0]!r:.40}, which no training sample has; expected only "
-            "those learnt"
-        )
-    place = {word: k for k, word in enumerate(known)}
-    labels = np.array([place[word] for word in recordings.words], dtype=np.int64)
+        values[k], beyond[k] = binned(events, grid, shape, where)
+        total += len(events)
     return Sequences(
         inputs=values,
         labels=labels,
         names=known,
         shape=shape,
         step_s=grid.step_s,
-        left_out=left_out,
-        remarks=tuple(_remarks(grid, shape, len(recordings), total, left_out, touched, several)),
+        left_out=int(beyond.sum()),
+        remarks=tuple(_remarks(grid, shape, total, beyond, int(np.sum(values > 1)))),
     )
+
+
+def _fitted(shape: tuple[int, ...], grid: Grid, inputs: int) -> tuple[int, ...]:
+    """Return the shape that a network's inputs ask for, found in recordings of `shape`."""
+    if not inputs or math.prod(shape) == inputs:
+        return shape
+    if len(shape) == 1 and shape[0] < inputs and not grid.shape:
+        return (inputs,)
+    if shape[0] == 2 and grid.polarity == "auto" and math.prod(shape) == 2 * inputs:
+        return (1, *shape[1:])
+    raise ConfigError(
+        f"the recordings have {' × '.join(map(str, shape))} = {math.prod(shape):,} inputs, the "
+        f"network {inputs:,}; say what they are with data.shape = [rows, columns] and data.polarity"
+    )
+
+
+def _labelled(
+    words: Sequence[str], names: tuple[str, ...]
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    known = names or sorted_classes(words)
+    strange = sorted(set(words) - set(known))
+    if strange:
+        raise DataError(
+            f"recordings of class {strange[0]!r:.40}, which no training sample has; expected only "
+            "those learnt"
+        )
+    place = {word: k for k, word in enumerate(known)}
+    return np.array([place[word] for word in words], dtype=np.int64), known
 
 
 def check_values(samples: int, steps: int, inputs: int) -> None:
@@ -250,29 +276,25 @@ def _named(recordings: Recordings) -> Iterator[tuple[Events, str]]:
 
 
 def _remarks(
-    grid: Grid,
-    shape: tuple[int, ...],
-    samples: int,
-    total: int,
-    left_out: int,
-    touched: int,
-    several: int,
+    grid: Grid, shape: tuple[int, ...], total: int, beyond: NDArray[np.int64], several: int
 ) -> Iterator[str]:
-    size = (
-        f"{shape[0]} units"
-        if len(shape) == 1
-        else f"{shape[1]} × {shape[2]} pixels{', polarities apart' if shape[0] == 2 else ''}"
-    )
-    steps = (
-        "one step"
-        if math.isinf(grid.step_s)
-        else f"{counted(grid.steps, 'step')} of {grid.step_s * 1e3:g} ms"
-    )
-    yield f"{counted(total, 'event')} of {counted(samples, 'recording')} in {steps}, {size}"
-    if left_out:
-        yield f"{counted(left_out, 'event')} of {counted(touched, 'recording')} lie outside the {counted(grid.steps, 'step')} and are left out"
+    size = f"{shape[0]} units"
+    if len(shape) == 3:
+        size = f"{shape[1]} × {shape[2]} pixels{', polarities apart' if shape[0] == 2 else ''}"
+    steps = counted(grid.steps, "step")
+    steps = "one step" if math.isinf(grid.step_s) else f"{steps} of {grid.step_s * 1e3:g} ms"
+    yield f"{counted(total, 'event')} of {counted(len(beyond), 'recording')} in {steps}, {size}"
+    if np.any(beyond):
+        yield (
+            f"{counted(int(beyond.sum()), 'event')} of "
+            f"{counted(int(np.sum(beyond > 0)), 'recording')} lie outside the "
+            f"{counted(grid.steps, 'step')} and are left out"
+        )
     if several and not math.isinf(grid.step_s):
-        yield f"{counted(several, 'value')} above 1: several events of an input in one step count as that many"
+        yield (
+            f"{counted(several, 'value')} above 1: several events of an input in one step count as "
+            "that many"
+        )
 
 
 def load(

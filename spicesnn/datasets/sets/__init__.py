@@ -1,0 +1,1 @@
+"""Data sets that spicesnn brings, a file a set or a family of them; the files register themselves."""
