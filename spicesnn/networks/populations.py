@@ -13,7 +13,7 @@ whatever their time step. Membranes begin at `v_leak` (0 without leak), currents
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import ClassVar
 
 import numpy as np
@@ -25,6 +25,7 @@ RESETS = ("value", "subtract")
 """What a spike does to the membrane: set it to v_reset, or take the threshold off it."""
 
 State = tuple[Values, ...]
+_FOREVER_S = 1e30
 
 
 class Population(ABC):
@@ -32,6 +33,8 @@ class Population(ABC):
 
     kind: ClassVar[str]
     spiking: ClassVar[bool]
+    lasting: ClassVar[tuple[int, ...]] = ()
+    """Parts of the state that outlast a sample, such as adapted thresholds."""
 
     def __post_init__(self) -> None:
         for entry in fields(self):  # type: ignore[arg-type]
@@ -74,6 +77,40 @@ class Population(ABC):
             Spikes 0 or 1, or the membrane for neurons that do not spike.
         state : tuple of (n, *shape)
         """
+
+    def advance(self, x: Values, state: State, dt_s: float) -> tuple[int, Values, State]:
+        """Steps of one sample's inputs (steps, *shape) up to the first in which a neuron spikes.
+
+        Returns
+        -------
+        taken : int
+            Number of steps, the one with the spike included.
+        out : (*shape)
+            What the neurons put out in the last of them.
+        state : tuple of (1, *shape)
+        """
+        taken = 0
+        for now in x:
+            out, state = self.step(now[None], state, dt_s)
+            taken += 1
+            if self.spiking and out.any():
+                break
+        return taken, out[0], state
+
+    def still(self) -> Population:
+        """The same neurons without what adapts from sample to sample: how they answer once learning is over."""
+        return self
+
+    def rested(self, lasting: State, seconds: float) -> State:
+        """Lasting parts of the state after a rest between two samples."""
+        return lasting
+
+    def begun(self, n: int, shape: Shape, lasting: State = ()) -> State:
+        """State before the first step of n samples, its lasting parts as an earlier sample left them."""
+        state = list(self.initial(n, shape))
+        for place, part in zip(self.lasting, lasting, strict=False):
+            state[place] = np.array(np.broadcast_to(part, state[place].shape))
+        return tuple(state)
 
     def run(self, x: Values, dt_s: float) -> Values:
         """All steps of inputs (n, steps, *shape) from the initial state: outputs of the same shape."""
@@ -243,6 +280,7 @@ class AdaptiveLIF(Population):
 
     kind: ClassVar[str] = "adaptive LIF"
     spiking: ClassVar[bool] = True
+    lasting: ClassVar[tuple[int, ...]] = (1,)
     tau: Values | float = 0.02
     r: Values | float = 1.0
     v_leak: Values | float = 0.0
@@ -255,6 +293,14 @@ class AdaptiveLIF(Population):
     def initial(self, n: int, shape: Shape) -> State:
         """Membranes at v_leak, thresholds where they begin."""
         return self._full(self.v_leak, n, shape), np.zeros((n, *shape))
+
+    def still(self) -> Population:
+        """Thresholds as they are: they neither rise nor sink."""
+        return replace(self, theta_step=0.0, tau_theta=_FOREVER_S)
+
+    def rested(self, lasting: State, seconds: float) -> State:
+        """Thresholds sink back."""
+        return (np.asarray(lasting[0] * np.exp(-seconds / self.tau_theta)),)
 
     def step(self, x: Values, state: State, dt_s: float) -> tuple[Values, State]:
         """Membrane, spike, reset, threshold."""

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 
 from spicesnn.arrays import Floats
 from spicesnn.errors import InputError
+from spicesnn.learning.metrics import interval
 from spicesnn.plotting.style import COLOURS, label, scaled, short
-from spicesnn.training.metrics import interval
 from spicesnn.units import render
 
 if TYPE_CHECKING:

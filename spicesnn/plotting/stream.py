@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.errors import ConfigError
+from spicesnn.learning.metrics import interval
 from spicesnn.plotting.costs import cost_bars
 from spicesnn.plotting.maps import ir_drop_map
 from spicesnn.plotting.results import accuracy_by_epoch, confusion_matrix
 from spicesnn.plotting.run_data import Drawn, RunData
 from spicesnn.plotting.style import COLOURS, DIVERGING, SEQUENTIAL, label, new_figure, scaled, style
-from spicesnn.training.metrics import interval
 
 _MOST_FIELDS = 100
 _ACCURACIES = (("test", "test_accuracy"), ("train", "train_accuracy"), ("each chunk before it is learnt", "chunk_accuracy"))

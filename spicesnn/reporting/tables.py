@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from spicesnn.errors import SpicesnnError
+from spicesnn.learning.metrics import interval
 from spicesnn.training import config as configuration
 from spicesnn.training.config import Config
-from spicesnn.training.metrics import interval
 from spicesnn.units import render
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import numpy as np
 from spicesnn.datasets import pairs
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError, RunError
-from spicesnn.training import metrics
+from spicesnn.learning import metrics
 from spicesnn.training.config import Config
 from spicesnn.training.experiment import Answers, Experiment, scaled
 from spicesnn.training.layers import split

@@ -19,7 +19,7 @@ from spicesnn.datasets.recordings import binning, reading
 from spicesnn.datasets.scaling import Scale
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError, DataError, RunError
-from spicesnn.training import metrics
+from spicesnn.learning import metrics
 from spicesnn.training.config import BaseConfig
 from spicesnn.training.imperfections import ImperfectionOptions
 from spicesnn.training.options import Section, option, parse_override

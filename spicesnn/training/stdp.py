@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from spicesnn.arrays import Floats
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
+from spicesnn.learning import metrics
 from spicesnn.learning.spikes import SpikePair, design
 from spicesnn.neurons.lif import first_spike_time
-from spicesnn.training import metrics
 from spicesnn.training.experiment import Answers, Experiment
 from spicesnn.training.problem import Labels, Samples
 from spicesnn.training.state import History, RunState

@@ -25,7 +25,7 @@ from spicesnn.datasets.images import resize
 from spicesnn.datasets.scaling import Scale
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError, RunError
-from spicesnn.training import metrics
+from spicesnn.learning import metrics
 from spicesnn.training.config import BaseConfig
 from spicesnn.training.options import Section, option
 from spicesnn.training.problem import OwnData, scaled_how

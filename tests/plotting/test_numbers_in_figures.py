@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from spicesnn.learning.metrics import interval
 from spicesnn.plotting import results, stdp, studies, sweeps
 from spicesnn.plotting.style import new_figure
-from spicesnn.training.metrics import interval
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from PIL import Image
 import spicesnn as sn
 from spicesnn.cli import main
 from spicesnn.errors import RunError
+from spicesnn.learning.metrics import interval
 from spicesnn.plotting.run import figures
 from spicesnn.plotting.run_data import RunData
 from spicesnn.reporting import second_engine
@@ -23,7 +24,6 @@ from spicesnn.reporting.report import finish_run, write_report
 from spicesnn.reporting.schematic import array_svg
 from spicesnn.reporting.tables import budget
 from spicesnn.training import RunDirectory, load, train
-from spicesnn.training.metrics import interval
 from spicesnn.units import render
 
 _VOID = {"meta", "link", "img", "br", "circle", "line", "rect", "path"}

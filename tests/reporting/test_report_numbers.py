@@ -11,11 +11,11 @@ from scipy.stats import norm
 import spicesnn as sn
 from spicesnn.engines.ngspice import engine as ngspice_engine
 from spicesnn.engines.nodal import engine as nodal_engine
+from spicesnn.learning.metrics import interval
 from spicesnn.plotting.run_data import RunData
 from spicesnn.reporting import second_engine
 from spicesnn.reporting.tables import budget, cards, changed, comparison
 from spicesnn.training import RunDirectory, load, train
-from spicesnn.training.metrics import interval
 
 PREFIXES = {-18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M"}
 

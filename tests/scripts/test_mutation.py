@@ -69,8 +69,8 @@ def test_the_draw_follows_from_the_seed_and_every_folder_has_its_share(script):
 def test_a_module_is_judged_by_the_tests_that_import_it_first(script):
     select = script("mutation").Selection(HOME)
     for module, test in (
-        ("spicesnn/learning/schemes.py", "tests/learning/test_schemes.py"), ("spicesnn/training/metrics.py", "tests/training/test_metrics.py"),
-        ("spicesnn/units.py", "tests/test_units.py"), ("spicesnn/training/unsupervised/votes.py", "tests/training/unsupervised/test_votes.py"),
+        ("spicesnn/learning/schemes.py", "tests/learning/test_schemes.py"), ("spicesnn/learning/metrics.py", "tests/learning/test_metrics.py"),
+        ("spicesnn/units.py", "tests/test_units.py"), ("spicesnn/learning/votes.py", "tests/learning/test_votes.py"),
     ):  # fmt: skip
         assert test in select.of(module)[0]
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import spicesnn as sn
+from spicesnn.learning import metrics
 from spicesnn.netlist.network import Dialect
-from spicesnn.training import load, metrics
+from spicesnn.training import load
 from spicesnn.training.experiment import Experiment
 from spicesnn.training.export import exported
 

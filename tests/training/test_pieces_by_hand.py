@@ -9,6 +9,7 @@ from scipy.special import log_softmax, softmax
 
 import spicesnn as sn
 from spicesnn.learning.manhattan import RandomSubset
+from spicesnn.learning.votes import ClassVote, LikelihoodVote, while_learning
 from spicesnn.training import RunDirectory, load, train
 from spicesnn.training.experiment import Experiment
 from spicesnn.training.exsitu import _gradients, forward, learn_in_software
@@ -18,7 +19,6 @@ from spicesnn.training.state import History, RunState
 from spicesnn.training.stdp import assignment, relabelled, thresholds
 from spicesnn.training.streams import Streams
 from spicesnn.training.sweep import summarised
-from spicesnn.training.unsupervised.votes import ClassVote, LikelihoodVote, while_learning
 
 
 def experiment_of(preset="letters-3x3", **settings):

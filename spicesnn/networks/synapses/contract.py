@@ -74,7 +74,7 @@ class SynapseKind(ABC):
         if self.hardware.slices > 1:
             raise InputError(f"{self.name} synapses: slices = {self.hardware.slices}; a weight that learns stands on one slice")
 
-    @property
+    @cached_property
     def imperfections(self) -> Imperfections:
         """Non-idealities of the cells."""
         return self.hardware.imperfections or Imperfections()
@@ -298,9 +298,7 @@ class Synapses:
     def _amps(self, array: Crossbar, volts: Floats, effective: Floats | None) -> tuple[Floats, float]:
         """Column currents (n, columns), and watts summed over the reads."""
         if effective is not None and not self.solves_reads:
-            amps = np.asarray(volts @ effective)
-            # Word lines at 0 V take no power; what the driven ones deliver reaches the sense nodes but for what leaks into those lines.
-            return amps, float(np.sum((volts**2).sum(axis=0) @ effective))
+            return np.asarray(volts @ effective), self._watt(volts, effective)
         total, watt = np.zeros((len(volts), array.cols)), 0.0
         step = max(1, _AMPS_AT_ONCE // (array.rows * array.cols))
         for rows, columns, tile in tiles_of(array, self.tiling, self.hardware.wires):
@@ -310,6 +308,17 @@ class Synapses:
                 total[begin : begin + step, columns] += found.column_amps
                 watt += float(np.sum(found.power_watt(some)))
         return total, watt
+
+    @staticmethod
+    def _watt(volts: Floats, effective: Floats) -> float:
+        # Word lines at 0 V take no power; what the driven ones deliver reaches the sense nodes but for what leaks into those lines.
+        return float((volts**2).sum(axis=0) @ effective.sum(axis=1))
+
+    def read_joule(self, x: Floats) -> float:
+        """Joules of reads of n inputs (n, rows)."""
+        if self.effective is None or self.solves_reads:
+            return self.read(x).joule
+        return self._watt(x * self.hardware.read_volts, self.effective) * self.hardware.read_s
 
     @property
     def solves_reads(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -91,12 +92,12 @@ class Levels(Ideal):
             raise InputError(f"levels synapses: levels = {self.levels!r}; expected a whole number, 2 or more")
         object.__setattr__(self, "pulse", 1 / (self.levels - 1))
         super().__post_init__()
-        if super().imperfections.states is not None:
+        if (self.hardware.imperfections or Imperfections()).states is not None:
             raise InputError("levels synapses: the hardware's imperfections have states, too; give one of the two")
 
-    @property
+    @cached_property
     def imperfections(self) -> Imperfections:
         """Those of the hardware, with the levels as states."""
-        window, flaws = self.hardware.used_window(), super().imperfections
+        window, flaws = self.hardware.used_window(), self.hardware.imperfections or Imperfections()
         states = ConductanceStates.even(self.levels, window.low, window.high, self.rounding)
         return replace(flaws, states=states)

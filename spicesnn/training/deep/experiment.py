@@ -17,9 +17,9 @@ from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
+from spicesnn.learning import metrics
 from spicesnn.learning.step_limits import StepLimits
 from spicesnn.learning.weights import load_weights
-from spicesnn.training import metrics
 from spicesnn.training.deep.arrays import LayerArrays, check_device, spread_together
 from spicesnn.training.deep.insitu import tuned
 from spicesnn.training.deep.network import DeepNetwork, F, ReadNoise, decided, forward, outputs_of

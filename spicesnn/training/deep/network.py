@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.errors import InputError
+from spicesnn.learning.metrics import NOBODY
 from spicesnn.training.deep.neurons import backward_layer, run_layer
-from spicesnn.training.metrics import NOBODY
 
 F = NDArray[np.float32]
 _BATCH = 500

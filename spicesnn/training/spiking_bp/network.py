@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spicesnn.encoding.events import seed_words
 from spicesnn.errors import InputError
-from spicesnn.training.metrics import NOBODY
+from spicesnn.learning.metrics import NOBODY
 from spicesnn.training.spiking_bp.flaws import Flaws, stuck_in
 from spicesnn.training.spiking_bp.stream import DEVICE, IDEAL, LEVELS, NOISY, stream
 from spicesnn.training.spiking_bp.wires import Mesh

@@ -15,6 +15,7 @@ from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.power_law import PowerLaw
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
+from spicesnn.learning.votes import ClassVote, LikelihoodVote, while_learning
 from spicesnn.neurons.conductance_lif import ConductanceLIF
 from spicesnn.training.options import Section, option
 from spicesnn.training.pictures import PICTURES, histogram_data, raster_data, spike_data
@@ -44,7 +45,6 @@ from spicesnn.training.unsupervised.network import (
     suited_to,
 )
 from spicesnn.training.unsupervised.replay import replay
-from spicesnn.training.unsupervised.votes import ClassVote, LikelihoodVote, while_learning
 from spicesnn.training.unsupervised.wired import JOULE, REFRESHES, ROW_SOLVES, SOLVES, Pulses
 from spicesnn.training.unsupervised.wiring import Wiring
 

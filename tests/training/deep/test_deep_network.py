@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from spicesnn.errors import InputError
+from spicesnn.learning.metrics import NOBODY
 from spicesnn.neurons.lif import LIF, LIFState, lif_step
 from spicesnn.training.deep.deform import Deformation
 from spicesnn.training.deep.network import DeepNetwork, ReadNoise, decided, forward, gradients, outputs_of, softmax_slope
 from spicesnn.training.deep.neurons import backward_layer, run_layer
 from spicesnn.training.deep.software import Learnt, Software, learnt_more
-from spicesnn.training.metrics import NOBODY
 
 NETWORK = DeepNetwork(sizes=(16, 24, 12, 4), steps=6, decay=0.6, sharpness=2.0)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from spicesnn.errors import InputError
-from spicesnn.training.metrics import NOBODY
+from spicesnn.learning.metrics import NOBODY
 from spicesnn.training.spiking_bp.network import Cells, SpikingBP, Weights, answers, epoch_share, fresh_weights, train_stream
 
 SMALL = SpikingBP(inputs=16, hidden=24, outputs=4, spread=(0.2, 0.2), rates=(0.02, 0.01))

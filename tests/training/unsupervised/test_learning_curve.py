@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from spicesnn import training
+from spicesnn.learning.votes import while_learning
 from spicesnn.training import RunDirectory
-from spicesnn.training.unsupervised.votes import while_learning
 
 
 def test_a_chunk_is_answered_with_the_labels_of_the_chunk_before():

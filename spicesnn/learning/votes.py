@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spicesnn.arrays import Floats
 from spicesnn.errors import InputError
-from spicesnn.training.metrics import NOBODY
+from spicesnn.learning.metrics import NOBODY
 
 
 def _mean_response(responses: NDArray[np.int16], labels: NDArray[np.integer], classes: int) -> Floats:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from spicesnn.training.metrics import accuracy, confusion, first_to_spike, most_spikes
+from spicesnn.learning.metrics import accuracy, confusion, first_to_spike, most_spikes
 
 INF = np.inf
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from spicesnn.errors import InputError
-from spicesnn.training.metrics import NOBODY
-from spicesnn.training.unsupervised.votes import ClassVote, LikelihoodVote
+from spicesnn.learning.metrics import NOBODY
+from spicesnn.learning.votes import ClassVote, LikelihoodVote
 
 RESPONSES = np.array([[5, 0, 0], [4, 1, 0], [0, 6, 1], [0, 5, 0]], np.int16)
 LABELS = np.array([0, 0, 1, 1])

@@ -1,0 +1,200 @@
+r"""Populations that compete: the neuron furthest above its threshold spikes, and its spike holds the others back.
+
+Lateral inhibition is part of the step, all to all and without delay, so that two neurons never spike in one step: with many neurons
+that do, thresholds climb together and nothing is learnt (the runaway of large winner-take-all layers).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from spicesnn.jit import compiled
+from spicesnn.networks.nodes import Shape, Values
+from spicesnn.networks.populations import Population, State
+from spicesnn.neurons.conductance_lif import membrane_step
+from spicesnn.neurons.equations import integrate, relax
+
+_FOREVER_S = 1e30
+
+
+def winners(over: Values) -> Values:
+    """Which neuron of each sample spikes, (n, *shape) of 0 and 1: the one furthest over its threshold, the first of equals."""
+    flat = over.reshape(len(over), -1)
+    best = flat.argmax(axis=1)
+    z = np.zeros(flat.shape)
+    row = np.flatnonzero(flat[np.arange(len(flat)), best] > 0)
+    z[row, best[row]] = 1.0
+    return z.reshape(over.shape)
+
+
+_integrate, _relax = compiled(inline=True, keep=False)(integrate), compiled(inline=True, keep=False)(relax)
+
+
+class _LIFStep(NamedTuple):
+    """Numbers of `CompetingLIF` for a time step."""
+
+    gain: float
+    threshold: float
+    decay: float
+    inhibition: float
+    refractory: float
+    silence: float
+    theta_step: float
+    theta_highest: float
+    theta_decay: float
+
+
+@compiled
+def _until_spike(x: Values, v: Values, factor: Values, wait: Values, by: _LIFStep) -> tuple[int, int]:
+    """Take steps of `CompetingLIF` until one neuron spikes: how many were taken, and which it is (−1: none); states are written."""
+    for t in range(x.shape[0]):
+        winner, best = -1, 0.0
+        for j in range(v.size):
+            if wait[j] <= 0.0:
+                v[j] = _integrate(v[j], x[t, j], by.gain)
+            v[j] = _relax(v[j], 0.0, by.decay)
+            factor[j] = _relax(factor[j], 1.0, by.theta_decay)
+            over = v[j] - by.threshold * factor[j]
+            if wait[j] <= 0.0 and over > best:
+                winner, best = j, over
+            wait[j] = max(wait[j] - 1.0, 0.0)
+        if winner >= 0:
+            for j in range(v.size):
+                v[j] = max(v[j] - by.inhibition, 0.0)
+                wait[j] = max(wait[j], by.silence)
+            v[winner], wait[winner] = 0.0, by.refractory
+            factor[winner] = min(factor[winner] + by.theta_step, max(by.theta_highest, factor[winner]))
+            return t + 1, winner
+    return x.shape[0], -1
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class CompetingLIF(Population):
+    r"""Leaky neurons of which one spikes at a time; its spike lowers the others' membranes and silences them for a while.
+
+    A step: :math:`v \leftarrow (v + r x)\,e^{-\Delta t/\tau}`; the neuron with the largest :math:`v - \vartheta f` above 0 spikes, goes to 0
+    and rests for `refractory`; all others lose `inhibition` (not below 0) and rest for `silence`. The factor f on a neuron's threshold
+    grows by `theta_step` a spike, up to `theta_highest`, and returns to 1 with `tau_theta`.
+    """
+
+    kind: ClassVar[str] = "competing LIF"
+    spiking: ClassVar[bool] = True
+    lasting: ClassVar[tuple[int, ...]] = (1,)
+    tau: Values | float = 0.02
+    r: Values | float = 1.0
+    v_threshold: Values | float = 1.0
+    inhibition: Values | float = 0.25
+    refractory: Values | float = 5e-3
+    silence: Values | float = 6e-3
+    theta_step: Values | float = 0.02
+    theta_highest: Values | float = 1.2
+    tau_theta: Values | float = 10.0
+
+    def initial(self, n: int, shape: Shape) -> State:
+        """Membranes at 0, factors at 1, nobody resting."""
+        return np.zeros((n, *shape)), np.ones((n, *shape)), np.zeros((n, *shape))
+
+    def step(self, x: Values, state: State, dt_s: float) -> tuple[Values, State]:
+        """Integrate, leak, find the winner, hold the others back."""
+        v, factor, wait = state
+        free = wait <= 0
+        v = relax(np.where(free, integrate(v, x, self.r), v), np.zeros(()), np.exp(-dt_s / self.tau))  # type: ignore[arg-type]
+        factor = relax(factor, np.ones(()), np.exp(-dt_s / self.tau_theta))  # type: ignore[arg-type]
+        z = winners(np.where(free, v - self.v_threshold * factor, -1.0))
+        wait = np.maximum(wait - 1.0, 0.0)
+        if not z.any():
+            return z, (v, factor, wait)
+        struck = z.reshape(len(z), -1).any(axis=1).reshape(-1, *(1,) * (z.ndim - 1))
+        v = np.where(z > 0, 0.0, np.where(struck, np.maximum(v - self.inhibition, 0.0), v))
+        others, own = np.rint(self.silence / dt_s), np.rint(self.refractory / dt_s)
+        wait = np.where(z > 0, own, np.where(struck, np.maximum(wait, others), wait))
+        return z, (v, np.minimum(factor + self.theta_step * z, np.maximum(self.theta_highest, factor)), wait)
+
+    def advance(self, x: Values, state: State, dt_s: float) -> tuple[int, Values, State]:
+        """The same steps, compiled, where all neurons have the same parameters."""
+        given = [getattr(self, entry.name) for entry in fields(self)]
+        if any(np.ndim(value) for value in given):
+            return Population.advance(self, x, state, dt_s)
+        v, factor, wait = (np.array(part.reshape(-1)) for part in state)
+        by = _LIFStep(
+            gain=float(self.r), threshold=float(self.v_threshold), decay=float(np.exp(-dt_s / self.tau)), inhibition=float(self.inhibition),
+            refractory=float(np.rint(self.refractory / dt_s)), silence=float(np.rint(self.silence / dt_s)), theta_step=float(self.theta_step),
+            theta_highest=float(self.theta_highest), theta_decay=float(np.exp(-dt_s / self.tau_theta)),
+        )  # fmt: skip
+        taken, winner = _until_spike(np.ascontiguousarray(x.reshape(len(x), -1)), v, factor, wait, by)
+        z = np.zeros(v.size)
+        if winner >= 0:
+            z[winner] = 1.0
+        shape = state[0].shape
+        return taken, z.reshape(shape[1:]), (v.reshape(shape), factor.reshape(shape), wait.reshape(shape))
+
+    def still(self) -> Population:
+        """Thresholds as they are."""
+        return replace(self, theta_step=0.0, tau_theta=_FOREVER_S)
+
+    def rested(self, lasting: State, seconds: float) -> State:
+        """Factors return towards 1."""
+        return (np.asarray(1.0 + (lasting[0] - 1.0) * np.exp(-seconds / self.tau_theta)),)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class CompetingConductanceLIF(Population):
+    r"""Conductance-based neurons with lateral inhibition, after Diehl and Cook (Frontiers Comput. Neurosci. 9:99, 2015).
+
+    .. math:: \tau \dot v = (v_{rest} - v) + g_e (E_e - v) + g_i (E_i - v)
+
+    Inputs add to g_e; a spike adds `inhibition` to g_i of all other neurons; both decay. Of the neurons above :math:`\vartheta + \theta`
+    the one furthest above spikes; θ of it grows by `theta_step`. Volts; conductances in units of the leak.
+    """
+
+    kind: ClassVar[str] = "competing conductance LIF"
+    spiking: ClassVar[bool] = True
+    lasting: ClassVar[tuple[int, ...]] = (3,)
+    tau: Values | float = 0.1
+    r: Values | float = 1.0
+    v_leak: Values | float = -65e-3
+    v_reset: Values | float = -65e-3
+    v_threshold: Values | float = -72e-3
+    excitatory_reversal: Values | float = 0.0
+    inhibitory_reversal: Values | float = -100e-3
+    tau_excitatory: Values | float = 1e-3
+    tau_inhibitory: Values | float = 2e-3
+    inhibition: Values | float = 17.0
+    refractory: Values | float = 5e-3
+    theta_start: Values | float = 20e-3
+    theta_step: Values | float = 0.05e-3
+    tau_theta: Values | float = 1e4
+
+    def initial(self, n: int, shape: Shape) -> State:
+        """Membranes at rest, no conductance, θ at its start, nobody resting."""
+        zero = np.zeros((n, *shape))
+        return self._full(self.v_leak, n, shape), zero, zero, self._full(self.theta_start, n, shape), zero
+
+    def step(self, x: Values, state: State, dt_s: float) -> tuple[Values, State]:
+        """Conductances, membrane, winner, reset, inhibition, θ."""
+        v, g_e, g_i, theta, wait = state
+        g_e = g_e + self.r * x
+        v = membrane_step(v, g_e, g_i, dt_s / self.tau, self.v_leak, self.excitatory_reversal, self.inhibitory_reversal)  # type: ignore[arg-type]
+        g_e, g_i = g_e * np.exp(-dt_s / self.tau_excitatory), g_i * np.exp(-dt_s / self.tau_inhibitory)
+        free = wait <= 0
+        v = np.where(free, v, self.v_reset)
+        z = winners(np.where(free, v - (self.v_threshold + theta), -1.0))
+        wait = np.maximum(wait - 1.0, 0.0)
+        if z.any():
+            struck = z.reshape(len(z), -1).any(axis=1).reshape(-1, *(1,) * (z.ndim - 1))
+            v = np.where(z > 0, self.v_reset, v)
+            g_i = g_i + self.inhibition * (struck - z)
+            wait = np.where(z > 0, np.rint(self.refractory / dt_s), wait)
+            theta = theta + self.theta_step * z
+        return z, (v, g_e, g_i, theta, wait)
+
+    def still(self) -> Population:
+        """Thresholds as they are."""
+        return replace(self, theta_step=0.0, tau_theta=_FOREVER_S)
+
+    def rested(self, lasting: State, seconds: float) -> State:
+        """θ sinks."""
+        return (np.asarray(lasting[0] * np.exp(-seconds / self.tau_theta)),)

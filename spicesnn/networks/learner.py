@@ -1,0 +1,452 @@
+"""A network that learns: populations, projections whose weights stand on synapses, a rule for each that is plastic, a decision.
+
+Its topology is a `Network`, which also computes its answers, with the synapses in place of the matrices; `network()` gives it back with
+the weights as they are, for other hardware or for a file. Everything is immutable: learning returns the network afterwards.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spicesnn.errors import InputError
+from spicesnn.networks import evaluate
+from spicesnn.networks.decisions import Decision, LargestOutput, Votes
+from spicesnn.networks.network import Network
+from spicesnn.networks.nodes import Embed, Node, Reshape, Shape, Values, Weighted, real
+from spicesnn.networks.populations import Delay, Population, State
+from spicesnn.networks.projections import Projection
+from spicesnn.networks.rules.base import BatchRule, Labels, LocalRule, Memory
+from spicesnn.networks.synapses import Energy, Synapses
+
+_AT_ONCE = 256
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inputs:
+    """Where samples come in.
+
+    Attributes
+    ----------
+    shape : int or tuple of int
+        Of a sample, or of one time step of it.
+    code : "held", "spikes" or "events"
+        A value that stands for the whole sample; spikes drawn in every step with a probability proportional to it; or samples that have a
+        time axis themselves.
+    probability : float
+        Of a spike in a step at value 1.
+    """
+
+    shape: int | Shape
+    code: str = "held"
+    probability: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.code not in ("held", "spikes", "events"):
+            raise InputError(f"inputs: code is {self.code!r}; expected held, spikes or events")
+        if not 0 < self.probability <= 1:
+            raise InputError(f"inputs: probability is {self.probability!r}; expected a number above 0, at most 1")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Neurons:
+    """A population: its shape, and what its neurons are (a `Population`, or an activation for networks without time)."""
+
+    shape: int | Shape
+    kind: Population | Node
+
+
+def _shape(shape: int | Shape) -> Shape:
+    return (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LearningNetwork:
+    """Populations and projections that learn.
+
+    Attributes
+    ----------
+    inputs : mapping of one name to Inputs
+    populations : mapping of str to Neurons
+    projections : tuple of Projection
+    output : str
+        The population that answers.
+    decision : Decision
+    dt_s, rest_s : float
+        Time step, and rest between two samples in which adapted thresholds sink, seconds.
+    steps : int
+        Time steps of a sample.
+    synapses : mapping of projection to Synapses
+        Made by `fresh`.
+    lasting : mapping of population to state
+        What outlasts a sample, such as adapted thresholds.
+    memory : mapping of str to arrays
+        What rules remember, by the rule's name.
+    classes : tuple, optional
+        Labels of the classes, as `fit` found them.
+    """
+
+    inputs: Mapping[str, Inputs]
+    populations: Mapping[str, Neurons]
+    projections: tuple[Projection, ...]
+    output: str = ""
+    decision: Decision = field(default_factory=LargestOutput)
+    dt_s: float = 1e-3
+    rest_s: float = 0.0
+    steps: int = 100
+    synapses: Mapping[str, Synapses] = field(default_factory=dict)
+    lasting: Mapping[str, State] = field(default_factory=dict)
+    memory: Mapping[str, Memory] = field(default_factory=dict)
+    classes: tuple[Any, ...] | None = None
+    topology: Network = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "projections", tuple(self.projections))
+        if len(self.inputs) != 1:
+            raise InputError(f"a network with the inputs {', '.join(self.inputs) or 'none'}; expected one")
+        if not self.populations:
+            raise InputError("a network without populations; expected one or more")
+        if not self.output:
+            object.__setattr__(self, "output", list(self.populations)[-1])
+        names = [p.name for p in self.projections]
+        if len(set(names)) != len(names):
+            raise InputError(f"two projections {next(n for n in names if names.count(n) > 1)}; expected one from a population to another")
+        for projection in self.projections:
+            if projection.rule is not None and projection.synapses is not None:
+                projection.rule.check(projection.name, projection.synapses)
+        object.__setattr__(self, "topology", self._built())
+        self._check_rules()
+
+    # -- its shape -------------------------------------------------------------------------------
+
+    @property
+    def source(self) -> str:
+        """Name of the inputs."""
+        return next(iter(self.inputs))
+
+    def shape_of(self, name: str) -> Shape:
+        """Shape of a population, or of the inputs."""
+        entry = self.inputs.get(name) or self.populations.get(name)
+        if entry is None:
+            raise InputError(f"there is no population {name!r}; there are: {', '.join([*self.inputs, *self.populations])}")
+        return _shape(entry.shape)
+
+    def lines_of(self, projection: Projection) -> Shape:
+        """Shape of what reaches a projection's weights: its source, once for each of several delays."""
+        shape = self.shape_of(projection.source)
+        return (len(projection.delays_s) * math.prod(shape),) if len(projection.delays_s) > 1 else shape
+
+    def projection(self, name: str) -> Projection:
+        """A projection by its name, ``source>target``."""
+        for entry in self.projections:
+            if entry.name == name:
+                return entry
+        raise InputError(f"there is no projection {name!r}; there are: {', '.join(p.name for p in self.projections)}")
+
+    @property
+    def plastic(self) -> tuple[Projection, ...]:
+        """The projections that learn."""
+        return tuple(p for p in self.projections if p.rule is not None)
+
+    def _built(self) -> Network:
+        nodes: dict[str, Node | Population] = {}
+        edges: list[tuple[str, str]] = []
+        for name, entry in self.populations.items():
+            nodes[name] = entry.kind
+        for projection in self.projections:
+            lines, target = self.lines_of(projection), self.shape_of(projection.target)
+            rows, outputs = projection.connection.matrix(lines, target)
+            made = self.synapses.get(projection.name)
+            weights = made.weights if made is not None else np.zeros((rows, outputs)) if rows else None
+            node = projection.connection.node(lines, target, weights)
+            nodes[projection.name] = node
+            edges += [(begin, projection.name) for begin in self._delayed(projection, nodes, edges)]
+            edges.append((projection.name, projection.target))
+        return Network(
+            nodes=nodes, edges=tuple(edges), input_shape=self.shape_of(self.source), output=self.output, source=self.source,
+            sink=f"{self.output} out", dt_s=self.dt_s, steps=self.steps,
+        )  # fmt: skip
+
+    def _delayed(self, projection: Projection, nodes: dict[str, Node | Population], edges: list[tuple[str, str]]) -> list[str]:
+        """What a projection listens to: its source, or its source some time ago."""
+        delays, found = projection.delays_s, []
+        count = math.prod(self.shape_of(projection.source))
+        for k, seconds in enumerate(delays):
+            name = f"{projection.name} after {seconds:g} s ({k})"
+            nodes[name] = Delay(seconds=seconds)
+            edges.append((projection.source, name))
+            if len(delays) > 1:
+                flat, placed = f"{name} flat", f"{name} placed"
+                nodes[flat], nodes[placed] = Reshape((-1,)), Embed(0, k * count, count * len(delays))
+                edges += [(name, flat), (flat, placed)]
+                name = placed
+            found.append(name)
+        return found or [projection.source]
+
+    def _check_rules(self) -> None:
+        local = [p for p in self.plastic if isinstance(p.rule, LocalRule)]
+        if local and not self.topology.temporal:
+            raise InputError(f"{local[0].name}: the rule {local[0].rule.name!r} learns from spikes in time; "  # type: ignore[union-attr]
+                             "give a population that lives in time steps")  # fmt: skip
+        for entry in local:
+            if not isinstance(self.topology.nodes[entry.name], Weighted) or entry.connection.name != "dense":
+                raise InputError(f"{entry.name}: the rule {entry.rule.name!r} needs one synapse between two neurons, "  # type: ignore[union-attr]
+                                 f"which a {entry.connection.name} projection has not")  # fmt: skip
+        if len({id(p.rule) for p in self.plastic if isinstance(p.rule, BatchRule)}) > 1:
+            raise InputError("several rules that learn from a batch; give the projections the same one")
+
+    @property
+    def batch_rule(self) -> BatchRule | None:
+        """The rule that learns from batches, if there is one."""
+        return next((p.rule for p in self.plastic if isinstance(p.rule, BatchRule)), None)
+
+    # -- fresh, and what it holds ----------------------------------------------------------------
+
+    def fresh(self, rng: np.random.Generator) -> LearningNetwork:
+        """The network with fresh synapses, adaptation and memory."""
+        made: dict[str, Synapses] = {}
+        for projection in self.projections:
+            if projection.synapses is None:
+                continue
+            shape = projection.connection.matrix(self.lines_of(projection), self.shape_of(projection.target))
+            weights = projection.fresh(shape, rng)
+            made[projection.name] = projection.synapses.made(weights, rng, largest=projection.largest)
+        lasting = {}
+        for name, entry in self.populations.items():
+            if isinstance(entry.kind, Population) and entry.kind.lasting:
+                state = entry.kind.initial(1, _shape(entry.shape))
+                lasting[name] = tuple(state[k] for k in entry.kind.lasting)
+        return replace(self, synapses=made, lasting=lasting, memory={})
+
+    def _ready(self) -> None:
+        missing = [p.name for p in self.projections if p.synapses is not None and p.name not in self.synapses]
+        if missing:
+            raise InputError(f"{missing[0]} has no synapses yet; begin with network.fresh(rng), or fit it")
+
+    def with_synapses(self, changed: Mapping[str, Synapses]) -> LearningNetwork:
+        """The same with some synapses replaced."""
+        made = {**self.synapses, **changed}
+        copy = object.__new__(LearningNetwork)
+        for name, value in self.__dict__.items():
+            object.__setattr__(copy, name, value)
+        object.__setattr__(copy, "synapses", made)
+        return copy
+
+    def network(self) -> Network:
+        """The network with its weights as they are, for `Network.on`, `Network.to_nir` and ideal answers."""
+        self._ready()
+        return replace(self)._frozen()
+
+    def _frozen(self) -> Network:
+        nodes: dict[str, Node | Population] = dict(self.topology.nodes)
+        for name, entry in self.populations.items():
+            if isinstance(entry.kind, Population):
+                nodes[name] = _Carried.of(entry.kind, self.lasting.get(name, ()))
+        return replace(self.topology, nodes=nodes)
+
+    @property
+    def energy(self) -> Energy:
+        """Joules of all synapses so far."""
+        parts = [s.energy for s in self.synapses.values()]
+        return Energy(read_joule=sum(p.read_joule for p in parts), write_joule=sum(p.write_joule for p in parts))
+
+    @property
+    def pulses(self) -> int:
+        """Programming pulses of all cells so far."""
+        return int(sum(int(s.wear.sum()) for s in self.synapses.values() if s.wear is not None))
+
+    # -- answers ---------------------------------------------------------------------------------
+
+    def encoded(self, x: Values, rng: np.random.Generator) -> Values:
+        """Samples (n, *shape), or (n, steps, *shape), as the inputs hand them on: with a time axis where the network lives in time."""
+        entry, shape = self.inputs[self.source], self.shape_of(self.source)
+        values = real(x, "x")
+        if entry.code == "events" or not self.topology.temporal:
+            return self.topology.taken(values)
+        if values.ndim < 2 or (values.shape[1:] != shape and (values.ndim != 2 or values.shape[1] != math.prod(shape))):
+            raise InputError(f"x has shape {values.shape}; expected (n, {', '.join(map(str, shape))})")
+        still = values.reshape(len(values), *shape)
+        if entry.code == "held":
+            return np.broadcast_to(still[:, None], (len(still), self.steps, *shape))
+        if still.min(initial=0.0) < 0 or still.max(initial=0.0) > 1:
+            raise InputError(f"x lies from {still.min():.4g} to {still.max():.4g}; spikes are drawn for values from 0 to 1")
+        chance = rng.random((len(still), self.steps, *shape))
+        return (chance < entry.probability * still[:, None]).astype(float)
+
+    def outputs(self, x: ArrayLike, rng: np.random.Generator) -> Values:
+        """What the output population puts out, (n, steps, outputs), nothing learning; one step for networks without time."""
+        self._ready()
+        found, net = [], self._frozen()
+        values = real(x, "x")
+        for begin in range(0, len(values), _AT_ONCE):
+            taken = self.encoded(values[begin : begin + _AT_ONCE], rng)
+            out = evaluate.run(net, taken, self.products(rng))[self.output]
+            found.append(out.reshape(len(out), out.shape[1] if net.temporal else 1, -1))
+        return np.concatenate(found)
+
+    def products(self, rng: np.random.Generator, tally: list[float] | None = None) -> dict[str, evaluate.Product]:
+        """What computes each projection that stands on synapses; joules of the reads are added to `tally`."""
+        return {name: self._product(name, synapses, rng, tally) for name, synapses in self.synapses.items()}
+
+    def _product(
+        self, name: str, synapses: Synapses, rng: np.random.Generator, tally: list[float] | None
+    ) -> Callable[[Values], Values]:
+        node = self.topology.nodes[name]
+        assert isinstance(node, Weighted)
+
+        def computed(x: Values) -> Values:
+            parts = []
+            for rows in node.rows_of(x):
+                part, joule = synapses.product(rows, rng)
+                parts.append(part)
+                if tally is not None:
+                    tally.append(joule)
+            return node.assembled(parts, len(x), x.shape[1:])
+
+        return computed
+
+    def decided(self, x: ArrayLike, rng: np.random.Generator) -> Labels:
+        """Numbers of the classes that answer, (n,); −1 for ties and silence."""
+        values, found = real(x, "x"), []
+        for begin in range(0, len(values), _AT_ONCE):
+            outputs = self.outputs(values[begin : begin + _AT_ONCE], rng)
+            found.append(self.decision.decided(self._counted(outputs)))
+        return np.concatenate(found)
+
+    def _counted(self, outputs: Values) -> Values:
+        """Spikes as counts where the decision wants one value an output."""
+        if isinstance(self.decision, LargestOutput) and self.topology.spiking and self.topology.temporal:
+            return np.asarray(outputs.sum(axis=1, keepdims=True))
+        return outputs
+
+    def predict(self, x: ArrayLike, rng: np.random.Generator | int = 0) -> NDArray[Any]:
+        """The class of each sample, (n,); −1 (None among labels that are no numbers ≥ 0) for ties and silence.
+
+        Parameters
+        ----------
+        x : (n, *inputs), or (n, steps, *inputs) for inputs with a time axis
+        rng : Generator or int
+            Of the input spikes and of read noise.
+        """
+        decided = self.decided(x, np.random.default_rng(rng))
+        return replace(self.topology, classes=None).labelled(decided) if self.classes is None else _labelled(decided, self.classes)
+
+    def accuracy(self, x: ArrayLike, y: ArrayLike, rng: np.random.Generator | int = 0) -> float:
+        """Fraction of samples answered as their labels y (n,) say; ties and silence are wrong."""
+        wanted = _numbered(y, self.classes)
+        return float(np.mean(self.decided(x, np.random.default_rng(rng)) == wanted))
+
+    # -- learning --------------------------------------------------------------------------------
+
+    def learn(self, x: ArrayLike, labels: ArrayLike, rng: np.random.Generator, *, progress: float = 0.0) -> LearningNetwork:
+        """The network after it has learnt from samples, once each, in the order given.
+
+        Parameters
+        ----------
+        x : (n, *inputs)
+        labels : (n,) int
+            Numbers of the classes; rules without a teacher do not look at them.
+        rng : Generator
+        progress : float
+            How much of the training is over, 0 to 1: for schedules.
+        """
+        from spicesnn.networks.presenting import learnt_in_batches, presented
+
+        self._ready()
+        values, numbers = real(x, "x"), np.asarray(labels, dtype=np.int64)
+        if len(numbers) != len(values):
+            raise InputError(f"{len(values)} samples and {len(numbers)} labels; expected one label a sample")
+        network: LearningNetwork = self
+        if any(isinstance(p.rule, LocalRule) for p in self.plastic):
+            network = presented(network, values, rng)
+        if self.batch_rule is not None:
+            network = learnt_in_batches(network, values, numbers, rng, progress)
+        return network
+
+    def labelled(self, x: ArrayLike, labels: ArrayLike, rng: np.random.Generator, classes: int) -> LearningNetwork:
+        """The network whose output neurons stand for the classes that they answer among these training samples."""
+        if not isinstance(self.decision, Votes):
+            return self
+        numbers = np.asarray(labels, dtype=np.int64)
+        counts = np.concatenate([
+            self.outputs(part, rng).sum(axis=1, keepdims=True) for part in np.array_split(real(x, "x"), max(1, len(numbers) // _AT_ONCE))
+        ])  # fmt: skip
+        copy = self.with_synapses({})
+        object.__setattr__(copy, "decision", self.decision.labelled(counts, numbers, classes))
+        return copy
+
+    def fit(
+        self, x: ArrayLike, y: ArrayLike, *, epochs: int = 1, seed: int = 0, progress: Callable[[int, int], None] | None = None
+    ) -> LearningNetwork:
+        """Learn from labelled samples, from fresh synapses on.
+
+        Parameters
+        ----------
+        x : (n, *inputs)
+            Between 0 and 1 where inputs are spikes.
+        y : (n,)
+            Labels.
+        epochs : int
+        seed : int
+            Of everything that is drawn.
+        progress : callable, optional
+            Called with (epochs done, epochs).
+        """
+        values = real(x, "x")
+        classes = tuple(np.unique(np.asarray(y)).tolist())
+        numbers = _numbered(y, classes)
+        network = replace(self.fresh(np.random.default_rng([seed, 0])), classes=classes)
+        for epoch in range(epochs):
+            order = np.random.default_rng([seed, 1, epoch]).permutation(len(values))
+            network = network.learn(values[order], numbers[order], np.random.default_rng([seed, 2, epoch]), progress=epoch / epochs)
+            if progress is not None:
+                progress(epoch + 1, epochs)
+        return network.labelled(values, numbers, np.random.default_rng([seed, 3]), len(classes))
+
+
+class _Carried(Population):
+    """A population that begins every sample with thresholds as training left them, and keeps them."""
+
+    kind = "carried"
+
+    def __init__(self, inside: Population, lasting: State) -> None:
+        self.inside, self.carried = inside.still(), lasting
+        self.kind = inside.kind  # type: ignore[misc]
+        self.spiking = inside.spiking  # type: ignore[misc]
+
+    @classmethod
+    def of(cls, inside: Population, lasting: State) -> Population:
+        """The population itself where nothing lasts."""
+        return cls(inside, lasting) if inside.lasting else inside
+
+    def shape_out(self, shape: Shape) -> Shape:
+        """As of the neurons."""
+        return self.inside.shape_out(shape)
+
+    def initial(self, n: int, shape: Shape) -> State:
+        """With what lasts."""
+        return self.inside.begun(n, shape, self.carried)
+
+    def step(self, x: Values, state: State, dt_s: float) -> tuple[Values, State]:
+        """As of the neurons."""
+        return self.inside.step(x, state, dt_s)
+
+
+def _numbered(y: ArrayLike, classes: tuple[Any, ...] | None) -> Labels:
+    labels = np.asarray(y)
+    if classes is None:
+        return labels.astype(np.int64)
+    place = {label: k for k, label in enumerate(classes)}
+    return np.array([place.get(label, -2) for label in labels.tolist()], dtype=np.int64)
+
+
+def _labelled(decided: Labels, classes: tuple[Any, ...]) -> NDArray[Any]:
+    if all(isinstance(label, int | np.integer) and label >= 0 for label in classes):
+        return np.where(decided < 0, -1, np.asarray(classes, dtype=np.int64)[decided])
+    labels = np.array([*classes, None], dtype=object)
+    return np.asarray(labels[decided]) if np.any(decided < 0) else np.asarray(classes)[decided]

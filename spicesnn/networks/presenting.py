@@ -1,0 +1,213 @@
+"""How a network learns from samples: shown one after the other, step by step, for local rules; in batches for the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from spicesnn.networks.learner import LearningNetwork
+from spicesnn.networks.network import Network
+from spicesnn.networks.nodes import Values, Weighted
+from spicesnn.networks.populations import Population, State
+from spicesnn.networks.projections import Projection
+from spicesnn.networks.rules.base import Activity, Labels, LocalRule
+from spicesnn.networks.synapses import Synapses
+
+
+def presented(network: LearningNetwork, x: Values, rng: np.random.Generator) -> LearningNetwork:
+    """The network after it has been shown samples one after the other, its local rules learning.
+
+    Parameters
+    ----------
+    network : LearningNetwork
+    x : (n, *inputs)
+    rng : Generator
+        Of input spikes, read noise, and cells.
+    """
+    show = _Show(network=network, rng=rng, synapses=dict(network.synapses), lasting=dict(network.lasting))
+    alone = show.alone()
+    for sample in x:
+        show.spikes = network.encoded(sample[None], rng)[0]
+        show.begin()
+        if alone:
+            show.run_alone()
+        else:
+            show.run()
+        show.end()
+    copy = network.with_synapses(show.synapses)
+    object.__setattr__(copy, "lasting", show.lasting)
+    return copy
+
+
+@dataclass(kw_only=True, eq=False)
+class _Show:
+    """Samples while they are shown."""
+
+    network: LearningNetwork
+    rng: np.random.Generator
+    synapses: dict[str, Synapses]
+    lasting: dict[str, State]
+    spikes: Values = field(default_factory=lambda: np.zeros((0, 1)))
+    states: dict[str, State] = field(default_factory=dict)
+    values: dict[str, Values] = field(default_factory=dict)
+    before: Mapping[str, Values] = field(default_factory=dict)
+    joule: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        stages = self.topology.stages
+        self.order = [name for stage in stages for name in stage.nodes if name != self.network.source]
+        self.delayed = frozenset(edge for stage in stages for edge in stage.delayed)
+        self.local = [(p, p.rule) for p in self.network.plastic if isinstance(p.rule, LocalRule)]
+        self.watched = {p.name for p, _ in self.local}
+
+    @property
+    def topology(self) -> Network:
+        """Nodes and their order."""
+        return self.network.topology
+
+    def begin(self) -> None:
+        """Put neurons where a sample finds them; let rules normalise."""
+        shapes = self.topology.shapes
+        for name, node in self.topology.nodes.items():
+            if isinstance(node, Population):
+                self.states[name] = node.begun(1, shapes[name], self.lasting.get(name, ()))
+        self.before, self.joule = {}, {}
+        steps = len(self.spikes)
+        self.pre: dict[str, Values] = {}
+        self.post = {p.name: np.zeros((steps, int(np.prod(shapes[p.target])))) for p, _ in self.local}
+        self.asked = dict.fromkeys(self.watched, 0)
+        for projection, rule in self.local:
+            update = rule.before(self.synapses[projection.name])
+            if update is not None:
+                self.synapses[projection.name] = self.synapses[projection.name].apply(update, self.rng)
+
+    def end(self) -> None:
+        """Count the joules; keep what outlasts the sample."""
+        for name, joule in self.joule.items():
+            self.synapses[name] = self.synapses[name].counted(joule)
+        for name in self.lasting:
+            node = self.topology.nodes[name]
+            assert isinstance(node, Population)
+            parts = tuple(self.states[name][k] for k in node.lasting)
+            self.lasting[name] = node.rested(parts, self.network.rest_s) if self.network.rest_s else parts
+
+    def ask(self, projection: Projection, rule: LocalRule, step: int) -> None:
+        """Ask a rule after a step, and do what it says."""
+        name = projection.name
+        seen = Activity(
+            pre=self.pre[name][: step + 1], post=self.post[name][: step + 1], since=self.asked[name], dt_s=self.network.dt_s
+        )
+        self.asked[name] = step + 1
+        update = rule.update(seen, self.synapses[name])
+        if update is not None:
+            self.synapses[name] = self.synapses[name].apply(update, self.rng)
+
+    # -- any network, step by step ---------------------------------------------------------------
+
+    def run(self) -> None:
+        """Show a sample."""
+        steps = len(self.spikes)
+        for name in self.watched:
+            node = self.topology.nodes[name]
+            assert isinstance(node, Weighted)
+            self.pre[name] = np.zeros((steps, node.matrices[0].shape[0]))
+        for t in range(steps):
+            self._step(t)
+            for projection, rule in self.local:
+                post = self.values[projection.target].reshape(-1)
+                self.post[projection.name][t] = post
+                if np.any(post > 0):
+                    self.ask(projection, rule, t)
+            self.before = dict(self.values)
+        for projection, rule in self.local:
+            if self.asked[projection.name] < steps:
+                self.ask(projection, rule, steps - 1)
+
+    def _step(self, t: int) -> None:
+        topology, source = self.topology, self.network.source
+        self.values[source] = self.spikes[t : t + 1]
+        for name in self.order:
+            parts = [self.values[origin] for origin in topology.inputs_of(name) if (origin, name) not in self.delayed]
+            parts += [self.before[o] for o in topology.inputs_of(name) if (o, name) in self.delayed and o in self.before]
+            node = topology.nodes[name]
+            if isinstance(node, Population):
+                x = sum(parts[1:], start=parts[0]) if parts else np.zeros((1, *topology.shapes[name]))
+                self.values[name], self.states[name] = node.step(x, self.states[name], self.network.dt_s)
+            elif not parts:
+                self.values[name] = np.zeros((1, *topology.shapes[name]))
+            elif name in self.synapses:
+                assert isinstance(node, Weighted)
+                self.values[name] = self._driven(name, node, sum(parts[1:], start=parts[0]), t)
+            else:
+                self.values[name] = node(sum(parts[1:], start=parts[0]))
+
+    def _driven(self, name: str, node: Weighted, x: Values, t: int) -> Values:
+        parts = []
+        for rows in node.rows_of(x):
+            part, joule = self.synapses[name].product(rows, self.rng)
+            self.joule[name] = self.joule.get(name, 0.0) + joule
+            parts.append(part)
+        if name in self.watched:
+            self.pre[name][t] = rows[0]
+        return node.assembled(parts, 1, x.shape[1:])
+
+    # -- one population that hears the inputs alone: from spike to spike -----------------------------
+
+    def alone(self) -> bool:
+        """Whether all there is is one projection from the inputs to one population, on cells whose reads can be foreseen."""
+        if len(self.network.projections) != 1 or not self.local:
+            return False
+        projection = self.local[0][0]
+        cells = self.synapses[projection.name]
+        foreseen = not cells.kind.imperfections.disturbs_reads
+        return foreseen and projection.source == self.network.source and not projection.delays_s
+
+    def run_alone(self) -> None:
+        """The same as `run`: the currents of all steps up to the next update are known ahead."""
+        projection, rule = self.local[0]
+        name, target, steps = projection.name, projection.target, len(self.spikes)
+        node, population = self.topology.nodes[name], self.topology.nodes[target]
+        assert isinstance(node, Weighted)
+        assert isinstance(population, Population)
+        rows = self.pre[name] = node.rows_of(self.spikes)[0]
+        t = begun = 0
+        seen: Synapses | None = None
+        while t < steps:
+            cells = self.synapses[name]
+            if cells is not seen:
+                self._count(name, seen, rows[begun:t])
+                drive, seen, begun = cells.product(rows[t:])[0], cells, t
+            shape = (-1, *self.topology.shapes[target])
+            taken, out, self.states[target] = population.advance(drive[t - begun :].reshape(shape), self.states[target], self.network.dt_s)
+            t += taken
+            self.post[name][t - 1] = out.reshape(-1)
+            if np.any(out > 0):
+                self.ask(projection, rule, t - 1)
+        self._count(name, seen, rows[begun:])
+        if self.asked[name] < steps:
+            self.ask(projection, rule, steps - 1)
+
+    def _count(self, name: str, cells: Synapses | None, rows: Values) -> None:
+        """Add the joules of reads that have been made."""
+        if cells is not None and len(rows):
+            self.joule[name] = self.joule.get(name, 0.0) + cells.read_joule(rows)
+
+
+def learnt_in_batches(
+    network: LearningNetwork, x: Values, labels: Labels, rng: np.random.Generator, progress: float
+) -> LearningNetwork:
+    """The network after its batch rule has seen all samples once, a batch at a time; `batch` = 0 takes them all at once."""
+    rule = network.batch_rule
+    assert rule is not None
+    size = rule.batch or len(x)
+    for begin in range(0, len(x), size):
+        some, mine = x[begin : begin + size], labels[begin : begin + size]
+        updates, memory, joule = rule.updates(network, network.encoded(some, rng), mine, rng, progress)
+        changed = {name: network.synapses[name].apply(update, rng) for name, update in updates.items()}
+        first = next(iter(network.synapses))
+        changed[first] = changed.get(first, network.synapses[first]).counted(joule)
+        network = network.with_synapses(changed)
+        object.__setattr__(network, "memory", {**network.memory, rule.name: memory})
+    return network

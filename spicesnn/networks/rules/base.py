@@ -1,0 +1,132 @@
+"""What a learning rule is: it sees populations' activity and synapses, never what the synapses are made of."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spicesnn.errors import InputError
+from spicesnn.networks.nodes import Values
+from spicesnn.networks.synapses import SynapseKind, Synapses
+from spicesnn.networks.synapses.updates import Update
+
+if TYPE_CHECKING:
+    from spicesnn.networks.learner import LearningNetwork
+
+Labels = NDArray[np.int64]
+Memory = Mapping[str, NDArray[Any]]
+"""What a rule remembers from sample to sample, by name: arrays, so that a checkpoint can keep it."""
+
+
+class Rule(ABC):
+    """A way to learn."""
+
+    name: ClassVar[str]
+    asks: ClassVar[tuple[type, ...]]
+    """The updates it asks for."""
+    labelled: ClassVar[bool] = False
+    """Whether it learns from labels."""
+
+    def check(self, projection: str, kind: SynapseKind) -> None:
+        """Say why this rule has no meaning on synapses of a kind.
+
+        Raises
+        ------
+        InputError
+            The synapses take none of the updates that the rule asks for.
+        """
+        for update in self.asks:
+            if why := kind.refuses(update):
+                raise InputError(f"{projection}: the rule {self.name!r} asks for {update.__name__.lower()}, and {why}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Activity:
+    """What either side of a projection has done since a sample began, the present step last.
+
+    Attributes
+    ----------
+    pre : (steps, rows)
+        What stood on the word lines: spikes 0 or 1.
+    post : (steps, outputs)
+        Spikes of the target.
+    since : int
+        First step that the rule has not been asked about.
+    dt_s : float
+    """
+
+    pre: Values
+    post: Values
+    since: int
+    dt_s: float
+
+    @property
+    def fired(self) -> NDArray[np.int64]:
+        """Outputs that spike in the present step."""
+        return np.flatnonzero(self.post[-1] > 0)
+
+    def lag_s(self) -> Values:
+        """Seconds since the last spike of each row, (rows,); infinite where there was none."""
+        back = (self.pre > 0)[::-1]
+        return np.where(back.any(axis=0), back.argmax(axis=0) * self.dt_s, np.inf)
+
+
+class LocalRule(Rule):
+    """A rule that learns while a sample is shown, from what either side of a synapse does.
+
+    It is asked after every step in which an output spikes, and once more when the sample is over.
+    """
+
+    def before(self, synapses: Synapses) -> Update | None:
+        """What it asks for before a sample is shown, such as a normalisation."""
+        return None
+
+    @abstractmethod
+    def update(self, seen: Activity, synapses: Synapses) -> Update | None:
+        """What it asks for now."""
+
+    def next_pulse(self, seen: Activity, synapses: Synapses) -> Update | None:
+        """What it would apply next: how decks of a pulse are drawn."""
+        return self.update(seen, synapses)
+
+
+class BatchRule(Rule):
+    """A rule that learns from the answers to a batch of samples, by what went wrong in the whole network."""
+
+    labelled: ClassVar[bool] = True
+    batch: int
+
+    @abstractmethod
+    def updates(
+        self, network: LearningNetwork, x: Values, labels: Labels, rng: np.random.Generator, progress: float
+    ) -> tuple[dict[str, Update], Memory, float]:
+        """Ask for updates.
+
+        Parameters
+        ----------
+        network : LearningNetwork
+        x : (n, …)
+            Inputs, with a time axis where the network lives in time.
+        labels : (n,) int
+            Numbers of the outputs that should answer.
+        rng : Generator
+        progress : float
+            How much of the training is over, 0 to 1: for schedules.
+
+        Returns
+        -------
+        updates : dict of projection to Update
+        memory : mapping of str to array
+            What the rule remembers for the next batch.
+        joule : float
+            Energy of the reads it took.
+        """
+
+    def next_pulse(self, network: LearningNetwork, x: Values, labels: Labels, rng: np.random.Generator) -> dict[str, Update]:
+        """What it would apply next, a projection: how decks of a pulse are drawn."""
+        return self.updates(network, x, labels, rng, 0.0)[0]

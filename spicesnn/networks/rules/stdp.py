@@ -1,0 +1,145 @@
+"""Spike-timing-dependent plasticity: by traces, by last spikes, by overlapping waveforms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spicesnn.errors import InputError
+from spicesnn.learning.spikes import SpikePair
+from spicesnn.networks.nodes import Values
+from spicesnn.networks.rules.base import Activity, LocalRule
+from spicesnn.networks.synapses import Spikes, Synapses, Wanted
+from spicesnn.networks.synapses.updates import Update
+
+
+def _normalised(synapses: Synapses, column_sum: float) -> Update | None:
+    """What brings the weights of every output to one sum; None where all have it."""
+    weights = synapses.weights
+    sums = weights.sum(axis=0)
+    if np.all(np.abs(sums - column_sum) <= 1e-9 * column_sum):
+        return None
+    factors = column_sum / np.where(sums > 0, sums, column_sum)
+    return Wanted(steps=weights * (factors - 1.0))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TraceSTDP(LocalRule):
+    r"""STDP with traces and soft bounds.
+
+    At a spike of an output :math:`\Delta w = A^+ t_{pre} (w_{max} - w)`, at a spike of an input :math:`\Delta w = -A^- t_{post} w`; a trace is
+    1 at a spike and decays with `tau_s`. What input spikes take is written together with the next potentiation, or after the sample.
+
+    Attributes
+    ----------
+    rise, fall : float
+        :math:`A^+` and :math:`A^-`.
+    tau_s : float
+    column_sum : float, optional
+        Σw of every output before each sample (homeostasis); left out, sums are free.
+    """
+
+    name: ClassVar[str] = "stdp-traces"
+    asks: ClassVar[tuple[type, ...]] = (Wanted,)
+    rise: float = 0.01
+    fall: float = 1e-4
+    tau_s: float = 20e-3
+    column_sum: float | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.rise >= 0 and self.fall >= 0 and self.tau_s > 0):
+            raise InputError(f"{self}: expected a rise and a fall of 0 or more, and seconds above 0")
+
+    def before(self, synapses: Synapses) -> Update | None:
+        """Normalise, if asked to."""
+        return None if self.column_sum is None else _normalised(synapses, self.column_sum)
+
+    def update(self, seen: Activity, synapses: Synapses) -> Update | None:
+        """Raise at output spikes; lower for the input spikes since the rule was asked last."""
+        weights, steps = synapses.weights, np.zeros((synapses.rows, synapses.outputs))
+        fired = seen.fired
+        if fired.size:
+            rise = self.rise * np.exp(-seen.lag_s() / self.tau_s)
+            steps[:, fired] += rise[:, None] * (synapses.largest - weights[:, fired])
+        touched = np.union1d(fired, np.flatnonzero(seen.post[:-1].any(axis=0))).astype(np.int64)
+        if self.fall > 0 and touched.size:
+            traces = self._post_traces(seen, touched)
+            steps[:, touched] -= self.fall * ((seen.pre[seen.since :] > 0).T @ traces) * weights[:, touched]
+        return Wanted(steps=steps[:, touched], outputs=touched) if touched.size else None
+
+    def _post_traces(self, seen: Activity, outputs: NDArray[np.int64]) -> Values:
+        """Trace of some outputs in each step that is new, (new steps, outputs), by spikes before that step."""
+        fired = seen.post[:, outputs] > 0
+        steps = np.arange(len(fired))[:, None]
+        last = np.maximum.accumulate(np.where(fired, steps, -(10**9)), axis=0)
+        before = np.concatenate([np.full((1, outputs.size), -(10**9)), last[:-1]])
+        return np.asarray(np.exp(-(steps - before)[seen.since :] * (seen.dt_s / self.tau_s)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LastSpikeSTDP(LocalRule):
+    r"""At a spike of an output, inputs that spiked at most `window_s` ago gain, all others lose; spikes of inputs alone change nothing.
+
+    :math:`\Delta w = A^+ e^{-lag/\tau}` within the window, :math:`-A^-` beyond it.
+
+    Attributes
+    ----------
+    rise, fall : float
+        :math:`A^+` and :math:`A^-`, in units of weights.
+    tau_s, window_s : float
+    """
+
+    name: ClassVar[str] = "stdp-last-spikes"
+    asks: ClassVar[tuple[type, ...]] = (Wanted,)
+    rise: float = 0.005
+    fall: float = 0.003
+    tau_s: float = 4e-3
+    window_s: float = 10e-3
+
+    def __post_init__(self) -> None:
+        if not (self.rise >= 0 and self.fall >= 0 and self.tau_s > 0 and self.window_s >= 0):
+            raise InputError(f"{self}: expected a rise and a fall of 0 or more, seconds above 0 and a window of 0 s or more")
+
+    def update(self, seen: Activity, synapses: Synapses) -> Update | None:
+        """Change the synapses of the outputs that spike."""
+        fired = seen.fired
+        if not fired.size:
+            return None
+        lag = seen.lag_s()
+        change = np.where(lag <= self.window_s * (1 + 1e-9), self.rise * np.exp(-lag / self.tau_s), -self.fall)
+        return Wanted(steps=np.repeat(change[:, None], fired.size, axis=1), outputs=fired)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OverlapSTDP(LocalRule):
+    """STDP by overlapping waveforms: what the device itself does where pre- and post-synaptic spikes meet on its cell.
+
+    When an output spikes it sends its spike back over its bit line. Inputs that spiked within `window_s` have sent theirs just before it,
+    the others send theirs just after it: the first gain, the others lose. How much, the device's equations say.
+
+    Attributes
+    ----------
+    pair : SpikePair
+        Shapes designed for the device (`spicesnn.learning.spikes.design`).
+    window_s : float
+    most : int
+        Output spikes of a sample that are sent back; 0: all.
+    """
+
+    name: ClassVar[str] = "stdp-overlap"
+    asks: ClassVar[tuple[type, ...]] = (Spikes,)
+    pair: SpikePair
+    window_s: float = 10e-3
+    most: int = 1
+
+    def update(self, seen: Activity, synapses: Synapses) -> Update | None:
+        """Lay the waveforms of inputs and outputs over each other."""
+        before = int((seen.post[:-1] > 0).any(axis=1).sum())
+        if not seen.fired.size or (self.most and before >= self.most):
+            return None
+        apart = self.pair.pre.peak_s + 2 * self.pair.pre.edge_s
+        recent = seen.lag_s() <= self.window_s * (1 + 1e-9)
+        return Spikes(row_s=np.where(recent, 0.0, 2 * apart), output_s=np.where(seen.post[-1] > 0, apart, np.nan), pair=self.pair)
