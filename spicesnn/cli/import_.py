@@ -60,8 +60,10 @@ def import_(
     errors, why = _compared(device, seed or 0, engine)
     data: dict[str, Any] = {
         "device": path, "name": found.name, "subckt": found.subckt, "dialect": str(found.dialect), "pins": found.pins,
+        "unused_pins": list(found.unused),
         "states": {name: {"node": s.node, "capacitor": s.path} for name, s in zip(found.state_names(), found.states, strict=True)},
-        "parameters": found.parameters, "fixed": found.fixed, "left_out": [e.name for e in found.part.left_out],
+        "parameters": found.parameters, "fixed": found.fixed, "bench": [card.text for card in found.bench],
+        "left_out": [e.name for e in found.part.left_out],
         "max_value_error": None if errors is None else errors.value, "max_jacobian_error": None if errors is None else errors.jacobian,
         "max_state_error": None if errors is None else errors.state, "refused": [], "translation": translation,
     }  # fmt: skip
@@ -73,6 +75,10 @@ def import_(
         console.print(f"device  {path}")
 
     return Answer(data=data, show=shown)
+
+
+_STANDS = 1e-3
+"""Of its range: a state that moved less has not been compared in motion."""
 
 
 def _bounds(pairs: list[str] | None) -> dict[str, tuple[float, float]]:
@@ -128,12 +134,19 @@ def _show(console: Console, found: Guess, errors: TwinErrors | None, why: str) -
         lines.append(f"state   {store.node} on {store.path}, {low:g} to {high:g}, starts {start_text(store.start, found.parameters)}")
     lines.append(f"set     {', '.join(f'{name}={value:g}' for name, value in found.parameters.items()) or 'no parameters'}")
     lines += [f"fixed   {name}: {reason}" for name, reason in found.fixed.items()]
+    lines += [f"unused  pin {pin}: it only shows something, and is left open" for pin in found.unused]
     if found.part.left_out:
         lines.append(f"unused  {', '.join(e.name for e in found.part.left_out)}: nothing depends on them")
+    if found.bench:
+        numbers = sorted({card.line for card in found.bench})
+        lines.append(f"bench   {len(found.bench)} cards of a test bench are left out (lines {numbers[0]} to {numbers[-1]})")
     if errors is None:
         lines.append(f"twins   {why}")
     else:
         ends = f"{errors.state:.1e} of the range after a pulse"
         lines.append(f"twins   differ by {errors.value:.1e} in current, {errors.jacobian:.1e} in dI/dV, {ends}")
+        if found.states and errors.travel < _STANDS:
+            volts, hertz = found.drive
+            lines.append(f"        no state moved at up to {volts:g} V for {0.1 / hertz:.3g} s: give [drive] in the descriptor what moves it")
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -83,6 +83,10 @@ class ForeignSubcircuit:
     parameters: tuple[tuple[str, str], ...] = ()
 
 
+_BEYOND = 1e-9
+"""Of a state's range: so far outside its bounds it is asked whether the sub-circuit holds it."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Foreign(Device):
     """Base of the classes that `spicesnn.netlist.foreign.load_foreign` makes, one a descriptor.
@@ -142,6 +146,43 @@ class Foreign(Device):
         self._check_bounds(np.asarray(v, dtype=float), np.asarray(x, dtype=float), rates)
         return rates[0] if len(self.circuit.states) <= 1 else rates
 
+    def rate_slope(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
+        """Return ∂(dx/dt)/∂x in 1/s by differences that stay on one side of a bound: a sub-circuit may stop its state there by a comparison."""
+        if len(self.circuit.states) != 1:
+            return super().rate_slope(v, x, gate)
+        state = self.circuit.states[0]
+        step, at = 1e-6 * (state.high - state.low), np.asarray(x, dtype=float)
+        up = np.where((at > state.high - step) & (at < state.high), at, at + step)
+        down = np.where(at >= state.high, at, at - step)
+        up, down = np.where(at <= state.low, at, up), np.where((at < state.low + step) & (at > state.low), at, down)
+        rise = self._solved("rate", v, up)[2][0] - self._solved("rate", v, down)[2][0]
+        slope: Floats = rise / (up - down)
+        return slope
+
+    def check_held(self, v: Floats, x: Floats) -> None:
+        """Check that what moved states beyond the descriptor's bounds was no more than an integration's own error.
+
+        Parameters
+        ----------
+        v : (n, …)
+            Volts of cells at n times, as ngspice solved them.
+        x : (states, n, …)
+            Their states.
+
+        Raises
+        ------
+        EngineError
+            Nothing in the sub-circuit holds a state at its bound; without equations this is not known, and nothing is said.
+        """
+        if self.equations is None or not self.circuit.states:
+            return
+        low, high = (np.asarray(b, dtype=float).reshape(-1, *(1,) * v.ndim) for b in self.bounds())
+        beyond = np.any((x < low) | (x > high), axis=0)
+        if np.any(beyond):
+            flat = (len(low), 1)
+            at = np.clip(x[:, beyond], low.reshape(flat), high.reshape(flat))
+            self.rate(v[beyond], at if len(at) > 1 else at[0])
+
     def _check_bounds(self, v: Floats, x: Floats, rates: Floats) -> None:
         """Refuse a state that stands at a bound of the descriptor which the sub-circuit itself does not know."""
         states = self.circuit.states
@@ -151,10 +192,20 @@ class Foreign(Device):
             outward = ((at >= state.high - near) & (rates[k] > 0)) | ((at <= state.low + near) & (rates[k] < 0))
             if not np.any(outward):
                 continue
-            middle = np.full(at.shape, 0.5 * (state.low + state.high))
-            inside = middle if len(states) == 1 else np.stack([middle if j == k else np.broadcast_to(x[j], at.shape) for j in range(len(states))])
-            there = self._solved("rate", v, inside)[2][k]
-            if np.any(outward & (np.abs(rates[k]) > 0.01 * np.abs(there))):
+
+            def rate_at(value: Floats, k: int = k, at: Floats = at) -> Floats:
+                given = value if len(states) == 1 else np.stack([value if j == k else np.broadcast_to(x[j], at.shape) for j in range(len(states))])
+                found: Floats = self._solved("rate", v, given)[2][k]
+                return found
+
+            there = np.abs(rate_at(np.full(at.shape, 0.5 * (state.low + state.high))))
+            outward &= np.abs(rates[k]) > 0.01 * there
+            # A sub-circuit that holds its state at the bound by a comparison does so beyond it at the latest.
+            if np.any(outward):
+                upward = rates[k] > 0
+                past = rate_at(np.where(upward, state.high, state.low) + np.where(upward, _BEYOND, -_BEYOND) * (state.high - state.low))
+                outward &= ((past > 0) == upward) & (np.abs(past) > 0.01 * there)
+            if np.any(outward):
                 raise EngineError(
                     f"{self.name}: the state {state.name} goes on beyond [{state.low:g}, {state.high:g}] {state.unit}, the descriptor's low and "
                     "high, since nothing in the sub-circuit holds it there. Give the bounds that it has, or put a window into the sub-circuit"

@@ -13,6 +13,7 @@ A descriptor::
     n = "minus"                           # bit line
     gate = "wl"                           # third terminal, if there is one
     tie = { bulk = "0" }                  # pins on a fixed node
+    unused = ["rm"]                       # pins that are left open
 
     [states.x]                            # a table for each state variable
     node = "x"                            # its pin, or its node inside the sub-circuit
@@ -70,7 +71,7 @@ _PATH = r"[a-z0-9_][a-z0-9_.+\-#!]*"
 _TOP = {"name", "file", "subckt", "dialect", "reference", "pins", "states", "parameters", "drive"}
 TAKEN = frozenset(name for name in dir(Foreign) if not name.startswith("__"))
 _DRIVE = {"amplitude", "frequency"}
-_PINS = {"p", "n", "gate", "tie"}
+_PINS = {"p", "n", "gate", "tie", "unused"}
 _STATE = {"node", "capacitor", "unit", "scale", "low", "high", "initial"}
 _PARAMETER = {"default", "unit", "meaning", "lowest", "highest"}
 
@@ -161,6 +162,7 @@ def _understood(path: Path, table: dict[str, Any], netlist: Path) -> tuple[Forei
     if name not in library.subckts:
         known = ", ".join(library.subckts) or "none"
         raise InputError(f"{netlist}: no .subckt {table['subckt']} in this file{nearest(name, library.subckts)} It has: {known}")
+    library = library.without_pins(name, _left_open(path, table, library.subckts[name].pins))
     subckt = library.subckts[name]
     takes = [*subckt.defaults, *(n for n in subckt.scope.params), *library.scope.params]
     settable: dict[str, bool] = {}
@@ -191,6 +193,19 @@ def _understood(path: Path, table: dict[str, Any], netlist: Path) -> tuple[Forei
     except NotClosedError as reason:
         equations = str(reason)
     return circuit, dict.fromkeys(takes, ""), equations
+
+
+def _left_open(path: Path, table: dict[str, Any], pins: tuple[str, ...]) -> frozenset[str]:
+    """Return the pins that a descriptor leaves open."""
+    roles = table.get("pins", {})
+    _known(path, "pins", roles, _PINS)
+    listed = roles.get("unused", [])
+    if not isinstance(listed, list) or not all(isinstance(pin, str) for pin in listed):
+        raise ConfigError(f'{path}: [pins] unused = {listed!r:.60}; expected a list of pins, such as ["rm"]')
+    for pin in listed:
+        if pin.lower() not in pins:
+            raise ConfigError(f"{path}: .subckt {table['subckt']} has no pin {pin!r}{nearest(pin.lower(), pins)} Its pins are: {', '.join(pins)}")
+    return frozenset(pin.lower() for pin in listed)
 
 
 def _remembered(path: Path, part: Part, states: list[ForeignState]) -> dict[str, Term | None]:
@@ -242,6 +257,8 @@ def _as_it_stands(path: Path, table: dict[str, Any], netlist: Path) -> tuple[For
     """Return a sub-circuit in ngspice's own language, unchecked: the user has said that it is trusted."""
     text = flatten(netlist, folder=path.parent, trust=True)
     pins, given = card_of(text, table["subckt"], netlist)
+    if _left_open(path, table, pins):
+        raise ConfigError(f"{path}: [pins] unused is for texts that are translated; in a trusted one tie the pin to a node of its own")
     states = [_state(path, name, entry) for name, entry in table.get("states", {}).items()]
     p, n, gate, ties = _roles(path, table, pins, states)
     for state in states:

@@ -24,6 +24,7 @@ from spicesnn.units import parse
 from spicesnn.whole_file import write_whole
 
 VERILOG = (".va", ".vams")
+_TWO = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +39,14 @@ class Guess:
     decided : bool
         Whether the text itself decided the dialect, or means the same in all that have its words.
     cards : tuple of Card
-        Everything in the file and what it includes.
+        The definitions in the file and in what it includes.
+    bench : tuple of Card
+        The test bench there, which is left out: analyses, options, commands, elements outside of sub-circuits.
     part : Part
     pins : dict
         Role (``p``, ``n``) → pin.
+    unused : tuple of str
+        Pins that only show something, on which nothing else depends: they are left open.
     states : tuple of Store
     bounds : dict
         Node of a state → lowest and highest value.
@@ -58,8 +63,10 @@ class Guess:
     dialect: SpiceDialect
     decided: bool
     cards: tuple[Card, ...]
+    bench: tuple[Card, ...]
     part: Part
     pins: dict[str, str]
+    unused: tuple[str, ...]
     states: tuple[Store, ...]
     bounds: dict[str, tuple[float, float]]
     parameters: dict[str, float]
@@ -78,6 +85,9 @@ class Guess:
             f'name = "{self.name}"', f'file = "{file}"', f'subckt = "{self.subckt}"', f'dialect = "{self.dialect}"', "",
             "[pins]", f'p = "{self.pins["p"]}"  # word line', f'n = "{self.pins["n"]}"  # bit line',
         ]  # fmt: skip
+        if self.unused:
+            listed = ", ".join(f'"{pin}"' for pin in self.unused)
+            lines.append(f"unused = [{listed}]  # they only show something, and are left open")
         for name, store in zip(self.state_names(), self.states, strict=True):
             low, high = self.bounds[store.node]
             begins = "" if store.start is not None else "  # the text says nothing: it starts at low"
@@ -139,6 +149,9 @@ def guess(
     cards = read_cards(path, path.parent)
     library = library_of(cards)
     chosen = _chosen(path, library, subckt)
+    unused = _unused(library, chosen, dialect, pins)
+    library = library.without_pins(chosen.name, unused)
+    chosen = library.subckts[chosen.name]
     part, found, parameters, fixed = _settable(library, chosen, dialect)
     states = tuple(stores(part, frozenset(_outer(part)), ()))
     p, n = _pins(path, part, states, pins)
@@ -157,8 +170,9 @@ def guess(
         if node not in spans:
             raise InputError(f"--state {node}: no such state{nearest(node, spans)} The states are: {', '.join(spans) or 'none'}")
     return Guess(
-        name=re.sub(r"[^a-z0-9_-]", "_", chosen.name), subckt=chosen.name, dialect=found, decided=dialect is None, cards=tuple(cards), part=part,
-        pins={"p": p, "n": n}, states=states, bounds=spans, parameters=parameters, fixed=fixed, drive=_drive(library),
+        name=re.sub(r"[^a-z0-9_-]", "_", chosen.name), subckt=chosen.name, dialect=found, decided=dialect is None, part=part,
+        cards=tuple(card for card in cards if card not in library.bench and card.text != ".end"), bench=tuple(library.bench),
+        pins={"p": p, "n": n}, unused=unused, states=states, bounds=spans, parameters=parameters, fixed=fixed, drive=_drive(library, found),
     )  # fmt: skip
 
 
@@ -219,6 +233,17 @@ def _value(library: Library, subckt: Subckt, dialect: SpiceDialect, name: str) -
     return found if found is not None and math.isfinite(found) else None
 
 
+def _unused(library: Library, subckt: Subckt, dialect: SpiceDialect | None, given: tuple[str, str] | None) -> tuple[str, ...]:
+    """Return the pins of a sub-circuit with more than two that nothing depends on once they are left open."""
+    found: list[str] = []
+    for pin in subckt.pins if len(subckt.pins) > _TWO else ():
+        if given is None or pin not in given:
+            part, _ = understood(library.without_pins(subckt.name, (*found, pin)), subckt.name, dialect, {})
+            if not any(pin in element.nodes for element in part.elements):
+                found.append(pin)
+    return tuple(found)
+
+
 def _outer(part: Part) -> list[str]:
     """Return the pins that hold no state: those without a capacitor to the ground."""
     stored = {node for e in part.elements if e.kind == "c" and "0" in e.nodes for node in e.nodes}
@@ -243,18 +268,34 @@ def _pins(path: Path, part: Part, states: tuple[Store, ...], given: tuple[str, s
     return given[0], given[1]
 
 
-def _drive(library: Library) -> tuple[float, float]:
+def _drive(library: Library, dialect: SpiceDialect) -> tuple[float, float]:
     """Return amplitude and frequency of the first sine in the file's test bench; 1 V and 1 kHz without one."""
     for card in library.bench:
-        match = re.search(r"^v.*\bsine?\s*\(\s*([^\s,]+)[\s,]+([^\s,()]+)[\s,]+([^\s,()]+)", card.text)
-        if match is not None:
-            try:
-                amplitude, frequency = abs(parse(bare(match.group(2)))), parse(bare(match.group(3)))
-            except InputError:
-                continue
-            if 0 < amplitude < math.inf and 0 < frequency < math.inf:
-                return amplitude, frequency
+        match = re.search(r"^v.*\bsine?\s*\((.*)", card.text)
+        words = split(match.group(1).rstrip().removesuffix(")")) if match is not None else []
+        if len(words) < _SINE:
+            continue
+        try:
+            amplitude, frequency = (_number(library, dialect, card, word) for word in words[1:_SINE])
+        except InputError:
+            continue
+        if 0 < abs(amplitude) < math.inf and 0 < frequency < math.inf:
+            return abs(amplitude), frequency
     return 1.0, 1e3
+
+
+_SINE = 3
+"""Offset, amplitude and frequency."""
+
+
+def _number(library: Library, dialect: SpiceDialect, card: Card, text: str) -> float:
+    """Return a number of the test bench, parameters of the file put in; NaN if it is none."""
+    try:
+        return parse(bare(text))
+    except InputError:
+        probe = Subckt(name="probe", card=card, pins=("a", "b"), defaults={"value": bare(text)})
+        found = _value(library, probe, dialect, "value")
+        return math.nan if found is None else found
 
 
 def start_text(term: Term | None, parameters: Mapping[str, float]) -> str:

@@ -34,6 +34,16 @@ _COMMANDS = _words("""
     tran unset use_mc write wrdata wrnodev wrs2p
 """)
 """Interpreter commands that a refusal names; they stand in a ``.control`` block."""
+_BENCH_COMMANDS = _words("""
+    ac dc display echo fft gnuplot hardcopy let linearize listing meas noise op plot print quit rusage run set setplot setscale settype show
+    status tran unset wrdata write
+""")
+"""Interpreter commands of a test bench, which is left out where the text is translated: analyses, arithmetic and what shows or keeps results."""
+_BENCH_OPTIONS = _words("""
+    absi absv accurate brief captab co delmax dvdt fast ingold list lvltim measdgt measform measout nomod parhier plotwinsize post post_version probe
+    relv runlvl statfl unwrap
+""")
+"""Options of other simulators about accuracy and printing, left out with the test bench."""
 _NEVER_ELEMENTS = _words("shell source codemodel write wrdata")
 """Commands that are refused at the start of any line, although they could be names of elements."""
 _OUTPUT_CARDS = _words(".four .meas .measure .op .plot .print .probe .save")
@@ -79,7 +89,7 @@ def refuse(path: Path | str, line: int, what: str) -> UnsafeNetlistError:
     )
 
 
-def check_text(text: str, name: Path | str) -> None:
+def check_text(text: str, name: Path | str, *, translated: bool = False) -> None:
     """Refuse text that asks for more than a circuit; included files are not followed here (see `flatten`).
 
     Parameters
@@ -87,6 +97,8 @@ def check_text(text: str, name: Path | str) -> None:
     text : str
     name : Path | str
         How messages call it.
+    translated : bool
+        Whether nothing of the text itself reaches a simulator: a plain test bench may then stand in it, and is left out.
 
     Raises
     ------
@@ -112,20 +124,21 @@ def check_text(text: str, name: Path | str) -> None:
         if control is not None:
             if word == ".endc":
                 control = None
-            elif word in _COMMANDS or word.startswith("pre_"):
-                raise refuse(name, at, f"the command {word!r} (in the .control block of line {control})")
+            elif not (translated and word in _BENCH_COMMANDS) and (word in _COMMANDS or word.startswith("pre_")):
+                raise refuse(name, at, f"the command {word!r} (in the .control block of line {control}, which a device does not need: cut it off)")
         elif word == ".control":
             control = at
     if control is not None:
         raise refuse(name, control, "a .control block without an end")
     lines = text.splitlines()
     for at, card in logical_lines(text):
-        _check_card(name, at, card)
+        if not (translated and re.fullmatch(r"\.(control|endc)", card, re.I)):
+            _check_card(name, at, card, _ALLOWED_OPTIONS | _BENCH_OPTIONS if translated else _ALLOWED_OPTIONS)
         if re.match(r"\.(include|inc|lib)\b", card, re.I) and card != re.split(r"(?:^|\s)\$ |;", lines[at - 1], maxsplit=1)[0].strip():
             raise refuse(name, at, "an inclusion over several lines")
 
 
-def _check_card(name: Path | str, at: int, card: str) -> None:
+def _check_card(name: Path | str, at: int, card: str, options: frozenset[str]) -> None:
     words = card.lower().split()
     first = words[0]
     if _FILE_PARAMETER.search(card):
@@ -136,7 +149,7 @@ def _check_card(name: Path | str, at: int, card: str) -> None:
         if first in _OUTPUT_CARDS and ">" in card:
             raise refuse(name, at, f"{first!r} into a file")
         if first in (".option", ".options"):
-            _check_options(name, at, card)
+            _check_options(name, at, card, options)
         if first == ".model" and len(words) > 2 and re.split(r"[(\s]", words[2])[0] in _FILE_MODELS:
             raise refuse(name, at, f"the code model {words[2]!r}, which reads files or starts programs")
     elif first in _NEVER_ELEMENTS or first.startswith("pre_"):
@@ -147,11 +160,11 @@ def _check_card(name: Path | str, at: int, card: str) -> None:
         raise refuse(name, at, "a back-quote (command substitution)")
 
 
-def _check_options(name: Path | str, at: int, card: str) -> None:
+def _check_options(name: Path | str, at: int, card: str, options: frozenset[str]) -> None:
     body = re.sub(r"\s*=\s*", "=", card.lower())
     for word in re.split(r"[\s,]+", body)[1:]:
         key = word.split("=")[0]
-        if key and key not in _ALLOWED_OPTIONS:
+        if key and key not in options:
             raise refuse(name, at, f"the option {key!r}, which is not a setting of the solver")
 
 
@@ -238,8 +251,9 @@ def _outside(path: Path, root: Path) -> UnsafeNetlistError:
 def _cards(path: Path, section: str | None, root: Path, depth: int) -> list[Card]:
     if depth > _DEEPEST:
         raise DataError(f"{path}: inclusions are more than {_DEEPEST} deep; does a file include itself?")
-    text = read_text(path)
-    check_text(text, path)
+    text = _continued(read_text(path))
+    check_text(text, path, translated=True)
+    text = _without_commands(text)
     if path.suffix.lower() in _DECKS and not text.lstrip().startswith((".", "*")):
         text = "*" + text  # the first line of a deck is its title
     cards: list[Card] = []
@@ -273,6 +287,27 @@ def _cards(path: Path, section: str | None, root: Path, depth: int) -> list[Card
     if section is not None and not any(re.match(rf"\s*\.lib\s+{re.escape(section)}\s*$", line, re.I) for line in text.splitlines()):
         raise DataError(f"{path} has no library section {section!r}")
     return cards
+
+
+def _continued(text: str) -> str:
+    """Return a text whose lines that end in a backslash, as HSPICE writes what goes on in the next, are continued by ``+``."""
+    lines = text.split("\n")
+    for at, raw in enumerate(lines[:-1]):
+        bare = raw.rstrip()
+        if bare.endswith("\\") and not bare.lstrip().startswith("*") and not re.search(r"(?:^|\s)\$(?:\s|$)|;", bare):
+            lines[at], lines[at + 1] = bare.rstrip("\\ \t"), f"+ {lines[at + 1]}"
+    return "\n".join(lines)
+
+
+def _without_commands(text: str) -> str:
+    """Return a checked text with the insides of its .control blocks empty; the card that opens one stays, to be told of."""
+    lines, inside = text.split("\n"), False
+    for at, raw in enumerate(lines):
+        word = re.split(r"[\s=(]", raw.strip().lower(), maxsplit=1)[0]
+        if inside:
+            lines[at] = ""
+        inside = word == ".control" or (inside and word != ".endc")
+    return "\n".join(lines)
 
 
 def _plain_inclusions(text: str) -> str:

@@ -30,11 +30,14 @@ class TwinErrors:
         Of dI/dV against differences of ngspice's currents, in the same way.
     state : float
         Of the states after a pulse of a tenth of the typical period, of their range.
+    travel : float
+        How far that pulse moved a state at most, of its range: where nothing moves, `state` says nothing.
     """
 
     value: float
     jacobian: float
     state: float
+    travel: float
 
 
 def twin_errors(device: Device, ngspice: Engine, rng: np.random.Generator) -> TwinErrors:
@@ -62,19 +65,21 @@ def twin_errors(device: Device, ngspice: Engine, rng: np.random.Generator) -> Tw
     step = 1e-3 * amplitude
     slope = np.sum([weight * measured(k * step) for k, weight in _STENCIL], axis=0) / step
     amps, siemens = device.current_and_conductance(volts, states if count > 1 else states[0])
-    return TwinErrors(value=_relative(amps, measured(0.0)), jacobian=_relative(siemens, slope), state=_moved(array, ngspice, volts, frequency))
+    apart, travel = _moved(array, ngspice, volts, frequency)
+    return TwinErrors(value=_relative(amps, measured(0.0)), jacobian=_relative(siemens, slope), state=apart, travel=travel)
 
 
-def _moved(array: Crossbar, ngspice: Engine, volts: Floats, frequency: float) -> float:
-    """Return the largest difference of states after one pulse, of their range."""
+def _moved(array: Crossbar, ngspice: Engine, volts: Floats, frequency: float) -> tuple[float, float]:
+    """Return the largest difference of states after one pulse, and the farthest that one moved, of their range."""
     device = array.device
     if device is None or not device.state_names:
-        return 0.0
+        return 0.0, 0.0
     pulse = Pulse(row_volts=volts, width_s=0.1 / frequency, rise_s=0.005 / frequency)
     shape = (len(device.state_names), -1)
     after = [np.asarray(engine.pulse(array, pulse).state).reshape(shape) for engine in (ngspice, NodalEngine())]
     low, high = (np.asarray(b, dtype=float).reshape(-1, 1) for b in device.bounds())
-    return float(np.max(np.abs(after[0] - after[1]) / (high - low)))
+    before = array.state_or_zeros().reshape(shape)
+    return float(np.max(np.abs(after[0] - after[1]) / (high - low))), float(np.max(np.abs(after[1] - before) / (high - low)))
 
 
 def _relative(found: Floats, true: Floats) -> float:

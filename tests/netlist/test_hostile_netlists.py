@@ -40,7 +40,6 @@ HOSTILE = {
     "joined by backslashes": ".con\\\\\n+trol\nr9 q1 0 1",
     "shell": "shell touch CANARY",
     "alias": "alias r9 shell",
-    "exported parameter": ".csparam x=1",
     "back-quotes": ".param x='`touch CANARY`'",
     "measured into a file": ".meas tran q max v(x) > CANARY",
     "control": ".control\nshell touch CANARY\n.endc",

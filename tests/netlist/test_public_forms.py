@@ -8,6 +8,7 @@ import pytest
 
 import spicesnn as sn
 from spicesnn.devices.importers.dialects import SpiceDialect
+from spicesnn.errors import UnsafeNetlistError
 from spicesnn.netlist.foreign import load_foreign
 from spicesnn.netlist.importing import guess
 
@@ -126,3 +127,59 @@ def test_a_filament_in_hspice(tmp_path):
     device = imported(tmp_path, "stan.sp", FILAMENT, SpiceDialect.HSPICE, bounds={"g": (0.1, 1.7)})
     assert device.current(0.1, np.array([0.1, 1.0, 1.7])) == pytest.approx([1.00157228e-5, 3.79625083e-7, 2.97768009e-8], rel=1e-8)
     assert device.rate(1.0, 1.0) == pytest.approx(-0.048593015e-9, rel=1e-5)  # the speed is in m/s here, the gap in nm
+
+
+BENCH = """threshold in resistance with hard ends, a read-out pin, and everything a bench has
+.param period=10n
+.param peak='3*1'
+.csparam t={period}
+.options post=2 runlvl=0 method=gear
+V1 in 0 DC 0 sin(0 'peak' '1/period')
+Xm in 0 show cell
+vclk ck 0 PWL(0 0 1n 1 \\\\
+   2n 0)
+.subckt cell te be show PARAMS: low=1K high=10K begin=7K slope=20e3/period vt=1.6
+Bx 0 x I='((f1(V(te)-V(be)) > 0) && (V(x) < high)) ? {f1(V(te)-V(be))}: ((((f1(V(te)-V(be)) < 0) && (V(x)>low)) ? {f1(V(te)-V(be))}: 0)) '
+Vx x x1 dc 0
+Cx x1 0 1 IC={begin}
+Rm te be r={V(x)}
+.func f1(y)={slope*y-0.5*slope*(abs(y+vt)-abs(y-vt))}
+Eshow show 0 value={V(x)/1k}
+.ends
+.control
+let step = t/100
+tran $&step $&t uic
+set color0=white
+* a remark
+plot i(v1) vs v(1)
+hardcopy out.ps v(x)
+.endc
+.end
+"""
+
+
+def test_a_test_bench_is_left_out_and_told_of(engine, tmp_path):
+    (tmp_path / "cell.cir").write_text(BENCH)
+    found = guess(tmp_path / "cell.cir", bounds={"x1": (1e3, 1e4)})
+    assert found.unused == ("show",)
+    assert {card.text.split()[0] for card in found.bench} == {".csparam", ".options", "v1", "xm", "vclk", ".control", ".end"}
+    device = load_foreign(found.write(tmp_path))
+    assert device.typical_drive() == (3.0, 1e8)
+    # From the published equations alone: the rate is slope·(|V| − vt) in V's direction beyond vt, 0 within, and at an end.
+    time = np.linspace(0, 10e-9, 200_001)
+    volts = 3 * np.sin(2e8 * np.pi * time)
+    rate = 2e12 * np.sign(volts) * np.maximum(np.abs(volts) - 1.6, 0)
+    ohms = np.empty_like(time)
+    ohms[0] = 7e3
+    for k in range(len(time) - 1):
+        ohms[k + 1] = min(max(ohms[k] + 0.5 * (rate[k] + rate[k + 1]) * 5e-14, 1e3), 1e4)
+    curve = loop(device, engine, 3.0, 1e8)
+    assert curve.state == pytest.approx(np.interp(curve.time, time, ohms), abs=30)
+    assert [curve.amps.max(), curve.amps.min()] == pytest.approx([np.max(volts / ohms), np.min(volts / ohms)], rel=5e-3)
+
+
+def test_commands_that_change_the_circuit_or_leave_it_are_refused_by_line(tmp_path):
+    for command in ("alter @rm[r] = 5", "shell date", "source other.cir", "codemodel x.cm", "cd /"):
+        (tmp_path / "cell.cir").write_text(BENCH.replace("set color0=white", command))
+        with pytest.raises(UnsafeNetlistError, match=rf"line 21: the command '{command.split()[0]}'"):
+            guess(tmp_path / "cell.cir", bounds={"x1": (1e3, 1e4)})

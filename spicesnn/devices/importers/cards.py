@@ -7,7 +7,8 @@ else, a quoted string or an odd sign is refused by its line.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 
 from spicesnn.devices.importers.expressions import words
 from spicesnn.errors import UnsupportedNetlistError
@@ -15,8 +16,8 @@ from spicesnn.errors import UnsupportedNetlistError
 MODEL_TYPES = words("d npn pnp nmos pmos njf pjf sw csw vswitch iswitch r res c cap ind core vdmos ltra urc")
 """Types of ``.model`` that may stand in a file; what is translated are d, npn, pnp, nmos, pmos, njf, pjf and sw."""
 BENCH = words("""
-    .ac .backanno .dc .disto .end .four .global .lib .endl .meas .measure .nodeset .noise .op .option .options .plot .print .probe .pz
-    .save .sens .step .temp .tf .title .tran .wave .ic
+    .ac .backanno .control .csparam .dc .disto .end .four .global .lib .endl .meas .measure .nodeset .noise .op .option .options .plot .print .probe
+    .pz .save .sens .step .temp .tf .title .tran .wave .ic
 """)
 """Cards of a test bench, which belong to whoever wrote it: they are left out."""
 _NAME = r"[a-z0-9_][\w.+\-!%<>\[\]]*"
@@ -80,6 +81,12 @@ class Library:
     subckts: dict[str, Subckt] = field(default_factory=dict)
     bench: list[Card] = field(default_factory=list)
     """Elements outside any sub-circuit, and cards that are left out."""
+
+    def without_pins(self, name: str, unused: Collection[str]) -> Library:
+        """Return the same with pins of one sub-circuit left open: they are inner nodes of it then."""
+        subckt = self.subckts[name]
+        rest = replace(subckt, pins=tuple(pin for pin in subckt.pins if pin not in unused))
+        return replace(self, subckts={**self.subckts, name: rest})
 
 
 def split(text: str) -> list[str]:

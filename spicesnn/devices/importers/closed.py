@@ -167,8 +167,20 @@ def _tapes(equations: Equations) -> tuple[Tape, Tape, bool]:
     rates = [build("/", build("neg", total[node]), put(farad)) for (node, _), farad in zip(equations.states, equations.farads, strict=True)]
     asked = [current, derivative(current, _VOLTS, kept), *(derivative(current, symbol, kept) for symbol in unknown)]
     asked += [*(derivative(row, _VOLTS, kept) for row in balance), *rates]
-    linear = not any(term.holds("u") for term in slopes)
+    linear = all(_affine(row) for row in balance)
     return Tape([*balance, *slopes]), Tape(asked), linear
+
+
+def _affine(term: Term) -> bool:
+    """Return whether an expression is a straight line in the unknowns: steps and conditions have no slope, and are none."""
+    if not term.holds("u"):
+        return True
+    if term.op in ("u", "+", "-", "neg"):
+        return all(_affine(a) for a in term.args)
+    if term.op in ("*", "/"):
+        first, second = term.args
+        return (_affine(first) and not second.holds("u")) or (term.op == "*" and _affine(second) and not first.holds("u"))
+    return False
 
 
 def _solved(matrix: Array, right: Array) -> Array:
@@ -216,7 +228,7 @@ def closed(part: Part, p: str, n: str, states: Sequence[tuple[str, str]]) -> Equ
                 raise NotClosedError(f"the capacitor {element.name!r} does not lie between a state and the ground")
             farads[element.name] = element.value
         else:
-            elements.append(element)
+            elements.append(element if element.value is None else replace(element, value=_differences(element.value)))
     if None in farads.values():
         raise NotClosedError("a state lies in an inner sub-circuit")
     held = {"0", p, n, *(node for node, _ in states)}
@@ -232,6 +244,16 @@ def closed(part: Part, p: str, n: str, states: Sequence[tuple[str, str]]) -> Equ
         p=p, n=n, states=tuple(states), elements=tuple(elements), farads=tuple(f for f in farads.values() if f is not None),
         formulas=dict(part.local), unknown=(*nodes, *sources),
     )  # fmt: skip
+
+
+def _differences(term: Term) -> Term:
+    """Return an expression with ``V(a) − V(b)`` as the voltage between two nodes, which does not ask where the ground is."""
+    if not term.args:
+        return term
+    args = tuple(_differences(a) for a in term.args)
+    if term.op == "-" and all(a.op == "v" and len(a.names) == 1 for a in args):
+        return Term("v", names=(args[0].names[0], args[1].names[0]), word=term.word)
+    return replace(term, args=args)
 
 
 def _two_terminal(elements: Sequence[Element], p: str, n: str) -> None:

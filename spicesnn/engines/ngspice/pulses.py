@@ -126,7 +126,9 @@ def checked(array: Crossbar, circuit: Circuit, waveform: CheckedWaveform, answer
     solved = solved_array(array, circuit, vectors, rows, columns, gates, at_points if at_points is None or len(at_points) > 1 else at_points[0])
     _check_sources(circuit, vectors, solved, answer)
     residual = _check_currents(array, solved, answer)
-    if at_points is not None and not isinstance(array.device, Foreign):
+    if at_points is not None and isinstance(array.device, Foreign):
+        array.device.check_held(solved.word - solved.bit, at_points)
+    elif at_points is not None:
         _check_movement(array, time, at_points, solved, gates, answer)
     return Applied(waveforms=_from_start(waveform, time, solved), states=states, residual=residual, seconds=answer.seconds,
                    cpu_seconds=answer.cpu_seconds)  # fmt: skip

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from spicesnn.arrays import Floats
 from spicesnn.devices.base import Device
+from spicesnn.devices.foreign import Foreign
 from spicesnn.devices.stimulus import Stimulus
 from spicesnn.engines.results import IVCurve
 from spicesnn.errors import ConvergenceError, InputError
@@ -75,6 +76,24 @@ def output_times(stimulus: Stimulus, points: int) -> Floats:
     return np.unique(np.concatenate([even, breaks[~near]]))
 
 
+_INSIDE, _HALVINGS = 1e-9, 40
+"""Of the range: what is just inside a bound. A time between two steps is halved so often."""
+
+
+def _above(_: float, fraction: Floats) -> float:
+    return float(fraction[0]) - 1.0
+
+
+def _below(_: float, fraction: Floats) -> float:
+    return float(fraction[0])
+
+
+_above.terminal, _below.terminal = True, True  # type: ignore[attr-defined]
+_above.direction, _below.direction = 1, -1  # type: ignore[attr-defined]
+_BOUNDS = (_above, _below)
+"""Where the integration of a state that stops at its bounds ends."""
+
+
 class _OneCell:
     """A device as a small system of ordinary differential equations, states as a vector of fractions of their range."""
 
@@ -129,17 +148,81 @@ class _OneCell:
 
     def integrate(self, start: Floats, begin: float, end: float, times: Floats, tolerance: float) -> tuple[Floats, Floats, int]:
         """Return the state at `end`, the states at `times` (states, times) and the number of rate evaluations."""
+        base = self._low if np.all(np.isfinite(self._low)) else np.zeros(self._count)
+        if self._stops and np.all(np.isfinite(self._low) & np.isfinite(self._high)):
+            last, inside, evaluations = self._between_stops((start - base) / self._scale, begin, end, times, tolerance)
+        else:
+            last, inside, evaluations, _ = self._free((start - base) / self._scale, begin, end, (begin, end), times, tolerance)
+        both = np.hstack([inside, last[:, None]])
+        states: NDArray[np.float64] = np.clip(base[:, None] + both * self._scale[:, None], self._low[:, None], self._high[:, None])
+        return states[:, -1], states[:, :-1], evaluations
+
+    @property
+    def _stops(self) -> bool:
+        """Whether the device may stop its state at a bound by a comparison, which no formula of LSODA gets across."""
+        return self._count == 1 and isinstance(self._device, Foreign)
+
+    def _free(
+        self, start: Floats, begin: float, end: float, within: tuple[float, float], times: Floats, tolerance: float
+    ) -> tuple[Floats, Floats, int, float]:
+        """Integrate from `begin` to `end` or to a bound, steps being measured by the span `within`.
+
+        Returns
+        -------
+        last : (states,)
+            Fractions of the range at the end.
+        inside : (states, times)
+        evaluations : int
+        reached : float
+            The end, or when a bound was reached.
+        """
         from scipy.integrate import solve_ivp
 
-        base = self._low if np.all(np.isfinite(self._low)) else np.zeros(self._count)
-        span = end - begin
+        span = within[1] - within[0]
+        first, final = ((t - within[0]) / span for t in (begin, end))
+        asked = (times - within[0]) / span
         answer = solve_ivp(
-            lambda s, z: span * self._rate(min(begin + s * span, end), z), (0.0, 1.0), (start - base) / self._scale,
-            method="LSODA", t_eval=np.append((times - begin) / span, 1.0) if not times.size or times[-1] < end else (times - begin) / span,
-            rtol=tolerance, atol=0.01 * tolerance, max_step=_LONGEST_STEP,
-            jac=(lambda s, z: span * self._slope(min(begin + s * span, end), z)) if self._count == 1 else None,
+            lambda s, z: span * self._rate(min(within[0] + s * span, end), z), (first, final), start,
+            method="LSODA", t_eval=np.append(asked, final) if not times.size or times[-1] < end else asked,
+            rtol=tolerance, atol=0.01 * tolerance, max_step=_LONGEST_STEP, events=_BOUNDS if self._stops else None,
+            jac=(lambda s, z: span * self._slope(min(within[0] + s * span, end), z)) if self._count == 1 else None,
         )  # fmt: skip
         if not answer.success or not np.all(np.isfinite(answer.y)):
             raise ConvergenceError(f"{self._device.name}: the integration from {begin:.6g} s to {end:.6g} s broke off: {answer.message}")
-        states: NDArray[np.float64] = np.clip(base[:, None] + answer.y * self._scale[:, None], self._low[:, None], self._high[:, None])
-        return states[:, -1], states[:, : times.size], int(answer.nfev)
+        inside = answer.y[:, : np.count_nonzero(asked <= answer.t[-1])] if answer.t.size else np.empty((self._count, 0))
+        stop = [(t[0], side) for t, side in zip(answer.t_events or (), (1.0, 0.0), strict=False) if t.size]
+        if stop:
+            at, side = min(stop)
+            inside = inside[:, : np.count_nonzero(asked <= at)]
+            return np.full(1, side), inside, int(answer.nfev), min(within[0] + at * span, end)
+        return answer.y[:, -1], inside, int(answer.nfev), end
+
+    def _between_stops(self, start: Floats, begin: float, end: float, times: Floats, tolerance: float) -> tuple[Floats, Floats, int]:
+        """Integrate from bound to bound; at one, the state rests until the rate just inside of it leads away."""
+        parts, now, evaluations = list[Floats](), begin, 0
+        while now < end:
+            left = times[sum(part.shape[1] for part in parts) :]
+            side = 1.0 if start[0] >= 1 else -1.0 if start[0] <= 0 else 0.0
+            if side:
+                self._rate(now, start)  # an error, where nothing holds the state
+                leaves, count = self._leaves(side, now, end)
+                parts.append(np.repeat(start[:, None], np.count_nonzero(left <= leaves), axis=1))
+                evaluations, now, start = evaluations + count, leaves, start if leaves >= end else start - side * _INSIDE
+                continue
+            start, inside, count, now = self._free(start, now, end, (begin, end), left, tolerance)
+            parts.append(inside)
+            evaluations += count
+        return start, np.hstack(parts) if parts else np.empty((1, 0)), evaluations
+
+    def _leaves(self, side: float, now: float, end: float) -> tuple[float, int]:
+        """Return when the rate just inside a bound (side 1: the upper, −1: the lower) leads away from it, `end` if it never does."""
+        inside = np.array([1.0 - _INSIDE if side > 0 else _INSIDE])
+        grid = np.append(np.arange(now, end, (end - now) * _LONGEST_STEP), end)
+        for k, time in enumerate(grid):
+            if side * self._rate(float(time), inside)[0] < 0:
+                late, early = float(time), float(grid[max(k - 1, 0)])
+                for _ in range(_HALVINGS):
+                    middle = 0.5 * (early + late)
+                    early, late = (early, middle) if side * self._rate(middle, inside)[0] < 0 else (middle, late)
+                return late, k + 1 + _HALVINGS
+        return end, len(grid)

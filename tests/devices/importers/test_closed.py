@@ -40,6 +40,18 @@ def test_inner_nodes_and_currents_of_sources_are_solved_for():
     np.testing.assert_allclose(rate, V / ohms, rtol=1e-13)
 
 
+def test_a_condition_on_an_inner_node_is_not_taken_for_a_straight_line():
+    """A threshold model whose comparison reads an inner node behind a 0 V source: its slope there is 0, its value is not that at 0 V."""
+    cards = "b1 0 y i=(V(p)-V(n) > 0.05 & V(y) < 0.5) ? 3 : ((V(p)-V(n) < -0.05 & V(y) > 0.3) ? -2 : 0)\nvy y x 0\ncx x 0 1\nr1 p n r={1k*(1+V(y))}"
+    amps, siemens, (rate,) = solved(cards)
+    np.testing.assert_allclose(amps, V / (1e3 * (1 + X)), rtol=1e-14)
+    np.testing.assert_allclose(siemens, 1 / (1e3 * (1 + X)), rtol=1e-14)
+    # V = −0.7 at 0.1, −0.1 at 0.3, 0 at 0.5, 0.2 at 0.7, 0.9 at 0.95: neither end is passed.
+    np.testing.assert_allclose(rate, 0.0, atol=1e-12)
+    inside = closed(part_of(cards), "p", "n", [("x", "cx")]).solve(V, [np.full(5, 0.4)], {})[2][0]
+    np.testing.assert_allclose(inside, [-2, -2, 0, 3, 3], rtol=1e-12)
+
+
 def test_an_implicit_inner_node_is_solved_to_rounding():
     # A diode-like source in series with a resistor: I = 1e-6·(exp(Vd/0.05) − 1), V = Vd + 1k·I, by bisection.
     amps, siemens, _ = solved("b1 p m i=1u*(exp(V(p,m)/0.05)-1)\nr1 m n 1k", states=())
@@ -109,5 +121,20 @@ def test_a_state_that_nothing_holds_within_the_descriptors_bounds_is_an_error(tm
     (tmp_path / "d.toml").write_text(text)
     array = sn.Crossbar(device=load_foreign(tmp_path / "d.toml"), shape=(1, 1), wires=sn.Wires.ideal())
     assert sn.NodalEngine().pulse(array, sn.Pulse(row_volts=1.0, width_s=0.25)).state[0, 0] == pytest.approx(0.75, rel=1e-6)
-    with pytest.raises(EngineError, match=r"goes on beyond \[0, 1\]"):
-        sn.NodalEngine().pulse(array, sn.Pulse(row_volts=1.0, width_s=2.0))
+    with sn.NgspiceEngine() as ngspice:
+        for engine in (sn.NodalEngine(), ngspice):
+            for volts, seconds in ((1.0, 2.0), (1.0, 0.500001), (-1.0, 0.6)):
+                with pytest.raises(EngineError, match=r"beyond (its bounds )?\[0, 1\]"):
+                    engine.pulse(array, sn.Pulse(row_volts=volts, width_s=seconds))
+
+
+def test_a_state_that_a_comparison_holds_at_its_bounds_is_held_on_both_engines(tmp_path):
+    moves = "b2 0 x i=(V(p,n) > 0 && V(x) < 1 || V(p,n) < 0 && V(x) > 0) ? V(p,n) : 0"
+    (tmp_path / "d.lib").write_text(f".subckt d p n\ng1 p n value={{V(p,n)*(1m+V(x)*1m)}}\ncx x 0 1\n{moves}\n.ends\n")
+    head = 'name = "d"\nfile = "d.lib"\nsubckt = "d"\ndialect = "ngspice"\n[pins]\np = "p"\nn = "n"\n'
+    (tmp_path / "d.toml").write_text(head + '[states.x]\nnode = "x"\ncapacitor = "cx"\ninitial = 0.5\n')
+    array = sn.Crossbar(device=load_foreign(tmp_path / "d.toml"), shape=(2, 1), wires=sn.Wires.ideal())
+    pulse = sn.Pulse(row_volts=[1.0, -1.0], width_s=0.8)
+    with sn.NgspiceEngine() as ngspice:
+        for engine in (sn.NodalEngine(), ngspice):
+            np.testing.assert_allclose(engine.pulse(array, pulse).state, [[1.0], [0.0]], atol=1e-6)
