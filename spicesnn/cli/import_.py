@@ -139,7 +139,7 @@ def _show(console: Console, found: Guess, errors: TwinErrors | None, why: str) -
         lines.append(f"unused  {', '.join(e.name for e in found.part.left_out)}: nothing depends on them")
     if found.bench:
         numbers = sorted({card.line for card in found.bench})
-        lines.append(f"bench   {len(found.bench)} cards of a test bench are left out (lines {numbers[0]} to {numbers[-1]})")
+        lines.append(f"bench   {len(found.bench)} lines of a test bench are left out (lines {numbers[0]} to {numbers[-1]})")
     if errors is None:
         lines.append(f"twins   {why}")
     else:
