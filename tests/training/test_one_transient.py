@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.integrate import trapezoid
 
+from spicesnn.devices.mosfet_emulator import MosfetEmulator
 from spicesnn.errors import InputError, UnknownNameError
 from spicesnn.netlist.batch import run_batch
 from spicesnn.training.one_transient import Task, infer, mnist_templates, stimulus, task, train, training_deck, winners
@@ -81,3 +83,16 @@ def test_unknown_experiments_and_wrong_patterns_are_errors():
     job = task("xpue")
     with pytest.raises(InputError, match=r"expected \(patterns, 9\)"):
         infer(job, None, np.zeros((1, 8)))
+
+
+@pytest.mark.parametrize("edge_s", [1e-5, 2e-4, 4e-4])
+def test_the_error_that_is_reported_is_against_the_charge_written_while_phi_is_above_its_threshold(edge_s):
+    """Edges of a fifth or more of the pulse, the charge by quadrature: all that stands in the closed form shows."""
+    small = Task(name="two", inputs=np.array([[1.0, 0.0], [0.0, 1.0]]), names=("a", "b"), pulse_s=1e-3, period_s=3e-3, edge_s=edge_s)
+    trained = train(small)
+    time_s = np.linspace(0.0, 1e-3, 2_000_001)
+    volts = np.minimum(np.minimum(time_s, 1e-3 - time_s) / edge_s, 1.0)
+    charge = 5e-9 * trapezoid(np.where(1.2 * volts > 0.5, volts, 0.0), time_s) * small.inputs.T
+    written = MosfetEmulator().initial_state() + charge / 3.55314379969e-12
+    assert trained.gate_volts == pytest.approx(written, abs=0.01 * written.max())
+    assert trained.largest_error_volts == pytest.approx(np.abs(trained.gate_volts - written).max(), rel=1e-3)
