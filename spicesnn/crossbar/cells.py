@@ -269,6 +269,7 @@ class OneSelectorOneResistor(SeriesCell):
     name: ClassVar[str] = "1s1r"
     reference: ClassVar[str] = "sinh selector: A. Chen, IEEE TED 60(4), 1318, 2013"
     template: ClassVar[str] = "cell_1s1r.template"
+    spice_points: ClassVar[int] = 60
 
     selector_amps: float = parameter(2e-9, "A", "I_s of the selector", above=0.0)
     selector_volts: float = parameter(0.05, "V", "V_s of the selector", above=0.0)
@@ -294,7 +295,8 @@ def _class_around(cell: type[SeriesCell], memristor: type[Device]) -> type[Serie
     """Return the class of a cell around memristors of one class."""
     if cell.memristor_class is memristor:
         return cell
-    about = {name: getattr(memristor, name) for name in ("state_names", "state_units", "state_scale", "set_polarity", "spice_points")}
+    about = {name: getattr(memristor, name) for name in ("state_names", "state_units", "state_scale", "set_polarity")}
+    about["spice_points"] = max(cell.spice_points, memristor.spice_points)
     return type(f"{cell.__name__}Of{memristor.__name__}", (cell,), {**about, "memristor_class": memristor, "__module__": cell.__module__})
 
 

@@ -238,7 +238,7 @@ class JartVCM(Device):
     state_scale: ClassVar[tuple[float, ...]] = (VACANCIES,)
     linear: ClassVar[bool] = False
     set_polarity: ClassVar[int] = -1
-    spice_points: ClassVar[int] = 70
+    spice_points: ClassVar[int] = 100
     published: ClassVar[Mapping[str, Mapping[str, float]]] = {"jart-v1b": {}}
 
     richardson: float = parameter(6.01e5, "A/(m²·K²)", "effective Richardson constant A*", above=0.0)

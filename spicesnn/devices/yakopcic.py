@@ -69,6 +69,7 @@ class Yakopcic(Device):
     model: ClassVar[str] = "yakopcic.lib"
     linear: ClassVar[bool] = False
     set_polarity: ClassVar[int] = 1
+    spice_points: ClassVar[int] = 60
     published: ClassVar[Mapping[str, Mapping[str, float]]] = {
         "oblea-2010": {},
         "miao-2011": {"a1": 0.11, "a2": 0.11, "b": 0.5, "v_p": 0.09, "v_n": 0.75, "a_p": 7.5, "a_n": 2.0},
