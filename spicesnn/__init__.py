@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from spicesnn import jit, shortcuts
+from spicesnn import guesses, jit, shortcuts
 from spicesnn._version import __version__
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from spicesnn.networks.hardware import Hardware
     from spicesnn.networks.network import Network
     from spicesnn.networks.periphery import Periphery
+    from spicesnn.training.front import Run, load_run, train
 
 _HOMES = {
     "ADC": "spicesnn.networks.converters",
@@ -46,6 +47,9 @@ _HOMES = {
     "Wires": "spicesnn.crossbar.wires",
     "iv": "spicesnn.engines.iv",
     "read_events": "spicesnn.datasets.recordings.reading",
+    "Run": "spicesnn.training.front",
+    "load_run": "spicesnn.training.front",
+    "train": "spicesnn.training.front",
     "monte_carlo": "spicesnn.engines.default",
     "read_measurement": "spicesnn.devices.measurements",
 }
@@ -53,18 +57,68 @@ _HOMES = {
 __all__ = [  # noqa: RUF022 (by subject)
     "__version__", "devices", "Wires", "Crossbar", "GateAlong", "Pulse", "Waveform", "Sine", "PiecewiseLinear",
     "NodalEngine", "NgspiceEngine", "iv", "monte_carlo", "read_measurement", "read_events", "CrossbarClassifier",
-    "Network", "Hardware", "DAC", "ADC", "Periphery", "Imperfections",
+    "Network", "Hardware", "DAC", "ADC", "Periphery", "Imperfections", "train", "load_run", "Run",
 ]  # fmt: skip
 
+
+_WORDS = {
+    "read": "array.read(row_volts)",
+    "pulse": "array.pulse(row_volts=…, width_s=…)",
+    "solve": "array.read(row_volts)",
+    "compute": "array.read(row_volts)",
+    "simulate": "array.read(row_volts) or array.pulse(…)",
+    "run": "sn.train(preset), or array.read(row_volts)",
+    "plot": "array.plot(), read.plot() or curve.plot()",
+    "load": "sn.load_run(path), sn.Crossbar.load(path), sn.devices.load(path) or sn.Network.from_nir(path)",
+    "load_network": "sn.Network.from_nir(path), from_onnx, from_sklearn or from_arrays",
+    "from_sklearn": "sn.Network.from_sklearn(estimator)",
+    "from_nir": "sn.Network.from_nir(path)",
+    "from_onnx": "sn.Network.from_onnx(path)",
+    "infer": "`spicesnn infer RUN`, or spicesnn.training.infer",
+    "fit": "`spicesnn fit MODEL DATA`, or spicesnn.fitting.fit.fit",
+    "sweep": "`spicesnn sweep PRESET --over KEY=A,B`, or spicesnn.training.sweep.sweep",
+    "validate": "`spicesnn validate`, or spicesnn.validation.suite.validate",
+    "study": "`spicesnn study NAME`, or spicesnn.studies.study.answer",
+    "characterize": "`spicesnn characterize`, or spicesnn.characterization.characterize.characterize",
+    "presets": "spicesnn.training.preset_names()",
+    "list_presets": "spicesnn.training.preset_names()",
+    "list_devices": "sn.devices.names()",
+    "device": 'sn.devices["vteam"] for a model, sn.devices.load(path) for a file',
+    "Device": "sn.devices.VTEAM() and the others of sn.devices.names(); spicesnn.devices.Device is their base",
+    "Memristor": "sn.devices.VTEAM() and the others of sn.devices.names()",
+    "Array": "sn.Crossbar(conductance)",
+    "CrossbarArray": "sn.Crossbar(conductance)",
+    "MemristorArray": "sn.Crossbar(device=…, shape=(rows, cols))",
+    "Engine": "sn.NodalEngine() or sn.NgspiceEngine()",
+    "Ngspice": "sn.NgspiceEngine()",
+    "Sinusoid": "sn.Sine(amplitude=…, frequency=…)",
+    "Triangle": "sn.PiecewiseLinear(…)",
+    "PWL": "sn.PiecewiseLinear(…) for a device, sn.Waveform(…) for an array",
+    "LogNormal": "spicesnn.devices.variability.LogNormal",
+    "ReadNoise": "spicesnn.crossbar.noise.ReadNoise",
+    "quantize": "sn.Hardware(bits_per_cell=…), or sn.Imperfections(states=…)",
+    "map": "net.on(hardware), or `spicesnn map NETWORK --data FILE`",
+    "SNN": "sn.Network",
+    "Classifier": "sn.CrossbarClassifier",
+    "netlist": "array.to_deck(row_volts), or `spicesnn netlist PRESET`",
+}
+"""What other packages' words are called here."""
 
 jit.ensure_place()
 shortcuts.register({
     "array.read": "spicesnn.engines.default:read",
     "array.pulse": "spicesnn.engines.default:pulse",
+    "array.effective_conductance": "spicesnn.engines.default:effective_conductance",
+    "array.save": "spicesnn.crossbar.saved:save_array",
+    "array.load": "spicesnn.crossbar.saved:load_array",
+    "curve.to_csv": "spicesnn.views:curve_csv",
+    "device.named": "spicesnn.netlist.device_source:device_from",
+    "run.report": "spicesnn.reporting.report:finish_run",
     "array.to_deck": "spicesnn.netlist.whole_array:deck_text",
     "array.to_subcircuit": "spicesnn.netlist.whole_array:subcircuit_text",
     "array.plot": "spicesnn.plotting.circuits:array_figure",
     "read.plot": "spicesnn.plotting.circuits:read_figure",
+    "pulse.plot": "spicesnn.plotting.circuits:pulse_figure",
     "cost.plot": "spicesnn.plotting.costs:cost_figure",
     "curve.plot": "spicesnn.plotting.circuits:curve_figure",
 })  # fmt: skip
@@ -76,7 +130,9 @@ def __getattr__(name: str) -> Any:
         return import_module("spicesnn.devices")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'spicesnn' has no attribute {name!r}")
+    if name.startswith("__"):
+        raise AttributeError(f"module 'spicesnn' has no attribute {name!r}")
+    raise guesses.UnknownAttributeError("spicesnn", name, _WORDS, __all__)
 
 
 def __dir__() -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import sys
+from typing import Any
 
 from spicesnn.errors import InputError
 
@@ -50,6 +51,56 @@ def parse(text: str | float) -> float:
     exponent = round(math.log10(_SCALE[(scale or "").lower()]))
     mantissa, _, power = number.lower().partition("e")
     return float(f"{mantissa}e{int(power or 0) + exponent}")
+
+
+_UNITS = {"v": "V", "a": "A", "s": "s", "f": "F", "hz": "Hz", "h": "H", "w": "W", "j": "J", "ohm": "Ω", "ω": "Ω"}
+
+
+def in_unit(value: Any, unit: str, what: str) -> Any:
+    """Return a text with a unit such as ``"500mV"`` as an SI float, and anything else as it is.
+
+    Parameters
+    ----------
+    value : float, str or array
+    unit : str
+        What the quantity is measured in: a text may leave it out, but not name another.
+    what : str
+        How a message calls it.
+
+    Raises
+    ------
+    InputError
+        No number, or one with another unit.
+
+    Examples
+    --------
+    >>> in_unit("500mV", "V", "amplitude"), in_unit(2.0, "V", "amplitude")
+    (0.5, 2.0)
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        number = parse(value)
+    except InputError as error:
+        raise InputError(f"{what}: {error}") from None
+    given = unit_of(value)
+    if given and not same_unit(given, unit):
+        raise InputError(f"{what} = {value!r} is in {given}; expected {unit or 'a plain number'}")
+    return number
+
+
+def unit_of(text: str) -> str:
+    """Return the unit that a text names, as its sign (``V``, ``Ω``), or nothing."""
+    match = _PATTERN.match(text)
+    named = match.group(3) if match is not None else None
+    if not named:
+        return ""
+    return _UNITS[named.lower()]
+
+
+def same_unit(given: str, unit: str) -> bool:
+    """Return whether a unit that `unit_of` found is that of a quantity; ``s`` may be seconds or siemens."""
+    return given == unit or (given == "s" and unit == "S")
 
 
 def render(value: float, unit: str = "", digits: int = 4) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from spicesnn.errors import MissingPackageError, RunError
 from spicesnn.shown import shows
-from spicesnn.whole_file import appearing
+from spicesnn.whole_file import appearing, write_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,6 +142,29 @@ def frame(rows: Iterable[Mapping[str, Any]] | Mapping[str, Any]) -> pd.DataFrame
 def curve_frame(curve: IVCurve) -> pd.DataFrame:
     """Return time, volts, amps and states of a curve as columns."""
     return frame(curve_columns(curve))
+
+
+@shows("Read", "pandas")
+def read_frame(read: Read) -> pd.DataFrame:
+    """Return one row a cell, with ``batch`` in front if there was one."""
+    shape = read.cell_volts.shape
+    places = dict(zip(("batch", "word_line", "bit_line")[-len(shape) :], np.indices(shape), strict=True))
+    values = {"word_line_volts": read.word_line_volts, "bit_line_volts": read.bit_line_volts, "cell_volts": read.cell_volts}
+    if read.array is not None:
+        values["cell_amps"] = read.cell_amps
+    columns: dict[str, Any] = {**places, **values}
+    return frame({name: np.broadcast_to(column, shape).ravel() for name, column in columns.items()})
+
+
+def curve_csv(curve: IVCurve, path: str | Path) -> Path:
+    """Write the columns of a curve as a CSV file; see `IVCurve.to_csv`."""
+    columns, path = curve_columns(curve), Path(path)
+    rows = ({name: float(values[k]) for name, values in columns.items()} for k in range(len(curve.time)))
+    try:
+        write_rows(path, rows, columns)
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror or error}") from None
+    return path
 
 
 @shows("STDPWindow", "pandas")

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spicesnn.arrays import Floats, flags, owned
+from spicesnn.arrays import Floats, flags, numbers, owned
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device
+from spicesnn.devices.given import device_given
 from spicesnn.devices.resistor import Resistor
-from spicesnn.errors import InputError
+from spicesnn.errors import InputError, WrongTypeError
+from spicesnn.guesses import hinted
 from spicesnn.shortcuts import shortcut
 from spicesnn.shown import shown
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -32,6 +37,73 @@ _IDEAL = Wires.ideal()
 _INFINITY_BITS = int(np.array(np.inf).view(np.uint64))
 
 
+_WORDS = {
+    "currents": "array.read(row_volts).column_amps (A), .cell_amps or .row_amps",
+    "voltages": "array.read(row_volts).cell_volts (V), .word_line_volts or .bit_line_volts",
+    "output_currents": "array.read(row_volts).column_amps",
+    "resistance": "1 / array.cell_conductance()",
+    "conductances": "array.cell_conductance()",
+    "G": "array.conductance, or array.cell_conductance() for devices",
+    "ir_drop": "array.read(row_volts).cell_volts, or `spicesnn study ir-drop`",
+    "solve": "array.read(row_volts)",
+    "run": "array.read(row_volts) or array.pulse(…)",
+    "simulate": "array.read(row_volts) or array.pulse(…)",
+    "vmm": "array.read(row_volts).column_amps",
+    "mvm": "array.read(row_volts).column_amps",
+    "matvec": "array.read(row_volts).column_amps",
+    "dot": "array.read(row_volts).column_amps",
+    "write": "array.pulse(row_volts=…, column_volts=…, width_s=…), or with_state(state)",
+    "program": "array.with_state(device.state_for_conductance(siemens)), or spicesnn.learning.write_verify.write_verify for pulses",
+    "set": "array.pulse(row_volts=…, column_volts=…, width_s=…), or with_state(state)",
+    "reset": "array.pulse(row_volts=…, column_volts=…, width_s=…), or with_state(state)",
+    "update": "array.pulse(row_volts=…, column_volts=…, width_s=…)",
+    "apply": "array.pulse(pulse)",
+    "copy": "the array itself: it never changes; with_state, with_wires, with_conductance return new ones",
+    "replace": "dataclasses.replace(array, …), or with_state, with_wires, with_conductance",
+    "T": "Crossbar(array.conductance.T, wires=…): wires differ by side",
+    "netlist": "array.to_deck(row_volts) or array.to_subcircuit()",
+    "to_spice": "array.to_deck(row_volts) or array.to_subcircuit()",
+    "to_netlist": "array.to_deck(row_volts) or array.to_subcircuit()",
+    "to_circuit": "array.to_deck(row_volts) or array.to_subcircuit()",
+    "to_numpy": "array.conductance, array.state or array.effective_conductance()",
+    "plot_conductance": "array.plot()",
+    "power": "array.read(row_volts).power_watt()",
+    "energy": "array.read(row_volts).energy(seconds)",
+    "monte_carlo": "spicesnn.monte_carlo(array, row_volts, imperfections=…)",
+    "gradient": "spicesnn.NodalEngine().gradient(array, row_volts, dl_dcolumn_amps)",
+    "iv": "spicesnn.iv(device)",
+    "size": "array.shape",
+    "n_rows": "array.rows",
+    "n_cols": "array.cols",
+    "columns": "array.cols",
+}
+_ARGUMENTS = {
+    "resistance": "conductance=1 / resistance",
+    "resistances": "conductance=1 / resistances",
+    "R": "conductance=1 / R",
+    "G": "conductance=G",
+    "g": "conductance=g",
+    "r_i": "wires=Wires(word_line_ohm, bit_line_ohm)",
+    "r_wire": "wires=Wires(word_line_ohm, bit_line_ohm)",
+    "wire_resistance": "wires=Wires(word_line_ohm, bit_line_ohm)",
+    "word_line_ohm": "wires=Wires(word_line_ohm=…)",
+    "bit_line_ohm": "wires=Wires(bit_line_ohm=…)",
+    "driver_ohm": "wires=Wires(driver_ohm=…)",
+    "sense_ohm": "wires=Wires(sense_ohm=…)",
+    "double_sided": "wires=Wires(double_sided=True)",
+    "rows": "shape=(rows, cols)",
+    "cols": "shape=(rows, cols)",
+    "size": "shape=(rows, cols)",
+    "model": "device=…",
+    "memristor": "device=…",
+    "weights": "conductance=… in siemens, or spicesnn.Network.from_arrays([weights]).on(hardware)",
+    "imperfections": "spicesnn.monte_carlo(array, row_volts, imperfections=…)",
+    "variability": "spicesnn.monte_carlo(array, row_volts, imperfections=…)",
+    "engine": "array.read(row_volts, engine=…)",
+}
+
+
+@hinted(_WORDS, _ARGUMENTS)
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Crossbar:
     """A crossbar array, immutable: what changes a state returns a new array.
@@ -50,11 +122,11 @@ class Crossbar:
     conductance : (rows, cols) array, siemens, ≥ 0, or None
         0 S is an open cell.
     device : Device | None
-        The model of all cells; its parameters may be arrays of (rows, cols).
+        The model of all cells, or its name as on the command line (``"vteam"``, a file); its parameters may be arrays of (rows, cols).
     state : (rows, cols) array, or (states, rows, cols) for models with several state variables
-        The model's own state variable, in its own unit.
+        The model's own state variable, in its own unit; one number for all cells goes with `shape`.
     wires : Wires
-        Wire parasitics; none unless given.
+        Wire parasitics; none unless given. One number is the resistance of every segment of both lines, ohm.
     stuck : (rows, cols) bool array or None
         Cells whose state never moves, whatever pulses they see.
     current_factor : (rows, cols) array or None
@@ -65,9 +137,9 @@ class Crossbar:
     """
 
     conductance: Floats | None = field(default=None, kw_only=False)
+    wires: Wires = field(default=_IDEAL, kw_only=False)
     device: Device | None = None
     state: Floats | None = None
-    wires: Wires = _IDEAL
     stuck: NDArray[np.bool_] | None = None
     current_factor: Floats | None = None
     gate_along: GateAlong = GateAlong.WORD_LINES
@@ -76,11 +148,16 @@ class Crossbar:
     """What engines keep about this very array (set-ups, factors); never copied to a changed array."""
 
     def __post_init__(self) -> None:
+        if type(self.wires) is not Wires:
+            object.__setattr__(self, "wires", Wires.given(self.wires))
+        if type(self.shape) is not tuple:
+            object.__setattr__(self, "shape", _lines(self.shape))
         if (self.conductance is None) == (self.device is None):
             raise InputError("a Crossbar takes either conductance=… (linear cells) or device=… (with state=…), exactly one of the two")
         if self.device is None:
             self._take_conductance()
         else:
+            object.__setattr__(self, "device", device_given(self.device))
             self._take_device(self.device)
         self.wires.checked_for(*self.shape)
         if self.stuck is not None:
@@ -111,13 +188,11 @@ class Crossbar:
         object.__setattr__(self, "current_factor", factor)
 
     def _take_device(self, device: Device) -> None:
-        if not isinstance(device, Device):
-            raise InputError(f"device is {device!r:.80}; expected a device such as spicesnn.devices.VTEAM()")
         count = len(device.state_names)
-        if self.state is None:
+        if self.state is None or (np.ndim(self.state) == 0 and self.shape != (0, 0) and count == 1):
             if self.shape == (0, 0):
                 raise InputError("a Crossbar of devices needs state=… (rows, cols), or shape=(rows, cols) for fresh devices")
-            initial = np.asarray(device.initial_state(), dtype=float)
+            initial = np.asarray(device.initial_state() if self.state is None else numbers(self.state, "state"), dtype=float)
             if count > 1 and initial.ndim == 1:
                 initial = initial[:, None, None]
             object.__setattr__(self, "state", np.broadcast_to(initial, ((count,) if count > 1 else ()) + tuple(self.shape)))
@@ -219,13 +294,35 @@ class Crossbar:
         """Return the same cells on other wires."""
         return replace(self, wires=wires)
 
+    def __len__(self) -> int:
+        return self.rows
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what copies and pickles are made of: all but what engines keep about this very array."""
+        return _rebuilt, ({entry.name: getattr(self, entry.name) for entry in fields(self) if entry.init},)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        """Refuse: an array has conductances, states and, with its wires, effective conductances; one of them has to be named."""
+        raise WrongTypeError(
+            "a Crossbar is no array of numbers; use array.read(row_volts).column_amps for products, array.conductance, array.state or "
+            "array.effective_conductance() for its values"
+        )
+
+    def effective_conductance(self) -> Floats:
+        """Return the matrix that the array computes with, wires included, (rows, cols), siemens: column_amps = row_volts @ it.
+
+        Linear cells only.
+        """
+        return shortcut("array.effective_conductance")(self)  # type: ignore[no-any-return]
+
     def read(self, row_volts: ArrayLike, *, engine: Any = None, **lines: Any) -> Any:
         """Read the array by the nodal engine, or by another one.
 
         Parameters
         ----------
         row_volts : (rows,) or (batch, rows), volt
-        engine : Engine, optional
+        engine : Engine or str, optional
+            Also ``"nodal"`` or ``"ngspice"``.
         lines
             ``column_volts``, ``gate_volts``, ``floating_rows``, ``floating_columns`` as in `Engine.read`.
 
@@ -251,9 +348,24 @@ class Crossbar:
         """
         return shortcut("array.pulse")(self, pulse, engine, **parts)
 
-    def plot(self) -> Figure:
-        """Return a figure of the cells' conductances."""
-        return shortcut("array.plot")(self)  # type: ignore[no-any-return]
+    def plot(self, *, ax: Axes | None = None) -> Figure:
+        """Return a figure of the cells' conductances, drawn into `ax` if that is given."""
+        return shortcut("array.plot")(self, ax)  # type: ignore[no-any-return]
+
+    def save(self, path: str | Path) -> Path:
+        """Write cells, states and wires as an ``.npz`` file that `Crossbar.load` reads, and return its path.
+
+        Raises
+        ------
+        InputError
+            A user's own sub-circuit in the cells: it travels as its file.
+        """
+        return shortcut("array.save")(self, path)  # type: ignore[no-any-return]
+
+    @classmethod
+    def load(cls, path: str | Path) -> Crossbar:
+        """Return the array of a file that `save` has written."""
+        return shortcut("array.load")(path)  # type: ignore[no-any-return]
 
     def to_deck(self, row_volts: ArrayLike | None = None, *, pulse: Any = None, **lines: Any) -> str:
         """Return the SPICE deck of a read at `row_volts`, or of a pulse; a plain ``ngspice -b`` runs it."""
@@ -266,3 +378,16 @@ class Crossbar:
     def _repr_html_(self) -> str:
         made: str = shown(self, "html")
         return made
+
+
+def _rebuilt(parts: dict[str, Any]) -> Crossbar:
+    return Crossbar(**parts)
+
+
+def _lines(shape: Any) -> tuple[int, int]:
+    """Return (rows, cols) of a list or an array of two whole numbers."""
+    try:
+        rows, cols = (int(number) for number in shape)
+    except (TypeError, ValueError):
+        raise WrongTypeError(f"shape is {shape!r:.60}; expected (rows, cols)") from None
+    return rows, cols

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from spicesnn.arrays import Floats, brief, flags, number, numbers, owned
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.errors import InputError
+from spicesnn.guesses import hinted
+from spicesnn.units import in_unit
 
 
 def _levels(values: ArrayLike, lines: int, name: str, what: str, extra: str = "batch") -> Floats:
@@ -143,6 +145,27 @@ def _keep_flags(owner: Pulse | Waveform) -> None:
             object.__setattr__(owner, name, flags(given, name))
 
 
+_UNITS = {"row_volts": "V", "column_volts": "V", "gate_volts": "V", "width_s": "s", "rise_s": "s"}
+_WORDS = {
+    "width": "width_s=… in seconds",
+    "duration": "width_s=… in seconds",
+    "time": "width_s=… in seconds",
+    "t": "width_s=… in seconds",
+    "rise": "rise_s=… in seconds",
+    "fall": "rise_s=… (both edges)",
+    "fall_s": "rise_s=… (both edges)",
+    "amplitude": "row_volts=… and column_volts=…",
+    "volts": "row_volts=… and column_volts=…",
+    "voltage": "row_volts=… and column_volts=…",
+    "v": "row_volts=… and column_volts=…",
+    "pulses": "count=…",
+    "repeat": "count=…",
+    "n": "count=…",
+    "number": "count=…",
+}
+
+
+@hinted(_WORDS, _WORDS)
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Pulse:
     """One trapezoidal programming pulse on all lines at once, from 0 V and back to 0 V.
@@ -175,6 +198,9 @@ class Pulse:
     count: int = 1
 
     def __post_init__(self) -> None:
+        for name, unit in _UNITS.items():
+            if isinstance(given := getattr(self, name), str):
+                object.__setattr__(self, name, in_unit(given, unit, f"pulse: {name}"))
         if not isinstance(self.count, int | np.integer) or isinstance(self.count, bool) or self.count < 1:
             raise InputError(f"pulse: count = {self.count!r:.60}; expected a whole number of pulses, 1 or more")
         if not number(self.width_s, "pulse: width_s", "seconds, above 0") > 0:

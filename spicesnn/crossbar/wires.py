@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.arrays import brief, owned
-from spicesnn.errors import InputError
+from spicesnn.errors import InputError, WrongTypeError
+from spicesnn.guesses import hinted
+from spicesnn.units import in_unit
 
 _NUMBERS = ("word_line_ohm", "bit_line_ohm", "driver_ohm", "sense_ohm", "word_line_farad", "bit_line_farad")
 
@@ -19,6 +21,23 @@ _LEAST_OHM = 1e-300
 """One over a smaller number overflows, and what is computed with infinities has no certificate."""
 
 
+_WORDS = {
+    "r_i": "word_line_ohm=… and bit_line_ohm=…",
+    "resistance": "word_line_ohm=… and bit_line_ohm=…",
+    "ohm": "word_line_ohm=… and bit_line_ohm=…",
+    "row_ohm": "word_line_ohm=…",
+    "column_ohm": "bit_line_ohm=…",
+    "r_word_line": "word_line_ohm=…",
+    "r_bit_line": "bit_line_ohm=…",
+    "r_driver": "driver_ohm=…",
+    "source_ohm": "driver_ohm=…",
+    "r_sense": "sense_ohm=…",
+    "load_ohm": "sense_ohm=…",
+    "capacitance": "word_line_farad=… and bit_line_farad=…",
+}
+
+
+@hinted(_WORDS, _WORDS)
 @dataclass(frozen=True, eq=False, slots=True)
 class Wires:
     """Wire parasitics of a crossbar.
@@ -54,6 +73,9 @@ class Wires:
             raise InputError(f"wires: double_sided = {self.double_sided!r:.60}; expected True or False")
         for name in _NUMBERS:
             given = getattr(self, name)
+            if isinstance(given, str):
+                given = in_unit(given, "Ω" if name.endswith("_ohm") else "F", f"wires: {name}")
+                object.__setattr__(self, name, given)
             if type(given) is not float or not (_LEAST_OHM <= given < math.inf or given == 0.0):
                 self._take(name, given)
 
@@ -97,6 +119,23 @@ class Wires:
             if shape not in ((), (count,)):
                 raise InputError(f"wires: {name} has shape {shape}, but the array has {count} {lines}; expected one number or shape ({count},)")
         return self
+
+    @classmethod
+    def given(cls, wires: Any) -> Wires:
+        """Return wires from `Wires`, from one number (ohm a segment of both lines) or from None (ideal ones).
+
+        Raises
+        ------
+        WrongTypeError
+            Something else.
+        """
+        if isinstance(wires, cls):
+            return wires
+        if wires is None:
+            return cls.ideal()
+        if isinstance(wires, int | float | np.integer | np.floating | str) and not isinstance(wires, bool):
+            return cls(wires, wires)  # type: ignore[arg-type]
+        raise WrongTypeError(f"wires is {wires!r:.60}; expected spicesnn.Wires(word_line_ohm, bit_line_ohm, …), or one number of ohms a segment")
 
     def describe(self) -> dict[str, Any]:
         """Return the parameters as plain numbers and lists, for run files and reports."""

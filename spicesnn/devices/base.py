@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike
 
 from spicesnn.arrays import Floats, brief, owned
 from spicesnn.errors import InputError, UnknownNameError
+from spicesnn.guesses import hinted
 from spicesnn.shown import shown
 from spicesnn.units import parse
 
@@ -44,6 +45,23 @@ def choice(default: enum.Enum, meaning: str) -> Any:
     return field(default=default, metadata={"choices": type(default), "meaning": meaning})
 
 
+_WORDS = {
+    "iv": "sn.iv(device)",
+    "plot": "sn.iv(device).plot()",
+    "plot_iv": "sn.iv(device).plot()",
+    "simulate": "sn.iv(device)",
+    "parameters": "parameter_table(), or the attributes themselves",
+    "params": "parameter_table(), or the attributes themselves",
+    "resistance": "1 / conductance(v, state)",
+    "state": "initial_state(), or sn.iv(device).state",
+    "replace": "with_parameters(…)",
+    "copy": "the device itself: it never changes; with_parameters(…) returns a new one",
+    "set": "with_parameters(…)",
+    "netlist": "sn.Crossbar(device=…, shape=(1, 1)).to_subcircuit()",
+}
+
+
+@hinted(_WORDS)
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Device(ABC):
     """A two-terminal memristive device, optionally with a third control terminal.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,7 +18,8 @@ from spicesnn.engines.base import Engine
 from spicesnn.engines.imperfect import Imperfections
 from spicesnn.engines.nodal.engine import NodalEngine
 from spicesnn.engines.results import PulseResult, Read
-from spicesnn.errors import InputError
+from spicesnn.errors import InputError, UnknownNameError, WrongTypeError
+from spicesnn.guesses import UnknownArgumentError
 
 
 @cache
@@ -26,21 +28,61 @@ def default_engine() -> NodalEngine:
     return NodalEngine()
 
 
-def read(array: Crossbar, row_volts: ArrayLike, engine: Engine | None = None, **lines: Any) -> Read:
+@contextmanager
+def engine_given(engine: Engine | str | None) -> Iterator[Engine]:
+    """Yield an engine, or the one of a name; what was started for a name is stopped at the end.
+
+    Raises
+    ------
+    UnknownNameError
+        No engine of that name.
+    """
+    if engine is None or engine == "nodal":
+        yield default_engine()
+    elif engine == "ngspice":
+        from spicesnn.engines.ngspice.engine import NgspiceEngine
+
+        with NgspiceEngine() as started:
+            yield started
+    elif isinstance(engine, Engine):
+        yield engine
+    else:
+        raise UnknownNameError(f"engine is {engine!r:.60}; expected 'nodal', 'ngspice', or an engine such as spicesnn.NodalEngine()")
+
+
+_LINES = ("column_volts", "gate_volts", "floating_rows", "floating_columns")
+
+
+def read(array: Crossbar, row_volts: ArrayLike, engine: Engine | str | None = None, **lines: Any) -> Read:
     """Read an array; see `Engine.read`."""
-    return (engine or default_engine()).read(array, row_volts, **lines)
+    if unknown := [name for name in lines if name not in _LINES]:
+        raise UnknownArgumentError(f"array.read has no argument {unknown[0]!r}; besides row_volts and engine it takes {', '.join(_LINES)}")
+    if engine is None:
+        return default_engine().read(array, row_volts, **lines)
+    with engine_given(engine) as solver:
+        return solver.read(array, row_volts, **lines)
 
 
-def pulse(array: Crossbar, given: Pulse | Waveform | None = None, engine: Engine | None = None, **parts: Any) -> PulseResult:
+def effective_conductance(array: Crossbar) -> Floats:
+    """Return the matrix an array computes with; see `NodalEngine.effective_conductance`."""
+    return default_engine().effective_conductance(array)
+
+
+def pulse(array: Crossbar, given: Pulse | Waveform | None = None, engine: Engine | str | None = None, **parts: Any) -> PulseResult:
     """Apply a pulse, or the one that `parts` describe, to an array; see `Engine.pulse`."""
     if given is not None and parts:
         raise InputError(f"array.pulse: give a Pulse, or its parts such as row_volts=…; got both ({', '.join(sorted(parts))})")
     if given is None:
+        if "row_volts" not in parts and "column_volts" in parts:
+            parts = {"row_volts": 0.0, **parts}
         try:
             given = Pulse(**parts)
         except TypeError as error:
             raise InputError(f"array.pulse: {error}; expected the parts of a Pulse: row_volts, column_volts, width_s, rise_s, …") from None
-    return (engine or default_engine()).pulse(array, given)
+    elif not isinstance(given, Pulse | Waveform):
+        raise WrongTypeError(f"array.pulse: got {given!r:.60}; expected a Pulse, or its parts by name, such as row_volts=1.0, width_s=1e-6")
+    with engine_given(engine) as solver:
+        return solver.pulse(array, given)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -75,8 +117,8 @@ class Draws:
 
 
 def monte_carlo(
-    array: Crossbar, row_volts: ArrayLike, *, imperfections: Imperfections, draws: int = 100, seed: int = 0, engine: Engine | None = None,
-    **lines: Any,
+    array: Crossbar, row_volts: ArrayLike, imperfections: Imperfections, *, draws: int = 100, seed: int = 0,
+    engine: Engine | str | None = None, **lines: Any,
 ) -> Draws:  # fmt: skip
     """Fabricate an array again and again, each with its own variation and stuck cells, and read each once with its noise.
 
@@ -90,7 +132,7 @@ def monte_carlo(
     imperfections : Imperfections
     seed : int
         Of all draws; draw k is the same however many there are.
-    engine : Engine, optional
+    engine : Engine or str, optional
         The nodal engine unless given.
     lines
         Other arguments of `Engine.read`, such as ``gate_volts``.
@@ -100,15 +142,19 @@ def monte_carlo(
     InputError
         Fewer than two draws, or imperfections that the array cannot have.
     """
+    for name in ("n", "runs", "samples", "trials", "n_draws", "count", "size"):
+        if name in lines:
+            raise UnknownArgumentError(f"monte_carlo has no argument {name!r}; use draws=…")
     if not isinstance(draws, int | np.integer) or isinstance(draws, bool) or draws < 2:
         raise InputError(f"monte_carlo: draws = {draws!r}; expected a whole number, 2 or more")
     if not isinstance(imperfections, Imperfections):
         raise InputError(f"monte_carlo: imperfections is {imperfections!r:.60}; expected a spicesnn.Imperfections")
     amps, siemens = [], []
-    for k in range(int(draws)):
-        rng = np.random.default_rng((seed, k))
-        drawn = imperfections.before_read(imperfections.fabricated(array, rng), rng)
-        amps.append(read(drawn, row_volts, engine, **lines).column_amps)
-        gates = lines.get("gate_volts")
-        siemens.append(drawn.cell_conductance(None if gates is None else np.atleast_2d(gates)[0]))
+    with engine_given(engine) as solver:
+        for k in range(int(draws)):
+            rng = np.random.default_rng((seed, k))
+            drawn = imperfections.before_read(imperfections.fabricated(array, rng), rng)
+            amps.append(read(drawn, row_volts, solver, **lines).column_amps)
+            gates = lines.get("gate_volts")
+            siemens.append(drawn.cell_conductance(None if gates is None else np.atleast_2d(gates)[0]))
     return Draws(column_amps=np.stack(amps), conductance=np.stack(siemens))

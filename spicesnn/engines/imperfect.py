@@ -23,9 +23,37 @@ from spicesnn.devices.levels import ConductanceStates
 from spicesnn.devices.variability import Distribution, spread
 from spicesnn.engines.base import Engine
 from spicesnn.engines.results import PulseResult, Read
-from spicesnn.errors import InputError
+from spicesnn.errors import InputError, WrongTypeError
+from spicesnn.guesses import hinted
+
+_PARTS = {
+    "cycle_to_cycle": (CycleToCycle, "CycleToCycle(relative=…) or CycleToCycle(of_range=…) of spicesnn.crossbar.noise"),
+    "states": (ConductanceStates, "ConductanceStates of spicesnn.devices.levels"),
+    "endurance": (Endurance, "Endurance of spicesnn.crossbar.faults"),
+    "telegraph": (TelegraphNoise, "TelegraphNoise(amplitude=…, capture_s=…, emission_s=…) of spicesnn.crossbar.noise"),
+    "read_noise": (ReadNoise, "a relative standard deviation, or ReadNoise of spicesnn.crossbar.noise"),
+    "retention": (RetentionDrift, "RetentionDrift(exponent=…) of spicesnn.crossbar.noise"),
+    "stuck_map": (StuckMap, "StuckMap of spicesnn.crossbar.faults"),
+}
+_WORDS = {
+    "variability": "spread={parameter: LogNormal(…)} (device to device), cycle_to_cycle=… or read_noise=…",
+    "variation": "spread={parameter: LogNormal(…)} (device to device), cycle_to_cycle=… or read_noise=…",
+    "d2d": "spread={parameter: LogNormal(…)}",
+    "device_to_device": "spread={parameter: LogNormal(…)}",
+    "c2c": "cycle_to_cycle=CycleToCycle(…)",
+    "noise": "read_noise=…",
+    "rtn": "telegraph=TelegraphNoise(…)",
+    "drift": "retention=RetentionDrift(…)",
+    "faults": "stuck_on=…, stuck_off=… or stuck=…",
+    "stuck_at": "stuck_on=…, stuck_off=… or stuck=…",
+    "stuck_at_on": "stuck_on=…",
+    "stuck_at_off": "stuck_off=…",
+    "levels": "states=ConductanceStates(…)",
+    "seed": "the seed of spicesnn.monte_carlo, or a generator in fabricated(array, rng)",
+}
 
 
+@hinted(_WORDS, _WORDS)
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Imperfections:
     """What is imperfect about an array; every part may be left out.
@@ -50,7 +78,8 @@ class Imperfections:
         Where these conductances are read: I/V at this voltage, dI/dV at 0 V.
     endurance : Endurance
     telegraph : TelegraphNoise
-    read_noise : ReadNoise
+    read_noise : ReadNoise or float
+        A number is the relative standard deviation.
     retention : RetentionDrift
     """
 
@@ -77,6 +106,20 @@ class Imperfections:
             low, high = (number(value, "imperfections: scaled_to", "two finite numbers") for value in self.scaled_to)
             if not low < high:
                 raise InputError(f"imperfections: scaled_to = {self.scaled_to}; expected (lowest, highest)")
+        self._take_parts()
+
+    def _take_parts(self) -> None:
+        """Put a `ReadNoise` in place of its number, and refuse parts of another kind."""
+        if isinstance(self.read_noise, int | float) and not isinstance(self.read_noise, bool):
+            object.__setattr__(self, "read_noise", ReadNoise(relative=float(self.read_noise)))
+        for name, (kind, expected) in _PARTS.items():
+            if (given := getattr(self, name)) is not None and not isinstance(given, kind):
+                raise WrongTypeError(f"imperfections: {name} is {given!r:.60}; expected {expected}")
+        if not isinstance(self.spread, Mapping):
+            raise WrongTypeError(
+                f"imperfections: spread is {self.spread!r:.60}; expected a distribution by parameter, such as {{'r_on': LogNormal(0.1)}} with "
+                "LogNormal of spicesnn.devices.variability"
+            )
         object.__setattr__(self, "spread", dict(self.spread))
 
     def devices(self, device: Device, shape: tuple[int, int], rng: np.random.Generator) -> Device:

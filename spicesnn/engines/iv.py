@@ -5,16 +5,19 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from spicesnn.devices.base import Device
+from spicesnn.devices.given import device_given
 from spicesnn.devices.stimulus import Sine, Stimulus
 from spicesnn.engines.base import Engine
+from spicesnn.engines.default import engine_given
 from spicesnn.engines.results import IVCurve
+from spicesnn.units import in_unit
 
 
 def iv(
-    device: Device,
-    engine: Engine | None = None,
-    amplitude: float = 1.0,
-    frequency: float = 1e3,
+    device: Device | str,
+    engine: Engine | str | None = None,
+    amplitude: float | str = 1.0,
+    frequency: float | str = 1e3,
     periods: float = 2,
     *,
     stimulus: Stimulus | None = None,
@@ -26,13 +29,14 @@ def iv(
 
     Parameters
     ----------
-    device : Device
-    engine : Engine, optional
-        The nodal engine if left out.
-    amplitude : float
-        Volt.
-    frequency : float
-        Hertz.
+    device : Device or str
+        Also a name or file as on the command line, such as ``"vteam"``.
+    engine : Engine or str, optional
+        The nodal engine if left out; also ``"nodal"`` or ``"ngspice"``.
+    amplitude : float or str
+        Volt, or a text such as ``"500mV"``. `Device.typical_drive` says what shows a model at work.
+    frequency : float or str
+        Hertz, or a text such as ``"20kHz"``.
     periods : float
     stimulus : Stimulus, optional
         In place of the sine.
@@ -44,10 +48,7 @@ def iv(
     IVCurve
         With ``.time``, ``.volts``, ``.amps`` and ``.state``.
     """
-    if engine is None:
-        from spicesnn.engines.nodal.engine import NodalEngine
-
-        engine = NodalEngine()
-    return engine.drive(
-        device, stimulus or Sine(amplitude=amplitude, frequency=frequency, periods=periods), state=state, gate_volts=gate_volts, points=points
-    )
+    driven = device_given(device)
+    sine = Sine(amplitude=in_unit(amplitude, "V", "iv: amplitude"), frequency=in_unit(frequency, "Hz", "iv: frequency"), periods=periods)
+    with engine_given(engine) as solver:
+        return solver.drive(driven, stimulus or sine, state=state, gate_volts=gate_volts, points=points)

@@ -4,22 +4,86 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spicesnn.arrays import Floats, number
 from spicesnn.crossbar.crossbar import Crossbar
-from spicesnn.errors import InputError
+from spicesnn.errors import InputError, WrongTypeError
+from spicesnn.guesses import hinted
 from spicesnn.shortcuts import shortcut
 from spicesnn.shown import shown
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
     import xarray as xr
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
+_READ_WORDS = {
+    "currents": "column_amps (A), cell_amps or row_amps",
+    "current": "column_amps (A), cell_amps or row_amps",
+    "amps": "column_amps, cell_amps or row_amps",
+    "i": "column_amps (A)",
+    "output": "column_amps (A)",
+    "outputs": "column_amps (A)",
+    "output_currents": "column_amps (A)",
+    "column_currents": "column_amps (A)",
+    "row_currents": "row_amps (A)",
+    "cell_currents": "cell_amps (A)",
+    "device_currents": "cell_amps (A)",
+    "voltages": "cell_volts (V), word_line_volts or bit_line_volts",
+    "volts": "cell_volts (V), word_line_volts or bit_line_volts",
+    "cell_voltages": "cell_volts (V)",
+    "word_line_voltages": "word_line_volts",
+    "bit_line_voltages": "bit_line_volts",
+    "ir_drop": "1 - cell_volts / drive",
+    "power": "power_watt()",
+    "energy_joule": "energy(seconds)",
+    "to_numpy": "column_amps, cell_volts or cell_amps, which are arrays",
+    "values": "column_amps, cell_volts or cell_amps",
+    "shape": "column_amps.shape",
+    "save": "to_pandas().to_csv(path), or plot().savefig(path)",
+    "savefig": "plot().savefig(path)",
+    "show": "plot(), and matplotlib.pyplot.show() in a script",
+    "residual": "residual_amps",
+    "iterations": "stats",
+}
+_PULSE_WORDS = {
+    "energy": "energy_joule",
+    "power": "energy_joule / duration",
+    "states": "state",
+    "x": "state",
+    "read": "array.read(row_volts)",
+    "pulse": "array.pulse(…), for the next one",
+    "crossbar": "array",
+    "currents": "waveforms.row_amps and waveforms.column_amps",
+    "voltages": "waveforms.row_volts and waveforms.column_volts",
+    "time": "waveforms.time",
+}
+_CURVE_WORDS = {
+    "peak": "peak_amps",
+    "max": "peak_amps",
+    "voltage": "volts",
+    "v": "volts",
+    "current": "amps",
+    "i": "amps",
+    "t": "time",
+    "x": "state",
+    "states": "state",
+    "save": "to_csv(path), or plot().savefig(path)",
+    "savefig": "plot().savefig(path)",
+    "show": "plot(), and matplotlib.pyplot.show() in a script",
+    "to_numpy": "time, volts, amps and state, which are arrays",
+    "to_dataframe": "to_pandas()",
+}
+
+
+@hinted(_READ_WORDS)
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Read:
     """A solved read. The batch axis is there if the input had one.
@@ -56,8 +120,19 @@ class Read:
         """Voltage across each cell, (rows, cols) or (batch, rows, cols)."""
         return self.word_line_volts - self.bit_line_volts
 
-    def power_watt(self, row_volts: Floats, column_volts: Floats | float = 0.0) -> Floats:
-        """Return what the drivers deliver, P = Σ V_row·I_row − Σ V_column·I_column, watt, () or (batch,)."""
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        """Refuse: a read has currents and voltages; one of them has to be named."""
+        raise WrongTypeError("a Read is no array of numbers; use read.column_amps (A), read.cell_volts (V) or read.cell_amps (A)")
+
+    def power_watt(self, row_volts: Floats | None = None, column_volts: Floats | float = 0.0) -> Floats:
+        """Return what the drivers deliver, P = Σ V_row·I_row − Σ V_column·I_column, watt, () or (batch,).
+
+        The drive is that of the read; give it for a read that was made by hand.
+        """
+        if row_volts is None:
+            if self.row_volts is None:
+                raise InputError("this read does not know its drive; give power_watt(row_volts, column_volts)")
+            row_volts, column_volts = self.row_volts, 0.0 if self.column_volts is None else self.column_volts
         return np.asarray(np.sum(self.row_amps * row_volts, axis=-1) - np.sum(self.column_amps * column_volts, axis=-1))
 
     @property
@@ -83,8 +158,16 @@ class Read:
         return self.power_watt(self.row_volts, 0.0 if self.column_volts is None else self.column_volts) * seconds
 
     def plot(self, index: int = 0) -> Figure:
-        """Return a figure of line voltages, cell currents and segment currents; `index` picks an input of a batch."""
+        """Return a figure of line voltages, cell currents and segment currents; `index` picks an input of a batch.
+
+        ``read.plot().savefig("read.pdf")`` writes it to a file.
+        """
         return shortcut("read.plot")(self, index)  # type: ignore[no-any-return]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return one row a cell: word line, bit line (and the input of a batch), line voltages, cell voltage, cell current (needs pandas)."""
+        made: pd.DataFrame = shown(self, "pandas")
+        return made
 
     def to_xarray(self) -> xr.Dataset:
         """Return currents and voltages with named dimensions and units (needs xarray)."""
@@ -125,6 +208,7 @@ class Waveforms:
         return made
 
 
+@hinted(_PULSE_WORDS)
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class PulseResult:
     """What a pulse did.
@@ -153,6 +237,15 @@ class PulseResult:
         """State after the pulse, in the model's unit."""
         return self.array.state_or_zeros()
 
+    @property
+    def conductance(self) -> Floats:
+        """Conductance dI/dV at 0 V of every cell after the pulse, (rows, cols), siemens; wires left out."""
+        return self.array.cell_conductance()
+
+    def plot(self) -> Figure:
+        """Return a figure of the line voltages over time and of the conductances after the pulse."""
+        return shortcut("pulse.plot")(self)  # type: ignore[no-any-return]
+
     def to_xarray(self) -> xr.Dataset:
         """Return states and waveforms with named dimensions and units (needs xarray)."""
         made: xr.Dataset = shown(self, "xarray")
@@ -163,6 +256,7 @@ class PulseResult:
         return made
 
 
+@hinted(_CURVE_WORDS)
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class IVCurve:
     """A device's answer to a voltage over time.
@@ -183,9 +277,18 @@ class IVCurve:
     engine: str
     stats: Mapping[str, object] = field(default_factory=dict)
 
-    def plot(self) -> Figure:
-        """Return a figure of the loop and its logarithmic view."""
-        return shortcut("curve.plot")(self)  # type: ignore[no-any-return]
+    @property
+    def peak_amps(self) -> float:
+        """Largest current of either sign, ampere, without its sign."""
+        return float(np.max(np.abs(self.amps)))
+
+    def plot(self, *, ax: Axes | None = None) -> Figure:
+        """Return a figure of the loop and its logarithmic view; with `ax`, the loop alone is drawn into it."""
+        return shortcut("curve.plot")(self, ax)  # type: ignore[no-any-return]
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Write time (s), volts, amps and states as columns of a CSV file, and return its path."""
+        return shortcut("curve.to_csv")(self, path)  # type: ignore[no-any-return]
 
     def to_xarray(self) -> xr.Dataset:
         """Return the curve over time (needs xarray)."""

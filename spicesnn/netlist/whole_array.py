@@ -9,13 +9,21 @@ from numpy.typing import ArrayLike
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import Levels, Pulse, Waveform
 from spicesnn.errors import InputError
+from spicesnn.guesses import UnknownArgumentError
 from spicesnn.netlist.pulse_deck import pulse_deck
 from spicesnn.netlist.pyspice import crossbar_subcircuit
 from spicesnn.netlist.read_deck import read_deck
 
+_READ = ("column_volts", "gate_volts", "floating_rows", "floating_columns")
+
 
 def deck_text(array: Crossbar, row_volts: ArrayLike | None = None, pulse: Pulse | Waveform | None = None, **lines: Any) -> str:
     """Return a deck that a plain ``ngspice -b`` runs: a read at `row_volts`, or a pulse."""
+    if unknown := [name for name in lines if name not in _READ]:
+        raise UnknownArgumentError(
+            f"array.to_deck has no argument {unknown[0]!r}; it takes row_volts or pulse, and {', '.join(_READ)}, and returns the text: "
+            "pathlib.Path(…).write_text(text) makes it a file"
+        )
     if (row_volts is None) == (pulse is None):
         raise InputError("array.to_deck: give row_volts (the deck of a read) or pulse=… (the deck of a pulse), one of the two")
     if pulse is None:

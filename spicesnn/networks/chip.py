@@ -11,8 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.engines.base import Engine
+from spicesnn.engines.default import engine_given
 from spicesnn.engines.nodal.engine import NodalEngine
 from spicesnn.errors import InputError
+from spicesnn.guesses import hinted
 from spicesnn.networks import evaluate
 from spicesnn.networks.calibration import Readout, calibrated, seen_by
 from spicesnn.networks.converters import full_scale
@@ -26,6 +28,27 @@ if TYPE_CHECKING:
     from spicesnn.networks.circuit import ChipDeck
     from spicesnn.networks.cost import Cost
 
+_WORDS = {
+    "score": "accuracy(x, y)",
+    "evaluate": "accuracy(x, y)",
+    "test": "accuracy(x, y)",
+    "forward": "outputs(x)",
+    "run": "outputs(x)",
+    "predict_proba": "outputs(x)",
+    "energy": "cost().energy_joule",
+    "energy_joule": "cost().energy_joule",
+    "latency": "cost().latency_s",
+    "latency_s": "cost().latency_s",
+    "area": "cost().area_m2",
+    "area_m2": "cost().area_m2",
+    "tiles": "arrays()",
+    "crossbars": "arrays()",
+    "verify": "certify(engine)",
+    "validate": "certify(engine)",
+}
+
+
+@hinted(_WORDS)
 @dataclass(eq=False)
 class Chip:
     """A network on crossbar arrays. Made by `Network.on`.
@@ -183,13 +206,13 @@ class Chip:
 
         return cost_of(self, x)
 
-    def certify(self, engine: Engine, *, samples: int = 4, tiles: int = 4, tolerance: float = 1e-6, seed: int = 0) -> Certificate:
+    def certify(self, engine: Engine | str, *, samples: int = 4, tiles: int = 4, tolerance: float = 1e-6, seed: int = 0) -> Certificate:
         """Solve some arrays, drawn at random, on another engine and compare every column current.
 
         Parameters
         ----------
-        engine : Engine
-            Such as `NgspiceEngine()`.
+        engine : Engine or str
+            Such as `NgspiceEngine()`, or ``"ngspice"``.
         samples : int
             Inputs for each array.
         tiles : int
@@ -201,7 +224,8 @@ class Chip:
         """
         from spicesnn.networks.certificate import certified
 
-        return certified(self, engine, samples=samples, tiles=tiles, tolerance=tolerance, seed=seed)
+        with engine_given(engine) as solver:
+            return certified(self, solver, samples=samples, tiles=tiles, tolerance=tolerance, seed=seed)
 
     def decks(self, x: ArrayLike, *, most_cells: int | None = None, title: str = "") -> tuple[ChipDeck, ...]:
         """The whole network as SPICE decks, which a bare ``ngspice -b`` runs: crossbars with wires, neurons between them, samples as inputs.

@@ -11,23 +11,46 @@ import numpy as np
 from spicesnn.crossbar.mapping import COLUMNS, Columns, Window
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device
+from spicesnn.devices.given import device_given
 from spicesnn.devices.vteam import VTEAM
 from spicesnn.engines.imperfect import Imperfections
 from spicesnn.errors import InputError
+from spicesnn.guesses import hinted
 from spicesnn.networks.converters import ADC, DAC
 from spicesnn.networks.periphery import Periphery
 
+_WORDS = {
+    "tile_size": "tile=(rows, cols)",
+    "array_size": "tile=(rows, cols)",
+    "size": "tile=(rows, cols)",
+    "shape": "tile=(rows, cols)",
+    "bits": "bits_per_cell=…, dac=DAC(bits=…) or adc=ADC(bits=…)",
+    "weight_bits": "bits_per_cell=… and slices=…",
+    "dac_bits": "dac=…",
+    "adc_bits": "adc=…",
+    "input_bits": "dac=…",
+    "output_bits": "adc=…",
+    "noise": "imperfections=Imperfections(read_noise=…)",
+    "read_noise": "imperfections=Imperfections(read_noise=…)",
+    "variability": "imperfections=Imperfections(spread=…)",
+    "wire_ohm": "wires=…",
+    "mapping": 'columns="differential", "offset" or "single"',
+    "read_voltage": "read_volts=…",
+    "read_time": "read_s=…",
+}
 
+
+@hinted(_WORDS, _WORDS)
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Hardware:
     """A chip of crossbar arrays, as far as it decides on what a network computes and costs.
 
     Attributes
     ----------
-    device : Device
-        Of every cell. Devices whose current is not proportional to the voltage are solved read by read (slower).
-    wires : Wires
-        Of every tile; ideal if left out.
+    device : Device or str
+        Of every cell; also by name, such as ``"vteam"``. Devices whose current is not proportional to the voltage are solved read by read (slower).
+    wires : Wires or float
+        Of every tile; ideal if left out. One number is the resistance of every segment, ohm.
     tile : (rows, cols)
         The largest array; layers are cut into such tiles, partial sums are added behind the converters.
     columns : "differential", "offset" or "single"
@@ -36,8 +59,8 @@ class Hardware:
         2**bits evenly spaced conductances a cell; any conductance if left out.
     slices : int
         Arrays among which the bits of a weight are divided, most significant first; needs `bits_per_cell`.
-    dac, adc : DAC, ADC, optional
-        Converters; ideal if left out.
+    dac, adc : DAC, ADC or int, optional
+        Converters, or their bits; ideal if left out.
     imperfections : Imperfections, optional
         Non-idealities of the cells.
     periphery : Periphery
@@ -80,6 +103,12 @@ class Hardware:
     reads_alike: int = 100
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "device", device_given(self.device, "Hardware: device"))
+        object.__setattr__(self, "wires", Wires.given(self.wires))
+        for name, converter in (("dac", DAC), ("adc", ADC)):
+            given = getattr(self, name)
+            if isinstance(given, int | np.integer) and not isinstance(given, bool):
+                object.__setattr__(self, name, converter(bits=int(given)))
         kinds = (("device", Device), ("wires", Wires), ("periphery", Periphery))
         for name, kind in kinds:
             if not isinstance(getattr(self, name), kind):

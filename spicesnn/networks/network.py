@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spicesnn.errors import ConfigError, InputError
+from spicesnn.guesses import hinted
 from spicesnn.networks import evaluate, graph
 from spicesnn.networks.activations import Activation, SignOutputs
 from spicesnn.networks.nodes import Node, Shape, Values, Weighted, real
@@ -27,6 +28,34 @@ if TYPE_CHECKING:
 Edge = tuple[str, str]
 
 
+_FILES = "from_nir(path), from_onnx(path), from_sklearn(estimator) or from_arrays([(weights, bias), …])"
+_WORDS = {
+    "fit": "sn.CrossbarClassifier().fit(X, y) to train on devices; a Network is trained already",
+    "train": "sn.CrossbarClassifier().fit(X, y) or sn.train(preset); a Network is trained already",
+    "score": "accuracy(x, y)",
+    "evaluate": "accuracy(x, y)",
+    "test": "accuracy(x, y)",
+    "forward": "outputs(x)",
+    "run": "outputs(x)",
+    "predict_proba": "outputs(x)",
+    "transform": "outputs(x)",
+    "save": "to_nir(path)",
+    "load": _FILES,
+    "from_file": _FILES,
+    "from_torch": "from_onnx(path), or spicesnn.torch.convert(module, hardware)",
+    "from_keras": "from_onnx(path)",
+    "from_weights": "from_arrays([(weights, bias), …])",
+    "from_numpy": "from_arrays([(weights, bias), …])",
+    "map": "on(hardware)",
+    "to": "on(hardware)",
+    "compile": "on(hardware)",
+    "layers": "nodes, or describe()",
+    "summary": "describe()",
+    "weights": "nodes[name].matrices, or describe() for their counts",
+}
+
+
+@hinted(_WORDS, {"layers": _FILES, "weights": _FILES})
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Network:
     """Nodes and the connections between them; several connections into one node add up.

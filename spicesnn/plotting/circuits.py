@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
-from spicesnn.engines.results import IVCurve, Read
-from spicesnn.errors import InputError
+from spicesnn.engines.results import IVCurve, PulseResult, Read
+from spicesnn.errors import InputError, WrongTypeError
 from spicesnn.plotting.iv import iv_log, iv_loop
 from spicesnn.plotting.maps import conductance_map
-from spicesnn.plotting.style import DIVERGING, SEQUENTIAL, new_figure, scaled, style
+from spicesnn.plotting.style import COLOURS, DIVERGING, SEQUENTIAL, new_figure, scaled, style
+from spicesnn.units import render
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-def array_figure(array: Crossbar) -> Figure:
+def array_figure(array: Crossbar, axes: Axes | None = None) -> Figure:
     """Return a map of the cells' conductances (dI/dV at 0 V, gates at their default), wires left out."""
     gates = None
     if array.gated:
         gates = np.full(array.gate_lines, array.cell_device().gate_default or 0.0)
     kind = "linear cells" if array.device is None else f"{array.device.name} cells"
     with style():
-        figure = new_figure(5.6, 4.6)
-        conductance_map(figure.subplots(), array.cell_conductance(gates), title=f"{array.rows} × {array.cols} {kind}")
+        figure = new_figure(5.6, 4.6) if axes is None else _figure_of(axes)
+        conductance_map(figure.subplots() if axes is None else axes, array.cell_conductance(gates), title=f"{array.rows} × {array.cols} {kind}")
     return figure
 
 
@@ -47,6 +48,8 @@ def read_figure(read: Read, index: int = 0) -> Figure:
         No such input, or a read that does not know its array (one made by hand).
     """
     word, bit = (np.asarray(v) for v in (read.word_line_volts, read.bit_line_volts))
+    if isinstance(index, str):
+        raise WrongTypeError(f"read.plot: index = {index!r:.60}; expected the number of an input. A file is written by read.plot().savefig(path)")
     if word.ndim == 3:
         if not isinstance(index, int | np.integer) or not -len(word) <= index < len(word):
             raise InputError(f"read.plot: index = {index!r}; the batch has {len(word)} inputs, 0 to {len(word) - 1}")
@@ -95,8 +98,40 @@ def branch_amps(read: Read, cells: Floats, index: int = 0) -> tuple[Floats, Floa
     return word - rows[:, None] + near[:, None], bit - top[None, :]
 
 
-def curve_figure(curve: IVCurve) -> Figure:
-    """Return the loop of a curve, and its logarithmic view."""
+def _figure_of(axes: Any) -> Figure:
+    """Return the figure that axes of a caller are in."""
+    figure = getattr(axes, "figure", None)
+    if figure is None or not hasattr(axes, "imshow"):
+        raise WrongTypeError(f"plot: ax is {axes!r:.60}; expected matplotlib axes, such as those of plt.subplots()")
+    found: Figure = figure
+    return found
+
+
+def pulse_figure(done: PulseResult) -> Figure:
+    """Return the line voltages of a pulse over time, and a map of the conductances after it."""
+    waves = done.waveforms
+    with style():
+        figure = new_figure(9.6, 4.2)
+        left, right = figure.subplots(1, 2)
+        time, second = scaled(waves.time, "s")
+        for volts, name, colour in ((waves.row_volts, "word lines", COLOURS[0]), (waves.column_volts, "bit lines", COLOURS[1])):
+            for line in np.unique(volts, axis=1).T:
+                left.plot(time, line, color=colour, label=name)
+        handles, names = left.get_legend_handles_labels()
+        left.legend(dict(zip(names, handles, strict=True)).values(), dict.fromkeys(names))
+        left.set(xlabel=f"time ({second})", ylabel="driver voltage (V)", title=f"pulse, {render(done.energy_joule, 'J')} delivered")
+        gates = np.full(done.array.gate_lines, done.array.cell_device().gate_default or 0.0) if done.array.gated else None
+        conductance_map(right, done.array.cell_conductance(gates), title="conductance after the pulse")
+    return figure
+
+
+def curve_figure(curve: IVCurve, axes: Axes | None = None) -> Figure:
+    """Return the loop of a curve, and its logarithmic view; the loop alone in axes that are given."""
+    if axes is not None:
+        figure = _figure_of(axes)
+        with style():
+            iv_loop(axes, [curve])
+        return figure
     with style():
         figure = new_figure(9.0, 4.0)
         left, right = figure.subplots(1, 2)

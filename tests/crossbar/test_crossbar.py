@@ -42,7 +42,7 @@ def test_changing_an_array_leaves_the_old_one_and_its_cache_alone():
         ({"conductance": [["a"]]}, "not an array of numbers"),
         ({"conductance": [[1.0]], "state": [[1.0]]}, "has no state"),
         ({"conductance": [[1.0]], "stuck": [True]}, r"stuck has shape \(1,\)"),
-        ({"device": "vteam", "state": [[0.0]]}, "expected a device"),
+        ({"device": 3, "state": [[0.0]]}, "expected a device"),
         ({"device": sn.devices.VTEAM()}, "needs state"),
         ({"device": sn.devices.VTEAM(), "state": [[4e-9]]}, "expected finite values in"),
         ({"device": sn.devices.VTEAM(), "state": [[np.inf]]}, "expected finite values in"),

@@ -1,0 +1,75 @@
+"""An array as a file: cells, states and wires as plain arrays, without pickle."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spicesnn import npz
+from spicesnn.crossbar.crossbar import Crossbar, GateAlong
+from spicesnn.crossbar.wires import Wires
+from spicesnn.devices.base import Device
+from spicesnn.devices.device_file import device_of, device_table, is_plain
+from spicesnn.errors import DataError, InputError, RunError
+from spicesnn.whole_file import appearing
+
+_VERSION = 1
+_CELLS = ("conductance", "state", "stuck", "current_factor")
+
+
+def save_array(array: Crossbar, path: str | Path) -> Path:
+    """Write an array as an ``.npz`` file; see `Crossbar.save`."""
+    path = Path(path)
+    if path.suffix != ".npz":
+        raise InputError(f"array.save: {path} is no name of an array's file; expected one that ends in .npz")
+    entries: dict[str, Any] = {name: value for name in _CELLS if (value := getattr(array, name)) is not None}
+    about: dict[str, Any] = {"version": _VERSION, "gate_along": array.gate_along.value}
+    if array.device is not None:
+        if not is_plain(array.device):
+            raise InputError(f"array.save: {array.device.name} is more than its parameters (a sub-circuit or a table); keep its file and array.state")
+        entries |= {f"device.{name}": getattr(array.device, name) for name in _by_cell(array.device)}
+        about["device"] = device_table(replace(array.device, **{name: float(getattr(array.device, name).flat[0]) for name in _by_cell(array.device)}))
+    entries |= {f"wires.{entry.name}": np.asarray(getattr(array.wires, entry.name)) for entry in fields(Wires)}
+    try:
+        with appearing(path) as partial, partial.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, about=np.array(json.dumps(about)), **entries)
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror or error}") from None
+    return path
+
+
+def _by_cell(device: Device) -> list[str]:
+    """Return the parameters that differ from cell to cell."""
+    return [entry.name for entry in fields(device) if "unit" in entry.metadata and np.ndim(getattr(device, entry.name))]
+
+
+def load_array(path: str | Path) -> Crossbar:
+    """Return the array of a file that `save_array` has written; see `Crossbar.load`.
+
+    Raises
+    ------
+    DataError
+        No such file, a damaged one, or one of another kind.
+    """
+    entries, path = npz.read(path), Path(path)
+    try:
+        about = json.loads(str(entries["about"]))
+        if about["version"] != _VERSION:
+            raise DataError(f"{path} has version {about['version']}; this spicesnn reads version {_VERSION}")
+        parts: dict[str, Any] = {name: entries[name] for name in _CELLS if name in entries}
+        if "device" in about:
+            by_cell = {name.removeprefix("device."): value for name, value in entries.items() if name.startswith("device.")}
+            parts["device"] = device_of(about["device"], path).with_parameters(**by_cell)
+            if "state" not in parts:
+                raise DataError(f"{path} is damaged: it has no array 'state'")
+        wires: dict[str, Any] = {entry.name: entries[f"wires.{entry.name}"] for entry in fields(Wires)}
+        made = Wires(**{name: value[()] if value.ndim == 0 else value for name, value in wires.items()})
+        return Crossbar(wires=made, gate_along=GateAlong(about["gate_along"]), **parts)
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path} is no file of an array ({error}); expected one that array.save has written") from None
