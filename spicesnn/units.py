@@ -63,7 +63,7 @@ def in_unit(value: Any, unit: str, what: str) -> Any:
     ----------
     value : float, str or array
     unit : str
-        What the quantity is measured in: a text may leave it out, but not name another.
+        What the quantity is measured in: a text names it, or a scale as in ``"10k"``, but no other.
     what : str
         How a message calls it.
 
@@ -79,14 +79,36 @@ def in_unit(value: Any, unit: str, what: str) -> Any:
     """
     if not isinstance(value, str):
         return value
+    number = quantity(value, unit, what)
+    if not unit_of(value) and value.strip()[-1:].isdigit():
+        raise InputError(f"{what} = {value!r}; expected a number, or a text with its unit, such as '{value.strip()} {unit}'")
+    return number
+
+
+def quantity(text: str | float, unit: str, what: str) -> float:
+    """Return an SI float from a number or a text, whose unit, if it names one, has to be that of the quantity.
+
+    Examples
+    --------
+    >>> quantity("2k", "Ω", "r_on"), quantity("2 kΩ", "Ω", "r_on"), quantity(3, "Ω", "r_on")
+    (2000.0, 2000.0, 3.0)
+    """
     try:
-        number = parse(value)
+        number = parse(text)
     except InputError as error:
         raise InputError(f"{what}: {error}") from None
-    given = unit_of(value)
+    given = unit_of(text) if isinstance(text, str) else ""
     if given and not same_unit(given, unit):
-        raise InputError(f"{what} = {value!r} is in {given}; expected {unit or 'a plain number'}")
+        raise InputError(f"{what} = {text!r} is in {given}; expected {unit if unit not in ('', '1') else 'a plain number'}")
     return number
+
+
+_SUFFIXES = {"ohm": "Ω", "volts": "V", "amps": "A", "s": "s", "farad": "F", "hz": "Hz", "joule": "J", "siemens": "S", "watt": "W", "m2": "m²"}
+
+
+def unit_of_name(name: str) -> str:
+    """Return the unit that the name of a quantity ends in (``word_line_ohm`` → Ω), or nothing."""
+    return _SUFFIXES.get(name.rpartition("_")[2], "")
 
 
 def unit_of(text: str) -> str:

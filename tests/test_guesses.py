@@ -59,7 +59,7 @@ def test_one_state_for_all_cells_goes_with_a_shape():
 
 
 def test_quantities_are_taken_with_their_unit():
-    by_text = sn.Wires("2.5", "2.5 ohm", driver_ohm="1k", word_line_farad="1fF")
+    by_text = sn.Wires("2.5 Ω", "2.5 ohm", driver_ohm="1k", word_line_farad="1fF")
     assert by_text == sn.Wires(2.5, 2.5, driver_ohm=1000.0, word_line_farad=1e-15)
     pulse = sn.Pulse(row_volts="500mV", width_s="1us", rise_s="10 ns")
     assert (pulse.row_volts, pulse.width_s, pulse.rise_s) == (0.5, 1e-6, 1e-8)
@@ -67,6 +67,7 @@ def test_quantities_are_taken_with_their_unit():
     assert np.array_equal(curve.amps, sn.iv(sn.devices.VTEAM(), amplitude=0.25, frequency=6e5, periods=1).amps)
     for call, said in (
         (lambda: sn.Wires("2 mV"), "is in V; expected Ω"),
+        (lambda: sn.Wires("2"), "a text with its unit, such as '2 Ω'"),
         (lambda: sn.Pulse(row_volts=1.0, width_s="1V"), "is in V; expected s"),
         (lambda: sn.iv("vteam", amplitude="1 kHz"), "is in Hz; expected V"),
         (lambda: sn.Pulse(row_volts="much"), "pulse: row_volts: 'much' is not a number"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import logging
+import re
 import shlex
 import signal
 import sys
@@ -25,6 +26,7 @@ from spicesnn.cli.infer import infer
 from spicesnn.cli.iv import iv
 from spicesnn.cli.map import map_
 from spicesnn.cli.netlist import netlist
+from spicesnn.cli.options import remove_empty_folders
 from spicesnn.cli.output import Answer, console_on, error_log, write_json
 from spicesnn.cli.report import report
 from spicesnn.cli.stdp_window import stdp_window
@@ -33,6 +35,7 @@ from spicesnn.cli.study import study
 from spicesnn.cli.sweep import sweep
 from spicesnn.cli.train import train
 from spicesnn.cli.validate import validate
+from spicesnn.cli.words import hint, taken_as_it_stands
 from spicesnn.errors import ConfigError, InputError, NgspiceMissingError, SpicesnnError, UnknownNameError
 
 FAILED, WRONG_USAGE, NO_NGSPICE, BY_SIGNAL = 1, 2, 3, 128
@@ -97,7 +100,7 @@ def _with_notes(function: Callable[..., Answer]) -> Callable[..., Answer]:
 
 
 for _name, _function in _COMMANDS.items():
-    app.command(_name)(_with_notes(_function))
+    app.command(_name, help=taken_as_it_stands(_function))(_with_notes(_function))
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -146,6 +149,7 @@ def _warn(message: Warning | str, *where: object, **more: object) -> None:
 
 
 def _failed(error: BaseException, arguments: list[str], as_json: bool, channel: TextIO, signals: Sequence[int]) -> int:
+    remove_empty_folders()
     if isinstance(error, _Interruption | KeyboardInterrupt | typer.Abort):
         error, (code, message) = KeyboardInterrupt(), _stopped(error, signals)
     else:
@@ -179,8 +183,11 @@ def _explain(error: BaseException, arguments: list[str]) -> tuple[int, str]:
     usage: Any = error
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
         context = getattr(error, "ctx", None)
-        hint = f" See: {context.command_path} --help" if context is not None else ""
-        return int(usage.exit_code), f"{usage.format_message()}{hint}" if usage.format_message() else ""
+        see = f" See: {context.command_path} --help" if context is not None else ""
+        said = usage.format_message()
+        if instead := hint(usage):  # in place of names that are only spelt alike
+            said = re.sub(r"\.? ?(Did you mean .*|\(Possible options?: .*\))$|\.$", "", said) + instead
+        return int(usage.exit_code), f"{said}{see}" if said else ""
     details = f"spicesnn {__version__}\ncommand: spicesnn {shlex.join(arguments)}\n\n{''.join(traceback.format_exception(error))}"
     return FAILED, (
         f"{type(error).__name__}: {str(error).partition(chr(10))[0] or 'no message'}\n"

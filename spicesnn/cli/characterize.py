@@ -45,18 +45,19 @@ def characterize(
 
     from spicesnn.characterization.cell_bench import Axis
     from spicesnn.characterization.characterize import characterize as measure
-    from spicesnn.units import parse
+    from spicesnn.units import quantity
 
     cell = options.device(device, options.settings(set_))
     amplitude, frequency = cell.typical_drive()
-    volts = np.linspace(parse(lowest) if lowest else -amplitude, parse(highest) if highest else amplitude, count)
-    folder = options.folder(out, f"runs/table-{cell.name}")
+    volts = np.linspace(quantity(lowest, "V", "--from") if lowest else -amplitude, quantity(highest, "V", "--to") if highest else amplitude, count)
+    folder = options.folder(out, f"runs/table-{cell.name}", holds="table.npz")
     began = time.perf_counter()
     with options.engine(engine.value if engine else "ngspice") as solver:
         made = measure(
-            cell, engine=solver, volts=volts, width_s=parse(width) if width else 0.01 / frequency, rng=np.random.default_rng(seed or 0),
-            axis=Axis.GATE if gate else Axis.CELL, states=states, v_read=parse(read_volts), gate_volts=parse(gate_volts) if gate_volts else None,
-            cell_volts=parse(cell_volts), tolerance=tolerance, most=most,
+            cell, engine=solver, volts=volts, width_s=quantity(width, "s", "--width") if width else 0.01 / frequency,
+            rng=np.random.default_rng(seed or 0), axis=Axis.GATE if gate else Axis.CELL, states=states,
+            v_read=quantity(read_volts, "V", "--read-volts"), gate_volts=quantity(gate_volts, "V", "--gate-volts") if gate_volts else None,
+            cell_volts=quantity(cell_volts, "V", "--cell-volts"), tolerance=tolerance, most=most,
         )  # fmt: skip
     seconds, errors = time.perf_counter() - began, made.errors
     file, tables = made.write(folder), made.moving.tables

@@ -56,12 +56,13 @@ def fit(
     from spicesnn.errors import InputError
     from spicesnn.fitting.fit import fit as solve
     from spicesnn.fitting.pulse_table import fit_pulse_table
-    from spicesnn.units import parse
+    from spicesnn.units import quantity
 
-    folder = options.folder(out, f"runs/fit-{Path(device).stem}")
-    given = {name: None if text is None else parse(text) for name, text in
-             (("set_volts", pulse_volts), ("reset_volts", reset_volts), ("width_s", pulse_width))}  # fmt: skip
-    v_read = None if read_volts is None else parse(read_volts)
+    folder = options.folder(out, f"runs/fit-{Path(device).stem}", holds="fit.png")
+    given = {name: None if text is None else quantity(text, unit, option) for name, text, unit, option in
+             (("set_volts", pulse_volts, "V", "--pulse-volts"), ("reset_volts", reset_volts, "V", "--reset-volts"),
+              ("width_s", pulse_width, "s", "--pulse-width"))}  # fmt: skip
+    v_read = None if read_volts is None else quantity(read_volts, "V", "--read-volts")
     if device == _TABLE:
         curve = PulseCurve.from_csv(csv, v_read=v_read)
         made = fit_pulse_table(curve, curve.pulses(**given, assumed=WritePulses(set_volts=1.0, reset_volts=-1.0, width_s=1e-6)))
@@ -70,7 +71,7 @@ def fit(
     if given["set_volts"] is not None and given["width_s"] is not None:
         down = given["reset_volts"]
         pulses = WritePulses(set_volts=given["set_volts"], reset_volts=-given["set_volts"] if down is None else down, width_s=given["width_s"])
-    length = None if duration is None else parse(duration)
+    length = None if duration is None else quantity(duration, "s", "--duration")
     rng = np.random.default_rng(seed or 0)
     if device == _ALL:
         if parameters is not None or set_:

@@ -61,23 +61,23 @@ def iv(
 
     from spicesnn.devices.variability import LogNormal
     from spicesnn.reporting.curves import Drive, Shape, Variation, sweep
-    from spicesnn.units import parse, render
+    from spicesnn.units import quantity, render
 
     given = options.settings(set_)
     flawed = {key: value for key, value in given.items() if key.startswith("imperfections.")}
     model = options.device(device, {key: value for key, value in given.items() if key not in flawed}, published)
     typical = model.typical_drive()
     drive = Drive(
-        shape=Shape(waveform.value), amplitude=typical[0] if amplitude is None else parse(amplitude), periods=periods,
-        frequencies=(typical[1],) if frequency is None else tuple(parse(text) for text in frequency.split(",")),
-        stops=() if stops is None else tuple(parse(text) for text in stops.split(",")),
+        shape=Shape(waveform.value), amplitude=typical[0] if amplitude is None else quantity(amplitude, "V", "--amplitude"), periods=periods,
+        frequencies=(typical[1],) if frequency is None else tuple(quantity(text, "Hz", "--frequency") for text in frequency.split(",")),
+        stops=() if stops is None else tuple(quantity(text, "V", "--stops") for text in stops.split(",")),
     )  # fmt: skip
     laws = {} if vary is None else {name.strip(): LogNormal(spread) for name in vary.split(",") if name.strip()}
     result = sweep(
         model,
         engines=[options.engine(name) for name in (("nodal", "ngspice") if engine == "both" else (engine.value,))],
         drive=drive,
-        folder=options.folder(out, f"runs/iv-{model.name}"),
+        folder=options.folder(out, f"runs/iv-{model.name}", holds="iv.csv"),
         gate_volts=gate,
         flaws=_flaws(device, flawed, samples, seed or 0),
         variation=Variation(laws=laws, rng=np.random.default_rng(seed or 0)),

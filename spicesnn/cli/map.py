@@ -34,6 +34,9 @@ def map_(
     from spicesnn import training
     from spicesnn.training.mapped import load_map
 
+    out = out and options.named_as_folder(out)
+    if out is not None:
+        options.refuse_results_of_others(out, "run.toml")
     config = load_map(network, data, options.settings(set_), seed, engine.value if engine else None)
     with options.engine(config.engine) as solver, watched(f"mapping {network.name}") as watcher:
         summary = training.train(config, engine=solver, out=out, rng_seed=seed, progress=watcher)

@@ -45,7 +45,7 @@ def netlist(
     from spicesnn.netlist.network import Dialect
     from spicesnn.reporting.decks import write_decks
 
-    folder = options.folder(out, f"runs/{preset.replace('/', '-')}-decks")
+    folder = options.folder(out, f"runs/{preset.replace('/', '-')}-decks", holds="*.cir")
     found = write_decks(preset, options.settings(set_), folder=folder, seed=seed, samples=samples, dialect=Dialect(dialect.value),
                         check=check)  # fmt: skip
 

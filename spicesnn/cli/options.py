@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import math
 import os
@@ -60,6 +61,13 @@ def finite(value: float | None) -> float | None:
     return value
 
 
+def refuse_results_of_others(path: Path, holds: str) -> None:
+    """Raise `RunError` where a folder holds the results of another command than the one whose results are known by the file `holds`."""
+    for file, what in _RESULTS.items():
+        if file != holds and next(path.glob(file), None) is not None and next(path.glob(holds), None) is None:
+            raise RunError(f"{path} already contains {what} ({file}), which stays as it is; give another --out")
+
+
 def settings(pairs: Sequence[str] | None) -> dict[str, str]:
     """Return ``a.b=value`` texts as a dictionary, later ones winning."""
     found = {}
@@ -79,6 +87,8 @@ def device(name: str, changes: dict[str, str], published: str | None = None) -> 
     from spicesnn.devices import registry
     from spicesnn.netlist.device_source import device_from
 
+    if name not in registry.names() and name.lower() in registry.names():
+        name = name.lower()
     made = device_from(name, published=published, memristor=changes.get("device.memristor"))
     wanted = {key: value for key, value in changes.items() if key != "device.memristor"}
     known = [f"device.{key}" for key in made.settable()]
@@ -99,10 +109,48 @@ def engine(name: str) -> Engine:
     return NodalEngine()
 
 
-def folder(given: Path | None, default: str) -> Path:
-    """Return the output folder, made and writable."""
-    path = Path(default) if given is None else given.expanduser()
+_FILE_LIKE = (".csv", ".png", ".pdf", ".svg", ".json", ".html", ".toml", ".npz", ".cir", ".txt", ".parquet")
+_RESULTS = {
+    "run.toml": "a run", "sweep.csv": "a sweep", "study.toml": "a study", "iv.csv": "a device's curve", "*.cir": "decks",
+    "table.npz": "tables of a cell", "fit.png": "a fit", "stdp-window.csv": "an STDP window",
+}  # fmt: skip
+"""The file by which one knows what a command has left in a folder."""
+_made: list[Path] = []
+"""Folders that the command has made."""
+
+
+def remove_empty_folders() -> None:
+    """Remove the folders that a command has made and, since it failed, left empty."""
+    while _made:
+        with contextlib.suppress(OSError):
+            _made.pop().rmdir()
+
+
+def named_as_folder(path: Path) -> Path:
+    """Return the path that --out gives, refused if it reads like that of a file."""
+    if path.suffix.lower() in _FILE_LIKE and not path.is_dir():
+        raise InputError(f"--out {path}: expected a folder, into which the command writes its files; got the name of a file")
+    return path.expanduser()
+
+
+def folder(given: Path | None, default: str, *, holds: str = "") -> Path:
+    """Return the output folder, made and writable.
+
+    One rule for folders that are there: a command writes its results again where its own lie (``holds`` is the file by which they are known;
+    sweeps and studies go on with theirs), and refuses a folder with those of another command. A run is never overwritten. Commands that add a
+    file of their own name to any folder (a report, a list) have nothing that `holds`.
+
+    Raises
+    ------
+    RunError
+        It cannot be made or written, or holds what another command has left.
+    """
+    path = Path(default) if given is None else named_as_folder(given)
+    if holds:
+        refuse_results_of_others(path, holds)
     try:
+        if not path.is_dir():
+            _made.extend([*reversed([p for p in path.parents if not p.exists()]), path])
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"the output folder {path} cannot be made: {error.strerror}; choose another with --out") from None

@@ -125,10 +125,20 @@ def mark(text: str, style: str) -> Text:
 def progress() -> Progress:
     """Return progress bars on stderr: stage, rate, remaining time; nothing at all without a terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.table import Column
+
+    def whole(width: int) -> Column:
+        return Column(no_wrap=True, min_width=width)
 
     console = console_on(sys.stderr)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    return Progress(*columns, TextColumn("{task.fields[note]}"), console=console, disable=not console.is_terminal, transient=True,
+    bar = max(4, min(40, console.width // 5))
+    columns = (
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", max_width=max(8, console.width // 4))),
+        BarColumn(bar_width=bar, table_column=whole(bar)), MofNCompleteColumn(table_column=whole(5)),
+        TimeElapsedColumn(table_column=whole(7)), TimeRemainingColumn(table_column=whole(7)),
+    )  # fmt: skip
+    note = TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1))  # what is left is the note's
+    return Progress(*columns, note, console=console, disable=not console.is_terminal, transient=True, expand=True,
                     speed_estimate_period=_RATE_OVER_S)  # fmt: skip
 
 

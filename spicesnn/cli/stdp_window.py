@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,7 +33,7 @@ def stdp_window(
     from spicesnn.reporting.windows import write_window
 
     model = options.device(device, options.settings(set_), published)
-    folder = options.folder(out, f"runs/stdp-{device}")
+    folder = options.folder(out, f"runs/stdp-{Path(device).stem}", holds="stdp-window.csv")
     names = ["nodal", "ngspice"] if engine is options.EngineNames.BOTH else [engine.value]
     with ExitStack() as stack, progress() as bars:
         solvers = [stack.enter_context(options.engine(name)) for name in names]

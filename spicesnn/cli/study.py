@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def study(
-    name: Annotated[str, typer.Argument(metavar="STUDY_OR_TOML", help="A study, or the path of a TOML file; an unknown name lists them all.")],
+    name: Annotated[str | None, typer.Argument(metavar="STUDY_OR_TOML", help="A study, or a TOML file; all are listed if left out.")] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes on this machine, for studies that train.")] = 1,
     scheduler: Annotated[str | None, typer.Option("--scheduler", metavar="ADDRESS", help="A Dask scheduler whose workers compute.")] = None,
     trust: options.Trust = False,
@@ -30,11 +30,15 @@ def study(
 
     Example:  spicesnn study read-margin --set array.word_line_ohm=2 --out runs/margin
     """
+    from spicesnn.errors import InputError
     from spicesnn.studies import study as studies
 
+    if name is None:
+        raise InputError("study needs a study or a TOML file, as in `spicesnn study read-margin`\n"
+                         f"The studies are: {', '.join(studies.study_names())}")  # fmt: skip
     made = studies.load(name, [f"{key}={value}" for key, value in options.settings(set_).items()])
     made = studies.seeded(made, seed, engine.value if engine else None)
-    folder = options.folder(out, f"runs/study-{made.preset}")
+    folder = options.folder(out, f"runs/study-{made.preset}", holds="study.toml")
     with progress() as bars:
         task = bars.add_task(f"study {made.preset}", total=None, note="")
         crew = studies.Workers(count=workers, scheduler=scheduler)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -48,7 +49,7 @@ def sweep(
     overrides = [f"{key}={value}" for key, value in options.settings(set_).items()]
     name = engine.value if engine else None
     points = sweeping.plan(preset, over, seeds=seeds, first_seed=seed or 0, overrides=overrides, engine=name)
-    folder = options.folder(out, f"runs/sweep-{preset.replace('/', '-')}")
+    folder = options.folder(out, f"runs/sweep-{Path(preset).stem}", holds="sweep.csv")
     keys = list(points[0].settings)
     figure = folder / "sweep.png"
 

@@ -48,6 +48,9 @@ def train(
         overrides = [f"{key}={value}" for key, value in options.settings(set_).items()]
         begun = training.RunDirectory.existing(_there(out)) if resume else None
         config = begun.unchanged(overrides, seed, preset) if begun is not None else training.load(_given(preset), overrides)
+    out = out and options.named_as_folder(out)
+    if out is not None and not resume:
+        options.refuse_results_of_others(out, "run.toml")
     with options.engine(engine.value if engine else config.engine) as solver, watched(f"training {config.preset}") as watcher:
         if starts is not None:
             many = training.train_starts(config, engine=solver, starts=starts, out=out, rng_seed=seed, progress=watcher, resume=resume)
@@ -62,7 +65,10 @@ def _given(preset: str | None) -> str:
     from spicesnn.errors import InputError
 
     if preset is None:
-        raise InputError("train needs a preset or a TOML file, as in `spicesnn train xpue`, or --replay RUN:START, or --resume and --out RUN")
+        from spicesnn.training import preset_names
+
+        raise InputError("train needs a preset or a TOML file, as in `spicesnn train xpue`, or --replay RUN:START, or --resume and --out RUN\n"
+                         f"The presets are: {', '.join(preset_names())}")  # fmt: skip
     return preset
 
 

@@ -26,7 +26,7 @@ from spicesnn.arrays import Floats, brief, owned
 from spicesnn.errors import InputError, UnknownNameError
 from spicesnn.guesses import hinted
 from spicesnn.shown import shown
-from spicesnn.units import parse
+from spicesnn.units import quantity
 
 if TYPE_CHECKING:
     from spicesnn.devices.equations import CellCode
@@ -228,7 +228,8 @@ class Device(ABC):
         values: dict[str, Any] = {}
         for key, text in changes.items():
             kind = fields[key].metadata.get("choices") if key in fields else None
-            values[key] = parse(text) if kind is None else _member(f"{self.name}: {key}", kind, str(text))
+            unit = fields[key].metadata.get("unit", "") if key in fields else ""
+            values[key] = quantity(text, unit, f"{self.name}: {key}") if kind is None else _member(f"{self.name}: {key}", kind, str(text))
         return self.with_parameters(**values)
 
     @classmethod

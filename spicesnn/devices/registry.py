@@ -36,8 +36,9 @@ _LIBRARY = {
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return the end of a sentence: a hint such as ``; did you mean 'vteam'?``, or a full stop."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else "."
+    names = {entry.lower(): entry for entry in known}
+    close = difflib.get_close_matches(name.lower(), list(names), n=1, cutoff=0.5)
+    return f"; did you mean {names[close[0]]!r}?" if close else "."
 
 
 @cache

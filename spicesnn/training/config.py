@@ -5,12 +5,13 @@ from __future__ import annotations
 import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
-from spicesnn.devices.registry import nearest
+from spicesnn.devices.registry import device_class, nearest
+from spicesnn.devices.registry import names as device_names
 from spicesnn.errors import AbsentError, ConfigError, UnknownNameError
 from spicesnn.file_kinds import what_is
 from spicesnn.paths import presets_dir
@@ -65,7 +66,7 @@ class BaseConfig:
                 _check_head(key, value)
                 values[key] = value
             elif key != "kind" and (key not in MADE_WITH or "versions" not in tables):
-                raise unknown_key(key, [entry.name for entry in fields(cls)])
+                raise _unknown_head(key, sections, [entry.name for entry in fields(cls)])
         config = cls(**values)
         if config.engine not in ENGINES:
             raise ConfigError(f"engine is {config.engine!r}{nearest(config.engine, ENGINES)} Expected one of: {', '.join(ENGINES)}")
@@ -123,6 +124,16 @@ def from_tables(tables: Mapping[str, Any]) -> Any:
         raise ConfigError(f"kind is {kind!r:.60}{nearest(str(kind), KINDS)} Expected one of: {', '.join(KINDS)}")
     module, _, name = KINDS[kind].partition(":")
     return getattr(import_module(module), name).from_tables(tables)
+
+
+def _unknown_head(key: str, sections: Mapping[str, Any], known: list[str]) -> UnknownNameError:
+    """Return the error for a key at the top that does not exist: with its section, where one has an option of that name."""
+    homes = [name for name, kind in sections.items() if is_dataclass(kind) and key in {entry.name for entry in fields(kind)}]
+    if not homes and "device" in sections and any(key in device_class(name).settable() for name in device_names()):
+        homes = ["device"]
+    if not homes:
+        return unknown_key(key, known)
+    return UnknownNameError(f"no option {key!r}; did you mean {' or '.join(repr(f'{home}.{key}') for home in homes)}?")
 
 
 def _check_head(key: str, value: Any) -> None:

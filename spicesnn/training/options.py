@@ -13,7 +13,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from spicesnn.devices.registry import nearest
 from spicesnn.errors import ConfigError, InputError, UnknownNameError
-from spicesnn.units import parse
+from spicesnn.units import quantity, unit_of_name
 
 AUTO = "auto"
 """What stands in a table for an option whose value follows from others."""
@@ -121,9 +121,9 @@ def _converted(key: str, value: Any, kind: Any) -> Any:
     if kind is float:
         if isinstance(value, str | int | float) and not isinstance(value, bool):
             try:
-                return parse(value)
+                return quantity(value, unit_of_name(key), key)
             except InputError as error:
-                raise ConfigError(f"{key}: {error}") from None
+                raise ConfigError(str(error)) from None
     elif kind is bool:
         if isinstance(value, bool):
             return value
