@@ -1,6 +1,10 @@
 """Learning rules: what populations and synapses do is all that they see."""
 
 from spicesnn.networks.rules.base import Activity, BatchRule, LocalRule, Rule
+from spicesnn.networks.rules.batch import ExSitu, Manhattan, SpikingBP, SurrogateGradient, Template
 from spicesnn.networks.rules.stdp import LastSpikeSTDP, OverlapSTDP, TraceSTDP
 
-__all__ = ["Activity", "BatchRule", "LastSpikeSTDP", "LocalRule", "OverlapSTDP", "Rule", "TraceSTDP"]
+__all__ = [
+    "Activity", "BatchRule", "ExSitu", "LastSpikeSTDP", "LocalRule", "Manhattan", "OverlapSTDP", "Rule", "SpikingBP",
+    "SurrogateGradient", "Template", "TraceSTDP",
+]  # fmt: skip
