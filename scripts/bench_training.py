@@ -28,15 +28,16 @@ import spicesnn as sn
 from spicesnn.crossbar.tiles import Tiling
 from spicesnn.datasets import mnist
 from spicesnn.encoding.events import seed_words
+from spicesnn.engines.tiled.wiring import Wiring
 from spicesnn.jit import compiled
+from spicesnn.programming.pulse_map import PulseMap, PulseScheme
 from spicesnn.training.unsupervised import device_synapse as devices
 from spicesnn.training.unsupervised.network import LevelSynapse, NetworkState, UnsupervisedNetwork, fresh_state, show
 from spicesnn.training.unsupervised.presentation import IDEAL, _membrane
 from spicesnn.training.unsupervised.stream import normalise
-from spicesnn.training.unsupervised.wiring import Wiring
 
 G_ONE = 1.49301e-4
-SCHEME = devices.PulseScheme(set_s=10e-9, reset_s=1e-9, set_volts=(0.0, 2.2), reset_volts=(0.0, 2.5), g_one=G_ONE)
+SCHEME = PulseScheme(set_s=10e-9, reset_s=1e-9, set_volts=(0.0, 2.2), reset_volts=(0.0, 2.5), g_one=G_ONE)
 BARS = {
     "ideal 100": 0.12, "ideal 400": 0.16, "ideal 1600": 0.45, "power-law 400": 1.3 * 0.16, "pai-yu-chen 400": 3 * 0.16,
     "wires in reads and writes 784×100": 50.0, "wires in reads and writes 784×400": 250.0,
@@ -151,14 +152,14 @@ class Bench:
     def device(self) -> None:
         """Synapses of solved tables."""
         for model in (sn.devices.PowerLaw(), sn.devices.PaiYuChen()):
-            maps = [devices.solve_map(model, sn.NodalEngine(), SCHEME, up=up) for up in (True, False)]
+            maps = [PulseMap.solved(model, sn.NodalEngine(), SCHEME, up=up) for up in (True, False)]
             for neurons, images in ((100, 1000), (400, 500)):
                 synapse = devices.compensated(maps[0], maps[1], network(neurons))
                 self.presentations(f"{model.name} {neurons}", neurons, images, synapse=synapse)
 
     def wires(self) -> None:
         """Tiles of 128×128 and the whole array, 1 Ω a segment, in reads, and in reads and writes."""
-        maps = [devices.solve_map(sn.devices.PowerLaw(), sn.NodalEngine(), SCHEME, up=up) for up in (True, False)]
+        maps = [PulseMap.solved(sn.devices.PowerLaw(), sn.NodalEngine(), SCHEME, up=up) for up in (True, False)]
         for neurons, images in ((100, 60), (400, 25)):
             net = network(neurons)
             synapse = devices.compensated(maps[0], maps[1], net)

@@ -11,12 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from spicesnn.arrays import Floats
 from spicesnn.datasets.scaling import METHODS, Scale
+from spicesnn.engines.registry import make_engine
 from spicesnn.errors import ConfigError, InputError, UnknownNameError
 from spicesnn.shown import shown
 from spicesnn.table_input import check_names, classes_of, column_names, not_fitted, numbers
 from spicesnn.training.config import Config, load
 from spicesnn.training.experiment import Experiment
-from spicesnn.training.loop import make_engine, updated
+from spicesnn.training.loop import updated
 from spicesnn.training.problem import Problem, classified
 from spicesnn.training.state import History
 

@@ -33,7 +33,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _VARIABLE = "NUMBA_CACHE_DIR"
 _PREFIX = "spicesnn-code-"
-_CALLED = ("devices", "encoding", "neurons", "engines/nodal")
+_CALLED = ("devices", "encoding", "engines/nodal", "engines/tiled", "learning", "neurons")
 """Folders whose functions others call."""
 LEAST_FREE = 20 * 2**20
 """What a folder must have left, bytes, for machine code to be kept there: all of it takes some 10 MB."""

@@ -23,7 +23,7 @@ from spicesnn.devices.base import Device
 from spicesnn.devices.cell_tables import HARDLY, STORED, CellTables, TableDevice, not_a_table
 from spicesnn.devices.monotone import monotone_cubic
 from spicesnn.engines.base import Engine
-from spicesnn.engines.nodal.engine import NodalEngine
+from spicesnn.engines.default import default_engine
 from spicesnn.errors import InputError, RunError
 from spicesnn.whole_file import appearing, write_whole
 
@@ -237,9 +237,9 @@ def _devices(bench: CellBench, measured: Sampled, siemens: Floats, known: dict[s
 
 
 def _moved(moving: TableDevice, states: Floats, volts: Floats, width_s: float) -> Floats:
-    """Return the states after one pulse each, integrated from the table's rates by the nodal engine, (n,)."""
+    """Return the states after one pulse each, integrated from the table's rates by the default engine, (n,)."""
     array = Crossbar(device=moving, state=states[:, None], wires=Wires.ideal())
-    return NodalEngine().pulse(array, Pulse(row_volts=volts, width_s=width_s)).state[:, 0]
+    return default_engine().pulse(array, Pulse(row_volts=volts, width_s=width_s)).state[:, 0]
 
 
 def _gate(device: Device, gate_volts: float | None) -> float | None:

@@ -99,14 +99,10 @@ def device(name: str, changes: dict[str, str], published: str | None = None) -> 
 
 
 def engine(name: str) -> Engine:
-    """Return a new engine by name."""
-    if name == EngineName.NGSPICE:
-        from spicesnn.engines.ngspice.engine import NgspiceEngine
+    """Start an engine by name."""
+    from spicesnn.engines.registry import make_engine
 
-        return NgspiceEngine()
-    from spicesnn.engines.nodal.engine import NodalEngine
-
-    return NodalEngine()
+    return make_engine(name)
 
 
 _FILE_LIKE = (".csv", ".png", ".pdf", ".svg", ".json", ".html", ".toml", ".npz", ".cir", ".txt", ".parquet")

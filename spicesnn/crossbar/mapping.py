@@ -31,10 +31,7 @@ class Window:
     @classmethod
     def of(cls, device: Device, *, volts: float = 0.0, gate: float | None = None) -> Window:
         """Return the range every cell of a device can reach, as chord conductance at `volts` (dI/dV at 0)."""
-        ends = []
-        for bound in device.bounds():
-            state = np.asarray(bound, dtype=float)
-            ends.append(device.conductance(0.0, state, gate) if volts == 0 else np.asarray(device.current(volts, state, gate)) / volts)
+        ends = [device.chord_conductance(np.asarray(bound, dtype=float), gate, v=volts) for bound in device.bounds()]
         return cls(low=float(np.max(np.minimum(*ends))), high=float(np.min(np.maximum(*ends))))
 
     @property

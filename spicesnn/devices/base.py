@@ -147,6 +147,10 @@ class Device(ABC):
         """Return both at once; a model overrides this where they share work."""
         return self.current(v, x, gate), self.conductance(v, x, gate)
 
+    def chord_conductance(self, x: ArrayLike, gate: ArrayLike | None = None, *, v: float = 0.0) -> Floats:
+        """Return I/V in siemens at `v` volts in state `x`, dI/dV where `v` is 0: what a read at that voltage takes the conductance for."""
+        return self.conductance(0.0, x, gate) if v == 0 else np.asarray(self.current(v, x, gate) / v)
+
     def rate_slope(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return ∂(dx/dt)/∂x in 1/s, for implicit steps; central differences unless a model knows better."""
         low, high = self.bounds()
@@ -178,10 +182,7 @@ class Device(ABC):
         wanted = np.asarray(siemens, dtype=float)
         low, high = (np.broadcast_to(np.asarray(b, dtype=float), wanted.shape).copy() for b in self.bounds())
 
-        def chord(state: Floats) -> Floats:
-            return np.asarray(self.conductance(0.0, state) if v == 0 else self.current(v, state) / v)
-
-        g_low, g_high = chord(low), chord(high)
+        g_low, g_high = self.chord_conductance(low, v=v), self.chord_conductance(high, v=v)
         least, most = np.minimum(g_low, g_high), np.maximum(g_low, g_high)
         slack = 1e-9 * most
         if not np.all(np.isfinite(wanted)) or np.any(wanted < least - slack) or np.any(wanted > most + slack):
@@ -192,7 +193,7 @@ class Device(ABC):
         rising = g_high >= g_low
         for _ in range(100):
             middle = 0.5 * (low + high)
-            above = (chord(middle) > wanted) == rising
+            above = (self.chord_conductance(middle, v=v) > wanted) == rising
             high = np.where(above, middle, high)
             low = np.where(above, low, middle)
         return np.asarray(0.5 * (low + high))

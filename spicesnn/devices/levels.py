@@ -98,6 +98,5 @@ class ConductanceStates:
         InputError
             One of the conductances is out of the device's reach.
         """
-        values = np.asarray(state, dtype=float)
-        siemens = device.conductance(0.0, values) if v == 0 else device.current(v, values) / v
+        siemens = device.chord_conductance(np.asarray(state, dtype=float), v=v)
         return device.state_for_conductance(self.rounded(siemens, rng), v=v)

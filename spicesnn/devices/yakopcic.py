@@ -148,5 +148,5 @@ class Yakopcic(Device):
 
     def state_for_conductance(self, siemens: ArrayLike, *, v: float = 0.0) -> Floats:
         """Return the state of a given chord conductance: x = G/(a·sinh(bv)/v)."""
-        full = self.conductance(0.0, 1.0) if v == 0 else self.current(v, 1.0) / v
+        full = self.chord_conductance(1.0, v=v)
         return np.asarray(reachable(self.name, siemens, np.zeros_like(full), full) / full)

@@ -145,6 +145,30 @@ class Engine(ABC):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
+    def effective_conductance(self, array: Crossbar, gate_volts: ArrayLike | None = None) -> Floats:
+        """Return the matrix that a read of a linear array amounts to: ``column_amps = row_volts @ effective`` (sense nodes at 0 V).
+
+        Parameters
+        ----------
+        array : Crossbar
+            Linear cells.
+        gate_volts : (gate lines,), optional
+            Third terminals, for cells that have one.
+
+        Returns
+        -------
+        (rows, cols) array, siemens
+            Here by reads at 1 V on one word line after the other, as exact as these are.
+
+        Raises
+        ------
+        InputError
+            Cells whose current is not proportional to their voltage.
+        """
+        self._check_array(array)
+        check_linear(array)
+        return self.read(array, np.eye(array.rows), gate_volts=gate_volts).column_amps
+
     @staticmethod
     def _check_array(array: Crossbar) -> None:
         if not isinstance(array, Crossbar):
@@ -158,6 +182,13 @@ class Engine(ABC):
 
     @abstractmethod
     def _drive(self, device: Device, stimulus: Stimulus, state: Floats, gate_volts: float | None, points: int) -> IVCurve: ...
+
+
+def check_linear(array: Crossbar) -> None:
+    """Refuse cells that no effective conductance stands for."""
+    if not array.linear:
+        name = array.device.name if array.device is not None else "cell"
+        raise InputError(f"effective_conductance needs cells whose current is proportional to their voltage; {name} cells are not: use read")
 
 
 def _with_drive(read: Read, array: Crossbar, levels: Levels) -> Read:

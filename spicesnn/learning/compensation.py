@@ -1,6 +1,6 @@
 """Wire-aware mapping: conductances whose array, wires included, does what the weights ask for.
 
-The effective conductance E(G) of an array, ``column_amps = row_volts @ E``, follows from one adjoint solve a column in the nodal engine.
+The effective conductance E(G) of an array, ``column_amps = row_volts @ E``, follows from one solve a column.
 Wires leave each cell a share E/G of its conductance that changes little with the others, so G ← G·wanted/E(G), held inside the window,
 settles in a few rounds.
 """
@@ -16,7 +16,8 @@ from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.mapping import Window
 from spicesnn.crossbar.wires import Wires
-from spicesnn.engines.nodal.engine import NodalEngine
+from spicesnn.engines.base import Engine
+from spicesnn.engines.default import default_engine
 from spicesnn.errors import InputError
 
 
@@ -31,7 +32,9 @@ class Compensated:
     clipped: int
 
 
-def compensate(wanted: Floats, window: Window, wires: Wires, *, most_rounds: int = 30, enough: float = 1e-6) -> Compensated:
+def compensate(
+    wanted: Floats, window: Window, wires: Wires, *, most_rounds: int = 30, enough: float = 1e-6, engine: Engine | None = None
+) -> Compensated:
     """Return conductances inside `window` whose effective conductance on `wires` is `wanted`, as nearly as the window allows.
 
     Parameters
@@ -43,6 +46,8 @@ def compensate(wanted: Floats, window: Window, wires: Wires, *, most_rounds: int
     most_rounds : int
     enough : float
         Stop when a round improves the rms error by less than this share of the window.
+    engine : Engine, optional
+        Who solves the arrays; the default engine if left out.
     """
     wanted = np.asarray(wanted, dtype=float)
     if wanted.ndim != 2 or np.any(wanted < window.low * (1 - 1e-9)) or np.any(wanted > window.high * (1 + 1e-9)):
@@ -50,10 +55,10 @@ def compensate(wanted: Floats, window: Window, wires: Wires, *, most_rounds: int
                          f"inside the window {window.low:.4g}…{window.high:.4g} S")  # fmt: skip
     if np.any(wanted <= 0):
         raise InputError("wanted conductances must be above 0 S; a cell that is open cannot be compensated")
-    engine, siemens, errors = NodalEngine(), wanted.copy(), list[float]()
+    solver, siemens, errors = engine or default_engine(), wanted.copy(), list[float]()
     best = siemens
     for _ in range(most_rounds):
-        effective = engine.effective_conductance(Crossbar(conductance=siemens, wires=wires))
+        effective = solver.effective_conductance(Crossbar(conductance=siemens, wires=wires))
         errors.append(float(np.sqrt(np.mean((effective - wanted) ** 2))) / window.span)
         if errors[-1] <= min(errors):
             best = siemens

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from spicesnn.arrays import Floats
 from spicesnn.crossbar.mapping import Changes
 from spicesnn.errors import InputError
+from spicesnn.learning.gradients import softmax
 
 
 class Activation(ABC):
@@ -68,9 +69,7 @@ class Softmax(Activation):
 
     def values(self, amps: Floats) -> Floats:
         """Return exp(βI)/Σexp(βI)."""
-        z = self.beta * (amps - amps.max(axis=-1, keepdims=True))
-        grown = np.exp(z)
-        return np.asarray(grown / grown.sum(axis=-1, keepdims=True))
+        return softmax(self.beta * (amps - amps.max(axis=-1, keepdims=True)))
 
     def deltas(self, amps: Floats, answers: Floats) -> Floats:
         """Return answer − softmax."""

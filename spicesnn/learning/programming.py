@@ -12,8 +12,8 @@ from spicesnn.crossbar.faults import Wear
 from spicesnn.devices.base import Device
 from spicesnn.engines.base import Engine
 from spicesnn.engines.imperfect import Imperfections
-from spicesnn.errors import InputError
 from spicesnn.learning.schemes import Scheme, Step, Write
+from spicesnn.programming.pulse_map import set_polarity
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -50,9 +50,7 @@ class Programmer:
         imperfections: Imperfections | None = None,
     ) -> Programmer:  # fmt: skip
         """Return a programmer from magnitudes (volt), with the signs by which `device` is set and reset."""
-        if device.set_polarity == 0:
-            raise InputError(f"{device.name} has no polarity that raises its conductance; it cannot be programmed by set and reset pulses")
-        sign = float(device.set_polarity)
+        sign = float(set_polarity(device))
         return cls(scheme=scheme, set_pulse=Write(volts=sign * set_volts, width_s=set_s, rise_s=rise_s),
                    reset_pulse=Write(volts=-sign * reset_volts, width_s=reset_s, rise_s=rise_s),
                    imperfections=imperfections or Imperfections())  # fmt: skip

@@ -15,8 +15,9 @@ import numpy as np
 from spicesnn import units
 from spicesnn.arrays import Floats
 from spicesnn.errors import InputError, NgspiceError, NgspiceMissingError, NgspiceTimeoutError, UnknownNameError
+from spicesnn.netlist.complaints import complaint
 
-_BAD = re.compile(r"^\s*(error\b.*|.*\b(?:aborted|singular matrix|no such|timestep too small|unknown parameter|undefined parameter).*)$", re.I | re.M)
+_TRANSIENT = re.compile(r"^\.tran\s+\S+\s+(\S+)", re.M | re.I)
 _STATISTICS = re.compile(r"^(Total |DRAM |Maximum ngspice|Current ngspice|Shared ngspice|Text \(code|Stack =|Library pages).*\n?", re.M)
 
 
@@ -89,9 +90,9 @@ def run_batch(text: str, *, timeout_s: float = 600.0, keep: Path | None = None) 
         except subprocess.TimeoutExpired:
             raise NgspiceTimeoutError(f"ngspice gave no answer within {timeout_s:g} s and was stopped", deck_path=deck, log=_read(printed)) from None
     log = _read(printed)
-    bad = _BAD.search(log)
-    if done.returncode != 0 or bad is not None or not raw.is_file():
-        said = f": {bad.group(0).strip()}" if bad is not None else f" (exit code {done.returncode})"
+    bad = complaint(log, transient=_TRANSIENT.search(text) is not None)
+    if done.returncode != 0 or bad or not raw.is_file():
+        said = f": {bad}" if bad else f" (exit code {done.returncode})"
         raise NgspiceError(f"ngspice failed on the deck{said}", deck_path=deck, log=log)
     try:
         vectors = read_raw(raw)
@@ -139,7 +140,7 @@ def _read(path: Path) -> str:
 
 def _check_end(text: str, time: Floats, deck: Path, log: str) -> None:
     """Raise where a transient stopped before its end."""
-    card = re.search(r"^\.tran\s+\S+\s+(\S+)", text, re.M | re.I)
+    card = _TRANSIENT.search(text)
     if card is None:
         return
     try:

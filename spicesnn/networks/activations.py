@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from spicesnn.errors import InputError, UnknownNameError
+from spicesnn.learning.gradients import softmax
 from spicesnn.networks.nodes import Node, Shape, Values, fits, real
 
 
@@ -16,11 +17,6 @@ def _sigmoid(x: Values) -> Values:
     # Both halves by exp of a negative number, which cannot overflow.
     small = np.exp(-np.abs(x))
     return np.asarray(np.where(x >= 0, 1.0 / (1.0 + small), small / (1.0 + small)))
-
-
-def _softmax(x: Values, axis: int = -1) -> Values:
-    raised = np.exp(x - x.max(axis=axis, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=axis, keepdims=True))
 
 
 def _step(x: Values) -> Values:
@@ -111,7 +107,7 @@ class Softmax(Node):
         if self.log:
             less = x - x.max(axis=axis, keepdims=True)
             return np.asarray(less - np.log(np.exp(less).sum(axis=axis, keepdims=True)))
-        return _softmax(x, axis)
+        return softmax(x, axis)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

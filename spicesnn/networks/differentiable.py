@@ -158,7 +158,7 @@ def _in_chords(tile: Tile, cell_amps: Floats, hardware: Hardware) -> Floats:
     gates = _gates(array, hardware)
     volts = np.asarray(NodalEngine().read(array, tile.volts, gate_volts=gates).cell_volts)
     gate = array.gate_of_cells(gates)
-    chord = np.asarray(device.current(hardware.chord_volts, array.state_or_zeros(), gate)) / hardware.chord_volts
+    chord = device.chord_conductance(array.state_or_zeros(), gate, v=hardware.chord_volts)
     window = hardware.used_window()
     up = np.minimum(chord * (1 + _STEP), window.high)
     down = np.maximum(chord * (1 - _STEP), window.low)

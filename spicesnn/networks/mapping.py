@@ -294,10 +294,7 @@ def effective(array: Crossbar, hardware: Hardware, engine: Engine) -> Values | N
     gates = np.full(array.gate_lines, hardware.gate_volts or 0.0) if array.gated else None
     if hardware.ideal_wires:
         return np.array(array.cell_conductance(gates))
-    solve = getattr(engine, "effective_conductance", None)
-    if solve is not None:
-        return np.asarray(solve(array, gates))
-    return np.asarray(engine.read(array, np.eye(array.rows), gate_volts=gates).column_amps)
+    return engine.effective_conductance(array, gates)
 
 
 def unrolled(node: Convolution, shape: Shape) -> Dense:

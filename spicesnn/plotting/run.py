@@ -219,19 +219,14 @@ def _energy(data: RunData) -> Drawn | None:
 
 
 def _ir_drop(data: RunData) -> Drawn | None:
-    from spicesnn.engines.nodal.engine import NodalEngine
-
     if not data.is_crossbar:
         return None
-    experiment = data.experiment
-    array = experiment.array_of(data.run.load_state().devices)
-    volts = np.full(array.rows, data.config.encoding.high_volts)
-    gates = np.full(array.gate_lines, data.config.encoding.gate_volts) if array.gated else None
-    read = NodalEngine().read(array, volts, gate_volts=gates)
+    cells = data.driven_cells
+    assert cells is not None
     with style():
         figure = new_figure(6.0, 4.8)
-        ir_drop_map(figure.subplots(), read.cell_volts, volts, double_sided=array.wires.double_sided)
-    which = f", the cells{_of_arrays(data)}" if len(experiment.layers) > 1 else ""
+        ir_drop_map(figure.subplots(), cells.volts, cells.drive_volts, double_sided=data.first_layer.wires.double_sided)
+    which = f", the cells{_of_arrays(data)}" if len(data.experiment.layers) > 1 else ""
     return Drawn("ir-drop", f"Cell voltage in percent of the drive, all word lines driven at once, after training{which}.", figure)
 
 

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.arrays import Floats
+from spicesnn.engines.default import default_engine
+from spicesnn.errors import ConfigError
 from spicesnn.plotting.kept import checked_history
 from spicesnn.plotting.style import raster
 from spicesnn.training.config import Config
@@ -49,6 +51,14 @@ class Drawn:
         return raster(self.figure)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class DrivenCells:
+    """Voltages across the cells (rows, cols) of an array, and of the drivers of its word lines (rows,)."""
+
+    volts: Floats
+    drive_volts: Floats
+
+
 class RunData:
     """A run directory opened for drawing."""
 
@@ -85,6 +95,21 @@ class RunData:
         config: StreamConfig = self.config
         arrays = {name.removeprefix("array_"): value for name, value in self.run.checkpoint().items() if name.startswith("array_")}
         return config.confirmed_layer(arrays, config.images(self.run.scale()), images, 0)
+
+    @cached_property
+    def driven_cells(self) -> DrivenCells | None:
+        """The first array, or tile, after training with all its word lines driven at once; None where its wires have no resistance."""
+        if self.is_crossbar:
+            solved = self.experiment.cell_volts(self.run.load_state().devices, default_engine())
+            return DrivenCells(volts=solved, drive_volts=np.full(len(solved), float(self.config.encoding.high_volts)))
+        drawn = self.config.drawn_array()
+        if drawn is None or not any(np.any(value) for value in (drawn.wires.word_line_ohm, drawn.wires.bit_line_ohm)):
+            return None
+        try:
+            cells = self.first_cells(1)
+        except ConfigError:  # weights that stand on no cells
+            return None
+        return DrivenCells(volts=(volts := cells.driven(drawn.shape, drawn.wires, default_engine())), drive_volts=np.ones(len(volts)))
 
     @property
     def first_layer(self) -> Layer:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.errors import ConfigError
 from spicesnn.learning.metrics import interval
 from spicesnn.plotting.costs import cost_bars
 from spicesnn.plotting.maps import ir_drop_map
@@ -178,21 +177,12 @@ def raster(data: RunData) -> Drawn | None:
 
 def ir_drop(data: RunData) -> Drawn | None:
     """Draw what the wires leave of the drive at each cell of the first tile; nothing where they have no resistance."""
-    from spicesnn.crossbar.crossbar import Crossbar
-    from spicesnn.engines.nodal.engine import NodalEngine
-
-    drawn = data.config.drawn_array()
-    if drawn is None or not any(np.any(value) for value in (drawn.wires.word_line_ohm, drawn.wires.bit_line_ohm)):
+    cells = data.driven_cells
+    if cells is None:
         return None
-    try:
-        siemens = data.first_cells(1).siemens
-    except ConfigError:  # weights that stand on no cells
-        return None
-    array = Crossbar(conductance=siemens[: drawn.shape[0], : drawn.shape[1]], wires=drawn.wires)
-    volts = np.ones(array.rows)
     with style():
         figure = new_figure(6.0, 4.8)
-        ir_drop_map(figure.subplots(), NodalEngine().read(array, volts).cell_volts, volts)
+        ir_drop_map(figure.subplots(), cells.volts, cells.drive_volts)
     return Drawn("ir-drop", "Cell voltage in percent of the drive in the first tile, all its word lines driven at once.", figure)
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.engines.registry import make_engine
 from spicesnn.plotting.studies import ir_drop_figure
 from spicesnn.studies.cells import between, two_states
 from spicesnn.studies.study import Findings, Row, Study, Watch, Workers
-from spicesnn.training.loop import make_engine
 from spicesnn.training.options import Section, option
 from spicesnn.training.sections import ArrayOptions, DeviceOptions
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeVar, get_type_hints
 
 from spicesnn.devices.registry import device_class, nearest
 from spicesnn.devices.registry import names as device_names
+from spicesnn.engines.registry import ENGINES
 from spicesnn.errors import AbsentError, ConfigError, UnknownNameError
 from spicesnn.file_kinds import what_is
 from spicesnn.paths import presets_dir
@@ -32,7 +33,6 @@ from spicesnn.training.sections import (
     TrainingOptions,
 )
 
-ENGINES = ("ngspice", "nodal")
 MADE_WITH = ("versions", "scale", "files")
 """Tables of a ``run.toml`` that say what the run was made with; trained again, it finds them out again."""
 Kind = TypeVar("Kind", bound="BaseConfig")

@@ -144,6 +144,12 @@ class Experiment:
         """Return the first array before learning."""
         return self.array_of(self.fresh_devices())
 
+    def cell_volts(self, devices: Floats, engine: Engine) -> Floats:
+        """Solve the voltage (rows, cols) across every cell of the first array with all its word lines driven at once, as an input of 1 drives one."""
+        array, encoding = self.array_of(devices), self.config.encoding
+        gates = np.full(array.gate_lines, encoding.gate_volts) if array.gated else None
+        return engine.read(array, np.full(array.rows, encoding.high_volts), gate_volts=gates).cell_volts
+
     def array_of(self, devices: Floats) -> Crossbar:
         """Return the first array with all devices in given states."""
         return self.arrays(devices)[0]

@@ -10,12 +10,14 @@ from spicesnn.arrays import Floats
 from spicesnn.blas import one_blas_thread
 from spicesnn.errors import ConfigError
 from spicesnn.learning.compensation import compensate
+from spicesnn.learning.gradients import Adam
 from spicesnn.learning.weights import load_weights
 from spicesnn.training.experiment import Experiment
 from spicesnn.training.layers import Layer, joined
 from spicesnn.training.problem import Samples
 
-_BETA_1, _BETA_2 = 0.9, 0.999
+_ADAM = Adam(tiny=1e-300, of_largest=1e-9)
+"""Gradients of currents may be of any size."""
 
 
 def forward(experiment: Experiment, weights: list[Floats], inputs: Floats) -> tuple[list[Floats], list[Floats]]:
@@ -48,10 +50,7 @@ def _gradients(experiment: Experiment, weights: list[Floats], samples: Samples) 
 
 
 def learn_in_software(experiment: Experiment, rng: np.random.Generator) -> list[Floats]:
-    """Return weights (rows, outputs) a layer, within ± `exsitu.weight_limit`, learnt by Adam on the network with ideal wires.
-
-    Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015: w ← w + η·m̂/(√v̂ + ε).
-    """
+    """Return weights (rows, outputs) a layer, within ± `exsitu.weight_limit`, learnt by Adam on the network with ideal wires."""
     options, train = experiment.config.exsitu, experiment.problem.train
     lowest = 0.0 if experiment.config.network.columns == "single" else -options.weight_limit
     limit, size = options.weight_limit, options.batch or len(train)
@@ -66,11 +65,7 @@ def learn_in_software(experiment: Experiment, rng: np.random.Generator) -> list[
             step += 1
             rate = options.rate * (1 - 0.95 * step / total)
             for k, slope in enumerate(_gradients(experiment, weights, train.picked(order[begin : begin + size]))):
-                first[k] = _BETA_1 * first[k] + (1 - _BETA_1) * slope
-                second[k] = _BETA_2 * second[k] + (1 - _BETA_2) * slope**2
-                scale = np.sqrt(second[k] / (1 - _BETA_2**step))
-                move = first[k] / (1 - _BETA_1**step) / (scale + 1e-9 * scale.max() + 1e-300)
-                weights[k] = np.clip(weights[k] + rate * move, lowest, limit)
+                weights[k] = np.clip(weights[k] + _ADAM.step(slope, first[k], second[k], count=step, rate=rate), lowest, limit)
     return weights
 
 

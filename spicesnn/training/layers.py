@@ -14,6 +14,7 @@ from spicesnn.crossbar.mapping import Columns, Window
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device
 from spicesnn.errors import ConfigError
+from spicesnn.learning.gradients import spike_slope
 from spicesnn.neurons.lif import LIF, firing_rate, first_spike_time
 
 
@@ -67,9 +68,8 @@ class Layer:
 
     def siemens(self, state: Floats) -> Floats:
         """Return the conductances of given states, wires left out (I/V at the read voltage for cells that are not linear)."""
-        if self.device.linear:
-            return np.array(np.broadcast_to(self.device.conductance(0.0, state), self.shape))
-        return np.asarray(self.device.current(self.read_volts, state)) / self.read_volts
+        chord = self.device.chord_conductance(state, v=0.0 if self.device.linear else self.read_volts)
+        return np.array(np.broadcast_to(chord, self.shape))
 
     def weights(self, state: Floats) -> Floats:
         """Return the weights (inputs, outputs) that the states stand for, 1 being the conductance window."""
@@ -103,7 +103,7 @@ class SpikeCode(Hidden):
     def slopes(self, amps: Floats) -> Floats:
         """Return the surrogate."""
         over = (amps + self.offset_amps) * self.neuron.resistance_ohm / self.neuron.threshold_volts - 1.0
-        return np.asarray(1.0 / (1.0 + np.abs(over)) ** 2)
+        return np.asarray(spike_slope(over))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,7 +122,7 @@ class RateCode(Hidden):
         step = 1e-3 * self.neuron.threshold_volts / self.neuron.resistance_ohm
         slope = (self.values(amps + step) - self.values(amps - step)) / (2 * step) * self.neuron.threshold_volts / self.neuron.resistance_ohm
         over = (amps + self.offset_amps) * self.neuron.resistance_ohm / self.neuron.threshold_volts - 1.0
-        return np.asarray(np.maximum(slope, 0.1 / (1.0 + np.abs(over)) ** 2))
+        return np.asarray(np.maximum(slope, 0.1 * spike_slope(over)))
 
 
 def split(devices: Floats, layers: tuple[Layer, ...]) -> list[Floats]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from spicesnn.datasets import pairs
 from spicesnn.engines.base import Engine
+from spicesnn.engines.registry import make_engine
 from spicesnn.errors import ConfigError, RunError
 from spicesnn.learning import metrics
 from spicesnn.training.config import Config
@@ -303,16 +304,3 @@ def infer(run_dir: str | Path, *, engine: Engine | None = None, test_limit: int 
     if engine is None:
         solver.close()
     return summary
-
-
-def make_engine(name: str) -> Engine:
-    """Return an engine by the name it has in a preset."""
-    if name == "nodal":
-        from spicesnn.engines.nodal.engine import NodalEngine
-
-        return NodalEngine()
-    if name == "ngspice":
-        from spicesnn.engines.ngspice.engine import NgspiceEngine
-
-        return NgspiceEngine()
-    raise ConfigError(f"engine is {name!r}; expected nodal or ngspice")

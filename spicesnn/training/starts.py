@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.engines.base import Engine
+from spicesnn.engines.registry import make_engine
 from spicesnn.errors import ConfigError, RunError
 from spicesnn.training.config import Config
 from spicesnn.training.experiment import Experiment, scaled
-from spicesnn.training.loop import converged, evaluated, make_engine, train, updated
+from spicesnn.training.loop import converged, evaluated, train, updated
 from spicesnn.training.run import RunDirectory
 from spicesnn.training.state import History, Progress
 from spicesnn.training.summary import Summary, Watcher

@@ -266,6 +266,11 @@ class LayerToConfirm:
     row_volts: Floats
     answers: Callable[[Floats], NDArray[np.int64]]
 
+    def driven(self, shape: tuple[int, int], wires: Wires, engine: Engine) -> Floats:
+        """Solve the voltages across the cells of the first tile of `shape`, all its word lines driven at 1 V."""
+        array = Crossbar(conductance=self.siemens[: shape[0], : shape[1]], wires=wires)
+        return engine.read(array, np.ones(array.rows)).cell_volts
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ArrayToDraw:

@@ -123,7 +123,8 @@ def compute(tables: Mapping[str, Any], key: str, folder: str, *, trust: bool = F
     folder leaves the file to whoever asked. `trust` is the user's word for sub-circuits of their own, which a worker process does not hear
     by itself.
     """
-    from spicesnn.training.loop import make_engine, train
+    from spicesnn.engines.registry import make_engine
+    from spicesnn.training.loop import train
 
     if _digest(tables) != key:
         raise WorkersError(f"a worker on {platform.node()} has spicesnn {__version__}, another version than this one; install the same everywhere")

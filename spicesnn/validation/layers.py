@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.arrays import Floats
-from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
 from spicesnn.engines.base import Engine
+from spicesnn.engines.tiled.exact import tiles
 from spicesnn.errors import InputError
 
 
@@ -62,8 +62,7 @@ def solve_layer(
         raise InputError(f"a layer of {cells.shape} cells at voltages of shape {volts.shape}; expected (rows, cols) and (inputs, rows)")
     amps, effective, residual = np.zeros((len(volts), cells.shape[1])), np.empty_like(cells), 0.0
     total = tiling.count((cells.shape[0], cells.shape[1]))
-    for done, (rows, cols) in enumerate(tiling.parts((cells.shape[0], cells.shape[1])), start=1):
-        tile = Crossbar(conductance=cells[rows, cols], wires=wires)
+    for done, ((rows, cols), tile) in enumerate(tiles(cells, wires, tiling), start=1):
         read = engine.read(tile, np.concatenate([volts[:, rows], np.eye(tile.rows)]))
         amps[:, cols] += read.column_amps[: len(volts)]
         effective[rows, cols] = read.column_amps[len(volts) :]

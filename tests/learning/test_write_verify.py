@@ -7,8 +7,8 @@ import spicesnn as sn
 from spicesnn.errors import InputError
 from spicesnn.learning.programming import Programmer
 from spicesnn.learning.schemes import HalfVoltage
-from spicesnn.learning.step_limits import StepLimits, StrongestPulses, _chord
 from spicesnn.learning.write_verify import WIDTHS, write_verify
+from spicesnn.programming.pulse_map import StepLimits, StrongestPulses
 
 RATE = 5.859375e-5
 DEVICE = sn.devices.VTEAM(
@@ -89,4 +89,5 @@ def test_the_largest_steps_are_those_of_the_rate_and_conductances_are_chords():
     cubic = sn.devices.registry.make("pai-yu-chen")
     low, high = (float(b) for b in cubic.bounds())
     array = sn.Crossbar(device=cubic, state=np.array([[0.7 * low + 0.3 * high]]), wires=sn.Wires.ideal())
-    assert _chord(array, 0.4)[0] == pytest.approx(float(cubic.current(0.4, 0.7 * low + 0.3 * high)) / 0.4, rel=1e-12)
+    chord = cubic.chord_conductance(array.state_or_zeros(), v=0.4)[0, 0]
+    assert chord == pytest.approx(float(cubic.current(0.4, 0.7 * low + 0.3 * high)) / 0.4, rel=1e-12)

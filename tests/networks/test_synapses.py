@@ -9,8 +9,8 @@ from spicesnn.crossbar.noise import CycleToCycle, ReadNoise
 from spicesnn.devices.variability import LogNormal
 from spicesnn.errors import InputError
 from spicesnn.learning.spikes import design
-from spicesnn.learning.step_limits import StrongestPulses
 from spicesnn.networks.synapses import Ideal, Levels, PulseMap, Signs, Solved, Spikes, Wanted
+from spicesnn.programming.pulse_map import StrongestPulses
 
 DEVICE = sn.devices.VTEAM(r_on=1e4, r_off=1e5, v_on=-0.8, v_off=0.8, k_on=-2.4e-7, k_off=2.4e-7, alpha_on=1.0, alpha_off=1.0)
 """10 to 100 µS; 1.3 V for 500 µs move the resistance by a 40th of its range, half of it is below the thresholds."""

@@ -5,23 +5,13 @@ Checked here are the log, lengths, end time, finiteness and bounds; `laws` check
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 
 from spicesnn.arrays import Floats
 from spicesnn.engines.ngspice.circuit import Answer
 from spicesnn.errors import NgspiceError, SingularCircuitError
+from spicesnn.netlist.complaints import complaint
 
-_BAD = re.compile(
-    r"^\s*(error\b.*|.*\baborted\b.*|.*singular matrix.*|.*no such .*|.*timestep too small.*|.*(?:unknown|undefined) (?:parameter|symbol|function).*"
-    r"|.*can't find.*|.*cannot find.*|.*unable to find.*|.*not a valid.*|.*unrecogni[sz]ed.*|.*out of bounds.*|.*no circuits? loaded.*"
-    r"|.*unimplemented.*"
-    r"|.*command too long.*|.*simulation interrupted.*|.*fatal.*|.*unknown (?:subckt|model|device|analysis).*|.*syntax error.*|.*is not defined.*)$",
-    re.IGNORECASE | re.MULTILINE,
-)
-_HARMLESS = re.compile(r"can't find (?:the )?(?:init|initialization) file|spinit|spice\.rc|\.spiceinit", re.IGNORECASE)
-_CELL = re.compile(r"\b(?:w|b|s_\w+?_|xm|rm)(\d+)_(\d+)\b")
 HUGE = 1e30
 """A division by zero in a behavioural source gives −1e35."""
 
@@ -51,22 +41,9 @@ class AnswerRejectedError(Exception):
         self.kind = kind_of(text)
 
 
-def complaint(log: str) -> str:
-    """Return the first line of a log that says that something failed, with the cells it names, or an empty string."""
-    lines = [found.group(0).strip() for found in _BAD.finditer(log) if not _HARMLESS.search(found.group(0))]
-    if not lines:
-        return ""
-    cells = list(dict.fromkeys(f"({i}, {j})" for line in lines for i, j in _CELL.findall(line)))
-    return lines[0] if not cells else f"{lines[0]} [concerns cell {', '.join(cells[:8])}]"
-
-
 def common(answer: Answer, names: tuple[str, ...]) -> None:
     """Check what holds for every answer: a clean log, finite numbers within reason."""
-    log = answer.log
-    if answer.plot.startswith("tran"):
-        # A trial step of a transient may be singular and is then cut; only in an operating point it means a floating node.
-        log = "\n".join(line for line in log.splitlines() if not line.startswith("Warning: singular matrix"))
-    said = complaint(log)
+    said = complaint(answer.log, transient=answer.plot.startswith("tran"))
     if said:
         raise AnswerRejectedError(f"ngspice failed: {said}", answer.log)
     with np.errstate(invalid="ignore"):

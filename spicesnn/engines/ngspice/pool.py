@@ -22,6 +22,7 @@ from spicesnn.engines.ngspice.library import Library
 from spicesnn.engines.ngspice.session import JobFailedError, JobHungError, Patience, Session, WorkerKilledAtStartError, WorkerLostError
 from spicesnn.engines.ngspice.surroundings import Surroundings
 from spicesnn.errors import InputError, NgspiceError, NgspiceTimeoutError
+from spicesnn.netlist.complaints import complaint
 
 Result = TypeVar("Result")
 Check = Callable[[Answer], Result]
@@ -113,7 +114,7 @@ class Pool:
                 raise NgspiceTimeoutError(str(hung), deck_path=self._keep(circuit, job, session.printed()), log=session.printed()) from None
             except JobFailedError as failed:
                 keep = not failed.fatal
-                said = checks.complaint(failed.log)
+                said = complaint(failed.log)
                 text = f"{failed}: {said}" if said else str(failed)
                 raise checks.kind_of(text)(text, deck_path=self._keep(circuit, job, failed.log), log=failed.log) from None
             except checks.AnswerRejectedError as rejected:
@@ -140,11 +141,11 @@ class Pool:
 
     def _once(self, session: Session, circuit: Circuit, job: Job) -> Answer:
         if session.loaded != circuit.key:
-            said = session.load(circuit)
-            complaint = checks.complaint(said)
-            if complaint:
+            printed = session.load(circuit)
+            said = complaint(printed)
+            if said:
                 session.loaded = None
-                raise checks.AnswerRejectedError(f"ngspice did not take the deck: {complaint}", said)
+                raise checks.AnswerRejectedError(f"ngspice did not take the deck: {said}", printed)
         return session.run(circuit, job)
 
     def map(self, function: Callable[[int], Result], count: int) -> list[Result]:

@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 
 from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.engines.base import check_linear
 from spicesnn.engines.nodal.elimination import Eliminated
 from spicesnn.engines.nodal.linear import Checked, currents_of, prepare
 from spicesnn.engines.nodal.network import Operator, Prepared, Sources
-from spicesnn.errors import InputError
 
 REFRESH = 1e-10
 """Accumulated relative error at which an updated matrix is computed afresh."""
@@ -126,9 +126,7 @@ def known_transfer(array: Crossbar, gate_volts: Floats | None) -> Transfer | Non
 
 def transfer_for(array: Crossbar, gate_volts: Floats | None, near: Crossbar | None) -> Transfer:
     """Return the effective conductance of an array, from its cache, from a nearby array's, or computed."""
-    if not array.linear:
-        name = array.device.name if array.device is not None else "cell"
-        raise InputError(f"effective_conductance needs cells whose current is proportional to their voltage; {name} cells are not: use read")
+    check_linear(array)
     known = known_transfer(array, gate_volts)
     if known is not None:
         return known

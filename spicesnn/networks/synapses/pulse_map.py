@@ -17,11 +17,11 @@ from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device
 from spicesnn.errors import InputError
 from spicesnn.learning.spikes import SpikePair
-from spicesnn.learning.step_limits import StepLimits, StrongestPulses
 from spicesnn.networks.synapses.cells import moved_state
 from spicesnn.networks.synapses.contract import SynapseKind, Synapses
 from spicesnn.networks.synapses.ideal import tabled
 from spicesnn.networks.synapses.updates import Counts, Moved, Signs, Spikes, Wanted
+from spicesnn.programming.pulse_map import StepLimits, StrongestPulses, set_polarity
 
 GRID = 129
 """Conductances at which overlapping spikes are solved."""
@@ -62,8 +62,7 @@ class PulseMap(SynapseKind):
         device = self.hardware.device
         if device.gated:
             raise InputError(f"pulse-map synapses: {device.name} has a gate, which this map does not know; use Solved with a gated scheme")
-        if device.set_polarity == 0:
-            raise InputError(f"pulse-map synapses: {device.name} does not say which polarity sets it; no pulse can be designed for it")
+        set_polarity(device)
         if self.amplitude not in ("compensated", "fixed"):
             raise InputError(f"pulse-map synapses: amplitude is {self.amplitude!r}; expected compensated or fixed")
         if isinstance(self.devices, bool) or not isinstance(self.devices, int) or not 1 <= self.devices <= 256:
@@ -151,7 +150,8 @@ class PulseMap(SynapseKind):
         at = np.linspace(window.low, window.high, GRID)
         array = Crossbar(device=device, state=device.state_for_conductance(at, v=volts)[None, :], wires=Wires.ideal())
         after = self.engine.pulse(array, pair.waveform(np.array([row_s]), np.full(GRID, column_s))).array
-        return at, _chords(after, volts) - _chords(array, volts)
+        before, now = (device.chord_conductance(some.state_or_zeros(), v=volts)[0] for some in (array, after))
+        return at, now - before
 
     def _which(self, array: Crossbar) -> NDArray[np.int64]:
         assert isinstance(array.device, Device)
@@ -190,13 +190,6 @@ def _sample(device: Device, k: int) -> Device:
         if isinstance(value := getattr(device, entry.name), np.ndarray)
     }
     return device.with_parameters(**own)
-
-
-def _chords(array: Crossbar, volts: float) -> Floats:
-    assert array.device is not None
-    state = array.state_or_zeros()
-    siemens: Floats = array.device.conductance(0.0, state) if volts == 0 else array.device.current(volts, state) / volts
-    return np.asarray(siemens[0], dtype=float)
 
 
 def _distinct(times: Floats) -> list[float]:

@@ -16,11 +16,11 @@ from spicesnn.crossbar.mapping import Changes, Single
 from spicesnn.errors import InputError
 from spicesnn.learning.programming import Programmer
 from spicesnn.learning.schemes import HalfVoltage, Scheme, plan
-from spicesnn.learning.step_limits import StepLimits, StrongestPulses
 from spicesnn.learning.write_verify import write_verify
 from spicesnn.networks.synapses.cells import tiles_of
 from spicesnn.networks.synapses.contract import SynapseKind, Synapses
 from spicesnn.networks.synapses.updates import Counts, Moved, Signs, Spikes, Wanted
+from spicesnn.programming.pulse_map import StepLimits, StrongestPulses
 
 _MOST_PULSES = 16
 

@@ -17,7 +17,8 @@ from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device
 from spicesnn.devices.registry import nearest
 from spicesnn.devices.variability import LogNormal
-from spicesnn.engines.nodal.engine import NodalEngine
+from spicesnn.engines.default import default_engine
+from spicesnn.engines.tiled.exact import effective_conductance
 from spicesnn.errors import ConfigError, UnknownNameError
 from spicesnn.learning.compensation import compensate
 from spicesnn.training.deep.network import F
@@ -109,10 +110,7 @@ class LayerArrays:
         """Return the effective conductances (cells) of all tiles with their wires: column amperes = row volts @ this."""
         if self.ideal_wires:
             return siemens
-        solver, found = NodalEngine(), np.empty_like(siemens)
-        for part in self.tiling.parts(self.cells):
-            found[part] = solver.effective_conductance(Crossbar(conductance=siemens[part], wires=self.wires))
-        return found
+        return effective_conductance(default_engine(), siemens, self.wires, self.tiling)
 
     def weights(self, effective: Floats) -> F:
         """Return the weights (rows, neurons) that effective conductances amount to."""

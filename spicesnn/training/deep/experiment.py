@@ -16,10 +16,11 @@ from spicesnn.crossbar.mapping import Window
 from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
 from spicesnn.engines.base import Engine
+from spicesnn.engines.default import default_engine
 from spicesnn.errors import ConfigError
 from spicesnn.learning import metrics
-from spicesnn.learning.step_limits import StepLimits
 from spicesnn.learning.weights import load_weights
+from spicesnn.programming.pulse_map import StepLimits
 from spicesnn.training.deep.arrays import LayerArrays, check_device, spread_together
 from spicesnn.training.deep.insitu import tuned
 from spicesnn.training.deep.network import DeepNetwork, F, ReadNoise, decided, forward, outputs_of
@@ -274,7 +275,7 @@ class DeepConfig(StreamConfig):
         """Return the engine for the steps of tuning pulses, and nodal for the tiles that weights are mapped onto."""
         if not self.mapping.devices:
             return ()
-        return tuple(dict.fromkeys([*([engine] if self.insitu.epochs else []), "nodal"]))
+        return tuple(dict.fromkeys([*([engine] if self.insitu.epochs else []), default_engine().name]))
 
     def drawn_array(self) -> ArrayToDraw | None:
         """Return the first tile of the first layer."""

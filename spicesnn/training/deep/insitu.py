@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spicesnn.arrays import Floats
 from spicesnn.errors import InputError
-from spicesnn.learning.step_limits import StepLimits
+from spicesnn.programming.pulse_map import StepLimits
 from spicesnn.training.deep.arrays import LayerArrays
 from spicesnn.training.deep.deform import Deformation
 from spicesnn.training.deep.network import DeepNetwork, F, forward, gradients, softmax_slope

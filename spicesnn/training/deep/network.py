@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.errors import InputError
+from spicesnn.learning.gradients import softmax
 from spicesnn.learning.metrics import NOBODY
 from spicesnn.training.deep.neurons import backward_layer, run_layer
 
@@ -141,10 +142,7 @@ def gradients(network: DeepNetwork, weights: Sequence[F], trace: Trace, slope: F
 
 def softmax_slope(outputs: F, labels: NDArray[np.int64], gain: float) -> tuple[float, F]:
     """Return the mean cross-entropy of softmax(gain·outputs), and its derivative in the outputs."""
-    scaled = np.float32(gain) * outputs
-    scaled -= scaled.max(axis=1, keepdims=True)
-    share = np.exp(scaled)
-    share /= share.sum(axis=1, keepdims=True)
+    share = softmax(np.float32(gain) * outputs)
     rows = np.arange(len(labels))
     loss = float(-np.log(np.maximum(share[rows, labels], 1e-12)).mean())
     share[rows, labels] -= np.float32(1.0)

@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.jit import compiled
+from spicesnn.learning.gradients import spike_slope
 from spicesnn.neurons.equations import relax
 
 F = NDArray[np.float32]
 _relax = compiled(inline=True, keep=False)(relax)
+_spike_slope = compiled(inline=True, keep=False)(spike_slope)
 
 
 @compiled(fastmath=True)
@@ -46,8 +48,8 @@ def run_layer(drive: F, decay: np.float32, potentials: F, spikes: F) -> None:
 def backward_layer(slope: F, potentials: F, decay: np.float32, sharpness: np.float32, constant: bool, found: F) -> None:
     """Write dLoss/d(drive) of a layer, given dLoss/d(spike).
 
-    With the surrogate dspike/dv = 1/(1 + k·|v − 1|)² (Zenke and Ganguli, Neural Computation 30, 2018), k the sharpness, and no gradient
-    through the reset: δ_t = slope_t·surrogate(v_t) + decay·(1 − spike_t)·δ_{t+1}; dL/d(drive_t) = (1 − decay)·δ_t.
+    With the surrogate dspike/dv = 1/(1 + k·|v − 1|)² (`spike_slope`), k the sharpness, and no gradient through the reset:
+    δ_t = slope_t·surrogate(v_t) + decay·(1 − spike_t)·δ_{t+1}; dL/d(drive_t) = (1 − decay)·δ_t.
 
     Parameters
     ----------
@@ -70,9 +72,8 @@ def backward_layer(slope: F, potentials: F, decay: np.float32, sharpness: np.flo
             k = 0 if same else t
             for j in range(neurons):
                 v = potentials[b, t, j]
-                surrogate = one / (one + sharpness * abs(v - one))
                 carried = zero if v >= one else decay * delta[j]
-                now = slope[b, k, j] * surrogate * surrogate + carried
+                now = slope[b, k, j] * _spike_slope(sharpness * (v - one), one) + carried
                 delta[j] = now
                 if constant:
                     found[b, 0, j] += (one - decay) * now

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spicesnn.errors import ConfigError
-from spicesnn.learning.step_limits import StrongestPulses
+from spicesnn.programming.pulse_map import StrongestPulses
 from spicesnn.training.deep.deform import Deformation
 from spicesnn.training.deep.insitu import InSitu
 from spicesnn.training.deep.network import DeepNetwork

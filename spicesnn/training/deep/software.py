@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.errors import InputError
+from spicesnn.learning.gradients import Adam
 from spicesnn.training.deep.deform import Deformation
 from spicesnn.training.deep.network import DeepNetwork, F, forward, gradients, softmax_slope
 
-_BETA_1, _BETA_2, _TINY = 0.9, 0.999, 1e-8
+_ADAM = Adam()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,8 +83,6 @@ def learnt_more(
     *, total: int,
 ) -> tuple[Learnt, float]:  # fmt: skip
     """Return the state after one pass over images, and the mean loss; `total` is the number of batches of the whole run (for the schedule).
-
-    Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015: w ← w − η·m̂/(√v̂ + ε).
     """
     weights, mean, first, second = ([a.copy() for a in part] for part in (state.weights, state.mean, state.first, state.second))
     count, losses = state.batches, list[float]()
@@ -101,10 +100,7 @@ def learnt_more(
         rate = software.rate * 0.5 * (1 + np.cos(np.pi * min(count / total, 1.0)))
         pace = np.float32(1 - min(software.average, count / (count + 10)))
         for k, found in enumerate(gradients(network, used, trace, slope, keep)):
-            first[k] += np.float32(1 - _BETA_1) * (found - first[k])
-            second[k] += np.float32(1 - _BETA_2) * (found * found - second[k])
-            scale = np.sqrt(second[k] / np.float32(1 - _BETA_2**count)) + np.float32(_TINY)
-            weights[k] -= np.float32(rate / (1 - _BETA_1**count)) * first[k] / scale
+            weights[k] -= _ADAM.step(found, first[k], second[k], count=count, rate=rate)
             np.clip(weights[k], -software.limits[k], software.limits[k], out=weights[k])
             mean[k] += pace * (weights[k] - mean[k])
     return Learnt(weights=weights, mean=mean, first=first, second=second, batches=count), float(np.mean(losses))

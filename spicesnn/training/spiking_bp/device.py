@@ -14,8 +14,8 @@ from spicesnn.crossbar.mapping import Window
 from spicesnn.devices.base import Device
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
+from spicesnn.programming.pulse_map import PulseMap, PulseScheme
 from spicesnn.training.spiking_bp.stream import DECADES
-from spicesnn.training.unsupervised.device_synapse import PulseMap, PulseScheme, solve_map
 
 MAGNITUDES, SHARES = 121, 257
 
@@ -37,7 +37,7 @@ def device_table(device: Device, engine: Engine, scheme: PulseScheme, *, compens
     window = Window.of(device, volts=scheme.read_volts)
     tables = []
     for up in (True, False):
-        solved = solve_map(device, engine, scheme, up=up)
+        solved = PulseMap.solved(device, engine, scheme, up=up)
         if not np.any(solved.change):
             what = "set" if up else "reset"
             raise ConfigError(f"{device.name}: no {what} pulse of this scheme moves the device; give higher voltages or wider pulses")

@@ -16,7 +16,9 @@ from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device
 from spicesnn.engines.base import Engine
+from spicesnn.engines.default import default_engine
 from spicesnn.errors import ConfigError
+from spicesnn.programming.pulse_map import PulseScheme
 from spicesnn.training.options import Section, option
 from spicesnn.training.pictures import PICTURES, histogram_data, raster_data, spike_data
 from spicesnn.training.sections import DeviceOptions
@@ -27,7 +29,6 @@ from spicesnn.training.spiking_bp.replay import replay
 from spicesnn.training.spiking_bp.wires import Mesh, Pace, WireSection
 from spicesnn.training.stream_imperfections import StreamImperfections
 from spicesnn.training.streamed import Arrays, ArrayToDraw, Images, LayerToConfirm, LearntData, StreamConfig, Tally, only_layer
-from spicesnn.training.unsupervised.device_synapse import PulseScheme
 
 _CELLS = 17
 """What the generator of the cells' flaws is for: the second word of its seed."""
@@ -267,7 +268,7 @@ class SpikingBPConfig(StreamConfig):
     def solved_by(self, engine: str) -> tuple[str, ...]:
         """Return the engine for what pulses do to a device, and nodal for tiles with wires."""
         device, wires = self.cells.kind == "device", self.array.wires != "ideal"
-        return tuple(dict.fromkeys([*([engine] if device else []), *(["nodal"] if wires else [])]))
+        return tuple(dict.fromkeys([*([engine] if device else []), *([default_engine().name] if wires else [])]))
 
     def drawn_array(self) -> ArrayToDraw:
         """Return the first layer, its balance line the last column."""

@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.mapping import Window
 from spicesnn.crossbar.tiles import Tiling
-from spicesnn.engines.nodal.engine import NodalEngine
+from spicesnn.engines.default import default_engine
+from spicesnn.engines.tiled.exact import with_balance_lines
 from spicesnn.errors import ConfigError
 from spicesnn.training.options import option
 from spicesnn.training.tile_wires import TileWires
@@ -56,16 +56,11 @@ class WireSection(TileWires):
         if self.tile_cols == 1:
             raise ConfigError("array.tile_cols = 1 leaves no bit line beside the balance line; expected 0, or 2 or more")
         siemens = window.at(0.5 + 0.5 * weights.astype(float) / limit)
-        share, offset = np.empty_like(weights), np.empty_like(weights)
-        tiling, engine, unit = Tiling(rows=self.tile_rows, cols=max(self.tile_cols - 1, 0)), NodalEngine(), 2 * limit / window.span
-        for part in tiling.parts((weights.shape[0], weights.shape[1])):
-            cells = siemens[part]
-            tile = np.concatenate([cells, np.full((len(cells), 1), 0.5 * (window.low + window.high))], axis=1)
-            seen = engine.effective_conductance(Crossbar(conductance=tile, wires=self.segments()))
-            ratio = seen[:, :-1] / cells
-            share[part] = ratio
-            offset[part] = unit * (seen[:, :-1] - seen[:, -1:]) - ratio * weights[part]
-        return share, offset
+        tiling, middle = Tiling(rows=self.tile_rows, cols=max(self.tile_cols - 1, 0)), 0.5 * (window.low + window.high)
+        cells, balance = with_balance_lines(default_engine(), siemens, middle, self.segments(), tiling)
+        share = cells / siemens
+        offset = 2 * limit / window.span * (cells - balance) - share * weights
+        return share.astype(np.float32), offset.astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)

@@ -1,124 +1,26 @@
 """Increment tables of a real device: what one STDP pulse does, by its lag and by the present weight, from solved pulses.
 
 A weight is w = G/G₁. An output spike sends every synapse of its neuron a set pulse whose voltage tells how long ago the input
-spiked; an input spike sends a reset pulse likewise (Memristor-Spikelearn, DATE 2023). One array solves all of it: word lines at
-the pulse voltages, one bit line a weight, wires without resistance; either engine does.
+spiked; an input spike sends a reset pulse likewise (Memristor-Spikelearn, DATE 2023).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.arrays import Floats
-from spicesnn.crossbar.crossbar import Crossbar
-from spicesnn.crossbar.stimulus import Pulse
-from spicesnn.crossbar.wires import Wires
-from spicesnn.devices.base import Device
-from spicesnn.engines.base import Engine
+from spicesnn.engines.tiled.incremental import Pulses
 from spicesnn.errors import InputError
+from spicesnn.programming.pulse_map import GRID, PulseMap, PulseScheme
 from spicesnn.training.unsupervised.network import TableSynapse, UnsupervisedNetwork
-from spicesnn.training.unsupervised.wired import Pulses
 
-LAGS, GRID, VOLTAGES = 240, 257, 160
-"""Size of the tables: lags (a trace of 20 ms has fallen to e⁻⁶ after 240 steps of 0.5 ms), weights, voltages solved."""
+LAGS = 240
+"""A trace of 20 ms has fallen to e⁻⁶ after 240 steps of 0.5 ms."""
 DISTURBANCE = 1e-9
 """Change of a weight by one half-selected pulse that is left out: a million pulses change it by a thousandth."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
-class PulseScheme:
-    """How spikes become pulses on a device.
-
-    Attributes
-    ----------
-    set_s, reset_s : float
-        Pulse widths, second.
-    set_volts, reset_volts : (lowest, highest)
-        Magnitudes that the drivers can give, volt.
-    g_one : float
-        Conductance of weight 1, siemens.
-    read_volts : float
-        Where conductance is taken as I/V.
-    """
-
-    set_s: float
-    reset_s: float
-    set_volts: tuple[float, float]
-    reset_volts: tuple[float, float]
-    g_one: float
-    read_volts: float = 0.1
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
-class PulseMap:
-    """Δw of one pulse: `change` (voltages, weights) at `volts` (voltages,) and `weights` (weights,); the sign is the polarity's."""
-
-    volts: Floats
-    weights: Floats
-    change: Floats
-
-    def at(self, volts: Floats) -> Floats:
-        """Return Δw for a voltage a lag and all weights, (lags, weights), linear in the voltage between the solved ones."""
-        columns = [np.interp(volts, self.volts, self.change[:, k], left=0.0) for k in range(self.weights.size)]
-        return np.stack(columns, axis=-1)
-
-    def reach(self, wanted: Floats) -> Floats:
-        """Return the Δw nearest to `wanted` (lags, weights) that a voltage in the range gives.
-
-        The voltage is chosen for each state (compensated pulses): every change up to that of the largest voltage can be had.
-        """
-        most = np.abs(self.change).max(axis=0)
-        return np.asarray(np.sign(wanted) * np.minimum(np.abs(wanted), most))
-
-    def volts_for(self, wanted: Floats) -> Floats:
-        """Return the voltages (lags, weights) that change the weights by `wanted` (lags, weights): 0 for nothing, the largest for too much."""
-        size, found = np.abs(wanted), np.empty(wanted.shape)
-        for k in range(self.weights.size):
-            change = np.maximum.accumulate(np.abs(self.change[:, k]))
-            rising = np.flatnonzero(np.diff(change, prepend=-1.0) > 0)
-            found[:, k] = np.interp(size[:, k], change[rising], self.volts[rising])
-        found[-1] = 0.0
-        return np.where(size > 0, found, 0.0)
-
-
-def solve_map(device: Device, engine: Engine, scheme: PulseScheme, *, up: bool, gate_volts: float | None = None) -> PulseMap:
-    """Solve one pulse for every pair of voltage and weight.
-
-    Raises
-    ------
-    InputError
-        Where the device learns backwards: a set pulse that lowers a conductance, or a reset pulse that raises one.
-    """
-    low, high = _range(device, scheme.read_volts)
-    weights = np.linspace(0.0, 1.0, GRID) ** 2
-    siemens = np.clip(weights * scheme.g_one, low, high)
-    magnitude = np.linspace(*(scheme.set_volts if up else scheme.reset_volts), VOLTAGES)
-    polarity = device.set_polarity if up else -device.set_polarity
-    if polarity == 0:
-        raise InputError(f"{device.name} does not say which polarity sets it, so pulses cannot be designed for it")
-    state = np.broadcast_to(device.state_for_conductance(siemens, v=scheme.read_volts), (VOLTAGES, GRID))
-    array = Crossbar(device=device, state=state, wires=Wires.ideal())
-    gates = None if gate_volts is None else np.full(VOLTAGES, gate_volts)
-    after = engine.pulse(array, Pulse(row_volts=polarity * magnitude, width_s=scheme.set_s if up else scheme.reset_s, gate_volts=gates)).array
-    before_amps = device.current(scheme.read_volts, array.state_or_zeros())
-    change = (device.current(scheme.read_volts, after.state_or_zeros()) - before_amps) / scheme.read_volts / scheme.g_one
-    wrong = change < -1e-9 if up else change > 1e-9
-    if np.any(wrong):
-        k, w = np.argwhere(wrong)[0]
-        raise InputError(
-            f"{device.name}: a {'set' if up else 'reset'} pulse of {magnitude[k]:.4g} V changes the weight {weights[w]:.3f} by {change[k, w]:+.3g}: "
-            "the device would learn backwards"
-        )
-    return PulseMap(volts=magnitude, weights=weights, change=np.clip(change, 0, None) if up else np.clip(change, None, 0))
-
-
-def _range(device: Device, v: float) -> tuple[float, float]:
-    bounds = [np.asarray(device.current(v, np.asarray(b, dtype=float))) / v for b in device.bounds()]
-    return float(np.min(bounds)), float(np.max(bounds))
 
 
 def literal(

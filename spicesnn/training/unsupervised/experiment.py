@@ -14,22 +14,24 @@ from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.power_law import PowerLaw
 from spicesnn.engines.base import Engine
+from spicesnn.engines.default import default_engine
+from spicesnn.engines.tiled.incremental import JOULE, REFRESHES, ROW_SOLVES, SOLVES, Pulses
+from spicesnn.engines.tiled.wiring import Wiring
 from spicesnn.errors import ConfigError
 from spicesnn.learning.votes import ClassVote, LikelihoodVote, while_learning
 from spicesnn.neurons.conductance_lif import ConductanceLIF
+from spicesnn.programming.pulse_map import PulseMap, PulseScheme
 from spicesnn.training.options import Section, option
 from spicesnn.training.pictures import PICTURES, histogram_data, raster_data, spike_data
 from spicesnn.training.sections import DeviceOptions
 from spicesnn.training.streamed import Arrays, ArrayToDraw, Images, LayerToConfirm, LearntData, StreamConfig, Tally, only_layer
 from spicesnn.training.unsupervised.defects import Defects
 from spicesnn.training.unsupervised.device_synapse import (
-    PulseScheme,
     compensated,
     compensated_volts,
     literal,
     literal_volts,
     pulses_for,
-    solve_map,
 )
 from spicesnn.training.unsupervised.hardware import ArraySection, ImperfectionSection
 from spicesnn.training.unsupervised.network import (
@@ -45,8 +47,6 @@ from spicesnn.training.unsupervised.network import (
     suited_to,
 )
 from spicesnn.training.unsupervised.replay import replay
-from spicesnn.training.unsupervised.wired import JOULE, REFRESHES, ROW_SOLVES, SOLVES, Pulses
-from spicesnn.training.unsupervised.wiring import Wiring
 
 _CELLS = 17
 """What the generator of the cells' defects is for: the second word of its seed."""
@@ -163,7 +163,7 @@ class UnsupervisedConfig(StreamConfig):
         law = device if self.synapse.mapping == "literal" else None
         if law is not None and not isinstance(law, PowerLaw):
             raise ConfigError(f"synapse.mapping is 'literal', but {device.name} has no te2v and to2v; use 'compensated', or the power-law device")
-        maps = solve_map(device, engine, scheme, up=True), solve_map(device, engine, scheme, up=False)
+        maps = PulseMap.solved(device, engine, scheme, up=True), PulseMap.solved(device, engine, scheme, up=False)
         synapse = compensated(*maps, network) if law is None else literal(*maps, network, law.te2v, law.to2v)
         tables: Arrays = {"up": synapse.up, "down": synapse.down}
         if self.array.wires == "reads-and-writes":
@@ -233,7 +233,7 @@ class UnsupervisedConfig(StreamConfig):
     def solved_by(self, engine: str) -> tuple[str, ...]:
         """Return the engine for what pulses do to a device, and nodal for tiles with wires."""
         device, wires = self.synapse.kind == "device", self.array.wires != "ideal"
-        return tuple(dict.fromkeys([*([engine] if device else []), *(["nodal"] if wires else [])]))
+        return tuple(dict.fromkeys([*([engine] if device else []), *([default_engine().name] if wires else [])]))
 
     def drawn_array(self) -> ArrayToDraw:
         """Return the array, or the first tile where it is cut."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from spicesnn.crossbar.tiles import Tiling
+from spicesnn.engines.tiled.incremental import Pulses
+from spicesnn.engines.tiled.wiring import Wiring
 from spicesnn.training.options import option
 from spicesnn.training.stream_imperfections import StreamImperfections
 from spicesnn.training.tile_wires import TileWires
 from spicesnn.training.unsupervised.defects import POOL, Defects
-from spicesnn.training.unsupervised.wired import Pulses
-from spicesnn.training.unsupervised.wiring import Wiring
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spicesnn.encoding.events import seed_words
+from spicesnn.engines.tiled.incremental import STALLED
+from spicesnn.engines.tiled.wiring import Wiring
 from spicesnn.errors import ConvergenceError, InputError
 from spicesnn.neurons.conductance_lif import ConductanceLIF
 from spicesnn.training.unsupervised.defects import Defects
 from spicesnn.training.unsupervised.presentation import IDEAL, LAST_SPIKE, LEVELS, TABLE
 from spicesnn.training.unsupervised.stream import show_many
-from spicesnn.training.unsupervised.wired import STALLED
-from spicesnn.training.unsupervised.wiring import Wiring
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.encoding.events import MOST_EVENTS, alias_table, choose, count_events, poisson_ladder, uniform
+from spicesnn.engines.tiled.incremental import Wired, keep_fresh, note, reset_row, set_column
 from spicesnn.jit import compiled
 from spicesnn.neurons.conductance_lif import membrane_step
 from spicesnn.training.unsupervised.defects import Defects, hear_noisily, moved
-from spicesnn.training.unsupervised.wired import Wired, keep_fresh, note, reset_row, set_column
 
 F = NDArray[np.float32]
 IDEAL, TABLE, LEVELS, LAST_SPIKE = 0, 1, 2, 3

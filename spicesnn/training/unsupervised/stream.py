@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.encoding.events import uniform
+from spicesnn.engines.tiled.incremental import Wired, note
 from spicesnn.jit import compiled
 from spicesnn.training.unsupervised.defects import Defects, free_factor
 from spicesnn.training.unsupervised.presentation import IDEAL, LEVELS, F, present
-from spicesnn.training.unsupervised.wired import Wired, note
 
 _SAMPLED = 64
 """Of so many images the charge of the reads is taken from the first: adding up weights for each would cost more than to show it."""

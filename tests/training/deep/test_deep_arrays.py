@@ -7,7 +7,7 @@ from spicesnn.crossbar.mapping import Window
 from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
 from spicesnn.errors import ConfigError, InputError, UnknownNameError
-from spicesnn.learning.step_limits import StepLimits, StrongestPulses
+from spicesnn.programming.pulse_map import StepLimits, StrongestPulses
 from spicesnn.training.deep.arrays import LayerArrays, check_device, spread_together
 from spicesnn.training.deep.insitu import InSitu, tuned
 from spicesnn.training.deep.network import DeepNetwork, forward, softmax_slope

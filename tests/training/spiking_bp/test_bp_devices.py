@@ -8,10 +8,10 @@ import spicesnn as sn
 from spicesnn import training
 from spicesnn.crossbar.mapping import Window
 from spicesnn.errors import ConfigError, InputError
+from spicesnn.programming.pulse_map import PulseScheme
 from spicesnn.training.spiking_bp.device import MAGNITUDES, SHARES, device_table
 from spicesnn.training.spiking_bp.network import Cells
 from spicesnn.training.spiking_bp.stream import device_step
-from spicesnn.training.unsupervised.device_synapse import PulseScheme
 
 DEVICES = {"pai-yu-chen": (2.2, 2.5), "power-law": (2.2, 2.5)}
 

@@ -3,7 +3,8 @@ import pytest
 
 import spicesnn as sn
 from spicesnn.errors import InputError
-from spicesnn.training.unsupervised.device_synapse import PulseScheme, compensated, literal, solve_map
+from spicesnn.programming.pulse_map import PulseMap, PulseScheme
+from spicesnn.training.unsupervised.device_synapse import compensated, literal
 from spicesnn.training.unsupervised.network import UnsupervisedNetwork
 
 SCHEME = PulseScheme(set_s=10e-9, reset_s=1e-9, set_volts=(0.5, 1.8), reset_volts=(0.5, 1.8), g_one=1.49301e-4, read_volts=0.1)
@@ -14,7 +15,7 @@ NETWORK = UnsupervisedNetwork()
 def maps():
     device = sn.devices.PowerLaw()
     engine = sn.NodalEngine()
-    return device, solve_map(device, engine, SCHEME, up=True), solve_map(device, engine, SCHEME, up=False)
+    return device, PulseMap.solved(device, engine, SCHEME, up=True), PulseMap.solved(device, engine, SCHEME, up=False)
 
 
 def test_a_power_law_pulse_changes_the_weight_by_its_closed_form(maps):
@@ -47,4 +48,4 @@ def test_a_device_that_learns_backwards_is_refused():
         set_polarity = -1
 
     with pytest.raises(InputError, match="learn backwards"):
-        solve_map(Backwards(), sn.NodalEngine(), SCHEME, up=True)
+        PulseMap.solved(Backwards(), sn.NodalEngine(), SCHEME, up=True)

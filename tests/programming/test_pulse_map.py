@@ -4,7 +4,7 @@ import pytest
 import spicesnn as sn
 from spicesnn.devices import registry
 from spicesnn.errors import InputError
-from spicesnn.learning.step_limits import StepLimits, StrongestPulses
+from spicesnn.programming.pulse_map import StepLimits, StrongestPulses
 
 PULSES = StrongestPulses(set_volts=2.2, reset_volts=2.5, set_s=10e-9, reset_s=10e-9)
 

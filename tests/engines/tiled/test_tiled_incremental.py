@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 import spicesnn as sn
 from spicesnn.crossbar.tiles import Tiling
+from spicesnn.engines.tiled.incremental import keep_fresh, note, reset_row, set_column
+from spicesnn.engines.tiled.sweeps import factor_bits, factor_words, solve_row, solve_tile
+from spicesnn.engines.tiled.wiring import Wiring
 from spicesnn.errors import ConvergenceError, InputError
-from spicesnn.training.unsupervised.device_synapse import PulseScheme, compensated, compensated_volts, pulses_for, solve_map
+from spicesnn.programming.pulse_map import PulseMap, PulseScheme
+from spicesnn.training.unsupervised.device_synapse import compensated, compensated_volts, pulses_for
 from spicesnn.training.unsupervised.network import LevelSynapse, UnsupervisedNetwork, fresh_state, show
-from spicesnn.training.unsupervised.tile_sweeps import factor_bits, factor_words, solve_row, solve_tile
-from spicesnn.training.unsupervised.wired import keep_fresh, note, reset_row, set_column
-from spicesnn.training.unsupervised.wiring import Wiring
 
 G_ONE = 1.49301e-4
 SCHEME = PulseScheme(set_s=10e-9, reset_s=1e-9, set_volts=(0.8, 2.2), reset_volts=(0.8, 2.5), g_one=G_ONE)
@@ -111,7 +112,7 @@ def test_what_is_read_is_never_staler_than_its_bound(ohm):
 @pytest.fixture(scope="module")
 def pulses():
     device, engine = sn.devices.PowerLaw(), sn.NodalEngine()
-    maps = solve_map(device, engine, SCHEME, up=True), solve_map(device, engine, SCHEME, up=False)
+    maps = PulseMap.solved(device, engine, SCHEME, up=True), PulseMap.solved(device, engine, SCHEME, up=False)
     return device, maps, pulses_for(SCHEME, *maps, *compensated_volts(*maps, NETWORK)), compensated(*maps, NETWORK)
 
 

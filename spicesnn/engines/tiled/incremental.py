@@ -28,8 +28,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from spicesnn.engines.tiled.sweeps import Segments, factor_bits, factor_words, solve_row, solve_tile
 from spicesnn.jit import compiled
-from spicesnn.training.unsupervised.tile_sweeps import Segments, factor_bits, factor_words, solve_row, solve_tile
 
 F = NDArray[np.float32]
 SOLVES, ROW_SOLVES, REFRESHES, JOULE, STALLED = range(5)
@@ -74,7 +74,7 @@ class Wired(NamedTuple):
     cells, turned : (inputs, neurons), (neurons, inputs)
         Conductances over that of weight 1.
     word_factor, bit_factor, ohm, open_share
-        Of the lines of every tile, see `tile_sweeps`.
+        Of the lines of every tile, see `sweeps`.
     share, own, reach : (inputs, neurons)
         b·p, max(1 − b, 1 − p), and the largest |b_j| at other cells of a row.
     stale : (tile rows, neurons)

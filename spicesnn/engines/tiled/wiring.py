@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
-from spicesnn.engines.nodal.engine import NodalEngine
+from spicesnn.engines.default import default_engine
+from spicesnn.engines.tiled.exact import effective_conductance
+from spicesnn.engines.tiled.incremental import Pulses, Wired
+from spicesnn.engines.tiled.sweeps import Segments
 from spicesnn.errors import InputError
-from spicesnn.training.unsupervised.tile_sweeps import Segments
-from spicesnn.training.unsupervised.wired import Pulses, Wired
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -82,12 +82,9 @@ class Wiring:
         )  # fmt: skip
 
     def read_weight(self, weight: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the effective conductances over that of weight 1, (inputs, neurons), from the nodal engine, exact."""
-        solver, found = NodalEngine(), np.empty(weight.shape, np.float32)
-        for part in self.tiling.parts((weight.shape[0], weight.shape[1])):
-            tile = Crossbar(conductance=self.g_one * weight[part].astype(float), wires=self.wires)
-            found[part] = solver.effective_conductance(tile) / self.g_one
-        return found
+        """Return the effective conductances over that of weight 1, (inputs, neurons), exact."""
+        siemens = effective_conductance(default_engine(), self.g_one * weight.astype(float), self.wires, self.tiling)
+        return (siemens / self.g_one).astype(np.float32)
 
 
 def _cuts(length: int, most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

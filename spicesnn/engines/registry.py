@@ -1,0 +1,30 @@
+"""The engines by name: what presets, the command line and studies choose from."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from spicesnn.devices.registry import nearest
+from spicesnn.engines.base import Engine
+from spicesnn.errors import ConfigError
+
+ENGINES = {
+    "ngspice": "spicesnn.engines.ngspice.engine:NgspiceEngine",
+    "nodal": "spicesnn.engines.nodal.engine:NodalEngine",
+}
+"""Name → where its class is; loaded when it is chosen."""
+
+
+def make_engine(name: str) -> Engine:
+    """Start an engine by its name; close it, or use it in a ``with`` block.
+
+    Raises
+    ------
+    ConfigError
+        No engine of this name.
+    """
+    if name not in ENGINES:
+        raise ConfigError(f"engine is {name!r}; expected {' or '.join(sorted(ENGINES, reverse=True))}{nearest(name, ENGINES)}")
+    module, _, kind = ENGINES[name].partition(":")
+    made: Engine = getattr(import_module(module), kind)()
+    return made

@@ -1,0 +1,1 @@
+"""From what a weight should do to the pulses that do it, as engines solve them."""
