@@ -6,7 +6,7 @@ Three things are done differently from numba's own caching, for the functions of
   that a power cut has left empty, one that belongs to another user: numba raises what the system says, and every command that needs the
   function would end there, until somebody deletes the file.
 - Kept code is used as long as its sources have the same content. numba looks at the one file in which a function stands; what it calls
-  stands in others. So the stamp of a function here is a digest of its folder and of those that compiled functions call into.
+  stands in others. So the stamp of a function here is a digest of its file and of all that this file imports of the package, in turn.
 - Where no folder can keep code, numba refuses to compile at all: `ensure_place` makes one for the process.
 
 Nothing here loads numba before the first function is compiled, so that ``import spicesnn`` stays quick.
@@ -17,6 +17,7 @@ from __future__ import annotations
 import atexit
 import hashlib
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -33,8 +34,8 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _VARIABLE = "NUMBA_CACHE_DIR"
 _PREFIX = "spicesnn-code-"
-_CALLED = ("devices", "encoding", "engines/nodal", "engines/tiled", "learning", "neurons")
-"""Folders whose functions others call."""
+_FROM = re.compile(r"^[ \t]*from[ \t]+spicesnn((?:\.\w+)*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]+)", re.MULTILINE)
+_PLAIN = re.compile(r"^[ \t]*import[ \t]+spicesnn((?:\.\w+)+)", re.MULTILINE)
 LEAST_FREE = 20 * 2**20
 """What a folder must have left, bytes, for machine code to be kept there: all of it takes some 10 MB."""
 PATIENCE_S = 2.0
@@ -93,15 +94,23 @@ def kernel(function: _Function) -> _Function:
     return compiled(nogil=True, heap=False)(function)
 
 
-def callback(signature: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Compile a function that is called by its address; a division by zero in it is infinite."""
+def callback(signature: Any, *, using: str) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a function that is called by its address; a division by zero in it is infinite.
+
+    Parameters
+    ----------
+    signature : numba type
+        Of the arguments and of what is returned.
+    using : str
+        File that says what plain functions mean in compiled code, beside those that the function's own file imports.
+    """
 
     def made(function: Callable[..., Any]) -> Any:
         from numba.core import sigutils
         from numba.core.ccallback import CFunc
 
         found: Any = CFunc(function, sigutils.normalize_signature(signature), locals={}, options={"error_model": "numpy"})
-        found._cache = _kept(function)
+        found._cache = _kept(function, using)
         found.compile()
         return found
 
@@ -132,11 +141,11 @@ def _cache_class() -> Any:
     class KeptCode(caching.FunctionCache):  # type: ignore[misc]
         """Machine code of one function on disk."""
 
-        def __init__(self, function: Any) -> None:
+        def __init__(self, function: Any, *using: str) -> None:
             super().__init__(function)
-            source = Path(function.__code__.co_filename)
-            if source.is_file():
-                self._cache_file = caching.IndexDataCacheFile(self._cache_path, self._impl.filename_base, stamp(source))
+            sources = [Path(name).resolve() for name in (function.__code__.co_filename, *using)]
+            if sources[0].is_file():
+                self._cache_file = caching.IndexDataCacheFile(self._cache_path, self._impl.filename_base, stamp(*sources))
 
         @contextmanager
         def _guard_against_spurious_io_errors(self) -> Iterator[None]:
@@ -147,23 +156,46 @@ def _cache_class() -> Any:
     return KeptCode
 
 
-def _kept(function: Any) -> Any:
-    return _cache_class()(function)
+def _kept(function: Any, *using: str) -> Any:
+    return _cache_class()(function, *using)
 
 
 @cache
-def _digest(folder: Path) -> str:
-    """Digest of the sources in a folder, as they are when it is first asked for."""
+def _text(source: Path) -> str:
+    """A source as it is when it is first asked for; empty where there is none."""
+    return source.read_text(encoding="utf-8") if source.is_file() else ""
+
+
+@cache
+def _imported(source: Path) -> tuple[Path, ...]:
+    """Files of the package that a source imports, anywhere in its text."""
+    found = list[Path]()
+    for module, names in _FROM.findall(_text(source)):
+        home = PACKAGE.joinpath(*module.split("."))
+        found += [home.with_suffix(".py"), home / "__init__.py", *(home / f"{name}.py" for name in re.findall(r"\w+", names))]
+    found += [PACKAGE.joinpath(*module.split(".")).with_suffix(".py") for module in _PLAIN.findall(_text(source))]
+    return tuple(path for path in dict.fromkeys(found) if path != PACKAGE / "__init__.py" and path.is_file())
+
+
+def sources_of(source: Path) -> tuple[Path, ...]:
+    """List what a function in `source` can call: the file, its neighbours where it is none of the package, and what these import, in turn."""
+    found, waiting = set[Path](), [source] if source.is_relative_to(PACKAGE) else [source, *source.parent.glob("*.py")]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += _imported(path)
+    return tuple(sorted(found))
+
+
+@cache
+def stamp(*sources: Path) -> str:
+    """Digest of what kept code of functions in `sources` depends on."""
     found = hashlib.blake2b(digest_size=16)
-    for path in sorted(folder.glob("*.py")):
+    for path in sorted({path for source in sources for path in sources_of(source)}):
         found.update(path.name.encode())
-        found.update(path.read_bytes())
+        found.update(_text(path).encode())
     return found.hexdigest()
-
-
-def stamp(source: Path) -> tuple[str, ...]:
-    """What kept code of a function in `source` depends on."""
-    return tuple(_digest(folder) for folder in (source.parent, *(PACKAGE / name for name in _CALLED)))
 
 
 def kept_in(package: Path) -> Path | None:

@@ -146,3 +146,36 @@ def test_a_users_own_cached_functions_keep_numbas_ways(tmp_path):
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(Path(jit.__file__).parents[1])}
     done = subprocess.run([sys.executable, "script.py"], capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
     assert done.stdout == "2.0 FunctionCache KeptCode\n", done.stderr
+
+
+def test_code_depends_on_its_file_and_on_what_that_imports_in_turn_and_on_nothing_else():
+    package = jit.PACKAGE
+    names = {str(path.relative_to(package)) for path in jit.sources_of(package / "engines" / "nodal" / "line_cg.py")}
+    assert {"engines/nodal/line_cg.py", "engines/nodal/word_sweeps.py", "engines/nodal/kirchhoff.py", "jit.py"} <= names
+    assert not names & {"engines/nodal/cell_kernel.py", "devices/vteam.py", "devices/base.py", "__init__.py"}
+    assert jit.stamp(package / "jit.py") != jit.stamp(package / "jit.py", package / "blas.py")
+
+
+def test_what_plain_functions_mean_in_compiled_equations_counts_as_well(tmp_path):
+    code = """
+from pathlib import Path
+import sys
+from spicesnn import jit
+from numba import float64
+
+def twice(x):
+    return 2.0 * x
+
+made = jit.callback(float64(float64), using=sys.argv[1])(twice)
+print(made.ctypes(21.0), made.cache_hits)
+"""
+    (tmp_path / "meaning").mkdir()
+    meaning = tmp_path / "meaning" / "helper.py"
+    (tmp_path / "script.py").write_text(code)
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(Path(jit.__file__).parents[1])}
+    said = []
+    for text in ("a = 1", "a = 1", "a = 2"):
+        meaning.write_text(text)
+        command = [sys.executable, "-B", "script.py", str(meaning)]
+        said.append(subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=True).stdout.strip())
+    assert said == ["42.0 0", "42.0 1", "42.0 0"]

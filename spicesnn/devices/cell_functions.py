@@ -86,7 +86,7 @@ MOST_NEWTON = 200
 """Steps of Newton's method, or halvings, for the voltage of a nonlinear cell behind a resistance."""
 
 
-@callback(float64(int64, int64, float64, float64, float64, float64, _POINTER))
+@callback(float64(int64, int64, float64, float64, float64, float64, _POINTER), using=__file__)
 def behind(current: Any, conductance: Any, u: float, ohm: float, x: float, gate: float, p: Any) -> float:
     """Return v with v + ohm·i(v, x) = u of a cell that is nonlinear in v, by Newton's method inside a bracket.
 
@@ -128,7 +128,7 @@ def address_of(function: Equation) -> int:
     """Return the address of an equation, compiling it at its first use on this machine."""
     if function not in _addresses:
         _register_helpers(function)
-        _addresses[function] = callback(_EQUATION)(function)
+        _addresses[function] = callback(_EQUATION, using=__file__)(function)
     return int(_addresses[function].address)
 
 

@@ -99,7 +99,7 @@ def test_cycle_to_cycle_spread_scales_the_change_alone():
 
 
 def test_a_device_without_polarity_cannot_be_programmed():
-    with pytest.raises(InputError, match="no polarity"):
+    with pytest.raises(InputError, match="does not say which polarity sets it"):
         Programmer.for_device(sn.devices.Resistor(), HalfVoltage(), set_volts=1, reset_volts=1, set_s=1, reset_s=1)
 
 
