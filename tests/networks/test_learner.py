@@ -152,7 +152,7 @@ def test_lateral_inhibition_and_recurrence_act_one_step_later():
 def test_a_rule_learns_on_solved_cells_as_on_ideal_ones():
     x, y = patterns(np.random.default_rng(8), 25)
     device = sn.devices.VTEAM(r_on=1e4, r_off=1e5, v_on=-0.8, v_off=0.8, k_on=-2.4e-7, k_off=2.4e-7, alpha_on=1.0, alpha_off=1.0)
-    from spicesnn.learning.step_limits import StrongestPulses
+    from spicesnn.programming.pulse_map import StrongestPulses
 
     pulses = StrongestPulses(set_volts=1.3, reset_volts=1.3, set_s=500e-6, reset_s=500e-6)
     hardware = sn.Hardware(columns="single", device=device, wires=sn.Wires(1.0, 1.0), tile=(8, 6))
