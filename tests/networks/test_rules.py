@@ -9,7 +9,6 @@ from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 import spicesnn as sn
 from spicesnn.errors import InputError
 from spicesnn.learning.spikes import design
-from spicesnn.learning.step_limits import StrongestPulses
 from spicesnn.networks.activations import Activation
 from spicesnn.networks.decisions import MostSpikes
 from spicesnn.networks.learner import Inputs, LearningNetwork, Neurons
@@ -25,6 +24,7 @@ from spicesnn.networks.rules import (
     Template,
 )
 from spicesnn.networks.synapses import Ideal, Levels, PulseMap, Solved, Wanted
+from spicesnn.programming.pulse_map import StrongestPulses
 
 DEVICE = sn.devices.VTEAM(r_on=1e4, r_off=1e5, v_on=-0.8, v_off=0.8, k_on=-2.4e-7, k_off=2.4e-7, alpha_on=1.0, alpha_off=1.0)
 PULSES = StrongestPulses(set_volts=1.3, reset_volts=1.3, set_s=500e-6, reset_s=500e-6)
