@@ -143,7 +143,9 @@ class _Reader:
 
     def take(self, wanted: str | None = None) -> tuple[str, str]:
         if self.at >= len(self.tokens):
-            raise WordError(self.tokens[-1][1] if self.tokens else "", "the expression ends here")
+            unclosed = sum((word == "(") - (word == ")") for _, word in self.tokens)
+            why = f"the expression ends here, with {unclosed} bracket{'s' if unclosed > 1 else ''} open" if unclosed > 0 else "the expression ends here"
+            raise WordError(self.tokens[-1][1] if self.tokens else "", why)
         kind, word = self.tokens[self.at]
         if wanted is not None and word != wanted:
             raise WordError(word, f"expected {wanted!r}")
