@@ -12,9 +12,12 @@ from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import Levels
 from spicesnn.netlist.accuracy import ReadAccuracy
-from spicesnn.netlist.cells import Cards, current_signals, header, make_lines, needs_models, place_linear, place_models
+from spicesnn.netlist.cells import Cards, current_signals, header, make_lines, needs_models, place_dissected, place_linear, place_models
 from spicesnn.netlist.deck import Deck, Lines, number, print_cards, save_cards, vector
 from spicesnn.netlist.geometry import lay_out
+
+_MANY = 256
+"""Cells from which on the order of the cards is for the solver, not for a reader."""
 
 
 def read_deck(
@@ -58,13 +61,17 @@ def read_deck(
     gates = None
     if levels.gate_volts is not None:
         gates = _sources(cards, "g", levels.gate_volts, np.zeros(array.gate_lines, dtype=bool))
-    cards.comment("---- wires")
-    cards.extend(geometry.cards)
-    cards.comment("---- cells")
-    if siemens is not None:
-        placed = place_linear(cards, array, geometry, siemens)
+    if siemens is not None and array.rows * array.cols >= _MANY:
+        cards.comment("---- wires and cells, halves of the array before the line between them: a solver numbers nodes as they appear")
+        placed = place_dissected(cards, array, geometry, siemens)
     else:
-        placed = place_models(cards, array, geometry, held=True, inline=inline_models, metered=True)
+        cards.comment("---- wires")
+        cards.extend(geometry.cards)
+        cards.comment("---- cells")
+        if siemens is not None:
+            placed = place_linear(cards, array, geometry, siemens)
+        else:
+            placed = place_models(cards, array, geometry, held=True, inline=inline_models, metered=True)
 
     shown = current_signals(columns)
     signals = [*shown, *current_signals(rows), *placed.signals]

@@ -144,8 +144,8 @@ class _Reader:
     def take(self, wanted: str | None = None) -> tuple[str, str]:
         if self.at >= len(self.tokens):
             unclosed = sum((word == "(") - (word == ")") for _, word in self.tokens)
-            why = f"the expression ends here, with {unclosed} bracket{'s' if unclosed > 1 else ''} open" if unclosed > 0 else "the expression ends here"
-            raise WordError(self.tokens[-1][1] if self.tokens else "", why)
+            left = f", with {unclosed} bracket{'s' if unclosed > 1 else ''} open" if unclosed > 0 else ""
+            raise WordError(self.tokens[-1][1] if self.tokens else "", f"the expression ends here{left}")
         kind, word = self.tokens[self.at]
         if wanted is not None and word != wanted:
             raise WordError(word, f"expected {wanted!r}")
