@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from spicesnn import npz
 from spicesnn.datasets import idx, mnist, table
+from spicesnn.datasets.recordings import reading
 from spicesnn.datasets.table import Table
 from spicesnn.errors import AbsentError, DataError
 from spicesnn.file_kinds import what_is
@@ -57,11 +58,11 @@ def read(path: str | Path, *, label: str = "label") -> Pair:
 
 
 def parts(path: str | Path) -> list[Path]:
-    """Return the files that `read` would read: the file, with the labels of IDX images, or the four of a folder."""
+    """Return the files that are read: the file, with the labels of IDX images, the four of a folder, or its recordings by class."""
     path = Path(path)
     if path.is_dir():
         found = [mnist.idx_file(path, name) for name, _ in mnist.FILES.values()]
-        return [file for file in found if file is not None]
+        return [file for file in found if file is not None] or reading.files_of(path)
     if path.is_file() and path.suffix.lower() not in (".csv", ".npz") and idx.looks_like(path):
         with suppress(DataError):
             return [path, _labels_of(path)]

@@ -6,6 +6,7 @@ import event_files as made
 import numpy as np
 import pytest
 
+from spicesnn.datasets import files
 from spicesnn.datasets.recordings import binning, reading
 from spicesnn.datasets.recordings.base import Events
 from spicesnn.datasets.recordings.binning import Grid, step_of
@@ -109,6 +110,7 @@ def test_train_and_test_folders_keep_apart_and_share_classes_and_sensor(tmp_path
     folder_of(tmp_path / "Train", rows=4, columns=5)
     folder_of(tmp_path / "Test", classes=("1",), each=2, rows=2, columns=2)
     assert reading.is_events(tmp_path)
+    assert len(files.parts(tmp_path)) == 11
     learnt, held = binning.load(tmp_path, Grid(step_s=1e-3))
     assert held.inputs.shape == (2, learnt.inputs.shape[1], 40)
     assert held.labels.tolist() == [1, 1]

@@ -254,6 +254,15 @@ def _files(folder: Path) -> list[Path]:
     )
 
 
+def files_of(folder: Path) -> list[Path]:
+    """Return the files of a folder of recordings by class, or of its folders of them."""
+    found = _class_folders(folder)
+    files = [file for part in found for file in _files(part)]
+    if files or {part.name.lower() for part in found} != set(_PARTS):
+        return files
+    return [file for part in found for deeper in _class_folders(part) for file in _files(deeper)]
+
+
 def _by_class(folder: Path, sensor: str | None) -> Recordings:
     files = [(file, part.name) for part in _class_folders(folder) for file in _files(part)]
     if not files:
