@@ -11,6 +11,7 @@ from spicesnn._version import __version__
 if TYPE_CHECKING:
     from spicesnn import devices
     from spicesnn.crossbar.crossbar import Crossbar, GateAlong
+    from spicesnn.crossbar.cycles import MeasuredCycles
     from spicesnn.crossbar.stimulus import Pulse, Waveform
     from spicesnn.crossbar.wires import Wires
     from spicesnn.datasets.recordings.reading import read_events
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from spicesnn.engines.ngspice.engine import NgspiceEngine
     from spicesnn.engines.nodal.engine import NodalEngine
     from spicesnn.estimator import CrossbarClassifier
+    from spicesnn.fitting.cycles import fit_cycles
     from spicesnn.networks.converters import ADC, DAC
     from spicesnn.networks.hardware import Hardware
     from spicesnn.networks.network import Network
@@ -45,6 +47,8 @@ _HOMES = {
     "Sine": "spicesnn.devices.stimulus",
     "Waveform": "spicesnn.crossbar.stimulus",
     "Wires": "spicesnn.crossbar.wires",
+    "MeasuredCycles": "spicesnn.crossbar.cycles",
+    "fit_cycles": "spicesnn.fitting.cycles",
     "iv": "spicesnn.engines.iv",
     "read_events": "spicesnn.datasets.recordings.reading",
     "Run": "spicesnn.training.front",
@@ -56,8 +60,8 @@ _HOMES = {
 
 __all__ = [  # noqa: RUF022 (by subject)
     "__version__", "devices", "Wires", "Crossbar", "GateAlong", "Pulse", "Waveform", "Sine", "PiecewiseLinear",
-    "NodalEngine", "NgspiceEngine", "iv", "monte_carlo", "read_measurement", "read_events", "CrossbarClassifier",
-    "Network", "Hardware", "DAC", "ADC", "Periphery", "Imperfections", "train", "load_run", "Run",
+    "NodalEngine", "NgspiceEngine", "iv", "monte_carlo", "read_measurement", "read_events", "fit_cycles", "CrossbarClassifier",
+    "Network", "Hardware", "DAC", "ADC", "Periphery", "Imperfections", "MeasuredCycles", "train", "load_run", "Run",
 ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, TypeVar
 
-_EDGE = ("spicesnn.reporting.notebook", "spicesnn.views", "spicesnn.plotting.fit")
+_EDGE = ("spicesnn.reporting.notebook", "spicesnn.views", "spicesnn.plotting.fit", "spicesnn.plotting.cycles")
 """Modules that register what they show."""
 _MAKERS: dict[tuple[str, str], Callable[[Any], Any]] = {}
 Maker = TypeVar("Maker", bound=Callable[..., Any])

@@ -14,19 +14,23 @@ if TYPE_CHECKING:
     import numpy as np
     from rich.console import Console
 
+    from spicesnn.arrays import Floats
+    from spicesnn.devices.cycle_statistics import CycleStatistics
     from spicesnn.devices.measurements import PulseTrain, Sweep
     from spicesnn.fitting.fit import FitResult
     from spicesnn.fitting.pulse_table import PulseTableFit
 
 _TABLE = "pulse-table"
 _ALL = "all"
+_CYCLES = "cycles"
 
 
 def fit(
     device: Annotated[str, typer.Argument(metavar="DEVICE", help="The model to fit: a name from `spicesnn devices`, a TOML file of a device "
-                                                                "(an earlier fit: the search begins there), pulse-table, or all.")],
+                                                                "(an earlier fit: the search begins there), pulse-table, cycles, or all.")],
     csv: Annotated[Path, typer.Argument(metavar="CSV", help="A sweep (time, volts, amps), a pulse train (volts, width, siemens), or a pulse curve "
-                                                            "(siemens after each set pulse; a second column: after each reset pulse).")],
+                                                            "(siemens after each set pulse; a second column: after each reset pulse); "
+                                                            "for cycles a line a cycle.")],
     parameters: Annotated[str | None, typer.Option("--parameters", metavar="A,B,…", help="Parameters to fit; default: the usual ones.")] = None,
     starts: Annotated[int, typer.Option("--starts", min=1, help="Number of starting points.")] = 6,
     duration: Annotated[str | None, typer.Option("--duration", metavar="SECONDS", help="Length of a sweep without times.")] = None,
@@ -44,6 +48,7 @@ def fit(
     """Fit a device model to measured sweeps or pulses: parameters with uncertainties, a TOML file that every command accepts, a figure.
 
     pulse-table makes a device that reproduces a pulse curve without a model; without --pulse-volts and --pulse-width its pulses are 1 V and 1 us.
+    cycles fits the statistics of switching cycles (columns v_set, v_reset, lrs, hrs, and device): a file for imperfections.cycles.
     all fits every model and says which of them the data prefer (Akaike's criterion). --set device.name=value holds a parameter, or says
     where the search begins. --engine has no effect here.
 
@@ -63,6 +68,10 @@ def fit(
              (("set_volts", pulse_volts, "V", "--pulse-volts"), ("reset_volts", reset_volts, "V", "--reset-volts"),
               ("width_s", pulse_width, "s", "--pulse-width"))}  # fmt: skip
     v_read = None if read_volts is None else quantity(read_volts, "V", "--read-volts")
+    if device == _CYCLES:
+        if parameters is not None or set_:
+            raise InputError("fit cycles takes no --parameters and no --set: it fits no device model")
+        return _of_cycles(csv, folder)
     if device == _TABLE:
         curve = PulseCurve.from_csv(csv, v_read=v_read)
         made = fit_pulse_table(curve, curve.pulses(**given, assumed=WritePulses(set_volts=1.0, reset_volts=-1.0, width_s=1e-6)))
@@ -81,6 +90,53 @@ def fit(
     chosen = None if parameters is None else [name.strip() for name in parameters.split(",") if name.strip()]
     result = solve(base.name, csv, rng=rng, starts=starts, parameters=chosen, base=base, duration_s=length, pulses=pulses, v_read=v_read)
     return _of_model(base.name, result, folder)
+
+
+def _of_cycles(csv: Path, folder: Path) -> Answer:
+    """Return the answer of fitted statistics of cycles: measured and drawn numbers side by side, a file, a figure."""
+    import numpy as np
+
+    from spicesnn.devices.cycle_statistics import QUANTITIES, UNITS
+    from spicesnn.fitting.cycles import fit_cycles
+    from spicesnn.plotting.style import save_figure
+    from spicesnn.units import render
+
+    found = fit_cycles(csv)
+    toml, figure = found.write_toml(folder / "cycles.toml"), folder / "fit.png"
+    save_figure(found.figure(), figure)
+    pooled, statistics = np.concatenate(found.cycles), found.statistics
+    rows: list[dict[str, Any]] = [
+        {"quantity": name, "mean": float(pooled[:, k].mean()), "spread": float(pooled[:, k].std()),
+         "device_to_device": float(np.sqrt(statistics.devices[k, k])), "next_cycle": float(_next(statistics)[k])}
+        for k, name in enumerate(QUANTITIES)
+    ]  # fmt: skip
+
+    def show(console: Console) -> None:
+        for line in found.remarks:
+            console.print(line, style="dim")
+        shown = table("quantity", "mean", "standard deviation", "device to device", "next cycle")
+        for row in rows:
+            unit = UNITS[row["quantity"]]
+            share = f"{100 * row['device_to_device'] ** 2:.0f} % of the variance"
+            shown.add_row(row["quantity"], render(row["mean"], unit), render(row["spread"], unit), share, f"{row['next_cycle']:.2f}")
+        console.print(shown)
+        console.print(f"cycles  {toml}\nfigure  {figure}\nin use  --set imperfections.cycles={toml}")
+
+    data = {"device": _CYCLES, "parameters": {row["quantity"]: row["mean"] for row in rows}, "stderr": {}, "rmse": None, "toml": str(toml),
+            "figure": str(figure), "remarks": list(found.remarks), "quantities": rows, "order": statistics.order,
+            "devices": len(found.cycles), "cycles": len(pooled)}  # fmt: skip
+    return Answer(data=data, show=show)
+
+
+def _next(statistics: CycleStatistics) -> Floats:
+    """Return the correlation of each normal score with itself a cycle later, the device's constant included."""
+    import numpy as np
+
+    m = len(statistics.noise)
+    present = statistics.stationary[:m, :m]
+    before = [statistics.stationary[:m, i * m : (i + 1) * m] for i in range(statistics.order)]
+    later = sum((a @ lag.T for a, lag in zip(statistics.coefficients, before, strict=True)), start=np.zeros((m, m)))
+    return np.asarray((np.diag(later) + np.diag(statistics.devices)) / (np.diag(present) + np.diag(statistics.devices)))
 
 
 def _of_model(name: str, result: FitResult, folder: Path, more_of: dict[str, Any] | None = None) -> Answer:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from spicesnn.arrays import Floats, flags, numbers, owned
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device
+from spicesnn.devices.cycle_statistics import CycleState
 from spicesnn.devices.given import device_given
 from spicesnn.devices.resistor import Resistor
 from spicesnn.errors import InputError, WrongTypeError
@@ -134,6 +135,8 @@ class Crossbar:
         conductances which the model's states can reach. Cells with a device only.
     gate_along : GateAlong
         Whether `gate_volts` has one value a word line or one a bit line, for cells with a third terminal.
+    cycles : CycleState or None
+        Where cells are in their cycles, if these follow measured statistics (`spicesnn.crossbar.cycles`).
     """
 
     conductance: Floats | None = field(default=None, kw_only=False)
@@ -144,6 +147,7 @@ class Crossbar:
     current_factor: Floats | None = None
     gate_along: GateAlong = GateAlong.WORD_LINES
     shape: tuple[int, int] = (0, 0)
+    cycles: CycleState | None = None
     cache: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
     """What engines keep about this very array (set-ups, factors); never copied to a changed array."""
 

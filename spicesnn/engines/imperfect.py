@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from spicesnn.arrays import number
 from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.cycles import MeasuredCycles, refitted
 from spicesnn.crossbar.faults import Endurance, StuckMap, Wear, end_states
 from spicesnn.crossbar.noise import CycleToCycle, ReadNoise, RetentionDrift, TelegraphNoise
 from spicesnn.crossbar.stimulus import Pulse, Waveform
@@ -58,8 +59,9 @@ _WORDS = {
 class Imperfections:
     """What is imperfect about an array; every part may be left out.
 
-    They act in the order of the attributes: the spread, then stuck cells, when an array is made; cycle-to-cycle spread, then finite states,
-    then wear, after every pulse; telegraph noise, then read noise, before every read; drift while the array rests.
+    They act in the order of the attributes: the spread, measured cycles, then stuck cells, when an array is made; cycle-to-cycle spread, then
+    finite states, then the next of the measured cycles, then wear, after every pulse; telegraph noise, then read noise,
+    before every read; drift while the array rests.
 
     Attributes
     ----------
@@ -67,6 +69,8 @@ class Imperfections:
         Device-to-device spread: parameter name → distribution of the factor on it.
     scaled_to : (lowest, highest), optional
         The draws are stretched so that every parameter of `spread` spans exactly this.
+    cycles : MeasuredCycles
+        Set and reset voltages and resistances of every cell from measured statistics, drawn anew after each reset.
     stuck_on, stuck_off, stuck : float
         Probability that a cell is stuck at its highest conductance, at its lowest, or wherever it is.
     stuck_map : StuckMap
@@ -85,6 +89,7 @@ class Imperfections:
 
     spread: Mapping[str, Distribution] = field(default_factory=dict)
     scaled_to: tuple[float, float] | None = None
+    cycles: MeasuredCycles | None = None
     stuck_on: float = 0.0
     stuck_off: float = 0.0
     stuck: float = 0.0
@@ -123,8 +128,10 @@ class Imperfections:
         object.__setattr__(self, "spread", dict(self.spread))
 
     def devices(self, device: Device, shape: tuple[int, int], rng: np.random.Generator) -> Device:
-        """Return the device with the parameters of every cell drawn."""
-        return spread(device, shape, self.spread, rng, scaled_to=self.scaled_to) if self.spread else device
+        """Return the device with the parameters of every cell drawn; of measured cycles those of one cycle, which then holds."""
+        if self.spread:
+            device = spread(device, shape, self.spread, rng, scaled_to=self.scaled_to)
+        return device if self.cycles is None else self.cycles.devices(device, self.cycles.statistics.fresh(shape, rng))
 
     def stuck_cells(self, shape: tuple[int, int], rng: np.random.Generator) -> StuckMap | None:
         """Return which cells are stuck, or None where none can be."""
@@ -141,7 +148,9 @@ class Imperfections:
         if self.spread:
             if array.device is None:
                 raise InputError("a spread of parameters needs cells with a device model; an array of plain conductances has none")
-            array = _refitted(array, self.devices(array.device, array.shape, rng))
+            array = refitted(array, spread(array.device, array.shape, self.spread, rng, scaled_to=self.scaled_to))
+        if self.cycles is not None:
+            array = self.cycles.fabricated(array, rng)
         stuck = self.stuck_cells(array.shape, rng)
         return array if stuck is None else stuck.applied(array)
 
@@ -175,6 +184,8 @@ class Imperfections:
             old, new = before.state_or_zeros(), after.state_or_zeros()
             after = after.with_state(np.where(new == old, old, self.held(after, rng).state_or_zeros()))
         after = _programmed_anew(before, after)
+        if self.cycles is not None:
+            after = self.cycles.after_pulse(before, after, rng)
         if self.endurance is not None:
             if wear is None:
                 raise InputError("endurance counts from pulse to pulse; give wear=…, at first from fresh_wear(shape, rng)")
@@ -208,15 +219,3 @@ def _programmed_anew(before: Crossbar, after: Crossbar) -> Crossbar:
     old, new = (a.state_or_zeros() if a.state_or_zeros().ndim == 2 else a.state_or_zeros()[0] for a in (before, after))
     moved = np.abs(new - old) > 1e-9 * np.abs(high - low)
     return replace(after, current_factor=np.where(moved, 1.0, after.current_factor))
-
-
-def _refitted(array: Crossbar, device: Device) -> Crossbar:
-    """Return the array with another device; states keep their place in the range where the range is not the same, so that ends stay ends."""
-    assert array.device is not None
-    old, new = array.device.bounds(), device.bounds()
-    if not device.memory or all(np.array_equal(a, b) for a, b in zip(old, new, strict=True)):
-        return replace(array, device=device)
-    low, high = (np.asarray(bound, dtype=float) for bound in old)
-    other_low, other_high = (np.asarray(bound, dtype=float) for bound in new)
-    share = (array.state_or_zeros() - low) / (high - low)
-    return replace(array, device=device, state=(1.0 - share) * other_low + share * other_high)

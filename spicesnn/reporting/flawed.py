@@ -93,8 +93,9 @@ def read_options(file: Path | None, settings: Mapping[str, str]) -> Imperfection
     tables: dict[str, Any] = {"imperfections": {}}
     if file is not None:
         tables["imperfections"] = dict(read_tables(file).get("imperfections", {}))
-        if tables["imperfections"].get("stuck_map"):
-            tables["imperfections"]["stuck_map"] = str((file.parent / str(tables["imperfections"]["stuck_map"])).resolve())
+        for key in ("stuck_map", "cycles"):
+            if tables["imperfections"].get(key):
+                tables["imperfections"][key] = str((file.parent / str(tables["imperfections"][key])).resolve())
     found: ImperfectionOptions = ImperfectionOptions.from_table(
         overridden(tables, [f"{key}={value}" for key, value in settings.items()])["imperfections"], "imperfections"
     )
@@ -141,10 +142,15 @@ class _Life:
         self._wear: Wear | None = self._flaws.fresh_wear((1, 1), self._rng)
         retention = self._flaws.retention
         self._exponents = None if retention is None else retention.exponents((1, 1), self._rng)
+        self._device = self._drawn()
+        self._flaws = flaws.of(self._device, gate_volts)
+
+    def _drawn(self) -> Device:
+        """Return the device as it is now, each of its parameters one number."""
         made = self._array.device
         assert made is not None
-        self._device = made.with_parameters(**{name: float(np.asarray(getattr(made, name)).item()) for name in self._flaws.spread})
-        self._flaws = flaws.of(self._device, gate_volts)
+        each = {name: float(np.asarray(value).item()) for name, value in made.spice_parameters().items() if np.ndim(value)}
+        return made.with_parameters(**each) if each else made
 
     def curve(self, parts: Sequence[Sequence[Stimulus]], points: int, cycles: Sequence[Mapping[str, float]]) -> IVCurve:
         """Return the curve over all cycles."""
@@ -152,9 +158,10 @@ class _Life:
         found: list[IVCurve] = []
         begin = 0.0
         for k, cycle in enumerate(parts):
-            changes = {name: getattr(self._device, name) * factor for name, factor in cycles[k].items()} if cycles else {}
-            device = self._device.with_parameters(**changes) if changes else self._device
             for stimulus in cycle:
+                now = self._device if self._flaws.cycles is None else self._drawn()  # a reset begins the next of the measured cycles
+                changes = {name: getattr(now, name) * factor for name, factor in cycles[k].items()} if cycles else {}
+                device = now.with_parameters(**changes) if changes else now
                 part = self._half(device, stimulus, each)
                 first = 1 if found else 0  # the end of one half is the beginning of the next
                 found.append(replace(part, time=begin + part.time[first:], volts=part.volts[first:], amps=part.amps[first:],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spicesnn.crossbar.cycles import MeasuredCycles
 from spicesnn.crossbar.faults import Endurance, StuckMap
 from spicesnn.crossbar.mapping import Window
 from spicesnn.crossbar.noise import CycleToCycle, ReadNoise, RetentionDrift, TelegraphNoise
@@ -26,6 +27,8 @@ class ImperfectionOptions(Section):
     spread: tuple[float, ...] = option((), "their relative spread, one number for all or one for each (median as in [device])", lowest=0.0)
     law: str = option("log-normal", "law of the spread; of a uniform one it is the half width", choices=tuple(_LAWS))
     scaled_to: tuple[float, ...] = option((), "[lowest, highest]: the draws are stretched so that they span exactly this", above=0.0)
+    cycles: str = option("", "file of measured cycles (spicesnn fit cycles): set and reset voltages and resistances of every cell, drawn together")
+    cycle_parameters: tuple[str, ...] = option((), "which parameters they are, as \"lrs_ohm=r_on\"; empty: r_on, r_off, v_on, v_off or the like")
     stuck_on: float = option(0.0, "fraction of cells stuck at the highest conductance", lowest=0.0, highest=1.0)
     stuck_off: float = option(0.0, "fraction of cells stuck at the lowest conductance", lowest=0.0, highest=1.0)
     stuck: float = option(0.0, "fraction of cells stuck at their initial conductance", lowest=0.0, highest=1.0)
@@ -59,7 +62,8 @@ class ImperfectionOptions(Section):
             Values that do not go together.
         """
         return Imperfections(
-            spread=self._spread(device), scaled_to=self._scaled_to(), stuck_on=self.stuck_on, stuck_off=self.stuck_off, stuck=self.stuck,
+            spread=self._spread(device), scaled_to=self._scaled_to(), cycles=self._cycles(device),
+            stuck_on=self.stuck_on, stuck_off=self.stuck_off, stuck=self.stuck,
             stuck_map=StuckMap.from_csv(self.stuck_map) if self.stuck_map else None,
             cycle_to_cycle=CycleToCycle(relative=self.cycle_to_cycle, of_range=self.cycle_of_range)
             if self.cycle_to_cycle or self.cycle_of_range else None,
@@ -85,6 +89,18 @@ class ImperfectionOptions(Section):
         each = self.spread * len(self.parameters) if len(self.spread) == 1 else self.spread
         law = _LAWS[self.law]
         return {name: law(value) for name, value in zip(self.parameters, each, strict=False) if value}  # type: ignore[call-arg]
+
+    def _cycles(self, device: Device) -> MeasuredCycles | None:
+        if not self.cycles:
+            if self.cycle_parameters:
+                raise ConfigError("imperfections.cycle_parameters without imperfections.cycles; expected the file of measured cycles, too")
+            return None
+        pairs = [text.partition("=") for text in self.cycle_parameters]
+        if any(not equals for _, equals, _ in pairs):
+            raise ConfigError(f"imperfections.cycle_parameters is {list(self.cycle_parameters)}; expected quantity=parameter, as lrs_ohm=r_on")
+        made = MeasuredCycles.read(self.cycles, {name.strip(): value.strip() for name, _, value in pairs})
+        made.roles(device)
+        return made
 
     def _scaled_to(self) -> tuple[float, float] | None:
         if not self.scaled_to:

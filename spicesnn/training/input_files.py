@@ -18,7 +18,7 @@ KEYS = {
     "network": ("path",),
     "device": ("model", "curve"),
     "exsitu": ("weights",),
-    "imperfections": ("stuck_map",),
+    "imperfections": ("stuck_map", "cycles"),
 }
 """Section of a configuration → keys that name files."""
 _LARGEST_BYTES = 1 << 36
