@@ -94,8 +94,8 @@ def crossbar_subcircuit(array: Crossbar, name: str = "crossbar") -> SubCircuit:
 
     modelled = needs_models(array, moving=True)
     siemens = None if modelled else array.cell_conductance()
-    live = np.ones(array.shape, dtype=bool) if siemens is None else siemens > 0
-    geometry = lay_out(array.wires, array.shape, np.zeros(array.rows, dtype=bool), np.zeros(array.cols, dtype=bool), live)
+    connected = np.ones(array.shape, dtype=bool)  # no line floats, so every node has a path whatever the cells conduct
+    geometry = lay_out(array.wires, array.shape, np.zeros(array.rows, dtype=bool), np.zeros(array.cols, dtype=bool), connected)
     cards = Cards()
     cards.extend(geometry.cards)
     cards.extend(line_capacitors(array.wires, geometry))

@@ -120,3 +120,21 @@ def test_a_network_too_large_for_one_deck_is_told_so_and_its_layers_still_have_d
     assert code == 0
     assert "layer 'layer0' has 4800 cells" in said["left_out"]["network.cir"]
     assert (tmp_path / "decks" / "read-2.cir").is_file()
+
+
+def test_changed_samples_are_told_of_and_a_changed_network_is_not_since_the_run_has_its_own(folder, tmp_path, run_json):
+    for name in ("net.npz", "test.npz"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    code, said, _ = run_json("map", tmp_path / "net.npz", "--data", tmp_path / "test.npz", "--out", tmp_path / "run", "--no-figures")
+    assert code == 0
+    arrays = dict(np.load(tmp_path / "net.npz"))
+    np.savez(tmp_path / "net.npz", **{name: -values for name, values in arrays.items()})
+    _, again, told = run_json("infer", tmp_path / "run")
+    assert (again["test_accuracy"], "changed" in told) == (said["test_accuracy"], False)
+    data = np.load(tmp_path / "test.npz")
+    np.savez(tmp_path / "test.npz", x=data["x"][:50], y=data["y"][:50])
+    _, fewer, told = run_json("infer", tmp_path / "run")
+    assert fewer["n_test"] == 50
+    assert "data.path" in told
+    assert "has changed since" in told
+    assert "network.path" not in told
