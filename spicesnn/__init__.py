@@ -112,6 +112,7 @@ jit.ensure_place()
 shortcuts.register({
     "array.read": "spicesnn.engines.default:read",
     "array.pulse": "spicesnn.engines.default:pulse",
+    "array.at_temperature": "spicesnn.crossbar.temperature:at_temperature",
     "array.effective_conductance": "spicesnn.engines.default:effective_conductance",
     "array.save": "spicesnn.crossbar.saved:save_array",
     "array.load": "spicesnn.crossbar.saved:load_array",

@@ -352,6 +352,13 @@ class Crossbar:
         """
         return shortcut("array.pulse")(self, pulse, engine, **parts)
 
+    def at_temperature(self, kelvin: float, *, wires: str | float = "copper", **law: Any) -> Crossbar:
+        """Return the array at a temperature: devices that have one, lines (of a material, or with a coefficient in 1/K), transistors.
+
+        See `spicesnn.crossbar.temperature`; resistances of lines hold at 293.15 K, parameters of transistors at 300 K.
+        """
+        return shortcut("array.at_temperature")(self, kelvin, wires=wires, **law)  # type: ignore[no-any-return]
+
     def plot(self, *, ax: Axes | None = None) -> Figure:
         """Return a figure of the cells' conductances, drawn into `ax` if that is given."""
         return shortcut("array.plot")(self, ax)  # type: ignore[no-any-return]

@@ -52,6 +52,9 @@ class BaseConfig:
     def __post_init__(self) -> None:
         _check_name(self.preset)
         _check_line("description", self.description)
+        array, device = getattr(self, "array", None), getattr(self, "device", None)
+        if isinstance(device, DeviceOptions) and device.kelvin != getattr(array, "temperature", 0.0):
+            object.__setattr__(self, "device", device.at(getattr(array, "temperature", 0.0)))
 
     @classmethod
     def from_tables(cls: type[Kind], tables: Mapping[str, Any]) -> Kind:

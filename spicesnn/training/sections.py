@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from spicesnn.crossbar.temperature import TCR, checked, depends, device_at, wires_at
 from spicesnn.crossbar.wires import Wires
 from spicesnn.datasets import registry
 from spicesnn.datasets.recordings.aedat import SENSORS
@@ -86,11 +87,15 @@ class ArrayOptions(Section):
     sense_ohm: float = option(0.0, "input resistance of the sense nodes", lowest=0.0)
     double_sided: bool = option(False, "lines are driven and sensed at both ends")
     gate_along: str = option("word", "which lines gates hang on, for cells that have one", choices=("word", "bit"))
+    temperature: float = option(0.0, "kelvin, of devices (in place of their own), lines and transistors; 0: as each is given",
+                                lowest=0.0)  # fmt: skip
+    line_tcr: float = option(TCR["copper"], "temperature coefficient of the lines' resistance, 1/K, from 293.15 K; copper 3.93e-3, tungsten 4.5e-3")
 
     def wires(self) -> Wires:
         """Return the wires."""
-        return Wires(word_line_ohm=self.word_line_ohm, bit_line_ohm=self.bit_line_ohm, driver_ohm=self.driver_ohm, sense_ohm=self.sense_ohm,
-                     double_sided=self.double_sided)  # fmt: skip
+        lines = Wires(word_line_ohm=self.word_line_ohm, bit_line_ohm=self.bit_line_ohm, driver_ohm=self.driver_ohm, sense_ohm=self.sense_ohm,
+                      double_sided=self.double_sided)  # fmt: skip
+        return wires_at(lines, self.temperature, self.line_tcr) if self.temperature else lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,6 +219,8 @@ class DeviceOptions:
 
     model: str = "vteam"
     parameters: Mapping[str, str | float] = field(default_factory=dict)
+    kelvin: float = 0.0
+    """Of the array that the device is in (`array.temperature`); 0: as the parameters say. No key of its own."""
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any], where: str) -> DeviceOptions:
@@ -239,8 +246,18 @@ class DeviceOptions:
         section.build()
         return section
 
+    def at(self, kelvin: float) -> DeviceOptions:
+        """Return the section for an array at a temperature."""
+        if kelvin:
+            checked(kelvin)
+        return replace(self, kelvin=kelvin)
+
     def build(self) -> Device:
-        """Return the device; a measured pulse curve (`curve`, a file) decides on what the model fits to it."""
+        """Return the device at its temperature; a measured pulse curve (`curve`, a file) decides on what the model fits to it."""
+        device = self._built()
+        return device_at(device, self.kelvin) if self.kelvin and depends(device) else device
+
+    def _built(self) -> Device:
         text = {key: str(value) for key, value in self.parameters.items() if key not in ("memristor", *_CURVE)}
         inside = self.parameters.get("memristor")
         device = device_from(self.model, memristor=None if inside is None else str(inside))

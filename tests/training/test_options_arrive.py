@@ -51,6 +51,13 @@ def test_programming(name, scheme):
     assert (half.set_pulse.width_s, half.reset_pulse.width_s, half.set_pulse.volts, half.set_pulse.rise_s) == (1e-6, 1.5e-6, -1.6, 1e-7)
 
 
+def test_the_temperature_of_the_array():
+    e = built("mnist-10x10", array__temperature=400, array__word_line_ohm=2.0, array__line_tcr=1e-3)
+    assert e.layers[0].wires.word_line_ohm == pytest.approx(2.0 * (1 + 1e-3 * (400 - 293.15)))
+    e = built("letters-3x3", array__temperature=310, device__model="stanford", imperfections__parameters=[], imperfections__spread=[])
+    assert e.layers[0].device.temperature == 310
+
+
 def test_gated_programming_and_reads():
     e = built("xpue", programming__gate_on_volts=1.3, programming__gate_off_volts=0.1, programming__set_volts=0.9)
     assert e.programmer.scheme == Gated(on_volts=1.3, off_volts=0.1)
