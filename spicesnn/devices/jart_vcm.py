@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.arrays import Floats
-from spicesnn.devices.base import Device, parameter
+from spicesnn.devices.base import parameter
 from spicesnn.devices.compiled import over_arrays
+from spicesnn.devices.equation_device import EquationDevice
 from spicesnn.devices.equations import CellCode
 from spicesnn.devices.limits import limited_exp
 from spicesnn.errors import InputError
@@ -193,7 +194,7 @@ def _rate(v: float, x: float, gate: float, p: Any) -> float:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class JartVCM(Device):
+class JartVCM(EquationDevice):
     r"""A filament of plug and disc; the oxygen-vacancy density N of the disc is the state. **Set is at V < 0.**
 
     The voltage divides over a Schottky barrier and three resistances, :math:`V = V_s + I (R_{disc} + R_{plug} + R_{ser})`, with
@@ -230,6 +231,7 @@ class JartVCM(Device):
     ambient temperature and within 1e5 K of it, the heating of the line below that of 0.1 A.
     """
 
+    looped: ClassVar[frozenset[str]] = frozenset({"current", "conductance", "rate"})
     name: ClassVar[str] = "jart-vcm"
     reference: ClassVar[str] = "Bengel et al., IEEE TCAS-I 67(12), 4618, 2020; Cüppers et al., APL Mater. 7, 091105, 2019 (JART VCM v1b)"
     model: ClassVar[str] = "jart_vcm.lib"
@@ -280,8 +282,8 @@ class JartVCM(Device):
             self.r_line, self.r_th_line, self.alpha_line,
         )  # fmt: skip
 
-    def compiled(self) -> CellCode:
-        """Return the equations for compiled loops."""
+    def equations(self) -> CellCode:
+        """The current, its slope and the rate with their parameters."""
         return CellCode(current=_current, conductance=_conductance, rate=_rate, parameters=self._parameters)
 
     def resistances(self, x: ArrayLike) -> tuple[Floats, Floats]:
@@ -289,21 +291,9 @@ class JartVCM(Device):
         density = np.asarray(x, dtype=float)
         return np.asarray(_disc(density, self._parameters)), np.asarray(_plug(self._parameters))
 
-    def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return the current in ampere, barrier voltage and temperature solved for."""
-        return over_arrays(_current, v, x, gate, self._parameters)
-
-    def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return dI/dV in siemens."""
-        return over_arrays(_conductance, v, x, gate, self._parameters)
-
     def temperature(self, v: ArrayLike, x: ArrayLike) -> Floats:
         """Return the temperature of the filament in kelvin."""
         return over_arrays(_temperature, v, x, None, self._parameters)
-
-    def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return dN/dt in 1/(m³·s)."""
-        return over_arrays(_rate, v, x, gate, self._parameters)
 
     def bounds(self) -> tuple[float | Floats, float | Floats]:
         """Return nd_min and nd_max in 1/m³."""

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.arrays import Floats
-from spicesnn.devices.base import Device, choice, parameter
+from spicesnn.devices.base import choice, parameter
+from spicesnn.devices.equation_device import EquationDevice
 from spicesnn.devices.equations import CellCode, Equation
 from spicesnn.devices.windows import DriftWindow, biolek, joglekar, prodromakis, ramp
 from spicesnn.errors import InputError
@@ -48,7 +49,7 @@ _RATES: dict[DriftWindow, Equation] = {
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class LinearDrift(Device):
+class LinearDrift(EquationDevice):
     r"""A doped and an undoped resistance in series, their boundary x = w/D drifting with the current.
 
     .. math::
@@ -94,21 +95,9 @@ class LinearDrift(Device):
     def _parameters(self) -> tuple[Any, ...]:
         return self.r_on, self.r_off, self.mobility, self.length, self.window_order, self.window_scale, self.bound_width
 
-    def compiled(self) -> CellCode:
-        """Return the equations for compiled loops."""
+    def equations(self) -> CellCode:
+        """The current and the rate with their parameters."""
         return CellCode(current=_current, rate=_RATES[self.window], parameters=self._parameters)
-
-    def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return v/R(x) in ampere."""
-        return np.asarray(_current(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
-
-    def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return 1/R(x) in siemens."""
-        return self.current(np.ones(np.shape(v)), x)
-
-    def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return dx/dt in 1/s."""
-        return np.asarray(_RATES[self.window](np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def bounds(self) -> tuple[float, float]:
         """Return 0 and 1."""
@@ -138,4 +127,4 @@ class LinearDrift(Device):
     def spice_parameters(self) -> dict[str, float | Floats]:
         """Return the parameters of the X line, with one switch (0 or 1) a window."""
         switches = {f"use_{kind.name.lower()}": float(self.window is kind) for kind in DriftWindow}
-        return Device.spice_parameters(self) | switches
+        return super().spice_parameters() | switches

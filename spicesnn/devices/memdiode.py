@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from spicesnn.arrays import Floats
-from spicesnn.devices.base import Device, parameter
-from spicesnn.devices.compiled import over_arrays
+from spicesnn.devices.base import parameter
+from spicesnn.devices.equation_device import EquationDevice
 from spicesnn.devices.equations import CellCode
 from spicesnn.devices.limits import limited_exp, limited_exp_slope
 from spicesnn.errors import InputError
@@ -92,7 +91,7 @@ def _rate(v: float, x: float, gate: float, p: Any) -> float:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Memdiode(Device):
+class Memdiode(EquationDevice):
     r"""A filamentary device whose memory state H moves its current between two diode characteristics.
 
     .. math:: I = I_0(H)\left[e^{\beta\alpha(H) V_d} - e^{-(1-\beta)\alpha(H) V_d}\right], \qquad V_d = V - I R_s(H)
@@ -109,6 +108,7 @@ class Memdiode(Device):
     (1.4e-11 s), those of the current continue as straight lines beyond 40, and H^γ is held above 1e-12 in its base.
     """
 
+    looped: ClassVar[frozenset[str]] = frozenset({"current", "conductance", "rate"})
     name: ClassVar[str] = "memdiode"
     reference: ClassVar[str] = "Aguirre, Suñé and Miranda, Micromachines 13, 330, 2022"
     model: ClassVar[str] = "memdiode.lib"
@@ -147,21 +147,9 @@ class Memdiode(Device):
             self.v_snap, self.i_sb, self.gamma, self.gamma_0, self.v_soft,
         )  # fmt: skip
 
-    def compiled(self) -> CellCode:
-        """Return the equations for compiled loops."""
+    def equations(self) -> CellCode:
+        """The current, its slope and the rate with their parameters."""
         return CellCode(current=_current, conductance=_conductance, rate=_rate, parameters=self._parameters)
-
-    def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return the current in ampere, the series resistance solved for."""
-        return over_arrays(_current, v, x, gate, self._parameters)
-
-    def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return dI/dV = g/(1 + g·Rs) in siemens."""
-        return over_arrays(_conductance, v, x, gate, self._parameters)
-
-    def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return dH/dt in 1/s."""
-        return over_arrays(_rate, v, x, gate, self._parameters)
 
     def bounds(self) -> tuple[float, float]:
         """Return 0 and 1."""

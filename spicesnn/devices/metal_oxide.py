@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.arrays import Floats
-from spicesnn.devices.base import Device, parameter
-from spicesnn.devices.compiled import over_arrays
+from spicesnn.devices.base import parameter
+from spicesnn.devices.equation_device import EquationDevice
 from spicesnn.devices.equations import CellCode, pick
 from spicesnn.devices.windows import ramp
 from spicesnn.errors import InputError
@@ -96,7 +96,7 @@ def _rate(v: float, x: float, gate: float, p: Any) -> float:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class MetalOxide(Device):
+class MetalOxide(EquationDevice):
     r"""A metal-oxide memristor known by what pulses do to its conductance G.
 
     .. math:: I = A_1 V + A_3 V^3 + \xi(\sigma_1 V + \sigma_3 V^3)
@@ -120,6 +120,7 @@ class MetalOxide(Device):
     over the last `bound_width` of its range. The current above 0.4 V is an extrapolation too.
     """
 
+    looped: ClassVar[frozenset[str]] = frozenset({"rate"})
     name: ClassVar[str] = "metal-oxide"
     reference: ClassVar[str] = "Nili et al., IEEE Trans. Nanotechnol. 19, 344, 2020"
     model: ClassVar[str] = "metal_oxide.lib"
@@ -146,17 +147,9 @@ class MetalOxide(Device):
     def _parameters(self) -> tuple[Any, ...]:
         return self.celsius, self.xi, self.pulse_s, self.g_min, self.g_max, self.bound_width
 
-    def compiled(self) -> CellCode:
-        """Return the equations for compiled loops."""
+    def equations(self) -> CellCode:
+        """The current, its slope and the rate with their parameters."""
         return CellCode(current=_current, conductance=_conductance, rate=_rate, parameters=self._parameters)
-
-    def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return A1·V + A3·V³ in ampere."""
-        return np.asarray(_current(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
-
-    def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return A1 + 3·A3·V² in siemens."""
-        return np.asarray(_conductance(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     @staticmethod
     def pulse_increment(v: ArrayLike, g: ArrayLike, width_s: ArrayLike) -> Floats:
@@ -174,10 +167,6 @@ class MetalOxide(Device):
         column = np.clip(np.searchsorted(_EDGES, np.asarray(g, dtype=float), side="right") - 1, 0, 7)
         log_width = np.log(np.asarray(width_s, dtype=float))
         return np.asarray(_increment(np.asarray(v, dtype=float), log_width, *_SET[:, column], *_RESET[:, column]))
-
-    def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return dG/dt in siemens a second."""
-        return over_arrays(_rate, v, x, gate, self._parameters)
 
     def bounds(self) -> tuple[float | Floats, float | Floats]:
         """Return g_min and g_max in siemens."""

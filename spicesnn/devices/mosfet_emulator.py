@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.arrays import Floats
-from spicesnn.devices.base import Device, parameter
-from spicesnn.devices.compiled import over_arrays
+from spicesnn.devices.base import parameter
+from spicesnn.devices.equation_device import EquationDevice
 from spicesnn.devices.equations import CellCode
 from spicesnn.devices.limits import BOLTZMANN_EV
 from spicesnn.devices.meyer import LEAST_SATURATION, MeyerGate, coupling, gate_volts
@@ -58,7 +58,7 @@ def _rate(v: float, x: float, gate: float, p: Any) -> float:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class MosfetEmulator(Device):
+class MosfetEmulator(EquationDevice):
     r"""A charge on the gate of a LEVEL 3 transistor, written by a transconductance while the third terminal phi is above 0.5 V.
 
     Terminals: p is the drain D, n the source S (held at or near 0 V), the third terminal is phi.
@@ -89,6 +89,7 @@ class MosfetEmulator(Device):
       the state of a fresh device are spent there, which is why `x_init` is not 0.
     """
 
+    looped: ClassVar[frozenset[str]] = frozenset({"current", "conductance", "rate"})
     name: ClassVar[str] = "mosfet-emulator"
     reference: ClassVar[str] = "In-situ memristive learning, Electronics 13, 4665, 2024"
     model: ClassVar[str] = "mosfet_emulator.lib"
@@ -138,17 +139,9 @@ class MosfetEmulator(Device):
             self.x_low, self.x_high,
         )  # fmt: skip
 
-    def compiled(self) -> CellCode:
-        """Return the equations for compiled loops."""
+    def equations(self) -> CellCode:
+        """The current, its slope and the rate with their parameters."""
         return CellCode(current=_current, conductance=_conductance, rate=_rate, parameters=self._parameters)
-
-    def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return the channel current in ampere, which is what leaves the source."""
-        return over_arrays(_current, v, x, gate, self._parameters)
-
-    def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return dI/dV in siemens at a constant charge on the gate."""
-        return over_arrays(_conductance, v, x, gate, self._parameters)
 
     def drain_current(self, v: ArrayLike, x: ArrayLike) -> Floats:
         """Return the current into the drain: `current` and what the body diode takes from ground (27 °C, saturation current 1e-14 A)."""
@@ -160,7 +153,7 @@ class MosfetEmulator(Device):
         """Return dx/dt in V/s; `gate` is phi."""
         if gate is None:
             raise InputError("mosfet-emulator: the state moves only while phi is on; give gate=… in volts")
-        return over_arrays(_rate, v, x, gate, self._parameters)
+        return super().rate(v, x, gate)
 
     def rate_slope(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return ∂(dx/dt)/∂x in 1/s: what the leak takes more of at a larger gate voltage, while the state moves."""
@@ -180,7 +173,7 @@ class MosfetEmulator(Device):
     def state_for_conductance(self, siemens: ArrayLike, *, v: float = 0.0) -> Floats:
         """Return the state of a given conductance: closed form at ``v = 0``, where G = Kp·Vg."""
         if v != 0:
-            return Device.state_for_conductance(self, siemens, v=v)
+            return super().state_for_conductance(siemens, v=v)
         wanted = np.asarray(siemens, dtype=float)
         state = self._gate.charge(wanted / self.kp, np.zeros_like(wanted))
         if not np.all(np.isfinite(wanted)) or np.any(wanted < 0) or np.any(state > self.x_high):

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.arrays import Floats
-from spicesnn.devices.base import Device, parameter
+from spicesnn.devices.base import parameter
+from spicesnn.devices.equation_device import EquationDevice
 from spicesnn.devices.equations import CellCode, power
 from spicesnn.devices.limits import limited_exp, limited_exp_slope, limited_sinh, limited_sinh_slope, reachable
 from spicesnn.devices.windows import bound_ramp, bound_ramp_slope, ramp
@@ -47,7 +48,7 @@ def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class NonlinearDrift(Device):
+class NonlinearDrift(EquationDevice):
     r"""A memristor whose state drifts with an odd power of the voltage.
 
     .. math:: i = \beta w^{n} \sinh(\alpha v) + \chi (e^{\gamma v} - 1), \qquad dw/dt = a\, f(w)\, v^{q}
@@ -91,21 +92,9 @@ class NonlinearDrift(Device):
             self.alpha, self.beta, self.chi, self.gamma, self.n, self.a, self.q, self.p, self.w_min, self.w_max, self.bound_width,
         )  # fmt: skip
 
-    def compiled(self) -> CellCode:
-        """Return the equations for compiled loops."""
+    def equations(self) -> CellCode:
+        """The current, its slope and the rate with their parameters."""
         return CellCode(current=_current, conductance=_conductance, rate=_rate, parameters=self._parameters)
-
-    def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return the current in ampere."""
-        return np.asarray(_current(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
-
-    def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return dI/dV in siemens."""
-        return np.asarray(_conductance(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
-
-    def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return dw/dt in 1/s."""
-        return np.asarray(_rate(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def rate_slope(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return ∂(dw/dt)/∂w in 1/s."""

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.arrays import Floats
-from spicesnn.devices.base import Device, parameter
+from spicesnn.devices.base import parameter
+from spicesnn.devices.equation_device import EquationDevice
 from spicesnn.devices.equations import CellCode
 from spicesnn.devices.limits import BOLTZMANN_EV, limited_sinh, limited_sinh_slope, reachable
 from spicesnn.devices.windows import bound_ramp, bound_ramp_slope, ramp
@@ -50,7 +51,7 @@ def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PaiYuChen(Device):
+class PaiYuChen(EquationDevice):
     r"""A filament whose gap `g` to the electrode sets an exponential current.
 
     .. math:: I = I_0 e^{-g/g_0} \sinh(V/V_0)
@@ -105,24 +106,12 @@ class PaiYuChen(Device):
             self.g_min, self.g_max, self.bound_width, BOLTZMANN_EV * np.asarray(kelvin, dtype=float),
         )  # fmt: skip
 
-    def compiled(self) -> CellCode | None:
-        """Return the equations for compiled loops."""
+    def equations(self) -> CellCode:
+        """The current, its slope and the rate with their parameters."""
         return CellCode(current=_current, rate=_rate, conductance=_conductance, parameters=self._parameters(self.temperature))
-
-    def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return I0·exp(−g/g0)·sinh(V/V0) in ampere."""
-        return np.asarray(_current(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters(self.temperature)))
-
-    def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return (I0/V0)·exp(−g/g0)·cosh(V/V0) in siemens."""
-        return np.asarray(_conductance(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters(self.temperature)))
 
     def _gap_rate(self, v: ArrayLike, g: Floats, kelvin: ArrayLike) -> Floats:
         return np.asarray(_rate(np.asarray(v, dtype=float), g, None, self._parameters(kelvin)))
-
-    def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return dg/dt in metres a second."""
-        return self._gap_rate(v, np.asarray(x, dtype=float), self.temperature)
 
     def _drifts(self, v: ArrayLike, g: Floats, kelvin: ArrayLike) -> tuple[Floats, Floats, Floats, Floats]:
         """Return the speeds of the falling and of the rising gap (m/s, ≥ 0) and their slopes over g, bounds left out."""

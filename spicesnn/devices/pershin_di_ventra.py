@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.arrays import Floats
-from spicesnn.devices.base import Device, parameter
+from spicesnn.devices.base import parameter
+from spicesnn.devices.equation_device import EquationDevice
 from spicesnn.devices.equations import CellCode
 from spicesnn.devices.limits import reachable
 from spicesnn.devices.windows import bound_ramp_slope, ramp
@@ -42,7 +43,7 @@ def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PershinDiVentra(Device):
+class PershinDiVentra(EquationDevice):
     r"""A resistance that moves in proportion to the voltage in excess of a threshold.
 
     .. math:: i = v/R, \qquad dR/dt = f(v)\,W, \qquad f = \beta v + \tfrac12 (\alpha - \beta)\left[|v + V_t| - |v - V_t|\right]
@@ -83,21 +84,9 @@ class PershinDiVentra(Device):
     def _parameters(self) -> tuple[Any, ...]:
         return self.r_on, self.r_off, self.v_t, self.alpha, self.beta, self.bound_width
 
-    def compiled(self) -> CellCode:
-        """Return the equations for compiled loops."""
+    def equations(self) -> CellCode:
+        """The current and the rate with their parameters."""
         return CellCode(current=_current, rate=_rate, parameters=self._parameters)
-
-    def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return v/R in ampere."""
-        return np.asarray(_current(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
-
-    def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return 1/R in siemens."""
-        return np.array(np.broadcast_to(1.0 / np.asarray(x, dtype=float), np.broadcast_shapes(np.shape(v), np.shape(x))))
-
-    def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return dR/dt in ohm a second."""
-        return np.asarray(_rate(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def rate_slope(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return ∂(dR/dt)/∂R in 1/s."""

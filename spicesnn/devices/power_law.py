@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.arrays import Floats
-from spicesnn.devices.base import Device, parameter
+from spicesnn.devices.base import parameter
+from spicesnn.devices.equation_device import EquationDevice
 from spicesnn.devices.equations import CellCode
 from spicesnn.devices.limits import reachable
 from spicesnn.devices.windows import bound_ramp, bound_ramp_slope, ramp
@@ -42,7 +43,7 @@ def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PowerLaw(Device):
+class PowerLaw(EquationDevice):
     r"""A resistance that every calibration pulse moves by a power of its voltage.
 
     One set pulse of `set_pulse_s` changes R by :math:`-(k_{set}/G_1) V^{n_{set}}`, one reset pulse of `reset_pulse_s` by
@@ -85,26 +86,14 @@ class PowerLaw(Device):
         if np.any(np.asarray(self.r_max) <= self.r_min):
             raise InputError(f"power-law: r_max = {self.r_max} Ω must be above r_min = {self.r_min} Ω")
 
-    def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return V/R in ampere."""
-        return np.asarray(_current(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
-
-    def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return 1/R in siemens."""
-        return np.array(np.broadcast_to(np.exp(-np.asarray(x, dtype=float)), np.broadcast_shapes(np.shape(v), np.shape(x))))
-
     @property
     def _parameters(self) -> tuple[Any, ...]:
         down, up = np.asarray(self.k_set) / self.set_pulse_s / self.g_1, np.asarray(self.k_reset) / self.reset_pulse_s / self.g_1
         return down, self.n_set, up, self.n_reset, self.v_max, *self.bounds(), self.bound_width
 
-    def compiled(self) -> CellCode:
-        """Return the equations for compiled loops."""
+    def equations(self) -> CellCode:
+        """The current and the rate with their parameters."""
         return CellCode(current=_current, rate=_rate, parameters=self._parameters)
-
-    def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return du/dt = (dR/dt)/R in 1/s."""
-        return np.asarray(_rate(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def rate_slope(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return ∂(du/dt)/∂u in 1/s."""

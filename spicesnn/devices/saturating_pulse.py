@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from spicesnn.arrays import Floats
-from spicesnn.devices.base import Device, parameter
+from spicesnn.devices.base import parameter
+from spicesnn.devices.equation_device import EquationDevice
 from spicesnn.devices.equations import CellCode
 from spicesnn.devices.pulse_curve import PulseCurve
 from spicesnn.errors import InputError
@@ -34,7 +34,7 @@ def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class SaturatingPulse(Device):
+class SaturatingPulse(EquationDevice):
     r"""A linear conductance between `g_low` and `g_low` + `g_gain` that approaches either end exponentially with pulse time.
 
     .. math:: i = (G_{low} + G_{gain}\, x)\, v
@@ -82,21 +82,9 @@ class SaturatingPulse(Device):
     def _parameters(self) -> tuple[Any, ...]:
         return self.g_low, self.g_gain, self.pulses, self.v_threshold, self.v_write, self.pulse_s
 
-    def compiled(self) -> CellCode:
-        """Return the equations for compiled loops."""
+    def equations(self) -> CellCode:
+        """The current and the rate with their parameters."""
         return CellCode(current=_current, rate=_rate, parameters=self._parameters)
-
-    def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return G(x)·v in ampere."""
-        return np.asarray(_current(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
-
-    def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return G(x) in siemens."""
-        return self.current(np.ones(np.shape(v)), x)
-
-    def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return dx/dt in 1/s."""
-        return np.asarray(_rate(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def bounds(self) -> tuple[float, float]:
         """Return 0 and 1."""

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.arrays import Floats
-from spicesnn.devices.base import Device, parameter
+from spicesnn.devices.base import parameter
+from spicesnn.devices.equation_device import EquationDevice
 from spicesnn.devices.equations import CellCode
 from spicesnn.devices.limits import BOLTZMANN_EV, limited_sinh, limited_sinh_slope, reachable
 from spicesnn.devices.pai_yu_chen import NANOMETRE
@@ -50,7 +51,7 @@ def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Stanford(Device):
+class Stanford(EquationDevice):
     r"""A filament whose gap `g` moves by one thermally activated hopping rate; the heat follows the power at once.
 
     .. math:: I = I_0 e^{-g/g_0} \sinh(V/V_0), \qquad T = T_0 + R_{th} |V I|
@@ -104,25 +105,13 @@ class Stanford(Device):
             self.r_th, self.kelvin_max, self.g_min, self.g_max, self.bound_width,
         )  # fmt: skip
 
-    def compiled(self) -> CellCode:
-        """Return the equations for compiled loops."""
+    def equations(self) -> CellCode:
+        """The current, its slope and the rate with their parameters."""
         return CellCode(current=_current, conductance=_conductance, rate=_rate, parameters=self._parameters)
-
-    def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return I0·exp(−g/g0)·sinh(V/V0) in ampere."""
-        return np.asarray(_current(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
-
-    def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return (I0/V0)·exp(−g/g0)·cosh(V/V0) in siemens."""
-        return np.asarray(_conductance(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def kelvin(self, v: ArrayLike, x: ArrayLike) -> Floats:
         """Return the temperature of the filament, K."""
         return np.asarray(_kelvin(np.asarray(v, dtype=float), np.asarray(x, dtype=float), self._parameters))
-
-    def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return dg/dt in metres a second."""
-        return np.asarray(_rate(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def bounds(self) -> tuple[float | Floats, float | Floats]:
         """Return g_min and g_max in metres."""

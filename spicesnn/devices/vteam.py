@@ -7,7 +7,6 @@ IEEE TCAS-II 62(8), 786-790, 2015.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,7 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.arrays import Floats
-from spicesnn.devices.base import Device, choice, parameter
+from spicesnn.devices.base import choice, parameter
+from spicesnn.devices.equation_device import EquationDevice
 from spicesnn.devices.equations import CellCode, power
 from spicesnn.devices.windows import ThresholdWindow, ramp
 from spicesnn.errors import InputError
@@ -54,7 +54,7 @@ def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class VTEAM(Device):
+class VTEAM(EquationDevice):
     r"""A memristor whose state `w` moves only beyond two threshold voltages.
 
     .. math::
@@ -127,14 +127,13 @@ class VTEAM(Device):
         return np.asarray((np.asarray(x, dtype=float) - self.w_on) / (np.asarray(self.w_off) - self.w_on))
 
     def compiled(self) -> CellCode | None:
-        """Return the equations for compiled loops; only the ideal window has them."""
-        if self.window is not ThresholdWindow.IDEAL:
-            return None
-        return CellCode(current=self._law, rate=_rate, parameters=self._parameters)
+        """The equations for compiled loops; only the ideal window has them."""
+        return self.equations() if self.window is ThresholdWindow.IDEAL else None
 
-    @property
-    def _law(self) -> Callable[[Any, Any, Any, Any], Any]:
-        return _exponential_current if self.resistance is ResistanceLaw.EXPONENTIAL else _current
+    def equations(self) -> CellCode:
+        """The current and the rate of the ideal window with their parameters."""
+        law = _exponential_current if self.resistance is ResistanceLaw.EXPONENTIAL else _current
+        return CellCode(current=law, rate=_rate, parameters=self._parameters)
 
     @property
     def _parameters(self) -> tuple[Any, ...]:
@@ -143,23 +142,14 @@ class VTEAM(Device):
             self.w_on, self.w_off, self.bound_width,
         )  # fmt: skip
 
-    def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return v/R(w) in ampere."""
-        return np.asarray(self._law(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
-
-    def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return 1/R(w) in siemens."""
-        return self.current(np.ones(np.shape(v)), x)
-
     def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return dw/dt in metres a second."""
-        v = np.asarray(v, dtype=float)
-        ideal = _rate(v, np.asarray(x, dtype=float), gate, self._parameters)
+        v, ideal = np.asarray(v, dtype=float), super().rate(v, x, gate)
         if self.window is ThresholdWindow.TEAM:
             return np.asarray(ideal * self.window.team_factor(x, v > 0, self.a_on, self.a_off, self.w_c))
         if self.window is not ThresholdWindow.IDEAL:
             return np.asarray(ideal * self.window.factor(self._share(x), v > 0, self.window_order))
-        return np.asarray(ideal)
+        return ideal
 
     def bounds(self) -> tuple[float | Floats, float | Floats]:
         """Return w_on and w_off in metres."""
@@ -196,4 +186,4 @@ class VTEAM(Device):
         """Return the parameters of the X line, with one switch (0 or 1) a window and a law."""
         switches = {f"use_{kind.name.lower()}": float(self.window is kind) for kind in ThresholdWindow}
         switches |= {f"r_{law.name.lower()}": float(self.resistance is law) for law in ResistanceLaw}
-        return Device.spice_parameters(self) | switches
+        return super().spice_parameters() | switches

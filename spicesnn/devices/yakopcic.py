@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.arrays import Floats
-from spicesnn.devices.base import Device, parameter
+from spicesnn.devices.base import parameter
+from spicesnn.devices.equation_device import EquationDevice
 from spicesnn.devices.equations import CellCode, pick
 from spicesnn.devices.limits import LIMIT, limited_sinh, limited_sinh_slope, reachable
 from spicesnn.errors import InputError
@@ -48,7 +49,7 @@ def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Yakopcic(Device):
+class Yakopcic(EquationDevice):
     r"""A memristor with a hyperbolic-sine current and two thresholds, fitted by its authors to several devices.
 
     .. math:: i = a_1 x \sinh(b v), \; v \ge 0; \qquad a_2 x \sinh(b v), \; v < 0
@@ -103,27 +104,15 @@ class Yakopcic(Device):
             self.a1, self.a2, self.b, self.v_p, self.v_n, self.a_p, self.a_n, self.x_p, self.x_n, self.alpha_p, self.alpha_n, self.eta,
         )  # fmt: skip
 
-    def compiled(self) -> CellCode:
-        """Return the equations for compiled loops."""
+    def equations(self) -> CellCode:
+        """The current, its slope and the rate with their parameters."""
         return CellCode(current=_current, conductance=_conductance, rate=_rate, parameters=self._parameters)
-
-    def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return a·x·sinh(b·v) in ampere."""
-        return np.asarray(_current(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
-
-    def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return a·b·x·cosh(b·v) in siemens."""
-        return np.asarray(_conductance(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def _drift(self, v: Floats) -> tuple[Floats, Floats]:
         """Return the rates of rise and of fall without the windows, both ≥ 0."""
         positive, negative = self.a_p * _beyond(v, self.v_p), self.a_n * _beyond(-v, self.v_n)
         forward = np.asarray(self.eta) > 0
         return np.where(forward, positive, negative), np.where(forward, negative, positive)
-
-    def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return dx/dt in 1/s."""
-        return np.asarray(_rate(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, self._parameters))
 
     def rate_slope(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return ∂(dx/dt)/∂x in 1/s."""

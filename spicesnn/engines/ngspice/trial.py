@@ -8,6 +8,7 @@ so small ones, one for each kind of model, say whether a version can be used.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import Pulse
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices import registry
+from spicesnn.engines.base import Engine
 from spicesnn.engines.ngspice.library import TESTED, Library
 from spicesnn.errors import NgspiceError
 
@@ -33,8 +35,14 @@ _LOCK = threading.Lock()
 _VERDICTS: dict[tuple[str, str], str] = {}
 
 
-def tried(library: Library) -> None:
+def tried(library: Library, fresh: Callable[[float], Engine]) -> None:
     """Have an ngspice that is not known solve the trial cases, once a program.
+
+    Parameters
+    ----------
+    library : Library
+    fresh : callable
+        Starts an engine that believes its ngspice, with so many seconds of patience and no repeats.
 
     Raises
     ------
@@ -44,7 +52,7 @@ def tried(library: Library) -> None:
     key = (library.path, library.version)
     with _LOCK:
         if key not in _VERDICTS:
-            _VERDICTS[key] = _verdict()
+            _VERDICTS[key] = _verdict(fresh)
     if _VERDICTS[key]:
         versions = ", ".join(map(str, TESTED))
         raise NgspiceError(
@@ -53,13 +61,10 @@ def tried(library: Library) -> None:
         )
 
 
-def _verdict() -> str:
+def _verdict(fresh: Callable[[float], Engine]) -> str:
     """Return which case fails and why, in one line; nothing if all are right."""
-    from spicesnn.engines.ngspice.engine import NgspiceEngine
-
     wires = Wires(word_line_ohm=1.0, bit_line_ohm=1.0)
-    with NgspiceEngine(timeout_s=_PATIENCE_S, repeats=0) as engine:
-        engine.tried = True
+    with fresh(_PATIENCE_S) as engine:
         for name, (volts, seconds) in _PULSES.items():
             device = registry.fresh(name)
             array = Crossbar(device=device, shape=(2, 2), wires=wires)
