@@ -1,7 +1,16 @@
 #!/usr/bin/env bash
 # Everything that has to pass: style, types, tests with coverage. Arguments go to pytest, as in: ./scripts/test.sh -m slow
+# --browser, as the first argument, also installs Chromium and its driver (Debian, with sudo where it is needed) and Selenium,
+# with which the slow tests open the report and the site.
 set -euo pipefail
+browser=
+[ "${1:-}" != --browser ] || { browser=1; shift; }
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+if [ -n "$browser" ]; then
+    root=; [ "$(id -u)" = 0 ] || root=sudo
+    command -v chromium chromedriver >/dev/null || $root apt-get install -y --no-install-recommends chromium chromium-driver
+    "$PYTHON" -c 'import selenium' 2>/dev/null || "$PYTHON" -m pip install --quiet --disable-pip-version-check 'selenium>=4.20'
+fi
 
 # Coverage is measured on the whole default suite only: a part of it says nothing about the package.
 gate=()

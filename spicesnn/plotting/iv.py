@@ -23,8 +23,9 @@ _LINES = ("-", "--")
 _POINTS: dict[str, Any] = {
     "linestyle": "none", "marker": ".", "markersize": 4, "color": COLOURS[-1], "alpha": 0.5, "label": "measured", "zorder": 1.5,
 }  # fmt: skip
-_DECADES = 7
-"""The logarithmic view ends this many decades below the peak: what is lower is the zero crossing, not the device."""
+_DECADES, _AWAY = 7, 0.05
+"""The logarithmic view ends at the lowest current that is found away from the zero crossing, by this share of the largest voltage, but not more
+decades below the peak."""
 
 
 def iv_loop(axes: Axes, curves: Sequence[IVCurve], measured: Sweep | None = None, others: Sequence[IVCurve] = ()) -> Axes:
@@ -64,10 +65,19 @@ def iv_log(axes: Axes, curves: Sequence[IVCurve], measured: Sweep | None = None,
     if measured is not None:
         axes.semilogy(measured.volts, np.where(measured.amps != 0, np.abs(measured.amps), np.nan), **_POINTS)
         peak = max(peak, float(np.max(np.abs(measured.amps))))
-    least = min((float(np.min(np.abs(c.amps)[np.abs(c.amps) > 0])) for c in curves if np.any(c.amps)), default=peak)
-    axes.set_ylim(max(least, peak * 10.0**-_DECADES) * 0.7, peak * 2)
+    axes.set_ylim(_least([*curves, *others], peak) * 0.5, peak * 2)
     axes.set(xlabel="voltage (V)", ylabel="|current| (A)", title="Logarithmic view")
     return axes
+
+
+def _least(curves: Sequence[IVCurve], peak: float) -> float:
+    """Return the lowest current that tells something of a device: that at a twentieth of the largest voltage or more, not its zero crossing."""
+    lowest = peak
+    for curve in curves:
+        amps, volts = np.abs(curve.amps), np.abs(curve.volts)
+        away = amps[(volts >= _AWAY * np.max(volts)) & (amps > 0)]
+        lowest = min(lowest, float(np.min(away))) if away.size else lowest
+    return max(lowest, peak * 10.0**-_DECADES)
 
 
 def state_over_time(axes: Axes, curves: Sequence[IVCurve], device: Device) -> Axes:
@@ -159,7 +169,7 @@ def frequency_figure(
             loop.plot(measured.volts, measured.amps * factor, **_POINTS)
             log.semilogy(measured.volts, np.where(measured.amps != 0, np.abs(measured.amps), np.nan), **_POINTS)
         peak = max(float(np.max(np.abs(curve.amps))) for curve in every) or 1.0
-        log.set(xlabel="voltage (V)", ylabel="|current| (A)", title="Logarithmic view", ylim=(peak * 10.0**-_DECADES, peak * 2))
+        log.set(xlabel="voltage (V)", ylabel="|current| (A)", title="Logarithmic view", ylim=(_least(every, peak) * 0.5, peak * 2))
         loop.set(xlabel="voltage (V)", ylabel=label("current", unit), title="IV loops")
         loop.legend()
         area_over_frequency(area, list(found), areas)

@@ -110,8 +110,9 @@ def _drive_marks(axes: Axes, double_sided: bool) -> None:
     place: dict[str, Any] = {"xycoords": "axes fraction", "fontsize": 8, "color": "#0072b2", "annotation_clip": False}
     for x in (0.0, 1.0) if double_sided else (0.0,):
         way = 1 if x == 0 else -1
-        axes.annotate("", (x, 0.98), (x - 0.05 * way, 0.98), arrowprops={"arrowstyle": "-|>", "color": "#0072b2"}, **place)
-    axes.annotate("drive", (0.0, 0.98), (-0.06, 0.98), ha="right", va="center", **place)
+        arrow = axes.annotate("", (x, 0.98), (x - 0.05 * way, 0.98), arrowprops={"arrowstyle": "-|>", "color": "#0072b2"}, **place)
+        arrow.set_in_layout(False)
+    axes.annotate("drive", (0.0, 0.98), (-0.06, 0.98), ha="right", va="center", **place).set_in_layout(False)
     axes.set_xlabel("bit line (sensed at the bottom)")
 
 

@@ -131,12 +131,27 @@ def _conductances(data: RunData) -> Drawn | None:
         return None
     both = found[0]
     with style():
-        figure = new_figure(10.0, 4.6)
+        figure = new_figure(2 * _wide(both[0].shape) - 1.2, 4.6)
         panels = figure.subplots(1, 2)
         for axes, siemens, title in zip(panels, both, ("Before training", "After training"), strict=True):
             window = data.first_layer.window
             conductance_map(axes, siemens, title=title, window=(window.low, window.high))
-    return Drawn("conductances", f"Conductance of every cell{_of_arrays(data)} before and after training, at the read voltage.", figure)
+    caption = f"Conductance of every cell{_of_arrays(data)} before and after training, at the read voltage."
+    return Drawn("conductances", caption, figure, beside={"After training": _states(data)})
+
+
+def _wide(shape: tuple[int, ...]) -> float:
+    """Return the width of a figure, inches, in which a map of (rows, cols) square cells with its colour bar leaves no empty side."""
+    rows, cols = shape
+    return 6.0 if max(shape) > 2.5 * min(shape) else min(6.0, max(3.8, 2.2 + 3.9 * cols / rows))
+
+
+def _states(data: RunData) -> list[tuple[str, str, Floats]]:
+    """Return the states of the first array's cells as `state.npz` holds them, with their names and units."""
+    states = np.asarray(data.first_states(data.run.load_state().devices), dtype=float)
+    device = data.experiment.device
+    grids = states[None] if states.ndim == 2 else states
+    return [(f"state {name}", unit, grid) for name, unit, grid in zip(device.state_names, device.state_units, grids, strict=False)]
 
 
 def _histogram(data: RunData) -> Drawn | None:
@@ -224,7 +239,7 @@ def _ir_drop(data: RunData) -> Drawn | None:
     cells = data.driven_cells
     assert cells is not None
     with style():
-        figure = new_figure(6.0, 4.8)
+        figure = new_figure(_wide(cells.volts.shape), 4.8)
         ir_drop_map(figure.subplots(), cells.volts, cells.drive_volts, double_sided=data.first_layer.wires.double_sided)
     which = f", the cells{_of_arrays(data)}" if len(data.experiment.layers) > 1 else ""
     return Drawn("ir-drop", f"Cell voltage in percent of the drive, all word lines driven at once, after training{which}.", figure)

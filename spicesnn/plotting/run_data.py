@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,11 +40,14 @@ class Drawn:
     caption : str
         What it shows, one sentence.
     figure : Figure
+    beside : mapping of str to sequence of (name, unit, values)
+        Further values of the cells of a map, by its title, for who points at it in a page.
     """
 
     name: str
     caption: str
     figure: Figure
+    beside: Mapping[str, Sequence[tuple[str, str, NDArray[Any]]]] = field(default_factory=dict)
 
     @cached_property
     def picture(self) -> Image:

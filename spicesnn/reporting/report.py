@@ -18,6 +18,7 @@ from spicesnn.plotting.run import figures, saved
 from spicesnn.plotting.run_data import Drawn, RunData
 from spicesnn.plotting.style import new_figure, raster, short, style
 from spicesnn.reporting import second_engine
+from spicesnn.reporting.hover import MOST_VALUES, hover_maps, values_in
 from spicesnn.reporting.pictures import embedded
 from spicesnn.reporting.schematic import array_svg
 from spicesnn.reporting.tables import budget, cards, changed, comparison, missing
@@ -69,13 +70,20 @@ def _write(runs: list[dict[str, Any]], drawn: Sequence[Sequence[Drawn]], target:
     curves = _curves(runs) if len(runs) > 1 else []
     pictures = iter(embedded([*curves, *(figure.picture for one in drawn for figure in one)]))
     beside = comparison(runs, [next(pictures) for _ in curves]) if len(runs) > 1 else None
+    room = MOST_VALUES
     for run, one in zip(runs, drawn, strict=True):
-        shown = [{"picture": next(pictures), "caption": figure.caption, "wide": figure.picture.width > _WIDE_PIXELS} for figure in one]
+        shown = []
+        for figure in one:
+            found = hover_maps(figure)
+            maps = found if values_in(found) <= room else []
+            room -= values_in(maps)
+            shown.append({"picture": next(pictures), "caption": figure.caption, "wide": figure.picture.width > _WIDE_PIXELS,
+                          "maps": maps, "lines": _of_lines(figure)})  # fmt: skip
         run["figures"] = sorted(shown, key=itemgetter("wide"))
     title = first["title"] if len(runs) == 1 else f"{len(runs)} runs side by side"
     page = _template().render(
         title=title, question=first["description"] if len(runs) == 1 else "", version=__version__, made=time.strftime("%Y-%m-%d %H:%M"),
-        runs=runs, comparison=beside,
+        runs=runs, comparison=beside, hovered=room < MOST_VALUES,
     )  # fmt: skip
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -84,6 +92,11 @@ def _write(runs: list[dict[str, Any]], drawn: Sequence[Sequence[Drawn]], target:
     except OSError as error:
         raise RunError(f"{target} cannot be written: {error.strerror or error}; choose another folder with --out") from None
     return target
+
+
+def _of_lines(figure: Drawn) -> bool:
+    """Return whether a figure may change its colours with a dark page: those of maps and of bars in three dimensions stand for values."""
+    return not any(axes.get_images() or axes.name == "3d" for axes in figure.figure.axes)
 
 
 def _template() -> Any:
