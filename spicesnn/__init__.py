@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from spicesnn import devices
     from spicesnn.crossbar.crossbar import Crossbar, GateAlong
     from spicesnn.crossbar.cycles import MeasuredCycles
+    from spicesnn.crossbar.published import published_cells
     from spicesnn.crossbar.stimulus import Pulse, Waveform
     from spicesnn.crossbar.wires import Wires
     from spicesnn.datasets.recordings.reading import read_events
     from spicesnn.devices.measurements import read_measurement
     from spicesnn.devices.stimulus import PiecewiseLinear, Sine
     from spicesnn.engines.default import monte_carlo
+    from spicesnn.engines.drift_compensation import drift_compensation
     from spicesnn.engines.imperfect import Imperfections
     from spicesnn.engines.iv import iv
     from spicesnn.engines.ngspice.engine import NgspiceEngine
@@ -49,6 +51,8 @@ _HOMES = {
     "Wires": "spicesnn.crossbar.wires",
     "MeasuredCycles": "spicesnn.crossbar.cycles",
     "fit_cycles": "spicesnn.fitting.cycles",
+    "published_cells": "spicesnn.crossbar.published",
+    "drift_compensation": "spicesnn.engines.drift_compensation",
     "iv": "spicesnn.engines.iv",
     "read_events": "spicesnn.datasets.recordings.reading",
     "Run": "spicesnn.training.front",
@@ -60,7 +64,8 @@ _HOMES = {
 
 __all__ = [  # noqa: RUF022 (by subject)
     "__version__", "devices", "Wires", "Crossbar", "GateAlong", "Pulse", "Waveform", "Sine", "PiecewiseLinear",
-    "NodalEngine", "NgspiceEngine", "iv", "monte_carlo", "read_measurement", "read_events", "fit_cycles", "CrossbarClassifier",
+    "NodalEngine", "NgspiceEngine", "iv", "monte_carlo", "read_measurement", "read_events", "fit_cycles", "published_cells", "drift_compensation",
+    "CrossbarClassifier",
     "Network", "Hardware", "DAC", "ADC", "Periphery", "Imperfections", "MeasuredCycles", "train", "load_run", "Run",
 ]  # fmt: skip
 

@@ -18,6 +18,7 @@ from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.cycles import MeasuredCycles, refitted
 from spicesnn.crossbar.faults import Endurance, StuckMap, Wear, end_states
 from spicesnn.crossbar.noise import CycleToCycle, ReadNoise, RetentionDrift, TelegraphNoise
+from spicesnn.crossbar.published import PublishedCells
 from spicesnn.crossbar.stimulus import Pulse, Waveform
 from spicesnn.devices.base import Device
 from spicesnn.devices.levels import ConductanceStates
@@ -85,6 +86,10 @@ class Imperfections:
     read_noise : ReadNoise or float
         A number is the relative standard deviation.
     retention : RetentionDrift
+    published : PublishedCells
+        Programming error when an array is made, drift while it rests and read noise, as a publication has them; `retention` is then left out.
+    published_s : float
+        How long after its programming the array is read, seconds: published read noise grows with it.
     """
 
     spread: Mapping[str, Distribution] = field(default_factory=dict)
@@ -101,12 +106,16 @@ class Imperfections:
     telegraph: TelegraphNoise | None = None
     read_noise: ReadNoise | None = None
     retention: RetentionDrift | None = None
+    published: PublishedCells | None = None
+    published_s: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("stuck_on", "stuck_off", "stuck"):
             if not 0 <= number(getattr(self, name), f"imperfections: {name}", "a probability") <= 1:
                 raise InputError(f"imperfections: {name} = {getattr(self, name)!r}; expected a probability, 0 to 1")
         number(self.states_volts, "imperfections: states_volts", "volts")
+        if self.published is not None and self.retention is not None:
+            raise InputError(f"imperfections: retention and published = {self.published.name} are two drifts; expected one of them")
         if self.scaled_to is not None:
             low, high = (number(value, "imperfections: scaled_to", "two finite numbers") for value in self.scaled_to)
             if not low < high:
@@ -152,7 +161,8 @@ class Imperfections:
         if self.cycles is not None:
             array = self.cycles.fabricated(array, rng)
         stuck = self.stuck_cells(array.shape, rng)
-        return array if stuck is None else stuck.applied(array)
+        array = array if stuck is None else stuck.applied(array)
+        return array if self.published is None else self.published.programmed(array, rng)
 
     def fresh_wear(self, shape: tuple[int, int], rng: np.random.Generator) -> Wear | None:
         """Return the wear of unused cells, or None where nothing wears out."""
@@ -161,14 +171,14 @@ class Imperfections:
     @property
     def disturbs_reads(self) -> bool:
         """Whether two reads of one array differ."""
-        return self.telegraph is not None or self.read_noise is not None
+        return self.telegraph is not None or self.read_noise is not None or (self.published is not None and self.published.read is not None)
 
     def before_read(self, array: Crossbar, rng: np.random.Generator) -> Crossbar:
         """Return the array as one read sees it."""
         for part in (self.telegraph, self.read_noise):
             if part is not None:
                 array = part.before_read(array, rng)
-        return array
+        return array if self.published is None else self.published.before_read(array, rng, seconds=self.published_s)
 
     def held(self, array: Crossbar, rng: np.random.Generator) -> Crossbar:
         """Return the array with all its cells in one of their finite states."""
@@ -206,6 +216,8 @@ class Imperfections:
 
     def rested(self, array: Crossbar, seconds: float, rng: np.random.Generator) -> Crossbar:
         """Return the array after a rest; exponents are drawn anew (keep them with `RetentionDrift.exponents` where the same cells rest again)."""
+        if self.published is not None:
+            return self.published.drifted(array, seconds, rng)
         if self.retention is None:
             return array
         return self.retention.rested(array, seconds, self.retention.exponents(array.shape, rng))

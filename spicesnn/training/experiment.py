@@ -17,6 +17,7 @@ from spicesnn.crossbar.mapping import COLUMNS, Window
 from spicesnn.datasets.scaling import Scale
 from spicesnn.devices.base import Device
 from spicesnn.engines.base import Engine
+from spicesnn.engines.drift_compensation import drift_compensation
 from spicesnn.engines.imperfect import Imperfections
 from spicesnn.errors import ConfigError
 from spicesnn.learning import metrics
@@ -192,7 +193,19 @@ class Experiment:
 
     def after_rest(self) -> Experiment:
         """Return the experiment as its arrays are after the rest between training and test."""
-        return replace(self, rests=self.imperfections.retention is not None and self.config.imperfections.rest_s > 0)
+        drifts = self.imperfections.retention is not None or self.imperfections.published is not None
+        older = replace(self.imperfections, published_s=self.config.imperfections.rest_s)
+        return replace(self, rests=drifts and self.config.imperfections.rest_s > 0, programmer=replace(self.programmer, imperfections=older))
+
+    def compensations(self, engine: Engine, devices: Floats, rested: list[Crossbar]) -> list[float]:
+        """Return the factor on each array's currents that `imperfections.drift_compensation` asks for; 1 without it, or before the rest."""
+        if not (self.rests and self.config.imperfections.drift_compensation):
+            return [1.0] * len(rested)
+        encoding, found = self.config.encoding, []
+        for programmed, array in zip(replace(self, rests=False).arrays(devices), rested, strict=True):
+            gates = {"gate_volts": np.full(array.gate_lines, encoding.gate_volts)} if array.gated else {}
+            found.append(drift_compensation(engine, programmed, array, np.full(array.rows, encoding.high_volts), **gates))
+        return found
 
     def row_volts(self, values: Floats) -> Floats:
         """Return word-line voltages (n, rows) of values (n, inputs), 0 and 1 being the encoding's low and high; the bias line is last."""
@@ -203,6 +216,7 @@ class Experiment:
     def forward(self, engine: Engine, devices: Floats, inputs: Floats, update: int | None = None) -> Forward:
         """Solve all layers for inputs (n, inputs), hidden neurons between them; noise is that of an `update`, or of the answers if left out."""
         arrays, watts, residual = self.arrays(devices), 0.0, 0.0
+        factors = self.compensations(engine, devices, arrays)
 
         def read(number: int, volts: Floats, weight: float) -> Floats:
             nonlocal watts, residual
@@ -211,7 +225,7 @@ class Experiment:
             reads = read_many(engine, array, volts, gate, self._noise(number, update))
             watts += float(reads.power_watt.sum()) * weight
             residual = max(residual, reads.residual_amps)
-            return self.layers[number].amps(reads.column_amps)
+            return factors[number] * self.layers[number].amps(reads.column_amps)
 
         volts, amps, spikes = self.passed(read, inputs)
         return Forward(row_volts=tuple(volts), amps=tuple(amps), energy_joule=watts * self.config.encoding.read_s, residual_amps=residual,

@@ -8,6 +8,7 @@ from spicesnn.crossbar.cycles import MeasuredCycles
 from spicesnn.crossbar.faults import Endurance, StuckMap
 from spicesnn.crossbar.mapping import Window
 from spicesnn.crossbar.noise import CycleToCycle, ReadNoise, RetentionDrift, TelegraphNoise
+from spicesnn.crossbar.published import PUBLISHED, published_cells
 from spicesnn.devices.base import Device
 from spicesnn.devices.levels import ConductanceStates, Rounding
 from spicesnn.devices.registry import nearest
@@ -49,6 +50,9 @@ class ImperfectionOptions(Section):
     retention: float = option(0.0, "exponent of the power of time by which conductances fall at rest", lowest=0.0)
     retention_spread: float = option(0.0, "relative spread of that exponent from cell to cell", lowest=0.0)
     retention_t0_s: float = option(1.0, "time after which the fall begins", above=0.0)
+    published: str = option("", "programming error, drift and read noise of a publication's cells: pcm-joshi-2020, rram-wan-2022, rram-milo-2021",
+                            choices=("", *PUBLISHED))  # fmt: skip
+    drift_compensation: bool = option(False, "after the rest each array's currents are multiplied by what a reference read of all lines has lost")
     rest_s: float = option(0.0, "how long the array rests between training and its test", lowest=0.0)
 
     def build(self, device: Device, window: Window, *, volts: float) -> Imperfections:
@@ -61,6 +65,8 @@ class ImperfectionOptions(Section):
         ConfigError
             Values that do not go together.
         """
+        if self.published:
+            self._check_published(window)
         return Imperfections(
             spread=self._spread(device), scaled_to=self._scaled_to(), cycles=self._cycles(device),
             stuck_on=self.stuck_on, stuck_off=self.stuck_off, stuck=self.stuck,
@@ -73,6 +79,7 @@ class ImperfectionOptions(Section):
             if self.telegraph else None,
             read_noise=ReadNoise(relative=self.read_noise) if self.read_noise else None,
             retention=RetentionDrift(exponent=self.retention, spread=self.retention_spread, t0_s=self.retention_t0_s) if self.retention else None,
+            published=published_cells(self.published) if self.published else None,
         )  # fmt: skip
 
     def _spread(self, device: Device) -> dict[str, Distribution]:
@@ -89,6 +96,12 @@ class ImperfectionOptions(Section):
         each = self.spread * len(self.parameters) if len(self.spread) == 1 else self.spread
         law = _LAWS[self.law]
         return {name: law(value) for name, value in zip(self.parameters, each, strict=False) if value}  # type: ignore[call-arg]
+
+    def _check_published(self, window: Window) -> None:
+        found = published_cells(self.published)
+        if window.high > found.highest_siemens * (1 + 1e-9) or window.low < found.lowest_siemens * (1 - 1e-9):
+            raise ConfigError(f"imperfections.published = {self.published}: cells hold {window.low:.3g} to {window.high:.3g} S, and the set "
+                              f"{found.lowest_siemens:.3g} to {found.highest_siemens:.3g} S; choose resistances of [device] within")  # fmt: skip
 
     def _cycles(self, device: Device) -> MeasuredCycles | None:
         if not self.cycles:
