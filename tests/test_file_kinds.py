@@ -100,7 +100,7 @@ INSTEAD = {
     ("train", "x.cir"): "x.cir is a SPICE netlist; expected a preset (",
     ("iv", "x.cir"): "x.cir is a SPICE netlist; `spicesnn import x.cir` writes a descriptor for it; expected a device file in TOML",
     ("iv", "note.txt"): "note.txt is text; expected a device file in TOML",
-    ("characterize", "x.va"): "x.va is a Verilog-A model; it is not read; write its equations as a .subckt",
+    ("characterize", "x.va"): "x.va is a Verilog-A model; `spicesnn import x.va` writes a descriptor for it",
 }
 
 

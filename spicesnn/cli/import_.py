@@ -1,4 +1,4 @@
-"""`spicesnn import`: a device from SPICE text of any dialect."""
+"""`spicesnn import`: a device from a Verilog-A model or from SPICE text of any dialect."""
 
 from __future__ import annotations
 
@@ -19,37 +19,45 @@ if TYPE_CHECKING:
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="SPICE text with a .subckt: .lib, .sub, .cir, .sp and the like.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A Verilog-A model (.va), or SPICE text with a .subckt: .lib, .sub, .cir, .sp.")],
     dialect: Annotated[str | None, typer.Option("--dialect", help="ngspice, ltspice, pspice or hspice, where the text does not decide it.")] = None,
-    subckt: Annotated[str | None, typer.Option("--subckt", metavar="NAME", help="Its sub-circuit, where the file has several.")] = None,
+    subckt: Annotated[str | None, typer.Option("--subckt", metavar="NAME", help="Sub-circuit or module, where the file has several.")] = None,
     pins: Annotated[str | None, typer.Option("--pins", metavar="P,N", help="Pins of word line and bit line; guessed if left out.")] = None,
-    state: Annotated[list[str] | None, typer.Option("--state", metavar="NODE=LOW,HIGH", help="Range of a state; 0,1 if left out.")] = None,
+    state: Annotated[list[str] | None, typer.Option("--state", metavar="NODE=LOW,HIGH", help="Range of a state.")] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the translation into ngspice's language.")] = False,
     out: options.Out = None,
     seed: options.Seed = None,
     engine: options.OneEngine = None,
     as_json: options.Json = False,
 ) -> Answer:
-    """Read a sub-circuit of any SPICE dialect and write the descriptor that makes it a device.
+    """Read a Verilog-A model, or a sub-circuit of any SPICE dialect, and write the descriptor that makes it a device.
 
-    Pins, states and parameters are guessed and shown: look at them before you use the device. What cannot be understood is refused by line. Where
-    the equations are closed, the nodal twin is compared with ngspice at random points (not with --engine nodal).
+    Pins, states and parameters are guessed and shown: look at them before you use the device. What cannot be understood is refused by line. Both
+    twins are compared at random points: with the compiled original (Verilog-A, by openvaf-py), and with ngspice (not with --engine nodal).
 
     Example:  spicesnn import netlists/foreign_memristor.lib --dialect pspice --show --out runs/biolek
     """
+    from spicesnn.cli.import_verilog import imported
     from spicesnn.devices.importers.dialects import SpiceDialect
     from spicesnn.errors import InputError, UnsafeNetlistError, UnsupportedNetlistError
     from spicesnn.netlist.foreign import load_foreign
-    from spicesnn.netlist.importing import guess
+    from spicesnn.netlist.importing import VERILOG, guess
 
     if dialect is not None and dialect not in list(SpiceDialect):
         raise InputError(f"--dialect {dialect}: expected one of {', '.join(SpiceDialect)}")
     named = None if pins is None else tuple(pin.strip().lower() for pin in pins.split(","))
     if named is not None and len(named) != 2:
         raise InputError(f"--pins {pins}: expected two pins, such as --pins te,be")
+    pair = None if named is None else (named[0], named[1])
+    if file.suffix.lower() in VERILOG:
+        if dialect is not None:
+            raise InputError("--dialect is for SPICE text, and the file is Verilog-A; leave it out")
+        if pins is not None:
+            pair = (pins.split(",")[0].strip(), pins.split(",")[1].strip())  # in its own case, which counts in Verilog-A
+        return imported(file, module=subckt, pins=pair, bounds=_bounds(state), show=show, out=out, seed=seed or 0, engine=engine)
     try:
         found = guess(
-            file, subckt=subckt, dialect=None if dialect is None else SpiceDialect(dialect), pins=None if named is None else (named[0], named[1]),
+            file, subckt=subckt, dialect=None if dialect is None else SpiceDialect(dialect), pins=pair,
             bounds=_bounds(state),
         )  # fmt: skip
         translation = found.translation

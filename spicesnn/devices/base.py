@@ -32,12 +32,16 @@ if TYPE_CHECKING:
     from spicesnn.devices.equations import CellCode
 
 
-def parameter(default: float, unit: str, meaning: str, *, lowest: float = -math.inf, highest: float = math.inf, above: float = -math.inf) -> Any:
+def parameter(
+    default: float, unit: str, meaning: str, *, lowest: float = -math.inf, highest: float = math.inf, above: float = -math.inf,
+    below: float = math.inf,
+) -> Any:  # fmt: skip
     """Declare one model parameter: its default, SI unit, meaning and the range in which the model is defined.
 
-    `lowest` and `highest` are allowed themselves; `above` is an open lower limit (``above=0`` for "positive").
+    `lowest` and `highest` are allowed themselves; `above` and `below` are open limits (``above=0`` for "positive").
     """
-    return field(default=default, metadata={"unit": unit, "meaning": meaning, "lowest": lowest, "highest": highest, "above": above})
+    limits = {"lowest": lowest, "highest": highest, "above": above, "below": below}
+    return field(default=default, metadata={"unit": unit, "meaning": meaning, **limits})
 
 
 def choice(default: enum.Enum, meaning: str) -> Any:
@@ -110,10 +114,12 @@ class Device(ABC):
                 continue
             value = self._own(entry.name)
             low, high, above = (entry.metadata[key] for key in ("lowest", "highest", "above"))
+            below = entry.metadata.get("below", math.inf)
             if not np.all(np.isfinite(value)):
                 raise InputError(f"{self.name}: {entry.name} is {brief(value)}; expected a finite number in {entry.metadata['unit']}")
-            if np.any(value < low) or np.any(value > high) or np.any(value <= above):
+            if np.any(value < low) or np.any(value > high) or np.any(value <= above) or np.any(value >= below):
                 span = f"> {above:g}" if above > -math.inf else f"in [{low:g}, {high:g}]"
+                span = span if below == math.inf else _range(entry.metadata)
                 raise InputError(f"{self.name}: {entry.name} = {brief(value)} {entry.metadata['unit']} is outside its range; expected {span}")
         self._check()
 
@@ -275,6 +281,10 @@ def _member(what: str, kind: type[enum.Enum], text: str) -> enum.Enum:
 def _range(limits: Mapping[str, Any]) -> str:
     """Return the range of a parameter in words: ``> 0``, ``0 … 0.5``, ``any``."""
     low, high, above = (limits[key] for key in ("lowest", "highest", "above"))
+    below = limits.get("below", math.inf)
+    if below < high:
+        least = f"> {above:g}, " if above >= low and above > -math.inf else f"≥ {low:g}, " if low > -math.inf else ""
+        return f"{least}< {below:g}"
     floor = max(low, above)
     if floor == -math.inf and high == math.inf:
         return "any"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +15,13 @@ from spicesnn.devices.importers.closed import Equations
 from spicesnn.devices.importers.evaluate import with_parameters
 from spicesnn.devices.importers.expressions import Term
 from spicesnn.errors import EngineError, InputError
+
+
+class Solvable(Protocol):
+    """Equations that give a current and rates (`spicesnn.devices.importers.closed.Equations` says what)."""
+
+    def solve(self, v: Floats, x: Sequence[Floats], parameters: Mapping[str, Any]) -> tuple[Floats, Floats, list[Floats]]:
+        """Return current, dI/dV, and the rates of the state nodes in volt a second."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,7 +103,7 @@ class Foreign(Device):
     """
 
     circuit: ClassVar[ForeignSubcircuit]
-    equations: ClassVar[Equations | None] = None
+    equations: ClassVar[Equations | Solvable | None] = None
     why_not: ClassVar[str] = ""
     """Why there are none."""
     drive: ClassVar[tuple[float, float]] = (1.0, 1e3)

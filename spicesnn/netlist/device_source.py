@@ -61,8 +61,7 @@ def _instead(path: Path) -> str:
     if not path.exists():
         return f"there is no file {path}; expected the name of a device (`spicesnn devices` lists them) or the path of a TOML file"
     found = what_is(path) or "of no kind that is read"
-    way = f"`spicesnn import {path}` writes a descriptor for it; " if "netlist" in found else ""
-    way = "it is not read; write its equations as a .subckt of behavioural sources; " if "Verilog" in found else way
+    way = f"`spicesnn import {path}` writes a descriptor for it; " if "netlist" in found or "Verilog" in found else ""
     return f"{path} is {found}; {way}expected a device file in TOML, a [device] table or the descriptor of a sub-circuit of your own"
 
 

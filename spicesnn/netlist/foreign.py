@@ -65,6 +65,7 @@ from spicesnn.errors import ConfigError, InputError, UnsupportedNetlistError
 from spicesnn.netlist.deck import remark
 from spicesnn.netlist.safety import flatten, read_cards, read_text, trusted
 from spicesnn.netlist.twin import card_of, logical_lines
+from spicesnn.netlist.veriloga import load_verilog
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_ .+-]*"
 _PATH = r"[a-z0-9_][a-z0-9_.+\-#!]*"
@@ -102,7 +103,10 @@ def load_foreign(descriptor: Path | str, *, trust: bool = False) -> Device:
         A file cannot be read.
     """
     path = Path(descriptor)
-    table = _table(path)
+    raw = _raw(path)
+    if "verilog" in raw:
+        return load_verilog(path, raw)
+    table = _table(path, raw)
     netlist = path.parent / table["file"]
     read = _as_it_stands if trust or trusted() else _understood
     try:
@@ -112,12 +116,16 @@ def load_foreign(descriptor: Path | str, *, trust: bool = False) -> Device:
     return _device_class(path, table, circuit, given, equations)()
 
 
-def _table(path: Path) -> dict[str, Any]:
-    """Return a descriptor's table, its own texts checked."""
+def _raw(path: Path) -> dict[str, Any]:
+    """Return what a descriptor holds."""
     try:
-        table = tomllib.loads(read_text(path))
+        return tomllib.loads(read_text(path))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from None
+
+
+def _table(path: Path, table: dict[str, Any]) -> dict[str, Any]:
+    """Return a descriptor's table, its own texts checked."""
     _known(path, "", table, _TOP)
     for key in ("name", "file", "subckt"):
         if not isinstance(table.get(key), str) or not table[key]:
@@ -132,7 +140,7 @@ def _table(path: Path) -> dict[str, Any]:
         except InputError as error:
             raise ConfigError(f"{path}: {key}: {error}") from None
     if Path(table["file"]).suffix.lower() in (".va", ".vams"):
-        raise ConfigError(f"{path}: {table['file']} is Verilog-A, which is not read; write its equations as a .subckt of behavioural sources")
+        raise ConfigError(f"{path}: {table['file']} is Verilog-A: run `spicesnn import {table['file']}` and use the descriptor that it writes")
     if "dialect" in table and table["dialect"] not in list(SpiceDialect):
         close = nearest(str(table["dialect"]), SpiceDialect)
         raise ConfigError(f"{path}: dialect = {table['dialect']!r}{close} Expected one of: {', '.join(SpiceDialect)}")

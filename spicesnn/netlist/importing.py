@@ -145,7 +145,7 @@ def guess(
         The file has no such sub-circuit, or its pins cannot be guessed.
     """
     if path.suffix.lower() in VERILOG:
-        raise InputError(f"{path} is Verilog-A, which is not read; write its equations as a .subckt of behavioural sources")
+        raise InputError(f"{path} is Verilog-A, no SPICE text; `spicesnn import` and spicesnn.devices.importers.veriloga read it")
     cards = read_cards(path, path.parent)
     library = library_of(cards)
     chosen = _chosen(path, library, subckt)

@@ -69,6 +69,33 @@ def twin_errors(device: Device, ngspice: Engine, rng: np.random.Generator) -> Tw
     return TwinErrors(value=_relative(amps, measured(0.0)), jacobian=_relative(siemens, slope), state=apart, travel=travel)
 
 
+def spice_errors(device: Device, ngspice: Engine, rng: np.random.Generator) -> TwinErrors:
+    """Return how far the sub-circuit of a device is from its equations, whose derivatives are known to be right.
+
+    As `twin_errors`, but for parameters as they are: slopes are differences of both twins' currents over the same voltages, so that a kink of
+    the model between two of them counts for nothing.
+    """
+    amplitude, frequency = device.typical_drive()
+    count = len(device.state_names)
+    low, high = (np.asarray(b, dtype=float).reshape(-1, 1) for b in device.bounds())
+    states = low + (high - low) * rng.uniform(0.02, 0.98, (max(count, 1), _POINTS))
+    volts = rng.uniform(-amplitude, amplitude, _POINTS)
+    given = None if not device.state_names else states[:, :, None] if count > 1 else states[0][:, None]
+    array = Crossbar(device=device, state=given, shape=(_POINTS, 1), wires=Wires.ideal())
+    step = 1e-3 * amplitude
+    shifts = [0.0, *(k * step for k, _ in _STENCIL)]
+    at = states if count > 1 else states[0]
+    pairs = [(np.asarray(ngspice.read(array, volts + d).row_amps), np.asarray(device.current(volts + d, at))) for d in shifts]
+    spice, own = (np.sum([w * pair[k] for pair, (_, w) in zip(pairs[1:], _STENCIL, strict=True)], axis=0) / step for k in (0, 1))
+    few = slice(None, None, 4)
+    some = None if given is None else given[:, few] if count > 1 else given[few]
+    pulsed = Crossbar(device=device, state=some, shape=(volts[few].size, 1), wires=Wires.ideal())
+    apart, travel = _moved(pulsed, ngspice, volts[few], frequency)
+    return TwinErrors(
+        value=_relative(pairs[0][0], pairs[0][1]), jacobian=_relative(spice, own), state=apart, travel=travel
+    )
+
+
 def _moved(array: Crossbar, ngspice: Engine, volts: Floats, frequency: float) -> tuple[float, float]:
     """Return the largest difference of states after one pulse, and the farthest that one moved, of their range."""
     device = array.device

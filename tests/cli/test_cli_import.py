@@ -138,7 +138,7 @@ def test_the_translation_is_shown(run, tmp_path):
     assert [words for words in shown if words not in out] == []
 
 
-@pytest.mark.parametrize(("name", "message"), [("x.va", "is a Verilog-A model; it is not read"), ("x.lib", "`spicesnn import x.lib` writes")])
+@pytest.mark.parametrize(("name", "message"), [("x.va", "`spicesnn import x.va` writes"), ("x.lib", "`spicesnn import x.lib` writes")])
 def test_commands_say_what_to_do_with_a_netlist_in_place_of_a_device(name, message, run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).write_text("* x\n.subckt x a b\n.ends\n")

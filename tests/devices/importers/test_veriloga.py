@@ -1,0 +1,234 @@
+"""Verilog-A models as equations: what is understood, what is refused by line, and what the compiled original says of it."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spicesnn.devices.importers.veriloga.graph import Graph, Program
+from spicesnn.devices.importers.veriloga.model import read_model
+from spicesnn.errors import ConfigError, InputError, MissingPackageError, SpicesnnError, UnsafeNetlistError, UnsupportedNetlistError
+from spicesnn.netlist.foreign import load_foreign
+from spicesnn.netlist.veriloga import TAKEN, device_of_model, write_model
+from spicesnn.validation import compiled_original
+from spicesnn.validation.certificate import certificate
+
+MODELS = Path(__file__).parent / "veriloga_models"
+NAMES = ["vteam", "stanford_pku", "jart_vcm_v1", "nbo2_switch", "ftj", "gap_by_hand"]
+needs_compiler = pytest.mark.skipif(
+    bool(compiled_original.missing()), reason="openvaf-py has wheels for Python 3.11 and 3.12 on Linux x86-64 and 3.11 on macOS arm64 only"
+)
+HEAD = '`include "constants.vams"\n`include "disciplines.vams"\nmodule cell_x(p, n);\ninout p, n; electrical p, n, x, y;\n'
+
+
+def model(name, **options):
+    return read_model(MODELS / f"{name}.va", taken=TAKEN.__contains__, **options)
+
+
+def of_text(folder, body, head=HEAD, **options):
+    path = folder / "m.va"
+    path.write_text(f"{head}{body}\nendmodule\n", encoding="utf-8")
+    return read_model(path, taken=TAKEN.__contains__, **options)
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", NAMES)
+def test_the_nodal_twin_is_what_another_compiler_makes_of_the_text(name):
+    found = certificate(model(name), np.random.default_rng(3), 1000)
+    assert found.points >= 1000
+    assert found.value < 1e-9
+    assert found.jacobian < 1e-8
+    assert found.ok
+
+
+def test_what_is_understood_of_a_text_is_parameters_with_ranges_units_and_meanings_states_with_bounds_and_pins():
+    found = model("vteam")
+    assert found.pins == ("te", "be")
+    assert [(s.name, s.kind, s.low, s.high, s.line) for s in found.states] == [("w", "ddt", 0.0, 1.0, 26)]
+    by_name = {p.name: p for p in found.parameters}
+    assert (by_name["r_on"].unit, by_name["r_on"].meaning, by_name["r_on"].above) == ("Ohm", "resistance at w_on", 0.0)
+    assert (by_name["a_on"].integer, by_name["a_on"].lowest, by_name["a_on"].highest) == (True, 1.0, 9.0)
+    assert by_name["k_off"].default == 0.0403e-6
+    device = device_of_model(found)
+    assert device.current(0.2, 0.0) == pytest.approx(0.2 / 100)
+    assert device.rate(-1.06, 0.5) == pytest.approx(-80 * 0.5 / 10e-9)
+    with pytest.raises(InputError, match="v_on"):
+        device.with_parameters(v_on=0.0)
+    with pytest.raises(InputError, match="r_off in the range"):
+        device.with_parameters(r_off=50.0)
+    with pytest.raises(InputError, match="whole number"):
+        device.with_parameters(a_on=2.5)
+
+
+def test_the_jart_cell_has_the_currents_of_its_paper():
+    device = device_of_model(model("jart_vcm_v1"))
+    assert device.bounds() == (0.008, 20.0)
+    assert device.current(-0.2, 20.0) == pytest.approx(-1.25834909e-4, rel=0.01)  # the line's own heating is left out here
+    assert device.current(-0.2, 0.008) == pytest.approx(-1.90971222e-6, rel=1e-3)
+
+
+def test_a_state_advanced_by_hand_becomes_the_equation_that_it_steps_along():
+    found = model("gap_by_hand")
+    assert found.hidden == {"gap": found.states[0].name, "kelvin": "kelvin"}
+    device = device_of_model(found)
+    gap, kelvin, v = 1.0e-9, 320.0, 0.9
+    drift, heat = (np.ravel(r)[0] for r in device.rate(v, np.array([[[gap]], [[kelvin]]])))
+    thermal = 1.3806503e-23 * kelvin / 1.602176462e-19
+    field = (16.5 - 1.25 * (gap / 1e-9) ** 3) * 0.25e-9 / 5e-9 * v / thermal
+    assert drift == pytest.approx(-300 * np.exp(-1.5 / thermal) * np.sinh(field), rel=1e-12)
+    amps = 61.4e-6 * np.exp(-gap / 0.2751e-9) * np.sinh(v / 0.43)
+    assert heat == pytest.approx(amps * v / 3.1825e-16 - (kelvin - 300.15) / 2.3e-10, rel=1e-12)
+    assert [float(np.ravel(b)[0]) for b in device.bounds()] == [0.1e-9, 1.7e-9]
+
+
+def test_voltage_sources_ammeters_named_branches_and_inner_nodes_are_solved(tmp_path):
+    found = of_text(tmp_path, """parameter real r = 2k; parameter real g = 1m; branch (p, x) first; branch (x, n) second;
+analog begin
+  V(first) <+ r * I(first);
+  I(second) <+ g * V(x, n) + 1u * pow(V(x, n), 3);
+end""")  # fmt: skip
+    device = device_of_model(found)
+    amps = float(device.current(1.5, 0.0))
+    inner = 1.5 - 2e3 * amps
+    assert amps == pytest.approx(1e-3 * inner + 1e-6 * inner**3, rel=1e-12)
+    slope = 1 / (2e3 + 1 / (1e-3 + 3e-6 * inner**2))
+    assert float(device.conductance(1.5, 0.0)) == pytest.approx(slope, rel=1e-12)
+
+
+def test_functions_cases_loops_and_integers_mean_what_the_language_says(tmp_path):
+    found = of_text(tmp_path, """parameter integer kind = 2; parameter integer n_sum = 3;
+real s, t, twofold; integer k;
+analog function real twice; input a; output b; real a, b; begin b = a + 1; twice = 2 * a; end endfunction
+analog begin
+  s = 0;
+  for (k = 1; k <= n_sum; k = k + 1) s = s + 1.0 / k + 1 / 2;
+  case (kind)
+    1: s = 100;
+    2, 3: begin twofold = twice(s, t); s = twofold + t; end
+    default: s = -1;
+  endcase
+  I(p, n) <+ s * V(p, n) + 7 % 4 * 1u;
+end""")  # fmt: skip
+    assert found.fixed == {"n_sum": "line 10: it decides how often a loop runs"}
+    h = 1 + 1 / 2 + 1 / 3
+    assert float(device_of_model(found).conductance(0.0, 0.0)) == pytest.approx(3 * h + 1, rel=1e-14)
+
+
+REFUSED = [
+    ("analog I(p,n) <+ transition(V(p,n), 0, 1n);", "line 5: transition"),
+    ("analog I(p,n) <+ V(p,n) + white_noise(1e-20);", "line 5: white_noise"),
+    ("analog begin I(p,n) <+ V(p,n);\n@(cross(V(p,n), 1)) ; end", r"line 6: @\(cross\)"),
+    ("analog begin I(p,n) <+ V(p,n);\n@(timer(1n)) ; end", r"line 6: @\(timer\)"),
+    ("analog I(p,n) <+ ddt(1p*V(p,n));", "line 5: ddt.. of the voltage between the terminals"),
+    ("analog I(p,n) <+ $limit(V(p,n), \"pnjlim\", 1, 1);", "line 5: .limit"),
+    ("analog I(p,n) <+ $simparam(\"gmin\") * V(p,n);", "line 5: .simparam"),
+    ("analog I(p,n) <+ V(p,n) * $rdist_normal(1, 0, 1);", "line 5: .rdist_normal"),
+    ("real r[0:3];\nanalog I(p,n) <+ V(p,n);", "line 5: arrays"),
+    ("electrical [0:3] b;\nanalog I(p,n) <+ V(p,n);", "line 5: nodes of several wires"),
+    ("parameter string s = \"a\";\nanalog I(p,n) <+ V(p,n);", "line 5: .*texts"),
+    ("resistor #(.r(1k)) r1 (p, n);\nanalog I(p,n) <+ V(p,n);", "line 5: 'resistor'"),
+    ("res r1 (p, n);\nanalog I(p,n) <+ V(p,n);", "line 5: 'res' is an instance"),
+    ("real k;\nanalog begin while (V(p,n) > 0) k = k + 1; I(p,n) <+ k; end", "line 6: how often a loop runs depends on voltages"),
+    ("integer k;\nanalog begin k = 0; while (1) k = k + 1; I(p,n) <+ k; end", "line 6: the loop has not ended"),
+    ("analog I(p,n) <+ V(p,n) * V(p);", "line 5: the voltage between p and the ground"),
+    ("analog begin I(p) <+ V(p); I(n) <+ V(n); I(p, n) <+ V(p, n); end", "to the ground"),
+    ("analog I(p,n) <+ V(p,n) * sin($abstime);", "depend on .abstime itself"),
+    ("real last;\nanalog begin I(p,n) <+ (V(p,n) > last) ? V(p,n) : 2*V(p,n); last = V(p,n); end", "line 6: 'last' is remembered"),
+    ("real w;\nanalog begin @(initial_step) w = 0.5; w = w + 1e-3*V(p,n); I(p,n) <+ w*V(p,n); end", "line 6: 'w' changes at every evaluation"),
+    ("analog begin if (V(p,n) > 1) V(p,n) <+ 1; else I(p,n) <+ V(p,n); end", "line 5: both a current and a voltage"),
+    ("analog begin I(p,n) <+ V(p,n) * V(x); end", "nothing determines V.x."),
+    ("analog I(p,n) <+ undefined_thing * V(p,n);", "line 5: 'undefined_thing' is not declared"),
+    ("analog I(p,n) <+ `nothing * V(p,n);", "line 5: `nothing is not defined"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "message"), REFUSED)
+def test_what_has_no_meaning_as_a_state_equation_is_refused_by_line(body, message, tmp_path):
+    with pytest.raises(UnsupportedNetlistError, match=message):
+        of_text(tmp_path, body)
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../outside.va", "sub/../../outside.va"])
+def test_a_file_outside_the_models_folder_is_not_included(name, tmp_path):
+    (tmp_path / "outside.va").write_text("")
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    with pytest.raises(UnsafeNetlistError, match=r"line 1: `include of .* outside the folder"):
+        of_text(inside, "analog I(p,n) <+ V(p,n);", head=f'`include "{name}"\n{HEAD}')
+
+
+def test_a_model_keeps_its_equations_where_there_is_no_compiler(tmp_path, monkeypatch):
+    found = model("nbo2_switch")
+    path = write_model(found, tmp_path)
+    monkeypatch.setitem(sys.modules, "openvaf_py", None)
+    device, before = load_foreign(path), device_of_model(found)
+    v, x = np.linspace(-1, 1, 7), np.full(7, 450.0)
+    assert np.array_equal(device.current(v, x), before.current(v, x))
+    assert np.array_equal(device.rate(v, x), before.rate(v, x))
+    assert device.bounds() == before.bounds()
+    hotter = device.with_parameters(temperature=350.0)
+    assert hotter.initial_state() == pytest.approx(350.0)
+
+
+def test_without_the_compiler_an_import_says_where_it_can_be_done(monkeypatch):
+    monkeypatch.setattr(compiled_original, "find_spec", lambda name: None)
+    with pytest.raises(MissingPackageError, match=r"spicesnn.verilog-a."):
+        compiled_original.CompiledOriginal({"m.va": ""}, "m")
+
+
+HOSTILE = [
+    ('"t0 = ', '"t0 = __import__(os) ', "operation 0"),
+    ('"t0 = ', '"t0 = system ', "operation 0"),
+    ('"t1 = ', '"t9 = ', "operation 1"),
+    ('rate = "', 'rate = "exec ', "neither a number"),
+    ('low = "', 'low = "x:w" # "', "must not"),
+    ('[states.w]', '[states."w\\n.control"]', "no name that a state may have"),
+    ('meaning = "resistance', 'meaning = "a\\nshell', "line break"),
+    ("scale = 1.0", "scale = -1.0", "scale"),
+    ("[drive]", "[drive]\nevil = 1", "unknown key"),
+    ('name = "vteam_cell"', 'name = "../x"', "name"),
+    ("[parameters.r_on]", "[parameters.current]", "no name that a parameter may have"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "message"), HOSTILE)
+def test_a_descriptor_that_is_not_as_it_was_written_is_refused(old, new, message, tmp_path):
+    path = write_model(model("vteam"), tmp_path)
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(SpicesnnError, match=message) as error:
+        load_foreign(path)
+    assert isinstance(error.value, ConfigError | InputError)
+
+
+@needs_compiler
+def test_a_compiler_that_does_not_end_is_stopped(monkeypatch, tmp_path):
+    monkeypatch.setattr(compiled_original, "TIME_LIMIT_S", 0.01)
+    with pytest.raises(SpicesnnError, match="has not answered within"):
+        certificate(model("vteam"), np.random.default_rng(0), 8)
+
+
+@needs_compiler
+@pytest.mark.parametrize("change", [("k_off * pow", "1.001 * k_off * pow"), ("v / (r_on", "1.000001 * v / (r_on")])
+def test_a_twin_that_is_not_what_the_text_says_gets_no_certificate(change, tmp_path):
+    right = model("vteam")
+    text = right.files["vteam.va"].replace(*change)
+    assert text != right.files["vteam.va"]
+    (tmp_path / "vteam.va").write_text(text)
+    wrong = read_model(tmp_path / "vteam.va", taken=TAKEN.__contains__)
+    wrong.files["vteam.va"] = right.files["vteam.va"]
+    assert not certificate(wrong, np.random.default_rng(0), 64).ok
+
+
+def test_derivatives_are_those_of_differences():
+    graph = Graph()
+    x, y = graph.symbol("x"), graph.symbol("y")
+    for op in ("exp", "ln", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "atanh", "abs"):
+        place = graph.make("*", graph.make(op, x), graph.make("pow", x, y))
+        slope = Program(graph, [graph.slope(place, x), graph.slope(place, y)]).run({"x": 0.4, "y": 1.7})
+        step = 1e-6
+        for k, (dx, dy) in enumerate(((step, 0.0), (0.0, step))):
+            ends = [Program(graph, [place]).run({"x": 0.4 + s * dx, "y": 1.7 + s * dy})[0] for s in (1, -1)]
+            assert slope[k] == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-7), op
