@@ -116,6 +116,7 @@ KINDS = {
     "spiking-bp": "spicesnn.training.spiking_bp.experiment:SpikingBPConfig",
     "deep": "spicesnn.training.deep.experiment:DeepConfig",
     "map": "spicesnn.training.mapped:MapConfig",
+    "network": "spicesnn.training.composed:NetworkConfig",
 }
 """Kind of experiment, the key `kind` of a preset → module:class of its configuration."""
 
@@ -262,6 +263,9 @@ def _override(tables: dict[str, Any], key: str, value: Any) -> None:
         tables[section] = value
         return
     section = "array" if section == "wires" else section  # what `Crossbar` calls them
+    if isinstance(tables.get(section), list):
+        _override_row(tables[section], section, name, value)
+        return
     if not isinstance(tables.setdefault(section, {}), dict):
         raise unknown_key(key, [entry.name for entry in fields(BaseConfig)])
     if name == "epochs":  # passes that somebody asks for are passes
@@ -269,3 +273,14 @@ def _override(tables: dict[str, Any], key: str, value: Any) -> None:
     if section == "device" and name == "model" and value != tables["device"].get("model", "vteam"):
         tables["device"] = {}
     tables[section][name] = value
+
+
+def _override_row(rows: list[dict[str, Any]], section: str, key: str, value: Any) -> None:
+    """Change a value in one of several tables, ``population.NAME.key`` or ``projection.SOURCE>TARGET.key``; ``*`` changes all of them."""
+    name, _, entry = key.rpartition(".")
+    names = [str(row.get("name", f"{row.get('source')}>{row.get('target')}")) for row in rows]
+    if not name or (name != "*" and name not in names):
+        raise unknown_key(f"{section}.{key}", [f"{section}.{known}.{entry or key}" for known in names])
+    for known, row in zip(names, rows, strict=True):
+        if name in ("*", known):
+            row[entry] = value

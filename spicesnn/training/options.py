@@ -151,11 +151,19 @@ def parse_override(text: str) -> tuple[str, Any]:
 
 def render_toml(tables: Mapping[str, Any]) -> str:
     """Return plain values and tables of them as TOML text."""
-    top = [f"{key} = {_render(value)}" for key, value in tables.items() if not isinstance(value, Mapping)]
+    top = [f"{key} = {_render(value)}" for key, value in tables.items() if not isinstance(value, Mapping) and not _several(value)]
     for name, table in tables.items():
         if isinstance(table, Mapping):
             top += ["", f"[{name}]", *(f"{_key(key)} = {_render(value)}" for key, value in table.items())]
+        elif _several(table):
+            for one in table:
+                top += ["", f"[[{name}]]", *(f"{_key(key)} = {_render(value)}" for key, value in one.items())]
     return "\n".join(top) + "\n"
+
+
+def _several(value: Any) -> bool:
+    """Whether a value is an array of tables."""
+    return isinstance(value, list | tuple) and bool(value) and all(isinstance(one, Mapping) for one in value)
 
 
 def _key(name: str) -> str:

@@ -1,0 +1,419 @@
+"""The kind `network`: populations, projections and rules from the tables of a preset, run by the controller of all networks that learn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spicesnn.arrays import Floats
+from spicesnn.crossbar.faults import Wear
+from spicesnn.crossbar.mapping import COLUMNS, Differential
+from spicesnn.crossbar.tiles import Tiling
+from spicesnn.crossbar.wires import Wires
+from spicesnn.engines.base import Engine
+from spicesnn.errors import ConfigError, InputError
+from spicesnn.learning.schemes import FloatingColumns, Gated, HalfVoltage, Scheme, ThirdVoltage
+from spicesnn.learning.step_limits import StrongestPulses
+from spicesnn.networks.decisions import DECISIONS, Decision, Votes
+from spicesnn.networks.hardware import Hardware
+from spicesnn.networks.learner import Inputs, LearningNetwork
+from spicesnn.networks.nodes import Weighted
+from spicesnn.networks.synapses import Energy, Ideal, Levels, PulseMap, Solved, SynapseKind, Synapses
+from spicesnn.training.composition import Rows, population, projection, rules_of
+from spicesnn.training.imperfections import ImperfectionOptions
+from spicesnn.training.options import Section, option
+from spicesnn.training.pictures import PICTURES, histogram_data, spike_data
+from spicesnn.training.sections import DeviceOptions, ProgrammingOptions
+from spicesnn.training.streamed import Arrays, ArrayToDraw, Images, LayerToConfirm, LearntData, StreamConfig, Tally, only_layer
+from spicesnn.training.tile_wires import TileWires
+
+_SHOWN = 200
+_GREY = 255.0
+SYNAPSES = {kind.name: kind for kind in (Ideal, Levels, PulseMap, Solved)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputOptions(Section):
+    """[inputs]: how samples come in; the population that projections name "inputs"."""
+
+    code: str = option("spikes", "held: a value stands for the whole sample; spikes: drawn in every step; events: the rows of a sample are its "
+                       "time steps", choices=("held", "spikes", "events"))  # fmt: skip
+    probability: float = option(0.3, "probability of a spike in a step at value 1", above=0.0, highest=1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkOptions(Section):
+    """[network]"""
+
+    steps: int = option(100, "time steps of a sample", lowest=1)
+    step_s: float = option(1e-3, "time step", above=0.0)
+    rest_s: float = option(0.0, "rest between two samples, in which adapted thresholds return", lowest=0.0)
+    output: str = option("", "population that answers; empty: the last one")
+    decision: str = option("largest-output", "how its outputs become a class", choices=tuple(DECISIONS))
+    vote: str = option("likelihood", "votes: how spike counts are turned into classes", choices=("likelihood", "class"))
+    label_limit: int = option(0, "votes: training samples that label the neurons; 0: all", lowest=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SynapseOptions(Section):
+    """[synapses]: what is common to all synapses that stand on cells."""
+
+    columns: str = option("differential", "how signed weights map to columns", choices=tuple(COLUMNS))
+    window: tuple[float, ...] = option((), "[lowest, highest] conductance that is used; empty: the device's range", lowest=0.0)
+    read_volts: float = option(0.2, "word-line voltage of a spike, or of an input of 1", above=0.0)
+    read_s: float = option(1e-6, "duration of a read, for its energy", above=0.0)
+    wire_tolerance: float = option(0.01, "wires: change of a column's conductance after which its tile is solved anew", lowest=0.0)
+    pulse: float = option(1 / 64, "ideal: change by one programming pulse, as a fraction of the window", above=0.0, highest=1.0)
+    levels: int = option(16, "levels: evenly spaced conductances", lowest=2)
+    amplitude: str = option("compensated", "pulse-map: amplitude chosen for the state, or counted full pulses", choices=("compensated", "fixed"))
+    devices: int = option(16, "pulse-map: devices among which cells are shared out, where parameters vary", lowest=1, highest=256)
+    writing: str = option("counted", "solved: counted full pulses, or write-verify", choices=("counted", "verified"))
+    tolerance: float = option(0.01, "solved: tolerance of write-verify, as a fraction of the window", above=0.0, highest=1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerWires(TileWires):
+    """[array]: wires of a tile; without resistance unless some is given."""
+
+    word_line_ohm: float = option(0.0, "resistance of a word-line segment", lowest=0.0)
+    bit_line_ohm: float = option(0.0, "resistance of a bit-line segment", lowest=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions(Section):
+    """[training]"""
+
+    epochs: int = option(1, "passes over the training samples", lowest=1)
+    presentations: int = option(0, "minimum number of presentations: a small data set gets more passes", lowest=0)
+    chunk: int = option(1000, "samples between checkpoints", lowest=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig(StreamConfig):
+    """A network put together from populations, projections and rules."""
+
+    kind: ClassVar[str] = "network"
+
+    data: LearntData = field(default_factory=LearntData)
+    inputs: InputOptions = field(default_factory=InputOptions)
+    network: NetworkOptions = field(default_factory=NetworkOptions)
+    population: Rows = field(default_factory=Rows)
+    projection: Rows = field(default_factory=Rows)
+    rule: Rows = field(default_factory=Rows)
+    synapses: SynapseOptions = field(default_factory=SynapseOptions)
+    array: LayerWires = field(default_factory=LayerWires)
+    device: DeviceOptions = field(default_factory=DeviceOptions)
+    imperfections: ImperfectionOptions = field(default_factory=ImperfectionOptions)
+    programming: ProgrammingOptions = field(default_factory=ProgrammingOptions)
+    training: TrainingOptions = field(default_factory=TrainingOptions)
+
+    # -- the network that the tables say ---------------------------------------------------------
+
+    @property
+    def grey(self) -> bool:  # type: ignore[override]
+        """Whether inputs are spikes, which are drawn for values from 0 to 1."""
+        return self.inputs.code == "spikes"
+
+    @property
+    def chunks(self) -> tuple[int, int]:
+        """Passes over the training samples, and samples in a chunk."""
+        return self.data.passes(self.training.epochs, self.training.presentations), self.training.chunk
+
+    def hardware(self) -> Hardware:
+        """What the cells stand on."""
+        options, wires = self.synapses, self.array
+        if len(options.window) not in (0, 2):
+            raise ConfigError(f"synapses.window is {list(options.window)}; expected [lowest, highest] siemens, or nothing")
+        device = self.device.build()
+        plain = Hardware(
+            device=device, wires=wires.segments(), tile=(wires.tile_rows or 10**6, wires.tile_cols or 10**6), columns=options.columns,  # type: ignore[arg-type]
+            read_volts=options.read_volts, read_s=options.read_s, window=(options.window[0], options.window[1]) if options.window else None,
+            gate_volts=self.programming.gate_on_volts if device.gated else None, reads_alike=self.imperfections.reads_alike,
+        )  # fmt: skip
+        flaws = self.imperfections.build(device, plain.used_window(), volts=plain.chord_volts)
+        return plain.with_changes(imperfections=flaws)
+
+    def kind_of(self, name: str, engine: Engine) -> SynapseKind:
+        """A kind of synapse by its name in a projection."""
+        if name not in SYNAPSES:
+            raise ConfigError(f"a projection stands on {name!r} synapses; expected one of: {', '.join(SYNAPSES)}")
+        options, given = self.synapses, self.programming
+        common: dict[str, Any] = {"hardware": self.hardware(), "engine": engine, "wire_tolerance": options.wire_tolerance}
+        pulses = StrongestPulses(set_volts=given.set_volts, reset_volts=given.reset_volts, set_s=given.set_s, reset_s=given.reset_s)
+        if name == "ideal":
+            return Ideal(pulse=options.pulse, **common)
+        if name == "levels":
+            return Levels(levels=options.levels, **common)
+        if name == "pulse-map":
+            return PulseMap(pulses=pulses, amplitude=options.amplitude, devices=options.devices, seed=self.seed, **common)  # type: ignore[arg-type]
+        return Solved(
+            pulses=pulses, scheme=self._scheme(), rise_s=given.rise_s, writing=options.writing, tolerance=options.tolerance, **common  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    def _scheme(self) -> Scheme:
+        given = self.programming
+        gated = Gated(on_volts=given.gate_on_volts, off_volts=given.gate_off_volts)
+        return {"half": HalfVoltage(), "third": ThirdVoltage(), "floating": FloatingColumns(), "gated": gated}[given.scheme]
+
+    def composed(self, engine: Engine) -> LearningNetwork:
+        """The network, without synapses yet; what its kinds of synapses have solved is kept for the next call."""
+        kept: dict[int, LearningNetwork] = self.__dict__.setdefault("_composed", {})
+        if id(engine) not in kept:
+            kept[id(engine)] = self._composed_by(engine)
+        return kept[id(engine)]
+
+    def _composed_by(self, engine: Engine) -> LearningNetwork:
+        if not self.population.rows or not self.projection.rows:
+            raise ConfigError("a network without populations or projections; expected [[population]] and [[projection]] tables")
+        known: dict[str, SynapseKind] = {}
+
+        def kinds(name: str) -> SynapseKind:
+            return known[name] if name in known else known.setdefault(name, self.kind_of(name, engine))
+
+        rules, options = rules_of(self.rule.rows, self.device.build), self.network
+        decision: Decision = Votes(by=options.vote) if options.decision == "votes" else DECISIONS[options.decision]()  # type: ignore[arg-type]
+        try:
+            return LearningNetwork(
+                inputs={"inputs": Inputs(shape=self._input_shape(), code=self.inputs.code, probability=self.inputs.probability)},
+                populations=dict(population(row, self.data.class_count) for row in self.population.rows),
+                projections=tuple(projection(row, kinds, rules) for row in self.projection.rows), output=options.output, decision=decision,
+                dt_s=options.step_s, rest_s=options.rest_s, steps=options.steps,
+            )  # fmt: skip
+        except InputError as error:
+            raise ConfigError(str(error)) from None
+
+    def _input_shape(self) -> tuple[int, ...]:
+        rows, columns = self.data.image
+        if self.inputs.code == "events":
+            if rows < 2:
+                raise ConfigError("inputs.code = \"events\" takes the rows of a sample as its time steps, but these samples have none; say how "
+                                  "they are laid out with data.shape = [steps, channels]")  # fmt: skip
+            return (columns,)
+        return (1, rows, columns) if rows > 1 else (columns,)
+
+    def _samples(self, images: NDArray[Any]) -> Floats:
+        values = np.asarray(images, dtype=float) / _GREY
+        rows, columns = self.data.image
+        return values.reshape(len(values), rows, columns) if self.inputs.code == "events" else values.reshape(len(values), *self._input_shape())
+
+    # -- the hooks of the controller -------------------------------------------------------------
+
+    def fresh(self, rng: np.random.Generator) -> Arrays:
+        """Arrays of fresh synapses."""
+        from spicesnn.engines.nodal.engine import NodalEngine
+
+        return arrays_of(self.composed(NodalEngine()).fresh(rng))
+
+    def _network(self, arrays: Arrays, engine: Engine) -> LearningNetwork:
+        return with_arrays(self.composed(engine), arrays)
+
+    def learn(
+        self, arrays: Arrays, images: NDArray[np.uint8], labels: NDArray[np.int64], rng: np.random.Generator, epoch: int, engine: Engine, tally: Tally
+    ) -> Arrays:
+        """Learn from a chunk."""
+        network = self._network(arrays, engine)
+        before = network.energy
+        network = network.learn(self._samples(images), labels, rng, progress=epoch / max(self.chunks[0], 1))
+        after = network.energy
+        read, write = after.read_joule - before.read_joule, after.write_joule - before.write_joule
+        tally.add(read_joule=read, write_joule=write, energy_joule=read + write, presentations=len(images))
+        return arrays_of(network)
+
+    def reader(self, arrays: Arrays, images: Images, rng: np.random.Generator, engine: Engine) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
+        """Label the neurons where they vote, and return what answers."""
+        return self._reader(self._network(arrays, engine), images, rng)
+
+    def _reader(
+        self, network: LearningNetwork, images: Images, rng: np.random.Generator
+    ) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
+        limit = self.network.label_limit or len(images.train)
+        if isinstance(network.decision, Votes):
+            network = network.labelled(self._samples(images.train[:limit]), images.train_labels[:limit], rng, len(images.names))
+        seed = rng.integers(2**63)
+
+        def answer(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+            """The classes of samples, with the same input spikes at every call."""
+            return network.decided(self._samples(pixels), np.random.default_rng(seed))
+
+        return answer
+
+    def more_metrics(self, arrays: Arrays, images: Images, engine: Engine) -> Mapping[str, Any]:
+        """Pulses so far, and the cells that took most of them."""
+        wear = [value for name, value in arrays.items() if name.endswith(" wear")]
+        return {"cell_pulses": int(sum(w.sum() for w in wear)), "most_pulses_of_a_cell": int(max((w.max() for w in wear), default=0))}
+
+    @property
+    def _on_cells(self) -> list[str]:
+        return [f"{row['source']}>{row['target']}" for row in self.projection.rows if row.get("synapses")]
+
+    def solved_by(self, engine: str) -> tuple[str, ...]:
+        """The engine, where wires are read, maps are solved or pulses are."""
+        used = {row.get("synapses") for row in self.projection.rows}
+        wires = self.array.word_line_ohm or self.array.bit_line_ohm or self.array.driver_ohm or self.array.sense_ohm
+        return (engine,) if used & {"pulse-map", "solved"} or (wires and used - {None}) else ()
+
+    def circuit(self) -> str:
+        """What stands on arrays."""
+        parts = []
+        for row in self.projection.rows:
+            if row.get("synapses"):
+                what = {"ideal": "ideal cells", "levels": f"cells of {self.synapses.levels} levels",
+                        "pulse-map": f"{self.device.model} cells under a solved pulse map",
+                        "solved": f"{self.device.model} cells, every read and pulse solved"}[row["synapses"]]  # fmt: skip
+                parts.append(f"{row['source']} → {row['target']} on {what}")
+        wires = "wires without resistance" if not self.solved_by("x") else "tiles with their wires"
+        return f"{'; '.join(parts)}; {wires}." if parts else "No projection stands on cells."
+
+    @property
+    def cell_layers(self) -> int:
+        """Projections on cells."""
+        return len(self._on_cells)
+
+    def tiled(self) -> tuple[Wires, Tiling]:
+        """Wires and tiles of all of them."""
+        return self.array.segments(), Tiling(rows=self.array.tile_rows, cols=self.array.tile_cols)
+
+    def drawn_array(self) -> ArrayToDraw | None:
+        """The first tile of the first projection on cells."""
+        if not self._on_cells:
+            return None
+        from spicesnn.engines.nodal.engine import NodalEngine
+
+        network = self.composed(NodalEngine())
+        name = self._on_cells[0]
+        entry = network.projection(name)
+        rows, outputs = entry.connection.matrix(network.lines_of(entry), network.shape_of(entry.target))
+        columns = COLUMNS[self.synapses.columns]
+        row = next(r for r in self.projection.rows if f"{r['source']}>{r['target']}" == name)
+        cell = f"{row['synapses']} cells" if row["synapses"] in ("ideal", "levels") else self.device.model
+        return ArrayToDraw.tile((rows, columns.count(outputs)), (self.array.tile_rows, self.array.tile_cols), self.array.segments(), cell,
+                                differential=isinstance(columns, Differential))  # fmt: skip
+
+    def confirmed_layer(self, arrays: Arrays, images: Images, count: int, layer: int) -> LayerToConfirm:
+        """A projection on cells, the mean volts of its word lines, and what answers with other effective conductances."""
+        from spicesnn.engines.nodal.engine import NodalEngine
+        from spicesnn.networks.rules.batch import seen
+
+        only_layer(layer, len(self._on_cells))
+        network, name = self._network(arrays, NodalEngine()), self._on_cells[layer]
+        chosen, cells = images.test[:count], network.synapses[self._on_cells[layer]]
+        if not cells.array.linear or cells.solves_reads:
+            raise ConfigError(f"the cells of {name} are solved read by read; there is no one matrix that stands for them")
+        values, _ = seen(network, network.encoded(self._samples(chosen), np.random.default_rng(self.seed)), np.random.default_rng(self.seed))
+        sources = network.topology.inputs_of(name)
+        total = sum((values[s] for s in sources[1:]), start=values[sources[0]])
+        mean = total.mean(axis=1) if network.topology.temporal else total
+        node = network.topology.nodes[name]
+        assert isinstance(node, Weighted)
+        rows = node.rows_of(mean)[0]
+        rows = rows.reshape(len(mean), -1, rows.shape[1]).mean(axis=1)
+
+        def answers(effective: Floats) -> NDArray[np.int64]:
+            """The chosen samples' classes with these effective conductances."""
+            other = replace(cells)
+            other.__dict__["effective"] = np.asarray(effective, dtype=float)
+            return self._reader(network.with_synapses({name: other}), images, np.random.default_rng(self.seed))(chosen)
+
+        return LayerToConfirm(siemens=cells.siemens, row_volts=self.synapses.read_volts * rows, answers=answers)
+
+    def figures_data(self, arrays: Arrays, images: Images, engine: Engine) -> Mapping[str, Any]:
+        """Weights, their spread, and spikes of the output."""
+        network, before = self._network(arrays, engine), self._network(self.untrained(), engine)
+        found: dict[str, Any] = {}
+        after = {name: cells.weights for name, cells in network.synapses.items()}
+        if after:
+            found |= histogram_data({name: before.synapses[name].weights for name in after}, after)
+        first = next((name for name in after if network.projection(name).source == "inputs" and network.projection(name).connection.name == "dense"
+                      and not network.projection(name).delays_s), None)  # fmt: skip
+        if first is not None and images.shape[0] > 1 and self.inputs.code != "events":
+            found["fields"] = after[first][: int(np.prod(images.shape))]
+        if network.topology.temporal and network.topology.spiking:
+            outputs = network.outputs(self._samples(images.test[:_SHOWN]), self.rng(PICTURES))
+            found |= spike_data({network.output: outputs.sum(axis=(1, 2))})
+        return found
+
+    def exported(self, arrays: Arrays) -> Mapping[str, Any]:
+        """Weights of a chain of dense projections, which `spicesnn map` and `exsitu.weights` take."""
+        from spicesnn.engines.nodal.engine import NodalEngine
+
+        network = self._network(arrays, NodalEngine())
+        found: dict[str, Any] = {}
+        for number, name in enumerate(self._on_cells):
+            entry, weights = network.projection(name), network.synapses[name].weights
+            if entry.connection.name != "dense" or len(entry.delays_s) > 1:
+                return {}
+            biased = bool(getattr(entry.connection, "bias", False))
+            found[f"weights_{number}"] = weights[:-1] if biased else weights
+            if biased:
+                found[f"bias_{number}"] = weights[-1]
+        return found
+
+
+# -- checkpoints -------------------------------------------------------------------------------------
+
+
+def arrays_of(network: LearningNetwork) -> Arrays:
+    """Everything that learning has changed, by name."""
+    found: Arrays = {}
+    for name, cells in network.synapses.items():
+        array = cells.array
+        found[f"{name} state"] = np.asarray(array.state_or_zeros())
+        found[f"{name} largest"] = np.asarray(cells.largest)
+        found[f"{name} energy"] = np.array([cells.energy.read_joule, cells.energy.write_joule])
+        found[f"{name} wear"] = np.asarray(cells.wear)
+        if array.stuck is not None:
+            found[f"{name} stuck"] = array.stuck
+        if array.current_factor is not None:
+            found[f"{name} factor"] = array.current_factor
+        if cells.wear_left is not None:
+            left = cells.wear_left
+            found |= {f"{name} cycles": left.cycles, f"{name} limit": left.limit, f"{name} fails_on": left.fails_on}
+        assert array.device is not None
+        parameters = {key: value for key, value in array.device.spice_parameters().items() if np.ndim(value)}
+        found |= {f"{name} parameter {key}": np.asarray(value) for key, value in parameters.items()}
+    for name, state in network.lasting.items():
+        found |= {f"{name} lasting {k}": part for k, part in enumerate(state)}
+    for rule, memory in network.memory.items():
+        found |= {f"{rule} memory {key}": value for key, value in memory.items()}
+    return found
+
+
+def with_arrays(network: LearningNetwork, arrays: Arrays) -> LearningNetwork:
+    """A network as a checkpoint has it."""
+    made: dict[str, Synapses] = {}
+    blank = np.random.default_rng(0)
+    for entry in network.projections:
+        if entry.synapses is None:
+            continue
+        name = entry.name
+        mine = {key.removeprefix(f"{name} "): value for key, value in arrays.items() if key.startswith(f"{name} ")}
+        shape = entry.connection.matrix(network.lines_of(entry), network.shape_of(entry.target))
+        largest = float(mine["largest"])
+        cells = entry.synapses.made(np.zeros(shape), blank, largest=largest)
+        device = cells.array.device
+        assert device is not None
+        own = {key.removeprefix("parameter "): value for key, value in mine.items() if key.startswith("parameter ")}
+        array = replace(
+            cells.array, device=device.with_parameters(**own) if own else device, state=mine["state"],
+            stuck=mine.get("stuck"), current_factor=mine.get("factor"),
+        )  # fmt: skip
+        wear = None if "cycles" not in mine else Wear(cycles=mine["cycles"], limit=mine["limit"], fails_on=mine["fails_on"])
+        read, write = (float(v) for v in mine["energy"])
+        made[name] = replace(cells, array=array, energy=Energy(read_joule=read, write_joule=write), wear=mine["wear"], wear_left=wear, seen=None)
+    lasting, memory = {}, dict[str, dict[str, NDArray[Any]]]()
+    for name in network.populations:
+        parts = [arrays[key] for key in sorted(k for k in arrays if k.startswith(f"{name} lasting "))]
+        if parts:
+            lasting[name] = tuple(parts)
+    for key, value in arrays.items():
+        rule, memorised, what = key.partition(" memory ")
+        if memorised:
+            memory.setdefault(rule, {})[what] = value
+    copy = network.with_synapses(made)
+    object.__setattr__(copy, "lasting", lasting)
+    object.__setattr__(copy, "memory", memory)
+    return copy
