@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from spicesnn.fitting.cycles import fit_cycles
     from spicesnn.networks.converters import ADC, DAC
     from spicesnn.networks.hardware import Hardware
+    from spicesnn.networks.learner import Inputs, LearningNetwork, Neurons
     from spicesnn.networks.network import Network
     from spicesnn.networks.periphery import Periphery
+    from spicesnn.networks.projections import Projection
     from spicesnn.training.front import Run, load_run, train
 
 _HOMES = {
@@ -37,8 +39,12 @@ _HOMES = {
     "DAC": "spicesnn.networks.converters",
     "Hardware": "spicesnn.networks.hardware",
     "Imperfections": "spicesnn.engines.imperfect",
+    "Inputs": "spicesnn.networks.learner",
+    "LearningNetwork": "spicesnn.networks.learner",
     "Network": "spicesnn.networks.network",
+    "Neurons": "spicesnn.networks.learner",
     "Periphery": "spicesnn.networks.periphery",
+    "Projection": "spicesnn.networks.projections",
     "Crossbar": "spicesnn.crossbar.crossbar",
     "CrossbarClassifier": "spicesnn.estimator",
     "GateAlong": "spicesnn.crossbar.crossbar",
@@ -66,7 +72,8 @@ __all__ = [  # noqa: RUF022 (by subject)
     "__version__", "devices", "Wires", "Crossbar", "GateAlong", "Pulse", "Waveform", "Sine", "PiecewiseLinear",
     "NodalEngine", "NgspiceEngine", "iv", "monte_carlo", "read_measurement", "read_events", "fit_cycles", "published_cells", "drift_compensation",
     "CrossbarClassifier",
-    "Network", "Hardware", "DAC", "ADC", "Periphery", "Imperfections", "MeasuredCycles", "train", "load_run", "Run",
+    "Network", "Hardware", "DAC", "ADC", "Periphery", "Imperfections", "MeasuredCycles", "LearningNetwork", "Inputs", "Neurons", "Projection",
+    "train", "load_run", "Run",
 ]  # fmt: skip
 
 

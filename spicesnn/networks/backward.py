@@ -15,6 +15,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from spicesnn.errors import InputError
+from spicesnn.learning.gradients import spike_slope
 from spicesnn.networks.activations import Activation, Clip, LeakyReLU, Threshold
 from spicesnn.networks.network import Network
 from spicesnn.networks.nodes import Embed, Flatten, Node, Pad, Pooling, Reshape, Scale, Shape, Transpose, Values, Weighted
@@ -184,9 +185,9 @@ class _Back:
     def _slope(self, node: Node, x: Values) -> Values:
         if isinstance(node, Threshold):
             scale = np.where(np.abs(node.threshold) > 0, np.abs(node.threshold), 1.0)
-            return np.asarray(1.0 / (1.0 + self.sharpness * np.abs(x - node.threshold) / scale) ** 2)
+            return np.asarray(spike_slope(self.sharpness * (x - node.threshold) / scale))
         if isinstance(node, Activation) and node.name == "step":
-            return np.asarray(1.0 / (1.0 + self.sharpness * np.abs(x)) ** 2)
+            return np.asarray(spike_slope(self.sharpness * x))
         if isinstance(node, Activation) and node.name == "sigmoid":
             y = node(x)
             return np.asarray(y * (1 - y))
@@ -220,7 +221,7 @@ class _Back:
             through = kept * now * (1.0 - spikes[:, t]) if whole else kept * now
             here = delta[:, t]
             if node.spiking:
-                here = here / (1.0 + self.sharpness * np.abs(over[:, t])) ** 2
+                here = here * spike_slope(self.sharpness * over[:, t])
             now = here + through
             current = kept_current * current + gain * now
             before[:, t] = gain_current * current

@@ -15,14 +15,16 @@ from spicesnn.crossbar.mapping import COLUMNS, Differential
 from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
 from spicesnn.engines.base import Engine
+from spicesnn.engines.default import default_engine
 from spicesnn.errors import ConfigError, InputError
 from spicesnn.learning.schemes import FloatingColumns, Gated, HalfVoltage, Scheme, ThirdVoltage
-from spicesnn.learning.step_limits import StrongestPulses
 from spicesnn.networks.decisions import DECISIONS, Decision, Votes
 from spicesnn.networks.hardware import Hardware
 from spicesnn.networks.learner import Inputs, LearningNetwork
 from spicesnn.networks.nodes import Weighted
+from spicesnn.networks.rules.batch import seen
 from spicesnn.networks.synapses import Energy, Ideal, Levels, PulseMap, Solved, SynapseKind, Synapses
+from spicesnn.programming.pulse_map import StrongestPulses
 from spicesnn.training.composition import Rows, population, projection, rules_of
 from spicesnn.training.imperfections import ImperfectionOptions
 from spicesnn.training.options import Section, option
@@ -204,9 +206,7 @@ class NetworkConfig(StreamConfig):
 
     def fresh(self, rng: np.random.Generator) -> Arrays:
         """Arrays of fresh synapses."""
-        from spicesnn.engines.nodal.engine import NodalEngine
-
-        return arrays_of(self.composed(NodalEngine()).fresh(rng))
+        return arrays_of(self.composed(default_engine()).fresh(rng))
 
     def _network(self, arrays: Arrays, engine: Engine) -> LearningNetwork:
         return with_arrays(self.composed(engine), arrays)
@@ -281,9 +281,7 @@ class NetworkConfig(StreamConfig):
         """The first tile of the first projection on cells."""
         if not self._on_cells:
             return None
-        from spicesnn.engines.nodal.engine import NodalEngine
-
-        network = self.composed(NodalEngine())
+        network = self.composed(default_engine())
         name = self._on_cells[0]
         entry = network.projection(name)
         rows, outputs = entry.connection.matrix(network.lines_of(entry), network.shape_of(entry.target))
@@ -295,11 +293,8 @@ class NetworkConfig(StreamConfig):
 
     def confirmed_layer(self, arrays: Arrays, images: Images, count: int, layer: int) -> LayerToConfirm:
         """A projection on cells, the mean volts of its word lines, and what answers with other effective conductances."""
-        from spicesnn.engines.nodal.engine import NodalEngine
-        from spicesnn.networks.rules.batch import seen
-
         only_layer(layer, len(self._on_cells))
-        network, name = self._network(arrays, NodalEngine()), self._on_cells[layer]
+        network, name = self._network(arrays, default_engine()), self._on_cells[layer]
         chosen, cells = images.test[:count], network.synapses[self._on_cells[layer]]
         if not cells.array.linear or cells.solves_reads:
             raise ConfigError(f"the cells of {name} are solved read by read; there is no one matrix that stands for them")
@@ -338,9 +333,7 @@ class NetworkConfig(StreamConfig):
 
     def exported(self, arrays: Arrays) -> Mapping[str, Any]:
         """Weights of a chain of dense projections, which `spicesnn map` and `exsitu.weights` take."""
-        from spicesnn.engines.nodal.engine import NodalEngine
-
-        network = self._network(arrays, NodalEngine())
+        network = self._network(arrays, default_engine())
         found: dict[str, Any] = {}
         for number, name in enumerate(self._on_cells):
             entry, weights = network.projection(name), network.synapses[name].weights

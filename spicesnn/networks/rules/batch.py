@@ -9,6 +9,7 @@ import numpy as np
 
 from spicesnn.arrays import Floats
 from spicesnn.errors import InputError
+from spicesnn.learning.gradients import Adam
 from spicesnn.learning.manhattan import AllDevices, Softmax, Subset, direction
 from spicesnn.networks import backward, evaluate
 from spicesnn.networks.nodes import Values, Weighted
@@ -19,7 +20,7 @@ from spicesnn.networks.synapses.updates import Update
 if TYPE_CHECKING:
     from spicesnn.networks.learner import LearningNetwork
 
-_BETA_1, _BETA_2 = 0.9, 0.999
+_ADAM = Adam(tiny=1e-300, of_largest=1e-3)
 
 
 def learning(network: LearningNetwork, rule: BatchRule) -> list[str]:
@@ -153,8 +154,6 @@ class Template(BatchRule):
 class SurrogateGradient(BatchRule):
     """Gradient descent on the synapses: reads through them forward, surrogate slopes backward, Adam's steps as wanted changes.
 
-    Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015.
-
     Attributes
     ----------
     rate : float
@@ -188,12 +187,9 @@ class SurrogateGradient(BatchRule):
         rate = self.rate * (1 - (1 - self.final_rate) * progress)
         for name in learning(network, self):
             gradient = found[name].gradient / len(x)
-            first = _BETA_1 * old.get(f"{name} mean", np.zeros_like(gradient)) + (1 - _BETA_1) * gradient
-            second = _BETA_2 * old.get(f"{name} square", np.zeros_like(gradient)) + (1 - _BETA_2) * gradient**2
-            memory[f"{name} mean"], memory[f"{name} square"] = first, second
-            scale = np.sqrt(second / (1 - _BETA_2**count))
-            move = first / (1 - _BETA_1**count) / (scale + 1e-3 * scale.max(initial=0.0) + 1e-300)
-            updates[name] = Wanted(steps=rate * network.synapses[name].largest * move)
+            mean, square = (np.array(old.get(f"{name} {moment}", np.zeros_like(gradient))) for moment in ("mean", "square"))
+            updates[name] = Wanted(steps=_ADAM.step(gradient, mean, square, count=count, rate=rate * network.synapses[name].largest))
+            memory[f"{name} mean"], memory[f"{name} square"] = mean, square
         return updates, memory, joule
 
 
