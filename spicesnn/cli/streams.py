@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import TextIO
 
+from spicesnn.platform import interrupt_main_thread, stopping_signals
+
 _PLAIN = {
     "µ": "u", "Ω": "Ohm", "−": "-", "–": "-", "…": "...", "×": "x", "±": "+/-", "⇄": "<->", "→": "->", "τ": "tau", "≤": "<=", "≥": ">=", "⁺": "+",
     "⁻": "-", "²": "^2", "³": "^3", "½": "1/2", "°": " degrees", "·": "*", "∞": "inf", "α": "alpha", "β": "beta", "γ": "gamma", "λ": "lambda",
@@ -131,7 +133,7 @@ def stoppable() -> Iterator[list[int]]:
 
     def again(dropped: sys.UnraisableHookArgs) -> None:
         if issubclass(dropped.exc_type, KeyboardInterrupt):
-            later = threading.Timer(_AGAIN_S, signal.pthread_kill, (threading.main_thread().ident, caught[0] if caught else signal.SIGINT))
+            later = threading.Timer(_AGAIN_S, interrupt_main_thread, (caught[0] if caught else signal.SIGINT,))
             later.daemon = True
             later.start()
         elif not caught:  # once a callback was cut short it may complain for ever
@@ -139,7 +141,7 @@ def stoppable() -> Iterator[list[int]]:
 
     before = {}
     if threading.current_thread() is threading.main_thread():
-        before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL}
+        before = {number: signal.signal(number, stop) for number in stopping_signals() if signal.getsignal(number) is signal.SIG_DFL}
         sys.unraisablehook = again
     try:
         yield caught

@@ -17,6 +17,7 @@ from spicesnn.devices.given import device_given
 from spicesnn.devices.resistor import Resistor
 from spicesnn.errors import InputError, WrongTypeError
 from spicesnn.guesses import hinted
+from spicesnn.platform import available_bytes
 from spicesnn.shortcuts import shortcut
 from spicesnn.shown import shown
 
@@ -199,6 +200,7 @@ class Crossbar:
             initial = np.asarray(device.initial_state() if self.state is None else numbers(self.state, "state"), dtype=float)
             if count > 1 and initial.ndim == 1:
                 initial = initial[:, None, None]
+            _fits_memory(count, *self.shape)
             object.__setattr__(self, "state", np.broadcast_to(initial, ((count,) if count > 1 else ()) + tuple(self.shape)))
         values = owned(self.state, "state")  # type: ignore[arg-type]
         if count > 1 and (values.ndim != 3 or values.shape[0] != count):
@@ -389,6 +391,20 @@ class Crossbar:
     def _repr_html_(self) -> str:
         made: str = shown(self, "html")
         return made
+
+
+_SMALL = 1 << 24
+"""Cells of arrays that are made without a look at the machine's memory."""
+
+
+def _fits_memory(states: int, rows: int, cols: int) -> None:
+    """Raise `InputError` where the states of an array alone exceed the memory that there is: said before anything is allocated."""
+    if rows * cols <= _SMALL:
+        return
+    needed, there = 8 * states * rows * cols, available_bytes()
+    if there is not None and needed > there:
+        raise InputError(f"an array of {rows} × {cols} cells takes {needed / 2**30:.3g} GB for its states alone; {there / 2**30:.3g} GB are free on "
+                         "this machine. Cut it into tiles (spicesnn.Hardware), or take a smaller one")  # fmt: skip
 
 
 def _rebuilt(parts: dict[str, Any]) -> Crossbar:

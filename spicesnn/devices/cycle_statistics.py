@@ -24,7 +24,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import solve_discrete_lyapunov
 
 from spicesnn.arrays import Floats, owned
 from spicesnn.errors import DataError, InputError
@@ -151,6 +150,8 @@ class CycleStatistics:
     @cached_property
     def stationary(self) -> Floats:
         """Covariance of the normal scores of `order` cycles in turn, (order·quantities,) twice."""
+        from scipy.linalg import solve_discrete_lyapunov  # a quarter of a command's start
+
         new = np.zeros_like(self._companion)
         new[: len(QUANTITIES), : len(QUANTITIES)] = self.noise
         found = solve_discrete_lyapunov(self._companion, new)

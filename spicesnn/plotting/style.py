@@ -65,7 +65,11 @@ def new_figure(width: float = 6.4, height: float = 4.4) -> Figure:
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as a file of the kind that its name says; it appears whole, and a link of that name is replaced, not followed."""
     with appearing(path) as partial:
-        figure.savefig(partial, format=path.suffix[1:])
+        if path.suffix != ".png":
+            figure.savefig(partial, format=path.suffix[1:])
+            return
+        figure.set_dpi(_STYLE["savefig.dpi"])
+        raster(figure).save(partial, format="png", dpi=(figure.dpi, figure.dpi))
 
 
 def raster(figure: Figure) -> Image:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.faults import Wear
@@ -175,6 +174,8 @@ class _Life:
 
     def _half(self, device: Device, stimulus: Stimulus, points: int) -> IVCurve:
         """Follow the device through one half of a cycle and let what comes after a pulse come; return the curve at even times."""
+        from scipy.interpolate import PchipInterpolator  # a quarter of a command's start
+
         before = self._array
         time = np.linspace(0.0, stimulus.duration_s, points)
         volts = np.asarray(stimulus.volts(time), dtype=float)

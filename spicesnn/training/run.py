@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import platform
@@ -24,6 +23,7 @@ from spicesnn._version import __version__
 from spicesnn.datasets.scaling import Scale
 from spicesnn.errors import AbsentError, ConfigError, DataError, RunError
 from spicesnn.file_kinds import what_is
+from spicesnn.platform import try_lock
 from spicesnn.training import config as configuration
 from spicesnn.training import input_files
 from spicesnn.training.config import BaseConfig
@@ -124,13 +124,13 @@ class RunDirectory:
             raise RunError(f"{self.path} cannot be written: {error.strerror or error}; copy the run to where it can, or give another --out") from None
         with file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+                mine = try_lock(file)
+            except OSError:
+                mine = True  # a file system without locks: nothing can be kept out, and a single process needs nothing
+            if not mine:
                 file.seek(0)
                 owner = file.read().decode(errors="replace").strip() or "another process"
-                raise RunError(f"{self.path} is being trained by {owner}; wait for it, end it, or give another --out") from None
-            except OSError:
-                pass  # a file system without locks: nothing can be kept out, and a single process needs nothing
+                raise RunError(f"{self.path} is being trained by {owner}; wait for it, end it, or give another --out")
             with suppress(OSError):  # whose it is, is for people; the disk may be full
                 file.truncate(0)
                 file.write(f"process {os.getpid()} on {platform.node()}\n".encode())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from spicesnn.arrays import Floats
 from spicesnn.devices import registry
@@ -38,6 +37,8 @@ def at_times(curve: IVCurve, time: Floats) -> Floats:
 
     An abrupt set spans a few points only: straight lines between them lose 1e-3 of the peak there.
     """
+    from scipy.interpolate import PchipInterpolator  # a quarter of a command's start
+
     return np.asarray(PchipInterpolator(curve.time, curve.amps)(np.clip(time, curve.time[0], curve.time[-1])))
 
 

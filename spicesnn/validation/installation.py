@@ -21,8 +21,9 @@ from spicesnn.engines.ngspice.library import TESTED
 from spicesnn.errors import DataError, NgspiceMissingError, SpicesnnError
 from spicesnn.jit import LEAST_FREE, kept_in
 from spicesnn.paths import caches_dir, free_bytes, models_dir, netlists_dir, presets_dir, writable
+from spicesnn.platform import cores
 
-PACKAGES = ("numpy", "scipy", "numba", "matplotlib", "pillow", "PySpice", "typer", "rich", "jinja2", "threadpoolctl")
+PACKAGES = ("numpy", "scipy", "numba", "matplotlib", "pillow", "PySpice", "typer", "rich", "jinja2", "threadpoolctl", "psutil")
 OPTIONAL = ("distributed", "cryptography", "pandas", "pyarrow", "xarray", "h5py", "scikit-learn")
 _LEAST_FREE = 100 * 2**20
 """What the temporary folder should have left, bytes."""
@@ -71,7 +72,7 @@ def python_and_packages() -> list[Check]:
 
 def threads() -> Check:
     """Look at the processors this process may use."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    usable = cores()
     limit = os.environ.get("NUMBA_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS")
     return Check(name="threads", ok=True, found=f"{usable} processors" + (f", limited to {limit} by the environment" if limit else ""))
 

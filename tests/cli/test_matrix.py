@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -218,3 +220,12 @@ def test_a_command_without_its_name_lists_the_names(name, listed, run):
 
 def test_every_folder_of_results_is_known_by_one_file():
     assert len(set(_RESULTS.values())) == len(_RESULTS)
+
+
+def test_a_curve_loads_no_library_that_it_does_not_use(tmp_path):
+    script = "import sys\nfrom spicesnn.cli import main\nmain(['iv', 'resistor'])\nprint(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "matplotlib.figure" in loaded
+    unwanted = {"scipy.interpolate", "scipy.stats", "pandas", "matplotlib.pyplot", "PySpice", "jinja2", "distributed", "spicesnn.training.loop"}
+    assert not unwanted & loaded

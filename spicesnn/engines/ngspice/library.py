@@ -8,23 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spicesnn.errors import NgspiceMissingError
+from spicesnn.platform import ngspice_places
 
 VARIABLE = "SPICESNN_LIBNGSPICE"
 """Environment variable that points at another build."""
 TESTED = (39, 44, 46, 47)
 """The versions that the whole test suite has run on; another one is tried out before its first job (`trial`)."""
 
-_PLACES = (
-    "/opt/homebrew/lib/libngspice.dylib",
-    "/usr/local/lib/libngspice.dylib",
-    "/usr/local/lib/libngspice.so",
-    "/usr/local/lib64/libngspice.so",
-    "/usr/lib64/libngspice.so.0",
-    "/usr/lib/libngspice.so.0",
-    "/home/linuxbrew/.linuxbrew/lib/libngspice.so",
-)
 _REMEDY = (
-    "Install it (Debian: apt install libngspice0; Fedora: dnf install libngspice; macOS: brew install libngspice), "
+    "Install it (Debian: apt install libngspice0; Fedora: dnf install libngspice; macOS: brew install libngspice; "
+    "conda: ngspice-lib; Windows: ngspice.dll of ngspice's download page), "
     f"or point {VARIABLE} at the library"
 )
 
@@ -45,7 +38,7 @@ def find() -> str:
     found = ctypes.util.find_library("ngspice")
     if found:
         return found
-    for place in _PLACES:
+    for place in ngspice_places():
         if Path(place).is_file():
             return place
     raise NgspiceMissingError(f"no libngspice on this machine. {_REMEDY}; or use the nodal engine (--engine nodal), which needs none")

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import struct
 import time
 from typing import Any
+
+from spicesnn.platform import Pipes
 
 LENGTHS = struct.Struct("<cIQ")
 MESSAGE = b"M"
@@ -57,12 +58,8 @@ class Channel:
     """
 
     def __init__(self, read_fd: int, write_fd: int) -> None:
-        self._read_fd, self._write_fd = read_fd, write_fd
-        for fd in (read_fd, write_fd):
-            os.set_blocking(fd, False)
-        self._readable, self._writable = select.poll(), select.poll()
-        self._readable.register(read_fd, select.POLLIN)
-        self._writable.register(write_fd, select.POLLOUT)
+        self._write_fd = write_fd
+        self._pipes = Pipes(read_fd, write_fd)
 
     def send(self, frame: bytes, timeout_s: float) -> None:
         """Write a whole frame."""
@@ -74,7 +71,7 @@ class Channel:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise ChannelSilent(timeout_s, beating=False) from None
-                self._writable.poll(100)
+                self._pipes.wait_to_write(100)
             except OSError:
                 raise ChannelClosed from None
 
@@ -111,7 +108,7 @@ class Channel:
         heard = time.monotonic()
         while view:
             try:
-                got = os.readv(self._read_fd, [view])
+                got = self._pipes.read_into(view)
             except BlockingIOError:
                 self._wait(heard, deadline, timeout_s, silence_s)
                 continue
@@ -129,4 +126,4 @@ class Channel:
             raise ChannelSilent(timeout_s, beating=now - heard < silence_s)
         if now - heard > silence_s:
             raise ChannelSilent(silence_s, beating=False)
-        self._readable.poll(max(1, min(1e3 * (deadline - now), 1e3 * (heard + silence_s - now)) + 1))
+        self._pipes.wait_to_read(max(1, min(1e3 * (deadline - now), 1e3 * (heard + silence_s - now)) + 1))

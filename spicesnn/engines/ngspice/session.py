@@ -25,6 +25,7 @@ from spicesnn.engines.ngspice.protocol import Channel, ChannelClosed, ChannelSil
 from spicesnn.engines.ngspice.surroundings import Surroundings
 from spicesnn.errors import InputError, MissingPackageError, NgspiceMissingError, NgspiceTimeoutError
 from spicesnn.paths import PACKAGE
+from spicesnn.platform import own_session
 
 START_TIMEOUT_S = 60.0
 _SPAWNING = threading.Lock()
@@ -106,7 +107,7 @@ class Session:
             with _SPAWNING:
                 self._process = subprocess.Popen(
                     command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, env=_environment(folder), cwd=folder,
-                    start_new_session=True,
+                    **own_session(),
                 )  # fmt: skip
         except BaseException:
             self._stderr.close()

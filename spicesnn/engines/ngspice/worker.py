@@ -24,6 +24,7 @@ from typing import Any
 from spicesnn.engines.ngspice import confinement
 from spicesnn.engines.ngspice.binding import Binding
 from spicesnn.engines.ngspice.protocol import HEARTBEAT, LENGTHS, MESSAGE, Header, pack
+from spicesnn.platform import resident_bytes
 
 HEARTBEAT_S = 0.25
 
@@ -170,10 +171,7 @@ class Worker:
         self._send(answer, b"" if reason else b"".join(vectors))
 
     def _memory(self, header: Header, payload: bytes) -> None:
-        resident = 0
-        if Path("/proc/self/statm").exists():
-            resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        self._send({"ok": True, "resident_bytes": resident})
+        self._send({"ok": True, "resident_bytes": resident_bytes()})
 
     def _quit(self, header: Header, payload: bytes) -> None:
         self._send({"ok": True})

@@ -16,6 +16,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from spicesnn.jit import kernel
+from spicesnn.platform import cores
 
 _Answer = TypeVar("_Answer")
 
@@ -65,7 +66,7 @@ def _processors() -> int:
     wanted = os.environ.get("SPICESNN_THREADS", "")
     if wanted.isdecimal() and int(wanted) > 0:
         return int(wanted)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores()
 
 
 class Team:

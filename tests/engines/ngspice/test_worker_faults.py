@@ -201,7 +201,7 @@ def test_a_library_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 def test_no_library_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(library.VARIABLE, raising=False)
     monkeypatch.setattr(library.ctypes.util, "find_library", lambda _: None)
-    monkeypatch.setattr(library, "_PLACES", ())
+    monkeypatch.setattr(library, "ngspice_places", lambda: ())
     with pytest.raises(NgspiceMissingError, match="apt install libngspice0"):
         library.find()
 
