@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from spicesnn.devices.stimulus import PiecewiseLinear, Sine
     from spicesnn.engines.default import monte_carlo
     from spicesnn.engines.drift_compensation import drift_compensation
-    from spicesnn.engines.imperfect import Imperfections
     from spicesnn.engines.iv import iv
     from spicesnn.engines.ngspice.engine import NgspiceEngine
     from spicesnn.engines.nodal.engine import NodalEngine
@@ -32,15 +31,16 @@ if TYPE_CHECKING:
     from spicesnn.networks.network import Network
     from spicesnn.networks.periphery import Periphery
     from spicesnn.networks.projections import Projection
+    from spicesnn.nonidealities.realised import Imperfections
     from spicesnn.training.front import Run, load_run, train
 
 _HOMES = {
     "ADC": "spicesnn.networks.converters",
     "DAC": "spicesnn.networks.converters",
     "Hardware": "spicesnn.networks.hardware",
-    "Imperfections": "spicesnn.engines.imperfect",
     "Inputs": "spicesnn.networks.learner",
     "LearningNetwork": "spicesnn.networks.learner",
+    "Imperfections": "spicesnn.nonidealities.realised",
     "Network": "spicesnn.networks.network",
     "Neurons": "spicesnn.networks.learner",
     "Periphery": "spicesnn.networks.periphery",

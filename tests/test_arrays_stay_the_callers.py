@@ -15,8 +15,8 @@ from spicesnn.devices.levels import ConductanceStates
 from spicesnn.devices.pulse_curve import PulseCurve
 from spicesnn.devices.stimulus import PiecewiseLinear, Sine
 from spicesnn.devices.variability import LogNormal, Normal, Uniform
-from spicesnn.engines.imperfect import Imperfections
 from spicesnn.errors import InputError
+from spicesnn.nonidealities.realised import Imperfections
 
 SQUARE, LINE = np.array([[1e-4, 2e-4], [3e-4, 4e-4]]), np.array([0.0, 1.0])
 KEPT = {

@@ -23,8 +23,8 @@ from spicesnn.devices.saturating_pulse import SaturatingPulse
 from spicesnn.errors import DataError, SpicesnnError
 from spicesnn.learning.weights import load_weights
 from spicesnn.netlist.foreign import load_foreign
+from spicesnn.options import parse_override
 from spicesnn.paths import netlists_dir, presets_dir
-from spicesnn.training.options import parse_override
 from spicesnn.training.run import RunDirectory
 
 PATIENCE_S = 10.0

@@ -9,8 +9,8 @@ import spicesnn
 
 PACKAGE = Path(spicesnn.__file__).resolve().parent
 ROOMS = (
-    "devices", "crossbar", "neurons", "encoding", "datasets", "netlist", "engines", "views", "validation", "characterization", "programming",
-    "learning", "networks", "training", "fitting", "estimator", "torch", "jax", "plotting", "studies", "reporting", "cli", "__main__",
+    "devices", "crossbar", "neurons", "encoding", "datasets", "nonidealities", "netlist", "engines", "views", "validation", "characterization",
+    "programming", "learning", "networks", "training", "fitting", "estimator", "torch", "jax", "plotting", "studies", "reporting", "cli", "__main__",
 )  # fmt: skip
 """From low to high; every other module at the top of the package is the ground that all stand on."""
 ROOM_WITH_CIRCLES = "spicesnn.networks"

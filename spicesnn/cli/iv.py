@@ -100,8 +100,8 @@ def iv(
 def _flaws(name: str, settings: dict[str, str], samples: int, seed: int) -> Flaws | None:
     """Return what is imperfect about the device, by its file and by the settings; None where nothing is."""
     from spicesnn.errors import InputError
+    from spicesnn.nonidealities.options import ImperfectionOptions
     from spicesnn.reporting.flawed import Flaws, read_options
-    from spicesnn.training.imperfections import ImperfectionOptions
 
     found = read_options(Path(name) if name.endswith(".toml") else None, settings)
     if found == ImperfectionOptions():

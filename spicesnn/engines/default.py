@@ -15,11 +15,11 @@ from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import Pulse, Waveform
 from spicesnn.engines.base import Engine
-from spicesnn.engines.imperfect import Imperfections
 from spicesnn.engines.nodal.engine import NodalEngine
 from spicesnn.engines.results import PulseResult, Read
 from spicesnn.errors import InputError, UnknownNameError, WrongTypeError
 from spicesnn.guesses import UnknownArgumentError
+from spicesnn.nonidealities.realised import Imperfections
 
 
 @cache

@@ -11,8 +11,8 @@ from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.faults import Wear
 from spicesnn.devices.base import Device
 from spicesnn.engines.base import Engine
-from spicesnn.engines.imperfect import Imperfections
 from spicesnn.learning.schemes import Scheme, Step, Write
+from spicesnn.nonidealities.realised import Imperfections
 from spicesnn.programming.pulse_map import set_polarity
 
 

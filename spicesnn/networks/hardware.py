@@ -13,11 +13,11 @@ from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device
 from spicesnn.devices.given import device_given
 from spicesnn.devices.vteam import VTEAM
-from spicesnn.engines.imperfect import Imperfections
 from spicesnn.errors import InputError
 from spicesnn.guesses import hinted
 from spicesnn.networks.converters import ADC, DAC
 from spicesnn.networks.periphery import Periphery
+from spicesnn.nonidealities.realised import Imperfections
 
 _WORDS = {
     "tile_size": "tile=(rows, cols)",

@@ -17,12 +17,12 @@ from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device
 from spicesnn.devices.stimulus import PiecewiseLinear, Sine, Stimulus
 from spicesnn.engines.base import Engine
-from spicesnn.engines.imperfect import Imperfections
 from spicesnn.engines.results import IVCurve
 from spicesnn.errors import InputError
+from spicesnn.nonidealities.realised import Imperfections
 
 if TYPE_CHECKING:
-    from spicesnn.training.imperfections import ImperfectionOptions
+    from spicesnn.nonidealities.options import ImperfectionOptions
 
 _READ_VOLTS = 0.1
 """Where the conductances of finite states count, for a device that is not linear; those of a linear one are the same anywhere."""
@@ -86,8 +86,8 @@ class Flaws:
 
 def read_options(file: Path | None, settings: Mapping[str, str]) -> ImperfectionOptions:
     """Return the table [imperfections] of a device file (or an empty one) with ``imperfections.key=value`` settings over it."""
+    from spicesnn.nonidealities.options import ImperfectionOptions
     from spicesnn.training.config import overridden, read_tables
-    from spicesnn.training.imperfections import ImperfectionOptions
 
     tables: dict[str, Any] = {"imperfections": {}}
     if file is not None:

@@ -19,10 +19,10 @@ from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Device
 from spicesnn.engines.base import Engine
 from spicesnn.engines.registry import make_engine
+from spicesnn.options import Section, option
 from spicesnn.plotting.studies import array_size_figure
 from spicesnn.studies.cells import between, two_states
 from spicesnn.studies.study import Findings, Row, Study, Watch, Workers
-from spicesnn.training.options import Section, option
 from spicesnn.training.sections import ArrayOptions, DeviceOptions
 from spicesnn.training.sweep import summarised
 

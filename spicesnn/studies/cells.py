@@ -12,7 +12,7 @@ from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.faults import end_states
 from spicesnn.devices.base import Device
 from spicesnn.errors import ConfigError
-from spicesnn.training.options import Section, option
+from spicesnn.options import Section, option
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,10 +10,10 @@ import numpy as np
 
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.engines.registry import make_engine
+from spicesnn.options import Section, option
 from spicesnn.plotting.studies import ir_drop_figure
 from spicesnn.studies.cells import between, two_states
 from spicesnn.studies.study import Findings, Row, Study, Watch, Workers
-from spicesnn.training.options import Section, option
 from spicesnn.training.sections import ArrayOptions, DeviceOptions
 
 if TYPE_CHECKING:

@@ -32,10 +32,10 @@ from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device
 from spicesnn.engines.base import Engine
 from spicesnn.engines.registry import make_engine
+from spicesnn.options import Section, option
 from spicesnn.plotting.studies import read_margin_figure
 from spicesnn.studies.cells import SelectorOptions, two_states
 from spicesnn.studies.study import Findings, Row, Study, Watch, Workers
-from spicesnn.training.options import Section, option
 from spicesnn.training.sections import ArrayOptions, DeviceOptions
 
 if TYPE_CHECKING:

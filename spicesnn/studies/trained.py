@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from spicesnn.errors import ConfigError
+from spicesnn.options import Section, option
 from spicesnn.plotting.studies import trained_figure
 from spicesnn.studies.study import Findings, Row, Study, Watch, Workers
 from spicesnn.training import sweep as sweeping
-from spicesnn.training.options import Section, option
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -15,10 +15,10 @@ from spicesnn.devices.registry import names as device_names
 from spicesnn.engines.registry import ENGINES
 from spicesnn.errors import AbsentError, ConfigError, UnknownNameError
 from spicesnn.file_kinds import what_is
+from spicesnn.nonidealities.options import ImperfectionOptions
+from spicesnn.options import parse_override, render_toml, unknown_key
 from spicesnn.paths import presets_dir
 from spicesnn.training import input_files
-from spicesnn.training.imperfections import ImperfectionOptions
-from spicesnn.training.options import parse_override, render_toml, unknown_key
 from spicesnn.training.sections import (
     ArrayOptions,
     DataOptions,

@@ -18,7 +18,6 @@ from spicesnn.datasets.scaling import Scale
 from spicesnn.devices.base import Device
 from spicesnn.engines.base import Engine
 from spicesnn.engines.drift_compensation import drift_compensation
-from spicesnn.engines.imperfect import Imperfections
 from spicesnn.errors import ConfigError
 from spicesnn.learning import metrics
 from spicesnn.learning.manhattan import Activation, AllDevices, RandomSubset, Softmax, Subset, Tanh
@@ -26,6 +25,7 @@ from spicesnn.learning.programming import Programmer
 from spicesnn.learning.schemes import FloatingColumns, Gated, HalfVoltage, Scheme, ThirdVoltage
 from spicesnn.learning.weights import check_layers, read_model, scales
 from spicesnn.neurons.lif import LIF, first_spike_time, spike_count
+from spicesnn.nonidealities.realised import Imperfections
 from spicesnn.training.config import Config
 from spicesnn.training.file_neurons import ReluCode, SteppedNeurons
 from spicesnn.training.layers import Hidden, Layer, RateCode, SpikeCode, joined, split

@@ -20,9 +20,9 @@ from spicesnn.datasets.scaling import Scale
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError, DataError, RunError
 from spicesnn.learning import metrics
+from spicesnn.nonidealities.options import ImperfectionOptions
+from spicesnn.options import Section, option, parse_override
 from spicesnn.training.config import BaseConfig
-from spicesnn.training.imperfections import ImperfectionOptions
-from spicesnn.training.options import Section, option, parse_override
 from spicesnn.training.run import RunDirectory
 from spicesnn.training.sections import DeviceOptions, EventData
 from spicesnn.training.state import Progress

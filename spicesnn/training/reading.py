@@ -9,7 +9,7 @@ import numpy as np
 from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.engines.base import Engine
-from spicesnn.engines.imperfect import Imperfections
+from spicesnn.nonidealities.realised import Imperfections
 
 _CELLS_AT_ONCE = 4_000_000
 """Batches are read in chunks of about this many cell voltages, so that memory stays bounded."""

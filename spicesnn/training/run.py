@@ -23,11 +23,11 @@ from spicesnn._version import __version__
 from spicesnn.datasets.scaling import Scale
 from spicesnn.errors import AbsentError, ConfigError, DataError, RunError
 from spicesnn.file_kinds import what_is
+from spicesnn.options import render_toml
 from spicesnn.platform import try_lock
 from spicesnn.training import config as configuration
 from spicesnn.training import input_files
 from spicesnn.training.config import BaseConfig
-from spicesnn.training.options import render_toml
 from spicesnn.training.run_files import belongs, checked_metrics, digest, plain_array, sound_text
 from spicesnn.training.state import History, RunState
 from spicesnn.whole_file import NotPlainError, appearing, check_plain, open_for_appending

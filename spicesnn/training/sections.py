@@ -19,7 +19,7 @@ from spicesnn.devices.saturating_pulse import SaturatingPulse
 from spicesnn.errors import ConfigError
 from spicesnn.netlist.device_source import device_from, is_file
 from spicesnn.neurons.lif import LIF
-from spicesnn.training.options import Section, option, unknown_key
+from spicesnn.options import Section, option, unknown_key
 from spicesnn.units import parse
 
 SOURCES = (*registry.sets(), "mnist", "file")

@@ -26,8 +26,8 @@ from spicesnn.datasets.scaling import Scale
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError, RunError
 from spicesnn.learning import metrics
+from spicesnn.options import Section, option
 from spicesnn.training.config import BaseConfig
-from spicesnn.training.options import Section, option
 from spicesnn.training.problem import OwnData, scaled_how
 from spicesnn.training.problem import load as load_problem
 from spicesnn.training.run import RunDirectory

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from spicesnn.crossbar.temperature import TCR, wires_at
 from spicesnn.crossbar.wires import Wires
-from spicesnn.training.options import Section, option
+from spicesnn.options import Section, option
 
 
 @dataclass(frozen=True, kw_only=True)

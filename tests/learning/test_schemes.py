@@ -4,10 +4,10 @@ import pytest
 import spicesnn as sn
 from spicesnn.crossbar.mapping import Differential
 from spicesnn.crossbar.noise import CycleToCycle
-from spicesnn.engines.imperfect import Imperfections
 from spicesnn.errors import InputError
 from spicesnn.learning.programming import Programmer
 from spicesnn.learning.schemes import FloatingColumns, Gated, HalfVoltage, Step, ThirdVoltage, Write, plan
+from spicesnn.nonidealities.realised import Imperfections
 
 RATE = 5.859375e-5  # times (1.8/1 − 1)·1 µs: a 64th of 3 nm
 DEVICE = sn.devices.VTEAM(r_on=40e3, r_off=120e3, v_on=-1.0, v_off=1.0, k_on=-RATE, k_off=RATE, alpha_on=1.0, alpha_off=1.0)

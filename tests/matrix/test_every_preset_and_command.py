@@ -13,9 +13,9 @@ from spicesnn.learning.metrics import first_to_spike
 from spicesnn.netlist.batch import BatchResult, read_raw
 from spicesnn.netlist.network import first_spikes
 from spicesnn.netlist.pulse_deck import pulse_deck
+from spicesnn.options import render_toml
 from spicesnn.reporting.decks import circuits
 from spicesnn.training import RunDirectory, preset_names
-from spicesnn.training.options import render_toml
 
 MNIST = {"data.train_limit": 40, "data.test_limit": 10}
 SMALL = {

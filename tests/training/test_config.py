@@ -8,9 +8,9 @@ from typing import get_type_hints
 import pytest
 
 from spicesnn.errors import ConfigError, UnknownNameError
+from spicesnn.options import Section, parse_override, render_toml
 from spicesnn.studies.study import KINDS as STUDIES
 from spicesnn.training.config import KINDS, from_tables, load, preset_names
-from spicesnn.training.options import Section, parse_override, render_toml
 from spicesnn.training.run import RunDirectory
 
 

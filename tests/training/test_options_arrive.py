@@ -10,10 +10,10 @@ from spicesnn.crossbar.noise import CycleToCycle, ReadNoise, RetentionDrift, Tel
 from spicesnn.learning.manhattan import AllDevices, RandomSubset, Softmax, Tanh
 from spicesnn.learning.schemes import FloatingColumns, Gated, HalfVoltage, ThirdVoltage, Write
 from spicesnn.neurons.lif import LIF
+from spicesnn.options import Section
 from spicesnn.training import load
 from spicesnn.training.experiment import Experiment
 from spicesnn.training.layers import RateCode, SpikeCode
-from spicesnn.training.options import Section
 from spicesnn.training.rules import RULES, total_updates
 from spicesnn.training.streamed import Tally
 from spicesnn.training.unsupervised.experiment import _state

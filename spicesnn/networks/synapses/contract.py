@@ -21,7 +21,6 @@ from spicesnn.crossbar.faults import Wear
 from spicesnn.crossbar.mapping import Changes, Columns, Differential, Offset, Single
 from spicesnn.crossbar.tiles import Tiling
 from spicesnn.engines.base import Engine
-from spicesnn.engines.imperfect import Imperfections
 from spicesnn.engines.nodal.engine import NodalEngine
 from spicesnn.errors import InputError
 from spicesnn.networks.hardware import Hardware
@@ -39,6 +38,7 @@ from spicesnn.networks.synapses.updates import (
     Wanted,
     check_update,
 )
+from spicesnn.nonidealities.realised import Imperfections
 
 _AMPS_AT_ONCE = 2_000_000
 

@@ -12,11 +12,11 @@ from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.mapping import Changes
 from spicesnn.devices.levels import ConductanceStates, Rounding
-from spicesnn.engines.imperfect import Imperfections
 from spicesnn.errors import InputError
 from spicesnn.networks.synapses.cells import ConductanceCell, moved_state
 from spicesnn.networks.synapses.contract import SynapseKind, Synapses
 from spicesnn.networks.synapses.updates import Moved, Signs, Wanted
+from spicesnn.nonidealities.realised import Imperfections
 
 
 def tabled(kind: SynapseKind, siemens: Floats, rng: np.random.Generator) -> Crossbar:

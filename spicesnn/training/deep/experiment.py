@@ -20,13 +20,13 @@ from spicesnn.engines.default import default_engine
 from spicesnn.errors import ConfigError
 from spicesnn.learning import metrics
 from spicesnn.learning.weights import load_weights
+from spicesnn.nonidealities.options import MappedImperfections
 from spicesnn.programming.pulse_map import StepLimits
 from spicesnn.training.deep.arrays import LayerArrays, check_device, spread_together
 from spicesnn.training.deep.insitu import tuned
 from spicesnn.training.deep.network import DeepNetwork, F, ReadNoise, decided, forward, outputs_of
 from spicesnn.training.deep.options import (
     ExsituSection,
-    ImperfectionSection,
     InSituSection,
     MappingSection,
     NetworkSection,
@@ -57,7 +57,7 @@ class DeepConfig(StreamConfig):
     device: DeviceOptions = field(default_factory=DeviceOptions)
     array: WireSection = field(default_factory=WireSection)
     mapping: MappingSection = field(default_factory=MappingSection)
-    imperfections: ImperfectionSection = field(default_factory=ImperfectionSection)
+    imperfections: MappedImperfections = field(default_factory=MappedImperfections)
     insitu: InSituSection = field(default_factory=InSituSection)
 
     @property

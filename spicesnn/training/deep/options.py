@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from spicesnn.errors import ConfigError
+from spicesnn.options import Section, option
 from spicesnn.programming.pulse_map import StrongestPulses
 from spicesnn.training.deep.deform import Deformation
 from spicesnn.training.deep.insitu import InSitu
 from spicesnn.training.deep.network import DeepNetwork
 from spicesnn.training.deep.software import Software
-from spicesnn.training.options import Section, option
-from spicesnn.training.stream_imperfections import StreamImperfections
 from spicesnn.training.tile_wires import TileWires
 
 
@@ -87,14 +86,6 @@ class MappingSection(Section):
     devices: bool = option(True, "map the weights onto arrays of devices; false: software only")
     fill: float = option(0.85, "fraction of the window used by the weights; the rest compensates the wires", above=0.0, highest=1.0)
     wire_aware: bool = option(True, "choose conductances for which the tiles, wires included, implement the weights")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImperfectionSection(StreamImperfections):
-    """[imperfections]: what the devices are that the mapping does not know of; it does know of their states."""
-
-    parameters: tuple[str, ...] = option(("r_on", "r_off"), "parameters of the device that differ from cell to cell, by one factor a cell")
-    spread: float = option(0.0, "relative spread from cell to cell (log-normal) of `parameters`", lowest=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)

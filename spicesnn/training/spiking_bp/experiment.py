@@ -18,20 +18,20 @@ from spicesnn.devices.base import Device
 from spicesnn.engines.base import Engine
 from spicesnn.engines.default import default_engine
 from spicesnn.errors import ConfigError
+from spicesnn.nonidealities.compiled import BalancedCells, balanced_cells
+from spicesnn.nonidealities.options import StreamImperfections
+from spicesnn.options import Section, option
 from spicesnn.programming.pulse_map import PulseScheme
-from spicesnn.training.options import Section, option
 from spicesnn.training.pictures import PICTURES, histogram_data, raster_data, spike_data
 from spicesnn.training.sections import DeviceOptions
 from spicesnn.training.spiking_bp.device import device_table
-from spicesnn.training.spiking_bp.flaws import Flaws, flaws_of
 from spicesnn.training.spiking_bp.network import Cells, SpikingBP, Streamed, Weights, answers, epoch_share, fresh_weights, train_stream
 from spicesnn.training.spiking_bp.replay import replay
 from spicesnn.training.spiking_bp.wires import Mesh, Pace, WireSection
-from spicesnn.training.stream_imperfections import StreamImperfections
 from spicesnn.training.streamed import Arrays, ArrayToDraw, Images, LayerToConfirm, LearntData, StreamConfig, Tally, only_layer
 
 _CELLS = 17
-"""What the generator of the cells' flaws is for: the second word of its seed."""
+"""What the generator of the cells' non-idealities is for: the second word of its seed."""
 _SHOWN = 100
 """Test images whose spikes are counted for the figures."""
 
@@ -124,14 +124,16 @@ class SpikingBPConfig(StreamConfig):
         return self.network.build(self.data.input_count, self.data.class_count)
 
     def _cells(self, table: NDArray[np.float32] | None = None) -> Cells:
-        flaws = self.imperfections
-        return Cells(cycle_to_cycle=flaws.cycle_to_cycle, levels=flaws.checked_states(table=table is not None), table=table, flaws=self._flaws())
+        asked = self.imperfections
+        levels = asked.checked_states(table=table is not None)
+        return Cells(cycle_to_cycle=asked.cycle_to_cycle, levels=levels, table=table, nonideal=self._nonideal())
 
-    def _flaws(self) -> Flaws | None:
+    def _nonideal(self) -> BalancedCells | None:
         """Draw the cells of both layers: the same for a run, whichever chunk."""
         hidden, limits = self.network.hidden, self._network().limits
         window = self.cells.window(self.device.build())
-        return flaws_of(self.imperfections, ((self.data.input_count, hidden), (hidden, self.data.class_count)), limits, window, self.rng(_CELLS))
+        shapes = (self.data.input_count, hidden), (hidden, self.data.class_count)
+        return balanced_cells(self.imperfections, shapes, limits, window, self.rng(_CELLS))
 
     def _table(self, arrays: Arrays, engine: Engine) -> NDArray[np.float32] | None:
         """Return what the device does: solved once, kept in the checkpoint."""
@@ -215,8 +217,8 @@ class SpikingBPConfig(StreamConfig):
     def reader(self, arrays: Arrays, images: Images, rng: np.random.Generator, engine: Engine) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
         """Return what answers images by their output spikes."""
         weights, network, seed = self._seen(arrays), self._network(), rng.integers(2**63)
-        flaws = self._flaws()
-        return lambda pixels: answers(network, weights, pixels, np.random.default_rng(seed), flaws=flaws)
+        nonideal = self._nonideal()
+        return lambda pixels: answers(network, weights, pixels, np.random.default_rng(seed), nonideal=nonideal)
 
     def confirmed_layer(self, arrays: Arrays, images: Images, count: int, layer: int) -> LayerToConfirm:
         """Return the devices of one layer and, as the last column, its balance line: a column less the balance is a weight."""

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from spicesnn.encoding.events import seed_words
 from spicesnn.errors import InputError
 from spicesnn.learning.metrics import NOBODY
-from spicesnn.training.spiking_bp.flaws import Flaws, stuck_in
+from spicesnn.nonidealities.compiled import BalancedCells, stuck_in
 from spicesnn.training.spiking_bp.stream import DEVICE, IDEAL, LEVELS, NOISY, stream
 from spicesnn.training.spiking_bp.wires import Mesh
 
@@ -33,7 +33,7 @@ class Cells:
         Number of states over the window of weights, 0 for a continuum; updates are rounded stochastically.
     table : (2, magnitudes, shares) float32 or None
         What a solved device does (`spicesnn.training.spiking_bp.device`), in shares of its window; None for updates as they are asked for.
-    flaws : Flaws or None
+    nonideal : BalancedCells or None
         Which cells are stuck, and how much they differ; None where all are as they should be.
     mesh : Mesh or None
         What the wires make of the weights, None where lines have no resistance; only while learning.
@@ -42,7 +42,7 @@ class Cells:
     cycle_to_cycle: float = 0.0
     levels: int = 0
     table: NDArray[np.float32] | None = None
-    flaws: Flaws | None = None
+    nonideal: BalancedCells | None = None
     mesh: Mesh | None = None
 
     def __post_init__(self) -> None:
@@ -116,8 +116,8 @@ def fresh_weights(network: SpikingBP, rng: np.random.Generator, cells: Cells | N
             step = 2 * limit / (cells.levels - 1)
             weight = np.clip(-limit + step * np.floor((weight + limit) / step + rng.random(shape)), -limit, limit)
         made.append(weight.astype(np.float32))
-    if cells is not None and cells.flaws is not None:
-        made = [stuck_in(made[0], cells.flaws.start_first), stuck_in(made[1], cells.flaws.start_second)]
+    if cells is not None and cells.nonideal is not None:
+        made = [stuck_in(made[0], cells.nonideal.first.start), stuck_in(made[1], cells.nonideal.second.start)]
     return Weights(first=made[0], second=made[1])
 
 
@@ -142,7 +142,7 @@ def _streamed(
     stream(
         seed_words(rng), np.ascontiguousarray(pixels.reshape(len(pixels), -1)), target, np.arange(len(pixels)), first, second,
         network.window if learn else network.answer_window, single[0], single[1], single[2], kind, noise, single[3], table, learn, counts, latest,
-        totals, cells.flaws, *(cells.mesh.reads(first, second) if cells.mesh is not None else (first, second)), cells.mesh,
+        totals, cells.nonideal, *(cells.mesh.reads(first, second) if cells.mesh is not None else (first, second)), cells.mesh,
     )  # fmt: skip
     after = replace(weights, first=first, second=second) if learn else weights
     updates, events, *written = (int(t) for t in totals)
@@ -158,13 +158,13 @@ def train_stream(
 
 
 def answers(
-    network: SpikingBP, weights: Weights, images: ArrayLike, rng: np.random.Generator, *, flaws: Flaws | None = None
+    network: SpikingBP, weights: Weights, images: ArrayLike, rng: np.random.Generator, *, nonideal: BalancedCells | None = None
 ) -> NDArray[np.int64]:  # fmt: skip
     """Return the class of each image: most output spikes within the answer window, and among equals who got there first.
 
     Silence, and equals in the same step, are `NOBODY`.
     """
-    shown = _streamed(network, weights, images, np.zeros(len(np.asarray(images)), np.int64), rng, Cells(flaws=flaws), share=0.0, learn=False)
+    shown = _streamed(network, weights, images, np.zeros(len(np.asarray(images)), np.int64), rng, Cells(nonideal=nonideal), share=0.0, learn=False)
     score = shown.counts.astype(np.int64) * (network.answer_window + 1) + (network.answer_window - shown.latest)
     best = score.max(axis=1, keepdims=True)
     unclear = ((score == best).sum(axis=1) > 1) | (shown.counts.max(axis=1) == 0)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from spicesnn.encoding.events import draw
 from spicesnn.jit import compiled
 from spicesnn.neurons.equations import integrate
-from spicesnn.training.spiking_bp.flaws import Flaws, read_noisily
+from spicesnn.nonidealities.compiled import BalancedCells, read_noisily
 from spicesnn.training.spiking_bp.wires import Mesh
 
 F = NDArray[np.float32]
@@ -101,12 +101,12 @@ def _seen(row: F, share: F, offset: F, read: F) -> None:
 @compiled(fastmath=True)
 def _forward(
     words: NDArray[np.uint64], image: NDArray[np.uint8], active: NDArray[np.int32], n_active: int, first: F, second: F, steps: int,
-    thresholds: F, v1: F, v2: F, c0: F, c1: F, c2: F, last: NDArray[np.int32], flaws: Flaws | None,
+    thresholds: F, v1: F, v2: F, c0: F, c1: F, c2: F, last: NDArray[np.int32], nonideal: BalancedCells | None,
 ) -> int:  # fmt: skip
     """Run the network for `steps`; count spikes of all layers, and when each output reached its count. Return the input events."""
     hidden, outputs = second.shape
     one = np.float32(1.0)
-    events, noisy = 0, flaws is not None and flaws.noise.size > 0
+    events, noisy = 0, nonideal is not None and nonideal.first.noise.size > 0
     c0[:] = np.float32(0.0)
     v1[:] = np.float32(0.0)
     c1[:] = np.float32(0.0)
@@ -119,8 +119,8 @@ def _forward(
             if np.int64(draw(words) >> _U(56)) < np.int64(image[i]):
                 c0[i] += one
                 events += 1
-                if flaws is not None and noisy:
-                    read_noisily(flaws, words, first[i], flaws.middle[0], v1)
+                if nonideal is not None and noisy:
+                    read_noisily(nonideal.first.noise, words, first[i], nonideal.middle[0], v1)
                 else:
                     for j in range(hidden):
                         v1[j] = _integrate(v1[j], first[i, j], one)
@@ -128,8 +128,8 @@ def _forward(
             if v1[j] > thresholds[0]:
                 v1[j] = np.float32(0.0)
                 c1[j] += one
-                if flaws is not None and noisy:
-                    read_noisily(flaws, words, second[j], flaws.middle[1], v2)
+                if nonideal is not None and noisy:
+                    read_noisily(nonideal.first.noise, words, second[j], nonideal.middle[1], v2)
                 else:
                     for k in range(outputs):
                         v2[k] = _integrate(v2[k], second[j, k], one)
@@ -145,7 +145,7 @@ def _forward(
 def stream(
     words: NDArray[np.uint64], images: NDArray[np.uint8], labels: NDArray[np.int64], order: NDArray[np.int64], first: F, second: F, steps: int,
     thresholds: F, rates: F, limits: F, kind: int, noise: F, steps_of_level: F, table: F, learn: bool, counts: F, latest: NDArray[np.int32],
-    totals: NDArray[np.float64], flaws: Flaws | None, read_first: F, read_second: F, mesh: Mesh | None,
+    totals: NDArray[np.float64], nonideal: BalancedCells | None, read_first: F, read_second: F, mesh: Mesh | None,
 ) -> None:  # fmt: skip
     """Show `images[order]`; with `learn`, update after each.
 
@@ -161,7 +161,7 @@ def stream(
         Output spikes, and the step in which the last of them came; written.
     totals : (4,)
         Images that led to an update, input events, rows written in the first and in the second layer; added to.
-    flaws : Flaws or None
+    nonideal : BalancedCells or None
         What is wrong with the cells. The error goes back through the weights themselves: the controller reads them often enough to be sure.
     read_first, read_second : as `first`, `second`
         What the neurons see: the weights themselves, or, with a mesh, what its wires make of them; moved on with the weights.
@@ -180,7 +180,7 @@ def stream(
             if image[i] > 0:
                 active[n_active] = i
                 n_active += 1
-        totals[1] += _forward(words, image, active, n_active, read_first, read_second, steps, thresholds, v1, v2, c0, c1, c2, last, flaws)
+        totals[1] += _forward(words, image, active, n_active, read_first, read_second, steps, thresholds, v1, v2, c0, c1, c2, last, nonideal)
         for k in range(outputs):
             counts[q, k] = c2[k]
             latest[q, k] = last[k]
@@ -203,7 +203,7 @@ def stream(
                     total += read_second[j, k] * error[k]
                 delta[j] = total
                 offset = np.int64(draw(words) >> _U(40))
-                gain = None if flaws is None else flaws.gain_second[j]
+                gain = None if nonideal is None else nonideal.second.gain[j]
                 _write(second[j], error, rates[1] * c1[j], limits[1], kind, noise, offset, steps_of_level[1], table, gain)
                 if mesh is not None:
                     _seen(second[j], mesh.share_second[j], mesh.offset_second[j], read_second[j])
@@ -212,7 +212,7 @@ def stream(
             i = active[m]
             if c0[i] > zero:
                 offset = np.int64(draw(words) >> _U(40))
-                gain = None if flaws is None else flaws.gain_first[i]
+                gain = None if nonideal is None else nonideal.first.gain[i]
                 _write(first[i], delta, rates[0] * c0[i], limits[0], kind, noise, offset, steps_of_level[0], table, gain)
                 if mesh is not None:
                     _seen(first[i], mesh.share_first[i], mesh.offset_first[i], read_first[i])

@@ -18,7 +18,7 @@ from spicesnn.crossbar.tiles import Tiling
 from spicesnn.engines.default import default_engine
 from spicesnn.engines.tiled.exact import with_balance_lines
 from spicesnn.errors import ConfigError
-from spicesnn.training.options import option
+from spicesnn.options import option
 from spicesnn.training.tile_wires import TileWires
 
 F = NDArray[np.float32]

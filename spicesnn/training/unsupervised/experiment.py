@@ -20,12 +20,13 @@ from spicesnn.engines.tiled.wiring import Wiring
 from spicesnn.errors import ConfigError
 from spicesnn.learning.votes import ClassVote, LikelihoodVote, while_learning
 from spicesnn.neurons.conductance_lif import ConductanceLIF
+from spicesnn.nonidealities.compiled import NonidealCells, nonideal_cells
+from spicesnn.nonidealities.options import StreamImperfections
+from spicesnn.options import Section, option
 from spicesnn.programming.pulse_map import PulseMap, PulseScheme
-from spicesnn.training.options import Section, option
 from spicesnn.training.pictures import PICTURES, histogram_data, raster_data, spike_data
 from spicesnn.training.sections import DeviceOptions
 from spicesnn.training.streamed import Arrays, ArrayToDraw, Images, LayerToConfirm, LearntData, StreamConfig, Tally, only_layer
-from spicesnn.training.unsupervised.defects import Defects
 from spicesnn.training.unsupervised.device_synapse import (
     compensated,
     compensated_volts,
@@ -33,7 +34,7 @@ from spicesnn.training.unsupervised.device_synapse import (
     literal_volts,
     pulses_for,
 )
-from spicesnn.training.unsupervised.hardware import ArraySection, ImperfectionSection
+from spicesnn.training.unsupervised.hardware import ArraySection
 from spicesnn.training.unsupervised.network import (
     IdealSynapse,
     LastSpikeSynapse,
@@ -49,7 +50,7 @@ from spicesnn.training.unsupervised.network import (
 from spicesnn.training.unsupervised.replay import replay
 
 _CELLS = 17
-"""What the generator of the cells' defects is for: the second word of its seed."""
+"""What the generator of the cells' non-idealities is for: the second word of its seed."""
 _SHOWN = 500
 """Test images whose spikes are counted for the figures."""
 
@@ -133,7 +134,7 @@ class UnsupervisedConfig(StreamConfig):
     synapse: SynapseSection = field(default_factory=SynapseSection)
     device: DeviceOptions = field(default_factory=lambda: DeviceOptions(model="power-law"))
     array: ArraySection = field(default_factory=ArraySection)
-    imperfections: ImperfectionSection = field(default_factory=ImperfectionSection)
+    imperfections: StreamImperfections = field(default_factory=StreamImperfections)
     training: TrainingSection = field(default_factory=TrainingSection)
 
     def __post_init__(self) -> None:
@@ -187,10 +188,10 @@ class UnsupervisedConfig(StreamConfig):
             return LastSpikeSynapse(rise=options.rise, fall=options.fall, decay=options.decay_steps, window=options.window_steps)
         return TableSynapse(up=tables["up"], down=tables["down"]) if self.synapse.kind == "device" else IdealSynapse()
 
-    def _defects(self) -> Defects | None:
+    def _nonideal(self) -> NonidealCells | None:
         if self.array.wires == "reads-and-writes" and not self.imperfections.none:
             raise ConfigError("array.wires is 'reads-and-writes', where [imperfections] are not modelled; use 'reads' or 'ideal'")
-        return self.imperfections.defects(self.data.input_count, self.network.neurons, self.rng(_CELLS))
+        return nonideal_cells(self.imperfections, (self.data.input_count, self.network.neurons), self.rng(_CELLS))
 
     def _wiring(self, tables: Arrays) -> Wiring | None:
         stored = {name.removeprefix("pulses_"): value for name, value in tables.items() if name.startswith("pulses_")}
@@ -210,7 +211,7 @@ class UnsupervisedConfig(StreamConfig):
         tables = {name: value for name, value in arrays.items() if name not in (*_STATE, "chunk_mean", "chunk_accuracy")} or self.tables_for(engine)
         network = self._network()
         shown = show(network, _state(arrays), images, rng, learn=True, synapse=self._synapse(tables), wiring=self._wiring(tables),
-                     defects=self._defects())  # fmt: skip
+                     nonideal=self._nonideal())  # fmt: skip
         read_joule = self.synapse.read_volts**2 * self.synapse.g_one * network.step_s * shown.read_weight_sum
         tally.add(
             presentations=shown.presentations, output_spikes=shown.output_spikes, input_events=shown.input_events,
@@ -254,15 +255,15 @@ class UnsupervisedConfig(StreamConfig):
     def _reader(
         self, state: NetworkState, images: Images, rng: np.random.Generator, read_weight: NDArray[np.float32] | None
     ) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
-        network, limit, defects = self._network(), self.network.label_limit or len(images.train), self._defects()
-        labelled = show(network, state, images.train[:limit], rng, learn=False, read_weight=read_weight, defects=defects).responses
+        network, limit, nonideal = self._network(), self.network.label_limit or len(images.train), self._nonideal()
+        labelled = show(network, state, images.train[:limit], rng, learn=False, read_weight=read_weight, nonideal=nonideal).responses
         kind = LikelihoodVote if self.network.vote == "likelihood" else ClassVote
         vote = kind.from_training(labelled, images.train_labels[:limit], len(images.names))
         seed = rng.integers(2**63)
 
         def answer(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
             fresh = np.random.default_rng(seed)
-            return vote.predict(show(network, state, pixels, fresh, learn=False, read_weight=read_weight, defects=defects).responses)
+            return vote.predict(show(network, state, pixels, fresh, learn=False, read_weight=read_weight, nonideal=nonideal).responses)
 
         return answer
 

@@ -12,7 +12,7 @@ from spicesnn.engines.tiled.incremental import STALLED
 from spicesnn.engines.tiled.wiring import Wiring
 from spicesnn.errors import ConvergenceError, InputError
 from spicesnn.neurons.conductance_lif import ConductanceLIF
-from spicesnn.training.unsupervised.defects import Defects
+from spicesnn.nonidealities.compiled import NonidealCells, stuck_in
 from spicesnn.training.unsupervised.presentation import IDEAL, LAST_SPIKE, LEVELS, TABLE
 from spicesnn.training.unsupervised.stream import show_many
 
@@ -260,7 +260,7 @@ def _aligned(array: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def show(
     network: UnsupervisedNetwork, state: NetworkState, images: ArrayLike, rng: np.random.Generator, *, learn: bool, synapse: Synapse | None = None,
-    read_weight: NDArray[np.float32] | None = None, wiring: Wiring | None = None, defects: Defects | None = None,
+    read_weight: NDArray[np.float32] | None = None, wiring: Wiring | None = None, nonideal: NonidealCells | None = None,
 ) -> Shown:  # fmt: skip
     """Show images one after another; with `learn` weights and thresholds move, else both stand still.
 
@@ -279,7 +279,7 @@ def show(
         What the neurons see in place of the weights (an array behind wires); only without learning.
     wiring : Wiring, optional
         Wires through which the neurons read while they learn, and through which pulses go if it has any. Weights are then conductances, not above 1.
-    defects : Defects, optional
+    nonideal : NonidealCells, optional
         What is wrong with the cells; not with pulses through wires.
 
     Raises
@@ -292,12 +292,11 @@ def show(
     if learn and read_weight is not None:
         raise InputError("read_weight stands still, so it cannot be used while learning")
     wired = None
-    if defects is not None:
+    if nonideal is not None:
         if wiring is not None and wiring.pulses is not None:
-            raise InputError("defects are for ideal writes: pulses through wires act on working cells")
+            raise InputError("non-idealities of cells are for ideal writes: pulses through wires act on working cells")
         state = state if isinstance(synapse, LevelSynapse) else state.as_cells()
-        stuck = ~np.isnan(defects.start)
-        cells = np.where(stuck, defects.start, state.weight).astype(np.float32)
+        cells = stuck_in(state.weight, nonideal.start)
         state = replace(state, weight=cells, column_sum=np.maximum(cells.sum(axis=0, dtype=np.float64), 1e-3))
     if wiring is not None:
         if not learn or isinstance(synapse, LevelSynapse | LastSpikeSynapse):
@@ -321,7 +320,7 @@ def show(
         seed_words(rng), pixels, np.arange(len(pixels)), weight, weight if read_weight is None else np.ascontiguousarray(read_weight, np.float32),
         scale, column_sum, theta, float(np.exp(-(network.show_s + network.rest_s) / network.neuron.theta_tau_s)), network.neuron.threshold_mv,
         network.column_sum, network.full_rate_hz, network.boost_hz, network.step_s, network.steps, network.fewest_spikes, network.most_tries,
-        network._physics(), trace, rates, up, down, kind, window, learn, wired, defects, responses, totals,
+        network._physics(), trace, rates, up, down, kind, window, learn, wired, nonideal, responses, totals,
     )  # fmt: skip
     if wired is not None and wired.tally[STALLED]:
         raise ConvergenceError(

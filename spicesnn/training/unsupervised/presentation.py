@@ -19,7 +19,7 @@ from spicesnn.encoding.events import MOST_EVENTS, alias_table, choose, count_eve
 from spicesnn.engines.tiled.incremental import Wired, keep_fresh, note, reset_row, set_column
 from spicesnn.jit import compiled
 from spicesnn.neurons.conductance_lif import membrane_step
-from spicesnn.training.unsupervised.defects import Defects, hear_noisily, moved
+from spicesnn.nonidealities.compiled import NonidealCells, hear_noisily, moved
 
 F = NDArray[np.float32]
 IDEAL, TABLE, LEVELS, LAST_SPIKE = 0, 1, 2, 3
@@ -53,7 +53,7 @@ def _stepped(change: np.float32, step: np.float32, words: NDArray[np.uint64]) ->
 @compiled(fastmath=True)
 def _potentiate(
     kind: int, words: NDArray[np.uint64], weight: F, read_weight: F, scale: np.float32, neuron: int, step: int, fired_inputs: NDArray[np.int32],
-    count: int, last_in: NDArray[np.int32], trace: F, rates: F, table: F, wired: Wired | None, defects: Defects | None,
+    count: int, last_in: NDArray[np.int32], trace: F, rates: F, table: F, wired: Wired | None, nonideal: NonidealCells | None,
 ) -> float:  # fmt: skip
     """Potentiate the synapses of a neuron that just fired; return the change of its column sum."""
     if wired is not None and wired.writes:
@@ -71,8 +71,8 @@ def _potentiate(
         else:
             change = rate * trace[lag] * max(one - scale * w, np.float32(0.0)) / scale
             new = w + change if kind == IDEAL else min(w + _stepped(change, level, words), one)
-        if defects is not None:
-            new = min(max(moved(defects, words, i, neuron, w, new, kind == LEVELS), np.float32(0.0)), one)
+        if nonideal is not None:
+            new = min(max(moved(nonideal, words, i, neuron, w, new, kind == LEVELS), np.float32(0.0)), one)
         weight[i, neuron] = new
         total += new - w
         if wired is not None:
@@ -168,7 +168,7 @@ def _hear(excitation: F, read_weight: F, rows: NDArray[np.int32], heard: int) ->
 @compiled(fastmath=True, part=True)
 def _depress(
     kind: int, words: NDArray[np.uint64], weight: F, read_weight: F, column_sum: NDArray[np.float64], i: int, step: int, fired: NDArray[np.int32],
-    n_fired: int, last_out: NDArray[np.int32], trace: F, rates: F, table: F, wired: Wired | None, defects: Defects | None,
+    n_fired: int, last_out: NDArray[np.int32], trace: F, rates: F, table: F, wired: Wired | None, nonideal: NonidealCells | None,
 ) -> None:  # fmt: skip
     """Depress the synapses of an input that just fired, to the neurons that have fired."""
     rate, level, zero = rates[1], rates[2], np.float32(0.0)
@@ -182,8 +182,8 @@ def _depress(
             new = w - rate * trace[lag] * w
         else:
             new = max(w + _stepped(-rate * trace[lag] * w, level, words), zero)
-        if defects is not None:
-            new = min(max(moved(defects, words, i, j, w, new, kind == LEVELS), zero), np.float32(1.0))
+        if nonideal is not None:
+            new = min(max(moved(nonideal, words, i, j, w, new, kind == LEVELS), zero), np.float32(1.0))
         weight[i, j] = new
         column_sum[j] += new - w
         if wired is not None:
@@ -211,7 +211,7 @@ def present(
     words: NDArray[np.uint64], image: NDArray[np.uint8], events_at_full: float, steps: int, weight: F, read_weight: F, scale: F,
     column_sum: NDArray[np.float64], threshold: F, counts: NDArray[np.int32], inputs_seen: NDArray[np.int32], physics: F, trace: F, rates: F,
     up: F, down: F, kind: int, learn: bool, work: F, stamps: NDArray[np.int32], wired: Wired | None,
-    defects: Defects | None,
+    nonideal: NonidealCells | None,
 ) -> tuple[int, int, int]:  # fmt: skip
     """Show one image.
 
@@ -239,7 +239,7 @@ def present(
     work : (3, neurons), stamps : (neurons + 2·inputs,) scratch
     wired : Wired or None
         The arrays, where their wires count; only with `learn`.
-    defects : Defects or None
+    nonideal : NonidealCells or None
         What is wrong with the cells.
 
     Returns
@@ -267,8 +267,8 @@ def present(
         events += heard
         for n in range(heard):
             rows[n] = active[choose(words, n_active, cut, other)]
-        if defects is not None and defects.noise.size > 0:
-            hear_noisily(defects, words, excitation, read_weight, rows, heard)
+        if nonideal is not None and nonideal.noise.size > 0:
+            hear_noisily(nonideal, words, excitation, read_weight, rows, heard)
         else:
             _hear(excitation, read_weight, rows, heard)
         for n in range(heard):
@@ -282,7 +282,7 @@ def present(
                     if wired is not None and wired.writes:
                         reset_row(wired, weight, read_weight, column_sum, i, step, fired, n_fired, last_out)
                     else:
-                        _depress(kind, words, weight, read_weight, column_sum, i, step, fired, n_fired, last_out, trace, rates, down, wired, defects)
+                        _depress(kind, words, weight, read_weight, column_sum, i, step, fired, n_fired, last_out, trace, rates, down, wired, nonideal)
                     written += n_fired
             last_in[i] = step
         above = _move(v, excitation, inhibitory, scale, threshold, share, rest, e_exc, e_inh, decay_e, decay_i)
@@ -305,7 +305,7 @@ def present(
                 fired[n_fired] = winner
                 n_fired += 1
             column_sum[winner] += _potentiate(
-                kind, words, weight, read_weight, scale[winner], winner, step, seen, n_seen, last_in, trace, rates, up, wired, defects
+                kind, words, weight, read_weight, scale[winner], winner, step, seen, n_seen, last_in, trace, rates, up, wired, nonideal
             )
             written += n_seen
         last_out[winner] = step

@@ -14,7 +14,7 @@ from spicesnn.crossbar.wires import Wires
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
 from spicesnn.learning.votes import ClassVote, LikelihoodVote, while_learning
-from spicesnn.training.options import Section, option
+from spicesnn.options import Section, option
 from spicesnn.training.pictures import PICTURES, histogram_data, spike_data
 from spicesnn.training.streamed import Arrays, ArrayToDraw, Images, LayerToConfirm, LearntData, StreamConfig, Tally, only_layer
 from spicesnn.training.unsupervised.network import LastSpikeSynapse

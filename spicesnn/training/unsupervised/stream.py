@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from spicesnn.encoding.events import uniform
 from spicesnn.engines.tiled.incremental import Wired, note
 from spicesnn.jit import compiled
-from spicesnn.training.unsupervised.defects import Defects, free_factor
+from spicesnn.nonidealities.compiled import NonidealCells, free_factor
 from spicesnn.training.unsupervised.presentation import IDEAL, LEVELS, F, present
 
 _SAMPLED = 64
@@ -19,7 +19,7 @@ LEVEL_SLACK = 1.1
 
 
 @compiled
-def _relevelled(words: NDArray[np.uint64], factor: float, level: float, weight: F, neuron: int, defects: Defects | None) -> tuple[float, int]:
+def _relevelled(words: NDArray[np.uint64], factor: float, level: float, weight: F, neuron: int, nonideal: NonidealCells | None) -> tuple[float, int]:
     """Multiply a column by `factor`, rounding stochastically to levels; return its new sum and how many cells changed. Stuck ones stay."""
     total, changed = 0.0, 0
     top = np.float32(1.0)
@@ -30,7 +30,7 @@ def _relevelled(words: NDArray[np.uint64], factor: float, level: float, weight: 
         if uniform(words) < steps - whole:
             whole += 1.0
         new = min(np.float32(whole * level), top)
-        if defects is not None and defects.gain[i, neuron] == 0:
+        if nonideal is not None and nonideal.gain[i, neuron] == 0:
             new = old
         if abs(new - old) > 0.5 * level:
             weight[i, neuron] = new
@@ -42,7 +42,7 @@ def _relevelled(words: NDArray[np.uint64], factor: float, level: float, weight: 
 @compiled
 def normalise(
     kind: int, target: float, weight: F, read_weight: F, scale: F, column_sum: NDArray[np.float64], words: NDArray[np.uint64], level: float,
-    window: float, wired: Wired | None, defects: Defects | None,
+    window: float, wired: Wired | None, nonideal: NonidealCells | None,
 ) -> int:  # fmt: skip
     """Bring every column to Σ_i scale·weight = `target`; return the number of cells written.
 
@@ -50,7 +50,7 @@ def normalise(
     to their range. Discrete levels are rewritten, with stochastic rounding, once the column has left `LEVEL_SLACK`, so that the top level
     stands for a weight of `window`; what is left is the gain of the neuron's input stage, `scale`. Cells behind wires are always
     rewritten, each until it conducts what it should, so that the wires make no difference to what is written; and so are arrays with
-    defects, whose stuck cells stay and whose other cells make up for them.
+    non-idealities, whose stuck cells stay and whose other cells make up for them.
     """
     inputs, neurons = weight.shape
     written = 0
@@ -59,11 +59,11 @@ def normalise(
         if kind == LEVELS:
             wanted = factor / window
             if wanted * LEVEL_SLACK < 1.0 or wanted > LEVEL_SLACK:
-                total, changed = _relevelled(words, wanted, level, weight, j, defects)
+                total, changed = _relevelled(words, wanted, level, weight, j, nonideal)
                 column_sum[j] = max(total, level)
                 written += changed
             scale[j] = target / column_sum[j]
-        elif kind == IDEAL and wired is None and defects is None:
+        elif kind == IDEAL and wired is None and nonideal is None:
             scale[j] = factor
             if factor < 0.25 or factor > 4.0:
                 total = 0.0
@@ -74,12 +74,12 @@ def normalise(
                 scale[j] = target / total
         elif abs(factor - 1.0) > 1e-6:
             total = 0.0
-            if defects is not None:
-                factor = free_factor(defects, weight, j, target)
+            if nonideal is not None:
+                factor = free_factor(nonideal, weight, j, target)
             for i in range(inputs):
                 old = weight[i, j]
                 new = min(old * np.float32(factor), np.float32(1.0))
-                if defects is not None and defects.gain[i, j] == 0:
+                if nonideal is not None and nonideal.gain[i, j] == 0:
                     new = old
                 weight[i, j] = new
                 total += new
@@ -95,7 +95,7 @@ def show_many(
     words: NDArray[np.uint64], images: NDArray[np.uint8], order: NDArray[np.int64], weight: F, read_weight: F, scale: F,
     column_sum: NDArray[np.float64], theta: F, theta_decay: float, threshold_mv: float, target: float, rate: float, boost: float, dt_s: float,
     steps: int, fewest: int, most_tries: int, physics: F, trace: F, rates: F, up: F, down: F, kind: int, window: float, learn: bool,
-    wired: Wired | None, defects: Defects | None, responses: NDArray[np.int16], totals: NDArray[np.float64],
+    wired: Wired | None, nonideal: NonidealCells | None, responses: NDArray[np.int16], totals: NDArray[np.float64],
 ) -> None:  # fmt: skip
     """Show `images[order]`; write the spike counts to `responses` (images, neurons).
 
@@ -111,12 +111,12 @@ def show_many(
         shown = rate
         for _ in range(most_tries):
             if learn:
-                totals[4] += normalise(kind, target, weight, read_weight, scale, column_sum, words, rates[2], window, wired, defects)
+                totals[4] += normalise(kind, target, weight, read_weight, scale, column_sum, words, rates[2], window, wired, nonideal)
             for j in range(neurons):
                 threshold[j] = np.float32(threshold_mv) + theta[j]
             spikes, events, written = present(
                 words, images[order[q]], shown * dt_s, steps, weight, read_weight, scale, column_sum, threshold, counts, seen,
-                physics, trace, rates, up, down, kind, learn, work, stamps, wired, defects,
+                physics, trace, rates, up, down, kind, learn, work, stamps, wired, nonideal,
             )  # fmt: skip
             if learn:
                 for j in range(neurons):

@@ -4,16 +4,16 @@ import pytest
 from spicesnn import training
 from spicesnn.crossbar.mapping import Window
 from spicesnn.errors import ConfigError
-from spicesnn.training.spiking_bp.flaws import flaws_of, read_noisily
+from spicesnn.nonidealities.compiled import balanced_cells, read_noisily
+from spicesnn.nonidealities.options import StreamImperfections
 from spicesnn.training.spiking_bp.network import Cells, SpikingBP, Weights, answers, fresh_weights, train_stream
-from spicesnn.training.stream_imperfections import StreamImperfections
 
 NETWORK = SpikingBP(inputs=16, hidden=12, outputs=4, thresholds=(0.5, 0.5), spread=(0.4, 0.4), rates=(0.03, 0.01))
 WINDOW = Window(low=1e-5, high=1e-4)
 
 
 def made(seed=0, **options):
-    return flaws_of(StreamImperfections(**options), ((16, 12), (12, 4)), NETWORK.limits, WINDOW, np.random.default_rng(seed))
+    return balanced_cells(StreamImperfections(**options), ((16, 12), (12, 4)), NETWORK.limits, WINDOW, np.random.default_rng(seed))
 
 
 def bars(count, rng):
@@ -33,8 +33,9 @@ def trained(cells, count=400):
 @pytest.mark.parametrize("options", [{}, {"levels": 8}, {"cycle_to_cycle": 0.1}], ids=["ideal", "levels", "scatter"])
 def test_stuck_cells_stay_and_the_others_learn(options):
     flaws = made(stuck_on=0.1, stuck_off=0.2, stuck=0.1)
-    start, after = trained(Cells(flaws=flaws, **options))
-    for layer, gain, stuck_at, limit in zip(("first", "second"), flaws[:2], flaws[2:4], NETWORK.limits, strict=True):
+    start, after = trained(Cells(nonideal=flaws, **options))
+    for layer, cells, limit in zip(("first", "second"), flaws[:2], NETWORK.limits, strict=True):
+        gain, stuck_at = cells.gain, cells.start
         weight, ends = getattr(after, layer), ~np.isnan(stuck_at)
         assert set(np.unique(stuck_at[ends])) == {-limit, limit}
         np.testing.assert_array_equal(weight[ends], stuck_at[ends])
@@ -44,13 +45,13 @@ def test_stuck_cells_stay_and_the_others_learn(options):
 
 
 def test_the_spread_scales_what_an_update_does():
-    flaws = made(spread=0.5)
+    flaws = made(pulse_spread=0.5)
     start, plain = trained(Cells(), count=1)
-    _, spread = trained(Cells(flaws=flaws), count=1)
-    for layer, gain in (("first", flaws.gain_first), ("second", flaws.gain_second)):
+    _, spread = trained(Cells(nonideal=flaws), count=1)
+    for layer, gain in (("first", flaws.first.gain), ("second", flaws.second.gain)):
         moved = getattr(plain, layer) - getattr(start, layer)
         np.testing.assert_allclose(getattr(spread, layer) - getattr(start, layer), gain * moved, atol=1e-6)
-    assert np.median(flaws.gain_first) == pytest.approx(1.0, abs=0.1)
+    assert np.median(flaws.first.gain) == pytest.approx(1.0, abs=0.1)
 
 
 def test_read_noise_is_that_of_a_device_and_of_its_balance_line():
@@ -59,7 +60,7 @@ def test_read_noise_is_that_of_a_device_and_of_its_balance_line():
     row, words, many = np.array([0.5, -0.5, 1.0], np.float32), rng.integers(1, 2**63, 4).astype(np.uint64), 20000
     v = np.zeros((many, 3), np.float32)
     for k in range(many):
-        read_noisily(flaws, words, row, flaws.middle[0], v[k])
+        read_noisily(flaws.first.noise, words, row, flaws.middle[0], v[k])
     expected = 0.1 * np.sqrt((row + flaws.middle[0]) ** 2 + flaws.middle[0] ** 2)
     np.testing.assert_allclose(v.mean(axis=0), row, atol=0.01)
     np.testing.assert_allclose(v.std(axis=0), expected, rtol=0.02)
@@ -70,14 +71,14 @@ def test_answers_see_the_noise_and_repeat_with_a_seed():
     images, labels = bars(300, np.random.default_rng(4))
     weights = trained(Cells(), count=2000)[1]
     strong = made(read_noise=0.5)
-    found = [answers(NETWORK, weights, images, np.random.default_rng(5), flaws=f) for f in (None, strong, strong)]
+    found = [answers(NETWORK, weights, images, np.random.default_rng(5), nonideal=f) for f in (None, strong, strong)]
     np.testing.assert_array_equal(found[1], found[2])
     right = [np.mean(f == labels) for f in found]
     assert right[0] > 0.95
     assert right[1] < right[0]
 
 
-def test_nothing_wrong_is_no_flaws():
+def test_nothing_wrong_draws_nothing():
     assert made(cycle_to_cycle=0.1) is None
     assert isinstance(trained(Cells())[1], Weights)
 

@@ -1,9 +1,19 @@
-"""The table [imperfections] of a preset: what the devices of an experiment do that their equations do not say."""
+"""The table [imperfections] of a preset: what the cells of an experiment do that their equations do not say.
+
+`CellOptions` is what every experiment has, with one meaning; what an engine solves pulse by pulse, what a compiled loop does and what is mapped
+add what they can realise.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.cycles import MeasuredCycles
 from spicesnn.crossbar.faults import Endurance, StuckMap
 from spicesnn.crossbar.mapping import Window
@@ -13,16 +23,29 @@ from spicesnn.devices.base import Device
 from spicesnn.devices.levels import ConductanceStates, Rounding
 from spicesnn.devices.registry import nearest
 from spicesnn.devices.variability import Distribution, LogNormal, Normal, Uniform
-from spicesnn.engines.imperfect import Imperfections
 from spicesnn.errors import ConfigError, UnknownNameError
-from spicesnn.training.options import Section, option
+from spicesnn.nonidealities.realised import Imperfections
+from spicesnn.options import Section, option
 
+PLACES = ("anywhere", "centre", "border")
 _LAWS: dict[str, type[Distribution]] = {"log-normal": LogNormal, "normal": Normal, "uniform": Uniform}
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImperfectionOptions(Section):
-    """[imperfections]: 0, or nothing, turns each off. They act in this order."""
+class CellOptions(Section):
+    """[imperfections] of every experiment: 0 turns each off."""
+
+    stuck_on: float = option(0.0, "fraction of cells stuck at the highest conductance", lowest=0.0, highest=1.0)
+    stuck_off: float = option(0.0, "fraction of cells stuck at the lowest conductance", lowest=0.0, highest=1.0)
+    stuck: float = option(0.0, "fraction of cells stuck at their initial conductance", lowest=0.0, highest=1.0)
+    cycle_to_cycle: float = option(0.0, "cycle-to-cycle variation of the effect of a pulse, relative", lowest=0.0)
+    states: int = option(0, "number of conductance states, evenly spaced over the window; 0: continuous", lowest=0)
+    read_noise: float = option(0.0, "relative spread of a cell's conductance from read to read", lowest=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImperfectionOptions(CellOptions):
+    """[imperfections] of arrays that an engine solves; they act in the order of `Imperfections`."""
 
     parameters: tuple[str, ...] = option((), "parameters of the device model that differ from cell to cell")
     spread: tuple[float, ...] = option((), "their relative spread, one number for all or one for each (median as in [device])", lowest=0.0)
@@ -30,13 +53,8 @@ class ImperfectionOptions(Section):
     scaled_to: tuple[float, ...] = option((), "[lowest, highest]: the draws are stretched so that they span exactly this", above=0.0)
     cycles: str = option("", "file of measured cycles (spicesnn fit cycles): set and reset voltages and resistances of every cell, drawn together")
     cycle_parameters: tuple[str, ...] = option((), "which parameters they are, as \"lrs_ohm=r_on\"; empty: r_on, r_off, v_on, v_off or the like")
-    stuck_on: float = option(0.0, "fraction of cells stuck at the highest conductance", lowest=0.0, highest=1.0)
-    stuck_off: float = option(0.0, "fraction of cells stuck at the lowest conductance", lowest=0.0, highest=1.0)
-    stuck: float = option(0.0, "fraction of cells stuck at their initial conductance", lowest=0.0, highest=1.0)
     stuck_map: str = option("", "csv file of stuck cells, instead of these fractions: 1 on, -1 off, 2 where it is, 0 works")
-    cycle_to_cycle: float = option(0.0, "cycle-to-cycle variation of the effect of a pulse, relative", lowest=0.0)
     cycle_of_range: float = option(0.0, "cycle-to-cycle variation of the final state, as a fraction of its range", lowest=0.0)
-    states: int = option(0, "number of conductance states, evenly spaced over the window; 0: continuous", lowest=0)
     states_siemens: tuple[float, ...] = option((), "the same as a list, increasing", above=0.0)
     rounding: str = option("stochastic", "how a conductance between two states becomes one of them", choices=("stochastic", "nearest"))
     endurance: float = option(0.0, "median life of a cell, in full swings of its state; it sticks afterwards", lowest=0.0)
@@ -45,7 +63,6 @@ class ImperfectionOptions(Section):
     telegraph: float = option(0.0, "fraction by which a trap reduces the conductance while it is occupied", lowest=0.0, highest=1.0)
     telegraph_capture_s: float = option(1e-3, "mean time with the trap empty", above=0.0)
     telegraph_emission_s: float = option(1e-3, "mean time with the trap full", above=0.0)
-    read_noise: float = option(0.0, "relative spread of a cell's conductance from read to read", lowest=0.0)
     reads_alike: int = option(1, "inputs that see the same noise: 1 as in an array; more are solved faster, as one batch", lowest=1)
     retention: float = option(0.0, "exponent of the power of time by which conductances fall at rest", lowest=0.0)
     retention_spread: float = option(0.0, "relative spread of that exponent from cell to cell", lowest=0.0)
@@ -129,3 +146,71 @@ class ImperfectionOptions(Section):
                 raise ConfigError("imperfections.states and imperfections.states_siemens: give one of the two")
             return ConductanceStates(siemens=self.states_siemens, rounding=rounding)  # type: ignore[arg-type]
         return ConductanceStates.even(self.states, window.low, window.high, rounding) if self.states else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageImperfections(CellOptions):
+    """[imperfections] of networks that learn image by image: what the cells do that the controller does not know of."""
+
+    stuck_place: str = option("anywhere", "pixels on whose word lines cells are stuck: all, the centre 14×14, the border around it", choices=PLACES)
+
+    @property
+    def any_stuck(self) -> bool:
+        """Whether some cells may be stuck."""
+        return bool(self.stuck_on or self.stuck_off or self.stuck)
+
+    def checked_states(self, *, table: bool) -> int:
+        """Return the number of states (0 for any), which neither a scatter of steps nor a device's solved `table` goes with."""
+        if self.states == 1:
+            raise ConfigError("imperfections.states = 1; expected 0 for any conductance, or 2 or more")
+        if self.states and self.cycle_to_cycle:
+            raise ConfigError("imperfections.states and imperfections.cycle_to_cycle: give one, steps between states have no size that could scatter")
+        if self.states and table:
+            raise ConfigError("imperfections.states is for cells without a device model; a device has the states of its own pulses")
+        return self.states
+
+    def stuck_map(self, shape: tuple[int, int], rng: np.random.Generator, *, pixels: int) -> StuckMap:
+        """Return which cells of an array are stuck; its first `pixels` word lines are those of a square image (0: of no image)."""
+        drawn = StuckMap.drawn(shape, rng, on=self.stuck_on, off=self.stuck_off, still=self.stuck)
+        if self.stuck_place == "anywhere":
+            return drawn
+        place = np.zeros((shape[0], 1), dtype=bool)
+        if pixels:
+            place[:pixels, 0] = pixels_at(self.stuck_place, pixels)
+        assert drawn.still is not None
+        return StuckMap(on=drawn.on & place, off=drawn.off & place, still=drawn.still & place)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamImperfections(ImageImperfections):
+    """[imperfections] of networks whose updates are compiled."""
+
+    old_names: ClassVar[Mapping[str, str]] = {"spread": "pulse_spread"}
+    pulse_spread: float = option(0.0, "device-to-device variation (log-normal) of the effect of a pulse", lowest=0.0)
+
+    @property
+    def none(self) -> bool:
+        """Whether all cells are as they should be; their states are a kind of synapse."""
+        return not (self.any_stuck or self.pulse_spread or self.cycle_to_cycle or self.read_noise)
+
+    def gains(self, shape: tuple[int, int], rng: np.random.Generator) -> Floats:
+        """Return each cell's factor on what a pulse does."""
+        return LogNormal(self.pulse_spread).draw(shape, rng)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MappedImperfections(ImageImperfections):
+    """[imperfections] of weights that are mapped onto devices: the mapping knows of their states alone."""
+
+    parameters: tuple[str, ...] = option(("r_on", "r_off"), "parameters of the device that differ from cell to cell, by one factor a cell")
+    spread: float = option(0.0, "relative spread from cell to cell (log-normal) of `parameters`", lowest=0.0)
+
+
+def pixels_at(place: str, pixels: int) -> NDArray[np.bool_]:
+    """Return which pixels of a square image lie at a place."""
+    side = round(pixels**0.5)
+    if side * side != pixels:
+        raise ConfigError(f"imperfections.stuck_place is {place!r}, but {pixels} inputs are no square image; use 'anywhere'")
+    middle = np.zeros((side, side), dtype=bool)
+    middle[side // 4 : side - side // 4, side // 4 : side - side // 4] = True
+    return middle.ravel() if place == "centre" else ~middle.ravel()

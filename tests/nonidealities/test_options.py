@@ -12,9 +12,9 @@ import pytest
 
 import spicesnn as sn
 from spicesnn.errors import ConfigError, InputError, UnknownNameError
+from spicesnn.nonidealities.options import ImperfectionOptions
 from spicesnn.training import RunDirectory, infer, load, train
 from spicesnn.training.experiment import Experiment
-from spicesnn.training.imperfections import ImperfectionOptions
 from spicesnn.training.loop import updated
 from spicesnn.training.state import History
 

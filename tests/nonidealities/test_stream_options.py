@@ -3,7 +3,7 @@ import pytest
 
 from spicesnn import training
 from spicesnn.errors import ConfigError, UnknownNameError
-from spicesnn.training.stream_imperfections import StreamImperfections, pixels_at
+from spicesnn.nonidealities.options import StreamImperfections, pixels_at
 
 KEYS = ("stuck_on", "stuck_off", "spread", "cycle_to_cycle", "read_noise")
 
@@ -11,7 +11,8 @@ KEYS = ("stuck_on", "stuck_off", "spread", "cycle_to_cycle", "read_noise")
 @pytest.mark.parametrize("preset", ["stdp-mnist", "bp-mnist", "deep-mnist"])
 def test_the_three_presets_take_the_same_keys(preset):
     loaded = training.load(preset, [*(f"imperfections.{key}=0.1" for key in KEYS), "imperfections.stuck_place=centre"])
-    assert [getattr(loaded.imperfections, key) for key in KEYS] == [0.1] * len(KEYS)
+    names = [key if key != "spread" or preset == "deep-mnist" else "pulse_spread" for key in KEYS]
+    assert [getattr(loaded.imperfections, name) for name in names] == [0.1] * len(KEYS)
     assert training.load(preset, ["imperfections.states=16"]).imperfections.states == 16
     with pytest.raises(UnknownNameError, match=r"did you mean 'imperfections\.read_noise'"):
         training.load(preset, ["imperfections.read_nois=0.1"])
@@ -64,3 +65,27 @@ def test_stuck_cells_lie_where_they_are_asked_for():
             assert not mask[784].any()  # the bias line is of no image
     anywhere = StreamImperfections(stuck_on=0.2).stuck_map((785, 40), np.random.default_rng(0), pixels=784)
     assert anywhere.on[784].any()
+
+
+@pytest.mark.parametrize("preset", ["stdp-mnist", "bp-mnist"])
+def test_the_old_spelling_of_the_spread_of_pulses_is_still_read(preset, tmp_path):
+    old, new = (training.load(preset, [f"imperfections.{key}=0.3"]) for key in ("spread", "pulse_spread"))
+    assert old == new
+    assert "pulse_spread = 0.3" in old.to_toml()
+    (tmp_path / "run.toml").write_text(new.to_toml().replace("pulse_spread", "spread"))
+    assert training.load(tmp_path / "run.toml").imperfections == new.imperfections
+    with pytest.raises(ConfigError, match=r"old spelling of imperfections\.pulse_spread, which is 0\.2; give one"):
+        training.load(preset, ["imperfections.spread=0.3", "imperfections.pulse_spread=0.2"])
+
+
+def test_one_meaning_of_each_key_in_every_table():
+    from dataclasses import fields
+
+    from spicesnn.nonidealities.options import CellOptions, ImperfectionOptions, MappedImperfections
+
+    shared = {entry.name: entry.metadata for entry in fields(CellOptions)}
+    assert set(shared) == {"stuck_on", "stuck_off", "stuck", "cycle_to_cycle", "states", "read_noise"}
+    for table in (ImperfectionOptions, StreamImperfections, MappedImperfections):
+        assert {entry.name: entry.metadata for entry in fields(table) if entry.name in shared} == shared
+    assert all("devic" in entry.metadata["meaning"] or "relative spread" in entry.metadata["meaning"]
+               for table in (ImperfectionOptions, MappedImperfections) for entry in fields(table) if entry.name == "spread")  # fmt: skip

@@ -10,8 +10,8 @@ from spicesnn.crossbar.faults import Endurance
 from spicesnn.crossbar.noise import CycleToCycle, ReadNoise, RetentionDrift, TelegraphNoise
 from spicesnn.devices.levels import ConductanceStates
 from spicesnn.devices.variability import LogNormal
-from spicesnn.engines.imperfect import Imperfections
 from spicesnn.errors import InputError
+from spicesnn.nonidealities.realised import Imperfections
 
 EVERYTHING = Imperfections(
     spread={"r_on": LogNormal(0.05), "k_off": LogNormal(0.2)}, stuck_on=0.1, stuck_off=0.1, cycle_to_cycle=CycleToCycle(relative=0.05),

@@ -1,0 +1,1 @@
+"""What real cells do that their equations do not say: one table, one realisation for engines, one for compiled loops."""
