@@ -79,3 +79,10 @@ def check_arguments(kind: type, given: tuple[Any, ...], named: Mapping[str, Any]
         first = f"{by_place} value{'s'[: by_place != 1]}" if by_place else "no values"
         example = ", ".join(f"{name}=…" for name in takes[by_place : by_place + 3])
         raise UnknownArgumentError(f"{kind.__name__} takes {first} by position, got {len(given)}; give the others by name: {example}")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence: a hint such as ``; did you mean 'vteam'?``, or a full stop."""
+    names = {entry.lower(): entry for entry in known}
+    close = difflib.get_close_matches(name.lower(), list(names), n=1, cutoff=0.5)
+    return f"; did you mean {names[close[0]]!r}?" if close else "."

@@ -11,8 +11,8 @@ from dataclasses import Field, dataclass, field, fields
 from types import UnionType
 from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
-from spicesnn.devices.registry import nearest
 from spicesnn.errors import ConfigError, InputError, UnknownNameError
+from spicesnn.guesses import nearest
 from spicesnn.units import quantity, unit_of_name
 
 AUTO = "auto"

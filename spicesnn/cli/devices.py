@@ -26,8 +26,9 @@ def devices(
 
     Example:  spicesnn devices vteam
     """
-    from spicesnn.devices.registry import describe_all, nearest
+    from spicesnn.devices.registry import describe_all
     from spicesnn.errors import UnknownNameError
+    from spicesnn.guesses import nearest
     from spicesnn.netlist.device_source import table_names
     from spicesnn.whole_file import appearing
 

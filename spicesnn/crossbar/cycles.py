@@ -18,8 +18,8 @@ from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.faults import end_states
 from spicesnn.devices.base import Device
 from spicesnn.devices.cycle_statistics import QUANTITIES, CycleState, CycleStatistics
-from spicesnn.devices.registry import nearest
 from spicesnn.errors import InputError, UnknownNameError
+from spicesnn.guesses import nearest
 
 _USUAL = {
     "set_volts": ("v_on", "v_p", "v_s"),

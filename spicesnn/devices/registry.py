@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -11,6 +9,7 @@ from typing import Any
 
 from spicesnn.devices.base import Device
 from spicesnn.errors import InputError, UnknownNameError
+from spicesnn.guesses import nearest as nearest
 
 _LIBRARY = {
     "1s1r": "spicesnn.crossbar.cells:OneSelectorOneResistor",
@@ -32,13 +31,6 @@ _LIBRARY = {
     "yakopcic": "spicesnn.devices.yakopcic:Yakopcic",
 }
 """CLI name → module:class. A new model of the library is one line here; a plug-in uses the entry-point group."""
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the end of a sentence: a hint such as ``; did you mean 'vteam'?``, or a full stop."""
-    names = {entry.lower(): entry for entry in known}
-    close = difflib.get_close_matches(name.lower(), list(names), n=1, cutoff=0.5)
-    return f"; did you mean {names[close[0]]!r}?" if close else "."
 
 
 @cache

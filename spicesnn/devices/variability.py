@@ -14,8 +14,8 @@ import numpy as np
 
 from spicesnn.arrays import Floats, number
 from spicesnn.devices.base import Device
-from spicesnn.devices.registry import nearest
 from spicesnn.errors import InputError, UnknownNameError
+from spicesnn.guesses import nearest
 
 
 class Distribution(ABC):

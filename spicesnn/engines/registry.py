@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from spicesnn.devices.registry import nearest
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
+from spicesnn.guesses import nearest
 
 ENGINES = {
     "ngspice": "spicesnn.engines.ngspice.engine:NgspiceEngine",

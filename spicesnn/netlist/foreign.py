@@ -60,8 +60,8 @@ from spicesnn.devices.importers.evaluate import with_parameters
 from spicesnn.devices.importers.expressions import Term
 from spicesnn.devices.importers.states import Declared, stores
 from spicesnn.devices.importers.translate import Part, understood
-from spicesnn.devices.registry import nearest
 from spicesnn.errors import ConfigError, InputError, UnsupportedNetlistError
+from spicesnn.guesses import nearest
 from spicesnn.netlist.deck import remark
 from spicesnn.netlist.safety import flatten, read_cards, read_text, trusted
 from spicesnn.netlist.twin import card_of, logical_lines

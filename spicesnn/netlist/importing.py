@@ -16,8 +16,8 @@ from spicesnn.devices.importers.evaluate import with_parameters
 from spicesnn.devices.importers.expressions import Term
 from spicesnn.devices.importers.states import Store, stores
 from spicesnn.devices.importers.translate import Part, understood
-from spicesnn.devices.registry import nearest
 from spicesnn.errors import InputError, RunError, UnsupportedNetlistError
+from spicesnn.guesses import nearest
 from spicesnn.netlist.foreign import TAKEN
 from spicesnn.netlist.safety import read_cards
 from spicesnn.units import parse

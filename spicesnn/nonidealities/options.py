@@ -21,9 +21,9 @@ from spicesnn.crossbar.noise import CycleToCycle, ReadNoise, RetentionDrift, Tel
 from spicesnn.crossbar.published import PUBLISHED, published_cells
 from spicesnn.devices.base import Device
 from spicesnn.devices.levels import ConductanceStates, Rounding
-from spicesnn.devices.registry import nearest
 from spicesnn.devices.variability import Distribution, LogNormal, Normal, Uniform
 from spicesnn.errors import ConfigError, UnknownNameError
+from spicesnn.guesses import nearest
 from spicesnn.nonidealities.realised import Imperfections
 from spicesnn.options import Section, option
 

@@ -10,8 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from spicesnn.devices.registry import nearest
 from spicesnn.errors import AbsentError, ConfigError, RunError, UnknownNameError
+from spicesnn.guesses import nearest
 from spicesnn.paths import presets_dir
 from spicesnn.plotting.style import save_figure
 from spicesnn.shown import shown

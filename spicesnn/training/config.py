@@ -10,11 +10,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
-from spicesnn.devices.registry import device_class, nearest
+from spicesnn.devices.registry import device_class
 from spicesnn.devices.registry import names as device_names
 from spicesnn.engines.registry import ENGINES
 from spicesnn.errors import AbsentError, ConfigError, UnknownNameError
 from spicesnn.file_kinds import what_is
+from spicesnn.guesses import nearest
 from spicesnn.nonidealities.options import ImperfectionOptions
 from spicesnn.options import parse_override, render_toml, unknown_key
 from spicesnn.paths import presets_dir

@@ -15,11 +15,11 @@ from spicesnn.crossbar.mapping import Differential, Window
 from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device
-from spicesnn.devices.registry import nearest
 from spicesnn.devices.variability import LogNormal
 from spicesnn.engines.default import default_engine
 from spicesnn.engines.tiled.exact import effective_conductance
 from spicesnn.errors import ConfigError, UnknownNameError
+from spicesnn.guesses import nearest
 from spicesnn.learning.compensation import compensate
 from spicesnn.training.deep.network import F
 
