@@ -23,10 +23,10 @@ from PIL import Image
 
 from spicesnn.devices import registry
 from spicesnn.devices.base import Device
+from spicesnn.options import Section, render_toml
 from spicesnn.studies import study as studies
 from spicesnn.training import config as experiments
 from spicesnn.training.config import BaseConfig, load, preset_names
-from spicesnn.training.options import Section, render_toml
 from spicesnn.units import render
 
 _FORMULA = re.compile(r'<(?P<tag>span|div) class="arithmatex">\\(?P<open>[(\[])(?P<text>.*?)\\[)\]]</(?P=tag)>', re.DOTALL)
