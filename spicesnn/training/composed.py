@@ -24,10 +24,10 @@ from spicesnn.networks.learner import Inputs, LearningNetwork
 from spicesnn.networks.nodes import Weighted
 from spicesnn.networks.rules.batch import seen
 from spicesnn.networks.synapses import Energy, Ideal, Levels, PulseMap, Solved, SynapseKind, Synapses
+from spicesnn.nonidealities.options import ImperfectionOptions
+from spicesnn.options import Section, option
 from spicesnn.programming.pulse_map import StrongestPulses
 from spicesnn.training.composition import Rows, population, projection, rules_of
-from spicesnn.training.imperfections import ImperfectionOptions
-from spicesnn.training.options import Section, option
 from spicesnn.training.pictures import PICTURES, histogram_data, spike_data
 from spicesnn.training.sections import DeviceOptions, ProgrammingOptions
 from spicesnn.training.streamed import Arrays, ArrayToDraw, Images, LayerToConfirm, LearntData, StreamConfig, Tally, only_layer

@@ -32,7 +32,7 @@ from spicesnn.networks.rules import (
     TraceSTDP,
 )
 from spicesnn.networks.synapses import SynapseKind
-from spicesnn.training.options import _converted, unknown_key
+from spicesnn.options import _converted, unknown_key
 
 POPULATIONS: dict[str, type[Population]] = {
     kind.kind: kind

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.devices.base import Device, Floats
+from spicesnn.arrays import Floats
+from spicesnn.devices.base import Device
 from spicesnn.devices.foreign import Foreign
 from spicesnn.devices.importers.veriloga.stored import Stored
 from spicesnn.errors import EngineError, InputError
