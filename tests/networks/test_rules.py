@@ -7,9 +7,11 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 
 import spicesnn as sn
+from spicesnn.datasets import mnist
 from spicesnn.errors import InputError
 from spicesnn.learning.spikes import design
 from spicesnn.networks.activations import Activation
+from spicesnn.networks.competition import CompetingLIF
 from spicesnn.networks.decisions import MostSpikes
 from spicesnn.networks.learner import Inputs, LearningNetwork, Neurons
 from spicesnn.networks.populations import IF, LI, LIF
@@ -176,6 +178,33 @@ def test_overlapping_waveforms_write_a_pattern_on_tiles():
     assert tabled[:5].min() > 0
     assert tabled[5:].max() < 0
     assert solved == pytest.approx(tabled, abs=0.3 * np.abs(tabled).max())
+
+
+@pytest.mark.slow
+def test_overlapping_waveforms_learn_mnist_images_on_784_by_100_cells_in_tiles():
+    x = (mnist.load().x_train[:2].reshape(2, 784) > 127).astype(float)
+    tiled = HARDWARE.with_changes(columns="single", wires=sn.Wires(1.0, 1.0), tile=(128, 128))
+    neurons = CompetingLIF(v_threshold=60.0, inhibition=100.0, theta_step=0.2, theta_highest=9.0)
+    changes = []
+    for kind in (PulseMap(hardware=tiled, pulses=PULSES, wire_tolerance=1.0), Solved(hardware=tiled, pulses=PULSES)):
+        projection = Projection(
+            source="in", target="cells", synapses=kind, rule=OverlapSTDP(pair=design(DEVICE)), initial=(0.4, 0.6), largest=1.0
+        )
+        net = LearningNetwork(
+            inputs={"in": Inputs(shape=784, code="spikes", probability=1.0)}, populations={"cells": Neurons(shape=100, kind=neurons)},
+            projections=(projection,), steps=2,
+        ).fresh(np.random.default_rng(0))  # fmt: skip
+        assert len(net.synapses["in>cells"].tiles()) == 7
+        after = net.learn(x, [0, 0], np.random.default_rng(1)).synapses["in>cells"]
+        changes.append(after.weights - net.synapses["in>cells"].weights)
+    winners = [np.flatnonzero(np.abs(change).max(axis=0) > 1e-3) for change in changes]
+    assert np.array_equal(*winners)
+    for change in changes:
+        for image, winner in zip(x, winners[0], strict=False):
+            assert change[image > 0, winner].mean() > 0
+            assert change[image == 0, winner].mean() < 0
+    # All rows of a column at once draw milliamperes along the bit line: cells far from its end see less of the spikes.
+    assert np.abs(changes[1]).sum() < 0.5 * np.abs(changes[0]).sum()
 
 
 @pytest.mark.parametrize(
