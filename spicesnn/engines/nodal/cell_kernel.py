@@ -15,7 +15,7 @@ from numba import float64, int64, types
 
 from spicesnn.devices.cell_functions import call, call_solver, pointer
 from spicesnn.engines.nodal import rosenbrock
-from spicesnn.engines.nodal.interval import BEND, INTEGRAL, POWERS
+from spicesnn.engines.nodal.interval import BEND, HASTY, HASTY_SHIFT, INTEGRAL, JUMP, POWERS, SAME, WAYSIDE
 from spicesnn.engines.nodal.rosenbrock import ALPHA, DIFFERENCE, GAMMA, KINK, LEAST_FLOW, STIFF, A, B, C
 from spicesnn.jit import compiled
 
@@ -268,6 +268,26 @@ def _power(k: int, y0: float, y1: float, y2: float, y3: float, y4: float) -> flo
     return POWERS[k, 0] * y0 + POWERS[k, 1] * y1 + POWERS[k, 2] * y2 + POWERS[k, 3] * y3 + POWERS[k, 4] * y4
 
 
+@compiled(nogil=True, error_model="numpy")
+def _early(source: Any, k: int, c: int) -> float:
+    """Return `interval.early_source` of one cell at node k."""
+    y0, y1, y2, y3, y4 = source[0, c], source[1, c], source[2, c], source[3, c], source[4, c]
+    jump = JUMP * max(abs(0.125 * (3.0 * y0 + 6.0 * y2 - y4) - y1), abs(0.125 * (3.0 * y4 + 6.0 * y2 - y0) - y3))
+    return source[k, c] + min(max(source[k + 1, c] - source[k, c], -jump), jump)
+
+
+@compiled(nogil=True, error_model="numpy")
+def _shift(current: Any, rate: Any, p: Any, moving: float, drive: Any, begin: float, end: float, s: float, here: float, early: float) -> float:
+    """Return how differently dx/dt runs, relatively, on the way from `begin` to `end` under a source voltage that comes early."""
+    worst = 0.0
+    for part in WAYSIDE:
+        x = begin + part * (end - begin)
+        one, other = _look_at(current, rate, p, moving, drive, x, s, here)[0], _look_at(current, rate, p, moving, drive, x, s, early)[0]
+        if one != other:
+            worst = max(worst, abs(one - other) / max(min(abs(one), abs(other)), 1e-300))
+    return worst
+
+
 _TABLE = float64[:, ::1]
 _ROW = float64[::1]
 
@@ -338,25 +358,39 @@ def advance_cells(
 
 
 @compiled(
-    signature=types.UniTuple(float64, 5)(
-        int64, int64, int64, int64, int64, int64, _TABLE, _TABLE, _TABLE, _TABLE, _ROW, _TABLE, _TABLE, float64, _TABLE, _TABLE, _ROW, _ROW
+    signature=types.UniTuple(float64, 6)(
+        int64, int64, int64, int64, int64, int64, _TABLE, _TABLE, _ROW, _TABLE, _TABLE, _ROW, _TABLE, _TABLE, float64, float64, _TABLE, _TABLE,
+        _ROW, _ROW, int64[::1],
     ), nogil=True, error_model="numpy",
 )  # fmt: skip
 def correct_cells(
-    first: int, last_cell: int, current: int, rate: int, conductance: int, solver: int, parameters: Any, cells: Any, old: Any, new: Any,
-    ohms: Any, gate: Any, line: Any, seconds: float, nodes: Any, siemens: Any, charge: Any, energy: Any,
+    first: int, last_cell: int, current: int, rate: int, conductance: int, solver: int, parameters: Any, cells: Any, start: Any, old: Any,
+    new: Any, ohms: Any, gate: Any, line: Any, seconds: float, tolerance: float, nodes: Any, siemens: Any, charge: Any, energy: Any, hasty: Any,
 ) -> Any:  # fmt: skip
-    """Carry cells `first` to `last_cell` over from one drive to another, to first order; returns a `Correction`'s five numbers."""
-    worst, joules, bend, bend_joules, bend_coulomb = 0.0, 0.0, 0.0, 0.0, 0.0
+    """Carry cells `first` to `last_cell` over from one drive to another, to first order; returns a `Correction`'s six numbers.
+
+    `hasty` (m,) is written: bits for the quarters in which the cell, which began at `start` (m,), went and stopped; see `Correction`.
+    """
+    worst, joules, bend, bend_joules, bend_coulomb, hasty_joules = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for c in range(first, last_cell):
         p = pointer(parameters, (c if parameters.shape[0] > 1 else 0) * parameters.shape[1])
         cell = (cells[c, 0], cells[c, 1], cells[c, 2], cells[c, 3])
         drive = _drive(new, ohms, gate, line, conductance, solver, c)
         df0, df1, df2, df3, amps, watts, bow, bow_watts, bow_amps, last = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        before, hasty[c], shifted = start[c], 0, 0.0
         for k in range(4):
             s, x = 0.25 * (k + 1), nodes[k, c]
-            if old[k + 1, c] != new[k + 1, c] or k % 2 == 0:
+            begins, way, before = before, abs(x - before), x
+            goes = way > tolerance * cell[2]
+            if old[k + 1, c] != new[k + 1, c] or k % 2 == 0 or goes:
                 f_new, i_new, p_new = _look_at(current, rate, p, cell[3], drive, x, s, new[k + 1, c])
+            if goes and abs(f_new) * 0.25 * seconds < HASTY * way:
+                early = _early(new, k, c)
+                if abs(early - new[k, c]) > SAME * abs(new[k, c]):
+                    shift = _shift(current, rate, p, cell[3], drive, begins, x, 0.25 * k, new[k, c], early)
+                    elsewhere = shift > HASTY_SHIFT or shift * abs(f_new) * 0.25 * seconds > 0.5 * tolerance * cell[2]
+                    hasty[c] |= (17 if elsewhere else 16) << k
+                    shifted = max(shifted, min(shift, 1.0))
             if old[k + 1, c] != new[k + 1, c]:
                 f_old, i_old, p_old = _look_at(current, rate, p, cell[3], drive, x, s, old[k + 1, c])
                 amps += INTEGRAL[4, k + 1] * (i_new - i_old)
@@ -384,6 +418,11 @@ def correct_cells(
         bend_coulomb += bow_amps * seconds
         charge[c] += amps * seconds
         energy[c] += watts * seconds
+        if shifted > 0.0:
+            seen = INTEGRAL[4, 0] * _look_at(current, rate, p, cell[3], drive, start[c], 0.0, new[0, c])[2]
+            for k in range(4):
+                seen += INTEGRAL[4, k + 1] * _look_at(current, rate, p, cell[3], drive, nodes[k, c], 0.25 * (k + 1), new[k + 1, c])[2]
+            hasty_joules += shifted * min(abs(energy[c] - seen * seconds), abs(energy[c]))
         joules += abs(watts) * seconds
         if df0 != 0.0 or df1 != 0.0 or df2 != 0.0 or df3 != 0.0:
             here = last if df3 != 0.0 else _look(current, rate, p, cell, drive, nodes[3, c], 1.0)[0]
@@ -396,4 +435,4 @@ def correct_cells(
         for k in range(4 if ohms.size and conductance == 0 else 0):
             same = k > 0 and nodes[k, c] == nodes[k - 1, c] and drive[6] == 0.0
             siemens[k, c] = siemens[k - 1, c] if same else call(current, 1.0, nodes[k, c], drive[5] + 0.25 * (k + 1) * drive[6], p)
-    return worst, joules, bend, bend_joules, bend_coulomb
+    return worst, joules, bend, bend_joules, bend_coulomb, hasty_joules

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -9,8 +10,8 @@ import numpy as np
 
 from spicesnn.arrays import Floats
 from spicesnn.devices.equations import CellCode
-from spicesnn.engines.nodal.cells import Ensemble
-from spicesnn.engines.nodal.interval import BEND, INTEGRAL, NODES, Drive, parabola
+from spicesnn.engines.nodal.cells import Ensemble, Index
+from spicesnn.engines.nodal.interval import BEND, HASTY, HASTY_SHIFT, INTEGRAL, NODES, SAME, WAYSIDE, Drive, early_source, parabola
 from spicesnn.engines.nodal.rosenbrock import ORDER, advance, cannot_follow, cell_volts, slopes_of
 from spicesnn.engines.nodal.threads import team
 
@@ -71,6 +72,11 @@ class Correction:
     bend, bend_joules, bend_coulomb : float
         What the parabola through beginning, middle and end would change against the new drive's quartic, in states, energy and charge:
         the size of the first term that the quartic has and the parabola has not.
+    hasty : (m,)
+        Bit 4 + k is set for a cell that went on its way and stopped within quarter k while its source voltage may have jumped, bit k where it
+        might then have stopped elsewhere. All the numbers above look at the nodes only, where such a cell stands still whatever drove it there.
+    hasty_joules : float
+        About what the energy of such cells may be wrong by: the part that the nodes do not show, times the relative change of dx/dt.
     """
 
     interval: Interval
@@ -79,6 +85,8 @@ class Correction:
     bend: float
     bend_joules: float
     bend_coulomb: float
+    hasty: Index
+    hasty_joules: float
 
 
 class CellSteps(Protocol):
@@ -92,16 +100,20 @@ class CellSteps(Protocol):
         """Advance all cells from `state` (n, m) under `drive`, first trying steps of `step` (m,) seconds."""
         ...
 
-    def corrected(self, interval: Interval, old: Drive, new: Drive) -> Correction:
-        """Carry an interval over from one drive to another that is close to it, to first order in their difference."""
+    def corrected(self, state: Floats, interval: Interval, old: Drive, new: Drive) -> Correction:
+        """Carry an interval that began at `state` over from one drive to another that is close to it, to first order in their difference."""
+        ...
+
+    def some(self, index: Index) -> CellSteps:
+        """Return the way to advance some of the cells."""
         ...
 
 
 class ArraySteps:
     """All cells side by side, in NumPy: for any device."""
 
-    def __init__(self, cells: Ensemble, tolerance: float) -> None:
-        self._cells, self._tolerance = cells, tolerance
+    def __init__(self, cells: Ensemble, tolerance: float, visible: float = 1e-4) -> None:
+        self._cells, self._tolerance, self._visible = cells, tolerance, visible
         self._most = int(MOST_IN_NUMPY * max(1.0, USUAL_TOLERANCE / tolerance) ** (1.0 / ORDER))
         self._left = self._most
 
@@ -115,7 +127,11 @@ class ArraySteps:
         self._left -= max(done.rounds - FREE_ROUNDS, 0)
         return Interval(nodes=done.nodes, siemens=None, charge=done.charge, energy=done.energy, step=done.step, taken=done.taken)
 
-    def corrected(self, interval: Interval, old: Drive, new: Drive) -> Correction:
+    def some(self, index: Index) -> ArraySteps:
+        """Return the way to advance some of the cells; see `CellSteps`."""
+        return ArraySteps(self._cells.take(index), self._tolerance, self._visible)
+
+    def corrected(self, state: Floats, interval: Interval, old: Drive, new: Drive) -> Correction:
         """Return the interval under another drive; see `CellSteps`."""
         cells, nodes = self._cells, interval.nodes
         at = [self._at(interval, old, k, None) for k in range(1, 5)]
@@ -129,15 +145,60 @@ class ArraySteps:
         bends = [abs(BEND * old.seconds * (a[0] - b[0])) for a, b in zip(flatter, (there[0], there[2]), strict=True)]
         powers = [abs(BEND * old.seconds * (a[2] - b[2])) for a, b in zip(flatter, (there[0], there[2]), strict=True)]
         flows = [abs(BEND * old.seconds * (a[1] - b[1])) for a, b in zip(flatter, (there[0], there[2]), strict=True)]
+        energy = interval.energy + weights @ watts
+        hasty, shift = self._hasty(state, nodes, new, [each[0] for each in there])
         return Correction(
             interval=replace(
-                interval, nodes=np.clip(nodes + moves, cells.low, cells.high), charge=interval.charge + weights @ amps,
-                energy=interval.energy + weights @ watts,
+                interval, nodes=np.clip(nodes + moves, cells.low, cells.high), charge=interval.charge + weights @ amps, energy=energy
             ),
             state=float((np.abs(moves) / cells.scale).max(initial=0.0)), joules=float(np.abs(weights @ watts).sum()),
             bend=float(((bends[0] + bends[1]) / cells.scale).max(initial=0.0)), bend_joules=float((powers[0] + powers[1]).sum()),
             bend_coulomb=float((flows[0] + flows[1]).sum()),
+            hasty=hasty, hasty_joules=self._unseen(state, new, there, energy, shift),
         )  # fmt: skip
+
+    def _hasty(self, state: Floats, nodes: Floats, drive: Drive, rates: list[Floats]) -> tuple[Index, Floats]:
+        """Return in which quarters which cells have gone and stopped, and by how much dx/dt might differ there, (m,) each; see `Correction`."""
+        found, worst = np.zeros(state.shape[1], dtype=np.int64), np.zeros(state.shape[1])
+        for k in range(4):
+            begin = nodes[k - 1] if k else state
+            way, rest = np.abs(nodes[k] - begin), np.abs(rates[k]) * 0.25 * drive.seconds
+            stopped = ((way > self._visible * self._cells.scale) & (rest < HASTY * way)).any(axis=0)
+            early = early_source(drive.source, k)
+            index = np.flatnonzero(stopped & (np.abs(early - drive.source[k]) > SAME * np.abs(drive.source[k])))
+            if index.size:
+                shift = self._shift(begin.take(index, axis=1), nodes[k].take(index, axis=1), drive.take(index), k, early[index], index)
+                rest = (rest.take(index, axis=1) / self._cells.scale.take(index, axis=1)).max(axis=0)
+                found[index] |= np.where((shift > HASTY_SHIFT) | (shift * rest > 0.5 * self._visible), 17, 16) << k
+                worst[index] = np.maximum(worst[index], np.minimum(shift, 1.0))
+        return found, worst
+
+    def _unseen(
+        self, state: Floats, drive: Drive, there: list[tuple[Floats, Floats, Floats]], energy: Floats, shift: Floats
+    ) -> float:
+        """Return `Correction.hasty_joules`."""
+        if not shift.any():
+            return 0.0
+        first = self._power(state, drive)
+        seen = drive.seconds * (INTEGRAL[4, 0] * first + sum(INTEGRAL[4, k + 1] * there[k][2] for k in range(4)))
+        return float((shift * np.minimum(np.abs(energy - seen), np.abs(energy))).sum())
+
+    def _power(self, x: Floats, drive: Drive) -> Floats:
+        """Return the cells' share of the drivers' power at the beginning, in states x."""
+        _, gate, line = drive.at(np.zeros(x.shape[1]))
+        return line * self._cells.current(cell_volts(self._cells, drive.source[0], drive.ohms, x, gate), x, gate)
+
+    def _shift(self, begin: Floats, end: Floats, drive: Drive, k: int, early: Floats, index: Index) -> Floats:
+        """Return how differently dx/dt of some cells runs, relatively, on the way through quarter k under source voltages that come early."""
+        cells = self._cells.take(index)
+        gate = drive.at(np.full(index.size, NODES[k]))[1]
+        worst = np.zeros(index.size)
+        for part in WAYSIDE:
+            x = begin + part * (end - begin)
+            one, other = (cells.rate(cell_volts(cells, u, drive.ohms, x, gate), x, gate) for u in (drive.source[k], early))
+            apart, least = np.abs(one - other), np.minimum(np.abs(one), np.abs(other))
+            worst = np.maximum(worst, (apart / np.maximum(least, 1e-300)).max(axis=0))
+        return worst
 
     def _at(self, interval: Interval, drive: Drive, k: int, source: Floats | None) -> tuple[Floats, Floats, Floats]:
         """Return dx/dt, current and share of the drivers' power at node k, under the drive's source voltage or another one."""
@@ -158,7 +219,7 @@ class ArraySteps:
 class CompiledSteps:
     """Cell after cell, compiled: for devices with one state that offer `CellCode`."""
 
-    def __init__(self, cells: Ensemble, code: CellCode, tolerance: float) -> None:
+    def __init__(self, cells: Ensemble, code: CellCode, tolerance: float, visible: float = 1e-4) -> None:
         from spicesnn.devices.cell_functions import address_of, behind
         from spicesnn.engines.nodal import cell_kernel
 
@@ -167,7 +228,7 @@ class CompiledSteps:
         assert self._linear or code.conductance is not None
         nonlinear = (0, 0) if self._linear or code.conductance is None else (address_of(code.conductance), int(behind.address))
         self._functions = address_of(code.current), address_of(code.rate), *nonlinear
-        self._name, self._tolerance = cells.device.name, tolerance
+        self._name, self._tolerance, self._visible = cells.device.name, tolerance, visible
         self._parameters = code.matrix(cells.moves.size)
         self._table = np.ascontiguousarray(np.stack([cells.low[0], cells.high[0], cells.scale[0], cells.moves], axis=1))
 
@@ -191,17 +252,25 @@ class CompiledSteps:
         known = siemens if drive.ohms is not None and self._linear else None
         return Interval(nodes=nodes[:, None], siemens=known, charge=charge, energy=energy, step=steps, taken=int(taken.sum()))
 
-    def corrected(self, interval: Interval, old: Drive, new: Drive) -> Correction:
+    def some(self, index: Index) -> CompiledSteps:
+        """Return the way to advance some of the cells; see `CellSteps`."""
+        part = copy.copy(self)
+        part._table = np.ascontiguousarray(self._table[index])
+        part._parameters = self._parameters if len(self._parameters) == 1 else np.ascontiguousarray(self._parameters[index])
+        return part
+
+    def corrected(self, state: Floats, interval: Interval, old: Drive, new: Drive) -> Correction:
         """Return the interval under another drive; see `CellSteps`."""
         nodes, siemens = interval.nodes[:, 0].copy(), np.empty((4, interval.step.size))
+        hasty = np.empty(interval.step.size, dtype=np.int64)
         charge, energy = interval.charge.copy(), interval.energy.copy()
         threads = team.size if charge.size >= SHARED_CELLS else 1
-        measures, inputs = np.zeros((threads, 5)), self._inputs(old)
+        measures, inputs = np.zeros((threads, 6)), self._inputs(old)
 
         def share(number: int, threads: int) -> None:
             measures[number] = self._kernel.correct_cells(
                 charge.size * number // threads, charge.size * (number + 1) // threads, *self._functions, self._parameters, self._table,
-                old.source, new.source, *inputs, old.seconds, nodes, siemens, charge, energy,
+                state[0], old.source, new.source, *inputs, old.seconds, self._visible, nodes, siemens, charge, energy, hasty,
             )  # fmt: skip
 
         team.run(share, threads)
@@ -212,7 +281,7 @@ class CompiledSteps:
                 interval, nodes=nodes[:, None], siemens=siemens if old.ohms is not None and self._linear else None, charge=charge, energy=energy
             ),
             state=float(state), joules=float(joules), bend=float(bend), bend_joules=float(bend_joules),
-            bend_coulomb=float(bend_coulomb),
+            bend_coulomb=float(bend_coulomb), hasty=hasty, hasty_joules=float(measures[:, 5].sum()),
         )  # fmt: skip
 
     def renew(self) -> None:
@@ -223,8 +292,19 @@ class CompiledSteps:
         return _NO_ROW if drive.ohms is None else drive.ohms, _NO_TABLE if drive.gate is None else drive.gate, drive.line
 
 
-def steps_for(cells: Ensemble, tolerance: float) -> CellSteps:
-    """Return the fastest way to advance these cells with this tolerance (local error of a cell's step, as a fraction of each state's range)."""
+def steps_for(cells: Ensemble, tolerance: float, visible: float) -> CellSteps:
+    """Return the fastest way to advance these cells.
+
+    Parameters
+    ----------
+    cells : Ensemble
+    tolerance : float
+        Local error of a cell's step, as a fraction of each state's range.
+    visible : float
+        Changes of a state below this fraction of its range do not count.
+    """
     code = cells.device.compiled()
     plain = code is not None and cells.count == 1 and cells.factor is None
-    return CompiledSteps(cells, code, tolerance) if plain and code is not None else ArraySteps(cells, tolerance)
+    if plain and code is not None:
+        return CompiledSteps(cells, code, tolerance, visible)
+    return ArraySteps(cells, tolerance, visible)

@@ -18,6 +18,18 @@ INTEGRAL = np.array([[sum(POWERS[p, j] * s ** (p + 1) / (p + 1) for p in range(5
 BEND = float(INTEGRAL[4, 1])
 """Weight in Boole's rule of the nodes that the quartic has and the parabola has not."""
 
+HASTY = 0.2
+"""A cell is hasty where its rate at the end of a quarter of an interval is below this share of its mean rate in that quarter: it has gone its way
+and stopped, and the end of the quarter does not tell what drove it."""
+HASTY_SHIFT = 0.5
+"""A relative change of the rate on the way, at any of `WAYSIDE`, up to which a cell that has stopped would have stopped there anyway, only sooner or
+later."""
+WAYSIDE = (0.0, 0.5, 0.99)
+SAME = 1e-6
+"""Source voltages that differ by less than this, relatively, are the same to a hasty cell."""
+JUMP = 8.0 / 3.0
+"""A jump between two nodes parts quartic and parabola by at least 1/`JUMP` of its height at one of the nodes between."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Drive:
@@ -47,8 +59,8 @@ class Drive:
     def take(self, index: Index) -> Drive:
         """Return the drive of some of the cells."""
         return Drive(
-            source=self.source[:, index], ohms=None if self.ohms is None else self.ohms[index],
-            gate=None if self.gate is None else self.gate[:, index], line=self.line[:, index], seconds=self.seconds,
+            source=self.source.take(index, axis=1), ohms=None if self.ohms is None else self.ohms[index],
+            gate=None if self.gate is None else self.gate.take(index, axis=1), line=self.line.take(index, axis=1), seconds=self.seconds,
         )  # fmt: skip
 
     def at(self, s: Floats) -> tuple[Floats, Floats | None, Floats]:
@@ -93,6 +105,13 @@ class Advanced:
 def parabola(begin: Floats, middle: Floats, end: Floats) -> Floats:
     """Return the values at the `NODES` (5, m) of the parabola through three of them."""
     return np.stack([begin, (3 * begin + 6 * middle - end) / 8, middle, (3 * end + 6 * middle - begin) / 8, end])
+
+
+def early_source(source: Floats, k: int) -> Floats:
+    """Return the source voltages at node k (m,) if what may have been a jump in the quarter after it had been one at its beginning."""
+    flat = parabola(source[0], source[2], source[4])
+    jump = JUMP * np.maximum(np.abs(flat[1] - source[1]), np.abs(flat[3] - source[3]))
+    return np.asarray(source[k] + np.clip(source[k + 1] - source[k], -jump, jump))
 
 
 def hermite(x0: Floats, x1: Floats, d0: Floats, d1: Floats, share: Floats) -> Floats:

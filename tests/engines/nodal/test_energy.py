@@ -51,6 +51,32 @@ def test_random_pulses_agree_with_brute_force_in_states_and_energy(brute: Module
     assert compared >= 2
 
 
+@pytest.mark.slow  # 1T1R cells are advanced in NumPy: half a minute
+def test_cells_that_reach_their_bound_before_the_array_answers_do_not_end_on_it(brute: ModuleType) -> None:
+    """1T1R, 2×2: all cells would be at w = 0 within 0.3 ps at the first voltages; the array takes half of them away in that time.
+
+    A step of 0.2 ns saw all cells at the bound at each of its nodes, where nothing changes them any more. The reference is the script's.
+    """
+    case = brute.random_case(np.random.default_rng([21, 1, 9]))
+    after = ENGINE.pulse(case.array, case.pulse)
+    reference = np.array([[2.13e-12, 7.95e-12], [7.75e-12, 1.585e-11]])
+    assert np.abs(after.state - reference).max() < 1e-4 * 3e-9
+    assert after.energy_joule == pytest.approx(7.8945e-9, rel=1e-3)
+
+
+@pytest.mark.parametrize("way", ["compiled", "NumPy"])
+@pytest.mark.parametrize("ohms", [(87.35, 991.5), (1.0, 1.0)])
+def test_cells_that_switch_off_unseen_within_a_step_have_their_energy_counted(brute: ModuleType, ohms: tuple[float, float], way: str) -> None:
+    """Yakopcic cells end at x = 0, where no current is left: all of the energy is delivered while they go there."""
+    factor = None if way == "compiled" else np.ones((2, 2))
+    array = sn.Crossbar(device=sn.devices.Yakopcic(), state=[[0.194, 0.390], [0.798, 0.380]], wires=sn.Wires(*ohms), current_factor=factor)
+    case = brute.Case(array=array, pulse=sn.Pulse(row_volts=[-3.685, -2.686], width_s=0.0665), over=1.0)
+    state, energy, absolute = brute.reference(case)
+    after = ENGINE.pulse(array, case.pulse)
+    assert np.abs(after.state - state).max() < 1e-4
+    assert abs(after.energy_joule - energy) < 1e-3 * absolute
+
+
 @pytest.mark.slow
 def test_many_random_reads_and_pulses_agree_with_brute_force(brute: ModuleType) -> None:
     assert max(brute.check_read(np.random.default_rng([8, 0, k])) for k in range(5000)) < brute.READ_ERROR

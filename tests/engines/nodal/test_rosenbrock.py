@@ -176,9 +176,10 @@ def test_corrections_agree_and_are_what_another_drive_does(ohms: float | None) -
     errors = []
     for change in (1e-2, 1e-3):
         new = replace(old, source=source + change * np.array([0.0, 0.1, 0.3, 0.6, 1.0])[:, None])
-        one, other = compiled.corrected(before, old, new), plain.corrected(before, old, new)
+        one, other = compiled.corrected(state, before, old, new), plain.corrected(state, before, old, new)
         for name in ("state", "joules", "bend", "bend_joules"):
             assert getattr(one, name) == pytest.approx(getattr(other, name), rel=1e-6)
+        assert np.array_equal(one.hasty, other.hasty)
         np.testing.assert_allclose(one.interval.nodes, other.interval.nodes, rtol=1e-9)
         np.testing.assert_allclose(one.interval.charge, other.interval.charge, rtol=1e-9)
         np.testing.assert_allclose(one.interval.energy, other.interval.energy, rtol=1e-9)
@@ -186,6 +187,28 @@ def test_corrections_agree_and_are_what_another_drive_does(ohms: float | None) -
         errors.append(np.abs(one.interval.nodes - again.nodes).max() / np.abs(again.nodes - before.nodes).max())
     assert errors[0] < 0.1
     assert errors[1] < 0.05
+
+
+def test_cells_that_go_and_stop_within_a_quarter_are_found_by_both_ways() -> None:
+    """A voltage that jumps in the first quarter while the cells run into their bound there counts in energy, and in states where it stops them."""
+    m = 40
+    state = 3e-9 * np.linspace(0.05, 0.95, m)[None]
+    device = sn.devices.VTEAM(r_on=np.linspace(40, 60, m).reshape(4, 10))
+    cells = Ensemble.of(sn.Crossbar(device=device, state=state.reshape(4, 10), wires=sn.Wires()))
+    code, step = cells.device.compiled(), np.full(m, 1e-6)
+    for after, elsewhere in ((0.9, False), (0.01, True)):
+        source = np.array([1.0, after, after, after, after])[:, None] * np.ones(m)
+        late = Drive(source=source, ohms=None, gate=None, line=np.ones((2, m)), seconds=1e-6)
+        compiled, plain = CompiledSteps(cells, code, 1e-6), ArraySteps(cells, 1e-6)
+        before = plain.interval(state, late, step)
+        one, other = compiled.corrected(state, before, late, late), plain.corrected(state, before, late, late)
+        assert np.array_equal(one.hasty, other.hasty)
+        assert one.hasty_joules == pytest.approx(other.hasty_joules, rel=1e-6)
+        assert np.all(one.hasty[:-5] & 16)
+        assert bool(np.all(one.hasty[:-5] & 1)) is elsewhere
+        index = np.array([0, 7, 21])
+        some = compiled.some(index).interval(state[:, index], late.take(index), step[index])
+        np.testing.assert_array_equal(some.nodes, compiled.interval(state, late, step).nodes[:, :, index])
 
 
 def test_a_rate_that_is_not_finite_is_an_error_and_names_the_cell() -> None:
