@@ -16,6 +16,10 @@ release=$1; shift
 project="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 root="${SPICESNN_ROOTS:-/tmp/spicesnn-roots}/$release${SPICESNN_NGSPICE:+-ngspice$SPICESNN_NGSPICE}"
 
+mkdir -p "$(dirname "$root")"
+exec 9>"$root.lock"
+flock -n 9 || { echo "$root is in use; waiting for it" >&2; flock 9; }  # whoever ends first would take the folders from the other
+
 mirror="$(grep -rhE '^(URIs:|deb )' /etc/apt/sources.list /etc/apt/sources.list.d/ 2>/dev/null | grep -oE 'https?://[^ ]*/debian/?( |$)' | head -1 | tr -d ' ' || true)"
 if [ ! -e "$root/.ready" ]; then
     [ -n "$mirror" ] || { echo "no Debian mirror in /etc/apt: add one, as in 'deb MIRROR bookworm main'" >&2; exit 1; }
@@ -48,7 +52,7 @@ for file in $( { python3 -m pip config debug 2>/dev/null | grep -oE '/[^,]*pip.c
 done
 
 run() { env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TERM="${TERM:-xterm}" LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-    $(env | grep -E '^(PIP_|SSL_CERT|REQUESTS_CA|http_proxy|https_proxy|HTTP_PROXY|HTTPS_PROXY|no_proxy|NO_PROXY)' | tr '\n' ' ') chroot "$root" bash -c "$1"; }
+    $(env | grep -E '^(PIP_|SSL_CERT|REQUESTS_CA|http_proxy|https_proxy|HTTP_PROXY|HTTPS_PROXY|no_proxy|NO_PROXY)' | tr '\n' ' ') chroot "$root" bash -c "$1" 9>&-; }
 
 if [ -n "${SPICESNN_NGSPICE:-}" ] && [ ! -e "$root/.backports" ]; then
     echo "deb $mirror $release-backports main" >"$root/etc/apt/sources.list.d/backports.list"
