@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from spicesnn import npz
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar, GateAlong
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device
+from spicesnn.devices.cycle_statistics import CycleState
 from spicesnn.devices.device_file import device_of, device_table, is_plain
 from spicesnn.errors import DataError, InputError, RunError
 from spicesnn.whole_file import appearing
@@ -33,6 +35,8 @@ def save_array(array: Crossbar, path: str | Path) -> Path:
             raise InputError(f"array.save: {array.device.name} is more than its parameters (a sub-circuit or a table); keep its file and array.state")
         entries |= {f"device.{name}": getattr(array.device, name) for name in _by_cell(array.device)}
         about["device"] = device_table(replace(array.device, **{name: float(getattr(array.device, name).flat[0]) for name in _by_cell(array.device)}))
+    if array.cycles is not None:
+        entries |= {"cycles.device": array.cycles.device, "cycles.past": array.cycles.past}
     entries |= {f"wires.{entry.name}": np.asarray(getattr(array.wires, entry.name)) for entry in fields(Wires)}
     try:
         with appearing(path) as partial, partial.open("wb") as file:
@@ -66,6 +70,8 @@ def load_array(path: str | Path) -> Crossbar:
             parts["device"] = device_of(about["device"], path).with_parameters(**by_cell)
             if "state" not in parts:
                 raise DataError(f"{path} is damaged: it has no array 'state'")
+        if "cycles.device" in entries:
+            parts["cycles"] = _cycles(path, entries["cycles.device"], entries["cycles.past"], parts["state"])
         wires: dict[str, Any] = {entry.name: entries[f"wires.{entry.name}"] for entry in fields(Wires)}
         made = Wires(**{name: value[()] if value.ndim == 0 else value for name, value in wires.items()})
         return Crossbar(wires=made, gate_along=GateAlong(about["gate_along"]), **parts)
@@ -73,3 +79,12 @@ def load_array(path: str | Path) -> Crossbar:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path} is no file of an array ({error}); expected one that array.save has written") from None
+
+
+def _cycles(path: Path, device: Floats, past: Floats, state: Floats) -> CycleState:
+    """Return where the cells of a file are in their measured cycles."""
+    shape = device.shape[1:]
+    whole = device.ndim == 3 and past.ndim == 4 and past.shape[1:] == device.shape and shape == state.shape[-2:]
+    if not whole or not (np.all(np.isfinite(device)) and np.all(np.isfinite(past))):
+        raise DataError(f"{path} is damaged: its cycles do not belong to its cells")
+    return CycleState(device=device, past=past)

@@ -378,6 +378,22 @@ def test_fit_cycles_says_what_it_found_and_a_run_takes_its_file(measured, tmp_pa
         )
 
 
+def test_a_saved_array_goes_on_with_its_cycles(fitted, tmp_path):
+    array = sn.Crossbar(device=VTEAM, state=np.full((3, 2), 3e-9))
+    flaws = sn.Imperfections(cycles=MeasuredCycles(statistics=fitted.statistics))
+    made = flaws.fabricated(array, np.random.default_rng(0))
+    again = sn.Crossbar.load(made.save(tmp_path / "array.npz"))
+    both = []
+    for one in (made, again):
+        rng = np.random.default_rng(1)
+        for volts in (-2.5, 3.0):
+            pulse = sn.Pulse(row_volts=np.full(3, volts), width_s=1e-6)
+            one = flaws.pulse(sn.NodalEngine(), one, pulse, rng)[0].array
+        both.append(one.device.spice_parameters()["r_off"])
+    np.testing.assert_array_equal(both[0], both[1])
+    assert np.all(both[0] != made.device.spice_parameters()["r_off"])
+
+
 def test_a_stuck_cell_begins_no_new_cycle(fitted):
     stuck = np.zeros((2, 2), dtype=bool)
     stuck[0, 0] = True
