@@ -250,6 +250,8 @@ def _block(weights: Values, hardware: Hardware, rng: np.random.Generator, engine
     flaws = hardware.imperfections
     if flaws is not None:
         array = flaws.held(flaws.fabricated(array, rng), rng)
+        if flaws.rest_s > 0:
+            array = flaws.rested(array, flaws.rest_s, rng)
     holds = columns.weights(_chords(array, hardware), window)
     if isinstance(columns, Single):
         holds = holds - window.low / window.span
@@ -264,26 +266,24 @@ def _chords(array: Crossbar, hardware: Hardware) -> Values:
     if device.linear:
         return array.cell_conductance(None if not array.gated else np.full(array.gate_lines, hardware.gate_volts or 0.0))
     gate = array.gate_of_cells(np.full(array.gate_lines, hardware.gate_volts or 0.0)) if array.gated else None
-    amps = np.broadcast_to(device.current(hardware.read_volts, array.state_or_zeros(), gate), array.shape)
+    amps = np.broadcast_to(array.cell_current(hardware.read_volts, gate=gate), array.shape)
     return np.asarray(amps / hardware.read_volts)
 
 
 def _through_cells(array: Crossbar, volts: Values, gate: float | None) -> Values:
     """Column currents (n, cols) of cells on ideal wires: the sum of what each carries at its word line's voltage."""
-    device, gates = array.device, None
-    assert device is not None
+    gates = None
     if array.gated:
         gates = array.gate_of_cells(np.full(array.gate_lines, gate or 0.0))
-    state = array.state_or_zeros()
     levels = np.unique(volts)
     if len(levels) <= 4:  # the reads of bits: each level's currents once
         total = np.zeros((len(volts), array.cols))
         for level in levels:
             if level != 0.0:
-                total += (volts == level) @ np.broadcast_to(device.current(level, state, gates), array.shape)
+                total += (volts == level) @ np.broadcast_to(array.cell_current(level, gate=gates), array.shape)
         return total
     step = max(1, 4_000_000 // (array.rows * array.cols))
-    parts = [np.asarray(device.current(volts[k : k + step, :, None], state, gates)).sum(axis=1) for k in range(0, len(volts), step)]
+    parts = [array.cell_current(volts[k : k + step, :, None], gate=gates).sum(axis=1) for k in range(0, len(volts), step)]
     return np.concatenate(parts)
 
 

@@ -101,8 +101,8 @@ class Imperfections:
     retention : RetentionDrift
     published : PublishedCells
         Programming error when an array is made, drift while it rests and read noise, as a publication has them; `retention` is then left out.
-    published_s : float
-        How long after its programming the array is read, seconds: published read noise grows with it.
+    rest_s : float
+        How long after its programming the array is read, seconds: mapped networks drift so long, and published read noise grows with it.
     """
 
     spread: Mapping[str, Distribution] = field(default_factory=dict)
@@ -120,7 +120,7 @@ class Imperfections:
     read_noise: ReadNoise | None = None
     retention: RetentionDrift | None = None
     published: PublishedCells | None = None
-    published_s: float = 0.0
+    rest_s: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("stuck_on", "stuck_off", "stuck"):
@@ -191,7 +191,7 @@ class Imperfections:
         for part in (self.telegraph, self.read_noise):
             if part is not None:
                 array = part.before_read(array, rng)
-        return array if self.published is None else self.published.before_read(array, rng, seconds=self.published_s)
+        return array if self.published is None else self.published.before_read(array, rng, seconds=self.rest_s)
 
     def held(self, array: Crossbar, rng: np.random.Generator) -> Crossbar:
         """Return the array with all its cells in one of their finite states."""

@@ -58,6 +58,9 @@ class Flaws:
 
     def of(self, device: Device, gate_volts: float | None) -> Imperfections:
         """Return what the table says about one device."""
+        if self.options.published:
+            raise InputError(f"imperfections.published = {self.options.published} is about arrays that are programmed; a curve takes read_noise and "
+                             "retention")  # fmt: skip
         volts = 0.0 if device.linear else _READ_VOLTS
         gate = device.gate_default if gate_volts is None else gate_volts
         window = Window.of(device, volts=volts, gate=gate) if self.options.states else Window(low=0.0, high=1.0)

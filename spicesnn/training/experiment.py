@@ -194,7 +194,7 @@ class Experiment:
     def after_rest(self) -> Experiment:
         """Return the experiment as its arrays are after the rest between training and test."""
         drifts = self.imperfections.retention is not None or self.imperfections.published is not None
-        older = replace(self.imperfections, published_s=self.config.imperfections.rest_s)
+        older = replace(self.imperfections, rest_s=self.config.imperfections.rest_s)
         return replace(self, rests=drifts and self.config.imperfections.rest_s > 0, programmer=replace(self.programmer, imperfections=older))
 
     def compensations(self, engine: Engine, devices: Floats, rested: list[Crossbar]) -> list[float]:

@@ -142,7 +142,10 @@ class MapConfig(StreamConfig):
         )  # fmt: skip
         if self.imperfections == ImperfectionOptions():
             return plain
-        flaws = self.imperfections.build(device, plain.used_window(), volts=plain.chord_volts)
+        if self.imperfections.drift_compensation:
+            raise ConfigError("imperfections.drift_compensation is for arrays that learn; those of spicesnn map are read as they are after "
+                              "their rest")  # fmt: skip
+        flaws = replace(self.imperfections.build(device, plain.used_window(), volts=plain.chord_volts), rest_s=self.imperfections.rest_s)
         return plain.with_changes(imperfections=flaws)
 
     def samples(self) -> tuple[NDArray[np.float64], NDArray[Any], NDArray[np.float64] | None]:

@@ -138,3 +138,23 @@ def test_changed_samples_are_told_of_and_a_changed_network_is_not_since_the_run_
     assert "data.path" in told
     assert "has changed since" in told
     assert "network.path" not in told
+
+
+def test_mapped_arrays_drift_while_they_rest_and_follow_published_sets(folder, tmp_path, run_json):
+    base = ["map", folder / "net.npz", "--data", folder / "test.npz", "--no-figures", "--seed", 3, "--set", "array.word_line_ohm=0",
+            "--set", "array.bit_line_ohm=0", "--set", "device.r_on=50k"]  # fmt: skip
+
+    def chip(name, *settings):
+        code, said, _ = run_json(*base, "--out", tmp_path / name, *[word for one in settings for word in ("--set", f"imperfections.{one}")])
+        assert code == 0, said
+        with np.load(tmp_path / name / "state.npz") as state:
+            states = state["array_array_0_0"] if "array_array_0_0" in state else next(state[key] for key in state.files if key.endswith("0_0"))
+        return said, states
+
+    plain, fresh = chip("plain", "stuck_off=1e-9")
+    _, rested = chip("rested", "stuck_off=1e-9", "retention=0.1", "rest_s=1e5")
+    assert np.mean(rested != fresh) > 0.4
+    noisy, _ = chip("published", "published=rram-wan-2022", "rest_s=1e5")
+    assert noisy["layers"][0]["weights_error"] > 3 * plain["layers"][0]["weights_error"] + 0.02
+    code, _, _ = run_json(*base, "--out", tmp_path / "none", "--set", "imperfections.drift_compensation=true")
+    assert code != 0

@@ -75,7 +75,7 @@ def test_arrays_drift_as_published_and_the_same_seed_gives_the_same_exponents():
 
 def test_reads_are_noisier_a_day_later():
     flaws = sn.Imperfections(published=PCM)
-    later = sn.Imperfections(published=PCM, published_s=DAY)
+    later = sn.Imperfections(published=PCM, rest_s=DAY)
     spread = []
     for one in (flaws, later):
         seen = one.before_read(array_of(10e-6, (120, 100)), np.random.default_rng(2)).conductance

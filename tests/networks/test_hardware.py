@@ -7,6 +7,7 @@ import pytest
 
 import spicesnn as sn
 from spicesnn.crossbar.noise import ReadNoise, TelegraphNoise
+from spicesnn.crossbar.published import PublishedCells
 from spicesnn.errors import InputError
 from spicesnn.networks.activations import Activation
 from spicesnn.networks.converters import full_scale
@@ -309,3 +310,17 @@ def test_the_picture_of_costs_has_the_table_s_numbers() -> None:
     for axes, key, factor in ((energy, "energy_joule", 1e9), (area, "area_m2", 1e6)):
         drawn = sum(bar.get_width() for bar in axes.patches)
         assert drawn == pytest.approx(factor * sum(row[key] for row in cost.table()))
+
+
+def test_cells_that_are_not_linear_carry_their_factors_in_a_mapped_network():
+    """A published programming error is a factor on a cell's current; on ideal wires it must not be lost."""
+    rng = np.random.default_rng(0)
+    network = sn.Network.from_arrays([rng.normal(size=(12, 3))])
+    x = rng.uniform(0, 1, (20, 12))
+    device = sn.devices.Yakopcic()
+    outputs = {}
+    halved = PublishedCells(name="half", reference="", lowest_siemens=0.0, highest_siemens=1.0, programming=np.zeros_like,
+                            drift=lambda g: (np.ones_like(g), np.zeros_like(g)), t0_s=1.0)  # fmt: skip
+    for name, flaws in (("plain", sn.Imperfections()), ("half", sn.Imperfections(published=halved, rest_s=2.0))):
+        outputs[name] = network.on(sn.Hardware(device=device, imperfections=flaws), calibrate=x).outputs(x)
+    np.testing.assert_allclose(outputs["half"], 0.5 * outputs["plain"], rtol=1e-9)
