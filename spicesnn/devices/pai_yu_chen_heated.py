@@ -28,7 +28,8 @@ class PaiYuChenHeated(PaiYuChen):
     large gap is a thermal runaway; the heating fades on a ramp over the last `bound_width` of the range below
     `kelvin_max`, where the filament would long have melted. The thermal time constant is 0.23 ns at the defaults, so
     circuits with this model are stiff: where pulses are longer than a few nanoseconds, ask whether `PaiYuChen` at a
-    higher temperature will do. States have a leading axis: gap (m), temperature (K).
+    higher temperature will do. The set ``sky130`` has the numbers of the open SKY130 process's
+    ReRAM cell. States have a leading axis: gap (m), temperature (K).
     """
 
     name: ClassVar[str] = "pai-yu-chen-heated"
@@ -36,7 +37,10 @@ class PaiYuChenHeated(PaiYuChen):
     state_names: ClassVar[tuple[str, ...]] = ("g", "t")
     state_units: ClassVar[tuple[str, ...]] = ("m", "K")
     state_scale: ClassVar[tuple[float, ...]] = (NANOMETRE, 100.0)
-    published: ClassVar[Mapping[str, Mapping[str, float]]] = {"chen-yu-2015": {}}
+    published: ClassVar[Mapping[str, Mapping[str, float]]] = {
+        "chen-yu-2015": {},
+        "sky130": {"g_0": 5e-9 - 4.7249e-9, "temperature": 300.0, "t_init": 300.0, "g_init": 1.7e-9},
+    }
 
     c_th: float = parameter(3.1825e-16, "J/K", "thermal capacitance of the filament", above=0.0)
     tau_th: float = parameter(2.3e-10, "s", "thermal time constant", above=0.0)

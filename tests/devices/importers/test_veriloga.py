@@ -75,10 +75,10 @@ def test_a_state_advanced_by_hand_becomes_the_equation_that_it_steps_along():
     gap, kelvin, v = 1.0e-9, 320.0, 0.9
     drift, heat = (np.ravel(r)[0] for r in device.rate(v, np.array([[[gap]], [[kelvin]]])))
     thermal = 1.3806503e-23 * kelvin / 1.602176462e-19
-    field = (16.5 - 1.25 * (gap / 1e-9) ** 3) * 0.25e-9 / 5e-9 * v / thermal
-    assert drift == pytest.approx(-300 * np.exp(-1.5 / thermal) * np.sinh(field), rel=1e-12)
+    pull = (16.5 - 1.25 * (gap / 1e-9) ** 3) * 0.25e-9 / 5e-9 * v
+    assert drift == pytest.approx(-150 * (np.exp((pull - 1.501) / thermal) - np.exp((-pull - 1.5) / thermal)), rel=1e-12)
     amps = 61.4e-6 * np.exp(-gap / 0.2751e-9) * np.sinh(v / 0.43)
-    assert heat == pytest.approx(amps * v / 3.1825e-16 - (kelvin - 300.15) / 2.3e-10, rel=1e-12)
+    assert heat == pytest.approx(amps * v / 3.1825e-16 - (kelvin - 300.0) / 2.3e-10, rel=1e-12)
     assert [float(np.ravel(b)[0]) for b in device.bounds()] == [0.1e-9, 1.7e-9]
 
 
