@@ -122,6 +122,11 @@ def own_session() -> dict[str, Any]:
     return {"start_new_session": True}
 
 
+def says_something(stream: IO[Any], seconds: float) -> bool:
+    """Wait until a pipe has something to read, at most so long; Windows cannot know, and says that it has: the read then waits."""
+    return WINDOWS or bool(select.select([stream], [], [], seconds)[0])
+
+
 class Pipes:
     """Two ends of pipes that never block, and waiting for them.
 

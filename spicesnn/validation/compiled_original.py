@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import re
-import select
 import struct
 import subprocess
 import sys
@@ -29,6 +28,7 @@ import numpy as np
 
 from spicesnn.arrays import Floats
 from spicesnn.errors import EngineError, MissingPackageError, UnsupportedNetlistError
+from spicesnn.platform import says_something
 
 TIME_LIMIT_S = 60.0
 FIRST, BEFORE, SHOWN = "spicesnn_first_instant", "spicesnn_before_", "spicesnn_shown_"
@@ -141,8 +141,7 @@ class CompiledOriginal:
         assert self._process.stdout is not None
         ends, text = time.monotonic() + TIME_LIMIT_S, ""
         while not text.endswith("\n"):
-            ready, _, _ = select.select([self._process.stdout], [], [], max(ends - time.monotonic(), 0.0))
-            if not ready:
+            if not says_something(self._process.stdout, max(ends - time.monotonic(), 0.0)):
                 raise EngineError(f"{self._file}: openvaf-py has not answered within {TIME_LIMIT_S:g} s; the file may hold a loop without an end")
             part = self._process.stdout.readline()
             if not part:
