@@ -126,6 +126,13 @@ def test_figures_are_drawn_into_axes_of_ones_own():
         READ.plot("read.png")
 
 
+@pytest.mark.parametrize("thing", [ARRAY, READ])
+def test_a_figure_shows_itself_in_a_notebook_that_never_heard_of_pyplot(thing):
+    figure = thing.plot()
+    assert figure._repr_png_()[:4] == b"\x89PNG"
+    assert type(figure).__name__ == "Figure"
+
+
 @pytest.mark.parametrize(
     "array",
     [

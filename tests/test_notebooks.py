@@ -26,7 +26,7 @@ def printed(cells):
 
 def test_there_are_notebooks_and_each_is_in_the_navigation():
     navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    assert len(NOTEBOOKS) >= 2
+    assert len(NOTEBOOKS) >= 4
     assert [path.name for path in NOTEBOOKS if f"notebooks/{path.stem}.md" not in navigation] == []
 
 

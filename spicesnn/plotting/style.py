@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import io
 import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -57,9 +59,20 @@ def style() -> Iterator[None]:
 
 def new_figure(width: float = 6.4, height: float = 4.4) -> Figure:
     """Return an empty figure, inches, that needs no display and no pyplot."""
+    return _shown_in_notebooks()(figsize=(width, height), layout="constrained")
+
+
+@functools.cache
+def _shown_in_notebooks() -> type[Figure]:
+    """Return matplotlib's figure with a picture for notebooks, which know those of pyplot only, and only once pyplot is there."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    def png(figure: Figure) -> bytes:
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png")
+        return buffer.getvalue()
+
+    return type("Figure", (Figure,), {"_repr_png_": png, "__module__": Figure.__module__})
 
 
 def save_figure(figure: Figure, path: Path) -> None:
