@@ -39,6 +39,7 @@ SHORT: dict[str, dict[str, Any]] = {
     "exsitu-mnist": {**MNIST, "data.pixels": 3, "exsitu.epochs": 1},
     "stdp-mnist": {**MNIST, "network.neurons": 10, "training.chunk": 20},
     "stdp-simple": {**MNIST, "network.neurons": 10, "training.chunk": 20},
+    "stdp-digits": {**MNIST, "population.cells.neurons": 10, "network.steps": 30, "training.chunk": 20, "training.epochs": 1},
     "bp-mnist": {**MNIST, "network.hidden": 10, "training.chunk": 20, "training.epochs": 1},
     "deep-mnist": {**MNIST, "network.hidden": [8, 6], "exsitu.epochs": 1, "exsitu.chunk": 20},
 }

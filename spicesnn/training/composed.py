@@ -328,7 +328,7 @@ class NetworkConfig(StreamConfig):
             found["fields"] = after[first][: int(np.prod(images.shape))]
         if network.topology.temporal and network.topology.spiking:
             outputs = network.outputs(self._samples(images.test[:_SHOWN]), self.rng(PICTURES))
-            found |= spike_data({network.output: outputs.sum(axis=(1, 2))})
+            found |= spike_data({network.output: outputs.sum(axis=(1, 2)).astype(np.int64)})
         return found
 
     def exported(self, arrays: Arrays) -> Mapping[str, Any]:

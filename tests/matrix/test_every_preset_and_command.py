@@ -29,10 +29,11 @@ SMALL = {
     "exsitu-mnist": {**MNIST, "data.pixels": 3, "exsitu.epochs": 1},
     "stdp-mnist": {**MNIST, "network.neurons": 10, "training.chunk": 20},
     "stdp-simple": {**MNIST, "network.neurons": 10, "training.chunk": 20},
+    "stdp-digits": {**MNIST, "population.cells.neurons": 10, "network.steps": 30, "training.chunk": 20, "training.epochs": 1},
     "bp-mnist": {**MNIST, "network.hidden": 10, "training.chunk": 20, "training.epochs": 1},
     "deep-mnist": {**MNIST, "network.hidden": [8, 6], "exsitu.epochs": 1, "exsitu.chunk": 20},
 }
-STREAMS = ("stdp-mnist", "stdp-simple", "bp-mnist", "deep-mnist")
+STREAMS = ("stdp-mnist", "stdp-simple", "stdp-digits", "bp-mnist", "deep-mnist")
 OVER = dict.fromkeys(SMALL, "array.word_line_ohm=0,1") | {"stdp-simple": "network.neurons=6,10", "stdp-mnist": "array.word_line_ohm=1,2"}
 SAMPLES = 2
 ENGINES = ("nodal", "ngspice")
