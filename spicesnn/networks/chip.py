@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -137,15 +137,10 @@ class Chip:
         """What computes each weighted node on this chip."""
         return {name: self._product(layer) for name, layer in self.layers.items()}
 
-    def _product(self, layer: MappedLayer) -> Callable[[Values], Values]:
-        def computed(x: Values) -> Values:
-            node = layer.node
-            parts = [self._group(layer, g, rows) for g, rows in enumerate(node.rows_of(x))]
-            return node.assembled(parts, len(x), x.shape[1:])
+    def _product(self, layer: MappedLayer) -> LayerProduct:
+        return LayerProduct(self, layer)
 
-        return computed
-
-    def _group(self, layer: MappedLayer, group: int, rows: Values) -> Values:
+    def group(self, layer: MappedLayer, group: int, rows: Values) -> Values:
         """Products (n, outputs) of one group of channels."""
         out = np.zeros((len(rows), layer.outputs))
         for weight, u in layer.applied(rows):
@@ -245,3 +240,23 @@ class Chip:
         from spicesnn.networks.circuit import MOST_CELLS, chip_decks
 
         return chip_decks(self, x, most_cells=MOST_CELLS if most_cells is None else most_cells, title=title)
+
+
+@dataclass(frozen=True, slots=True)
+class LayerProduct:
+    """What computes a weighted node on a chip."""
+
+    chip: Chip
+    layer: MappedLayer
+
+    @property
+    def draws(self) -> bool:
+        """Whether the same input may answer differently the next time."""
+        hardware = self.chip.hardware
+        noisy = hardware.imperfections is not None and hardware.imperfections.disturbs_reads
+        return noisy or (hardware.adc is not None and hardware.adc.noise_lsb > 0)
+
+    def __call__(self, x: Values) -> Values:
+        node = self.layer.node
+        parts = [self.chip.group(self.layer, g, rows) for g, rows in enumerate(node.rows_of(x))]
+        return node.assembled(parts, len(x), x.shape[1:])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.engines.nodal.engine import NodalEngine
+from spicesnn.engines.base import Engine
 from spicesnn.errors import InputError
 from spicesnn.networks.calibration import seen_by
 from spicesnn.networks.mapping import Block, MappedLayer
@@ -166,9 +166,9 @@ def _columns_a_converter(chip: Chip) -> int:
     return int(chip.hardware.periphery.columns_per_adc)
 
 
-def array_power_watt(layer: MappedLayer, block: Block, u: Values) -> Values:
-    """What the drivers of a block deliver for inputs (n, rows), fractions of full scale: Σ V·I of the solved circuit, watt, (n,)."""
-    volts, engine = layer.volts(u), NodalEngine()
+def array_power_watt(layer: MappedLayer, block: Block, u: Values, engine: Engine) -> Values:
+    """What the drivers of a block deliver for inputs (n, rows), fractions of full scale: Σ V·I of the circuit that `engine` solves, watt, (n,)."""
+    volts = layer.volts(u)
     array = block.array
     gates = np.full(array.gate_lines, layer.hardware.gate_volts or 0.0) if array.gated else None
     if block.effective is None:
@@ -188,7 +188,7 @@ def _layer_rows(chip: Chip, layer: MappedLayer, samples: tuple[Values, ...], pos
     arrays_joule, rows, columns, converters, conversions, cells = 0.0, 0, 0, 0, 0, 0
     for block in layer.blocks:
         for _, u in layer.applied(samples[block.group]):
-            power = array_power_watt(layer, block, u[:, block.rows])
+            power = array_power_watt(layer, block, u[:, block.rows], chip.engine)
             arrays_joule += float(np.mean(power)) * hardware.read_s * positions
         rows += block.array.rows
         columns += block.array.cols

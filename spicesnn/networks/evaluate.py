@@ -84,6 +84,9 @@ def _whole(network: Network, name: str, x: Values, products: Mapping[str, Produc
     if not network.temporal:
         return function(x)
     n, steps = x.shape[:2]
+    if steps > 1 and x.strides[1] == 0 and not getattr(function, "draws", name in products):  # the same in every step: once is enough
+        still = function(x[:, 0])
+        return np.broadcast_to(still[:, None], (n, steps, *still.shape[1:]))
     flat = function(x.reshape(n * steps, *x.shape[2:]))
     return flat.reshape(n, steps, *flat.shape[1:])
 

@@ -384,6 +384,41 @@ class Network:
         """The same network holding inputs without a time axis for another number of steps."""
         return replace(self, steps=steps)
 
+    def to_spiking(self, calibrate: ArrayLike, *, steps: int = 32, percentile: float = 99.9, dt_s: float = 1e-3) -> Network:
+        """The network with integrate-and-fire neurons in place of its rectifying activations.
+
+        Parameters
+        ----------
+        calibrate : inputs as in `outputs`
+            Samples from which the thresholds are found (training samples, never those of the test).
+        steps : int
+            Time steps of an inference: a spike count has so many levels.
+        percentile : float
+            Of the positive activations of the calibration: a spike in every step. Clipped activations have their bound.
+        dt_s : float
+            Time step, seconds.
+
+        Raises
+        ------
+        InputError
+            A node that spike counts cannot stand for, such as pooling by the largest value.
+        """
+        from spicesnn.networks.conversion import spiking_network
+
+        return spiking_network(self, calibrate, steps=steps, percentile=percentile, dt_s=dt_s)
+
+    def spike_counts(self, x: ArrayLike, *, products: Mapping[str, evaluate.Product] | None = None) -> dict[str, float]:
+        """Mean number of spikes a sample of every population that spikes."""
+        names = frozenset(name for name, node in self.nodes.items() if isinstance(node, Population) and node.spiking)
+        taken = self.taken(x)
+        size = evaluate.chunk_of(self, taken.shape[1] if self.temporal else 1)
+        total = dict.fromkeys(sorted(names), 0.0)
+        for begin in range(0, len(taken), size):
+            values = evaluate.run(self, taken[begin : begin + size], products, keep=names)
+            for name in total:
+                total[name] += float(values[name].sum())
+        return {name: count / len(taken) for name, count in total.items()}
+
     def on(self, hardware: Hardware, *, calibrate: ArrayLike | None = None, seed: int = 0) -> Chip:
         """Put the weights onto crossbar arrays.
 

@@ -22,13 +22,19 @@ class Periphery:
     The defaults are worked out from the component table of ISAAC (Shafiee et al., ISCA 2016; 32 nm, reads of 100 ns, 12 units of
     8 arrays of 128 × 128 a tile):
 
-    - 8-bit ADC, 1.28 GS/s: 2 mW, 0.0012 mm² each;
+    - 8-bit ADC, 1.2 GS/s: 2 mW, 0.0012 mm² each (8 of them: 16 mW, 0.0096 mm²);
     - 1-bit DAC: 4 mW, 0.00017 mm² for 1024 rows;
     - sample-and-hold: 10 µW, 0.00004 mm² for 1024 columns;
-    - shift-and-add: 0.2 mW, 0.00024 mm² for 8 ADCs;
+    - shift-and-add: 0.2 mW, 0.00024 mm² for the 4 units of 8 ADCs;
     - sigmoid unit at 1.2 GHz: 0.26 mW, 0.0003 mm², shared by the 128 columns of an array;
     - eDRAM buffer of 64 kB: 20.7 mW, 0.083 mm², 2 kB a read of 100 ns;
-    - bus and router of a tile: 7 mW + 10.5 mW, 0.09 mm² + 0.038 mm², at the buffer's bandwidth.
+    - bus of a tile: 7 mW, 0.09 mm²; a quarter of a router that four tiles share: 10.5 mW, 0.038 mm²; both at the buffer's bandwidth.
+
+    The same table worked out by others (the ISAAC components of the Accelergy library) gives 1.67 pJ a
+    conversion and 0.021 pJ a shift-and-add, as here, and 0.64 pJ a byte for one access of the buffer and 1.1 pJ for bus and router, where this table
+    has 1.0 pJ for a write and a read and 0.85 pJ: within a factor of 2. Published converters differ by more: 1.67 pJ are 6.5 fJ a step
+    of 8 bits, measured SAR converters need from 5.4 fJ a step (12 bits, 250 MS/s, 28 nm) to 34 fJ (10 bits, 6.7 MS/s, 130 nm).
+    Take a figure of the node, the resolution and the rate that is meant.
 
     A DAC's energy and area are taken to grow with its bits, an ADC's to double with each bit beyond 8 and to halve below.
 
@@ -63,9 +69,9 @@ class Periphery:
 
     dac_joule: float = 0.39e-12
     dac_area_m2: float = 0.166e-12
-    adc_joule: float = 1.56e-12
+    adc_joule: float = 1.67e-12
     adc_area_m2: float = 1200e-12
-    adc_s: float = 0.78e-9
+    adc_s: float = 0.83e-9
     columns_per_adc: int = 128
     hold_joule: float = 0.98e-15
     hold_area_m2: float = 0.039e-12

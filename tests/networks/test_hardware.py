@@ -257,9 +257,9 @@ def test_costs_add_up_and_follow_the_table() -> None:
     assert cost.latency_s == pytest.approx(sum(cost.layer_latency_s.values()))
     assert cost.operations == 2 * (5 * 7 * 6 * 2 * 9 + 1 * 2 * 4 * 3 * 4 + 8 * 3)
     conversions = 5 * 7 * 6 * 2 + 1 * 2 * 4 + 3
-    assert cost.by_component()["ADC"]["energy_joule"] == pytest.approx(conversions * 1.56e-12)
-    dearer = network.on(hardware.with_changes(periphery=sn.Periphery(adc_joule=3.12e-12)), calibrate=x).cost()
-    assert dearer.by_component()["ADC"]["energy_joule"] == pytest.approx(2 * conversions * 1.56e-12)
+    assert cost.by_component()["ADC"]["energy_joule"] == pytest.approx(conversions * 1.67e-12)
+    dearer = network.on(hardware.with_changes(periphery=sn.Periphery(adc_joule=3.34e-12)), calibrate=x).cost()
+    assert dearer.by_component()["ADC"]["energy_joule"] == pytest.approx(2 * conversions * 1.67e-12)
     assert dearer.by_component()["DAC"] == cost.by_component()["DAC"]
 
 

@@ -202,6 +202,21 @@ def test_sizes_that_no_file_holds_are_refused_before_anything_is_allocated(tmp_p
         Network.from_onnx(tmp_path / "m.onnx")
 
 
+def test_operations_that_wait_for_one_another_and_operations_without_end_are_refused(tmp_path: Path) -> None:
+    circle = model([n("Add", ["x", "b"], ["a"]), n("Relu", ["a"], ["b"]), n("Relu", ["b"], ["y"])], {}, [5], ["y"])
+    (tmp_path / "circle.onnx").write_bytes(circle.SerializeToString())
+    with pytest.raises(SpicesnnError) as caught:
+        Network.from_onnx(tmp_path / "circle.onnx")
+    assert "\n" not in str(caught.value)
+    assert "'b'" in str(caught.value)
+    endless = model([n("Relu", ["x"], ["y"])], {}, [5], ["y"])
+    one = endless.graph.node[0]
+    endless.graph.node.extend([one] * 100_000)
+    (tmp_path / "endless.onnx").write_bytes(endless.SerializeToString())
+    with pytest.raises(DataError, match="100001 operations"):
+        Network.from_onnx(tmp_path / "endless.onnx")
+
+
 def test_damaged_and_foreign_files_are_refused_in_one_line(tmp_path: Path) -> None:
     made = model(*ONE["conv, batch norm folded"], ["y"]).SerializeToString()
     for name, data in (("text", b"not a model"), ("empty", b""), ("half", made[: len(made) // 2]), ("zeros", bytes(400))):

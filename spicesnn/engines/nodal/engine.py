@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,6 +19,9 @@ from spicesnn.engines.nodal.read import read_linear
 from spicesnn.engines.nodal.transfer import transfer_for
 from spicesnn.engines.results import IVCurve, PulseResult, Read
 from spicesnn.errors import EngineError, InputError
+
+if TYPE_CHECKING:
+    from spicesnn.engines.nodal.pulse_adjoint import Followed
 
 
 class NodalEngine(Engine):
@@ -102,6 +105,28 @@ class NodalEngine(Engine):
         self._check_array(array)
         levels = Levels.checked(array, row_volts, column_volts, gate_volts, floating_rows, floating_columns)
         return gradient_of(array, levels, lambda: self._read(array, levels), dl_dcolumn_amps)
+
+    def follow_pulse(self, array: Crossbar, pulse: Pulse, *, tolerance: float = 1e-7) -> Followed:
+        """Apply a pulse so that gradients can be taken back through it, wires, half-selected cells and all.
+
+        Parameters
+        ----------
+        array : Crossbar
+            Cells with a state; lines without capacitance.
+        pulse : Pulse
+        tolerance : float
+            Of the states and of the gradient, as a fraction of each state's range.
+
+        Returns
+        -------
+        Followed
+            ``.array`` is the array after the pulse; ``.backward(dl_dstate)`` the derivatives of a loss on its states in the states before
+            the pulse, the amplitudes on all lines and the width.
+        """
+        from spicesnn.engines.nodal.pulse_adjoint import followed
+
+        self._check_array(array)
+        return followed(array, pulse, tolerance)
 
     def _read(self, array: Crossbar, levels: Levels) -> Read:
         _refuse_below(array, levels)

@@ -290,16 +290,28 @@ def write_nir(network: Network, path: str | Path) -> Path:
     nir = nir_module()
     path = Path(path)
     shape = network.shapes
-    nodes = {network.source: nir.Input(input_type=np.array(shape[network.source]))}
+    called = _names([network.source, *network.nodes, network.sink])
+    nodes = {called[network.source]: nir.Input(input_type=np.array(shape[network.source]))}
     for name, node in network.nodes.items():
-        nodes[name] = _nir_node(nir, network, name, node)
-    nodes[network.sink] = nir.Output(output_type=np.array(shape[network.output]))
-    edges = [*network.edges, (network.output, network.sink)]
+        nodes[called[name]] = _nir_node(nir, network, name, node)
+    nodes[called[network.sink]] = nir.Output(output_type=np.array(shape[network.output]))
+    edges = [(called[a], called[b]) for a, b in (*network.edges, (network.output, network.sink))]
     graph = nir.NIRGraph(nodes=nodes, edges=edges, metadata={"dt": network.dt_s, "steps": network.steps}, type_check=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     with appearing(path) as temporary:
         nir.write(temporary, graph)
     return path
+
+
+def _names(names: list[str]) -> dict[str, str]:
+    """Names as an HDF5 file can hold them: a slash, which ONNX files like, would begin a group there."""
+    found: dict[str, str] = {}
+    for name in names:
+        plain = name.replace("/", ".").strip(".") or "node"
+        while plain in found.values() or (plain != name and plain in names):
+            plain += "_"
+        found[name] = plain
+    return found
 
 
 def _nir_node(nir: Any, network: Network, name: str, node: Node | pop.Population) -> Any:
@@ -326,15 +338,15 @@ def _nir_node(nir: Any, network: Network, name: str, node: Node | pop.Population
         return nir.Delay(delay=np.array(node.seconds))
     for kind, neuron in _NEURONS.items():
         if type(node) is neuron:
-            return _nir_neuron(getattr(nir, kind), node)
+            return _nir_neuron(getattr(nir, kind), node, shape)
     raise InputError(f"node {name!r} ({node.kind}{' ' + node.name if hasattr(node, 'name') else ''}) has no word in NIR, which takes: "
                      f"{', '.join(TAKEN[:-3])}")  # fmt: skip
 
 
-def _nir_neuron(made: Any, node: pop.Population) -> Any:
+def _nir_neuron(made: Any, node: pop.Population, shape: Shape) -> Any:
     values = {entry.name: np.array(getattr(node, entry.name)) for entry in fields(node) if entry.name != "reset"}  # type: ignore[arg-type]
     shapes = [value.shape for value in values.values()]
-    full = np.broadcast_shapes(*shapes)
+    full = np.broadcast_shapes(*shapes) or shape  # HDF5 compresses arrays only, and so the package nir takes no plain numbers
     found = made(**{name: value if value.shape == full else np.array(np.broadcast_to(value, full)) for name, value in values.items()})
     if getattr(node, "reset", "value") != "value":
         found.metadata = {"reset": node.reset}  # type: ignore[attr-defined]

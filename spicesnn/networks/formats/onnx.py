@@ -15,6 +15,7 @@ from spicesnn.networks.formats.onnx_operations import Reader
 from spicesnn.networks.network import Network
 
 _LARGEST_BYTES = 1 << 31
+_MOST_OPERATIONS = 100_000
 
 
 def onnx_module() -> Any:
@@ -48,6 +49,8 @@ def read_onnx(path: str | Path) -> Network:
         raise DataError(f"{path} is not a sound ONNX file ({type(error).__name__})") from None
     if not model.graph.node:
         raise DataError(f"{path} has no operations in it; expected a network")
+    if len(model.graph.node) > _MOST_OPERATIONS:
+        raise DataError(f"{path} has {len(model.graph.node)} operations; spicesnn reads up to {_MOST_OPERATIONS}")
     try:
         return Reader(onnx, model).network()
     except SpicesnnError as error:
