@@ -1,7 +1,7 @@
 """Write pulses by gradient: the line voltages that bring a whole array to given conductances, half-selected cells and wires included.
 
-One pulse a line of the shorter side, with a voltage of its own on every word and bit line: the selected line and the lines across it give
-each of its cells the voltage that it needs, and what the other cells see meanwhile is part of the problem. Voltages begin where single cells
+A set and a reset pulse for each line of the shorter side, with a voltage of its own on every word and bit line: the selected line and the
+lines across it give each of its cells the voltage that it needs, and what the other cells see meanwhile is part of the problem. Voltages begin where single cells
 without wires would want them; then the error of all conductances after the last pulse is made least (L-BFGS-B), its gradient carried
 back through all pulses (`NodalEngine.follow_pulse`).
 """
@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 
-from spicesnn.arrays import numbers
+from spicesnn.arrays import Floats, numbers
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import Pulse
-from spicesnn.devices.base import Floats
 from spicesnn.engines.nodal.engine import NodalEngine
 from spicesnn.errors import ConvergenceError, InputError
 
@@ -78,7 +77,7 @@ def design_pulses(
     tolerance : float, optional
         Largest error that is good enough, siemens; a hundredth of the targets' range if left out.
     rounds : int
-        A round has one pulse a line of the shorter side; another one follows where the tolerance is not met.
+        A round has up to two pulses a line of the shorter side; another one follows where the tolerance is not met.
     iterations : int
         Of the search in each round.
     engine : NodalEngine, optional
@@ -100,7 +99,9 @@ def design_pulses(
     enough = 0.01 * span if tolerance is None else tolerance
     if not (np.isfinite(enough) and enough > 0):
         raise InputError(f"design_pulses: tolerance = {tolerance!r}; expected siemens above 0")
-    now, pulses, history, spent, energy = array, (), [], 0, 0.0
+    now, spent, energy = array, 0, 0.0
+    pulses: tuple[Pulse, ...] = ()
+    history: list[float] = []
     for _ in range(rounds):
         search = _Search(now, target, width_s, rise_s, most_volts, span, engine)
         more = search.run(iterations)
@@ -134,7 +135,7 @@ def _siemens(array: Crossbar) -> Floats:
 
 
 class _Search:
-    """One round: a pulse a line, and the voltages of all lines in each."""
+    """One round: set and reset pulses of the lines, and the voltages of all lines in each."""
 
     def __init__(
         self, array: Crossbar, target: Floats, width_s: float, rise_s: float, most_volts: float, span: float, engine: NodalEngine
@@ -148,6 +149,8 @@ class _Search:
     def run(self, iterations: int) -> tuple[Pulse, ...]:
         """The pulses of least error."""
         begin = self._guess().ravel() / self.most
+        if not begin.size:  # every cell is closest to its target where it is
+            return ()
         found = minimize(self._loss, begin, jac=True, method="L-BFGS-B", bounds=[(-1.0, 1.0)] * begin.size, options={"maxiter": iterations})
         return self._pulses(found.x * self.most)
 
@@ -163,13 +166,13 @@ class _Search:
         path, now = [], self.array
         try:
             for pulse in self._pulses(unit * self.most):
-                path.append(self.engine.follow_pulse(now, pulse, tolerance=1e-5))
+                path.append(self.engine.follow_pulse(now, pulse, tolerance=1e-4))
                 now = path[-1].array
             missed = (_siemens(now) - self.target) / self.span
             seen = 2 * missed / self.span * self._slope(now)
             slopes = []
             for step in reversed(path):
-                back = step.backward(seen.reshape(np.shape(self.array.state)))
+                back = step.backward(seen.reshape(np.asarray(self.array.state).shape))
                 seen = np.asarray(back.state).reshape(self.target.shape)
                 slopes.append(np.concatenate([back.row_volts, back.column_volts]))
         except ConvergenceError:  # a step of the search that asks for more than can be followed is no good step
@@ -182,21 +185,29 @@ class _Search:
         low, high = (np.asarray(bound, dtype=float) for bound in array.device.bounds())
         state, step = array.state_or_zeros(), _NUDGE * (high - low)
         up, down = np.minimum(state + step, high), np.maximum(state - step, low)
-        both = [_siemens(array.with_state(np.broadcast_to(x, np.shape(array.state)))) for x in (up, down)]
+        both = [_siemens(array.with_state(np.broadcast_to(x, state.shape))) for x in (up, down)]
         return np.asarray((both[0] - both[1]) / np.reshape(up - down, self.target.shape))
 
     def _guess(self) -> Floats:
-        """Voltages that would do for single cells without wires: (pulses, rows + cols)."""
-        wanted = self._single_cells()
-        guess = np.zeros((min(self.rows, self.cols), self.rows + self.cols))
-        for k, volts in enumerate(wanted if self.by_rows else wanted.T):
-            middle = 0.5 * (float(volts.max()) + float(volts.min()))
-            half = 0.5 * middle  # the selected line takes half of it, lines across the rest: other cells see little
-            if self.by_rows:
-                guess[k, k], guess[k, self.rows :] = half, half - volts
-            else:
-                guess[k, self.rows + k], guess[k, : self.rows] = -half, volts - half
-        return np.clip(guess, -self.most, self.most)
+        """Voltages that would do for single cells without wires: (pulses, rows + cols).
+
+        A line's cells that are to be set and those that are to be reset have a pulse each. The line takes half of the largest voltage
+        that one of them needs and the lines across it the rest, so that no other cell sees more than that half.
+        """
+        wanted, found = self._single_cells(), []
+        for sign in (1.0, -1.0):
+            for k, volts in enumerate(wanted if self.by_rows else wanted.T):
+                mine = np.where(sign * volts > 0, volts, 0.0)
+                if not mine.any():
+                    continue
+                half = 0.5 * sign * float(np.abs(mine).max())
+                levels = np.zeros(self.rows + self.cols)
+                if self.by_rows:
+                    levels[k], levels[self.rows :] = half, half - mine
+                else:
+                    levels[self.rows + k], levels[: self.rows] = -half, mine - half
+                found.append(levels)
+        return np.clip(np.reshape(found, (-1, self.rows + self.cols)), -self.most, self.most)
 
     def _single_cells(self) -> Floats:
         """The voltage at which one pulse brings each cell by itself closest to its target, (rows, cols)."""
@@ -206,7 +217,7 @@ class _Search:
         for v in volts[np.argsort(np.abs(volts))]:
             try:
                 after = self.engine.pulse(alone, Pulse(row_volts=float(v), column_volts=0.0, width_s=self.width_s, rise_s=self.rise_s)).array
-            except ConvergenceError:
+            except ConvergenceError:  # more volts than a cell can be followed at are no candidate
                 continue
             error = np.abs(_siemens(after) - self.target)
             better = error < least

@@ -111,6 +111,7 @@ class _Path:
         self.segments, self.cells = segments_of(waveform), Ensemble.of(array)
         self.network = Network(array, waveform, self.cells, tolerance)
         self.states: list[tuple[Segment, Callable[[float], Floats], Floats]] = []
+        self.shape = np.asarray(array.state).shape
         self._near: Solution | None = None
 
     # -- forward -------------------------------------------------------------------------------
@@ -153,13 +154,18 @@ class _Path:
     def _held(self, x: Floats, rate: Floats) -> Mask:
         return np.asarray(((x >= self.cells.high) & (rate > 0)) | ((x <= self.cells.low) & (rate < 0)))
 
+    def _driven_out(self, x: Floats, volts: Floats, gate: Floats | None) -> Mask:
+        """States at a bound that would return to it if they were a little inside (where a window no longer makes the rate 0)."""
+        step = _NUDGE * self.cells.scale
+        return self._held(x, self.cells.rate(volts, np.clip(x, self.cells.low + step, self.cells.high - step), gate))
+
     # -- backward ------------------------------------------------------------------------------
 
     def backward(self, dl_dstate: Floats) -> PulseGradient:
         """See `Followed.backward`."""
         shape, (rows, cols) = self.cells.low.shape, self.array.shape
-        if dl_dstate.shape != np.shape(self.array.state) or not np.all(np.isfinite(dl_dstate)):
-            raise InputError(f"dl_dstate has shape {dl_dstate.shape}; expected finite values of shape {np.shape(self.array.state)}, like the state")
+        if dl_dstate.shape != self.shape or not np.all(np.isfinite(dl_dstate)):
+            raise InputError(f"dl_dstate has shape {dl_dstate.shape}; expected finite values of shape {self.shape}, like the state")
         seen = dl_dstate.reshape(shape).astype(float)
         row_slope, column_slope, width = np.zeros(rows), np.zeros(cols), 0.0
         for k in range(len(self.states) - 1, -1, -1):
@@ -173,12 +179,12 @@ class _Path:
             levels = self._levels(k)
             row_slope += levels @ lines[:, :rows]
             column_slope += levels @ lines[:, rows:]
-        return PulseGradient(state=seen.reshape(np.shape(self.array.state)), row_volts=row_slope, column_volts=column_slope, width_s=width)
+        return PulseGradient(state=seen.reshape(self.shape), row_volts=row_slope, column_volts=column_slope, width_s=width)
 
     def _free(self, segment: Segment, x: Floats) -> Mask:
         """Cells that no bound holds at the end of a segment, (n, m)."""
         volts, gate = self.solved(segment, segment.end, x)
-        return np.asarray(~self._held(x, self.cells.rate(volts, x, gate)))
+        return np.asarray(~self._driven_out(x, volts, gate))
 
     def _levels(self, k: int) -> Floats:
         """What fraction of the amplitude stands at both ends of a segment."""
@@ -210,7 +216,7 @@ class _Path:
         """What λ = `weight` (n, m) makes of dx/dt: (∂/∂x)ᵀλ (n, m), and (∂/∂V)ᵀλ of all lines (rows + cols,)."""
         cells, shape = self.cells, self.array.shape
         volts, gate = self.solved(segment, time, x)
-        weight = np.where(self._held(x, cells.rate(volts, x, gate)), 0.0, weight)
+        weight = np.where(self._driven_out(x, volts, gate), 0.0, weight)
         up, down = cells.rate(volts + _NUDGE, x, gate), cells.rate(volts - _NUDGE, x, gate)
         injected = np.sum(weight * (up - down), axis=0) / (2 * _NUDGE)
         slopes = cells.conductance(volts, x, gate)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from spicesnn import Crossbar, NodalEngine, Wires
+from spicesnn.crossbar.cells import OneTransistorOneResistor
 from spicesnn.errors import InputError
 
 
@@ -91,3 +92,35 @@ def test_a_large_batch_matches_finite_differences() -> None:
         step[at] = 1e-3 * siemens[at]
         difference = (total(siemens - 2 * step) - 8 * total(siemens - step) + 8 * total(siemens + step) - total(siemens + 2 * step)) / (12 * step[at])
         assert gradient[at] == pytest.approx(difference, rel=1e-6)
+
+
+def test_gated_cells_match_finite_differences_through_wires() -> None:
+    rng = np.random.default_rng(3)
+    cell, engine = OneTransistorOneResistor(), NodalEngine()
+    low, high = (float(np.max(bound)) for bound in cell.bounds())
+    wires = Wires(word_line_ohm=5.0, bit_line_ohm=2.0, driver_ohm=20.0)
+    array = Crossbar(device=cell, state=rng.uniform(low + 0.2 * (high - low), low + 0.8 * (high - low), (12, 9)), wires=wires)
+    volts, gates, weights = rng.uniform(0.05, 0.3, 12), rng.uniform(1.0, 1.8, array.gate_lines), rng.normal(size=9)
+
+    def total(rows: np.ndarray, state: np.ndarray) -> float:
+        return float(weights @ engine.read(array.with_state(state), rows, gate_volts=gates).column_amps)
+
+    gradient = engine.gradient(array, volts, weights, gate_volts=gates)
+    read = engine.read(array, volts, gate_volts=gates)
+    state, cells = array.state, np.asarray(read.cell_volts)
+    step = 1e-4 * (high - low)
+    gate = array.gate_of_cells(gates)
+    by_state = np.asarray(
+        8 * (cell.current(cells, state + step, gate) - cell.current(cells, state - step, gate))
+        - (cell.current(cells, state + 2 * step, gate) - cell.current(cells, state - 2 * step, gate))
+    ) / (12 * step) * gradient.cell_amps  # fmt: skip
+    for at in ((0, 0), (4, 7), (11, 8)):
+        nudge = np.zeros(array.shape)
+        nudge[at] = 1e-3 * (high - low)
+        found = (8 * (total(volts, state + nudge) - total(volts, state - nudge)) - total(volts, state + 2 * nudge) + total(volts, state - 2 * nudge))
+        assert by_state[at] == pytest.approx(found / (12 * nudge[at]), rel=1e-6, abs=1e-7 * np.abs(by_state).max())
+    for row in (0, 5, 11):
+        nudge = np.zeros(12)
+        nudge[row] = 1e-3
+        found = (8 * (total(volts + nudge, state) - total(volts - nudge, state)) - total(volts + 2 * nudge, state) + total(volts - 2 * nudge, state))
+        assert gradient.row_volts[row] == pytest.approx(found / 12e-3, rel=1e-6)
