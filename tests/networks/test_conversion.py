@@ -17,7 +17,8 @@ def convolutional(pooling="average"):
     rng = np.random.default_rng(1)
     return sn.Network.chain(
         [("c", Convolution(rng.normal(0, 0.4, (3, 1, 3, 3)), rng.normal(0, 0.1, 3))), ("r", Clip(0.0, 1.0)),
-         ("p", Pooling(pooling, (2, 2), (2, 2), ((0, 0), (0, 0)))), ("f", Flatten()), ("w", Dense(rng.normal(0, 0.6, (12, 6)))), ("k", Activation("relu")),
+         ("p", Pooling(pooling, (2, 2), (2, 2), ((0, 0), (0, 0)))), ("f", Flatten()), ("w", Dense(rng.normal(0, 0.6, (12, 6)))),
+         ("k", Activation("relu")),
          ("o", Dense(rng.normal(0, 0.6, (6, 4)), rng.normal(0, 0.1, 4))), ("s", Softmax())],
         (1, 6, 6),
     )  # fmt: skip
