@@ -115,7 +115,8 @@ class NodalEngine(Engine):
             Cells with a state; lines without capacitance.
         pulse : Pulse
         tolerance : float
-            Of the states and of the gradient, as a fraction of each state's range.
+            Local error of a step, of the states and of the gradient, as a fraction of each state's range. Devices with thresholds have kinks
+            that add up: their states come off by some hundred times as much (`pulse` follows them more closely).
 
         Returns
         -------

@@ -84,7 +84,7 @@ def followed(array: Crossbar, pulse: Pulse, tolerance: float) -> Followed:
     array : Crossbar
     pulse : Pulse
     tolerance : float
-        Of the states, as a fraction of each state's range.
+        Local error of a step, as a fraction of each state's range.
 
     Raises
     ------

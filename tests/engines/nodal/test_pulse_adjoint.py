@@ -40,7 +40,7 @@ def test_gradients_through_a_pulse_match_finite_differences(name: str) -> None:
     def left(state: np.ndarray, changed: sn.Pulse) -> np.ndarray:
         return np.asarray(engine.pulse(sn.Crossbar(device=device, state=state, wires=WIRES), changed).array.state)
 
-    followed = engine.follow_pulse(sn.Crossbar(device=device, state=x, wires=WIRES), pulse, tolerance=min(accuracy, 1e-6))
+    followed = engine.follow_pulse(sn.Crossbar(device=device, state=x, wires=WIRES), pulse, tolerance=1e-9)
     plain = left(x, pulse)
     assert np.abs(plain - x).max() > 0.005 * span
     np.testing.assert_allclose(followed.array.state, plain, rtol=0, atol=5 * accuracy * span)
