@@ -6,6 +6,8 @@
 A read of linear cells is compared with star-mesh elimination of the whole circuit, node after node. It subtracts nothing, so every
 conductance between two terminals is right to a few roundings, also where wires of 1 µΩ meet cells of 1 fS.
 
+A read of any other device's cells (``--nonlinear``, up to 24×20) is compared with what Newton steps of our own, SuperLU inside, make of it.
+
 A pulse is compared with SciPy's LSODA on the device's own Python equations: the states and the energy ∫ΣV·I dt are integrated together,
 and the whole circuit is solved by a dense Newton's method at every evaluation. Amplitudes go from a third of the device's typical volts
 to thirty times as much, widths from a thousandth of its period to a hundred periods. A pulse may also be refused: that is counted, with
@@ -18,16 +20,21 @@ import argparse
 import collections
 import itertools
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.integrate import LSODA
+from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse.linalg import splu
 
 import spicesnn as sn
 from spicesnn.devices import registry
 from spicesnn.devices.base import Device
 from spicesnn.errors import SpicesnnError
 
+NONLINEAR_ERROR = 1e-7
+"""Largest error of a line current of a read of nonlinear cells, relative to the largest current."""
 READ_ERROR = 1e-9
 """Largest error of a line current, relative to the largest line current of the read."""
 STATE_ERROR, ENERGY_ERROR = 1e-3, 0.02
@@ -128,6 +135,102 @@ def check_read(rng: np.random.Generator) -> float:
     # What flows from driver to driver along a line counts as current, too: it is what a solve in doubles has to balance.
     largest = max(np.abs(right).max(), float(np.abs(read.cell_volts * np.asarray(array.conductance)).max()), 1e-300)
     return float(np.abs(got - right).max() / largest)
+
+
+# -- reads of nonlinear cells ------------------------------------------------------------------------------------
+
+
+def random_nonlinear_read(rng: np.random.Generator) -> tuple[sn.Crossbar, np.ndarray, float | None]:
+    """Return an array of up to 24×20 cells of any device, its word-line volts and its gate volts."""
+    device = registry.fresh(str(rng.choice(registry.names())))
+    rows, cols = int(rng.integers(1, 25)), int(rng.integers(1, 21))
+
+    def ohm(least: float) -> float:
+        return 0.0 if rng.random() < 0.2 else float(10.0 ** rng.uniform(least, 3))
+
+    wires = sn.Wires(ohm(-3), ohm(-3), ohm(-2), ohm(-2), double_sided=bool(rng.random() < 0.3))
+    array = sn.Crossbar(device=device, shape=(rows, cols), wires=wires)
+    if array.state is not None and len(device.state_names) == 1:
+        low, high = (float(np.min(b)) for b in device.bounds())
+        if np.isfinite(low) and np.isfinite(high):
+            array = array.with_state(low + (high - low) * np.clip(rng.uniform(-0.1, 1.1, (rows, cols)), 0.0, 1.0))
+    least = -1.0 if device.lowest_volts == -np.inf else 0.0
+    volts = device.typical_drive()[0] * float(10.0 ** rng.uniform(-2, 0.3)) * rng.uniform(least, 1.0, rows)
+    gate = device.gate_default if device.gated else None
+    return array, np.where(rng.random(rows) < 0.3, 0.0, volts), gate
+
+
+class Nodes:
+    """The nodes of an array as numbers, 0 Ω merged, and what joins them: sparse nodal analysis in the plainest form."""
+
+    def __init__(self, array: sn.Crossbar, row_volts: np.ndarray) -> None:
+        rows, cols, wires = array.rows, array.cols, array.wires
+        self.held: dict[int, float] = {}
+        self.pieces: list[tuple[int, int, float]] = []
+        self.count = 0
+        ends = 2 if wires.double_sided else 1
+        self.word = self._lines(rows, cols, float(wires.word_line_ohm), float(wires.driver_ohm), row_volts, (0, -1)[:ends])
+        self.bit = self._lines(cols, rows, float(wires.bit_line_ohm), float(wires.sense_ohm), np.zeros(cols), (-1, 0)[:ends]).T
+
+    def _lines(self, lines: int, cells: int, segment: float, end: float, volts: np.ndarray, ends: tuple[int, ...]) -> np.ndarray:
+        found = np.empty((lines, cells), dtype=int)
+        for k in range(lines):
+            source = self._node()
+            self.held[source] = float(volts[k])
+            if segment == 0.0:
+                found[k] = source if end == 0.0 else self._node()
+            else:
+                found[k] = [self._node() for _ in range(cells)]
+                self.pieces += [(int(a), int(b), 1.0 / segment) for a, b in itertools.pairwise(found[k])]
+            if segment + end > 0.0:
+                self.pieces += [(source, int(found[k, place]), 1.0 / (segment + end)) for place in ends]
+        return found
+
+    def _node(self) -> int:
+        self.count += 1
+        return self.count - 1
+
+    def wires(self) -> csr_matrix:
+        """Return the conductance matrix of the wires alone."""
+        a, b = (np.array([piece[k] for piece in self.pieces], dtype=int) for k in (0, 1))
+        g = np.array([piece[2] for piece in self.pieces])
+        places = np.concatenate([a, b, a, b]), np.concatenate([a, b, b, a])
+        return coo_matrix((np.concatenate([g, g, -g, -g]), places), shape=(self.count, self.count)).tocsr()
+
+
+def check_nonlinear_read(rng: np.random.Generator) -> tuple[float, str]:
+    """Return by how much own Newton steps change the line currents of a random read, relative to the largest, or a line where it was refused."""
+    array, row_volts, gate = random_nonlinear_read(rng)
+    device, state = array.device, array.state_or_zeros()
+    assert device is not None
+    gates = None if gate is None else np.full(array.gate_lines, gate)
+    try:
+        read = sn.NodalEngine().read(array, row_volts, gate_volts=gates)
+    except SpicesnnError as error:
+        return 0.0, f"{device.name}: {error}"
+    nodes = Nodes(array, row_volts)
+    wires, word, bit = nodes.wires(), nodes.word.ravel(), nodes.bit.ravel()
+    volts = np.zeros(nodes.count)
+    volts[word], volts[bit] = read.word_line_volts.ravel(), read.bit_line_volts.ravel()
+    volts[list(nodes.held)] = list(nodes.held.values())
+    free = np.setdiff1d(np.arange(nodes.count), list(nodes.held))
+
+    def cells(method: Callable[..., np.ndarray]) -> np.ndarray:
+        across = (volts[word] - volts[bit]).reshape(array.shape)
+        return np.broadcast_to(method(across, state, gate), array.shape).ravel()
+
+    for _ in range(4 if free.size else 0):
+        amps, slope = cells(device.current), np.maximum(cells(device.conductance), 0.0)
+        left = wires @ volts
+        np.add.at(left, word, amps)
+        np.add.at(left, bit, -amps)
+        places = (np.concatenate([word, bit, word, bit]), np.concatenate([word, bit, bit, word]))
+        jacobian = wires + coo_matrix((np.concatenate([slope, slope, -slope, -slope]), places), shape=wires.shape).tocsr()
+        volts[free] -= splu(jacobian[free][:, free].tocsc()).solve(left[free])
+    amps = cells(device.current).reshape(array.shape)
+    right = np.concatenate([amps.sum(axis=1), amps.sum(axis=0)])
+    got = np.concatenate([read.row_amps, read.column_amps])
+    return float(np.abs(got - right).max() / max(float(np.abs(amps).max()), float(np.abs(right).max()), 1e-300)), ""
 
 
 # -- pulses ------------------------------------------------------------------------------------------------------
@@ -329,6 +432,7 @@ def main() -> None:
     """Run the draws asked for and print what was found; the exit status says whether anything was wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reads", type=int, default=2000)
+    parser.add_argument("--nonlinear", type=int, default=100)
     parser.add_argument("--pulses", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", help="only pulses of this device")
@@ -343,6 +447,19 @@ def main() -> None:
             print(f"read {k}: off by {errors[-1]:.3g} of the largest current")
     if errors:
         print(f"{given.reads} reads: worst error {max(errors):.2g} of the largest current, {bad} above {READ_ERROR:g}")
+    errors, lines = [], collections.Counter[str]()
+    for k in range(given.nonlinear):
+        error, line = check_nonlinear_read(np.random.default_rng([given.seed, 2, k]))
+        errors.append(error)
+        if line:
+            lines[line[:90]] += 1
+        if not error <= NONLINEAR_ERROR:
+            bad += 1
+            print(f"nonlinear read {k}: off by {error:.3g} of the largest current", flush=True)
+    if errors:
+        print(f"{given.nonlinear} reads of any cells: worst error {max(errors):.2g}, refused {sum(lines.values())}")
+        for line, count in lines.items():
+            print(f"    {count} × {line}")
     engine, found, refused, failed, wrong = sn.NodalEngine(), [], collections.Counter[str](), 0, 0
     slow: list[tuple[float, str]] = []
     for k in range(given.pulses):
