@@ -271,4 +271,4 @@ def test_a_stopped_read_in_ngspice_ends_at_once_and_leaves_no_worker(tmp_path):
     for pid in workers:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()  # made by the command, and empty
