@@ -138,6 +138,15 @@ def _dispatcher(function: Any, *, signature: Any, keep: bool, options: dict[str,
 def _cache_class() -> Any:
     from numba.core import caching
 
+    class Index(caching.IndexDataCacheFile):  # type: ignore[misc]
+        """The list of what is kept of a function; one that cannot be read, or names classes of another release, is begun anew."""
+
+        def _load_index(self) -> Any:
+            try:
+                return super()._load_index()
+            except Exception:
+                return {}
+
     class KeptCode(caching.FunctionCache):  # type: ignore[misc]
         """Machine code of one function on disk."""
 
@@ -145,7 +154,7 @@ def _cache_class() -> Any:
             super().__init__(function)
             sources = [Path(name).resolve() for name in (function.__code__.co_filename, *using)]
             if sources[0].is_file():
-                self._cache_file = caching.IndexDataCacheFile(self._cache_path, self._impl.filename_base, stamp(*sources))
+                self._cache_file = Index(self._cache_path, self._impl.filename_base, stamp(*sources))
 
         @contextmanager
         def _guard_against_spurious_io_errors(self) -> Iterator[None]:

@@ -82,7 +82,7 @@ index, code = next(cache.rglob("*.nbi")), next(cache.rglob("*.nbc"))
 code.write_bytes(code.read_bytes()[:50])
 said.append(compiled_anew())
 index.write_bytes(b"")
-said.append(compiled_anew())
+said += [compiled_anew(), compiled_anew()]
 index.unlink()
 index.mkdir()
 said.append(compiled_anew())
@@ -96,7 +96,7 @@ def test_a_kept_file_that_cannot_be_read_or_written_is_compiled_anew(tmp_path):
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(Path(jit.__file__).parents[1])}
     command = [sys.executable, "script.py"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
-    assert done.stdout == "[1, 0, 1, 1, 1]\n", done.stderr
+    assert done.stdout == "[1, 0, 1, 1, 0, 1]\n", done.stderr
 
 
 CALLS = """
