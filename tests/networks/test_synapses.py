@@ -235,6 +235,8 @@ def test_write_and_verify_reaches_weights_through_wires():
         (lambda: Ideal(pulse=0.0), "pulse is 0.0"),
         (lambda: Levels(levels=1), "levels = 1"),
         (lambda: Ideal(hardware=sn.Hardware(slices=2, bits_per_cell=2)), "slices = 2"),
+        (lambda: Ideal(hardware=sn.Hardware(dac=sn.DAC(bits=4))), "has a DAC, and reads while learning have no converters"),
+        (lambda: Ideal(hardware=sn.Hardware(adc=sn.ADC(bits=4))), "has an ADC"),
         (lambda: PulseMap(hardware=sn.Hardware(device=sn.devices.OneTransistorOneResistor())), "has a gate"),
         (lambda: PulseMap(amplitude="loud"), "amplitude is 'loud'"),
         (lambda: Solved(writing="hoped"), "writing is 'hoped'"),

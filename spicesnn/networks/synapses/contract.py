@@ -71,6 +71,11 @@ class SynapseKind(ABC):
             raise InputError(f"{self.name} synapses: hardware is {self.hardware!r:.60}; expected a spicesnn.Hardware")
         if not (np.isfinite(self.wire_tolerance) and self.wire_tolerance >= 0):
             raise InputError(f"{self.name} synapses: wire_tolerance is {self.wire_tolerance!r}; expected a fraction, 0 or more")
+        if self.hardware.dac is not None or self.hardware.adc is not None:
+            raise InputError(
+                f"{self.name} synapses: the hardware has {'a DAC' if self.hardware.dac is not None else 'an ADC'}, and reads while learning have no "
+                "converters: leave dac and adc out, and map the trained network (`network().on(hardware)`) onto hardware that has them"
+            )
         if self.hardware.slices > 1:
             raise InputError(f"{self.name} synapses: slices = {self.hardware.slices}; a weight that learns stands on one slice")
 
