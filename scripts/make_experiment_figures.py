@@ -23,6 +23,7 @@ SHOWN = {
     "manhattan-4x4": ("accuracy",), "exsitu-xor": ("raster",), "mnist-10x10": ("accuracy", "weights", "confusion"),
 }  # fmt: skip
 FULL = dict.fromkeys(("stdp-mnist", "stdp-simple", "bp-mnist"), ("accuracy", "fields", "confusion"))
+FULL["stdp-digits"] = ("accuracy", "fields", "confusion")
 FULL |= {"deep-mnist": ("fields", "confusion"), "deep-software": ("accuracy",), "exsitu-mnist": ("ir-drop", "weights", "confusion")}
 CHANGED = {"mnist-10x10": {"training.epochs": 2}}
 

@@ -25,7 +25,7 @@ BESIDE = ("data", "netlists", "examples", "scripts", "tests")
 """What a reader has beside the page: folders of the checkout …"""
 COPIED = ("models", "spicesnn")
 """… and those that a page may change, of which it gets a copy."""
-MOST_NOT_RUN = 6
+MOST_NOT_RUN = 7
 
 
 @dataclass(frozen=True)

@@ -248,7 +248,7 @@ class JartVCM(EquationDevice):
     kelvin: float = parameter(293.0, "K", "ambient temperature T0", above=0.0)
     eps_r: float = parameter(17.0, "1", "relative static permittivity", above=0.0)
     eps_phi_r: float = parameter(5.5, "1", "relative permittivity of the barrier lowering", above=0.0)
-    phi_b0: float = parameter(0.18, "eV", "Schottky barrier φB0", above=0.0)
+    phi_b0: float = parameter(0.18, "eV", "Schottky barrier φB0", above=0.0, highest=3.5)
     phi_n: float = parameter(0.1, "eV", "level of the vacancies φn", lowest=0.0)
     mobility: float = parameter(4e-6, "m²/(V·s)", "electron mobility µn", above=0.0)
     nd_max: float = parameter(20e26, "1/m³", "largest vacancy density in the disc", above=0.0)

@@ -27,6 +27,7 @@ from spicesnn.devices.importers.veriloga.stored import Stored, named, read_lines
 from spicesnn.devices.registry import nearest
 from spicesnn.errors import ConfigError, InputError, RunError, UnsupportedNetlistError
 from spicesnn.netlist.deck import remark
+from spicesnn.whole_file import write_whole
 
 _TOP = {"name", "reference", "verilog", "states", "parameters", "drive"}
 _VERILOG = {"file", "module", "digest", "pins", "operations", "current", "unknowns", "required", "fixed", "left_out", "certificate"}
@@ -108,8 +109,8 @@ def write_model(model: VerilogModel, folder: Path, certificate: Mapping[str, Any
     """Write the descriptor and the sub-circuit of a model; return the path of the descriptor."""
     path = folder / f"{model.name}.toml"
     try:
-        (folder / f"{model.name}.lib").write_text(subcircuit_text(model), encoding="utf-8")
-        path.write_text(descriptor_text(model, certificate), encoding="utf-8")
+        write_whole(folder / f"{model.name}.lib", subcircuit_text(model))
+        write_whole(path, descriptor_text(model, certificate))
     except OSError as error:
         raise RunError(f"{folder} cannot be written: {error.strerror or error}") from None
     return path

@@ -54,7 +54,6 @@ _WORDS = {
 }
 
 
-@hinted(_WORDS, _WORDS)
 class Reads(Protocol[Answer]):
     """Who reads arrays: an engine."""
 
@@ -69,6 +68,7 @@ class Pulses(Protocol[Answer]):
         """Apply a pulse."""
 
 
+@hinted(_WORDS, _WORDS)
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Imperfections:
     """What is imperfect about an array; every part may be left out.

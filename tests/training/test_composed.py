@@ -44,10 +44,12 @@ def run(config, tmp_path, name="run", **more):
 
 @pytest.mark.parametrize("synapses", ["ideal", "levels", "pulse-map"])
 def test_digits_are_learnt_without_labels_on_any_synapses(digits, tmp_path, synapses):
-    settings = {**digits, **SHORT, "projection.inputs>cells.synapses": synapses, "synapses.levels": 64}
+    # The preset's own threshold and rate are for its 60,000 images of MNIST; these 360 have other numbers of bright pixels.
+    suited = {"inputs.probability": 0.6, "population.cells.v_threshold": 2.5}
+    settings = {**digits, **SHORT, **suited, "projection.inputs>cells.synapses": synapses, "synapses.levels": 64}
     summary = run(load("stdp-digits", settings), tmp_path)
     assert summary.n_test == 450
-    assert summary.test_accuracy >= 0.55
+    assert summary.test_accuracy >= 0.65
     assert summary.extra["read_joule"] > 0
     assert (summary.extra["write_joule"] > 0) == (synapses == "pulse-map")
     assert summary.extra["cell_pulses"] > 1000
