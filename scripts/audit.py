@@ -1,4 +1,5 @@
-"""Every figure of the README and the documentation against the command that makes it, or the record of a run.
+"""Every figure of the README and the documentation against the command that makes it, or the record
+of a run.
 
     python scripts/audit.py                       compare all pages with all records; no command is run
     python scripts/audit.py --run fast            and run the commands that take seconds (slow: minutes; or the names of records)
@@ -20,15 +21,17 @@ A record is a file of docs/records:
     text = "| 0 | {} % | {} % | {} % |"
     from = "seed 0: {} {} {}"            # left out: the same as `text`
 
-`{}` stands for a number. Those of the page must be those of the output, rounded to the digits that the page shows. `{%}`: the page is in
-percent, the output a fraction; `{*1e3}`: the page has a thousand times the output's number; `{<}`, `{>}`: the page states an upper or
-a lower bound; `{~}`: "some 40 %", within 10 %. `within = 2.0` lets a command that measures time come out off by that factor when it is run
-again. `{_}` in `from` is a number that the page does not have, `{…}` any text.
+`{}` stands for a number. Those of the page must be those of the output, rounded to the digits that
+the page shows. `{%}`: the page is in percent, the output a fraction; `{*1e3}`: the page has a
+thousand times the output's number; `{<}`, `{>}`: the page states an upper or a lower bound; `{~}`:
+"some 40 %", within 10 %. `within = 2.0` lets a command that measures time come out off by that
+factor when it is run again. `{_}` in `from` is a number that the page does not have, `{…}` any
+text.
 
-A number of a page that belongs to no claim must be a given: a setting, a citation, a size. docs/records/given.toml has patterns for all
-pages (`anywhere`) and pieces of single pages (`[[given]]`, with `page` and `text`). Everything else is an error, and so are claims and
-givens whose text is on no page. Numbers in code, formulas and links are not looked at.
-"""
+A number of a page that belongs to no claim must be a given: a setting, a citation, a size.
+docs/records/given.toml has patterns for all pages (`anywhere`) and pieces of single pages
+(`[[given]]`, with `page` and `text`). Everything else is an error, and so are claims and givens
+whose text is on no page. Numbers in code, formulas and links are not looked at."""
 
 from __future__ import annotations
 
@@ -50,7 +53,8 @@ ROOT = Path(__file__).resolve().parent.parent
 NUMBER = r"[-+−]?\d+(?:,\d{3})*(?:\.\d+)?(?:[eE][-+−]?\d+)?"
 TOKEN = re.compile(rf"(?<![\w.])(?<!\d[-−])(?:(?<![\w)\]])[-+−])?{NUMBER[6:]}(?![\w⁰¹²³⁴-⁹])")
 HIDDEN = re.compile(
-    r"<!--.*?-->|^ *```.*?^ *```|^:::[^\n]*(?:\n +[^\n]*)*|^ *(?:\d+\.(?= )|--8<--[^\n]*)|`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]+\$|\]\([^)]*\)|<?https?://\S+",
+    r"<!--.*?-->|^ *```.*?^ *```|^:::[^\n]*(?:\n +[^\n]*)*|^ *(?:\d+\.(?="
+    r" )|--8<--[^\n]*)|`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]+\$|\]\([^)]*\)|<?https?://\S+",
     re.DOTALL | re.MULTILINE,
 )
 PLACE = re.compile(r"\{(%|<|>|~|_|…|\*[-+.e\d]+)?\}")
@@ -83,7 +87,8 @@ class Record:
 
 @dataclass(frozen=True)
 class Page:
-    """A page as one line: runs of white space are one blank. `hidden` and `line` say of every character if it counts, and its line number."""
+    """A page as one line: runs of white space are one blank. `hidden` and `line` say of every
+    character if it counts, and its line number."""
 
     name: str
     text: str
@@ -97,10 +102,15 @@ def squeezed(text: str) -> str:
 
 
 def read_page(path: Path, root: Path = ROOT) -> Page:
-    """Return a Markdown file, or the text of a notebook, with its code, formulas, links and comments marked as hidden."""
+    """Return a Markdown file, or the text of a notebook, with its code, formulas, links and
+    comments marked as hidden."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".ipynb":
-        text = "\n\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"] if cell["cell_type"] == "markdown")
+        text = "\n\n".join(
+            "".join(cell["source"])
+            for cell in json.loads(text)["cells"]
+            if cell["cell_type"] == "markdown"
+        )
     covered = [False] * len(text)
     for found in HIDDEN.finditer(text):
         covered[found.start() : found.end()] = [True] * len(found[0])
@@ -118,20 +128,36 @@ def read_record(path: Path, root: Path = ROOT) -> Record:
     """Return the record of a file."""
     given = tomllib.loads(path.read_text(encoding="utf-8"))
     claims = [
-        Claim(page, squeezed(entry["text"]), squeezed(entry.get("from", entry["text"])), float(entry.get("within", 1.0)))
+        Claim(
+            page,
+            squeezed(entry["text"]),
+            squeezed(entry.get("from", entry["text"])),
+            float(entry.get("within", 1.0)),
+        )
         for entry in given.pop("claim", [])
         for page in ([entry["page"]] if isinstance(entry["page"], str) else entry["page"])
     ]
     file = given.get("file", "")
     output = (root / file).read_text(encoding="utf-8") if file else given.pop("output", "")
-    return Record(path.stem, given.get("command", ""), file, given.get("runs", "fast" if file else "long"), output, tuple(claims), given)
+    return Record(
+        path.stem,
+        given.get("command", ""),
+        file,
+        given.get("runs", "fast" if file else "long"),
+        output,
+        tuple(claims),
+        given,
+    )
 
 
 def pattern(template: str) -> re.Pattern[str]:
     """Return the regular expression of a template, one group a number that counts."""
     parts, at = [], 0
     for found in PLACE.finditer(template):
-        parts += [re.escape(template[at : found.start()]), {"_": NUMBER, "…": ".*?"}.get(found[1] or "", f"({NUMBER})")]
+        parts += [
+            re.escape(template[at : found.start()]),
+            {"_": NUMBER, "…": ".*?"}.get(found[1] or "", f"({NUMBER})"),
+        ]
         at = found.end()
     return re.compile("".join([*parts, re.escape(template[at:])]))
 
@@ -142,7 +168,8 @@ def value(text: str) -> Decimal:
 
 
 def agrees(shown: str, exact: str, mark: str, within: float = 1.0) -> bool:
-    """Tell whether a number of a page is what a command printed, rounded to the digits that the page shows."""
+    """Tell whether a number of a page is what a command printed, rounded to the digits that the
+    page shows."""
     page, output = value(shown), value(exact)
     if mark == "%" or mark.startswith("*"):
         output *= Decimal(mark[1:] or "100") if mark != "%" else 100
@@ -158,22 +185,35 @@ def agrees(shown: str, exact: str, mark: str, within: float = 1.0) -> bool:
     return abs(page - output) <= half
 
 
-def compared(record: Record, claim: Claim, page: Page, output: str, *, again: bool) -> tuple[list[str], list[tuple[int, int]]]:
+def compared(
+    record: Record, claim: Claim, page: Page, output: str, *, again: bool
+) -> tuple[list[str], list[tuple[int, int]]]:
     """Return what is wrong with a claim, and where it is on its page."""
     label = f"{page.name}: {claim.text!r} (record {record.name})"
     found = list(pattern(claim.text).finditer(page.text))
     if len(found) != 1:
-        return [f"{label}: this text is {len(found)} times on the page, expected once; mend the claim or the page"], []
+        return [
+            f"{label}: this text is {len(found)} times on the page, expected once; mend the claim"
+            " or the page"
+        ], []
     sources = {match.groups() for match in pattern(claim.source).finditer(squeezed(output))}
     if len(sources) != 1:
         which = "new output" if again else "output"
-        return [f"{label}: {claim.source!r} is {len(sources)} different things in the {which} of {record.command or record.file}, expected one"], []
+        return [
+            f"{label}: {claim.source!r} is {len(sources)} different things in the {which} of"
+            f" {record.command or record.file}, expected one"
+        ], []
     (source,) = sources
-    marks = [mark for mark in (place[1] or "" for place in PLACE.finditer(claim.text)) if mark not in ("_", "…")]
+    marks = [
+        mark
+        for mark in (place[1] or "" for place in PLACE.finditer(claim.text))
+        if mark not in ("_", "…")
+    ]
     if len(source) != len(marks):
         return [f"{label}: {len(marks)} numbers on the page, {len(source)} in the output"], []
     wrong = [
-        f"{label}: the page says {shown}, {record.command or record.file} {'now says' if again else 'says'} {exact}"
+        f"{label}: the page says {shown}, {record.command or record.file}"
+        f" {'now says' if again else 'says'} {exact}"
         for shown, exact, mark in zip(found[0].groups(), source, marks, strict=True)
         if not agrees(shown, exact, mark, claim.within if again else 1.0)
     ]
@@ -186,47 +226,86 @@ def loose(page: Page, spans: list[tuple[int, int]]) -> list[str]:
     for begin, end in spans:
         covered[begin:end] = [True] * (end - begin)
     return [
-        f"{page.name}:{page.line[found.start()]}: {found[0]!r} in {page.text[max(0, found.start() - 50) : found.end() + 40]!r} is tied to no "
-        "command or record; add a claim or a given in docs/records (scripts/audit.py says how)"
+        f"{page.name}:{page.line[found.start()]}: {found[0]!r} in"
+        f" {page.text[max(0, found.start() - 50) : found.end() + 40]!r} is tied to no command or"
+        " record; add a claim or a given in docs/records (scripts/audit.py says how)"
         for found in TOKEN.finditer(page.text)
         if not covered[found.start()]
     ]
 
 
 def run(record: Record, root: Path = ROOT) -> str:
-    """Run the command of a record in a folder of its own, beside the folders of the checkout, and return what it prints."""
+    """Run the command of a record in a folder of its own, beside the folders of the checkout, and
+    return what it prints."""
     with tempfile.TemporaryDirectory() as folder:
         for entry in root.iterdir():
             if not entry.name.startswith((".", "runs")):
                 (Path(folder) / entry.name).symlink_to(entry)
         paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        environment = os.environ | {"PATH": paths, "MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        done = subprocess.run(["bash", "-euo", "pipefail", "-c", record.command], cwd=folder, env=environment, capture_output=True, text=True,
-                              check=False, timeout=LIMIT_S[record.runs])  # fmt: skip
+        environment = os.environ | {
+            "PATH": paths,
+            "MPLBACKEND": "Agg",
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", record.command],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=LIMIT_S[record.runs],
+        )
     if done.returncode != 0:
-        raise SystemExit(f"{record.name}: {record.command} ended with {done.returncode}\n{done.stderr[-2000:]}")
+        raise SystemExit(
+            f"{record.name}: {record.command} ended with {done.returncode}\n{done.stderr[-2000:]}"
+        )
     return done.stdout
 
 
 def kept(path: Path, output: str, root: Path = ROOT) -> None:
     """Write what a command printed into its record, with commit, date and machine."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
     text = path.read_text(encoding="utf-8")
     machine = f"{os.cpu_count()} cores, {os.uname().machine}, one BLAS thread"
-    for key, now in (("commit", f'"{commit}"'), ("date", f"{datetime.now(UTC):%Y-%m-%d}"), ("machine", f'"{machine}"')):
+    for key, now in (
+        ("commit", f'"{commit}"'),
+        ("date", f"{datetime.now(UTC):%Y-%m-%d}"),
+        ("machine", f'"{machine}"'),
+    ):
         text = re.sub(rf"^{key} = .*$", f"{key} = {now}", text, count=1, flags=re.MULTILINE)
     block = f"output = '''\n{output.strip()}\n'''"
-    path.write_text(re.sub(r"^output = '''.*?'''", lambda _: block, text, count=1, flags=re.DOTALL | re.MULTILINE), encoding="utf-8")
+    path.write_text(
+        re.sub(
+            r"^output = '''.*?'''", lambda _: block, text, count=1, flags=re.DOTALL | re.MULTILINE
+        ),
+        encoding="utf-8",
+    )
 
 
 def pages_of(root: Path = ROOT) -> dict[str, Page]:
     """Return all pages by name."""
-    paths = [root / "README.md", root / "CONTRIBUTING.md", *sorted((root / "docs").rglob("*.md")), *sorted((root / "docs").rglob("*.ipynb"))]
+    paths = [
+        root / "README.md",
+        root / "CONTRIBUTING.md",
+        *sorted((root / "docs").rglob("*.md")),
+        *sorted((root / "docs").rglob("*.ipynb")),
+    ]
     return {page.name: page for page in (read_page(path, root) for path in paths if path.is_file())}
 
 
-def audit(root: Path = ROOT, run_these: str | tuple[str, ...] = (), *, write: bool = False) -> list[str]:
-    """Return everything that is wrong, one line each; commands run are those of a kind (`fast`, `slow`) or of the names given."""
+def audit(
+    root: Path = ROOT, run_these: str | tuple[str, ...] = (), *, write: bool = False
+) -> list[str]:
+    """Return everything that is wrong, one line each; commands run are those of a kind (`fast`,
+    `slow`) or of the names given."""
     folder, pages = root / "docs" / "records", pages_of(root)
     wrong: list[str] = []
     spans: dict[str, list[tuple[int, int]]] = {name: [] for name in pages}
@@ -234,11 +313,20 @@ def audit(root: Path = ROOT, run_these: str | tuple[str, ...] = (), *, write: bo
         if path.name == "given.toml":
             continue
         record = read_record(path, root)
-        missing = [key for key in ("commit", "date", "machine") if key not in record.about] if record.command else []
+        missing = (
+            [key for key in ("commit", "date", "machine") if key not in record.about]
+            if record.command
+            else []
+        )
         if missing or bool(record.command) == bool(record.file) or record.runs not in LIMIT_S:
-            wrong.append(f"{path.name}: {', '.join(missing) or 'one of command and file'} is missing, or runs is none of {', '.join(LIMIT_S)}")
+            wrong.append(
+                f"{path.name}: {', '.join(missing) or 'one of command and file'} is missing, or"
+                f" runs is none of {', '.join(LIMIT_S)}"
+            )
             continue
-        again = bool(record.command) and (record.runs == run_these if isinstance(run_these, str) else record.name in run_these)
+        again = bool(record.command) and (
+            record.runs == run_these if isinstance(run_these, str) else record.name in run_these
+        )
         output = run(record, root) if again else record.output
         if again and write:
             kept(path, output, root)
@@ -247,7 +335,9 @@ def audit(root: Path = ROOT, run_these: str | tuple[str, ...] = (), *, write: bo
             if claim.page not in pages:
                 wrong.append(f"{path.name}: there is no page {claim.page}")
                 continue
-            faults, places = compared(record, claim, pages[claim.page], output, again=again and not write)
+            faults, places = compared(
+                record, claim, pages[claim.page], output, again=again and not write
+            )
             wrong += faults
             spans[claim.page] += places
     faults, givens = given(folder / "given.toml", pages)
@@ -259,7 +349,14 @@ def audit(root: Path = ROOT, run_these: str | tuple[str, ...] = (), *, write: bo
 def given(path: Path, pages: dict[str, Page]) -> tuple[list[str], dict[str, list[tuple[int, int]]]]:
     """Return which givens are on no page, and where the others are."""
     table = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    spans = {name: [found.span() for form in table.get("anywhere", []) for found in re.finditer(form, page.text)] for name, page in pages.items()}
+    spans = {
+        name: [
+            found.span()
+            for form in table.get("anywhere", [])
+            for found in re.finditer(form, page.text)
+        ]
+        for name, page in pages.items()
+    }
     wrong = []
     for entry in table.get("given", []):
         name = entry["page"]
@@ -274,11 +371,23 @@ def given(path: Path, pages: dict[str, Page]) -> tuple[list[str], dict[str, list
 
 def main() -> int:
     """Audit, and print what is wrong."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", nargs="+", default=[], metavar="NAME", help="fast, slow, or names of records whose commands are run")
-    parser.add_argument("--write", action="store_true", help="keep what the commands print as the new records")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--run",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="fast, slow, or names of records whose commands are run",
+    )
+    parser.add_argument(
+        "--write", action="store_true", help="keep what the commands print as the new records"
+    )
     options = parser.parse_args()
-    kind: str | tuple[str, ...] = options.run[0] if options.run in (["fast"], ["slow"]) else tuple(options.run)
+    kind: str | tuple[str, ...] = (
+        options.run[0] if options.run in (["fast"], ["slow"]) else tuple(options.run)
+    )
     wrong = audit(ROOT, kind, write=options.write)
     print("\n".join(wrong or ["every figure agrees with its command or its record"]))
     return 1 if wrong else 0

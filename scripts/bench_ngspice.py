@@ -2,11 +2,12 @@
 
     python scripts/bench_ngspice.py [--quick] [--memory 10000]
 
-Reads: our engine against the ``.dc`` sweep that it runs (timed inside the worker), against plain ``ngspice -b`` on the same deck, alter
-and one analysis a vector, and PySpice from scratch. Pulses: our engine against the transient that it runs, and against ``ngspice -b``.
-These are processor times of all processes involved, so that others on the machine do not show. Two workers against one (time that
-passes: wants an idle machine). Memory and speed over many mixed jobs. Medians of interleaved repetitions.
-"""
+Reads: our engine against the ``.dc`` sweep that it runs (timed inside the worker), against plain
+``ngspice -b`` on the same deck, alter and one analysis a vector, and PySpice from scratch. Pulses:
+our engine against the transient that it runs, and against ``ngspice -b``. These are processor times
+of all processes involved, so that others on the machine do not show. Two workers against one (time
+that passes: wants an idle machine). Memory and speed over many mixed jobs. Medians of interleaved
+repetitions."""
 
 from __future__ import annotations
 
@@ -30,7 +31,14 @@ from spicesnn.engines.ngspice.accuracy import for_transient
 from spicesnn.netlist.pulse_deck import pulse_deck
 from spicesnn.netlist.read_deck import read_deck
 
-BARS = {"read_overhead": 1.3, "pulse_overhead": 1.25, "pyspice_speedup": 80.0, "two_workers": 1.8, "memory_mb": 5.0, "slowdown": 1.05}
+BARS = {
+    "read_overhead": 1.3,
+    "pulse_overhead": 1.25,
+    "pyspice_speedup": 80.0,
+    "two_workers": 1.8,
+    "memory_mb": 5.0,
+    "slowdown": 1.05,
+}
 
 
 def interleaved(functions: dict[str, Callable[[], float]], repeats: int) -> dict[str, float]:
@@ -52,7 +60,8 @@ def wall(function: Callable[[], object]) -> Callable[[], float]:
 
 
 class Meter:
-    """Processor time of our side and of the workers, over a call: what a job costs on a machine that others use too."""
+    """Processor time of our side and of the workers, over a call: what a job costs on a machine
+    that others use too."""
 
     def __init__(self, engine: sn.NgspiceEngine) -> None:
         self._engine = engine
@@ -70,14 +79,20 @@ class Meter:
 
 
 def plain(deck: str) -> Callable[[], float]:
-    """Return a function that runs ``ngspice -b`` and reports the processor time of the whole run."""
+    """Return a function that runs ``ngspice -b`` and reports the processor time of the whole
+    run."""
     folder = Path(tempfile.mkdtemp(prefix="spicesnn-bench-"))
     text = "\n".join(line for line in deck.splitlines() if not line.startswith(".print"))
     (folder / "deck.cir").write_text(text)
 
     def run() -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(["ngspice", "-n", "-b", "-r", "out.raw", "deck.cir"], cwd=folder, capture_output=True, check=True)
+        subprocess.run(
+            ["ngspice", "-n", "-b", "-r", "out.raw", "deck.cir"],
+            cwd=folder,
+            capture_output=True,
+            check=True,
+        )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -85,7 +100,8 @@ def plain(deck: str) -> Callable[[], float]:
 
 
 def pyspice(array: sn.Crossbar, volts: np.ndarray) -> Callable[[], float]:
-    """Return a function that reads vectors with a PySpice circuit built from scratch each, and reports processor time a vector."""
+    """Return a function that reads vectors with a PySpice circuit built from scratch each, and
+    reports processor time a vector."""
     code = """
 import sys, json, time, logging
 logging.disable(logging.CRITICAL)
@@ -123,7 +139,13 @@ print(json.dumps([(time.process_time() - began) / len(volts), out]))
     given = json.dumps({"G": array.conductance.tolist(), "volts": volts[:3].tolist()})  # type: ignore[union-attr]
 
     def run() -> float:
-        done = subprocess.run([sys.executable, "-c", code, library.find()], input=given, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code, library.find()],
+            input=given,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         seconds, amps = json.loads(done.stdout.splitlines()[-1])
         expected = sn.NodalEngine().read(array, volts[:3]).column_amps
         assert np.allclose(amps, expected, rtol=1e-6), "PySpice's circuit is not ours"
@@ -136,7 +158,10 @@ def bench_reads(sizes: list[int], repeats: int) -> dict[str, float]:
     rng = np.random.default_rng(0)
     worst, speedup = [], {}
     print("reads: processor milliseconds a vector (ours: both processes)")
-    print(f"{'array':>8} {'batch':>6} {'ours':>9} {'its .dc':>9} {'ratio':>7} {'ngspice -b':>11} {'one by one':>11} {'PySpice':>9}")
+    print(
+        f"{'array':>8} {'batch':>6} {'ours':>9} {'its .dc':>9} {'ratio':>7} {'ngspice -b':>11}"
+        f" {'one by one':>11} {'PySpice':>9}"
+    )
     for n in sizes:
         batch = 1000 if n <= 16 else 50
         array = sn.Crossbar(conductance=rng.uniform(1e-5, 1e-3, (n, n)), wires=sn.Wires())
@@ -146,28 +171,50 @@ def bench_reads(sizes: list[int], repeats: int) -> dict[str, float]:
             inside: list[float] = []
             meter = Meter(engine)
 
-            def sweep(engine: sn.NgspiceEngine = engine, array: sn.Crossbar = array, volts: np.ndarray = volts, inside: list[float] = inside) -> None:
+            def sweep(
+                engine: sn.NgspiceEngine = engine,
+                array: sn.Crossbar = array,
+                volts: np.ndarray = volts,
+                inside: list[float] = inside,
+            ) -> None:
                 inside.append(float(engine.read(array, volts).stats["ngspice_cpu_seconds"]))  # type: ignore[arg-type]
 
-            def one_by_one(engine: sn.NgspiceEngine = engine, array: sn.Crossbar = array, volts: np.ndarray = volts) -> None:
+            def one_by_one(
+                engine: sn.NgspiceEngine = engine,
+                array: sn.Crossbar = array,
+                volts: np.ndarray = volts,
+            ) -> None:
                 for row in volts[:10]:
                     engine.read(array, row)
 
             deck = read_deck(array, Levels.checked(array, volts)).text
-            jobs = {"ours": meter.timed(sweep), "plain": plain(deck), "one": meter.timed(one_by_one), "pyspice": pyspice(array, volts)}
+            jobs = {
+                "ours": meter.timed(sweep),
+                "plain": plain(deck),
+                "one": meter.timed(one_by_one),
+                "pyspice": pyspice(array, volts),
+            }
             found = interleaved(jobs, repeats)
         its = statistics.median(inside)
         per = 1e3 / batch
         ratio = found["ours"] / its
         worst.append(ratio)
         speedup[n] = found["pyspice"] / (found["ours"] / batch)
-        print(f"{f'{n}x{n}':>8} {batch:6d} {per * found['ours']:9.3f} {per * its:9.3f} {ratio:7.2f} {per * found['plain']:11.3f} "
-              f"{1e2 * found['one']:11.3f} {1e3 * found['pyspice']:9.1f}   {speedup[n]:.0f}x PySpice")  # fmt: skip
-    return {"read_overhead": max(worst), "pyspice_speedup": speedup[16] if 16 in speedup else float("nan")}
+        print(
+            f"{f'{n}x{n}':>8} {batch:6d} {per * found['ours']:9.3f} {per * its:9.3f} {ratio:7.2f}"
+            f" {per * found['plain']:11.3f} {1e2 * found['one']:11.3f}"
+            f" {1e3 * found['pyspice']:9.1f}   {speedup[n]:.0f}x PySpice"
+        )
+    return {
+        "read_overhead": max(worst),
+        "pyspice_speedup": speedup[16] if 16 in speedup else float("nan"),
+    }
 
 
 def a_pulse(n: int, rng: np.random.Generator) -> tuple[sn.Crossbar, sn.Pulse]:
-    array = sn.Crossbar(device=sn.devices.VTEAM(), state=rng.uniform(0.5e-9, 2.5e-9, (n, n)), wires=sn.Wires())
+    array = sn.Crossbar(
+        device=sn.devices.VTEAM(), state=rng.uniform(0.5e-9, 2.5e-9, (n, n)), wires=sn.Wires()
+    )
     rows, columns = np.full(n, 0.5), np.full(n, 0.5)
     rows[0], columns[0] = 1.0, 0.0
     return array, sn.Pulse(row_volts=rows, column_volts=columns, width_s=40e-9, rise_s=4e-9)
@@ -185,10 +232,17 @@ def bench_pulses(sizes: list[int], repeats: int) -> dict[str, float]:
             inside: list[float] = []
             points: list[int] = []
 
-            def one(engine: sn.NgspiceEngine = engine, array: sn.Crossbar = array, pulse: sn.Pulse = pulse, inside: list[float] = inside,
-                    points: list[int] = points) -> None:  # fmt: skip
+            def one(
+                engine: sn.NgspiceEngine = engine,
+                array: sn.Crossbar = array,
+                pulse: sn.Pulse = pulse,
+                inside: list[float] = inside,
+                points: list[int] = points,
+            ) -> None:
                 for k in range(5):
-                    fresh = array.with_state(np.clip(array.state_or_zeros() + (k + 1) * 1e-12, 0, 3e-9))
+                    fresh = array.with_state(
+                        np.clip(array.state_or_zeros() + (k + 1) * 1e-12, 0, 3e-9)
+                    )
                     done = engine.pulse(fresh, pulse)
                     inside.append(float(done.stats["ngspice_cpu_seconds"]))  # type: ignore[arg-type]
                     points.append(int(done.stats["points"]))  # type: ignore[call-overload]
@@ -198,7 +252,10 @@ def bench_pulses(sizes: list[int], repeats: int) -> dict[str, float]:
             found = interleaved({"ours": Meter(engine).timed(one), "plain": plain(deck)}, repeats)
         ours, its = found["ours"] / 5, statistics.median(inside)
         at_8 = ours / its if n == 8 else at_8
-        print(f"{f'{n}x{n}':>8} {points[-1]:7d} {1e3 * ours:9.2f} {1e3 * its:9.2f} {ours / its:7.2f} {1e3 * found['plain']:11.2f}")
+        print(
+            f"{f'{n}x{n}':>8} {points[-1]:7d} {1e3 * ours:9.2f} {1e3 * its:9.2f} {ours / its:7.2f}"
+            f" {1e3 * found['plain']:11.2f}"
+        )
     return {"pulse_overhead": at_8}
 
 
@@ -226,7 +283,8 @@ def bench_workers(repeats: int) -> dict[str, float]:
 
 
 def bench_memory(count: int) -> dict[str, float]:
-    """Run mixed reads and pulses with ever new states and inputs; report growth of each worker and the change of speed."""
+    """Run mixed reads and pulses with ever new states and inputs; report growth of each worker and
+    the change of speed."""
     rng = np.random.default_rng(0)
     device = sn.devices.VTEAM()
     state = rng.uniform(0.5e-9, 2.5e-9, (4, 4))
@@ -240,7 +298,9 @@ def bench_memory(count: int) -> dict[str, float]:
                 marks.append(time.perf_counter())
             array = sn.Crossbar(device=device, state=state, wires=sn.Wires())
             if k % 2:
-                state = engine.pulse(array, sn.Pulse(row_volts=rng.uniform(-0.3, 0.6, 4), width_s=1e-9, rise_s=1e-10)).state
+                state = engine.pulse(
+                    array, sn.Pulse(row_volts=rng.uniform(-0.3, 0.6, 4), width_s=1e-9, rise_s=1e-10)
+                ).state
             else:
                 engine.read(array, rng.uniform(-0.2, 0.2, (5, 4)))
         sizes.append([s.resident_bytes() for s in engine.pool.sessions])
@@ -249,20 +309,30 @@ def bench_memory(count: int) -> dict[str, float]:
     growth = max(b - a for a, b in zip(early, sizes[-1], strict=True)) / 1e6
     spans = np.diff(marks)
     slowdown = float(np.median(spans[-3:]) / np.median(spans[1:4]))
-    print(f"\n{count} mixed reads and pulses at 4x4: {1e3 * (marks[-1] - marks[0]) / count:.2f} ms each; "
-          f"a worker grows by {growth:.2f} MB after the first tenth; the last tenths take {slowdown:.3f} of the first")  # fmt: skip
+    print(
+        f"\n{count} mixed reads and pulses at 4x4: {1e3 * (marks[-1] - marks[0]) / count:.2f} ms"
+        f" each; a worker grows by {growth:.2f} MB after the first tenth; the last tenths take"
+        f" {slowdown:.3f} of the first"
+    )
     return {"memory_mb": growth, "slowdown": slowdown}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="small sizes, few repetitions")
-    parser.add_argument("--memory", type=int, default=10_000, help="operations of the memory run (0: leave it out)")
+    parser.add_argument(
+        "--memory", type=int, default=10_000, help="operations of the memory run (0: leave it out)"
+    )
     arguments = parser.parse_args()
     repeats = 3 if arguments.quick else 5
     sizes = [4, 8, 16] if arguments.quick else [4, 8, 16, 32]
     with sn.NgspiceEngine() as engine:
-        print(f"ngspice: {engine.library()}; batches above {reads.WORTH_SPLITTING} cell inputs are split\n")
+        print(
+            f"ngspice: {engine.library()}; batches above {reads.WORTH_SPLITTING} cell inputs are"
+            " split\n"
+        )
     found = bench_reads(sizes, repeats) | bench_pulses(sizes, repeats) | bench_workers(repeats)
     if arguments.memory:
         found |= bench_memory(arguments.memory)

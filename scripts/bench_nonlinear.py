@@ -1,4 +1,5 @@
-"""One read of nonlinear cells, I = G·sinh(5V)/5 at 1 V, against the linear read of the same conductances: interleaved, medians.
+"""One read of nonlinear cells, I = G·sinh(5V)/5 at 1 V, against the linear read of the same
+conductances: interleaved, medians.
 
     [SPICESNN_THREADS=1] python scripts/bench_nonlinear.py [--size 256] [--repeats 25]
 
@@ -80,16 +81,24 @@ def main(size: int, repeats: int) -> float:
             wall[name].append(time.perf_counter() - begin)
             cpu[name].append(time.process_time() - used)
     for name in arrays:
-        print(f"{name:8} {1e3 * np.median(wall[name]):8.2f} ms wall {1e3 * np.median(cpu[name]):8.2f} ms of processors")
+        print(
+            f"{name:8} {1e3 * np.median(wall[name]):8.2f} ms wall {1e3 * np.median(cpu[name]):8.2f}"
+            " ms of processors"
+        )
     ratio, used_ratio = (float(np.median(t["sinh"]) / np.median(t["linear"])) for t in (wall, cpu))
     share = read.residual_amps / np.abs(read.column_amps).max()
-    print(f"ratio {ratio:.2f} wall, {used_ratio:.2f} processors; at most {BAR:g}: {'ok' if ratio <= BAR else 'missed'}")
+    print(
+        f"ratio {ratio:.2f} wall, {used_ratio:.2f} processors; at most {BAR:g}:"
+        f" {'ok' if ratio <= BAR else 'missed'}"
+    )
     print(f"residual of the nonlinear answer: {share:.1e} of the largest current")
     return ratio
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--repeats", type=int, default=25)
     main(**vars(parser.parse_args()))

@@ -1,4 +1,5 @@
-"""The nodal engine against badcrossbar, SuperLU and ngspice, all in one interleaved run: a table, its bars and a figure.
+"""The nodal engine against badcrossbar, SuperLU and ngspice, all in one interleaved run: a table,
+its bars and a figure.
 
     python scripts/bench_solver.py                        # all parts, about 10 minutes on two quiet cores
     python scripts/bench_solver.py --part reads --json b.json    # one part; what the file holds of the others is kept
@@ -6,13 +7,14 @@
 
 easy: wires 1 Ω, cells 10 kΩ to 1 MΩ log-uniform. hard: wires 10 Ω, cells 1 kΩ to 100 kΩ.
 
-How times are taken. In each turn every method is called several times in a row (3 to 20 times: until 50 ms are spent), as by somebody who
-reads many inputs or programs between reads, then it is the next one's turn; a time is the median over all calls of all turns. It begins with
-conductances and ends with the column currents: "nodal" builds a new array and sets it up in every call; "nodal, reused" reads an array
-that has been read before. All node voltages and the certificate are part of it. "first" is the median of the first call of each turn,
-whose caches hold what the other methods left. What a machine does with a plain copy and a plain loop is printed beside the times, so that
-other machines can be compared.
-"""
+How times are taken. In each turn every method is called several times in a row (3 to 20 times:
+until 50 ms are spent), as by somebody who reads many inputs or programs between reads, then it is
+the next one's turn; a time is the median over all calls of all turns. It begins with conductances
+and ends with the column currents: "nodal" builds a new array and sets it up in every call; "nodal,
+reused" reads an array that has been read before. All node voltages and the certificate are part of
+it. "first" is the median of the first call of each turn, whose caches hold what the other methods
+left. What a machine does with a plain copy and a plain loop is printed beside the times, so that
+other machines can be compared."""
 
 from __future__ import annotations
 
@@ -40,18 +42,30 @@ from spicesnn.engines.nodal.memory import Memory
 from spicesnn.engines.nodal.threads import team
 
 clock: Callable[[], float] = time.perf_counter
-LIMITS = {"nodal": 2**24, "nodal, reused": 2**24, "superlu": 512**2, "badcrossbar": 256**2, "ngspice": 32**2}
+LIMITS = {
+    "nodal": 2**24,
+    "nodal, reused": 2**24,
+    "superlu": 512**2,
+    "badcrossbar": 256**2,
+    "ngspice": 32**2,
+}
 """Up to how many cells each method runs."""
 RATIO_BARS = {
-    ("badcrossbar", 64, "easy"): 800, ("badcrossbar", 128, "easy"): 800, ("badcrossbar", 256, "easy"): 600,
-    ("badcrossbar", 256, "hard"): 150, ("superlu", 512, "easy"): 300,
-}  # fmt: skip
+    ("badcrossbar", 64, "easy"): 800,
+    ("badcrossbar", 128, "easy"): 800,
+    ("badcrossbar", 256, "easy"): 600,
+    ("badcrossbar", 256, "hard"): 150,
+    ("superlu", 512, "easy"): 300,
+}
 Results = dict[str, Any]
 
 
 def limits_for(*, full: bool) -> dict[str, int]:
     """Return up to how many cells each method runs here."""
-    missing = {"badcrossbar": importlib.util.find_spec("badcrossbar") is None, "ngspice": shutil.which("ngspice") is None}
+    missing = {
+        "badcrossbar": importlib.util.find_spec("badcrossbar") is None,
+        "ngspice": shutil.which("ngspice") is None,
+    }
     limits = LIMITS | ({"ngspice": 64**2} if full else {})
     return {name: 0 if missing.get(name) else limit for name, limit in limits.items()}
 
@@ -69,10 +83,11 @@ def calls_in_a_row(method: str, case: Case) -> list[float]:
 
 
 def measure(case: Case, limits: dict[str, int], budget_s: float) -> Results:
-    """Run all methods in turns until the budget is spent; return median seconds, calls and the error against SuperLU with refinement.
+    """Run all methods in turns until the budget is spent; return median seconds, calls and the
+    error against SuperLU with refinement.
 
-    Where SuperLU is too slow or too large the error is the engine's own certificate, a bound, over the largest current.
-    """
+    Where SuperLU is too slow or too large the error is the engine's own certificate, a bound, over
+    the largest current."""
     methods = [name for name in SOLVERS if case.siemens.size <= limits[name]]
     turns: dict[str, list[list[float]]] = {name: [] for name in methods}
     begin = time.perf_counter()
@@ -89,13 +104,20 @@ def measure(case: Case, limits: dict[str, int], budget_s: float) -> Results:
     for name in methods:
         amps = SOLVERS[name](case)
         if true is None:
-            bound = ENGINE.read(sn.Crossbar(conductance=case.siemens, wires=case.wires), case.volts).stats["error_bound_amps"]
+            bound = ENGINE.read(
+                sn.Crossbar(conductance=case.siemens, wires=case.wires), case.volts
+            ).stats["error_bound_amps"]
             error = float(bound) / np.abs(amps).max()  # type: ignore[arg-type]
         else:
             error = float(np.abs(amps - true).max() / np.abs(true).max())
         calls = [seconds for some in turns[name] for seconds in some]
         first = float(np.median([some[0] for some in turns[name]]))
-        result[name] = {"seconds": float(np.median(calls)), "first_s": first, "calls": len(calls), "error": error}
+        result[name] = {
+            "seconds": float(np.median(calls)),
+            "first_s": first,
+            "calls": len(calls),
+            "error": error,
+        }
     return result
 
 
@@ -115,7 +137,8 @@ def _plain_loop(a):
 
 @njit(cache=True, fastmath=True)
 def _stream(cells, word_factor, bit_factor, x, t, z, p):
-    """Touch what one iteration must touch, as simply as it can be touched: 10 reads and 4 writes a cell."""
+    """Touch what one iteration must touch, as simply as it can be touched: 10 reads and 4 writes a
+    cell."""
     for k in range(cells.size):
         p[k] = z[k] + 0.5 * p[k]
         t[k] = cells[k] * p[k] * bit_factor[k]
@@ -139,13 +162,18 @@ def machine() -> Results:
     big, other = np.ones(2**22), np.ones(2**22)
     _copy(big, other), _plain_loop(big)
     return {
-        "machine": f"{platform.machine()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; numpy {np.__version__}",
-        "copy_s": best_of(lambda: _copy(big, other)), "loop_s": best_of(lambda: _plain_loop(big)),
-    }  # fmt: skip
+        "machine": (
+            f"{platform.machine()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f};"
+            f" numpy {np.__version__}"
+        ),
+        "copy_s": best_of(lambda: _copy(big, other)),
+        "loop_s": best_of(lambda: _plain_loop(big)),
+    }
 
 
 def roofline(case: Case) -> dict[str, float]:
-    """Return seconds of one iteration on one thread and of streaming its arrays: the least of many interleaved runs each."""
+    """Return seconds of one iteration on one thread and of streaming its arrays: the least of many
+    interleaved runs each."""
     memory = Memory(case.rows, case.cols, 1)
     memory.fill(case.siemens)
     lines = packed_lines(case.operator)
@@ -158,7 +186,22 @@ def roofline(case: Case) -> dict[str, float]:
 
     def run(most: int, *, factored: bool = True) -> float:
         start = clock()
-        line_cg.solve_many(*lines, memory.doubles, memory.gate, *inputs, volts, results, factored, False, 0.0, most, 0, 1, 0, 1)
+        line_cg.solve_many(
+            *lines,
+            memory.doubles,
+            memory.gate,
+            *inputs,
+            volts,
+            results,
+            factored,
+            False,
+            0.0,
+            most,
+            0,
+            1,
+            0,
+            1,
+        )
         return clock() - start
 
     def stream() -> float:
@@ -172,28 +215,54 @@ def roofline(case: Case) -> dict[str, float]:
     for _ in range(max(9, min(200, int(4e6 / size)))):
         for name, seconds in (("few", run(few)), ("many", run(many)), ("stream", stream())):
             least[name] = min(least[name], seconds)
-    return {"iteration_s": (least["many"] - least["few"]) / (many - few), "stream_s": least["stream"]}
+    return {
+        "iteration_s": (least["many"] - least["few"]) / (many - few),
+        "stream_s": least["stream"],
+    }
 
 
 def batches() -> Results:
     """Time many inputs from conductances to all output currents (a new array each call)."""
     rng = np.random.default_rng(5)
     table: Results = {}
-    for rows, cols, inputs in ((64, 64, 8), (64, 64, 64), (128, 128, 100), (256, 256, 1000), (784, 100, 100), (784, 100, 10_000), (784, 400, 1000)):
+    for rows, cols, inputs in (
+        (64, 64, 8),
+        (64, 64, 64),
+        (128, 128, 100),
+        (256, 256, 1000),
+        (784, 100, 100),
+        (784, 100, 10_000),
+        (784, 400, 1000),
+    ):
         case = Case.of(rows, cols, "easy")
         volts = rng.uniform(0, 1, (inputs, rows))
         reads: list[sn.Read] = []
-        seconds = best_of(lambda: reads.append(ENGINE.read(sn.Crossbar(conductance=case.siemens, wires=case.wires), volts)), 5)  # noqa: B023
+        seconds = best_of(
+            lambda: reads.append(  # noqa: B023
+                ENGINE.read(sn.Crossbar(conductance=case.siemens, wires=case.wires), volts)  # noqa: B023
+            ),
+            5,
+        )
         errors = 0.0
         for k in range(2):
-            true = solve_superlu(Case(rows=rows, cols=cols, kind="easy", siemens=case.siemens, volts=volts[k]), refine=2)
-            errors = max(errors, float(np.abs(reads[-1].column_amps[k] - true).max() / np.abs(true).max()))
-        table[f"{rows}×{cols}, {inputs} inputs"] = {"seconds": seconds, "error": errors, "method": str(reads[-1].stats["method"])}
+            true = solve_superlu(
+                Case(rows=rows, cols=cols, kind="easy", siemens=case.siemens, volts=volts[k]),
+                refine=2,
+            )
+            errors = max(
+                errors, float(np.abs(reads[-1].column_amps[k] - true).max() / np.abs(true).max())
+            )
+        table[f"{rows}×{cols}, {inputs} inputs"] = {
+            "seconds": seconds,
+            "error": errors,
+            "method": str(reads[-1].stats["method"]),
+        }
     return table
 
 
 def thread_gain() -> Results:
-    """Return seconds of one read on one thread and on two, by size: where the second begins to pay."""
+    """Return seconds of one read on one thread and on two, by size: where the second begins to
+    pay."""
     table: Results = {}
     kept = line_solver.SHARED_CELLS, team.size
     for n in (128, 181, 256, 362, 512, 724):
@@ -226,8 +295,14 @@ print(imported - start, time.perf_counter() - begin)
 
 
 def cold() -> Results:
-    """Return seconds of the import and of the very first read of a fresh process (compiled code is on disk already): medians of 5."""
-    runs = [subprocess.run([sys.executable, "-c", FIRST_READ], capture_output=True, text=True, check=True).stdout.split() for _ in range(6)]
+    """Return seconds of the import and of the very first read of a fresh process (compiled code is
+    on disk already): medians of 5."""
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", FIRST_READ], capture_output=True, text=True, check=True
+        ).stdout.split()
+        for _ in range(6)
+    ]
     imported, first = np.median(np.array(runs[1:], dtype=float), axis=0)
     return {"import_s": float(imported), "first_read_s": float(first)}
 
@@ -249,8 +324,11 @@ print(status("VmHWM") - before + case.siemens.nbytes)
 
 
 def peak_bytes(method: str, rows: int, cols: int) -> float:
-    """Return by how much one solve raises the peak memory of a fresh process, the conductances included (Linux only)."""
-    probe = MEMORY_PROBE.format(here=str(Path(__file__).resolve().parent), rows=rows, cols=cols, method=method)
+    """Return by how much one solve raises the peak memory of a fresh process, the conductances
+    included (Linux only)."""
+    probe = MEMORY_PROBE.format(
+        here=str(Path(__file__).resolve().parent), rows=rows, cols=cols, method=method
+    )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     return float(done.stdout.strip().splitlines()[-1])
 
@@ -259,35 +337,71 @@ def memory(limits: dict[str, int]) -> Results:
     """Return peak bytes of single solves."""
     if not Path("/proc/self/clear_refs").exists():
         return {}
-    wanted = [("nodal", 256), ("superlu", 256), ("badcrossbar", 256), ("nodal", 1024), ("nodal", 2048)]
-    return {f"{method} {n}²": {"bytes": peak_bytes(method, n, n), "cells": n * n} for method, n in wanted if limits[method]}
+    wanted = [
+        ("nodal", 256),
+        ("superlu", 256),
+        ("badcrossbar", 256),
+        ("nodal", 1024),
+        ("nodal", 2048),
+    ]
+    return {
+        f"{method} {n}²": {"bytes": peak_bytes(method, n, n), "cells": n * n}
+        for method, n in wanted
+        if limits[method]
+    }
 
 
 def report(found: Results) -> None:
     """Print all tables."""
     print(found["machine"]["machine"])
-    print(f"plain copy of 32 MiB: {found['machine']['copy_s'] * 1e3:.2f} ms; plain loop, 4.2 million dependent multiply-adds: "
-          f"{found['machine']['loop_s'] * 1e3:.2f} ms")  # fmt: skip
-    print(f"\n{'array':16} {'method':14} {'median':>11} {'first':>11} {'calls':>5} {'× nodal':>9} {'error':>9}")
+    print(
+        f"plain copy of 32 MiB: {found['machine']['copy_s'] * 1e3:.2f} ms; plain loop, 4.2 million"
+        f" dependent multiply-adds: {found['machine']['loop_s'] * 1e3:.2f} ms"
+    )
+    print(
+        f"\n{'array':16} {'method':14} {'median':>11} {'first':>11} {'calls':>5} {'× nodal':>9}"
+        f" {'error':>9}"
+    )
     for name, methods in found.get("cases", {}).items():
         for method, entry in methods.items():
             ratio = entry["seconds"] / methods["nodal"]["seconds"]
-            print(f"{name:16} {method:14} {entry['seconds'] * 1e3:8.3f} ms {entry['first_s'] * 1e3:8.3f} ms {entry['calls']:5d} "
-                  f"{ratio:9.1f} {entry['error']:9.1e}")  # fmt: skip
+            print(
+                f"{name:16} {method:14} {entry['seconds'] * 1e3:8.3f} ms"
+                f" {entry['first_s'] * 1e3:8.3f} ms {entry['calls']:5d} {ratio:9.1f}"
+                f" {entry['error']:9.1e}"
+            )
     print("\nmany inputs, from conductances to all output currents")
     for name, entry in found.get("batches", {}).items():
-        print(f"{name:24} {entry['seconds'] * 1e3:9.2f} ms  {entry['method']:22} error {entry['error']:.1e}")
-    print("\none CG iteration on one thread against streaming the arrays it must touch (112 bytes a cell)")
+        print(
+            f"{name:24} {entry['seconds'] * 1e3:9.2f} ms  {entry['method']:22} error"
+            f" {entry['error']:.1e}"
+        )
+    print(
+        "\none CG iteration on one thread against streaming the arrays it must touch (112 bytes a"
+        " cell)"
+    )
     for name, roof in found.get("roofline", {}).items():
-        print(f"{name:8} {roof['iteration_s'] * 1e6:9.1f} µs / {roof['stream_s'] * 1e6:9.1f} µs = {roof['iteration_s'] / roof['stream_s']:.2f}")
+        print(
+            f"{name:8} {roof['iteration_s'] * 1e6:9.1f} µs / {roof['stream_s'] * 1e6:9.1f} µs ="
+            f" {roof['iteration_s'] / roof['stream_s']:.2f}"
+        )
     print("\none input on one thread and on two")
     for name, entry in found.get("threads", {}).items():
-        print(f"{name:8} {entry['one_s'] * 1e3:8.3f} ms / {entry['two_s'] * 1e3:8.3f} ms = {entry['one_s'] / entry['two_s']:.2f}")
+        print(
+            f"{name:8} {entry['one_s'] * 1e3:8.3f} ms / {entry['two_s'] * 1e3:8.3f} ms ="
+            f" {entry['one_s'] / entry['two_s']:.2f}"
+        )
     print("\npeak memory of one solve in a fresh process, conductances included")
     for name, entry in found.get("memory", {}).items():
-        print(f"{name:18} {entry['bytes'] / 2**20:8.1f} MiB, {entry['bytes'] / entry['cells']:6.0f} bytes a cell")
+        print(
+            f"{name:18} {entry['bytes'] / 2**20:8.1f} MiB, {entry['bytes'] / entry['cells']:6.0f}"
+            " bytes a cell"
+        )
     if "cold" in found:
-        print(f"\nfresh process: import {found['cold']['import_s']:.2f} s, first read of 64×64 {found['cold']['first_read_s']:.2f} s")
+        print(
+            f"\nfresh process: import {found['cold']['import_s']:.2f} s, first read of 64×64"
+            f" {found['cold']['first_read_s']:.2f} s"
+        )
 
 
 def bars(found: Results) -> list[tuple[str, float, str, float]]:
@@ -297,19 +411,45 @@ def bars(found: Results) -> list[tuple[str, float, str, float]]:
         entry = cases.get(f"{size}×{size} {kind}", {})
         if method in entry:
             ours = "nodal", "nodal, reused"
-            all_bars += [(f"{method} / {own} at {size}² {kind}", entry[method]["seconds"] / entry[own]["seconds"], ">", least) for own in ours]
-    errors = [e["error"] for methods in cases.values() for m, e in methods.items() if m.startswith("nodal") and "superlu" in methods]
+            all_bars += [
+                (
+                    f"{method} / {own} at {size}² {kind}",
+                    entry[method]["seconds"] / entry[own]["seconds"],
+                    ">",
+                    least,
+                )
+                for own in ours
+            ]
+    errors = [
+        e["error"]
+        for methods in cases.values()
+        for m, e in methods.items()
+        if m.startswith("nodal") and "superlu" in methods
+    ]
     errors += [entry["error"] for entry in found.get("batches", {}).values()]
     if errors:
         all_bars.append(("largest error of an output", max(errors), "<", 1e-9))
     if "1024×1024 easy" in cases:
-        all_bars.append(("1024² easy, one input, s", cases["1024×1024 easy"]["nodal"]["seconds"], "<", 0.25))
+        all_bars.append(
+            ("1024² easy, one input, s", cases["1024×1024 easy"]["nodal"]["seconds"], "<", 0.25)
+        )
     if "nodal 1024²" in found.get("memory", {}):
-        all_bars.append(("1024², bytes a cell", found["memory"]["nodal 1024²"]["bytes"] / 2**20, "<", 200))
+        all_bars.append(
+            ("1024², bytes a cell", found["memory"]["nodal 1024²"]["bytes"] / 2**20, "<", 200)
+        )
     if "784×100, 10000 inputs" in found.get("batches", {}):
-        all_bars.append(("784×100, 10,000 inputs, s", found["batches"]["784×100, 10000 inputs"]["seconds"], "<", 1.5))
+        all_bars.append(
+            (
+                "784×100, 10,000 inputs, s",
+                found["batches"]["784×100, 10000 inputs"]["seconds"],
+                "<",
+                1.5,
+            )
+        )
     for name, roof in found.get("roofline", {}).items():
-        all_bars.append((f"iteration / streaming at {name}", roof["iteration_s"] / roof["stream_s"], "<", 2.5))
+        all_bars.append(
+            (f"iteration / streaming at {name}", roof["iteration_s"] / roof["stream_s"], "<", 2.5)
+        )
     if "cold" in found:
         all_bars.append(("import, s", found["cold"]["import_s"], "<", 0.5))
     return all_bars
@@ -329,20 +469,41 @@ def draw(found: Results, path: Path) -> None:
     for colour, method in zip(COLOURS, SOLVERS, strict=False):
         for kind, line in (("easy", "-"), ("hard", "--")):
             points = [
-                (int(name.split("×")[0]), entry[method]["seconds"]) for name, entry in results.items()
-                if method in entry and name.endswith(kind) and name.split("×")[0] == name.split("×")[1].split()[0]
-            ]  # fmt: skip
+                (int(name.split("×")[0]), entry[method]["seconds"])
+                for name, entry in results.items()
+                if method in entry
+                and name.endswith(kind)
+                and name.split("×")[0] == name.split("×")[1].split()[0]
+            ]
             if points:
-                left.loglog(*zip(*points, strict=True), line, marker="o", color=colour, label=f"{method}, {kind}")
-    left.set(xlabel="rows = columns", ylabel="seconds for one input, set-up included", title="Read of a square array")
-    left.set_xticks([16, 32, 64, 128, 256, 512, 1024], labels=["16", "32", "64", "128", "256", "512", "1024"])
+                left.loglog(
+                    *zip(*points, strict=True),
+                    line,
+                    marker="o",
+                    color=colour,
+                    label=f"{method}, {kind}",
+                )
+    left.set(
+        xlabel="rows = columns",
+        ylabel="seconds for one input, set-up included",
+        title="Read of a square array",
+    )
+    left.set_xticks(
+        [16, 32, 64, 128, 256, 512, 1024], labels=["16", "32", "64", "128", "256", "512", "1024"]
+    )
     left.minorticks_off()
-    left.legend(fontsize=8, ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.15))  # below: the lines fill the axes
+    left.legend(
+        fontsize=8, ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.15)
+    )  # below: the lines fill the axes
     left.grid(visible=True, alpha=0.3)
     sizes = list(roofs)
-    right.bar(sizes, [roofs[s]["iteration_s"] / roofs[s]["stream_s"] for s in sizes], color=COLOURS[0])
+    right.bar(
+        sizes, [roofs[s]["iteration_s"] / roofs[s]["stream_s"] for s in sizes], color=COLOURS[0]
+    )
     right.axhline(2.5, color=COLOURS[1], linestyle="--", label="bar: 2.5")
-    right.set(ylabel="one iteration / streaming its arrays", title="Roofline, one thread", ylim=(0, None))
+    right.set(
+        ylabel="one iteration / streaming its arrays", title="Roofline, one thread", ylim=(0, None)
+    )
     right.legend(fontsize=8)
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -360,7 +521,9 @@ def run(part: str, limits: dict[str, int], found: Results) -> None:
             if limits[name]:
                 SOLVERS[name](Case.of(8, 8, "easy"))
         for case in cases:
-            found.setdefault("cases", {})[case.name] = measure(case, limits, 12.0 if part == "reads" else 20.0)
+            found.setdefault("cases", {})[case.name] = measure(
+                case, limits, 12.0 if part == "reads" else 20.0
+            )
     elif part == "batches":
         found[part] = batches()
     elif part == "roofline":
@@ -377,12 +540,24 @@ PARTS = ("reads", "large", "batches", "roofline", "threads", "memory", "cold")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=("all", "none", *PARTS), default="all", help="what to run")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--part", choices=("all", "none", *PARTS), default="all", help="what to run"
+    )
     parser.add_argument("--full", action="store_true", help="also ngspice at 64²")
-    parser.add_argument("--cpu-time", action="store_true", help="count processor time, on a machine that is busy with something else")
-    parser.add_argument("--figure", type=Path, default=Path("bench_solver.png"), help="where the figure goes")
-    parser.add_argument("--json", type=Path, help="where all numbers go, and where those of other parts are found")
+    parser.add_argument(
+        "--cpu-time",
+        action="store_true",
+        help="count processor time, on a machine that is busy with something else",
+    )
+    parser.add_argument(
+        "--figure", type=Path, default=Path("bench_solver.png"), help="where the figure goes"
+    )
+    parser.add_argument(
+        "--json", type=Path, help="where all numbers go, and where those of other parts are found"
+    )
     args = parser.parse_args()
     limits = limits_for(full=args.full)
     if args.cpu_time:
@@ -397,7 +572,10 @@ def main() -> None:
     report(found)
     print("\nwhat was to be reached")
     for name, value, side, limit in bars(found):
-        print(f"{name:44} {value:10.3g} {side} {limit:<6g} {'ok' if (value > limit) == (side == '>') else 'missed'}")
+        print(
+            f"{name:44} {value:10.3g} {side} {limit:<6g}"
+            f" {'ok' if (value > limit) == (side == '>') else 'missed'}"
+        )
     if args.json:
         args.json.write_text(json.dumps(found, indent=1))
     if args.part in ("all", "none"):

@@ -1,10 +1,12 @@
-"""Time and memory of one training presentation by size, synapse and wires; where it goes; beside a plain copy and a plain reference loop.
+"""Time and memory of one training presentation by size, synapse and wires; where it goes; beside a
+plain copy and a plain reference loop.
 
-    python scripts/bench_training.py [--part ideal device wires arrays] [--json bench_training.json] [--figure docs/images/bench_training.png]
+    python scripts/bench_training.py [--part ideal device wires arrays] [--json bench_training.json]
+    [--figure docs/images/bench_training.png]
 
-Parts can be run one by one: results are kept in the JSON file, and the table and the figure show all of it. One core; the bars hold for a quiet
-core of a two-core machine of 2026, so a plain copy of the weights and a NumPy loop of the same network are timed in the same run.
-"""
+Parts can be run one by one: results are kept in the JSON file, and the table and the figure show
+all of it. One core; the bars hold for a quiet core of a two-core machine of 2026, so a plain copy
+of the weights and a NumPy loop of the same network are timed in the same run."""
 
 from __future__ import annotations
 
@@ -32,28 +34,45 @@ from spicesnn.engines.tiled.wiring import Wiring
 from spicesnn.jit import compiled
 from spicesnn.programming.pulse_map import PulseMap, PulseScheme
 from spicesnn.training.unsupervised import device_synapse as devices
-from spicesnn.training.unsupervised.network import LevelSynapse, NetworkState, UnsupervisedNetwork, fresh_state, show
+from spicesnn.training.unsupervised.network import (
+    LevelSynapse,
+    NetworkState,
+    UnsupervisedNetwork,
+    fresh_state,
+    show,
+)
 from spicesnn.training.unsupervised.presentation import IDEAL, _membrane
 from spicesnn.training.unsupervised.stream import normalise
 
 G_ONE = 1.49301e-4
-SCHEME = PulseScheme(set_s=10e-9, reset_s=1e-9, set_volts=(0.0, 2.2), reset_volts=(0.0, 2.5), g_one=G_ONE)
+SCHEME = PulseScheme(
+    set_s=10e-9, reset_s=1e-9, set_volts=(0.0, 2.2), reset_volts=(0.0, 2.5), g_one=G_ONE
+)
 BARS = {
-    "ideal 100": 0.12, "ideal 400": 0.16, "ideal 1600": 0.45, "power-law 400": 1.3 * 0.16, "pai-yu-chen 400": 3 * 0.16,
-    "wires in reads and writes 784×100": 50.0, "wires in reads and writes 784×400": 250.0,
-    "crossbar 196×50, 200 steps": 50.0, "crossbar 196×50, nonlinear step": 5.0,
-}  # fmt: skip
+    "ideal 100": 0.12,
+    "ideal 400": 0.16,
+    "ideal 1600": 0.45,
+    "power-law 400": 1.3 * 0.16,
+    "pai-yu-chen 400": 3 * 0.16,
+    "wires in reads and writes 784×100": 50.0,
+    "wires in reads and writes 784×400": 250.0,
+    "crossbar 196×50, 200 steps": 50.0,
+    "crossbar 196×50, nonlinear step": 5.0,
+}
 """Milliseconds."""
 
 
 def network(neurons: int) -> UnsupervisedNetwork:
     """Return the settings of `stdp-mnist` for a size."""
-    small = UnsupervisedNetwork(neurons=neurons, column_sum=40.0, inhibition=30.0, potentiation=0.005)
+    small = UnsupervisedNetwork(
+        neurons=neurons, column_sum=40.0, inhibition=30.0, potentiation=0.005
+    )
     return small if neurons < 400 else UnsupervisedNetwork(neurons=neurons)
 
 
 def timed(work: Callable[[], int], repeats: int) -> tuple[float, float]:
-    """Return the least and the median of the milliseconds a unit of work takes; `work` returns how many units it did."""
+    """Return the least and the median of the milliseconds a unit of work takes; `work` returns how
+    many units it did."""
     each = []
     for _ in range(repeats):
         begun = time.process_time()
@@ -67,7 +86,9 @@ class Bench:
 
     def __init__(self, path: Path, repeats: int) -> None:
         self.path, self.repeats = path, repeats
-        self.rows: dict[str, dict[str, Any]] = json.loads(path.read_text()) if path.is_file() else {}
+        self.rows: dict[str, dict[str, Any]] = (
+            json.loads(path.read_text()) if path.is_file() else {}
+        )
         data = mnist.load()
         self.images = data.x_train.reshape(-1, 784)
         self.trained: dict[int, NetworkState] = {}
@@ -75,16 +96,28 @@ class Bench:
     def keep(self, name: str, best: float, median: float, **more: Any) -> None:
         """Take a result down and print it."""
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        self.rows[name] = {"ms": best, "median_ms": median, "peak_mb": memory, "bar_ms": BARS.get(name), **more}
+        self.rows[name] = {
+            "ms": best,
+            "median_ms": median,
+            "peak_mb": memory,
+            "bar_ms": BARS.get(name),
+            **more,
+        }
         self.path.write_text(json.dumps(self.rows, indent=1) + "\n")
-        print(f"{name:42} {best:9.3f} ms (median {median:.3f}){'' if name not in BARS else f', bar {BARS[name]:g}'}", flush=True)
+        print(
+            f"{name:42} {best:9.3f} ms (median"
+            f" {median:.3f}){'' if name not in BARS else f', bar {BARS[name]:g}'}",
+            flush=True,
+        )
 
     def warm(self, neurons: int) -> NetworkState:
         """Return a network that has learnt from 3000 images: an untrained one spikes otherwise."""
         if neurons not in self.trained:
             rng = np.random.default_rng(0)
             net = network(neurons)
-            self.trained[neurons] = show(net, fresh_state(net, rng), self.images[:3000], rng, learn=True).state
+            self.trained[neurons] = show(
+                net, fresh_state(net, rng), self.images[:3000], rng, learn=True
+            ).state
         return self.trained[neurons]
 
     def presentations(self, name: str, neurons: int, images: int, **more: Any) -> None:
@@ -92,10 +125,12 @@ class Bench:
         net, state, rng = network(neurons), self.warm(neurons), np.random.default_rng(1)
         chosen = self.images[3000 : 3000 + images]
         show(net, state, chosen[:1], rng, learn=True, **more)  # compiles
-        best, median = timed(lambda: show(net, state, chosen, rng, learn=True, **more).presentations, self.repeats)
+        best, median = timed(
+            lambda: show(net, state, chosen, rng, learn=True, **more).presentations, self.repeats
+        )
         self.keep(name, best, median, neurons=neurons)
 
-    # -- parts ---------------------------------------------------------------------------------------------------
+    # -- parts ------------------------------------------------------------------------------------
 
     def ideal(self) -> None:
         """Ideal synapses and states by size; references; where the time goes."""
@@ -107,7 +142,12 @@ class Bench:
         levels = LevelSynapse(levels=16)
         net = replace(network(100), potentiation=0.002)
         state = fresh_state(net, rng, levels)
-        best, median = timed(lambda: show(net, state, self.images[:1000], rng, learn=True, synapse=levels).presentations, self.repeats)
+        best, median = timed(
+            lambda: (
+                show(net, state, self.images[:1000], rng, learn=True, synapse=levels).presentations
+            ),
+            self.repeats,
+        )
         self.keep("16 states 100", best, median, neurons=100)
 
     def _references(self, neurons: int) -> None:
@@ -141,10 +181,26 @@ class Bench:
         weight, scale = state.weight.copy(), state.scale.copy()
 
         def even_out() -> int:
-            normalise(IDEAL, net.column_sum, weight, weight, scale, sums, words, np.float32(1.0), 1.0, None, None)
+            normalise(
+                IDEAL,
+                net.column_sum,
+                weight,
+                weight,
+                scale,
+                sums,
+                words,
+                np.float32(1.0),
+                1.0,
+                None,
+                None,
+            )
             return 1
 
-        for name, part in (("input rows added", hear), ("membranes", move), ("normalisation", even_out)):
+        for name, part in (
+            ("input rows added", hear),
+            ("membranes", move),
+            ("normalisation", even_out),
+        ):
             part()
             best, median = timed(part, 20)
             self.keep(f"part: {name} {neurons}", best, median, neurons=neurons)
@@ -158,22 +214,44 @@ class Bench:
                 self.presentations(f"{model.name} {neurons}", neurons, images, synapse=synapse)
 
     def wires(self) -> None:
-        """Tiles of 128×128 and the whole array, 1 Ω a segment, in reads, and in reads and writes."""
-        maps = [PulseMap.solved(sn.devices.PowerLaw(), sn.NodalEngine(), SCHEME, up=up) for up in (True, False)]
+        """Tiles of 128×128 and the whole array, 1 Ω a segment, in reads, and in reads and
+        writes."""
+        maps = [
+            PulseMap.solved(sn.devices.PowerLaw(), sn.NodalEngine(), SCHEME, up=up)
+            for up in (True, False)
+        ]
         for neurons, images in ((100, 60), (400, 25)):
             net = network(neurons)
             synapse = devices.compensated(maps[0], maps[1], net)
-            pulses = devices.pulses_for(SCHEME, maps[0], maps[1], *devices.compensated_volts(maps[0], maps[1], net))
+            pulses = devices.pulses_for(
+                SCHEME, maps[0], maps[1], *devices.compensated_volts(maps[0], maps[1], net)
+            )
             self.presentations(f"ideal wires 784×{neurons}", neurons, 10 * images, synapse=synapse)
             for tiling, suffix in ((Tiling(), ""), (Tiling(rows=0, cols=0), ", untiled")):
                 for chosen, what in ((None, "reads"), (pulses, "reads and writes")):
-                    wiring = Wiring(wires=sn.Wires(), tiling=tiling, g_one=G_ONE, read_tolerance=0.02, pulses=chosen)
-                    self.presentations(f"wires in {what} 784×{neurons}{suffix}", neurons, images, synapse=synapse, wiring=wiring)
+                    wiring = Wiring(
+                        wires=sn.Wires(),
+                        tiling=tiling,
+                        g_one=G_ONE,
+                        read_tolerance=0.02,
+                        pulses=chosen,
+                    )
+                    self.presentations(
+                        f"wires in {what} 784×{neurons}{suffix}",
+                        neurons,
+                        images,
+                        synapse=synapse,
+                        wiring=wiring,
+                    )
 
     def arrays(self) -> None:
-        """The predecessor's array, 196×50 with 1 Ω: reads of 200 steps with an update each fourth, and a step with nonlinear cells."""
+        """The predecessor's array, 196×50 with 1 Ω: reads of 200 steps with an update each fourth,
+        and a step with nonlinear cells."""
         rng, solver = np.random.default_rng(5), sn.NodalEngine()
-        cells, volts = rng.uniform(5e-5, 4e-4, (196, 50)), (rng.random((200, 196)) < 0.1).astype(float)
+        cells, volts = (
+            rng.uniform(5e-5, 4e-4, (196, 50)),
+            (rng.random((200, 196)) < 0.1).astype(float),
+        )
 
         def linear() -> int:
             siemens, array = cells.copy(), sn.Crossbar(conductance=cells, wires=sn.Wires())
@@ -186,7 +264,10 @@ class Bench:
 
         linear()
         self.keep("crossbar 196×50, 200 steps", *timed(linear, self.repeats))
-        direct, read = _dense_amps(cells, volts[0]), solver.read(sn.Crossbar(conductance=cells, wires=sn.Wires()), volts[0]).column_amps
+        direct, read = (
+            _dense_amps(cells, volts[0]),
+            solver.read(sn.Crossbar(conductance=cells, wires=sn.Wires()), volts[0]).column_amps,
+        )
         print(f"    largest error against a direct solve: {np.max(np.abs(read / direct - 1)):.1e}")
         device = sn.devices.PaiYuChen()
         gaps = rng.uniform(*device.bounds(), (196, 50))
@@ -216,7 +297,15 @@ def _move_often(work: Any, scale: Any, threshold: Any, physics: Any, steps: int)
     excitation, inhibitory, v = work[0], work[1], work[2]
     for _ in range(steps):
         for j in range(v.size):
-            v[j] = _membrane(v[j], scale[j] * excitation[j], inhibitory[j], physics[0], physics[1], physics[2], physics[3])
+            v[j] = _membrane(
+                v[j],
+                scale[j] * excitation[j],
+                inhibitory[j],
+                physics[0],
+                physics[1],
+                physics[2],
+                physics[3],
+            )
             excitation[j] *= physics[4]
             inhibitory[j] *= physics[5]
 
@@ -225,8 +314,16 @@ def _plain_loop(net: UnsupervisedNetwork, weight: Any, image: Any, rng: np.rando
     """Show one image with dense NumPy steps, learning by traces: what one writes down first."""
     physics = net._physics()
     w = weight.copy()
-    v, ge, gi, threshold = np.full(net.neurons, -65.0, np.float32), *np.zeros((2, net.neurons), np.float32), np.full(net.neurons, -52.0, np.float32)
-    te, to, chance = np.zeros(784, np.float32), np.zeros(net.neurons, np.float32), net.full_rate_hz * net.step_s * image / 255.0
+    v, ge, gi, threshold = (
+        np.full(net.neurons, -65.0, np.float32),
+        *np.zeros((2, net.neurons), np.float32),
+        np.full(net.neurons, -52.0, np.float32),
+    )
+    te, to, chance = (
+        np.zeros(784, np.float32),
+        np.zeros(net.neurons, np.float32),
+        net.full_rate_hz * net.step_s * image / 255.0,
+    )
     fade = np.float32(np.exp(-net.step_s / net.trace_tau_s))
     for _ in range(net.steps):
         spikes = rng.random(784) < chance
@@ -253,8 +350,11 @@ def _dense_amps(cells: Any, volts: Any) -> Any:
     rows, cols = cells.shape
     word = np.arange(rows * cols).reshape(rows, cols)
     bit = word + rows * cols
-    pairs = [(word.ravel(), bit.ravel(), cells.ravel()), (word[:, :-1].ravel(), word[:, 1:].ravel(), np.ones(rows * (cols - 1))),
-             (bit[:-1].ravel(), bit[1:].ravel(), np.ones((rows - 1) * cols))]  # fmt: skip
+    pairs = [
+        (word.ravel(), bit.ravel(), cells.ravel()),
+        (word[:, :-1].ravel(), word[:, 1:].ravel(), np.ones(rows * (cols - 1))),
+        (bit[:-1].ravel(), bit[1:].ravel(), np.ones((rows - 1) * cols)),
+    ]
     a, b, g = (np.concatenate(part) for part in zip(*pairs, strict=True))
     size = 2 * rows * cols
     ground = np.zeros(size)
@@ -268,31 +368,51 @@ def _dense_amps(cells: Any, volts: Any) -> Any:
 
 def table(rows: dict[str, dict[str, Any]]) -> None:
     """Print the Markdown table."""
-    print(f"\n{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    print(
+        f"\n{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python"
+        f" {platform.python_version()}\n"
+    )
     print("| what | ms | bar | | peak MB of the process |\n|---|---|---|---|---|")
     for name, row in rows.items():
         bar = row.get("bar_ms")
         verdict = "" if bar is None else ("ok" if row["ms"] <= bar else "missed")
-        print(f"| {name} | {row['ms']:.3f} | {'' if bar is None else f'{bar:.3g}'} | {verdict} | {row['peak_mb']:.0f} |")
+        print(
+            f"| {name} | {row['ms']:.3f} | {'' if bar is None else f'{bar:.3g}'} | {verdict} |"
+            f" {row['peak_mb']:.0f} |"
+        )
 
 
 def figure(rows: dict[str, dict[str, Any]], path: Path) -> None:
-    """Draw time a presentation by size and by what is in the loop, and the parts of an ideal one."""
+    """Draw time a presentation by size and by what is in the loop, and the parts of an ideal
+    one."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
     made, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
-    series = {"plain NumPy loop": "plain NumPy loop {}", "ideal synapses": "ideal {}", "power-law devices": "power-law {}",
-              "Pai-Yu Chen devices": "pai-yu-chen {}", "wires in reads": "wires in reads 784×{}",
-              "wires in reads and writes": "wires in reads and writes 784×{}",
-              "plain copy of the weights": "plain copy of the weights {}"}  # fmt: skip
+    series = {
+        "plain NumPy loop": "plain NumPy loop {}",
+        "ideal synapses": "ideal {}",
+        "power-law devices": "power-law {}",
+        "Pai-Yu Chen devices": "pai-yu-chen {}",
+        "wires in reads": "wires in reads 784×{}",
+        "wires in reads and writes": "wires in reads and writes 784×{}",
+        "plain copy of the weights": "plain copy of the weights {}",
+    }
     for label, pattern in series.items():
-        known = [(n, rows[pattern.format(n)]["ms"]) for n in (100, 400, 1600) if pattern.format(n) in rows]
+        known = [
+            (n, rows[pattern.format(n)]["ms"])
+            for n in (100, 400, 1600)
+            if pattern.format(n) in rows
+        ]
         if known:
             left.loglog(*zip(*known, strict=True), "o-", label=label)
-    left.set(xlabel="neurons", ylabel="ms a training presentation", title="One presentation: 350 ms of spikes, 700 steps")
+    left.set(
+        xlabel="neurons",
+        ylabel="ms a training presentation",
+        title="One presentation: 350 ms of spikes, 700 steps",
+    )
     left.set_xticks([100, 400, 1600], ["100", "400", "1600"])
     left.minorticks_off()
     left.legend(fontsize=8, ncols=2, loc="center", bbox_to_anchor=(0.5, 0.57))
@@ -303,7 +423,9 @@ def figure(rows: dict[str, dict[str, Any]], path: Path) -> None:
         right.bar([str(n) for n in sizes], share, bottom=bottom, label=name)
         bottom += share
     rest = np.maximum([rows[f"ideal {n}"]["ms"] for n in sizes] - bottom, 0.0)
-    right.bar([str(n) for n in sizes], rest, bottom=bottom, label="learning, draws, the rest", color="0.8")
+    right.bar(
+        [str(n) for n in sizes], rest, bottom=bottom, label="learning, draws, the rest", color="0.8"
+    )
     right.set(xlabel="neurons", ylabel="ms", title="Where the time of ideal synapses goes")
     right.legend(fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -322,7 +444,9 @@ def main(parts: list[str], kept: Path, drawn: Path | None, repeats: int) -> None
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     known = ["ideal", "device", "wires", "arrays"]
     parser.add_argument("--part", dest="parts", nargs="*", default=known, choices=known)
     parser.add_argument("--json", dest="kept", type=Path, default=Path("bench_training.json"))

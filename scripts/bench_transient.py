@@ -1,17 +1,19 @@
-"""A programming pulse on a VTEAM array: the nodal engine against ngspice at the same accuracy of the final states, and against its bars.
+"""A programming pulse on a VTEAM array: the nodal engine against ngspice at the same accuracy of
+the final states, and against its bars.
 
     python scripts/bench_transient.py                                       # 8², 16², 32² and 128², ngspice up to 16²: two minutes
     python scripts/bench_transient.py --ngspice-up-to 32 --cache b.json     # also ngspice at 32²: ten minutes, kept in the file
 
-1 µs on all word lines, 1 Ω wires, random states. "Partly" moves cells inside their range under published-like 10 kΩ–1 MΩ cells; "full"
-drives the 50 Ω–1 kΩ default set into its bounds. The error is that of the final states against a run of tolerance 1e-7, as a fraction of
-the range.
+1 µs on all word lines, 1 Ω wires, random states. "Partly" moves cells inside their range under
+published-like 10 kΩ–1 MΩ cells; "full" drives the 50 Ω–1 kΩ default set into its bounds. The error
+is that of the final states against a run of tolerance 1e-7, as a fraction of the range.
 
-ngspice gets the cheapest setting that reaches an error of 1e-4: at the smallest size a grid of largest steps, `reltol` and `trtol` is tried.
-At the next size the settings that came within twice that error are tried from the fewest points on until one reaches it, and then those
-that did at the size before. Only answers that pass the engine's checks count. Its ratio is of processor time of all threads and
-processes, so that others on the machine show less; wall time stands beside it. Medians of ours, single runs of ngspice.
-"""
+ngspice gets the cheapest setting that reaches an error of 1e-4: at the smallest size a grid of
+largest steps, `reltol` and `trtol` is tried. At the next size the settings that came within twice
+that error are tried from the fewest points on until one reaches it, and then those that did at the
+size before. Only answers that pass the engine's checks count. Its ratio is of processor time of all
+threads and processes, so that others on the machine show less; wall time stands beside it. Medians
+of ours, single runs of ngspice."""
 
 from __future__ import annotations
 
@@ -44,18 +46,36 @@ def cases(size: int) -> dict[str, tuple[sn.Crossbar, sn.Pulse]]:
     state = RANGE * np.random.default_rng(1).uniform(0.1, 0.9, (size, size))
     partly = sn.devices.VTEAM(r_on=10e3, r_off=1e6, v_on=-0.5, v_off=0.5, k_on=-2e-3, k_off=1e-3)
     return {
-        "partly, reset": (sn.Crossbar(device=partly, state=state, wires=sn.Wires()), sn.Pulse(row_volts=1.0, width_s=1e-6, rise_s=1e-8)),
-        "partly, set": (sn.Crossbar(device=partly, state=state, wires=sn.Wires()), sn.Pulse(row_volts=-0.8, width_s=1e-6, rise_s=1e-8)),
-        "full, reset": (sn.Crossbar(device=sn.devices.VTEAM(), state=state, wires=sn.Wires()), sn.Pulse(row_volts=0.5, width_s=1e-6, rise_s=1e-8)),
+        "partly, reset": (
+            sn.Crossbar(device=partly, state=state, wires=sn.Wires()),
+            sn.Pulse(row_volts=1.0, width_s=1e-6, rise_s=1e-8),
+        ),
+        "partly, set": (
+            sn.Crossbar(device=partly, state=state, wires=sn.Wires()),
+            sn.Pulse(row_volts=-0.8, width_s=1e-6, rise_s=1e-8),
+        ),
+        "full, reset": (
+            sn.Crossbar(device=sn.devices.VTEAM(), state=state, wires=sn.Wires()),
+            sn.Pulse(row_volts=0.5, width_s=1e-6, rise_s=1e-8),
+        ),
     }
 
 
 def _used() -> float:
-    return sum(u.ru_utime + u.ru_stime for u in (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)))
+    return sum(
+        u.ru_utime + u.ru_stime
+        for u in (
+            resource.getrusage(resource.RUSAGE_SELF),
+            resource.getrusage(resource.RUSAGE_CHILDREN),
+        )
+    )
 
 
-def timed(engine: sn.engines.base.Engine, array: sn.Crossbar, pulse: sn.Pulse) -> tuple[float, float, sn.engines.results.PulseResult]:
-    """Return processor seconds, wall seconds and the result; ngspice's worker is closed inside, so that its time is counted."""
+def timed(
+    engine: sn.engines.base.Engine, array: sn.Crossbar, pulse: sn.Pulse
+) -> tuple[float, float, sn.engines.results.PulseResult]:
+    """Return processor seconds, wall seconds and the result; ngspice's worker is closed inside, so
+    that its time is counted."""
     used, begin = _used(), time.perf_counter()
     try:
         result = engine.pulse(array, pulse)
@@ -66,17 +86,24 @@ def timed(engine: sn.engines.base.Engine, array: sn.Crossbar, pulse: sn.Pulse) -
 
 
 class Peer:
-    """ngspice with the cheapest setting that is accurate enough; trials are kept in a file, if one is given."""
+    """ngspice with the cheapest setting that is accurate enough; trials are kept in a file, if one
+    is given."""
 
     def __init__(self, cache: Path | None) -> None:
         self._file = cache
-        self._known: dict[str, Line] = json.loads(cache.read_text()) if cache is not None and cache.exists() else {}
+        self._known: dict[str, Line] = (
+            json.loads(cache.read_text()) if cache is not None and cache.exists() else {}
+        )
         self._promising: dict[str, list[tuple[int, float, float]]] = {}
 
-    def find(self, size: int, name: str, array: sn.Crossbar, pulse: sn.Pulse, exact: np.ndarray) -> Line | None:
+    def find(
+        self, size: int, name: str, array: sn.Crossbar, pulse: sn.Pulse, exact: np.ndarray
+    ) -> Line | None:
         """Return the trial with the fewest points that reaches `ACCURACY`, or None if none does."""
         first = name not in self._promising
-        settings = list(itertools.product(POINTS, RELTOL, TRTOL)) if first else self._promising[name]
+        settings = (
+            list(itertools.product(POINTS, RELTOL, TRTOL)) if first else self._promising[name]
+        )
         trials = []
         for setting in settings:
             trial = self._trial(size, name, setting, array, pulse, exact)
@@ -85,70 +112,125 @@ class Peer:
                 break
         if first:
             trials.sort(key=lambda pair: pair[0]["points"])
-        # What was not accurate enough here will not be at the next size; what has not been tried is kept for it
+        # What was not accurate enough here will not be at the next size; what has not been tried is
+        # kept for it
         allowed = 2 * ACCURACY if first else ACCURACY
-        self._promising[name] = [s for t, s in trials if t["error"] <= allowed] + settings[len(trials) :]
-        return min((t for t, _ in trials if t["error"] <= ACCURACY), key=lambda t: t["points"], default=None)
+        self._promising[name] = [s for t, s in trials if t["error"] <= allowed] + settings[
+            len(trials) :
+        ]
+        return min(
+            (t for t, _ in trials if t["error"] <= ACCURACY),
+            key=lambda t: t["points"],
+            default=None,
+        )
 
     def _trial(
-        self, size: int, name: str, setting: tuple[int, float, float], array: sn.Crossbar, pulse: sn.Pulse, exact: np.ndarray
+        self,
+        size: int,
+        name: str,
+        setting: tuple[int, float, float],
+        array: sn.Crossbar,
+        pulse: sn.Pulse,
+        exact: np.ndarray,
     ) -> Line:
         key = f"{size} {name} {setting}"
         if key not in self._known:
             points, reltol, trtol = setting
-            wanted = replace(accuracy.for_transient(array.device, array.wires), points=points, reltol=reltol, trtol=trtol)
-            trial: Line = {"largest_step": f"1/{points}", "reltol": reltol, "trtol": trtol, "error": float("inf"), "points": 0}
+            wanted = replace(
+                accuracy.for_transient(array.device, array.wires),
+                points=points,
+                reltol=reltol,
+                trtol=trtol,
+            )
+            trial: Line = {
+                "largest_step": f"1/{points}",
+                "reltol": reltol,
+                "trtol": trtol,
+                "error": float("inf"),
+                "points": 0,
+            }
             try:
                 cpu, wall, result = timed(sn.NgspiceEngine(transient_accuracy=wanted), array, pulse)
             except EngineError:
                 pass  # its own checks found it wrong
             else:
                 error = float(np.abs(result.state - exact).max() / RANGE)
-                trial |= {"cpu_s": cpu, "wall_s": wall, "error": error, "points": int(result.waveforms.time.size)}
+                trial |= {
+                    "cpu_s": cpu,
+                    "wall_s": wall,
+                    "error": error,
+                    "points": int(result.waveforms.time.size),
+                }
             self._known[key] = trial
             if self._file is not None:
                 self._file.write_text(json.dumps(self._known, indent=1))
         return self._known[key]
 
 
-def measure(size: int, name: str, array: sn.Crossbar, pulse: sn.Pulse, repeats: int, peer: Peer | None) -> Line:
+def measure(
+    size: int, name: str, array: sn.Crossbar, pulse: sn.Pulse, repeats: int, peer: Peer | None
+) -> Line:
     """Return one line of the table."""
     exact = sn.NodalEngine(state_tolerance=1e-7).pulse(array, pulse)
     runs = [timed(sn.NodalEngine(), array, pulse) for _ in range(repeats + 1)][1:]
     cpu, wall = (statistics.median(run[k] for run in runs) for k in (0, 1))
     line: Line = {
-        "size": size, "case": name, "nodal_cpu_s": cpu, "nodal_wall_s": wall,
-        "nodal_error": float(np.abs(runs[-1][2].state - exact.state).max() / RANGE), "steps": runs[-1][2].stats["steps"],
+        "size": size,
+        "case": name,
+        "nodal_cpu_s": cpu,
+        "nodal_wall_s": wall,
+        "nodal_error": float(np.abs(runs[-1][2].state - exact.state).max() / RANGE),
+        "steps": runs[-1][2].stats["steps"],
         "solves": runs[-1][2].stats["solves"],
-    }  # fmt: skip
+    }
     found = None if peer is None else peer.find(size, name, array, pulse, np.asarray(exact.state))
     return line if found is None else line | {"ngspice": found, "speedup": found["cpu_s"] / cpu}
 
 
 def show(line: Line) -> None:
     """Print one line."""
-    text = "{size:>5} {case:<14} {nodal_cpu_s:>10.4f} {nodal_wall_s:>10.4f} {nodal_error:>9.1e} {steps:>6} {solves:>7}".format(**line)
+    text = (
+        "{size:>5} {case:<14} {nodal_cpu_s:>10.4f} {nodal_wall_s:>10.4f} {nodal_error:>9.1e}"
+        " {steps:>6} {solves:>7}".format(**line)
+    )
     if "speedup" in line:
-        text += " {cpu_s:>10.2f} {error:>9.1e} {points:>7}".format(**line["ngspice"]) + f" {line['speedup']:>8.0f}×"
+        text += (
+            " {cpu_s:>10.2f} {error:>9.1e} {points:>7}".format(**line["ngspice"])
+            + f" {line['speedup']:>8.0f}×"
+        )
     print(text, flush=True)
 
 
 def bars(lines: list[Line]) -> list[tuple[str, float, str, float]]:
     """Return what was to be reached: name, value, whether it is to be above or below, limit."""
-    found = [(f"error at {line['size']}², {line['case']}", line["nodal_error"], "<", ACCURACY) for line in lines]
+    found = [
+        (f"error at {line['size']}², {line['case']}", line["nodal_error"], "<", ACCURACY)
+        for line in lines
+    ]
     for line in lines:
         if line["size"] == 32 and "speedup" in line:
-            found.append((f"ngspice / nodal at 32², {line['case']}", line["speedup"], ">", SPEEDUP_32))
+            found.append(
+                (f"ngspice / nodal at 32², {line['case']}", line["speedup"], ">", SPEEDUP_32)
+            )
         if line["size"] == 128:
-            found.append((f"seconds at 128², {line['case']}", line["nodal_wall_s"], "<", SECONDS_128))
+            found.append(
+                (f"seconds at 128², {line['case']}", line["nodal_wall_s"], "<", SECONDS_128)
+            )
     return found
 
 
 def main() -> None:
     """Run the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[8, 16, 32, 128])
-    parser.add_argument("--ngspice-up-to", type=int, default=16, help="largest size that ngspice solves too (0: none; 32 takes minutes)")
+    parser.add_argument(
+        "--ngspice-up-to",
+        type=int,
+        default=16,
+        help="largest size that ngspice solves too (0: none; 32 takes minutes)",
+    )
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--cache", type=Path, help="file that keeps ngspice's trials")
     parser.add_argument("--json", action="store_true")
@@ -156,12 +238,34 @@ def main() -> None:
     peer = Peer(given.cache)
     lines = []
     if not given.json:
-        heads = ("cpu s", "wall s", "error", "steps", "solves", "ngspice", "error", "points", "speed-up")
+        heads = (
+            "cpu s",
+            "wall s",
+            "error",
+            "steps",
+            "solves",
+            "ngspice",
+            "error",
+            "points",
+            "speed-up",
+        )
         widths = (10, 10, 9, 6, 7, 10, 9, 7, 9)
-        print(f"{'size':>5} {'case':<14} " + " ".join(f"{head:>{width}}" for head, width in zip(heads, widths, strict=True)))
+        print(
+            f"{'size':>5} {'case':<14} "
+            + " ".join(f"{head:>{width}}" for head, width in zip(heads, widths, strict=True))
+        )
     for size in sorted(given.sizes):
         for name, (array, pulse) in cases(size).items():
-            lines.append(measure(size, name, array, pulse, given.repeats, peer if size <= given.ngspice_up_to else None))
+            lines.append(
+                measure(
+                    size,
+                    name,
+                    array,
+                    pulse,
+                    given.repeats,
+                    peer if size <= given.ngspice_up_to else None,
+                )
+            )
             if not given.json:
                 show(lines[-1])
     if given.json:
@@ -169,7 +273,10 @@ def main() -> None:
         return
     print("\nwhat was to be reached")
     for name, value, side, limit in bars(lines):
-        print(f"{name:36} {value:10.3g} {side} {limit:<6g} {'ok' if (value > limit) == (side == '>') else 'missed'}")
+        print(
+            f"{name:36} {value:10.3g} {side} {limit:<6g}"
+            f" {'ok' if (value > limit) == (side == '>') else 'missed'}"
+        )
 
 
 if __name__ == "__main__":

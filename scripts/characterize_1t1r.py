@@ -1,18 +1,21 @@
-"""Characterise the 1T1R cell through ngspice into the tables that travel with the package (spicesnn/devices/tables/).
+"""Characterise the 1T1R cell through ngspice into the tables that travel with the package
+(spicesnn/devices/tables/).
 
-The cell is a filament-gap device (Chen and Yu, IEEE TED 62(12), 4022, 2015) under a transistor with 2.5 V at its gate. Two tables are made:
+The cell is a filament-gap device (Chen and Yu, IEEE TED 62(12), 4022, 2015) under a transistor with
+2.5 V at its gate. Two tables are made:
 
 `1t1r-pai-yu-chen`
     Pulses on the word line, -2.5 to 2.5 V, 10 ns: a device, loaded by its name wherever a device is asked for::
 
-        spicesnn iv 1t1r-pai-yu-chen
-        spicesnn train stdp-mnist --set synapse.kind=device --set device.model=1t1r-pai-yu-chen --set synapse.map_read_volts=0.7
+        spicesnn iv 1t1r-pai-yu-chen spicesnn train stdp-mnist --set synapse.kind=device --set
+        device.model=1t1r-pai-yu-chen --set synapse.map_read_volts=0.7
 
         from spicesnn.netlist.device_source import device_from
         device = device_from("1t1r-pai-yu-chen")        # two terminals: the gate stays at 2.5 V; G = I/V at 0.7 V, 4.4e-7 to 1.3e-4 S
 
 `1t1r-pai-yu-chen-gate`
-    Pulses on the gate, 0 to 2.5 V, 10 ns, with 2 V across the cell: a set whose current the gate limits.
+    Pulses on the gate, 0 to 2.5 V, 10 ns, with 2 V across the cell: a set whose current the gate
+    limits.
 
 The increments of either, ΔG(G, V), from the rates in closed form, of another width from the same::
 
@@ -47,18 +50,34 @@ def along_the_cell(engine: Engine, tolerance: float, most: int) -> Characterizat
     """Return the tables of pulses on the word line."""
     cell = registry.fresh("1t1r", "pai-yu-chen")
     return characterize(
-        cell, engine=engine, volts=np.linspace(-2.5, 2.5, 21), width_s=WIDTH_S, rng=np.random.default_rng(0), v_read=READ_VOLTS,
-        gate_volts=GATE_VOLTS, tolerance=tolerance, most=most,
-    )  # fmt: skip
+        cell,
+        engine=engine,
+        volts=np.linspace(-2.5, 2.5, 21),
+        width_s=WIDTH_S,
+        rng=np.random.default_rng(0),
+        v_read=READ_VOLTS,
+        gate_volts=GATE_VOLTS,
+        tolerance=tolerance,
+        most=most,
+    )
 
 
 def along_the_gate(engine: Engine, tolerance: float, most: int) -> Characterization:
     """Return the tables of pulses on the gate."""
     cell = registry.fresh("1t1r", "pai-yu-chen")
     return characterize(
-        cell, engine=engine, volts=np.linspace(0.0, 2.5, 11), width_s=WIDTH_S, rng=np.random.default_rng(1), v_read=READ_VOLTS,
-        gate_volts=GATE_VOLTS, axis=Axis.GATE, cell_volts=CELL_VOLTS, tolerance=tolerance, most=most,
-    )  # fmt: skip
+        cell,
+        engine=engine,
+        volts=np.linspace(0.0, 2.5, 11),
+        width_s=WIDTH_S,
+        rng=np.random.default_rng(1),
+        v_read=READ_VOLTS,
+        gate_volts=GATE_VOLTS,
+        axis=Axis.GATE,
+        cell_volts=CELL_VOLTS,
+        tolerance=tolerance,
+        most=most,
+    )
 
 
 def main() -> None:
@@ -71,18 +90,27 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     with sn.NgspiceEngine() if options.engine == "ngspice" else sn.NodalEngine() as engine:
-        for axis, name, make in (("cell", "1t1r-pai-yu-chen", along_the_cell), ("gate", "1t1r-pai-yu-chen-gate", along_the_gate)):
+        for axis, name, make in (
+            ("cell", "1t1r-pai-yu-chen", along_the_cell),
+            ("gate", "1t1r-pai-yu-chen-gate", along_the_gate),
+        ):
             if options.only not in (None, axis):
                 continue
             began = time.perf_counter()
             made = make(engine, options.tolerance, options.most)
             made.write_arrays(options.out / f"{name}.npz")
             if axis == "cell":
-                (options.out / f"{name}.toml").write_text(made.toml(f"{name}.npz"), encoding="utf-8")
+                (options.out / f"{name}.toml").write_text(
+                    made.toml(f"{name}.npz"), encoding="utf-8"
+                )
             tables = made.moving.tables
-            print(f"{name}: {tables.states.size} states x {tables.volts.size} voltages in {time.perf_counter() - began:.0f} s; errors: current "
-                  f"{made.errors.current:.2e}, change of conductance {made.errors.increment:.2e} integrated, {made.errors.lookup:.2e} in closed "
-                  f"form, {made.errors.table:.2e} in a bilinear table")  # fmt: skip
+            print(
+                f"{name}: {tables.states.size} states x {tables.volts.size} voltages in"
+                f" {time.perf_counter() - began:.0f} s; errors: current {made.errors.current:.2e},"
+                f" change of conductance {made.errors.increment:.2e} integrated,"
+                f" {made.errors.lookup:.2e} in closed form, {made.errors.table:.2e} in a bilinear"
+                " table"
+            )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Epochs to perfection of the 3×3 letters against the size of a pulse and the spread of the fresh conductances.
+"""Epochs to perfection of the 3×3 letters against the size of a pulse and the spread of the fresh
+conductances.
 
-    python scripts/letters_3x3.py [--starts 200] [--engine nodal|ngspice] [--out runs/letters-3x3-study]
+python scripts/letters_3x3.py [--starts 200] [--engine nodal|ngspice] [--out runs/letters-3x3-study]
 """
 
 from __future__ import annotations
@@ -20,12 +21,20 @@ def main(starts: int, engine: str, out: Path) -> dict[tuple[str, str], tuple[flo
     with make_engine(engine) as solver:
         for pulse, factor in PULSES.items():
             for initial, shares in INITIAL.items():
-                overrides = [f"network.initial={shares}", f"programming.set_s={factor * 500e-6}", f"programming.reset_s={factor * 500e-6}"]
+                overrides = [
+                    f"network.initial={shares}",
+                    f"programming.set_s={factor * 500e-6}",
+                    f"programming.reset_s={factor * 500e-6}",
+                ]
                 folder = out / f"pulse-{factor}-{shares.strip('[]').replace(', ', '-')}"
-                summary = train_starts(load("letters-3x3", overrides), engine=solver, starts=starts, out=folder)
+                summary = train_starts(
+                    load("letters-3x3", overrides), engine=solver, starts=starts, out=folder
+                )
                 found[pulse, initial] = (summary.converged_fraction, summary.epochs_mean)
-                print(f"pulse {pulse:18} fresh {initial:8} {100 * summary.converged_fraction:5.1f} % perfect, after "
-                      f"{summary.epochs_mean:.1f} ± {summary.epochs_std:.1f} epochs")  # fmt: skip
+                print(
+                    f"pulse {pulse:18} fresh {initial:8} {100 * summary.converged_fraction:5.1f} %"
+                    f" perfect, after {summary.epochs_mean:.1f} ± {summary.epochs_std:.1f} epochs"
+                )
     return found
 
 

@@ -1,10 +1,11 @@
-"""The lowest versions that pyproject.toml allows, installed and used: the bounds are what works, not what was hoped.
+"""The lowest versions that pyproject.toml allows, installed and used: the bounds are what works,
+not what was hoped.
 
     python scripts/lowest_versions.py FOLDER [--extras cluster,views] [--package WHEEL_OR_CHECKOUT]
 
-FOLDER gets an environment in which every direct dependency has its lowest version (what those need in turn is the newest that fits), and the
-runs of the commands that are tried in it. Ends with exit code 1 at the first command that fails.
-"""
+FOLDER gets an environment in which every direct dependency has its lowest version (what those need
+in turn is the newest that fits), and the runs of the commands that are tried in it. Ends with exit
+code 1 at the first command that fails."""
 
 from __future__ import annotations
 
@@ -33,8 +34,31 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("study", "read-margin", "--out", "study"),
 )
 MORE = {
-    "cluster": (("sweep", "letters-3x3", *SMALL, "--over", "array.word_line_ohm=0,1", "--workers", "2", "--out", "swept"),),
-    "views": (("sweep", "letters-3x3", *SMALL, "--over", "array.word_line_ohm=0,1", "--parquet", "--out", "viewed"),),
+    "cluster": (
+        (
+            "sweep",
+            "letters-3x3",
+            *SMALL,
+            "--over",
+            "array.word_line_ohm=0,1",
+            "--workers",
+            "2",
+            "--out",
+            "swept",
+        ),
+    ),
+    "views": (
+        (
+            "sweep",
+            "letters-3x3",
+            *SMALL,
+            "--over",
+            "array.word_line_ohm=0,1",
+            "--parquet",
+            "--out",
+            "viewed",
+        ),
+    ),
 }
 
 
@@ -47,10 +71,15 @@ def lowest(extras: tuple[str, ...] = ()) -> list[str]:
         A dependency without a lower bound.
     """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [*project["dependencies"], *(entry for extra in extras for entry in project["optional-dependencies"][extra])]
+    wanted = [
+        *project["dependencies"],
+        *(entry for extra in extras for entry in project["optional-dependencies"][extra]),
+    ]
     pins = []
     for entry in wanted:
-        match = re.fullmatch(r"([\w.\[\]-]+)\s*>=\s*([\w.]+)(,.*)?", entry.partition(";")[0].strip())
+        match = re.fullmatch(
+            r"([\w.\[\]-]+)\s*>=\s*([\w.]+)(,.*)?", entry.partition(";")[0].strip()
+        )
         if match is None:
             raise SystemExit(f"{entry!r} has no lower bound; expected name>=version")
         pins.append(f"{match[1]}=={match[2]}")
@@ -70,23 +99,39 @@ def tried(folder: Path, extras: tuple[str, ...], package: Path = ROOT) -> dict[s
     work.mkdir()
     variables = {**os.environ, "MPLBACKEND": "Agg", "SPICESNN_DATA": str(ROOT / "data")}
     for command in (*COMMANDS, *(entry for extra in extras for entry in MORE.get(extra, ()))):
-        done = subprocess.run([str(environment / "bin" / "spicesnn"), *command], cwd=work, env=variables, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [str(environment / "bin" / "spicesnn"), *command],
+            cwd=work,
+            env=variables,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         print("ok  " if done.returncode == 0 else "FAIL", *command, flush=True)
         if done.returncode:
             raise SystemExit(done.stderr or done.stdout)
-    listed = subprocess.run([str(python), "-m", "pip", "list", "--format", "json"], check=True, capture_output=True, text=True).stdout
+    listed = subprocess.run(
+        [str(python), "-m", "pip", "list", "--format", "json"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
     return {entry["name"]: entry["version"] for entry in json.loads(listed)}
 
 
 def main() -> None:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--extras", default="cluster,views")
     parser.add_argument("--package", type=Path, default=ROOT)
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    found = tried(given.folder.resolve(), tuple(filter(None, given.extras.split(","))), given.package)
+    found = tried(
+        given.folder.resolve(), tuple(filter(None, given.extras.split(","))), given.package
+    )
     print(", ".join(f"{name} {version}" for name, version in sorted(found.items())))
 
 

@@ -1,4 +1,5 @@
-"""Write the example data of measured devices in data/devices/ (see its README for what is measured and what is made)."""
+"""Write the example data of measured devices in data/devices/ (see its README for what is measured
+and what is made)."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ FOLDER = Path(__file__).resolve().parent.parent / "data" / "devices"
 
 
 def pulse_curve() -> np.ndarray:
-    """Return 51 conductances after the published fit of a measured curve, with its published scatter from pulse 18 on."""
+    """Return 51 conductances after the published fit of a measured curve, with its published
+    scatter from pulse 18 on."""
     pulses = np.arange(51)
     rise = 6.55e-8 * (1 - np.exp(-pulses / 3.0))
     scatter = 5.3e-9 * np.random.default_rng(2015).standard_normal(51)
@@ -22,7 +24,8 @@ def pulse_curve() -> np.ndarray:
 
 
 def two_sided_curve() -> np.ndarray:
-    """Return 65 set and 65 reset conductances of a made-up device with soft bounds and 1 % scatter, (65, 2)."""
+    """Return 65 set and 65 reset conductances of a made-up device with soft bounds and 1 % scatter,
+    (65, 2)."""
     pulses, rng = np.arange(65), np.random.default_rng(64)
     up = 10e-6 + 90e-6 * (1 - np.exp(-pulses / 20)) / (1 - np.exp(-64 / 20))
     down = 100e-6 - 90e-6 * (1 - np.exp(-pulses / 14)) / (1 - np.exp(-64 / 14))
@@ -30,12 +33,20 @@ def two_sided_curve() -> np.ndarray:
 
 
 def delta_table() -> DeltaTable:
-    """Return ΔG(G, V) of the same device at other amplitudes: proportional to |V| − 0.6 V, and zero below."""
-    siemens, volts = np.linspace(10e-6, 100e-6, 19), np.array([-1.2, -1.1, -1.0, -0.9, -0.8, -0.7, -0.6, 0.0, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2])
+    """Return ΔG(G, V) of the same device at other amplitudes: proportional to |V| − 0.6 V, and zero
+    below."""
+    siemens, volts = (
+        np.linspace(10e-6, 100e-6, 19),
+        np.array(
+            [-1.2, -1.1, -1.0, -0.9, -0.8, -0.7, -0.6, 0.0, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2]
+        ),
+    )
     drive = np.maximum(np.abs(volts) - 0.6, 0.0) / 0.4
     up = (100e-6 - siemens)[:, None] * (1 - np.exp(-drive / 20))
     down = (siemens - 10e-6)[:, None] * (1 - np.exp(-drive / 14))
-    return DeltaTable(grid=Grid(x=siemens, y=volts, values=np.where(volts > 0, up, -down)), pulse_s=1e-6)
+    return DeltaTable(
+        grid=Grid(x=siemens, y=volts, values=np.where(volts > 0, up, -down)), pulse_s=1e-6
+    )
 
 
 def write(name: str, header: list[str], rows: np.ndarray) -> None:

@@ -1,4 +1,5 @@
-"""Draw the curve of every device of the library, both engines over one another, for the documentation: docs/images/devices/NAME.png."""
+"""Draw the curve of every device of the library, both engines over one another, for the
+documentation: docs/images/devices/NAME.png."""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ def main(wanted: list[str]) -> None:
         for name in wanted or registry.names():
             device = registry.device_class(name)()
             volts, hertz = device.typical_drive()
-            curves = [iv(device, engine, volts, hertz, 2, points=2000) for engine in (nodal, ngspice)]
+            curves = [
+                iv(device, engine, volts, hertz, 2, points=2000) for engine in (nodal, ngspice)
+            ]
             iv_figure(curves, device).savefig(FOLDER / f"{name}.png", dpi=80)
             print(name, (FOLDER / f"{name}.png").stat().st_size)
 

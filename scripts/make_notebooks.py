@@ -2,8 +2,8 @@
 
     python scripts/make_notebooks.py [docs/notebooks/array-and-ir-drop.ipynb …]
 
-Needs nbclient and ipykernel. Outputs are kept as they come, but for what changes from run to run (execution counts stay, times are left out).
-"""
+Needs nbclient and ipykernel. Outputs are kept as they come, but for what changes from run to run
+(execution counts stay, times are left out)."""
 
 from __future__ import annotations
 
@@ -19,12 +19,20 @@ FOLDER = Path(__file__).resolve().parent.parent / "docs" / "notebooks"
 def executed(path: Path) -> nbformat.NotebookNode:
     """Return a notebook with the outputs of a run in its own folder; a cell that fails raises."""
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}).execute()
+    NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+    ).execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
-    notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"], "language_info": {"name": "python"}}
+    notebook.metadata = {
+        "kernelspec": notebook.metadata["kernelspec"],
+        "language_info": {"name": "python"},
+    }
     return notebook
 
 

@@ -1,7 +1,8 @@
-"""How often the 4×4 Manhattan perceptron converges, with the training target at the stop (as its predecessor had it) and apart from it.
+"""How often the 4×4 Manhattan perceptron converges, with the training target at the stop (as its
+predecessor had it) and apart from it.
 
-    python scripts/manhattan_4x4.py [--starts 200] [--engine nodal|ngspice] [--out runs/manhattan-4x4-study]
-"""
+python scripts/manhattan_4x4.py [--starts 200] [--engine nodal|ngspice] [--out
+runs/manhattan-4x4-study]"""
 
 from __future__ import annotations
 
@@ -22,10 +23,17 @@ def main(starts: int, engine: str, out: Path) -> dict[str, float]:
     found = {}
     with make_engine(engine) as solver:
         for number, (name, overrides) in enumerate(SETTINGS.items()):
-            summary = train_starts(load("manhattan-4x4", overrides), engine=solver, starts=starts, out=out / str(number))
+            summary = train_starts(
+                load("manhattan-4x4", overrides),
+                engine=solver,
+                starts=starts,
+                out=out / str(number),
+            )
             found[name] = summary.converged_fraction
             epochs = f"{summary.epochs_mean:.1f} ± {summary.epochs_std:.1f} epochs"
-            print(f"{name:48} {100 * summary.converged_fraction:6.1f} % of {starts} starts, {epochs}")
+            print(
+                f"{name:48} {100 * summary.converged_fraction:6.1f} % of {starts} starts, {epochs}"
+            )
     return found
 
 

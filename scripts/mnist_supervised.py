@@ -1,9 +1,11 @@
-"""Supervised MNIST at full scale, several seeds a case: a Markdown table of test accuracy with 95 % confidence intervals, and by class.
+"""Supervised MNIST at full scale, several seeds a case: a Markdown table of test accuracy with 95 %
+confidence intervals, and by class.
 
-    python scripts/mnist_supervised.py [--cases bp-400 deep-ideal …] [--seeds 3] [--out runs/supervised-study] [--set key=value …]
+    python scripts/mnist_supervised.py [--cases bp-400 deep-ideal …] [--seeds 3] [--out
+    runs/supervised-study] [--set key=value …]
 
-A run whose folder is complete is not computed again, so that a study can be stopped, gone on with and printed.
-"""
+A run whose folder is complete is not computed again, so that a study can be stopped, gone on with
+and printed."""
 
 from __future__ import annotations
 
@@ -23,15 +25,24 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "bp-400-64-states": ("bp-mnist", ["imperfections.states=64", "network.limits=[0.5,0.5]"]),
     "bp-400-16-states": ("bp-mnist", ["imperfections.states=16", "network.limits=[0.5,0.5]"]),
     "bp-400-pai-yu-chen": ("bp-mnist", ["cells.kind=device"]),
-    "bp-400-pai-yu-chen-uncompensated": ("bp-mnist", ["cells.kind=device", "cells.mapping=uncompensated"]),
+    "bp-400-pai-yu-chen-uncompensated": (
+        "bp-mnist",
+        ["cells.kind=device", "cells.mapping=uncompensated"],
+    ),
     SOFTWARE: ("deep-mnist", ["mapping.devices=false"]),
     "deep-devices": ("deep-mnist", []),
     "deep-spread": ("deep-mnist", SPREAD),
     "deep-wires": ("deep-mnist", WIRES),
     "deep-wires-spread": ("deep-mnist", [*WIRES, *SPREAD]),
     "deep-wires-spread-tuned": ("deep-mnist", [*WIRES, *SPREAD, "insitu.epochs=1"]),
-    "deep-wires-spread-uncompensated-tuned": ("deep-mnist", [*WIRES, *SPREAD, "mapping.wire_aware=false", "insitu.epochs=1"]),
-    "deep-wires-spread-layerwise": ("deep-mnist", [*WIRES, *SPREAD, "insitu.epochs=3", "insitu.order=layerwise"]),
+    "deep-wires-spread-uncompensated-tuned": (
+        "deep-mnist",
+        [*WIRES, *SPREAD, "mapping.wire_aware=false", "insitu.epochs=1"],
+    ),
+    "deep-wires-spread-layerwise": (
+        "deep-mnist",
+        [*WIRES, *SPREAD, "insitu.epochs=3", "insitu.order=layerwise"],
+    ),
 }
 
 
@@ -52,7 +63,9 @@ def run(case: str, seed: int, out: Path, settings: Sequence[str]) -> Row:
     return finished(preset, [*overrides, *settings], case, seed, out)
 
 
-def main(cases: Sequence[str], seeds: int, first_seed: int, out: Path, settings: Sequence[str]) -> list[Row]:
+def main(
+    cases: Sequence[str], seeds: int, first_seed: int, out: Path, settings: Sequence[str]
+) -> list[Row]:
     """Run what is missing, print the tables, return one row a run."""
     rows = all_runs(lambda case, seed: run(case, seed, out, settings), cases, seeds, first_seed)
     print("\n".join(tables(rows, COLUMNS)))

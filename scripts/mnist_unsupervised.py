@@ -1,9 +1,11 @@
-"""Unsupervised MNIST at full scale, several seeds a case: a Markdown table of test accuracy with 95 % confidence intervals, and by class.
+"""Unsupervised MNIST at full scale, several seeds a case: a Markdown table of test accuracy with 95
+% confidence intervals, and by class.
 
-    python scripts/mnist_unsupervised.py [--cases ideal-100 ideal-400 …] [--seeds 3] [--out runs/stdp-mnist-study] [--set key=value …]
+    python scripts/mnist_unsupervised.py [--cases ideal-100 ideal-400 …] [--seeds 3] [--out
+    runs/stdp-mnist-study] [--set key=value …]
 
-A run whose folder is complete is not computed again, so that a study can be stopped, gone on with and printed.
-"""
+A run whose folder is complete is not computed again, so that a study can be stopped, gone on with
+and printed."""
 
 from __future__ import annotations
 
@@ -21,10 +23,24 @@ CASES: dict[str, list[str]] = {
     "levels16-100": ["imperfections.states=16"],
     "power-law-100": [*DEVICE, "device.model=power-law"],
     "power-law-400": ["network.neurons=400", *DEVICE, "device.model=power-law"],
-    "power-law-literal-400": ["network.neurons=400", *DEVICE, "device.model=power-law", "synapse.mapping=literal"],
-    "1t1r-400": ["network.neurons=400", *DEVICE, "device.model=1t1r-pai-yu-chen", "synapse.map_read_volts=0.7"],
+    "power-law-literal-400": [
+        "network.neurons=400",
+        *DEVICE,
+        "device.model=power-law",
+        "synapse.mapping=literal",
+    ],
+    "1t1r-400": [
+        "network.neurons=400",
+        *DEVICE,
+        "device.model=1t1r-pai-yu-chen",
+        "synapse.map_read_volts=0.7",
+    ],
     "wires-in-reads-100": ["array.wires=reads", *DEVICE, "device.model=power-law"],
-    "wires-in-reads-and-writes-100": ["array.wires=reads-and-writes", *DEVICE, "device.model=power-law"],
+    "wires-in-reads-and-writes-100": [
+        "array.wires=reads-and-writes",
+        *DEVICE,
+        "device.model=power-law",
+    ],
     "pai-yu-chen-400": ["network.neurons=400", *DEVICE, "device.model=pai-yu-chen"],
 }
 COLUMNS = {
@@ -34,12 +50,26 @@ COLUMNS = {
 }
 
 
-def main(cases: Sequence[str], seeds: int, first_seed: int, out: Path, settings: Sequence[str]) -> list[Row]:
+def main(
+    cases: Sequence[str], seeds: int, first_seed: int, out: Path, settings: Sequence[str]
+) -> list[Row]:
     """Run what is missing, print the tables, return one row a run."""
-    rows = all_runs(lambda case, seed: finished("stdp-mnist", [*CASES[case], *settings], case, seed, out), cases, seeds, first_seed)
+    rows = all_runs(
+        lambda case, seed: finished("stdp-mnist", [*CASES[case], *settings], case, seed, out),
+        cases,
+        seeds,
+        first_seed,
+    )
     print("\n".join(tables(rows, COLUMNS)))
     return rows
 
 
 if __name__ == "__main__":
-    main(**arguments(__doc__, CASES, [case for case in CASES if case != "ideal-6400"], Path("runs/stdp-mnist-study")))
+    main(
+        **arguments(
+            __doc__,
+            CASES,
+            [case for case in CASES if case != "ideal-6400"],
+            Path("runs/stdp-mnist-study"),
+        )
+    )

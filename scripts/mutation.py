@@ -1,7 +1,9 @@
-"""How many small faults the tests notice: mutations of operators, comparisons, numbers, signs and statements, one at a time, in a copy.
+"""How many small faults the tests notice: mutations of operators, comparisons, numbers, signs and
+statements, one at a time, in a copy.
 
-Each mutant is run against the tests of its area, the quickest first, until one fails; a mutant that none notices has survived. Mutants that
-change nothing anybody could observe stand, with the reason, in `mutation_equivalent.toml` beside this file and do not count.
+Each mutant is run against the tests of its area, the quickest first, until one fails; a mutant that
+none notices has survived. Mutants that change nothing anybody could observe stand, with the reason,
+in `mutation_equivalent.toml` beside this file and do not count.
 
     python scripts/mutation.py --count 30 --seed 0 --out runs/mutation        # 30 a folder; minutes to hours
     python scripts/mutation.py learning training --count 50
@@ -35,26 +37,125 @@ HOME = Path(__file__).resolve().parents[1]
 EQUIVALENT = Path(__file__).with_name("mutation_equivalent.toml")
 HIGH = ("devices", "crossbar", "engines", "learning", "neurons", "training")
 """Folders of which 95 % of the mutants are to be noticed; 90 % of all others."""
-_COMPARE = {ast.Lt: (ast.LtE, ast.Gt), ast.LtE: (ast.Lt,), ast.Gt: (ast.GtE, ast.Lt), ast.GtE: (ast.Gt,), ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,),
-            ast.In: (ast.NotIn,), ast.NotIn: (ast.In,), ast.Is: (ast.IsNot,), ast.IsNot: (ast.Is,)}  # fmt: skip
-_BINARY = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult, ast.Pow: ast.Mult,
-           ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.MatMult: None}  # fmt: skip
-_CALLS = {"min": "max", "max": "min", "any": "all", "all": "any", "minimum": "maximum", "maximum": "minimum", "argmin": "argmax", "argmax": "argmin",
-          "floor": "ceil", "ceil": "floor", "nanmin": "nanmax", "nanmax": "nanmin", "sin": "cos", "cos": "sin", "zeros": "ones", "ones": "zeros",
-          "mean": "sum", "isfinite": "isnan", "cumsum": "cumprod"}  # fmt: skip
-_UNSEEN_KEYWORDS = frozenset({
-    "alpha", "fontsize", "size", "lw", "linewidth", "markersize", "ms", "pad", "zorder", "dpi", "figsize",
-    "title_fontsize", "bbox_to_anchor", "loc", "strict", "frozen", "slots", "kw_only", "eq", "timeout",
-    "stacklevel", "indent", "ensure_ascii", "exist_ok", "parents", "missing_ok", "check", "capture_output",
-    "cache", "nogil", "fastmath", "inline", "keep", "labelpad", "handlelength", "columnspacing", "rotation",
-    "aspect", "width_ratios", "height_ratios", "layout", "frameon", "visible", "lightweight", "quality", "method",
-    "daemon", "maxsize", "inplace", "out", "copy", "optimize",
-})  # fmt: skip
+_COMPARE = {
+    ast.Lt: (ast.LtE, ast.Gt),
+    ast.LtE: (ast.Lt,),
+    ast.Gt: (ast.GtE, ast.Lt),
+    ast.GtE: (ast.Gt,),
+    ast.Eq: (ast.NotEq,),
+    ast.NotEq: (ast.Eq,),
+    ast.In: (ast.NotIn,),
+    ast.NotIn: (ast.In,),
+    ast.Is: (ast.IsNot,),
+    ast.IsNot: (ast.Is,),
+}
+_BINARY = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.Mult,
+    ast.Pow: ast.Mult,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+    ast.MatMult: None,
+}
+_CALLS = {
+    "min": "max",
+    "max": "min",
+    "any": "all",
+    "all": "any",
+    "minimum": "maximum",
+    "maximum": "minimum",
+    "argmin": "argmax",
+    "argmax": "argmin",
+    "floor": "ceil",
+    "ceil": "floor",
+    "nanmin": "nanmax",
+    "nanmax": "nanmin",
+    "sin": "cos",
+    "cos": "sin",
+    "zeros": "ones",
+    "ones": "zeros",
+    "mean": "sum",
+    "isfinite": "isnan",
+    "cumsum": "cumprod",
+}
+_UNSEEN_KEYWORDS = frozenset(
+    {
+        "alpha",
+        "fontsize",
+        "size",
+        "lw",
+        "linewidth",
+        "markersize",
+        "ms",
+        "pad",
+        "zorder",
+        "dpi",
+        "figsize",
+        "title_fontsize",
+        "bbox_to_anchor",
+        "loc",
+        "strict",
+        "frozen",
+        "slots",
+        "kw_only",
+        "eq",
+        "timeout",
+        "stacklevel",
+        "indent",
+        "ensure_ascii",
+        "exist_ok",
+        "parents",
+        "missing_ok",
+        "check",
+        "capture_output",
+        "cache",
+        "nogil",
+        "fastmath",
+        "inline",
+        "keep",
+        "labelpad",
+        "handlelength",
+        "columnspacing",
+        "rotation",
+        "aspect",
+        "width_ratios",
+        "height_ratios",
+        "layout",
+        "frameon",
+        "visible",
+        "lightweight",
+        "quality",
+        "method",
+        "daemon",
+        "maxsize",
+        "inplace",
+        "out",
+        "copy",
+        "optimize",
+    }
+)
 """Arguments of which a value says how something looks or how fast it goes, not what comes out."""
 _OPTIONS = ("-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", "-m", "not slow")
 _BY_EYE = ("spicesnn/reporting/schematic.py", "spicesnn/reporting/pictures.py")
-"""Modules that say where the parts of a drawing stand, and how it is packed: these are looked at."""
-_UNSEEN_CALLS = frozenset({"new_figure", "astype", "getLogger", "Typer", "Option", "Argument", "lru_cache", "set_size_inches", "subplots_adjust"})
+"""Modules that say where the parts of a drawing stand, and how it is packed: these are looked
+at."""
+_UNSEEN_CALLS = frozenset(
+    {
+        "new_figure",
+        "astype",
+        "getLogger",
+        "Typer",
+        "Option",
+        "Argument",
+        "lru_cache",
+        "set_size_inches",
+        "subplots_adjust",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -94,16 +195,23 @@ class _Finder(ast.NodeVisitor):
 
     def _span(self, node: ast.AST) -> tuple[int, int]:
         """Return where a node stands in the text, in characters (the syntax tree counts bytes)."""
-        first, last = (self._starts[line - 1] + column for line, column in
-                       ((node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)))  # type: ignore[attr-defined]  # fmt: skip
+        first, last = (
+            self._starts[line - 1] + column
+            for line, column in (
+                (node.lineno, node.col_offset),
+                (node.end_lineno, node.end_col_offset),
+            )
+        )  # type: ignore[attr-defined]
         return len(self._bytes[:first].decode()), len(self._bytes[:last].decode())
 
     def _add(self, node: ast.AST, after: ast.AST | str, kind: str) -> None:
         begin, end = self._span(node)
         text = after if isinstance(after, str) else f"({ast.unparse(after)})"
-        self.found.append(Mutant(self.file, node.lineno, begin, end, self.text[begin:end], text, kind))  # type: ignore[attr-defined]
+        self.found.append(
+            Mutant(self.file, node.lineno, begin, end, self.text[begin:end], text, kind)
+        )  # type: ignore[attr-defined]
 
-    # -- what is left alone -------------------------------------------------------------------------------------
+    # -- what is left alone -----------------------------------------------------------------------
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
         return
@@ -148,7 +256,7 @@ class _Finder(ast.NodeVisitor):
         if node.arg not in _UNSEEN_KEYWORDS:
             self.visit(node.value)
 
-    # -- what is mutated ----------------------------------------------------------------------------------------
+    # -- what is mutated --------------------------------------------------------------------------
 
     def visit_Expr(self, node: ast.Expr) -> None:
         if isinstance(node.value, ast.Call):
@@ -171,7 +279,10 @@ class _Finder(ast.NodeVisitor):
 
     def visit_BinOp(self, node: ast.BinOp) -> None:
         other = _BINARY.get(type(node.op))
-        text = any(isinstance(side, ast.JoinedStr) or isinstance(getattr(side, "value", None), str) for side in (node.left, node.right))
+        text = any(
+            isinstance(side, ast.JoinedStr) or isinstance(getattr(side, "value", None), str)
+            for side in (node.left, node.right)
+        )
         if other is not None and not text:
             self._add(node, ast.BinOp(node.left, other(), node.right), "operator")
         self.generic_visit(node)
@@ -184,7 +295,11 @@ class _Finder(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> None:
-        self._add(node, ast.BoolOp(ast.Or() if isinstance(node.op, ast.And) else ast.And(), node.values), "and/or")
+        self._add(
+            node,
+            ast.BoolOp(ast.Or() if isinstance(node.op, ast.And) else ast.And(), node.values),
+            "and/or",
+        )
         self.generic_visit(node)
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> None:
@@ -197,11 +312,21 @@ class _Finder(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> None:
-        name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        name = (
+            node.func.id
+            if isinstance(node.func, ast.Name)
+            else node.func.attr
+            if isinstance(node.func, ast.Attribute)
+            else ""
+        )
         if name in _UNSEEN_CALLS:
             return
         if name in _CALLS:
-            func = ast.Name(_CALLS[name]) if isinstance(node.func, ast.Name) else ast.Attribute(node.func.value, _CALLS[name])  # type: ignore[attr-defined]
+            func = (
+                ast.Name(_CALLS[name])
+                if isinstance(node.func, ast.Name)
+                else ast.Attribute(node.func.value, _CALLS[name])
+            )  # type: ignore[attr-defined]
             self._add(node.func, ast.unparse(func), "function")
         self.generic_visit(node)
 
@@ -238,11 +363,12 @@ def folder_of(file: str) -> str:
     return parts[1] if len(parts) > 2 else "top"
 
 
-# -- which tests see a module -------------------------------------------------------------------------------------
+# -- which tests see a module ---------------------------------------------------------------------
 
 
 def imported(path: Path) -> set[str]:
-    """Return the modules that a file names in its imports, ``a.b`` and, for names taken from it, ``a.b.c``."""
+    """Return the modules that a file names in its imports, ``a.b`` and, for names taken from it,
+    ``a.b.c``."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -254,7 +380,8 @@ def imported(path: Path) -> set[str]:
 
 @dataclass
 class Selection:
-    """Which test files see a module: those that import it, those of its folder, and those that import what imports it; the quickest first."""
+    """Which test files see a module: those that import it, those of its folder, and those that
+    import what imports it; the quickest first."""
 
     home: Path
     seconds: dict[str, float] = field(default_factory=dict)
@@ -275,10 +402,18 @@ class Selection:
         inside = "/".join(["tests", *parts[1:-1]]) + "/"
         stem = Path(file).stem
         near = [t for t, names in self._imports.items() if name in names or f"test_{stem}." in t]
-        here = [t for t in self._imports if t.startswith(inside) and (len(parts) > 2 or t.count("/") == 1)]
+        here = [
+            t
+            for t in self._imports
+            if t.startswith(inside) and (len(parts) > 2 or t.count("/") == 1)
+        ]
         above = self._above.get(name, set())
         far = [t for t, names in self._imports.items() if names & above]
-        outer = [t for t in self._imports if len(parts) > 3 and t.startswith("/".join(["tests", *parts[1:2]]) + "/")]
+        outer = [
+            t
+            for t in self._imports
+            if len(parts) > 3 and t.startswith("/".join(["tests", *parts[1:2]]) + "/")
+        ]
         groups, seen = [], set[str]()
         for group in (near, here, [*far, *outer]):
             fresh = [t for t in dict.fromkeys(group) if t not in seen]
@@ -291,12 +426,18 @@ def _module(file: str) -> str:
     return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-# -- running them -------------------------------------------------------------------------------------------------
+# -- running them ---------------------------------------------------------------------------------
 
 
 def _copied(target: Path) -> Path:
-    """Copy what git knows of, what is new, and the compiled code that is kept beside it, into a folder of its own."""
-    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=HOME, capture_output=True, check=True).stdout
+    """Copy what git knows of, what is new, and the compiled code that is kept beside it, into a
+    folder of its own."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=HOME,
+        capture_output=True,
+        check=True,
+    ).stdout
     target.mkdir()
     for name in filter(None, listed.decode().split("\0")):
         source = HOME / name
@@ -306,7 +447,9 @@ def _copied(target: Path) -> Path:
     for source in _kept_code(HOME):
         (target / source.relative_to(HOME)).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, target / source.relative_to(HOME))
-    subprocess.run(["git", "init", "-q"], cwd=target, check=True)  # some tests ask git which files there are
+    subprocess.run(
+        ["git", "init", "-q"], cwd=target, check=True
+    )  # some tests ask git which files there are
     subprocess.run(["git", "add", "-A"], cwd=target, check=True)
     return target
 
@@ -334,11 +477,15 @@ _COMPILED_ELSEWHERE = ("spicesnn/neurons/equations.py", "spicesnn/neurons/conduc
 
 def _kept_code(home: Path) -> list[Path]:
     """Return the files of machine code that numba keeps beside the sources."""
-    return [*(home / "spicesnn").rglob("__pycache__/*.nb[ci]"), *(home / "tests").rglob("__pycache__/*.nb[ci]")]
+    return [
+        *(home / "spicesnn").rglob("__pycache__/*.nb[ci]"),
+        *(home / "tests").rglob("__pycache__/*.nb[ci]"),
+    ]
 
 
 class _Clock:
-    """Adds up the processor time of every test file, its child processes included, and writes it after each file."""
+    """Adds up the processor time of every test file, its child processes included, and writes it
+    after each file."""
 
     def __init__(self, found: Path) -> None:
         self.found, self.seconds, self.begun = found, dict[str, float](), 0.0
@@ -363,7 +510,8 @@ class _Clock:
 
 @dataclass
 class Bench:
-    """A copy of the project in which files are mutated and tests run, each time in a fresh process; `code` keeps the unmutated machine code."""
+    """A copy of the project in which files are mutated and tests run, each time in a fresh process;
+    `code` keeps the unmutated machine code."""
 
     home: Path
     code: Path
@@ -377,8 +525,12 @@ class Bench:
             os.link(path, kept)
 
     def forget_code(self, file: str, text: str) -> None:
-        """Remove what a module may be compiled into, beyond what numba sees itself by the time of the file."""
-        folder, named = Path(file).parent.name, "nodal" if file.startswith("spicesnn/engines/nodal/") else ""
+        """Remove what a module may be compiled into, beyond what numba sees itself by the time of
+        the file."""
+        folder, named = (
+            Path(file).parent.name,
+            "nodal" if file.startswith("spicesnn/engines/nodal/") else "",
+        )
         if _COMPILED.search(text) or folder in ("devices", "neurons", "encoding"):
             wide = folder in ("neurons", "encoding") or file.count("/") == 1
             for path in _kept_code(self.home):
@@ -395,21 +547,35 @@ class Bench:
             os.link(kept, path)
 
     def measured(self, tests: Sequence[str], timeout_s: float) -> dict[str, float]:
-        """Return the processor seconds of test files without any mutant, −1 for those that fail, all in one process."""
+        """Return the processor seconds of test files without any mutant, −1 for those that fail,
+        all in one process."""
         found = self.home.with_name("measured.json")
         found.unlink(missing_ok=True)
         _, _, words = self.run(tests, timeout_s, stop=False, plugins=[_Clock(found)])
         seconds = json.loads(found.read_text()) if found.exists() else {}
         for test in tests:
             if seconds.get(test, -1.0) < 0:
-                print(f"  {test} is left out: it fails, or does not end, without any mutant", file=sys.stderr, flush=True)
+                print(
+                    f"  {test} is left out: it fails, or does not end, without any mutant",
+                    file=sys.stderr,
+                    flush=True,
+                )
         if any(seconds.get(test, -1.0) < 0 for test in tests):
             print(words, file=sys.stderr, flush=True)
         return {test: seconds.get(test, -1.0) for test in tests}
 
-    def run(self, tests: Sequence[str], timeout_s: float, *, stop: bool = True, plugins: Sequence[object] = ()) -> tuple[str, float, str]:
-        """Return "passed", "failed" or "timeout", the time it took, and the last words; with `stop`, the first failure ends it."""
-        begun, said = time.monotonic(), tempfile.TemporaryFile()  # noqa: SIM115 (closed below, also for the child)
+    def run(
+        self,
+        tests: Sequence[str],
+        timeout_s: float,
+        *,
+        stop: bool = True,
+        plugins: Sequence[object] = (),
+    ) -> tuple[str, float, str]:
+        """Return "passed", "failed" or "timeout", the time it took, and the last words; with
+        `stop`, the first failure ends it."""
+        begun = time.monotonic()
+        said = tempfile.TemporaryFile()  # noqa: SIM115 (closed below, also for the child)
         pid = os.fork()
         if pid == 0:
             os.setsid()
@@ -417,14 +583,23 @@ class Bench:
             os.dup2(said.fileno(), 1)
             os.dup2(said.fileno(), 2)
             os.chdir(self.home)
-            os.environ |= {"PYTHONPATH": str(self.home), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
+            os.environ |= {
+                "PYTHONPATH": str(self.home),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "OMP_NUM_THREADS": "1",
+                "MPLBACKEND": "Agg",
+            }
             sys.dont_write_bytecode = True
             sys.path.insert(0, str(self.home))
             import pytest
 
             exit_code = 70
             try:
-                exit_code = int(pytest.main([*_OPTIONS, *(["-x"] if stop else []), *tests], plugins=list(plugins)))
+                exit_code = int(
+                    pytest.main(
+                        [*_OPTIONS, *(["-x"] if stop else []), *tests], plugins=list(plugins)
+                    )
+                )
             finally:
                 sys.stdout.flush()
                 os._exit(exit_code)
@@ -439,7 +614,11 @@ class Bench:
         said.seek(0)
         words = said.read().decode(errors="replace")
         said.close()
-        return "timeout" if status is None else "passed" if status in (0, 5) else "failed", time.monotonic() - begun, words[-1500:]
+        return (
+            "timeout" if status is None else "passed" if status in (0, 5) else "failed",
+            time.monotonic() - begun,
+            words[-1500:],
+        )
 
 
 @dataclass
@@ -456,8 +635,18 @@ class Verdict:
     def table(self) -> dict[str, object]:
         """Return it as plain values."""
         m = self.mutant
-        return {"file": m.file, "line": m.line, "kind": m.kind, "before": _short(m.before), "after": _short(m.after), "status": self.status,
-                "seconds": round(self.seconds, 1), "tests": self.tests, "reason": self.reason, "text": self.line_text}  # fmt: skip
+        return {
+            "file": m.file,
+            "line": m.line,
+            "kind": m.kind,
+            "before": _short(m.before),
+            "after": _short(m.after),
+            "status": self.status,
+            "seconds": round(self.seconds, 1),
+            "tests": self.tests,
+            "reason": self.reason,
+            "text": self.line_text,
+        }
 
 
 class Run:
@@ -474,7 +663,8 @@ class Run:
             self.select.seconds = json.loads(self._known.read_text())
 
     def _tests(self, file: str) -> list[str]:
-        """Return the test files for a module, as many as the budget allows: near ones first, the quickest of each group first."""
+        """Return the test files for a module, as many as the budget allows: near ones first, the
+        quickest of each group first."""
         chosen, spent, groups = list[str](), 0.0, self.select.of(file)
         for number, group in enumerate(groups):
             if number == 2 and len(chosen) > 1:
@@ -484,7 +674,10 @@ class Run:
                 self.select.seconds |= self.bench.measured(unknown, 900.0)
                 self.bench.keep_code()
                 self._known.write_text(json.dumps(self.select.seconds, indent=1))
-            for test in sorted((t for t in group if self.select.seconds[t] >= 0), key=lambda t: self.select.seconds[t]):
+            for test in sorted(
+                (t for t in group if self.select.seconds[t] >= 0),
+                key=lambda t: self.select.seconds[t],
+            ):
                 if spent + self.select.seconds[test] <= self.budget_s * (2 if number == 0 else 1):
                     chosen.append(test)
                     spent += self.select.seconds[test]
@@ -492,7 +685,12 @@ class Run:
 
     def line_of(self, mutant: Mutant) -> str:
         """Return the line that a mutant begins in."""
-        return (self.bench.home / mutant.file).read_text(encoding="utf-8").splitlines()[mutant.line - 1].strip()
+        return (
+            (self.bench.home / mutant.file)
+            .read_text(encoding="utf-8")
+            .splitlines()[mutant.line - 1]
+            .strip()
+        )
 
     def judge(self, mutant: Mutant) -> Verdict:
         """Run the tests of a mutant's area."""
@@ -500,7 +698,11 @@ class Run:
         text, stamp = path.read_text(encoding="utf-8"), path.stat()
         line_text = self.line_of(mutant)
         for entry in self._equivalent:
-            if mutant.file == entry["file"] and entry["text"] in line_text and entry.get("after", "") in _short(mutant.after):
+            if (
+                mutant.file == entry["file"]
+                and entry["text"] in line_text
+                and entry.get("after", "") in _short(mutant.after)
+            ):
                 return Verdict(mutant, "equivalent", 0.0, 0, str(entry["reason"]), line_text)
         tests = self._tests(mutant.file)
         if not tests:
@@ -509,7 +711,13 @@ class Run:
         expected = sum(self.select.seconds[t] for t in tests)
         try:
             path.write_text(mutant.applied(text), encoding="utf-8")
-            os.utime(path, (stamp.st_atime, stamp.st_mtime + 100 + (mutant.begin * 31 + len(mutant.after)) % 100_000))
+            os.utime(
+                path,
+                (
+                    stamp.st_atime,
+                    stamp.st_mtime + 100 + (mutant.begin * 31 + len(mutant.after)) % 100_000,
+                ),
+            )
             self.bench.forget_code(mutant.file, text)
             state, _, words = self.bench.run(tests, 20 * expected + 300.0)
         finally:
@@ -517,24 +725,40 @@ class Run:
             os.utime(path, (stamp.st_atime, stamp.st_mtime))
             self.bench.restore_code()
         status = {"passed": "survived", "failed": "killed", "timeout": "killed"}[state]
-        noticed = [line[:200] for line in words.splitlines() if line.startswith(("FAILED", "ERROR"))]
+        noticed = [
+            line[:200] for line in words.splitlines() if line.startswith(("FAILED", "ERROR"))
+        ]
         reason = "timeout" if state == "timeout" else "".join(noticed[-1:])
         return Verdict(mutant, status, time.monotonic() - begun, len(tests), reason, line_text)
 
 
 def equivalents() -> list[dict[str, str]]:
-    """Return the mutants that change nothing anybody could observe: file, a part of the line, a part of what it becomes, and the reason."""
+    """Return the mutants that change nothing anybody could observe: file, a part of the line, a
+    part of what it becomes, and the reason."""
     if not EQUIVALENT.exists():
         return []
     return list(tomllib.loads(EQUIVALENT.read_text(encoding="utf-8")).get("mutant", []))
 
 
-def chosen(home: Path, folders: Sequence[str], count: int, seed: int, only: str = "", *, compiled: bool = True) -> dict[str, list[Mutant]]:
-    """Return `count` mutants of each folder, drawn with a seed, all of them for 0; without `compiled` none of modules that are compiled."""
+def chosen(
+    home: Path,
+    folders: Sequence[str],
+    count: int,
+    seed: int,
+    only: str = "",
+    *,
+    compiled: bool = True,
+) -> dict[str, list[Mutant]]:
+    """Return `count` mutants of each folder, drawn with a seed, all of them for 0; without
+    `compiled` none of modules that are compiled."""
     every: dict[str, list[Mutant]] = {}
     for path in sorted((home / "spicesnn").rglob("*.py")):
         file = str(path.relative_to(home))
-        if (only and only not in file) or (folders and folder_of(file) not in folders) or file in _BY_EYE:
+        if (
+            (only and only not in file)
+            or (folders and folder_of(file) not in folders)
+            or file in _BY_EYE
+        ):
             continue
         text = path.read_text(encoding="utf-8")
         if compiled or not (_COMPILED.search(text) or file in _COMPILED_ELSEWHERE):
@@ -542,19 +766,28 @@ def chosen(home: Path, folders: Sequence[str], count: int, seed: int, only: str 
     drawn = {}
     for folder, found in every.items():
         random.Random(f"{seed} {folder}").shuffle(found)
-        sound = (m for m in found if _parses(m.applied((home / m.file).read_text(encoding="utf-8"))))
+        sound = (
+            m for m in found if _parses(m.applied((home / m.file).read_text(encoding="utf-8")))
+        )
         drawn[folder] = list(itertools.islice(sound, count or None))
     return drawn
 
 
-def judged(run: Run, drawn: dict[str, list[Mutant]], log: Path, *, again: bool = False) -> Iterator[Verdict]:
-    """Yield what becomes of each mutant, and note it; those of an earlier run are not tried again, with `again` but for survivors."""
+def judged(
+    run: Run, drawn: dict[str, list[Mutant]], log: Path, *, again: bool = False
+) -> Iterator[Verdict]:
+    """Yield what becomes of each mutant, and note it; those of an earlier run are not tried again,
+    with `again` but for survivors."""
     known = _logged(log)
     for found in drawn.values():
         for mutant in found:
-            row = known.get((mutant.file, _short(mutant.before), _short(mutant.after), run.line_of(mutant)))
+            row = known.get(
+                (mutant.file, _short(mutant.before), _short(mutant.after), run.line_of(mutant))
+            )
             if row is not None and not (again and row["status"] != "killed"):
-                yield Verdict(mutant, row["status"], row["seconds"], row["tests"], row["reason"], row["text"])
+                yield Verdict(
+                    mutant, row["status"], row["seconds"], row["tests"], row["reason"], row["text"]
+                )
                 continue
             verdict = run.judge(mutant)
             with log.open("a", encoding="utf-8") as file:
@@ -564,7 +797,11 @@ def judged(run: Run, drawn: dict[str, list[Mutant]], log: Path, *, again: bool =
 
 def _logged(log: Path) -> dict[tuple[str, str, str, str], dict[str, Any]]:
     """Return what became of the mutants of earlier runs; lines may have moved since."""
-    rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
+    rows = (
+        [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+        if log.exists()
+        else []
+    )
     return {(row["file"], row["before"], row["after"], row["text"]): row for row in rows}
 
 
@@ -575,7 +812,12 @@ def drawn_before(home: Path, log: Path) -> dict[str, list[Mutant]]:
         text = (home / file).read_text(encoding="utf-8") if (home / file).exists() else ""
         lines, seen = text.splitlines(), set[tuple[str, str, str, str]]()
         for mutant in mutants(file, text):
-            key = (file, _short(mutant.before), _short(mutant.after), lines[mutant.line - 1].strip())
+            key = (
+                file,
+                _short(mutant.before),
+                _short(mutant.after),
+                lines[mutant.line - 1].strip(),
+            )
             if key in known and key not in seen:
                 seen.add(key)
                 drawn.setdefault(folder_of(file), []).append(mutant)
@@ -584,12 +826,20 @@ def drawn_before(home: Path, log: Path) -> dict[str, list[Mutant]]:
 
 def table(verdicts: Sequence[Verdict]) -> str:
     """Return the score of each folder as a table."""
-    lines = ["| folder | mutants | noticed | survived | equivalent | score |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| folder | mutants | noticed | survived | equivalent | score |",
+        "|---|---|---|---|---|---|",
+    ]
     folders = sorted({folder_of(v.mutant.file) for v in verdicts})
     for folder in [*folders, "all"]:
         own = [v for v in verdicts if folder in ("all", folder_of(v.mutant.file))]
-        killed, alive, same = (sum(v.status == status for v in own) for status in ("killed", "survived", "equivalent"))
-        lines.append(f"| {folder} | {len(own)} | {killed} | {alive} | {same} | {100 * killed / max(killed + alive, 1):.1f} % |")
+        killed, alive, same = (
+            sum(v.status == status for v in own) for status in ("killed", "survived", "equivalent")
+        )
+        lines.append(
+            f"| {folder} | {len(own)} | {killed} | {alive} | {same} |"
+            f" {100 * killed / max(killed + alive, 1):.1f} % |"
+        )
     return "\n".join(lines)
 
 
@@ -600,10 +850,19 @@ def score(verdicts: Sequence[Verdict]) -> float:
 
 
 def ran(
-    folders: Sequence[str], *, count: int, seed: int, out: Path, only: str = "", budget_s: float = 30.0, again: bool = False, compiled: bool = True,
+    folders: Sequence[str],
+    *,
+    count: int,
+    seed: int,
+    out: Path,
+    only: str = "",
+    budget_s: float = 30.0,
+    again: bool = False,
+    compiled: bool = True,
     log: bool = True,
 ) -> list[Verdict]:
-    """Draw mutants, run them, and leave ``mutants.jsonl``, ``survivors.md`` and ``score.md`` in `out`.
+    """Draw mutants, run them, and leave ``mutants.jsonl``, ``survivors.md`` and ``score.md`` in
+    `out`.
 
     Parameters
     ----------
@@ -616,11 +875,14 @@ def ran(
     only : str
         Part of the path of the modules that are mutated.
     budget_s : float
-        Processor seconds of tests for a mutant, at most; twice as many for tests that import the module themselves.
+        Processor seconds of tests for a mutant, at most; twice as many for tests that import the
+        module themselves.
     again : bool
-        Try the survivors of the earlier run in `out` again, with the tests as they are now, and draw no others.
+        Try the survivors of the earlier run in `out` again, with the tests as they are now, and
+        draw no others.
     compiled : bool
-        Mutate compiled modules too; each of these mutants is compiled afresh, which takes up to a minute.
+        Mutate compiled modules too; each of these mutants is compiled afresh, which takes up to a
+        minute.
     log : bool
         Print a line a mutant.
     """
@@ -629,37 +891,77 @@ def ran(
     with tempfile.TemporaryDirectory(prefix="spicesnn-mutants-") as place:
         home = _copied(Path(place) / "project")
         run, verdicts = Run(home, out, budget_s), list[Verdict]()
-        drawn = drawn_before(home, out / "mutants.jsonl") if again else chosen(home, folders, count, seed, only, compiled=compiled)
+        drawn = (
+            drawn_before(home, out / "mutants.jsonl")
+            if again
+            else chosen(home, folders, count, seed, only, compiled=compiled)
+        )
         total = sum(map(len, drawn.values()))
         for verdict in judged(run, drawn, out / "mutants.jsonl", again=again):
             verdicts.append(verdict)
             if log:
-                print(f"{len(verdicts)}/{total} {verdict.status:10} {verdict.seconds:5.1f} s  {verdict.mutant.described()}", flush=True)
+                print(
+                    f"{len(verdicts)}/{total} {verdict.status:10} {verdict.seconds:5.1f} s "
+                    f" {verdict.mutant.described()}",
+                    flush=True,
+                )
     alive = [v for v in verdicts if v.status == "survived"]
-    (out / "survivors.md").write_text("\n".join(f"- {v.mutant.described()}  `{v.line_text}`" for v in alive) + "\n", encoding="utf-8")
+    (out / "survivors.md").write_text(
+        "\n".join(f"- {v.mutant.described()}  `{v.line_text}`" for v in alive) + "\n",
+        encoding="utf-8",
+    )
     (out / "score.md").write_text(table(verdicts) + "\n", encoding="utf-8")
     return verdicts
 
 
 def main() -> int:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", nargs="*", help="folders of spicesnn/ (\"top\" for modules in none); all if left out")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "folders",
+        nargs="*",
+        help='folders of spicesnn/ ("top" for modules in none); all if left out',
+    )
     parser.add_argument("--count", type=int, default=30, help="mutants a folder; 0 for all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="only modules whose path has this in it")
-    parser.add_argument("--budget", type=float, default=30.0, help="processor seconds of tests for a mutant (twice as many for tests that import it)")
+    parser.add_argument(
+        "--budget",
+        type=float,
+        default=30.0,
+        help="processor seconds of tests for a mutant (twice as many for tests that import it)",
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/mutation"))
-    parser.add_argument("--again", action="store_true", help="try what survived an earlier run in --out again, with the tests as they are now")
-    parser.add_argument("--plain", action="store_true", help="leave out modules with compiled functions, whose mutants take up to a minute each")
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="try what survived an earlier run in --out again, with the tests as they are now",
+    )
+    parser.add_argument(
+        "--plain",
+        action="store_true",
+        help="leave out modules with compiled functions, whose mutants take up to a minute each",
+    )
     given = parser.parse_args()
     verdicts = ran(
-        given.folders, count=given.count, seed=given.seed, out=given.out.resolve(), only=given.only, budget_s=given.budget, again=given.again,
+        given.folders,
+        count=given.count,
+        seed=given.seed,
+        out=given.out.resolve(),
+        only=given.only,
+        budget_s=given.budget,
+        again=given.again,
         compiled=not given.plain,
-    )  # fmt: skip
+    )
     print(table(verdicts))
-    low = [f for f in {folder_of(v.mutant.file) for v in verdicts}
-           if score([v for v in verdicts if folder_of(v.mutant.file) == f]) < (0.95 if f in HIGH else 0.9)]  # fmt: skip
+    low = [
+        f
+        for f in {folder_of(v.mutant.file) for v in verdicts}
+        if score([v for v in verdicts if folder_of(v.mutant.file) == f])
+        < (0.95 if f in HIGH else 0.9)
+    ]
     print(f"below what is asked for: {', '.join(sorted(low)) or 'none'}")
     return 1 if low else 0
 

@@ -1,11 +1,12 @@
-"""What holds with the ngspice that is found: `validate`, the IV curve of every device, every preset trained short, the conformance suite.
+"""What holds with the ngspice that is found: `validate`, the IV curve of every device, every preset
+trained short, the conformance suite.
 
     python scripts/ngspice_checks.py
     scripts/other_debian.sh sid 'source scripts/setup.sh; "$PYTHON" scripts/ngspice_checks.py'
 
-A line each, and what failed by name below it; the exit code is 1 if anything did. Presets whose arrays are solved while they learn are trained by
-ngspice, at the settings below; the others have it read a tile where they say so.
-"""
+A line each, and what failed by name below it; the exit code is 1 if anything did. Presets whose
+arrays are solved while they learn are trained by ngspice, at the settings below; the others have it
+read a tile where they say so."""
 
 from __future__ import annotations
 
@@ -39,14 +40,22 @@ SHORT: dict[str, dict[str, Any]] = {
     "exsitu-mnist": {**MNIST, "data.pixels": 3, "exsitu.epochs": 1},
     "stdp-mnist": {**MNIST, "network.neurons": 10, "training.chunk": 20},
     "stdp-simple": {**MNIST, "network.neurons": 10, "training.chunk": 20},
-    "stdp-digits": {**MNIST, "population.cells.neurons": 10, "network.steps": 30, "training.chunk": 20, "training.epochs": 1},
+    "stdp-digits": {
+        **MNIST,
+        "population.cells.neurons": 10,
+        "network.steps": 30,
+        "training.chunk": 20,
+        "training.epochs": 1,
+    },
     "bp-mnist": {**MNIST, "network.hidden": 10, "training.chunk": 20, "training.epochs": 1},
     "deep-mnist": {**MNIST, "network.hidden": [8, 6], "exsitu.epochs": 1, "exsitu.chunk": 20},
 }
 """Preset → what makes it short."""
 
 
-def said(what: str, done: int, total: int, began: float, more: str = "", failed: list[str] | None = None) -> bool:
+def said(
+    what: str, done: int, total: int, began: float, more: str = "", failed: list[str] | None = None
+) -> bool:
     """Print a line, and what failed; return whether nothing did."""
     print(f"{what}: {done} of {total}{more}, {time.perf_counter() - began:.0f} s", flush=True)
     for line in failed or ():
@@ -58,13 +67,23 @@ def validation() -> bool:
     """Run `validate` and say how many of its cases hold, and of those the IV curves of devices."""
     began = time.perf_counter()
     table = validate()
-    bad = [f"{case.case}, {case.quantity}: {case.error} (allowed {case.tolerance:g}) {case.note}" for case in table.cases if not case.ok]
+    bad = [
+        f"{case.case}, {case.quantity}: {case.error} (allowed {case.tolerance:g}) {case.note}"
+        for case in table.cases
+        if not case.ok
+    ]
     names = registry.names()
     curves = {name: [case for case in table.cases if case.case == f"iv {name}"] for name in names}
-    held = {name: max(case.error or 0.0 for case in cases) for name, cases in curves.items() if cases and all(case.ok for case in cases)}
+    held = {
+        name: max(case.error or 0.0 for case in cases)
+        for name, cases in curves.items()
+        if cases and all(case.ok for case in cases)
+    }
     worst = max(held, key=lambda name: held[name], default="")
     first = said("validate", len(table.cases) - len(bad), len(table.cases), began, " cases", bad)
-    more = f" devices, engines at most {held[worst]:.1e} of the peak apart ({worst})" if held else ""
+    more = (
+        f" devices, engines at most {held[worst]:.1e} of the peak apart ({worst})" if held else ""
+    )
     return said("iv", len(held), len(names), began, more, sorted(set(names) - set(held))) and first
 
 
@@ -77,19 +96,51 @@ def presets() -> bool:
                 train(load(name, SHORT[name]), engine=engine, out=Path(folder) / "run", rng_seed=3)
             except SpicesnnError as error:
                 failed.append(f"{name}: {str(error).splitlines()[0][:200]}")
-    return said("presets trained short", len(preset_names()) - len(failed), len(preset_names()), began, "", failed)
+    return said(
+        "presets trained short",
+        len(preset_names()) - len(failed),
+        len(preset_names()),
+        began,
+        "",
+        failed,
+    )
 
 
 def conformance() -> bool:
     """Run the tests of the engine contract on both engines."""
     began = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-o", "addopts=", "-m", "not slow", "-p", "no:cacheprovider", "tests/engines/conformance"],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|errors?)", done.stdout[-500:])}
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-o",
+            "addopts=",
+            "-m",
+            "not slow",
+            "-p",
+            "no:cacheprovider",
+            "tests/engines/conformance",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    counts = {
+        word: int(number)
+        for number, word in re.findall(r"(\d+) (passed|failed|errors?)", done.stdout[-500:])
+    }
     failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return said("conformance suite", counts.get("passed", 0), sum(counts.values()) or 1, began, " tests", failed)
+    return said(
+        "conformance suite",
+        counts.get("passed", 0),
+        sum(counts.values()) or 1,
+        began,
+        " tests",
+        failed,
+    )
 
 
 def main() -> int:
@@ -100,7 +151,11 @@ def main() -> int:
     release = platform.freedesktop_os_release() if Path("/etc/os-release").exists() else {}
     where = f"{release.get('ID', platform.system())} {release.get('VERSION_CODENAME', '')}".strip()
     solver = "KLU" if library.klu else "Sparse 1.3"
-    print(f"ngspice {library.version}, {solver}; {where}, Python {platform.python_version()}, NumPy {np.__version__}", flush=True)
+    print(
+        f"ngspice {library.version}, {solver}; {where}, Python {platform.python_version()}, NumPy"
+        f" {np.__version__}",
+        flush=True,
+    )
     return 0 if all([validation(), presets(), conformance()]) else 1
 
 

@@ -1,11 +1,12 @@
-"""Where the time of a read in ngspice without KLU goes: ngspice's own account of ordering, factoring and solving its matrix.
+"""Where the time of a read in ngspice without KLU goes: ngspice's own account of ordering,
+factoring and solving its matrix.
 
     python scripts/ngspice_ordering.py [24 32 48]
 
-Runs the program `ngspice` on the deck of a linear read (random cells of 1 to 100 µS, wires of 1 Ω), with the elements
-line by line, shuffled, and by nested dissection (halves of the array before the line between them), as spicesnn writes
-them, since nodes are numbered as they appear. One line each; seconds as ``.options acct`` tells them.
-"""
+Runs the program `ngspice` on the deck of a linear read (random cells of 1 to 100 µS, wires of 1 Ω),
+with the elements line by line, shuffled, and by nested dissection (halves of the array before the
+line between them), as spicesnn writes them, since nodes are numbered as they appear. One line each;
+seconds as ``.options acct`` tells them."""
 
 from __future__ import annotations
 
@@ -36,7 +37,9 @@ def deck_of(size: int) -> tuple[list[str], list[str]]:
     array = sn.Crossbar(conductance=rng.uniform(1e-6, 1e-4, (size, size)), wires=sn.Wires(1.0, 1.0))
     text = read_deck(array, Levels.checked(array, rng.uniform(0, 1, size)), inline_models=True).text
     cards = re.sub(r"\n\+", " ", text).splitlines()
-    return [c for c in cards if c.startswith("r")], [c for c in cards if not c.startswith(("r", "*", ".end", ".save"))]
+    return [c for c in cards if c.startswith("r")], [
+        c for c in cards if not c.startswith(("r", "*", ".end", ".save"))
+    ]
 
 
 def account(resistors: list[str], others: list[str]) -> dict[str, float]:
@@ -45,12 +48,16 @@ def account(resistors: list[str], others: list[str]) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "deck.cir"
         path.write_text("\n".join(deck) + "\n", encoding="utf-8")
-        done = subprocess.run(["ngspice", "-b", str(path)], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["ngspice", "-b", str(path)], capture_output=True, text=True, check=False
+        )
 
     def number(what: str) -> float:
         found = re.search(rf"{what} = (\S+)", done.stdout)
         if found is None:
-            sys.exit(f"ngspice does not tell its {what!r}:\n{done.stdout[-500:]}{done.stderr[-500:]}")
+            sys.exit(
+                f"ngspice does not tell its {what!r}:\n{done.stdout[-500:]}{done.stderr[-500:]}"
+            )
         return float(found.group(1))
 
     seconds = {name: number(what) for name, what in TOLD.items()}
@@ -72,8 +79,9 @@ def main(sizes: list[int]) -> None:
             told = account([resistors[k] for k in order], others)
             part = told["ordering"] / told["analysis"]
             print(
-                f"{size} x {size}, {name}: analysis {told['analysis']:.2f} s, ordering {told['ordering']:.2f} s "
-                f"({100 * part:.0f} %), factoring {told['factoring']:.2f} s, {told['filled']:.0f} filled in",
+                f"{size} x {size}, {name}: analysis {told['analysis']:.2f} s, ordering"
+                f" {told['ordering']:.2f} s ({100 * part:.0f} %), factoring {told['factoring']:.2f}"
+                f" s, {told['filled']:.0f} filled in",
                 flush=True,
             )
 

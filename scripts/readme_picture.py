@@ -1,4 +1,5 @@
-"""The picture of the README, from a run: python scripts/readme_picture.py runs/demo/mnist-10x10 docs/images/overview.png."""
+"""The picture of the README, from a run: python scripts/readme_picture.py runs/demo/mnist-10x10
+docs/images/overview.png."""
 
 import sys
 from pathlib import Path
@@ -23,7 +24,10 @@ def main(run: str, target: str) -> None:
     with style(), sn.NgspiceEngine() as ngspice:
         figure = new_figure(12.0, 7.6)
         axes = figure.subplots(2, 2)
-        iv_loop(axes[0, 0], [sn.iv(device, engine, amplitude, frequency) for engine in (sn.NodalEngine(), ngspice)])
+        iv_loop(
+            axes[0, 0],
+            [sn.iv(device, engine, amplitude, frequency) for engine in (sn.NodalEngine(), ngspice)],
+        )
         axes[0, 0].set_title("VTEAM on both engines")
         title = f"{array.rows}×{array.cols}, 1 Ω per segment: cell voltage"
         ir_drop_map(axes[0, 1], sn.NodalEngine().read(array, drive).cell_volts, drive, title=title)
@@ -31,8 +35,12 @@ def main(run: str, target: str) -> None:
         period = 1.2 * float(times[times < 1].max())
         trains = [times[:, k] + period * np.arange(len(times)) for k in range(times.shape[1])]
         marks = [(period * k, data.names[label]) for k, label in enumerate(labels)]
-        spike_raster(axes[1, 0], trains, data.names, marks=marks, title="First spikes of six test digits")
-        confusion_matrix(axes[1, 1], data.history["confusion"][:, :-1], data.names, title="MNIST 10×10, held out")
+        spike_raster(
+            axes[1, 0], trains, data.names, marks=marks, title="First spikes of six test digits"
+        )
+        confusion_matrix(
+            axes[1, 1], data.history["confusion"][:, :-1], data.names, title="MNIST 10×10, held out"
+        )
         Path(target).parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(target)
 

@@ -1,7 +1,8 @@
-"""How many samples each small preset answers rightly after training with seed 1, and the letters and words of which it has seen all or some.
+"""How many samples each small preset answers rightly after training with seed 1, and the letters
+and words of which it has seen all or some.
 
-    python scripts/small_presets.py [xpue digits-3x5 exsitu-xor letters-3x3 letters-stdp manhattan-4x4] [--engine nodal|ngspice]
-"""
+python scripts/small_presets.py [xpue digits-3x5 exsitu-xor letters-3x3 letters-stdp manhattan-4x4]
+[--engine nodal|ngspice]"""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ def main(presets: list[str], engine: str) -> dict[str, tuple[int, int]]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("presets", nargs="*", default=PRESETS, metavar="PRESET")
     parser.add_argument("--engine", default="nodal")
     main(**vars(parser.parse_args()))

@@ -1,6 +1,7 @@
-"""The arrays of `bench_solver` and the methods that solve them, each from conductances to column currents.
+"""The arrays of `bench_solver` and the methods that solve them, each from conductances to column
+currents.
 
-    python scripts/solver_methods.py     # the effective conductance by the engine's choice and by block elimination, processor seconds
+python scripts/solver_methods.py     # the effective conductance by the engine's choice and by block elimination, processor seconds
 """
 
 from __future__ import annotations
@@ -48,7 +49,12 @@ class Case:
     @property
     def operator(self) -> Operator:
         free = np.zeros(self.rows, dtype=bool), np.zeros(self.cols, dtype=bool)
-        return Operator(wires=self.wires, cell_siemens=self.siemens, floating_rows=free[0], floating_columns=free[1])
+        return Operator(
+            wires=self.wires,
+            cell_siemens=self.siemens,
+            floating_rows=free[0],
+            floating_columns=free[1],
+        )
 
     @property
     def name(self) -> str:
@@ -57,7 +63,9 @@ class Case:
 
 def solve_nodal(case: Case) -> np.ndarray:
     """Build the array, set it up and solve."""
-    return ENGINE.read(sn.Crossbar(conductance=case.siemens, wires=case.wires), case.volts).column_amps
+    return ENGINE.read(
+        sn.Crossbar(conductance=case.siemens, wires=case.wires), case.volts
+    ).column_amps
 
 
 _reused: dict[str, sn.Crossbar] = {}
@@ -72,7 +80,8 @@ def solve_reused(case: Case) -> np.ndarray:
 
 
 def solve_superlu(case: Case, refine: int = 0) -> np.ndarray:
-    """Assemble, factor (minimum degree on A + Aᵀ, symmetric mode) and solve; `refine` steps of iterative refinement."""
+    """Assemble, factor (minimum degree on A + Aᵀ, symmetric mode) and solve; `refine` steps of
+    iterative refinement."""
     graph, cells = Graph.wires_of(case.operator), case.siemens.size
     tail = np.concatenate([graph.tail, np.arange(cells)])
     head = np.concatenate([graph.head, cells + np.arange(cells)])
@@ -81,8 +90,16 @@ def solve_superlu(case: Case, refine: int = 0) -> np.ndarray:
     volts[2 * cells : 2 * cells + case.rows] = case.volts
     diagonal = np.bincount(tail, siemens, graph.nodes) + np.bincount(head, siemens, graph.nodes)
     ends = (np.concatenate([tail, head]), np.concatenate([head, tail]))
-    matrix = (sp.diags_array(diagonal) - sp.coo_array((np.tile(siemens, 2), ends), shape=(graph.nodes, graph.nodes))).tocsc()
-    factor = splu(matrix[: 2 * cells, : 2 * cells], permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    matrix = (
+        sp.diags_array(diagonal)
+        - sp.coo_array((np.tile(siemens, 2), ends), shape=(graph.nodes, graph.nodes))
+    ).tocsc()
+    factor = splu(
+        matrix[: 2 * cells, : 2 * cells],
+        permc_spec="MMD_AT_PLUS_A",
+        diag_pivot_thresh=0.0,
+        options={"SymmetricMode": True},
+    )
     for _ in range(1 + refine):
         volts[: 2 * cells] -= factor.solve((matrix @ volts)[: 2 * cells])
     word, bit = volts[: 2 * cells].reshape(2, case.rows, case.cols)
@@ -93,7 +110,9 @@ def solve_badcrossbar(case: Case) -> np.ndarray:
     import badcrossbar
 
     logging.disable(logging.INFO)
-    solution = badcrossbar.compute(case.volts[:, None], 1 / case.siemens, r_i=KINDS[case.kind][0], all_currents=False)
+    solution = badcrossbar.compute(
+        case.volts[:, None], 1 / case.siemens, r_i=KINDS[case.kind][0], all_currents=False
+    )
     return np.asarray(solution.currents.output)[0]
 
 
@@ -104,32 +123,42 @@ def solve_ngspice(case: Case) -> np.ndarray:
     global _ngspice
     if _ngspice is None:
         _ngspice = sn.NgspiceEngine()
-    return _ngspice.read(sn.Crossbar(conductance=case.siemens, wires=case.wires), case.volts).column_amps
+    return _ngspice.read(
+        sn.Crossbar(conductance=case.siemens, wires=case.wires), case.volts
+    ).column_amps
 
 
 SOLVERS: dict[str, Callable[[Case], np.ndarray]] = {
-    "nodal": solve_nodal, "nodal, reused": solve_reused, "superlu": solve_superlu, "badcrossbar": solve_badcrossbar, "ngspice": solve_ngspice,
-}  # fmt: skip
+    "nodal": solve_nodal,
+    "nodal, reused": solve_reused,
+    "superlu": solve_superlu,
+    "badcrossbar": solve_badcrossbar,
+    "ngspice": solve_ngspice,
+}
 
 
 def effective_by_solving(case: Case) -> np.ndarray:
-    """Return the effective conductance as the engine computes it: by adjoint solves for these shapes."""
+    """Return the effective conductance as the engine computes it: by adjoint solves for these
+    shapes."""
     return ENGINE.effective_conductance(sn.Crossbar(conductance=case.siemens, wires=case.wires))
 
 
 def effective_by_blocks(case: Case) -> np.ndarray:
-    """Return the effective conductance by block-tridiagonal elimination, a dense block a row: the peer of adjoint solves.
+    """Return the effective conductance by block-tridiagonal elimination, a dense block a row: the
+    peer of adjoint solves.
 
-    Seen from its bit-line nodes everything above and in row i is ``A_i = G_i − G_i·T⁻¹·G_i + s − s²·(s + A_{i-1})⁻¹`` (T the word line, s a
-    segment). What is injected at row i reaches the next by ``P_i = s·(s + A_i)⁻¹``, and a driver injects ``G_i·T⁻¹·s·V_i``.
-    """
+    Seen from its bit-line nodes everything above and in row i is ``A_i = G_i − G_i·T⁻¹·G_i + s −
+    s²·(s + A_{i-1})⁻¹`` (T the word line, s a segment). What is injected at row i reaches the next
+    by ``P_i = s·(s + A_i)⁻¹``, and a driver injects ``G_i·T⁻¹·s·V_i``."""
     s, (rows, cols) = 1 / KINDS[case.kind][0], case.siemens.shape
     eye, off, carried = np.eye(cols), np.full(cols - 1, -s), np.zeros((rows, cols, cols))
     injected, above = np.empty((rows, cols)), np.zeros((cols, cols))
     for i, cells in enumerate(case.siemens):
         diagonal = cells + 2 * s
         diagonal[-1] -= s
-        word = lapack.dptsv(diagonal, off.copy(), np.concatenate([np.diag(cells), eye[:, :1]], axis=1))[2]
+        word = lapack.dptsv(
+            diagonal, off.copy(), np.concatenate([np.diag(cells), eye[:, :1]], axis=1)
+        )[2]
         injected[i] = cells * word[:, cols] * s
         admittance = np.diag(cells + s) - cells[:, None] * word[:, :cols] + above
         inverse = lapack.dpotri(lapack.dpotrf(admittance, lower=1)[0], lower=1)[0]
@@ -154,7 +183,10 @@ def main() -> None:
             found.append(method(case))
             spent.append(time.process_time() - begin)
         apart = np.abs(found[0] - found[1]).max() / np.abs(found[1]).max()
-        print(f"{rows}×{cols}: engine (adjoint solves) {spent[0]:.3f} s, block elimination {spent[1]:.3f} s; apart by {apart:.1e} of the largest")
+        print(
+            f"{rows}×{cols}: engine (adjoint solves) {spent[0]:.3f} s, block elimination"
+            f" {spent[1]:.3f} s; apart by {apart:.1e} of the largest"
+        )
 
 
 if __name__ == "__main__":

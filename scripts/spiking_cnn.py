@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""A convolutional spiking network on crossbars: trained by PyTorch on MNIST, converted to integrate-and-fire neurons, through NIR, onto tiles.
+"""A convolutional spiking network on crossbars: trained by PyTorch on MNIST, converted to
+integrate-and-fire neurons, through NIR, onto tiles.
 
     python scripts/spiking_cnn.py --train runs/cnn.onnx   learns the network with clipped activations (needs the extra torch; some minutes)
     python scripts/spiking_cnn.py runs/cnn.onnx           converts it, writes it as NIR, reads it back, and answers the whole test set
-                                                          in software and on tiles (no PyTorch needed)
+                                                          in software and on tiles (no PyTorch
+                                                          needed)
 
-Activations are learnt with as many levels as there are time steps, so that spike counts can stand for them. Thresholds and the ranges of
-the converters come from training images; the test images are answered once. --images takes fewer of them.
-"""
+Activations are learnt with as many levels as there are time steps, so that spike counts can stand
+for them. Thresholds and the ranges of the converters come from training images; the test images are
+answered once. --images takes fewer of them."""
 
 from __future__ import annotations
 
@@ -25,7 +27,12 @@ LEVELS = 16
 
 def images() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     data = mnist.load()
-    return data.x_train[:, None] / 255.0, data.y_train.astype(np.int64), data.x_test[:, None] / 255.0, data.y_test.astype(np.int64)
+    return (
+        data.x_train[:, None] / 255.0,
+        data.y_train.astype(np.int64),
+        data.x_test[:, None] / 255.0,
+        data.y_test.astype(np.int64),
+    )
 
 
 def train(path: Path, epochs: int, seed: int) -> None:
@@ -42,11 +49,22 @@ def train(path: Path, epochs: int, seed: int) -> None:
             return y + (torch.clamp(torch.floor(x * LEVELS + 0.5) / LEVELS, 0.0, 1.0) - y).detach()
 
     torch.manual_seed(seed)
-    x, y, x_test, y_test = (torch.tensor(part, dtype=torch.float32 if part.ndim > 1 else torch.int64) for part in images())
+    x, y, x_test, y_test = (
+        torch.tensor(part, dtype=torch.float32 if part.ndim > 1 else torch.int64)
+        for part in images()
+    )
     module = nn.Sequential(
-        nn.Conv2d(1, 12, 5, padding=2), Levels(), nn.AvgPool2d(2), nn.Conv2d(12, 32, 5), Levels(), nn.AvgPool2d(2), nn.Flatten(),
-        nn.Linear(800, 100), Levels(), nn.Linear(100, 10),
-    )  # fmt: skip
+        nn.Conv2d(1, 12, 5, padding=2),
+        Levels(),
+        nn.AvgPool2d(2),
+        nn.Conv2d(12, 32, 5),
+        Levels(),
+        nn.AvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(800, 100),
+        Levels(),
+        nn.Linear(100, 10),
+    )
     optimiser = torch.optim.Adam(module.parameters(), lr=2e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
     for epoch in range(epochs):
@@ -55,23 +73,39 @@ def train(path: Path, epochs: int, seed: int) -> None:
         for some in torch.randperm(len(x)).split(128):
             optimiser.zero_grad()
             down, right = torch.randint(-2, 3, (2,)).tolist()
-            nn.functional.cross_entropy(module(torch.roll(x[some], (down, right), (2, 3))), y[some]).backward()
+            nn.functional.cross_entropy(
+                module(torch.roll(x[some], (down, right), (2, 3))), y[some]
+            ).backward()
             optimiser.step()
         schedule.step()
         print(f"epoch {epoch + 1} of {epochs}, {time.perf_counter() - begun:.0f} s", flush=True)
     module.eval()
     with torch.no_grad():
         right_ones = torch.cat([module(part).argmax(1) for part in x_test.split(1000)]) == y_test
-    print(f"before conversion: {100 * right_ones.double().mean():.2f} % of {len(y_test)} test images")
+    print(
+        f"before conversion: {100 * right_ones.double().mean():.2f} % of {len(y_test)} test images"
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.onnx.export(module, (x[:1],), str(path), dynamo=False, dynamic_axes={"x": {0: "n"}}, input_names=["x"], output_names=["y"])
+    torch.onnx.export(
+        module,
+        (x[:1],),
+        str(path),
+        dynamo=False,
+        dynamic_axes={"x": {0: "n"}},
+        input_names=["x"],
+        output_names=["y"],
+    )
 
 
 def hardware(**changes: object) -> sn.Hardware:
     plain = sn.Hardware(
-        device=sn.devices.VTEAM(r_on=10e3, r_off=1e6), wires=sn.Wires(word_line_ohm=1.0, bit_line_ohm=1.0), tile=(128, 128), bits_per_cell=6,
-        dac=sn.DAC(bits=8), adc=sn.ADC(bits=8),
-    )  # fmt: skip
+        device=sn.devices.VTEAM(r_on=10e3, r_off=1e6),
+        wires=sn.Wires(word_line_ohm=1.0, bit_line_ohm=1.0),
+        tile=(128, 128),
+        bits_per_cell=6,
+        dac=sn.DAC(bits=8),
+        adc=sn.ADC(bits=8),
+    )
     return plain.with_changes(**changes)
 
 
@@ -85,10 +119,16 @@ def on_arrays(path: Path, count: int, on_tiles: int) -> None:
     begun = time.perf_counter()
     decided = read.decided(read.outputs(x_test))
     spent = time.perf_counter() - begun
-    print(f"spiking, in software, through NIR and back: {100 * read.scored(decided, y_test):.2f} % of {len(y_test)} test images in {spent:.0f} s, "
-          f"{LEVELS} time steps", flush=True)  # fmt: skip
+    print(
+        f"spiking, in software, through NIR and back: {100 * read.scored(decided, y_test):.2f} % of"
+        f" {len(y_test)} test images in {spent:.0f} s, {LEVELS} time steps",
+        flush=True,
+    )
     same = np.mean(network.decided(network.outputs(x_test[:500])) == decided[:500])
-    print(f"as before NIR: {100 * same:.2f} % of the first {min(500, len(y_test))} answers", flush=True)
+    print(
+        f"as before NIR: {100 * same:.2f} % of the first {min(500, len(y_test))} answers",
+        flush=True,
+    )
     chip = read.on(hardware(), calibrate=calibration[::5], seed=0)
     counts = read.spike_counts(x_test[:500], products=chip.products())
     spikes = ", ".join(f"{name} {value:.0f}" for name, value in counts.items())
@@ -100,18 +140,26 @@ def on_arrays(path: Path, count: int, on_tiles: int) -> None:
     cost = chip.cost()
     tiles = sum(len(layer.blocks) for layer in chip.layers.values())
     parts = cost.by_component()
-    print(f"on {tiles} tiles: {100 * accuracy:.2f} % of {len(y_test)} test images in {spent:.0f} s; {1e6 * cost.energy_joule:.3f} µJ an image "
-          f"(arrays {1e6 * parts['arrays']['energy_joule']:.3f} µJ), {1e6 * cost.latency_s:.0f} µs", flush=True)  # fmt: skip
+    print(
+        f"on {tiles} tiles: {100 * accuracy:.2f} % of {len(y_test)} test images in {spent:.0f} s;"
+        f" {1e6 * cost.energy_joule:.3f} µJ an image (arrays"
+        f" {1e6 * parts['arrays']['energy_joule']:.3f} µJ), {1e6 * cost.latency_s:.0f} µs",
+        flush=True,
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("path", type=Path)
     parser.add_argument("--train", action="store_true")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--images", type=int, default=0)
-    parser.add_argument("--on-tiles", type=int, default=0, help="so many of them on the tiles; 0: all")
+    parser.add_argument(
+        "--on-tiles", type=int, default=0, help="so many of them on the tiles; 0: all"
+    )
     options = parser.parse_args()
     if options.train:
         train(options.path, options.epochs, options.seed)

@@ -1,6 +1,6 @@
 """The STDP window of several devices by overlapping spikes, measured in an array on either engine.
 
-    python scripts/stdp_windows.py [--devices vteam yakopcic …] [--engine nodal|ngspice] [--size 3]
+python scripts/stdp_windows.py [--devices vteam yakopcic …] [--engine nodal|ngspice] [--size 3]
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ def main(devices: list[str], engine: str, size: int) -> dict[str, STDPWindow]:
             found[name] = window
             taus = f"tau+ {render(window.tau_plus_s, 's')}  tau- {render(window.tau_minus_s, 's')}"
             disturbed = f"neighbours at most {window.neighbour_dw.max():.1e}"
-            print(f"{name:18} A+ {window.a_plus:.3%}  A- {window.a_minus:.3%}  {taus}  {disturbed}", flush=True)
+            print(
+                f"{name:18} A+ {window.a_plus:.3%}  A- {window.a_minus:.3%}  {taus}  {disturbed}",
+                flush=True,
+            )
     return found
 
 

@@ -19,6 +19,7 @@ gate=()
 # The solver is compiled once, beside the type checker: two test processes that start cold would each do it.
 "$PYTHON" -c 'import numpy as np, spicesnn as sn; sn.NodalEngine().read(sn.Crossbar(conductance=np.full((8, 8), 1e-4)), np.ones(8))' &
 .venv/bin/ruff check spicesnn tests scripts
+.venv/bin/ruff format --check --quiet spicesnn tests scripts || { say "Not formatted: run .venv/bin/ruff format spicesnn tests scripts"; exit 1; }
 .venv/bin/mypy
 wait
 # One thread a process: two test processes share the processors, and numba's threads must not fight over them.

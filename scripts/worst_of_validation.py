@@ -1,6 +1,7 @@
-"""The largest and the median error of each kind of case in the table that `spicesnn validate --out FOLDER` writes.
+"""The largest and the median error of each kind of case in the table that `spicesnn validate --out
+FOLDER` writes.
 
-    python scripts/worst_of_validation.py FOLDER/validation.csv
+python scripts/worst_of_validation.py FOLDER/validation.csv
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from pathlib import Path
 from statistics import median
 
 KINDS = {
-    "read": lambda case: case.startswith("read "), "pulse": lambda case: case.startswith("pulse "),
-    "iv but jart-vcm": lambda case: case.startswith("iv ") and case != "iv jart-vcm", "iv jart-vcm": lambda case: case == "iv jart-vcm",
-}  # fmt: skip
+    "read": lambda case: case.startswith("read "),
+    "pulse": lambda case: case.startswith("pulse "),
+    "iv but jart-vcm": lambda case: case.startswith("iv ") and case != "iv jart-vcm",
+    "iv jart-vcm": lambda case: case == "iv jart-vcm",
+}
 
 
 def main(path: Path) -> None:

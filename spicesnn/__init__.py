@@ -69,12 +69,40 @@ _HOMES = {
 }
 
 __all__ = [  # noqa: RUF022 (by subject)
-    "__version__", "devices", "Wires", "Crossbar", "GateAlong", "Pulse", "Waveform", "Sine", "PiecewiseLinear",
-    "NodalEngine", "NgspiceEngine", "iv", "monte_carlo", "read_measurement", "read_events", "fit_cycles", "published_cells", "drift_compensation",
+    "__version__",
+    "devices",
+    "Wires",
+    "Crossbar",
+    "GateAlong",
+    "Pulse",
+    "Waveform",
+    "Sine",
+    "PiecewiseLinear",
+    "NodalEngine",
+    "NgspiceEngine",
+    "iv",
+    "monte_carlo",
+    "read_measurement",
+    "read_events",
+    "fit_cycles",
+    "published_cells",
+    "drift_compensation",
     "CrossbarClassifier",
-    "Network", "Hardware", "DAC", "ADC", "Periphery", "Imperfections", "MeasuredCycles", "LearningNetwork", "Inputs", "Neurons", "Projection",
-    "train", "load_run", "Run",
-]  # fmt: skip
+    "Network",
+    "Hardware",
+    "DAC",
+    "ADC",
+    "Periphery",
+    "Imperfections",
+    "MeasuredCycles",
+    "LearningNetwork",
+    "Inputs",
+    "Neurons",
+    "Projection",
+    "train",
+    "load_run",
+    "Run",
+]
 
 
 _WORDS = {
@@ -85,7 +113,10 @@ _WORDS = {
     "simulate": "array.read(row_volts) or array.pulse(…)",
     "run": "sn.train(preset), or array.read(row_volts)",
     "plot": "array.plot(), read.plot() or curve.plot()",
-    "load": "sn.load_run(path), sn.Crossbar.load(path), sn.devices.load(path) or sn.Network.from_nir(path)",
+    "load": (
+        "sn.load_run(path), sn.Crossbar.load(path), sn.devices.load(path) or"
+        " sn.Network.from_nir(path)"
+    ),
     "load_network": "sn.Network.from_nir(path), from_onnx, from_sklearn or from_arrays",
     "from_sklearn": "sn.Network.from_sklearn(estimator)",
     "from_nir": "sn.Network.from_nir(path)",
@@ -95,12 +126,17 @@ _WORDS = {
     "sweep": "`spicesnn sweep PRESET --over KEY=A,B`, or spicesnn.training.sweep.sweep",
     "validate": "`spicesnn validate`, or spicesnn.validation.suite.validate",
     "study": "`spicesnn study NAME`, or spicesnn.studies.study.answer",
-    "characterize": "`spicesnn characterize`, or spicesnn.characterization.characterize.characterize",
+    "characterize": (
+        "`spicesnn characterize`, or spicesnn.characterization.characterize.characterize"
+    ),
     "presets": "spicesnn.training.preset_names()",
     "list_presets": "spicesnn.training.preset_names()",
     "list_devices": "sn.devices.names()",
     "device": 'sn.devices["vteam"] for a model, sn.devices.load(path) for a file',
-    "Device": "sn.devices.VTEAM() and the others of sn.devices.names(); spicesnn.devices.Device is their base",
+    "Device": (
+        "sn.devices.VTEAM() and the others of sn.devices.names(); spicesnn.devices.Device is their"
+        " base"
+    ),
     "Memristor": "sn.devices.VTEAM() and the others of sn.devices.names()",
     "Array": "sn.Crossbar(conductance)",
     "CrossbarArray": "sn.Crossbar(conductance)",
@@ -121,24 +157,26 @@ _WORDS = {
 """What other packages' words are called here."""
 
 jit.ensure_place()
-shortcuts.register({
-    "array.read": "spicesnn.engines.default:read",
-    "array.pulse": "spicesnn.engines.default:pulse",
-    "array.at_temperature": "spicesnn.crossbar.temperature:at_temperature",
-    "array.effective_conductance": "spicesnn.engines.default:effective_conductance",
-    "array.save": "spicesnn.crossbar.saved:save_array",
-    "array.load": "spicesnn.crossbar.saved:load_array",
-    "curve.to_csv": "spicesnn.views:curve_csv",
-    "device.named": "spicesnn.netlist.device_source:device_from",
-    "run.report": "spicesnn.reporting.report:finish_run",
-    "array.to_deck": "spicesnn.netlist.whole_array:deck_text",
-    "array.to_subcircuit": "spicesnn.netlist.whole_array:subcircuit_text",
-    "array.plot": "spicesnn.plotting.circuits:array_figure",
-    "read.plot": "spicesnn.plotting.circuits:read_figure",
-    "pulse.plot": "spicesnn.plotting.circuits:pulse_figure",
-    "cost.plot": "spicesnn.plotting.costs:cost_figure",
-    "curve.plot": "spicesnn.plotting.circuits:curve_figure",
-})  # fmt: skip
+shortcuts.register(
+    {
+        "array.read": "spicesnn.engines.default:read",
+        "array.pulse": "spicesnn.engines.default:pulse",
+        "array.at_temperature": "spicesnn.crossbar.temperature:at_temperature",
+        "array.effective_conductance": "spicesnn.engines.default:effective_conductance",
+        "array.save": "spicesnn.crossbar.saved:save_array",
+        "array.load": "spicesnn.crossbar.saved:load_array",
+        "curve.to_csv": "spicesnn.views:curve_csv",
+        "device.named": "spicesnn.netlist.device_source:device_from",
+        "run.report": "spicesnn.reporting.report:finish_run",
+        "array.to_deck": "spicesnn.netlist.whole_array:deck_text",
+        "array.to_subcircuit": "spicesnn.netlist.whole_array:subcircuit_text",
+        "array.plot": "spicesnn.plotting.circuits:array_figure",
+        "read.plot": "spicesnn.plotting.circuits:read_figure",
+        "pulse.plot": "spicesnn.plotting.circuits:pulse_figure",
+        "cost.plot": "spicesnn.plotting.costs:cost_figure",
+        "curve.plot": "spicesnn.plotting.circuits:curve_figure",
+    }
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,5 @@
-"""Arrays that come from outside: taken as numbers or refused, never half understood, and never the caller's own memory."""
+"""Arrays that come from outside: taken as numbers or refused, never half understood, and never the
+caller's own memory."""
 
 from __future__ import annotations
 
@@ -21,20 +22,29 @@ def numbers(values: ArrayLike, name: str, what: str = "numbers") -> Floats:
     Raises
     ------
     InputError
-        Masked arrays (what would the masked values be?), complex numbers, text, and whatever else is no array of numbers.
+        Masked arrays (what would the masked values be?), complex numbers, text, and whatever else
+        is no array of numbers.
     """
     if type(values) is np.ndarray and values.dtype is _FLOAT:
         return values
     if isinstance(values, np.ma.MaskedArray):
-        raise InputError(f"{name} is a masked array: its masked values are unknown; expected plain {what} (values.filled(…) makes them)")
+        raise InputError(
+            f"{name} is a masked array: its masked values are unknown; expected plain {what}"
+            " (values.filled(…) makes them)"
+        )
     try:
         given = np.asarray(values)
-        if given.dtype.kind in "fiub" or (given.dtype.kind == "O" and not any(isinstance(value, _NO_NUMBERS) for value in given.flat)):
+        if given.dtype.kind in "fiub" or (
+            given.dtype.kind == "O"
+            and not any(isinstance(value, _NO_NUMBERS) for value in given.flat)
+        ):
             return np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError):
         given = np.zeros(0)
     if np.iscomplexobj(given):
-        raise InputError(f"{name} is complex, with {given.ravel()[:1].tolist()} first; expected real {what}")
+        raise InputError(
+            f"{name} is complex, with {given.ravel()[:1].tolist()} first; expected real {what}"
+        )
     raise InputError(f"{name} is not an array of {what}: {brief(values)}")
 
 
@@ -46,7 +56,8 @@ def brief(values: Any) -> str:
 
 
 def owned(values: ArrayLike, name: str, what: str = "numbers") -> Floats:
-    """Return a copy that no one can write to, whatever happens to the caller's array; see `numbers`."""
+    """Return a copy that no one can write to, whatever happens to the caller's array; see
+    `numbers`."""
     return locked(np.array(numbers(values, name, what), order="C"))
 
 
@@ -61,8 +72,12 @@ def flags(values: Any, name: str, shape: tuple[int, ...] | None = None) -> NDArr
     if isinstance(values, np.ma.MaskedArray):
         raise InputError(f"{name} is a masked array; expected plain booleans")
     given = np.asarray(values)
-    if given.dtype != np.bool_ and not (given.dtype.kind in "iuf" and bool(np.all((given == 0) | (given == 1)))):
-        raise InputError(f"{name} is {given.dtype} {given.ravel()[:4].tolist()!r:.60}; expected booleans")
+    if given.dtype != np.bool_ and not (
+        given.dtype.kind in "iuf" and bool(np.all((given == 0) | (given == 1)))
+    ):
+        raise InputError(
+            f"{name} is {given.dtype} {given.ravel()[:4].tolist()!r:.60}; expected booleans"
+        )
     if shape is not None and given.shape != shape:
         raise InputError(f"{name} has shape {given.shape}; expected {shape}")
     return locked(np.array(given, dtype=bool))
@@ -82,8 +97,16 @@ def number(value: Any, name: str, expected: str = "a finite number") -> float:
     InputError
         Anything else, NaN and infinity among it.
     """
-    if isinstance(value, np.ndarray) and value.ndim == 0 and not isinstance(value, np.ma.MaskedArray):
+    if (
+        isinstance(value, np.ndarray)
+        and value.ndim == 0
+        and not isinstance(value, np.ma.MaskedArray)
+    ):
         value = value[()]
-    if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool) or not np.isfinite(value):
+    if (
+        not isinstance(value, int | float | np.integer | np.floating)
+        or isinstance(value, bool)
+        or not np.isfinite(value)
+    ):
         raise InputError(f"{name} = {value!r:.60}; expected {expected}")
     return float(value)

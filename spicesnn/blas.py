@@ -1,8 +1,8 @@
 """Matrix products whose bits do not depend on the number of threads of the BLAS library.
 
-Sums that threads share are added in another order, and training amplifies the last bits: the same seed ended some hundredths of a percent
-apart with one thread and with two. Software training therefore runs with one BLAS thread.
-"""
+Sums that threads share are added in another order, and training amplifies the last bits: the same
+seed ended some hundredths of a percent apart with one thread and with two. Software training
+therefore runs with one BLAS thread."""
 
 from __future__ import annotations
 

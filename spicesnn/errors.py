@@ -1,8 +1,7 @@
 """Every error that spicesnn raises on purpose.
 
-Each is a `SpicesnnError` and also the builtin a caller would expect, so ``except ValueError`` works as it reads.
-A message says what was got, what was expected and what to do.
-"""
+Each is a `SpicesnnError` and also the builtin a caller would expect, so ``except ValueError`` works
+as it reads. A message says what was got, what was expected and what to do."""
 
 from __future__ import annotations
 
@@ -22,7 +21,8 @@ class WrongTypeError(InputError, TypeError):
 
 
 class UnknownNameError(SpicesnnError, LookupError):
-    """A device, preset, option or key that does not exist; the message names the nearest one that does."""
+    """A device, preset, option or key that does not exist; the message names the nearest one that
+    does."""
 
 
 class ConfigError(SpicesnnError, ValueError):
@@ -46,7 +46,8 @@ class UnsafeNetlistError(SpicesnnError, PermissionError):
 
 
 class UnsupportedNetlistError(SpicesnnError, ValueError):
-    """Foreign netlist text whose meaning is not certain, or that cannot be taken; the message names the line and the word."""
+    """Foreign netlist text whose meaning is not certain, or that cannot be taken; the message names
+    the line and the word."""
 
 
 class MissingPackageError(SpicesnnError, ImportError):
@@ -66,7 +67,8 @@ class ConvergenceError(EngineError, ArithmeticError):
 
 
 class SingularCircuitError(EngineError, ArithmeticError):
-    """The circuit has no unique solution, as with a line that floats without any path to a source."""
+    """The circuit has no unique solution, as with a line that floats without any path to a
+    source."""
 
 
 class NgspiceMissingError(EngineError, FileNotFoundError):

@@ -1,4 +1,5 @@
-"""A crossbar that learns as an estimator with fit, predict and score, as scikit-learn's tools expect them (scikit-learn itself is not needed)."""
+"""A crossbar that learns as an estimator with fit, predict and score, as scikit-learn's tools
+expect them (scikit-learn itself is not needed)."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ class CrossbarClassifier:
     Parameters
     ----------
     preset : str
-        The experiment whose array, device, neurons and learning rule are taken: a preset, or the path of a TOML file. Its [data] is not used.
+        The experiment whose array, device, neurons and learning rule are taken: a preset, or the
+        path of a TOML file. Its [data] is not used.
     epochs : int, optional
         Passes over the data; the preset's if left out.
     engine : str
@@ -38,8 +40,9 @@ class CrossbarClassifier:
     settings : Mapping, optional
         Further changes, ``"array.word_line_ohm"`` → value.
     scale : bool or str
-        True or ``"minmax"``: scale each feature to 0…1 by its least and largest value in `fit`, as a file of one's own is; later samples beyond
-        stay beyond. ``"standard"``: by mean and standard deviation. False or ``"none"``: X is taken as it is.
+        True or ``"minmax"``: scale each feature to 0…1 by its least and largest value in `fit`, as
+        a file of one's own is; later samples beyond stay beyond. ``"standard"``: by mean and
+        standard deviation. False or ``"none"``: X is taken as it is.
 
     Attributes
     ----------
@@ -66,9 +69,14 @@ class CrossbarClassifier:
     _estimator_type = "classifier"
 
     def __init__(
-        self, preset: str = "mnist-10x10", epochs: int | None = None, engine: str = "nodal", random_state: int = 0,
-        settings: Mapping[str, Any] | None = None, scale: bool | str = True,
-    ) -> None:  # fmt: skip
+        self,
+        preset: str = "mnist-10x10",
+        epochs: int | None = None,
+        engine: str = "nodal",
+        random_state: int = 0,
+        settings: Mapping[str, Any] | None = None,
+        scale: bool | str = True,
+    ) -> None:
         self.preset = preset
         self.epochs = epochs
         self.engine = engine
@@ -81,7 +89,10 @@ class CrossbarClassifier:
         vars(self).pop("state_", None)  # what fails here leaves nothing of an earlier fit to answer
         names, features, labels = column_names(X), numbers(X), classes_of(y, type(self).__name__)
         if len(labels) != len(features):
-            raise InputError(f"y has {len(labels)} classes for the {len(features)} sample(s) of X; expected a class for each")
+            raise InputError(
+                f"y has {len(labels)} classes for the {len(features)} sample(s) of X; expected a"
+                " class for each"
+            )
         self.classes_, index = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise InputError(f"y has one class, {self.classes_[0]!r}; expected two or more")
@@ -89,16 +100,29 @@ class CrossbarClassifier:
             vars(self).pop("feature_names_in_", None)
         else:
             self.feature_names_in_ = names
-        method = ("minmax" if self.scale else "none") if isinstance(self.scale, bool) else self.scale
+        method = (
+            ("minmax" if self.scale else "none") if isinstance(self.scale, bool) else self.scale
+        )
         if method not in METHODS:
-            raise InputError(f"scale is {self.scale!r:.60}; expected True, False, or one of: {', '.join(METHODS)}")
+            raise InputError(
+                f"scale is {self.scale!r:.60}; expected True, False, or one of:"
+                f" {', '.join(METHODS)}"
+            )
         scale = Scale.of(method, features)
-        self.low_, self.span_ = (np.array(np.broadcast_to(part, features.shape[1])) for part in (scale.low, scale.span))
+        self.low_, self.span_ = (
+            np.array(np.broadcast_to(part, features.shape[1])) for part in (scale.low, scale.span)
+        )
         features = self._driving(features)
         self.n_features_in_ = features.shape[1]
         samples = classified(features, index, len(self.classes_))
         called = tuple(str(name) for name in self.classes_)
-        problem = Problem(train=samples, test=samples, names=called, shape=(1, self.n_features_in_), held_out=False)
+        problem = Problem(
+            train=samples,
+            test=samples,
+            names=called,
+            shape=(1, self.n_features_in_),
+            held_out=False,
+        )
         self.experiment_ = Experiment.of(self._config(), problem)
         start = self.experiment_.start()
         with make_engine(self.engine) as engine:
@@ -107,7 +131,8 @@ class CrossbarClassifier:
         return self
 
     def _driving(self, features: Floats) -> Floats:
-        """Return what drives the word lines for features (n, inputs): 0 and 1 are the encoding's low and high voltage, and nothing is clipped."""
+        """Return what drives the word lines for features (n, inputs): 0 and 1 are the encoding's
+        low and high voltage, and nothing is clipped."""
         return np.asarray((features - self.low_) / self.span_)
 
     def _config(self) -> Config:
@@ -116,17 +141,26 @@ class CrossbarClassifier:
             changes["training.epochs"] = self.epochs
         config = load(self.preset, changes)
         if not isinstance(config, Config) or config.learning.rule == "stdp":
-            raise ConfigError(f"{self.preset} does not learn from labels in a solved array; expected a preset such as mnist-10x10 or letters-3x3")
+            raise ConfigError(
+                f"{self.preset} does not learn from labels in a solved array; expected a preset"
+                " such as mnist-10x10 or letters-3x3"
+            )
         return config.with_seed(int(self.random_state))
 
     def decision_function(self, X: ArrayLike) -> Floats:
-        """Return the current into each output neuron, (n, classes) ampere; of two classes the second minus the first, (n,)."""
+        """Return the current into each output neuron, (n, classes) ampere; of two classes the
+        second minus the first, (n,)."""
         if not hasattr(self, "state_"):
-            raise not_fitted("this CrossbarClassifier has not learnt anything yet; call fit(X, y) first")
+            raise not_fitted(
+                "this CrossbarClassifier has not learnt anything yet; call fit(X, y) first"
+            )
         check_names(column_names(X), getattr(self, "feature_names_in_", None))
         features = numbers(X)
         if features.shape[1] != self.n_features_in_:
-            raise InputError(f"X has {features.shape[1]} features, but CrossbarClassifier is expecting {self.n_features_in_} features as input")
+            raise InputError(
+                f"X has {features.shape[1]} features, but CrossbarClassifier is expecting"
+                f" {self.n_features_in_} features as input"
+            )
         features = self._driving(features)
         with make_engine(self.engine) as engine:
             amps = self.experiment_.forward(engine, self.state_.devices, features).amps[-1]
@@ -142,7 +176,10 @@ class CrossbarClassifier:
         """Return the share of samples whose class is predicted rightly."""
         predicted, labels = self.predict(X), np.asarray(y)
         if labels.shape != predicted.shape:
-            raise InputError(f"y has shape {labels.shape}; expected {predicted.shape}, a class for each sample of X")
+            raise InputError(
+                f"y has shape {labels.shape}; expected {predicted.shape}, a class for each sample"
+                " of X"
+            )
         return float(np.mean(predicted == labels))
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -153,7 +190,10 @@ class CrossbarClassifier:
         """Change parameters of the constructor."""
         for name, value in parameters.items():
             if name not in self._names():
-                raise UnknownNameError(f"CrossbarClassifier has no parameter {name!r}; it has: {', '.join(self._names())}")
+                raise UnknownNameError(
+                    f"CrossbarClassifier has no parameter {name!r}; it has:"
+                    f" {', '.join(self._names())}"
+                )
             setattr(self, name, value)
         return self
 
@@ -165,7 +205,12 @@ class CrossbarClassifier:
         """Return what scikit-learn (1.6 and later) asks its estimators about themselves."""
         from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
 
-        return Tags(estimator_type="classifier", target_tags=TargetTags(required=True), classifier_tags=ClassifierTags(), input_tags=InputTags())
+        return Tags(
+            estimator_type="classifier",
+            target_tags=TargetTags(required=True),
+            classifier_tags=ClassifierTags(),
+            input_tags=InputTags(),
+        )
 
     def __sklearn_is_fitted__(self) -> bool:
         """Return whether `fit` was called."""

@@ -24,7 +24,8 @@ _NETLISTS = (".cir", ".ckt", ".lib", ".mod", ".net", ".sp", ".spi", ".sub", ".su
 
 
 def what_is(path: str | Path) -> str:
-    """Return what a file seems to be, as words that go after *is*; nothing where nothing can be said."""
+    """Return what a file seems to be, as words that go after *is*; nothing where nothing can be
+    said."""
     path = Path(path)
     if path.is_dir():
         return "a folder"
@@ -56,19 +57,29 @@ def what_is(path: str | Path) -> str:
 
 def _archive(path: Path) -> str:
     names: list[str] = []
-    with suppress(OSError, zipfile.BadZipFile, ValueError, RuntimeError), zipfile.ZipFile(path) as archive:
+    with (
+        suppress(OSError, zipfile.BadZipFile, ValueError, RuntimeError),
+        zipfile.ZipFile(path) as archive,
+    ):
         names = archive.namelist()
     if any(name.endswith("data.pkl") for name in names):
         return f"a PyTorch file, a pickle, {_PICKLED}"
     if any(name.startswith("xl/") for name in names):
         return "an Excel workbook"
-    if any(name.endswith("config.json") for name in names) and any(name.endswith(".h5") for name in names):
+    if any(name.endswith("config.json") for name in names) and any(
+        name.endswith(".h5") for name in names
+    ):
         return "a Keras model"
-    return "" if not names or all(name.endswith(".npy") for name in names) else "a zip archive of other files"
+    return (
+        ""
+        if not names or all(name.endswith(".npy") for name in names)
+        else "a zip archive of other files"
+    )
 
 
 def check_is_file(path: str | Path, wanted: str = "a file") -> None:
-    """Refuse a pipe or a device, which a path of somebody else's run may lead to: it could be read without end.
+    """Refuse a pipe or a device, which a path of somebody else's run may lead to: it could be read
+    without end.
 
     What is not there, or is a folder, is left to who opens it.
     """

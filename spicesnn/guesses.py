@@ -1,4 +1,5 @@
-"""Answers to spellings that do not exist: one line with the nearest name, or with the call that does what the word means elsewhere."""
+"""Answers to spellings that do not exist: one line with the nearest name, or with the call that
+does what the word means elsewhere."""
 
 from __future__ import annotations
 
@@ -15,7 +16,9 @@ Kind = TypeVar("Kind", bound=type)
 class UnknownAttributeError(UnknownNameError, AttributeError):
     """An attribute that does not exist; the message, made when it is read, says what to use."""
 
-    def __init__(self, owner: type | str, attribute: str, words: Mapping[str, str], known: Iterable[str] = ()) -> None:
+    def __init__(
+        self, owner: type | str, attribute: str, words: Mapping[str, str], known: Iterable[str] = ()
+    ) -> None:
         super().__init__(owner, attribute, words, known)
         self.owner, self.attribute, self.words, self.known = owner, attribute, words, known
 
@@ -30,15 +33,22 @@ class UnknownArgumentError(InputError, TypeError):
 
 
 def answer(name: str, words: Mapping[str, str], known: Iterable[str]) -> str:
-    """Return what to use in place of a name, as the end of a sentence: from `words`, else the nearest of the `known`."""
+    """Return what to use in place of a name, as the end of a sentence: from `words`, else the
+    nearest of the `known`."""
     if name in words:
         return f"; use {words[name]}"
     names = [entry for entry in known if not entry.startswith("_")]
-    close = difflib.get_close_matches(name.lower(), [entry.lower() for entry in names], n=1, cutoff=0.6)
-    return next((f"; did you mean {entry!r}?" for entry in names if close and entry.lower() == close[0]), "")
+    close = difflib.get_close_matches(
+        name.lower(), [entry.lower() for entry in names], n=1, cutoff=0.6
+    )
+    return next(
+        (f"; did you mean {entry!r}?" for entry in names if close and entry.lower() == close[0]), ""
+    )
 
 
-def hinted(words: Mapping[str, str], arguments: Mapping[str, str] | None = None) -> Callable[[Kind], Kind]:
+def hinted(
+    words: Mapping[str, str], arguments: Mapping[str, str] | None = None
+) -> Callable[[Kind], Kind]:
     """Give a class answers to attributes and arguments of its constructor that it does not have.
 
     Parameters
@@ -66,19 +76,26 @@ def hinted(words: Mapping[str, str], arguments: Mapping[str, str] | None = None)
     return made
 
 
-def check_arguments(kind: type, given: tuple[Any, ...], named: Mapping[str, Any], words: Mapping[str, str]) -> None:
+def check_arguments(
+    kind: type, given: tuple[Any, ...], named: Mapping[str, Any], words: Mapping[str, str]
+) -> None:
     """Raise `UnknownArgumentError` for arguments that the constructor of a class does not take."""
     code = vars(kind)["__init__"].__code__ if "__init__" in vars(kind) else kind.__init__.__code__  # type: ignore[misc]
     count = code.co_argcount + code.co_kwonlyargcount
     takes = code.co_varnames[1:count]
     for name in named:
         if name not in takes and not code.co_flags & inspect.CO_VARKEYWORDS:
-            raise UnknownArgumentError(f"{kind.__name__} has no argument {name!r}{answer(name, words, takes)}")
+            raise UnknownArgumentError(
+                f"{kind.__name__} has no argument {name!r}{answer(name, words, takes)}"
+            )
     by_place = code.co_argcount - 1
     if len(given) > by_place and not code.co_flags & inspect.CO_VARARGS:
         first = f"{by_place} value{'s'[: by_place != 1]}" if by_place else "no values"
         example = ", ".join(f"{name}=…" for name in takes[by_place : by_place + 3])
-        raise UnknownArgumentError(f"{kind.__name__} takes {first} by position, got {len(given)}; give the others by name: {example}")
+        raise UnknownArgumentError(
+            f"{kind.__name__} takes {first} by position, got {len(given)}; give the others by name:"
+            f" {example}"
+        )
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -1,4 +1,5 @@
-"""HDF5 files from elsewhere, looked over before anything in them is read: nothing outside the file, nothing absurdly large."""
+"""HDF5 files from elsewhere, looked over before anything in them is read: nothing outside the file,
+nothing absurdly large."""
 
 from __future__ import annotations
 
@@ -29,8 +30,8 @@ def check(path: Path) -> None:
     Raises
     ------
     DataError
-        External or soft links, data sets kept in other files, virtual data sets, filters that need plug-ins, sizes that no file of
-        this length can hold.
+        External or soft links, data sets kept in other files, virtual data sets, filters that need
+        plug-ins, sizes that no file of this length can hold.
     """
     h5py = h5py_module()
     if not path.is_file():
@@ -59,7 +60,9 @@ def _walk(h5py: Any, path: Path, file: Any) -> None:
             link = group.get(name, getlink=True)
             where = f"{path}: {group.name.rstrip('/')}/{name}"
             if not isinstance(link, h5py.HardLink):
-                raise DataError(f"{where} is a link to something else; expected the data themselves")
+                raise DataError(
+                    f"{where} is a link to something else; expected the data themselves"
+                )
             item = group[name]
             if isinstance(item, h5py.Group):
                 mark = h5py.h5o.get_info(item.id).addr
@@ -82,7 +85,10 @@ def _checked_size(where: str, item: Any) -> int:
     for k in range(plan.get_nfilters()):
         code = plan.get_filter(k)[0]
         if code not in _FILTERS:
-            raise DataError(f"{where} is packed by filter {code}, which needs a plug-in; expected {', '.join(_FILTERS.values())} or none")
+            raise DataError(
+                f"{where} is packed by filter {code}, which needs a plug-in; expected"
+                f" {', '.join(_FILTERS.values())} or none"
+            )
     size, stored = int(item.nbytes), int(item.id.get_storage_size())
     if size > _LARGEST_RATIO * stored + 4096:
         raise DataError(f"{where} claims {size} bytes, but the file holds {stored} for it")

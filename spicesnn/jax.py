@@ -1,4 +1,5 @@
-"""Reads of an array as functions of JAX, with their exact gradients (by callback: under jit, vmap, grad and scan)."""
+"""Reads of an array as functions of JAX, with their exact gradients (by callback: under jit, vmap,
+grad and scan)."""
 
 from __future__ import annotations
 
@@ -14,11 +15,14 @@ from spicesnn.errors import InputError, MissingPackageError
 try:
     import jax
 except ImportError:
-    raise MissingPackageError("spicesnn.jax needs JAX, which is not installed: pip install 'spicesnn[jax]'") from None
+    raise MissingPackageError(
+        "spicesnn.jax needs JAX, which is not installed: pip install 'spicesnn[jax]'"
+    ) from None
 
 
 def read(array: Crossbar) -> Callable[[Any, Any], Any]:
-    """A function ``(conductance, row_volts) → column_amps`` on the wires of an array, which JAX differentiates.
+    """A function ``(conductance, row_volts) → column_amps`` on the wires of an array, which JAX
+    differentiates.
 
     Parameters
     ----------
@@ -28,8 +32,9 @@ def read(array: Crossbar) -> Callable[[Any, Any], Any]:
     Returns
     -------
     callable
-        conductance (rows, cols) in siemens and row_volts (rows,) or (batch, rows) in volts → column_amps (cols,) or (batch, cols) in ampere.
-        In double precision where `jax_enable_x64` is on.
+        conductance (rows, cols) in siemens and row_volts (rows,) or (batch, rows) in volts →
+        column_amps (cols,) or (batch, cols) in ampere. In double precision where `jax_enable_x64`
+        is on.
 
     Raises
     ------
@@ -37,17 +42,28 @@ def read(array: Crossbar) -> Callable[[Any, Any], Any]:
         Cells with a device model.
     """
     if not isinstance(array, Crossbar) or array.conductance is None:
-        raise InputError("spicesnn.jax.read takes a Crossbar of plain conductances (conductance=…); the cells' values are the function's argument")
+        raise InputError(
+            "spicesnn.jax.read takes a Crossbar of plain conductances (conductance=…); the cells'"
+            " values are the function's argument"
+        )
     wires, engine = array.wires, NodalEngine()
 
     def solved(conductance: Any, row_volts: Any) -> Any:
         made = Crossbar(conductance=np.asarray(conductance, dtype=float), wires=wires)
-        return np.asarray(engine.read(made, np.asarray(row_volts, dtype=float)).column_amps, dtype=np.asarray(row_volts).dtype)
+        return np.asarray(
+            engine.read(made, np.asarray(row_volts, dtype=float)).column_amps,
+            dtype=np.asarray(row_volts).dtype,
+        )
 
     def differentiated(conductance: Any, row_volts: Any, slopes: Any) -> Any:
         made = Crossbar(conductance=np.asarray(conductance, dtype=float), wires=wires)
-        found = engine.gradient(made, np.asarray(row_volts, dtype=float), np.asarray(slopes, dtype=float))
-        return (found.conductance.astype(np.asarray(conductance).dtype), found.row_volts.astype(np.asarray(row_volts).dtype))
+        found = engine.gradient(
+            made, np.asarray(row_volts, dtype=float), np.asarray(slopes, dtype=float)
+        )
+        return (
+            found.conductance.astype(np.asarray(conductance).dtype),
+            found.row_volts.astype(np.asarray(row_volts).dtype),
+        )
 
     @jax.custom_vjp
     def column_amps(conductance: Any, row_volts: Any) -> Any:
@@ -59,8 +75,13 @@ def read(array: Crossbar) -> Callable[[Any, Any], Any]:
 
     def backward(kept: Any, slopes: Any) -> Any:
         conductance, row_volts = kept
-        shapes = (jax.ShapeDtypeStruct(conductance.shape, conductance.dtype), jax.ShapeDtypeStruct(row_volts.shape, row_volts.dtype))
-        return jax.pure_callback(differentiated, shapes, conductance, row_volts, slopes, vmap_method="sequential")
+        shapes = (
+            jax.ShapeDtypeStruct(conductance.shape, conductance.dtype),
+            jax.ShapeDtypeStruct(row_volts.shape, row_volts.dtype),
+        )
+        return jax.pure_callback(
+            differentiated, shapes, conductance, row_volts, slopes, vmap_method="sequential"
+        )
 
     column_amps.defvjp(forward, backward)
     return column_amps

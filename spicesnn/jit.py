@@ -1,16 +1,21 @@
-"""How functions are compiled: one decorator, and machine code that is kept on disk, so that it is paid for once a machine.
+"""How functions are compiled: one decorator, and machine code that is kept on disk, so that it is
+paid for once a machine.
 
 Three things are done differently from numba's own caching, for the functions of this package alone:
 
-- A kept file that cannot be read or written is no failure: what it held is compiled anew. A disk that is full or over its quota, a file
-  that a power cut has left empty, one that belongs to another user: numba raises what the system says, and every command that needs the
-  function would end there, until somebody deletes the file.
-- Kept code is used as long as its sources have the same content. numba looks at the one file in which a function stands; what it calls
-  stands in others. So the stamp of a function here is a digest of its file and of all that this file imports of the package, in turn.
-- Where no folder can keep code, numba refuses to compile at all: `ensure_place` makes one for the process.
+- A kept file that cannot be read or written is no failure: what it held is compiled anew. A disk
+that is full or over its quota, a file
+  that a power cut has left empty, one that belongs to another user: numba raises what the system
+  says, and every command that needs the function would end there, until somebody deletes the file.
+- Kept code is used as long as its sources have the same content. numba looks at the one file in
+which a function stands; what it calls
+  stands in others. So the stamp of a function here is a digest of its file and of all that this
+  file imports of the package, in turn.
+- Where no folder can keep code, numba refuses to compile at all: `ensure_place` makes one for the
+process.
 
-Nothing here loads numba before the first function is compiled, so that ``import spicesnn`` stays quick.
-"""
+Nothing here loads numba before the first function is compiled, so that ``import spicesnn`` stays
+quick."""
 
 from __future__ import annotations
 
@@ -34,10 +39,13 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _VARIABLE = "NUMBA_CACHE_DIR"
 _PREFIX = "spicesnn-code-"
-_FROM = re.compile(r"^[ \t]*from[ \t]+spicesnn((?:\.\w+)*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]+)", re.MULTILINE)
+_FROM = re.compile(
+    r"^[ \t]*from[ \t]+spicesnn((?:\.\w+)*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]+)", re.MULTILINE
+)
 _PLAIN = re.compile(r"^[ \t]*import[ \t]+spicesnn((?:\.\w+)+)", re.MULTILINE)
 LEAST_FREE = 20 * 2**20
-"""What a folder must have left, bytes, for machine code to be kept there: all of it takes some 10 MB."""
+"""What a folder must have left, bytes, for machine code to be kept there: all of it takes some 10
+MB."""
 PATIENCE_S = 2.0
 """A compilation that takes longer is announced."""
 
@@ -46,16 +54,37 @@ PATIENCE_S = 2.0
 def compiled(function: _Function, /) -> _Function: ...
 @overload
 def compiled(
-    *, fastmath: bool = ..., inline: bool = ..., part: bool = ..., keep: bool = ..., nogil: bool = ..., heap: bool = ..., error_model: str = ...
-) -> Callable[[_Function], _Function]: ...  # fmt: skip
+    *,
+    fastmath: bool = ...,
+    inline: bool = ...,
+    part: bool = ...,
+    keep: bool = ...,
+    nogil: bool = ...,
+    heap: bool = ...,
+    error_model: str = ...,
+) -> Callable[[_Function], _Function]: ...
 @overload
 def compiled(
-    *, signature: Any, fastmath: bool = ..., keep: bool = ..., nogil: bool = ..., error_model: str = ...
-) -> Callable[[Callable[..., Any]], Any]: ...  # fmt: skip
+    *,
+    signature: Any,
+    fastmath: bool = ...,
+    keep: bool = ...,
+    nogil: bool = ...,
+    error_model: str = ...,
+) -> Callable[[Callable[..., Any]], Any]: ...
 def compiled(
-    function: _Function | None = None, /, *, signature: Any = None, fastmath: bool = False, inline: bool = False, part: bool = False,
-    keep: bool = True, nogil: bool = False, heap: bool = True, error_model: str = "python",
-) -> Any:  # fmt: skip
+    function: _Function | None = None,
+    /,
+    *,
+    signature: Any = None,
+    fastmath: bool = False,
+    inline: bool = False,
+    part: bool = False,
+    keep: bool = True,
+    nogil: bool = False,
+    heap: bool = True,
+    error_model: str = "python",
+) -> Any:
     """Compile a function: on its first call, or at once for a signature.
 
     Parameters
@@ -65,12 +94,15 @@ def compiled(
     fastmath : bool
         Allow the compiler to reorder floating-point sums, which vectorised reductions need.
     inline : bool
-        Paste the function into its callers before types are known, so that it is compiled as they are.
+        Paste the function into its callers before types are known, so that it is compiled as they
+        are.
     part : bool
-        A part of one larger function, written apart for the reader: pasted into it as machine code, without a count of references to its
-        arguments, which would cost more than a short loop. It cannot make arrays.
+        A part of one larger function, written apart for the reader: pasted into it as machine code,
+        without a count of references to its arguments, which would cost more than a short loop. It
+        cannot make arrays.
     keep : bool
-        Keep the machine code on disk (not possible for functions of other modules that are compiled here).
+        Keep the machine code on disk (not possible for functions of other modules that are compiled
+        here).
     nogil : bool
         Let go of the interpreter's lock while the function runs.
     heap : bool
@@ -102,14 +134,20 @@ def callback(signature: Any, *, using: str) -> Callable[[Callable[..., Any]], An
     signature : numba type
         Of the arguments and of what is returned.
     using : str
-        File that says what plain functions mean in compiled code, beside those that the function's own file imports.
+        File that says what plain functions mean in compiled code, beside those that the function's
+        own file imports.
     """
 
     def made(function: Callable[..., Any]) -> Any:
         from numba.core import sigutils
         from numba.core.ccallback import CFunc
 
-        found: Any = CFunc(function, sigutils.normalize_signature(signature), locals={}, options={"error_model": "numpy"})
+        found: Any = CFunc(
+            function,
+            sigutils.normalize_signature(signature),
+            locals={},
+            options={"error_model": "numpy"},
+        )
         found._cache = _kept(function, using)
         found.compile()
         return found
@@ -118,7 +156,8 @@ def callback(signature: Any, *, using: str) -> Callable[[Callable[..., Any]], An
 
 
 def _dispatcher(function: Any, *, signature: Any, keep: bool, options: dict[str, Any]) -> Any:
-    """Return what numba makes of a function, with this package's kept code; as `numba.njit` does it, which knows only its own."""
+    """Return what numba makes of a function, with this package's kept code; as `numba.njit` does
+    it, which knows only its own."""
     import numba
     from numba.core import typeinfer
 
@@ -139,7 +178,8 @@ def _cache_class() -> Any:
     from numba.core import caching
 
     class Index(caching.IndexDataCacheFile):  # type: ignore[misc]
-        """The list of what is kept of a function; one that cannot be read, or names classes of another release, is begun anew."""
+        """The list of what is kept of a function; one that cannot be read, or names classes of
+        another release, is begun anew."""
 
         def _load_index(self) -> Any:
             try:
@@ -154,7 +194,9 @@ def _cache_class() -> Any:
             super().__init__(function)
             sources = [Path(name).resolve() for name in (function.__code__.co_filename, *using)]
             if sources[0].is_file():
-                self._cache_file = Index(self._cache_path, self._impl.filename_base, stamp(*sources))
+                self._cache_file = Index(
+                    self._cache_path, self._impl.filename_base, stamp(*sources)
+                )
 
         @contextmanager
         def _guard_against_spurious_io_errors(self) -> Iterator[None]:
@@ -181,14 +223,27 @@ def _imported(source: Path) -> tuple[Path, ...]:
     found = list[Path]()
     for module, names in _FROM.findall(_text(source)):
         home = PACKAGE.joinpath(*module.split("."))
-        found += [home.with_suffix(".py"), home / "__init__.py", *(home / f"{name}.py" for name in re.findall(r"\w+", names))]
-    found += [PACKAGE.joinpath(*module.split(".")).with_suffix(".py") for module in _PLAIN.findall(_text(source))]
-    return tuple(path for path in dict.fromkeys(found) if path != PACKAGE / "__init__.py" and path.is_file())
+        found += [
+            home.with_suffix(".py"),
+            home / "__init__.py",
+            *(home / f"{name}.py" for name in re.findall(r"\w+", names)),
+        ]
+    found += [
+        PACKAGE.joinpath(*module.split(".")).with_suffix(".py")
+        for module in _PLAIN.findall(_text(source))
+    ]
+    return tuple(
+        path for path in dict.fromkeys(found) if path != PACKAGE / "__init__.py" and path.is_file()
+    )
 
 
 def sources_of(source: Path) -> tuple[Path, ...]:
-    """List what a function in `source` can call: the file, its neighbours where it is none of the package, and what these import, in turn."""
-    found, waiting = set[Path](), [source] if source.is_relative_to(PACKAGE) else [source, *source.parent.glob("*.py")]
+    """List what a function in `source` can call: the file, its neighbours where it is none of the
+    package, and what these import, in turn."""
+    found, waiting = (
+        set[Path](),
+        [source] if source.is_relative_to(PACKAGE) else [source, *source.parent.glob("*.py")],
+    )
     while waiting:
         path = waiting.pop()
         if path not in found:
@@ -208,18 +263,29 @@ def stamp(*sources: Path) -> str:
 
 
 def kept_in(package: Path) -> Path | None:
-    """Find where numba keeps machine code: where it is told to, else beside the package, else in the user's caches; None if there is no room.
+    """Find where numba keeps machine code: where it is told to, else beside the package, else in
+    the user's caches; None if there is no room.
 
     A folder that `ensure_place` has made does not count: it goes with the process.
     """
     told = os.environ.get(_VARIABLE, "")
-    places = [*([Path(told)] if told and not Path(told).name.startswith(_PREFIX) else []), package, caches_dir() / "numba"]
-    return next((place for place in places if writable(place) and free_bytes(place) >= LEAST_FREE), None)
+    places = [
+        *([Path(told)] if told and not Path(told).name.startswith(_PREFIX) else []),
+        package,
+        caches_dir() / "numba",
+    ]
+    return next(
+        (place for place in places if writable(place) and free_bytes(place) >= LEAST_FREE), None
+    )
 
 
 def ensure_place() -> None:
-    """Give numba a folder of this process alone where it could keep machine code nowhere (a shared folder could hold another user's code)."""
-    if os.environ.get(_VARIABLE, "").rpartition("/")[2].startswith(_PREFIX) or kept_in(PACKAGE) is not None:
+    """Give numba a folder of this process alone where it could keep machine code nowhere (a shared
+    folder could hold another user's code)."""
+    if (
+        os.environ.get(_VARIABLE, "").rpartition("/")[2].startswith(_PREFIX)
+        or kept_in(PACKAGE) is not None
+    ):
         return
     try:
         folder = tempfile.mkdtemp(prefix=_PREFIX)
@@ -232,7 +298,8 @@ def ensure_place() -> None:
 
 
 def _starts(timer: threading.Timer) -> Any:
-    """Make a listener that starts a timer when numba compiles a function: one that is loaded from disk, however slowly, is not compiled."""
+    """Make a listener that starts a timer when numba compiles a function: one that is loaded from
+    disk, however slowly, is not compiled."""
     from numba.core import event
 
     class Starts(event.Listener):  # type: ignore[misc]
@@ -249,7 +316,8 @@ def _starts(timer: threading.Timer) -> Any:
 
 @contextmanager
 def compiling(what: str) -> Iterator[None]:
-    """Say on stderr what is being compiled if numba compiles for longer than `PATIENCE_S` in the block."""
+    """Say on stderr what is being compiled if numba compiles for longer than `PATIENCE_S` in the
+    block."""
     text = f"spicesnn: compiling {what}; the result is kept for later runs (about 20 s) …"
     note = threading.Timer(PATIENCE_S, lambda: print(text, file=sys.stderr, flush=True))  # noqa: T201
     note.daemon = True

@@ -1,4 +1,5 @@
-"""Typed options from plain dataclasses: what may stand in a preset, with its default, its meaning and its choices."""
+"""Typed options from plain dataclasses: what may stand in a preset, with its default, its meaning
+and its choices."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ def option(
     choices : tuple of str
         The words it may be.
     lowest, above, highest, below : float, optional
-        Limits of a number: the first and the third are allowed themselves. NaN and infinity are never allowed.
+        Limits of a number: the first and the third are allowed themselves. NaN and infinity are
+        never allowed.
     """
     limits = {"lowest": lowest, "above": above, "highest": highest, "below": below}
     return field(default=default, metadata={"meaning": meaning, "choices": choices, **limits})
@@ -52,7 +54,8 @@ class Section:
     """A table of a preset; every field is an `option`."""
 
     old_names: ClassVar[Mapping[str, str]] = {}
-    """Spellings of earlier releases → the option that they mean now; files that have them are still read."""
+    """Spellings of earlier releases → the option that they mean now; files that have them are still
+    read."""
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any], where: str) -> Any:
@@ -70,15 +73,21 @@ class Section:
         return cls(**values)
 
     @classmethod
-    def _renamed(cls, table: Mapping[str, Any], where: str, known: Mapping[str, Field[Any]]) -> Mapping[str, Any]:
-        """Return the table with old spellings replaced; a new one beside an old one counts only where it is not the default."""
+    def _renamed(
+        cls, table: Mapping[str, Any], where: str, known: Mapping[str, Field[Any]]
+    ) -> Mapping[str, Any]:
+        """Return the table with old spellings replaced; a new one beside an old one counts only
+        where it is not the default."""
         found = dict(table)
         for old, new in cls.old_names.items():
             if old not in found:
                 continue
             value = found.pop(old)
             if found.get(new, known[new].default) not in (known[new].default, value):
-                raise ConfigError(f"{where}.{old} = {value!r} is an old spelling of {where}.{new}, which is {found[new]!r}; give one")
+                raise ConfigError(
+                    f"{where}.{old} = {value!r} is an old spelling of {where}.{new}, which is"
+                    f" {found[new]!r}; give one"
+                )
             found[new] = value
         return found
 
@@ -97,7 +106,9 @@ def _plain(value: Any) -> Any:
 
 def unknown_key(key: str, known: list[str]) -> UnknownNameError:
     """Return the error for a key that does not exist, naming the nearest one that does."""
-    return UnknownNameError(f"no option {key!r}{nearest(key, known)} The options there are: {', '.join(known)}")
+    return UnknownNameError(
+        f"no option {key!r}{nearest(key, known)} The options there are: {', '.join(known)}"
+    )
 
 
 def converted(key: str, value: Any, kind: Any, entry: Field[Any]) -> Any:
@@ -105,15 +116,21 @@ def converted(key: str, value: Any, kind: Any, entry: Field[Any]) -> Any:
     result, choices = _converted(key, value, kind), entry.metadata["choices"]
     for item in result if isinstance(result, tuple) else () if result is None else (result,):
         if choices and item not in choices:
-            raise ConfigError(f"{key} is {item!r}{nearest(str(item), choices)} Expected one of: {', '.join(choices)}")
+            raise ConfigError(
+                f"{key} is {item!r}{nearest(str(item), choices)} Expected one of:"
+                f" {', '.join(choices)}"
+            )
         if isinstance(item, int | float) and not isinstance(item, bool):
             _check_range(key, item, entry.metadata)
     return result
 
 
 def _check_range(key: str, value: float, limits: Mapping[str, Any]) -> None:
-    """Raise `ConfigError` unless a number is finite and within the limits of its option: written so that NaN is in none of them."""
-    lowest, above, highest, below = (limits[name] for name in ("lowest", "above", "highest", "below"))
+    """Raise `ConfigError` unless a number is finite and within the limits of its option: written so
+    that NaN is in none of them."""
+    lowest, above, highest, below = (
+        limits[name] for name in ("lowest", "above", "highest", "below")
+    )
     within = (
         (lowest is None or value >= lowest)
         and (above is None or value > above)
@@ -122,10 +139,26 @@ def _check_range(key: str, value: float, limits: Mapping[str, Any]) -> None:
     )
     if abs(value) <= (_LARGEST if isinstance(value, float) else _LARGEST_WHOLE) and within:
         return
-    least = f"{lowest:g} or more" if lowest is not None else f"more than {above:g}" if above is not None else ""
-    most = f"at most {highest:g}" if highest is not None else f"less than {below:g}" if below is not None else ""
+    least = (
+        f"{lowest:g} or more"
+        if lowest is not None
+        else f"more than {above:g}"
+        if above is not None
+        else ""
+    )
+    most = (
+        f"at most {highest:g}"
+        if highest is not None
+        else f"less than {below:g}"
+        if below is not None
+        else ""
+    )
     wanted = ", ".join(part for part in (least, most) if part) or "a finite number"
-    shown = str(value) if isinstance(value, float) or abs(value) <= _LARGEST_WHOLE else "a number of too many digits"
+    shown = (
+        str(value)
+        if isinstance(value, float) or abs(value) <= _LARGEST_WHOLE
+        else "a number of too many digits"
+    )
     raise ConfigError(f"{key} = {shown}; expected {wanted}")
 
 
@@ -133,7 +166,13 @@ def _converted(key: str, value: Any, kind: Any) -> Any:
     if get_origin(kind) is UnionType:  # float | None: a number, or what suits the other options
         return None if value == AUTO else _converted(key, value, get_args(kind)[0])
     if get_origin(kind) is tuple:
-        items = value if isinstance(value, list | tuple) else [item.strip() for item in value.split(",")] if isinstance(value, str) else [value]
+        items = (
+            value
+            if isinstance(value, list | tuple)
+            else [item.strip() for item in value.split(",")]
+            if isinstance(value, str)
+            else [value]
+        )
         return tuple(_converted(key, item, get_args(kind)[0]) for item in items)
     if kind is float:
         if isinstance(value, str | int | float) and not isinstance(value, bool):
@@ -151,7 +190,12 @@ def _converted(key: str, value: Any, kind: Any) -> Any:
             return int(value)
     elif kind is str and isinstance(value, str):
         return value
-    what = {float: "a number such as 0.2 or \"10k\"", bool: "true or false", int: "a whole number", str: "text in quotes"}[kind]
+    what = {
+        float: 'a number such as 0.2 or "10k"',
+        bool: "true or false",
+        int: "a whole number",
+        str: "text in quotes",
+    }[kind]
     raise ConfigError(f"{key} is {value!r:.60}; expected {what}")
 
 
@@ -168,19 +212,35 @@ def parse_override(text: str) -> tuple[str, Any]:
 
 def render_toml(tables: Mapping[str, Any]) -> str:
     """Return plain values and tables of them as TOML text."""
-    top = [f"{key} = {_render(value)}" for key, value in tables.items() if not isinstance(value, Mapping) and not _several(value)]
+    top = [
+        f"{key} = {_render(value)}"
+        for key, value in tables.items()
+        if not isinstance(value, Mapping) and not _several(value)
+    ]
     for name, table in tables.items():
         if isinstance(table, Mapping):
-            top += ["", f"[{name}]", *(f"{_key(key)} = {_render(value)}" for key, value in table.items())]
+            top += [
+                "",
+                f"[{name}]",
+                *(f"{_key(key)} = {_render(value)}" for key, value in table.items()),
+            ]
         elif _several(table):
             for one in table:
-                top += ["", f"[[{name}]]", *(f"{_key(key)} = {_render(value)}" for key, value in one.items())]
+                top += [
+                    "",
+                    f"[[{name}]]",
+                    *(f"{_key(key)} = {_render(value)}" for key, value in one.items()),
+                ]
     return "\n".join(top) + "\n"
 
 
 def _several(value: Any) -> bool:
     """Whether a value is an array of tables."""
-    return isinstance(value, list | tuple) and bool(value) and all(isinstance(one, Mapping) for one in value)
+    return (
+        isinstance(value, list | tuple)
+        and bool(value)
+        and all(isinstance(one, Mapping) for one in value)
+    )
 
 
 def _key(name: str) -> str:

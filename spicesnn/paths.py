@@ -1,4 +1,5 @@
-"""The one place that knows where the files that travel with the package are, and where a user's own are kept."""
+"""The one place that knows where the files that travel with the package are, and where a user's own
+are kept."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def _beside_or_inside(name: str) -> Path:
-    """Return `<package>/_name` of an installed wheel, or `<checkout>/name` of an editable install."""
+    """Return `<package>/_name` of an installed wheel, or `<checkout>/name` of an editable
+    install."""
     inside = PACKAGE / f"_{name}"
     return inside if inside.is_dir() else PACKAGE.parent / name
 
@@ -33,7 +35,8 @@ def presets_dir() -> Path:
 
 
 def tables_dir() -> Path:
-    """Return the folder of the characterised cells that travel with the package, a TOML file each and its tables."""
+    """Return the folder of the characterised cells that travel with the package, a TOML file each
+    and its tables."""
     return PACKAGE / "devices" / "tables"
 
 
@@ -47,12 +50,15 @@ def model_file(name: str) -> Path:
     path = models_dir() / name
     if not path.is_file():
         there = ", ".join(sorted(p.name for p in models_dir().glob("*.lib")))
-        raise UnknownNameError(f"no SPICE model {name!r} in {models_dir()}; the files there are: {there}")
+        raise UnknownNameError(
+            f"no SPICE model {name!r} in {models_dir()}; the files there are: {there}"
+        )
     return path
 
 
 def file_stamp(path: Path) -> tuple[int, ...]:
-    """Return what a file is remembered by beside its path, so that nothing is kept of a file that has changed."""
+    """Return what a file is remembered by beside its path, so that nothing is kept of a file that
+    has changed."""
     state = path.stat()
     return state.st_mtime_ns, state.st_ctime_ns, state.st_size, state.st_ino
 
@@ -75,7 +81,8 @@ def writable(folder: Path) -> bool:
 
 
 def free_bytes(folder: Path) -> int:
-    """Say how much a folder, or where it would be made, has left; 0 where the system does not say."""
+    """Say how much a folder, or where it would be made, has left; 0 where the system does not
+    say."""
     try:
         return shutil.disk_usage(_nearest(folder)).free
     except OSError:

@@ -1,8 +1,9 @@
-"""What differs by operating system, in one place: locks, memory, processors, signals, pipes of workers, libraries.
+"""What differs by operating system, in one place: locks, memory, processors, signals, pipes of
+workers, libraries.
 
-Linux and macOS are what continuous integration runs; the branches for Windows are tested by simulation (names that are not there are hidden).
-On Windows the ngspice engine needs Python 3.12 or later, whose pipes can be read without waiting.
-"""
+Linux and macOS are what continuous integration runs; the branches for Windows are tested by
+simulation (names that are not there are hidden). On Windows the ngspice engine needs Python 3.12 or
+later, whose pipes can be read without waiting."""
 
 from __future__ import annotations
 
@@ -19,12 +20,14 @@ from typing import IO, Any
 
 WINDOWS = sys.platform == "win32"
 _LOCKED_BYTE = 1 << 30
-"""The byte that is locked on Windows, far behind what people read in the file: there a locked byte cannot be read by others."""
+"""The byte that is locked on Windows, far behind what people read in the file: there a locked byte
+cannot be read by others."""
 _PAUSE_S = 0.002
 
 
 def try_lock(file: IO[bytes]) -> bool:
-    """Lock an open file for this process, until it is closed; return False if another process has it.
+    """Lock an open file for this process, until it is closed; return False if another process has
+    it.
 
     Raises
     ------
@@ -70,14 +73,18 @@ def available_bytes() -> int | None:
         return int(psutil.virtual_memory().available)
     with suppress(OSError, ValueError, IndexError):
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+        return 1024 * next(
+            int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")
+        )
     return None
 
 
 def resident_bytes() -> int:
     """Return how much memory this process holds, 0 where that cannot be known."""
     with suppress(OSError, ValueError, IndexError, AttributeError):
-        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf(
+            "SC_PAGE_SIZE"
+        )
     with suppress(Exception):
         import psutil
 
@@ -87,7 +94,9 @@ def resident_bytes() -> int:
 
 def stopping_signals() -> tuple[int, ...]:
     """Return the signals by which a terminal or a system ends a program, besides Ctrl-C."""
-    return tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name))
+    return tuple(
+        getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
+    )
 
 
 def interrupt_main_thread(number: int) -> None:
@@ -103,16 +112,35 @@ def interrupt_main_thread(number: int) -> None:
 def ngspice_places() -> tuple[str, ...]:
     """Return where ngspice's library lies on this system when the loader does not find it."""
     if WINDOWS:
-        homes = [os.environ.get(name, "") for name in ("ProgramFiles", "ProgramFiles(x86)", "LOCALAPPDATA")]
-        folders = [Path(sys.prefix) / "Library", *(Path(home) / name for home in homes if home for name in ("Spice64", "Spice64_dll", "ngspice"))]
+        homes = [
+            os.environ.get(name, "")
+            for name in ("ProgramFiles", "ProgramFiles(x86)", "LOCALAPPDATA")
+        ]
+        folders = [
+            Path(sys.prefix) / "Library",
+            *(
+                Path(home) / name
+                for home in homes
+                if home
+                for name in ("Spice64", "Spice64_dll", "ngspice")
+            ),
+        ]
         folders += [Path("C:/Spice64"), Path("C:/Spice64_dll")]
         parts, names = ("bin", "dll-vs", "lib"), ("ngspice.dll", "libngspice-0.dll")
-        return tuple(str(folder / part / name) for folder in folders for part in parts for name in names)
+        return tuple(
+            str(folder / part / name) for folder in folders for part in parts for name in names
+        )
     return (
-        f"{sys.prefix}/lib/libngspice.so", f"{sys.prefix}/lib/libngspice.dylib", "/opt/homebrew/lib/libngspice.dylib",
-        "/usr/local/lib/libngspice.dylib", "/usr/local/lib/libngspice.so", "/usr/local/lib64/libngspice.so", "/usr/lib64/libngspice.so.0",
-        "/usr/lib/libngspice.so.0", "/home/linuxbrew/.linuxbrew/lib/libngspice.so",
-    )  # fmt: skip
+        f"{sys.prefix}/lib/libngspice.so",
+        f"{sys.prefix}/lib/libngspice.dylib",
+        "/opt/homebrew/lib/libngspice.dylib",
+        "/usr/local/lib/libngspice.dylib",
+        "/usr/local/lib/libngspice.so",
+        "/usr/local/lib64/libngspice.so",
+        "/usr/lib64/libngspice.so.0",
+        "/usr/lib/libngspice.so.0",
+        "/home/linuxbrew/.linuxbrew/lib/libngspice.so",
+    )
 
 
 def own_session() -> dict[str, Any]:
@@ -123,7 +151,8 @@ def own_session() -> dict[str, Any]:
 
 
 def says_something(stream: IO[Any], seconds: float) -> bool:
-    """Wait until a pipe has something to read, at most so long; Windows cannot know, and says that it has: the read then waits."""
+    """Wait until a pipe has something to read, at most so long; Windows cannot know, and says that
+    it has: the read then waits."""
     return WINDOWS or bool(select.select([stream], [], [], seconds)[0])
 
 
@@ -146,7 +175,8 @@ class Pipes:
             self._polls[1].register(write_fd, select.POLLOUT)
 
     def read_into(self, view: memoryview) -> int:
-        """Read what is there, at most what fits; `BlockingIOError` where nothing is, 0 at the end."""
+        """Read what is there, at most what fits; `BlockingIOError` where nothing is, 0 at the
+        end."""
         if hasattr(os, "readv"):
             return os.readv(self._read_fd, [view])
         data = os.read(self._read_fd, len(view))
@@ -167,5 +197,7 @@ class Pipes:
         elif WINDOWS:  # whose select knows sockets only
             time.sleep(min(_PAUSE_S, milliseconds / 1e3))
         else:
-            ends: tuple[list[int], list[int]] = ([self._read_fd], []) if which == 0 else ([], [self._write_fd])
+            ends: tuple[list[int], list[int]] = (
+                ([self._read_fd], []) if which == 0 else ([], [self._write_fd])
+            )
             select.select(*ends, [], milliseconds / 1e3)

@@ -1,8 +1,8 @@
-"""What things look like elsewhere: as pictures in notebooks, as tables and data sets. Who draws registers itself here, by the type's name.
+"""What things look like elsewhere: as pictures in notebooks, as tables and data sets. Who draws
+registers itself here, by the type's name.
 
-Devices, arrays and results stand below everything that draws them. They ask here by name; the modules at the edge of the package, loaded
-when first asked for, have said what they can show.
-"""
+Devices, arrays and results stand below everything that draws them. They ask here by name; the
+modules at the edge of the package, loaded when first asked for, have said what they can show."""
 
 from __future__ import annotations
 
@@ -10,14 +10,20 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, TypeVar
 
-_EDGE = ("spicesnn.reporting.notebook", "spicesnn.views", "spicesnn.plotting.fit", "spicesnn.plotting.cycles")
+_EDGE = (
+    "spicesnn.reporting.notebook",
+    "spicesnn.views",
+    "spicesnn.plotting.fit",
+    "spicesnn.plotting.cycles",
+)
 """Modules that register what they show."""
 _MAKERS: dict[tuple[str, str], Callable[[Any], Any]] = {}
 Maker = TypeVar("Maker", bound=Callable[..., Any])
 
 
 def shows(kind: str, form: str) -> Callable[[Maker], Maker]:
-    """Register a function as what makes a form (``html``, ``png``, ``xarray``, …) of things of a kind, the name of their type."""
+    """Register a function as what makes a form (``html``, ``png``, ``xarray``, …) of things of a
+    kind, the name of their type."""
 
     def register(maker: Maker) -> Maker:
         _MAKERS[kind, form] = maker

@@ -1,8 +1,9 @@
-"""Layers of PyTorch that compute on crossbar tiles: forward and backward through wires, cells and converters.
+"""Layers of PyTorch that compute on crossbar tiles: forward and backward through wires, cells and
+converters.
 
-``convert(module, hardware)`` puts the dense and convolutional layers of a trained module onto tiles; training goes on from there with any
-optimiser of PyTorch, its gradients those of the solved circuits. Converters round in the forward pass and let gradients through.
-"""
+``convert(module, hardware)`` puts the dense and convolutional layers of a trained module onto
+tiles; training goes on from there with any optimiser of PyTorch, its gradients those of the solved
+circuits. Converters round in the forward pass and let gradients through."""
 
 from __future__ import annotations
 
@@ -20,14 +21,18 @@ try:
     from torch import nn
     from torch.nn import functional
 except ImportError:
-    raise MissingPackageError("spicesnn.torch needs PyTorch, which is not installed: pip install 'spicesnn[torch]'") from None
+    raise MissingPackageError(
+        "spicesnn.torch needs PyTorch, which is not installed: pip install 'spicesnn[torch]'"
+    ) from None
 
 
 class _Tiles(torch.autograd.Function):
     """``u @ w`` through tiles, and its exact gradient."""
 
     @staticmethod
-    def forward(context: Any, weights: torch.Tensor, u: torch.Tensor, hardware: Hardware) -> torch.Tensor:
+    def forward(
+        context: Any, weights: torch.Tensor, u: torch.Tensor, hardware: Hardware
+    ) -> torch.Tensor:
         done = product(weights.detach().double().numpy(), u.detach().double().numpy(), hardware)
         context.done, context.kinds = done, (weights.dtype, u.dtype)
         return torch.from_numpy(done.values).to(u.dtype)
@@ -36,7 +41,11 @@ class _Tiles(torch.autograd.Function):
     def backward(context: Any, slopes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None]:  # type: ignore[override]
         done: Product = context.done
         dw, du = done.backward(slopes.detach().double().numpy())
-        return torch.from_numpy(dw).to(context.kinds[0]), torch.from_numpy(du).to(context.kinds[1]), None
+        return (
+            torch.from_numpy(dw).to(context.kinds[0]),
+            torch.from_numpy(du).to(context.kinds[1]),
+            None,
+        )
 
 
 def _straight_through(exact: torch.Tensor, rounded: torch.Tensor) -> torch.Tensor:
@@ -45,7 +54,8 @@ def _straight_through(exact: torch.Tensor, rounded: torch.Tensor) -> torch.Tenso
 
 
 class _Crossbar(nn.Module):
-    """What dense and convolutional layers share: full scales, converters, the product through tiles."""
+    """What dense and convolutional layers share: full scales, converters, the product through
+    tiles."""
 
     weight: nn.Parameter
     bias: nn.Parameter | None
@@ -60,7 +70,8 @@ class _Crossbar(nn.Module):
         self.register_buffer("full_out", torch.zeros(()))
 
     def _tracked(self, name: str, values: torch.Tensor) -> torch.Tensor:
-        """The full scale of a converter: the largest value seen in training; in evaluation it stands."""
+        """The full scale of a converter: the largest value seen in training; in evaluation it
+        stands."""
         full = cast(torch.Tensor, getattr(self, name))
         if self.training or not bool(full > 0):
             full = torch.maximum(full, values.detach().abs().max().to(full.dtype))
@@ -74,7 +85,9 @@ class _Crossbar(nn.Module):
         u = x / full
         if hardware.dac is not None:
             signed = bool((x < 0).any())
-            codes = hardware.dac.codes(u.detach().double().numpy(), 1.0, signed) / hardware.dac.levels(signed)
+            codes = hardware.dac.codes(
+                u.detach().double().numpy(), 1.0, signed
+            ) / hardware.dac.levels(signed)
             u = _straight_through(u, torch.from_numpy(codes).to(u.dtype))
         matrix = weight.T
         if self.bias is not None:
@@ -101,7 +114,9 @@ class CrossbarLinear(_Crossbar):
         One slice a weight, no drawn non-idealities.
     """
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True, *, hardware: Hardware) -> None:
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, *, hardware: Hardware
+    ) -> None:
         super().__init__(hardware)
         like = nn.Linear(in_features, out_features, bias)
         self.weight, self.bias = like.weight, cast("nn.Parameter | None", like.bias)
@@ -113,7 +128,8 @@ class CrossbarLinear(_Crossbar):
 
 
 class CrossbarConv2d(_Crossbar):
-    """A convolution on crossbar tiles, in place of `torch.nn.Conv2d`: the unrolled kernel is the array, inputs slide.
+    """A convolution on crossbar tiles, in place of `torch.nn.Conv2d`: the unrolled kernel is the
+    array, inputs slide.
 
     Parameters
     ----------
@@ -123,27 +139,47 @@ class CrossbarConv2d(_Crossbar):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, int], stride: int | tuple[int, int] = 1,
-        padding: int | tuple[int, int] = 0, dilation: int | tuple[int, int] = 1, bias: bool = True, *, hardware: Hardware,
-    ) -> None:  # fmt: skip
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] = 0,
+        dilation: int | tuple[int, int] = 1,
+        bias: bool = True,
+        *,
+        hardware: Hardware,
+    ) -> None:
         super().__init__(hardware)
-        like = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, dilation, bias=bias)
+        like = nn.Conv2d(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, bias=bias
+        )
         self.weight, self.bias = like.weight, like.bias
-        self.kernel_size, self.stride, self.padding, self.dilation = like.kernel_size, like.stride, like.padding, like.dilation
+        self.kernel_size, self.stride, self.padding, self.dilation = (
+            like.kernel_size,
+            like.stride,
+            like.padding,
+            like.dilation,
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Outputs (n, out_channels, height, width) of inputs (n, in_channels, height, width)."""
         pads, outputs = cast("tuple[int, int]", self.padding), len(self.weight)
-        rows = functional.unfold(x, self.kernel_size, self.dilation, pads, self.stride)  # (n, inputs·size, positions)
+        rows = functional.unfold(
+            x, self.kernel_size, self.dilation, pads, self.stride
+        )  # (n, inputs·size, positions)
         n, size, positions = rows.shape
-        flat = self._multiplied(rows.transpose(1, 2).reshape(n * positions, size), self.weight.reshape(outputs, -1))
+        flat = self._multiplied(
+            rows.transpose(1, 2).reshape(n * positions, size), self.weight.reshape(outputs, -1)
+        )
         spans = zip(x.shape[2:], self.kernel_size, self.stride, pads, self.dilation, strict=True)
         sizes = [(length + 2 * p - d * (k - 1) - 1) // s + 1 for length, k, s, p, d in spans]
         return flat.reshape(n, positions, outputs).transpose(1, 2).reshape(n, outputs, *sizes)
 
 
 def convert(module: nn.Module, hardware: Hardware) -> nn.Module:
-    """A copy of a module whose dense and convolutional layers stand on crossbar tiles, with the same weights.
+    """A copy of a module whose dense and convolutional layers stand on crossbar tiles, with the
+    same weights.
 
     Parameters
     ----------
@@ -153,20 +189,32 @@ def convert(module: nn.Module, hardware: Hardware) -> nn.Module:
     Raises
     ------
     InputError
-        A convolution with groups or a padding that is not zeros; a module without a layer to convert.
+        A convolution with groups or a padding that is not zeros; a module without a layer to
+        convert.
     """
     made, count = copy.deepcopy(module), 0
 
     def replaced(layer: nn.Module, name: str) -> nn.Module | None:
         if isinstance(layer, nn.Linear):
-            new: _Crossbar = CrossbarLinear(layer.in_features, layer.out_features, layer.bias is not None, hardware=hardware)
+            new: _Crossbar = CrossbarLinear(
+                layer.in_features, layer.out_features, layer.bias is not None, hardware=hardware
+            )
         elif isinstance(layer, nn.Conv2d):
             if layer.groups != 1 or layer.padding_mode != "zeros" or isinstance(layer.padding, str):
-                raise InputError(f"layer {name!r}: groups = {layer.groups}, padding = {layer.padding!r} ({layer.padding_mode}); expected one group "
-                                 "and a padding of zeros in numbers")  # fmt: skip
-            new = CrossbarConv2d(layer.in_channels, layer.out_channels, cast("tuple[int, int]", layer.kernel_size),
-                                 cast("tuple[int, int]", layer.stride), cast("tuple[int, int]", layer.padding),
-                                 cast("tuple[int, int]", layer.dilation), layer.bias is not None, hardware=hardware)  # fmt: skip
+                raise InputError(
+                    f"layer {name!r}: groups = {layer.groups}, padding = {layer.padding!r}"
+                    f" ({layer.padding_mode}); expected one group and a padding of zeros in numbers"
+                )
+            new = CrossbarConv2d(
+                layer.in_channels,
+                layer.out_channels,
+                cast("tuple[int, int]", layer.kernel_size),
+                cast("tuple[int, int]", layer.stride),
+                cast("tuple[int, int]", layer.padding),
+                cast("tuple[int, int]", layer.dilation),
+                layer.bias is not None,
+                hardware=hardware,
+            )
         else:
             return None
         new.load_state_dict(layer.state_dict(), strict=False)
@@ -181,12 +229,16 @@ def convert(module: nn.Module, hardware: Hardware) -> nn.Module:
                 setattr(parent, key, new)
                 count += 1
     if not count:
-        raise InputError("the module has no dense or two-dimensional convolutional layer; nothing would stand on arrays")
+        raise InputError(
+            "the module has no dense or two-dimensional convolutional layer; nothing would stand on"
+            " arrays"
+        )
     return made
 
 
 def arrays(module: nn.Module) -> list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | None]]:
-    """Weights (inputs, outputs) and biases of a module's dense layers in order, for `Network.from_arrays`."""
+    """Weights (inputs, outputs) and biases of a module's dense layers in order, for
+    `Network.from_arrays`."""
     found = []
     for layer in module.modules():
         if isinstance(layer, nn.Linear | CrossbarLinear):

@@ -9,8 +9,24 @@ from typing import Any
 
 from spicesnn.errors import InputError
 
-_SCALE = {"t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15, "a": 1e-18}
-_PATTERN = re.compile(r"^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(meg|[tgkmuµnpfa])?\s*(ohm|Ω|v|a|s|f|hz|h|w|j)?\s*$", re.IGNORECASE)
+_SCALE = {
+    "t": 1e12,
+    "g": 1e9,
+    "meg": 1e6,
+    "k": 1e3,
+    "": 1.0,
+    "m": 1e-3,
+    "u": 1e-6,
+    "µ": 1e-6,
+    "n": 1e-9,
+    "p": 1e-12,
+    "f": 1e-15,
+    "a": 1e-18,
+}
+_PATTERN = re.compile(
+    r"^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(meg|[tgkmuµnpfa])?\s*(ohm|Ω|v|a|s|f|hz|h|w|j)?\s*$",
+    re.IGNORECASE,
+)
 
 
 def parse(text: str | float) -> float:
@@ -19,7 +35,8 @@ def parse(text: str | float) -> float:
     Parameters
     ----------
     text : str | float
-        A number, with a SPICE scale suffix if wanted (``m`` is milli, ``meg`` is mega) and a unit if wanted.
+        A number, with a SPICE scale suffix if wanted (``m`` is milli, ``meg`` is mega) and a unit
+        if wanted.
 
     Returns
     -------
@@ -37,8 +54,12 @@ def parse(text: str | float) -> float:
     (10000.0, 1000000.0, 1e-07, 2.0)
     """
     if isinstance(text, int | float):
-        if not -sys.float_info.max <= text <= sys.float_info.max:  # written so that NaN is refused too
-            raise InputError(f"{text if isinstance(text, float) else 'so large a number'} is not a finite number")
+        if (
+            not -sys.float_info.max <= text <= sys.float_info.max
+        ):  # written so that NaN is refused too
+            raise InputError(
+                f"{text if isinstance(text, float) else 'so large a number'} is not a finite number"
+            )
         return float(text)
     match = _PATTERN.match(text)
     if match is None:
@@ -47,13 +68,25 @@ def parse(text: str | float) -> float:
     value = float(number) * _SCALE[(scale or "").lower()]
     if not math.isfinite(value):
         raise InputError(f"{text!r} is not a finite number")
-    # 100 * 1e-9 is 1.0000000000000001e-07: read the decimal text once instead, so that parse("100n") == 1e-7.
+    # 100 * 1e-9 is 1.0000000000000001e-07: read the decimal text once instead, so that
+    # parse("100n") == 1e-7.
     exponent = round(math.log10(_SCALE[(scale or "").lower()]))
     mantissa, _, power = number.lower().partition("e")
     return float(f"{mantissa}e{int(power or 0) + exponent}")
 
 
-_UNITS = {"v": "V", "a": "A", "s": "s", "f": "F", "hz": "Hz", "h": "H", "w": "W", "j": "J", "ohm": "Ω", "ω": "Ω"}
+_UNITS = {
+    "v": "V",
+    "a": "A",
+    "s": "s",
+    "f": "F",
+    "hz": "Hz",
+    "h": "H",
+    "w": "W",
+    "j": "J",
+    "ohm": "Ω",
+    "ω": "Ω",
+}
 
 
 def in_unit(value: Any, unit: str, what: str) -> Any:
@@ -81,12 +114,16 @@ def in_unit(value: Any, unit: str, what: str) -> Any:
         return value
     number = quantity(value, unit, what)
     if not unit_of(value) and value.strip()[-1:].isdigit():
-        raise InputError(f"{what} = {value!r}; expected a number, or a text with its unit, such as '{value.strip()} {unit}'")
+        raise InputError(
+            f"{what} = {value!r}; expected a number, or a text with its unit, such as"
+            f" '{value.strip()} {unit}'"
+        )
     return number
 
 
 def quantity(text: str | float, unit: str, what: str) -> float:
-    """Return an SI float from a number or a text, whose unit, if it names one, has to be that of the quantity.
+    """Return an SI float from a number or a text, whose unit, if it names one, has to be that of
+    the quantity.
 
     Examples
     --------
@@ -99,11 +136,25 @@ def quantity(text: str | float, unit: str, what: str) -> float:
         raise InputError(f"{what}: {error}") from None
     given = unit_of(text) if isinstance(text, str) else ""
     if given and not same_unit(given, unit):
-        raise InputError(f"{what} = {text!r} is in {given}; expected {unit if unit not in ('', '1') else 'a plain number'}")
+        raise InputError(
+            f"{what} = {text!r} is in {given}; expected"
+            f" {unit if unit not in ('', '1') else 'a plain number'}"
+        )
     return number
 
 
-_SUFFIXES = {"ohm": "Ω", "volts": "V", "amps": "A", "s": "s", "farad": "F", "hz": "Hz", "joule": "J", "siemens": "S", "watt": "W", "m2": "m²"}
+_SUFFIXES = {
+    "ohm": "Ω",
+    "volts": "V",
+    "amps": "A",
+    "s": "s",
+    "farad": "F",
+    "hz": "Hz",
+    "joule": "J",
+    "siemens": "S",
+    "watt": "W",
+    "m2": "m²",
+}
 
 
 def unit_of_name(name: str) -> str:
@@ -121,7 +172,8 @@ def unit_of(text: str) -> str:
 
 
 def same_unit(given: str, unit: str) -> bool:
-    """Return whether a unit that `unit_of` found is that of a quantity; ``s`` may be seconds or siemens."""
+    """Return whether a unit that `unit_of` found is that of a quantity; ``s`` may be seconds or
+    siemens."""
     return given == unit or (given == "s" and unit == "S")
 
 
@@ -136,5 +188,17 @@ def render(value: float, unit: str = "", digits: int = 4) -> str:
     if value == 0 or not math.isfinite(value):
         return f"{value:g} {unit}".rstrip()
     power = max(-18, min(12, 3 * math.floor(math.log10(abs(value)) / 3 + 1e-12)))
-    prefix = {12: "T", 9: "G", 6: "M", 3: "k", 0: "", -3: "m", -6: "µ", -9: "n", -12: "p", -15: "f", -18: "a"}[power]
+    prefix = {
+        12: "T",
+        9: "G",
+        6: "M",
+        3: "k",
+        0: "",
+        -3: "m",
+        -6: "µ",
+        -9: "n",
+        -12: "p",
+        -15: "f",
+        -18: "a",
+    }[power]
     return f"{value / 10**power:.{digits}g} {prefix}{unit}".rstrip()

@@ -1,4 +1,5 @@
-"""Files that appear whole or not at all, and files of a folder that may come from somebody else: links in it are never followed."""
+"""Files that appear whole or not at all, and files of a folder that may come from somebody else:
+links in it are never followed."""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-_NO_LINKS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+_NO_LINKS = (
+    getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+)
 _FORMULA = re.compile(r"\s*[=+\-@\t\r\n]")
 """How a text begins that a spreadsheet computes, in place of showing it."""
 
@@ -24,11 +27,12 @@ class NotPlainError(OSError):
 
 @contextmanager
 def appearing(target: Path) -> Iterator[Path]:
-    """Yield the path of a hidden file beside `target`, which takes its place when the block ends; after an error nothing of it stays.
+    """Yield the path of a hidden file beside `target`, which takes its place when the block ends;
+    after an error nothing of it stays.
 
-    Each process, on each machine that sees the folder, has a name of its own: of two that write the same file the last one counts. A link
-    at `target` gives way to the file: what it points at is left alone.
-    """
+    Each process, on each machine that sees the folder, has a name of its own: of two that write the
+    same file the last one counts. A link at `target` gives way to the file: what it points at is
+    left alone."""
     partial = target.with_name(f".{target.name}.{platform.node()}.{os.getpid()}.part")
     try:
         partial.unlink(missing_ok=True)
@@ -69,7 +73,8 @@ def open_for_appending(path: Path) -> IO[bytes]:
 
 
 def check_plain(folder: Path, folders: Iterable[str] = ()) -> None:
-    """Raise `NotPlainError` where a folder, or one of its `folders`, holds anything but plain files and folders."""
+    """Raise `NotPlainError` where a folder, or one of its `folders`, holds anything but plain files
+    and folders."""
     for place in (folder, *(folder / name for name in folders)):
         if place is not folder and not place.is_dir():
             continue
@@ -84,12 +89,20 @@ def _not_plain(path: Path) -> str:
     target = ""
     with suppress(OSError):
         target = f" to {path.readlink()}"
-    what = f"a link{target}" if path.is_symlink() else "no plain file of its own (a second name of a file, a pipe or a device)"
-    return f"{path} is {what}, which is not followed: put a plain file or folder in its place, or remove it"
+    what = (
+        f"a link{target}"
+        if path.is_symlink()
+        else "no plain file of its own (a second name of a file, a pipe or a device)"
+    )
+    return (
+        f"{path} is {what}, which is not followed: put a plain file or folder in its place, or"
+        " remove it"
+    )
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], names: Iterable[str]) -> None:
-    """Write a table as CSV that appears whole; texts that a spreadsheet would take for formulas begin with ``'``."""
+    """Write a table as CSV that appears whole; texts that a spreadsheet would take for formulas
+    begin with ``'``."""
     with appearing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         keys = list(names)
@@ -98,7 +111,8 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], names: Iterable[st
 
 
 def as_text(value: Any) -> Any:
-    """Return the value of a cell: what is no number and begins like a formula gets a ``'`` before it, which spreadsheets take for text."""
+    """Return the value of a cell: what is no number and begins like a formula gets a ``'`` before
+    it, which spreadsheets take for text."""
     if not isinstance(value, str) or not _FORMULA.match(value):
         return value
     try:

@@ -1,8 +1,8 @@
 """What all tests share: which examples hypothesis draws.
 
-A default run draws the same examples every time, on every machine: it fails by what was changed, never by chance. A run of the slow
-tests (``-m slow``) draws new ones for every property test, and says at its end how to repeat one that failed.
-"""
+A default run draws the same examples every time, on every machine: it fails by what was changed,
+never by chance. A run of the slow tests (``-m slow``) draws new ones for every property test, and
+says at its end how to repeat one that failed."""
 
 import os
 import random
@@ -33,12 +33,15 @@ def pytest_configure(config):
         return
     settings.load_profile("new" if _new_examples(config) else "same")
     if _new_examples(config) and config.getoption("--hypothesis-seed") is None:
-        core.global_force_seed = int(os.environ.setdefault(_SEED, str(random.SystemRandom().randrange(2**32))))
+        core.global_force_seed = int(
+            os.environ.setdefault(_SEED, str(random.SystemRandom().randrange(2**32)))
+        )
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Let property tests, which every default run has, be among the slow ones too: with new examples."""
+    """Let property tests, which every default run has, be among the slow ones too: with new
+    examples."""
     if not _slow(config):
         return
     for item in items:
@@ -49,4 +52,6 @@ def pytest_collection_modifyitems(config, items):
 def pytest_terminal_summary(terminalreporter, config):
     """Say how the examples of failed property tests are drawn again."""
     if core.global_force_seed is not None and terminalreporter.stats.get("failed"):
-        terminalreporter.write_line(f"property tests drew their examples with --hypothesis-seed={core.global_force_seed}: add it to repeat them")
+        terminalreporter.write_line(
+            f"property tests drew their examples with --hypothesis-seed={core.global_force_seed}: add it to repeat them"
+        )

@@ -32,7 +32,9 @@ def test_weights_are_learnt_ex_situ_with_one_thread(outside, monkeypatch):
 
     monkeypatch.setattr(exsitu, "learn_in_software", watched)
     with threadpool_limits(limits=outside, user_api="blas"):
-        weights = exsitu.best_weights(Experiment.of(load("exsitu-xor", ["exsitu.epochs=2", "exsitu.restarts=1"])))
+        weights = exsitu.best_weights(
+            Experiment.of(load("exsitu-xor", ["exsitu.epochs=2", "exsitu.restarts=1"]))
+        )
     assert seen == [{1}]
     assert np.all(np.isfinite(weights[0]))
 
@@ -49,5 +51,13 @@ def test_deep_networks_learn_in_software_with_one_thread(monkeypatch):
     rng = np.random.default_rng(0)
     arrays = config.fresh(rng)
     with threadpool_limits(limits=2, user_api="blas"):
-        config.learn(arrays, np.zeros((128, 28, 28), np.uint8), np.zeros(128, np.int64), rng, 0, None, deep.Tally())
+        config.learn(
+            arrays,
+            np.zeros((128, 28, 28), np.uint8),
+            np.zeros(128, np.int64),
+            rng,
+            0,
+            None,
+            deep.Tally(),
+        )
     assert seen == [({1}, 15 * -(-60000 // 128))]

@@ -9,7 +9,9 @@ import pytest
 import spicesnn
 
 PACKAGE = Path(spicesnn.__file__).parent
-WITH_EXAMPLES = sorted(path for path in PACKAGE.rglob("*.py") if ">>> " in path.read_text(encoding="utf-8"))
+WITH_EXAMPLES = sorted(
+    path for path in PACKAGE.rglob("*.py") if ">>> " in path.read_text(encoding="utf-8")
+)
 
 
 def test_there_are_examples():

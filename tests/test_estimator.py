@@ -21,8 +21,18 @@ def test_clone_and_parameters():
     model = sn.CrossbarClassifier("letters-3x3", epochs=3, settings={"array.word_line_ohm": 2.0})
     copy = base.clone(model)
     assert copy is not model
-    assert copy.get_params() == model.get_params() == {"preset": "letters-3x3", "epochs": 3, "engine": "nodal", "random_state": 0,
-                                                       "settings": {"array.word_line_ohm": 2.0}, "scale": True}  # fmt: skip
+    assert (
+        copy.get_params()
+        == model.get_params()
+        == {
+            "preset": "letters-3x3",
+            "epochs": 3,
+            "engine": "nodal",
+            "random_state": 0,
+            "settings": {"array.word_line_ohm": 2.0},
+            "scale": True,
+        }
+    )
     assert copy.set_params(epochs=5).epochs == 5
     assert base.is_classifier(model)
     assert repr(model).startswith("CrossbarClassifier(preset='letters-3x3', epochs=3")
@@ -30,11 +40,18 @@ def test_clone_and_parameters():
 
 @pytest.mark.filterwarnings("ignore:Estimator CrossbarClassifier does not inherit")
 def test_scikit_learns_own_checks():
-    """Every one of them; the only one left out needs an environment variable that other libraries read when they are imported."""
+    """Every one of them; the only one left out needs an environment variable that other libraries
+    read when they are imported."""
     from sklearn.utils.estimator_checks import check_estimator
 
-    done = check_estimator(sn.CrossbarClassifier("letters-3x3", epochs=8), on_fail=None, on_skip=None)
-    others = {check["check_name"]: f"{check['status']}: {check['exception']!r}" for check in done if check["status"] != "passed"}
+    done = check_estimator(
+        sn.CrossbarClassifier("letters-3x3", epochs=8), on_fail=None, on_skip=None
+    )
+    others = {
+        check["check_name"]: f"{check['status']}: {check['exception']!r}"
+        for check in done
+        if check["status"] != "passed"
+    }
     assert len(done) > 40
     assert {name for name in others if "array_api" not in name} == set(), others
 
@@ -45,7 +62,9 @@ def test_in_a_pipeline_under_cross_validation(wine):
     from sklearn.preprocessing import StandardScaler
 
     x, _, y, _ = wine
-    model = make_pipeline(StandardScaler(), sn.CrossbarClassifier("letters-3x3", epochs=20)).set_output(transform="pandas")
+    model = make_pipeline(
+        StandardScaler(), sn.CrossbarClassifier("letters-3x3", epochs=20)
+    ).set_output(transform="pandas")
     scores = cross_val_score(model, x, y, cv=3, error_score="raise")
     assert scores.shape == (3,)
     assert scores.mean() > 0.8  # three classes: chance is 0.4
@@ -65,7 +84,9 @@ def test_a_scale_of_ones_own_and_the_estimators_are_the_same(wine):
     assert inside.low_ == pytest.approx(x.min(axis=0))
     assert inside.low_ + inside.span_ == pytest.approx(x.max(axis=0))
     amps = own.decision_function(scaler.transform(x_test))
-    assert inside.decision_function(x_test) == pytest.approx(amps, rel=1e-6, abs=1e-6 * np.abs(amps).max())
+    assert inside.decision_function(x_test) == pytest.approx(
+        amps, rel=1e-6, abs=1e-6 * np.abs(amps).max()
+    )
 
 
 def test_features_may_be_standardised_or_taken_as_they_are(wine):
@@ -76,14 +97,22 @@ def test_features_may_be_standardised_or_taken_as_they_are(wine):
     own = sn.CrossbarClassifier("letters-3x3", epochs=3, scale="none").fit(scaler.transform(x), y)
     inside = sn.CrossbarClassifier("letters-3x3", epochs=3, scale="standard").fit(x, y)
     amps = own.decision_function(scaler.transform(x_test))
-    assert inside.decision_function(x_test) == pytest.approx(amps, rel=1e-6, abs=1e-6 * np.abs(amps).max())
-    with pytest.raises(InputError, match="scale is 'unit'; expected True, False, or one of: none, minmax, standard"):
+    assert inside.decision_function(x_test) == pytest.approx(
+        amps, rel=1e-6, abs=1e-6 * np.abs(amps).max()
+    )
+    with pytest.raises(
+        InputError, match="scale is 'unit'; expected True, False, or one of: none, minmax, standard"
+    ):
         sn.CrossbarClassifier("letters-3x3", scale="unit").fit(x, y)
 
 
 def test_a_sample_twice_as_far_drives_twice_as_much():
-    model = sn.CrossbarClassifier("letters-3x3", epochs=1, settings={"encoding.bias_volts": 0.0, "encoding.low_volts": 0.0}).fit(X, Y)
-    assert model.decision_function(2 * np.asarray(X)) == pytest.approx(2 * model.decision_function(X), rel=1e-9)
+    model = sn.CrossbarClassifier(
+        "letters-3x3", epochs=1, settings={"encoding.bias_volts": 0.0, "encoding.low_volts": 0.0}
+    ).fit(X, Y)
+    assert model.decision_function(2 * np.asarray(X)) == pytest.approx(
+        2 * model.decision_function(X), rel=1e-9
+    )
 
 
 def test_kept_with_pickle_and_joblib_and_used_by_scorers(wine, tmp_path):
@@ -123,7 +152,9 @@ def test_a_grid_search_sees_the_parameters(wine):
     from sklearn.preprocessing import MinMaxScaler
 
     x, _, y, _ = wine
-    search = GridSearchCV(sn.CrossbarClassifier("letters-3x3"), {"epochs": [1, 10]}, cv=2, error_score="raise")
+    search = GridSearchCV(
+        sn.CrossbarClassifier("letters-3x3"), {"epochs": [1, 10]}, cv=2, error_score="raise"
+    )
     search.fit(MinMaxScaler().fit_transform(x), y)
     assert search.best_params_ == {"epochs": 10}
 
@@ -137,7 +168,11 @@ def test_labels_are_the_users_own_and_the_score_is_the_share_that_is_right(wine)
     model = sn.CrossbarClassifier("letters-3x3", epochs=20).fit(scaler.transform(x), names[y])
     predicted = model.predict(scaler.transform(x_test))
     assert set(predicted) <= set(names)
-    assert model.score(scaler.transform(x_test), names[y_test]) == np.mean(predicted == names[y_test]) > 0.8
+    assert (
+        model.score(scaler.transform(x_test), names[y_test])
+        == np.mean(predicted == names[y_test])
+        > 0.8
+    )
     assert list(model.classes_) == sorted(names)
     assert model.array_.shape == (14, 6)  # 13 features and a bias line; a pair of columns a class
     assert model.state_.write_joule > 0
@@ -148,7 +183,10 @@ def test_labels_are_the_users_own_and_the_score_is_the_share_that_is_right(wine)
 
 def test_the_same_seed_gives_the_same_devices_and_two_classes_one_difference():
     x, y = np.array([[0, 1], [1, 0]] * 5, dtype=float), ["a", "b"] * 5
-    first, second, other = (sn.CrossbarClassifier("letters-3x3", epochs=2, random_state=seed).fit(x, y) for seed in (1, 1, 2))
+    first, second, other = (
+        sn.CrossbarClassifier("letters-3x3", epochs=2, random_state=seed).fit(x, y)
+        for seed in (1, 1, 2)
+    )
     assert np.array_equal(first.state_.devices, second.state_.devices)
     assert not np.array_equal(first.state_.devices, other.state_.devices)
     assert first.decision_function(x).shape == (10,)
@@ -156,7 +194,10 @@ def test_the_same_seed_gives_the_same_devices_and_two_classes_one_difference():
 
 def test_ngspice_solves_it_as_well_and_decides_alike():
     x, y = np.array([[0, 1], [1, 0]] * 2, dtype=float), [0, 1] * 2
-    models = [sn.CrossbarClassifier("letters-3x3", epochs=2, engine=name).fit(x, y) for name in ("nodal", "ngspice")]
+    models = [
+        sn.CrossbarClassifier("letters-3x3", epochs=2, engine=name).fit(x, y)
+        for name in ("nodal", "ngspice")
+    ]
     amps = [model.decision_function(x) for model in models]
     assert amps[0] == pytest.approx(amps[1], rel=1e-3)
 

@@ -1,4 +1,5 @@
-"""The spellings that a new user tries first: positional arrays, methods of arrays and results, trains of pulses, Monte Carlo, decks."""
+"""The spellings that a new user tries first: positional arrays, methods of arrays and results,
+trains of pulses, Monte Carlo, decks."""
 
 from __future__ import annotations
 
@@ -33,11 +34,16 @@ def test_wires_by_position_are_the_wires_by_name():
 def test_reading_and_pulsing_an_array_is_what_the_engine_does():
     array = sn.Crossbar(G, wires=sn.Wires(1.0, 1.0))
     assert np.array_equal(array.read(V).column_amps, sn.NodalEngine().read(array, V).column_amps)
-    cells, pulse = sn.Crossbar(device=SLOW, shape=(2, 2), wires=sn.Wires(1.0, 1.0)), sn.Pulse(row_volts=0.8, width_s=1e-5)
+    cells, pulse = (
+        sn.Crossbar(device=SLOW, shape=(2, 2), wires=sn.Wires(1.0, 1.0)),
+        sn.Pulse(row_volts=0.8, width_s=1e-5),
+    )
     assert np.array_equal(cells.pulse(pulse).state, sn.NodalEngine().pulse(cells, pulse).state)
     assert np.array_equal(cells.pulse(row_volts=0.8, width_s=1e-5).state, cells.pulse(pulse).state)
     with sn.NgspiceEngine() as ngspice:
-        assert array.read(V, engine=ngspice).column_amps == pytest.approx(array.read(V).column_amps, rel=1e-8)
+        assert array.read(V, engine=ngspice).column_amps == pytest.approx(
+            array.read(V).column_amps, rel=1e-8
+        )
     with pytest.raises(InputError, match="got both"):
         cells.pulse(pulse, width_s=1.0)
     with pytest.raises(InputError, match="expected the parts of a Pulse"):
@@ -50,7 +56,9 @@ def test_a_read_knows_its_energy_and_its_cells(batch):
     read = sn.Crossbar(G, wires=sn.Wires(1.0, 1.0)).read(volts)
     assert read.energy(2e-6) == pytest.approx(2e-6 * read.power_watt(volts), rel=1e-12)
     assert read.cell_amps == pytest.approx(G * read.cell_volts)
-    assert read.energy(1.0) == pytest.approx((read.column_amps * 0).sum(axis=-1) + (read.row_amps * volts).sum(axis=-1))
+    assert read.energy(1.0) == pytest.approx(
+        (read.column_amps * 0).sum(axis=-1) + (read.row_amps * volts).sum(axis=-1)
+    )
     for bad in (0.0, -1.0, np.nan, 1j):
         with pytest.raises(InputError, match="expected a time above 0"):
             read.energy(bad)
@@ -60,22 +68,35 @@ def test_a_read_knows_its_energy_and_its_cells(batch):
 def test_segment_currents_obey_ohms_law_in_the_wires(double):
     read = sn.Crossbar(G, wires=sn.Wires(2.0, 1.0, 3.0, 0.5, double_sided=double)).read(V)
     word, bit = branch_amps(read, read.cell_amps)
-    assert word[:, 1:] == pytest.approx((read.word_line_volts[:, :-1] - read.word_line_volts[:, 1:]) / 2.0, abs=1e-12)
-    assert bit[:-1] == pytest.approx((read.bit_line_volts[:-1] - read.bit_line_volts[1:]) / 1.0, abs=1e-12)
+    assert word[:, 1:] == pytest.approx(
+        (read.word_line_volts[:, :-1] - read.word_line_volts[:, 1:]) / 2.0, abs=1e-12
+    )
+    assert bit[:-1] == pytest.approx(
+        (read.bit_line_volts[:-1] - read.bit_line_volts[1:]) / 1.0, abs=1e-12
+    )
 
 
 def test_plots_are_figures_and_say_what_they_cannot_draw(tmp_path):
     array = sn.Crossbar(G, wires=sn.Wires(1.0, 1.0))
     figures = [array.plot(), array.read(V).plot(), array.read(np.stack([V, 2 * V])).plot(1)]
     figures.append(sn.Crossbar(device=sn.devices.registry.fresh("1t1r"), shape=(2, 2)).plot())
-    curve = sn.iv(sn.devices.VTEAM(), engine=sn.NodalEngine(), amplitude=0.25, frequency=6e5, periods=1)
+    curve = sn.iv(
+        sn.devices.VTEAM(), engine=sn.NodalEngine(), amplitude=0.25, frequency=6e5, periods=1
+    )
     for number, figure in enumerate([*figures, curve.plot()]):
         assert isinstance(figure, Figure)
         figure.savefig(tmp_path / f"{number}.svg")
     assert [axes.get_title() for axes in figures[1].axes[:6]] == [
-        "Word-line voltage", "Bit-line voltage", "Cell voltage", "Cell current", "Word-line current", "Bit-line current",
-    ]  # fmt: skip
-    assert figures[2].axes[3].images[0].get_array().max() == pytest.approx(2 * figures[1].axes[3].images[0].get_array().max())
+        "Word-line voltage",
+        "Bit-line voltage",
+        "Cell voltage",
+        "Cell current",
+        "Word-line current",
+        "Bit-line current",
+    ]
+    assert figures[2].axes[3].images[0].get_array().max() == pytest.approx(
+        2 * figures[1].axes[3].images[0].get_array().max()
+    )
     with pytest.raises(InputError, match="has 2 inputs"):
         array.read(np.stack([V, 2 * V])).plot(2)
     with pytest.raises(InputError, match="one input"):
@@ -111,7 +132,9 @@ def test_a_train_on_ngspice_and_as_a_waveform_is_the_whole_train():
     assert pulse.waveform().time_s[-1] == pytest.approx(5 * 1.2e-6)
     assert pulse.waveform().row_volts.max(axis=1).tolist() == [0.0] + [0.8, 0.8, 0.0] * 5
     with sn.NgspiceEngine() as ngspice:
-        assert array.pulse(pulse, engine=ngspice).state == pytest.approx(array.pulse(pulse).state, abs=1e-4 * 3e-9)
+        assert array.pulse(pulse, engine=ngspice).state == pytest.approx(
+            array.pulse(pulse).state, abs=1e-4 * 3e-9
+        )
 
 
 @pytest.mark.parametrize("count", [0, -1, 1.5, True, None, float("nan")])
@@ -127,8 +150,13 @@ def test_monte_carlo_draws_arrays_and_says_their_spread():
     assert drawn.column_amps.shape == (200, 3)
     expected = 0.1 * np.sqrt(((V[:, None] * G) ** 2).sum(axis=0))
     assert drawn.std == pytest.approx(expected, rel=0.2)
-    assert drawn.mean == pytest.approx(array.read(V).column_amps, abs=4 * expected.max() / np.sqrt(200))
-    assert np.array_equal(sn.monte_carlo(array, V, imperfections=noise, draws=3, seed=3).column_amps, drawn.column_amps[:3])
+    assert drawn.mean == pytest.approx(
+        array.read(V).column_amps, abs=4 * expected.max() / np.sqrt(200)
+    )
+    assert np.array_equal(
+        sn.monte_carlo(array, V, imperfections=noise, draws=3, seed=3).column_amps,
+        drawn.column_amps[:3],
+    )
     for bad in (0, 1, 2.5):
         with pytest.raises(InputError, match="draws"):
             sn.monte_carlo(array, V, imperfections=noise, draws=bad)
@@ -138,7 +166,14 @@ def test_decks_of_an_array_run_in_bare_ngspice(tmp_path):
     array = sn.Crossbar(G, wires=sn.Wires(1.0, 1.0))
     deck = tmp_path / "read.cir"
     deck.write_text(array.to_deck(V))
-    done = subprocess.run(["ngspice", "-b", deck.name], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        ["ngspice", "-b", deck.name],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
     assert f"{array.read(V).column_amps[0]:.5e}"[:6] in done.stdout
     assert ".subckt crossbar r0 r1 r2 r3 r4 c0 c1 c2" in array.to_subcircuit()
     cells = sn.Crossbar(device=SLOW, shape=(2, 2))

@@ -1,4 +1,5 @@
-"""What a new user types first: it works where it has one meaning, and else one line says the call that is meant."""
+"""What a new user types first: it works where it has one meaning, and else one line says the call
+that is meant."""
 
 from __future__ import annotations
 
@@ -28,7 +29,11 @@ def test_one_number_of_wires_is_every_segment_of_both_lines(wires):
 
 
 def test_an_array_has_a_length_a_shape_and_a_matrix():
-    assert (len(ARRAY), ARRAY.shape, sn.Crossbar(device="vteam", shape=[2, 4]).shape) == (5, (5, 3), (2, 4))
+    assert (len(ARRAY), ARRAY.shape, sn.Crossbar(device="vteam", shape=[2, 4]).shape) == (
+        5,
+        (5, 3),
+        (2, 4),
+    )
     assert V @ ARRAY.effective_conductance() == pytest.approx(READ.column_amps, rel=1e-10)
     assert sn.Crossbar(G).effective_conductance() == pytest.approx(G, rel=1e-12)
 
@@ -44,7 +49,11 @@ def test_devices_are_named_as_on_the_command_line(tmp_path):
         assert isinstance(sn.Hardware(device=given).device, sn.devices.VTEAM)
     file = tmp_path / "own.toml"
     file.write_text('[device]\nmodel = "vteam"\nr_off = 2000\n')
-    for device in (sn.devices.load(file), sn.Crossbar(device=file, shape=(1, 1)).device, sn.Crossbar(device=str(file), shape=(1, 1)).device):
+    for device in (
+        sn.devices.load(file),
+        sn.Crossbar(device=file, shape=(1, 1)).device,
+        sn.Crossbar(device=str(file), shape=(1, 1)).device,
+    ):
         assert device.r_off == 2000.0
     with pytest.raises(UnknownNameError, match="did you mean 'vteam'"):
         sn.Crossbar(device="vtem", shape=(2, 2))
@@ -64,7 +73,9 @@ def test_quantities_are_taken_with_their_unit():
     pulse = sn.Pulse(row_volts="500mV", width_s="1us", rise_s="10 ns")
     assert (pulse.row_volts, pulse.width_s, pulse.rise_s) == (0.5, 1e-6, 1e-8)
     curve = sn.iv("vteam", amplitude="250mV", frequency="600kHz", periods=1)
-    assert np.array_equal(curve.amps, sn.iv(sn.devices.VTEAM(), amplitude=0.25, frequency=6e5, periods=1).amps)
+    assert np.array_equal(
+        curve.amps, sn.iv(sn.devices.VTEAM(), amplitude=0.25, frequency=6e5, periods=1).amps
+    )
     for call, said in (
         (lambda: sn.Wires("2 mV"), "is in V; expected Ω"),
         (lambda: sn.Wires("2"), "a text with its unit, such as '2 Ω'"),
@@ -79,7 +90,10 @@ def test_quantities_are_taken_with_their_unit():
 def test_engines_are_named_as_on_the_command_line():
     assert np.array_equal(ARRAY.read(V, engine="nodal").column_amps, READ.column_amps)
     assert ARRAY.read(V, engine="ngspice").column_amps == pytest.approx(READ.column_amps, rel=1e-8)
-    curves = [sn.iv("vteam", name, amplitude=0.25, frequency=6e5, periods=1) for name in ("nodal", "ngspice")]
+    curves = [
+        sn.iv("vteam", name, amplitude=0.25, frequency=6e5, periods=1)
+        for name in ("nodal", "ngspice")
+    ]
     assert [curve.engine for curve in curves] == ["nodal", "ngspice"]
     assert curves[1].peak_amps == pytest.approx(curves[0].peak_amps, rel=1e-3)
     with pytest.raises(UnknownNameError, match="engine is 'spectre'; expected 'nodal', 'ngspice'"):
@@ -141,14 +155,21 @@ def test_a_figure_shows_itself_in_a_notebook_that_never_heard_of_pyplot(thing):
         sn.Crossbar(device="vteam", shape=(2, 3), state=2e-9, stuck=np.eye(2, 3, dtype=bool)),
         sn.Crossbar(device=sn.devices.VTEAM(r_off=np.array([[1e3, 2e3]])), shape=(1, 2), wires=3.0),
         sn.Crossbar(device="pai-yu-chen-heated", shape=(2, 2)),
-        sn.Crossbar(device="1t1r", shape=(2, 2), gate_along=sn.GateAlong.BIT_LINES, current_factor=np.full((2, 2), 0.5)),
+        sn.Crossbar(
+            device="1t1r",
+            shape=(2, 2),
+            gate_along=sn.GateAlong.BIT_LINES,
+            current_factor=np.full((2, 2), 0.5),
+        ),
     ],
     ids=["linear", "wires", "stuck", "differing", "two states", "1t1r"],
 )
 def test_an_array_that_is_saved_reads_the_same_when_it_is_loaded(array, tmp_path):
     again = sn.Crossbar.load(array.save(tmp_path / "array.npz"))
     gates = {"gate_volts": 1.0} if array.gated else {}
-    assert np.array_equal(array.read(0.1, **gates).column_amps, again.read(0.1, **gates).column_amps)
+    assert np.array_equal(
+        array.read(0.1, **gates).column_amps, again.read(0.1, **gates).column_amps
+    )
     assert again.wires == array.wires
     assert again.gate_along is array.gate_along
     for name in ("conductance", "state", "stuck", "current_factor"):
@@ -175,7 +196,10 @@ def test_files_of_arrays_that_are_none_are_refused(tmp_path):
 
 def test_converters_are_given_by_their_bits():
     net = sn.Network.from_arrays([(np.eye(3), None)])
-    chips = [net.on(sn.Hardware(wires=1.0, dac=d, adc=a), calibrate=np.eye(3)) for d, a in ((6, 6), (sn.DAC(bits=6), sn.ADC(bits=6)))]
+    chips = [
+        net.on(sn.Hardware(wires=1.0, dac=d, adc=a), calibrate=np.eye(3))
+        for d, a in ((6, 6), (sn.DAC(bits=6), sn.ADC(bits=6)))
+    ]
     assert np.array_equal(chips[0].outputs(np.eye(3)), chips[1].outputs(np.eye(3)))
     assert chips[0].certify("ngspice", samples=1, tiles=1).ok
 
@@ -185,7 +209,9 @@ def test_imperfections_take_a_number_where_it_has_one_meaning():
     assert noisy.read_noise.relative == 0.1
     drawn = sn.monte_carlo(sn.Crossbar(G), V, noisy, draws=50)
     assert drawn.std == pytest.approx(0.1 * np.sqrt(((V[:, None] * G) ** 2).sum(axis=0)), rel=0.4)
-    assert sn.Imperfections(spread={"r_on": LogNormal(0.1)}, cycle_to_cycle=CycleToCycle(relative=0.1)).spread
+    assert sn.Imperfections(
+        spread={"r_on": LogNormal(0.1)}, cycle_to_cycle=CycleToCycle(relative=0.1)
+    ).spread
     for given, said in (
         ({"spread": 0.1}, "a distribution by parameter"),
         ({"cycle_to_cycle": 0.1}, r"CycleToCycle\(relative=…\) or CycleToCycle\(of_range=…\)"),
@@ -198,7 +224,9 @@ def test_imperfections_take_a_number_where_it_has_one_meaning():
 
 
 def test_a_run_is_trained_and_loaded_in_one_call_each(tmp_path):
-    run = sn.train("xpue", engine="nodal", seed=3, settings={"array.word_line_ohm": 2}, out=tmp_path / "run")
+    run = sn.train(
+        "xpue", engine="nodal", seed=3, settings={"array.word_line_ohm": 2}, out=tmp_path / "run"
+    )
     again = sn.load_run(tmp_path / "run")
     assert again.metrics == run.metrics
     assert (run.test_accuracy, run.metrics["seed"], run.config.array.word_line_ohm) == (1.0, 3, 2.0)
@@ -279,7 +307,10 @@ def test_arguments_of_elsewhere_are_answered_in_one_line_with_the_right_one(call
     assert isinstance(caught.value, TypeError)
 
 
-@pytest.mark.parametrize("call", [lambda: np.asarray(ARRAY), lambda: V @ ARRAY, lambda: ARRAY @ V[:3], lambda: np.asarray(READ)])
+@pytest.mark.parametrize(
+    "call",
+    [lambda: np.asarray(ARRAY), lambda: V @ ARRAY, lambda: ARRAY @ V[:3], lambda: np.asarray(READ)],
+)
 def test_an_array_or_a_read_is_never_silently_taken_for_numbers(call):
     with pytest.raises(WrongTypeError, match="column_amps"):
         call()
@@ -300,7 +331,19 @@ def test_what_could_mean_several_things_is_refused(call):
         call()
 
 
-@pytest.mark.parametrize("thing", [ARRAY, READ, PULSED, CURVE, sn.Wires(1.0, 2.0), sn.Pulse(row_volts=1.0), sn.devices.VTEAM(), sn.Hardware()])
+@pytest.mark.parametrize(
+    "thing",
+    [
+        ARRAY,
+        READ,
+        PULSED,
+        CURVE,
+        sn.Wires(1.0, 2.0),
+        sn.Pulse(row_volts=1.0),
+        sn.devices.VTEAM(),
+        sn.Hardware(),
+    ],
+)
 def test_hints_leave_copies_and_pickles_alone(thing):
     assert type(copy.copy(thing)) is type(thing)
     assert type(copy.deepcopy(thing)) is type(thing)
@@ -310,9 +353,18 @@ def test_hints_leave_copies_and_pickles_alone(thing):
 def test_the_hints_name_calls_that_exist():
     from importlib import import_module
 
-    for target in ("fitting.fit:fit", "training.sweep:sweep", "validation.suite:validate", "studies.study:answer", "training:infer",
-                   "characterization.characterize:characterize", "learning.write_verify:write_verify", "devices.variability:LogNormal",
-                   "crossbar.noise:ReadNoise", "training:preset_names"):  # fmt: skip
+    for target in (
+        "fitting.fit:fit",
+        "training.sweep:sweep",
+        "validation.suite:validate",
+        "studies.study:answer",
+        "training:infer",
+        "characterization.characterize:characterize",
+        "learning.write_verify:write_verify",
+        "devices.variability:LogNormal",
+        "crossbar.noise:ReadNoise",
+        "training:preset_names",
+    ):
         module, _, name = target.partition(":")
         assert callable(getattr(import_module(f"spicesnn.{module}"), name))
 

@@ -1,4 +1,5 @@
-"""The counts of scripts/house.py, on texts small enough to count by hand, and bounds that this package keeps."""
+"""The counts of scripts/house.py, on texts small enough to count by hand, and bounds that this
+package keeps."""
 
 import ast
 import importlib.util
@@ -37,9 +38,11 @@ def test_tokens_are_those_of_code(tmp_path):
 
 def test_lazy_and_type_only_imports_close_circles():
     texts = {
-        "p.a": "def f():\n    from p import b", "p.b": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from p.c import x",
-        "p.c": "import p.a", "p.d": "from p import a",
-    }  # fmt: skip
+        "p.a": "def f():\n    from p import b",
+        "p.b": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from p.c import x",
+        "p.c": "import p.a",
+        "p.d": "from p import a",
+    }
     imports = house.graph({name: ast.parse(text) for name, text in texts.items()}, Path("p"))
     assert imports == {"p.a": {"p.b"}, "p.b": {"p.c"}, "p.c": {"p.a"}, "p.d": {"p.a"}}
     assert house.circles(imports) == [{"p.a", "p.b", "p.c"}]
@@ -51,5 +54,8 @@ def test_files_that_a_program_enters_are_those_whose_functions_it_calls(tmp_path
     (package / "__init__.py").write_text("")
     (package / "used.py").write_text("def f():\n    return 1\n")
     (package / "imported.py").write_text("def g():\n    return 2\nclass K:\n    a = g()\n")
-    program = house.PROFILE + "\nfrom spicesnn import used\nsys.setprofile(note)\nimport spicesnn.imported\nused.f()\n# {run!r}\n"
+    program = (
+        house.PROFILE
+        + "\nfrom spicesnn import used\nsys.setprofile(note)\nimport spicesnn.imported\nused.f()\n# {run!r}\n"
+    )
     assert house.entered(tmp_path, program) == ["used.py"]

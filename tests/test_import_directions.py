@@ -1,4 +1,5 @@
-"""Imports go down: no module of a lower room imports from a higher one, lazily or for types neither, and modules stand in no circle."""
+"""Imports go down: no module of a lower room imports from a higher one, lazily or for types
+neither, and modules stand in no circle."""
 
 import ast
 from pathlib import Path
@@ -9,21 +10,52 @@ import spicesnn
 
 PACKAGE = Path(spicesnn.__file__).resolve().parent
 ROOMS = (
-    "devices", "crossbar", "neurons", "encoding", "datasets", "nonidealities", "netlist", "engines", "views", "validation", "characterization",
-    "programming", "learning", "networks", "training", "fitting", "estimator", "torch", "jax", "plotting", "studies", "reporting", "cli", "__main__",
-)  # fmt: skip
-"""From low to high; every other module at the top of the package is the ground that all stand on."""
+    "devices",
+    "crossbar",
+    "neurons",
+    "encoding",
+    "datasets",
+    "nonidealities",
+    "netlist",
+    "engines",
+    "views",
+    "validation",
+    "characterization",
+    "programming",
+    "learning",
+    "networks",
+    "training",
+    "fitting",
+    "estimator",
+    "torch",
+    "jax",
+    "plotting",
+    "studies",
+    "reporting",
+    "cli",
+    "__main__",
+)
+"""From low to high; every other module at the top of the package is the ground that all stand
+on."""
 ROOM_WITH_CIRCLES = "spicesnn.networks"
 
 
 def imports():
     """Return module → the modules of the package that it imports anywhere in its text."""
-    files = {".".join(("spicesnn", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
-             for path in PACKAGE.rglob("*.py")}  # fmt: skip
+    files = {
+        ".".join(("spicesnn", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(
+            ".__init__"
+        ): path
+        for path in PACKAGE.rglob("*.py")
+    }
     found = {}
     for name, path in files.items():
         home = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        found[name] = {module for module in named(ast.parse(path.read_text(encoding="utf-8")), home, files) if module in files and module != name}
+        found[name] = {
+            module
+            for module in named(ast.parse(path.read_text(encoding="utf-8")), home, files)
+            if module in files and module != name
+        }
     return found
 
 
@@ -39,7 +71,8 @@ def named(tree, home, files):
 
 
 def room(module):
-    """Return how high a module stands; the package's own front door, which loads what is asked for, stands nowhere."""
+    """Return how high a module stands; the package's own front door, which loads what is asked for,
+    stands nowhere."""
     parts = module.split(".")
     return 0 if len(parts) == 1 or parts[1] not in ROOMS else 1 + ROOMS.index(parts[1])
 
@@ -75,23 +108,46 @@ def graph():
 
 
 def test_no_import_leads_up(graph):
-    up = [f"{name} imports {other}" for name, others in graph.items() if name != "spicesnn" for other in others if room(other) > room(name)]
+    up = [
+        f"{name} imports {other}"
+        for name, others in graph.items()
+        if name != "spicesnn"
+        for other in others
+        if room(other) > room(name)
+    ]
     assert not up
 
 
 def test_nothing_imports_the_front_door(graph):
-    assert [name for name, others in graph.items() if "spicesnn" in others and name != "spicesnn.__main__"] == []
+    assert [
+        name
+        for name, others in graph.items()
+        if "spicesnn" in others and name != "spicesnn.__main__"
+    ] == []
 
 
 def test_modules_stand_in_no_circle(graph):
-    new = [one for one in circles(graph) if not all(name.startswith(ROOM_WITH_CIRCLES) for name in one)]
+    new = [
+        one for one in circles(graph) if not all(name.startswith(ROOM_WITH_CIRCLES) for name in one)
+    ]
     assert new == []
 
 
 def test_a_circle_and_a_step_up_would_be_seen():
     made = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}
     assert circles(made) == [{"a", "b", "c"}]
-    assert room("spicesnn.reporting.notebook") > room("spicesnn.plotting.fit") > room("spicesnn.devices.base") > room("spicesnn.units")
+    assert (
+        room("spicesnn.reporting.notebook")
+        > room("spicesnn.plotting.fit")
+        > room("spicesnn.devices.base")
+        > room("spicesnn.units")
+    )
     files = {"spicesnn.devices": 0, "spicesnn.devices.base": 0}
-    tree = ast.parse("def f():\n    from spicesnn.devices import base\nfrom . import base\nimport spicesnn.devices")
-    assert sorted(named(tree, "spicesnn.devices", files)) == ["spicesnn.devices", "spicesnn.devices.base", "spicesnn.devices.base"]
+    tree = ast.parse(
+        "def f():\n    from spicesnn.devices import base\nfrom . import base\nimport spicesnn.devices"
+    )
+    assert sorted(named(tree, "spicesnn.devices", files)) == [
+        "spicesnn.devices",
+        "spicesnn.devices.base",
+        "spicesnn.devices.base",
+    ]

@@ -25,7 +25,9 @@ print(folder)
 
 def test_a_process_without_any_place_has_one_of_its_own_while_it_lives(tmp_path):
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "TMPDIR": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", CODE], capture_output=True, text=True, env=environment, check=False
+    )
     assert done.returncode == 0, done.stderr
     folder = Path(done.stdout.strip())
     assert folder.parent == tmp_path
@@ -91,11 +93,17 @@ print(said)
 
 
 def test_a_kept_file_that_cannot_be_read_or_written_is_compiled_anew(tmp_path):
-    """Cut by a full disk or a power cut; a folder where a file should be, so that it cannot be saved either."""
+    """Cut by a full disk or a power cut; a folder where a file should be, so that it cannot be
+    saved either."""
     (tmp_path / "script.py").write_text(KEPT)
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(Path(jit.__file__).parents[1])}
+    environment = os.environ | {
+        "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
+        "PYTHONPATH": str(Path(jit.__file__).parents[1]),
+    }
     command = [sys.executable, "script.py"]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False
+    )
     assert done.stdout == "[1, 0, 1, 1, 0, 1]\n", done.stderr
 
 
@@ -113,15 +121,24 @@ print(scaled(10.0), sum(scaled.stats.cache_misses.values()))
 """
 
 
-def test_code_is_compiled_anew_when_what_it_calls_has_changed_even_if_the_file_has_its_old_time(tmp_path):
+def test_code_is_compiled_anew_when_what_it_calls_has_changed_even_if_the_file_has_its_old_time(
+    tmp_path,
+):
     (tmp_path / "caller.py").write_text(CALLS)
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(Path(jit.__file__).parents[1])}
+    environment = os.environ | {
+        "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
+        "PYTHONPATH": str(Path(jit.__file__).parents[1]),
+    }
     said = []
     for factor in ("2.0", "2.0", "3.0"):
         (tmp_path / "helper.py").write_text(f"def factor(x):\n    return {factor} * x\n")
         os.utime(tmp_path / "helper.py", (1e9, 1e9))
         command = [sys.executable, "-B", "caller.py"]
-        said.append(subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=True).stdout.strip())
+        said.append(
+            subprocess.run(
+                command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=True
+            ).stdout.strip()
+        )
     assert said == ["20.0 1", "20.0 0", "30.0 1"]
 
 
@@ -143,16 +160,39 @@ print(users_own(1.0), type(users_own._cache).__name__, type(spicesnn.engines.nod
 
 def test_a_users_own_cached_functions_keep_numbas_ways(tmp_path):
     (tmp_path / "script.py").write_text(OTHERS)
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(Path(jit.__file__).parents[1])}
-    done = subprocess.run([sys.executable, "script.py"], capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+    environment = os.environ | {
+        "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
+        "PYTHONPATH": str(Path(jit.__file__).parents[1]),
+    }
+    done = subprocess.run(
+        [sys.executable, "script.py"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
+        check=False,
+    )
     assert done.stdout == "2.0 FunctionCache KeptCode\n", done.stderr
 
 
 def test_code_depends_on_its_file_and_on_what_that_imports_in_turn_and_on_nothing_else():
     package = jit.PACKAGE
-    names = {str(path.relative_to(package)) for path in jit.sources_of(package / "engines" / "nodal" / "line_cg.py")}
-    assert {"engines/nodal/line_cg.py", "engines/nodal/word_sweeps.py", "engines/nodal/kirchhoff.py", "jit.py"} <= names
-    assert not names & {"engines/nodal/cell_kernel.py", "devices/vteam.py", "devices/base.py", "__init__.py"}
+    names = {
+        str(path.relative_to(package))
+        for path in jit.sources_of(package / "engines" / "nodal" / "line_cg.py")
+    }
+    assert {
+        "engines/nodal/line_cg.py",
+        "engines/nodal/word_sweeps.py",
+        "engines/nodal/kirchhoff.py",
+        "jit.py",
+    } <= names
+    assert not names & {
+        "engines/nodal/cell_kernel.py",
+        "devices/vteam.py",
+        "devices/base.py",
+        "__init__.py",
+    }
     assert jit.stamp(package / "jit.py") != jit.stamp(package / "jit.py", package / "blas.py")
 
 
@@ -172,10 +212,17 @@ print(made.ctypes(21.0), made.cache_hits)
     (tmp_path / "meaning").mkdir()
     meaning = tmp_path / "meaning" / "helper.py"
     (tmp_path / "script.py").write_text(code)
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(Path(jit.__file__).parents[1])}
+    environment = os.environ | {
+        "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
+        "PYTHONPATH": str(Path(jit.__file__).parents[1]),
+    }
     said = []
     for text in ("a = 1", "a = 1", "a = 2"):
         meaning.write_text(text)
         command = [sys.executable, "-B", "script.py", str(meaning)]
-        said.append(subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=True).stdout.strip())
+        said.append(
+            subprocess.run(
+                command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=True
+            ).stdout.strip()
+        )
     assert said == ["42.0 0", "42.0 1", "42.0 0"]

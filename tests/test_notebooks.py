@@ -1,4 +1,5 @@
-"""The notebooks of the documentation: executed, with outputs that a new run repeats, and shown in the site."""
+"""The notebooks of the documentation: executed, with outputs that a new run repeats, and shown in
+the site."""
 
 import importlib.util
 import json
@@ -20,8 +21,12 @@ def module(path):
 
 
 def printed(cells):
-    return [output["text"] if isinstance(output["text"], str) else "".join(output["text"])
-            for cell in cells for output in cell.get("outputs", []) if output["output_type"] == "stream"]  # fmt: skip
+    return [
+        output["text"] if isinstance(output["text"], str) else "".join(output["text"])
+        for cell in cells
+        for output in cell.get("outputs", [])
+        if output["output_type"] == "stream"
+    ]
 
 
 def test_there_are_notebooks_and_each_is_in_the_navigation():
@@ -35,7 +40,11 @@ def test_a_notebook_is_executed_whole_and_in_order_without_errors(path):
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     code = [cell for cell in cells if cell["cell_type"] == "code"]
     assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
-    assert {output["output_type"] for cell in code for output in cell["outputs"]} <= {"stream", "display_data", "execute_result"}
+    assert {output["output_type"] for cell in code for output in cell["outputs"]} <= {
+        "stream",
+        "display_data",
+        "execute_result",
+    }
     assert "".join(cells[0]["source"]).startswith("# ")
     assert str(Path.home()) not in path.read_text(encoding="utf-8")
 
@@ -44,7 +53,12 @@ def test_a_notebook_is_executed_whole_and_in_order_without_errors(path):
 def test_its_page_has_text_code_output_and_picture(path):
     pytest.importorskip("mkdocs")
     text = module(ROOT / "docs" / "hooks.py").notebook_page(path)
-    for part in (f"[Download the notebook]({path.name})", "```python\nimport ", "```text\n", 'src="data:image/png;base64,'):
+    for part in (
+        f"[Download the notebook]({path.name})",
+        "```python\nimport ",
+        "```text\n",
+        'src="data:image/png;base64,',
+    ):
         assert part in text
 
 
@@ -53,4 +67,6 @@ def test_its_page_has_text_code_output_and_picture(path):
 def test_a_new_run_prints_what_is_kept(path):
     pytest.importorskip("nbclient")
     kept = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    assert printed(module(ROOT / "scripts" / "make_notebooks.py").executed(path).cells) == printed(kept)
+    assert printed(module(ROOT / "scripts" / "make_notebooks.py").executed(path).cells) == printed(
+        kept
+    )

@@ -10,7 +10,8 @@ from spicesnn.errors import DataError
 
 
 def test_arrays_that_a_damaged_directory_hides_are_missed(tmp_path):
-    """A comment that claims to be longer than it is swallows the entries after it, and zipfile says nothing."""
+    """A comment that claims to be longer than it is swallows the entries after it, and zipfile says
+    nothing."""
     file = io.BytesIO()
     np.savez(file, first=np.arange(3), second=np.arange(4), third=np.arange(5))
     content = bytearray(file.getvalue())

@@ -1,4 +1,5 @@
-"""What run.toml, or a device file, of somebody else names may be any file: pipes and devices are refused, and no text of it is repeated."""
+"""What run.toml, or a device file, of somebody else names may be any file: pipes and devices are
+refused, and no text of it is repeated."""
 
 import os
 
@@ -19,7 +20,11 @@ from spicesnn.training import load
 
 def _measured(key):
     """Return a reader of the file that `key` of a device file's [device] table names."""
-    more = {"table": "", "curve": "set_volts = 1.0\nreset_volts = -1.0\npulse_s = 1e-6\n", "file": ""}[key]
+    more = {
+        "table": "",
+        "curve": "set_volts = 1.0\nreset_volts = -1.0\npulse_s = 1e-6\n",
+        "file": "",
+    }[key]
     model = "table" if key == "file" else "measured"
 
     def read(path):
@@ -39,7 +44,10 @@ READERS = {
     "imperfections.stuck_map": (StuckMap.from_csv, ".csv"),
     "device.model": (device_from, ".toml"),
     "device.curve": (SaturatingPulse.from_curve, ".csv"),
-    "device.curve of a run": (lambda path: load("manhattan-4x4", {"device.curve": str(path)}), ".csv"),
+    "device.curve of a run": (
+        lambda path: load("manhattan-4x4", {"device.curve": str(path)}),
+        ".csv",
+    ),
     "[device] table": (_measured("table"), ".csv"),
     "[device] curve": (_measured("curve"), ".csv"),
     "[device] file": (_measured("file"), ".npz"),
@@ -63,10 +71,19 @@ def test_a_pipe_or_a_device_is_refused_at_once(tmp_path, name, kind):
 
 
 @pytest.mark.parametrize("name", READERS)
-@pytest.mark.parametrize("text", [
-    "canary:x:0:0\n", "canary:x:0:0\ncanary\n", "label,canary\n1,canary\n2,3\n", '"canary\n', "siemens,volts,delta_siemens,pulse_s\n1,canary,2,3\n",
-    "pulse,siemens\n0,canary\n", "[canary\n", "canary = canary\n",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "canary:x:0:0\n",
+        "canary:x:0:0\ncanary\n",
+        "label,canary\n1,canary\n2,3\n",
+        '"canary\n',
+        "siemens,volts,delta_siemens,pulse_s\n1,canary,2,3\n",
+        "pulse,siemens\n0,canary\n",
+        "[canary\n",
+        "canary = canary\n",
+    ],
+)
 def test_no_text_of_the_file_is_repeated(tmp_path, name, text):
     read, suffix = READERS[name]
     path = tmp_path / f"named{suffix}"

@@ -1,4 +1,5 @@
-"""Where people get the package: the conda recipe, the dev container and Binder ask for what the package needs."""
+"""Where people get the package: the conda recipe, the dev container and Binder ask for what the
+package needs."""
 
 from __future__ import annotations
 
@@ -21,7 +22,9 @@ def needs(text):
 def test_the_conda_recipe_asks_for_what_the_package_does():
     recipe = (ROOT / "conda" / "meta.yaml").read_text(encoding="utf-8")
     run = recipe.partition("  run:\n")[2].partition("\ntest:")[0]
-    assert needs(run) == needs("\n".join(PROJECT["dependencies"])) | {"python": PROJECT["requires-python"].removeprefix(">=")}
+    assert needs(run) == needs("\n".join(PROJECT["dependencies"])) | {
+        "python": PROJECT["requires-python"].removeprefix(">=")
+    }
     assert "- ngspice-lib" in run
     assert f"license: {PROJECT['license']}" in recipe
     assert f"spicesnn = {PROJECT['scripts']['spicesnn']}" in recipe
@@ -30,13 +33,28 @@ def test_the_conda_recipe_asks_for_what_the_package_does():
 
 
 def test_the_dev_container_and_binder_bring_ngspice():
-    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
+    container = json.loads(
+        (ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8")
+    )
     packages = (ROOT / ".binder" / "apt.txt").read_text(encoding="utf-8").split()
     assert packages == ["ngspice", "libngspice0"]
     assert all(name in container["postCreateCommand"] for name in packages)
-    assert (ROOT / ".binder" / "requirements.txt").read_text(encoding="utf-8").splitlines()[0] == "."
+    assert (ROOT / ".binder" / "requirements.txt").read_text(encoding="utf-8").splitlines()[
+        0
+    ] == "."
 
 
 def test_the_sdist_says_what_an_index_shows():
-    assert {"name", "description", "readme", "license", "requires-python", "keywords", "classifiers", "authors"} <= PROJECT.keys()
-    assert any(line.startswith("Programming Language :: Python :: 3.13") for line in PROJECT["classifiers"])
+    assert {
+        "name",
+        "description",
+        "readme",
+        "license",
+        "requires-python",
+        "keywords",
+        "classifiers",
+        "authors",
+    } <= PROJECT.keys()
+    assert any(
+        line.startswith("Programming Language :: Python :: 3.13") for line in PROJECT["classifiers"]
+    )

@@ -1,4 +1,5 @@
-"""What differs by operating system stands in one module; its branches for Windows are run here with the names of Linux hidden."""
+"""What differs by operating system stands in one module; its branches for Windows are run here with
+the names of Linux hidden."""
 
 from __future__ import annotations
 
@@ -14,11 +15,21 @@ import pytest
 import spicesnn as sn
 from spicesnn import platform
 from spicesnn.errors import InputError, NgspiceMissingError
-from spicesnn.platform import Pipes, available_bytes, cores, resident_bytes, stopping_signals, try_lock
+from spicesnn.platform import (
+    Pipes,
+    available_bytes,
+    cores,
+    resident_bytes,
+    stopping_signals,
+    try_lock,
+)
 
 PACKAGE = Path(sn.__file__).resolve().parent
 ONLY_THERE = {"fcntl", "resource", "select", "msvcrt", "termios", "pwd", "grp", "psutil"}
-OPTIONAL = {"engines/ngspice/confinement.py", "validation/openvaf_worker.py"}  # limits of a worker: both do without where there are none
+OPTIONAL = {
+    "engines/ngspice/confinement.py",
+    "validation/openvaf_worker.py",
+}  # limits of a worker: both do without where there are none
 HIDDEN = """
 import importlib.abc, os, select, signal, sys
 class Hidden(importlib.abc.MetaPathFinder):
@@ -45,12 +56,23 @@ def imported(path):
 
 
 def test_only_one_module_imports_what_not_every_system_has():
-    found = {str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if ONLY_THERE & set(imported(path))}
+    found = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if ONLY_THERE & set(imported(path))
+    }
     assert found <= {"platform.py", *OPTIONAL}
 
 
 def without_posix(script, tmp_path):
-    done = subprocess.run([sys.executable, "-c", HIDDEN + script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-c", HIDDEN + script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -75,7 +97,9 @@ with sn.NgspiceEngine() as engine:
     print(engine.read(sn.Crossbar([[1e-4, 2e-4]], 1.0), [0.5]).column_amps.tolist())
 """
     said = ast.literal_eval(without_posix(script, tmp_path))
-    assert said == pytest.approx(sn.Crossbar([[1e-4, 2e-4]], 1.0).read([0.5]).column_amps.tolist(), rel=1e-9)
+    assert said == pytest.approx(
+        sn.Crossbar([[1e-4, 2e-4]], 1.0).read([0.5]).column_amps.tolist(), rel=1e-9
+    )
 
 
 @pytest.mark.parametrize("windows", [False, True])
@@ -138,7 +162,11 @@ def test_a_run_that_is_being_trained_is_named_on_windows_too(tmp_path, monkeypat
     from spicesnn.errors import RunError
     from spicesnn.training.run import RunDirectory
 
-    with RunDirectory(run.path).held(), pytest.raises(RunError, match="is being trained by process"), RunDirectory(run.path).held():
+    with (
+        RunDirectory(run.path).held(),
+        pytest.raises(RunError, match="is being trained by process"),
+        RunDirectory(run.path).held(),
+    ):
         pass
 
 
@@ -169,7 +197,9 @@ def test_ngspice_is_looked_for_where_windows_has_it(tmp_path, monkeypatch):
 
 
 def test_an_array_beyond_the_memory_is_refused_before_it_is_made(monkeypatch):
-    with pytest.raises(InputError, match=r"1000000 × 1000000 cells takes 7\.45e\+03 GB .* GB are free"):
+    with pytest.raises(
+        InputError, match=r"1000000 × 1000000 cells takes 7\.45e\+03 GB .* GB are free"
+    ):
         sn.Crossbar(device="vteam", shape=(10**6, 10**6))
     monkeypatch.setattr("spicesnn.crossbar.crossbar.available_bytes", lambda: None)
     monkeypatch.setattr("spicesnn.crossbar.crossbar._SMALL", 3)

@@ -1,4 +1,5 @@
-"""The example of a device in a package of its own: installed elsewhere, found by name, the same on both engines."""
+"""The example of a device in a package of its own: installed elsewhere, found by name, the same on
+both engines."""
 
 import json
 import subprocess
@@ -29,7 +30,18 @@ print(json.dumps(answers))
 def target(tmp_path_factory):
     """The folder the plug-in is installed into; its dependency, spicesnn, is the one under test."""
     folder = tmp_path_factory.mktemp("plugins")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target", str(folder), str(EXAMPLE)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--target",
+        str(folder),
+        str(EXAMPLE),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder
@@ -38,8 +50,12 @@ def target(tmp_path_factory):
 def run(target, *arguments):
     import os
 
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(target), *filter(None, [os.environ.get("PYTHONPATH")])])}
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, env=environment)
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(target), *filter(None, [os.environ.get("PYTHONPATH")])])
+    }
+    done = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, check=False, env=environment
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -48,16 +64,38 @@ MAIN = "import sys; from spicesnn.cli import main; sys.exit(main())"
 
 
 def test_the_command_line_lists_it_with_its_parameters(target):
-    entries = {entry["name"]: entry for entry in run(target, "-c", MAIN, "devices", "--json")["devices"]}
-    assert [row["name"] for row in entries["exponential-drift"]["parameters"]] == ["g_on", "g_off", "k", "v_0", "x_init", "bound_width"]
+    entries = {
+        entry["name"]: entry for entry in run(target, "-c", MAIN, "devices", "--json")["devices"]
+    }
+    assert [row["name"] for row in entries["exponential-drift"]["parameters"]] == [
+        "g_on",
+        "g_off",
+        "k",
+        "v_0",
+        "x_init",
+        "bound_width",
+    ]
     assert "Strukov and Williams" in entries["exponential-drift"]["reference"]
     assert "vteam" in entries
 
 
 def test_both_engines_sweep_it_alike(target, tmp_path):
-    found = run(target, "-c", MAIN, "iv", "exponential-drift", "--engine", "both", "--json", "--out", str(tmp_path))
+    found = run(
+        target,
+        "-c",
+        MAIN,
+        "iv",
+        "exponential-drift",
+        "--engine",
+        "both",
+        "--json",
+        "--out",
+        str(tmp_path),
+    )
     assert found["max_relative_difference"] < 1e-3
-    assert found["peak_amps"] == pytest.approx(6e-5, rel=0.8)  # between g_off and g_on at 1 V: it does switch
+    assert found["peak_amps"] == pytest.approx(
+        6e-5, rel=0.8
+    )  # between g_off and g_on at 1 V: it does switch
 
 
 def test_both_engines_pulse_an_array_of_it_alike(target):

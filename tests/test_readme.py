@@ -22,7 +22,11 @@ def test_there_are_commands_to_check():
 def test_every_command_exists_with_every_option(text):
     words = shlex.split(text)
     command = typer.main.get_command(app).commands[words[1]]
-    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    known = {
+        option
+        for parameter in command.params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+    }
     assert {word for word in words[2:] if word.startswith("--")} <= known
 
 

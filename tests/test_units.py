@@ -8,9 +8,21 @@ from spicesnn.errors import InputError
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("10k", 1e4), ("1meg", 1e6), ("1MEG", 1e6), ("1m", 1e-3), ("100n", 1e-7), ("100ns", 1e-7), ("2.5e-3", 2.5e-3), ("-3.3 V", -3.3), (7, 7.0),
-     ("20 Ω", 20.0), ("1e3k", 1e6), (".5u", 5e-7)],
-)  # fmt: skip
+    [
+        ("10k", 1e4),
+        ("1meg", 1e6),
+        ("1MEG", 1e6),
+        ("1m", 1e-3),
+        ("100n", 1e-7),
+        ("100ns", 1e-7),
+        ("2.5e-3", 2.5e-3),
+        ("-3.3 V", -3.3),
+        (7, 7.0),
+        ("20 Ω", 20.0),
+        ("1e3k", 1e6),
+        (".5u", 5e-7),
+    ],
+)
 def test_parse_reads_what_people_type(text, value):
     assert units.parse(text) == value
 
@@ -21,7 +33,10 @@ def test_parse_refuses_the_rest_by_name(text):
         units.parse(text)
 
 
-@pytest.mark.parametrize(("value", "text"), [(2500.0, "2.5 kΩ"), (0.0, "0 Ω"), (1e-7, "100 nΩ"), (-1e6, "-1 MΩ"), (999.96, "1000 Ω")])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(2500.0, "2.5 kΩ"), (0.0, "0 Ω"), (1e-7, "100 nΩ"), (-1e6, "-1 MΩ"), (999.96, "1000 Ω")],
+)
 def test_render(value, text):
     assert units.render(value, "Ω") == text
 

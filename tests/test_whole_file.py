@@ -38,7 +38,9 @@ def test_what_fails_leaves_the_file_before_it_and_nothing_else(tmp_path, error):
     assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
 
 
-WRITES = re.compile(r"(\w+(?:\(\w+\))?)\.(?:write_text|write_bytes)\(|(\w+(?:\(\w+\))?)\.open\(\"(?:w|wb|x)\"|np\.save\w*\((\w+)")
+WRITES = re.compile(
+    r"(\w+(?:\(\w+\))?)\.(?:write_text|write_bytes)\(|(\w+(?:\(\w+\))?)\.open\(\"(?:w|wb|x)\"|np\.save\w*\((\w+)"
+)
 OF_ITS_OWN = {
     "spicesnn/netlist/batch.py": "the deck and the output of one bare ngspice, in a temporary folder",
     "spicesnn/engines/ngspice/worker.py": "in a temporary folder",
@@ -49,7 +51,8 @@ OF_ITS_OWN = {
 
 
 def test_every_file_that_a_user_gets_appears_whole():
-    """What is written goes to the `partial` file of `appearing` (or to a `file` that was opened of it)."""
+    """What is written goes to the `partial` file of `appearing` (or to a `file` that was opened of
+    it)."""
     root = Path(spicesnn.__file__).parents[1]
     found = []
     for path in sorted((root / "spicesnn").rglob("*.py")):
@@ -61,7 +64,9 @@ def test_every_file_that_a_user_gets_appears_whole():
     assert found == []
 
 
-def test_a_characterisation_a_device_and_a_validation_that_fail_to_be_written_leave_what_was_there(tmp_path, monkeypatch):
+def test_a_characterisation_a_device_and_a_validation_that_fail_to_be_written_leave_what_was_there(
+    tmp_path, monkeypatch
+):
     device = tmp_path / "device.toml"
     write_device(device, VTEAM())
     before = device.read_text()

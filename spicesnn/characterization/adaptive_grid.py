@@ -1,4 +1,5 @@
-"""A function of two variables on a grid of lines that are drawn where the function asks for them."""
+"""A function of two variables on a grid of lines that are drawn where the function asks for
+them."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ class Sampled:
         Increasing.
     values : (m, n)
     left : float
-        The largest surprise among intervals that were to be cut further; 0 if none was left, infinite if one was not even looked into.
+        The largest surprise among intervals that were to be cut further; 0 if none was left,
+        infinite if one was not even looked into.
     """
 
     x: Floats
@@ -42,9 +44,11 @@ class Subject:
     measure : callable
         (x, y, guess or None), each (k,) → values, (k,).
     foresee : callable
-        (the grid so far, x, y), x (a, 1) and y (1, b) → values (a, b): what the grid's users would take between its lines.
+        (the grid so far, x, y), x (a, 1) and y (1, b) → values (a, b): what the grid's users would
+        take between its lines.
     surprise : callable
-        (x (a, 1), foreseen, found) → how much a difference matters, (a, b), to be compared with a tolerance.
+        (x (a, 1), foreseen, found) → how much a difference matters, (a, b), to be compared with a
+        tolerance.
     """
 
     measure: Callable[[Floats, Floats, Floats | None], Floats]
@@ -53,9 +57,11 @@ class Subject:
 
 
 def sampled(subject: Subject, x: Floats, y: Floats, *, tolerance: float, most: int) -> Sampled:
-    """Measure on a grid, then half-way between its lines, and again wherever the grid did not foresee what was measured.
+    """Measure on a grid, then half-way between its lines, and again wherever the grid did not
+    foresee what was measured.
 
-    All lines run through: an interval is cut for all values of the other axis when one of them asks for it.
+    All lines run through: an interval is cut for all values of the other axis when one of them asks
+    for it.
 
     Parameters
     ----------
@@ -78,8 +84,11 @@ def sampled(subject: Subject, x: Floats, y: Floats, *, tolerance: float, most: i
         grid, open_x = _cut(subject, grid, open_x, cut_x, tolerance, along=0)
 
 
-def _affordable(grid: Sampled, open_x: Floats, open_y: Floats, most: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which open intervals can still be cut: the largest surprises first, of equal ones in turns from either axis."""
+def _affordable(
+    grid: Sampled, open_x: Floats, open_y: Floats, most: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which open intervals can still be cut: the largest surprises first, of equal ones in
+    turns from either axis."""
     if (grid.x.size + np.sum(open_x > 0)) * (grid.y.size + np.sum(open_y > 0)) <= most:
         return open_x > 0, open_y > 0
     every = np.concatenate([open_x, open_y])
@@ -87,16 +96,25 @@ def _affordable(grid: Sampled, open_x: Floats, open_y: Floats, most: int) -> tup
     kept = np.zeros(every.size, dtype=bool)
     for k in np.lexsort((turn, -every)):
         kept[k] = every[k] > 0
-        if (grid.x.size + np.sum(kept[: open_x.size])) * (grid.y.size + np.sum(kept[open_x.size :])) > most:
+        if (grid.x.size + np.sum(kept[: open_x.size])) * (
+            grid.y.size + np.sum(kept[open_x.size :])
+        ) > most:
             kept[k] = False
             break
     return kept[: open_x.size], kept[open_x.size :]
 
 
 def _cut(
-    subject: Subject, grid: Sampled, surprises: Floats, chosen: NDArray[np.bool_], tolerance: float, *, along: int
+    subject: Subject,
+    grid: Sampled,
+    surprises: Floats,
+    chosen: NDArray[np.bool_],
+    tolerance: float,
+    *,
+    along: int,
 ) -> tuple[Sampled, Floats]:
-    """Cut the chosen intervals of one axis; return the grid and the surprise of its intervals, 0 where that is for good."""
+    """Cut the chosen intervals of one axis; return the grid and the surprise of its intervals, 0
+    where that is for good."""
     axis = (grid.x, grid.y)[along]
     where = np.flatnonzero(chosen)
     if not where.size:
@@ -107,10 +125,19 @@ def _cut(
     at_x, at_y = (a.ravel() for a in np.meshgrid(x, y, indexing="ij"))
     found = subject.measure(at_x, at_y, foreseen.ravel()).reshape(foreseen.shape)
     surprise = subject.surprise(x[:, None], foreseen, found).max(axis=1 - along)
-    again = (surprise > tolerance) & (0.5 * (axis[where + 1] - axis[where]) > _NARROWEST * (axis[-1] - axis[0]))
+    again = (surprise > tolerance) & (
+        0.5 * (axis[where + 1] - axis[where]) > _NARROWEST * (axis[-1] - axis[0])
+    )
     order = np.argsort(np.concatenate([axis, middle]), kind="stable")
-    merged, values = np.concatenate([axis, middle])[order], np.take(np.concatenate([grid.values, found], axis=along), order, axis=along)
+    merged, values = (
+        np.concatenate([axis, middle])[order],
+        np.take(np.concatenate([grid.values, found], axis=along), order, axis=along),
+    )
     left = surprises.copy()
     left[where] = np.where(again, surprise, 0.0)
     left = np.repeat(left, np.where(chosen, 2, 1))
-    return (replace(grid, values=values, x=merged) if along == 0 else replace(grid, values=values, y=merged)), left
+    return (
+        replace(grid, values=values, x=merged)
+        if along == 0
+        else replace(grid, values=values, y=merged)
+    ), left

@@ -1,4 +1,5 @@
-"""Where a state goes in a given time when the logarithm of its rate is a straight line between points: closed form, no steps."""
+"""Where a state goes in a given time when the logarithm of its rate is a straight line between
+points: closed form, no steps."""
 
 from __future__ import annotations
 
@@ -14,9 +15,11 @@ _AT_ONCE = 2_000_000
 
 
 def moved(states: Floats, squeezed: Floats, least: float, start: Floats, seconds: float) -> Floats:
-    r"""Return the states after `seconds` under rates that do not change with time, each start with its own.
+    r"""Return the states after `seconds` under rates that do not change with time, each start with
+    its own.
 
-    Between two points of the grid s = asinh(rate/least) is straight in the state x, of slope b, so that
+    Between two points of the grid s = asinh(rate/least) is straight in the state x, of slope b, so
+    that
 
     .. math:: t = \int \frac{dx}{l \sinh s} = \frac{1}{l b} \left[\ln\tanh\frac{s}{2}\right], \qquad \ln\tanh\frac{s}{2} = -2\,\mathrm{artanh}\,e^{-s}
 
@@ -39,11 +42,15 @@ def moved(states: Floats, squeezed: Floats, least: float, start: Floats, seconds
     every = np.arange(found.size)
     s = (1.0 - share) * squeezed[every, at] + share * squeezed[every, at + 1]
     for rising in (True, False):
-        for some in np.array_split(np.flatnonzero((s > 0) if rising else (s < 0)), 1 + found.size * states.size // _AT_ONCE):
+        for some in np.array_split(
+            np.flatnonzero((s > 0) if rising else (s < 0)), 1 + found.size * states.size // _AT_ONCE
+        ):
             if rising:
                 found[some] = _risen(states, squeezed[some], least, found[some], seconds)
             else:
-                found[some] = -_risen(-states[::-1], -squeezed[some, ::-1], least, -found[some], seconds)
+                found[some] = -_risen(
+                    -states[::-1], -squeezed[some, ::-1], least, -found[some], seconds
+                )
     return found
 
 
@@ -54,12 +61,15 @@ def _clock(s: Floats) -> Floats:
 
 
 def _seconds(begin: Floats, end: Floats, width: Floats, least: float) -> Floats:
-    """Return the time through intervals in which s goes from `begin` > 0 to `end`; without end where s ends at 0 or below."""
+    """Return the time through intervals in which s goes from `begin` > 0 to `end`; without end
+    where s ends at 0 or below."""
     steep = np.where(np.abs(end - begin) > _LEVEL, end - begin, 1.0)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         sloped = width / (least * steep) * (_clock(end) - _clock(begin))
         level = width / (least * np.sinh(begin))
-    return np.where((begin > 0) & (end > 0), np.where(np.abs(end - begin) > _LEVEL, sloped, level), _NEVER)
+    return np.where(
+        (begin > 0) & (end > 0), np.where(np.abs(end - begin) > _LEVEL, sloped, level), _NEVER
+    )
 
 
 def _risen(states: Floats, s: Floats, least: float, start: Floats, seconds: float) -> Floats:
@@ -72,7 +82,9 @@ def _risen(states: Floats, s: Floats, least: float, start: Floats, seconds: floa
     first = _seconds(own, s[every, at + 1], states[at + 1] - start, least)
     through[np.arange(count - 1)[None, :] < at[:, None]] = 0.0
     through[every, at] = first
-    reached = np.cumsum(np.minimum(through, _NEVER / count), axis=1)  # (k, n - 1): time at the end of each interval
+    reached = np.cumsum(
+        np.minimum(through, _NEVER / count), axis=1
+    )  # (k, n - 1): time at the end of each interval
     passed = np.sum(reached <= seconds, axis=1)
     done = passed == count - 1
     last = np.minimum(passed, count - 2)

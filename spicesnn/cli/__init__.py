@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 1 failed, 2 wrong usage, 3 no ngspice, 128 + number if a signal stopped it."""
+    """Run one command and return its exit code: 0 done, 1 failed, 2 wrong usage, 3 no ngspice, 128
+    + number if a signal stopped it."""
     try:
         from spicesnn.cli.streams import interruptible
 

@@ -1,4 +1,5 @@
-"""The commands put together, and the one place where results are printed and errors become messages and exit codes."""
+"""The commands put together, and the one place where results are printed and errors become messages
+and exit codes."""
 
 from __future__ import annotations
 
@@ -36,11 +37,35 @@ from spicesnn.cli.sweep import sweep
 from spicesnn.cli.train import train
 from spicesnn.cli.validate import validate
 from spicesnn.cli.words import hint, taken_as_it_stands
-from spicesnn.errors import ConfigError, InputError, NgspiceMissingError, SpicesnnError, UnknownNameError
+from spicesnn.errors import (
+    ConfigError,
+    InputError,
+    NgspiceMissingError,
+    SpicesnnError,
+    UnknownNameError,
+)
 
 FAILED, WRONG_USAGE, NO_NGSPICE, BY_SIGNAL = 1, 2, 3, 128
-_NOT_OURS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOTDIR, errno.EISDIR,
-                       errno.ENAMETOOLONG, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ELOOP, errno.ETXTBSY, errno.ESTALE})  # fmt: skip
+_NOT_OURS = frozenset(
+    {
+        errno.EACCES,
+        errno.EPERM,
+        errno.EROFS,
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EFBIG,
+        errno.EIO,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.ENAMETOOLONG,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+        errno.ELOOP,
+        errno.ETXTBSY,
+        errno.ESTALE,
+    }
+)
 """What the machine refuses is no defect of spicesnn."""
 
 app = typer.Typer(
@@ -60,8 +85,17 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no ngspice, 130 Ctrl-C, 143 SIGTERM. Begin with: spicesnn doctor")
-def _root(version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version and stop.")) -> None:
+@app.callback(
+    epilog=(
+        "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no ngspice, 130 Ctrl-C, 143 SIGTERM. Begin"
+        " with: spicesnn doctor"
+    )
+)
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and stop."
+    ),
+) -> None:
     """Spiking neural networks on memristor crossbars, solved as circuits."""
 
 
@@ -85,7 +119,8 @@ _COMMANDS: dict[str, Callable[..., Answer]] = {
 
 
 class _Interruption(Exception):  # noqa: N818 (no error: somebody wanted it)
-    """An interrupt with what those who were interrupted noted on it. A bare one does not come through typer, which makes a number of it."""
+    """An interrupt with what those who were interrupted noted on it. A bare one does not come
+    through typer, which makes a number of it."""
 
 
 def _with_notes(function: Callable[..., Answer]) -> Callable[..., Answer]:
@@ -108,18 +143,24 @@ def run(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in arguments
     make_whole()
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # of a home that cannot be written it tells at every start; `doctor` does once
+    logging.getLogger("matplotlib").setLevel(
+        logging.ERROR
+    )  # of a home that cannot be written it tells at every start; `doctor` does once
     with stoppable() as signals, reserved_stdout(as_json) as channel, warnings.catch_warnings():
         warnings.showwarning = _warn
         try:
             result = app(args=arguments, prog_name="spicesnn", standalone_mode=False)
             if isinstance(result, Answer):
                 return _shown(result, as_json, channel)
-            if result == BY_SIGNAL + signal.SIGINT:  # typer's word for an interrupt before the command itself
+            if (
+                result == BY_SIGNAL + signal.SIGINT
+            ):  # typer's word for an interrupt before the command itself
                 return _failed(KeyboardInterrupt(), arguments, as_json, channel, signals)
             return result if isinstance(result, int) else 0
         except SystemExit as stop:
-            if isinstance(stop.__context__, BrokenPipeError):  # whoever read the help has read enough
+            if isinstance(
+                stop.__context__, BrokenPipeError
+            ):  # whoever read the help has read enough
                 return 0
             return stop.code if isinstance(stop.code, int) else FAILED
         except BaseException as error:
@@ -148,7 +189,13 @@ def _warn(message: Warning | str, *where: object, **more: object) -> None:
     say(f"warning: {message}")
 
 
-def _failed(error: BaseException, arguments: list[str], as_json: bool, channel: TextIO, signals: Sequence[int]) -> int:
+def _failed(
+    error: BaseException,
+    arguments: list[str],
+    as_json: bool,
+    channel: TextIO,
+    signals: Sequence[int],
+) -> int:
     remove_empty_folders()
     if isinstance(error, _Interruption | KeyboardInterrupt | typer.Abort):
         error, (code, message) = KeyboardInterrupt(), _stopped(error, signals)
@@ -168,7 +215,9 @@ def _stopped(error: BaseException, signals: Sequence[int]) -> tuple[int, str]:
     """Return the exit code of who is stopped by a signal, and one line that says what is left."""
     number = signals[0] if signals else signal.SIGINT
     what = f"stopped by {signal.Signals(number).name}" if signals else "interrupted"
-    return BY_SIGNAL + number, "; ".join([what, *map(str, error.args if isinstance(error, _Interruption) else ())])
+    return BY_SIGNAL + number, "; ".join(
+        [what, *map(str, error.args if isinstance(error, _Interruption) else ())]
+    )
 
 
 def _explain(error: BaseException, arguments: list[str]) -> tuple[int, str]:
@@ -176,22 +225,42 @@ def _explain(error: BaseException, arguments: list[str]) -> tuple[int, str]:
     if isinstance(error, SpicesnnError):
         return _exit_code(error), _short(str(error))
     if isinstance(error, MemoryError):
-        return FAILED, "the memory of this machine does not suffice; take a smaller array, fewer samples or fewer --workers"
+        return (
+            FAILED,
+            (
+                "the memory of this machine does not suffice; take a smaller array, fewer samples"
+                " or fewer --workers"
+            ),
+        )
     if isinstance(error, OSError) and error.errno in _NOT_OURS:
         named = f"{error.filename}: " if error.filename is not None else ""
-        return FAILED, f"{named}{error.strerror}; free what is short, or choose another folder with --out (`spicesnn doctor` looks at the others)"
+        return (
+            FAILED,
+            (
+                f"{named}{error.strerror}; free what is short, or choose another folder with --out"
+                " (`spicesnn doctor` looks at the others)"
+            ),
+        )
     usage: Any = error
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
         context = getattr(error, "ctx", None)
         see = f" See: {context.command_path} --help" if context is not None else ""
         said = usage.format_message()
         if instead := hint(usage):  # in place of names that are only spelt alike
-            said = re.sub(r"\.? ?(Did you mean .*|\(Possible options?: .*\))$|\.$", "", said) + instead
+            said = (
+                re.sub(r"\.? ?(Did you mean .*|\(Possible options?: .*\))$|\.$", "", said) + instead
+            )
         return int(usage.exit_code), f"{said}{see}" if said else ""
-    details = f"spicesnn {__version__}\ncommand: spicesnn {shlex.join(arguments)}\n\n{''.join(traceback.format_exception(error))}"
-    return FAILED, (
-        f"{type(error).__name__}: {str(error).partition(chr(10))[0] or 'no message'}\n"
-        f"This is a defect of spicesnn. Please report it with {_kept(details)}, which says what happened"
+    details = (
+        f"spicesnn {__version__}\ncommand: spicesnn"
+        f" {shlex.join(arguments)}\n\n{''.join(traceback.format_exception(error))}"
+    )
+    return (
+        FAILED,
+        (
+            f"{type(error).__name__}: {str(error).partition(chr(10))[0] or 'no message'}\nThis is a"
+            f" defect of spicesnn. Please report it with {_kept(details)}, which says what happened"
+        ),
     )
 
 
@@ -202,7 +271,8 @@ def _exit_code(error: SpicesnnError) -> int:
 
 
 def _short(message: str) -> str:
-    """Return the first two lines of a message; what is longer is kept in a file that the second line names."""
+    """Return the first two lines of a message; what is longer is kept in a file that the second
+    line names."""
     lines = message.strip().splitlines()
     if len(lines) <= 2:
         return "\n".join(lines)
@@ -210,7 +280,8 @@ def _short(message: str) -> str:
 
 
 def _kept(text: str) -> str:
-    """Keep a text in a file and return what to call it; where no file can be written, it goes to stderr."""
+    """Keep a text in a file and return what to call it; where no file can be written, it goes to
+    stderr."""
     try:
         return f"the file {error_log(text)}"
     except OSError:

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def devices(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One model, in detail; all of them if left out.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="One model, in detail; all of them if left out."),
+    ] = None,
     as_json: options.Json = False,
     out: options.Out = None,
     seed: options.Seed = None,
@@ -22,7 +25,8 @@ def devices(
 ) -> Answer:
     """List the memristor models: parameters with defaults and units, and the paper each comes from.
 
-    --out also writes the list to devices.json there. --seed and --engine are accepted by every command; they have no effect here.
+    --out also writes the list to devices.json there. --seed and --engine are accepted by every
+    command; they have no effect here.
 
     Example:  spicesnn devices vteam
     """
@@ -36,10 +40,18 @@ def devices(
     if name is not None:
         known = [entry["name"] for entry in data["devices"]]
         if name not in known:
-            raise UnknownNameError(f"no device {name!r}{nearest(name, known)} The devices are: {', '.join(known)}")
-        data = {"devices": [entry for entry in data["devices"] if entry["name"] == name], "tables": []}
+            raise UnknownNameError(
+                f"no device {name!r}{nearest(name, known)} The devices are: {', '.join(known)}"
+            )
+        data = {
+            "devices": [entry for entry in data["devices"] if entry["name"] == name],
+            "tables": [],
+        }
     if out is not None:
-        with appearing(options.folder(out, "") / "devices.json") as partial, partial.open("w", encoding="utf-8") as file:
+        with (
+            appearing(options.folder(out, "") / "devices.json") as partial,
+            partial.open("w", encoding="utf-8") as file,
+        ):
             write_json(data, file)
 
     def show(console: Console) -> None:
@@ -48,16 +60,34 @@ def devices(
         if name is not None:
             _show_one(console, data["devices"][0])
             return
-        shown = table("device", "parameters: default (range)", "reference", title="Memristor models", show_lines=True)
+        shown = table(
+            "device",
+            "parameters: default (range)",
+            "reference",
+            title="Memristor models",
+            show_lines=True,
+        )
         for entry in data["devices"]:
             values = [_shown(parameter) for parameter in entry["parameters"]]
             forms = [f"{name}: {'|'.join(members)}" for name, members in entry["choices"].items()]
-            sets = [f"published sets: {', '.join(entry['published'])}"] if entry["published"] else []
-            shown.add_row(entry["name"], "\n".join([", ".join(values) or "–", *forms, *sets]), entry["reference"])
+            sets = (
+                [f"published sets: {', '.join(entry['published'])}"] if entry["published"] else []
+            )
+            shown.add_row(
+                entry["name"],
+                "\n".join([", ".join(values) or "–", *forms, *sets]),
+                entry["reference"],
+            )
         console.print(shown)
         console.print(f"Characterised cells, for the nodal engine: {', '.join(data['tables'])}")
-        console.print("Your own: a TOML file with a device table, or the descriptor of a sub-circuit, instead of a name")
-        console.print(f"Change a parameter with --set device.NAME=VALUE, as in: spicesnn iv {data['devices'][-1]['name']} --set device.…=10k")
+        console.print(
+            "Your own: a TOML file with a device table, or the descriptor of a sub-circuit, instead"
+            " of a name"
+        )
+        console.print(
+            "Change a parameter with --set device.NAME=VALUE, as in: spicesnn iv"
+            f" {data['devices'][-1]['name']} --set device.…=10k"
+        )
 
     return Answer(data=data, show=show)
 
@@ -69,15 +99,22 @@ def _show_one(console: Console, entry: dict[str, Any]) -> None:
         unit = "" if parameter["unit"] == "1" else parameter["unit"]
         shown.add_row(parameter["name"], f"{parameter['default']:.6g}", unit, parameter["range"])
     console.print(shown)
-    states = ", ".join(state["name"] + ("" if state["unit"] == "1" else f" ({state['unit']})") for state in entry["state"])
-    console.print(f"state variables: {states or 'none'}{'; gate (third terminal)' if entry['gated'] else ''}")
+    states = ", ".join(
+        state["name"] + ("" if state["unit"] == "1" else f" ({state['unit']})")
+        for state in entry["state"]
+    )
+    console.print(
+        f"state variables: {states or 'none'}{'; gate (third terminal)' if entry['gated'] else ''}"
+    )
     for form, members in entry["choices"].items():
         console.print(f"{form}: {' | '.join(members)}")
     if entry["published"]:
         console.print(f"published parameter sets: {', '.join(entry['published'])}")
     console.print(f"reference: {entry['reference']}")
     first = entry["parameters"][0]["name"] if entry["parameters"] else ""
-    console.print(f"IV curve: spicesnn iv {entry['name']}" + (f" --set device.{first}=…" if first else ""))
+    console.print(
+        f"IV curve: spicesnn iv {entry['name']}" + (f" --set device.{first}=…" if first else "")
+    )
 
 
 def _shown(parameter: dict[str, Any]) -> str:

@@ -19,21 +19,49 @@ if TYPE_CHECKING:
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A Verilog-A model (.va), or SPICE text with a .subckt: .lib, .sub, .cir, .sp.")],
-    dialect: Annotated[str | None, typer.Option("--dialect", help="ngspice, ltspice, pspice or hspice, where the text does not decide it.")] = None,
-    subckt: Annotated[str | None, typer.Option("--subckt", metavar="NAME", help="Sub-circuit or module, where the file has several.")] = None,
-    pins: Annotated[str | None, typer.Option("--pins", metavar="P,N", help="Pins of word line and bit line; guessed if left out.")] = None,
-    state: Annotated[list[str] | None, typer.Option("--state", metavar="NODE=LOW,HIGH", help="Range of a state.")] = None,
-    show: Annotated[bool, typer.Option("--show", help="Print the translation into ngspice's language.")] = False,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="A Verilog-A model (.va), or SPICE text with a .subckt: .lib, .sub, .cir, .sp.",
+        ),
+    ],
+    dialect: Annotated[
+        str | None,
+        typer.Option(
+            "--dialect",
+            help="ngspice, ltspice, pspice or hspice, where the text does not decide it.",
+        ),
+    ] = None,
+    subckt: Annotated[
+        str | None,
+        typer.Option(
+            "--subckt", metavar="NAME", help="Sub-circuit or module, where the file has several."
+        ),
+    ] = None,
+    pins: Annotated[
+        str | None,
+        typer.Option(
+            "--pins", metavar="P,N", help="Pins of word line and bit line; guessed if left out."
+        ),
+    ] = None,
+    state: Annotated[
+        list[str] | None, typer.Option("--state", metavar="NODE=LOW,HIGH", help="Range of a state.")
+    ] = None,
+    show: Annotated[
+        bool, typer.Option("--show", help="Print the translation into ngspice's language.")
+    ] = False,
     out: options.Out = None,
     seed: options.Seed = None,
     engine: options.OneEngine = None,
     as_json: options.Json = False,
 ) -> Answer:
-    """Read a Verilog-A model, or a sub-circuit of any SPICE dialect, and write the descriptor that makes it a device.
+    """Read a Verilog-A model, or a sub-circuit of any SPICE dialect, and write the descriptor that
+    makes it a device.
 
-    Pins, states and parameters are guessed and shown: look at them before you use the device. What cannot be understood is refused by line. Both
-    twins are compared at random points: with the compiled original (Verilog-A, by openvaf-py), and with ngspice (not with --engine nodal).
+    Pins, states and parameters are guessed and shown: look at them before you use the device. What
+    cannot be understood is refused by line. Both twins are compared at random points: with the
+    compiled original (Verilog-A, by openvaf-py), and with ngspice (not with --engine nodal).
 
     Example:  spicesnn import netlists/foreign_memristor.lib --dialect pspice --show --out runs/biolek
     """
@@ -53,13 +81,28 @@ def import_(
         if dialect is not None:
             raise InputError("--dialect is for SPICE text, and the file is Verilog-A; leave it out")
         if pins is not None:
-            pair = (pins.split(",")[0].strip(), pins.split(",")[1].strip())  # in its own case, which counts in Verilog-A
-        return imported(file, module=subckt, pins=pair, bounds=_bounds(state), show=show, out=out, seed=seed or 0, engine=engine)
+            pair = (
+                pins.split(",")[0].strip(),
+                pins.split(",")[1].strip(),
+            )  # in its own case, which counts in Verilog-A
+        return imported(
+            file,
+            module=subckt,
+            pins=pair,
+            bounds=_bounds(state),
+            show=show,
+            out=out,
+            seed=seed or 0,
+            engine=engine,
+        )
     try:
         found = guess(
-            file, subckt=subckt, dialect=None if dialect is None else SpiceDialect(dialect), pins=pair,
+            file,
+            subckt=subckt,
+            dialect=None if dialect is None else SpiceDialect(dialect),
+            pins=pair,
             bounds=_bounds(state),
-        )  # fmt: skip
+        )
         translation = found.translation
     except (UnsupportedNetlistError, UnsafeNetlistError) as error:
         return _refused(file, str(error))
@@ -67,14 +110,26 @@ def import_(
     device = load_foreign(path)
     errors, why = _compared(device, seed or 0, engine)
     data: dict[str, Any] = {
-        "device": path, "name": found.name, "subckt": found.subckt, "dialect": str(found.dialect), "pins": found.pins,
+        "device": path,
+        "name": found.name,
+        "subckt": found.subckt,
+        "dialect": str(found.dialect),
+        "pins": found.pins,
         "unused_pins": list(found.unused),
-        "states": {name: {"node": s.node, "capacitor": s.path} for name, s in zip(found.state_names(), found.states, strict=True)},
-        "parameters": found.parameters, "fixed": found.fixed, "bench": [card.text for card in found.bench],
+        "states": {
+            name: {"node": s.node, "capacitor": s.path}
+            for name, s in zip(found.state_names(), found.states, strict=True)
+        },
+        "parameters": found.parameters,
+        "fixed": found.fixed,
+        "bench": [card.text for card in found.bench],
         "left_out": [e.name for e in found.part.left_out],
-        "max_value_error": None if errors is None else errors.value, "max_jacobian_error": None if errors is None else errors.jacobian,
-        "max_state_error": None if errors is None else errors.state, "refused": [], "translation": translation,
-    }  # fmt: skip
+        "max_value_error": None if errors is None else errors.value,
+        "max_jacobian_error": None if errors is None else errors.jacobian,
+        "max_state_error": None if errors is None else errors.state,
+        "refused": [],
+        "translation": translation,
+    }
 
     def shown(console: Console) -> None:
         _show(console, found, errors, why)
@@ -98,7 +153,9 @@ def _bounds(pairs: list[str] | None) -> dict[str, tuple[float, float]]:
         node, _, ends = pair.partition("=")
         low, comma, high = ends.partition(",")
         if not comma:
-            raise InputError(f"--state {pair}: expected a node and its range, such as --state x=0,1")
+            raise InputError(
+                f"--state {pair}: expected a node and its range, such as --state x=0,1"
+            )
         found[node.strip().lower()] = (parse(low), parse(high))
     return found
 
@@ -108,11 +165,20 @@ def _refused(file: Path, message: str) -> Answer:
     from spicesnn.cli.streams import say
 
     say(f"error: {message}")
-    data = {"device": None, "name": file.stem, "max_value_error": None, "max_jacobian_error": None, "refused": [message], "error": message}
+    data = {
+        "device": None,
+        "name": file.stem,
+        "max_value_error": None,
+        "max_jacobian_error": None,
+        "refused": [message],
+        "error": message,
+    }
     return Answer(data=data, exit_code=1)
 
 
-def _compared(device: Device, seed: int, engine: options.EngineName | None) -> tuple[TwinErrors | None, str]:
+def _compared(
+    device: Device, seed: int, engine: options.EngineName | None
+) -> tuple[TwinErrors | None, str]:
     """Return the errors of the nodal twin, or why there are none."""
     import numpy as np
 
@@ -121,7 +187,13 @@ def _compared(device: Device, seed: int, engine: options.EngineName | None) -> t
     from spicesnn.validation.imported import twin_errors
 
     if isinstance(device, Foreign) and device.equations is None:
-        return None, f"no nodal twin: {device.why_not}. `spicesnn characterize` makes tables that stand for it"
+        return (
+            None,
+            (
+                f"no nodal twin: {device.why_not}. `spicesnn characterize` makes tables that stand"
+                " for it"
+            ),
+        )
     if engine is options.EngineName.NODAL:
         return None, "not compared with ngspice (--engine nodal)"
     try:
@@ -134,27 +206,52 @@ def _compared(device: Device, seed: int, engine: options.EngineName | None) -> t
 def _show(console: Console, found: Guess, errors: TwinErrors | None, why: str) -> None:
     from spicesnn.netlist.importing import start_text
 
-    decided = "the text means the same in every dialect that has its words" if found.decided else "as you say"
+    decided = (
+        "the text means the same in every dialect that has its words"
+        if found.decided
+        else "as you say"
+    )
     lines = [f"{found.subckt} as {found.dialect} ({decided})"]
-    lines.append(f"pins    word line {found.pins['p']}, bit line {found.pins['n']} (guessed unless given)")
+    lines.append(
+        f"pins    word line {found.pins['p']}, bit line {found.pins['n']} (guessed unless given)"
+    )
     for store in found.states:
         low, high = found.bounds[store.node]
-        lines.append(f"state   {store.node} on {store.path}, {low:g} to {high:g}, starts {start_text(store.start, found.parameters)}")
-    lines.append(f"set     {', '.join(f'{name}={value:g}' for name, value in found.parameters.items()) or 'no parameters'}")
+        lines.append(
+            f"state   {store.node} on {store.path}, {low:g} to {high:g}, starts"
+            f" {start_text(store.start, found.parameters)}"
+        )
+    lines.append(
+        "set    "
+        f" {', '.join(f'{name}={value:g}' for name, value in found.parameters.items()) or 'no parameters'}"
+    )
     lines += [f"fixed   {name}: {reason}" for name, reason in found.fixed.items()]
-    lines += [f"unused  pin {pin}: it only shows something, and is left open" for pin in found.unused]
+    lines += [
+        f"unused  pin {pin}: it only shows something, and is left open" for pin in found.unused
+    ]
     if found.part.left_out:
-        lines.append(f"unused  {', '.join(e.name for e in found.part.left_out)}: nothing depends on them")
+        lines.append(
+            f"unused  {', '.join(e.name for e in found.part.left_out)}: nothing depends on them"
+        )
     if found.bench:
         numbers = sorted({card.line for card in found.bench})
-        lines.append(f"bench   {len(found.bench)} lines of a test bench are left out (lines {numbers[0]} to {numbers[-1]})")
+        lines.append(
+            f"bench   {len(found.bench)} lines of a test bench are left out (lines {numbers[0]} to"
+            f" {numbers[-1]})"
+        )
     if errors is None:
         lines.append(f"twins   {why}")
     else:
         ends = f"{errors.state:.1e} of the range after a pulse"
-        lines.append(f"twins   differ by {errors.value:.1e} in current, {errors.jacobian:.1e} in dI/dV, {ends}")
+        lines.append(
+            f"twins   differ by {errors.value:.1e} in current, {errors.jacobian:.1e} in dI/dV,"
+            f" {ends}"
+        )
         if found.states and errors.travel < _STANDS:
             volts, hertz = found.drive
-            lines.append(f"        no state moved at up to {volts:g} V for {0.1 / hertz:.3g} s: give [drive] in the descriptor what moves it")
+            lines.append(
+                f"        no state moved at up to {volts:g} V for {0.1 / hertz:.3g} s: give [drive]"
+                " in the descriptor what moves it"
+            )
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)

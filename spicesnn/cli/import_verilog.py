@@ -21,15 +21,28 @@ _KINDS = {"ddt": "by ddt()", "idt": "by idt()", "hand": "advanced by the model i
 
 
 def imported(
-    file: Path, *, module: str | None, pins: tuple[str, str] | None, bounds: Mapping[str, tuple[float, float]], show: bool, out: Path | None,
-    seed: int, engine: options.EngineName | None,
-) -> Answer:  # fmt: skip
+    file: Path,
+    *,
+    module: str | None,
+    pins: tuple[str, str] | None,
+    bounds: Mapping[str, tuple[float, float]],
+    show: bool,
+    out: Path | None,
+    seed: int,
+    engine: options.EngineName | None,
+) -> Answer:
     """Return the answer of an import: the descriptor written, or what was refused by line."""
     import numpy as np
 
     from spicesnn.devices.importers.veriloga.model import read_model
     from spicesnn.errors import MissingPackageError, UnsafeNetlistError, UnsupportedNetlistError
-    from spicesnn.netlist.veriloga import TAKEN, descriptor_text, device_of_model, subcircuit_text, write_model
+    from spicesnn.netlist.veriloga import (
+        TAKEN,
+        descriptor_text,
+        device_of_model,
+        subcircuit_text,
+        write_model,
+    )
     from spicesnn.validation.certificate import certificate
     from spicesnn.validation.compiled_original import missing
 
@@ -41,28 +54,61 @@ def imported(
     except (UnsupportedNetlistError, UnsafeNetlistError) as error:
         return _refused(file, [str(error)])
     if not found.ok:
-        return _refused(file, [
-            f"{file}: not taken, since what was understood is not what openvaf-py compiles: values differ by {found.value:.1e}, derivatives by "
-            f"{found.jacobian:.1e}" + (f", its own step by {found.advanced:.1e}" if found.advanced is not None else "")
-        ])  # fmt: skip
+        return _refused(
+            file,
+            [
+                f"{file}: not taken, since what was understood is not what openvaf-py compiles:"
+                f" values differ by {found.value:.1e}, derivatives by {found.jacobian:.1e}"
+                + (f", its own step by {found.advanced:.1e}" if found.advanced is not None else "")
+            ],
+        )
     descriptor_text(model)
     device = device_of_model(model)
     twins, why = _compared(device, seed, engine)
     if twins is not None and max(twins.value / 1e-6, twins.jacobian / 1e-5) > 1:
-        inner = "; its inner nodes may have several solutions at one voltage" if model.stored.residuals else ""
-        return _refused(file, [f"{file}: not taken, since the sub-circuit in ngspice gives other currents: they differ by {twins.value:.1e}{inner}"])
+        inner = (
+            "; its inner nodes may have several solutions at one voltage"
+            if model.stored.residuals
+            else ""
+        )
+        return _refused(
+            file,
+            [
+                f"{file}: not taken, since the sub-circuit in ngspice gives other currents: they"
+                f" differ by {twins.value:.1e}{inner}"
+            ],
+        )
     path = write_model(model, options.folder(out, f"runs/{model.name}"), found.table())
     values = [found.value] + ([] if twins is None else [twins.value])
     slopes = [found.jacobian] + ([] if twins is None else [twins.jacobian])
     data: dict[str, Any] = {
-        "device": path, "name": model.name, "module": model.module, "pins": dict(zip(("p", "n"), model.pins, strict=True)),
-        "states": {s.name: {key: getattr(s, key) for key in ("kind", "line", "low", "high", "start", "guessed")} for s in model.states},
-        "parameters": model.defaults, "fixed": dict(model.fixed), "left_out": model.left_out, "by_hand": dict(model.hidden),
-        "max_value_error": max(values), "max_jacobian_error": max(slopes), "max_state_error": None if twins is None else twins.state,
-        "nodal": {"value": found.value, "jacobian": found.jacobian, "points": found.points, "step": found.advanced},
-        "ngspice": None if twins is None else {"value": twins.value, "jacobian": twins.jacobian}, "refused": [],
+        "device": path,
+        "name": model.name,
+        "module": model.module,
+        "pins": dict(zip(("p", "n"), model.pins, strict=True)),
+        "states": {
+            s.name: {
+                key: getattr(s, key) for key in ("kind", "line", "low", "high", "start", "guessed")
+            }
+            for s in model.states
+        },
+        "parameters": model.defaults,
+        "fixed": dict(model.fixed),
+        "left_out": model.left_out,
+        "by_hand": dict(model.hidden),
+        "max_value_error": max(values),
+        "max_jacobian_error": max(slopes),
+        "max_state_error": None if twins is None else twins.state,
+        "nodal": {
+            "value": found.value,
+            "jacobian": found.jacobian,
+            "points": found.points,
+            "step": found.advanced,
+        },
+        "ngspice": None if twins is None else {"value": twins.value, "jacobian": twins.jacobian},
+        "refused": [],
         "translation": subcircuit_text(model),
-    }  # fmt: skip
+    }
 
     def shown(console: Console) -> None:
         for line in _lines(model, found, twins, why):
@@ -79,11 +125,20 @@ def _refused(file: Path, messages: list[str]) -> Answer:
 
     for message in messages:
         say(f"error: {message}")
-    data = {"device": None, "name": file.stem, "max_value_error": None, "max_jacobian_error": None, "refused": messages, "error": messages[0]}
+    data = {
+        "device": None,
+        "name": file.stem,
+        "max_value_error": None,
+        "max_jacobian_error": None,
+        "refused": messages,
+        "error": messages[0],
+    }
     return Answer(data=data, exit_code=1)
 
 
-def _compared(device: Device, seed: int, engine: options.EngineName | None) -> tuple[TwinErrors | None, str]:
+def _compared(
+    device: Device, seed: int, engine: options.EngineName | None
+) -> tuple[TwinErrors | None, str]:
     """Return how far the sub-circuit is from the equations, or why that is not known."""
     import numpy as np
 
@@ -99,33 +154,44 @@ def _compared(device: Device, seed: int, engine: options.EngineName | None) -> t
         return None, f"not compared with ngspice: {str(error).splitlines()[0]}"
 
 
-def _lines(model: VerilogModel, found: Certificate, twins: TwinErrors | None, why: str) -> list[str]:
+def _lines(
+    model: VerilogModel, found: Certificate, twins: TwinErrors | None, why: str
+) -> list[str]:
     """Return what was understood, in lines for people."""
     lines = [f"module  {model.module}: word line {model.pins[0]}, bit line {model.pins[1]}"]
     for state in model.states:
-        guessed = f" ({', '.join(state.guessed)} guessed: the text does not say)" if state.guessed else ""
+        guessed = (
+            f" ({', '.join(state.guessed)} guessed: the text does not say)" if state.guessed else ""
+        )
         unit = "" if state.unit == "1" else f" {state.unit}"
         lines.append(
-            f"state   {state.name}, line {state.line}, {_KINDS[state.kind]}: {state.low:.6g} to {state.high:.6g}{unit}, starts at "
-            f"{state.start:.6g}{guessed}"
+            f"state   {state.name}, line {state.line}, {_KINDS[state.kind]}: {state.low:.6g} to"
+            f" {state.high:.6g}{unit}, starts at {state.start:.6g}{guessed}"
         )
     if model.hidden:
         lines.append(
-            f"note    {', '.join(model.hidden)} in the text take one step of the simulator's own length with the rate of its beginning (forward "
-            "Euler), so the answer depends on these steps and may stop far short of the equation's, above all where a rate runs away. The device "
-            "has the same rate as a state, which both engines integrate to their tolerance; at each bound it comes to rest on a ramp of 0.1 % of "
-            "the range"
+            f"note    {', '.join(model.hidden)} in the text take one step of the simulator's own"
+            " length with the rate of its beginning (forward Euler), so the answer depends on"
+            " these steps and may stop far short of the equation's, above all where a rate runs"
+            " away. The device has the same rate as a state, which both engines integrate to their"
+            " tolerance; at each bound it comes to rest on a ramp of 0.1 % of the range"
         )
-    lines.append(f"set     {', '.join(f'{p.name}={p.default:g}' for p in model.parameters) or 'no parameters'}")
+    lines.append(
+        "set    "
+        f" {', '.join(f'{p.name}={p.default:g}' for p in model.parameters) or 'no parameters'}"
+    )
     lines += [f"fixed   {name}: {reason}" for name, reason in model.fixed.items()]
     if model.left_out:
         lines.append(f"unused  {', '.join(model.left_out)}: nothing depends on them")
     lines.append(
-        f"nodal   differs from the compiled original by {found.value:.1e} in current and rates, {found.jacobian:.1e} in derivatives "
-        f"({found.points} points)"
+        f"nodal   differs from the compiled original by {found.value:.1e} in current and rates,"
+        f" {found.jacobian:.1e} in derivatives ({found.points} points)"
     )
     if twins is None:
         lines.append(f"ngspice {why}")
     else:
-        lines.append(f"ngspice differs by {twins.value:.1e} in current, {twins.jacobian:.1e} in dI/dV, {twins.state:.1e} of the range after a pulse")
+        lines.append(
+            f"ngspice differs by {twins.value:.1e} in current, {twins.jacobian:.1e} in dI/dV,"
+            f" {twins.state:.1e} of the range after a pulse"
+        )
     return lines

@@ -15,17 +15,24 @@ if TYPE_CHECKING:
 
 
 def infer(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory that `spicesnn train` has written.")],
+    run: Annotated[
+        Path,
+        typer.Argument(metavar="RUN", help="A run directory that `spicesnn train` has written."),
+    ],
     engine: options.OneEngine = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Maximum number of test samples.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Maximum number of test samples.")
+    ] = None,
     trust: options.Trust = False,
     out: options.Out = None,
     seed: options.Seed = None,
     as_json: options.Json = False,
 ) -> Answer:
-    """Classify the test samples with a trained array, on the engine it was trained with or on the other one.
+    """Classify the test samples with a trained array, on the engine it was trained with or on the
+    other one.
 
-    The answers go into the run directory (inference-ENGINE.npz and .json), or with --out there, with infer.json. The seed is the run's own.
+    The answers go into the run directory (inference-ENGINE.npz and .json), or with --out there,
+    with infer.json. The seed is the run's own.
 
     Example:  spicesnn infer runs/xpue --engine ngspice
     """
@@ -37,12 +44,18 @@ def infer(
     if seed is not None and seed != config.seed:
         from spicesnn.errors import ConfigError
 
-        raise ConfigError(f"--seed {seed}: this run has seed {config.seed}, which decides its devices and data; leave --seed out")
+        raise ConfigError(
+            f"--seed {seed}: this run has seed {config.seed}, which decides its devices and data;"
+            " leave --seed out"
+        )
     folder = options.folder(out, "") if out is not None else None
     with options.engine(engine.value if engine else config.engine) as solver:
         summary = training.infer(run, engine=solver, test_limit=limit, out=folder)
     if folder is not None:
-        with appearing(folder / "infer.json") as partial, partial.open("w", encoding="utf-8") as file:
+        with (
+            appearing(folder / "infer.json") as partial,
+            partial.open("w", encoding="utf-8") as file,
+        ):
             write_json(summary.table(), file)
 
     def show(console: Console) -> None:
@@ -50,9 +63,13 @@ def infer(
         which = "held-out" if summary.extra.get("held_out", True) else "training"
         right = f"{100 * summary.test_accuracy:.2f} % of {summary.n_test} {which} samples right"
         console.print(f"{solved(summary.preset, summary.engine, solved_by)}: {right}")
-        if line := unanswered(int(summary.extra.get("silent_or_tied", 0)), summary.n_test, summary.test_accuracy):
+        if line := unanswered(
+            int(summary.extra.get("silent_or_tied", 0)), summary.n_test, summary.test_accuracy
+        ):
             console.print(line)
-        console.print(f"{delivered(summary.energy_joule, solved_by)} in these reads, {summary.wall_s:.1f} s")
+        console.print(
+            f"{delivered(summary.energy_joule, solved_by)} in these reads, {summary.wall_s:.1f} s"
+        )
         console.print(f"answers {(folder or run) / f'inference-{summary.engine}.npz'}")
 
     return Answer(data=summary.table(), show=show)

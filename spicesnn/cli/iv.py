@@ -28,18 +28,69 @@ class ShapeName(enum.StrEnum):
 
 def iv(
     device: Annotated[str, typer.Argument(metavar="DEVICE", help=options.DEVICE_HELP)],
-    engine: Annotated[options.EngineNames, typer.Option("--engine", help="Engine; both compares the two.")] = options.EngineNames.NODAL,
-    waveform: Annotated[ShapeName, typer.Option("--waveform", help="Shape of the voltage.")] = ShapeName.SINE,
-    amplitude: Annotated[str | None, typer.Option("--amplitude", metavar="VOLT", help="Of sine or triangle; typical if left out.")] = None,
-    frequency: Annotated[str | None, typer.Option("--frequency", metavar="HERTZ,…", help="One or several; typical if left out.")] = None,
-    periods: Annotated[float, typer.Option("--periods", callback=options.finite, help="Length of the sweep: how many cycles.")] = 2.0,
-    stops: Annotated[str | None, typer.Option("--stops", metavar="V,V,…", help="Voltages that --waveform sweep goes through in a period.")] = None,
-    vary: Annotated[str | None, typer.Option("--vary", metavar="A,B,…", help="Parameters drawn again for each cycle.")] = None,
-    spread: Annotated[float, typer.Option("--spread", callback=options.finite, min=0.0, help="Relative standard deviation, log-normal.")] = 0.1,
-    samples: Annotated[int, typer.Option("--samples", min=1, help="Number of devices drawn from the table [imperfections].")] = 1,
-    data: Annotated[Path | None, typer.Option("--data", metavar="CSV", help="A measured sweep (volts, amps) to overlay.")] = None,
-    gate: Annotated[float | None, typer.Option("--gate", callback=options.finite, metavar="VOLT", help="Level of the third terminal.")] = None,
-    published: Annotated[str | None, typer.Option("--published", metavar="SET", help="A published parameter set of the model.")] = None,
+    engine: Annotated[
+        options.EngineNames, typer.Option("--engine", help="Engine; both compares the two.")
+    ] = options.EngineNames.NODAL,
+    waveform: Annotated[
+        ShapeName, typer.Option("--waveform", help="Shape of the voltage.")
+    ] = ShapeName.SINE,
+    amplitude: Annotated[
+        str | None,
+        typer.Option(
+            "--amplitude", metavar="VOLT", help="Of sine or triangle; typical if left out."
+        ),
+    ] = None,
+    frequency: Annotated[
+        str | None,
+        typer.Option("--frequency", metavar="HERTZ,…", help="One or several; typical if left out."),
+    ] = None,
+    periods: Annotated[
+        float,
+        typer.Option(
+            "--periods", callback=options.finite, help="Length of the sweep: how many cycles."
+        ),
+    ] = 2.0,
+    stops: Annotated[
+        str | None,
+        typer.Option(
+            "--stops",
+            metavar="V,V,…",
+            help="Voltages that --waveform sweep goes through in a period.",
+        ),
+    ] = None,
+    vary: Annotated[
+        str | None,
+        typer.Option("--vary", metavar="A,B,…", help="Parameters drawn again for each cycle."),
+    ] = None,
+    spread: Annotated[
+        float,
+        typer.Option(
+            "--spread",
+            callback=options.finite,
+            min=0.0,
+            help="Relative standard deviation, log-normal.",
+        ),
+    ] = 0.1,
+    samples: Annotated[
+        int,
+        typer.Option(
+            "--samples", min=1, help="Number of devices drawn from the table [imperfections]."
+        ),
+    ] = 1,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="CSV", help="A measured sweep (volts, amps) to overlay."),
+    ] = None,
+    gate: Annotated[
+        float | None,
+        typer.Option(
+            "--gate", callback=options.finite, metavar="VOLT", help="Level of the third terminal."
+        ),
+    ] = None,
+    published: Annotated[
+        str | None,
+        typer.Option("--published", metavar="SET", help="A published parameter set of the model."),
+    ] = None,
     trust: options.Trust = False,
     set_: options.Settings = None,
     out: options.Out = None,
@@ -48,8 +99,9 @@ def iv(
 ) -> Answer:
     """Drive a device with a sine, a triangle or a sweep; write its curve (CSV) and its figure.
 
-    Several frequencies show the loop shrinking; --vary shows cycles that differ; --data overlays measurements. The table [imperfections] of a
-    device file, or --set imperfections.KEY=VALUE, makes the device what real ones are: spread, stuck, noisy, worn; the same on both engines.
+    Several frequencies show the loop shrinking; --vary shows cycles that differ; --data overlays
+    measurements. The table [imperfections] of a device file, or --set imperfections.KEY=VALUE,
+    makes the device what real ones are: spread, stuck, noisy, worn; the same on both engines.
 
     Example:  spicesnn iv vteam --engine both --set device.r_off=2k --out runs/iv
 
@@ -65,17 +117,36 @@ def iv(
 
     given = options.settings(set_)
     flawed = {key: value for key, value in given.items() if key.startswith("imperfections.")}
-    model = options.device(device, {key: value for key, value in given.items() if key not in flawed}, published)
+    model = options.device(
+        device, {key: value for key, value in given.items() if key not in flawed}, published
+    )
     typical = model.typical_drive()
     drive = Drive(
-        shape=Shape(waveform.value), amplitude=typical[0] if amplitude is None else quantity(amplitude, "V", "--amplitude"), periods=periods,
-        frequencies=(typical[1],) if frequency is None else tuple(quantity(text, "Hz", "--frequency") for text in frequency.split(",")),
-        stops=() if stops is None else tuple(quantity(text, "V", "--stops") for text in stops.split(",")),
-    )  # fmt: skip
-    laws = {} if vary is None else {name.strip(): LogNormal(spread) for name in vary.split(",") if name.strip()}
+        shape=Shape(waveform.value),
+        amplitude=typical[0] if amplitude is None else quantity(amplitude, "V", "--amplitude"),
+        periods=periods,
+        frequencies=(
+            (typical[1],)
+            if frequency is None
+            else tuple(quantity(text, "Hz", "--frequency") for text in frequency.split(","))
+        ),
+        stops=(
+            ()
+            if stops is None
+            else tuple(quantity(text, "V", "--stops") for text in stops.split(","))
+        ),
+    )
+    laws = (
+        {}
+        if vary is None
+        else {name.strip(): LogNormal(spread) for name in vary.split(",") if name.strip()}
+    )
     result = sweep(
         model,
-        engines=[options.engine(name) for name in (("nodal", "ngspice") if engine == "both" else (engine.value,))],
+        engines=[
+            options.engine(name)
+            for name in (("nodal", "ngspice") if engine == "both" else (engine.value,))
+        ],
         drive=drive,
         folder=options.folder(out, f"runs/iv-{model.name}", holds="iv.csv"),
         gate_volts=gate,
@@ -86,19 +157,27 @@ def iv(
 
     def show(console: Console) -> None:
         rates = ", ".join(render(value, "Hz") for value in result.frequencies)
-        console.print(f"{model.name} on {engine.value}: peak {render(result.peak_amps, 'A')} at {render(result.amplitude, 'V')}, {rates}")
+        console.print(
+            f"{model.name} on {engine.value}: peak {render(result.peak_amps, 'A')} at"
+            f" {render(result.amplitude, 'V')}, {rates}"
+        )
         if len(result.frequencies) > 1:
-            console.print(f"area of the loop: {', '.join(f'{area:.3g} V·A' for area in result.lobe_areas)}")
+            console.print(
+                f"area of the loop: {', '.join(f'{area:.3g} V·A' for area in result.lobe_areas)}"
+            )
         if result.max_relative_difference is not None:
             beside = f" ({result.difference_beside_jumps:.1e} away from switching)"
-            console.print(f"engines agree to {result.max_relative_difference:.1e} of the peak{beside}")
+            console.print(
+                f"engines agree to {result.max_relative_difference:.1e} of the peak{beside}"
+            )
         console.print(f"curve   {result.csv}\nfigure  {result.figure}")
 
     return Answer(data=result.describe() | {"engine": engine.value}, show=show)
 
 
 def _flaws(name: str, settings: dict[str, str], samples: int, seed: int) -> Flaws | None:
-    """Return what is imperfect about the device, by its file and by the settings; None where nothing is."""
+    """Return what is imperfect about the device, by its file and by the settings; None where
+    nothing is."""
     from spicesnn.errors import InputError
     from spicesnn.nonidealities.options import ImperfectionOptions
     from spicesnn.reporting.flawed import Flaws, read_options
@@ -106,7 +185,10 @@ def _flaws(name: str, settings: dict[str, str], samples: int, seed: int) -> Flaw
     found = read_options(Path(name) if name.endswith(".toml") else None, settings)
     if found == ImperfectionOptions():
         if samples > 1:
-            raise InputError(f"--samples {samples}: the devices are all alike; say in [imperfections] or with --set imperfections.… how they differ")
+            raise InputError(
+                f"--samples {samples}: the devices are all alike; say in [imperfections] or with"
+                " --set imperfections.… how they differ"
+            )
         return None
     return Flaws(options=found, samples=samples, seed=seed)
 
@@ -118,5 +200,7 @@ def _measured(path: Path) -> Sweep:
 
     found = read_measurement(path, duration_s=1.0)
     if not isinstance(found, Sweep):
-        raise InputError(f"--data {path} contains a pulse train; expected a sweep with columns volts, amps")
+        raise InputError(
+            f"--data {path} contains a pulse train; expected a sweep with columns volts, amps"
+        )
     return found

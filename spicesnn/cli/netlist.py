@@ -22,10 +22,25 @@ class DialectName(enum.StrEnum):
 
 
 def netlist(
-    preset: Annotated[str, typer.Argument(metavar="PRESET_OR_TOML_OR_RUN", help="A preset, a TOML file, or a run directory (its trained states).")],
-    samples: Annotated[int, typer.Option("--samples", min=1, help="Test samples in the read deck.")] = 1,
-    dialect: Annotated[DialectName, typer.Option("--dialect", help="SPICE program the decks are written for.")] = DialectName.NGSPICE,
-    check: Annotated[bool, typer.Option("--check", help="Run a mapped network's decks in ngspice, beside its controller.")] = False,
+    preset: Annotated[
+        str,
+        typer.Argument(
+            metavar="PRESET_OR_TOML_OR_RUN",
+            help="A preset, a TOML file, or a run directory (its trained states).",
+        ),
+    ],
+    samples: Annotated[
+        int, typer.Option("--samples", min=1, help="Test samples in the read deck.")
+    ] = 1,
+    dialect: Annotated[
+        DialectName, typer.Option("--dialect", help="SPICE program the decks are written for.")
+    ] = DialectName.NGSPICE,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Run a mapped network's decks in ngspice, beside its controller."
+        ),
+    ] = False,
     set_: options.Settings = None,
     trust: options.Trust = False,
     out: options.Out = None,
@@ -33,10 +48,12 @@ def netlist(
     engine: options.OneEngine = None,
     as_json: options.Json = False,
 ) -> Answer:
-    """Write the decks of an experiment: a read and a programming pulse of each array, and the whole network with its neurons.
+    """Write the decks of an experiment: a read and a programming pulse of each array, and the whole
+    network with its neurons.
 
-    Models are included: `ngspice -b network.cir` runs them anywhere. Several arrays have a deck each (read-1.cir, read-2.cir, …).
-    A mapped network is one deck with all its layers, or one a block where it is large (network-1.cir, …).
+    Models are included: `ngspice -b network.cir` runs them anywhere. Several arrays have a deck
+    each (read-1.cir, read-2.cir, …). A mapped network is one deck with all its layers, or one a
+    block where it is large (network-1.cir, …).
 
     --engine is accepted by every command; it has no effect here.
 
@@ -46,8 +63,15 @@ def netlist(
     from spicesnn.reporting.decks import write_decks
 
     folder = options.folder(out, f"runs/{preset.replace('/', '-')}-decks", holds="*.cir")
-    found = write_decks(preset, options.settings(set_), folder=folder, seed=seed, samples=samples, dialect=Dialect(dialect.value),
-                        check=check)  # fmt: skip
+    found = write_decks(
+        preset,
+        options.settings(set_),
+        folder=folder,
+        seed=seed,
+        samples=samples,
+        dialect=Dialect(dialect.value),
+        check=check,
+    )
 
     def show(console: Console) -> None:
         for deck in found["decks"]:
@@ -64,6 +88,13 @@ def netlist(
 def _said(checked: dict[str, Any]) -> str:
     """A sentence on what ngspice says beside the controller."""
     if checked["spikes_equal"] is None:
-        return f"in ngspice: values within {checked['max_value_error']:.1e} of the controller's largest"
-    same = "the controller's spikes in every step" if checked["spikes_equal"] else "OTHER SPIKES than the controller's"
+        return (
+            f"in ngspice: values within {checked['max_value_error']:.1e} of the controller's"
+            " largest"
+        )
+    same = (
+        "the controller's spikes in every step"
+        if checked["spikes_equal"]
+        else "OTHER SPIKES than the controller's"
+    )
     return f"in ngspice: {same}, first spikes within {checked['max_time_error']:.1e} of the window"

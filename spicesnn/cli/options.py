@@ -34,11 +34,21 @@ class EngineNames(enum.StrEnum):
     BOTH = "both"
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; everything else goes to stderr.")]
-Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Output folder; created if missing.")]
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="Print one JSON object on stdout; everything else goes to stderr."),
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="Output folder; created if missing.")
+]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of all random numbers.")]
-OneEngine = Annotated[EngineName | None, typer.Option("--engine", help="Engine that solves the circuit.")]
-DEVICE_HELP = "A name from `spicesnn devices`, or a TOML file: a device table, or the descriptor of your own sub-circuit."
+OneEngine = Annotated[
+    EngineName | None, typer.Option("--engine", help="Engine that solves the circuit.")
+]
+DEVICE_HELP = (
+    "A name from `spicesnn devices`, or a TOML file: a device table, or the descriptor of your own"
+    " sub-circuit."
+)
 
 
 def _trust(context: typer.Context, value: bool) -> bool:
@@ -49,9 +59,15 @@ def _trust(context: typer.Context, value: bool) -> bool:
     return value
 
 
-_TRUST_HELP = "Hand a sub-circuit of your own to ngspice as it stands: it may read and write files and run programs."
+_TRUST_HELP = (
+    "Hand a sub-circuit of your own to ngspice as it stands: it may read and write files and run"
+    " programs."
+)
 Trust = Annotated[bool, typer.Option("--trust", callback=_trust, help=_TRUST_HELP)]
-Settings = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=VALUE", help="Change one setting; can be repeated.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="A.B=VALUE", help="Change one setting; can be repeated."),
+]
 
 
 def finite(value: float | None) -> float | None:
@@ -62,10 +78,17 @@ def finite(value: float | None) -> float | None:
 
 
 def refuse_results_of_others(path: Path, holds: str) -> None:
-    """Raise `RunError` where a folder holds the results of another command than the one whose results are known by the file `holds`."""
+    """Raise `RunError` where a folder holds the results of another command than the one whose
+    results are known by the file `holds`."""
     for file, what in _RESULTS.items():
-        if file != holds and next(path.glob(file), None) is not None and next(path.glob(holds), None) is None:
-            raise RunError(f"{path} already contains {what} ({file}), which stays as it is; give another --out")
+        if (
+            file != holds
+            and next(path.glob(file), None) is not None
+            and next(path.glob(holds), None) is None
+        ):
+            raise RunError(
+                f"{path} already contains {what} ({file}), which stays as it is; give another --out"
+            )
 
 
 def settings(pairs: Sequence[str] | None) -> dict[str, str]:
@@ -74,13 +97,16 @@ def settings(pairs: Sequence[str] | None) -> dict[str, str]:
     for pair in pairs or ():
         key, equals, value = pair.partition("=")
         if not equals or not key.strip() or not value.strip():
-            raise InputError(f"--set {pair}: expected a key and a value, as in --set wires.word_line_ohm=2")
+            raise InputError(
+                f"--set {pair}: expected a key and a value, as in --set wires.word_line_ohm=2"
+            )
         found[key.strip()] = value.strip()
     return found
 
 
 def device(name: str, changes: dict[str, str], published: str | None = None) -> Device:
-    """Return a device by name or file (`spicesnn.netlist.device_source`) with ``device.parameter=value`` settings applied.
+    """Return a device by name or file (`spicesnn.netlist.device_source`) with
+    ``device.parameter=value`` settings applied.
 
     Any other key is an error that names the nearest one.
     """
@@ -94,8 +120,15 @@ def device(name: str, changes: dict[str, str], published: str | None = None) -> 
     known = [f"device.{key}" for key in made.settable()]
     for key in wanted:
         if key not in known:
-            raise UnknownNameError(f"no key {key!r}{registry.nearest(key, known)} The keys of {name} are: {', '.join(known) or 'none'}")
-    return made.with_text(**{key.removeprefix("device."): value for key, value in wanted.items()}) if wanted else made
+            raise UnknownNameError(
+                f"no key {key!r}{registry.nearest(key, known)} The keys of {name} are:"
+                f" {', '.join(known) or 'none'}"
+            )
+    return (
+        made.with_text(**{key.removeprefix("device."): value for key, value in wanted.items()})
+        if wanted
+        else made
+    )
 
 
 def engine(name: str) -> Engine:
@@ -105,11 +138,29 @@ def engine(name: str) -> Engine:
     return make_engine(name)
 
 
-_FILE_LIKE = (".csv", ".png", ".pdf", ".svg", ".json", ".html", ".toml", ".npz", ".cir", ".txt", ".parquet")
+_FILE_LIKE = (
+    ".csv",
+    ".png",
+    ".pdf",
+    ".svg",
+    ".json",
+    ".html",
+    ".toml",
+    ".npz",
+    ".cir",
+    ".txt",
+    ".parquet",
+)
 _RESULTS = {
-    "run.toml": "a run", "sweep.csv": "a sweep", "study.toml": "a study", "iv.csv": "a device's curve", "*.cir": "decks",
-    "table.npz": "tables of a cell", "fit.png": "a fit", "stdp-window.csv": "an STDP window",
-}  # fmt: skip
+    "run.toml": "a run",
+    "sweep.csv": "a sweep",
+    "study.toml": "a study",
+    "iv.csv": "a device's curve",
+    "*.cir": "decks",
+    "table.npz": "tables of a cell",
+    "fit.png": "a fit",
+    "stdp-window.csv": "an STDP window",
+}
 """The file by which one knows what a command has left in a folder."""
 _made: list[Path] = []
 """Folders that the command has made."""
@@ -125,15 +176,19 @@ def remove_empty_folders() -> None:
 def named_as_folder(path: Path) -> Path:
     """Return the path that --out gives, refused if it reads like that of a file."""
     if path.suffix.lower() in _FILE_LIKE and not path.is_dir():
-        raise InputError(f"--out {path}: expected a folder, into which the command writes its files; got the name of a file")
+        raise InputError(
+            f"--out {path}: expected a folder, into which the command writes its files; got the"
+            " name of a file"
+        )
     return path.expanduser()
 
 
 def folder(given: Path | None, default: str, *, holds: str = "") -> Path:
     """Return the output folder, made and writable.
 
-    One rule for folders that are there: a command writes its results again where its own lie (``holds`` is the file by which they are known;
-    sweeps and studies go on with theirs), and refuses a folder with those of another command. A run is never overwritten. Commands that add a
+    One rule for folders that are there: a command writes its results again where its own lie
+    (``holds`` is the file by which they are known; sweeps and studies go on with theirs), and
+    refuses a folder with those of another command. A run is never overwritten. Commands that add a
     file of their own name to any folder (a report, a list) have nothing that `holds`.
 
     Raises
@@ -149,7 +204,9 @@ def folder(given: Path | None, default: str, *, holds: str = "") -> Path:
             _made.extend([*reversed([p for p in path.parents if not p.exists()]), path])
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(f"the output folder {path} cannot be made: {error.strerror}; choose another with --out") from None
+        raise RunError(
+            f"the output folder {path} cannot be made: {error.strerror}; choose another with --out"
+        ) from None
     if not os.access(path, os.W_OK | os.X_OK):
         raise RunError(f"the output folder {path} cannot be written; choose another with --out")
     return path

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _RATE_OVER_S = 1800.0  # of what the last half hour has done: steps of a minute have a rate, too
-_WIDTH_WITHOUT_TERMINAL = 1000  # a pipe has no edge: a cell is never folded, so a line can be searched however long a path is
+# a pipe has no edge: a cell is never folded, so a line can be searched however long a path is
+_WIDTH_WITHOUT_TERMINAL = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,8 @@ class Answer:
 
 
 def plain(value: Any) -> Any:
-    """Return `value` as what JSON can hold: arrays as lists, paths as text, numbers that are not finite as null."""
+    """Return `value` as what JSON can hold: arrays as lists, paths as text, numbers that are not
+    finite as null."""
     if isinstance(value, Mapping):
         return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, enum.Enum):
@@ -61,30 +63,42 @@ def plain(value: Any) -> Any:
 
 
 def unanswered(silent_or_tied: int, samples: int, accuracy: float) -> str:
-    """Return a line on the samples that no single neuron answered first; empty without any, and where silence is an answer that may be right."""
+    """Return a line on the samples that no single neuron answered first; empty without any, and
+    where silence is an answer that may be right."""
     wrong = samples - round(accuracy * samples)
     if not 0 < silent_or_tied <= wrong:
         return ""
     line = f"{silent_or_tied} of {samples} without an answer (no spike, or a tie), counted as wrong"
     if 2 * silent_or_tied <= samples:
         return line
-    return f"{line}; a neuron spikes when its current times neuron.resistance_ohm exceeds neuron.threshold_volts within neuron.window_s"
+    return (
+        f"{line}; a neuron spikes when its current times neuron.resistance_ohm exceeds"
+        " neuron.threshold_volts within neuron.window_s"
+    )
 
 
 def delivered(energy_joule: float, solved_by: str | None = None) -> str:
-    """Return what the drivers delivered, or what a formula says they would; synapses that are no circuit have none that could be counted."""
+    """Return what the drivers delivered, or what a formula says they would; synapses that are no
+    circuit have none that could be counted."""
     from spicesnn.units import render
 
     if energy_joule and solved_by is not None:
         return f"reads while learning take {render(energy_joule, 'J')}, by V²·G·t of every cell"
-    return f"drivers delivered {render(energy_joule, 'J')}" if energy_joule else "energy not counted"
+    return (
+        f"drivers delivered {render(energy_joule, 'J')}" if energy_joule else "energy not counted"
+    )
 
 
 def solved(preset: str, engine: str, solved_by: str | None) -> str:
-    """Return what ran, and who solved its circuits; networks that are computed by formulas say so."""
+    """Return what ran, and who solved its circuits; networks that are computed by formulas say
+    so."""
     if solved_by is None:
         return f"{preset} on {engine}"
-    return f"{preset}, circuits solved by {solved_by}" if solved_by else f"{preset}, computed without solving a circuit"
+    return (
+        f"{preset}, circuits solved by {solved_by}"
+        if solved_by
+        else f"{preset}, computed without solving a circuit"
+    )
 
 
 def write_json(data: Mapping[str, Any], channel: TextIO) -> None:
@@ -105,7 +119,9 @@ def console_on(channel: TextIO) -> Console:
             raise BrokenPipeError  # rich would end the process with exit code 1
 
     width = None if channel.isatty() else _WIDTH_WITHOUT_TERMINAL
-    return Plain(file=channel, width=width, highlight=False, soft_wrap=False, markup=False, emoji=False)
+    return Plain(
+        file=channel, width=width, highlight=False, soft_wrap=False, markup=False, emoji=False
+    )
 
 
 def table(*heads: str, **options: Any) -> Table:
@@ -123,8 +139,16 @@ def mark(text: str, style: str) -> Text:
 
 
 def progress() -> Progress:
-    """Return progress bars on stderr: stage, rate, remaining time; nothing at all without a terminal."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    """Return progress bars on stderr: stage, rate, remaining time; nothing at all without a
+    terminal."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
     from rich.table import Column
 
     def whole(width: int) -> Column:
@@ -133,13 +157,29 @@ def progress() -> Progress:
     console = console_on(sys.stderr)
     bar = max(4, min(40, console.width // 5))
     columns = (
-        TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis", max_width=max(8, console.width // 4))),
-        BarColumn(bar_width=bar, table_column=whole(bar)), MofNCompleteColumn(table_column=whole(5)),
-        TimeElapsedColumn(table_column=whole(7)), TimeRemainingColumn(table_column=whole(7)),
-    )  # fmt: skip
-    note = TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1))  # what is left is the note's
-    return Progress(*columns, note, console=console, disable=not console.is_terminal, transient=True, expand=True,
-                    speed_estimate_period=_RATE_OVER_S)  # fmt: skip
+        TextColumn(
+            "{task.description}",
+            table_column=Column(
+                no_wrap=True, overflow="ellipsis", max_width=max(8, console.width // 4)
+            ),
+        ),
+        BarColumn(bar_width=bar, table_column=whole(bar)),
+        MofNCompleteColumn(table_column=whole(5)),
+        TimeElapsedColumn(table_column=whole(7)),
+        TimeRemainingColumn(table_column=whole(7)),
+    )
+    note = TextColumn(
+        "{task.fields[note]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)
+    )  # what is left is the note's
+    return Progress(
+        *columns,
+        note,
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+        expand=True,
+        speed_estimate_period=_RATE_OVER_S,
+    )
 
 
 def error_log(text: str) -> Path:
@@ -154,7 +194,8 @@ def error_log(text: str) -> Path:
 
 @contextlib.contextmanager
 def watched(stage: str) -> Iterator[Callable[[Any], None]]:
-    """Give a watcher for `spicesnn.training`: a bar with stage, rate, remaining time and the run's own line."""
+    """Give a watcher for `spicesnn.training`: a bar with stage, rate, remaining time and the run's
+    own line."""
     with progress() as bars:
         task = bars.add_task(stage, total=None, note="")
 

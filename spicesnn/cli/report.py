@@ -15,16 +15,23 @@ if TYPE_CHECKING:
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="One run directory, or several to compare.")],
-    check: Annotated[bool, typer.Option("--check/--no-check", help="Solve a few test samples again on both engines.")] = True,
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN…", help="One run directory, or several to compare.")
+    ],
+    check: Annotated[
+        bool,
+        typer.Option("--check/--no-check", help="Solve a few test samples again on both engines."),
+    ] = True,
     out: options.Out = None,
     seed: options.Seed = None,
     engine: options.OneEngine = None,
     as_json: options.Json = False,
 ) -> Answer:
-    """Write report.html: results with uncertainty, circuit, figures, energy, cross-check on the other engine, and how to reproduce the run.
+    """Write report.html: results with uncertainty, circuit, figures, energy, cross-check on the
+    other engine, and how to reproduce the run.
 
-    One file that works offline. --seed and --engine are accepted by every command; they have no effect here.
+    One file that works offline. --seed and --engine are accepted by every command; they have no
+    effect here.
 
     Example:  spicesnn report runs/xpue
     """
@@ -36,4 +43,11 @@ def report(
     def show(console: Console) -> None:
         console.print(f"report {path}")
 
-    return Answer(data={"report": str(path), "runs": [str(run) for run in runs], "bytes": path.stat().st_size}, show=show)
+    return Answer(
+        data={
+            "report": str(path),
+            "runs": [str(run) for run in runs],
+            "bytes": path.stat().st_size,
+        },
+        show=show,
+    )

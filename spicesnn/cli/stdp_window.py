@@ -16,15 +16,23 @@ if TYPE_CHECKING:
 
 
 def stdp_window(
-    device: Annotated[str, typer.Argument(metavar="DEVICE", help="A name from `spicesnn devices`.")],
-    engine: Annotated[options.EngineNames, typer.Option("--engine", help="Engine; both compares the two.")] = options.EngineNames.NODAL,
-    published: Annotated[str | None, typer.Option("--published", metavar="SET", help="A published parameter set of the model.")] = None,
+    device: Annotated[
+        str, typer.Argument(metavar="DEVICE", help="A name from `spicesnn devices`.")
+    ],
+    engine: Annotated[
+        options.EngineNames, typer.Option("--engine", help="Engine; both compares the two.")
+    ] = options.EngineNames.NODAL,
+    published: Annotated[
+        str | None,
+        typer.Option("--published", metavar="SET", help="A published parameter set of the model."),
+    ] = None,
     set_: options.Settings = None,
     out: options.Out = None,
     seed: options.Seed = None,
     as_json: options.Json = False,
 ) -> Answer:
-    """Measure the STDP window of a device in an array, by pairs of overlapping spikes; fit two exponentials; write CSV and figure.
+    """Measure the STDP window of a device in an array, by pairs of overlapping spikes; fit two
+    exponentials; write CSV and figure.
 
     The window involves no random numbers: --seed has no effect here.
 
@@ -38,15 +46,29 @@ def stdp_window(
     with ExitStack() as stack, progress() as bars:
         solvers = [stack.enter_context(options.engine(name)) for name in names]
         task = bars.add_task("pairs of spikes", total=None, note="")
-        written = write_window(model, solvers, folder, progress=lambda done, total: bars.update(task, completed=done, total=total))
+        written = write_window(
+            model,
+            solvers,
+            folder,
+            progress=lambda done, total: bars.update(task, completed=done, total=total),
+        )
 
     def show(console: Console) -> None:
         from spicesnn.units import render
 
         w = written.window
-        console.print(f"pre before post  A+ = {100 * w.a_plus:+.3g} % of the range, τ+ = {render(w.tau_plus_s, 's')}")
-        console.print(f"post before pre  A− = {-100 * w.a_minus:+.3g} % of the range, τ− = {render(w.tau_minus_s, 's')}")
-        console.print(f"neighbours      ≤ {100 * max(v.neighbour_dw.max() for v in written.windows):.2g} % of the range")
+        console.print(
+            f"pre before post  A+ = {100 * w.a_plus:+.3g} % of the range, τ+ ="
+            f" {render(w.tau_plus_s, 's')}"
+        )
+        console.print(
+            f"post before pre  A− = {-100 * w.a_minus:+.3g} % of the range, τ− ="
+            f" {render(w.tau_minus_s, 's')}"
+        )
+        console.print(
+            f"neighbours      ≤ {100 * max(v.neighbour_dw.max() for v in written.windows):.2g} % of"
+            " the range"
+        )
         if written.difference is not None:
             console.print(f"engines differ  {written.difference:.1e} of the largest change")
         console.print(f"curve   {written.csv}\nfigure  {written.figure}")

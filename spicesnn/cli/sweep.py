@@ -18,12 +18,29 @@ if TYPE_CHECKING:
 
 
 def sweep(
-    preset: Annotated[str, typer.Argument(metavar="PRESET_OR_TOML", help="A preset, or the path of a TOML file.")],
-    over: Annotated[list[str], typer.Option("--over", metavar="A.B=V,V,…", help="Setting to vary: values, or from:to:step. Twice: a grid.")],
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Seeds per setting, starting at --seed.")] = 1,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes on this machine.")] = 1,
-    scheduler: Annotated[str | None, typer.Option("--scheduler", metavar="ADDRESS", help="Dask scheduler to use.")] = None,
-    parquet: Annotated[bool, typer.Option("--parquet", help="Also write the table as sweep.parquet.")] = False,
+    preset: Annotated[
+        str, typer.Argument(metavar="PRESET_OR_TOML", help="A preset, or the path of a TOML file.")
+    ],
+    over: Annotated[
+        list[str],
+        typer.Option(
+            "--over",
+            metavar="A.B=V,V,…",
+            help="Setting to vary: values, or from:to:step. Twice: a grid.",
+        ),
+    ],
+    seeds: Annotated[
+        int, typer.Option("--seeds", min=1, help="Seeds per setting, starting at --seed.")
+    ] = 1,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, help="Processes on this machine.")
+    ] = 1,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", metavar="ADDRESS", help="Dask scheduler to use.")
+    ] = None,
+    parquet: Annotated[
+        bool, typer.Option("--parquet", help="Also write the table as sweep.parquet.")
+    ] = False,
     trust: options.Trust = False,
     set_: options.Settings = None,
     out: options.Out = None,
@@ -31,10 +48,11 @@ def sweep(
     engine: options.OneEngine = None,
     as_json: options.Json = False,
 ) -> Answer:
-    """Train an experiment at every setting of a grid, with several seeds; write one table and a figure with confidence intervals.
+    """Train an experiment at every setting of a grid, with several seeds; write one table and a
+    figure with confidence intervals.
 
-    An interrupted sweep resumes if started again with the same --out; no point is computed twice. Table and figure grow
-    with the points.
+    An interrupted sweep resumes if started again with the same --out; no point is computed twice.
+    Table and figure grow with the points.
 
     Example:  spicesnn sweep letters-3x3 --over array.word_line_ohm=0,1,2 --seeds 5 --workers 2 --out runs/wires
     """
@@ -48,34 +66,64 @@ def sweep(
         need_parquet()
     overrides = [f"{key}={value}" for key, value in options.settings(set_).items()]
     name = engine.value if engine else None
-    points = sweeping.plan(preset, over, seeds=seeds, first_seed=seed or 0, overrides=overrides, engine=name)
+    points = sweeping.plan(
+        preset, over, seeds=seeds, first_seed=seed or 0, overrides=overrides, engine=name
+    )
     folder = options.folder(out, f"runs/sweep-{Path(preset).stem}", holds="sweep.csv")
     keys = list(points[0].settings)
     figure = folder / "sweep.png"
 
     def draw(result: SweepResult) -> None:
         try:
-            save_figure(sweep_figure(sweeping.summarised(result.rows, keys), keys, sweeping.accuracy_name(result.rows)), figure)
+            save_figure(
+                sweep_figure(
+                    sweeping.summarised(result.rows, keys),
+                    keys,
+                    sweeping.accuracy_name(result.rows),
+                ),
+                figure,
+            )
         except OSError as error:
-            raise RunError(f"{figure} cannot be written: {error.strerror or error}; choose another folder with --out") from None
+            raise RunError(
+                f"{figure} cannot be written: {error.strerror or error}; choose another folder with"
+                " --out"
+            ) from None
 
     with progress() as bars:
         task = bars.add_task("points", total=len(points), note="")
         result = sweeping.sweep(
-            points, folder, workers=workers, scheduler=scheduler, watch=draw,
+            points,
+            folder,
+            workers=workers,
+            scheduler=scheduler,
+            watch=draw,
             progress=lambda done, total: bars.update(task, completed=done, total=total),
-        )  # fmt: skip
+        )
     table = sweeping.summarised(result.rows, keys)
 
     def show(console: Console) -> None:
         shown = tabled(*keys, "seeds", sweeping.accuracy_name(result.rows), "± 95 %")
         for row in table:
             half = "–" if row["seeds"] < 2 else f"{100 * row['half_width']:.2f}"
-            shown.add_row(*(str(row[key]) for key in keys), str(row["seeds"]), f"{100 * row['mean']:.2f} %", half)
+            shown.add_row(
+                *(str(row[key]) for key in keys),
+                str(row["seeds"]),
+                f"{100 * row['mean']:.2f} %",
+                half,
+            )
         console.print(shown)
-        console.print(f"{result.computed} of {len(points)} points computed now\ntable   {result.table}\nfigure  {figure}")
+        console.print(
+            f"{result.computed} of {len(points)} points computed now\ntable  "
+            f" {result.table}\nfigure  {figure}"
+        )
 
-    data = {"points": result.rows, "summary": table, "table": str(result.table), "figure": str(figure), "computed": result.computed}
+    data = {
+        "points": result.rows,
+        "summary": table,
+        "table": str(result.table),
+        "figure": str(figure),
+        "computed": result.computed,
+    }
     if parquet:
         data["parquet"] = str(result.to_parquet())
     return Answer(data=data, show=show)

@@ -1,4 +1,5 @@
-"""What people type that other programs call so: hints for unknown commands and options, and help texts taken as they stand."""
+"""What people type that other programs call so: hints for unknown commands and options, and help
+texts taken as they stand."""
 
 from __future__ import annotations
 
@@ -84,16 +85,22 @@ OPTIONS = {
 
 
 def hint(error: Any) -> str:
-    """Return what to type in place of an option or a command that does not exist; nothing where that is not known."""
+    """Return what to type in place of an option or a command that does not exist; nothing where
+    that is not known."""
     option = getattr(error, "option_name", None)
     if option is not None:
         return f"; use {OPTIONS[option]}." if option in OPTIONS else ""
     found = re.search(r"No such command '([^']+)'", error.format_message())
-    return f"; use {COMMANDS[found.group(1)]}." if found is not None and found.group(1) in COMMANDS else ""
+    return (
+        f"; use {COMMANDS[found.group(1)]}."
+        if found is not None and found.group(1) in COMMANDS
+        else ""
+    )
 
 
 def literal(text: str | None) -> str | None:
-    """Return a help text whose square brackets are printed: rich would take ``[imperfections]`` for a style."""
+    """Return a help text whose square brackets are printed: rich would take ``[imperfections]`` for
+    a style."""
     return None if text is None else re.sub(r"(?<!\\)\[(?=[a-zA-Z/@#])", r"\\[", text)
 
 

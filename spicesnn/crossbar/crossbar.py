@@ -55,12 +55,18 @@ _WORDS = {
     "matvec": "array.read(row_volts).column_amps",
     "dot": "array.read(row_volts).column_amps",
     "write": "array.pulse(row_volts=…, column_volts=…, width_s=…), or with_state(state)",
-    "program": "array.with_state(device.state_for_conductance(siemens)), or spicesnn.learning.write_verify.write_verify for pulses",
+    "program": (
+        "array.with_state(device.state_for_conductance(siemens)), or"
+        " spicesnn.learning.write_verify.write_verify for pulses"
+    ),
     "set": "array.pulse(row_volts=…, column_volts=…, width_s=…), or with_state(state)",
     "reset": "array.pulse(row_volts=…, column_volts=…, width_s=…), or with_state(state)",
     "update": "array.pulse(row_volts=…, column_volts=…, width_s=…)",
     "apply": "array.pulse(pulse)",
-    "copy": "the array itself: it never changes; with_state, with_wires, with_conductance return new ones",
+    "copy": (
+        "the array itself: it never changes; with_state, with_wires, with_conductance return new"
+        " ones"
+    ),
     "replace": "dataclasses.replace(array, …), or with_state, with_wires, with_conductance",
     "T": "Crossbar(array.conductance.T, wires=…): wires differ by side",
     "netlist": "array.to_deck(row_volts) or array.to_subcircuit()",
@@ -110,8 +116,8 @@ _ARGUMENTS = {
 class Crossbar:
     """A crossbar array, immutable: what changes a state returns a new array.
 
-    Give either `conductance` (linear cells without memory; also by position, as an array or a list) or `device` (with `state`, or its initial
-    state everywhere and `shape`).
+    Give either `conductance` (linear cells without memory; also by position, as an array or a list)
+    or `device` (with `state`, or its initial state everywhere and `shape`).
 
     Examples
     --------
@@ -124,20 +130,25 @@ class Crossbar:
     conductance : (rows, cols) array, siemens, ≥ 0, or None
         0 S is an open cell.
     device : Device | None
-        The model of all cells, or its name as on the command line (``"vteam"``, a file); its parameters may be arrays of (rows, cols).
+        The model of all cells, or its name as on the command line (``"vteam"``, a file); its
+        parameters may be arrays of (rows, cols).
     state : (rows, cols) array, or (states, rows, cols) for models with several state variables
         The model's own state variable, in its own unit; one number for all cells goes with `shape`.
     wires : Wires
-        Wire parasitics; none unless given. One number is the resistance of every segment of both lines, ohm.
+        Wire parasitics; none unless given. One number is the resistance of every segment of both
+        lines, ohm.
     stuck : (rows, cols) bool array or None
         Cells whose state never moves, whatever pulses they see.
     current_factor : (rows, cols) array or None
-        What the current of every cell is multiplied by at any voltage, on top of its model: noise, and drift, that leads beyond the
-        conductances which the model's states can reach. Cells with a device only.
+        What the current of every cell is multiplied by at any voltage, on top of its model: noise,
+        and drift, that leads beyond the conductances which the model's states can reach. Cells with
+        a device only.
     gate_along : GateAlong
-        Whether `gate_volts` has one value a word line or one a bit line, for cells with a third terminal.
+        Whether `gate_volts` has one value a word line or one a bit line, for cells with a third
+        terminal.
     cycles : CycleState or None
-        Where cells are in their cycles, if these follow measured statistics (`spicesnn.crossbar.cycles`).
+        Where cells are in their cycles, if these follow measured statistics
+        (`spicesnn.crossbar.cycles`).
     """
 
     conductance: Floats | None = field(default=None, kw_only=False)
@@ -150,7 +161,8 @@ class Crossbar:
     shape: tuple[int, int] = (0, 0)
     cycles: CycleState | None = None
     cache: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
-    """What engines keep about this very array (set-ups, factors); never copied to a changed array."""
+    """What engines keep about this very array (set-ups, factors); never copied to a changed
+    array."""
 
     def __post_init__(self) -> None:
         if type(self.wires) is not Wires:
@@ -158,7 +170,10 @@ class Crossbar:
         if type(self.shape) is not tuple:
             object.__setattr__(self, "shape", _lines(self.shape))
         if (self.conductance is None) == (self.device is None):
-            raise InputError("a Crossbar takes either conductance=… (linear cells) or device=… (with state=…), exactly one of the two")
+            raise InputError(
+                "a Crossbar takes either conductance=… (linear cells) or device=… (with state=…),"
+                " exactly one of the two"
+            )
         if self.device is None:
             self._take_conductance()
         else:
@@ -172,49 +187,84 @@ class Crossbar:
 
     def _take_conductance(self) -> None:
         if self.state is not None:
-            raise InputError("state=… belongs to device=…; an array of plain conductances has no state")
+            raise InputError(
+                "state=… belongs to device=…; an array of plain conductances has no state"
+            )
         values = owned(self.conductance, "conductance")  # type: ignore[arg-type]
         self._take_shape(values.shape, "conductance")
-        # As whole numbers the bits of doubles ≥ 0 are in order, with infinity and NaN at the end and all that has a minus beyond: one look at
-        # the largest says that all is well (a negative zero needs a second one)
-        if values.view(np.uint64).max() >= _INFINITY_BITS and not (values.min() >= 0 and values.max() < np.inf):  # NaN fails the first
+        # As whole numbers the bits of doubles ≥ 0 are in order, with infinity and NaN at the end
+        # and all that has a minus beyond: one look at the largest says that all is well (a negative
+        # zero needs a second one)
+        if values.view(np.uint64).max() >= _INFINITY_BITS and not (
+            values.min() >= 0 and values.max() < np.inf
+        ):  # NaN fails the first
             worst = np.argwhere(~np.isfinite(values) | (values < 0))[0]
-            raise InputError(f"conductance[{worst[0]}, {worst[1]}] = {values[tuple(worst)]} S; expected finite values, 0 or more")
+            raise InputError(
+                f"conductance[{worst[0]}, {worst[1]}] = {values[tuple(worst)]} S; expected finite"
+                " values, 0 or more"
+            )
         object.__setattr__(self, "conductance", values)
 
     def _take_factor(self, given: ArrayLike) -> None:
         if self.device is None:
-            raise InputError("current_factor=… belongs to device=…; multiply the conductances of an array of plain ones themselves")
+            raise InputError(
+                "current_factor=… belongs to device=…; multiply the conductances of an array of"
+                " plain ones themselves"
+            )
         factor = owned(given, "current_factor", "factors")
         if factor.shape != self.shape:
             raise InputError(f"current_factor has shape {factor.shape}; expected {self.shape}")
         if not np.all(np.isfinite(factor)) or np.any(factor < 0):
-            raise InputError(f"current_factor lies in [{np.min(factor):.6g}, {np.max(factor):.6g}]; expected finite numbers, 0 or more")
+            raise InputError(
+                f"current_factor lies in [{np.min(factor):.6g}, {np.max(factor):.6g}]; expected"
+                " finite numbers, 0 or more"
+            )
         object.__setattr__(self, "current_factor", factor)
 
     def _take_device(self, device: Device) -> None:
         count = len(device.state_names)
         if self.state is None or (np.ndim(self.state) == 0 and self.shape != (0, 0) and count == 1):
             if self.shape == (0, 0):
-                raise InputError("a Crossbar of devices needs state=… (rows, cols), or shape=(rows, cols) for fresh devices")
-            initial = np.asarray(device.initial_state() if self.state is None else numbers(self.state, "state"), dtype=float)
+                raise InputError(
+                    "a Crossbar of devices needs state=… (rows, cols), or shape=(rows, cols) for"
+                    " fresh devices"
+                )
+            initial = np.asarray(
+                device.initial_state() if self.state is None else numbers(self.state, "state"),
+                dtype=float,
+            )
             if count > 1 and initial.ndim == 1:
                 initial = initial[:, None, None]
             _fits_memory(count, *self.shape)
-            object.__setattr__(self, "state", np.broadcast_to(initial, ((count,) if count > 1 else ()) + tuple(self.shape)))
+            object.__setattr__(
+                self,
+                "state",
+                np.broadcast_to(initial, ((count,) if count > 1 else ()) + tuple(self.shape)),
+            )
         values = owned(self.state, "state")  # type: ignore[arg-type]
         if count > 1 and (values.ndim != 3 or values.shape[0] != count):
-            raise InputError(f"state has shape {values.shape}; {device.name} has {count} state variables, expected ({count}, rows, cols)")
+            raise InputError(
+                f"state has shape {values.shape}; {device.name} has {count} state variables,"
+                f" expected ({count}, rows, cols)"
+            )
         self._take_shape(values.shape[1:] if count > 1 else values.shape, "state")
         for name, given in device.spice_parameters().items():
             if np.ndim(given) and np.shape(given) != self.shape:
-                raise InputError(f"{device.name}: {name} has shape {np.shape(given)}; expected one number, or one a cell: {self.shape}")
+                raise InputError(
+                    f"{device.name}: {name} has shape {np.shape(given)}; expected one number, or"
+                    f" one a cell: {self.shape}"
+                )
         low, high = device.bounds()
         slack = 1e-9 * (np.asarray(high, dtype=float) - low)
-        if not np.all(np.isfinite(values)) or np.any(values < low - slack) or np.any(values > high + slack):
+        if (
+            not np.all(np.isfinite(values))
+            or np.any(values < low - slack)
+            or np.any(values > high + slack)
+        ):
             raise InputError(
-                f"state of {device.name} lies in [{np.nanmin(values):.6g}, {np.nanmax(values):.6g}] {'/'.join(device.state_units)}; "
-                f"expected finite values in [{np.min(low):.6g}, {np.max(high):.6g}]"
+                f"state of {device.name} lies in [{np.nanmin(values):.6g}, {np.nanmax(values):.6g}]"
+                f" {'/'.join(device.state_units)}; expected finite values in [{np.min(low):.6g},"
+                f" {np.max(high):.6g}]"
             )
         object.__setattr__(self, "state", values)
 
@@ -255,10 +305,13 @@ class Crossbar:
         if gate_volts is None:
             return None
         volts = np.asarray(gate_volts, dtype=float)
-        return volts[..., :, None] if self.gate_along is GateAlong.WORD_LINES else volts[..., None, :]
+        return (
+            volts[..., :, None] if self.gate_along is GateAlong.WORD_LINES else volts[..., None, :]
+        )
 
     def cell_conductance(self, gate_volts: ArrayLike | None = None, *, v: float = 0.0) -> Floats:
-        """Return dI/dV of every cell at `v` volts across it, (rows, cols), siemens, wires left out."""
+        """Return dI/dV of every cell at `v` volts across it, (rows, cols), siemens, wires left
+        out."""
         if self.conductance is not None:
             return self.conductance
         assert self.device is not None
@@ -266,22 +319,31 @@ class Crossbar:
         return np.array(np.broadcast_to(self.with_factor(values), self.shape), dtype=float)
 
     def with_factor(self, values: Floats) -> Floats:
-        """Return currents or conductances (…, rows, cols) that the model of the cells gives, times `current_factor`."""
+        """Return currents or conductances (…, rows, cols) that the model of the cells gives, times
+        `current_factor`."""
         return values if self.current_factor is None else values * self.current_factor
 
-    def cell_current(self, v: ArrayLike, state: ArrayLike | None = None, gate: ArrayLike | None = None) -> Floats:
-        """Return the current of every cell at `v` volts across it, (…, rows, cols), ampere; in other states, if they are given."""
+    def cell_current(
+        self, v: ArrayLike, state: ArrayLike | None = None, gate: ArrayLike | None = None
+    ) -> Floats:
+        """Return the current of every cell at `v` volts across it, (…, rows, cols), ampere; in
+        other states, if they are given."""
         if self.conductance is not None:
             return np.asarray(self.conductance * np.asarray(v, dtype=float))
         assert self.device is not None
-        return self.with_factor(np.asarray(self.device.current(v, self.state_or_zeros() if state is None else state, gate)))
+        return self.with_factor(
+            np.asarray(
+                self.device.current(v, self.state_or_zeros() if state is None else state, gate)
+            )
+        )
 
     def state_or_zeros(self) -> Floats:
         """Return the state, or zeros for cells without one."""
         return np.zeros(self.shape) if self.state is None else self.state
 
     def cell_device(self) -> Device:
-        """Return the model of the cells; plain conductances are resistors (open cells excepted: their resistance is set to 1e300 Ω)."""
+        """Return the model of the cells; plain conductances are resistors (open cells excepted:
+        their resistance is set to 1e300 Ω)."""
         if self.device is not None:
             return self.device
         assert self.conductance is not None
@@ -304,18 +366,23 @@ class Crossbar:
         return self.rows
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Return what copies and pickles are made of: all but what engines keep about this very array."""
-        return _rebuilt, ({entry.name: getattr(self, entry.name) for entry in fields(self) if entry.init},)
+        """Return what copies and pickles are made of: all but what engines keep about this very
+        array."""
+        return _rebuilt, (
+            {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.init},
+        )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        """Refuse: an array has conductances, states and, with its wires, effective conductances; one of them has to be named."""
+        """Refuse: an array has conductances, states and, with its wires, effective conductances;
+        one of them has to be named."""
         raise WrongTypeError(
-            "a Crossbar is no array of numbers; use array.read(row_volts).column_amps for products, array.conductance, array.state or "
-            "array.effective_conductance() for its values"
+            "a Crossbar is no array of numbers; use array.read(row_volts).column_amps for products,"
+            " array.conductance, array.state or array.effective_conductance() for its values"
         )
 
     def effective_conductance(self) -> Floats:
-        """Return the matrix that the array computes with, wires included, (rows, cols), siemens: column_amps = row_volts @ it.
+        """Return the matrix that the array computes with, wires included, (rows, cols), siemens:
+        column_amps = row_volts @ it.
 
         Linear cells only.
         """
@@ -330,7 +397,8 @@ class Crossbar:
         engine : Engine or str, optional
             Also ``"nodal"`` or ``"ngspice"``.
         lines
-            ``column_volts``, ``gate_volts``, ``floating_rows``, ``floating_columns`` as in `Engine.read`.
+            ``column_volts``, ``gate_volts``, ``floating_rows``, ``floating_columns`` as in
+            `Engine.read`.
 
         Returns
         -------
@@ -339,7 +407,8 @@ class Crossbar:
         return shortcut("array.read")(self, row_volts, engine, **lines)
 
     def pulse(self, pulse: Any = None, *, engine: Any = None, **parts: Any) -> Any:
-        """Apply a `Pulse` or `Waveform`, or the pulse that parts such as ``row_volts=1.0, width_s=1e-6`` describe; this array stays as it is.
+        """Apply a `Pulse` or `Waveform`, or the pulse that parts such as ``row_volts=1.0,
+        width_s=1e-6`` describe; this array stays as it is.
 
         Returns
         -------
@@ -354,11 +423,14 @@ class Crossbar:
         """
         return shortcut("array.pulse")(self, pulse, engine, **parts)
 
-    def at_temperature(self, kelvin: float, *, wires: str | float = "copper", **law: Any) -> Crossbar:
-        """Return the array at a temperature: devices that have one, lines (of a material, or with a coefficient in 1/K), transistors.
+    def at_temperature(
+        self, kelvin: float, *, wires: str | float = "copper", **law: Any
+    ) -> Crossbar:
+        """Return the array at a temperature: devices that have one, lines (of a material, or with a
+        coefficient in 1/K), transistors.
 
-        See `spicesnn.crossbar.temperature`; resistances of lines hold at 293.15 K, parameters of transistors at 300 K.
-        """
+        See `spicesnn.crossbar.temperature`; resistances of lines hold at 293.15 K, parameters of
+        transistors at 300 K."""
         return shortcut("array.at_temperature")(self, kelvin, wires=wires, **law)  # type: ignore[no-any-return]
 
     def plot(self, *, ax: Axes | None = None) -> Figure:
@@ -366,7 +438,8 @@ class Crossbar:
         return shortcut("array.plot")(self, ax)  # type: ignore[no-any-return]
 
     def save(self, path: str | Path) -> Path:
-        """Write cells, states and wires as an ``.npz`` file that `Crossbar.load` reads, and return its path.
+        """Write cells, states and wires as an ``.npz`` file that `Crossbar.load` reads, and return
+        its path.
 
         Raises
         ------
@@ -380,12 +453,16 @@ class Crossbar:
         """Return the array of a file that `save` has written."""
         return shortcut("array.load")(path)  # type: ignore[no-any-return]
 
-    def to_deck(self, row_volts: ArrayLike | None = None, *, pulse: Any = None, **lines: Any) -> str:
-        """Return the SPICE deck of a read at `row_volts`, or of a pulse; a plain ``ngspice -b`` runs it."""
+    def to_deck(
+        self, row_volts: ArrayLike | None = None, *, pulse: Any = None, **lines: Any
+    ) -> str:
+        """Return the SPICE deck of a read at `row_volts`, or of a pulse; a plain ``ngspice -b``
+        runs it."""
         return shortcut("array.to_deck")(self, row_volts, pulse, **lines)  # type: ignore[no-any-return]
 
     def to_subcircuit(self, name: str = "crossbar") -> str:
-        """Return the array as a SPICE ``.subckt`` with the nodes ``r0 … c0 … [g0 …]``, cells in their states."""
+        """Return the array as a SPICE ``.subckt`` with the nodes ``r0 … c0 … [g0 …]``, cells in
+        their states."""
         return shortcut("array.to_subcircuit")(self, name)  # type: ignore[no-any-return]
 
     def _repr_html_(self) -> str:
@@ -398,13 +475,17 @@ _SMALL = 1 << 24
 
 
 def _fits_memory(states: int, rows: int, cols: int) -> None:
-    """Raise `InputError` where the states of an array alone exceed the memory that there is: said before anything is allocated."""
+    """Raise `InputError` where the states of an array alone exceed the memory that there is: said
+    before anything is allocated."""
     if rows * cols <= _SMALL:
         return
     needed, there = 8 * states * rows * cols, available_bytes()
     if there is not None and needed > there:
-        raise InputError(f"an array of {rows} × {cols} cells takes {needed / 2**30:.3g} GB for its states alone; {there / 2**30:.3g} GB are free on "
-                         "this machine. Cut it into tiles (spicesnn.Hardware), or take a smaller one")  # fmt: skip
+        raise InputError(
+            f"an array of {rows} × {cols} cells takes {needed / 2**30:.3g} GB for its states alone;"
+            f" {there / 2**30:.3g} GB are free on this machine. Cut it into tiles"
+            " (spicesnn.Hardware), or take a smaller one"
+        )
 
 
 def _rebuilt(parts: dict[str, Any]) -> Crossbar:

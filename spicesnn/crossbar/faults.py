@@ -1,4 +1,5 @@
-"""Cells that do not work: stuck at the highest or the lowest conductance, by a map or at random; worn out after too many pulses."""
+"""Cells that do not work: stuck at the highest or the lowest conductance, by a map or at random;
+worn out after too many pulses."""
 
 from __future__ import annotations
 
@@ -35,9 +36,16 @@ class StuckMap:
 
     def __post_init__(self) -> None:
         on, off = flags(self.on, "stuck map: on"), flags(self.off, "stuck map: off")
-        still = locked(np.zeros_like(on)) if self.still is None else flags(self.still, "stuck map: still")
+        still = (
+            locked(np.zeros_like(on))
+            if self.still is None
+            else flags(self.still, "stuck map: still")
+        )
         if on.ndim != 2 or on.shape != off.shape or on.shape != still.shape:
-            raise InputError(f"stuck map: on has shape {on.shape}, off {off.shape} and still {still.shape}; expected (rows, cols) for all")
+            raise InputError(
+                f"stuck map: on has shape {on.shape}, off {off.shape} and still {still.shape};"
+                " expected (rows, cols) for all"
+            )
         twice = (on & off) | (on & still) | (off & still)
         if np.any(twice):
             i, j = np.argwhere(twice)[0]
@@ -46,30 +54,48 @@ class StuckMap:
             object.__setattr__(self, name, mask)
 
     @classmethod
-    def drawn(cls, shape: tuple[int, int], rng: np.random.Generator, *, on: float = 0.0, off: float = 0.0, still: float = 0.0) -> Self:
-        """Return a map with independent cells: each is stuck on with probability `on`, off with `off`, where it is with `still`.
+    def drawn(
+        cls,
+        shape: tuple[int, int],
+        rng: np.random.Generator,
+        *,
+        on: float = 0.0,
+        off: float = 0.0,
+        still: float = 0.0,
+    ) -> Self:
+        """Return a map with independent cells: each is stuck on with probability `on`, off with
+        `off`, where it is with `still`.
 
-        Chen et al., IEEE Trans. Computers 64(1), 180, 2015, report 1.75 % of cells stuck at one end and 9.04 % at the other in a 4 Mb array.
-        """
+        Chen et al., IEEE Trans. Computers 64(1), 180, 2015, report 1.75 % of cells stuck at one end
+        and 9.04 % at the other in a 4 Mb array."""
         if not (0 <= on <= 1 and 0 <= off <= 1 and 0 <= still <= 1 and on + off + still <= 1):
-            raise InputError(f"stuck map: on = {on!r}, off = {off!r}, still = {still!r}; expected probabilities with a sum of at most 1")
+            raise InputError(
+                f"stuck map: on = {on!r}, off = {off!r}, still = {still!r}; expected probabilities"
+                " with a sum of at most 1"
+            )
         dice = rng.random(shape)
-        return cls(on=dice < on, off=(dice >= on) & (dice < on + off), still=(dice >= on + off) & (dice < on + off + still))
+        return cls(
+            on=dice < on,
+            off=(dice >= on) & (dice < on + off),
+            still=(dice >= on + off) & (dice < on + off + still),
+        )
 
     @classmethod
     def from_codes(cls, codes: ArrayLike) -> Self:
-        """Return a map from one number a cell: 1 stuck on, −1 stuck off, 2 stuck where it is, 0 working (as a CSV file has it)."""
+        """Return a map from one number a cell: 1 stuck on, −1 stuck off, 2 stuck where it is, 0
+        working (as a CSV file has it)."""
         values = numbers(codes, "stuck map: codes", "codes")
         if values.ndim != 2 or not np.all(np.isin(values, (-1.0, 0.0, 1.0, 2.0))):
             raise InputError(
-                f"stuck map: codes of shape {values.shape}; expected (rows, cols) of 1 (stuck on), −1 (stuck off), 2 (stuck where it is) "
-                "and 0 (working)"
+                f"stuck map: codes of shape {values.shape}; expected (rows, cols) of 1 (stuck on),"
+                " −1 (stuck off), 2 (stuck where it is) and 0 (working)"
             )
         return cls(on=values == 1, off=values < 0, still=values == 2)
 
     @classmethod
     def from_csv(cls, path: str | Path) -> Self:
-        """Return a map from a file of `from_codes`, one row of the array a line, numbers separated by commas.
+        """Return a map from a file of `from_codes`, one row of the array a line, numbers separated
+        by commas.
 
         Raises
         ------
@@ -82,7 +108,10 @@ class StuckMap:
         except OSError as error:
             raise unreadable(path, error, "a stuck map") from None
         except ValueError:  # what stands in the file is not repeated: it may be any file
-            raise DataError(f"{path} is not a stuck map; expected a line of 1, -1, 2 and 0 a word line, separated by commas") from None
+            raise DataError(
+                f"{path} is not a stuck map; expected a line of 1, -1, 2 and 0 a word line,"
+                " separated by commas"
+            ) from None
         return cls.from_codes(codes)
 
     @property
@@ -91,13 +120,16 @@ class StuckMap:
         assert self.still is not None
         return self.on | self.off | self.still
 
-    def applied(self, array: Crossbar, *, on_siemens: float | None = None, off_siemens: float | None = None) -> Crossbar:
+    def applied(
+        self, array: Crossbar, *, on_siemens: float | None = None, off_siemens: float | None = None
+    ) -> Crossbar:
         """Return the array with these cells stuck.
 
         Parameters
         ----------
         array : Crossbar
-            Cells with states are put to the bound of highest or lowest conductance, and never move again (`Crossbar.stuck`).
+            Cells with states are put to the bound of highest or lowest conductance, and never move
+            again (`Crossbar.stuck`).
         on_siemens, off_siemens : float, optional
             The conductances, for plain conductances (needed there), or in place of the bounds.
         """
@@ -105,8 +137,13 @@ class StuckMap:
             raise InputError(f"stuck map: shape {self.on.shape}; the array has {array.shape}")
         if array.conductance is not None:
             if on_siemens is None or off_siemens is None:
-                raise InputError("stuck map: plain conductances have no bounds; give on_siemens=… and off_siemens=…")
-            return array.with_conductance(np.where(self.on, on_siemens, np.where(self.off, off_siemens, array.conductance)))
+                raise InputError(
+                    "stuck map: plain conductances have no bounds; give on_siemens=… and"
+                    " off_siemens=…"
+                )
+            return array.with_conductance(
+                np.where(self.on, on_siemens, np.where(self.off, off_siemens, array.conductance))
+            )
         low, high = end_states(array)
         assert array.device is not None
         if on_siemens is not None:
@@ -121,7 +158,8 @@ class StuckMap:
 
 
 def end_states(array: Crossbar) -> tuple[Floats, Floats]:
-    """Return the states of lowest and of highest conductance of every cell, (rows, cols) each (of the first state variable)."""
+    """Return the states of lowest and of highest conductance of every cell, (rows, cols) each (of
+    the first state variable)."""
     assert array.device is not None
     bounds = [np.asarray(b, dtype=float) for b in array.device.bounds()]
     several = len(array.device.state_names) > 1
@@ -145,7 +183,8 @@ class Wear:
     Attributes
     ----------
     cycles : (rows, cols)
-        What has been spent: sum of changes of state over the range; one full set and one full reset are 2.
+        What has been spent: sum of changes of state over the range; one full set and one full reset
+        are 2.
     limit : (rows, cols)
         What each cell can take.
     fails_on : (rows, cols) bool
@@ -158,8 +197,16 @@ class Wear:
 
     def __post_init__(self) -> None:
         cycles, limit = owned(self.cycles, "wear: cycles"), owned(self.limit, "wear: limit")
-        if cycles.shape != limit.shape or not np.all(np.isfinite(cycles)) or np.any(cycles < 0) or not np.all(limit > 0):
-            raise InputError(f"wear: cycles of shape {cycles.shape} and limits of shape {limit.shape}; expected numbers of one shape, 0 or more")
+        if (
+            cycles.shape != limit.shape
+            or not np.all(np.isfinite(cycles))
+            or np.any(cycles < 0)
+            or not np.all(limit > 0)
+        ):
+            raise InputError(
+                f"wear: cycles of shape {cycles.shape} and limits of shape {limit.shape}; expected"
+                " numbers of one shape, 0 or more"
+            )
         object.__setattr__(self, "cycles", cycles)
         object.__setattr__(self, "limit", limit)
         object.__setattr__(self, "fails_on", flags(self.fails_on, "wear: fails_on", cycles.shape))
@@ -174,7 +221,8 @@ class Wear:
 class Endurance:
     """After so much switching a cell sticks.
 
-    Life is counted in full swings of the state, so that small learning pulses cost little; limits are log-normal from cell to cell.
+    Life is counted in full swings of the state, so that small learning pulses cost little; limits
+    are log-normal from cell to cell.
 
     Attributes
     ----------
@@ -193,8 +241,16 @@ class Endurance:
     def __post_init__(self) -> None:
         for name in ("swings", "spread", "on_share"):
             number(getattr(self, name), f"endurance: {name}")
-        if not (np.isfinite(self.swings) and self.swings > 0 and np.isfinite(self.spread) and self.spread >= 0 and 0 <= self.on_share <= 1):
-            raise InputError(f"{self}: expected swings above 0, spread 0 or more, on_share from 0 to 1")
+        if not (
+            np.isfinite(self.swings)
+            and self.swings > 0
+            and np.isfinite(self.spread)
+            and self.spread >= 0
+            and 0 <= self.on_share <= 1
+        ):
+            raise InputError(
+                f"{self}: expected swings above 0, spread 0 or more, on_share from 0 to 1"
+            )
 
     def fresh(self, shape: tuple[int, int], rng: np.random.Generator) -> Wear:
         """Return unused cells, their lives drawn."""
@@ -202,10 +258,20 @@ class Endurance:
         return Wear(cycles=np.zeros(shape), limit=limit, fails_on=rng.random(shape) < self.on_share)
 
     def aged(self, wear: Wear, before: Crossbar, after: Crossbar) -> tuple[Crossbar, Wear]:
-        """Return the array and its wear after a pulse: cells past their limit are stuck from now on."""
+        """Return the array and its wear after a pulse: cells past their limit are stuck from now
+        on."""
         low, high = end_states(before)
-        old, new = (a.state_or_zeros() if a.state_or_zeros().ndim == 2 else a.state_or_zeros()[0] for a in (before, after))
+        old, new = (
+            a.state_or_zeros() if a.state_or_zeros().ndim == 2 else a.state_or_zeros()[0]
+            for a in (before, after)
+        )
         cycles = wear.cycles + np.abs(new - old) / np.abs(high - low)
-        dead = (cycles > wear.limit) & ~(np.zeros(after.shape, dtype=bool) if after.stuck is None else after.stuck)
-        changed = StuckMap(on=dead & wear.fails_on, off=dead & ~wear.fails_on).applied(after) if np.any(dead) else after
+        dead = (cycles > wear.limit) & ~(
+            np.zeros(after.shape, dtype=bool) if after.stuck is None else after.stuck
+        )
+        changed = (
+            StuckMap(on=dead & wear.fails_on, off=dead & ~wear.fails_on).applied(after)
+            if np.any(dead)
+            else after
+        )
         return changed, replace(wear, cycles=cycles)

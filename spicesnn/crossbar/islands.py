@@ -1,4 +1,5 @@
-"""Which nodes of a circuit hang together: what the engines merge, and what they refuse as floating."""
+"""Which nodes of a circuit hang together: what the engines merge, and what they refuse as
+floating."""
 
 from __future__ import annotations
 
@@ -18,8 +19,12 @@ def islands(tail: Nodes, head: Nodes, nodes: int) -> tuple[int, NDArray[np.int32
     nodes : int
         Nodes without an edge are parts of their own.
     """
-    from scipy.sparse import coo_matrix  # a quarter of a command's start, for circuits that rarely ask
+    from scipy.sparse import (
+        coo_matrix,
+    )  # a quarter of a command's start, for circuits that rarely ask
     from scipy.sparse.csgraph import connected_components
 
-    count, part = connected_components(coo_matrix((np.ones(tail.size), (tail, head)), shape=(nodes, nodes)), directed=False)
+    count, part = connected_components(
+        coo_matrix((np.ones(tail.size), (tail, head)), shape=(nodes, nodes)), directed=False
+    )
     return int(count), part

@@ -1,4 +1,5 @@
-"""Signed weights on conductances, which are never negative: pairs of columns, an offset column, or unsigned."""
+"""Signed weights on conductances, which are never negative: pairs of columns, an offset column, or
+unsigned."""
 
 from __future__ import annotations
 
@@ -26,12 +27,19 @@ class Window:
         for name in ("low", "high"):
             number(getattr(self, name), f"conductance window: {name}", "siemens")
         if not (np.isfinite(self.low) and np.isfinite(self.high) and 0 <= self.low < self.high):
-            raise InputError(f"conductance window: low = {self.low} S, high = {self.high} S; expected 0 ≤ low < high")
+            raise InputError(
+                f"conductance window: low = {self.low} S, high = {self.high} S; expected 0 ≤ low <"
+                " high"
+            )
 
     @classmethod
     def of(cls, device: Device, *, volts: float = 0.0, gate: float | None = None) -> Window:
-        """Return the range every cell of a device can reach, as chord conductance at `volts` (dI/dV at 0)."""
-        ends = [device.chord_conductance(np.asarray(bound, dtype=float), gate, v=volts) for bound in device.bounds()]
+        """Return the range every cell of a device can reach, as chord conductance at `volts` (dI/dV
+        at 0)."""
+        ends = [
+            device.chord_conductance(np.asarray(bound, dtype=float), gate, v=volts)
+            for bound in device.bounds()
+        ]
         return cls(low=float(np.max(np.minimum(*ends))), high=float(np.min(np.maximum(*ends))))
 
     @property
@@ -47,11 +55,15 @@ class Window:
         """Return the nearest of `states` evenly spaced conductances."""
         if states < 2:
             raise InputError(f"states = {states}; expected 2 or more")
-        return self.at(np.rint((np.asarray(siemens, dtype=float) - self.low) / self.span * (states - 1)) / (states - 1))
+        return self.at(
+            np.rint((np.asarray(siemens, dtype=float) - self.low) / self.span * (states - 1))
+            / (states - 1)
+        )
 
 
 class Columns(ABC):
-    """How the weights of `outputs` neurons stand on columns. A weight of ±1 is the whole conductance window."""
+    """How the weights of `outputs` neurons stand on columns. A weight of ±1 is the whole
+    conductance window."""
 
     @abstractmethod
     def count(self, outputs: int) -> int:
@@ -59,18 +71,22 @@ class Columns(ABC):
 
     @abstractmethod
     def outputs(self, columns: Floats) -> Floats:
-        """Turn anything per column (…, columns), such as currents, into the same per neuron (…, outputs)."""
+        """Turn anything per column (…, columns), such as currents, into the same per neuron (…,
+        outputs)."""
 
     @abstractmethod
     def conductances(self, weights: ArrayLike, window: Window) -> Floats:
-        """Return the conductances (rows, columns) of weights (rows, outputs), those beyond the reachable clipped to it."""
+        """Return the conductances (rows, columns) of weights (rows, outputs), those beyond the
+        reachable clipped to it."""
 
     @abstractmethod
     def changes(self, direction: Changes, *, opposite: bool) -> Changes:
-        """Turn wanted weight changes −1, 0, 1 (rows, outputs) into device changes (rows, columns); `opposite` uses both devices of a pair."""
+        """Turn wanted weight changes −1, 0, 1 (rows, outputs) into device changes (rows, columns);
+        `opposite` uses both devices of a pair."""
 
     def with_states(self, states: int) -> Columns:
-        """Return the same for devices of so many evenly spaced states: whatever weights refer to is one of them."""
+        """Return the same for devices of so many evenly spaced states: whatever weights refer to is
+        one of them."""
         return self
 
     def weights(self, siemens: Floats, window: Window) -> Floats:
@@ -98,7 +114,8 @@ class Differential(Columns):
         return siemens
 
     def changes(self, direction: Changes, *, opposite: bool) -> Changes:
-        """Raise G⁺ (and lower G⁻ if `opposite`) where the weight should rise, and the mirror image where it should fall."""
+        """Raise G⁺ (and lower G⁻ if `opposite`) where the weight should rise, and the mirror image
+        where it should fall."""
         changes = np.empty((direction.shape[0], 2 * direction.shape[1]), dtype=np.int8)
         changes[:, 0::2], changes[:, 1::2] = direction, -direction
         return changes if opposite else np.maximum(changes, 0).astype(np.int8)
@@ -127,7 +144,8 @@ class Single(Columns):
 
 @dataclass(frozen=True, slots=True)
 class Offset(Columns):
-    """One column a neuron and one reference column, the last, in the middle of the window: w = 2(G − G_ref)/span.
+    """One column a neuron and one reference column, the last, in the middle of the window: w = 2(G
+    − G_ref)/span.
 
     Attributes
     ----------
@@ -148,10 +166,14 @@ class Offset(Columns):
     def conductances(self, weights: ArrayLike, window: Window) -> Floats:
         """Return reference + span·w/2, and the reference in the last column."""
         weights = np.asarray(weights, dtype=float)
-        return window.at(self.reference + np.concatenate([0.5 * weights, np.zeros((weights.shape[0], 1))], axis=1))
+        return window.at(
+            self.reference
+            + np.concatenate([0.5 * weights, np.zeros((weights.shape[0], 1))], axis=1)
+        )
 
     def with_states(self, states: int) -> Offset:
-        """Return the same with its reference on a state: off it, rounding would add half a state to every weight."""
+        """Return the same with its reference on a state: off it, rounding would add half a state to
+        every weight."""
         if states < 2:
             raise InputError(f"states = {states}; expected 2 or more")
         return Offset(reference=float(np.floor((states - 1) / 2)) / (states - 1))
@@ -161,5 +183,9 @@ class Offset(Columns):
         return np.concatenate([direction, np.zeros((direction.shape[0], 1), dtype=np.int8)], axis=1)
 
 
-COLUMNS: dict[str, Columns] = {"differential": Differential(), "single": Single(), "offset": Offset()}
+COLUMNS: dict[str, Columns] = {
+    "differential": Differential(),
+    "single": Single(),
+    "offset": Offset(),
+}
 """The kinds of columns by the name they have in a preset."""

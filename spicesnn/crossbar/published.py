@@ -174,8 +174,10 @@ _SETS = {
     for one in (
         PublishedCells(
             name="pcm-joshi-2020",
-            reference="Joshi et al., Nature Communications 11, 2473, 2020; equations of Nandakumar et al., "
-            "ICECS 2019, 727: doped Ge2Sb2Te5 cells programmed by write-verify",
+            reference=(
+                "Joshi et al., Nature Communications 11, 2473, 2020; equations of Nandakumar et"
+                " al., ICECS 2019, 727: doped Ge2Sb2Te5 cells programmed by write-verify"
+            ),
             lowest_siemens=0.0,
             highest_siemens=_PCM_MOST,
             programming=_pcm_programming,
@@ -185,15 +187,19 @@ _SETS = {
         ),
         PublishedCells(
             name="rram-wan-2022",
-            reference="Wan et al., Nature 608, 504, 2022, Extended Data Fig. 3d: HfOx cells 1 s after "
-            "write-verify; cubic fit of CrossSim",
+            reference=(
+                "Wan et al., Nature 608, 504, 2022, Extended Data Fig. 3d: HfOx cells 1 s after "
+                "write-verify; cubic fit of CrossSim"
+            ),
             lowest_siemens=0.0,
             highest_siemens=40e-6,
             programming=_wan_programming,
         ),
         PublishedCells(
             name="rram-milo-2021",
-            reference="Milo et al., IRPS 2021, Fig. 4 (IGVVA-100): HfO2 cells; linear fit of CrossSim",
+            reference=(
+                "Milo et al., IRPS 2021, Fig. 4 (IGVVA-100): HfO2 cells; linear fit of CrossSim"
+            ),
             lowest_siemens=50e-6,
             highest_siemens=225e-6,
             programming=_milo_programming,

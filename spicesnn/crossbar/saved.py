@@ -27,20 +27,42 @@ def save_array(array: Crossbar, path: str | Path) -> Path:
     """Write an array as an ``.npz`` file; see `Crossbar.save`."""
     path = Path(path)
     if path.suffix != ".npz":
-        raise InputError(f"array.save: {path} is no name of an array's file; expected one that ends in .npz")
-    entries: dict[str, Any] = {name: value for name in _CELLS if (value := getattr(array, name)) is not None}
+        raise InputError(
+            f"array.save: {path} is no name of an array's file; expected one that ends in .npz"
+        )
+    entries: dict[str, Any] = {
+        name: value for name in _CELLS if (value := getattr(array, name)) is not None
+    }
     about: dict[str, Any] = {"version": _VERSION, "gate_along": array.gate_along.value}
     if array.device is not None:
         if not is_plain(array.device):
-            raise InputError(f"array.save: {array.device.name} is more than its parameters (a sub-circuit or a table); keep its file and array.state")
-        entries |= {f"device.{name}": getattr(array.device, name) for name in _by_cell(array.device)}
-        about["device"] = device_table(replace(array.device, **{name: float(getattr(array.device, name).flat[0]) for name in _by_cell(array.device)}))
+            raise InputError(
+                f"array.save: {array.device.name} is more than its parameters (a sub-circuit or a"
+                " table); keep its file and array.state"
+            )
+        entries |= {
+            f"device.{name}": getattr(array.device, name) for name in _by_cell(array.device)
+        }
+        about["device"] = device_table(
+            replace(
+                array.device,
+                **{
+                    name: float(getattr(array.device, name).flat[0])
+                    for name in _by_cell(array.device)
+                },
+            )
+        )
     if array.cycles is not None:
         entries |= {"cycles.device": array.cycles.device, "cycles.past": array.cycles.past}
-    entries |= {f"wires.{entry.name}": np.asarray(getattr(array.wires, entry.name)) for entry in fields(Wires)}
+    entries |= {
+        f"wires.{entry.name}": np.asarray(getattr(array.wires, entry.name))
+        for entry in fields(Wires)
+    }
     try:
         with appearing(path) as partial, partial.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, about=np.array(json.dumps(about)), **entries)
+            np.savez_compressed(
+                file, allow_pickle=False, about=np.array(json.dumps(about)), **entries
+            )
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror or error}") from None
     return path
@@ -48,7 +70,11 @@ def save_array(array: Crossbar, path: str | Path) -> Path:
 
 def _by_cell(device: Device) -> list[str]:
     """Return the parameters that differ from cell to cell."""
-    return [entry.name for entry in fields(device) if "unit" in entry.metadata and np.ndim(getattr(device, entry.name))]
+    return [
+        entry.name
+        for entry in fields(device)
+        if "unit" in entry.metadata and np.ndim(getattr(device, entry.name))
+    ]
 
 
 def load_array(path: str | Path) -> Crossbar:
@@ -63,28 +89,47 @@ def load_array(path: str | Path) -> Crossbar:
     try:
         about = json.loads(str(entries["about"]))
         if about["version"] != _VERSION:
-            raise DataError(f"{path} has version {about['version']}; this spicesnn reads version {_VERSION}")
+            raise DataError(
+                f"{path} has version {about['version']}; this spicesnn reads version {_VERSION}"
+            )
         parts: dict[str, Any] = {name: entries[name] for name in _CELLS if name in entries}
         if "device" in about:
-            by_cell = {name.removeprefix("device."): value for name, value in entries.items() if name.startswith("device.")}
+            by_cell = {
+                name.removeprefix("device."): value
+                for name, value in entries.items()
+                if name.startswith("device.")
+            }
             parts["device"] = device_of(about["device"], path).with_parameters(**by_cell)
             if "state" not in parts:
                 raise DataError(f"{path} is damaged: it has no array 'state'")
         if "cycles.device" in entries:
-            parts["cycles"] = _cycles(path, entries["cycles.device"], entries["cycles.past"], parts["state"])
-        wires: dict[str, Any] = {entry.name: entries[f"wires.{entry.name}"] for entry in fields(Wires)}
-        made = Wires(**{name: value[()] if value.ndim == 0 else value for name, value in wires.items()})
+            parts["cycles"] = _cycles(
+                path, entries["cycles.device"], entries["cycles.past"], parts["state"]
+            )
+        wires: dict[str, Any] = {
+            entry.name: entries[f"wires.{entry.name}"] for entry in fields(Wires)
+        }
+        made = Wires(
+            **{name: value[()] if value.ndim == 0 else value for name, value in wires.items()}
+        )
         return Crossbar(wires=made, gate_along=GateAlong(about["gate_along"]), **parts)
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{path} is no file of an array ({error}); expected one that array.save has written") from None
+        raise DataError(
+            f"{path} is no file of an array ({error}); expected one that array.save has written"
+        ) from None
 
 
 def _cycles(path: Path, device: Floats, past: Floats, state: Floats) -> CycleState:
     """Return where the cells of a file are in their measured cycles."""
     shape = device.shape[1:]
-    whole = device.ndim == 3 and past.ndim == 4 and past.shape[1:] == device.shape and shape == state.shape[-2:]
+    whole = (
+        device.ndim == 3
+        and past.ndim == 4
+        and past.shape[1:] == device.shape
+        and shape == state.shape[-2:]
+    )
     if not whole or not (np.all(np.isfinite(device)) and np.all(np.isfinite(past))):
         raise DataError(f"{path} is damaged: its cycles do not belong to its cells")
     return CycleState(device=device, past=past)

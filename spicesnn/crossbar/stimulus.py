@@ -1,4 +1,5 @@
-"""What the lines of an array are driven with: levels for a read, pulses and piecewise-linear waveforms for a transient."""
+"""What the lines of an array are driven with: levels for a read, pulses and piecewise-linear
+waveforms for a transient."""
 
 from __future__ import annotations
 
@@ -17,24 +18,32 @@ from spicesnn.units import in_unit
 
 
 def _levels(values: ArrayLike, lines: int, name: str, what: str, extra: str = "batch") -> Floats:
-    """Return `values` as a float array of shape (lines,) or (n, lines), scalars spread over the lines."""
+    """Return `values` as a float array of shape (lines,) or (n, lines), scalars spread over the
+    lines."""
     if isinstance(values, float) and math.isfinite(values):
         return np.full(lines, values)
     array = np.array(numbers(values, name, "volts"))
     if array.ndim == 0:
         array = np.full(lines, float(array))
     if array.ndim > 2 or array.shape[-1] != lines or 0 in array.shape:
-        raise InputError(f"{name} has shape {array.shape}; expected ({lines},) or ({extra}, {lines}): one voltage a {what}")
+        raise InputError(
+            f"{name} has shape {array.shape}; expected ({lines},) or ({extra}, {lines}): one"
+            f" voltage a {what}"
+        )
     if not _finite(array):
         raise InputError(
-            f"{name} has values that are not finite; expected volts. (A line that floats is named in floating_rows or floating_columns.)"
+            f"{name} has values that are not finite; expected volts. (A line that floats is named"
+            " in floating_rows or floating_columns.)"
         )
     return array
 
 
 def _finite(array: Floats) -> bool:
-    """Return whether all values are finite; one input of a read in the time of a dot product (which only overflows beyond 1e154)."""
-    return (array.size <= 4096 and math.isfinite(np.vdot(array, array))) or bool(np.isfinite(array).all())
+    """Return whether all values are finite; one input of a read in the time of a dot product (which
+    only overflows beyond 1e154)."""
+    return (array.size <= 4096 and math.isfinite(np.vdot(array, array))) or bool(
+        np.isfinite(array).all()
+    )
 
 
 @lru_cache(maxsize=32)
@@ -49,7 +58,10 @@ def _mask(values: ArrayLike | None, lines: int, name: str) -> NDArray[np.bool_]:
         return _none_float(lines)
     mask = np.array(values)
     if mask.shape != (lines,) or mask.dtype != bool or isinstance(values, np.ma.MaskedArray):
-        raise InputError(f"{name} has shape {mask.shape} and type {mask.dtype}; expected {lines} booleans, True where the line floats")
+        raise InputError(
+            f"{name} has shape {mask.shape} and type {mask.dtype}; expected {lines} booleans, True"
+            " where the line floats"
+        )
     return mask
 
 
@@ -60,7 +72,10 @@ def _gates(values: ArrayLike | None, array: Crossbar, extra: str = "batch") -> F
         return None
     if values is None:
         name = array.device.name if array.device is not None else "cell"
-        raise InputError(f"{name} cells have a third terminal: give gate_volts=… with {array.gate_lines} values, one a {array.gate_along.value} line")
+        raise InputError(
+            f"{name} cells have a third terminal: give gate_volts=… with {array.gate_lines} values,"
+            f" one a {array.gate_along.value} line"
+        )
     return _levels(values, array.gate_lines, "gate_volts", f"{array.gate_along.value} line", extra)
 
 
@@ -102,12 +117,19 @@ class Levels:
         gates = _gates(gate_volts, array)
         batches = {len(a) for a in (rows, columns, gates) if a is not None and a.ndim == 2}
         if len(batches - {1}) > 1:
-            raise InputError(f"row_volts, column_volts and gate_volts have batches of different lengths: {sorted(batches)}")
+            raise InputError(
+                "row_volts, column_volts and gate_volts have batches of different lengths:"
+                f" {sorted(batches)}"
+            )
         batch = max(batches, default=1)
 
         def spread(a: Floats) -> Floats:
             wide = a if a.ndim == 2 else a[None, :]
-            return wide if len(wide) == batch else np.array(np.broadcast_to(wide, (batch, a.shape[-1])))
+            return (
+                wide
+                if len(wide) == batch
+                else np.array(np.broadcast_to(wide, (batch, a.shape[-1])))
+            )
 
         return cls(
             row_volts=spread(rows),
@@ -141,7 +163,10 @@ def _keep_flags(owner: Pulse | Waveform) -> None:
         given = getattr(owner, name)
         if given is not None:
             if np.asarray(given).dtype != bool:
-                raise InputError(f"{name} has type {np.asarray(given).dtype}; expected booleans, True where the line floats")
+                raise InputError(
+                    f"{name} has type {np.asarray(given).dtype}; expected booleans, True where the"
+                    " line floats"
+                )
             object.__setattr__(owner, name, flags(given, name))
 
 
@@ -179,13 +204,15 @@ class Pulse:
     width_s : float
         Time at full amplitude (the PW of a SPICE pulse), > 0.
     rise_s : float
-        Time of the rising and of the falling edge each, ≥ 0; at 0 the levels stand for `width_s` and there are no edges.
+        Time of the rising and of the falling edge each, ≥ 0; at 0 the levels stand for `width_s`
+        and there are no edges.
     gate_volts : float or (gate lines,) or None
         Levels of the third terminals; they stand before the pulse begins and until it has ended.
     floating_rows, floating_columns : bool arrays or None
         Lines left open during the pulse.
     count : int
-        How many such pulses follow one another, 1 or more; the nodal engine solves only as many of a train as its states need.
+        How many such pulses follow one another, 1 or more; the nodal engine solves only as many of
+        a train as its states need.
     """
 
     row_volts: ArrayLike
@@ -201,8 +228,14 @@ class Pulse:
         for name, unit in _UNITS.items():
             if isinstance(given := getattr(self, name), str):
                 object.__setattr__(self, name, in_unit(given, unit, f"pulse: {name}"))
-        if not isinstance(self.count, int | np.integer) or isinstance(self.count, bool) or self.count < 1:
-            raise InputError(f"pulse: count = {self.count!r:.60}; expected a whole number of pulses, 1 or more")
+        if (
+            not isinstance(self.count, int | np.integer)
+            or isinstance(self.count, bool)
+            or self.count < 1
+        ):
+            raise InputError(
+                f"pulse: count = {self.count!r:.60}; expected a whole number of pulses, 1 or more"
+            )
         if not number(self.width_s, "pulse: width_s", "seconds, above 0") > 0:
             raise InputError(f"pulse: width_s = {self.width_s!r}; expected seconds, above 0")
         if not number(self.rise_s, "pulse: rise_s", "seconds, 0 or more") >= 0:
@@ -212,17 +245,33 @@ class Pulse:
 
     def waveform(self) -> Waveform:
         """Return the same as a piecewise-linear waveform, a train as a whole."""
-        rows, columns = np.atleast_1d(np.asarray(self.row_volts, dtype=float)), np.atleast_1d(np.asarray(self.column_volts, dtype=float))
+        rows, columns = (
+            np.atleast_1d(np.asarray(self.row_volts, dtype=float)),
+            np.atleast_1d(np.asarray(self.column_volts, dtype=float)),
+        )
         if rows.ndim != 1 or columns.ndim != 1:
-            raise InputError(f"pulse: row_volts has shape {rows.shape} and column_volts {columns.shape}; expected one voltage a line")
+            raise InputError(
+                f"pulse: row_volts has shape {rows.shape} and column_volts {columns.shape};"
+                " expected one voltage a line"
+            )
         if self.rise_s == 0:
             time = np.array([0.0, self.count * self.width_s])
             shape = np.array([1.0, 1.0])
         else:
-            corners = np.array([self.rise_s, self.rise_s + self.width_s, 2 * self.rise_s + self.width_s])
-            time = np.concatenate([[0.0], (np.arange(self.count)[:, None] * corners[-1] + corners).ravel()])
+            corners = np.array(
+                [self.rise_s, self.rise_s + self.width_s, 2 * self.rise_s + self.width_s]
+            )
+            time = np.concatenate(
+                [[0.0], (np.arange(self.count)[:, None] * corners[-1] + corners).ravel()]
+            )
             shape = np.concatenate([[0.0], np.tile([1.0, 1.0, 0.0], self.count)])
-        gates = None if self.gate_volts is None else np.atleast_1d(np.asarray(self.gate_volts, dtype=float))[None, :].repeat(len(time), axis=0)
+        gates = (
+            None
+            if self.gate_volts is None
+            else np.atleast_1d(np.asarray(self.gate_volts, dtype=float))[None, :].repeat(
+                len(time), axis=0
+            )
+        )
         return Waveform(
             time_s=time,
             row_volts=shape[:, None] * rows,
@@ -256,8 +305,17 @@ class Waveform:
 
     def __post_init__(self) -> None:
         time = owned(self.time_s, "waveform: time_s", "seconds")
-        if time.ndim != 1 or time.size < 2 or time[0] != 0 or not np.all(np.isfinite(time)) or np.any(np.diff(time) <= 0):
-            raise InputError(f"waveform: time_s = {brief(self.time_s)}; expected at least 2 increasing times in seconds, the first 0")
+        if (
+            time.ndim != 1
+            or time.size < 2
+            or time[0] != 0
+            or not np.all(np.isfinite(time))
+            or np.any(np.diff(time) <= 0)
+        ):
+            raise InputError(
+                f"waveform: time_s = {brief(self.time_s)}; expected at least 2 increasing times in"
+                " seconds, the first 0"
+            )
         object.__setattr__(self, "time_s", time)
         _keep_volts(self, "row_volts", "column_volts", "gate_volts")
         _keep_flags(self)
@@ -269,7 +327,10 @@ class Waveform:
         def spread(values: ArrayLike, lines: int, name: str, what: str) -> Floats:
             volts = np.array(values, dtype=float)
             if volts.ndim != 2 or volts.shape[0] != time.size or volts.shape[1] not in (1, lines):
-                raise InputError(f"{name} has shape {volts.shape[1:] if volts.ndim > 1 else volts.shape}; expected one voltage a {what}: {lines}")
+                raise InputError(
+                    f"{name} has shape {volts.shape[1:] if volts.ndim > 1 else volts.shape};"
+                    f" expected one voltage a {what}: {lines}"
+                )
             if not np.all(np.isfinite(volts)):
                 raise InputError(f"{name} has values that are not finite; expected volts")
             return np.array(np.broadcast_to(volts, (time.size, lines)))
@@ -278,7 +339,12 @@ class Waveform:
         if array.gated or self.gate_volts is not None:
             given = None if self.gate_volts is None else np.asarray(self.gate_volts, dtype=float)
             _gates(given if given is None or given.shape[-1] != 1 else given[..., 0].max(), array)
-            gates = spread(self.gate_volts, array.gate_lines, "gate_volts", f"{array.gate_along.value} line")  # type: ignore[arg-type]
+            gates = spread(
+                self.gate_volts,
+                array.gate_lines,
+                "gate_volts",
+                f"{array.gate_along.value} line",  # type: ignore[arg-type]
+            )
         return CheckedWaveform(
             time_s=time,
             row_volts=spread(self.row_volts, array.rows, "row_volts", "word line"),

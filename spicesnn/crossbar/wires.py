@@ -14,7 +14,14 @@ from spicesnn.errors import InputError, WrongTypeError
 from spicesnn.guesses import hinted
 from spicesnn.units import in_unit
 
-_NUMBERS = ("word_line_ohm", "bit_line_ohm", "driver_ohm", "sense_ohm", "word_line_farad", "bit_line_farad")
+_NUMBERS = (
+    "word_line_ohm",
+    "bit_line_ohm",
+    "driver_ohm",
+    "sense_ohm",
+    "word_line_farad",
+    "bit_line_farad",
+)
 
 
 _LEAST_OHM = 1e-300
@@ -42,9 +49,10 @@ _WORDS = {
 class Wires:
     """Wire parasitics of a crossbar.
 
-    Word line i is driven at column 0 through ``driver_ohm`` and one segment; bit line j is sensed at the last row through
-    one segment and ``sense_ohm``; one segment lies between neighbouring cells; far ends float unless `double_sided`.
-    0 Ω is exact: the nodes it joins are one node. The four resistances may be given by position: ``Wires(1.0, 1.0)``.
+    Word line i is driven at column 0 through ``driver_ohm`` and one segment; bit line j is sensed
+    at the last row through one segment and ``sense_ohm``; one segment lies between neighbouring
+    cells; far ends float unless `double_sided`. 0 Ω is exact: the nodes it joins are one node. The
+    four resistances may be given by position: ``Wires(1.0, 1.0)``.
 
     Attributes
     ----------
@@ -55,7 +63,8 @@ class Wires:
     sense_ohm : float | (cols,) array
         Input resistance of the bit-line sense nodes, ohm, ≥ 0.
     double_sided : bool
-        Whether word lines are driven, and bit lines sensed, from both ends (through the same resistances on either side).
+        Whether word lines are driven, and bit lines sensed, from both ends (through the same
+        resistances on either side).
     word_line_farad, bit_line_farad : float
         Capacitance to ground of each node of a line, farad, ≥ 0; only transients use it.
     """
@@ -70,7 +79,9 @@ class Wires:
 
     def __post_init__(self) -> None:
         if not isinstance(self.double_sided, bool | np.bool_):
-            raise InputError(f"wires: double_sided = {self.double_sided!r:.60}; expected True or False")
+            raise InputError(
+                f"wires: double_sided = {self.double_sided!r:.60}; expected True or False"
+            )
         for name in _NUMBERS:
             given = getattr(self, name)
             if isinstance(given, str):
@@ -84,20 +95,32 @@ class Wires:
         value = owned(given, f"wires: {name}", "numbers in SI units, 0 or more")
         per_line = name in ("driver_ohm", "sense_ohm")
         if value.ndim > (1 if per_line else 0):
-            raise InputError(f"wires: {name} has shape {value.shape}; expected one number{' or one a line' if per_line else ''}")
+            raise InputError(
+                f"wires: {name} has shape {value.shape}; expected one"
+                f" number{' or one a line' if per_line else ''}"
+            )
         if not np.all(np.isfinite(value)) or np.any(value < 0):
             raise InputError(f"wires: {name} = {brief(given)}; expected a finite number, 0 or more")
         if name.endswith("_ohm") and np.any((value > 0) & (value < _LEAST_OHM)):
-            raise InputError(f"wires: {name} = {brief(given)}; expected 0 (exact), or {_LEAST_OHM:g} Ω or more, whose conductance is a number")
+            raise InputError(
+                f"wires: {name} = {brief(given)}; expected 0 (exact), or {_LEAST_OHM:g} Ω or more,"
+                " whose conductance is a number"
+            )
         object.__setattr__(self, name, value if value.ndim else float(value))
 
     def _key(self) -> tuple[object, ...]:
-        """Return the numbers: what engines set up for wires is kept by them, whichever object they come in."""
+        """Return the numbers: what engines set up for wires is kept by them, whichever object they
+        come in."""
         driver, sense = self.driver_ohm, self.sense_ohm
         return (
-            self.word_line_ohm, self.bit_line_ohm, driver if type(driver) is float else np.asarray(driver).tobytes(),
-            sense if type(sense) is float else np.asarray(sense).tobytes(), self.double_sided, self.word_line_farad, self.bit_line_farad,
-        )  # fmt: skip
+            self.word_line_ohm,
+            self.bit_line_ohm,
+            driver if type(driver) is float else np.asarray(driver).tobytes(),
+            sense if type(sense) is float else np.asarray(sense).tobytes(),
+            self.double_sided,
+            self.word_line_farad,
+            self.bit_line_farad,
+        )
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Wires) and self._key() == other._key())
@@ -117,12 +140,16 @@ class Wires:
         for name, count, lines in (("driver_ohm", rows, "rows"), ("sense_ohm", cols, "cols")):
             shape = np.shape(getattr(self, name))
             if shape not in ((), (count,)):
-                raise InputError(f"wires: {name} has shape {shape}, but the array has {count} {lines}; expected one number or shape ({count},)")
+                raise InputError(
+                    f"wires: {name} has shape {shape}, but the array has {count} {lines}; expected"
+                    f" one number or shape ({count},)"
+                )
         return self
 
     @classmethod
     def given(cls, wires: Any) -> Wires:
-        """Return wires from `Wires`, from one number (ohm a segment of both lines) or from None (ideal ones).
+        """Return wires from `Wires`, from one number (ohm a segment of both lines) or from None
+        (ideal ones).
 
         Raises
         ------
@@ -133,10 +160,18 @@ class Wires:
             return wires
         if wires is None:
             return cls.ideal()
-        if isinstance(wires, int | float | np.integer | np.floating | str) and not isinstance(wires, bool):
+        if isinstance(wires, int | float | np.integer | np.floating | str) and not isinstance(
+            wires, bool
+        ):
             return cls(wires, wires)  # type: ignore[arg-type]
-        raise WrongTypeError(f"wires is {wires!r:.60}; expected spicesnn.Wires(word_line_ohm, bit_line_ohm, …), or one number of ohms a segment")
+        raise WrongTypeError(
+            f"wires is {wires!r:.60}; expected spicesnn.Wires(word_line_ohm, bit_line_ohm, …), or"
+            " one number of ohms a segment"
+        )
 
     def describe(self) -> dict[str, Any]:
         """Return the parameters as plain numbers and lists, for run files and reports."""
-        return {e.name: (v.tolist() if isinstance(v := getattr(self, e.name), np.ndarray) else v) for e in fields(self)}
+        return {
+            e.name: v.tolist() if isinstance(v := getattr(self, e.name), np.ndarray) else v
+            for e in fields(self)
+        }

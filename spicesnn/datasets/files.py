@@ -1,4 +1,5 @@
-"""A user's own data in a file or a folder: which reader reads it is decided by its content and its name."""
+"""A user's own data in a file or a folder: which reader reads it is decided by its content and its
+name."""
 
 from __future__ import annotations
 
@@ -18,7 +19,10 @@ from spicesnn.file_kinds import what_is
 Pair = tuple[Table, Table | None]
 """Training samples, and held-out samples where the data bring their own."""
 
-KINDS = "a .csv file; an .npz file with features and labels, x and y, or x_train, y_train, x_test and y_test; IDX images; or a folder like MNIST's"
+KINDS = (
+    "a .csv file; an .npz file with features and labels, x and y, or x_train, y_train, x_test and"
+    " y_test; IDX images; or a folder like MNIST's"
+)
 _NAMES = (("features", "labels"), ("x", "y"), ("X", "y"))
 _FOUR = ("x_train", "y_train", "x_test", "y_test")
 
@@ -29,16 +33,19 @@ def read(path: str | Path, *, label: str = "label") -> Pair:
     Parameters
     ----------
     path : str | Path
-        A CSV file (`table.read_csv`); an npz file with ``features`` and ``labels``, ``x`` and ``y``, or ``x_train``, ``y_train``, ``x_test``
-        and ``y_test``; IDX images, plain or gzip, whose labels lie beside them under MNIST's names (``train-images-idx3-ubyte`` and
-        ``train-labels-idx1-ubyte``); a folder with the four IDX files, as MNIST and Fashion-MNIST come.
+        A CSV file (`table.read_csv`); an npz file with ``features`` and ``labels``, ``x`` and
+        ``y``, or ``x_train``, ``y_train``, ``x_test`` and ``y_test``; IDX images, plain or gzip,
+        whose labels lie beside them under MNIST's names (``train-images-idx3-ubyte`` and
+        ``train-labels-idx1-ubyte``); a folder with the four IDX files, as MNIST and Fashion-MNIST
+        come.
     label : str
         The column of a CSV file that holds the classes.
 
     Raises
     ------
     DataError
-        Absent, damaged, or none of these. What stands in a file is not repeated: the path may come from somebody else's run directory.
+        Absent, damaged, or none of these. What stands in a file is not repeated: the path may come
+        from somebody else's run directory.
     """
     path = Path(path)
     if path.is_dir():
@@ -58,7 +65,8 @@ def read(path: str | Path, *, label: str = "label") -> Pair:
 
 
 def parts(path: str | Path) -> list[Path]:
-    """Return the files that are read: the file, with the labels of IDX images, the four of a folder, or its recordings by class."""
+    """Return the files that are read: the file, with the labels of IDX images, the four of a
+    folder, or its recordings by class."""
     path = Path(path)
     if path.is_dir():
         found = [mnist.idx_file(path, name) for name, _ in mnist.FILES.values()]
@@ -70,7 +78,8 @@ def parts(path: str | Path) -> list[Path]:
 
 
 def read_classes(path: str | Path, *, label: str = "label") -> Table:
-    """Return the samples of a file of one's own: what `spicesnn.datasets.files.read` reads, its training samples.
+    """Return the samples of a file of one's own: what `spicesnn.datasets.files.read` reads, its
+    training samples.
 
     Parameters
     ----------
@@ -82,8 +91,9 @@ def read_classes(path: str | Path, *, label: str = "label") -> Table:
     Raises
     ------
     DataError
-        Absent, damaged, not finite, no or one class; the message names the line. It does not repeat what stands there: the path may come from
-        somebody else's run directory, and lead to any file.
+        Absent, damaged, not finite, no or one class; the message names the line. It does not repeat
+        what stands there: the path may come from somebody else's run directory, and lead to any
+        file.
     """
     found = read(path, label=label)[0]
     table.check_classes(found, path)
@@ -94,7 +104,10 @@ def _read_folder(folder: Path) -> Pair:
     found = {key: mnist.idx_file(folder, name) for key, (name, _) in mnist.FILES.items()}
     absent = [mnist.FILES[key][0] for key, file in found.items() if file is None]
     if absent:
-        raise DataError(f"{folder} has no {absent[0]} (plain or .gz); expected the four files of a data set like MNIST")
+        raise DataError(
+            f"{folder} has no {absent[0]} (plain or .gz); expected the four files of a data set"
+            " like MNIST"
+        )
     files = {key: file for key, file in found.items() if file is not None}
     train, test = (_read_idx(files[f"x_{part}"], files[f"y_{part}"]) for part in ("train", "test"))
     return train, table.renamed(test, train, folder)
@@ -103,7 +116,10 @@ def _read_folder(folder: Path) -> Pair:
 def _labels_of(images: Path) -> Path:
     name = images.name.replace("images", "labels").replace("idx3", "idx1")
     if name == images.name or not images.with_name(name).is_file():
-        raise DataError(f"{images} has no labels beside it; expected a file like {name if name != images.name else 'train-labels-idx1-ubyte'}")
+        raise DataError(
+            f"{images} has no labels beside it; expected a file like"
+            f" {name if name != images.name else 'train-labels-idx1-ubyte'}"
+        )
     return images.with_name(name)
 
 
@@ -120,14 +136,28 @@ def _read_npz(path: Path) -> Pair:
         if features in arrays and labels in arrays:
             return _samples(path, arrays[features], arrays[labels], features, labels), None
     pairs = "; ".join(f"{features} and {labels}" for features, labels in _NAMES)
-    raise DataError(f"{path} has {len(arrays)} arrays, but none of these pairs: {pairs}; or all of {', '.join(_FOUR)}")
+    raise DataError(
+        f"{path} has {len(arrays)} arrays, but none of these pairs: {pairs}; or all of"
+        f" {', '.join(_FOUR)}"
+    )
 
 
-def _samples(path: Path, features: NDArray[np.generic], labels: NDArray[np.generic], name: str = "the samples", other: str = "the labels") -> Table:
+def _samples(
+    path: Path,
+    features: NDArray[np.generic],
+    labels: NDArray[np.generic],
+    name: str = "the samples",
+    other: str = "the labels",
+) -> Table:
     if features.ndim < 2 or features.dtype.kind not in "biuf":
-        raise DataError(f"{path}: {name} have shape {features.shape} and type {features.dtype}; expected (n, inputs) real numbers")
+        raise DataError(
+            f"{path}: {name} have shape {features.shape} and type {features.dtype}; expected (n,"
+            " inputs) real numbers"
+        )
     if labels.shape != (len(features),):
-        raise DataError(f"{path}: {other} have shape {labels.shape}; expected ({len(features)},), one a sample")
+        raise DataError(
+            f"{path}: {other} have shape {labels.shape}; expected ({len(features)},), one a sample"
+        )
     flat = features.reshape(len(features), -1)
     shape = tuple(features.shape[1:]) if features.ndim > 2 else ()
     words = [str(value) for value in labels.tolist()]

@@ -1,7 +1,8 @@
-"""The IDX format of MNIST's original files, plain or gzip: read and written, nothing in the file trusted.
+"""The IDX format of MNIST's original files, plain or gzip: read and written, nothing in the file
+trusted.
 
-Layout: two zero bytes, a type byte, the number of axes, one big-endian uint32 an axis, then the values, big-endian, row-major.
-"""
+Layout: two zero bytes, a type byte, the number of axes, one big-endian uint32 an axis, then the
+values, big-endian, row-major."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ from spicesnn.file_kinds import unreadable
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _LARGEST_BYTES = 1 << 30
-"""An IDX file may claim any size; more than this is taken for damage, so that a bad header cannot exhaust memory."""
+"""An IDX file may claim any size; more than this is taken for damage, so that a bad header cannot
+exhaust memory."""
 
 
 def looks_like(path: str | Path) -> bool:
@@ -28,7 +30,9 @@ def looks_like(path: str | Path) -> bool:
             start = file.read(4)
     except OSError as error:
         raise unreadable(path, error, "an IDX file") from None
-    return start[:2] == b"\x1f\x8b" or (start[:2] == b"\x00\x00" and len(start) == 4 and start[2] in _TYPES)
+    return start[:2] == b"\x1f\x8b" or (
+        start[:2] == b"\x00\x00" and len(start) == 4 and start[2] in _TYPES
+    )
 
 
 def read(path: str | Path) -> NDArray[Any]:
@@ -68,9 +72,17 @@ def read(path: str | Path) -> NDArray[Any]:
 
 def parse(content: bytes, name: str = "IDX data") -> NDArray[Any]:
     """Return the array in the bytes of an IDX file; `name` is what error messages call it."""
-    if len(content) < 4 or content[:2] != b"\x00\x00" or content[2] not in _TYPES or content[3] == 0:
+    if (
+        len(content) < 4
+        or content[:2] != b"\x00\x00"
+        or content[2] not in _TYPES
+        or content[3] == 0
+    ):
         begins = content[:4].hex(" ") or "nothing"
-        raise DataError(f"{name} is not an IDX file: it begins with {begins}; expected 00 00, a type from 08 to 0e, and 1 or more axes")
+        raise DataError(
+            f"{name} is not an IDX file: it begins with {begins}; expected 00 00, a type from 08 to"
+            " 0e, and 1 or more axes"
+        )
     kind, axes = np.dtype(_TYPES[content[2]]), content[3]
     begin = 4 + 4 * axes
     if axes > 8 or len(content) < begin:
@@ -80,15 +92,27 @@ def parse(content: bytes, name: str = "IDX data") -> NDArray[Any]:
     for length in shape:
         wanted *= length
     if wanted != len(content) - begin:
-        raise DataError(f"{name} is damaged: its header promises {shape}, {wanted} bytes, and {len(content) - begin} are there; fetch it again")
-    return np.frombuffer(content, dtype=kind, offset=begin).reshape(shape).astype(kind.newbyteorder("="))
+        raise DataError(
+            f"{name} is damaged: its header promises {shape}, {wanted} bytes, and"
+            f" {len(content) - begin} are there; fetch it again"
+        )
+    return (
+        np.frombuffer(content, dtype=kind, offset=begin)
+        .reshape(shape)
+        .astype(kind.newbyteorder("="))
+    )
 
 
 def render(array: NDArray[Any]) -> bytes:
     """Return the bytes of the IDX file that holds `array`."""
     codes = {np.dtype(text).newbyteorder("="): code for code, text in _TYPES.items()}
     if array.dtype not in codes or array.ndim == 0:
-        raise DataError(f"an array of {array.dtype} with {array.ndim} axes has no IDX form; expected uint8, int8, int16, int32, float32 or float64")
+        raise DataError(
+            f"an array of {array.dtype} with {array.ndim} axes has no IDX form; expected uint8,"
+            " int8, int16, int32, float32 or float64"
+        )
     code = codes[array.dtype]
-    header = bytes([0, 0, code, array.ndim]) + b"".join(int(n).to_bytes(4, "big") for n in array.shape)
+    header = bytes([0, 0, code, array.ndim]) + b"".join(
+        int(n).to_bytes(4, "big") for n in array.shape
+    )
     return header + np.ascontiguousarray(array, dtype=_TYPES[code]).tobytes()

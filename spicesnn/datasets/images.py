@@ -17,7 +17,8 @@ _AT_ONCE = 256
 
 @cache
 def _area_weights(source: int, target: int) -> Floats:
-    """Return (target, source): the share of each source pixel in each target pixel, rows adding to 1."""
+    """Return (target, source): the share of each source pixel in each target pixel, rows adding to
+    1."""
     edges = np.linspace(0.0, source, target + 1)
     pixel = np.arange(source)
     overlap = np.minimum(edges[1:, None], pixel + 1.0) - np.maximum(edges[:-1, None], pixel)
@@ -27,10 +28,11 @@ def _area_weights(source: int, target: int) -> Floats:
 
 @cache
 def _bicubic_weights(source: int, target: int) -> Floats:
-    """Return (target, source) of Keys' cubic kernel with a = −1/2, widened by the ratio when shrinking so that nothing aliases.
+    """Return (target, source) of Keys' cubic kernel with a = −1/2, widened by the ratio when
+    shrinking so that nothing aliases.
 
-    w(t) = (a+2)|t|³ − (a+3)|t|² + 1 for |t| < 1; a|t|³ − 5a|t|² + 8a|t| − 4a for 1 ≤ |t| < 2; 0 beyond (R. Keys, IEEE TASSP 29, 1153, 1981).
-    """
+    w(t) = (a+2)|t|³ − (a+3)|t|² + 1 for |t| < 1; a|t|³ − 5a|t|² + 8a|t| − 4a for 1 ≤ |t| < 2; 0
+    beyond (R. Keys, IEEE TASSP 29, 1153, 1981)."""
     a, ratio = -0.5, source / target
     width = max(ratio, 1.0)
     centre = (np.arange(target) + 0.5) * ratio
@@ -51,7 +53,8 @@ def resize(images: ArrayLike, height: int, width: int, method: str = "area") -> 
     height, width : int
         Pixels of the result.
     method : str
-        ``area``, the mean over the area each new pixel covers, or ``bicubic``, Keys' kernel (clipped to the range of the input).
+        ``area``, the mean over the area each new pixel covers, or ``bicubic``, Keys' kernel
+        (clipped to the range of the input).
 
     Returns
     -------
@@ -59,7 +62,9 @@ def resize(images: ArrayLike, height: int, width: int, method: str = "area") -> 
     """
     values = np.asarray(images)
     if values.ndim < 2 or 0 in values.shape:
-        raise InputError(f"images have shape {values.shape}; expected (…, rows, cols), none of them 0")
+        raise InputError(
+            f"images have shape {values.shape}; expected (…, rows, cols), none of them 0"
+        )
     if height < 1 or width < 1:
         raise InputError(f"height = {height}, width = {width}; expected 1 pixel or more")
     if method not in METHODS:
@@ -68,7 +73,9 @@ def resize(images: ArrayLike, height: int, width: int, method: str = "area") -> 
     down, across = make(values.shape[-2], height), make(values.shape[-1], width).T
     each = values.reshape(-1, *values.shape[-2:])
     small = np.empty((len(each), height, width))
-    for first in range(0, len(each), _AT_ONCE):  # as floats, all of MNIST would be half a gigabyte on its way through memory
+    for first in range(
+        0, len(each), _AT_ONCE
+    ):  # as floats, all of MNIST would be half a gigabyte on its way through memory
         part = slice(first, first + _AT_ONCE)
         small[part] = down @ np.asarray(each[part], dtype=float) @ across
     if method == "bicubic":
@@ -82,7 +89,8 @@ def to_10x10(images: ArrayLike, method: str = "area") -> Floats:
 
 
 def binarise(images: ArrayLike, ones: int = 19) -> Floats:
-    """Return 1 where a pixel is above the (`ones` + 1)-th largest of its image, else 0: at most `ones` ones, fewer where pixels tie.
+    """Return 1 where a pixel is above the (`ones` + 1)-th largest of its image, else 0: at most
+    `ones` ones, fewer where pixels tie.
 
     Parameters
     ----------
@@ -95,6 +103,9 @@ def binarise(images: ArrayLike, ones: int = 19) -> Floats:
         raise InputError(f"images have shape {values.shape}; expected (…, rows, cols)")
     flat = values.reshape(*values.shape[:-2], -1)
     if not 1 <= ones < flat.shape[-1]:
-        raise InputError(f"ones = {ones}; expected 1 to {flat.shape[-1] - 1} for images of {flat.shape[-1]} pixels")
+        raise InputError(
+            f"ones = {ones}; expected 1 to {flat.shape[-1] - 1} for images of {flat.shape[-1]}"
+            " pixels"
+        )
     threshold = np.partition(flat, -(ones + 1), axis=-1)[..., -(ones + 1)]
     return np.asarray((flat > threshold[..., None]).astype(float).reshape(values.shape))

@@ -1,8 +1,9 @@
-"""MNIST: where it is looked for, how it is fetched on request, and the check that every copy passes.
+"""MNIST: where it is looked for, how it is fetched on request, and the check that every copy
+passes.
 
-Order: ``SPICESNN_DATA`` (a folder or an ``.npz`` file), the ``data`` folder of a checkout, the cache folder. A copy is ``mnist.npz`` or the four
-IDX files, plain or ``.gz``. Whatever its form, its arrays must have the MD5 sums of the four original files.
-"""
+Order: ``SPICESNN_DATA`` (a folder or an ``.npz`` file), the ``data`` folder of a checkout, the
+cache folder. A copy is ``mnist.npz`` or the four IDX files, plain or ``.gz``. Whatever its form,
+its arrays must have the MD5 sums of the four original files."""
 
 from __future__ import annotations
 
@@ -34,8 +35,9 @@ FILES = {
 """Array → original file and the MD5 sum of that file, uncompressed."""
 _LARGEST_DOWNLOAD = 64 << 20
 _WAYS = (
-    "set SPICESNN_DATA to a folder with mnist.npz or the four IDX files; or run in a checkout of the repository, which has data/mnist.npz; "
-    "or fetch it once with `spicesnn doctor --download` (or SPICESNN_DOWNLOAD=1)"
+    "set SPICESNN_DATA to a folder with mnist.npz or the four IDX files; or run in a checkout of"
+    " the repository, which has data/mnist.npz; or fetch it once with `spicesnn doctor --download`"
+    " (or SPICESNN_DOWNLOAD=1)"
 )
 
 
@@ -66,21 +68,29 @@ def cache_dir() -> Path:
 
 
 def candidates() -> list[Path]:
-    """Return the places that are looked at, in order; a place set by ``SPICESNN_DATA`` is the only one."""
+    """Return the places that are looked at, in order; a place set by ``SPICESNN_DATA`` is the only
+    one."""
     given = os.environ.get("SPICESNN_DATA", "").strip()
     return [Path(given).expanduser()] if given else [checkout_data_dir(), cache_dir()]
 
 
 def idx_file(folder: Path, name: str) -> Path | None:
-    """Return the IDX file of that name in a folder: plain or ``.gz``, with a dot or a dash before ``idx``; None if there is none."""
-    for spelling in (name, f"{name}.gz", name.replace("-idx", ".idx"), name.replace("-idx", ".idx") + ".gz"):
+    """Return the IDX file of that name in a folder: plain or ``.gz``, with a dot or a dash before
+    ``idx``; None if there is none."""
+    for spelling in (
+        name,
+        f"{name}.gz",
+        name.replace("-idx", ".idx"),
+        name.replace("-idx", ".idx") + ".gz",
+    ):
         if (folder / spelling).is_file():
             return folder / spelling
     return None
 
 
 def find() -> Path | None:
-    """Return the ``mnist.npz``, or the folder of IDX files, that `load` would read; None if there is none."""
+    """Return the ``mnist.npz``, or the folder of IDX files, that `load` would read; None if there
+    is none."""
     for place in candidates():
         if place.is_file():
             return place
@@ -97,7 +107,8 @@ def load(*, verify: bool = True, download: bool | None = None) -> Mnist:
     Parameters
     ----------
     verify : bool
-        Whether the arrays must have the sums of the original files. Without it, data of the same shape (such as Fashion-MNIST) pass.
+        Whether the arrays must have the sums of the original files. Without it, data of the same
+        shape (such as Fashion-MNIST) pass.
     download : bool, optional
         Whether it may be fetched if it is nowhere; ``SPICESNN_DOWNLOAD=1`` means yes when left out.
 
@@ -110,10 +121,19 @@ def load(*, verify: bool = True, download: bool | None = None) -> Mnist:
     if place is None:
         given = os.environ.get("SPICESNN_DATA", "").strip()
         if given and not Path(given).expanduser().exists():
-            raise DataError(f"SPICESNN_DATA is {given}, which does not exist. To have MNIST: {_WAYS}.")
-        allowed = os.environ.get("SPICESNN_DOWNLOAD", "").strip().lower() in ("1", "yes", "true") if download is None else download
+            raise DataError(
+                f"SPICESNN_DATA is {given}, which does not exist. To have MNIST: {_WAYS}."
+            )
+        allowed = (
+            os.environ.get("SPICESNN_DOWNLOAD", "").strip().lower() in ("1", "yes", "true")
+            if download is None
+            else download
+        )
         if not allowed:
-            raise DataError(f"MNIST is not on this machine (looked in {', '.join(map(str, candidates()))}). To have it: {_WAYS}.")
+            raise DataError(
+                f"MNIST is not on this machine (looked in {', '.join(map(str, candidates()))}). To"
+                f" have it: {_WAYS}."
+            )
         place = fetch()
     return read(place, verify=verify)
 
@@ -121,17 +141,27 @@ def load(*, verify: bool = True, download: bool | None = None) -> Mnist:
 def read(place: str | Path, *, verify: bool = True) -> Mnist:
     """Return MNIST from an ``.npz`` file or a folder of IDX files.
 
-    The arrays cannot be written to: a process that reads the same files again, as a sweep does at every point, gets the same arrays.
-    """
+    The arrays cannot be written to: a process that reads the same files again, as a sweep does at
+    every point, gets the same arrays."""
     place = Path(place).absolute()
-    files = [file for name, _ in FILES.values() if (file := idx_file(place, name))] if place.is_dir() else [place]
-    stamps = tuple((str(file), state.st_mtime_ns, state.st_size, state.st_ino) for file in files if file.is_file() for state in [file.stat()])
+    files = (
+        [file for name, _ in FILES.values() if (file := idx_file(place, name))]
+        if place.is_dir()
+        else [place]
+    )
+    stamps = tuple(
+        (str(file), state.st_mtime_ns, state.st_size, state.st_ino)
+        for file in files
+        if file.is_file()
+        for state in [file.stat()]
+    )
     return _read(place, verify, stamps)
 
 
 @lru_cache(maxsize=1)
 def _read(place: Path, verify: bool, stamps: tuple[tuple[str, int, int, int], ...]) -> Mnist:
-    """Read and check the files as they are now: `stamps` are what they are remembered by, beside their place."""
+    """Read and check the files as they are now: `stamps` are what they are remembered by, beside
+    their place."""
     if place.is_dir():
         arrays = {}
         for key, (name, _) in FILES.items():
@@ -143,17 +173,29 @@ def _read(place: Path, verify: bool, stamps: tuple[tuple[str, int, int, int], ..
         arrays = npz.read(place, FILES)
     for key, array in arrays.items():
         shape = "(n, 28, 28)" if key.startswith("x") else "(n,)"
-        fits = array.dtype == np.uint8 and (array.shape[1:] == (28, 28) if key.startswith("x") else array.ndim == 1)
+        fits = array.dtype == np.uint8 and (
+            array.shape[1:] == (28, 28) if key.startswith("x") else array.ndim == 1
+        )
         if not fits or array.shape[:1] != arrays["y" + key[1:]].shape:
-            raise DataError(f"{place}: {key} has shape {array.shape} and type {array.dtype}; expected {shape} uint8, as many images as labels")
+            raise DataError(
+                f"{place}: {key} has shape {array.shape} and type {array.dtype}; expected {shape}"
+                " uint8, as many images as labels"
+            )
         if verify and _md5(idx.render(array)) != FILES[key][1]:
-            raise DataError(f"{place}: {key} is not MNIST's {FILES[key][0]} (its MD5 sum differs): damaged, or another data set; get it again")
+            raise DataError(
+                f"{place}: {key} is not MNIST's {FILES[key][0]} (its MD5 sum differs): damaged, or"
+                " another data set; get it again"
+            )
         array.flags.writeable = False
     return Mnist(**arrays, source=place)
 
 
 def fetch(
-    *, mirror: str = MIRROR, folder: Path | None = None, sums: Mapping[str, str] | None = None, progress: Callable[[str], None] | None = None
+    *,
+    mirror: str = MIRROR,
+    folder: Path | None = None,
+    sums: Mapping[str, str] | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Path:
     """Download the four IDX files, check them, and keep them in the cache folder.
 
@@ -189,7 +231,10 @@ def _download(address: str) -> bytes:
             content: bytes = answer.read(_LARGEST_DOWNLOAD + 1)
     except OSError as error:
         reason = getattr(error, "reason", error)
-        raise DataError(f"{address} cannot be fetched: {reason}. Without a network: {_WAYS.partition('; or fetch')[0]}.") from None
+        raise DataError(
+            f"{address} cannot be fetched: {reason}. Without a network:"
+            f" {_WAYS.partition('; or fetch')[0]}."
+        ) from None
     return content
 
 
@@ -201,7 +246,8 @@ def _keep(packed: bytes, target: Path, md5: str, address: str) -> None:
         partial.write_bytes(packed)
     except OSError as error:
         raise DataError(
-            f"the cache folder {target.parent} cannot be written: {error.strerror}; set XDG_CACHE_HOME to one that can, or SPICESNN_DATA"
+            f"the cache folder {target.parent} cannot be written: {error.strerror}; set"
+            " XDG_CACHE_HOME to one that can, or SPICESNN_DATA"
         ) from None
     try:
         sound = _md5(idx.render(idx.read(partial))) == md5
@@ -209,7 +255,10 @@ def _keep(packed: bytes, target: Path, md5: str, address: str) -> None:
         sound = False
     if not sound:
         partial.unlink(missing_ok=True)
-        raise DataError(f"{address} is not the file it should be (damaged, or its MD5 sum differs); nothing was kept")
+        raise DataError(
+            f"{address} is not the file it should be (damaged, or its MD5 sum differs); nothing was"
+            " kept"
+        )
     partial.replace(target)
 
 

@@ -1,4 +1,5 @@
-"""The small pattern sets of the experiments that came before: XPUE, 012345, the 4-bit words and the 3×3 letters."""
+"""The small pattern sets of the experiments that came before: XPUE, 012345, the 4-bit words and the
+3×3 letters."""
 
 from __future__ import annotations
 
@@ -64,30 +65,44 @@ def _image(text: str) -> Floats:
 
 
 def _patterns(drawings: dict[str, str]) -> Patterns:
-    return Patterns(images=np.stack([_image(text) for text in drawings.values()]), labels=np.arange(len(drawings)), names=tuple(drawings))
+    return Patterns(
+        images=np.stack([_image(text) for text in drawings.values()]),
+        labels=np.arange(len(drawings)),
+        names=tuple(drawings),
+    )
 
 
 def xpue() -> Patterns:
-    """Return X, +, U and =, 3×3: the seeds' first circuit-trained set (Electronics 2024, 13, 4665)."""
-    return _patterns({"X": "101/010/101", "+": "010/111/010", "U": "101/101/111", "=": "111/000/111"})
+    """Return X, +, U and =, 3×3: the seeds' first circuit-trained set (Electronics 2024, 13,
+    4665)."""
+    return _patterns(
+        {"X": "101/010/101", "+": "010/111/010", "U": "101/101/111", "=": "111/000/111"}
+    )
 
 
 def digits_3x5() -> Patterns:
     """Return the digits 0 to 5, five rows of three pixels (the same paper)."""
-    return _patterns({
-        "0": "111/101/101/101/111", "1": "010/010/010/010/010", "2": "111/001/111/100/111",
-        "3": "111/001/111/001/111", "4": "101/101/111/001/001", "5": "111/100/111/001/111",
-    })  # fmt: skip
+    return _patterns(
+        {
+            "0": "111/101/101/101/111",
+            "1": "010/010/010/010/010",
+            "2": "111/001/111/100/111",
+            "3": "111/001/111/001/111",
+            "4": "101/101/111/001/001",
+            "5": "111/100/111/001/111",
+        }
+    )
 
 
 _LETTERS = {"z": "110/010/011", "v": "101/101/010", "n": "010/101/101"}
 
 
 def letters_3x3() -> Patterns:
-    """Return z, v and n, 3×3, each perfect and with each one of its nine pixels flipped: 30 images, class by class.
+    """Return z, v and n, 3×3, each perfect and with each one of its nine pixels flipped: 30 images,
+    class by class.
 
-    Prezioso et al., Nature 521, 61, 2015: the first perceptron trained on a passive memristor crossbar.
-    """
+    Prezioso et al., Nature 521, 61, 2015: the first perceptron trained on a passive memristor
+    crossbar."""
     images, labels = [], []
     for label, text in enumerate(_LETTERS.values()):
         perfect = _image(text)
@@ -107,15 +122,17 @@ _WORDS_TEST = "0000:00 0011:00 0100:10 0101:00 0111:10 1000:01 1010:00 1011:01 1
 def words_4bit() -> Words:
     """Return the 4-bit words of the 4×4 Manhattan perceptron: six to train on, ten to test.
 
-    Without a bias the neurons are odd, f(−V) = −f(V), so a word and its complement cannot both read 0: only with a bias row can all
-    ten test words be right.
-    """
+    Without a bias the neurons are odd, f(−V) = −f(V), so a word and its complement cannot both read
+    0: only with a bias row can all ten test words be right."""
 
     def bits(text: str, part: int) -> Floats:
         return np.array([[float(bit) for bit in word.split(":")[part]] for word in text.split()])
 
     return Words(
-        train_bits=bits(_WORDS_TRAIN, 0), train_targets=bits(_WORDS_TRAIN, 1), test_bits=bits(_WORDS_TEST, 0), test_targets=bits(_WORDS_TEST, 1)
+        train_bits=bits(_WORDS_TRAIN, 0),
+        train_targets=bits(_WORDS_TRAIN, 1),
+        test_bits=bits(_WORDS_TEST, 0),
+        test_targets=bits(_WORDS_TEST, 1),
     )
 
 

@@ -1,4 +1,5 @@
-"""Samples and labels as they stand in a file, for networks that were trained elsewhere: nothing is scaled or renamed."""
+"""Samples and labels as they stand in a file, for networks that were trained elsewhere: nothing is
+scaled or renamed."""
 
 from __future__ import annotations
 
@@ -17,12 +18,14 @@ _SPELLINGS = (("x", "y"), ("features", "labels"))
 
 
 def read(path: str | Path, *, label: str = "label") -> tuple[NDArray[np.float64], NDArray[Any]]:
-    """Inputs (n, …) and labels (n,) of an npz file with ``x y`` (or ``features labels``), or of a CSV file with a column of labels.
+    """Inputs (n, …) and labels (n,) of an npz file with ``x y`` (or ``features labels``), or of a
+    CSV file with a column of labels.
 
     Raises
     ------
     DataError
-        A file that is absent or damaged, inputs that are no finite real numbers, no or another number of labels.
+        A file that is absent or damaged, inputs that are no finite real numbers, no or another
+        number of labels.
     """
     path = Path(path)
     if path.suffix.lower() == ".npz":
@@ -31,7 +34,9 @@ def read(path: str | Path, *, label: str = "label") -> tuple[NDArray[np.float64]
         found = files.read_classes(path, label=label)
         names = numbered(found.names)
         return found.features, names[found.labels]
-    raise DataError(f"{path}: expected an .npz file with x and y, or a .csv file with a column {label!r}")
+    raise DataError(
+        f"{path}: expected an .npz file with x and y, or a .csv file with a column {label!r}"
+    )
 
 
 def numbered(names: Sequence[str]) -> NDArray[Any]:
@@ -50,22 +55,38 @@ def _from_npz(path: Path) -> tuple[NDArray[np.float64], NDArray[Any]]:
     arrays = npz.read(path)
     spelling = next((pair for pair in _SPELLINGS if pair[0] in arrays), None)
     if spelling is None:
-        raise DataError(f"{path} has no array x; it has: {', '.join(list(arrays)[:8]) or 'none'}. Expected x (n, …) and y (n,)")
+        raise DataError(
+            f"{path} has no array x; it has: {', '.join(list(arrays)[:8]) or 'none'}. Expected x"
+            " (n, …) and y (n,)"
+        )
     first, second = spelling
     if second not in arrays:
         raise DataError(f"{path} has {first}, but no labels {second}; expected one a sample")
     spare = [name for name in arrays if name not in (first, second)]
     if spare:
-        raise DataError(f"{path} also has {', '.join(spare[:4])}, which stand for nothing here; expected only {first} and {second}")
+        raise DataError(
+            f"{path} also has {', '.join(spare[:4])}, which stand for nothing here; expected only"
+            f" {first} and {second}"
+        )
     x, y = arrays[first], arrays[second]
     if x.dtype.kind not in "biuf" or x.ndim < 2 or not len(x):
-        raise DataError(f"{path}: {first} has shape {x.shape} and type {x.dtype}; expected (n, …) real numbers")
+        raise DataError(
+            f"{path}: {first} has shape {x.shape} and type {x.dtype}; expected (n, …) real numbers"
+        )
     if not np.all(np.isfinite(x)):
-        raise DataError(f"{path}: {first}[{int(np.argwhere(~np.isfinite(x))[0][0])}] has a value that is not finite")
+        raise DataError(
+            f"{path}: {first}[{int(np.argwhere(~np.isfinite(x))[0][0])}] has a value that is not"
+            " finite"
+        )
     if y.shape != (len(x),) or y.dtype.kind not in "biuUf":
-        raise DataError(f"{path}: {second} has shape {y.shape} and type {y.dtype}; expected ({len(x)},), one label a sample")
+        raise DataError(
+            f"{path}: {second} has shape {y.shape} and type {y.dtype}; expected ({len(x)},), one"
+            " label a sample"
+        )
     if y.dtype.kind in "bf":
         if not np.all(np.isfinite(y)) or np.any(y != np.rint(y)):
-            raise DataError(f"{path}: {second} has labels that are no whole numbers; expected classes")
+            raise DataError(
+                f"{path}: {second} has labels that are no whole numbers; expected classes"
+            )
         y = y.astype(np.int64)
     return x.astype(float), y

@@ -1,4 +1,5 @@
-"""What data are subtracted by and divided by before they drive word lines: taken from training samples, then the same for all."""
+"""What data are subtracted by and divided by before they drive word lines: taken from training
+samples, then the same for all."""
 
 from __future__ import annotations
 
@@ -22,9 +23,11 @@ class Scale:
     Attributes
     ----------
     method : str
-        ``none``; ``minmax``, low and span being the least value and the distance to the largest; ``standard``, mean and standard deviation.
+        ``none``; ``minmax``, low and span being the least value and the distance to the largest;
+        ``standard``, mean and standard deviation.
     low, span : (features,) or (1,)
-        One number each for all features, or one a feature. A feature that did not vary has the span 1.
+        One number each for all features, or one a feature. A feature that did not vary has the span
+        1.
     """
 
     method: str
@@ -61,7 +64,10 @@ class Scale:
                 low = np.atleast_1d(values.mean(axis=axes, dtype=float))
                 span = np.atleast_1d(values.std(axis=axes, dtype=float))
         if not (np.all(np.isfinite(low)) and np.all(np.isfinite(span))):
-            raise DataError("the training samples span more than a floating-point number holds; divide the features by something first")
+            raise DataError(
+                "the training samples span more than a floating-point number holds; divide the"
+                " features by something first"
+            )
         return cls(method=method, low=low, span=np.where(span > 0, span, 1.0))
 
     def applied(self, values: ArrayLike) -> Floats:
@@ -71,7 +77,10 @@ class Scale:
     def check(self, features: int, name: str) -> None:
         """Raise `DataError` where data have another number of features than the scale."""
         if self.low.size not in (1, features) or self.span.size not in (1, features):
-            raise DataError(f"{name} has {features} features; the run was scaled with {max(self.low.size, self.span.size)}")
+            raise DataError(
+                f"{name} has {features} features; the run was scaled with"
+                f" {max(self.low.size, self.span.size)}"
+            )
 
     def table(self) -> dict[str, Any]:
         """Return what stands in ``run.toml``."""
@@ -81,19 +90,28 @@ class Scale:
     def of_table(cls, table: Mapping[str, Any], where: str) -> Self:
         """Return the scale that stands in the ``run.toml`` of a run."""
         try:
-            low, span = (np.atleast_1d(np.asarray(table[key], dtype=float)) for key in ("low", "span"))
+            low, span = (
+                np.atleast_1d(np.asarray(table[key], dtype=float)) for key in ("low", "span")
+            )
             method = str(table["method"])
         except (KeyError, TypeError, ValueError):
             method, low, span = "", np.zeros(0), np.zeros(0)
         sound = method in METHODS and low.ndim == 1 and low.shape == span.shape and low.size
         if not sound or not np.all(np.isfinite(low) & (span > 0) & (span < np.inf)):
-            raise RunError(f"{where} is damaged: its table [scale] has no method with low and span, a number or one a feature. Train again")
+            raise RunError(
+                f"{where} is damaged: its table [scale] has no method with low and span, a number"
+                " or one a feature. Train again"
+            )
         return cls(method=method, low=low, span=span)
 
     def sentence(self, count: int, features: int) -> str:
         """Return what was done to data, for people; `count` is the number of training samples."""
         if self.method == "none":
-            return "data taken as they are (data.scale = \"none\")"
+            return 'data taken as they are (data.scale = "none")'
         each = "all pixels together" if self.low.size == 1 and features > 1 else "each feature"
-        what = "to 0…1 by the least and the largest value" if self.method == "minmax" else "by mean and standard deviation"
-        return f"{each} scaled {what} of {count} training samples (data.scale = \"{self.method}\")"
+        what = (
+            "to 0…1 by the least and the largest value"
+            if self.method == "minmax"
+            else "by mean and standard deviation"
+        )
+        return f'{each} scaled {what} of {count} training samples (data.scale = "{self.method}")'

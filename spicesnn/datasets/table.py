@@ -1,4 +1,5 @@
-"""A user's own data as a table: samples with features and classes, and the CSV files that hold them."""
+"""A user's own data as a table: samples with features and classes, and the CSV files that hold
+them."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ class Table:
         The classes, sorted: numerically if all are numbers.
     feature_names : tuple of str
     shape : tuple of int
-        Rows and columns (and channels) of a sample that is an image; empty where features are no image.
+        Rows and columns (and channels) of a sample that is an image; empty where features are no
+        image.
     """
 
     features: NDArray[Any]
@@ -44,24 +46,39 @@ def read_csv(path: Path, label: str = "label") -> Table:
     """Return the samples of a CSV file: a header, one line a sample, one column of classes."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = [line for line in csv.reader(file) if line and any(cell.strip() for cell in line)]
+            lines = [
+                line for line in csv.reader(file) if line and any(cell.strip() for cell in line)
+            ]
     except OSError as error:
         raise unreadable(path, error, "a CSV file") from None
     except (UnicodeDecodeError, csv.Error):
-        raise DataError(f"{path} cannot be read as a CSV file; expected text in UTF-8, values separated by commas") from None
+        raise DataError(
+            f"{path} cannot be read as a CSV file; expected text in UTF-8, values separated by"
+            " commas"
+        ) from None
     if len(lines) < 2:
-        raise DataError(f"{path} has {len(lines)} line(s); expected a header and at least one sample")
+        raise DataError(
+            f"{path} has {len(lines)} line(s); expected a header and at least one sample"
+        )
     header = [name.strip() for name in lines[0]]
     if header.count(label) != 1:
         has = "no column" if label not in header else f"{header.count(label)} columns"
-        raise DataError(f"{path} has {has} {label!r} among the {len(header)} of its header; name the column of classes with data.label")
+        raise DataError(
+            f"{path} has {has} {label!r} among the {len(header)} of its header; name the column of"
+            " classes with data.label"
+        )
     at = header.index(label)
     features, words = [], []
     for number, line in enumerate(lines[1:], start=2):
         if len(line) != len(header):
-            raise DataError(f"{path}, row {number}: {len(line)} values; expected {len(header)}, as in the header")
+            raise DataError(
+                f"{path}, row {number}: {len(line)} values; expected {len(header)}, as in the"
+                " header"
+            )
         words.append(line[at].strip())
-        features.append([_number(cell, path, number, k + 1, label) for k, cell in enumerate(line) if k != at])
+        features.append(
+            [_number(cell, path, number, k + 1, label) for k, cell in enumerate(line) if k != at]
+        )
     numbers = np.array(features, dtype=float).reshape(len(words), -1)
     return of_words(path, numbers, words, tuple(name for k, name in enumerate(header) if k != at))
 
@@ -70,11 +87,18 @@ def _number(cell: str, path: Path, row: int, column: int, label: str) -> float:
     try:
         return float(cell)
     except ValueError:
-        raise DataError(f"{path}, row {row}, column {column}: no number; expected numbers in every column but {label!r}") from None
+        raise DataError(
+            f"{path}, row {row}, column {column}: no number; expected numbers in every column but"
+            f" {label!r}"
+        ) from None
 
 
 def of_words(
-    path: Path, features: NDArray[Any], words: Sequence[str], feature_names: tuple[str, ...], shape: tuple[int, ...] = ()
+    path: Path,
+    features: NDArray[Any],
+    words: Sequence[str],
+    feature_names: tuple[str, ...],
+    shape: tuple[int, ...] = (),
 ) -> Table:
     """Return checked samples.
 
@@ -95,17 +119,26 @@ def of_words(
         No features, not finite, no label.
     """
     if features.size == 0:
-        raise DataError(f"{path} has no features; expected at least one column of numbers, and one sample")
+        raise DataError(
+            f"{path} has no features; expected at least one column of numbers, and one sample"
+        )
     if not np.all(np.isfinite(features)):
         row = int(np.argwhere(~np.isfinite(features))[0, 0])
-        raise DataError(f"{path}, sample {row + 1} (of {len(features)}): a feature is not finite; fill in or leave out what is missing")
+        raise DataError(
+            f"{path}, sample {row + 1} (of {len(features)}): a feature is not finite; fill in or"
+            " leave out what is missing"
+        )
     if any(not word for word in words):
         raise DataError(f"{path}, sample {list(words).index('') + 1}: the label is empty")
     words = _without_points(words)
     names = sorted_classes(words)
     index = {name: k for k, name in enumerate(names)}
     return Table(
-        features=features, labels=np.array([index[word] for word in words]), names=names, feature_names=feature_names, shape=shape
+        features=features,
+        labels=np.array([index[word] for word in words]),
+        names=names,
+        feature_names=feature_names,
+        shape=shape,
     )
 
 
@@ -115,7 +148,8 @@ def sorted_classes(words: Sequence[str]) -> tuple[str, ...]:
 
 
 def _without_points(words: Sequence[str]) -> Sequence[str]:
-    """Return classes that are whole numbers without the point and the exponent that a program has written: 1.0 and 1e0 are class 1."""
+    """Return classes that are whole numbers without the point and the exponent that a program has
+    written: 1.0 and 1e0 are class 1."""
     short: dict[str, str] = {}
     for word in set(words):
         try:
@@ -145,11 +179,19 @@ def renamed(test: Table, train: Table, path: Path) -> Table:
     DataError
         Another number of features, or a class that no training sample has.
     """
-    if test.features.shape[1] != train.features.shape[1] or (test.shape and train.shape and test.shape != train.shape):
-        sizes = f"{test.features.shape[1]} features a sample; the training samples have {train.features.shape[1]}"
+    if test.features.shape[1] != train.features.shape[1] or (
+        test.shape and train.shape and test.shape != train.shape
+    ):
+        sizes = (
+            f"{test.features.shape[1]} features a sample; the training samples have"
+            f" {train.features.shape[1]}"
+        )
         raise DataError(f"{path}: the held-out samples have {sizes}")
     if not set(test.names) <= set(train.names):
-        raise DataError(f"{path}: the held-out samples have classes that no training sample has; expected only those learnt")
+        raise DataError(
+            f"{path}: the held-out samples have classes that no training sample has; expected only"
+            " those learnt"
+        )
     labels = np.array([train.names.index(test.names[k]) for k in test.labels])
     return replace(test, labels=labels, names=train.names)
 

@@ -47,7 +47,8 @@ def load(name: str | PathLike[str]) -> Device:
     Parameters
     ----------
     name : str or path
-        ``"vteam"``; the path of a ``[device]`` table (``.toml``), or of the descriptor of a sub-circuit of your own.
+        ``"vteam"``; the path of a ``[device]`` table (``.toml``), or of the descriptor of a
+        sub-circuit of your own.
     """
     made: Device = shortcut("device.named")(name)
     return made

@@ -1,5 +1,6 @@
 # mypy: disallow-untyped-decorators=False
-"""Devices' equations as machine code: compiled once a machine, called by address from any compiled loop, or over arrays."""
+"""Devices' equations as machine code: compiled once a machine, called by address from any compiled
+loop, or over arrays."""
 
 from __future__ import annotations
 
@@ -53,7 +54,9 @@ def pointer(typing: Any, array: Any, index: Any) -> Any:
     """Return a pointer to an entry of a flat array."""
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.gep(context.make_array(signature.args[0])(context, builder, args[0]).data, [args[1]])
+        return builder.gep(
+            context.make_array(signature.args[0])(context, builder, args[0]).data, [args[1]]
+        )
 
     return _POINTER(array, types.intp), code
 
@@ -71,24 +74,41 @@ def call(typing: Any, address: Any, v: Any, x: Any, gate: Any, p: Any) -> Any:
 
 
 @intrinsic
-def call_solver(typing: Any, address: Any, current: Any, conductance: Any, u: Any, ohm: Any, x: Any, gate: Any, p: Any) -> Any:
-    """Call `behind` at its address: a call that is not folded into each place where it stands, which would slow down all that never need it."""
+def call_solver(
+    typing: Any,
+    address: Any,
+    current: Any,
+    conductance: Any,
+    u: Any,
+    ohm: Any,
+    x: Any,
+    gate: Any,
+    p: Any,
+) -> Any:
+    """Call `behind` at its address: a call that is not folded into each place where it stands,
+    which would slow down all that never need it."""
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         double, whole = ir.DoubleType(), ir.IntType(64)
-        kind = ir.FunctionType(double, [whole, whole, double, double, double, double, double.as_pointer()])
+        kind = ir.FunctionType(
+            double, [whole, whole, double, double, double, double, double.as_pointer()]
+        )
         return builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
 
     return float64(int64, int64, int64, float64, float64, float64, float64, _POINTER), code
 
 
 MOST_NEWTON = 200
-"""Steps of Newton's method, or halvings, for the voltage of a nonlinear cell behind a resistance."""
+"""Steps of Newton's method, or halvings, for the voltage of a nonlinear cell behind a
+resistance."""
 
 
 @callback(float64(int64, int64, float64, float64, float64, float64, _POINTER), using=__file__)
-def behind(current: Any, conductance: Any, u: float, ohm: float, x: float, gate: float, p: Any) -> float:
-    """Return v with v + ohm·i(v, x) = u of a cell that is nonlinear in v, by Newton's method inside a bracket.
+def behind(
+    current: Any, conductance: Any, u: float, ohm: float, x: float, gate: float, p: Any
+) -> float:
+    """Return v with v + ohm·i(v, x) = u of a cell that is nonlinear in v, by Newton's method inside
+    a bracket.
 
     A passive cell has a voltage between 0 and u.
     """
@@ -140,15 +160,30 @@ def evaluate_cells(address: int, v: Any, x: Any, gate: Any, parameters: Any, ans
         answer[c] = call(address, v[c], x[c], gate[c] if gate.size else 0.0, p)
 
 
-def evaluate(function: Equation, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None, parameters: tuple[float | Floats, ...]) -> Floats:
+def evaluate(
+    function: Equation,
+    v: ArrayLike,
+    x: ArrayLike,
+    gate: ArrayLike | None,
+    parameters: tuple[float | Floats, ...],
+) -> Floats:
     """Return an equation over arrays; see `compiled.over_arrays`."""
-    given = [np.asarray(value, dtype=float) for value in (v, x, 0.0 if gate is None else gate, *(p for p in parameters if np.ndim(p)))]
+    given = [
+        np.asarray(value, dtype=float)
+        for value in (v, x, 0.0 if gate is None else gate, *(p for p in parameters if np.ndim(p)))
+    ]
     shape = np.broadcast_shapes(*(array.shape for array in given))
     inputs = [array if array.shape == shape else np.broadcast_to(array, shape) for array in given]
-    # States of a crossbar are read-only, which the compiled signature does not take: those are copied.
-    volts, state, gates = (np.require(array, requirements=("C", "W")).reshape(-1) for array in inputs[:3])
+    # States of a crossbar are read-only, which the compiled signature does not take: those are
+    # copied.
+    volts, state, gates = (
+        np.require(array, requirements=("C", "W")).reshape(-1) for array in inputs[:3]
+    )
     spread = iter(inputs[3:])
-    columns = [next(spread).reshape(-1) if np.ndim(value) else np.full(volts.size, float(value)) for value in parameters]
+    columns = [
+        next(spread).reshape(-1) if np.ndim(value) else np.full(volts.size, float(value))
+        for value in parameters
+    ]
     if any(np.ndim(value) for value in parameters):
         table = np.ascontiguousarray(np.stack(columns, axis=1))
     else:
@@ -158,5 +193,8 @@ def evaluate(function: Equation, v: ArrayLike, x: ArrayLike, gate: ArrayLike | N
     lost = np.isnan(answer) & np.isfinite(volts) & np.isfinite(state)
     if lost.any():
         k = int(np.flatnonzero(lost)[0])
-        raise ConvergenceError(f"implicit device equation {function.__name__}: no answer at {volts[k]:.6g} V in state {state[k]:.6g}")
+        raise ConvergenceError(
+            f"implicit device equation {function.__name__}: no answer at {volts[k]:.6g} V in state"
+            f" {state[k]:.6g}"
+        )
     return answer.reshape(shape)

@@ -1,4 +1,5 @@
-"""Equations for numbers over whole arrays, compiled; what a plug-in imports of `devices.equations` is here, too."""
+"""Equations for numbers over whole arrays, compiled; what a plug-in imports of `devices.equations`
+is here, too."""
 
 from __future__ import annotations
 
@@ -10,13 +11,20 @@ from spicesnn.devices.equations import CellCode, Equation, pick, power
 __all__ = ["CellCode", "Equation", "over_arrays", "pick", "power"]
 
 
-def over_arrays(function: Equation, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None, parameters: tuple[float | Floats, ...]) -> Floats:
+def over_arrays(
+    function: Equation,
+    v: ArrayLike,
+    x: ArrayLike,
+    gate: ArrayLike | None,
+    parameters: tuple[float | Floats, ...],
+) -> Floats:
     """Return an equation for numbers over arrays that broadcast against one another, compiled.
 
     Raises
     ------
     ConvergenceError
-        A loop inside the equation did not come to an end: it answered with NaN for finite arguments.
+        A loop inside the equation did not come to an end: it answered with NaN for finite
+        arguments.
     """
     from spicesnn.devices.cell_functions import evaluate
 

@@ -1,4 +1,5 @@
-"""A device whose equations are functions of numbers: they are stated once, and serve arrays and compiled loops alike."""
+"""A device whose equations are functions of numbers: they are stated once, and serve arrays and
+compiled loops alike."""
 
 from __future__ import annotations
 
@@ -17,11 +18,12 @@ from spicesnn.devices.equations import CellCode, Equation
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EquationDevice(Device):
-    """A device of one state variable that says its equations, bounds and initial state; the rest of the contract follows."""
+    """A device of one state variable that says its equations, bounds and initial state; the rest of
+    the contract follows."""
 
     looped: ClassVar[frozenset[str]] = frozenset()
-    """Which of ``current``, ``conductance`` and ``rate`` have a loop inside (a current behind a series resistance): these are functions of
-    numbers alone, and run compiled over arrays too."""
+    """Which of ``current``, ``conductance`` and ``rate`` have a loop inside (a current behind a
+    series resistance): these are functions of numbers alone, and run compiled over arrays too."""
 
     @abstractmethod
     def equations(self) -> CellCode:
@@ -48,7 +50,17 @@ class EquationDevice(Device):
         code = self.equations()
         return self._over("rate", code.rate, v, x, gate, code)
 
-    def _over(self, name: str, equation: Equation, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None, code: CellCode) -> Floats:
+    def _over(
+        self,
+        name: str,
+        equation: Equation,
+        v: ArrayLike,
+        x: ArrayLike,
+        gate: ArrayLike | None,
+        code: CellCode,
+    ) -> Floats:
         if name in self.looped:
             return over_arrays(equation, v, x, gate, code.parameters)
-        return np.asarray(equation(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, code.parameters))
+        return np.asarray(
+            equation(np.asarray(v, dtype=float), np.asarray(x, dtype=float), gate, code.parameters)
+        )

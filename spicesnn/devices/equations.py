@@ -1,12 +1,12 @@
 """Equations that also run compiled: an optional addition to the contract of a device.
 
-A device that states its equations as plain functions of numbers can offer them as `CellCode`. The same functions serve its NumPy
-methods, where the arguments are arrays, and an engine's compiled loops, where they are the numbers of one cell: no equation
-stands twice. They use arithmetic, NumPy functions that act on one number (`np.maximum`, `np.exp`) and the functions here.
+A device that states its equations as plain functions of numbers can offer them as `CellCode`. The
+same functions serve its NumPy methods, where the arguments are arrays, and an engine's compiled
+loops, where they are the numbers of one cell: no equation stands twice. They use arithmetic, NumPy
+functions that act on one number (`np.maximum`, `np.exp`) and the functions here.
 
-Where an equation needs a loop (a current behind a series resistance), its function is written for numbers alone, and the NumPy
-methods call it through `devices.compiled.over_arrays`.
-"""
+Where an equation needs a loop (a current behind a series resistance), its function is written for
+numbers alone, and the NumPy methods call it through `devices.compiled.over_arrays`."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ Equation = Callable[..., Any]
 
 
 def pick(condition: Any, yes: Any, no: Any) -> Any:
-    """Return `yes` where the condition holds and `no` elsewhere; compiled code evaluates both and takes one."""
+    """Return `yes` where the condition holds and `no` elsewhere; compiled code evaluates both and
+    takes one."""
     return np.where(condition, yes, no)
 
 
 def power(base: Any, exponent: Any) -> Any:
-    """Return ``base ** exponent``, in compiled code by multiplications where the exponent is 1, 2, 3 or 4."""
+    """Return ``base ** exponent``, in compiled code by multiplications where the exponent is 1, 2,
+    3 or 4."""
     return base**exponent
 
 
@@ -39,7 +41,8 @@ class CellCode:
     Attributes
     ----------
     current : Equation
-        ``current(v, x, gate, p) -> ampere`` with `x` the state and `p` the parameters, indexed by number.
+        ``current(v, x, gate, p) -> ampere`` with `x` the state and `p` the parameters, indexed by
+        number.
     rate : Equation
         ``rate(v, x, gate, p) -> dx/dt``.
     conductance : Equation or None
@@ -54,8 +57,12 @@ class CellCode:
     parameters: tuple[float | Floats, ...]
 
     def matrix(self, cells: int) -> Floats:
-        """Return the parameters as rows of `p`, (1, count) where all cells share them and (cells, count) otherwise."""
+        """Return the parameters as rows of `p`, (1, count) where all cells share them and (cells,
+        count) otherwise."""
         if all(np.ndim(value) == 0 for value in self.parameters):
             return np.array([self.parameters], dtype=float)
-        columns = [np.broadcast_to(np.asarray(value, dtype=float).reshape(-1), (cells,)) for value in self.parameters]
+        columns = [
+            np.broadcast_to(np.asarray(value, dtype=float).reshape(-1), (cells,))
+            for value in self.parameters
+        ]
         return np.ascontiguousarray(np.stack(columns, axis=1))

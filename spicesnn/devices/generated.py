@@ -10,7 +10,8 @@ from pathlib import Path
 
 
 def written_model(name: str, text: str) -> Path:
-    """Write a model file and return its path; the same text is written once a machine, into the user's own temporary folder."""
+    """Write a model file and return its path; the same text is written once a machine, into the
+    user's own temporary folder."""
     folder = _own_folder() / hashlib.sha256(text.encode()).hexdigest()[:16]
     folder.mkdir(exist_ok=True)
     path = folder / f"{name}.lib"
@@ -23,7 +24,8 @@ def written_model(name: str, text: str) -> Path:
 
 @cache
 def _own_folder() -> Path:
-    """Return a folder that nobody else can write to: others on the machine must not be able to put a model of theirs in place of ours."""
+    """Return a folder that nobody else can write to: others on the machine must not be able to put
+    a model of theirs in place of ours."""
     owner = os.getuid() if hasattr(os, "getuid") else None
     folder = Path(tempfile.gettempdir()) / f"spicesnn-models-{'user' if owner is None else owner}"
     try:
@@ -33,5 +35,10 @@ def _own_folder() -> Path:
     if owner is None:
         return folder
     status = folder.lstat()
-    ours = folder.is_dir() and not folder.is_symlink() and status.st_uid == owner and not status.st_mode & 0o022
+    ours = (
+        folder.is_dir()
+        and not folder.is_symlink()
+        and status.st_uid == owner
+        and not status.st_mode & 0o022
+    )
     return folder if ours else Path(tempfile.mkdtemp(prefix="spicesnn-models-"))

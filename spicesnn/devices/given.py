@@ -1,4 +1,5 @@
-"""A device as a caller names it: the object, its class, or a name or file as on the command line."""
+"""A device as a caller names it: the object, its class, or a name or file as on the command
+line."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from spicesnn.shortcuts import shortcut
 
 
 def device_given(given: Any, what: str = "device") -> Device:
-    """Return a device from a device, a class of devices, or what the command line takes: ``"vteam"``, ``"my-device.toml"``.
+    """Return a device from a device, a class of devices, or what the command line takes:
+    ``"vteam"``, ``"my-device.toml"``.
 
     Raises
     ------
@@ -27,4 +29,7 @@ def device_given(given: Any, what: str = "device") -> Device:
     if isinstance(given, str | PathLike):
         made: Device = shortcut("device.named")(given)
         return made
-    raise WrongTypeError(f"{what} is {given!r:.80}; expected a device such as spicesnn.devices.VTEAM(), or its name, such as 'vteam'")
+    raise WrongTypeError(
+        f"{what} is {given!r:.80}; expected a device such as spicesnn.devices.VTEAM(), or its name,"
+        " such as 'vteam'"
+    )

@@ -1,9 +1,10 @@
-"""JART VCM v1b: filamentary valence-change memory with a Schottky barrier, from the Jülich Aachen Resistive Switching Tools.
+"""JART VCM v1b: filamentary valence-change memory with a Schottky barrier, from the Jülich Aachen
+Resistive Switching Tools.
 
-Cüppers, Menzel, Bengel, Hardtdegen, von Witzleben, Böttger, Waser and Hoffmann-Eifert, APL Materials 7, 091105, 2019;
-Bengel, Siemon, Cüppers et al., "Variability-Aware Modeling of Filamentary Oxide-Based Bipolar Resistive Switching Cells
-Using SPICE Level Compact Models", IEEE TCAS-I 67(12), 4618-4630, 2020.
-"""
+Cüppers, Menzel, Bengel, Hardtdegen, von Witzleben, Böttger, Waser and Hoffmann-Eifert, APL
+Materials 7, 091105, 2019; Bengel, Siemon, Cüppers et al., "Variability-Aware Modeling of
+Filamentary Oxide-Based Bipolar Resistive Switching Cells Using SPICE Level Compact Models", IEEE
+TCAS-I 67(12), 4618-4630, 2020."""
 
 from __future__ import annotations
 
@@ -29,36 +30,71 @@ ELECTRON_MASS, VACUUM = 9.10938e-31, 8.8541878128e-12
 VACANCIES = 1e26
 """What one volt on the state node stands for, 1/m³."""
 _SMOOTH = 1e-3
-"""Below so many volts from flat band the fourth root of the barrier's lowering, whose slope is infinite there, is a polynomial."""
+"""Below so many volts from flat band the fourth root of the barrier's lowering, whose slope is
+infinite there, is a polynomial."""
 _MOST_RISE, _MOST_SQUARE = 1e5, 0.01
-"""Limits that only Newton steps reach: the rise in temperature, K, and the square of the current that heats the line, A²."""
+"""Limits that only Newton steps reach: the rise in temperature, K, and the square of the current
+that heats the line, A²."""
 _LEAST_HEIGHT = 1e-12
 _LEAST_STATE = 1e-3
 
 
 (
-    _RICHARDSON, _CHARGES, _KELVIN, _EPS_R, _EPS_PHI_R, _PHI_B0, _PHI_N, _MOBILITY, _ND_MAX, _ND_MIN, _N_PLUG, _HOP, _ATTEMPT, _BARRIER, _R_TH,
-    _RESET_HEAT, _RADIUS, _L_CELL, _L_DISC, _R_TIOX, _R_LINE, _R_TH_LINE, _ALPHA_LINE,
-) = range(23)  # fmt: skip
+    _RICHARDSON,
+    _CHARGES,
+    _KELVIN,
+    _EPS_R,
+    _EPS_PHI_R,
+    _PHI_B0,
+    _PHI_N,
+    _MOBILITY,
+    _ND_MAX,
+    _ND_MIN,
+    _N_PLUG,
+    _HOP,
+    _ATTEMPT,
+    _BARRIER,
+    _R_TH,
+    _RESET_HEAT,
+    _RADIUS,
+    _L_CELL,
+    _L_DISC,
+    _R_TIOX,
+    _R_LINE,
+    _R_TH_LINE,
+    _ALPHA_LINE,
+) = range(23)
 
 
 def _disc(density: Any, p: Any) -> Any:
     """Return R_disc, ohm."""
-    return p[_L_DISC] / (np.maximum(density, _LEAST_STATE * VACANCIES) * p[_CHARGES] * CHARGE * p[_MOBILITY] * np.pi * p[_RADIUS] ** 2)
+    return p[_L_DISC] / (
+        np.maximum(density, _LEAST_STATE * VACANCIES)
+        * p[_CHARGES]
+        * CHARGE
+        * p[_MOBILITY]
+        * np.pi
+        * p[_RADIUS] ** 2
+    )
 
 
 def _plug(p: Any) -> Any:
     """Return R_plug, ohm."""
-    return (p[_L_CELL] - p[_L_DISC]) / (p[_N_PLUG] * p[_CHARGES] * CHARGE * p[_MOBILITY] * np.pi * p[_RADIUS] ** 2)
+    return (p[_L_CELL] - p[_L_DISC]) / (
+        p[_N_PLUG] * p[_CHARGES] * CHARGE * p[_MOBILITY] * np.pi * p[_RADIUS] ** 2
+    )
 
 
 def _lowering(density: float, p: Any) -> float:
     """Return e³zN/(8π²ε_φ³), volt³."""
-    return float(CHARGE**3 * p[_CHARGES] * density / (8.0 * math.pi**2 * (p[_EPS_PHI_R] * VACUUM) ** 3))
+    return float(
+        CHARGE**3 * p[_CHARGES] * density / (8.0 * math.pi**2 * (p[_EPS_PHI_R] * VACUUM) ** 3)
+    )
 
 
 def _fourth_root(room: float) -> float:
-    """Return the fourth root, below `_SMOOTH` a polynomial: value, slope and curvature as the root's there, value and slope 0 at 0."""
+    """Return the fourth root, below `_SMOOTH` a polynomial: value, slope and curvature as the
+    root's there, value and slope 0 at 0."""
     share = min(max(room / _SMOOTH, 0.0), 1.0)
     left_out = 1.0 - share**2 * (5.15625 - share * (6.5625 - 2.40625 * share))
     return float(math.sqrt(math.sqrt(max(room, _SMOOTH))) - _SMOOTH**0.25 * left_out)
@@ -72,19 +108,38 @@ def _barrier_amps(barrier_volts: float, density: float, kelvin: float, p: Any) -
     if barrier_volts >= 0.0:
         over = limited_exp(CHARGE * barrier_volts / thermal) - 1.0
         return float(area * p[_RICHARDSON] * kelvin**2 * math.exp(-CHARGE * phi / thermal) * over)
-    w_00 = CHARGE * PLANCK / (4.0 * math.pi) * math.sqrt(p[_CHARGES] * density / (ELECTRON_MASS * p[_EPS_R] * VACUUM))
+    w_00 = (
+        CHARGE
+        * PLANCK
+        / (4.0 * math.pi)
+        * math.sqrt(p[_CHARGES] * density / (ELECTRON_MASS * p[_EPS_R] * VACUUM))
+    )
     u = w_00 / thermal
-    height = math.sqrt(math.pi * w_00 * CHARGE * max(-barrier_volts + phi / math.cosh(u) ** 2, _LEAST_HEIGHT))
+    height = math.sqrt(
+        math.pi * w_00 * CHARGE * max(-barrier_volts + phi / math.cosh(u) ** 2, _LEAST_HEIGHT)
+    )
     field = limited_exp(-CHARGE * barrier_volts * (u - math.tanh(u)) / w_00) - 1.0
-    return float(-area * p[_RICHARDSON] * kelvin / BOLTZMANN * height * math.exp(-CHARGE * phi * math.tanh(u) / w_00) * field)
+    return float(
+        -area
+        * p[_RICHARDSON]
+        * kelvin
+        / BOLTZMANN
+        * height
+        * math.exp(-CHARGE * phi * math.tanh(u) / w_00)
+        * field
+    )
 
 
 def _inner(v: float, density: float, amps: float, p: Any) -> tuple[float, float]:
     """Return barrier voltage and temperature when `amps` flow."""
-    series = p[_R_TIOX] + p[_R_LINE] * (1.0 + p[_R_LINE] * p[_ALPHA_LINE] * p[_R_TH_LINE] * min(amps**2, _MOST_SQUARE))
+    series = p[_R_TIOX] + p[_R_LINE] * (
+        1.0 + p[_R_LINE] * p[_ALPHA_LINE] * p[_R_TH_LINE] * min(amps**2, _MOST_SQUARE)
+    )
     heat = p[_R_TH] * (p[_RESET_HEAT] if v > 0.0 else 1.0)
     rise = min(amps * (v - amps * series) * heat, _MOST_RISE)
-    return v - amps * (_disc(density, p) + _plug(p) + series), p[_KELVIN] + max(rise, -0.5 * p[_KELVIN])
+    return v - amps * (_disc(density, p) + _plug(p) + series), p[_KELVIN] + max(
+        rise, -0.5 * p[_KELVIN]
+    )
 
 
 def _mismatch(v: float, density: float, amps: float, p: Any) -> float:
@@ -93,19 +148,25 @@ def _mismatch(v: float, density: float, amps: float, p: Any) -> float:
 
 
 def _hump_amps(v: float, density: float, p: Any) -> float:
-    """Return the load current at which the barrier voltage is the one where forward emission peaks; 0 for V ≤ that voltage.
+    """Return the load current at which the barrier voltage is the one where forward emission peaks;
+    0 for V ≤ that voltage.
 
-    In forward direction the barrier rises steeply as V_s nears φB0 − φn, so the emission current has a peak just below
-    and a dip there: up to three currents satisfy the equations. The one that a voltage raised from 0 V leads to is the
-    largest, between the load current at that peak and the largest possible one. The load line is a cubic that rises and
-    bends upwards: Newton's steps come down to its root from above.
-    """
+    In forward direction the barrier rises steeply as V_s nears φB0 − φn, so the emission current
+    has a peak just below and a dip there: up to three currents satisfy the equations. The one that
+    a voltage raised from 0 V leads to is the largest, between the load current at that peak and the
+    largest possible one. The load line is a cubic that rises and bends upwards: Newton's steps come
+    down to its root from above."""
     lowering = _lowering(density, p)
-    peak = p[_PHI_B0] - p[_PHI_N] - min((0.25 * lowering**0.25) ** (4 / 3), p[_PHI_B0] ** 4 / lowering)
+    peak = (
+        p[_PHI_B0] - p[_PHI_N] - min((0.25 * lowering**0.25) ** (4 / 3), p[_PHI_B0] ** 4 / lowering)
+    )
     drop = max(v - max(peak, 0.0), 0.0)
     if v <= 0.0 or drop == 0.0:
         return 0.0
-    linear, cubic = _disc(density, p) + _plug(p) + p[_R_TIOX] + p[_R_LINE], p[_R_LINE] ** 2 * p[_ALPHA_LINE] * p[_R_TH_LINE]
+    linear, cubic = (
+        _disc(density, p) + _plug(p) + p[_R_TIOX] + p[_R_LINE],
+        p[_R_LINE] ** 2 * p[_ALPHA_LINE] * p[_R_TH_LINE],
+    )
     amps = drop / linear
     for _ in range(100):
         new = amps - (amps * (linear + cubic * amps**2) - drop) / (linear + 3.0 * cubic * amps**2)
@@ -116,10 +177,11 @@ def _hump_amps(v: float, density: float, p: Any) -> float:
 
 
 def _solved_amps(v: float, density: float, p: Any) -> float:
-    """Return the current: the root of `_mismatch` between 0 and what the resistances alone would let through.
+    """Return the current: the root of `_mismatch` between 0 and what the resistances alone would
+    let through.
 
-    Secants between the ends of a bracket, the value at an end that stays halved (the Illinois rule), and every third time bisection.
-    """
+    Secants between the ends of a bracket, the value at an end that stays halved (the Illinois
+    rule), and every third time bisection."""
     if v == 0.0:
         return 0.0
     largest = v / (_disc(density, p) + _plug(p) + p[_R_TIOX] + p[_R_LINE])
@@ -162,13 +224,17 @@ def _current(v: float, x: float, gate: float, p: Any) -> float:
 def _conductance(v: float, x: float, gate: float, p: Any) -> float:
     """Return dI/dV = −(∂h/∂V)/(∂h/∂I) of the equation h(V, I) = 0 that holds the current.
 
-    At V = 0 the two branches meet with different slopes; their mean is the answer that a read from either side averages to.
-    """
+    At V = 0 the two branches meet with different slopes; their mean is the answer that a read from
+    either side averages to."""
     density = _held(x)
     amps = _solved_amps(v, density, p)
     dv, di = 1e-7 * max(abs(v), 1e-2), max(1e-6 * abs(amps), 1e-13)
-    over_v = (_mismatch(v + dv, density, amps, p) - _mismatch(v - dv, density, amps, p)) / (2.0 * dv)
-    over_i = (_mismatch(v, density, amps + di, p) - _mismatch(v, density, amps - di, p)) / (2.0 * di)
+    over_v = (_mismatch(v + dv, density, amps, p) - _mismatch(v - dv, density, amps, p)) / (
+        2.0 * dv
+    )
+    over_i = (_mismatch(v, density, amps + di, p) - _mismatch(v, density, amps - di, p)) / (
+        2.0 * di
+    )
     return -over_v / over_i
 
 
@@ -184,20 +250,30 @@ def _rate(v: float, x: float, gate: float, p: Any) -> float:
     barrier_volts, kelvin = _inner(v, density, amps, p)
     disc = _disc(density, p)
     reset = v > 0.0
-    field = (barrier_volts + amps * (disc + _plug(p))) / p[_L_CELL] if reset else amps * disc / p[_L_DISC]
+    field = (
+        (barrier_volts + amps * (disc + _plug(p))) / p[_L_CELL]
+        if reset
+        else amps * disc / p[_L_DISC]
+    )
     gamma = min(max(p[_CHARGES] * p[_HOP] * field / (math.pi * p[_BARRIER]), -0.999), 0.999)
     even, odd = math.sqrt(1.0 - gamma**2) + gamma * math.asin(gamma), gamma * math.pi / 2
     thermal = BOLTZMANN / CHARGE * kelvin
-    hops = math.exp(-p[_BARRIER] * (even - odd) / thermal) - math.exp(-p[_BARRIER] * (even + odd) / thermal)
+    hops = math.exp(-p[_BARRIER] * (even - odd) / thermal) - math.exp(
+        -p[_BARRIER] * (even + odd) / thermal
+    )
     room = 1.0 - (p[_ND_MIN] / density) ** 10 if reset else 1.0 - (density / p[_ND_MAX]) ** 10
-    return float(-0.5 * (p[_N_PLUG] + density) * p[_HOP] * p[_ATTEMPT] / p[_L_DISC] * hops * max(room, 0.0))
+    return float(
+        -0.5 * (p[_N_PLUG] + density) * p[_HOP] * p[_ATTEMPT] / p[_L_DISC] * hops * max(room, 0.0)
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class JartVCM(EquationDevice):
-    r"""A filament of plug and disc; the oxygen-vacancy density N of the disc is the state. **Set is at V < 0.**
+    r"""A filament of plug and disc; the oxygen-vacancy density N of the disc is the state. **Set is
+    at V < 0.**
 
-    The voltage divides over a Schottky barrier and three resistances, :math:`V = V_s + I (R_{disc} + R_{plug} + R_{ser})`, with
+    The voltage divides over a Schottky barrier and three resistances, :math:`V = V_s + I (R_{disc}
+    + R_{plug} + R_{ser})`, with
 
     .. math:: R_{disc} = \frac{l_d}{N z e \mu_n A},\; R_{plug} = \frac{l_c - l_d}{N_{plug} z e \mu_n A},\;
         R_{ser} = R_{TiOx} + R_0 (1 + R_0 \alpha I^2 R_{th,line}),\; A = \pi r^2
@@ -208,32 +284,40 @@ class JartVCM(EquationDevice):
         e^{-e\varphi/W_0} (e^{e|V_s|/\varepsilon'} - 1); \qquad
         V_s > 0:\; I = A A^* T^2 e^{-e\varphi/kT} (e^{e V_s/kT} - 1)
 
-    with :math:`W_{00} = (eh/4\pi)\sqrt{zN/(m\varepsilon)}`, u = W₀₀/kT, W₀ = W₀₀/tanh u, ε' = W₀₀/(u − tanh u), and
-    :math:`T = T_0 + I (V_s + I(R_{disc} + R_{plug})) R_{th}` (R_th × 0.27 for V > 0), and
+    with :math:`W_{00} = (eh/4\pi)\sqrt{zN/(m\varepsilon)}`, u = W₀₀/kT, W₀ = W₀₀/tanh u, ε' =
+    W₀₀/(u − tanh u), and :math:`T = T_0 + I (V_s + I(R_{disc} + R_{plug})) R_{th}` (R_th × 0.27 for
+    V > 0), and
 
     .. math:: \frac{dN}{dt} = -\frac{c\,a\,\nu_0}{l_d} \left(e^{-\Delta W_{min}/kT} - e^{-\Delta W_{max}/kT}\right) F, \quad
-        \Delta W_{min,max} = \Delta W (\sqrt{1 - \gamma^2} \mp \gamma\pi/2 + \gamma \arcsin\gamma), \; \gamma = z a E/(\pi \Delta W)
+        \Delta W_{min,max} = \Delta W (\sqrt{1 - \gamma^2} \mp \gamma\pi/2 + \gamma \arcsin\gamma),
+        \; \gamma = z a E/(\pi \Delta W)
 
-    where c = (N_plug + N)/2. V < 0: E = I·R_disc/l_d and F = 1 − (N/N_max)¹⁰; V > 0: E = (V_s + I(R_disc + R_plug))/l_c and
-    F = 1 − (N_min/N)¹⁰. The current is found with all of this at once: given I everything else is explicit, so one
-    bracketed root in I is enough, and no start value can lead astray. A set is a thermal runaway; give such pulses
-    a series resistance, as the published line resistance does.
+    where c = (N_plug + N)/2. V < 0: E = I·R_disc/l_d and F = 1 − (N/N_max)¹⁰; V > 0: E = (V_s +
+    I(R_disc + R_plug))/l_c and F = 1 − (N_min/N)¹⁰. The current is found with all of this at once:
+    given I everything else is explicit, so one bracketed root in I is enough, and no start value
+    can lead astray. A set is a thermal runaway; give such pulses a series resistance, as the
+    published line resistance does.
 
-    In forward direction up to three currents satisfy the equations where the barrier rises faster than its voltage does: at the
-    published parameters at more than a third of the points with V > 0 (``scripts/model_limits.py``). The current here is the one
-    that a voltage raised from 0 V leads to. With other parameters (more charge, a lower permittivity, a colder cell) ngspice can
-    keep the larger one while the voltage falls again: its current then shows a hysteresis that this memoryless function has not, by
-    up to a quarter of the peak. Sets within a pulse that is just long enough for their runaway are as late as the time steps make them.
+    In forward direction up to three currents satisfy the equations where the barrier rises faster
+    than its voltage does: at the published parameters at more than a third of the points with V > 0
+    (``scripts/model_limits.py``). The current here is the one that a voltage raised from 0 V leads
+    to. With other parameters (more charge, a lower permittivity, a colder cell) ngspice can keep
+    the larger one while the voltage falls again: its current then shows a hysteresis that this
+    memoryless function has not, by up to a quarter of the peak. Sets within a pulse that is just
+    long enough for their runaway are as late as the time steps make them.
 
-    Limits, the same in the twin: the fourth root is a polynomial where its base is below 1 mV (value, slope and curvature
-    meet the root's there; at flat band, where the root's slope is infinite, it is 0); γ is held within ±0.999, exponents
-    continue as straight lines beyond 40, the base of the square root is held above 1e-12, F above 0, T above half the
-    ambient temperature and within 1e5 K of it, the heating of the line below that of 0.1 A.
-    """
+    Limits, the same in the twin: the fourth root is a polynomial where its base is below 1 mV
+    (value, slope and curvature meet the root's there; at flat band, where the root's slope is
+    infinite, it is 0); γ is held within ±0.999, exponents continue as straight lines beyond 40, the
+    base of the square root is held above 1e-12, F above 0, T above half the ambient temperature and
+    within 1e5 K of it, the heating of the line below that of 0.1 A."""
 
     looped: ClassVar[frozenset[str]] = frozenset({"current", "conductance", "rate"})
     name: ClassVar[str] = "jart-vcm"
-    reference: ClassVar[str] = "Bengel et al., IEEE TCAS-I 67(12), 4618, 2020; Cüppers et al., APL Mater. 7, 091105, 2019 (JART VCM v1b)"
+    reference: ClassVar[str] = (
+        "Bengel et al., IEEE TCAS-I 67(12), 4618, 2020; Cüppers et al., APL Mater. 7, 091105, 2019"
+        " (JART VCM v1b)"
+    )
     model: ClassVar[str] = "jart_vcm.lib"
     state_names: ClassVar[tuple[str, ...]] = ("nd",)
     state_units: ClassVar[tuple[str, ...]] = ("1/m³",)
@@ -243,17 +327,23 @@ class JartVCM(EquationDevice):
     spice_points: ClassVar[int] = 100
     published: ClassVar[Mapping[str, Mapping[str, float]]] = {"jart-v1b": {}}
 
-    richardson: float = parameter(6.01e5, "A/(m²·K²)", "effective Richardson constant A*", above=0.0)
+    richardson: float = parameter(
+        6.01e5, "A/(m²·K²)", "effective Richardson constant A*", above=0.0
+    )
     charges: float = parameter(2.0, "1", "charges of a vacancy z", above=0.0)
     kelvin: float = parameter(293.0, "K", "ambient temperature T0", above=0.0)
     eps_r: float = parameter(17.0, "1", "relative static permittivity", above=0.0)
-    eps_phi_r: float = parameter(5.5, "1", "relative permittivity of the barrier lowering", above=0.0)
+    eps_phi_r: float = parameter(
+        5.5, "1", "relative permittivity of the barrier lowering", above=0.0
+    )
     phi_b0: float = parameter(0.18, "eV", "Schottky barrier φB0", above=0.0, highest=3.5)
     phi_n: float = parameter(0.1, "eV", "level of the vacancies φn", lowest=0.0)
     mobility: float = parameter(4e-6, "m²/(V·s)", "electron mobility µn", above=0.0)
     nd_max: float = parameter(20e26, "1/m³", "largest vacancy density in the disc", above=0.0)
     nd_min: float = parameter(0.008e26, "1/m³", "least vacancy density in the disc", above=0.0)
-    nd_init: float = parameter(0.008e26, "1/m³", "vacancy density in the disc of a fresh device", above=0.0)
+    nd_init: float = parameter(
+        0.008e26, "1/m³", "vacancy density in the disc of a fresh device", above=0.0
+    )
     n_plug: float = parameter(20e26, "1/m³", "vacancy density in the plug", above=0.0)
     hop: float = parameter(0.25e-9, "m", "hopping distance a", above=0.0)
     attempt: float = parameter(2e13, "1/s", "attempt frequency ν0", lowest=0.0)
@@ -270,21 +360,47 @@ class JartVCM(EquationDevice):
 
     def _check(self) -> None:
         if np.any(np.asarray(self.nd_max) <= self.nd_min):
-            raise InputError(f"jart-vcm: nd_max = {self.nd_max} must be above nd_min = {self.nd_min} 1/m³")
+            raise InputError(
+                f"jart-vcm: nd_max = {self.nd_max} must be above nd_min = {self.nd_min} 1/m³"
+            )
         if np.any(np.asarray(self.l_cell) <= self.l_disc):
-            raise InputError(f"jart-vcm: l_cell = {self.l_cell} m must be above l_disc = {self.l_disc} m")
+            raise InputError(
+                f"jart-vcm: l_cell = {self.l_cell} m must be above l_disc = {self.l_disc} m"
+            )
 
     @property
     def _parameters(self) -> tuple[Any, ...]:
         return (
-            self.richardson, self.charges, self.kelvin, self.eps_r, self.eps_phi_r, self.phi_b0, self.phi_n, self.mobility, self.nd_max, self.nd_min,
-            self.n_plug, self.hop, self.attempt, self.barrier, self.r_th, self.reset_heat, self.radius, self.l_cell, self.l_disc, self.r_tiox,
-            self.r_line, self.r_th_line, self.alpha_line,
-        )  # fmt: skip
+            self.richardson,
+            self.charges,
+            self.kelvin,
+            self.eps_r,
+            self.eps_phi_r,
+            self.phi_b0,
+            self.phi_n,
+            self.mobility,
+            self.nd_max,
+            self.nd_min,
+            self.n_plug,
+            self.hop,
+            self.attempt,
+            self.barrier,
+            self.r_th,
+            self.reset_heat,
+            self.radius,
+            self.l_cell,
+            self.l_disc,
+            self.r_tiox,
+            self.r_line,
+            self.r_th_line,
+            self.alpha_line,
+        )
 
     def equations(self) -> CellCode:
         """The current, its slope and the rate with their parameters."""
-        return CellCode(current=_current, conductance=_conductance, rate=_rate, parameters=self._parameters)
+        return CellCode(
+            current=_current, conductance=_conductance, rate=_rate, parameters=self._parameters
+        )
 
     def resistances(self, x: ArrayLike) -> tuple[Floats, Floats]:
         """Return R_disc and R_plug in ohm."""

@@ -26,7 +26,8 @@ BOLTZMANN_EV = 8.617333262e-5
 
 
 def limited_exp(u: Any) -> Any:
-    """Return exp(u), continued as a straight line above `LIMIT`; for numbers and arrays (as the next three, `compiled` says why)."""
+    """Return exp(u), continued as a straight line above `LIMIT`; for numbers and arrays (as the
+    next three, `compiled` says why)."""
     return np.exp(np.minimum(u, LIMIT)) * (1.0 + np.maximum(u - LIMIT, 0.0))
 
 
@@ -47,13 +48,18 @@ def limited_sinh_slope(u: Any) -> Any:
 
 
 def reachable(name: str, siemens: ArrayLike, least: ArrayLike, most: ArrayLike) -> Floats:
-    """Return `siemens` as an array clipped to [least, most]; more than rounding outside it is an `InputError`."""
+    """Return `siemens` as an array clipped to [least, most]; more than rounding outside it is an
+    `InputError`."""
     wanted = np.asarray(siemens, dtype=float)
     low, high = np.asarray(least, dtype=float), np.asarray(most, dtype=float)
     slack = 1e-9 * high
-    if not np.all(np.isfinite(wanted)) or np.any(wanted < low - slack) or np.any(wanted > high + slack):
+    if (
+        not np.all(np.isfinite(wanted))
+        or np.any(wanted < low - slack)
+        or np.any(wanted > high + slack)
+    ):
         raise InputError(
-            f"{name}: a conductance of {float(np.min(wanted)):.4g}…{float(np.max(wanted)):.4g} S is not reachable; "
-            f"the device spans {float(np.min(low)):.4g}…{float(np.max(high)):.4g} S"
+            f"{name}: a conductance of {float(np.min(wanted)):.4g}…{float(np.max(wanted)):.4g} S is"
+            f" not reachable; the device spans {float(np.min(low)):.4g}…{float(np.max(high)):.4g} S"
         )
     return np.asarray(np.clip(wanted, low, high))

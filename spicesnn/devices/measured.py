@@ -1,4 +1,5 @@
-"""A measured device in a circuit: its conductance is the state, its table of changes the state equation."""
+"""A measured device in a circuit: its conductance is the state, its table of changes the state
+equation."""
 
 from __future__ import annotations
 
@@ -25,10 +26,11 @@ class MeasuredDevice(Device):
 
     .. math:: i = G v, \qquad \frac{dG}{dt} = r(G, v)
 
-    with r from `DeltaTable.rate`, bilinear between its points, so that a pulse of the table's width makes the table's step. Beyond the
-    voltages of the table the rate is that at its edge (a documented clamp: measure as far as you pulse). G stays within the table by the
-    usual ramp over the last `bound_width` of the range. Build it with `of`. The SPICE twin is written from the table.
-    """
+    with r from `DeltaTable.rate`, bilinear between its points, so that a pulse of the table's width
+    makes the table's step. Beyond the voltages of the table the rate is that at its edge (a
+    documented clamp: measure as far as you pulse). G stays within the table by the usual ramp over
+    the last `bound_width` of the range. Build it with `of`. The SPICE twin is written from the
+    table."""
 
     name: ClassVar[str] = "measured"
     reference: ClassVar[str] = "a table ΔG(G, V) of the user's"
@@ -39,17 +41,33 @@ class MeasuredDevice(Device):
     table: DeltaTable
     rates: Grid
     g_init: float = parameter(0.0, "S", "conductance of a fresh device", lowest=0.0)
-    bound_width: float = parameter(1e-3, "1", "width of the ramp at each bound, as a fraction of the range", above=0.0, highest=0.5)
+    bound_width: float = parameter(
+        1e-3,
+        "1",
+        "width of the ramp at each bound, as a fraction of the range",
+        above=0.0,
+        highest=0.5,
+    )
 
     @classmethod
     def of(cls, table: DeltaTable, *, g_init: float | None = None) -> Self:
-        """Return the device of a table; fresh devices have its lowest conductance unless `g_init` is given."""
+        """Return the device of a table; fresh devices have its lowest conductance unless `g_init`
+        is given."""
         if table.grid.y[0] > 0 or table.grid.y[-1] < 0 or 0.0 not in table.grid.y:
-            raise InputError("measured: the table needs a line at 0 V (no change), or the state would move at rest; add one")
+            raise InputError(
+                "measured: the table needs a line at 0 V (no change), or the state would move at"
+                " rest; add one"
+            )
         if np.any(table.grid.values[:, table.grid.y == 0.0] != 0):
-            raise InputError("measured: the table changes the conductance at 0 V; expected no change there")
-        rates = replace(table.rate(), interpolation=Interpolation.BILINEAR, out_of_range=OutOfRange.CLAMP)
-        return cls(table=table, rates=rates, g_init=float(table.grid.x[0]) if g_init is None else g_init)
+            raise InputError(
+                "measured: the table changes the conductance at 0 V; expected no change there"
+            )
+        rates = replace(
+            table.rate(), interpolation=Interpolation.BILINEAR, out_of_range=OutOfRange.CLAMP
+        )
+        return cls(
+            table=table, rates=rates, g_init=float(table.grid.x[0]) if g_init is None else g_init
+        )
 
     @property
     def set_polarity(self) -> int:  # type: ignore[override]
@@ -59,7 +77,9 @@ class MeasuredDevice(Device):
     def _check(self) -> None:
         low, high = self.bounds()
         if np.any(np.asarray(self.g_init) < low) or np.any(np.asarray(self.g_init) > high):
-            raise InputError(f"measured: g_init = {self.g_init} S is outside the table, {low:g}…{high:g} S")
+            raise InputError(
+                f"measured: g_init = {self.g_init} S is outside the table, {low:g}…{high:g} S"
+            )
 
     def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return G·v in ampere."""
@@ -67,7 +87,11 @@ class MeasuredDevice(Device):
 
     def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return G in siemens."""
-        return np.array(np.broadcast_to(np.asarray(x, dtype=float), np.broadcast_shapes(np.shape(v), np.shape(x))))
+        return np.array(
+            np.broadcast_to(
+                np.asarray(x, dtype=float), np.broadcast_shapes(np.shape(v), np.shape(x))
+            )
+        )
 
     def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return dG/dt in S/s."""
@@ -88,7 +112,9 @@ class MeasuredDevice(Device):
 
     def typical_drive(self) -> tuple[float, float]:
         """Return the smaller of the table's end voltages, at a period of forty of its pulses."""
-        return float(min(self.table.grid.y[-1], -self.table.grid.y[0])), float(1 / (40 * self.table.pulse_s))
+        return float(min(self.table.grid.y[-1], -self.table.grid.y[0])), float(
+            1 / (40 * self.table.pulse_s)
+        )
 
     def spice_parameters(self) -> dict[str, float | Floats]:
         """Return what travels on the X line; the table stands in the model file."""
@@ -97,7 +123,9 @@ class MeasuredDevice(Device):
     @property
     def model(self) -> str:  # type: ignore[override]
         """Path of the sub-circuit, which is written when it is first asked for."""
-        return str(_written(tuple(self.rates.x), tuple(self.rates.y), tuple(self.rates.values.ravel())))
+        return str(
+            _written(tuple(self.rates.x), tuple(self.rates.y), tuple(self.rates.values.ravel()))
+        )
 
     @property
     def subckt(self) -> str:
@@ -107,12 +135,15 @@ class MeasuredDevice(Device):
 
 @cache
 def _written(siemens: tuple[float, ...], volts: tuple[float, ...], flat: tuple[float, ...]) -> Path:
-    """Write the table as a sub-circuit: Σ over the conductances of (hat function of G) · (polygon of V), all in volts of the state node."""
+    """Write the table as a sub-circuit: Σ over the conductances of (hat function of G) · (polygon
+    of V), all in volts of the state node."""
     scale = MeasuredDevice.state_scale[0]
     x, rows = np.array(siemens) / scale, np.array(flat).reshape(len(siemens), len(volts)) / scale
     terms = []
     for k, row in enumerate(rows):
-        near = slice(max(k - 2, 0), k + 3)  # two zeros at either side: ngspice goes on beyond the last points as before them
+        near = slice(
+            max(k - 2, 0), k + 3
+        )  # two zeros at either side: ngspice goes on beyond the last points as before them
         hat = _polygon("v(xin)", x[near], np.eye(len(x))[k][near])
         terms.append(f"{hat}\n+ *{_polygon('v(vin)', np.array(volts), row)}")
     text = f"""* measured: a table of conductance changes
@@ -135,4 +166,8 @@ bx 0 x i = {{pace}}*(uramp(v(rate))*min(1, uramp({float(x[-1])!r} - v(x))/{{ramp
 def _polygon(at: str, x: Any, y: Any) -> str:
     """Return the text of a function that is straight between points."""
     pairs = [f"{float(a)!r},{float(b) + 0.0!r}" for a, b in zip(x, y, strict=True)]
-    return f"pwl({at},\n+ " + ",\n+ ".join(",".join(pairs[k : k + 4]) for k in range(0, len(pairs), 4)) + ")"
+    return (
+        f"pwl({at},\n+ "
+        + ",\n+ ".join(",".join(pairs[k : k + 4]) for k in range(0, len(pairs), 4))
+        + ")"
+    )

@@ -1,4 +1,5 @@
-"""What was measured on a device, read from the files of instruments: current-voltage sweeps and trains of programming pulses."""
+"""What was measured on a device, read from the files of instruments: current-voltage sweeps and
+trains of programming pulses."""
 
 from __future__ import annotations
 
@@ -20,19 +21,22 @@ _SAME = 0.02
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Sweep:
-    """A current-voltage measurement over time: one sweep, or several of one device after each other.
+    """A current-voltage measurement over time: one sweep, or several of one device after each
+    other.
 
     Attributes
     ----------
     time : (points,) seconds, increasing from 0
     volts, amps : (points,)
-        Voltage across the device (word-line terminal minus bit-line terminal) and current through it.
+        Voltage across the device (word-line terminal minus bit-line terminal) and current through
+        it.
     remarks : tuple of str
         What was read from the file, and what was left out or changed: two lines.
     starts : (sweeps,) of int
         First point of each sweep.
     limit_amps : (points,) or None
-        The most that the instrument lets through at each point (its compliance), ampere; infinite where it has no limit.
+        The most that the instrument lets through at each point (its compliance), ampere; infinite
+        where it has no limit.
     """
 
     time: Floats
@@ -86,10 +90,11 @@ class PulseTrain:
 
 
 def as_train(curve: PulseCurve, pulses: WritePulses) -> PulseTrain:
-    """Return a curve as a train of pulses, which a model can be fitted to: a reading, the set pulses, the reset pulses.
+    """Return a curve as a train of pulses, which a model can be fitted to: a reading, the set
+    pulses, the reset pulses.
 
-    Where the first conductance of the reset pulses is not the last of the set pulses, a reset pulse has been between them.
-    """
+    Where the first conductance of the reset pulses is not the last of the set pulses, a reset pulse
+    has been between them."""
     volts, siemens = (
         np.append(0.0, np.full(curve.raising.size - 1, pulses.set_volts)),
         curve.raising,
@@ -119,17 +124,21 @@ def read_measurement(
 ) -> Sweep | PulseTrain:
     """Return what a file of an instrument, or a table somebody wrote, holds, by its headers.
 
-    Currents over voltages are a sweep; with several of them in a file (below each other, beside each other, in several tables) they are laid
-    one after the other. Voltages, widths and conductances (resistances, read currents) are a train of pulses; conductances over pulse
-    numbers are one under `pulses`. Units, preambles, decimal commas, encodings, overflow marks, columns that stand twice, magnitudes, currents
-    counted from the other terminal and the compliance are found as docs/own-device.md says; `remarks` tells in two lines what was read and
-    what was left out. Two or three bare columns of numbers are volts, amps or time, volts, amps. Time counts from the first sample.
+    Currents over voltages are a sweep; with several of them in a file (below each other, beside
+    each other, in several tables) they are laid one after the other. Voltages, widths and
+    conductances (resistances, read currents) are a train of pulses; conductances over pulse numbers
+    are one under `pulses`. Units, preambles, decimal commas, encodings, overflow marks, columns
+    that stand twice, magnitudes, currents counted from the other terminal and the compliance are
+    found as docs/own-device.md says; `remarks` tells in two lines what was read and what was left
+    out. Two or three bare columns of numbers are volts, amps or time, volts, amps. Time counts from
+    the first sample.
 
     Parameters
     ----------
     path : str | Path
     duration_s : float, optional
-        Length of a sweep (of each) in a file without times, seconds; samples are then evenly spaced.
+        Length of a sweep (of each) in a file without times, seconds; samples are then evenly
+        spaced.
     pulses : WritePulses, optional
         What was applied, for a file of conductances over pulse numbers.
     v_read : float, optional
@@ -138,7 +147,8 @@ def read_measurement(
     Raises
     ------
     DataError
-        Absent, no such columns, not numbers, times that do not increase, columns between which only you can choose; the message names the line.
+        Absent, no such columns, not numbers, times that do not increase, columns between which only
+        you can choose; the message names the line.
     InputError
         A sweep without times and no `duration_s`; a pulse curve and no `pulses`.
     """
@@ -148,8 +158,9 @@ def read_measurement(
         curve = PulseCurve.from_csv(path, v_read=v_read)
         if pulses is None and not (curve.said.get("set_volts") and curve.said.get("width_s")):
             raise InputError(
-                f"{path} contains conductances over pulse numbers; a model also needs the pulses: say their amplitudes and width (--pulse-volts, "
-                "--reset-volts, --pulse-width). A pulse table reproduces the curve without a model: spicesnn fit pulse-table"
+                f"{path} contains conductances over pulse numbers; a model also needs the pulses:"
+                " say their amplitudes and width (--pulse-volts, --reset-volts, --pulse-width). A"
+                " pulse table reproduces the curve without a model: spicesnn fit pulse-table"
             )
         return as_train(curve, curve.pulses(**({} if pulses is None else asdict(pulses))))
     train = read_train(path, blocks, notes, v_read)

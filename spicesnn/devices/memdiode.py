@@ -1,8 +1,7 @@
 """The dynamic memdiode: a diode pair whose amplitude is a memory, behind a series resistance.
 
-Aguirre, Suñé and Miranda, "SPICE Implementation of the Dynamic Memdiode Model for Bipolar Resistive Switching Devices",
-Micromachines 13, 330, 2022.
-"""
+Aguirre, Suñé and Miranda, "SPICE Implementation of the Dynamic Memdiode Model for Bipolar Resistive
+Switching Devices", Micromachines 13, 330, 2022."""
 
 from __future__ import annotations
 
@@ -24,7 +23,24 @@ _RATE_LIMIT = 25.0
 _LEAST_STATE = 1e-12
 
 
-_BETA, _I_MIN, _I_MAX, _ALPHA_MIN, _ALPHA_MAX, _RS_MIN, _RS_MAX, _ETA_S, _V_S, _ETA_R, _V_R, _V_SNAP, _I_SB, _GAMMA, _GAMMA_0, _V_SOFT = range(16)
+(
+    _BETA,
+    _I_MIN,
+    _I_MAX,
+    _ALPHA_MIN,
+    _ALPHA_MAX,
+    _RS_MIN,
+    _RS_MAX,
+    _ETA_S,
+    _V_S,
+    _ETA_R,
+    _V_R,
+    _V_SNAP,
+    _I_SB,
+    _GAMMA,
+    _GAMMA_0,
+    _V_SOFT,
+) = range(16)
 
 
 def _series(h: float, p: Any) -> float:
@@ -33,14 +49,20 @@ def _series(h: float, p: Any) -> float:
 
 def _diode(u: float, h: float, p: Any) -> tuple[float, float]:
     """Return current and conductance of the diode pair at its own voltage."""
-    amplitude, steepness = p[_I_MIN] + (p[_I_MAX] - p[_I_MIN]) * h, p[_ALPHA_MIN] + (p[_ALPHA_MAX] - p[_ALPHA_MIN]) * h
+    amplitude, steepness = (
+        p[_I_MIN] + (p[_I_MAX] - p[_I_MIN]) * h,
+        p[_ALPHA_MIN] + (p[_ALPHA_MAX] - p[_ALPHA_MIN]) * h,
+    )
     ahead, back = p[_BETA] * steepness, (1.0 - p[_BETA]) * steepness
     amps = amplitude * (limited_exp(ahead * u) - limited_exp(-back * u))
-    return amps, amplitude * (ahead * limited_exp_slope(ahead * u) + back * limited_exp_slope(-back * u))
+    return amps, amplitude * (
+        ahead * limited_exp_slope(ahead * u) + back * limited_exp_slope(-back * u)
+    )
 
 
 def _inner(v: float, h: float, p: Any) -> float:
-    """Return the voltage over the diode pair: the root of ``u − v + Rs·I(u)``, which rises, by Newton steps halved into a bracket."""
+    """Return the voltage over the diode pair: the root of ``u − v + Rs·I(u)``, which rises, by
+    Newton steps halved into a bracket."""
     series = _series(h, p)
     low, high = min(v, 0.0), max(v, 0.0)
     amps, siemens = _diode(0.0, h, p)
@@ -85,28 +107,38 @@ def _rate(v: float, x: float, gate: float, p: Any) -> float:
     if v > 0.0:
         snapped = min(max((_diode(inner, h, p)[0] / p[_I_SB] - 1.0) / 0.01, 0.0), 1.0)
         threshold = p[_V_S] + (p[_V_SNAP] - p[_V_S]) * snapped
-        return float((1.0 - x) * math.exp(min(p[_ETA_S] * (inner - threshold), _RATE_LIMIT)) * min(v / p[_V_SOFT], 1.0))
+        return float(
+            (1.0 - x)
+            * math.exp(min(p[_ETA_S] * (inner - threshold), _RATE_LIMIT))
+            * min(v / p[_V_SOFT], 1.0)
+        )
     factor = 1.0 if p[_GAMMA] == 0.0 else max(x, _LEAST_STATE) ** p[_GAMMA] - p[_GAMMA_0]
-    return float(-x * math.exp(min(-p[_ETA_R] * factor * (inner - p[_V_R]), _RATE_LIMIT)) * min(-v / p[_V_SOFT], 1.0))
+    return float(
+        -x
+        * math.exp(min(-p[_ETA_R] * factor * (inner - p[_V_R]), _RATE_LIMIT))
+        * min(-v / p[_V_SOFT], 1.0)
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Memdiode(EquationDevice):
-    r"""A filamentary device whose memory state H moves its current between two diode characteristics.
+    r"""A filamentary device whose memory state H moves its current between two diode
+    characteristics.
 
     .. math:: I = I_0(H)\left[e^{\beta\alpha(H) V_d} - e^{-(1-\beta)\alpha(H) V_d}\right], \qquad V_d = V - I R_s(H)
 
     .. math:: dH/dt = (1 - H)/\tau_s, \; V \ge 0; \quad -H/\tau_r, \; V < 0; \qquad
-        \tau_s = e^{-\eta_s (V_d - V_s)}, \quad \tau_r = e^{\eta_r\,\mathrm{ISF}(H)(V_d - V_r)}, \quad \mathrm{ISF} = H^\gamma - \gamma_0
+        \tau_s = e^{-\eta_s (V_d - V_s)}, \quad \tau_r = e^{\eta_r\,\mathrm{ISF}(H)(V_d - V_r)},
+        \quad \mathrm{ISF} = H^\gamma - \gamma_0
 
-    (ISF = 1 where γ = 0); I₀, α and R_s run linearly from their value at H = 0 to that at H = 1. Beyond the snapback
-    current `i_sb` the set voltage V_s falls to `v_snap`. Positive voltage sets. H nears its bounds exponentially, so it
-    needs no ramp there.
+    (ISF = 1 where γ = 0); I₀, α and R_s run linearly from their value at H = 0 to that at H = 1.
+    Beyond the snapback current `i_sb` the set voltage V_s falls to `v_snap`. Positive voltage sets.
+    H nears its bounds exponentially, so it needs no ramp there.
 
-    What is smoothed, the same in the twin: the two branches of dH/dt are faded over `v_soft` on each side of 0 V (so a
-    device at 0 V rests), snapback is a ramp over the first percent beyond `i_sb`, exponents of the rates are held at 25
-    (1.4e-11 s), those of the current continue as straight lines beyond 40, and H^γ is held above 1e-12 in its base.
-    """
+    What is smoothed, the same in the twin: the two branches of dH/dt are faded over `v_soft` on
+    each side of 0 V (so a device at 0 V rests), snapback is a ramp over the first percent beyond
+    `i_sb`, exponents of the rates are held at 25 (1.4e-11 s), those of the current continue as
+    straight lines beyond 40, and H^γ is held above 1e-12 in its base."""
 
     looped: ClassVar[frozenset[str]] = frozenset({"current", "conductance", "rate"})
     name: ClassVar[str] = "memdiode"
@@ -118,7 +150,9 @@ class Memdiode(EquationDevice):
     spice_points: ClassVar[int] = 60
     published: ClassVar[Mapping[str, Mapping[str, float]]] = {"aguirre-2022": {}}
 
-    beta: float = parameter(0.5, "1", "fraction of the voltage in the forward exponential", lowest=0.0, highest=1.0)
+    beta: float = parameter(
+        0.5, "1", "fraction of the voltage in the forward exponential", lowest=0.0, highest=1.0
+    )
     i_min: float = parameter(2e-6, "A", "current amplitude at H = 0", above=0.0)
     i_max: float = parameter(2e-4, "A", "current amplitude at H = 1", above=0.0)
     alpha_min: float = parameter(6.19, "1/V", "steepness at H = 0", above=0.0)
@@ -131,25 +165,45 @@ class Memdiode(EquationDevice):
     v_r: float = parameter(-1.3, "V", "reset voltage")
     v_snap: float = parameter(0.1, "V", "set voltage after snapback")
     i_sb: float = parameter(1.0, "A", "snapback current", above=0.0)
-    gamma: float = parameter(0.9, "1", "power of the state in the reset time; 0 turns the factor off", lowest=0.0)
+    gamma: float = parameter(
+        0.9, "1", "power of the state in the reset time; 0 turns the factor off", lowest=0.0
+    )
     gamma_0: float = parameter(0.0, "1", "offset of that factor")
     v_soft: float = parameter(1e-3, "V", "voltage over which set and reset fade at 0 V", above=0.0)
     h_init: float = parameter(0.0, "1", "state of a fresh device", lowest=0.0, highest=1.0)
 
     def _check(self) -> None:
         if np.any(np.asarray(self.i_max) < self.i_min):
-            raise InputError(f"memdiode: i_max = {self.i_max} A must not be below i_min = {self.i_min} A")
+            raise InputError(
+                f"memdiode: i_max = {self.i_max} A must not be below i_min = {self.i_min} A"
+            )
 
     @property
     def _parameters(self) -> tuple[Any, ...]:
         return (
-            self.beta, self.i_min, self.i_max, self.alpha_min, self.alpha_max, self.rs_min, self.rs_max, self.eta_s, self.v_s, self.eta_r, self.v_r,
-            self.v_snap, self.i_sb, self.gamma, self.gamma_0, self.v_soft,
-        )  # fmt: skip
+            self.beta,
+            self.i_min,
+            self.i_max,
+            self.alpha_min,
+            self.alpha_max,
+            self.rs_min,
+            self.rs_max,
+            self.eta_s,
+            self.v_s,
+            self.eta_r,
+            self.v_r,
+            self.v_snap,
+            self.i_sb,
+            self.gamma,
+            self.gamma_0,
+            self.v_soft,
+        )
 
     def equations(self) -> CellCode:
         """The current, its slope and the rate with their parameters."""
-        return CellCode(current=_current, conductance=_conductance, rate=_rate, parameters=self._parameters)
+        return CellCode(
+            current=_current, conductance=_conductance, rate=_rate, parameters=self._parameters
+        )
 
     def bounds(self) -> tuple[float, float]:
         """Return 0 and 1."""

@@ -1,9 +1,10 @@
 """Charge on the gate of ngspice's LEVEL 1–3 transistors, after Meyer, and its inverse.
 
-J. E. Meyer, "MOS models and circuit simulation", RCA Review 32, 42-63, 1971, in the form of ngspice's DEVqmeyer, here for a threshold
-of 0 V, source and bulk at 0 V, and the drain at v. ngspice integrates capacitances, not a charge; the charge here is their integral
-along v at a constant gate voltage, exact as long as the gate voltage is above 25 mV or v changes faster than the gate does.
-"""
+J. E. Meyer, "MOS models and circuit simulation", RCA Review 32, 42-63, 1971, in the form of
+ngspice's DEVqmeyer, here for a threshold of 0 V, source and bulk at 0 V, and the drain at v.
+ngspice integrates capacitances, not a charge; the charge here is their integral along v at a
+constant gate voltage, exact as long as the gate voltage is above 25 mV or v changes faster than the
+gate does."""
 
 from __future__ import annotations
 
@@ -35,19 +36,32 @@ def _charge(vg: Any, v: Any, fixed: Any, oxide: Any) -> Any:
     to_bulk = -under * under / (2 * PHI) + np.minimum(vg + PHI, 0.0)
     s = np.maximum(a, LEAST_SATURATION)
     inner = np.minimum(w, s)
-    to_drain = 2 / 3 * np.minimum(np.maximum(1.0 + 2 * a / PHI, 0.0), 1.0) * (s * s / (2 * s - inner) - inner)
+    to_drain = (
+        2
+        / 3
+        * np.minimum(np.maximum(1.0 + 2 * a / PHI, 0.0), 1.0)
+        * (s * s / (2 * s - inner) - inner)
+    )
     return (fixed * vg + oxide * (to_source + to_bulk + to_drain)) / (fixed + oxide)
 
 
 def _parts(vg: Any, v: Any) -> Any:
-    """Return what both slopes share: ∂/∂a of the charge at the source and at the drain, and ∂/∂w of that at the drain."""
+    """Return what both slopes share: ∂/∂a of the charge at the source and at the drain, and ∂/∂w of
+    that at the drain."""
     a, w = vg + np.maximum(-v, 0.0), np.abs(v)
     share = np.minimum(np.maximum(1.0 + 2 * a / PHI, 0.0), 1.0)
     s = np.maximum(a, LEAST_SATURATION)
     inner = np.minimum(w, s)
     bracket = s * s / (2 * s - inner) - inner
     along_s = 2 * s * (s - inner) / np.square(2 * s - inner)
-    drain_a = 2 / 3 * (pick(a > LEAST_SATURATION, along_s, 0.0) + pick((a < 0) & (a > -PHI / 2), 2 / PHI * bracket, 0.0))
+    drain_a = (
+        2
+        / 3
+        * (
+            pick(a > LEAST_SATURATION, along_s, 0.0)
+            + pick((a < 0) & (a > -PHI / 2), 2 / PHI * bracket, 0.0)
+        )
+    )
     drain_w = pick(w < s, 2 / 3 * share * (np.square(s / (2 * s - inner)) - 1.0), 0.0)
     return 2 / 3 * share, drain_a, drain_w
 
@@ -71,10 +85,11 @@ def coupling(vg: Any, v: Any, fixed: Any, oxide: Any) -> Any:
 
 
 def gate_volts(state: float, v: float, fixed: float, oxide: float) -> float:
-    """Return the gate voltage of a state at drain voltage `v`, for numbers: closed form with the channel on, else a search.
+    """Return the gate voltage of a state at drain voltage `v`, for numbers: closed form with the
+    channel on, else a search.
 
-    The search takes Newton steps, halved into a bracket where they leave it: the charge grows with the gate voltage.
-    """
+    The search takes Newton steps, halved into a bracket where they leave it: the charge grows with
+    the gate voltage."""
     total = fixed + oxide
     charge = total * state
     linear = fixed * v + 2 * oxide * v + 2 * charge
@@ -107,7 +122,8 @@ def _gate_equation(v: float, x: float, gate: float, p: Any) -> float:
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class MeyerGate:
-    """A gate with a fixed capacitor beside it; its state is (total charge)/(fixed + oxide), in volts.
+    """A gate with a fixed capacitor beside it; its state is (total charge)/(fixed + oxide), in
+    volts.
 
     With a the voltage from the gate to the terminal that acts as source (``max(Vg, Vg − v)``), w = \\|v\\|, s = max(a, 25 mV), φ = 0.6 V::
 
@@ -130,7 +146,9 @@ class MeyerGate:
 
     def slopes(self, vg: Floats, v: Floats) -> tuple[Floats, Floats]:
         """Return ∂(state)/∂vg and ∂(state)/∂v."""
-        return np.asarray(_slope_over_gate(vg, v, self.fixed, self.oxide)), np.asarray(_slope_over_drain(vg, v, self.fixed, self.oxide))
+        return np.asarray(_slope_over_gate(vg, v, self.fixed, self.oxide)), np.asarray(
+            _slope_over_drain(vg, v, self.fixed, self.oxide)
+        )
 
     def coupling(self, vg: Floats, v: Floats) -> Floats:
         """Return ∂vg/∂v at a constant charge."""

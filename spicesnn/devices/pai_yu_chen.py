@@ -1,8 +1,8 @@
 """The filament-gap model of Pai-Yu Chen and Shimeng Yu, at a fixed temperature.
 
 Chen and Yu, "Compact Modeling of RRAM Devices and Its Applications in 1T1R and 1S1R Array Design",
-IEEE TED 62(12), 4022-4028, 2015. Its self-heating form is `PaiYuChenHeated`; the older Stanford form is `Stanford`.
-"""
+IEEE TED 62(12), 4022-4028, 2015. Its self-heating form is `PaiYuChenHeated`; the older Stanford
+form is `Stanford`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,21 @@ from spicesnn.errors import InputError
 NANOMETRE = 1e-9
 
 
-_I_0, _G_0, _V_0, _VELOCITY, _EA_SET, _EA_RESET, _GAMMA_0, _BETA, _FIELD, _G_MIN, _G_MAX, _BOUND_WIDTH, _THERMAL = range(13)
+(
+    _I_0,
+    _G_0,
+    _V_0,
+    _VELOCITY,
+    _EA_SET,
+    _EA_RESET,
+    _GAMMA_0,
+    _BETA,
+    _FIELD,
+    _G_MIN,
+    _G_MAX,
+    _BOUND_WIDTH,
+    _THERMAL,
+) = range(13)
 
 
 def _current(v: Any, x: Any, gate: Any, p: Any) -> Any:
@@ -45,8 +59,12 @@ def _lowering(v: Any, x: Any, p: Any) -> Any:
 def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
     """Return dg/dt: the rising drift less the falling one, each with the ramp at its bound."""
     lowering = _lowering(v, x, p)
-    rising = np.exp(np.minimum(-lowering - p[_EA_RESET] / p[_THERMAL], 0.0)) * ramp(x, p[_G_MIN], p[_G_MAX], True, p[_BOUND_WIDTH])
-    falling = np.exp(np.minimum(lowering - p[_EA_SET] / p[_THERMAL], 0.0)) * ramp(x, p[_G_MIN], p[_G_MAX], False, p[_BOUND_WIDTH])
+    rising = np.exp(np.minimum(-lowering - p[_EA_RESET] / p[_THERMAL], 0.0)) * ramp(
+        x, p[_G_MIN], p[_G_MAX], True, p[_BOUND_WIDTH]
+    )
+    falling = np.exp(np.minimum(lowering - p[_EA_SET] / p[_THERMAL], 0.0)) * ramp(
+        x, p[_G_MIN], p[_G_MAX], False, p[_BOUND_WIDTH]
+    )
     return p[_VELOCITY] * (rising - falling)
 
 
@@ -59,12 +77,14 @@ class PaiYuChen(EquationDevice):
     .. math:: dg/dt = -v_0 \left[e^{(\gamma a_0 V/L - E_{ag}) q/kT} - e^{-(\gamma a_0 V/L + E_{ar}) q/kT}\right],
         \qquad \gamma = \gamma_0 - \beta (g/1\,\mathrm{nm})^3
 
-    Positive voltage sets: g falls and the conductance rises. The temperature is a parameter; a set from a large gap is a
-    runaway of the real device's heat, which is in `PaiYuChenHeated` and not here.
+    Positive voltage sets: g falls and the conductance rises. The temperature is a parameter; a set
+    from a large gap is a runaway of the real device's heat, which is in `PaiYuChenHeated` and not
+    here.
 
-    Limits, the same in the twin: each exponent is held at 0 (the field has taken the barrier away; the gap moves at v₀,
-    at the defaults beyond 1.8 V), sinh is a straight line beyond an argument of 40, and each of the two drifts stops on a
-    ramp over the last `bound_width` of the range before its bound.
+    Limits, the same in the twin: each exponent is held at 0 (the field has taken the barrier away;
+    the gap moves at v₀, at the defaults beyond 1.8 V), sinh is a straight line beyond an argument
+    of 40, and each of the two drifts stops on a ramp over the last `bound_width` of the range
+    before its bound.
 
     The set ``spikelearn`` has g₀ as Memristor-Spikelearn (DATE 2023) rounds it.
     """
@@ -78,7 +98,10 @@ class PaiYuChen(EquationDevice):
     linear: ClassVar[bool] = False
     set_polarity: ClassVar[int] = 1
     spice_points: ClassVar[int] = 45
-    published: ClassVar[Mapping[str, Mapping[str, float]]] = {"chen-yu-2015": {}, "spikelearn": {"g_0": 0.27505e-9}}
+    published: ClassVar[Mapping[str, Mapping[str, float]]] = {
+        "chen-yu-2015": {},
+        "spikelearn": {"g_0": 0.27505e-9},
+    }
 
     i_0: float = parameter(61.4e-6, "A", "current amplitude", above=0.0)
     g_0: float = parameter(0.275e-9, "m", "gap over which the current falls by e", above=0.0)
@@ -94,33 +117,71 @@ class PaiYuChen(EquationDevice):
     g_min: float = parameter(0.1e-9, "m", "least gap", lowest=0.0)
     g_max: float = parameter(1.7e-9, "m", "largest gap", above=0.0)
     g_init: float = parameter(0.1e-9, "m", "gap of a fresh device", lowest=0.0)
-    bound_width: float = parameter(1e-3, "1", "width of the ramp at each bound, as a fraction of the range", above=0.0, highest=0.5)
+    bound_width: float = parameter(
+        1e-3,
+        "1",
+        "width of the ramp at each bound, as a fraction of the range",
+        above=0.0,
+        highest=0.5,
+    )
 
     def _check(self) -> None:
         if np.any(np.asarray(self.g_max) <= self.g_min):
-            raise InputError(f"{self.name}: g_max = {self.g_max} m must be above g_min = {self.g_min} m")
+            raise InputError(
+                f"{self.name}: g_max = {self.g_max} m must be above g_min = {self.g_min} m"
+            )
 
     def _parameters(self, kelvin: ArrayLike) -> tuple[Any, ...]:
         return (
-            self.i_0, self.g_0, self.v_0, self.velocity, self.ea_set, self.ea_reset, self.gamma_0, self.beta, self.a_0 / np.asarray(self.thickness),
-            self.g_min, self.g_max, self.bound_width, BOLTZMANN_EV * np.asarray(kelvin, dtype=float),
-        )  # fmt: skip
+            self.i_0,
+            self.g_0,
+            self.v_0,
+            self.velocity,
+            self.ea_set,
+            self.ea_reset,
+            self.gamma_0,
+            self.beta,
+            self.a_0 / np.asarray(self.thickness),
+            self.g_min,
+            self.g_max,
+            self.bound_width,
+            BOLTZMANN_EV * np.asarray(kelvin, dtype=float),
+        )
 
     def equations(self) -> CellCode:
         """The current, its slope and the rate with their parameters."""
-        return CellCode(current=_current, rate=_rate, conductance=_conductance, parameters=self._parameters(self.temperature))
+        return CellCode(
+            current=_current,
+            rate=_rate,
+            conductance=_conductance,
+            parameters=self._parameters(self.temperature),
+        )
 
     def _gap_rate(self, v: ArrayLike, g: Floats, kelvin: ArrayLike) -> Floats:
         return np.asarray(_rate(np.asarray(v, dtype=float), g, None, self._parameters(kelvin)))
 
-    def _drifts(self, v: ArrayLike, g: Floats, kelvin: ArrayLike) -> tuple[Floats, Floats, Floats, Floats]:
-        """Return the speeds of the falling and of the rising gap (m/s, ≥ 0) and their slopes over g, bounds left out."""
-        thermal, p, v = BOLTZMANN_EV * np.asarray(kelvin, dtype=float), self._parameters(kelvin), np.asarray(v, dtype=float)
+    def _drifts(
+        self, v: ArrayLike, g: Floats, kelvin: ArrayLike
+    ) -> tuple[Floats, Floats, Floats, Floats]:
+        """Return the speeds of the falling and of the rising gap (m/s, ≥ 0) and their slopes over
+        g, bounds left out."""
+        thermal, p, v = (
+            BOLTZMANN_EV * np.asarray(kelvin, dtype=float),
+            self._parameters(kelvin),
+            np.asarray(v, dtype=float),
+        )
         lowering = _lowering(v, g, p)
-        lowering_slope = -3.0 * self.beta * g**2 / NANOMETRE**3 * self.a_0 / self.thickness * v / thermal
+        lowering_slope = (
+            -3.0 * self.beta * g**2 / NANOMETRE**3 * self.a_0 / self.thickness * v / thermal
+        )
         down, up = lowering - self.ea_set / thermal, -lowering - self.ea_reset / thermal
         falling, rising = (self.velocity * np.exp(np.minimum(u, 0.0)) for u in (down, up))
-        return falling, rising, np.where(down < 0, falling * lowering_slope, 0.0), np.where(up < 0, -rising * lowering_slope, 0.0)
+        return (
+            falling,
+            rising,
+            np.where(down < 0, falling * lowering_slope, 0.0),
+            np.where(up < 0, -rising * lowering_slope, 0.0),
+        )
 
     def rate_slope(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return ∂(dg/dt)/∂g in 1/s."""
@@ -150,16 +211,31 @@ class PaiYuChen(EquationDevice):
 
     def state_for_conductance(self, siemens: ArrayLike, *, v: float = 0.0) -> Floats:
         """Return the gap of a given chord conductance: g = g0·ln(I0·sinh(v/V0)/(v·G))."""
-        at_no_gap = self.i_0 / self.v_0 if v == 0 else self.i_0 * np.sinh(np.abs(v) / self.v_0) / np.abs(v)
-        least, most = (at_no_gap * np.exp(-np.asarray(g, dtype=float) / self.g_0) for g in (self.g_max, self.g_min))
-        return np.asarray(np.clip(self.g_0 * np.log(at_no_gap / reachable(self.name, siemens, least, most)), self.g_min, self.g_max))
+        at_no_gap = (
+            self.i_0 / self.v_0 if v == 0 else self.i_0 * np.sinh(np.abs(v) / self.v_0) / np.abs(v)
+        )
+        least, most = (
+            at_no_gap * np.exp(-np.asarray(g, dtype=float) / self.g_0)
+            for g in (self.g_max, self.g_min)
+        )
+        return np.asarray(
+            np.clip(
+                self.g_0 * np.log(at_no_gap / reachable(self.name, siemens, least, most)),
+                self.g_min,
+                self.g_max,
+            )
+        )
 
-    def volts_for_rate(self, siemens: ArrayLike, siemens_per_s: ArrayLike, *, v_read: float = 0.7) -> Floats:
-        r"""Return the voltage that moves the read conductance at a given rate, for a positive or a negative rate.
+    def volts_for_rate(
+        self, siemens: ArrayLike, siemens_per_s: ArrayLike, *, v_read: float = 0.7
+    ) -> Floats:
+        r"""Return the voltage that moves the read conductance at a given rate, for a positive or a
+        negative rate.
 
-        The read conductance is the chord I/V at `v_read`, so dG/dt = −(G/g0)·dg/dt. Of the two drifts only the one the
-        voltage drives is counted: V = ±(L/γa0)·[E + (kT/q)·ln(\|dG/dt\|·g0/(G·v0))]. This is what a pulse has to have to
-        change a weight by a wanted amount (te2v and to2v of Memristor-Spikelearn, DATE 2023, are fits to it).
+        The read conductance is the chord I/V at `v_read`, so dG/dt = −(G/g0)·dg/dt. Of the two
+        drifts only the one the voltage drives is counted: V = ±(L/γa0)·[E +
+        (kT/q)·ln(\|dG/dt\|·g0/(G·v0))]. This is what a pulse has to have to change a weight by a
+        wanted amount (te2v and to2v of Memristor-Spikelearn, DATE 2023, are fits to it).
 
         Parameters
         ----------
@@ -178,5 +254,7 @@ class PaiYuChen(EquationDevice):
         with np.errstate(divide="ignore"):
             lowered = BOLTZMANN_EV * self.temperature * np.log(speed)
         barrier = np.where(wanted > 0, self.ea_set, self.ea_reset)
-        volts = np.maximum((barrier + np.minimum(lowered, 0.0)) * self.thickness / (gamma * self.a_0), 0.0)
+        volts = np.maximum(
+            (barrier + np.minimum(lowered, 0.0)) * self.thickness / (gamma * self.a_0), 0.0
+        )
         return np.asarray(np.where(wanted == 0, 0.0, np.sign(wanted) * volts))

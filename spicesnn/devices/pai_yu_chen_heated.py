@@ -1,4 +1,5 @@
-"""The filament-gap model of Pai-Yu Chen and Shimeng Yu with its self-heating: gap and temperature are both states.
+"""The filament-gap model of Pai-Yu Chen and Shimeng Yu with its self-heating: gap and temperature
+are both states.
 
 Chen and Yu, IEEE TED 62(12), 4022-4028, 2015.
 """
@@ -24,13 +25,13 @@ class PaiYuChenHeated(PaiYuChen):
 
     .. math:: dT/dt = |V I|/C_{th} - (T - T_0)/\tau_{th}
 
-    Current and gap follow `PaiYuChen`, at T in place of the fixed temperature, which is the ambient T₀ here. A set from a
-    large gap is a thermal runaway; the heating fades on a ramp over the last `bound_width` of the range below
-    `kelvin_max`, where the filament would long have melted. The thermal time constant is 0.23 ns at the defaults, so
-    circuits with this model are stiff: where pulses are longer than a few nanoseconds, ask whether `PaiYuChen` at a
-    higher temperature will do. The set ``sky130`` has the numbers of the open SKY130 process's
-    ReRAM cell. States have a leading axis: gap (m), temperature (K).
-    """
+    Current and gap follow `PaiYuChen`, at T in place of the fixed temperature, which is the ambient
+    T₀ here. A set from a large gap is a thermal runaway; the heating fades on a ramp over the last
+    `bound_width` of the range below `kelvin_max`, where the filament would long have melted. The
+    thermal time constant is 0.23 ns at the defaults, so circuits with this model are stiff: where
+    pulses are longer than a few nanoseconds, ask whether `PaiYuChen` at a higher temperature will
+    do. The set ``sky130`` has the numbers of the open SKY130 process's ReRAM cell. States have a
+    leading axis: gap (m), temperature (K)."""
 
     name: ClassVar[str] = "pai-yu-chen-heated"
     model: ClassVar[str] = "pai_yu_chen_heated.lib"
@@ -39,7 +40,12 @@ class PaiYuChenHeated(PaiYuChen):
     state_scale: ClassVar[tuple[float, ...]] = (NANOMETRE, 100.0)
     published: ClassVar[Mapping[str, Mapping[str, float]]] = {
         "chen-yu-2015": {},
-        "sky130": {"g_0": 5e-9 - 4.7249e-9, "temperature": 300.0, "t_init": 300.0, "g_init": 1.7e-9},
+        "sky130": {
+            "g_0": 5e-9 - 4.7249e-9,
+            "temperature": 300.0,
+            "t_init": 300.0,
+            "g_init": 1.7e-9,
+        },
     }
 
     c_th: float = parameter(3.1825e-16, "J/K", "thermal capacitance of the filament", above=0.0)
@@ -50,9 +56,17 @@ class PaiYuChenHeated(PaiYuChen):
     def _check(self) -> None:
         PaiYuChen._check(self)
         if np.any(np.asarray(self.kelvin_max) <= self.temperature):
-            raise InputError(f"{self.name}: kelvin_max = {self.kelvin_max} K must be above the ambient temperature = {self.temperature} K")
-        if np.any(np.asarray(self.t_init) < self.temperature) or np.any(np.asarray(self.t_init) > self.kelvin_max):
-            raise InputError(f"{self.name}: t_init = {self.t_init} K; expected a value from temperature to kelvin_max")
+            raise InputError(
+                f"{self.name}: kelvin_max = {self.kelvin_max} K must be above the ambient"
+                f" temperature = {self.temperature} K"
+            )
+        if np.any(np.asarray(self.t_init) < self.temperature) or np.any(
+            np.asarray(self.t_init) > self.kelvin_max
+        ):
+            raise InputError(
+                f"{self.name}: t_init = {self.t_init} K; expected a value from temperature to"
+                " kelvin_max"
+            )
 
     def compiled(self) -> None:
         """Return None: compiled loops take cells with one state."""
@@ -71,7 +85,10 @@ class PaiYuChenHeated(PaiYuChen):
         moving = self._gap_rate(v, gap, kelvin)
         power = np.abs(np.asarray(v, dtype=float) * PaiYuChen.current(self, v, gap))
         room = self.bound_width * (np.asarray(self.kelvin_max, dtype=float) - self.temperature)
-        heating = power / self.c_th * np.clip((self.kelvin_max - kelvin) / room, 0.0, 1.0) - (kelvin - self.temperature) / self.tau_th
+        heating = (
+            power / self.c_th * np.clip((self.kelvin_max - kelvin) / room, 0.0, 1.0)
+            - (kelvin - self.temperature) / self.tau_th
+        )
         return np.stack(np.broadcast_arrays(moving, heating))
 
     def rate_slope(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
@@ -81,12 +98,16 @@ class PaiYuChenHeated(PaiYuChen):
         power = np.abs(np.asarray(v, dtype=float) * PaiYuChen.current(self, v, gap))
         room = self.bound_width * (np.asarray(self.kelvin_max, dtype=float) - self.temperature)
         left = self.kelvin_max - kelvin
-        along_heat = -np.where((left > 0) & (left < room), power / (self.c_th * room), 0.0) - 1.0 / np.asarray(self.tau_th, dtype=float)
+        along_heat = -np.where(
+            (left > 0) & (left < room), power / (self.c_th * room), 0.0
+        ) - 1.0 / np.asarray(self.tau_th, dtype=float)
         return np.stack(np.broadcast_arrays(along_gap, along_heat))
 
     def bounds(self) -> tuple[Floats, Floats]:
         """Return (g_min, temperature) and (g_max, kelvin_max), (2, 1, 1) or (2, rows, cols)."""
-        return _stacked(self.g_min, self.temperature, at_least_2d=True), _stacked(self.g_max, self.kelvin_max, at_least_2d=True)
+        return _stacked(self.g_min, self.temperature, at_least_2d=True), _stacked(
+            self.g_max, self.kelvin_max, at_least_2d=True
+        )
 
     def initial_state(self) -> Floats:
         """Return g_init and t_init, (2,) or (2, rows, cols)."""
@@ -101,9 +122,14 @@ class PaiYuChenHeated(PaiYuChen):
         gap = PaiYuChen.state_for_conductance(self, siemens, v=v)
         return np.stack(np.broadcast_arrays(gap, np.asarray(self.temperature, dtype=float)))
 
-    def volts_for_rate(self, siemens: ArrayLike, siemens_per_s: ArrayLike, *, v_read: float = 0.7) -> Floats:
+    def volts_for_rate(
+        self, siemens: ArrayLike, siemens_per_s: ArrayLike, *, v_read: float = 0.7
+    ) -> Floats:
         """Refuse: the rate depends on how hot the filament already is."""
-        raise InputError(f"{self.name}: the voltage for a rate is defined at one temperature; use PaiYuChen(temperature=…)")
+        raise InputError(
+            f"{self.name}: the voltage for a rate is defined at one temperature; use"
+            " PaiYuChen(temperature=…)"
+        )
 
 
 def _stacked(gap: float | Floats, kelvin: float | Floats, *, at_least_2d: bool = False) -> Floats:

@@ -1,9 +1,8 @@
 """The threshold memristor of Pershin and Di Ventra.
 
-Pershin and Di Ventra, "SPICE model of memristive devices with threshold", Radioengineering 22(2), 485-489, 2013; model R.2 of
-Biolek, Di Ventra and Pershin, "Reliable SPICE Simulations of Memristors, Memcapacitors and Meminductors",
-Radioengineering 22(4), 945-968, 2013.
-"""
+Pershin and Di Ventra, "SPICE model of memristive devices with threshold", Radioengineering 22(2),
+485-489, 2013; model R.2 of Biolek, Di Ventra and Pershin, "Reliable SPICE Simulations of
+Memristors, Memcapacitors and Meminductors", Radioengineering 22(4), 945-968, 2013."""
 
 from __future__ import annotations
 
@@ -48,16 +47,19 @@ class PershinDiVentra(EquationDevice):
 
     .. math:: i = v/R, \qquad dR/dt = f(v)\,W, \qquad f = \beta v + \tfrac12 (\alpha - \beta)\left[|v + V_t| - |v - V_t|\right]
 
-    so f = α·v below the threshold and grows with slope β beyond it. Positive voltage raises the resistance (reset).
-    The papers' W is a smoothed step at each bound, 1e-5 of it wide; here W is the ramp that all models share, over the
-    last `bound_width` of the range, and the step of f at ±V_t needs no smoothing because f is continuous. The ramp is
-    wider than in other models because the state arrives at its bound at full speed and a SPICE step must not miss it.
+    so f = α·v below the threshold and grows with slope β beyond it. Positive voltage raises the
+    resistance (reset). The papers' W is a smoothed step at each bound, 1e-5 of it wide; here W is
+    the ramp that all models share, over the last `bound_width` of the range, and the step of f at
+    ±V_t needs no smoothing because f is continuous. The ramp is wider than in other models because
+    the state arrives at its bound at full speed and a SPICE step must not miss it.
 
-    The defaults are model R.2 of the 2013 paper; ``ngspice-example`` is the set that ngspice ships with.
-    """
+    The defaults are model R.2 of the 2013 paper; ``ngspice-example`` is the set that ngspice ships
+    with."""
 
     name: ClassVar[str] = "pershin-di-ventra"
-    reference: ClassVar[str] = "Biolek, Di Ventra and Pershin, Radioengineering 22(4), 945, 2013 (model R.2)"
+    reference: ClassVar[str] = (
+        "Biolek, Di Ventra and Pershin, Radioengineering 22(4), 945, 2013 (model R.2)"
+    )
     model: ClassVar[str] = "pershin_di_ventra.lib"
     state_names: ClassVar[tuple[str, ...]] = ("r",)
     state_units: ClassVar[tuple[str, ...]] = ("Ω",)
@@ -74,11 +76,19 @@ class PershinDiVentra(EquationDevice):
     alpha: float = parameter(0.0, "Ω/(V·s)", "rate below the threshold", lowest=0.0)
     beta: float = parameter(1e13, "Ω/(V·s)", "rate beyond the threshold", lowest=0.0)
     r_init: float = parameter(5e3, "Ω", "resistance of a fresh device", above=0.0)
-    bound_width: float = parameter(1e-2, "1", "width of the ramp at each bound, as a fraction of the range", above=0.0, highest=0.5)
+    bound_width: float = parameter(
+        1e-2,
+        "1",
+        "width of the ramp at each bound, as a fraction of the range",
+        above=0.0,
+        highest=0.5,
+    )
 
     def _check(self) -> None:
         if np.any(np.asarray(self.r_off) <= self.r_on):
-            raise InputError(f"pershin-di-ventra: r_off = {self.r_off} Ω must be above r_on = {self.r_on} Ω")
+            raise InputError(
+                f"pershin-di-ventra: r_off = {self.r_off} Ω must be above r_on = {self.r_on} Ω"
+            )
 
     @property
     def _parameters(self) -> tuple[Any, ...]:
@@ -91,7 +101,9 @@ class PershinDiVentra(EquationDevice):
     def rate_slope(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return ∂(dR/dt)/∂R in 1/s."""
         drift = _drift(np.asarray(v, dtype=float), self._parameters)
-        return np.asarray(drift * bound_ramp_slope(x, self.r_on, self.r_off, drift > 0, self.bound_width))
+        return np.asarray(
+            drift * bound_ramp_slope(x, self.r_on, self.r_off, drift > 0, self.bound_width)
+        )
 
     def bounds(self) -> tuple[float | Floats, float | Floats]:
         """Return r_on and r_off in ohm."""
@@ -108,4 +120,6 @@ class PershinDiVentra(EquationDevice):
     def state_for_conductance(self, siemens: ArrayLike, *, v: float = 0.0) -> Floats:
         """Return R = 1/G."""
         low, high = np.asarray(self.r_on, dtype=float), np.asarray(self.r_off, dtype=float)
-        return np.asarray(np.clip(1.0 / reachable(self.name, siemens, 1.0 / high, 1.0 / low), low, high))
+        return np.asarray(
+            np.clip(1.0 / reachable(self.name, siemens, 1.0 / high, 1.0 / low), low, high)
+        )

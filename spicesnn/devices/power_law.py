@@ -1,8 +1,8 @@
 """The pulse-calibrated power law of Memristor-Spikelearn, as a rate model.
 
-Liu, Yanguas-Gil, Madireddy and Li, "Memristor-Spikelearn", DATE 2023, which fits a filament-gap device under 10 ns set and
-1 ns reset pulses by powers of the voltage. (Its code calls the model "Vteam"; it has no thresholds. `VTEAM` is the real one.)
-"""
+Liu, Yanguas-Gil, Madireddy and Li, "Memristor-Spikelearn", DATE 2023, which fits a filament-gap
+device under 10 ns set and 1 ns reset pulses by powers of the voltage. (Its code calls the model
+"Vteam"; it has no thresholds. `VTEAM` is the real one.)"""
 
 from __future__ import annotations
 
@@ -46,21 +46,24 @@ def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
 class PowerLaw(EquationDevice):
     r"""A resistance that every calibration pulse moves by a power of its voltage.
 
-    One set pulse of `set_pulse_s` changes R by :math:`-(k_{set}/G_1) V^{n_{set}}`, one reset pulse of `reset_pulse_s` by
-    :math:`+(k_{reset}/G_1) |V|^{n_{reset}}`, whatever R is. As a rate model that is
+    One set pulse of `set_pulse_s` changes R by :math:`-(k_{set}/G_1) V^{n_{set}}`, one reset pulse
+    of `reset_pulse_s` by :math:`+(k_{reset}/G_1) |V|^{n_{reset}}`, whatever R is. As a rate model
+    that is
 
     .. math:: dR/dt = -\frac{k_{set}}{G_1 t_{set}} V^{n_{set}}, \; V > 0; \qquad
         +\frac{k_{reset}}{G_1 t_{reset}} |V|^{n_{reset}}, \; V < 0; \qquad i = V/R
 
-    which is exact for a rectangular pulse of any number of calibration widths, because the step does not depend on R;
-    a pulse of another width moves R in proportion to it. Positive voltage sets. Valid around 1.2 to 1.7 V; voltages
-    beyond `v_max` count as `v_max` in the rate, in both twins. G₁ is the conductance of weight 1: the
-    original ties the device to it, so it is a parameter here. The state is u = ln(R / 1 Ω), which resolves the 336-fold
-    range evenly: du/dt = (dR/dt)/R. It stops on a ramp over the last `bound_width` of its range (6 % of R).
-    """
+    which is exact for a rectangular pulse of any number of calibration widths, because the step
+    does not depend on R; a pulse of another width moves R in proportion to it. Positive voltage
+    sets. Valid around 1.2 to 1.7 V; voltages beyond `v_max` count as `v_max` in the rate, in both
+    twins. G₁ is the conductance of weight 1: the original ties the device to it, so it is a
+    parameter here. The state is u = ln(R / 1 Ω), which resolves the 336-fold range evenly: du/dt =
+    (dR/dt)/R. It stops on a ramp over the last `bound_width` of its range (6 % of R)."""
 
     name: ClassVar[str] = "power-law"
-    reference: ClassVar[str] = "Liu et al., Memristor-Spikelearn, DATE 2023 (pulse-calibrated fit, there named Vteam)"
+    reference: ClassVar[str] = (
+        "Liu et al., Memristor-Spikelearn, DATE 2023 (pulse-calibrated fit, there named Vteam)"
+    )
     model: ClassVar[str] = "power_law.lib"
     state_names: ClassVar[tuple[str, ...]] = ("u",)
     state_units: ClassVar[tuple[str, ...]] = ("1",)
@@ -76,19 +79,32 @@ class PowerLaw(EquationDevice):
     g_1: float = parameter(1.49301e-4, "S", "conductance of weight 1", above=0.0)
     set_pulse_s: float = parameter(10e-9, "s", "width of a set calibration pulse", above=0.0)
     reset_pulse_s: float = parameter(1e-9, "s", "width of a reset calibration pulse", above=0.0)
-    v_max: float = parameter(2.0, "V", "largest voltage the rate follows, a magnitude", above=0.0, highest=10.0)
+    v_max: float = parameter(
+        2.0, "V", "largest voltage the rate follows, a magnitude", above=0.0, highest=10.0
+    )
     r_min: float = parameter(6697.9, "Ω", "least resistance", above=0.0)
     r_max: float = parameter(2250521.5, "Ω", "largest resistance", above=0.0)
     u_init: float = parameter(math.log(2250521.5), "1", "ln(R / 1 Ω) of a fresh device")
-    bound_width: float = parameter(1e-2, "1", "width of the ramp at each bound, as a fraction of the range of ln R", above=0.0, highest=0.5)
+    bound_width: float = parameter(
+        1e-2,
+        "1",
+        "width of the ramp at each bound, as a fraction of the range of ln R",
+        above=0.0,
+        highest=0.5,
+    )
 
     def _check(self) -> None:
         if np.any(np.asarray(self.r_max) <= self.r_min):
-            raise InputError(f"power-law: r_max = {self.r_max} Ω must be above r_min = {self.r_min} Ω")
+            raise InputError(
+                f"power-law: r_max = {self.r_max} Ω must be above r_min = {self.r_min} Ω"
+            )
 
     @property
     def _parameters(self) -> tuple[Any, ...]:
-        down, up = np.asarray(self.k_set) / self.set_pulse_s / self.g_1, np.asarray(self.k_reset) / self.reset_pulse_s / self.g_1
+        down, up = (
+            np.asarray(self.k_set) / self.set_pulse_s / self.g_1,
+            np.asarray(self.k_reset) / self.reset_pulse_s / self.g_1,
+        )
         return down, self.n_set, up, self.n_reset, self.v_max, *self.bounds(), self.bound_width
 
     def equations(self) -> CellCode:
@@ -98,7 +114,9 @@ class PowerLaw(EquationDevice):
     def rate_slope(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return ∂(du/dt)/∂u in 1/s."""
         drift, (low, high) = _drift(np.asarray(v, dtype=float), self._parameters), self.bounds()
-        share, slope = (f(x, low, high, drift > 0, self.bound_width) for f in (bound_ramp, bound_ramp_slope))
+        share, slope = (
+            f(x, low, high, drift > 0, self.bound_width) for f in (bound_ramp, bound_ramp_slope)
+        )
         return np.asarray(drift * np.exp(-np.asarray(x, dtype=float)) * (slope - share))
 
     def bounds(self) -> tuple[float | Floats, float | Floats]:
@@ -116,18 +134,27 @@ class PowerLaw(EquationDevice):
     def state_for_conductance(self, siemens: ArrayLike, *, v: float = 0.0) -> Floats:
         """Return u = -ln(G / 1 S)."""
         low, high = np.asarray(self.r_min, dtype=float), np.asarray(self.r_max, dtype=float)
-        return np.asarray(np.log(np.clip(1.0 / reachable(self.name, siemens, 1.0 / high, 1.0 / low), low, high)))
+        return np.asarray(
+            np.log(np.clip(1.0 / reachable(self.name, siemens, 1.0 / high, 1.0 / low), low, high))
+        )
 
     def te2v(self, change: ArrayLike) -> Floats:
-        """Return the set voltage whose pulse lowers R·G1 by `change` ≥ 0 (learning rate times pre-synaptic trace), volt."""
+        """Return the set voltage whose pulse lowers R·G1 by `change` ≥ 0 (learning rate times
+        pre-synaptic trace), volt."""
         return np.asarray((self._change(change) / self.k_set) ** (1.0 / np.asarray(self.n_set)))
 
     def to2v(self, change: ArrayLike) -> Floats:
-        """Return the reset voltage, ≤ 0, whose pulse raises R·G1 by `change` ≥ 0 (rate times post-synaptic trace), volt."""
-        return np.asarray(-((self._change(change) / self.k_reset) ** (1.0 / np.asarray(self.n_reset))))
+        """Return the reset voltage, ≤ 0, whose pulse raises R·G1 by `change` ≥ 0 (rate times
+        post-synaptic trace), volt."""
+        return np.asarray(
+            -((self._change(change) / self.k_reset) ** (1.0 / np.asarray(self.n_reset)))
+        )
 
     def _change(self, change: ArrayLike) -> Floats:
         values = np.asarray(change, dtype=float)
         if not np.all(np.isfinite(values)) or np.any(values < 0):
-            raise InputError(f"power-law: a change of R·G1 of {float(np.min(values)):.4g}; expected 0 or more (the direction is in te2v and to2v)")
+            raise InputError(
+                f"power-law: a change of R·G1 of {float(np.min(values)):.4g}; expected 0 or more"
+                " (the direction is in te2v and to2v)"
+            )
         return values

@@ -39,8 +39,8 @@ class WritePulses:
     def __post_init__(self) -> None:
         if not self.set_volts * self.reset_volts < 0 or not 0 < self.width_s < np.inf:
             raise InputError(
-                f"write pulses of {self.set_volts:g} V and {self.reset_volts:g} V, {self.width_s:g} s; expected amplitudes of opposite sign, and "
-                "seconds above 0"
+                f"write pulses of {self.set_volts:g} V and {self.reset_volts:g} V, {self.width_s:g}"
+                " s; expected amplitudes of opposite sign, and seconds above 0"
             )
 
 
@@ -77,12 +77,14 @@ class PulseCurve:
                 or np.any(values <= 0)
             ):
                 raise InputError(
-                    f"pulse curve: {name} has shape {values.shape}; expected 2 or more finite conductances above 0 S"
+                    f"pulse curve: {name} has shape {values.shape}; expected 2 or more finite"
+                    " conductances above 0 S"
                 )
             if sign * (values[1:].mean() - values[0]) <= 0:
                 later = values[1:].mean()
                 raise InputError(
-                    f"pulse curve: {name} begins at {values[0]:.4g} S and continues at {later:.4g} S on average: the wrong way"
+                    f"pulse curve: {name} begins at {values[0]:.4g} S and continues at {later:.4g}"
+                    " S on average: the wrong way"
                 )
             object.__setattr__(self, name, values)
 
@@ -90,10 +92,12 @@ class PulseCurve:
     def from_csv(cls, path: str | Path, *, v_read: float | None = None) -> Self:
         """Return the curve of a CSV file with a header, one line a pulse from 0 on.
 
-        One column of conductances: set pulses, or set pulses and then reset pulses (or the other way round, also several cycles, which are
-        averaged): the curve is cut where it turns, or where a column of voltages or of words (set, reset; LTP, LTD) says so. Two columns:
-        what rises and what falls. Conductances are in siemens, or in the unit the header says (``G (µS)``, ``conductance_nS``); resistances
-        and read currents are converted. A column of pulse numbers is left out. `remarks` says what was read and what was left out.
+        One column of conductances: set pulses, or set pulses and then reset pulses (or the other
+        way round, also several cycles, which are averaged): the curve is cut where it turns, or
+        where a column of voltages or of words (set, reset; LTP, LTD) says so. Two columns: what
+        rises and what falls. Conductances are in siemens, or in the unit the header says (``G
+        (µS)``, ``conductance_nS``); resistances and read currents are converted. A column of pulse
+        numbers is left out. `remarks` says what was read and what was left out.
 
         Parameters
         ----------
@@ -122,7 +126,8 @@ class PulseCurve:
                 else (0.0, 0.0)
             )
             raise DataError(
-                f"{path}: it only falls, from {begin:.4g} S to {end:.4g} S, which is the wrong way for set pulses; measure those too"
+                f"{path}: it only falls, from {begin:.4g} S to {end:.4g} S, which is the wrong way"
+                " for set pulses; measure those too"
             )
         try:
             return cls(
@@ -139,7 +144,8 @@ class PulseCurve:
         width_s: float | None = None,
         assumed: WritePulses | None = None,
     ) -> WritePulses:
-        """Return the pulses of the curve, each number as the file says it, as it is given here, or as it is assumed; resets are minus the sets.
+        """Return the pulses of the curve, each number as the file says it, as it is given here, or
+        as it is assumed; resets are minus the sets.
 
         Parameters
         ----------
@@ -161,7 +167,8 @@ class PulseCurve:
             number = given[name]
             if number is not None and abs(number - value) > _ALIKE * abs(value):
                 raise InputError(
-                    f"pulse curve: its file says {name} = {value:g}, and {number:g} was given; leave it out, or give the file's"
+                    f"pulse curve: its file says {name} = {value:g}, and {number:g} was given;"
+                    " leave it out, or give the file's"
                 )
             found[name] = value
         up, down, width = (found[name] for name in given)
@@ -171,12 +178,14 @@ class PulseCurve:
             width = assumed.width_s
         if up is None or width is None:
             raise InputError(
-                "pulse curve: neither its file nor the call says the pulses' voltage and width; give them (--pulse-volts, --pulse-width)"
+                "pulse curve: neither its file nor the call says the pulses' voltage and width;"
+                " give them (--pulse-volts, --pulse-width)"
             )
         return WritePulses(set_volts=up, reset_volts=-up if down is None else down, width_s=width)
 
     def measured(self, pulses: ArrayLike) -> Floats:
-        """Return the conductance as measured after so many set pulses (whole numbers); past the last point it stays there."""
+        """Return the conductance as measured after so many set pulses (whole numbers); past the
+        last point it stays there."""
         count = np.asarray(pulses)
         if np.any(count < 0) or not np.all(count == np.round(count)):
             raise InputError(
@@ -191,11 +200,12 @@ class PulseCurve:
         return values
 
     def smooth(self, *, raising: bool = True) -> tuple[Floats, Floats]:
-        """Return pulse numbers and conductances of the monotone curve, (knots,) each; straight between them, level beyond the last.
+        """Return pulse numbers and conductances of the monotone curve, (knots,) each; straight
+        between them, level beyond the last.
 
-        Isotonic regression pools neighbours that scatter the wrong way into blocks; a knot is the middle of a block, and the first is the
-        first measured point. (A curve that kept the blocks as steps would let a device that sits on one jump over all its pulses at once.)
-        """
+        Isotonic regression pools neighbours that scatter the wrong way into blocks; a knot is the
+        middle of a block, and the first is the first measured point. (A curve that kept the blocks
+        as steps would let a device that sits on one jump over all its pulses at once.)"""
         from scipy.optimize import isotonic_regression
 
         values = self._values(raising)
@@ -209,16 +219,18 @@ class PulseCurve:
         return np.append(0.0, middles[beyond]), np.append(values[0], levels[beyond])
 
     def saturation(self) -> tuple[float, float, float]:
-        """Return ΔG and n₀ of G(0) + ΔG·(1 − exp(−n/n₀)) through the set pulses n, and the rms residual: siemens, pulses, siemens.
+        """Return ΔG and n₀ of G(0) + ΔG·(1 − exp(−n/n₀)) through the set pulses n, and the rms
+        residual: siemens, pulses, siemens.
 
-        The curve begins at the first measured point and ends where the exponential does, so that scatter around the end averages out.
-        """
+        The curve begins at the first measured point and ends where the exponential does, so that
+        scatter around the end averages out."""
         from scipy.optimize import curve_fit
 
         values = self.raising
         if values.size < 4:
             raise DataError(
-                f"pulse curve: {values.size} conductances; expected 4 or more for a fit that saturates"
+                f"pulse curve: {values.size} conductances; expected 4 or more for a fit that"
+                " saturates"
             )
         count, unit = np.arange(values.size, dtype=float), float(np.ptp(values))
 
@@ -243,7 +255,8 @@ class PulseCurve:
         return float(gain) * unit, float(pulses), residual
 
     def described(self) -> tuple[dict[str, float], dict[str, float]]:
-        """Return what describes the set pulses, and one standard deviation of each: g_first, g_gain (S), pulses, scatter (S)."""
+        """Return what describes the set pulses, and one standard deviation of each: g_first, g_gain
+        (S), pulses, scatter (S)."""
         values, scatter = self.raising, self.scatter()
         spread = scatter / np.sqrt(2.0 * max(values.size - 2, 1))
         found, error = {"g_first": float(values[0])}, {"g_first": scatter}
@@ -268,11 +281,12 @@ class PulseCurve:
         return found | {"scatter": scatter}, error | {"scatter": float(spread)}
 
     def scatter(self, *, raising: bool = True) -> float:
-        """Return the standard deviation of what was measured around a smooth curve, siemens; 0 for fewer than 3 points.
+        """Return the standard deviation of what was measured around a smooth curve, siemens; 0 for
+        fewer than 3 points.
 
-        From second differences, which a smooth curve hardly enters (Gasser, Sroka and Jennen-Steinmetz, Biometrika 73, 625, 1986), by their
-        median, so that a large first step does not count as scatter: σ = 1.4826·median |y₋ − 2y + y₊| / √6.
-        """
+        From second differences, which a smooth curve hardly enters (Gasser, Sroka and
+        Jennen-Steinmetz, Biometrika 73, 625, 1986), by their median, so that a large first step
+        does not count as scatter: σ = 1.4826·median |y₋ − 2y + y₊| / √6."""
         values = self._values(raising)
         return (
             float(1.4826 * np.median(np.abs(np.diff(values, 2))) / np.sqrt(6.0))
@@ -283,11 +297,12 @@ class PulseCurve:
     def after(
         self, siemens: ArrayLike, pulses: ArrayLike, rng: np.random.Generator | None = None
     ) -> Floats:
-        """Return conductances after `pulses` more pulses each, set for numbers above 0 and reset below.
+        """Return conductances after `pulses` more pulses each, set for numbers above 0 and reset
+        below.
 
-        The device moves along the monotone curve from where its conductance lies on it, and saturates at its end. With `rng` the measured
-        scatter is added to every conductance that was pulsed, within the range of the curve.
-        """
+        The device moves along the monotone curve from where its conductance lies on it, and
+        saturates at its end. With `rng` the measured scatter is added to every conductance that was
+        pulsed, within the range of the curve."""
         start, count = np.broadcast_arrays(
             np.asarray(siemens, dtype=float), np.asarray(pulses, dtype=float)
         )
@@ -315,14 +330,22 @@ class PulseCurve:
         return result
 
     def _levels(self) -> Floats:
-        """Return the conductances of the table: those of the curves' knots, half-way between them, and no two closer than a 200th of the range."""
+        """Return the conductances of the table: those of the curves' knots, half-way between them,
+        and no two closer than a 200th of the range."""
         curves = [
             self.smooth(raising=raising)
             for raising in (True, False)
             if raising or self.lowering is not None
         ]
-        found = np.sort(np.concatenate([np.interp(np.linspace(0, pulse[-1], 2 * pulse.size - 1), pulse, curve) for pulse, curve in curves]
-                                       + [curve for _, curve in curves]))  # fmt: skip
+        found = np.sort(
+            np.concatenate(
+                [
+                    np.interp(np.linspace(0, pulse[-1], 2 * pulse.size - 1), pulse, curve)
+                    for pulse, curve in curves
+                ]
+                + [curve for _, curve in curves]
+            )
+        )
         apart = 5e-3 * (found[-1] - found[0])
         kept = [found[0]]
         for value in found[1:]:
@@ -334,15 +357,18 @@ class PulseCurve:
     def table(
         self, set_volts: float, reset_volts: float | None, pulse_s: float, *, threshold: float = 0.5
     ) -> DeltaTable:
-        """Return ΔG(G, V) of a device that does nothing below `threshold` of its write voltages and moves in proportion beyond.
+        """Return ΔG(G, V) of a device that does nothing below `threshold` of its write voltages and
+        moves in proportion beyond.
 
-        The amplitude was not varied in such a measurement, so the voltages between are an assumption: a straight line from the threshold.
+        The amplitude was not varied in such a measurement, so the voltages between are an
+        assumption: a straight line from the threshold.
 
         Parameters
         ----------
         set_volts, reset_volts : float
-            Amplitudes of the measured pulses, of opposite sign. Without measured reset pulses the device only goes up: pulses of the
-            other polarity do nothing, and `reset_volts` is not used.
+            Amplitudes of the measured pulses, of opposite sign. Without measured reset pulses the
+            device only goes up: pulses of the other polarity do nothing, and `reset_volts` is not
+            used.
         pulse_s : float
         threshold : float
             Share of the write voltages, 0 to 1.
@@ -351,7 +377,8 @@ class PulseCurve:
             reset_volts = -set_volts
         if reset_volts is None or set_volts * reset_volts >= 0 or not 0 < threshold < 1:
             raise InputError(
-                f"pulse curve: {set_volts} V, {reset_volts} V, threshold {threshold}; expected opposite signs, and a fraction in (0, 1)"
+                f"pulse curve: {set_volts} V, {reset_volts} V, threshold {threshold}; expected"
+                " opposite signs, and a fraction in (0, 1)"
             )
         siemens = self._levels()
         up = self.after(siemens, np.ones(siemens.size)) - siemens

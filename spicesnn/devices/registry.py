@@ -30,7 +30,8 @@ _LIBRARY = {
     "stanford": "spicesnn.devices.stanford:Stanford",
     "yakopcic": "spicesnn.devices.yakopcic:Yakopcic",
 }
-"""CLI name → module:class. A new model of the library is one line here; a plug-in uses the entry-point group."""
+"""CLI name → module:class. A new model of the library is one line here; a plug-in uses the
+entry-point group."""
 
 
 @cache
@@ -48,7 +49,9 @@ def device_class(name: str) -> type[Device]:
     """Return the class of a model by its command-line name."""
     target = _targets().get(name)
     if target is None:
-        raise UnknownNameError(f"no device {name!r}{nearest(name, _targets())} The devices are: {', '.join(names())}")
+        raise UnknownNameError(
+            f"no device {name!r}{nearest(name, _targets())} The devices are: {', '.join(names())}"
+        )
     module, _, attribute = target.partition(":")
     found: type[Device] = getattr(import_module(module), attribute)
     return found
@@ -60,7 +63,8 @@ def make(name: str, **parameters: object) -> Device:
 
 
 def fresh(name: str, memristor: str | None = None) -> Device:
-    """Return a device by name with its published values; of a cell, around the memristor of that name.
+    """Return a device by name with its published values; of a cell, around the memristor of that
+    name.
 
     Raises
     ------
@@ -79,7 +83,8 @@ def fresh(name: str, memristor: str | None = None) -> Device:
 
 
 def describe_all() -> list[dict[str, Any]]:
-    """Return name, parameters, choices, published sets and reference of every model that can be loaded, by name."""
+    """Return name, parameters, choices, published sets and reference of every model that can be
+    loaded, by name."""
     return [
         {
             "name": name,
@@ -87,7 +92,10 @@ def describe_all() -> list[dict[str, Any]]:
             "choices": kind.choices(),
             "published": sorted(kind.published),
             "reference": kind.reference,
-            "state": [{"name": n, "unit": u} for n, u in zip(kind.state_names, kind.state_units, strict=True)],
+            "state": [
+                {"name": n, "unit": u}
+                for n, u in zip(kind.state_names, kind.state_units, strict=True)
+            ],
             "gated": kind.gated,
         }
         for name in names()

@@ -33,7 +33,9 @@ class Resistor(Device):
         """Return v/R."""
         return np.asarray(v, dtype=float) * self.conductance(v, x)
 
-    def conductance(self, v: ArrayLike, x: ArrayLike = 0.0, gate: ArrayLike | None = None) -> Floats:
+    def conductance(
+        self, v: ArrayLike, x: ArrayLike = 0.0, gate: ArrayLike | None = None
+    ) -> Floats:
         """Return 1/R."""
         shape = np.broadcast_shapes(np.shape(v), np.shape(x), np.shape(self.resistance))
         return np.broadcast_to(1.0 / np.asarray(self.resistance, dtype=float), shape)

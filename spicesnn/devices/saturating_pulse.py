@@ -1,8 +1,9 @@
-"""A device known by its pulse curve: every pulse goes the same share of the way that is left to the end of the range.
+"""A device known by its pulse curve: every pulse goes the same share of the way that is left to the
+end of the range.
 
-The pulse response of the 4×4 Manhattan perceptron that replays Prezioso et al., Nature 521, 61, 2015: its measured curve fits
-ΔG = 6.55e-8 S·(1 − exp(−n/3.0)) over n pulses, with a residual of 6.1e-9 S (rms).
-"""
+The pulse response of the 4×4 Manhattan perceptron that replays Prezioso et al., Nature 521, 61,
+2015: its measured curve fits ΔG = 6.55e-8 S·(1 − exp(−n/3.0)) over n pulses, with a residual of
+6.1e-9 S (rms)."""
 
 from __future__ import annotations
 
@@ -30,24 +31,30 @@ def _current(v: Any, x: Any, gate: Any, p: Any) -> Any:
 def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
     """Return dx/dt: towards 1 beyond the threshold, towards 0 beyond minus the threshold."""
     unit = p[_PULSES] * p[_PULSE_S] * (p[_V_WRITE] - p[_V_THRESHOLD])
-    return (np.maximum(v - p[_V_THRESHOLD], 0.0) * (1.0 - x) - np.maximum(-v - p[_V_THRESHOLD], 0.0) * x) / unit
+    return (
+        np.maximum(v - p[_V_THRESHOLD], 0.0) * (1.0 - x) - np.maximum(-v - p[_V_THRESHOLD], 0.0) * x
+    ) / unit
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SaturatingPulse(EquationDevice):
-    r"""A linear conductance between `g_low` and `g_low` + `g_gain` that approaches either end exponentially with pulse time.
+    r"""A linear conductance between `g_low` and `g_low` + `g_gain` that approaches either end
+    exponentially with pulse time.
 
     .. math:: i = (G_{low} + G_{gain}\, x)\, v
 
     .. math::
 
-        \frac{dx}{dt} = \frac{1 - x}{n_0 t_p} \frac{(v - V_t)^+}{V_w - V_t} - \frac{x}{n_0 t_p} \frac{(-v - V_t)^+}{V_w - V_t}
+        \frac{dx}{dt} = \frac{1 - x}{n_0 t_p} \frac{(v - V_t)^+}{V_w - V_t} - \frac{x}{n_0 t_p}
+        \frac{(-v - V_t)^+}{V_w - V_t}
 
-    so that n pulses of :math:`V_w` and :math:`t_p` from x = 0 give :math:`x = 1 - e^{-n/n_0}`. Positive voltage raises the conductance.
-    """
+    so that n pulses of :math:`V_w` and :math:`t_p` from x = 0 give :math:`x = 1 - e^{-n/n_0}`.
+    Positive voltage raises the conductance."""
 
     name: ClassVar[str] = "saturating-pulse"
-    reference: ClassVar[str] = "Fit to the pulse curve of a 4×4 replica of Prezioso et al., Nature 521, 61, 2015"
+    reference: ClassVar[str] = (
+        "Fit to the pulse curve of a 4×4 replica of Prezioso et al., Nature 521, 61, 2015"
+    )
     model: ClassVar[str] = "saturating_pulse.lib"
     set_polarity: ClassVar[int] = 1
 
@@ -61,11 +68,15 @@ class SaturatingPulse(EquationDevice):
 
     def _check(self) -> None:
         if np.any(np.asarray(self.v_write) <= self.v_threshold):
-            raise InputError(f"saturating-pulse: v_write = {self.v_write} V must be above v_threshold = {self.v_threshold} V")
+            raise InputError(
+                f"saturating-pulse: v_write = {self.v_write} V must be above v_threshold ="
+                f" {self.v_threshold} V"
+            )
 
     @classmethod
     def from_curve(cls, path: str | Path, *, scale: float = 1.0) -> tuple[Self, float]:
-        """Return the device that fits the set pulses of a measured curve, and the rms residual in siemens.
+        """Return the device that fits the set pulses of a measured curve, and the rms residual in
+        siemens.
 
         Parameters
         ----------
@@ -76,7 +87,10 @@ class SaturatingPulse(EquationDevice):
         """
         curve = PulseCurve.from_csv(path)
         gain, pulses, residual = curve.saturation()
-        return cls(g_low=scale * float(curve.raising[0]), g_gain=scale * gain, pulses=pulses), scale * residual
+        return (
+            cls(g_low=scale * float(curve.raising[0]), g_gain=scale * gain, pulses=pulses),
+            scale * residual,
+        )
 
     @property
     def _parameters(self) -> tuple[Any, ...]:

@@ -26,7 +26,8 @@ class Stimulus(ABC):
     @property
     @abstractmethod
     def breakpoints_s(self) -> Floats:
-        """Return the times at which the slope jumps (0 and the end included): no integration step crosses them."""
+        """Return the times at which the slope jumps (0 and the end included): no integration step
+        crosses them."""
 
     @abstractmethod
     def spice_source(self) -> str:
@@ -55,7 +56,9 @@ class Sine(Stimulus):
 
     def volts(self, time_s: Floats) -> Floats:
         """Return the voltage at each time."""
-        return np.asarray(self.offset + self.amplitude * np.sin(2 * np.pi * self.frequency * np.asarray(time_s)))
+        return np.asarray(
+            self.offset + self.amplitude * np.sin(2 * np.pi * self.frequency * np.asarray(time_s))
+        )
 
     @property
     def duration_s(self) -> float:
@@ -81,16 +84,30 @@ class PiecewiseLinear(Stimulus):
     level_volts: Floats
 
     def __post_init__(self) -> None:
-        time, level = owned(self.time_s, "piecewise linear: time_s", "seconds"), owned(self.level_volts, "piecewise linear: level_volts", "volts")
+        time, level = (
+            owned(self.time_s, "piecewise linear: time_s", "seconds"),
+            owned(self.level_volts, "piecewise linear: level_volts", "volts"),
+        )
         fitting = time.ndim == 1 and time.shape == level.shape and time.size >= 2
-        if not fitting or time[0] != 0 or np.any(np.diff(time) <= 0) or not np.all(np.isfinite([time, level])):
-            raise InputError("piecewise linear: expected as many volts as times, at least 2, times increasing from 0, all finite")
+        if (
+            not fitting
+            or time[0] != 0
+            or np.any(np.diff(time) <= 0)
+            or not np.all(np.isfinite([time, level]))
+        ):
+            raise InputError(
+                "piecewise linear: expected as many volts as times, at least 2, times increasing"
+                " from 0, all finite"
+            )
         object.__setattr__(self, "time_s", time)
         object.__setattr__(self, "level_volts", level)
 
     @classmethod
-    def triangle(cls, positive: float, negative: float, frequency: float, periods: int = 1) -> PiecewiseLinear:
-        """Return 0 → positive → negative → 0, `periods` times (a bipolar triangle; `negative` is a voltage, not a magnitude)."""
+    def triangle(
+        cls, positive: float, negative: float, frequency: float, periods: int = 1
+    ) -> PiecewiseLinear:
+        """Return 0 → positive → negative → 0, `periods` times (a bipolar triangle; `negative` is a
+        voltage, not a magnitude)."""
         _positive("triangle", frequency=frequency, periods=periods)
         quarter = np.array([0.25, 0.75, 1.0])
         time = np.concatenate([[0.0], *[(k + quarter) / frequency for k in range(periods)]])
@@ -111,8 +128,18 @@ class PiecewiseLinear(Stimulus):
         before, after = self.level_volts[:-1], self.level_volts[1:]
         crossing = before * after < 0
         share = before[crossing] / (before[crossing] - after[crossing])
-        return np.unique(np.append(self.time_s, self.time_s[:-1][crossing] + share * np.diff(self.time_s)[crossing]))
+        return np.unique(
+            np.append(
+                self.time_s, self.time_s[:-1][crossing] + share * np.diff(self.time_s)[crossing]
+            )
+        )
 
     def spice_source(self) -> str:
         """Return ``pwl(t v t v …)``."""
-        return "pwl(" + " ".join(f"{t:.17g} {v:.17g}" for t, v in zip(self.time_s, self.level_volts, strict=True)) + ")"
+        return (
+            "pwl("
+            + " ".join(
+                f"{t:.17g} {v:.17g}" for t, v in zip(self.time_s, self.level_volts, strict=True)
+            )
+            + ")"
+        )

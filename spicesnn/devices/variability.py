@@ -1,8 +1,8 @@
 """Spread of parameters from device to device.
 
-A parameter that differs from cell to cell is an array in the device's dataclass, so a spread device is a device like any other: both
-engines see the same numbers, and the SPICE deck carries each cell's own.
-"""
+A parameter that differs from cell to cell is an array in the device's dataclass, so a spread device
+is a device like any other: both engines see the same numbers, and the SPICE deck carries each
+cell's own."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def _relative(owner: str, value: float) -> None:
 class LogNormal(Distribution):
     """exp(σ·N(0, 1)) with σ² = ln(1 + spread²): median 1, standard deviation over mean = `spread`.
 
-    The usual description of resistances and rates of oxide devices (Ielmini, Semicond. Sci. Technol. 31, 063002, 2016). Never negative.
-    """
+    The usual description of resistances and rates of oxide devices (Ielmini, Semicond. Sci.
+    Technol. 31, 063002, 2016). Never negative."""
 
     spread: float
 
@@ -58,7 +58,9 @@ class Normal(Distribution):
     def __post_init__(self) -> None:
         _relative("normal spread", self.spread)
         if number(self.cut, "normal spread: cut", "0.1 standard deviations or more") < 0.1:
-            raise InputError(f"normal spread: cut = {self.cut!r}; expected 0.1 standard deviations or more")
+            raise InputError(
+                f"normal spread: cut = {self.cut!r}; expected 0.1 standard deviations or more"
+            )
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
         """Return factors."""
@@ -83,9 +85,13 @@ class Uniform(Distribution):
 
 
 def spread(
-    device: Device, shape: tuple[int, int], parameters: Mapping[str, Distribution], rng: np.random.Generator,
-    *, scaled_to: tuple[float, float] | None = None,
-) -> Device:  # fmt: skip
+    device: Device,
+    shape: tuple[int, int],
+    parameters: Mapping[str, Distribution],
+    rng: np.random.Generator,
+    *,
+    scaled_to: tuple[float, float] | None = None,
+) -> Device:
     """Return the device with parameters that differ from cell to cell.
 
     Parameters
@@ -93,7 +99,8 @@ def spread(
     device : Device
     shape : (rows, cols)
     parameters : Mapping
-        Parameter name → distribution of the factor on it. They are drawn in the order of the mapping, independently.
+        Parameter name → distribution of the factor on it. They are drawn in the order of the
+        mapping, independently.
     rng : numpy.random.Generator
     scaled_to : (lowest, highest), optional
         The draws are stretched so that every parameter spans exactly this, in its own unit.
@@ -108,11 +115,21 @@ def spread(
     known = device.spice_parameters()
     for name in parameters:
         if name not in known:
-            raise UnknownNameError(f"{device.name} has no parameter {name!r}{nearest(name, known)} It has: {', '.join(sorted(known))}")
+            raise UnknownNameError(
+                f"{device.name} has no parameter {name!r}{nearest(name, known)} It has:"
+                f" {', '.join(sorted(known))}"
+            )
     factors = {name: law.draw(shape, rng) for name, law in parameters.items()}
     if scaled_to is None:
-        return device.with_parameters(**{name: np.asarray(known[name]) * factor for name, factor in factors.items()})
+        return device.with_parameters(
+            **{name: np.asarray(known[name]) * factor for name, factor in factors.items()}
+        )
     low, high = scaled_to
     if any(np.ptp(factor) == 0 for factor in factors.values()):
-        raise InputError(f"scaled_to = [{low:g}, {high:g}]: draws that are all alike cannot span it; it takes two cells or more, and a spread")
-    return device.with_parameters(**{name: low + (high - low) * (f - f.min()) / np.ptp(f) for name, f in factors.items()})
+        raise InputError(
+            f"scaled_to = [{low:g}, {high:g}]: draws that are all alike cannot span it; it takes"
+            " two cells or more, and a spread"
+        )
+    return device.with_parameters(
+        **{name: low + (high - low) * (f - f.min()) / np.ptp(f) for name, f in factors.items()}
+    )

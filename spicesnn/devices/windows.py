@@ -1,8 +1,7 @@
 """Window functions that keep a state inside its bounds, the same in Python and in `models/`.
 
-Hard clips (``x < 1 ? 1 : 0``) make ngspice reject hundreds of steps and end at the wrong state; every bound here is
-therefore a ramp of a small stated width on which the rate falls to zero.
-"""
+Hard clips (``x < 1 ? 1 : 0``) make ngspice reject hundreds of steps and end at the wrong state;
+every bound here is therefore a ramp of a small stated width on which the rate falls to zero."""
 
 from __future__ import annotations
 
@@ -16,18 +15,23 @@ from spicesnn.arrays import Floats
 from spicesnn.devices.equations import pick, power
 
 _MOST = 1.0 - 1e-9
-"""In place of the 1 that a power is taken from: a window below 1e-9 is 0, in both twins. Where it vanishes at a bound a device sticks, which a
-difference of rounding would otherwise undo: it grows exponentially, and the two twins would leave the bound at different times."""
+"""In place of the 1 that a power is taken from: a window below 1e-9 is 0, in both twins. Where it
+vanishes at a bound a device sticks, which a difference of rounding would otherwise undo: it grows
+exponentially, and the two twins would leave the bound at different times."""
 _TEAM_END = 6.0
-"""Where the inner exponential of the TEAM window is cut, in both twins: f is below 1e-175 there, and ngspice must not overflow."""
+"""Where the inner exponential of the TEAM window is cut, in both twins: f is below 1e-175 there,
+and ngspice must not overflow."""
 
 
-def bound_ramp(x: ArrayLike, low: ArrayLike, high: ArrayLike, rising: ArrayLike, width: ArrayLike) -> Floats:
+def bound_ramp(
+    x: ArrayLike, low: ArrayLike, high: ArrayLike, rising: ArrayLike, width: ArrayLike
+) -> Floats:
     """Return the factor that stops a state softly at its bounds.
 
-    Inside it is 1; over the last `width` (a fraction of ``high - low``) before the bound the state moves towards it falls
-    linearly to 0, and stays 0 beyond: ``clip((high - x)/(width (high - low)), 0, 1)`` for a rising state, mirrored for a
-    falling one. A state can always leave its bound.
+    Inside it is 1; over the last `width` (a fraction of ``high - low``) before the bound the state
+    moves towards it falls linearly to 0, and stays 0 beyond: ``clip((high - x)/(width (high -
+    low)), 0, 1)`` for a rising state, mirrored for a falling one. A state can always leave its
+    bound.
 
     Parameters
     ----------
@@ -39,17 +43,21 @@ def bound_ramp(x: ArrayLike, low: ArrayLike, high: ArrayLike, rising: ArrayLike,
         Relative width of the ramp, above 0.
     """
     low, high = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
-    return np.asarray(ramp(np.asarray(x, dtype=float), low, high, np.asarray(rising, dtype=bool), width))
+    return np.asarray(
+        ramp(np.asarray(x, dtype=float), low, high, np.asarray(rising, dtype=bool), width)
+    )
 
 
 def ramp(x: Any, low: Any, high: Any, rising: Any, width: Any) -> Any:
-    """Return `bound_ramp` of numbers or of arrays, in a form that compiled code can use (`devices.equations`)."""
+    """Return `bound_ramp` of numbers or of arrays, in a form that compiled code can use
+    (`devices.equations`)."""
     room = rising * (high - x) + (1.0 - rising) * (x - low)
     return np.minimum(np.maximum(room / (width * (high - low)), 0.0), 1.0)
 
 
 class DriftWindow(enum.Enum):
-    """Windows f(x, i) of the linear drift model, x in [0, 1]; none is negative here, beyond the bounds they are 0.
+    """Windows f(x, i) of the linear drift model, x in [0, 1]; none is negative here, beyond the
+    bounds they are 0.
 
     - NONE: f = 1
     - JOGLEKAR: f = 1 − (2x − 1)^2p (Joglekar and Wolf, Eur. J. Phys. 30, 661, 2009)
@@ -62,7 +70,9 @@ class DriftWindow(enum.Enum):
     BIOLEK = enum.auto()
     PRODROMAKIS = enum.auto()
 
-    def factor(self, x: ArrayLike, rising: ArrayLike, order: ArrayLike, scale: ArrayLike = 1.0) -> Floats:
+    def factor(
+        self, x: ArrayLike, rising: ArrayLike, order: ArrayLike, scale: ArrayLike = 1.0
+    ) -> Floats:
         """Return f.
 
         Parameters
@@ -77,7 +87,11 @@ class DriftWindow(enum.Enum):
         x = np.asarray(x, dtype=float)
         if self is DriftWindow.NONE:
             return np.ones(np.broadcast_shapes(x.shape, np.shape(rising)))
-        function = {DriftWindow.JOGLEKAR: joglekar, DriftWindow.BIOLEK: biolek, DriftWindow.PRODROMAKIS: prodromakis}[self]
+        function = {
+            DriftWindow.JOGLEKAR: joglekar,
+            DriftWindow.BIOLEK: biolek,
+            DriftWindow.PRODROMAKIS: prodromakis,
+        }[self]
         return np.asarray(function(x, np.asarray(rising, dtype=bool), order, scale))
 
 
@@ -96,8 +110,11 @@ def prodromakis(x: Any, rising: Any, order: Any, scale: Any) -> Any:
     return scale * np.maximum(_MOST - power(np.square(x - 0.5) + 0.75, order), 0.0)
 
 
-def bound_ramp_slope(x: ArrayLike, low: ArrayLike, high: ArrayLike, rising: ArrayLike, width: ArrayLike) -> Floats:
-    """Return the derivative of `bound_ramp` over `x`: −1/span on the ramp of a rising state, +1/span on that of a falling one, else 0."""
+def bound_ramp_slope(
+    x: ArrayLike, low: ArrayLike, high: ArrayLike, rising: ArrayLike, width: ArrayLike
+) -> Floats:
+    """Return the derivative of `bound_ramp` over `x`: −1/span on the ramp of a rising state,
+    +1/span on that of a falling one, else 0."""
     span = np.asarray(width) * (np.asarray(high, dtype=float) - low)
     room = np.where(rising, np.asarray(high, dtype=float) - x, np.asarray(x, dtype=float) - low)
     return np.asarray(np.where((room > 0) & (room < span), np.where(rising, -1.0, 1.0) / span, 0.0))
@@ -120,10 +137,16 @@ class ThresholdWindow(enum.Enum):
 
     def factor(self, s: ArrayLike, rising: ArrayLike, order: ArrayLike) -> Floats:
         """Return f of the windows in s, 0 to 1; `order` is p."""
-        same = {ThresholdWindow.IDEAL: DriftWindow.NONE, ThresholdWindow.JOGLEKAR: DriftWindow.JOGLEKAR, ThresholdWindow.BIOLEK: DriftWindow.BIOLEK}
+        same = {
+            ThresholdWindow.IDEAL: DriftWindow.NONE,
+            ThresholdWindow.JOGLEKAR: DriftWindow.JOGLEKAR,
+            ThresholdWindow.BIOLEK: DriftWindow.BIOLEK,
+        }
         return same[self].factor(s, rising, order)
 
-    def team_factor(self, w: ArrayLike, rising: ArrayLike, a_on: ArrayLike, a_off: ArrayLike, w_c: ArrayLike) -> Floats:
+    def team_factor(
+        self, w: ArrayLike, rising: ArrayLike, a_on: ArrayLike, a_off: ArrayLike, w_c: ArrayLike
+    ) -> Floats:
         """Return f of the TEAM window; everything in metres."""
         w = np.asarray(w, dtype=float)
         inside = np.where(rising, w - np.asarray(a_off), np.asarray(a_on) - w) / np.asarray(w_c)

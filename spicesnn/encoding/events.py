@@ -1,10 +1,11 @@
 # mypy: disable-error-code="no-any-return,return-value,assignment,arg-type,type-var"
-"""Compiled Poisson input events: which inputs spike in a time step, at a cost that grows with the spikes and not with the inputs.
+"""Compiled Poisson input events: which inputs spike in a time step, at a cost that grows with the
+spikes and not with the inputs.
 
-The superposition of independent Poisson processes is one Poisson process whose events fall on process i with probability
-rate_i / Σ rate: per step one draw of the number of events, per event one draw of the input (Walker's alias method,
-ACM TOMS 3(3), 253, 1977). The generator is xoshiro256++ (Blackman and Vigna, ACM TOMS 47(4), 36, 2021), its state handed in.
-"""
+The superposition of independent Poisson processes is one Poisson process whose events fall on
+process i with probability rate_i / Σ rate: per step one draw of the number of events, per event one
+draw of the input (Walker's alias method, ACM TOMS 3(3), 253, 1977). The generator is xoshiro256++
+(Blackman and Vigna, ACM TOMS 47(4), 36, 2021), its state handed in."""
 
 from __future__ import annotations
 
@@ -45,7 +46,12 @@ def uniform(words: NDArray[np.uint64]) -> float:
 
 
 @compiled
-def alias_table(weights: NDArray[np.float64], count: int, threshold: NDArray[np.uint32], other: NDArray[np.int32]) -> float:
+def alias_table(
+    weights: NDArray[np.float64],
+    count: int,
+    threshold: NDArray[np.uint32],
+    other: NDArray[np.int32],
+) -> float:
     """Fill Walker's table for the first `count` weights (all above 0) and return their sum."""
     total = 0.0
     for i in range(count):
@@ -79,7 +85,9 @@ def alias_table(weights: NDArray[np.float64], count: int, threshold: NDArray[np.
 
 
 @compiled
-def choose(words: NDArray[np.uint64], count: int, threshold: NDArray[np.uint32], other: NDArray[np.int32]) -> int:
+def choose(
+    words: NDArray[np.uint64], count: int, threshold: NDArray[np.uint32], other: NDArray[np.int32]
+) -> int:
     """Return one index below `count`, distributed as the table's weights."""
     bits = draw(words)
     index = np.int32(((bits >> _U(32)) * _U(count)) >> _U(32))

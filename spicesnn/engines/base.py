@@ -1,8 +1,8 @@
 """The contract of an engine: the only thing that knows how a circuit is solved.
 
-`NgspiceEngine` and `NodalEngine` answer the same questions with the same shapes and units, and one conformance suite runs
-over both. Inputs are checked here, once; an engine implements the three underscored methods.
-"""
+`NgspiceEngine` and `NodalEngine` answer the same questions with the same shapes and units, and one
+conformance suite runs over both. Inputs are checked here, once; an engine implements the three
+underscored methods."""
 
 from __future__ import annotations
 
@@ -66,11 +66,14 @@ class Engine(ABC):
             No trustworthy answer.
         """
         self._check_array(array)
-        levels = Levels.checked(array, row_volts, column_volts, gate_volts, floating_rows, floating_columns)
+        levels = Levels.checked(
+            array, row_volts, column_volts, gate_volts, floating_rows, floating_columns
+        )
         return _with_drive(self._read(array, levels), array, levels)
 
     def pulse(self, array: Crossbar, pulse: Pulse | Waveform) -> PulseResult:
-        """Apply a programming pulse, or any piecewise-linear waveform, and return the array afterwards.
+        """Apply a programming pulse, or any piecewise-linear waveform, and return the array
+        afterwards.
 
         Parameters
         ----------
@@ -83,14 +86,17 @@ class Engine(ABC):
         """
         self._check_array(array)
         if not isinstance(pulse, Pulse | Waveform):
-            raise InputError(f"pulse is {pulse!r:.80}; expected a spicesnn.Pulse or a spicesnn.Waveform")
+            raise InputError(
+                f"pulse is {pulse!r:.80}; expected a spicesnn.Pulse or a spicesnn.Waveform"
+            )
         if isinstance(pulse, Pulse) and pulse.count > 1:
             return self._train(array, pulse)
         waveform = pulse.waveform() if isinstance(pulse, Pulse) else pulse
         return self._pulse(array, waveform.checked(array))
 
     def _train(self, array: Crossbar, pulse: Pulse) -> PulseResult:
-        """Apply a train of equal pulses: as one waveform, or one by one where each begins by charging the lines."""
+        """Apply a train of equal pulses: as one waveform, or one by one where each begins by
+        charging the lines."""
         if pulse.rise_s > 0 or not (array.wires.word_line_farad or array.wires.bit_line_farad):
             return self._pulse(array, pulse.waveform().checked(array))
         single, joules = replace(pulse, count=1).waveform().checked(array), 0.0
@@ -100,7 +106,13 @@ class Engine(ABC):
         return replace(done, energy_joule=joules)
 
     def drive(
-        self, device: Device, stimulus: Stimulus, *, state: ArrayLike | None = None, gate_volts: float | None = None, points: int = 2000
+        self,
+        device: Device,
+        stimulus: Stimulus,
+        *,
+        state: ArrayLike | None = None,
+        gate_volts: float | None = None,
+        points: int = 2000,
     ) -> IVCurve:
         """Drive one device, without wires, and record its current and state.
 
@@ -116,7 +128,9 @@ class Engine(ABC):
             At least this many time points are returned, 0 and the end included.
         """
         if not isinstance(device, Device):
-            raise InputError(f"device is {device!r:.80}; expected a device such as spicesnn.devices.VTEAM()")
+            raise InputError(
+                f"device is {device!r:.80}; expected a device such as spicesnn.devices.VTEAM()"
+            )
         if points < 2:
             raise InputError(f"points = {points}; expected 2 or more")
         start = numbers(device.initial_state() if state is None else state, "state")
@@ -133,20 +147,28 @@ class Engine(ABC):
         return self._drive(device, stimulus, start, gate_volts, points)
 
     def versions(self) -> dict[str, str]:
-        """Return programs besides this package that solve the circuits, name → version, for the record of a run."""
+        """Return programs besides this package that solve the circuits, name → version, for the
+        record of a run."""
         return {}
 
     def close(self) -> None:
-        """Let go of what the engine holds (worker processes); an engine can be used again afterwards."""
+        """Let go of what the engine holds (worker processes); an engine can be used again
+        afterwards."""
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def effective_conductance(self, array: Crossbar, gate_volts: ArrayLike | None = None) -> Floats:
-        """Return the matrix that a read of a linear array amounts to: ``column_amps = row_volts @ effective`` (sense nodes at 0 V).
+        """Return the matrix that a read of a linear array amounts to: ``column_amps = row_volts @
+        effective`` (sense nodes at 0 V).
 
         Parameters
         ----------
@@ -181,19 +203,33 @@ class Engine(ABC):
     def _pulse(self, array: Crossbar, waveform: CheckedWaveform) -> PulseResult: ...
 
     @abstractmethod
-    def _drive(self, device: Device, stimulus: Stimulus, state: Floats, gate_volts: float | None, points: int) -> IVCurve: ...
+    def _drive(
+        self,
+        device: Device,
+        stimulus: Stimulus,
+        state: Floats,
+        gate_volts: float | None,
+        points: int,
+    ) -> IVCurve: ...
 
 
 def check_linear(array: Crossbar) -> None:
     """Refuse cells that no effective conductance stands for."""
     if not array.linear:
         name = array.device.name if array.device is not None else "cell"
-        raise InputError(f"effective_conductance needs cells whose current is proportional to their voltage; {name} cells are not: use read")
+        raise InputError(
+            "effective_conductance needs cells whose current is proportional to their voltage;"
+            f" {name} cells are not: use read"
+        )
 
 
 def _with_drive(read: Read, array: Crossbar, levels: Levels) -> Read:
     """Write into a new result what was read and how it was driven."""
-    given = {"row_volts": levels.row_volts, "column_volts": levels.column_volts, "gate_volts": levels.gate_volts}
+    given = {
+        "row_volts": levels.row_volts,
+        "column_volts": levels.column_volts,
+        "gate_volts": levels.gate_volts,
+    }
     object.__setattr__(read, "array", array)
     for name, volts in given.items():
         object.__setattr__(read, name, volts if volts is None or not levels.single else volts[0])

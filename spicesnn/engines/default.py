@@ -47,16 +47,24 @@ def engine_given(engine: Engine | str | None) -> Iterator[Engine]:
     elif isinstance(engine, Engine):
         yield engine
     else:
-        raise UnknownNameError(f"engine is {engine!r:.60}; expected 'nodal', 'ngspice', or an engine such as spicesnn.NodalEngine()")
+        raise UnknownNameError(
+            f"engine is {engine!r:.60}; expected 'nodal', 'ngspice', or an engine such as"
+            " spicesnn.NodalEngine()"
+        )
 
 
 _LINES = ("column_volts", "gate_volts", "floating_rows", "floating_columns")
 
 
-def read(array: Crossbar, row_volts: ArrayLike, engine: Engine | str | None = None, **lines: Any) -> Read:
+def read(
+    array: Crossbar, row_volts: ArrayLike, engine: Engine | str | None = None, **lines: Any
+) -> Read:
     """Read an array; see `Engine.read`."""
     if unknown := [name for name in lines if name not in _LINES]:
-        raise UnknownArgumentError(f"array.read has no argument {unknown[0]!r}; besides row_volts and engine it takes {', '.join(_LINES)}")
+        raise UnknownArgumentError(
+            f"array.read has no argument {unknown[0]!r}; besides row_volts and engine it takes"
+            f" {', '.join(_LINES)}"
+        )
     if engine is None:
         return default_engine().read(array, row_volts, **lines)
     with engine_given(engine) as solver:
@@ -68,19 +76,33 @@ def effective_conductance(array: Crossbar) -> Floats:
     return default_engine().effective_conductance(array)
 
 
-def pulse(array: Crossbar, given: Pulse | Waveform | None = None, engine: Engine | str | None = None, **parts: Any) -> PulseResult:
+def pulse(
+    array: Crossbar,
+    given: Pulse | Waveform | None = None,
+    engine: Engine | str | None = None,
+    **parts: Any,
+) -> PulseResult:
     """Apply a pulse, or the one that `parts` describe, to an array; see `Engine.pulse`."""
     if given is not None and parts:
-        raise InputError(f"array.pulse: give a Pulse, or its parts such as row_volts=…; got both ({', '.join(sorted(parts))})")
+        raise InputError(
+            "array.pulse: give a Pulse, or its parts such as row_volts=…; got both"
+            f" ({', '.join(sorted(parts))})"
+        )
     if given is None:
         if "row_volts" not in parts and "column_volts" in parts:
             parts = {"row_volts": 0.0, **parts}
         try:
             given = Pulse(**parts)
         except TypeError as error:
-            raise InputError(f"array.pulse: {error}; expected the parts of a Pulse: row_volts, column_volts, width_s, rise_s, …") from None
+            raise InputError(
+                f"array.pulse: {error}; expected the parts of a Pulse: row_volts, column_volts,"
+                " width_s, rise_s, …"
+            ) from None
     elif not isinstance(given, Pulse | Waveform):
-        raise WrongTypeError(f"array.pulse: got {given!r:.60}; expected a Pulse, or its parts by name, such as row_volts=1.0, width_s=1e-6")
+        raise WrongTypeError(
+            f"array.pulse: got {given!r:.60}; expected a Pulse, or its parts by name, such as"
+            " row_volts=1.0, width_s=1e-6"
+        )
     with engine_given(engine) as solver:
         return solver.pulse(array, given)
 
@@ -117,10 +139,17 @@ class Draws:
 
 
 def monte_carlo(
-    array: Crossbar, row_volts: ArrayLike, imperfections: Imperfections, *, draws: int = 100, seed: int = 0,
-    engine: Engine | str | None = None, **lines: Any,
-) -> Draws:  # fmt: skip
-    """Fabricate an array again and again, each with its own variation and stuck cells, and read each once with its noise.
+    array: Crossbar,
+    row_volts: ArrayLike,
+    imperfections: Imperfections,
+    *,
+    draws: int = 100,
+    seed: int = 0,
+    engine: Engine | str | None = None,
+    **lines: Any,
+) -> Draws:
+    """Fabricate an array again and again, each with its own variation and stuck cells, and read
+    each once with its noise.
 
     Parameters
     ----------
@@ -148,7 +177,10 @@ def monte_carlo(
     if not isinstance(draws, int | np.integer) or isinstance(draws, bool) or draws < 2:
         raise InputError(f"monte_carlo: draws = {draws!r}; expected a whole number, 2 or more")
     if not isinstance(imperfections, Imperfections):
-        raise InputError(f"monte_carlo: imperfections is {imperfections!r:.60}; expected a spicesnn.Imperfections")
+        raise InputError(
+            f"monte_carlo: imperfections is {imperfections!r:.60}; expected a"
+            " spicesnn.Imperfections"
+        )
     amps, siemens = [], []
     with engine_given(engine) as solver:
         for k in range(int(draws)):
@@ -156,5 +188,7 @@ def monte_carlo(
             drawn = imperfections.before_read(imperfections.fabricated(array, rng), rng)
             amps.append(read(drawn, row_volts, solver, **lines).column_amps)
             gates = lines.get("gate_volts")
-            siemens.append(drawn.cell_conductance(None if gates is None else np.atleast_2d(gates)[0]))
+            siemens.append(
+                drawn.cell_conductance(None if gates is None else np.atleast_2d(gates)[0])
+            )
     return Draws(column_amps=np.stack(amps), conductance=np.stack(siemens))

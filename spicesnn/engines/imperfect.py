@@ -1,4 +1,5 @@
-"""Where `Imperfections` was in earlier releases: scripts and plug-ins may still import it from here."""
+"""Where `Imperfections` was in earlier releases: scripts and plug-ins may still import it from
+here."""
 
 from spicesnn.nonidealities.realised import Imperfections
 

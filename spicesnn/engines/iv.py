@@ -49,6 +49,12 @@ def iv(
         With ``.time``, ``.volts``, ``.amps`` and ``.state``.
     """
     driven = device_given(device)
-    sine = Sine(amplitude=in_unit(amplitude, "V", "iv: amplitude"), frequency=in_unit(frequency, "Hz", "iv: frequency"), periods=periods)
+    sine = Sine(
+        amplitude=in_unit(amplitude, "V", "iv: amplitude"),
+        frequency=in_unit(frequency, "Hz", "iv: frequency"),
+        periods=periods,
+    )
     with engine_given(engine) as solver:
-        return solver.drive(driven, stimulus or sine, state=state, gate_volts=gate_volts, points=points)
+        return solver.drive(
+            driven, stimulus or sine, state=state, gate_volts=gate_volts, points=points
+        )

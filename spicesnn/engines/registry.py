@@ -24,7 +24,10 @@ def make_engine(name: str) -> Engine:
         No engine of this name.
     """
     if name not in ENGINES:
-        raise ConfigError(f"engine is {name!r}; expected {' or '.join(sorted(ENGINES, reverse=True))}{nearest(name, ENGINES)}")
+        raise ConfigError(
+            f"engine is {name!r}; expected"
+            f" {' or '.join(sorted(ENGINES, reverse=True))}{nearest(name, ENGINES)}"
+        )
     module, _, kind = ENGINES[name].partition(":")
     made: Engine = getattr(import_module(module), kind)()
     return made

@@ -1,4 +1,5 @@
-"""What engines answer with. Every answer carries its certificate: the largest violation of Kirchhoff's current law."""
+"""What engines answer with. Every answer carries its certificate: the largest violation of
+Kirchhoff's current law."""
 
 from __future__ import annotations
 
@@ -101,7 +102,8 @@ class Read:
     stats : Mapping
         How it was solved: method, iterations, seconds, …
     array : Crossbar or None
-        What was read, at `row_volts`, `column_volts` (None: 0 V) and `gate_volts`; engines fill these in.
+        What was read, at `row_volts`, `column_volts` (None: 0 V) and `gate_volts`; engines fill
+        these in.
     """
 
     column_amps: Floats
@@ -122,25 +124,41 @@ class Read:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         """Refuse: a read has currents and voltages; one of them has to be named."""
-        raise WrongTypeError("a Read is no array of numbers; use read.column_amps (A), read.cell_volts (V) or read.cell_amps (A)")
+        raise WrongTypeError(
+            "a Read is no array of numbers; use read.column_amps (A), read.cell_volts (V) or"
+            " read.cell_amps (A)"
+        )
 
-    def power_watt(self, row_volts: Floats | None = None, column_volts: Floats | float = 0.0) -> Floats:
-        """Return what the drivers deliver, P = Σ V_row·I_row − Σ V_column·I_column, watt, () or (batch,).
+    def power_watt(
+        self, row_volts: Floats | None = None, column_volts: Floats | float = 0.0
+    ) -> Floats:
+        """Return what the drivers deliver, P = Σ V_row·I_row − Σ V_column·I_column, watt, () or
+        (batch,).
 
         The drive is that of the read; give it for a read that was made by hand.
         """
         if row_volts is None:
             if self.row_volts is None:
-                raise InputError("this read does not know its drive; give power_watt(row_volts, column_volts)")
-            row_volts, column_volts = self.row_volts, 0.0 if self.column_volts is None else self.column_volts
-        return np.asarray(np.sum(self.row_amps * row_volts, axis=-1) - np.sum(self.column_amps * column_volts, axis=-1))
+                raise InputError(
+                    "this read does not know its drive; give power_watt(row_volts, column_volts)"
+                )
+            row_volts, column_volts = (
+                self.row_volts,
+                0.0 if self.column_volts is None else self.column_volts,
+            )
+        return np.asarray(
+            np.sum(self.row_amps * row_volts, axis=-1)
+            - np.sum(self.column_amps * column_volts, axis=-1)
+        )
 
     @property
     def cell_amps(self) -> Floats:
         """Current through each cell, (rows, cols) or (batch, rows, cols), ampere."""
         if self.array is None:
             raise InputError("this read does not know its array; take it from an engine's read")
-        return self.array.cell_current(self.cell_volts, gate=self.array.gate_of_cells(self.gate_volts))
+        return self.array.cell_current(
+            self.cell_volts, gate=self.array.gate_of_cells(self.gate_volts)
+        )
 
     def energy(self, seconds: float) -> Floats:
         """Return what the drivers deliver when the read lasts this long, joule, () or (batch,).
@@ -154,18 +172,25 @@ class Read:
         if number(seconds, "read.energy: seconds", "a time above 0") <= 0:
             raise InputError(f"read.energy: seconds = {seconds!r}; expected a time above 0")
         if self.row_volts is None:
-            raise InputError("this read does not know its drive; use power_watt(row_volts, column_volts)")
-        return self.power_watt(self.row_volts, 0.0 if self.column_volts is None else self.column_volts) * seconds
+            raise InputError(
+                "this read does not know its drive; use power_watt(row_volts, column_volts)"
+            )
+        return (
+            self.power_watt(self.row_volts, 0.0 if self.column_volts is None else self.column_volts)
+            * seconds
+        )
 
     def plot(self, index: int = 0) -> Figure:
-        """Return a figure of line voltages, cell currents and segment currents; `index` picks an input of a batch.
+        """Return a figure of line voltages, cell currents and segment currents; `index` picks an
+        input of a batch.
 
         ``read.plot().savefig("read.pdf")`` writes it to a file.
         """
         return shortcut("read.plot")(self, index)  # type: ignore[no-any-return]
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return one row a cell: word line, bit line (and the input of a batch), line voltages, cell voltage, cell current (needs pandas)."""
+        """Return one row a cell: word line, bit line (and the input of a batch), line voltages,
+        cell voltage, cell current (needs pandas)."""
         made: pd.DataFrame = shown(self, "pandas")
         return made
 
@@ -239,11 +264,13 @@ class PulseResult:
 
     @property
     def conductance(self) -> Floats:
-        """Conductance dI/dV at 0 V of every cell after the pulse, (rows, cols), siemens; wires left out."""
+        """Conductance dI/dV at 0 V of every cell after the pulse, (rows, cols), siemens; wires left
+        out."""
         return self.array.cell_conductance()
 
     def plot(self) -> Figure:
-        """Return a figure of the line voltages over time and of the conductances after the pulse."""
+        """Return a figure of the line voltages over time and of the conductances after the
+        pulse."""
         return shortcut("pulse.plot")(self)  # type: ignore[no-any-return]
 
     def to_xarray(self) -> xr.Dataset:
@@ -283,7 +310,8 @@ class IVCurve:
         return float(np.max(np.abs(self.amps)))
 
     def plot(self, *, ax: Axes | None = None) -> Figure:
-        """Return a figure of the loop and its logarithmic view; with `ax`, the loop alone is drawn into it."""
+        """Return a figure of the loop and its logarithmic view; with `ax`, the loop alone is drawn
+        into it."""
         return shortcut("curve.plot")(self, ax)  # type: ignore[no-any-return]
 
     def to_csv(self, path: str | Path) -> Path:

@@ -28,8 +28,8 @@ class Candidate:
     result : FitResult or None
         None where the model could not be fitted.
     aic : float
-        n·ln(mean square of the residuals over the magnitude of the data) + 2·parameters (Akaike, IEEE Trans. Autom. Control 19, 716, 1974);
-        infinite where there is no fit.
+        n·ln(mean square of the residuals over the magnitude of the data) + 2·parameters (Akaike,
+        IEEE Trans. Autom. Control 19, 716, 1974); infinite where there is no fit.
     reason : str
         Why there is none.
     """
@@ -49,13 +49,23 @@ class Candidate:
         if self.aic - best.aic < 2.0:
             return "as good"
         ratio = self.result.relative_rmse / best.result.relative_rmse
-        return "describes the data, with less support" if ratio < _FITS else f"residuals {ratio:.2g} times those of the best"
+        return (
+            "describes the data, with less support"
+            if ratio < _FITS
+            else f"residuals {ratio:.2g} times those of the best"
+        )
 
 
 def compare(
-    data: Sweep | PulseTrain, *, rng: np.random.Generator, models: Sequence[str] | None = None, starts: int = 6, v_read: float = 0.1
+    data: Sweep | PulseTrain,
+    *,
+    rng: np.random.Generator,
+    models: Sequence[str] | None = None,
+    starts: int = 6,
+    v_read: float = 0.1,
 ) -> tuple[Candidate, ...]:
-    """Return the fits of all models to a measurement, best first by Akaike's criterion, those that cannot be fitted last.
+    """Return the fits of all models to a measurement, best first by Akaike's criterion, those that
+    cannot be fitted last.
 
     Parameters
     ----------
@@ -72,8 +82,16 @@ def compare(
         try:
             result = fit_data(name, data, rng=rng, starts=starts, v_read=v_read)
         except (ConvergenceError, InputError) as error:
-            found.append(Candidate(name=name, result=None, aic=np.inf, reason=str(error).splitlines()[0]))
+            found.append(
+                Candidate(name=name, result=None, aic=np.inf, reason=str(error).splitlines()[0])
+            )
             continue
         square = float(np.mean(((result.fitted - y) / rough_weight(y)) ** 2))
-        found.append(Candidate(name=name, result=result, aic=y.size * float(np.log(max(square, 1e-30))) + 2.0 * len(result.parameters)))
+        found.append(
+            Candidate(
+                name=name,
+                result=result,
+                aic=y.size * float(np.log(max(square, 1e-30))) + 2.0 * len(result.parameters),
+            )
+        )
     return tuple(sorted(found, key=lambda candidate: candidate.aic))

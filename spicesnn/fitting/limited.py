@@ -1,10 +1,12 @@
 # mypy: disallow-untyped-decorators=False
-"""A device behind a source-measure unit that limits the current: its compliance, as part of the circuit.
+"""A device behind a source-measure unit that limits the current: its compliance, as part of the
+circuit.
 
-Below the limit L the device has the programmed voltage v. Where its current would be larger, the unit lowers the voltage to the v′ between 0
-and v at which |i(v′, x)| = L, and the state moves with dx/dt = f(v′, x). The device's own equations are called by their addresses, so the pair
-of functions here serves every compiled device; the limit travels as the level of the third terminal, which such a device has not.
-"""
+Below the limit L the device has the programmed voltage v. Where its current would be larger, the
+unit lowers the voltage to the v′ between 0 and v at which |i(v′, x)| = L, and the state moves with
+dx/dt = f(v′, x). The device's own equations are called by their addresses, so the pair of functions
+here serves every compiled device; the limit travels as the level of the third terminal, which such
+a device has not."""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ from spicesnn.jit import compiled
 
 _POINTER = types.CPointer(float64)
 _BEFORE = 2
-"""Numbers in front of the device's own parameters: the addresses of its current and of its rate. Addresses fit into a float's 53 bits."""
+"""Numbers in front of the device's own parameters: the addresses of its current and of its rate.
+Addresses fit into a float's 53 bits."""
 _ROUNDS = 60
 _CLOSE = 1e-10
 
@@ -37,7 +40,9 @@ def _behind(typing: Any, pointer: Any, count: Any) -> Any:
     return _POINTER(_POINTER, int64), code
 
 
-@compiled(signature=float64(int64, float64, float64, float64, _POINTER), nogil=True, error_model="numpy")
+@compiled(
+    signature=float64(int64, float64, float64, float64, _POINTER), nogil=True, error_model="numpy"
+)
 def _voltage(address: int, v: float, x: float, limit: float, p: Any) -> Any:
     """Return the voltage of the device: v, or less where its current would be beyond the limit."""
     amps = abs(call(address, v, x, 0.0, p))
@@ -77,7 +82,10 @@ def limited_rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
 
 
 def limited_table(code: CellCode, cells: int) -> Floats:
-    """Return what `p` holds for `limited_current` and `limited_rate`, a row a cell (or one for all)."""
+    """Return what `p` holds for `limited_current` and `limited_rate`, a row a cell (or one for
+    all)."""
     own = code.matrix(cells)
     addresses = np.array([[float(address_of(code.current)), float(address_of(code.rate))]])
-    return np.ascontiguousarray(np.concatenate([np.repeat(addresses, len(own), axis=0), own], axis=1))
+    return np.ascontiguousarray(
+        np.concatenate([np.repeat(addresses, len(own), axis=0), own], axis=1)
+    )

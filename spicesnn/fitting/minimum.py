@@ -1,4 +1,5 @@
-"""The way from a measurement to the minimum of a fit: from the start that is given, from the whole range, with more parameters."""
+"""The way from a measurement to the minimum of a fit: from the start that is given, from the whole
+range, with more parameters."""
 
 from __future__ import annotations
 
@@ -13,11 +14,13 @@ from spicesnn.fitting.problem import Problem
 from spicesnn.fitting.search import Population
 
 MISSES = 1.25
-"""A fit whose residuals are so many times the scatter of the data from point to point has missed; then the search goes on."""
+"""A fit whose residuals are so many times the scatter of the data from point to point has missed;
+then the search goes on."""
 _LEAST = 6
 """Fewer values of like size have no median worth the name."""
 _NEAR = 0.35
-"""Half of the random sets around a start are this close to it (in z), the others spread over half of the search range."""
+"""Half of the random sets around a start are this close to it (in z), the others spread over half
+of the search range."""
 _AROUND = 100
 """Random sets that are simulated (all at once) for every further start around the first."""
 _COARSE, _ROUGH = 0, 1
@@ -25,39 +28,52 @@ _COARSE, _ROUGH = 0, 1
 _RECENTRED = 6
 """How often a minimum at an end that only the search has set is followed further."""
 _ROUNDS = ((300, 30, 8), (900, 60, 25))
-"""Searches of the whole range: candidates drawn, candidates kept, generations. The second where the first leads to no curve near the data."""
+"""Searches of the whole range: candidates drawn, candidates kept, generations. The second where the
+first leads to no curve near the data."""
 _FAR = 0.2
 """Root mean squared soft residual below which a curve is near the data."""
 _DEAR = {"jart-vcm": 6, "pai-yu-chen-heated": 20, "memdiode": 2}
-"""Models whose equations have a loop inside, or are not compiled: so many times fewer candidates."""
+"""Models whose equations have a loop inside, or are not compiled: so many times fewer
+candidates."""
 _CLEAR = 2.5
 """Where the best candidates of one polarity are so many times better, the other is left."""
 _LOST = 2.0
-"""Root mean squared soft residual (a factor of e² at every point) from which on a start has led nowhere."""
+"""Root mean squared soft residual (a factor of e² at every point) from which on a start has led
+nowhere."""
 _WORTH = 0.9
 """Further parameters are kept where they bring the residual down to this fraction."""
 
 
 def scatter(problem: Problem) -> float:
-    """Return the scatter of the data from point to point, relative to the curve's magnitude, root mean square.
+    """Return the scatter of the data from point to point, relative to the curve's magnitude, root
+    mean square.
 
-    From second differences, by their median, so that jumps do not count, among values of like size each: small ones may scatter more than
-    large ones, or less. Where nothing scatters, what is left of the curvature stands in.
-    """
+    From second differences, by their median, so that jumps do not count, among values of like size
+    each: small ones may scatter more than large ones, or less. Where nothing scatters, what is left
+    of the curvature stands in."""
     y = problem.measured
     top = float(np.max(np.abs(y)))
-    apart = np.abs((y[1:-1] - 0.5 * (y[:-2] + y[2:])) / (np.abs(y[1:-1]) + 0.01 * top)) / np.sqrt(1.5)
+    apart = np.abs((y[1:-1] - 0.5 * (y[:-2] + y[2:])) / (np.abs(y[1:-1]) + 0.01 * top)) / np.sqrt(
+        1.5
+    )
     size, squares, count = np.abs(y[1:-1]) / top, 0.0, 0
     for low, high in pairwise((-1.0, 1e-3, 1e-2, 0.1, 0.4, 2.0)):
         part = apart[(size > low) & (size <= high)]
         if part.size:
-            robust = 1.4826 * float(np.median(part)) if part.size >= _LEAST else float(np.sqrt(np.mean(part**2)))
+            robust = (
+                1.4826 * float(np.median(part))
+                if part.size >= _LEAST
+                else float(np.sqrt(np.mean(part**2)))
+            )
             squares, count = squares + part.size * robust**2, count + part.size
     return float(np.sqrt(squares / max(count, 1)))
 
 
-def minimum(problem: Problem, starts: int, rng: np.random.Generator, more: tuple[str, ...]) -> tuple[Problem, Floats, tuple[float, ...]]:
-    """Return the problem centred on the best minimum, that minimum (z), and the costs of all that were followed, best first.
+def minimum(
+    problem: Problem, starts: int, rng: np.random.Generator, more: tuple[str, ...]
+) -> tuple[Problem, Floats, tuple[float, ...]]:
+    """Return the problem centred on the best minimum, that minimum (z), and the costs of all that
+    were followed, best first.
 
     Parameters
     ----------
@@ -67,7 +83,8 @@ def minimum(problem: Problem, starts: int, rng: np.random.Generator, more: tuple
         Minima to follow in each round; 1: from the start alone.
     rng : Generator
     more : tuple of str
-        Parameters to fit besides, one after the other, where those of `problem` do not reach the data.
+        Parameters to fit besides, one after the other, where those of `problem` do not reach the
+        data.
 
     Raises
     ------
@@ -85,13 +102,22 @@ def minimum(problem: Problem, starts: int, rng: np.random.Generator, more: tuple
             names = (*problem.names, *more[:count])
             wider = [_followed(best[0].with_names(names), costs)]
             if count in (1, len(more)) and wider[0][1] > enough:
-                wider.append(_ranged(_based(problem, best[0]).with_names(names), starts, rng, costs, enough))
+                wider.append(
+                    _ranged(_based(problem, best[0]).with_names(names), starts, rng, costs, enough)
+                )
             found = _best(wider)
             if found[1] < _WORTH * best[1]:
                 best = found
     if not best[1] < _LOST:
-        raise ConvergenceError(f"{problem.device.name}: none of {len(costs)} starts led to a curve near the data; give a base device closer to it")
-    return best[0], np.zeros(len(best[0].names)) + np.where(best[0].start == 0, best[2], 0.0), tuple(sorted(cost for cost in costs if cost < _LOST))
+        raise ConvergenceError(
+            f"{problem.device.name}: none of {len(costs)} starts led to a curve near the data; give"
+            " a base device closer to it"
+        )
+    return (
+        best[0],
+        np.zeros(len(best[0].names)) + np.where(best[0].start == 0, best[2], 0.0),
+        tuple(sorted(cost for cost in costs if cost < _LOST)),
+    )
 
 
 Found = tuple[Problem, float, Any]
@@ -107,7 +133,8 @@ def _best(found: list[Found]) -> Found:
 
 
 def _followed(problem: Problem, costs: list[float]) -> Found:
-    """Return the problem centred on the minimum that its start leads to, the root mean squared residual there, and z of what starts at 0."""
+    """Return the problem centred on the minimum that its start leads to, the root mean squared
+    residual there, and z of what starts at 0."""
     place = problem.softened().at(_ROUGH)
     z = np.clip(np.zeros(len(place.names)), *place.bounds)
     z = np.where(place.start == 0, getattr(problem, "zero", z), z)
@@ -126,7 +153,8 @@ def _followed(problem: Problem, costs: list[float]) -> Found:
 
 
 def _around(problem: Problem, starts: int, rng: np.random.Generator) -> list[Problem]:
-    """Return the problem, and for each further start the best that are left of many random sets near it and further away."""
+    """Return the problem, and for each further start the best that are left of many random sets
+    near it and further away."""
     places = [problem]
     if starts == 1:
         return places
@@ -135,13 +163,18 @@ def _around(problem: Problem, starts: int, rng: np.random.Generator) -> list[Pro
     count = _AROUND * (starts - 1) // (2 * _DEAR.get(problem.device.name, 1)) + 1
     near = (np.maximum(low, centre - _NEAR), np.minimum(high, centre + _NEAR))
     far = (0.5 * (low + centre), 0.5 * (high + centre))
-    wild = np.concatenate([rng.uniform(*near, size=(count, low.size)), rng.uniform(*far, size=(count, low.size))])
+    wild = np.concatenate(
+        [rng.uniform(*near, size=(count, low.size)), rng.uniform(*far, size=(count, low.size))]
+    )
     cost = np.mean(np.minimum(np.abs(problem.softened().at(_COARSE).residuals(wild)), 10.0), axis=0)
     return [*places, *(problem.centred(wild[k]) for k in np.argsort(cost)[: min(starts - 1, 2)])]
 
 
-def _ranged(problem: Problem, starts: int, rng: np.random.Generator, costs: list[float], enough: float) -> Found:
-    """Return the best minimum of a search of the whole range in both polarities; a longer search where the first does not reach the data."""
+def _ranged(
+    problem: Problem, starts: int, rng: np.random.Generator, costs: list[float], enough: float
+) -> Found:
+    """Return the best minimum of a search of the whole range in both polarities; a longer search
+    where the first does not reach the data."""
     best: Found | None = None
     share = _DEAR.get(problem.device.name, 1)
     for candidates, kept, generations in _ROUNDS:
@@ -154,7 +187,9 @@ def _ranged(problem: Problem, starts: int, rng: np.random.Generator, costs: list
                 continue
             population.keep(max(kept // min(share, 3), 12))
             population.breed(max(generations // min(share, 3), 3))
-        ranked = sorted(((float(np.min(p.costs, initial=np.inf)), k) for k, p in enumerate(populations)))
+        ranked = sorted(
+            (float(np.min(p.costs, initial=np.inf)), k) for k, p in enumerate(populations)
+        )
         for cost, k in ranked:
             if cost > _CLEAR * ranked[0][0]:
                 continue
@@ -166,11 +201,19 @@ def _ranged(problem: Problem, starts: int, rng: np.random.Generator, costs: list
         if best is not None and best[1] < max(_FAR, 4.0 * enough):
             break
     if best is None:
-        raise ConvergenceError(f"{problem.device.name}: no set of parameters in its whole range gives a curve that can be followed")
+        raise ConvergenceError(
+            f"{problem.device.name}: no set of parameters in its whole range gives a curve that can"
+            " be followed"
+        )
     return best
 
 
 def _polarities(problem: Problem) -> list[Problem]:
-    """Return the problem as it stands and with the model's terminals exchanged, where the model allows both."""
-    turned = [] if problem.device.lowest_volts > -float(np.max(np.abs(problem.data.volts))) else [problem.turned()]
+    """Return the problem as it stands and with the model's terminals exchanged, where the model
+    allows both."""
+    turned = (
+        []
+        if problem.device.lowest_volts > -float(np.max(np.abs(problem.data.volts)))
+        else [problem.turned()]
+    )
     return [problem, *turned]

@@ -1,4 +1,5 @@
-"""The least-squares problem behind a fit: residuals and their derivatives over scaled parameters, and the noise they are weighed with."""
+"""The least-squares problem behind a fit: residuals and their derivatives over scaled parameters,
+and the noise they are weighed with."""
 
 from __future__ import annotations
 
@@ -18,13 +19,16 @@ from spicesnn.fitting.trajectory import follow, pulse_course, sweep_course
 _SPAN = {"V": 4.0, "1": 4.0, "eV": 1.3, "1/V": 4.0}
 """How far from its start value a parameter may go, as a factor, by its unit; 30 for all others."""
 _DIFFERENCES = 1e-4, 3e-3
-"""Step of the derivatives, in z, of compiled devices and of others: far above what is left of the integration's error at their tolerances."""
+"""Step of the derivatives, in z, of compiled devices and of others: far above what is left of the
+integration's error at their tolerances."""
 _TOLERANCES = (1e-4, 1e-6, 1e-8), (1e-3, 1e-4, 1e-5)
-"""Tolerances of the integration for random sets, on the way to a minimum and there, of compiled devices and of others, which are slower."""
+"""Tolerances of the integration for random sets, on the way to a minimum and there, of compiled
+devices and of others, which are slower."""
 _HUGE = 1e6
 _FLOOR = 0.01
 _QUIET, _OTHER = 0.05, 0.3
-"""Conductances count above this fraction of the largest voltage; they are another state's where their logarithms differ by so much more."""
+"""Conductances count above this fraction of the largest voltage; they are another state's where
+their logarithms differ by so much more."""
 _LEAST_NOISE = 1e-4
 """The noise of a measurement is taken to be at least this share of the largest value."""
 
@@ -49,27 +53,39 @@ class Noise:
 
     @classmethod
     def of(cls, errors: Floats, values: Floats) -> Noise:
-        """Return what explains `errors` of `values` best: the largest likelihood of normal errors."""
+        """Return what explains `errors` of `values` best: the largest likelihood of normal
+        errors."""
         top = float(np.max(np.abs(values)))
         scale = float(np.sqrt(np.mean((errors / (np.abs(values) + _FLOOR * top)) ** 2)))
         if scale == 0.0:
             return cls(relative=0.0, floor=1e-12 * top)
 
         def unlikely(u: Floats) -> tuple[float, Floats]:
-            parts = np.stack([(np.exp(u[0]) * values) ** 2, np.full(values.shape, (np.exp(u[1]) * top) ** 2)])
+            parts = np.stack(
+                [(np.exp(u[0]) * values) ** 2, np.full(values.shape, (np.exp(u[1]) * top) ** 2)]
+            )
             variance = parts.sum(axis=0)
             missing = (1.0 - errors**2 / variance) / variance
-            return float(np.mean(np.log(variance) + errors**2 / variance)), np.asarray(2.0 * np.mean(missing * parts, axis=1))
+            return float(np.mean(np.log(variance) + errors**2 / variance)), np.asarray(
+                2.0 * np.mean(missing * parts, axis=1)
+            )
 
         low = np.log(_LEAST_NOISE * min(1.0, scale))
         bounds = [(np.log(1e-3 * scale), np.log(10.0 * scale)), (low, np.log(10.0 * scale))]
         starts = [np.log([scale, max(share * scale, np.exp(low))]) for share in (1e-2, 0.3)]
-        best = min((minimize(unlikely, start, jac=True, method="L-BFGS-B", bounds=bounds) for start in starts), key=lambda found: float(found.fun))
+        best = min(
+            (
+                minimize(unlikely, start, jac=True, method="L-BFGS-B", bounds=bounds)
+                for start in starts
+            ),
+            key=lambda found: float(found.fun),
+        )
         return cls(relative=float(np.exp(best.x[0])), floor=float(np.exp(best.x[1])) * top)
 
 
 def rough_weight(values: Floats) -> Floats:
-    """Return the magnitude of the values and a hundredth of the largest: relative residuals, with a floor."""
+    """Return the magnitude of the values and a hundredth of the largest: relative residuals, with a
+    floor."""
     return np.asarray(np.abs(values) + _FLOOR * np.max(np.abs(values)))
 
 
@@ -79,10 +95,11 @@ def measured_values(data: Sweep | PulseTrain) -> Floats:
 
 
 def fresh_sweeps(data: Sweep) -> list[int]:
-    """Return the first points of the sweeps after the first, if each begins with the device in the first one's state; else nothing.
+    """Return the first points of the sweeps after the first, if each begins with the device in the
+    first one's state; else nothing.
 
-    They do where every sweep's first conductance is like the first sweep's, and is not like the last of the sweep before.
-    """
+    They do where every sweep's first conductance is like the first sweep's, and is not like the
+    last of the sweep before."""
     ends = [*data.starts[1:].tolist(), data.points]
     begins, lasts = [], []
     for begin, end in zip(data.starts.tolist(), ends, strict=True):
@@ -100,7 +117,8 @@ def fresh_sweeps(data: Sweep) -> list[int]:
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Problem:
-    """The residuals over scaled unknowns z: ln of a parameter's magnitude over its start value, or the parameter itself if that is 0.
+    """The residuals over scaled unknowns z: ln of a parameter's magnitude over its start value, or
+    the parameter itself if that is 0.
 
     Attributes
     ----------
@@ -118,14 +136,17 @@ class Problem:
     weight : (points,)
         What a residual is divided by.
     stage : int
-        How closely the equations are integrated: 0 for a first look, 1 on the way to a minimum, 2 there.
+        How closely the equations are integrated: 0 for a first look, 1 on the way to a minimum, 2
+        there.
     polarity : int
-        −1 where the model's terminals are exchanged: `data` is then the measurement with voltages and currents turned.
+        −1 where the model's terminals are exchanged: `data` is then the measurement with voltages
+        and currents turned.
     limit : (parts,) or None
         The largest current that the instrument lets through in each part of the course, ampere.
     soft : bool
-        Residuals are differences of asinh(y/s), s a hundredth of the largest value, and not of values over `weight`: factors count by their
-        logarithm, so that a curve which is far away still says in which direction to go.
+        Residuals are differences of asinh(y/s), s a hundredth of the largest value, and not of
+        values over `weight`: factors count by their logarithm, so that a curve which is far away
+        still says in which direction to go.
     """
 
     device: Device
@@ -141,11 +162,24 @@ class Problem:
     soft: bool = False
 
     @classmethod
-    def of(cls, device: Device, names: tuple[str, ...], data: Sweep | PulseTrain, v_read: float, *, polarity: int = 1) -> Problem:
-        """Return the problem as it stands before anything is known: weights from the data; −1 exchanges the model's terminals."""
+    def of(
+        cls,
+        device: Device,
+        names: tuple[str, ...],
+        data: Sweep | PulseTrain,
+        v_read: float,
+        *,
+        polarity: int = 1,
+    ) -> Problem:
+        """Return the problem as it stands before anything is known: weights from the data; −1
+        exchanges the model's terminals."""
         limit = None
         if isinstance(data, Sweep):
-            limit = data.limit_amps if data.limited and device.gate_default is None and device.compiled() is not None else None
+            limit = (
+                data.limit_amps
+                if data.limited and device.gate_default is None and device.compiled() is not None
+                else None
+            )
             data = replace(data, volts=polarity * data.volts, amps=polarity * data.amps)
         else:
             data = replace(data, volts=polarity * data.volts)
@@ -154,15 +188,26 @@ class Problem:
         else:
             course = pulse_course(data.volts, data.width_s, v_read)
         return cls(
-            device=device, names=names, data=data, v_read=v_read, course=course, bounds=_limits(device, names),
-            weight=rough_weight(measured_values(data)), polarity=polarity, limit=limit,
-        )  # fmt: skip
+            device=device,
+            names=names,
+            data=data,
+            v_read=v_read,
+            course=course,
+            bounds=_limits(device, names),
+            weight=rough_weight(measured_values(data)),
+            polarity=polarity,
+            limit=limit,
+        )
 
     @property
     def measurement(self) -> Sweep | PulseTrain:
         """The data with the polarity in which they were measured."""
         if isinstance(self.data, Sweep):
-            return replace(self.data, volts=self.polarity * self.data.volts, amps=self.polarity * self.data.amps)
+            return replace(
+                self.data,
+                volts=self.polarity * self.data.volts,
+                amps=self.polarity * self.data.amps,
+            )
         return replace(self.data, volts=self.polarity * self.data.volts)
 
     @property
@@ -185,7 +230,8 @@ class Problem:
         return self.device.compiled() is None
 
     def centred(self, z: Floats) -> Problem:
-        """Return the problem with the search centred on set z: what was an end of the search there, and no limit of the model, is one no more."""
+        """Return the problem with the search centred on set z: what was an end of the search there,
+        and no limit of the model, is one no more."""
         device = self.made(z)
         return replace(self, device=device, bounds=_limits(device, self.names))
 
@@ -215,7 +261,9 @@ class Problem:
     def values(self, z: Floats) -> Floats:
         """Return the parameters of unknowns z, same shape, parameters along the last axis."""
         found = np.where(self.start == 0, z, self.start * np.exp(np.where(self.start == 0, 0.0, z)))
-        return np.asarray(np.clip(found, *_ranges(type(self.device), self.names)))  # rounding at an end of a range must not leave it
+        return np.asarray(
+            np.clip(found, *_ranges(type(self.device), self.names))
+        )  # rounding at an end of a range must not leave it
 
     def made(self, z: Floats) -> Device:
         """Return the device of one (parameters,) or of many (variants, parameters) sets."""
@@ -226,8 +274,14 @@ class Problem:
 
     def curves(self, z: Floats) -> Floats:
         """Return the model's values of many sets, (points, variants)."""
-        amps = follow(self.made(z), self.course, len(z), _TOLERANCES[self.slow][self.stage], gate_volts=self.device.gate_default,
-                      limit_amps=self.limit)  # fmt: skip
+        amps = follow(
+            self.made(z),
+            self.course,
+            len(z),
+            _TOLERANCES[self.slow][self.stage],
+            gate_volts=self.device.gate_default,
+            limit_amps=self.limit,
+        )
         return amps if isinstance(self.data, Sweep) else amps / self.v_read
 
     def curve(self, z: Floats) -> Floats:
@@ -235,7 +289,8 @@ class Problem:
         return self.curves(z[None])[:, 0]
 
     def residuals(self, z: Floats) -> Floats:
-        """Return the weighted residuals of many sets, (points, variants); huge where a set is not a device, or cannot be followed."""
+        """Return the weighted residuals of many sets, (points, variants); huge where a set is not a
+        device, or cannot be followed."""
         try:
             found = self.differences(self.curves(z))
         except (InputError, ConvergenceError):
@@ -254,11 +309,14 @@ class Problem:
         return np.asarray((curves - y) / self.weight[:, None])
 
     def with_jacobian(self, z: Floats) -> tuple[Floats, Floats]:
-        """Return the residuals of one set, (points,), and their central differences over z, (points, parameters), in one pass."""
+        """Return the residuals of one set, (points,), and their central differences over z,
+        (points, parameters), in one pass."""
         (low, high), step = self.bounds, _DIFFERENCES[self.slow]
         up, down = np.minimum(z + step, high), np.maximum(z - step, low)
         each = np.eye(len(z), dtype=bool)
-        found = self.residuals(np.concatenate([z[None], np.where(each, up, z), np.where(each, down, z)]))
+        found = self.residuals(
+            np.concatenate([z[None], np.where(each, up, z), np.where(each, down, z)])
+        )
         return found[:, 0], (found[:, 1 : len(z) + 1] - found[:, len(z) + 1 :]) / (up - down)
 
     def solved(self, z: Floats, *, tolerance: float, evaluations: int) -> Any:
@@ -279,28 +337,44 @@ class Problem:
             return both(at)[1]
 
         return least_squares(
-            values, z, jac=slopes, bounds=self.bounds, x_scale="jac",
-            xtol=tolerance, ftol=tolerance, gtol=1e-14, max_nfev=evaluations,
-        )  # fmt: skip
+            values,
+            z,
+            jac=slopes,
+            bounds=self.bounds,
+            x_scale="jac",
+            xtol=tolerance,
+            ftol=tolerance,
+            gtol=1e-14,
+            max_nfev=evaluations,
+        )
 
 
 @cache
 def _ranges(model: type[Device], names: tuple[str, ...]) -> tuple[Floats, Floats]:
     """Return the least and the largest value that a model takes of each parameter."""
     table = [model.__dataclass_fields__[name].metadata for name in names]
-    return np.array([entry["lowest"] for entry in table]), np.array([entry["highest"] for entry in table])
+    return np.array([entry["lowest"] for entry in table]), np.array(
+        [entry["highest"] for entry in table]
+    )
 
 
 def _limits(device: Device, names: tuple[str, ...]) -> tuple[Floats, Floats]:
     """Return the lowest and the highest z of every parameter."""
     low, high = np.empty(len(names)), np.empty(len(names))
-    table = {f.name: f.metadata for f in type(device).__dataclass_fields__.values() if "unit" in f.metadata}
+    table = {
+        f.name: f.metadata
+        for f in type(device).__dataclass_fields__.values()
+        if "unit" in f.metadata
+    }
     for k, name in enumerate(names):
         start, meta = float(np.asarray(getattr(device, name))), table[name]
         least, most = max(meta["lowest"], meta["above"]), meta["highest"]
         if start == 0:
             if not (np.isfinite(least) and np.isfinite(most)):
-                raise InputError(f"{device.name}: {name} starts at 0 and has no finite range; give a base device with a start value")
+                raise InputError(
+                    f"{device.name}: {name} starts at 0 and has no finite range; give a base device"
+                    " with a start value"
+                )
             low[k], high[k] = least, most
             continue
         span = np.log(_SPAN.get(meta["unit"], 30.0))

@@ -1,4 +1,5 @@
-"""A pulse table from a measured pulse curve: the device that reproduces it, and how well it does."""
+"""A pulse table from a measured pulse curve: the device that reproduces it, and how well it
+does."""
 
 from __future__ import annotations
 
@@ -29,11 +30,13 @@ class PulseTableFit:
         Its table reproduces the curve, pulse by pulse.
     curve : PulseCurve
     parameters, stderr : Mapping[str, float]
-        What describes the set pulses: ``g_first`` (S, as the curve has it), ``g_gain`` (S) and ``pulses`` of the exponential through them
-        with one standard deviation of each, and ``scatter`` (S), the cycle-to-cycle scatter around a smooth curve with its own,
-        σ/√(2(n − 2)). The table does not use them.
+        What describes the set pulses: ``g_first`` (S, as the curve has it), ``g_gain`` (S) and
+        ``pulses`` of the exponential through them with one standard deviation of each, and
+        ``scatter`` (S), the cycle-to-cycle scatter around a smooth curve with its own, σ/√(2(n −
+        2)). The table does not use them.
     fitted : tuple of (pulses + 1,)
-        Conductances that the table walks through from the first measured one: set, then reset pulses where there are any.
+        Conductances that the table walks through from the first measured one: set, then reset
+        pulses where there are any.
     rmse : float
         Of `fitted` against everything measured, siemens.
     """
@@ -48,13 +51,24 @@ class PulseTableFit:
     @property
     def measured(self) -> tuple[Floats, ...]:
         """What was measured, as `fitted`."""
-        return (self.curve.raising,) if self.curve.lowering is None else (self.curve.raising, self.curve.lowering)
+        return (
+            (self.curve.raising,)
+            if self.curve.lowering is None
+            else (self.curve.raising, self.curve.lowering)
+        )
 
     def write_toml(self, path: str | Path) -> Path:
         """Write a device file, and the table beside it."""
-        values = ", ".join(f"{name} {value:.5g} ± {self.stderr[name]:.2g}" for name, value in self.parameters.items())
+        values = ", ".join(
+            f"{name} {value:.5g} ± {self.stderr[name]:.2g}"
+            for name, value in self.parameters.items()
+        )
         count = sum(part.size for part in self.measured)
-        lines = [*self.curve.remarks, f"pulse table of {count} measured conductances, residual {self.rmse:.3g} S", f"set pulses: {values}"]
+        lines = [
+            *self.curve.remarks,
+            f"pulse table of {count} measured conductances, residual {self.rmse:.3g} S",
+            f"set pulses: {values}",
+        ]
         heading = "\n".join(lines)
         return write_device(path, self.device, heading=heading)
 
@@ -71,7 +85,8 @@ def fit_pulse_table(curve: PulseCurve, pulses: WritePulses) -> PulseTableFit:
     ----------
     curve : PulseCurve
     pulses : WritePulses
-        How it was measured, which a curve of conductances does not tell, unless its file did (`PulseCurve.pulses`).
+        How it was measured, which a curve of conductances does not tell, unless its file did
+        (`PulseCurve.pulses`).
     """
     table = curve.table(pulses.set_volts, pulses.reset_volts, pulses.width_s)
     start = float(np.clip(curve.raising[0], table.grid.x[0], table.grid.x[-1]))
@@ -88,5 +103,10 @@ def fit_pulse_table(curve: PulseCurve, pulses: WritePulses) -> PulseTableFit:
     residuals = np.concatenate([a - b for a, b in zip(fitted, measured, strict=True)])
     parameters, stderr = curve.described()
     return PulseTableFit(
-        device=device, curve=curve, parameters=parameters, stderr=stderr, fitted=tuple(fitted), rmse=float(np.sqrt(np.mean(residuals**2)))
+        device=device,
+        curve=curve,
+        parameters=parameters,
+        stderr=stderr,
+        fitted=tuple(fitted),
+        rmse=float(np.sqrt(np.mean(residuals**2))),
     )

@@ -1,11 +1,12 @@
-"""Where a fit begins when nothing is known: sets of parameters drawn over decades, scaled to the measurement, improved by generations.
+"""Where a fit begins when nothing is known: sets of parameters drawn over decades, scaled to the
+measurement, improved by generations.
 
-A model is a formula in volts, amperes and seconds, so that most of its parameters say by their units how they change when the same device
-works at other voltages, other currents or in another time. Candidates are the model's own parameters, carried to the voltages and currents of
-the measurement and to any of many time scales, each parameter scattered besides; currents are scaled to the data once a curve is known. The
-best are bred (differential evolution; Storn and Price, J. Global Optim. 11, 341, 1997) and then followed to their minima. Both polarities
-take part.
-"""
+A model is a formula in volts, amperes and seconds, so that most of its parameters say by their
+units how they change when the same device works at other voltages, other currents or in another
+time. Candidates are the model's own parameters, carried to the voltages and currents of the
+measurement and to any of many time scales, each parameter scattered besides; currents are scaled to
+the data once a curve is known. The best are bred (differential evolution; Storn and Price, J.
+Global Optim. 11, 341, 1997) and then followed to their minima. Both polarities take part."""
 
 from __future__ import annotations
 
@@ -27,13 +28,29 @@ _DECADES = 4.0
 _SCATTER = 0.7
 """Standard deviation of the logarithm of every parameter besides."""
 _CAP = 3.0
-"""What a point counts at most: a point that is further off than this factor's logarithm says no more."""
+"""What a point counts at most: a point that is further off than this factor's logarithm says no
+more."""
 _UNITS = {
-    "V": (1, 0, 0), "A": (0, 1, 0), "s": (0, 0, 1), "Ω": (1, -1, 0), "S": (-1, 1, 0), "F": (-1, 1, 1), "K": (0, 0, 0), "m": (0, 0, 0),
-    "m²": (0, 0, 0), "m³": (0, 0, 0), "V²": (2, 0, 0), "J": (0, 0, 0), "W": (0, 0, 0), "eV": (0, 0, 0), "1": (0, 0, 0),
-    "°C": (0, 0, 0), "K²": (0, 0, 0),
-}  # fmt: skip
-"""Powers of volt, ampere and second in units; energies and temperatures belong to matter, not to a measurement's scale."""
+    "V": (1, 0, 0),
+    "A": (0, 1, 0),
+    "s": (0, 0, 1),
+    "Ω": (1, -1, 0),
+    "S": (-1, 1, 0),
+    "F": (-1, 1, 1),
+    "K": (0, 0, 0),
+    "m": (0, 0, 0),
+    "m²": (0, 0, 0),
+    "m³": (0, 0, 0),
+    "V²": (2, 0, 0),
+    "J": (0, 0, 0),
+    "W": (0, 0, 0),
+    "eV": (0, 0, 0),
+    "1": (0, 0, 0),
+    "°C": (0, 0, 0),
+    "K²": (0, 0, 0),
+}
+"""Powers of volt, ampere and second in units; energies and temperatures belong to matter, not to a
+measurement's scale."""
 
 
 @cache
@@ -56,7 +73,11 @@ def powers(unit: str) -> tuple[int, int, int]:
 
 def units_of(device: Device) -> Mapping[str, str]:
     """Return the unit of every parameter of a device."""
-    return {entry.name: entry.metadata["unit"] for entry in type(device).__dataclass_fields__.values() if "unit" in entry.metadata}
+    return {
+        entry.name: entry.metadata["unit"]
+        for entry in type(device).__dataclass_fields__.values()
+        if "unit" in entry.metadata
+    }
 
 
 class Population:
@@ -69,13 +90,20 @@ class Population:
     values : (candidates, parameters)
         Parameters of each candidate.
     costs : (candidates,)
-        Mean of the absolute residuals, each at most `_CAP`; infinite where a candidate is no device.
+        Mean of the absolute residuals, each at most `_CAP`; infinite where a candidate is no
+        device.
     """
 
     def __init__(self, problem: Problem, rng: np.random.Generator) -> None:
         self.problem, self.rng = problem.at(0).softened(), rng
-        table = {entry.name: entry.metadata for entry in type(problem.device).__dataclass_fields__.values() if "unit" in entry.metadata}
-        self.low = np.array([max(table[name]["lowest"], table[name]["above"]) for name in problem.names])
+        table = {
+            entry.name: entry.metadata
+            for entry in type(problem.device).__dataclass_fields__.values()
+            if "unit" in entry.metadata
+        }
+        self.low = np.array(
+            [max(table[name]["lowest"], table[name]["above"]) for name in problem.names]
+        )
         self.above = np.array([table[name]["above"] for name in problem.names])
         self.high = np.array([table[name]["highest"] for name in problem.names])
         units = units_of(problem.device)
@@ -88,12 +116,18 @@ class Population:
         problem, rng = self.problem, self.rng
         base, data = problem.start, problem.data
         volts, hertz = problem.device.typical_drive()
-        seconds = float(data.time[-1]) / max(getattr(data, "sweeps", 1), 1) if isinstance(data, Sweep) else float(np.median(data.width_s)) * 10
+        seconds = (
+            float(data.time[-1]) / max(getattr(data, "sweeps", 1), 1)
+            if isinstance(data, Sweep)
+            else float(np.median(data.width_s)) * 10
+        )
         logs = np.stack(
             [
-                np.log(np.max(np.abs(data.volts)) / volts) + rng.uniform(np.log(0.25), np.log(1.5), count),
+                np.log(np.max(np.abs(data.volts)) / volts)
+                + rng.uniform(np.log(0.25), np.log(1.5), count),
                 np.full(count, self._amps()) + rng.normal(0.0, 1.0, count),
-                np.log(max(seconds, 1e-12) * hertz) + np.log(10.0) * rng.uniform(-_DECADES, _DECADES, count),
+                np.log(max(seconds, 1e-12) * hertz)
+                + np.log(10.0) * rng.uniform(-_DECADES, _DECADES, count),
             ],
             axis=1,
         )
@@ -104,29 +138,49 @@ class Population:
             found[:, k] = rng.uniform(low, high, count)
         for name in np.flatnonzero(self.initial).tolist():
             found[:, name] = self._initial(name, found)
-        return np.asarray(np.clip(found, np.where(self.low == self.above, -np.inf, self.low), self.high))
+        return np.asarray(
+            np.clip(found, np.where(self.low == self.above, -np.inf, self.low), self.high)
+        )
 
     def _amps(self) -> float:
-        """Return the logarithm of the measured current (conductance times volt) over the model's own at its own voltages."""
+        """Return the logarithm of the measured current (conductance times volt) over the model's
+        own at its own voltages."""
         device, data = self.problem.device, self.problem.data
         volts, _ = device.typical_drive()
         low, high = (np.asarray(end, dtype=float).ravel()[0] for end in device.bounds())
         try:
-            states = np.array([low + 0.5 * (high - low)]) if device.memory and len(device.state_names) == 1 else np.zeros(1)
-            own = float(np.max(np.abs(device.current(np.array([volts]), states)))) if len(device.state_names) == 1 else 0.0
+            states = (
+                np.array([low + 0.5 * (high - low)])
+                if device.memory and len(device.state_names) == 1
+                else np.zeros(1)
+            )
+            own = (
+                float(np.max(np.abs(device.current(np.array([volts]), states))))
+                if len(device.state_names) == 1
+                else 0.0
+            )
         except (ValueError, ArithmeticError):
             own = 0.0
-        top = float(np.max(np.abs(self.problem.measured))) * (1.0 if isinstance(data, Sweep) else float(np.max(np.abs(data.volts))))
+        top = float(np.max(np.abs(self.problem.measured))) * (
+            1.0 if isinstance(data, Sweep) else float(np.max(np.abs(data.volts)))
+        )
         return float(np.log(top / own)) if own > 0 and top > 0 else 0.0
 
     def _initial(self, k: int, found: Floats) -> Floats:
-        """Return initial states anywhere between the bounds of each candidate's device, as often near an end as in the middle."""
+        """Return initial states anywhere between the bounds of each candidate's device, as often
+        near an end as in the middle."""
         rng, answer = self.rng, found[:, k].copy()
         others = [j for j in range(found.shape[1]) if j != k and not self.initial[j]]
-        where = np.where(rng.random(len(found)) < 0.5, rng.uniform(0.0, 1.0, len(found)), rng.beta(0.4, 0.4, len(found)))
+        where = np.where(
+            rng.random(len(found)) < 0.5,
+            rng.uniform(0.0, 1.0, len(found)),
+            rng.beta(0.4, 0.4, len(found)),
+        )
         for n, row in enumerate(found):
             try:
-                device = self.problem.device.with_parameters(**{self.problem.names[j]: float(row[j]) for j in others})
+                device = self.problem.device.with_parameters(
+                    **{self.problem.names[j]: float(row[j]) for j in others}
+                )
             except InputError:
                 continue
             low, high = (float(np.asarray(end).ravel()[0]) for end in device.bounds())
@@ -145,10 +199,16 @@ class Population:
         return costs
 
     def _is_device(self, row: Floats) -> bool:
-        if not np.all(np.isfinite(row)) or np.any(row * self.problem.start < 0) or np.any((row == 0) & (self.problem.start != 0)):
+        if (
+            not np.all(np.isfinite(row))
+            or np.any(row * self.problem.start < 0)
+            or np.any((row == 0) & (self.problem.start != 0))
+        ):
             return False
         try:
-            device = self.problem.device.with_parameters(**dict(zip(self.problem.names, row.tolist(), strict=True)))
+            device = self.problem.device.with_parameters(
+                **dict(zip(self.problem.names, row.tolist(), strict=True))
+            )
         except InputError:
             return False
         first, (low, high) = np.asarray(device.initial_state()), device.bounds()
@@ -169,7 +229,8 @@ class Population:
         self._add(scaled, self.judged(scaled))
 
     def _rescaled(self, values: Floats) -> Floats:
-        """Return candidates whose currents are scaled so that the median of model over data is 1."""
+        """Return candidates whose currents are scaled so that the median of model over data is
+        1."""
         good = np.array([self._is_device(row) for row in values])
         found = values.copy()
         if not good.any() or not np.any(self.powers[:, 1]):
@@ -194,7 +255,8 @@ class Population:
         self.values, self.costs = self.values[order], self.costs[order]
 
     def breed(self, generations: int) -> None:
-        """Improve the candidates by differential evolution of their logarithms (rand-to-best/1/bin); each child replaces its own parent."""
+        """Improve the candidates by differential evolution of their logarithms
+        (rand-to-best/1/bin); each child replaces its own parent."""
         rng, count = self.rng, len(self.values)
         if count < 5:
             return
@@ -210,7 +272,11 @@ class Population:
             cross = rng.random(z.shape) < rng.choice([0.3, 0.9], (count, 1))
             cross[np.arange(count), rng.integers(0, z.shape[1], count)] = True
             child = np.where(cross, child, z)
-            values = np.where(linear, child, np.sign(np.where(linear, 1.0, start)) * np.exp(np.clip(child, -150, 150)))
+            values = np.where(
+                linear,
+                child,
+                np.sign(np.where(linear, 1.0, start)) * np.exp(np.clip(child, -150, 150)),
+            )
             values = np.clip(values, np.where(self.low == self.above, -np.inf, self.low), self.high)
             costs = self.judged(values)
             better = costs < self.costs
@@ -218,7 +284,8 @@ class Population:
             self.costs = np.where(better, costs, self.costs)
 
     def problems(self, count: int) -> list[Problem]:
-        """Return the problem centred on each of the best candidates that are not alike, best first."""
+        """Return the problem centred on each of the best candidates that are not alike, best
+        first."""
         found: list[Problem] = []
         seen: list[Floats] = []
         for k in np.argsort(self.costs):

@@ -1,8 +1,8 @@
 """Many variants of one device through the same voltage: what a fit needs, and nothing else.
 
-The integrator is the nodal engine's, with its error control and each variant with its own steps, so that what a fit compares with the data is the
-same curve that the engines give. Tolerances are far below what an engine works with: differences over a parameter must not see the steps.
-"""
+The integrator is the nodal engine's, with its error control and each variant with its own steps, so
+that what a fit compares with the data is the same curve that the engines give. Tolerances are far
+below what an engine works with: differences over a parameter must not see the steps."""
 
 from __future__ import annotations
 
@@ -27,31 +27,52 @@ def sweep_course(time: Floats, volts: Floats, fresh: Sequence[int] = ()) -> Floa
 
     At the points `fresh` another sweep begins, of a device that is in its first state again.
 
-    Between two samples the voltage is a parabola through both, with the smaller of the second differences at its two ends, and none where they
-    differ in sign: a sine is followed to third order (a rate that goes with the fortieth power of the voltage sees the chords of a hundred
-    samples a quarter), a triangle or a staircase is straight up to its corners.
-    """
+    Between two samples the voltage is a parabola through both, with the smaller of the second
+    differences at its two ends, and none where they differ in sign: a sine is followed to third
+    order (a rate that goes with the fortieth power of the voltage sees the chords of a hundred
+    samples a quarter), a triangle or a staircase is straight up to its corners."""
     steps, rise = np.diff(time), np.diff(volts)
     second = np.zeros(time.size)
     second[1:-1] = 2.0 * np.diff(rise / steps) / (steps[1:] + steps[:-1])
     one, other = second[:-1], second[1:]
-    bend = np.where(one * other > 0, np.sign(one) * np.minimum(np.abs(one), np.abs(other)), 0.0) * steps**2
+    bend = (
+        np.where(one * other > 0, np.sign(one) * np.minimum(np.abs(one), np.abs(other)), 0.0)
+        * steps**2
+    )
     if time.size > 3:  # beyond the ends nothing is known; the neighbour's bend is as good as any
         bend[0], bend[-1] = (bend[k] * (steps[j] / steps[k]) ** 2 for j, k in ((0, 1), (-1, -2)))
     first = [[volts[0], volts[0], 0.0, 0.0, volts[0]]]
-    course = np.concatenate([first, np.stack([volts[:-1], volts[1:], bend, steps, volts[1:]], axis=1)])
+    course = np.concatenate(
+        [first, np.stack([volts[:-1], volts[1:], bend, steps, volts[1:]], axis=1)]
+    )
     for k in fresh:
         course[k] = volts[k], volts[k], 0.0, -1.0, volts[k]
     return course
 
 
 def pulse_course(volts: Floats, width_s: Floats, v_read: float) -> Floats:
-    """Return the course of rectangular pulses, each followed by a read at `v_read`; (pulses, 5), see `follow`."""
-    return np.stack([volts, volts, np.zeros(volts.shape), np.where(volts == 0, 0.0, width_s), np.full(volts.shape, v_read)], axis=1)
+    """Return the course of rectangular pulses, each followed by a read at `v_read`; (pulses, 5),
+    see `follow`."""
+    return np.stack(
+        [
+            volts,
+            volts,
+            np.zeros(volts.shape),
+            np.where(volts == 0, 0.0, width_s),
+            np.full(volts.shape, v_read),
+        ],
+        axis=1,
+    )
 
 
 def follow(
-    device: Device, course: Floats, variants: int, tolerance: float, *, gate_volts: float | None = None, limit_amps: Floats | None = None
+    device: Device,
+    course: Floats,
+    variants: int,
+    tolerance: float,
+    *,
+    gate_volts: float | None = None,
+    limit_amps: Floats | None = None,
 ) -> Floats:
     """Return the current of every variant after every part of a course, from the initial state on.
 
@@ -60,16 +81,17 @@ def follow(
     device : Device
         Parameters that differ have shape (variants, 1).
     course : (parts, 5)
-        Voltage at the beginning and at the end of a part; eight times how far it is below the chord in the middle; the part's length in seconds,
-        which may be 0, or below 0 where the device is in its first state again; the voltage at which the device is read after it.
+        Voltage at the beginning and at the end of a part; eight times how far it is below the chord
+        in the middle; the part's length in seconds, which may be 0, or below 0 where the device is
+        in its first state again; the voltage at which the device is read after it.
     variants : int
     tolerance : float
         Local error of an integration step, as a fraction of the state's range.
     gate_volts : float, optional
         Level of the third terminal.
     limit_amps : (parts,), optional
-        The largest current that the source lets through in every part, ampere, infinite where there is no limit; for compiled devices of two
-        terminals (`spicesnn.fitting.limited`).
+        The largest current that the source lets through in every part, ampere, infinite where there
+        is no limit; for compiled devices of two terminals (`spicesnn.fitting.limited`).
 
     Returns
     -------
@@ -81,21 +103,34 @@ def follow(
     gate = np.zeros(0) if gate_volts is None else np.array([gate_volts])
     if code is None or cells.count > 1:
         return _in_numpy(cells, state, course, gate, tolerance)
-    table = np.ascontiguousarray(np.stack([cells.low[0], cells.high[0], cells.scale[0], cells.moves], axis=1))
+    table = np.ascontiguousarray(
+        np.stack([cells.low[0], cells.high[0], cells.scale[0], cells.moves], axis=1)
+    )
     amps = np.empty((len(course), variants))
     current, rate, parameters, levels = code.current, code.rate, code.matrix(variants), gate
     if limit_amps is not None and gate_volts is None:
-        current, rate, levels = limited_current, limited_rate, np.ascontiguousarray(limit_amps, dtype=float)
+        current, rate, levels = (
+            limited_current,
+            limited_rate,
+            np.ascontiguousarray(limit_amps, dtype=float),
+        )
         parameters = limited_table(code, variants)
     addresses = (address_of(function) for function in (current, rate, no_current))
     follow_sweep(*addresses, parameters, table, state[0], course, levels, tolerance, amps)
     return amps
 
 
-def _in_numpy(cells: Ensemble, state: Floats, course: Floats, gate: Floats, tolerance: float) -> Floats:
-    """Return what `follow` does, for devices whose equations are not compiled; one that cannot be followed takes the others with it."""
+def _in_numpy(
+    cells: Ensemble, state: Floats, course: Floats, gate: Floats, tolerance: float
+) -> Floats:
+    """Return what `follow` does, for devices whose equations are not compiled; one that cannot be
+    followed takes the others with it."""
     variants = cells.moves.size
-    amps, line, steps = np.full((len(course), variants), np.nan), np.zeros((2, variants)), np.full(variants, np.inf)
+    amps, line, steps = (
+        np.full((len(course), variants), np.nan),
+        np.zeros((2, variants)),
+        np.full(variants, np.inf),
+    )
     level = np.full(variants, gate[0]) if gate.size else None
     first = state.copy()
     for k, (begin, end, bend, seconds, read) in enumerate(course):
@@ -104,9 +139,12 @@ def _in_numpy(cells: Ensemble, state: Floats, course: Floats, gate: Floats, tole
         if seconds > 0 and cells.device.memory:
             source = begin + NODES * (end - begin) - 0.5 * NODES * (1.0 - NODES) * bend
             drive = Drive(
-                source=np.repeat(source[:, None], variants, axis=1), ohms=None, gate=None if level is None else np.stack([level, level]), line=line,
+                source=np.repeat(source[:, None], variants, axis=1),
+                ohms=None,
+                gate=None if level is None else np.stack([level, level]),
+                line=line,
                 seconds=seconds,
-            )  # fmt: skip
+            )
             try:
                 done = advance(cells, state, drive, tolerance, np.minimum(steps, seconds))
             except ConvergenceError:

@@ -1,9 +1,8 @@
 """Wire-aware mapping: conductances whose array, wires included, does what the weights ask for.
 
-The effective conductance E(G) of an array, ``column_amps = row_volts @ E``, follows from one solve a column.
-Wires leave each cell a share E/G of its conductance that changes little with the others, so G ← G·wanted/E(G), held inside the window,
-settles in a few rounds.
-"""
+The effective conductance E(G) of an array, ``column_amps = row_volts @ E``, follows from one solve
+a column. Wires leave each cell a share E/G of its conductance that changes little with the others,
+so G ← G·wanted/E(G), held inside the window, settles in a few rounds."""
 
 from __future__ import annotations
 
@@ -23,7 +22,8 @@ from spicesnn.errors import InputError
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Compensated:
-    """Conductances (rows, cols), rms error of their effective conductance before and after (shares of the window), rounds, cells at the top."""
+    """Conductances (rows, cols), rms error of their effective conductance before and after (shares
+    of the window), rounds, cells at the top."""
 
     siemens: Floats
     error_before: float
@@ -33,9 +33,16 @@ class Compensated:
 
 
 def compensate(
-    wanted: Floats, window: Window, wires: Wires, *, most_rounds: int = 30, enough: float = 1e-6, engine: Engine | None = None
+    wanted: Floats,
+    window: Window,
+    wires: Wires,
+    *,
+    most_rounds: int = 30,
+    enough: float = 1e-6,
+    engine: Engine | None = None,
 ) -> Compensated:
-    """Return conductances inside `window` whose effective conductance on `wires` is `wanted`, as nearly as the window allows.
+    """Return conductances inside `window` whose effective conductance on `wires` is `wanted`, as
+    nearly as the window allows.
 
     Parameters
     ----------
@@ -50,11 +57,20 @@ def compensate(
         Who solves the arrays; the default engine if left out.
     """
     wanted = np.asarray(wanted, dtype=float)
-    if wanted.ndim != 2 or np.any(wanted < window.low * (1 - 1e-9)) or np.any(wanted > window.high * (1 + 1e-9)):
-        raise InputError(f"wanted conductances have shape {wanted.shape} and span {wanted.min():.4g}…{wanted.max():.4g} S; expected (rows, cols) "
-                         f"inside the window {window.low:.4g}…{window.high:.4g} S")  # fmt: skip
+    if (
+        wanted.ndim != 2
+        or np.any(wanted < window.low * (1 - 1e-9))
+        or np.any(wanted > window.high * (1 + 1e-9))
+    ):
+        raise InputError(
+            f"wanted conductances have shape {wanted.shape} and span"
+            f" {wanted.min():.4g}…{wanted.max():.4g} S; expected (rows, cols) inside the window"
+            f" {window.low:.4g}…{window.high:.4g} S"
+        )
     if np.any(wanted <= 0):
-        raise InputError("wanted conductances must be above 0 S; a cell that is open cannot be compensated")
+        raise InputError(
+            "wanted conductances must be above 0 S; a cell that is open cannot be compensated"
+        )
     solver, siemens, errors = engine or default_engine(), wanted.copy(), list[float]()
     best = siemens
     for _ in range(most_rounds):
@@ -64,6 +80,14 @@ def compensate(
             best = siemens
         if len(errors) > 1 and errors[-2] - errors[-1] < enough:
             break
-        siemens = np.clip(siemens * wanted / np.maximum(effective, 1e-3 * siemens), window.low, window.high)
+        siemens = np.clip(
+            siemens * wanted / np.maximum(effective, 1e-3 * siemens), window.low, window.high
+        )
     at_limit: NDArray[np.bool_] = (best >= window.high) & (wanted < window.high)
-    return Compensated(siemens=best, error_before=errors[0], error_after=min(errors), rounds=len(errors), clipped=int(at_limit.sum()))
+    return Compensated(
+        siemens=best,
+        error_before=errors[0],
+        error_after=min(errors),
+        rounds=len(errors),
+        clipped=int(at_limit.sum()),
+    )

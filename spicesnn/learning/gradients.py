@@ -24,11 +24,12 @@ def softmax(values: NDArray[_Real], axis: int = -1) -> NDArray[_Real]:
 
 
 def spike_slope(beyond: Any, one: Any = 1.0) -> Any:
-    """Surrogate of d(spike)/d(potential): 1/(1 + |u|)², u the potential's distance from the threshold times a sharpness.
+    """Surrogate of d(spike)/d(potential): 1/(1 + |u|)², u the potential's distance from the
+    threshold times a sharpness.
 
-    Zenke and Ganguli, "SuperSpike: Supervised Learning in Multilayer Spiking Neural Networks", Neural Computation 30, 2018. Written for
-    numbers and arrays alike, so that compiled loops call it as well; `one` is a 1 of the type that is wanted there.
-    """
+    Zenke and Ganguli, "SuperSpike: Supervised Learning in Multilayer Spiking Neural Networks",
+    Neural Computation 30, 2018. Written for numbers and arrays alike, so that compiled loops call
+    it as well; `one` is a 1 of the type that is wanted there."""
     root = one / (one + abs(beyond))
     return root * root
 
@@ -51,13 +52,24 @@ class Adam:
     of_largest: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (0 <= self.first < 1 and 0 <= self.second < 1 and self.tiny > 0 and self.of_largest >= 0):
-            raise InputError(f"Adam: first = {self.first}, second = {self.second}, tiny = {self.tiny}, of_largest = {self.of_largest}; "
-                             "expected decays from 0 to below 1, tiny above 0, of_largest 0 or more")  # fmt: skip
+        if not (
+            0 <= self.first < 1 and 0 <= self.second < 1 and self.tiny > 0 and self.of_largest >= 0
+        ):
+            raise InputError(
+                f"Adam: first = {self.first}, second = {self.second}, tiny = {self.tiny},"
+                f" of_largest = {self.of_largest}; expected decays from 0 to below 1, tiny above 0,"
+                " of_largest 0 or more"
+            )
 
     def step(
-        self, gradient: NDArray[_Real], mean: NDArray[_Real], square: NDArray[_Real], *, count: int, rate: float
-    ) -> NDArray[_Real]:  # fmt: skip
+        self,
+        gradient: NDArray[_Real],
+        mean: NDArray[_Real],
+        square: NDArray[_Real],
+        *,
+        count: int,
+        rate: float,
+    ) -> NDArray[_Real]:
         """Return η·m̂/(√v̂ + ε), what descent takes off the weights.
 
         Parameters
@@ -75,6 +87,10 @@ class Adam:
         mean += real(1 - self.first) * (gradient - mean)
         square += real(1 - self.second) * (gradient * gradient - square)
         scale = np.sqrt(square / real(1 - self.second**count))
-        epsilon = real(self.tiny) + real(self.of_largest) * scale.max() if self.of_largest else real(self.tiny)
+        epsilon = (
+            real(self.tiny) + real(self.of_largest) * scale.max()
+            if self.of_largest
+            else real(self.tiny)
+        )
         moved: NDArray[_Real] = real(rate / (1 - self.first**count)) * mean / (scale + epsilon)
         return moved

@@ -1,7 +1,8 @@
-"""The Manhattan rule: batch gradient descent of which only the sign is kept, because a pulse is a pulse.
+"""The Manhattan rule: batch gradient descent of which only the sign is kept, because a pulse is a
+pulse.
 
-Prezioso et al., Nature 521, 61, 2015: every weight moves by one programming pulse in the direction that lowers the error.
-"""
+Prezioso et al., Nature 521, 61, 2015: every weight moves by one programming pulse in the direction
+that lowers the error."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ class Activation(ABC):
 
     @abstractmethod
     def deltas(self, amps: Floats, answers: Floats) -> Floats:
-        """Return δ, the negative gradient of the error by the current up to a factor, (batch, outputs); answers are 0 or 1."""
+        """Return δ, the negative gradient of the error by the current up to a factor, (batch,
+        outputs); answers are 0 or 1."""
 
     @abstractmethod
     def right(self, amps: Floats, answers: Floats) -> NDArray[np.bool_]:
@@ -37,9 +39,9 @@ class Activation(ABC):
 class Tanh(Activation):
     """f = tanh(βI) trained towards ±`target`: δ = (f^g − f)·β/cosh²(βI).
 
-    A sample is right when every output clears ±`stop`, or, with `stop` None, when its neuron has the largest current.
-    With target = stop, as in an earlier replica of the 2015 perceptron, outputs dither around the target and almost never all clear it.
-    """
+    A sample is right when every output clears ±`stop`, or, with `stop` None, when its neuron has
+    the largest current. With target = stop, as in an earlier replica of the 2015 perceptron,
+    outputs dither around the target and almost never all clear it."""
 
     beta: float
     target: float = 1.0
@@ -55,7 +57,8 @@ class Tanh(Activation):
         return np.asarray((self.target * (2 * answers - 1) - f) * self.beta * (1 - f * f))
 
     def right(self, amps: Floats, answers: Floats) -> NDArray[np.bool_]:
-        """Return whether all outputs have the right sign and are beyond `stop`, or whether the right one is largest."""
+        """Return whether all outputs have the right sign and are beyond `stop`, or whether the
+        right one is largest."""
         if self.stop is None:
             return _winner(amps, answers)
         return np.asarray(np.all(self.values(amps) * (2 * answers - 1) >= self.stop, axis=-1))
@@ -63,7 +66,8 @@ class Tanh(Activation):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Softmax(Activation):
-    """f = softmax(βI) with the cross-entropy error: δ = answer − f. A sample is right when its neuron has the largest current."""
+    """f = softmax(βI) with the cross-entropy error: δ = answer − f. A sample is right when its
+    neuron has the largest current."""
 
     beta: float
 
@@ -101,9 +105,13 @@ def direction(inputs: Floats, deltas: Floats) -> Changes:
     (rows, outputs) of −1, 0, 1
     """
     if inputs.ndim != 2 or deltas.ndim != 2 or len(inputs) != len(deltas):
-        raise InputError(f"inputs have shape {inputs.shape} and deltas {deltas.shape}; expected (batch, rows) and (batch, outputs)")
+        raise InputError(
+            f"inputs have shape {inputs.shape} and deltas {deltas.shape}; expected (batch, rows)"
+            " and (batch, outputs)"
+        )
     total = inputs.T @ deltas
-    # What is left of exact cancellation is rounding, and its sign would be chance: it counts as 0, on every engine alike.
+    # What is left of exact cancellation is rounding, and its sign would be chance: it counts as 0,
+    # on every engine alike.
     noise = 1e-9 * (np.abs(inputs).T @ np.abs(deltas))
     return np.where(np.abs(total) <= noise, 0, np.sign(total)).astype(np.int8)
 
@@ -113,7 +121,8 @@ class Subset(ABC):
 
     @abstractmethod
     def keep(self, changes: Changes, rng: np.random.Generator, share: float = 1.0) -> Changes:
-        """Return `changes` with those left out set to 0; `share` scales the fraction that is kept."""
+        """Return `changes` with those left out set to 0; `share` scales the fraction that is
+        kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,20 +136,26 @@ class AllDevices(Subset):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RandomSubset(Subset):
-    """A random `fraction` of the wanted changes is made: with coarse devices, all at once overshoot together.
+    """A random `fraction` of the wanted changes is made: with coarse devices, all at once overshoot
+    together.
 
-    Of the (column, polarity) groups, each of which costs a pulse, a share `groups` is touched; rows are thinned by the rest.
-    """
+    Of the (column, polarity) groups, each of which costs a pulse, a share `groups` is touched; rows
+    are thinned by the rest."""
 
     fraction: float
     groups: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 < self.fraction <= self.groups <= 1:
-            raise InputError(f"random subset: fraction = {self.fraction}, groups = {self.groups}; expected 0 < fraction ≤ groups ≤ 1")
+            raise InputError(
+                f"random subset: fraction = {self.fraction}, groups = {self.groups}; expected 0 <"
+                " fraction ≤ groups ≤ 1"
+            )
 
     def keep(self, changes: Changes, rng: np.random.Generator, share: float = 1.0) -> Changes:
         """Return a random subset of the changes."""
         cells = rng.random(changes.shape) < share * self.fraction / self.groups
         groups = rng.random((2, changes.shape[1])) < self.groups
-        return np.where(cells & np.where(changes > 0, groups[0], groups[1]), changes, 0).astype(np.int8)
+        return np.where(cells & np.where(changes > 0, groups[0], groups[1]), changes, 0).astype(
+            np.int8
+        )

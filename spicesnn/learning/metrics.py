@@ -14,7 +14,8 @@ NOBODY = -1
 
 
 def first_to_spike(times: Floats, resolution_s: float = 0.0) -> NDArray[np.int64]:
-    """Return which neuron spikes first, `NOBODY` where all are silent or the first two are not `resolution_s` apart.
+    """Return which neuron spikes first, `NOBODY` where all are silent or the first two are not
+    `resolution_s` apart.
 
     Parameters
     ----------
@@ -29,7 +30,8 @@ def first_to_spike(times: Floats, resolution_s: float = 0.0) -> NDArray[np.int64
 
 
 def most_spikes(counts: NDArray[np.int64], among_equals: Floats | None = None) -> NDArray[np.int64]:
-    """Return which neuron spikes most, `NOBODY` where none spikes or several share the largest count.
+    """Return which neuron spikes most, `NOBODY` where none spikes or several share the largest
+    count.
 
     Parameters
     ----------
@@ -50,7 +52,8 @@ def largest(values: Floats) -> NDArray[np.int64]:
 
 
 def _single_best(scores: Floats, resolution: float) -> NDArray[np.int64]:
-    """Return the index of the largest score where it is finite and more than `resolution` above the next."""
+    """Return the index of the largest score where it is finite and more than `resolution` above the
+    next."""
     best = scores.argmax(axis=1)
     if scores.shape[1] == 1:
         return np.where(np.isfinite(scores[:, 0]), 0, NOBODY).astype(np.int64)
@@ -65,18 +68,28 @@ def accuracy(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
     return float(np.mean((predicted == labels) & (predicted != NOBODY))) if len(labels) else 0.0
 
 
-def confusion(predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
-    """Return counts (classes, classes + 1): row is the label, column the answer, the last column ties and silence."""
+def confusion(
+    predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: int
+) -> NDArray[np.int64]:
+    """Return counts (classes, classes + 1): row is the label, column the answer, the last column
+    ties and silence."""
     table = np.zeros((classes, classes + 1), dtype=np.int64)
     np.add.at(table, (labels, np.where(predicted == NOBODY, classes, predicted)), 1)
     return table
 
 
 def interval(share: float, count: int) -> tuple[float, float]:
-    """Return the 95 % confidence interval of a share measured on `count` samples (Wilson, J. Am. Stat. Assoc. 22, 209, 1927)."""
+    """Return the 95 % confidence interval of a share measured on `count` samples (Wilson, J. Am.
+    Stat. Assoc. 22, 209, 1927)."""
     if count < 1:
         return 0.0, 1.0
     z = 1.959963984540054
     centre = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))  # rounding must not leave the share outside
+    half = (
+        z
+        / (1 + z * z / count)
+        * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    )
+    return max(0.0, min(share, centre - half)), min(
+        1.0, max(share, centre + half)
+    )  # rounding must not leave the share outside

@@ -46,25 +46,49 @@ class Programmer:
 
     @classmethod
     def for_device(
-        cls, device: Device, scheme: Scheme, *, set_volts: float, reset_volts: float, set_s: float, reset_s: float, rise_s: float = 0.0,
+        cls,
+        device: Device,
+        scheme: Scheme,
+        *,
+        set_volts: float,
+        reset_volts: float,
+        set_s: float,
+        reset_s: float,
+        rise_s: float = 0.0,
         imperfections: Imperfections | None = None,
-    ) -> Programmer:  # fmt: skip
-        """Return a programmer from magnitudes (volt), with the signs by which `device` is set and reset."""
+    ) -> Programmer:
+        """Return a programmer from magnitudes (volt), with the signs by which `device` is set and
+        reset."""
         sign = float(set_polarity(device))
-        return cls(scheme=scheme, set_pulse=Write(volts=sign * set_volts, width_s=set_s, rise_s=rise_s),
-                   reset_pulse=Write(volts=-sign * reset_volts, width_s=reset_s, rise_s=rise_s),
-                   imperfections=imperfections or Imperfections())  # fmt: skip
+        return cls(
+            scheme=scheme,
+            set_pulse=Write(volts=sign * set_volts, width_s=set_s, rise_s=rise_s),
+            reset_pulse=Write(volts=-sign * reset_volts, width_s=reset_s, rise_s=rise_s),
+            imperfections=imperfections or Imperfections(),
+        )
 
     def with_width(self, share: float) -> Programmer:
         """Return the same with pulses of `share` times the width."""
-        return replace(self, set_pulse=replace(self.set_pulse, width_s=share * self.set_pulse.width_s),
-                       reset_pulse=replace(self.reset_pulse, width_s=share * self.reset_pulse.width_s))  # fmt: skip
+        return replace(
+            self,
+            set_pulse=replace(self.set_pulse, width_s=share * self.set_pulse.width_s),
+            reset_pulse=replace(self.reset_pulse, width_s=share * self.reset_pulse.width_s),
+        )
 
-    def apply(self, engine: Engine, array: Crossbar, steps: Iterable[Step], rng: np.random.Generator, wear: Wear | None = None) -> Programmed:
+    def apply(
+        self,
+        engine: Engine,
+        array: Crossbar,
+        steps: Iterable[Step],
+        rng: np.random.Generator,
+        wear: Wear | None = None,
+    ) -> Programmed:
         """Apply steps one after the other, each a pulse solved by `engine` on the whole array."""
         pulses, energy = 0, 0.0
         for step in steps:
-            pulse = self.scheme.pulse(array, step, self.set_pulse if step.raising else self.reset_pulse)
+            pulse = self.scheme.pulse(
+                array, step, self.set_pulse if step.raising else self.reset_pulse
+            )
             done, wear = self.imperfections.pulse(engine, array, pulse, rng, wear)
             array = done.array
             pulses += 1

@@ -1,7 +1,8 @@
-"""Programming schemes: which voltages stand on all lines so that the selected cells, and only they, change.
+"""Programming schemes: which voltages stand on all lines so that the selected cells, and only they,
+change.
 
-Every pulse drives every line, so half-selected cells really see their share, wires and sneak paths included.
-A `Step` selects whole rows × columns and one polarity; a scheme turns it into a `Pulse`.
+Every pulse drives every line, so half-selected cells really see their share, wires and sneak paths
+included. A `Step` selects whole rows × columns and one polarity; a scheme turns it into a `Pulse`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Step:
-    """The cells of one pulse: all crossings of `rows` (rows,) and `columns` (cols,), raised or lowered together."""
+    """The cells of one pulse: all crossings of `rows` (rows,) and `columns` (cols,), raised or
+    lowered together."""
 
     rows: Mask
     columns: Mask
@@ -31,7 +33,8 @@ class Step:
 
 
 def plan(changes: Changes) -> list[Step]:
-    """Return the pulses that make `changes`: column by column, set before reset, columns that want the same rows together.
+    """Return the pulses that make `changes`: column by column, set before reset, columns that want
+    the same rows together.
 
     Parameters
     ----------
@@ -52,7 +55,8 @@ def plan(changes: Changes) -> list[Step]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Write:
-    """One kind of pulse: `volts` across a selected cell (word line minus bit line, signed), width and edges in seconds."""
+    """One kind of pulse: `volts` across a selected cell (word line minus bit line, signed), width
+    and edges in seconds."""
 
     volts: float
     width_s: float
@@ -60,9 +64,14 @@ class Write:
 
     def __post_init__(self) -> None:
         if not np.isfinite(self.volts) or self.volts == 0:
-            raise InputError(f"write pulse: volts = {self.volts!r}; expected a finite voltage other than 0")
+            raise InputError(
+                f"write pulse: volts = {self.volts!r}; expected a finite voltage other than 0"
+            )
         if not self.width_s > 0 or not self.rise_s >= 0:
-            raise InputError(f"write pulse: width_s = {self.width_s!r}, rise_s = {self.rise_s!r}; expected seconds, width above 0")
+            raise InputError(
+                f"write pulse: width_s = {self.width_s!r}, rise_s = {self.rise_s!r}; expected"
+                " seconds, width above 0"
+            )
 
 
 class Scheme(ABC):
@@ -79,50 +88,64 @@ def _lines(selected: Mask, chosen: float, others: float) -> Floats:
 
 def _closed_gates(array: Crossbar) -> None:
     if array.gated:
-        raise InputError("these cells have gates: program them with the scheme \"gated\"")
+        raise InputError('these cells have gates: program them with the scheme "gated"')
 
 
 @dataclass(frozen=True, slots=True)
 class HalfVoltage(Scheme):
-    """V/2: selected word lines at +V/2, selected bit lines at −V/2, all others at 0. Half-selected cells see V/2, the rest 0."""
+    """V/2: selected word lines at +V/2, selected bit lines at −V/2, all others at 0. Half-selected
+    cells see V/2, the rest 0."""
 
     def pulse(self, array: Crossbar, step: Step, write: Write) -> Pulse:
         """Return the pulse."""
         _closed_gates(array)
         half = 0.5 * write.volts
         rows, columns = _lines(step.rows, half, 0.0), _lines(step.columns, -half, 0.0)
-        return Pulse(row_volts=rows, column_volts=columns, width_s=write.width_s, rise_s=write.rise_s)
+        return Pulse(
+            row_volts=rows, column_volts=columns, width_s=write.width_s, rise_s=write.rise_s
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class ThirdVoltage(Scheme):
-    """V/3: lines at ±V/2 if selected and at ∓V/6 if not. Every cell that is not selected sees ±V/3."""
+    """V/3: lines at ±V/2 if selected and at ∓V/6 if not. Every cell that is not selected sees
+    ±V/3."""
 
     def pulse(self, array: Crossbar, step: Step, write: Write) -> Pulse:
         """Return the pulse."""
         _closed_gates(array)
         half, sixth = write.volts / 2, write.volts / 6
         rows, columns = _lines(step.rows, half, -sixth), _lines(step.columns, -half, sixth)
-        return Pulse(row_volts=rows, column_volts=columns, width_s=write.width_s, rise_s=write.rise_s)
+        return Pulse(
+            row_volts=rows, column_volts=columns, width_s=write.width_s, rise_s=write.rise_s
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class FloatingColumns(Scheme):
-    """Column by column: selected word lines at V, the others and the selected bit lines at 0, other bit lines open. Sneak paths disturb."""
+    """Column by column: selected word lines at V, the others and the selected bit lines at 0, other
+    bit lines open. Sneak paths disturb."""
 
     def pulse(self, array: Crossbar, step: Step, write: Write) -> Pulse:
         """Return the pulse."""
         _closed_gates(array)
         rows = _lines(step.rows, write.volts, 0.0)
-        return Pulse(row_volts=rows, column_volts=np.zeros(array.cols), floating_columns=~step.columns, width_s=write.width_s, rise_s=write.rise_s)
+        return Pulse(
+            row_volts=rows,
+            column_volts=np.zeros(array.cols),
+            floating_columns=~step.columns,
+            width_s=write.width_s,
+            rise_s=write.rise_s,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gated(Scheme):
-    """Cells with a gate (1T1R, the emulator's write-enable): selected word lines at V, selected bit lines at 0, only selected gates open.
+    """Cells with a gate (1T1R, the emulator's write-enable): selected word lines at V, selected bit
+    lines at 0, only selected gates open.
 
-    With gates along word lines, the open row's other cells are held by bit lines at V; with gates along bit lines, their word lines are at 0.
-    """
+    With gates along word lines, the open row's other cells are held by bit lines at V; with gates
+    along bit lines, their word lines are at 0."""
 
     on_volts: float
     off_volts: float = 0.0
@@ -130,9 +153,15 @@ class Gated(Scheme):
     def pulse(self, array: Crossbar, step: Step, write: Write) -> Pulse:
         """Return the pulse."""
         if not array.gated:
-            raise InputError("the scheme \"gated\" needs cells with a gate; these have none")
+            raise InputError('the scheme "gated" needs cells with a gate; these have none')
         along_bits = array.gate_along is GateAlong.BIT_LINES
         gates = _lines(step.columns if along_bits else step.rows, self.on_volts, self.off_volts)
         rows = _lines(step.rows, write.volts, 0.0)
         columns = np.zeros(array.cols) if along_bits else _lines(step.columns, 0.0, write.volts)
-        return Pulse(row_volts=rows, column_volts=columns, gate_volts=gates, width_s=write.width_s, rise_s=write.rise_s)
+        return Pulse(
+            row_volts=rows,
+            column_volts=columns,
+            gate_volts=gates,
+            width_s=write.width_s,
+            rise_s=write.rise_s,
+        )

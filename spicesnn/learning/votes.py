@@ -1,4 +1,5 @@
-"""From spike counts to classes: labels come from training data only; silence and ties are no answer, and count as wrong."""
+"""From spike counts to classes: labels come from training data only; silence and ties are no
+answer, and count as wrong."""
 
 from __future__ import annotations
 
@@ -14,11 +15,24 @@ from spicesnn.errors import InputError
 from spicesnn.learning.metrics import NOBODY
 
 
-def _mean_response(responses: NDArray[np.int16], labels: NDArray[np.integer], classes: int) -> Floats:
+def _mean_response(
+    responses: NDArray[np.int16], labels: NDArray[np.integer], classes: int
+) -> Floats:
     """Return the mean spike count of each neuron for each class, (classes, neurons)."""
     if len(responses) != len(labels) or len(labels) == 0:
-        raise InputError(f"{len(responses)} responses and {len(labels)} labels; expected as many, at least one")
-    return np.array([responses[labels == c].mean(axis=0) if np.any(labels == c) else np.zeros(responses.shape[1]) for c in range(classes)])
+        raise InputError(
+            f"{len(responses)} responses and {len(labels)} labels; expected as many, at least one"
+        )
+    return np.array(
+        [
+            (
+                responses[labels == c].mean(axis=0)
+                if np.any(labels == c)
+                else np.zeros(responses.shape[1])
+            )
+            for c in range(classes)
+        ]
+    )
 
 
 def _decide(score: Floats, silent: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -28,12 +42,16 @@ def _decide(score: Floats, silent: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 def while_learning(
-    responses: NDArray[np.int16], labels: NDArray[np.integer], arrays: Mapping[str, NDArray[Any]], classes: int = 10
+    responses: NDArray[np.int16],
+    labels: NDArray[np.integer],
+    arrays: Mapping[str, NDArray[Any]],
+    classes: int = 10,
 ) -> dict[str, NDArray[Any]]:
-    """Return how many images of a chunk were answered rightly before they were learnt from, by neurons that the chunk before has labelled.
+    """Return how many images of a chunk were answered rightly before they were learnt from, by
+    neurons that the chunk before has labelled.
 
-    The spikes are those of learning itself, so this costs nothing; `arrays` holds what this function returned for the chunk before, if there was one.
-    """
+    The spikes are those of learning itself, so this costs nothing; `arrays` holds what this
+    function returned for the chunk before, if there was one."""
     found = {"chunk_mean": _mean_response(responses, labels, classes)}
     if "chunk_mean" in arrays:
         answers = LikelihoodVote(mean=arrays["chunk_mean"]).predict(responses)
@@ -43,7 +61,8 @@ def while_learning(
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class ClassVote:
-    """Each neuron stands for the class it answers most to; a class's score is the mean count of its neurons (Diehl and Cook).
+    """Each neuron stands for the class it answers most to; a class's score is the mean count of its
+    neurons (Diehl and Cook).
 
     A class without a neuron never wins.
     """
@@ -52,10 +71,14 @@ class ClassVote:
     classes: int
 
     @classmethod
-    def from_training(cls, responses: NDArray[np.int16], labels: NDArray[np.integer], classes: int = 10) -> ClassVote:
+    def from_training(
+        cls, responses: NDArray[np.int16], labels: NDArray[np.integer], classes: int = 10
+    ) -> ClassVote:
         """Assign every neuron; neurons that never fired stand for no class."""
         mean = _mean_response(responses, labels, classes)
-        return cls(assignment=np.where(mean.max(axis=0) > 0, mean.argmax(axis=0), NOBODY), classes=classes)
+        return cls(
+            assignment=np.where(mean.max(axis=0) > 0, mean.argmax(axis=0), NOBODY), classes=classes
+        )
 
     def predict(self, responses: NDArray[np.int16]) -> NDArray[np.int64]:
         """Return a class for each row of spike counts, or `NOBODY`."""
@@ -69,7 +92,8 @@ class ClassVote:
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class LikelihoodVote:
-    """Poisson log-likelihood of the spike counts: score_c = Σ_j n_j ln λ_cj − λ_cj, λ the mean count of the training data.
+    """Poisson log-likelihood of the spike counts: score_c = Σ_j n_j ln λ_cj − λ_cj, λ the mean
+    count of the training data.
 
     `floor` is added to every mean so that a neuron that was silent for a class does not forbid it.
     """
@@ -78,7 +102,9 @@ class LikelihoodVote:
     floor: float = 0.02
 
     @classmethod
-    def from_training(cls, responses: NDArray[np.int16], labels: NDArray[np.integer], classes: int = 10) -> LikelihoodVote:
+    def from_training(
+        cls, responses: NDArray[np.int16], labels: NDArray[np.integer], classes: int = 10
+    ) -> LikelihoodVote:
         """Estimate the mean counts."""
         return cls(mean=_mean_response(responses, labels, classes))
 

@@ -1,4 +1,5 @@
-"""How accurately ngspice is asked to solve, as objects: tolerances for reads, steps and tolerances for transients."""
+"""How accurately ngspice is asked to solve, as objects: tolerances for reads, steps and tolerances
+for transients."""
 
 from __future__ import annotations
 
@@ -38,11 +39,20 @@ class ReadAccuracy:
     gmin: float = 1e-15
 
     def __post_init__(self) -> None:
-        _positive("read accuracy", reltol=self.reltol, vntol=self.vntol, abstol=self.abstol, gmin=self.gmin)
+        _positive(
+            "read accuracy",
+            reltol=self.reltol,
+            vntol=self.vntol,
+            abstol=self.abstol,
+            gmin=self.gmin,
+        )
 
     def card(self) -> str:
         """Return the ``.options`` card."""
-        values = " ".join(f"{name}={number(getattr(self, name))}" for name in ("reltol", "vntol", "abstol", "gmin"))
+        values = " ".join(
+            f"{name}={number(getattr(self, name))}"
+            for name in ("reltol", "vntol", "abstol", "gmin")
+        )
         return f".options {values} itl1=500 itl2=500"
 
 
@@ -50,18 +60,20 @@ class ReadAccuracy:
 class TransientAccuracy:
     """Steps and tolerances of a transient.
 
-    The defaults reach a state error of 6e-5 to 2e-4 of the range with 60 to 90 points a pulse; ``reltol=1e-6`` takes a tenth more
-    points and is five times as close. The trapezoidal rule is used throughout: Gear is ten
-    times less accurate at the same points.
+    The defaults reach a state error of 6e-5 to 2e-4 of the range with 60 to 90 points a pulse;
+    ``reltol=1e-6`` takes a tenth more points and is five times as close. The trapezoidal rule is
+    used throughout: Gear is ten times less accurate at the same points.
 
     Attributes
     ----------
     points : int
-        At least this many steps over the whole transient: the largest step is its duration divided by this.
+        At least this many steps over the whole transient: the largest step is its duration divided
+        by this.
     max_step_s : float or None
         Largest step in seconds, if it should be smaller than that.
     reltol, vntol, abstol, chgtol, trtol : float
-        ngspice's tolerances; `trtol` scales the truncation error it allows (its own default of 7 is generous).
+        ngspice's tolerances; `trtol` scales the truncation error it allows (its own default of 7 is
+        generous).
     """
 
     points: int = 60
@@ -74,11 +86,17 @@ class TransientAccuracy:
 
     def __post_init__(self) -> None:
         names = ("points", "reltol", "vntol", "abstol", "chgtol", "trtol", "max_step_s")
-        _positive("transient accuracy", **{name: value for name in names if (value := getattr(self, name)) is not None})
+        _positive(
+            "transient accuracy",
+            **{name: value for name in names if (value := getattr(self, name)) is not None},
+        )
 
     def card(self) -> str:
         """Return the ``.options`` card."""
-        values = " ".join(f"{name}={number(getattr(self, name))}" for name in ("reltol", "vntol", "abstol", "chgtol", "trtol"))
+        values = " ".join(
+            f"{name}={number(getattr(self, name))}"
+            for name in ("reltol", "vntol", "abstol", "chgtol", "trtol")
+        )
         return f".options {values}"
 
     def step(self, duration_s: float) -> float:

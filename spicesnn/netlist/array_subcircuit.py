@@ -14,11 +14,18 @@ from spicesnn.netlist.twin import Twin
 
 
 def model_of(array: Crossbar) -> Twin | None:
-    """Return the model that an array's held cells need in the deck, None for cells that stand as resistors."""
-    return Twin.of(array.device) if array.device is not None and needs_models(array, moving=False) else None
+    """Return the model that an array's held cells need in the deck, None for cells that stand as
+    resistors."""
+    return (
+        Twin.of(array.device)
+        if array.device is not None and needs_models(array, moving=False)
+        else None
+    )
 
 
-def held_subcircuit(cards: Cards, array: Crossbar, name: str, gate_volts: float | None = None) -> None:
+def held_subcircuit(
+    cards: Cards, array: Crossbar, name: str, gate_volts: float | None = None
+) -> None:
     """Write an array whose cells keep their states as a sub-circuit.
 
     Parameters
@@ -33,12 +40,18 @@ def held_subcircuit(cards: Cards, array: Crossbar, name: str, gate_volts: float 
     Raises
     ------
     InputError
-        Cells of a user's own sub-circuit whose state is an inner node, which cannot be held from outside.
+        Cells of a user's own sub-circuit whose state is an inner node, which cannot be held from
+        outside.
     """
     nobody = np.zeros(array.rows, dtype=bool), np.zeros(array.cols, dtype=bool)
     twin = model_of(array)
     siemens = array.cell_conductance() if twin is None else None
-    geometry = lay_out(array.wires, array.shape, *nobody, np.ones(array.shape, dtype=bool) if siemens is None else siemens > 0)
+    geometry = lay_out(
+        array.wires,
+        array.shape,
+        *nobody,
+        np.ones(array.shape, dtype=bool) if siemens is None else siemens > 0,
+    )
     pins = [*(f"r{i}" for i in range(array.rows)), *(f"c{j}" for j in range(array.cols))]
     cards.add(fold(f".subckt {name} {' '.join(pins)}"))
     cards.extend([*geometry.cards, *line_capacitors(array.wires, geometry)])
@@ -46,9 +59,18 @@ def held_subcircuit(cards: Cards, array: Crossbar, name: str, gate_volts: float 
         place_linear(cards, array, geometry, siemens)
     else:
         assert twin is not None
-        placed = place_models(cards, array, geometry, held=True, inline=True, defined_as=twin.subckt)
-        if placed.states is not None and any("." in str(node) for node in placed.states.nodes.ravel()[:1]):
-            raise InputError(f"{twin.subckt}: the state of this sub-circuit is an inner node; a deck of several arrays needs it as a pin")
+        placed = place_models(
+            cards, array, geometry, held=True, inline=True, defined_as=twin.subckt
+        )
+        if placed.states is not None and any(
+            "." in str(node) for node in placed.states.nodes.ravel()[:1]
+        ):
+            raise InputError(
+                f"{twin.subckt}: the state of this sub-circuit is an inner node; a deck of several"
+                " arrays needs it as a pin"
+            )
         if array.gated:
-            cards.extend([f"vg{k} g{k} 0 dc {number(gate_volts or 0.0)}" for k in range(array.gate_lines)])
+            cards.extend(
+                [f"vg{k} g{k} 0 dc {number(gate_volts or 0.0)}" for k in range(array.gate_lines)]
+            )
     cards.add(f".ends {name}")

@@ -1,4 +1,5 @@
-"""A deck run by a plain ``ngspice -b``: whole experiments in one go, and the check that decks need nobody's help to run."""
+"""A deck run by a plain ``ngspice -b``: whole experiments in one go, and the check that decks need
+nobody's help to run."""
 
 from __future__ import annotations
 
@@ -14,11 +15,21 @@ import numpy as np
 
 from spicesnn import units
 from spicesnn.arrays import Floats
-from spicesnn.errors import InputError, NgspiceError, NgspiceMissingError, NgspiceTimeoutError, UnknownNameError
+from spicesnn.errors import (
+    InputError,
+    NgspiceError,
+    NgspiceMissingError,
+    NgspiceTimeoutError,
+    UnknownNameError,
+)
 from spicesnn.netlist.complaints import complaint
 
 _TRANSIENT = re.compile(r"^\.tran\s+\S+\s+(\S+)", re.M | re.I)
-_STATISTICS = re.compile(r"^(Total |DRAM |Maximum ngspice|Current ngspice|Shared ngspice|Text \(code|Stack =|Library pages).*\n?", re.M)
+_STATISTICS = re.compile(
+    r"^(Total |DRAM |Maximum ngspice|Current ngspice|Shared ngspice|Text \(code|Stack =|Library"
+    r" pages).*\n?",
+    re.M,
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -28,7 +39,8 @@ class BatchResult:
     Attributes
     ----------
     vectors : dict
-        Saved signal, in lower case as ``.save`` names it (``v(r0)``, ``i(vr0)``), → (points,) values; the sweep under its own name.
+        Saved signal, in lower case as ``.save`` names it (``v(r0)``, ``i(vr0)``), → (points,)
+        values; the sweep under its own name.
     log : str
         What ngspice printed.
     """
@@ -40,7 +52,10 @@ class BatchResult:
         """Return one vector."""
         found = self.vectors.get(signal.lower())
         if found is None:
-            raise UnknownNameError(f"the run left no vector {signal!r}; it left: {', '.join(sorted(self.vectors)[:20])}")
+            raise UnknownNameError(
+                f"the run left no vector {signal!r}; it left:"
+                f" {', '.join(sorted(self.vectors)[:20])}"
+            )
         return found
 
     @property
@@ -53,12 +68,16 @@ def ngspice_program() -> str:
     """Return the path of the ngspice program, or say what to do without one."""
     program = shutil.which("ngspice")
     if program is None:
-        raise NgspiceMissingError("no ngspice program on the PATH; install it (`apt install ngspice`, `brew install ngspice`)")
+        raise NgspiceMissingError(
+            "no ngspice program on the PATH; install it (`apt install ngspice`, `brew install"
+            " ngspice`)"
+        )
     return program
 
 
 def run_batch(text: str, *, timeout_s: float = 600.0, keep: Path | None = None) -> BatchResult:
-    """Run the text of a deck with ``ngspice -b`` and return its saved vectors, after checking the run.
+    """Run the text of a deck with ``ngspice -b`` and return its saved vectors, after checking the
+    run.
 
     Parameters
     ----------
@@ -66,7 +85,8 @@ def run_batch(text: str, *, timeout_s: float = 600.0, keep: Path | None = None) 
     timeout_s : float
         The program is stopped after this time.
     keep : Path, optional
-        Folder for deck, log and raw file; a temporary one, removed afterwards unless the run fails, if left out.
+        Folder for deck, log and raw file; a temporary one, removed afterwards unless the run fails,
+        if left out.
 
     Raises
     ------
@@ -85,10 +105,22 @@ def run_batch(text: str, *, timeout_s: float = 600.0, keep: Path | None = None) 
     with printed.open("wb") as sink:
         try:
             # -n: no user's .spiceinit may change the answer.
-            done = subprocess.run([program, "-n", "-b", "-r", str(raw), str(deck)], stdout=sink, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                  timeout=timeout_s, env=environment, check=False, cwd=folder)  # fmt: skip
+            done = subprocess.run(
+                [program, "-n", "-b", "-r", str(raw), str(deck)],
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                timeout=timeout_s,
+                env=environment,
+                check=False,
+                cwd=folder,
+            )
         except subprocess.TimeoutExpired:
-            raise NgspiceTimeoutError(f"ngspice gave no answer within {timeout_s:g} s and was stopped", deck_path=deck, log=_read(printed)) from None
+            raise NgspiceTimeoutError(
+                f"ngspice gave no answer within {timeout_s:g} s and was stopped",
+                deck_path=deck,
+                log=_read(printed),
+            ) from None
     log = _read(printed)
     bad = complaint(log, transient=_TRANSIENT.search(text) is not None)
     if done.returncode != 0 or bad or not raw.is_file():
@@ -97,10 +129,15 @@ def run_batch(text: str, *, timeout_s: float = 600.0, keep: Path | None = None) 
     try:
         vectors = read_raw(raw)
     except InputError as error:
-        raise NgspiceError(f"ngspice left no usable result: {error}", deck_path=deck, log=log) from error
+        raise NgspiceError(
+            f"ngspice left no usable result: {error}", deck_path=deck, log=log
+        ) from error
     for name, values in vectors.items():
         if not np.all(np.isfinite(values)) or np.any(np.abs(values) > 1e30):
-            message = f"ngspice's {name} is not finite, or beyond 1e30 (a division by zero in a behavioural source looks like this)"
+            message = (
+                f"ngspice's {name} is not finite, or beyond 1e30 (a division by zero in a"
+                " behavioural source looks like this)"
+            )
             raise NgspiceError(message, deck_path=deck, log=log)
     _check_end(text, next(iter(vectors.values())), deck, log)
     if keep is None:
@@ -119,7 +156,11 @@ def read_raw(path: Path) -> dict[str, Floats]:
     data = path.read_bytes()
     head, mark, body = data.partition(b"Binary:\n")
     lines = head.decode("utf-8", "replace").splitlines()
-    fields = {key.strip().lower(): value.strip() for key, _, value in (line.partition(":") for line in lines) if value}
+    fields = {
+        key.strip().lower(): value.strip()
+        for key, _, value in (line.partition(":") for line in lines)
+        if value
+    }
     try:
         variables, points = int(fields["no. variables"]), int(fields["no. points"])
     except (KeyError, ValueError):
@@ -127,7 +168,10 @@ def read_raw(path: Path) -> dict[str, Floats]:
     if not mark or "real" not in fields.get("flags", ""):
         raise InputError(f"{path} is not a binary raw file of real numbers")
     if points == 0 or len(body) < 8 * variables * points:
-        raise InputError(f"{path} holds {len(body)} bytes for {points} points of {variables} variables: the run was cut short")
+        raise InputError(
+            f"{path} holds {len(body)} bytes for {points} points of {variables} variables: the run"
+            " was cut short"
+        )
     start = lines.index("Variables:") + 1
     names = [line.split()[1].lower() for line in lines[start : start + variables]]
     table = np.frombuffer(body, dtype="<f8", count=variables * points).reshape(points, variables)
@@ -148,4 +192,6 @@ def _check_end(text: str, time: Floats, deck: Path, log: str) -> None:
     except InputError:  # an expression; ngspice has read it, we do not
         return
     if abs(time[-1] - stop) > 1e-6 * stop:
-        raise NgspiceError(f"the transient ended at {time[-1]:g} s; expected {stop:g} s", deck_path=deck, log=log)
+        raise NgspiceError(
+            f"the transient ended at {time[-1]:g} s; expected {stop:g} s", deck_path=deck, log=log
+        )

@@ -18,13 +18,15 @@ from spicesnn.netlist.twin import Twin, cell_values, shared_and_own
 
 @dataclass(slots=True)
 class Cards:
-    """The cards of a deck while it is written, each with the key that stays when its value is altered."""
+    """The cards of a deck while it is written, each with the key that stays when its value is
+    altered."""
 
     text: list[str] = field(default_factory=list)
     _keys: list[str] = field(default_factory=list)
 
     def add(self, card: str, key: str | None = None) -> None:
-        """Add one card; `key` is the card without what ``alter`` can change (the card itself if left out)."""
+        """Add one card; `key` is the card without what ``alter`` can change (the card itself if
+        left out)."""
         self.text.append(card)
         self._keys.append(card if key is None else key)
 
@@ -58,26 +60,38 @@ class Placed:
     @property
     def signals(self) -> list[str]:
         """What ``.save`` must name for the currents."""
-        return [] if self.currents is None else [f"i({name.removesuffix('#branch')})" for name in self.currents.ravel()]
+        return (
+            []
+            if self.currents is None
+            else [f"i({name.removesuffix('#branch')})" for name in self.currents.ravel()]
+        )
 
 
 def header(cards: Cards, title: str, array: Crossbar, what: list[str]) -> None:
     """Write the title and what a reader must know: array, geometry, units."""
     wires = array.wires
-    kind = "linear cells" if array.device is None else f"{array.device.name} cells ({array.device.reference})"
+    kind = (
+        "linear cells"
+        if array.device is None
+        else f"{array.device.name} cells ({array.device.reference})"
+    )
     cards.comment(title)
     cards.comment(
         f"written by spicesnn {__version__}; SI units throughout (V, A, ohm, S, F, s)",
         f"array       {array.rows} word lines x {array.cols} bit lines, {kind}",
-        "nodes       r<i> word-line driver   c<j> sense node   w<i>_<j>, b<i>_<j> the two terminals of cell (i, j)",
-        f"wires       {wires.word_line_ohm:g} ohm a word-line segment, {wires.bit_line_ohm:g} ohm a bit-line segment; 0 ohm merges nodes",
-        f"ends        word lines driven at column 0, bit lines sensed at the last row{', and both at their far ends' if wires.double_sided else ''}",
+        "nodes       r<i> word-line driver   c<j> sense node   w<i>_<j>, b<i>_<j> the two terminals"
+        " of cell (i, j)",
+        f"wires       {wires.word_line_ohm:g} ohm a word-line segment, {wires.bit_line_ohm:g} ohm a"
+        " bit-line segment; 0 ohm merges nodes",
+        "ends        word lines driven at column 0, bit lines sensed at the last"
+        f" row{', and both at their far ends' if wires.double_sided else ''}",
         *what,
     )
 
 
 def needs_models(array: Crossbar, *, moving: bool) -> bool:
-    """Return whether the cells stand as sub-circuits: they move, or are nonlinear, or have a third terminal."""
+    """Return whether the cells stand as sub-circuits: they move, or are nonlinear, or have a third
+    terminal."""
     return array.device is not None and (moving or not array.device.linear or array.gated)
 
 
@@ -95,7 +109,8 @@ def place_linear(cards: Cards, array: Crossbar, geometry: Geometry, siemens: Flo
 
 
 def place_dissected(cards: Cards, array: Crossbar, geometry: Geometry, siemens: Floats) -> Placed:
-    """Write wires and linear cells in the order of `geometry.dissected`, in which a solver without an ordering of its own fills in less."""
+    """Write wires and linear cells in the order of `geometry.dissected`, in which a solver without
+    an ordering of its own fills in less."""
     apart = Cards()
     placed = place_linear(apart, array, geometry, siemens)
     cells = dissected(array.rows, array.cols)[siemens > 0]
@@ -107,23 +122,33 @@ def place_dissected(cards: Cards, array: Crossbar, geometry: Geometry, siemens: 
 
 
 def place_models(
-    cards: Cards, array: Crossbar, geometry: Geometry, *, held: bool, inline: bool, defined_as: str | None = None, metered: bool = False
+    cards: Cards,
+    array: Crossbar,
+    geometry: Geometry,
+    *,
+    held: bool,
+    inline: bool,
+    defined_as: str | None = None,
+    metered: bool = False,
 ) -> Placed:
     """Write cells as sub-circuits.
 
-    The current of a cell with a factor (`Crossbar.current_factor`) is measured by an ammeter ``va<i>_<j>`` at its word line, and a source
-    ``fa<i>_<j>`` from there to its bit line carries factor − 1 times as much: together it is the factor at any voltage, in any state.
+    The current of a cell with a factor (`Crossbar.current_factor`) is measured by an ammeter
+    ``va<i>_<j>`` at its word line, and a source ``fa<i>_<j>`` from there to its bit line carries
+    factor − 1 times as much: together it is the factor at any voltage, in any state.
 
     Parameters
     ----------
     held : bool
-        Whether every state is held by a voltage source (a read) or moves (a transient, which starts from its initial conditions).
+        Whether every state is held by a voltage source (a read) or moves (a transient, which starts
+        from its initial conditions).
     inline : bool
         Whether the model's text goes into the deck in place of an ``.include``.
     defined_as : str, optional
         The model is defined elsewhere under this name: write neither.
     metered : bool
-        Whether a user's own sub-circuit gets an ammeter a cell, since no Python twin could tell its current.
+        Whether a user's own sub-circuit gets an ammeter a cell, since no Python twin could tell its
+        current.
     """
     assert array.device is not None
     device, twin = array.device, Twin.of(array.device)
@@ -146,15 +171,24 @@ def place_models(
     for i in range(rows):
         for j in range(cols):
             cell = f"{i}_{j}"
-            gate = None if not device.gated else f"g{i if array.gate_along is GateAlong.WORD_LINES else j}"
+            gate = (
+                None
+                if not device.gated
+                else f"g{i if array.gate_along is GateAlong.WORD_LINES else j}"
+            )
             p = word[i][j]
             if metered or factor is not None:
                 cards.add(f"va{cell} {p} p{cell} 0")
-                if factor is not None and factor[i, j] != 1.0:  # the model carries its current, this source what it has more or less of it
+                if (
+                    factor is not None and factor[i, j] != 1.0
+                ):  # the model carries its current, this source what it has more or less of it
                     cards.add(f"fa{cell} {p} {bit[i][j]} va{cell} {number(factor[i, j] - 1.0)}")
                 p = f"p{cell}"
             call = twin.call(cell, p, bit[i][j], gate)
-            special, start = ("".join(f" {name}={number(v[i, j])}" for name, v in some.items()) for some in (own, initial))
+            special, start = (
+                "".join(f" {name}={number(v[i, j])}" for name, v in some.items())
+                for some in (own, initial)
+            )
             cards.add(f"{call}{start}{special}{tail}", f"{call}{special}{tail}")
             elements[i, j] = f"xm{cell}"
             for k, name in enumerate(twin.states):
@@ -163,13 +197,28 @@ def place_models(
                 nodes[k, i, j] = node
                 if held or (fixed_stuck and array.stuck is not None and array.stuck[i, j]):
                     holders[k, i, j] = f"vs_{name}_{cell}"
-                    cards.add(f"vs_{name}_{cell} {node} 0 dc {volts}", f"vs_{name}_{cell} {node} 0 dc")
+                    cards.add(
+                        f"vs_{name}_{cell} {node} 0 dc {volts}", f"vs_{name}_{cell} {node} 0 dc"
+                    )
                 else:
                     capacitors[k, i, j] = twin.state_capacitor(name, cell)
                     if not twin.carries(name):
                         cards.add(f".ic v({node})={volts}", f".ic v({node})")
-    states = None if count == 0 else States(nodes=nodes, capacitors=capacitors, holders=holders, scale=np.asarray(twin.scale, dtype=float))
-    currents = None if not metered else np.array([[f"va{i}_{j}#branch" for j in range(cols)] for i in range(rows)])
+    states = (
+        None
+        if count == 0
+        else States(
+            nodes=nodes,
+            capacitors=capacitors,
+            holders=holders,
+            scale=np.asarray(twin.scale, dtype=float),
+        )
+    )
+    currents = (
+        None
+        if not metered
+        else np.array([[f"va{i}_{j}#branch" for j in range(cols)] for i in range(rows)])
+    )
     return Placed(elements, states, currents)
 
 
@@ -179,7 +228,8 @@ def no_lines(count: int) -> Names:
 
 
 def make_lines(prefix: str, kinds: list[str], floating: NDArray[np.bool_], terminal: str) -> Lines:
-    """Return the names of the sources of a set of lines: element ``<kind><prefix><k>`` at node ``<terminal><k>``."""
+    """Return the names of the sources of a set of lines: element ``<kind><prefix><k>`` at node
+    ``<terminal><k>``."""
     count = len(kinds)
     sources, nodes, currents = no_lines(count), no_lines(count), np.full(count, "", dtype="U24")
     for k, kind in enumerate(kinds):

@@ -1,4 +1,5 @@
-"""A device from a word: a model of the library, a file of one's own, or a table that travels with the package."""
+"""A device from a word: a model of the library, a file of one's own, or a table that travels with
+the package."""
 
 from __future__ import annotations
 
@@ -19,14 +20,17 @@ def table_names() -> list[str]:
     return sorted(path.stem for path in tables_dir().glob("*.toml"))
 
 
-def device_from(name: str | Path, *, published: str | None = None, memristor: str | None = None) -> Device:
+def device_from(
+    name: str | Path, *, published: str | None = None, memristor: str | None = None
+) -> Device:
     """Return a device by name or file.
 
     Parameters
     ----------
     name : str or Path
-        A model of the registry; a characterised cell of the package (`table_names`); or a path that ends in ``.toml``: a ``[device]`` table as
-        `spicesnn fit` and `spicesnn characterize` write it, or the descriptor of a user's own sub-circuit (`spicesnn.netlist.foreign`).
+        A model of the registry; a characterised cell of the package (`table_names`); or a path that
+        ends in ``.toml``: a ``[device]`` table as `spicesnn fit` and `spicesnn characterize` write
+        it, or the descriptor of a user's own sub-circuit (`spicesnn.netlist.foreign`).
     published : str, optional
         A published parameter set of a model.
     memristor : str, optional
@@ -43,7 +47,10 @@ def device_from(name: str | Path, *, published: str | None = None, memristor: st
     """
     text = str(name)
     if is_file(text) and (published is not None or memristor is not None):
-        raise UnknownNameError(f"{text} is a file; a published set or a memristor inside is for the models: {', '.join(registry.names())}")
+        raise UnknownNameError(
+            f"{text} is a file; a published set or a memristor inside is for the models:"
+            f" {', '.join(registry.names())}"
+        )
     if text.endswith(".toml"):
         return _from_file(Path(text))
     if is_file(text):
@@ -52,17 +59,33 @@ def device_from(name: str | Path, *, published: str | None = None, memristor: st
         raise AbsentError(_instead(Path(text)))
     if text not in registry.names():
         known = [*registry.names(), *table_names()]
-        raise UnknownNameError(f"no device {text!r}{registry.nearest(text, known)} The devices are: {', '.join(known)}")
-    return registry.fresh(text, memristor) if published is None else registry.device_class(text).from_publication(published)
+        raise UnknownNameError(
+            f"no device {text!r}{registry.nearest(text, known)} The devices are: {', '.join(known)}"
+        )
+    return (
+        registry.fresh(text, memristor)
+        if published is None
+        else registry.device_class(text).from_publication(published)
+    )
 
 
 def _instead(path: Path) -> str:
     """Return what a path is that is no device file, and what is."""
     if not path.exists():
-        return f"there is no file {path}; expected the name of a device (`spicesnn devices` lists them) or the path of a TOML file"
+        return (
+            f"there is no file {path}; expected the name of a device (`spicesnn devices` lists"
+            " them) or the path of a TOML file"
+        )
     found = what_is(path) or "of no kind that is read"
-    way = f"`spicesnn import {path}` writes a descriptor for it; " if "netlist" in found or "Verilog" in found else ""
-    return f"{path} is {found}; {way}expected a device file in TOML, a [device] table or the descriptor of a sub-circuit of your own"
+    way = (
+        f"`spicesnn import {path}` writes a descriptor for it; "
+        if "netlist" in found or "Verilog" in found
+        else ""
+    )
+    return (
+        f"{path} is {found}; {way}expected a device file in TOML, a [device] table or the"
+        " descriptor of a sub-circuit of your own"
+    )
 
 
 def is_file(name: str) -> bool:

@@ -1,4 +1,5 @@
-"""The test bench of one device: one source, one device, a transient. Its IV curve comes from here."""
+"""The test bench of one device: one source, one device, a transient. Its IV curve comes from
+here."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ def drive_deck(
     accuracy: TransientAccuracy | None = None,
     inline_models: bool = False,
 ) -> Deck:
-    """Return the deck that drives one device, without wires, between ``r0`` and the sense node ``c0`` at 0 V.
+    """Return the deck that drives one device, without wires, between ``r0`` and the sense node
+    ``c0`` at 0 V.
 
     Parameters
     ----------
@@ -45,8 +47,9 @@ def drive_deck(
     Returns
     -------
     Deck
-        With one word line (``vr0``) and one bit line (``vc0``): the current of the device is ``vc0#branch``, what arrives at the sense node
-        as in an array (a cell with a path to ground, such as a transistor's body diode, takes more from ``vr0``).
+        With one word line (``vr0``) and one bit line (``vc0``): the current of the device is
+        ``vc0#branch``, what arrives at the sense node as in an array (a cell with a path to ground,
+        such as a transistor's body diode, takes more from ``vr0``).
     """
     base = accuracy or TransientAccuracy()
     duration = stimulus.duration_s
@@ -55,7 +58,10 @@ def drive_deck(
     count = len(twin.states)
     start = np.asarray(device.initial_state() if state is None else state, dtype=float)
     if count and start.size not in (1, count):
-        raise InputError(f"{device.name} has {count} state variables; got an initial state of shape {start.shape}")
+        raise InputError(
+            f"{device.name} has {count} state variables; got an initial state of shape"
+            f" {start.shape}"
+        )
     initial = np.broadcast_to(start.reshape(-1), (count,)).reshape(count, 1, 1) if count else None
 
     units = zip(device.state_names, device.state_scale, device.state_units, strict=True)
@@ -76,9 +82,14 @@ def drive_deck(
         cards.add(f"vg0 g0 0 dc {number(gate_volts)}", "vg0 g0 0 dc")
         gates = make_lines("g", ["v"], np.zeros(1, dtype=bool), "g")
     cards.extend(twin.include(inline=inline_models))
-    values = {k: float(v[0, 0]) for k, v in cell_values(device, twin, (1, 1), initial, None).items()}
+    values = {
+        k: float(v[0, 0]) for k, v in cell_values(device, twin, (1, 1), initial, None).items()
+    }
     wired = ("0_0", "r0", "c0", "g0" if device.gated else None)
-    cards.add(twin.element(*wired, values), twin.element(*wired, {k: v for k, v in values.items() if k not in twin.initial}))
+    cards.add(
+        twin.element(*wired, values),
+        twin.element(*wired, {k: v for k, v in values.items() if k not in twin.initial}),
+    )
     states = _states(cards, twin, initial)
     shown = [f"v({node})" for node in (() if states is None else states.nodes.ravel())]
     signals = ["v(r0)", "i(vc0)", *shown]
@@ -88,11 +99,20 @@ def drive_deck(
     cards.extend(print_cards("tran", signals))
     cards.add(".end")
     return Deck(
-        title=f"IV test bench of {device.name}", text=cards.finished(), analysis=analysis, topology=cards.topology(),
-        rows=make_lines("r", ["v"], np.zeros(1, dtype=bool), "r"), columns=make_lines("c", ["v"], np.zeros(1, dtype=bool), "c"), gates=gates,
-        word_vectors=np.array([["r0"]]), bit_vectors=np.array([["c0"]]), cells=np.array([["xm0_0"]]), states=states,
-        saved=tuple(vector(s) for s in signals), duration_s=duration,
-    )  # fmt: skip
+        title=f"IV test bench of {device.name}",
+        text=cards.finished(),
+        analysis=analysis,
+        topology=cards.topology(),
+        rows=make_lines("r", ["v"], np.zeros(1, dtype=bool), "r"),
+        columns=make_lines("c", ["v"], np.zeros(1, dtype=bool), "c"),
+        gates=gates,
+        word_vectors=np.array([["r0"]]),
+        bit_vectors=np.array([["c0"]]),
+        cells=np.array([["xm0_0"]]),
+        states=states,
+        saved=tuple(vector(s) for s in signals),
+        duration_s=duration,
+    )
 
 
 def _states(cards: Cards, twin: Twin, initial: Floats | None) -> States | None:
@@ -105,4 +125,9 @@ def _states(cards: Cards, twin: Twin, initial: Floats | None) -> States | None:
         if not twin.carries(name):
             volts = number(initial[k, 0, 0] / twin.scale[k])
             cards.add(f".ic v({nodes[k, 0, 0]})={volts}", f".ic v({nodes[k, 0, 0]})")
-    return States(nodes=nodes, capacitors=capacitors, holders=np.full(nodes.shape, "", dtype="U1"), scale=np.asarray(twin.scale, dtype=float))
+    return States(
+        nodes=nodes,
+        capacitors=capacitors,
+        holders=np.full(nodes.shape, "", dtype="U1"),
+        scale=np.asarray(twin.scale, dtype=float),
+    )

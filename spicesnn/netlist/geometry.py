@@ -1,9 +1,9 @@
-"""Which nodes and wires an array has: the same circuit that the nodal engine assembles, with names that people can read.
+"""Which nodes and wires an array has: the same circuit that the nodal engine assembles, with names
+that people can read.
 
-Word-line node of cell (i, j) is ``w{i}_{j}``, its bit-line node ``b{i}_{j}``; terminals are ``r{i}`` (row drivers),
-``c{j}`` (sense nodes) and ``g{k}`` (gate lines). A wire of 0 Ω is no element: the nodes it joins get one name, the terminal's
-where one of them is a terminal.
-"""
+Word-line node of cell (i, j) is ``w{i}_{j}``, its bit-line node ``b{i}_{j}``; terminals are
+``r{i}`` (row drivers), ``c{j}`` (sense nodes) and ``g{k}`` (gate lines). A wire of 0 Ω is no
+element: the nodes it joins get one name, the terminal's where one of them is a terminal."""
 
 from __future__ import annotations
 
@@ -67,8 +67,18 @@ def _edges(wires: Wires, rows: int, cols: int, driven: Bools, sensed: Bools) -> 
     down = np.argwhere(np.ones((rows - 1, cols)))
     edges = [
         _Wire(names("rd", i[:, None]), row_terminal[i], word[i, 0], row_ohm[i]),
-        _Wire(names("rw", across), word[:, :-1].ravel(), word[:, 1:].ravel(), np.full(rows * (cols - 1), wires.word_line_ohm)),
-        _Wire(names("rb", down), bit[:-1].ravel(), bit[1:].ravel(), np.full((rows - 1) * cols, wires.bit_line_ohm)),
+        _Wire(
+            names("rw", across),
+            word[:, :-1].ravel(),
+            word[:, 1:].ravel(),
+            np.full(rows * (cols - 1), wires.word_line_ohm),
+        ),
+        _Wire(
+            names("rb", down),
+            bit[:-1].ravel(),
+            bit[1:].ravel(),
+            np.full((rows - 1) * cols, wires.bit_line_ohm),
+        ),
         _Wire(names("rs", j[:, None]), bit[-1, j], col_terminal[j], col_ohm[j]),
     ]
     if wires.double_sided:
@@ -79,11 +89,18 @@ def _edges(wires: Wires, rows: int, cols: int, driven: Bools, sensed: Bools) -> 
 
 def _node_names(rows: int, cols: int) -> Names:
     cells = [f"{i}_{j}" for i in range(rows) for j in range(cols)]
-    named = [f"w{c}" for c in cells] + [f"b{c}" for c in cells] + [f"r{i}" for i in range(rows)] + [f"c{j}" for j in range(cols)]
+    named = (
+        [f"w{c}" for c in cells]
+        + [f"b{c}" for c in cells]
+        + [f"r{i}" for i in range(rows)]
+        + [f"c{j}" for j in range(cols)]
+    )
     return np.array(named, dtype=np.str_)
 
 
-def lay_out(wires: Wires, shape: tuple[int, int], floating_rows: Bools, floating_columns: Bools, live: Bools) -> Geometry:
+def lay_out(
+    wires: Wires, shape: tuple[int, int], floating_rows: Bools, floating_columns: Bools, live: Bools
+) -> Geometry:
     """Return names and wires of an array.
 
     Parameters
@@ -103,35 +120,50 @@ def lay_out(wires: Wires, shape: tuple[int, int], floating_rows: Bools, floating
     rows, cols = shape
     cells, total = rows * cols, 2 * rows * cols + rows + cols
     edges = _edges(wires, rows, cols, ~floating_rows, ~floating_columns)
-    tail, head, ohm = (np.concatenate([getattr(e, part) for e in edges]) for part in ("tail", "head", "ohm"))
+    tail, head, ohm = (
+        np.concatenate([getattr(e, part) for e in edges]) for part in ("tail", "head", "ohm")
+    )
     short = ohm == 0
     count, merged = islands(tail[short], head[short], total)
     names = _node_names(rows, cols)
     chosen = np.empty(count, dtype=names.dtype)
-    # Later numbers win, so write the cell nodes backwards (the first of a line names it) and the terminals last.
+    # Later numbers win, so write the cell nodes backwards (the first of a line names it) and the
+    # terminals last.
     for group in (np.arange(2 * cells)[::-1], np.arange(2 * cells, total)):
         chosen[merged[group]] = names[group]
     node = chosen[merged]
     through = np.flatnonzero(live)
-    _check_paths(merged, np.append(tail, through), np.append(head, cells + through), shape, floating_rows, floating_columns)
+    _check_paths(
+        merged,
+        np.append(tail, through),
+        np.append(head, cells + through),
+        shape,
+        floating_rows,
+        floating_columns,
+    )
     called = node.tolist()
     cards = [
         f"{name} {called[a]} {called[b]} {number(r)}"
         for edge in edges
-        for name, a, b, r in zip(edge.names, edge.tail.tolist(), edge.head.tolist(), edge.ohm.tolist(), strict=True)
+        for name, a, b, r in zip(
+            edge.names, edge.tail.tolist(), edge.head.tolist(), edge.ohm.tolist(), strict=True
+        )
         if r > 0
     ]
     word, bit = node[:cells].reshape(shape), node[cells : 2 * cells].reshape(shape)
     place = np.append(np.tile(dissected(rows, cols).ravel(), 2), np.full(rows + cols, cells))
-    return Geometry(word=word, bit=bit, cards=tuple(cards), first=np.minimum(place[tail], place[head])[~short])
+    return Geometry(
+        word=word, bit=bit, cards=tuple(cards), first=np.minimum(place[tail], place[head])[~short]
+    )
 
 
 def dissected(rows: int, cols: int) -> NDArray[np.int64]:
-    """Return the place (rows, cols) of each cell in the order of a nested dissection: halves of a block before the line that parts them.
+    """Return the place (rows, cols) of each cell in the order of a nested dissection: halves of a
+    block before the line that parts them.
 
-    A. George, SIAM J. Numer. Anal. 10, 345 (1973). ngspice's own solver (Sparse 1.3) numbers nodes as they appear, and takes the first of
-    those that are equally good to eliminate: in this order it fills in less.
-    """
+    A. George, SIAM J. Numer. Anal. 10, 345 (1973). ngspice's own solver (Sparse 1.3) numbers nodes
+    as they appear, and takes the first of those that are equally good to eliminate: in this order
+    it fills in less."""
     place = np.empty((rows, cols), dtype=np.int64)
     blocks, left = [place], rows * cols
     # Separators are numbered from the end, the later half of a block before the earlier.
@@ -156,18 +188,32 @@ _LEAF = 2
 
 
 def line_capacitors(wires: Wires, geometry: Geometry) -> list[str]:
-    """Return a capacitor to ground for each cell node of a line (only transients need them); nodes of one name share one."""
+    """Return a capacitor to ground for each cell node of a line (only transients need them); nodes
+    of one name share one."""
     cards = []
-    for prefix, nodes, farad in (("cw", geometry.word, wires.word_line_farad), ("cb", geometry.bit, wires.bit_line_farad)):
+    for prefix, nodes, farad in (
+        ("cw", geometry.word, wires.word_line_farad),
+        ("cb", geometry.bit, wires.bit_line_farad),
+    ):
         if farad > 0:
             unique, counts = np.unique(nodes, return_counts=True)
-            cards += [f"{prefix}_{name} {name} 0 {number(farad * n)}" for name, n in zip(unique, counts, strict=True)]
+            cards += [
+                f"{prefix}_{name} {name} 0 {number(farad * n)}"
+                for name, n in zip(unique, counts, strict=True)
+            ]
     return cards
 
 
-def _check_paths(merged: NDArray[np.int32], tail: NDArray[np.int64], head: NDArray[np.int64], shape: tuple[int, int],
-                 floating_rows: Bools, floating_columns: Bools) -> None:  # fmt: skip
-    """Raise where a cell node has no path to a source: ngspice would step gmin and print a wrong voltage without a failure."""
+def _check_paths(
+    merged: NDArray[np.int32],
+    tail: NDArray[np.int64],
+    head: NDArray[np.int64],
+    shape: tuple[int, int],
+    floating_rows: Bools,
+    floating_columns: Bools,
+) -> None:
+    """Raise where a cell node has no path to a source: ngspice would step gmin and print a wrong
+    voltage without a failure."""
     rows, cols = shape
     cells, count = rows * cols, int(merged.max()) + 1
     _, island = islands(merged[tail], merged[head], count)
@@ -178,6 +224,7 @@ def _check_paths(merged: NDArray[np.int32], tail: NDArray[np.int64], head: NDArr
     if lost.size:
         line, where = ("word", int(lost[0])) if lost[0] < cells else ("bit", int(lost[0]) - cells)
         raise SingularCircuitError(
-            f"the {line}-line node at cell ({where // cols}, {where % cols}) floats: no path leads from it to any driver or sense node, "
-            "so its voltage is not defined. Drive the line, or give one of its cells a conductance above 0 S"
+            f"the {line}-line node at cell ({where // cols}, {where % cols}) floats: no path leads"
+            " from it to any driver or sense node, so its voltage is not defined. Drive the line,"
+            " or give one of its cells a conductance above 0 S"
         )

@@ -1,4 +1,5 @@
-"""A descriptor from SPICE text alone: pins, states and parameters guessed, to be looked at and corrected by whoever knows the device."""
+"""A descriptor from SPICE text alone: pins, states and parameters guessed, to be looked at and
+corrected by whoever knows the device."""
 
 from __future__ import annotations
 
@@ -9,7 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from spicesnn.devices.importers.cards import Card, Library, Subckt, assignments, bare, fold, library_of, split
+from spicesnn.devices.importers.cards import (
+    Card,
+    Library,
+    Subckt,
+    assignments,
+    bare,
+    fold,
+    library_of,
+    split,
+)
 from spicesnn.devices.importers.dialects import SpiceDialect
 from spicesnn.devices.importers.emit import write
 from spicesnn.devices.importers.evaluate import with_parameters
@@ -41,7 +51,8 @@ class Guess:
     cards : tuple of Card
         The definitions in the file and in what it includes.
     bench : tuple of Card
-        The test bench there, which is left out: analyses, options, commands, elements outside of sub-circuits.
+        The test bench there, which is left out: analyses, options, commands, elements outside of
+        sub-circuits.
     part : Part
     pins : dict
         Role (``p``, ``n``) → pin.
@@ -81,17 +92,33 @@ class Guess:
     def descriptor(self, file: str) -> str:
         """Return the text of the descriptor; `file` is the netlist beside it."""
         lines = [
-            f"# Written from {Path(self.cards[0].file).name}: look at the pins and the states before you use it.",
-            f'name = "{self.name}"', f'file = "{file}"', f'subckt = "{self.subckt}"', f'dialect = "{self.dialect}"', "",
-            "[pins]", f'p = "{self.pins["p"]}"  # word line', f'n = "{self.pins["n"]}"  # bit line',
-        ]  # fmt: skip
+            (
+                f"# Written from {Path(self.cards[0].file).name}: look at the pins and the states"
+                " before you use it."
+            ),
+            f'name = "{self.name}"',
+            f'file = "{file}"',
+            f'subckt = "{self.subckt}"',
+            f'dialect = "{self.dialect}"',
+            "",
+            "[pins]",
+            f'p = "{self.pins["p"]}"  # word line',
+            f'n = "{self.pins["n"]}"  # bit line',
+        ]
         if self.unused:
             listed = ", ".join(f'"{pin}"' for pin in self.unused)
             lines.append(f"unused = [{listed}]  # they only show something, and are left open")
         for name, store in zip(self.state_names(), self.states, strict=True):
             low, high = self.bounds[store.node]
-            begins = "" if store.start is not None else "  # the text says nothing: it starts at low"
-            lines += ["", f"[states.{name}]", f'node = "{store.node}"', f'capacitor = "{store.path}"{begins}']
+            begins = (
+                "" if store.start is not None else "  # the text says nothing: it starts at low"
+            )
+            lines += [
+                "",
+                f"[states.{name}]",
+                f'node = "{store.node}"',
+                f'capacitor = "{store.path}"{begins}',
+            ]
             lines += [f"low = {low!r}", f"high = {high!r}"]
         lines += ["", "[drive]", f"amplitude = {self.drive[0]!r}", f"frequency = {self.drive[1]!r}"]
         for name, value in self.parameters.items():
@@ -108,11 +135,16 @@ class Guess:
         return names
 
     def write(self, folder: Path) -> Path:
-        """Write the netlist, its inclusions in their places, and the descriptor; return the path of the descriptor."""
+        """Write the netlist, its inclusions in their places, and the descriptor; return the path of
+        the descriptor."""
         file = folder / f"{self.name}.lib"
         cards = "\n".join(fold(card.text, 120) for card in self.cards)
         try:
-            write_whole(file, f"* {self.name}: read from {Path(self.cards[0].file).name}, comments left out\n{cards}\n")
+            write_whole(
+                file,
+                f"* {self.name}: read from {Path(self.cards[0].file).name}, comments left"
+                f" out\n{cards}\n",
+            )
             write_whole(folder / f"{self.name}.toml", self.descriptor(file.name))
         except OSError as error:
             raise RunError(f"{folder} cannot be written: {error.strerror or error}") from None
@@ -120,9 +152,13 @@ class Guess:
 
 
 def guess(
-    path: Path, *, subckt: str | None = None, dialect: SpiceDialect | None = None, pins: tuple[str, str] | None = None,
+    path: Path,
+    *,
+    subckt: str | None = None,
+    dialect: SpiceDialect | None = None,
+    pins: tuple[str, str] | None = None,
     bounds: Mapping[str, tuple[float, float]] | None = None,
-) -> Guess:  # fmt: skip
+) -> Guess:
     """Return what a netlist file says about a device.
 
     Parameters
@@ -145,7 +181,10 @@ def guess(
         The file has no such sub-circuit, or its pins cannot be guessed.
     """
     if path.suffix.lower() in VERILOG:
-        raise InputError(f"{path} is Verilog-A, no SPICE text; `spicesnn import` and spicesnn.devices.importers.veriloga read it")
+        raise InputError(
+            f"{path} is Verilog-A, no SPICE text; `spicesnn import` and"
+            " spicesnn.devices.importers.veriloga read it"
+        )
     cards = read_cards(path, path.parent)
     library = library_of(cards)
     chosen = _chosen(path, library, subckt)
@@ -156,7 +195,9 @@ def guess(
     states = tuple(stores(part, frozenset(_outer(part)), ()))
     p, n = _pins(path, part, states, pins)
     # What lies at a pin is a state only where that pin is no terminal.
-    states = tuple(store for store in stores(part, frozenset({p, n}), ()) if store.node not in (p, n))
+    states = tuple(
+        store for store in stores(part, frozenset({p, n}), ()) if store.node not in (p, n)
+    )
     spans: dict[str, tuple[float, float]] = {}
     for store in states:
         spans[store.node] = (bounds or {}).get(store.node, (0.0, 1.0))
@@ -164,16 +205,31 @@ def guess(
         start = low if store.start is None else float(with_parameters(store.start, parameters, {}))
         if not (low < high and low <= start <= high):
             raise InputError(
-                f"{path}: the state {store.node!r} starts at {start:g}, outside {low:g}…{high:g}; say its range: --state {store.node}=LOW,HIGH"
+                f"{path}: the state {store.node!r} starts at {start:g}, outside {low:g}…{high:g};"
+                f" say its range: --state {store.node}=LOW,HIGH"
             )
     for node in bounds or {}:
         if node not in spans:
-            raise InputError(f"--state {node}: no such state{nearest(node, spans)} The states are: {', '.join(spans) or 'none'}")
+            raise InputError(
+                f"--state {node}: no such state{nearest(node, spans)} The states are:"
+                f" {', '.join(spans) or 'none'}"
+            )
     return Guess(
-        name=re.sub(r"[^a-z0-9_-]", "_", chosen.name), subckt=chosen.name, dialect=found, decided=dialect is None, part=part,
-        cards=tuple(card for card in cards if card not in library.bench and card.text != ".end"), bench=tuple(library.bench),
-        pins={"p": p, "n": n}, unused=unused, states=states, bounds=spans, parameters=parameters, fixed=fixed, drive=_drive(library, found),
-    )  # fmt: skip
+        name=re.sub(r"[^a-z0-9_-]", "_", chosen.name),
+        subckt=chosen.name,
+        dialect=found,
+        decided=dialect is None,
+        part=part,
+        cards=tuple(card for card in cards if card not in library.bench and card.text != ".end"),
+        bench=tuple(library.bench),
+        pins={"p": p, "n": n},
+        unused=unused,
+        states=states,
+        bounds=spans,
+        parameters=parameters,
+        fixed=fixed,
+        drive=_drive(library, found),
+    )
 
 
 def _chosen(path: Path, library: Library, name: str | None) -> Subckt:
@@ -181,18 +237,32 @@ def _chosen(path: Path, library: Library, name: str | None) -> Subckt:
     if name is not None:
         if name.lower() not in library.subckts:
             known = ", ".join(library.subckts) or "none"
-            raise InputError(f"{path}: no .subckt {name}{nearest(name.lower(), library.subckts)} The file has: {known}")
+            raise InputError(
+                f"{path}: no .subckt {name}{nearest(name.lower(), library.subckts)} The file has:"
+                f" {known}"
+            )
         return library.subckts[name.lower()]
-    called = {split(assignments(card.text)[0])[-1] for s in library.subckts.values() for card in s.elements if card.text.startswith("x")}
+    called = {
+        split(assignments(card.text)[0])[-1]
+        for s in library.subckts.values()
+        for card in s.elements
+        if card.text.startswith("x")
+    }
     outermost = [s for s in library.subckts.values() if s.name not in called]
     if len(outermost) != 1:
         known = ", ".join(s.name for s in outermost) or "none"
-        raise InputError(f"{path}: the sub-circuits that stand by themselves are: {known}; expected one. Say which with --subckt NAME")
+        raise InputError(
+            f"{path}: the sub-circuits that stand by themselves are: {known}; expected one. Say"
+            " which with --subckt NAME"
+        )
     return outermost[0]
 
 
-def _settable(library: Library, subckt: Subckt, dialect: SpiceDialect | None) -> tuple[Part, SpiceDialect, dict[str, float], dict[str, str]]:
-    """Return the sub-circuit as understood with as many parameters of its card as can be set, their values, and why others cannot."""
+def _settable(
+    library: Library, subckt: Subckt, dialect: SpiceDialect | None
+) -> tuple[Part, SpiceDialect, dict[str, float], dict[str, str]]:
+    """Return the sub-circuit as understood with as many parameters of its card as can be set, their
+    values, and why others cannot."""
     part, found = understood(library, subckt.name, dialect, {})
     values = {name: _value(library, subckt, found, name) for name in subckt.defaults}
     known = {name: value for name, value in values.items() if value is not None}
@@ -210,8 +280,11 @@ def _settable(library: Library, subckt: Subckt, dialect: SpiceDialect | None) ->
     chosen: dict[str, float] = {}
     for name, value in known.items():
         try:
-            # What is set may decide what a word means, such as an exponent: without a dialect it must mean the same in all of them again.
-            tried, _ = understood(library, subckt.name, dialect, dict.fromkeys([*chosen, name], False))
+            # What is set may decide what a word means, such as an exponent: without a dialect it
+            # must mean the same in all of them again.
+            tried, _ = understood(
+                library, subckt.name, dialect, dict.fromkeys([*chosen, name], False)
+            )
             write(tried)
         except UnsupportedNetlistError as error:
             fixed[name] = str(error)
@@ -221,24 +294,44 @@ def _settable(library: Library, subckt: Subckt, dialect: SpiceDialect | None) ->
 
 
 def _value(library: Library, subckt: Subckt, dialect: SpiceDialect, name: str) -> float | None:
-    """Return the value that the text gives to a parameter of the card, in a sub-circuit of its own that holds nothing else."""
-    probe = Subckt(name=subckt.name, card=subckt.card, pins=("a", "b"), defaults=subckt.defaults, scope=subckt.scope)
+    """Return the value that the text gives to a parameter of the card, in a sub-circuit of its own
+    that holds nothing else."""
+    probe = Subckt(
+        name=subckt.name,
+        card=subckt.card,
+        pins=("a", "b"),
+        defaults=subckt.defaults,
+        scope=subckt.scope,
+    )
     probe.elements.append(Card(f"rprobe a b {{{name}}}", subckt.card.file, subckt.card.line))
     try:
-        part, _ = understood(Library(scope=library.scope, subckts={probe.name: probe}), probe.name, dialect, {})
+        part, _ = understood(
+            Library(scope=library.scope, subckts={probe.name: probe}), probe.name, dialect, {}
+        )
     except UnsupportedNetlistError:
         return None
     term = part.elements[0].value
-    found = None if term is None else float(with_parameters(term, {}, part.local)) if not term.holds("opaque") else None
+    found = (
+        None
+        if term is None
+        else float(with_parameters(term, {}, part.local))
+        if not term.holds("opaque")
+        else None
+    )
     return found if found is not None and math.isfinite(found) else None
 
 
-def _unused(library: Library, subckt: Subckt, dialect: SpiceDialect | None, given: tuple[str, str] | None) -> tuple[str, ...]:
-    """Return the pins of a sub-circuit with more than two that nothing depends on once they are left open."""
+def _unused(
+    library: Library, subckt: Subckt, dialect: SpiceDialect | None, given: tuple[str, str] | None
+) -> tuple[str, ...]:
+    """Return the pins of a sub-circuit with more than two that nothing depends on once they are
+    left open."""
     found: list[str] = []
     for pin in subckt.pins if len(subckt.pins) > _TWO else ():
         if given is None or pin not in given:
-            part, _ = understood(library.without_pins(subckt.name, (*found, pin)), subckt.name, dialect, {})
+            part, _ = understood(
+                library.without_pins(subckt.name, (*found, pin)), subckt.name, dialect, {}
+            )
             if not any(pin in element.nodes for element in part.elements):
                 found.append(pin)
     return tuple(found)
@@ -250,33 +343,50 @@ def _outer(part: Part) -> list[str]:
     return [pin for pin in part.pins if pin not in stored]
 
 
-def _pins(path: Path, part: Part, states: tuple[Store, ...], given: tuple[str, str] | None) -> tuple[str, str]:
-    """Return word line and bit line: as given, or the two pins that are no states, in their order."""
+def _pins(
+    path: Path, part: Part, states: tuple[Store, ...], given: tuple[str, str] | None
+) -> tuple[str, str]:
+    """Return word line and bit line: as given, or the two pins that are no states, in their
+    order."""
     if given is not None:
         for pin in given:
             if pin not in part.pins:
-                raise InputError(f"--pins {','.join(given)}: no pin {pin!r}{nearest(pin, part.pins)} The pins are: {', '.join(part.pins)}")
-        rest = [pin for pin in part.pins if pin not in given and pin not in {store.node for store in states}]
+                raise InputError(
+                    f"--pins {','.join(given)}: no pin {pin!r}{nearest(pin, part.pins)} The pins"
+                    f" are: {', '.join(part.pins)}"
+                )
+        rest = [
+            pin
+            for pin in part.pins
+            if pin not in given and pin not in {store.node for store in states}
+        ]
     else:
         rest = _outer(part)
-        given, rest = (rest[0], rest[1]) if len(rest) == 2 else ("", ""), [] if len(rest) == 2 else rest
+        given, rest = (
+            (rest[0], rest[1]) if len(rest) == 2 else ("", ""),
+            [] if len(rest) == 2 else rest,
+        )
     if rest or not given[0]:
         raise InputError(
-            f"{path}: .subckt {part.name} has the pins {', '.join(part.pins)}, of which two must be word line and bit line and the others states. "
-            "Say which two with --pins P,N; a third terminal needs a descriptor of your own"
+            f"{path}: .subckt {part.name} has the pins {', '.join(part.pins)}, of which two must be"
+            " word line and bit line and the others states. Say which two with --pins P,N; a third"
+            " terminal needs a descriptor of your own"
         )
     return given[0], given[1]
 
 
 def _drive(library: Library, dialect: SpiceDialect) -> tuple[float, float]:
-    """Return amplitude and frequency of the first sine in the file's test bench; 1 V and 1 kHz without one."""
+    """Return amplitude and frequency of the first sine in the file's test bench; 1 V and 1 kHz
+    without one."""
     for card in library.bench:
         match = re.search(r"^v.*\bsine?\s*\((.*)", card.text)
         words = split(match.group(1).rstrip().removesuffix(")")) if match is not None else []
         if len(words) < _SINE:
             continue
         try:
-            amplitude, frequency = (_number(library, dialect, card, word) for word in words[1:_SINE])
+            amplitude, frequency = (
+                _number(library, dialect, card, word) for word in words[1:_SINE]
+            )
         except InputError:
             continue
         if 0 < abs(amplitude) < math.inf and 0 < frequency < math.inf:

@@ -11,8 +11,9 @@ from spicesnn.errors import InputError
 def to_ltspice(text: str) -> str:
     """Return a self-contained deck in LTspice's dialect.
 
-    Powers are written ``**`` (``^`` is exclusive or there), conditions ``if(a, b, c)``, inner nodes ``xm0_0:gate``, look-ups ``table``;
-    declared parameters get a number in place of ``required``, and ``.print`` and ngspice's own options are left out.
+    Powers are written ``**`` (``^`` is exclusive or there), conditions ``if(a, b, c)``, inner nodes
+    ``xm0_0:gate``, look-ups ``table``; declared parameters get a number in place of ``required``,
+    and ``.print`` and ngspice's own options are left out.
 
     Raises
     ------
@@ -24,7 +25,9 @@ def to_ltspice(text: str) -> str:
     for line in _joined(body):
         word = line.split(maxsplit=1)[0].lower() if line.strip() else ""
         if word in (".include", ".inc", ".lib", ".control"):
-            raise InputError(f"to_ltspice: the deck is not self-contained: {line!r}; make it with inlined models")
+            raise InputError(
+                f"to_ltspice: the deck is not self-contained: {line!r}; make it with inlined models"
+            )
         if word == ".print":
             continue
         if line.startswith("*"):
@@ -32,9 +35,16 @@ def to_ltspice(text: str) -> str:
             continue
         if word in (".ic", ".save"):
             line = re.sub(r"\b(x\w+)\.(\w)", r"\1:\2", line)
-        line = re.sub(r"=required\b", "=0", _conditions(line).replace("^", "**").replace("pwl(v(", "table(v("))
+        line = re.sub(
+            r"=required\b", "=0", _conditions(line).replace("^", "**").replace("pwl(v(", "table(v(")
+        )
         if word == ".options":
-            line = " ".join(w for w in line.split() if w.split("=")[0] in (".options", "reltol", "vntol", "abstol", "chgtol", "trtol", "gmin"))
+            line = " ".join(
+                w
+                for w in line.split()
+                if w.split("=")[0]
+                in (".options", "reltol", "vntol", "abstol", "chgtol", "trtol", "gmin")
+            )
         lines.append(fold(line))
     return "\n".join(lines) + "\n"
 
@@ -61,7 +71,8 @@ def _conditions(card: str) -> str:
 
 
 def _if(expression: str) -> str:
-    """Return an expression with its conditions written as ``if``, from the innermost brackets outwards."""
+    """Return an expression with its conditions written as ``if``, from the innermost brackets
+    outwards."""
     depth, start, out = 0, 0, ""
     for at, sign in enumerate(expression):
         if sign == "(":
@@ -83,7 +94,9 @@ def _if(expression: str) -> str:
     for at, sign in enumerate(rest):
         nested += (sign == "?") - (sign == ":")
         if nested < 0 and rest[:at].count("(") == rest[:at].count(")"):
-            return f"if({condition.strip()}, {_if(rest[:at].strip())}, {_if(rest[at + 1 :].strip())})"
+            return (
+                f"if({condition.strip()}, {_if(rest[:at].strip())}, {_if(rest[at + 1 :].strip())})"
+            )
     raise InputError(f"to_ltspice: a condition without an alternative: {expression!r}")
 
 

@@ -1,8 +1,9 @@
-"""Netlist text from outside is data to check, not to trust: a deck can run programs, read any file and overwrite others.
+"""Netlist text from outside is data to check, not to trust: a deck can run programs, read any file
+and overwrite others.
 
-What is allowed is listed; everything else is refused by name and line. ``.include`` and ``.lib`` are followed only inside the folder
-of the file, and the result is one text without either, so what was checked is what runs.
-"""
+What is allowed is listed; everything else is refused by name and line. ``.include`` and ``.lib``
+are followed only inside the folder of the file, and the result is one text without either, so what
+was checked is what runs."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ _BENCH_COMMANDS = _words("""
     ac dc display echo fft gnuplot hardcopy let linearize listing meas noise op plot print quit rusage run set setplot setscale settype show
     status tran unset wrdata write
 """)
-"""Interpreter commands of a test bench, which is left out where the text is translated: analyses, arithmetic and what shows or keeps results."""
+"""Interpreter commands of a test bench, which is left out where the text is translated: analyses,
+arithmetic and what shows or keeps results."""
 _BENCH_OPTIONS = _words("""
     absi absv accurate brief captab co delmax dvdt fast ingold list lvltim measdgt measform measout nomod parhier plotwinsize post post_version probe
     relv runlvl statfl unwrap
@@ -48,14 +50,18 @@ _NEVER_ELEMENTS = _words("shell source codemodel write wrdata")
 """Commands that are refused at the start of any line, although they could be names of elements."""
 _OUTPUT_CARDS = _words(".four .meas .measure .op .plot .print .probe .save")
 """Cards that write: what they say goes to the console, and nowhere else."""
-_FILE_MODELS = _words("d_cosim d_genlut d_process d_ram d_source d_state file_source filesource table2d table3d")
+_FILE_MODELS = _words(
+    "d_cosim d_genlut d_process d_ram d_source d_state file_source filesource table2d table3d"
+)
 """Code models that read files, load libraries or start programs."""
 _ALLOWED_OPTIONS = _words("""
     abstol acct autostop bypass chgtol cshunt defad defas defl defw gmin gminsteps gshunt interp itl1 itl2 itl3 itl4 itl5 itl6 keepopinfo
     klu list maxord method minbreak mod noacct node noinit noopac noopiter nopage numdgt optran opts pivrel pivtol ramptime reltol rshunt
     savecurrents scale seed seedinfo sparse srcsteps temp tnom trtol trytocompact vntol warn xmu
 """)
-_FILE_PARAMETER = re.compile(r"\b(file|input_file|state_file|process_file|sim_args|simulation)\s*=", re.I)
+_FILE_PARAMETER = re.compile(
+    r"\b(file|input_file|state_file|process_file|sim_args|simulation)\s*=", re.I
+)
 _INCLUSION = re.compile(r"\.(include|inc|lib)\s+(\"[^\"]*\"|'[^']*'|\S+)\s*(\S+)?", re.I)
 _DECKS = (".cir", ".net", ".sp", ".spi", ".ckt", ".asc")
 _MOST_BYTES = 2_000_000
@@ -69,7 +75,8 @@ _TRUSTED: ContextVar[bool] = ContextVar("trusted", default=False)
 
 @contextmanager
 def trusting(trust: bool) -> Iterator[None]:
-    """Take netlists unchecked for the length of a block, where `trust` is true: the user's ``--trust``, which no file can say for them."""
+    """Take netlists unchecked for the length of a block, where `trust` is true: the user's
+    ``--trust``, which no file can say for them."""
     token = _TRUSTED.set(trust or _TRUSTED.get())
     try:
         yield
@@ -85,12 +92,14 @@ def trusted() -> bool:
 def refuse(path: Path | str, line: int, what: str) -> UnsafeNetlistError:
     """Return the error for one line of a foreign netlist."""
     return UnsafeNetlistError(
-        f"{path}, line {line}: {what}. A netlist from outside may only describe a circuit; pass --trust (trust=True) if you know where it comes from"
+        f"{path}, line {line}: {what}. A netlist from outside may only describe a circuit; pass"
+        " --trust (trust=True) if you know where it comes from"
     )
 
 
 def check_text(text: str, name: Path | str, *, translated: bool = False) -> None:
-    """Refuse text that asks for more than a circuit; included files are not followed here (see `flatten`).
+    """Refuse text that asks for more than a circuit; included files are not followed here (see
+    `flatten`).
 
     Parameters
     ----------
@@ -98,7 +107,8 @@ def check_text(text: str, name: Path | str, *, translated: bool = False) -> None
     name : Path | str
         How messages call it.
     translated : bool
-        Whether nothing of the text itself reaches a simulator: a plain test bench may then stand in it, and is left out.
+        Whether nothing of the text itself reaches a simulator: a plain test bench may then stand in
+        it, and is left out.
 
     Raises
     ------
@@ -108,7 +118,9 @@ def check_text(text: str, name: Path | str, *, translated: bool = False) -> None
         There are too many lines.
     """
     if text.count("\n") > _MOST_LINES:
-        raise DataError(f"{name} has {text.count(chr(10))} lines; expected a netlist of at most {_MOST_LINES}")
+        raise DataError(
+            f"{name} has {text.count(chr(10))} lines; expected a netlist of at most {_MOST_LINES}"
+        )
     control: int | None = None
     for at, raw in enumerate(text.split("\n"), start=1):
         bare = raw.strip().lower()
@@ -124,8 +136,15 @@ def check_text(text: str, name: Path | str, *, translated: bool = False) -> None
         if control is not None:
             if word == ".endc":
                 control = None
-            elif not (translated and word in _BENCH_COMMANDS) and (word in _COMMANDS or word.startswith("pre_")):
-                raise refuse(name, at, f"the command {word!r} (in the .control block of line {control}, which a device does not need: cut it off)")
+            elif not (translated and word in _BENCH_COMMANDS) and (
+                word in _COMMANDS or word.startswith("pre_")
+            ):
+                raise refuse(
+                    name,
+                    at,
+                    f"the command {word!r} (in the .control block of line {control}, which a device"
+                    " does not need: cut it off)",
+                )
         elif word == ".control":
             control = at
     if control is not None:
@@ -133,8 +152,16 @@ def check_text(text: str, name: Path | str, *, translated: bool = False) -> None
     lines = text.splitlines()
     for at, card in logical_lines(text):
         if not (translated and re.fullmatch(r"\.(control|endc)", card, re.I)):
-            _check_card(name, at, card, _ALLOWED_OPTIONS | _BENCH_OPTIONS if translated else _ALLOWED_OPTIONS)
-        if re.match(r"\.(include|inc|lib)\b", card, re.I) and card != re.split(r"(?:^|\s)\$ |;", lines[at - 1], maxsplit=1)[0].strip():
+            _check_card(
+                name,
+                at,
+                card,
+                _ALLOWED_OPTIONS | _BENCH_OPTIONS if translated else _ALLOWED_OPTIONS,
+            )
+        if (
+            re.match(r"\.(include|inc|lib)\b", card, re.I)
+            and card != re.split(r"(?:^|\s)\$ |;", lines[at - 1], maxsplit=1)[0].strip()
+        ):
             raise refuse(name, at, "an inclusion over several lines")
 
 
@@ -151,7 +178,9 @@ def _check_card(name: Path | str, at: int, card: str, options: frozenset[str]) -
         if first in (".option", ".options"):
             _check_options(name, at, card, options)
         if first == ".model" and len(words) > 2 and re.split(r"[(\s]", words[2])[0] in _FILE_MODELS:
-            raise refuse(name, at, f"the code model {words[2]!r}, which reads files or starts programs")
+            raise refuse(
+                name, at, f"the code model {words[2]!r}, which reads files or starts programs"
+            )
     elif first in _NEVER_ELEMENTS or first.startswith("pre_"):
         raise refuse(name, at, f"the command {first!r}")
     elif not re.match(r"[a-z]", first):
@@ -169,7 +198,8 @@ def _check_options(name: Path | str, at: int, card: str, options: frozenset[str]
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a netlist file of sane size: UTF-8, UTF-16 with its mark, or Latin-1 (where LTspice writes µ so).
+    """Return the text of a netlist file of sane size: UTF-8, UTF-16 with its mark, or Latin-1
+    (where LTspice writes µ so).
 
     Raises
     ------
@@ -178,7 +208,9 @@ def read_text(path: Path) -> str:
     """
     content = _content(path)
     try:
-        return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+        return content.decode(
+            "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        )
     except UnicodeDecodeError:
         return content.decode("latin-1")
 
@@ -187,7 +219,9 @@ def _content(path: Path) -> bytes:
     """Return the bytes of a plain file, one more than allowed at most."""
     try:
         # A pipe without a writer would wait for ever, and a device file gives without end.
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+        handle = os.open(
+            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+        )
         with os.fdopen(handle, "rb") as file:
             state = os.fstat(handle)
             plain, size = stat.S_ISREG(state.st_mode), state.st_size
@@ -199,7 +233,10 @@ def _content(path: Path) -> bytes:
     if not plain:
         raise DataError(f"{path} is no plain file; expected a netlist")
     if max(size, len(content)) > _MOST_BYTES:
-        raise DataError(f"{path} has {max(size, len(content))} bytes; expected a netlist of at most {_MOST_BYTES}")
+        raise DataError(
+            f"{path} has {max(size, len(content))} bytes; expected a netlist of at most"
+            f" {_MOST_BYTES}"
+        )
     return content
 
 
@@ -226,7 +263,9 @@ def read_cards(path: Path | str, folder: Path | str) -> list[Card]:
         raise _outside(path, root)
     cards = _cards(path, None, root, 0)
     if len(cards) > _MOST_CARDS:
-        raise DataError(f"{path} and what it includes have {len(cards)} cards; expected at most {_MOST_CARDS}")
+        raise DataError(
+            f"{path} and what it includes have {len(cards)} cards; expected at most {_MOST_CARDS}"
+        )
     return cards
 
 
@@ -245,12 +284,17 @@ def resolved(path: Path) -> Path:
 
 
 def _outside(path: Path, root: Path) -> UnsafeNetlistError:
-    return UnsafeNetlistError(f"{path} lies outside {root}, the folder of what names it; pass --trust (trust=True) if you know what it is")
+    return UnsafeNetlistError(
+        f"{path} lies outside {root}, the folder of what names it; pass --trust (trust=True) if you"
+        " know what it is"
+    )
 
 
 def _cards(path: Path, section: str | None, root: Path, depth: int) -> list[Card]:
     if depth > _DEEPEST:
-        raise DataError(f"{path}: inclusions are more than {_DEEPEST} deep; does a file include itself?")
+        raise DataError(
+            f"{path}: inclusions are more than {_DEEPEST} deep; does a file include itself?"
+        )
     text = _continued(read_text(path))
     check_text(text, path, translated=True)
     text = _without_commands(text)
@@ -262,7 +306,11 @@ def _cards(path: Path, section: str | None, root: Path, depth: int) -> list[Card
     for card in cards_of(_plain_inclusions(text), str(path)):
         word = card.text.split(maxsplit=1)[0]
         raw = lines[card.line - 1].strip()
-        opened = re.fullmatch(r"\.lib\s+(\w+)", card.text) if _INCLUSION.match(raw) is None or not _is_file(path, raw) else None
+        opened = (
+            re.fullmatch(r"\.lib\s+(\w+)", card.text)
+            if _INCLUSION.match(raw) is None or not _is_file(path, raw)
+            else None
+        )
         if opened is not None:
             if inside is not None:
                 raise refuse(path, card.line, "a library section inside another")
@@ -272,7 +320,9 @@ def _cards(path: Path, section: str | None, root: Path, depth: int) -> list[Card
         elif inside != (None if section is None else section.lower()):
             continue
         elif word in (".include", ".inc", ".lib"):
-            match = _INCLUSION.fullmatch(re.split(r"(?:^|\s)\$(?:\s|$)|;", raw, maxsplit=1)[0].strip())
+            match = _INCLUSION.fullmatch(
+                re.split(r"(?:^|\s)\$(?:\s|$)|;", raw, maxsplit=1)[0].strip()
+            )
             target = "" if match is None else match.group(2).strip("\"'")
             if match is None or not target or re.search(r"\s", target):
                 raise refuse(path, card.line, "an inclusion that cannot be read")
@@ -283,24 +333,34 @@ def _cards(path: Path, section: str | None, root: Path, depth: int) -> list[Card
         else:
             cards.append(card)
         if len(cards) > _MOST_CARDS:
-            raise DataError(f"{path}: more than {_MOST_CARDS} cards; expected the description of a device")
-    if section is not None and not any(re.match(rf"\s*\.lib\s+{re.escape(section)}\s*$", line, re.I) for line in text.splitlines()):
+            raise DataError(
+                f"{path}: more than {_MOST_CARDS} cards; expected the description of a device"
+            )
+    if section is not None and not any(
+        re.match(rf"\s*\.lib\s+{re.escape(section)}\s*$", line, re.I) for line in text.splitlines()
+    ):
         raise DataError(f"{path} has no library section {section!r}")
     return cards
 
 
 def _continued(text: str) -> str:
-    """Return a text whose lines that end in a backslash, as HSPICE writes what goes on in the next, are continued by ``+``."""
+    """Return a text whose lines that end in a backslash, as HSPICE writes what goes on in the next,
+    are continued by ``+``."""
     lines = text.split("\n")
     for at, raw in enumerate(lines[:-1]):
         bare = raw.rstrip()
-        if bare.endswith("\\") and not bare.lstrip().startswith("*") and not re.search(r"(?:^|\s)\$(?:\s|$)|;", bare):
+        if (
+            bare.endswith("\\")
+            and not bare.lstrip().startswith("*")
+            and not re.search(r"(?:^|\s)\$(?:\s|$)|;", bare)
+        ):
             lines[at], lines[at + 1] = bare.rstrip("\\ \t"), f"+ {lines[at + 1]}"
     return "\n".join(lines)
 
 
 def _without_commands(text: str) -> str:
-    """Return a checked text with the insides of its .control blocks empty; the card that opens one stays, to be told of."""
+    """Return a checked text with the insides of its .control blocks empty; the card that opens one
+    stays, to be told of."""
     lines, inside = text.split("\n"), False
     for at, raw in enumerate(lines):
         word = re.split(r"[\s=(]", raw.strip().lower(), maxsplit=1)[0]
@@ -311,12 +371,18 @@ def _without_commands(text: str) -> str:
 
 
 def _plain_inclusions(text: str) -> str:
-    """Return a text whose inclusions have no quotes: their names are taken from the text itself, not from its cards."""
-    return re.sub(r"(?im)^([ \t]*\.(?:include|inc|lib)\b.*)$", lambda found: re.sub(r"[\"'\\`@]", "", found.group(1)), text)
+    """Return a text whose inclusions have no quotes: their names are taken from the text itself,
+    not from its cards."""
+    return re.sub(
+        r"(?im)^([ \t]*\.(?:include|inc|lib)\b.*)$",
+        lambda found: re.sub(r"[\"'\\`@]", "", found.group(1)),
+        text,
+    )
 
 
 def _is_file(path: Path, raw: str) -> bool:
-    """Return whether a ``.lib`` card with one name means a file, as in LTspice, and not a section."""
+    """Return whether a ``.lib`` card with one name means a file, as in LTspice, and not a
+    section."""
     match = re.fullmatch(r"\.lib\s+[\"']?([^\s\"']+)[\"']?", raw, re.I)
     return match is not None and ("." in match.group(1) or (path.parent / match.group(1)).is_file())
 
@@ -348,7 +414,9 @@ def flatten(path: Path | str, *, folder: Path | str | None = None, trust: bool =
 
 def _flatten(path: Path, section: str | None, root: Path, trust: bool, depth: int) -> str:
     if depth > _DEEPEST:
-        raise DataError(f"{path}: inclusions are more than {_DEEPEST} deep; does a file include itself?")
+        raise DataError(
+            f"{path}: inclusions are more than {_DEEPEST} deep; does a file include itself?"
+        )
     text = read_text(path)
     if not trust:
         check_text(text, path)
@@ -356,9 +424,15 @@ def _flatten(path: Path, section: str | None, root: Path, trust: bool, depth: in
         text = _section(text, section, path)
     lines: list[str] = []
     for at, raw in enumerate(text.splitlines(), start=1):
-        match = re.match(r"\s*\.(include|inc|lib)\s+(\"[^\"]*\"|'[^']*'|\S+)\s*(\S+)?\s*$", raw, re.I)
+        match = re.match(
+            r"\s*\.(include|inc|lib)\s+(\"[^\"]*\"|'[^']*'|\S+)\s*(\S+)?\s*$", raw, re.I
+        )
         if match is None:
-            if not trust and re.match(r"\s*\.(include|inc|lib)\b", raw, re.I) and not re.match(r"\s*\.lib\s+\w+\s*$", raw, re.I):
+            if (
+                not trust
+                and re.match(r"\s*\.(include|inc|lib)\b", raw, re.I)
+                and not re.match(r"\s*\.lib\s+\w+\s*$", raw, re.I)
+            ):
                 raise refuse(path, at, "an inclusion that cannot be read")
             lines.append(raw)
             continue
@@ -367,7 +441,11 @@ def _flatten(path: Path, section: str | None, root: Path, trust: bool, depth: in
             lines.append(raw)  # ".lib name" opens a section
             continue
         found = _inside(path, at, target, root, trust)
-        lines += [f"* ---- {target}", _flatten(found, part if kind == "lib" else None, root, trust, depth + 1), f"* ---- end of {target}"]
+        lines += [
+            f"* ---- {target}",
+            _flatten(found, part if kind == "lib" else None, root, trust, depth + 1),
+            f"* ---- end of {target}",
+        ]
     return "\n".join(lines)
 
 
@@ -382,7 +460,9 @@ def _inside(path: Path, at: int, target: str, root: Path, trust: bool) -> Path:
 
 def _section(text: str, section: str, path: Path) -> str:
     """Return what stands between ``.lib section`` and ``.endl``."""
-    match = re.search(rf"^\s*\.lib\s+{re.escape(section)}\s*$(.*?)^\s*\.endl\b", text, re.I | re.M | re.S)
+    match = re.search(
+        rf"^\s*\.lib\s+{re.escape(section)}\s*$(.*?)^\s*\.endl\b", text, re.I | re.M | re.S
+    )
     if match is None:
         raise DataError(f"{path} has no library section {section!r}")
     return match.group(1)

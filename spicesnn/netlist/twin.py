@@ -39,9 +39,11 @@ class Twin:
     scale : tuple of float
         State units a volt.
     foreign : ForeignSubcircuit | None
-        What a descriptor says, for a user's own sub-circuit: its checked text and the roles of its pins.
+        What a descriptor says, for a user's own sub-circuit: its checked text and the roles of its
+        pins.
     inner : str
-        Instance inside the sub-circuit that holds the state capacitors, such as ``xm.`` (empty: the sub-circuit itself).
+        Instance inside the sub-circuit that holds the state capacitors, such as ``xm.`` (empty: the
+        sub-circuit itself).
     """
 
     subckt: str
@@ -59,11 +61,19 @@ class Twin:
         path = model_path(device)
         foreign = device.circuit if isinstance(device, Foreign) else None
         subckt = device.subckt if foreign is None else foreign.subckt
-        pins, parameters = subckt_card(path, subckt) if foreign is None else card_of(foreign.text, subckt, path)
+        pins, parameters = (
+            subckt_card(path, subckt) if foreign is None else card_of(foreign.text, subckt, path)
+        )
         return cls(
-            subckt=subckt, path=path, pins=pins, parameters=parameters, states=device.state_names, scale=device.state_scale,
-            foreign=foreign, inner=device.spice_inner,
-        )  # fmt: skip
+            subckt=subckt,
+            path=path,
+            pins=pins,
+            parameters=parameters,
+            states=device.state_names,
+            scale=device.state_scale,
+            foreign=foreign,
+            inner=device.spice_inner,
+        )
 
     @property
     def gate_pin(self) -> str | None:
@@ -76,7 +86,9 @@ class Twin:
     @property
     def defaults(self) -> dict[str, str]:
         """Parameters that the card gives a default."""
-        return {name: value for name, value in self.parameters.items() if value.lower() != "required"}
+        return {
+            name: value for name, value in self.parameters.items() if value.lower() != "required"
+        }
 
     @property
     def initial(self) -> tuple[str, ...]:
@@ -85,18 +97,28 @@ class Twin:
 
     def state_node(self, state: str, cell: str) -> str:
         """Return the node that holds a state of the cell ``i_j``."""
-        node = state if self.foreign is None else next(s.node for s in self.foreign.states if s.name == state)
+        node = (
+            state
+            if self.foreign is None
+            else next(s.node for s in self.foreign.states if s.name == state)
+        )
         return f"s_{state}_{cell}" if node in self.pins else f"xm{cell}.{node}"
 
     def state_capacitor(self, state: str, cell: str) -> str:
         """Return the state capacitor as ``alter`` wants it."""
-        element = f"c{state}" if self.foreign is None else next(s.capacitor for s in self.foreign.states if s.name == state)
+        element = (
+            f"c{state}"
+            if self.foreign is None
+            else next(s.capacitor for s in self.foreign.states if s.name == state)
+        )
         return f"c.xm{cell}.{self.inner}{element}"
 
     def call(self, cell: str, p: str, n: str, gate: str | None) -> str:
         """Return the X line of one cell up to its parameters."""
         if self.foreign is None:
-            nodes = {self.pins[0]: p, self.pins[1]: n} | {name: self.state_node(name, cell) for name in self.states}
+            nodes = {self.pins[0]: p, self.pins[1]: n} | {
+                name: self.state_node(name, cell) for name in self.states
+            }
         else:
             states = {s.node: self.state_node(s.name, cell) for s in self.foreign.states}
             nodes = {self.foreign.p: p, self.foreign.n: n} | dict(self.foreign.ties) | states
@@ -111,24 +133,33 @@ class Twin:
         return fold(f"{self.call(cell, p, n, gate)} {given}".rstrip())
 
     def carries(self, state: str) -> bool:
-        """Return whether the X line carries the initial value of a state; otherwise an ``.ic`` card must."""
+        """Return whether the X line carries the initial value of a state; otherwise an ``.ic`` card
+        must."""
         return f"{state.lower()}_init" in self.parameters
 
     def text(self) -> str:
         """Return the model's text: of the checked copy for a user's own sub-circuit.
 
-        A state capacitor whose initial value the X line does not carry loses its own ``ic=``, which would win over the ``.ic`` card.
-        """
+        A state capacitor whose initial value the X line does not carry loses its own ``ic=``, which
+        would win over the ``.ic`` card."""
         text = self.path.read_text(encoding="utf-8") if self.foreign is None else self.foreign.text
         for state in self.states:
             if not self.carries(state):
-                text = without_initial_condition(text, self.state_capacitor(state, "").rpartition(".")[2])
+                text = without_initial_condition(
+                    text, self.state_capacitor(state, "").rpartition(".")[2]
+                )
         return text
 
     def include(self, *, inline: bool) -> list[str]:
-        """Return the lines that bring the model into a deck; a copy wherever the file as it stands would not do."""
+        """Return the lines that bring the model into a deck; a copy wherever the file as it stands
+        would not do."""
         plain = re.fullmatch(r"[\w /.+\-:\\]+", str(self.path)) is not None
-        if not inline and plain and self.foreign is None and all(self.carries(state) for state in self.states):
+        if (
+            not inline
+            and plain
+            and self.foreign is None
+            and all(self.carries(state) for state in self.states)
+        ):
             return [f'.include "{self.path}"']
         return [remark(f"---- {self.path.name}"), *self.text().split("\n")]
 
@@ -149,14 +180,17 @@ def logical_lines(text: str) -> list[tuple[int, str]]:
 
 
 def card_of(text: str, name: str, where: Path) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Return the pins of a ``.subckt`` card and its parameters with their defaults, names in lower case."""
+    """Return the pins of a ``.subckt`` card and its parameters with their defaults, names in lower
+    case."""
     for _, card in logical_lines(text):
         words = re.sub(r"params:", " params: ", re.sub(r"\s*=\s*", "=", card), flags=re.I).split()
         if words[0].lower() == ".subckt" and len(words) > 1 and words[1].lower() == name.lower():
             pins = [w.lower() for w in words[2:] if "=" not in w and w.lower() != "params:"]
             given = (w.partition("=") for w in words[2:] if "=" in w)
             return tuple(pins), {key.lower(): value for key, _, value in given}
-    raise InputError(f"{where}: no .subckt {name} in this file; the device needs a sub-circuit of that name")
+    raise InputError(
+        f"{where}: no .subckt {name} in this file; the device needs a sub-circuit of that name"
+    )
 
 
 def without_initial_condition(text: str, capacitor: str) -> str:
@@ -173,18 +207,24 @@ def without_initial_condition(text: str, capacitor: str) -> str:
             end = at
             while end < len(lines) and lines[end].lstrip().startswith("+"):
                 end += 1
-            bare = re.sub(r"\bic\s*=\s*(\{[^}]*\}|'[^']*'|\"[^\"]*\"|\S+)", "", card, flags=re.I).rstrip()
+            bare = re.sub(
+                r"\bic\s*=\s*(\{[^}]*\}|'[^']*'|\"[^\"]*\"|\S+)", "", card, flags=re.I
+            ).rstrip()
             return "\n".join([*lines[: at - 1], bare, *lines[end:]])
     raise InputError(f"the netlist has no capacitor {capacitor!r}")
 
 
 def model_path(device: Device) -> Path:
     """Return where a device's model file is."""
-    return Path(device.model) if Path(device.model).is_absolute() else paths.model_file(device.model)
+    return (
+        Path(device.model) if Path(device.model).is_absolute() else paths.model_file(device.model)
+    )
 
 
 @lru_cache(maxsize=256)
-def _read_card(path: Path, name: str, stamp: tuple[int, ...]) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+def _read_card(
+    path: Path, name: str, stamp: tuple[int, ...]
+) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     pins, parameters = card_of(path.read_text(encoding="utf-8"), name, path)
     return pins, tuple(parameters.items())
 
@@ -196,28 +236,46 @@ def subckt_card(path: Path, name: str) -> tuple[tuple[str, ...], dict[str, str]]
 
 
 def shared_and_own(values: Cells) -> tuple[str, Cells]:
-    """Split X-line parameters into what all cells share, as continuation lines, and what differs from cell to cell."""
+    """Split X-line parameters into what all cells share, as continuation lines, and what differs
+    from cell to cell."""
     shared = {name: v.flat[0] for name, v in values.items() if v.size and np.all(v == v.flat[0])}
-    text = fold(f"+ {' '.join(f'{name}={number(value)}' for name, value in shared.items())}") if shared else ""
+    text = (
+        fold(f"+ {' '.join(f'{name}={number(value)}' for name, value in shared.items())}")
+        if shared
+        else ""
+    )
     return text and f"\n{text}", {name: v for name, v in values.items() if name not in shared}
 
 
-def cell_values(device: Device, twin: Twin, shape: tuple[int, int], state: Floats | None, stuck: np.ndarray | None) -> Cells:
-    """Return the parameters of every X line: the device's own, the initial states, and ``moves=0`` for stuck cells.
+def cell_values(
+    device: Device,
+    twin: Twin,
+    shape: tuple[int, int],
+    state: Floats | None,
+    stuck: np.ndarray | None,
+) -> Cells:
+    """Return the parameters of every X line: the device's own, the initial states, and ``moves=0``
+    for stuck cells.
 
     Parameters
     ----------
     state : (states, rows, cols) or None
         Initial states, state units. They travel as ``<state>_init``.
     """
-    values = {name.lower(): np.broadcast_to(np.asarray(v, dtype=float), shape) for name, v in device.spice_parameters().items()}
+    values = {
+        name.lower(): np.broadcast_to(np.asarray(v, dtype=float), shape)
+        for name, v in device.spice_parameters().items()
+    }
     if state is not None:
         for k, name in enumerate(twin.states):
             if twin.carries(name):
                 values[f"{name.lower()}_init"] = state[k]
     unknown = [name for name in values if name not in twin.parameters]
     if unknown:
-        raise InputError(f"{twin.path.name}: .subckt {twin.subckt} takes no parameter {unknown[0]!r}; it takes: {', '.join(twin.parameters)}")
+        raise InputError(
+            f"{twin.path.name}: .subckt {twin.subckt} takes no parameter {unknown[0]!r}; it takes:"
+            f" {', '.join(twin.parameters)}"
+        )
     if stuck is not None and np.any(stuck) and "moves" in twin.parameters:
         values["moves"] = np.where(stuck, 0.0, 1.0)
     return values

@@ -43,7 +43,9 @@ class Activation(Node):
 
     def __post_init__(self) -> None:
         if self.name not in FUNCTIONS:
-            raise UnknownNameError(f"no activation {self.name!r}; expected one of: {', '.join(FUNCTIONS)}, softmax")
+            raise UnknownNameError(
+                f"no activation {self.name!r}; expected one of: {', '.join(FUNCTIONS)}, softmax"
+            )
 
     def shape_out(self, shape: Shape) -> Shape:
         """The input's shape."""
@@ -78,7 +80,9 @@ class Clip(Node):
 
     def __post_init__(self) -> None:
         if not self.lowest <= self.highest:
-            raise InputError(f"clip between {self.lowest} and {self.highest}; expected lowest ≤ highest")
+            raise InputError(
+                f"clip between {self.lowest} and {self.highest}; expected lowest ≤ highest"
+            )
 
     def shape_out(self, shape: Shape) -> Shape:
         """The input's shape."""
@@ -112,7 +116,8 @@ class Softmax(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Normalise(Node):
-    """Each sample divided by its norm along the last axis: L1, L2 or MAX (of absolute values); a sample of zeros stays."""
+    """Each sample divided by its norm along the last axis: L1, L2 or MAX (of absolute values); a
+    sample of zeros stays."""
 
     kind: ClassVar[str] = "activation"
     norm: str = "L1"
@@ -130,13 +135,18 @@ class Normalise(Node):
         if self.norm == "MAX":
             norm = size.max(axis=-1, keepdims=True)
         else:
-            norm = size.sum(axis=-1, keepdims=True) if self.norm == "L1" else np.sqrt((x * x).sum(axis=-1, keepdims=True))
+            norm = (
+                size.sum(axis=-1, keepdims=True)
+                if self.norm == "L1"
+                else np.sqrt((x * x).sum(axis=-1, keepdims=True))
+            )
         return np.asarray(x / np.where(norm > 0, norm, 1.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Threshold(Node):
-    """``y = 1`` where x exceeds a threshold (a number, or an array that broadcasts against one sample), else 0."""
+    """``y = 1`` where x exceeds a threshold (a number, or an array that broadcasts against one
+    sample), else 0."""
 
     kind: ClassVar[str] = "threshold"
     spiking: ClassVar[bool] = True
@@ -148,7 +158,9 @@ class Threshold(Node):
     def shape_out(self, shape: Shape) -> Shape:
         """The input's shape."""
         if not fits(self.threshold.shape, shape):
-            raise InputError(f"thresholds of shape {self.threshold.shape} do not fit inputs of shape {shape}")
+            raise InputError(
+                f"thresholds of shape {self.threshold.shape} do not fit inputs of shape {shape}"
+            )
         return shape
 
     def __call__(self, x: Values) -> Values:
@@ -157,7 +169,8 @@ class Threshold(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SignOutputs(Node):
-    """The two outputs of a two-class model that computes one value: (−v, v), so that the larger one is the answer.
+    """The two outputs of a two-class model that computes one value: (−v, v), so that the larger one
+    is the answer.
 
     With `probability`, v is the probability of the second class and the outputs are (1 − v, v).
     """
@@ -168,7 +181,9 @@ class SignOutputs(Node):
     def shape_out(self, shape: Shape) -> Shape:
         """(2,)."""
         if shape != (1,):
-            raise InputError(f"a two-class output is made of one value; got a sample of shape {shape}")
+            raise InputError(
+                f"a two-class output is made of one value; got a sample of shape {shape}"
+            )
         return (2,)
 
     def __call__(self, x: Values) -> Values:
@@ -176,7 +191,8 @@ class SignOutputs(Node):
 
 
 def by_name(name: str) -> Node | None:
-    """The node of an activation's name, None for identity (and "linear", "logistic" as scikit-learn and Keras say)."""
+    """The node of an activation's name, None for identity (and "linear", "logistic" as scikit-learn
+    and Keras say)."""
     name = {"linear": "identity", "logistic": "sigmoid", "none": "identity"}.get(name, name)
     if name == "identity":
         return None

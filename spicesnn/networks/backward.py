@@ -1,9 +1,10 @@
-r"""The error of a network's outputs carried back to its weights, through any nodes without a loop, over time steps where it has them.
+r"""The error of a network's outputs carried back to its weights, through any nodes without a loop,
+over time steps where it has them.
 
-A spike has no derivative: at a membrane v with the threshold ϑ it counts as :math:`1/(1 + k |v - \vartheta|/\vartheta)^2` (Zenke and
-Ganguli, Neural Computation 30, 1514, 2018), k the sharpness; nothing is carried through the reset. Weights are what the synapses hold; the
-values between them are those that the synapses made, wires, noise and all.
-"""
+A spike has no derivative: at a membrane v with the threshold ϑ it counts as :math:`1/(1 + k |v -
+\vartheta|/\vartheta)^2` (Zenke and Ganguli, Neural Computation 30, 1514, 2018), k the sharpness;
+nothing is carried through the reset. Weights are what the synapses hold; the values between them
+are those that the synapses made, wires, noise and all."""
 
 from __future__ import annotations
 
@@ -18,8 +19,29 @@ from spicesnn.errors import InputError
 from spicesnn.learning.gradients import spike_slope
 from spicesnn.networks.activations import Activation, Clip, LeakyReLU, Threshold
 from spicesnn.networks.network import Network
-from spicesnn.networks.nodes import Embed, Flatten, Node, Pad, Pooling, Reshape, Scale, Shape, Transpose, Values, Weighted
-from spicesnn.networks.populations import IF, LI, LIF, CubaLI, CubaLIF, Delay, Integrator, Population
+from spicesnn.networks.nodes import (
+    Embed,
+    Flatten,
+    Node,
+    Pad,
+    Pooling,
+    Reshape,
+    Scale,
+    Shape,
+    Transpose,
+    Values,
+    Weighted,
+)
+from spicesnn.networks.populations import (
+    IF,
+    LI,
+    LIF,
+    CubaLI,
+    CubaLIF,
+    Delay,
+    Integrator,
+    Population,
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -53,19 +75,45 @@ def check(network: Network) -> None:
     """
     for stage in network.stages:
         if stage.recurrent:
-            raise InputError(f"{' and '.join(stage.nodes[:2])} stand in a loop; errors go back through networks without one")
+            raise InputError(
+                f"{' and '.join(stage.nodes[:2])} stand in a loop; errors go back through networks"
+                " without one"
+            )
     for name, node in network.nodes.items():
         if isinstance(node, Weighted):
             continue
         if isinstance(node, Population):
             if not isinstance(node, (IF, LIF, LI, CubaLIF, CubaLI, Integrator, Delay)):
-                raise InputError(f"{name}: no error goes back through {node.kind} neurons; expected IF, LIF, LI, CubaLIF, CubaLI or I")
-        elif not isinstance(node, (Activation, LeakyReLU, Clip, Threshold, Pooling, Scale, Reshape, Flatten, Transpose, Embed, Pad)):
+                raise InputError(
+                    f"{name}: no error goes back through {node.kind} neurons; expected IF, LIF, LI,"
+                    " CubaLIF, CubaLI or I"
+                )
+        elif not isinstance(
+            node,
+            (
+                Activation,
+                LeakyReLU,
+                Clip,
+                Threshold,
+                Pooling,
+                Scale,
+                Reshape,
+                Flatten,
+                Transpose,
+                Embed,
+                Pad,
+            ),
+        ):
             raise InputError(f"{name}: no error goes back through a node of kind {node.kind}")
 
 
 def slopes(
-    network: Network, values: Mapping[str, Values], weights: Mapping[str, Values], errors: Values, *, sharpness: float = 2.0
+    network: Network,
+    values: Mapping[str, Values],
+    weights: Mapping[str, Values],
+    errors: Values,
+    *,
+    sharpness: float = 2.0,
 ) -> dict[str, Slope]:
     """Carry errors back.
 
@@ -102,7 +150,9 @@ def slopes(
             before = earlier.population(node, x, delta)
         elif isinstance(node, Weighted):
             matrix = weights.get(name, node.matrices[0])
-            found[name], before = earlier.weighted(node, matrix, x, delta, wanted=sources != (network.source,))
+            found[name], before = earlier.weighted(
+                node, matrix, x, delta, wanted=sources != (network.source,)
+            )
         else:
             before = earlier.flat(node, x, delta, network.shapes[name])
         if before is None:
@@ -124,10 +174,14 @@ class _Back:
     def _joined(self, x: Values) -> Values:
         return x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]) if self.temporal else x
 
-    def weighted(self, node: Weighted, matrix: Values, x: Values, delta: Values, *, wanted: bool) -> tuple[Slope, Values | None]:
+    def weighted(
+        self, node: Weighted, matrix: Values, x: Values, delta: Values, *, wanted: bool
+    ) -> tuple[Slope, Values | None]:
         """The slope of the weights, and the error of the inputs."""
         if len(node.matrices) != 1:
-            raise InputError(f"a {node.kind} with {len(node.matrices)} groups; errors go back through one group")
+            raise InputError(
+                f"a {node.kind} with {len(node.matrices)} groups; errors go back through one group"
+            )
         flat, errors = self._joined(x), self._joined(delta)
         shape = flat.shape[1:]
         rows = node.rows_of(flat)[0]
@@ -142,12 +196,18 @@ class _Back:
         if not wanted:
             return slope, None
         size = math.prod(shape)
-        # Which input each word line of each position listens to, read off numbers again; 0 is padding, and the bias.
-        origin = node.rows_of(np.arange(1, size + 1, dtype=float).reshape(1, *shape))[0].astype(np.int64)
+        # Which input each word line of each position listens to, read off numbers again; 0 is
+        # padding, and the bias.
+        origin = node.rows_of(np.arange(1, size + 1, dtype=float).reshape(1, *shape))[0].astype(
+            np.int64
+        )
         if getattr(node, "biased", False):
             origin[:, -1] = 0
         carried = (deltas @ matrix.T).reshape(len(flat), -1)
-        listens = csr_array((np.ones(origin.size), (np.arange(origin.size), origin.ravel())), shape=(origin.size, size + 1))
+        listens = csr_array(
+            (np.ones(origin.size), (np.arange(origin.size), origin.ravel())),
+            shape=(origin.size, size + 1),
+        )
         return slope, np.asarray(carried @ listens)[:, 1:].reshape(x.shape)
 
     def flat(self, node: Node, x: Values, delta: Values, shape: Shape) -> Values:
@@ -179,7 +239,9 @@ class _Back:
         matrix = reach(np.eye(size).reshape(size, *x.shape[1:])).reshape(size, -1) > 0
         for k in range(len(x)):
             equal = matrix & (x[k].reshape(-1, 1) == out[k].reshape(1, -1))
-            total[k] = (equal / np.maximum(equal.sum(axis=0), 1) @ errors[k].reshape(-1)).reshape(x.shape[1:])
+            total[k] = (equal / np.maximum(equal.sum(axis=0), 1) @ errors[k].reshape(-1)).reshape(
+                x.shape[1:]
+            )
         return total
 
     def _slope(self, node: Node, x: Values) -> Values:
@@ -194,7 +256,9 @@ class _Back:
         if isinstance(node, Activation) and node.name == "tanh":
             return np.asarray(1 - np.tanh(x) ** 2)
         if isinstance(node, Activation):
-            return {"relu": (x > 0).astype(float), "abs": np.sign(x)}.get(node.name, np.ones_like(x))
+            return {"relu": (x > 0).astype(float), "abs": np.sign(x)}.get(
+                node.name, np.ones_like(x)
+            )
         if isinstance(node, LeakyReLU):
             return np.where(x >= 0, 1.0, node.slope)
         assert isinstance(node, Clip)
@@ -228,7 +292,8 @@ class _Back:
         return before
 
     def _linear(self, node: Population) -> tuple[Values, Values, Values, Values]:
-        """(kept of v, gain of the current, kept of the current, gain of the input) of one time step."""
+        """(kept of v, gain of the current, kept of the current, gain of the input) of one time
+        step."""
         one, zero = np.asarray(1.0), np.asarray(0.0)
         if isinstance(node, (IF, Integrator)):
             return one, np.asarray(node.r), zero, one
@@ -237,10 +302,16 @@ class _Back:
             return 1.0 - share, np.asarray(share * node.r), zero, one
         assert isinstance(node, (CubaLIF, CubaLI))
         share, synaptic = self.dt_s / np.asarray(node.tau_mem), self.dt_s / np.asarray(node.tau_syn)
-        return 1.0 - share, np.asarray(share * node.r), 1.0 - synaptic, np.asarray(synaptic * node.w_in)
+        return (
+            1.0 - share,
+            np.asarray(share * node.r),
+            1.0 - synaptic,
+            np.asarray(synaptic * node.w_in),
+        )
 
     def _run(self, node: Population, x: Values) -> tuple[Values, Values]:
-        """Spikes, and membranes over the threshold in thresholds, as they were when they were compared."""
+        """Spikes, and membranes over the threshold in thresholds, as they were when they were
+        compared."""
         spikes, over = np.zeros(x.shape), np.zeros(x.shape)
         if not node.spiking:
             return spikes, over

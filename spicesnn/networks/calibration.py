@@ -1,4 +1,5 @@
-"""What calibration samples say of a network's layers: the inputs they see, and the converters' ranges that follow."""
+"""What calibration samples say of a network's layers: the inputs they see, and the converters'
+ranges that follow."""
 
 from __future__ import annotations
 
@@ -28,11 +29,13 @@ class Readout:
     ranges : (slices,)
         Full scale of the ADC for each slice, in normalised products; empty without an ADC.
     errors : mapping of int to ADCErrors
-        Of each block's converters, by the block's place among the layer's; empty where they have none.
+        Of each block's converters, by the block's place among the layer's; empty where they have
+        none.
     clipped_inputs, clipped_outputs : float
         Fraction of calibration values beyond the converters' ranges.
     effective_bits : float
-        log2 of the outputs' standard deviation over that of the conversion error, both on calibration samples (∞ without ADC).
+        log2 of the outputs' standard deviation over that of the conversion error, both on
+        calibration samples (∞ without ADC).
     samples : (n, rows)
         Some inputs of the calibration, for certificates and costs.
     """
@@ -64,14 +67,22 @@ def seen_by(network: Network, calibrate: ArrayLike | None) -> tuple[dict[str, Va
     return found, remarks
 
 
-def calibrated(layer: MappedLayer, inputs: Values | None, engine: Engine, rng: np.random.Generator, clipped: float) -> Readout:
+def calibrated(
+    layer: MappedLayer,
+    inputs: Values | None,
+    engine: Engine,
+    rng: np.random.Generator,
+    clipped: float,
+) -> Readout:
     """Ranges of a layer's ADCs, and what they cost in bits, on calibration inputs (n, *shape)."""
     if inputs is None:
         return Readout()
     adc = layer.hardware.adc
     rows = layer.node.rows_of(inputs)
     few = [r[np.linspace(0, len(r) - 1, min(len(r), 4096)).astype(int)] for r in rows]
-    samples = tuple(r[np.linspace(0, len(r) - 1, min(len(r), _KEPT_ROWS)).astype(int)] for r in rows)
+    samples = tuple(
+        r[np.linspace(0, len(r) - 1, min(len(r), _KEPT_ROWS)).astype(int)] for r in rows
+    )
     if adc is None:
         return Readout(clipped_inputs=clipped, samples=samples)
     if not layer.hardware.device.linear:
@@ -81,7 +92,9 @@ def calibrated(layer: MappedLayer, inputs: Values | None, engine: Engine, rng: n
         for _, u in layer.applied(some):
             for block in (b for b in layer.blocks if b.group == g):
                 mine = u[:, block.rows]
-                gathered[block.part].append(layer.product(block, layer.column_amps(block, mine, engine), mine))
+                gathered[block.part].append(
+                    layer.product(block, layer.column_amps(block, mine, engine), mine)
+                )
     ranges, beyond, count, noise, signal = [], 0, 0, 0.0, 0.0
     for found in gathered:
         values = np.concatenate([v.ravel() for v in found])
@@ -89,9 +102,22 @@ def calibrated(layer: MappedLayer, inputs: Values | None, engine: Engine, rng: n
         ranges.append(full)
         beyond, count = beyond + int(np.sum(np.abs(values) > full)), count + values.size
         error = ADC(bits=adc.bits).converted(values[:, None], full, layer.two_signs)[:, 0] - values
-        noise, signal = noise + float(np.sum(error**2)), signal + float(np.sum((values - values.mean()) ** 2))
+        noise, signal = (
+            noise + float(np.sum(error**2)),
+            signal + float(np.sum((values - values.mean()) ** 2)),
+        )
     errors = {}
     if adc.offset_lsb or adc.gain_error or adc.inl_lsb:
-        errors = {k: adc.drawn(block.outputs.stop - block.outputs.start, rng) for k, block in enumerate(layer.blocks)}
+        errors = {
+            k: adc.drawn(block.outputs.stop - block.outputs.start, rng)
+            for k, block in enumerate(layer.blocks)
+        }
     bits = float(0.5 * np.log2(signal / noise)) if noise > 0 and signal > 0 else np.inf
-    return Readout(ranges=tuple(ranges), errors=errors, clipped_inputs=clipped, clipped_outputs=beyond / count, effective_bits=bits, samples=samples)
+    return Readout(
+        ranges=tuple(ranges),
+        errors=errors,
+        clipped_inputs=clipped,
+        clipped_outputs=beyond / count,
+        effective_bits=bits,
+        samples=samples,
+    )

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CertifiedTile:
-    """One array that was solved again: its layer, its place there, its shape, and the largest difference over its largest current."""
+    """One array that was solved again: its layer, its place there, its shape, and the largest
+    difference over its largest current."""
 
     layer: str
     block: int
@@ -49,16 +50,22 @@ class Certificate:
     tiles: tuple[CertifiedTile, ...]
 
 
-def certified(chip: Chip, engine: Engine, *, samples: int, tiles: int, tolerance: float, seed: int) -> Certificate:
+def certified(
+    chip: Chip, engine: Engine, *, samples: int, tiles: int, tolerance: float, seed: int
+) -> Certificate:
     """See `Chip.certify`."""
     if not isinstance(engine, Engine):
-        raise InputError(f"engine is {engine!r:.80}; expected an engine such as spicesnn.NgspiceEngine()")
+        raise InputError(
+            f"engine is {engine!r:.80}; expected an engine such as spicesnn.NgspiceEngine()"
+        )
     for name, value in (("samples", samples), ("tiles", tiles)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
             raise InputError(f"{name} is {value!r}; expected a whole number, 1 or more")
     rng = np.random.default_rng(seed)
     every = [(name, k) for name, layer in chip.layers.items() for k in range(len(layer.blocks))]
-    chosen = sorted(rng.choice(len(every), size=min(int(tiles), len(every)), replace=False).tolist())
+    chosen = sorted(
+        rng.choice(len(every), size=min(int(tiles), len(every)), replace=False).tolist()
+    )
     found = []
     for number in chosen:
         name, k = every[number]
@@ -71,12 +78,29 @@ def certified(chip: Chip, engine: Engine, *, samples: int, tiles: int, tolerance
         else:
             u = rng.uniform(-1.0 if layer.signed else 0.0, 1.0, (int(samples), block.array.rows))
         mine = layer.column_amps(block, u, chip.engine)
-        gates = np.full(block.array.gate_lines, chip.hardware.gate_volts or 0.0) if block.array.gated else None
+        gates = (
+            np.full(block.array.gate_lines, chip.hardware.gate_volts or 0.0)
+            if block.array.gated
+            else None
+        )
         read = engine.read(block.array, layer.volts(u), gate_volts=gates)
         largest = float(np.abs(read.column_amps).max())
         error = float(np.abs(read.column_amps - mine).max()) / largest if largest else 0.0
-        found.append(CertifiedTile(layer=name, block=k, shape=block.array.shape, relative_error=error,
-                                   residual_amps=float(np.max(read.residual_amps))))  # fmt: skip
+        found.append(
+            CertifiedTile(
+                layer=name,
+                block=k,
+                shape=block.array.shape,
+                relative_error=error,
+                residual_amps=float(np.max(read.residual_amps)),
+            )
+        )
     worst = max(tile.relative_error for tile in found)
-    return Certificate(engine=engine.name, ok=worst <= tolerance, max_relative_error=worst, tolerance=tolerance, samples=int(samples),
-                       tiles=tuple(found))  # fmt: skip
+    return Certificate(
+        engine=engine.name,
+        ok=worst <= tolerance,
+        max_relative_error=worst,
+        tolerance=tolerance,
+        samples=int(samples),
+        tiles=tuple(found),
+    )

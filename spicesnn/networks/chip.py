@@ -80,9 +80,16 @@ class Chip:
 
     @classmethod
     def made(
-        cls, network: Network, hardware: Hardware, *, calibrate: ArrayLike | None, seed: int, engine: Engine | None = None
+        cls,
+        network: Network,
+        hardware: Hardware,
+        *,
+        calibrate: ArrayLike | None,
+        seed: int,
+        engine: Engine | None = None,
     ) -> Chip:
-        """Map all weights, then find the converters' ranges on calibration samples; see `Network.on`."""
+        """Map all weights, then find the converters' ranges on calibration samples; see
+        `Network.on`."""
         if not isinstance(hardware, Hardware):
             raise InputError(f"hardware is {hardware!r:.80}; expected a spicesnn.Hardware")
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
@@ -92,8 +99,15 @@ class Chip:
         needed = [name for name in ("dac", "adc") if getattr(hardware, name) is not None]
         if calibrate is None and (needed or not hardware.device.linear):
             names = " and ".join(name.upper() for name in needed)
-            why = f"ranges of the {names}" if needed else f"scale of the inputs ({hardware.device.name} is not linear)"
-            raise InputError(f"the {why} have to come from samples: give calibrate=x (training samples, never those of the test)")
+            why = (
+                f"ranges of the {names}"
+                if needed
+                else f"scale of the inputs ({hardware.device.name} is not linear)"
+            )
+            raise InputError(
+                f"the {why} have to come from samples: give calibrate=x (training samples, never"
+                " those of the test)"
+            )
         engine = NodalEngine() if engine is None else engine
         seen, remarks = seen_by(network, calibrate)
         layers, readouts = {}, {}
@@ -110,15 +124,33 @@ class Chip:
                     full = full_scale(inputs, hardware.dac, signed=signed)
                     clipped = float(np.mean(np.abs(inputs) > full * (1 + 1e-12)))
             layers[name] = map_layer(
-                name, node, network.shapes[network.inputs_of(name)[0]], hardware, full=full, signed=signed, rng=rng, engine=engine
+                name,
+                node,
+                network.shapes[network.inputs_of(name)[0]],
+                hardware,
+                full=full,
+                signed=signed,
+                rng=rng,
+                engine=engine,
             )
-            readouts[name] = calibrated(layers[name], inputs, engine, np.random.default_rng([seed, 2, number]), clipped)
-        return cls(network=network, hardware=hardware, layers=layers, readouts=readouts, engine=engine, seed=int(seed), remarks=tuple(remarks))
+            readouts[name] = calibrated(
+                layers[name], inputs, engine, np.random.default_rng([seed, 2, number]), clipped
+            )
+        return cls(
+            network=network,
+            hardware=hardware,
+            layers=layers,
+            readouts=readouts,
+            engine=engine,
+            seed=int(seed),
+            remarks=tuple(remarks),
+        )
 
     # -- answers -------------------------------------------------------------------------------
 
     def outputs(self, x: ArrayLike) -> Values:
-        """The network's outputs through arrays and converters, (n, outputs); see `Network.outputs`."""
+        """The network's outputs through arrays and converters, (n, outputs); see
+        `Network.outputs`."""
         return self.network.outputs(x, products=self.products())
 
     def spikes(self, x: ArrayLike) -> Values:
@@ -148,7 +180,9 @@ class Chip:
                 for block in layer.blocks_of(group, part):
                     mine = u[:, block.rows]
                     found = self._read(layer, block, mine)
-                    out[:, block.outputs] += weight * layer.unit(part) * self._converted(layer, block, found)
+                    out[:, block.outputs] += (
+                        weight * layer.unit(part) * self._converted(layer, block, found)
+                    )
         return out
 
     def _read(self, layer: MappedLayer, block: Block, u: Values) -> Values:
@@ -157,7 +191,8 @@ class Chip:
             return layer.product(block, layer.column_amps(block, u, self.engine), u)
         if block.effective is not None and self.hardware.ideal_wires and flaws.telegraph is None:
             assert flaws.read_noise is not None
-            # Each cell's current has an independent normal factor, so a column's is normal with the sum of their variances.
+            # Each cell's current has an independent normal factor, so a column's is normal with the
+            # sum of their variances.
             volts = layer.volts(u)
             spread = flaws.read_noise.relative * np.sqrt((volts**2) @ (block.effective**2))
             amps = volts @ block.effective + spread * self._rng.standard_normal(spread.shape)
@@ -166,8 +201,14 @@ class Chip:
         for begin in range(0, len(u), self.hardware.reads_alike):
             some = u[begin : begin + self.hardware.reads_alike]
             array = flaws.before_read(block.array, self._rng)
-            now = Block(group=block.group, part=block.part, rows=block.rows, outputs=block.outputs, array=array,
-                        effective=effective(array, self.hardware, self.engine))  # fmt: skip
+            now = Block(
+                group=block.group,
+                part=block.part,
+                rows=block.rows,
+                outputs=block.outputs,
+                array=array,
+                effective=effective(array, self.hardware, self.engine),
+            )
             found.append(layer.product(now, layer.column_amps(now, some, self.engine), some))
         return np.concatenate(found)
 
@@ -176,13 +217,17 @@ class Chip:
         if adc is None:
             return products
         errors = readout.errors.get(layer.blocks.index(block))
-        return adc.converted(products, readout.ranges[block.part], layer.two_signs, errors, self._rng)
+        return adc.converted(
+            products, readout.ranges[block.part], layer.two_signs, errors, self._rng
+        )
 
     # -- what it is made of --------------------------------------------------------------------
 
     def arrays(self) -> dict[str, list[Any]]:
         """The arrays of each layer, as they were made."""
-        return {name: [block.array for block in layer.blocks] for name, layer in self.layers.items()}
+        return {
+            name: [block.array for block in layer.blocks] for name, layer in self.layers.items()
+        }
 
     def first_array(self, names: tuple[str, ...]) -> Crossbar:
         """The first array of these nodes' layers, or of the chip."""
@@ -201,7 +246,15 @@ class Chip:
 
         return cost_of(self, x)
 
-    def certify(self, engine: Engine | str, *, samples: int = 4, tiles: int = 4, tolerance: float = 1e-6, seed: int = 0) -> Certificate:
+    def certify(
+        self,
+        engine: Engine | str,
+        *,
+        samples: int = 4,
+        tiles: int = 4,
+        tolerance: float = 1e-6,
+        seed: int = 0,
+    ) -> Certificate:
         """Solve some arrays, drawn at random, on another engine and compare every column current.
 
         Parameters
@@ -220,10 +273,15 @@ class Chip:
         from spicesnn.networks.certificate import certified
 
         with engine_given(engine) as solver:
-            return certified(self, solver, samples=samples, tiles=tiles, tolerance=tolerance, seed=seed)
+            return certified(
+                self, solver, samples=samples, tiles=tiles, tolerance=tolerance, seed=seed
+            )
 
-    def decks(self, x: ArrayLike, *, most_cells: int | None = None, title: str = "") -> tuple[ChipDeck, ...]:
-        """The whole network as SPICE decks, which a bare ``ngspice -b`` runs: crossbars with wires, neurons between them, samples as inputs.
+    def decks(
+        self, x: ArrayLike, *, most_cells: int | None = None, title: str = ""
+    ) -> tuple[ChipDeck, ...]:
+        """The whole network as SPICE decks, which a bare ``ngspice -b`` runs: crossbars with wires,
+        neurons between them, samples as inputs.
 
         Parameters
         ----------
@@ -235,11 +293,14 @@ class Chip:
         Returns
         -------
         tuple of ChipDeck
-            One, or one a block; ``deck.simulate()`` runs it and compares its spikes with the controller's.
+            One, or one a block; ``deck.simulate()`` runs it and compares its spikes with the
+            controller's.
         """
         from spicesnn.networks.circuit import MOST_CELLS, chip_decks
 
-        return chip_decks(self, x, most_cells=MOST_CELLS if most_cells is None else most_cells, title=title)
+        return chip_decks(
+            self, x, most_cells=MOST_CELLS if most_cells is None else most_cells, title=title
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
-"""A network on a chip as decks: arrays with their wires, neurons between them and the inputs of samples, for a bare ``ngspice -b``.
+"""A network on a chip as decks: arrays with their wires, neurons between them and the inputs of
+samples, for a bare ``ngspice -b``.
 
-A small network is one deck. A larger one is cut between its layers into blocks, each of which is shown what the blocks before it put out.
-"""
+A small network is one deck. A larger one is cut between its layers into blocks, each of which is
+shown what the blocks before it put out."""
 
 from __future__ import annotations
 
@@ -127,18 +128,27 @@ class ChipDeck:
             ngspice failed, or took too long.
         """
         run = run_batch(self.text, timeout_s=timeout_s)
-        at = np.arange(self.samples)[:, None] * self.sample_s + (np.arange(self.steps) + 1) * self.timing.step_s - self.timing.edge_s / 2
+        at = (
+            np.arange(self.samples)[:, None] * self.sample_s
+            + (np.arange(self.steps) + 1) * self.timing.step_s
+            - self.timing.edge_s / 2
+        )
         if not self.timing.slots:
             at = at - self.timing.step_s / 2
         values, first, expected = {}, {}, {}
         equal, time_error, value_error = True, 0.0, 0.0
         for probe in self.probes:
-            vectors = [run[f"v({name})"] if name != "0" else np.zeros_like(run.sweep) for name in probe.signals]
+            vectors = [
+                run[f"v({name})"] if name != "0" else np.zeros_like(run.sweep)
+                for name in probe.signals
+            ]
             found = np.stack([np.interp(at, run.sweep, vector) for vector in vectors], axis=-1)
             values[probe.name] = found
             if not probe.spiking:
                 largest = float(np.abs(probe.expected).max()) or 1.0
-                value_error = max(value_error, float(np.abs(found - probe.expected).max()) / largest)
+                value_error = max(
+                    value_error, float(np.abs(found - probe.expected).max()) / largest
+                )
                 continue
             equal &= bool(np.array_equal(found > 0.5, probe.expected > 0.5))
             first[probe.name] = self._first(run.sweep, vectors, probe)
@@ -147,12 +157,21 @@ class ChipDeck:
             with np.errstate(invalid="ignore"):
                 late = np.abs(first[probe.name] - expected[probe.name])[both]
             window = self.steps * (self.dt_s or 1.0)
-            time_error = max(time_error, float(np.nan_to_num(late, nan=np.inf).max(initial=0.0)) / window)
-        return Comparison(values=values, first_spike_s=first, expected_first_spike_s=expected, spikes_equal=equal, max_time_error=time_error,
-                          max_value_error=value_error)  # fmt: skip
+            time_error = max(
+                time_error, float(np.nan_to_num(late, nan=np.inf).max(initial=0.0)) / window
+            )
+        return Comparison(
+            values=values,
+            first_spike_s=first,
+            expected_first_spike_s=expected,
+            spikes_equal=equal,
+            max_time_error=time_error,
+            max_value_error=value_error,
+        )
 
     def _first(self, time: Values, vectors: list[Values], probe: Probe) -> Values:
-        """When each latch first decided, in the network's time: a decision of step k counts as k · dt.
+        """When each latch first decided, in the network's time: a decision of step k counts as k ·
+        dt.
 
         A latch crosses one half ln 2 time constants after its clock has risen.
         """
@@ -162,7 +181,9 @@ class ChipDeck:
         scale = self.dt_s / self.timing.step_s
         for k, volts in enumerate(vectors):
             for at in np.flatnonzero((volts[1:] >= 0.5) & (volts[:-1] < 0.5)):
-                when = time[at] + (0.5 - volts[at]) / (volts[at + 1] - volts[at]) * (time[at + 1] - time[at])
+                when = time[at] + (0.5 - volts[at]) / (volts[at + 1] - volts[at]) * (
+                    time[at + 1] - time[at]
+                )
                 sample = min(int(when // self.sample_s), self.samples - 1)
                 within = when - sample * self.sample_s
                 if within < self.steps * self.timing.step_s:
@@ -170,16 +191,28 @@ class ChipDeck:
         return first
 
 
-def chip_decks(chip: Chip, x: ArrayLike, *, most_cells: int = MOST_CELLS, title: str = "") -> tuple[ChipDeck, ...]:
+def chip_decks(
+    chip: Chip, x: ArrayLike, *, most_cells: int = MOST_CELLS, title: str = ""
+) -> tuple[ChipDeck, ...]:
     """See `Chip.decks`."""
     network = chip.network
     taken = network.taken(x)
     kept = frozenset({network.source, *network.nodes})
     known = evaluate.run(network, taken, chip.products(), keep=kept)
-    values = {name: v.reshape(len(taken), -1, int(np.prod(network.shapes[name]))) for name, v in known.items()}
+    values = {
+        name: v.reshape(len(taken), -1, int(np.prod(network.shapes[name])))
+        for name, v in known.items()
+    }
     blocks = _blocks(chip, most_cells)
-    return tuple(_deck(chip, block, values, f"{title or 'network on a chip'}{f', block {k + 1} of {len(blocks)}' if len(blocks) > 1 else ''}")
-                 for k, block in enumerate(blocks))  # fmt: skip
+    return tuple(
+        _deck(
+            chip,
+            block,
+            values,
+            f"{title or 'network on a chip'}{f', block {k + 1} of {len(blocks)}' if len(blocks) > 1 else ''}",
+        )
+        for k, block in enumerate(blocks)
+    )
 
 
 def _blocks(chip: Chip, most_cells: int) -> list[list[Stage]]:
@@ -200,8 +233,10 @@ def _blocks(chip: Chip, most_cells: int) -> list[list[Stage]]:
             continue
         own = sum(cells.get(name, 0) for name in stage.nodes)
         if own > most_cells:
-            raise InputError(f"layer {stage.nodes[0]!r} has {own} cells in a deck (its arrays, once for each place at which they are used); "
-                             f"a block takes at most {most_cells}")  # fmt: skip
+            raise InputError(
+                f"layer {stage.nodes[0]!r} has {own} cells in a deck (its arrays, once for each"
+                f" place at which they are used); a block takes at most {most_cells}"
+            )
         if held + own > most_cells:
             blocks.append([])
             held = 0
@@ -216,7 +251,14 @@ def _slots(network: Network, stages: list[Stage]) -> tuple[dict[str, int], int]:
     slot: dict[str, int] = {}
     for stage in stages:
         for name in stage.nodes:
-            before = max((depth.get(source, 0) for source in network.inputs_of(name) if (source, name) not in stage.delayed), default=0)
+            before = max(
+                (
+                    depth.get(source, 0)
+                    for source in network.inputs_of(name)
+                    if (source, name) not in stage.delayed
+                ),
+                default=0,
+            )
             node = network.nodes[name]
             if isinstance(node, Population):
                 slot[name] = before
@@ -228,8 +270,11 @@ def _slots(network: Network, stages: list[Stage]) -> tuple[dict[str, int], int]:
     return slot, max((slot[name] + slots_of(network.nodes[name]) for name in slot), default=0)  # type: ignore[arg-type]
 
 
-def _check_delayed(network: Network, stage: Stage, source: str, target: str, slot: Mapping[str, int]) -> None:
-    """A connection that hands over the step before does so in a circuit if all it depends on decides later than its target integrates."""
+def _check_delayed(
+    network: Network, stage: Stage, source: str, target: str, slot: Mapping[str, int]
+) -> None:
+    """A connection that hands over the step before does so in a circuit if all it depends on
+    decides later than its target integrates."""
 
     def back(name: str, seen: set[str]) -> set[str]:
         if name == network.source or isinstance(network.nodes[name], Population):
@@ -255,8 +300,10 @@ def _check_delayed(network: Network, stage: Stage, source: str, target: str, slo
 
 
 def _undelayable(source: str, target: str) -> InputError:
-    return InputError(f"the connection {source!r} → {target!r} closes a circle and hands over the step before; without a neuron that holds it "
-                      "there is no circuit for it")  # fmt: skip
+    return InputError(
+        f"the connection {source!r} → {target!r} closes a circle and hands over the step before;"
+        " without a neuron that holds it there is no circuit for it"
+    )
 
 
 def _deck(chip: Chip, stages: list[Stage], values: Mapping[str, Values], title: str) -> ChipDeck:
@@ -273,13 +320,23 @@ def _deck(chip: Chip, stages: list[Stage], values: Mapping[str, Values], title: 
     cards.comment("---- clocks and inputs")
     cards.extend(timing.clocks())
     if slots:
-        clear = (steps * timing.step_s, timing.edge_s, timing.edge_s, timing.step_s - 3 * timing.edge_s, sample_s)
+        clear = (
+            steps * timing.step_s,
+            timing.edge_s,
+            timing.edge_s,
+            timing.step_s - 3 * timing.edge_s,
+            sample_s,
+        )
         cards.add(f"vclear clear 0 pulse(0 1 {' '.join(number(t) for t in clear)})")
         for name in _POPULATIONS:
-            cards.extend([f"* ---- {name}", *paths.model_file(name).read_text(encoding="utf-8").splitlines()])
+            cards.extend(
+                [f"* ---- {name}", *paths.model_file(name).read_text(encoding="utf-8").splitlines()]
+            )
     signals: dict[str, Signals] = {}
     order = [name for stage in network.stages for name in stage.nodes]
-    outer = dict.fromkeys(source for name in names for source in network.inputs_of(name) if source not in names)
+    outer = dict.fromkeys(
+        source for name in names for source in network.inputs_of(name) if source not in names
+    )
     for name in outer:
         signals[name] = _inputs(cards, f"in{order.index(name)}", values[name], timing, slots > 0)
     placed = {name: f"n{order.index(name)}" for name in names}
@@ -289,19 +346,44 @@ def _deck(chip: Chip, stages: list[Stage], values: Mapping[str, Values], title: 
     probes = _probes(network, names, signals, slot, values)
     shown = [f"v({signal})" for probe in probes for signal in probe.signals if signal != "0"]
     cards.extend(save_cards(shown))
-    # Phases that sample or reset end where they should however coarsely they are followed; membranes are kept by the largest step.
-    accuracy = TransientAccuracy(points=10, max_step_s=timing.read_s / 16, reltol=1e-5, vntol=1e-7, abstol=1e-10, trtol=5000.0,
-                                 chgtol=_CHARGE * timing.read_s)  # fmt: skip
+    # Phases that sample or reset end where they should however coarsely they are followed;
+    # membranes are kept by the largest step.
+    accuracy = TransientAccuracy(
+        points=10,
+        max_step_s=timing.read_s / 16,
+        reltol=1e-5,
+        vntol=1e-7,
+        abstol=1e-10,
+        trtol=5000.0,
+        chgtol=_CHARGE * timing.read_s,
+    )
     cards.add(accuracy.card())
     cards.add(f".{accuracy.analysis(duration)}")
     cards.extend(print_cards("tran", shown[:100]))
     cards.add(".end")
-    return ChipDeck(text=cards.finished(), nodes=tuple(names), probes=probes, timing=timing, samples=samples, steps=steps,
-                    dt_s=network.dt_s if network.temporal else 0.0, cells=writer.cells)  # fmt: skip
+    return ChipDeck(
+        text=cards.finished(),
+        nodes=tuple(names),
+        probes=probes,
+        timing=timing,
+        samples=samples,
+        steps=steps,
+        dt_s=network.dt_s if network.temporal else 0.0,
+        cells=writer.cells,
+    )
 
 
-def _write(writer: Writer, chip: Chip, name: str, prefix: str, signals: dict[str, Signals], slot: Mapping[str, int], stage: Stage) -> None:
-    """Write one node; its inputs are there, but for those that a circle hands back, which are named here and written later."""
+def _write(
+    writer: Writer,
+    chip: Chip,
+    name: str,
+    prefix: str,
+    signals: dict[str, Signals],
+    slot: Mapping[str, int],
+    stage: Stage,
+) -> None:
+    """Write one node; its inputs are there, but for those that a circle hands back, which are named
+    here and written later."""
     network = chip.network
     node, sources = network.nodes[name], network.inputs_of(name)
     shape = network.shapes[sources[0]]
@@ -309,7 +391,9 @@ def _write(writer: Writer, chip: Chip, name: str, prefix: str, signals: dict[str
     parts: list[Signals] = []
     for source in sources:
         if (source, name) in stage.delayed:
-            parts.append([f"{prefix}_z{len(parts)}_{k}" for k in range(int(np.prod(network.shapes[source])))])
+            parts.append(
+                [f"{prefix}_z{len(parts)}_{k}" for k in range(int(np.prod(network.shapes[source])))]
+            )
             signals[f"{source}\n{name}"] = parts[-1]
         else:
             parts.append(signals[source])
@@ -341,7 +425,8 @@ def _first_of(spikes: Values) -> Values:
 
 
 def _inputs(cards: Cards, prefix: str, values: Values, timing: Timing, clocked: bool) -> Signals:
-    """Sources that hold values (samples, steps, size) for a step each, and 0 while the neurons are cleared."""
+    """Sources that hold values (samples, steps, size) for a step each, and 0 while the neurons are
+    cleared."""
     samples, _, size = values.shape
     held = np.concatenate([values, np.zeros((samples, 1, size))], axis=1) if clocked else values
     flat = held.reshape(-1, size)
@@ -353,26 +438,48 @@ def _inputs(cards: Cards, prefix: str, values: Values, timing: Timing, clocked: 
         if not len(moves) and level[0] == 0.0:
             found.append("0")
             continue
-        time = np.concatenate([[0.0], np.column_stack([begin[moves], begin[moves] + timing.edge_s]).ravel()])
-        volts = np.concatenate([[level[0]], np.column_stack([level[moves - 1], level[moves]]).ravel()])
+        time = np.concatenate(
+            [[0.0], np.column_stack([begin[moves], begin[moves] + timing.edge_s]).ravel()]
+        )
+        volts = np.concatenate(
+            [[level[0]], np.column_stack([level[moves - 1], level[moves]]).ravel()]
+        )
         name = f"{prefix}_{k}"
-        cards.add(f"v{name} {name} 0 dc {number(level[0])}" if len(time) == 1 else fold(f"v{name} {name} 0 pwl({pwl(time, volts)})"))
+        cards.add(
+            f"v{name} {name} 0 dc {number(level[0])}"
+            if len(time) == 1
+            else fold(f"v{name} {name} 0 pwl({pwl(time, volts)})")
+        )
         found.append(name)
     return found
 
 
 def _probes(
-    network: Network, names: list[str], signals: Mapping[str, Signals], slot: Mapping[str, int], values: Mapping[str, Values]
+    network: Network,
+    names: list[str],
+    signals: Mapping[str, Signals],
+    slot: Mapping[str, int],
+    values: Mapping[str, Values],
 ) -> tuple[Probe, ...]:
     """Populations, the output, and what other blocks are shown."""
-    outside = {source for source, target in network.edges if source in names and target not in names}
+    outside = {
+        source for source, target in network.edges if source in names and target not in names
+    }
     shown = [name for name in names if name in slot or name == network.output or name in outside]
     found = []
     for name in shown:
         node = network.nodes[name]
         spiking = isinstance(node, Population) and node.spiking
         last = slot[name] + slots_of(node) - 1 if isinstance(node, Population) else None
-        found.append(Probe(name=name, signals=tuple(signals[name]), slot=last, spiking=spiking, expected=values[name]))
+        found.append(
+            Probe(
+                name=name,
+                signals=tuple(signals[name]),
+                slot=last,
+                spiking=spiking,
+                expected=values[name],
+            )
+        )
     return tuple(found)
 
 
@@ -380,10 +487,11 @@ def _head(cards: Cards, title: str, chip: Chip, names: list[str], timing: Timing
     wires = chip.hardware.wires
     cards.comment(
         title,
-        f"written by spicesnn {__version__}; SI units throughout (V, A, ohm, S, F, s); 1 V stands for 1 unit of the network's values",
+        f"written by spicesnn {__version__}; SI units throughout (V, A, ohm, S, F, s); 1 V stands"
+        " for 1 unit of the network's values",
         f"nodes       {', '.join(names)}"[:200],
-        f"arrays      {chip.hardware.device.name} cells, states held; {wires.word_line_ohm:g} and {wires.bit_line_ohm:g} ohm a segment of a "
-        "word and a bit line, sense nodes at 0 V",
-        f"time        a step of the network is {timing.step_s:g} s: {timing.slots} slot(s) of integrate (one read of {timing.read_s:g} s), decide, "
-        "reset",
+        f"arrays      {chip.hardware.device.name} cells, states held; {wires.word_line_ohm:g} and"
+        f" {wires.bit_line_ohm:g} ohm a segment of a word and a bit line, sense nodes at 0 V",
+        f"time        a step of the network is {timing.step_s:g} s: {timing.slots} slot(s) of"
+        f" integrate (one read of {timing.read_s:g} s), decide, reset",
     )

@@ -1,8 +1,8 @@
 """Clocked time in a deck, and the membranes that integrate in it.
 
-Within a step each population has a slot, in the order in which the network is computed. In its slot the membrane integrates for one
-read, a comparator is latched, and the membrane is reset; the latch holds the spike until the same slot of the next step.
-"""
+Within a step each population has a slot, in the order in which the network is computed. In its slot
+the membrane integrates for one read, a comparator is latched, and the membrane is reset; the latch
+holds the spike until the same slot of the next step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,17 @@ import numpy as np
 from spicesnn.errors import InputError
 from spicesnn.netlist.deck import number
 from spicesnn.networks.nodes import Shape, Values
-from spicesnn.networks.populations import IF, LI, LIF, AdaptiveLIF, CubaLI, CubaLIF, Delay, Integrator, Population
+from spicesnn.networks.populations import (
+    IF,
+    LI,
+    LIF,
+    AdaptiveLIF,
+    CubaLI,
+    CubaLIF,
+    Delay,
+    Integrator,
+    Population,
+)
 
 _SETTLES = 14.0
 """Time constants in a phase that samples or resets: what is left is 8e-7."""
@@ -21,7 +31,8 @@ _SETTLES = 14.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timing:
-    """The clocks of a deck, seconds: slots of integrate, decide and reset, one after the other in each step.
+    """The clocks of a deck, seconds: slots of integrate, decide and reset, one after the other in
+    each step.
 
     Attributes
     ----------
@@ -51,13 +62,16 @@ class Timing:
 
     @property
     def slot_s(self) -> float:
-        """From the beginning of a slot to that of the next: a slot's reset goes on while the next one integrates."""
+        """From the beginning of a slot to that of the next: a slot's reset goes on while the next
+        one integrates."""
         return self.read_s + self.phase_s + 4 * self.edge_s
 
     @property
     def step_s(self) -> float:
         """Duration of a step."""
-        return self.slots * self.slot_s + self.phase_s + 4 * self.edge_s if self.slots else self.read_s
+        return (
+            self.slots * self.slot_s + self.phase_s + 4 * self.edge_s if self.slots else self.read_s
+        )
 
     def starts(self, slot: int) -> tuple[float, float, float]:
         """When the three phases of a slot begin after the step's beginning."""
@@ -69,8 +83,12 @@ class Timing:
         cards = []
         for slot in range(self.slots):
             widths = (self.read_s - self.edge_s, self.phase_s, self.phase_s)
-            for name, begin, width in zip(("on", "decide", "back"), self.starts(slot), widths, strict=True):
-                times = " ".join(number(t) for t in (begin, self.edge_s, self.edge_s, width, self.step_s))
+            for name, begin, width in zip(
+                ("on", "decide", "back"), self.starts(slot), widths, strict=True
+            ):
+                times = " ".join(
+                    number(t) for t in (begin, self.edge_s, self.edge_s, width, self.step_s)
+                )
                 cards.append(f"v{name}{slot} {name}{slot} 0 pulse(0 1 {times})")
         return cards
 
@@ -79,8 +97,8 @@ class Timing:
 class Membrane:
     """The RC of each neuron: ``dm/ds = per_step x + leak (v_leak − m)`` over a read, s from 0 to 1.
 
-    With ``leak = −ln(1 − dt/tau)`` the RC ends where the Euler step ``m + dt/tau (v_leak + r x − m)`` does.
-    """
+    With ``leak = −ln(1 − dt/tau)`` the RC ends where the Euler step ``m + dt/tau (v_leak + r x −
+    m)`` does."""
 
     per_step: Values
     leak: Values
@@ -103,29 +121,46 @@ class Membrane:
         tau = node.tau_mem if isinstance(node, CubaLIF | CubaLI) else node.tau
         shares = dt_s / each(tau, shape)
         if np.any(shares >= 1):
-            raise InputError(f"{node.kind}: a time constant of {dt_s / shares.max():g} s is not above the time step of {dt_s:g} s; "
-                             "no leaky membrane does such a step")  # fmt: skip
+            raise InputError(
+                f"{node.kind}: a time constant of {dt_s / shares.max():g} s is not above the time"
+                f" step of {dt_s:g} s; no leaky membrane does such a step"
+            )
         leak, v_leak = -np.log1p(-shares), each(node.v_leak, shape)
         return cls(leak * each(node.r, shape), leak, v_leak, v_leak)
 
     def parameters(self, k: int) -> dict[str, float]:
         """Of one neuron, for the X line."""
-        return {name: float(getattr(self, name)[k]) for name in ("per_step", "leak", "v_leak", "v_start")}
+        return {
+            name: float(getattr(self, name)[k])
+            for name in ("per_step", "leak", "v_leak", "v_start")
+        }
 
-    def spike_parameters(self, node: Population, shape: Shape, k: int, dt_s: float) -> dict[str, float]:
+    def spike_parameters(
+        self, node: Population, shape: Shape, k: int, dt_s: float
+    ) -> dict[str, float]:
         """Threshold, reset and adaptation of one neuron."""
         assert isinstance(node, IF | LIF | CubaLIF | AdaptiveLIF)
         adaptive = isinstance(node, AdaptiveLIF)
         return {
-            "v_threshold": float(each(node.v_threshold, shape)[k]), "v_reset": float(each(node.v_reset, shape)[k]),
+            "v_threshold": float(each(node.v_threshold, shape)[k]),
+            "v_reset": float(each(node.v_reset, shape)[k]),
             "subtract": float(node.reset == "subtract"),
-            "keep": float(1 - dt_s / each(node.tau_theta, shape)[k]) if isinstance(node, AdaptiveLIF) else 0.0,
-            "rise": float(each(node.theta_step, shape)[k]) if isinstance(node, AdaptiveLIF) and adaptive else 0.0,
-        }  # fmt: skip
+            "keep": (
+                float(1 - dt_s / each(node.tau_theta, shape)[k])
+                if isinstance(node, AdaptiveLIF)
+                else 0.0
+            ),
+            "rise": (
+                float(each(node.theta_step, shape)[k])
+                if isinstance(node, AdaptiveLIF) and adaptive
+                else 0.0
+            ),
+        }
 
 
 def slots_of(node: Population) -> int:
-    """How many slots of a step a population takes: two if a synaptic current comes first, or if its outputs change in its last phase."""
+    """How many slots of a step a population takes: two if a synaptic current comes first, or if its
+    outputs change in its last phase."""
     return 2 if isinstance(node, CubaLIF | CubaLI | Delay) else 1
 
 

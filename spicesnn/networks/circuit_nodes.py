@@ -1,7 +1,8 @@
-"""The nodes of a network as cards of a deck: one SPICE node a value, 1 V a unit; weights are crossbars with their wires.
+"""The nodes of a network as cards of a deck: one SPICE node a value, 1 V a unit; weights are
+crossbars with their wires.
 
-Neurons live in clocked time (`circuit_clocks`); what is computed between populations follows at once.
-"""
+Neurons live in clocked time (`circuit_clocks`); what is computed between populations follows at
+once."""
 
 from __future__ import annotations
 
@@ -55,10 +56,14 @@ class Writer:
         """Add up the signals of several connections."""
         if len(parts) == 1:
             return parts[0]
-        return [self._linear(f"{prefix}_{k}", [(1.0, name) for name in names], 0.0) for k, names in enumerate(zip(*parts, strict=True))]
+        return [
+            self._linear(f"{prefix}_{k}", [(1.0, name) for name in names], 0.0)
+            for k, names in enumerate(zip(*parts, strict=True))
+        ]
 
     def _linear(self, name: str, terms: Sequence[tuple[float, str]], constant: float) -> str:
-        """A node whose voltage is Σ factor · voltage + constant; an equal signal is passed on as it is."""
+        """A node whose voltage is Σ factor · voltage + constant; an equal signal is passed on as it
+        is."""
         if constant == 0.0 and len(terms) == 1 and terms[0][0] == 1.0:
             return terms[0][1]
         self.cards.add(f"r{name} {name} 0 1")
@@ -85,15 +90,27 @@ class Writer:
         if isinstance(node, act.Activation) and node.name == "identity":
             return signals
         if isinstance(node, Pooling) and node.what == "max":
-            factors, _ = _affine(Pooling("sum", node.size, node.stride, node.padding, dilation=node.dilation), shape)
-            return [self._largest(f"{prefix}_{k}", [signals[i] for i in np.flatnonzero(column)]) for k, column in enumerate(factors.T)]
+            factors, _ = _affine(
+                Pooling("sum", node.size, node.stride, node.padding, dilation=node.dilation), shape
+            )
+            return [
+                self._largest(f"{prefix}_{k}", [signals[i] for i in np.flatnonzero(column)])
+                for k, column in enumerate(factors.T)
+            ]
         if node.kind in ("pooling", "scale", "reshape", "transpose", "concatenation", "padding"):
             factors, constants = _affine(node, shape)
             return [
-                self._linear(f"{prefix}_{k}", [(float(column[i]), signals[i]) for i in np.flatnonzero(column)], float(constants[k]))
+                self._linear(
+                    f"{prefix}_{k}",
+                    [(float(column[i]), signals[i]) for i in np.flatnonzero(column)],
+                    float(constants[k]),
+                )
                 for k, column in enumerate(factors.T)
             ]
-        raise InputError(f"a node of kind {type(node).__name__} has no circuit; activations, pooling, scales and shapes have one")
+        raise InputError(
+            f"a node of kind {type(node).__name__} has no circuit; activations, pooling, scales and"
+            " shapes have one"
+        )
 
     def _largest(self, name: str, sources: Signals) -> str:
         text = f"v({sources[0]})" if sources[0] != "0" else "0"
@@ -104,11 +121,14 @@ class Writer:
 
     # -- weights -------------------------------------------------------------------------------
 
-    def layer(self, prefix: str, layer: MappedLayer, readout: Readout, shape: Shape, signals: Signals) -> Signals:
-        """Write a layer: its arrays as sub-circuits, one instance for each place at which it is used.
+    def layer(
+        self, prefix: str, layer: MappedLayer, readout: Readout, shape: Shape, signals: Signals
+    ) -> Signals:
+        """Write a layer: its arrays as sub-circuits, one instance for each place at which it is
+        used.
 
-        A bit line ends in 0 V; its current, times what a unit of current counts, is summed with those of the other arrays.
-        """
+        A bit line ends in 0 V; its current, times what a unit of current counts, is summed with
+        those of the other arrays."""
         _refuse(layer)
         labels = np.arange(1, len(signals) + 1, dtype=float).reshape(1, *shape)
         rows = [part.astype(np.int64) for part in layer.node.rows_of(labels)]
@@ -119,7 +139,10 @@ class Writer:
         for g, places in enumerate(rows):
             found = np.empty((len(places), layer.outputs), dtype=object)
             for p, place in enumerate(places):
-                drivers = [self._driver(f"{prefix}_{g}_{p}_{i}", named[label], layer) for i, label in enumerate(place.tolist())]
+                drivers = [
+                    self._driver(f"{prefix}_{g}_{p}_{i}", named[label], layer)
+                    for i, label in enumerate(place.tolist())
+                ]
                 drivers += [self._on(f"{prefix}_{g}_{p}_on", layer)] * layer.bias_rows
                 found[p] = self._products(f"{prefix}_{g}_{p}", g, layer, readout, drivers)
             parts.append(found)
@@ -140,15 +163,22 @@ class Writer:
         held_subcircuit(self.cards, block.array, name, layer.hardware.gate_volts)
 
     def _driver(self, name: str, source: str, layer: MappedLayer) -> str:
-        """The voltage of a word line: an input as a fraction of full scale, times the read voltage, through the DAC if there is one."""
+        """The voltage of a word line: an input as a fraction of full scale, times the read voltage,
+        through the DAC if there is one."""
         if source == "0":
             return "0"
         volts, dac = layer.hardware.read_volts, layer.hardware.dac
         if dac is None:
             self.cards.add(f"e{name} {name} 0 {source} 0 {number(volts / layer.full)}")
         else:
-            text = _quantised(f"v({source})*{number(dac.levels(layer.signed) / layer.full)}", dac.levels(layer.signed), layer.signed)
-            self.cards.add(fold(f"b{name} {name} 0 v = {number(volts / dac.levels(layer.signed))}*({text})"))
+            text = _quantised(
+                f"v({source})*{number(dac.levels(layer.signed) / layer.full)}",
+                dac.levels(layer.signed),
+                layer.signed,
+            )
+            self.cards.add(
+                fold(f"b{name} {name} 0 v = {number(volts / dac.levels(layer.signed))}*({text})")
+            )
         return name
 
     def _on(self, name: str, layer: MappedLayer) -> str:
@@ -156,32 +186,56 @@ class Writer:
             self.cards.add(f"v{name} {name} 0 dc {number(layer.hardware.read_volts)}")
         return name
 
-    def _products(self, name: str, group: int, layer: MappedLayer, readout: Readout, drivers: Signals) -> list[str]:
+    def _products(
+        self, name: str, group: int, layer: MappedLayer, readout: Readout, drivers: Signals
+    ) -> list[str]:
         """One place: an instance of every array of the group, and the sums of their outputs."""
         terms: list[list[tuple[str, float, str]]] = [[] for _ in range(layer.outputs)]
-        hardware, window, columns = layer.hardware, layer.hardware.used_window(), layer.hardware.columns_kind()
+        hardware, window, columns = (
+            layer.hardware,
+            layer.hardware.used_window(),
+            layer.hardware.columns_kind(),
+        )
         ampere = window.span * hardware.read_volts
         for k, block in enumerate(layer.blocks):
             if block.group != group:
                 continue
             own, instance = drivers[block.rows], f"{name}_{k}"
             sensed = [f"{instance}c{j}" for j in range(block.array.cols)]
-            self.cards.add(fold(f"x{instance} {' '.join([*own, *sensed])} {name.rsplit('_', 2)[0]}_a{k}"))
+            self.cards.add(
+                fold(f"x{instance} {' '.join([*own, *sensed])} {name.rsplit('_', 2)[0]}_a{k}")
+            )
             self.cards.extend([f"v{node} {node} 0 dc 0" for node in sensed])
             self.cells += block.array.rows * block.array.cols
             mixing = columns.outputs(np.eye(block.array.cols))
             unit, base = layer.unit(block.part), ""
             if isinstance(columns, Single):
-                base = self._linear(f"{instance}s", [(1.0 / hardware.read_volts, driver) for driver in own if driver != "0"], 0.0)
+                base = self._linear(
+                    f"{instance}s",
+                    [(1.0 / hardware.read_volts, driver) for driver in own if driver != "0"],
+                    0.0,
+                )
             for column, output in enumerate(range(block.outputs.start, block.outputs.stop)):
-                currents = [("f", float(mixing[j, column]) / ampere, f"v{sensed[j]}") for j in np.flatnonzero(mixing[:, column])]
+                currents = [
+                    ("f", float(mixing[j, column]) / ampere, f"v{sensed[j]}")
+                    for j in np.flatnonzero(mixing[:, column])
+                ]
                 if base:
                     currents.append(("g", -window.low / window.span, base))
-                terms[output] += self._converted(f"{instance}q{column}", currents, unit, k, column, layer, readout)
+                terms[output] += self._converted(
+                    f"{instance}q{column}", currents, unit, k, column, layer, readout
+                )
         return [self._combined(f"{name}_y{o}", found) for o, found in enumerate(terms)]
 
     def _converted(
-        self, name: str, terms: list[tuple[str, float, str]], unit: float, number_of_block: int, column: int, layer: MappedLayer, readout: Readout
+        self,
+        name: str,
+        terms: list[tuple[str, float, str]],
+        unit: float,
+        number_of_block: int,
+        column: int,
+        layer: MappedLayer,
+        readout: Readout,
     ) -> list[tuple[str, float, str]]:
         """What an ADC makes of a block's normalised product, in units of the layer's output."""
         adc = layer.hardware.adc
@@ -192,9 +246,17 @@ class Writer:
         code = f"v({self._combined(f'{name}i', terms)})*{number(steps / full)}"
         if errors is not None:
             share = f"(max(min(({code})/{steps}, 1), -1))"
-            bow = f"({number(float(errors.bow[column]) * 1.5 * math.sqrt(3.0))})*({share} - {share}*{share}*{share})"
-            code = f"({code})*{number(float(errors.gain[column]))} + ({number(float(errors.offset[column]))}) + {bow}"
-        self.cards.add(fold(f"b{name} {name} 0 v = {number(full / steps)}*({_quantised(code, steps, signed)})"))
+            bow = (
+                f"({number(float(errors.bow[column]) * 1.5 * math.sqrt(3.0))})*({share} -"
+                f" {share}*{share}*{share})"
+            )
+            code = (
+                f"({code})*{number(float(errors.gain[column]))} +"
+                f" ({number(float(errors.offset[column]))}) + {bow}"
+            )
+        self.cards.add(
+            fold(f"b{name} {name} 0 v = {number(full / steps)}*({_quantised(code, steps, signed)})")
+        )
         return [("g", unit, name)]
 
     def _combined(self, name: str, terms: list[tuple[str, float, str]]) -> str:
@@ -206,21 +268,37 @@ class Writer:
 
     # -- neurons -------------------------------------------------------------------------------
 
-    def population(self, prefix: str, node: Population, shape: Shape, signals: Signals, slot: int) -> Signals:
-        """Write a population, and return its outputs: spikes 0 or 1 V, or held membranes, of the last finished slot."""
+    def population(
+        self, prefix: str, node: Population, shape: Shape, signals: Signals, slot: int
+    ) -> Signals:
+        """Write a population, and return its outputs: spikes 0 or 1 V, or held membranes, of the
+        last finished slot."""
         if isinstance(node, Delay):
             return self._delayed(prefix, node, shape, signals, slot)
         if isinstance(node, CubaLIF | CubaLI):
             held = Membrane.of(LI(tau=node.tau_syn, r=node.w_in), shape, self.dt_s)
-            signals = [self._membrane(f"{prefix}_i{k}", held.parameters(k), name, slot) for k, name in enumerate(signals)]
+            signals = [
+                self._membrane(f"{prefix}_i{k}", held.parameters(k), name, slot)
+                for k, name in enumerate(signals)
+            ]
             slot += 1
         membranes = Membrane.of(node, shape, self.dt_s)
         if not node.spiking:
-            found = [self._membrane(f"{prefix}_m{k}", membranes.parameters(k), name, slot) for k, name in enumerate(signals)]
-            return [self._held(f"{prefix}_q{k}", name, f"decide{slot}") for k, name in enumerate(found)]
+            found = [
+                self._membrane(f"{prefix}_m{k}", membranes.parameters(k), name, slot)
+                for k, name in enumerate(signals)
+            ]
+            return [
+                self._held(f"{prefix}_q{k}", name, f"decide{slot}") for k, name in enumerate(found)
+            ]
         for k, name in enumerate(signals):
             nodes = f"{name} {prefix}_m{k} {prefix}_q{k} on{slot} decide{slot} back{slot} clear"
-            self._call(f"x{prefix}_{k}", nodes, "clocked_lif", membranes.parameters(k) | membranes.spike_parameters(node, shape, k, self.dt_s))
+            self._call(
+                f"x{prefix}_{k}",
+                nodes,
+                "clocked_lif",
+                membranes.parameters(k) | membranes.spike_parameters(node, shape, k, self.dt_s),
+            )
         return [f"{prefix}_q{k}" for k in range(len(signals))]
 
     def _membrane(self, name: str, values: dict[str, float], source: str, slot: int) -> str:
@@ -232,16 +310,27 @@ class Writer:
         return name
 
     def _call(self, element: str, nodes: str, subckt: str, values: dict[str, float]) -> None:
-        timing = {"settle_s": self.timing.settle_s} | ({"integrate_s": self.timing.read_s} if values else {})
-        self.cards.add(fold(f"{element} {nodes} {subckt} {' '.join(f'{key}={number(value)}' for key, value in (timing | values).items())}"))
+        timing = {"settle_s": self.timing.settle_s} | (
+            {"integrate_s": self.timing.read_s} if values else {}
+        )
+        self.cards.add(
+            fold(
+                f"{element} {nodes} {subckt}"
+                f" {' '.join(f'{key}={number(value)}' for key, value in (timing | values).items())}"
+            )
+        )
 
-    def _delayed(self, prefix: str, node: Delay, shape: Shape, signals: Signals, slot: int) -> Signals:
-        """A chain of holds: the first takes the input when its slot decides, each takes over from the one before it step by step."""
+    def _delayed(
+        self, prefix: str, node: Delay, shape: Shape, signals: Signals, slot: int
+    ) -> Signals:
+        """A chain of holds: the first takes the input when its slot decides, each takes over from
+        the one before it step by step."""
         lags = np.broadcast_to(node.steps(self.dt_s), shape).ravel()
         found = []
         for k, (name, lag) in enumerate(zip(signals, lags.tolist(), strict=True)):
             for stage in range(int(lag) + 1):
-                # `back` hands a stage's old value on to where the next one takes it from at the next `decide`.
+                # `back` hands a stage's old value on to where the next one takes it from at the
+                # next `decide`.
                 taken = self._held(f"{prefix}_t{k}_{stage}", name, f"decide{slot}")
                 name = self._held(f"{prefix}_p{k}_{stage}", taken, f"back{slot}")
             found.append(name)
@@ -267,8 +356,13 @@ def _expressions(node: Node, shape: Shape, signals: Signals) -> list[str] | None
     """The expression of each output of an activation, None for other nodes."""
     v = [f"v({name})" if name != "0" else "0" for name in signals]
     if isinstance(node, act.Activation) and node.name != "identity":
-        form = {"relu": "max({0}, 0)", "sigmoid": "1/(1 + exp(-max(min({0}, 500), -500)))", "tanh": "tanh({0})", "abs": "abs({0})",
-                "step": "u({0})"}[node.name]  # fmt: skip
+        form = {
+            "relu": "max({0}, 0)",
+            "sigmoid": "1/(1 + exp(-max(min({0}, 500), -500)))",
+            "tanh": "tanh({0})",
+            "abs": "abs({0})",
+            "step": "u({0})",
+        }[node.name]
         return [form.format(x) for x in v]
     if isinstance(node, act.LeakyReLU):
         return [f"max({x}, 0) + {number(node.slope)}*min({x}, 0)" for x in v]
@@ -276,7 +370,10 @@ def _expressions(node: Node, shape: Shape, signals: Signals) -> list[str] | None
         low = [x if node.lowest == -np.inf else f"max({x}, {number(node.lowest)})" for x in v]
         return [x if node.highest == np.inf else f"min({x}, {number(node.highest)})" for x in low]
     if isinstance(node, act.Threshold):
-        return [f"u({x} - ({number(t)}))" for x, t in zip(v, each(node.threshold, shape).tolist(), strict=True)]
+        return [
+            f"u({x} - ({number(t)}))"
+            for x, t in zip(v, each(node.threshold, shape).tolist(), strict=True)
+        ]
     if isinstance(node, act.SignOutputs):
         return [f"1 - {v[0]}" if node.probability else f"-{v[0]}", v[0]]
     if isinstance(node, act.Softmax) and len(shape) == 1:
@@ -284,7 +381,10 @@ def _expressions(node: Node, shape: Shape, signals: Signals) -> list[str] | None
         for x in v[1:]:
             largest = f"max({largest}, {x})"
         total = " + ".join(f"exp({x} - {largest})" for x in v)
-        return [f"{x} - {largest} - ln({total})" if node.log else f"exp({x} - {largest})/({total})" for x in v]
+        return [
+            f"{x} - {largest} - ln({total})" if node.log else f"exp({x} - {largest})/({total})"
+            for x in v
+        ]
     return None
 
 
@@ -292,15 +392,22 @@ def _refuse(layer: MappedLayer) -> None:
     """Name what a deck of whole networks does not hold."""
     hardware = layer.hardware
     if hardware.dac is not None and hardware.dac.coding != "amplitude":
-        raise InputError(f"{hardware.dac.coding} inputs are several reads, or pulses, for one value; a deck of the network takes amplitude coding")
+        raise InputError(
+            f"{hardware.dac.coding} inputs are several reads, or pulses, for one value; a deck of"
+            " the network takes amplitude coding"
+        )
     if hardware.adc is not None and hardware.adc.noise_lsb:
-        raise InputError("the ADC has noise, which is drawn for every conversion; a deck is one circuit: set noise_lsb = 0")
+        raise InputError(
+            "the ADC has noise, which is drawn for every conversion; a deck is one circuit: set"
+            " noise_lsb = 0"
+        )
     if hardware.imperfections is not None and hardware.imperfections.disturbs_reads:
         raise InputError("read noise is drawn for every read; a deck is one circuit: leave it out")
 
 
 def at_places(layer: MappedLayer, shape: Shape) -> int:
-    """How many cells a layer's instances have in a deck: its arrays, once for each place of a convolution."""
+    """How many cells a layer's instances have in a deck: its arrays, once for each place of a
+    convolution."""
     places = len(layer.node.rows_of(np.zeros((1, *shape)))[0])
     return places * sum(block.array.rows * block.array.cols for block in layer.blocks)
 

@@ -1,8 +1,9 @@
-r"""Populations that compete: the neuron furthest above its threshold spikes, and its spike holds the others back.
+r"""Populations that compete: the neuron furthest above its threshold spikes, and its spike holds
+the others back.
 
-Lateral inhibition is part of the step, all to all and without delay, so that two neurons never spike in one step: with many neurons
-that do, thresholds climb together and nothing is learnt (the runaway of large winner-take-all layers).
-"""
+Lateral inhibition is part of the step, all to all and without delay, so that two neurons never
+spike in one step: with many neurons that do, thresholds climb together and nothing is learnt (the
+runaway of large winner-take-all layers)."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ _FOREVER_S = 1e30
 
 
 def winners(over: Values) -> Values:
-    """Which neuron of each sample spikes, (n, *shape) of 0 and 1: the one furthest over its threshold, the first of equals."""
+    """Which neuron of each sample spikes, (n, *shape) of 0 and 1: the one furthest over its
+    threshold, the first of equals."""
     flat = over.reshape(len(over), -1)
     best = flat.argmax(axis=1)
     z = np.zeros(flat.shape)
@@ -30,7 +32,10 @@ def winners(over: Values) -> Values:
     return z.reshape(over.shape)
 
 
-_integrate, _relax = compiled(inline=True, keep=False)(integrate), compiled(inline=True, keep=False)(relax)
+_integrate, _relax = (
+    compiled(inline=True, keep=False)(integrate),
+    compiled(inline=True, keep=False)(relax),
+)
 
 
 class _LIFStep(NamedTuple):
@@ -48,8 +53,11 @@ class _LIFStep(NamedTuple):
 
 
 @compiled
-def _until_spike(x: Values, v: Values, factor: Values, wait: Values, by: _LIFStep) -> tuple[int, int]:
-    """Take steps of `CompetingLIF` until one neuron spikes: how many were taken, and which it is (−1: none); states are written."""
+def _until_spike(
+    x: Values, v: Values, factor: Values, wait: Values, by: _LIFStep
+) -> tuple[int, int]:
+    """Take steps of `CompetingLIF` until one neuron spikes: how many were taken, and which it is
+    (−1: none); states are written."""
     for t in range(x.shape[0]):
         winner, best = -1, 0.0
         for j in range(v.size):
@@ -66,19 +74,22 @@ def _until_spike(x: Values, v: Values, factor: Values, wait: Values, by: _LIFSte
                 v[j] = max(v[j] - by.inhibition, 0.0)
                 wait[j] = max(wait[j], by.silence)
             v[winner], wait[winner] = 0.0, by.refractory
-            factor[winner] = min(factor[winner] + by.theta_step, max(by.theta_highest, factor[winner]))
+            factor[winner] = min(
+                factor[winner] + by.theta_step, max(by.theta_highest, factor[winner])
+            )
             return t + 1, winner
     return x.shape[0], -1
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class CompetingLIF(Population):
-    r"""Leaky neurons of which one spikes at a time; its spike lowers the others' membranes and silences them for a while.
+    r"""Leaky neurons of which one spikes at a time; its spike lowers the others' membranes and
+    silences them for a while.
 
-    A step: :math:`v \leftarrow (v + r x)\,e^{-\Delta t/\tau}`; the neuron with the largest :math:`v - \vartheta f` above 0 spikes, goes to 0
-    and rests for `refractory`; all others lose `inhibition` (not below 0) and rest for `silence`. The factor f on a neuron's threshold
-    grows by `theta_step` a spike, up to `theta_highest`, and returns to 1 with `tau_theta`.
-    """
+    A step: :math:`v \leftarrow (v + r x)\,e^{-\Delta t/\tau}`; the neuron with the largest :math:`v
+    - \vartheta f` above 0 spikes, goes to 0 and rests for `refractory`; all others lose
+    `inhibition` (not below 0) and rest for `silence`. The factor f on a neuron's threshold grows by
+    `theta_step` a spike, up to `theta_highest`, and returns to 1 with `tau_theta`."""
 
     kind: ClassVar[str] = "competing LIF"
     spiking: ClassVar[bool] = True
@@ -101,7 +112,11 @@ class CompetingLIF(Population):
         """Integrate, leak, find the winner, hold the others back."""
         v, factor, wait = state
         free = wait <= 0
-        v = relax(np.where(free, integrate(v, x, self.r), v), np.zeros(()), np.exp(-dt_s / self.tau))  # type: ignore[arg-type]
+        v = relax(
+            np.where(free, integrate(v, x, self.r), v),
+            np.zeros(()),
+            np.exp(-dt_s / self.tau),  # type: ignore[arg-type]
+        )
         factor = relax(factor, np.ones(()), np.exp(-dt_s / self.tau_theta))  # type: ignore[arg-type]
         z = winners(np.where(free, v - self.v_threshold * factor, -1.0))
         wait = np.maximum(wait - 1.0, 0.0)
@@ -111,7 +126,11 @@ class CompetingLIF(Population):
         v = np.where(z > 0, 0.0, np.where(struck, np.maximum(v - self.inhibition, 0.0), v))
         others, own = np.rint(self.silence / dt_s), np.rint(self.refractory / dt_s)
         wait = np.where(z > 0, own, np.where(struck, np.maximum(wait, others), wait))
-        return z, (v, np.minimum(factor + self.theta_step * z, np.maximum(self.theta_highest, factor)), wait)
+        return z, (
+            v,
+            np.minimum(factor + self.theta_step * z, np.maximum(self.theta_highest, factor)),
+            wait,
+        )
 
     def advance(self, x: Values, state: State, dt_s: float) -> tuple[int, Values, State]:
         """The same steps, compiled, where all neurons have the same parameters."""
@@ -120,16 +139,28 @@ class CompetingLIF(Population):
             return Population.advance(self, x, state, dt_s)
         v, factor, wait = (np.array(part.reshape(-1)) for part in state)
         by = _LIFStep(
-            gain=float(self.r), threshold=float(self.v_threshold), decay=float(np.exp(-dt_s / self.tau)), inhibition=float(self.inhibition),
-            refractory=float(np.rint(self.refractory / dt_s)), silence=float(np.rint(self.silence / dt_s)), theta_step=float(self.theta_step),
-            theta_highest=float(self.theta_highest), theta_decay=float(np.exp(-dt_s / self.tau_theta)),
-        )  # fmt: skip
-        taken, winner = _until_spike(np.ascontiguousarray(x.reshape(len(x), -1)), v, factor, wait, by)
+            gain=float(self.r),
+            threshold=float(self.v_threshold),
+            decay=float(np.exp(-dt_s / self.tau)),
+            inhibition=float(self.inhibition),
+            refractory=float(np.rint(self.refractory / dt_s)),
+            silence=float(np.rint(self.silence / dt_s)),
+            theta_step=float(self.theta_step),
+            theta_highest=float(self.theta_highest),
+            theta_decay=float(np.exp(-dt_s / self.tau_theta)),
+        )
+        taken, winner = _until_spike(
+            np.ascontiguousarray(x.reshape(len(x), -1)), v, factor, wait, by
+        )
         z = np.zeros(v.size)
         if winner >= 0:
             z[winner] = 1.0
         shape = state[0].shape
-        return taken, z.reshape(shape[1:]), (v.reshape(shape), factor.reshape(shape), wait.reshape(shape))
+        return (
+            taken,
+            z.reshape(shape[1:]),
+            (v.reshape(shape), factor.reshape(shape), wait.reshape(shape)),
+        )
 
     def still(self) -> Population:
         """Thresholds as they are."""
@@ -142,13 +173,14 @@ class CompetingLIF(Population):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class CompetingConductanceLIF(Population):
-    r"""Conductance-based neurons with lateral inhibition, after Diehl and Cook (Frontiers Comput. Neurosci. 9:99, 2015).
+    r"""Conductance-based neurons with lateral inhibition, after Diehl and Cook (Frontiers Comput.
+    Neurosci. 9:99, 2015).
 
     .. math:: \tau \dot v = (v_{rest} - v) + g_e (E_e - v) + g_i (E_i - v)
 
-    Inputs add to g_e; a spike adds `inhibition` to g_i of all other neurons; both decay. Of the neurons above :math:`\vartheta + \theta`
-    the one furthest above spikes; θ of it grows by `theta_step`. Volts; conductances in units of the leak.
-    """
+    Inputs add to g_e; a spike adds `inhibition` to g_i of all other neurons; both decay. Of the
+    neurons above :math:`\vartheta + \theta` the one furthest above spikes; θ of it grows by
+    `theta_step`. Volts; conductances in units of the leak."""
 
     kind: ClassVar[str] = "competing conductance LIF"
     spiking: ClassVar[bool] = True
@@ -171,14 +203,31 @@ class CompetingConductanceLIF(Population):
     def initial(self, n: int, shape: Shape) -> State:
         """Membranes at rest, no conductance, θ at its start, nobody resting."""
         zero = np.zeros((n, *shape))
-        return self._full(self.v_leak, n, shape), zero, zero, self._full(self.theta_start, n, shape), zero
+        return (
+            self._full(self.v_leak, n, shape),
+            zero,
+            zero,
+            self._full(self.theta_start, n, shape),
+            zero,
+        )
 
     def step(self, x: Values, state: State, dt_s: float) -> tuple[Values, State]:
         """Conductances, membrane, winner, reset, inhibition, θ."""
         v, g_e, g_i, theta, wait = state
         g_e = g_e + self.r * x
-        v = membrane_step(v, g_e, g_i, dt_s / self.tau, self.v_leak, self.excitatory_reversal, self.inhibitory_reversal)  # type: ignore[arg-type]
-        g_e, g_i = g_e * np.exp(-dt_s / self.tau_excitatory), g_i * np.exp(-dt_s / self.tau_inhibitory)
+        v = membrane_step(
+            v,
+            g_e,
+            g_i,
+            dt_s / self.tau,  # type: ignore[arg-type]
+            self.v_leak,  # type: ignore[arg-type]
+            self.excitatory_reversal,  # type: ignore[arg-type]
+            self.inhibitory_reversal,  # type: ignore[arg-type]
+        )
+        g_e, g_i = (
+            g_e * np.exp(-dt_s / self.tau_excitatory),
+            g_i * np.exp(-dt_s / self.tau_inhibitory),
+        )
         free = wait <= 0
         v = np.where(free, v, self.v_reset)
         z = winners(np.where(free, v - (self.v_threshold + theta), -1.0))

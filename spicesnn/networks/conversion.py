@@ -1,10 +1,12 @@
-"""A network of rectifying activations as one of integrate-and-fire neurons whose spike counts stand for the activations.
+"""A network of rectifying activations as one of integrate-and-fire neurons whose spike counts stand
+for the activations.
 
-Each activation becomes a neuron that keeps what is above its threshold (reset by subtraction); its threshold is the largest
-activation that counts, found on calibration samples (Diehl et al., IJCNN 2015; Rueckauer et al., Front. Neurosci. 11, 682, 2017) or, for a clipped
-activation, its bound. Weights are multiplied by the thresholds of what they listen to. Half a threshold is spread over the time steps
-and added to each neuron's input, so that counts are rounded and not cut off (Bu et al., ICLR 2022).
-"""
+Each activation becomes a neuron that keeps what is above its threshold (reset by subtraction); its
+threshold is the largest activation that counts, found on calibration samples (Diehl et al., IJCNN
+2015; Rueckauer et al., Front. Neurosci. 11, 682, 2017) or, for a clipped activation, its bound.
+Weights are multiplied by the thresholds of what they listen to. Half a threshold is spread over the
+time steps and added to each neuron's input, so that counts are rounded and not cut off (Bu et al.,
+ICLR 2022)."""
 
 from __future__ import annotations
 
@@ -26,10 +28,15 @@ if TYPE_CHECKING:
 _MOST_SAMPLES = 1000
 
 
-def spiking_network(network: Network, calibrate: ArrayLike, *, steps: int, percentile: float, dt_s: float) -> Network:
+def spiking_network(
+    network: Network, calibrate: ArrayLike, *, steps: int, percentile: float, dt_s: float
+) -> Network:
     """See `Network.to_spiking`."""
     if network.temporal:
-        raise InputError("the network has neurons that spike in time already; to_spiking takes one of activations")
+        raise InputError(
+            "the network has neurons that spike in time already; to_spiking takes one of"
+            " activations"
+        )
     if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
         raise InputError(f"steps is {steps!r}; expected a whole number of time steps, 1 or more")
     if not 50 < percentile <= 100:
@@ -43,7 +50,9 @@ def spiking_network(network: Network, calibrate: ArrayLike, *, steps: int, perce
 
 
 def _rectifies(node: Node | Population) -> bool:
-    return (isinstance(node, Activation) and node.name == "relu") or (isinstance(node, Clip) and node.lowest == 0)
+    return (isinstance(node, Activation) and node.name == "relu") or (
+        isinstance(node, Clip) and node.lowest == 0
+    )
 
 
 def _thresholds(network: Network, calibrate: ArrayLike, percentile: float) -> dict[str, float]:
@@ -59,14 +68,17 @@ def _thresholds(network: Network, calibrate: ArrayLike, percentile: float) -> di
         if isinstance(node, Clip) and np.isfinite(node.highest):
             found[name] = float(node.highest)
         elif not positive.size:
-            raise InputError(f"node {name!r} is 0 for all calibration samples; no threshold follows from them")
+            raise InputError(
+                f"node {name!r} is 0 for all calibration samples; no threshold follows from them"
+            )
         else:
             found[name] = float(np.percentile(positive, percentile))
     return found
 
 
 class _Conversion:
-    """The new network while it is made; `unit` is what a node's value of 1 stands for in the old one."""
+    """The new network while it is made; `unit` is what a node's value of 1 stands for in the old
+    one."""
 
     def __init__(self, network: Network, thresholds: dict[str, float], steps: int) -> None:
         self.network, self.thresholds, self.steps = network, thresholds, steps
@@ -85,7 +97,9 @@ class _Conversion:
         elif _rectifies(node):
             self._fires(name, sources, unit)
         elif isinstance(node, Softmax) and name == self.network.output:
-            self.left_out.append(f"the softmax {name!r} at the end is left out: the largest output stays the largest")
+            self.left_out.append(
+                f"the softmax {name!r} at the end is left out: the largest output stays the largest"
+            )
             self.unit[name] = unit
             self._pass(name, sources)
         elif isinstance(node, Scale):
@@ -93,14 +107,23 @@ class _Conversion:
         elif self._linear(node) or (isinstance(node, Activation) and node.name == "identity"):
             self._add(name, node, sources, unit)
         else:
-            what = "the largest of spikes is not the spike of the largest" if isinstance(node, Pooling) else "spike counts cannot stand for it"
-            raise InputError(f"node {name!r} ({node.kind}) cannot become spiking: {what}; relu, clip from 0, average and sum pooling can")
+            what = (
+                "the largest of spikes is not the spike of the largest"
+                if isinstance(node, Pooling)
+                else "spike counts cannot stand for it"
+            )
+            raise InputError(
+                f"node {name!r} ({node.kind}) cannot become spiking: {what}; relu, clip from 0,"
+                " average and sum pooling can"
+            )
 
     @staticmethod
     def _linear(node: Node | Population) -> bool:
         if isinstance(node, Pooling):
             return node.what != "max"
-        return getattr(node, "kind", "") in ("reshape", "transpose", "concatenation") or (isinstance(node, Pad) and node.value == 0)
+        return getattr(node, "kind", "") in ("reshape", "transpose", "concatenation") or (
+            isinstance(node, Pad) and node.value == 0
+        )
 
     def _heard(self, name: str) -> list[str]:
         """What a node listens to, all in one unit."""
@@ -125,7 +148,7 @@ class _Conversion:
     def _fires(self, name: str, sources: list[str], unit: float) -> None:
         threshold = self.thresholds[name] / unit
         half = threshold / (2 * self.steps)
-        (first, *others) = sources
+        first, *others = sources
         alone = not others and sum(source == first for source, _ in self.network.edges) == 1
         node = self.nodes.get(first)
         if alone and isinstance(node, Dense | Convolution):
@@ -136,7 +159,8 @@ class _Conversion:
         self._add(name, IF(v_threshold=threshold, reset="subtract"), sources, self.thresholds[name])
 
     def finished(self, dt_s: float) -> Network:
-        """The network, with a membrane behind outputs that do not spike: the mean of their values."""
+        """The network, with a membrane behind outputs that do not spike: the mean of their
+        values."""
         output, unit = self.network.output, self.unit[self.network.output]
         spiking = isinstance(self.nodes[output], Population)
         if not spiking:
@@ -144,8 +168,15 @@ class _Conversion:
             self._add(last, Integrator(r=unit / self.steps), [output], 1.0)
             output = last
         told = f"activations became integrate-and-fire neurons, {self.steps} time steps"
-        return replace(self.network, nodes=self.nodes, edges=tuple(self.edges), output=output, dt_s=dt_s, steps=self.steps,
-                       remarks=(*self.network.remarks, told, *self.left_out))  # fmt: skip
+        return replace(
+            self.network,
+            nodes=self.nodes,
+            edges=tuple(self.edges),
+            output=output,
+            dt_s=dt_s,
+            steps=self.steps,
+            remarks=(*self.network.remarks, told, *self.left_out),
+        )
 
 
 def _scaled(name: str, node: Weighted, unit: float) -> Weighted:

@@ -1,4 +1,5 @@
-"""DAC and ADC as what they do to volts and amperes: finite levels over a range, offset, gain, integral non-linearity, noise."""
+"""DAC and ADC as what they do to volts and amperes: finite levels over a range, offset, gain,
+integral non-linearity, noise."""
 
 from __future__ import annotations
 
@@ -17,13 +18,21 @@ RANGES = ("max", "percentile", "least-error")
 
 def _check_bits(owner: str, bits: object) -> None:
     if isinstance(bits, bool) or not isinstance(bits, int | np.integer) or not 1 <= bits <= 24:
-        raise InputError(f"{owner}: bits is {bits!r}; expected a whole number from 1 to 24 (leave the converter out for an ideal one)")
+        raise InputError(
+            f"{owner}: bits is {bits!r}; expected a whole number from 1 to 24 (leave the converter"
+            " out for an ideal one)"
+        )
 
 
 def _check_numbers(owner: str, part: object, names: tuple[str, ...]) -> None:
     for name in names:
         value = getattr(part, name)
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not np.isfinite(value) or value < 0:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float | np.number)
+            or not np.isfinite(value)
+            or value < 0
+        ):
             raise InputError(f"{owner}: {name} is {value!r}; expected a finite number, 0 or more")
 
 
@@ -34,12 +43,14 @@ class DAC:
     Attributes
     ----------
     bits : int
-        Levels over the range: 2**bits from 0 to full scale, or 2**bits − 1 from −full to +full where inputs have both signs.
+        Levels over the range: 2**bits from 0 to full scale, or 2**bits − 1 from −full to +full
+        where inputs have both signs.
     coding : "amplitude", "bit-serial" or "pulse-width"
-        One level a read; one read at full volts a bit, added up with powers of two behind the ADC; or full volts for a time (linear cells).
+        One level a read; one read at full volts a bit, added up with powers of two behind the ADC;
+        or full volts for a time (linear cells).
     range : "max", "percentile" or "least-error"
-        Full scale from the calibration samples: their largest value, the percentile of their magnitudes, or what makes the mean square
-        error of the converted values least.
+        Full scale from the calibration samples: their largest value, the percentile of their
+        magnitudes, or what makes the mean square error of the converted values least.
     percentile : float
     """
 
@@ -51,7 +62,9 @@ class DAC:
     def __post_init__(self) -> None:
         _check_bits("DAC", self.bits)
         if self.coding not in ("amplitude", "bit-serial", "pulse-width"):
-            raise InputError(f"DAC: coding is {self.coding!r}; expected amplitude, bit-serial or pulse-width")
+            raise InputError(
+                f"DAC: coding is {self.coding!r}; expected amplitude, bit-serial or pulse-width"
+            )
         _check_range("DAC", self.range, self.percentile)
 
     def levels(self, signed: bool) -> int:
@@ -59,7 +72,8 @@ class DAC:
         return (2 ** (self.bits - 1) - 1 or 1) if signed else 2**self.bits - 1
 
     def codes(self, inputs: Values, full: float, signed: bool) -> NDArray[np.float64]:
-        """Nearest codes of inputs, whole numbers from −levels to levels; what lies beyond the range takes its end."""
+        """Nearest codes of inputs, whole numbers from −levels to levels; what lies beyond the range
+        takes its end."""
         steps = self.levels(signed)
         return np.clip(np.rint(inputs / full * steps), -steps if signed else 0, steps)
 
@@ -75,10 +89,12 @@ class ADC:
         From the calibration samples, as of `DAC`.
     percentile : float
     offset_lsb, gain_error : float
-        Standard deviations of each converter's offset (in steps) and relative gain error, drawn once for a chip.
+        Standard deviations of each converter's offset (in steps) and relative gain error, drawn
+        once for a chip.
     inl_lsb : float
-        Integral non-linearity: the largest deviation of each converter's transfer curve from a straight line, in steps; the curve's form
-        (a third-order bow through both ends and the middle, of random sign and size up to this) is drawn once for a chip.
+        Integral non-linearity: the largest deviation of each converter's transfer curve from a
+        straight line, in steps; the curve's form (a third-order bow through both ends and the
+        middle, of random sign and size up to this) is drawn once for a chip.
     noise_lsb : float
         Standard deviation of each conversion, in steps.
     """
@@ -99,16 +115,22 @@ class ADC:
     def drawn(self, converters: int, rng: np.random.Generator) -> ADCErrors:
         """Errors of single converters."""
         return ADCErrors(
-            offset=self.offset_lsb * rng.standard_normal(converters), gain=1.0 + self.gain_error * rng.standard_normal(converters),
+            offset=self.offset_lsb * rng.standard_normal(converters),
+            gain=1.0 + self.gain_error * rng.standard_normal(converters),
             bow=self.inl_lsb * rng.uniform(-1.0, 1.0, converters),
-        )  # fmt: skip
+        )
 
     def steps(self, signed: bool) -> int:
         """Number of steps from 0 to full scale."""
         return (2 ** (self.bits - 1) - 1 or 1) if signed else 2**self.bits - 1
 
     def converted(
-        self, values: Values, full: float, signed: bool, errors: ADCErrors | None = None, rng: np.random.Generator | None = None
+        self,
+        values: Values,
+        full: float,
+        signed: bool,
+        errors: ADCErrors | None = None,
+        rng: np.random.Generator | None = None,
     ) -> Values:
         """The numbers that currents become, in the unit of the currents.
 
@@ -128,7 +150,11 @@ class ADC:
         if errors is not None:
             share = np.clip(code / steps, -1.0, 1.0)
             # x − x³ bows between the ends and 0; its extreme 2/(3√3) at x = 1/√3 is scaled to 1.
-            code = code * errors.gain + errors.offset + errors.bow * (share - share**3) * (1.5 * np.sqrt(3.0))
+            code = (
+                code * errors.gain
+                + errors.offset
+                + errors.bow * (share - share**3) * (1.5 * np.sqrt(3.0))
+            )
         if self.noise_lsb and rng is not None:
             code = code + self.noise_lsb * rng.standard_normal(code.shape)
         return np.asarray(np.clip(np.rint(code), -steps if signed else 0, steps) * (full / steps))
@@ -151,14 +177,16 @@ def _check_range(owner: str, told: object, percentile: float) -> None:
     if told not in RANGES:
         raise InputError(f"{owner}: range is {told!r}; expected one of: {', '.join(RANGES)}")
     if not (isinstance(percentile, int | float) and 50 < percentile <= 100):
-        raise InputError(f"{owner}: percentile is {percentile!r}; expected a number above 50, at most 100")
+        raise InputError(
+            f"{owner}: percentile is {percentile!r}; expected a number above 50, at most 100"
+        )
 
 
 def full_scale(values: Values, converter: DAC | ADC, *, signed: bool) -> float:
     """The full scale that a converter takes for calibration values, above 0.
 
-    Least error: of fifty fractions of the largest magnitude, the one with the smallest mean square error of the converted values.
-    """
+    Least error: of fifty fractions of the largest magnitude, the one with the smallest mean square
+    error of the converted values."""
     sizes = np.abs(values).ravel()
     largest = float(sizes.max(initial=0.0))
     if largest == 0.0:
@@ -175,7 +203,11 @@ def full_scale(values: Values, converter: DAC | ADC, *, signed: bool) -> float:
     for fraction in np.linspace(0.02, 1.0, 50):
         full = fraction * largest
         step = full / steps
-        error = float(np.mean((np.clip(np.rint(some / step), -steps if signed else 0, steps) * step - some) ** 2))
+        error = float(
+            np.mean(
+                (np.clip(np.rint(some / step), -steps if signed else 0, steps) * step - some) ** 2
+            )
+        )
         if error < least:
             best, least = full, error
     return best

@@ -1,4 +1,5 @@
-"""What an inference costs: the arrays' energy from their solved currents, everything around them from a table of published figures."""
+"""What an inference costs: the arrays' energy from their solved currents, everything around them
+from a table of published figures."""
 
 from __future__ import annotations
 
@@ -21,7 +22,16 @@ from spicesnn.shortcuts import shortcut
 if TYPE_CHECKING:
     from spicesnn.networks.chip import Chip
 
-COMPONENTS = ("arrays", "DAC", "sample and hold", "ADC", "shift and add", "neurons", "buffers", "routing")
+COMPONENTS = (
+    "arrays",
+    "DAC",
+    "sample and hold",
+    "ADC",
+    "shift and add",
+    "neurons",
+    "buffers",
+    "routing",
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,8 +62,9 @@ class Cost:
     rows : tuple of CostRow
         The sums below are sums of these.
     latency_s : float
-        One inference from its first read to its last conversion, layers one after the other; the positions of a convolution and the time
-        steps follow on one another, arrays of a layer work side by side.
+        One inference from its first read to its last conversion, layers one after the other; the
+        positions of a convolution and the time steps follow on one another, arrays of a layer work
+        side by side.
     layer_latency_s : mapping of str to float
         Its parts.
     operations : int
@@ -87,7 +98,9 @@ class Cost:
         """Energy and area of each component over all layers."""
         return {
             name: {
-                "energy_joule": math.fsum(row.energy_joule for row in self.rows if row.component == name),
+                "energy_joule": math.fsum(
+                    row.energy_joule for row in self.rows if row.component == name
+                ),
                 "area_m2": math.fsum(row.area_m2 for row in self.rows if row.component == name),
             }
             for name in COMPONENTS
@@ -96,7 +109,14 @@ class Cost:
     def table(self) -> list[dict[str, Any]]:
         """One plain row a layer and component."""
         return [
-            {"layer": r.layer, "component": r.component, "energy_joule": r.energy_joule, "area_m2": r.area_m2, "solved": r.solved} for r in self.rows
+            {
+                "layer": r.layer,
+                "component": r.component,
+                "energy_joule": r.energy_joule,
+                "area_m2": r.area_m2,
+                "solved": r.solved,
+            }
+            for r in self.rows
         ]
 
     def plot(self) -> Any:
@@ -121,20 +141,33 @@ def cost_of(chip: Chip, x: ArrayLike | None) -> Cost:
         positions = _positions(chip, layer) * steps
         reads = positions * _reads(layer)
         rows += list(_layer_rows(chip, layer, samples[name], positions, reads))
-        slots = math.ceil(min(chip.hardware.outputs_per_tile(), layer.outputs) / _columns_a_converter(chip))
+        slots = math.ceil(
+            min(chip.hardware.outputs_per_tile(), layer.outputs) / _columns_a_converter(chip)
+        )
         in_turn = math.ceil(min(chip.hardware.outputs_per_tile(), layer.outputs) / max(1, slots))
-        conversion = in_turn * chip.hardware.periphery.adc_s if chip.hardware.adc is not None else 0.0
+        conversion = (
+            in_turn * chip.hardware.periphery.adc_s if chip.hardware.adc is not None else 0.0
+        )
         latency[name] = reads * (chip.hardware.read_s + conversion)
-        operations += 2 * _places(chip, layer) * steps * sum(m.size for m in layer.original.matrices)
-    return Cost(rows=tuple(rows), latency_s=math.fsum(latency.values()), layer_latency_s=latency, operations=operations,
-                source=chip.hardware.periphery.source)  # fmt: skip
+        operations += (
+            2 * _places(chip, layer) * steps * sum(m.size for m in layer.original.matrices)
+        )
+    return Cost(
+        rows=tuple(rows),
+        latency_s=math.fsum(latency.values()),
+        layer_latency_s=latency,
+        operations=operations,
+        source=chip.hardware.periphery.source,
+    )
 
 
 def _samples(chip: Chip, x: ArrayLike | None) -> dict[str, tuple[Values, ...]]:
     if x is None:
         found = {name: readout.samples for name, readout in chip.readouts.items()}
         if not all(found.values()):
-            raise InputError("energies depend on the inputs: give cost(x), or make the chip with calibrate=x")
+            raise InputError(
+                "energies depend on the inputs: give cost(x), or make the chip with calibrate=x"
+            )
         return found
     seen, _ = seen_by(chip.network, x)
     return {name: tuple(layer.node.rows_of(seen[name])) for name, layer in chip.layers.items()}
@@ -147,19 +180,25 @@ def _steps(chip: Chip, x: ArrayLike | None) -> int:
 
 
 def _positions(chip: Chip, layer: MappedLayer) -> int:
-    """Inputs that a layer's arrays see one after the other in one inference (one time step of it)."""
+    """Inputs that a layer's arrays see one after the other in one inference (one time step of
+    it)."""
     return 1 if layer.node is not layer.original else _places(chip, layer)
 
 
 def _places(chip: Chip, layer: MappedLayer) -> int:
-    """Places at which a layer's weights are used: those of a convolution's kernel, one for a dense layer."""
+    """Places at which a layer's weights are used: those of a convolution's kernel, one for a dense
+    layer."""
     return math.prod(chip.network.shapes[layer.name][1:])
 
 
 def _reads(layer: MappedLayer) -> int:
     """Reads an input: one, or one a bit."""
     dac = layer.hardware.dac
-    return int(dac.levels(layer.signed)).bit_length() if dac is not None and dac.coding == "bit-serial" else 1
+    return (
+        int(dac.levels(layer.signed)).bit_length()
+        if dac is not None and dac.coding == "bit-serial"
+        else 1
+    )
 
 
 def _columns_a_converter(chip: Chip) -> int:
@@ -167,23 +206,35 @@ def _columns_a_converter(chip: Chip) -> int:
 
 
 def array_power_watt(layer: MappedLayer, block: Block, u: Values, engine: Engine) -> Values:
-    """What the drivers of a block deliver for inputs (n, rows), fractions of full scale: Σ V·I of the circuit that `engine` solves, watt, (n,)."""
+    """What the drivers of a block deliver for inputs (n, rows), fractions of full scale: Σ V·I of
+    the circuit that `engine` solves, watt, (n,)."""
     volts = layer.volts(u)
     array = block.array
     gates = np.full(array.gate_lines, layer.hardware.gate_volts or 0.0) if array.gated else None
     if block.effective is None:
         step = max(1, 2_000_000 // (array.rows * array.cols))
-        parts = [engine.read(array, volts[k : k + step], gate_volts=gates) for k in range(0, len(volts), step)]
-        return np.concatenate([part.power_watt(volts[k * step : (k + 1) * step]) for k, part in enumerate(parts)])
+        parts = [
+            engine.read(array, volts[k : k + step], gate_volts=gates)
+            for k in range(0, len(volts), step)
+        ]
+        return np.concatenate(
+            [part.power_watt(volts[k * step : (k + 1) * step]) for k, part in enumerate(parts)]
+        )
     if layer.hardware.ideal_wires:
         return np.asarray((volts**2) @ block.effective.sum(axis=1))
     drawn = engine.read(array, np.eye(array.rows), gate_volts=gates).row_amps
     return np.asarray(np.einsum("nr,nr->n", volts @ drawn, volts))
 
 
-def _layer_rows(chip: Chip, layer: MappedLayer, samples: tuple[Values, ...], positions: int, reads: int) -> Iterator[CostRow]:
+def _layer_rows(
+    chip: Chip, layer: MappedLayer, samples: tuple[Values, ...], positions: int, reads: int
+) -> Iterator[CostRow]:
     hardware, table = chip.hardware, chip.hardware.periphery
-    dac_bits = 0 if hardware.dac is None else (1 if hardware.dac.coding == "bit-serial" else hardware.dac.bits)
+    dac_bits = (
+        0
+        if hardware.dac is None
+        else (1 if hardware.dac.coding == "bit-serial" else hardware.dac.bits)
+    )
     adc_factor = 0.0 if hardware.adc is None else 2.0 ** (hardware.adc.bits - 8)
     arrays_joule, rows, columns, converters, conversions, cells = 0.0, 0, 0, 0, 0, 0
     for block in layer.blocks:
@@ -203,23 +254,46 @@ def _layer_rows(chip: Chip, layer: MappedLayer, samples: tuple[Values, ...], pos
     neurons = sum(math.prod(chip.network.shapes[target]) for target in _listeners(chip, layer.name))
 
     def row(component: str, energy: float, area: float, *, solved: bool = False) -> CostRow:
-        return CostRow(layer=layer.name, component=component, energy_joule=energy, area_m2=area, solved=solved)
+        return CostRow(
+            layer=layer.name, component=component, energy_joule=energy, area_m2=area, solved=solved
+        )
 
     yield row("arrays", arrays_joule, cells * table.cell_area_m2, solved=True)
     yield row("DAC", rows * reads * dac_bits * table.dac_joule, rows * dac_bits * table.dac_area_m2)
     yield row("sample and hold", columns * reads * table.hold_joule, columns * table.hold_area_m2)
-    yield row("ADC", conversions * reads * adc_factor * table.adc_joule, converters * adc_factor * table.adc_area_m2)
+    yield row(
+        "ADC",
+        conversions * reads * adc_factor * table.adc_joule,
+        converters * adc_factor * table.adc_area_m2,
+    )
     adds = conversions * reads if hardware.adc is not None else 0
-    yield row("shift and add", adds * table.add_joule, (converters if hardware.adc is not None else 0) * table.add_area_m2)
+    yield row(
+        "shift and add",
+        adds * table.add_joule,
+        (converters if hardware.adc is not None else 0) * table.add_area_m2,
+    )
     yield row("neurons", neurons * steps * table.neuron_joule, neurons * table.neuron_area_m2)
-    yield row("buffers", size_in * byte * steps * table.buffer_joule, size_in * byte * table.buffer_area_m2)
-    yield row("routing", size_out * byte * steps * table.route_joule, len(layer.blocks) * table.route_area_m2)
+    yield row(
+        "buffers",
+        size_in * byte * steps * table.buffer_joule,
+        size_in * byte * table.buffer_area_m2,
+    )
+    yield row(
+        "routing",
+        size_out * byte * steps * table.route_joule,
+        len(layer.blocks) * table.route_area_m2,
+    )
 
 
 def _listeners(chip: Chip, name: str) -> list[str]:
     """Nodes right behind a layer that cost a neuron's work: populations and activations."""
     network = chip.network
     return [
-        target for target in network.nodes
-        if name in network.inputs_of(target) and (isinstance(network.nodes[target], Population) or network.nodes[target].kind == "activation")
-    ]  # fmt: skip
+        target
+        for target in network.nodes
+        if name in network.inputs_of(target)
+        and (
+            isinstance(network.nodes[target], Population)
+            or network.nodes[target].kind == "activation"
+        )
+    ]

@@ -1,4 +1,5 @@
-"""From the outputs of a network to a class; ties and silence are no answer (−1), and count as wrong."""
+"""From the outputs of a network to a class; ties and silence are no answer (−1), and count as
+wrong."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ class Decision(ABC):
 
 @dataclass(frozen=True, slots=True)
 class LargestOutput(Decision):
-    """The largest value of the last step, or the most spikes of outputs that spike, without a way to break ties."""
+    """The largest value of the last step, or the most spikes of outputs that spike, without a way
+    to break ties."""
 
     name: ClassVar[str] = "largest-output"
 
@@ -74,12 +76,14 @@ class MostSpikes(Decision):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Votes(Decision):
-    """Output neurons vote for the classes that they were seen to answer; which, is counted on labelled training samples.
+    """Output neurons vote for the classes that they were seen to answer; which, is counted on
+    labelled training samples.
 
     Attributes
     ----------
     by : "likelihood" or "class"
-        Poisson likelihood of all spike counts, or the mean count of each class's neurons (Diehl and Cook).
+        Poisson likelihood of all spike counts, or the mean count of each class's neurons (Diehl and
+        Cook).
     vote : LikelihoodVote or ClassVote, optional
         Set by `labelled`.
     """
@@ -102,9 +106,14 @@ class Votes(Decision):
     def decided(self, outputs: Values) -> Labels:
         """What most of the votes say."""
         if self.vote is None:
-            raise InputError("nobody knows yet what these neurons stand for: fit the network, or label it with training samples")
+            raise InputError(
+                "nobody knows yet what these neurons stand for: fit the network, or label it with"
+                " training samples"
+            )
         return np.asarray(self.vote.predict(outputs.sum(axis=1).astype(np.int16)), dtype=np.int64)
 
 
-DECISIONS: dict[str, type[Decision]] = {kind.name: kind for kind in (LargestOutput, FirstSpike, MostSpikes, Votes)}
+DECISIONS: dict[str, type[Decision]] = {
+    kind.name: kind for kind in (LargestOutput, FirstSpike, MostSpikes, Votes)
+}
 """Decisions by the name they have in a preset."""

@@ -1,8 +1,9 @@
-"""A matrix product through crossbar tiles, forward and backward: wires, cells and finite states included.
+"""A matrix product through crossbar tiles, forward and backward: wires, cells and finite states
+included.
 
-The backward pass is exact for what the forward pass computes (`NodalEngine.gradient`), but for rounding to
-finite states, which it passes straight through. Front ends of PyTorch and JAX stand on this.
-"""
+The backward pass is exact for what the forward pass computes (`NodalEngine.gradient`), but for
+rounding to finite states, which it passes straight through. Front ends of PyTorch and JAX stand on
+this."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ _STEP = 1e-4
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Tile:
-    """One array of the product: its place in the weights, its cells, and the volts that were put on it (n, rows)."""
+    """One array of the product: its place in the weights, its cells, and the volts that were put on
+    it (n, rows)."""
 
     rows: slice
     outputs: slice
@@ -72,8 +74,14 @@ class Product:
             amps = slopes[:, tile.outputs] @ read_out.T / (scale * hardware.reach())
             gates = _gates(tile.array, hardware)
             found = engine.gradient(tile.array, tile.volts, amps, gate_volts=gates)
-            siemens = found.conductance if tile.array.linear else _in_chords(tile, found.cell_amps, hardware)
-            dw[tile.rows, tile.outputs] += _in_weights(siemens, self.weights[tile.rows, tile.outputs], hardware)
+            siemens = (
+                found.conductance
+                if tile.array.linear
+                else _in_chords(tile, found.cell_amps, hardware)
+            )
+            dw[tile.rows, tile.outputs] += _in_weights(
+                siemens, self.weights[tile.rows, tile.outputs], hardware
+            )
             du[:, tile.rows] += found.row_volts * hardware.read_volts
         return dw, du
 
@@ -87,9 +95,14 @@ def check(hardware: Hardware) -> None:
         Slices, or non-idealities that are drawn.
     """
     if hardware.slices > 1:
-        raise InputError(f"Hardware: {hardware.slices} slices; gradients go through one slice a weight")
+        raise InputError(
+            f"Hardware: {hardware.slices} slices; gradients go through one slice a weight"
+        )
     if hardware.imperfections is not None:
-        raise InputError("Hardware: imperfections are drawn for a chip; fine-tune without them, then map with `Network.on`")
+        raise InputError(
+            "Hardware: imperfections are drawn for a chip; fine-tune without them, then map with"
+            " `Network.on`"
+        )
 
 
 def product(weights: Floats, u: Floats, hardware: Hardware) -> Product:
@@ -104,22 +117,31 @@ def product(weights: Floats, u: Floats, hardware: Hardware) -> Product:
     hardware : Hardware
     """
     if weights.ndim != 2 or u.ndim != 2 or u.shape[1] != len(weights):
-        raise InputError(f"a product of inputs {u.shape} and weights {weights.shape}; expected (n, rows) and (rows, outputs)")
+        raise InputError(
+            f"a product of inputs {u.shape} and weights {weights.shape}; expected (n, rows) and"
+            " (rows, outputs)"
+        )
     if not (np.all(np.isfinite(weights)) and np.all(np.isfinite(u))):
         raise InputError("inputs or weights are not finite; nothing can stand for them")
     if float(np.abs(weights).max(initial=0.0)) > 1 + 1e-9:
-        raise InputError(f"the largest weight is {np.abs(weights).max():.6g}; expected weights within ±1")
+        raise InputError(
+            f"the largest weight is {np.abs(weights).max():.6g}; expected weights within ±1"
+        )
     window, columns = hardware.used_window(), hardware.columns_kind()
     engine, tiles = NodalEngine(), []
     values = np.zeros((len(u), weights.shape[1]))
     rows_most, _ = hardware.tile_lines()
-    for rows, outputs in Tiling(rows=rows_most, cols=hardware.outputs_per_tile()).parts((weights.shape[0], weights.shape[1])):
+    for rows, outputs in Tiling(rows=rows_most, cols=hardware.outputs_per_tile()).parts(
+        (weights.shape[0], weights.shape[1])
+    ):
         siemens = columns.conductances(weights[rows, outputs] * hardware.reach(), window)
         if hardware.bits_per_cell is not None:
             siemens = window.quantised(siemens, 2**hardware.bits_per_cell)
         array, volts = _array(siemens, hardware), u[:, rows] * hardware.read_volts
         amps = _amps(array, volts, hardware, engine)
-        values[:, outputs] += columns.outputs(amps) / (window.span * hardware.read_volts * hardware.reach())
+        values[:, outputs] += columns.outputs(amps) / (
+            window.span * hardware.read_volts * hardware.reach()
+        )
         tiles.append(Tile(rows=rows, outputs=outputs, array=array, volts=volts))
     return Product(values=values, weights=weights, tiles=tuple(tiles), hardware=hardware)
 
@@ -128,7 +150,11 @@ def _array(siemens: Floats, hardware: Hardware) -> Crossbar:
     device = hardware.device
     if device.linear and not device.gated:
         return Crossbar(conductance=siemens, wires=hardware.wires)
-    return Crossbar(device=device, state=device.state_for_conductance(siemens, v=hardware.chord_volts), wires=hardware.wires)
+    return Crossbar(
+        device=device,
+        state=device.state_for_conductance(siemens, v=hardware.chord_volts),
+        wires=hardware.wires,
+    )
 
 
 def _gates(array: Crossbar, hardware: Hardware) -> Floats | None:
@@ -143,7 +169,8 @@ def _amps(array: Crossbar, volts: Floats, hardware: Hardware, engine: NodalEngin
 
 
 def _in_weights(siemens: Floats, weights: Floats, hardware: Hardware) -> Floats:
-    """Turn derivatives in conductances (rows, columns) into derivatives in weights (rows, outputs)."""
+    """Turn derivatives in conductances (rows, columns) into derivatives in weights (rows,
+    outputs)."""
     columns, by = hardware.columns_kind(), hardware.used_window().span * hardware.reach()
     if isinstance(columns, Differential):
         return by * np.where(weights >= 0, siemens[:, 0::2], -siemens[:, 1::2])
@@ -153,7 +180,8 @@ def _in_weights(siemens: Floats, weights: Floats, hardware: Hardware) -> Floats:
 
 
 def _in_chords(tile: Tile, cell_amps: Floats, hardware: Hardware) -> Floats:
-    """Derivatives in the conductance at the read voltage of cells that are not linear: Σ_b dL/dI · dI/dG at each input's cell volts."""
+    """Derivatives in the conductance at the read voltage of cells that are not linear: Σ_b dL/dI ·
+    dI/dG at each input's cell volts."""
     array, device = tile.array, hardware.device
     gates = _gates(array, hardware)
     volts = np.asarray(NodalEngine().read(array, tile.volts, gate_volts=gates).cell_volts)
@@ -162,5 +190,12 @@ def _in_chords(tile: Tile, cell_amps: Floats, hardware: Hardware) -> Floats:
     window = hardware.used_window()
     up = np.minimum(chord * (1 + _STEP), window.high)
     down = np.maximum(chord * (1 - _STEP), window.low)
-    currents = [np.asarray(device.current(volts, device.state_for_conductance(g, v=hardware.chord_volts), gate)) for g in (up, down)]
-    return np.asarray(np.sum(np.asarray(cell_amps) * (currents[0] - currents[1]) / (up - down), axis=0))
+    currents = [
+        np.asarray(
+            device.current(volts, device.state_for_conductance(g, v=hardware.chord_volts), gate)
+        )
+        for g in (up, down)
+    ]
+    return np.asarray(
+        np.sum(np.asarray(cell_amps) * (currents[0] - currents[1]) / (up - down), axis=0)
+    )

@@ -23,7 +23,9 @@ _VALUES_AT_ONCE = 20_000_000
 
 def chunk_of(network: Network, steps: int) -> int:
     """Number of samples whose values in the widest layer stay within bounded memory."""
-    widest = max(math.prod(network.shapes[name]) * _window(network, name) for name in network.shapes)
+    widest = max(
+        math.prod(network.shapes[name]) * _window(network, name) for name in network.shapes
+    )
     return max(1, _VALUES_AT_ONCE // max(1, widest * steps))
 
 
@@ -33,8 +35,15 @@ def _window(network: Network, name: str) -> int:
     return 1 if kernel is None else math.prod(kernel.shape[1:])
 
 
-def run(network: Network, x: Values, products: Mapping[str, Product] | None = None, *, keep: frozenset[str] = frozenset()) -> dict[str, Values]:
-    """Compute a network's nodes for inputs, and return what its output and the nodes in `keep` put out.
+def run(
+    network: Network,
+    x: Values,
+    products: Mapping[str, Product] | None = None,
+    *,
+    keep: frozenset[str] = frozenset(),
+) -> dict[str, Values]:
+    """Compute a network's nodes for inputs, and return what its output and the nodes in `keep` put
+    out.
 
     Parameters
     ----------
@@ -46,7 +55,10 @@ def run(network: Network, x: Values, products: Mapping[str, Product] | None = No
         Nodes whose values are returned, too ("input" among them, if asked for).
     """
     products = products or {}
-    left = {name: sum(source == name for source, _ in network.edges) for name in [network.source, *network.nodes]}
+    left = {
+        name: sum(source == name for source, _ in network.edges)
+        for name in [network.source, *network.nodes]
+    }
     values: dict[str, Values] = {network.source: x}
     wanted = keep | {network.output}
 
@@ -64,7 +76,12 @@ def run(network: Network, x: Values, products: Mapping[str, Product] | None = No
             name = stage.nodes[0]
             if name == network.source:
                 continue
-            values[name] = _whole(network, name, _summed([values[source] for source in network.inputs_of(name)]), products)
+            values[name] = _whole(
+                network,
+                name,
+                _summed([values[source] for source in network.inputs_of(name)]),
+                products,
+            )
         released(stage.nodes)
     return {name: values[name] for name in wanted}
 
@@ -84,7 +101,9 @@ def _whole(network: Network, name: str, x: Values, products: Mapping[str, Produc
     if not network.temporal:
         return function(x)
     n, steps = x.shape[:2]
-    if steps > 1 and x.strides[1] == 0 and not getattr(function, "draws", name in products):  # the same in every step: once is enough
+    if (
+        steps > 1 and x.strides[1] == 0 and not getattr(function, "draws", name in products)
+    ):  # the same in every step: once is enough
         still = function(x[:, 0])
         return np.broadcast_to(still[:, None], (n, steps, *still.shape[1:]))
     flat = function(x.reshape(n * steps, *x.shape[2:]))
@@ -92,11 +111,21 @@ def _whole(network: Network, name: str, x: Values, products: Mapping[str, Produc
 
 
 def _loop(
-    network: Network, names: tuple[str, ...], delayed: frozenset[tuple[str, str]], outer: Mapping[str, Values], products: Mapping[str, Product]
+    network: Network,
+    names: tuple[str, ...],
+    delayed: frozenset[tuple[str, str]],
+    outer: Mapping[str, Values],
+    products: Mapping[str, Product],
 ) -> dict[str, Values]:
-    """Nodes that listen to one another: step by step, delayed connections from the step before (0 at first)."""
+    """Nodes that listen to one another: step by step, delayed connections from the step before (0
+    at first)."""
     inside = set(names)
-    some = next(outer[source] for name in names for source in network.inputs_of(name) if source not in inside)
+    some = next(
+        outer[source]
+        for name in names
+        for source in network.inputs_of(name)
+        if source not in inside
+    )
     n, steps = some.shape[:2]
     out = {name: np.zeros((n, steps, *network.shapes[name])) for name in names}
     states: dict[str, State] = {}

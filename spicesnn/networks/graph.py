@@ -12,7 +12,8 @@ Edge = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Nodes that are computed together: one node over all time steps, or a loop of several, step by step.
+    """Nodes that are computed together: one node over all time steps, or a loop of several, step by
+    step.
 
     Attributes
     ----------
@@ -31,11 +32,13 @@ class Stage:
         return bool(self.delayed)
 
 
-def stages(names: Iterable[str], edges: Iterable[Edge], start: str, memory: frozenset[str]) -> list[Stage]:
+def stages(
+    names: Iterable[str], edges: Iterable[Edge], start: str, memory: frozenset[str]
+) -> list[Stage]:
     """Sort the nodes of a graph so that each comes after all it listens to.
 
-    Nodes that listen to one another in a circle make one stage; within it, the connections that close
-    the circle act one time step later (every framework's convention).
+    Nodes that listen to one another in a circle make one stage; within it, the connections that
+    close the circle act one time step later (every framework's convention).
 
     Parameters
     ----------
@@ -60,7 +63,10 @@ def stages(names: Iterable[str], edges: Iterable[Edge], start: str, memory: froz
     reached = _reached(start, after)
     lost = [name for name in names if name not in reached]
     if lost:
-        raise InputError(f"nothing leads from the input to {', '.join(map(repr, lost[:3]))}; every node must be reached")
+        raise InputError(
+            f"nothing leads from the input to {', '.join(map(repr, lost[:3]))}; every node must be"
+            " reached"
+        )
     found = []
     for component in components:
         inside = [edge for edge in edges if edge[0] in component and edge[1] in component]
@@ -68,8 +74,15 @@ def stages(names: Iterable[str], edges: Iterable[Edge], start: str, memory: froz
             found.append(Stage(tuple(component)))
             continue
         if not memory & set(component):
-            raise InputError(f"{' → '.join(sorted(component))} is a circle without a neuron that remembers; no time step can be computed")
-        entered = [name for name in component if any(t == name and place[s] != place[name] for s, t in edges)]
+            raise InputError(
+                f"{' → '.join(sorted(component))} is a circle without a neuron that remembers; no"
+                " time step can be computed"
+            )
+        entered = [
+            name
+            for name in component
+            if any(t == name and place[s] != place[name] for s, t in edges)
+        ]
         order, delayed = _opened(entered or component, inside)
         found.append(Stage(tuple(order), frozenset(delayed)))
     return found
@@ -86,7 +99,8 @@ def _reached(start: str, after: Mapping[str, list[str]]) -> set[str]:
 
 
 def _opened(entries: list[str], inside: list[Edge]) -> tuple[list[str], set[Edge]]:
-    """Depth first from where a circle is entered: an order of its nodes, and the edges that lead back in it."""
+    """Depth first from where a circle is entered: an order of its nodes, and the edges that lead
+    back in it."""
     after: dict[str, list[str]] = {}
     for source, target in inside:
         after.setdefault(source, []).append(target)
@@ -117,7 +131,8 @@ def _opened(entries: list[str], inside: list[Edge]) -> tuple[list[str], set[Edge
 
 
 def _components(names: list[str], after: Mapping[str, list[str]]) -> list[list[str]]:
-    """Strongly connected components, sources first (Tarjan, SIAM J. Comput. 1(2), 146, 1972, without recursion)."""
+    """Strongly connected components, sources first (Tarjan, SIAM J. Comput. 1(2), 146, 1972,
+    without recursion)."""
     index: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []

@@ -1,4 +1,5 @@
-"""What a network is put onto: devices, wires, tiles, columns, slices, converters, non-idealities, periphery."""
+"""What a network is put onto: devices, wires, tiles, columns, slices, converters, non-idealities,
+periphery."""
 
 from __future__ import annotations
 
@@ -48,17 +49,21 @@ class Hardware:
     Attributes
     ----------
     device : Device or str
-        Of every cell; also by name, such as ``"vteam"``. Devices whose current is not proportional to the voltage are solved read by read (slower).
+        Of every cell; also by name, such as ``"vteam"``. Devices whose current is not proportional
+        to the voltage are solved read by read (slower).
     wires : Wires or float
         Of every tile; ideal if left out. One number is the resistance of every segment, ohm.
     tile : (rows, cols)
-        The largest array; layers are cut into such tiles, partial sums are added behind the converters.
+        The largest array; layers are cut into such tiles, partial sums are added behind the
+        converters.
     columns : "differential", "offset" or "single"
-        How signed weights map to columns: a pair of bit lines, one beside a common reference, or one (weights of one sign).
+        How signed weights map to columns: a pair of bit lines, one beside a common reference, or
+        one (weights of one sign).
     bits_per_cell : int, optional
         2**bits evenly spaced conductances a cell; any conductance if left out.
     slices : int
-        Arrays among which the bits of a weight are divided, most significant first; needs `bits_per_cell`.
+        Arrays among which the bits of a weight are divided, most significant first; needs
+        `bits_per_cell`.
     dac, adc : DAC, ADC or int, optional
         Converters, or their bits; ideal if left out.
     imperfections : Imperfections, optional
@@ -74,13 +79,17 @@ class Hardware:
     gate_volts : float, optional
         Level of all gates in reads, for cells with a third terminal.
     convolution : "sliding" or "unrolled"
-        A kernel as one small matrix over which inputs slide, or all its positions side by side in one large sparse matrix.
+        A kernel as one small matrix over which inputs slide, or all its positions side by side in
+        one large sparse matrix.
     fill : float
-        Fraction of the conductance window that the largest weight takes; what is left makes up for IR drop where `wire_aware`.
+        Fraction of the conductance window that the largest weight takes; what is left makes up for
+        IR drop where `wire_aware`.
     wire_aware : bool
-        Choose conductances whose tile, IR drop included, does what the weights ask for (devices with a linear current).
+        Choose conductances whose tile, IR drop included, does what the weights ask for (devices
+        with a linear current).
     reads_alike : int
-        Inputs that see the same draw of read noise where every draw has to be solved anew (wires, or cells that are not linear).
+        Inputs that see the same draw of read noise where every draw has to be solved anew (wires,
+        or cells that are not linear).
     """
 
     device: Device = field(default_factory=VTEAM)
@@ -112,12 +121,21 @@ class Hardware:
         kinds = (("device", Device), ("wires", Wires), ("periphery", Periphery))
         for name, kind in kinds:
             if not isinstance(getattr(self, name), kind):
-                raise InputError(f"Hardware: {name} is {getattr(self, name)!r:.80}; expected a {kind.__name__}")
+                raise InputError(
+                    f"Hardware: {name} is {getattr(self, name)!r:.80}; expected a {kind.__name__}"
+                )
         for name, kinds_allowed in (("dac", DAC), ("adc", ADC), ("imperfections", Imperfections)):
-            if getattr(self, name) is not None and not isinstance(getattr(self, name), kinds_allowed):
-                raise InputError(f"Hardware: {name} is {getattr(self, name)!r:.80}; expected a {kinds_allowed.__name__} or None")
+            if getattr(self, name) is not None and not isinstance(
+                getattr(self, name), kinds_allowed
+            ):
+                raise InputError(
+                    f"Hardware: {name} is {getattr(self, name)!r:.80}; expected a"
+                    f" {kinds_allowed.__name__} or None"
+                )
         if self.columns not in COLUMNS:
-            raise InputError(f"Hardware: columns is {self.columns!r}; expected one of: {', '.join(COLUMNS)}")
+            raise InputError(
+                f"Hardware: columns is {self.columns!r}; expected one of: {', '.join(COLUMNS)}"
+            )
         rows, cols = self.tile_lines()
         if rows < 2 or cols < (1 if self.columns == "single" else 2):
             raise InputError(f"Hardware: tile is {self.tile}; expected at least (2, 2)")
@@ -126,29 +144,56 @@ class Hardware:
             if value is None and name == "bits_per_cell":
                 continue
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < lowest:
-                raise InputError(f"Hardware: {name} is {value!r}; expected a whole number, {lowest} or more")
+                raise InputError(
+                    f"Hardware: {name} is {value!r}; expected a whole number, {lowest} or more"
+                )
         if self.bits_per_cell is not None and self.bits_per_cell * self.slices > 24:
-            raise InputError(f"Hardware: {self.slices} slices of {self.bits_per_cell} bits; expected at most 24 bits in all")
+            raise InputError(
+                f"Hardware: {self.slices} slices of {self.bits_per_cell} bits; expected at most 24"
+                " bits in all"
+            )
         if self.slices > 1 and self.bits_per_cell is None:
-            raise InputError(f"Hardware: {self.slices} slices need bits_per_cell; expected how many bits each cell of a slice holds")
+            raise InputError(
+                f"Hardware: {self.slices} slices need bits_per_cell; expected how many bits each"
+                " cell of a slice holds"
+            )
         if self.columns == "offset" and self.bits_per_cell == 1:
-            raise InputError("Hardware: offset columns need 2 bits a cell or more: with two states none lies beside the reference on either side")
+            raise InputError(
+                "Hardware: offset columns need 2 bits a cell or more: with two states none lies"
+                " beside the reference on either side"
+            )
         if not (isinstance(self.fill, int | float) and 0 < self.fill <= 1):
-            raise InputError(f"Hardware: fill is {self.fill!r}; expected a fraction above 0, at most 1")
+            raise InputError(
+                f"Hardware: fill is {self.fill!r}; expected a fraction above 0, at most 1"
+            )
         for name in ("read_volts", "read_s"):
             value = getattr(self, name)
             if not (np.isfinite(value) and value > 0):
                 raise InputError(f"Hardware: {name} is {value!r}; expected a number above 0")
         if self.convolution not in ("sliding", "unrolled"):
-            raise InputError(f"Hardware: convolution is {self.convolution!r}; expected sliding or unrolled")
+            raise InputError(
+                f"Hardware: convolution is {self.convolution!r}; expected sliding or unrolled"
+            )
         if not self.device.memory:
-            raise InputError(f"Hardware: {self.device.name} has no memory; expected a device that can store a weight")
+            raise InputError(
+                f"Hardware: {self.device.name} has no memory; expected a device that can store a"
+                " weight"
+            )
         if len(self.device.state_names) != 1:
-            raise InputError(f"Hardware: {self.device.name} has {len(self.device.state_names)} state variables; expected a device with one")
+            raise InputError(
+                f"Hardware: {self.device.name} has {len(self.device.state_names)} state variables;"
+                " expected a device with one"
+            )
         if self.wire_aware and not self.device.linear:
-            raise InputError(f"Hardware: wire_aware = True needs a device with a linear current; {self.device.name} has none")
+            raise InputError(
+                "Hardware: wire_aware = True needs a device with a linear current;"
+                f" {self.device.name} has none"
+            )
         if self.dac is not None and self.dac.coding == "pulse-width" and not self.device.linear:
-            raise InputError(f"Hardware: pulse-width coding is solved for linear cells; {self.device.name} is none. Use bit-serial coding")
+            raise InputError(
+                f"Hardware: pulse-width coding is solved for linear cells; {self.device.name} is"
+                " none. Use bit-serial coding"
+            )
         self.used_window()
 
     def tile_lines(self) -> tuple[int, int]:
@@ -163,11 +208,20 @@ class Hardware:
     def ideal_wires(self) -> bool:
         """Whether nothing on the lines has resistance."""
         wires = self.wires
-        return not any(np.any(value) for value in (wires.word_line_ohm, wires.bit_line_ohm, wires.driver_ohm, wires.sense_ohm))
+        return not any(
+            np.any(value)
+            for value in (
+                wires.word_line_ohm,
+                wires.bit_line_ohm,
+                wires.driver_ohm,
+                wires.sense_ohm,
+            )
+        )
 
     @property
     def chord_volts(self) -> float:
-        """Where conductances of the device are counted: I/V at the read voltage, dI/dV at 0 V for linear ones."""
+        """Where conductances of the device are counted: I/V at the read voltage, dI/dV at 0 V for
+        linear ones."""
         return 0.0 if self.device.linear else self.read_volts
 
     def used_window(self) -> Window:
@@ -182,22 +236,32 @@ class Hardware:
         low, high = self.window
         if low < reachable.low * (1 - 1e-9) or high > reachable.high * (1 + 1e-9):
             within = f"{reachable.low:.4g} to {reachable.high:.4g} S"
-            raise InputError(f"Hardware: window is {low:.4g} to {high:.4g} S; {self.device.name} reaches {within}")
+            raise InputError(
+                f"Hardware: window is {low:.4g} to {high:.4g} S; {self.device.name} reaches"
+                f" {within}"
+            )
         return Window(low=low, high=high)
 
     def columns_kind(self) -> Columns:
-        """The way weights map to columns; a reference column holds one of the states that cells have."""
+        """The way weights map to columns; a reference column holds one of the states that cells
+        have."""
         kind = COLUMNS[self.columns]
         return kind if self.bits_per_cell is None else kind.with_states(2**self.bits_per_cell)
 
     def steps(self) -> int | None:
-        """Steps of a weight's magnitude that one cell (or pair) holds, None where conductances are continuous."""
+        """Steps of a weight's magnitude that one cell (or pair) holds, None where conductances are
+        continuous."""
         if self.bits_per_cell is None:
             return None
-        return (1 << self.bits_per_cell - 1) - 1 if self.columns == "offset" else (1 << self.bits_per_cell) - 1
+        return (
+            (1 << self.bits_per_cell - 1) - 1
+            if self.columns == "offset"
+            else (1 << self.bits_per_cell) - 1
+        )
 
     def reach(self) -> float:
-        """The weight, in units of the whole window, that the largest one is scaled to: 1, or less where `fill` or a reference on a state says so."""
+        """The weight, in units of the whole window, that the largest one is scaled to: 1, or less
+        where `fill` or a reference on a state says so."""
         steps = self.steps()
         if self.columns != "offset" or steps is None or self.bits_per_cell is None:
             return self.fill

@@ -1,8 +1,9 @@
-"""A network that learns: populations, projections whose weights stand on synapses, a rule for each that is plastic, a decision.
+"""A network that learns: populations, projections whose weights stand on synapses, a rule for each
+that is plastic, a decision.
 
-Its topology is a `Network`, which also computes its answers, with the synapses in place of the matrices; `network()` gives it back with
-the weights as they are, for other hardware or for a file. Everything is immutable: learning returns the network afterwards.
-"""
+Its topology is a `Network`, which also computes its answers, with the synapses in place of the
+matrices; `network()` gives it back with the weights as they are, for other hardware or for a file.
+Everything is immutable: learning returns the network afterwards."""
 
 from __future__ import annotations
 
@@ -36,8 +37,8 @@ class Inputs:
     shape : int or tuple of int
         Of a sample, or of one time step of it.
     code : "held", "spikes" or "events"
-        A value that stands for the whole sample; spikes drawn in every step with a probability proportional to it; or samples that have a
-        time axis themselves.
+        A value that stands for the whole sample; spikes drawn in every step with a probability
+        proportional to it; or samples that have a time axis themselves.
     probability : float
         Of a spike in a step at value 1.
     """
@@ -50,12 +51,15 @@ class Inputs:
         if self.code not in ("held", "spikes", "events"):
             raise InputError(f"inputs: code is {self.code!r}; expected held, spikes or events")
         if not 0 < self.probability <= 1:
-            raise InputError(f"inputs: probability is {self.probability!r}; expected a number above 0, at most 1")
+            raise InputError(
+                f"inputs: probability is {self.probability!r}; expected a number above 0, at most 1"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Neurons:
-    """A population: its shape, and what its neurons are (a `Population`, or an activation for networks without time)."""
+    """A population: its shape, and what its neurons are (a `Population`, or an activation for
+    networks without time)."""
 
     shape: int | Shape
     kind: Population | Node
@@ -108,14 +112,19 @@ class LearningNetwork:
     def __post_init__(self) -> None:
         object.__setattr__(self, "projections", tuple(self.projections))
         if len(self.inputs) != 1:
-            raise InputError(f"a network with the inputs {', '.join(self.inputs) or 'none'}; expected one")
+            raise InputError(
+                f"a network with the inputs {', '.join(self.inputs) or 'none'}; expected one"
+            )
         if not self.populations:
             raise InputError("a network without populations; expected one or more")
         if not self.output:
             object.__setattr__(self, "output", list(self.populations)[-1])
         names = [p.name for p in self.projections]
         if len(set(names)) != len(names):
-            raise InputError(f"two projections {next(n for n in names if names.count(n) > 1)}; expected one from a population to another")
+            raise InputError(
+                f"two projections {next(n for n in names if names.count(n) > 1)}; expected one from"
+                " a population to another"
+            )
         for projection in self.projections:
             if projection.rule is not None and projection.synapses is not None:
                 projection.rule.check(projection.name, projection.synapses)
@@ -133,20 +142,31 @@ class LearningNetwork:
         """Shape of a population, or of the inputs."""
         entry = self.inputs.get(name) or self.populations.get(name)
         if entry is None:
-            raise InputError(f"there is no population {name!r}; there are: {', '.join([*self.inputs, *self.populations])}")
+            raise InputError(
+                f"there is no population {name!r}; there are:"
+                f" {', '.join([*self.inputs, *self.populations])}"
+            )
         return _shape(entry.shape)
 
     def lines_of(self, projection: Projection) -> Shape:
-        """Shape of what reaches a projection's weights: its source, once for each of several delays."""
+        """Shape of what reaches a projection's weights: its source, once for each of several
+        delays."""
         shape = self.shape_of(projection.source)
-        return (len(projection.delays_s) * math.prod(shape),) if len(projection.delays_s) > 1 else shape
+        return (
+            (len(projection.delays_s) * math.prod(shape),)
+            if len(projection.delays_s) > 1
+            else shape
+        )
 
     def projection(self, name: str) -> Projection:
         """A projection by its name, ``source>target``."""
         for entry in self.projections:
             if entry.name == name:
                 return entry
-        raise InputError(f"there is no projection {name!r}; there are: {', '.join(p.name for p in self.projections)}")
+        raise InputError(
+            f"there is no projection {name!r}; there are:"
+            f" {', '.join(p.name for p in self.projections)}"
+        )
 
     @property
     def plastic(self) -> tuple[Projection, ...]:
@@ -162,17 +182,30 @@ class LearningNetwork:
             lines, target = self.lines_of(projection), self.shape_of(projection.target)
             rows, outputs = projection.connection.matrix(lines, target)
             made = self.synapses.get(projection.name)
-            weights = made.weights if made is not None else np.zeros((rows, outputs)) if rows else None
+            weights = (
+                made.weights if made is not None else np.zeros((rows, outputs)) if rows else None
+            )
             node = projection.connection.node(lines, target, weights)
             nodes[projection.name] = node
             edges += [(begin, projection.name) for begin in self._delayed(projection, nodes, edges)]
             edges.append((projection.name, projection.target))
         return Network(
-            nodes=nodes, edges=tuple(edges), input_shape=self.shape_of(self.source), output=self.output, source=self.source,
-            sink=f"{self.output} out", dt_s=self.dt_s, steps=self.steps,
-        )  # fmt: skip
+            nodes=nodes,
+            edges=tuple(edges),
+            input_shape=self.shape_of(self.source),
+            output=self.output,
+            source=self.source,
+            sink=f"{self.output} out",
+            dt_s=self.dt_s,
+            steps=self.steps,
+        )
 
-    def _delayed(self, projection: Projection, nodes: dict[str, Node | Population], edges: list[tuple[str, str]]) -> list[str]:
+    def _delayed(
+        self,
+        projection: Projection,
+        nodes: dict[str, Node | Population],
+        edges: list[tuple[str, str]],
+    ) -> list[str]:
         """What a projection listens to: its source, or its source some time ago."""
         delays, found = projection.delays_s, []
         count = math.prod(self.shape_of(projection.source))
@@ -182,7 +215,10 @@ class LearningNetwork:
             edges.append((projection.source, name))
             if len(delays) > 1:
                 flat, placed = f"{name} flat", f"{name} placed"
-                nodes[flat], nodes[placed] = Reshape((-1,)), Embed(0, k * count, count * len(delays))
+                nodes[flat], nodes[placed] = (
+                    Reshape((-1,)),
+                    Embed(0, k * count, count * len(delays)),
+                )
                 edges += [(name, flat), (flat, placed)]
                 name = placed
             found.append(name)
@@ -191,14 +227,23 @@ class LearningNetwork:
     def _check_rules(self) -> None:
         local = [p for p in self.plastic if isinstance(p.rule, LocalRule)]
         if local and not self.topology.temporal:
-            raise InputError(f"{local[0].name}: the rule {local[0].rule.name!r} learns from spikes in time; "  # type: ignore[union-attr]
-                             "give a population that lives in time steps")  # fmt: skip
+            raise InputError(
+                f"{local[0].name}: the rule {local[0].rule.name!r} learns from spikes in time; "  # type: ignore[union-attr]
+                "give a population that lives in time steps"
+            )
         for entry in local:
-            if not isinstance(self.topology.nodes[entry.name], Weighted) or entry.connection.name != "dense":
-                raise InputError(f"{entry.name}: the rule {entry.rule.name!r} needs one synapse between two neurons, "  # type: ignore[union-attr]
-                                 f"which a {entry.connection.name} projection has not")  # fmt: skip
+            if (
+                not isinstance(self.topology.nodes[entry.name], Weighted)
+                or entry.connection.name != "dense"
+            ):
+                raise InputError(
+                    f"{entry.name}: the rule {entry.rule.name!r} needs one synapse between two neurons, "  # type: ignore[union-attr]
+                    f"which a {entry.connection.name} projection has not"
+                )
         if len({id(p.rule) for p in self.plastic if isinstance(p.rule, BatchRule)}) > 1:
-            raise InputError("several rules that learn from a batch; give the projections the same one")
+            raise InputError(
+                "several rules that learn from a batch; give the projections the same one"
+            )
 
     @property
     def batch_rule(self) -> BatchRule | None:
@@ -213,9 +258,13 @@ class LearningNetwork:
         for projection in self.projections:
             if projection.synapses is None:
                 continue
-            shape = projection.connection.matrix(self.lines_of(projection), self.shape_of(projection.target))
+            shape = projection.connection.matrix(
+                self.lines_of(projection), self.shape_of(projection.target)
+            )
             weights = projection.fresh(shape, rng)
-            made[projection.name] = projection.synapses.made(weights, rng, largest=projection.largest)
+            made[projection.name] = projection.synapses.made(
+                weights, rng, largest=projection.largest
+            )
         lasting = {}
         for name, entry in self.populations.items():
             if isinstance(entry.kind, Population) and entry.kind.lasting:
@@ -224,9 +273,15 @@ class LearningNetwork:
         return replace(self, synapses=made, lasting=lasting, memory={})
 
     def _ready(self) -> None:
-        missing = [p.name for p in self.projections if p.synapses is not None and p.name not in self.synapses]
+        missing = [
+            p.name
+            for p in self.projections
+            if p.synapses is not None and p.name not in self.synapses
+        ]
         if missing:
-            raise InputError(f"{missing[0]} has no synapses yet; begin with network.fresh(rng), or fit it")
+            raise InputError(
+                f"{missing[0]} has no synapses yet; begin with network.fresh(rng), or fit it"
+            )
 
     def with_synapses(self, changed: Mapping[str, Synapses]) -> LearningNetwork:
         """The same with some synapses replaced."""
@@ -238,7 +293,8 @@ class LearningNetwork:
         return copy
 
     def network(self) -> Network:
-        """The network with its weights as they are, for `Network.on`, `Network.to_nir` and ideal answers."""
+        """The network with its weights as they are, for `Network.on`, `Network.to_nir` and ideal
+        answers."""
         self._ready()
         return replace(self)._frozen()
 
@@ -253,7 +309,10 @@ class LearningNetwork:
     def energy(self) -> Energy:
         """Joules of all synapses so far."""
         parts = [s.energy for s in self.synapses.values()]
-        return Energy(read_joule=sum(p.read_joule for p in parts), write_joule=sum(p.write_joule for p in parts))
+        return Energy(
+            read_joule=sum(p.read_joule for p in parts),
+            write_joule=sum(p.write_joule for p in parts),
+        )
 
     @property
     def pulses(self) -> int:
@@ -263,23 +322,32 @@ class LearningNetwork:
     # -- answers ---------------------------------------------------------------------------------
 
     def encoded(self, x: Values, rng: np.random.Generator) -> Values:
-        """Samples (n, *shape), or (n, steps, *shape), as the inputs hand them on: with a time axis where the network lives in time."""
+        """Samples (n, *shape), or (n, steps, *shape), as the inputs hand them on: with a time axis
+        where the network lives in time."""
         entry, shape = self.inputs[self.source], self.shape_of(self.source)
         values = real(x, "x")
         if entry.code == "events" or not self.topology.temporal:
             return self.topology.taken(values)
-        if values.ndim < 2 or (values.shape[1:] != shape and (values.ndim != 2 or values.shape[1] != math.prod(shape))):
-            raise InputError(f"x has shape {values.shape}; expected (n, {', '.join(map(str, shape))})")
+        if values.ndim < 2 or (
+            values.shape[1:] != shape and (values.ndim != 2 or values.shape[1] != math.prod(shape))
+        ):
+            raise InputError(
+                f"x has shape {values.shape}; expected (n, {', '.join(map(str, shape))})"
+            )
         still = values.reshape(len(values), *shape)
         if entry.code == "held":
             return np.broadcast_to(still[:, None], (len(still), self.steps, *shape))
         if still.min(initial=0.0) < 0 or still.max(initial=0.0) > 1:
-            raise InputError(f"x lies from {still.min():.4g} to {still.max():.4g}; spikes are drawn for values from 0 to 1")
+            raise InputError(
+                f"x lies from {still.min():.4g} to {still.max():.4g}; spikes are drawn for values"
+                " from 0 to 1"
+            )
         chance = rng.random((len(still), self.steps, *shape))
         return (chance < entry.probability * still[:, None]).astype(float)
 
     def outputs(self, x: ArrayLike, rng: np.random.Generator) -> Values:
-        """What the output population puts out, (n, steps, outputs), nothing learning; one step for networks without time."""
+        """What the output population puts out, (n, steps, outputs), nothing learning; one step for
+        networks without time."""
         self._ready()
         found, net = [], self._frozen()
         values = real(x, "x")
@@ -289,9 +357,15 @@ class LearningNetwork:
             found.append(out.reshape(len(out), out.shape[1] if net.temporal else 1, -1))
         return np.concatenate(found)
 
-    def products(self, rng: np.random.Generator, tally: list[float] | None = None) -> dict[str, evaluate.Product]:
-        """What computes each projection that stands on synapses; joules of the reads are added to `tally`."""
-        return {name: self._product(name, synapses, rng, tally) for name, synapses in self.synapses.items()}
+    def products(
+        self, rng: np.random.Generator, tally: list[float] | None = None
+    ) -> dict[str, evaluate.Product]:
+        """What computes each projection that stands on synapses; joules of the reads are added to
+        `tally`."""
+        return {
+            name: self._product(name, synapses, rng, tally)
+            for name, synapses in self.synapses.items()
+        }
 
     def _product(
         self, name: str, synapses: Synapses, rng: np.random.Generator, tally: list[float] | None
@@ -320,12 +394,17 @@ class LearningNetwork:
 
     def _counted(self, outputs: Values) -> Values:
         """Spikes as counts where the decision wants one value an output."""
-        if isinstance(self.decision, LargestOutput) and self.topology.spiking and self.topology.temporal:
+        if (
+            isinstance(self.decision, LargestOutput)
+            and self.topology.spiking
+            and self.topology.temporal
+        ):
             return np.asarray(outputs.sum(axis=1, keepdims=True))
         return outputs
 
     def predict(self, x: ArrayLike, rng: np.random.Generator | int = 0) -> NDArray[Any]:
-        """The class of each sample, (n,); −1 (None among labels that are no numbers ≥ 0) for ties and silence.
+        """The class of each sample, (n,); −1 (None among labels that are no numbers ≥ 0) for ties
+        and silence.
 
         Parameters
         ----------
@@ -334,7 +413,11 @@ class LearningNetwork:
             Of the input spikes and of read noise.
         """
         decided = self.decided(x, np.random.default_rng(rng))
-        return replace(self.topology, classes=None).labelled(decided) if self.classes is None else _labelled(decided, self.classes)
+        return (
+            replace(self.topology, classes=None).labelled(decided)
+            if self.classes is None
+            else _labelled(decided, self.classes)
+        )
 
     def accuracy(self, x: ArrayLike, y: ArrayLike, rng: np.random.Generator | int = 0) -> float:
         """Fraction of samples answered as their labels y (n,) say; ties and silence are wrong."""
@@ -343,7 +426,9 @@ class LearningNetwork:
 
     # -- learning --------------------------------------------------------------------------------
 
-    def learn(self, x: ArrayLike, labels: ArrayLike, rng: np.random.Generator, *, progress: float = 0.0) -> LearningNetwork:
+    def learn(
+        self, x: ArrayLike, labels: ArrayLike, rng: np.random.Generator, *, progress: float = 0.0
+    ) -> LearningNetwork:
         """The network after it has learnt from samples, once each, in the order given.
 
         Parameters
@@ -360,7 +445,9 @@ class LearningNetwork:
         self._ready()
         values, numbers = real(x, "x"), np.asarray(labels, dtype=np.int64)
         if len(numbers) != len(values):
-            raise InputError(f"{len(values)} samples and {len(numbers)} labels; expected one label a sample")
+            raise InputError(
+                f"{len(values)} samples and {len(numbers)} labels; expected one label a sample"
+            )
         network: LearningNetwork = self
         if any(isinstance(p.rule, LocalRule) for p in self.plastic):
             network = presented(network, values, rng)
@@ -368,20 +455,32 @@ class LearningNetwork:
             network = learnt_in_batches(network, values, numbers, rng, progress)
         return network
 
-    def labelled(self, x: ArrayLike, labels: ArrayLike, rng: np.random.Generator, classes: int) -> LearningNetwork:
-        """The network whose output neurons stand for the classes that they answer among these training samples."""
+    def labelled(
+        self, x: ArrayLike, labels: ArrayLike, rng: np.random.Generator, classes: int
+    ) -> LearningNetwork:
+        """The network whose output neurons stand for the classes that they answer among these
+        training samples."""
         if not isinstance(self.decision, Votes):
             return self
         numbers = np.asarray(labels, dtype=np.int64)
-        counts = np.concatenate([
-            self.outputs(part, rng).sum(axis=1, keepdims=True) for part in np.array_split(real(x, "x"), max(1, len(numbers) // _AT_ONCE))
-        ])  # fmt: skip
+        counts = np.concatenate(
+            [
+                self.outputs(part, rng).sum(axis=1, keepdims=True)
+                for part in np.array_split(real(x, "x"), max(1, len(numbers) // _AT_ONCE))
+            ]
+        )
         copy = self.with_synapses({})
         object.__setattr__(copy, "decision", self.decision.labelled(counts, numbers, classes))
         return copy
 
     def fit(
-        self, x: ArrayLike, y: ArrayLike, *, epochs: int = 1, seed: int = 0, progress: Callable[[int, int], None] | None = None
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        epochs: int = 1,
+        seed: int = 0,
+        progress: Callable[[int, int], None] | None = None,
     ) -> LearningNetwork:
         """Learn from labelled samples, from fresh synapses on.
 
@@ -403,14 +502,20 @@ class LearningNetwork:
         network = replace(self.fresh(np.random.default_rng([seed, 0])), classes=classes)
         for epoch in range(epochs):
             order = np.random.default_rng([seed, 1, epoch]).permutation(len(values))
-            network = network.learn(values[order], numbers[order], np.random.default_rng([seed, 2, epoch]), progress=epoch / epochs)
+            network = network.learn(
+                values[order],
+                numbers[order],
+                np.random.default_rng([seed, 2, epoch]),
+                progress=epoch / epochs,
+            )
             if progress is not None:
                 progress(epoch + 1, epochs)
         return network.labelled(values, numbers, np.random.default_rng([seed, 3]), len(classes))
 
 
 class _Carried(Population):
-    """A population that begins every sample with thresholds as training left them, and keeps them."""
+    """A population that begins every sample with thresholds as training left them, and keeps
+    them."""
 
     kind = "carried"
 

@@ -1,8 +1,9 @@
-"""The weights of one node on crossbar arrays: rows with the bias, slices of bits, blocks that fit a tile.
+"""The weights of one node on crossbar arrays: rows with the bias, slices of bits, blocks that fit a
+tile.
 
-Inputs are divided by their full scale (`full`), u = x / full within ±1, and reach the word lines as u · read_volts; the bias has
-word lines of its own, which are always at full scale. Weights are divided by the largest (`largest`), so that nothing is clipped.
-"""
+Inputs are divided by their full scale (`full`), u = x / full within ±1, and reach the word lines as
+u · read_volts; the bias has word lines of its own, which are always at full scale. Weights are
+divided by the largest (`largest`), so that nothing is clipped."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ class Block:
     array : Crossbar
         As it was made: cells that differ, stuck cells, finite states.
     effective : (rows, cols) or None
-        Its effective conductance, siemens: column_amps = row_volts @ this; None for cells that are not linear.
+        Its effective conductance, siemens: column_amps = row_volts @ this; None for cells that are
+        not linear.
     """
 
     group: int
@@ -55,7 +57,8 @@ class MappedLayer:
     ----------
     name : str
     node : Weighted
-        What the arrays compute (a convolution unrolled into a dense matrix, if the hardware says so).
+        What the arrays compute (a convolution unrolled into a dense matrix, if the hardware says
+        so).
     original : Weighted
         What the network has.
     full : float
@@ -109,22 +112,28 @@ class MappedLayer:
         return self._with_bias(x / self.full)
 
     def _with_bias(self, u: Values) -> Values:
-        return np.concatenate([u, np.ones((len(u), self.bias_rows))], axis=1) if self.bias_rows else u
+        return (
+            np.concatenate([u, np.ones((len(u), self.bias_rows))], axis=1) if self.bias_rows else u
+        )
 
     def volts(self, u: Values) -> Values:
         """Word-line volts of fractions of full scale."""
         return u * self.hardware.read_volts
 
     def product(self, block: Block, column_amps: Values, u: Values) -> Values:
-        """Normalised products (n, outputs) that a block's column currents (n, cols) stand for; `u` are its rows' inputs."""
+        """Normalised products (n, outputs) that a block's column currents (n, cols) stand for; `u`
+        are its rows' inputs."""
         window, columns = self.hardware.used_window(), self.hardware.columns_kind()
         found = columns.outputs(column_amps) / (window.span * self.hardware.read_volts)
-        if isinstance(columns, Single):  # the lowest conductance is no weight: what it carries is known from the inputs
+        if isinstance(
+            columns, Single
+        ):  # the lowest conductance is no weight: what it carries is known from the inputs
             found = found - u.sum(axis=1, keepdims=True) * (window.low / window.span)
         return np.asarray(found)
 
     def column_amps(self, block: Block, u: Values, engine: Engine) -> Values:
-        """Column currents (n, cols) of a block for its rows' inputs (n, rows), fractions of full scale."""
+        """Column currents (n, cols) of a block for its rows' inputs (n, rows), fractions of full
+        scale."""
         volts = self.volts(u)
         if block.effective is not None:
             return np.asarray(volts @ block.effective)
@@ -133,16 +142,21 @@ class MappedLayer:
             return _through_cells(array, volts, gate)
         step = max(1, 2_000_000 // (array.rows * array.cols))
         gates = np.full(array.gate_lines, gate or 0.0) if array.gated else None
-        parts = [engine.read(array, volts[k : k + step], gate_volts=gates).column_amps for k in range(0, len(volts), step)]
+        parts = [
+            engine.read(array, volts[k : k + step], gate_volts=gates).column_amps
+            for k in range(0, len(volts), step)
+        ]
         return np.concatenate(parts)
 
     @property
     def two_signs(self) -> bool:
-        """Whether a block's products have both signs: only unsigned inputs on single columns do not."""
+        """Whether a block's products have both signs: only unsigned inputs on single columns do
+        not."""
         return self.signed or self.hardware.columns != "single"
 
     def applied(self, rows: Values) -> list[tuple[float, Values]]:
-        """What the word lines see, one read after the other: (weight of the read, inputs as fractions of full scale)."""
+        """What the word lines see, one read after the other: (weight of the read, inputs as
+        fractions of full scale)."""
         dac = self.hardware.dac
         if dac is None:
             return [(1.0, self.normalised(rows))]
@@ -161,7 +175,15 @@ class MappedLayer:
 
 
 def map_layer(
-    name: str, node: Weighted, shape: Shape, hardware: Hardware, *, full: float, signed: bool, rng: np.random.Generator, engine: Engine
+    name: str,
+    node: Weighted,
+    shape: Shape,
+    hardware: Hardware,
+    *,
+    full: float,
+    signed: bool,
+    rng: np.random.Generator,
+    engine: Engine,
 ) -> MappedLayer:
     """Put a node's weights onto arrays.
 
@@ -186,26 +208,46 @@ def map_layer(
     InputError
         Negative weights on single columns, or weights that are all 0.
     """
-    carried = unrolled(node, shape) if hardware.convolution == "unrolled" and isinstance(node, Convolution) else node
+    carried = (
+        unrolled(node, shape)
+        if hardware.convolution == "unrolled" and isinstance(node, Convolution)
+        else node
+    )
     matrices, offsets = carried.matrices, carried.bias
     heaviest = max(float(np.abs(m).max()) for m in matrices)
     strongest = 0.0 if offsets is None else max(float(np.abs(b).max()) for b in offsets) / full
     bias_rows = 0
     if offsets is not None and strongest > 0:
-        bias_rows = 1 if heaviest == 0 else min(max(1, math.ceil(strongest / heaviest)), _MOST_BIAS_ROWS)
+        bias_rows = (
+            1 if heaviest == 0 else min(max(1, math.ceil(strongest / heaviest)), _MOST_BIAS_ROWS)
+        )
     extended = [
-        m if not bias_rows or offsets is None else np.vstack([m, np.repeat(offsets[g][None] / (full * bias_rows), bias_rows, axis=0)])
+        (
+            m
+            if not bias_rows or offsets is None
+            else np.vstack([m, np.repeat(offsets[g][None] / (full * bias_rows), bias_rows, axis=0)])
+        )
         for g, m in enumerate(matrices)
     ]
     largest = max(float(np.abs(m).max()) for m in extended) or 1.0
     if hardware.columns == "single" and any(np.any(m < 0) for m in extended):
         worst = min(float(m.min()) for m in extended)
-        raise InputError(f"node {name!r}: a weight is {worst:.4g}, and single columns hold none below 0; use columns = "
-                         "\"differential\" or \"offset\"")  # fmt: skip
+        raise InputError(
+            f"node {name!r}: a weight is {worst:.4g}, and single columns hold none below 0; use"
+            ' columns = "differential" or "offset"'
+        )
     layer = MappedLayer(
-        name=name, node=carried, original=node, hardware=hardware, full=full, signed=signed, largest=largest, bias_rows=bias_rows, blocks=(),
+        name=name,
+        node=carried,
+        original=node,
+        hardware=hardware,
+        full=full,
+        signed=signed,
+        largest=largest,
+        bias_rows=bias_rows,
+        blocks=(),
         weights_error=0.0,
-    )  # fmt: skip
+    )
     blocks, squares, count = [], 0.0, 0
     tiling = Tiling(rows=hardware.tile_lines()[0], cols=hardware.outputs_per_tile())
     for g, matrix in enumerate(extended):
@@ -213,12 +255,16 @@ def map_layer(
             for rows, outputs in tiling.parts(digits.shape):
                 block, error = _block(digits[rows, outputs], hardware, rng, engine)
                 blocks.append(replace(block, group=g, part=part, rows=rows, outputs=outputs))
-                squares, count = squares + error, count + (rows.stop - rows.start) * (outputs.stop - outputs.start)
+                squares, count = (
+                    squares + error,
+                    count + (rows.stop - rows.start) * (outputs.stop - outputs.start),
+                )
     return replace(layer, blocks=tuple(blocks), weights_error=math.sqrt(squares / count))
 
 
 def _sliced(weights: Values, hardware: Hardware) -> list[Values]:
-    """Weights within ±1 as slices within ± `reach`, the most significant first: signed digits of the steps that a cell holds."""
+    """Weights within ±1 as slices within ± `reach`, the most significant first: signed digits of
+    the steps that a cell holds."""
     steps, slices, reach = hardware.steps(), hardware.slices, hardware.reach()
     if slices == 1 or steps is None:
         return [weights * reach]
@@ -232,8 +278,11 @@ def _sliced(weights: Values, hardware: Hardware) -> list[Values]:
     return digits
 
 
-def _block(weights: Values, hardware: Hardware, rng: np.random.Generator, engine: Engine) -> tuple[Block, float]:
-    """An array whose weights, each within ±1, are these, and the sum of squares of what the cells miss."""
+def _block(
+    weights: Values, hardware: Hardware, rng: np.random.Generator, engine: Engine
+) -> tuple[Block, float]:
+    """An array whose weights, each within ±1, are these, and the sum of squares of what the cells
+    miss."""
     window, columns = hardware.used_window(), hardware.columns_kind()
     wanted = columns.conductances(weights, window)
     if hardware.bits_per_cell is not None:
@@ -256,7 +305,17 @@ def _block(weights: Values, hardware: Hardware, rng: np.random.Generator, engine
     if isinstance(columns, Single):
         holds = holds - window.low / window.span
     squares = float(np.sum((holds - weights) ** 2))
-    return Block(group=0, part=0, rows=slice(0), outputs=slice(0), array=array, effective=effective(array, hardware, engine)), squares
+    return (
+        Block(
+            group=0,
+            part=0,
+            rows=slice(0),
+            outputs=slice(0),
+            array=array,
+            effective=effective(array, hardware, engine),
+        ),
+        squares,
+    )
 
 
 def _chords(array: Crossbar, hardware: Hardware) -> Values:
@@ -264,14 +323,21 @@ def _chords(array: Crossbar, hardware: Hardware) -> Values:
     device = array.device
     assert device is not None
     if device.linear:
-        return array.cell_conductance(None if not array.gated else np.full(array.gate_lines, hardware.gate_volts or 0.0))
-    gate = array.gate_of_cells(np.full(array.gate_lines, hardware.gate_volts or 0.0)) if array.gated else None
+        return array.cell_conductance(
+            None if not array.gated else np.full(array.gate_lines, hardware.gate_volts or 0.0)
+        )
+    gate = (
+        array.gate_of_cells(np.full(array.gate_lines, hardware.gate_volts or 0.0))
+        if array.gated
+        else None
+    )
     amps = np.broadcast_to(array.cell_current(hardware.read_volts, gate=gate), array.shape)
     return np.asarray(amps / hardware.read_volts)
 
 
 def _through_cells(array: Crossbar, volts: Values, gate: float | None) -> Values:
-    """Column currents (n, cols) of cells on ideal wires: the sum of what each carries at its word line's voltage."""
+    """Column currents (n, cols) of cells on ideal wires: the sum of what each carries at its word
+    line's voltage."""
     gates = None
     if array.gated:
         gates = array.gate_of_cells(np.full(array.gate_lines, gate or 0.0))
@@ -280,10 +346,15 @@ def _through_cells(array: Crossbar, volts: Values, gate: float | None) -> Values
         total = np.zeros((len(volts), array.cols))
         for level in levels:
             if level != 0.0:
-                total += (volts == level) @ np.broadcast_to(array.cell_current(level, gate=gates), array.shape)
+                total += (volts == level) @ np.broadcast_to(
+                    array.cell_current(level, gate=gates), array.shape
+                )
         return total
     step = max(1, 4_000_000 // (array.rows * array.cols))
-    parts = [array.cell_current(volts[k : k + step, :, None], gate=gates).sum(axis=1) for k in range(0, len(volts), step)]
+    parts = [
+        array.cell_current(volts[k : k + step, :, None], gate=gates).sum(axis=1)
+        for k in range(0, len(volts), step)
+    ]
     return np.concatenate(parts)
 
 
@@ -298,10 +369,14 @@ def effective(array: Crossbar, hardware: Hardware, engine: Engine) -> Values | N
 
 
 def unrolled(node: Convolution, shape: Shape) -> Dense:
-    """A convolution as the one dense matrix of all its positions (inputs flattened, channels first)."""
+    """A convolution as the one dense matrix of all its positions (inputs flattened, channels
+    first)."""
     size = math.prod(shape)
     if size * math.prod(node.shape_out(shape)) > 50_000_000:
-        raise InputError(f"the convolution unrolled has {size} × {math.prod(node.shape_out(shape))} weights; expected at most 50 million")
+        raise InputError(
+            f"the convolution unrolled has {size} × {math.prod(node.shape_out(shape))} weights;"
+            " expected at most 50 million"
+        )
     base = np.zeros((1, *shape))
     shift = node(base).reshape(-1)
     step = max(1, 20_000_000 // (size * node.kernel.size // len(node.kernel) + 1))
@@ -309,7 +384,9 @@ def unrolled(node: Convolution, shape: Shape) -> Dense:
     for begin in range(0, size, step):
         some = np.eye(size)[begin : begin + step].reshape(-1, *shape)
         rows.append(node(some).reshape(len(some), -1) - shift)
-    return _Unrolled(np.concatenate(rows), None if node.offsets is None else shift, node.shape_out(shape))
+    return _Unrolled(
+        np.concatenate(rows), None if node.offsets is None else shift, node.shape_out(shape)
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,9 +1,10 @@
-"""What stands between populations of neurons: dense and convolutional weights, pooling, activations, shapes.
+"""What stands between populations of neurons: dense and convolutional weights, pooling,
+activations, shapes.
 
-Each node is a pure function of its input, a batch first: ``(n, *shape_in) → (n, *shape_out)``. A node
-with weights can also be computed by something else than NumPy (an array of memristors): it says which
-matrix it multiplies by (`matrices`) and how its input reaches the matrix's rows (`rows_of`).
-"""
+Each node is a pure function of its input, a batch first: ``(n, *shape_in) → (n, *shape_out)``. A
+node with weights can also be computed by something else than NumPy (an array of memristors): it
+says which matrix it multiplies by (`matrices`) and how its input reaches the matrix's rows
+(`rows_of`)."""
 
 from __future__ import annotations
 
@@ -121,12 +122,17 @@ class Dense(Weighted):
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", real(self.weights, "weights", 2))
         if not self.weights.size:
-            raise InputError(f"weights have shape {self.weights.shape}; expected at least one input and one output")
+            raise InputError(
+                f"weights have shape {self.weights.shape}; expected at least one input and one"
+                " output"
+            )
         if self.offsets is not None:
             offsets = real(self.offsets, "bias", 1)
             if offsets.shape != self.weights.shape[1:]:
-                raise InputError(f"bias has shape {offsets.shape}; the weights {self.weights.shape} (inputs, outputs) need "
-                                 f"({self.weights.shape[1]},)")  # fmt: skip
+                raise InputError(
+                    f"bias has shape {offsets.shape}; the weights {self.weights.shape} (inputs,"
+                    f" outputs) need ({self.weights.shape[1]},)"
+                )
             object.__setattr__(self, "offsets", offsets)
 
     @property
@@ -142,8 +148,10 @@ class Dense(Weighted):
     def shape_out(self, shape: Shape) -> Shape:
         """One output a column of the weights."""
         if shape != self.weights.shape[:1]:
-            raise InputError(f"a dense layer with weights {self.weights.shape} (inputs, outputs) takes inputs of shape "
-                             f"({self.weights.shape[0]},); got {shape}")  # fmt: skip
+            raise InputError(
+                f"a dense layer with weights {self.weights.shape} (inputs, outputs) takes inputs of"
+                f" shape ({self.weights.shape[0]},); got {shape}"
+            )
         return self.weights.shape[1:]
 
     def rows_of(self, x: Values) -> list[Values]:
@@ -156,7 +164,9 @@ class Dense(Weighted):
 
 
 def _per_axis(value: int | tuple[int, ...], axes: int, name: str, lowest: int) -> tuple[int, ...]:
-    items = tuple(int(v) for v in (value if isinstance(value, tuple | list | np.ndarray) else (value,) * axes))
+    items = tuple(
+        int(v) for v in (value if isinstance(value, tuple | list | np.ndarray) else (value,) * axes)
+    )
     if len(items) != axes or any(v < lowest for v in items):
         raise InputError(f"{name} is {value}; expected {axes} whole numbers, {lowest} or more")
     return items
@@ -188,7 +198,10 @@ class Convolution(Weighted):
     def __post_init__(self) -> None:
         kernel = real(self.kernel, "kernel")
         if kernel.ndim not in (3, 4) or not kernel.size:
-            raise InputError(f"kernel has shape {kernel.shape}; expected (outputs, inputs per group, size) or (…, height, width)")
+            raise InputError(
+                f"kernel has shape {kernel.shape}; expected (outputs, inputs per group, size) or"
+                " (…, height, width)"
+            )
         axes = kernel.ndim - 2
         object.__setattr__(self, "kernel", kernel)
         object.__setattr__(self, "stride", _per_axis(self.stride, axes, "stride", 1))
@@ -198,11 +211,17 @@ class Convolution(Weighted):
             raise InputError(f"padding is {self.padding}; expected {axes} pairs (before, after)")
         object.__setattr__(self, "padding", padding)
         if not 1 <= self.groups <= len(kernel) or len(kernel) % self.groups:
-            raise InputError(f"groups is {self.groups}; it must divide the {len(kernel)} outputs of the convolution")
+            raise InputError(
+                f"groups is {self.groups}; it must divide the {len(kernel)} outputs of the"
+                " convolution"
+            )
         if self.offsets is not None:
             offsets = real(self.offsets, "bias", 1)
             if offsets.shape != kernel.shape[:1]:
-                raise InputError(f"bias has shape {offsets.shape}; the kernel {kernel.shape} needs ({len(kernel)},)")
+                raise InputError(
+                    f"bias has shape {offsets.shape}; the kernel {kernel.shape} needs"
+                    f" ({len(kernel)},)"
+                )
             object.__setattr__(self, "offsets", offsets)
 
     @property
@@ -223,8 +242,10 @@ class Convolution(Weighted):
     def _sizes(self, shape: Shape) -> Shape:
         wanted = self.kernel.shape[1] * self.groups
         if len(shape) != self.axes + 1 or shape[0] != wanted:
-            raise InputError(f"a convolution with a kernel of {self.kernel.shape} and {self.groups} group(s) takes inputs of shape "
-                             f"({wanted}, {', '.join(['size'] * self.axes)}); got {shape}")  # fmt: skip
+            raise InputError(
+                f"a convolution with a kernel of {self.kernel.shape} and {self.groups} group(s)"
+                f" takes inputs of shape ({wanted}, {', '.join(['size'] * self.axes)}); got {shape}"
+            )
         return swept(shape[1:], self.kernel.shape[2:], self.stride, self.padding, self.dilation)
 
     def shape_out(self, shape: Shape) -> Shape:
@@ -250,27 +271,49 @@ class Convolution(Weighted):
         return np.ascontiguousarray(np.moveaxis(image, -1, 1))
 
 
-def swept(sizes: Shape, kernel: Shape, stride: Shape, padding: tuple[tuple[int, int], ...], dilation: Shape) -> Shape:
+def swept(
+    sizes: Shape,
+    kernel: Shape,
+    stride: Shape,
+    padding: tuple[tuple[int, int], ...],
+    dilation: Shape,
+) -> Shape:
     """Number of positions of a sliding kernel along each axis."""
     found = []
-    for size, k, s, (before, after), d in zip(sizes, kernel, stride, padding, dilation, strict=True):
+    for size, k, s, (before, after), d in zip(
+        sizes, kernel, stride, padding, dilation, strict=True
+    ):
         room = size + before + after - d * (k - 1) - 1
         if room < 0:
-            raise InputError(f"a kernel of {kernel} (dilation {dilation}) is larger than the padded input {sizes}")
+            raise InputError(
+                f"a kernel of {kernel} (dilation {dilation}) is larger than the padded input"
+                f" {sizes}"
+            )
         found.append(room // s + 1)
     return tuple(found)
 
 
 def windows(
-    x: Values, kernel: Shape, stride: Shape, padding: tuple[tuple[int, int], ...], dilation: Shape, fill: float = 0.0
+    x: Values,
+    kernel: Shape,
+    stride: Shape,
+    padding: tuple[tuple[int, int], ...],
+    dilation: Shape,
+    fill: float = 0.0,
 ) -> Values:
-    """See inputs (n, channels, *sizes) through a sliding kernel: (n, channels, *positions, *kernel), a view where possible."""
+    """See inputs (n, channels, *sizes) through a sliding kernel: (n, channels, *positions,
+    *kernel), a view where possible."""
     if any(any(pair) for pair in padding):
         x = np.pad(x, ((0, 0), (0, 0), *padding), constant_values=fill)
     spans = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
     axes = tuple(range(2, 2 + len(kernel)))
     seen = sliding_window_view(x, spans, axis=axes)
-    picked = (slice(None), slice(None), *(slice(None, None, s) for s in stride), *(slice(None, None, d) for d in dilation))
+    picked = (
+        slice(None),
+        slice(None),
+        *(slice(None, None, s) for s in stride),
+        *(slice(None, None, d) for d in dilation),
+    )
     return seen[picked]
 
 
@@ -278,8 +321,8 @@ def windows(
 class Pooling(Node):
     """Sum, average or largest value under a sliding window.
 
-    `counts_padding`: whether an average divides by the window's whole size, zeros around the input included.
-    """
+    `counts_padding`: whether an average divides by the window's whole size, zeros around the input
+    included."""
 
     kind: ClassVar[str] = "pooling"
     what: Literal["sum", "average", "max"]
@@ -293,15 +336,25 @@ class Pooling(Node):
         axes = len(self.size)
         object.__setattr__(self, "size", _per_axis(self.size, axes, "pooling size", 1))
         object.__setattr__(self, "stride", _per_axis(self.stride, axes, "pooling stride", 1))
-        object.__setattr__(self, "dilation", _per_axis(self.dilation or (1,) * axes, axes, "pooling dilation", 1))
-        object.__setattr__(self, "padding", tuple(_per_axis(tuple(pair), 2, "padding", 0) for pair in self.padding))
+        object.__setattr__(
+            self, "dilation", _per_axis(self.dilation or (1,) * axes, axes, "pooling dilation", 1)
+        )
+        object.__setattr__(
+            self, "padding", tuple(_per_axis(tuple(pair), 2, "padding", 0) for pair in self.padding)
+        )
         if self.what not in ("sum", "average", "max") or len(self.padding) != axes:
-            raise InputError(f"pooling {self.what!r} of {self.size} with padding {self.padding}; expected sum, average or max, a pair an axis")
+            raise InputError(
+                f"pooling {self.what!r} of {self.size} with padding {self.padding}; expected sum,"
+                " average or max, a pair an axis"
+            )
 
     def shape_out(self, shape: Shape) -> Shape:
         """(channels, *positions)."""
         if len(shape) != len(self.size) + 1:
-            raise InputError(f"pooling over {self.size} takes inputs of {len(self.size) + 1} axes, channels first; got {shape}")
+            raise InputError(
+                f"pooling over {self.size} takes inputs of {len(self.size) + 1} axes, channels"
+                f" first; got {shape}"
+            )
         return (shape[0], *swept(shape[1:], self.size, self.stride, self.padding, self.dilation))
 
     def __call__(self, x: Values) -> Values:
@@ -316,7 +369,9 @@ class Pooling(Node):
             return np.asarray(total)
         if self.counts_padding:
             return np.asarray(total / math.prod(self.size))
-        inside = windows(np.ones((1, 1, *x.shape[2:])), self.size, self.stride, self.padding, self.dilation).sum(axis=axes)
+        inside = windows(
+            np.ones((1, 1, *x.shape[2:])), self.size, self.stride, self.padding, self.dilation
+        ).sum(axis=axes)
         return np.asarray(total / inside)
 
 
@@ -339,7 +394,9 @@ class Scale(Node):
             if part is None:
                 continue
             if not fits(part.shape, shape):
-                raise InputError(f"a scale of shape {part.shape} does not fit inputs of shape {shape}")
+                raise InputError(
+                    f"a scale of shape {part.shape} does not fit inputs of shape {shape}"
+                )
         return shape
 
     def __call__(self, x: Values) -> Values:
@@ -358,7 +415,11 @@ class Reshape(Node):
         """The new shape."""
         size, known = math.prod(shape), math.prod(v for v in self.shape if v != -1)
         open_axes = sum(v == -1 for v in self.shape)
-        if open_axes > 1 or (open_axes == 0 and known != size) or (open_axes == 1 and (known == 0 or size % known)):
+        if (
+            open_axes > 1
+            or (open_axes == 0 and known != size)
+            or (open_axes == 1 and (known == 0 or size % known))
+        ):
             raise InputError(f"{size} values a sample (shape {shape}) cannot become {self.shape}")
         return tuple(size // known if v == -1 else v for v in self.shape)
 
@@ -368,7 +429,8 @@ class Reshape(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Flatten(Node):
-    """Several neighbouring axes of a sample made one, from `first` to `last` (both may count from the end)."""
+    """Several neighbouring axes of a sample made one, from `first` to `last` (both may count from
+    the end)."""
 
     kind: ClassVar[str] = "reshape"
     first: int = 0
@@ -378,7 +440,9 @@ class Flatten(Node):
         """The shape with these axes made one."""
         first, last = (k + len(shape) if k < 0 else k for k in (self.first, self.last))
         if not 0 <= first <= last < len(shape):
-            raise InputError(f"Flatten from axis {self.first} to {self.last} of a sample of shape {shape}")
+            raise InputError(
+                f"Flatten from axis {self.first} to {self.last} of a sample of shape {shape}"
+            )
         return (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])
 
     def __call__(self, x: Values) -> Values:
@@ -394,12 +458,16 @@ class Transpose(Node):
 
     def __post_init__(self) -> None:
         if sorted(self.order) != list(range(len(self.order))):
-            raise InputError(f"an order of axes {self.order}; expected each of 0…{len(self.order) - 1} once")
+            raise InputError(
+                f"an order of axes {self.order}; expected each of 0…{len(self.order) - 1} once"
+            )
 
     def shape_out(self, shape: Shape) -> Shape:
         """The reordered shape."""
         if len(shape) != len(self.order):
-            raise InputError(f"a transposition of {len(self.order)} axes got a sample of shape {shape}")
+            raise InputError(
+                f"a transposition of {len(self.order)} axes got a sample of shape {shape}"
+            )
         return tuple(shape[k] for k in self.order)
 
     def __call__(self, x: Values) -> Values:
@@ -408,7 +476,8 @@ class Transpose(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embed(Node):
-    """Put a sample into a longer one of zeros, at `begin` along an axis: added up, such pieces are a concatenation."""
+    """Put a sample into a longer one of zeros, at `begin` along an axis: added up, such pieces are
+    a concatenation."""
 
     kind: ClassVar[str] = "concatenation"
     axis: int
@@ -417,8 +486,15 @@ class Embed(Node):
 
     def shape_out(self, shape: Shape) -> Shape:
         """The longer shape."""
-        if not (0 <= self.axis < len(shape) and self.begin >= 0 and self.begin + shape[self.axis] <= self.length):
-            raise InputError(f"a piece of shape {shape} does not fit at {self.begin} of {self.length} along axis {self.axis}")
+        if not (
+            0 <= self.axis < len(shape)
+            and self.begin >= 0
+            and self.begin + shape[self.axis] <= self.length
+        ):
+            raise InputError(
+                f"a piece of shape {shape} does not fit at {self.begin} of {self.length} along axis"
+                f" {self.axis}"
+            )
         return (*shape[: self.axis], self.length, *shape[self.axis + 1 :])
 
     def __call__(self, x: Values) -> Values:
@@ -438,7 +514,9 @@ class Pad(Node):
     value: float = 0.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "padding", tuple(_per_axis(tuple(pair), 2, "padding", 0) for pair in self.padding))
+        object.__setattr__(
+            self, "padding", tuple(_per_axis(tuple(pair), 2, "padding", 0) for pair in self.padding)
+        )
 
     def shape_out(self, shape: Shape) -> Shape:
         """The padded shape."""

@@ -1,8 +1,8 @@
-"""What everything around the arrays costs: tabulated figures of published designs, each with its source.
+"""What everything around the arrays costs: tabulated figures of published designs, each with its
+source.
 
-These numbers are not solved: they are read off papers, for one node of technology, and a designer replaces
-them by his own. The arrays' own energy comes from the solved currents.
-"""
+These numbers are not solved: they are read off papers, for one node of technology, and a designer
+replaces them by his own. The arrays' own energy comes from the solved currents."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ ISAAC = "Shafiee et al., ISAAC, ISCA 2016, table I (32 nm)"
 class Periphery:
     """Energies, times and areas of the periphery.
 
-    The defaults are worked out from the component table of ISAAC (Shafiee et al., ISCA 2016; 32 nm, reads of 100 ns, 12 units of
-    8 arrays of 128 × 128 a tile):
+    The defaults are worked out from the component table of ISAAC (Shafiee et al., ISCA 2016; 32 nm,
+    reads of 100 ns, 12 units of 8 arrays of 128 × 128 a tile):
 
     - 8-bit ADC, 1.2 GS/s: 2 mW, 0.0012 mm² each (8 of them: 16 mW, 0.0096 mm²);
     - 1-bit DAC: 4 mW, 0.00017 mm² for 1024 rows;
@@ -30,13 +30,15 @@ class Periphery:
     - eDRAM buffer of 64 kB: 20.7 mW, 0.083 mm², 2 kB a read of 100 ns;
     - bus of a tile: 7 mW, 0.09 mm²; a quarter of a router that four tiles share: 10.5 mW, 0.038 mm²; both at the buffer's bandwidth.
 
-    The same table worked out by others (the ISAAC components of the Accelergy library) gives 1.67 pJ a
-    conversion and 0.021 pJ a shift-and-add, as here, and 0.64 pJ a byte for one access of the buffer and 1.1 pJ for bus and router, where this table
-    has 1.0 pJ for a write and a read and 0.85 pJ: within a factor of 2. Published converters differ by more: 1.67 pJ are 6.5 fJ a step
-    of 8 bits, measured SAR converters need from 5.4 fJ a step (12 bits, 250 MS/s, 28 nm) to 34 fJ (10 bits, 6.7 MS/s, 130 nm).
-    Take a figure of the node, the resolution and the rate that is meant.
+    The same table worked out by others (the ISAAC components of the Accelergy library) gives 1.67
+    pJ a conversion and 0.021 pJ a shift-and-add, as here, and 0.64 pJ a byte for one access of the
+    buffer and 1.1 pJ for bus and router, where this table has 1.0 pJ for a write and a read and
+    0.85 pJ: within a factor of 2. Published converters differ by more: 1.67 pJ are 6.5 fJ a step of
+    8 bits, measured SAR converters need from 5.4 fJ a step (12 bits, 250 MS/s, 28 nm) to 34 fJ (10
+    bits, 6.7 MS/s, 130 nm). Take a figure of the node, the resolution and the rate that is meant.
 
-    A DAC's energy and area are taken to grow with its bits, an ADC's to double with each bit beyond 8 and to halve below.
+    A DAC's energy and area are taken to grow with its bits, an ADC's to double with each bit beyond
+    8 and to halve below.
 
     Attributes
     ----------
@@ -92,7 +94,18 @@ class Periphery:
             value = getattr(self, entry.name)
             if entry.name == "source":
                 continue
-            if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not np.isfinite(value) or value < 0:
-                raise InputError(f"Periphery: {entry.name} is {value!r}; expected a finite number in SI units, 0 or more")
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, int | float | np.number)
+                or not np.isfinite(value)
+                or value < 0
+            ):
+                raise InputError(
+                    f"Periphery: {entry.name} is {value!r}; expected a finite number in SI units, 0"
+                    " or more"
+                )
         if self.columns_per_adc < 1 or int(self.columns_per_adc) != self.columns_per_adc:
-            raise InputError(f"Periphery: columns_per_adc is {self.columns_per_adc!r}; expected a whole number, 1 or more")
+            raise InputError(
+                f"Periphery: columns_per_adc is {self.columns_per_adc!r}; expected a whole number,"
+                " 1 or more"
+            )

@@ -1,14 +1,14 @@
-r"""Populations of neurons with a memory, one time step at a time, in the units of the file that describes them.
+r"""Populations of neurons with a memory, one time step at a time, in the units of the file that
+describes them.
 
-All are integrated by the explicit Euler step that the frameworks of spiking networks use (and files of
-weights are trained with): for the leaky neuron
+All are integrated by the explicit Euler step that the frameworks of spiking networks use (and files
+of weights are trained with): for the leaky neuron
 
 .. math:: v' = v + \frac{\Delta t}{\tau}\,(v_{leak} - v + R\,x), \qquad z = [v' > \vartheta],
    \qquad v \leftarrow v_{reset} \text{ or } v' - \vartheta \text{ where } z = 1
 
-A neuron without leak takes its input as charge per step, ``v' = v + R x``: so do Norse, sinabs and snnTorch,
-whatever their time step. Membranes begin at `v_leak` (0 without leak), currents at 0.
-"""
+A neuron without leak takes its input as charge per step, ``v' = v + R x``: so do Norse, sinabs and
+snnTorch, whatever their time step. Membranes begin at `v_leak` (0 without leak), currents at 0."""
 
 from __future__ import annotations
 
@@ -40,11 +40,16 @@ class Population(ABC):
         for entry in fields(self):  # type: ignore[arg-type]
             if entry.name == "reset":
                 if self.reset not in RESETS:  # type: ignore[attr-defined]
-                    raise InputError(f"{self.kind}: reset is {self.reset!r}; expected one of: {', '.join(RESETS)}")  # type: ignore[attr-defined]
+                    raise InputError(
+                        f"{self.kind}: reset is {self.reset!r}; expected one of:"  # type: ignore[attr-defined]
+                        f" {', '.join(RESETS)}"
+                    )
                 continue
             values = real(getattr(self, entry.name), f"{self.kind}: {entry.name}")
             if entry.name.startswith("tau") and np.any(values <= 0):
-                raise InputError(f"{self.kind}: {entry.name} is {values.min()}; expected seconds, above 0")
+                raise InputError(
+                    f"{self.kind}: {entry.name} is {values.min()}; expected seconds, above 0"
+                )
             object.__setattr__(self, entry.name, values)
 
     def shape_out(self, shape: Shape) -> Shape:
@@ -52,7 +57,9 @@ class Population(ABC):
         for entry in fields(self):  # type: ignore[arg-type]
             values = getattr(self, entry.name)
             if isinstance(values, np.ndarray) and not fits(values.shape, shape):
-                raise InputError(f"{self.kind}: {entry.name} has shape {values.shape}, its inputs have {shape}")
+                raise InputError(
+                    f"{self.kind}: {entry.name} has shape {values.shape}, its inputs have {shape}"
+                )
         return shape
 
     @abstractmethod
@@ -98,7 +105,8 @@ class Population(ABC):
         return taken, out[0], state
 
     def still(self) -> Population:
-        """The same neurons without what adapts from sample to sample: how they answer once learning is over."""
+        """The same neurons without what adapts from sample to sample: how they answer once learning
+        is over."""
         return self
 
     def rested(self, lasting: State, seconds: float) -> State:
@@ -106,14 +114,16 @@ class Population(ABC):
         return lasting
 
     def begun(self, n: int, shape: Shape, lasting: State = ()) -> State:
-        """State before the first step of n samples, its lasting parts as an earlier sample left them."""
+        """State before the first step of n samples, its lasting parts as an earlier sample left
+        them."""
         state = list(self.initial(n, shape))
         for place, part in zip(self.lasting, lasting, strict=False):
             state[place] = np.array(np.broadcast_to(part, state[place].shape))
         return tuple(state)
 
     def run(self, x: Values, dt_s: float) -> Values:
-        """All steps of inputs (n, steps, *shape) from the initial state: outputs of the same shape."""
+        """All steps of inputs (n, steps, *shape) from the initial state: outputs of the same
+        shape."""
         out = np.empty(x.shape)
         state = self.initial(len(x), x.shape[2:])
         for t in range(x.shape[1]):
@@ -125,17 +135,23 @@ class Population(ABC):
         return np.array(np.broadcast_to(np.asarray(value, dtype=float), (n, *shape)))
 
 
-def _leaked(v: Values, drive: Values, v_leak: Values | float, tau: Values | float, dt_s: float) -> Values:
+def _leaked(
+    v: Values, drive: Values, v_leak: Values | float, tau: Values | float, dt_s: float
+) -> Values:
     """One Euler step of ``tau dv/dt = v_leak − v + drive``."""
     return np.asarray(v + dt_s / tau * (v_leak - v + drive))
 
 
-def _synaptic(i: Values, x: Values, w_in: Values | float, tau_syn: Values | float, dt_s: float) -> Values:
+def _synaptic(
+    i: Values, x: Values, w_in: Values | float, tau_syn: Values | float, dt_s: float
+) -> Values:
     """One Euler step of ``tau_syn di/dt = w_in·x − i``."""
     return np.asarray(i + dt_s / tau_syn * (w_in * x - i))
 
 
-def _after_spike(v: Values, spikes: Values, threshold: Values, v_reset: Values, reset: str) -> Values:
+def _after_spike(
+    v: Values, spikes: Values, threshold: Values, v_reset: Values, reset: str
+) -> Values:
     fired = spikes > 0
     return np.where(fired, v - threshold if reset == "subtract" else v_reset, v)
 
@@ -182,7 +198,8 @@ class Integrator(Population):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class LIF(Population):
-    """Leaky integrate and fire: ``v += dt/tau·(v_leak − v + r·x)``, a spike where v exceeds the threshold."""
+    """Leaky integrate and fire: ``v += dt/tau·(v_leak − v + r·x)``, a spike where v exceeds the
+    threshold."""
 
     kind: ClassVar[str] = "LIF"
     spiking: ClassVar[bool] = True
@@ -226,7 +243,8 @@ class LI(Population):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class CubaLIF(Population):
-    """LIF behind a synaptic current: ``i += dt/tau_syn·(w_in·x − i)``, then ``v += dt/tau_mem·(v_leak − v + r·i)``."""
+    """LIF behind a synaptic current: ``i += dt/tau_syn·(w_in·x − i)``, then ``v +=
+    dt/tau_mem·(v_leak − v + r·i)``."""
 
     kind: ClassVar[str] = "CubaLIF"
     spiking: ClassVar[bool] = True
@@ -253,7 +271,8 @@ class CubaLIF(Population):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class CubaLI(Population):
-    """LI behind a synaptic current: ``i += dt/tau_syn·(w_in·x − i)``, then ``v += dt/tau_mem·(v_leak − v + r·i)``."""
+    """LI behind a synaptic current: ``i += dt/tau_syn·(w_in·x − i)``, then ``v +=
+    dt/tau_mem·(v_leak − v + r·i)``."""
 
     kind: ClassVar[str] = "CubaLI"
     spiking: ClassVar[bool] = False
@@ -276,7 +295,8 @@ class CubaLI(Population):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class AdaptiveLIF(Population):
-    """LIF whose threshold rises by `theta_step` with each spike and sinks back: ``θ += dt/tau_theta·(−θ) + theta_step·z``."""
+    """LIF whose threshold rises by `theta_step` with each spike and sinks back: ``θ +=
+    dt/tau_theta·(−θ) + theta_step·z``."""
 
     kind: ClassVar[str] = "adaptive LIF"
     spiking: ClassVar[bool] = True
@@ -313,7 +333,8 @@ class AdaptiveLIF(Population):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Delay(Population):
-    """Each input comes out `seconds` later: a whole number of time steps, which is checked when it runs."""
+    """Each input comes out `seconds` later: a whole number of time steps, which is checked when it
+    runs."""
 
     kind: ClassVar[str] = "delay"
     spiking: ClassVar[bool] = False
@@ -331,7 +352,10 @@ class Delay(Population):
         whole = np.rint(exact)
         if np.any(np.abs(exact - whole) > 1e-6 * np.maximum(whole, 1)):
             worst = float(np.asarray(self.seconds).ravel()[np.argmax(np.abs(exact - whole))])
-            raise InputError(f"a delay of {worst:g} s is no whole number of time steps of {dt_s:g} s; give a dt that divides it")
+            raise InputError(
+                f"a delay of {worst:g} s is no whole number of time steps of {dt_s:g} s; give a dt"
+                " that divides it"
+            )
         return whole.astype(np.int64)
 
     def initial(self, n: int, shape: Shape) -> State:

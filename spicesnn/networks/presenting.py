@@ -1,4 +1,5 @@
-"""How a network learns from samples: shown one after the other, step by step, for local rules; in batches for the others."""
+"""How a network learns from samples: shown one after the other, step by step, for local rules; in
+batches for the others."""
 
 from __future__ import annotations
 
@@ -26,7 +27,9 @@ def presented(network: LearningNetwork, x: Values, rng: np.random.Generator) -> 
     rng : Generator
         Of input spikes, read noise, and cells.
     """
-    show = _Show(network=network, rng=rng, synapses=dict(network.synapses), lasting=dict(network.lasting))
+    show = _Show(
+        network=network, rng=rng, synapses=dict(network.synapses), lasting=dict(network.lasting)
+    )
     alone = show.alone()
     for sample in x:
         show.spikes = network.encoded(sample[None], rng)[0]
@@ -57,7 +60,9 @@ class _Show:
 
     def __post_init__(self) -> None:
         stages = self.topology.stages
-        self.order = [name for stage in stages for name in stage.nodes if name != self.network.source]
+        self.order = [
+            name for stage in stages for name in stage.nodes if name != self.network.source
+        ]
         self.delayed = frozenset(edge for stage in stages for edge in stage.delayed)
         self.local = [(p, p.rule) for p in self.network.plastic if isinstance(p.rule, LocalRule)]
         self.watched = {p.name for p, _ in self.local}
@@ -76,12 +81,16 @@ class _Show:
         self.before, self.joule = {}, {}
         steps = len(self.spikes)
         self.pre: dict[str, Values] = {}
-        self.post = {p.name: np.zeros((steps, int(np.prod(shapes[p.target])))) for p, _ in self.local}
+        self.post = {
+            p.name: np.zeros((steps, int(np.prod(shapes[p.target])))) for p, _ in self.local
+        }
         self.asked = dict.fromkeys(self.watched, 0)
         for projection, rule in self.local:
             update = rule.before(self.synapses[projection.name])
             if update is not None:
-                self.synapses[projection.name] = self.synapses[projection.name].apply(update, self.rng)
+                self.synapses[projection.name] = self.synapses[projection.name].apply(
+                    update, self.rng
+                )
 
     def end(self) -> None:
         """Count the joules; keep what outlasts the sample."""
@@ -91,13 +100,18 @@ class _Show:
             node = self.topology.nodes[name]
             assert isinstance(node, Population)
             parts = tuple(self.states[name][k] for k in node.lasting)
-            self.lasting[name] = node.rested(parts, self.network.rest_s) if self.network.rest_s else parts
+            self.lasting[name] = (
+                node.rested(parts, self.network.rest_s) if self.network.rest_s else parts
+            )
 
     def ask(self, projection: Projection, rule: LocalRule, step: int) -> None:
         """Ask a rule after a step, and do what it says."""
         name = projection.name
         seen = Activity(
-            pre=self.pre[name][: step + 1], post=self.post[name][: step + 1], since=self.asked[name], dt_s=self.network.dt_s
+            pre=self.pre[name][: step + 1],
+            post=self.post[name][: step + 1],
+            since=self.asked[name],
+            dt_s=self.network.dt_s,
         )
         self.asked[name] = step + 1
         update = rule.update(seen, self.synapses[name])
@@ -129,12 +143,26 @@ class _Show:
         topology, source = self.topology, self.network.source
         self.values[source] = self.spikes[t : t + 1]
         for name in self.order:
-            parts = [self.values[origin] for origin in topology.inputs_of(name) if (origin, name) not in self.delayed]
-            parts += [self.before[o] for o in topology.inputs_of(name) if (o, name) in self.delayed and o in self.before]
+            parts = [
+                self.values[origin]
+                for origin in topology.inputs_of(name)
+                if (origin, name) not in self.delayed
+            ]
+            parts += [
+                self.before[o]
+                for o in topology.inputs_of(name)
+                if (o, name) in self.delayed and o in self.before
+            ]
             node = topology.nodes[name]
             if isinstance(node, Population):
-                x = sum(parts[1:], start=parts[0]) if parts else np.zeros((1, *topology.shapes[name]))
-                self.values[name], self.states[name] = node.step(x, self.states[name], self.network.dt_s)
+                x = (
+                    sum(parts[1:], start=parts[0])
+                    if parts
+                    else np.zeros((1, *topology.shapes[name]))
+                )
+                self.values[name], self.states[name] = node.step(
+                    x, self.states[name], self.network.dt_s
+                )
             elif not parts:
                 self.values[name] = np.zeros((1, *topology.shapes[name]))
             elif name in self.synapses:
@@ -153,10 +181,11 @@ class _Show:
             self.pre[name][t] = rows[0]
         return node.assembled(parts, 1, x.shape[1:])
 
-    # -- one population that hears the inputs alone: from spike to spike -----------------------------
+    # -- one population that hears the inputs alone: from spike to spike --------------------------
 
     def alone(self) -> bool:
-        """Whether all there is is one projection from the inputs to one population, on cells whose reads can be foreseen."""
+        """Whether all there is is one projection from the inputs to one population, on cells whose
+        reads can be foreseen."""
         if len(self.network.projections) != 1 or not self.local:
             return False
         projection = self.local[0][0]
@@ -180,7 +209,9 @@ class _Show:
                 self._count(name, seen, rows[begun:t])
                 drive, seen, begun = cells.product(rows[t:])[0], cells, t
             shape = (-1, *self.topology.shapes[target])
-            taken, out, self.states[target] = population.advance(drive[t - begun :].reshape(shape), self.states[target], self.network.dt_s)
+            taken, out, self.states[target] = population.advance(
+                drive[t - begun :].reshape(shape), self.states[target], self.network.dt_s
+            )
             t += taken
             self.post[name][t - 1] = out.reshape(-1)
             if np.any(out > 0):
@@ -198,14 +229,19 @@ class _Show:
 def learnt_in_batches(
     network: LearningNetwork, x: Values, labels: Labels, rng: np.random.Generator, progress: float
 ) -> LearningNetwork:
-    """The network after its batch rule has seen all samples once, a batch at a time; `batch` = 0 takes them all at once."""
+    """The network after its batch rule has seen all samples once, a batch at a time; `batch` = 0
+    takes them all at once."""
     rule = network.batch_rule
     assert rule is not None
     size = rule.batch or len(x)
     for begin in range(0, len(x), size):
         some, mine = x[begin : begin + size], labels[begin : begin + size]
-        updates, memory, joule = rule.updates(network, network.encoded(some, rng), mine, rng, progress)
-        changed = {name: network.synapses[name].apply(update, rng) for name, update in updates.items()}
+        updates, memory, joule = rule.updates(
+            network, network.encoded(some, rng), mine, rng, progress
+        )
+        changed = {
+            name: network.synapses[name].apply(update, rng) for name, update in updates.items()
+        }
         first = next(iter(network.synapses))
         changed[first] = changed.get(first, network.synapses[first]).counted(joule)
         network = network.with_synapses(changed)

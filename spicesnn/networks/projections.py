@@ -1,4 +1,5 @@
-"""Projections: which neurons of one population reach which of another, with which delays, through which synapses."""
+"""Projections: which neurons of one population reach which of another, with which delays, through
+which synapses."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ class Connection(ABC):
 
     @abstractmethod
     def matrix(self, source: Shape, target: Shape) -> tuple[int, int]:
-        """Rows and outputs of its weights, or an `InputError` where it does not lead from one shape to the other."""
+        """Rows and outputs of its weights, or an `InputError` where it does not lead from one shape
+        to the other."""
 
     @abstractmethod
     def node(self, source: Shape, target: Shape, weights: Values | None) -> Node:
@@ -66,7 +68,10 @@ class Spread(Dense):
     def shape_out(self, shape: Shape) -> Shape:
         """The target's shape."""
         if math.prod(shape) + self.biased != self.weights.shape[0]:
-            raise InputError(f"a dense projection with {self.weights.shape[0]} rows got a sample of shape {shape}")
+            raise InputError(
+                f"a dense projection with {self.weights.shape[0]} rows got a sample of shape"
+                f" {shape}"
+            )
         return self.target
 
     def rows_of(self, x: Values) -> list[Values]:
@@ -81,7 +86,8 @@ class Spread(Dense):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kernels(Connection):
-    """Kernels that slide over images (channels, height, width); one small matrix, whose inputs come one position after the other.
+    """Kernels that slide over images (channels, height, width); one small matrix, whose inputs come
+    one position after the other.
 
     Attributes
     ----------
@@ -97,12 +103,17 @@ class Kernels(Connection):
     def matrix(self, source: Shape, target: Shape) -> tuple[int, int]:
         """(channels · kernel, output channels)."""
         if len(source) != 3 or len(target) != 3:
-            raise InputError(f"a convolution leads from {source} to {target}; expected (channels, height, width) for both")
+            raise InputError(
+                f"a convolution leads from {source} to {target}; expected (channels, height, width)"
+                " for both"
+            )
         rows, outputs = source[0] * math.prod(self.size), target[0]
         found = self.node(source, target, np.zeros((rows, outputs))).shape_out(source)
         if found != target:
-            raise InputError(f"a convolution of {self.size}, stride {self.stride}, padding {self.padding} makes {found} of {source}; "
-                             f"the target is {target}")  # fmt: skip
+            raise InputError(
+                f"a convolution of {self.size}, stride {self.stride}, padding {self.padding} makes"
+                f" {found} of {source}; the target is {target}"
+            )
         return rows, outputs
 
     def node(self, source: Shape, target: Shape, weights: Values | None) -> Node:
@@ -124,8 +135,14 @@ class Pool(Connection):
 
     def matrix(self, source: Shape, target: Shape) -> tuple[int, int]:
         """None: checks the shapes."""
-        if len(source) != 3 or (found := self.node(source, target, None).shape_out(source)) != target:
-            raise InputError(f"pooling over {self.size} leads from {source} to {found if len(source) == 3 else 'nothing'}; the target is {target}")
+        if (
+            len(source) != 3
+            or (found := self.node(source, target, None).shape_out(source)) != target
+        ):
+            raise InputError(
+                f"pooling over {self.size} leads from {source} to"
+                f" {found if len(source) == 3 else 'nothing'}; the target is {target}"
+            )
         return 0, 0
 
     def node(self, source: Shape, target: Shape, weights: Values | None) -> Node:
@@ -150,9 +167,14 @@ class Lateral(Connection):
     def matrix(self, source: Shape, target: Shape) -> tuple[int, int]:
         """None: checks that it stays within one population."""
         if source != target:
-            raise InputError(f"lateral inhibition leads from {source} to {target}; expected a population and itself")
+            raise InputError(
+                f"lateral inhibition leads from {source} to {target}; expected a population and"
+                " itself"
+            )
         if not (np.isfinite(self.strength) and self.strength >= 0):
-            raise InputError(f"lateral inhibition: strength = {self.strength!r}; expected a number, 0 or more")
+            raise InputError(
+                f"lateral inhibition: strength = {self.strength!r}; expected a number, 0 or more"
+            )
         return 0, 0
 
     def node(self, source: Shape, target: Shape, weights: Values | None) -> Node:
@@ -172,7 +194,9 @@ class OneToOne(Connection):
     def matrix(self, source: Shape, target: Shape) -> tuple[int, int]:
         """None: checks the shapes."""
         if math.prod(source) != math.prod(target):
-            raise InputError(f"a one-to-one projection leads from {source} to {target}; expected as many neurons")
+            raise InputError(
+                f"a one-to-one projection leads from {source} to {target}; expected as many neurons"
+            )
         return 0, 0
 
     def node(self, source: Shape, target: Shape, weights: Values | None) -> Node:
@@ -198,7 +222,8 @@ class Projection:
     largest : float, optional
         The weight that takes the whole conductance window: what learning can reach.
     delays_s : tuple of float
-        Seconds after which a spike arrives. Several lay that many lines in parallel, each with weights of its own.
+        Seconds after which a spike arrives. Several lay that many lines in parallel, each with
+        weights of its own.
     """
 
     source: str
@@ -212,17 +237,30 @@ class Projection:
 
     def __post_init__(self) -> None:
         if not isinstance(self.connection, Connection):
-            raise InputError(f"{self.name}: connection is {self.connection!r:.60}; expected a Connection such as AllToAll()")
+            raise InputError(
+                f"{self.name}: connection is {self.connection!r:.60}; expected a Connection such as"
+                " AllToAll()"
+            )
         if self.synapses is not None and not isinstance(self.synapses, SynapseKind):
-            raise InputError(f"{self.name}: synapses is {self.synapses!r:.60}; expected a kind such as Ideal()")
+            raise InputError(
+                f"{self.name}: synapses is {self.synapses!r:.60}; expected a kind such as Ideal()"
+            )
         if self.synapses is not None and not self.connection.plastic:
-            raise InputError(f"{self.name}: a {self.connection.name} projection has no weights, so it has no synapses either")
+            raise InputError(
+                f"{self.name}: a {self.connection.name} projection has no weights, so it has no"
+                " synapses either"
+            )
         if self.rule is not None and self.synapses is None:
             raise InputError(f"{self.name}: a rule without synapses; say what the weights stand on")
         if any(not np.isfinite(d) or d < 0 for d in self.delays_s):
-            raise InputError(f"{self.name}: delays_s is {self.delays_s}; expected seconds, 0 or more")
+            raise InputError(
+                f"{self.name}: delays_s is {self.delays_s}; expected seconds, 0 or more"
+            )
         if len(self.delays_s) > 1 and not isinstance(self.connection, AllToAll):
-            raise InputError(f"{self.name}: {len(self.delays_s)} delays; only a dense projection lays several lines in parallel")
+            raise InputError(
+                f"{self.name}: {len(self.delays_s)} delays; only a dense projection lays several"
+                " lines in parallel"
+            )
 
     @property
     def name(self) -> str:
@@ -238,5 +276,7 @@ class Projection:
             return rng.uniform(low, high, shape)
         given = np.asarray(self.initial, dtype=float)
         if given.shape != shape:
-            raise InputError(f"{self.name}: initial weights have shape {given.shape}; expected {shape}")
+            raise InputError(
+                f"{self.name}: initial weights have shape {given.shape}; expected {shape}"
+            )
         return given

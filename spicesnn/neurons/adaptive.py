@@ -35,8 +35,15 @@ class AdaptiveLIF:
 
     def __post_init__(self) -> None:
         check_positive("adaptive LIF", theta_tau_s=self.theta_tau_s)
-        if not np.isfinite(self.theta_step_volts) or self.theta_step_volts < 0 or not self.theta_highest_volts >= 0:
-            raise InputError(f"adaptive LIF: θ step {self.theta_step_volts} V, highest θ {self.theta_highest_volts} V; expected 0 or more")
+        if (
+            not np.isfinite(self.theta_step_volts)
+            or self.theta_step_volts < 0
+            or not self.theta_highest_volts >= 0
+        ):
+            raise InputError(
+                f"adaptive LIF: θ step {self.theta_step_volts} V, highest θ"
+                f" {self.theta_highest_volts} V; expected 0 or more"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -53,16 +60,23 @@ class AdaptiveState:
 
 
 def adaptive_lif_step(
-    amps: ArrayLike, state: AdaptiveState, parameters: AdaptiveLIF, dt_s: float, *, learn: bool = True
+    amps: ArrayLike,
+    state: AdaptiveState,
+    parameters: AdaptiveLIF,
+    dt_s: float,
+    *,
+    learn: bool = True,
 ) -> tuple[NDArray[np.bool_], AdaptiveState]:
     r"""Move adaptive LIF neurons by one time step.
 
     .. math::
 
-        \tau \frac{dv}{dt} = R\,i - v; \quad v \ge \vartheta + \theta:\ \text{spike},\ v \leftarrow v_{reset},
-        \ \theta \leftarrow \theta + \Delta\theta; \quad \tau_\theta \frac{d\theta}{dt} = -\theta
+        \tau \frac{dv}{dt} = R\,i - v; \quad v \ge \vartheta + \theta:\ \text{spike},\ v \leftarrow
+        v_{reset}, \ \theta \leftarrow \theta + \Delta\theta; \quad \tau_\theta \frac{d\theta}{dt} =
+        -\theta
 
-    each exactly integrated over the step. With `learn` off θ stands still: a test must not adapt the network.
+    each exactly integrated over the step. With `learn` off θ stands still: a test must not adapt
+    the network.
 
     Parameters
     ----------
@@ -81,11 +95,21 @@ def adaptive_lif_step(
     neuron, membrane = parameters.neuron, state.membrane
     drive = neuron.resistance_ohm * np.asarray(amps, dtype=float)
     free = membrane.refractory_left_s <= 1e-9 * dt_s
-    moved = np.where(free, relax(membrane.volts, drive, float(np.exp(-dt_s / neuron.tau_s))), neuron.reset_volts)
+    moved = np.where(
+        free, relax(membrane.volts, drive, float(np.exp(-dt_s / neuron.tau_s))), neuron.reset_volts
+    )
     spikes = free & (moved >= neuron.threshold_volts + state.theta_volts)
     left = np.where(spikes, neuron.refractory_s, np.maximum(membrane.refractory_left_s - dt_s, 0.0))
     theta = state.theta_volts
     if learn:
-        theta = relax(theta, np.zeros_like(theta), float(np.exp(-dt_s / parameters.theta_tau_s))) + parameters.theta_step_volts * spikes
+        theta = (
+            relax(theta, np.zeros_like(theta), float(np.exp(-dt_s / parameters.theta_tau_s)))
+            + parameters.theta_step_volts * spikes
+        )
         theta = np.minimum(theta, parameters.theta_highest_volts)
-    return spikes, AdaptiveState(membrane=LIFState(volts=np.where(spikes, neuron.reset_volts, moved), refractory_left_s=left), theta_volts=theta)
+    return spikes, AdaptiveState(
+        membrane=LIFState(
+            volts=np.where(spikes, neuron.reset_volts, moved), refractory_left_s=left
+        ),
+        theta_volts=theta,
+    )

@@ -1,8 +1,9 @@
-"""The Python twins of the circuit neurons in `models/`: transimpedance.lib, summing_stage.lib, lapicque.lib, winner_take_all.lib.
+"""The Python twins of the circuit neurons in `models/`: transimpedance.lib, summing_stage.lib,
+lapicque.lib, winner_take_all.lib.
 
-A column's current is turned into a voltage, inverted, and drives a leaky membrane; a comparator with hysteresis makes the spike, which
-resets the membrane for the refractory time and, through a common line, silences the other neurons.
-"""
+A column's current is turned into a voltage, inverted, and drives a leaky membrane; a comparator
+with hysteresis makes the spike, which resets the membrane for the refractory time and, through a
+common line, silences the other neurons."""
 
 from __future__ import annotations
 
@@ -20,8 +21,9 @@ from spicesnn.errors import InputError
 class Amplifier:
     """The op amp of transimpedance.lib and summing_stage.lib.
 
-    One pole and rails: ``du/dt = 2π·pole_hz·(gain·(v₊ − v₋) − u)``, ``v_out = middle + swing·tanh((u − middle)/swing)``. Feedback
-    takes the tanh out again, to 1 in `gain`, up to the rails.
+    One pole and rails: ``du/dt = 2π·pole_hz·(gain·(v₊ − v₋) − u)``, ``v_out = middle +
+    swing·tanh((u − middle)/swing)``. Feedback takes the tanh out again, to 1 in `gain`, up to the
+    rails.
 
     Attributes
     ----------
@@ -40,10 +42,13 @@ class Amplifier:
 
     def __post_init__(self) -> None:
         if not (self.gain > 0 and self.pole_hz > 0 and self.v_low < self.v_high):
-            raise InputError(f"amplifier: {self}; expected gain > 0, pole_hz > 0 and v_low < v_high")
+            raise InputError(
+                f"amplifier: {self}; expected gain > 0, pole_hz > 0 and v_low < v_high"
+            )
 
     def transimpedance_volts(self, amps: ArrayLike, feedback_ohm: float) -> Floats:
-        """Return the settled output for a current into the virtual ground: ``out = sat(−gain·(out + feedback_ohm·amps))``, by bisection."""
+        """Return the settled output for a current into the virtual ground: ``out = sat(−gain·(out +
+        feedback_ohm·amps))``, by bisection."""
         drop = feedback_ohm * np.asarray(amps, dtype=float)
         middle, swing = (self.v_high + self.v_low) / 2, (self.v_high - self.v_low) / 2
         low, high = np.full(drop.shape, self.v_low), np.full(drop.shape, self.v_high)
@@ -55,7 +60,12 @@ class Amplifier:
 
     def spice_parameters(self) -> dict[str, float]:
         """Return what travels on the X line."""
-        return {"gain": self.gain, "pole_hz": self.pole_hz, "v_low": self.v_low, "v_high": self.v_high}
+        return {
+            "gain": self.gain,
+            "pole_hz": self.pole_hz,
+            "v_low": self.v_low,
+            "v_high": self.v_high,
+        }
 
 
 OUTPUT_FALL_S = 1e-6
@@ -88,9 +98,11 @@ class CircuitNeuron:
 
     .. math:: v_{drive} = R_f I, \\qquad C \\frac{dv_m}{dt} = g_m v_{drive} - v_m / R
 
-    The defaults are the circuit of "In-situ memristive learning" (Electronics 13, 4665, 2024), which has no reset and no refractory
-    time: its first crossing of the threshold is its spike, ``t = τ·ln(V∞/(V∞ − v_threshold))``. It has no hysteresis either; here there
-    is 10 mV, since a comparator without any flips with the solver's rounding where a membrane lingers at the threshold.
+    The defaults are the circuit of "In-situ memristive learning" (Electronics 13, 4665, 2024),
+    which has no reset and no refractory time: its first crossing of the threshold is its spike, ``t
+    = τ·ln(V∞/(V∞ − v_threshold))``. It has no hysteresis either; here there is 10 mV, since a
+    comparator without any flips with the solver's rounding where a membrane lingers at the
+    threshold.
 
     Attributes
     ----------
@@ -126,18 +138,33 @@ class CircuitNeuron:
 
     def __post_init__(self) -> None:
         positive = ("feedback_ohm", "transconductance", "leak_ohm", "capacitance", "refractory_s")
-        wrong = [name for name in positive if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0)]
+        wrong = [
+            name
+            for name in positive
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0)
+        ]
         if wrong:
-            raise InputError(f"circuit neuron: {wrong[0]} = {getattr(self, wrong[0])!r}; expected a finite number above 0")
-        least = 1e-3 * abs(self.v_threshold)
-        if not (self.v_reset < self.v_threshold - self.hysteresis and self.hysteresis >= least and self.spike_low < self.spike_high):
             raise InputError(
-                f"circuit neuron: expected v_reset < v_threshold − hysteresis, hysteresis ≥ {least:g} V and spike_low < spike_high; got "
-                f"v_reset = {self.v_reset}, v_threshold = {self.v_threshold}, hysteresis = {self.hysteresis}, "
-                f"spikes from {self.spike_low} to {self.spike_high} V"
+                f"circuit neuron: {wrong[0]} = {getattr(self, wrong[0])!r}; expected a finite"
+                " number above 0"
+            )
+        least = 1e-3 * abs(self.v_threshold)
+        if not (
+            self.v_reset < self.v_threshold - self.hysteresis
+            and self.hysteresis >= least
+            and self.spike_low < self.spike_high
+        ):
+            raise InputError(
+                "circuit neuron: expected v_reset < v_threshold − hysteresis, hysteresis ≥"
+                f" {least:g} V and spike_low < spike_high; got v_reset = {self.v_reset},"
+                f" v_threshold = {self.v_threshold}, hysteresis = {self.hysteresis}, spikes from"
+                f" {self.spike_low} to {self.spike_high} V"
             )
         if self.reset_ohm is not None and not 0 < self.reset_ohm < 1e-2 * self.leak_ohm:
-            raise InputError(f"circuit neuron: reset_ohm = {self.reset_ohm}; expected None, or above 0 and below a hundredth of leak_ohm")
+            raise InputError(
+                f"circuit neuron: reset_ohm = {self.reset_ohm}; expected None, or above 0 and below"
+                " a hundredth of leak_ohm"
+            )
 
     @property
     def tau_s(self) -> float:
@@ -146,7 +173,8 @@ class CircuitNeuron:
 
     @property
     def dead_s(self) -> float:
-        """How long the membrane is held after a spike: the comparator's output falls to 45 % of its swing, then `refractory_s`, seconds."""
+        """How long the membrane is held after a spike: the comparator's output falls to 45 % of its
+        swing, then `refractory_s`, seconds."""
         return OUTPUT_FALL_S * math.log(1 / 0.45) + self.refractory_s
 
     @property
@@ -162,14 +190,16 @@ class CircuitNeuron:
         return np.asarray(self.transconductance * self.leak_ohm * second)
 
     def first_spike_s(self, amps: ArrayLike) -> Floats:
-        """Return the time of the first spike after the current is switched on, seconds (inf where it never fires)."""
+        """Return the time of the first spike after the current is switched on, seconds (inf where
+        it never fires)."""
         goal = self.membrane_goal_volts(amps)
         with np.errstate(divide="ignore", invalid="ignore"):
             time = self.tau_s * np.log((goal - self.v_reset) / (goal - self.v_threshold))
         return np.where(goal > self.v_threshold, time, np.inf)
 
     def rate_hz(self, amps: ArrayLike) -> Floats:
-        """Return the firing rate at each current: the f–I curve ``1/(dead + τ·ln((V∞ − V_hold)/(V∞ − V_th)))``, hertz.
+        """Return the firing rate at each current: the f–I curve ``1/(dead + τ·ln((V∞ − V_hold)/(V∞
+        − V_th)))``, hertz.
 
         0 below threshold, and for a neuron without reset (its output stays on).
         """
@@ -186,7 +216,9 @@ class CircuitNeuron:
         share = self.leak_ohm / (self.leak_ohm + ohm)
         return np.asarray(self.v_reset * share + goal * (1 - share))
 
-    def spike_times(self, amps: ArrayLike, duration_s: float, inhibition: Inhibition | None = None) -> list[Floats]:
+    def spike_times(
+        self, amps: ArrayLike, duration_s: float, inhibition: Inhibition | None = None
+    ) -> list[Floats]:
         """Return the spike times of neurons at constant currents, from event to event.
 
         Parameters
@@ -233,8 +265,14 @@ class CircuitNeuron:
     def spice_parameters(self) -> dict[str, float]:
         """Return what travels on the X line of lapicque.lib."""
         return {
-            "transconductance": self.transconductance, "leak_ohm": self.leak_ohm, "capacitance": self.capacitance,
-            "v_threshold": self.v_threshold, "hysteresis": self.hysteresis, "v_reset": self.v_reset,
-            "reset_ohm": 1e12 if self.reset_ohm is None else self.reset_ohm, "refractory_s": self.refractory_s,
-            "v_low": self.spike_low, "v_high": self.spike_high,
-        }  # fmt: skip
+            "transconductance": self.transconductance,
+            "leak_ohm": self.leak_ohm,
+            "capacitance": self.capacitance,
+            "v_threshold": self.v_threshold,
+            "hysteresis": self.hysteresis,
+            "v_reset": self.v_reset,
+            "reset_ohm": 1e12 if self.reset_ohm is None else self.reset_ohm,
+            "refractory_s": self.refractory_s,
+            "v_low": self.spike_low,
+            "v_high": self.spike_high,
+        }

@@ -1,4 +1,5 @@
-"""The membrane equations, each once: plain arithmetic on floats or arrays, so that numba can compile the very same functions."""
+"""The membrane equations, each once: plain arithmetic on floats or arrays, so that numba can
+compile the very same functions."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ Value = TypeVar("Value", float, NDArray[np.float64])
 
 
 def relax(value: Value, goal: Value, decay: float) -> Value:
-    """Return the exact solution of τ·dv/dt = goal − v after a step: goal + (v − goal)·decay, decay = exp(−Δt/τ)."""
+    """Return the exact solution of τ·dv/dt = goal − v after a step: goal + (v − goal)·decay, decay
+    = exp(−Δt/τ)."""
     return goal + (value - goal) * decay
 
 

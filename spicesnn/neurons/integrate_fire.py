@@ -15,7 +15,8 @@ from spicesnn.neurons.lif import check_positive
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IF:
-    """Parameters of an integrate-and-fire neuron: membrane capacitance (farad), threshold, reset and lowest voltage (volt)."""
+    """Parameters of an integrate-and-fire neuron: membrane capacitance (farad), threshold, reset
+    and lowest voltage (volt)."""
 
     capacitance_farad: float = 1e-9
     threshold_volts: float = 1.0
@@ -23,9 +24,14 @@ class IF:
     floor_volts: float = -np.inf
 
     def __post_init__(self) -> None:
-        check_positive("IF", capacitance_farad=self.capacitance_farad, threshold_volts=self.threshold_volts)
+        check_positive(
+            "IF", capacitance_farad=self.capacitance_farad, threshold_volts=self.threshold_volts
+        )
         if not self.floor_volts <= self.reset_volts < self.threshold_volts:
-            raise InputError(f"IF: expected floor ≤ reset < threshold; got {self.floor_volts}, {self.reset_volts}, {self.threshold_volts} V")
+            raise InputError(
+                f"IF: expected floor ≤ reset < threshold; got {self.floor_volts},"
+                f" {self.reset_volts}, {self.threshold_volts} V"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -40,7 +46,9 @@ class IFState:
         return cls(volts=np.zeros(shape))
 
 
-def if_step(amps: ArrayLike, state: IFState, neuron: IF, dt_s: float) -> tuple[NDArray[np.bool_], IFState]:
+def if_step(
+    amps: ArrayLike, state: IFState, neuron: IF, dt_s: float
+) -> tuple[NDArray[np.bool_], IFState]:
     r"""Move integrate-and-fire neurons by one time step.
 
     .. math:: C \frac{dv}{dt} = i; \qquad v \ge \vartheta:\ \text{spike},\ v \leftarrow v_{reset}; \qquad v' = \max(v + i\,\Delta t/C,\ v_{floor})
@@ -58,6 +66,9 @@ def if_step(amps: ArrayLike, state: IFState, neuron: IF, dt_s: float) -> tuple[N
     spikes : (…) bool
     state : IFState
     """
-    moved = np.maximum(integrate(state.volts, np.asarray(amps, dtype=float), dt_s / neuron.capacitance_farad), neuron.floor_volts)
+    moved = np.maximum(
+        integrate(state.volts, np.asarray(amps, dtype=float), dt_s / neuron.capacitance_farad),
+        neuron.floor_volts,
+    )
     spikes = moved >= neuron.threshold_volts
     return spikes, IFState(volts=np.where(spikes, neuron.reset_volts, moved))

@@ -28,7 +28,8 @@ class LIF:
     tau_s : float
         Membrane time constant, second.
     resistance_ohm : float
-        Volts on the membrane at rest for one ampere of input: gain of the current sense and leak of the membrane in one.
+        Volts on the membrane at rest for one ampere of input: gain of the current sense and leak of
+        the membrane in one.
     threshold_volts : float
         The neuron spikes when its membrane reaches this voltage.
     reset_volts : float
@@ -44,11 +45,21 @@ class LIF:
     refractory_s: float = 0.0
 
     def __post_init__(self) -> None:
-        check_positive("LIF", tau_s=self.tau_s, resistance_ohm=self.resistance_ohm, threshold_volts=self.threshold_volts)
+        check_positive(
+            "LIF",
+            tau_s=self.tau_s,
+            resistance_ohm=self.resistance_ohm,
+            threshold_volts=self.threshold_volts,
+        )
         if not self.reset_volts < self.threshold_volts:
-            raise InputError(f"LIF: reset_volts = {self.reset_volts} must be below threshold_volts = {self.threshold_volts}")
+            raise InputError(
+                f"LIF: reset_volts = {self.reset_volts} must be below threshold_volts ="
+                f" {self.threshold_volts}"
+            )
         if not np.isfinite(self.refractory_s) or self.refractory_s < 0:
-            raise InputError(f"LIF: refractory_s = {self.refractory_s!r}; expected seconds, 0 or more")
+            raise InputError(
+                f"LIF: refractory_s = {self.refractory_s!r}; expected seconds, 0 or more"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -64,7 +75,9 @@ class LIFState:
         return cls(volts=np.zeros(shape), refractory_left_s=np.zeros(shape))
 
 
-def lif_step(amps: ArrayLike, state: LIFState, neuron: LIF, dt_s: float) -> tuple[NDArray[np.bool_], LIFState]:
+def lif_step(
+    amps: ArrayLike, state: LIFState, neuron: LIF, dt_s: float
+) -> tuple[NDArray[np.bool_], LIFState]:
     r"""Move LIF neurons by one time step.
 
     .. math:: \tau \frac{dv}{dt} = R\,i - v; \qquad v \ge \vartheta:\ \text{spike},\ v \leftarrow v_{reset}
@@ -89,14 +102,19 @@ def lif_step(amps: ArrayLike, state: LIFState, neuron: LIF, dt_s: float) -> tupl
     """
     drive = neuron.resistance_ohm * np.asarray(amps, dtype=float)
     free = state.refractory_left_s <= 1e-9 * dt_s
-    moved = np.where(free, relax(state.volts, drive, float(np.exp(-dt_s / neuron.tau_s))), neuron.reset_volts)
+    moved = np.where(
+        free, relax(state.volts, drive, float(np.exp(-dt_s / neuron.tau_s))), neuron.reset_volts
+    )
     spikes = free & (moved >= neuron.threshold_volts)
     left = np.where(spikes, neuron.refractory_s, np.maximum(state.refractory_left_s - dt_s, 0.0))
-    return spikes, LIFState(volts=np.where(spikes, neuron.reset_volts, moved), refractory_left_s=left)
+    return spikes, LIFState(
+        volts=np.where(spikes, neuron.reset_volts, moved), refractory_left_s=left
+    )
 
 
 def first_spike_time(amps: ArrayLike, neuron: LIF) -> Floats:
-    """Return when neurons at 0 V first reach the threshold under a constant current: the limit of `lif_step` for Δt → 0.
+    """Return when neurons at 0 V first reach the threshold under a constant current: the limit of
+    `lif_step` for Δt → 0.
 
     t = τ·ln(R·i / (R·i − ϑ)) for R·i > ϑ, infinite (silent) otherwise.
 
@@ -116,22 +134,29 @@ def first_spike_time(amps: ArrayLike, neuron: LIF) -> Floats:
 
 
 def firing_rate(amps: ArrayLike, neuron: LIF) -> Floats:
-    """Return spikes a second under a constant current: 1/(t_ref + τ·ln((R·i − v_reset)/(R·i − ϑ))), 0 for a silent neuron."""
+    """Return spikes a second under a constant current: 1/(t_ref + τ·ln((R·i − v_reset)/(R·i − ϑ))),
+    0 for a silent neuron."""
     drive = neuron.resistance_ohm * np.asarray(amps, dtype=float)
     above = drive > neuron.threshold_volts
     safe = np.where(above, drive, 2 * neuron.threshold_volts)
-    period = neuron.refractory_s + neuron.tau_s * np.log((safe - neuron.reset_volts) / (safe - neuron.threshold_volts))
+    period = neuron.refractory_s + neuron.tau_s * np.log(
+        (safe - neuron.reset_volts) / (safe - neuron.threshold_volts)
+    )
     return np.where(above, 1.0 / period, 0.0)
 
 
 def spike_count(amps: ArrayLike, neuron: LIF, window_s: float) -> NDArray[np.int64]:
     """Return how often neurons from 0 V spike within a window under a constant current.
 
-    The first spike is at `first_spike_time`; later ones follow every t_ref + τ·ln((R·i − v_reset)/(R·i − ϑ)).
-    """
+    The first spike is at `first_spike_time`; later ones follow every t_ref + τ·ln((R·i −
+    v_reset)/(R·i − ϑ))."""
     first = first_spike_time(amps, neuron)
     drive = neuron.resistance_ohm * np.asarray(amps, dtype=float)
     spiking = np.isfinite(first) & (first <= window_s)
     safe = np.where(spiking, drive, 2 * neuron.threshold_volts)
-    period = neuron.refractory_s + neuron.tau_s * np.log((safe - neuron.reset_volts) / (safe - neuron.threshold_volts))
-    return np.where(spiking, 1 + np.floor((window_s - np.where(spiking, first, 0.0)) / period), 0).astype(np.int64)
+    period = neuron.refractory_s + neuron.tau_s * np.log(
+        (safe - neuron.reset_volts) / (safe - neuron.threshold_volts)
+    )
+    return np.where(
+        spiking, 1 + np.floor((window_s - np.where(spiking, first, 0.0)) / period), 0
+    ).astype(np.int64)

@@ -1,1 +1,2 @@
-"""What real cells do that their equations do not say: one table, one realisation for engines, one for compiled loops."""
+"""What real cells do that their equations do not say: one table, one realisation for engines, one
+for compiled loops."""

@@ -1,10 +1,11 @@
 # mypy: disable-error-code="no-any-return,return-value,assignment,arg-type,type-var"
-"""Cells with non-idealities inside compiled presentations: stuck-at faults, device-to-device and cycle-to-cycle variation, read noise.
+"""Cells with non-idealities inside compiled presentations: stuck-at faults, device-to-device and
+cycle-to-cycle variation, read noise.
 
-Behind a balance line a weight is the conductance of a device less that of a line in the middle of the window, G − (G_low + G_high)/2, in units
-of which the whole window is 2·limit. A relative noise of a read is one of the conductance: the device's is w + limit·κ with
-κ = (G_high + G_low)/(G_high − G_low), and the balance line's, which all columns of a read share, is limit·κ.
-"""
+Behind a balance line a weight is the conductance of a device less that of a line in the middle of
+the window, G − (G_low + G_high)/2, in units of which the whole window is 2·limit. A relative noise
+of a read is one of the conductance: the device's is w + limit·κ with κ = (G_high + G_low)/(G_high −
+G_low), and the balance line's, which all columns of a read share, is limit·κ."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ class NonidealCells(NamedTuple):
     gain : (inputs, neurons)
         Factor on every change of a weight by learning; 0 where the cell is stuck.
     start : (inputs, neurons)
-        Weight of cells stuck at an end of their window, NaN where they work or are stuck wherever they are.
+        Weight of cells stuck at an end of their window, NaN where they work or are stuck wherever
+        they are.
     noise : (pool,) or (0,)
         Normal numbers times the relative spread of a read; empty without read noise.
     scatter : (pool,) or (0,)
@@ -45,37 +47,48 @@ class NonidealCells(NamedTuple):
 
 
 class BalancedCells(NamedTuple):
-    """Two layers with balance lines, which share their pool of noise; `middle` (2,) is the weight κ·limit of the middle of each window."""
+    """Two layers with balance lines, which share their pool of noise; `middle` (2,) is the weight
+    κ·limit of the middle of each window."""
 
     first: NonidealCells
     second: NonidealCells
     middle: F
 
 
-def nonideal_cells(options: StreamImperfections, shape: tuple[int, int], rng: np.random.Generator) -> NonidealCells | None:
-    """Draw the cells of a layer with weights from 0 to 1, None where all are as they should be; the same generator gives the same array.
+def nonideal_cells(
+    options: StreamImperfections, shape: tuple[int, int], rng: np.random.Generator
+) -> NonidealCells | None:
+    """Draw the cells of a layer with weights from 0 to 1, None where all are as they should be; the
+    same generator gives the same array.
 
     Parameters
     ----------
     options : StreamImperfections
         Its states are a kind of synapse, and drawn nowhere.
     shape : (inputs, neurons)
-        The inputs are the pixels of a square image where `options.stuck_place` asks for some of them.
+        The inputs are the pixels of a square image where `options.stuck_place` asks for some of
+        them.
     rng : Generator
     """
     if options.none:
         return None
     gain, start = _drawn(options, shape, (0.0, 1.0), rng, pixels=shape[0])
     noise = _noise(options.read_noise, shape[1], rng)
-    scatter = (1.0 + options.cycle_to_cycle * rng.standard_normal(POOL if options.cycle_to_cycle else 0)).astype(np.float32)
+    scatter = (
+        1.0 + options.cycle_to_cycle * rng.standard_normal(POOL if options.cycle_to_cycle else 0)
+    ).astype(np.float32)
     return NonidealCells(gain=gain, start=start, noise=noise, scatter=scatter)
 
 
 def balanced_cells(
-    options: StreamImperfections, shapes: tuple[tuple[int, int], tuple[int, int]], limits: tuple[float, float], window: Window,
+    options: StreamImperfections,
+    shapes: tuple[tuple[int, int], tuple[int, int]],
+    limits: tuple[float, float],
+    window: Window,
     rng: np.random.Generator,
-) -> BalancedCells | None:  # fmt: skip
-    """Draw the cells of two layers with balance lines that work, None where all cells are as they should be.
+) -> BalancedCells | None:
+    """Draw the cells of two layers with balance lines that work, None where all cells are as they
+    should be.
 
     Parameters
     ----------
@@ -90,21 +103,36 @@ def balanced_cells(
     """
     if not (options.any_stuck or options.pulse_spread or options.read_noise):
         return None
-    layers = [_drawn(options, shape, (-limit, limit), rng, pixels=pixels)
-              for shape, limit, pixels in zip(shapes, limits, (shapes[0][0], 0), strict=True)]  # fmt: skip
+    layers = [
+        _drawn(options, shape, (-limit, limit), rng, pixels=pixels)
+        for shape, limit, pixels in zip(shapes, limits, (shapes[0][0], 0), strict=True)
+    ]
     noise = _noise(options.read_noise, max(shapes[0][1], shapes[1][1]), rng)
     middle = np.array(limits, np.float32) * np.float32((window.high + window.low) / window.span)
-    first, second = (NonidealCells(gain=gain, start=start, noise=noise, scatter=np.zeros(0, np.float32)) for gain, start in layers)
+    first, second = (
+        NonidealCells(gain=gain, start=start, noise=noise, scatter=np.zeros(0, np.float32))
+        for gain, start in layers
+    )
     return BalancedCells(first=first, second=second, middle=middle)
 
 
 def _drawn(
-    options: StreamImperfections, shape: tuple[int, int], ends: tuple[float, float], rng: np.random.Generator, *, pixels: int
+    options: StreamImperfections,
+    shape: tuple[int, int],
+    ends: tuple[float, float],
+    rng: np.random.Generator,
+    *,
+    pixels: int,
 ) -> tuple[F, F]:
     """Draw gains and starts of cells whose weights go from end to end."""
-    gain, stuck = options.gains(shape, rng).astype(np.float32), options.stuck_map(shape, rng, pixels=pixels)
+    gain, stuck = (
+        options.gains(shape, rng).astype(np.float32),
+        options.stuck_map(shape, rng, pixels=pixels),
+    )
     gain[stuck.any] = 0.0
-    return gain, np.where(stuck.on, ends[1], np.where(stuck.off, ends[0], np.nan)).astype(np.float32)
+    return gain, np.where(stuck.on, ends[1], np.where(stuck.off, ends[0], np.nan)).astype(
+        np.float32
+    )
 
 
 def _noise(relative: float, columns: int, rng: np.random.Generator) -> F:
@@ -117,8 +145,17 @@ def stuck_in(weights: F, start: F) -> F:
 
 
 @compiled(fastmath=True)
-def moved(cells: NonidealCells, words: NDArray[np.uint64], i: int, j: int, before: np.float32, after: np.float32, whole: bool) -> np.float32:
-    """Return where a cell really goes in place of `after`; cells of discrete levels (`whole`) go there or not at all."""
+def moved(
+    cells: NonidealCells,
+    words: NDArray[np.uint64],
+    i: int,
+    j: int,
+    before: np.float32,
+    after: np.float32,
+    whole: bool,
+) -> np.float32:
+    """Return where a cell really goes in place of `after`; cells of discrete levels (`whole`) go
+    there or not at all."""
     gain = cells.gain[i, j]
     if cells.scatter.size > 0:
         gain *= cells.scatter[np.int64(draw(words) % np.uint64(cells.scatter.size))]
@@ -128,7 +165,14 @@ def moved(cells: NonidealCells, words: NDArray[np.uint64], i: int, j: int, befor
 
 
 @compiled(fastmath=True)
-def hear_noisily(cells: NonidealCells, words: NDArray[np.uint64], excitation: F, read_weight: F, rows: NDArray[np.int32], count: int) -> None:
+def hear_noisily(
+    cells: NonidealCells,
+    words: NDArray[np.uint64],
+    excitation: F,
+    read_weight: F,
+    rows: NDArray[np.int32],
+    count: int,
+) -> None:
     """Add the rows of all inputs that fired, every cell of every read with noise of its own."""
     one, places = np.float32(1.0), np.uint64(cells.noise.size - excitation.size)
     for n in range(count):
@@ -140,7 +184,8 @@ def hear_noisily(cells: NonidealCells, words: NDArray[np.uint64], excitation: F,
 
 @compiled(fastmath=True)
 def free_factor(cells: NonidealCells, weight: F, j: int, target: float) -> float:
-    """Return the factor on the cells that work which brings a column to `target`; 0 where the stuck cells alone have more."""
+    """Return the factor on the cells that work which brings a column to `target`; 0 where the stuck
+    cells alone have more."""
     stuck, free = 0.0, 0.0
     for i in range(weight.shape[0]):
         if cells.gain[i, j] == 0:
@@ -152,7 +197,8 @@ def free_factor(cells: NonidealCells, weight: F, j: int, target: float) -> float
 
 @compiled(fastmath=True)
 def read_noisily(noise: F, words: NDArray[np.uint64], row: F, middle: np.float32, v: F) -> None:
-    """Add a row of weights to the neurons, every cell and the balance line with noise of their own."""
+    """Add a row of weights to the neurons, every cell and the balance line with noise of their
+    own."""
     places = np.uint64(noise.size - v.size)
     bits = draw(words)
     own = noise[np.int64(bits % places) :]

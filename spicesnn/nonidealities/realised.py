@@ -1,8 +1,8 @@
-"""Imperfections put together: an array is fabricated, read and pulsed as a real one, by whichever engine.
+"""Imperfections put together: an array is fabricated, read and pulsed as a real one, by whichever
+engine.
 
-Everything random comes from the generator that is handed in, and none of it from the engine: with the same seed both engines are given
-the same arrays.
-"""
+Everything random comes from the generator that is handed in, and none of it from the engine: with
+the same seed both engines are given the same arrays."""
 
 from __future__ import annotations
 
@@ -28,17 +28,30 @@ from spicesnn.guesses import hinted
 
 Answer = TypeVar("Answer", covariant=True)
 _PARTS = {
-    "cycle_to_cycle": (CycleToCycle, "CycleToCycle(relative=…) or CycleToCycle(of_range=…) of spicesnn.crossbar.noise"),
+    "cycle_to_cycle": (
+        CycleToCycle,
+        "CycleToCycle(relative=…) or CycleToCycle(of_range=…) of spicesnn.crossbar.noise",
+    ),
     "states": (ConductanceStates, "ConductanceStates of spicesnn.devices.levels"),
     "endurance": (Endurance, "Endurance of spicesnn.crossbar.faults"),
-    "telegraph": (TelegraphNoise, "TelegraphNoise(amplitude=…, capture_s=…, emission_s=…) of spicesnn.crossbar.noise"),
-    "read_noise": (ReadNoise, "a relative standard deviation, or ReadNoise of spicesnn.crossbar.noise"),
+    "telegraph": (
+        TelegraphNoise,
+        "TelegraphNoise(amplitude=…, capture_s=…, emission_s=…) of spicesnn.crossbar.noise",
+    ),
+    "read_noise": (
+        ReadNoise,
+        "a relative standard deviation, or ReadNoise of spicesnn.crossbar.noise",
+    ),
     "retention": (RetentionDrift, "RetentionDrift(exponent=…) of spicesnn.crossbar.noise"),
     "stuck_map": (StuckMap, "StuckMap of spicesnn.crossbar.faults"),
 }
 _WORDS = {
-    "variability": "spread={parameter: LogNormal(…)} (device to device), cycle_to_cycle=… or read_noise=…",
-    "variation": "spread={parameter: LogNormal(…)} (device to device), cycle_to_cycle=… or read_noise=…",
+    "variability": (
+        "spread={parameter: LogNormal(…)} (device to device), cycle_to_cycle=… or read_noise=…"
+    ),
+    "variation": (
+        "spread={parameter: LogNormal(…)} (device to device), cycle_to_cycle=… or read_noise=…"
+    ),
     "d2d": "spread={parameter: LogNormal(…)}",
     "device_to_device": "spread={parameter: LogNormal(…)}",
     "c2c": "cycle_to_cycle=CycleToCycle(…)",
@@ -73,9 +86,10 @@ class Pulses(Protocol[Answer]):
 class Imperfections:
     """What is imperfect about an array; every part may be left out.
 
-    They act in the order of the attributes: the spread, measured cycles, then stuck cells, when an array is made; cycle-to-cycle spread, then
-    finite states, then the next of the measured cycles, then wear, after every pulse; telegraph noise, then read noise,
-    before every read; drift while the array rests.
+    They act in the order of the attributes: the spread, measured cycles, then stuck cells, when an
+    array is made; cycle-to-cycle spread, then finite states, then the next of the measured cycles,
+    then wear, after every pulse; telegraph noise, then read noise, before every read; drift while
+    the array rests.
 
     Attributes
     ----------
@@ -84,14 +98,17 @@ class Imperfections:
     scaled_to : (lowest, highest), optional
         The draws are stretched so that every parameter of `spread` spans exactly this.
     cycles : MeasuredCycles
-        Set and reset voltages and resistances of every cell from measured statistics, drawn anew after each reset.
+        Set and reset voltages and resistances of every cell from measured statistics, drawn anew
+        after each reset.
     stuck_on, stuck_off, stuck : float
-        Probability that a cell is stuck at its highest conductance, at its lowest, or wherever it is.
+        Probability that a cell is stuck at its highest conductance, at its lowest, or wherever it
+        is.
     stuck_map : StuckMap
         Cells that are known to be stuck, in place of these probabilities.
     cycle_to_cycle : CycleToCycle
     states : ConductanceStates
-        The conductances that a cell can hold; after every pulse the cells that moved are rounded to them.
+        The conductances that a cell can hold; after every pulse the cells that moved are rounded to
+        them.
     states_volts : float
         Where these conductances are read: I/V at this voltage, dI/dV at 0 V.
     endurance : Endurance
@@ -100,9 +117,11 @@ class Imperfections:
         A number is the relative standard deviation.
     retention : RetentionDrift
     published : PublishedCells
-        Programming error when an array is made, drift while it rests and read noise, as a publication has them; `retention` is then left out.
+        Programming error when an array is made, drift while it rests and read noise, as a
+        publication has them; `retention` is then left out.
     rest_s : float
-        How long after its programming the array is read, seconds: mapped networks drift so long, and published read noise grows with it.
+        How long after its programming the array is read, seconds: mapped networks drift so long,
+        and published read noise grows with it.
     """
 
     spread: Mapping[str, Distribution] = field(default_factory=dict)
@@ -125,14 +144,25 @@ class Imperfections:
     def __post_init__(self) -> None:
         for name in ("stuck_on", "stuck_off", "stuck"):
             if not 0 <= number(getattr(self, name), f"imperfections: {name}", "a probability") <= 1:
-                raise InputError(f"imperfections: {name} = {getattr(self, name)!r}; expected a probability, 0 to 1")
+                raise InputError(
+                    f"imperfections: {name} = {getattr(self, name)!r}; expected a probability, 0"
+                    " to 1"
+                )
         number(self.states_volts, "imperfections: states_volts", "volts")
         if self.published is not None and self.retention is not None:
-            raise InputError(f"imperfections: retention and published = {self.published.name} are two drifts; expected one of them")
+            raise InputError(
+                f"imperfections: retention and published = {self.published.name} are two drifts;"
+                " expected one of them"
+            )
         if self.scaled_to is not None:
-            low, high = (number(value, "imperfections: scaled_to", "two finite numbers") for value in self.scaled_to)
+            low, high = (
+                number(value, "imperfections: scaled_to", "two finite numbers")
+                for value in self.scaled_to
+            )
             if not low < high:
-                raise InputError(f"imperfections: scaled_to = {self.scaled_to}; expected (lowest, highest)")
+                raise InputError(
+                    f"imperfections: scaled_to = {self.scaled_to}; expected (lowest, highest)"
+                )
         self._take_parts()
 
     def _take_parts(self) -> None:
@@ -144,22 +174,30 @@ class Imperfections:
                 raise WrongTypeError(f"imperfections: {name} is {given!r:.60}; expected {expected}")
         if not isinstance(self.spread, Mapping):
             raise WrongTypeError(
-                f"imperfections: spread is {self.spread!r:.60}; expected a distribution by parameter, such as {{'r_on': LogNormal(0.1)}} with "
-                "LogNormal of spicesnn.devices.variability"
+                f"imperfections: spread is {self.spread!r:.60}; expected a distribution by"
+                " parameter, such as {'r_on': LogNormal(0.1)} with LogNormal of"
+                " spicesnn.devices.variability"
             )
         object.__setattr__(self, "spread", dict(self.spread))
 
     def devices(self, device: Device, shape: tuple[int, int], rng: np.random.Generator) -> Device:
-        """Return the device with the parameters of every cell drawn; of measured cycles those of one cycle, which then holds."""
+        """Return the device with the parameters of every cell drawn; of measured cycles those of
+        one cycle, which then holds."""
         if self.spread:
             device = spread(device, shape, self.spread, rng, scaled_to=self.scaled_to)
-        return device if self.cycles is None else self.cycles.devices(device, self.cycles.statistics.fresh(shape, rng))
+        return (
+            device
+            if self.cycles is None
+            else self.cycles.devices(device, self.cycles.statistics.fresh(shape, rng))
+        )
 
     def stuck_cells(self, shape: tuple[int, int], rng: np.random.Generator) -> StuckMap | None:
         """Return which cells are stuck, or None where none can be."""
         if self.stuck_map is not None:
             if self.stuck_map.on.shape != shape:
-                raise InputError(f"stuck map: shape {self.stuck_map.on.shape}; the array has {shape}")
+                raise InputError(
+                    f"stuck map: shape {self.stuck_map.on.shape}; the array has {shape}"
+                )
             return self.stuck_map
         if not (self.stuck_on or self.stuck_off or self.stuck):
             return None
@@ -169,8 +207,13 @@ class Imperfections:
         """Return the array as it left the factory: parameters spread, cells stuck."""
         if self.spread:
             if array.device is None:
-                raise InputError("a spread of parameters needs cells with a device model; an array of plain conductances has none")
-            array = refitted(array, spread(array.device, array.shape, self.spread, rng, scaled_to=self.scaled_to))
+                raise InputError(
+                    "a spread of parameters needs cells with a device model; an array of plain"
+                    " conductances has none"
+                )
+            array = refitted(
+                array, spread(array.device, array.shape, self.spread, rng, scaled_to=self.scaled_to)
+            )
         if self.cycles is not None:
             array = self.cycles.fabricated(array, rng)
         stuck = self.stuck_cells(array.shape, rng)
@@ -184,52 +227,85 @@ class Imperfections:
     @property
     def disturbs_reads(self) -> bool:
         """Whether two reads of one array differ."""
-        return self.telegraph is not None or self.read_noise is not None or (self.published is not None and self.published.read is not None)
+        return (
+            self.telegraph is not None
+            or self.read_noise is not None
+            or (self.published is not None and self.published.read is not None)
+        )
 
     def before_read(self, array: Crossbar, rng: np.random.Generator) -> Crossbar:
         """Return the array as one read sees it."""
         for part in (self.telegraph, self.read_noise):
             if part is not None:
                 array = part.before_read(array, rng)
-        return array if self.published is None else self.published.before_read(array, rng, seconds=self.rest_s)
+        return (
+            array
+            if self.published is None
+            else self.published.before_read(array, rng, seconds=self.rest_s)
+        )
 
     def held(self, array: Crossbar, rng: np.random.Generator) -> Crossbar:
         """Return the array with all its cells in one of their finite states."""
         if self.states is None or array.device is None or not array.device.memory:
             return array
-        return array.with_state(self.states.held(array.device, array.state_or_zeros(), rng, v=self.states_volts))
+        return array.with_state(
+            self.states.held(array.device, array.state_or_zeros(), rng, v=self.states_volts)
+        )
 
-    def after_pulse(self, before: Crossbar, after: Crossbar, rng: np.random.Generator, wear: Wear | None = None) -> tuple[Crossbar, Wear | None]:
-        """Return the array and its wear as a pulse really left them, from the array that the equations give."""
+    def after_pulse(
+        self, before: Crossbar, after: Crossbar, rng: np.random.Generator, wear: Wear | None = None
+    ) -> tuple[Crossbar, Wear | None]:
+        """Return the array and its wear as a pulse really left them, from the array that the
+        equations give."""
         if self.cycle_to_cycle is not None:
             after = self.cycle_to_cycle.after_pulse(before, after, rng)
         if self.states is not None and after.device is not None and after.device.memory:
             old, new = before.state_or_zeros(), after.state_or_zeros()
-            after = after.with_state(np.where(new == old, old, self.held(after, rng).state_or_zeros()))
+            after = after.with_state(
+                np.where(new == old, old, self.held(after, rng).state_or_zeros())
+            )
         after = _programmed_anew(before, after)
         if self.cycles is not None:
             after = self.cycles.after_pulse(before, after, rng)
         if self.endurance is not None:
             if wear is None:
-                raise InputError("endurance counts from pulse to pulse; give wear=…, at first from fresh_wear(shape, rng)")
+                raise InputError(
+                    "endurance counts from pulse to pulse; give wear=…, at first from"
+                    " fresh_wear(shape, rng)"
+                )
             after, wear = self.endurance.aged(wear, before, after)
         return after, wear
 
-    def read(self, engine: Reads[Answer], array: Crossbar, row_volts: ArrayLike, rng: np.random.Generator, **lines: Any) -> Answer:
-        """Read once; every input of a batch sees the same disturbed cells. `lines` are the other arguments of `Engine.read`."""
+    def read(
+        self,
+        engine: Reads[Answer],
+        array: Crossbar,
+        row_volts: ArrayLike,
+        rng: np.random.Generator,
+        **lines: Any,
+    ) -> Answer:
+        """Read once; every input of a batch sees the same disturbed cells. `lines` are the other
+        arguments of `Engine.read`."""
         return engine.read(self.before_read(array, rng), row_volts, **lines)
 
     def pulse(
-        self, engine: Pulses[Answer], array: Crossbar, pulse: Pulse | Waveform, rng: np.random.Generator, wear: Wear | None = None
+        self,
+        engine: Pulses[Answer],
+        array: Crossbar,
+        pulse: Pulse | Waveform,
+        rng: np.random.Generator,
+        wear: Wear | None = None,
     ) -> tuple[Answer, Wear | None]:
-        """Apply a pulse and return its result with the array as it was really left, and the wear."""
+        """Apply a pulse and return its result with the array as it was really left, and the
+        wear."""
         done: Any = engine.pulse(array, pulse)
         after, worn = self.after_pulse(array, done.array, rng, wear)
         answer: Answer = replace(done, array=after)
         return answer, worn
 
     def rested(self, array: Crossbar, seconds: float, rng: np.random.Generator) -> Crossbar:
-        """Return the array after a rest; exponents are drawn anew (keep them with `RetentionDrift.exponents` where the same cells rest again)."""
+        """Return the array after a rest; exponents are drawn anew (keep them with
+        `RetentionDrift.exponents` where the same cells rest again)."""
         if self.published is not None:
             return self.published.drifted(array, seconds, rng)
         if self.retention is None:
@@ -238,10 +314,14 @@ class Imperfections:
 
 
 def _programmed_anew(before: Crossbar, after: Crossbar) -> Crossbar:
-    """Return the array without what drift had left beyond the range of cells that have moved since."""
+    """Return the array without what drift had left beyond the range of cells that have moved
+    since."""
     if after.current_factor is None or after.device is None or not after.device.memory:
         return after
     low, high = end_states(after)
-    old, new = (a.state_or_zeros() if a.state_or_zeros().ndim == 2 else a.state_or_zeros()[0] for a in (before, after))
+    old, new = (
+        a.state_or_zeros() if a.state_or_zeros().ndim == 2 else a.state_or_zeros()[0]
+        for a in (before, after)
+    )
     moved = np.abs(new - old) > 1e-9 * np.abs(high - low)
     return replace(after, current_factor=np.where(moved, 1.0, after.current_factor))

@@ -21,7 +21,8 @@ _MOST_BARS = 1500
 
 
 def weights_3d(weights: ArrayLike, names: Sequence[str] = ()) -> Figure:
-    """Return a figure of signed weights (inputs, outputs), height and colour on a scale that is symmetric about zero.
+    """Return a figure of signed weights (inputs, outputs), height and colour on a scale that is
+    symmetric about zero.
 
     Parameters
     ----------
@@ -30,7 +31,9 @@ def weights_3d(weights: ArrayLike, names: Sequence[str] = ()) -> Figure:
     """
     values = np.asarray(weights, dtype=float)
     if values.ndim != 2 or 0 in values.shape or not np.all(np.isfinite(values)):
-        raise InputError(f"weights have shape {values.shape}; expected (inputs, outputs), all finite")
+        raise InputError(
+            f"weights have shape {values.shape}; expected (inputs, outputs), all finite"
+        )
     limit = float(np.max(np.abs(values))) or 1.0
     colours = colormaps[DIVERGING](Normalize(-limit, limit)(values))
     rows, columns = (axis.astype(float) for axis in np.indices(values.shape))
@@ -40,11 +43,27 @@ def weights_3d(weights: ArrayLike, names: Sequence[str] = ()) -> Figure:
         if values.size <= _MOST_BARS:
             width = 0.72
             bottom = np.minimum(values, 0.0)
-            axes.bar3d((columns - width / 2).ravel(), (rows - width / 2).ravel(), bottom.ravel(), width, width, np.abs(values).ravel(),
-                       color=colours.reshape(-1, 4), edgecolor="#555555", linewidth=0.2)  # fmt: skip
+            axes.bar3d(
+                (columns - width / 2).ravel(),
+                (rows - width / 2).ravel(),
+                bottom.ravel(),
+                width,
+                width,
+                np.abs(values).ravel(),
+                color=colours.reshape(-1, 4),
+                edgecolor="#555555",
+                linewidth=0.2,
+            )
         else:
-            axes.plot_surface(columns, rows, values, facecolors=colours, rcount=160, ccount=160, linewidth=0)
-        axes.set(xlabel="output", ylabel="input", zlabel="weight", zlim=(min(0.0, values.min()), max(0.0, values.max())))
+            axes.plot_surface(
+                columns, rows, values, facecolors=colours, rcount=160, ccount=160, linewidth=0
+            )
+        axes.set(
+            xlabel="output",
+            ylabel="input",
+            zlabel="weight",
+            zlim=(min(0.0, values.min()), max(0.0, values.max())),
+        )
         if len(names) == values.shape[1] and sum(map(len, names)) <= _MOST_LETTERS:
             axes.set_xticks(range(len(names)), [short(name) for name in names])
         else:

@@ -1,4 +1,5 @@
-"""Figures of one array, one read, one curve: what ``array.plot()``, ``read.plot()`` and ``curve.plot()`` return."""
+"""Figures of one array, one read, one curve: what ``array.plot()``, ``read.plot()`` and
+``curve.plot()`` return."""
 
 from __future__ import annotations
 
@@ -22,19 +23,25 @@ if TYPE_CHECKING:
 
 
 def array_figure(array: Crossbar, axes: Axes | None = None) -> Figure:
-    """Return a map of the cells' conductances (dI/dV at 0 V, gates at their default), wires left out."""
+    """Return a map of the cells' conductances (dI/dV at 0 V, gates at their default), wires left
+    out."""
     gates = None
     if array.gated:
         gates = np.full(array.gate_lines, array.cell_device().gate_default or 0.0)
     kind = "linear cells" if array.device is None else f"{array.device.name} cells"
     with style():
         figure = new_figure(5.6, 4.6) if axes is None else _figure_of(axes)
-        conductance_map(figure.subplots() if axes is None else axes, array.cell_conductance(gates), title=f"{array.rows} × {array.cols} {kind}")
+        conductance_map(
+            figure.subplots() if axes is None else axes,
+            array.cell_conductance(gates),
+            title=f"{array.rows} × {array.cols} {kind}",
+        )
     return figure
 
 
 def read_figure(read: Read, index: int = 0) -> Figure:
-    """Return maps of the line voltages, the cell currents and the currents in the segments of both lines.
+    """Return maps of the line voltages, the cell currents and the currents in the segments of both
+    lines.
 
     Parameters
     ----------
@@ -49,10 +56,16 @@ def read_figure(read: Read, index: int = 0) -> Figure:
     """
     word, bit = (np.asarray(v) for v in (read.word_line_volts, read.bit_line_volts))
     if isinstance(index, str):
-        raise WrongTypeError(f"read.plot: index = {index!r:.60}; expected the number of an input. A file is written by read.plot().savefig(path)")
+        raise WrongTypeError(
+            f"read.plot: index = {index!r:.60}; expected the number of an input. A file is written"
+            " by read.plot().savefig(path)"
+        )
     if word.ndim == 3:
         if not isinstance(index, int | np.integer) or not -len(word) <= index < len(word):
-            raise InputError(f"read.plot: index = {index!r}; the batch has {len(word)} inputs, 0 to {len(word) - 1}")
+            raise InputError(
+                f"read.plot: index = {index!r}; the batch has {len(word)} inputs, 0 to"
+                f" {len(word) - 1}"
+            )
         word, bit = word[index], bit[index]
     elif index != 0:
         raise InputError(f"read.plot: index = {index!r}; the read has one input")
@@ -72,20 +85,27 @@ def read_figure(read: Read, index: int = 0) -> Figure:
 
 
 def branch_amps(read: Read, cells: Floats, index: int = 0) -> tuple[Floats, Floats]:
-    """Return the current into each cell's word-line node from the left, and out of its bit-line node downwards, (rows, cols) each.
+    """Return the current into each cell's word-line node from the left, and out of its bit-line
+    node downwards, (rows, cols) each.
 
-    Of lines that are driven from one end, Kirchhoff's law gives both from the cells' currents: what has not left a word line yet, and what
-    has entered a bit line so far. Lines driven from both ends follow from the drop along their segments.
-    """
+    Of lines that are driven from one end, Kirchhoff's law gives both from the cells' currents: what
+    has not left a word line yet, and what has entered a bit line so far. Lines driven from both
+    ends follow from the drop along their segments."""
     array = read.array
     assert array is not None
     rows = np.atleast_2d(read.row_amps)[index]
-    word = rows[:, None] - np.concatenate([np.zeros((array.rows, 1)), np.cumsum(cells, axis=1)[:, :-1]], axis=1)
+    word = rows[:, None] - np.concatenate(
+        [np.zeros((array.rows, 1)), np.cumsum(cells, axis=1)[:, :-1]], axis=1
+    )
     bit = np.cumsum(cells, axis=0)
     if not array.wires.double_sided:
         return word, bit
-    # Each end brings what its own resistance lets through; the first segment of a line carries what its near end brings
-    volts = [np.asarray(v)[index] if np.ndim(v) == 3 else np.asarray(v) for v in (read.word_line_volts, read.bit_line_volts)]
+    # Each end brings what its own resistance lets through; the first segment of a line carries what
+    # its near end brings
+    volts = [
+        np.asarray(v)[index] if np.ndim(v) == 3 else np.asarray(v)
+        for v in (read.word_line_volts, read.bit_line_volts)
+    ]
     assert read.row_volts is not None
     driven = np.atleast_2d(read.row_volts)
     sensed = np.atleast_2d(np.zeros(array.cols) if read.column_volts is None else read.column_volts)
@@ -102,7 +122,9 @@ def _figure_of(axes: Any) -> Figure:
     """Return the figure that axes of a caller are in."""
     figure = getattr(axes, "figure", None)
     if figure is None or not hasattr(axes, "imshow"):
-        raise WrongTypeError(f"plot: ax is {axes!r:.60}; expected matplotlib axes, such as those of plt.subplots()")
+        raise WrongTypeError(
+            f"plot: ax is {axes!r:.60}; expected matplotlib axes, such as those of plt.subplots()"
+        )
     found: Figure = figure
     return found
 
@@ -114,19 +136,33 @@ def pulse_figure(done: PulseResult) -> Figure:
         figure = new_figure(9.6, 4.2)
         left, right = figure.subplots(1, 2)
         time, second = scaled(waves.time, "s")
-        for volts, name, colour in ((waves.row_volts, "word lines", COLOURS[0]), (waves.column_volts, "bit lines", COLOURS[1])):
+        for volts, name, colour in (
+            (waves.row_volts, "word lines", COLOURS[0]),
+            (waves.column_volts, "bit lines", COLOURS[1]),
+        ):
             for line in np.unique(volts, axis=1).T:
                 left.plot(time, line, color=colour, label=name)
         handles, names = left.get_legend_handles_labels()
         left.legend(dict(zip(names, handles, strict=True)).values(), dict.fromkeys(names))
-        left.set(xlabel=f"time ({second})", ylabel="driver voltage (V)", title=f"pulse, {render(done.energy_joule, 'J')} delivered")
-        gates = np.full(done.array.gate_lines, done.array.cell_device().gate_default or 0.0) if done.array.gated else None
-        conductance_map(right, done.array.cell_conductance(gates), title="conductance after the pulse")
+        left.set(
+            xlabel=f"time ({second})",
+            ylabel="driver voltage (V)",
+            title=f"pulse, {render(done.energy_joule, 'J')} delivered",
+        )
+        gates = (
+            np.full(done.array.gate_lines, done.array.cell_device().gate_default or 0.0)
+            if done.array.gated
+            else None
+        )
+        conductance_map(
+            right, done.array.cell_conductance(gates), title="conductance after the pulse"
+        )
     return figure
 
 
 def curve_figure(curve: IVCurve, axes: Axes | None = None) -> Figure:
-    """Return the loop of a curve, and its logarithmic view; the loop alone in axes that are given."""
+    """Return the loop of a curve, and its logarithmic view; the loop alone in axes that are
+    given."""
     if axes is not None:
         figure = _figure_of(axes)
         with style():
@@ -148,9 +184,13 @@ def _map(axes: Axes, values: Floats, unit: str, title: str) -> None:
     shape = shown.shape
     aspect: Literal["auto", "equal"] = "auto" if max(shape) > 2.5 * min(shape) else "equal"
     image = axes.imshow(
-        shown, cmap=DIVERGING if signed else SEQUENTIAL, vmin=-limit if signed else None, vmax=limit if signed else None, aspect=aspect,
+        shown,
+        cmap=DIVERGING if signed else SEQUENTIAL,
+        vmin=-limit if signed else None,
+        vmax=limit if signed else None,
+        aspect=aspect,
         interpolation="nearest",
-    )  # fmt: skip
+    )
     axes.set(title=title, xlabel="bit line", ylabel="word line")
     axes.grid(visible=False)
     for axis in (axes.xaxis, axes.yaxis):

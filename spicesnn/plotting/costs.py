@@ -31,8 +31,19 @@ def cost_bars(rows: Sequence[Mapping[str, Any]]) -> Figure:
             left = np.zeros(len(components))
             for k, layer in enumerate(layers):
                 mine = [row for row in rows if row["layer"] == layer]
-                each = factor * np.array([sum(float(row[key]) for row in mine if row["component"] == name) for name in components])
-                axes.barh(components, each, left=left, color=COLOURS[k % len(COLOURS)], label=layer if k < _MOST_NAMED else None)
+                each = factor * np.array(
+                    [
+                        sum(float(row[key]) for row in mine if row["component"] == name)
+                        for name in components
+                    ]
+                )
+                axes.barh(
+                    components,
+                    each,
+                    left=left,
+                    color=COLOURS[k % len(COLOURS)],
+                    label=layer if k < _MOST_NAMED else None,
+                )
                 left += each
             axes.invert_yaxis()
             axes.set(xlabel=title)

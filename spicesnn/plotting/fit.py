@@ -19,27 +19,46 @@ if TYPE_CHECKING:
 
 
 def data_and_fit(axes: Axes, result: FitResult) -> Axes:
-    """Draw measured points and fitted line: current against voltage of a sweep, conductance against pulse number of a train."""
+    """Draw measured points and fitted line: current against voltage of a sweep, conductance against
+    pulse number of a train."""
     sweep = isinstance(result.data, Sweep)
     measured = result.data.amps if isinstance(result.data, Sweep) else result.data.siemens
     shown, unit = scaled(measured, "A" if sweep else "S")
     factor = float(np.max(np.abs(shown)) / np.max(np.abs(measured)))
     along = result.data.volts if sweep else np.arange(1, result.data.points + 1)
     axes.plot(along, shown, ".", markersize=3, color=COLOURS[0], label="measured")
-    axes.plot(along, result.fitted * factor, "-", linewidth=1.2, color=COLOURS[1], label=f"{result.device.name}, fitted")
+    axes.plot(
+        along,
+        result.fitted * factor,
+        "-",
+        linewidth=1.2,
+        color=COLOURS[1],
+        label=f"{result.device.name}, fitted",
+    )
     quantity = "current" if sweep else "conductance"
-    axes.set(xlabel="voltage (V)" if sweep else "pulse", ylabel=label(quantity, unit), title=f"Fit, relative scatter {result.relative_rmse:.2g}")
+    axes.set(
+        xlabel="voltage (V)" if sweep else "pulse",
+        ylabel=label(quantity, unit),
+        title=f"Fit, relative scatter {result.relative_rmse:.2g}",
+    )
     axes.locator_params(axis="x", nbins=6)
     axes.legend()
     return axes
 
 
 def residuals(axes: Axes, result: FitResult) -> Axes:
-    """Draw fitted minus measured, as a fraction of the largest measured value, in the order of measurement."""
+    """Draw fitted minus measured, as a fraction of the largest measured value, in the order of
+    measurement."""
     measured = result.data.amps if isinstance(result.data, Sweep) else result.data.siemens
-    axes.plot((result.fitted - measured) / np.max(np.abs(measured)), ".", markersize=3, color=COLOURS[0])
+    axes.plot(
+        (result.fitted - measured) / np.max(np.abs(measured)), ".", markersize=3, color=COLOURS[0]
+    )
     axes.axhline(0.0, color="#888888", linewidth=0.7)
-    axes.set(xlabel="sample" if isinstance(result.data, Sweep) else "pulse", ylabel="(fit − measured)/peak", title="Residuals")
+    axes.set(
+        xlabel="sample" if isinstance(result.data, Sweep) else "pulse",
+        ylabel="(fit − measured)/peak",
+        title="Residuals",
+    )
     return axes
 
 
@@ -56,7 +75,8 @@ def fit_figure(result: FitResult) -> Figure:
 
 @shows("PulseTableFit", "figure")
 def pulse_table_figure(result: PulseTableFit) -> Figure:
-    """Return measured conductances and the table's beside the residuals, set pulses and then reset pulses."""
+    """Return measured conductances and the table's beside the residuals, set pulses and then reset
+    pulses."""
     _, unit = scaled(result.curve.raising, "S")
     factor = float(scaled(result.curve.raising, "S")[0][-1] / result.curve.raising[-1])
     with style():
@@ -65,8 +85,22 @@ def pulse_table_figure(result: PulseTableFit) -> Figure:
         first = 0
         for k, (measured, fitted) in enumerate(zip(result.measured, result.fitted, strict=True)):
             pulses = first + np.arange(measured.size)
-            left.plot(pulses, measured * factor, ".", markersize=4, color=COLOURS[0], label="measured" if k == 0 else None)
-            left.plot(pulses, fitted * factor, "-", linewidth=1.2, color=COLOURS[1], label="pulse table" if k == 0 else None)
+            left.plot(
+                pulses,
+                measured * factor,
+                ".",
+                markersize=4,
+                color=COLOURS[0],
+                label="measured" if k == 0 else None,
+            )
+            left.plot(
+                pulses,
+                fitted * factor,
+                "-",
+                linewidth=1.2,
+                color=COLOURS[1],
+                label="pulse table" if k == 0 else None,
+            )
             right.plot(pulses, (fitted - measured) * factor, ".", markersize=4, color=COLOURS[0])
             first = int(pulses[-1])
         left.set(xlabel="pulse", ylabel=label("conductance", unit), title="Pulse table")

@@ -1,4 +1,5 @@
-"""What a `history.npz` may hold before anything is drawn from it: kinds, shapes and ranges of its arrays, as a run leaves them."""
+"""What a `history.npz` may hold before anything is drawn from it: kinds, shapes and ranges of its
+arrays, as a run leaves them."""
 
 from __future__ import annotations
 
@@ -48,7 +49,8 @@ _FORMS: tuple[tuple[str, str, tuple[str | int, ...]], ...] = (
     (r"\w+_update", _WHOLE, ("",)),
     (r"(batch|verify)_error|batch_right|\w+_accuracy|(read|write|verify)_joule", _REAL, ("",)),
 )
-"""Name → kind, and length along each axis: a number, a word for lengths that agree wherever it stands, nothing for any, * for any more axes."""
+"""Name → kind, and length along each axis: a number, a word for lengths that agree wherever it
+stands, nothing for any, * for any more axes."""
 _FRACTIONS = re.compile(r"(\w+_)?accuracy|batch_right")
 _NEVER_NEGATIVE = re.compile(
     r"(read|write|verify)_joule|pulses|conductance_after(_\d+)?|confusion|spikes_\d+|histogram_\d+_(before|after)|raster_\w+"
@@ -66,21 +68,31 @@ def checked_history(path: Path, arrays: Mapping[str, NDArray[Any]]) -> dict[str,
     """
     lengths: dict[str, tuple[int, str]] = {}
     for name, values in arrays.items():
-        if wrong := _form(name, values, lengths) or _values(name, values) or _partners(name, values, arrays):
+        if (
+            wrong := _form(name, values, lengths)
+            or _values(name, values)
+            or _partners(name, values, arrays)
+        ):
             raise RunError(f"{path} is damaged: {name} {wrong}. Train again into a new folder")
     return dict(arrays)
 
 
 def _form(name: str, values: NDArray[Any], lengths: dict[str, tuple[int, str]]) -> str:
     """Return what is wrong with the kind or the shape of an array; nothing if nothing is."""
-    kind, shape = next(((kind, shape) for pattern, kind, shape in _FORMS if re.fullmatch(pattern, name)), ("fiubUS", ("*",)))
+    kind, shape = next(
+        ((kind, shape) for pattern, kind, shape in _FORMS if re.fullmatch(pattern, name)),
+        ("fiubUS", ("*",)),
+    )
     if values.dtype.kind not in kind:
         return f"is of type {values.dtype}; expected {_KINDS.get(kind, 'numbers or text')}"
     if values.size > _MOST_ELEMENTS:
         return f"has {values.size:,} values; expected at most {_MOST_ELEMENTS:,}"
     least = len(shape) - ("*" in shape)
     if values.ndim < least or (values.ndim > least and "*" not in shape):
-        return f"has shape {values.shape}; expected {least} {'axis' if least == 1 else 'axes'}{' or more' if '*' in shape else ''}"
+        return (
+            f"has shape {values.shape}; expected {least}"
+            f" {'axis' if least == 1 else 'axes'}{' or more' if '*' in shape else ''}"
+        )
     for length, wanted in zip(values.shape, shape, strict=False):
         if isinstance(wanted, int):
             if length != wanted:
@@ -94,7 +106,13 @@ def _form(name: str, values: NDArray[Any], lengths: dict[str, tuple[int, str]]) 
 
 def _too_many(lengths: Mapping[str, tuple[int, str]]) -> str:
     for what, (length, _) in lengths.items():
-        most = _MOST_LAYERS if "layers" in what else _MOST_CLASSES if what in ("classes", "true classes", "answers") else None
+        most = (
+            _MOST_LAYERS
+            if "layers" in what
+            else _MOST_CLASSES
+            if what in ("classes", "true classes", "answers")
+            else None
+        )
         if most is not None and length > most:
             return f"has {length:,} {what}; expected at most {most:,}"
     return ""
@@ -106,7 +124,9 @@ def _values(name: str, values: NDArray[Any]) -> str:
         return ""
     if _FRACTIONS.fullmatch(name):
         known = values[~np.isnan(values)]
-        return "" if np.all((known >= 0) & (known <= 1)) else "has fractions that are not from 0 to 1"
+        return (
+            "" if np.all((known >= 0) & (known <= 1)) else "has fractions that are not from 0 to 1"
+        )
     if name in _MAY_BE_ENDLESS:
         return "" if np.all(values >= 0) else "has times before 0"
     if not np.all(np.isfinite(values)):
@@ -115,7 +135,11 @@ def _values(name: str, values: NDArray[Any]) -> str:
         return "has values beyond 1e30"
     if _NEVER_NEGATIVE.fullmatch(name) and np.any(values < 0):
         return "has values below 0"
-    if name.endswith("_update") and (np.any(values < 0) or np.any(values > _MOST_UPDATES) or np.any(np.diff(values.astype(np.int64)) < 0)):
+    if name.endswith("_update") and (
+        np.any(values < 0)
+        or np.any(values > _MOST_UPDATES)
+        or np.any(np.diff(values.astype(np.int64)) < 0)
+    ):
         return f"is no rising count of updates up to {_MOST_UPDATES:,}"
     return ""
 
@@ -127,7 +151,11 @@ def _partners(name: str, values: NDArray[Any], arrays: Mapping[str, NDArray[Any]
         return f"has {values.shape[0]} values taken at {when.size} updates"
     if name.endswith("_update") and name.removesuffix("_update") not in arrays:
         return "has no values that were taken then"
-    if name in ("spike_labels", "labels") and "class_names" in arrays and np.any((values < -1) | (values >= arrays["class_names"].size)):
+    if (
+        name in ("spike_labels", "labels")
+        and "class_names" in arrays
+        and np.any((values < -1) | (values >= arrays["class_names"].size))
+    ):
         return f"has classes that are not among the {arrays['class_names'].size} of class_names"
     if name == "confusion" and values.shape[1] not in (values.shape[0], values.shape[0] + 1):
         return f"has shape {values.shape}; expected (classes, classes) or one column more"
@@ -137,19 +165,28 @@ def _partners(name: str, values: NDArray[Any], arrays: Mapping[str, NDArray[Any]
 
 
 _COMPANIONS = {
-    "histogram_names": (("histogram_unit", "histogram_sides"), ("histogram_{}_edges", "histogram_{}_before", "histogram_{}_after")),
+    "histogram_names": (
+        ("histogram_unit", "histogram_sides"),
+        ("histogram_{}_edges", "histogram_{}_before", "histogram_{}_after"),
+    ),
     "spike_names": ((), ("spikes_{}",)),
-    "raster_names": (("raster_sizes", "raster_step_s", "raster_steps", "raster_label"), ("raster_{}",)),
+    "raster_names": (
+        ("raster_sizes", "raster_step_s", "raster_steps", "raster_label"),
+        ("raster_{}",),
+    ),
     "spike_times": (("spike_labels", "class_names"), ()),
     "output_amps": (("spike_labels", "spike_times", "class_names"), ()),
     "batch_error": (("batch_right",), ()),
-}  # fmt: skip
+}
 """Array → what has to be there with it, once and for each of its entries."""
 
 
 def _lacking(name: str, values: NDArray[Any], arrays: Mapping[str, NDArray[Any]]) -> str:
     once, each = _COMPANIONS.get(name, ((), ()))
-    wanted = [*once, *(other.format(k) for k in range(values.size if each else 0) for other in each)]
+    wanted = [
+        *once,
+        *(other.format(k) for k in range(values.size if each else 0) for other in each),
+    ]
     absent = [other for other in wanted if other not in arrays]
     if absent:
         return f"is there without {absent[0]}"
@@ -165,5 +202,8 @@ def _lacking(name: str, values: NDArray[Any], arrays: Mapping[str, NDArray[Any]]
         return f"is {int(values)}; expected 1 or more"
     if name == "raster_sizes" and np.any(values < 1):
         return f"is {values.tolist()}; expected 1 neuron or more of each layer"
-    series = re.fullmatch(r"(test|train|chunk)_accuracy|batch_right|batch_error|states|outputs|(read|write)_joule", name)
+    series = re.fullmatch(
+        r"(test|train|chunk)_accuracy|batch_right|batch_error|states|outputs|(read|write)_joule",
+        name,
+    )
     return f"is there without {name}_update" if series and f"{name}_update" not in arrays else ""

@@ -1,4 +1,5 @@
-"""The figures of how a run learnt: outputs against their targets, error, weights and conductances over the updates, membranes."""
+"""The figures of how a run learnt: outputs against their targets, error, weights and conductances
+over the updates, membranes."""
 
 from __future__ import annotations
 
@@ -24,10 +25,15 @@ _MOST_CELLS = 200
 _MEMBRANES = 4
 _MOST_LABELS = 24
 _LEAST_POINTS = 3
-_RECORDED = " from update to update, as far as states were recorded (training.record_updates), and at the end"
+_RECORDED = (
+    " from update to update, as far as states were recorded (training.record_updates), and at"
+    " the end"
+)
 
 
-def _panels(count: int, draw: Callable[[Axes, int], object], *, across: int = 4, shared: bool = True) -> Figure:
+def _panels(
+    count: int, draw: Callable[[Axes, int], object], *, across: int = 4, shared: bool = True
+) -> Figure:
     """Return a figure of small panels that `draw` fills one by one."""
     columns = min(across, count)
     rows = math.ceil(count / columns)
@@ -51,7 +57,14 @@ def _legend(figure: Figure, title: str = "") -> None:
     """Put what the first panel's lines are beside the panels, where it hides nothing."""
     handles, labels = figure.axes[0].get_legend_handles_labels()
     if len(labels) <= _MOST_LABELS:
-        legend = figure.legend(handles, labels, title=title or None, loc="outside right center", fontsize=8, title_fontsize=8)
+        legend = figure.legend(
+            handles,
+            labels,
+            title=title or None,
+            loc="outside right center",
+            fontsize=8,
+            title_fontsize=8,
+        )
         for line in legend.get_lines():  # whichever line of the first panel is thick
             line.set_linewidth(1.6)
 
@@ -64,7 +77,12 @@ def error(data: RunData) -> Drawn | None:
     with style():
         figure = new_figure()
         error_trace(figure.subplots(), data.history["batch_error_update"], squares, right)
-    return Drawn("error", "Mean squared error of the outputs, and how much of the batch was wrong, before each update.", figure)
+    return Drawn(
+        "error",
+        "Mean squared error of the outputs, and how much of the batch was wrong, before each"
+        " update.",
+        figure,
+    )
 
 
 def outputs(data: RunData) -> Drawn | None:
@@ -72,25 +90,41 @@ def outputs(data: RunData) -> Drawn | None:
     values = data.history.get("outputs")
     if values is None or not data.is_crossbar or not 0 < values.shape[2] <= _MOST_PANELS:
         return None
-    wanted, activation = data.experiment.problem.train.answers[: values.shape[1]], data.experiment.activation
+    wanted, activation = (
+        data.experiment.problem.train.answers[: values.shape[1]],
+        data.experiment.activation,
+    )
     tanh = isinstance(activation, Tanh)
     goals = (-activation.target, activation.target) if isinstance(activation, Tanh) else (0.0, 1.0)
     names, updates = data.output_names(values.shape[2]), data.history["outputs_update"]
     stop = activation.stop if isinstance(activation, Tanh) else None
 
     def draw(axes: Axes, k: int) -> None:
-        output_traces(axes, updates, values[:, :, k], wanted[:, k], goals=goals, stop=stop, title=names[k])
+        output_traces(
+            axes, updates, values[:, :, k], wanted[:, k], goals=goals, stop=stop, title=names[k]
+        )
 
     figure = _panels(values.shape[2], draw, across=3)
     _legend(figure)
     text = "tanh(βI)" if tanh else "softmax(βI)"
-    return Drawn("outputs", f"Output {text} of each neuron for every training sample; dashed: its target; dotted: where it counts as right.", figure)
+    return Drawn(
+        "outputs",
+        f"Output {text} of each neuron for every training sample; dashed: its target; dotted: where"
+        " it counts as right.",
+        figure,
+    )
 
 
 def _recorded(data: RunData) -> tuple[Floats, Floats] | None:
-    """Return updates and the first array's states at each, where there are enough of them for a course and few enough cells."""
+    """Return updates and the first array's states at each, where there are enough of them for a
+    course and few enough cells."""
     states = data.history.get("states")
-    if states is None or not data.is_crossbar or len(states) < _LEAST_POINTS or math.prod(data.experiment.shape) > _MOST_CELLS:
+    if (
+        states is None
+        or not data.is_crossbar
+        or len(states) < _LEAST_POINTS
+        or math.prod(data.experiment.shape) > _MOST_CELLS
+    ):
         return None
     updates, first = np.unique(data.history["states_update"], return_index=True)
     return (updates, states[first]) if len(updates) >= _LEAST_POINTS else None
@@ -106,9 +140,16 @@ def cell_courses(data: RunData) -> Drawn | None:
     if siemens.shape[2] > _MOST_PANELS:
         return None
     what = label("conductance", unit)
-    figure = _panels(siemens.shape[2], lambda axes, k: course(axes, updates, siemens[:, :, k], title=f"bit line {k}", ylabel=what))
+    figure = _panels(
+        siemens.shape[2],
+        lambda axes, k: course(axes, updates, siemens[:, :, k], title=f"bit line {k}", ylabel=what),
+    )
     _legend(figure, "word line")
-    return Drawn("conductance-courses", f"Conductance of every cell{_RECORDED}, one panel a bit line, one line a word line.", figure)
+    return Drawn(
+        "conductance-courses",
+        f"Conductance of every cell{_RECORDED}, one panel a bit line, one line a word line.",
+        figure,
+    )
 
 
 def weight_courses(data: RunData) -> Drawn | None:
@@ -121,10 +162,22 @@ def weight_courses(data: RunData) -> Drawn | None:
     count = weights.shape[2]
     if count > _MOST_PANELS:
         return None
-    names = data.output_names(count) if len(data.experiment.layers) == 1 else [f"hidden neuron {k + 1}" for k in range(count)]
-    figure = _panels(count, lambda axes, k: course(axes, updates, weights[:, :, k], title=names[k], ylabel="weight"))
+    names = (
+        data.output_names(count)
+        if len(data.experiment.layers) == 1
+        else [f"hidden neuron {k + 1}" for k in range(count)]
+    )
+    figure = _panels(
+        count,
+        lambda axes, k: course(axes, updates, weights[:, :, k], title=names[k], ylabel="weight"),
+    )
     _legend(figure, "input")
-    return Drawn("weight-courses", f"Every weight{_RECORDED}, in units of the device's conductance window, one panel a neuron.", figure)
+    return Drawn(
+        "weight-courses",
+        f"Every weight{_RECORDED}, in units of the device's conductance window, one panel a"
+        " neuron.",
+        figure,
+    )
 
 
 def landscape(data: RunData) -> Drawn | None:
@@ -132,8 +185,16 @@ def landscape(data: RunData) -> Drawn | None:
     weights = data.history.get("weights_after")
     if weights is None or weights.ndim != 2:
         return None
-    names = data.output_names(weights.shape[1]) if "weights_after_1" not in data.history and "class_names" in data.history else []
-    return Drawn("weights-3d", "Weights after training, one bar a weight (a surface where there are very many).", weights_3d(weights, names))
+    names = (
+        data.output_names(weights.shape[1])
+        if "weights_after_1" not in data.history and "class_names" in data.history
+        else []
+    )
+    return Drawn(
+        "weights-3d",
+        "Weights after training, one bar a weight (a surface where there are very many).",
+        weights_3d(weights, names),
+    )
 
 
 def membranes(data: RunData) -> Drawn | None:
@@ -152,11 +213,27 @@ def membranes(data: RunData) -> Drawn | None:
 
     def draw(axes: Axes, k: int) -> None:
         title = f"sample {chosen[k] + 1}" + (f": {data.names[labels[k]]}" if labels[k] >= 0 else "")
-        membrane_traces(axes, shown[k] + options.offset_amps, options.lif(), names, time_s=length, title=title,
-                        until_first=options.code == "first-spike")  # fmt: skip
+        membrane_traces(
+            axes,
+            shown[k] + options.offset_amps,
+            options.lif(),
+            names,
+            time_s=length,
+            title=title,
+            until_first=options.code == "first-spike",
+        )
 
     figure = _panels(len(shown), draw, across=2)
     if len(names) <= _MOST_PANELS:
         _legend(figure)
-    first = " up to its first spike; the first of all, which decides, is thick" if options.code == "first-spike" else ""
-    return Drawn("membranes", f"Membrane voltage of every output neuron for a few test samples{first}, with the threshold (dashed).", figure)
+    first = (
+        " up to its first spike; the first of all, which decides, is thick"
+        if options.code == "first-spike"
+        else ""
+    )
+    return Drawn(
+        "membranes",
+        f"Membrane voltage of every output neuron for a few test samples{first}, with the threshold"
+        " (dashed).",
+        figure,
+    )

@@ -1,4 +1,5 @@
-"""Pictures of an array: conductances, weights as receptive fields, and what the wires take from each cell."""
+"""Pictures of an array: conductances, weights as receptive fields, and what the wires take from
+each cell."""
 
 from __future__ import annotations
 
@@ -22,7 +23,12 @@ _LARGEST_WITH_NUMBERS = 80
 
 
 def conductance_map(
-    axes: Axes, siemens: ArrayLike, *, title: str = "Conductances", full_scale: float | None = None, window: tuple[float, float] | None = None
+    axes: Axes,
+    siemens: ArrayLike,
+    *,
+    title: str = "Conductances",
+    full_scale: float | None = None,
+    window: tuple[float, float] | None = None,
 ) -> Axes:
     """Draw (rows, cols) conductances as a map; small arrays with their numbers.
 
@@ -34,20 +40,32 @@ def conductance_map(
     full_scale : float, optional
         Colours run from 0 to this, siemens: it makes two maps comparable.
     window : (low, high), optional
-        Colours run over the device's conductance window, siemens; what lies outside is marked at the ends of the colour bar.
+        Colours run over the device's conductance window, siemens; what lies outside is marked at
+        the ends of the colour bar.
     """
     values = np.asarray(siemens, dtype=float)
     _matrix(values, "conductances")
-    least, most = (float(np.min(values)), float(np.max(values))) if full_scale is None else (0.0, full_scale)
+    least, most = (
+        (float(np.min(values)), float(np.max(values))) if full_scale is None else (0.0, full_scale)
+    )
     if window is not None and window[0] < window[1]:
         least, most = window
     top, unit = scaled(most, "S")
     factor = float(top) / most if most else 1.0
     shown = values * factor
     aspect: Literal["auto", "equal"] = "auto" if _narrow(shown.shape) else "equal"
-    image = axes.imshow(shown, cmap=SEQUENTIAL, vmin=least * factor, vmax=most * factor, aspect=aspect, interpolation="nearest")
+    image = axes.imshow(
+        shown,
+        cmap=SEQUENTIAL,
+        vmin=least * factor,
+        vmax=most * factor,
+        aspect=aspect,
+        interpolation="nearest",
+    )
     if shown.size <= _LARGEST_WITH_NUMBERS:
-        _numbers(axes, image, shown, decimals=max(0, 2 - math.floor(math.log10(max(float(top), 1e-30)))))
+        _numbers(
+            axes, image, shown, decimals=max(0, 2 - math.floor(math.log10(max(float(top), 1e-30))))
+        )
     _lines(axes, title)
     beyond = (bool(np.min(values) < least * (1 - 1e-9)), bool(np.max(values) > most * (1 + 1e-9)))
     _colour_bar(axes, image, label("conductance", unit), beyond)
@@ -59,14 +77,26 @@ def weight_map(axes: Axes, weights: ArrayLike, *, title: str = "Weights", unit: 
     shown, unit = scaled(weights, unit) if unit else (np.asarray(weights, dtype=float), "")
     _matrix(shown, "weights")
     limit = float(np.max(np.abs(shown))) or 1.0
-    image = axes.imshow(shown, cmap=DIVERGING, vmin=-limit, vmax=limit, aspect="auto" if _narrow(shown.shape) else "equal", interpolation="nearest")
+    image = axes.imshow(
+        shown,
+        cmap=DIVERGING,
+        vmin=-limit,
+        vmax=limit,
+        aspect="auto" if _narrow(shown.shape) else "equal",
+        interpolation="nearest",
+    )
     _lines(axes, title, across="output", down="input")
     _colour_bar(axes, image, label("weight", unit))
     return axes
 
 
 def ir_drop_map(
-    axes: Axes, cell_volts: ArrayLike, row_volts: ArrayLike, *, title: str = "Cell voltage, % of drive", double_sided: bool = False
+    axes: Axes,
+    cell_volts: ArrayLike,
+    row_volts: ArrayLike,
+    *,
+    title: str = "Cell voltage, % of drive",
+    double_sided: bool = False,
 ) -> Axes:
     """Draw the voltage across each cell as a percentage of what its word line is driven with.
 
@@ -83,10 +113,17 @@ def ir_drop_map(
     cells, driven = np.asarray(cell_volts, dtype=float), np.asarray(row_volts, dtype=float)
     _matrix(cells, "cell_volts")
     if driven.shape != (cells.shape[0],):
-        raise InputError(f"row_volts has shape {driven.shape}; expected ({cells.shape[0]},), one a word line")
+        raise InputError(
+            f"row_volts has shape {driven.shape}; expected ({cells.shape[0]},), one a word line"
+        )
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(driven[:, None] != 0, 100.0 * cells / driven[:, None], np.nan)
-    image = axes.imshow(share, cmap="magma", aspect="auto" if _narrow(share.shape) else "equal", interpolation="nearest")
+    image = axes.imshow(
+        share,
+        cmap="magma",
+        aspect="auto" if _narrow(share.shape) else "equal",
+        interpolation="nearest",
+    )
     known = share[np.isfinite(share)]
     found = f"\nlowest {known.min():.1f} %, mean {known.mean():.1f} %" if known.size else ""
     _lines(axes, f"{title}{found}")
@@ -97,7 +134,8 @@ def ir_drop_map(
 
 
 def _ten_per_cent(axes: Axes, share: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> None:
-    """Draw the line beyond which cells lack a tenth of the drive, where it runs through the array."""
+    """Draw the line beyond which cells lack a tenth of the drive, where it runs through the
+    array."""
     level = 90.0
     if min(share.shape) < 2 or not np.nanmin(share) < level < np.nanmax(share):
         return
@@ -107,16 +145,31 @@ def _ten_per_cent(axes: Axes, share: np.ndarray[tuple[int, ...], np.dtype[np.flo
 
 def _drive_marks(axes: Axes, double_sided: bool) -> None:
     """Mark where word lines are driven, and say where bit lines are sensed."""
-    place: dict[str, Any] = {"xycoords": "axes fraction", "fontsize": 8, "color": "#0072b2", "annotation_clip": False}
+    place: dict[str, Any] = {
+        "xycoords": "axes fraction",
+        "fontsize": 8,
+        "color": "#0072b2",
+        "annotation_clip": False,
+    }
     for x in (0.0, 1.0) if double_sided else (0.0,):
         way = 1 if x == 0 else -1
-        arrow = axes.annotate("", (x, 0.98), (x - 0.05 * way, 0.98), arrowprops={"arrowstyle": "-|>", "color": "#0072b2"}, **place)
+        arrow = axes.annotate(
+            "",
+            (x, 0.98),
+            (x - 0.05 * way, 0.98),
+            arrowprops={"arrowstyle": "-|>", "color": "#0072b2"},
+            **place,
+        )
         arrow.set_in_layout(False)
-    axes.annotate("drive", (0.0, 0.98), (-0.06, 0.98), ha="right", va="center", **place).set_in_layout(False)
+    axes.annotate(
+        "drive", (0.0, 0.98), (-0.06, 0.98), ha="right", va="center", **place
+    ).set_in_layout(False)
     axes.set_xlabel("bit line (sensed at the bottom)")
 
 
-def receptive_fields(weights: ArrayLike, shape: tuple[int, int], names: Sequence[str], *, unit: str = "") -> Figure:
+def receptive_fields(
+    weights: ArrayLike, shape: tuple[int, int], names: Sequence[str], *, unit: str = ""
+) -> Figure:
     """Return a figure with one small picture a class: the weights from each pixel.
 
     Parameters
@@ -130,7 +183,9 @@ def receptive_fields(weights: ArrayLike, shape: tuple[int, int], names: Sequence
     _matrix(values, "weights")
     pixels = shape[0] * shape[1]
     if values.shape[0] < pixels or values.shape[1] != len(names):
-        raise InputError(f"weights have shape {values.shape}; expected ({pixels} or more, {len(names)})")
+        raise InputError(
+            f"weights have shape {values.shape}; expected ({pixels} or more, {len(names)})"
+        )
     shown, unit = scaled(values[:pixels], unit) if unit else (values[:pixels], "")
     limit = float(np.max(np.abs(shown))) or 1.0
     columns = min(5, len(names))
@@ -141,7 +196,13 @@ def receptive_fields(weights: ArrayLike, shape: tuple[int, int], names: Sequence
         for panel in panels[len(names) :]:
             panel.set_visible(False)
         for k, name in enumerate(names):
-            image = panels[k].imshow(shown[:, k].reshape(shape), cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
+            image = panels[k].imshow(
+                shown[:, k].reshape(shape),
+                cmap=DIVERGING,
+                vmin=-limit,
+                vmax=limit,
+                interpolation="nearest",
+            )
             panels[k].set(title=short(name, 14), xticks=[], yticks=[])
             panels[k].grid(visible=False)
         figure.colorbar(image, ax=panels.tolist(), label=label("weight", unit), shrink=0.9)
@@ -164,16 +225,38 @@ def _lines(axes: Axes, title: str, *, across: str = "bit line", down: str = "wor
         axis.set_major_locator(MaxNLocator(integer=True, nbins=11, min_n_ticks=1))
 
 
-def _colour_bar(axes: Axes, image: AxesImage, text: str, beyond: tuple[bool, bool] = (False, False)) -> None:
+def _colour_bar(
+    axes: Axes, image: AxesImage, text: str, beyond: tuple[bool, bool] = (False, False)
+) -> None:
     figure = axes.figure
-    ends: Any = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[beyond]
+    ends: Any = {
+        (False, False): "neither",
+        (True, False): "min",
+        (False, True): "max",
+        (True, True): "both",
+    }[beyond]
     bar = figure.colorbar(image, ax=axes, label=text, extend=ends)
-    # Ticks that differ in the fifth digit stand there whole, not as differences to a number in a corner.
+    # Ticks that differ in the fifth digit stand there whole, not as differences to a number in a
+    # corner.
     bar.formatter.set_useOffset(False)  # type: ignore[attr-defined]
 
 
-def _numbers(axes: Axes, image: AxesImage, values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], *, decimals: int) -> None:
+def _numbers(
+    axes: Axes,
+    image: AxesImage,
+    values: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+    *,
+    decimals: int,
+) -> None:
     colours = image.to_rgba(values)
     for (row, column), value in np.ndenumerate(values):
         dark = float(np.sum(colours[row, column, :3])) < 1.5
-        axes.text(column, row, f"{value:.{decimals}f}", ha="center", va="center", fontsize=8, color="white" if dark else "black")
+        axes.text(
+            column,
+            row,
+            f"{value:.{decimals}f}",
+            ha="center",
+            va="center",
+            fontsize=8,
+            color="white" if dark else "black",
+        )

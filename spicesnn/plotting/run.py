@@ -1,4 +1,5 @@
-"""The figures of a run directory: drawn from its files, and one more read of its array on the nodal engine."""
+"""The figures of a run directory: drawn from its files, and one more read of its array on the nodal
+engine."""
 
 from __future__ import annotations
 
@@ -11,9 +12,22 @@ from spicesnn.arrays import Floats
 from spicesnn.errors import RunError, SpicesnnError
 from spicesnn.plotting import stream
 from spicesnn.plotting.iv import iv_figure
-from spicesnn.plotting.learning import cell_courses, error, landscape, membranes, outputs, weight_courses
+from spicesnn.plotting.learning import (
+    cell_courses,
+    error,
+    landscape,
+    membranes,
+    outputs,
+    weight_courses,
+)
 from spicesnn.plotting.maps import conductance_map, ir_drop_map, receptive_fields, weight_map
-from spicesnn.plotting.results import accuracy_by_epoch, conductance_histogram, confusion_matrix, energy_by_epoch, spike_raster
+from spicesnn.plotting.results import (
+    accuracy_by_epoch,
+    conductance_histogram,
+    confusion_matrix,
+    energy_by_epoch,
+    spike_raster,
+)
 from spicesnn.plotting.run_data import Drawn, RunData
 from spicesnn.plotting.style import new_figure, short, style
 from spicesnn.training.layers import split
@@ -33,17 +47,28 @@ def figures(data: RunData) -> list[Drawn]:
 
 
 def _drawn(make: Callable[[RunData], Drawn | None], data: RunData) -> Drawn | None:
-    """Draw one figure. Arrays that pass every check by themselves may still not fit the run's own network."""
+    """Draw one figure. Arrays that pass every check by themselves may still not fit the run's own
+    network."""
     try:
         figure = make(data)
         if figure is not None:
             _ = figure.picture
     except SpicesnnError:
         raise
-    except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        TypeError,
+        ValueError,
+    ) as error:
         said = (str(error).strip().splitlines() or [""])[0]
-        raise RunError(f"the figure {make.__name__.strip('_')} cannot be drawn from the files in {data.run.path}, which do not fit its run.toml "
-                       f"({type(error).__name__}: {said:.100}): they are damaged, or from elsewhere") from error  # fmt: skip
+        raise RunError(
+            f"the figure {make.__name__.strip('_')} cannot be drawn from the files in"
+            f" {data.run.path}, which do not fit its run.toml ({type(error).__name__}:"
+            f" {said:.100}): they are damaged, or from elsewhere"
+        ) from error
     return figure
 
 
@@ -80,7 +105,11 @@ def saved(drawings: Sequence[Drawn], folder: Path) -> list[Path]:
 
 
 def _accuracy(data: RunData) -> Drawn | None:
-    series = {name: data.history[key] for name, key in (("test", "test_accuracy"), ("train", "train_accuracy")) if key in data.history}
+    series = {
+        name: data.history[key]
+        for name, key in (("test", "test_accuracy"), ("train", "train_accuracy"))
+        if key in data.history
+    }
     if not series:
         return None
     batches = data.history.get("batch_right", np.array([]))
@@ -88,12 +117,29 @@ def _accuracy(data: RunData) -> Drawn | None:
         figure = new_figure()
         axes = figure.subplots()
         if len(batches):
-            axes.plot(data.history["batch_right_update"], 100 * batches, color="#bbbbbb", linewidth=1.0, label="training batch, before its update")
+            axes.plot(
+                data.history["batch_right_update"],
+                100 * batches,
+                color="#bbbbbb",
+                linewidth=1.0,
+                label="training batch, before its update",
+            )
         for k, (name, values) in enumerate(series.items()):
             count = len(data.history.get("predicted", ())) if name == "test" else 0
-            accuracy_by_epoch(axes, {name: values}, epochs=data.history[f"{name}_accuracy_update"], step="update", first_colour=k, samples=count)
+            accuracy_by_epoch(
+                axes,
+                {name: values},
+                epochs=data.history[f"{name}_accuracy_update"],
+                step="update",
+                first_colour=k,
+                samples=count,
+            )
     grey = "; grey: accuracy on each batch before its update" if len(batches) else ""
-    return Drawn("accuracy", f"Accuracy as the array learns, that on test samples with its 95 % interval{grey}.", figure)
+    return Drawn(
+        "accuracy",
+        f"Accuracy as the array learns, that on test samples with its 95 % interval{grey}.",
+        figure,
+    )
 
 
 def _confusion(data: RunData) -> Drawn | None:
@@ -103,20 +149,42 @@ def _confusion(data: RunData) -> Drawn | None:
     with style():
         side = min(0.48 * len(data.names), _LONGEST)
         letters = 0.08 * max(len(short(name)) for name in data.names)
-        figure = new_figure(max(3.8, 1.8 + side + letters), 1.4 + side + (letters if letters > _LONG_NAME else 0.0))
-        confusion_matrix(figure.subplots(), counts if counts[:, -1].any() else counts[:, :-1], data.names, title="Test samples")
-    return Drawn("confusion", "True class against the neuron that answered first; a tie or silence is no answer, and wrong.", figure)
+        figure = new_figure(
+            max(3.8, 1.8 + side + letters), 1.4 + side + (letters if letters > _LONG_NAME else 0.0)
+        )
+        confusion_matrix(
+            figure.subplots(),
+            counts if counts[:, -1].any() else counts[:, :-1],
+            data.names,
+            title="Test samples",
+        )
+    return Drawn(
+        "confusion",
+        "True class against the neuron that answered first; a tie or silence is no answer, and"
+        " wrong.",
+        figure,
+    )
 
 
 def _before_and_after(data: RunData) -> list[tuple[Floats, Floats]]:
-    """Return the conductances of each array before and after training, (rows, cols) siemens; none where a run did not keep them."""
+    """Return the conductances of each array before and after training, (rows, cols) siemens; none
+    where a run did not keep them."""
     states, history = data.history.get("states"), data.history
     if not data.is_crossbar or states is None:
         return []
     layers = data.experiment.layers
-    after = [history.get(f"conductance_after_{k}" if k else "conductance_after") for k in range(len(layers))]
-    before = [layer.siemens(part) for layer, part in zip(layers, split(states[0], layers), strict=True)]
-    return [(first, np.asarray(second, dtype=float)) for first, second in zip(before, after, strict=True) if second is not None]
+    after = [
+        history.get(f"conductance_after_{k}" if k else "conductance_after")
+        for k in range(len(layers))
+    ]
+    before = [
+        layer.siemens(part) for layer, part in zip(layers, split(states[0], layers), strict=True)
+    ]
+    return [
+        (first, np.asarray(second, dtype=float))
+        for first, second in zip(before, after, strict=True)
+        if second is not None
+    ]
 
 
 def _of_arrays(data: RunData) -> str:
@@ -133,25 +201,35 @@ def _conductances(data: RunData) -> Drawn | None:
     with style():
         figure = new_figure(2 * _wide(both[0].shape) - 1.2, 4.6)
         panels = figure.subplots(1, 2)
-        for axes, siemens, title in zip(panels, both, ("Before training", "After training"), strict=True):
+        for axes, siemens, title in zip(
+            panels, both, ("Before training", "After training"), strict=True
+        ):
             window = data.first_layer.window
             conductance_map(axes, siemens, title=title, window=(window.low, window.high))
-    caption = f"Conductance of every cell{_of_arrays(data)} before and after training, at the read voltage."
+    caption = (
+        f"Conductance of every cell{_of_arrays(data)} before and after training, at the read"
+        " voltage."
+    )
     return Drawn("conductances", caption, figure, beside={"After training": _states(data)})
 
 
 def _wide(shape: tuple[int, ...]) -> float:
-    """Return the width of a figure, inches, in which a map of (rows, cols) square cells with its colour bar leaves no empty side."""
+    """Return the width of a figure, inches, in which a map of (rows, cols) square cells with its
+    colour bar leaves no empty side."""
     rows, cols = shape
     return 6.0 if max(shape) > 2.5 * min(shape) else min(6.0, max(3.8, 2.2 + 3.9 * cols / rows))
 
 
 def _states(data: RunData) -> list[tuple[str, str, Floats]]:
-    """Return the states of the first array's cells as `state.npz` holds them, with their names and units."""
+    """Return the states of the first array's cells as `state.npz` holds them, with their names and
+    units."""
     states = np.asarray(data.first_states(data.run.load_state().devices), dtype=float)
     device = data.experiment.device
     grids = states[None] if states.ndim == 2 else states
-    return [(f"state {name}", unit, grid) for name, unit, grid in zip(device.state_names, device.state_units, grids, strict=False)]
+    return [
+        (f"state {name}", unit, grid)
+        for name, unit, grid in zip(device.state_names, device.state_units, grids, strict=False)
+    ]
 
 
 def _histogram(data: RunData) -> Drawn | None:
@@ -165,7 +243,9 @@ def _histogram(data: RunData) -> Drawn | None:
             if len(found) > 1:
                 axes.set_title(f"Array {k + 1}")
     each = "each array" if len(found) > 1 else "the array"
-    return Drawn("histogram", f"How the conductances of {each} are spread before and after training.", figure)
+    return Drawn(
+        "histogram", f"How the conductances of {each} are spread before and after training.", figure
+    )
 
 
 def _weights(data: RunData) -> Drawn | None:
@@ -177,7 +257,11 @@ def _weights(data: RunData) -> Drawn | None:
     if min(shape) > 1 and count <= _MOST_FIELDS:
         names = [f"hidden {k + 1}" for k in range(count)] if hidden else data.output_names(count)
         fields = receptive_fields(weights, (int(shape[0]), int(shape[1])), names)
-        return Drawn("weights", f"{caption}, as the picture each {'hidden' if hidden else 'output'} neuron sees.", fields)
+        return Drawn(
+            "weights",
+            f"{caption}, as the picture each {'hidden' if hidden else 'output'} neuron sees.",
+            fields,
+        )
     with style():
         figure = new_figure(5.0, 4.4)
         weight_map(figure.subplots(), weights)
@@ -196,15 +280,34 @@ def _raster(data: RunData) -> Drawn | None:
     period = min(window, 1.25 * float(spiking.max())) if spiking.size else window
     trains = [shown[:, k] + period * np.arange(len(shown)) for k in range(shown.shape[1])]
     names = data.output_names(shown.shape[1])
-    marks = [(period * k, _marked(data, sample, int(label))) for k, (sample, label) in enumerate(zip(chosen, labels[chosen], strict=True))]
-    winners = [(float(np.min(row)) + period * k, int(np.argmin(row))) for k, row in enumerate(shown) if np.isfinite(np.min(row))
-               and np.sum(row == np.min(row)) == 1]  # fmt: skip
+    marks = [
+        (period * k, _marked(data, sample, int(label)))
+        for k, (sample, label) in enumerate(zip(chosen, labels[chosen], strict=True))
+    ]
+    winners = [
+        (float(np.min(row)) + period * k, int(np.argmin(row)))
+        for k, row in enumerate(shown)
+        if np.isfinite(np.min(row)) and np.sum(row == np.min(row)) == 1
+    ]
     with style():
         figure = new_figure(8.4, 1.6 + min(0.32 * len(names), _LONGEST))
-        spike_raster(figure.subplots(), trains, names, marks=marks, title="First spikes of test samples",
-                     winners=winners if data.config.neuron.code == "first-spike" else ())  # fmt: skip
-    decides = "; the first of all, which decides, has a ring" if data.config.neuron.code == "first-spike" else ""
-    text = f"First spike of every output neuron for a few test samples, one by one{decides}. On top: the true class, ✓ if answered right."
+        spike_raster(
+            figure.subplots(),
+            trains,
+            names,
+            marks=marks,
+            title="First spikes of test samples",
+            winners=winners if data.config.neuron.code == "first-spike" else (),
+        )
+    decides = (
+        "; the first of all, which decides, has a ring"
+        if data.config.neuron.code == "first-spike"
+        else ""
+    )
+    text = (
+        f"First spike of every output neuron for a few test samples, one by one{decides}. On top:"
+        " the true class, ✓ if answered right."
+    )
     return Drawn("raster", text, figure)
 
 
@@ -213,23 +316,55 @@ def _marked(data: RunData, sample: int, label: int) -> str:
     if label < 0:
         return ""
     predicted = data.history.get("predicted")
-    sign = "" if predicted is None or sample >= len(predicted) else " ✓" if predicted[sample] == label else " ✗"
+    sign = (
+        ""
+        if predicted is None or sample >= len(predicted)
+        else " ✓"
+        if predicted[sample] == label
+        else " ✗"
+    )
     return f"{short(data.names[label], 8)}{sign}"
 
 
 def _energy(data: RunData) -> Drawn | None:
     """An update's reads come before its number is counted up, its pulses after."""
-    spent = {"write": (data.history.get("write_joule"), 1), "read": (data.history.get("read_joule"), 0)}
-    at = {name: data.history[f"{name}_joule_update"] - shift for name, (joule, shift) in spent.items() if joule is not None and len(joule)}
+    spent = {
+        "write": (data.history.get("write_joule"), 1),
+        "read": (data.history.get("read_joule"), 0),
+    }
+    at = {
+        name: data.history[f"{name}_joule_update"] - shift
+        for name, (joule, shift) in spent.items()
+        if joule is not None and len(joule)
+    }
     if not at:
         return None
     places = np.unique(np.concatenate(list(at.values())))
-    binned = {name: np.bincount(np.searchsorted(places, at[name]), weights=data.history[f"{name}_joule"], minlength=places.size)
-              if name in at else np.zeros(places.size) for name in spent}  # fmt: skip
+    binned = {
+        name: (
+            np.bincount(
+                np.searchsorted(places, at[name]),
+                weights=data.history[f"{name}_joule"],
+                minlength=places.size,
+            )
+            if name in at
+            else np.zeros(places.size)
+        )
+        for name in spent
+    }
     with style():
         figure = new_figure()
-        energy_by_epoch(figure.subplots(), binned["write"], binned["read"] if "read" in at else None, step="update", ends=places + 1)
-    text = "Energy that the line drivers delivered so far: programming pulses, and the reads that decided on them. Reads that only test come on top."
+        energy_by_epoch(
+            figure.subplots(),
+            binned["write"],
+            binned["read"] if "read" in at else None,
+            step="update",
+            ends=places + 1,
+        )
+    text = (
+        "Energy that the line drivers delivered so far: programming pulses, and the reads that"
+        " decided on them. Reads that only test come on top."
+    )
     return Drawn("energy", text, figure)
 
 
@@ -240,9 +375,19 @@ def _ir_drop(data: RunData) -> Drawn | None:
     assert cells is not None
     with style():
         figure = new_figure(_wide(cells.volts.shape), 4.8)
-        ir_drop_map(figure.subplots(), cells.volts, cells.drive_volts, double_sided=data.first_layer.wires.double_sided)
+        ir_drop_map(
+            figure.subplots(),
+            cells.volts,
+            cells.drive_volts,
+            double_sided=data.first_layer.wires.double_sided,
+        )
     which = f", the cells{_of_arrays(data)}" if len(data.experiment.layers) > 1 else ""
-    return Drawn("ir-drop", f"Cell voltage in percent of the drive, all word lines driven at once, after training{which}.", figure)
+    return Drawn(
+        "ir-drop",
+        "Cell voltage in percent of the drive, all word lines driven at once, after"
+        f" training{which}.",
+        figure,
+    )
 
 
 def _iv(data: RunData) -> Drawn | None:
@@ -252,10 +397,27 @@ def _iv(data: RunData) -> Drawn | None:
         return None
     device = data.config.device.build()
     amplitude, frequency = device.typical_drive()
-    return Drawn("iv", "The device of this array under a sine.", iv_figure([iv(device, None, amplitude, frequency, 2)], device))
+    return Drawn(
+        "iv",
+        "The device of this array under a sine.",
+        iv_figure([iv(device, None, amplitude, frequency, 2)], device),
+    )
 
 
 _FIGURES: tuple[Callable[[RunData], Drawn | None], ...] = (
-    _accuracy, error, outputs, _confusion, _weights, landscape, weight_courses, _conductances, cell_courses, _histogram, _raster, membranes,
-    _ir_drop, _energy, _iv,
-)  # fmt: skip
+    _accuracy,
+    error,
+    outputs,
+    _confusion,
+    _weights,
+    landscape,
+    weight_courses,
+    _conductances,
+    cell_courses,
+    _histogram,
+    _raster,
+    membranes,
+    _ir_drop,
+    _energy,
+    _iv,
+)

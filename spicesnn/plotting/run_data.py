@@ -57,7 +57,8 @@ class Drawn:
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class DrivenCells:
-    """Voltages across the cells (rows, cols) of an array, and of the drivers of its word lines (rows,)."""
+    """Voltages across the cells (rows, cols) of an array, and of the drivers of its word lines
+    (rows,)."""
 
     volts: Floats
     drive_volts: Floats
@@ -70,11 +71,14 @@ class RunData:
         self.run = RunDirectory.existing(path)
         self.config: Any = self.run.config()
         self.run.compare_files(kept=("network.path",) if self.config.kind == "map" else ())
-        self.history: dict[str, NDArray[Any]] = checked_history(self.run.path / "history.npz", self.run.history())
+        self.history: dict[str, NDArray[Any]] = checked_history(
+            self.run.path / "history.npz", self.run.history()
+        )
 
     @property
     def is_crossbar(self) -> bool:
-        """Whether the run is of an array that learns as a circuit: only then there are states to look at."""
+        """Whether the run is of an array that learns as a circuit: only then there are states to
+        look at."""
         return isinstance(self.config, Config)
 
     @cached_property
@@ -89,7 +93,8 @@ class RunData:
         return Experiment.of(replace(self.config, data=few), scale=self.run.scale())
 
     def first_cells(self, images: int) -> LayerToConfirm:
-        """Return the cells of the first layer of a network that learns from a stream, and the volts of the first so many test images on its lines.
+        """Return the cells of the first layer of a network that learns from a stream, and the volts
+        of the first so many test images on its lines.
 
         Raises
         ------
@@ -97,23 +102,36 @@ class RunData:
             The network stands on no cells.
         """
         config: StreamConfig = self.config
-        arrays = {name.removeprefix("array_"): value for name, value in self.run.checkpoint().items() if name.startswith("array_")}
+        arrays = {
+            name.removeprefix("array_"): value
+            for name, value in self.run.checkpoint().items()
+            if name.startswith("array_")
+        }
         return config.confirmed_layer(arrays, config.images(self.run.scale()), images, 0)
 
     @cached_property
     def driven_cells(self) -> DrivenCells | None:
-        """The first array, or tile, after training with all its word lines driven at once; None where its wires have no resistance."""
+        """The first array, or tile, after training with all its word lines driven at once; None
+        where its wires have no resistance."""
         if self.is_crossbar:
             solved = self.experiment.cell_volts(self.run.load_state().devices, default_engine())
-            return DrivenCells(volts=solved, drive_volts=np.full(len(solved), float(self.config.encoding.high_volts)))
+            return DrivenCells(
+                volts=solved,
+                drive_volts=np.full(len(solved), float(self.config.encoding.high_volts)),
+            )
         drawn = self.config.drawn_array()
-        if drawn is None or not any(np.any(value) for value in (drawn.wires.word_line_ohm, drawn.wires.bit_line_ohm)):
+        if drawn is None or not any(
+            np.any(value) for value in (drawn.wires.word_line_ohm, drawn.wires.bit_line_ohm)
+        ):
             return None
         try:
             cells = self.first_cells(1)
         except ConfigError:  # weights that stand on no cells
             return None
-        return DrivenCells(volts=(volts := cells.driven(drawn.shape, drawn.wires, default_engine())), drive_volts=np.ones(len(volts)))
+        return DrivenCells(
+            volts=(volts := cells.driven(drawn.shape, drawn.wires, default_engine())),
+            drive_volts=np.ones(len(volts)),
+        )
 
     @property
     def first_layer(self) -> Layer:
@@ -125,11 +143,13 @@ class RunData:
         return split(states, self.experiment.layers)[0]
 
     def conductances(self, states: Floats) -> Floats:
-        """Return what `states` of all devices conduct at the voltage of an input of 1, in the first array, (rows, cols) siemens."""
+        """Return what `states` of all devices conduct at the voltage of an input of 1, in the first
+        array, (rows, cols) siemens."""
         return self.first_layer.siemens(self.first_states(states))
 
     def shown(self, count: int) -> NDArray[np.int64]:
-        """Return which of the recorded test samples stand for all in a figure: the first of each class, then the second of each, in their order."""
+        """Return which of the recorded test samples stand for all in a figure: the first of each
+        class, then the second of each, in their order."""
         labels = self.history["spike_labels"]
         turn = np.zeros(len(labels), dtype=np.int64)
         for label in np.unique(labels):
@@ -137,6 +157,11 @@ class RunData:
         return np.sort(np.argsort(turn, kind="stable")[:count])
 
     def output_names(self, count: int) -> list[str]:
-        """Return what the neurons of the last layer are called: after their classes, where each was taught one."""
+        """Return what the neurons of the last layer are called: after their classes, where each was
+        taught one."""
         taught = self.is_crossbar and self.config.learning.rule != "stdp"
-        return self.names if taught and len(self.names) == count else [f"neuron {k + 1}" for k in range(count)]
+        return (
+            self.names
+            if taught and len(self.names) == count
+            else [f"neuron {k + 1}" for k in range(count)]
+        )

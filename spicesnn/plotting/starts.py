@@ -28,16 +28,27 @@ def convergence(axes: Axes, epochs: ArrayLike, converged: ArrayLike) -> Axes:
     """
     ended, success = np.asarray(epochs, dtype=np.int64), np.asarray(converged, dtype=bool)
     if ended.ndim != 1 or ended.shape != success.shape or not ended.size:
-        raise InputError(f"epochs have shape {ended.shape}, converged {success.shape}; expected (starts,) both, one start or more")
+        raise InputError(
+            f"epochs have shape {ended.shape}, converged {success.shape}; expected (starts,) both,"
+            " one start or more"
+        )
     x = np.arange(int(ended.max()) + 1)
     counts = np.bincount(ended[success], minlength=x.size)
     axes.bar(x, counts, width=0.9, color=COLOURS[5], label="converged in this epoch")
-    axes.set(xlabel="epoch", ylabel="starts", title=f"{success.sum()} of {success.size} starts converged")
+    axes.set(
+        xlabel="epoch", ylabel="starts", title=f"{success.sum()} of {success.size} starts converged"
+    )
     axes.set_xlim(-0.6, x[-1] + 0.6)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     share = axes.twinx()
-    share.step(x, 100 * np.cumsum(counts) / success.size, where="post", color=COLOURS[1], label="converged so far")
+    share.step(
+        x,
+        100 * np.cumsum(counts) / success.size,
+        where="post",
+        color=COLOURS[1],
+        label="converged so far",
+    )
     share.set(ylabel="converged so far (%)", ylim=(0, 105))
     share.grid(visible=False)
     share.spines["right"].set_visible(True)

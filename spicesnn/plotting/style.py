@@ -1,4 +1,5 @@
-"""One look for all figures: colours that survive colour blindness and grey print, units with SI prefixes."""
+"""One look for all figures: colours that survive colour blindness and grey print, units with SI
+prefixes."""
 
 from __future__ import annotations
 
@@ -43,7 +44,19 @@ _STYLE: dict[str, Any] = {
     "legend.fontsize": 9,
     "image.cmap": SEQUENTIAL,
 }
-_PREFIXES = {-18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
+_PREFIXES = {
+    -18: "a",
+    -15: "f",
+    -12: "p",
+    -9: "n",
+    -6: "µ",
+    -3: "m",
+    0: "",
+    3: "k",
+    6: "M",
+    9: "G",
+    12: "T",
+}
 
 
 @contextlib.contextmanager
@@ -64,7 +77,8 @@ def new_figure(width: float = 6.4, height: float = 4.4) -> Figure:
 
 @functools.cache
 def _shown_in_notebooks() -> type[Figure]:
-    """Return matplotlib's figure with a picture for notebooks, which know those of pyplot only, and only once pyplot is there."""
+    """Return matplotlib's figure with a picture for notebooks, which know those of pyplot only, and
+    only once pyplot is there."""
     from matplotlib.figure import Figure
 
     def png(figure: Figure) -> bytes:
@@ -76,7 +90,8 @@ def _shown_in_notebooks() -> type[Figure]:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as a file of the kind that its name says; it appears whole, and a link of that name is replaced, not followed."""
+    """Write a figure as a file of the kind that its name says; it appears whole, and a link of that
+    name is replaced, not followed."""
     with appearing(path) as partial:
         if path.suffix != ".png":
             figure.savefig(partial, format=path.suffix[1:])
@@ -86,17 +101,21 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 
 def raster(figure: Figure) -> Image:
-    """Draw a figure at its own resolution. `Figure.savefig` goes through it twice and lays it out twice; most of its time is layout."""
+    """Draw a figure at its own resolution. `Figure.savefig` goes through it twice and lays it out
+    twice; most of its time is layout."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
-    return Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba(), "raw", "RGBA", 0, 1).convert("RGB")
+    return Image.frombuffer(
+        "RGBA", canvas.get_width_height(), canvas.buffer_rgba(), "raw", "RGBA", 0, 1
+    ).convert("RGB")
 
 
 def scaled(values: ArrayLike, unit: str) -> tuple[NDArray[np.float64], str]:
-    """Return values in a unit with the SI prefix that keeps the largest between 1 and 1000, and that unit's name.
+    """Return values in a unit with the SI prefix that keeps the largest between 1 and 1000, and
+    that unit's name.
 
     Examples
     --------
@@ -108,13 +127,15 @@ def scaled(values: ArrayLike, unit: str) -> tuple[NDArray[np.float64], str]:
     largest = float(finite.max()) if finite.size else 0.0
     if largest == 0.0 or unit in ("", "1"):
         return numbers, "" if unit == "1" else unit
-    # A sampled sine of 1 mA peaks at 0.9999 mA: what is within a thousandth of the next prefix takes it.
+    # A sampled sine of 1 mA peaks at 0.9999 mA: what is within a thousandth of the next prefix
+    # takes it.
     power = min(12, max(-18, 3 * math.floor(math.log10(largest / 0.999) / 3)))
     return numbers / 10.0**power, f"{_PREFIXES[power]}{unit}"
 
 
 def short(name: str, most: int = 24) -> str:
-    """Return a name that somebody else gave, as text for a figure: no longer than `most` characters, and nothing taken for a formula."""
+    """Return a name that somebody else gave, as text for a figure: no longer than `most`
+    characters, and nothing taken for a formula."""
     text = " ".join(name.split())
     return (text if len(text) <= most else f"{text[: most - 1]}…").replace("$", r"\$")
 

@@ -16,9 +16,15 @@ if TYPE_CHECKING:
 
 
 def accuracy_against(
-    axes: Axes, table: Sequence[Mapping[str, Any]], key: str, *, along: str | None = None, what: str = "test accuracy"
+    axes: Axes,
+    table: Sequence[Mapping[str, Any]],
+    key: str,
+    *,
+    along: str | None = None,
+    what: str = "test accuracy",
 ) -> Axes:
-    """Draw mean accuracy against `key`, one line a value of `along`, with the 95 % intervals of the means.
+    """Draw mean accuracy against `key`, one line a value of `along`, with the 95 % intervals of the
+    means.
 
     Parameters
     ----------
@@ -36,11 +42,26 @@ def accuracy_against(
     lines = list(dict.fromkeys(row[along] for row in table)) if along else [None]
     for colour, value in zip(COLOURS * (1 + len(lines) // len(COLOURS)), lines, strict=False):
         chosen = [row for row in table if along is None or row[along] == value]
-        x = np.array([_number(row[key]) if numeric else names.index(str(row[key])) for row in chosen], dtype=float)
+        x = np.array(
+            [_number(row[key]) if numeric else names.index(str(row[key])) for row in chosen],
+            dtype=float,
+        )
         order = np.argsort(x, kind="stable")
-        mean, half = (100 * np.array([row[name] for row in chosen], dtype=float)[order] for name in ("mean", "half_width"))
+        mean, half = (
+            100 * np.array([row[name] for row in chosen], dtype=float)[order]
+            for name in ("mean", "half_width")
+        )
         name = f"{_human(along)}: {value}" if along else None
-        axes.errorbar(x[order], mean, yerr=np.nan_to_num(half), marker="o", markersize=4, capsize=3, color=colour, label=name)
+        axes.errorbar(
+            x[order],
+            mean,
+            yerr=np.nan_to_num(half),
+            marker="o",
+            markersize=4,
+            capsize=3,
+            color=colour,
+            label=name,
+        )
     if not numeric:
         axes.set_xticks(range(len(names)), names)
     seeds = min(int(row["seeds"]) for row in table)
@@ -51,11 +72,15 @@ def accuracy_against(
     return axes
 
 
-def sweep_figure(table: Sequence[Mapping[str, Any]], keys: Sequence[str], what: str = "test accuracy") -> Figure:
+def sweep_figure(
+    table: Sequence[Mapping[str, Any]], keys: Sequence[str], what: str = "test accuracy"
+) -> Figure:
     """Return the figure of a sweep over one key, or over two (the second as lines)."""
     with style():
         figure = new_figure()
-        accuracy_against(figure.subplots(), table, keys[0], along=keys[1] if len(keys) > 1 else None, what=what)
+        accuracy_against(
+            figure.subplots(), table, keys[0], along=keys[1] if len(keys) > 1 else None, what=what
+        )
     return figure
 
 
@@ -63,7 +88,8 @@ _UNITS = {"ohm": "Ω", "volts": "V", "amps": "A", "s": "s", "joule": "J", "sieme
 
 
 def _human(key: str) -> str:
-    """Return a key in words: ``array.word_line_ohm`` → ``word line (Ω)``; with its table where the name alone says too little."""
+    """Return a key in words: ``array.word_line_ohm`` → ``word line (Ω)``; with its table where the
+    name alone says too little."""
     table, _, name = key.rpartition(".")
     words = name.split("_")
     unit = _UNITS.get(words[-1]) if len(words) > 1 else None

@@ -1,4 +1,5 @@
-"""The IV curve of a device on one engine or both: driven, compared, written as CSV and drawn; at one frequency or several."""
+"""The IV curve of a device on one engine or both: driven, compared, written as CSV and drawn; at
+one frequency or several."""
 
 from __future__ import annotations
 
@@ -51,7 +52,8 @@ class Drive:
     periods : float
         How many; whole ones for triangles, sweeps and cycles that vary.
     stops : tuple of float
-        Volts that a sweep goes through; it begins at the first and a second period needs it to end there.
+        Volts that a sweep goes through; it begins at the first and a second period needs it to end
+        there.
     """
 
     shape: Shape = Shape.SINE
@@ -61,16 +63,30 @@ class Drive:
     stops: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.frequencies or any(not np.isfinite(f) or f <= 0 for f in self.frequencies) or len(set(self.frequencies)) < len(self.frequencies):
-            raise InputError(f"frequencies are {self.frequencies}; expected at least one, above 0 Hz, each once")
+        if (
+            not self.frequencies
+            or any(not np.isfinite(f) or f <= 0 for f in self.frequencies)
+            or len(set(self.frequencies)) < len(self.frequencies)
+        ):
+            raise InputError(
+                f"frequencies are {self.frequencies}; expected at least one, above 0 Hz, each once"
+            )
         if self.shape is not Shape.SINE and (self.periods != int(self.periods) or self.periods < 1):
-            raise InputError(f"periods = {self.periods:g}; expected a whole number of a {self.shape.value}'s")
+            raise InputError(
+                f"periods = {self.periods:g}; expected a whole number of a {self.shape.value}'s"
+            )
         if self.shape is Shape.SWEEP:
             steps = np.diff(self.stops)
             if len(self.stops) < 2 or not np.all(np.isfinite(self.stops)) or np.any(steps == 0):
-                raise InputError(f"stops are {self.stops}; expected at least two voltages, each other than the one before, such as 0,1,0,-1,0")
+                raise InputError(
+                    f"stops are {self.stops}; expected at least two voltages, each other than the"
+                    " one before, such as 0,1,0,-1,0"
+                )
             if self.periods > 1 and self.stops[0] != self.stops[-1]:
-                raise InputError(f"stops go from {self.stops[0]:g} to {self.stops[-1]:g} V; a second period needs them to end where they begin")
+                raise InputError(
+                    f"stops go from {self.stops[0]:g} to {self.stops[-1]:g} V; a second period"
+                    " needs them to end where they begin"
+                )
         elif self.stops:
             raise InputError(f"stops are for a sweep, but the voltage is a {self.shape.value}")
 
@@ -84,7 +100,9 @@ class Drive:
         way = np.cumsum(np.abs(np.diff(self.stops)))
         one = way / way[-1] / frequency
         time = np.concatenate([[0.0], *[k / frequency + one for k in range(int(count))]])
-        return PiecewiseLinear(time, np.concatenate([[self.stops[0]], *[self.stops[1:]] * int(count)]))
+        return PiecewiseLinear(
+            time, np.concatenate([[self.stops[0]], *[self.stops[1:]] * int(count)])
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,11 +117,14 @@ class Sweep:
     peak_amps : float
         Largest current, ampere.
     max_relative_difference : float or None
-        Largest difference of the two engines' currents over the peak current, at the worst frequency; None with one engine.
+        Largest difference of the two engines' currents over the peak current, at the worst
+        frequency; None with one engine.
     difference_beside_jumps : float or None
-        The same, but where the current jumps its nearest value within 2e-4 of a period counts: the instant of a jump is no current.
+        The same, but where the current jumps its nearest value within 2e-4 of a period counts: the
+        instant of a jump is no current.
     frequencies, lobe_areas : tuple of float
-        Every frequency, hertz, and the area that the last period's loop encloses there, volt-ampere: it shrinks with the frequency.
+        Every frequency, hertz, and the area that the last period's loop encloses there,
+        volt-ampere: it shrinks with the frequency.
     csv, figure : str
         What was written.
     """
@@ -139,7 +160,15 @@ class Variation:
         if self.rng is None:
             raise InputError("cycles that vary are drawn at random; give rng=…")
         drawn = [spread(device, (1, 1), self.laws, self.rng) for _ in range(cycles)]
-        return [device.with_parameters(**{name: float(np.asarray(one.spice_parameters()[name]).item()) for name in self.laws}) for one in drawn]
+        return [
+            device.with_parameters(
+                **{
+                    name: float(np.asarray(one.spice_parameters()[name]).item())
+                    for name in self.laws
+                }
+            )
+            for one in drawn
+        ]
 
 
 def sweep(
@@ -155,15 +184,19 @@ def sweep(
 ) -> Sweep:
     """Drive `device` on each engine; write ``iv.csv`` and ``iv.png`` into `folder`.
 
-    With `variation` every period has its own parameters, the same on each engine; the state goes on from one to the next. With `flaws` the
-    devices are not perfect, in the same way on each engine: the first that is drawn is the curve, the others stand behind it, thin. `measured`
-    is drawn over the curves.
-    """
+    With `variation` every period has its own parameters, the same on each engine; the state goes on
+    from one to the next. With `flaws` the devices are not perfect, in the same way on each engine:
+    the first that is drawn is the curve, the others stand behind it, thin. `measured` is drawn over
+    the curves."""
     points = POINTS if len(engines) > 1 else 2000
     varied = variation is not None and bool(variation.laws)
     if varied and drive.periods != int(drive.periods):
-        raise InputError(f"periods = {drive.periods:g}; expected a whole number of cycles that vary")
-    cycles = variation.devices(device, int(drive.periods)) if varied and variation is not None else []
+        raise InputError(
+            f"periods = {drive.periods:g}; expected a whole number of cycles that vary"
+        )
+    cycles = (
+        variation.devices(device, int(drive.periods)) if varied and variation is not None else []
+    )
     found: dict[float, list[IVCurve]] = {frequency: [] for frequency in drive.frequencies}
     others: list[IVCurve] = []
     for engine in engines:
@@ -172,13 +205,24 @@ def sweep(
                 if flaws is not None:
                     parts = halves(drive.stimulus(frequency, 1), frequency, drive.periods)
                     each = _factors(device, cycles)
-                    first, *more = flaws.curves(device, engine, parts, gate_volts=gate_volts, points=min(points, _SAMPLED), cycles=each)
+                    first, *more = flaws.curves(
+                        device,
+                        engine,
+                        parts,
+                        gate_volts=gate_volts,
+                        points=min(points, _SAMPLED),
+                        cycles=each,
+                    )
                     curves.append(first)
                     others += more
                 elif cycles:
                     curves.append(_cycled(cycles, engine, drive, frequency, gate_volts, points))
                 else:
-                    curves.append(engine.drive(device, drive.stimulus(frequency), gate_volts=gate_volts, points=points))
+                    curves.append(
+                        engine.drive(
+                            device, drive.stimulus(frequency), gate_volts=gate_volts, points=points
+                        )
+                    )
     csv, figure = folder / "iv.csv", folder / "iv.png"
     areas = tuple(lobe_area(curves[0], 1 / frequency) for frequency, curves in found.items())
     try:
@@ -187,33 +231,70 @@ def sweep(
             write_samples(folder / "samples.csv", others)
         save_figure(_figure(found, device, areas, measured, others), figure)
     except OSError as error:
-        raise RunError(f"{folder} cannot be written: {error.strerror or error}; choose another folder with --out") from None
+        raise RunError(
+            f"{folder} cannot be written: {error.strerror or error}; choose another folder with"
+            " --out"
+        ) from None
     every = [curve for curves in found.values() for curve in curves]
     return Sweep(
-        device=device.name, waveform=drive.shape.value, amplitude=max(float(np.max(np.abs(curve.volts))) for curve in every),
-        frequency=drive.frequencies[0], peak_amps=max(float(np.max(np.abs(curve.amps))) for curve in every),
-        max_relative_difference=max(relative_difference(*curves) for curves in found.values()) if len(engines) == 2 else None,
-        difference_beside_jumps=max(difference_beside_jumps(c[0], c[1], 1 / f) for f, c in found.items()) if len(engines) == 2 else None,
-        frequencies=drive.frequencies, lobe_areas=areas, csv=os.fspath(csv), figure=os.fspath(figure),
-    )  # fmt: skip
+        device=device.name,
+        waveform=drive.shape.value,
+        amplitude=max(float(np.max(np.abs(curve.volts))) for curve in every),
+        frequency=drive.frequencies[0],
+        peak_amps=max(float(np.max(np.abs(curve.amps))) for curve in every),
+        max_relative_difference=(
+            max(relative_difference(*curves) for curves in found.values())
+            if len(engines) == 2
+            else None
+        ),
+        difference_beside_jumps=(
+            max(difference_beside_jumps(c[0], c[1], 1 / f) for f, c in found.items())
+            if len(engines) == 2
+            else None
+        ),
+        frequencies=drive.frequencies,
+        lobe_areas=areas,
+        csv=os.fspath(csv),
+        figure=os.fspath(figure),
+    )
 
 
-def _cycled(cycles: Sequence[Device], engine: Engine, drive: Drive, frequency: float, gate_volts: float | None, points: int) -> IVCurve:
+def _cycled(
+    cycles: Sequence[Device],
+    engine: Engine,
+    drive: Drive,
+    frequency: float,
+    gate_volts: float | None,
+    points: int,
+) -> IVCurve:
     """Return one curve of cycles with a device each, the state carried over."""
     state: Floats | None = None
     parts, each = [], max(points // len(cycles), 200)
     for k, device in enumerate(cycles):
-        part = engine.drive(device, drive.stimulus(frequency, 1), state=state, gate_volts=gate_volts, points=each)
+        part = engine.drive(
+            device, drive.stimulus(frequency, 1), state=state, gate_volts=gate_volts, points=each
+        )
         state = np.asarray(part.state)[..., -1]
         first = 0 if k == 0 else 1  # the end of one cycle is the start of the next
-        parts.append(replace(part, time=part.time[first:] + k / frequency, volts=part.volts[first:], amps=part.amps[first:],
-                             state=np.asarray(part.state)[..., first:]))  # fmt: skip
-    joined: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in ("time", "volts", "amps", "state")}
+        parts.append(
+            replace(
+                part,
+                time=part.time[first:] + k / frequency,
+                volts=part.volts[first:],
+                amps=part.amps[first:],
+                state=np.asarray(part.state)[..., first:],
+            )
+        )
+    joined: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts], axis=-1)
+        for name in ("time", "volts", "amps", "state")
+    }
     return replace(parts[0], **joined)
 
 
 def lobe_area(curve: IVCurve, period_s: float) -> float:
-    """Return the area that the last period of a pinched loop encloses, both lobes, volt-ampere: |∫ I dV| over v > 0 and over v < 0."""
+    """Return the area that the last period of a pinched loop encloses, both lobes, volt-ampere: |∫
+    I dV| over v > 0 and over v < 0."""
     last = curve.time >= curve.time[-1] - period_s * (1 + 1e-9)
     volts, amps = curve.volts[last], curve.amps[last]
     middle, step = 0.5 * (amps[1:] + amps[:-1]), np.diff(volts)
@@ -222,8 +303,12 @@ def lobe_area(curve: IVCurve, period_s: float) -> float:
 
 
 def _figure(
-    found: Mapping[float, list[IVCurve]], device: Device, areas: Sequence[float], measured: Measured | None, others: Sequence[IVCurve]
-) -> Any:  # fmt: skip
+    found: Mapping[float, list[IVCurve]],
+    device: Device,
+    areas: Sequence[float],
+    measured: Measured | None,
+    others: Sequence[IVCurve],
+) -> Any:
     from spicesnn.plotting.iv import frequency_figure, iv_figure
 
     if len(found) == 1:
@@ -234,7 +319,14 @@ def _figure(
 def _factors(device: Device, cycles: Sequence[Device]) -> list[dict[str, float]]:
     """Return what each cycle's parameters are multiplied by."""
     plain = device.spice_parameters()
-    return [{k: float(v) / float(plain[k]) for k, v in one.spice_parameters().items() if np.ndim(v) == 0 and v != plain[k]} for one in cycles]
+    return [
+        {
+            k: float(v) / float(plain[k])
+            for k, v in one.spice_parameters().items()
+            if np.ndim(v) == 0 and v != plain[k]
+        }
+        for one in cycles
+    ]
 
 
 def write_samples(path: Path, others: Sequence[IVCurve]) -> None:
@@ -245,11 +337,17 @@ def write_samples(path: Path, others: Sequence[IVCurve]) -> None:
         for curve in others:
             key = curve.engine, float(curve.time[-1])
             count[key] = number = count.get(key, 0) + 1
-            np.savetxt(file, np.column_stack([curve.time, curve.volts, curve.amps]), delimiter=",", fmt=f"{curve.engine},{number},%.9g,%.9g,%.9g")
+            np.savetxt(
+                file,
+                np.column_stack([curve.time, curve.volts, curve.amps]),
+                delimiter=",",
+                fmt=f"{curve.engine},{number},%.9g,%.9g,%.9g",
+            )
 
 
 def write_csv(path: Path, found: Mapping[float, Sequence[IVCurve]], device: Device) -> None:
-    """Write time, volts, amps and the states of each curve; of two engines the second at the times of the first.
+    """Write time, volts, amps and the states of each curve; of two engines the second at the times
+    of the first.
 
     With several frequencies the first column is the frequency.
     """
@@ -260,13 +358,27 @@ def write_csv(path: Path, found: Mapping[float, Sequence[IVCurve]], device: Devi
         names, columns = ["time_s", "volts"], [base.time, base.volts]
         for curve in curves:
             tail = f"_{curve.engine}" if len(curves) > 1 else ""
-            states = np.atleast_2d(curve.state) if device.state_names else np.empty((0, len(curve.time)))
+            states = (
+                np.atleast_2d(curve.state) if device.state_names else np.empty((0, len(curve.time)))
+            )
             labels = [f"amps{tail}", *(f"{name}{tail}" for name in device.state_names)]
             for label, values in zip(labels, (curve.amps, *states), strict=True):
                 names.append(label)
-                columns.append(values if curve is base else np.interp(base.time, curve.time, values))
+                columns.append(
+                    values if curve is base else np.interp(base.time, curve.time, values)
+                )
         if len(found) > 1:
-            names, columns = ["frequency_hz", *names], [np.full(base.time.size, frequency), *columns]
+            names, columns = (
+                ["frequency_hz", *names],
+                [np.full(base.time.size, frequency), *columns],
+            )
         blocks.append(np.column_stack(columns))
     with appearing(path) as partial:
-        np.savetxt(partial, np.concatenate(blocks), delimiter=",", header=",".join(names), comments="", fmt="%.9g")
+        np.savetxt(
+            partial,
+            np.concatenate(blocks),
+            delimiter=",",
+            header=",".join(names),
+            comments="",
+            fmt="%.9g",
+        )

@@ -1,4 +1,5 @@
-"""Values of maps for a page: where each map lies in its picture and what it shows, so that a pointer over a cell is answered with its value."""
+"""Values of maps for a page: where each map lies in its picture and what it shows, so that a
+pointer over a cell is answered with its value."""
 
 from __future__ import annotations
 
@@ -23,8 +24,9 @@ def hover_maps(drawn: Drawn) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        Each with ``box`` (left, top, width and height as fractions of the picture), ``shape`` (rows, cols), ``layers`` (name, unit, and values
-        as base64 of little-endian float32), ``across`` and ``down`` (what a column and a row are) and ``title``.
+        Each with ``box`` (left, top, width and height as fractions of the picture), ``shape``
+        (rows, cols), ``layers`` (name, unit, and values as base64 of little-endian float32),
+        ``across`` and ``down`` (what a column and a row are) and ``title``.
     """
     _ = drawn.picture  # only a figure that was drawn knows where its axes lie
     return [found for axes in drawn.figure.axes if (found := _map_of(axes, drawn)) is not None]
@@ -34,7 +36,9 @@ def _map_of(axes: Axes, drawn: Drawn) -> dict[str, Any] | None:
     images = [image for image in axes.get_images() if image.get_array() is not None]
     if len(images) != 1 or not axes.get_visible():
         return None
-    values: Floats = np.asarray(np.ma.filled(np.ma.asarray(images[0].get_array(), dtype=float), np.nan))
+    values: Floats = np.asarray(
+        np.ma.filled(np.ma.asarray(images[0].get_array(), dtype=float), np.nan)
+    )
     if values.ndim != 2:
         return None
     bar = images[0].colorbar
@@ -44,14 +48,24 @@ def _map_of(axes: Axes, drawn: Drawn) -> dict[str, Any] | None:
     layers = [{"name": name, "unit": unit.rstrip(")"), "values": _coded(values)}]
     for more, symbol, other in drawn.beside.get(title, ()):
         if np.shape(other) == values.shape:
-            layers.append({"name": more, "unit": "" if symbol == "1" else symbol, "values": _coded(np.asarray(other, dtype=float))})
+            layers.append(
+                {
+                    "name": more,
+                    "unit": "" if symbol == "1" else symbol,
+                    "values": _coded(np.asarray(other, dtype=float)),
+                }
+            )
     left, right, bottom, top = images[0].get_extent()
     (x0, y0), (x1, y1) = axes.transData.transform([(left, top), (right, bottom)])
     width, height = drawn.figure.bbox.width, drawn.figure.bbox.height
     return {
-        "box": [x0 / width, 1 - y0 / height, (x1 - x0) / width, (y0 - y1) / height], "shape": list(values.shape), "layers": layers,
-        "across": axes.get_xlabel().partition(" (")[0] or "column", "down": axes.get_ylabel() or "row", "title": title,
-    }  # fmt: skip
+        "box": [x0 / width, 1 - y0 / height, (x1 - x0) / width, (y0 - y1) / height],
+        "shape": list(values.shape),
+        "layers": layers,
+        "across": axes.get_xlabel().partition(" (")[0] or "column",
+        "down": axes.get_ylabel() or "row",
+        "title": title,
+    }
 
 
 def _coded(values: Floats) -> str:

@@ -14,12 +14,18 @@ if TYPE_CHECKING:
 BUDGET_BYTES = 2_000_000
 """For all pictures of a page; as data addresses they take a third more."""
 
-_WAYS: tuple[dict[str, Any], ...] = ({"lossless": True, "quality": 50, "method": 3}, {"quality": 80}, {"quality": 50}, {"quality": 20})
+_WAYS: tuple[dict[str, Any], ...] = (
+    {"lossless": True, "quality": 50, "method": 3},
+    {"quality": 80},
+    {"quality": 50},
+    {"quality": 20},
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Embedded:
-    """A picture in a page: its data address, and its size in pixels, by which a browser leaves room for it before it is decoded."""
+    """A picture in a page: its data address, and its size in pixels, by which a browser leaves room
+    for it before it is decoded."""
 
     source: str
     width: int
@@ -27,14 +33,19 @@ class Embedded:
 
 
 def embedded(pictures: Sequence[Image], budget: int = BUDGET_BYTES) -> list[Embedded]:
-    """Return pictures as WebP in data addresses: without loss if they all fit into `budget` bytes, else with as little loss as it takes."""
+    """Return pictures as WebP in data addresses: without loss if they all fit into `budget` bytes,
+    else with as little loss as it takes."""
     encoded = [_encoded(picture, _WAYS[0]) for picture in pictures]
     for way in _WAYS[1:]:
         if sum(map(len, encoded)) <= budget:
             break
         encoded = [_encoded(picture, way) for picture in pictures]
     return [
-        Embedded(source=f"data:image/webp;base64,{base64.b64encode(data).decode()}", width=picture.width, height=picture.height)
+        Embedded(
+            source=f"data:image/webp;base64,{base64.b64encode(data).decode()}",
+            width=picture.width,
+            height=picture.height,
+        )
         for data, picture in zip(encoded, pictures, strict=True)
     ]
 

@@ -29,10 +29,15 @@ if TYPE_CHECKING:
 
 _WIDE_PIXELS = 850
 """Figures of more stand across the page; on a phone they can be pushed sideways."""
-_NOT_CHECKED = "Not done for an array of this size unless asked: spicesnn report RUN solves a few test samples again on both engines."
+_NOT_CHECKED = (
+    "Not done for an array of this size unless asked: spicesnn report RUN solves a few test samples"
+    " again on both engines."
+)
 
 
-def write_report(run_dirs: Sequence[str | Path], out: str | Path | None = None, *, check: bool = True) -> Path:
+def write_report(
+    run_dirs: Sequence[str | Path], out: str | Path | None = None, *, check: bool = True
+) -> Path:
     """Write ``report.html`` for one run, or for several side by side.
 
     Parameters
@@ -58,11 +63,15 @@ def write_report(run_dirs: Sequence[str | Path], out: str | Path | None = None, 
 
 
 def finish_run(run_dir: str | Path) -> list[Path]:
-    """Draw the figures of a finished run once, as PNG files and into its ``report.html``; return the paths, the report last."""
+    """Draw the figures of a finished run once, as PNG files and into its ``report.html``; return
+    the paths, the report last."""
     data = RunData(run_dir)
     drawn = figures(data)
     run = _run(data, drawn, checked=second_engine.small(data))
-    return [*saved(drawn, data.run.path / "figures"), _write([run], [drawn], data.run.path / "report.html")]
+    return [
+        *saved(drawn, data.run.path / "figures"),
+        _write([run], [drawn], data.run.path / "report.html"),
+    ]
 
 
 def _write(runs: list[dict[str, Any]], drawn: Sequence[Sequence[Drawn]], target: Path) -> Path:
@@ -77,32 +86,52 @@ def _write(runs: list[dict[str, Any]], drawn: Sequence[Sequence[Drawn]], target:
             found = hover_maps(figure)
             maps = found if values_in(found) <= room else []
             room -= values_in(maps)
-            shown.append({"picture": next(pictures), "caption": figure.caption, "wide": figure.picture.width > _WIDE_PIXELS,
-                          "maps": maps, "lines": _of_lines(figure)})  # fmt: skip
+            shown.append(
+                {
+                    "picture": next(pictures),
+                    "caption": figure.caption,
+                    "wide": figure.picture.width > _WIDE_PIXELS,
+                    "maps": maps,
+                    "lines": _of_lines(figure),
+                }
+            )
         run["figures"] = sorted(shown, key=itemgetter("wide"))
     title = first["title"] if len(runs) == 1 else f"{len(runs)} runs side by side"
     page = _template().render(
-        title=title, question=first["description"] if len(runs) == 1 else "", version=__version__, made=time.strftime("%Y-%m-%d %H:%M"),
-        runs=runs, comparison=beside, hovered=room < MOST_VALUES,
-    )  # fmt: skip
+        title=title,
+        question=first["description"] if len(runs) == 1 else "",
+        version=__version__,
+        made=time.strftime("%Y-%m-%d %H:%M"),
+        runs=runs,
+        comparison=beside,
+        hovered=room < MOST_VALUES,
+    )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with appearing(target) as partial:
             partial.write_text(page, encoding="utf-8")
     except OSError as error:
-        raise RunError(f"{target} cannot be written: {error.strerror or error}; choose another folder with --out") from None
+        raise RunError(
+            f"{target} cannot be written: {error.strerror or error}; choose another folder with"
+            " --out"
+        ) from None
     return target
 
 
 def _of_lines(figure: Drawn) -> bool:
-    """Return whether a figure may change its colours with a dark page: those of maps and of bars in three dimensions stand for values."""
+    """Return whether a figure may change its colours with a dark page: those of maps and of bars in
+    three dimensions stand for values."""
     return not any(axes.get_images() or axes.name == "3d" for axes in figure.figure.axes)
 
 
 def _template() -> Any:
     import jinja2
 
-    environment = jinja2.Environment(loader=jinja2.PackageLoader("spicesnn.reporting", "."), autoescape=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("spicesnn.reporting", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+    )
     return environment.get_template("report.html.j2")
 
 
@@ -113,12 +142,31 @@ def _schematic(data: RunData) -> tuple[str, str]:
         rows, columns = data.experiment.shape
         differential = config.network.columns == "differential"
         title = f"{config.preset}: {rows} × {columns} array on the {config.engine} engine"
-        gates = config.array.gate_along if data.experiment.array_of(data.run.load_state().devices).gated else ""
-        drawing = array_svg((rows, columns), config.array.wires(), config.device.model, columns_differential=differential, gates_along=gates)
+        gates = (
+            config.array.gate_along
+            if data.experiment.array_of(data.run.load_state().devices).gated
+            else ""
+        )
+        drawing = array_svg(
+            (rows, columns),
+            config.array.wires(),
+            config.device.model,
+            columns_differential=differential,
+            gates_along=gates,
+        )
         return title, f"{drawing}{_more_arrays(data)}"
     array = config.drawn_array()
-    drawing = "" if array is None else array_svg(array.shape, array.wires, array.cell, columns_differential=array.differential)
-    return f"{config.preset}, seed {config.seed}", f"{drawing}<p>{html.escape(config.circuit())}</p>"
+    drawing = (
+        ""
+        if array is None
+        else array_svg(
+            array.shape, array.wires, array.cell, columns_differential=array.differential
+        )
+    )
+    return (
+        f"{config.preset}, seed {config.seed}",
+        f"{drawing}<p>{html.escape(config.circuit())}</p>",
+    )
 
 
 def _more_arrays(data: RunData) -> str:
@@ -126,7 +174,10 @@ def _more_arrays(data: RunData) -> str:
     sizes = [f"{layer.shape[0]} × {layer.shape[1]}" for layer in data.experiment.layers]
     if len(sizes) == 1:
         return ""
-    return f"<p>This is the first of {len(sizes)} arrays, of {', '.join(sizes)} cells, with neurons between them.</p>"
+    return (
+        f"<p>This is the first of {len(sizes)} arrays, of {', '.join(sizes)} cells, with neurons"
+        " between them.</p>"
+    )
 
 
 def _run(data: RunData, drawn: Sequence[Drawn], *, checked: bool) -> dict[str, Any]:
@@ -155,16 +206,35 @@ def _run(data: RunData, drawn: Sequence[Drawn], *, checked: bool) -> dict[str, A
 
 def _command(config: Any) -> str:
     """Return the command that repeats the run from the configuration that is kept beside it."""
-    return shlex.join(["spicesnn", "train", "run.toml", "--engine", config.engine, "--seed", str(config.seed), "--out", "again"])
+    return shlex.join(
+        [
+            "spicesnn",
+            "train",
+            "run.toml",
+            "--engine",
+            config.engine,
+            "--seed",
+            str(config.seed),
+            "--out",
+            "again",
+        ]
+    )
 
 
 def _curves(runs: Sequence[dict[str, Any]]) -> list[Image]:
-    """Return the accuracies of the runs in one picture, over the share of each run's training: their steps may be of different kinds."""
-    series = [(k, run) for k, run in enumerate(runs) if len(run["history"].get("test_accuracy", ()))]
+    """Return the accuracies of the runs in one picture, over the share of each run's training:
+    their steps may be of different kinds."""
+    series = [
+        (k, run) for k, run in enumerate(runs) if len(run["history"].get("test_accuracy", ()))
+    ]
     if not series:
         return []
     kinds = {run["config"].kind for _, run in series}
-    step = ("update" if kinds == {"crossbar"} else "chunk of images") if len(kinds) == 1 else "training progress (%)"
+    step = (
+        ("update" if kinds == {"crossbar"} else "chunk of images")
+        if len(kinds) == 1
+        else "training progress (%)"
+    )
     with style():
         figure = new_figure(8.4, 4.4)
         axes = figure.subplots()
@@ -173,6 +243,13 @@ def _curves(runs: Sequence[dict[str, Any]]) -> list[Image]:
             if len(kinds) > 1:
                 at = 100.0 * at / max(float(at[-1]), 1.0)
             name = f"{k + 1}. {short(run['name'])}"
-            accuracy_by_epoch(axes, {name: run["history"]["test_accuracy"]}, epochs=at, step=step, first_colour=k, samples=run["metrics"]["n_test"])
+            accuracy_by_epoch(
+                axes,
+                {name: run["history"]["test_accuracy"]},
+                epochs=at,
+                step=step,
+                first_colour=k,
+                samples=run["metrics"]["n_test"],
+            )
         axes.legend(loc="best")
     return [raster(figure)]

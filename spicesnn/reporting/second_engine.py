@@ -1,4 +1,5 @@
-"""What the other engine says about a finished run: a few of its own test samples, solved again by both."""
+"""What the other engine says about a finished run: a few of its own test samples, solved again by
+both."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ UNASKED_CELLS = 2500
 
 
 _MOST_CELLS = 30_000
-"""ngspice takes most of a minute for 16,000 cells and four samples, and many minutes for hundreds of thousands."""
+"""ngspice takes most of a minute for 16,000 cells and four samples, and many minutes for hundreds
+of thousands."""
 
 
 def small(data: RunData) -> bool:
@@ -36,7 +38,8 @@ def _cells(data: RunData) -> int:
 
 
 def check(data: RunData) -> dict[str, Any]:
-    """Return what was compared, as ``text``, and ``rows`` of quantity, error, tolerance and whether it holds; no rows where nothing could be."""
+    """Return what was compared, as ``text``, and ``rows`` of quantity, error, tolerance and whether
+    it holds; no rows where nothing could be."""
     try:
         return _of_experiment(data) if data.is_crossbar else _of_tile(data)
     except NgspiceMissingError as error:
@@ -51,8 +54,17 @@ def _of_experiment(data: RunData) -> dict[str, Any]:
 
     experiment = data.experiment
     if _cells(data) > _MOST_CELLS:
-        text = f"Not checked: {_cells(data):,} cells are too many for ngspice in a report (up to {_MOST_CELLS:,})."
-        return {"text": f"{text} spicesnn infer RUN --engine ngspice solves the test samples there, however long it takes.", "rows": []}
+        text = (
+            f"Not checked: {_cells(data):,} cells are too many for ngspice in a report (up to"
+            f" {_MOST_CELLS:,})."
+        )
+        return {
+            "text": (
+                f"{text} spicesnn infer RUN --engine ngspice solves the test samples there, however"
+                " long it takes."
+            ),
+            "rows": [],
+        }
     devices = data.run.load_state().devices
     samples = experiment.problem.test.limited(_SAMPLES)
     with NgspiceEngine() as ngspice, NodalEngine() as nodal:
@@ -60,16 +72,25 @@ def _of_experiment(data: RunData) -> dict[str, Any]:
         solver = _named(ngspice.versions())
     same = int(np.sum(first.predicted == second.predicted))
     return {
-        "text": f"{len(samples)} test samples were solved by {solver} and by the nodal engine, with the trained array.",
+        "text": (
+            f"{len(samples)} test samples were solved by {solver} and by the nodal engine, with the"
+            " trained array."
+        ),
         "rows": [
             _currents("column currents, relative to the largest", first.amps, second.amps),
-            {"quantity": "equal predictions", "error": f"{same} of {len(samples)}", "tolerance": "all", "ok": _yes(same == len(samples))},
+            {
+                "quantity": "equal predictions",
+                "error": f"{same} of {len(samples)}",
+                "tolerance": "all",
+                "ok": _yes(same == len(samples)),
+            },
         ],
-    }  # fmt: skip
+    }
 
 
 def _of_tile(data: RunData) -> dict[str, Any]:
-    """Compare a tile from the middle of the first layer: its currents for the mean line voltages of test images."""
+    """Compare a tile from the middle of the first layer: its currents for the mean line voltages of
+    test images."""
     from spicesnn.engines.ngspice.engine import NgspiceEngine
     from spicesnn.engines.nodal.engine import NodalEngine
 
@@ -78,26 +99,42 @@ def _of_tile(data: RunData) -> dict[str, Any]:
     except ConfigError as error:
         return {"text": f"There is nothing for a circuit solver to check: {error}.", "rows": []}
     drawn = data.config.drawn_array()
-    own = drawn is not None and any(np.any(value) for value in (drawn.wires.word_line_ohm, drawn.wires.bit_line_ohm))
+    own = drawn is not None and any(
+        np.any(value) for value in (drawn.wires.word_line_ohm, drawn.wires.bit_line_ohm)
+    )
     wires = drawn.wires if own else Wires(word_line_ohm=1.0, bit_line_ohm=1.0)
     first = max(0, layer.siemens.shape[0] // 2 - _TILE // 2)
-    cells, volts = layer.siemens[first : first + _TILE, :_TILE], layer.row_volts[:, first : first + _TILE]
+    cells, volts = (
+        layer.siemens[first : first + _TILE, :_TILE],
+        layer.row_volts[:, first : first + _TILE],
+    )
     array = Crossbar(conductance=cells, wires=wires)
     with NgspiceEngine() as ngspice, NodalEngine() as nodal:
         reads = [engine.read(array, volts).column_amps for engine in (ngspice, nodal)]
         solver = _named(ngspice.versions())
     through = "the run's own wires" if own else "wires of 1 Ω per segment, since the run has none"
-    which = f"A tile of {cells.shape[0]} × {cells.shape[1]} trained cells of the first layer, from word line {first} on,"
+    which = (
+        f"A tile of {cells.shape[0]} × {cells.shape[1]} trained cells of the first layer, from word"
+        f" line {first} on,"
+    )
     return {
-        "text": f"{which} was read by {solver} and by the nodal engine at the mean line voltages of {len(volts)} test images, with {through}.",
+        "text": (
+            f"{which} was read by {solver} and by the nodal engine at the mean line voltages of"
+            f" {len(volts)} test images, with {through}."
+        ),
         "rows": [_currents("bit-line currents, relative to the largest", reads[0], reads[1])],
-    }  # fmt: skip
+    }
 
 
 def _currents(quantity: str, first: Floats, second: Floats) -> dict[str, Any]:
     scale = float(np.max(np.abs(second))) or 1.0
     worst = float(np.max(np.abs(first - second))) / scale
-    return {"quantity": quantity, "error": f"{worst:.1e}", "tolerance": f"{_TOLERANCE:.0e}", "ok": _yes(worst <= _TOLERANCE)}
+    return {
+        "quantity": quantity,
+        "error": f"{worst:.1e}",
+        "tolerance": f"{_TOLERANCE:.0e}",
+        "ok": _yes(worst <= _TOLERANCE),
+    }
 
 
 def _named(versions: dict[str, str]) -> str:

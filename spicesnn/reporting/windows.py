@@ -1,4 +1,5 @@
-"""The STDP window of a device: measured on one engine or on both, fitted, written as CSV and drawn."""
+"""The STDP window of a device: measured on one engine or on both, fitted, written as CSV and
+drawn."""
 
 from __future__ import annotations
 
@@ -34,24 +35,43 @@ class WrittenWindow:
 
     @property
     def difference(self) -> float | None:
-        """Largest difference between two engines, as a share of the largest change; None for one engine."""
+        """Largest difference between two engines, as a share of the largest change; None for one
+        engine."""
         if len(self.windows) < 2:
             return None
-        return float(max(np.abs(w.dw - self.window.dw).max() for w in self.windows) / np.abs(self.window.dw).max())
+        return float(
+            max(np.abs(w.dw - self.window.dw).max() for w in self.windows)
+            / np.abs(self.window.dw).max()
+        )
 
     def describe(self) -> dict[str, Any]:
         """Return everything as plain values."""
-        fitted = {name: getattr(self.window, name) for name in ("a_plus", "a_minus", "tau_plus_s", "tau_minus_s")}
+        fitted = {
+            name: getattr(self.window, name)
+            for name in ("a_plus", "a_minus", "tau_plus_s", "tau_minus_s")
+        }
         disturbed = max(float(np.max(window.neighbour_dw)) for window in self.windows)
         engine = self.window.engine if len(self.windows) == 1 else "both"
-        return {"device": self.window.device, "engine": engine, **fitted, "largest_neighbour_change": disturbed,
-                "max_relative_difference": self.difference, "csv": str(self.csv), "figure": str(self.figure)}  # fmt: skip
+        return {
+            "device": self.window.device,
+            "engine": engine,
+            **fitted,
+            "largest_neighbour_change": disturbed,
+            "max_relative_difference": self.difference,
+            "csv": str(self.csv),
+            "figure": str(self.figure),
+        }
 
 
 def write_window(
-    device: Device, engines: Sequence[Engine], folder: Path, *, progress: Callable[[int, int], None] = lambda done, total: None
+    device: Device,
+    engines: Sequence[Engine],
+    folder: Path,
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> WrittenWindow:
-    """Measure the window of `device` on each engine; write ``stdp-window.csv`` and ``stdp-window.png`` into `folder`."""
+    """Measure the window of `device` on each engine; write ``stdp-window.csv`` and
+    ``stdp-window.png`` into `folder`."""
     windows = []
     for number, engine in enumerate(engines):
 
@@ -70,14 +90,45 @@ def write_window(
         figure = new_figure(6.4, 6.0)
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
         for k, w in enumerate(windows):
-            fit = (100 * w.a_plus, -100 * w.a_minus, w.tau_plus_s, w.tau_minus_s) if k == 0 else None
-            draw(upper, w.dt_s, 100 * w.dw, fit=fit, what="change (% of range)", name=w.engine, colour=COLOURS[(0, 2)[k % 2]], marker="ox"[k % 2])
-            neighbours(lower, w.dt_s, 100 * w.neighbour_dw, name=w.engine, colour=COLOURS[(0, 2)[k % 2]], marker="ox"[k % 2])
-        upper.set(title=f"STDP window of {device.name}, {' and '.join(w.engine for w in windows)}", xlabel="")
+            fit = (
+                (100 * w.a_plus, -100 * w.a_minus, w.tau_plus_s, w.tau_minus_s) if k == 0 else None
+            )
+            draw(
+                upper,
+                w.dt_s,
+                100 * w.dw,
+                fit=fit,
+                what="change (% of range)",
+                name=w.engine,
+                colour=COLOURS[(0, 2)[k % 2]],
+                marker="ox"[k % 2],
+            )
+            neighbours(
+                lower,
+                w.dt_s,
+                100 * w.neighbour_dw,
+                name=w.engine,
+                colour=COLOURS[(0, 2)[k % 2]],
+                marker="ox"[k % 2],
+            )
+        upper.set(
+            title=f"STDP window of {device.name}, {' and '.join(w.engine for w in windows)}",
+            xlabel="",
+        )
     try:
         with appearing(csv) as partial:
-            np.savetxt(partial, np.column_stack(columns), delimiter=",", header=",".join(names), comments="", fmt="%.9g")
+            np.savetxt(
+                partial,
+                np.column_stack(columns),
+                delimiter=",",
+                header=",".join(names),
+                comments="",
+                fmt="%.9g",
+            )
         save_figure(figure, picture)
     except OSError as error:
-        raise RunError(f"{folder} cannot be written: {error.strerror or error}; choose another folder with --out") from None
+        raise RunError(
+            f"{folder} cannot be written: {error.strerror or error}; choose another folder with"
+            " --out"
+        ) from None
     return written

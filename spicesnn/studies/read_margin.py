@@ -1,18 +1,22 @@
-"""Read margin and sneak paths: how well one cell of a large array can still be read, by the way the other lines are held.
+"""Read margin and sneak paths: how well one cell of a large array can still be read, by the way the
+other lines are held.
 
-The cell that is read is the one farthest from driver and sense node, and by default every other cell is on: the worst case
-(A. Chen, "A comprehensive crossbar array model with solutions for line resistance and nonlinear device characteristics", IEEE TED 60(4),
-1318, 2013). Its word line is at V, its bit line is sensed; the others are
+The cell that is read is the one farthest from driver and sense node, and by default every other
+cell is on: the worst case (A. Chen, "A comprehensive crossbar array model with solutions for line
+resistance and nonlinear device characteristics", IEEE TED 60(4), 1318, 2013). Its word line is at
+V, its bit line is sensed; the others are
 
 - grounded: word and bit lines at 0 V;
 - floating: left open;
 - half: word and bit lines at V/2;
 - third: word lines at V/3, bit lines at 2V/3.
 
-Two margins. Current: the bit line ends in a virtual ground, margin = (I_on − I_off)/I_on. Voltage: the bit line ends in a load R_L to 0 V,
-margin = (U_on − U_off)/V with U = I·R_L (Flocke and Noll, ESSCIRC 2007, with R_L = R_on). Sneak ratio: what part of the currents
-between the sensed bit line and its cells belongs to cells that are not read, Σ_{i≠sel} |I_i| / Σ_i |I_i|; where all flow into the line,
-as they do on ideal wires, that is what part of the sensed current is not the cell's. On ideal wires, n lines, cells of conductance G:
+Two margins. Current: the bit line ends in a virtual ground, margin = (I_on − I_off)/I_on. Voltage:
+the bit line ends in a load R_L to 0 V, margin = (U_on − U_off)/V with U = I·R_L (Flocke and Noll,
+ESSCIRC 2007, with R_L = R_on). Sneak ratio: what part of the currents between the sensed bit line
+and its cells belongs to cells that are not read, Σ_{i≠sel} |I_i| / Σ_i |I_i|; where all flow into
+the line, as they do on ideal wires, that is what part of the sensed current is not the cell's. On
+ideal wires, n lines, cells of conductance G:
 
     grounded  I = V·G_sel             half  I = V·G_sel + (n−1)·V/2·G_on             third  I = V·G_sel + (n−1)·V/3·G_on
     floating  I = V·(G_sel + G_sneak),  1/G_sneak = 2/((n−1)·G_on) + 1/((n−1)²·G_on)
@@ -48,13 +52,19 @@ SCHEMES = ("grounded", "floating", "half", "third")
 class MarginOptions(Section):
     """[margin]"""
 
-    sizes: tuple[int, ...] = option((2, 4, 8, 16, 32, 64, 128, 256), "arrays of n × n cells", lowest=2)
-    schemes: tuple[str, ...] = option(SCHEMES, "how the lines that are not selected are held", choices=SCHEMES)
+    sizes: tuple[int, ...] = option(
+        (2, 4, 8, 16, 32, 64, 128, 256), "arrays of n × n cells", lowest=2
+    )
+    schemes: tuple[str, ...] = option(
+        SCHEMES, "how the lines that are not selected are held", choices=SCHEMES
+    )
     selectors: tuple[bool, ...] = option((False, True), "without a selector, and with one")
     read_volts: float = option(0.6, "V of the selected word line", above=0.0)
     load_ohm: float = option(1e4, "R_L of the voltage margin", above=0.0)
     others: str = option("on", "state of the cells that are not read", choices=("on", "off"))
-    least: float = option(0.1, "the current margin that an array must have to count as readable", above=0.0)
+    least: float = option(
+        0.1, "the current margin that an array must have to count as readable", above=0.0
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +94,9 @@ class ReadMargin(Study):
         watch(total, total)
         return Findings(rows=rows, facts=self._facts(rows))
 
-    def point(self, engine: Engine, cell: Device, states: tuple[float, float], scheme: str, size: int) -> dict[str, float]:
+    def point(
+        self, engine: Engine, cell: Device, states: tuple[float, float], scheme: str, size: int
+    ) -> dict[str, float]:
         """Return currents, margins, sneak ratio and power of one array."""
         volts, worst = self.margin.read_volts, (0, size - 1)
         amps, loaded, share, power = [], [], 0.0, 0.0
@@ -95,16 +107,28 @@ class ReadMargin(Study):
             drive = lines(scheme, size, volts)
             read = engine.read(array, **drive)
             amps.append(float(read.column_amps[worst[1]]))
-            flows = np.abs(np.asarray(cell.current(read.cell_volts[:, worst[1]], state[:, worst[1]])))
-            share, power = 1.0 - float(flows[worst[0]] / flows.sum()), float(read.power_watt(drive["row_volts"], drive["column_volts"]))
+            flows = np.abs(
+                np.asarray(cell.current(read.cell_volts[:, worst[1]], state[:, worst[1]]))
+            )
+            share, power = (
+                1.0 - float(flows[worst[0]] / flows.sum()),
+                float(read.power_watt(drive["row_volts"], drive["column_volts"])),
+            )
             loads = np.full(size, self.array.sense_ohm)
             loads[worst[1]] += self.margin.load_ohm
             wires: Wires = replace(array.wires, sense_ohm=loads)
-            loaded.append(float(engine.read(array.with_wires(wires), **drive).column_amps[worst[1]]) * self.margin.load_ohm)
+            loaded.append(
+                float(engine.read(array.with_wires(wires), **drive).column_amps[worst[1]])
+                * self.margin.load_ohm
+            )
         return {
-            "off_amps": amps[0], "on_amps": amps[1], "current_margin": (amps[1] - amps[0]) / amps[1],
-            "voltage_margin": (loaded[1] - loaded[0]) / volts, "sneak_ratio": share, "power_watt": power,
-        }  # fmt: skip
+            "off_amps": amps[0],
+            "on_amps": amps[1],
+            "current_margin": (amps[1] - amps[0]) / amps[1],
+            "voltage_margin": (loaded[1] - loaded[0]) / volts,
+            "sneak_ratio": share,
+            "power_watt": power,
+        }
 
     def _facts(self, rows: list[Row]) -> dict[str, Any]:
         readable: dict[str, int] = {}
@@ -121,8 +145,14 @@ class ReadMargin(Study):
 
 
 def lines(scheme: str, size: int, volts: float) -> dict[str, Floats]:
-    """Return the keywords of `Engine.read` that read the cell of word line 0 and the last bit line."""
-    row_share, column_share = {"grounded": (0.0, 0.0), "floating": (0.0, 0.0), "half": (1 / 2, 1 / 2), "third": (1 / 3, 2 / 3)}[scheme]
+    """Return the keywords of `Engine.read` that read the cell of word line 0 and the last bit
+    line."""
+    row_share, column_share = {
+        "grounded": (0.0, 0.0),
+        "floating": (0.0, 0.0),
+        "half": (1 / 2, 1 / 2),
+        "third": (1 / 3, 2 / 3),
+    }[scheme]
     rows, columns = np.full(size, row_share * volts), np.full(size, column_share * volts)
     rows[0], columns[-1] = volts, 0.0
     keywords: dict[str, Floats] = {"row_volts": rows, "column_volts": columns}

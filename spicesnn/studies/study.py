@@ -1,4 +1,5 @@
-"""What a study is, where the shipped ones are, and what it leaves behind: a table, a figure, facts and its own configuration."""
+"""What a study is, where the shipped ones are, and what it leaves behind: a table, a figure, facts
+and its own configuration."""
 
 from __future__ import annotations
 
@@ -69,14 +70,17 @@ class Findings:
 
 @dataclass(frozen=True, kw_only=True)
 class Study(BaseConfig, ABC):
-    """A question with everything that decides its answer; each kind adds its tables, as a kind of experiment does."""
+    """A question with everything that decides its answer; each kind adds its tables, as a kind of
+    experiment does."""
 
     facts_shown: ClassVar[dict[str, str]] = {}
-    """How facts are printed: name → a sentence with a place for the value; others are printed by their names."""
+    """How facts are printed: name → a sentence with a place for the value; others are printed by
+    their names."""
 
     @abstractmethod
     def find(self, folder: Path, workers: Workers, watch: Watch) -> Findings:
-        """Compute the table. What costs much is kept in `folder`, so that a study which was stopped goes on there."""
+        """Compute the table. What costs much is kept in `folder`, so that a study which was stopped
+        goes on there."""
 
     @abstractmethod
     def figure(self, findings: Findings) -> Figure:
@@ -104,9 +108,14 @@ class Answered:
     def describe(self) -> dict[str, Any]:
         """Return everything as plain values."""
         return {
-            "study": self.study.preset, "kind": self.study.kind, "seed": self.study.seed, "facts": dict(self.findings.facts),
-            "points": self.findings.rows, "table": str(self.table), "figure": str(self.picture),
-        }  # fmt: skip
+            "study": self.study.preset,
+            "kind": self.study.kind,
+            "seed": self.study.seed,
+            "facts": dict(self.findings.facts),
+            "points": self.findings.rows,
+            "table": str(self.table),
+            "figure": str(self.picture),
+        }
 
 
 KINDS = {
@@ -136,35 +145,53 @@ def load(name_or_path: str | Path, overrides: Iterable[str] | Mapping[str, Any] 
     if text.endswith(".toml"):
         path = Path(text)
         if not path.is_file():
-            raise AbsentError(f"there is no file {text}; expected a study ({', '.join(study_names())}) or the path of a TOML file")
+            raise AbsentError(
+                f"there is no file {text}; expected a study ({', '.join(study_names())}) or the"
+                " path of a TOML file"
+            )
     elif text in study_names():
         path = presets_dir() / "studies" / f"{text}.toml"
     else:
         raise UnknownNameError(
-            f"no study {text!r}{nearest(text, study_names())} The studies are: {', '.join(study_names())}. A path must end in .toml"
+            f"no study {text!r}{nearest(text, study_names())} The studies are:"
+            f" {', '.join(study_names())}. A path must end in .toml"
         )
     tables = overridden(read_tables(path), overrides)
     tables.setdefault("preset", path.stem)
     kind = tables.get("kind")
     if kind not in KINDS:
-        raise ConfigError(f"{path}: kind is {kind!r:.60}{nearest(str(kind), KINDS)} Expected one of: {', '.join(KINDS)}")
+        raise ConfigError(
+            f"{path}: kind is {kind!r:.60}{nearest(str(kind), KINDS)} Expected one of:"
+            f" {', '.join(KINDS)}"
+        )
     module, _, name = KINDS[kind].partition(":")
     study: Study = getattr(import_module(module), name).from_tables(tables)
     return study
 
 
-def answer(study: Study, folder: Path, *, workers: Workers | None = None, watch: Watch = lambda done, total: None) -> Answered:
+def answer(
+    study: Study,
+    folder: Path,
+    *,
+    workers: Workers | None = None,
+    watch: Watch = lambda done, total: None,
+) -> Answered:
     """Make a study and write what it found into `folder`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         findings = study.find(folder, workers or Workers(), watch)
         done = Answered(study=study, findings=findings, folder=folder)
-        write_rows(done.table, findings.rows, dict.fromkeys(name for row in findings.rows for name in row))
+        write_rows(
+            done.table, findings.rows, dict.fromkeys(name for row in findings.rows for name in row)
+        )
         write_whole(folder / "facts.json", json.dumps(dict(findings.facts), indent=2) + "\n")
         write_whole(folder / "study.toml", study.to_toml())
         save_figure(study.figure(findings), done.picture)
     except OSError as error:
-        raise RunError(f"{folder} cannot be written: {error.strerror or error}; choose another folder with --out") from None
+        raise RunError(
+            f"{folder} cannot be written: {error.strerror or error}; choose another folder with"
+            " --out"
+        ) from None
     return done
 
 

@@ -25,13 +25,25 @@ _HOMES = {
 }
 
 __all__ = [
-    "Config", "Progress", "RunDirectory", "StartsSummary", "Summary", "infer", "kept_starts", "load", "make_engine", "preset_names", "replay",
-    "train", "train_starts",
-]  # fmt: skip
+    "Config",
+    "Progress",
+    "RunDirectory",
+    "StartsSummary",
+    "Summary",
+    "infer",
+    "kept_starts",
+    "load",
+    "make_engine",
+    "preset_names",
+    "replay",
+    "train",
+    "train_starts",
+]
 
 
 def __getattr__(name: str) -> Any:
-    """Load public names on first use: a sweep plans its points without the solvers that its workers load."""
+    """Load public names on first use: a sweep plans its points without the solvers that its workers
+    load."""
     for home, names in _HOMES.items():
         if name in names:
             return getattr(import_module(home), name)

@@ -1,4 +1,5 @@
-"""The kind `network`: populations, projections and rules from the tables of a preset, run by the controller of all networks that learn."""
+"""The kind `network`: populations, projections and rules from the tables of a preset, run by the
+controller of all networks that learn."""
 
 from __future__ import annotations
 
@@ -23,14 +24,31 @@ from spicesnn.networks.hardware import Hardware
 from spicesnn.networks.learner import Inputs, LearningNetwork
 from spicesnn.networks.nodes import Weighted
 from spicesnn.networks.rules.batch import seen
-from spicesnn.networks.synapses import Energy, Ideal, Levels, PulseMap, Solved, SynapseKind, Synapses
+from spicesnn.networks.synapses import (
+    Energy,
+    Ideal,
+    Levels,
+    PulseMap,
+    Solved,
+    SynapseKind,
+    Synapses,
+)
 from spicesnn.nonidealities.options import ImperfectionOptions
 from spicesnn.options import Section, option
 from spicesnn.programming.pulse_map import StrongestPulses
 from spicesnn.training.composition import Rows, population, projection, rules_of
 from spicesnn.training.pictures import PICTURES, histogram_data, spike_data
 from spicesnn.training.sections import DeviceOptions, ProgrammingOptions
-from spicesnn.training.streamed import Arrays, ArrayToDraw, Images, LayerToConfirm, LearntData, StreamConfig, Tally, only_layer
+from spicesnn.training.streamed import (
+    Arrays,
+    ArrayToDraw,
+    Images,
+    LayerToConfirm,
+    LearntData,
+    StreamConfig,
+    Tally,
+    only_layer,
+)
 from spicesnn.training.tile_wires import TileWires
 
 _SHOWN = 200
@@ -42,9 +60,15 @@ SYNAPSES = {kind.name: kind for kind in (Ideal, Levels, PulseMap, Solved)}
 class InputOptions(Section):
     """[inputs]: how samples come in; the population that projections name "inputs"."""
 
-    code: str = option("spikes", "held: a value stands for the whole sample; spikes: drawn in every step; events: the rows of a sample are its "
-                       "time steps", choices=("held", "spikes", "events"))  # fmt: skip
-    probability: float = option(0.3, "probability of a spike in a step at value 1", above=0.0, highest=1.0)
+    code: str = option(
+        "spikes",
+        "held: a value stands for the whole sample; spikes: drawn in every step; events: the rows"
+        " of a sample are its time steps",
+        choices=("held", "spikes", "events"),
+    )
+    probability: float = option(
+        0.3, "probability of a spike in a step at value 1", above=0.0, highest=1.0
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +77,18 @@ class NetworkOptions(Section):
 
     steps: int = option(100, "time steps of a sample", lowest=1)
     step_s: float = option(1e-3, "time step", above=0.0)
-    rest_s: float = option(0.0, "rest between two samples, in which adapted thresholds return", lowest=0.0)
+    rest_s: float = option(
+        0.0, "rest between two samples, in which adapted thresholds return", lowest=0.0
+    )
     output: str = option("", "population that answers; empty: the last one")
-    decision: str = option("largest-output", "how its outputs become a class", choices=tuple(DECISIONS))
-    vote: str = option("likelihood", "votes: how spike counts are turned into classes", choices=("likelihood", "class"))
+    decision: str = option(
+        "largest-output", "how its outputs become a class", choices=tuple(DECISIONS)
+    )
+    vote: str = option(
+        "likelihood",
+        "votes: how spike counts are turned into classes",
+        choices=("likelihood", "class"),
+    )
     label_limit: int = option(0, "votes: training samples that label the neurons; 0: all", lowest=0)
 
 
@@ -64,17 +96,46 @@ class NetworkOptions(Section):
 class SynapseOptions(Section):
     """[synapses]: what is common to all synapses that stand on cells."""
 
-    columns: str = option("differential", "how signed weights map to columns", choices=tuple(COLUMNS))
-    window: tuple[float, ...] = option((), "[lowest, highest] conductance that is used; empty: the device's range", lowest=0.0)
+    columns: str = option(
+        "differential", "how signed weights map to columns", choices=tuple(COLUMNS)
+    )
+    window: tuple[float, ...] = option(
+        (), "[lowest, highest] conductance that is used; empty: the device's range", lowest=0.0
+    )
     read_volts: float = option(0.2, "word-line voltage of a spike, or of an input of 1", above=0.0)
     read_s: float = option(1e-6, "duration of a read, for its energy", above=0.0)
-    wire_tolerance: float = option(0.01, "wires: change of a column's conductance after which its tile is solved anew", lowest=0.0)
-    pulse: float = option(1 / 64, "ideal: change by one programming pulse, as a fraction of the window", above=0.0, highest=1.0)
+    wire_tolerance: float = option(
+        0.01,
+        "wires: change of a column's conductance after which its tile is solved anew",
+        lowest=0.0,
+    )
+    pulse: float = option(
+        1 / 64,
+        "ideal: change by one programming pulse, as a fraction of the window",
+        above=0.0,
+        highest=1.0,
+    )
     levels: int = option(16, "levels: evenly spaced conductances", lowest=2)
-    amplitude: str = option("compensated", "pulse-map: amplitude chosen for the state, or counted full pulses", choices=("compensated", "fixed"))
-    devices: int = option(16, "pulse-map: devices among which cells are shared out, where parameters vary", lowest=1, highest=256)
-    writing: str = option("counted", "solved: counted full pulses, or write-verify", choices=("counted", "verified"))
-    tolerance: float = option(0.01, "solved: tolerance of write-verify, as a fraction of the window", above=0.0, highest=1.0)
+    amplitude: str = option(
+        "compensated",
+        "pulse-map: amplitude chosen for the state, or counted full pulses",
+        choices=("compensated", "fixed"),
+    )
+    devices: int = option(
+        16,
+        "pulse-map: devices among which cells are shared out, where parameters vary",
+        lowest=1,
+        highest=256,
+    )
+    writing: str = option(
+        "counted", "solved: counted full pulses, or write-verify", choices=("counted", "verified")
+    )
+    tolerance: float = option(
+        0.01,
+        "solved: tolerance of write-verify, as a fraction of the window",
+        above=0.0,
+        highest=1.0,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +151,9 @@ class TrainingOptions(Section):
     """[training]"""
 
     epochs: int = option(1, "passes over the training samples", lowest=1)
-    presentations: int = option(0, "minimum number of presentations: a small data set gets more passes", lowest=0)
+    presentations: int = option(
+        0, "minimum number of presentations: a small data set gets more passes", lowest=0
+    )
     chunk: int = option(1000, "samples between checkpoints", lowest=1)
 
 
@@ -123,46 +186,86 @@ class NetworkConfig(StreamConfig):
     @property
     def chunks(self) -> tuple[int, int]:
         """Passes over the training samples, and samples in a chunk."""
-        return self.data.passes(self.training.epochs, self.training.presentations), self.training.chunk
+        return (
+            self.data.passes(self.training.epochs, self.training.presentations),
+            self.training.chunk,
+        )
 
     def hardware(self) -> Hardware:
         """What the cells stand on."""
         options, wires = self.synapses, self.array
         if len(options.window) not in (0, 2):
-            raise ConfigError(f"synapses.window is {list(options.window)}; expected [lowest, highest] siemens, or nothing")
+            raise ConfigError(
+                f"synapses.window is {list(options.window)}; expected [lowest, highest] siemens, or"
+                " nothing"
+            )
         device = self.device.build()
         plain = Hardware(
-            device=device, wires=wires.segments(), tile=(wires.tile_rows or 10**6, wires.tile_cols or 10**6), columns=options.columns,  # type: ignore[arg-type]
-            read_volts=options.read_volts, read_s=options.read_s, window=(options.window[0], options.window[1]) if options.window else None,
-            gate_volts=self.programming.gate_on_volts if device.gated else None, reads_alike=self.imperfections.reads_alike,
-        )  # fmt: skip
+            device=device,
+            wires=wires.segments(),
+            tile=(wires.tile_rows or 10**6, wires.tile_cols or 10**6),
+            columns=options.columns,  # type: ignore[arg-type]
+            read_volts=options.read_volts,
+            read_s=options.read_s,
+            window=(options.window[0], options.window[1]) if options.window else None,
+            gate_volts=self.programming.gate_on_volts if device.gated else None,
+            reads_alike=self.imperfections.reads_alike,
+        )
         flaws = self.imperfections.build(device, plain.used_window(), volts=plain.chord_volts)
         return plain.with_changes(imperfections=flaws)
 
     def kind_of(self, name: str, engine: Engine) -> SynapseKind:
         """A kind of synapse by its name in a projection."""
         if name not in SYNAPSES:
-            raise ConfigError(f"a projection stands on {name!r} synapses; expected one of: {', '.join(SYNAPSES)}")
+            raise ConfigError(
+                f"a projection stands on {name!r} synapses; expected one of: {', '.join(SYNAPSES)}"
+            )
         options, given = self.synapses, self.programming
-        common: dict[str, Any] = {"hardware": self.hardware(), "engine": engine, "wire_tolerance": options.wire_tolerance}
-        pulses = StrongestPulses(set_volts=given.set_volts, reset_volts=given.reset_volts, set_s=given.set_s, reset_s=given.reset_s)
+        common: dict[str, Any] = {
+            "hardware": self.hardware(),
+            "engine": engine,
+            "wire_tolerance": options.wire_tolerance,
+        }
+        pulses = StrongestPulses(
+            set_volts=given.set_volts,
+            reset_volts=given.reset_volts,
+            set_s=given.set_s,
+            reset_s=given.reset_s,
+        )
         if name == "ideal":
             return Ideal(pulse=options.pulse, **common)
         if name == "levels":
             return Levels(levels=options.levels, **common)
         if name == "pulse-map":
-            return PulseMap(pulses=pulses, amplitude=options.amplitude, devices=options.devices, seed=self.seed, **common)  # type: ignore[arg-type]
+            return PulseMap(
+                pulses=pulses,
+                amplitude=options.amplitude,  # type: ignore[arg-type]
+                devices=options.devices,
+                seed=self.seed,
+                **common,
+            )
         return Solved(
-            pulses=pulses, scheme=self._scheme(), rise_s=given.rise_s, writing=options.writing, tolerance=options.tolerance, **common  # type: ignore[arg-type]
-        )  # fmt: skip
+            pulses=pulses,
+            scheme=self._scheme(),
+            rise_s=given.rise_s,
+            writing=options.writing,  # type: ignore[arg-type]
+            tolerance=options.tolerance,
+            **common,
+        )
 
     def _scheme(self) -> Scheme:
         given = self.programming
         gated = Gated(on_volts=given.gate_on_volts, off_volts=given.gate_off_volts)
-        return {"half": HalfVoltage(), "third": ThirdVoltage(), "floating": FloatingColumns(), "gated": gated}[given.scheme]
+        return {
+            "half": HalfVoltage(),
+            "third": ThirdVoltage(),
+            "floating": FloatingColumns(),
+            "gated": gated,
+        }[given.scheme]
 
     def composed(self, engine: Engine) -> LearningNetwork:
-        """The network, without synapses yet; what its kinds of synapses have solved is kept for the next call."""
+        """The network, without synapses yet; what its kinds of synapses have solved is kept for the
+        next call."""
         kept: dict[int, LearningNetwork] = self.__dict__.setdefault("_composed", {})
         if id(engine) not in kept:
             kept[id(engine)] = self._composed_by(engine)
@@ -170,21 +273,40 @@ class NetworkConfig(StreamConfig):
 
     def _composed_by(self, engine: Engine) -> LearningNetwork:
         if not self.population.rows or not self.projection.rows:
-            raise ConfigError("a network without populations or projections; expected [[population]] and [[projection]] tables")
+            raise ConfigError(
+                "a network without populations or projections; expected [[population]] and"
+                " [[projection]] tables"
+            )
         known: dict[str, SynapseKind] = {}
 
         def kinds(name: str) -> SynapseKind:
-            return known[name] if name in known else known.setdefault(name, self.kind_of(name, engine))
+            return (
+                known[name] if name in known else known.setdefault(name, self.kind_of(name, engine))
+            )
 
         rules, options = rules_of(self.rule.rows, self.device.build), self.network
-        decision: Decision = Votes(by=options.vote) if options.decision == "votes" else DECISIONS[options.decision]()  # type: ignore[arg-type]
+        decision: Decision = (
+            Votes(by=options.vote) if options.decision == "votes" else DECISIONS[options.decision]()  # type: ignore[arg-type]
+        )
         try:
             return LearningNetwork(
-                inputs={"inputs": Inputs(shape=self._input_shape(), code=self.inputs.code, probability=self.inputs.probability)},
-                populations=dict(population(row, self.data.class_count) for row in self.population.rows),
-                projections=tuple(projection(row, kinds, rules) for row in self.projection.rows), output=options.output, decision=decision,
-                dt_s=options.step_s, rest_s=options.rest_s, steps=options.steps,
-            )  # fmt: skip
+                inputs={
+                    "inputs": Inputs(
+                        shape=self._input_shape(),
+                        code=self.inputs.code,
+                        probability=self.inputs.probability,
+                    )
+                },
+                populations=dict(
+                    population(row, self.data.class_count) for row in self.population.rows
+                ),
+                projections=tuple(projection(row, kinds, rules) for row in self.projection.rows),
+                output=options.output,
+                decision=decision,
+                dt_s=options.step_s,
+                rest_s=options.rest_s,
+                steps=options.steps,
+            )
         except InputError as error:
             raise ConfigError(str(error)) from None
 
@@ -192,15 +314,22 @@ class NetworkConfig(StreamConfig):
         rows, columns = self.data.image
         if self.inputs.code == "events":
             if rows < 2:
-                raise ConfigError("inputs.code = \"events\" takes the rows of a sample as its time steps, but these samples have none; say how "
-                                  "they are laid out with data.shape = [steps, channels]")  # fmt: skip
+                raise ConfigError(
+                    'inputs.code = "events" takes the rows of a sample as its time steps, but these'
+                    " samples have none; say how they are laid out with data.shape = [steps,"
+                    " channels]"
+                )
             return (columns,)
         return (1, rows, columns) if rows > 1 else (columns,)
 
     def _samples(self, images: NDArray[Any]) -> Floats:
         values = np.asarray(images, dtype=float) / _GREY
         rows, columns = self.data.image
-        return values.reshape(len(values), rows, columns) if self.inputs.code == "events" else values.reshape(len(values), *self._input_shape())
+        return (
+            values.reshape(len(values), rows, columns)
+            if self.inputs.code == "events"
+            else values.reshape(len(values), *self._input_shape())
+        )
 
     # -- the hooks of the controller -------------------------------------------------------------
 
@@ -212,18 +341,31 @@ class NetworkConfig(StreamConfig):
         return with_arrays(self.composed(engine), arrays)
 
     def learn(
-        self, arrays: Arrays, images: NDArray[np.uint8], labels: NDArray[np.int64], rng: np.random.Generator, epoch: int, engine: Engine, tally: Tally
+        self,
+        arrays: Arrays,
+        images: NDArray[np.uint8],
+        labels: NDArray[np.int64],
+        rng: np.random.Generator,
+        epoch: int,
+        engine: Engine,
+        tally: Tally,
     ) -> Arrays:
         """Learn from a chunk."""
         network = self._network(arrays, engine)
         before = network.energy
-        network = network.learn(self._samples(images), labels, rng, progress=epoch / max(self.chunks[0], 1))
+        network = network.learn(
+            self._samples(images), labels, rng, progress=epoch / max(self.chunks[0], 1)
+        )
         after = network.energy
         read, write = after.read_joule - before.read_joule, after.write_joule - before.write_joule
-        tally.add(read_joule=read, write_joule=write, energy_joule=read + write, presentations=len(images))
+        tally.add(
+            read_joule=read, write_joule=write, energy_joule=read + write, presentations=len(images)
+        )
         return arrays_of(network)
 
-    def reader(self, arrays: Arrays, images: Images, rng: np.random.Generator, engine: Engine) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
+    def reader(
+        self, arrays: Arrays, images: Images, rng: np.random.Generator, engine: Engine
+    ) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
         """Label the neurons where they vote, and return what answers."""
         return self._reader(self._network(arrays, engine), images, rng)
 
@@ -232,7 +374,12 @@ class NetworkConfig(StreamConfig):
     ) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
         limit = self.network.label_limit or len(images.train)
         if isinstance(network.decision, Votes):
-            network = network.labelled(self._samples(images.train[:limit]), images.train_labels[:limit], rng, len(images.names))
+            network = network.labelled(
+                self._samples(images.train[:limit]),
+                images.train_labels[:limit],
+                rng,
+                len(images.names),
+            )
         seed = rng.integers(2**63)
 
         def answer(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -244,16 +391,28 @@ class NetworkConfig(StreamConfig):
     def more_metrics(self, arrays: Arrays, images: Images, engine: Engine) -> Mapping[str, Any]:
         """Pulses so far, and the cells that took most of them."""
         wear = [value for name, value in arrays.items() if name.endswith(" wear")]
-        return {"cell_pulses": int(sum(w.sum() for w in wear)), "most_pulses_of_a_cell": int(max((w.max() for w in wear), default=0))}
+        return {
+            "cell_pulses": int(sum(w.sum() for w in wear)),
+            "most_pulses_of_a_cell": int(max((w.max() for w in wear), default=0)),
+        }
 
     @property
     def _on_cells(self) -> list[str]:
-        return [f"{row['source']}>{row['target']}" for row in self.projection.rows if row.get("synapses")]
+        return [
+            f"{row['source']}>{row['target']}"
+            for row in self.projection.rows
+            if row.get("synapses")
+        ]
 
     def solved_by(self, engine: str) -> tuple[str, ...]:
         """The engine, where wires are read, maps are solved or pulses are."""
         used = {row.get("synapses") for row in self.projection.rows}
-        wires = self.array.word_line_ohm or self.array.bit_line_ohm or self.array.driver_ohm or self.array.sense_ohm
+        wires = (
+            self.array.word_line_ohm
+            or self.array.bit_line_ohm
+            or self.array.driver_ohm
+            or self.array.sense_ohm
+        )
         return (engine,) if used & {"pulse-map", "solved"} or (wires and used - {None}) else ()
 
     def circuit(self) -> str:
@@ -261,9 +420,12 @@ class NetworkConfig(StreamConfig):
         parts = []
         for row in self.projection.rows:
             if row.get("synapses"):
-                what = {"ideal": "ideal cells", "levels": f"cells of {self.synapses.levels} levels",
-                        "pulse-map": f"{self.device.model} cells under a solved pulse map",
-                        "solved": f"{self.device.model} cells, every read and pulse solved"}[row["synapses"]]  # fmt: skip
+                what = {
+                    "ideal": "ideal cells",
+                    "levels": f"cells of {self.synapses.levels} levels",
+                    "pulse-map": f"{self.device.model} cells under a solved pulse map",
+                    "solved": f"{self.device.model} cells, every read and pulse solved",
+                }[row["synapses"]]
                 parts.append(f"{row['source']} → {row['target']} on {what}")
         wires = "wires without resistance" if not self.solved_by("x") else "tiles with their wires"
         return f"{'; '.join(parts)}; {wires}." if parts else "No projection stands on cells."
@@ -284,21 +446,42 @@ class NetworkConfig(StreamConfig):
         network = self.composed(default_engine())
         name = self._on_cells[0]
         entry = network.projection(name)
-        rows, outputs = entry.connection.matrix(network.lines_of(entry), network.shape_of(entry.target))
+        rows, outputs = entry.connection.matrix(
+            network.lines_of(entry), network.shape_of(entry.target)
+        )
         columns = COLUMNS[self.synapses.columns]
         row = next(r for r in self.projection.rows if f"{r['source']}>{r['target']}" == name)
-        cell = f"{row['synapses']} cells" if row["synapses"] in ("ideal", "levels") else self.device.model
-        return ArrayToDraw.tile((rows, columns.count(outputs)), (self.array.tile_rows, self.array.tile_cols), self.array.segments(), cell,
-                                differential=isinstance(columns, Differential))  # fmt: skip
+        cell = (
+            f"{row['synapses']} cells"
+            if row["synapses"] in ("ideal", "levels")
+            else self.device.model
+        )
+        return ArrayToDraw.tile(
+            (rows, columns.count(outputs)),
+            (self.array.tile_rows, self.array.tile_cols),
+            self.array.segments(),
+            cell,
+            differential=isinstance(columns, Differential),
+        )
 
-    def confirmed_layer(self, arrays: Arrays, images: Images, count: int, layer: int) -> LayerToConfirm:
-        """A projection on cells, the mean volts of its word lines, and what answers with other effective conductances."""
+    def confirmed_layer(
+        self, arrays: Arrays, images: Images, count: int, layer: int
+    ) -> LayerToConfirm:
+        """A projection on cells, the mean volts of its word lines, and what answers with other
+        effective conductances."""
         only_layer(layer, len(self._on_cells))
         network, name = self._network(arrays, default_engine()), self._on_cells[layer]
         chosen, cells = images.test[:count], network.synapses[self._on_cells[layer]]
         if not cells.array.linear or cells.solves_reads:
-            raise ConfigError(f"the cells of {name} are solved read by read; there is no one matrix that stands for them")
-        values, _ = seen(network, network.encoded(self._samples(chosen), np.random.default_rng(self.seed)), np.random.default_rng(self.seed))
+            raise ConfigError(
+                f"the cells of {name} are solved read by read; there is no one matrix that stands"
+                " for them"
+            )
+        values, _ = seen(
+            network,
+            network.encoded(self._samples(chosen), np.random.default_rng(self.seed)),
+            np.random.default_rng(self.seed),
+        )
         sources = network.topology.inputs_of(name)
         total = sum((values[s] for s in sources[1:]), start=values[sources[0]])
         mean = total.mean(axis=1) if network.topology.temporal else total
@@ -311,9 +494,13 @@ class NetworkConfig(StreamConfig):
             """The chosen samples' classes with these effective conductances."""
             other = replace(cells)
             other.__dict__["effective"] = np.asarray(effective, dtype=float)
-            return self._reader(network.with_synapses({name: other}), images, np.random.default_rng(self.seed))(chosen)
+            return self._reader(
+                network.with_synapses({name: other}), images, np.random.default_rng(self.seed)
+            )(chosen)
 
-        return LayerToConfirm(siemens=cells.siemens, row_volts=self.synapses.read_volts * rows, answers=answers)
+        return LayerToConfirm(
+            siemens=cells.siemens, row_volts=self.synapses.read_volts * rows, answers=answers
+        )
 
     def figures_data(self, arrays: Arrays, images: Images, engine: Engine) -> Mapping[str, Any]:
         """Weights, their spread, and spikes of the output."""
@@ -322,8 +509,16 @@ class NetworkConfig(StreamConfig):
         after = {name: cells.weights for name, cells in network.synapses.items()}
         if after:
             found |= histogram_data({name: before.synapses[name].weights for name in after}, after)
-        first = next((name for name in after if network.projection(name).source == "inputs" and network.projection(name).connection.name == "dense"
-                      and not network.projection(name).delays_s), None)  # fmt: skip
+        first = next(
+            (
+                name
+                for name in after
+                if network.projection(name).source == "inputs"
+                and network.projection(name).connection.name == "dense"
+                and not network.projection(name).delays_s
+            ),
+            None,
+        )
         if first is not None and images.shape[0] > 1 and self.inputs.code != "events":
             found["fields"] = after[first][: int(np.prod(images.shape))]
         if network.topology.temporal and network.topology.spiking:
@@ -332,7 +527,8 @@ class NetworkConfig(StreamConfig):
         return found
 
     def exported(self, arrays: Arrays) -> Mapping[str, Any]:
-        """Weights of a chain of dense projections, which `spicesnn map` and `exsitu.weights` take."""
+        """Weights of a chain of dense projections, which `spicesnn map` and `exsitu.weights`
+        take."""
         network = self._network(arrays, default_engine())
         found: dict[str, Any] = {}
         for number, name in enumerate(self._on_cells):
@@ -346,7 +542,7 @@ class NetworkConfig(StreamConfig):
         return found
 
 
-# -- checkpoints -------------------------------------------------------------------------------------
+# -- checkpoints ----------------------------------------------------------------------------------
 
 
 def arrays_of(network: LearningNetwork) -> Arrays:
@@ -364,9 +560,15 @@ def arrays_of(network: LearningNetwork) -> Arrays:
             found[f"{name} factor"] = array.current_factor
         if cells.wear_left is not None:
             left = cells.wear_left
-            found |= {f"{name} cycles": left.cycles, f"{name} limit": left.limit, f"{name} fails_on": left.fails_on}
+            found |= {
+                f"{name} cycles": left.cycles,
+                f"{name} limit": left.limit,
+                f"{name} fails_on": left.fails_on,
+            }
         assert array.device is not None
-        parameters = {key: value for key, value in array.device.spice_parameters().items() if np.ndim(value)}
+        parameters = {
+            key: value for key, value in array.device.spice_parameters().items() if np.ndim(value)
+        }
         found |= {f"{name} parameter {key}": np.asarray(value) for key, value in parameters.items()}
     for name, state in network.lasting.items():
         found |= {f"{name} lasting {k}": part for k, part in enumerate(state)}
@@ -383,23 +585,47 @@ def with_arrays(network: LearningNetwork, arrays: Arrays) -> LearningNetwork:
         if entry.synapses is None:
             continue
         name = entry.name
-        mine = {key.removeprefix(f"{name} "): value for key, value in arrays.items() if key.startswith(f"{name} ")}
+        mine = {
+            key.removeprefix(f"{name} "): value
+            for key, value in arrays.items()
+            if key.startswith(f"{name} ")
+        }
         shape = entry.connection.matrix(network.lines_of(entry), network.shape_of(entry.target))
         largest = float(mine["largest"])
         cells = entry.synapses.made(np.zeros(shape), blank, largest=largest)
         device = cells.array.device
         assert device is not None
-        own = {key.removeprefix("parameter "): value for key, value in mine.items() if key.startswith("parameter ")}
+        own = {
+            key.removeprefix("parameter "): value
+            for key, value in mine.items()
+            if key.startswith("parameter ")
+        }
         array = replace(
-            cells.array, device=device.with_parameters(**own) if own else device, state=mine["state"],
-            stuck=mine.get("stuck"), current_factor=mine.get("factor"),
-        )  # fmt: skip
-        wear = None if "cycles" not in mine else Wear(cycles=mine["cycles"], limit=mine["limit"], fails_on=mine["fails_on"])
+            cells.array,
+            device=device.with_parameters(**own) if own else device,
+            state=mine["state"],
+            stuck=mine.get("stuck"),
+            current_factor=mine.get("factor"),
+        )
+        wear = (
+            None
+            if "cycles" not in mine
+            else Wear(cycles=mine["cycles"], limit=mine["limit"], fails_on=mine["fails_on"])
+        )
         read, write = (float(v) for v in mine["energy"])
-        made[name] = replace(cells, array=array, energy=Energy(read_joule=read, write_joule=write), wear=mine["wear"], wear_left=wear, seen=None)
+        made[name] = replace(
+            cells,
+            array=array,
+            energy=Energy(read_joule=read, write_joule=write),
+            wear=mine["wear"],
+            wear_left=wear,
+            seen=None,
+        )
     lasting, memory = {}, dict[str, dict[str, NDArray[Any]]]()
     for name in network.populations:
-        parts = [arrays[key] for key in sorted(k for k in arrays if k.startswith(f"{name} lasting "))]
+        parts = [
+            arrays[key] for key in sorted(k for k in arrays if k.startswith(f"{name} lasting "))
+        ]
         if parts:
             lasting[name] = tuple(parts)
     for key, value in arrays.items():

@@ -35,13 +35,15 @@ from spicesnn.training.sections import (
 )
 
 MADE_WITH = ("versions", "scale", "files")
-"""Tables of a ``run.toml`` that say what the run was made with; trained again, it finds them out again."""
+"""Tables of a ``run.toml`` that say what the run was made with; trained again, it finds them out
+again."""
 Kind = TypeVar("Kind", bound="BaseConfig")
 
 
 @dataclass(frozen=True, kw_only=True)
 class BaseConfig:
-    """What every experiment has, whatever its kind: a name, an engine, a seed; a kind adds its tables as fields."""
+    """What every experiment has, whatever its kind: a name, an engine, a seed; a kind adds its
+    tables as fields."""
 
     kind: ClassVar[str]
 
@@ -54,14 +56,18 @@ class BaseConfig:
         _check_name(self.preset)
         _check_line("description", self.description)
         array, device = getattr(self, "array", None), getattr(self, "device", None)
-        if isinstance(device, DeviceOptions) and device.kelvin != getattr(array, "temperature", 0.0):
+        if isinstance(device, DeviceOptions) and device.kelvin != getattr(
+            array, "temperature", 0.0
+        ):
             object.__setattr__(self, "device", device.at(getattr(array, "temperature", 0.0)))
 
     @classmethod
     def from_tables(cls: type[Kind], tables: Mapping[str, Any]) -> Kind:
         """Return the configuration from parsed TOML."""
         heads = [entry.name for entry in fields(BaseConfig)]
-        sections = {name: hint for name, hint in get_type_hints(cls).items() if name not in (*heads, "kind")}
+        sections = {
+            name: hint for name, hint in get_type_hints(cls).items() if name not in (*heads, "kind")
+        }
         values: dict[str, Any] = {}
         for key, value in tables.items():
             if key in sections:
@@ -73,12 +79,18 @@ class BaseConfig:
                 raise _unknown_head(key, sections, [entry.name for entry in fields(cls)])
         config = cls(**values)
         if config.engine not in ENGINES:
-            raise ConfigError(f"engine is {config.engine!r}{nearest(config.engine, ENGINES)} Expected one of: {', '.join(ENGINES)}")
+            raise ConfigError(
+                f"engine is {config.engine!r}{nearest(config.engine, ENGINES)} Expected one of:"
+                f" {', '.join(ENGINES)}"
+            )
         return config
 
     def to_tables(self) -> dict[str, Any]:
         """Return the configuration as plain values, every default included."""
-        values = {e.name: (v.to_table() if hasattr(v := getattr(self, e.name), "to_table") else v) for e in fields(self)}
+        values = {
+            e.name: v.to_table() if hasattr(v := getattr(self, e.name), "to_table") else v
+            for e in fields(self)
+        }
         return {"kind": self.kind, **values}
 
     def to_toml(self) -> str:
@@ -92,7 +104,8 @@ class BaseConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Config(BaseConfig):
-    """A crossbar that learns as a circuit: everything that, with a seed and an engine, decides what comes out."""
+    """A crossbar that learns as a circuit: everything that, with a seed and an engine, decides what
+    comes out."""
 
     kind: ClassVar[str] = "crossbar"
 
@@ -126,19 +139,32 @@ def from_tables(tables: Mapping[str, Any]) -> Any:
     """Return the configuration of whatever kind the tables are."""
     kind = tables.get("kind", "crossbar")
     if kind not in KINDS:
-        raise ConfigError(f"kind is {kind!r:.60}{nearest(str(kind), KINDS)} Expected one of: {', '.join(KINDS)}")
+        raise ConfigError(
+            f"kind is {kind!r:.60}{nearest(str(kind), KINDS)} Expected one of: {', '.join(KINDS)}"
+        )
     module, _, name = KINDS[kind].partition(":")
     return getattr(import_module(module), name).from_tables(tables)
 
 
 def _unknown_head(key: str, sections: Mapping[str, Any], known: list[str]) -> UnknownNameError:
-    """Return the error for a key at the top that does not exist: with its section, where one has an option of that name."""
-    homes = [name for name, kind in sections.items() if is_dataclass(kind) and key in {entry.name for entry in fields(kind)}]
-    if not homes and "device" in sections and any(key in device_class(name).settable() for name in device_names()):
+    """Return the error for a key at the top that does not exist: with its section, where one has an
+    option of that name."""
+    homes = [
+        name
+        for name, kind in sections.items()
+        if is_dataclass(kind) and key in {entry.name for entry in fields(kind)}
+    ]
+    if (
+        not homes
+        and "device" in sections
+        and any(key in device_class(name).settable() for name in device_names())
+    ):
         homes = ["device"]
     if not homes:
         return unknown_key(key, known)
-    return UnknownNameError(f"no option {key!r}; did you mean {' or '.join(repr(f'{home}.{key}') for home in homes)}?")
+    return UnknownNameError(
+        f"no option {key!r}; did you mean {' or '.join(repr(f'{home}.{key}') for home in homes)}?"
+    )
 
 
 def _check_head(key: str, value: Any) -> None:
@@ -153,19 +179,30 @@ def _check_line(key: str, text: str) -> None:
     """Refuse text of several lines, and characters that steer a terminal or a deck."""
     for character in text:
         if unicodedata.category(character) in _STEERING and character not in _JOINERS:
-            raise ConfigError(f"{key} has the character U+{ord(character):04X}; expected one line of printable text")
+            raise ConfigError(
+                f"{key} has the character U+{ord(character):04X}; expected one line of printable"
+                " text"
+            )
 
 
 def _check_name(text: str) -> None:
     """Refuse a preset's name that is no name for a folder: run directories are called after it."""
     _check_line("preset", text)
-    if not text.strip() or text.strip(".") == "" or any(character in text for character in "/\\") or len(text.encode()) > _LONGEST_NAME:
-        raise ConfigError(f"preset is {text!r:.60}; expected a name without / and \\ of at most {_LONGEST_NAME} bytes, since run directories "
-                          "are called after it")  # fmt: skip
+    if (
+        not text.strip()
+        or text.strip(".") == ""
+        or any(character in text for character in "/\\")
+        or len(text.encode()) > _LONGEST_NAME
+    ):
+        raise ConfigError(
+            f"preset is {text!r:.60}; expected a name without / and \\ of at most {_LONGEST_NAME}"
+            " bytes, since run directories are called after it"
+        )
 
 
 _STEERING, _JOINERS = ("Cc", "Cf", "Cs", "Zl", "Zp"), "\u200c\u200d"
-"""Unicode's categories of controls, marks of direction, halves of pairs, ends of lines and paragraphs; and what scripts and emoji need of them."""
+"""Unicode's categories of controls, marks of direction, halves of pairs, ends of lines and
+paragraphs; and what scripts and emoji need of them."""
 _LONGEST_NAME = 120
 
 
@@ -179,13 +216,22 @@ def _source(preset_or_path: str | Path) -> tuple[Path, str]:
     if text.endswith(".toml"):
         path = Path(text)
         if not path.is_file():
-            raise AbsentError(f"there is no file {text}; expected a preset ({', '.join(preset_names())}) or the path of a TOML file")
+            raise AbsentError(
+                f"there is no file {text}; expected a preset ({', '.join(preset_names())}) or the"
+                " path of a TOML file"
+            )
         return path, path.stem
     if text not in preset_names() and (Path(text).exists() or "/" in text):
-        raise AbsentError(f"{_instead(text)}; expected a preset ({', '.join(preset_names())}) or the path of a TOML file")
+        raise AbsentError(
+            f"{_instead(text)}; expected a preset ({', '.join(preset_names())}) or the path of a"
+            " TOML file"
+        )
     if text not in preset_names():
         there = ", ".join(preset_names())
-        raise UnknownNameError(f"no preset {text!r}{nearest(text, preset_names())} The presets are: {there}. A path must end in .toml")
+        raise UnknownNameError(
+            f"no preset {text!r}{nearest(text, preset_names())} The presets are: {there}. A path"
+            " must end in .toml"
+        )
     return presets_dir() / f"{text}.toml", text
 
 
@@ -195,7 +241,10 @@ def _instead(text: str) -> str:
     if not path.exists():
         return f"there is no file {text}"
     if (path / "run.toml").is_file():
-        return f"{text} is a run directory: {path / 'run.toml'} is its TOML file, and --resume --out {text} goes on with it"
+        return (
+            f"{text} is a run directory: {path / 'run.toml'} is its TOML file, and --resume --out"
+            f" {text} goes on with it"
+        )
     return f"{text} is {what_is(path) or 'no TOML file'}"
 
 
@@ -208,12 +257,14 @@ def read_tables(path: Path) -> dict[str, Any]:
 
 
 def load(preset_or_path: str | Path, overrides: Iterable[str] | Mapping[str, Any] = ()) -> Any:
-    """Return the configuration of a preset or of a TOML file: a `Config`, or that of another kind of experiment.
+    """Return the configuration of a preset or of a TOML file: a `Config`, or that of another kind
+    of experiment.
 
     Parameters
     ----------
     preset_or_path : str | Path
-        A name such as ``mnist-10x10``, or the path of a file that ends in ``.toml``. Relative data paths in a file are relative to that file.
+        A name such as ``mnist-10x10``, or the path of a file that ends in ``.toml``. Relative data
+        paths in a file are relative to that file.
     overrides : iterable of ``"a.b=value"``, or mapping of ``"a.b"`` to a value
         Relative paths among them are relative to the working folder.
 
@@ -230,22 +281,41 @@ def load(preset_or_path: str | Path, overrides: Iterable[str] | Mapping[str, Any
     for section, keys in input_files.KEYS.items():
         table = tables.get(section)
         if isinstance(table, dict):
-            named = [key for key in keys if key != "model" or str(table.get(key, "")).endswith(".toml")]
+            named = [
+                key for key in keys if key != "model" or str(table.get(key, "")).endswith(".toml")
+            ]
             _resolve(table, named, path.parent)
-    pairs = overrides.items() if isinstance(overrides, Mapping) else [parse_override(text) for text in overrides]
+    pairs = (
+        overrides.items()
+        if isinstance(overrides, Mapping)
+        else [parse_override(text) for text in overrides]
+    )
     return from_tables(overridden(tables, {key: from_here(key, value) for key, value in pairs}))
 
 
 def from_here(key: str, value: Any) -> Any:
-    """Return a path that somebody gives beside the file as it is from anywhere: a run may be read, or repeated, in another folder."""
+    """Return a path that somebody gives beside the file as it is from anywhere: a run may be read,
+    or repeated, in another folder."""
     section, _, name = key.partition(".")
-    is_path = name in input_files.KEYS.get(section, ()) and isinstance(value, str) and value and (name != "model" or value.endswith(".toml"))
+    is_path = (
+        name in input_files.KEYS.get(section, ())
+        and isinstance(value, str)
+        and value
+        and (name != "model" or value.endswith(".toml"))
+    )
     return str(Path(value).resolve()) if is_path else value
 
 
-def overridden(tables: dict[str, Any], overrides: Iterable[str] | Mapping[str, Any]) -> dict[str, Any]:
-    """Return parsed tables with single values changed, by ``"a.b=value"`` texts or by a mapping of ``"a.b"`` to values."""
-    pairs = overrides.items() if isinstance(overrides, Mapping) else [parse_override(text) for text in overrides]
+def overridden(
+    tables: dict[str, Any], overrides: Iterable[str] | Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return parsed tables with single values changed, by ``"a.b=value"`` texts or by a mapping of
+    ``"a.b"`` to values."""
+    pairs = (
+        overrides.items()
+        if isinstance(overrides, Mapping)
+        else [parse_override(text) for text in overrides]
+    )
     for key, value in pairs:
         _override(tables, key, value)
     return tables
@@ -277,11 +347,14 @@ def _override(tables: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _override_row(rows: list[dict[str, Any]], section: str, key: str, value: Any) -> None:
-    """Change a value in one of several tables, ``population.NAME.key`` or ``projection.SOURCE>TARGET.key``; ``*`` changes all of them."""
+    """Change a value in one of several tables, ``population.NAME.key`` or
+    ``projection.SOURCE>TARGET.key``; ``*`` changes all of them."""
     name, _, entry = key.rpartition(".")
     names = [str(row.get("name", f"{row.get('source')}>{row.get('target')}")) for row in rows]
     if not name or (name != "*" and name not in names):
-        raise unknown_key(f"{section}.{key}", [f"{section}.{known}.{entry or key}" for known in names])
+        raise unknown_key(
+            f"{section}.{key}", [f"{section}.{known}.{entry or key}" for known in names]
+        )
     for known, row in zip(names, rows, strict=True):
         if name in ("*", known):
             row[entry] = value

@@ -1,4 +1,5 @@
-"""Neurons as a file of weights brings them: stepped in time with its own numbers, or rectifying. Arrays give the currents, these the rest."""
+"""Neurons as a file of weights brings them: stepped in time with its own numbers, or rectifying.
+Arrays give the currents, these the rest."""
 
 from __future__ import annotations
 
@@ -13,11 +14,13 @@ from spicesnn.training.layers import Hidden
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SteppedNeurons:
-    r"""Integrate-and-fire neurons in discrete time, as snnTorch's Leaky and Lapicque step them, the numbers of each layer its own.
+    r"""Integrate-and-fire neurons in discrete time, as snnTorch's Leaky and Lapicque step them, the
+    numbers of each layer its own.
 
     .. math:: u_{t+1} = d\,u_t + g\,I_t - [u_t > \vartheta]\,r, \qquad \text{spike where } u_{t+1} > \vartheta
 
-    with r = ϑ (reset by subtraction) or all of the membrane (reset to zero). Leaky: d = β, g = 1. Lapicque: d = 1 − Δt/(RC), g = R·Δt/(RC).
+    with r = ϑ (reset by subtraction) or all of the membrane (reset to zero). Leaky: d = β, g = 1.
+    Lapicque: d = 1 − Δt/(RC), g = R·Δt/(RC).
 
     Attributes
     ----------
@@ -35,7 +38,8 @@ class SteppedNeurons:
     steps: int
 
     def spikes(self, layer: int, currents: Floats) -> NDArray[np.bool_]:
-        """Return the spikes (n, steps, neurons) of a layer; its currents are (n, steps, neurons), or (n, 1, neurons) if they stand still."""
+        """Return the spikes (n, steps, neurons) of a layer; its currents are (n, steps, neurons),
+        or (n, 1, neurons) if they stand still."""
         n, given, neurons = currents.shape
         threshold, gain, decay = self.thresholds[layer], self.gains[layer], self.decays[layer]
         membrane, found = np.zeros((n, neurons)), np.zeros((n, self.steps, neurons), dtype=bool)
@@ -49,7 +53,8 @@ class SteppedNeurons:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReluCode(Hidden):
-    """max(0, I): what a rectifying neuron passes on, in units of the file's weights; `unit_amps` is the current of a sum of 1."""
+    """max(0, I): what a rectifying neuron passes on, in units of the file's weights; `unit_amps` is
+    the current of a sum of 1."""
 
     unit_amps: float
 

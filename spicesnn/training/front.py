@@ -24,7 +24,9 @@ _WORDS = {
     "weights": 'state["devices"], the states of the devices',
     "devices": 'state["devices"]',
     "plot": "report(), which draws the figures and report.html; plots are in run.path / 'figures'",
-    "figures": "report(), which draws the figures and report.html; plots are in run.path / 'figures'",
+    "figures": (
+        "report(), which draws the figures and report.html; plots are in run.path / 'figures'"
+    ),
     "energy": "energy_joule",
     "settings": "config",
     "params": "config",
@@ -45,7 +47,8 @@ class Run:
     path : Path
         The run directory.
     metrics : dict
-        What `metrics.json` holds: ``test_accuracy``, ``train_accuracy``, ``n_test``, ``energy_joule``, ``wall_s``, …
+        What `metrics.json` holds: ``test_accuracy``, ``train_accuracy``, ``n_test``,
+        ``energy_joule``, ``wall_s``, …
     """
 
     path: Path
@@ -53,7 +56,8 @@ class Run:
 
     @property
     def test_accuracy(self) -> float:
-        """Fraction of the test samples that were answered rightly (of the training samples where nothing is held out)."""
+        """Fraction of the test samples that were answered rightly (of the training samples where
+        nothing is held out)."""
         return float(self.metrics["test_accuracy"])
 
     @property
@@ -82,14 +86,23 @@ class Run:
         return drawn[-1]
 
     def _repr_html_(self) -> str:
-        rows = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in self.metrics.items() if not isinstance(value, list | dict))
+        rows = "".join(
+            f"<tr><td>{name}</td><td>{value}</td></tr>"
+            for name, value in self.metrics.items()
+            if not isinstance(value, list | dict)
+        )
         return f"<p>{self.path}</p><table>{rows}</table>"
 
 
 def train(
-    preset: str | Path, *, settings: Mapping[str, Any] | Iterable[str] = (), seed: int | None = None, engine: Engine | str | None = None,
-    out: str | Path | None = None, progress: Watcher | None = None,
-) -> Run:  # fmt: skip
+    preset: str | Path,
+    *,
+    settings: Mapping[str, Any] | Iterable[str] = (),
+    seed: int | None = None,
+    engine: Engine | str | None = None,
+    out: str | Path | None = None,
+    progress: Watcher | None = None,
+) -> Run:
     """Train a preset or a TOML file, as ``spicesnn train`` does, and return the run.
 
     Parameters

@@ -1,4 +1,5 @@
-"""The files that an experiment reads, and what stood in them: a run goes on, and is tested, with what it was begun with."""
+"""The files that an experiment reads, and what stood in them: a run goes on, and is tested, with
+what it was begun with."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ def named(tables: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
     """Yield ``section.key`` and path of every file that a configuration names and uses."""
     for section, keys in KEYS.items():
         table = tables.get(section)
-        if not isinstance(table, Mapping) or (section == "data" and table.get("source", "file") != "file"):
+        if not isinstance(table, Mapping) or (
+            section == "data" and table.get("source", "file") != "file"
+        ):
             continue
         for key in keys:
             value = table.get(key)
@@ -38,13 +41,15 @@ def named(tables: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
 
 
 def digests(tables: Mapping[str, Any]) -> dict[str, str]:
-    """Return the SHA-256 of what stands in every file that a configuration names: ``section.key`` → digest; absent files are left out."""
+    """Return the SHA-256 of what stands in every file that a configuration names: ``section.key`` →
+    digest; absent files are left out."""
     found = {key: digest(path) for key, path in named(tables)}
     return {key: value for key, value in found.items() if value}
 
 
 def changed(tables: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
-    """Return the files, as ``key (path)``, in which something else stands than when `before` was taken.
+    """Return the files, as ``key (path)``, in which something else stands than when `before` was
+    taken.
 
     What is not there any more is left to who opens it.
     """
@@ -53,7 +58,8 @@ def changed(tables: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
 
 
 def digest(path: Path) -> str:
-    """Return the SHA-256 of a file and of those that belong to it, by their contents; nothing where there is no such file."""
+    """Return the SHA-256 of a file and of those that belong to it, by their contents; nothing where
+    there is no such file."""
     total = hashlib.sha256()
     parts = list(_parts(path))
     with suppress(OSError):
@@ -67,7 +73,8 @@ def digest(path: Path) -> str:
 
 
 def _parts(path: Path) -> Iterable[Path]:
-    """Return the plain files that a name leads to: itself, a folder's data files, an image file's labels, what a device file names."""
+    """Return the plain files that a name leads to: itself, a folder's data files, an image file's
+    labels, what a device file names."""
     if path.is_dir():
         return files.parts(path)
     if not path.is_file():
@@ -78,7 +85,8 @@ def _parts(path: Path) -> Iterable[Path]:
 
 
 def _beside(path: Path) -> list[Path]:
-    """Return the files that a device file or the descriptor of a sub-circuit names, with what a netlist includes."""
+    """Return the files that a device file or the descriptor of a sub-circuit names, with what a
+    netlist includes."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):

@@ -35,9 +35,16 @@ _CLEARLY = 0.03
 
 
 def train(
-    config: Config | StreamConfig, *, engine: Engine, out: str | Path | None = None, rng_seed: int | None = None, progress: Watcher | None = None,
-    resume: bool = False, data: Any = None, test_data: Any = None,
-) -> Summary:  # fmt: skip
+    config: Config | StreamConfig,
+    *,
+    engine: Engine,
+    out: str | Path | None = None,
+    rng_seed: int | None = None,
+    progress: Watcher | None = None,
+    resume: bool = False,
+    data: Any = None,
+    test_data: Any = None,
+) -> Summary:
     """Train an experiment through an engine and leave a run directory.
 
     Parameters
@@ -55,15 +62,20 @@ def train(
     resume : bool
         Go on from the checkpoint in `out`; the configuration stored there is the one that counts.
     data, test_data : iterable of (x, y), or tuple of arrays (X, Y), optional
-        Samples in place of those of the configuration, and held-out ones; a generator is consumed once. They are kept in the run directory
-        as ``data.npz``, which `out` has to name. Without `test_data`, ``data.test_fraction`` of the samples is held out.
+        Samples in place of those of the configuration, and held-out ones; a generator is consumed
+        once. They are kept in the run directory as ``data.npz``, which `out` has to name. Without
+        `test_data`, ``data.test_fraction`` of the samples is held out.
 
     Returns
     -------
     Summary
     """
     if (resume and data is not None) or (data is None and test_data is not None):
-        raise ConfigError("a run that is resumed has its data already" if resume else "test_data without data; expected both, or none")
+        raise ConfigError(
+            "a run that is resumed has its data already"
+            if resume
+            else "test_data without data; expected both, or none"
+        )
     if resume:
         if out is None:
             raise ConfigError("resume needs the run directory: give --out")
@@ -71,7 +83,9 @@ def train(
         run.check_files()
         config = run.config()
     else:
-        config = replace(config, engine=engine.name, seed=config.seed if rng_seed is None else rng_seed)
+        config = replace(
+            config, engine=engine.name, seed=config.seed if rng_seed is None else rng_seed
+        )
         if data is not None:
             config = _with_samples(config, data, test_data, out)
     if isinstance(config, StreamConfig):
@@ -80,21 +94,32 @@ def train(
     experiment = Experiment.of(config, scale=run.scale() if resume else None)
     if not resume:
         own = config.data.source == "file"
-        run = RunDirectory.create(out, config, engine.versions(), experiment.problem.scale if own else None)
+        run = RunDirectory.create(
+            out, config, engine.versions(), experiment.problem.scale if own else None
+        )
     with run.held(), run.stopped_with_a_note():
-        state, history = _resumed(run, engine) if resume and run.resumable() else _begun(run, experiment, engine)
+        state, history = (
+            _resumed(run, engine) if resume and run.resumable() else _begun(run, experiment, engine)
+        )
         state = updated(experiment, engine, state, history, run=run, progress=progress)
         lengths = history.lengths()
         with _kept_if_stopped(run, history, lambda: (state, lengths)):
             return _evaluated(experiment, engine, run, state, history)
 
 
-def _with_samples(config: Config | StreamConfig, data: Any, test_data: Any, out: str | Path | None) -> Config | StreamConfig:
-    """Return the configuration that reads samples from Python, which are written into the run directory."""
+def _with_samples(
+    config: Config | StreamConfig, data: Any, test_data: Any, out: str | Path | None
+) -> Config | StreamConfig:
+    """Return the configuration that reads samples from Python, which are written into the run
+    directory."""
     if out is None:
-        raise ConfigError("samples from Python are kept in the run directory; expected its path: out=\"runs/mine\"")
+        raise ConfigError(
+            'samples from Python are kept in the run directory; expected its path: out="runs/mine"'
+        )
     if not isinstance(config.data, DataOptions):
-        raise ConfigError(f"{config.preset} learns from no samples; expected an experiment with data.source")
+        raise ConfigError(
+            f"{config.preset} learns from no samples; expected an experiment with data.source"
+        )
     if (Path(out) / "run.toml").exists():
         raise RunError(f"{out} already contains a run; give another out")
     path = pairs.save(Path(out).resolve() / "data.npz", data, test_data)
@@ -102,8 +127,13 @@ def _with_samples(config: Config | StreamConfig, data: Any, test_data: Any, out:
 
 
 @contextmanager
-def _kept_if_stopped(run: RunDirectory | None, history: History, whole: Callable[[], tuple[RunState, Mapping[str, int]]]) -> Iterator[None]:
-    """Save the last whole update when somebody stops the run: what came after it may be half there."""
+def _kept_if_stopped(
+    run: RunDirectory | None,
+    history: History,
+    whole: Callable[[], tuple[RunState, Mapping[str, int]]],
+) -> Iterator[None]:
+    """Save the last whole update when somebody stops the run: what came after it may be half
+    there."""
     try:
         yield
     except KeyboardInterrupt:
@@ -123,18 +153,31 @@ def _resumed(run: RunDirectory, engine: Engine) -> tuple[RunState, History]:
 def _begun(run: RunDirectory, experiment: Experiment, engine: Engine) -> tuple[RunState, History]:
     config, state, history = experiment.config, experiment.start(), History()
     history.add(0, states=state.devices)
-    run.log(f"training {config.preset} on {engine.name}, seed {config.seed}, array {experiment.shape[0]}x{experiment.shape[1]}")
+    run.log(
+        f"training {config.preset} on {engine.name}, seed {config.seed}, array"
+        f" {experiment.shape[0]}x{experiment.shape[1]}"
+    )
     if config.data.source == "file":
         run.log(experiment.problem.scaled_how())
     return state, history
 
 
 def updated(
-    experiment: Experiment, engine: Engine, state: RunState, history: History, *, run: RunDirectory | None = None, progress: Watcher | None = None
+    experiment: Experiment,
+    engine: Engine,
+    state: RunState,
+    history: History,
+    *,
+    run: RunDirectory | None = None,
+    progress: Watcher | None = None,
 ) -> RunState:
-    """Return the state after all updates the experiment asks for; with a `run`, checkpoints are left there as time passes."""
+    """Return the state after all updates the experiment asks for; with a `run`, checkpoints are
+    left there as time passes."""
     rule = RULES[experiment.config.learning.rule]
-    total, per_epoch = total_updates(experiment.config, rule, experiment), rule.updates_per_epoch(experiment)
+    total, per_epoch = (
+        total_updates(experiment.config, rule, experiment),
+        rule.updates_per_epoch(experiment),
+    )
     begun, saved, before = time.perf_counter(), time.perf_counter(), state.wall_s
     whole = (state, history.lengths())
     with _kept_if_stopped(run, history, lambda: whole):
@@ -145,75 +188,119 @@ def updated(
                 state = _measured(experiment, engine, state, history)
             state = replace(state, wall_s=before + time.perf_counter() - begun)
             whole = (state, history.lengths())
-            if run is not None and time.perf_counter() - saved > experiment.config.training.checkpoint_s:
+            if (
+                run is not None
+                and time.perf_counter() - saved > experiment.config.training.checkpoint_s
+            ):
                 run.save(state, history)
                 saved = time.perf_counter()
             if progress is not None:
-                progress(Progress(done=state.updates, total=total, text=_line(history, state, per_epoch)))
+                progress(
+                    Progress(done=state.updates, total=total, text=_line(history, state, per_epoch))
+                )
     return replace(state, finished=True)
 
 
 def _line(history: History, state: RunState, per_epoch: int) -> str:
-    parts = [f"epoch {state.updates / per_epoch:.1f}" if per_epoch > 1 else f"update {state.updates}"]
-    for name, text in (("train_accuracy", "train"), ("test_accuracy", "test"), ("batch_right", "batch")):
+    parts = [
+        f"epoch {state.updates / per_epoch:.1f}" if per_epoch > 1 else f"update {state.updates}"
+    ]
+    for name, text in (
+        ("train_accuracy", "train"),
+        ("test_accuracy", "test"),
+        ("batch_right", "batch"),
+    ):
         if history.series.get(name):
             parts.append(f"{text} {100 * history.series[name][-1]:.1f} %")
     return ", ".join([*parts, f"{state.pulses} pulses"])
 
 
 def evaluated(experiment: Experiment, engine: Engine, state: RunState) -> tuple[Answers, Answers]:
-    """Return the answers to training samples and to test samples; without labels, neurons are named after what they answer in training."""
+    """Return the answers to training samples and to test samples; without labels, neurons are named
+    after what they answer in training."""
     problem = experiment.problem
     samples = problem.train.limited(_TRAIN_SAMPLES)
     train = experiment.answer(engine, state.devices, samples)
     test = experiment.answer(engine, state.devices, problem.test) if problem.held_out else train
     if experiment.config.learning.rule == "stdp":
         classes = assignment(train, samples.labels, problem.outputs)
-        return relabelled(train, classes, samples), relabelled(test, classes, problem.test if problem.held_out else samples)
+        return relabelled(train, classes, samples), relabelled(
+            test, classes, problem.test if problem.held_out else samples
+        )
     return train, test
 
 
 def converged(experiment: Experiment, state: RunState, train: Answers) -> bool:
-    """Return whether a run has reached its goal: its own stop where it has one, else every training sample answered rightly."""
+    """Return whether a run has reached its goal: its own stop where it has one, else every training
+    sample answered rightly."""
     return state.converged if experiment.config.training.stop_when_right else train.accuracy == 1.0
 
 
-def _measured(experiment: Experiment, engine: Engine, state: RunState, history: History) -> RunState:
+def _measured(
+    experiment: Experiment, engine: Engine, state: RunState, history: History
+) -> RunState:
     train, test = evaluated(experiment, engine, state)
     history.add(state.updates, train_accuracy=train.accuracy, test_accuracy=test.accuracy)
     return state
 
 
-def _evaluated(experiment: Experiment, engine: Engine, run: RunDirectory, state: RunState, history: History) -> Summary:
+def _evaluated(
+    experiment: Experiment, engine: Engine, run: RunDirectory, state: RunState, history: History
+) -> Summary:
     begun = time.perf_counter()
     train, test = evaluated(experiment.after_rest(), engine, state)
-    history.put(state.updates, train_accuracy=train.accuracy, test_accuracy=test.accuracy, states=state.devices)
-    # The checkpoint holds what training counted: evaluated again after a crash, the run ends with the same numbers.
+    history.put(
+        state.updates,
+        train_accuracy=train.accuracy,
+        test_accuracy=test.accuracy,
+        states=state.devices,
+    )
+    # The checkpoint holds what training counted: evaluated again after a crash, the run ends with
+    # the same numbers.
     run.save(state, history, _figure_data(experiment, test, state))
     reads = len(train.right) + (len(test.right) if experiment.problem.held_out else 0)
     energy = train.energy_joule + (test.energy_joule if experiment.problem.held_out else 0.0)
     state = state.with_read(reads, energy, max(train.residual_amps, test.residual_amps))
-    state = replace(state, wall_s=state.wall_s + time.perf_counter() - begun, converged=converged(experiment, state, train))
+    state = replace(
+        state,
+        wall_s=state.wall_s + time.perf_counter() - begun,
+        converged=converged(experiment, state, train),
+    )
     summary = _summary(experiment, engine, run, state, history, train, test)
     run.write_metrics("metrics.json", summary.table())
     which = "test" if experiment.problem.held_out else "training"
-    run.log(f"done: {which} {100 * summary.test_accuracy:.2f} % of {summary.n_test}, {state.pulses} pulses, {summary.energy_joule:.3g} J")
+    run.log(
+        f"done: {which} {100 * summary.test_accuracy:.2f} % of {summary.n_test}, {state.pulses}"
+        f" pulses, {summary.energy_joule:.3g} J"
+    )
     return summary
 
 
 def _figure_data(experiment: Experiment, test: Answers, state: RunState) -> dict[str, Any]:
     samples, data = experiment.problem.test, dict[str, Any]()
-    for number, (layer, devices) in enumerate(zip(experiment.layers, split(state.devices, experiment.layers), strict=True)):
+    for number, (layer, devices) in enumerate(
+        zip(experiment.layers, split(state.devices, experiment.layers), strict=True)
+    ):
         suffix = f"_{number}" if number else ""
-        data |= {f"conductance_after{suffix}": layer.siemens(devices), f"weights_after{suffix}": layer.weights(devices)}
+        data |= {
+            f"conductance_after{suffix}": layer.siemens(devices),
+            f"weights_after{suffix}": layer.weights(devices),
+        }
     data |= {
-        "spike_times": test.spike_times[:_RASTER_SAMPLES], "spike_labels": samples.labels[:_RASTER_SAMPLES],
+        "spike_times": test.spike_times[:_RASTER_SAMPLES],
+        "spike_labels": samples.labels[:_RASTER_SAMPLES],
         "output_amps": test.amps[:_RASTER_SAMPLES],
-        "predicted": test.predicted, "labels": samples.labels, "class_names": np.array(experiment.problem.names),
+        "predicted": test.predicted,
+        "labels": samples.labels,
+        "class_names": np.array(experiment.problem.names),
         "image_shape": np.array(experiment.problem.shape),
-    }  # fmt: skip
+    }
     if np.all(samples.labels >= 0):
-        data["confusion"] = metrics.confusion(test.predicted, samples.labels, max(len(experiment.problem.names), int(test.predicted.max()) + 1))
+        data["confusion"] = metrics.confusion(
+            test.predicted,
+            samples.labels,
+            max(len(experiment.problem.names), int(test.predicted.max()) + 1),
+        )
     return data
 
 
@@ -224,35 +311,77 @@ def _remarks(experiment: Experiment, history: History) -> list[str]:
 
 
 def _mismatch(history: History) -> str:
-    """Return a warning where loaded weights ask for other hidden neurons than the circuit has, nothing otherwise."""
-    own, rectified = (history.series.get(name, [0.0])[-1] for name in ("software_accuracy", "rectified_accuracy"))
+    """Return a warning where loaded weights ask for other hidden neurons than the circuit has,
+    nothing otherwise."""
+    own, rectified = (
+        history.series.get(name, [0.0])[-1] for name in ("software_accuracy", "rectified_accuracy")
+    )
     if rectified < own + _CLEARLY:
         return ""
-    return (f"the circuit's hidden neurons are not those that the weights were trained with: {100 * own:.1f} % on ideal arrays, "
-            f"{100 * rectified:.1f} % with rectifying neurons; try exsitu.neurons = \"relu\"")  # fmt: skip
+    return (
+        "the circuit's hidden neurons are not those that the weights were trained with:"
+        f" {100 * own:.1f} % on ideal arrays, "
+        f'{100 * rectified:.1f} % with rectifying neurons; try exsitu.neurons = "relu"'
+    )
 
 
-def _summary(experiment: Experiment, engine: Engine, run: RunDirectory, state: RunState, history: History, train: Answers, test: Answers) -> Summary:
+def _summary(
+    experiment: Experiment,
+    engine: Engine,
+    run: RunDirectory,
+    state: RunState,
+    history: History,
+    train: Answers,
+    test: Answers,
+) -> Summary:
     config = experiment.config
     rule: Rule = RULES[config.learning.rule]
     per_epoch = rule.updates_per_epoch(experiment)
     return Summary(
-        preset=config.preset, engine=engine.name, seed=config.seed, run=str(run.path), test_accuracy=test.accuracy, n_test=len(test.right),
-        train_accuracy=train.accuracy, converged=state.converged, epochs=-(-state.updates // per_epoch), wall_s=state.wall_s,
+        preset=config.preset,
+        engine=engine.name,
+        seed=config.seed,
+        run=str(run.path),
+        test_accuracy=test.accuracy,
+        n_test=len(test.right),
+        train_accuracy=train.accuracy,
+        converged=state.converged,
+        epochs=-(-state.updates // per_epoch),
+        wall_s=state.wall_s,
         energy_joule=state.write_joule + state.read_joule,
         extra={
-            "updates": state.updates, "pulses": state.pulses, "reads": state.reads, "write_joule": state.write_joule, "read_joule": state.read_joule,
-            "silent_or_tied": int(np.sum(test.predicted == metrics.NOBODY)), "held_out": experiment.problem.held_out,
-            **{name: values[-1] for name, values in history.series.items()
-               if name in ("software_accuracy", "uncompensated_accuracy", "rectified_accuracy")},
-            "rows": experiment.shape[0], "columns": experiment.shape[1], "residual_amps": state.residual_amps,
-            **({"weight_scale": list(experiment.config.exsitu.scale)} if experiment.config.exsitu.scale else {}),
+            "updates": state.updates,
+            "pulses": state.pulses,
+            "reads": state.reads,
+            "write_joule": state.write_joule,
+            "read_joule": state.read_joule,
+            "silent_or_tied": int(np.sum(test.predicted == metrics.NOBODY)),
+            "held_out": experiment.problem.held_out,
+            **{
+                name: values[-1]
+                for name, values in history.series.items()
+                if name in ("software_accuracy", "uncompensated_accuracy", "rectified_accuracy")
+            },
+            "rows": experiment.shape[0],
+            "columns": experiment.shape[1],
+            "residual_amps": state.residual_amps,
+            **(
+                {"weight_scale": list(experiment.config.exsitu.scale)}
+                if experiment.config.exsitu.scale
+                else {}
+            ),
             **({"remarks": remarks} if (remarks := _remarks(experiment, history)) else {}),
         },
-    )  # fmt: skip
+    )
 
 
-def infer(run_dir: str | Path, *, engine: Engine | None = None, test_limit: int | None = None, out: str | Path | None = None) -> Summary:
+def infer(
+    run_dir: str | Path,
+    *,
+    engine: Engine | None = None,
+    test_limit: int | None = None,
+    out: str | Path | None = None,
+) -> Summary:
     """Classify the test samples with a trained array, solved again.
 
     Parameters
@@ -289,16 +418,35 @@ def infer(run_dir: str | Path, *, engine: Engine | None = None, test_limit: int 
     test = experiment.answer(solver, devices, experiment.problem.test)
     if config.learning.rule == "stdp":
         known = experiment.problem.train.limited(_TRAIN_SAMPLES)
-        classes = assignment(experiment.answer(solver, devices, known), known.labels, experiment.problem.outputs)
+        classes = assignment(
+            experiment.answer(solver, devices, known), known.labels, experiment.problem.outputs
+        )
         test = relabelled(test, classes, experiment.problem.test)
     wall = time.perf_counter() - begun
     summary = Summary(
-        preset=config.preset, engine=solver.name, seed=config.seed, run=str(run.path), test_accuracy=test.accuracy, n_test=len(test.right),
-        train_accuracy=float(before["train_accuracy"]), converged=bool(before["converged"]), epochs=int(before["epochs"]), wall_s=wall,
-        energy_joule=test.energy_joule, extra={"silent_or_tied": int(np.sum(test.predicted == metrics.NOBODY)), "residual_amps": test.residual_amps,
-               "held_out": experiment.problem.held_out},
-    )  # fmt: skip
-    answers = {"predicted": test.predicted, "labels": experiment.problem.test.labels, "spike_times": test.spike_times, "output_amps": test.amps}
+        preset=config.preset,
+        engine=solver.name,
+        seed=config.seed,
+        run=str(run.path),
+        test_accuracy=test.accuracy,
+        n_test=len(test.right),
+        train_accuracy=float(before["train_accuracy"]),
+        converged=bool(before["converged"]),
+        epochs=int(before["epochs"]),
+        wall_s=wall,
+        energy_joule=test.energy_joule,
+        extra={
+            "silent_or_tied": int(np.sum(test.predicted == metrics.NOBODY)),
+            "residual_amps": test.residual_amps,
+            "held_out": experiment.problem.held_out,
+        },
+    )
+    answers = {
+        "predicted": test.predicted,
+        "labels": experiment.problem.test.labels,
+        "spike_times": test.spike_times,
+        "output_amps": test.amps,
+    }
     kept.save_arrays(f"inference-{solver.name}.npz", answers)
     kept.write_metrics(f"inference-{solver.name}.json", summary.table())
     if engine is None:

@@ -1,4 +1,5 @@
-"""Where the options of tables were in earlier releases: scripts and plug-ins may still import them from here."""
+"""Where the options of tables were in earlier releases: scripts and plug-ins may still import them
+from here."""
 
 from spicesnn.options import Section, converted, option, parse_override, render_toml, unknown_key
 

@@ -1,4 +1,5 @@
-"""What networks that learn from a stream leave in `history.npz` for their figures; `spicesnn.plotting.stream` draws it."""
+"""What networks that learn from a stream leave in `history.npz` for their figures;
+`spicesnn.plotting.stream` draws it."""
 
 from __future__ import annotations
 
@@ -14,7 +15,11 @@ _BINS = 80
 
 
 def histogram_data(
-    before: Mapping[str, ArrayLike], after: Mapping[str, ArrayLike], *, unit: str = "", sides: tuple[str, str] = ("before training", "after")
+    before: Mapping[str, ArrayLike],
+    after: Mapping[str, ArrayLike],
+    *,
+    unit: str = "",
+    sides: tuple[str, str] = ("before training", "after"),
 ) -> dict[str, Any]:
     """Return counts of values before and after, on common edges.
 
@@ -25,18 +30,28 @@ def histogram_data(
         "S" for conductances, nothing for weights.
     sides : what before and after are called
     """
-    found: dict[str, Any] = {"histogram_names": np.array(list(after)), "histogram_unit": np.array(unit), "histogram_sides": np.array(sides)}
+    found: dict[str, Any] = {
+        "histogram_names": np.array(list(after)),
+        "histogram_unit": np.array(unit),
+        "histogram_sides": np.array(sides),
+    }
     for k, name in enumerate(after):
         first, second = (np.asarray(side[name], dtype=float).ravel() for side in (before, after))
         edges = np.histogram_bin_edges(np.concatenate([first, second]), bins=_BINS)
         counts = {"before": np.histogram(first, edges)[0], "after": np.histogram(second, edges)[0]}
-        found |= {f"histogram_{k}_edges": edges, **{f"histogram_{k}_{when}": count for when, count in counts.items()}}
+        found |= {
+            f"histogram_{k}_edges": edges,
+            **{f"histogram_{k}_{when}": count for when, count in counts.items()},
+        }
     return found
 
 
 def spike_data(layers: Mapping[str, ArrayLike]) -> dict[str, Any]:
     """Return the spikes of each layer in each presentation: name of a layer → (images,)."""
-    return {"spike_names": np.array(list(layers)), **{f"spikes_{k}": np.asarray(counts) for k, counts in enumerate(layers.values())}}
+    return {
+        "spike_names": np.array(list(layers)),
+        **{f"spikes_{k}": np.asarray(counts) for k, counts in enumerate(layers.values())},
+    }
 
 
 def raster_data(layers: Mapping[str, NDArray[Any]], *, step_s: float, shown: int) -> dict[str, Any]:
@@ -50,6 +65,11 @@ def raster_data(layers: Mapping[str, NDArray[Any]], *, step_s: float, shown: int
     shown : int
     """
     sizes, steps = [fired.shape[1] for fired in layers.values()], len(next(iter(layers.values())))
-    found = {"raster_names": np.array(list(layers)), "raster_sizes": np.array(sizes), "raster_step_s": np.array(step_s),
-             "raster_steps": np.array(steps), "raster_label": np.array(shown)}  # fmt: skip
+    found = {
+        "raster_names": np.array(list(layers)),
+        "raster_sizes": np.array(sizes),
+        "raster_step_s": np.array(step_s),
+        "raster_steps": np.array(steps),
+        "raster_label": np.array(shown),
+    }
     return found | {f"raster_{k}": np.argwhere(fired) for k, fired in enumerate(layers.values())}

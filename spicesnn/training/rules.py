@@ -24,7 +24,8 @@ from spicesnn.training.stdp import present
 from spicesnn.training.writing import programmed, stepped, to_conductances, written
 
 MOST_DRAWN = 64
-"""Training sets of at most so many samples have every output kept at every recorded update, for a figure."""
+"""Training sets of at most so many samples have every output kept at every recorded update, for a
+figure."""
 
 
 class Rule(ABC):
@@ -35,7 +36,9 @@ class Rule(ABC):
         """Return how many updates an epoch has."""
 
     @abstractmethod
-    def update(self, experiment: Experiment, engine: Engine, state: RunState, history: History) -> RunState:
+    def update(
+        self, experiment: Experiment, engine: Engine, state: RunState, history: History
+    ) -> RunState:
         """Return the state after one more update, or `converged` with nothing changed."""
 
 
@@ -46,13 +49,19 @@ class Template(Rule):
         """Return one update a pattern."""
         return len(experiment.problem.train)
 
-    def update(self, experiment: Experiment, engine: Engine, state: RunState, history: History) -> RunState:
+    def update(
+        self, experiment: Experiment, engine: Engine, state: RunState, history: History
+    ) -> RunState:
         """Write the next pattern."""
         train, index = experiment.problem.train, state.updates % len(experiment.problem.train)
         inputs = experiment.row_volts(train.inputs[index : index + 1]) != 0
         if len(experiment.layers) > 1:
-            raise ConfigError("the rule \"template\" writes patterns into one layer; leave network.hidden empty")
-        steps = template_steps(inputs.astype(float), train.labels[index : index + 1], experiment.shape[1])
+            raise ConfigError(
+                'the rule "template" writes patterns into one layer; leave network.hidden empty'
+            )
+        steps = template_steps(
+            inputs.astype(float), train.labels[index : index + 1], experiment.shape[1]
+        )
         return programmed(experiment, engine, state, history, [steps])
 
 
@@ -64,21 +73,38 @@ class ManhattanUpdates(Rule):
         count, batch = len(experiment.problem.train), experiment.config.training.batch
         return max(1, count // batch) if batch else 1
 
-    def update(self, experiment: Experiment, engine: Engine, state: RunState, history: History) -> RunState:
-        """Read the next batch and move the devices by one pulse each in the direction that lowers the error."""
+    def update(
+        self, experiment: Experiment, engine: Engine, state: RunState, history: History
+    ) -> RunState:
+        """Read the next batch and move the devices by one pulse each in the direction that lowers
+        the error."""
         config, learning = experiment.config, experiment.config.learning
         samples = self._batch(experiment, state.updates)
         done = experiment.forward(engine, state.devices, samples.inputs, state.updates)
         state = state.with_read(len(samples), done.energy_joule, done.residual_amps)
         right = experiment.activation.right(done.amps[-1], samples.answers)
-        history.add(state.updates, batch_right=float(right.mean()), batch_error=self._error(experiment, done.amps[-1], samples),
-                    read_joule=done.energy_joule)  # fmt: skip
-        if len(samples) == len(experiment.problem.train) <= MOST_DRAWN and state.updates <= config.training.record_updates:
+        history.add(
+            state.updates,
+            batch_right=float(right.mean()),
+            batch_error=self._error(experiment, done.amps[-1], samples),
+            read_joule=done.energy_joule,
+        )
+        if (
+            len(samples) == len(experiment.problem.train) <= MOST_DRAWN
+            and state.updates <= config.training.record_updates
+        ):
             history.add(state.updates, outputs=experiment.activation.values(done.amps[-1]))
-        if config.training.stop_when_right and len(samples) == len(experiment.problem.train) and bool(right.all()):
+        if (
+            config.training.stop_when_right
+            and len(samples) == len(experiment.problem.train)
+            and bool(right.all())
+        ):
             return replace(state, converged=True, finished=True)
         shrunk = learning.final_fraction / learning.fraction if learning.final_fraction else 1.0
-        share, width = _share(shrunk, experiment, state), _share(learning.final_width, experiment, state)
+        share, width = (
+            _share(shrunk, experiment, state),
+            _share(learning.final_width, experiment, state),
+        )
         kept = []
         for number, wanted in enumerate(self._directions(experiment, state, done, samples)):
             changes = experiment.layers[number].columns.changes(wanted, opposite=learning.opposite)
@@ -88,11 +114,16 @@ class ManhattanUpdates(Rule):
                 history.add(state.updates, directions=wanted)
         if config.programming.verify_step:
             return stepped(experiment, engine, state, history, kept, width)
-        return programmed(experiment, engine, state, history, [plan(changes) for changes in kept], width)
+        return programmed(
+            experiment, engine, state, history, [plan(changes) for changes in kept], width
+        )
 
     @staticmethod
-    def _directions(experiment: Experiment, state: RunState, done: Forward, samples: Samples) -> list[Changes]:
-        """Return the wanted direction of every weight, layer by layer: the error goes back through the weights as they stand."""
+    def _directions(
+        experiment: Experiment, state: RunState, done: Forward, samples: Samples
+    ) -> list[Changes]:
+        """Return the wanted direction of every weight, layer by layer: the error goes back through
+        the weights as they stand."""
         deltas = experiment.activation.deltas(done.amps[-1], samples.answers)
         states = split(state.devices, experiment.layers)
         found: list[Changes] = []
@@ -121,7 +152,17 @@ class ManhattanUpdates(Rule):
 
 def _share(final: float, experiment: Experiment, state: RunState) -> float:
     """Return final^(progress): a share that goes from 1 to `final` geometrically over the run."""
-    return float(final ** (state.updates / max(1, total_updates(experiment.config, RULES[experiment.config.learning.rule], experiment) - 1)))
+    return float(
+        final
+        ** (
+            state.updates
+            / max(
+                1,
+                total_updates(experiment.config, RULES[experiment.config.learning.rule], experiment)
+                - 1,
+            )
+        )
+    )
 
 
 def total_updates(config: Config, rule: Rule, experiment: Experiment) -> int:
@@ -129,19 +170,26 @@ def total_updates(config: Config, rule: Rule, experiment: Experiment) -> int:
     planned = config.training.epochs * rule.updates_per_epoch(experiment)
     if config.training.presentations and experiment.problem.available:
         share = min(1.0, len(experiment.problem.train) / experiment.problem.available)
-        shown = len(experiment.problem.train) if not config.training.batch else min(config.training.batch, len(experiment.problem.train))
+        shown = (
+            len(experiment.problem.train)
+            if not config.training.batch
+            else min(config.training.batch, len(experiment.problem.train))
+        )
         planned = max(planned, int(config.training.presentations * share / shown))
     return min(planned, config.training.updates) if config.training.updates else planned
 
 
 class Exsitu(Rule):
-    """Weights from software mapped onto the devices in the first update; Manhattan updates fine-tune them in situ if asked."""
+    """Weights from software mapped onto the devices in the first update; Manhattan updates
+    fine-tune them in situ if asked."""
 
     def updates_per_epoch(self, experiment: Experiment) -> int:
         """Return the mapping and the fine-tuning."""
         return 1 + experiment.config.exsitu.fine_tune
 
-    def update(self, experiment: Experiment, engine: Engine, state: RunState, history: History) -> RunState:
+    def update(
+        self, experiment: Experiment, engine: Engine, state: RunState, history: History
+    ) -> RunState:
         """Map, or fine-tune."""
         if state.updates:
             return RULES["manhattan"].update(experiment, engine, state, history)
@@ -151,15 +199,36 @@ class Exsitu(Rule):
         devices, error = mapped(experiment, weights, wire_aware=True) if aware else (plain, 0.0)
         plain, devices = experiment.settled(plain, 1), experiment.settled(devices, 2)
         uncompensated = experiment.answer(engine, plain, problem.test)
-        history.add(0, software_accuracy=software_right(experiment, weights, problem.test), uncompensated_accuracy=uncompensated.accuracy,
-                    mapping_error=error, read_joule=uncompensated.energy_joule)  # fmt: skip
+        history.add(
+            0,
+            software_accuracy=software_right(experiment, weights, problem.test),
+            uncompensated_accuracy=uncompensated.accuracy,
+            mapping_error=error,
+            read_joule=uncompensated.energy_joule,
+        )
         options = experiment.config.exsitu
-        if options.weights and options.neurons == "circuit" and len(weights) > 1 and problem.outputs > 1:
+        if (
+            options.weights
+            and options.neurons == "circuit"
+            and len(weights) > 1
+            and problem.outputs > 1
+        ):
             history.add(0, rectified_accuracy=rectified_right(experiment, weights, problem.test))
-        state = state.with_read(len(problem.test), uncompensated.energy_joule, uncompensated.residual_amps)
+        state = state.with_read(
+            len(problem.test), uncompensated.energy_joule, uncompensated.residual_amps
+        )
         if experiment.config.exsitu.write_verify:
-            wanted = [layer.columns.conductances(matrix, layer.window) for layer, matrix in zip(experiment.layers, weights, strict=True)]
-            state, write = to_conductances(experiment, engine, state, wanted, tolerance=experiment.config.exsitu.verify_tolerance)
+            wanted = [
+                layer.columns.conductances(matrix, layer.window)
+                for layer, matrix in zip(experiment.layers, weights, strict=True)
+            ]
+            state, write = to_conductances(
+                experiment,
+                engine,
+                state,
+                wanted,
+                tolerance=experiment.config.exsitu.verify_tolerance,
+            )
             history.add(0, verify_error=write.worst)
             return written(experiment, state, history, write)
         return state.with_write(devices, 0, 0.0)
@@ -172,10 +241,17 @@ class OverlappingSpikes(Rule):
         """Return one update a pattern."""
         return len(experiment.problem.train)
 
-    def update(self, experiment: Experiment, engine: Engine, state: RunState, history: History) -> RunState:
+    def update(
+        self, experiment: Experiment, engine: Engine, state: RunState, history: History
+    ) -> RunState:
         """Show the next pattern."""
         return present(experiment, engine, state, history)
 
 
-RULES: dict[str, Rule] = {"template": Template(), "manhattan": ManhattanUpdates(), "exsitu": Exsitu(), "stdp": OverlappingSpikes()}
+RULES: dict[str, Rule] = {
+    "template": Template(),
+    "manhattan": ManhattanUpdates(),
+    "exsitu": Exsitu(),
+    "stdp": OverlappingSpikes(),
+}
 """The rules by the name they have in a preset."""

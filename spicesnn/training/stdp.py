@@ -1,4 +1,5 @@
-"""Learning without labels by overlapping spikes: STDP in the array, LIF neurons, winner takes all, adaptive thresholds."""
+"""Learning without labels by overlapping spikes: STDP in the array, LIF neurons, winner takes all,
+adaptive thresholds."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ def spikes_of(experiment: Experiment) -> SpikePair:
 
 
 def thresholds(experiment: Experiment, history: History) -> Floats:
-    """Return what each neuron's threshold is raised by, volt: a step at each of its spikes, decaying with every presentation."""
+    """Return what each neuron's threshold is raised by, volt: a step at each of its spikes,
+    decaying with every presentation."""
     options = experiment.config.stdp
     raised = np.zeros(experiment.problem.outputs)
     for winner in history.series.get("winner", []):
@@ -35,12 +37,20 @@ def thresholds(experiment: Experiment, history: History) -> Floats:
 
 
 def present(experiment: Experiment, engine: Engine, state: RunState, history: History) -> RunState:
-    """Show one pattern: the neuron that spikes first sends its spike back over its column while the inputs' spikes stand on the rows.
+    """Show one pattern: the neuron that spikes first sends its spike back over its column while the
+    inputs' spikes stand on the rows.
 
-    Inputs that are on spike just before it, inputs that are off just after it, so that the first gain and the others lose.
-    """
-    if len(experiment.layers) > 1 or experiment.config.network.bias or experiment.config.network.columns != "single":
-        raise ConfigError("the rule \"stdp\" takes one layer without a bias line: network.hidden = [], columns = \"single\", bias = false")
+    Inputs that are on spike just before it, inputs that are off just after it, so that the first
+    gain and the others lose."""
+    if (
+        len(experiment.layers) > 1
+        or experiment.config.network.bias
+        or experiment.config.network.columns != "single"
+    ):
+        raise ConfigError(
+            'the rule "stdp" takes one layer without a bias line: network.hidden = [], columns ='
+            ' "single", bias = false'
+        )
     train = experiment.problem.train
     epoch, place = divmod(state.updates, len(train))
     index = int(experiment.streams.draw("order", epoch).permutation(len(train))[place])
@@ -48,7 +58,9 @@ def present(experiment: Experiment, engine: Engine, state: RunState, history: Hi
     done = experiment.forward(engine, state.devices, inputs, state.updates)
     state = state.with_read(1, done.energy_joule, done.residual_amps)
     winner = _first(experiment, done.amps[-1][0], thresholds(experiment, history))
-    history.add(state.updates, winner=winner, shown=int(train.labels[index]), read_joule=done.energy_joule)
+    history.add(
+        state.updates, winner=winner, shown=int(train.labels[index]), read_joule=done.energy_joule
+    )
     if winner == metrics.NOBODY:
         return replace(state, updates=state.updates + 1)
     pair = spikes_of(experiment)
@@ -58,8 +70,12 @@ def present(experiment: Experiment, engine: Engine, state: RunState, history: Hi
     columns[winner] = apart
     array, wear = experiment.arrays(state.devices, state.wear)[0], experiment.worn(state.wear)[0]
     rng = experiment.streams.draw("cycle", state.updates)
-    after, wear = experiment.imperfections.pulse(engine, array, pair.waveform(rows, columns), rng, wear)
-    state = state.with_write(after.state, 1, after.energy_joule, None if wear is None else wear.cycles)
+    after, wear = experiment.imperfections.pulse(
+        engine, array, pair.waveform(rows, columns), rng, wear
+    )
+    state = state.with_write(
+        after.state, 1, after.energy_joule, None if wear is None else wear.cycles
+    )
     history.add(state.updates, pulses=1, write_joule=after.energy_joule)
     if state.updates <= experiment.config.training.record_updates:
         history.add(state.updates, states=state.devices)
@@ -69,14 +85,23 @@ def present(experiment: Experiment, engine: Engine, state: RunState, history: Hi
 def _first(experiment: Experiment, amps: Floats, raised: Floats) -> int:
     """Return which neuron reaches its own threshold first."""
     driven = amps + experiment.config.neuron.offset_amps
-    each = [replace(experiment.neuron, threshold_volts=experiment.neuron.threshold_volts + float(theta)) for theta in raised]
-    times = np.array([float(first_spike_time(current, neuron)) for current, neuron in zip(driven, each, strict=True)])
+    each = [
+        replace(experiment.neuron, threshold_volts=experiment.neuron.threshold_volts + float(theta))
+        for theta in raised
+    ]
+    times = np.array(
+        [
+            float(first_spike_time(current, neuron))
+            for current, neuron in zip(driven, each, strict=True)
+        ]
+    )
     times = np.where(times <= experiment.config.neuron.window_s, times, np.inf)
     return int(metrics.first_to_spike(times[None, :], experiment.config.neuron.resolution_s)[0])
 
 
 def assignment(answers: Answers, labels: Labels, outputs: int) -> Labels:
-    """Return the class of each neuron, (outputs,): the one it answered most often, −1 for a neuron that never did."""
+    """Return the class of each neuron, (outputs,): the one it answered most often, −1 for a neuron
+    that never did."""
     found = np.full(outputs, metrics.NOBODY, dtype=np.int64)
     for neuron in range(outputs):
         own: NDArray[np.int64] = labels[answers.predicted == neuron]
@@ -87,5 +112,9 @@ def assignment(answers: Answers, labels: Labels, outputs: int) -> Labels:
 
 def relabelled(answers: Answers, classes: Labels, samples: Samples) -> Answers:
     """Return the answers as classes instead of neurons."""
-    named = np.where(answers.predicted == metrics.NOBODY, metrics.NOBODY, classes[answers.predicted])
-    return replace(answers, predicted=named, right=(named == samples.labels) & (named != metrics.NOBODY))
+    named = np.where(
+        answers.predicted == metrics.NOBODY, metrics.NOBODY, classes[answers.predicted]
+    )
+    return replace(
+        answers, predicted=named, right=(named == samples.labels) & (named != metrics.NOBODY)
+    )

@@ -1,4 +1,5 @@
-"""Tasks computed by Dask workers, on this machine or on a cluster, and what becomes of a task that fails."""
+"""Tasks computed by Dask workers, on this machine or on a cluster, and what becomes of a task that
+fails."""
 
 from __future__ import annotations
 
@@ -26,12 +27,14 @@ _NAMED = 4
 
 
 class WorkersError(RunError):
-    """Who computes is at fault, not what is computed: there is no use in going on with other points."""
+    """Who computes is at fault, not what is computed: there is no use in going on with other
+    points."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """What became of a point that could not be computed: the kind of the error, and its first lines. Plain, since it travels between machines."""
+    """What became of a point that could not be computed: the kind of the error, and its first
+    lines. Plain, since it travels between machines."""
 
     kind: str
     said: str
@@ -54,16 +57,21 @@ class Failure:
 
 
 def in_dask(
-    task: Callable[..., Any], arguments: Mapping[str, tuple[Any, ...]], workers: int, scheduler: str | None
+    task: Callable[..., Any],
+    arguments: Mapping[str, tuple[Any, ...]],
+    workers: int,
+    scheduler: str | None,
 ) -> Iterator[tuple[str, Any]]:
-    """Yield key and result of tasks as they are done. A worker that dies is a task that another repeats.
+    """Yield key and result of tasks as they are done. A worker that dies is a task that another
+    repeats.
 
     Parameters
     ----------
     task : callable
         Computes one of them, and returns a `Failure` rather than to raise.
     arguments : Mapping
-        Key of a task → what it is called with; the same key is the same task, however often it is asked for.
+        Key of a task → what it is called with; the same key is the same task, however often it is
+        asked for.
     workers : int
         Processes on this machine.
     scheduler : str | None
@@ -79,30 +87,48 @@ def in_dask(
     try:
         from distributed import Client, Security, as_completed
     except ImportError:
-        raise ConfigError("several workers or a cluster need Dask: pip install 'spicesnn[cluster]'; --workers 1 needs none") from None
-    for name in ("distributed", "distributed.client"):  # for good: lost connections are told of after the end, too, and with a traceback
+        raise ConfigError(
+            "several workers or a cluster need Dask: pip install 'spicesnn[cluster]'; --workers 1"
+            " needs none"
+        ) from None
+    for name in (
+        "distributed",
+        "distributed.client",
+    ):  # for good: lost connections are told of after the end, too, and with a traceback
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with ExitStack() as held:
-        security = _own_keys() if scheduler is None else Security()  # Dask's own settings name the keys of somebody's scheduler
+        security = (
+            _own_keys() if scheduler is None else Security()
+        )  # Dask's own settings name the keys of somebody's scheduler
         if scheduler is not None:
             _check_scheduler(scheduler, security)
-        where = held.enter_context(_local_cluster(workers, security)) if scheduler is None else scheduler
+        where = (
+            held.enter_context(_local_cluster(workers, security))
+            if scheduler is None
+            else scheduler
+        )
         client = held.enter_context(Client(where, timeout=_PATIENCE_S, security=security))
         _check_workers(client)
-        futures = {client.submit(task, *given, key=f"spicesnn-{key}"): key for key, given in arguments.items()}
+        futures = {
+            client.submit(task, *given, key=f"spicesnn-{key}"): key
+            for key, given in arguments.items()
+        }
         for future in as_completed(futures):
             yield futures[future], _outcome(future)
 
 
 def _own_keys() -> Any:
-    """Return keys made for this one cluster, which live in the memory of its processes: who does not have them is not heard."""
+    """Return keys made for this one cluster, which live in the memory of its processes: who does
+    not have them is not heard."""
     from distributed import Security
 
     try:
         return Security.temporary()
     except ImportError:
-        raise ConfigError("several workers need cryptography, for keys that keep others out of them: pip install 'spicesnn[cluster]'; "
-                          "--workers 1 needs none") from None  # fmt: skip
+        raise ConfigError(
+            "several workers need cryptography, for keys that keep others out of them: pip install"
+            " 'spicesnn[cluster]'; --workers 1 needs none"
+        ) from None
 
 
 def _check_scheduler(address: str, security: Any) -> None:
@@ -123,30 +149,45 @@ def _check_scheduler(address: str, security: Any) -> None:
         what = f"no Dask scheduler answers at {address}: {reason}"
         raise ConfigError(f"{what}; start one with `dask scheduler`, or leave --scheduler out")
     if not answer.get("workers"):
-        warnings.warn(f"the Dask scheduler at {address} has no workers yet; start some with `dask worker {address}`", stacklevel=2)
+        warnings.warn(
+            f"the Dask scheduler at {address} has no workers yet; start some with `dask worker"
+            f" {address}`",
+            stacklevel=2,
+        )
 
 
 def _check_workers(client: Any) -> None:
-    """Ask the workers that are there for spicesnn: one that lacks it would die of a task, and the task wait for ever."""
+    """Ask the workers that are there for spicesnn: one that lacks it would die of a task, and the
+    task wait for ever."""
     found = client.run(find_spec, "spicesnn", on_error="return")
-    lacking = [address for address, there in found.items() if there is None or isinstance(there, Exception)]
+    lacking = [
+        address for address, there in found.items() if there is None or isinstance(there, Exception)
+    ]
     if lacking:
-        raise WorkersError(f"Dask workers without spicesnn: {', '.join(lacking[:_NAMED])}; install spicesnn {__version__} where the workers run")
+        raise WorkersError(
+            f"Dask workers without spicesnn: {', '.join(lacking[:_NAMED])}; install spicesnn"
+            f" {__version__} where the workers run"
+        )
 
 
 def _outcome(future: Any) -> Any:
-    """Return what a task has come to; one that is lost with its scheduler is an error of its own."""
+    """Return what a task has come to; one that is lost with its scheduler is an error of its
+    own."""
     try:
         return future.result()
     except CancelledError:
-        raise WorkersError("the Dask scheduler is gone; what was computed is kept: start the sweep again with a scheduler that runs") from None
+        raise WorkersError(
+            "the Dask scheduler is gone; what was computed is kept: start the sweep again with a"
+            " scheduler that runs"
+        ) from None
     except Exception as error:  # a worker that dies of this task every time
         return Failure.of(error)
 
 
 @contextmanager
 def _local_cluster(workers: int, security: Any) -> Iterator[Any]:
-    """Start a cluster of processes on this machine, which talk to each other by TLS with keys of their own and serve no web pages.
+    """Start a cluster of processes on this machine, which talk to each other by TLS with keys of
+    their own and serve no web pages.
 
     In the end its workers hold nothing more, and are killed: asked to leave they take seconds.
     """
@@ -159,14 +200,25 @@ def _local_cluster(workers: int, security: Any) -> Iterator[Any]:
                 await self.process.process.kill()
             await super().kill(timeout=timeout, reason=reason)
 
-    options = {"threads_per_worker": 1, "worker_class": Impatient, "silence_logs": logging.CRITICAL, "security": security, "protocol": "tls"}
+    options = {
+        "threads_per_worker": 1,
+        "worker_class": Impatient,
+        "silence_logs": logging.CRITICAL,
+        "security": security,
+        "protocol": "tls",
+    }
     options["scheduler_kwargs"] = {"dashboard": False}
-    options["dashboard_address"] = "127.0.0.1:0"  # it cannot be left out; at any free port it is in nobody's way, and nobody else's business
+    options[
+        "dashboard_address"
+        # it cannot be left out; at any free port it is in nobody's way, and nobody else's business
+    ] = "127.0.0.1:0"
     with (
         tempfile.TemporaryDirectory(prefix="spicesnn-dask-", ignore_cleanup_errors=True) as scratch,
         dask.config.set(_dask_settings(workers, scratch)),
         # What a killed worker leaves behind goes with the folder.
-        LocalCluster(n_workers=workers, local_directory=scratch, env={"TMPDIR": scratch}, **options) as cluster,
+        LocalCluster(
+            n_workers=workers, local_directory=scratch, env={"TMPDIR": scratch}, **options
+        ) as cluster,
     ):
         yield cluster
 
@@ -174,10 +226,10 @@ def _local_cluster(workers: int, security: Any) -> Iterator[Any]:
 def _dask_settings(workers: int, scratch: str) -> dict[str, Any]:
     """Return what a worker of this machine does otherwise than Dask's defaults.
 
-    Those have a worker give memory back to the system at every array it frees, and look at its stack 100 times a second: together they
-    made a point take twice the time. One arena, since a task runs beside the main thread, where glibc unmaps what it frees whatever the
-    thresholds say. The solver's threads in all workers are no more than there are processors.
-    """
+    Those have a worker give memory back to the system at every array it frees, and look at its
+    stack 100 times a second: together they made a point take twice the time. One arena, since a
+    task runs beside the main thread, where glibc unmaps what it frees whatever the thresholds say.
+    The solver's threads in all workers are no more than there are processors."""
     share = str(max(1, (os.cpu_count() or 1) // workers))
     environment = {
         **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
@@ -185,5 +237,12 @@ def _dask_settings(workers: int, scratch: str) -> dict[str, Any]:
         "MALLOC_ARENA_MAX": "1",
         **dict.fromkeys(("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"), str(1 << 28)),
     }
-    pages: dict[str, Any] = {key: [] for key in ("distributed.scheduler.http.routes", "distributed.worker.http.routes")}
-    return {**pages, "distributed.nanny.pre-spawn-environ": environment, "distributed.worker.profile.enabled": False, "temporary-directory": scratch}
+    pages: dict[str, Any] = {
+        key: [] for key in ("distributed.scheduler.http.routes", "distributed.worker.http.routes")
+    }
+    return {
+        **pages,
+        "distributed.nanny.pre-spawn-environ": environment,
+        "distributed.worker.profile.enabled": False,
+        "temporary-directory": scratch,
+    }

@@ -26,14 +26,16 @@ def _divider(engines: Engines) -> Case:
     array = Crossbar(conductance=np.array([[1e-3]]), wires=wires)
     exact = 0.4 / (50.0 + 2.0 + 1000.0 + 3.0 + 20.0)
     amps = engines.both(lambda engine: engine.read(array, [0.4]).column_amps)
-    return compared("divider 1×1", "current against V/ΣR, relative", amps, exact, _TOLERANCE, exact=exact)
+    return compared(
+        "divider 1×1", "current against V/ΣR, relative", amps, exact, _TOLERANCE, exact=exact
+    )
 
 
 def ladder_amps(cells: int, siemens: float, segment_ohm: float, volts: float) -> Floats:
     """Return the current of each cell of one driven word line whose bit lines are at 0 V, (cells,).
 
-    Seen from the far end, the conductance to ground of node k is Y_k = g + 1/(r + 1/Y_{k+1}); from the driver on, the voltage falls by
-    V_k = V_{k−1}·(1/Y_k)/(r + 1/Y_k), and cell k carries g·V_k.
+    Seen from the far end, the conductance to ground of node k is Y_k = g + 1/(r + 1/Y_{k+1}); from
+    the driver on, the voltage falls by V_k = V_{k−1}·(1/Y_k)/(r + 1/Y_k), and cell k carries g·V_k.
     """
     admittance = np.empty(cells)
     admittance[-1] = siemens
@@ -47,7 +49,16 @@ def ladder_amps(cells: int, siemens: float, segment_ohm: float, volts: float) ->
 
 
 def _ladder(engines: Engines) -> Case:
-    array = Crossbar(conductance=np.full((1, 16), 2e-4), wires=Wires(word_line_ohm=5.0, bit_line_ohm=0.0))
+    array = Crossbar(
+        conductance=np.full((1, 16), 2e-4), wires=Wires(word_line_ohm=5.0, bit_line_ohm=0.0)
+    )
     exact = ladder_amps(16, 2e-4, 5.0, 0.3)
     amps = engines.both(lambda engine: engine.read(array, [0.3]).column_amps)
-    return compared("ladder 1×16", "currents against the recursion, relative", amps, exact, _TOLERANCE, exact=exact)
+    return compared(
+        "ladder 1×16",
+        "currents against the recursion, relative",
+        amps,
+        exact,
+        _TOLERANCE,
+        exact=exact,
+    )

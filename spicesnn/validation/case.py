@@ -23,7 +23,8 @@ class Case:
     case, quantity : str
         What was solved, and what of it was compared.
     ngspice, nodal : float or None
-        The value each engine gives where they differ most (or where the value is largest); None if it gave none.
+        The value each engine gives where they differ most (or where the value is largest); None if
+        it gave none.
     error : float or None
         The difference, in the measure that the quantity says.
     tolerance : float
@@ -59,7 +60,13 @@ class Engines:
 
 
 def compared(
-    case: str, quantity: str, answers: tuple[ArrayLike, ArrayLike], scale: ArrayLike, tolerance: float, *, exact: ArrayLike | None = None
+    case: str,
+    quantity: str,
+    answers: tuple[ArrayLike, ArrayLike],
+    scale: ArrayLike,
+    tolerance: float,
+    *,
+    exact: ArrayLike | None = None,
 ) -> Case:
     """Return the line for two answers, arrays of one shape.
 
@@ -81,21 +88,39 @@ def compared(
     else:
         truth = np.asarray(exact, dtype=float)
         errors = np.maximum(np.abs(first - truth), np.abs(second - truth)) / size
-    at = np.unravel_index(int(np.argmax(np.where(np.isfinite(errors), errors, np.inf))), errors.shape)
+    at = np.unravel_index(
+        int(np.argmax(np.where(np.isfinite(errors), errors, np.inf))), errors.shape
+    )
     if np.all(np.isfinite(errors)) and float(errors[at]) == 0.0:
         at = np.unravel_index(int(np.argmax(np.abs(second))), errors.shape)
     worst = float(errors[at])
     return Case(
-        case=case, quantity=quantity, ngspice=float(first[at]), nodal=float(second[at]), error=worst, tolerance=tolerance, ok=bool(worst <= tolerance)
+        case=case,
+        quantity=quantity,
+        ngspice=float(first[at]),
+        nodal=float(second[at]),
+        error=worst,
+        tolerance=tolerance,
+        ok=bool(worst <= tolerance),
     )
 
 
 def attempted(case: str, quantity: str, tolerance: float, make: Callable[[], Case]) -> Case:
-    """Return what `make` gives, or a line that does not hold and says why if an engine has no answer."""
+    """Return what `make` gives, or a line that does not hold and says why if an engine has no
+    answer."""
     try:
         return make()
     except NgspiceMissingError:
         raise
     except EngineError as error:
         reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
-        return Case(case=case, quantity=quantity, ngspice=None, nodal=None, error=None, tolerance=tolerance, ok=False, note=reason)
+        return Case(
+            case=case,
+            quantity=quantity,
+            ngspice=None,
+            nodal=None,
+            error=None,
+            tolerance=tolerance,
+            ok=False,
+            note=reason,
+        )

@@ -1,12 +1,12 @@
 """A Verilog-A file as another compiler understands it: openvaf-py, in a process of its own.
 
-It errs in silence in known ways: an input that is left out or misspelt counts as 0 (without ``mfactor`` everything is), integers are bit
-patterns, defaults that follow from others are 0, ranges are not enforced, ``$limit`` and ``$simparam`` are 0. So every input is given by name,
-integers as patterns, all parameters as numbers, and what it cannot know is refused before it is asked
-(`spicesnn.devices.importers.veriloga`). It also runs
-``initial_step`` at every evaluation and takes what a variable held before for 0: where a model keeps values, both become parameters of the
-text that is compiled.
-"""
+It errs in silence in known ways: an input that is left out or misspelt counts as 0 (without
+``mfactor`` everything is), integers are bit patterns, defaults that follow from others are 0,
+ranges are not enforced, ``$limit`` and ``$simparam`` are 0. So every input is given by name,
+integers as patterns, all parameters as numbers, and what it cannot know is refused before it is
+asked (`spicesnn.devices.importers.veriloga`). It also runs ``initial_step`` at every evaluation and
+takes what a variable held before for 0: where a model keeps values, both become parameters of the
+text that is compiled."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ from spicesnn.platform import says_something
 
 TIME_LIMIT_S = 60.0
 FIRST, BEFORE, SHOWN = "spicesnn_first_instant", "spicesnn_before_", "spicesnn_shown_"
-"""Parameters in the text that is compiled, where a model keeps values: whether this is the first instant, what a variable held before, and how
-much of what it holds afterwards is added to the current."""
+"""Parameters in the text that is compiled, where a model keeps values: whether this is the first
+instant, what a variable held before, and how much of what it holds afterwards is added to the
+current."""
 
 
 def missing() -> str:
@@ -41,9 +42,10 @@ def missing() -> str:
     if find_spec("openvaf_py") is not None:
         return ""
     return (
-        "Verilog-A is compared with openvaf-py's reading of it before it is taken, and openvaf-py is not installed: pip install "
-        "'spicesnn[verilog-a]' (it has wheels for Python 3.11 and 3.12 on Linux x86-64 and 3.11 on macOS arm64). Elsewhere import the file on "
-        "such a machine and take the folder that it writes: the device itself needs no compiler"
+        "Verilog-A is compared with openvaf-py's reading of it before it is taken, and openvaf-py"
+        " is not installed: pip install 'spicesnn[verilog-a]' (it has wheels for Python 3.11 and"
+        " 3.12 on Linux x86-64 and 3.11 on macOS arm64). Elsewhere import the file on such a"
+        " machine and take the folder that it writes: the device itself needs no compiler"
     )
 
 
@@ -56,9 +58,11 @@ class About:
     inputs : tuple of str
         Everything that an evaluation needs.
     kinds : dict
-        Input → ``voltage``, ``current``, ``param``, ``temperature``, ``abstime``, ``hidden_state``, ``implicit_unknown`` and so on.
+        Input → ``voltage``, ``current``, ``param``, ``temperature``, ``abstime``, ``hidden_state``,
+        ``implicit_unknown`` and so on.
     unknowns : tuple of str
-        Nodes, then ``flow(…)`` and ``implicit_equation_…``; the same order is that of the residuals.
+        Nodes, then ``flow(…)`` and ``implicit_equation_…``; the same order is that of the
+        residuals.
     """
 
     inputs: tuple[str, ...]
@@ -68,7 +72,8 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """Residuals and Jacobians at some points: (points, n), (points, n), (points, n, n), (points, n, n)."""
+    """Residuals and Jacobians at some points: (points, n), (points, n), (points, n, n), (points, n,
+    n)."""
 
     resist: Floats
     react: Floats
@@ -99,7 +104,14 @@ class CompiledOriginal:
         It does not end, or crashes.
     """
 
-    def __init__(self, files: Mapping[str, str], module: str, *, keeps: Sequence[str] = (), pins: tuple[str, str] = ("", "")) -> None:
+    def __init__(
+        self,
+        files: Mapping[str, str],
+        module: str,
+        *,
+        keeps: Sequence[str] = (),
+        pins: tuple[str, str] = ("", ""),
+    ) -> None:
         why = missing()
         if why:
             raise MissingPackageError(why)
@@ -111,29 +123,53 @@ class CompiledOriginal:
             self.close()
             raise
 
-    def _start(self, files: Mapping[str, str], module: str, keeps: Sequence[str], pins: tuple[str, str]) -> None:
+    def _start(
+        self, files: Mapping[str, str], module: str, keeps: Sequence[str], pins: tuple[str, str]
+    ) -> None:
         folder = Path(self._folder.name)
         self._file = next(iter(files))
         for name, text in files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(_watched(text, module, keeps, pins) if keeps else text, encoding="utf-8")
+            path.write_text(
+                _watched(text, module, keeps, pins) if keeps else text, encoding="utf-8"
+            )
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "spicesnn.validation.openvaf_worker", str(folder / self._file)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=folder, start_new_session=True,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "spicesnn.validation.openvaf_worker",
+                str(folder / self._file),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=folder,
+            start_new_session=True,
+        )
         answer = self._line()
         if "error" in answer:
-            raise UnsupportedNetlistError(f"{self._file}: openvaf-py does not take it: {_said(str(answer['error']), folder)}")
+            raise UnsupportedNetlistError(
+                f"{self._file}: openvaf-py does not take it: {_said(str(answer['error']), folder)}"
+            )
         names = [one["name"] for one in answer["modules"]]
         if module not in names:
-            raise UnsupportedNetlistError(f"{self._file}: openvaf-py finds the modules {', '.join(names) or 'none'}, not {module}")
+            raise UnsupportedNetlistError(
+                f"{self._file}: openvaf-py finds the modules {', '.join(names) or 'none'}, not"
+                f" {module}"
+            )
         self._module = names.index(module)
         one = answer["modules"][self._module]
-        kinds = dict(zip(one["inputs"], one["kinds"], strict=True)) | dict.fromkeys((n for n in one["first"] if n not in one["inputs"]), "param")
+        kinds = dict(zip(one["inputs"], one["kinds"], strict=True)) | dict.fromkeys(
+            (n for n in one["first"] if n not in one["inputs"]), "param"
+        )
         self.about = About(tuple(kinds), kinds, tuple(one["unknowns"]))
         if sorted(one["rows"]) != list(range(len(one["unknowns"]))):
-            raise UnsupportedNetlistError(f"{self._file}: openvaf-py gives no residual for some unknowns")
+            raise UnsupportedNetlistError(
+                f"{self._file}: openvaf-py gives no residual for some unknowns"
+            )
         self._rows = one["rows"]
 
     def _line(self) -> dict[str, Any]:
@@ -142,7 +178,10 @@ class CompiledOriginal:
         ends, text = time.monotonic() + TIME_LIMIT_S, ""
         while not text.endswith("\n"):
             if not says_something(self._process.stdout, max(ends - time.monotonic(), 0.0)):
-                raise EngineError(f"{self._file}: openvaf-py has not answered within {TIME_LIMIT_S:g} s; the file may hold a loop without an end")
+                raise EngineError(
+                    f"{self._file}: openvaf-py has not answered within {TIME_LIMIT_S:g} s; the file"
+                    " may hold a loop without an end"
+                )
             part = self._process.stdout.readline()
             if not part:
                 raise EngineError(f"{self._file}: openvaf-py has crashed on it")
@@ -150,7 +189,9 @@ class CompiledOriginal:
         found: dict[str, Any] = json.loads(text)
         return found
 
-    def evaluate(self, points: Sequence[Mapping[str, float]], integers: Sequence[str] = ()) -> Evaluated:
+    def evaluate(
+        self, points: Sequence[Mapping[str, float]], integers: Sequence[str] = ()
+    ) -> Evaluated:
         """Return residuals and Jacobians.
 
         Parameters
@@ -165,11 +206,15 @@ class CompiledOriginal:
             if set(point) != wanted:
                 lacking = ", ".join(sorted(wanted - set(point))) or "none"
                 raise EngineError(
-                    f"{self._file}: inputs of the compiled model: lacking {lacking}; unknown {', '.join(sorted(set(point) - wanted)) or 'none'}"
+                    f"{self._file}: inputs of the compiled model: lacking {lacking}; unknown"
+                    f" {', '.join(sorted(set(point) - wanted)) or 'none'}"
                 )
         assert self._process is not None
         assert self._process.stdin is not None
-        packed = [{k: _pattern(v) if k in integers else float(v) for k, v in point.items()} for point in points]
+        packed = [
+            {k: _pattern(v) if k in integers else float(v) for k, v in point.items()}
+            for point in points
+        ]
         try:
             self._process.stdin.write(json.dumps({"module": self._module, "points": packed}) + "\n")
             self._process.stdin.flush()
@@ -179,7 +224,9 @@ class CompiledOriginal:
         if "error" in answer:
             raise EngineError(f"{self._file}: openvaf-py cannot evaluate it: {answer['error']}")
         n = len(self.about.unknowns)
-        resist, react, by_resist, by_react = (np.zeros((len(points), *([n] * k))) for k in (1, 1, 2, 2))
+        resist, react, by_resist, by_react = (
+            np.zeros((len(points), *([n] * k))) for k in (1, 1, 2, 2)
+        )
         for at, (residuals, jacobian) in enumerate(answer["answers"]):
             for row, (a, b) in zip(self._rows, residuals, strict=True):
                 resist[at, row], react[at, row] = a, b
@@ -201,7 +248,12 @@ class CompiledOriginal:
     def __enter__(self) -> CompiledOriginal:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
 
@@ -217,13 +269,26 @@ def _said(text: str, folder: Path) -> str:
 
 
 def _watched(text: str, module: str, keeps: Sequence[str], pins: tuple[str, str]) -> str:
-    """Return a text in which ``initial_step`` and what variables held before are parameters; comments are taken out."""
-    bare = re.sub(r"\"(?:[^\"\\\n]|\\.)*\"|//[^\n]*|/\*.*?(?:\*/|\Z)", lambda m: m.group(0) if m.group(0)[0] == '"' else " ", text, flags=re.S)
+    """Return a text in which ``initial_step`` and what variables held before are parameters;
+    comments are taken out."""
+    bare = re.sub(
+        r"\"(?:[^\"\\\n]|\\.)*\"|//[^\n]*|/\*.*?(?:\*/|\Z)",
+        lambda m: m.group(0) if m.group(0)[0] == '"' else " ",
+        text,
+        flags=re.S,
+    )
     swapped = re.sub(r"@\s*\(\s*initial_step\s*(\([^()]*\))?\s*\)", f"if ({FIRST} > 0.5)", bare)
-    declared = "".join(f" parameter real {name} = 0;" for name in (FIRST, *(f"{k}{name}" for k in (BEFORE, SHOWN) for name in keeps)))
-    declared += f" branch ({pins[0]}, {pins[1]}) {SHOWN};"  # of its own, so that no flow of the text's own branches holds what is shown
+    declared = "".join(
+        f" parameter real {name} = 0;"
+        for name in (FIRST, *(f"{k}{name}" for k in (BEFORE, SHOWN) for name in keeps))
+    )
+    declared += (  # of its own, so that no flow of the text's own branches holds what is shown
+        f" branch ({pins[0]}, {pins[1]}) {SHOWN};"
+    )
     given = "".join(f" {name} = {BEFORE}{name};" for name in keeps)
-    swapped = re.sub(rf"(\bmodule\s+{re.escape(module)}\b[^;]*;)", rf"\1{declared}", swapped, count=1)
+    swapped = re.sub(
+        rf"(\bmodule\s+{re.escape(module)}\b[^;]*;)", rf"\1{declared}", swapped, count=1
+    )
     shown = "".join(f" I({SHOWN}) <+ {SHOWN}{name} * {name};" for name in keeps)
     swapped = re.sub(r"\bend(\s*endmodule\b)", rf"{shown} end\1", swapped)
     return re.sub(r"(\banalog\s+begin\b(?:\s*:\s*\w+)?)", rf"\1{given}", swapped, count=1)

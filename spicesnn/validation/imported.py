@@ -1,4 +1,5 @@
-"""How well an imported device's nodal twin agrees with ngspice: currents, slopes and pulses at random points."""
+"""How well an imported device's nodal twin agrees with ngspice: currents, slopes and pulses at
+random points."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ class TwinErrors:
     state : float
         Of the states after a pulse of a tenth of the typical period, of their range.
     travel : float
-        How far that pulse moved a state at most, of its range: where nothing moves, `state` says nothing.
+        How far that pulse moved a state at most, of its range: where nothing moves, `state` says
+        nothing.
     """
 
     value: float
@@ -66,48 +68,78 @@ def twin_errors(device: Device, ngspice: Engine, rng: np.random.Generator) -> Tw
     slope = np.sum([weight * measured(k * step) for k, weight in _STENCIL], axis=0) / step
     amps, siemens = device.current_and_conductance(volts, states if count > 1 else states[0])
     apart, travel = _moved(array, ngspice, volts, frequency)
-    return TwinErrors(value=_relative(amps, measured(0.0)), jacobian=_relative(siemens, slope), state=apart, travel=travel)
+    return TwinErrors(
+        value=_relative(amps, measured(0.0)),
+        jacobian=_relative(siemens, slope),
+        state=apart,
+        travel=travel,
+    )
 
 
 def spice_errors(device: Device, ngspice: Engine, rng: np.random.Generator) -> TwinErrors:
-    """Return how far the sub-circuit of a device is from its equations, whose derivatives are known to be right.
+    """Return how far the sub-circuit of a device is from its equations, whose derivatives are known
+    to be right.
 
-    As `twin_errors`, but for parameters as they are: slopes are differences of both twins' currents over the same voltages, so that a kink of
-    the model between two of them counts for nothing.
-    """
+    As `twin_errors`, but for parameters as they are: slopes are differences of both twins' currents
+    over the same voltages, so that a kink of the model between two of them counts for nothing."""
     amplitude, frequency = device.typical_drive()
     count = len(device.state_names)
     low, high = (np.asarray(b, dtype=float).reshape(-1, 1) for b in device.bounds())
     states = low + (high - low) * rng.uniform(0.02, 0.98, (max(count, 1), _POINTS))
     volts = rng.uniform(-amplitude, amplitude, _POINTS)
-    given = None if not device.state_names else states[:, :, None] if count > 1 else states[0][:, None]
+    given = (
+        None if not device.state_names else states[:, :, None] if count > 1 else states[0][:, None]
+    )
     array = Crossbar(device=device, state=given, shape=(_POINTS, 1), wires=Wires.ideal())
     step = 1e-3 * amplitude
     shifts = [0.0, *(k * step for k, _ in _STENCIL)]
     at = states if count > 1 else states[0]
-    pairs = [(np.asarray(ngspice.read(array, volts + d).row_amps), np.asarray(device.current(volts + d, at))) for d in shifts]
-    spice, own = (np.sum([w * pair[k] for pair, (_, w) in zip(pairs[1:], _STENCIL, strict=True)], axis=0) / step for k in (0, 1))
+    pairs = [
+        (
+            np.asarray(ngspice.read(array, volts + d).row_amps),
+            np.asarray(device.current(volts + d, at)),
+        )
+        for d in shifts
+    ]
+    spice, own = (
+        np.sum([w * pair[k] for pair, (_, w) in zip(pairs[1:], _STENCIL, strict=True)], axis=0)
+        / step
+        for k in (0, 1)
+    )
     few = slice(None, None, 4)
     some = None if given is None else given[:, few] if count > 1 else given[few]
     pulsed = Crossbar(device=device, state=some, shape=(volts[few].size, 1), wires=Wires.ideal())
     apart, travel = _moved(pulsed, ngspice, volts[few], frequency)
     return TwinErrors(
-        value=_relative(pairs[0][0], pairs[0][1]), jacobian=_relative(spice, own), state=apart, travel=travel
+        value=_relative(pairs[0][0], pairs[0][1]),
+        jacobian=_relative(spice, own),
+        state=apart,
+        travel=travel,
     )
 
 
-def _moved(array: Crossbar, ngspice: Engine, volts: Floats, frequency: float) -> tuple[float, float]:
-    """Return the largest difference of states after one pulse, and the farthest that one moved, of their range."""
+def _moved(
+    array: Crossbar, ngspice: Engine, volts: Floats, frequency: float
+) -> tuple[float, float]:
+    """Return the largest difference of states after one pulse, and the farthest that one moved, of
+    their range."""
     device = array.device
     if device is None or not device.state_names:
         return 0.0, 0.0
     pulse = Pulse(row_volts=volts, width_s=0.1 / frequency, rise_s=0.005 / frequency)
     shape = (len(device.state_names), -1)
-    after = [np.asarray(engine.pulse(array, pulse).state).reshape(shape) for engine in (ngspice, NodalEngine())]
+    after = [
+        np.asarray(engine.pulse(array, pulse).state).reshape(shape)
+        for engine in (ngspice, NodalEngine())
+    ]
     low, high = (np.asarray(b, dtype=float).reshape(-1, 1) for b in device.bounds())
     before = array.state_or_zeros().reshape(shape)
-    return float(np.max(np.abs(after[0] - after[1]) / (high - low))), float(np.max(np.abs(after[1] - before) / (high - low)))
+    return float(np.max(np.abs(after[0] - after[1]) / (high - low))), float(
+        np.max(np.abs(after[1] - before) / (high - low))
+    )
 
 
 def _relative(found: Floats, true: Floats) -> float:
-    return float(np.max(np.abs(found - true) / np.maximum(np.abs(true), 1e-3 * np.abs(true).max() + 1e-300)))
+    return float(
+        np.max(np.abs(found - true) / np.maximum(np.abs(true), 1e-3 * np.abs(true).max() + 1e-300))
+    )

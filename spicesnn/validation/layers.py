@@ -1,8 +1,8 @@
 """A trained layer solved by two engines tile by tile: the same currents, or somebody is wrong.
 
-A layer is a matrix of conductances cut into tiles with wires. Each engine reads every tile at the inputs' voltages and, in the same
-batch, at 1 V on one word line after the other: that gives the layer's currents, and its effective conductance by definition.
-"""
+A layer is a matrix of conductances cut into tiles with wires. Each engine reads every tile at the
+inputs' voltages and, in the same batch, at 1 V on one word line after the other: that gives the
+layer's currents, and its effective conductance by definition."""
 
 from __future__ import annotations
 
@@ -40,9 +40,14 @@ class SolvedLayer:
 
 
 def solve_layer(
-    engine: Engine, siemens: ArrayLike, wires: Wires, row_volts: ArrayLike, tiling: Tiling, *,
+    engine: Engine,
+    siemens: ArrayLike,
+    wires: Wires,
+    row_volts: ArrayLike,
+    tiling: Tiling,
+    *,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> SolvedLayer:  # fmt: skip
+) -> SolvedLayer:
     """Read a layer through its tiles on one engine.
 
     Parameters
@@ -59,7 +64,10 @@ def solve_layer(
     """
     cells, volts = np.asarray(siemens, dtype=float), np.asarray(row_volts, dtype=float)
     if cells.ndim != 2 or volts.ndim != 2 or volts.shape[1] != cells.shape[0]:
-        raise InputError(f"a layer of {cells.shape} cells at voltages of shape {volts.shape}; expected (rows, cols) and (inputs, rows)")
+        raise InputError(
+            f"a layer of {cells.shape} cells at voltages of shape {volts.shape}; expected (rows,"
+            " cols) and (inputs, rows)"
+        )
     amps, effective, residual = np.zeros((len(volts), cells.shape[1])), np.empty_like(cells), 0.0
     total = tiling.count((cells.shape[0], cells.shape[1]))
     for done, ((rows, cols), tile) in enumerate(tiles(cells, wires, tiling), start=1):
@@ -72,6 +80,9 @@ def solve_layer(
 
 
 def largest_difference(one: Floats, other: Floats) -> float:
-    """Return the largest difference of two sets of currents (or conductances), relative to the largest of its row."""
-    scale = np.maximum(np.abs(one).max(axis=-1, keepdims=True), np.abs(other).max(axis=-1, keepdims=True))
+    """Return the largest difference of two sets of currents (or conductances), relative to the
+    largest of its row."""
+    scale = np.maximum(
+        np.abs(one).max(axis=-1, keepdims=True), np.abs(other).max(axis=-1, keepdims=True)
+    )
     return float(np.max(np.abs(one - other) / np.where(scale > 0, scale, 1.0)))

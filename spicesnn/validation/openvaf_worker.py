@@ -1,9 +1,9 @@
-"""A program that compiles a Verilog-A file with openvaf-py and evaluates it: confined, bounded in time and memory, ended by its parent.
+"""A program that compiles a Verilog-A file with openvaf-py and evaluates it: confined, bounded in
+time and memory, ended by its parent.
 
-Started as ``python -m spicesnn.validation.openvaf_worker FILE``. It writes one line of JSON about what was compiled, then answers each line of
-points with a line of residuals and Jacobians. It is a process of its own because a text from outside may make a compiler hang, crash, or
-read files.
-"""
+Started as ``python -m spicesnn.validation.openvaf_worker FILE``. It writes one line of JSON about
+what was compiled, then answers each line of points with a line of residuals and Jacobians. It is a
+process of its own because a text from outside may make a compiler hang, crash, or read files."""
 
 from __future__ import annotations
 
@@ -29,14 +29,24 @@ def _bounded() -> None:
 
 
 def _about(module: Any) -> dict[str, Any]:
-    """Return what is known of a compiled module: its inputs, its unknowns and the places of its Jacobian."""
+    """Return what is known of a compiled module: its inputs, its unknowns and the places of its
+    Jacobian."""
     system = module.get_dae_system()
     return {
-        "name": module.name, "inputs": list(module.param_names), "kinds": list(module.param_kinds), "first": list(module.init_param_names),
-        "unknowns": [node["name"] for node in sorted(system["nodes"], key=lambda node: node["idx"])],
+        "name": module.name,
+        "inputs": list(module.param_names),
+        "kinds": list(module.param_kinds),
+        "first": list(module.init_param_names),
+        "unknowns": [
+            node["name"] for node in sorted(system["nodes"], key=lambda node: node["idx"])
+        ],
         "rows": [row["node_idx"] for row in system["residuals"]],
-        "integers": sorted(p["name"] for p in module.get_osdi_descriptor()["params"] if str(p.get("type", "")).lower().startswith("int")),
-    }  # fmt: skip
+        "integers": sorted(
+            p["name"]
+            for p in module.get_osdi_descriptor()["params"]
+            if str(p.get("type", "")).lower().startswith("int")
+        ),
+    }
 
 
 def _answers(module: Any, points: list[dict[str, float]]) -> list[Any]:
@@ -71,9 +81,17 @@ def _serve(say: IO[str], printed: IO[bytes]) -> None:
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            print(json.dumps({"answers": _answers(modules[request["module"]], request["points"])}), file=say, flush=True)
+            print(
+                json.dumps({"answers": _answers(modules[request["module"]], request["points"])}),
+                file=say,
+                flush=True,
+            )
         except BaseException as error:
-            print(json.dumps({"error": f"{type(error).__name__}: {error}"[:4000]}), file=say, flush=True)
+            print(
+                json.dumps({"error": f"{type(error).__name__}: {error}"[:4000]}),
+                file=say,
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

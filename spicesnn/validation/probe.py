@@ -14,7 +14,8 @@ _PATIENCE_S = 30.0
 
 
 def probe_ngspice() -> dict[str, Any]:
-    """Return version, library, solver and whether a divider of 1 kΩ and 3 kΩ at 1 V carries 0.25 mA.
+    """Return version, library, solver and whether a divider of 1 kΩ and 3 kΩ at 1 V carries 0.25
+    mA.
 
     Raises
     ------
@@ -27,11 +28,22 @@ def probe_ngspice() -> dict[str, Any]:
     """
     from spicesnn.engines.ngspice.engine import NgspiceEngine
 
-    array = Crossbar(conductance=np.array([[1.0 / 3000.0]]), wires=Wires(word_line_ohm=0.0, bit_line_ohm=0.0, driver_ohm=1000.0))
+    array = Crossbar(
+        conductance=np.array([[1.0 / 3000.0]]),
+        wires=Wires(word_line_ohm=0.0, bit_line_ohm=0.0, driver_ohm=1000.0),
+    )
     with NgspiceEngine(timeout_s=_PATIENCE_S, repeats=0) as engine:
         library = engine.library()
         amps = float(engine.read(array, [1.0]).column_amps[0])
-    about = {"version": library.version, "library": library.path, "solver": "KLU" if library.klu else "Sparse 1.3", "untested": library.untested}
+    about = {
+        "version": library.version,
+        "library": library.path,
+        "solver": "KLU" if library.klu else "Sparse 1.3",
+        "untested": library.untested,
+    }
     ok = abs(amps - 2.5e-4) <= 1e-9 * 2.5e-4
-    problem = f"a divider that carries 0.25 mA was solved as {amps * 1e3:.9g} mA: this build cannot be used"
+    problem = (
+        f"a divider that carries 0.25 mA was solved as {amps * 1e3:.9g} mA: this build cannot be"
+        " used"
+    )
     return {**about, "ok": ok} if ok else {**about, "ok": ok, "problem": problem}

@@ -37,19 +37,42 @@ class Validation:
 
     def describe(self) -> dict[str, Any]:
         """Return everything as plain values."""
-        return {"ok": self.ok, "cases": [case.describe() for case in self.cases], "wall_s": self.wall_s, "version": __version__}
+        return {
+            "ok": self.ok,
+            "cases": [case.describe() for case in self.cases],
+            "wall_s": self.wall_s,
+            "version": __version__,
+        }
 
     def write(self, folder: Path) -> tuple[Path, Path]:
         """Write ``validation.csv`` and ``validation.json`` into `folder`; return their paths."""
         table, full = folder / "validation.csv", folder / "validation.json"
         try:
-            with appearing(table) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, fieldnames=["case", "quantity", "ngspice", "nodal", "error", "tolerance", "ok", "note"])
+            with (
+                appearing(table) as partial,
+                partial.open("w", newline="", encoding="utf-8") as file,
+            ):
+                writer = csv.DictWriter(
+                    file,
+                    fieldnames=[
+                        "case",
+                        "quantity",
+                        "ngspice",
+                        "nodal",
+                        "error",
+                        "tolerance",
+                        "ok",
+                        "note",
+                    ],
+                )
                 writer.writeheader()
                 writer.writerows(case.describe() for case in self.cases)
             write_whole(full, json.dumps(self.describe(), indent=1, ensure_ascii=False) + "\n")
         except OSError as error:
-            raise RunError(f"{folder} cannot be written: {error.strerror or error}; choose another folder with --out") from None
+            raise RunError(
+                f"{folder} cannot be written: {error.strerror or error}; choose another folder with"
+                " --out"
+            ) from None
         return table, full
 
 
@@ -61,7 +84,9 @@ def all_cases(engines: Engines, *, seed: int = 0, lite: bool = False) -> Iterato
     yield from curves.cases(engines)
 
 
-def validate(*, seed: int = 0, lite: bool = False, progress: Callable[[Case], None] = lambda case: None) -> Validation:
+def validate(
+    *, seed: int = 0, lite: bool = False, progress: Callable[[Case], None] = lambda case: None
+) -> Validation:
     """Solve every case on both engines and return the table.
 
     Raises

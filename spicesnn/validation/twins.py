@@ -1,8 +1,9 @@
-"""Both twins of a device under random programming pulses: ngspice on the `.lib`, an integration of the Python equations as the truth.
+"""Both twins of a device under random programming pulses: ngspice on the `.lib`, an integration of
+the Python equations as the truth.
 
-Every pulse has its own amplitude, width and start state, both polarities and both bounds among them, and is a transient of its own, so
-that ngspice's counts of accepted and rejected time points are those of the device.
-"""
+Every pulse has its own amplitude, width and start state, both polarities and both bounds among
+them, and is a transient of its own, so that ngspice's counts of accepted and rejected time points
+are those of the device."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ TOLERANCE = 1e-3
 """Of a state's range, and of the largest current."""
 LEAST_RATIO = 0.9
 SLACK = 1e-3
-"""A device that runs away is at its far end within a few time points: the instant is compared to this share of the pulse's duration."""
+"""A device that runs away is at its far end within a few time points: the instant is compared to
+this share of the pulse's duration."""
 _EDGE = 0.1
 """Rise and fall time of a pulse as a share of its width."""
 _SHAPE = np.array([0.0, _EDGE, 1.0 + _EDGE, 1.0 + 2 * _EDGE]) / (1.0 + 2 * _EDGE)
@@ -52,7 +54,8 @@ class Exercise:
     amplitudes : (lowest, highest)
         Relative to the amplitude of the device's `typical_drive`.
     low, high : float, optional
-        States to start from (first state variable) and what errors are relative to, for a device whose bounds are far apart.
+        States to start from (first state variable) and what errors are relative to, for a device
+        whose bounds are far apart.
     period_s : float, optional
         In place of one period of the typical drive; widths are from 1 % to 50 % of it.
     settled : float
@@ -68,9 +71,12 @@ class Exercise:
 
 
 EXERCISES = {
-    # With `uic` the gate starts at 0 V. Its own capacitances then ring from step to step, by up to 1 % of the largest current (the
-    # trapezoidal rule does that after a jump), until the first break point, at 1/30.
-    "mosfet-emulator": Exercise(parameters={"transconductance": 5e-9}, low=0.1, high=8.0, period_s=0.01, settled=0.034),
+    # With `uic` the gate starts at 0 V. Its own capacitances then ring from step to step, by up to
+    # 1 % of the largest current (the trapezoidal rule does that after a jump), until the first
+    # break point, at 1/30.
+    "mosfet-emulator": Exercise(
+        parameters={"transconductance": 5e-9}, low=0.1, high=8.0, period_s=0.01, settled=0.034
+    ),
     "pershin-di-ventra": Exercise(amplitudes=(0.6, 1.3)),
 }
 
@@ -106,10 +112,11 @@ class TwinCheck:
     end_error : float
         Largest difference of a state after a pulse, as a share of its range.
     path_error : float
-        Largest distance of a state, at any time point of any pulse, from what the Python twin takes within `SLACK` of the pulse's
-        duration, as a share of its range.
+        Largest distance of a state, at any time point of any pulse, from what the Python twin takes
+        within `SLACK` of the pulse's duration, as a share of its range.
     current_error : float
-        The same for the current, at the voltage of the very time point, as a share of the largest of all pulses.
+        The same for the current, at the voltage of the very time point, as a share of the largest
+        of all pulses.
     moved : float
         Largest movement of the first state, as a share of its range.
     accepted, rejected : int
@@ -136,7 +143,10 @@ class TwinCheck:
     @property
     def ok(self) -> bool:
         """Whether states and currents agree to 1e-3, and nine in ten time points were accepted."""
-        return max(self.end_error, self.path_error, self.current_error) <= TOLERANCE and self.ratio >= LEAST_RATIO
+        return (
+            max(self.end_error, self.path_error, self.current_error) <= TOLERANCE
+            and self.ratio >= LEAST_RATIO
+        )
 
 
 def device_of(name: str) -> Device:
@@ -145,35 +155,55 @@ def device_of(name: str) -> Device:
 
 
 def off_presets(device: Device, rng: np.random.Generator, spread: float) -> Device:
-    """Return a device whose every parameter is off its preset by a random factor of e^±spread, within its range, its choices drawn too.
+    """Return a device whose every parameter is off its preset by a random factor of e^±spread,
+    within its range, its choices drawn too.
 
-    The width of the ramps at the bounds, which is the twins' own and not the device's, an exponent that must be odd, and what is 0 stay.
-    """
+    The width of the ramps at the bounds, which is the twins' own and not the device's, an exponent
+    that must be odd, and what is 0 stay."""
     for _ in range(100):
         changes: dict[str, Any] = {}
         for entry in dataclasses.fields(device):
             value, about = getattr(device, entry.name), entry.metadata
             if "choices" in about:
                 changes[entry.name] = list(about["choices"])[rng.integers(len(about["choices"]))]
-            elif "unit" in about and entry.name not in ("bound_width", "q") and np.ndim(value) == 0 and value != 0:
+            elif (
+                "unit" in about
+                and entry.name not in ("bound_width", "q")
+                and np.ndim(value) == 0
+                and value != 0
+            ):
                 changed = float(value * np.exp(rng.uniform(-spread, spread)))
-                changes[entry.name] = float(np.clip(changed, max(about["lowest"], min(about["above"], changed)), about["highest"]))
+                changes[entry.name] = float(
+                    np.clip(
+                        changed,
+                        max(about["lowest"], min(about["above"], changed)),
+                        about["highest"],
+                    )
+                )
         try:
             found = device.with_parameters(**changes)
-        except InputError:  # parameters that exclude one another, such as a least state above the largest
+        except (
+            InputError
+        ):  # parameters that exclude one another, such as a least state above the largest
             continue
         low, high = (np.asarray(bound, dtype=float).reshape(-1) for bound in found.bounds())
         start = np.asarray(found.initial_state(), dtype=float).reshape(-1)
         if np.all((start >= low) & (start <= high)):
             return found
-    raise InputError(f"{device.name}: no sound parameters within a factor of e^±{spread:g} of {device}")
+    raise InputError(
+        f"{device.name}: no sound parameters within a factor of e^±{spread:g} of {device}"
+    )
 
 
 def draw_pulses(device: Device, count: int, rng: np.random.Generator) -> Pulses:
-    """Return random pulses: a fifth starts at either bound, polarities are even, widths log-uniform."""
+    """Return random pulses: a fifth starts at either bound, polarities are even, widths
+    log-uniform."""
     exercise = EXERCISES.get(device.name, Exercise())
     names = max(len(device.state_names), 1)
-    low, high = (np.broadcast_to(np.asarray(b, dtype=float).reshape(-1), (names,)).copy() for b in device.bounds())
+    low, high = (
+        np.broadcast_to(np.asarray(b, dtype=float).reshape(-1), (names,)).copy()
+        for b in device.bounds()
+    )
     low[0] = low[0] if exercise.low is None else exercise.low
     high[0] = high[0] if exercise.high is None else exercise.high
     amplitude, frequency = device.typical_drive()
@@ -181,24 +211,34 @@ def draw_pulses(device: Device, count: int, rng: np.random.Generator) -> Pulses:
     ends = rng.permutation(count)
     first[ends[: count // 5]], first[ends[count // 5 : 2 * (count // 5)]] = low[0], high[0]
     rest = np.asarray(device.initial_state(), dtype=float).reshape(-1)[1:]
-    width = np.exp(rng.uniform(np.log(0.01), np.log(0.5), count)) * (exercise.period_s or 1.0 / frequency)
+    width = np.exp(rng.uniform(np.log(0.01), np.log(0.5), count)) * (
+        exercise.period_s or 1.0 / frequency
+    )
     return Pulses(
-        volts=amplitude * rng.uniform(*exercise.amplitudes, count) * rng.choice([-1.0, 1.0], count), duration_s=width * (1.0 + 2 * _EDGE),
-        states=np.concatenate([first[None], np.broadcast_to(rest[:, None], (rest.size, count))]), span=high - low,
-    )  # fmt: skip
+        volts=amplitude * rng.uniform(*exercise.amplitudes, count) * rng.choice([-1.0, 1.0], count),
+        duration_s=width * (1.0 + 2 * _EDGE),
+        states=np.concatenate([first[None], np.broadcast_to(rest[:, None], (rest.size, count))]),
+        span=high - low,
+    )
 
 
 def _volts(amplitude: float | Floats, share: float | Floats) -> Floats:
     return np.asarray(amplitude * np.interp(share, _SHAPE, np.array([0.0, 1.0, 1.0, 0.0])))
 
 
-def integrated(device: Device, pulses: Pulses, *, tolerance: float = 1e-9) -> Callable[[int, Floats], Floats]:
-    """Integrate the Python twin through all pulses at once and return its states: ``states(pulse, share of duration)``, (states, times).
+def integrated(
+    device: Device, pulses: Pulses, *, tolerance: float = 1e-9
+) -> Callable[[int, Floats], Floats]:
+    """Integrate the Python twin through all pulses at once and return its states: ``states(pulse,
+    share of duration)``, (states, times).
 
     Each pulse runs over its own time, as a share of its duration; no step crosses a corner.
     """
     count, names = pulses.volts.size, len(pulses.span)
-    low, high = (np.broadcast_to(np.asarray(b, dtype=float).reshape(-1, 1), (names, 1)) for b in device.bounds())
+    low, high = (
+        np.broadcast_to(np.asarray(b, dtype=float).reshape(-1, 1), (names, 1))
+        for b in device.bounds()
+    )
 
     def shaped(z: Floats) -> Floats:
         return np.asarray(np.clip(z.reshape(count, names).T * pulses.span[:, None], low, high))
@@ -206,23 +246,44 @@ def integrated(device: Device, pulses: Pulses, *, tolerance: float = 1e-9) -> Ca
     def slope(share: float, z: Floats) -> Floats:
         x = shaped(z)
         volts = _volts(pulses.volts, share)
-        rate = np.asarray(device.rate(volts[:, None], x[0][:, None] if names == 1 else x[:, :, None], device.gate_default))
-        return np.asarray((rate.reshape(names, count) * pulses.duration_s / pulses.span[:, None]).T.reshape(-1))
+        rate = np.asarray(
+            device.rate(
+                volts[:, None], x[0][:, None] if names == 1 else x[:, :, None], device.gate_default
+            )
+        )
+        return np.asarray(
+            (rate.reshape(names, count) * pulses.duration_s / pulses.span[:, None]).T.reshape(-1)
+        )
 
     def steepness(share: float, z: Floats) -> Floats:
         """Return the Jacobian of devices with one state, as the one diagonal that it is."""
-        steep = np.asarray(device.rate_slope(_volts(pulses.volts, share)[:, None], shaped(z)[0][:, None], device.gate_default))
+        steep = np.asarray(
+            device.rate_slope(
+                _volts(pulses.volts, share)[:, None], shaped(z)[0][:, None], device.gate_default
+            )
+        )
         return np.asarray(np.broadcast_to(steep, (count, 1)).T * pulses.duration_s)
 
     z = (pulses.states / pulses.span[:, None]).T.reshape(-1)
     parts = []
     for begin, end in pairwise(_SHAPE):
         done = solve_ivp(
-            slope, (begin, end), z, method="LSODA", rtol=tolerance, atol=1e-3 * tolerance, max_step=(end - begin) / 50, dense_output=True,
-            lband=names - 1, uband=names - 1, jac=steepness if names == 1 else None,
-        )  # fmt: skip
+            slope,
+            (begin, end),
+            z,
+            method="LSODA",
+            rtol=tolerance,
+            atol=1e-3 * tolerance,
+            max_step=(end - begin) / 50,
+            dense_output=True,
+            lband=names - 1,
+            uband=names - 1,
+            jac=steepness if names == 1 else None,
+        )
         if not done.success:
-            raise ConvergenceError(f"{device.name}: the integration of the pulses broke off: {done.message}")
+            raise ConvergenceError(
+                f"{device.name}: the integration of the pulses broke off: {done.message}"
+            )
         parts.append(done.sol)
         z = done.y[:, -1]
 
@@ -238,24 +299,38 @@ def integrated(device: Device, pulses: Pulses, *, tolerance: float = 1e-9) -> Ca
     return states
 
 
-def run_pulse(device: Device, pulses: Pulses, pulse: int, accuracy: TransientAccuracy) -> tuple[BatchResult, Floats, int, int]:
-    """Run one pulse in ngspice; return its vectors, the states (states, times), and the accepted and rejected time points."""
+def run_pulse(
+    device: Device, pulses: Pulses, pulse: int, accuracy: TransientAccuracy
+) -> tuple[BatchResult, Floats, int, int]:
+    """Run one pulse in ngspice; return its vectors, the states (states, times), and the accepted
+    and rejected time points."""
     names = len(pulses.span)
     start = pulses.states[:, pulse].reshape((names, 1, 1) if names > 1 else (1, 1))
     array = Crossbar(device=device, state=start, wires=Wires.ideal())
     time = _SHAPE * pulses.duration_s[pulse]
-    # A device that conducts to ground below 0 V sees the same voltage across it from lines that are both above ground.
+    # A device that conducts to ground below 0 V sees the same voltage across it from lines that are
+    # both above ground.
     raised = max(0.0, -float(pulses.volts[pulse])) if device.lowest_volts > -np.inf else 0.0
     level = np.array([0.0, 1.0, 1.0, 0.0])[:, None]
     gates = None if device.gate_default is None else np.full((len(time), 1), device.gate_default)
     waveform: CheckedWaveform = Waveform(
-        time_s=time, row_volts=(pulses.volts[pulse] + raised) * level, column_volts=raised * level, gate_volts=gates
+        time_s=time,
+        row_volts=(pulses.volts[pulse] + raised) * level,
+        column_volts=raised * level,
+        gate_volts=gates,
     ).checked(array)
     deck = pulse_deck(array, waveform, accuracy)
     run = run_batch(deck.text.replace("\n.end", "\n.options acct\n.end"))
-    accepted, rejected = (int(found.group(1)) for word in ("Accepted", "Rejected") if (found := re.search(rf"{word} timepoints = (\d+)", run.log)))
+    accepted, rejected = (
+        int(found.group(1))
+        for word in ("Accepted", "Rejected")
+        if (found := re.search(rf"{word} timepoints = (\d+)", run.log))
+    )
     assert deck.states is not None
-    states = np.stack([run[f"v({node})"] for node in deck.states.nodes.ravel()]) * np.asarray(device.state_scale)[:, None]
+    states = (
+        np.stack([run[f"v({node})"] for node in deck.states.nodes.ravel()])
+        * np.asarray(device.state_scale)[:, None]
+    )
     return run, states, accepted, rejected
 
 
@@ -270,29 +345,47 @@ class _Compared:
     rejected: int
 
 
-def _compare(device: Device, pulses: Pulses, k: int, exact: Callable[[int, Floats], Floats], accuracy: TransientAccuracy) -> _Compared:
+def _compare(
+    device: Device,
+    pulses: Pulses,
+    k: int,
+    exact: Callable[[int, Floats], Floats],
+    accuracy: TransientAccuracy,
+) -> _Compared:
     """Run pulse `k` in ngspice and compare it with the Python twin at every time point."""
     run, states, accepted, rejected = run_pulse(device, pulses, k, accuracy)
     share = np.clip(run.sweep / pulses.duration_s[k], 0.0, 1.0)
     volts = _volts(float(pulses.volts[k]), share)
     truths = [exact(k, np.clip(share + shift, 0.0, 1.0)) for shift in (-SLACK, 0.0, SLACK)]
-    amps = [device.current(volts, truth[0] if len(truth) == 1 else truth, device.gate_default) for truth in truths]
+    amps = [
+        device.current(volts, truth[0] if len(truth) == 1 else truth, device.gate_default)
+        for truth in truths
+    ]
     solved = share > EXERCISES.get(device.name, Exercise()).settled
     off = _outside(states, truths) / pulses.span[:, None]
     return _Compared(
-        end=float(np.max(np.abs(states[:, -1] - truths[1][:, -1]) / pulses.span)), path=float(off.max()),
-        amps=float(np.max(_outside(run["i(vc0)"], amps)[solved])), peak=float(np.max(np.abs(amps[1]))),
-        moved=float(abs(truths[1][0, -1] - truths[1][0, 0]) / pulses.span[0]), accepted=accepted, rejected=rejected,
-    )  # fmt: skip
+        end=float(np.max(np.abs(states[:, -1] - truths[1][:, -1]) / pulses.span)),
+        path=float(off.max()),
+        amps=float(np.max(_outside(run["i(vc0)"], amps)[solved])),
+        peak=float(np.max(np.abs(amps[1]))),
+        moved=float(abs(truths[1][0, -1] - truths[1][0, 0]) / pulses.span[0]),
+        accepted=accepted,
+        rejected=rejected,
+    )
 
 
 def _outside(values: Floats, around: list[Floats]) -> Floats:
     """Return how far values are outside what a quantity takes around them."""
-    return np.asarray(np.maximum(np.maximum(values - np.max(around, axis=0), np.min(around, axis=0) - values), 0.0))
+    return np.asarray(
+        np.maximum(
+            np.maximum(values - np.max(around, axis=0), np.min(around, axis=0) - values), 0.0
+        )
+    )
 
 
 def iv_error(name: str, engines: Engines) -> float:
-    """Return how far the currents of both twins are apart over two periods of the typical drive, as a share of the peak (as `validate` has it)."""
+    """Return how far the currents of both twins are apart over two periods of the typical drive, as
+    a share of the peak (as `validate` has it)."""
     device = registry.make(name)
     ngspice, nodal = both_curves(engines, device)
     error = current_case(name, ngspice, nodal, 1.0 / device.typical_drive()[1]).error
@@ -301,18 +394,32 @@ def iv_error(name: str, engines: Engines) -> float:
 
 
 def check_twins(
-    name: str, rng: np.random.Generator, *, pulses: int = 200, accuracy: TransientAccuracy | None = None, spread: float = 0.0
+    name: str,
+    rng: np.random.Generator,
+    *,
+    pulses: int = 200,
+    accuracy: TransientAccuracy | None = None,
+    spread: float = 0.0,
 ) -> TwinCheck:
-    """Send random pulses through both twins of a device of the registry and compare state and current at every time point of ngspice.
+    """Send random pulses through both twins of a device of the registry and compare state and
+    current at every time point of ngspice.
 
     With a `spread` the device is one of `off_presets`.
     """
     device = off_presets(device_of(name), rng, spread) if spread else device_of(name)
     drawn = draw_pulses(device, pulses, rng)
     exact = integrated(device, drawn)
-    each = [_compare(device, drawn, k, exact, accuracy or for_transient(device)) for k in range(pulses)]
+    each = [
+        _compare(device, drawn, k, exact, accuracy or for_transient(device)) for k in range(pulses)
+    ]
     return TwinCheck(
-        name=name, pulses=pulses, end_error=max(c.end for c in each), path_error=max(c.path for c in each),
-        current_error=max(c.amps for c in each) / max(c.peak for c in each), moved=max(c.moved for c in each), accepted=sum(c.accepted for c in each),
-        rejected=sum(c.rejected for c in each), worst_ratio=min(c.accepted / (c.accepted + c.rejected) for c in each),
-    )  # fmt: skip
+        name=name,
+        pulses=pulses,
+        end_error=max(c.end for c in each),
+        path_error=max(c.path for c in each),
+        current_error=max(c.amps for c in each) / max(c.peak for c in each),
+        moved=max(c.moved for c in each),
+        accepted=sum(c.accepted for c in each),
+        rejected=sum(c.rejected for c in each),
+        worst_ratio=min(c.accepted / (c.accepted + c.rejected) for c in each),
+    )

@@ -64,7 +64,10 @@ def test_the_version_is_printed(run):
         (("iv", "vteam", "--sed", "1"), "No such option: --sed"),
         (("iv", "vteam", "--seed", "-1"), "Invalid value for '--seed'"),
         (("iv", "vtem"), "no device 'vtem'; did you mean 'vteam'?"),
-        (("iv", "vteam", "--set", "device.r_onn=1"), "no key 'device.r_onn'; did you mean 'device.r_on'?"),
+        (
+            ("iv", "vteam", "--set", "device.r_onn=1"),
+            "no key 'device.r_onn'; did you mean 'device.r_on'?",
+        ),
         (("iv", "vteam", "--set", "r_on"), "expected a key and a value"),
         (("iv", "vteam", "--set", "device.r_on=lots"), "'lots' is not a number"),
         (("iv", "vteam", "--set", "device.r_on=-5"), "outside its range"),
@@ -86,7 +89,10 @@ def test_wrong_usage_is_exit_code_2_and_one_or_two_lines(run, run_json, argument
     assert message in answer["error"]
 
 
-@pytest.mark.parametrize("arguments", [("iv", "resistor"), ("train", "xpue", "--engine", "nodal"), ("netlist", "xpue"), ("devices",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [("iv", "resistor"), ("train", "xpue", "--engine", "nodal"), ("netlist", "xpue"), ("devices",)],
+)
 def test_an_output_folder_that_cannot_be_made_is_one_message(run, tmp_path, arguments):
     (tmp_path / "file").write_text("in the way")
     code, out, err = run(*arguments, "--out", tmp_path / "file" / "out")
@@ -102,9 +108,16 @@ def test_what_is_no_run_directory_says_so(run, tmp_path):
     assert "contains no run" in err
 
 
-def test_without_ngspice_the_exit_code_is_3_and_the_message_says_what_to_do(run, run_json, monkeypatch):
+def test_without_ngspice_the_exit_code_is_3_and_the_message_says_what_to_do(
+    run, run_json, monkeypatch
+):
     monkeypatch.setenv("SPICESNN_LIBNGSPICE", "/nonexistent/libngspice.so")
-    for command in ("iv vteam --engine ngspice", "iv vteam --engine both", "validate", "train xpue --engine ngspice"):
+    for command in (
+        "iv vteam --engine ngspice",
+        "iv vteam --engine both",
+        "validate",
+        "train xpue --engine ngspice",
+    ):
         arguments = command.split()
         code, out, err = run(*arguments, "--out", "made")
         assert (code, out) == (3, ""), arguments
@@ -167,7 +180,9 @@ def test_json_stdout_is_one_object_whatever_libraries_print():
         "r.describe_all = noisy\n"
         "sys.exit(main(['devices', '--json']))\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert len(json.loads(done.stdout)["devices"]) > 5
     assert "from Python" in done.stderr
@@ -179,7 +194,16 @@ def test_plain_values_are_what_json_can_hold():
 
     from spicesnn.cli.options import EngineName
 
-    made = output.plain({"a": np.arange(2), "b": float("nan"), "c": Path("x"), "d": EngineName.NODAL, "e": np.float64(1.5), "f": (1, {2})})
+    made = output.plain(
+        {
+            "a": np.arange(2),
+            "b": float("nan"),
+            "c": Path("x"),
+            "d": EngineName.NODAL,
+            "e": np.float64(1.5),
+            "f": (1, {2}),
+        }
+    )
     assert made == {"a": [0, 1], "b": None, "c": "x", "d": "nodal", "e": 1.5, "f": [1, [2]]}
 
 
@@ -197,7 +221,9 @@ def test_help_and_import_are_quick():
         best = min(_processor_seconds(command) for _ in range(2))
         assert best < 0.5, command
     script = "import sys\nfrom spicesnn.cli import app\nprint([m for m in ('numpy', 'numba', 'matplotlib', 'scipy') if m in sys.modules])"
-    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert loaded.stdout.strip() == "[]"
 
 
@@ -205,14 +231,24 @@ def _processor_seconds(command):
     before, begin = os.times(), time.monotonic()
     subprocess.run(command, capture_output=True, check=True)
     after = os.times()
-    used = (after.children_user - before.children_user) + (after.children_system - before.children_system)
+    used = (after.children_user - before.children_user) + (
+        after.children_system - before.children_system
+    )
     return min(used, time.monotonic() - begin)
 
 
 def _number_options():
     """Return (command, option) wherever a command takes a float."""
-    hints = [(name, hint) for name, function in _COMMANDS.items() for hint in get_type_hints(function, include_extras=True).values()]
-    plain = [(name, hint) for name, hint in hints if get_args(hint) and float in (get_args(hint)[0], *get_args(get_args(hint)[0]))]
+    hints = [
+        (name, hint)
+        for name, function in _COMMANDS.items()
+        for hint in get_type_hints(function, include_extras=True).values()
+    ]
+    plain = [
+        (name, hint)
+        for name, hint in hints
+        if get_args(hint) and float in (get_args(hint)[0], *get_args(get_args(hint)[0]))
+    ]
     return [(name, hint.__metadata__[0].default) for name, hint in plain]
 
 

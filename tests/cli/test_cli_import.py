@@ -59,8 +59,12 @@ def written(folder, name, text):
         ("um.sp", HSPICE, [], "hspice", ("p", "n")),
     ],
 )
-def test_a_file_becomes_a_device_with_twins_that_agree(name, text, options, dialect, pins, run_json, tmp_path):
-    code, answer, err = run_json("import", written(tmp_path, name, text), *options, "--out", tmp_path / "out")
+def test_a_file_becomes_a_device_with_twins_that_agree(
+    name, text, options, dialect, pins, run_json, tmp_path
+):
+    code, answer, err = run_json(
+        "import", written(tmp_path, name, text), *options, "--out", tmp_path / "out"
+    )
     assert (code, err) == (0, "")
     assert (answer["dialect"], (answer["pins"]["p"], answer["pins"]["n"])) == (dialect, pins)
     assert answer["max_value_error"] < 1e-9
@@ -73,20 +77,52 @@ def test_a_file_becomes_a_device_with_twins_that_agree(name, text, options, dial
 
 
 def test_what_the_test_bench_and_the_card_say_is_taken_over(run_json, tmp_path):
-    _, answer, _ = run_json("import", written(tmp_path, "ll.cir", LTSPICE), "--dialect", "ltspice", "--engine", "nodal", "--out", tmp_path / "out")
+    _, answer, _ = run_json(
+        "import",
+        written(tmp_path, "ll.cir", LTSPICE),
+        "--dialect",
+        "ltspice",
+        "--engine",
+        "nodal",
+        "--out",
+        tmp_path / "out",
+    )
     table = tomllib.loads(Path(answer["device"]).read_text())
     assert table["drive"] == {"amplitude": 1.5, "frequency": 5.0}
     assert load_foreign(answer["device"]).initial_state() == 0.3
-    _, answer, _ = run_json("import", written(tmp_path, "hp.sub", PSPICE), "--engine", "nodal", "--out", tmp_path / "out")
+    _, answer, _ = run_json(
+        "import",
+        written(tmp_path, "hp.sub", PSPICE),
+        "--engine",
+        "nodal",
+        "--out",
+        tmp_path / "out",
+    )
     assert answer["parameters"] == {"ron": 100.0, "roff": 16e3, "rinit": 11e3, "p": 1.0}
     assert answer["left_out"] == ["eflux"]
-    assert load_foreign(answer["device"]).with_text(rinit="2k").initial_state() == pytest.approx(14000 / 15900)
+    assert load_foreign(answer["device"]).with_text(rinit="2k").initial_state() == pytest.approx(
+        14000 / 15900
+    )
 
 
 def test_an_imported_device_runs_in_arrays_on_the_nodal_engine(run_json, tmp_path):
-    _, answer, _ = run_json("import", written(tmp_path, "ll.cir", LTSPICE), "--dialect", "ltspice", "--engine", "nodal", "--out", tmp_path / "out")
-    device, states = load_foreign(answer["device"]), np.random.default_rng(0).uniform(0.2, 0.8, (64, 64))
-    read = sn.NodalEngine().read(sn.Crossbar(device=device, state=states, wires=sn.Wires.ideal()), np.full(64, 0.3))
+    _, answer, _ = run_json(
+        "import",
+        written(tmp_path, "ll.cir", LTSPICE),
+        "--dialect",
+        "ltspice",
+        "--engine",
+        "nodal",
+        "--out",
+        tmp_path / "out",
+    )
+    device, states = (
+        load_foreign(answer["device"]),
+        np.random.default_rng(0).uniform(0.2, 0.8, (64, 64)),
+    )
+    read = sn.NodalEngine().read(
+        sn.Crossbar(device=device, state=states, wires=sn.Wires.ideal()), np.full(64, 0.3)
+    )
     amps = 20e-6 * np.expm1(1.3 * 0.3) + 60e-6 * states**5 * np.sinh(1.4 * 0.3)
     np.testing.assert_allclose(read.column_amps, amps.sum(axis=0), rtol=1e-9)
 
@@ -95,14 +131,23 @@ def test_an_imported_device_runs_in_arrays_on_the_nodal_engine(run_json, tmp_pat
     ("name", "text", "options", "message"),
     [
         ("ll.cir", LTSPICE, [], "line 8: 'pow(' means one thing in ngspice and another in ltspice"),
-        ("hp.sub", PSPICE.replace("Eflux flux 0", "Gflux x 0").replace("SDT", "DDT"), ["--dialect", "pspice"], "ddt"),
+        (
+            "hp.sub",
+            PSPICE.replace("Eflux flux 0", "Gflux x 0").replace("SDT", "DDT"),
+            ["--dialect", "pspice"],
+            "ddt",
+        ),
         ("hp.sub", PSPICE.replace("stp(", "white("), [], "draws a random value"),
         ("x.lib", ".subckt x a b\nshell touch CANARY\n.ends\n", [], "the command 'shell'"),
         ("x.lib", ".subckt x a b\namem a b m\n.ends\n.model m memristor\n", [], "code models"),
     ],
 )
-def test_what_cannot_be_taken_is_refused_by_line_and_in_the_answer(name, text, options, message, run_json, tmp_path):
-    code, answer, err = run_json("import", written(tmp_path, name, text), *options, "--out", tmp_path / "out")
+def test_what_cannot_be_taken_is_refused_by_line_and_in_the_answer(
+    name, text, options, message, run_json, tmp_path
+):
+    code, answer, err = run_json(
+        "import", written(tmp_path, name, text), *options, "--out", tmp_path / "out"
+    )
     assert code == 1
     assert len(answer["refused"]) == 1
     assert message in answer["refused"][0]
@@ -115,31 +160,58 @@ def test_what_cannot_be_taken_is_refused_by_line_and_in_the_answer(name, text, o
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
-        (".subckt a p n\nr1 p n 1\n.ends\n.subckt b p n\nr1 p n 1\n.ends\n", [], "are: a, b; expected one. Say which with --subckt"),
+        (
+            ".subckt a p n\nr1 p n 1\n.ends\n.subckt b p n\nr1 p n 1\n.ends\n",
+            [],
+            "are: a, b; expected one. Say which with --subckt",
+        ),
         (".subckt a p n q\nr1 p n 1\nr2 q n 1\n.ends\n", [], "Say which two with --pins P,N"),
         (".subckt a p n\nr1 p n 1\n.ends\n", ["--pins", "p,q"], "no pin 'q'"),
         (".subckt a p n\nr1 p n 1\n.ends\n", ["--subckt", "c"], "no .subckt c"),
-        (".subckt a p n\nr1 p n 1\nc1 x 0 1 ic=3\nr2 x p 1\n.ends\n", [], "say its range: --state x=LOW,HIGH"),
+        (
+            ".subckt a p n\nr1 p n 1\nc1 x 0 1 ic=3\nr2 x p 1\n.ends\n",
+            [],
+            "say its range: --state x=LOW,HIGH",
+        ),
         (".subckt a p n\nr1 p n 1\n.ends\n", ["--dialect", "spectre"], "expected one of ngspice"),
     ],
 )
 def test_what_must_be_said_is_asked_for(text, options, message, run, tmp_path):
-    code, _, err = run("import", written(tmp_path, "a.lib", text), *options, "--out", tmp_path / "out")
+    code, _, err = run(
+        "import", written(tmp_path, "a.lib", text), *options, "--out", tmp_path / "out"
+    )
     assert (code, message in err) == (2, True), err
 
 
 def test_the_translation_is_shown(run, tmp_path):
-    code, out, _ = run("import", written(tmp_path, "hp.sub", PSPICE), "--show", "--engine", "nodal", "--out", tmp_path / "out")
+    code, out, _ = run(
+        "import",
+        written(tmp_path, "hp.sub", PSPICE),
+        "--show",
+        "--engine",
+        "nodal",
+        "--out",
+        tmp_path / "out",
+    )
     assert code == 0
     shown = [
-        "hp as ltspice", "word line plus, bit line minus", "state   x on cx, 0 to 1, starts at 0.314465", "unused  eflux",
-        ".subckt hp plus minus", "not compared with ngspice (--engine nodal)",
-    ]  # fmt: skip
+        "hp as ltspice",
+        "word line plus, bit line minus",
+        "state   x on cx, 0 to 1, starts at 0.314465",
+        "unused  eflux",
+        ".subckt hp plus minus",
+        "not compared with ngspice (--engine nodal)",
+    ]
     assert [words for words in shown if words not in out] == []
 
 
-@pytest.mark.parametrize(("name", "message"), [("x.va", "`spicesnn import x.va` writes"), ("x.lib", "`spicesnn import x.lib` writes")])
-def test_commands_say_what_to_do_with_a_netlist_in_place_of_a_device(name, message, run, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("x.va", "`spicesnn import x.va` writes"), ("x.lib", "`spicesnn import x.lib` writes")],
+)
+def test_commands_say_what_to_do_with_a_netlist_in_place_of_a_device(
+    name, message, run, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).write_text("* x\n.subckt x a b\n.ends\n")
     code, _, err = run("iv", name, "--engine", "ngspice")

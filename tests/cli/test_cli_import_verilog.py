@@ -9,11 +9,14 @@ from spicesnn.validation.compiled_original import missing
 
 MODELS = Path(__file__).parents[1] / "devices" / "importers" / "veriloga_models"
 pytestmark = pytest.mark.skipif(
-    bool(missing()), reason="openvaf-py has wheels for Python 3.11 and 3.12 on Linux x86-64 and 3.11 on macOS arm64 only"
+    bool(missing()),
+    reason="openvaf-py has wheels for Python 3.11 and 3.12 on Linux x86-64 and 3.11 on macOS arm64 only",
 )
 
 
-def test_a_verilog_a_file_becomes_a_device_whose_twins_are_both_compared_with_it(run_json, tmp_path):
+def test_a_verilog_a_file_becomes_a_device_whose_twins_are_both_compared_with_it(
+    run_json, tmp_path
+):
     code, answer, err = run_json("import", MODELS / "vteam.va", "--out", tmp_path)
     assert (code, err, answer["refused"]) == (0, "", [])
     assert answer["name"] == "vteam_cell"
@@ -23,13 +26,24 @@ def test_a_verilog_a_file_becomes_a_device_whose_twins_are_both_compared_with_it
     assert (answer["pins"], answer["states"]["w"]["kind"]) == ({"p": "te", "n": "be"}, "ddt")
     device = load_foreign(answer["device"])
     assert device.with_text(r_on="200").current(1.0, 0.0) == pytest.approx(5e-3)
-    assert ".subckt va_vteam_cell p n params: r_on=100.0" in (tmp_path / "vteam_cell.lib").read_text()
+    assert (
+        ".subckt va_vteam_cell p n params: r_on=100.0" in (tmp_path / "vteam_cell.lib").read_text()
+    )
 
 
 def test_an_imported_device_is_set_by_name_and_runs_on_both_engines(run_json, tmp_path):
     _, answer, _ = run_json("import", MODELS / "vteam.va", "--engine", "nodal", "--out", tmp_path)
     assert (answer["ngspice"], answer["max_value_error"] < 1e-9) == (None, True)
-    code, curve, err = run_json("iv", answer["device"], "--set", "device.r_on=150", "--engine", "both", "--out", tmp_path / "iv")
+    code, curve, err = run_json(
+        "iv",
+        answer["device"],
+        "--set",
+        "device.r_on=150",
+        "--engine",
+        "both",
+        "--out",
+        tmp_path / "iv",
+    )
     assert code == 0, err
     assert curve["max_relative_difference"] < 1e-3
 
@@ -50,9 +64,13 @@ def test_a_hand_integrated_state_is_recognised_and_said(run, tmp_path):
         ('`include "/etc/hostname"', "outside the folder"),
     ],
 )
-def test_what_is_refused_is_named_with_its_line_and_nothing_is_written(body, message, run_json, tmp_path):
+def test_what_is_refused_is_named_with_its_line_and_nothing_is_written(
+    body, message, run_json, tmp_path
+):
     path = tmp_path / "m.va"
-    path.write_text(f'`include "disciplines.vams"\nmodule m(p, n);\ninout p, n; electrical p, n;\n{body}\nendmodule\n')
+    path.write_text(
+        f'`include "disciplines.vams"\nmodule m(p, n);\ninout p, n; electrical p, n;\n{body}\nendmodule\n'
+    )
     code, answer, _ = run_json("import", path, "--out", tmp_path / "out")
     assert code == 1
     assert message in answer["refused"][0]

@@ -1,4 +1,5 @@
-"""`spicesnn map`: a trained network and data in, a run directory out, which the other commands take."""
+"""`spicesnn map`: a trained network and data in, a run directory out, which the other commands
+take."""
 
 from __future__ import annotations
 
@@ -27,9 +28,22 @@ def folder(tmp_path_factory) -> Path:
     return path
 
 
-def test_without_converters_every_sample_is_tested_and_answered_as_by_the_network(folder, tmp_path, run_json):
-    code, said, _ = run_json("map", folder / "net.npz", "--data", folder / "test.npz", "--out", tmp_path / "run", "--no-figures",
-                             "--set", "array.word_line_ohm=0", "--set", "array.bit_line_ohm=0")  # fmt: skip
+def test_without_converters_every_sample_is_tested_and_answered_as_by_the_network(
+    folder, tmp_path, run_json
+):
+    code, said, _ = run_json(
+        "map",
+        folder / "net.npz",
+        "--data",
+        folder / "test.npz",
+        "--out",
+        tmp_path / "run",
+        "--no-figures",
+        "--set",
+        "array.word_line_ohm=0",
+        "--set",
+        "array.bit_line_ohm=0",
+    )
     assert code == 0
     assert said["n_test"] == 100
     assert said["test_accuracy"] == said["ideal_accuracy"] == 0.95
@@ -37,14 +51,37 @@ def test_without_converters_every_sample_is_tested_and_answered_as_by_the_networ
     assert said["energy_joule"] == pytest.approx(sum(row["energy_joule"] for row in said["cost"]))
     kept = RunDirectory.existing(tmp_path / "run")
     x = np.load(folder / "test.npz")["x"]
-    np.testing.assert_array_equal(kept.config().kept_network(kept).outputs(x), sn.Network.from_arrays(folder / "net.npz").outputs(x))
+    np.testing.assert_array_equal(
+        kept.config().kept_network(kept).outputs(x),
+        sn.Network.from_arrays(folder / "net.npz").outputs(x),
+    )
 
 
 def test_a_run_of_a_map_is_inferred_reported_exported_and_swept(folder, tmp_path, run_json):
     out = tmp_path / "run"
-    settings = ["--set", "hardware.adc_bits=7", "--set", "hardware.dac_bits=7", "--set", "hardware.bits_per_cell=5", "--set",
-                f"data.calibrate={folder / 'train.npz'}", "--set", "imperfections.stuck_off=0.02"]  # fmt: skip
-    code, said, _ = run_json("map", folder / "net.npz", "--data", folder / "test.npz", "--out", out, "--seed", 4, *settings)
+    settings = [
+        "--set",
+        "hardware.adc_bits=7",
+        "--set",
+        "hardware.dac_bits=7",
+        "--set",
+        "hardware.bits_per_cell=5",
+        "--set",
+        f"data.calibrate={folder / 'train.npz'}",
+        "--set",
+        "imperfections.stuck_off=0.02",
+    ]
+    code, said, _ = run_json(
+        "map",
+        folder / "net.npz",
+        "--data",
+        folder / "test.npz",
+        "--out",
+        out,
+        "--seed",
+        4,
+        *settings,
+    )
     assert code == 0, said
     assert said["n_test"] == 100
     assert 0.6 < said["test_accuracy"] < 1.0
@@ -59,12 +96,25 @@ def test_a_run_of_a_map_is_inferred_reported_exported_and_swept(folder, tmp_path
     assert "of the same samples on ideal arrays" in page
     assert run_json("netlist", out, "--out", tmp_path / "decks")[0] == 0
     assert (tmp_path / "decks" / "read-1.cir").is_file()
-    code, said_of, _ = run_json("netlist", out, "--out", tmp_path / "checked", "--samples", 2, "--check")
+    code, said_of, _ = run_json(
+        "netlist", out, "--out", tmp_path / "checked", "--samples", 2, "--check"
+    )
     assert code == 0
     (whole,) = [deck for deck in said_of["decks"] if deck["path"].endswith("network.cir")]
     assert whole["checked"]["max_value_error"] < 1e-5
     assert "network.cir" not in said_of["left_out"]
-    swept = run_json("sweep", out / "run.toml", "--over", "hardware.adc_bits=3,8", "--seeds", 1, "--workers", 1, "--out", tmp_path / "sweep")
+    swept = run_json(
+        "sweep",
+        out / "run.toml",
+        "--over",
+        "hardware.adc_bits=3,8",
+        "--seeds",
+        1,
+        "--workers",
+        1,
+        "--out",
+        tmp_path / "sweep",
+    )
     assert swept[0] == 0, swept[2]
     again = load(out / "run.toml", {"preset": "again"})
     with sn.NodalEngine() as engine:
@@ -73,27 +123,64 @@ def test_a_run_of_a_map_is_inferred_reported_exported_and_swept(folder, tmp_path
 
 
 def test_a_fifth_is_set_aside_for_calibration_where_no_file_is_given(folder, tmp_path, run_json):
-    code, said, _ = run_json("map", folder / "net.npz", "--data", folder / "test.npz", "--out", tmp_path / "r", "--no-figures", "--set",
-                             "hardware.adc_bits=8")  # fmt: skip
+    code, said, _ = run_json(
+        "map",
+        folder / "net.npz",
+        "--data",
+        folder / "test.npz",
+        "--out",
+        tmp_path / "r",
+        "--no-figures",
+        "--set",
+        "hardware.adc_bits=8",
+    )
     assert (code, said["n_test"]) == (0, 80)
 
 
 def test_a_network_that_does_not_fit_its_labels_is_told_so(folder, tmp_path, run_json):
     data = np.load(folder / "test.npz")
     np.savez(tmp_path / "other.npz", x=data["x"], y=(data["y"] + 1) % 3)
-    code, said, _ = run_json("map", folder / "net.npz", "--data", tmp_path / "other.npz", "--out", tmp_path / "r", "--no-figures")
+    code, said, _ = run_json(
+        "map",
+        folder / "net.npz",
+        "--data",
+        tmp_path / "other.npz",
+        "--out",
+        tmp_path / "r",
+        "--no-figures",
+    )
     assert code == 0
     assert any("are the data scaled" in remark for remark in said["remarks"])
 
 
-@pytest.mark.parametrize(("change", "word"), [
-    ({"y": None}, "no labels"), ({"x": None}, "no array x"), ({"y": np.full(100, 7)}, "label 7"), ({"x": np.full((100, 6), np.nan)}, "not finite"),
-    ({"x": np.ones((100, 5))}, "takes"), ({"y": np.linspace(0, 1, 100)}, "whole numbers"), ({"z": np.ones(3)}, "stand for nothing"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"y": None}, "no labels"),
+        ({"x": None}, "no array x"),
+        ({"y": np.full(100, 7)}, "label 7"),
+        ({"x": np.full((100, 6), np.nan)}, "not finite"),
+        ({"x": np.ones((100, 5))}, "takes"),
+        ({"y": np.linspace(0, 1, 100)}, "whole numbers"),
+        ({"z": np.ones(3)}, "stand for nothing"),
+    ],
+)
 def test_bad_data_end_in_one_line(folder, tmp_path, run, change, word):
-    arrays = {key: value for key, value in (dict(np.load(folder / "test.npz")) | change).items() if value is not None}
+    arrays = {
+        key: value
+        for key, value in (dict(np.load(folder / "test.npz")) | change).items()
+        if value is not None
+    }
     np.savez(tmp_path / "bad.npz", **arrays)
-    code, _, said = run("map", folder / "net.npz", "--data", tmp_path / "bad.npz", "--out", tmp_path / "r", "--no-figures")
+    code, _, said = run(
+        "map",
+        folder / "net.npz",
+        "--data",
+        tmp_path / "bad.npz",
+        "--out",
+        tmp_path / "r",
+        "--no-figures",
+    )
     assert code != 0
     assert word in said
     assert "Traceback" not in said
@@ -106,15 +193,35 @@ def test_files_that_are_not_there_and_settings_that_are_none_are_wrong_usage(fol
     code, _, said = run("map", net, "--data", data, "--set", "hardware.adc_bit=3", "--no-figures")
     assert code == 2
     assert "hardware.adc_bits" in said
-    code, _, said = run("map", net, "--data", data, "--set", "hardware.slices=2", "--no-figures", "--out", tmp_path / "r")
+    code, _, said = run(
+        "map",
+        net,
+        "--data",
+        data,
+        "--set",
+        "hardware.slices=2",
+        "--no-figures",
+        "--out",
+        tmp_path / "r",
+    )
     assert code != 0
     assert "bits_per_cell" in said
 
 
-def test_a_network_too_large_for_one_deck_is_told_so_and_its_layers_still_have_decks(folder, tmp_path, run_json):
+def test_a_network_too_large_for_one_deck_is_told_so_and_its_layers_still_have_decks(
+    folder, tmp_path, run_json
+):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "net.npz", w0=rng.normal(size=(6, 400)), w1=rng.normal(size=(400, 3)))
-    code, said, _ = run_json("map", tmp_path / "net.npz", "--data", folder / "test.npz", "--out", tmp_path / "run", "--no-figures")
+    code, said, _ = run_json(
+        "map",
+        tmp_path / "net.npz",
+        "--data",
+        folder / "test.npz",
+        "--out",
+        tmp_path / "run",
+        "--no-figures",
+    )
     assert code == 0, said
     code, said, _ = run_json("netlist", tmp_path / "run", "--out", tmp_path / "decks")
     assert code == 0
@@ -122,10 +229,20 @@ def test_a_network_too_large_for_one_deck_is_told_so_and_its_layers_still_have_d
     assert (tmp_path / "decks" / "read-2.cir").is_file()
 
 
-def test_changed_samples_are_told_of_and_a_changed_network_is_not_since_the_run_has_its_own(folder, tmp_path, run_json):
+def test_changed_samples_are_told_of_and_a_changed_network_is_not_since_the_run_has_its_own(
+    folder, tmp_path, run_json
+):
     for name in ("net.npz", "test.npz"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
-    code, said, _ = run_json("map", tmp_path / "net.npz", "--data", tmp_path / "test.npz", "--out", tmp_path / "run", "--no-figures")
+    code, said, _ = run_json(
+        "map",
+        tmp_path / "net.npz",
+        "--data",
+        tmp_path / "test.npz",
+        "--out",
+        tmp_path / "run",
+        "--no-figures",
+    )
     assert code == 0
     arrays = dict(np.load(tmp_path / "net.npz"))
     np.savez(tmp_path / "net.npz", **{name: -values for name, values in arrays.items()})
@@ -141,14 +258,36 @@ def test_changed_samples_are_told_of_and_a_changed_network_is_not_since_the_run_
 
 
 def test_mapped_arrays_drift_while_they_rest_and_follow_published_sets(folder, tmp_path, run_json):
-    base = ["map", folder / "net.npz", "--data", folder / "test.npz", "--no-figures", "--seed", 3, "--set", "array.word_line_ohm=0",
-            "--set", "array.bit_line_ohm=0", "--set", "device.r_on=50k"]  # fmt: skip
+    base = [
+        "map",
+        folder / "net.npz",
+        "--data",
+        folder / "test.npz",
+        "--no-figures",
+        "--seed",
+        3,
+        "--set",
+        "array.word_line_ohm=0",
+        "--set",
+        "array.bit_line_ohm=0",
+        "--set",
+        "device.r_on=50k",
+    ]
 
     def chip(name, *settings):
-        code, said, _ = run_json(*base, "--out", tmp_path / name, *[word for one in settings for word in ("--set", f"imperfections.{one}")])
+        code, said, _ = run_json(
+            *base,
+            "--out",
+            tmp_path / name,
+            *[word for one in settings for word in ("--set", f"imperfections.{one}")],
+        )
         assert code == 0, said
         with np.load(tmp_path / name / "state.npz") as state:
-            states = state["array_array_0_0"] if "array_array_0_0" in state else next(state[key] for key in state.files if key.endswith("0_0"))
+            states = (
+                state["array_array_0_0"]
+                if "array_array_0_0" in state
+                else next(state[key] for key in state.files if key.endswith("0_0"))
+            )
         return said, states
 
     plain, fresh = chip("plain", "stuck_off=1e-9")
@@ -156,5 +295,7 @@ def test_mapped_arrays_drift_while_they_rest_and_follow_published_sets(folder, t
     assert np.mean(rested != fresh) > 0.4
     noisy, _ = chip("published", "published=rram-wan-2022", "rest_s=1e5")
     assert noisy["layers"][0]["weights_error"] > 3 * plain["layers"][0]["weights_error"] + 0.02
-    code, _, _ = run_json(*base, "--out", tmp_path / "none", "--set", "imperfections.drift_compensation=true")
+    code, _, _ = run_json(
+        *base, "--out", tmp_path / "none", "--set", "imperfections.drift_compensation=true"
+    )
     assert code != 0

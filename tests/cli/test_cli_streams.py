@@ -1,4 +1,5 @@
-"""Streams that the shell has closed, filled or made narrow, readers that leave, signals: one line at most, never a traceback."""
+"""Streams that the shell has closed, filled or made narrow, readers that leave, signals: one line
+at most, never a traceback."""
 
 import gc
 import json
@@ -32,7 +33,14 @@ sys.exit(main({arguments}))
 
 def shell(line, **environment):
     variables = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **environment}
-    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=variables, check=False, encoding="utf-8")
+    return subprocess.run(
+        ["bash", "-c", line],
+        capture_output=True,
+        text=True,
+        env=variables,
+        check=False,
+        encoding="utf-8",
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,13 +62,21 @@ def test_a_reader_that_leaves_or_is_not_there_is_no_failure(line, codes):
 @pytest.mark.parametrize("arguments", ["devices", "devices --json"])
 def test_an_answer_that_cannot_be_printed_is_one_line(arguments):
     done = shell(f"{SPICESNN} {arguments} > /dev/full")
-    assert (done.returncode, done.stderr) == (1, "error: the answer cannot be printed: No space left on device\n")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: the answer cannot be printed: No space left on device\n",
+    )
 
 
 def test_a_closed_stdout_does_not_lend_its_number_to_a_file(tmp_path):
     """What a library prints would go into the next file that is opened."""
     code = ENDING.format(arguments=["devices", "--out", str(tmp_path / "out")])
-    assert subprocess.run(["bash", "-c", f"{sys.executable} -c {shlex.quote(code)} >&-"], check=False).returncode == 0
+    assert (
+        subprocess.run(
+            ["bash", "-c", f"{sys.executable} -c {shlex.quote(code)} >&-"], check=False
+        ).returncode
+        == 0
+    )
     assert json.loads((tmp_path / "out" / "devices.json").read_text())["devices"]
 
 
@@ -74,7 +90,11 @@ def test_letters_that_a_stream_has_not_are_spelled():
 
 def test_json_holds_a_name_that_is_not_text(tmp_path):
     name = os.fsencode(tmp_path / "a") + b"\xff"
-    done = subprocess.run([*SPICESNN.split(), "netlist", "xpue", "--out", name, "--json"], capture_output=True, check=False)
+    done = subprocess.run(
+        [*SPICESNN.split(), "netlist", "xpue", "--out", name, "--json"],
+        capture_output=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert os.fsencode(json.loads(done.stdout)["decks"][0]["path"]) == name + b"/read.cir"
 
@@ -111,7 +131,9 @@ def test_a_narrow_terminal_folds_words_and_leaves_none_out(extra):
     assert not ("NO_COLOR" in extra and re.search(r"\x1b\[[\d;]*\b[39][0-8]\b", text))
     lines = [line for line in text.splitlines() if "\x1b" not in line]
     assert lines
-    assert max(map(len, lines)) <= (80 if extra.get("TERM") == "dumb" else 40)  # of a dumb one rich does not ask the width
+    assert max(map(len, lines)) <= (
+        80 if extra.get("TERM") == "dumb" else 40
+    )  # of a dumb one rich does not ask the width
 
 
 def test_what_the_machine_refuses_is_no_defect(run, monkeypatch):
@@ -121,7 +143,9 @@ def test_what_the_machine_refuses_is_no_defect(run, monkeypatch):
     monkeypatch.setattr("spicesnn.devices.registry.describe_all", refuse)
     code, _, err = run("devices")
     assert code == 1
-    assert err.startswith("error: somewhere/figure.png: No space left on device; free what is short")
+    assert err.startswith(
+        "error: somewhere/figure.png: No space left on device; free what is short"
+    )
 
     def exhaust():
         raise MemoryError
@@ -149,9 +173,13 @@ def test_a_defect_is_told_even_where_no_file_can_be_written(run, monkeypatch):
 def bare_signals():
     """Signals as a command in a terminal finds them.
 
-    Whoever measures coverage handles SIGTERM itself, and what a shell starts in the background ignores SIGINT.
-    """
-    found = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+    Whoever measures coverage handles SIGTERM itself, and what a shell starts in the background
+    ignores SIGINT."""
+    found = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
     before = {number: signal.signal(number, handler) for number, handler in found.items()}
     yield
     for number, handler in before.items():
@@ -159,9 +187,16 @@ def bare_signals():
 
 
 @pytest.mark.parametrize(
-    ("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "stopped by SIGTERM"), (signal.SIGHUP, "stopped by SIGHUP")]
+    ("number", "word"),
+    [
+        (signal.SIGINT, "interrupted"),
+        (signal.SIGTERM, "stopped by SIGTERM"),
+        (signal.SIGHUP, "stopped by SIGHUP"),
+    ],
 )
-def test_a_signal_is_one_line_and_128_and_its_number(run, run_json, monkeypatch, bare_signals, number, word):
+def test_a_signal_is_one_line_and_128_and_its_number(
+    run, run_json, monkeypatch, bare_signals, number, word
+):
     def stopped():
         signal.raise_signal(number)
 
@@ -169,12 +204,17 @@ def test_a_signal_is_one_line_and_128_and_its_number(run, run_json, monkeypatch,
     before = signal.getsignal(number)
     assert run("devices") == (128 + number, "", f"error: {word}\n")
     code, answer, _ = run_json("devices")
-    assert (code, answer) == (128 + number, {"error": word, "kind": "KeyboardInterrupt", "exit_code": 128 + number})
+    assert (code, answer) == (
+        128 + number,
+        {"error": word, "kind": "KeyboardInterrupt", "exit_code": 128 + number},
+    )
     assert signal.getsignal(number) == before
 
 
 def test_a_signal_that_was_to_be_ignored_is(run, monkeypatch):
-    monkeypatch.setattr("spicesnn.devices.registry.describe_all", lambda: signal.raise_signal(signal.SIGHUP) or [])
+    monkeypatch.setattr(
+        "spicesnn.devices.registry.describe_all", lambda: signal.raise_signal(signal.SIGHUP) or []
+    )
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         assert run("devices", "--json")[0] == 0
@@ -182,8 +222,12 @@ def test_a_signal_that_was_to_be_ignored_is(run, monkeypatch):
         signal.signal(signal.SIGHUP, before)
 
 
-@pytest.mark.parametrize(("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "stopped by SIGTERM")])
-def test_a_signal_that_falls_into_the_garbage_collector_is_not_lost(run, monkeypatch, bare_signals, number, word):
+@pytest.mark.parametrize(
+    ("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "stopped by SIGTERM")]
+)
+def test_a_signal_that_falls_into_the_garbage_collector_is_not_lost(
+    run, monkeypatch, bare_signals, number, word
+):
     def collecting(phase, info):
         gc.callbacks.remove(collecting)
         signal.raise_signal(number)
@@ -201,16 +245,27 @@ def test_a_signal_that_falls_into_the_garbage_collector_is_not_lost(run, monkeyp
     assert sys.unraisablehook is hook
 
 
-@pytest.mark.parametrize(("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "stopped by SIGTERM")])
-def test_a_signal_that_falls_into_code_run_from_text_keeps_its_exit_code(tmp_path, bare_signals, number, word):
-    """Such as the functions that `dataclass` writes: Python itself would end ``python -m`` by SIGINT, though the interrupt was caught."""
+@pytest.mark.parametrize(
+    ("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "stopped by SIGTERM")]
+)
+def test_a_signal_that_falls_into_code_run_from_text_keeps_its_exit_code(
+    tmp_path, bare_signals, number, word
+):
+    """Such as the functions that `dataclass` writes: Python itself would end ``python -m`` by
+    SIGINT, though the interrupt was caught."""
     (tmp_path / "stopped.py").write_text(
         "import signal, sys\nfrom spicesnn.cli import main\nfrom spicesnn.devices import registry\n"
         f"registry.describe_all = lambda: exec('signal.raise_signal({int(number)})', {{'signal': signal}})\nsys.exit(main(['devices']))\n"
     )
     home = str(Path(spicesnn.__file__).parents[1])
-    done = subprocess.run([sys.executable, "-m", "stopped"], cwd=tmp_path, capture_output=True, text=True, check=False,
-                          env={**os.environ, "PYTHONPATH": home})  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "stopped"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": home},
+    )
     assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", f"error: {word}\n")
 
 
@@ -258,8 +313,14 @@ def test_say_is_silent_where_nobody_listens(monkeypatch):
 def test_a_stopped_read_in_ngspice_ends_at_once_and_leaves_no_worker(tmp_path):
     """The real thing: SIGTERM while ngspice computes."""
     command = [*SPICESNN.split(), "validate", "--out", str(tmp_path / "out")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-                               env={**os.environ, "TMPDIR": str(tmp_path)})  # fmt: skip
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
     workers, deadline = [], time.monotonic() + 60
     while not workers and time.monotonic() < deadline:
         time.sleep(0.1)

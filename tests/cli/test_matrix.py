@@ -1,4 +1,5 @@
-"""Every command against the same questions: what folders, paths, units, words and terminals do to it."""
+"""Every command against the same questions: what folders, paths, units, words and terminals do to
+it."""
 
 from __future__ import annotations
 
@@ -20,7 +21,14 @@ from spicesnn.cli.words import COMMANDS, OPTIONS, literal
 QUICK = {
     "iv": ["iv", "resistor"],
     "train": ["train", "xpue", "--engine", "nodal", "--set", "training.updates=1", "--no-figures"],
-    "sweep": ["sweep", "letters-3x3", "--over", "array.word_line_ohm=0", "--set", "training.updates=1"],
+    "sweep": [
+        "sweep",
+        "letters-3x3",
+        "--over",
+        "array.word_line_ohm=0",
+        "--set",
+        "training.updates=1",
+    ],
     "study": ["study", "read-margin", "--set", "margin.sizes=[2, 4]"],
     "netlist": ["netlist", "xpue"],
     "map": ["map", "net.npz", "--data", "data.npz", "--no-figures"],
@@ -71,7 +79,9 @@ def test_results_of_another_command_stay_and_a_command_says_where_it_wrote(name,
         code, out, err = run(*command, "--out", "mine")
         assert (code, out) == (1, ""), (name, other)
         assert re.search(r"mine already contains .*; give another --out", err), err
-    assert {path: path.read_bytes() for path in (tmp_path / "mine").rglob("*") if path.is_file()} == there
+    assert {
+        path: path.read_bytes() for path in (tmp_path / "mine").rglob("*") if path.is_file()
+    } == there
 
 
 @pytest.mark.usefixtures("data")
@@ -118,11 +128,17 @@ def test_brackets_that_rich_takes_for_styles_are_escaped_once():
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_bar_count_and_remaining_time_stay_whatever_the_terminal_has_room_for(width, monkeypatch):
     drawn = io.StringIO()
-    monkeypatch.setattr(output, "console_on", lambda channel: Console(file=drawn, width=width, force_terminal=True, color_system=None))
+    monkeypatch.setattr(
+        output,
+        "console_on",
+        lambda channel: Console(file=drawn, width=width, force_terminal=True, color_system=None),
+    )
     with output.progress() as bars:
         task = bars.add_task("training a network of a long name", total=1000, note="")
         for done in (100, 200, 300):
-            bars.update(task, completed=done, note="epoch 3, training accuracy 88.10 %, 12.3 µJ delivered")
+            bars.update(
+                task, completed=done, note="epoch 3, training accuracy 88.10 %, 12.3 µJ delivered"
+            )
             time.sleep(0.1)
         shown = io.StringIO()
         Console(file=shown, width=width, color_system=None).print(bars.get_renderable())
@@ -149,12 +165,24 @@ def test_without_a_terminal_nothing_is_drawn_on_stderr(name, run):
         (("iv", "vteam", "--set", "device.r_on=2mV"), "vteam: r_on = '2mV' is in V; expected Ω"),
         (("iv", "vteam", "--amplitude", "1kHz"), "--amplitude = '1kHz' is in Hz; expected V"),
         (("iv", "vteam", "--frequency", "1k,2 s"), "--frequency = '2 s' is in s; expected Hz"),
-        (("iv", "linear-drift", "--waveform", "sweep", "--stops", "0,1 ohm"), "is in Ω; expected V"),
-        (("train", "xpue", "--set", "array.word_line_ohm=2mV"), "array.word_line_ohm = '2mV' is in V; expected Ω"),
-        (("train", "xpue", "--set", "encoding.read_s=1mV"), "encoding.read_s = '1mV' is in V; expected s"),
+        (
+            ("iv", "linear-drift", "--waveform", "sweep", "--stops", "0,1 ohm"),
+            "is in Ω; expected V",
+        ),
+        (
+            ("train", "xpue", "--set", "array.word_line_ohm=2mV"),
+            "array.word_line_ohm = '2mV' is in V; expected Ω",
+        ),
+        (
+            ("train", "xpue", "--set", "encoding.read_s=1mV"),
+            "encoding.read_s = '1mV' is in V; expected s",
+        ),
         (("train", "xpue", "--set", "data.test_fraction=0.1V"), "is in V; expected a plain number"),
         (("train", "xpue", "--set", "device.transconductance=1 Hz"), "is in Hz"),
-        (("fit", "vteam", "x.csv", "--pulse-width", "1 V"), "--pulse-width = '1 V' is in V; expected s"),
+        (
+            ("fit", "vteam", "x.csv", "--pulse-width", "1 V"),
+            "--pulse-width = '1 V' is in V; expected s",
+        ),
         (("characterize", "1t1r", "--from", "1s"), "--from = '1s' is in s; expected V"),
         (("sweep", "letters-3x3", "--over", "array.word_line_ohm=1V"), "is in V; expected Ω"),
     ],
@@ -186,7 +214,9 @@ def test_a_unit_of_the_right_kind_or_none_is_taken(value, run_json):
         (("train", "XPUE"), "did you mean 'xpue'?"),
     ],
 )
-def test_a_key_without_its_section_or_in_capitals_is_answered_with_the_right_one(arguments, said, run):
+def test_a_key_without_its_section_or_in_capitals_is_answered_with_the_right_one(
+    arguments, said, run
+):
     code, _, err = run(*arguments)
     assert code == 2
     assert said in err
@@ -224,8 +254,19 @@ def test_every_folder_of_results_is_known_by_one_file():
 
 def test_a_curve_loads_no_library_that_it_does_not_use(tmp_path):
     script = "import sys\nfrom spicesnn.cli import main\nmain(['iv', 'resistor'])\nprint(' '.join(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     loaded = set(done.stdout.split())
     assert "matplotlib.figure" in loaded
-    unwanted = {"scipy.interpolate", "scipy.stats", "pandas", "matplotlib.pyplot", "PySpice", "jinja2", "distributed", "spicesnn.training.loop"}
+    unwanted = {
+        "scipy.interpolate",
+        "scipy.stats",
+        "pandas",
+        "matplotlib.pyplot",
+        "PySpice",
+        "jinja2",
+        "distributed",
+        "spicesnn.training.loop",
+    }
     assert not unwanted & loaded

@@ -11,13 +11,30 @@ from spicesnn.paths import checkout_data_dir, netlists_dir
 COMMANDS = {
     "train": ["train", "xpue", "--engine", "nodal", "--set", "training.updates=1", "--seed", "1"],
     "iv": ["iv", "vteam", "--engine", "both"],
-    "a foreign device": ["iv", str(netlists_dir() / "foreign_memristor.toml"), "--engine", "ngspice", "--frequency", "1"],
+    "a foreign device": [
+        "iv",
+        str(netlists_dir() / "foreign_memristor.toml"),
+        "--engine",
+        "ngspice",
+        "--frequency",
+        "1",
+    ],
     "netlist": ["netlist", "xpue"],
     "doctor": ["doctor"],
-    "sweep": ["sweep", "letters-3x3", "--over", "array.word_line_ohm=0,1", "--seeds", "1", "--set", "training.updates=1"],
+    "sweep": [
+        "sweep",
+        "letters-3x3",
+        "--over",
+        "array.word_line_ohm=0,1",
+        "--seeds",
+        "1",
+        "--set",
+        "training.updates=1",
+    ],
 }
 CACHES = (".cache", ".config/matplotlib")
-"""Below the home folder: matplotlib's fonts, numba's compiled code where the package's folder cannot be written, downloads that were asked for."""
+"""Below the home folder: matplotlib's fonts, numba's compiled code where the package's folder
+cannot be written, downloads that were asked for."""
 
 
 def files_below(folder):
@@ -30,11 +47,23 @@ def test_nothing_is_written_outside_out(name, tmp_path):
     for place in places.values():
         place.mkdir()
     environment = {
-        "PATH": os.environ["PATH"], "HOME": str(places["home"]), "TMPDIR": str(places["temporary"]), "SPICESNN_DATA": str(checkout_data_dir()),
+        "PATH": os.environ["PATH"],
+        "HOME": str(places["home"]),
+        "TMPDIR": str(places["temporary"]),
+        "SPICESNN_DATA": str(checkout_data_dir()),
         "MPLBACKEND": "Agg",
-    }  # fmt: skip
-    command = [sys.executable, "-m", "spicesnn", *COMMANDS[name], "--out", str(places["out"] / "result")]
-    done = subprocess.run(command, cwd=places["work"], env=environment, capture_output=True, text=True, check=False)
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "spicesnn",
+        *COMMANDS[name],
+        "--out",
+        str(places["out"] / "result"),
+    ]
+    done = subprocess.run(
+        command, cwd=places["work"], env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert files_below(places["out"])
     assert files_below(places["work"]) == []

@@ -46,8 +46,14 @@ def test_changing_an_array_leaves_the_old_one_and_its_cache_alone():
         ({"device": sn.devices.VTEAM()}, "needs state"),
         ({"device": sn.devices.VTEAM(), "state": [[4e-9]]}, "expected finite values in"),
         ({"device": sn.devices.VTEAM(), "state": [[np.inf]]}, "expected finite values in"),
-        ({"device": sn.devices.VTEAM(r_on=np.ones(3)), "state": [[1e-9]]}, r"r_on has shape \(3,\)"),
-        ({"conductance": [[1.0]], "wires": sn.Wires(driver_ohm=np.ones(2))}, r"driver_ohm has shape \(2,\), but the array has 1 rows"),
+        (
+            {"device": sn.devices.VTEAM(r_on=np.ones(3)), "state": [[1e-9]]},
+            r"r_on has shape \(3,\)",
+        ),
+        (
+            {"conductance": [[1.0]], "wires": sn.Wires(driver_ohm=np.ones(2))},
+            r"driver_ohm has shape \(2,\), but the array has 1 rows",
+        ),
     ],
 )
 def test_bad_arrays_are_refused_with_what_was_got_and_expected(arguments, message):
@@ -71,7 +77,11 @@ def test_bad_wires_are_refused(arguments, message):
 
 
 def test_gates_spread_along_their_lines():
-    device_less = sn.Crossbar(conductance=np.ones((2, 3)), gate_along=sn.GateAlong.BIT_LINES, wires=sn.Wires())
+    device_less = sn.Crossbar(
+        conductance=np.ones((2, 3)), gate_along=sn.GateAlong.BIT_LINES, wires=sn.Wires()
+    )
     assert device_less.gate_lines == 3
     assert device_less.gate_of_cells(np.arange(3.0)).shape == (1, 3)
-    assert sn.Crossbar(conductance=np.ones((2, 3)), wires=sn.Wires()).gate_of_cells(np.arange(2.0)).shape == (2, 1)
+    assert sn.Crossbar(conductance=np.ones((2, 3)), wires=sn.Wires()).gate_of_cells(
+        np.arange(2.0)
+    ).shape == (2, 1)

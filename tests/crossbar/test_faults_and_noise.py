@@ -5,7 +5,13 @@ import pytest
 
 import spicesnn as sn
 from spicesnn.crossbar.faults import Endurance, StuckMap, end_states
-from spicesnn.crossbar.noise import CycleToCycle, ReadNoise, RetentionDrift, TelegraphNoise, with_factors
+from spicesnn.crossbar.noise import (
+    CycleToCycle,
+    ReadNoise,
+    RetentionDrift,
+    TelegraphNoise,
+    with_factors,
+)
 from spicesnn.devices import VTEAM, LinearDrift, registry
 from spicesnn.errors import DataError, InputError
 
@@ -31,10 +37,16 @@ def test_stuck_cells_stand_at_the_ends_of_conductance(rng):
 
 def test_stuck_cells_at_given_conductances_and_without_devices():
     faults = StuckMap.from_codes([[1, 0], [0, -1]])
-    plain = faults.applied(sn.Crossbar(conductance=np.full((2, 2), 3e-5), wires=sn.Wires()), on_siemens=1e-4, off_siemens=1e-6)
+    plain = faults.applied(
+        sn.Crossbar(conductance=np.full((2, 2), 3e-5), wires=sn.Wires()),
+        on_siemens=1e-4,
+        off_siemens=1e-6,
+    )
     assert plain.conductance == pytest.approx(np.array([[1e-4, 3e-5], [3e-5, 1e-6]]))
     cells = sn.Crossbar(device=LinearDrift(), state=np.full((2, 2), 0.5), wires=sn.Wires())
-    assert faults.applied(cells, on_siemens=1e-3, off_siemens=1e-4).cell_conductance()[[0, 1], [0, 1]] == pytest.approx([1e-3, 1e-4])
+    assert faults.applied(cells, on_siemens=1e-3, off_siemens=1e-4).cell_conductance()[
+        [0, 1], [0, 1]
+    ] == pytest.approx([1e-3, 1e-4])
     with pytest.raises(InputError, match="on_siemens"):
         faults.applied(sn.Crossbar(conductance=np.full((2, 2), 3e-5), wires=sn.Wires()))
     with pytest.raises(InputError, match="the array has"):
@@ -52,12 +64,16 @@ def test_stuck_maps_are_checked(rng):
 
 def test_cells_stuck_where_they_are_and_maps_in_files(rng, tmp_path):
     drawn = StuckMap.drawn((300, 300), rng, on=0.02, off=0.09, still=0.2)
-    assert [mask.mean() for mask in (drawn.on, drawn.off, drawn.still)] == pytest.approx([0.02, 0.09, 0.2], abs=4e-3)
+    assert [mask.mean() for mask in (drawn.on, drawn.off, drawn.still)] == pytest.approx(
+        [0.02, 0.09, 0.2], abs=4e-3
+    )
     path = tmp_path / "map.csv"
     path.write_text("1, -1, 0\n2, 0, 0\n0, 0, 0\n0, 0, 2\n")
     found = StuckMap.from_csv(path)
     assert np.argwhere(found.still).tolist() == [[1, 0], [3, 2]]
-    array = found.applied(sn.Crossbar(device=VTEAM(), state=np.full((4, 3), 1.5e-9), wires=sn.Wires()))
+    array = found.applied(
+        sn.Crossbar(device=VTEAM(), state=np.full((4, 3), 1.5e-9), wires=sn.Wires())
+    )
     assert np.array_equal(array.stuck, found.any)
     assert (array.state[0, 0], array.state[0, 1], array.state[1, 0]) == (0.0, 3e-9, 1.5e-9)
     path.write_text("on, off\n")
@@ -69,7 +85,9 @@ def test_ends_follow_the_polarity():
     low, high = end_states(VTEAM_ARRAY)
     assert np.all(low == 3e-9)
     assert np.all(high == 0)
-    low, high = end_states(sn.Crossbar(device=LinearDrift(), state=np.full((2, 2), 0.5), wires=sn.Wires()))
+    low, high = end_states(
+        sn.Crossbar(device=LinearDrift(), state=np.full((2, 2), 0.5), wires=sn.Wires())
+    )
     assert np.all(low == 0)
     assert np.all(high == 1)
 
@@ -83,17 +101,25 @@ def test_cycle_to_cycle_spreads_the_step_and_not_the_cells_that_rest(rng):
     assert np.all(steps[30:] == 0)
     assert steps[:30].mean() == pytest.approx(0.3e-9, rel=5e-3)
     assert steps[:30].std() / 0.3e-9 == pytest.approx(0.05, rel=5e-2)
-    ranged = CycleToCycle(of_range=0.02).after_pulse(before, before.with_state(state), rng).state - before.state
+    ranged = (
+        CycleToCycle(of_range=0.02).after_pulse(before, before.with_state(state), rng).state
+        - before.state
+    )
     assert ranged[:30].std() / 3e-9 == pytest.approx(0.02, rel=5e-2)
 
 
 @pytest.mark.parametrize("place", [0.0, 0.37, 1.0])
 def test_read_noise_has_its_spread_and_no_mean_anywhere_in_the_window(place, rng):
     array = sn.Crossbar(device=VTEAM(), state=np.full((300, 200), 3e-9 * place), wires=sn.Wires())
-    ratio = ReadNoise(relative=0.1).before_read(array, rng).cell_conductance() / array.cell_conductance()
+    ratio = (
+        ReadNoise(relative=0.1).before_read(array, rng).cell_conductance()
+        / array.cell_conductance()
+    )
     assert ratio.mean() == pytest.approx(1, abs=4 * 0.1 / np.sqrt(ratio.size))
     assert ratio.std() == pytest.approx(0.1, rel=4 / np.sqrt(2 * ratio.size))
-    assert np.mean(((ratio - ratio.mean()) / ratio.std()) ** 3) == pytest.approx(0, abs=0.04)  # the skewness of a cut distribution is 0.9
+    assert np.mean(((ratio - ratio.mean()) / ratio.std()) ** 3) == pytest.approx(
+        0, abs=0.04
+    )  # the skewness of a cut distribution is 0.9
 
 
 @pytest.mark.parametrize("name", ["jart-vcm", "pai-yu-chen-heated", "mosfet-emulator", "yakopcic"])
@@ -102,9 +128,14 @@ def test_a_factor_is_on_the_current_at_any_voltage_of_any_model(name, rng):
     array = sn.Crossbar(device=device, shape=(2, 3), wires=sn.Wires())
     factors = rng.uniform(0.5, 1.5, (2, 3))
     for volts in (0.1, 0.4):
-        plain, seen = (a.cell_current(volts, gate=device.gate_default) for a in (array, with_factors(array, factors)))
+        plain, seen = (
+            a.cell_current(volts, gate=device.gate_default)
+            for a in (array, with_factors(array, factors))
+        )
         assert seen == pytest.approx(plain * factors, rel=1e-12)
-    assert with_factors(with_factors(array, factors), 1 / factors).current_factor == pytest.approx(np.ones((2, 3)))
+    assert with_factors(with_factors(array, factors), 1 / factors).current_factor == pytest.approx(
+        np.ones((2, 3))
+    )
 
 
 def test_telegraph_noise_has_two_levels_and_its_own_time(rng):
@@ -126,7 +157,9 @@ def test_retention_is_a_power_of_time_and_rests_add_up(rng):
     drift = RetentionDrift(exponent=0.05, spread=0.2)
     nu = drift.exponents((20, 20), rng)
     once = drift.rested(array, 1000.0, nu)
-    assert once.cell_conductance() == pytest.approx(array.cell_conductance() * 1001.0**-nu, rel=1e-9)
+    assert once.cell_conductance() == pytest.approx(
+        array.cell_conductance() * 1001.0**-nu, rel=1e-9
+    )
     twice = drift.rested(drift.rested(array, 10.0, nu), 990.0, nu, since_s=10.0)
     assert twice.cell_conductance() == pytest.approx(once.cell_conductance(), rel=1e-9)
 
@@ -158,7 +191,9 @@ def test_endurance_sticks_cells_once_their_life_is_spent(rng):
 
 def test_factors_of_plain_conductances_and_of_devices():
     plain = sn.Crossbar(conductance=np.full((2, 2), 1e-5), wires=sn.Wires())
-    assert with_factors(plain, [[1, 2], [3, 0]]).conductance == pytest.approx(np.array([[1e-5, 2e-5], [3e-5, 0]]))
+    assert with_factors(plain, [[1, 2], [3, 0]]).conductance == pytest.approx(
+        np.array([[1e-5, 2e-5], [3e-5, 0]])
+    )
     with pytest.raises(InputError, match="0 or more"):
         with_factors(plain, -1.0)
 
@@ -166,11 +201,16 @@ def test_factors_of_plain_conductances_and_of_devices():
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: CycleToCycle(relative=-1.0), lambda: ReadNoise(relative=np.nan), lambda: TelegraphNoise(amplitude=2.0),
-        lambda: TelegraphNoise(amplitude=0.1, capture_s=0.0), lambda: RetentionDrift(exponent=-0.1), lambda: RetentionDrift(t0_s=0.0),
-        lambda: Endurance(swings=0.0), lambda: Endurance(on_share=1.5),
+        lambda: CycleToCycle(relative=-1.0),
+        lambda: ReadNoise(relative=np.nan),
+        lambda: TelegraphNoise(amplitude=2.0),
+        lambda: TelegraphNoise(amplitude=0.1, capture_s=0.0),
+        lambda: RetentionDrift(exponent=-0.1),
+        lambda: RetentionDrift(t0_s=0.0),
+        lambda: Endurance(swings=0.0),
+        lambda: Endurance(on_share=1.5),
     ],
-)  # fmt: skip
+)
 def test_parameters_are_checked(make):
     with pytest.raises(InputError, match="expected"):
         make()

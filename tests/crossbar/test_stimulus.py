@@ -10,7 +10,11 @@ ARRAY = sn.Crossbar(conductance=np.full((2, 3), 1e-4), wires=sn.Wires())
 
 def test_levels_spread_over_one_batch_axis():
     levels = Levels.checked(ARRAY, np.ones((4, 2)), column_volts=[0.0, 0.1, 0.2])
-    assert (levels.row_volts.shape, levels.column_volts.shape, levels.single) == ((4, 2), (4, 3), False)
+    assert (levels.row_volts.shape, levels.column_volts.shape, levels.single) == (
+        (4, 2),
+        (4, 3),
+        False,
+    )
     assert Levels.checked(ARRAY, [1.0, 2.0]).single
 
 
@@ -21,7 +25,10 @@ def test_levels_spread_over_one_batch_axis():
         ({"row_volts": np.ones((1, 1, 2))}, "row_volts has shape"),
         ({"row_volts": [np.nan, 0.0]}, "not finite"),
         ({"row_volts": "high"}, "not an array of volts"),
-        ({"row_volts": np.ones((2, 2)), "column_volts": np.ones((3, 3))}, "batches of different lengths"),
+        (
+            {"row_volts": np.ones((2, 2)), "column_volts": np.ones((3, 3))},
+            "batches of different lengths",
+        ),
         ({"row_volts": [1.0, 1.0], "gate_volts": [1.0, 1.0]}, "no third terminal"),
         ({"row_volts": [1.0, 1.0], "floating_rows": [1, 0]}, "2 booleans"),
         ({"row_volts": [1.0, 1.0], "floating_columns": [True]}, "3 booleans"),
@@ -42,7 +49,12 @@ def test_a_pulse_is_a_trapezoid_whose_width_is_its_flat_top():
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"width_s": 0.0}, "width_s = 0.0"), ({"width_s": np.nan}, "width_s"), ({"rise_s": -1.0}, "rise_s = -1.0"), ({"width_s": "long"}, "'long'")],
+    [
+        ({"width_s": 0.0}, "width_s = 0.0"),
+        ({"width_s": np.nan}, "width_s"),
+        ({"rise_s": -1.0}, "rise_s = -1.0"),
+        ({"width_s": "long"}, "'long'"),
+    ],
 )
 def test_bad_pulses_are_refused(arguments, message):
     with pytest.raises(InputError, match=message):

@@ -11,7 +11,12 @@ from spicesnn.errors import DataError
 
 
 @settings(max_examples=50, deadline=None)
-@given(hnp.arrays(dtype=st.sampled_from([np.uint8, np.int16, np.int32, np.float64]), shape=hnp.array_shapes(max_dims=4, max_side=5)))
+@given(
+    hnp.arrays(
+        dtype=st.sampled_from([np.uint8, np.int16, np.int32, np.float64]),
+        shape=hnp.array_shapes(max_dims=4, max_side=5),
+    )
+)
 def test_what_is_written_is_read_back(array):
     again = idx.parse(idx.render(array))
     assert again.dtype == array.dtype
@@ -27,7 +32,10 @@ def test_plain_and_gzip_files_read_alike_whatever_the_suffix(tmp_path):
 
 
 def test_the_header_is_the_published_one():
-    assert idx.render(np.zeros((60000, 28, 28), dtype=np.uint8))[:16].hex() == "00000803" + "0000ea60" + "0000001c" + "0000001c"
+    assert (
+        idx.render(np.zeros((60000, 28, 28), dtype=np.uint8))[:16].hex()
+        == "00000803" + "0000ea60" + "0000001c" + "0000001c"
+    )
 
 
 @settings(max_examples=300, deadline=None)

@@ -11,7 +11,9 @@ from spicesnn.errors import InputError
 def test_area_keeps_the_mean_and_blocks_exactly():
     rng = np.random.default_rng(1)
     pictures = rng.random((4, 28, 28))
-    np.testing.assert_allclose(images.resize(pictures, 10, 10).mean(axis=(1, 2)), pictures.mean(axis=(1, 2)), rtol=1e-12)
+    np.testing.assert_allclose(
+        images.resize(pictures, 10, 10).mean(axis=(1, 2)), pictures.mean(axis=(1, 2)), rtol=1e-12
+    )
     blocks = pictures.reshape(4, 14, 2, 14, 2).mean(axis=(2, 4))
     np.testing.assert_allclose(images.resize(pictures, 14, 14), blocks, rtol=1e-12)
 
@@ -19,14 +21,18 @@ def test_area_keeps_the_mean_and_blocks_exactly():
 def test_bicubic_agrees_with_an_independent_implementation_away_from_the_clip():
     rng = np.random.default_rng(2)
     picture = rng.random((28, 28)) * 100 + 50
-    other = np.array(Image.fromarray(picture.astype(np.float32)).resize((10, 10), Image.Resampling.BICUBIC))
+    other = np.array(
+        Image.fromarray(picture.astype(np.float32)).resize((10, 10), Image.Resampling.BICUBIC)
+    )
     np.testing.assert_allclose(images.resize(picture, 10, 10, "bicubic"), other, rtol=2e-6)
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.sampled_from(images.METHODS), st.floats(-5, 5))
 def test_a_constant_image_stays_constant(source, target, method, level):
-    np.testing.assert_allclose(images.resize(np.full((source, source), level), target, target, method), level, atol=1e-12)
+    np.testing.assert_allclose(
+        images.resize(np.full((source, source), level), target, target, method), level, atol=1e-12
+    )
 
 
 def test_grey_levels_lie_between_paper_and_ink():

@@ -15,9 +15,11 @@ from spicesnn.paths import checkout_data_dir
 def small():
     rng = np.random.default_rng(0)
     return {
-        "x_train": rng.integers(0, 256, (6, 28, 28), dtype=np.uint8), "y_train": np.arange(6, dtype=np.uint8),
-        "x_test": rng.integers(0, 256, (3, 28, 28), dtype=np.uint8), "y_test": np.arange(3, dtype=np.uint8),
-    }  # fmt: skip
+        "x_train": rng.integers(0, 256, (6, 28, 28), dtype=np.uint8),
+        "y_train": np.arange(6, dtype=np.uint8),
+        "x_test": rng.integers(0, 256, (3, 28, 28), dtype=np.uint8),
+        "y_test": np.arange(3, dtype=np.uint8),
+    }
 
 
 def write_idx(folder, arrays, suffix=""):
@@ -41,7 +43,18 @@ def test_the_checkouts_copy_is_the_whole_canonical_set():
     assert digits.x_train.shape == (60000, 28, 28)
     assert digits.x_test.shape == (10000, 28, 28)
     assert digits.y_test[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
-    assert np.bincount(digits.y_train).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert np.bincount(digits.y_train).tolist() == [
+        5923,
+        6742,
+        5958,
+        6131,
+        5842,
+        5421,
+        5918,
+        6265,
+        5851,
+        5949,
+    ]
 
 
 def test_idx_files_plain_and_packed_and_npz_read_alike(tmp_path, small):
@@ -89,7 +102,9 @@ def test_absence_says_the_three_ways(nowhere):
 
 def test_a_damaged_copy_is_refused(tmp_path, small):
     np.savez(tmp_path / "other.npz", **small)
-    with pytest.raises(DataError, match=r"x_train is not MNIST's train-images-idx3-ubyte \(its MD5 sum differs\)"):
+    with pytest.raises(
+        DataError, match=r"x_train is not MNIST's train-images-idx3-ubyte \(its MD5 sum differs\)"
+    ):
         mnist.read(tmp_path / "other.npz")
     content = bytearray((tmp_path / "other.npz").read_bytes())
     (tmp_path / "cut.npz").write_bytes(content[: len(content) // 2])
@@ -137,7 +152,8 @@ def test_a_download_that_is_not_mnist_leaves_nothing(nowhere, server):
 
 
 def test_a_download_that_is_damaged_leaves_nothing(nowhere, server, small, tmp_path):
-    """A page of an error in place of a file, or half of one: neither can be read, let alone summed up."""
+    """A page of an error in place of a file, or half of one: neither can be read, let alone summed
+    up."""
     sums = {key: hashlib.md5(idx.render(array)).hexdigest() for key, array in small.items()}
     first = tmp_path / "served" / f"{next(name for name, _ in mnist.FILES.values())}.gz"
     whole = first.read_bytes()
@@ -148,9 +164,13 @@ def test_a_download_that_is_damaged_leaves_nothing(nowhere, server, small, tmp_p
         assert list((nowhere / "cache" / "spicesnn").iterdir()) == []
 
 
-def test_a_download_is_asked_for_by_environment_and_its_failure_is_one_message(nowhere, monkeypatch):
+def test_a_download_is_asked_for_by_environment_and_its_failure_is_one_message(
+    nowhere, monkeypatch
+):
     monkeypatch.setenv("SPICESNN_DOWNLOAD", "1")
     real = mnist.fetch
     monkeypatch.setattr(mnist, "fetch", lambda: real(mirror="http://127.0.0.1:9/"))
-    with pytest.raises(DataError, match=r"cannot be fetched: .*Without a network: set SPICESNN_DATA"):
+    with pytest.raises(
+        DataError, match=r"cannot be fetched: .*Without a network: set SPICESNN_DATA"
+    ):
         mnist.load()

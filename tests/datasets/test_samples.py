@@ -1,4 +1,5 @@
-"""Samples of npz files: which labels are classes, and held-out samples that fit the training samples."""
+"""Samples of npz files: which labels are classes, and held-out samples that fit the training
+samples."""
 
 from pathlib import Path
 
@@ -17,7 +18,10 @@ def saved(folder, **arrays):
     return folder / "own.npz"
 
 
-@pytest.mark.parametrize("labels", [np.array([0, 1, 1, 0]), np.array([0.0, 1.0, 1.0, 0.0]), np.array([False, True, True, False])])
+@pytest.mark.parametrize(
+    "labels",
+    [np.array([0, 1, 1, 0]), np.array([0.0, 1.0, 1.0, 0.0]), np.array([False, True, True, False])],
+)
 def test_whole_numbers_are_classes_however_they_are_stored(tmp_path, labels):
     features, found = samples.read(saved(tmp_path, x=X, y=labels))
     np.testing.assert_array_equal(features, X)
@@ -25,14 +29,28 @@ def test_whole_numbers_are_classes_however_they_are_stored(tmp_path, labels):
     assert found.dtype.kind in "iu"
 
 
-@pytest.mark.parametrize("labels", [[0.0, 0.5, 1.0, 0.0], [0.0, np.nan, 1.0, 0.0], [np.inf, 1.0, 1.0, 0.0], [-0.25, 0.25, 1.0, 2.0]])
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [0.0, 0.5, 1.0, 0.0],
+        [0.0, np.nan, 1.0, 0.0],
+        [np.inf, 1.0, 1.0, 0.0],
+        [-0.25, 0.25, 1.0, 2.0],
+    ],
+)
 def test_labels_that_are_no_whole_numbers_are_refused(tmp_path, labels):
     with pytest.raises(DataError, match="labels that are no whole numbers"):
         samples.read(saved(tmp_path, x=X, y=np.array(labels)))
 
 
 def table(features, names=("a", "b"), labels=(0, 1), shape=()):
-    return Table(features=np.zeros((2, features)), labels=np.array(labels), names=names, feature_names=tuple(map(str, range(features))), shape=shape)
+    return Table(
+        features=np.zeros((2, features)),
+        labels=np.array(labels),
+        names=names,
+        feature_names=tuple(map(str, range(features))),
+        shape=shape,
+    )
 
 
 def test_held_out_samples_count_the_classes_of_the_training_samples():
@@ -40,7 +58,11 @@ def test_held_out_samples_count_the_classes_of_the_training_samples():
     train = table(6, ("a", "b", "c"), shape=(2, 3))
     assert renamed(table(6, ("b", "c")), train, path).labels.tolist() == [1, 2]
     assert renamed(table(6, ("c", "a"), (1, 0), (2, 3)), train, path).labels.tolist() == [0, 2]
-    assert renamed(table(6, ("b", "c"), shape=(2, 3)), table(6, ("a", "b", "c")), path).names == ("a", "b", "c")
+    assert renamed(table(6, ("b", "c"), shape=(2, 3)), table(6, ("a", "b", "c")), path).names == (
+        "a",
+        "b",
+        "c",
+    )
     for wrong in (table(5), table(6, shape=(3, 2))):
         with pytest.raises(DataError, match="features a sample; the training samples have 6"):
             renamed(wrong, train, path)

@@ -47,10 +47,17 @@ def test_a_bad_csv_says_where(tmp_path, text, message):
         files.read_classes(tmp_path / "t.csv")
 
 
-@pytest.mark.parametrize("text", [
-    "canary:x:0:0\n", "canary:x:0:0\ncanary\n", "label,canary\n1,canary\n2,3\n", "label,a\ncanary,1\ncanary,2\n", '"canary\n',
-    "label,a\ncanary,1,2\n",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "canary:x:0:0\n",
+        "canary:x:0:0\ncanary\n",
+        "label,canary\n1,canary\n2,3\n",
+        "label,a\ncanary,1\ncanary,2\n",
+        '"canary\n',
+        "label,a\ncanary,1,2\n",
+    ],
+)
 def test_what_stands_in_a_file_is_not_repeated_when_it_is_no_table(tmp_path, text):
     """The path may come from somebody else's run directory, and lead to any file."""
     (tmp_path / "t.csv").write_text(text)
@@ -66,7 +73,9 @@ def test_a_pipe_is_no_table(tmp_path):
 
 
 def test_other_files_and_python_objects_are_refused(tmp_path):
-    with pytest.raises(DataError, match=r"there is no file .*; expected a \.csv file; an \.npz file"):
+    with pytest.raises(
+        DataError, match=r"there is no file .*; expected a \.csv file; an \.npz file"
+    ):
         files.read_classes(tmp_path / "t.xlsx")
     np.savez(tmp_path / "objects.npz", features=np.array([{}], dtype=object), labels=[1])
     with pytest.raises(DataError, match="not a sound"):
@@ -80,10 +89,16 @@ def test_other_files_and_python_objects_are_refused(tmp_path):
         files.read_classes(tmp_path / "half.npz")
 
 
-@pytest.mark.parametrize(("words", "names"), [
-    (["1.0", "0.0"], ("0", "1")), (["1e0", "2.000e+01"], ("1", "20")), (["1", "1.0"], ("1", "1.0")), (["1.5", "2.0"], ("1.5", "2.0")),
-    (["1", "b"], ("1", "b")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["1.0", "0.0"], ("0", "1")),
+        (["1e0", "2.000e+01"], ("1", "20")),
+        (["1", "1.0"], ("1", "1.0")),
+        (["1.5", "2.0"], ("1.5", "2.0")),
+        (["1", "b"], ("1", "b")),
+    ],
+)
 def test_classes_that_are_whole_numbers_lose_the_point_that_a_program_wrote(tmp_path, words, names):
     (tmp_path / "t.csv").write_text("a,label\n" + "".join(f"1,{word}\n" for word in words))
     assert files.read_classes(tmp_path / "t.csv").names == names

@@ -13,8 +13,8 @@ import numpy as np
 class Form:
     """A file and what reading it has to give.
 
-    `volts` and `amps` are of all sweeps, `gone` how many points are left out, `said` words of the remarks, `first` the line of the first data.
-    """
+    `volts` and `amps` are of all sweeps, `gone` how many points are left out, `said` words of the
+    remarks, `first` the line of the first data."""
 
     content: bytes
     time: np.ndarray | None
@@ -32,7 +32,8 @@ class Form:
 def loop(
     points: int = 10, top: float = 1.0, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return time, volts and amps of a pinched loop, numbers of four digits, no value twice in a row."""
+    """Return time, volts and amps of a pinched loop, numbers of four digits, no value twice in a
+    row."""
     rng = np.random.default_rng(seed)
     up = np.linspace(0.0, top, points + 1)
     volts = np.concatenate([up, up[-2::-1], -up[1:], -up[-2::-1]])
@@ -88,8 +89,16 @@ def simple(
     columns = [column / factor for column, factor in zip((t, v, i), scale, strict=True)]
     body = lines_of(*(columns[k] for k in order), mark=mark, decimal=decimal)
     needed = tuple(range(3))
-    return Form(content=bom + text([*above, header, *body], end, encoding), time=t, volts=v, amps=i, first=len(above) + 2, cells=mark, needed=needed,
-                **more)  # fmt: skip
+    return Form(
+        content=bom + text([*above, header, *body], end, encoding),
+        time=t,
+        volts=v,
+        amps=i,
+        first=len(above) + 2,
+        cells=mark,
+        needed=needed,
+        **more,
+    )
 
 
 @form
@@ -207,8 +216,21 @@ def units_in_a_second_row():
 @form
 def origin_rows():
     t, v, i = loop()
-    return Form(content=text(["Time\tBias\tCurrent", "s\tV\tuA", "device 7\tdevice 7\tdevice 7", *lines_of(t, v, i * 1e6, mark="\t")]), time=t,
-                volts=v, amps=i, first=4, cells="\t")  # fmt: skip
+    return Form(
+        content=text(
+            [
+                "Time\tBias\tCurrent",
+                "s\tV\tuA",
+                "device 7\tdevice 7\tdevice 7",
+                *lines_of(t, v, i * 1e6, mark="\t"),
+            ]
+        ),
+        time=t,
+        volts=v,
+        amps=i,
+        first=4,
+        cells="\t",
+    )
 
 
 @form
@@ -267,57 +289,109 @@ def cathode_that_is_driven():
 @form
 def two_channels_one_grounded():
     t, v, i = loop()
-    return Form(content=text(["V1,I1,V2,I2,Time", *lines_of(v, i, 0 * v, -i, t)]), time=t, volts=v, amps=i, said=("I2 (another electrode)",),
-                needed=(0, 1, 4))  # fmt: skip
+    return Form(
+        content=text(["V1,I1,V2,I2,Time", *lines_of(v, i, 0 * v, -i, t)]),
+        time=t,
+        volts=v,
+        amps=i,
+        said=("I2 (another electrode)",),
+        needed=(0, 1, 4),
+    )
 
 
 def _easy(blocks, dimension2=1):
     lines = []
     for title, columns in blocks:
         count = columns[0].size // dimension2
-        lines += [f"SetupTitle, {title}", "PrimitiveTest, I/V Sweep", "TestParameter, Channel.UnitType, SMU, SMU",
-                  "TestParameter, Channel.VName, V1, V2", "TestParameter, Channel.IName, I1, I2", "TestParameter, Measurement.Primary.Start, 0, 0",
-                  "TestParameter, Measurement.Primary.Compliance, 0.01", "MetaData, TestRecord.RemarksTEXT, ",
-                  f"Dimension1, {count}, {count}, {count}", f"Dimension2, {dimension2}, {dimension2}, {dimension2}", "DataName, V1, I1, Time",
-                  *(f"DataValue, {row}" for row in lines_of(*columns, mark=", "))]  # fmt: skip
+        lines += [
+            f"SetupTitle, {title}",
+            "PrimitiveTest, I/V Sweep",
+            "TestParameter, Channel.UnitType, SMU, SMU",
+            "TestParameter, Channel.VName, V1, V2",
+            "TestParameter, Channel.IName, I1, I2",
+            "TestParameter, Measurement.Primary.Start, 0, 0",
+            "TestParameter, Measurement.Primary.Compliance, 0.01",
+            "MetaData, TestRecord.RemarksTEXT, ",
+            f"Dimension1, {count}, {count}, {count}",
+            f"Dimension2, {dimension2}, {dimension2}, {dimension2}",
+            "DataName, V1, I1, Time",
+            *(f"DataValue, {row}" for row in lines_of(*columns, mark=", ")),
+        ]
     return text(lines, "\r\n")
 
 
 @form
 def easyexpert():
     t, v, i = loop()
-    return Form(content=_easy([("Memristor sweep", (v, i, t))]), time=t, volts=v, amps=i, first=12, needed=(1, 2, 3), cells=", ",
-                said=("compliance 10 mA (stated; not reached)",))  # fmt: skip
+    return Form(
+        content=_easy([("Memristor sweep", (v, i, t))]),
+        time=t,
+        volts=v,
+        amps=i,
+        first=12,
+        needed=(1, 2, 3),
+        cells=", ",
+        said=("compliance 10 mA (stated; not reached)",),
+    )
 
 
 @form
 def easyexpert_several_blocks():
     (t, v, i), (_, w, j) = loop(), loop(top=1.2, seed=1)
-    return Form(content=_easy([("cycle", (v, i, t)), ("cycle", (w, j, t))]), time=np.concatenate([t, t + t[-1] + 0.2]), volts=np.append(v, w),
-                amps=np.append(i, j), sweeps=2, first=12, needed=(1, 2, 3), cells=", ")  # fmt: skip
+    return Form(
+        content=_easy([("cycle", (v, i, t)), ("cycle", (w, j, t))]),
+        time=np.concatenate([t, t + t[-1] + 0.2]),
+        volts=np.append(v, w),
+        amps=np.append(i, j),
+        sweeps=2,
+        first=12,
+        needed=(1, 2, 3),
+        cells=", ",
+    )
 
 
 @form
 def easyexpert_secondary_sweep():
     (t, v, i), (_, w, j) = loop(), loop(seed=1)
     both = (np.append(v, w), np.append(i, j), np.append(t, t))
-    return Form(content=_easy([("steps", both)], 2), time=np.concatenate([t, t + t[-1] + 0.2]), volts=both[0], amps=both[1], sweeps=2, first=12,
-                needed=(1, 2, 3), cells=", ")  # fmt: skip
+    return Form(
+        content=_easy([("steps", both)], 2),
+        time=np.concatenate([t, t + t[-1] + 0.2]),
+        volts=both[0],
+        amps=both[1],
+        sweeps=2,
+        first=12,
+        needed=(1, 2, 3),
+        cells=", ",
+    )
 
 
 @form
 def cycles_below_each_other():
     (t, v, i), (_, w, j) = loop(), loop(seed=2)
     body = [f"1,{row}" for row in lines_of(t, v, i)] + [f"2,{row}" for row in lines_of(t, w, j)]
-    return Form(content=text(["cycle,time,volts,amps", *body]), time=np.concatenate([t, t + t[-1] + 0.2]), volts=np.append(v, w),
-                amps=np.append(i, j), sweeps=2, needed=(1, 2, 3))  # fmt: skip
+    return Form(
+        content=text(["cycle,time,volts,amps", *body]),
+        time=np.concatenate([t, t + t[-1] + 0.2]),
+        volts=np.append(v, w),
+        amps=np.append(i, j),
+        sweeps=2,
+        needed=(1, 2, 3),
+    )
 
 
 @form
 def cycles_that_only_start_their_times_anew():
     (t, v, i), (_, w, j) = loop(), loop(seed=2)
-    return Form(content=text(["time,volts,amps", *lines_of(np.append(t, t), np.append(v, w), np.append(i, j))]),
-                time=np.concatenate([t, t + t[-1] + 0.2]), volts=np.append(v, w), amps=np.append(i, j), sweeps=2)  # fmt: skip
+    return Form(
+        content=text(
+            ["time,volts,amps", *lines_of(np.append(t, t), np.append(v, w), np.append(i, j))]
+        ),
+        time=np.concatenate([t, t + t[-1] + 0.2]),
+        volts=np.append(v, w),
+        amps=np.append(i, j),
+        sweeps=2,
+    )
 
 
 @form
@@ -337,8 +411,14 @@ def cycles_parted_by_lines():
 def cycles_beside_each_other():
     (t, v, i), (_, w, j) = loop(), loop(seed=3)
     header = "time,volts,amps,time,volts,amps"
-    return Form(content=text([header, *lines_of(t, v, i, t, w, j)]), time=np.concatenate([t, t + t[-1] + 0.2]), volts=np.append(v, w),
-                amps=np.append(i, j), sweeps=2, needed=(0, 1, 2, 3, 4, 5))  # fmt: skip
+    return Form(
+        content=text([header, *lines_of(t, v, i, t, w, j)]),
+        time=np.concatenate([t, t + t[-1] + 0.2]),
+        volts=np.append(v, w),
+        amps=np.append(i, j),
+        sweeps=2,
+        needed=(0, 1, 2, 3, 4, 5),
+    )
 
 
 @form
@@ -363,9 +443,16 @@ def numbered_cycles_of_other_lengths():
 def currents_of_cycles_over_one_voltage():
     (t, v, i), (_, _, j), (_, _, k) = loop(), loop(seed=4), loop(seed=5)
     step = t[-1] + 0.2
-    return Form(content=text(["Time (s),V (V),I cycle 1 (A),I cycle 2 (A),I cycle 3 (A)", *lines_of(t, v, i, j, k)]),
-                time=np.concatenate([t, t + step, t + 2 * step]), volts=np.tile(v, 3), amps=np.concatenate([i, j, k]), sweeps=3,
-                needed=(0, 1, 2, 3, 4))  # fmt: skip
+    return Form(
+        content=text(
+            ["Time (s),V (V),I cycle 1 (A),I cycle 2 (A),I cycle 3 (A)", *lines_of(t, v, i, j, k)]
+        ),
+        time=np.concatenate([t, t + step, t + 2 * step]),
+        volts=np.tile(v, 3),
+        amps=np.concatenate([i, j, k]),
+        sweeps=3,
+        needed=(0, 1, 2, 3, 4),
+    )
 
 
 @form
@@ -387,8 +474,13 @@ def spreadsheet_leftovers():
 def the_same_column_twice_and_magnitudes():
     t, v, i = loop()
     body = lines_of(t, v, i, v, np.abs(i), i)
-    return Form(content=text(["t,V (V),I (A),Voltage (V),abs(I) (A),Current (A)", *body]), time=t, volts=v, amps=i,
-                said=("abs(I) (A) (magnitudes", "again"))  # fmt: skip
+    return Form(
+        content=text(["t,V (V),I (A),Voltage (V),abs(I) (A),Current (A)", *body]),
+        time=t,
+        volts=v,
+        amps=i,
+        said=("abs(I) (A) (magnitudes", "again"),
+    )
 
 
 @form
@@ -423,8 +515,14 @@ def _overflowing(*marks):
         rows[5 + 3 * k] = ",".join([*cells[:2], mark])
     kept = np.ones(t.size, dtype=bool)
     kept[[5 + 3 * k for k in range(len(marks))]] = False
-    return Form(content=text(["time,volts,amps", *rows]), time=t[kept], volts=v[kept], amps=i[kept], gone=len(marks),
-                said=(f"{len(marks)} points that overflowed", "(lines 7, 10, 13"))  # fmt: skip
+    return Form(
+        content=text(["time,volts,amps", *rows]),
+        time=t[kept],
+        volts=v[kept],
+        amps=i[kept],
+        gone=len(marks),
+        said=(f"{len(marks)} points that overflowed", "(lines 7, 10, 13"),
+    )
 
 
 @form
@@ -475,8 +573,12 @@ def units_behind_the_numbers():
 @form
 def clock_times():
     t, v, i = loop()
-    body = [f"2024-03-01 23:59:{50 + s:06.3f},{a:.6g},{b:.6g}" if s < 10 else f"2024-03-02 00:00:{s - 10:06.3f},{a:.6g},{b:.6g}"
-            for s, a, b in zip(t, v, i, strict=True)]  # fmt: skip
+    body = [
+        f"2024-03-01 23:59:{50 + s:06.3f},{a:.6g},{b:.6g}"
+        if s < 10
+        else f"2024-03-02 00:00:{s - 10:06.3f},{a:.6g},{b:.6g}"
+        for s, a, b in zip(t, v, i, strict=True)
+    ]
     return Form(
         content=text(["Timestamp,Voltage (V),Current (A)", *body]),
         time=t,
@@ -507,8 +609,14 @@ def curve_tracer_with_resistances():
 def programmed_and_measured_voltage():
     t, v, i = loop()
     body = lines_of(t, v, 0.98 * v, i)
-    return Form(content=text(["Time,Vset (V),Vmeas (V),Imeas (A)", *body]), time=t, volts=0.98 * v, amps=i, said=("Vset (V) (Vmeas (V) is there)",),
-                needed=(0, 2, 3))  # fmt: skip
+    return Form(
+        content=text(["Time,Vset (V),Vmeas (V),Imeas (A)", *body]),
+        time=t,
+        volts=0.98 * v,
+        amps=i,
+        said=("Vset (V) (Vmeas (V) is there)",),
+        needed=(0, 2, 3),
+    )
 
 
 @form
@@ -554,23 +662,46 @@ def old_line_ends():
 @form
 def raw_readings_of_a_source_meter():
     t, v, i = loop()
-    body = [f"{a:+.6E},{b:+.6E},+9.910000E+37,{s:+.6E},+4.300800E+04" for s, a, b in zip(t, v, i, strict=True)]
+    body = [
+        f"{a:+.6E},{b:+.6E},+9.910000E+37,{s:+.6E},+4.300800E+04"
+        for s, a, b in zip(t, v, i, strict=True)
+    ]
     return Form(content=text(body), time=t, volts=v, amps=i, first=1, needed=(0, 1, 3))
 
 
 @form
 def buffer_with_units_in_columns():
     t, v, i = loop()
-    body = [f"{k},{b:.6E},Amp DC,5,{a:.6E},Volt DC,F,{s:.6f}" for k, (s, a, b) in enumerate(zip(t, v, i, strict=True), start=1)]
+    body = [
+        f"{k},{b:.6E},Amp DC,5,{a:.6E},Volt DC,F,{s:.6f}"
+        for k, (s, a, b) in enumerate(zip(t, v, i, strict=True), start=1)
+    ]
     header = "Index,Reading,Unit,Range Digits,Value,Unit,Source Limit,Relative Time"
-    return Form(content=text(["Buffer Name,defbuffer1", header, *body]), time=t, volts=v, amps=i, first=3, needed=(1, 4, 7))
+    return Form(
+        content=text(["Buffer Name,defbuffer1", header, *body]),
+        time=t,
+        volts=v,
+        amps=i,
+        first=3,
+        needed=(1, 4, 7),
+    )
 
 
 @form
 def spaces_before_units():
     t, v, i = loop()
-    return Form(content=text(["  Time [s]   Voltage [V]   Current [A]", *("  " + row for row in lines_of(t, v, i, mark="   "))]), time=t, volts=v,
-                amps=i, cells="")  # fmt: skip
+    return Form(
+        content=text(
+            [
+                "  Time [s]   Voltage [V]   Current [A]",
+                *("  " + row for row in lines_of(t, v, i, mark="   ")),
+            ]
+        ),
+        time=t,
+        volts=v,
+        amps=i,
+        cells="",
+    )
 
 
 @form
@@ -583,6 +714,16 @@ def micro_signs_encoded_twice():
 @form
 def run_sheets_with_clock_and_several_headers():
     t, v, i = loop()
-    body = [f"{k},2024-03-01,10:22:{s:09.6f},{a:.6g},{b:.6g}" for k, (s, a, b) in enumerate(zip(t, v, i, strict=True), start=1)]
-    lines = ["Instrument,2450-1", "Model,2450", "Serial,0123456", 'Run,"Mar 1, 2024"', "", "Index,Date,Time,Smu-1 Voltage (V),Smu-1 Current (A)"]
+    body = [
+        f"{k},2024-03-01,10:22:{s:09.6f},{a:.6g},{b:.6g}"
+        for k, (s, a, b) in enumerate(zip(t, v, i, strict=True), start=1)
+    ]
+    lines = [
+        "Instrument,2450-1",
+        "Model,2450",
+        "Serial,0123456",
+        'Run,"Mar 1, 2024"',
+        "",
+        "Index,Date,Time,Smu-1 Voltage (V),Smu-1 Current (A)",
+    ]
     return Form(content=text([*lines, *body]), time=t, volts=v, amps=i, first=7, needed=(3, 4))

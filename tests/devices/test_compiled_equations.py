@@ -1,4 +1,5 @@
-"""Equations as machine code: what compiled loops compute is what the NumPy methods compute, for every device that offers them."""
+"""Equations as machine code: what compiled loops compute is what the NumPy methods compute, for
+every device that offers them."""
 
 from __future__ import annotations
 
@@ -12,7 +13,11 @@ from spicesnn.devices.windows import DriftWindow
 
 LIBRARY = [device_class(name)() for name in names()]
 CASES = [device for device in LIBRARY if device.compiled() is not None]
-CASES += [sn.devices.LinearDrift(window=window, window_order=3.0) for window in DriftWindow if window is not DriftWindow.NONE]
+CASES += [
+    sn.devices.LinearDrift(window=window, window_order=3.0)
+    for window in DriftWindow
+    if window is not DriftWindow.NONE
+]
 
 
 @pytest.mark.parametrize("device", CASES, ids=lambda device: f"{device.name}")
@@ -32,10 +37,17 @@ def test_compiled_is_numpy(device: sn.devices.base.Device) -> None:
             assert device.linear
             continue
         expected = getattr(device, name)(v, x, gate)
-        np.testing.assert_allclose(over_arrays(function, v, x, gate, code.parameters), expected, rtol=1e-11, atol=1e-13 * np.abs(expected).max())
+        np.testing.assert_allclose(
+            over_arrays(function, v, x, gate, code.parameters),
+            expected,
+            rtol=1e-11,
+            atol=1e-13 * np.abs(expected).max(),
+        )
 
 
 def test_parameters_may_differ_from_cell_to_cell() -> None:
     device = sn.devices.PaiYuChen(i_0=np.array([[1e-6, 2e-6], [3e-6, 4e-6]]))
     code, v, x = device.compiled(), 0.3, np.full((2, 2), 1e-9)
-    np.testing.assert_allclose(over_arrays(code.current, v, x, None, code.parameters), device.current(v, x), rtol=1e-14)
+    np.testing.assert_allclose(
+        over_arrays(code.current, v, x, None, code.parameters), device.current(v, x), rtol=1e-14
+    )

@@ -13,7 +13,9 @@ from spicesnn.netlist.foreign import load_foreign
 from spicesnn.paths import checkout_data_dir, netlists_dir
 
 CELLS = [name for name in registry.names() if hasattr(registry.device_class(name), "around")]
-TWO_TERMINAL = [name for name in registry.names() if name not in CELLS and not registry.device_class(name).gated]
+TWO_TERMINAL = [
+    name for name in registry.names() if name not in CELLS and not registry.device_class(name).gated
+]
 
 
 def changed(device):
@@ -31,7 +33,10 @@ def changed(device):
     return device
 
 
-@pytest.mark.parametrize(("name", "memristor"), [(name, None) for name in registry.names()] + [(c, m) for c in CELLS for m in TWO_TERMINAL])
+@pytest.mark.parametrize(
+    ("name", "memristor"),
+    [(name, None) for name in registry.names()] + [(c, m) for c in CELLS for m in TWO_TERMINAL],
+)
 def test_every_device_and_cell_comes_back_from_its_file(name, memristor, tmp_path):
     device = changed(registry.fresh(name, memristor))
     again = read_device(write_device(tmp_path / "device.toml", device, heading="one\ntwo"))
@@ -48,7 +53,9 @@ def test_choices_come_back(tmp_path):
 
 
 def test_a_measured_table_goes_beside_its_file(tmp_path):
-    device = MeasuredDevice.of(DeltaTable.from_csv(checkout_data_dir() / "devices" / "delta_table.csv"), g_init=30e-6)
+    device = MeasuredDevice.of(
+        DeltaTable.from_csv(checkout_data_dir() / "devices" / "delta_table.csv"), g_init=30e-6
+    )
     again = read_device(write_device(tmp_path / "mine.toml", device))
     np.testing.assert_array_equal(again.rates.values, device.rates.values)
     assert again.g_init == 30e-6
@@ -69,8 +76,16 @@ def test_what_a_file_cannot_hold(tmp_path):
     [
         ('model = "vteam"\nmemristor = "yakopcic"', InputError, "vteam is not a cell"),
         ('model = "1t1r"\nmemristor = "yakopcik"', UnknownNameError, "did you mean 'yakopcic'"),
-        ('model = "1t1r"\nmemristor = "mosfet-emulator"', InputError, "expected a device of two terminals"),
-        ('model = "1t1r"\nmemristor = "yakopcic"\nv_on = 1.0', UnknownNameError, "1t1r has no parameter 'v_on'"),
+        (
+            'model = "1t1r"\nmemristor = "mosfet-emulator"',
+            InputError,
+            "expected a device of two terminals",
+        ),
+        (
+            'model = "1t1r"\nmemristor = "yakopcic"\nv_on = 1.0',
+            UnknownNameError,
+            "1t1r has no parameter 'v_on'",
+        ),
         ('model = "table"', DataError, "table needs file"),
         ('model = "table"\nfile = "nowhere.npz"', DataError, "nowhere.npz"),
         ('model = "table"\nfil = "nowhere.npz"', UnknownNameError, "did you mean 'file'"),
@@ -83,7 +98,10 @@ def test_files_that_do_not_fit(text, error, message, tmp_path):
 
 
 def test_words_for_devices(tmp_path):
-    assert device_from("vteam", published="magic").spice_parameters() == registry.device_class("vteam").from_publication("magic").spice_parameters()
+    assert (
+        device_from("vteam", published="magic").spice_parameters()
+        == registry.device_class("vteam").from_publication("magic").spice_parameters()
+    )
     assert device_from("1s1r", memristor="yakopcic").memristor.name == "yakopcic"
     assert device_from(netlists_dir() / "foreign_memristor.toml").name == "biolek-subckt"
     for name in table_names():

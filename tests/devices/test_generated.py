@@ -16,7 +16,10 @@ def temporary(tmp_path, monkeypatch):
 
 
 def test_the_same_text_is_one_file_and_another_text_another(temporary):
-    first, again = generated.written_model("mine", "* one"), generated.written_model("mine", "* one")
+    first, again = (
+        generated.written_model("mine", "* one"),
+        generated.written_model("mine", "* one"),
+    )
     other = generated.written_model("mine", "* two")
     assert first == again != other
     assert (first.name, first.read_text(), other.read_text()) == ("mine.lib", "* one", "* two")

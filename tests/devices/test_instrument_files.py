@@ -40,7 +40,8 @@ def test_every_form_gives_the_numbers_that_are_in_it(name, tmp_path):
 
 
 def data_lines(form):
-    """Return the lines of a file, and the numbers of those that hold numbers, in its own encoding."""
+    """Return the lines of a file, and the numbers of those that hold numbers, in its own
+    encoding."""
     encoding = next(code for code in ("utf-8-sig", "latin-1") if _decodes(form.content, code))
     lines = form.content.decode(encoding).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return lines, [
@@ -209,10 +210,14 @@ def test_no_compliance_is_seen_where_there_is_none(tmp_path):
 
 @pytest.mark.parametrize(
     ("line", "amps"),
-    [("Compliance: 5 mA", 5e-3), ("Current limit (uA),500", 5e-4), ("Icc = 0.01", 0.01),
-     ("TestParameter, Measurement.Primary.Compliance, 0.002", 2e-3),
-     ("I_limit;1E-3", 1e-3)],
-)  # fmt: skip
+    [
+        ("Compliance: 5 mA", 5e-3),
+        ("Current limit (uA),500", 5e-4),
+        ("Icc = 0.01", 0.01),
+        ("TestParameter, Measurement.Primary.Compliance, 0.002", 2e-3),
+        ("I_limit;1E-3", 1e-3),
+    ],
+)
 def test_a_stated_compliance_is_read_with_its_unit(line, amps, tmp_path):
     t, v, i = loop(top=0.1)
     found = sn.read_measurement(written(tmp_path, text([line, "time,V,I", *lines_of(t, v, i)])))
@@ -223,17 +228,45 @@ def test_a_stated_compliance_is_read_with_its_unit(line, amps, tmp_path):
 @pytest.mark.parametrize(
     ("header", "kind", "scale"),
     [
-        ("time", "time", 1.0), ("Time (s)", "time", 1.0), ("time_ms", "time", 1e-3), ("Time [µs]", "time", 1e-6), ("V", "volts", 1.0),
-        ("Voltage (V)", "volts", 1.0), ("V_mV", "volts", 1e-3), ("I (mA)", "amps", 1e-3), ("current_uA", "amps", 1e-6), ("I/A", "amps", 1.0),
-        ("Current, nA", "amps", 1e-9), ("µS", "siemens", 1e-6), ("G (μS)", "siemens", 1e-6), ("G/uS", "siemens", 1e-6), ("set_uS", "siemens", 1e-6),
-        ("Conductance [nS]", "siemens", 1e-9), ("I_DUT (mA)", "amps", 1e-3), ("Pulse Width (ns)", "width", 1e-9), ("pulse", "number", 1.0),
-        ("resistance_ohm", "ohms", 1.0), ("R (kOhm)", "ohms", 1e3), ("R (MΩ)", "ohms", 1e6), ("ms", "time", 1e-3), ("mS", "siemens", 1e-3),
-        ("DrainI(2)", "amps", 1.0), ("Smu1.V[1][1]", "volts", 1.0), ("absI", "amps", 1.0), ("I (A) [1]", "amps", 1.0),
+        ("time", "time", 1.0),
+        ("Time (s)", "time", 1.0),
+        ("time_ms", "time", 1e-3),
+        ("Time [µs]", "time", 1e-6),
+        ("V", "volts", 1.0),
+        ("Voltage (V)", "volts", 1.0),
+        ("V_mV", "volts", 1e-3),
+        ("I (mA)", "amps", 1e-3),
+        ("current_uA", "amps", 1e-6),
+        ("I/A", "amps", 1.0),
+        ("Current, nA", "amps", 1e-9),
+        ("µS", "siemens", 1e-6),
+        ("G (μS)", "siemens", 1e-6),
+        ("G/uS", "siemens", 1e-6),
+        ("set_uS", "siemens", 1e-6),
+        ("Conductance [nS]", "siemens", 1e-9),
+        ("I_DUT (mA)", "amps", 1e-3),
+        ("Pulse Width (ns)", "width", 1e-9),
+        ("pulse", "number", 1.0),
+        ("resistance_ohm", "ohms", 1.0),
+        ("R (kOhm)", "ohms", 1e3),
+        ("R (MΩ)", "ohms", 1e6),
+        ("ms", "time", 1e-3),
+        ("mS", "siemens", 1e-3),
+        ("DrainI(2)", "amps", 1.0),
+        ("Smu1.V[1][1]", "volts", 1.0),
+        ("absI", "amps", 1.0),
+        ("I (A) [1]", "amps", 1.0),
         ("Read Voltage (V)", "read", 1.0),
-        ("log10|I|", "other", 1.0), ("Temperature (K)", "other", 1.0), ("Current in mA", "amps", 1e-3), ("Spannung / mV", "volts", 1e-3),
-        ("G (G0)", "siemens", 7.748091729e-5), ("Time (min)", "time", 60.0), ("I (microamps)", "amps", 1e-6), ("cycle number", "cycle", 1.0),
+        ("log10|I|", "other", 1.0),
+        ("Temperature (K)", "other", 1.0),
+        ("Current in mA", "amps", 1e-3),
+        ("Spannung / mV", "volts", 1e-3),
+        ("G (G0)", "siemens", 7.748091729e-5),
+        ("Time (min)", "time", 60.0),
+        ("I (microamps)", "amps", 1e-6),
+        ("cycle number", "cycle", 1.0),
     ],
-)  # fmt: skip
+)
 def test_headers(header, kind, scale):
     found = Column.of(header)
     assert (found.header, found.kind, found.problem) == (header, kind, "")

@@ -16,7 +16,10 @@ def test_golden_resistances():
     assert plug == pytest.approx(159.429274, rel=1e-8)
 
 
-@pytest.mark.parametrize(("volts", "density", "amps"), [(-0.2, MANY, -1.25834909e-4), (0.2, MANY, 1.23546205e-4), (-0.2, FEW, -1.90971222e-6)])
+@pytest.mark.parametrize(
+    ("volts", "density", "amps"),
+    [(-0.2, MANY, -1.25834909e-4), (0.2, MANY, 1.23546205e-4), (-0.2, FEW, -1.90971222e-6)],
+)
 def test_golden_currents(volts, density, amps):
     assert JartVCM().current(volts, density) == pytest.approx(amps, rel=5e-9)
 
@@ -29,13 +32,16 @@ def test_the_current_satisfies_its_equations():
     device = JartVCM()
     volts, density = np.linspace(-1.3, 1.3, 27)[:, None], np.geomspace(FEW, MANY, 9)
     amps = device.current(volts, density)
-    mismatch = np.vectorize(lambda v, nd, i: _mismatch(v, nd, i, device.compiled().parameters))(volts, density, amps)
+    mismatch = np.vectorize(lambda v, nd, i: _mismatch(v, nd, i, device.compiled().parameters))(
+        volts, density, amps
+    )
     assert np.max(np.abs(mismatch) / np.maximum(np.abs(amps), 1e-12)) < 1e-7
     assert np.all(np.diff(amps, axis=0) > 0)
 
 
 def test_the_forward_branch_is_the_one_reached_from_zero():
-    # With few vacancies missing the barrier, three currents satisfy the equations at +0.2 V; the small one (4.95e-5 A) is not reached.
+    # With few vacancies missing the barrier, three currents satisfy the equations at +0.2 V; the
+    # small one (4.95e-5 A) is not reached.
     device = JartVCM()
     volts = np.linspace(0.005, 0.2, 40)
     steps = np.diff(device.current(volts, MANY))
@@ -46,12 +52,22 @@ def test_the_forward_branch_is_the_one_reached_from_zero():
 def test_conductance_matches_finite_differences():
     device = JartVCM()
     volts, density = np.linspace(-1.31, 1.3, 28)[:, None], np.geomspace(FEW, MANY, 9)
-    difference = (device.current(volts + 1e-5, density) - device.current(volts - 1e-5, density)) / 2e-5
+    difference = (
+        device.current(volts + 1e-5, density) - device.current(volts - 1e-5, density)
+    ) / 2e-5
     np.testing.assert_allclose(device.conductance(volts, density), difference, rtol=1e-5)
 
 
 def test_rate_slope_is_consistent_at_two_steps():
-    assert slope_error(JartVCM(), np.array([[-0.6], [0.8]]), np.geomspace(2 * FEW, 0.9 * MANY, 7), relative=1e-5) < 5e-3
+    assert (
+        slope_error(
+            JartVCM(),
+            np.array([[-0.6], [0.8]]),
+            np.geomspace(2 * FEW, 0.9 * MANY, 7),
+            relative=1e-5,
+        )
+        < 5e-3
+    )
 
 
 def test_signs_and_bounds():
@@ -89,9 +105,19 @@ def test_twin_currents(tmp_path):
 
 
 def test_twin_reset(tmp_path):
-    time, volts, amps, states, (accepted, rejected) = spice_run(JartVCM(), "sin(0 1.3 100k)", 5e-6, tmp_path, start=MANY)
+    time, volts, amps, states, (accepted, rejected) = spice_run(
+        JartVCM(), "sin(0 1.3 100k)", 5e-6, tmp_path, start=MANY
+    )
     pick = slice(1, None, 40)
-    expected = integrate(JartVCM(), lambda t: 1.3 * np.sin(2e5 * np.pi * t), time[pick], MANY, method="LSODA", rtol=1e-6, atol=1e-8)
+    expected = integrate(
+        JartVCM(),
+        lambda t: 1.3 * np.sin(2e5 * np.pi * t),
+        time[pick],
+        MANY,
+        method="LSODA",
+        rtol=1e-6,
+        atol=1e-8,
+    )
     assert np.ptp(states) > 1e25
     assert np.max(np.abs(states[0, pick] - expected)) < 1e-3 * MANY
     assert np.max(np.abs(amps - JartVCM().current(volts, states[0]))) < 1e-4 * np.max(np.abs(amps))

@@ -13,7 +13,11 @@ from spicesnn.errors import ConvergenceError, InputError
 
 def test_golden_currents():
     device = Memdiode(rs_min=1e-9, rs_max=1e-9, gamma=0.0)
-    np.testing.assert_allclose(device.current(0.5, [0.0, 0.5, 1.0]), [8.97385392e-6, 3.96207890e-4, 6.83303312e-4], rtol=2e-9)
+    np.testing.assert_allclose(
+        device.current(0.5, [0.0, 0.5, 1.0]),
+        [8.97385392e-6, 3.96207890e-4, 6.83303312e-4],
+        rtol=2e-9,
+    )
 
 
 def test_golden_reset():
@@ -27,7 +31,9 @@ def test_series_resistance_is_solved_for():
     amps = device.current(volts, state)
     series = 2e3 + (50.0 - 2e3) * state
     bare = Memdiode(rs_min=1e-12, rs_max=1e-12)
-    np.testing.assert_allclose(bare.current(volts - amps * series, state), amps, rtol=1e-9, atol=1e-18)
+    np.testing.assert_allclose(
+        bare.current(volts - amps * series, state), amps, rtol=1e-9, atol=1e-18
+    )
     assert device.current(0.0, 0.5) == 0
 
 
@@ -50,7 +56,9 @@ def test_signs_bounds_and_rest():
 def test_snapback_lowers_the_set_voltage():
     calm, snapping = Memdiode(), Memdiode(i_sb=1e-4)
     assert snapping.current(0.7, 0.5) > 1.1e-4
-    assert snapping.rate(0.7, 0.5) / calm.rate(0.7, 0.5) == pytest.approx(np.exp(15 * 0.7), rel=1e-9)
+    assert snapping.rate(0.7, 0.5) / calm.rate(0.7, 0.5) == pytest.approx(
+        np.exp(15 * 0.7), rel=1e-9
+    )
 
 
 def test_state_for_conductance():
@@ -63,7 +71,9 @@ def test_array_parameters():
     series = np.array([[10.0, 1000.0]])
     amps = Memdiode(rs_min=series, rs_max=series).current(1.0, 0.5)
     assert amps.shape == (1, 2)
-    assert amps[0, 1] == pytest.approx(Memdiode(rs_min=1e3, rs_max=1e3).current(1.0, 0.5), rel=1e-12)
+    assert amps[0, 1] == pytest.approx(
+        Memdiode(rs_min=1e3, rs_max=1e3).current(1.0, 0.5), rel=1e-12
+    )
 
 
 def test_bad_input():
@@ -80,9 +90,20 @@ def _no_answer(v: float, x: float, gate: float, p: object) -> float:
 @pytest.mark.parametrize("series", [(1.0, 1.0), (500.0, 100.0)])
 def test_twin(tmp_path, series):
     device = Memdiode(rs_min=series[0], rs_max=series[1])
-    time, volts, amps, states, (accepted, rejected) = spice_run(device, "sin(0 1.5 1)", 1.0, tmp_path, start=0.0)
+    time, volts, amps, states, (accepted, rejected) = spice_run(
+        device, "sin(0 1.5 1)", 1.0, tmp_path, start=0.0
+    )
     pick = slice(1, None, 25)
-    expected = integrate(device, lambda t: 1.5 * np.sin(2 * np.pi * t), time[pick], 0.0, [0.5], method="LSODA", rtol=1e-7, atol=1e-9)
+    expected = integrate(
+        device,
+        lambda t: 1.5 * np.sin(2 * np.pi * t),
+        time[pick],
+        0.0,
+        [0.5],
+        method="LSODA",
+        rtol=1e-7,
+        atol=1e-9,
+    )
     assert np.ptp(states) > 0.9
     assert np.max(np.abs(states[0, pick] - expected)) < 1e-3
     assert np.max(np.abs(amps - device.current(volts, states[0]))) < 1e-4 * np.max(np.abs(amps))

@@ -20,7 +20,9 @@ def test_bins_and_signs_of_the_published_increments():
     assert np.all(MetalOxide.pulse_increment(1.0, MIDDLES, 0.5e-3) > 1e-6)
     assert np.all(MetalOxide.pulse_increment(-1.2, MIDDLES, 0.5e-3) < 0)
     # By hand for the bin of 31.6 to 56.2 µS, where no digit is lost in 1 − tanh.
-    by_hand = -0.89e-4 * (-1 - np.tanh(0.23 * (np.log(1e-3) - 2.91))) * (np.tanh(6.2 * -1.2 + 7.42) - 1)
+    by_hand = (
+        -0.89e-4 * (-1 - np.tanh(0.23 * (np.log(1e-3) - 2.91))) * (np.tanh(6.2 * -1.2 + 7.42) - 1)
+    )
     assert MetalOxide.pulse_increment(-1.2, 40e-6, 1e-3) == pytest.approx(by_hand, rel=1e-12)
 
 
@@ -28,7 +30,11 @@ def test_bins_and_signs_of_the_published_increments():
 @pytest.mark.parametrize("width", [0.5e-3, 1e-5])
 def test_the_rate_makes_the_published_step_in_the_middle_of_a_bin(volts, width):
     device = MetalOxide(pulse_s=width)
-    np.testing.assert_allclose(device.rate(volts, MIDDLES) * width, MetalOxide.pulse_increment(volts, MIDDLES, width), rtol=1e-9)
+    np.testing.assert_allclose(
+        device.rate(volts, MIDDLES) * width,
+        MetalOxide.pulse_increment(volts, MIDDLES, width),
+        rtol=1e-9,
+    )
 
 
 def test_half_select_disturb_is_well_under_a_percent():
@@ -48,7 +54,12 @@ def test_spread_of_the_current():
     sigma_3 = 1.17e-5 + 1.3 * g - 1e-7 * t - 6500 * g**2 - 2.5e-3 * g * t
     nominal = MetalOxide().current(v, g)
     cells = MetalOxide(xi=np.array([-1.0, 0.0, 2.0])).current(v, g)
-    np.testing.assert_allclose(cells - nominal, np.array([-1.0, 0.0, 2.0]) * (sigma_1 * v + sigma_3 * v**3), rtol=1e-9, atol=1e-18)
+    np.testing.assert_allclose(
+        cells - nominal,
+        np.array([-1.0, 0.0, 2.0]) * (sigma_1 * v + sigma_3 * v**3),
+        rtol=1e-9,
+        atol=1e-18,
+    )
 
 
 def test_signs_bounds_and_rest():
@@ -84,9 +95,20 @@ def test_bad_parameters():
 @pytest.mark.parametrize("parameters", [{}, {"xi": 1.5, "celsius": 60.0, "pulse_s": 1e-3}])
 def test_twin(tmp_path, parameters):
     device = MetalOxide(**parameters)
-    time, volts, amps, states, (accepted, rejected) = spice_run(device, "sin(0 1.3 20)", 0.05, tmp_path, start=10e-6)
+    time, volts, amps, states, (accepted, rejected) = spice_run(
+        device, "sin(0 1.3 20)", 0.05, tmp_path, start=10e-6
+    )
     pick = slice(1, None, 20)
-    expected = integrate(device, lambda t: 1.3 * np.sin(40 * np.pi * t), time[pick], 10e-6, [0.025], method="Radau", rtol=1e-8, atol=1e-9)
+    expected = integrate(
+        device,
+        lambda t: 1.3 * np.sin(40 * np.pi * t),
+        time[pick],
+        10e-6,
+        [0.025],
+        method="Radau",
+        rtol=1e-8,
+        atol=1e-9,
+    )
     assert np.ptp(states) > 100e-6
     assert np.max(np.abs(states[0, pick] - expected)) < 1e-3 * 313e-6
     assert np.max(np.abs(amps - device.current(volts, states[0]))) < 1e-4 * np.max(np.abs(amps))

@@ -19,7 +19,8 @@ NETWORK_PULSE = sn.PiecewiseLinear([0, 1e-5, 2e-5, 5.02e-3, 5.03e-3, 6e-3], [0, 
 
 
 def literal(stimulus, transconductance, step):
-    """Run the circuit as its authors wired it: time, source current, gate voltage, drain current."""
+    """Run the circuit as its authors wired it: time, source current, gate voltage, drain
+    current."""
     text = (netlists_dir() / "mosfet_emulator_original.cir").read_text()
     text = re.sub(r"vd d 0 .*", f"vd d 0 {stimulus.spice_source()}", text)
     text = text.replace("transconductance=2e-4", f"transconductance={transconductance:g}")
@@ -56,7 +57,9 @@ def test_the_body_diode_takes_hundreds_of_ampere():
     time, amps, _, drain = literal(sn.PiecewiseLinear([0, 1e-4, 2e-4], [0, -1, 0]), 2e-4, 1e-6)
     k = np.argmin(np.abs(time - 1e-4))
     device = MosfetEmulator(transconductance=2e-4)
-    assert device.drain_current(np.interp(time[k], [0, 1e-4], [0, -1.0]), -1e4) == pytest.approx(-drain[k], rel=1e-3)
+    assert device.drain_current(np.interp(time[k], [0, 1e-4], [0, -1.0]), -1e4) == pytest.approx(
+        -drain[k], rel=1e-3
+    )
     assert -drain[k] == pytest.approx(-618, rel=2e-2)
     assert abs(amps[k]) < 1e-3
 
@@ -84,18 +87,37 @@ def test_gate_charge_and_its_inverse():
     for_gate, for_drain = gate.slopes(gates, volts)
     shift = 1e-6
     rough = np.abs(np.abs(volts) - np.maximum(gates + np.maximum(-volts, 0), 0.025)) < 1e-5
-    kink = rough | (np.abs(gates) < 1e-5) | (np.abs(volts) < 1e-5) | (np.abs(gates - np.minimum(volts, 0)) < 1e-5)
-    assert for_gate[~kink] == pytest.approx(((gate.charge(gates + shift, volts) - gate.charge(gates - shift, volts)) / 2 / shift)[~kink], abs=2e-5)
-    assert for_drain[~kink] == pytest.approx(((gate.charge(gates, volts + shift) - gate.charge(gates, volts - shift)) / 2 / shift)[~kink], abs=2e-5)
+    kink = (
+        rough
+        | (np.abs(gates) < 1e-5)
+        | (np.abs(volts) < 1e-5)
+        | (np.abs(gates - np.minimum(volts, 0)) < 1e-5)
+    )
+    assert for_gate[~kink] == pytest.approx(
+        ((gate.charge(gates + shift, volts) - gate.charge(gates - shift, volts)) / 2 / shift)[
+            ~kink
+        ],
+        abs=2e-5,
+    )
+    assert for_drain[~kink] == pytest.approx(
+        ((gate.charge(gates, volts + shift) - gate.charge(gates, volts - shift)) / 2 / shift)[
+            ~kink
+        ],
+        abs=2e-5,
+    )
     # half the drain's step couples into the gate of a transistor that is well on
-    assert gate.coupling(np.array(1e3), np.array(0.01)) == pytest.approx(0.5 * 3.453 / 3.553, rel=1e-4)
+    assert gate.coupling(np.array(1e3), np.array(0.01)) == pytest.approx(
+        0.5 * 3.453 / 3.553, rel=1e-4
+    )
 
 
 def test_state_for_conductance():
     device = MosfetEmulator()
     states = np.array([0.0, 0.02, 0.5, 7.0])
     wanted = device.conductance(0.0, np.maximum(states, device.x_init))
-    assert device.conductance(0.0, device.state_for_conductance(wanted)) == pytest.approx(wanted, abs=1e-12)
+    assert device.conductance(0.0, device.state_for_conductance(wanted)) == pytest.approx(
+        wanted, abs=1e-12
+    )
     assert device.state_for_conductance(1.3e-4 * 7.0) == pytest.approx(7.0, rel=1e-12)
     with pytest.raises(InputError, match="it is 0 or more"):
         device.state_for_conductance(-1e-6)
@@ -110,25 +132,36 @@ def test_parameters_are_checked():
 
 @pytest.mark.parametrize(("low", "ohm"), [(0.0, 1.0), (4.2e-10, 1.0), (0.0, 10.0)])
 def test_cells_are_pulsed_a_second_time_through_wires(low, ohm):
-    """A cell at its lowest state that is pushed further down, beside one that was written: no step may be crossed to and fro."""
+    """A cell at its lowest state that is pushed further down, beside one that was written: no step
+    may be crossed to and fro."""
     device = MosfetEmulator(transconductance=5e-9, x_low=0.0, x_high=20.0)
     wires = sn.Wires(word_line_ohm=ohm, bit_line_ohm=ohm)
-    array = sn.Crossbar(device=device, state=[[6.957], [low]], gate_along=sn.GateAlong.BIT_LINES, wires=wires)
+    array = sn.Crossbar(
+        device=device, state=[[6.957], [low]], gate_along=sn.GateAlong.BIT_LINES, wires=wires
+    )
     pulse = sn.Pulse(row_volts=[1.0, 0.0], width_s=0.005, gate_volts=[1.2])
     with sn.NgspiceEngine(timeout_s=60) as engine:
         done = engine.pulse(array, pulse)
         again = engine.pulse(done.array, pulse)
     assert done.state[1, 0] == pytest.approx(0.0, abs=1e-9)
-    assert done.state[0, 0] == pytest.approx(13.949 if ohm == 1.0 else sn.NodalEngine().pulse(array, pulse).state[0, 0], abs=6e-3)
+    assert done.state[0, 0] == pytest.approx(
+        13.949 if ohm == 1.0 else sn.NodalEngine().pulse(array, pulse).state[0, 0], abs=6e-3
+    )
     assert again.state[0, 0] > done.state[0, 0] + 6
 
 
 @pytest.mark.parametrize(("volts", "gate"), [(-0.0198, 0.0), (-0.25, 1.2), (0.5, 0.0)])
 def test_gates_below_zero_are_found(volts, gate):
-    """The equation of the gate where saturation voltage and drain meet: a single expression, whose poles Newton's steps cannot reach."""
+    """The equation of the gate where saturation voltage and drain meet: a single expression, whose
+    poles Newton's steps cannot reach."""
     states = np.array([[0.0, 15.0, 9.03], [0.0, 13.6, 4.2e-10]])
     device = MosfetEmulator(transconductance=1e-9)
-    array = sn.Crossbar(device=device, state=states, gate_along=sn.GateAlong.WORD_LINES, wires=sn.Wires(word_line_ohm=10.0, bit_line_ohm=10.0))
+    array = sn.Crossbar(
+        device=device,
+        state=states,
+        gate_along=sn.GateAlong.WORD_LINES,
+        wires=sn.Wires(word_line_ohm=10.0, bit_line_ohm=10.0),
+    )
     pulse = sn.Pulse(row_volts=[-0.13, volts], width_s=1e-4, gate_volts=[0.0, gate])
     with sn.NgspiceEngine(timeout_s=60) as engine:
         done, ours = engine.pulse(array, pulse), sn.NodalEngine().pulse(array, pulse)

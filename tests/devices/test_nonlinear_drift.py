@@ -58,10 +58,21 @@ def test_bad_parameters():
 
 def test_twin(tmp_path):
     device = NonlinearDrift()
-    time, volts, amps, states, (accepted, rejected) = spice_run(device, "sin(0 1.1 1k)", 2e-3, tmp_path, start=0.15)
+    time, volts, amps, states, (accepted, rejected) = spice_run(
+        device, "sin(0 1.1 1k)", 2e-3, tmp_path, start=0.15
+    )
     pick = slice(1, None, 10)
     breaks = np.arange(1, 4) * 5e-4
-    expected = integrate(device, lambda t: 1.1 * np.sin(2e3 * np.pi * t), time[pick], 0.15, breaks, method="Radau", rtol=1e-8, atol=1e-9)
+    expected = integrate(
+        device,
+        lambda t: 1.1 * np.sin(2e3 * np.pi * t),
+        time[pick],
+        0.15,
+        breaks,
+        method="Radau",
+        rtol=1e-8,
+        atol=1e-9,
+    )
     assert np.ptp(states) > 0.89
     assert np.max(np.abs(states[0, pick] - expected)) < 1e-3 * 0.9
     assert np.max(np.abs(amps - device.current(volts, states[0]))) < 1e-4 * np.max(np.abs(amps))

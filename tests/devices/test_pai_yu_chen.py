@@ -11,7 +11,9 @@ from spicesnn.devices.stanford import Stanford
 from spicesnn.errors import InputError
 
 
-@pytest.mark.parametrize(("gap", "amps"), [(0.1e-9, 1.00157228e-5), (1.0e-9, 3.79625083e-7), (1.7e-9, 2.97768009e-8)])
+@pytest.mark.parametrize(
+    ("gap", "amps"), [(0.1e-9, 1.00157228e-5), (1.0e-9, 3.79625083e-7), (1.7e-9, 2.97768009e-8)]
+)
 def test_golden_currents(gap, amps):
     assert PaiYuChen().current(0.1, gap) == pytest.approx(amps, rel=5e-9)
 
@@ -22,8 +24,11 @@ def test_golden_rate():
 
 def test_golden_isothermal_reset():
     device = PaiYuChen()
-    seconds, _ = quad(lambda g: 1 / device.rate(-1.2, g), 0.1e-9, 0.5e-9, epsabs=0, epsrel=1e-12, limit=200)
-    # Radau, DOP853 and LSODA at rtol 1e-12 agree with the quadrature; the published check is 4e-8 away, in its last digit but one.
+    seconds, _ = quad(
+        lambda g: 1 / device.rate(-1.2, g), 0.1e-9, 0.5e-9, epsabs=0, epsrel=1e-12, limit=200
+    )
+    # Radau, DOP853 and LSODA at rtol 1e-12 agree with the quadrature; the published check is 4e-8
+    # away, in its last digit but one.
     assert seconds == pytest.approx(1.26757888e-3, rel=5e-8)
 
 
@@ -36,7 +41,13 @@ def test_golden_reset_with_heating():
     reached.terminal = True
     unit = np.array([1e-9, 1.0])
     found = solve_ivp(
-        lambda t, y: device.rate(-1.2, y * unit) / unit, (0, 1e-4), [0.1, 298.0], events=reached, method="Radau", rtol=1e-11, atol=1e-13
+        lambda t, y: device.rate(-1.2, y * unit) / unit,
+        (0, 1e-4),
+        [0.1, 298.0],
+        events=reached,
+        method="Radau",
+        rtol=1e-11,
+        atol=1e-13,
     )
     assert found.t_events[0][0] == pytest.approx(6.03347480e-6, rel=5e-9)
 
@@ -45,8 +56,12 @@ def test_spikelearn_calibration_at_298_kelvin():
     device = PaiYuChen.from_publication("spikelearn")
     assert device.volts_for_rate(1e-5, 10.0) == pytest.approx(1.475, abs=5e-4)
     assert device.volts_for_rate(1e-4, 10.0) == pytest.approx(1.336, abs=2e-3)
-    assert device.volts_for_rate(1e-4, 100.0) - device.volts_for_rate(1e-4, 10.0) == pytest.approx(0.0716, abs=2e-4)
-    assert device.volts_for_rate(1e-5, 100.0) - device.volts_for_rate(1e-5, 10.0) == pytest.approx(0.075, abs=2e-4)
+    assert device.volts_for_rate(1e-4, 100.0) - device.volts_for_rate(1e-4, 10.0) == pytest.approx(
+        0.0716, abs=2e-4
+    )
+    assert device.volts_for_rate(1e-5, 100.0) - device.volts_for_rate(1e-5, 10.0) == pytest.approx(
+        0.075, abs=2e-4
+    )
 
 
 def test_spikelearn_conductance_range():
@@ -69,7 +84,11 @@ def test_volts_for_no_rate_is_nothing():
         PaiYuChenHeated().volts_for_rate(2e-5, 1.0)
 
 
-@pytest.mark.parametrize("device", [PaiYuChen(), PaiYuChen(temperature=400.0), Stanford()], ids=["pai-yu-chen", "hot", "stanford"])
+@pytest.mark.parametrize(
+    "device",
+    [PaiYuChen(), PaiYuChen(temperature=400.0), Stanford()],
+    ids=["pai-yu-chen", "hot", "stanford"],
+)
 def test_slopes_match_finite_differences(device):
     low, high = device.bounds()
     volts = np.linspace(-1.53, 1.47, 31)[:, None]
@@ -80,7 +99,14 @@ def test_slopes_match_finite_differences(device):
 
 def test_slopes_on_the_ramps():
     device = PaiYuChen(bound_width=0.1)
-    assert slope_error(device, np.linspace(-1.5, 1.5, 13)[:, None], np.array([0.11e-9, 0.2e-9, 1.6e-9, 1.69e-9])) < 1e-6
+    assert (
+        slope_error(
+            device,
+            np.linspace(-1.5, 1.5, 13)[:, None],
+            np.array([0.11e-9, 0.2e-9, 1.6e-9, 1.69e-9]),
+        )
+        < 1e-6
+    )
 
 
 def test_heated_slopes_match_finite_differences():
@@ -89,9 +115,14 @@ def test_heated_slopes_match_finite_differences():
     gap, kelvin = np.linspace(0.15e-9, 1.6e-9, 12), np.linspace(300.0, 900.0, 12)
     given = device.rate_slope(volts, np.stack([gap, kelvin]))
     for which, step in ((0, 1e-15), (1, 1e-3)):
-        up, down = (np.stack([gap + s * step * (which == 0), kelvin + s * step * (which == 1)]) for s in (1, -1))
+        up, down = (
+            np.stack([gap + s * step * (which == 0), kelvin + s * step * (which == 1)])
+            for s in (1, -1)
+        )
         difference = (device.rate(volts, up)[which] - device.rate(volts, down)[which]) / (2 * step)
-        np.testing.assert_allclose(given[which], difference, rtol=1e-5, atol=1e-6 * np.max(np.abs(difference)))
+        np.testing.assert_allclose(
+            given[which], difference, rtol=1e-5, atol=1e-6 * np.max(np.abs(difference))
+        )
 
 
 @pytest.mark.parametrize("device", [PaiYuChen(), Stanford()], ids=["pai-yu-chen", "stanford"])
@@ -108,7 +139,9 @@ def test_signs_bounds_and_limits(device):
 
 def test_heat_speeds_up_the_stanford_device():
     device = Stanford()
-    assert device.kelvin(1.0, 0.2e-9) == pytest.approx(298 + 2.1e3 * device.current(1.0, 0.2e-9), rel=1e-12)
+    assert device.kelvin(1.0, 0.2e-9) == pytest.approx(
+        298 + 2.1e3 * device.current(1.0, 0.2e-9), rel=1e-12
+    )
     assert device.kelvin(10.0, 0.2e-9) == 3000.0
     assert abs(device.rate(-1.0, 0.5e-9)) > abs(device.with_parameters(r_th=0.0).rate(-1.0, 0.5e-9))
 
@@ -150,14 +183,27 @@ def test_bad_parameters():
 
 @pytest.mark.parametrize(
     ("device", "start", "amplitude", "frequency"),
-    [(PaiYuChen(), 1e-10, 1.4, 1e3), (PaiYuChenHeated(), [1e-10, 298.0], 1.3, 1e6), (Stanford(), 2e-10, 1.2, 1e3)],
+    [
+        (PaiYuChen(), 1e-10, 1.4, 1e3),
+        (PaiYuChenHeated(), [1e-10, 298.0], 1.3, 1e6),
+        (Stanford(), 2e-10, 1.2, 1e3),
+    ],
     ids=["pai-yu-chen", "heated", "stanford"],
 )
 def test_twins(tmp_path, device, start, amplitude, frequency):
-    time, volts, amps, states, (accepted, rejected) = spice_run(device, f"sin(0 {amplitude} {frequency})", 1 / frequency, tmp_path, start=start)
+    time, volts, amps, states, (accepted, rejected) = spice_run(
+        device, f"sin(0 {amplitude} {frequency})", 1 / frequency, tmp_path, start=start
+    )
     pick = slice(1, None, 20)
     expected = integrate(
-        device, lambda t: amplitude * np.sin(2 * np.pi * frequency * t), time[pick], start, [0.5 / frequency], method="Radau", rtol=1e-8, atol=1e-9
+        device,
+        lambda t: amplitude * np.sin(2 * np.pi * frequency * t),
+        time[pick],
+        start,
+        [0.5 / frequency],
+        method="Radau",
+        rtol=1e-8,
+        atol=1e-9,
     )
     low, high = (np.ravel(b) for b in device.bounds())
     gap = expected if expected.ndim == 1 else expected[:, 0]

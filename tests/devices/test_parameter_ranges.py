@@ -1,4 +1,5 @@
-"""Every parameter of every model is held to the range that it states, as a number, in an array, and from text."""
+"""Every parameter of every model is held to the range that it states, as a number, in an array, and
+from text."""
 
 from __future__ import annotations
 
@@ -21,7 +22,11 @@ PARAMETERS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "parameter", "meta"), PARAMETERS, ids=[f"{name}-{parameter}" for name, parameter, _ in PARAMETERS])
+@pytest.mark.parametrize(
+    ("name", "parameter", "meta"),
+    PARAMETERS,
+    ids=[f"{name}-{parameter}" for name, parameter, _ in PARAMETERS],
+)
 def test_what_is_outside_its_range_or_no_number_is_refused_by_name(name, parameter, meta):
     device = registry.make(name)
     wrong = [math.nan, math.inf, -math.inf]
@@ -40,12 +45,18 @@ def test_what_is_outside_its_range_or_no_number_is_refused_by_name(name, paramet
 
 
 @settings(max_examples=300, deadline=None)
-@given(choice=st.sampled_from(PARAMETERS), sign=st.sampled_from([-1.0, 1.0]), decades=st.floats(-3.0, 3.0))
+@given(
+    choice=st.sampled_from(PARAMETERS),
+    sign=st.sampled_from([-1.0, 1.0]),
+    decades=st.floats(-3.0, 3.0),
+)
 def test_a_device_that_is_made_computes(choice, sign, decades):
     (name, parameter, _), factor = choice, sign * 10.0**decades
     device = registry.make(name)
     try:
-        changed = device.with_parameters(**{parameter: factor * (float(getattr(device, parameter)) or 1.0)})
+        changed = device.with_parameters(
+            **{parameter: factor * (float(getattr(device, parameter)) or 1.0)}
+        )
     except InputError:
         assume(False)
     low, high = (np.asarray(bound, dtype=float) for bound in changed.bounds())

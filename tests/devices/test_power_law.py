@@ -66,10 +66,21 @@ def test_bad_parameters():
 
 def test_twin(tmp_path):
     device = PowerLaw()
-    time, volts, amps, states, (accepted, rejected) = spice_run(device, "sin(0 1.5 100k)", 20e-6, tmp_path, start=np.log(1e6))
+    time, volts, amps, states, (accepted, rejected) = spice_run(
+        device, "sin(0 1.5 100k)", 20e-6, tmp_path, start=np.log(1e6)
+    )
     pick = slice(1, None, 10)
     breaks = np.arange(1, 4) * 5e-6
-    expected = integrate(device, lambda t: 1.5 * np.sin(2e5 * np.pi * t), time[pick], np.log(1e6), breaks, method="Radau", rtol=1e-8, atol=1e-9)
+    expected = integrate(
+        device,
+        lambda t: 1.5 * np.sin(2e5 * np.pi * t),
+        time[pick],
+        np.log(1e6),
+        breaks,
+        method="Radau",
+        rtol=1e-8,
+        atol=1e-9,
+    )
     assert np.ptp(states) > 0.5
     assert np.max(np.abs(states[0, pick] - expected)) < 1e-3 * 5.8
     assert np.max(np.abs(amps - device.current(volts, states[0]))) < 1e-4 * np.max(np.abs(amps))

@@ -21,7 +21,9 @@ def test_the_set_has_the_equations_of_the_published_cell_at_2000_points():
     x = np.stack([gap, kelvin])
     rates = device.rate(v, x)
     np.testing.assert_allclose(device.current(v, x), amps, rtol=1e-9)
-    np.testing.assert_allclose(rates[0], -growth, rtol=1e-9, atol=1e-9 * np.abs(growth).max() * 1e-6)
+    np.testing.assert_allclose(
+        rates[0], -growth, rtol=1e-9, atol=1e-9 * np.abs(growth).max() * 1e-6
+    )
     np.testing.assert_allclose(rates[1], heat, rtol=1e-9, atol=1e-9 * np.abs(heat).max() * 1e-3)
 
 
@@ -29,7 +31,9 @@ def test_a_set_of_one_nanosecond_runs_away_where_one_step_of_forward_euler_sees_
     device = PaiYuChenHeated.from_publication("sky130")
     start = np.array([1.2e-9, 300.0]).reshape(2, 1, 1)
     array = sn.Crossbar(device=device, state=start, wires=sn.Wires.ideal())
-    after = sn.NodalEngine().pulse(array, sn.Pulse(row_volts=[1.8], width_s=1e-9, rise_s=1e-12)).state
+    after = (
+        sn.NodalEngine().pulse(array, sn.Pulse(row_volts=[1.8], width_s=1e-9, rise_s=1e-12)).state
+    )
     assert np.isclose(1e6 * float(np.ravel(device.current(1.8, after))[0]), 1403.3, atol=0.5)
     stepped = start + 1e-9 * device.rate(1.8, start)
     assert np.isclose(1e6 * float(np.ravel(device.current(1.8, stepped))[0]), 30.2, atol=0.1)

@@ -30,10 +30,14 @@ def test_normal_is_cut_and_uniform_is_even(rng):
 
 
 def test_spread_gives_every_cell_its_own_parameters():
-    device = spread(VTEAM(), (3, 4), {"r_on": LogNormal(0.1), "k_off": Uniform(0.5)}, np.random.default_rng(1))
+    device = spread(
+        VTEAM(), (3, 4), {"r_on": LogNormal(0.1), "k_off": Uniform(0.5)}, np.random.default_rng(1)
+    )
     assert np.shape(device.r_on) == np.shape(device.k_off) == (3, 4)
     assert np.shape(device.r_off) == ()
-    again = spread(VTEAM(), (3, 4), {"r_on": LogNormal(0.1), "k_off": Uniform(0.5)}, np.random.default_rng(1))
+    again = spread(
+        VTEAM(), (3, 4), {"r_on": LogNormal(0.1), "k_off": Uniform(0.5)}, np.random.default_rng(1)
+    )
     assert np.array_equal(device.r_on, again.r_on)
     assert np.unique(device.r_on).size == 12
 
@@ -44,8 +48,15 @@ def test_spread_refuses():
     with pytest.raises(InputError, match="outside its range"):
         spread(VTEAM(), (50, 50), {"r_on": Normal(0.9)}, np.random.default_rng(1))
     with pytest.raises(InputError, match="two cells or more"):
-        spread(VTEAM(), (1, 1), {"r_on": Normal(0.1)}, np.random.default_rng(1), scaled_to=(40.0, 60.0))
-    for make in (lambda: LogNormal(-0.1), lambda: Normal(np.nan), lambda: Uniform(np.inf), lambda: Normal(0.1, cut=0.0)):
+        spread(
+            VTEAM(), (1, 1), {"r_on": Normal(0.1)}, np.random.default_rng(1), scaled_to=(40.0, 60.0)
+        )
+    for make in (
+        lambda: LogNormal(-0.1),
+        lambda: Normal(np.nan),
+        lambda: Uniform(np.inf),
+        lambda: Normal(0.1, cut=0.0),
+    ):
         with pytest.raises(InputError, match="expected"):
             make()
 
@@ -83,7 +94,9 @@ def test_held_is_a_device_in_one_of_its_states(rng):
     device = VTEAM.from_publication("magic")
     states = ConductanceStates.even(16, 5e-6, 1e-4)
     held = states.held(device, device.state_for_conductance(np.linspace(6e-6, 9e-5, 30)), rng)
-    assert states.siemens[states.index(device.conductance(0.0, held))] == pytest.approx(device.conductance(0.0, held), rel=1e-9)
+    assert states.siemens[states.index(device.conductance(0.0, held))] == pytest.approx(
+        device.conductance(0.0, held), rel=1e-9
+    )
     with pytest.raises(InputError, match="not reachable"):
         ConductanceStates.even(4, 2e-3, 1e-2).held(device, 1e-9, rng)
 

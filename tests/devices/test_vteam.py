@@ -31,7 +31,9 @@ def test_golden_sine(window, half, whole):
     assert found == pytest.approx([half, whole], rel=5e-8)
 
 
-@pytest.mark.parametrize(("law", "amps"), [(ResistanceLaw.LINEAR, 2.557024e-3), (ResistanceLaw.EXPONENTIAL, 6.822126e-3)])
+@pytest.mark.parametrize(
+    ("law", "amps"), [(ResistanceLaw.LINEAR, 2.557024e-3), (ResistanceLaw.EXPONENTIAL, 6.822126e-3)]
+)
 def test_golden_current(law, amps):
     state = integrate(VTEAM(), sine, [5e-9], 1e-9, [ONSET])[0]
     assert VTEAM(resistance=law).current(1.0, state) == pytest.approx(amps, rel=2e-7)
@@ -45,8 +47,12 @@ def test_team_window_is_written_as_published():
     device = VTEAM(window=ThresholdWindow.TEAM)
     states = np.array([0.5e-9, 1.2e-9, 1.4e-9])
     ideal = VTEAM()
-    assert device.rate(1.0, states) / ideal.rate(1.0, states) == pytest.approx(np.exp(-np.exp((states - 1.2e-9) / 107e-12)), rel=1e-12)
-    assert device.rate(-1.0, states) / ideal.rate(-1.0, states) == pytest.approx(np.exp(-np.exp((2e-9 - states) / 107e-12)), rel=1e-12, abs=1e-170)
+    assert device.rate(1.0, states) / ideal.rate(1.0, states) == pytest.approx(
+        np.exp(-np.exp((states - 1.2e-9) / 107e-12)), rel=1e-12
+    )
+    assert device.rate(-1.0, states) / ideal.rate(-1.0, states) == pytest.approx(
+        np.exp(-np.exp((2e-9 - states) / 107e-12)), rel=1e-12, abs=1e-170
+    )
     assert device.rate(1.0, 3e-9) == 0
     assert np.isfinite(device.rate(-1.0, 0.0))
 
@@ -71,14 +77,25 @@ def test_nothing_moves_between_the_thresholds_nor_past_a_bound():
 @pytest.mark.parametrize("name", sorted(VTEAM.published))
 def test_published_sets(name):
     device = VTEAM.from_publication(name)
-    assert device.rate(device.typical_drive()[0], device.w_init) > 0 > device.rate(-device.typical_drive()[0], device.w_init)
+    assert (
+        device.rate(device.typical_drive()[0], device.w_init)
+        > 0
+        > device.rate(-device.typical_drive()[0], device.w_init)
+    )
     low, high = device.conductance(0.0, np.array([device.w_off, device.w_on]))
     assert (1 / low, 1 / high) == pytest.approx((device.r_off, device.r_on), rel=1e-12)
 
 
 def test_ferroelectric_numbers_are_those_of_the_table():
     device = VTEAM.from_publication("ferroelectric")
-    assert (device.r_on, device.r_off, device.v_on, device.v_off, device.k_on, device.k_off) == (150e3, 50e6, -5.7, 1.4, -30.0, 1e-4)
+    assert (device.r_on, device.r_off, device.v_on, device.v_off, device.k_on, device.k_off) == (
+        150e3,
+        50e6,
+        -5.7,
+        1.4,
+        -30.0,
+        1e-4,
+    )
     with pytest.raises(UnknownNameError, match="technion"):
         VTEAM.from_publication("nobody")
 
@@ -87,7 +104,9 @@ def test_ferroelectric_numbers_are_those_of_the_table():
 def test_state_for_conductance(law):
     device = VTEAM(resistance=law)
     states = np.linspace(0, 3e-9, 13)
-    assert device.state_for_conductance(device.conductance(0.0, states)) == pytest.approx(states, abs=1e-20)
+    assert device.state_for_conductance(device.conductance(0.0, states)) == pytest.approx(
+        states, abs=1e-20
+    )
     with pytest.raises(InputError, match="not reachable"):
         device.state_for_conductance(0.1)
 

@@ -9,7 +9,10 @@ from spicesnn.errors import InputError, UnknownNameError
 
 
 def oblea_crossings(amplitude=0.45, frequency=100.0):
-    up, down = np.arcsin(0.16 / amplitude) / (2 * np.pi * frequency), np.arcsin(0.15 / amplitude) / (2 * np.pi * frequency)
+    up, down = (
+        np.arcsin(0.16 / amplitude) / (2 * np.pi * frequency),
+        np.arcsin(0.15 / amplitude) / (2 * np.pi * frequency),
+    )
     return [up, 0.5 / frequency - up, 0.5 / frequency, 0.5 / frequency + down, 1 / frequency - down]
 
 
@@ -22,7 +25,10 @@ def test_golden_oblea_states():
     np.testing.assert_allclose(found, [0.87087266, 0.96973705, 0.09292522], atol=1e-8)
 
 
-@pytest.mark.parametrize(("around", "amps", "when"), [(2.793691e-3, 3.42258827e-3, 2.793691e-3), (6.063085e-3, -1.89908674e-3, 6.063085e-3)])
+@pytest.mark.parametrize(
+    ("around", "amps", "when"),
+    [(2.793691e-3, 3.42258827e-3, 2.793691e-3), (6.063085e-3, -1.89908674e-3, 6.063085e-3)],
+)
 def test_golden_oblea_current_peaks(around, amps, when):
     device = Yakopcic()
     times = around + np.linspace(-2e-6, 2e-6, 81)
@@ -48,14 +54,20 @@ def test_signs_and_bounds():
     assert device.rate(1.0, 1.0) == 0 == device.rate(-1.0, 0.0)
     assert device.rate(1.0, 0.0) > 0 > device.rate(-1.0, 1.0)
     turned = device.with_parameters(eta=-1.0)
-    assert turned.rate(1.0, 0.5) == pytest.approx(-device.a_p * (np.exp(1.0) - np.exp(0.16)), rel=1e-12)
+    assert turned.rate(1.0, 0.5) == pytest.approx(
+        -device.a_p * (np.exp(1.0) - np.exp(0.16)), rel=1e-12
+    )
     assert turned.rate(-1.0, 1.0) == 0
 
 
 def test_array_parameters_are_per_cell():
     a1 = np.array([[0.1, 0.2], [0.3, 0.4]])
     device = Yakopcic(a1=a1)
-    np.testing.assert_allclose(device.current(0.3, 0.5), [[Yakopcic(a1=a).current(0.3, 0.5) for a in row] for row in a1], rtol=1e-15)
+    np.testing.assert_allclose(
+        device.current(0.3, 0.5),
+        [[Yakopcic(a1=a).current(0.3, 0.5) for a in row] for row in a1],
+        rtol=1e-15,
+    )
 
 
 def test_no_overflow():
@@ -87,8 +99,14 @@ def test_bad_parameters():
 @pytest.mark.parametrize("eta", [1.0, -1.0])
 def test_twin_under_the_published_drive(tmp_path, eta):
     device = Yakopcic(eta=eta)
-    time, volts, amps, states, (accepted, rejected) = spice_run(device, f"sin(0 {eta * 0.45} 100)", 0.01, tmp_path, start=0.11)
-    expected = integrate(device, lambda t: eta * sine(t), time[1:], 0.11, oblea_crossings(), rtol=1e-8, atol=1e-10)
+    time, volts, amps, states, (accepted, rejected) = spice_run(
+        device, f"sin(0 {eta * 0.45} 100)", 0.01, tmp_path, start=0.11
+    )
+    expected = integrate(
+        device, lambda t: eta * sine(t), time[1:], 0.11, oblea_crossings(), rtol=1e-8, atol=1e-10
+    )
     assert np.max(np.abs(states[0, 1:] - expected)) < 1e-4
-    assert np.max(np.abs(amps[1:] - device.current(volts[1:], expected))) < 1e-3 * np.max(np.abs(amps))
+    assert np.max(np.abs(amps[1:] - device.current(volts[1:], expected))) < 1e-3 * np.max(
+        np.abs(amps)
+    )
     assert accepted / (accepted + rejected) > 0.9

@@ -16,7 +16,9 @@ def test_engines_are_made_by_name_and_bear_it():
 
 
 def test_an_unknown_name_names_the_nearest():
-    with pytest.raises(ConfigError, match="engine is 'nodel'; expected nodal or ngspice; did you mean 'nodal'"):
+    with pytest.raises(
+        ConfigError, match="engine is 'nodel'; expected nodal or ngspice; did you mean 'nodal'"
+    ):
         make_engine("nodel")
 
 

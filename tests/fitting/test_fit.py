@@ -21,15 +21,24 @@ NOISE = 0.02
 
 
 def measured(device, rng, points):
-    """Return one period of the device's typical sine with 2 % noise, solved by the nodal engine (not by the fit's own integrator)."""
+    """Return one period of the device's typical sine with 2 % noise, solved by the nodal engine
+    (not by the fit's own integrator)."""
     amplitude, frequency = device.typical_drive()
-    curve = sn.NodalEngine().drive(device, sn.Sine(amplitude=amplitude, frequency=frequency, periods=1), points=points)
-    return Sweep(time=curve.time, volts=curve.volts, amps=curve.amps * (1 + NOISE * rng.normal(size=curve.amps.size)))
+    curve = sn.NodalEngine().drive(
+        device, sn.Sine(amplitude=amplitude, frequency=frequency, periods=1), points=points
+    )
+    return Sweep(
+        time=curve.time,
+        volts=curve.volts,
+        amps=curve.amps * (1 + NOISE * rng.normal(size=curve.amps.size)),
+    )
 
 
 def shifted(device, names, rng):
     """Return the device with the parameters to fit up to 15 % off."""
-    return device.with_parameters(**{name: getattr(device, name) * np.exp(rng.uniform(-0.15, 0.15)) for name in names})
+    return device.with_parameters(
+        **{name: getattr(device, name) * np.exp(rng.uniform(-0.15, 0.15)) for name in names}
+    )
 
 
 def check(result, device):
@@ -37,13 +46,17 @@ def check(result, device):
     assert result.step_error < 1e-2
     for name, value in result.parameters.items():
         truth, error = getattr(device, name), result.stderr[name]
-        assert abs(value - truth) < 3.5 * error, f"{name}: {value:.5g} ± {error:.2g}, truth {truth:.5g}"
+        assert abs(value - truth) < 3.5 * error, (
+            f"{name}: {value:.5g} ± {error:.2g}, truth {truth:.5g}"
+        )
     known = [name for name in result.parameters if np.isfinite(result.stderr[name])]
     assert len(known) >= 2
 
 
 def write_csv(path, header, *columns):
-    np.savetxt(path, np.column_stack(columns), delimiter=",", header=header, comments="", fmt="%.9g")
+    np.savetxt(
+        path, np.column_stack(columns), delimiter=",", header=header, comments="", fmt="%.9g"
+    )
     return path
 
 
@@ -51,8 +64,16 @@ def test_pershin_from_a_csv_file(tmp_path):
     rng = np.random.default_rng(3)
     device = registry.make("pershin-di-ventra")
     data = measured(device, rng, 120)
-    path = write_csv(tmp_path / "sweep.csv", "Time,Voltage,Current", data.time, data.volts, data.amps)
-    result = fit("pershin-di-ventra", path, rng=rng, starts=2, base=shifted(device, ("beta", "r_init", "v_t"), rng))
+    path = write_csv(
+        tmp_path / "sweep.csv", "Time,Voltage,Current", data.time, data.volts, data.amps
+    )
+    result = fit(
+        "pershin-di-ventra",
+        path,
+        rng=rng,
+        starts=2,
+        base=shifted(device, ("beta", "r_init", "v_t"), rng),
+    )
     check(result, device)
     assert 0.2 * NOISE < result.rmse / np.abs(data.amps).max() < NOISE
     assert len(result.costs) <= 2
@@ -70,7 +91,9 @@ def test_pershin_from_a_csv_file(tmp_path):
 def test_pulse_train():
     rng = np.random.default_rng(5)
     device = registry.make("power-law").with_parameters(u_init=np.log(5e5))
-    volts = np.concatenate([np.full(15, 1.45), np.full(15, -1.3), [1.5, 1.4, 1.5, 1.4, -1.25, -1.3, -1.2]])
+    volts = np.concatenate(
+        [np.full(15, 1.45), np.full(15, -1.3), [1.5, 1.4, 1.5, 1.4, -1.25, -1.3, -1.2]]
+    )
     width = np.where(volts > 0, 20e-9, 2e-9)
     resistance, siemens = 5e5, []
     for v, w in zip(volts, width, strict=True):
@@ -79,7 +102,9 @@ def test_pulse_train():
     noisy = np.array(siemens) * (1 + 0.002 * rng.normal(size=len(siemens)))
     data = PulseTrain(volts=volts, width_s=width, siemens=noisy)
     names = ("k_set", "k_reset", "u_init")
-    result = fit_data("power-law", data, rng=rng, starts=2, parameters=names, base=shifted(device, names, rng))
+    result = fit_data(
+        "power-law", data, rng=rng, starts=2, parameters=names, base=shifted(device, names, rng)
+    )
     assert result.relative_rmse == pytest.approx(0.002, rel=0.5)
     for name in names:
         assert abs(result.parameters[name] - getattr(device, name)) < 3.5 * result.stderr[name]
@@ -90,15 +115,28 @@ def test_what_the_data_do_not_determine_has_no_finite_uncertainty():
     rng = np.random.default_rng(4)
     device = registry.make("pershin-di-ventra")
     time = np.linspace(0, 1e-9, 40)
-    data = Sweep(time=time, volts=np.linspace(0, 3.0, 40), amps=np.linspace(0, 3.0, 40) / 5e3 * (1 + 0.01 * rng.normal(size=40)))
-    result = fit_data("pershin-di-ventra", data, rng=rng, starts=1, parameters=["r_init", "v_t", "beta"], base=device.with_parameters(r_init=4e3))
+    data = Sweep(
+        time=time,
+        volts=np.linspace(0, 3.0, 40),
+        amps=np.linspace(0, 3.0, 40) / 5e3 * (1 + 0.01 * rng.normal(size=40)),
+    )
+    result = fit_data(
+        "pershin-di-ventra",
+        data,
+        rng=rng,
+        starts=1,
+        parameters=["r_init", "v_t", "beta"],
+        base=device.with_parameters(r_init=4e3),
+    )
     assert result.parameters["r_init"] == pytest.approx(5e3, abs=3.5 * result.stderr["r_init"])
     assert result.stderr["v_t"] == np.inf == result.stderr["beta"]
     assert "± inf" in result.toml()
 
 
 def recovery():
-    spec = importlib.util.spec_from_file_location("script_fit_recovery", Path(__file__).parents[2] / "scripts" / "fit_recovery.py")
+    spec = importlib.util.spec_from_file_location(
+        "script_fit_recovery", Path(__file__).parents[2] / "scripts" / "fit_recovery.py"
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -110,10 +148,14 @@ def coverage(name, draws, points=300):
     return np.concatenate([rows[:, 0] for rows in found.values()])
 
 
-@pytest.mark.parametrize("name", ["linear-drift", "pai-yu-chen", "saturating-pulse", "mosfet-emulator"])
+@pytest.mark.parametrize(
+    "name", ["linear-drift", "pai-yu-chen", "saturating-pulse", "mosfet-emulator"]
+)
 def test_known_parameters_are_recovered_within_their_stated_uncertainties(name):
     off = coverage(name, 6)
-    assert np.mean(np.abs(off) < 2) > 0.8  # 95 % on average; 12 to 24 correlated numbers, the slow test has more
+    assert (
+        np.mean(np.abs(off) < 2) > 0.8
+    )  # 95 % on average; 12 to 24 correlated numbers, the slow test has more
     assert np.abs(off).max() < 4
     assert 0.4 < np.std(off) < 1.6  # the uncertainties are not stated far too wide either
 
@@ -128,12 +170,22 @@ def test_known_parameters_of_every_model_are_recovered(name):
 
 
 def test_intervals_cover_the_truth_as_often_as_two_standard_deviations_do_on_either_side():
-    """A fixed resistor, 60 draws: 95.4 % of the intervals hold it; the deviations are those of the estimates."""
-    rng, time, low, high, errors, stated = np.random.default_rng(11), np.linspace(0, 1, 40), 0, 0, [], []
+    """A fixed resistor, 60 draws: 95.4 % of the intervals hold it; the deviations are those of the
+    estimates."""
+    rng, time, low, high, errors, stated = (
+        np.random.default_rng(11),
+        np.linspace(0, 1, 40),
+        0,
+        0,
+        [],
+        [],
+    )
     volts, truth = 0.2 + np.abs(np.sin(2 * np.pi * time)), 5e3
     for _ in range(60):
         data = Sweep(time=time, volts=volts, amps=volts / truth * (1 + 0.05 * rng.normal(size=40)))
-        result = fit_data("resistor", data, rng=rng, starts=1, base=registry.make("resistor", resistance=4.9e3))
+        result = fit_data(
+            "resistor", data, rng=rng, starts=1, base=registry.make("resistor", resistance=4.9e3)
+        )
         begin, end = result.intervals["resistance"]
         low, high = low + (truth < begin), high + (truth > end)
         errors.append(result.parameters["resistance"] - truth)
@@ -151,7 +203,8 @@ def test_intervals_cover_the_truth_as_often_as_two_standard_deviations_do_on_eit
 
 
 def test_the_covariance_of_a_straight_line_is_that_of_least_squares():
-    """(XᵀX)⁻¹·Σr²/(n − p), and for uneven noise the sandwich HC3, each in full, against their formulas."""
+    """(XᵀX)⁻¹·Σr²/(n − p), and for uneven noise the sandwich HC3, each in full, against their
+    formulas."""
     rng = np.random.default_rng(2)
     design = np.column_stack([np.ones(60), np.linspace(-1, 2, 60)])
     for noise in (np.ones(60), np.linspace(0.1, 4, 60) ** 2):
@@ -163,7 +216,9 @@ def test_the_covariance_of_a_straight_line_is_that_of_least_squares():
         plain = inverse * np.sum((scale * residuals) ** 2) / 58
         leverage = np.einsum("ij,jk,ik->i", design, inverse, design)
         robust = inverse @ (design.T * (scale * residuals / (1 - leverage)) ** 2) @ design @ inverse
-        assert np.diag(covariance) == pytest.approx(np.maximum(np.diag(plain), np.diag(robust)), rel=1e-9)
+        assert np.diag(covariance) == pytest.approx(
+            np.maximum(np.diag(plain), np.diag(robust)), rel=1e-9
+        )
         ratio = covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1])
         assert ratio == pytest.approx(plain[0, 1] / np.sqrt(plain[0, 0] * plain[1, 1]), rel=1e-9)
         assert not np.any(free)
@@ -171,10 +226,18 @@ def test_the_covariance_of_a_straight_line_is_that_of_least_squares():
 
 def test_a_start_fifteen_times_off_is_led_to_the_data():
     rng = np.random.default_rng(2)
-    device = registry.make("vteam", r_on=200.0, r_off=5e3, v_on=-0.5, v_off=0.3, k_on=-2.0, k_off=1e-3)
+    device = registry.make(
+        "vteam", r_on=200.0, r_off=5e3, v_on=-0.5, v_off=0.3, k_on=-2.0, k_off=1e-3
+    )
     curve = sn.NodalEngine().drive(device, sn.PiecewiseLinear.triangle(1.0, -1.0, 5e4), points=400)
-    data = Sweep(time=curve.time, volts=curve.volts, amps=curve.amps * (1 + NOISE * rng.normal(size=curve.amps.size)))
-    result = fit_data("vteam", data, rng=rng, starts=4)  # the search begins at v_off = 0.02 V and r_on = 50 Ω
+    data = Sweep(
+        time=curve.time,
+        volts=curve.volts,
+        amps=curve.amps * (1 + NOISE * rng.normal(size=curve.amps.size)),
+    )
+    result = fit_data(
+        "vteam", data, rng=rng, starts=4
+    )  # the search begins at v_off = 0.02 V and r_on = 50 Ω
     check(result, device)
     assert any("v_on and k_on go together" in remark for remark in result.remarks)
 
@@ -203,11 +266,19 @@ def test_between_samples_a_sine_is_a_sine_and_a_triangle_is_straight():
     amplitude = device.typical_drive()[0]
     course = sweep_course(1e-5 * coarse, amplitude * np.sin(2 * np.pi * coarse))
     straight = course * np.array([1.0, 1.0, 0.0, 1.0, 1.0])
-    truth = follow(device, sweep_course(1e-5 * fine, amplitude * np.sin(2 * np.pi * fine)), 1, 1e-8)[::400]
-    bent, chords = (float(np.max(np.abs(follow(device, way, 1, 1e-8) - truth)) / np.max(np.abs(truth))) for way in (course, straight))
+    truth = follow(
+        device, sweep_course(1e-5 * fine, amplitude * np.sin(2 * np.pi * fine)), 1, 1e-8
+    )[::400]
+    bent, chords = (
+        float(np.max(np.abs(follow(device, way, 1, 1e-8) - truth)) / np.max(np.abs(truth)))
+        for way in (course, straight)
+    )
     assert bent < 0.2 * chords
     time = np.linspace(0.0, 1.0, 41)
-    assert np.all(sweep_course(time, np.interp(time, [0, 0.25, 0.75, 1], [0, 1, -1, 0]))[:, 2] == pytest.approx(0.0, abs=1e-12))
+    assert np.all(
+        sweep_course(time, np.interp(time, [0, 0.25, 0.75, 1], [0, 1, -1, 0]))[:, 2]
+        == pytest.approx(0.0, abs=1e-12)
+    )
 
 
 def test_customary_parameters_exist():
@@ -298,7 +369,9 @@ def test_device_files(tmp_path):
 
 def test_an_unwritable_file_is_named(tmp_path):
     rng = np.random.default_rng(0)
-    data = Sweep(time=np.arange(9.0), volts=np.linspace(0.1, 1, 9), amps=np.linspace(0.1, 1, 9) / 9e3)
+    data = Sweep(
+        time=np.arange(9.0), volts=np.linspace(0.1, 1, 9), amps=np.linspace(0.1, 1, 9) / 9e3
+    )
     result = fit_data("resistor", data, rng=rng, starts=1)
     assert result.parameters["resistance"] == pytest.approx(9e3, rel=1e-6)
     with pytest.raises(RunError, match="cannot be written"):

@@ -19,7 +19,9 @@ PULSES = WritePulses(set_volts=1.3, reset_volts=-1.1, width_s=500e-6)
 
 def walked(device, volts, width_s, count):
     """Return the conductances of a device after 0, 1, 2, … pulses in the nodal engine."""
-    array = sn.Crossbar(device=device, state=np.array([[device.initial_state()]]), wires=sn.Wires.ideal())
+    array = sn.Crossbar(
+        device=device, state=np.array([[device.initial_state()]]), wires=sn.Wires.ideal()
+    )
     found = [array.state[0, 0]]
     for _ in range(count):
         array = sn.NodalEngine().pulse(array, sn.Pulse(row_volts=[volts], width_s=width_s)).array
@@ -30,7 +32,9 @@ def walked(device, volts, width_s, count):
 def test_the_pulse_table_of_one_column_reproduces_it_to_its_scatter_in_the_engine_too(tmp_path):
     made = fit_pulse_table(PulseCurve.from_csv(EXAMPLES / "pulse_curve.csv"), PULSES)
     data = np.loadtxt(EXAMPLES / "pulse_curve.csv", skiprows=1)
-    assert made.rmse == pytest.approx(4.6e-9, rel=0.02)  # the scatter of the data is 5.3e-9 S from pulse 18 on
+    assert made.rmse == pytest.approx(
+        4.6e-9, rel=0.02
+    )  # the scatter of the data is 5.3e-9 S from pulse 18 on
     assert made.rmse < made.curve.saturation()[2]
     device = read_device(made.write_toml(tmp_path / "mine.toml"))
     found = walked(device, 1.3, 500e-6, 50)
@@ -38,7 +42,10 @@ def test_the_pulse_table_of_one_column_reproduces_it_to_its_scatter_in_the_engin
     assert np.abs(found - made.fitted[0]).max() < 1e-9
     assert "± " in (tmp_path / "mine.toml").read_text()
     stays = sn.Crossbar(device=device, state=np.array([[4.9e-7]]), wires=sn.Wires.ideal())
-    assert sn.NodalEngine().pulse(stays, sn.Pulse(row_volts=[-1.3], width_s=1e-3)).state[0, 0] == 4.9e-7
+    assert (
+        sn.NodalEngine().pulse(stays, sn.Pulse(row_volts=[-1.3], width_s=1e-3)).state[0, 0]
+        == 4.9e-7
+    )
 
 
 def test_set_and_reset_pulses_are_reproduced():
@@ -54,8 +61,19 @@ def test_set_and_reset_pulses_are_reproduced():
 
 def test_a_model_is_fitted_to_a_pulse_curve():
     rng = np.random.default_rng(0)
-    result = fit("saturating-pulse", EXAMPLES / "pulse_curve.csv", rng=rng, starts=2, pulses=PULSES, base=registry.make("saturating-pulse"))
-    for name, truth in (("g_low", 4.5448e-7), ("g_gain", 6.55e-8), ("pulses", 3.0)):  # the numbers behind the made-up curve
+    result = fit(
+        "saturating-pulse",
+        EXAMPLES / "pulse_curve.csv",
+        rng=rng,
+        starts=2,
+        pulses=PULSES,
+        base=registry.make("saturating-pulse"),
+    )
+    for name, truth in (
+        ("g_low", 4.5448e-7),
+        ("g_gain", 6.55e-8),
+        ("pulses", 3.0),
+    ):  # the numbers behind the made-up curve
         assert abs(result.parameters[name] - truth) < 3 * result.stderr[name]
         assert result.stderr[name] < 0.15 * truth
     with pytest.raises(InputError, match="--pulse-volts"):

@@ -16,7 +16,8 @@ NOISE = 0.02
 
 
 def swept(device, top, bottom, seconds, *, points=200, noise=NOISE, seed=0, polarity=1, cycles=1):
-    """Return the noisy and the exact curve of triangular sweeps; the measurement counts voltage and current with `polarity`."""
+    """Return the noisy and the exact curve of triangular sweeps; the measurement counts voltage and
+    current with `polarity`."""
     rng = np.random.default_rng(seed)
     time = np.linspace(0.0, seconds, points)
     volts = np.interp((cycles * time / seconds) % 1.0, [0, 0.25, 0.75, 1], [0, top, bottom, 0])
@@ -29,22 +30,44 @@ def swept(device, top, bottom, seconds, *, points=200, noise=NOISE, seed=0, pola
 def ratio(result, data, exact):
     """Return the root mean squared residual of a fit over that of the noise, both relative."""
     weight = np.abs(exact) + 0.01 * np.max(np.abs(exact))
-    return np.sqrt(np.mean(((result.fitted - data.amps) / weight) ** 2) / np.mean(((exact - data.amps) / weight) ** 2))
+    return np.sqrt(
+        np.mean(((result.fitted - data.amps) / weight) ** 2)
+        / np.mean(((exact - data.amps) / weight) ** 2)
+    )
 
 
-@pytest.mark.parametrize(("seconds", "polarity"), [(4.0, 1), (1e-3, -1), pytest.param(100.0, 1, marks=pytest.mark.slow)])
-def test_a_direct_current_sweep_of_seconds_is_found_from_a_set_made_for_nanoseconds(seconds, polarity):
-    device = registry.make("vteam", r_on=1e3, r_off=2e4, v_on=-0.7, v_off=0.6, k_on=-2e-8 / seconds, k_off=1.5e-8 / seconds)
+@pytest.mark.parametrize(
+    ("seconds", "polarity"), [(4.0, 1), (1e-3, -1), pytest.param(100.0, 1, marks=pytest.mark.slow)]
+)
+def test_a_direct_current_sweep_of_seconds_is_found_from_a_set_made_for_nanoseconds(
+    seconds, polarity
+):
+    device = registry.make(
+        "vteam",
+        r_on=1e3,
+        r_off=2e4,
+        v_on=-0.7,
+        v_off=0.6,
+        k_on=-2e-8 / seconds,
+        k_off=1.5e-8 / seconds,
+    )
     data, exact = swept(device, 1.2, -1.2, seconds, polarity=polarity)
     result = fit_data("vteam", data, rng=np.random.default_rng(1))
     assert ratio(result, data, exact) < 1.1
     assert result.polarity == polarity
-    assert result.remarks[0].startswith("set by negative voltages" if polarity > 0 else "set by positive voltages; the model's terminals are")
+    assert result.remarks[0].startswith(
+        "set by negative voltages"
+        if polarity > 0
+        else "set by positive voltages; the model's terminals are"
+    )
     np.testing.assert_array_equal(result.data.amps, data.amps)
     assert result.parameters["v_off"] == pytest.approx(0.6, rel=0.1)
 
 
-@pytest.mark.parametrize(("name", "changes", "top"), [("linear-drift", {"mobility": 2e-15}, 1.5), ("pai-yu-chen", {"velocity": 15.0}, 1.5)])
+@pytest.mark.parametrize(
+    ("name", "changes", "top"),
+    [("linear-drift", {"mobility": 2e-15}, 1.5), ("pai-yu-chen", {"velocity": 15.0}, 1.5)],
+)
 def test_other_models_are_found_at_other_times_and_polarities(name, changes, top):
     device = registry.make(name, **changes)
     data, exact = swept(device, top, -top, 5.0 if name == "linear-drift" else 0.1, polarity=-1)
@@ -54,28 +77,67 @@ def test_other_models_are_found_at_other_times_and_polarities(name, changes, top
 
 
 def test_a_compliance_is_part_of_the_circuit(tmp_path):
-    device = registry.make("vteam", r_on=1e3, r_off=1e5, v_on=-0.7, v_off=0.6, k_on=-2e-9, k_off=2e-9, alpha_on=2.0, alpha_off=2.0, w_init=2.94e-9)
+    device = registry.make(
+        "vteam",
+        r_on=1e3,
+        r_off=1e5,
+        v_on=-0.7,
+        v_off=0.6,
+        k_on=-2e-9,
+        k_off=2e-9,
+        alpha_on=2.0,
+        alpha_off=2.0,
+        w_init=2.94e-9,
+    )
     time = 0.1 * np.arange(1, 161)
     volts = np.interp(time, [0, 4, 12, 16], [0, -1.5, 1.5, 0])
     limit = np.where(volts < 0, 5e-4, np.inf)
     amps = follow(device, sweep_course(time, volts), 1, 1e-9, limit_amps=limit)[:, 0]
     assert np.max(-amps) == pytest.approx(5e-4)
-    # Closed form at the end of the limited part: the unit lowers |v| to I·R, and the device stops where that is its threshold.
+    # Closed form at the end of the limited part: the unit lowers |v| to I·R, and the device stops
+    # where that is its threshold.
     left = int(np.flatnonzero(np.isclose(amps, -5e-4))[-1]) + 1
     assert volts[left] / amps[left] == pytest.approx(0.7 / 5e-4, rel=0.02)
     path = tmp_path / "limited.csv"
-    np.savetxt(path, np.column_stack([time, volts, amps]), delimiter=",", header="time,volts,amps", comments="", fmt="%.7g")
+    np.savetxt(
+        path,
+        np.column_stack([time, volts, amps]),
+        delimiter=",",
+        header="time,volts,amps",
+        comments="",
+        fmt="%.7g",
+    )
     data = read_measurement(path)
     assert "compliance 500 µA" in data.remarks[0]
     names = ("r_on", "r_off", "v_on", "v_off", "k_on", "k_off", "w_init")
-    result = fit_data("vteam", data, rng=np.random.default_rng(0), starts=2, parameters=names,
-                      base=registry.make("vteam", alpha_on=2.0, alpha_off=2.0, r_on=2e3, r_off=5e4, v_on=-0.6, v_off=0.5, k_on=-1e-9, k_off=1e-9,
-                                         w_init=2.5e-9))  # fmt: skip
+    result = fit_data(
+        "vteam",
+        data,
+        rng=np.random.default_rng(0),
+        starts=2,
+        parameters=names,
+        base=registry.make(
+            "vteam",
+            alpha_on=2.0,
+            alpha_off=2.0,
+            r_on=2e3,
+            r_off=5e4,
+            v_on=-0.6,
+            v_off=0.5,
+            k_on=-1e-9,
+            k_off=1e-9,
+            w_init=2.5e-9,
+        ),
+    )
     assert result.relative_rmse < 1e-3
     assert result.parameters["r_off"] == pytest.approx(1e5, rel=1e-3)
-    assert 500.0 < result.parameters["r_on"] < 1420.0  # never reached: any below the 1.42 kΩ that were
+    assert (
+        500.0 < result.parameters["r_on"] < 1420.0
+    )  # never reached: any below the 1.42 kΩ that were
     assert result.parameters["v_on"] == pytest.approx(-0.7, rel=1e-3)
-    assert any("the compliance of 500 µA is part of the circuit" in remark for remark in result.remarks)
+    assert any(
+        "the compliance of 500 µA is part of the circuit" in remark for remark in result.remarks
+    )
     assert result.stderr["r_on"] > 300.0
 
 
@@ -88,7 +150,9 @@ def test_the_limit_of_a_nonlinear_device_is_where_its_current_is_the_limit():
 
 
 def test_several_cycles_are_fitted_at_once():
-    device = registry.make("vteam", r_on=1e3, r_off=2e4, v_on=-0.7, v_off=0.6, k_on=-2e-8, k_off=1.5e-8)
+    device = registry.make(
+        "vteam", r_on=1e3, r_off=2e4, v_on=-0.7, v_off=0.6, k_on=-2e-8, k_off=1.5e-8
+    )
     data, exact = swept(device, 1.2, -1.2, 3.0, cycles=3, points=300)
     result = fit_data("vteam", data, rng=np.random.default_rng(0), starts=4)
     assert ratio(result, data, exact) < 1.1
@@ -99,11 +163,21 @@ def test_a_train_of_pulses_of_the_other_polarity_is_found():
     volts = np.concatenate([[0.0], np.full(15, 1.3), np.full(15, -1.3)])
     state, siemens = 0.0, []
     for v in volts:
-        state = (1 - (1 - state) * np.exp(-1 / 3.0)) if v > 0 else state * np.exp(-1 / 3.0) if v < 0 else state
+        state = (
+            (1 - (1 - state) * np.exp(-1 / 3.0))
+            if v > 0
+            else state * np.exp(-1 / 3.0)
+            if v < 0
+            else state
+        )
         siemens.append(1e-7 + 6.55e-7 * state)
     rng = np.random.default_rng(0)
     noisy = np.array(siemens) * (1 + 0.01 * rng.standard_normal(31))
-    result = fit_data("saturating-pulse", PulseTrain(volts=-volts, width_s=np.full(31, 5e-4), siemens=noisy), rng=rng)
+    result = fit_data(
+        "saturating-pulse",
+        PulseTrain(volts=-volts, width_s=np.full(31, 5e-4), siemens=noisy),
+        rng=rng,
+    )
     assert result.polarity == -1
     assert result.relative_rmse < 0.012
     assert result.parameters["pulses"] == pytest.approx(3.0, rel=0.1)
@@ -113,8 +187,15 @@ def test_a_train_of_pulses_of_the_other_polarity_is_found():
 def test_a_model_that_cannot_do_it_says_by_how_much_and_where():
     time = np.linspace(0.0, 1.0, 120)
     volts = np.sin(2 * np.pi * time)
-    amps = 1e-3 * volts * np.where(volts > 0, 1.0, 3.0) * (1 + 0.01 * np.random.default_rng(0).standard_normal(120))
-    result = fit_data("resistor", Sweep(time=time, volts=volts, amps=amps), rng=np.random.default_rng(0), starts=2)
+    amps = (
+        1e-3
+        * volts
+        * np.where(volts > 0, 1.0, 3.0)
+        * (1 + 0.01 * np.random.default_rng(0).standard_normal(120))
+    )
+    result = fit_data(
+        "resistor", Sweep(time=time, volts=volts, amps=amps), rng=np.random.default_rng(0), starts=2
+    )
     verdict = next(remark for remark in result.remarks if "misses these data" in remark)
     assert "times the scatter of the data" in verdict
     assert "% of the squares" in verdict
@@ -123,8 +204,17 @@ def test_a_model_that_cannot_do_it_says_by_how_much_and_where():
 def test_models_are_compared():
     device = registry.make("pershin-di-ventra", r_off=2e4, v_t=0.6, beta=5e4, r_init=1.5e4)
     data, exact = swept(device, 1.2, -1.2, 1.0, points=120)
-    found = compare(data, rng=np.random.default_rng(0), models=["resistor", "pershin-di-ventra", "mosfet-emulator"], starts=3)
-    assert [candidate.name for candidate in found] == ["pershin-di-ventra", "resistor", "mosfet-emulator"]
+    found = compare(
+        data,
+        rng=np.random.default_rng(0),
+        models=["resistor", "pershin-di-ventra", "mosfet-emulator"],
+        starts=3,
+    )
+    assert [candidate.name for candidate in found] == [
+        "pershin-di-ventra",
+        "resistor",
+        "mosfet-emulator",
+    ]
     assert found[0].verdict(found[0]) == "best"
     assert "times those of the best" in found[1].verdict(found[0])
     assert found[2].result is None
@@ -138,7 +228,9 @@ def test_models_are_compared():
 
 def test_the_scatter_of_the_data_is_their_noise():
     for seed in range(5):
-        device = registry.make("vteam", r_on=1e3, r_off=2e4, v_on=-0.7, v_off=0.6, k_on=-2e-8, k_off=1.5e-8)
+        device = registry.make(
+            "vteam", r_on=1e3, r_off=2e4, v_on=-0.7, v_off=0.6, k_on=-2e-8, k_off=1.5e-8
+        )
         data, exact = swept(device, 1.2, -1.2, 1.0, seed=seed, points=300)
         weight = np.abs(data.amps) + 0.01 * np.max(np.abs(data.amps))
         noise = np.sqrt(np.mean(((data.amps - exact) / weight) ** 2))
@@ -147,28 +239,58 @@ def test_the_scatter_of_the_data_is_their_noise():
 
 @pytest.mark.parametrize(
     ("unit", "found"),
-    [("Ω", (1, -1, 0)), ("m/s", (0, 0, -1)), ("m²/(V·s)", (-1, 0, -1)), ("1/V", (-1, 0, 0)), ("Ω/(V·s)", (0, -1, -1)), ("A/V²", (-2, 1, 0))],
+    [
+        ("Ω", (1, -1, 0)),
+        ("m/s", (0, 0, -1)),
+        ("m²/(V·s)", (-1, 0, -1)),
+        ("1/V", (-1, 0, 0)),
+        ("Ω/(V·s)", (0, -1, -1)),
+        ("A/V²", (-2, 1, 0)),
+    ],
 )
 def test_units_say_how_parameters_scale(unit, found):
     assert powers(unit) == found
 
 
 def test_sweeps_that_begin_in_the_first_state_again_are_told_from_those_that_go_on():
-    device = registry.make("vteam", r_on=1e3, r_off=2e4, v_on=-0.7, v_off=0.6, k_on=-2e-8, k_off=1.5e-8)
-    one, exact = swept(device, 1.2, -0.4, 1.0, points=150)  # reset only: it ends in another state than it began in
+    device = registry.make(
+        "vteam", r_on=1e3, r_off=2e4, v_on=-0.7, v_off=0.6, k_on=-2e-8, k_off=1.5e-8
+    )
+    one, exact = swept(
+        device, 1.2, -0.4, 1.0, points=150
+    )  # reset only: it ends in another state than it began in
     time = np.append(one.time, one.time + one.time[-1] + one.time[1])
-    again = Sweep(time=time, volts=np.tile(one.volts, 2), amps=np.tile(one.amps, 2), starts=np.array([0, 150]))
+    again = Sweep(
+        time=time, volts=np.tile(one.volts, 2), amps=np.tile(one.amps, 2), starts=np.array([0, 150])
+    )
     assert fresh_sweeps(again) == [150]
     course = sweep_course(time, again.volts, [150])
-    np.testing.assert_allclose(follow(device, course, 1, 1e-8)[:, 0], np.tile(np.abs(exact) * np.sign(one.volts), 2), rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(
+        follow(device, course, 1, 1e-8)[:, 0],
+        np.tile(np.abs(exact) * np.sign(one.volts), 2),
+        rtol=1e-6,
+        atol=1e-12,
+    )
     further = follow(device, sweep_course(time, again.volts), 1, 1e-8)[:, 0]
-    assert fresh_sweeps(Sweep(time=time, volts=again.volts, amps=further, starts=np.array([0, 150]))) == []
-    result = fit_data("vteam", again, rng=np.random.default_rng(0), starts=3, parameters=["r_off", "v_off", "k_off"], base=device)
+    assert (
+        fresh_sweeps(Sweep(time=time, volts=again.volts, amps=further, starts=np.array([0, 150])))
+        == []
+    )
+    result = fit_data(
+        "vteam",
+        again,
+        rng=np.random.default_rng(0),
+        starts=3,
+        parameters=["r_off", "v_off", "k_off"],
+        base=device,
+    )
     assert result.relative_rmse < 0.025
     assert "every sweep begins in the state of the first" in result.remarks
 
 
 def test_rounding_at_the_end_of_a_range_does_not_leave_it():
-    data = Sweep(time=np.arange(9.0), volts=np.linspace(0.1, 1, 9), amps=np.linspace(0.1, 1, 9) * 1e-4)
+    data = Sweep(
+        time=np.arange(9.0), volts=np.linspace(0.1, 1, 9), amps=np.linspace(0.1, 1, 9) * 1e-4
+    )
     problem = Problem.of(registry.make("memdiode", h_init=0.5), ("h_init",), data, 0.1)
     assert problem.made(np.array([np.log(2.0) + 1e-10])).h_init == 1.0

@@ -12,7 +12,9 @@ import spicesnn as sn  # noqa: E402
 from spicesnn.errors import InputError  # noqa: E402
 from spicesnn.jax import read  # noqa: E402
 
-ARRAY = sn.Crossbar(conductance=np.full((5, 4), 1e-5), wires=sn.Wires(word_line_ohm=10.0, bit_line_ohm=5.0))
+ARRAY = sn.Crossbar(
+    conductance=np.full((5, 4), 1e-5), wires=sn.Wires(word_line_ohm=10.0, bit_line_ohm=5.0)
+)
 
 
 def test_currents_and_gradients_are_those_of_the_engine() -> None:
@@ -40,7 +42,9 @@ def test_it_maps_over_inputs_and_over_arrays() -> None:
     found = jax.vmap(read(ARRAY))(siemens, volts)
     for k in range(3):
         array = sn.Crossbar(conductance=siemens[k], wires=ARRAY.wires)
-        np.testing.assert_allclose(found[k], sn.NodalEngine().read(array, volts[k]).column_amps, rtol=1e-12)
+        np.testing.assert_allclose(
+            found[k], sn.NodalEngine().read(array, volts[k]).column_amps, rtol=1e-12
+        )
 
 
 def test_arrays_of_devices_are_refused() -> None:

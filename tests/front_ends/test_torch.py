@@ -1,4 +1,5 @@
-"""Layers of PyTorch on tiles: the module's own numbers on ideal arrays, exact gradients behind wires, converters that let gradients through."""
+"""Layers of PyTorch on tiles: the module's own numbers on ideal arrays, exact gradients behind
+wires, converters that let gradients through."""
 
 from __future__ import annotations
 
@@ -14,13 +15,20 @@ from spicesnn.torch import CrossbarConv2d, CrossbarLinear, arrays, convert  # no
 nn = torch.nn
 DEVICE = sn.devices.VTEAM(r_on=10e3, r_off=1e6)
 IDEAL = sn.Hardware(device=DEVICE, tile=(16, 10))
-WIRED = sn.Hardware(device=DEVICE, tile=(16, 10), wires=sn.Wires(word_line_ohm=5.0, bit_line_ohm=5.0))
+WIRED = sn.Hardware(
+    device=DEVICE, tile=(16, 10), wires=sn.Wires(word_line_ohm=5.0, bit_line_ohm=5.0)
+)
 
 
 def lenet() -> nn.Module:
     torch.manual_seed(0)
     return nn.Sequential(
-        nn.Conv2d(1, 3, 3, stride=2, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(3 * 5 * 5, 7), nn.ReLU(), nn.Linear(7, 4)
+        nn.Conv2d(1, 3, 3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(3 * 5 * 5, 7),
+        nn.ReLU(),
+        nn.Linear(7, 4),
     ).double()
 
 
@@ -56,7 +64,9 @@ def test_gradients_through_wires_are_exact(bias: bool) -> None:
 
 def test_a_convolution_is_the_one_of_torch() -> None:
     torch.manual_seed(2)
-    layer = CrossbarConv2d(2, 5, (3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2), hardware=IDEAL).double()
+    layer = CrossbarConv2d(
+        2, 5, (3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2), hardware=IDEAL
+    ).double()
     x = torch.randn(3, 2, 8, 7, dtype=torch.float64)
     wanted = nn.functional.conv2d(x, layer.weight, layer.bias, (2, 1), (1, 0), (1, 2))
     torch.testing.assert_close(layer(x), wanted, rtol=1e-9, atol=1e-10)
@@ -64,7 +74,9 @@ def test_a_convolution_is_the_one_of_torch() -> None:
 
 def test_converters_round_and_let_gradients_through() -> None:
     torch.manual_seed(3)
-    layer = CrossbarLinear(8, 3, hardware=IDEAL.with_changes(adc=sn.ADC(bits=4), dac=sn.DAC(bits=4))).double()
+    layer = CrossbarLinear(
+        8, 3, hardware=IDEAL.with_changes(adc=sn.ADC(bits=4), dac=sn.DAC(bits=4))
+    ).double()
     x = torch.randn(40, 8, dtype=torch.float64, requires_grad=True)
     out = layer(x)
     assert all(len(torch.unique(out[:, k])) <= 15 for k in range(3))
@@ -86,7 +98,10 @@ def test_fine_tuning_through_the_wires_gets_back_what_they_took() -> None:
         nn.functional.cross_entropy(plain(x), y).backward()
         optimiser.step()
     wires = sn.Wires(word_line_ohm=5.0, bit_line_ohm=5.0)
-    tuned = convert(plain, sn.Hardware(device=sn.devices.VTEAM(r_on=500.0, r_off=1e5), tile=(64, 8), wires=wires))
+    tuned = convert(
+        plain,
+        sn.Hardware(device=sn.devices.VTEAM(r_on=500.0, r_off=1e5), tile=(64, 8), wires=wires),
+    )
 
     def loss(module: nn.Module) -> float:
         with torch.no_grad():
@@ -105,7 +120,12 @@ def test_fine_tuning_through_the_wires_gets_back_what_they_took() -> None:
 def test_dense_layers_go_to_a_network_and_back() -> None:
     module = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3)).double()
     x = torch.randn(7, 6, dtype=torch.float64)
-    np.testing.assert_allclose(sn.Network.from_arrays(arrays(module)).outputs(x.numpy()), module(x).detach().numpy(), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(
+        sn.Network.from_arrays(arrays(module)).outputs(x.numpy()),
+        module(x).detach().numpy(),
+        rtol=1e-10,
+        atol=1e-12,
+    )
 
 
 def test_what_cannot_stand_on_arrays_is_refused() -> None:

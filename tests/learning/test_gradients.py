@@ -30,14 +30,19 @@ def test_adams_first_step_is_the_rate_whatever_the_gradient_and_its_second_is_by
     np.testing.assert_allclose(step, [0.5, -0.5], rtol=1e-5)
     step = adam.step(np.array([1.0, 0.0]), mean, square, count=2, rate=0.5)
     m, v = 0.9 * 0.3 + 0.1 * 1.0, 0.999 * 0.001 * 9 + 0.001
-    assert step[0] == pytest.approx(0.5 * m / (1 - 0.81) / (np.sqrt(v / (1 - 0.999**2)) + 1e-8), rel=1e-12)
+    assert step[0] == pytest.approx(
+        0.5 * m / (1 - 0.81) / (np.sqrt(v / (1 - 0.999**2)) + 1e-8), rel=1e-12
+    )
     np.testing.assert_allclose([mean[0], square[0]], [m, v])
 
 
 def test_a_relative_epsilon_makes_steps_the_same_in_any_unit():
     def run(unit):
         adam, mean, square = Adam(tiny=1e-300, of_largest=1e-9), np.zeros(3), np.zeros(3)
-        return [adam.step(unit * np.array([1.0, -2.0, 0.0]), mean, square, count=k, rate=1.0) for k in (1, 2)]
+        return [
+            adam.step(unit * np.array([1.0, -2.0, 0.0]), mean, square, count=k, rate=1.0)
+            for k in (1, 2)
+        ]
 
     np.testing.assert_allclose(run(1e-12), run(1.0), rtol=1e-12)
 

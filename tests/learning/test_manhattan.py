@@ -20,7 +20,11 @@ def loss_of(activation, amps, answers):
 def test_deltas_are_the_negative_gradient(activation):
     rng = np.random.default_rng(2)
     amps, answers, h = rng.normal(size=(1, 4)), np.array([[0.0, 1.0, 0.0, 0.0]]), 1e-6
-    numeric = [-(loss_of(activation, amps + h * e, answers) - loss_of(activation, amps - h * e, answers)) / (2 * h) for e in np.eye(4)]
+    numeric = [
+        -(loss_of(activation, amps + h * e, answers) - loss_of(activation, amps - h * e, answers))
+        / (2 * h)
+        for e in np.eye(4)
+    ]
     assert activation.deltas(amps, answers)[0] == pytest.approx(numeric, rel=1e-6)
 
 
@@ -36,7 +40,9 @@ def test_right_needs_every_output_beyond_the_stop():
     activation = Tanh(beta=1.0, stop=0.8)
     amps = np.arctanh([[0.81, -0.81], [0.81, -0.79], [0.81, 0.81]])
     assert activation.right(amps, np.array([[1.0, 0.0]] * 3)).tolist() == [True, False, False]
-    assert Softmax(beta=1.0).right(np.array([[1.0, 1.0], [1.0, 0.9]]), np.array([[1.0, 0.0]] * 2)).tolist() == [False, True]
+    assert Softmax(beta=1.0).right(
+        np.array([[1.0, 1.0], [1.0, 0.9]]), np.array([[1.0, 0.0]] * 2)
+    ).tolist() == [False, True]
 
 
 @settings(deadline=None, max_examples=30)
@@ -67,8 +73,11 @@ def test_template_steps_write_each_pattern_into_its_column():
 
 
 def test_softmax_of_large_differences_is_still_a_number():
-    """β·(I − max I) is never above 0, so nothing overflows: exp(−1000) is 0, exp(1000) would be infinite."""
+    """β·(I − max I) is never above 0, so nothing overflows: exp(−1000) is 0, exp(1000) would be
+    infinite."""
     values = Softmax(beta=1e6).values(np.array([[0.0, 1e-3, -2e-3], [5e-3, 5e-3, 0.0]]))
     np.testing.assert_allclose(values, [[0.0, 1.0, 0.0], [0.5, 0.5, 0.0]], atol=1e-300)
     amps = np.array([[1e-6, 3e-6, -2e-6]])
-    np.testing.assert_allclose(Softmax(beta=4e5).values(amps), softmax(4e5 * amps, axis=1), rtol=1e-12)
+    np.testing.assert_allclose(
+        Softmax(beta=4e5).values(amps), softmax(4e5 * amps, axis=1), rtol=1e-12
+    )

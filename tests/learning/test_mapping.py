@@ -12,7 +12,9 @@ WINDOW = Window(low=1e-6, high=9e-6)
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.sampled_from(["differential", "offset"]), arrays(float, (3, 4), elements=st.floats(-1, 1)))
+@given(
+    st.sampled_from(["differential", "offset"]), arrays(float, (3, 4), elements=st.floats(-1, 1))
+)
 def test_weights_survive_the_way_to_conductances_and_back(kind, weights):
     siemens = COLUMNS[kind].conductances(weights, WINDOW)
     assert siemens.shape == (3, COLUMNS[kind].count(4))
@@ -23,11 +25,15 @@ def test_weights_survive_the_way_to_conductances_and_back(kind, weights):
 
 def test_weights_beyond_the_window_are_clipped():
     columns = COLUMNS["differential"]
-    assert columns.weights(columns.conductances([[3.0, -2.0]], WINDOW), WINDOW) == pytest.approx(np.array([[1.0, -1.0]]))
+    assert columns.weights(columns.conductances([[3.0, -2.0]], WINDOW), WINDOW) == pytest.approx(
+        np.array([[1.0, -1.0]])
+    )
 
 
 def test_single_columns_and_quantisation():
-    assert COLUMNS["single"].conductances([[0.0, 0.5, 1.0]], WINDOW) == pytest.approx(np.array([[1e-6, 5e-6, 9e-6]]))
+    assert COLUMNS["single"].conductances([[0.0, 0.5, 1.0]], WINDOW) == pytest.approx(
+        np.array([[1e-6, 5e-6, 9e-6]])
+    )
     assert WINDOW.quantised([1.9e-6, 2.1e-6, 8.9e-6], 5) == pytest.approx([1e-6, 3e-6, 9e-6])
     with pytest.raises(InputError, match="states = 1"):
         WINDOW.quantised([1e-6], 1)
@@ -35,14 +41,19 @@ def test_single_columns_and_quantisation():
 
 @pytest.mark.parametrize("states", [5, 16, 64])
 def test_an_offset_column_on_a_state_leaves_no_mean_error(states):
-    """With the reference between two states every rounded weight would be off by half a state, all to the same side."""
+    """With the reference between two states every rounded weight would be off by half a state, all
+    to the same side."""
     window, weights = Window(low=1e-6, high=1e-4), np.linspace(-0.9, 0.9, 2001)[:, None]
     columns = Offset().with_states(states)
-    rounded = columns.weights(window.quantised(columns.conductances(weights, window), states), window)
+    rounded = columns.weights(
+        window.quantised(columns.conductances(weights, window), states), window
+    )
     inside = np.abs(weights) < 1 - 2 / (states - 1)
     assert abs(np.mean((rounded - weights)[inside])) < 0.05 / (states - 1)
     assert np.abs(rounded - weights)[inside].max() <= 1.0001 / (states - 1)
-    plain = Offset().weights(window.quantised(Offset().conductances(weights, window), states), window)
+    plain = Offset().weights(
+        window.quantised(Offset().conductances(weights, window), states), window
+    )
     if states % 2 == 0:
         assert abs(np.mean((plain - weights)[inside])) > 0.5 / (states - 1)
     with pytest.raises(InputError, match="expected 2 or more"):

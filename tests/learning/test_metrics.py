@@ -22,4 +22,7 @@ def test_accuracy_counts_nobody_as_wrong():
 
 
 def test_confusion_has_a_column_for_ties_and_silence():
-    assert confusion(np.array([0, -1, 0]), np.array([0, 0, 1]), 2).tolist() == [[1, 0, 1], [1, 0, 0]]
+    assert confusion(np.array([0, -1, 0]), np.array([0, 0, 1]), 2).tolist() == [
+        [1, 0, 1],
+        [1, 0, 0],
+    ]

@@ -17,7 +17,8 @@ def few(pair):
 
 @pytest.mark.parametrize("name", ["vteam", "yakopcic", "pershin-di-ventra", "pai-yu-chen"])
 def test_both_lobes_with_the_right_signs_on_the_nodal_engine(name):
-    """Pre before post raises the conductance, post before pre lowers it, less the further apart, and the neighbours stay."""
+    """Pre before post raises the conductance, post before pre lowers it, less the further apart,
+    and the neighbours stay."""
     device = registry.make(name)
     pair = design(device)
     window = stdp_window(device, sn.NodalEngine(), spikes=pair, dt_s=few(pair))
@@ -55,9 +56,20 @@ def test_spikes_swapped_in_polarity_give_no_learning_window():
 def test_spikes_too_small_to_matter_are_an_error():
     device = registry.make("pershin-di-ventra")
     pair = design(device)
-    small = SpikeShape(peak_volts=0.1, tail_volts=0.1, peak_s=pair.pre.peak_s, tau_s=pair.pre.tau_s, edge_s=pair.pre.edge_s)
+    small = SpikeShape(
+        peak_volts=0.1,
+        tail_volts=0.1,
+        peak_s=pair.pre.peak_s,
+        tau_s=pair.pre.tau_s,
+        edge_s=pair.pre.edge_s,
+    )
     with pytest.raises(EngineError, match="has no such lobe"):
-        stdp_window(device, sn.NodalEngine(), spikes=type(pair)(pre=small, post=small, polarity=1), dt_s=few(pair))
+        stdp_window(
+            device,
+            sn.NodalEngine(),
+            spikes=type(pair)(pre=small, post=small, polarity=1),
+            dt_s=few(pair),
+        )
 
 
 def test_devices_without_a_threshold_are_refused():
@@ -72,10 +84,14 @@ def test_devices_without_a_threshold_are_refused():
 def test_a_spike_is_its_peak_and_its_tail():
     shape = SpikeShape(peak_volts=1.0, tail_volts=0.5, peak_s=1e-6, tau_s=10e-6, edge_s=1e-7)
     start = 1.2e-6
-    assert shape.volts(np.array([-1.0, 0.6e-6, start, start + 10e-6, 1.0])) == pytest.approx([0.0, -1.0, 0.5, 0.5 * np.exp(-1), 0.0])
+    assert shape.volts(np.array([-1.0, 0.6e-6, start, start + 10e-6, 1.0])) == pytest.approx(
+        [0.0, -1.0, 0.5, 0.5 * np.exp(-1), 0.0]
+    )
 
 
 def test_a_lobe_that_is_no_exponential_says_so():
     device = sn.devices.VTEAM()
-    with pytest.raises(EngineError, match=r"no exponential fits the changes with pre before post.*more time points"):
+    with pytest.raises(
+        EngineError, match=r"no exponential fits the changes with pre before post.*more time points"
+    ):
         stdp_window(device, sn.NodalEngine(), dt_s=[-6e-6, -3e-6, 3e-6, 6e-6])

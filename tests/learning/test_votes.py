@@ -11,7 +11,9 @@ LABELS = np.array([0, 0, 1, 1])
 
 @pytest.mark.parametrize("vote", [ClassVote, LikelihoodVote])
 def test_votes_answer_what_they_were_shown(vote):
-    np.testing.assert_array_equal(vote.from_training(RESPONSES, LABELS, 2).predict(RESPONSES), LABELS)
+    np.testing.assert_array_equal(
+        vote.from_training(RESPONSES, LABELS, 2).predict(RESPONSES), LABELS
+    )
 
 
 @pytest.mark.parametrize("vote", [ClassVote, LikelihoodVote])
@@ -20,7 +22,10 @@ def test_silence_is_no_answer(vote):
 
 
 def test_a_tie_is_no_answer():
-    assert ClassVote.from_training(RESPONSES, LABELS, 2).predict(np.array([[6, 6, 6]], np.int16))[0] == NOBODY
+    assert (
+        ClassVote.from_training(RESPONSES, LABELS, 2).predict(np.array([[6, 6, 6]], np.int16))[0]
+        == NOBODY
+    )
 
 
 def test_a_class_without_a_neuron_never_wins():

@@ -1,4 +1,5 @@
-"""Every preset, on every engine, through every command, at small settings: it works, or says in a line why it cannot."""
+"""Every preset, on every engine, through every command, at small settings: it works, or says in a
+line why it cannot."""
 
 import json
 import subprocess
@@ -29,12 +30,21 @@ SMALL = {
     "exsitu-mnist": {**MNIST, "data.pixels": 3, "exsitu.epochs": 1},
     "stdp-mnist": {**MNIST, "network.neurons": 10, "training.chunk": 20},
     "stdp-simple": {**MNIST, "network.neurons": 10, "training.chunk": 20},
-    "stdp-digits": {**MNIST, "population.cells.neurons": 10, "network.steps": 30, "training.chunk": 20, "training.epochs": 1},
+    "stdp-digits": {
+        **MNIST,
+        "population.cells.neurons": 10,
+        "network.steps": 30,
+        "training.chunk": 20,
+        "training.epochs": 1,
+    },
     "bp-mnist": {**MNIST, "network.hidden": 10, "training.chunk": 20, "training.epochs": 1},
     "deep-mnist": {**MNIST, "network.hidden": [8, 6], "exsitu.epochs": 1, "exsitu.chunk": 20},
 }
 STREAMS = ("stdp-mnist", "stdp-simple", "stdp-digits", "bp-mnist", "deep-mnist")
-OVER = dict.fromkeys(SMALL, "array.word_line_ohm=0,1") | {"stdp-simple": "network.neurons=6,10", "stdp-mnist": "array.word_line_ohm=1,2"}
+OVER = dict.fromkeys(SMALL, "array.word_line_ohm=0,1") | {
+    "stdp-simple": "network.neurons=6,10",
+    "stdp-mnist": "array.word_line_ohm=1,2",
+}
 SAMPLES = 2
 ENGINES = ("nodal", "ngspice")
 FAST = ("manhattan-4x4", "exsitu-xor")
@@ -45,21 +55,38 @@ LAYERS = {"exsitu-xor": 2, "exsitu-mnist": 2, "bp-mnist": 2, "deep-mnist": 3}
 def cells(*fast_on_ngspice):
     """Return every preset on every engine, those marked slow that are."""
     pairs = [(preset, engine) for preset in SMALL for engine in ENGINES]
-    return [pytest.param(*pair, marks=pytest.mark.slow if pair[1] == "ngspice" and pair[0] not in fast_on_ngspice else (), id="-".join(pair))
-            for pair in pairs]  # fmt: skip
+    return [
+        pytest.param(
+            *pair,
+            marks=pytest.mark.slow
+            if pair[1] == "ngspice" and pair[0] not in fast_on_ngspice
+            else (),
+            id="-".join(pair),
+        )
+        for pair in pairs
+    ]
 
 
 def presets(*slow, without=""):
-    return [pytest.param(preset, marks=pytest.mark.slow if preset in slow else ()) for preset in SMALL if preset != without]
+    return [
+        pytest.param(preset, marks=pytest.mark.slow if preset in slow else ())
+        for preset in SMALL
+        if preset != without
+    ]
 
 
 def settings(preset):
-    return [word for key, value in SMALL[preset].items() for word in ("--set", f"{key}={json.dumps(value)}")]
+    return [
+        word
+        for key, value in SMALL[preset].items()
+        for word in ("--set", f"{key}={json.dumps(value)}")
+    ]
 
 
 @pytest.fixture
 def command(capfd):
-    """Run a command with --json; it ends with 0, or with 1 or 2 and one or two lines that are no defect of ours."""
+    """Run a command with --json; it ends with 0, or with 1 or 2 and one or two lines that are no
+    defect of ours."""
 
     def call(*arguments):
         capfd.readouterr()  # what the run of a fixture has printed
@@ -84,7 +111,18 @@ def trained(tmp_path_factory):
     def run(preset, engine):
         if (preset, engine) not in made:
             made[preset, engine] = folder / f"{preset}-{engine}"
-            arguments = ["train", preset, "--engine", engine, "--seed", "3", "--no-figures", "--out", str(made[preset, engine]), *settings(preset)]
+            arguments = [
+                "train",
+                preset,
+                "--engine",
+                engine,
+                "--seed",
+                "3",
+                "--no-figures",
+                "--out",
+                str(made[preset, engine]),
+                *settings(preset),
+            ]
             assert main(arguments) == 0
         return made[preset, engine]
 
@@ -94,7 +132,14 @@ def trained(tmp_path_factory):
 def bare(text, folder):
     """Run a deck by nothing but ``ngspice -b`` and return its vectors."""
     (folder / "deck.cir").write_text(text, encoding="utf-8")
-    done = subprocess.run(["ngspice", "-b", "-r", "deck.raw", "deck.cir"], cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        ["ngspice", "-b", "-r", "deck.raw", "deck.cir"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return read_raw(folder / "deck.raw")
 
@@ -108,22 +153,47 @@ def agrees(circuit, folder, engine):
             got = np.stack([found[f"i(vc{column})"] for column in range(array.cols)], axis=1)
             np.testing.assert_allclose(got, amps, rtol=1e-6, atol=1e-9 * np.abs(amps).max())
         case CheckedWaveform() as waveform:
-            lines = {"floating_rows": waveform.floating_rows, "floating_columns": waveform.floating_columns, "gate_volts": waveform.gate_volts}
-            pulse = Waveform(time_s=waveform.time_s, row_volts=waveform.row_volts, column_volts=waveform.column_volts, **lines)
-            after, states = engine.pulse(array, pulse).state.reshape(-1, *array.shape), pulse_deck(array, waveform).states
-            low, high = (np.asarray(bound, dtype=float).reshape(-1) for bound in array.device.bounds())
+            lines = {
+                "floating_rows": waveform.floating_rows,
+                "floating_columns": waveform.floating_columns,
+                "gate_volts": waveform.gate_volts,
+            }
+            pulse = Waveform(
+                time_s=waveform.time_s,
+                row_volts=waveform.row_volts,
+                column_volts=waveform.column_volts,
+                **lines,
+            )
+            after, states = (
+                engine.pulse(array, pulse).state.reshape(-1, *array.shape),
+                pulse_deck(array, waveform).states,
+            )
+            low, high = (
+                np.asarray(bound, dtype=float).reshape(-1) for bound in array.device.bounds()
+            )
             for k, (nodes, scale) in enumerate(zip(states.nodes, states.scale, strict=True)):
                 got = scale * np.array([[found[f"v({node})"][-1] for node in row] for row in nodes])
                 np.testing.assert_allclose(got, after[k], atol=1e-3 * (high - low)[k % low.size])
         case network:
             threshold, period = network.threshold_volts, network.period_s
             tau_s = (period - network.window_s) / 12
-            got = first_spikes(BatchResult(vectors=found, log=""), network.deck, threshold, period, len(network.spike_times)) - network.edge_s / 2
+            got = (
+                first_spikes(
+                    BatchResult(vectors=found, log=""),
+                    network.deck,
+                    threshold,
+                    period,
+                    len(network.spike_times),
+                )
+                - network.edge_s / 2
+            )
             got = np.where(got <= network.window_s, got, np.inf)
             np.testing.assert_array_equal(np.isfinite(got), np.isfinite(network.spike_times))
             spiked = np.isfinite(got)
             np.testing.assert_allclose(got[spiked], network.spike_times[spiked], atol=1e-3 * tau_s)
-            np.testing.assert_array_equal(first_to_spike(got, 1e-6), first_to_spike(network.spike_times, 1e-6))
+            np.testing.assert_array_equal(
+                first_to_spike(got, 1e-6), first_to_spike(network.spike_times, 1e-6)
+            )
 
 
 def test_the_matrix_has_every_preset():
@@ -136,12 +206,26 @@ def test_training_and_inference(preset, engine, trained, command):
     answered = RunDirectory.existing(run).metrics()
     code, again = command("infer", run, "--engine", engine)
     assert code == 0
-    assert (again["test_accuracy"], again["n_test"]) == (answered["test_accuracy"], answered["n_test"])
+    assert (again["test_accuracy"], again["n_test"]) == (
+        answered["test_accuracy"],
+        answered["n_test"],
+    )
 
 
 @pytest.mark.parametrize(("preset", "engine"), cells())
 def test_starts(preset, engine, tmp_path, command):
-    code, answer = command("train", preset, "--starts", 2, "--engine", engine, "--no-figures", "--out", tmp_path / "many", *settings(preset))
+    code, answer = command(
+        "train",
+        preset,
+        "--starts",
+        2,
+        "--engine",
+        engine,
+        "--no-figures",
+        "--out",
+        tmp_path / "many",
+        *settings(preset),
+    )
     if preset in STREAMS:
         assert code == 2
         assert f"spicesnn sweep {preset}" in answer["error"]
@@ -151,7 +235,17 @@ def test_starts(preset, engine, tmp_path, command):
 
 @pytest.mark.parametrize(("preset", "engine"), cells())
 def test_sweeps(preset, engine, tmp_path, command):
-    code, answer = command("sweep", preset, "--over", OVER[preset], "--engine", engine, "--out", tmp_path / "sweep", *settings(preset))
+    code, answer = command(
+        "sweep",
+        preset,
+        "--over",
+        OVER[preset],
+        "--engine",
+        engine,
+        "--out",
+        tmp_path / "sweep",
+        *settings(preset),
+    )
     assert code == 0, answer
     assert len(answer["points"]) == 2
 
@@ -175,10 +269,16 @@ def test_decks_of_a_trained_run_run_in_a_bare_ngspice(preset, trained, tmp_path)
 def assert_decks(preset, found, tmp_path):
     layers = LAYERS.get(preset, 1)
     names = [circuit.name for circuit in found.circuits]
-    assert [name for name in names if name.startswith("read")] == (["read"] if layers == 1 else [f"read-{k + 1}" for k in range(layers)])
+    assert [name for name in names if name.startswith("read")] == (
+        ["read"] if layers == 1 else [f"read-{k + 1}" for k in range(layers)]
+    )
     pulses = [name for name in names if name.startswith("pulse")]
     assert bool(pulses) != any(name.startswith("pulse") for name in found.left_out)
-    assert ("network" in names) == (layers == 1 and preset not in STREAMS) == ("network.cir" not in found.left_out)
+    assert (
+        ("network" in names)
+        == (layers == 1 and preset not in STREAMS)
+        == ("network.cir" not in found.left_out)
+    )
     with sn.NodalEngine() as engine:
         for circuit in found.circuits:
             (folder := tmp_path / circuit.name).mkdir()
@@ -188,7 +288,12 @@ def assert_decks(preset, found, tmp_path):
 def test_hidden_layers_that_learn_in_situ_have_a_pulse_an_array(tmp_path):
     overrides = {"network.hidden": "[4]", "network.hidden_ohm": "1e5", "training.updates": "1"}
     found = circuits("letters-3x3", overrides, samples=SAMPLES)
-    assert [circuit.name for circuit in found.circuits] == ["read-1", "read-2", "pulse-1", "pulse-2"]
+    assert [circuit.name for circuit in found.circuits] == [
+        "read-1",
+        "read-2",
+        "pulse-1",
+        "pulse-2",
+    ]
     assert [circuit.array.shape for circuit in found.circuits] == [(10, 8), (5, 6)] * 2
     with sn.NodalEngine() as engine:
         for circuit in found.circuits:
@@ -199,7 +304,12 @@ def test_hidden_layers_that_learn_in_situ_have_a_pulse_an_array(tmp_path):
 def test_weights_that_are_written_and_verified_have_a_pulse_an_array():
     overrides = {"exsitu.restarts": "1", "exsitu.epochs": "5", "exsitu.write_verify": "true"}
     found = circuits("exsitu-xor", overrides)
-    assert [circuit.name for circuit in found.circuits] == ["read-1", "read-2", "pulse-1", "pulse-2"]
+    assert [circuit.name for circuit in found.circuits] == [
+        "read-1",
+        "read-2",
+        "pulse-1",
+        "pulse-2",
+    ]
 
 
 @pytest.mark.slow
@@ -225,7 +335,15 @@ def test_a_run_of_one_kind_is_not_taken_for_another(tmp_path, trained, command):
     other.mkdir()
     for file in run.glob("*.*"):
         (other / file.name).write_bytes(file.read_bytes())
-    (other / "run.toml").write_text(render_toml({key: value for key, value in text.items() if key in ("kind", "preset", "seed", "engine")}))
+    (other / "run.toml").write_text(
+        render_toml(
+            {
+                key: value
+                for key, value in text.items()
+                if key in ("kind", "preset", "seed", "engine")
+            }
+        )
+    )
     for name in ("infer", "netlist", "report"):
         code, answer = command(name, other, "--out", tmp_path / name)
         assert code == 1

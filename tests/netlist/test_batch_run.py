@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from spicesnn.errors import InputError, NgspiceError, NgspiceMissingError, NgspiceTimeoutError, UnknownNameError
+from spicesnn.errors import (
+    InputError,
+    NgspiceError,
+    NgspiceMissingError,
+    NgspiceTimeoutError,
+    UnknownNameError,
+)
 from spicesnn.netlist.batch import read_raw, run_batch
 from spicesnn.netlist.deck import number
 
@@ -34,19 +40,31 @@ def test_what_ngspice_cannot_solve_is_an_error_with_deck_and_log(text, message):
 
 def test_a_hang_is_stopped():
     with pytest.raises(NgspiceTimeoutError, match=r"within 0.5 s"):
-        run_batch("* h\nv1 a 0 1\nr1 a 0 1\n.control\nwhile 1\nop\nend\n.endc\n.end\n", timeout_s=0.5)
+        run_batch(
+            "* h\nv1 a 0 1\nr1 a 0 1\n.control\nwhile 1\nop\nend\n.endc\n.end\n", timeout_s=0.5
+        )
 
 
 def test_a_transient_that_stops_early_is_an_error():
-    early = RC.replace(".end", ".control\nstop when time > 1u\nrun\nwrite deck.raw\nquit 0\n.endc\n.end")
-    with pytest.raises(NgspiceError, match=r"run simulation interrupted|ended at 1.*expected 5e-06 s"):
+    early = RC.replace(
+        ".end", ".control\nstop when time > 1u\nrun\nwrite deck.raw\nquit 0\n.endc\n.end"
+    )
+    with pytest.raises(
+        NgspiceError, match=r"run simulation interrupted|ended at 1.*expected 5e-06 s"
+    ):
         run_batch(early)
 
 
 def test_damaged_raw_files_are_named(tmp_path):
     run_batch(RC, keep=tmp_path)
     whole = (tmp_path / "deck.raw").read_bytes()
-    for damaged in (whole[:-8], b"", b"nonsense", whole.replace(b"real", b"complex"), whole.replace(b"No. Points: ", b"No. Points: x")):
+    for damaged in (
+        whole[:-8],
+        b"",
+        b"nonsense",
+        whole.replace(b"real", b"complex"),
+        whole.replace(b"No. Points: ", b"No. Points: x"),
+    ):
         (tmp_path / "cut.raw").write_bytes(damaged)
         with pytest.raises(InputError, match=r"cut\.raw"):
             read_raw(tmp_path / "cut.raw")
@@ -59,6 +77,12 @@ def test_no_ngspice_is_said_with_what_to_do(monkeypatch):
 
 
 def test_numbers_survive_and_infinities_do_not():
-    assert [number(v) for v in (0.3, 1.0, -0.0, 1e-9, 1 / 3)] == ["0.3", "1", "0", "1e-09", "0.3333333333333333"]
+    assert [number(v) for v in (0.3, 1.0, -0.0, 1e-9, 1 / 3)] == [
+        "0.3",
+        "1",
+        "0",
+        "1e-09",
+        "0.3333333333333333",
+    ]
     with pytest.raises(InputError, match="cannot hold the value inf"):
         number(float("inf"))

@@ -9,18 +9,33 @@ from spicesnn.netlist.batch import run_batch
 from spicesnn.netlist.complaints import complaint
 
 
-@pytest.mark.parametrize("line", [
-    "Error: unknown subckt: x1 a b nothing", "Warning: singular matrix:  check node v(a)", "doAnalyses: TRAN:  Timestep too small; time = 1e-6",
-    "run simulation(s) aborted", "could not find a valid modelname: no such device", "unknown parameter (foo)", "undefined parameter [vth]",
-    "can't find file nothing.lib", "Note: No circuit loaded!", "Fatal error: instance b1",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Error: unknown subckt: x1 a b nothing",
+        "Warning: singular matrix:  check node v(a)",
+        "doAnalyses: TRAN:  Timestep too small; time = 1e-6",
+        "run simulation(s) aborted",
+        "could not find a valid modelname: no such device",
+        "unknown parameter (foo)",
+        "undefined parameter [vth]",
+        "can't find file nothing.lib",
+        "Note: No circuit loaded!",
+        "Fatal error: instance b1",
+    ],
+)
 def test_a_failure_is_found_in_a_long_log(line):
     log = f"Circuit: * deck\n\nDoing analysis at TEMP = 27.000000\n{line}\nNo. of Data Rows : 12\n"
     assert complaint(log) == line.strip()
 
 
 def test_what_ngspice_says_of_its_own_start_is_no_failure():
-    assert complaint("Warning: can't find the initialization file spinit.\nNote: .spiceinit not used\nNo. of Data Rows : 12") == ""
+    assert (
+        complaint(
+            "Warning: can't find the initialization file spinit.\nNote: .spiceinit not used\nNo. of Data Rows : 12"
+        )
+        == ""
+    )
     assert complaint("") == ""
 
 

@@ -53,8 +53,12 @@ initial = 1.0
 def test_the_example_reproduces_the_published_loop_as_it_is():
     device = load_foreign(EXAMPLE)
     assert (device.name, device.bounds(), device.Ron) == ("biolek-subckt", (0.0, 1.0), 100.0)
-    run = run_batch(drive_deck(device, sn.Sine(amplitude=1.0, frequency=1.0, periods=1), points=400).text)
-    assert np.interp([0.25, 0.5, 1.0], run.sweep, run["v(xm0_0.x)"]) == pytest.approx([0.46739923, 0.69340866, 0.31446541], abs=3e-5)
+    run = run_batch(
+        drive_deck(device, sn.Sine(amplitude=1.0, frequency=1.0, periods=1), points=400).text
+    )
+    assert np.interp([0.25, 0.5, 1.0], run.sweep, run["v(xm0_0.x)"]) == pytest.approx(
+        [0.46739923, 0.69340866, 0.31446541], abs=3e-5
+    )
     assert run["i(vc0)"].max() == pytest.approx(1.25635328e-4, rel=1e-4)
 
 
@@ -62,18 +66,25 @@ def test_reads_hold_the_inner_state_and_parameters_are_set():
     device = load_foreign(EXAMPLE).with_parameters(Ron=200.0)
     array = sn.Crossbar(device=device, state=[[0.2, 0.9]], wires=sn.Wires.ideal())
     run = run_batch(read_deck(array, Levels.checked(array, [0.5])).text)
-    assert [run["i(vc0)"][0], run["i(vc1)"][0]] == pytest.approx([0.5 / (40 + 0.8 * 16e3), 0.5 / (180 + 1.6e3)], rel=1e-6)
+    assert [run["i(vc0)"][0], run["i(vc1)"][0]] == pytest.approx(
+        [0.5 / (40 + 0.8 * 16e3), 0.5 / (180 + 1.6e3)], rel=1e-6
+    )
 
 
 def test_pulses_start_from_the_arrays_states_and_stuck_cells_are_held():
     device = load_foreign(EXAMPLE)
-    array = sn.Crossbar(device=device, state=[[0.2, 0.6]], wires=sn.Wires.ideal(), stuck=[[False, True]])
+    array = sn.Crossbar(
+        device=device, state=[[0.2, 0.6]], wires=sn.Wires.ideal(), stuck=[[False, True]]
+    )
     deck = pulse_deck(array, sn.Pulse(row_volts=[1.0], width_s=0.2).waveform().checked(array))
     run = run_batch(deck.text)
     assert [run[f"v(xm0_{j}.x)"][0] for j in (0, 1)] == pytest.approx([0.2, 0.6], abs=1e-3)
     assert run["v(xm0_0.x)"][-1] > 0.25
     assert run["v(xm0_1.x)"][-1] == pytest.approx(0.6, abs=1e-12)
-    assert alterable_of(deck)["states"].prefixes == ("alter c.xm0_0.cx ic = ", "alter vs_x_0_1 dc = ")
+    assert alterable_of(deck)["states"].prefixes == (
+        "alter c.xm0_0.cx ic = ",
+        "alter vs_x_0_1 dc = ",
+    )
 
 
 def test_pins_in_any_order_ties_gates_and_inner_subcircuits(tmp_path):
@@ -85,8 +96,12 @@ def test_pins_in_any_order_ties_gates_and_inner_subcircuits(tmp_path):
     array = sn.Crossbar(device=device, state=state, wires=sn.Wires.ideal())
     deck = read_deck(array, Levels.checked(array, [0.1], gate_volts=[50.0]))
     assert "xm0_0 p0_0 c0 g0 0 s_a_0_0 onetoner" in deck.text
-    assert run_batch(deck.text)["i(vc0)"][0] == pytest.approx(0.1 * 1e-3 * 1.5 * 2.5 / (1 + 3.75e-3 / (1e-3 * 49.5)), rel=1e-2)
-    pulse = pulse_deck(array, sn.Pulse(row_volts=[0.1], width_s=1.0, gate_volts=[5.0]).waveform().checked(array))
+    assert run_batch(deck.text)["i(vc0)"][0] == pytest.approx(
+        0.1 * 1e-3 * 1.5 * 2.5 / (1 + 3.75e-3 / (1e-3 * 49.5)), rel=1e-2
+    )
+    pulse = pulse_deck(
+        array, sn.Pulse(row_volts=[0.1], width_s=1.0, gate_volts=[5.0]).waveform().checked(array)
+    )
     run = run_batch(pulse.text)
     assert [run["v(s_a_0_0)"][0], run["v(xm0_0.xi.b)"][0]] == pytest.approx([0.5, 1.5], rel=1e-3)
     assert run["v(s_a_0_0)"][-1] == pytest.approx(0.6, rel=1e-5)
@@ -98,7 +113,10 @@ def test_the_nodal_engine_is_refused_with_what_to_do(tmp_path):
     (tmp_path / "cell.toml").write_text(GATED_TOML)
     device = load_foreign(tmp_path / "cell.toml")
     for ask in (device.current, device.conductance, device.rate):
-        with pytest.raises(EngineError, match=r"one-t is a sub-circuit without equations.*it has a further pin, 'wl'.*spicesnn characterize"):
+        with pytest.raises(
+            EngineError,
+            match=r"one-t is a sub-circuit without equations.*it has a further pin, 'wl'.*spicesnn characterize",
+        ):
             ask(0.1, np.zeros((2, 1, 1)))
     array = sn.Crossbar(device=device, shape=(1, 1), wires=sn.Wires())
     with pytest.raises(EngineError, match="one-t"):
@@ -135,8 +153,16 @@ def test_parameters_are_range_checked():
         ("[states.x]", '[states."x y"]', "is not a name of a state"),
         ('node = "x"', 'node = "x\\nshell id"', "contains a line break"),
         ('node = "x"', 'node = "x y"', "expected a node"),
-        ("initial = 0.31446540880503143", "initial = 0.4", r"initial = 0.4, but ic= in the text gives 0.314465"),
-        ('dialect = "pspice"', 'dialect = "spectre"', r"dialect = 'spectre'.*Expected one of: ngspice, ltspice, hspice, pspice"),
+        (
+            "initial = 0.31446540880503143",
+            "initial = 0.4",
+            r"initial = 0.4, but ic= in the text gives 0.314465",
+        ),
+        (
+            'dialect = "pspice"',
+            'dialect = "spectre"',
+            r"dialect = 'spectre'.*Expected one of: ngspice, ltspice, hspice, pspice",
+        ),
         ('file = "foreign_memristor.lib"', 'file = "filament.va"', "is Verilog-A"),
         ("low = 0.0", "low = nan", "finite number"),
         ("amplitude = 1.0", "amplitude = nan", "finite number"),
@@ -163,7 +189,9 @@ def test_an_unsafe_subcircuit_is_refused_unless_trusted(tmp_path):
     with pytest.raises(UnsafeNetlistError, match=r"line 14: the command 'shell'"):
         load_foreign(tmp_path / "d.toml")
     assert load_foreign(tmp_path / "d.toml", trust=True).name == "biolek-subckt"
-    (tmp_path / "d.toml").write_text(EXAMPLE.read_text(encoding="utf-8").replace('file = "', 'file = "/etc/'))
+    (tmp_path / "d.toml").write_text(
+        EXAMPLE.read_text(encoding="utf-8").replace('file = "', 'file = "/etc/')
+    )
     with pytest.raises(UnsafeNetlistError, match="lies outside"):
         load_foreign(tmp_path / "d.toml")
     with pytest.raises(DataError, match="there is no file"):

@@ -22,13 +22,18 @@ def device():
 def test_reads_are_those_of_the_same_resistors(engine, device):
     state = np.array([[0.2, 0.9], [0.5, 0.4]])
     got = engine.read(sn.Crossbar(device=device, state=state, wires=sn.Wires()), [0.5, 0.2])
-    want = sn.NodalEngine().read(sn.Crossbar(conductance=1 / (100 * state + 16e3 * (1 - state)), wires=sn.Wires()), [0.5, 0.2])
+    want = sn.NodalEngine().read(
+        sn.Crossbar(conductance=1 / (100 * state + 16e3 * (1 - state)), wires=sn.Wires()),
+        [0.5, 0.2],
+    )
     np.testing.assert_allclose(got.column_amps, want.column_amps, rtol=1e-7)
     assert got.residual_amps < 1e-9 * np.abs(want.row_amps).max()
 
 
 def test_pulses_carry_states_on_and_stuck_cells_stay(engine, device):
-    array = sn.Crossbar(device=device, state=[[0.2, 0.5]], wires=sn.Wires.ideal(), stuck=[[False, True]])
+    array = sn.Crossbar(
+        device=device, state=[[0.2, 0.5]], wires=sn.Wires.ideal(), stuck=[[False, True]]
+    )
     half = sn.Pulse(row_volts=[1.0], width_s=0.05)
     once = engine.pulse(engine.pulse(array, half).array, half).state
     whole = engine.pulse(array, sn.Pulse(row_volts=[1.0], width_s=0.1)).state
@@ -39,5 +44,7 @@ def test_pulses_carry_states_on_and_stuck_cells_stay(engine, device):
 
 def test_the_iv_curve_is_the_published_one(engine, device):
     curve = engine.drive(device, sn.Sine(amplitude=1.0, frequency=1.0, periods=1))
-    assert np.interp([0.25, 0.5], curve.time, curve.state) == pytest.approx([0.46739923, 0.69340866], abs=3e-5)
+    assert np.interp([0.25, 0.5], curve.time, curve.state) == pytest.approx(
+        [0.46739923, 0.69340866], abs=3e-5
+    )
     assert curve.amps.max() == pytest.approx(1.25635328e-4, rel=1e-4)

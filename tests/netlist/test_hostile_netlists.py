@@ -1,4 +1,5 @@
-"""What is written in a netlist or a descriptor by somebody who means harm never becomes more than a circuit."""
+"""What is written in a netlist or a descriptor by somebody who means harm never becomes more than a
+circuit."""
 
 import os
 import re
@@ -11,7 +12,14 @@ from hypothesis import strategies as st
 
 import spicesnn as sn
 from spicesnn import paths
-from spicesnn.errors import ConfigError, DataError, InputError, SpicesnnError, UnsafeNetlistError, UnsupportedNetlistError
+from spicesnn.errors import (
+    ConfigError,
+    DataError,
+    InputError,
+    SpicesnnError,
+    UnsafeNetlistError,
+    UnsupportedNetlistError,
+)
 from spicesnn.netlist.deck import joined, remark
 from spicesnn.netlist.device_source import device_from
 from spicesnn.netlist.drive_deck import drive_deck
@@ -22,7 +30,10 @@ from spicesnn.neurons.circuit import CircuitNeuron
 
 LIB = (paths.netlists_dir() / "foreign_memristor.lib").read_text(encoding="utf-8")
 TOML = (paths.netlists_dir() / "foreign_memristor.toml").read_text(encoding="utf-8")
-SOUND = drive_deck(load_foreign(paths.netlists_dir() / "foreign_memristor.toml"), sn.Sine(amplitude=1.0, frequency=1.0, periods=1)).text
+SOUND = drive_deck(
+    load_foreign(paths.netlists_dir() / "foreign_memristor.toml"),
+    sn.Sine(amplitude=1.0, frequency=1.0, periods=1),
+).text
 
 HOSTILE = {
     "unused sub-circuit": ".subckt unused a b\nr#shell touch CANARY\n.ends",
@@ -62,7 +73,7 @@ HOSTILE = {
     "odd name": ".subckt un@used a b\n.ends",
     "odd pin": ".subckt other a`b c\n.ends",
     "odd model": ".model m{x d(is=1)",
-}  # fmt: skip
+}
 
 
 def loaded(folder, lib=LIB, toml=TOML):
@@ -95,27 +106,77 @@ DEEP = {
 @pytest.mark.parametrize("text", DEEP.values(), ids=DEEP.keys())
 def test_expressions_without_a_bottom_are_refused(text, tmp_path):
     with pytest.raises(UnsupportedNetlistError, match=r"line 10: .*(too deep|too long)"):
-        loaded(tmp_path, LIB.replace(".func f(x,p)", f"b9 x 0 I={text}\n.func f(x,p)"), TOML.replace('"pspice"', '"ltspice"'))
+        loaded(
+            tmp_path,
+            LIB.replace(".func f(x,p)", f"b9 x 0 I={text}\n.func f(x,p)"),
+            TOML.replace('"pspice"', '"ltspice"'),
+        )
 
 
-WORDS = ["shell touch CANARY", ".control", "*#", "`", '"', "\\", "$(x)", ";", "\r", "\u2028", "\x85", "r#", "{", "}", "'", "(", ")", "=", "+",
-         ".inc x", "a1 [", "%", "@", "!", ".model m numd", "file=", "1e999", "\u00b5", "v(x)", "i(", "**",
-         "?", ":", ",", "\x00", "\x0c", "\ufeff", "pwl file"]  # fmt: skip
+WORDS = [
+    "shell touch CANARY",
+    ".control",
+    "*#",
+    "`",
+    '"',
+    "\\",
+    "$(x)",
+    ";",
+    "\r",
+    "\u2028",
+    "\x85",
+    "r#",
+    "{",
+    "}",
+    "'",
+    "(",
+    ")",
+    "=",
+    "+",
+    ".inc x",
+    "a1 [",
+    "%",
+    "@",
+    "!",
+    ".model m numd",
+    "file=",
+    "1e999",
+    "\u00b5",
+    "v(x)",
+    "i(",
+    "**",
+    "?",
+    ":",
+    ",",
+    "\x00",
+    "\x0c",
+    "\ufeff",
+    "pwl file",
+]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_whatever_is_put_anywhere_nothing_but_cards_of_our_own_is_written(data, tmp_path):
     text = LIB
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(text)))
-        text = text[:at] + data.draw(st.sampled_from([*WORDS, "\n"])) + text[at + data.draw(st.sampled_from([0, 0, 1, 5])) :]
+        text = (
+            text[:at]
+            + data.draw(st.sampled_from([*WORDS, "\n"]))
+            + text[at + data.draw(st.sampled_from([0, 0, 1, 5])) :]
+        )
     try:
         device = loaded(tmp_path, text)
     except SpicesnnError:
         return
     for line in device.circuit.text.split("\n"):
-        assert re.fullmatch(r"(\.subckt|\.ends|\.param|\.model|[rcvb][a-z0-9_]*|\+) [a-z0-9_.(){}<>=!,*/+\- :]*", line), line
+        assert re.fullmatch(
+            r"(\.subckt|\.ends|\.param|\.model|[rcvb][a-z0-9_]*|\+) [a-z0-9_.(){}<>=!,*/+\- :]*",
+            line,
+        ), line
     # As words: an element may be called g.controlx, which stands in the deck as b_g_controlx.
     assert not re.search(r"\b(control|shell|file|include)\b|`|\"|#|;", device.circuit.text)
 
@@ -125,7 +186,12 @@ def test_pipes_devices_and_links_are_no_netlists(tmp_path):
     (tmp_path / "zero.lib").symlink_to("/dev/zero")
     (tmp_path / "loop.lib").symlink_to(tmp_path / "loop.lib")
     (tmp_path / "folder.lib").mkdir()
-    wrong = {"pipe": "no plain file", "zero": "lies outside", "loop": "cannot be read|lies outside", "folder": "is a folder|no plain file"}
+    wrong = {
+        "pipe": "no plain file",
+        "zero": "lies outside",
+        "loop": "cannot be read|lies outside",
+        "folder": "is a folder|no plain file",
+    }
     for name, message in wrong.items():
         with pytest.raises((DataError, UnsafeNetlistError), match=message):
             loaded(tmp_path, toml=TOML.replace("foreign_memristor.lib", f"{name}.lib"))
@@ -147,7 +213,17 @@ def test_texts_in_other_encodings_are_read(tmp_path):
         assert "cx x 0 1.0" in device.circuit.text
 
 
-TEXTS = ("a\n.control", "a\r.control", "a\u2028.control", "a\x85.control", "a\x0c", "a\x00", "a\u200bb", "#shell id", "ng_script")
+TEXTS = (
+    "a\n.control",
+    "a\r.control",
+    "a\u2028.control",
+    "a\x85.control",
+    "a\x0c",
+    "a\x00",
+    "a\u200bb",
+    "#shell id",
+    "ng_script",
+)
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -177,12 +253,21 @@ def test_a_card_that_breaks_off_is_no_card():
 
 def test_what_passes_runs_nothing_and_writes_nothing(tmp_path):
     text = f"{LIB}\n.save all\n.print tran v(x)\nv9 q 0 pwl(0 0 1 1)\n.subckt other a b\nr1 a b 1\n.ends\n"
-    deck = drive_deck(loaded(tmp_path / "in", text), sn.Sine(amplitude=1.0, frequency=1.0, periods=1)).text
+    deck = drive_deck(
+        loaded(tmp_path / "in", text), sn.Sine(amplitude=1.0, frequency=1.0, periods=1)
+    ).text
     assert deck == SOUND
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "deck.cir").write_text(deck)
     command = ["ngspice", "-b", "deck.cir"]
-    done = subprocess.run(command, cwd=tmp_path / "run", capture_output=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
+    done = subprocess.run(
+        command,
+        cwd=tmp_path / "run",
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["deck.cir"]
 
@@ -190,13 +275,29 @@ def test_what_passes_runs_nothing_and_writes_nothing(tmp_path):
 def test_inclusions_and_library_sections_inside_the_folder_are_followed(tmp_path):
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "f.inc").write_text(".func f(x,p)={1-(2*x-1)^(2*p)}\n")
-    (tmp_path / "corners.lib").write_text(".lib ss\n.param slow=2\n.endl ss\n.lib tt\n.param slow=1\n.include 'parts/f.inc'\n.endl tt\n")
+    (tmp_path / "corners.lib").write_text(
+        ".lib ss\n.param slow=2\n.endl ss\n.lib tt\n.param slow=1\n.include 'parts/f.inc'\n.endl tt\n"
+    )
     plain = loaded(tmp_path / "plain").circuit.text
-    text = LIB.replace(".func f(x,p)={1-(2*x-1)^(2*p)}\n", "").replace("I(Emem)*uv", "slow*I(Emem)*uv")
+    text = LIB.replace(".func f(x,p)={1-(2*x-1)^(2*p)}\n", "").replace(
+        "I(Emem)*uv", "slow*I(Emem)*uv"
+    )
     assert loaded(tmp_path, f'.lib "corners.lib" tt\n{text}').circuit.text == plain
-    assert "(2.0 * i(bemem))" in loaded(tmp_path, f".lib corners.lib ss\n.inc parts/f.inc\n{text}").circuit.text
-    for card in (".include ../x.inc", ".inc /etc/hostname", ".lib corners.lib ff", ".include corners.lib tt", ".include absent.inc"):
-        with pytest.raises(SpicesnnError, match=r"foreign_memristor.lib, line 1|no library section|cannot be read|no file"):
+    assert (
+        "(2.0 * i(bemem))"
+        in loaded(tmp_path, f".lib corners.lib ss\n.inc parts/f.inc\n{text}").circuit.text
+    )
+    for card in (
+        ".include ../x.inc",
+        ".inc /etc/hostname",
+        ".lib corners.lib ff",
+        ".include corners.lib tt",
+        ".include absent.inc",
+    ):
+        with pytest.raises(
+            SpicesnnError,
+            match=r"foreign_memristor.lib, line 1|no library section|cannot be read|no file",
+        ):
             loaded(tmp_path, f"{card}\n{text}")
 
 
@@ -213,9 +314,14 @@ STATES = 'name = "two"\nfile = "foreign_memristor.lib"\nsubckt = "two"\n[pins]\n
 
 
 def test_a_memory_that_is_not_declared_is_refused_by_name(tmp_path):
-    with pytest.raises(SpicesnnError, match=r"line 4: the capacitor 'cy' keeps a charge of its own.*\[states.cy\] with node = \"y\""):
+    with pytest.raises(
+        SpicesnnError,
+        match=r"line 4: the capacitor 'cy' keeps a charge of its own.*\[states.cy\] with node = \"y\"",
+    ):
         loaded(tmp_path, MEMORY, STATES)
-    device = loaded(tmp_path, MEMORY, STATES + '[states.y]\nnode = "y"\ncapacitor = "cy"\nhigh = 10.0\n')
+    device = loaded(
+        tmp_path, MEMORY, STATES + '[states.y]\nnode = "y"\ncapacitor = "cy"\nhigh = 10.0\n'
+    )
     array = sn.Crossbar(device=device, shape=(1, 1), wires=sn.Wires.ideal())
     assert array.state[:, 0, 0] == pytest.approx([0.5, 0.0])
     with sn.NgspiceEngine() as engine:
@@ -254,8 +360,12 @@ def test_a_state_starts_where_the_text_says_at_the_parameters_that_are_set(tmp_p
     assert device.initial_state() == pytest.approx(5000 / 15900, rel=1e-12)
     assert device.with_text(rinit="2k").initial_state() == pytest.approx(14000 / 15900, rel=1e-12)
     mixed = device.with_parameters(rinit=np.array([[2e3, 11e3]]))
-    assert sn.Crossbar(device=mixed, shape=(1, 2), wires=sn.Wires()).state[0] == pytest.approx([14000 / 15900, 5000 / 15900])
-    with pytest.raises(InputError, match=r"the state x would start at -0.25.*as ic= in the text says"):
+    assert sn.Crossbar(device=mixed, shape=(1, 2), wires=sn.Wires()).state[0] == pytest.approx(
+        [14000 / 15900, 5000 / 15900]
+    )
+    with pytest.raises(
+        InputError, match=r"the state x would start at -0.25.*as ic= in the text says"
+    ):
         device.with_text(rinit="20k")
     with sn.NgspiceEngine() as engine:
         curve = sn.iv(device, engine, amplitude=1.2, frequency=1.0, periods=1)

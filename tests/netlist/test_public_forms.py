@@ -1,7 +1,8 @@
-"""Models in the forms in which people pass them around, against the published numbers of their equations.
+"""Models in the forms in which people pass them around, against the published numbers of their
+equations.
 
-Equations and parameters are the papers'; the numbers are integrations of these equations by other means (tolerance 1e-9).
-"""
+Equations and parameters are the papers'; the numbers are integrations of these equations by other
+means (tolerance 1e-9)."""
 
 import numpy as np
 import pytest
@@ -96,16 +97,24 @@ def engine(request):
 def test_a_state_on_a_third_pin(engine, tmp_path):
     device = imported(tmp_path, "yak.sub", YAKOPCIC)
     curve = loop(device, engine, 0.45, 100.0)
-    assert np.interp([2.5e-3, 5e-3, 1e-2], curve.time, curve.state) == pytest.approx([0.87087266, 0.96973705, 0.09292522], abs=2e-4)
-    assert [curve.amps.max(), curve.amps.min()] == pytest.approx([3.42258827e-3, -1.89908674e-3], rel=1e-3)
+    assert np.interp([2.5e-3, 5e-3, 1e-2], curve.time, curve.state) == pytest.approx(
+        [0.87087266, 0.96973705, 0.09292522], abs=2e-4
+    )
+    assert [curve.amps.max(), curve.amps.min()] == pytest.approx(
+        [3.42258827e-3, -1.89908674e-3], rel=1e-3
+    )
 
 
 def test_a_window_that_looks_at_the_direction_of_the_current(engine, tmp_path):
     device = imported(tmp_path, "biolek.cir", BIOLEK)
     assert device.typical_drive() == (1.0, 1.0)
     curve = loop(device, engine, 1.0, 1.0)
-    assert np.interp([0.25, 0.5, 1.0], curve.time, curve.state) == pytest.approx([0.45138068, 0.60206327, 0.34164911], abs=2e-4)
-    assert [curve.amps.max(), curve.amps.min()] == pytest.approx([1.17446576e-4, -1.14909872e-4], rel=5e-4)
+    assert np.interp([0.25, 0.5, 1.0], curve.time, curve.state) == pytest.approx(
+        [0.45138068, 0.60206327, 0.34164911], abs=2e-4
+    )
+    assert [curve.amps.max(), curve.amps.min()] == pytest.approx(
+        [1.17446576e-4, -1.14909872e-4], rel=5e-4
+    )
 
 
 def test_a_resistance_as_the_state(engine, tmp_path):
@@ -118,15 +127,21 @@ def test_a_resistance_as_the_state(engine, tmp_path):
 def test_a_resistor_that_is_an_expression(tmp_path):
     device = imported(tmp_path, "vteam.lib", VTEAM, SpiceDialect.LTSPICE, bounds={"w": (-0.5, 3.5)})
     curve = sn.iv(device, amplitude=1.0, frequency=50e6, periods=0.5, points=4000)
-    assert np.interp([5e-9, 10e-9], curve.time, curve.state) == pytest.approx([1.0770934, 1.1541868], rel=1e-4)
+    assert np.interp([5e-9, 10e-9], curve.time, curve.state) == pytest.approx(
+        [1.0770934, 1.1541868], rel=1e-4
+    )
     assert np.interp(5e-9, curve.time, curve.amps) == pytest.approx(2.557024e-3, rel=1e-4)
     assert device.rate(-0.5, 1.0) == pytest.approx(-33.75e9)
 
 
 def test_a_filament_in_hspice(tmp_path):
     device = imported(tmp_path, "stan.sp", FILAMENT, SpiceDialect.HSPICE, bounds={"g": (0.1, 1.7)})
-    assert device.current(0.1, np.array([0.1, 1.0, 1.7])) == pytest.approx([1.00157228e-5, 3.79625083e-7, 2.97768009e-8], rel=1e-8)
-    assert device.rate(1.0, 1.0) == pytest.approx(-0.048593015e-9, rel=1e-5)  # the speed is in m/s here, the gap in nm
+    assert device.current(0.1, np.array([0.1, 1.0, 1.7])) == pytest.approx(
+        [1.00157228e-5, 3.79625083e-7, 2.97768009e-8], rel=1e-8
+    )
+    assert device.rate(1.0, 1.0) == pytest.approx(
+        -0.048593015e-9, rel=1e-5
+    )  # the speed is in m/s here, the gap in nm
 
 
 BENCH = """threshold in resistance with hard ends, a read-out pin, and everything a bench has
@@ -162,10 +177,19 @@ def test_a_test_bench_is_left_out_and_told_of(engine, tmp_path):
     (tmp_path / "cell.cir").write_text(BENCH)
     found = guess(tmp_path / "cell.cir", bounds={"x1": (1e3, 1e4)})
     assert found.unused == ("show",)
-    assert {card.text.split()[0] for card in found.bench} == {".csparam", ".options", "v1", "xm", "vclk", ".control", ".end"}
+    assert {card.text.split()[0] for card in found.bench} == {
+        ".csparam",
+        ".options",
+        "v1",
+        "xm",
+        "vclk",
+        ".control",
+        ".end",
+    }
     device = load_foreign(found.write(tmp_path))
     assert device.typical_drive() == (3.0, 1e8)
-    # From the published equations alone: the rate is slope·(|V| − vt) in V's direction beyond vt, 0 within, and at an end.
+    # From the published equations alone: the rate is slope·(|V| − vt) in V's direction beyond vt, 0
+    # within, and at an end.
     time = np.linspace(0, 10e-9, 200_001)
     volts = 3 * np.sin(2e8 * np.pi * time)
     rate = 2e12 * np.sign(volts) * np.maximum(np.abs(volts) - 1.6, 0)
@@ -175,11 +199,15 @@ def test_a_test_bench_is_left_out_and_told_of(engine, tmp_path):
         ohms[k + 1] = min(max(ohms[k] + 0.5 * (rate[k] + rate[k + 1]) * 5e-14, 1e3), 1e4)
     curve = loop(device, engine, 3.0, 1e8)
     assert curve.state == pytest.approx(np.interp(curve.time, time, ohms), abs=30)
-    assert [curve.amps.max(), curve.amps.min()] == pytest.approx([np.max(volts / ohms), np.min(volts / ohms)], rel=5e-3)
+    assert [curve.amps.max(), curve.amps.min()] == pytest.approx(
+        [np.max(volts / ohms), np.min(volts / ohms)], rel=5e-3
+    )
 
 
 def test_commands_that_change_the_circuit_or_leave_it_are_refused_by_line(tmp_path):
     for command in ("alter @rm[r] = 5", "shell date", "source other.cir", "codemodel x.cm", "cd /"):
         (tmp_path / "cell.cir").write_text(BENCH.replace("set color0=white", command))
-        with pytest.raises(UnsafeNetlistError, match=rf"line 21: the command '{command.split()[0]}'"):
+        with pytest.raises(
+            UnsafeNetlistError, match=rf"line 21: the command '{command.split()[0]}'"
+        ):
             guess(tmp_path / "cell.cir", bounds={"x1": (1e3, 1e4)})

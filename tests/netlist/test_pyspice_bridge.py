@@ -25,7 +25,9 @@ def in_a_process_of_its_own(body):
         from spicesnn.netlist.pyspice import crossbar_subcircuit, device_subcircuit, simulator
     """
     code = textwrap.dedent(head) + textwrap.dedent(body)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return [float(word) for word in done.stdout.split()]
 
@@ -40,7 +42,12 @@ def test_a_device_in_somebodys_pyspice_circuit_is_the_same_device():
             run = simulator(circuit).transient(step_time=5e-11, end_time=1e-8, max_time=5e-11, use_initial_condition=True)
             print(float(run["w"][-1]))
     """)
-    deck = drive_deck(sn.devices.VTEAM(), sn.Sine(amplitude=1.0, frequency=50e6, periods=0.5), np.array(1.5e-9), points=400)
+    deck = drive_deck(
+        sn.devices.VTEAM(),
+        sn.Sine(amplitude=1.0, frequency=50e6, periods=0.5),
+        np.array(1.5e-9),
+        points=400,
+    )
     want = run_batch(deck.text)["v(s_w_0_0)"][-1]
     assert end == pytest.approx(want, abs=1e-3)
     assert overridden - 1.5 == pytest.approx(2 * (end - 1.5), rel=1e-2)
@@ -59,8 +66,17 @@ def test_a_crossbar_in_somebodys_pyspice_circuit_moves_as_its_deck_does():
         print(*(float(run[f"xx.s_w_{i}_{j}"][-1]) for i in range(2) for j in range(2)))
     """)
     k_off = np.array([[1e-5, 2e-5], [3e-5, 4e-5]])
-    array = sn.Crossbar(device=sn.devices.VTEAM(k_off=k_off), state=[[1e-9, 1e-9], [0.5e-9, 2e-9]], wires=sn.Wires(driver_ohm=5.0))
-    deck = pulse_deck(array, sn.Pulse(row_volts=[0.2, 0.3], column_volts=[0.0, 0.05], width_s=1e-7).waveform().checked(array))
+    array = sn.Crossbar(
+        device=sn.devices.VTEAM(k_off=k_off),
+        state=[[1e-9, 1e-9], [0.5e-9, 2e-9]],
+        wires=sn.Wires(driver_ohm=5.0),
+    )
+    deck = pulse_deck(
+        array,
+        sn.Pulse(row_volts=[0.2, 0.3], column_volts=[0.0, 0.05], width_s=1e-7)
+        .waveform()
+        .checked(array),
+    )
     run = run_batch(deck.text)
     want = [run[f"v(s_w_{i}_{j})"][-1] for i in range(2) for j in range(2)]
     assert np.ptp(want) > 0.5
@@ -116,12 +132,16 @@ def test_a_users_own_subcircuit_goes_to_pyspice_too():
     assert run["v(x1.x)"][0] == pytest.approx(0.7, abs=1e-5)
     assert -run["i(vp)"][0] == pytest.approx(0.5 / (70 + 0.3 * 16e3), rel=1e-4)
     both = Circuit("mine")
-    both.subcircuit(crossbar_subcircuit(sn.Crossbar(device=device, state=[[0.3, 0.6]], wires=sn.Wires.ideal())))
+    both.subcircuit(
+        crossbar_subcircuit(sn.Crossbar(device=device, state=[[0.3, 0.6]], wires=sn.Wires.ideal()))
+    )
     both.X("x", "crossbar", "r0", "c0", "c1")
     for node, volts in (("r0", 0.5), ("c0", 0.0), ("c1", 0.0)):
         both.V(node, node, both.gnd, volts)
     run = run_batch(f"* {both!s}\n.save i(vc0) i(vc1)\n.tran 1e-6 1e-5 0 1e-6 uic\n.end\n")
-    assert [run["i(vc0)"][0], run["i(vc1)"][0]] == pytest.approx([0.5 / (30 + 0.7 * 16e3), 0.5 / (60 + 0.4 * 16e3)], rel=1e-4)
+    assert [run["i(vc0)"][0], run["i(vc1)"][0]] == pytest.approx(
+        [0.5 / (30 + 0.7 * 16e3), 0.5 / (60 + 0.4 * 16e3)], rel=1e-4
+    )
 
 
 def test_a_subcircuit_built_in_pyspice_is_a_device_in_our_array(tmp_path):
@@ -135,7 +155,10 @@ def test_a_subcircuit_built_in_pyspice_is_a_device_in_our_array(tmp_path):
     sub.V("m", "plus", "a", 0)
     sub.B("m", "a", "minus", i="v(a,minus)/({Ron}*v(x)+{Roff}*(1-v(x)))")
     (tmp_path / "memps.lib").write_text(str(sub))
-    parameters = "".join(f"[parameters.{name}]\ndefault = {value}\n" for name, value in (("Ron", 100.0), ("Roff", 16e3), ("k", 1e4)))
+    parameters = "".join(
+        f"[parameters.{name}]\ndefault = {value}\n"
+        for name, value in (("Ron", 100.0), ("Roff", 16e3), ("k", 1e4))
+    )
     (tmp_path / "memps.toml").write_text(
         'name = "memps"\nfile = "memps.lib"\nsubckt = "memps"\nreference = "built in PySpice"\n[pins]\np = "plus"\nn = "minus"\n'
         f'[states.x]\nnode = "x"\ncapacitor = "cx"\nlow = 0.0\nhigh = 1.0\ninitial = 0.3\n[drive]\namplitude = 1.0\nfrequency = 1.0\n{parameters}'
@@ -148,9 +171,18 @@ def test_a_subcircuit_built_in_pyspice_is_a_device_in_our_array(tmp_path):
     with sn.NgspiceEngine() as engine:
         device = load_foreign(tmp_path / "memps.toml")
         read = engine.read(sn.Crossbar(device=device, state=state, wires=wires), [0.1, 0.2])
-        after = engine.pulse(sn.Crossbar(device=device, state=state, wires=sn.Wires.ideal()), sn.Pulse(row_volts=0.5, width_s=0.05, rise_s=0.0)).state
+        after = engine.pulse(
+            sn.Crossbar(device=device, state=state, wires=sn.Wires.ideal()),
+            sn.Pulse(row_volts=0.5, width_s=0.05, rise_s=0.0),
+        ).state
     linear = sn.NodalEngine().read(sn.Crossbar(conductance=1 / ohm(state), wires=wires), [0.1, 0.2])
     assert read.column_amps == pytest.approx(linear.column_amps, rel=1e-9)
-    exact = solve_ivp(lambda t, x: 1e4 * 0.5 / ohm(x) * (1 - (2 * x - 1) ** 2), (0, 0.05), state.ravel(), rtol=1e-9, atol=1e-12).y[:, -1]
+    exact = solve_ivp(
+        lambda t, x: 1e4 * 0.5 / ohm(x) * (1 - (2 * x - 1) ** 2),
+        (0, 0.05),
+        state.ravel(),
+        rtol=1e-9,
+        atol=1e-12,
+    ).y[:, -1]
     assert np.all(exact > state.ravel() + 0.01)
     assert after.ravel() == pytest.approx(exact, abs=1e-3)

@@ -27,7 +27,12 @@ def solve(array, volts, **extra):
     def nodes(names):
         return np.moveaxis(np.array([[run[f"v({n})"] for n in row] for row in names]), 2, 0)
 
-    return current(deck.columns), -current(deck.rows), nodes(deck.word_vectors), nodes(deck.bit_vectors)
+    return (
+        current(deck.columns),
+        -current(deck.rows),
+        nodes(deck.word_vectors),
+        nodes(deck.bit_vectors),
+    )
 
 
 WIRES = {
@@ -59,13 +64,31 @@ def test_every_geometry_is_the_nodal_engines(wires, batch):
 
 
 def test_wires_are_the_edges_of_the_nodal_graph():
-    wires = sn.Wires(word_line_ohm=1.5, bit_line_ohm=2.5, driver_ohm=4.0, sense_ohm=np.array([1.0, 2.0, 3.0]), double_sided=True)
+    wires = sn.Wires(
+        word_line_ohm=1.5,
+        bit_line_ohm=2.5,
+        driver_ohm=4.0,
+        sense_ohm=np.array([1.0, 2.0, 3.0]),
+        double_sided=True,
+    )
     floating_rows, floating_columns = np.array([False, True]), np.array([True, False, False])
     laid = lay_out(wires, (2, 3), floating_rows, floating_columns, np.ones((2, 3), dtype=bool))
-    operator = Operator(wires=wires, cell_siemens=np.ones((2, 3)), floating_rows=floating_rows, floating_columns=floating_columns)
+    operator = Operator(
+        wires=wires,
+        cell_siemens=np.ones((2, 3)),
+        floating_rows=floating_rows,
+        floating_columns=floating_columns,
+    )
     graph = Graph.wires_of(operator)
-    names = [f"w{i}_{j}" for i in range(2) for j in range(3)] + [f"b{i}_{j}" for i in range(2) for j in range(3)] + ["r0", "r1", "c0", "c1", "c2"]
-    expected = sorted((*sorted((names[a], names[b])), ohm) for a, b, ohm in zip(graph.tail, graph.head, graph.ohm, strict=True))
+    names = (
+        [f"w{i}_{j}" for i in range(2) for j in range(3)]
+        + [f"b{i}_{j}" for i in range(2) for j in range(3)]
+        + ["r0", "r1", "c0", "c1", "c2"]
+    )
+    expected = sorted(
+        (*sorted((names[a], names[b])), ohm)
+        for a, b, ohm in zip(graph.tail, graph.head, graph.ohm, strict=True)
+    )
     got = sorted((*sorted(card.split()[1:3]), float(card.split()[3])) for card in laid.cards)
     assert got == expected
 
@@ -85,7 +108,9 @@ def test_floating_lines_have_no_source_and_take_their_voltage_from_the_cells():
     deck = read_deck(array, levels)
     assert list(deck.rows.sources) == ["vr0", ""]
     assert "r1 " not in deck.text.split(".save")[0].replace("rm1", "")
-    columns, rows, word, _ = solve(array, [1.0, 9.0], floating_rows=np.array([False, True]), column_volts=np.array([0.0, 0.5]))
+    columns, rows, word, _ = solve(
+        array, [1.0, 9.0], floating_rows=np.array([False, True]), column_volts=np.array([0.0, 0.5])
+    )
     assert word[0, 1, 0] == pytest.approx(0.25, rel=1e-12)
     assert columns[0] == pytest.approx([1.25e-3, 0.25e-3], rel=1e-12)
     assert rows[0] == pytest.approx([1.5e-3, 0.0], rel=1e-12)
@@ -94,19 +119,38 @@ def test_floating_lines_have_no_source_and_take_their_voltage_from_the_cells():
 def test_a_line_without_a_path_is_an_error_and_not_a_number():
     array = sn.Crossbar(conductance=[[1e-3, 0.0], [1e-3, 0.0]], wires=sn.Wires())
     with pytest.raises(SingularCircuitError, match=r"bit-line node at cell \(0, 1\) floats"):
-        read_deck(array, Levels.checked(array, [1.0, 1.0], floating_columns=np.array([False, True])))
+        read_deck(
+            array, Levels.checked(array, [1.0, 1.0], floating_columns=np.array([False, True]))
+        )
 
 
 def test_a_batch_with_other_volts_is_another_deck_and_single_reads_share_one():
     array = sn.Crossbar(conductance=np.full((2, 2), 1e-4), wires=sn.Wires())
-    single = [read_deck(array.with_conductance(np.full((2, 2), g)), Levels.checked(array, v)) for g, v in ((1e-4, [1, 2]), (2e-4, [3, 4]))]
-    batched = [read_deck(array, Levels.checked(array, np.full((2, 2), [[v, 1.0]]) * [[1], [2]])) for v in (1.0, 2.0)]
+    single = [
+        read_deck(array.with_conductance(np.full((2, 2), g)), Levels.checked(array, v))
+        for g, v in ((1e-4, [1, 2]), (2e-4, [3, 4]))
+    ]
+    batched = [
+        read_deck(array, Levels.checked(array, np.full((2, 2), [[v, 1.0]]) * [[1], [2]]))
+        for v in (1.0, 2.0)
+    ]
     assert single[0].topology == single[1].topology
     assert batched[0].topology != batched[1].topology
-    assert single[0].topology != read_deck(array.with_wires(sn.Wires(word_line_ohm=2.0)), Levels.checked(array, [1, 2])).topology
+    assert (
+        single[0].topology
+        != read_deck(
+            array.with_wires(sn.Wires(word_line_ohm=2.0)), Levels.checked(array, [1, 2])
+        ).topology
+    )
     groups = alterable_of(single[0])
-    assert groups["columns"].commands(np.array([3.0, 4.0]), None) == ["alter vc0 dc = 3", "alter vc1 dc = 4"]
-    assert groups["cells"].commands(np.full(4, 5e3), np.array([1e4, 5e3, 5e3, 1e4])) == ["alter rm0_0 = 5000", "alter rm1_1 = 5000"]
+    assert groups["columns"].commands(np.array([3.0, 4.0]), None) == [
+        "alter vc0 dc = 3",
+        "alter vc1 dc = 4",
+    ]
+    assert groups["cells"].commands(np.full(4, 5e3), np.array([1e4, 5e3, 5e3, 1e4])) == [
+        "alter rm0_0 = 5000",
+        "alter rm1_1 = 5000",
+    ]
 
 
 def test_the_deck_tells_its_reader_geometry_and_units():
@@ -119,12 +163,24 @@ def test_the_deck_tells_its_reader_geometry_and_units():
 
 
 @settings(max_examples=8, deadline=None)
-@given(rows=st.integers(1, 4), cols=st.integers(1, 4), seed=st.integers(0, 2**31), zero=st.booleans())
+@given(
+    rows=st.integers(1, 4), cols=st.integers(1, 4), seed=st.integers(0, 2**31), zero=st.booleans()
+)
 def test_currents_balance_whatever_the_array(rows, cols, seed, zero):
     rng = np.random.default_rng(seed)
-    array = sn.Crossbar(conductance=10 ** rng.uniform(-8, -2, (rows, cols)), wires=sn.Wires(word_line_ohm=0.0 if zero else rng.uniform(0, 10)))
+    array = sn.Crossbar(
+        conductance=10 ** rng.uniform(-8, -2, (rows, cols)),
+        wires=sn.Wires(word_line_ohm=0.0 if zero else rng.uniform(0, 10)),
+    )
     volts = rng.normal(size=(2, rows))
     columns, rows_amps, _, _ = solve(array, volts)
-    # A node's voltage is rounded to 2⁻⁵³ of itself, and a wire of few ohms makes a current of that: it counts where cells hardly conduct.
-    rounding = 0.0 if zero else rows * cols * np.finfo(float).eps * np.abs(volts).max() / array.wires.word_line_ohm
-    assert columns.sum(axis=1) == pytest.approx(rows_amps.sum(axis=1), rel=1e-9, abs=1e-12 * np.abs(rows_amps).max() + rounding)
+    # A node's voltage is rounded to 2⁻⁵³ of itself, and a wire of few ohms makes a current of that:
+    # it counts where cells hardly conduct.
+    rounding = (
+        0.0
+        if zero
+        else rows * cols * np.finfo(float).eps * np.abs(volts).max() / array.wires.word_line_ohm
+    )
+    assert columns.sum(axis=1) == pytest.approx(
+        rows_amps.sum(axis=1), rel=1e-9, abs=1e-12 * np.abs(rows_amps).max() + rounding
+    )

@@ -24,7 +24,9 @@ def test_the_ladder_has_fibonacci_voltages():
 
 def test_the_iv_bench_reproduces_the_published_loop():
     run = reference("iv_bench.cir")
-    assert np.interp([0.25, 0.5, 1.0], run.sweep, run["v(x)"]) == pytest.approx([0.47862899, 0.72659213, 0.31446541], abs=1e-5)
+    assert np.interp([0.25, 0.5, 1.0], run.sweep, run["v(x)"]) == pytest.approx(
+        [0.47862899, 0.72659213, 0.31446541], abs=1e-5
+    )
     peak = np.argmin(run["i(vr0)"])
     assert -run["i(vr0)"][peak] == pytest.approx(1.29473427e-4, rel=1e-5)
     assert run.sweep[peak] == pytest.approx(0.319724, abs=1.1e-3)

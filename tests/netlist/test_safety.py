@@ -35,9 +35,17 @@ BAD = {
     "back-quote": ("r1 a 0 `id`\n", 2, "back-quote"),
     "nul": ("r1 a 0 1\0\n", 2, "control character"),
     "library over lines": (".lib evil.lib\n+ tt\n", 2, "an inclusion over several lines"),
-    "library section over lines": (".lib evil\n* between\n+ tt\n", 2, "an inclusion over several lines"),
+    "library section over lines": (
+        ".lib evil\n* between\n+ tt\n",
+        2,
+        "an inclusion over several lines",
+    ),
     "include over lines": (".include\n+ /etc/passwd\n", 2, "an inclusion over several lines"),
-    "file over lines": ('a1 [a] m\n.model m xfer (file\n+ = "/etc/passwd")\n', 3, "over several lines"),
+    "file over lines": (
+        'a1 [a] m\n.model m xfer (file\n+ = "/etc/passwd")\n',
+        3,
+        "over several lines",
+    ),
     "d_source": ('.model m d_source (input_file="x")\n', 2, "file name"),
     "d_state": (".model m d_state (a=1)\n", 2, "d_state"),
     "input file": ('.model m foo (INPUT_FILE  = "x")\n', 2, "file name"),
@@ -75,7 +83,9 @@ def test_a_plain_circuit_passes():
 
 @pytest.mark.parametrize(("text", "line", "what"), BAD.values(), ids=BAD.keys())
 def test_what_is_more_than_a_circuit_is_refused_by_name_and_line(text, line, what):
-    with pytest.raises(UnsafeNetlistError, match=rf"(?s)foreign\.lib, line {line}: .*{re.escape(what)}.*--trust") as caught:
+    with pytest.raises(
+        UnsafeNetlistError, match=rf"(?s)foreign\.lib, line {line}: .*{re.escape(what)}.*--trust"
+    ) as caught:
         check_text("* a title\n" + text, "foreign.lib")
     assert isinstance(caught.value, PermissionError)
 
@@ -94,7 +104,8 @@ HARMLESS = {
     "source in quotes": 'v9 b 0 pwl file "evil.lib"\n',
     "substitution in a parameter": ".param x='$(touch pwned)'\n",
 }
-"""What is let through, because ngspice does nothing with it, which the test below sees for itself."""
+"""What is let through, because ngspice does nothing with it, which the test below sees for
+itself."""
 
 
 @pytest.mark.parametrize("text", HARMLESS.values(), ids=HARMLESS.keys())
@@ -102,7 +113,14 @@ def test_what_passes_writes_nothing_and_runs_nothing_in_ngspice(text, tmp_path):
     check_text(text, "foreign.lib")
     (tmp_path / "evil.lib").write_text(".lib tt\n.control\nshell touch pwned\n.endc\n.endl tt\n")
     (tmp_path / "deck.cir").write_text(f"* t\nv1 a 0 1\nr1 a 0 1\n.tran 1u 3u\n{text}.end\n")
-    subprocess.run(["ngspice", "-b", "deck.cir"], cwd=tmp_path, capture_output=True, stdin=subprocess.DEVNULL, timeout=30, check=False)
+    subprocess.run(
+        ["ngspice", "-b", "deck.cir"],
+        cwd=tmp_path,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        timeout=30,
+        check=False,
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["deck.cir", "evil.lib"]
 
 
@@ -114,10 +132,14 @@ def test_the_netlist_itself_lies_in_the_folder_of_what_names_it(tmp_path):
     (tmp_path / "mine" / "link.lib").symlink_to(tmp_path / "outside.lib")
     with pytest.raises(UnsafeNetlistError, match="lies outside"):
         flatten(tmp_path / "mine" / "link.lib", folder=tmp_path / "mine")
-    assert "r1 a b 1" in flatten(tmp_path / "mine" / "link.lib", folder=tmp_path / "mine", trust=True)
+    assert "r1 a b 1" in flatten(
+        tmp_path / "mine" / "link.lib", folder=tmp_path / "mine", trust=True
+    )
 
 
-@pytest.mark.parametrize("target", ["../outside.lib", "/etc/hostname", "~/x", "$HOME/x", "link.lib"])
+@pytest.mark.parametrize(
+    "target", ["../outside.lib", "/etc/hostname", "~/x", "$HOME/x", "link.lib"]
+)
 @pytest.mark.parametrize("card", [".include {}", '.INC "{}"', ".lib '{}' tt"])
 def test_inclusions_outside_the_folder_are_refused(tmp_path, target, card):
     folder = tmp_path / "mine"
@@ -131,10 +153,14 @@ def test_inclusions_outside_the_folder_are_refused(tmp_path, target, card):
 
 def test_inclusions_inside_the_folder_are_put_in_their_places_and_checked_too(tmp_path):
     (tmp_path / "sub").mkdir()
-    (tmp_path / "main.lib").write_text('* main\n.include "sub/a.lib"\n.lib parts.lib tt\nr9 a b 9\n')
+    (tmp_path / "main.lib").write_text(
+        '* main\n.include "sub/a.lib"\n.lib parts.lib tt\nr9 a b 9\n'
+    )
     (tmp_path / "sub" / "a.lib").write_text(".include ../b.lib\n")
     (tmp_path / "b.lib").write_text("r2 a b 2\n")
-    (tmp_path / "parts.lib").write_text(".lib ss\nr3 a b 30\n.endl ss\n.lib tt\nr3 a b 3\n.endl tt\n")
+    (tmp_path / "parts.lib").write_text(
+        ".lib ss\nr3 a b 30\n.endl ss\n.lib tt\nr3 a b 3\n.endl tt\n"
+    )
     flat = flatten(tmp_path / "main.lib")
     cards = [line for line in flat.splitlines() if line.strip() and not line.startswith("*")]
     assert cards == ["r2 a b 2", "r3 a b 3", "r9 a b 9"]
@@ -146,7 +172,9 @@ def test_inclusions_inside_the_folder_are_put_in_their_places_and_checked_too(tm
 def test_trust_takes_everything_as_it_is(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "outside.lib").write_text("r1 a b 1\n")
-    (tmp_path / "mine" / "main.lib").write_text(".include ../outside.lib\n.control\nshell id\n.endc\n")
+    (tmp_path / "mine" / "main.lib").write_text(
+        ".include ../outside.lib\n.control\nshell id\n.endc\n"
+    )
     flat = flatten(tmp_path / "mine" / "main.lib", trust=True)
     assert "r1 a b 1" in flat
     assert "shell id" in flat
@@ -169,7 +197,14 @@ def test_loops_and_absent_files_are_errors(tmp_path):
 @settings(max_examples=200, deadline=None)
 @given(
     before=st.text("r1ab \t*+\n.", max_size=12),
-    command=st.sampled_from([".control\nshell id\n.endc", "*# shell id", ".CONTROL\n+\nwrite x\n.ENDC", "\t.control \nsource x\n.endc"]),
+    command=st.sampled_from(
+        [
+            ".control\nshell id\n.endc",
+            "*# shell id",
+            ".CONTROL\n+\nwrite x\n.ENDC",
+            "\t.control \nsource x\n.endc",
+        ]
+    ),
     after=st.text("r1ab \t*+\n.", max_size=12),
 )
 def test_no_surroundings_hide_a_command(before, command, after):

@@ -12,22 +12,40 @@ from spicesnn.networks.populations import IF, LI, LIF, CubaLI, CubaLIF, Integrat
 from spicesnn.networks.projections import AllToAll, Kernels, Lateral, Pool, Projection
 from spicesnn.networks.synapses import Ideal
 
-SMOOTH = {"tanh": Activation("tanh"), "sigmoid": Activation("sigmoid"), "leaky": LeakyReLU(0.1), "clip": Clip(-0.4, 0.6), "abs": Activation("abs")}
+SMOOTH = {
+    "tanh": Activation("tanh"),
+    "sigmoid": Activation("sigmoid"),
+    "leaky": LeakyReLU(0.1),
+    "clip": Clip(-0.4, 0.6),
+    "abs": Activation("abs"),
+}
 
 
 def built(projections, populations, inputs, **rest):
     projections = tuple(
-        Projection(source=a, target=b, connection=c, synapses=Ideal() if c.plastic else None, initial=(-0.9, 0.9), largest=1.0, **more)
+        Projection(
+            source=a,
+            target=b,
+            connection=c,
+            synapses=Ideal() if c.plastic else None,
+            initial=(-0.9, 0.9),
+            largest=1.0,
+            **more,
+        )
         for a, b, c, more in projections
-    )  # fmt: skip
-    return LearningNetwork(inputs={"in": inputs}, populations=populations, projections=projections, **rest).fresh(np.random.default_rng(1))
+    )
+    return LearningNetwork(
+        inputs={"in": inputs}, populations=populations, projections=projections, **rest
+    ).fresh(np.random.default_rng(1))
 
 
 def loss_of(net, x, target, weights):
     products = {}
     for name, matrix in weights.items():
         node = net.topology.nodes[name]
-        products[name] = lambda v, node=node, matrix=matrix: node.assembled([rows @ matrix for rows in node.rows_of(v)], len(v), v.shape[1:])
+        products[name] = lambda v, node=node, matrix=matrix: node.assembled(
+            [rows @ matrix for rows in node.rows_of(v)], len(v), v.shape[1:]
+        )
     values = evaluate.run(net.topology, x, products, keep=frozenset(["in", *net.topology.nodes]))
     return 0.5 * float(np.sum((values[net.output] - target) ** 2)), values
 
@@ -47,7 +65,9 @@ def compared(net, x, rng, checks=25):
                 matrix[i, j] += sign * step
                 moved.append(loss_of(net, x, target, weights)[0])
                 matrix[i, j] -= sign * step
-            assert found[name].gradient[i, j] == pytest.approx((moved[0] - moved[1]) / (2 * step), rel=2e-4, abs=2e-5)
+            assert found[name].gradient[i, j] == pytest.approx(
+                (moved[0] - moved[1]) / (2 * step), rel=2e-4, abs=2e-5
+            )
 
 
 @pytest.mark.parametrize("name", SMOOTH)
@@ -55,8 +75,12 @@ def test_dense_layers(name):
     rng = np.random.default_rng(2)
     net = built(
         [("in", "a", AllToAll(bias=True), {}), ("a", "b", AllToAll(bias=True), {})],
-        {"a": Neurons(shape=5, kind=SMOOTH[name]), "b": Neurons(shape=3, kind=Activation("identity"))}, Inputs(shape=6),
-    )  # fmt: skip
+        {
+            "a": Neurons(shape=5, kind=SMOOTH[name]),
+            "b": Neurons(shape=3, kind=Activation("identity")),
+        },
+        Inputs(shape=6),
+    )
     compared(net, rng.random((4, 6)), rng)
 
 
@@ -64,27 +88,49 @@ def test_dense_layers(name):
 def test_convolution_and_pooling(what):
     rng = np.random.default_rng(3)
     net = built(
-        [("in", "maps", Kernels(padding=(1, 1)), {}), ("maps", "small", Pool(what=what), {}), ("small", "more", Kernels(size=(2, 2)), {}),
-         ("more", "out", AllToAll(), {})],
-        {"maps": Neurons(shape=(3, 6, 6), kind=Activation("tanh")), "small": Neurons(shape=(3, 3, 3), kind=Activation("tanh")),
-         "more": Neurons(shape=(4, 2, 2), kind=Activation("tanh")), "out": Neurons(shape=2, kind=Activation("identity"))}, Inputs(shape=(2, 6, 6)),
-    )  # fmt: skip
+        [
+            ("in", "maps", Kernels(padding=(1, 1)), {}),
+            ("maps", "small", Pool(what=what), {}),
+            ("small", "more", Kernels(size=(2, 2)), {}),
+            ("more", "out", AllToAll(), {}),
+        ],
+        {
+            "maps": Neurons(shape=(3, 6, 6), kind=Activation("tanh")),
+            "small": Neurons(shape=(3, 3, 3), kind=Activation("tanh")),
+            "more": Neurons(shape=(4, 2, 2), kind=Activation("tanh")),
+            "out": Neurons(shape=2, kind=Activation("identity")),
+        },
+        Inputs(shape=(2, 6, 6)),
+    )
     compared(net, rng.random((3, 2, 6, 6)), rng)
 
 
 @pytest.mark.parametrize("kind", [LI(tau=5e-3), CubaLI(tau_syn=3e-3, tau_mem=6e-3), Integrator()])
-@pytest.mark.parametrize("hidden", [LI(tau=4e-3), CubaLI(tau_syn=2e-3, tau_mem=5e-3), Integrator(r=0.3)])
+@pytest.mark.parametrize(
+    "hidden", [LI(tau=4e-3), CubaLI(tau_syn=2e-3, tau_mem=5e-3), Integrator(r=0.3)]
+)
 def test_membranes_over_time_with_delays(kind, hidden):
     rng = np.random.default_rng(4)
     net = built(
-        [("in", "a", AllToAll(), {"delays_s": (0.0, 2e-3)}), ("a", "b", AllToAll(bias=True), {"delays_s": (1e-3,)})],
-        {"a": Neurons(shape=4, kind=hidden), "b": Neurons(shape=2, kind=kind)}, Inputs(shape=3, code="events"),
-    )  # fmt: skip
+        [
+            ("in", "a", AllToAll(), {"delays_s": (0.0, 2e-3)}),
+            ("a", "b", AllToAll(bias=True), {"delays_s": (1e-3,)}),
+        ],
+        {"a": Neurons(shape=4, kind=hidden), "b": Neurons(shape=2, kind=kind)},
+        Inputs(shape=3, code="events"),
+    )
     compared(net, rng.random((2, 7, 3)), rng)
 
 
-@pytest.mark.parametrize("kind", [IF(v_threshold=0.6), IF(v_threshold=0.6, reset="subtract"), LIF(tau=4e-3, v_threshold=0.3),
-                                  CubaLIF(tau_syn=2e-3, tau_mem=4e-3, v_threshold=0.1)])  # fmt: skip
+@pytest.mark.parametrize(
+    "kind",
+    [
+        IF(v_threshold=0.6),
+        IF(v_threshold=0.6, reset="subtract"),
+        LIF(tau=4e-3, v_threshold=0.3),
+        CubaLIF(tau_syn=2e-3, tau_mem=4e-3, v_threshold=0.1),
+    ],
+)
 def test_membranes_that_are_compared_are_those_of_the_neurons(kind):
     rng = np.random.default_rng(5)
     x = rng.standard_normal((3, 40, 6))
@@ -95,7 +141,10 @@ def test_membranes_that_are_compared_are_those_of_the_neurons(kind):
 
 
 def test_a_spike_counts_as_its_surrogate():
-    kind, back = LIF(tau=4e-3, v_threshold=0.5), backward._Back(temporal=True, dt_s=1e-3, sharpness=3.0)
+    kind, back = (
+        LIF(tau=4e-3, v_threshold=0.5),
+        backward._Back(temporal=True, dt_s=1e-3, sharpness=3.0),
+    )
     x, delta = np.array([[[1.0], [3.0], [0.5]]]), np.array([[[0.3], [-0.2], [0.7]]])
     v1 = 0.25
     v2 = v1 + 0.25 * (3.0 - v1)
@@ -105,13 +154,21 @@ def test_a_spike_counts_as_its_surrogate():
     d2 = -0.2 * u[1]  # it spiked: nothing is carried through its reset
     d1 = 0.3 * u[0] + 0.75 * d2
     assert v2 > 0.5
-    assert back.population(kind, x, delta)[0, :, 0] == pytest.approx([0.25 * d1, 0.25 * d2, 0.25 * d3])
+    assert back.population(kind, x, delta)[0, :, 0] == pytest.approx(
+        [0.25 * d1, 0.25 * d2, 0.25 * d3]
+    )
 
 
 def test_what_has_no_slope_is_refused():
-    loop = built([("in", "a", AllToAll(), {}), ("a", "a", Lateral(), {})], {"a": Neurons(shape=3, kind=LIF())}, Inputs(shape=2))
+    loop = built(
+        [("in", "a", AllToAll(), {}), ("a", "a", Lateral(), {})],
+        {"a": Neurons(shape=3, kind=LIF())},
+        Inputs(shape=2),
+    )
     with pytest.raises(InputError, match="stand in a loop"):
         backward.check(loop.topology)
-    rivals = built([("in", "a", AllToAll(), {})], {"a": Neurons(shape=3, kind=CompetingLIF())}, Inputs(shape=2))
+    rivals = built(
+        [("in", "a", AllToAll(), {})], {"a": Neurons(shape=3, kind=CompetingLIF())}, Inputs(shape=2)
+    )
     with pytest.raises(InputError, match="no error goes back through competing LIF neurons"):
         backward.check(rivals.topology)

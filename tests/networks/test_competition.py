@@ -1,4 +1,5 @@
-"""Populations that compete: compiled steps are the steps, one spikes at a time, thresholds adapt and last."""
+"""Populations that compete: compiled steps are the steps, one spikes at a time, thresholds adapt
+and last."""
 
 import numpy as np
 import pytest
@@ -7,7 +8,9 @@ from spicesnn.networks.competition import CompetingConductanceLIF, CompetingLIF
 from spicesnn.networks.populations import AdaptiveLIF, Population
 from spicesnn.neurons.conductance_lif import ConductanceLIF, membrane_step
 
-NEURONS = CompetingLIF(v_threshold=2.0, inhibition=0.7, theta_step=0.05, theta_highest=1.3, tau_theta=0.5)
+NEURONS = CompetingLIF(
+    v_threshold=2.0, inhibition=0.7, theta_step=0.05, theta_highest=1.3, tau_theta=0.5
+)
 
 
 def test_compiled_steps_are_the_steps():
@@ -59,7 +62,9 @@ def test_what_lasts_is_carried_and_sinks_in_a_rest(population):
         assert state[place].shape == (3, 2)
     rest = NEURONS.rested((np.array([1.5]),), 0.5)
     assert rest[0] == pytest.approx([1 + 0.5 * np.exp(-1)])
-    assert AdaptiveLIF(tau_theta=2.0).rested((np.array([1.5]),), 2.0)[0] == pytest.approx([1.5 * np.exp(-1)])
+    assert AdaptiveLIF(tau_theta=2.0).rested((np.array([1.5]),), 2.0)[0] == pytest.approx(
+        [1.5 * np.exp(-1)]
+    )
 
 
 def test_conductance_neurons_take_the_step_of_diehl_and_cook():
@@ -67,7 +72,15 @@ def test_conductance_neurons_take_the_step_of_diehl_and_cook():
     state = kind.begun(1, (2,))
     x = np.array([[1.5, 0.5]])
     z, after = kind.step(x, state, 0.5e-3)
-    v = membrane_step(np.array([-65.0]), np.array([1.5]), np.array([0.0]), 0.5e-3 / given.tau_s, -65.0, 0.0, -100.0)
+    v = membrane_step(
+        np.array([-65.0]),
+        np.array([1.5]),
+        np.array([0.0]),
+        0.5e-3 / given.tau_s,
+        -65.0,
+        0.0,
+        -100.0,
+    )
     assert not z.any()
     assert 1e3 * after[0][0, 0] == pytest.approx(v[0])
     assert after[1][0] == pytest.approx([1.5 * np.exp(-0.5), 0.5 * np.exp(-0.5)])

@@ -16,22 +16,33 @@ RNG = np.random.default_rng(4)
 def convolutional(pooling="average"):
     rng = np.random.default_rng(1)
     return sn.Network.chain(
-        [("c", Convolution(rng.normal(0, 0.4, (3, 1, 3, 3)), rng.normal(0, 0.1, 3))), ("r", Clip(0.0, 1.0)),
-         ("p", Pooling(pooling, (2, 2), (2, 2), ((0, 0), (0, 0)))), ("f", Flatten()), ("w", Dense(rng.normal(0, 0.6, (12, 6)))),
-         ("k", Activation("relu")),
-         ("o", Dense(rng.normal(0, 0.6, (6, 4)), rng.normal(0, 0.1, 4))), ("s", Softmax())],
+        [
+            ("c", Convolution(rng.normal(0, 0.4, (3, 1, 3, 3)), rng.normal(0, 0.1, 3))),
+            ("r", Clip(0.0, 1.0)),
+            ("p", Pooling(pooling, (2, 2), (2, 2), ((0, 0), (0, 0)))),
+            ("f", Flatten()),
+            ("w", Dense(rng.normal(0, 0.6, (12, 6)))),
+            ("k", Activation("relu")),
+            ("o", Dense(rng.normal(0, 0.6, (6, 4)), rng.normal(0, 0.1, 4))),
+            ("s", Softmax()),
+        ],
         (1, 6, 6),
-    )  # fmt: skip
+    )
 
 
 def before_softmax(network, x):
-    return sn.Network.chain([(name, node) for name, node in network.nodes.items() if name != "s"], (1, 6, 6)).outputs(x)
+    return sn.Network.chain(
+        [(name, node) for name, node in network.nodes.items() if name != "s"], (1, 6, 6)
+    ).outputs(x)
 
 
 def test_more_time_steps_come_closer_to_the_activations():
     network, x = convolutional(), RNG.random((60, 1, 6, 6))
     wanted = before_softmax(network, x)
-    errors = [np.abs(network.to_spiking(x, steps=steps, percentile=100).outputs(x) - wanted).mean() for steps in (8, 64, 512)]
+    errors = [
+        np.abs(network.to_spiking(x, steps=steps, percentile=100).outputs(x) - wanted).mean()
+        for steps in (8, 64, 512)
+    ]
     assert errors[1] < errors[0] / 3
     assert errors[2] < errors[1] / 3
     assert errors[2] < 0.01 * np.ptp(wanted)
@@ -42,8 +53,12 @@ def test_thresholds_come_from_the_calibration_samples_and_clips_keep_their_bound
     spiking = network.to_spiking(x, steps=16, percentile=99)
     assert isinstance(spiking.nodes["r"], IF)
     assert float(spiking.nodes["r"].v_threshold) == 1.0
-    hidden = sn.Network.chain([(name, network.nodes[name]) for name in "crpfwk"], (1, 6, 6)).outputs(x)
-    assert float(spiking.nodes["k"].v_threshold) == pytest.approx(np.percentile(hidden[hidden > 0], 99))
+    hidden = sn.Network.chain(
+        [(name, network.nodes[name]) for name in "crpfwk"], (1, 6, 6)
+    ).outputs(x)
+    assert float(spiking.nodes["k"].v_threshold) == pytest.approx(
+        np.percentile(hidden[hidden > 0], 99)
+    )
     assert "left out" in " ".join(spiking.remarks)
     counts = spiking.spike_counts(x)
     assert set(counts) == {"r", "k"}
@@ -66,8 +81,13 @@ def test_an_input_that_is_held_is_computed_once_and_noise_is_drawn_in_every_step
     spiking = network.to_spiking(x, steps=9)
     held = spiking.taken(x)
     np.testing.assert_array_equal(spiking.outputs(x), spiking.outputs(np.array(held)))
-    noisy = sn.Hardware(device=sn.devices.VTEAM(r_on=10e3, r_off=1e6), imperfections=sn.Imperfections(read_noise=ReadNoise(relative=0.1)))
-    chip = sn.Network.chain([("c", network.nodes["c"]), ("n", IF(v_threshold=100.0))], (1, 6, 6), steps=3).on(noisy, calibrate=x)
+    noisy = sn.Hardware(
+        device=sn.devices.VTEAM(r_on=10e3, r_off=1e6),
+        imperfections=sn.Imperfections(read_noise=ReadNoise(relative=0.1)),
+    )
+    chip = sn.Network.chain(
+        [("c", network.nodes["c"]), ("n", IF(v_threshold=100.0))], (1, 6, 6), steps=3
+    ).on(noisy, calibrate=x)
     product = chip.products()["c"]
     assert product.draws
     assert not np.array_equal(product(x), product(x))
@@ -77,7 +97,12 @@ def test_an_input_that_is_held_is_computed_once_and_noise_is_drawn_in_every_step
     ("network", "what"),
     [
         (convolutional("max"), "the largest of spikes"),
-        (sn.Network.chain([("w", Dense(np.eye(3))), ("t", Activation("tanh")), ("v", Dense(np.eye(3)))], (3,)), "'t'"),
+        (
+            sn.Network.chain(
+                [("w", Dense(np.eye(3))), ("t", Activation("tanh")), ("v", Dense(np.eye(3)))], (3,)
+            ),
+            "'t'",
+        ),
     ],
 )
 def test_what_spike_counts_cannot_stand_for_is_named(network, what):

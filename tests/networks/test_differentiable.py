@@ -1,4 +1,5 @@
-"""Products through tiles: the same as mapped networks compute, and gradients against finite differences, wires and cells included."""
+"""Products through tiles: the same as mapped networks compute, and gradients against finite
+differences, wires and cells included."""
 
 from __future__ import annotations
 
@@ -15,7 +16,12 @@ HARDWARE = {
     "differential": sn.Hardware(device=LINEAR, wires=WIRES, tile=(5, 6)),
     "offset": sn.Hardware(device=LINEAR, wires=WIRES, tile=(7, 4), columns="offset", fill=0.8),
     "ideal wires": sn.Hardware(device=LINEAR, tile=(5, 6)),
-    "not linear": sn.Hardware(device=sn.devices.Yakopcic(), wires=sn.Wires(word_line_ohm=1.0, bit_line_ohm=1.0), tile=(5, 6), read_volts=0.05),
+    "not linear": sn.Hardware(
+        device=sn.devices.Yakopcic(),
+        wires=sn.Wires(word_line_ohm=1.0, bit_line_ohm=1.0),
+        tile=(5, 6),
+        read_volts=0.05,
+    ),
 }
 
 
@@ -50,7 +56,12 @@ def test_the_product_is_what_a_mapped_network_computes() -> None:
     hardware = sn.Hardware(device=LINEAR, wires=WIRES, tile=(10, 6), bits_per_cell=5)
     largest, full = np.abs(weights).max(), np.abs(x).max()
     mapped = sn.Network.from_arrays([(weights, None)]).on(hardware, calibrate=x).outputs(x)
-    np.testing.assert_allclose(product(weights / largest, x / full, hardware).values * largest * full, mapped, rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(
+        product(weights / largest, x / full, hardware).values * largest * full,
+        mapped,
+        rtol=1e-9,
+        atol=1e-11,
+    )
 
 
 def test_what_has_no_gradient_is_refused() -> None:

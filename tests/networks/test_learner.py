@@ -1,4 +1,5 @@
-"""Networks that learn: any connection computes what it says, samples are shown alike by both loops, rules see no kind of synapse."""
+"""Networks that learn: any connection computes what it says, samples are shown alike by both loops,
+rules see no kind of synapse."""
 
 import numpy as np
 import pytest
@@ -16,7 +17,14 @@ from spicesnn.networks.rules import LastSpikeSTDP, TraceSTDP
 from spicesnn.networks.synapses import Ideal, Solved
 
 SINGLE = sn.Hardware(columns="single")
-CELLS = CompetingLIF(v_threshold=1.5, inhibition=0.5, refractory=5e-3, silence=6e-3, theta_step=0.02, theta_highest=2.0)
+CELLS = CompetingLIF(
+    v_threshold=1.5,
+    inhibition=0.5,
+    refractory=5e-3,
+    silence=6e-3,
+    theta_step=0.02,
+    theta_highest=2.0,
+)
 
 
 def patterns(rng, n, classes=4, inputs=16):
@@ -30,16 +38,24 @@ def patterns(rng, n, classes=4, inputs=16):
 
 def network(kind=None, rule=None, **rest):
     projection = Projection(
-        source="pixels", target="cells", synapses=kind or Ideal(hardware=SINGLE), rule=rule or LastSpikeSTDP(rise=0.05, fall=0.03),
-        initial=(0.2, 0.6), largest=1.0,
-    )  # fmt: skip
+        source="pixels",
+        target="cells",
+        synapses=kind or Ideal(hardware=SINGLE),
+        rule=rule or LastSpikeSTDP(rise=0.05, fall=0.03),
+        initial=(0.2, 0.6),
+        largest=1.0,
+    )
     return LearningNetwork(
-        inputs={"pixels": Inputs(shape=16, code="spikes")}, populations={"cells": Neurons(shape=12, kind=CELLS)}, projections=(projection,),
+        inputs={"pixels": Inputs(shape=16, code="spikes")},
+        populations={"cells": Neurons(shape=12, kind=CELLS)},
+        projections=(projection,),
         **{"decision": Votes(), "steps": 60, **rest},
-    )  # fmt: skip
+    )
 
 
-@pytest.mark.parametrize("rule", [LastSpikeSTDP(rise=0.05, fall=0.03), TraceSTDP(rise=0.1, fall=0.01, column_sum=4.0)])
+@pytest.mark.parametrize(
+    "rule", [LastSpikeSTDP(rise=0.05, fall=0.03), TraceSTDP(rise=0.1, fall=0.01, column_sum=4.0)]
+)
 def test_stdp_learns_patterns_without_labels(rule):
     x, y = patterns(np.random.default_rng(0), 160)
     learnt = network(rule=rule).fit(x, y, seed=1)
@@ -51,10 +67,17 @@ def test_stdp_learns_patterns_without_labels(rule):
 
 def test_both_loops_show_samples_alike():
     x, _ = patterns(np.random.default_rng(2), 6)
-    begun = network(rule=TraceSTDP(rise=0.1, fall=0.02, column_sum=4.0)).fresh(np.random.default_rng(0))
+    begun = network(rule=TraceSTDP(rise=0.1, fall=0.02, column_sum=4.0)).fresh(
+        np.random.default_rng(0)
+    )
     ends = []
     for alone in (True, False):
-        show = _Show(network=begun, rng=np.random.default_rng(3), synapses=dict(begun.synapses), lasting=dict(begun.lasting))
+        show = _Show(
+            network=begun,
+            rng=np.random.default_rng(3),
+            synapses=dict(begun.synapses),
+            lasting=dict(begun.lasting),
+        )
         assert show.alone()
         for sample in x:
             show.spikes = begun.encoded(sample[None], show.rng)[0]
@@ -80,9 +103,9 @@ def test_the_same_seed_gives_the_same_bits_and_nothing_changes_what_is_given():
 
 
 def held(projections, populations, shape, **rest):
-    return LearningNetwork(inputs={"in": Inputs(shape=shape)}, populations=populations, projections=projections, **rest).fresh(
-        np.random.default_rng(0)
-    )
+    return LearningNetwork(
+        inputs={"in": Inputs(shape=shape)}, populations=populations, projections=projections, **rest
+    ).fresh(np.random.default_rng(0))
 
 
 def test_connections_compute_what_they_say():
@@ -91,57 +114,114 @@ def test_connections_compute_what_they_say():
     image = rng.random((3, 2, 6, 6))
     kernel = rng.uniform(-1, 1, (2 * 9, 5))
     net = held(
-        (Projection(source="in", target="maps", connection=Kernels(padding=(1, 1)), synapses=Ideal(), initial=kernel, largest=1.0),
-         Projection(source="maps", target="small", connection=Pool(what="average")),
-         Projection(source="small", target="out", connection=AllToAll(bias=True), synapses=Ideal(), initial=(-1.0, 1.0), largest=1.0)),
-        {"maps": Neurons(shape=(5, 6, 6), kind=Activation("relu")), "small": Neurons(shape=(5, 3, 3), kind=identity),
-         "out": Neurons(shape=4, kind=identity)}, (2, 6, 6),
-    )  # fmt: skip
+        (
+            Projection(
+                source="in",
+                target="maps",
+                connection=Kernels(padding=(1, 1)),
+                synapses=Ideal(),
+                initial=kernel,
+                largest=1.0,
+            ),
+            Projection(source="maps", target="small", connection=Pool(what="average")),
+            Projection(
+                source="small",
+                target="out",
+                connection=AllToAll(bias=True),
+                synapses=Ideal(),
+                initial=(-1.0, 1.0),
+                largest=1.0,
+            ),
+        ),
+        {
+            "maps": Neurons(shape=(5, 6, 6), kind=Activation("relu")),
+            "small": Neurons(shape=(5, 3, 3), kind=identity),
+            "out": Neurons(shape=4, kind=identity),
+        },
+        (2, 6, 6),
+    )
     padded = np.pad(image, ((0, 0), (0, 0), (1, 1), (1, 1)))
     maps = np.zeros((3, 5, 6, 6))
     weights = kernel.T.reshape(5, 2, 3, 3)
     for i in range(6):
         for j in range(6):
-            maps[:, :, i, j] = np.einsum("nchw,ochw->no", padded[:, :, i : i + 3, j : j + 3], weights)
+            maps[:, :, i, j] = np.einsum(
+                "nchw,ochw->no", padded[:, :, i : i + 3, j : j + 3], weights
+            )
     small = np.maximum(maps, 0).reshape(3, 5, 3, 2, 3, 2).mean(axis=(3, 5)).reshape(3, -1)
     matrix = net.synapses["small>out"].weights
     assert matrix.shape == (46, 4)
-    assert net.outputs(image, rng)[:, 0] == pytest.approx(small @ matrix[:-1] + matrix[-1], abs=1e-9)
+    assert net.outputs(image, rng)[:, 0] == pytest.approx(
+        small @ matrix[:-1] + matrix[-1], abs=1e-9
+    )
     assert net.network().outputs(image) == pytest.approx(small @ matrix[:-1] + matrix[-1], abs=1e-9)
 
 
 def test_delays_arrive_when_they_should_and_each_line_has_its_weights():
     weights = np.array([[1.0], [0.5], [0.25], [0.125]])
     net = LearningNetwork(
-        inputs={"in": Inputs(shape=2, code="events")}, populations={"out": Neurons(shape=1, kind=LIF(tau=1e9, r=1e12, v_threshold=1e9))},
-        projections=(Projection(source="in", target="out", synapses=Ideal(), initial=weights, largest=1.0, delays_s=(0.0, 3e-3)),),
-    ).fresh(np.random.default_rng(0))  # fmt: skip
+        inputs={"in": Inputs(shape=2, code="events")},
+        populations={"out": Neurons(shape=1, kind=LIF(tau=1e9, r=1e12, v_threshold=1e9))},
+        projections=(
+            Projection(
+                source="in",
+                target="out",
+                synapses=Ideal(),
+                initial=weights,
+                largest=1.0,
+                delays_s=(0.0, 3e-3),
+            ),
+        ),
+    ).fresh(np.random.default_rng(0))
     x = np.zeros((1, 8, 2))
     x[0, 1, 0], x[0, 2, 1] = 1.0, 1.0
-    lines = [net.topology.nodes[name] for name in net.topology.nodes if "after" in name and "placed" not in name and "flat" not in name]
+    lines = [
+        net.topology.nodes[name]
+        for name in net.topology.nodes
+        if "after" in name and "placed" not in name and "flat" not in name
+    ]
     assert [float(line.seconds) for line in lines] == [0.0, 3e-3]
     from spicesnn.networks import evaluate
 
-    arrived = evaluate.run(net.topology, net.encoded(x, None), net.products(None), keep=frozenset({"in>out"}))["in>out"][0, :, 0]
+    arrived = evaluate.run(
+        net.topology, net.encoded(x, None), net.products(None), keep=frozenset({"in>out"})
+    )["in>out"][0, :, 0]
     assert arrived == pytest.approx([0, 1.0, 0.5, 0, 0.25, 0.125, 0, 0], abs=1e-9)
 
 
 def test_lateral_inhibition_and_recurrence_act_one_step_later():
     net = LearningNetwork(
-        inputs={"in": Inputs(shape=3, code="events")}, populations={"cells": Neurons(shape=3, kind=IF(v_threshold=0.9))},
-        projections=(Projection(source="in", target="cells", connection=OneToOne()),
-                     Projection(source="cells", target="cells", connection=Lateral(strength=5.0))),
-    ).fresh(np.random.default_rng(0))  # fmt: skip
+        inputs={"in": Inputs(shape=3, code="events")},
+        populations={"cells": Neurons(shape=3, kind=IF(v_threshold=0.9))},
+        projections=(
+            Projection(source="in", target="cells", connection=OneToOne()),
+            Projection(source="cells", target="cells", connection=Lateral(strength=5.0)),
+        ),
+    ).fresh(np.random.default_rng(0))
     x = np.zeros((1, 4, 3))
     x[0, 0] = [1.0, 0.0, 0.0]
     x[0, 1] = [1.0, 1.0, 0.0]
-    assert net.outputs(x, np.random.default_rng(0))[0].tolist() == [[1, 0, 0], [1, 0, 0], [0, 0, 0], [0, 0, 0]]
+    assert net.outputs(x, np.random.default_rng(0))[0].tolist() == [
+        [1, 0, 0],
+        [1, 0, 0],
+        [0, 0, 0],
+        [0, 0, 0],
+    ]
     plastic = LearningNetwork(
-        inputs={"in": Inputs(shape=3, code="events")}, populations={"cells": Neurons(shape=3, kind=IF(v_threshold=0.9))},
-        projections=(Projection(source="in", target="cells", connection=OneToOne()),
-                     Projection(source="cells", target="cells", synapses=Ideal(hardware=SINGLE), initial=(0.0, 0.0), largest=1.0,
-                                rule=TraceSTDP(rise=0.2, fall=0.0))),
-    ).fresh(np.random.default_rng(0))  # fmt: skip
+        inputs={"in": Inputs(shape=3, code="events")},
+        populations={"cells": Neurons(shape=3, kind=IF(v_threshold=0.9))},
+        projections=(
+            Projection(source="in", target="cells", connection=OneToOne()),
+            Projection(
+                source="cells",
+                target="cells",
+                synapses=Ideal(hardware=SINGLE),
+                initial=(0.0, 0.0),
+                largest=1.0,
+                rule=TraceSTDP(rise=0.2, fall=0.0),
+            ),
+        ),
+    ).fresh(np.random.default_rng(0))
     x = np.zeros((2, 6, 3))
     x[:, 1, 0], x[:, 2, 1] = 1.0, 1.0
     weights = plastic.learn(x, [0, 0], np.random.default_rng(0)).synapses["cells>cells"].weights
@@ -151,12 +231,23 @@ def test_lateral_inhibition_and_recurrence_act_one_step_later():
 
 def test_a_rule_learns_on_solved_cells_as_on_ideal_ones():
     x, y = patterns(np.random.default_rng(8), 25)
-    device = sn.devices.VTEAM(r_on=1e4, r_off=1e5, v_on=-0.8, v_off=0.8, k_on=-2.4e-7, k_off=2.4e-7, alpha_on=1.0, alpha_off=1.0)
+    device = sn.devices.VTEAM(
+        r_on=1e4,
+        r_off=1e5,
+        v_on=-0.8,
+        v_off=0.8,
+        k_on=-2.4e-7,
+        k_off=2.4e-7,
+        alpha_on=1.0,
+        alpha_off=1.0,
+    )
     from spicesnn.programming.pulse_map import StrongestPulses
 
     pulses = StrongestPulses(set_volts=1.3, reset_volts=1.3, set_s=500e-6, reset_s=500e-6)
     hardware = sn.Hardware(columns="single", device=device, wires=sn.Wires(1.0, 1.0), tile=(8, 6))
-    begun = network(kind=Solved(hardware=hardware, pulses=pulses), steps=20).fresh(np.random.default_rng(0))
+    begun = network(kind=Solved(hardware=hardware, pulses=pulses), steps=20).fresh(
+        np.random.default_rng(0)
+    )
     after = begun.learn(x[:8], y[:8], np.random.default_rng(0)).synapses["pixels>cells"]
     assert after.wear.sum() > 20
     assert after.energy.write_joule > 0
@@ -178,20 +269,44 @@ def test_decisions_say_nobody_for_ties_and_silence():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: network().outputs(np.zeros((1, 16)), np.random.default_rng()), "has no synapses yet"),
+        (
+            lambda: network().outputs(np.zeros((1, 16)), np.random.default_rng()),
+            "has no synapses yet",
+        ),
         (lambda: LearningNetwork(inputs={}, populations={}, projections=()), "expected one"),
         (lambda: network(output="nowhere"), "'nowhere'"),
-        (lambda: Projection(source="a", target="b", connection=Lateral(), synapses=Ideal()), "has no weights"),
-        (lambda: Projection(source="a", target="b", rule=LastSpikeSTDP()), "a rule without synapses"),
-        (lambda: Projection(source="a", target="b", delays_s=(-1.0,)), "expected seconds, 0 or more"),
-        (lambda: held((Projection(source="in", target="out", synapses=Ideal(), rule=LastSpikeSTDP()),),
-                      {"out": Neurons(shape=2, kind=Activation("relu"))}, 3), "learns from spikes in time"),
-        (lambda: held((Projection(source="in", target="out", connection=Pool()),), {"out": Neurons(shape=(1, 2, 3), kind=Activation("relu"))},
-                      (1, 4, 4)), "pooling over"),
+        (
+            lambda: Projection(source="a", target="b", connection=Lateral(), synapses=Ideal()),
+            "has no weights",
+        ),
+        (
+            lambda: Projection(source="a", target="b", rule=LastSpikeSTDP()),
+            "a rule without synapses",
+        ),
+        (
+            lambda: Projection(source="a", target="b", delays_s=(-1.0,)),
+            "expected seconds, 0 or more",
+        ),
+        (
+            lambda: held(
+                (Projection(source="in", target="out", synapses=Ideal(), rule=LastSpikeSTDP()),),
+                {"out": Neurons(shape=2, kind=Activation("relu"))},
+                3,
+            ),
+            "learns from spikes in time",
+        ),
+        (
+            lambda: held(
+                (Projection(source="in", target="out", connection=Pool()),),
+                {"out": Neurons(shape=(1, 2, 3), kind=Activation("relu"))},
+                (1, 4, 4),
+            ),
+            "pooling over",
+        ),
         (lambda: network().fit(np.full((2, 16), 1.5), [0, 1]), "values from 0 to 1"),
         (lambda: Inputs(shape=2, code="loud"), "code is 'loud'"),
     ],
-)  # fmt: skip
+)
 def test_what_has_no_meaning_is_refused(make, message):
     with pytest.raises(InputError, match=message):
         make()

@@ -1,4 +1,5 @@
-"""NIR files: the numbers of the file's equations step by step, back again bit for bit, hostile files refused."""
+"""NIR files: the numbers of the file's equations step by step, back again bit for bit, hostile
+files refused."""
 
 from __future__ import annotations
 
@@ -61,21 +62,36 @@ def looped(kind: str, x: np.ndarray, p: dict, reset: str = "value") -> np.ndarra
 
 
 LEAKY = {"tau": full(4, 0.01) * np.array([1, 2, 3, 4]), "r": full(4, 1.3), "v_leak": full(4, 0.05)}
-CUBA = {"tau_syn": full(4, 0.004), "tau_mem": full(4, 0.012), "r": full(4, 0.9), "v_leak": full(4, -0.02), "w_in": full(4, 1.5)}
+CUBA = {
+    "tau_syn": full(4, 0.004),
+    "tau_mem": full(4, 0.012),
+    "r": full(4, 0.9),
+    "v_leak": full(4, -0.02),
+    "w_in": full(4, 1.5),
+}
 FIRES = {"v_threshold": full(4, 0.3), "v_reset": full(4, -0.1)}
 POPULATIONS = {
-    "IF": {"r": full(4, 0.4), **FIRES}, "I": {"r": full(4, 0.4)}, "LIF": LEAKY | FIRES, "LI": LEAKY, "CubaLIF": CUBA | FIRES, "CubaLI": CUBA,
-}  # fmt: skip
+    "IF": {"r": full(4, 0.4), **FIRES},
+    "I": {"r": full(4, 0.4)},
+    "LIF": LEAKY | FIRES,
+    "LI": LEAKY,
+    "CubaLIF": CUBA | FIRES,
+    "CubaLI": CUBA,
+}
 
 
 @pytest.mark.parametrize("kind", POPULATIONS)
 @pytest.mark.parametrize("reset", ["value", "subtract"])
-def test_a_population_does_what_its_equations_say_step_by_step(kind: str, reset: str, tmp_path: Path) -> None:
+def test_a_population_does_what_its_equations_say_step_by_step(
+    kind: str, reset: str, tmp_path: Path
+) -> None:
     parameters = POPULATIONS[kind]
     path = saved(chain(getattr(nir, kind)(**parameters)), tmp_path / "net.nir")
     x = np.random.default_rng(1).normal(0.6, 0.5, (3, 40, 4))
     network = Network.from_nir(path, reset=reset)
-    np.testing.assert_allclose(network.spikes(x), looped(kind, x, parameters, reset), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(
+        network.spikes(x), looped(kind, x, parameters, reset), rtol=1e-12, atol=1e-14
+    )
     if "v_threshold" in parameters:
         assert network.spiking
         assert np.array_equal(network.outputs(x), looped(kind, x, parameters, reset).sum(axis=1))
@@ -83,10 +99,15 @@ def test_a_population_does_what_its_equations_say_step_by_step(kind: str, reset:
 
 def recurrent() -> object:
     return nir.NIRGraph(
-        nodes={"in": nir.Input(np.array([6])), "fc": nir.Affine(f(4, 6), f(4)), "lif": nir.LIF(**LEAKY, **FIRES),
-               "back": nir.Affine(f(4, 4) / 2, f(4) / 4), "out": nir.Output(np.array([4]))},
+        nodes={
+            "in": nir.Input(np.array([6])),
+            "fc": nir.Affine(f(4, 6), f(4)),
+            "lif": nir.LIF(**LEAKY, **FIRES),
+            "back": nir.Affine(f(4, 4) / 2, f(4) / 4),
+            "out": nir.Output(np.array([4])),
+        },
         edges=[("in", "fc"), ("fc", "lif"), ("lif", "back"), ("back", "lif"), ("lif", "out")],
-    )  # fmt: skip
+    )
 
 
 def test_recurrent_spikes_arrive_one_step_later(tmp_path: Path) -> None:
@@ -119,11 +140,15 @@ def test_delays_shift_by_their_own_number_of_steps(tmp_path: Path) -> None:
 def test_a_convolutional_network_gives_the_sums_written_out(tmp_path: Path) -> None:
     kernel, bias, dense = f(4, 1, 3, 2), f(4), f(3, 4 * 4 * 3)
     graph = chain(
-        nir.Input(np.array([2, 8, 6])), nir.Conv2d((8, 6), kernel, 1, (1, 0), 1, 2, bias),
+        nir.Input(np.array([2, 8, 6])),
+        nir.Conv2d((8, 6), kernel, 1, (1, 0), 1, 2, bias),
         nir.IF(r=np.ones((4, 8, 5)), v_threshold=np.ones((4, 8, 5))),
-        nir.SumPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 1])), nir.AvgPool2d(np.array([1, 1]), np.array([1, 1]), np.array([0, 0])),
-        nir.Flatten({"input": np.array([4, 4, 3])}, 0, -1), nir.Linear(dense), nir.LI(tau=full(3, 0.01), r=np.ones(3), v_leak=np.zeros(3)),
-    )  # fmt: skip
+        nir.SumPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 1])),
+        nir.AvgPool2d(np.array([1, 1]), np.array([1, 1]), np.array([0, 0])),
+        nir.Flatten({"input": np.array([4, 4, 3])}, 0, -1),
+        nir.Linear(dense),
+        nir.LI(tau=full(3, 0.01), r=np.ones(3), v_leak=np.zeros(3)),
+    )
     x = np.random.default_rng(4).random((2, 12, 2, 8, 6))
     wanted = np.zeros((2, 3))
     for s in range(2):
@@ -134,20 +159,41 @@ def test_a_convolutional_network_gives_the_sums_written_out(tmp_path: Path) -> N
             for o in range(4):
                 for a in range(8):
                     for b in range(5):
-                        image[o, a, b] = (padded[o // 2, a : a + 3, b : b + 2] * kernel[o, 0]).sum() + bias[o]
+                        image[o, a, b] = (
+                            padded[o // 2, a : a + 3, b : b + 2] * kernel[o, 0]
+                        ).sum() + bias[o]
             v = v + image
             z = v > 1
             v = np.where(z, 0.0, v)
             wide = np.pad(z.astype(float), ((0, 0), (0, 0), (1, 1)))
-            pooled = wide[:, 0::2, 0:6:2] + wide[:, 1::2, 0:6:2] + wide[:, 0::2, 1:7:2] + wide[:, 1::2, 1:7:2]
+            pooled = (
+                wide[:, 0::2, 0:6:2]
+                + wide[:, 1::2, 0:6:2]
+                + wide[:, 0::2, 1:7:2]
+                + wide[:, 1::2, 1:7:2]
+            )
             u = u + DT / 0.01 * (pooled.ravel() @ dense.T - u)
         wanted[s] = u
-    np.testing.assert_allclose(Network.from_nir(saved(graph, tmp_path / "c.nir")).outputs(x), wanted, rtol=1e-9)
+    np.testing.assert_allclose(
+        Network.from_nir(saved(graph, tmp_path / "c.nir")).outputs(x), wanted, rtol=1e-9
+    )
 
 
 def test_a_network_comes_back_bit_for_bit(tmp_path: Path) -> None:
-    for k, graph in enumerate((recurrent(), chain(nir.Conv1d(9, f(4, 2, 3), 2, 1, 1, 1, f(4)), nir.CubaLIF(**{
-        key: np.broadcast_to(value.mean(), (4, 5)).copy() for key, value in (CUBA | FIRES).items()})))):  # fmt: skip
+    for k, graph in enumerate(
+        (
+            recurrent(),
+            chain(
+                nir.Conv1d(9, f(4, 2, 3), 2, 1, 1, 1, f(4)),
+                nir.CubaLIF(
+                    **{
+                        key: np.broadcast_to(value.mean(), (4, 5)).copy()
+                        for key, value in (CUBA | FIRES).items()
+                    }
+                ),
+            ),
+        )
+    ):
         first = saved(graph, tmp_path / f"a{k}.nir")
         second = Network.from_nir(first).to_nir(tmp_path / f"b{k}.nir")
         a, b = nir.read(first, type_check=False), nir.read(second, type_check=False)
@@ -167,13 +213,22 @@ def test_resets_and_time_step_travel_with_the_file(tmp_path: Path) -> None:
     x = np.random.default_rng(6).random((3, 6))
     assert (again.dt_s, again.steps) == (5e-4, 17)
     assert np.array_equal(network.spikes(x), again.spikes(x))
-    assert not np.array_equal(network.spikes(x), Network.from_nir(path, dt_s=5e-4, steps=17).spikes(x))
+    assert not np.array_equal(
+        network.spikes(x), Network.from_nir(path, dt_s=5e-4, steps=17).spikes(x)
+    )
 
 
 def test_files_of_snntorch_have_their_own_time_step(tmp_path: Path) -> None:
     beta = 0.9
     tau = 1e-4 / (1 - beta)
-    path = saved(chain(nir.LIF(tau=full(3, tau), r=full(3, tau / 1e-4), v_leak=np.zeros(3), v_threshold=np.ones(3))), tmp_path / "s.nir")
+    path = saved(
+        chain(
+            nir.LIF(
+                tau=full(3, tau), r=full(3, tau / 1e-4), v_leak=np.zeros(3), v_threshold=np.ones(3)
+            )
+        ),
+        tmp_path / "s.nir",
+    )
     network = Network.from_nir(path)
     assert network.dt_s == 1e-4
     assert any("snnTorch" in remark for remark in network.remarks)
@@ -186,9 +241,16 @@ def test_files_of_snntorch_have_their_own_time_step(tmp_path: Path) -> None:
 
 
 def test_a_flatten_that_counts_the_batch_is_understood_and_said(tmp_path: Path) -> None:
-    graph = nir.NIRGraph({"input": nir.Input(np.array([2, 4, 4])), "fl": nir.Flatten({"input": np.array([2, 4, 4])}, 1, -1),
-                          "fc": nir.Linear(f(3, 32)), "output": nir.Output(np.array([3]))},
-                         [("input", "fl"), ("fl", "fc"), ("fc", "output")], type_check=False)  # fmt: skip
+    graph = nir.NIRGraph(
+        {
+            "input": nir.Input(np.array([2, 4, 4])),
+            "fl": nir.Flatten({"input": np.array([2, 4, 4])}, 1, -1),
+            "fc": nir.Linear(f(3, 32)),
+            "output": nir.Output(np.array([3])),
+        },
+        [("input", "fl"), ("fl", "fc"), ("fc", "output")],
+        type_check=False,
+    )
     network = Network.from_nir(saved(graph, tmp_path / "e.nir"))
     assert network.outputs_count == 3
     assert any("batch" in remark for remark in network.remarks)
@@ -196,11 +258,24 @@ def test_a_flatten_that_counts_the_batch_is_understood_and_said(tmp_path: Path) 
 
 def test_graphs_inside_graphs_are_unpacked(tmp_path: Path) -> None:
     weight = f(4, 3)
-    inner = nir.NIRGraph({"input": nir.Input(np.array([3])), "fc": nir.Linear(weight), "output": nir.Output(np.array([4]))},
-                         [("input", "fc"), ("fc", "output")])  # fmt: skip
-    outer = nir.NIRGraph({"input": nir.Input(np.array([3])), "block": inner, "if": nir.IF(r=np.ones(4), v_threshold=np.ones(4)),
-                          "output": nir.Output(np.array([4]))},
-                         [("input", "block"), ("block", "if"), ("if", "output")], type_check=False)  # fmt: skip
+    inner = nir.NIRGraph(
+        {
+            "input": nir.Input(np.array([3])),
+            "fc": nir.Linear(weight),
+            "output": nir.Output(np.array([4])),
+        },
+        [("input", "fc"), ("fc", "output")],
+    )
+    outer = nir.NIRGraph(
+        {
+            "input": nir.Input(np.array([3])),
+            "block": inner,
+            "if": nir.IF(r=np.ones(4), v_threshold=np.ones(4)),
+            "output": nir.Output(np.array([4])),
+        },
+        [("input", "block"), ("block", "if"), ("if", "output")],
+        type_check=False,
+    )
     x = np.random.default_rng(8).random((2, 7, 3))
     want = looped("IF", x @ weight.T.astype(float), {"r": np.ones(4), "v_threshold": np.ones(4)})
     assert np.array_equal(Network.from_nir(saved(outer, tmp_path / "n.nir")).spikes(x), want)
@@ -231,7 +306,9 @@ def hostile(kind: str, path: Path, good: Path) -> None:
             if kind == "huge":
                 node.create_dataset("weight", shape=(10**6, 10**6), chunks=(1000, 1000), dtype="f8")
             elif kind == "external data":
-                node.create_dataset("weight", shape=(10,), dtype="f8", external=[(str(good), 0, 80)])
+                node.create_dataset(
+                    "weight", shape=(10,), dtype="f8", external=[(str(good), 0, 80)]
+                )
             elif kind == "itself":
                 node["again"] = node
             elif kind == "unknown kind":
@@ -239,8 +316,16 @@ def hostile(kind: str, path: Path, good: Path) -> None:
                 inside["type"] = "GRU"
 
 
-HOSTILE = {"text": "HDF5", "half": "HDF5", "external link": "link", "soft link": "link", "huge": "claims", "external data": "another file",
-           "itself": "twice", "unknown kind": "'cell 7' is a 'GRU'"}  # fmt: skip
+HOSTILE = {
+    "text": "HDF5",
+    "half": "HDF5",
+    "external link": "link",
+    "soft link": "link",
+    "huge": "claims",
+    "external data": "another file",
+    "itself": "twice",
+    "unknown kind": "'cell 7' is a 'GRU'",
+}
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
@@ -257,9 +342,16 @@ def test_values_that_are_no_numbers_and_circles_without_neurons_are_refused(tmp_
     bad[1, 2] = np.nan
     with pytest.raises(InputError, match=r"node 'linear'.*finite"):
         Network.from_nir(saved(chain(nir.Linear(bad)), tmp_path / "nan.nir"))
-    circle = nir.NIRGraph({"input": nir.Input(np.array([3])), "a": nir.Linear(f(3, 3)), "b": nir.Linear(f(3, 3)),
-                           "output": nir.Output(np.array([3]))},
-                          [("input", "a"), ("a", "b"), ("b", "a"), ("b", "output")], type_check=False)  # fmt: skip
+    circle = nir.NIRGraph(
+        {
+            "input": nir.Input(np.array([3])),
+            "a": nir.Linear(f(3, 3)),
+            "b": nir.Linear(f(3, 3)),
+            "output": nir.Output(np.array([3])),
+        },
+        [("input", "a"), ("a", "b"), ("b", "a"), ("b", "output")],
+        type_check=False,
+    )
     with pytest.raises(InputError, match="circle without a neuron"):
         Network.from_nir(saved(circle, tmp_path / "circle.nir"))
     with pytest.raises(DataError, match="no file"):

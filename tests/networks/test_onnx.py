@@ -1,4 +1,5 @@
-"""Networks from ONNX files give what onnxruntime gives, operation by operation; hostile and unknown files are refused."""
+"""Networks from ONNX files give what onnxruntime gives, operation by operation; hostile and unknown
+files are refused."""
 
 from __future__ import annotations
 
@@ -16,18 +17,24 @@ from spicesnn.errors import DataError, InputError, SpicesnnError  # noqa: E402
 from spicesnn.networks.network import Network  # noqa: E402
 
 
-def model(nodes: list, weights: dict, shape: list, outputs: list[str], opset: int = 17) -> onnx.ModelProto:
+def model(
+    nodes: list, weights: dict, shape: list, outputs: list[str], opset: int = 17
+) -> onnx.ModelProto:
     graph = helper.make_graph(
-        nodes, "net", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", *shape])],
+        nodes,
+        "net",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", *shape])],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in weights.items()],
-    )  # fmt: skip
+    )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
     made.ir_version = 8
     return made
 
 
-def both(made: onnx.ModelProto, path: Path, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, Network]:
+def both(
+    made: onnx.ModelProto, path: Path, x: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, Network]:
     onnx.save(made, str(path))
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     wanted = session.run(None, {"x": x.astype(np.float32)})[0]
@@ -45,50 +52,178 @@ def f(*shape: int) -> np.ndarray:
 n = helper.make_node
 IMAGE = [2, 9, 8]
 ONE = {  # name → (nodes, weights, shape of a sample)
-    "gemm": ([n("Gemm", ["x", "w", "b"], ["y"], transB=1, alpha=0.5, beta=2.0)], {"w": f(3, 5), "b": f(3)}, [5]),
+    "gemm": (
+        [n("Gemm", ["x", "w", "b"], ["y"], transB=1, alpha=0.5, beta=2.0)],
+        {"w": f(3, 5), "b": f(3)},
+        [5],
+    ),
     "gemm without bias": ([n("Gemm", ["x", "w"], ["y"])], {"w": f(5, 3)}, [5]),
-    "matmul and add": ([n("MatMul", ["x", "w"], ["a"]), n("Add", ["b", "a"], ["y"])], {"w": f(5, 3), "b": f(3)}, [5]),
-    "conv": ([n("Conv", ["x", "w", "b"], ["y"], strides=[2, 1], pads=[1, 0, 2, 1])], {"w": f(4, 2, 3, 3), "b": f(4)}, IMAGE),
+    "matmul and add": (
+        [n("MatMul", ["x", "w"], ["a"]), n("Add", ["b", "a"], ["y"])],
+        {"w": f(5, 3), "b": f(3)},
+        [5],
+    ),
+    "conv": (
+        [n("Conv", ["x", "w", "b"], ["y"], strides=[2, 1], pads=[1, 0, 2, 1])],
+        {"w": f(4, 2, 3, 3), "b": f(4)},
+        IMAGE,
+    ),
     "conv dilated": ([n("Conv", ["x", "w"], ["y"], dilations=[2, 2])], {"w": f(4, 2, 3, 2)}, IMAGE),
     "conv groups": ([n("Conv", ["x", "w"], ["y"], group=2)], {"w": f(6, 1, 3, 3)}, IMAGE),
-    "conv same": ([n("Conv", ["x", "w"], ["y"], auto_pad="SAME_UPPER", strides=[2, 2])], {"w": f(3, 2, 3, 4)}, IMAGE),
-    "conv same lower": ([n("Conv", ["x", "w"], ["y"], auto_pad="SAME_LOWER")], {"w": f(3, 2, 2, 4)}, IMAGE),
-    "conv 1d": ([n("Conv", ["x", "w", "b"], ["y"], strides=[2], pads=[1, 1])], {"w": f(4, 3, 3), "b": f(4)}, [3, 11]),
-    "max pool": ([n("MaxPool", ["x"], ["y"], kernel_shape=[3, 2], strides=[2, 2], pads=[1, 0, 1, 1])], {}, IMAGE),
-    "average pool": ([n("AveragePool", ["x"], ["y"], kernel_shape=[2, 2], strides=[2, 2], pads=[1, 1, 0, 0])], {}, IMAGE),
+    "conv same": (
+        [n("Conv", ["x", "w"], ["y"], auto_pad="SAME_UPPER", strides=[2, 2])],
+        {"w": f(3, 2, 3, 4)},
+        IMAGE,
+    ),
+    "conv same lower": (
+        [n("Conv", ["x", "w"], ["y"], auto_pad="SAME_LOWER")],
+        {"w": f(3, 2, 2, 4)},
+        IMAGE,
+    ),
+    "conv 1d": (
+        [n("Conv", ["x", "w", "b"], ["y"], strides=[2], pads=[1, 1])],
+        {"w": f(4, 3, 3), "b": f(4)},
+        [3, 11],
+    ),
+    "max pool": (
+        [n("MaxPool", ["x"], ["y"], kernel_shape=[3, 2], strides=[2, 2], pads=[1, 0, 1, 1])],
+        {},
+        IMAGE,
+    ),
+    "average pool": (
+        [n("AveragePool", ["x"], ["y"], kernel_shape=[2, 2], strides=[2, 2], pads=[1, 1, 0, 0])],
+        {},
+        IMAGE,
+    ),
     "average pool, padding counts": (
-        [n("AveragePool", ["x"], ["y"], kernel_shape=[2, 2], strides=[1, 2], pads=[1, 1, 1, 1], count_include_pad=1)], {}, IMAGE),
-    "global pools": ([n("GlobalAveragePool", ["x"], ["a"]), n("GlobalMaxPool", ["x"], ["b"]), n("Sub", ["a", "b"], ["y"])], {}, IMAGE),
+        [
+            n(
+                "AveragePool",
+                ["x"],
+                ["y"],
+                kernel_shape=[2, 2],
+                strides=[1, 2],
+                pads=[1, 1, 1, 1],
+                count_include_pad=1,
+            )
+        ],
+        {},
+        IMAGE,
+    ),
+    "global pools": (
+        [
+            n("GlobalAveragePool", ["x"], ["a"]),
+            n("GlobalMaxPool", ["x"], ["b"]),
+            n("Sub", ["a", "b"], ["y"]),
+        ],
+        {},
+        IMAGE,
+    ),
     "mean": ([n("ReduceMean", ["x"], ["y"], axes=[2, 3], keepdims=0)], {}, IMAGE),
-    "batch norm": ([n("BatchNormalization", ["x", "s", "b", "m", "v"], ["y"], epsilon=1e-3)],
-                   {"s": f(2), "b": f(2), "m": f(2), "v": f(2) ** 2 + 0.1}, IMAGE),
+    "batch norm": (
+        [n("BatchNormalization", ["x", "s", "b", "m", "v"], ["y"], epsilon=1e-3)],
+        {"s": f(2), "b": f(2), "m": f(2), "v": f(2) ** 2 + 0.1},
+        IMAGE,
+    ),
     "conv, batch norm folded": (
-        [n("Conv", ["x", "w", "c"], ["a"]), n("BatchNormalization", ["a", "s", "b", "m", "v"], ["d"]), n("Relu", ["d"], ["y"])],
-        {"w": f(4, 2, 3, 3), "c": f(4), "s": f(4), "b": f(4), "m": f(4), "v": f(4) ** 2 + 0.1}, IMAGE),
-    "activations": ([n("Relu", ["x"], ["a"]), n("Sigmoid", ["x"], ["b"]), n("Tanh", ["x"], ["c"]), n("LeakyRelu", ["x"], ["d"], alpha=0.2),
-                     n("Sum", ["a", "b", "c", "d"], ["y"])], {}, [7]),
-    "clip": ([n("Clip", ["x", "lo", "hi"], ["y"])], {"lo": np.float32(-0.5), "hi": np.float32(0.6)}, [7]),
+        [
+            n("Conv", ["x", "w", "c"], ["a"]),
+            n("BatchNormalization", ["a", "s", "b", "m", "v"], ["d"]),
+            n("Relu", ["d"], ["y"]),
+        ],
+        {"w": f(4, 2, 3, 3), "c": f(4), "s": f(4), "b": f(4), "m": f(4), "v": f(4) ** 2 + 0.1},
+        IMAGE,
+    ),
+    "activations": (
+        [
+            n("Relu", ["x"], ["a"]),
+            n("Sigmoid", ["x"], ["b"]),
+            n("Tanh", ["x"], ["c"]),
+            n("LeakyRelu", ["x"], ["d"], alpha=0.2),
+            n("Sum", ["a", "b", "c", "d"], ["y"]),
+        ],
+        {},
+        [7],
+    ),
+    "clip": (
+        [n("Clip", ["x", "lo", "hi"], ["y"])],
+        {"lo": np.float32(-0.5), "hi": np.float32(0.6)},
+        [7],
+    ),
     "softmax": ([n("Softmax", ["x"], ["y"], axis=-1)], {}, [7]),
     "softmax over channels": ([n("Softmax", ["x"], ["y"], axis=1)], {}, IMAGE),
     "log softmax": ([n("LogSoftmax", ["x"], ["y"], axis=1)], {}, [7]),
-    "flatten": ([n("Flatten", ["x"], ["a"]), n("MatMul", ["a", "w"], ["y"])], {"w": f(144, 3)}, IMAGE),
-    "reshape": ([n("Reshape", ["x", "s"], ["a"]), n("MatMul", ["a", "w"], ["y"])], {"s": np.array([-1, 144]), "w": f(144, 3)}, IMAGE),
-    "reshape, first axis kept": ([n("Reshape", ["x", "s"], ["a"]), n("MatMul", ["a", "w"], ["y"])], {"s": np.array([0, -1]), "w": f(144, 3)}, IMAGE),
+    "flatten": (
+        [n("Flatten", ["x"], ["a"]), n("MatMul", ["a", "w"], ["y"])],
+        {"w": f(144, 3)},
+        IMAGE,
+    ),
+    "reshape": (
+        [n("Reshape", ["x", "s"], ["a"]), n("MatMul", ["a", "w"], ["y"])],
+        {"s": np.array([-1, 144]), "w": f(144, 3)},
+        IMAGE,
+    ),
+    "reshape, first axis kept": (
+        [n("Reshape", ["x", "s"], ["a"]), n("MatMul", ["a", "w"], ["y"])],
+        {"s": np.array([0, -1]), "w": f(144, 3)},
+        IMAGE,
+    ),
     "reshape by the shape of the input": (
-        [n("Shape", ["x"], ["s"]), n("Gather", ["s", "zero"], ["b"], axis=0), n("Unsqueeze", ["b", "axes"], ["c"]),
-         n("Concat", ["c", "rest"], ["t"], axis=0), n("Reshape", ["x", "t"], ["y"])],
-        {"zero": np.array(0), "axes": np.array([0]), "rest": np.array([-1])}, IMAGE),
-    "transpose": ([n("Transpose", ["x"], ["a"], perm=[0, 2, 3, 1]), n("Flatten", ["a"], ["b"]), n("MatMul", ["b", "w"], ["y"])],
-                  {"w": f(144, 3)}, IMAGE),
-    "squeeze": ([n("Unsqueeze", ["x", "a1"], ["a"]), n("Squeeze", ["a", "a1"], ["y"])], {"a1": np.array([2])}, [5]),
-    "arithmetic": ([n("Mul", ["x", "k"], ["a"]), n("Div", ["a", "d"], ["b"]), n("Sub", ["one", "b"], ["y"])],
-                   {"k": f(5), "d": np.float32(3.0), "one": np.ones(5, np.float32)}, [5]),
-    "residual": ([n("Gemm", ["x", "w"], ["a"]), n("Relu", ["a"], ["b"]), n("Add", ["b", "x"], ["c"]), n("Gemm", ["c", "w"], ["y"])],
-                 {"w": f(5, 5)}, [5]),
-    "concat": ([n("Relu", ["x"], ["a"]), n("Tanh", ["x"], ["b"]), n("Concat", ["a", "b"], ["y"], axis=1)], {}, IMAGE),
-    "pad": ([n("Pad", ["x", "p", "v"], ["y"])], {"p": np.array([0, 0, 1, 2, 0, 0, 0, 1]), "v": np.float32(0.7)}, IMAGE),
-    "constants folded": ([n("Transpose", ["w"], ["t"], perm=[1, 0]), n("MatMul", ["x", "t"], ["y"])], {"w": f(3, 5)}, [5]),
-}  # fmt: skip
+        [
+            n("Shape", ["x"], ["s"]),
+            n("Gather", ["s", "zero"], ["b"], axis=0),
+            n("Unsqueeze", ["b", "axes"], ["c"]),
+            n("Concat", ["c", "rest"], ["t"], axis=0),
+            n("Reshape", ["x", "t"], ["y"]),
+        ],
+        {"zero": np.array(0), "axes": np.array([0]), "rest": np.array([-1])},
+        IMAGE,
+    ),
+    "transpose": (
+        [
+            n("Transpose", ["x"], ["a"], perm=[0, 2, 3, 1]),
+            n("Flatten", ["a"], ["b"]),
+            n("MatMul", ["b", "w"], ["y"]),
+        ],
+        {"w": f(144, 3)},
+        IMAGE,
+    ),
+    "squeeze": (
+        [n("Unsqueeze", ["x", "a1"], ["a"]), n("Squeeze", ["a", "a1"], ["y"])],
+        {"a1": np.array([2])},
+        [5],
+    ),
+    "arithmetic": (
+        [n("Mul", ["x", "k"], ["a"]), n("Div", ["a", "d"], ["b"]), n("Sub", ["one", "b"], ["y"])],
+        {"k": f(5), "d": np.float32(3.0), "one": np.ones(5, np.float32)},
+        [5],
+    ),
+    "residual": (
+        [
+            n("Gemm", ["x", "w"], ["a"]),
+            n("Relu", ["a"], ["b"]),
+            n("Add", ["b", "x"], ["c"]),
+            n("Gemm", ["c", "w"], ["y"]),
+        ],
+        {"w": f(5, 5)},
+        [5],
+    ),
+    "concat": (
+        [n("Relu", ["x"], ["a"]), n("Tanh", ["x"], ["b"]), n("Concat", ["a", "b"], ["y"], axis=1)],
+        {},
+        IMAGE,
+    ),
+    "pad": (
+        [n("Pad", ["x", "p", "v"], ["y"])],
+        {"p": np.array([0, 0, 1, 2, 0, 0, 0, 1]), "v": np.float32(0.7)},
+        IMAGE,
+    ),
+    "constants folded": (
+        [n("Transpose", ["w"], ["t"], perm=[1, 0]), n("MatMul", ["x", "t"], ["y"])],
+        {"w": f(3, 5)},
+        [5],
+    ),
+}
 
 
 @pytest.mark.parametrize("name", ONE)
@@ -99,22 +234,44 @@ def test_an_operation_gives_what_onnxruntime_gives(name: str, tmp_path: Path) ->
     np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5)
 
 
-def test_a_batch_normalisation_after_a_convolution_is_folded_into_its_weights(tmp_path: Path) -> None:
+def test_a_batch_normalisation_after_a_convolution_is_folded_into_its_weights(
+    tmp_path: Path,
+) -> None:
     nodes, weights, shape = ONE["conv, batch norm folded"]
     onnx.save(model(nodes, weights, shape, ["y"]), str(tmp_path / "m.onnx"))
-    assert [row["kind"] for row in Network.from_onnx(tmp_path / "m.onnx").describe()] == ["convolution", "activation"]
+    assert [row["kind"] for row in Network.from_onnx(tmp_path / "m.onnx").describe()] == [
+        "convolution",
+        "activation",
+    ]
 
 
 def test_an_average_over_a_lenet_has_all_predictions_of_onnxruntime(tmp_path: Path) -> None:
     nodes = [
-        n("Conv", ["x", "w1", "b1"], ["a"], pads=[2, 2, 2, 2]), n("Relu", ["a"], ["b"]),
+        n("Conv", ["x", "w1", "b1"], ["a"], pads=[2, 2, 2, 2]),
+        n("Relu", ["a"], ["b"]),
         n("MaxPool", ["b"], ["c"], kernel_shape=[2, 2], strides=[2, 2]),
-        n("Conv", ["c", "w2", "b2"], ["d"]), n("Relu", ["d"], ["e"]), n("MaxPool", ["e"], ["g"], kernel_shape=[2, 2], strides=[2, 2]),
-        n("Flatten", ["g"], ["h"]), n("Gemm", ["h", "w3", "b3"], ["i"], transB=1), n("Relu", ["i"], ["j"]),
-        n("Gemm", ["j", "w4", "b4"], ["k"], transB=1), n("Relu", ["k"], ["l"]), n("Gemm", ["l", "w5", "b5"], ["y"], transB=1),
-    ]  # fmt: skip
-    weights = {"w1": f(6, 1, 5, 5), "b1": f(6), "w2": f(16, 6, 5, 5) / 8, "b2": f(16), "w3": f(120, 400) / 20, "b3": f(120), "w4": f(84, 120) / 10,
-               "b4": f(84), "w5": f(10, 84) / 9, "b5": f(10)}  # fmt: skip
+        n("Conv", ["c", "w2", "b2"], ["d"]),
+        n("Relu", ["d"], ["e"]),
+        n("MaxPool", ["e"], ["g"], kernel_shape=[2, 2], strides=[2, 2]),
+        n("Flatten", ["g"], ["h"]),
+        n("Gemm", ["h", "w3", "b3"], ["i"], transB=1),
+        n("Relu", ["i"], ["j"]),
+        n("Gemm", ["j", "w4", "b4"], ["k"], transB=1),
+        n("Relu", ["k"], ["l"]),
+        n("Gemm", ["l", "w5", "b5"], ["y"], transB=1),
+    ]
+    weights = {
+        "w1": f(6, 1, 5, 5),
+        "b1": f(6),
+        "w2": f(16, 6, 5, 5) / 8,
+        "b2": f(16),
+        "w3": f(120, 400) / 20,
+        "b3": f(120),
+        "w4": f(84, 120) / 10,
+        "b4": f(84),
+        "w5": f(10, 84) / 9,
+        "b5": f(10),
+    }
     x = np.random.default_rng(1).random((50, 1, 28, 28))
     got, wanted, network = both(model(nodes, weights, [1, 28, 28], ["y"]), tmp_path / "m.onnx", x)
     np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5 * np.abs(wanted).max())
@@ -131,13 +288,20 @@ def test_what_scikit_learn_exports_gives_its_probabilities(classes: int, tmp_pat
     from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
     rng = np.random.default_rng(classes)
-    x = rng.normal(size=(90, 4)).astype(np.float32) + np.repeat(np.arange(classes), 90 // classes)[:, None]
+    x = (
+        rng.normal(size=(90, 4)).astype(np.float32)
+        + np.repeat(np.arange(classes), 90 // classes)[:, None]
+    )
     y = np.repeat(np.arange(classes) + 3, 90 // classes)
     for estimator in (
-        MLPClassifier((6,), max_iter=80, random_state=0), MLPClassifier((5, 4), activation="tanh", max_iter=40, random_state=0),
-        LogisticRegression(), make_pipeline(StandardScaler(), LogisticRegression()),
-        make_pipeline(MinMaxScaler(), MLPClassifier((5,), activation="logistic", max_iter=50, random_state=0)),
-    ):  # fmt: skip
+        MLPClassifier((6,), max_iter=80, random_state=0),
+        MLPClassifier((5, 4), activation="tanh", max_iter=40, random_state=0),
+        LogisticRegression(),
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        make_pipeline(
+            MinMaxScaler(), MLPClassifier((5,), activation="logistic", max_iter=50, random_state=0)
+        ),
+    ):
         fitted = estimator.fit(x, y)
         for zipmap in (False, True):
             made = skl2onnx.to_onnx(fitted, x[:1], options={"zipmap": zipmap})
@@ -153,15 +317,39 @@ REFUSED = {
     "an unknown operation": ([n("Gelu", ["x"], ["y"])], {}, [5], "Gelu"),
     "a recurrent layer": ([n("LSTM", ["x", "w", "w"], ["y"])], {"w": f(3, 5)}, [4, 5], "LSTM"),
     "a transposed input": ([n("Gemm", ["x", "w"], ["y"], transA=1)], {"w": f(5, 3)}, [5], "transA"),
-    "samples mixed": ([n("Reshape", ["x", "s"], ["y"])], {"s": np.array([-1, 10])}, [5], "batch axis"),
+    "samples mixed": (
+        [n("Reshape", ["x", "s"], ["y"])],
+        {"s": np.array([-1, 10])},
+        [5],
+        "batch axis",
+    ),
     "a batch axis moved": ([n("Transpose", ["x"], ["y"], perm=[1, 0])], {}, [5], "batch axis"),
-    "a division by zero": ([n("Div", ["x", "z"], ["y"])], {"z": np.zeros(5, np.float32)}, [5], "divides by 0"),
+    "a division by zero": (
+        [n("Div", ["x", "z"], ["y"])],
+        {"z": np.zeros(5, np.float32)},
+        [5],
+        "divides by 0",
+    ),
     "shapes that do not fit": ([n("Gemm", ["x", "w"], ["y"])], {"w": f(4, 3)}, [5], "takes inputs"),
-    "weights that are no numbers": ([n("Gemm", ["x", "w"], ["y"])], {"w": np.full((5, 3), np.nan, np.float32)}, [5], "finite"),
-    "a product of two inputs": ([n("Relu", ["x"], ["a"]), n("Mul", ["x", "a"], ["y"])], {}, [5], "constant"),
-    "statistics of the batch": ([n("BatchNormalization", ["x", "s", "s", "s", "v"], ["y"], training_mode=1)],
-                                {"s": f(2), "v": np.ones(2, np.float32)}, IMAGE, "training"),
-}  # fmt: skip
+    "weights that are no numbers": (
+        [n("Gemm", ["x", "w"], ["y"])],
+        {"w": np.full((5, 3), np.nan, np.float32)},
+        [5],
+        "finite",
+    ),
+    "a product of two inputs": (
+        [n("Relu", ["x"], ["a"]), n("Mul", ["x", "a"], ["y"])],
+        {},
+        [5],
+        "constant",
+    ),
+    "statistics of the batch": (
+        [n("BatchNormalization", ["x", "s", "s", "s", "v"], ["y"], training_mode=1)],
+        {"s": f(2), "v": np.ones(2, np.float32)},
+        IMAGE,
+        "training",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -196,14 +384,26 @@ def test_sizes_that_no_file_holds_are_refused_before_anything_is_allocated(tmp_p
     (tmp_path / "m.onnx").write_bytes(made.SerializeToString())
     with pytest.raises(InputError, match="claim"):
         Network.from_onnx(tmp_path / "m.onnx")
-    made = model([n("ConstantOfShape", ["s"], ["w"]), n("MatMul", ["x", "w"], ["y"])], {"s": np.array([10**6, 10**6])}, [5], ["y"])
+    made = model(
+        [n("ConstantOfShape", ["s"], ["w"]), n("MatMul", ["x", "w"], ["y"])],
+        {"s": np.array([10**6, 10**6])},
+        [5],
+        ["y"],
+    )
     (tmp_path / "m.onnx").write_bytes(made.SerializeToString())
     with pytest.raises(InputError, match="constant of the shape"):
         Network.from_onnx(tmp_path / "m.onnx")
 
 
-def test_operations_that_wait_for_one_another_and_operations_without_end_are_refused(tmp_path: Path) -> None:
-    circle = model([n("Add", ["x", "b"], ["a"]), n("Relu", ["a"], ["b"]), n("Relu", ["b"], ["y"])], {}, [5], ["y"])
+def test_operations_that_wait_for_one_another_and_operations_without_end_are_refused(
+    tmp_path: Path,
+) -> None:
+    circle = model(
+        [n("Add", ["x", "b"], ["a"]), n("Relu", ["a"], ["b"]), n("Relu", ["b"], ["y"])],
+        {},
+        [5],
+        ["y"],
+    )
     (tmp_path / "circle.onnx").write_bytes(circle.SerializeToString())
     with pytest.raises(SpicesnnError) as caught:
         Network.from_onnx(tmp_path / "circle.onnx")
@@ -219,7 +419,12 @@ def test_operations_that_wait_for_one_another_and_operations_without_end_are_ref
 
 def test_damaged_and_foreign_files_are_refused_in_one_line(tmp_path: Path) -> None:
     made = model(*ONE["conv, batch norm folded"], ["y"]).SerializeToString()
-    for name, data in (("text", b"not a model"), ("empty", b""), ("half", made[: len(made) // 2]), ("zeros", bytes(400))):
+    for name, data in (
+        ("text", b"not a model"),
+        ("empty", b""),
+        ("half", made[: len(made) // 2]),
+        ("zeros", bytes(400)),
+    ):
         path = tmp_path / f"{name}.onnx"
         path.write_bytes(data)
         with pytest.raises(SpicesnnError) as caught:

@@ -1,4 +1,5 @@
-"""Synapses: one contract for all kinds, held against the engines and against what each kind is made of."""
+"""Synapses: one contract for all kinds, held against the engines and against what each kind is made
+of."""
 
 import numpy as np
 import pytest
@@ -12,8 +13,18 @@ from spicesnn.learning.spikes import design
 from spicesnn.networks.synapses import Ideal, Levels, PulseMap, Signs, Solved, Spikes, Wanted
 from spicesnn.programming.pulse_map import StrongestPulses
 
-DEVICE = sn.devices.VTEAM(r_on=1e4, r_off=1e5, v_on=-0.8, v_off=0.8, k_on=-2.4e-7, k_off=2.4e-7, alpha_on=1.0, alpha_off=1.0)
-"""10 to 100 µS; 1.3 V for 500 µs move the resistance by a 40th of its range, half of it is below the thresholds."""
+DEVICE = sn.devices.VTEAM(
+    r_on=1e4,
+    r_off=1e5,
+    v_on=-0.8,
+    v_off=0.8,
+    k_on=-2.4e-7,
+    k_off=2.4e-7,
+    alpha_on=1.0,
+    alpha_off=1.0,
+)
+"""10 to 100 µS; 1.3 V for 500 µs move the resistance by a 40th of its range, half of it is below
+the thresholds."""
 PULSES = StrongestPulses(set_volts=1.3, reset_volts=1.3, set_s=500e-6, reset_s=500e-6)
 KINDS = (Ideal, Levels, PulseMap, Solved)
 
@@ -45,7 +56,9 @@ def test_ideal_wires_multiply(kind, columns):
 def test_wired_tiles_read_as_the_engine_solves_them(kind):
     rng = np.random.default_rng(2)
     wires = sn.Wires(2.0, 3.0, 10.0, 5.0)
-    cells = kind_of(kind, wires=wires, tile=(8, 6)).made(rng.uniform(-1, 1, (19, 7)), rng, largest=1.0)
+    cells = kind_of(kind, wires=wires, tile=(8, 6)).made(
+        rng.uniform(-1, 1, (19, 7)), rng, largest=1.0
+    )
     x = rng.random((4, 19))
     engine, total = sn.NodalEngine(), np.zeros((4, 14))
     tiles = iter(cells.tiles())
@@ -74,7 +87,9 @@ def test_wanted_changes_arrive_and_nothing_else_moves(kind, columns):
     steps[2, 1], steps[5, 3] = limit, -limit
     after = cells.apply(Wanted(steps=steps), rng)
     assert after.weights - cells.weights == pytest.approx(steps, abs=1e-9)
-    assert (after.wear > 0).sum() == (3 if columns == "differential" else 2)  # the raised pair had no room below
+    assert (after.wear > 0).sum() == (
+        3 if columns == "differential" else 2
+    )  # the raised pair had no room below
     some = cells.apply(Wanted(steps=steps[:, [1, 3]], outputs=np.array([1, 3])), rng)
     assert some.weights == pytest.approx(after.weights, abs=1e-12)
     assert np.all(cells.wear == 0)
@@ -84,19 +99,32 @@ def test_the_map_of_a_pulse_is_what_the_engine_does_on_ideal_wires():
     rng = np.random.default_rng(5)
     weights = rng.uniform(0.2, 0.8, (4, 3))
     signs = rng.integers(-1, 2, (4, 3)).astype(np.int8)
-    tabled = kind_of(PulseMap, columns="single").made(weights, rng, largest=1.0).apply(Signs(signs=signs), rng)
-    solved = kind_of(Solved, columns="single").made(weights, rng, largest=1.0).apply(Signs(signs=signs), rng)
+    tabled = (
+        kind_of(PulseMap, columns="single")
+        .made(weights, rng, largest=1.0)
+        .apply(Signs(signs=signs), rng)
+    )
+    solved = (
+        kind_of(Solved, columns="single")
+        .made(weights, rng, largest=1.0)
+        .apply(Signs(signs=signs), rng)
+    )
     assert np.abs(solved.weights - weights).max() > 1e-3
     assert tabled.weights == pytest.approx(solved.weights, abs=3e-4)
     assert np.array_equal(tabled.wear, solved.wear)
-    assert 0 < tabled.energy.write_joule < solved.energy.write_joule  # half-selected cells take their share
+    assert (
+        0 < tabled.energy.write_joule < solved.energy.write_joule
+    )  # half-selected cells take their share
 
 
 def test_energy_of_a_pulse_on_one_cell_is_what_the_engine_says():
     rng = np.random.default_rng(5)
     for sign in (1, -1):
         update = Signs(signs=np.array([[sign]], dtype=np.int8))
-        cells = [kind_of(kind, columns="single").made([[0.5]], rng, largest=1.0).apply(update, rng) for kind in (PulseMap, Solved)]
+        cells = [
+            kind_of(kind, columns="single").made([[0.5]], rng, largest=1.0).apply(update, rng)
+            for kind in (PulseMap, Solved)
+        ]
         assert cells[0].energy.write_joule == pytest.approx(cells[1].energy.write_joule, rel=0.01)
 
 
@@ -106,7 +134,9 @@ def test_levels_move_by_one_level_and_stay_on_levels():
     cells = kind.made(np.array([[0.0, 0.25], [0.5, 1.0]]), rng, largest=1.0)
     after = cells.apply(Signs(signs=np.array([[1, -1], [1, 1]], dtype=np.int8)), rng)
     assert after.weights == pytest.approx(np.array([[0.25, 0.0], [0.75, 1.0]]), abs=1e-9)
-    many = [cells.apply(Wanted(steps=np.full((2, 2), 0.05)), rng).weights[1, 0] for _ in range(2000)]
+    many = [
+        cells.apply(Wanted(steps=np.full((2, 2), 0.05)), rng).weights[1, 0] for _ in range(2000)
+    ]
     assert set(np.round(many, 6)) == {0.5, 0.75}
     assert np.mean(many) == pytest.approx(0.55, abs=0.012)
 
@@ -115,7 +145,9 @@ def test_levels_move_by_one_level_and_stay_on_levels():
 def test_stuck_cells_never_move(kind):
     rng = np.random.default_rng(7)
     flaws = sn.Imperfections(stuck_on=0.3, stuck_off=0.3)
-    cells = kind_of(kind, columns="single", imperfections=flaws).made(np.full((6, 5), 0.5), rng, largest=1.0)
+    cells = kind_of(kind, columns="single", imperfections=flaws).made(
+        np.full((6, 5), 0.5), rng, largest=1.0
+    )
     after = cells.apply(Signs(signs=np.ones((6, 5), dtype=np.int8)), rng)
     stuck = cells.array.stuck
     assert 4 < stuck.sum() < 26
@@ -126,7 +158,9 @@ def test_stuck_cells_never_move(kind):
 def test_cycle_to_cycle_variation_has_its_size():
     rng = np.random.default_rng(8)
     flaws = sn.Imperfections(cycle_to_cycle=CycleToCycle(relative=0.2))
-    cells = kind_of(Ideal, columns="single", imperfections=flaws).made(np.full((50, 40), 0.5), rng, largest=1.0)
+    cells = kind_of(Ideal, columns="single", imperfections=flaws).made(
+        np.full((50, 40), 0.5), rng, largest=1.0
+    )
     moved = cells.apply(Wanted(steps=np.full((50, 40), 0.01)), rng).weights - 0.5
     assert moved.mean() == pytest.approx(0.01, rel=0.02)
     assert moved.std() == pytest.approx(0.002, rel=0.06)
@@ -135,7 +169,9 @@ def test_cycle_to_cycle_variation_has_its_size():
 def test_device_to_device_variation_spreads_what_a_pulse_does():
     rng = np.random.default_rng(9)
     flaws = sn.Imperfections(spread={"k_on": LogNormal(0.3)})
-    cells = kind_of(PulseMap, columns="single", imperfections=flaws).made(np.full((20, 20), 0.5), rng, largest=1.0)
+    cells = kind_of(PulseMap, columns="single", imperfections=flaws).made(
+        np.full((20, 20), 0.5), rng, largest=1.0
+    )
     moved = cells.apply(Signs(signs=np.ones((20, 20), dtype=np.int8)), rng).weights - 0.5
     assert len(np.unique(np.round(moved, 12))) == 16
     assert moved.std() / moved.mean() == pytest.approx(0.3, abs=0.15)
@@ -146,7 +182,9 @@ def test_device_to_device_variation_spreads_what_a_pulse_does():
 def test_read_noise_has_its_size_and_needs_a_generator():
     rng = np.random.default_rng(10)
     flaws = sn.Imperfections(read_noise=ReadNoise(relative=0.1))
-    cells = kind_of(Ideal, columns="single", imperfections=flaws).made(np.full((1, 1), 0.5), rng, largest=1.0)
+    cells = kind_of(Ideal, columns="single", imperfections=flaws).made(
+        np.full((1, 1), 0.5), rng, largest=1.0
+    )
     with pytest.raises(InputError, match="give rng"):
         cells.drive(np.ones(1))
     read = np.array([cells.drive(np.ones((500, 1)), rng)]).ravel()
@@ -179,7 +217,10 @@ def test_half_selected_cells_are_disturbed_only_where_pulses_are_solved():
     signs[0, 0] = 1
     weights = np.full((3, 3), 0.5)
     kinds = [kind(hardware=hardware, pulses=strong) for kind in (PulseMap, Solved)]
-    tabled, solved = (kind.made(weights, rng, largest=1.0).apply(Signs(signs=signs), rng).weights for kind in kinds)
+    tabled, solved = (
+        kind.made(weights, rng, largest=1.0).apply(Signs(signs=signs), rng).weights
+        for kind in kinds
+    )
     assert np.abs(tabled[0, 1:] - 0.5).max() == pytest.approx(0.0, abs=1e-9)
     assert np.abs(solved[0, 1:] - 0.5).min() > 1e-4
     assert np.abs(solved[1:, 1:] - 0.5).max() == pytest.approx(0.0, abs=1e-9)
@@ -191,7 +232,12 @@ def test_effective_conductances_are_solved_anew_when_cells_have_moved():
     hardware = sn.Hardware(device=DEVICE, columns="single", wires=wires, tile=(64, 64))
     x = rng.random((5, 40))
     weights = rng.uniform(0.2, 0.5, (40, 30))
-    lazy, exact = (Ideal(hardware=hardware, wire_tolerance=t).made(weights, np.random.default_rng(0), largest=1.0) for t in (0.01, 0.0))
+    lazy, exact = (
+        Ideal(hardware=hardware, wire_tolerance=t).made(
+            weights, np.random.default_rng(0), largest=1.0
+        )
+        for t in (0.01, 0.0)
+    )
     for k in range(40):
         lazy.drive(x)
         steps = np.random.default_rng(k).uniform(0, 0.004, (40, 30))
@@ -206,7 +252,9 @@ def test_endurance_ends_the_life_of_cells_that_are_pulsed():
     rng = np.random.default_rng(14)
     flaws = sn.Imperfections(endurance=Endurance(swings=0.5, spread=0.0))
     for kind in (Ideal, Solved):
-        cells = kind_of(kind, columns="single", imperfections=flaws).made(np.full((2, 2), 0.5), rng, largest=1.0)
+        cells = kind_of(kind, columns="single", imperfections=flaws).made(
+            np.full((2, 2), 0.5), rng, largest=1.0
+        )
         signs = np.array([[1, 0], [0, 0]], dtype=np.int8)
         for _ in range(40):
             cells = cells.apply(Signs(signs=signs), rng)
@@ -223,7 +271,10 @@ def test_write_and_verify_reaches_weights_through_wires():
     cells = kind.made(np.full((6, 4), 0.4), rng, largest=1.0)
     wanted = rng.uniform(0.3, 0.7, (6, 4))
     after = cells.apply(Wanted(steps=wanted - cells.weights), rng)
-    solo = np.stack([after.drive(row) for row in np.eye(6)]) / (after.unit * 0.2) - hardware.used_window().low / after.unit
+    solo = (
+        np.stack([after.drive(row) for row in np.eye(6)]) / (after.unit * 0.2)
+        - hardware.used_window().low / after.unit
+    )
     assert np.abs(solo - wanted).max() < 0.02
     assert after.energy.write_joule > 0
 
@@ -235,17 +286,41 @@ def test_write_and_verify_reaches_weights_through_wires():
         (lambda: Ideal(pulse=0.0), "pulse is 0.0"),
         (lambda: Levels(levels=1), "levels = 1"),
         (lambda: Ideal(hardware=sn.Hardware(slices=2, bits_per_cell=2)), "slices = 2"),
-        (lambda: Ideal(hardware=sn.Hardware(dac=sn.DAC(bits=4))), "has a DAC, and reads while learning have no converters"),
+        (
+            lambda: Ideal(hardware=sn.Hardware(dac=sn.DAC(bits=4))),
+            "has a DAC, and reads while learning have no converters",
+        ),
         (lambda: Ideal(hardware=sn.Hardware(adc=sn.ADC(bits=4))), "has an ADC"),
-        (lambda: PulseMap(hardware=sn.Hardware(device=sn.devices.OneTransistorOneResistor())), "has a gate"),
+        (
+            lambda: PulseMap(hardware=sn.Hardware(device=sn.devices.OneTransistorOneResistor())),
+            "has a gate",
+        ),
         (lambda: PulseMap(amplitude="loud"), "amplitude is 'loud'"),
         (lambda: Solved(writing="hoped"), "writing is 'hoped'"),
-        (lambda: Ideal().made([[2.0]], np.random.default_rng(), largest=1.0), "largest weight is 2"),
-        (lambda: Ideal(hardware=sn.Hardware(columns="single")).made([[-1.0]], np.random.default_rng()), "single columns hold none below 0"),
-        (lambda: Ideal().made([[1.0]], np.random.default_rng()).drive([[1.0, 2.0]]), r"take \(n, 1\)"),
-        (lambda: Ideal().made([[1.0]], np.random.default_rng()).apply(Wanted(steps=np.ones((2, 1))), np.random.default_rng()), r"need \(1, 1\)"),
+        (
+            lambda: Ideal().made([[2.0]], np.random.default_rng(), largest=1.0),
+            "largest weight is 2",
+        ),
+        (
+            lambda: Ideal(hardware=sn.Hardware(columns="single")).made(
+                [[-1.0]], np.random.default_rng()
+            ),
+            "single columns hold none below 0",
+        ),
+        (
+            lambda: Ideal().made([[1.0]], np.random.default_rng()).drive([[1.0, 2.0]]),
+            r"take \(n, 1\)",
+        ),
+        (
+            lambda: (
+                Ideal()
+                .made([[1.0]], np.random.default_rng())
+                .apply(Wanted(steps=np.ones((2, 1))), np.random.default_rng())
+            ),
+            r"need \(1, 1\)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_has_no_meaning_is_refused(make, message):
     with pytest.raises(InputError, match=message):
         make()

@@ -26,14 +26,29 @@ def bench(neuron, amps, duration, step, inhibition=None):
         cards += [
             f"i{k} 0 c{k} dc {number(current)}",
             call(f"xt{k}", f"c{k} t{k}", "transimpedance", {"feedback_ohm": ohm} | amplifier),
-            call(f"xs{k}", f"t{k} 0 d{k}", "summing_stage", {"feedback_ohm": ohm, "a_ohm": ohm, "b_ohm": 1e15} | amplifier),
+            call(
+                f"xs{k}",
+                f"t{k} 0 d{k}",
+                "summing_stage",
+                {"feedback_ohm": ohm, "a_ohm": ohm, "b_ohm": 1e15} | amplifier,
+            ),
             call(f"xn{k}", f"d{k} m{k} q{k}", "lapicque", neuron.spice_parameters()),
         ]
         if inhibition is not None:
-            values = {"inhibition_s": inhibition.inhibition_s, "v_reset": 0.0, "inhibit_ohm": inhibition.inhibit_ohm, "v_spike": 0.5}
+            values = {
+                "inhibition_s": inhibition.inhibition_s,
+                "v_reset": 0.0,
+                "inhibit_ohm": inhibition.inhibit_ohm,
+                "v_spike": 0.5,
+            }
             cards.append(call(f"xw{k}", f"q{k} m{k} bus", "winner_take_all", values))
     saved = " ".join(f"v(t{k}) v(d{k}) v(m{k}) v(q{k})" for k in range(len(amps)))
-    cards += [".options reltol=1e-4", f".save {saved}", f".tran {step:g} {duration:g} 0 {step:g} uic", ".end"]
+    cards += [
+        ".options reltol=1e-4",
+        f".save {saved}",
+        f".tran {step:g} {duration:g} 0 {step:g} uic",
+        ".end",
+    ]
     run = run_batch("\n".join(cards))
     spikes = []
     for k in range(len(amps)):
@@ -65,14 +80,18 @@ def test_without_reset_the_output_stays_on():
     # The two amplifiers, of 1 MHz, delay the drive by 0.3 µs, which the twin leaves out.
     assert spikes[0] == pytest.approx([150e-6 * np.log(5)], abs=1e-6)
     assert run["v(q0)"][-1] > 1.0
-    assert CircuitNeuron().spike_times([5e-3], 2e-3)[0] == pytest.approx([150e-6 * np.log(5)], rel=1e-3)
+    assert CircuitNeuron().spike_times([5e-3], 2e-3)[0] == pytest.approx(
+        [150e-6 * np.log(5)], rel=1e-3
+    )
     assert float(CircuitNeuron().rate_hz(5e-3)) == 0.0
 
 
 @pytest.mark.parametrize("amps", [-1e-3, 5e-3, 19e-3, 30e-3])
 def test_the_amplifier_is_linear_up_to_its_rails_as_the_twin(amps):
     amplifier = Amplifier(gain=1e4, pole_hz=1e3)
-    _, run = bench(CircuitNeuron(amplifier=amplifier, v_threshold=100.0, hysteresis=1.0), [amps], 2e-3, 2e-5)
+    _, run = bench(
+        CircuitNeuron(amplifier=amplifier, v_threshold=100.0, hysteresis=1.0), [amps], 2e-3, 2e-5
+    )
     settled = float(amplifier.transimpedance_volts(amps, 1e3))
     assert run["v(t0)"][-1] == pytest.approx(settled, rel=1e-4, abs=1e-4)
     assert settled == pytest.approx(np.clip(-1e3 * amps, -20, 20), rel=2e-3)
@@ -80,11 +99,16 @@ def test_the_amplifier_is_linear_up_to_its_rails_as_the_twin(amps):
 
 def test_the_amplifier_has_one_pole():
     amplifier = Amplifier(gain=1e3, pole_hz=100.0)
-    _, run = bench(CircuitNeuron(amplifier=amplifier, v_threshold=100.0, hysteresis=1.0), [1e-3], 5e-5, 5e-8)
-    # With a current source at its input the feedback is whole: the closed-loop pole is pole_hz·(1 + gain).
+    _, run = bench(
+        CircuitNeuron(amplifier=amplifier, v_threshold=100.0, hysteresis=1.0), [1e-3], 5e-5, 5e-8
+    )
+    # With a current source at its input the feedback is whole: the closed-loop pole is pole_hz·(1 +
+    # gain).
     tau = 1 / (2 * np.pi * 100.0 * 1001)
     at = np.searchsorted(run.sweep, tau)
-    assert run["v(t0)"][at] / run["v(t0)"][-1] == pytest.approx(1 - np.exp(-run.sweep[at] / tau), rel=1e-2)
+    assert run["v(t0)"][at] / run["v(t0)"][-1] == pytest.approx(
+        1 - np.exp(-run.sweep[at] / tau), rel=1e-2
+    )
 
 
 @pytest.mark.parametrize("inhibition_s", [1e-3, 6e-5])
@@ -126,19 +150,26 @@ def test_amplifiers_and_inhibition_are_checked():
 
 
 def followed(neuron, amps, duration, inhibition=None):
-    """Return spike times by small steps: every membrane is held after its own spike, and after another's unless it has fired itself lately."""
+    """Return spike times by small steps: every membrane is held after its own spike, and after
+    another's unless it has fired itself lately."""
     goal, tau, step = neuron.membrane_goal_volts(np.array(amps)), neuron.tau_s, 2e-8
 
     def held_by(ohm):
         return neuron.v_reset + (goal - neuron.v_reset) * ohm / (neuron.leak_ohm + ohm)
 
     held = held_by(neuron.reset_ohm)
-    v, free_at, last = np.full(len(amps), neuron.v_reset), np.zeros(len(amps)), np.full(len(amps), -np.inf)
+    v, free_at, last = (
+        np.full(len(amps), neuron.v_reset),
+        np.zeros(len(amps)),
+        np.full(len(amps), -np.inf),
+    )
     spikes = [[] for _ in amps]
     for n in range(1, round(duration / step) + 1):
         now = n * step
         free = free_at < now - step / 2
-        v = np.where(free, goal + (v - goal) * np.exp(-step / tau), v)  # whoever is held stays where it was put
+        v = np.where(
+            free, goal + (v - goal) * np.exp(-step / tau), v
+        )  # whoever is held stays where it was put
         firing = free & (v >= neuron.v_threshold)
         if not firing.any():
             continue
@@ -157,8 +188,11 @@ def followed(neuron, amps, duration, inhibition=None):
 
 @pytest.mark.parametrize("inhibition_s", [None, 4e-5, 6e-5])
 def test_events_are_those_of_small_steps(inhibition_s):
-    """Neurons that fired themselves of late are not silenced by another's spike; the others are, for so long as the shared line says."""
-    inhibition = None if inhibition_s is None else Inhibition(inhibition_s=inhibition_s, inhibit_ohm=0.2)
+    """Neurons that fired themselves of late are not silenced by another's spike; the others are,
+    for so long as the shared line says."""
+    inhibition = (
+        None if inhibition_s is None else Inhibition(inhibition_s=inhibition_s, inhibit_ohm=0.2)
+    )
     amps = [19e-3, 18e-3, 15e-3]
     found = [times[times < 6.9e-4] for times in FIRING.spike_times(amps, 7e-4, inhibition)]
     want = [times[times < 6.9e-4] for times in followed(FIRING, amps, 7e-4, inhibition)]
@@ -170,10 +204,23 @@ def test_events_are_those_of_small_steps(inhibition_s):
 
 def test_the_defaults_are_those_of_the_paper_and_what_cannot_be_is_refused():
     assert CircuitNeuron().spice_parameters() == {
-        "transconductance": 1.0, "leak_ohm": 1.0, "capacitance": 150e-6, "v_threshold": 4.0, "hysteresis": 0.01, "v_reset": 0.0, "reset_ohm": 1e12,
-        "refractory_s": 1e-6, "v_low": -0.07, "v_high": 1.07,
-    }  # fmt: skip
-    assert Amplifier().spice_parameters() == {"gain": 1e5, "pole_hz": 10.0, "v_low": -20.0, "v_high": 20.0}
+        "transconductance": 1.0,
+        "leak_ohm": 1.0,
+        "capacitance": 150e-6,
+        "v_threshold": 4.0,
+        "hysteresis": 0.01,
+        "v_reset": 0.0,
+        "reset_ohm": 1e12,
+        "refractory_s": 1e-6,
+        "v_low": -0.07,
+        "v_high": 1.07,
+    }
+    assert Amplifier().spice_parameters() == {
+        "gain": 1e5,
+        "pole_hz": 10.0,
+        "v_low": -20.0,
+        "v_high": 20.0,
+    }
     for wrong in ({"inhibition_s": 0.0}, {"inhibit_ohm": 0.0}, {"inhibition_s": -1.0}):
         with pytest.raises(InputError, match="a time and a resistance above 0"):
             Inhibition(**wrong)

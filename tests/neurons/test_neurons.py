@@ -42,12 +42,22 @@ def test_steps_converge_to_the_closed_form(amps):
 
 @settings(deadline=None, max_examples=30)
 @given(
-    amps=st.floats(5e-3, 30e-3), refractory=st.sampled_from([0.0, 40e-6]), reset=st.sampled_from([0.0, -1.5, 2.0]), spikes=st.integers(0, 12),
+    amps=st.floats(5e-3, 30e-3),
+    refractory=st.sampled_from([0.0, 40e-6]),
+    reset=st.sampled_from([0.0, -1.5, 2.0]),
+    spikes=st.integers(0, 12),
     share=st.floats(0.05, 0.95),
-)  # fmt: skip
+)
 def test_the_spike_count_is_exact(amps, refractory, reset, spikes, share):
-    """From 0 V the first spike comes after τ·ln(V/(V − ϑ)), each other t_ref + τ·ln((V − v_reset)/(V − ϑ)) later; the window ends between two."""
-    neuron = LIF(tau_s=150e-6, resistance_ohm=1e3, threshold_volts=4.0, reset_volts=reset, refractory_s=refractory)
+    """From 0 V the first spike comes after τ·ln(V/(V − ϑ)), each other t_ref + τ·ln((V −
+    v_reset)/(V − ϑ)) later; the window ends between two."""
+    neuron = LIF(
+        tau_s=150e-6,
+        resistance_ohm=1e3,
+        threshold_volts=4.0,
+        reset_volts=reset,
+        refractory_s=refractory,
+    )
     volts = 1e3 * amps
     first = 150e-6 * np.log(volts / (volts - 4.0))
     period = refractory + 150e-6 * np.log((volts - reset) / (volts - 4.0))
@@ -55,7 +65,15 @@ def test_the_spike_count_is_exact(amps, refractory, reset, spikes, share):
     assert int(spike_count(amps, neuron, window)) == spikes
     if spikes and reset == 0 and refractory == 0:
         dt = share * period * 0.02 / (spikes + 1)  # a spike of `lif_step` is late by a step at most
-        stepped = len(run_lif(np.array([amps]), neuron, dt, int((window - (share - 0.5) * period) / dt))[0]) if spikes < 3 else spikes
+        stepped = (
+            len(
+                run_lif(np.array([amps]), neuron, dt, int((window - (share - 0.5) * period) / dt))[
+                    0
+                ]
+            )
+            if spikes < 3
+            else spikes
+        )
         assert stepped == spikes
     assert float(firing_rate(amps, neuron)) == pytest.approx(1 / period, rel=1e-12)
 
@@ -77,7 +95,11 @@ def test_refractory_neuron_holds_its_reset():
 
 
 def test_integrate_and_fire_counts_charge():
-    neuron, state, spikes = IF(capacitance_farad=1e-9, threshold_volts=1.0), IFState.at_rest(2), np.zeros(2)
+    neuron, state, spikes = (
+        IF(capacitance_farad=1e-9, threshold_volts=1.0),
+        IFState.at_rest(2),
+        np.zeros(2),
+    )
     for _ in range(100):
         fired, state = if_step(np.array([1.1e-6, -1e-6]), state, neuron, 1e-4)
         spikes += fired
@@ -106,12 +128,15 @@ def test_numba_compiles_the_same_equation():
     assert compiled(0.25, 2.0, 0.75) == relax(0.25, 2.0, 0.75) == pytest.approx(0.6875)
 
 
-@pytest.mark.parametrize(("parameters", "message"), [
-    ({"tau_s": 0.0}, "tau_s = 0.0; expected a finite number above 0"),
-    ({"threshold_volts": np.nan}, "threshold_volts = nan"),
-    ({"reset_volts": 5.0}, "must be below threshold_volts"),
-    ({"refractory_s": -1.0}, "refractory_s = -1.0; expected seconds"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"tau_s": 0.0}, "tau_s = 0.0; expected a finite number above 0"),
+        ({"threshold_volts": np.nan}, "threshold_volts = nan"),
+        ({"reset_volts": 5.0}, "must be below threshold_volts"),
+        ({"refractory_s": -1.0}, "refractory_s = -1.0; expected seconds"),
+    ],
+)
 def test_bad_parameters(parameters, message):
     with pytest.raises(InputError, match=message):
         LIF(**parameters)

@@ -1,4 +1,5 @@
-"""The table [imperfections]: what it builds, what it does to a training run, the same on both engines."""
+"""The table [imperfections]: what it builds, what it does to a training run, the same on both
+engines."""
 
 from __future__ import annotations
 
@@ -20,11 +21,21 @@ from spicesnn.training.state import History
 
 SHORT = ["training.epochs=3", "training.stop_when_right=false", "training.record_updates=3"]
 ALL = [
-    "imperfections.spread=[0.1, 0.2]", "imperfections.stuck_on=0.05", "imperfections.stuck_off=0.05", "imperfections.stuck=0.05",
-    "imperfections.cycle_to_cycle=0.1", "imperfections.cycle_of_range=0.002", "imperfections.states=32", "imperfections.endurance=0.06",
-    "imperfections.telegraph=0.02", "imperfections.read_noise=0.01", "imperfections.reads_alike=10", "imperfections.retention=0.01",
-    "imperfections.retention_spread=0.3", "imperfections.rest_s=1000",
-]  # fmt: skip
+    "imperfections.spread=[0.1, 0.2]",
+    "imperfections.stuck_on=0.05",
+    "imperfections.stuck_off=0.05",
+    "imperfections.stuck=0.05",
+    "imperfections.cycle_to_cycle=0.1",
+    "imperfections.cycle_of_range=0.002",
+    "imperfections.states=32",
+    "imperfections.endurance=0.06",
+    "imperfections.telegraph=0.02",
+    "imperfections.read_noise=0.01",
+    "imperfections.reads_alike=10",
+    "imperfections.retention=0.01",
+    "imperfections.retention_spread=0.3",
+    "imperfections.rest_s=1000",
+]
 
 
 def experiment_of(*settings):
@@ -35,7 +46,10 @@ def test_spread_and_stuck_cells_of_an_experiment():
     stuck = [f"imperfections.{name}=0.2" for name in ("stuck_on", "stuck_off", "stuck")]
     experiment = experiment_of("imperfections.spread=[0.1, 0.5]", *stuck)
     layer = experiment.layers[0]
-    ratio = [np.log(getattr(layer.device, name) / getattr(experiment.config.device.build(), name)).std() for name in ("k_on", "k_off")]
+    ratio = [
+        np.log(getattr(layer.device, name) / getattr(experiment.config.device.build(), name)).std()
+        for name in ("k_on", "k_off")
+    ]
     assert ratio == pytest.approx([0.1, np.sqrt(np.log(1.25))], rel=0.35)
     assert all(mask.any() for mask in (layer.stuck.on, layer.stuck.off, layer.stuck.still))
     array = experiment.fresh_array()
@@ -46,7 +60,11 @@ def test_spread_and_stuck_cells_of_an_experiment():
 
 
 def test_cells_that_cannot_conduct_what_they_are_asked_to_go_to_their_own_end():
-    spread = ["imperfections.parameters=[\"r_on\"]", "imperfections.spread=0.8", "network.initial=[0.9, 1.0]"]
+    spread = [
+        'imperfections.parameters=["r_on"]',
+        "imperfections.spread=0.8",
+        "network.initial=[0.9, 1.0]",
+    ]
     experiment = experiment_of(*spread)
     layer = experiment.layers[0]
     found, most = layer.siemens(experiment.fresh_devices()), 1 / layer.device.r_on
@@ -75,7 +93,11 @@ def test_finite_states_are_kept_through_training(tmp_path):
     assert states.count == 12
     assert siemens == pytest.approx(states.siemens[states.index(siemens)], rel=1e-9)
     assert np.unique(states.index(siemens)).size > 4
-    few = experiment_of("imperfections.states_siemens=[2e-5, 4e-5, 8e-5]", "imperfections.rounding=nearest", "imperfections.spread=0")
+    few = experiment_of(
+        "imperfections.states_siemens=[2e-5, 4e-5, 8e-5]",
+        "imperfections.rounding=nearest",
+        "imperfections.spread=0",
+    )
     found = few.device.conductance(0.0, few.fresh_devices())
     assert set(np.round(found.ravel() * 1e5, 9)) <= {2.0, 4.0, 8.0}
 
@@ -91,14 +113,21 @@ def test_reads_are_noisy_and_a_seed_decides_on_the_noise():
     siemens = experiment.layers[0].siemens(devices)
     volts = experiment.row_volts(inputs[:1])[0]
     variance = (0.05 * volts[:, None] * siemens) ** 2
-    assert noisy.std(axis=0) == pytest.approx(np.sqrt((variance[:, 0::2] + variance[:, 1::2]).sum(axis=0)), rel=0.15)
+    assert noisy.std(axis=0) == pytest.approx(
+        np.sqrt((variance[:, 0::2] + variance[:, 1::2]).sum(axis=0)), rel=0.15
+    )
     assert noisy.mean(axis=0) == pytest.approx(quiet[0], abs=3 * noisy.std() / 20)
-    alike = experiment_of("imperfections.read_noise=0.05", "imperfections.spread=0", "imperfections.reads_alike=100").forward(engine, devices, inputs)
+    alike = experiment_of(
+        "imperfections.read_noise=0.05", "imperfections.spread=0", "imperfections.reads_alike=100"
+    ).forward(engine, devices, inputs)
     assert len(np.unique(alike.amps[0][:, 0])) == 4
 
 
 def test_cells_wear_out_and_stay_where_they_fail(tmp_path):
-    config = load("letters-3x3", [*SHORT, "training.epochs=6", "training.record_updates=6", "imperfections.endurance=0.06"])
+    config = load(
+        "letters-3x3",
+        [*SHORT, "training.epochs=6", "training.record_updates=6", "imperfections.endurance=0.06"],
+    )
     run = RunDirectory.existing(train(config, engine=sn.NodalEngine(), out=tmp_path / "run").run)
     state, experiment = run.load_state(), Experiment.of(config)
     worn = experiment.worn(state.wear)[0]
@@ -110,11 +139,19 @@ def test_cells_wear_out_and_stay_where_they_fail(tmp_path):
 
 
 def test_drift_between_training_and_test(tmp_path):
-    rested = load("letters-3x3", [*SHORT, "imperfections.retention=0.05", "imperfections.rest_s=1e6"])
+    rested = load(
+        "letters-3x3", [*SHORT, "imperfections.retention=0.05", "imperfections.rest_s=1e6"]
+    )
     experiment = Experiment.of(rested)
     devices = experiment.fresh_devices()
-    for programmed in (devices, np.full(devices.shape, 3e-9)):  # also at r_off, below which there is no state
-        before, after = (each.arrays(programmed)[0].cell_conductance() for each in (experiment, experiment.after_rest()))
+    for programmed in (
+        devices,
+        np.full(devices.shape, 3e-9),
+    ):  # also at r_off, below which there is no state
+        before, after = (
+            each.arrays(programmed)[0].cell_conductance()
+            for each in (experiment, experiment.after_rest())
+        )
         assert after / before == pytest.approx(1e6**-0.05, rel=1e-6)
     summary = train(rested, engine=sn.NodalEngine(), out=tmp_path / "run")
     assert infer(summary.run).test_accuracy == summary.test_accuracy
@@ -149,22 +186,48 @@ def test_a_run_goes_on_as_if_never_stopped(tmp_path):
     ends = [RunDirectory.existing(tmp_path / name).load_state() for name in ("whole", "part")]
     assert np.array_equal(ends[0].devices, ends[1].devices)
     assert np.array_equal(ends[0].wear, ends[1].wear)
-    assert whole.test_accuracy == RunDirectory.existing(tmp_path / "part").metrics()["test_accuracy"]
+    assert (
+        whole.test_accuracy == RunDirectory.existing(tmp_path / "part").metrics()["test_accuracy"]
+    )
 
 
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        (["imperfections.read_noize=0.1"], UnknownNameError, r"imperfections\.read_noize'; did you mean 'imperfections\.read_noise'"),
-        (["imperfections.parameters=['k_onn']", "imperfections.spread=0.1"], UnknownNameError, "names 'k_onn'; did you mean 'k_on'"),
-        (["imperfections.parameters=[]", "imperfections.spread=0.1"], ConfigError, "but of nothing"),
+        (
+            ["imperfections.read_noize=0.1"],
+            UnknownNameError,
+            r"imperfections\.read_noize'; did you mean 'imperfections\.read_noise'",
+        ),
+        (
+            ["imperfections.parameters=['k_onn']", "imperfections.spread=0.1"],
+            UnknownNameError,
+            "names 'k_onn'; did you mean 'k_on'",
+        ),
+        (
+            ["imperfections.parameters=[]", "imperfections.spread=0.1"],
+            ConfigError,
+            "but of nothing",
+        ),
         (["imperfections.spread=[0.1, 0.1, 0.1]"], ConfigError, "one for each of the 2"),
         (["imperfections.scaled_to=[2.0, 1.0]"], ConfigError, r"expected \[lowest, highest\]"),
         (["imperfections.law=gauss"], ConfigError, "Expected one of: log-normal, normal, uniform"),
-        (["imperfections.states=4", "imperfections.states_siemens=[1e-5, 2e-5]"], ConfigError, "give one of the two"),
+        (
+            ["imperfections.states=4", "imperfections.states_siemens=[1e-5, 2e-5]"],
+            ConfigError,
+            "give one of the two",
+        ),
         (["imperfections.states=1"], InputError, "2 or more"),
-        (["imperfections.stuck_on=0.7", "imperfections.stuck_off=0.7"], InputError, "sum of at most 1"),
-        (["imperfections.telegraph=2"], ConfigError, "imperfections.telegraph = 2.0; expected 0 or more, at most 1"),
+        (
+            ["imperfections.stuck_on=0.7", "imperfections.stuck_off=0.7"],
+            InputError,
+            "sum of at most 1",
+        ),
+        (
+            ["imperfections.telegraph=2"],
+            ConfigError,
+            "imperfections.telegraph = 2.0; expected 0 or more, at most 1",
+        ),
         (["imperfections.read_noise=-0.1"], ConfigError, "0 or more"),
     ],
 )
@@ -174,8 +237,14 @@ def test_what_does_not_fit_is_refused(settings, error, message):
 
 
 def test_every_key_is_documented():
-    page = (Path(__file__).parents[2] / "docs" / "imperfections.md").read_text(encoding="utf-8").replace("\\_", "_")
+    page = (
+        (Path(__file__).parents[2] / "docs" / "imperfections.md")
+        .read_text(encoding="utf-8")
+        .replace("\\_", "_")
+    )
     for entry in fields(ImperfectionOptions):
-        assert re.search(rf"[`{{]{entry.name}[`}} =]", page), f"docs/imperfections.md says nothing of {entry.name}"
+        assert re.search(rf"[`{{]{entry.name}[`}} =]", page), (
+            f"docs/imperfections.md says nothing of {entry.name}"
+        )
     shown = tomllib.loads(page.partition("```toml\n")[2].partition("```")[0])["imperfections"]
     assert ImperfectionOptions.from_table(shown, "imperfections").states == 64

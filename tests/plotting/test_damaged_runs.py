@@ -1,4 +1,5 @@
-"""Histories and metrics that are damaged or made to harm: a report names what is wrong in one line, soon, and asks for no memory."""
+"""Histories and metrics that are damaged or made to harm: a report names what is wrong in one line,
+soon, and asks for no memory."""
 
 import random
 import shutil
@@ -46,33 +47,74 @@ def copied(runs, tmp_path):
 def changed(run, **arrays):
     """Put other arrays into the history of a run; None takes one away."""
     kept = {**npz.read(run / "history.npz"), **arrays}
-    np.savez_compressed(run / "history.npz", **{name: value for name, value in kept.items() if value is not None})
+    np.savez_compressed(
+        run / "history.npz", **{name: value for name, value in kept.items() if value is not None}
+    )
     return run
 
 
 DAMAGES = {
-    "kind": ({"test_accuracy": np.array(["much"])}, "test_accuracy is of type <U4; expected numbers"),
-    "fraction": ({"train_accuracy": np.array([7.0])}, "train_accuracy has fractions that are not from 0 to 1"),
+    "kind": (
+        {"test_accuracy": np.array(["much"])},
+        "test_accuracy is of type <U4; expected numbers",
+    ),
+    "fraction": (
+        {"train_accuracy": np.array([7.0])},
+        "train_accuracy has fractions that are not from 0 to 1",
+    ),
     "axes": ({"confusion": np.zeros(9, dtype=int)}, "confusion has shape (9,); expected 2 axes"),
-    "square": ({"confusion": np.zeros((3, 9), dtype=int)}, "confusion has shape (3, 9); expected (classes, classes) or one column more"),
-    "classes": ({"spike_labels": np.full(30, 99)}, "spike_labels has classes that are not among the 3 of class_names"),
+    "square": (
+        {"confusion": np.zeros((3, 9), dtype=int)},
+        "confusion has shape (3, 9); expected (classes, classes) or one column more",
+    ),
+    "classes": (
+        {"spike_labels": np.full(30, 99)},
+        "spike_labels has classes that are not among the 3 of class_names",
+    ),
     "names gone": ({"class_names": None}, "is there without class_names"),
     "lengths": ({"output_amps": np.zeros((7, 3))}, "7 samples shown, but spike_times has 30"),
-    "not finite": ({"weights_after": np.full((10, 3), np.nan)}, "weights_after has values that are not finite"),
+    "not finite": (
+        {"weights_after": np.full((10, 3), np.nan)},
+        "weights_after has values that are not finite",
+    ),
     "huge": ({"weights_after": np.full((10, 3), 1e300)}, "weights_after has values beyond 1e30"),
-    "updates": ({"batch_right_update": np.array([1, 10**18])}, "batch_right_update is no rising count of updates"),
-    "backwards": ({"batch_right_update": np.array([2, 1])}, "batch_right_update is no rising count of updates"),
+    "updates": (
+        {"batch_right_update": np.array([1, 10**18])},
+        "batch_right_update is no rising count of updates",
+    ),
+    "backwards": (
+        {"batch_right_update": np.array([2, 1])},
+        "batch_right_update is no rising count of updates",
+    ),
     "beside": ({"write_joule_update": np.arange(9)}, "write_joule has 2 values taken at 9 updates"),
-    "updates gone": ({"write_joule_update": None}, "write_joule is there without write_joule_update"),
+    "updates gone": (
+        {"write_joule_update": None},
+        "write_joule is there without write_joule_update",
+    ),
     "negative": ({"write_joule": np.array([-1.0, 1.0])}, "write_joule has values below 0"),
-    "image": ({"image_shape": np.array([0, 9])}, "image_shape is [0, 9]; expected rows and columns above 0"),
-    "many classes": ({"class_names": np.arange(20_000).astype(str)}, "class_names has 20,000 classes; expected at most 5,000"),
-    "large": ({"weights_after": np.zeros((7000, 7000), dtype=np.int8)}, "weights_after has 49,000,000 values; expected at most 20,000,000"),
-    "layers": ({"spike_names": np.array(["x"] * 1000)}, "spike_names has 1,000 layers with spikes; expected at most 20"),
+    "image": (
+        {"image_shape": np.array([0, 9])},
+        "image_shape is [0, 9]; expected rows and columns above 0",
+    ),
+    "many classes": (
+        {"class_names": np.arange(20_000).astype(str)},
+        "class_names has 20,000 classes; expected at most 5,000",
+    ),
+    "large": (
+        {"weights_after": np.zeros((7000, 7000), dtype=np.int8)},
+        "weights_after has 49,000,000 values; expected at most 20,000,000",
+    ),
+    "layers": (
+        {"spike_names": np.array(["x"] * 1000)},
+        "spike_names has 1,000 layers with spikes; expected at most 20",
+    ),
     "layer gone": ({"spike_names": np.array(["inputs"])}, "spike_names is there without spikes_0"),
-    "edges": ({"histogram_0_edges": np.array([1.0, 1.0])}, "histogram_0_edges has edges that do not rise"),
+    "edges": (
+        {"histogram_0_edges": np.array([1.0, 1.0])},
+        "histogram_0_edges has edges that do not rise",
+    ),
     "steps": ({"raster_steps": np.array(0)}, "raster_steps is 0; expected 1 or more"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -80,7 +122,9 @@ def test_what_is_wrong_with_a_history_is_named(runs, damage):
     arrays, message = DAMAGES[damage]
     kept = {**npz.read(runs / "letters-3x3" / "history.npz"), **arrays}
     with pytest.raises(RunError) as told:
-        checked_history(runs / "history.npz", {name: value for name, value in kept.items() if value is not None})
+        checked_history(
+            runs / "history.npz", {name: value for name, value in kept.items() if value is not None}
+        )
     assert message in str(told.value)
     assert len(str(told.value).splitlines()) == 1
 
@@ -93,7 +137,9 @@ def test_a_sound_history_passes_unchanged(runs, preset):
 
 def test_an_array_that_fits_no_part_of_the_network_is_one_line(copied):
     run = changed(copied(), states=np.zeros((3, 4, 4)))
-    with pytest.raises(RunError, match=r"cannot be drawn from the files in .*which do not fit its run\.toml"):
+    with pytest.raises(
+        RunError, match=r"cannot be drawn from the files in .*which do not fit its run\.toml"
+    ):
         write_report([run], check=False)
 
 
@@ -128,9 +174,13 @@ def attacked(runs, folder, cases, seed, draw):
         run = folder / "run"
         shutil.rmtree(run, ignore_errors=True)
         shutil.copytree(runs / rng.choice(list(KINDS)), run)
-        name = rng.choice(["history.npz", "history.npz", "history.npz", "metrics.json", "state.npz", "run.toml"])
+        name = rng.choice(
+            ["history.npz", "history.npz", "history.npz", "metrics.json", "state.npz", "run.toml"]
+        )
         content = (run / name).read_bytes()
-        (run / name).write_bytes(harmed_npz(rng, content) if name.endswith("npz") else harmed(rng, content))
+        (run / name).write_bytes(
+            harmed_npz(rng, content) if name.endswith("npz") else harmed(rng, content)
+        )
         try:
             draw(run)
         except SpicesnnError as error:

@@ -1,4 +1,5 @@
-"""What a figure has to say at a glance is in it: the worst cell, who decided, what was right, both energies."""
+"""What a figure has to say at a glance is in it: the worst cell, who decided, what was right, both
+energies."""
 
 import numpy as np
 import pytest
@@ -27,7 +28,9 @@ def test_an_ir_drop_map_says_lowest_and_mean_and_where_a_tenth_is_lost(axes):
 
 
 def test_an_array_without_a_tenth_of_drop_has_no_such_line(axes):
-    maps.ir_drop_map(axes, np.array([[0.1, 0.099], [0.098, 0.097]]), np.array([0.1, 0.1]), double_sided=True)
+    maps.ir_drop_map(
+        axes, np.array([[0.1, 0.099], [0.098, 0.097]]), np.array([0.1, 0.1]), double_sided=True
+    )
     assert not [artist for artist in axes.get_children() if hasattr(artist, "levels")]
 
 
@@ -41,7 +44,10 @@ def test_conductances_are_coloured_over_the_window_and_what_is_beyond_is_marked(
 def test_energies_far_apart_are_lines_of_their_own_on_a_logarithmic_scale(axes):
     results.energy_by_epoch(axes, [1e-6, 1e-6], [1e-9, 1e-9], step="update")
     assert axes.get_yscale() == "log"
-    assert [line.get_label() for line in axes.get_lines()] == ["programming, 2 µJ at the end", "reading, 2 nJ at the end"]
+    assert [line.get_label() for line in axes.get_lines()] == [
+        "programming, 2 µJ at the end",
+        "reading, 2 nJ at the end",
+    ]
     np.testing.assert_allclose([line.get_ydata()[-1] for line in axes.get_lines()], [2e-6, 2e-9])
 
 
@@ -53,17 +59,23 @@ def test_energies_of_one_size_stay_stacked(axes):
 
 def test_membranes_end_at_their_first_spike_and_the_first_of_all_is_thick(axes):
     neuron = LIF(tau_s=1e-3, resistance_ohm=1e3, threshold_volts=1.0)
-    traces.membrane_traces(axes, [1.2e-3, 4e-3, 0.5e-3], neuron, ["a", "b", "c"], time_s=4e-3, until_first=True)
+    traces.membrane_traces(
+        axes, [1.2e-3, 4e-3, 0.5e-3], neuron, ["a", "b", "c"], time_s=4e-3, until_first=True
+    )
     lines = {line.get_label(): line for line in axes.get_lines()}
     assert [lines[name].get_linewidth() > 2 for name in "abc"] == [False, True, False]
     ends = [lines[name].get_xdata()[np.isfinite(lines[name].get_ydata())][-1] for name in "abc"]
-    assert ends == pytest.approx([-np.log(1 - 1 / 1.2), -np.log(1 - 1 / 4), 4.0], abs=0.01)  # t = −τ·ln(1 − V/(R·I)), in ms
+    assert ends == pytest.approx(
+        [-np.log(1 - 1 / 1.2), -np.log(1 - 1 / 4), 4.0], abs=0.01
+    )  # t = −τ·ln(1 − V/(R·I)), in ms
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     path = tmp_path_factory.mktemp("glance") / "run"
-    train(load("letters-3x3", {"training.updates": 30}), engine=sn.NodalEngine(), out=path, rng_seed=1)
+    train(
+        load("letters-3x3", {"training.updates": 30}), engine=sn.NodalEngine(), out=path, rng_seed=1
+    )
     return RunData(path)
 
 
@@ -72,12 +84,21 @@ def test_a_raster_marks_who_decided_and_what_was_right(trained):
     chosen = trained.shown(8)
     right = trained.history["predicted"][chosen] == trained.history["labels"][chosen]
     texts = [text.get_text() for text in axes.texts]
-    assert texts == [f"{trained.names[label]} {'✓' if ok else '✗'}" for label, ok in zip(trained.history["labels"][chosen], right, strict=True)]
+    assert texts == [
+        f"{trained.names[label]} {'✓' if ok else '✗'}"
+        for label, ok in zip(trained.history["labels"][chosen], right, strict=True)
+    ]
     rings = next(line for line in axes.get_lines() if line.get_label() == "winner")
-    np.testing.assert_array_equal(rings.get_ydata(), np.argmin(trained.history["spike_times"][chosen], axis=1))
+    np.testing.assert_array_equal(
+        rings.get_ydata(), np.argmin(trained.history["spike_times"][chosen], axis=1)
+    )
 
 
 def test_a_run_has_its_maps_on_the_window_of_its_device(trained):
-    limits = {image.get_clim() for axes in _conductances(trained).figure.axes for image in axes.get_images()}
+    limits = {
+        image.get_clim()
+        for axes in _conductances(trained).figure.axes
+        for image in axes.get_images()
+    }
     assert len(limits) == 1
     assert limits.pop() == pytest.approx((10.0, 100.0))

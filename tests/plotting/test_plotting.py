@@ -23,7 +23,14 @@ def axes():
 def curve(engine="nodal", scale=1e-3, points=400):
     time = np.linspace(0.0, 2e-3, points)
     volts = np.sin(2e3 * np.pi * time)
-    return IVCurve(time=time, volts=volts, amps=scale * volts, state=1e-9 + 1e-9 * time / 2e-3, device="vteam", engine=engine)
+    return IVCurve(
+        time=time,
+        volts=volts,
+        amps=scale * volts,
+        state=1e-9 + 1e-9 * time / 2e-3,
+        device="vteam",
+        engine=engine,
+    )
 
 
 @settings(max_examples=100, deadline=None)
@@ -78,7 +85,10 @@ def test_four_views_of_one_device_and_of_two_engines():
 
 
 def test_a_dead_device_can_be_drawn():
-    assert len(iv.iv_figure([curve(scale=0.0), curve("ngspice", scale=0.0)], sn.devices.VTEAM()).axes) == 4
+    assert (
+        len(iv.iv_figure([curve(scale=0.0), curve("ngspice", scale=0.0)], sn.devices.VTEAM()).axes)
+        == 4
+    )
 
 
 def test_small_conductance_maps_carry_numbers_and_large_ones_do_not(axes):
@@ -139,7 +149,10 @@ def test_confusion_counts_the_diagonal_and_shows_no_answer_apart(axes):
 def test_spikes_stand_at_their_times(axes):
     results.spike_raster(axes, [[1e-4, np.inf], [], [3e-4]], ["a", "b", "c"], marks=[(2e-4, "X")])
     assert axes.get_xlabel() == "time (µs)"
-    np.testing.assert_allclose([list(c.get_positions()) for c in axes.collections if len(c.get_positions())], [[100.0], [300.0]])
+    np.testing.assert_allclose(
+        [list(c.get_positions()) for c in axes.collections if len(c.get_positions())],
+        [[100.0], [300.0]],
+    )
 
 
 def test_energy_adds_up(axes):
@@ -155,7 +168,10 @@ def test_starts_are_counted_in_the_epoch_they_converge_in(axes):
 
 
 def test_large_weight_matrices_are_a_surface():
-    assert len(bars.weights_3d(np.random.default_rng(0).normal(size=(400, 10))).axes[0].collections) == 1
+    assert (
+        len(bars.weights_3d(np.random.default_rng(0).normal(size=(400, 10))).axes[0].collections)
+        == 1
+    )
 
 
 def test_the_histogram_counts_every_cell(axes):
@@ -166,7 +182,9 @@ def test_the_histogram_counts_every_cell(axes):
 def test_the_stdp_fit_is_drawn_in_the_units_of_the_points(axes):
     delay = np.array([-20e-3, -10e-3, 10e-3, 20e-3])
     change = np.where(delay > 0, 2e-6 * np.exp(-delay / 1e-2), -1e-6 * np.exp(delay / 1e-2))
-    stdp.stdp_window(axes, delay, change, fit=(2e-6, -1e-6, 1e-2, 1e-2), unit="S", what="change of conductance")
+    stdp.stdp_window(
+        axes, delay, change, fit=(2e-6, -1e-6, 1e-2, 1e-2), unit="S", what="change of conductance"
+    )
     points, fit = axes.get_lines()[2], axes.get_lines()[3]
     at = np.interp(10.0, fit.get_xdata(), fit.get_ydata())
     assert at == pytest.approx(points.get_ydata()[2], rel=1e-2)
@@ -178,15 +196,30 @@ def test_the_stdp_fit_is_drawn_in_the_units_of_the_points(axes):
     [
         (lambda a: maps.conductance_map(a, np.zeros(3)), r"expected \(rows, cols\)"),
         (lambda a: maps.ir_drop_map(a, np.zeros((2, 2)), np.zeros(3)), "one a word line"),
-        (lambda a: maps.receptive_fields(np.zeros((8, 2)), (3, 3), ["a", "b"]), r"expected \(9 or more, 2\)"),
-        (lambda a: results.confusion_matrix(a, np.zeros((2, 2)), ["a", "b", "c"]), r"expected \(3, 3\) for 3 classes"),
+        (
+            lambda a: maps.receptive_fields(np.zeros((8, 2)), (3, 3), ["a", "b"]),
+            r"expected \(9 or more, 2\)",
+        ),
+        (
+            lambda a: results.confusion_matrix(a, np.zeros((2, 2)), ["a", "b", "c"]),
+            r"expected \(3, 3\) for 3 classes",
+        ),
         (lambda a: results.spike_raster(a, [[1.0]], ["a", "b"]), "1 trains of spikes for 2 names"),
         (lambda a: results.energy_by_epoch(a, [1.0], [1.0, 2.0]), r"expected \(epochs,\) both"),
         (lambda a: bars.weights_3d(np.full((2, 2), np.nan)), "all finite"),
         (lambda a: starts.convergence(a, [1, 2], [True]), r"expected \(starts,\) both"),
-        (lambda a: traces.membrane_traces(a, [1.0], LIF(), ["a", "b"], time_s=1.0), r"expected \(2,\), one a neuron"),
-        (lambda a: traces.output_traces(a, [0, 1], np.zeros((2, 3)), [0, 1], goals=(0, 1)), r"expected \(2, 2\)"),
-        (lambda a: traces.error_trace(a, [0, 1], [1.0, 0.5], [1.0]), r"expected \(points,\) of all"),
+        (
+            lambda a: traces.membrane_traces(a, [1.0], LIF(), ["a", "b"], time_s=1.0),
+            r"expected \(2,\), one a neuron",
+        ),
+        (
+            lambda a: traces.output_traces(a, [0, 1], np.zeros((2, 3)), [0, 1], goals=(0, 1)),
+            r"expected \(2, 2\)",
+        ),
+        (
+            lambda a: traces.error_trace(a, [0, 1], [1.0, 0.5], [1.0]),
+            r"expected \(points,\) of all",
+        ),
         (lambda a: traces.course(a, [0, 1], np.zeros((3, 2))), r"expected \(2, word lines\)"),
     ],
 )
@@ -199,6 +232,15 @@ def test_each_of_several_states_is_a_share_of_its_own_range():
     device = make("pai-yu-chen-heated")
     low, high = (np.asarray(bound, dtype=float).ravel() for bound in device.bounds())
     state = np.linspace(low, high, 5).T
-    curve = IVCurve(time=np.arange(5.0), volts=np.zeros(5), amps=np.zeros(5), state=state, device=device.name, engine="nodal")
+    curve = IVCurve(
+        time=np.arange(5.0),
+        volts=np.zeros(5),
+        amps=np.zeros(5),
+        state=state,
+        device=device.name,
+        engine="nodal",
+    )
     axes = iv.state_over_time(new_figure().subplots(), [curve], device)
-    assert [line.get_ydata().tolist() for line in axes.lines] == [pytest.approx([0, 0.25, 0.5, 0.75, 1.0])] * 2
+    assert [line.get_ydata().tolist() for line in axes.lines] == [
+        pytest.approx([0, 0.25, 0.5, 0.75, 1.0])
+    ] * 2

@@ -13,9 +13,26 @@ from spicesnn.training import load, train
 from spicesnn.training.pictures import histogram_data, raster_data
 
 SMALL = {
-    "stdp-mnist": {"data.train_limit": 300, "data.test_limit": 100, "training.chunk": 150, "network.neurons": 20},
-    "bp-mnist": {"data.train_limit": 300, "data.test_limit": 100, "training.chunk": 150, "network.hidden": 30, "training.epochs": 2},
-    "deep-mnist": {"data.train_limit": 500, "data.test_limit": 100, "network.hidden": [24, 12], "exsitu.epochs": 2, "exsitu.chunk": 500},
+    "stdp-mnist": {
+        "data.train_limit": 300,
+        "data.test_limit": 100,
+        "training.chunk": 150,
+        "network.neurons": 20,
+    },
+    "bp-mnist": {
+        "data.train_limit": 300,
+        "data.test_limit": 100,
+        "training.chunk": 150,
+        "network.hidden": 30,
+        "training.epochs": 2,
+    },
+    "deep-mnist": {
+        "data.train_limit": 500,
+        "data.test_limit": 100,
+        "network.hidden": [24, 12],
+        "exsitu.epochs": 2,
+        "exsitu.chunk": 500,
+    },
 }
 COMMON = ["accuracy", "confusion", "classes", "fields", "histogram", "spikes", "raster"]
 
@@ -34,7 +51,10 @@ def test_every_kind_has_its_figures_each_with_a_caption(preset, runs):
     assert [name for name in drawn if name != "energy"] == COMMON
     assert all(figure.caption.endswith(".") for figure in drawn.values())
     accuracy = json.loads((runs / preset / "metrics.json").read_text())["test_accuracy"]
-    assert drawn["confusion"].figure.axes[0].get_title() == f"Test images: {round(100 * accuracy)} of 100 right"
+    assert (
+        drawn["confusion"].figure.axes[0].get_title()
+        == f"Test images: {round(100 * accuracy)} of 100 right"
+    )
 
 
 def test_histograms_count_every_synapse(runs):
@@ -55,7 +75,12 @@ def test_the_raster_holds_the_spikes_that_are_counted(runs):
 
 
 def test_what_the_figures_show_is_drawn_again_alike(tmp_path, runs):
-    again = train(load("stdp-mnist", SMALL["stdp-mnist"]), engine=sn.NodalEngine(), out=tmp_path / "again", rng_seed=2)
+    again = train(
+        load("stdp-mnist", SMALL["stdp-mnist"]),
+        engine=sn.NodalEngine(),
+        out=tmp_path / "again",
+        rng_seed=2,
+    )
     first, second = RunData(runs / "stdp-mnist").history, RunData(again.run).history
     for name in first:
         np.testing.assert_array_equal(first[name], second[name], err_msg=name)
@@ -65,11 +90,19 @@ def test_reports_of_one_run_and_of_two(runs, tmp_path):
     paths = finish_run(runs / "deep-mnist")
     assert [path.stem for path in paths] == [*COMMON, "energy", "report"]
     text = paths[-1].read_text(encoding="utf-8")
-    parts = "785×24", "pair of vteam cells", "mapped without compensation of the wires", "energy of reads per presentation", "was read by ngspice"
+    parts = (
+        "785×24",
+        "pair of vteam cells",
+        "mapped without compensation of the wires",
+        "energy of reads per presentation",
+        "was read by ngspice",
+    )
     for part in parts:
         assert part in text
     pair = ("stdp-mnist", "bp-mnist")
-    side_by_side = write_report([runs / preset for preset in pair], tmp_path / "two.html").read_text(encoding="utf-8")
+    side_by_side = write_report(
+        [runs / preset for preset in pair], tmp_path / "two.html"
+    ).read_text(encoding="utf-8")
     assert "2 runs side by side" in side_by_side
     assert all(preset in side_by_side for preset in pair)
 

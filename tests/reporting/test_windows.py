@@ -25,15 +25,30 @@ def measured(device, engine, *, progress):
         progress(k + 1, 4)
     factor = 1.0 if engine.name == "nodal" else 1.02
     dw = factor * np.array([-0.02, -0.04, 0.08, 0.05])
-    return STDPWindow(dt_s=DT, dw=dw, neighbour_dw=np.array([1e-4, 2e-4, 3e-4, 4e-4]) * factor, a_plus=0.1, a_minus=0.05, tau_plus_s=1e-6,
-                      tau_minus_s=2e-6, spikes=SpikePair(pre=SHAPE, post=SHAPE, polarity=1), device=device.name, engine=engine.name)  # fmt: skip
+    return STDPWindow(
+        dt_s=DT,
+        dw=dw,
+        neighbour_dw=np.array([1e-4, 2e-4, 3e-4, 4e-4]) * factor,
+        a_plus=0.1,
+        a_minus=0.05,
+        tau_plus_s=1e-6,
+        tau_minus_s=2e-6,
+        spikes=SpikePair(pre=SHAPE, post=SHAPE, polarity=1),
+        device=device.name,
+        engine=engine.name,
+    )
 
 
 @pytest.mark.parametrize("names", [("nodal",), ("nodal", "ngspice")])
 def test_the_table_the_difference_and_the_progress(monkeypatch, tmp_path, names):
     monkeypatch.setattr(windows, "stdp_window", measured)
     told = []
-    done = windows.write_window(Device(), [Named(name) for name in names], tmp_path, progress=lambda *where: told.append(where))
+    done = windows.write_window(
+        Device(),
+        [Named(name) for name in names],
+        tmp_path,
+        progress=lambda *where: told.append(where),
+    )
     total = 4 * len(names)
     assert told == [(k + 1, total) for k in range(total)]
     table = np.genfromtxt(done.csv, delimiter=",", names=True)
@@ -45,7 +60,16 @@ def test_the_table_the_difference_and_the_progress(monkeypatch, tmp_path, names)
         np.testing.assert_allclose(table[f"neighbour_dw{tail}"], window.neighbour_dw, rtol=1e-8)
     described = done.describe()
     assert described["engine"] == ("nodal" if len(names) == 1 else "both")
-    assert described["max_relative_difference"] == (None if len(names) == 1 else pytest.approx(0.02))
-    assert described["largest_neighbour_change"] == pytest.approx(4e-4 if len(names) == 1 else 4.08e-4)
-    assert (described["a_plus"], described["a_minus"], described["tau_plus_s"], described["tau_minus_s"]) == (0.1, 0.05, 1e-6, 2e-6)
+    assert described["max_relative_difference"] == (
+        None if len(names) == 1 else pytest.approx(0.02)
+    )
+    assert described["largest_neighbour_change"] == pytest.approx(
+        4e-4 if len(names) == 1 else 4.08e-4
+    )
+    assert (
+        described["a_plus"],
+        described["a_minus"],
+        described["tau_plus_s"],
+        described["tau_minus_s"],
+    ) == (0.1, 0.05, 1e-6, 2e-6)
     assert done.figure.stat().st_size > 5000

@@ -1,4 +1,5 @@
-"""Figures of the documentation: tied to a command or a record, or given; a mismatch, a loose number and a stale claim are faults."""
+"""Figures of the documentation: tied to a command or a record, or given; a mismatch, a loose number
+and a stale claim are faults."""
 
 import importlib.util
 import shutil
@@ -28,7 +29,9 @@ def test_commands_that_take_seconds_print_what_the_pages_say(audit):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "records").glob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "docs" / "records").glob("*.toml")), ids=lambda path: path.stem
+)
 def test_commands_that_take_minutes_print_what_the_pages_say(audit, path):
     if path.name == "given.toml" or audit.read_record(path).runs != "slow":
         pytest.skip("no command of minutes")
@@ -61,7 +64,9 @@ def folder(tmp_path, page, record=RECORD, given="anywhere = ['\\d+×\\d+']\n"):
 
 
 def test_a_rounded_figure_agrees_and_sizes_are_given(audit, tmp_path):
-    assert audit.audit(folder(tmp_path, "An 8×8 array reaches 90.3 % of the\nimages.\n"), "fast") == []
+    assert (
+        audit.audit(folder(tmp_path, "An 8×8 array reaches 90.3 % of the\nimages.\n"), "fast") == []
+    )
 
 
 def test_a_figure_that_differs_in_its_last_digit_is_a_fault(audit, tmp_path):
@@ -70,13 +75,19 @@ def test_a_figure_that_differs_in_its_last_digit_is_a_fault(audit, tmp_path):
 
 
 def test_a_command_that_prints_something_else_by_now_is_a_fault(audit, tmp_path):
-    root = folder(tmp_path, "It reaches 90.3 % of the images.\n", RECORD.replace("echo accuracy 0.9034", "echo accuracy 0.91"))
+    root = folder(
+        tmp_path,
+        "It reaches 90.3 % of the images.\n",
+        RECORD.replace("echo accuracy 0.9034", "echo accuracy 0.91"),
+    )
     assert audit.audit(root) == []
     (fault,) = audit.audit(root, "fast")
     assert "the page says 90.3, echo accuracy 0.91 now says 0.91" in fault
 
 
-@pytest.mark.parametrize("loose", ["3 times as fast", "in 0.5 s", "to 1e-9", "of 12,000 draws", "(98.2 %)"])
+@pytest.mark.parametrize(
+    "loose", ["3 times as fast", "in 0.5 s", "to 1e-9", "of 12,000 draws", "(98.2 %)"]
+)
 def test_a_number_that_is_tied_to_nothing_is_a_fault_with_its_line(audit, tmp_path, loose):
     faults = audit.audit(folder(tmp_path, f"It reaches 90.3 % of the images,\n{loose}.\n"))
     assert len(faults) == 1
@@ -84,13 +95,22 @@ def test_a_number_that_is_tied_to_nothing_is_a_fault_with_its_line(audit, tmp_pa
     assert "is tied to no command or record" in faults[0]
 
 
-@pytest.mark.parametrize("page", ["90.3 % is reached.\n", "It reaches 90.3 % of the images. It reaches 90.3 % of the images.\n"])
+@pytest.mark.parametrize(
+    "page",
+    ["90.3 % is reached.\n", "It reaches 90.3 % of the images. It reaches 90.3 % of the images.\n"],
+)
 def test_a_claim_must_be_on_its_page_once(audit, tmp_path, page):
-    assert any("times on the page, expected once" in fault for fault in audit.audit(folder(tmp_path, page)))
+    assert any(
+        "times on the page, expected once" in fault for fault in audit.audit(folder(tmp_path, page))
+    )
 
 
 def test_a_given_that_is_on_no_page_is_a_fault(audit, tmp_path):
-    root = folder(tmp_path, "It reaches 90.3 % of the images.\n", given='[[given]]\npage = "README.md"\ntext = ["for 5 ms"]\n')
+    root = folder(
+        tmp_path,
+        "It reaches 90.3 % of the images.\n",
+        given='[[given]]\npage = "README.md"\ntext = ["for 5 ms"]\n',
+    )
     assert audit.audit(root) == ["given.toml: 'for 5 ms' is not on README.md"]
 
 
@@ -104,12 +124,23 @@ def test_a_record_says_where_it_comes_from(audit, tmp_path, missing):
 @pytest.mark.parametrize(
     ("shown", "exact", "mark", "right"),
     [
-        ("0.27", "0.2651", "", True), ("0.27", "0.2649", "", False), ("12", "12.4", "", True), ("12", "12.6", "", False),
-        ("2.7e-5", "2.74e-05", "", True), ("2.7e-5", "2.76e-05", "", False), ("−0.3", "-0.3", "", True), ("10,000", "10000", "", True),
-        ("90.3", "0.9034", "%", True), ("4.7", "0.0047", "*1e3", True), ("1e-9", "3e-12", "<", True), ("1e-9", "2e-9", "<", False),
-        ("3", "4", ">", True), ("40", "38.2", "~", True), ("40", "35", "~", False),
+        ("0.27", "0.2651", "", True),
+        ("0.27", "0.2649", "", False),
+        ("12", "12.4", "", True),
+        ("12", "12.6", "", False),
+        ("2.7e-5", "2.74e-05", "", True),
+        ("2.7e-5", "2.76e-05", "", False),
+        ("−0.3", "-0.3", "", True),
+        ("10,000", "10000", "", True),
+        ("90.3", "0.9034", "%", True),
+        ("4.7", "0.0047", "*1e3", True),
+        ("1e-9", "3e-12", "<", True),
+        ("1e-9", "2e-9", "<", False),
+        ("3", "4", ">", True),
+        ("40", "38.2", "~", True),
+        ("40", "35", "~", False),
     ],
-)  # fmt: skip
+)
 def test_numbers_agree_to_the_digits_shown(audit, shown, exact, mark, right):
     assert audit.agrees(shown, exact, mark) is right
 
@@ -121,9 +152,29 @@ def test_a_time_may_be_off_by_its_factor_only_when_it_is_measured_again(audit):
 
 
 def test_a_new_record_is_written_with_what_the_command_prints(audit, tmp_path, monkeypatch):
-    root = folder(tmp_path, "It reaches 91 % of the images.\n", RECORD.replace("echo accuracy 0.9034", "echo accuracy 0.91"))
-    for command in (["git", "init", "-q"], ["git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "x"]):
+    root = folder(
+        tmp_path,
+        "It reaches 91 % of the images.\n",
+        RECORD.replace("echo accuracy 0.9034", "echo accuracy 0.91"),
+    )
+    for command in (
+        ["git", "init", "-q"],
+        [
+            "git",
+            "-c",
+            "user.name=a",
+            "-c",
+            "user.email=a@b",
+            "commit",
+            "-q",
+            "--allow-empty",
+            "-m",
+            "x",
+        ],
+    ):
         audit.subprocess.run(command, cwd=root, check=True)
     assert audit.audit(root, ("accuracy",), write=True) == []
-    assert "accuracy 0.91\n" in (root / "docs" / "records" / "accuracy.toml").read_text(encoding="utf-8")
+    assert "accuracy 0.91\n" in (root / "docs" / "records" / "accuracy.toml").read_text(
+        encoding="utf-8"
+    )
     shutil.rmtree(root / ".git")

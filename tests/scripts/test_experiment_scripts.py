@@ -28,7 +28,12 @@ def test_letters_3x3(tmp_path):
 
 
 def test_mnist_10x10(tmp_path):
-    learning = ["training.updates=6", "training.batch=500", "learning.fraction=0.5", "learning.groups=1"]
+    learning = [
+        "training.updates=6",
+        "training.batch=500",
+        "learning.fraction=0.5",
+        "learning.groups=1",
+    ]
     settings = ["data.train_limit=2000", "data.test_limit=500", *learning]
     found = script("mnist_10x10").main(1, ["grey", "grey-16"], tmp_path, settings)
     assert found["grey"][0] == pytest.approx(0.496, abs=0.05)
@@ -48,9 +53,16 @@ def same(row):
 SLOW = ("digits-3x5", "letters-stdp", "mnist-5x5")
 
 
-@pytest.mark.parametrize("preset", [
-    "xpue", "letters-3x3", "manhattan-4x4", "exsitu-xor", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "preset",
+    [
+        "xpue",
+        "letters-3x3",
+        "manhattan-4x4",
+        "exsitu-xor",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW),
+    ],
+)
 def test_parity_of_every_small_preset(tmp_path, capsys, preset):
     (row,) = script("parity").main([preset], 0, tmp_path, 10)
     if preset == "mnist-5x5":
@@ -73,11 +85,19 @@ def test_parity_goes_on_where_it_was_stopped_and_runs_nothing_twice(tmp_path, mo
         engines.append(engine.name)
         return real(config, engine=engine, progress=watch, **others)
 
-    monkeypatch.setattr(parity, "overrides", lambda preset, updates: ["training.checkpoint_s=0", "training.epochs=4"])
+    monkeypatch.setattr(
+        parity,
+        "overrides",
+        lambda preset, updates: ["training.checkpoint_s=0", "training.epochs=4"],
+    )
     monkeypatch.setattr(parity, "train", stopped)
     with pytest.raises(KeyboardInterrupt):
         parity.main(["manhattan-4x4"], 3, tmp_path, 4)
-    monkeypatch.setattr(parity, "train", lambda *a, engine, **k: (engines.append(engine.name), real(*a, engine=engine, **k))[1])
+    monkeypatch.setattr(
+        parity,
+        "train",
+        lambda *a, engine, **k: (engines.append(engine.name), real(*a, engine=engine, **k))[1],
+    )
     (row,) = parity.main(["manhattan-4x4"], 3, tmp_path, 4)
     assert engines == ["nodal", "ngspice", "ngspice"]
     assert same(row)
@@ -98,7 +118,13 @@ def test_stdp_windows():
 
 
 def test_exsitu_wires(tmp_path):
-    settings = ["data.pixels=10", "data.train_limit=2000", "data.test_limit=5000", "exsitu.epochs=40", "network.hidden=[]"]
+    settings = [
+        "data.pixels=10",
+        "data.train_limit=2000",
+        "data.test_limit=5000",
+        "exsitu.epochs=40",
+        "network.hidden=[]",
+    ]
     ((ohm, software, mapped, aware),) = script("exsitu_wires").main([50.0], tmp_path, settings)
     assert ohm == 50.0
     assert software > 0.75

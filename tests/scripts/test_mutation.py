@@ -1,4 +1,5 @@
-"""The mutation run: what it mutates, what it leaves alone, which tests it takes; and, slowly, a small part of it."""
+"""The mutation run: what it mutates, what it leaves alone, which tests it takes; and, slowly, a
+small part of it."""
 
 import subprocess
 import sys
@@ -35,15 +36,23 @@ def described(script, text):
 def test_operators_comparisons_numbers_signs_and_statements_are_mutated_and_nothing_else(script):
     assert described(script, SOURCE) == [
         (6, "0.5", "0.51"),
-        (8, "2", "3"), (8, "2", "1"),
+        (8, "2", "3"),
+        (8, "2", "1"),
         (11, "volts < 3 and not amps", "(not (volts < 3 and (not amps)))"),
         (11, "volts < 3 and not amps", "(volts < 3 or not amps)"),
-        (11, "volts < 3", "(volts <= 3)"), (11, "volts < 3", "(volts > 3)"), (11, "3", "4"), (11, "3", "2"), (11, "not amps", "(amps)"),
-        (13, "-volts * amps", "(-volts / amps)"), (13, "-volts", "(volts)"),
-        (14, "total += seconds", "total -= seconds"), (14, "total += seconds", "pass"),
+        (11, "volts < 3", "(volts <= 3)"),
+        (11, "volts < 3", "(volts > 3)"),
+        (11, "3", "4"),
+        (11, "3", "2"),
+        (11, "not amps", "(amps)"),
+        (13, "-volts * amps", "(-volts / amps)"),
+        (13, "-volts", "(volts)"),
+        (14, "total += seconds", "total -= seconds"),
+        (14, "total += seconds", "pass"),
         (15, "report(total)", "pass"),
-        (16, "max", "min"), (16, "0", "1"),
-    ]  # fmt: skip
+        (16, "max", "min"),
+        (16, "0", "1"),
+    ]
 
 
 def test_a_mutant_changes_its_own_place_alone(script):
@@ -58,20 +67,30 @@ def test_a_mutant_changes_its_own_place_alone(script):
 
 def test_the_draw_follows_from_the_seed_and_every_folder_has_its_share(script):
     mutation = script("mutation")
-    first, again, other = (mutation.chosen(HOME, ["learning", "neurons"], 12, seed) for seed in (1, 1, 2))
-    assert {folder: len(found) for folder, found in first.items()} == {"learning": 12, "neurons": 12}
+    first, again, other = (
+        mutation.chosen(HOME, ["learning", "neurons"], 12, seed) for seed in (1, 1, 2)
+    )
+    assert {folder: len(found) for folder, found in first.items()} == {
+        "learning": 12,
+        "neurons": 12,
+    }
     assert first == again
     assert first != other
     plain = mutation.chosen(HOME, ["neurons"], 0, 0, compiled=False)["neurons"]
-    assert not {m.file for m in plain} & {"spicesnn/neurons/equations.py", "spicesnn/neurons/conductance_lif.py"}
+    assert not {m.file for m in plain} & {
+        "spicesnn/neurons/equations.py",
+        "spicesnn/neurons/conductance_lif.py",
+    }
 
 
 def test_a_module_is_judged_by_the_tests_that_import_it_first(script):
     select = script("mutation").Selection(HOME)
     for module, test in (
-        ("spicesnn/learning/schemes.py", "tests/learning/test_schemes.py"), ("spicesnn/learning/metrics.py", "tests/learning/test_metrics.py"),
-        ("spicesnn/units.py", "tests/test_units.py"), ("spicesnn/learning/votes.py", "tests/learning/test_votes.py"),
-    ):  # fmt: skip
+        ("spicesnn/learning/schemes.py", "tests/learning/test_schemes.py"),
+        ("spicesnn/learning/metrics.py", "tests/learning/test_metrics.py"),
+        ("spicesnn/units.py", "tests/test_units.py"),
+        ("spicesnn/learning/votes.py", "tests/learning/test_votes.py"),
+    ):
         assert test in select.of(module)[0]
 
 
@@ -85,19 +104,40 @@ def test_what_counts_as_equivalent_is_still_there(script):
 def test_scores_count_no_equivalent_mutants(script):
     mutation = script("mutation")
     mutant = mutation.Mutant("spicesnn/learning/a.py", 1, 0, 1, "1", "2", "constant")
-    verdicts = [mutation.Verdict(mutant, status, 1.0, 1) for status in ("killed", "killed", "killed", "survived", "equivalent")]
+    verdicts = [
+        mutation.Verdict(mutant, status, 1.0, 1)
+        for status in ("killed", "killed", "killed", "survived", "equivalent")
+    ]
     assert mutation.score(verdicts) == 0.75
     assert "| learning | 5 | 3 | 1 | 1 | 75.0 % |" in mutation.table(verdicts)
 
 
 @pytest.mark.slow
 def test_a_small_part_of_the_run(tmp_path):
-    """Ten mutants of a few folders without compiled code: nearly all are noticed (`scripts/mutation.py` alone runs them all)."""
-    command = [sys.executable, "scripts/mutation.py", "learning", "datasets", "reporting", "neurons", "--count", "10", "--seed", "3", "--plain",
-               "--budget", "15", "--out", str(tmp_path)]  # fmt: skip
+    """Ten mutants of a few folders without compiled code: nearly all are noticed
+    (`scripts/mutation.py` alone runs them all)."""
+    command = [
+        sys.executable,
+        "scripts/mutation.py",
+        "learning",
+        "datasets",
+        "reporting",
+        "neurons",
+        "--count",
+        "10",
+        "--seed",
+        "3",
+        "--plain",
+        "--budget",
+        "15",
+        "--out",
+        str(tmp_path),
+    ]
     done = subprocess.run(command, cwd=HOME, capture_output=True, text=True, check=False)
     print(done.stdout[-3000:])
     table = (tmp_path / "score.md").read_text(encoding="utf-8")
     last = table.strip().splitlines()[-1]
     assert last.startswith("| all | 40 |")
-    assert float(last.split("|")[-2].strip(" %")) >= 80.0, (tmp_path / "survivors.md").read_text(encoding="utf-8")
+    assert float(last.split("|")[-2].strip(" %")) >= 80.0, (tmp_path / "survivors.md").read_text(
+        encoding="utf-8"
+    )

@@ -1,4 +1,5 @@
-"""The read margins against formulas on ideal wires, against ngspice with wires, and against what the literature says of the schemes."""
+"""The read margins against formulas on ideal wires, against ngspice with wires, and against what
+the literature says of the schemes."""
 
 import numpy as np
 import pytest
@@ -21,7 +22,12 @@ def margins(scheme, size, *, ohm, selector=False, engine=None):
 def ideal_amps(scheme, size, siemens):
     """The formulas of the module's docstring."""
     n = size - 1
-    sneak = {"grounded": 0.0, "half": n / 2 * ON, "third": n / 3 * ON, "floating": 1 / (2 / (n * ON) + 1 / (n * n * ON))}[scheme]
+    sneak = {
+        "grounded": 0.0,
+        "half": n / 2 * ON,
+        "third": n / 3 * ON,
+        "floating": 1 / (2 / (n * ON) + 1 / (n * n * ON)),
+    }[scheme]
     return VOLTS * (siemens + sneak)
 
 
@@ -47,15 +53,29 @@ def test_a_load_divides_the_voltage_of_floating_lines():
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_with_wires_ngspice_says_the_same(scheme, selector):
     with sn.NgspiceEngine() as ngspice:
-        first, second = margins(scheme, 6, ohm=5.0, selector=selector, engine=ngspice), margins(scheme, 6, ohm=5.0, selector=selector)
-    for name in ("on_amps", "off_amps", "current_margin", "voltage_margin", "sneak_ratio", "power_watt"):
+        first, second = (
+            margins(scheme, 6, ohm=5.0, selector=selector, engine=ngspice),
+            margins(scheme, 6, ohm=5.0, selector=selector),
+        )
+    for name in (
+        "on_amps",
+        "off_amps",
+        "current_margin",
+        "voltage_margin",
+        "sneak_ratio",
+        "power_watt",
+    ):
         # Off currents through selectors are nanoamperes: the floor is 1e-9 of the on current.
-        assert first[name] == pytest.approx(second[name], rel=1e-6, abs=1e-9 * second["on_amps"] if name.endswith("amps") else 1e-8), name
+        assert first[name] == pytest.approx(
+            second[name], rel=1e-6, abs=1e-9 * second["on_amps"] if name.endswith("amps") else 1e-8
+        ), name
 
 
 def test_selectors_bring_the_margin_back_and_thirds_beat_halves():
     bare = {scheme: margins(scheme, 32, ohm=1.0)["current_margin"] for scheme in SCHEMES}
-    with_selector = {scheme: margins(scheme, 32, ohm=1.0, selector=True)["current_margin"] for scheme in SCHEMES}
+    with_selector = {
+        scheme: margins(scheme, 32, ohm=1.0, selector=True)["current_margin"] for scheme in SCHEMES
+    }
     for scheme in ("floating", "half", "third"):
         assert with_selector[scheme] > 5 * bare[scheme]
     for margin in (bare, with_selector):
@@ -72,9 +92,21 @@ def test_only_the_line_that_is_read_is_driven():
 
 
 def test_the_facts_name_the_largest_size_that_can_be_read(tmp_path):
-    study = studies.load("read-margin", {"margin.sizes": [2, 8, 32], "margin.selectors": [False], "array.word_line_ohm": 0, "array.bit_line_ohm": 0})
+    study = studies.load(
+        "read-margin",
+        {
+            "margin.sizes": [2, 8, 32],
+            "margin.selectors": [False],
+            "array.word_line_ohm": 0,
+            "array.bit_line_ohm": 0,
+        },
+    )
     found = study.find(tmp_path, studies.Workers(), lambda done, total: None)
-    assert found.facts["largest_readable_size"] == {"grounded, no selector": 32, "floating, no selector": 8, "half, no selector": 8,
-                                                    "third, no selector": 8}  # fmt: skip
+    assert found.facts["largest_readable_size"] == {
+        "grounded, no selector": 32,
+        "floating, no selector": 8,
+        "half, no selector": 8,
+        "third, no selector": 8,
+    }
     assert len(found.rows) == 12
     assert all(np.isfinite(row["power_watt"]) and row["power_watt"] > 0 for row in found.rows)

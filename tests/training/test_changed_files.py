@@ -1,4 +1,5 @@
-"""A file that a run reads is the same file when the run goes on or is tested: data, weights, devices, and what these name."""
+"""A file that a run reads is the same file when the run goes on or is tested: data, weights,
+devices, and what these name."""
 
 import shutil
 import warnings
@@ -30,7 +31,11 @@ OWN = {"data.source": "file", "training.updates": 2, "network.columns": "differe
 @pytest.fixture
 def begun(tmp_path):
     data = written(tmp_path / "own.csv")
-    train(load("letters-3x3", {**OWN, "data.path": str(data)}), engine=sn.NodalEngine(), out=tmp_path / "run")
+    train(
+        load("letters-3x3", {**OWN, "data.path": str(data)}),
+        engine=sn.NodalEngine(),
+        out=tmp_path / "run",
+    )
     return tmp_path / "run", data
 
 
@@ -40,7 +45,9 @@ def test_run_toml_says_what_stood_in_each_file(begun):
 
 
 def test_a_run_without_files_says_nothing_of_them(tmp_path):
-    train(load("letters-3x3", {"training.updates": 1}), engine=sn.NodalEngine(), out=tmp_path / "run")
+    train(
+        load("letters-3x3", {"training.updates": 1}), engine=sn.NodalEngine(), out=tmp_path / "run"
+    )
     assert "files" not in read_tables(tmp_path / "run" / "run.toml")
 
 
@@ -48,7 +55,10 @@ def test_a_run_does_not_go_on_with_changed_data(begun):
     run, data = begun
     before = data.read_bytes()
     written(data, seed=1)
-    with pytest.raises(DataError, match=r"^data\.path \(.*own\.csv\) has changed since .*; bring back what stood there, or train again$"):
+    with pytest.raises(
+        DataError,
+        match=r"^data\.path \(.*own\.csv\) has changed since .*; bring back what stood there, or train again$",
+    ):
         train(load("letters-3x3"), engine=sn.NodalEngine(), out=run, resume=True)
     data.write_bytes(before)
     data.touch()
@@ -69,7 +79,10 @@ def test_who_tests_or_draws_a_run_is_told_of_changed_data(begun, tmp_path, use):
         warnings.simplefilter("error")
         use(run, tmp_path)
     written(data, seed=1)
-    with pytest.warns(CheckpointWarning, match=r"^data\.path \(.*own\.csv\) has changed since .*: answers and figures are of what stands there now$"):
+    with pytest.warns(
+        CheckpointWarning,
+        match=r"^data\.path \(.*own\.csv\) has changed since .*: answers and figures are of what stands there now$",
+    ):
         use(run, tmp_path)
 
 
@@ -80,7 +93,10 @@ def test_a_run_that_was_moved_with_its_data_is_the_same_run(begun, tmp_path):
     (run / "run.toml").write_text(text.replace(str(data), str(moved)))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert infer(run, engine=sn.NodalEngine()).n_test == RunDirectory.existing(run).metrics()["n_test"]
+        assert (
+            infer(run, engine=sn.NodalEngine()).n_test
+            == RunDirectory.existing(run).metrics()["n_test"]
+        )
 
 
 def test_the_command_line_says_it_in_one_line(begun, capsys):
@@ -121,12 +137,23 @@ def test_a_sweep_computes_a_point_again_when_its_data_have_changed(tmp_path):
     again = plan("letters-3x3", ["array.word_line_ohm=1,2"], seeds=1, overrides=overrides)
     assert sweep(again, tmp_path / "sweep").computed == 0
     written(data, seed=1)
-    assert sweep(plan("letters-3x3", ["array.word_line_ohm=1,2"], seeds=1, overrides=overrides), tmp_path / "sweep").computed == 2
+    assert (
+        sweep(
+            plan("letters-3x3", ["array.word_line_ohm=1,2"], seeds=1, overrides=overrides),
+            tmp_path / "sweep",
+        ).computed
+        == 2
+    )
 
 
 def test_a_sweep_whose_data_change_meanwhile_says_so(tmp_path):
     data = written(tmp_path / "own.csv")
-    points = plan("letters-3x3", ["array.word_line_ohm=1"], seeds=1, overrides=[f"{k}={v}" for k, v in {**OWN, "data.path": data}.items()])
+    points = plan(
+        "letters-3x3",
+        ["array.word_line_ohm=1"],
+        seeds=1,
+        overrides=[f"{k}={v}" for k, v in {**OWN, "data.path": data}.items()],
+    )
     written(data, seed=1)
     with pytest.raises(Exception, match=r"data\.path .* changed while the sweep ran"):
         sweep(points, tmp_path / "sweep")
@@ -158,7 +185,12 @@ def test_a_measured_device_counts_with_its_table(tmp_path):
 
 
 def test_a_folder_counts_by_the_files_that_are_read(tmp_path):
-    for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
+    for name in (
+        "train-images-idx3-ubyte",
+        "train-labels-idx1-ubyte",
+        "t10k-images-idx3-ubyte",
+        "t10k-labels-idx1-ubyte",
+    ):
         (tmp_path / name).write_bytes(name.encode())
     before = input_files.digest(tmp_path)
     (tmp_path / "notes.txt").write_text("anything")
@@ -177,4 +209,7 @@ def test_images_count_with_their_labels(tmp_path):
 
 def test_an_absent_file_has_no_digest_and_is_left_to_who_opens_it(tmp_path):
     assert input_files.digest(tmp_path / "absent.csv") == ""
-    assert input_files.changed({"data": {"path": str(tmp_path / "absent.csv")}}, {"data.path": "0"}) == []
+    assert (
+        input_files.changed({"data": {"path": str(tmp_path / "absent.csv")}}, {"data.path": "0"})
+        == []
+    )

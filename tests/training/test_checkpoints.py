@@ -1,4 +1,5 @@
-"""Checkpoints: damaged, of another version or configuration, half written, on a full disk, asked for twice (kills: tests/scripts)."""
+"""Checkpoints: damaged, of another version or configuration, half written, on a full disk, asked
+for twice (kills: tests/scripts)."""
 
 import errno
 import io
@@ -21,8 +22,18 @@ from spicesnn.training import infer, load, train
 from spicesnn.training.run import CheckpointWarning, RunDirectory
 
 SMALL = {
-    "letters-3x3": ["training.checkpoint_s=0", "training.updates=5", "training.stop_when_right=false"],
-    "bp-mnist": ["data.train_limit=800", "data.test_limit=200", "training.chunk=200", "network.hidden=60", "training.epochs=1"],
+    "letters-3x3": [
+        "training.checkpoint_s=0",
+        "training.updates=5",
+        "training.stop_when_right=false",
+    ],
+    "bp-mnist": [
+        "data.train_limit=800",
+        "data.test_limit=200",
+        "training.chunk=200",
+        "network.hidden=60",
+        "training.epochs=1",
+    ],
 }
 TIMES = {"wall_s", "run", "training_ms_an_image"}
 """What two equal runs may differ in."""
@@ -34,11 +45,17 @@ class StoppedError(Exception):
 
 def end_of(run):
     """Return what a finished run left, without times."""
-    metrics = {name: value for name, value in json.loads((run / "metrics.json").read_text()).items() if name not in TIMES}
+    metrics = {
+        name: value
+        for name, value in json.loads((run / "metrics.json").read_text()).items()
+        if name not in TIMES
+    }
     arrays = {}
     for file in ("state.npz", "history.npz"):
         with np.load(run / file) as stored:
-            arrays |= {f"{file}/{name}": stored[name] for name in stored.files if "wall_s" not in name}
+            arrays |= {
+                f"{file}/{name}": stored[name] for name in stored.files if "wall_s" not in name
+            }
     return metrics, arrays
 
 
@@ -66,7 +83,13 @@ def stopped(whole, tmp_path):
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        train(load(whole.name, SMALL[whole.name]), engine=sn.NodalEngine(), out=tmp_path / "run", rng_seed=5, progress=stop)
+        train(
+            load(whole.name, SMALL[whole.name]),
+            engine=sn.NodalEngine(),
+            out=tmp_path / "run",
+            rng_seed=5,
+            progress=stop,
+        )
     return tmp_path / "run"
 
 
@@ -93,7 +116,9 @@ def of_another_version(path):
         ("history.npz", os.remove, "was stopped before it was written"),
     ],
 )
-def test_a_checkpoint_that_cannot_be_used_gives_way_to_the_one_before_it(stopped, whole, name, harm, said):
+def test_a_checkpoint_that_cannot_be_used_gives_way_to_the_one_before_it(
+    stopped, whole, name, harm, said
+):
     harm(stopped / name)
     with pytest.warns(CheckpointWarning, match=f"{said}.*Going on from the checkpoint before it"):
         resume(stopped)
@@ -146,11 +171,16 @@ def test_a_finished_run_that_is_resumed_says_the_same(whole, tmp_path):
 
 def test_a_full_disk_loses_nothing_that_was_saved(stopped, whole):
     saved = {file.name: file.read_bytes() for file in stopped.glob("*.npz")}
-    limits, action = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits, action = (
+        resource.getrlimit(resource.RLIMIT_FSIZE),
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
+    )
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (400, limits[1]))
         with pytest.raises(RunError, match=r"cannot be written: .*free space, then --resume"):
-            RunDirectory(stopped).save_arrays("state.npz", {"devices": np.random.default_rng(0).random(1000)}, keep=True)
+            RunDirectory(stopped).save_arrays(
+                "state.npz", {"devices": np.random.default_rng(0).random(1000)}, keep=True
+            )
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, action)
@@ -161,7 +191,8 @@ def test_a_full_disk_loses_nothing_that_was_saved(stopped, whole):
 
 
 class Disk:
-    """A disk that is full after so many writes: files opened for writing raise ENOSPC from then on."""
+    """A disk that is full after so many writes: files opened for writing raise ENOSPC from then
+    on."""
 
     def __init__(self, writes):
         self.left = writes
@@ -194,7 +225,9 @@ def fill(monkeypatch, writes, config, out):
             train(config, engine=sn.NodalEngine(), out=out, rng_seed=5)
 
 
-@pytest.mark.parametrize("share", [0.02, 0.13, 0.37, 0.5, 0.71, 0.98, pytest.param(None, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "share", [0.02, 0.13, 0.37, 0.5, 0.71, 0.98, pytest.param(None, marks=pytest.mark.slow)]
+)
 @pytest.mark.filterwarnings("error")
 def test_a_disk_that_is_full_at_any_write_costs_no_checkpoint(share, whole, tmp_path, monkeypatch):
     """At a write that is so far through the run; at every one in the slow test."""
@@ -218,22 +251,37 @@ def test_a_disk_that_is_full_at_any_write_costs_no_checkpoint(share, whole, tmp_
 
 def bits(run):
     """Return everything in the checkpoint that a run goes on from."""
-    return [{name: value.tobytes() for name, value in arrays.items()} for arrays in (run.checkpoint(), run.history())]
+    return [
+        {name: value.tobytes() for name, value in arrays.items()}
+        for arrays in (run.checkpoint(), run.history())
+    ]
 
 
 @pytest.mark.parametrize("whole", ["letters-3x3"], indirect=True)
 @pytest.mark.parametrize("name", ["state.npz", "history.npz"])
 @pytest.mark.filterwarnings("ignore::spicesnn.training.run.CheckpointWarning")
 def test_a_flipped_bit_or_a_cut_anywhere_is_seen_or_harmless(name, stopped):
-    """What is gone on with is one of the two checkpoints, whole; the zip format has bits that mean nothing to us, such as dates."""
-    run, files = RunDirectory(stopped), {file.name: file.read_bytes() for file in stopped.glob("*.npz")}
+    """What is gone on with is one of the two checkpoints, whole; the zip format has bits that mean
+    nothing to us, such as dates."""
+    run, files = (
+        RunDirectory(stopped),
+        {file.name: file.read_bytes() for file in stopped.glob("*.npz")},
+    )
     last = bits(run)
     for file in ("state", "history"):
         (stopped / f"{file}.npz").write_bytes(files[f"{file}-before.npz"])
     before, rng, sound, used = bits(run), random.Random(3), files[name], Counter()
-    places = [*rng.sample(range(len(sound)), 20), *rng.sample(range(len(sound) - 900, len(sound)), 30)]  # the directory stands at the end
-    damaged = [sound[:at] + bytes([sound[at] ^ (1 << rng.randrange(8))]) + sound[at + 1 :] for at in places]
-    damaged += [sound[:at] for at in range(0, len(sound), len(sound) // 8)] + [bytes(len(sound)), sound + b"more"]
+    places = [
+        *rng.sample(range(len(sound)), 20),
+        *rng.sample(range(len(sound) - 900, len(sound)), 30),
+    ]  # the directory stands at the end
+    damaged = [
+        sound[:at] + bytes([sound[at] ^ (1 << rng.randrange(8))]) + sound[at + 1 :] for at in places
+    ]
+    damaged += [sound[:at] for at in range(0, len(sound), len(sound) // 8)] + [
+        bytes(len(sound)),
+        sound + b"more",
+    ]
     for content in damaged:
         for other, kept in files.items():
             (stopped / other).write_bytes(content if other == name else kept)
@@ -247,7 +295,10 @@ def test_a_changed_configuration_is_no_way_to_go_on(stopped, whole, tmp_path):
     text = (stopped / "run.toml").read_text()
     assert "epochs = " in text
     (stopped / "run.toml").write_text(text.replace("epochs = ", "epochs = 1"))
-    with pytest.raises(RunError, match=r"no checkpoint of .* can be read.*saved with another configuration than that of run\.toml"):
+    with pytest.raises(
+        RunError,
+        match=r"no checkpoint of .* can be read.*saved with another configuration than that of run\.toml",
+    ):
         resume(stopped)
     (stopped / "run.toml").write_text(text.replace("description = ", "description = 'mine' # "))
     moved = stopped.rename(tmp_path / "moved to a longer name")
@@ -258,7 +309,10 @@ def test_a_changed_configuration_is_no_way_to_go_on(stopped, whole, tmp_path):
 def test_other_versions_are_said(stopped):
     text = (stopped / "run.toml").read_text()
     (stopped / "run.toml").write_text(text.replace(f'numpy = "{np.__version__}"', 'numpy = "1.0"'))
-    with pytest.warns(CheckpointWarning, match=rf"begun with numpy 1\.0, now {np.__version__}: the numbers may differ in their last bits"):
+    with pytest.warns(
+        CheckpointWarning,
+        match=rf"begun with numpy 1\.0, now {np.__version__}: the numbers may differ in their last bits",
+    ):
         resume(stopped)
     assert "begun with numpy 1.0" in (stopped / "log.txt").read_text()
 
@@ -266,7 +320,10 @@ def test_other_versions_are_said(stopped):
 def test_two_processes_do_not_train_in_one_directory(stopped):
     with RunDirectory(stopped).held():
         files = {file.name: file.read_bytes() for file in stopped.glob("*.npz")}
-        with pytest.raises(RunError, match=rf"is being trained by process {os.getpid()} on .*; wait for it, end it, or give another --out"):
+        with pytest.raises(
+            RunError,
+            match=rf"is being trained by process {os.getpid()} on .*; wait for it, end it, or give another --out",
+        ):
             resume(stopped)
         assert files == {file.name: file.read_bytes() for file in stopped.glob("*.npz")}
     resume(stopped)

@@ -30,7 +30,17 @@ def test_the_run_toml_of_a_run_can_be_trained_again(tmp_path):
 
 
 def test_overrides_take_text_numbers_and_engineering_notation():
-    config = load("mnist-10x10", ["training.epochs=3", "device.r_on=20k", "network.initial=[0.1, 0.2]", "seed=7", "engine=ngspice", "data.ones=19"])
+    config = load(
+        "mnist-10x10",
+        [
+            "training.epochs=3",
+            "device.r_on=20k",
+            "network.initial=[0.1, 0.2]",
+            "seed=7",
+            "engine=ngspice",
+            "data.ones=19",
+        ],
+    )
     assert config.training.epochs == 3
     assert config.device.build().r_on == 20e3
     assert config.network.initial == (0.1, 0.2)
@@ -42,20 +52,23 @@ def test_another_model_starts_from_its_own_parameters():
     assert load("mnist-10x10", ["device.model=yakopcic"]).device.parameters == {}
 
 
-@pytest.mark.parametrize(("override", "error", "message"), [
-    ("training.epoch=3", UnknownNameError, "did you mean 'training.epochs'"),
-    ("trainin.epochs=3", UnknownNameError, "did you mean 'training'"),
-    ("device.r_in=3", UnknownNameError, "did you mean 'device.r_on'"),
-    ("device.model=vtean", UnknownNameError, "did you mean 'vteam'"),
-    ("training.epochs=many", ConfigError, "training.epochs is 'many'; expected a whole number"),
-    ("training.epochs=-1", ConfigError, "training.epochs = -1; expected 0 or more"),
-    ("programming.scheme=halv", ConfigError, "did you mean 'half'"),
-    ("encoding.high_volts=lots", ConfigError, "encoding.high_volts: 'lots' is not a number"),
-    ("network.bias=1", ConfigError, "network.bias is 1; expected true or false"),
-    ("engine=spice", ConfigError, "engine is 'spice'"),
-    ("seed=-3", ConfigError, "seed is -3; expected a whole number, 0 or more"),
-    ("epochs", ConfigError, "expected key=value"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("override", "error", "message"),
+    [
+        ("training.epoch=3", UnknownNameError, "did you mean 'training.epochs'"),
+        ("trainin.epochs=3", UnknownNameError, "did you mean 'training'"),
+        ("device.r_in=3", UnknownNameError, "did you mean 'device.r_on'"),
+        ("device.model=vtean", UnknownNameError, "did you mean 'vteam'"),
+        ("training.epochs=many", ConfigError, "training.epochs is 'many'; expected a whole number"),
+        ("training.epochs=-1", ConfigError, "training.epochs = -1; expected 0 or more"),
+        ("programming.scheme=halv", ConfigError, "did you mean 'half'"),
+        ("encoding.high_volts=lots", ConfigError, "encoding.high_volts: 'lots' is not a number"),
+        ("network.bias=1", ConfigError, "network.bias is 1; expected true or false"),
+        ("engine=spice", ConfigError, "engine is 'spice'"),
+        ("seed=-3", ConfigError, "seed is -3; expected a whole number, 0 or more"),
+        ("epochs", ConfigError, "expected key=value"),
+    ],
+)
 def test_bad_overrides_say_what_is_wrong(override, error, message):
     with pytest.raises(error, match=message):
         load("mnist-10x10", [override])
@@ -100,14 +113,23 @@ def test_a_path_given_beside_the_file_is_kept_whole(tmp_path, monkeypatch):
 
 
 def test_any_text_comes_back_from_toml():
-    text = "tab\t return\r quote\" back\\slash \x01\x7f\u2028 😀"
-    assert tomllib.loads(render_toml({"a": text, "b": {"c": [text]}})) == {"a": text, "b": {"c": [text]}}
+    text = 'tab\t return\r quote" back\\slash \x01\x7f\u2028 😀'
+    assert tomllib.loads(render_toml({"a": text, "b": {"c": [text]}})) == {
+        "a": text,
+        "b": {"c": [text]},
+    }
 
 
-@pytest.mark.parametrize("text", ["two\nlines", "two\rlines", "a\x00b", "\x1b[2J", "a\u2028b", "a\u202eb", "a\x85b", "a\tb"])
+@pytest.mark.parametrize(
+    "text",
+    ["two\nlines", "two\rlines", "a\x00b", "\x1b[2J", "a\u2028b", "a\u202eb", "a\x85b", "a\tb"],
+)
 def test_control_characters_are_refused_in_a_preset_s_name_and_description(text):
     for key in ("preset", "description"):
-        with pytest.raises(ConfigError, match=f"{key} has the character U\\+[0-9A-F]{{4}}; expected one line of printable text"):
+        with pytest.raises(
+            ConfigError,
+            match=f"{key} has the character U\\+[0-9A-F]{{4}}; expected one line of printable text",
+        ):
             load("letters-3x3", {key: text})
 
 
@@ -123,7 +145,8 @@ def test_a_description_may_be_in_any_script():
 
 
 def _numbers():
-    """Yield every numeric option of every kind of experiment and study, as (section, key, whether it is a list)."""
+    """Yield every numeric option of every kind of experiment and study, as (section, key, whether
+    it is a list)."""
     for home in (*KINDS.values(), *STUDIES.values()):
         module, _, name = home.partition(":")
         for section, hint in get_type_hints(getattr(import_module(module), name)).items():
@@ -147,7 +170,13 @@ def test_no_option_of_any_experiment_takes_what_is_no_finite_number(value):
 
 
 def test_options_that_are_fractions_end_at_one():
-    for key in ("data.test_fraction", "network.initial", "learning.fraction", "imperfections.stuck_on", "exsitu.weight_limit"):
+    for key in (
+        "data.test_fraction",
+        "network.initial",
+        "learning.fraction",
+        "imperfections.stuck_on",
+        "exsitu.weight_limit",
+    ):
         with pytest.raises(ConfigError, match=f"{key} = 1.5; expected .*(at most|less than) 1"):
             load("mnist-10x10", {key: [0.1, 1.5] if key == "network.initial" else 1.5})
 

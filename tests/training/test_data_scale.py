@@ -1,4 +1,5 @@
-"""What is done to a user's data before they drive word lines: scaled by training samples alone, nothing clipped, and said."""
+"""What is done to a user's data before they drive word lines: scaled by training samples alone,
+nothing clipped, and said."""
 
 import gzip
 import tomllib
@@ -25,20 +26,39 @@ def table():
 
 
 def saved(path, features, labels):
-    np.savetxt(path, np.c_[features, labels], fmt="%.17g", delimiter=",", header=",".join([*"abcdefgh"[: features.shape[1]], "label"]), comments="")
+    np.savetxt(
+        path,
+        np.c_[features, labels],
+        fmt="%.17g",
+        delimiter=",",
+        header=",".join([*"abcdefgh"[: features.shape[1]], "label"]),
+        comments="",
+    )
     return str(path)
 
 
 def problem(path, **changes):
-    data = training.load("letters-3x3", {"data.source": "file", "data.path": path, **{f"data.{key}": value for key, value in changes.items()}}).data
+    data = training.load(
+        "letters-3x3",
+        {
+            "data.source": "file",
+            "data.path": path,
+            **{f"data.{key}": value for key, value in changes.items()},
+        },
+    ).data
     return load_problem(data, Streams(0))
 
 
-def test_the_scale_is_that_of_the_training_samples_and_held_out_values_stay_beyond_it(tmp_path, table):
+def test_the_scale_is_that_of_the_training_samples_and_held_out_values_stay_beyond_it(
+    tmp_path, table
+):
     features, labels = table
     train, test = features[:30], features[30:]
     test[0] = [100.0, -50.0, 3.0]
-    found = problem(saved(tmp_path / "a.csv", train, labels[:30]), test_path=saved(tmp_path / "b.csv", test, labels[30:]))
+    found = problem(
+        saved(tmp_path / "a.csv", train, labels[:30]),
+        test_path=saved(tmp_path / "b.csv", test, labels[30:]),
+    )
     low, span = train.min(axis=0), np.ptp(train, axis=0)
     np.testing.assert_allclose(found.train.inputs, (train - low) / span, rtol=0, atol=1e-15)
     np.testing.assert_allclose(found.test.inputs, (test - low) / span, rtol=1e-14)
@@ -63,7 +83,11 @@ def test_an_outlier_changes_what_is_learnt_only_where_it_is_learnt_from(tmp_path
 def test_a_limit_on_training_samples_limits_what_the_scale_is_taken_from(tmp_path, table):
     features, labels = table
     features[20] = 1e6
-    found = problem(saved(tmp_path / "a.csv", features, labels), test_path=saved(tmp_path / "b.csv", features, labels), train_limit=10)
+    found = problem(
+        saved(tmp_path / "a.csv", features, labels),
+        test_path=saved(tmp_path / "b.csv", features, labels),
+        train_limit=10,
+    )
     np.testing.assert_allclose(found.scale.low, features[:10].min(axis=0))
     assert found.train.inputs.shape == (10, 3)
 
@@ -71,9 +95,16 @@ def test_a_limit_on_training_samples_limits_what_the_scale_is_taken_from(tmp_pat
 def test_samples_kept_for_validation_are_not_looked_at(tmp_path, table):
     features, labels = table
     features[30:] *= 10
-    found = problem(saved(tmp_path / "a.csv", features, labels), test_path=saved(tmp_path / "b.csv", features[:5], labels[:5]), validation=10)
+    found = problem(
+        saved(tmp_path / "a.csv", features, labels),
+        test_path=saved(tmp_path / "b.csv", features[:5], labels[:5]),
+        validation=10,
+    )
     np.testing.assert_allclose(found.scale.low, features[:30].min(axis=0))
-    np.testing.assert_allclose(found.test.inputs, (features[30:] - features[:30].min(axis=0)) / np.ptp(features[:30], axis=0))
+    np.testing.assert_allclose(
+        found.test.inputs,
+        (features[30:] - features[:30].min(axis=0)) / np.ptp(features[:30], axis=0),
+    )
 
 
 def test_data_are_taken_as_they_are_or_standardised_where_that_is_asked_for(tmp_path, table):
@@ -82,8 +113,15 @@ def test_data_are_taken_as_they_are_or_standardised_where_that_is_asked_for(tmp_
     same = problem(path, scale="none", test_fraction=0)
     np.testing.assert_array_equal(same.train.inputs, features)
     standard = problem(path, scale="standard", test_fraction=0)
-    np.testing.assert_allclose(standard.train.inputs, (features - features.mean(axis=0)) / features.std(axis=0), rtol=1e-12, atol=1e-15)
-    with pytest.raises(ConfigError, match=r"data\.scale is 'max'.*Expected one of: auto, none, minmax, standard"):
+    np.testing.assert_allclose(
+        standard.train.inputs,
+        (features - features.mean(axis=0)) / features.std(axis=0),
+        rtol=1e-12,
+        atol=1e-15,
+    )
+    with pytest.raises(
+        ConfigError, match=r"data\.scale is 'max'.*Expected one of: auto, none, minmax, standard"
+    ):
         problem(path, scale="max")
 
 
@@ -110,7 +148,10 @@ def test_pixels_of_images_are_one_quantity(tmp_path):
 
 
 def test_a_csv_file_of_images_says_their_shape(tmp_path, table):
-    features, labels = np.tile(np.arange(6.0), (4, 1)) + np.arange(4)[:, None], np.array([0, 1, 0, 1])
+    features, labels = (
+        np.tile(np.arange(6.0), (4, 1)) + np.arange(4)[:, None],
+        np.array([0, 1, 0, 1]),
+    )
     path = saved(tmp_path / "a.csv", features, labels)
     assert problem(path, shape=[2, 3], test_fraction=0).shape == (2, 3)
     np.testing.assert_array_equal(problem(path, shape=[2, 3], test_fraction=0).scale.span, [8.0])
@@ -131,7 +172,9 @@ def test_the_four_files_of_a_set_like_mnist_are_read_as_they_come(tmp_path):
         (tmp_path / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx.render(images)))
         (tmp_path / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx.render(labels)))
     made["train"][0][0, 0, :2] = 0, 255
-    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx.render(made["train"][0])))
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(
+        gzip.compress(idx.render(made["train"][0]))
+    )
     found = problem(str(tmp_path))
     np.testing.assert_array_equal(found.train.inputs, made["train"][0].reshape(12, -1) / 255)
     np.testing.assert_array_equal(found.test.inputs, made["t10k"][0].reshape(5, -1) / 255)
@@ -145,12 +188,21 @@ def test_the_four_files_of_a_set_like_mnist_are_read_as_they_come(tmp_path):
 
 def test_a_run_keeps_its_scale_and_answers_new_data_by_it(tmp_path, table):
     features, labels = table
-    settings = SHORT | {"data.path": saved(tmp_path / "a.csv", features, labels), "data.test_path": saved(tmp_path / "b.csv", features + 30, labels)}
+    settings = SHORT | {
+        "data.path": saved(tmp_path / "a.csv", features, labels),
+        "data.test_path": saved(tmp_path / "b.csv", features + 30, labels),
+    }
     with training.make_engine("nodal") as engine:
-        done = training.train(training.load("letters-3x3", settings), engine=engine, out=tmp_path / "run", rng_seed=1)
+        done = training.train(
+            training.load("letters-3x3", settings), engine=engine, out=tmp_path / "run", rng_seed=1
+        )
         kept = tomllib.loads((tmp_path / "run" / "run.toml").read_text())
         assert kept["data"]["scale"] == "minmax"
-        assert kept["scale"] == {"method": "minmax", "low": features.min(axis=0).tolist(), "span": np.ptp(features, axis=0).tolist()}
+        assert kept["scale"] == {
+            "method": "minmax",
+            "low": features.min(axis=0).tolist(),
+            "span": np.ptp(features, axis=0).tolist(),
+        }
         assert "each feature scaled to 0…1" in done.extra["remarks"][0]
         assert "120 held-out values lie outside" in done.extra["remarks"][0]
         assert "120 held-out values lie outside" in (tmp_path / "run" / "log.txt").read_text()
@@ -159,18 +211,24 @@ def test_a_run_keeps_its_scale_and_answers_new_data_by_it(tmp_path, table):
         before = training.infer(tmp_path / "run", engine=engine, out=tmp_path / "one")
         saved(tmp_path / "a.csv", 50 * features, labels)
         after = training.infer(tmp_path / "run", engine=engine, out=tmp_path / "two")
-    first, second = (np.load(tmp_path / name / "inference-nodal.npz")["output_amps"] for name in ("one", "two"))
+    first, second = (
+        np.load(tmp_path / name / "inference-nodal.npz")["output_amps"] for name in ("one", "two")
+    )
     np.testing.assert_array_equal(first, second)
     assert before.test_accuracy == after.test_accuracy == done.test_accuracy
     again = training.load(tmp_path / "run" / "run.toml")
-    np.testing.assert_allclose(Experiment.of(again).problem.scale.span, 50 * np.ptp(features, axis=0))
+    np.testing.assert_allclose(
+        Experiment.of(again).problem.scale.span, 50 * np.ptp(features, axis=0)
+    )
 
 
 def test_a_run_that_does_not_say_how_it_was_scaled_is_not_answered_otherwise(tmp_path, table):
     features, labels = table
     settings = SHORT | {"data.path": saved(tmp_path / "a.csv", features, labels)}
     with training.make_engine("nodal") as engine:
-        training.train(training.load("letters-3x3", settings), engine=engine, out=tmp_path / "run", rng_seed=1)
+        training.train(
+            training.load("letters-3x3", settings), engine=engine, out=tmp_path / "run", rng_seed=1
+        )
         toml = tmp_path / "run" / "run.toml"
         text = toml.read_text()
         toml.write_text(text.partition("\n[scale]")[0])
@@ -184,8 +242,14 @@ def test_a_run_that_does_not_say_how_it_was_scaled_is_not_answered_otherwise(tmp
 def test_weights_of_ones_own_take_data_as_they_are(tmp_path, table):
     features, labels = table
     weights = save_weights(tmp_path / "w.npz", [np.ones((3, 2)) * [[1, -1]]], [np.zeros(2)])
-    settings = {"data.source": "file", "data.path": saved(tmp_path / "a.csv", features, labels), "exsitu.weights": str(weights),
-                "learning.rule": "exsitu", "network.hidden": [], "network.columns": "differential"}  # fmt: skip
+    settings = {
+        "data.source": "file",
+        "data.path": saved(tmp_path / "a.csv", features, labels),
+        "exsitu.weights": str(weights),
+        "learning.rule": "exsitu",
+        "network.hidden": [],
+        "network.columns": "differential",
+    }
     experiment = Experiment.of(training.load("exsitu-mnist", settings))
     assert experiment.config.data.scale == "none"
     every = np.concatenate([experiment.problem.train.inputs, experiment.problem.test.inputs])

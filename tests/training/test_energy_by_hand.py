@@ -1,4 +1,5 @@
-"""Joules of a run added up from outside: the array solved by a dense matrix, Σ V·I·t, and the pulses of a run one by one."""
+"""Joules of a run added up from outside: the array solved by a dense matrix, Σ V·I·t, and the
+pulses of a run one by one."""
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ LETTERS = ["training.epochs=3", "training.stop_when_right=false", "network.initi
 
 
 def row_amps(siemens, volts, word_ohm, bit_ohm):
-    """Return driver currents (n, rows) of an array with one segment of wire before every cell, all nodes in one dense system."""
+    """Return driver currents (n, rows) of an array with one segment of wire before every cell, all
+    nodes in one dense system."""
     rows, cols = siemens.shape
     count = rows * cols
     matrix, right = np.zeros((2 * count, 2 * count)), np.zeros((2 * count, len(volts)))
@@ -53,7 +55,11 @@ def driven(config, inputs):
 def letters(tmp_path_factory):
     out = tmp_path_factory.mktemp("energy") / "run"
     config = load("letters-3x3", [*LETTERS, "encoding.low_volts=-0.05", "encoding.bias_volts=0.15"])
-    return train(config, engine=sn.NodalEngine(), out=out, rng_seed=3), RunDirectory.existing(out), Experiment.of(config.with_seed(3))
+    return (
+        train(config, engine=sn.NodalEngine(), out=out, rng_seed=3),
+        RunDirectory.existing(out),
+        Experiment.of(config.with_seed(3)),
+    )
 
 
 def test_the_energy_of_reads_is_volts_times_amperes_times_the_time_of_a_read(letters):
@@ -63,12 +69,18 @@ def test_the_energy_of_reads_is_volts_times_amperes_times_the_time_of_a_read(let
     device, seconds = config.device.build(), config.encoding.read_s
     joules = []
     for state in history["states"]:
-        amps = row_amps(np.asarray(device.conductance(0.0, state)), volts, config.array.word_line_ohm, config.array.bit_line_ohm)
+        amps = row_amps(
+            np.asarray(device.conductance(0.0, state)),
+            volts,
+            config.array.word_line_ohm,
+            config.array.bit_line_ohm,
+        )
         joules.append(float(np.sum(volts * amps)) * seconds)
     assert history["states_update"].tolist() == [0, 1, 2, 3]
     assert history["read_joule_update"].tolist() == [0, 1, 2]
     np.testing.assert_allclose(history["read_joule"], joules[:3], rtol=1e-9)
-    # The last read answers the training samples, which are the test samples too: it is counted once.
+    # The last read answers the training samples, which are the test samples too: it is counted
+    # once.
     assert summary.extra["read_joule"] == pytest.approx(sum(joules[:4]), rel=1e-9)
     assert summary.extra["reads"] == 4 * 30
     assert infer(run.path).energy_joule == pytest.approx(joules[3], rel=1e-9)
@@ -94,16 +106,23 @@ def test_the_energy_of_writes_is_that_of_the_pulses_and_both_make_the_energy_of_
     assert len(engine.joules) == summary.extra["pulses"] == history["pulses"].sum()
     assert summary.extra["write_joule"] == pytest.approx(sum(engine.joules), rel=1e-12)
     ends = np.cumsum(history["pulses"])
-    each = [sum(engine.joules[end - count : end]) for count, end in zip(history["pulses"], ends, strict=True)]
+    each = [
+        sum(engine.joules[end - count : end])
+        for count, end in zip(history["pulses"], ends, strict=True)
+    ]
     np.testing.assert_allclose(history["write_joule"], each, rtol=1e-12)
-    assert summary.energy_joule == pytest.approx(summary.extra["write_joule"] + summary.extra["read_joule"], rel=1e-12)
+    assert summary.energy_joule == pytest.approx(
+        summary.extra["write_joule"] + summary.extra["read_joule"], rel=1e-12
+    )
     state = RunDirectory.existing(summary.run).load_state()
     assert (state.updates, state.pulses) == (3, len(engine.joules))
 
 
 def test_many_starts_have_the_energy_of_their_runs(tmp_path):
     config = load("letters-3x3", LETTERS)
-    summary = train_starts(config, engine=sn.NodalEngine(), starts=3, out=tmp_path / "starts", rng_seed=7)
+    summary = train_starts(
+        config, engine=sn.NodalEngine(), starts=3, out=tmp_path / "starts", rng_seed=7
+    )
     columns = kept_starts(tmp_path / "starts")
     for k in range(3):
         one = train(config, engine=sn.NodalEngine(), out=tmp_path / f"run-{k}", rng_seed=7 + k)
@@ -114,7 +133,9 @@ def test_many_starts_have_the_energy_of_their_runs(tmp_path):
         # A start's energy is that of learning; a run adds the read that answers at its end.
         last = infer(tmp_path / f"run-{k}").energy_joule
         assert columns["energy_joule"][k] == pytest.approx(one.energy_joule - last, rel=1e-9)
-        np.testing.assert_array_equal(columns["state_after"][k], RunDirectory.existing(one.run).load_state().devices)
+        np.testing.assert_array_equal(
+            columns["state_after"][k], RunDirectory.existing(one.run).load_state().devices
+        )
     right = columns["converged"].astype(bool)
     assert summary.converged_fraction == pytest.approx(right.mean())
     assert summary.test_accuracy == pytest.approx(columns["test_accuracy"].mean())
@@ -124,73 +145,141 @@ def test_many_starts_have_the_energy_of_their_runs(tmp_path):
 
 def test_epochs_are_counted_up_to_whole_ones(tmp_path):
     for updates, epochs in ((1, 1), (3, 1), (4, 2), (6, 2)):
-        config = load("letters-3x3", [*LETTERS, "training.batch=10", "training.epochs=2", f"training.updates={updates}"])
+        config = load(
+            "letters-3x3",
+            [*LETTERS, "training.batch=10", "training.epochs=2", f"training.updates={updates}"],
+        )
         summary = train(config, engine=sn.NodalEngine(), out=tmp_path / str(updates), rng_seed=1)
         assert (summary.extra["updates"], summary.epochs) == (updates, epochs)
-        assert summary.extra["reads"] == 10 * updates + 30  # learning curves in between are not counted
+        assert (
+            summary.extra["reads"] == 10 * updates + 30
+        )  # learning curves in between are not counted
 
 
 def test_reads_of_write_and_verify_count_their_energy(tmp_path):
     engine = sn.NodalEngine()
-    settings = ["programming.verify_step=0.1", "training.epochs=1", "training.stop_when_right=false"]
+    settings = [
+        "programming.verify_step=0.1",
+        "training.epochs=1",
+        "training.stop_when_right=false",
+    ]
     summary = train(load("letters-3x3", settings), engine=engine, out=tmp_path / "run", rng_seed=3)
     history = RunDirectory.existing(summary.run).history()
     last = infer(tmp_path / "run").energy_joule
-    assert summary.extra["read_joule"] == pytest.approx(history["read_joule"].sum() + history["verify_joule"].sum() + last, rel=1e-9)
+    assert summary.extra["read_joule"] == pytest.approx(
+        history["read_joule"].sum() + history["verify_joule"].sum() + last, rel=1e-9
+    )
 
 
 def test_a_crossbar_with_noise_reads_every_input_once(tmp_path):
-    """Noise changes cells from read to read, never the number of reads: without spread of the draws the energy is that of quiet cells."""
-    quiet = train(load("letters-3x3", LETTERS), engine=sn.NodalEngine(), out=tmp_path / "quiet", rng_seed=3)
-    noisy = train(load("letters-3x3", [*LETTERS, "imperfections.read_noise=1e-12"]), engine=sn.NodalEngine(), out=tmp_path / "noisy", rng_seed=3)
+    """Noise changes cells from read to read, never the number of reads: without spread of the draws
+    the energy is that of quiet cells."""
+    quiet = train(
+        load("letters-3x3", LETTERS), engine=sn.NodalEngine(), out=tmp_path / "quiet", rng_seed=3
+    )
+    noisy = train(
+        load("letters-3x3", [*LETTERS, "imperfections.read_noise=1e-12"]),
+        engine=sn.NodalEngine(),
+        out=tmp_path / "noisy",
+        rng_seed=3,
+    )
     assert noisy.extra["reads"] == quiet.extra["reads"]
     assert noisy.energy_joule == pytest.approx(quiet.energy_joule, rel=1e-6)
 
 
 def test_the_energy_of_a_presentation_in_bp_mnist_is_that_of_every_spike_on_its_line():
-    """A spike of an input, or of a hidden neuron, drives a line of devices and its cell of the balance line for a step."""
-    settings = {"network.hidden": 12, "cells.kind": "device", "cells.read_volts": 0.5, "cells.step_s": 2e-8, "device.model": "power-law"}
+    """A spike of an input, or of a hidden neuron, drives a line of devices and its cell of the
+    balance line for a step."""
+    settings = {
+        "network.hidden": 12,
+        "cells.kind": "device",
+        "cells.read_volts": 0.5,
+        "cells.step_s": 2e-8,
+        "device.model": "power-law",
+    }
     config = load("bp-mnist", settings)
     rng = np.random.default_rng(2)
-    arrays = {"first": rng.uniform(-0.3, 0.9, (784, 12)).astype(np.float32), "second": rng.uniform(-0.9, 0.9, (12, 10)).astype(np.float32)}
+    arrays = {
+        "first": rng.uniform(-0.3, 0.9, (784, 12)).astype(np.float32),
+        "second": rng.uniform(-0.9, 0.9, (12, 10)).astype(np.float32),
+    }
     test = rng.integers(0, 255, (7, 784)).astype(np.uint8)
     test[:, 100:] = 0
-    images = Images(train=test, train_labels=np.zeros(7, np.int64), test=test, test_labels=np.zeros(7, np.int64))
+    images = Images(
+        train=test, train_labels=np.zeros(7, np.int64), test=test, test_labels=np.zeros(7, np.int64)
+    )
     found = config.more_metrics(arrays, images, sn.NodalEngine())["read_joule_a_presentation"]
-    inputs, hidden, _ = bp_replay(config.network.build(), Weights(**arrays), test, config.rng(PICTURES))
+    inputs, hidden, _ = bp_replay(
+        config.network.build(), Weights(**arrays), test, config.rng(PICTURES)
+    )
     window = config.cells.window(config.device.build())
     joule = 0.0
     for spikes, name, limit in ((inputs, "first", 1.0), (hidden, "second", 1.0)):
-        siemens = window.low + (window.high - window.low) * (1 + arrays[name].astype(float) / limit) / 2
+        siemens = (
+            window.low + (window.high - window.low) * (1 + arrays[name].astype(float) / limit) / 2
+        )
         line = siemens.sum(axis=1) + (window.low + window.high) / 2
-        joule += sum(float(spikes[k, t] @ line) for k in range(7) for t in range(spikes.shape[1])) / 7 * 0.5**2 * 2e-8
+        joule += (
+            sum(float(spikes[k, t] @ line) for k in range(7) for t in range(spikes.shape[1]))
+            / 7
+            * 0.5**2
+            * 2e-8
+        )
     assert hidden.sum() > 10
     assert found == pytest.approx(joule, rel=1e-5)
-    np.testing.assert_allclose(config.siemens(arrays)[1], window.low + window.span * (0.5 + 0.5 * arrays["second"].astype(float)), rtol=1e-6)
+    np.testing.assert_allclose(
+        config.siemens(arrays)[1],
+        window.low + window.span * (0.5 + 0.5 * arrays["second"].astype(float)),
+        rtol=1e-6,
+    )
 
 
 def test_the_energy_of_a_presentation_in_deep_mnist_is_volts_squared_times_conductance_of_every_cell_and_step():
-    config = load("deep-mnist", {"network.hidden": [9], "network.steps": 4, "array.read_volts": 0.15, "array.step_s": 3e-8})
+    config = load(
+        "deep-mnist",
+        {"network.hidden": [9], "network.steps": 4, "array.read_volts": 0.15, "array.step_s": 3e-8},
+    )
     rng = np.random.default_rng(1)
-    means = [rng.normal(0, 0.2, (785, 9)).clip(-0.5, 0.5).astype(np.float32), rng.normal(0, 0.3, (10, 10)).clip(-0.5, 0.5).astype(np.float32)]
+    means = [
+        rng.normal(0, 0.2, (785, 9)).clip(-0.5, 0.5).astype(np.float32),
+        rng.normal(0, 0.3, (10, 10)).clip(-0.5, 0.5).astype(np.float32),
+    ]
     arrays = {f"mean_{k}": w for k, w in enumerate(means)}
     arrays = config._mapped(arrays, sn.NodalEngine(), Tally())
     test = rng.integers(0, 255, (6, 784)).astype(np.uint8)
     test[:, 60:] = 0  # neurons near their thresholds: some fire in some of the steps
-    images = Images(train=test, train_labels=np.zeros(6, np.int64), test=test, test_labels=np.zeros(6, np.int64))
+    images = Images(
+        train=test, train_labels=np.zeros(6, np.int64), test=test, test_labels=np.zeros(6, np.int64)
+    )
     found = config._read_energy(arrays, images)
     layers = config.layers()
     siemens = [layer.siemens(arrays[f"state_{k}"]) for k, layer in enumerate(layers)]
-    trace = forward(config.network.build(), [layer.weights(g) for layer, g in zip(layers, siemens, strict=True)], test.astype(np.float32) / 255)
+    trace = forward(
+        config.network.build(),
+        [layer.weights(g) for layer, g in zip(layers, siemens, strict=True)],
+        test.astype(np.float32) / 255,
+    )
     fired = trace.potentials[0] >= 1.0
     assert set(fired.sum(axis=1).ravel().tolist()) > {0, 4}
     joule = 0.0
     for image in range(6):
         for step in range(4):
-            lines = [np.append(test[image] / 255.0, 1.0), np.append(fired[image, step], 1.0)]  # the bias line is on in every step
-            joule += sum(float(np.sum((0.15 * line)[:, None] ** 2 * g)) for line, g in zip(lines, siemens, strict=True)) * 3e-8 / 6
+            lines = [
+                np.append(test[image] / 255.0, 1.0),
+                np.append(fired[image, step], 1.0),
+            ]  # the bias line is on in every step
+            joule += (
+                sum(
+                    float(np.sum((0.15 * line)[:, None] ** 2 * g))
+                    for line, g in zip(lines, siemens, strict=True)
+                )
+                * 3e-8
+                / 6
+            )
     assert found["read_joule_a_presentation"] == pytest.approx(joule, rel=1e-5)
-    assert found["spike_rate_1"] == pytest.approx(float(trace.values[1][:, :, :-1].mean()), rel=1e-6)
+    assert found["spike_rate_1"] == pytest.approx(
+        float(trace.values[1][:, :, :-1].mean()), rel=1e-6
+    )
     assert 0 < found["spike_rate_1"] < 1
 
 
@@ -201,17 +290,27 @@ def test_an_inference_of_a_few_samples_is_of_the_first_ones(letters, tmp_path):
     samples = experiment.problem.test
     volts = driven(experiment.config, samples.inputs[:7])
     state = run.load_state().devices
-    amps = row_amps(np.asarray(experiment.config.device.build().conductance(0.0, state)), volts, 1.0, 1.0)
+    amps = row_amps(
+        np.asarray(experiment.config.device.build().conductance(0.0, state)), volts, 1.0, 1.0
+    )
     assert few.n_test == 7
     assert few.test_accuracy == pytest.approx(float(np.mean(whole[:7] == samples.labels[:7])))
-    assert few.energy_joule == pytest.approx(float(np.sum(volts * amps)) * experiment.config.encoding.read_s, rel=1e-9)
+    assert few.energy_joule == pytest.approx(
+        float(np.sum(volts * amps)) * experiment.config.encoding.read_s, rel=1e-9
+    )
     np.testing.assert_array_equal(np.load(tmp_path / "inference-nodal.npz")["predicted"], whole[:7])
     settings = {"data.train_limit": 120, "data.test_limit": 30, "network.neurons": 8}
-    stream = train(load("stdp-simple", settings), engine=sn.NodalEngine(), out=tmp_path / "stream", rng_seed=1)
+    stream = train(
+        load("stdp-simple", settings), engine=sn.NodalEngine(), out=tmp_path / "stream", rng_seed=1
+    )
     history = RunDirectory.existing(stream.run).history()
     some = infer(stream.run, test_limit=11)
     assert (some.n_test, stream.n_test) == (11, 30)
-    assert some.test_accuracy == pytest.approx(float(np.mean(history["predicted"][:11] == history["labels"][:11])))
+    assert some.test_accuracy == pytest.approx(
+        float(np.mean(history["predicted"][:11] == history["labels"][:11]))
+    )
     assert stream.extra["silent_or_tied"] == int(np.sum(history["predicted"] == -1))
     table = history["confusion"]
-    assert stream.extra["accuracy_by_class"] == [pytest.approx(table[k, k] / max(table[k].sum(), 1)) for k in range(10)]
+    assert stream.extra["accuracy_by_class"] == [
+        pytest.approx(table[k, k] / max(table[k].sum(), 1)) for k in range(10)
+    ]

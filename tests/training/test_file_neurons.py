@@ -1,4 +1,5 @@
-"""Weights of one's own with the neurons they were trained with: what the file's arithmetic gives, ideal arrays give."""
+"""Weights of one's own with the neurons they were trained with: what the file's arithmetic gives,
+ideal arrays give."""
 
 import json
 from itertools import pairwise
@@ -12,12 +13,21 @@ from spicesnn.learning.weights import read_model, save_weights
 from spicesnn.training.experiment import Experiment
 
 SIZES, STEPS, SEED = (12, 9, 4), 100, 14
-IDEAL = {"array.word_line_ohm": 0.0, "array.bit_line_ohm": 0.0, "exsitu.wire_aware": False, "device.r_off": "100meg"}
+IDEAL = {
+    "array.word_line_ohm": 0.0,
+    "array.bit_line_ohm": 0.0,
+    "exsitu.wire_aware": False,
+    "device.r_off": "100meg",
+}
 
 
 def stepped(layers, neurons, x, to_zero):
-    """Step one sample through the network, neuron by neuron, as snnTorch's documentation writes its equations."""
-    membranes, counts = [np.zeros(w.shape[1]) for w, _ in layers], np.zeros(layers[-1][0].shape[1], int)
+    """Step one sample through the network, neuron by neuron, as snnTorch's documentation writes its
+    equations."""
+    membranes, counts = (
+        [np.zeros(w.shape[1]) for w, _ in layers],
+        np.zeros(layers[-1][0].shape[1], int),
+    )
     for _ in range(STEPS):
         values = x
         for k, (w, b) in enumerate(layers):
@@ -45,28 +55,48 @@ def model_file(path, layers, neurons, **parameters):
 @pytest.fixture
 def network():
     rng = np.random.default_rng(SEED)
-    layers = [(rng.normal(size=pair) * 0.5, rng.normal(size=pair[1]) * 0.1) for pair in pairwise(SIZES)]
+    layers = [
+        (rng.normal(size=pair) * 0.5, rng.normal(size=pair[1]) * 0.1) for pair in pairwise(SIZES)
+    ]
     return layers, rng.uniform(0, 1, (60, SIZES[0])) * (rng.uniform(0, 1, (60, SIZES[0])) < 0.4)
 
 
 def answered(tmp_path, path, x, labels, **changes):
-    np.savez(tmp_path / "classes.npz", x=x[:4], y=np.arange(4))  # every class once, so that there are as many as outputs
+    np.savez(
+        tmp_path / "classes.npz", x=x[:4], y=np.arange(4)
+    )  # every class once, so that there are as many as outputs
     np.savez(tmp_path / "data.npz", x=x, y=labels)
-    settings = {"data.source": "file", "data.path": str(tmp_path / "classes.npz"), "data.test_path": str(tmp_path / "data.npz"),
-                "exsitu.weights": path, "network.hidden": list(SIZES[1:-1]), "network.hidden_code": "rate", **IDEAL, **changes}  # fmt: skip
+    settings = {
+        "data.source": "file",
+        "data.path": str(tmp_path / "classes.npz"),
+        "data.test_path": str(tmp_path / "data.npz"),
+        "exsitu.weights": path,
+        "network.hidden": list(SIZES[1:-1]),
+        "network.hidden_code": "rate",
+        **IDEAL,
+        **changes,
+    }
     with training.make_engine("nodal") as engine:
-        return training.train(training.load("exsitu-mnist", settings), engine=engine, out=tmp_path / "run", rng_seed=1)
+        return training.train(
+            training.load("exsitu-mnist", settings), engine=engine, out=tmp_path / "run", rng_seed=1
+        )
 
 
 @pytest.mark.parametrize(("kind", "reset"), [("lapicque", 0), ("leaky", 0), ("leaky", 1)])
 def test_neurons_of_the_file_answer_as_its_own_arithmetic_does(tmp_path, network, kind, reset):
     layers, x = network
     if kind == "lapicque":
-        saved = [{"threshold": 0.8, "R": 5.0, "C": 0.0011, "time_step": 1e-3}, {"threshold": 1.2, "R": 9.0, "C": 0.0007, "time_step": 1e-3}]
+        saved = [
+            {"threshold": 0.8, "R": 5.0, "C": 0.0011, "time_step": 1e-3},
+            {"threshold": 1.2, "R": 9.0, "C": 0.0007, "time_step": 1e-3},
+        ]
         share = [1e-3 / (5.0 * 0.0011), 1e-3 / (9.0 * 0.0007)]
         neurons = [(0.8, 1 - share[0], 5.0 * share[0]), (1.2, 1 - share[1], 9.0 * share[1])]
     else:
-        saved = [{"threshold": 0.7, "beta": 0.9, "reset_mechanism_val": reset}, {"threshold": 1.1, "beta": 0.8, "reset_mechanism_val": reset}]
+        saved = [
+            {"threshold": 0.7, "beta": 0.9, "reset_mechanism_val": reset},
+            {"threshold": 1.1, "beta": 0.8, "reset_mechanism_val": reset},
+        ]
         neurons = [(0.7, 0.9, 1.0), (1.1, 0.8, 1.0)]
     counts = np.array([stepped(layers, neurons, sample, reset) for sample in x])
     ordered = np.sort(counts, axis=1)
@@ -74,7 +104,9 @@ def test_neurons_of_the_file_answer_as_its_own_arithmetic_does(tmp_path, network
     labels = counts.argmax(axis=1)
     assert clear.sum() > 30
     assert len(set(labels[clear])) > 2
-    done = answered(tmp_path, model_file(tmp_path / "m.json", layers, saved), x[clear], labels[clear])
+    done = answered(
+        tmp_path, model_file(tmp_path / "m.json", layers, saved), x[clear], labels[clear]
+    )
     assert done.test_accuracy == done.extra["software_accuracy"] == 1.0
     again = training.infer(tmp_path / "run", engine=training.make_engine("nodal"))
     assert again.test_accuracy == 1.0
@@ -83,11 +115,25 @@ def test_neurons_of_the_file_answer_as_its_own_arithmetic_does(tmp_path, network
 def test_the_numbers_of_the_file_are_kept_and_the_file_is_not_needed_again(tmp_path, network):
     layers, x = network
     saved = [{"threshold": 0.7, "beta": 0.9}, {"threshold": 1.1, "beta": 0.8}]
-    path = model_file(tmp_path / "m.json", layers, saved, neuron_type="Leaky", num_inputs=12, hidden_layers=[9], num_outputs=4)
+    path = model_file(
+        tmp_path / "m.json",
+        layers,
+        saved,
+        neuron_type="Leaky",
+        num_inputs=12,
+        hidden_layers=[9],
+        num_outputs=4,
+    )
     answered(tmp_path, path, x, np.arange(60) % 4)
     (tmp_path / "m.json").unlink()
     kept = training.RunDirectory.existing(tmp_path / "run").config().exsitu
-    assert (kept.neurons, kept.thresholds, kept.decays, kept.gains, kept.to_zero) == ("file", (0.7, 1.1), (0.9, 0.8), (1.0, 1.0), False)
+    assert (kept.neurons, kept.thresholds, kept.decays, kept.gains, kept.to_zero) == (
+        "file",
+        (0.7, 1.1),
+        (0.9, 0.8),
+        (1.0, 1.0),
+        False,
+    )
     assert training.infer(tmp_path / "run").n_test == 60
 
 
@@ -95,7 +141,14 @@ def test_rectifying_neurons_answer_as_plain_arithmetic_does(tmp_path, network):
     layers, x = network
     values = np.maximum(x @ layers[0][0] + layers[0][1], 0) @ layers[1][0] + layers[1][1]
     path = tmp_path / "m.json"
-    path.write_text(json.dumps({"layers": [{"weights": w.tolist(), "bias": b.tolist()} for w, b in layers], "activation": "relu"}))
+    path.write_text(
+        json.dumps(
+            {
+                "layers": [{"weights": w.tolist(), "bias": b.tolist()} for w, b in layers],
+                "activation": "relu",
+            }
+        )
+    )
     done = answered(tmp_path, str(path), x, values.argmax(axis=1))
     assert done.test_accuracy == done.extra["software_accuracy"] == 1.0
     assert len(done.extra["remarks"]) == 1
@@ -103,7 +156,9 @@ def test_rectifying_neurons_answer_as_plain_arithmetic_does(tmp_path, network):
 
 def test_weights_trained_with_other_neurons_are_told(tmp_path, network):
     layers, x = network
-    labels = (np.maximum(x @ layers[0][0] + layers[0][1], 0) @ layers[1][0] + layers[1][1]).argmax(axis=1)
+    labels = (np.maximum(x @ layers[0][0] + layers[0][1], 0) @ layers[1][0] + layers[1][1]).argmax(
+        axis=1
+    )
     path = str(save_weights(tmp_path / "w.npz", *zip(*layers, strict=True)))
     done = answered(tmp_path, path, x, labels)
     assert done.extra["rectified_accuracy"] == 1.0
@@ -113,49 +168,87 @@ def test_weights_trained_with_other_neurons_are_told(tmp_path, network):
 
 def test_negative_weights_on_single_columns_are_refused(tmp_path, network):
     layers, x = network
-    with pytest.raises(ConfigError, match=r"negative weights, which a single column per neuron cannot hold; set network\.columns to"):
-        answered(tmp_path, str(save_weights(tmp_path / "w.npz", *zip(*layers, strict=True))), x, np.arange(60) % 4, **{"network.columns": "single"})
+    with pytest.raises(
+        ConfigError,
+        match=r"negative weights, which a single column per neuron cannot hold; set network\.columns to",
+    ):
+        answered(
+            tmp_path,
+            str(save_weights(tmp_path / "w.npz", *zip(*layers, strict=True))),
+            x,
+            np.arange(60) % 4,
+            **{"network.columns": "single"},
+        )
 
 
 def test_another_number_of_layers_says_what_the_file_has(tmp_path, network):
     layers, x = network
     path = model_file(tmp_path / "m.json", layers, [])
-    with pytest.raises(DataError, match=r"has 2 layers, 12-9-4; the network is 12-4: set network\.hidden = \[9\]"):
+    with pytest.raises(
+        DataError, match=r"has 2 layers, 12-9-4; the network is 12-4: set network\.hidden = \[9\]"
+    ):
         answered(tmp_path, path, x, np.arange(60) % 4, **{"network.hidden": []})
-    with pytest.raises(DataError, match=r"has 2 layers, 12-9-4; the network is 11-9-4: give the data that it was trained for"):
+    with pytest.raises(
+        DataError,
+        match=r"has 2 layers, 12-9-4; the network is 11-9-4: give the data that it was trained for",
+    ):
         answered(tmp_path, path, x[:, 1:], np.arange(60) % 4)
 
 
-@pytest.mark.parametrize(("extra", "message"), [
-    ({"conv1.weight": np.ones((2, 1, 3, 3))}, r"conv1\.weight is a convolution, \(2, 1, 3, 3\); expected dense layers"),
-    ({"bn.weight": np.ones(3)}, r"'bn\.weight' is not understood; expected fc1"),
-    ({"fc1.scale": np.ones(3)}, r"'fc1\.scale' is not understood"),
-    ({"lifs.0.alpha": 0.9}, r"'lifs\.0\.alpha' is not understood"),
-    ({"lifs.0.threshold": [1.0, 2.0]}, r"lifs\.0\.threshold has 2 different numbers"),
-    ({"lifs.0.graded_spikes_factor": 2.0, "lifs.0.beta": 0.9}, "graded_spikes_factor is 2; expected 1"),
-    ({"lifs.0.reset_mechanism_val": 2, "lifs.0.beta": 0.9}, "reset_mechanism_val is 2; expected 0"),
-    ({"lifs.0.mem": [0.5]}, r"lifs\.0\.mem is not 0"),
-    ({f"lifs.{k}.beta": 0.9 for k in range(4)}, r"has neurons lifs\.3, but 2 layers"),
-    ({"lifs.0.R": 1.0, "lifs.0.C": 1e-6, "lifs.0.time_step": 1e-3}, "neurons of layer 0 have threshold 1, decay -999"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (
+            {"conv1.weight": np.ones((2, 1, 3, 3))},
+            r"conv1\.weight is a convolution, \(2, 1, 3, 3\); expected dense layers",
+        ),
+        ({"bn.weight": np.ones(3)}, r"'bn\.weight' is not understood; expected fc1"),
+        ({"fc1.scale": np.ones(3)}, r"'fc1\.scale' is not understood"),
+        ({"lifs.0.alpha": 0.9}, r"'lifs\.0\.alpha' is not understood"),
+        ({"lifs.0.threshold": [1.0, 2.0]}, r"lifs\.0\.threshold has 2 different numbers"),
+        (
+            {"lifs.0.graded_spikes_factor": 2.0, "lifs.0.beta": 0.9},
+            "graded_spikes_factor is 2; expected 1",
+        ),
+        (
+            {"lifs.0.reset_mechanism_val": 2, "lifs.0.beta": 0.9},
+            "reset_mechanism_val is 2; expected 0",
+        ),
+        ({"lifs.0.mem": [0.5]}, r"lifs\.0\.mem is not 0"),
+        ({f"lifs.{k}.beta": 0.9 for k in range(4)}, r"has neurons lifs\.3, but 2 layers"),
+        (
+            {"lifs.0.R": 1.0, "lifs.0.C": 1e-6, "lifs.0.time_step": 1e-3},
+            "neurons of layer 0 have threshold 1, decay -999",
+        ),
+    ],
+)
 def test_every_key_of_a_model_is_used_or_refused_by_name(tmp_path, network, extra, message):
     layers, _ = network
     path = tmp_path / "m.json"
     model_file(path, layers, [])
     content = json.loads(path.read_text())
-    content["weights"] |= {name: {"data": np.asarray(value).tolist(), "dtype": "torch.float32"} for name, value in extra.items()}
+    content["weights"] |= {
+        name: {"data": np.asarray(value).tolist(), "dtype": "torch.float32"}
+        for name, value in extra.items()
+    }
     path.write_text(json.dumps(content))
     with pytest.raises(DataError, match=message):
         read_model(path)
 
 
-@pytest.mark.parametrize(("parameters", "message"), [
-    ({"neuron_type": "Synaptic"}, "neuron_type is 'Synaptic', neurons with synapses of their own"),
-    ({"num_inputs": 13}, "parameters say num_inputs = 13, its weights 12"),
-    ({"hidden_layers": [8]}, r"parameters say hidden_layers = \[8\], its weights \[9\]"),
-    ({"dropout": 0.5}, "parameters has the key 'dropout', which is not understood"),
-    ({"hyperparameters": {"alpha": 0.9}}, "hyperparameters has the key 'alpha'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (
+            {"neuron_type": "Synaptic"},
+            "neuron_type is 'Synaptic', neurons with synapses of their own",
+        ),
+        ({"num_inputs": 13}, "parameters say num_inputs = 13, its weights 12"),
+        ({"hidden_layers": [8]}, r"parameters say hidden_layers = \[8\], its weights \[9\]"),
+        ({"dropout": 0.5}, "parameters has the key 'dropout', which is not understood"),
+        ({"hyperparameters": {"alpha": 0.9}}, "hyperparameters has the key 'alpha'"),
+    ],
+)
 def test_what_a_model_says_of_itself_is_checked(tmp_path, network, parameters, message):
     with pytest.raises(DataError, match=message):
         read_model(model_file(tmp_path / "m.json", network[0], [], **parameters))
@@ -163,14 +256,27 @@ def test_what_a_model_says_of_itself_is_checked(tmp_path, network, parameters, m
 
 def test_keys_of_plain_files_are_refused_by_name_too(tmp_path):
     path = tmp_path / "m.json"
-    for content, message in (({"layers": [{"weights": [[1.0]], "stride": 2}]}, "layer 0 has the key 'stride'"),
-                             ({"layers": [{"weights": [[1.0]]}], "dropout": 1}, "the file has the key 'dropout'"),
-                             ({"layers": [{"weights": [[1.0]]}], "activation": "tanh"}, "activation is 'tanh'; expected relu")):  # fmt: skip
+    for content, message in (
+        ({"layers": [{"weights": [[1.0]], "stride": 2}]}, "layer 0 has the key 'stride'"),
+        ({"layers": [{"weights": [[1.0]]}], "dropout": 1}, "the file has the key 'dropout'"),
+        (
+            {"layers": [{"weights": [[1.0]]}], "activation": "tanh"},
+            "activation is 'tanh'; expected relu",
+        ),
+    ):
         path.write_text(json.dumps(content))
         with pytest.raises(DataError, match=message):
             read_model(path)
-    for arrays, message in (({"weights_0": np.ones((2, 2)), "conv_0": np.ones(2)}, "the array 'conv_0' is not understood"),
-                            ({"weights_0": np.ones((2, 2)), "weights_2": np.ones((2, 2))}, "has weights_2, but no weights_1")):  # fmt: skip
+    for arrays, message in (
+        (
+            {"weights_0": np.ones((2, 2)), "conv_0": np.ones(2)},
+            "the array 'conv_0' is not understood",
+        ),
+        (
+            {"weights_0": np.ones((2, 2)), "weights_2": np.ones((2, 2))},
+            "has weights_2, but no weights_1",
+        ),
+    ):
         np.savez(tmp_path / "w.npz", **arrays)
         with pytest.raises(DataError, match=message):
             read_model(tmp_path / "w.npz")
@@ -179,7 +285,10 @@ def test_keys_of_plain_files_are_refused_by_name_too(tmp_path):
 def test_sums_of_the_file_need_one_voltage_for_an_input_of_1_and_the_bias(tmp_path, network):
     layers, x = network
     path = model_file(tmp_path / "m.json", layers, [{"threshold": 1.0, "beta": 0.9}] * 2)
-    with pytest.raises(ConfigError, match=r"expected encoding\.low_volts = 0 and encoding\.bias_volts = encoding\.high_volts"):
+    with pytest.raises(
+        ConfigError,
+        match=r"expected encoding\.low_volts = 0 and encoding\.bias_volts = encoding\.high_volts",
+    ):
         answered(tmp_path, path, x, np.arange(60) % 4, **{"encoding.bias_volts": 0.1})
     with pytest.raises(ConfigError, match=r"exsitu\.fine_tune is for the circuit's neurons"):
         answered(tmp_path, path, x, np.arange(60) % 4, **{"exsitu.fine_tune": 1})
@@ -187,8 +296,15 @@ def test_sums_of_the_file_need_one_voltage_for_an_input_of_1_and_the_bias(tmp_pa
 
 def test_one_output_spikes_or_is_silent(tmp_path):
     """XOR with thresholds of its own: the circuit's would be passed by the bias of 0.05 alone."""
-    layers = [(np.array([[-1.6, 1.5], [1.4, -1.7]]), np.zeros(2)), (np.array([[1.9], [1.8]]), np.array([0.05]))]
-    path = model_file(tmp_path / "m.json", layers, [{"threshold": 1.0, "R": 10.0, "C": 0.0015, "time_step": 1e-3}] * 2)
+    layers = [
+        (np.array([[-1.6, 1.5], [1.4, -1.7]]), np.zeros(2)),
+        (np.array([[1.9], [1.8]]), np.array([0.05])),
+    ]
+    path = model_file(
+        tmp_path / "m.json",
+        layers,
+        [{"threshold": 1.0, "R": 10.0, "C": 0.0015, "time_step": 1e-3}] * 2,
+    )
     experiment = Experiment.of(training.load("exsitu-xor", {"exsitu.weights": path}))
     assert experiment.stepped.thresholds == (1.0, 1.0)
     assert experiment.stepped.decays == pytest.approx((1 - 1 / 15, 1 - 1 / 15))

@@ -7,7 +7,16 @@ from scipy.integrate import trapezoid
 from spicesnn.devices.mosfet_emulator import MosfetEmulator
 from spicesnn.errors import InputError, UnknownNameError
 from spicesnn.netlist.batch import run_batch
-from spicesnn.training.one_transient import Task, infer, mnist_templates, stimulus, task, train, training_deck, winners
+from spicesnn.training.one_transient import (
+    Task,
+    infer,
+    mnist_templates,
+    stimulus,
+    task,
+    train,
+    training_deck,
+    winners,
+)
 
 
 def check(name):
@@ -17,7 +26,9 @@ def check(name):
     assert list(answered.predicted) == list(range(len(job.inputs)))
     spiked = np.isfinite(answered.first_spike_s)
     np.testing.assert_array_equal(spiked, np.isfinite(answered.twin_first_spike_s))
-    assert answered.first_spike_s[spiked] == pytest.approx(answered.twin_first_spike_s[spiked], abs=5e-6)
+    assert answered.first_spike_s[spiked] == pytest.approx(
+        answered.twin_first_spike_s[spiked], abs=5e-6
+    )
     assert trained.largest_error_volts < 0.01 * trained.gate_volts.max()
     written = trained.gate_volts > 0.5 * trained.gate_volts.max()
     np.testing.assert_array_equal(written, job.inputs.T == 1)
@@ -54,7 +65,9 @@ def test_only_the_own_phi_is_on_while_a_pattern_stands():
 
 
 def test_ties_and_silence_have_no_winner():
-    assert list(winners(np.array([[1e-3, 2e-3], [1e-3, 1e-3 + 1e-8], [np.inf, np.inf], [np.inf, 1e-3]]))) == [0, -1, -1, 1]
+    assert list(
+        winners(np.array([[1e-3, 2e-3], [1e-3, 1e-3 + 1e-8], [np.inf, np.inf], [np.inf, 1e-3]]))
+    ) == [0, -1, -1, 1]
 
 
 def test_mnist_templates_have_at_most_nineteen_ones():
@@ -67,7 +80,13 @@ def test_mnist_templates_have_at_most_nineteen_ones():
 
 
 def test_the_deck_runs_by_itself_and_writes_only_while_phi_is_on():
-    small = Task(name="two", inputs=np.array([[1.0, 0.0], [0.0, 1.0]]), names=("a", "b"), pulse_s=1e-3, period_s=3e-3)
+    small = Task(
+        name="two",
+        inputs=np.array([[1.0, 0.0], [0.0, 1.0]]),
+        names=("a", "b"),
+        pulse_s=1e-3,
+        period_s=3e-3,
+    )
     deck = training_deck(small)
     run = run_batch(deck.text)
     gate = run["v(xm0_0.gate)"]
@@ -86,13 +105,25 @@ def test_unknown_experiments_and_wrong_patterns_are_errors():
 
 
 @pytest.mark.parametrize("edge_s", [1e-5, 2e-4, 4e-4])
-def test_the_error_that_is_reported_is_against_the_charge_written_while_phi_is_above_its_threshold(edge_s):
-    """Edges of a fifth or more of the pulse, the charge by quadrature: all that stands in the closed form shows."""
-    small = Task(name="two", inputs=np.array([[1.0, 0.0], [0.0, 1.0]]), names=("a", "b"), pulse_s=1e-3, period_s=3e-3, edge_s=edge_s)
+def test_the_error_that_is_reported_is_against_the_charge_written_while_phi_is_above_its_threshold(
+    edge_s,
+):
+    """Edges of a fifth or more of the pulse, the charge by quadrature: all that stands in the
+    closed form shows."""
+    small = Task(
+        name="two",
+        inputs=np.array([[1.0, 0.0], [0.0, 1.0]]),
+        names=("a", "b"),
+        pulse_s=1e-3,
+        period_s=3e-3,
+        edge_s=edge_s,
+    )
     trained = train(small)
     time_s = np.linspace(0.0, 1e-3, 2_000_001)
     volts = np.minimum(np.minimum(time_s, 1e-3 - time_s) / edge_s, 1.0)
     charge = 5e-9 * trapezoid(np.where(1.2 * volts > 0.5, volts, 0.0), time_s) * small.inputs.T
     written = MosfetEmulator().initial_state() + charge / 3.55314379969e-12
     assert trained.gate_volts == pytest.approx(written, abs=0.01 * written.max())
-    assert trained.largest_error_volts == pytest.approx(np.abs(trained.gate_volts - written).max(), rel=1e-3)
+    assert trained.largest_error_volts == pytest.approx(
+        np.abs(trained.gate_volts - written).max(), rel=1e-3
+    )

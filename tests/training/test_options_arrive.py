@@ -1,4 +1,5 @@
-"""Every number of a preset arrives where it belongs: values that differ in every place, looked for in the objects that are built."""
+"""Every number of a preset arrives where it belongs: values that differ in every place, looked for
+in the objects that are built."""
 
 from dataclasses import fields
 
@@ -25,70 +26,151 @@ def values(thing):
 
 
 def built(preset="letters-3x3", **settings):
-    return Experiment.of(load(preset, {key.replace("__", "."): value for key, value in settings.items()}))
+    return Experiment.of(
+        load(preset, {key.replace("__", "."): value for key, value in settings.items()})
+    )
 
 
 def test_wires_neurons_and_encoding():
-    e = built(array__word_line_ohm=1.1, array__bit_line_ohm=1.2, array__driver_ohm=1.3, array__sense_ohm=1.4, array__double_sided=True,
-              neuron__tau_s=2e-4, neuron__resistance_ohm=3e4, neuron__threshold_volts=1.5, neuron__refractory_s=3e-5, encoding__high_volts=0.3,
-              encoding__low_volts=-0.1, encoding__bias_volts=0.25)  # fmt: skip
+    e = built(
+        array__word_line_ohm=1.1,
+        array__bit_line_ohm=1.2,
+        array__driver_ohm=1.3,
+        array__sense_ohm=1.4,
+        array__double_sided=True,
+        neuron__tau_s=2e-4,
+        neuron__resistance_ohm=3e4,
+        neuron__threshold_volts=1.5,
+        neuron__refractory_s=3e-5,
+        encoding__high_volts=0.3,
+        encoding__low_volts=-0.1,
+        encoding__bias_volts=0.25,
+    )
     wires = e.layers[0].wires
-    assert (wires.word_line_ohm, wires.bit_line_ohm, wires.driver_ohm, wires.sense_ohm, wires.double_sided) == (1.1, 1.2, 1.3, 1.4, True)
+    assert (
+        wires.word_line_ohm,
+        wires.bit_line_ohm,
+        wires.driver_ohm,
+        wires.sense_ohm,
+        wires.double_sided,
+    ) == (1.1, 1.2, 1.3, 1.4, True)
     assert e.neuron == LIF(tau_s=2e-4, resistance_ohm=3e4, threshold_volts=1.5, refractory_s=3e-5)
-    np.testing.assert_allclose(e.row_volts(np.array([[0.0, 1.0, 0.25, *[0.5] * 6]])), [[-0.1, 0.3, 0.0, *[0.1] * 6, 0.25]])
+    np.testing.assert_allclose(
+        e.row_volts(np.array([[0.0, 1.0, 0.25, *[0.5] * 6]])), [[-0.1, 0.3, 0.0, *[0.1] * 6, 0.25]]
+    )
     assert built(network__bias=False).row_volts(np.zeros((2, 9))).shape == (2, 9)
 
 
-@pytest.mark.parametrize(("name", "scheme"), [("half", HalfVoltage()), ("third", ThirdVoltage()), ("floating", FloatingColumns())])
+@pytest.mark.parametrize(
+    ("name", "scheme"),
+    [("half", HalfVoltage()), ("third", ThirdVoltage()), ("floating", FloatingColumns())],
+)
 def test_programming(name, scheme):
-    e = built(programming__scheme=name, programming__set_volts=1.6, programming__reset_volts=1.7, programming__set_s=2e-6, programming__reset_s=3e-6,
-              programming__rise_s=1e-7)  # fmt: skip
+    e = built(
+        programming__scheme=name,
+        programming__set_volts=1.6,
+        programming__reset_volts=1.7,
+        programming__set_s=2e-6,
+        programming__reset_s=3e-6,
+        programming__rise_s=1e-7,
+    )
     assert e.programmer.scheme == scheme
     # VTEAM is set by negative volts.
     assert e.programmer.set_pulse == Write(volts=-1.6, width_s=2e-6, rise_s=1e-7)
     assert e.programmer.reset_pulse == Write(volts=1.7, width_s=3e-6, rise_s=1e-7)
     half = e.programmer.with_width(0.5)
-    assert (half.set_pulse.width_s, half.reset_pulse.width_s, half.set_pulse.volts, half.set_pulse.rise_s) == (1e-6, 1.5e-6, -1.6, 1e-7)
+    assert (
+        half.set_pulse.width_s,
+        half.reset_pulse.width_s,
+        half.set_pulse.volts,
+        half.set_pulse.rise_s,
+    ) == (1e-6, 1.5e-6, -1.6, 1e-7)
 
 
 def test_the_temperature_of_the_array():
     e = built("mnist-10x10", array__temperature=400, array__word_line_ohm=2.0, array__line_tcr=1e-3)
     assert e.layers[0].wires.word_line_ohm == pytest.approx(2.0 * (1 + 1e-3 * (400 - 293.15)))
-    e = built("letters-3x3", array__temperature=310, device__model="stanford", imperfections__parameters=[], imperfections__spread=[])
+    e = built(
+        "letters-3x3",
+        array__temperature=310,
+        device__model="stanford",
+        imperfections__parameters=[],
+        imperfections__spread=[],
+    )
     assert e.layers[0].device.temperature == 310
 
 
 def test_gated_programming_and_reads():
-    e = built("xpue", programming__gate_on_volts=1.3, programming__gate_off_volts=0.1, programming__set_volts=0.9)
+    e = built(
+        "xpue",
+        programming__gate_on_volts=1.3,
+        programming__gate_off_volts=0.1,
+        programming__set_volts=0.9,
+    )
     assert e.programmer.scheme == Gated(on_volts=1.3, off_volts=0.1)
     assert e.programmer.set_pulse.volts == 0.9
 
 
 def test_learning():
     assert built(learning__activation="softmax", learning__gain=3e5).activation == Softmax(beta=3e5)
-    tanh = {"learning__activation": "tanh", "learning__gain": 3e5, "learning__target": 0.9, "learning__stop": 0.6}
-    assert built(**tanh, learning__right_when="outputs").activation == Tanh(beta=3e5, target=0.9, stop=0.6)
-    assert built(**tanh, learning__right_when="winner").activation == Tanh(beta=3e5, target=0.9, stop=None)
+    tanh = {
+        "learning__activation": "tanh",
+        "learning__gain": 3e5,
+        "learning__target": 0.9,
+        "learning__stop": 0.6,
+    }
+    assert built(**tanh, learning__right_when="outputs").activation == Tanh(
+        beta=3e5, target=0.9, stop=0.6
+    )
+    assert built(**tanh, learning__right_when="winner").activation == Tanh(
+        beta=3e5, target=0.9, stop=None
+    )
     assert built(learning__fraction=1.0, learning__groups=1.0).subset == AllDevices()
-    assert built(learning__fraction=0.3, learning__groups=0.6).subset == RandomSubset(fraction=0.3, groups=0.6)
+    assert built(learning__fraction=0.3, learning__groups=0.6).subset == RandomSubset(
+        fraction=0.3, groups=0.6
+    )
 
 
 def test_hidden_neurons():
-    hidden = {"network__hidden": [5], "network__hidden_ohm": 7e3, "network__hidden_offset_amps": 2e-5, "neuron__tau_s": 2e-4,
-              "neuron__window_s": 4e-3, "neuron__refractory_s": 3e-5, "neuron__threshold_volts": 1.5}  # fmt: skip
+    hidden = {
+        "network__hidden": [5],
+        "network__hidden_ohm": 7e3,
+        "network__hidden_offset_amps": 2e-5,
+        "neuron__tau_s": 2e-4,
+        "neuron__window_s": 4e-3,
+        "neuron__refractory_s": 3e-5,
+        "neuron__threshold_volts": 1.5,
+    }
     neuron = LIF(tau_s=2e-4, resistance_ohm=7e3, threshold_volts=1.5, refractory_s=3e-5)
     assert built(**hidden).hidden == SpikeCode(neuron=neuron, offset_amps=2e-5, window_s=4e-3)
-    assert built(**hidden, network__hidden_code="rate").hidden == RateCode(neuron=neuron, offset_amps=2e-5)
+    assert built(**hidden, network__hidden_code="rate").hidden == RateCode(
+        neuron=neuron, offset_amps=2e-5
+    )
     assert [layer.shape for layer in built(**hidden).layers] == [(10, 10), (6, 6)]
     assert [layer.outputs for layer in built(**hidden).layers] == [5, 3]
 
 
 def test_imperfections():
-    e = built(imperfections__cycle_to_cycle=0.11, imperfections__cycle_of_range=0.012, imperfections__states=9, imperfections__endurance=77.0,
-              imperfections__endurance_spread=0.31, imperfections__endurance_on=0.22, imperfections__telegraph=0.13,
-              imperfections__telegraph_capture_s=1.4e-3, imperfections__telegraph_emission_s=1.5e-3, imperfections__read_noise=0.016,
-              imperfections__retention=0.017, imperfections__retention_spread=0.18, imperfections__retention_t0_s=1.9, imperfections__stuck_on=0.02,
-              imperfections__stuck_off=0.03, imperfections__stuck=0.04, imperfections__rounding="nearest", imperfections__reads_alike=7)  # fmt: skip
+    e = built(
+        imperfections__cycle_to_cycle=0.11,
+        imperfections__cycle_of_range=0.012,
+        imperfections__states=9,
+        imperfections__endurance=77.0,
+        imperfections__endurance_spread=0.31,
+        imperfections__endurance_on=0.22,
+        imperfections__telegraph=0.13,
+        imperfections__telegraph_capture_s=1.4e-3,
+        imperfections__telegraph_emission_s=1.5e-3,
+        imperfections__read_noise=0.016,
+        imperfections__retention=0.017,
+        imperfections__retention_spread=0.18,
+        imperfections__retention_t0_s=1.9,
+        imperfections__stuck_on=0.02,
+        imperfections__stuck_off=0.03,
+        imperfections__stuck=0.04,
+        imperfections__rounding="nearest",
+        imperfections__reads_alike=7,
+    )
     flaws = e.imperfections
     assert flaws.cycle_to_cycle == CycleToCycle(relative=0.11, of_range=0.012)
     assert flaws.telegraph == TelegraphNoise(amplitude=0.13, capture_s=1.4e-3, emission_s=1.5e-3)
@@ -98,22 +180,29 @@ def test_imperfections():
     assert 0.22 in values(flaws.endurance).values()
     assert (flaws.stuck_on, flaws.stuck_off, flaws.stuck) == (0.02, 0.03, 0.04)
     window = e.layers[0].window
-    np.testing.assert_allclose(flaws.states.siemens, np.linspace(window.low, window.high, 9), rtol=1e-12)
+    np.testing.assert_allclose(
+        flaws.states.siemens, np.linspace(window.low, window.high, 9), rtol=1e-12
+    )
     assert flaws.states.rounding.name == "NEAREST"
     noise = e._noise(0, 3)
     assert noise.alike == 7
     assert noise.imperfections is flaws
     quiet = built().imperfections
-    assert [name for name, value in values(quiet).items() if value not in (None, 0.0, (), {})] in ([], ["spread"])
+    assert [name for name, value in values(quiet).items() if value not in (None, 0.0, (), {})] in (
+        [],
+        ["spread"],
+    )
     assert not quiet.disturbs_reads
 
 
 def test_updates_and_epochs():
     for settings, per_epoch, total in (
-        ({"training__epochs": 3}, 1, 3), ({"training__epochs": 3, "training__batch": 10}, 3, 9),
+        ({"training__epochs": 3}, 1, 3),
+        ({"training__epochs": 3, "training__batch": 10}, 3, 9),
         ({"training__epochs": 3, "training__batch": 7}, 4, 12),
-        ({"training__epochs": 3, "training__batch": 40}, 1, 3), ({"training__epochs": 3, "training__batch": 10, "training__updates": 5}, 3, 5),
-    ):  # fmt: skip
+        ({"training__epochs": 3, "training__batch": 40}, 1, 3),
+        ({"training__epochs": 3, "training__batch": 10, "training__updates": 5}, 3, 5),
+    ):
         e = built(**settings)
         rule = RULES[e.config.learning.rule]
         assert (rule.updates_per_epoch(e), total_updates(e.config, rule, e)) == (per_epoch, total)
@@ -127,7 +216,12 @@ def test_every_batch_of_an_epoch_has_its_own_samples():
     rule, seen = RULES["manhattan"], []
     for update in range(6):
         batch = rule._batch(e, update)
-        seen.append([int(np.flatnonzero((e.problem.train.inputs == row).all(axis=1))[0]) for row in batch.inputs])
+        seen.append(
+            [
+                int(np.flatnonzero((e.problem.train.inputs == row).all(axis=1))[0])
+                for row in batch.inputs
+            ]
+        )
         np.testing.assert_array_equal(batch.labels, e.problem.train.labels[seen[-1]])
     unique = len({tuple(row) for row in e.problem.train.inputs})
     for epoch in (seen[:3], seen[3:]):
@@ -137,7 +231,14 @@ def test_every_batch_of_an_epoch_has_its_own_samples():
 
 def test_every_option_survives_its_toml():
     """A section written and read again is the same: every key, none under another's name."""
-    for preset in ("letters-3x3", "exsitu-xor", "stdp-mnist", "stdp-simple", "bp-mnist", "deep-mnist"):
+    for preset in (
+        "letters-3x3",
+        "exsitu-xor",
+        "stdp-mnist",
+        "stdp-simple",
+        "bp-mnist",
+        "deep-mnist",
+    ):
         config = load(preset)
         for entry in fields(config):
             section = getattr(config, entry.name)
@@ -145,37 +246,77 @@ def test_every_option_survives_its_toml():
                 for number, item in enumerate(fields(section)):
                     value = getattr(section, item.name)
                     if isinstance(value, float) and 0 < value < 0.4:
-                        changed = type(section).from_table({**section.to_table(), item.name: value * (1 + 0.01 * number)}, entry.name)
+                        changed = type(section).from_table(
+                            {**section.to_table(), item.name: value * (1 + 0.01 * number)},
+                            entry.name,
+                        )
                         assert getattr(changed, item.name) == value * (1 + 0.01 * number)
                 assert type(section).from_table(section.to_table(), entry.name) == section
 
 
 def test_the_deep_networks_tables():
-    config = load("deep-mnist", {"exsitu.batch": 33, "exsitu.rate": 3e-3, "exsitu.gain": 5.0, "exsitu.dropout": 0.21, "exsitu.weight_noise": 0.02,
-                                 "exsitu.average": 0.98, "exsitu.limits": [0.4, 0.5, 0.6], "insitu.set_volts": 1.8, "insitu.reset_volts": 1.9,
-                                 "insitu.set_s": 2e-6, "insitu.reset_s": 3e-6, "network.tau_steps": 2.0, "network.steps": 5,
-                                 "network.sharpness": 3.0})  # fmt: skip
+    config = load(
+        "deep-mnist",
+        {
+            "exsitu.batch": 33,
+            "exsitu.rate": 3e-3,
+            "exsitu.gain": 5.0,
+            "exsitu.dropout": 0.21,
+            "exsitu.weight_noise": 0.02,
+            "exsitu.average": 0.98,
+            "exsitu.limits": [0.4, 0.5, 0.6],
+            "insitu.set_volts": 1.8,
+            "insitu.reset_volts": 1.9,
+            "insitu.set_s": 2e-6,
+            "insitu.reset_s": 3e-6,
+            "network.tau_steps": 2.0,
+            "network.steps": 5,
+            "network.sharpness": 3.0,
+        },
+    )
     software = config.exsitu.build(3)
     assert (software.batch, software.rate, software.gain, software.dropout) == (33, 3e-3, 5.0, 0.21)
-    assert (software.weight_noise, software.average, software.limits) == (0.02, 0.98, (0.4, 0.5, 0.6))
+    assert (software.weight_noise, software.average, software.limits) == (
+        0.02,
+        0.98,
+        (0.4, 0.5, 0.6),
+    )
     network = config.network.build()
     assert (network.sizes, network.steps, network.sharpness) == ((784, 400, 200, 10), 5, 3.0)
     assert network.decay == pytest.approx(np.exp(-0.5))
     pulses = config.insitu.pulses()
-    assert (pulses.set_volts, pulses.reset_volts, pulses.set_s, pulses.reset_s) == (1.8, 1.9, 2e-6, 3e-6)
+    assert (pulses.set_volts, pulses.reset_volts, pulses.set_s, pulses.reset_s) == (
+        1.8,
+        1.9,
+        2e-6,
+        3e-6,
+    )
     layerwise = load("deep-mnist", {"insitu.epochs": 6, "insitu.order": "layerwise"}).insitu
     assert [layerwise.trained(epoch, 3) for epoch in range(6)] == [[0], [0], [1], [1], [2], [2]]
     assert load("deep-mnist", {"insitu.epochs": 2}).insitu.trained(1, 3) == [0, 1, 2]
 
 
 def test_the_charge_of_reads_in_stdp_mnist_is_that_of_the_input_spikes():
-    """Weights that hardly move and are all alike: an input spike reads the weights of all neurons at once."""
-    network = UnsupervisedNetwork(inputs=16, neurons=5, column_sum=16 * 0.3, full_rate_hz=100.0, potentiation=1e-12, fewest_spikes=0)
+    """Weights that hardly move and are all alike: an input spike reads the weights of all neurons
+    at once."""
+    network = UnsupervisedNetwork(
+        inputs=16,
+        neurons=5,
+        column_sum=16 * 0.3,
+        full_rate_hz=100.0,
+        potentiation=1e-12,
+        fewest_spikes=0,
+    )
     weight = np.full((16, 5), 0.3, np.float32)
     sums, theta = weight.sum(axis=0).astype(float), np.full(5, 20.0, np.float32)
-    state = NetworkState(weight=weight, scale=np.ones(5, np.float32), column_sum=sums, theta_mv=theta)
+    state = NetworkState(
+        weight=weight, scale=np.ones(5, np.float32), column_sum=sums, theta_mv=theta
+    )
     images = np.tile(np.random.default_rng(0).integers(0, 255, (1, 16)).astype(np.uint8), (65, 1))
-    for count, close in ((1, 1e-5), (65, 0.1)):  # of 64 images the first stands for all, of what is left over its own number
+    for count, close in (
+        (1, 1e-5),
+        (65, 0.1),
+    ):  # of 64 images the first stands for all, of what is left over its own number
         shown = show(network, state, images[:count], np.random.default_rng(1), learn=True)
         assert shown.input_events > 200 * count
         assert shown.read_weight_sum == pytest.approx(shown.input_events * 5 * 0.3, rel=close)
@@ -185,12 +326,31 @@ def test_the_energy_of_reads_goes_with_the_square_of_the_volts_and_with_the_cond
     arrays, images = {}, np.random.default_rng(0).integers(0, 255, (3, 784)).astype(np.uint8)
     joules = []
     for volts, siemens in ((0.6, 2e-4), (0.3, 2e-4), (0.3, 1e-4)):
-        config = load("stdp-mnist", {"synapse.read_volts": volts, "synapse.g_one": siemens, "network.neurons": 8})
+        config = load(
+            "stdp-mnist",
+            {"synapse.read_volts": volts, "synapse.g_one": siemens, "network.neurons": 8},
+        )
         tally, rng = Tally(), np.random.default_rng(4)
-        arrays = config.learn(config.fresh(np.random.default_rng(3)), images, np.zeros(3, np.int64), rng, 0, sn.NodalEngine(), tally)
+        arrays = config.learn(
+            config.fresh(np.random.default_rng(3)),
+            images,
+            np.zeros(3, np.int64),
+            rng,
+            0,
+            sn.NodalEngine(),
+            tally,
+        )
         joules.append(tally.totals["energy_joule"])
-        shown = show(config.network.build(), _state(config.fresh(np.random.default_rng(3))), images, np.random.default_rng(4), learn=True)
-        assert joules[-1] == pytest.approx(volts**2 * siemens * config.network.build().step_s * shown.read_weight_sum, rel=1e-9)
+        shown = show(
+            config.network.build(),
+            _state(config.fresh(np.random.default_rng(3))),
+            images,
+            np.random.default_rng(4),
+            learn=True,
+        )
+        assert joules[-1] == pytest.approx(
+            volts**2 * siemens * config.network.build().step_s * shown.read_weight_sum, rel=1e-9
+        )
         assert tally.totals["input_events"] == shown.input_events
         assert tally.totals["output_spikes"] == shown.output_spikes
         assert tally.totals["presentations"] == shown.presentations >= 3

@@ -1,4 +1,5 @@
-"""[data] means the same in every experiment: a user's table or images through the networks that were made for MNIST, with nothing else set."""
+"""[data] means the same in every experiment: a user's table or images through the networks that
+were made for MNIST, with nothing else set."""
 
 import numpy as np
 import pytest
@@ -19,17 +20,31 @@ QUICK = {
 
 
 def saved(folder, bunch, held_out, limit=None):
-    """Write a table as train.csv and test.csv, the held-out samples drawn at random, and return the settings for it."""
+    """Write a table as train.csv and test.csv, the held-out samples drawn at random, and return the
+    settings for it."""
     order = np.random.default_rng(0).permutation(len(bunch.target))[:limit]
     names = [f"f{k}" for k in range(bunch.data.shape[1])]
     for name, rows in (("test", order[:held_out]), ("train", order[held_out:])):
         table = np.c_[bunch.data[rows], bunch.target[rows]]
-        np.savetxt(folder / f"{name}.csv", table, fmt="%.17g", delimiter=",", header=",".join([*names, "label"]), comments="")
-    return {"data.source": "file", "data.path": str(folder / "train.csv"), "data.test_path": str(folder / "test.csv")}
+        np.savetxt(
+            folder / f"{name}.csv",
+            table,
+            fmt="%.17g",
+            delimiter=",",
+            header=",".join([*names, "label"]),
+            comments="",
+        )
+    return {
+        "data.source": "file",
+        "data.path": str(folder / "train.csv"),
+        "data.test_path": str(folder / "test.csv"),
+    }
 
 
 def trained(preset, settings, out, seed=1):
-    return training.train(training.load(preset, settings), engine=sn.NodalEngine(), out=out, rng_seed=seed)
+    return training.train(
+        training.load(preset, settings), engine=sn.NodalEngine(), out=out, rng_seed=seed
+    )
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +52,10 @@ def digits(tmp_path_factory):
     return saved(tmp_path_factory.mktemp("digits"), datasets.load_digits(), 450)
 
 
-@pytest.mark.parametrize(("preset", "at_least"), [("stdp-mnist", 0.5), ("stdp-simple", 0.2), ("bp-mnist", 0.9), ("deep-mnist", 0.8)])
+@pytest.mark.parametrize(
+    ("preset", "at_least"),
+    [("stdp-mnist", 0.5), ("stdp-simple", 0.2), ("bp-mnist", 0.9), ("deep-mnist", 0.8)],
+)
 def test_digits_of_eight_by_eight_are_learnt_and_answered_again(preset, at_least, digits, tmp_path):
     done = trained(preset, digits | QUICK[preset], tmp_path / "run")
     assert done.test_accuracy >= at_least
@@ -50,15 +68,21 @@ def test_digits_of_eight_by_eight_are_learnt_and_answered_again(preset, at_least
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("preset", "at_least"), [("stdp-mnist", 0.80), ("bp-mnist", 0.93), ("deep-mnist", 0.95), ("mnist-10x10", 0.85)])
+@pytest.mark.parametrize(
+    ("preset", "at_least"),
+    [("stdp-mnist", 0.80), ("bp-mnist", 0.93), ("deep-mnist", 0.95), ("mnist-10x10", 0.85)],
+)
 def test_presets_take_digits_with_nothing_else_set(preset, at_least, digits, tmp_path):
     assert trained(preset, digits, tmp_path / "run").test_accuracy >= at_least
 
 
-@pytest.mark.parametrize(("preset", "settings"), [
-    ("bp-mnist", {"network.hidden": 100, "training.epochs": 400}),
-    ("deep-mnist", {"network.hidden": [30, 20], "exsitu.epochs": 60, "exsitu.batch": 16}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("preset", "settings"),
+    [
+        ("bp-mnist", {"network.hidden": 100, "training.epochs": 400}),
+        ("deep-mnist", {"network.hidden": [30, 20], "exsitu.epochs": 60, "exsitu.batch": 16}),
+    ],
+)
 def test_a_table_that_is_no_image_is_learnt(preset, settings, tmp_path):
     done = trained(preset, saved(tmp_path, datasets.load_wine(), 45) | settings, tmp_path / "run")
     assert done.test_accuracy >= 0.85
@@ -80,7 +104,9 @@ def test_presets_show_as_many_samples_of_a_small_table_as_of_mnist(digits):
 
 
 def test_a_stopped_run_on_a_small_table_ends_with_the_same_bits(digits, tmp_path):
-    config = training.load("bp-mnist", digits | {"network.hidden": 20, "training.chunk": 3000, "training.epochs": 7})
+    config = training.load(
+        "bp-mnist", digits | {"network.hidden": 20, "training.chunk": 3000, "training.epochs": 7}
+    )
 
     def stop(progress):
         if progress.done == 5:
@@ -91,17 +117,25 @@ def test_a_stopped_run_on_a_small_table_ends_with_the_same_bits(digits, tmp_path
     with pytest.raises(KeyboardInterrupt):
         training.train(config, engine=engine, out=tmp_path / "stopped", rng_seed=5, progress=stop)
     training.train(config, engine=engine, out=tmp_path / "stopped", resume=True)
-    with np.load(tmp_path / "whole" / "state.npz") as whole, np.load(tmp_path / "stopped" / "state.npz") as stopped:
+    with (
+        np.load(tmp_path / "whole" / "state.npz") as whole,
+        np.load(tmp_path / "stopped" / "state.npz") as stopped,
+    ):
         for name in ("array_first", "array_second", "done"):
             np.testing.assert_array_equal(whole[name], stopped[name])
 
 
 def test_rates_of_spikes_take_no_values_below_nothing(digits, tmp_path):
-    with pytest.raises(ConfigError, match=r"the training samples lie from 0 to 16, but inputs are rates of spikes; expected 0 to 1"):
+    with pytest.raises(
+        ConfigError,
+        match=r"the training samples lie from 0 to 16, but inputs are rates of spikes; expected 0 to 1",
+    ):
         trained("bp-mnist", digits | {"data.scale": "none"}, tmp_path / "run")
     with pytest.raises(ConfigError, match="inputs are rates of spikes"):
         trained("stdp-mnist", digits | {"data.scale": "standard"}, tmp_path / "run")
-    own = Images.load(training.load("deep-mnist", digits | {"data.scale": "standard"}).data, grey=False)
+    own = Images.load(
+        training.load("deep-mnist", digits | {"data.scale": "standard"}).data, grey=False
+    )
     assert own.train.dtype == np.float32
     assert abs(own.train.mean()) < 1e-3 * 255
 
@@ -110,7 +144,11 @@ def test_eight_bits_of_an_image_file_stay_what_they_are(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (30, 6, 9)).astype(np.uint8)
     images[0, 0, :2] = 0, 255
     np.savez(tmp_path / "a.npz", x=images, y=np.arange(30) % 3)
-    settings = {"data.source": "file", "data.path": str(tmp_path / "a.npz"), "data.test_fraction": 0.0}
+    settings = {
+        "data.source": "file",
+        "data.path": str(tmp_path / "a.npz"),
+        "data.test_fraction": 0.0,
+    }
     for grey in (True, False):
         found = Images.load(training.load("bp-mnist", settings).data, grey=grey)
         np.testing.assert_array_equal(found.train, images.reshape(30, -1))
@@ -122,15 +160,25 @@ def test_eight_bits_of_an_image_file_stay_what_they_are(tmp_path):
 
 
 def test_mnist_is_reduced_where_that_is_asked_for():
-    small = Images.load(training.load("bp-mnist", {"data.pixels": 14, "data.train_limit": 50, "data.test_limit": 10}).data)
-    whole = Images.load(training.load("bp-mnist", {"data.train_limit": 50, "data.test_limit": 10}).data)
+    small = Images.load(
+        training.load(
+            "bp-mnist", {"data.pixels": 14, "data.train_limit": 50, "data.test_limit": 10}
+        ).data
+    )
+    whole = Images.load(
+        training.load("bp-mnist", {"data.train_limit": 50, "data.test_limit": 10}).data
+    )
     assert small.train.shape == (50, 196)
     blocks = whole.train.reshape(50, 14, 2, 14, 2).astype(float).mean(axis=(2, 4)).reshape(50, -1)
     np.testing.assert_allclose(small.train, blocks, atol=0.5 + 1e-9)
 
 
 def test_pattern_sets_of_spicesnn_go_through_as_well(tmp_path):
-    done = trained("bp-mnist", {"data.source": "letters-3x3", "network.hidden": 60, "training.epochs": 600}, tmp_path / "run")
+    done = trained(
+        "bp-mnist",
+        {"data.source": "letters-3x3", "network.hidden": 60, "training.epochs": 600},
+        tmp_path / "run",
+    )
     assert done.train_accuracy >= 0.9
     assert done.extra["held_out"] is False
     with pytest.raises(ConfigError, match="whose words have several answers or none"):

@@ -11,13 +11,24 @@ from spicesnn.training.unsupervised.replay import replay as replay_stdp
 
 
 def test_unsupervised_replay_fires_as_often_as_the_loop():
-    """Input spikes are drawn apart, so the mean over presentations is compared; the same neurons win."""
+    """Input spikes are drawn apart, so the mean over presentations is compared; the same neurons
+    win."""
     data = mnist.load()
     images = data.x_train[:16].reshape(16, -1)
-    network = UnsupervisedNetwork(neurons=25, column_sum=40.0, inhibition=30.0, fewest_spikes=0, most_tries=1)
+    network = UnsupervisedNetwork(
+        neurons=25, column_sum=40.0, inhibition=30.0, fewest_spikes=0, most_tries=1
+    )
     seen = data.x_train[:400].reshape(400, -1)
-    state = show(network, fresh_state(network, np.random.default_rng(0)), seen, np.random.default_rng(1), learn=True).state
-    fast = show(network, state, images, np.random.default_rng(2), learn=False).responses.astype(float)
+    state = show(
+        network,
+        fresh_state(network, np.random.default_rng(0)),
+        seen,
+        np.random.default_rng(1),
+        learn=True,
+    ).state
+    fast = show(network, state, images, np.random.default_rng(2), learn=False).responses.astype(
+        float
+    )
     rng = np.random.default_rng(3)
     slow = np.stack([replay_stdp(network, state, image, rng)[1].sum(axis=0) for image in images])
     assert slow.sum() == pytest.approx(fast.sum(), rel=0.15)
@@ -27,14 +38,22 @@ def test_unsupervised_replay_fires_as_often_as_the_loop():
 def test_replayed_inputs_come_at_their_rate():
     network = UnsupervisedNetwork(neurons=4)
     image = np.full(784, 255, np.uint8)
-    inputs, _ = replay_stdp(network, fresh_state(network, np.random.default_rng(0)), image, np.random.default_rng(1))
+    inputs, _ = replay_stdp(
+        network, fresh_state(network, np.random.default_rng(0)), image, np.random.default_rng(1)
+    )
     assert inputs.mean() == pytest.approx(63.75 * 0.5e-3, rel=0.05)
 
 
 def test_spiking_bp_replay_answers_as_the_loop_does():
     data = mnist.load()
     network, rng = SpikingBP(hidden=60), np.random.default_rng(0)
-    weights = train_stream(network, fresh_weights(network, rng), data.x_train[:2000].reshape(2000, -1), data.y_train[:2000], rng).weights
+    weights = train_stream(
+        network,
+        fresh_weights(network, rng),
+        data.x_train[:2000].reshape(2000, -1),
+        data.y_train[:2000],
+        rng,
+    ).weights
     images, labels = data.x_test[:200].reshape(200, -1), data.y_test[:200]
     counts = replay_bp(network, weights, images, np.random.default_rng(1))[2].sum(axis=1)
     fast = np.mean(answers(network, weights, images, np.random.default_rng(2)) == labels)

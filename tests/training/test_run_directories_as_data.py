@@ -1,4 +1,5 @@
-"""A run directory from somebody else: links in it are not followed, files of another run are refused, tables hold text and no formulas."""
+"""A run directory from somebody else: links in it are not followed, files of another run are
+refused, tables hold text and no formulas."""
 
 import json
 import os
@@ -38,7 +39,17 @@ def victim(tmp_path):
     return file
 
 
-FILES = (".lock", "log.txt", "run.toml", "metrics.json", "history.npz", "state.npz", "state-before.npz", "figures", "figures/confusion.png")
+FILES = (
+    ".lock",
+    "log.txt",
+    "run.toml",
+    "metrics.json",
+    "history.npz",
+    "state.npz",
+    "state-before.npz",
+    "figures",
+    "figures/confusion.png",
+)
 USES = {
     "resume": lambda run: train(load("letters-3x3"), engine=sn.NodalEngine(), out=run, resume=True),
     "infer": lambda run: infer(run, engine=sn.NodalEngine()),
@@ -111,13 +122,21 @@ def test_what_appears_replaces_a_link_and_leaves_its_target(tmp_path, victim):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["table.csv", "victim"]
 
 
-OF_ANOTHER = [("report", "history.npz"), ("report", "metrics.json"), ("report", "state.npz"), ("infer", "metrics.json"), ("infer", "state.npz")]
+OF_ANOTHER = [
+    ("report", "history.npz"),
+    ("report", "metrics.json"),
+    ("report", "state.npz"),
+    ("infer", "metrics.json"),
+    ("infer", "state.npz"),
+]
 
 
 @pytest.mark.parametrize(("use", "name"), OF_ANOTHER)
 def test_files_of_another_run_are_refused(run, tmp_path, name, use):
     other = tmp_path / "other"
-    train(load("letters-3x3", {"training.updates": 2}), engine=sn.NodalEngine(), out=other, rng_seed=7)
+    train(
+        load("letters-3x3", {"training.updates": 2}), engine=sn.NodalEngine(), out=other, rng_seed=7
+    )
     shutil.copy(other / name, run / name)
     with pytest.raises(RunError, match="another configuration"):
         USES[use](run)
@@ -131,7 +150,9 @@ def test_a_run_that_is_moved_with_its_data_is_the_same_run(run, tmp_path):
 def test_starts_of_another_run_are_refused(tmp_path):
     config = load("letters-3x3", {"training.updates": 1})
     for seed in (1, 2):
-        train_starts(config, engine=sn.NodalEngine(), starts=2, out=tmp_path / f"{seed}", rng_seed=seed)
+        train_starts(
+            config, engine=sn.NodalEngine(), starts=2, out=tmp_path / f"{seed}", rng_seed=seed
+        )
     assert list(kept_starts(tmp_path / "1")["seed"]) == [1, 2]
     shutil.copy(tmp_path / "2" / "starts.npz", tmp_path / "1" / "starts.npz")
     with pytest.raises(RunError, match="another configuration"):
@@ -139,12 +160,19 @@ def test_starts_of_another_run_are_refused(tmp_path):
 
 
 WRONG = {
-    "test_accuracy": [1.5, "much", None, [], True, -0.1], "n_test": [0, 1.5, "x", None], "wall_s": ["<b>", None, {}], "energy_joule": ["x", []],
-    "rows": [-1, "9", 0.5], "accuracy_by_class": [3, ["a"]], "preset": [1, None],
-}  # fmt: skip
+    "test_accuracy": [1.5, "much", None, [], True, -0.1],
+    "n_test": [0, 1.5, "x", None],
+    "wall_s": ["<b>", None, {}],
+    "energy_joule": ["x", []],
+    "rows": [-1, "9", 0.5],
+    "accuracy_by_class": [3, ["a"]],
+    "preset": [1, None],
+}
 
 
-@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in WRONG.items() for value in values])
+@pytest.mark.parametrize(
+    ("key", "value"), [(key, value) for key, values in WRONG.items() for value in values]
+)
 def test_metrics_that_no_run_leaves_are_named(run, key, value):
     content = json.loads((run / "metrics.json").read_text())
     (run / "metrics.json").write_text(json.dumps(content | {key: value}))
@@ -152,7 +180,9 @@ def test_metrics_that_no_run_leaves_are_named(run, key, value):
         RunDirectory.existing(run).metrics()
 
 
-@pytest.mark.parametrize("text", ["[]", "3", "null", "{}", '{"a": NaN}', "[" * 100_000, '{"a":' * 100_000, "\xff", ""])
+@pytest.mark.parametrize(
+    "text", ["[]", "3", "null", "{}", '{"a": NaN}', "[" * 100_000, '{"a":' * 100_000, "\xff", ""]
+)
 def test_metrics_that_are_no_table_are_one_line(run, text):
     (run / "metrics.json").write_text(text, encoding="latin-1")
     with pytest.raises(RunError) as told:
@@ -161,7 +191,16 @@ def test_metrics_that_are_no_table_are_one_line(run, text):
 
 
 def test_names_do_not_become_formulas_in_tables(tmp_path):
-    hostile = ["=1+1", "+cmd|' /C calc'!A0", "@SUM(A1)", "-2+3", "\t=1", "\r=1", " =1", "=HYPERLINK(\"http://x\")"]
+    hostile = [
+        "=1+1",
+        "+cmd|' /C calc'!A0",
+        "@SUM(A1)",
+        "-2+3",
+        "\t=1",
+        "\r=1",
+        " =1",
+        '=HYPERLINK("http://x")',
+    ]
     assert [as_text(name) for name in hostile] == [f"'{name}" for name in hostile]
     for number in ("-1", "+1e-3", "-inf", "-0.5", -3, 2.5, None, "vteam", "a=b", "0,1"):
         assert as_text(number) == number
@@ -175,9 +214,21 @@ def test_names_do_not_become_formulas_in_tables(tmp_path):
 
 def test_a_name_that_is_swept_is_text_in_the_table(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "=1+1.csv").write_text("a,b,label\n" + "".join(f"{k % 3},{k % 2},{'xy'[k % 2]}\n" for k in range(12)))
-    settings = ["--set", "data.source=file", "--set", "training.updates=1", "--set", "network.columns=differential"]
-    assert main(["sweep", "letters-3x3", *settings, "--over", "data.path==1+1.csv", "--out", "swept"]) == 0
+    (tmp_path / "=1+1.csv").write_text(
+        "a,b,label\n" + "".join(f"{k % 3},{k % 2},{'xy'[k % 2]}\n" for k in range(12))
+    )
+    settings = [
+        "--set",
+        "data.source=file",
+        "--set",
+        "training.updates=1",
+        "--set",
+        "network.columns=differential",
+    ]
+    assert (
+        main(["sweep", "letters-3x3", *settings, "--over", "data.path==1+1.csv", "--out", "swept"])
+        == 0
+    )
     assert "\n'=1+1.csv," in (tmp_path / "swept" / "sweep.csv").read_text()
 
 
@@ -191,5 +242,3 @@ def test_masks_and_imaginary_parts_are_not_lost_in_silence(run):
         directory.save_arrays("x.npz", {"a": np.array([None])})
     assert plain_array("a", [1, 2]).tolist() == [1, 2]
     assert not (run / "x.npz").exists()
-
-

@@ -7,7 +7,12 @@ from spicesnn.training import RunDirectory, infer, load, train
 
 
 def test_letters_are_learnt_without_labels_every_letter_its_own_neuron(tmp_path):
-    summary = train(load("letters-stdp", ["training.epochs=15"]), engine=sn.NodalEngine(), out=tmp_path / "run", rng_seed=4)
+    summary = train(
+        load("letters-stdp", ["training.epochs=15"]),
+        engine=sn.NodalEngine(),
+        out=tmp_path / "run",
+        rng_seed=4,
+    )
     history = RunDirectory.existing(summary.run).history()
     assert summary.test_accuracy == infer(summary.run).test_accuracy == 1.0
     late = list(zip(history["shown"][-9:].tolist(), history["winner"][-9:].tolist(), strict=True))
@@ -24,7 +29,10 @@ def test_letters_are_learnt_without_labels_every_letter_its_own_neuron(tmp_path)
 def test_the_same_winners_and_states_in_ngspice(tmp_path):
     config = load("letters-stdp", ["training.epochs=2"])
     with sn.NgspiceEngine() as engine:
-        runs = [train(config, engine=solver, out=tmp_path / solver.name, rng_seed=1).run for solver in (sn.NodalEngine(), engine)]
+        runs = [
+            train(config, engine=solver, out=tmp_path / solver.name, rng_seed=1).run
+            for solver in (sn.NodalEngine(), engine)
+        ]
     nodal, spice = (RunDirectory.existing(run).history() for run in runs)
     assert nodal["winner"].tolist() == spice["winner"].tolist()
     assert np.abs(nodal["states"][-1] - spice["states"][-1]).max() < 1e-3 * 3e-9
@@ -33,4 +41,8 @@ def test_the_same_winners_and_states_in_ngspice(tmp_path):
 
 def test_the_rule_says_what_it_needs(tmp_path):
     with pytest.raises(ConfigError, match="takes one layer without a bias line"):
-        train(load("letters-stdp", ["network.bias=true"]), engine=sn.NodalEngine(), out=tmp_path / "run")
+        train(
+            load("letters-stdp", ["network.bias=true"]),
+            engine=sn.NodalEngine(),
+            out=tmp_path / "run",
+        )

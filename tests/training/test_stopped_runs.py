@@ -1,4 +1,5 @@
-"""Ctrl-C and SIGTERM in the middle of training: what was done is kept, one line says how to go on, and the end is the same."""
+"""Ctrl-C and SIGTERM in the middle of training: what was done is kept, one line says how to go on,
+and the end is the same."""
 
 import json
 
@@ -10,7 +11,13 @@ from spicesnn.errors import ConfigError, RunError
 from spicesnn.training import kept_starts, load, train, train_starts
 
 LETTERS = ["training.updates=4", "training.stop_when_right=false", "training.batch=6"]
-STREAM = ["data.train_limit=600", "data.test_limit=100", "training.chunk=200", "network.hidden=40", "training.epochs=1"]
+STREAM = [
+    "data.train_limit=600",
+    "data.test_limit=100",
+    "training.chunk=200",
+    "network.hidden=40",
+    "training.epochs=1",
+]
 
 
 class Impatient(sn.NodalEngine):
@@ -63,19 +70,30 @@ def test_stopped_at_any_solution_a_run_ends_as_if_it_had_not_been(whole, tmp_pat
         run = tmp_path / f"after {at}"
         with pytest.raises(KeyboardInterrupt) as stop:
             train(load("letters-3x3", LETTERS), engine=Impatient(at), out=run, rng_seed=3)
-        assert stop.value.__notes__ == [f"{run} is kept; continue with: spicesnn train --resume --out '{run}'"]
+        assert stop.value.__notes__ == [
+            f"{run} is kept; continue with: spicesnn train --resume --out '{run}'"
+        ]
         assert (run / "log.txt").read_text().endswith("stopped\n")
         assert not (run / "metrics.json").exists()
         resumed = train(load("xpue"), engine=sn.NodalEngine(), out=run, resume=True)
         assert_same(arrays_of(run, "state.npz", "history.npz"), wanted)
-        assert resumed.extra["pulses"] == json.loads((reference / "metrics.json").read_text())["pulses"]
+        assert (
+            resumed.extra["pulses"]
+            == json.loads((reference / "metrics.json").read_text())["pulses"]
+        )
 
 
 def test_nothing_is_learnt_twice(whole, tmp_path):
-    """What is there after a stop is every update but the one that was going on, without any checkpoint in between."""
+    """What is there after a stop is every update but the one that was going on, without any
+    checkpoint in between."""
     _, solutions = whole
     with pytest.raises(KeyboardInterrupt):
-        train(load("letters-3x3", LETTERS), engine=Impatient(solutions), out=tmp_path / "run", rng_seed=3)
+        train(
+            load("letters-3x3", LETTERS),
+            engine=Impatient(solutions),
+            out=tmp_path / "run",
+            rng_seed=3,
+        )
     with np.load(tmp_path / "run" / "state.npz") as stored:
         assert stored["updates"] == 4
 
@@ -86,9 +104,14 @@ def test_a_stream_says_how_to_go_on(tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt) as stopped:
-        train(load("bp-mnist", STREAM), engine=sn.NodalEngine(), out=tmp_path / "run", progress=stop)
+        train(
+            load("bp-mnist", STREAM), engine=sn.NodalEngine(), out=tmp_path / "run", progress=stop
+        )
     assert "--resume --out" in stopped.value.__notes__[0]
-    assert train(load("xpue"), engine=sn.NodalEngine(), out=tmp_path / "run", resume=True).n_test == 100
+    assert (
+        train(load("xpue"), engine=sn.NodalEngine(), out=tmp_path / "run", resume=True).n_test
+        == 100
+    )
 
 
 def test_many_starts_are_stopped_and_gone_on_with(tmp_path):
@@ -117,9 +140,16 @@ def test_a_stop_before_the_first_start_has_ended_keeps_the_folder(tmp_path):
     config = load("letters-3x3", ["training.epochs=1"])
     with pytest.raises(KeyboardInterrupt):
         train_starts(config, engine=Impatient(1), starts=2, out=tmp_path / "run")
-    assert train_starts(config, engine=sn.NodalEngine(), starts=2, out=tmp_path / "run", resume=True).starts == 2
+    assert (
+        train_starts(
+            config, engine=sn.NodalEngine(), starts=2, out=tmp_path / "run", resume=True
+        ).starts
+        == 2
+    )
 
 
 def test_one_run_is_not_gone_on_with_as_many_starts(whole):
     with pytest.raises(RunError, match="contains one run, not many starts"):
-        train_starts(load("letters-3x3"), engine=sn.NodalEngine(), starts=2, out=whole[0], resume=True)
+        train_starts(
+            load("letters-3x3"), engine=sn.NodalEngine(), starts=2, out=whole[0], resume=True
+        )

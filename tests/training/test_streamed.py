@@ -9,8 +9,19 @@ from spicesnn.errors import ConfigError, RunError
 from spicesnn.training.streamed import Images
 
 SMALL = {
-    "stdp-mnist": {"data.train_limit": 600, "data.test_limit": 200, "training.chunk": 200, "network.neurons": 30},
-    "bp-mnist": {"data.train_limit": 600, "data.test_limit": 200, "training.chunk": 200, "network.hidden": 60, "training.epochs": 2},
+    "stdp-mnist": {
+        "data.train_limit": 600,
+        "data.test_limit": 200,
+        "training.chunk": 200,
+        "network.neurons": 30,
+    },
+    "bp-mnist": {
+        "data.train_limit": 600,
+        "data.test_limit": 200,
+        "training.chunk": 200,
+        "network.hidden": 60,
+        "training.epochs": 2,
+    },
 }
 
 
@@ -18,7 +29,9 @@ SMALL = {
 def test_a_small_run_learns_and_infers_the_same_again(preset, at_least, tmp_path):
     config = training.load(preset, SMALL[preset])
     seen = []
-    summary = training.train(config, engine=sn.NodalEngine(), out=tmp_path / "run", rng_seed=3, progress=seen.append)
+    summary = training.train(
+        config, engine=sn.NodalEngine(), out=tmp_path / "run", rng_seed=3, progress=seen.append
+    )
     assert summary.test_accuracy >= at_least
     assert summary.n_test == 200
     assert seen[-1].done == seen[-1].total
@@ -41,10 +54,15 @@ def test_a_run_that_was_stopped_ends_with_the_same_bits(preset, tmp_path):
 
     whole = training.train(config, engine=sn.NodalEngine(), out=tmp_path / "whole", rng_seed=5)
     with pytest.raises(_StopError):
-        training.train(config, engine=sn.NodalEngine(), out=tmp_path / "stopped", rng_seed=5, progress=stop)
+        training.train(
+            config, engine=sn.NodalEngine(), out=tmp_path / "stopped", rng_seed=5, progress=stop
+        )
     resumed = training.train(config, engine=sn.NodalEngine(), out=tmp_path / "stopped", resume=True)
     assert resumed.test_accuracy == whole.test_accuracy
-    with np.load(tmp_path / "whole" / "state.npz") as a, np.load(tmp_path / "stopped" / "state.npz") as b:
+    with (
+        np.load(tmp_path / "whole" / "state.npz") as a,
+        np.load(tmp_path / "stopped" / "state.npz") as b,
+    ):
         for name in a.files:
             if name != "total_wall_s":
                 np.testing.assert_array_equal(a[name], b[name], err_msg=name)
@@ -67,7 +85,10 @@ def test_the_last_spike_rule_learns(tmp_path):
     ("overrides", "message"),
     [
         ({"synapse.set_volts": [2.0, 1.0], "synapse.kind": "device"}, "lowest, highest"),
-        ({"synapse.kind": "device", "synapse.mapping": "literal", "device.model": "pai-yu-chen"}, "no te2v"),
+        (
+            {"synapse.kind": "device", "synapse.mapping": "literal", "device.model": "pai-yu-chen"},
+            "no te2v",
+        ),
     ],
 )
 def test_settings_that_cannot_run_are_refused(overrides, message, tmp_path):
@@ -80,7 +101,11 @@ def test_a_checkpoint_of_another_kind_is_refused(tmp_path):
     config = training.load("xpue", {"training.epochs": 0})
     training.train(config, engine=sn.NodalEngine(), out=tmp_path / "run")
     stored = {name: (tmp_path / "run" / name).read_bytes() for name in ("state.npz", "history.npz")}
-    training.train(training.load("bp-mnist", SMALL["bp-mnist"]), engine=sn.NodalEngine(), out=tmp_path / "other")
+    training.train(
+        training.load("bp-mnist", SMALL["bp-mnist"]),
+        engine=sn.NodalEngine(),
+        out=tmp_path / "other",
+    )
     other = tmp_path / "other"
     for name, content in stored.items():
         (other / name).write_bytes(content)
@@ -89,7 +114,9 @@ def test_a_checkpoint_of_another_kind_is_refused(tmp_path):
         training.train(config, engine=sn.NodalEngine(), out=other, resume=True)
     for name in stored:
         with np.load(other / name) as arrays:
-            np.savez(other / name, **{key: value for key, value in arrays.items() if key != "config"})
+            np.savez(
+                other / name, **{key: value for key, value in arrays.items() if key != "config"}
+            )
     with pytest.raises(RunError, match="not a checkpoint of this kind"):
         training.train(config, engine=sn.NodalEngine(), out=other, resume=True)
 
@@ -105,14 +132,20 @@ def test_settings_of_validation_see_no_test_image(tmp_path):
     validated, whole = Images.load(limits), Images.load(training.load("stdp-mnist", {}).data)
     np.testing.assert_array_equal(validated.test, whole.train[-50:-10])
     np.testing.assert_array_equal(validated.train, whole.train[:-50])
-    with pytest.raises(ConfigError, match=r"data\.validation = 60000 leaves none of the 60000 training images"):
+    with pytest.raises(
+        ConfigError, match=r"data\.validation = 60000 leaves none of the 60000 training images"
+    ):
         Images.load(training.load("stdp-mnist", {"data.validation": 60000}).data)
 
 
 def test_settings_follow_the_number_of_neurons_unless_they_are_set():
     small, large, mixed = (
         training.load("stdp-mnist", settings).network
-        for settings in ({}, {"network.neurons": 400}, {"network.neurons": 400, "network.inhibition": 5, "network.potentiation": "auto"})
+        for settings in (
+            {},
+            {"network.neurons": 400},
+            {"network.neurons": 400, "network.inhibition": 5, "network.potentiation": "auto"},
+        )
     )
     assert (small.column_sum, small.inhibition, small.potentiation) == (40, 30, 0.005)
     assert (large.column_sum, large.inhibition, large.potentiation) == (78, 17, 0.01)

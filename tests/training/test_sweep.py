@@ -30,7 +30,9 @@ def test_values_and_ranges():
     assert sweeping.parse_over("a.b=3:1:-1") == ("a.b", ["3", "2", "1"])
 
 
-@pytest.mark.parametrize("text", ["a.b", "a.b=", "=1", "a.b=0:1:0", "a.b=0:1:-1", "a.b=x:y:z", "a.b=0:1:1e-9"])
+@pytest.mark.parametrize(
+    "text", ["a.b", "a.b=", "=1", "a.b=0:1:0", "a.b=0:1:-1", "a.b=x:y:z", "a.b=0:1:1e-9"]
+)
 def test_what_is_no_sweep_says_so(text):
     with pytest.raises(ConfigError, match="--over"):
         sweeping.parse_over(text)
@@ -47,7 +49,9 @@ def test_the_key_is_of_the_whole_configuration():
     base = plan("array.word_line_ohm=1")[0].key
     assert plan("array.word_line_ohm=1.0")[0].key == base
     assert plan("array.word_line_ohm=1", engine="ngspice")[0].key != base
-    other = sweeping.plan("letters-3x3", ["array.word_line_ohm=1"], seeds=1, overrides=["training.epochs=3"])
+    other = sweeping.plan(
+        "letters-3x3", ["array.word_line_ohm=1"], seeds=1, overrides=["training.epochs=3"]
+    )
     assert other[0].key != base
 
 
@@ -63,7 +67,9 @@ def test_a_sweep_goes_on_where_it_was_and_computes_nothing_twice(tmp_path, monke
     first = sweeping.sweep(points[:3], tmp_path)
     assert (first.computed, len(first.rows)) == (3, 3)
     told = []
-    second = sweeping.sweep(points, tmp_path, progress=lambda done, total: told.append((done, total)))
+    second = sweeping.sweep(
+        points, tmp_path, progress=lambda done, total: told.append((done, total))
+    )
     assert second.computed == 1
     assert told == [(3, 4), (4, 4)]
     assert second.rows[:3] == first.rows
@@ -84,7 +90,9 @@ def test_a_damaged_point_says_which_and_what_to_do(tmp_path):
 
 
 def test_means_and_intervals_are_students():
-    rows = [{"x": "1", "test_accuracy": value} for value in (0.8, 0.9, 1.0)] + [{"x": "2", "test_accuracy": 0.5}]
+    rows = [{"x": "1", "test_accuracy": value} for value in (0.8, 0.9, 1.0)] + [
+        {"x": "2", "test_accuracy": 0.5}
+    ]
     first, second = sweeping.summarised(rows, ["x"])
     assert first["mean"] == pytest.approx(0.9)
     assert first["half_width"] == pytest.approx(4.30265 * 0.1 / np.sqrt(3), rel=1e-5)
@@ -92,7 +100,10 @@ def test_means_and_intervals_are_students():
 
 
 def test_the_figure_shows_the_means_in_percent_with_their_intervals():
-    table = [{"x": "1k", "k": "a", "seeds": 3, "mean": 0.8, "half_width": 0.1}, {"x": "500", "k": "a", "seeds": 3, "mean": 0.9, "half_width": 0.05}]
+    table = [
+        {"x": "1k", "k": "a", "seeds": 3, "mean": 0.8, "half_width": 0.1},
+        {"x": "500", "k": "a", "seeds": 3, "mean": 0.9, "half_width": 0.05},
+    ]
     axes = sweep_figure(table, ["x", "k"]).axes[0]
     line = axes.containers[0].lines[0]
     assert (list(line.get_xdata()), list(line.get_ydata())) == ([500.0, 1000.0], [90.0, 80.0])
@@ -102,7 +113,17 @@ def test_the_figure_shows_the_means_in_percent_with_their_intervals():
 
 
 def test_the_command_writes_table_and_figure(tmp_path, capfd):
-    arguments = ["sweep", "letters-3x3", "--over", "array.word_line_ohm=0,1", "--set", "training.epochs=1", "--out", str(tmp_path), "--json"]
+    arguments = [
+        "sweep",
+        "letters-3x3",
+        "--over",
+        "array.word_line_ohm=0,1",
+        "--set",
+        "training.epochs=1",
+        "--out",
+        str(tmp_path),
+        "--json",
+    ]
     assert main(arguments) == 0
     answer = json.loads(capfd.readouterr().out)
     assert (len(answer["points"]), answer["computed"]) == (2, 2)
@@ -117,7 +138,9 @@ def test_table_and_figure_grow_with_the_points(tmp_path, monkeypatch):
 
     def watch(result):
         with result.table.open(newline="", encoding="utf-8") as file:
-            seen.append((len(result.rows), [row["array.word_line_ohm"] for row in csv.DictReader(file)]))
+            seen.append(
+                (len(result.rows), [row["array.word_line_ohm"] for row in csv.DictReader(file)])
+            )
 
     whole = sweeping.sweep(plan("array.word_line_ohm=0,1,2", engine="nodal"), tmp_path, watch=watch)
     assert seen == [(1, ["0"]), (2, ["0", "1"]), (3, ["0", "1", "2"])]
@@ -125,7 +148,16 @@ def test_table_and_figure_grow_with_the_points(tmp_path, monkeypatch):
 
 
 def test_a_table_in_parquet_has_numbers_for_what_was_swept(tmp_path, capfd):
-    arguments = ["sweep", "letters-3x3", "--over", "wires.word_line_ohm=0,1.5", "--set", "training.epochs=1", "--engine", "nodal"]
+    arguments = [
+        "sweep",
+        "letters-3x3",
+        "--over",
+        "wires.word_line_ohm=0,1.5",
+        "--set",
+        "training.epochs=1",
+        "--engine",
+        "nodal",
+    ]
     assert main([*arguments, "--out", str(tmp_path), "--parquet", "--json"]) == 0
     table = pd.read_parquet(json.loads(capfd.readouterr().out)["parquet"])
     assert table["wires.word_line_ohm"].tolist() == [0.0, 1.5]
@@ -133,9 +165,24 @@ def test_a_table_in_parquet_has_numbers_for_what_was_swept(tmp_path, capfd):
     assert table["test_accuracy"].between(0, 1).all()
 
 
-def test_parquet_without_its_package_is_refused_before_anything_is_computed(tmp_path, monkeypatch, capfd):
+def test_parquet_without_its_package_is_refused_before_anything_is_computed(
+    tmp_path, monkeypatch, capfd
+):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    assert main(["sweep", "letters-3x3", "--over", "array.word_line_ohm=0", "--parquet", "--out", str(tmp_path / "out")]) == 1
+    assert (
+        main(
+            [
+                "sweep",
+                "letters-3x3",
+                "--over",
+                "array.word_line_ohm=0",
+                "--parquet",
+                "--out",
+                str(tmp_path / "out"),
+            ]
+        )
+        == 1
+    )
     assert "pip install 'spicesnn[views]'" in capfd.readouterr().err
     assert not (tmp_path / "out").exists()
 
@@ -153,7 +200,10 @@ def test_a_port_where_something_else_listens_is_one_message(tmp_path, monkeypatc
         other.bind(("127.0.0.1", 0))
         other.listen()
         address = f"tcp://127.0.0.1:{other.getsockname()[1]}"
-        with pytest.raises(ConfigError, match=f"no Dask scheduler answers at {address}: nothing that Dask understands within 0.3 s; start one"):
+        with pytest.raises(
+            ConfigError,
+            match=f"no Dask scheduler answers at {address}: nothing that Dask understands within 0.3 s; start one",
+        ):
             sweeping.sweep(plan("array.word_line_ohm=0"), tmp_path, scheduler=address)
 
 
@@ -178,7 +228,9 @@ def test_many_points_that_fail_are_one_message(tmp_path, monkeypatch):
     assert len(str(told.value).splitlines()) == 2
 
 
-@pytest.mark.parametrize("error", [NgspiceMissingError("no ngspice here"), sweeping.WorkersError("another version")])
+@pytest.mark.parametrize(
+    "error", [NgspiceMissingError("no ngspice here"), sweeping.WorkersError("another version")]
+)
 def test_what_would_stop_every_point_stops_the_sweep(error, tmp_path, monkeypatch):
     asked = []
 
@@ -196,15 +248,24 @@ def test_a_worker_of_another_version_computes_nothing(tmp_path, monkeypatch):
     (point,) = plan("array.word_line_ohm=0")
     key = point.key
     monkeypatch.setattr(sweeping, "__version__", "0.0.1")
-    with pytest.raises(sweeping.WorkersError, match=r"has spicesnn 0\.0\.1, another version than this one; install the same everywhere"):
+    with pytest.raises(
+        sweeping.WorkersError,
+        match=r"has spicesnn 0\.0\.1, another version than this one; install the same everywhere",
+    ):
         sweeping.compute(point.tables, key, str(tmp_path))
 
 
-def test_a_worker_that_does_not_see_the_folder_leaves_the_file_to_whoever_asked(tmp_path, monkeypatch):
+def test_a_worker_that_does_not_see_the_folder_leaves_the_file_to_whoever_asked(
+    tmp_path, monkeypatch
+):
     (point,) = plan("array.word_line_ohm=0")
     alone = sweeping.sweep([point], tmp_path / "alone")
     real = sweeping.compute
-    monkeypatch.setattr(sweeping, "compute", lambda tables, key, folder, **more: real(tables, key, str(tmp_path / "not here"), **more))
+    monkeypatch.setattr(
+        sweeping,
+        "compute",
+        lambda tables, key, folder, **more: real(tables, key, str(tmp_path / "not here"), **more),
+    )
     apart = sweeping.sweep([point], tmp_path / "apart")
     assert (tmp_path / "apart" / "points" / f"{point.key}.json").is_file()
     assert not (tmp_path / "not here").exists()
@@ -225,12 +286,24 @@ class Cluster:
     def start(self, module, *arguments, before="pass"):
         code = f"{before}; import runpy; runpy.run_module({module!r}, run_name='__main__')"
         call = [sys.executable, "-c", code, *arguments, "--no-dashboard"]
-        process = subprocess.Popen(call, env={**os.environ, "PYTHONWARNINGS": "ignore"}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            call,
+            env={**os.environ, "PYTHONWARNINGS": "ignore"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         self.processes.append(process)
         return process
 
     def worker(self, before="pass"):
-        return self.start("distributed.cli.dask_worker", self.address, "--nthreads", "1", "--no-nanny", before=before)
+        return self.start(
+            "distributed.cli.dask_worker",
+            self.address,
+            "--nthreads",
+            "1",
+            "--no-nanny",
+            before=before,
+        )
 
 
 @pytest.fixture
@@ -258,17 +331,25 @@ def after(count, process):
 
 
 def long_points():
-    return sweeping.plan("letters-3x3", ["array.word_line_ohm=0:4:1"], seeds=2, overrides=["training.epochs=20"])
+    return sweeping.plan(
+        "letters-3x3", ["array.word_line_ohm=0:4:1"], seeds=2, overrides=["training.epochs=20"]
+    )
 
 
 @pytest.mark.slow
 def test_a_killed_worker_changes_nothing(tmp_path, cluster):
-    """A real scheduler, two worker processes, one of them killed in the middle: the same table as on one process."""
+    """A real scheduler, two worker processes, one of them killed in the middle: the same table as
+    on one process."""
     alone = sweeping.sweep(long_points(), tmp_path / "alone")
     workers = [cluster.worker() for _ in range(2)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that there are no workers yet
-        together = sweeping.sweep(long_points(), tmp_path / "together", scheduler=cluster.address, progress=after(2, workers[0]))
+        together = sweeping.sweep(
+            long_points(),
+            tmp_path / "together",
+            scheduler=cluster.address,
+            progress=after(2, workers[0]),
+        )
     assert workers[0].poll() == -signal.SIGKILL
     assert without_times(alone.rows) == without_times(together.rows)
 
@@ -278,9 +359,14 @@ def test_a_killed_scheduler_is_one_message_and_what_was_computed_is_kept(tmp_pat
     cluster.worker()
     with (
         pytest.warns(UserWarning, match=r"has no workers yet; start some with `dask worker tcp"),
-        pytest.raises(RunError, match="the Dask scheduler is gone; what was computed is kept: start the sweep again"),
+        pytest.raises(
+            RunError,
+            match="the Dask scheduler is gone; what was computed is kept: start the sweep again",
+        ),
     ):
-        sweeping.sweep(long_points(), tmp_path, scheduler=cluster.address, progress=after(2, cluster.scheduler))
+        sweeping.sweep(
+            long_points(), tmp_path, scheduler=cluster.address, progress=after(2, cluster.scheduler)
+        )
     kept = len(list((tmp_path / "points").glob("*.json")))
     assert 2 <= kept < 10
     assert sweeping.sweep(long_points(), tmp_path).computed == 10 - kept
@@ -290,11 +376,17 @@ def test_a_killed_scheduler_is_one_message_and_what_was_computed_is_kept(tmp_pat
 @pytest.mark.parametrize(
     ("before", "said"),
     [
-        ("import spicesnn._version as v; v.__version__ = '0.0.1'", r"has spicesnn 0\.0\.1, another version than this one"),
-        ("import sys; sys.meta_path.insert(0, type('No', (), {'find_spec': staticmethod(lambda name, *_: 1 / 0 if name == 'spicesnn' else None)}))",
-         "Dask workers without spicesnn: tcp://"),
+        (
+            "import spicesnn._version as v; v.__version__ = '0.0.1'",
+            r"has spicesnn 0\.0\.1, another version than this one",
+        ),
+        (
+            "import sys; sys.meta_path.insert(0, type('No', (), {'find_spec': "
+            "staticmethod(lambda name, *_: 1 / 0 if name == 'spicesnn' else None)}))",
+            "Dask workers without spicesnn: tcp://",
+        ),
     ],
-)  # fmt: skip
+)
 @pytest.mark.filterwarnings("ignore:the Dask scheduler")
 def test_workers_with_another_spicesnn_or_none_are_one_message(before, said, tmp_path, cluster):
     cluster.worker(before)

@@ -1,4 +1,5 @@
-"""The scheduler of `sweep --workers` listens to nobody but the sweep: a client without its keys, or with keys of its own, runs nothing."""
+"""The scheduler of `sweep --workers` listens to nobody but the sweep: a client without its keys, or
+with keys of its own, runs nothing."""
 
 import socket
 import sys
@@ -38,7 +39,10 @@ def test_a_client_without_the_keys_runs_nothing(cluster, tmp_path, keys):
     security = distributed.Security.temporary() if keys == "of somebody else" else None
     address = address.replace("tls://", "tcp://") if keys == "plain, on the TLS port" else address
     answered = False
-    with suppress(Exception), distributed.Client(address, security=security, timeout=1) as client:  # Dask's word for it depends on the instant
+    with (
+        suppress(Exception),
+        distributed.Client(address, security=security, timeout=1) as client,
+    ):  # Dask's word for it depends on the instant
         client.submit(canary, str(tmp_path / "canary")).result(timeout=2)
         answered = True
     assert not answered
@@ -63,7 +67,10 @@ def test_the_workers_serve_no_pages(cluster):
 def test_workers_without_cryptography_say_what_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "cryptography", None)
     monkeypatch.setitem(sys.modules, "cryptography.hazmat.backends", None)
-    with pytest.raises(ConfigError, match=r"several workers need cryptography.*pip install 'spicesnn\[cluster\]'; --workers 1 needs none"):
+    with pytest.raises(
+        ConfigError,
+        match=r"several workers need cryptography.*pip install 'spicesnn\[cluster\]'; --workers 1 needs none",
+    ):
         workers._own_keys()
 
 

@@ -1,4 +1,5 @@
-"""How updates are programmed: one pulse a change, written and verified, sample by sample, through transistors; and that all of it is counted."""
+"""How updates are programmed: one pulse a change, written and verified, sample by sample, through
+transistors; and that all of it is counted."""
 
 import numpy as np
 import pytest
@@ -13,10 +14,21 @@ from spicesnn.training.writing import programmed, stepped
 
 NOISY = ["imperfections.cycle_to_cycle=0.5"]
 CELL_1T1R = [
-    "device.model=1t1r", "device.r_on=10k", "device.r_off=100k", "device.v_on=-0.5", "device.v_off=0.5", "device.k_on=-2.4e-7",
-    "device.k_off=2.4e-7", "device.alpha_on=1", "device.alpha_off=1", "programming.scheme=gated", "encoding.gate_volts=1.28",
-    "programming.gate_on_volts=2.5", "imperfections.parameters=[]", "imperfections.spread=[]",
-]  # fmt: skip
+    "device.model=1t1r",
+    "device.r_on=10k",
+    "device.r_off=100k",
+    "device.v_on=-0.5",
+    "device.v_off=0.5",
+    "device.k_on=-2.4e-7",
+    "device.k_off=2.4e-7",
+    "device.alpha_on=1",
+    "device.alpha_off=1",
+    "programming.scheme=gated",
+    "encoding.gate_volts=1.28",
+    "programming.gate_on_volts=2.5",
+    "imperfections.parameters=[]",
+    "imperfections.spread=[]",
+]
 
 
 class CountingEngine(sn.NodalEngine):
@@ -38,7 +50,8 @@ class CountingEngine(sn.NodalEngine):
 
 
 def after_one_update(overrides, writing):
-    """Return conductances before and after one update of every second cell, their wanted directions, and the state."""
+    """Return conductances before and after one update of every second cell, their wanted
+    directions, and the state."""
     experiment = Experiment.of(load("letters-3x3", overrides))
     state = experiment.start()
     changes = np.zeros(experiment.shape, dtype=np.int8)
@@ -52,7 +65,8 @@ def test_written_and_verified_steps_are_alike_although_pulses_are_not():
     engine = sn.NodalEngine()
     step = 0.03
     before, after, changes, state = after_one_update(
-        [*NOISY, f"programming.verify_step={step}"], lambda e, s, c: stepped(e, engine, s, History(), [c])
+        [*NOISY, f"programming.verify_step={step}"],
+        lambda e, s, c: stepped(e, engine, s, History(), [c]),
     )
     span = Experiment.of(load("letters-3x3")).layers[0].window.span
     moved = (after - before) / span
@@ -61,19 +75,31 @@ def test_written_and_verified_steps_are_alike_although_pulses_are_not():
     assert np.abs(moved - step * changes)[inside].max() < 0.3 * step
     assert state.pulses > 4
     assert state.reads > 2 * 10
-    before, after, changes, state = after_one_update(NOISY, lambda e, s, c: programmed(e, engine, s, History(), [plan(c)]))
+    before, after, changes, state = after_one_update(
+        NOISY, lambda e, s, c: programmed(e, engine, s, History(), [plan(c)])
+    )
     once = (after - before) / span
     assert np.std(once[changes > 0]) > 3 * np.std(moved[(changes > 0) & inside])
     assert state.pulses == 4
     assert state.reads == 0
 
 
-@pytest.mark.parametrize("overrides", [
-    ["programming.verify_step=0.03", *NOISY],
-    ["programming.verify_step=0.03", "learning.fraction=0.5"],
-    ["training.batch=1", "training.epochs=6", "training.stop_when_right=false", "programming.set_s=100e-6", "programming.reset_s=100e-6"],
-    CELL_1T1R,
-], ids=["verified", "verified-subset", "sample by sample", "1t1r"])  # fmt: skip
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["programming.verify_step=0.03", *NOISY],
+        ["programming.verify_step=0.03", "learning.fraction=0.5"],
+        [
+            "training.batch=1",
+            "training.epochs=6",
+            "training.stop_when_right=false",
+            "programming.set_s=100e-6",
+            "programming.reset_s=100e-6",
+        ],
+        CELL_1T1R,
+    ],
+    ids=["verified", "verified-subset", "sample by sample", "1t1r"],
+)
 def test_letters_are_learnt_and_every_pulse_read_and_joule_is_counted(tmp_path, overrides):
     engine = CountingEngine()
     summary = train(load("letters-3x3", overrides), engine=engine, out=tmp_path / "run", rng_seed=1)
@@ -93,12 +119,15 @@ def test_letters_are_learnt_and_every_pulse_read_and_joule_is_counted(tmp_path, 
 
 
 def test_cells_with_a_transistor_are_read_where_their_conductances_count():
-    with pytest.raises(ConfigError, match=r"encoding.gate_volts = 0.0 V; 1t1r cells count at 1.28 V on their gates"):
+    with pytest.raises(
+        ConfigError, match=r"encoding.gate_volts = 0.0 V; 1t1r cells count at 1.28 V on their gates"
+    ):
         Experiment.of(load("letters-3x3", [*CELL_1T1R, "encoding.gate_volts=0"]))
 
 
 def test_the_gate_keeps_cells_that_are_not_selected(tmp_path):
-    """A transistor that is off: the other word lines' cells do not move at all, though their bit lines do."""
+    """A transistor that is off: the other word lines' cells do not move at all, though their bit
+    lines do."""
     experiment = Experiment.of(load("letters-3x3", CELL_1T1R))
     state = experiment.start()
     changes = np.zeros(experiment.shape, dtype=np.int8)

@@ -20,7 +20,9 @@ def test_where_compiled_code_is_kept(tmp_path, monkeypatch):
     assert (check.ok, check.found) == (True, f"kept in {tmp_path / 'not' / 'there yet'}")
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file" / "cache"))
-    monkeypatch.setattr(installation, "presets_dir", lambda: tmp_path / "file" / "presets")  # a package that cannot be written
+    monkeypatch.setattr(
+        installation, "presets_dir", lambda: tmp_path / "file" / "presets"
+    )  # a package that cannot be written
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
     assert look("compiled code").found == f"kept in {tmp_path / 'caches' / 'numba'}"
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
@@ -47,10 +49,16 @@ def test_a_temporary_folder_that_is_full_or_nowhere(monkeypatch):
 
 
 def test_every_package_that_is_needed_is_looked_for():
-    project = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads(
+        (Path(__file__).resolve().parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    )["project"]
     extras = project["optional-dependencies"]
-    assert {re.split(r"[><=\[]", text)[0] for text in project["dependencies"]} == set(installation.PACKAGES)
-    assert {re.split(r"[><=\[]", text)[0] for name in ("cluster", "views") for text in extras[name]} <= set(installation.OPTIONAL)
+    assert {re.split(r"[><=\[]", text)[0] for text in project["dependencies"]} == set(
+        installation.PACKAGES
+    )
+    assert {
+        re.split(r"[><=\[]", text)[0] for name in ("cluster", "views") for text in extras[name]
+    } <= set(installation.OPTIONAL)
     checks = {check.name: check for check in installation.python_and_packages()}
     for name in ("pillow", "threadpoolctl", "numba"):
         assert checks[name].ok

@@ -24,7 +24,14 @@ def test_both_engines_solve_a_layer_alike():
 def test_without_wires_a_layer_is_its_matrix():
     seen = []
     tiling = Tiling(rows=4, cols=0)
-    solved = solve_layer(sn.NodalEngine(), CELLS, sn.Wires.ideal(), VOLTS, tiling, progress=lambda *done: seen.append(done))
+    solved = solve_layer(
+        sn.NodalEngine(),
+        CELLS,
+        sn.Wires.ideal(),
+        VOLTS,
+        tiling,
+        progress=lambda *done: seen.append(done),
+    )
     np.testing.assert_allclose(solved.column_amps, VOLTS @ CELLS, rtol=1e-12)
     np.testing.assert_allclose(solved.siemens, CELLS, rtol=1e-12)
     assert seen == [(1, 3), (2, 3), (3, 3)]

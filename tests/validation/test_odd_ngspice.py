@@ -1,4 +1,5 @@
-"""An ngspice that is old, nameless, hangs or dies, and one that cannot be reached: what the engine and `doctor` say of each."""
+"""An ngspice that is old, nameless, hangs or dies, and one that cannot be reached: what the engine
+and `doctor` say of each."""
 
 import ctypes.util
 import re
@@ -20,7 +21,9 @@ def odd_library(tmp_path_factory):
     if compiler is None:
         pytest.skip("no C compiler on this machine")
     made = tmp_path_factory.mktemp("odd") / "libngspice.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-w", "-o", str(made), str(SOURCE), "-ldl"], check=True)
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", "-w", "-o", str(made), str(SOURCE), "-ldl"], check=True
+    )
     return made
 
 
@@ -40,7 +43,9 @@ def test_an_ordinary_one_through_the_shim(odd):
     assert (check.ok, check.advice, state["untested"]) == (True, "", False)
 
 
-@pytest.mark.parametrize(("how", "found"), [("old", "26, solver"), ("nameless", "of unknown version, solver")])
+@pytest.mark.parametrize(
+    ("how", "found"), [("old", "26, solver"), ("nameless", "of unknown version, solver")]
+)
 def test_an_old_one_works_and_is_said_to_be_old(odd, how, found):
     odd(how)
     check, state = installation.ngspice()
@@ -54,7 +59,11 @@ def test_an_old_one_works_and_is_said_to_be_old(odd, how, found):
     ("how", "found", "said"),
     [
         ("hangs at start", "does not work", r"did not start within 1 s"),
-        ("dies at start", "does not work", r"was killed while it started \(killed by signal 11, SIGSEGV\)"),
+        (
+            "dies at start",
+            "does not work",
+            r"was killed while it started \(killed by signal 11, SIGSEGV\)",
+        ),
         ("hangs", "does not work", r"did not finish within 1 s"),
         ("dies", "does not work", r"died \(killed by signal 9, SIGKILL\)"),
     ],
@@ -77,8 +86,16 @@ def test_without_pyspice_it_cannot_be_reached(monkeypatch):
 
 
 PROGRAMS = {
-    "echo '** ngspice-26 : Circuit level simulation program'": (True, "26, ", "none of the versions"),
-    "echo '** ngspice-45 : Circuit level simulation program'": (True, "45, ", "none of the versions"),
+    "echo '** ngspice-26 : Circuit level simulation program'": (
+        True,
+        "26, ",
+        "none of the versions",
+    ),
+    "echo '** ngspice-45 : Circuit level simulation program'": (
+        True,
+        "45, ",
+        "none of the versions",
+    ),
     "sleep 60": (False, "gave no answer within 0.5 s", "install ngspice again"),
     "kill -9 $$": (False, "ends with exit code -9 and no version", "install ngspice again"),
     "exit 3": (False, "ends with exit code 3 and no version", "install ngspice again"),

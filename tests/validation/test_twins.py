@@ -40,7 +40,9 @@ def test_the_truth_is_that_of_the_nodal_engine():
     for k in range(12):
         width = drawn.duration_s[k] / 1.2
         pulse = Pulse(row_volts=[drawn.volts[k]], width_s=width, rise_s=0.1 * width)
-        after = NodalEngine().pulse(sn.Crossbar(device=device, state=drawn.states[:, [k]], wires=sn.Wires.ideal()), pulse)
+        after = NodalEngine().pulse(
+            sn.Crossbar(device=device, state=drawn.states[:, [k]], wires=sn.Wires.ideal()), pulse
+        )
         assert exact(k, np.array([1.0]))[0, 0] == pytest.approx(after.state[0, 0], abs=1e-4 * 3e-9)
 
 
@@ -57,14 +59,24 @@ def test_twins_are_the_same_device(name):
 
 def test_a_coarse_run_and_a_different_device_are_found():
     rng = np.random.default_rng
-    rough = twins.check_twins("yakopcic", rng(1), pulses=6, accuracy=TransientAccuracy(points=5, reltol=0.1, trtol=50.0))
+    rough = twins.check_twins(
+        "yakopcic", rng(1), pulses=6, accuracy=TransientAccuracy(points=5, reltol=0.1, trtol=50.0)
+    )
     assert not rough.ok
     assert rough.end_error > 1e-3
     drawn = twins.draw_pulses(VTEAM(), 4, rng(1))
     exact = twins.integrated(VTEAM(k_on=-11.0, k_off=6e-4), drawn)
     assert twins._compare(VTEAM(), drawn, 0, exact, TransientAccuracy()).end > 1e-3
     sound = twins.TwinCheck(
-        name="x", pulses=1, end_error=0.0, path_error=0.0, current_error=0.0, moved=1.0, accepted=90, rejected=10, worst_ratio=0.9
+        name="x",
+        pulses=1,
+        end_error=0.0,
+        path_error=0.0,
+        current_error=0.0,
+        moved=1.0,
+        accepted=90,
+        rejected=10,
+        worst_ratio=0.9,
     )
     assert sound.ok
     assert not replace(sound, rejected=11).ok
@@ -79,13 +91,16 @@ def test_two_hundred_pulses_of_every_device(name):
     assert found.moved > 0.1
 
 
-# JART is bistable in places off its published set, where ngspice's current has a hysteresis (its docstring).
+# JART is bistable in places off its published set, where ngspice's current has a hysteresis (its
+# docstring).
 SPREAD = {"jart-vcm": 0.0}
 
 
 @pytest.mark.parametrize("name", MEMORY)
 def test_twins_off_the_presets(name):
-    found = twins.check_twins(name, np.random.default_rng(6), pulses=5, spread=SPREAD.get(name, 0.25))
+    found = twins.check_twins(
+        name, np.random.default_rng(6), pulses=5, spread=SPREAD.get(name, 0.25)
+    )
     assert max(found.end_error, found.path_error, found.current_error) <= 1e-3, found
 
 
@@ -119,6 +134,14 @@ def test_the_script_prints_the_table(capsys):
     assert row.split()[0] == "saturating-pulse"
     assert float(row.split()[1]) < 1e-4
     found = twins.TwinCheck(
-        name="x", pulses=1, end_error=0.0, path_error=0.0, current_error=0.0, moved=1.0, accepted=95, rejected=5, worst_ratio=0.9
+        name="x",
+        pulses=1,
+        end_error=0.0,
+        path_error=0.0,
+        current_error=0.0,
+        moved=1.0,
+        accepted=95,
+        rejected=5,
+        worst_ratio=0.9,
     )
     assert script.line(found, 2e-3).endswith("NOT OK")

@@ -71,8 +71,13 @@ def test_a_pulse_and_a_curve_hold_on_both_engines(engines, monkeypatch):
     monkeypatch.setattr(registry, "names", lambda: ["vteam"])
     cases = [*pulses.cases(engines, 0, shapes=((1, 1), (2, 2))), *curves.cases(engines)]
     assert [case.case for case in cases] == [
-        "pulse 1×1 vteam +", "pulse 1×1 vteam −", "pulse 2×2 vteam +", "pulse 2×2 vteam −", "iv vteam", "iv vteam"
-    ]  # fmt: skip
+        "pulse 1×1 vteam +",
+        "pulse 1×1 vteam −",
+        "pulse 2×2 vteam +",
+        "pulse 2×2 vteam −",
+        "iv vteam",
+        "iv vteam",
+    ]
     assert all(case.ok for case in cases), cases
     moved = {case.case: case.nodal for case in cases}
     assert moved["pulse 1×1 vteam +"] > moved["pulse 1×1 vteam −"]
@@ -84,7 +89,13 @@ def test_every_case_moves_its_states_without_ending_at_a_bound():
         start = reads.states(device, (1, 1), np.random.default_rng(1))
         volts = device.typical_drive()[0]
         array = sn.Crossbar(device=device, state=start, wires=sn.Wires.ideal())
-        after = sn.NodalEngine().pulse(array, sn.Pulse(row_volts=volts, width_s=pulses.width_s(device, start, volts, None))).state
+        after = (
+            sn.NodalEngine()
+            .pulse(
+                array, sn.Pulse(row_volts=volts, width_s=pulses.width_s(device, start, volts, None))
+            )
+            .state
+        )
         low, high = device.bounds()
         share = (np.array([start, after]) - low) / (high - low)
         assert abs(share[1] - share[0]).max() > 0.01, name
@@ -92,14 +103,28 @@ def test_every_case_moves_its_states_without_ending_at_a_bound():
 
 def test_the_current_at_zero_volts_is_read_between_the_points():
     time = np.linspace(0, 1, 4)
-    curve = IVCurve(time=time, volts=np.array([1.0, -1.0, -3.0, 1.0]), amps=np.array([3.0, 1.0, 0.0, 4.0]), state=time, device="d", engine="e")
+    curve = IVCurve(
+        time=time,
+        volts=np.array([1.0, -1.0, -3.0, 1.0]),
+        amps=np.array([3.0, 1.0, 0.0, 4.0]),
+        state=time,
+        device="d",
+        engine="e",
+    )
     assert curves.at_zero_volts(curve) == pytest.approx(3.0)
 
 
 def test_curves_are_compared_where_they_switch_abruptly():
     def sampled(points):
         time = np.linspace(0.0, 1.0, points)
-        return IVCurve(time=time, volts=time, amps=np.tanh((time - 0.5) / 1e-2), state=time, device="d", engine="e")
+        return IVCurve(
+            time=time,
+            volts=time,
+            amps=np.tanh((time - 0.5) / 1e-2),
+            state=time,
+            device="d",
+            engine="e",
+        )
 
     assert curves.relative_difference(sampled(2001), sampled(1733)) < 1e-4
 
@@ -107,14 +132,30 @@ def test_curves_are_compared_where_they_switch_abruptly():
 def test_a_jump_is_compared_in_time_and_all_else_in_current():
     def switching(at, high=1.0):
         time = np.linspace(0.0, 2.0, 20001)
-        return IVCurve(time=time, volts=time, amps=np.where(time > at, high, 0.1), state=time, device="d", engine="e")
+        return IVCurve(
+            time=time,
+            volts=time,
+            amps=np.where(time > at, high, 0.1),
+            state=time,
+            device="d",
+            engine="e",
+        )
 
-    smooth = IVCurve(time=np.linspace(0, 1, 50), volts=np.zeros(50), amps=np.linspace(0, 1, 50), state=np.zeros(50), device="d", engine="e")
+    smooth = IVCurve(
+        time=np.linspace(0, 1, 50),
+        volts=np.zeros(50),
+        amps=np.linspace(0, 1, 50),
+        state=np.zeros(50),
+        device="d",
+        engine="e",
+    )
     assert not curves.abrupt(smooth)
     assert curves.abrupt(switching(0.7))
     assert curves.current_case("d", switching(0.7001), switching(0.7), 1.0).ok
     assert not curves.current_case("d", switching(0.701), switching(0.7), 1.0).ok
-    assert curves.current_case("d", switching(0.7, high=1.01), switching(0.7), 1.0).error == pytest.approx(0.01)
+    assert curves.current_case(
+        "d", switching(0.7, high=1.01), switching(0.7), 1.0
+    ).error == pytest.approx(0.01)
 
 
 def test_the_table_is_written_and_judged(tmp_path):
@@ -143,7 +184,12 @@ def test_a_missing_package_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(installation, "OPTIONAL", ())
     found = installation.examine(need_ngspice=False)
     check = {c.name: c for c in found.checks}["no-such-package"]
-    assert (check.ok, check.advice, found.ok, found.exit_code) == (False, "pip install no-such-package", False, 1)
+    assert (check.ok, check.advice, found.ok, found.exit_code) == (
+        False,
+        "pip install no-such-package",
+        False,
+        1,
+    )
 
 
 @pytest.mark.slow

@@ -12,7 +12,10 @@ from spicesnn.validation.imported import spice_errors
 
 MODELS = Path(__file__).parents[1] / "devices" / "importers" / "veriloga_models"
 QUICK = ["vteam", "stanford_pku", "ftj"]
-ALL = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in (*QUICK, "nbo2_switch", "jart_vcm_v1", "gap_by_hand")]
+ALL = [
+    pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
+    for name in (*QUICK, "nbo2_switch", "jart_vcm_v1", "gap_by_hand")
+]
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +44,20 @@ def test_after_50_random_pulses_both_engines_hold_the_same_states(name, ngspice)
     count = len(device.state_names)
     low, high = (np.asarray(b, dtype=float).reshape(-1, 1) for b in device.bounds())
     states = low + (high - low) * rng.uniform(0.1, 0.9, (count, 10))
-    volts = rng.choice([-1.0, 1.0], (5, 10)) * amplitude * rng.uniform(0.3, 1.0, (5, 10))  # ten cells, five pulses one after another
+    volts = (
+        rng.choice([-1.0, 1.0], (5, 10)) * amplitude * rng.uniform(0.3, 1.0, (5, 10))
+    )  # ten cells, five pulses one after another
     given = states[:, :, None] if count > 1 else states[0][:, None]
     arrays = [sn.Crossbar(device=device, state=given, shape=(10, 1), wires=sn.Wires.ideal())] * 2
     for row in volts:
         pulse = sn.Pulse(row_volts=row, width_s=0.05 / frequency, rise_s=0.002 / frequency)
         arrays = [
-            sn.Crossbar(device=device, state=engine.pulse(array, pulse).state, shape=(10, 1), wires=sn.Wires.ideal())
+            sn.Crossbar(
+                device=device,
+                state=engine.pulse(array, pulse).state,
+                shape=(10, 1),
+                wires=sn.Wires.ideal(),
+            )
             for array, engine in zip(arrays, (ngspice, sn.NodalEngine()), strict=True)
         ]
     after = [np.asarray(array.state).reshape(count, -1) for array in arrays]
@@ -64,11 +74,15 @@ def test_an_array_of_64_by_64_is_read_and_pulsed_on_the_nodal_engine(name):
     array = sn.Crossbar(device=device, state=state, wires=sn.Wires(1.0, 1.0))
     volts = rng.uniform(0.0, 0.2, 64)
     read = sn.NodalEngine().read(array, volts)
-    rounding = 1e-15 * volts.max() / 1.0  # of the currents in a segment of 1 ohm, where a cell has picoamperes
+    rounding = (
+        1e-15 * volts.max() / 1.0
+    )  # of the currents in a segment of 1 ohm, where a cell has picoamperes
     assert read.residual_amps < 1e-9 * np.abs(read.column_amps).max() + rounding
     rows = np.zeros(64)
     rows[3] = amplitude
-    after = sn.NodalEngine().pulse(array, sn.Pulse(row_volts=rows, width_s=0.02 / frequency, rise_s=0.001 / frequency))
+    after = sn.NodalEngine().pulse(
+        array, sn.Pulse(row_volts=rows, width_s=0.02 / frequency, rise_s=0.001 / frequency)
+    )
     moved = np.abs(after.state - state)
     assert moved[3].max() > 0
     assert np.all((after.state >= low) & (after.state <= high))

@@ -138,7 +138,10 @@ def read_2(path: Path, sensor: str | None = None) -> Events:
         ]
     t = ticks[pixel] / MICROSECONDS
     shape = next((size for key, size in _SIZES.items() if name.lower().startswith(key)), ())
-    said = f"AEDAT 2.0 of a {name}, times in µs, origin at the lower left: {counted(int(pixel.sum()), 'event')}"
+    said = (
+        f"AEDAT 2.0 of a {name}, times in µs, origin at the lower left:"
+        f" {counted(int(pixel.sum()), 'event')}"
+    )
     if wraps:
         others.append(f"the 32-bit clock overflowed {counted(wraps, 'time')} and is carried on")
     return Events(

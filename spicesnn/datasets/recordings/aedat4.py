@@ -111,8 +111,10 @@ def _events(raw: NDArray[Any], shape: tuple[int, ...], others: dict[str, int]) -
     first = int(raw["t"].min()) if len(raw) else 0
     t = (raw["t"] - first) / MICROSECONDS
     said = [
-        f"AEDAT 4.0, times in µs from the first event (Unix time {first / MICROSECONDS:.6f} s): "
-        f"{counted(len(raw), 'event')}",
+        (
+            f"AEDAT 4.0, times in µs from the first event (Unix time {first / MICROSECONDS:.6f} s):"
+            f" {counted(len(raw), 'event')}"
+        ),
         *(
             f"{counted(number, 'packet')} of {name} left out"
             for name, number in others.items()

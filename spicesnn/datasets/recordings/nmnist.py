@@ -42,8 +42,10 @@ def read(path: Path) -> Events:
         raw, ticks = raw[~mark], ticks[~mark]
         said = [
             f"N-MNIST events, 40 bits each, times in µs: {counted(len(raw), 'event')}",
-            f"{counted(int(mark.sum()), 'mark')} at y = 240 say that the sensor's 13-bit clock "
-            "overflowed; they are no events",
+            (
+                f"{counted(int(mark.sum()), 'mark')} at y = 240 say that the sensor's 13-bit clock "
+                "overflowed; they are no events"
+            ),
         ]
     t = ticks / MICROSECONDS
     return Events(

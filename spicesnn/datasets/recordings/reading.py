@@ -17,7 +17,10 @@ from spicesnn.datasets.recordings.spike_trains import SpikeTrains
 from spicesnn.errors import AbsentError, DataError, InputError
 from spicesnn.file_kinds import unreadable, what_is
 
-KINDS = "N-MNIST .bin, AEDAT 2.0, 3.1 or 4.0, HDF5 with spikes/times and spikes/units, or npz with t, x, y, p"
+KINDS = (
+    "N-MNIST .bin, AEDAT 2.0, 3.1 or 4.0, HDF5 with spikes/times and spikes/units, or npz with t,"
+    " x, y, p"
+)
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _PARTS = ("train", "test")
 
@@ -214,20 +217,24 @@ def read_set(
         if trains.labels is None:
             raise DataError(f"{path} has no data set labels; expected one class a sample")
         words = tuple(str(label) for label in trains.labels.tolist())
-        return Recordings(
-            readers=tuple(trains.reader(k) for k in range(len(trains))),
-            words=words,
-            origins=_numbered(path, len(words)),
-        ), None
+        return (
+            Recordings(
+                readers=tuple(trains.reader(k) for k in range(len(trains))),
+                words=words,
+                origins=_numbered(path, len(words)),
+            ),
+            None,
+        )
     if kind == "npz":
         arrays = event_arrays.arrays_of(path)
         if not arrays:
             raise DataError(f"{path} has no arrays t and x; expected events: {KINDS}")
         parts, labels = event_arrays.samples_of(path, arrays, event_arrays.checked(path, arrays))
         readers = tuple(partial(_given, part) for part in parts)
-        return Recordings(
-            readers=readers, words=tuple(labels), origins=_numbered(path, len(parts))
-        ), None
+        return (
+            Recordings(readers=readers, words=tuple(labels), origins=_numbered(path, len(parts))),
+            None,
+        )
     raise DataError(
         f"{path} is one recording without a class; expected a folder with a folder a class: "
         f"{path.parent}/CLASS/{path.name}"

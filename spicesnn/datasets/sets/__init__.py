@@ -1,1 +1,2 @@
-"""Data sets that spicesnn brings, a file a set or a family of them; the files register themselves."""
+"""Data sets that spicesnn brings, a file a set or a family of them; the files register
+themselves."""

@@ -1,1 +1,2 @@
-"""What users bring as text, read into the equations it stands for, and written again from what was understood."""
+"""What users bring as text, read into the equations it stands for, and written again from what was
+understood."""

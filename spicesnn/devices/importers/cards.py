@@ -1,8 +1,8 @@
-"""A netlist as cards: comments and continuations resolved, sub-circuits, functions, parameters and models sorted; nothing understood yet.
+"""A netlist as cards: comments and continuations resolved, sub-circuits, functions, parameters and
+models sorted; nothing understood yet.
 
-Only what a circuit description needs may stand in the text, also in its parts that are not used: a card that begins with anything
-else, a quoted string or an odd sign is refused by its line.
-"""
+Only what a circuit description needs may stand in the text, also in its parts that are not used: a
+card that begins with anything else, a quoted string or an odd sign is refused by its line."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from dataclasses import dataclass, field, replace
 from spicesnn.devices.importers.expressions import words
 from spicesnn.errors import UnsupportedNetlistError
 
-MODEL_TYPES = words("d npn pnp nmos pmos njf pjf sw csw vswitch iswitch r res c cap ind core vdmos ltra urc")
-"""Types of ``.model`` that may stand in a file; what is translated are d, npn, pnp, nmos, pmos, njf, pjf and sw."""
+MODEL_TYPES = words(
+    "d npn pnp nmos pmos njf pjf sw csw vswitch iswitch r res c cap ind core vdmos ltra urc"
+)
+"""Types of ``.model`` that may stand in a file; what is translated are d, npn, pnp, nmos, pmos,
+njf, pjf and sw."""
 BENCH = words("""
     .ac .backanno .control .csparam .dc .disto .end .four .global .lib .endl .meas .measure .nodeset .noise .op .option .options .plot .print .probe
     .pz .save .sens .step .temp .tf .title .tran .wave .ic
@@ -83,14 +86,16 @@ class Library:
     """Elements outside any sub-circuit, and cards that are left out."""
 
     def without_pins(self, name: str, unused: Collection[str]) -> Library:
-        """Return the same with pins of one sub-circuit left open: they are inner nodes of it then."""
+        """Return the same with pins of one sub-circuit left open: they are inner nodes of it
+        then."""
         subckt = self.subckts[name]
         rest = replace(subckt, pins=tuple(pin for pin in subckt.pins if pin not in unused))
         return replace(self, subckts={**self.subckts, name: rest})
 
 
 def split(text: str) -> list[str]:
-    """Return the words of a card: blanks and commas part them, except inside brackets, braces and quotes."""
+    """Return the words of a card: blanks and commas part them, except inside brackets, braces and
+    quotes."""
     parts, word, depth, quoted = [], "", 0, False
     for character in text:
         if quoted:
@@ -115,7 +120,8 @@ _KEY = re.compile(r"([a-z_][\w.]*)\s*(\([^()]*\))?\s*$")
 
 
 def assignments(text: str) -> tuple[str, list[tuple[str, str]]]:
-    """Return what stands before the first ``key = value``, and all of these; a key may have arguments, as a function's has."""
+    """Return what stands before the first ``key = value``, and all of these; a key may have
+    arguments, as a function's has."""
     marks: list[tuple[int, int, str]] = []
     depth, quoted, at = 0, False, 0
     while at < len(text):
@@ -126,17 +132,28 @@ def assignments(text: str) -> tuple[str, list[tuple[str, str]]]:
             depth += 1
         elif not quoted and character in ")}":
             depth -= 1
-        elif not quoted and depth == 0 and character == "=" and text[at + 1 : at + 2] != "=" and text[max(at - 1, 0)] not in "<>!=":
+        elif (
+            not quoted
+            and depth == 0
+            and character == "="
+            and text[at + 1 : at + 2] != "="
+            and text[max(at - 1, 0)] not in "<>!="
+        ):
             first = max(marks[-1][1] if marks else 0, at - _LONGEST_KEY)
             match = _KEY.search(text[first:at])
             if match is not None:
                 begin = first + match.start()
-                marks.append((begin, at + 1, re.sub(r"\s+", "", match.group(1) + (match.group(2) or ""))))
+                marks.append(
+                    (begin, at + 1, re.sub(r"\s+", "", match.group(1) + (match.group(2) or "")))
+                )
         at += 1
     if not marks:
         return text.strip(), []
     ends = [begin for begin, _, _ in marks[1:]] + [len(text)]
-    found = [(key, text[begin:end].strip().strip(",").strip()) for (_, begin, key), end in zip(marks, ends, strict=True)]
+    found = [
+        (key, text[begin:end].strip().strip(",").strip())
+        for (_, begin, key), end in zip(marks, ends, strict=True)
+    ]
     return text[: marks[0][0]].strip().rstrip(","), found
 
 
@@ -144,7 +161,11 @@ def bare(text: str) -> str:
     """Return an expression without the braces, quotes or brackets around all of it."""
     text = text.strip()
     for _ in range(5):
-        if not (len(text) > 1 and (text[0], text[-1]) in (("{", "}"), ("'", "'"), ("(", ")")) and _one_group(text)):
+        if not (
+            len(text) > 1
+            and (text[0], text[-1]) in (("{", "}"), ("'", "'"), ("(", ")"))
+            and _one_group(text)
+        ):
             break
         text = text[1:-1].strip()
     return text
@@ -171,13 +192,20 @@ def cards_of(text: str, file: str, first: int = 1) -> list[Card]:
     """
     cards: list[Card] = []
     for at, raw in enumerate(text.split("\n"), start=first):
-        line = re.split(r"(?:^|\s)\$(?:\s|$)|;|//", raw.removesuffix("\r"), maxsplit=1)[0].strip().lower()
+        line = (
+            re.split(r"(?:^|\s)\$(?:\s|$)|;|//", raw.removesuffix("\r"), maxsplit=1)[0]
+            .strip()
+            .lower()
+        )
         if not line or line[0] == "*":
             continue
         here = Card(line, file, at)
         odd = re.search(r"[^ -~\tµμ]|[\"`\\@#]", line)
         if odd is not None:
-            raise here.error(f"{odd.group(0)!r} has no place in a circuit description: file names and quoted texts are not taken")
+            raise here.error(
+                f"{odd.group(0)!r} has no place in a circuit description: file names and quoted"
+                " texts are not taken"
+            )
         if line[0] == "+":
             if not cards:
                 raise here.error("a continuation of nothing")
@@ -199,7 +227,8 @@ def library_of(cards: list[Card]) -> Library:
     Raises
     ------
     UnsupportedNetlistError
-        A card that is none of a circuit description, a name that is defined twice, a sub-circuit without an end.
+        A card that is none of a circuit description, a name that is defined twice, a sub-circuit
+        without an end.
     """
     library = Library()
     inside: Subckt | None = None
@@ -225,13 +254,19 @@ def library_of(cards: list[Card]) -> Library:
             _initial(scope, card)
         elif word.startswith("."):
             if word not in BENCH:
-                raise card.error(f"{word!r} is not taken; expected the cards of a device: .subckt, .param, .func, .model, .ic")
+                raise card.error(
+                    f"{word!r} is not taken; expected the cards of a device: .subckt, .param,"
+                    " .func, .model, .ic"
+                )
             if inside is not None and word not in (".nodeset", ".global"):
                 raise card.error(f"{word!r} inside a sub-circuit")
             library.bench.append(card)
         else:
             if not re.fullmatch(r"[bcdefghijklmoqrstuvwx][\w.:+\-%]*", word):
-                raise card.error(f"{word[:40]!r} is neither a card nor an element that is taken (code models, which begin with a, are not)")
+                raise card.error(
+                    f"{word[:40]!r} is neither a card nor an element that is taken (code models,"
+                    " which begin with a, are not)"
+                )
             (library.bench if inside is None else inside.elements).append(card)
     if inside is not None:
         raise inside.card.error(f"sub-circuit {inside.name!r} has no end (.ends)")
@@ -268,7 +303,9 @@ def _define(scope: Scope, card: Card) -> None:
             raise card.error(f"{name!r} is defined a second time")
         if arguments:
             formals = tuple(a.strip() for a in arguments.rstrip(")").split(",") if a.strip())
-            if any(not re.fullmatch(r"[a-z_]\w*", a) for a in formals) or len(set(formals)) != len(formals):
+            if any(not re.fullmatch(r"[a-z_]\w*", a) for a in formals) or len(set(formals)) != len(
+                formals
+            ):
                 raise card.error(f"{key!r}: the arguments are no names, or two are the same")
             scope.funcs[name] = (formals, bare(value), card)
         else:
@@ -282,7 +319,10 @@ def _model(scope: Scope, card: Card) -> None:
     match = re.fullmatch(r"([a-z]\w*)\s*(.*)", parts[2], re.S)
     kind = match.group(1) if match else parts[2]
     if match is None or kind not in MODEL_TYPES:
-        raise card.error(f"the model type {kind!r} is not taken; expected d, npn, pnp, njf, pjf, nmos, pmos or sw")
+        raise card.error(
+            f"the model type {kind!r} is not taken; expected d, npn, pnp, njf, pjf, nmos, pmos"
+            " or sw"
+        )
     head, given = assignments(bare(match.group(2)))
     if parts[1] in scope.models:
         raise card.error(f"a second model {parts[1]!r}")
@@ -292,7 +332,9 @@ def _model(scope: Scope, card: Card) -> None:
 def _initial(scope: Scope, card: Card) -> None:
     body = card.text.partition(" ")[2]
     while body.strip():
-        match = re.match(r"\s*v\s*\(\s*([\w.!+\-]+)\s*\)\s*=\s*(\{[^{}]*\}|'[^']*'|[^\s,]+)[\s,]*", body)
+        match = re.match(
+            r"\s*v\s*\(\s*([\w.!+\-]+)\s*\)\s*=\s*(\{[^{}]*\}|'[^']*'|[^\s,]+)[\s,]*", body
+        )
         if match is None:
             raise card.error(f"{body.strip()[:40]!r}: expected V(node) = value")
         scope.initial[match.group(1)] = (bare(match.group(2)), card)

@@ -1,9 +1,10 @@
-"""A foreign sub-circuit as equations: its current and its rates at a voltage and a state, by Kirchhoff's laws inside it.
+"""A foreign sub-circuit as equations: its current and its rates at a voltage and a state, by
+Kirchhoff's laws inside it.
 
-The inner nodes and the currents of inner sources of voltage are solved for by Newton's method with exact derivatives, for all cells
-at once. That is a device for the nodal engine where the sub-circuit is a two-terminal: resistors and sources between its pins and its
-inner nodes, state nodes with a capacitor to the ground, and no way for the current from the pins to the ground.
-"""
+The inner nodes and the currents of inner sources of voltage are solved for by Newton's method with
+exact derivatives, for all cells at once. That is a device for the nodal engine where the
+sub-circuit is a two-terminal: resistors and sources between its pins and its inner nodes, state
+nodes with a capacitor to the ground, and no way for the current from the pins to the ground."""
 
 from __future__ import annotations
 
@@ -62,7 +63,9 @@ class Equations:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_parts", _tapes(self))
 
-    def solve(self, v: Array, x: Sequence[Array], parameters: Mapping[str, Any]) -> tuple[Array, Array, list[Array]]:
+    def solve(
+        self, v: Array, x: Sequence[Array], parameters: Mapping[str, Any]
+    ) -> tuple[Array, Array, list[Array]]:
         """Return current, its derivative by the voltage, and the rates of the state nodes.
 
         Parameters
@@ -99,10 +102,16 @@ class Equations:
                 if linear or np.all(worst <= _TOLERANCE * size):
                     break
                 if not np.all(np.isfinite(inner)):
-                    raise ConvergenceError("the inner nodes of a foreign sub-circuit cannot be solved: its equations have no value there")
+                    raise ConvergenceError(
+                        "the inner nodes of a foreign sub-circuit cannot be solved: its equations"
+                        " have no value there"
+                    )
             else:
                 if count:
-                    raise ConvergenceError(f"the inner nodes of a foreign sub-circuit were not solved in {_STEPS} steps of Newton's method")
+                    raise ConvergenceError(
+                        f"the inner nodes of a foreign sub-circuit were not solved in {_STEPS}"
+                        " steps of Newton's method"
+                    )
             known |= {_symbol("u", k): inner[k] for k in range(count)}
             found = outside.run(known)
             amps, by_volts = (_array(found[k : k + 1], shape)[0] for k in (0, 1))
@@ -128,13 +137,16 @@ def _array(values: Sequence[Any], shape: tuple[int, ...]) -> Array:
 
 
 def _tapes(equations: Equations) -> tuple[Tape, Tape, bool]:
-    """Return what must be 0 with its derivatives by the unknowns; what is asked for; and whether the first is linear.
+    """Return what must be 0 with its derivatives by the unknowns; what is asked for; and whether
+    the first is linear.
 
-    What is asked for is, in this order: the current into p; its derivative by the voltage, then by each unknown; of what must be 0 the
-    derivatives by the voltage; the rates of the state nodes.
+    What is asked for is, in this order: the current into p; its derivative by the voltage, then by
+    each unknown; of what must be 0 the derivatives by the voltage; the rates of the state nodes.
     """
     place = {name: k for k, name in enumerate(equations.unknown)}
-    held = {"0": ZERO, equations.n: ZERO, equations.p: _VOLTS} | {node: _symbol("x", k) for k, (node, _) in enumerate(equations.states)}
+    held = {"0": ZERO, equations.n: ZERO, equations.p: _VOLTS} | {
+        node: _symbol("x", k) for k, (node, _) in enumerate(equations.states)
+    }
     held |= {name: _symbol("u", k) for name, k in place.items()}
 
     def put(term: Term) -> Term:
@@ -146,7 +158,9 @@ def _tapes(equations: Equations) -> tuple[Tape, Tape, bool]:
             return Term("par", names=term.names)
         return replace(term, args=tuple(put(a) for a in term.args)) if term.args else term
 
-    total: dict[str, Term] = dict.fromkeys([*equations.unknown, equations.p, *(node for node, _ in equations.states)], ZERO)
+    total: dict[str, Term] = dict.fromkeys(
+        [*equations.unknown, equations.p, *(node for node, _ in equations.states)], ZERO
+    )
     for element in equations.elements:
         assert element.value is not None
         a, b = element.nodes[:2]
@@ -164,27 +178,38 @@ def _tapes(equations: Equations) -> tuple[Tape, Tape, bool]:
     balance = [total[name] for name in equations.unknown]
     slopes = [derivative(row, symbol, kept) for row in balance for symbol in unknown]
     current = total[equations.p]
-    rates = [build("/", build("neg", total[node]), put(farad)) for (node, _), farad in zip(equations.states, equations.farads, strict=True)]
-    asked = [current, derivative(current, _VOLTS, kept), *(derivative(current, symbol, kept) for symbol in unknown)]
+    rates = [
+        build("/", build("neg", total[node]), put(farad))
+        for (node, _), farad in zip(equations.states, equations.farads, strict=True)
+    ]
+    asked = [
+        current,
+        derivative(current, _VOLTS, kept),
+        *(derivative(current, symbol, kept) for symbol in unknown),
+    ]
     asked += [*(derivative(row, _VOLTS, kept) for row in balance), *rates]
     linear = all(_affine(row) for row in balance)
     return Tape([*balance, *slopes]), Tape(asked), linear
 
 
 def _affine(term: Term) -> bool:
-    """Return whether an expression is a straight line in the unknowns: steps and conditions have no slope, and are none."""
+    """Return whether an expression is a straight line in the unknowns: steps and conditions have no
+    slope, and are none."""
     if not term.holds("u"):
         return True
     if term.op in ("u", "+", "-", "neg"):
         return all(_affine(a) for a in term.args)
     if term.op in ("*", "/"):
         first, second = term.args
-        return (_affine(first) and not second.holds("u")) or (term.op == "*" and _affine(second) and not first.holds("u"))
+        return (_affine(first) and not second.holds("u")) or (
+            term.op == "*" and _affine(second) and not first.holds("u")
+        )
     return False
 
 
 def _solved(matrix: Array, right: Array) -> Array:
-    """Return the solutions of (m, m, …) systems with right sides (m, …): Gauss, with the largest pivot of each system, for all at once."""
+    """Return the solutions of (m, m, …) systems with right sides (m, …): Gauss, with the largest
+    pivot of each system, for all at once."""
     matrix, right = matrix.copy(), right.copy()
     size = len(right)
     with np.errstate(all="ignore"):
@@ -193,7 +218,10 @@ def _solved(matrix: Array, right: Array) -> Array:
                 best = k + np.argmax(np.abs(matrix[k:, k]), axis=0)
                 if np.any(best != k):
                     at = best[None, None]
-                    row, value = np.take_along_axis(matrix, at, axis=0)[0], np.take_along_axis(right, best[None], axis=0)[0]
+                    row, value = (
+                        np.take_along_axis(matrix, at, axis=0)[0],
+                        np.take_along_axis(right, best[None], axis=0)[0],
+                    )
                     np.put_along_axis(matrix, at, matrix[k][None].copy(), axis=0)
                     np.put_along_axis(right, best[None], right[k][None].copy(), axis=0)
                     matrix[k], right[k] = row, value
@@ -202,7 +230,9 @@ def _solved(matrix: Array, right: Array) -> Array:
                 matrix[below, k:] -= factor * matrix[k, k:]
                 right[below] -= factor * right[k]
         for k in range(size - 1, -1, -1):
-            right[k] = (right[k] - np.sum(matrix[k, k + 1 :] * right[k + 1 :], axis=0)) / matrix[k, k]
+            right[k] = (right[k] - np.sum(matrix[k, k + 1 :] * right[k + 1 :], axis=0)) / matrix[
+                k, k
+            ]
     return right
 
 
@@ -225,10 +255,16 @@ def closed(part: Part, p: str, n: str, states: Sequence[tuple[str, str]]) -> Equ
         if element.kind == "c":
             node = capacitors.get(element.name)
             if node is None or set(element.nodes) != {node, "0"}:
-                raise NotClosedError(f"the capacitor {element.name!r} does not lie between a state and the ground")
+                raise NotClosedError(
+                    f"the capacitor {element.name!r} does not lie between a state and the ground"
+                )
             farads[element.name] = element.value
         else:
-            elements.append(element if element.value is None else replace(element, value=_differences(element.value)))
+            elements.append(
+                element
+                if element.value is None
+                else replace(element, value=_differences(element.value))
+            )
     if None in farads.values():
         raise NotClosedError("a state lies in an inner sub-circuit")
     held = {"0", p, n, *(node for node, _ in states)}
@@ -241,13 +277,19 @@ def closed(part: Part, p: str, n: str, states: Sequence[tuple[str, str]]) -> Equ
         if element.value is None or element.value.holds("sdt", "ddt", "opaque"):
             raise NotClosedError(f"{element.name!r} is not translated")
     return Equations(
-        p=p, n=n, states=tuple(states), elements=tuple(elements), farads=tuple(f for f in farads.values() if f is not None),
-        formulas=dict(part.local), unknown=(*nodes, *sources),
-    )  # fmt: skip
+        p=p,
+        n=n,
+        states=tuple(states),
+        elements=tuple(elements),
+        farads=tuple(f for f in farads.values() if f is not None),
+        formulas=dict(part.local),
+        unknown=(*nodes, *sources),
+    )
 
 
 def _differences(term: Term) -> Term:
-    """Return an expression with ``V(a) − V(b)`` as the voltage between two nodes, which does not ask where the ground is."""
+    """Return an expression with ``V(a) − V(b)`` as the voltage between two nodes, which does not
+    ask where the ground is."""
     if not term.args:
         return term
     args = tuple(_differences(a) for a in term.args)
@@ -274,6 +316,11 @@ def _two_terminal(elements: Sequence[Element], p: str, n: str) -> None:
     for element in elements:
         for term in () if element.value is None else element.value.walk():
             if term.op == "v":
-                sides = {root(node) == root(p) for node in (*term.names, *(("0",) if len(term.names) == 1 else ()))}
+                sides = {
+                    root(node) == root(p)
+                    for node in (*term.names, *(("0",) if len(term.names) == 1 else ()))
+                }
                 if len(sides) == 2:
-                    raise NotClosedError(f"{element.name!r} measures a voltage of its pins against the ground")
+                    raise NotClosedError(
+                        f"{element.name!r} measures a voltage of its pins against the ground"
+                    )

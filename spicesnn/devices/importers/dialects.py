@@ -1,9 +1,9 @@
 """What the words of a SPICE dialect mean, as operations with one meaning each.
 
-Where the numbers come from: ngspice's were measured (39.3, in a B source and in ``.param``, which differ); LTspice's help says that
-``x**y`` gives the real part, that ``^`` is an exclusive or and that ``if`` takes what is above 0.5 as true; PSpice's and HSPICE's
-reference manuals define PWR, PWRS, POW, LIMIT, STP, SGN, LOG and SQRT. What they leave open is refused where it matters.
-"""
+Where the numbers come from: ngspice's were measured (39.3, in a B source and in ``.param``, which
+differ); LTspice's help says that ``x**y`` gives the real part, that ``^`` is an exclusive or and
+that ``if`` takes what is above 0.5 as true; PSpice's and HSPICE's reference manuals define PWR,
+PWRS, POW, LIMIT, STP, SGN, LOG and SQRT. What they leave open is refused where it matters."""
 
 from __future__ import annotations
 
@@ -28,26 +28,93 @@ class SpiceDialect(enum.StrEnum):
 
 BOOLEANS = frozenset({"<", "<=", ">", ">=", "==", "!=", "and", "or", "not"})
 PLAIN: Mapping[str, Callable[[float], float]] = {
-    "abs": abs, "exp": math.exp, "ln": math.log, "log10": math.log10, "sqrt": math.sqrt, "sin": math.sin, "cos": math.cos,
-    "tan": math.tan, "asin": math.asin, "acos": math.acos, "atan": math.atan, "sinh": math.sinh, "cosh": math.cosh,
-    "tanh": math.tanh, "asinh": math.asinh, "acosh": math.acosh, "atanh": math.atanh, "floor": math.floor, "ceil": math.ceil,
+    "abs": abs,
+    "exp": math.exp,
+    "ln": math.log,
+    "log10": math.log10,
+    "sqrt": math.sqrt,
+    "sin": math.sin,
+    "cos": math.cos,
+    "tan": math.tan,
+    "asin": math.asin,
+    "acos": math.acos,
+    "atan": math.atan,
+    "sinh": math.sinh,
+    "cosh": math.cosh,
+    "tanh": math.tanh,
+    "asinh": math.asinh,
+    "acosh": math.acosh,
+    "atanh": math.atanh,
+    "floor": math.floor,
+    "ceil": math.ceil,
     "sgn": lambda x: float((x > 0) - (x < 0)),
-}  # fmt: skip
-"""Functions of one argument that every dialect, and ngspice's B sources and ``.param`` alike, compute in the same way."""
-_SAME = frozenset({"abs", "exp", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "sgn"})
-_ALIASES = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh"}
+}
+"""Functions of one argument that every dialect, and ngspice's B sources and ``.param`` alike,
+compute in the same way."""
+_SAME = frozenset(
+    {
+        "abs",
+        "exp",
+        "sin",
+        "cos",
+        "tan",
+        "asin",
+        "acos",
+        "atan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "asinh",
+        "acosh",
+        "atanh",
+        "sgn",
+    }
+)
+_ALIASES = {
+    "arcsin": "asin",
+    "arccos": "acos",
+    "arctan": "atan",
+    "arcsinh": "asinh",
+    "arccosh": "acosh",
+    "arctanh": "atanh",
+}
 _ROUNDING = frozenset({"floor", "ceil"})
 _RANDOM = words("agauss gauss aunif unif random rand rnd white mc flat gaussian uniform")
-_SUFFIX = {"t": 12, "g": 9, "meg": 6, "k": 3, "m": -3, "u": -6, "µ": -6, "μ": -6, "n": -9, "p": -12, "f": -15}
-_UNITS = words("v a s ohm ohms f hz h m w c farad farads henry henrys volt volts amp amps sec secs meter meters siemens kelvin")
+_SUFFIX = {
+    "t": 12,
+    "g": 9,
+    "meg": 6,
+    "k": 3,
+    "m": -3,
+    "u": -6,
+    "µ": -6,
+    "μ": -6,
+    "n": -9,
+    "p": -12,
+    "f": -15,
+}
+_UNITS = words(
+    "v a s ohm ohms f hz h m w c farad farads henry henrys volt volts amp amps sec secs meter"
+    " meters siemens kelvin"
+)
 _CONSTANTS = {
     SpiceDialect.NGSPICE: {"pi": math.pi, "e": math.e},
     SpiceDialect.LTSPICE: {"pi": math.pi, "e": math.e, "k": 1.3806503e-23, "q": 1.602176462e-19},
     SpiceDialect.PSPICE: {"pi": math.pi},
     SpiceDialect.HSPICE: {},
 }
-_TEMPERATURE = {SpiceDialect.NGSPICE: "temper", SpiceDialect.LTSPICE: "temp", SpiceDialect.PSPICE: "temp", SpiceDialect.HSPICE: "temper"}
-_CELSIUS = {SpiceDialect.NGSPICE: 27.0, SpiceDialect.LTSPICE: 27.0, SpiceDialect.PSPICE: 27.0, SpiceDialect.HSPICE: 25.0}
+_TEMPERATURE = {
+    SpiceDialect.NGSPICE: "temper",
+    SpiceDialect.LTSPICE: "temp",
+    SpiceDialect.PSPICE: "temp",
+    SpiceDialect.HSPICE: "temper",
+}
+_CELSIUS = {
+    SpiceDialect.NGSPICE: 27.0,
+    SpiceDialect.LTSPICE: 27.0,
+    SpiceDialect.PSPICE: 27.0,
+    SpiceDialect.HSPICE: 25.0,
+}
 
 
 def number(value: float) -> Term:
@@ -61,7 +128,8 @@ ZERO, ONE = number(0.0), number(1.0)
 
 
 def opaque(why: str, word: str, *args: Term) -> Term:
-    """Return a term for what a dialect has and this program does not: refused where it is needed, and different from all others."""
+    """Return a term for what a dialect has and this program does not: refused where it is needed,
+    and different from all others."""
     return Term("opaque", args, names=(why,), word=word)
 
 
@@ -74,7 +142,9 @@ def compute(op: str, values: tuple[float, ...]) -> float:
         case "neg":
             return -a
         case "<" | "<=" | ">" | ">=" | "==" | "!=":
-            return float({"<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b, "==": a == b, "!=": a != b}[op])
+            return float(
+                {"<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b, "==": a == b, "!=": a != b}[op]
+            )
         case "and" | "or" | "not":
             return float({"and": bool(a) and bool(b), "or": bool(a) or bool(b), "not": not a}[op])
         case "if":
@@ -109,7 +179,8 @@ class Meaning:
     ----------
     dialect : SpiceDialect
     behavioural : bool
-        Whether the expression stands in a source (it may hold voltages and currents), or in a parameter.
+        Whether the expression stands in a source (it may hold voltages and currents), or in a
+        parameter.
     nonnegative : callable
         Whether a parameter, by its name, cannot be below 0.
     """
@@ -118,7 +189,7 @@ class Meaning:
     behavioural: bool
     nonnegative: Callable[[str], bool]
 
-    # -- numbers and names ---------------------------------------------------------------------------------------
+    # -- numbers and names ------------------------------------------------------------------------
 
     def literal(self, word: str) -> Term:
         """Return a number with its scale and unit."""
@@ -131,24 +202,39 @@ class Meaning:
             raise WordError(word, "is not a number of any device")
         if tail.startswith("mil"):
             if self.dialect is SpiceDialect.NGSPICE:
-                return opaque("ngspice reads mil as 25.4e-6 in one place and as milli in another", word, number(float(mantissa)))
+                return opaque(
+                    "ngspice reads mil as 25.4e-6 in one place and as milli in another",
+                    word,
+                    number(float(mantissa)),
+                )
             return number(float(f"{mantissa}e{exponent}") * 25.4e-6)
         if tail.startswith("x") and self.dialect is SpiceDialect.HSPICE:
             exponent, unit = exponent + 6, tail[1:]
         elif tail == "a" and self.dialect is SpiceDialect.HSPICE:
             exponent, unit = exponent - 18, ""
         elif tail == "a" and self.dialect is SpiceDialect.NGSPICE:
-            return opaque("a is 1e-18 in some versions of ngspice and nothing in others", word, number(float(mantissa)))
+            return opaque(
+                "a is 1e-18 in some versions of ngspice and nothing in others",
+                word,
+                number(float(mantissa)),
+            )
         else:
             scale = next((s for s in ("meg", *_SUFFIX) if tail.startswith(s)), None)
             if scale is not None:
                 exponent, unit = exponent + _SUFFIX[scale], tail[len(scale) :]
         if after:
             if self.dialect is not SpiceDialect.LTSPICE or unit or "." in mantissa or power:
-                why = f"digits behind the scale are read in ltspice only, as in 1k5 = 1500, not in {self.dialect}"
+                why = (
+                    "digits behind the scale are read in ltspice only, as in 1k5 = 1500, not in"
+                    f" {self.dialect}"
+                )
                 return opaque(why, word, number(float(mantissa)))
             mantissa = f"{mantissa}.{after}"
-        if unit and unit not in _UNITS and not (unit == "x" and self.dialect is not SpiceDialect.HSPICE):
+        if (
+            unit
+            and unit not in _UNITS
+            and not (unit == "x" and self.dialect is not SpiceDialect.HSPICE)
+        ):
             raise WordError(word, f"has an unknown unit {unit!r}")
         return number(float(f"{mantissa}e{exponent}"))
 
@@ -162,7 +248,7 @@ class Meaning:
             return opaque("depends on the time, which starts again with every pulse", name)
         return None
 
-    # -- operators -----------------------------------------------------------------------------------------------
+    # -- operators --------------------------------------------------------------------------------
 
     def truth(self, term: Term) -> Term:
         """Return a term as a condition: what counts as true differs between the dialects."""
@@ -203,7 +289,11 @@ class Meaning:
         if "bare" in raw.names and self.dialect is not SpiceDialect.NGSPICE:
             exponent = self.exponent_of(raw.args[0])
             if exponent is None or exponent % 2 != 1:
-                return opaque("a minus before a power is read in two ways; write (-x)**y or -(x**y)", f"-…{raw.args[0].word}", inner)
+                return opaque(
+                    "a minus before a power is read in two ways; write (-x)**y or -(x**y)",
+                    f"-…{raw.args[0].word}",
+                    inner,
+                )
         return build("neg", inner, word="-")
 
     def exponent_of(self, raw: Term) -> float | None:
@@ -220,28 +310,39 @@ class Meaning:
             return opaque("a power of a power needs brackets", word, base, exponent)
         if raw.op == "^" and self.dialect is SpiceDialect.HSPICE:
             raise WordError(raw.word, "is no operator of hspice", foreign=True)
-        mode = {SpiceDialect.NGSPICE: "abs", SpiceDialect.LTSPICE: "real", SpiceDialect.HSPICE: "whole", SpiceDialect.PSPICE: "open"}
+        mode = {
+            SpiceDialect.NGSPICE: "abs",
+            SpiceDialect.LTSPICE: "real",
+            SpiceDialect.HSPICE: "whole",
+            SpiceDialect.PSPICE: "open",
+        }
         return self.power(base, exponent, mode[self.dialect], word)
 
-    # -- functions -----------------------------------------------------------------------------------------------
+    # -- functions --------------------------------------------------------------------------------
 
     def function(self, name: str, args: tuple[Term, ...]) -> Term:
         """Return what a function of the dialect means."""
         word = f"{name}("
         name = _ALIASES.get(name, name)
         if name in _RANDOM:
-            return opaque("draws a random value; describe the spread in [imperfections]", word, *args)
+            return opaque(
+                "draws a random value; describe the spread in [imperfections]", word, *args
+            )
         if name in _SAME or name in _ROUNDING:
             self._count(word, args, 1)
             return build(name, *args, word=word)
         found: Callable[..., Term] | None = getattr(self, f"_f_{name}", None)
         if found is None:
-            raise WordError(word, f"is no function of {self.dialect} that is known here", foreign=True)
+            raise WordError(
+                word, f"is no function of {self.dialect} that is known here", foreign=True
+            )
         return found(word, args)
 
     def _count(self, word: str, args: tuple[Term, ...], *counts: int) -> None:
         if len(args) not in counts:
-            raise WordError(word, f"takes {' or '.join(map(str, counts))} arguments, not {len(args)}")
+            raise WordError(
+                word, f"takes {' or '.join(map(str, counts))} arguments, not {len(args)}"
+            )
 
     def _only(self, word: str, *dialects: SpiceDialect) -> None:
         if self.dialect not in dialects:
@@ -266,7 +367,9 @@ class Meaning:
     def _f_sqrt(self, word: str, args: tuple[Term, ...]) -> Term:
         self._count(word, args, 1)
         if self.dialect is SpiceDialect.HSPICE and not self.positive(args[0]):
-            return build("*", build("sgn", args[0]), build("sqrt", build("abs", args[0])), word=word)
+            return build(
+                "*", build("sgn", args[0]), build("sqrt", build("abs", args[0])), word=word
+            )
         return build("sqrt", args[0], word=word)
 
     def _f_min(self, word: str, args: tuple[Term, ...]) -> Term:
@@ -351,7 +454,9 @@ class Meaning:
 
     def _f_limit(self, word: str, args: tuple[Term, ...]) -> Term:
         if self.dialect is SpiceDialect.NGSPICE:
-            return opaque("limit draws a random value in ngspice; write min(max(x, low), high)", word, *args)
+            return opaque(
+                "limit draws a random value in ngspice; write min(max(x, low), high)", word, *args
+            )
         if len(args) == 2:
             return opaque("limit of two arguments draws a random value", word, *args)
         self._count(word, args, 3)
@@ -365,7 +470,8 @@ class Meaning:
         return build("min", build("max", x, low), high, word=word)
 
     def _f_uplim(self, word: str, args: tuple[Term, ...]) -> Term:
-        """LTspice: y is the upper bound of x, approached smoothly over z: x below y − z, then y − z·exp((y − x)/z − 1) turned over."""
+        """LTspice: y is the upper bound of x, approached smoothly over z: x below y − z, then y −
+        z·exp((y − x)/z − 1) turned over."""
         self._only(word, SpiceDialect.LTSPICE)
         self._count(word, args, 3)
         x, y, z = args
@@ -407,7 +513,11 @@ class Meaning:
 
     def _f_idt(self, word: str, args: tuple[Term, ...]) -> Term:
         self._only(word, SpiceDialect.LTSPICE, SpiceDialect.HSPICE)
-        return Meaning._f_sdt(self, word, args) if self.dialect is SpiceDialect.LTSPICE else opaque("is not translated", word, *args)
+        return (
+            Meaning._f_sdt(self, word, args)
+            if self.dialect is SpiceDialect.LTSPICE
+            else opaque("is not translated", word, *args)
+        )
 
     def _f_ddt(self, word: str, args: tuple[Term, ...]) -> Term:
         self._count(word, args, 1)
@@ -416,16 +526,23 @@ class Meaning:
     def _f_pow(self, word: str, args: tuple[Term, ...]) -> Term:
         self._count(word, args, 2)
         mode = {
-            SpiceDialect.NGSPICE: "abs" if self.behavioural else "real", SpiceDialect.LTSPICE: "real",
-            SpiceDialect.HSPICE: "cut", SpiceDialect.PSPICE: "open",
-        }  # fmt: skip
+            SpiceDialect.NGSPICE: "abs" if self.behavioural else "real",
+            SpiceDialect.LTSPICE: "real",
+            SpiceDialect.HSPICE: "cut",
+            SpiceDialect.PSPICE: "open",
+        }
         return self.power(args[0], args[1], mode[self.dialect], word)
 
     def _f_pwr(self, word: str, args: tuple[Term, ...]) -> Term:
         self._count(word, args, 2)
         if self.dialect is SpiceDialect.NGSPICE and not self.behavioural:
             return self.power(args[0], args[1], "open", word)  # measured: neither of the two
-        return self.power(args[0], args[1], "signed" if self.dialect in (SpiceDialect.NGSPICE, SpiceDialect.HSPICE) else "abs", word)
+        return self.power(
+            args[0],
+            args[1],
+            "signed" if self.dialect in (SpiceDialect.NGSPICE, SpiceDialect.HSPICE) else "abs",
+            word,
+        )
 
     def _f_pwrs(self, word: str, args: tuple[Term, ...]) -> Term:
         self._only(word, SpiceDialect.LTSPICE, SpiceDialect.PSPICE)
@@ -439,14 +556,20 @@ class Meaning:
         ----------
         x, y : Term
         mode : str
-            What a base below 0 gives: ``abs`` |x|^y; ``signed`` sgn(x)·|x|^y; ``real`` the real part of x^y; ``whole`` x to the whole part
-            of y; ``cut`` the same for every base; ``open`` not said by the dialect.
+            What a base below 0 gives: ``abs`` |x|^y; ``signed`` sgn(x)·|x|^y; ``real`` the real
+            part of x^y; ``whole`` x to the whole part of y; ``cut`` the same for every base;
+            ``open`` not said by the dialect.
         word : str
             For messages.
         """
         if mode == "cut":
             if y.op != "num":
-                return opaque("a power whose exponent is not known is cut to whole numbers in hspice", word, x, y)
+                return opaque(
+                    "a power whose exponent is not known is cut to whole numbers in hspice",
+                    word,
+                    x,
+                    y,
+                )
             y, mode = number(math.trunc(y.value)), "real"
         if y.op == "num" and y.value == int(y.value) and abs(y.value) < 1000:
             return self._whole_power(x, int(y.value), mode, word)
@@ -456,14 +579,24 @@ class Meaning:
         if mode == "signed":
             return build("*", build("sgn", x), size, word=word)
         if mode == "open":
-            return opaque(f"what a power of a base below 0 is, {self.dialect} does not say; write PWR or PWRS", word, x, y)
+            return opaque(
+                f"what a power of a base below 0 is, {self.dialect} does not say; write PWR or"
+                " PWRS",
+                word,
+                x,
+                y,
+            )
         if mode == "whole":
             if y.op != "num":
                 return opaque("the whole part of an exponent that is not known", word, x, y)
             below = self._whole_power(x, math.trunc(y.value), "real", word)
         else:
             turn = math.cos(math.pi * y.value) if y.op == "num" else None
-            factor = number(0.0 if turn is not None and abs(turn) < 1e-12 else turn) if turn is not None else _cosine(y)
+            factor = (
+                number(0.0 if turn is not None and abs(turn) < 1e-12 else turn)
+                if turn is not None
+                else _cosine(y)
+            )
             below = build("*", factor, size)
         return build("if", build("<", x, ZERO), below, size, word=word)
 
@@ -474,7 +607,13 @@ class Meaning:
             return build("/", ONE, self._whole_power(x, -n, mode, word), word=word)
         even = n % 2 == 0
         if mode == "open" and not even and not self.positive(x):
-            return opaque(f"what an odd power of a base below 0 is, {self.dialect} does not say; write PWR or PWRS", word, x, number(n))
+            return opaque(
+                f"what an odd power of a base below 0 is, {self.dialect} does not say; write PWR or"
+                " PWRS",
+                word,
+                x,
+                number(n),
+            )
         size = build("abs", x) if n == 1 else build("apow", x, number(n), word=word)
         if mode == "abs" and not even:
             return x if n == 1 and self.positive(x) else size
@@ -494,7 +633,22 @@ class Meaning:
                 return term.value >= 0
             case "par":
                 return self.nonnegative(term.names[0])
-            case "abs" | "exp" | "sqrt" | "apow" | "cosh" | "<" | "<=" | ">" | ">=" | "==" | "!=" | "and" | "or" | "not":
+            case (
+                "abs"
+                | "exp"
+                | "sqrt"
+                | "apow"
+                | "cosh"
+                | "<"
+                | "<="
+                | ">"
+                | ">="
+                | "=="
+                | "!="
+                | "and"
+                | "or"
+                | "not"
+            ):
                 return True
             case "*":
                 return args[0] == args[1] or (self.positive(args[0]) and self.positive(args[1]))
@@ -523,7 +677,8 @@ def table(x: Term, points: list[tuple[float, float]], word: str, *, onward: bool
     word : str
         For messages.
     onward : bool
-        Whether it goes on beyond its ends with the slopes there (ngspice's ``pwl``); level otherwise.
+        Whether it goes on beyond its ends with the slopes there (ngspice's ``pwl``); level
+        otherwise.
     """
     if any(b[0] <= a[0] for a, b in pairwise(points)):
         raise WordError(word, "expected pairs whose first numbers increase")

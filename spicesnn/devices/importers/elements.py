@@ -1,4 +1,5 @@
-"""What an element card says: nodes, and its value as an expression, whatever the dialect's form of it."""
+"""What an element card says: nodes, and its value as an expression, whatever the dialect's form of
+it."""
 
 from __future__ import annotations
 
@@ -7,13 +8,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from spicesnn.devices.importers.cards import Card, assignments, bare, split
-from spicesnn.devices.importers.dialects import ZERO, SpiceDialect, build, number, opaque, table, total
+from spicesnn.devices.importers.dialects import (
+    ZERO,
+    SpiceDialect,
+    build,
+    number,
+    opaque,
+    table,
+    total,
+)
 from spicesnn.devices.importers.expressions import Term, WordError
 
 Understand = Callable[[str, Card, bool], Term]
 """Text of an expression, its card, whether it stands in a source → its meaning."""
 
-_WAVES = re.compile(r"\b(pulse|sin|sine|exp|pwl|sffm|am|trnoise|trrandom|external|pat|wavefile|file)\b")
+_WAVES = re.compile(
+    r"\b(pulse|sin|sine|exp|pwl|sffm|am|trnoise|trrandom|external|pat|wavefile|file)\b"
+)
 _HINTS = frozenset({"tripdv", "tripdt"})
 """What a card may say about the steps of its own simulator: nothing of the circuit."""
 _RATINGS = frozenset({"tol", "pwr", "v", "irms", "mfg", "type", "dtemp"})
@@ -31,8 +42,8 @@ class Element:
     name : str
         As in the text, lower case.
     kind : str
-        ``r``, ``c``, ``v`` (a constant voltage), ``bi`` and ``bv`` (a current, a voltage that is an expression), ``x``, ``d``, ``q``, ``j``,
-        ``m``, ``s``, or ``opaque``.
+        ``r``, ``c``, ``v`` (a constant voltage), ``bi`` and ``bv`` (a current, a voltage that is an
+        expression), ``x``, ``d``, ``q``, ``j``, ``m``, ``s``, or ``opaque``.
     nodes : tuple of str
     card : Card
     value : Term | None
@@ -99,30 +110,49 @@ class Grammar:
     def _unknown(self, name: str, card: Card, rest: str) -> Element:
         what = {
             "a": "a code model, which keeps its state where it cannot be read or set",
-            "l": "an inductor: its current would be forgotten between pulses; only capacitors can hold a state",
-            "k": "a coupling of inductors", "t": "a line with a memory of its own", "o": "a line with a memory of its own",
-            "u": "a line or a digital part", "w": "a switch with a memory of its own", "n": "a compiled model",
-        }  # fmt: skip
+            "l": (
+                "an inductor: its current would be forgotten between pulses; only capacitors can"
+                " hold a state"
+            ),
+            "k": "a coupling of inductors",
+            "t": "a line with a memory of its own",
+            "o": "a line with a memory of its own",
+            "u": "a line or a digital part",
+            "w": "a switch with a memory of its own",
+            "n": "a compiled model",
+        }
         nodes = tuple(self.node(word) for word in split(assignments(rest)[0])[:2])
-        return self._opaque(name, card, nodes, f"{name!r} is {what.get(name[0], 'an element that is not translated')}")
+        return self._opaque(
+            name,
+            card,
+            nodes,
+            f"{name!r} is {what.get(name[0], 'an element that is not translated')}",
+        )
 
     def _opaque(self, name: str, card: Card, nodes: tuple[str, ...], why: str) -> Element:
         return Element(name, "opaque", nodes, card, value=opaque(why, name))
 
-    def _parts(self, name: str, rest: str, count: int) -> tuple[tuple[str, ...], list[str], list[tuple[str, str]]]:
+    def _parts(
+        self, name: str, rest: str, count: int
+    ) -> tuple[tuple[str, ...], list[str], list[tuple[str, str]]]:
         head, given = assignments(rest)
         words = split(head)
         if len(words) < count:
             raise WordError(name, f"has {len(words)} nodes; expected {count}")
         return tuple(self.node(word) for word in words[:count]), words[count:], given
 
-    # -- passive elements and sources ----------------------------------------------------------------------------
+    # -- passive elements and sources -------------------------------------------------------------
 
     def _r(self, name: str, card: Card, rest: str) -> Element:
         nodes, words, given = self._parts(name, rest, 2)
         texts = [*words, *(value for key, value in given if key in ("r", "value", "res"))]
         if (left := self._left(given, {"r", "value", "res"})) is not None or len(texts) != 1:
-            return self._opaque(name, card, nodes, f"{name!r}: {left or ' '.join(texts) or 'no value'} is not translated")
+            return self._opaque(
+                name,
+                card,
+                nodes,
+                f"{name!r}: {left or ' '.join(texts) or 'no value'} is not translated",
+            )
         text = bare(texts[0])
         if re.search(r"\b[vi]\s*\(", text):  # a resistor that depends on voltages
             value = build("/", _across(nodes), self.understand(text, card, True), word=name)
@@ -137,14 +167,28 @@ class Grammar:
         start = next((value for key, value in given if key == "ic"), None)
         left = self._left(given, {"c", "value", "ic"})
         if left is not None or len(texts) != 1 or re.search(r"\b[vi]\s*\(", texts[0]):
-            return self._opaque(name, card, nodes, f"{name!r}: {left or ' '.join(texts) or 'no value'} is not translated")
+            return self._opaque(
+                name,
+                card,
+                nodes,
+                f"{name!r}: {left or ' '.join(texts) or 'no value'} is not translated",
+            )
         initial = None if start is None else self.understand(bare(start), card, False)
-        return Element(name, "c", nodes, card, value=self.understand(bare(texts[0]), card, False), initial=initial)
+        return Element(
+            name,
+            "c",
+            nodes,
+            card,
+            value=self.understand(bare(texts[0]), card, False),
+            initial=initial,
+        )
 
     def _left(self, given: list[tuple[str, str]], known: set[str]) -> str | None:
         """Return the first property that would change the element, or None."""
         for key, value in given:
-            neutral = (key == "m" and value == "1") or (key in ("tc1", "tc2", "tc") and set(value) <= set("0. ,"))
+            neutral = (key == "m" and value == "1") or (
+                key in ("tc1", "tc2", "tc") and set(value) <= set("0. ,")
+            )
             if key not in known and key not in _RATINGS | _HINTS and not neutral:
                 return f"{key}={value}"
         return None
@@ -173,15 +217,28 @@ class Grammar:
         nodes, words, given = self._parts(name, rest, 2)
         kinds = [(key, value) for key, value in given if key in ("i", "v", "r")]
         left = self._left([entry for entry in given if entry not in kinds], set())
-        if words or len(kinds) != 1 or left is not None or (kinds[0][0] == "r" and self.dialect is not SpiceDialect.LTSPICE):
-            return self._opaque(name, card, nodes, f"{name!r}: {left or ' '.join(words) or 'expected one of I=, V='} is not translated")
+        if (
+            words
+            or len(kinds) != 1
+            or left is not None
+            or (kinds[0][0] == "r" and self.dialect is not SpiceDialect.LTSPICE)
+        ):
+            return self._opaque(
+                name,
+                card,
+                nodes,
+                f"{name!r}: {left or ' '.join(words) or 'expected one of I=, V='} is not"
+                " translated",
+            )
         key, text = kinds[0]
         value = self.understand(bare(text), card, True)
         if key == "r":
-            return Element(name, "bi", nodes, card, value=build("/", _across(nodes), value, word=name))
+            return Element(
+                name, "bi", nodes, card, value=build("/", _across(nodes), value, word=name)
+            )
         return Element(name, f"b{key}", nodes, card, value=value)
 
-    # -- controlled sources --------------------------------------------------------------------------------------
+    # -- controlled sources -----------------------------------------------------------------------
 
     def _e(self, name: str, card: Card, rest: str) -> Element:
         return self._controlled(name, card, rest, "bv", "vol")
@@ -194,25 +251,47 @@ class Grammar:
         if len(words) < 3:
             raise WordError(name, "expected two nodes and a value")
         nodes = (self.node(words[0]), self.node(words[1]))
-        body = rest[re.match(rf"\s*{re.escape(words[0])}[\s,]+{re.escape(words[1])}[\s,]*", rest).end() :]  # type: ignore[union-attr]
+        body = rest[
+            re.match(
+                rf"\s*{re.escape(words[0])}[\s,]+{re.escape(words[1])}[\s,]*", rest
+            ).end() :  # type: ignore[union-attr]
+        ]
         match = re.match(r"(value|vol|cur|table)\b\s*=?\s*(.*)", body, re.S)
         if match is not None and match.group(1) == "table":
             return Element(name, kind, nodes, card, value=self._table(name, card, match.group(2)))
         if match is not None:
             key = match.group(1)
-            foreign = key in ("vol", "cur") and self.dialect not in (SpiceDialect.NGSPICE, SpiceDialect.HSPICE)
-            if foreign or (key == "value" and self.dialect is SpiceDialect.HSPICE) or key not in ("value", other):
-                raise WordError(f"{key}=", f"is no value of a source in {self.dialect}", foreign=True)
+            foreign = key in ("vol", "cur") and self.dialect not in (
+                SpiceDialect.NGSPICE,
+                SpiceDialect.HSPICE,
+            )
+            if (
+                foreign
+                or (key == "value" and self.dialect is SpiceDialect.HSPICE)
+                or key not in ("value", other)
+            ):
+                raise WordError(
+                    f"{key}=", f"is no value of a source in {self.dialect}", foreign=True
+                )
             text, given = self._group(match.group(2))
             left = self._left(given, set())
             if left is not None:
                 return self._opaque(name, card, nodes, f"{name!r}: {left} is not translated")
             return Element(name, kind, nodes, card, value=self.understand(bare(text), card, True))
         if body.startswith("poly"):
-            return Element(name, kind, nodes, card, value=self._polynomial(name, card, body, by_current=False))
-        if re.match(r"(laplace|freq|chebyshev|delay|vccs|vcvs|vcr|vccap|pwl|npwl|ppwl|and|or|nand|nor|opamp|transformer)\b", body):
+            return Element(
+                name, kind, nodes, card, value=self._polynomial(name, card, body, by_current=False)
+            )
+        if re.match(
+            r"(laplace|freq|chebyshev|delay|vccs|vcvs|vcr|vccap|pwl|npwl|ppwl|and|or|nand|nor|opamp|transformer)\b",
+            body,
+        ):
             return self._opaque(name, card, nodes, f"{name!r}: {split(body)[0]} is not translated")
-        parts = split(body.replace("(", " ").replace(")", " ")) if "{" not in body and "'" not in body else split(body)
+        parts = (
+            split(body.replace("(", " ").replace(")", " "))
+            if "{" not in body and "'" not in body
+            else split(body)
+        )
         if len(parts) != 3:
             return self._opaque(name, card, nodes, f"{name!r}: {body[:40]!r} is not translated")
         control = Term("v", names=(self.node(parts[0]), self.node(parts[1])), word=name)
@@ -220,7 +299,8 @@ class Grammar:
         return Element(name, kind, nodes, card, value=build("*", gain, control, word=name))
 
     def _group(self, text: str) -> tuple[str, list[tuple[str, str]]]:
-        """Return an expression in braces or quotes and what follows it; a bare one up to its end."""
+        """Return an expression in braces or quotes and what follows it; a bare one up to its
+        end."""
         text = text.strip()
         if text[:1] in "{'":
             depth, end = 0, 0
@@ -248,11 +328,23 @@ class Grammar:
     def _by_current(self, name: str, card: Card, rest: str, kind: str) -> Element:
         nodes, words, given = self._parts(name, rest, 2)
         if words and words[0].startswith("poly") and not given:
-            return Element(name, kind, nodes, card, value=self._polynomial(name, card, " ".join(words), by_current=True))
+            return Element(
+                name,
+                kind,
+                nodes,
+                card,
+                value=self._polynomial(name, card, " ".join(words), by_current=True),
+            )
         if len(words) != 2 or given:
             return self._opaque(name, card, nodes, f"{name!r}: {rest[:40]!r} is not translated")
         current = Term("i", names=(words[0],), word=name)
-        return Element(name, kind, nodes, card, value=build("*", self.understand(bare(words[1]), card, False), current, word=name))
+        return Element(
+            name,
+            kind,
+            nodes,
+            card,
+            value=build("*", self.understand(bare(words[1]), card, False), current, word=name),
+        )
 
     def _table(self, name: str, card: Card, text: str) -> Term:
         """Return ``{expression} = (x, y) (x, y) …``: level beyond its ends."""
@@ -280,7 +372,10 @@ class Grammar:
             controls = [Term("i", names=(word,), word=name) for word in words[:wide]]
         else:
             pairs = [self.node(word) for word in words[:wide]]
-            controls = [Term("v", names=pair, word=name) for pair in zip(pairs[::2], pairs[1::2], strict=True)]
+            controls = [
+                Term("v", names=pair, word=name)
+                for pair in zip(pairs[::2], pairs[1::2], strict=True)
+            ]
         values = [self.understand(word, card, False) for word in words[wide:]]
         if len(values) == 1 and count == 1:
             return build("*", values[0], controls[0], word="poly")
@@ -293,7 +388,7 @@ class Grammar:
                 terms.append(term)
         return total(terms) if terms else number(0.0)
 
-    # -- what has a model, and sub-circuits ----------------------------------------------------------------------
+    # -- what has a model, and sub-circuits -------------------------------------------------------
 
     def _x(self, name: str, card: Card, rest: str) -> Element:
         head, given = assignments(re.sub(r"\bparams\s*:", " ", rest))
@@ -301,7 +396,14 @@ class Grammar:
         if not words:
             raise WordError(name, "expected nodes and the name of a sub-circuit")
         passed = tuple((key, self.understand(bare(text), card, False)) for key, text in given)
-        return Element(name, "x", tuple(self.node(word) for word in words[:-1]), card, of=words[-1], given=passed)
+        return Element(
+            name,
+            "x",
+            tuple(self.node(word) for word in words[:-1]),
+            card,
+            of=words[-1],
+            given=passed,
+        )
 
     def _modelled(self, name: str, card: Card, rest: str) -> Element:
         count = TRANSISTORS[name[0]]
@@ -313,7 +415,9 @@ class Grammar:
             values.append(("area", self.understand(bare(words[1]), card, False)))
         wrong = [key for key, _ in values if key not in _GEOMETRY]
         if wrong or len(words) > (2 if name[0] in "dqj" else 1):
-            return self._opaque(name, card, nodes, f"{name!r}: {wrong[0] if wrong else words[-1]} is not translated")
+            return self._opaque(
+                name, card, nodes, f"{name!r}: {wrong[0] if wrong else words[-1]} is not translated"
+            )
         if name[0] == "m" and not {"w", "l"} <= {key for key, _ in values}:
             # What a transistor without W and L measures is not the same everywhere.
             values.append((f"default size of {self.dialect}", number(0.0)))
@@ -339,6 +443,8 @@ def _products(count: int, wanted: int) -> list[tuple[int, ...]]:
     found: list[tuple[int, ...]] = [()]
     level: list[tuple[int, ...]] = [()]
     while len(found) < wanted:
-        level = [(*product, k) for product in level for k in range(product[-1] if product else 0, count)]
+        level = [
+            (*product, k) for product in level for k in range(product[-1] if product else 0, count)
+        ]
         found += level
     return found[:wanted]

@@ -1,8 +1,9 @@
-"""A sub-circuit written for ngspice from what was understood of it, in words that mean the same in every version.
+"""A sub-circuit written for ngspice from what was understood of it, in words that mean the same in
+every version.
 
-Every behavioural source becomes a B source; powers are written with bases that are not below 0, conditions with ``ternary_fcn``.
-Names are those of the text where ngspice can take them as they are, and otherwise made from them.
-"""
+Every behavioural source becomes a B source; powers are written with bases that are not below 0,
+conditions with ``ternary_fcn``. Names are those of the text where ngspice can take them as they
+are, and otherwise made from them."""
 
 from __future__ import annotations
 
@@ -81,7 +82,9 @@ class _Writer:
         self.part, self.done = part, done
         self.names = Names()
         self.cards: list[str] = []
-        for element in part.elements:  # states are asked for by these names: they have the first choice
+        for (
+            element
+        ) in part.elements:  # states are asked for by these names: they have the first choice
             for node in element.nodes:
                 self.node(node)
             self.element(element.name, element.kind)
@@ -103,10 +106,16 @@ class _Writer:
             self.write_element(element)
         given = " ".join(f"{self.parameter(name)}=required" for name in part.parameters)
         head = f".subckt {part_name(part)} {' '.join(self.node(pin) for pin in part.pins)}"
-        lines = [head + (f" params: {given}" if given else ""), *self.cards, f".ends {part_name(part)}"]
-        return Written("\n".join([*before, *(fold(line, _WIDTH) for line in lines)]), self.names, inner)
+        lines = [
+            head + (f" params: {given}" if given else ""),
+            *self.cards,
+            f".ends {part_name(part)}",
+        ]
+        return Written(
+            "\n".join([*before, *(fold(line, _WIDTH) for line in lines)]), self.names, inner
+        )
 
-    # -- names ---------------------------------------------------------------------------------------------------
+    # -- names ------------------------------------------------------------------------------------
 
     def node(self, name: str) -> str:
         head, dot, rest = name.partition(".")
@@ -120,7 +129,9 @@ class _Writer:
         if dot and head in part.inner:
             return f"{names.taken['element', head]}.{self._inner_node(part.inner[head], rest)}"
         if ("node", name) not in names.taken:
-            raise UnsupportedNetlistError(f"{self.part.name}: no node {name!r} in the sub-circuit {part.name!r}")
+            raise UnsupportedNetlistError(
+                f"{self.part.name}: no node {name!r} in the sub-circuit {part.name!r}"
+            )
         return names.taken["node", name]
 
     def parameter(self, name: str) -> str:
@@ -130,14 +141,21 @@ class _Writer:
         letter = {"bi": "b", "bv": "b", "r": "r", "c": "c", "v": "v"}.get(kind, name[0])
         return self.names.get("element", name, letter)
 
-    # -- elements ------------------------------------------------------------------------------------------------
+    # -- elements ---------------------------------------------------------------------------------
 
     def write_element(self, element: Element) -> None:
-        name, nodes = self.element(element.name, element.kind), " ".join(self.node(node) for node in element.nodes)
+        name, nodes = (
+            self.element(element.name, element.kind),
+            " ".join(self.node(node) for node in element.nodes),
+        )
         for term in (element.value, element.initial, *(t for _, t in element.given)):
             for inner in () if term is None else term.walk():
                 if inner.op == "opaque":
-                    raise element.card.error(f"{inner.word!r} {inner.names[0]}".replace(f"{inner.word!r} {inner.word!r}", repr(inner.word)))
+                    raise element.card.error(
+                        f"{inner.word!r} {inner.names[0]}".replace(
+                            f"{inner.word!r} {inner.word!r}", repr(inner.word)
+                        )
+                    )
         match element.kind:
             case "r" | "c" | "v":
                 self.cards.append(f"{name} {nodes} {self.value(element.value or ZERO)}")
@@ -145,15 +163,25 @@ class _Writer:
                 value = self.behavioural(element)
                 self.cards.append(f"{name} {nodes} {element.kind[1]}={self.text(value, True)}")
             case "x":
-                passed = "".join(f" {self._passed(element, key)}={self.value(term)}" for key, term in element.given)
-                self.cards.append(f"{name} {nodes} {part_name(self.part.inner[element.name])}{passed}")
+                passed = "".join(
+                    f" {self._passed(element, key)}={self.value(term)}"
+                    for key, term in element.given
+                )
+                self.cards.append(
+                    f"{name} {nodes} {part_name(self.part.inner[element.name])}{passed}"
+                )
             case "s":
                 self.cards.append(f"{name} {nodes} {self.names.get('model', element.of)} off")
             case kind if kind in TRANSISTORS:
-                given = "".join(f" {key}={self.value(term)}" for key, term in element.given if " " not in key)
+                given = "".join(
+                    f" {key}={self.value(term)}" for key, term in element.given if " " not in key
+                )
                 self.cards.append(f"{name} {nodes} {self.names.get('model', element.of)}{given}")
             case _:
-                raise UnsupportedNetlistError(f"{element.card.file}, line {element.card.line}: {element.name!r} is not translated")
+                raise UnsupportedNetlistError(
+                    f"{element.card.file}, line {element.card.line}: {element.name!r} is not"
+                    " translated"
+                )
 
     def _passed(self, element: Element, key: str) -> str:
         return self.done[self.part.inner[element.name].name].names.get("parameter", key)
@@ -163,10 +191,13 @@ class _Writer:
         value = element.value or ZERO
         for term in value.walk():
             if term.op == "ddt":
-                raise element.card.error("'ddt(' is not translated here; expected it as the current of a capacitor: value * ddt(V(a, b)) from a to b")
+                raise element.card.error(
+                    "'ddt(' is not translated here; expected it as the current of a capacitor:"
+                    " value * ddt(V(a, b)) from a to b"
+                )
         return value
 
-    # -- expressions ---------------------------------------------------------------------------------------------
+    # -- expressions ------------------------------------------------------------------------------
 
     def value(self, term: Term) -> str:
         """Return what stands behind ``=`` or as the value of an element."""
@@ -196,7 +227,11 @@ class _Writer:
             case "if":
                 return f"ternary_fcn({', '.join(args)})"
             case "apow":
-                if term.args[1].op == "num" and term.args[1].value == 2.0 and term.args[0].size <= 3:
+                if (
+                    term.args[1].op == "num"
+                    and term.args[1].value == 2.0
+                    and term.args[0].size <= 3
+                ):
                     return f"({args[0]} * {args[0]})"
                 return f"pow(abs({args[0]}), {args[1]})"
             case op if op in BOOLEANS or op in ("+", "-", "*", "/"):
@@ -209,9 +244,17 @@ class _Writer:
             return "0"
         if minus == "0":
             return f"v({self.node(plus)})"
-        return f"(0 - v({self.node(minus)}))" if plus == "0" else f"v({self.node(plus)},{self.node(minus)})"
+        return (
+            f"(0 - v({self.node(minus)}))"
+            if plus == "0"
+            else f"v({self.node(plus)},{self.node(minus)})"
+        )
 
 
 def part_name(part: Part) -> str:
     """Return how a sub-circuit is written."""
-    return part.name if re.fullmatch(r"[a-z][a-z0-9_]*", part.name) else f"s_{re.sub('[^a-z0-9_]', '_', part.name)}"
+    return (
+        part.name
+        if re.fullmatch(r"[a-z][a-z0-9_]*", part.name)
+        else f"s_{re.sub('[^a-z0-9_]', '_', part.name)}"
+    )

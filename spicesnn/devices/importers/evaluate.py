@@ -1,4 +1,5 @@
-"""Values of expressions as understood, with NumPy: initial states, and the nodal twins of foreign devices."""
+"""Values of expressions as understood, with NumPy: initial states, and the nodal twins of foreign
+devices."""
 
 from __future__ import annotations
 
@@ -13,13 +14,44 @@ from spicesnn.errors import InputError
 
 Value = NDArray[np.float64] | float
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "neg": np.negative, "min": np.minimum, "max": np.maximum,
-    "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal, "==": np.equal, "!=": np.not_equal,
-    "and": np.logical_and, "or": np.logical_or, "not": np.logical_not, "if": np.where, "abs": np.abs, "exp": np.exp, "ln": np.log,
-    "log10": np.log10, "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos,
-    "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "asinh": np.arcsinh, "acosh": np.arccosh,
-    "atanh": np.arctanh, "floor": np.floor, "ceil": np.ceil, "sgn": np.sign,
-}  # fmt: skip
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+    "neg": np.negative,
+    "min": np.minimum,
+    "max": np.maximum,
+    "<": np.less,
+    "<=": np.less_equal,
+    ">": np.greater,
+    ">=": np.greater_equal,
+    "==": np.equal,
+    "!=": np.not_equal,
+    "and": np.logical_and,
+    "or": np.logical_or,
+    "not": np.logical_not,
+    "if": np.where,
+    "abs": np.abs,
+    "exp": np.exp,
+    "ln": np.log,
+    "log10": np.log10,
+    "sqrt": np.sqrt,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tan": np.tan,
+    "asin": np.arcsin,
+    "acos": np.arccos,
+    "atan": np.arctan,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "tanh": np.tanh,
+    "asinh": np.arcsinh,
+    "acosh": np.arccosh,
+    "atanh": np.arctanh,
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "sgn": np.sign,
+}
 
 
 def evaluate(term: Term, known: Callable[[Term], Any]) -> Any:
@@ -46,7 +78,8 @@ def evaluate(term: Term, known: Callable[[Term], Any]) -> Any:
 
 
 def with_parameters(term: Term, values: Mapping[str, Any], formulas: Mapping[str, Term]) -> Any:
-    """Return the value of an expression of parameters: those that are set, and formulas of these."""
+    """Return the value of an expression of parameters: those that are set, and formulas of
+    these."""
 
     def known(inner: Term) -> Any:
         name = inner.names[0]

@@ -1,4 +1,5 @@
-"""Expressions of SPICE netlists as trees: read strictly, word by word; what cannot be read is refused with the word."""
+"""Expressions of SPICE netlists as trees: read strictly, word by word; what cannot be read is
+refused with the word."""
 
 from __future__ import annotations
 
@@ -36,8 +37,9 @@ class WordError(Exception):
 class Term:
     """One node of an expression.
 
-    As read, `op` is an operator, ``num``, ``name``, ``call``, ``v`` or ``i`` (a probe), and `word` what stood there. As understood
-    (`spicesnn.devices.importers.dialects`), it is an operation with one meaning, ``num``, ``par``, ``v`` or ``i``.
+    As read, `op` is an operator, ``num``, ``name``, ``call``, ``v`` or ``i`` (a probe), and `word`
+    what stood there. As understood (`spicesnn.devices.importers.dialects`), it is an operation with
+    one meaning, ``num``, ``par``, ``v`` or ``i``.
 
     Attributes
     ----------
@@ -46,7 +48,8 @@ class Term:
     value : float
         Of a number as understood.
     names : tuple of str
-        Of a parameter, the nodes of a voltage, the element of a current; or the reason of an ``opaque`` one.
+        Of a parameter, the nodes of a voltage, the element of a current; or the reason of an
+        ``opaque`` one.
     word : str
         What stood in the text, for messages; no part of the meaning.
     """
@@ -87,9 +90,24 @@ _TOKEN = re.compile(
 )
 _NODE = r"[\w.:+\-!]+"
 _BINARY = {
-    "||": 2, "|": 2, "&&": 4, "&": 4, "==": 5, "!=": 5, "<>": 5, "<": 6, "<=": 6, ">": 6, ">=": 6,
-    "+": 7, "-": 7, "*": 8, "/": 8, "%": 8, "**": 10,
-}  # fmt: skip
+    "||": 2,
+    "|": 2,
+    "&&": 4,
+    "&": 4,
+    "==": 5,
+    "!=": 5,
+    "<>": 5,
+    "<": 6,
+    "<=": 6,
+    ">": 6,
+    ">=": 6,
+    "+": 7,
+    "-": 7,
+    "*": 8,
+    "/": 8,
+    "%": 8,
+    "**": 10,
+}
 _UNARY = 9
 
 
@@ -144,8 +162,14 @@ class _Reader:
     def take(self, wanted: str | None = None) -> tuple[str, str]:
         if self.at >= len(self.tokens):
             unclosed = sum((word == "(") - (word == ")") for _, word in self.tokens)
-            left = f", with {unclosed} bracket{'s' if unclosed > 1 else ''} open" if unclosed > 0 else ""
-            raise WordError(self.tokens[-1][1] if self.tokens else "", f"the expression ends here{left}")
+            left = (
+                f", with {unclosed} bracket{'s' if unclosed > 1 else ''} open"
+                if unclosed > 0
+                else ""
+            )
+            raise WordError(
+                self.tokens[-1][1] if self.tokens else "", f"the expression ends here{left}"
+            )
         kind, word = self.tokens[self.at]
         if wanted is not None and word != wanted:
             raise WordError(word, f"expected {wanted!r}")
@@ -188,7 +212,9 @@ class _Reader:
         if word in ("-", "+", "!", "~"):
             inner = self.expression(_UNARY)
             bare = ("bare",) if word == "-" and _bare_power(inner) else ()
-            return Term({"~": "!", "-": "neg", "+": "pos", "!": "!"}[word], (inner,), names=bare, word=word)
+            return Term(
+                {"~": "!", "-": "neg", "+": "pos", "!": "!"}[word], (inner,), names=bare, word=word
+            )
         if word == "(":
             inner = self.expression(0)
             self.take(")")

@@ -1,4 +1,5 @@
-"""What a sub-circuit remembers: its capacitors, where they start, and whether a descriptor knows of all of them."""
+"""What a sub-circuit remembers: its capacitors, where they start, and whether a descriptor knows of
+all of them."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ class Store:
         The node whose voltage it holds, ``x1.x`` inside an inner sub-circuit.
     element : Element
     start : Term | None
-        Its voltage at the start, of the parameters that can be set; None where the text says nothing.
+        Its voltage at the start, of the parameters that can be set; None where the text says
+        nothing.
     """
 
     path: str
@@ -40,7 +42,8 @@ class Declared:
     Attributes
     ----------
     node, capacitor : str
-        As they are called where one stands: a path loses its head on the way into an inner sub-circuit, and a node becomes a pin.
+        As they are called where one stands: a path loses its head on the way into an inner
+        sub-circuit, and a node becomes a pin.
     state : str
         Node as the descriptor calls it.
     """
@@ -51,9 +54,15 @@ class Declared:
 
 
 def stores(
-    part: Part, held: frozenset[str], declared: Sequence[Declared], *, prefix: str = "", outer: Mapping[str, Term] | None = None
+    part: Part,
+    held: frozenset[str],
+    declared: Sequence[Declared],
+    *,
+    prefix: str = "",
+    outer: Mapping[str, Term] | None = None,
 ) -> Iterator[Store]:
-    """Yield the capacitors of a sub-circuit whose voltage nothing outside determines, inner ones too.
+    """Yield the capacitors of a sub-circuit whose voltage nothing outside determines, inner ones
+    too.
 
     Parameters
     ----------
@@ -77,14 +86,29 @@ def stores(
             mine = next((state for state in declared if state.capacitor == element.name), None)
             if mine is not None:
                 if mine.node not in element.nodes:
-                    raise element.card.error(f"{element.name!r} lies between {' and '.join(element.nodes)}, not at {mine.node!r}")
-                yield Store(f"{prefix}{element.name}", mine.state, element, _start(part, element, mine.node, outer))
+                    raise element.card.error(
+                        f"{element.name!r} lies between {' and '.join(element.nodes)}, not at"
+                        f" {mine.node!r}"
+                    )
+                yield Store(
+                    f"{prefix}{element.name}",
+                    mine.state,
+                    element,
+                    _start(part, element, mine.node, outer),
+                )
             elif any(node not in known for node in element.nodes):
                 node = next(node for node in element.nodes if node not in known)
-                yield Store(f"{prefix}{element.name}", f"{prefix}{node}", element, _start(part, element, node, outer))
+                yield Store(
+                    f"{prefix}{element.name}",
+                    f"{prefix}{node}",
+                    element,
+                    _start(part, element, node, outer),
+                )
         elif element.kind == "x":
             inner = part.inner[element.name]
-            pins = frozenset(pin for pin, node in zip(inner.pins, element.nodes, strict=True) if node in known)
+            pins = frozenset(
+                pin for pin, node in zip(inner.pins, element.nodes, strict=True) if node in known
+            )
             given = {name: _outside(term, part, outer) for name, term in element.given}
             below = list(_below(element, inner, declared))
             yield from stores(inner, pins, below, prefix=f"{prefix}{element.name}.", outer=given)
@@ -97,7 +121,14 @@ def _below(element: Element, inner: Part, declared: Sequence[Declared]) -> Itera
         if state.capacitor.startswith(head):
             node = state.node.removeprefix(head)
             if not state.node.startswith(head):
-                node = next((pin for pin, outside in zip(inner.pins, element.nodes, strict=True) if outside == state.node), node)
+                node = next(
+                    (
+                        pin
+                        for pin, outside in zip(inner.pins, element.nodes, strict=True)
+                        if outside == state.node
+                    ),
+                    node,
+                )
             yield Declared(node, state.capacitor.removeprefix(head), state.state)
 
 
@@ -106,21 +137,32 @@ def _follow(part: Part, known: set[str]) -> None:
     while True:
         before = len(known)
         for element in part.elements:
-            if element.kind in ("v", "bv") and element.value is not None and not element.value.holds("i", "sdt", "ddt", "opaque"):
-                used = {node for term in element.value.walk() if term.op == "v" for node in term.names}
+            if (
+                element.kind in ("v", "bv")
+                and element.value is not None
+                and not element.value.holds("i", "sdt", "ddt", "opaque")
+            ):
+                used = {
+                    node for term in element.value.walk() if term.op == "v" for node in term.names
+                }
                 if used <= known and len(set(element.nodes) & known) >= 1:
                     known |= set(element.nodes)
         if len(known) == before:
             return
 
 
-def _start(part: Part, element: Element, node: str, outer: Mapping[str, Term] | None) -> Term | None:
-    """Return the voltage of a state node at the start: of its capacitor's ``ic=``, or of an ``.ic`` card."""
+def _start(
+    part: Part, element: Element, node: str, outer: Mapping[str, Term] | None
+) -> Term | None:
+    """Return the voltage of a state node at the start: of its capacitor's ``ic=``, or of an ``.ic``
+    card."""
     card = part.initial.get(node)
     if element.initial is None:
         return None if card is None else _outside(card[0], part, outer)
     if card is not None:
-        raise element.card.error(f"{element.name!r} has ic= and its node {node!r} an .ic card; leave one out")
+        raise element.card.error(
+            f"{element.name!r} has ic= and its node {node!r} an .ic card; leave one out"
+        )
     term = element.initial if element.nodes[0] == node else Term("neg", (element.initial,))
     return _outside(term, part, outer)
 
@@ -134,4 +176,8 @@ def _outside(term: Term, part: Part, outer: Mapping[str, Term] | None) -> Term:
         if name in part.local:
             return _outside(part.local[name], part, outer)
         return term if outer is None else outer.get(name, ZERO)
-    return replace(term, args=tuple(_outside(a, part, outer) for a in term.args)) if term.args else term
+    return (
+        replace(term, args=tuple(_outside(a, part, outer) for a in term.args))
+        if term.args
+        else term
+    )

@@ -1,4 +1,5 @@
-"""Expressions and their derivatives as a list of NumPy operations, each done once however often it is needed."""
+"""Expressions and their derivatives as a list of NumPy operations, each done once however often it
+is needed."""
 
 from __future__ import annotations
 
@@ -98,7 +99,11 @@ def _outer(term: Term, x: Term) -> Term:
         case "abs":
             return build("sgn", x)
         case "asin" | "acos":
-            return build("/", number(1.0 if term.op == "asin" else -1.0), build("sqrt", build("-", ONE, square)))
+            return build(
+                "/",
+                number(1.0 if term.op == "asin" else -1.0),
+                build("sqrt", build("-", ONE, square)),
+            )
         case "atan":
             return build("/", ONE, build("+", ONE, square))
         case "asinh":
@@ -140,7 +145,9 @@ class Tape:
         elif term.op == "apow":
             y = term.args[1]
             square = y.op == "num" and y.value == 2.0
-            self._steps.append((np.square if square else _power, args[:1] if square else args, slot))
+            self._steps.append(
+                (np.square if square else _power, args[:1] if square else args, slot)
+            )
         else:
             self._steps.append((FUNCTIONS[term.op], args, slot))
         return slot

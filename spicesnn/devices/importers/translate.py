@@ -1,4 +1,5 @@
-"""A sub-circuit understood in one dialect: every parameter, function and element as a meaning, what nothing depends on left out."""
+"""A sub-circuit understood in one dialect: every parameter, function and element as a meaning, what
+nothing depends on left out."""
 
 from __future__ import annotations
 
@@ -14,14 +15,19 @@ from spicesnn.devices.importers.expressions import Term, WordError, parse, words
 from spicesnn.errors import UnsupportedNetlistError
 
 _MOST_STEPS = 100_000
-"""Words that are looked at in one reading; functions of functions could ask for more than there is time."""
+"""Words that are looked at in one reading; functions of functions could ask for more than there is
+time."""
 _MOST_ELEMENTS = 2_000
 _DEEPEST = 12
 """Sub-circuits inside one another, and functions that call functions."""
 _MOST_PARTS = 200
 _MODEL_OF = {
-    "d": ("d",), "q": ("npn", "pnp"), "j": ("njf", "pjf"), "m": ("nmos", "pmos"), "s": ("sw",),
-}  # fmt: skip
+    "d": ("d",),
+    "q": ("npn", "pnp"),
+    "j": ("njf", "pjf"),
+    "m": ("nmos", "pmos"),
+    "s": ("sw",),
+}
 _SWITCH = frozenset({"ron", "roff", "vt", "vh"})
 _BIPOLAR = words("""
     is bf nf vaf ikf ise ne br nr var ikr isc nc rb irb rbm re rc cje vje mje tf xtf vtf itf ptf cjc vjc mjc xcjc tr cjs vjs mjs xtb eg
@@ -76,7 +82,11 @@ class Part:
 
 
 def translate(
-    library: Library, name: str, dialect: SpiceDialect, settable: Mapping[str, bool], kept: frozenset[str] = frozenset()
+    library: Library,
+    name: str,
+    dialect: SpiceDialect,
+    settable: Mapping[str, bool],
+    kept: frozenset[str] = frozenset(),
 ) -> Part:
     """Return a sub-circuit as understood.
 
@@ -87,9 +97,11 @@ def translate(
         Of the sub-circuit.
     dialect : SpiceDialect
     settable : Mapping
-        Parameter that a user sets → whether it is certainly not below 0. All others are the constants that the text gives.
+        Parameter that a user sets → whether it is certainly not below 0. All others are the
+        constants that the text gives.
     kept : frozenset of str
-        Nodes that are wanted whether or not anything depends on them; ``x1.a`` inside an inner sub-circuit.
+        Nodes that are wanted whether or not anything depends on them; ``x1.a`` inside an inner
+        sub-circuit.
 
     Raises
     ------
@@ -107,13 +119,30 @@ class _Translator:
         self.steps = 0
         self.trees: dict[str, Term] = {}
         self.made: dict[tuple[str, tuple[tuple[str, Term], ...], frozenset[str]], Part] = {}
-        self.globals = {word for card in library.bench if card.text.startswith(".global") for word in card.text.split()[1:]}
+        self.globals = {
+            word
+            for card in library.bench
+            if card.text.startswith(".global")
+            for word in card.text.split()[1:]
+        }
 
-    def part(self, subckt: Subckt, given: dict[str, Term], settable: Mapping[str, bool], kept: frozenset[str], depth: int) -> Part:
+    def part(
+        self,
+        subckt: Subckt,
+        given: dict[str, Term],
+        settable: Mapping[str, bool],
+        kept: frozenset[str],
+        depth: int,
+    ) -> Part:
         if depth > _DEEPEST or len(self.made) > _MOST_PARTS:
-            raise subckt.card.error("sub-circuits are too deep inside one another, or too many; does one hold itself?")
+            raise subckt.card.error(
+                "sub-circuits are too deep inside one another, or too many; does one hold itself?"
+            )
         if len(subckt.elements) > _MOST_ELEMENTS:
-            raise subckt.card.error(f"{len(subckt.elements)} elements in one sub-circuit; expected at most {_MOST_ELEMENTS}")
+            raise subckt.card.error(
+                f"{len(subckt.elements)} elements in one sub-circuit; expected at most"
+                f" {_MOST_ELEMENTS}"
+            )
         names = _Names(self, subckt, given, settable)
         grammar = Grammar(self.dialect, names.understand)
         elements: dict[str, Element] = {}
@@ -126,7 +155,15 @@ class _Translator:
         if "0" in pins:
             raise subckt.card.error(f"the pin {subckt.pins[pins.index('0')]!r} is the ground")
         solved = _Currents(elements, pins).all()
-        kept |= {node for e in solved if e.value is not None for term in e.value.walk() if term.op == "v" for node in term.names if "." in node}
+        kept |= {
+            node
+            for e in solved
+            if e.value is not None
+            for term in e.value.walk()
+            if term.op == "v"
+            for node in term.names
+            if "." in node
+        }
         live, dead = _alive(solved, pins, kept)
         initial = {
             self.guarded(card, grammar.node, node): (names.understand(text, card, False), card)
@@ -140,9 +177,16 @@ class _Translator:
             elif element.kind in _MODEL_OF:
                 models[element.of] = self.model(element, subckt.scope, names)
         return Part(
-            name=self.own_name(subckt.name), pins=pins, parameters=tuple(names.settable), local=names.local(live, models, initial), elements=live,
-            left_out=[e for e in dead if e.name in elements], models=models, initial=initial, inner=inner,
-        )  # fmt: skip
+            name=self.own_name(subckt.name),
+            pins=pins,
+            parameters=tuple(names.settable),
+            local=names.local(live, models, initial),
+            elements=live,
+            left_out=[e for e in dead if e.name in elements],
+            models=models,
+            initial=initial,
+            inner=inner,
+        )
 
     def parsed(self, text: str) -> Term:
         """Return the tree of a text, read once."""
@@ -151,14 +195,17 @@ class _Translator:
         return self.trees[text]
 
     def own_name(self, name: str) -> str:
-        """Return the name of a sub-circuit, with a number where it is called with other constants too."""
+        """Return the name of a sub-circuit, with a number where it is called with other constants
+        too."""
         count = sum(key[0] == name for key in self.made)
         return name if count == 0 else f"{name}__{count + 1}"
 
     def check_nodes(self, element: Element) -> None:
         for node in element.nodes:
             if node in self.globals:
-                raise element.card.error(f"the global node {node!r} lies outside the sub-circuit; make it a pin")
+                raise element.card.error(
+                    f"the global node {node!r} lies outside the sub-circuit; make it a pin"
+                )
 
     def guarded(self, card: Card, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function; words that it cannot understand become errors about the card."""
@@ -168,21 +215,36 @@ class _Translator:
             text = f"{card.file}, line {card.line}: {error.word[:60]!r} {error.why}"
             raise (ForeignWordError if error.foreign else UnsupportedNetlistError)(text) from None
 
-    def call(self, element: Element, names: _Names, kept: frozenset[str], depth: int) -> tuple[Part, Element]:
-        """Return the sub-circuit that an X element calls, understood for the constants it passes, and the element with the rest."""
+    def call(
+        self, element: Element, names: _Names, kept: frozenset[str], depth: int
+    ) -> tuple[Part, Element]:
+        """Return the sub-circuit that an X element calls, understood for the constants it passes,
+        and the element with the rest."""
         subckt = self.library.subckts.get(element.of)
         if subckt is None:
             raise element.card.error(f"no sub-circuit {element.of!r} in this file")
         if len(subckt.pins) != len(element.nodes):
-            raise element.card.error(f"{element.of!r} has {len(subckt.pins)} pins; {len(element.nodes)} nodes are given")
+            raise element.card.error(
+                f"{element.of!r} has {len(subckt.pins)} pins; {len(element.nodes)} nodes are given"
+            )
         passed = dict(element.given)
-        unknown = [key for key in passed if key not in subckt.defaults and key not in subckt.scope.params]
+        unknown = [
+            key for key in passed if key not in subckt.defaults and key not in subckt.scope.params
+        ]
         if unknown:
             raise element.card.error(f"{element.of!r} takes no parameter {unknown[0]!r}")
         constants = {key: term for key, term in passed.items() if term.op == "num"}
-        variable = {key: Meaning(self.dialect, False, names.nonnegative).positive(term) for key, term in passed.items() if key not in constants}
-        inside = frozenset(node.partition(".")[2] for node in kept if node.startswith(f"{element.name}."))
-        signs = [(f"sign of {name}", number(float(sign))) for name, sign in sorted(variable.items())]
+        variable = {
+            key: Meaning(self.dialect, False, names.nonnegative).positive(term)
+            for key, term in passed.items()
+            if key not in constants
+        }
+        inside = frozenset(
+            node.partition(".")[2] for node in kept if node.startswith(f"{element.name}.")
+        )
+        signs = [
+            (f"sign of {name}", number(float(sign))) for name, sign in sorted(variable.items())
+        ]
         key = (element.of, (*sorted(constants.items(), key=lambda entry: entry[0]), *signs), inside)
         if key not in self.made:
             made = self.part(subckt, constants, variable, inside, depth + 1)
@@ -190,43 +252,70 @@ class _Translator:
         left = tuple((name, term) for name, term in element.given if name in variable)
         return self.made[key], replace(element, of=self.made[key].name, given=left)
 
-    def model(self, element: Element, scope: Scope, names: _Names) -> tuple[str, tuple[tuple[str, Term], ...]]:
+    def model(
+        self, element: Element, scope: Scope, names: _Names
+    ) -> tuple[str, tuple[tuple[str, Term], ...]]:
         found = scope.models.get(element.of) or self.library.scope.models.get(element.of)
         if found is None:
             raise element.card.error(f"no model {element.of!r} in this file")
         kind, given, card = found
         if kind not in _MODEL_OF[element.kind]:
             if kind in ("vswitch", "iswitch"):
-                raise ForeignWordError(f"{card.file}, line {card.line}: the model type {kind!r} is not translated")
-            raise card.error(f"a {kind} model for {element.name!r}; expected {' or '.join(_MODEL_OF[element.kind])}")
+                raise ForeignWordError(
+                    f"{card.file}, line {card.line}: the model type {kind!r} is not translated"
+                )
+            raise card.error(
+                f"a {kind} model for {element.name!r}; expected"
+                f" {' or '.join(_MODEL_OF[element.kind])}"
+            )
         for key, text in given:
             if not text:
                 raise card.error(f"{key!r} in a model has no value")
         values = tuple((key, names.understand(bare(text), card, False)) for key, text in given)
-        known = {"s": _SWITCH, "d": _DIODE, "q": _BIPOLAR, "j": _JUNCTION, "m": _MOSFET}[element.kind]
+        known = {"s": _SWITCH, "d": _DIODE, "q": _BIPOLAR, "j": _JUNCTION, "m": _MOSFET}[
+            element.kind
+        ]
         level = dict(values).get("level", number(1.0))
-        if element.kind == "m" and level.op == "num" and level.value > 3:  # a model of a foundry has hundreds of numbers
-            known = frozenset(key for key, _ in values if re.fullmatch(r"[a-z][a-z0-9]{0,15}", key) and "file" not in key)
+        if (
+            element.kind == "m" and level.op == "num" and level.value > 3
+        ):  # a model of a foundry has hundreds of numbers
+            known = frozenset(
+                key
+                for key, _ in values
+                if re.fullmatch(r"[a-z][a-z0-9]{0,15}", key) and "file" not in key
+            )
         for key, term in values:
             if key not in known:
                 raise card.error(f"{key!r} is no parameter of a {kind} model that is taken")
             if element.kind == "s" and key == "vh" and term != number(0.0):
-                raise card.error("'vh' makes a switch with a memory of its own, which a pulse would forget; expected vh = 0")
+                raise card.error(
+                    "'vh' makes a switch with a memory of its own, which a pulse would forget;"
+                    " expected vh = 0"
+                )
             if term.op == "opaque":
                 raise card.error(f"{term.word!r} {term.names[0]}")
         return kind, values
 
 
 class _Names:
-    """What the names in a sub-circuit stand for: parameters that can be set, constants, functions."""
+    """What the names in a sub-circuit stand for: parameters that can be set, constants,
+    functions."""
 
-    def __init__(self, owner: _Translator, subckt: Subckt, given: dict[str, Term], settable: Mapping[str, bool]) -> None:
+    def __init__(
+        self,
+        owner: _Translator,
+        subckt: Subckt,
+        given: dict[str, Term],
+        settable: Mapping[str, bool],
+    ) -> None:
         self.owner, self.subckt, self.given = owner, subckt, given
         self.texts: dict[str, tuple[str, Card]] = dict(owner.library.scope.params)
         self.texts |= subckt.scope.params
         for key, text in subckt.defaults.items():
             if key in subckt.scope.params:
-                raise subckt.card.error(f"{key!r} is a parameter of the card and defined inside as well")
+                raise subckt.card.error(
+                    f"{key!r} is a parameter of the card and defined inside as well"
+                )
             self.texts[key] = (bare(text), subckt.card)
         self.settable = dict(settable)
         self.meanings: dict[str, Term] = {}
@@ -234,7 +323,10 @@ class _Names:
         self.asking: list[str] = []
         unknown = [name for name in settable if name not in self.texts]
         if unknown:
-            raise subckt.card.error(f"takes no parameter {unknown[0]!r}; it takes: {', '.join(subckt.defaults) or 'none'}")
+            raise subckt.card.error(
+                f"takes no parameter {unknown[0]!r}; it takes:"
+                f" {', '.join(subckt.defaults) or 'none'}"
+            )
 
     def nonnegative(self, name: str) -> bool:
         """Return whether a parameter is certainly not below 0."""
@@ -266,16 +358,31 @@ class _Names:
             self.meanings[name] = term
         return self.meanings[name]
 
-    def local(self, elements: list[Element], models: Mapping[str, tuple[str, tuple[tuple[str, Term], ...]]],
-              initial: Mapping[str, tuple[Term, Card]]) -> dict[str, Term]:  # fmt: skip
+    def local(
+        self,
+        elements: list[Element],
+        models: Mapping[str, tuple[str, tuple[tuple[str, Term], ...]]],
+        initial: Mapping[str, tuple[Term, Card]],
+    ) -> dict[str, Term]:
         """Return the formulas that something uses, each after those it is made of."""
-        terms = [t for e in elements for t in (e.value, e.initial, *(g for _, g in e.given)) if t is not None]
-        terms += [t for _, values in models.values() for _, t in values] + [t for t, _ in initial.values()]
+        terms = [
+            t
+            for e in elements
+            for t in (e.value, e.initial, *(g for _, g in e.given))
+            if t is not None
+        ]
+        terms += [t for _, values in models.values() for _, t in values] + [
+            t for t, _ in initial.values()
+        ]
         ordered: dict[str, Term] = {}
 
         def need(term: Term) -> None:
             for inner in term.walk():
-                if inner.op == "par" and inner.names[0] in self.formulas and inner.names[0] not in ordered:
+                if (
+                    inner.op == "par"
+                    and inner.names[0] in self.formulas
+                    and inner.names[0] not in ordered
+                ):
                     need(self.formulas[inner.names[0]])
                     ordered[inner.names[0]] = self.formulas[inner.names[0]]
 
@@ -286,14 +393,21 @@ class _Names:
     def understand(self, text: str, card: Card, behavioural: bool) -> Term:
         """Return what a text means."""
         raw = self.owner.guarded(card, self.owner.parsed, text)
-        found: Term = self.owner.guarded(card, lambda: self.walk(raw, card, self.meaning(behavioural), {}, 0))
+        found: Term = self.owner.guarded(
+            card, lambda: self.walk(raw, card, self.meaning(behavioural), {}, 0)
+        )
         return found
 
-    def walk(self, raw: Term, card: Card, meaning: Meaning, formals: Mapping[str, Term], depth: int) -> Term:
+    def walk(
+        self, raw: Term, card: Card, meaning: Meaning, formals: Mapping[str, Term], depth: int
+    ) -> Term:
         """Return what a tree means; `formals` are the arguments of the function it stands in."""
         self.owner.steps += 1
         if self.owner.steps > _MOST_STEPS:
-            raise WordError(raw.word, "comes after more words than a device has; are functions called again and again?")
+            raise WordError(
+                raw.word,
+                "comes after more words than a device has; are functions called again and again?",
+            )
         if raw.op == "num":
             return replace(meaning.literal(raw.word), word=raw.word)
         if raw.op == "name":
@@ -303,7 +417,9 @@ class _Names:
                 raise WordError(raw.word, "a voltage or current in what must be a number")
             if raw.op == "i":
                 return raw
-            nodes = tuple(Grammar(self.owner.dialect, self.understand).node(node) for node in raw.names)
+            nodes = tuple(
+                Grammar(self.owner.dialect, self.understand).node(node) for node in raw.names
+            )
             return replace(raw, names=nodes)
         args = tuple(self.walk(a, card, meaning, formals, depth) for a in raw.args)
         if raw.op == "call":
@@ -317,10 +433,14 @@ class _Names:
             return self.parameter(name, card)
         constant = meaning.constant(name)
         if constant is None:
-            raise WordError(name, f"is no parameter, and no constant of {self.owner.dialect}", foreign=True)
+            raise WordError(
+                name, f"is no parameter, and no constant of {self.owner.dialect}", foreign=True
+            )
         return replace(constant, word=name)
 
-    def call(self, raw: Term, args: tuple[Term, ...], card: Card, meaning: Meaning, depth: int) -> Term:
+    def call(
+        self, raw: Term, args: tuple[Term, ...], card: Card, meaning: Meaning, depth: int
+    ) -> Term:
         name = raw.names[0]
         own = self.subckt.scope.funcs.get(name) or self.owner.library.scope.funcs.get(name)
         if own is None:
@@ -329,13 +449,16 @@ class _Names:
         if len(args) != len(formals):
             raise WordError(f"{name}(", f"takes {len(formals)} arguments, not {len(args)}")
         if depth > _DEEPEST:
-            raise WordError(f"{name}(", "functions call one another too deep; does one call itself?")
+            raise WordError(
+                f"{name}(", "functions call one another too deep; does one call itself?"
+            )
         body = self.owner.parsed(text)
         return self.walk(body, where, meaning, dict(zip(formals, args, strict=True)), depth + 1)
 
 
 class _Currents:
-    """Currents of elements that have none of their own: of a source of current its expression, of a resistor V/R."""
+    """Currents of elements that have none of their own: of a source of current its expression, of a
+    resistor V/R."""
 
     def __init__(self, elements: dict[str, Element], pins: tuple[str, ...]) -> None:
         self.elements = elements
@@ -359,7 +482,9 @@ class _Currents:
                 if node not in self.nodes and (inner is None or inner.kind != "x"):
                     raise card.error(f"no node {node!r} in this sub-circuit ({term.word})")
             return term
-        return replace(term, args=tuple(self._in(a, card) for a in term.args)) if term.args else term
+        return (
+            replace(term, args=tuple(self._in(a, card) for a in term.args)) if term.args else term
+        )
 
     def _current(self, term: Term, card: Card) -> Term:
         name = term.names[0]
@@ -379,14 +504,20 @@ class _Currents:
             found = self._in(element.value, card)
             self.asking.pop()
             return found
-        return opaque(f"is the current of {name!r}, which is not translated; put a source of 0 V in series with it", term.word, term)
+        return opaque(
+            f"is the current of {name!r}, which is not translated; put a source of 0 V in series"
+            " with it",
+            term.word,
+            term,
+        )
 
 
 def _integrals(element: Element, nodes: set[str]) -> list[Element]:
-    """Return an element, and for each integral over time in its value a capacitor of 1 F that is charged by what is integrated.
+    """Return an element, and for each integral over time in its value a capacitor of 1 F that is
+    charged by what is integrated.
 
-    The first one's node is called ``<element>_sdt`` and its capacitor ``c<element>_sdt``, the second's ``<element>_sdt2``, and so on.
-    """
+    The first one's node is called ``<element>_sdt`` and its capacitor ``c<element>_sdt``, the
+    second's ``<element>_sdt2``, and so on."""
     if element.value is None or not element.value.holds("sdt"):
         return [element]
     made: list[Element] = []
@@ -403,7 +534,11 @@ def _integrals(element: Element, nodes: set[str]) -> list[Element]:
                 name += "_"
             nodes.add(name)
             rate, start = term.args
-            made.append(Element(f"c{name}", "c", (name, "0"), element.card, value=number(1.0), initial=start))
+            made.append(
+                Element(
+                    f"c{name}", "c", (name, "0"), element.card, value=number(1.0), initial=start
+                )
+            )
             made.append(Element(f"g{name}", "bi", ("0", name), element.card, value=rate))
             known[term] = Term("v", names=(name,), word=term.word)
         return known[term]
@@ -413,24 +548,34 @@ def _integrals(element: Element, nodes: set[str]) -> list[Element]:
 
 
 def _capacitive(element: Element) -> Element:
-    """Return a source whose current is a constant times the derivative of its own voltage as the capacitor it is."""
+    """Return a source whose current is a constant times the derivative of its own voltage as the
+    capacitor it is."""
     value = element.value
     if element.kind != "bi" or value is None:
         return element
     scale, inner = (value.args[0], value.args[1]) if value.op == "*" else (number(1.0), value)
     if value.op == "*" and inner.op != "ddt":
         scale, inner = inner, scale
-    if inner.op != "ddt" or inner.args[0].op != "v" or scale.holds("v", "i", "ddt", "sdt", "opaque"):
+    if (
+        inner.op != "ddt"
+        or inner.args[0].op != "v"
+        or scale.holds("v", "i", "ddt", "sdt", "opaque")
+    ):
         return element
-    return replace(element, name=f"c{element.name}", kind="c", value=scale) if inner.args[0].names == element.nodes else element
+    return (
+        replace(element, name=f"c{element.name}", kind="c", value=scale)
+        if inner.args[0].names == element.nodes
+        else element
+    )
 
 
-def _alive(elements: list[Element], pins: tuple[str, ...], kept: frozenset[str]) -> tuple[list[Element], list[Element]]:
+def _alive(
+    elements: list[Element], pins: tuple[str, ...], kept: frozenset[str]
+) -> tuple[list[Element], list[Element]]:
     """Return the elements that the pins depend on, and the others.
 
-    Elements that share a node other than the ground are one circuit; a circuit lives if it has a pin, or if one that lives measures
-    a voltage or a current of it.
-    """
+    Elements that share a node other than the ground are one circuit; a circuit lives if it has a
+    pin, or if one that lives measures a voltage or a current of it."""
     above: dict[str, str] = {}
 
     def root(node: str) -> str:
@@ -444,7 +589,13 @@ def _alive(elements: list[Element], pins: tuple[str, ...], kept: frozenset[str])
         for node in own[1:]:
             above[root(node)] = root(own[0])
     # A node inside an inner sub-circuit keeps the element that holds it.
-    held = {node for e in elements if any(name.startswith(f"{e.name}.") for name in kept) for node in e.nodes if node != "0"}
+    held = {
+        node
+        for e in elements
+        if any(name.startswith(f"{e.name}.") for name in kept)
+        for node in e.nodes
+        if node != "0"
+    }
     living = {root(node) for node in (*pins, *kept, *held)}
     around = {e.name: {root(node) for node in e.nodes if node != "0"} for e in elements}
     read = {e.name: {root(node) for node in _measured(e, by_name) if node != "0"} for e in elements}
@@ -454,7 +605,9 @@ def _alive(elements: list[Element], pins: tuple[str, ...], kept: frozenset[str])
             break
         living = wanted
     inside = {e.name for e in elements if any(name.startswith(f"{e.name}.") for name in kept)}
-    inside |= {e.name for e in elements if any(root(node) in living for node in e.nodes if node != "0")}
+    inside |= {
+        e.name for e in elements if any(root(node) in living for node in e.nodes if node != "0")
+    }
     return [e for e in elements if e.name in inside], [e for e in elements if e.name not in inside]
 
 
@@ -470,16 +623,22 @@ def _measured(element: Element, by_name: Mapping[str, Element]) -> Iterator[str]
 
 
 def understood(
-    library: Library, name: str, dialect: SpiceDialect | None, settable: Mapping[str, bool], kept: frozenset[str] = frozenset()
+    library: Library,
+    name: str,
+    dialect: SpiceDialect | None,
+    settable: Mapping[str, bool],
+    kept: frozenset[str] = frozenset(),
 ) -> tuple[Part, SpiceDialect]:
     """Return a sub-circuit as understood, and the dialect it was read in.
 
-    Without a dialect it is read in each: those that do not have its words are out, and the others must agree on all of it.
+    Without a dialect it is read in each: those that do not have its words are out, and the others
+    must agree on all of it.
 
     Raises
     ------
     UnsupportedNetlistError
-        It cannot be understood, or means one thing in one dialect and another in another; names the line and the word.
+        It cannot be understood, or means one thing in one dialect and another in another; names the
+        line and the word.
     """
     if dialect is not None:
         return translate(library, name, dialect, settable, kept), dialect
@@ -494,10 +653,14 @@ def understood(
         except UnsupportedNetlistError as error:
             unsure.append((each, error))
     if not found and not unsure:
-        raise UnsupportedNetlistError(f"{errors[0]}; it fits none of the dialects {', '.join(SpiceDialect)}")
+        raise UnsupportedNetlistError(
+            f"{errors[0]}; it fits none of the dialects {', '.join(SpiceDialect)}"
+        )
     if unsure:
         each, doubt = unsure[0]
-        said = f' (read as {each}; say whose language it is: dialect = "…")' if found or errors else ""
+        said = (
+            f' (read as {each}; say whose language it is: dialect = "…")' if found or errors else ""
+        )
         raise UnsupportedNetlistError(f"{doubt}{said}")
     (first, part), *others = found.items()
     for other, rival in others:
@@ -505,8 +668,10 @@ def understood(
         if apart is not None:
             card, word = apart
             raise UnsupportedNetlistError(
-                f"{card.file}, line {card.line}: {word!r} means one thing in {first} and another in {other}. "
-                f'Say whose language it is written in: dialect = "{other}" (or {", ".join(d for d in SpiceDialect if d != other)}) in the '
+                f"{card.file}, line {card.line}: {word!r} means one thing in {first} and another in"
+                f" {other}. "
+                f'Say whose language it is written in: dialect = "{other}" (or'
+                f" {', '.join(d for d in SpiceDialect if d != other)}) in the "
                 "descriptor, or --dialect of `spicesnn import`"
             )
     return part, first
@@ -517,7 +682,11 @@ def _apart(a: Part, b: Part) -> tuple[Card, str] | None:
     for one, two in zip(a.elements, b.elements, strict=False):
         if one == two:
             continue
-        for s, t in [(one.value, two.value), (one.initial, two.initial), *((s, t) for (_, s), (_, t) in zip(one.given, two.given, strict=False))]:
+        for s, t in [
+            (one.value, two.value),
+            (one.initial, two.initial),
+            *((s, t) for (_, s), (_, t) in zip(one.given, two.given, strict=False)),
+        ]:
             if s is not None and t is not None and s != t:
                 return one.card, _word(s, t) or one.name
         return one.card, one.name

@@ -1,1 +1,2 @@
-"""Measurements as instruments and spreadsheets write them: text, numbers, headers, blocks, columns, sweeps."""
+"""Measurements as instruments and spreadsheets write them: text, numbers, headers, blocks, columns,
+sweeps."""

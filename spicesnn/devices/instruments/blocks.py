@@ -1,8 +1,8 @@
-"""The tables inside a measurement file: where each begins, what stands above it, what its columns are.
+"""The tables inside a measurement file: where each begins, what stands above it, what its columns
+are.
 
-A block is a row of headers, perhaps a row of units, and rows of numbers. Above the first come lines of text (a preamble); a file may hold
-several blocks, below each other.
-"""
+A block is a row of headers, perhaps a row of units, and rows of numbers. Above the first come lines
+of text (a preamble); a file may hold several blocks, below each other."""
 
 from __future__ import annotations
 
@@ -74,10 +74,11 @@ def _value_like(text: str) -> bool:
 
 
 def _is_data(row: Row, texts: list[Row], easy: bool) -> bool:
-    """Return whether a row holds numbers, and not the text of a preamble: half of its cells, or one that stands alone.
+    """Return whether a row holds numbers, and not the text of a preamble: half of its cells, or one
+    that stands alone.
 
-    A row that begins with a word does so only below headers whose first is no quantity. `easy`: the file marks its rows itself.
-    """
+    A row that begins with a word does so only below headers whose first is no quantity. `easy`: the
+    file marks its rows itself."""
     cells = [cell for cell in row.cells if cell]
     if row.remark or easy:
         return cells[0].lower() == _EASY[1] and not row.remark
@@ -93,7 +94,8 @@ def _is_data(row: Row, texts: list[Row], easy: bool) -> bool:
 
 
 def _header(row: Row, easy: bool = False) -> list[Column] | None:
-    """Return the columns of a row of headers, or None where it is none: at least one quantity, no numbers."""
+    """Return the columns of a row of headers, or None where it is none: at least one quantity, no
+    numbers."""
     cells = list(row.cells)
     if easy or cells[0].lower() == _EASY[0]:
         named = cells[0].lower() == _EASY[0] and len(cells) > 1
@@ -173,7 +175,8 @@ def split_blocks(path: Path, rows: list[Row]) -> tuple[list[Block], list[Row]]:
 
 
 def _belongs(rows: list[Row], k: int, width: int, first: int, easy: bool) -> bool:
-    """Return whether a row that is no row of numbers is a damaged one of this block: as wide, some number in it, or text among numbers."""
+    """Return whether a row that is no row of numbers is a damaged one of this block: as wide, some
+    number in it, or text among numbers."""
     row = rows[k]
     if row.remark or k == first or easy:
         return False
@@ -193,7 +196,8 @@ def _belongs(rows: list[Row], k: int, width: int, first: int, easy: bool) -> boo
 def _heading(
     texts: list[Row], easy: bool = False
 ) -> tuple[tuple[list[Column], int] | None, list[Row]]:
-    """Return the columns and line of the last row of headers in some lines of text, and the other lines; units from the row below."""
+    """Return the columns and line of the last row of headers in some lines of text, and the other
+    lines; units from the row below."""
     for k in range(len(texts) - 1, -1, -1):
         columns = _header(texts[k], easy)
         below = texts[k + 1 :]
@@ -208,8 +212,15 @@ def _heading(
             and (above := _header(texts[k - 1])) is not None
             and len(above) >= len(columns)
         ):
-            return ([with_unit_row(column, cell) for column, cell in zip(above, [*texts[k].cells, *[""] * len(above)], strict=False)],
-                    texts[k - 1].line), texts[: k - 1] + below  # fmt: skip
+            return (
+                [
+                    with_unit_row(column, cell)
+                    for column, cell in zip(
+                        above, [*texts[k].cells, *[""] * len(above)], strict=False
+                    )
+                ],
+                texts[k - 1].line,
+            ), texts[: k - 1] + below
         for row in below:
             if all(is_unit(cell) for cell in row.cells if cell):
                 columns = [
@@ -224,7 +235,8 @@ def _heading(
 
 
 def _unknown(texts: list[Row], row: Row) -> tuple[list[Column], int] | None:
-    """Return the columns of a row of words, none of them known, right above numbers and as wide as they are; or None."""
+    """Return the columns of a row of words, none of them known, right above numbers and as wide as
+    they are; or None."""
     if not texts or texts[-1].remark:
         return None
     cells = list(texts[-1].cells)
@@ -233,7 +245,8 @@ def _unknown(texts: list[Row], row: Row) -> tuple[list[Column], int] | None:
 
 
 def _continue(path: Path, blocks: list[Block], texts: list[Row], row: Row) -> None:
-    """Check that lines of text between numbers only part them: blank, a remark, *cycle 2*, key and value."""
+    """Check that lines of text between numbers only part them: blank, a remark, *cycle 2*, key and
+    value."""
     for text in texts:
         line = " ".join(cell for cell in text.cells if cell)
         if not (
@@ -241,21 +254,27 @@ def _continue(path: Path, blocks: list[Block], texts: list[Row], row: Row) -> No
         ):
             names = ", ".join(column.header for column in blocks[-1].columns)
             raise DataError(
-                f"{path}, line {text.line}: {line!r:.60} among measurements is no row of numbers; expected {names}"
+                f"{path}, line {text.line}: {line!r:.60} among measurements is no row of numbers;"
+                f" expected {names}"
             )
 
 
 def _bare(row: Row) -> list[Column]:
-    """Return the columns of numbers without headers: status words say what they are, three are time, volts, amps and two volts, amps."""
+    """Return the columns of numbers without headers: status words say what they are, three are
+    time, volts, amps and two volts, amps."""
     words = [status_word(cell) for cell in row.cells]
     if any(word is not None for word in words):
         kinds = {"V": "volts", "I": "amps", "T": "time", "R": "ohms"}
         return [
-            Column(
-                header=f"channel {word[1]} {word[2]}", kind=kinds[word[2]], place=word[1].lower()
+            (
+                Column(
+                    header=f"channel {word[1]} {word[2]}",
+                    kind=kinds[word[2]],
+                    place=word[1].lower(),
+                )
+                if word
+                else Column(header="")
             )
-            if word
-            else Column(header="")
             for word in words
         ]
     cells = list(row.cells)
@@ -264,13 +283,12 @@ def _bare(row: Row) -> list[Column]:
     kinds_ = _BARE.get(len(cells), ("",) * len(cells))
     if len(cells) == len(_SOURCE_METER) and _is_source_meter(cells):
         kinds_ = _SOURCE_METER
-    return [
-        Column(header=kind or f"column {k + 1}", kind=kind) for k, kind in enumerate(kinds_)
-    ]
+    return [Column(header=kind or f"column {k + 1}", kind=kind) for k, kind in enumerate(kinds_)]
 
 
 def _is_source_meter(cells: list[str]) -> bool:
-    """Return whether five bare numbers are a source meter's: volts, amps, ohms (or the mark that they were not measured), seconds, status."""
+    """Return whether five bare numbers are a source meter's: volts, amps, ohms (or the mark that
+    they were not measured), seconds, status."""
     values = [number(cell) for cell in cells]
     if any(value is None for value in values):
         return False
@@ -280,11 +298,22 @@ def _is_source_meter(cells: list[str]) -> bool:
 
 
 def _by_unit_columns(columns: list[Column], row: Row) -> list[Column]:
-    """Return columns in which a reading, or a source value, that has its unit in the column behind it is of that unit's quantity."""
+    """Return columns in which a reading, or a source value, that has its unit in the column behind
+    it is of that unit's quantity."""
     found = list(columns)
     for k, column in enumerate(columns):
-        behind = next((j for j in range(k + 1, min(k + 4, len(columns))) if columns[j].header.lower() == "unit"), None)
-        if column.header.lower() not in ("reading", "value", "source value", "measurement") or behind is None:
+        behind = next(
+            (
+                j
+                for j in range(k + 1, min(k + 4, len(columns)))
+                if columns[j].header.lower() == "unit"
+            ),
+            None,
+        )
+        if (
+            column.header.lower() not in ("reading", "value", "source value", "measurement")
+            or behind is None
+        ):
             continue
         unit = row.cells[behind] if behind < len(row.cells) else ""
         if is_unit(unit) and unit:
@@ -293,7 +322,8 @@ def _by_unit_columns(columns: list[Column], row: Row) -> list[Column]:
 
 
 def _without_labels(block: Block) -> Block:
-    """Return a block without the leading cells that only say what kind of line it is (DataName, DataValue)."""
+    """Return a block without the leading cells that only say what kind of line it is (DataName,
+    DataValue)."""
     if block.columns and block.columns[0].header.lower() == _EASY[0]:
         rows = tuple(Row(line=row.line, cells=row.cells[1:]) for row in block.rows)
         return replace(block, columns=block.columns[1:], rows=rows)

@@ -1,4 +1,5 @@
-"""Rows and numbers of a measurement file: separators, decimal marks, overflow marks, numbers with units behind them."""
+"""Rows and numbers of a measurement file: separators, decimal marks, overflow marks, numbers with
+units behind them."""
 
 from __future__ import annotations
 
@@ -12,26 +13,79 @@ from pathlib import Path
 from spicesnn.errors import DataError
 
 OVERFLOW = 1e30
-"""Numbers from here on are marks, not measurements: 9.91e37 (not a number), 9.9e37 (infinity), 3.4e38, 1.99999e101."""
+"""Numbers from here on are marks, not measurements: 9.91e37 (not a number), 9.9e37 (infinity),
+3.4e38, 1.99999e101."""
 _POINT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eEdD][+-]?[0-9]+)?$")
 _COMMA = re.compile(r"[+-]?(?:[0-9]+,[0-9]*|,[0-9]+)(?:[eEdD][+-]?[0-9]+)?$")
 _WITH_UNIT = re.compile(
     r"([+-]?(?:[0-9]+[.,]?[0-9]*|[.,][0-9]+)(?:[eEdD][+-]?[0-9]+)?)\s*([A-Za-zµμΩ°%]{1,8})$"
 )
 _LOST = {
-    "nan", "+nan", "-nan", "inf", "+inf", "-inf", "infinity", "-infinity", "1.#inf", "-1.#inf", "1.#qnan", "-1.#qnan", "1.#ind", "-1.#ind", "1.#j",
-    "ovfl", "ovf", "overflow", "overflw", "ovld", "ovrflow", "overload", "ovl", "o.l", "ol", "o.l.", "oflo", "-ovfl", "+ovfl", "-overflow",
-    "#ref", "#ref!", "#n/a", "#na", "n/a", "n.a.", "#div/0!", "#value!", "#num!", "#name?", "#null!", "null", "none", "-", "--", "---", "----",
-    "*", "**", "***", "****", "invalid", "error", "?",
-}  # fmt: skip
+    "nan",
+    "+nan",
+    "-nan",
+    "inf",
+    "+inf",
+    "-inf",
+    "infinity",
+    "-infinity",
+    "1.#inf",
+    "-1.#inf",
+    "1.#qnan",
+    "-1.#qnan",
+    "1.#ind",
+    "-1.#ind",
+    "1.#j",
+    "ovfl",
+    "ovf",
+    "overflow",
+    "overflw",
+    "ovld",
+    "ovrflow",
+    "overload",
+    "ovl",
+    "o.l",
+    "ol",
+    "o.l.",
+    "oflo",
+    "-ovfl",
+    "+ovfl",
+    "-overflow",
+    "#ref",
+    "#ref!",
+    "#n/a",
+    "#na",
+    "n/a",
+    "n.a.",
+    "#div/0!",
+    "#value!",
+    "#num!",
+    "#name?",
+    "#null!",
+    "null",
+    "none",
+    "-",
+    "--",
+    "---",
+    "----",
+    "*",
+    "**",
+    "***",
+    "****",
+    "invalid",
+    "error",
+    "?",
+}
 _STATUS_WORD = re.compile(r"([NTCVXFGSDUWE])([A-H])([IVRT])([+-][0-9.]+(?:[eE][+-]?[0-9]+)?)$")
-"""A number with the status in front, as parameter analysers send it: normal, compliance, …; channel; current or voltage."""
+"""A number with the status in front, as parameter analysers send it: normal, compliance, …;
+channel; current or voltage."""
 _CLOCK = re.compile(
     r"(?:(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})[ T]+)?"
     r"(\d{1,2}):(\d{2})(?::(\d{2}(?:[.,]\d+)?))?\s*([AaPp][Mm])?$"
 )
 _DELIMITERS = (";", "\t", "", ",")
-"""In the order in which they win where several split a file equally well; nothing stands for white space."""
+"""In the order in which they win where several split a file equally well; nothing stands for white
+space."""
 _REMARK = ("#", "%", "!", "//")
 
 
@@ -54,7 +108,8 @@ class Row:
 
 
 def number(text: str) -> float | None:
-    """Return the number of a cell, NaN for a mark that no number was measured, or None; a decimal comma is a decimal point."""
+    """Return the number of a cell, NaN for a mark that no number was measured, or None; a decimal
+    comma is a decimal point."""
     plain = text.replace("−", "-")
     if _POINT.match(plain) or _COMMA.match(plain):
         value = float(plain.replace(",", ".").replace("d", "e").replace("D", "e"))
@@ -91,7 +146,8 @@ def status_word(text: str) -> tuple[str, str, str, float] | None:
 
 
 def clock_seconds(text: str) -> float | None:
-    """Return the seconds of a time of day, with a date (any constant order of day and month will do: differences count) or without; or None."""
+    """Return the seconds of a time of day, with a date (any constant order of day and month will
+    do: differences count) or without; or None."""
     found = _CLOCK.match(text)
     if found is None:
         return None
@@ -168,7 +224,8 @@ def _split(path: Path, at: int, line: str, delimiter: str) -> tuple[str, ...]:
 
 
 def _delimiter(lines: list[str]) -> str:
-    """Return the separator that makes the most numbers of the lines; a line of one number does not count."""
+    """Return the separator that makes the most numbers of the lines; a line of one number does not
+    count."""
     best, most = ",", 0
     sample = (
         lines if len(lines) <= 400 else lines[:200] + lines[len(lines) // 2 : len(lines) // 2 + 200]

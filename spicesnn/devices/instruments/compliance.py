@@ -1,4 +1,5 @@
-"""The current limit of a source-measure unit in a sweep: said by the file, flagged point by point, or visible as a level."""
+"""The current limit of a source-measure unit in a sweep: said by the file, flagged point by point,
+or visible as a level."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ _FLAT = 2e-3
 _SCATTER = 3.0
 _LEAST_POINTS = 4
 _LEAST_RANGE = 0.1
-"""A level counts where the voltage moves by this fraction of the largest, while the current stays."""
+"""A level counts where the voltage moves by this fraction of the largest, while the current
+stays."""
 _RANGE_FOR_SCATTER = 15.0
 """... and by so many times the scatter (relative) more."""
 _STEEP = 0.2
@@ -27,7 +29,8 @@ _STEEP = 0.2
 _GRAIN = 2e-4
 """What is smaller than this fraction of a level is the instrument's resolution."""
 _SURE = 6.0
-"""Difference of the information criterion from which on a level is believed (Kass and Raftery, J. Am. Stat. Assoc. 90, 773, 1995)."""
+"""Difference of the information criterion from which on a level is believed (Kass and Raftery, J.
+Am. Stat. Assoc. 90, 773, 1995)."""
 
 
 def stated_amps(texts: Iterable[Row]) -> float | None:
@@ -54,7 +57,8 @@ def stated_amps(texts: Iterable[Row]) -> float | None:
 
 
 def visible(volts: Floats, amps: Floats) -> tuple[float, Any] | None:
-    """Return the level at which a current of one polarity stays while the voltage moves, and where it does; or None.
+    """Return the level at which a current of one polarity stays while the voltage moves, and where
+    it does; or None.
 
     Parameters
     ----------
@@ -64,7 +68,8 @@ def visible(volts: Floats, amps: Floats) -> tuple[float, Any] | None:
     top = float(np.max(amps, initial=0.0))
     if top <= 0.0:
         return None
-    # The highest of the level's points is above it by its scatter: the level is the median of what is near the top.
+    # The highest of the level's points is above it by its scatter: the level is the median of what
+    # is near the top.
     near = amps > 0.93 * top
     if np.count_nonzero(near) < _LEAST_POINTS:
         return None
@@ -109,12 +114,13 @@ def visible(volts: Floats, amps: Floats) -> tuple[float, Any] | None:
 
 
 def _corner(amps: Floats, level: float, first: int, last: int) -> bool:
-    """Return whether what is around a level is a level with corners rather than a smooth curve of as many freedoms.
+    """Return whether what is around a level is a level with corners rather than a smooth curve of
+    as many freedoms.
 
-    The points from half the level on, before and after it, are described by two straight sides and the level between them, and by a polynomial
-    of fourth order; the Bayesian information criterion decides (Schwarz, Ann. Statist. 6, 461, 1978). A device that saturates, or whose state
-    falls while the voltage rises, is smooth.
-    """
+    The points from half the level on, before and after it, are described by two straight sides and
+    the level between them, and by a polynomial of fourth order; the Bayesian information criterion
+    decides (Schwarz, Ann. Statist. 6, 461, 1978). A device that saturates, or whose state falls
+    while the voltage rises, is smooth."""
     begin, end = first, last
     while begin > 0 and 0.5 * level < amps[begin - 1] and first - begin < 3 * (last - first):
         begin -= 1

@@ -1,4 +1,5 @@
-"""What a header says its column holds: quantity, unit, place, cycle, from the names that people and instruments write."""
+"""What a header says its column holds: quantity, unit, place, cycle, from the names that people and
+instruments write."""
 
 from __future__ import annotations
 
@@ -14,19 +15,28 @@ def _words(text: str) -> list[str]:
 
 _NAMES = {
     "time": "time t timestamp elapsed seconds second sec zeit temps tempo tiempo timer 时间",
-    "volts": "volts volt v voltage bias drive amplitude vin spannung tension tensione voltaje potential vset vforce vmeas 电压",
+    "volts": (
+        "volts volt v voltage bias drive amplitude vin spannung tension tensione voltaje potential"
+        " vset vforce vmeas 电压"
+    ),
     "amps": "amps amp ampere amperes i current id strom courant corrente corriente imeas 电流",
     "ohms": "r ohm ohms resistance resistances widerstand res rdut",
     "siemens": "siemens g conductance conductances leitwert ltp ltd potentiation depression cond",
     "width": "width w duration breite pw",
-    "number": "pulse pulses n number index no nr # count sample samples point points item nummer pulsenumber id# row",
+    "number": (
+        "pulse pulses n number index no nr # count sample samples point points item nummer"
+        " pulsenumber id# row"
+    ),
     "cycle": "cycle cycles loop loops run sweep repeat repetition iteration zyklus cyc trial",
     "status": "status compliance compl flag comp incompliance overload limit",
     "cell": "wordline bitline wl bl device cell dut# die",
     "kind": "tag readtag type operation direction polarity",
-    "other": "power p temperature temp date log ln log10 ratio density noise std stdev error sigma range delay charge q energy capacitance c "
-             "math unit digits terminal origin questionable comment comments remark remarks rate gain offset lrs hrs imax vset_ max min",
-}  # fmt: skip
+    "other": (
+        "power p temperature temp date log ln log10 ratio density noise std stdev error sigma range"
+        " delay charge q energy capacitance c math unit digits terminal origin questionable comment"
+        " comments remark remarks rate gain offset lrs hrs imax vset_ max min"
+    ),
+}
 _KINDS = {name: kind for kind, names in _NAMES.items() for name in names.split()}
 _RANK = (
     "other",
@@ -42,38 +52,75 @@ _RANK = (
     "kind",
     "number",
 )
-"""Where a header names two quantities, the first in this order is meant: a pulse width is a width, a pulse voltage a voltage."""
+"""Where a header names two quantities, the first in this order is meant: a pulse width is a width,
+a pulse voltage a voltage."""
 _PLACES = frozenset(
     _words(
-        "anode cathode drain source gate bulk sub substrate top bottom te be d s g b ds gs dut "
-        "mem smu ch channel a k hi lo plus minus input output in out tot electrode device leak leakage"
+        "anode cathode drain source gate bulk sub substrate top bottom te be d s g b ds gs dut mem"
+        " smu ch channel a k hi lo plus minus input output in out tot electrode device leak leakage"
     )
 )
 _PLAIN = frozenset(
     _words(
-        "meas measured sense sensed force forced source set reset applied prog programmed nominal the of value values data "
-        "raw abs absolute read pulse average avg mean relative rel elapsed real ac dc signal sweep std stamp number"
+        "meas measured sense sensed force forced source set reset applied prog programmed nominal"
+        " the of value values data raw abs absolute read pulse average avg mean relative rel"
+        " elapsed real ac dc signal sweep std stamp number"
     )
 )
 _MEASURED = frozenset(_words("meas measured sense sensed vmeas imeas vmeasured imeasured"))
-_FORCED = frozenset(_words("force forced set applied prog programmed nominal vset vforce vprog vforced"))
+_FORCED = frozenset(
+    _words("force forced set applied prog programmed nominal vset vforce vprog vforced")
+)
 _CANONICAL = {"time": "s", "width": "s", "volts": "V", "amps": "A", "siemens": "S", "ohms": "ohm"}
 _SYMBOLS = {
-    "time": ("s", "sec", "second", "seconds"), "volts": ("v", "volt", "volts"), "amps": ("a", "amp", "amps", "ampere", "amperes"),
-    "siemens": ("s", "siemens", "mho"), "ohms": ("ohm", "ohms", "ω", "r"),
-}  # fmt: skip
+    "time": ("s", "sec", "second", "seconds"),
+    "volts": ("v", "volt", "volts"),
+    "amps": ("a", "amp", "amps", "ampere", "amperes"),
+    "siemens": ("s", "siemens", "mho"),
+    "ohms": ("ohm", "ohms", "ω", "r"),
+}
 _SYMBOL_CASES = {
-    "siemens": ("S", "siemens"), "amps": ("A", "Amp", "Amps", "amps", "amp"), "volts": ("V", "Volt", "Volts", "volts", "volt"),
-    "time": ("s", "sec"), "ohms": ("Ohm", "ohm", "ohms", "Ohms", "\u03a9", "\u2126", "OHM", "OHMS"),
-}  # fmt: skip
+    "siemens": ("S", "siemens"),
+    "amps": ("A", "Amp", "Amps", "amps", "amp"),
+    "volts": ("V", "Volt", "Volts", "volts", "volt"),
+    "time": ("s", "sec"),
+    "ohms": ("Ohm", "ohm", "ohms", "Ohms", "\u03a9", "\u2126", "OHM", "OHMS"),
+}
 """Where a unit alone has to tell the quantity, its case counts: S is siemens, s a second."""
-_PREFIXES = {"": 1.0, "f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "m": 1e-3, "k": 1e3, "U": 1e-6, "N": 1e-9, "K": 1e3,
-             "femto": 1e-15, "pico": 1e-12, "nano": 1e-9, "micro": 1e-6, "milli": 1e-3, "kilo": 1e3}  # fmt: skip
+_PREFIXES = {
+    "": 1.0,
+    "f": 1e-15,
+    "p": 1e-12,
+    "n": 1e-9,
+    "u": 1e-6,
+    "µ": 1e-6,
+    "μ": 1e-6,
+    "m": 1e-3,
+    "k": 1e3,
+    "U": 1e-6,
+    "N": 1e-9,
+    "K": 1e3,
+    "femto": 1e-15,
+    "pico": 1e-12,
+    "nano": 1e-9,
+    "micro": 1e-6,
+    "milli": 1e-3,
+    "kilo": 1e3,
+}
 """Both micro signs of Unicode."""
 _LARGE = {"M": 1e6, "G": 1e9, "T": 1e12, "mega": 1e6, "giga": 1e9, "Meg": 1e6, "meg": 1e6}
 """Of ohms only: nobody measures megaamperes, and MA may be an upper-case mA."""
-_WHOLE = {("time", "min"): 60.0, ("time", "minutes"): 60.0, ("time", "h"): 3600.0, ("time", "hours"): 3600.0, ("time", "msec"): 1e-3,
-          ("time", "usec"): 1e-6, ("time", "nsec"): 1e-9, ("siemens", "g0"): 7.748091729e-5, ("siemens", "g/g0"): 7.748091729e-5}  # fmt: skip
+_WHOLE = {
+    ("time", "min"): 60.0,
+    ("time", "minutes"): 60.0,
+    ("time", "h"): 3600.0,
+    ("time", "hours"): 3600.0,
+    ("time", "msec"): 1e-3,
+    ("time", "usec"): 1e-6,
+    ("time", "nsec"): 1e-9,
+    ("siemens", "g0"): 7.748091729e-5,
+    ("siemens", "g/g0"): 7.748091729e-5,
+}
 """Units that are no prefix and symbol; G0 is the conductance quantum 2e²/h."""
 _TOKEN = re.compile(
     r"[A-Z]+(?![a-z])|[A-Z]?[a-zäöüéèß]+|[0-9]+|[#ΩΩ]|[\u4e00-\u9fff]+|[µμ][A-Za-zΩ]*"
@@ -90,8 +137,9 @@ class Column:
     header : str
         As it stands in the file.
     kind : str
-        ``time``, ``volts``, ``amps``, ``ohms``, ``siemens``, ``width``, ``read`` (the voltage of a read), ``number``, ``cycle``, ``status``,
-        ``cell``, ``kind``, ``other``, or nothing where the header says nothing we know.
+        ``time``, ``volts``, ``amps``, ``ohms``, ``siemens``, ``width``, ``read`` (the voltage of a
+        read), ``number``, ``cycle``, ``status``, ``cell``, ``kind``, ``other``, or nothing where
+        the header says nothing we know.
     scale : float
         What its numbers have to be multiplied by to be in SI units.
     unit : bool
@@ -128,7 +176,8 @@ class Column:
 
     @property
     def measured(self) -> int:
-        """1 for a column of what was measured, −1 for one of what was programmed, 0 where the name says neither."""
+        """1 for a column of what was measured, −1 for one of what was programmed, 0 where the name
+        says neither."""
         return 1 if self.words & _MEASURED else -1 if self.words & _FORCED else 0
 
     def checked(self) -> Column:
@@ -145,7 +194,8 @@ class Column:
 
     @classmethod
     def of(cls, header: str) -> Column:
-        """Return the column of a header such as ``time``, ``I (mA)``, ``Voltage [V]``, ``current_uA``, ``G/µS``, ``Smu1.V[1][1]``, ``DrainI(2)``."""
+        """Return the column of a header such as ``time``, ``I (mA)``, ``Voltage [V]``,
+        ``current_uA``, ``G/µS``, ``Smu1.V[1][1]``, ``DrainI(2)``."""
         text = header.strip().strip("\"'").strip()
         name, unit = _unit_of(text)
         words = [
@@ -174,13 +224,20 @@ class Column:
                 scale = known
         if unknown is not None:
             problem = (
-                f"header {text!r}: the unit {unknown!r} is not known; expected {_CANONICAL[kind]} with f p n u m "
-                + ("k M or G before it" if kind == "ohms" else "or k before it")
+                f"header {text!r}: the unit {unknown!r} is not known; expected {_CANONICAL[kind]}"
+                " with f p n u m " + ("k M or G before it" if kind == "ohms" else "or k before it")
             )
         return cls(
-            header=header.strip(), kind=kind, scale=scale, unit=bool(unit), place=place, numbers=numbers, words=frozenset(words), strange=strange,
+            header=header.strip(),
+            kind=kind,
+            scale=scale,
+            unit=bool(unit),
+            place=place,
+            numbers=numbers,
+            words=frozenset(words),
+            strange=strange,
             problem=problem,
-        )  # fmt: skip
+        )
 
 
 def scale_of(unit: str, kind: str) -> float | None:
@@ -223,7 +280,8 @@ def with_unit_row(column: Column, unit: str) -> Column:
 
 
 def _unit_of(text: str) -> tuple[str, str | None]:
-    """Return a header without its unit, and the unit: in brackets anywhere, or behind a slash, a comma or the word *in*."""
+    """Return a header without its unit, and the unit: in brackets anywhere, or behind a slash, a
+    comma or the word *in*."""
     for found in _BRACKET.finditer(text):
         inside = found[1]
         if not inside or inside.isdigit() or _looks_worded(inside):
@@ -252,7 +310,8 @@ def _unit_of(text: str) -> tuple[str, str | None]:
 
 
 def _is_place(after: str, kind: str) -> bool:
-    """Return whether what stands behind the underscore of V_A or I_S is an electrode rather than a unit."""
+    """Return whether what stands behind the underscore of V_A or I_S is an electrode rather than a
+    unit."""
     return (
         len(after) == 1
         and not (kind in ("time", "width") and after == "s")
@@ -278,7 +337,8 @@ def _looks_worded(inside: str) -> bool:
 
 
 def _by_unit(unit: str) -> tuple[str, str | None]:
-    """Return the quantity that a unit such as µS or mA stands for, and the unit: S is siemens here and s a second."""
+    """Return the quantity that a unit such as µS or mA stands for, and the unit: S is siemens here
+    and s a second."""
     plain = re.sub(r"\s+(DC|AC)$", "", unit.strip())
     for kind, symbols in _SYMBOL_CASES.items():
         for symbol in symbols:
@@ -292,12 +352,22 @@ def _by_unit(unit: str) -> tuple[str, str | None]:
 
 
 def _meaning(words: list[str], name: str) -> tuple[str, str, tuple[int, ...], int]:
-    """Return the quantity, the place, the numbers and the count of unknown words of a header without its unit."""
+    """Return the quantity, the place, the numbers and the count of unknown words of a header
+    without its unit."""
     joined = re.sub(r"[\s_\-]+", "_", name.strip().lower()).strip("_")
     special = {
-        "pulse_s": "width", "w": "width", "time_s": "time", "timestamp": "time", "time_stamp": "time", "elapsed_time": "time", "#": "number",
-        "iabs": "amps", "absi": "amps", "absid": "amps", "u": "volts",
-    }.get(joined)  # fmt: skip
+        "pulse_s": "width",
+        "w": "width",
+        "time_s": "time",
+        "timestamp": "time",
+        "time_stamp": "time",
+        "elapsed_time": "time",
+        "#": "number",
+        "iabs": "amps",
+        "absi": "amps",
+        "absid": "amps",
+        "u": "volts",
+    }.get(joined)
     if special:
         return special, "", (), 0
     kinds: list[str] = []

@@ -1,4 +1,5 @@
-"""The sweeps of one block: which columns belong together, which are another electrode's or stand twice, what its rows say."""
+"""The sweeps of one block: which columns belong together, which are another electrode's or stand
+twice, what its rows say."""
 
 from __future__ import annotations
 
@@ -184,7 +185,8 @@ def _odd(cell: str, column: Column) -> tuple[float, bool, bool, bool]:
 
 
 def check_row_widths(path: Path, block: Block) -> None:
-    """Raise `DataError` for a row with more cells than headers, or with so few that it cannot be whole; empty trailing cells do not count."""
+    """Raise `DataError` for a row with more cells than headers, or with so few that it cannot be
+    whole; empty trailing cells do not count."""
     width = len(block.columns)
     names = ", ".join(column.header or "(no header)" for column in block.columns)
     for row in block.rows:
@@ -203,12 +205,14 @@ def check_row_widths(path: Path, block: Block) -> None:
 
 
 def pieces_of(path: Path, block: Block, number_: int, notes: Notes) -> list[Piece]:
-    """Return the sweeps of a block, in the order in which they were measured; none where it holds no currents over voltages.
+    """Return the sweeps of a block, in the order in which they were measured; none where it holds
+    no currents over voltages.
 
     Raises
     ------
     DataError
-        Cells that are no numbers, columns between which only the user can choose; the message names the line or the columns.
+        Cells that are no numbers, columns between which only the user can choose; the message names
+        the line or the columns.
     """
     check_row_widths(path, block)
     kept = {
@@ -262,7 +266,8 @@ def _varies(values: Floats) -> bool:
 def _grouped(
     path: Path, block: Block, kept: dict[int, Values], notes: Notes
 ) -> list[tuple[int | None, int, int | None, int, bool]]:
-    """Return (time, volts, volts of the other electrode, amps or ohms, whether those are ohms) of every sweep beside another."""
+    """Return (time, volts, volts of the other electrode, amps or ohms, whether those are ohms) of
+    every sweep beside another."""
     columns = block.columns
     volts, minus = _voltages(path, block, kept, notes)
     if not volts:
@@ -296,8 +301,9 @@ def _grouped(
         ]
         if others:
             raise DataError(
-                f"{path}, line {block.line}: several voltages, {_names(block, [pairs[0][1], *others])}, and one current; "
-                "keep the voltage across the device"
+                f"{path}, line {block.line}: several voltages,"
+                f" {_names(block, [pairs[0][1], *others])}, and one current; keep the voltage"
+                " across the device"
             )
     return pairs
 
@@ -305,12 +311,13 @@ def _grouped(
 def _voltages(
     path: Path, block: Block, kept: dict[int, Values], notes: Notes
 ) -> tuple[list[int], int | None]:
-    """Return the voltages across the device, and the voltage of the other electrode where that is not 0."""
+    """Return the voltages across the device, and the voltage of the other electrode where that is
+    not 0."""
     columns = block.columns
     volts = [k for k in kept if columns[k].kind == "volts"]
     drains = {columns[k].place for k in kept} & {"drain", "d"}
     places = {
-        k: ("" if columns[k].place == "source" and not drains else columns[k].place) for k in volts
+        k: "" if columns[k].place == "source" and not drains else columns[k].place for k in volts
     }
     minus = None
     if len(set(places.values())) > 1:
@@ -320,7 +327,8 @@ def _voltages(
         for place in dict.fromkeys(places[k] for k in moving):
             if place not in (first, partner):
                 raise DataError(
-                    f"{path}, line {block.line}: several voltages that vary, {_names(block, moving)}; keep the one across the device"
+                    f"{path}, line {block.line}: several voltages that vary,"
+                    f" {_names(block, moving)}; keep the one across the device"
                 )
         for k in volts:
             level = float(np.nanmax(np.abs(kept[k].si)))
@@ -328,8 +336,8 @@ def _voltages(
                 continue
             if places[k] != partner and "gate" not in places[k] and places[k] != "g":
                 raise DataError(
-                    f"{path}, line {block.line}: {columns[k].header} is at {level:.4g} V beside {columns[moving[0]].header}; "
-                    "keep the voltage across the device"
+                    f"{path}, line {block.line}: {columns[k].header} is at {level:.4g} V beside"
+                    f" {columns[moving[0]].header}; keep the voltage across the device"
                 )
             if places[k] == partner:
                 minus = k
@@ -363,7 +371,8 @@ def _currents(
         amps = here
     elif not here and len({columns[k].place for k in amps}) > 1:
         raise DataError(
-            f"{path}, line {block.line}: several currents, {_names(block, amps)}, none of them at {place or 'the voltage'}; keep one"
+            f"{path}, line {block.line}: several currents, {_names(block, amps)}, none of them at"
+            f" {place or 'the voltage'}; keep one"
         )
     return _preferred(block, amps, notes, "currents")
 
@@ -375,7 +384,8 @@ def _key(column: Column) -> tuple[int, ...]:
 def _preferred(
     block: Block, found: list[int], notes: Notes, what: str, kept: dict[int, Values] | None = None
 ) -> list[int]:
-    """Return columns without those that a better one of the same number makes needless: measured before programmed, known words before strange."""
+    """Return columns without those that a better one of the same number makes needless: measured
+    before programmed, known words before strange."""
     columns, chosen = block.columns, []
     for key in dict.fromkeys(_key(columns[k]) for k in found):
         same = [k for k in found if _key(columns[k]) == key]
@@ -403,7 +413,8 @@ def _preferred(
 
 
 def _partner(columns: tuple[Column, ...], found: list[int], k: int, order: int, count: int) -> int:
-    """Return which of some columns goes with current k: of the same number, of the same order, the only one, the nearest to the left."""
+    """Return which of some columns goes with current k: of the same number, of the same order, the
+    only one, the nearest to the left."""
     same = [j for j in found if _key(columns[j]) == _key(columns[k])]
     if len(same) == 1:
         return same[0]
@@ -425,7 +436,8 @@ def _same(a: Floats, b: Floats) -> bool:
 def _distinct(
     path: Path, block: Block, kept: dict[int, Values], pairs: list[Any], notes: Notes
 ) -> list[Any]:
-    """Return the pairs that are sweeps of their own, not another electrode of the same sweep, nor the same numbers again."""
+    """Return the pairs that are sweeps of their own, not another electrode of the same sweep, nor
+    the same numbers again."""
     columns, chosen, gone = block.columns, pairs[:1], []
     for pair in pairs[1:]:
         _, v, _, k, ohms = pair
@@ -464,16 +476,24 @@ def _distinct(
         }
         if len(bases) > 1:
             raise DataError(
-                f"{path}, line {block.line}: {len(chosen)} different currents over one voltage, {_names(block, [pair[3] for pair in chosen])}; "
-                "keep the device's, or number them as cycles"
+                f"{path}, line {block.line}: {len(chosen)} different currents over one voltage,"
+                f" {_names(block, [pair[3] for pair in chosen])}; keep the device's, or number them"
+                " as cycles"
             )
     return chosen
 
 
 def _rows_of(
-    path: Path, block: Block, kept: dict[int, Values], which: tuple[int | None, int, int | None, int], ohms: bool, number_: int, notes: Notes
-) -> list[Piece]:  # fmt: skip
-    """Return the sweeps of one set of columns: one, or one for every value of a column of cycles."""
+    path: Path,
+    block: Block,
+    kept: dict[int, Values],
+    which: tuple[int | None, int, int | None, int],
+    ohms: bool,
+    number_: int,
+    notes: Notes,
+) -> list[Piece]:
+    """Return the sweeps of one set of columns: one, or one for every value of a column of
+    cycles."""
     time, volts, minus, amps = which
     needed = [k for k in which if k is not None]
     nothing = np.all([kept[k].empty for k in needed], axis=0)
@@ -485,10 +505,12 @@ def _rows_of(
                 if k >= len(row.cells):
                     names = ", ".join(column.header for column in block.columns)
                     raise DataError(
-                        f"{path}, line {row.line}: {len(row.cells)} cells; expected {len(block.columns)} ({names})"
+                        f"{path}, line {row.line}: {len(row.cells)} cells; expected"
+                        f" {len(block.columns)} ({names})"
                     )
                 raise DataError(
-                    f"{path}, line {row.line}: {cell!r:.40} in column {block.columns[k].header} is not a number"
+                    f"{path}, line {row.line}: {cell!r:.40} in column {block.columns[k].header} is"
+                    " not a number"
                 )
     _check_marks(path, block, needed)
     lines = np.array([row.line for row in block.rows])
@@ -498,7 +520,10 @@ def _rows_of(
         if not notes.first_lost:
             r = int(np.flatnonzero(lost)[0])
             k = next(k for k in needed if kept[k].lost[r])
-            notes.first_lost = f"line {lines[r]}: {block.rows[r].cells[k]} in column {block.columns[k].header}; expected finite numbers"
+            notes.first_lost = (
+                f"line {lines[r]}: {block.rows[r].cells[k]} in column {block.columns[k].header};"
+                " expected finite numbers"
+            )
     v = kept[volts].si - (kept[minus].si if minus is not None else 0.0)
     i = kept[amps].si
     if ohms:
@@ -507,12 +532,21 @@ def _rows_of(
         bad = np.isinf(i)
         if bad.any():
             raise DataError(
-                f"{path}, line {lines[np.argmax(bad)]}: a resistance of 0 Ω at {v[np.argmax(bad)]:g} V; expected more than 0 Ω"
+                f"{path}, line {lines[np.argmax(bad)]}: a resistance of 0 Ω at"
+                f" {v[np.argmax(bad)]:g} V; expected more than 0 Ω"
             )
         i = np.where(kept[amps].lost, np.nan, i)
     v, i = np.where(lost, np.nan, v), np.where(lost, np.nan, i)
-    piece = Piece(time=None if time is None else kept[time].si, volts=v, amps=i, lines=lines, limited=_flags(block) | kept[amps].limited,
-                  block=number_, cycle=(amps,), names=tuple(block.columns[k].header for k in needed))  # fmt: skip
+    piece = Piece(
+        time=None if time is None else kept[time].si,
+        volts=v,
+        amps=i,
+        lines=lines,
+        limited=_flags(block) | kept[amps].limited,
+        block=number_,
+        cycle=(amps,),
+        names=tuple(block.columns[k].header for k in needed),
+    )
     _check_cells(path, block)
     cycles = block.index("cycle")
     named = np.array(
@@ -522,11 +556,14 @@ def _rows_of(
         ]
     )
     values = dict.fromkeys(named[~nothing].tolist())
-    return [replace(piece.part((named == value) & ~nothing), cycle=(amps, value)) for value in values]
+    return [
+        replace(piece.part((named == value) & ~nothing), cycle=(amps, value)) for value in values
+    ]
 
 
 def _check_marks(path: Path, block: Block, needed: list[int]) -> None:
-    """Raise `DataError` where a column has decimal points in one line and decimal commas in another."""
+    """Raise `DataError` where a column has decimal points in one line and decimal commas in
+    another."""
     first: dict[str, int] = {}
     for row in block.rows:
         for k in needed:
@@ -536,8 +573,9 @@ def _check_marks(path: Path, block: Block, needed: list[int]) -> None:
                 first.setdefault(mark, row.line)
         if len(first) == 2:
             raise DataError(
-                f"{path}, line {row.line}: decimal commas and decimal points in one table (the other since line {min(first.values())}); "
-                "write all numbers alike, without marks between thousands"
+                f"{path}, line {row.line}: decimal commas and decimal points in one table (the"
+                f" other since line {min(first.values())}); write all numbers alike, without marks"
+                " between thousands"
             )
 
 
@@ -574,6 +612,7 @@ def _check_cells(path: Path, block: Block) -> None:
         for row in block.rows:
             if k < len(row.cells) and row.cells[k] and row.cells[k] != first.cells[k]:
                 raise DataError(
-                    f"{path}, line {row.line}: {column.header} is {row.cells[k]}, and {first.cells[k]} in line {first.line}; the file holds several "
-                    "devices. Keep the lines of one"
+                    f"{path}, line {row.line}: {column.header} is {row.cells[k]}, and"
+                    f" {first.cells[k]} in line {first.line}; the file holds several devices. Keep"
+                    " the lines of one"
                 )

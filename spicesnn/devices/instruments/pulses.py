@@ -1,4 +1,5 @@
-"""Conductances after pulses, as files have them: trains with a voltage and a width each, and curves over pulse numbers."""
+"""Conductances after pulses, as files have them: trains with a voltage and a width each, and curves
+over pulse numbers."""
 
 from __future__ import annotations
 
@@ -20,13 +21,16 @@ from spicesnn.errors import DataError
 from spicesnn.units import render
 
 V_READ = 0.1
-"""Read voltage of a curve of currents where neither the file nor the user says one; it is said then."""
+"""Read voltage of a curve of currents where neither the file nor the user says one; it is said
+then."""
 MOST_SIEMENS = 10.0
 """No memristor conducts more; a file that says so has its unit left out."""
 _NEAR_ZERO = 0.05
-"""Readings at or below 0 S count as noise where they are this fraction of the largest, and of all readings, at most (one may always be)."""
+"""Readings at or below 0 S count as noise where they are this fraction of the largest, and of all
+readings, at most (one may always be)."""
 _TURN = 0.2
-"""A curve has turned where it comes back by this fraction of its range (and by six times its scatter)."""
+"""A curve has turned where it comes back by this fraction of its range (and by six times its
+scatter)."""
 _UP = {
     "set",
     "ltp",
@@ -47,7 +51,8 @@ _DOWN = {"reset", "ltd", "dep", "depression", "d", "down", "-", "-1", "negative"
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Train:
-    """Conductances after pulses of known voltage and width, (pulses,) each; `remarks` are two lines."""
+    """Conductances after pulses of known voltage and width, (pulses,) each; `remarks` are two
+    lines."""
 
     volts: Floats
     width_s: Floats
@@ -76,7 +81,8 @@ class Curve:
 
 
 def holds_curve(block: Block) -> bool:
-    """Return whether a table holds conductances over pulse numbers: no voltages, and one or two columns besides the numbers."""
+    """Return whether a table holds conductances over pulse numbers: no voltages, and one or two
+    columns besides the numbers."""
     others = [
         column
         for column in block.columns
@@ -93,7 +99,8 @@ def holds_curve(block: Block) -> bool:
 
 
 def read_train(path: Path, blocks: list[Block], notes: Notes, v_read: float | None) -> Train | None:
-    """Return the train of a file with a voltage, a width and a conductance (resistance, read current) for each pulse, or None.
+    """Return the train of a file with a voltage, a width and a conductance (resistance, read
+    current) for each pulse, or None.
 
     Raises
     ------
@@ -112,8 +119,9 @@ def read_train(path: Path, blocks: list[Block], notes: Notes, v_read: float | No
         "set",
     }:
         raise DataError(
-            f"{path}, line {block.line}: a width, a voltage ({block.columns[volts].header}) and a current; is it the pulse's voltage or the read's? "
-            "Name it pulse voltage, and the other read voltage"
+            f"{path}, line {block.line}: a width, a voltage ({block.columns[volts].header}) and a"
+            " current; is it the pulse's voltage or the read's? Name it pulse voltage, and the"
+            " other read voltage"
         )
     check_row_widths(path, block)
     widths = Values.of(block, width).si
@@ -132,22 +140,27 @@ def read_train(path: Path, blocks: list[Block], notes: Notes, v_read: float | No
     bad = (w < 0) | ((w == 0) & (v != 0))
     if np.any(bad):
         raise DataError(
-            f"{path}, line {lines[np.argmax(bad)]}: a pulse has a width of {float(w[np.argmax(bad)]):g} s; "
-            "expected more than 0 s for every pulse of a voltage"
+            f"{path}, line {lines[np.argmax(bad)]}: a pulse has a width of"
+            f" {float(w[np.argmax(bad)]):g} s; expected more than 0 s for every pulse of a voltage"
         )
-    notes.read.insert(0, f"read a train of {siemens.size} pulses ({', '.join(block.columns[k].header for k in (volts, width, which[0]))}), "
-                         f"{render(float(v.min()), 'V')} to {render(float(v.max()), 'V')}, "
-                         f"{render(float(siemens.min()), 'S')} to {render(float(siemens.max()), 'S')}")  # fmt: skip
+    notes.read.insert(
+        0,
+        f"read a train of {siemens.size} pulses"
+        f" ({', '.join(block.columns[k].header for k in (volts, width, which[0]))}),"
+        f" {render(float(v.min()), 'V')} to {render(float(v.max()), 'V')},"
+        f" {render(float(siemens.min()), 'S')} to {render(float(siemens.max()), 'S')}",
+    )
     return Train(
         volts=v, width_s=w, siemens=siemens, remarks=("; ".join(notes.read), left_out(notes))
     )
 
 
 def read_curve(path: Path, blocks: list[Block], notes: Notes, v_read: float | None) -> Curve:
-    """Return the curve of a file: one column that rises, falls, or does both in turn, or one that rises and one that falls.
+    """Return the curve of a file: one column that rises, falls, or does both in turn, or one that
+    rises and one that falls.
 
-    Which pulses were set pulses follows from a column of voltages or of words (set, reset; LTP, LTD), and without one from the
-    conductances themselves.
+    Which pulses were set pulses follows from a column of voltages or of words (set, reset; LTP,
+    LTD), and without one from the conductances themselves.
 
     Raises
     ------
@@ -156,7 +169,8 @@ def read_curve(path: Path, blocks: list[Block], notes: Notes, v_read: float | No
     """
     if not blocks[0].headed:
         raise DataError(
-            f"{path}, line {blocks[0].line}: no pulse curve: the first line must be a header, not numbers"
+            f"{path}, line {blocks[0].line}: no pulse curve: the first line must be a header, not"
+            " numbers"
         )
     tables = [block for block in blocks if _conductances(block)]
     if not tables:
@@ -164,7 +178,8 @@ def read_curve(path: Path, blocks: list[Block], notes: Notes, v_read: float | No
             column.header for column in blocks[0].columns if column.kind not in ("number", "cycle")
         ]
         raise DataError(
-            f"{path}, line {blocks[0].line}: no pulse curve: column {', '.join(names)} is not a conductance"
+            f"{path}, line {blocks[0].line}: no pulse curve: column {', '.join(names)} is not a"
+            " conductance"
         )
     runs: list[Floats] = []
     sign: list[Any] = []
@@ -176,7 +191,8 @@ def read_curve(path: Path, blocks: list[Block], notes: Notes, v_read: float | No
         if len(which) > 2:
             counts = ", ".join(block.columns[k].header for k in which)
             raise DataError(
-                f"{path}, line {block.line}: {len(which)} columns ({counts}); expected one or two conductances, a curve of one device"
+                f"{path}, line {block.line}: {len(which)} columns ({counts}); expected one or two"
+                " conductances, a curve of one device"
             )
         stray = [column.header for column in block.columns if column.kind == "time"]
         if stray:
@@ -187,15 +203,20 @@ def read_curve(path: Path, blocks: list[Block], notes: Notes, v_read: float | No
             siemens, rows = _siemens(path, block, k, notes, v_read)
             if siemens.size < 2:
                 raise DataError(
-                    f"{path}, line {block.line}: column {block.columns[k].header} has {siemens.size} value(s); expected 2 or more values"
+                    f"{path}, line {block.line}: column {block.columns[k].header} has"
+                    f" {siemens.size} value(s); expected 2 or more values"
                 )
             runs.append(siemens)
             sign.append(_directions(path, block, rows, pulses) if len(which) == 1 else None)
             columns.append(block.columns[k].header)
     raising, lowering = _assigned(path, tables[0].line, runs, sign, pulses, notes)
     first = f"read {sum(run.size for run in runs)} conductances ({', '.join(columns)})"
-    parts = [f"{name} {part.size - 1} pulses, {render(float(part[0]), 'S')} to {render(float(part[-1]), 'S')}"
-             for name, part in (("up", raising), ("down", lowering)) if part is not None]  # fmt: skip
+    parts = [
+        f"{name} {part.size - 1} pulses, {render(float(part[0]), 'S')} to"
+        f" {render(float(part[-1]), 'S')}"
+        for name, part in (("up", raising), ("down", lowering))
+        if part is not None
+    ]
     return Curve(
         raising=raising,
         lowering=lowering,
@@ -205,7 +226,8 @@ def read_curve(path: Path, blocks: list[Block], notes: Notes, v_read: float | No
 
 
 def _conductances(block: Block) -> list[int]:
-    """Return the columns of a table that hold conductances: by that name, or resistances, or read currents, or all that is not known."""
+    """Return the columns of a table that hold conductances: by that name, or resistances, or read
+    currents, or all that is not known."""
     for kind in ("siemens", "ohms", "amps"):
         found = [k for k, column in enumerate(block.columns) if column.kind == kind]
         if found:
@@ -231,7 +253,8 @@ def _numbers(path: Path, block: Block, k: int) -> Floats:
     if values.wrong.any():
         row = block.rows[int(np.argmax(values.wrong))]
         raise DataError(
-            f"{path}, line {row.line}: {row.cells[k]!r:.40} in column {block.columns[k].header} is not a number"
+            f"{path}, line {row.line}: {row.cells[k]!r:.40} in column {block.columns[k].header} is"
+            " not a number"
         )
     return values.si
 
@@ -242,7 +265,8 @@ def _finite(path: Path, block: Block, k: int, rows: Any) -> Floats:
     if not np.all(np.isfinite(values)):
         row = block.rows[int(rows[int(np.argmax(~np.isfinite(values)))])]
         raise DataError(
-            f"{path}, line {row.line}: no number in column {block.columns[k].header}, beside a conductance; expected one"
+            f"{path}, line {row.line}: no number in column {block.columns[k].header}, beside a"
+            " conductance; expected one"
         )
     return values
 
@@ -257,7 +281,8 @@ def _understood(path: Path, column: Column) -> None:
 def _siemens(
     path: Path, block: Block, k: int, notes: Notes, v_read: float | None
 ) -> tuple[Floats, Any]:
-    """Return the conductances of column k, and the rows they stand in; lost readings and noise around 0 S are left out and noted."""
+    """Return the conductances of column k, and the rows they stand in; lost readings and noise
+    around 0 S are left out and noted."""
     column, si = block.columns[k], _numbers(path, block, k)
     values, lines = Values.of(block, k), np.array([row.line for row in block.rows])
     if values.lost.any():
@@ -267,7 +292,8 @@ def _siemens(
     )
     if np.any(inner):
         notes.left.append(
-            f"{np.count_nonzero(inner)} empty cells of column {column.header} (from line {lines[np.argmax(inner)]})"
+            f"{np.count_nonzero(inner)} empty cells of column {column.header} (from line"
+            f" {lines[np.argmax(inner)]})"
         )
     if column.kind == "ohms":
         if np.any(si == 0):
@@ -282,13 +308,15 @@ def _siemens(
         notes.read.append(f"conductances are {column.header} over {said}")
     elif not column.unit and column.words & {"ratio", "normalized", "normalised", "norm", "arb"}:
         raise DataError(
-            f"{path}, line {block.line}: column {column.header} holds ratios; expected conductances, such as siemens or G (µS)"
+            f"{path}, line {block.line}: column {column.header} holds ratios; expected"
+            " conductances, such as siemens or G (µS)"
         )
     rows = np.flatnonzero(np.isfinite(si))
     found, at = si[rows], lines[rows]
     if found.size and np.all(found < 0):
         notes.read.append(
-            f"all of {column.header} are negative: the read counts from the other terminal; their sign was turned"
+            f"all of {column.header} are negative: the read counts from the other terminal; their"
+            " sign was turned"
         )
         found = -found
     low = found <= 0
@@ -299,27 +327,33 @@ def _siemens(
             or np.max(np.abs(found[low])) > _NEAR_ZERO * top
         ):
             raise DataError(
-                f"{path}, line {at[np.argmax(low)]}: {found[low][0]:.4g} S in column {column.header}; expected finite conductances above 0 S"
+                f"{path}, line {at[np.argmax(low)]}: {found[low][0]:.4g} S in column"
+                f" {column.header}; expected finite conductances above 0 S"
             )
-        notes.left.append(f"{np.count_nonzero(low)} reading{'s' if np.count_nonzero(low) > 1 else ''} at or below 0 S, noise around it "
-                          f"(line {', '.join(map(str, at[low]))})")  # fmt: skip
+        notes.left.append(
+            f"{np.count_nonzero(low)} reading{'s' if np.count_nonzero(low) > 1 else ''} at or below"
+            f" 0 S, noise around it (line {', '.join(map(str, at[low]))})"
+        )
         rows, found = rows[~low], found[~low]
     if found.size and float(found.max()) > MOST_SIEMENS:
         line = at[int(np.argmax(si[np.flatnonzero(np.isfinite(si))]))]
         raise DataError(
-            f"{path}, line {line}: conductances up to {float(found.max()):.4g} S; say their unit in the header, such as G (µS)"
+            f"{path}, line {line}: conductances up to {float(found.max()):.4g} S; say their unit in"
+            " the header, such as G (µS)"
         )
     return found, rows
 
 
 def _read_volts(path: Path, block: Block, given: float | None) -> tuple[Any, str]:
-    """Return the read voltage (of every row, or one) and how to call it: a column, the user's, the preamble's, or 0.1 V."""
+    """Return the read voltage (of every row, or one) and how to call it: a column, the user's, the
+    preamble's, or 0.1 V."""
     k = block.index("read")
     if k is not None:
         volts = np.abs(_numbers(path, block, k))
         if np.any(volts == 0):
             raise DataError(
-                f"{path}, line {block.rows[int(np.argmax(volts == 0))].line}: a read voltage of 0 V; expected another"
+                f"{path}, line {block.rows[int(np.argmax(volts == 0))].line}: a read voltage of 0"
+                " V; expected another"
             )
         return volts, block.columns[k].header
     if given is not None:
@@ -327,7 +361,8 @@ def _read_volts(path: Path, block: Block, given: float | None) -> tuple[Any, str
     for row in block.preamble:
         line = " ".join(row.cells)
         found = re.search(
-            r"(?i)(?:v[_ ]?read|read(?:ing)?[ _]?(?:voltage|bias|at))[^0-9+-]*([+-]?[0-9.,]+(?:[eE][+-]?[0-9]+)?\s*[a-zA-Zµμ]*)",
+            r"(?i)(?:v[_ ]?read|read(?:ing)?["
+            r" _]?(?:voltage|bias|at))[^0-9+-]*([+-]?[0-9.,]+(?:[eE][+-]?[0-9]+)?\s*[a-zA-Zµμ]*)",
             line,
         )
         united = with_unit(found[1].strip()) if found else None
@@ -345,7 +380,8 @@ def _read_volts(path: Path, block: Block, given: float | None) -> tuple[Any, str
 
 
 def _directions(path: Path, block: Block, rows: Any, pulses: dict[str, float | None]) -> Any:
-    """Return the sign of every pulse of a table, (rows,), 0 for a reading; None where no column says it. Widths and voltages go to `pulses`."""
+    """Return the sign of every pulse of a table, (rows,), 0 for a reading; None where no column
+    says it. Widths and voltages go to `pulses`."""
     k, w = block.index("volts"), block.index("width")
     lines = np.array([row.line for row in block.rows])[rows]
     if w is not None:
@@ -355,7 +391,8 @@ def _directions(path: Path, block: Block, rows: Any, pulses: dict[str, float | N
             if np.ptp(used) > 1e-6 * used[0]:
                 odd = int(np.argmax(np.abs(width - used[0]) > 1e-6 * used[0]))
                 raise DataError(
-                    f"{path}, line {lines[odd]}: a pulse of {width[odd]:g} s among pulses of {used[0]:g} s; a pulse curve has equal pulses"
+                    f"{path}, line {lines[odd]}: a pulse of {width[odd]:g} s among pulses of"
+                    f" {used[0]:g} s; a pulse curve has equal pulses"
                 )
             pulses["width_s"] = float(used[0])
     if k is not None:
@@ -367,8 +404,9 @@ def _directions(path: Path, block: Block, rows: Any, pulses: dict[str, float | N
                     np.argmax((sign * volts > 0) & (np.abs(volts - some[0]) > 1e-3 * abs(some[0])))
                 )
                 raise DataError(
-                    f"{path}, line {lines[odd]}: a pulse of {volts[odd]:g} V among pulses of {some[0]:g} V; "
-                    "a pulse curve has equal pulses. Fit a model to pulses that differ"
+                    f"{path}, line {lines[odd]}: a pulse of {volts[odd]:g} V among pulses of"
+                    f" {some[0]:g} V; a pulse curve has equal pulses. Fit a model to pulses that"
+                    " differ"
                 )
         if np.any(volts > 0) and np.any(volts < 0):
             pulses["volts"] = 0.0  # both are there: which one raises is seen from the conductances
@@ -406,7 +444,8 @@ def _assigned(
             (up if part[1:].mean() >= part[0] else down).append(part)
     if len(runs) == 2 and sign == [None, None] and (len(up), len(down)) == (2, 0):
         raise DataError(
-            f"{path}, line {line}: both columns rise; expected the conductances over set pulses, and over reset pulses"
+            f"{path}, line {line}: both columns rise; expected the conductances over set pulses,"
+            " and over reset pulses"
         )
     if plus is not None or minus is not None:
         rises = _rising_sign(runs[0], sign[0])
@@ -424,7 +463,8 @@ def _rising_sign(run: Floats, signs: Any) -> float:
 
 
 def _signed_parts(run: Floats, signs: Any) -> list[Floats]:
-    """Return the runs of pulses of one sign, each with the reading before it; readings without a pulse count as no pulse."""
+    """Return the runs of pulses of one sign, each with the reading before it; readings without a
+    pulse count as no pulse."""
     parts: list[list[float]] = []
     last = 0.0
     for k, sign in enumerate(signs.tolist()):
@@ -473,7 +513,8 @@ def _turned(run: Floats) -> list[Floats]:
 
 
 def _refined(run: Floats, before: int, at: int, after: int, scatter: float) -> int:
-    """Return the last place of a turning point that the data allow as well as the best: a level that scatters belongs to what led to it."""
+    """Return the last place of a turning point that the data allow as well as the best: a level
+    that scatters belongs to what led to it."""
     from scipy.optimize import isotonic_regression
 
     rising = bool(run[at] >= run[before])

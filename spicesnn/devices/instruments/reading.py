@@ -18,9 +18,11 @@ from spicesnn.errors import DataError, InputError
 from spicesnn.units import render
 
 _RESTART = 0.25
-"""A time at most this fraction of the first step after a sweep's first time begins the next sweep."""
+"""A time at most this fraction of the first step after a sweep's first time begins the next
+sweep."""
 _WRONG_WAY = 0.9
-"""From this fraction of the points (of those that carry a hundredth of the largest power) on the current counts from the other terminal."""
+"""From this fraction of the points (of those that carry a hundredth of the largest power) on the
+current counts from the other terminal."""
 _SIGNIFICANT = 1e-2
 
 
@@ -35,7 +37,8 @@ class Reading:
     starts : (sweeps,) of int
         First point of each sweep.
     limit_amps : (points,)
-        The largest current that the instrument allows at a point, ampere; infinite where there is no limit.
+        The largest current that the instrument allows at a point, ampere; infinite where there is
+        no limit.
     remarks : tuple of two str
         What was read, and what was left out or changed.
     """
@@ -61,14 +64,16 @@ def read_blocks(path: Path) -> tuple[list[Block], Notes]:
     notes = Notes()
     if after:
         notes.left.append(
-            f"{len(after)} line{'s' if len(after) > 1 else ''} of text after the measurements (from line {after[0].line})"
+            f"{len(after)} line{'s' if len(after) > 1 else ''} of text after the measurements (from"
+            f" line {after[0].line})"
         )
         odd = [
             row for row in after if not row.remark and len(row.cells) >= len(blocks[-1].columns) > 1
         ]
         if odd:
             raise DataError(
-                f"{path}, line {odd[0].line}: {' '.join(odd[0].cells)!r:.60} after measurements is no row of numbers"
+                f"{path}, line {odd[0].line}: {' '.join(odd[0].cells)!r:.60} after measurements is"
+                " no row of numbers"
             )
     return blocks, notes
 
@@ -103,7 +108,8 @@ def read_sweeps(path: Path, blocks: list[Block], notes: Notes, duration_s: float
             raise DataError(f"{path}: {problem}")
         where = f", line {blocks[0].line}" if blocks[0].headed else ""
         raise DataError(
-            f"{path}{where}: columns are {header}; expected time,volts,amps or volts,amps or volts,width_s,siemens or siemens"
+            f"{path}{where}: columns are {header}; expected time,volts,amps or volts,amps or"
+            " volts,width_s,siemens or siemens"
         )
     pieces = [
         part for piece in pieces for part in _restarts(path, _in_steps(piece, blocks[piece.block]))
@@ -113,7 +119,8 @@ def read_sweeps(path: Path, blocks: list[Block], notes: Notes, duration_s: float
 
 
 def _in_steps(piece: Piece, block: Block) -> list[Piece]:
-    """Return the sweeps that an analyser's Dimension1 (points) and Dimension2 (sweeps) cut a list of rows into."""
+    """Return the sweeps that an analyser's Dimension1 (points) and Dimension2 (sweeps) cut a list
+    of rows into."""
     sizes = {
         row.cells[0].lower(): row.cells[1]
         for row in block.preamble
@@ -167,15 +174,17 @@ def _restarts(path: Path, pieces: list[Piece]) -> list[Piece]:
                 begin = first = last = k
                 continue
             raise DataError(
-                f"{path}, line {piece.lines[k]}: time does not increase from sample {last - begin + 1} ({time[last]:g} s) to {k - begin + 1} "
-                f"({time[k]:g} s); average samples of the same time, and put them in order"
+                f"{path}, line {piece.lines[k]}: time does not increase from sample"
+                f" {last - begin + 1} ({time[last]:g} s) to {k - begin + 1} ({time[k]:g} s);"
+                " average samples of the same time, and put them in order"
             )
         found.append(replace(piece.part(slice(begin, None)), cycle=(*piece.cycle, begin)))
     return found
 
 
 def _signed(pieces: list[Piece], notes: Notes) -> list[Piece]:
-    """Return pieces whose currents flow with the voltage: counted from the other terminal, or as magnitudes, they are turned, and that is said."""
+    """Return pieces whose currents flow with the voltage: counted from the other terminal, or as
+    magnitudes, they are turned, and that is said."""
     volts, amps = (
         np.concatenate([getattr(piece, name) for piece in pieces]) for name in ("volts", "amps")
     )
@@ -198,7 +207,8 @@ def _signed(pieces: list[Piece], notes: Notes) -> list[Piece]:
         return [replace(piece, amps=-piece.amps) for piece in pieces]
     if against > 0.02:
         notes.read.append(
-            f"{100 * against:.0f} % of the points have a current against their voltage, which no memristor alone has"
+            f"{100 * against:.0f} % of the points have a current against their voltage, which no"
+            " memristor alone has"
         )
     return pieces
 
@@ -215,7 +225,8 @@ def _laid(
             )
         if duration_s is None or not np.isfinite(duration_s) or duration_s <= 0:
             raise InputError(
-                f"{path} has no times, and a memristor's curve depends on them: say how long the sweep took, in seconds (--duration, duration_s)"
+                f"{path} has no times, and a memristor's curve depends on them: say how long the"
+                " sweep took, in seconds (--duration, duration_s)"
             )
         pieces = [
             replace(piece, time=np.linspace(0.0, duration_s, piece.volts.size)) for piece in pieces
@@ -273,7 +284,8 @@ def _laid(
 
 
 def _limits(pieces: list[Piece], stated: float | None, notes: Notes) -> Floats:
-    """Return the limit of every point: where a level shows or flags say so, in its polarity of its sweep; else what the file states."""
+    """Return the limit of every point: where a level shows or flags say so, in its polarity of its
+    sweep; else what the file states."""
     largest = max(float(np.max(np.abs(piece.amps))) for piece in pieces)
     found, levels, held = [], [], 0
     for piece in pieces:
@@ -313,7 +325,8 @@ def _limits(pieces: list[Piece], stated: float | None, notes: Notes) -> Floats:
             found = [np.full(limit.size, stated) for limit in found]
         else:
             notes.read.append(
-                f"the stated compliance of {render(stated, 'A')} is not kept: the current goes to {render(largest, 'A')}"
+                f"the stated compliance of {render(stated, 'A')} is not kept: the current goes to"
+                f" {render(largest, 'A')}"
             )
     return np.concatenate(found)
 
@@ -337,12 +350,14 @@ def _said(
         float(value) for value in (volts.min(), volts.max(), amps.min(), amps.max())
     )
     first = (
-        f"read {sweeps}{points} points{tables} ({', '.join(names[:6])}{', …' if len(names) > 6 else ''}): "
-        f"{render(low, 'V')} to {render(high, 'V')}, {render(least, 'A')} to {render(most, 'A')}"
+        f"read {sweeps}{points} points{tables}"
+        f" ({', '.join(names[:6])}{', …' if len(names) > 6 else ''}): {render(low, 'V')} to"
+        f" {render(high, 'V')}, {render(least, 'A')} to {render(most, 'A')}"
     )
     if not timed and duration_s is not None:
         notes.read.append(
-            f"no times: {'each sweep' if len(pieces) > 1 else 'the sweep'} takes the given {render(duration_s, 's')}"
+            f"no times: {'each sweep' if len(pieces) > 1 else 'the sweep'} takes the given"
+            f" {render(duration_s, 's')}"
         )
     if own and timed:
         notes.read.append("sweeps whose times begin anew are laid one step after the last")
@@ -359,7 +374,8 @@ def left_out(notes: Notes) -> str:
             ", …" if len(notes.lost) > 5 else ""
         )
         gone.append(
-            f"{len(notes.lost)} point{many} that overflowed or {'are' if many else 'is'} no number (line{many} {shown})"
+            f"{len(notes.lost)} point{many} that overflowed or {'are' if many else 'is'} no number"
+            f" (line{many} {shown})"
         )
     gone += dict.fromkeys(notes.left)
     return "left out: " + ("; ".join(gone) if gone else "nothing")

@@ -1,4 +1,5 @@
-"""The text of a measurement file, whatever program wrote it: encodings, byte-order marks, what is no text at all."""
+"""The text of a measurement file, whatever program wrote it: encodings, byte-order marks, what is
+no text at all."""
 
 from __future__ import annotations
 
@@ -15,18 +16,23 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _OTHERS = (
-    (b"\xd0\xcf\x11\xe0", "an Excel workbook (.xls)"), (b"PK\x03\x04", "an Excel workbook or another zip archive"),
-    (b"\x89HDF", "an HDF5 file"), (b"\x1f\x8b", "a gzip archive"), (b"%PDF", "a PDF file"),
-)  # fmt: skip
+    (b"\xd0\xcf\x11\xe0", "an Excel workbook (.xls)"),
+    (b"PK\x03\x04", "an Excel workbook or another zip archive"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"%PDF", "a PDF file"),
+)
 _CONTROL = re.compile("[\x00-\x08\x0e-\x19\x1b-\x1f\x7f]")
 _TWICE = (("\u00c2\u00b5", "\u00b5"), ("\u00ce\u00bc", "\u03bc"), ("\u00ce\u00a9", "\u03a9"))
 """Micro and ohm signs in UTF-8 that a program took for Latin-1 and encoded once more."""
 _ZEROS = 0.3
-"""UTF-16 without a mark: at least this fraction of the bytes at even, or at odd, places is zero, and hardly any of the others."""
+"""UTF-16 without a mark: at least this fraction of the bytes at even, or at odd, places is zero,
+and hardly any of the others."""
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file in UTF-8, UTF-16 (with or without a byte-order mark) or Latin-1 (Windows' form of it).
+    """Return the text of a file in UTF-8, UTF-16 (with or without a byte-order mark) or Latin-1
+    (Windows' form of it).
 
     Raises
     ------

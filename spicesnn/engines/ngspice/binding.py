@@ -1,9 +1,8 @@
 """The one libngspice of a worker process, through PySpice's binding.
 
-PySpice opens the library and declares its functions. Three of its habits would be in the way here and are replaced:
-every note on stderr becomes an exception, every command goes through several layers of logging, and a callback from
-the simulator ends in Python dictionaries.
-"""
+PySpice opens the library and declares its functions. Three of its habits would be in the way here
+and are replaced: every note on stderr becomes an exception, every command goes through several
+layers of logging, and a callback from the simulator ends in Python dictionaries."""
 
 from __future__ import annotations
 
@@ -25,7 +24,10 @@ LOG_LINES = 400
 
 def vector_names(data: Any) -> list[str]:
     """Return the names of the vectors in what ngspice hands to `on_point`, in its order."""
-    return [ffi.string(data.vecsa[k].name).decode("utf8", "replace").lower() for k in range(data.veccount)]
+    return [
+        ffi.string(data.vecsa[k].name).decode("utf8", "replace").lower()
+        for k in range(data.veccount)
+    ]
 
 
 class Binding(NgSpiceShared):  # type: ignore[misc]
@@ -36,14 +38,15 @@ class Binding(NgSpiceShared):  # type: ignore[misc]
     log : list of str
         What ngspice printed since `forget_log`.
     on_exit : Callable
-        Called from inside ngspice when it gives up; must not return, because the next load would corrupt the heap.
+        Called from inside ngspice when it gives up; must not return, because the next load would
+        corrupt the heap.
     on_source : Callable | None
         ``on_source(name, time) → volts`` for sources declared ``external``.
     on_point : Callable | None
         Called after each accepted point of an analysis.
     table : array or None
-        In place of both: rows of (external sources), one a point of a sweep. The sweep variable is only an index: each accepted point
-        moves on to the next row.
+        In place of both: rows of (external sources), one a point of a sweep. The sweep variable is
+        only an index: each accepted point moves on to the next row.
     """
 
     def __init__(self, library: str, on_exit: Callable[[int], None]) -> None:
@@ -59,7 +62,7 @@ class Binding(NgSpiceShared):  # type: ignore[misc]
         NgSpiceShared.LIBRARY_PATH = library
         super().__init__(send_data=True)
 
-    # -- what the simulator calls -------------------------------------------------------------------------------
+    # -- what the simulator calls -----------------------------------------------------------------
 
     @staticmethod
     def _send_char(message: Any, ident: int, user: Any) -> int:
@@ -93,7 +96,9 @@ class Binding(NgSpiceShared):  # type: ignore[misc]
 
     def _send_data(self, data: Any, count: int, ident: int, user: Any) -> int:
         if self.table is not None:
-            self.table_at = min(self.table_at + len(self.table_index), len(self.table) - len(self.table_index))
+            self.table_at = min(
+                self.table_at + len(self.table_index), len(self.table) - len(self.table_index)
+            )
         elif self.on_point is not None and self.trouble is None:
             try:
                 self.on_point(data)
@@ -112,10 +117,11 @@ class Binding(NgSpiceShared):  # type: ignore[misc]
             self.trouble = trouble
         return 0
 
-    # -- what we call -------------------------------------------------------------------------------------------
+    # -- what we call -----------------------------------------------------------------------------
 
     def exec_command(self, command: str, join_lines: bool = True) -> Any:
-        """Run a command and return what it printed (PySpice's own start-up goes through here too)."""
+        """Run a command and return what it printed (PySpice's own start-up goes through here
+        too)."""
         before = len(self.log)
         self.command(command.encode())
         printed = self.log[before:]
@@ -124,7 +130,10 @@ class Binding(NgSpiceShared):  # type: ignore[misc]
     def command(self, command: bytes) -> None:
         """Run one command. Its return code is 0 whatever happens, so it is not looked at."""
         if len(command) > LONGEST_COMMAND:
-            raise ValueError(f"a command of {len(command)} bytes; ngspice takes {LONGEST_COMMAND}: {command[:60]!r}…")
+            raise ValueError(
+                f"a command of {len(command)} bytes; ngspice takes {LONGEST_COMMAND}:"
+                f" {command[:60]!r}…"
+            )
         self._commands += 1
         if self._commands >= COMMANDS_UNTIL_FREED:
             self._commands = 0
@@ -134,7 +143,9 @@ class Binding(NgSpiceShared):  # type: ignore[misc]
     def load(self, text: str) -> None:
         """Parse a deck. What is wrong with it stands in the log."""
         lines = [ffi.new("char[]", line.encode()) for line in text.splitlines() if line.strip()]
-        self._ngspice_shared.ngSpice_Circ(ffi.new("char*[]", [*lines, ffi.new("char[]", b""), ffi.NULL]))
+        self._ngspice_shared.ngSpice_Circ(
+            ffi.new("char*[]", [*lines, ffi.new("char[]", b""), ffi.NULL])
+        )
 
     def current_plot(self) -> str:
         """Return the name of the current plot, such as ``tran3``."""
@@ -142,7 +153,8 @@ class Binding(NgSpiceShared):  # type: ignore[misc]
         return "" if name == ffi.NULL else ffi.string(name).decode("utf8", "replace")
 
     def vector(self, name: bytes) -> memoryview | None:
-        """Return the numbers of a real vector of the current plot (valid until the plot is destroyed), or None if there is none."""
+        """Return the numbers of a real vector of the current plot (valid until the plot is
+        destroyed), or None if there is none."""
         info = self._ngspice_shared.ngGet_Vec_Info(name)
         if info == ffi.NULL or info.v_realdata == ffi.NULL or info.v_length <= 0:
             return None

@@ -1,9 +1,10 @@
-"""A circuit as a worker keeps it loaded, and a job on it: what to alter, what to run, what comes back.
+"""A circuit as a worker keeps it loaded, and a job on it: what to alter, what to run, what comes
+back.
 
-A circuit is parsed once. Afterwards jobs only alter what differs from what the worker's circuit already holds: cell
-resistances, held states, initial conditions, waveforms. The inputs of a read are not in the deck at all: its sources are
-``external`` ones that the worker feeds from a table, one row a point of the DC sweep.
-"""
+A circuit is parsed once. Afterwards jobs only alter what differs from what the worker's circuit
+already holds: cell resistances, held states, initial conditions, waveforms. The inputs of a read
+are not in the deck at all: its sources are ``external`` ones that the worker feeds from a table,
+one row a point of the DC sweep."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ class Alterable:
     prefixes: tuple[str, ...]
 
     def commands(self, values: Floats, held: Floats | None) -> list[str]:
-        """Return the commands for `values` (n,), all of them or only where they differ from what is `held`."""
+        """Return the commands for `values` (n,), all of them or only where they differ from what is
+        `held`."""
         pick = range(len(self.prefixes)) if held is None else np.flatnonzero(values != held)
         return [self.prefixes[k] + number(values[k]) for k in pick]
 
@@ -73,10 +75,13 @@ class Circuit:
         object.__setattr__(self, "index", {name: k for k, name in enumerate(self.vectors)})
 
     def rows_of(self, names: Names) -> NDArray[np.int_]:
-        """Return the position of each named vector in the answer, −1 where the name is empty; `names` is an array of the deck."""
+        """Return the position of each named vector in the answer, −1 where the name is empty;
+        `names` is an array of the deck."""
         found = self._rows.get(id(names))
         if found is None:
-            found = np.array([self.index[str(name)] if name else -1 for name in names.ravel()], dtype=int).reshape(names.shape)
+            found = np.array(
+                [self.index[str(name)] if name else -1 for name in names.ravel()], dtype=int
+            ).reshape(names.shape)
             self._rows[id(names)] = found
         return found
 
@@ -90,13 +95,15 @@ class Job:
     analysis : str
         Such as ``dc vidx 0 99 1``.
     values : dict
-        Group of `Circuit.alterable` → (n,) what the circuit must hold; a worker alters only what differs.
+        Group of `Circuit.alterable` → (n,) what the circuit must hold; a worker alters only what
+        differs.
     commands : dict
         Slot → command that must be in force; sent again only when it changes.
     table : (points, externals) or None
         What the external sources give at each point of the sweep.
     standalone : Callable
-        Returns a deck that a plain ``ngspice -b`` runs to the same answer, written to disk if the job fails.
+        Returns a deck that a plain ``ngspice -b`` runs to the same answer, written to disk if the
+        job fails.
     controller : dict, optional
         A closed loop that the worker puts behind the external sources.
     seconds : float, optional
@@ -127,7 +134,8 @@ class Answer:
     report : object
         What a closed-loop controller says.
     seconds, cpu_seconds : float
-        What the analysis command itself took, inside the worker: time that passed, and of the processor.
+        What the analysis command itself took, inside the worker: time that passed, and of the
+        processor.
     """
 
     vectors: Floats
@@ -162,9 +170,12 @@ def loadable(deck: Deck, fed: tuple[str, ...]) -> str:
             if not dropping:
                 kept.append(line)
             continue
-        # The analysis is given as a command; .print cards are for people. For each name of a .save card ngspice goes through all vectors
-        # of a plot, which takes longer than the solution of a 128 x 128 array; a read without any keeps everything, at no cost.
-        dropping = head in (".print", ".tran", ".dc") or (head == ".save" and deck.analysis.startswith("dc"))
+        # The analysis is given as a command; .print cards are for people. For each name of a .save
+        # card ngspice goes through all vectors of a plot, which takes longer than the solution of a
+        # 128 x 128 array; a read without any keeps everything, at no cost.
+        dropping = head in (".print", ".tran", ".dc") or (
+            head == ".save" and deck.analysis.startswith("dc")
+        )
         if head in wanted:
             # No `dc 0` here: ngspice 39.3 crashes on an external source that has one.
             kept.append(re.sub(r"^(\S+ \S+ \S+).*$", r"\1 external", line))
@@ -175,25 +186,49 @@ def loadable(deck: Deck, fed: tuple[str, ...]) -> str:
 
 
 def alterable_of(deck: Deck) -> dict[str, Alterable]:
-    """Return what can be altered in a deck: ``cells`` (resistances), ``states`` (held, or initial conditions), ``columns`` (DC levels)."""
-    groups: dict[str, Alterable] = {"columns": Alterable(tuple(f"alter {name} dc = " for name in sources_of(deck.columns)))}
+    """Return what can be altered in a deck: ``cells`` (resistances), ``states`` (held, or initial
+    conditions), ``columns`` (DC levels)."""
+    groups: dict[str, Alterable] = {
+        "columns": Alterable(tuple(f"alter {name} dc = " for name in sources_of(deck.columns)))
+    }
     present = np.char.startswith(deck.cells, "rm")
     if np.any(present):
         groups["cells"] = Alterable(tuple(f"alter {name} = " for name in deck.cells[present]))
     if deck.states is not None:
         states = deck.states
         pairs = zip(states.capacitors.ravel(), states.holders.ravel(), strict=True)
-        groups["states"] = Alterable(tuple(f"alter {holder} dc = " if holder else f"alter {cap} ic = " for cap, holder in pairs))
+        groups["states"] = Alterable(
+            tuple(
+                f"alter {holder} dc = " if holder else f"alter {cap} ic = " for cap, holder in pairs
+            )
+        )
     return groups
 
 
-def build(key: Hashable, deck: Deck, fed: tuple[str, ...] = (), extra: tuple[str, ...] = (), *, once: bool = False) -> Circuit:
+def build(
+    key: Hashable,
+    deck: Deck,
+    fed: tuple[str, ...] = (),
+    extra: tuple[str, ...] = (),
+    *,
+    once: bool = False,
+) -> Circuit:
     """Return the circuit of a deck with some sources external, and with `extra` cards."""
     charging = capacitor_currents(deck)
     cards = [*(f".save {name}" for name in charging), *extra]
-    text = loadable(deck, fed).replace("\n.end\n", "\n" + "".join(f"{card}\n" for card in cards) + ".end\n")
+    text = loadable(deck, fed).replace(
+        "\n.end\n", "\n" + "".join(f"{card}\n" for card in cards) + ".end\n"
+    )
     vectors = (*_sweep(deck), *deck.saved, *charging)
-    return Circuit(key=key, text=text, vectors=vectors, externals=fed, alterable=alterable_of(deck), deck=deck, once=once)
+    return Circuit(
+        key=key,
+        text=text,
+        vectors=vectors,
+        externals=fed,
+        alterable=alterable_of(deck),
+        deck=deck,
+        once=once,
+    )
 
 
 def capacitor_currents(deck: Deck) -> tuple[str, ...]:
@@ -226,14 +261,17 @@ class Circuits:
         return circuit
 
 
-_device_keys: weakref.WeakKeyDictionary[Device, tuple[Hashable, tuple[Path, ...]]] = weakref.WeakKeyDictionary()
+_device_keys: weakref.WeakKeyDictionary[Device, tuple[Hashable, tuple[Path, ...]]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 def device_key(device: Device) -> Hashable:
-    """Return what two devices share if their decks are the same: everything of a device, and of its model file, that a deck is written from.
+    """Return what two devices share if their decks are the same: everything of a device, and of its
+    model file, that a deck is written from.
 
-    What a device says of itself is looked at once, since a device never changes; its model file may, so that is looked at every time.
-    """
+    What a device says of itself is looked at once, since a device never changes; its model file
+    may, so that is looked at every time."""
     known = _device_keys.get(device)
     if known is None:
         known = _device_keys[device] = (_described(device), _files(device))
@@ -242,28 +280,53 @@ def device_key(device: Device) -> Hashable:
 
 
 def _described(device: Device) -> Hashable:
-    values = tuple((name, np.shape(v), np.asarray(v, dtype=float).tobytes()) for name, v in device.spice_parameters().items())
+    values = tuple(
+        (name, np.shape(v), np.asarray(v, dtype=float).tobytes())
+        for name, v in device.spice_parameters().items()
+    )
     states = (device.state_names, device.state_scale, device.spice_inner, device.gated)
-    # Two descriptors may stand on one library file: the checked text, the name of the sub-circuit and the roles of its pins are their own.
-    kind: Hashable = device.circuit if isinstance(device, Foreign) else (type(device), device.model, device.subckt)
+    # Two descriptors may stand on one library file: the checked text, the name of the sub-circuit
+    # and the roles of its pins are their own.
+    kind: Hashable = (
+        device.circuit
+        if isinstance(device, Foreign)
+        else (type(device), device.model, device.subckt)
+    )
     return kind, states, values
 
 
 def _files(device: Device) -> tuple[Path, ...]:
-    """Return the files that a device's deck is made of as they stand on disk; a user's own sub-circuit carries its text with it."""
+    """Return the files that a device's deck is made of as they stand on disk; a user's own
+    sub-circuit carries its text with it."""
     if isinstance(device, Foreign):
         return ()
     inner = getattr(device, "memristor", None)
     return model_path(device), *(_files(inner) if isinstance(inner, Device) else ())
 
 
-def array_key(array: Crossbar, floating_rows: NDArray[np.bool_], floating_columns: NDArray[np.bool_], *, modelled: bool) -> Hashable:
+def array_key(
+    array: Crossbar,
+    floating_rows: NDArray[np.bool_],
+    floating_columns: NDArray[np.bool_],
+    *,
+    modelled: bool,
+) -> Hashable:
     """Return everything of an array that cannot be altered in a loaded circuit."""
-    wires = tuple(np.asarray(getattr(array.wires, entry.name)).tobytes() for entry in fields(array.wires))
+    wires = tuple(
+        np.asarray(getattr(array.wires, entry.name)).tobytes() for entry in fields(array.wires)
+    )
     lines = (floating_rows.tobytes(), floating_columns.tobytes())
     if modelled:
         assert array.device is not None
         stuck = b"" if array.stuck is None else array.stuck.tobytes()
         factor = b"" if array.current_factor is None else array.current_factor.tobytes()
-        return (array.shape, wires, lines, array.gate_along.value, device_key(array.device), stuck, factor)
+        return (
+            array.shape,
+            wires,
+            lines,
+            array.gate_along.value,
+            device_key(array.device),
+            stuck,
+            factor,
+        )
     return (array.shape, wires, lines, (array.cell_conductance() > 0).tobytes())

@@ -1,10 +1,12 @@
-"""Neurons and learning inside one ngspice transient: membrane and crossbar move together, without a stop.
+"""Neurons and learning inside one ngspice transient: membrane and crossbar move together, without a
+stop.
 
-The bit lines end in ``external`` sources. After each accepted point the worker hands the column currents to LIF neurons; a neuron
-that spikes sends a voltage back into its own bit line, which, where it overlaps an input pulse on a word line, moves the cells
-between them: learning by overlapping pulses. The neurons run on a clock whose edges are break points of the transient, so that the
-loop has a stated meaning: `segmented` does the same with one `pulse` a clock period, and both agree.
-"""
+The bit lines end in ``external`` sources. After each accepted point the worker hands the column
+currents to LIF neurons; a neuron that spikes sends a voltage back into its own bit line, which,
+where it overlaps an input pulse on a word line, moves the cells between them: learning by
+overlapping pulses. The neurons run on a clock whose edges are break points of the transient, so
+that the loop has a stated meaning: `segmented` does the same with one `pulse` a clock period, and
+both agree."""
 
 from __future__ import annotations
 
@@ -59,12 +61,16 @@ class Loop:
     def __post_init__(self) -> None:
         volts = np.array(self.row_volts, dtype=float)
         if volts.ndim != 2 or 0 in volts.shape or not np.all(np.isfinite(volts)):
-            raise InputError(f"closed loop: row_volts has shape {volts.shape}; expected finite volts of (periods, rows)")
+            raise InputError(
+                f"closed loop: row_volts has shape {volts.shape}; expected finite volts of"
+                " (periods, rows)"
+            )
         if not (np.isfinite(self.clock_s) and self.clock_s > 0):
             raise InputError(f"closed loop: clock_s = {self.clock_s!r}; expected seconds, above 0")
         if not np.isfinite(self.feedback_volts) or self.feedback_periods < 1:
             raise InputError(
-                f"closed loop: feedback of {self.feedback_volts!r} V for {self.feedback_periods!r} periods; expected finite volts, 1 period or more"
+                f"closed loop: feedback of {self.feedback_volts!r} V for {self.feedback_periods!r}"
+                " periods; expected finite volts, 1 period or more"
             )
         object.__setattr__(self, "row_volts", volts)
 
@@ -77,7 +83,10 @@ class Loop:
         """Return the inputs after checking that they fit an array."""
         volts = np.asarray(self.row_volts)
         if volts.shape[1] != array.rows or array.gated:
-            raise InputError(f"closed loop: row_volts for {volts.shape[1]} word lines; this array has {array.rows} and must have two-terminal cells")
+            raise InputError(
+                f"closed loop: row_volts for {volts.shape[1]} word lines; this array has"
+                f" {array.rows} and must have two-terminal cells"
+            )
         return volts
 
     def rows_over_time(self, array: Crossbar) -> tuple[Floats, Floats]:
@@ -115,9 +124,12 @@ class LoopResult:
 
 
 class Clockwork:
-    """The neurons on their clock: takes the mean current of a period, gives the voltages of the next. Both ways run this."""
+    """The neurons on their clock: takes the mean current of a period, gives the voltages of the
+    next. Both ways run this."""
 
-    def __init__(self, neuron: LIF, cols: int, feedback_volts: float, feedback_periods: int, clock_s: float) -> None:
+    def __init__(
+        self, neuron: LIF, cols: int, feedback_volts: float, feedback_periods: int, clock_s: float
+    ) -> None:
         self._neuron, self._clock_s = neuron, clock_s
         self._feedback_volts, self._feedback_periods = feedback_volts, feedback_periods
         self._state = LIFState.at_rest(cols)
@@ -128,7 +140,8 @@ class Clockwork:
         self.levels: list[Floats] = []
 
     def tick(self, mean_amps: Floats) -> None:
-        """End a period: move the membranes, fix the bit-line voltages of the next one. A neuron that feeds back does not listen."""
+        """End a period: move the membranes, fix the bit-line voltages of the next one. A neuron
+        that feeds back does not listen."""
         self.levels.append(self.volts)
         heard = np.where(self._left > 0, 0.0, mean_amps)
         spikes, self._state = lif_step(heard, self._state, self._neuron, self._clock_s)
@@ -148,9 +161,22 @@ class Controller:
         External source of each bit line, and the vector of its current.
     """
 
-    def __init__(self, spice: Any, *, sources: list[str], currents: list[str], neuron: dict[str, float], feedback_volts: float,
-                 feedback_periods: int, clock_s: float, edge_s: float, periods: int) -> None:  # fmt: skip
-        self._works = Clockwork(LIF(**neuron), len(sources), feedback_volts, feedback_periods, clock_s)
+    def __init__(
+        self,
+        spice: Any,
+        *,
+        sources: list[str],
+        currents: list[str],
+        neuron: dict[str, float],
+        feedback_volts: float,
+        feedback_periods: int,
+        clock_s: float,
+        edge_s: float,
+        periods: int,
+    ) -> None:
+        self._works = Clockwork(
+            LIF(**neuron), len(sources), feedback_volts, feedback_periods, clock_s
+        )
         self._index = {name.encode(): k for k, name in enumerate(sources)}
         self._currents = currents
         self._clock_s, self._edge_s, self._periods = clock_s, edge_s, periods
@@ -176,7 +202,11 @@ class Controller:
         amps = np.array([data.vecsa[k].creal for k in self._where[1]])
         if time <= self._last_time:
             return
-        self._charge += 0.5 * (time - self._last_time) * (amps + (amps if self._last_amps is None else self._last_amps))
+        self._charge += (
+            0.5
+            * (time - self._last_time)
+            * (amps + (amps if self._last_amps is None else self._last_amps))
+        )
         self._last_time, self._last_amps = time, amps
         if time >= (self._period + 1) * self._clock_s * (1 - 1e-9) and self._period < self._periods:
             self._before = self._works.volts
@@ -187,7 +217,11 @@ class Controller:
     def report(self) -> dict[str, list[list[float]]]:
         """Return what happened in each period."""
         works = self._works
-        return {"spikes": [s.tolist() for s in works.spikes], "levels": [v.tolist() for v in works.levels], "amps": [a.tolist() for a in works.amps]}
+        return {
+            "spikes": [s.tolist() for s in works.spikes],
+            "levels": [v.tolist() for v in works.levels],
+            "amps": [a.tolist() for a in works.amps],
+        }
 
 
 def closed_loop(engine: NgspiceEngine, array: Crossbar, loop: Loop) -> LoopResult:
@@ -207,19 +241,33 @@ def closed_loop(engine: NgspiceEngine, array: Crossbar, loop: Loop) -> LoopResul
     """
     time, rows = loop.rows_over_time(array)
     periods = len(np.asarray(loop.row_volts))
-    waveform = Waveform(time_s=time, row_volts=rows, column_volts=np.zeros((time.size, 1))).checked(array)
+    waveform = Waveform(time_s=time, row_volts=rows, column_volts=np.zeros((time.size, 1))).checked(
+        array
+    )
     accuracy = for_transient(array.device, array.wires, points=POINTS_A_PERIOD * periods)
     deck = pulse_deck(array, waveform, accuracy, inline_models=True, save_nodes=True)
     fed = sources_of(deck.columns)
     edge, clock = number(loop.edge_s), number(loop.clock_s)
     # Nothing hangs on this source: its corners make ngspice stop at every edge of the clock.
-    ticking = f"vclock clock 0 pulse(0 1 0 {edge} {edge} {number(loop.clock_s / 2 - loop.edge_s)} {clock})"
+    ticking = (
+        f"vclock clock 0 pulse(0 1 0 {edge} {edge} {number(loop.clock_s / 2 - loop.edge_s)}"
+        f" {clock})"
+    )
     circuit = build(object(), deck, fed, extra=(ticking, "rclock clock 0 1"), once=True)
-    neuron = {name: getattr(loop.neuron, name) for name in ("tau_s", "resistance_ohm", "threshold_volts", "reset_volts", "refractory_s")}
+    neuron = {
+        name: getattr(loop.neuron, name)
+        for name in ("tau_s", "resistance_ohm", "threshold_volts", "reset_volts", "refractory_s")
+    }
     arguments = {
-        "sources": list(fed), "currents": [str(c) for c in deck.columns.current_vectors], "neuron": neuron, "feedback_volts": loop.feedback_volts,
-        "feedback_periods": loop.feedback_periods, "clock_s": loop.clock_s, "edge_s": loop.edge_s, "periods": periods,
-    }  # fmt: skip
+        "sources": list(fed),
+        "currents": [str(c) for c in deck.columns.current_vectors],
+        "neuron": neuron,
+        "feedback_volts": loop.feedback_volts,
+        "feedback_periods": loop.feedback_periods,
+        "clock_s": loop.clock_s,
+        "edge_s": loop.edge_s,
+        "periods": periods,
+    }
     job = Job(
         analysis=accuracy.analysis(waveform.duration_s),
         values=reads.altered_values(array, circuit),
@@ -231,11 +279,18 @@ def closed_loop(engine: NgspiceEngine, array: Crossbar, loop: Loop) -> LoopResul
         report: dict[str, Any] = answer.report  # type: ignore[assignment]
         levels = np.array(report["levels"], dtype=float).reshape(-1, array.cols)
         done = pulses.checked(array, circuit, _with_columns(waveform, loop, levels), answer)
-        after = array if done.states is None else array.with_state(pulses.within_bounds(array, done.states))
+        after = (
+            array
+            if done.states is None
+            else array.with_state(pulses.within_bounds(array, done.states))
+        )
         return LoopResult(
-            array=after, spikes=np.array(report["spikes"], dtype=bool).reshape(-1, array.cols), column_volts=levels,
-            mean_amps=np.array(report["amps"]).reshape(-1, array.cols), points=done.waveforms.time.size,
-        )  # fmt: skip
+            array=after,
+            spikes=np.array(report["spikes"], dtype=bool).reshape(-1, array.cols),
+            column_volts=levels,
+            mean_amps=np.array(report["amps"]).reshape(-1, array.cols),
+            points=done.waveforms.time.size,
+        )
 
     return engine.pool.run(circuit, job, check)
 
@@ -245,26 +300,42 @@ def _with_columns(waveform: CheckedWaveform, loop: Loop, levels: Floats) -> Chec
     before = np.vstack([np.zeros_like(levels[:1]), levels[:-1]])
     columns = np.stack([before, levels], axis=1).reshape(-1, levels.shape[1])
     return CheckedWaveform(
-        time_s=waveform.time_s, row_volts=waveform.row_volts, column_volts=np.vstack([columns, levels[-1:]]), gate_volts=None,
-        floating_rows=waveform.floating_rows, floating_columns=waveform.floating_columns,
-    )  # fmt: skip
+        time_s=waveform.time_s,
+        row_volts=waveform.row_volts,
+        column_volts=np.vstack([columns, levels[-1:]]),
+        gate_volts=None,
+        floating_rows=waveform.floating_rows,
+        floating_columns=waveform.floating_columns,
+    )
 
 
 def segmented(engine: Engine, array: Crossbar, loop: Loop) -> LoopResult:
-    """Run the same loop with one pulse a clock period: the way that works on any engine, and the measure of `closed_loop`."""
+    """Run the same loop with one pulse a clock period: the way that works on any engine, and the
+    measure of `closed_loop`."""
     volts = loop.checked_for(array)
-    works = Clockwork(loop.neuron, array.cols, loop.feedback_volts, loop.feedback_periods, loop.clock_s)
+    works = Clockwork(
+        loop.neuron, array.cols, loop.feedback_volts, loop.feedback_periods, loop.clock_s
+    )
     time = np.array([0.0, loop.edge_s, loop.clock_s])
     row_before, column_before = np.zeros(array.rows), np.zeros(array.cols)
     points = 0
     for row in volts:
-        rows, columns = np.stack([row_before, row, row]), np.stack([column_before, works.volts, works.volts])
+        rows, columns = (
+            np.stack([row_before, row, row]),
+            np.stack([column_before, works.volts, works.volts]),
+        )
         done = engine.pulse(array, Waveform(time_s=time, row_volts=rows, column_volts=columns))
         lines = done.waveforms
-        charge = (0.5 * (lines.column_amps[1:] + lines.column_amps[:-1]) * np.diff(lines.time)[:, None]).sum(axis=0)
+        charge = (
+            0.5 * (lines.column_amps[1:] + lines.column_amps[:-1]) * np.diff(lines.time)[:, None]
+        ).sum(axis=0)
         row_before, column_before, array = row, works.volts, done.array
         works.tick(charge / loop.clock_s)
         points += lines.time.size
     return LoopResult(
-        array=array, spikes=np.array(works.spikes), column_volts=np.array(works.levels), mean_amps=np.array(works.amps), points=points
+        array=array,
+        spikes=np.array(works.spikes),
+        column_volts=np.array(works.levels),
+        mean_amps=np.array(works.amps),
+        points=points,
     )

@@ -19,26 +19,60 @@ from spicesnn.netlist.drive_deck import drive_deck
 
 
 def drive(
-    pool: Pool, device: Device, stimulus: Stimulus, state: Floats, gate_volts: float | None, points: int, accuracy: TransientAccuracy
+    pool: Pool,
+    device: Device,
+    stimulus: Stimulus,
+    state: Floats,
+    gate_volts: float | None,
+    points: int,
+    accuracy: TransientAccuracy,
 ) -> IVCurve:
     """Drive one device and record its current and state."""
     began = clock.perf_counter()
-    deck = drive_deck(device, stimulus, state, gate_volts, points=points, accuracy=accuracy, inline_models=True)
+    deck = drive_deck(
+        device, stimulus, state, gate_volts, points=points, accuracy=accuracy, inline_models=True
+    )
     # Every stimulus is its own deck, so its circuit is nobody else's.
     circuit = build(object(), deck, once=True)
     job = Job(
         analysis=deck.analysis,
-        standalone=lambda: drive_deck(device, stimulus, state, gate_volts, points=points, accuracy=accuracy, inline_models=True).text,
+        standalone=lambda: (
+            drive_deck(
+                device,
+                stimulus,
+                state,
+                gate_volts,
+                points=points,
+                accuracy=accuracy,
+                inline_models=True,
+            ).text
+        ),
     )
-    time, volts, amps, states = pool.run(circuit, job, lambda answer: _checked(device, circuit, stimulus, state, gate_volts, answer))
+    time, volts, amps, states = pool.run(
+        circuit, job, lambda answer: _checked(device, circuit, stimulus, state, gate_volts, answer)
+    )
     return IVCurve(
-        time=time, volts=volts, amps=amps, state=states, device=device.name, engine="ngspice",
-        stats={"method": "ngspice tran", "points": int(time.size), "seconds": clock.perf_counter() - began},
-    )  # fmt: skip
+        time=time,
+        volts=volts,
+        amps=amps,
+        state=states,
+        device=device.name,
+        engine="ngspice",
+        stats={
+            "method": "ngspice tran",
+            "points": int(time.size),
+            "seconds": clock.perf_counter() - began,
+        },
+    )
 
 
 def _checked(
-    device: Device, circuit: Circuit, stimulus: Stimulus, state: Floats, gate_volts: float | None, answer: Answer
+    device: Device,
+    circuit: Circuit,
+    stimulus: Stimulus,
+    state: Floats,
+    gate_volts: float | None,
+    answer: Answer,
 ) -> tuple[Floats, Floats, Floats, Floats]:
     checks.common(answer, circuit.vectors)
     deck = circuit.deck
@@ -46,7 +80,10 @@ def _checked(
     checks.transient(answer, time, stimulus.duration_s)
     part = checks.solved_points(answer, time)
     vectors, time = answer.vectors[:, part], time[part]
-    volts, amps = vectors[circuit.index[str(deck.rows.nodes[0])]], vectors[circuit.index[str(deck.columns.current_vectors[0])]]
+    volts, amps = (
+        vectors[circuit.index[str(deck.rows.nodes[0])]],
+        vectors[circuit.index[str(deck.columns.current_vectors[0])]],
+    )
     wanted = stimulus.volts(time)
     if np.any(np.abs(volts - wanted) > 1e-6 * np.abs(wanted).max() + 1e-12):
         raise checks.AnswerRejectedError("ngspice's source did not follow the stimulus", answer.log)
@@ -54,15 +91,28 @@ def _checked(
     states = np.zeros((1, time.size))
     if deck.states is not None:
         states = vectors[circuit.rows_of(deck.states.nodes).ravel()] * deck.states.scale[:, None]
-        low, high = (np.broadcast_to(np.asarray(b, dtype=float).reshape(-1), (count,)).reshape(count, 1, 1, 1) for b in device.bounds())
+        low, high = (
+            np.broadcast_to(np.asarray(b, dtype=float).reshape(-1), (count,)).reshape(
+                count, 1, 1, 1
+            )
+            for b in device.bounds()
+        )
         checks.states_within(states[:, None, None, :], low, high, device.state_names, answer.log)
     if isinstance(device, Foreign):
         return time, volts, amps, states[0] if count <= 1 else states
-    # The point at 0 s is known from the device's equations without ngspice, which with `uic` does not solve it.
-    start = np.broadcast_to(np.asarray(state, dtype=float).reshape(-1, 1) if count else 0.0, (len(states), 1))
+    # The point at 0 s is known from the device's equations without ngspice, which with `uic` does
+    # not solve it.
+    start = np.broadcast_to(
+        np.asarray(state, dtype=float).reshape(-1, 1) if count else 0.0, (len(states), 1)
+    )
     states = np.hstack([start, states])
     volts_0 = stimulus.volts(np.zeros(1))
-    amps_0 = np.asarray(device.current(volts_0, states[0, :1] if count <= 1 else states[:, :1], gate_volts)).reshape(1)
+    amps_0 = np.asarray(
+        device.current(volts_0, states[0, :1] if count <= 1 else states[:, :1], gate_volts)
+    ).reshape(1)
     return (
-        np.concatenate([[0.0], time]), np.concatenate([volts_0, volts]), np.concatenate([amps_0, amps]), states[0] if count <= 1 else states,
-    )  # fmt: skip
+        np.concatenate([[0.0], time]),
+        np.concatenate([volts_0, volts]),
+        np.concatenate([amps_0, amps]),
+        states[0] if count <= 1 else states,
+    )

@@ -1,4 +1,5 @@
-"""The ngspice engine: arrays solved by ngspice itself, each answer checked before anyone sees it."""
+"""The ngspice engine: arrays solved by ngspice itself, each answer checked before anyone sees
+it."""
 
 from __future__ import annotations
 
@@ -36,9 +37,11 @@ class NgspiceEngine(Engine):
     workers : int
         Jobs that run at the same time. A large batch of reads is split over them.
     timeout_s : float
-        Longest time for one job, seconds; then its worker is killed and `NgspiceTimeoutError` raised.
+        Longest time for one job, seconds; then its worker is killed and `NgspiceTimeoutError`
+        raised.
     silence_s : float
-        Longest time without a sign of life from a worker, seconds; then it is replaced and the job repeated.
+        Longest time without a sign of life from a worker, seconds; then it is replaced and the job
+        repeated.
     repeats : int
         How often a job is repeated after its worker was lost.
     circuits : int
@@ -46,15 +49,19 @@ class NgspiceEngine(Engine):
     recycle_after : int
         Jobs after which a worker is replaced; 0 for never.
     read_accuracy, transient_accuracy : ReadAccuracy, TransientAccuracy
-        Tolerances and steps; for transients, by default, what `accuracy.for_transient` chooses for the device.
+        Tolerances and steps; for transients, by default, what `accuracy.for_transient` chooses for
+        the device.
     failures : Path, optional
-        Folder for the decks and logs of failed jobs; a new one in the system's temporary folder if left out. Nobody removes it but you.
+        Folder for the decks and logs of failed jobs; a new one in the system's temporary folder if
+        left out. Nobody removes it but you.
     init : sequence of str
-        Commands that ngspice is given once, before the first deck: ``set ngbehavior=lta``, ``option …``, ``codemodel FILE``,
-        ``osdi FILE``. No ``.spiceinit``, ``spice.rc`` or environment variable of ngspice is read.
+        Commands that ngspice is given once, before the first deck: ``set ngbehavior=lta``, ``option
+        …``, ``codemodel FILE``, ``osdi FILE``. No ``.spiceinit``, ``spice.rc`` or environment
+        variable of ngspice is read.
     confined : bool, optional
-        Whether workers give up, where the system can take it (Linux), to start programs, to open sockets and to touch files.
-        They do, unless netlists are trusted (``--trust``) where the engine is made.
+        Whether workers give up, where the system can take it (Linux), to start programs, to open
+        sockets and to touch files. They do, unless netlists are trusted (``--trust``) where the
+        engine is made.
 
     Notes
     -----
@@ -81,11 +88,21 @@ class NgspiceEngine(Engine):
     ) -> None:
         for option, seconds in (("timeout_s", timeout_s), ("silence_s", silence_s)):
             if not seconds > 0:
-                raise InputError(f"ngspice engine: {option} = {seconds!r}; expected seconds above 0")
+                raise InputError(
+                    f"ngspice engine: {option} = {seconds!r}; expected seconds above 0"
+                )
         patience = Patience(job_s=timeout_s, silence_s=silence_s)
-        around = Surroundings(init=checked_init(init), confined=not trusted() if confined is None else confined)
-        settings = PoolSettings(workers=workers, circuits=circuits, repeats=repeats, recycle_after=recycle_after, patience=patience,
-                                surroundings=around)  # fmt: skip
+        around = Surroundings(
+            init=checked_init(init), confined=not trusted() if confined is None else confined
+        )
+        settings = PoolSettings(
+            workers=workers,
+            circuits=circuits,
+            repeats=repeats,
+            recycle_after=recycle_after,
+            patience=patience,
+            surroundings=around,
+        )
         self.read_accuracy = read_accuracy or ReadAccuracy()
         self.transient_accuracy = transient_accuracy
         self.pool = Pool(settings, Keeper(failures))
@@ -106,7 +123,9 @@ class NgspiceEngine(Engine):
         """End the workers; the next job starts new ones."""
         self.pool.close()
 
-    def pulse_each(self, arrays: Sequence[Crossbar], pulses: Sequence[Pulse | Waveform]) -> list[PulseResult]:
+    def pulse_each(
+        self, arrays: Sequence[Crossbar], pulses: Sequence[Pulse | Waveform]
+    ) -> list[PulseResult]:
         """Apply to each array its own pulse, as many at a time as there are workers.
 
         Parameters
@@ -116,7 +135,10 @@ class NgspiceEngine(Engine):
             As many as arrays.
         """
         if len(arrays) != len(pulses):
-            raise InputError(f"pulse_each: {len(arrays)} arrays and {len(pulses)} pulses; expected as many of one as of the other")
+            raise InputError(
+                f"pulse_each: {len(arrays)} arrays and {len(pulses)} pulses; expected as many of"
+                " one as of the other"
+            )
         return self.pool.map(lambda k: self.pulse(arrays[k], pulses[k]), len(arrays))
 
     def _read(self, array: Crossbar, levels: Levels) -> Read:
@@ -136,10 +158,19 @@ class NgspiceEngine(Engine):
         tolerances = self.transient_accuracy or accuracy.for_transient(array.device, array.wires)
         return pulses.pulse(self.pool, self._circuits, array, waveform, tolerances)
 
-    def _drive(self, device: Device, stimulus: Stimulus, state: Floats, gate_volts: float | None, points: int) -> IVCurve:
+    def _drive(
+        self,
+        device: Device,
+        stimulus: Stimulus,
+        state: Floats,
+        gate_volts: float | None,
+        points: int,
+    ) -> IVCurve:
         self._ready()
         tolerances = self.transient_accuracy or accuracy.for_transient(device)
-        return drives.drive(self.pool, device, stimulus, np.asarray(state), gate_volts, points, tolerances)
+        return drives.drive(
+            self.pool, device, stimulus, np.asarray(state), gate_volts, points, tolerances
+        )
 
 
 def _believing(patience_s: float) -> NgspiceEngine:

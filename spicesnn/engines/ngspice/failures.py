@@ -1,4 +1,5 @@
-"""What is kept of a job that failed, until its user removes it: the deck, in a form that a plain ngspice runs, and what ngspice said."""
+"""What is kept of a job that failed, until its user removes it: the deck, in a form that a plain
+ngspice runs, and what ngspice said."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ class Keeper:
     Parameters
     ----------
     folder : Path, optional
-        A new one in the system's temporary folder, made at the first failure, if left out. It stays when the program ends: a message that names
-        a deck is often read later than that.
+        A new one in the system's temporary folder, made at the first failure, if left out. It stays
+        when the program ends: a message that names a deck is often read later than that.
     limit : int
         The oldest jobs are removed beyond this many.
     """
@@ -33,7 +34,15 @@ class Keeper:
         self._lock = threading.Lock()
         self._kept: list[Path] = []
 
-    def keep(self, deck: Callable[[], str], *, log: str = "", analysis: str = "", vectors: Sequence[str] = (), library: str = "") -> Path:
+    def keep(
+        self,
+        deck: Callable[[], str],
+        *,
+        log: str = "",
+        analysis: str = "",
+        vectors: Sequence[str] = (),
+        library: str = "",
+    ) -> Path:
         """Write ``failed-<n>.cir`` and ``failed-<n>.log`` and return the path of the deck.
 
         Parameters
@@ -49,21 +58,31 @@ class Keeper:
             Version and place of ngspice.
         """
         text = deck()
-        named = " ".join(vectors[:_SHOWN]) + (f" and {len(vectors) - _SHOWN} more" if len(vectors) > _SHOWN else "")
-        about = f"spicesnn {__version__}\nngspice {library or 'not started'}\nanalysis {analysis}\nvectors {named}\n\n{log}\n"
+        named = " ".join(vectors[:_SHOWN]) + (
+            f" and {len(vectors) - _SHOWN} more" if len(vectors) > _SHOWN else ""
+        )
+        about = (
+            f"spicesnn {__version__}\nngspice {library or 'not started'}\nanalysis"
+            f" {analysis}\nvectors {named}\n\n{log}\n"
+        )
         with self._lock:
             if self._folder is None:
                 self._folder = Path(tempfile.mkdtemp(prefix="spicesnn-failed-"))
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 self._count += 1
-                while (self._folder / f"failed-{self._count}.cir").exists():  # of an earlier program: it is not ours to overwrite
+                while (
+                    self._folder / f"failed-{self._count}.cir"
+                ).exists():  # of an earlier program: it is not ours to overwrite
                     self._count += 1
                 path = self._folder / f"failed-{self._count}.cir"
                 path.write_text(text, encoding="utf-8")
                 path.with_suffix(".log").write_text(about, encoding="utf-8")
             except OSError as error:
-                raise RunError(f"the deck of a failed ngspice job could not be written to {self._folder}: {error}") from error
+                raise RunError(
+                    f"the deck of a failed ngspice job could not be written to {self._folder}:"
+                    f" {error}"
+                ) from error
             self._kept.append(path)
             if len(self._kept) > self._limit:
                 old = self._kept.pop(0)

@@ -1,8 +1,8 @@
-"""The laws that a solved array must obey, computed anew from ngspice's voltages with the device's Python twin.
+"""The laws that a solved array must obey, computed anew from ngspice's voltages with the device's
+Python twin.
 
-Kirchhoff's current law at every node, Ohm's law in every wire, and the state equation over every step: an answer that obeys them
-all is the answer, whoever computed it.
-"""
+Kirchhoff's current law at every node, Ohm's law in every wire, and the state equation over every
+step: an answer that obeys them all is the answer, whoever computed it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 
 LARGEST_IMBALANCE = 1e-6
-"""Of a line's current, against the largest: what the cells of a line take and what its end gives."""
+"""Of a line's current, against the largest: what the cells of a line take and what its end
+gives."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -51,12 +52,15 @@ class Solved:
 
 
 def balanced(array: Crossbar, solved: Solved, allowed: Floats) -> tuple[Solved, Floats]:
-    """Return the array with each line's current as its cells have it where ngspice could not resolve it, and what then is out of balance.
+    """Return the array with each line's current as its cells have it where ngspice could not
+    resolve it, and what then is out of balance.
 
-    A driver's current is the voltage across its resistance over that resistance: behind 1 µΩ the rounding of a volt is 0.2 nA, and
-    nothing is left of the current of cells of 1 fS. What the cells of the line take is then known far better. Where rounding is no
-    excuse, or the line floats, the two must be equal: a line that hardly anything holds may stand at any voltage (1 µΩ between nodes
-    that 1 fS ties down: the sum of both is the first of them, and ngspice then solves another circuit).
+    A driver's current is the voltage across its resistance over that resistance: behind 1 µΩ the
+    rounding of a volt is 0.2 nA, and nothing is left of the current of cells of 1 fS. What the
+    cells of the line take is then known far better. Where rounding is no excuse, or the line
+    floats, the two must be equal: a line that hardly anything holds may stand at any voltage (1 µΩ
+    between nodes that 1 fS ties down: the sum of both is the first of them, and ngspice then solves
+    another circuit).
 
     Parameters
     ----------
@@ -71,14 +75,37 @@ def balanced(array: Crossbar, solved: Solved, allowed: Floats) -> tuple[Solved, 
     """
     wires = array.wires
     eps = 64 * np.finfo(float).eps
-    driver = np.broadcast_to(np.asarray(wires.driver_ohm, dtype=float), array.rows) + wires.word_line_ohm
-    sense = np.broadcast_to(np.asarray(wires.sense_ohm, dtype=float), array.cols) + wires.bit_line_ohm
+    driver = (
+        np.broadcast_to(np.asarray(wires.driver_ohm, dtype=float), array.rows) + wires.word_line_ohm
+    )
+    sense = (
+        np.broadcast_to(np.asarray(wires.sense_ohm, dtype=float), array.cols) + wires.bit_line_ohm
+    )
     worst = np.zeros(len(solved.row_amps))
-    outputs = np.maximum(np.abs(solved.cell_amps.sum(axis=2)).max(axis=1), np.abs(solved.cell_amps.sum(axis=1)).max(axis=1))
+    outputs = np.maximum(
+        np.abs(solved.cell_amps.sum(axis=2)).max(axis=1),
+        np.abs(solved.cell_amps.sum(axis=1)).max(axis=1),
+    )
     found = []
     for axis, amps, ends, segment, floating, source, nodes in (
-        (2, solved.row_amps, driver, wires.word_line_ohm, solved.floating_rows, solved.row_volts, solved.word),
-        (1, solved.column_amps, sense, wires.bit_line_ohm, solved.floating_columns, solved.column_volts, solved.bit),
+        (
+            2,
+            solved.row_amps,
+            driver,
+            wires.word_line_ohm,
+            solved.floating_rows,
+            solved.row_volts,
+            solved.word,
+        ),
+        (
+            1,
+            solved.column_amps,
+            sense,
+            wires.bit_line_ohm,
+            solved.floating_columns,
+            solved.column_volts,
+            solved.bit,
+        ),
     ):
         cells = solved.cell_amps.sum(axis=axis)
         ohm = np.where(ends > 0, ends, segment if segment > 0 else np.inf)
@@ -87,7 +114,9 @@ def balanced(array: Crossbar, solved: Solved, allowed: Floats) -> tuple[Solved, 
         own = allowed[:, None]
         if array.device is None and array.conductance is not None:
             # Without Newton's method nothing but rounding is between a line's cells and its source.
-            rounding = eps * (array.conductance * (np.abs(solved.word) + np.abs(solved.bit))).sum(axis=axis)
+            rounding = eps * (array.conductance * (np.abs(solved.word) + np.abs(solved.bit))).sum(
+                axis=axis
+            )
             own = np.minimum(own, LARGEST_IMBALANCE * outputs[:, None]) + rounding
         apart = np.abs(cells - amps)
         worst = np.maximum(worst, np.where(apart > own + explained, apart, 0.0).max(axis=1))
@@ -96,28 +125,60 @@ def balanced(array: Crossbar, solved: Solved, allowed: Floats) -> tuple[Solved, 
 
 
 def kirchhoff(array: Crossbar, solved: Solved) -> tuple[Floats, Floats]:
-    """Return the largest violation of the circuit's laws, and what rounding explains, (n,) ampere each.
+    """Return the largest violation of the circuit's laws, and what rounding explains, (n,) ampere
+    each.
 
-    On each line the source's current is what leaves it altogether, and what Ohm's law gives for its driver or sense resistance; on a
-    line with resistance the segments' currents balance at every node; a line without is at its source's voltage.
-    """
+    On each line the source's current is what leaves it altogether, and what Ohm's law gives for its
+    driver or sense resistance; on a line with resistance the segments' currents balance at every
+    node; a line without is at its source's voltage."""
     wires = array.wires
-    left = solved.cell_amps if solved.word_farad_amps is None else solved.cell_amps + solved.word_farad_amps
-    came = solved.cell_amps if solved.bit_farad_amps is None else solved.cell_amps - solved.bit_farad_amps
-    driver = np.broadcast_to(np.asarray(wires.driver_ohm, dtype=float), array.rows) + wires.word_line_ohm
-    sense = np.broadcast_to(np.asarray(wires.sense_ohm, dtype=float), array.cols) + wires.bit_line_ohm
-    word = _Line(volts=solved.word, left=left, source_amps=solved.row_amps, source_volts=solved.row_volts, floating=solved.floating_rows,
-                 segment_ohm=wires.word_line_ohm, end_ohm=driver, double=wires.double_sided)  # fmt: skip
-    # A bit line is the same thing turned: it runs from its sense node (the last row) upwards, and currents flow out of it.
-    bit = _Line(volts=np.swapaxes(solved.bit, 1, 2)[:, :, ::-1], left=-np.swapaxes(came, 1, 2)[:, :, ::-1], source_amps=-solved.column_amps,
-                source_volts=solved.column_volts, floating=solved.floating_columns, segment_ohm=wires.bit_line_ohm, end_ohm=sense,
-                double=wires.double_sided)  # fmt: skip
-    return np.maximum(word.violation(), bit.violation()), np.maximum(word.rounding(), bit.rounding())
+    left = (
+        solved.cell_amps
+        if solved.word_farad_amps is None
+        else solved.cell_amps + solved.word_farad_amps
+    )
+    came = (
+        solved.cell_amps
+        if solved.bit_farad_amps is None
+        else solved.cell_amps - solved.bit_farad_amps
+    )
+    driver = (
+        np.broadcast_to(np.asarray(wires.driver_ohm, dtype=float), array.rows) + wires.word_line_ohm
+    )
+    sense = (
+        np.broadcast_to(np.asarray(wires.sense_ohm, dtype=float), array.cols) + wires.bit_line_ohm
+    )
+    word = _Line(
+        volts=solved.word,
+        left=left,
+        source_amps=solved.row_amps,
+        source_volts=solved.row_volts,
+        floating=solved.floating_rows,
+        segment_ohm=wires.word_line_ohm,
+        end_ohm=driver,
+        double=wires.double_sided,
+    )
+    # A bit line is the same thing turned: it runs from its sense node (the last row) upwards, and
+    # currents flow out of it.
+    bit = _Line(
+        volts=np.swapaxes(solved.bit, 1, 2)[:, :, ::-1],
+        left=-np.swapaxes(came, 1, 2)[:, :, ::-1],
+        source_amps=-solved.column_amps,
+        source_volts=solved.column_volts,
+        floating=solved.floating_columns,
+        segment_ohm=wires.bit_line_ohm,
+        end_ohm=sense,
+        double=wires.double_sided,
+    )
+    return np.maximum(word.violation(), bit.violation()), np.maximum(
+        word.rounding(), bit.rounding()
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class _Line:
-    """Lines (n, lines, nodes) fed at node 0, and at the last if `double`; `left` is what leaves each node into cells and capacitances."""
+    """Lines (n, lines, nodes) fed at node 0, and at the last if `double`; `left` is what leaves
+    each node into cells and capacitances."""
 
     volts: Floats
     left: Floats
@@ -133,12 +194,15 @@ class _Line:
         worst = np.abs(self.left.sum(axis=2) - self.source_amps).max(axis=1)
         stiff = ~self.floating & (self.end_ohm == 0)
         if np.any(stiff):
-            # Without any resistance the node is the source's: a difference counts as the current that it would make the cells carry.
+            # Without any resistance the node is the source's: a difference counts as the current
+            # that it would make the cells carry.
             apart = np.abs(self.volts[:, stiff, 0] - self.source_volts[:, stiff]).max(axis=1)
             steepest = np.abs(self.left).max() / max(np.abs(self.volts).max(), np.finfo(float).tiny)
             worst = np.maximum(worst, apart * min(steepest, 1e3))
         entering = self._entering()
-        worst = np.maximum(worst, np.abs(np.where(stiff, 0.0, entering.sum(axis=0) - self.source_amps)).max(axis=1))
+        worst = np.maximum(
+            worst, np.abs(np.where(stiff, 0.0, entering.sum(axis=0) - self.source_amps)).max(axis=1)
+        )
         if self.segment_ohm > 0:
             between = (self.volts[:, :, :-1] - self.volts[:, :, 1:]) / self.segment_ohm
             rest = -self.left
@@ -150,7 +214,8 @@ class _Line:
         return np.asarray(worst)
 
     def _entering(self) -> Floats:
-        """Return what comes in at either end by Ohm's law, (2, n, lines); nothing where a line floats, or (stiff) where its resistance is 0."""
+        """Return what comes in at either end by Ohm's law, (2, n, lines); nothing where a line
+        floats, or (stiff) where its resistance is 0."""
         live = ~self.floating & (self.end_ohm > 0)
         ohm = np.where(live, self.end_ohm, 1.0)
         first = np.where(live, (self.source_volts - self.volts[:, :, 0]) / ohm, 0.0)
@@ -161,16 +226,24 @@ class _Line:
         """Return the current that rounding of the voltages alone makes, (n,) ampere."""
         ohms = [r for r in (self.segment_ohm, *self.end_ohm[~self.floating]) if r > 0]
         steepest = 4.0 / min(ohms) if ohms else 0.0
-        largest = np.maximum(np.abs(self.volts).max(axis=(1, 2)), np.abs(self.source_volts).max(axis=1))
-        return np.asarray(64 * np.finfo(float).eps * (largest * steepest + np.abs(self.left).sum(axis=2).max(axis=1)))
+        largest = np.maximum(
+            np.abs(self.volts).max(axis=(1, 2)), np.abs(self.source_volts).max(axis=1)
+        )
+        return np.asarray(
+            64
+            * np.finfo(float).eps
+            * (largest * steepest + np.abs(self.left).sum(axis=2).max(axis=1))
+        )
 
 
 def state_defect(time: Floats, states: Floats, rates: Floats, start: Floats) -> Floats:
-    """Return how far states are from obeying dx/dt = rate, summed over all steps, (states, rows, cols), state units.
+    """Return how far states are from obeying dx/dt = rate, summed over all steps, (states, rows,
+    cols), state units.
 
-    Every integration rule of ngspice moves a state over a step by the step times something between the rates at its two ends
-    (trapezoidal: their mean; Euler after a corner: the last). What lies outside that interval counts. Over the first step, from the
-    given start, only the last rate is known.
+    Every integration rule of ngspice moves a state over a step by the step times something between
+    the rates at its two ends (trapezoidal: their mean; Euler after a corner: the last). What lies
+    outside that interval counts. Over the first step, from the given start, only the last rate is
+    known.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """The worker processes of one engine: which job goes to which, and what happens when one is lost.
 
-A job goes to a worker that already holds its circuit; else to a new one while there are fewer than allowed; else to the one
-that has not been used for longest. A worker that dies or falls silent is replaced, its circuit loaded anew with every value
-the job needs, and the job repeated: jobs carry all they need, so the outcome is the same as without the fault.
-"""
+A job goes to a worker that already holds its circuit; else to a new one while there are fewer than
+allowed; else to the one that has not been used for longest. A worker that dies or falls silent is
+replaced, its circuit loaded anew with every value the job needs, and the job repeated: jobs carry
+all they need, so the outcome is the same as without the fault."""
 
 from __future__ import annotations
 
@@ -19,7 +19,14 @@ from spicesnn.engines.ngspice import checks
 from spicesnn.engines.ngspice.circuit import Answer, Circuit, Job
 from spicesnn.engines.ngspice.failures import Keeper
 from spicesnn.engines.ngspice.library import Library
-from spicesnn.engines.ngspice.session import JobFailedError, JobHungError, Patience, Session, WorkerKilledAtStartError, WorkerLostError
+from spicesnn.engines.ngspice.session import (
+    JobFailedError,
+    JobHungError,
+    Patience,
+    Session,
+    WorkerKilledAtStartError,
+    WorkerLostError,
+)
 from spicesnn.engines.ngspice.surroundings import Surroundings
 from spicesnn.errors import InputError, NgspiceError, NgspiceTimeoutError
 from spicesnn.netlist.complaints import complaint
@@ -41,7 +48,8 @@ class PoolSettings:
     repeats : int
         How often a job is tried again after its worker was lost.
     recycle_after : int
-        Jobs after which a worker is replaced by a fresh one; 0 for never (its memory does not grow).
+        Jobs after which a worker is replaced by a fresh one; 0 for never (its memory does not
+        grow).
     patience : Patience
     surroundings : Surroundings
     """
@@ -57,7 +65,9 @@ class PoolSettings:
         for name, lowest in (("workers", 1), ("circuits", 1), ("repeats", 0), ("recycle_after", 0)):
             value = getattr(self, name)
             if not isinstance(value, int) or value < lowest:
-                raise InputError(f"ngspice engine: {name} = {value!r}; expected a whole number, {lowest} or more")
+                raise InputError(
+                    f"ngspice engine: {name} = {value!r}; expected a whole number, {lowest} or more"
+                )
 
 
 class Pool:
@@ -82,7 +92,7 @@ class Pool:
         self.library: Library | None = None
         self.replaced = 0
 
-    # -- jobs ---------------------------------------------------------------------------------------------------
+    # -- jobs -------------------------------------------------------------------------------------
 
     def run(self, circuit: Circuit, job: Job, check: Check[Result]) -> Result:
         """Run a job and return what `check` makes of its answer.
@@ -111,21 +121,35 @@ class Pool:
                 self.replaced += 1
                 continue
             except JobHungError as hung:
-                raise NgspiceTimeoutError(str(hung), deck_path=self._keep(circuit, job, session.printed()), log=session.printed()) from None
+                raise NgspiceTimeoutError(
+                    str(hung),
+                    deck_path=self._keep(circuit, job, session.printed()),
+                    log=session.printed(),
+                ) from None
             except JobFailedError as failed:
                 keep = not failed.fatal
                 said = complaint(failed.log)
                 text = f"{failed}: {said}" if said else str(failed)
-                raise checks.kind_of(text)(text, deck_path=self._keep(circuit, job, failed.log), log=failed.log) from None
+                raise checks.kind_of(text)(
+                    text, deck_path=self._keep(circuit, job, failed.log), log=failed.log
+                ) from None
             except checks.AnswerRejectedError as rejected:
                 # A wrong answer may have left its cause in the circuit: parse it anew next time.
                 session.loaded = None
                 keep = True
-                raise rejected.kind(rejected.text, deck_path=self._keep(circuit, job, rejected.log), log=rejected.log) from None
+                raise rejected.kind(
+                    rejected.text,
+                    deck_path=self._keep(circuit, job, rejected.log),
+                    log=rejected.log,
+                ) from None
             finally:
                 self._give(session, keep=keep)
             return result
-        blame = "" if isinstance(lost, WorkerKilledAtStartError) else " on the same job, so the job itself is to blame"
+        blame = (
+            ""
+            if isinstance(lost, WorkerKilledAtStartError)
+            else " on the same job, so the job itself is to blame"
+        )
         raise NgspiceError(
             f"{lost}, {1 + self.settings.repeats} times in a row{blame}",
             deck_path=self._keep(circuit, job, ""),
@@ -136,8 +160,17 @@ class Pool:
         if not job.kept:
             return None
         found = self.library
-        library = "" if found is None else f"{found.version or 'of unknown version'}{', KLU' if found.klu else ''}, {found.path}"
-        return self._keeper.keep(job.standalone, log=log, analysis=job.analysis, vectors=circuit.vectors, library=library)
+        library = (
+            ""
+            if found is None
+            else (
+                f"{found.version or 'of unknown version'}{', KLU' if found.klu else ''},"
+                f" {found.path}"
+            )
+        )
+        return self._keeper.keep(
+            job.standalone, log=log, analysis=job.analysis, vectors=circuit.vectors, library=library
+        )
 
     def _once(self, session: Session, circuit: Circuit, job: Job) -> Answer:
         if session.loaded != circuit.key:
@@ -153,10 +186,12 @@ class Pool:
         if count <= 1 or self.settings.workers == 1:
             return [function(k) for k in range(count)]
         if self._threads is None:
-            self._threads = ThreadPoolExecutor(self.settings.workers, thread_name_prefix="spicesnn-ngspice")
+            self._threads = ThreadPoolExecutor(
+                self.settings.workers, thread_name_prefix="spicesnn-ngspice"
+            )
         return list(self._threads.map(function, range(count)))
 
-    # -- workers ------------------------------------------------------------------------------------------------
+    # -- workers ----------------------------------------------------------------------------------
 
     def _take(self, circuit: Circuit) -> Session:
         with self._condition:
@@ -180,14 +215,20 @@ class Pool:
         return session
 
     def _pick(self, circuit: Circuit) -> Session | None:
-        """Return an idle worker, best one that holds the circuit or none at all; None if a new one should be started."""
+        """Return an idle worker, best one that holds the circuit or none at all; None if a new one
+        should be started."""
         for session in [s for s in self._idle if not s.alive]:
             self._idle.remove(session)
             session.kill()
-        holding = [s for s in self._idle if s.loaded == circuit.key] or [s for s in self._idle if s.loaded is None]
+        holding = [s for s in self._idle if s.loaded == circuit.key] or [
+            s for s in self._idle if s.loaded is None
+        ]
         if holding:
             chosen = holding[-1]
-        elif not self._idle or (len(self._idle) + self._busy <= max(self.settings.circuits, self.settings.workers) and not circuit.once):
+        elif not self._idle or (
+            len(self._idle) + self._busy <= max(self.settings.circuits, self.settings.workers)
+            and not circuit.once
+        ):
             return None
         else:
             chosen = self._idle[0]
@@ -206,9 +247,16 @@ class Pool:
             self._condition.notify()
 
     def _disown_after_fork(self) -> None:
-        """Leave the parent's workers to the parent if this process is a fork of the one that started them."""
+        """Leave the parent's workers to the parent if this process is a fork of the one that
+        started them."""
         if self._owner != os.getpid():
-            self._idle, self._busy, self.busy, self._threads, self._owner = [], 0, set(), None, os.getpid()
+            self._idle, self._busy, self.busy, self._threads, self._owner = (
+                [],
+                0,
+                set(),
+                None,
+                os.getpid(),
+            )
 
     @property
     def sessions(self) -> list[Session]:

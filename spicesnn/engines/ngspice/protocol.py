@@ -1,8 +1,7 @@
 """How the parent and a worker talk: frames of a JSON header and raw bytes over a pair of pipes.
 
-A frame is one byte of kind, the lengths of its two parts (little endian, 4 and 8 bytes), the header and the payload.
-Arrays travel as raw float64 in the payload; nothing is pickled.
-"""
+A frame is one byte of kind, the lengths of its two parts (little endian, 4 and 8 bytes), the header
+and the payload. Arrays travel as raw float64 in the payload; nothing is pickled."""
 
 from __future__ import annotations
 
@@ -87,7 +86,9 @@ class Channel:
         """
         deadline = time.monotonic() + timeout_s
         while True:
-            kind, header_size, size = LENGTHS.unpack(self._exactly(LENGTHS.size, deadline, timeout_s, silence_s))
+            kind, header_size, size = LENGTHS.unpack(
+                self._exactly(LENGTHS.size, deadline, timeout_s, silence_s)
+            )
             if kind == HEARTBEAT:
                 continue
             if kind != MESSAGE or header_size > LARGEST_HEADER or size > LARGEST_PAYLOAD:
@@ -102,7 +103,9 @@ class Channel:
                 raise ChannelClosed
             return header, payload
 
-    def _exactly(self, count: int, deadline: float, timeout_s: float, silence_s: float) -> bytearray:
+    def _exactly(
+        self, count: int, deadline: float, timeout_s: float, silence_s: float
+    ) -> bytearray:
         data = bytearray(count)
         view = memoryview(data)
         heard = time.monotonic()
@@ -126,4 +129,6 @@ class Channel:
             raise ChannelSilent(timeout_s, beating=now - heard < silence_s)
         if now - heard > silence_s:
             raise ChannelSilent(silence_s, beating=False)
-        self._pipes.wait_to_read(max(1, min(1e3 * (deadline - now), 1e3 * (heard + silence_s - now)) + 1))
+        self._pipes.wait_to_read(
+            max(1, min(1e3 * (deadline - now), 1e3 * (heard + silence_s - now)) + 1)
+        )

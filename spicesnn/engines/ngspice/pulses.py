@@ -1,4 +1,5 @@
-"""Programming pulses through ngspice: one transient, the states as initial conditions, carried back exactly."""
+"""Programming pulses through ngspice: one transient, the states as initial conditions, carried back
+exactly."""
 
 from __future__ import annotations
 
@@ -29,24 +30,42 @@ LARGEST_DEFECT = 1e-4
 LARGEST_RANGE = 10.0
 """Volts of a state node that count as its range where the bounds are wider."""
 LONGEST_ALTER = 1000
-"""Characters of a command; a waveform with more points stands in the deck, which is then parsed for it."""
+"""Characters of a command; a waveform with more points stands in the deck, which is then parsed for
+it."""
 
 
-def pulse(pool: Pool, circuits: Circuits, array: Crossbar, waveform: CheckedWaveform, accuracy: TransientAccuracy) -> PulseResult:
+def pulse(
+    pool: Pool,
+    circuits: Circuits,
+    array: Crossbar,
+    waveform: CheckedWaveform,
+    accuracy: TransientAccuracy,
+) -> PulseResult:
     """Apply a waveform and return the array afterwards."""
     began = clock.perf_counter()
     modelled = needs_models(array, moving=True)
-    key: Hashable = ("pulse", array_key(array, waveform.floating_rows, waveform.floating_columns, modelled=modelled), accuracy)
+    key: Hashable = (
+        "pulse",
+        array_key(array, waveform.floating_rows, waveform.floating_columns, modelled=modelled),
+        accuracy,
+    )
     # A deck takes waveforms of any length, an alter command does not.
     altered = waveform.time_s.size * 2 * 25 < LONGEST_ALTER
     if not altered:
         key = (key, _digest(waveform))
-    circuit = circuits.get(key, lambda: build(key, pulse_deck(array, waveform, accuracy, inline_models=True, save_nodes=True)))
+    circuit = circuits.get(
+        key,
+        lambda: build(
+            key, pulse_deck(array, waveform, accuracy, inline_models=True, save_nodes=True)
+        ),
+    )
     job = Job(
         analysis=accuracy.analysis(waveform.duration_s),
         values=altered_values(array, circuit),
         commands=_waveforms(circuit, waveform) if altered else {},
-        standalone=lambda: pulse_deck(array, waveform, accuracy, inline_models=True, save_nodes=True).text,
+        standalone=lambda: (
+            pulse_deck(array, waveform, accuracy, inline_models=True, save_nodes=True).text
+        ),
     )
     done = pool.run(circuit, job, lambda answer: checked(array, circuit, waveform, answer))
     lines = done.waveforms
@@ -56,17 +75,20 @@ def pulse(pool: Pool, circuits: Circuits, array: Crossbar, waveform: CheckedWave
         waveforms=lines,
         residual_amps=done.residual,
         stats={
-            "method": "ngspice tran", "points": int(lines.time.size), "seconds": clock.perf_counter() - began,
-            "ngspice_seconds": done.seconds, "ngspice_cpu_seconds": done.cpu_seconds,
+            "method": "ngspice tran",
+            "points": int(lines.time.size),
+            "seconds": clock.perf_counter() - began,
+            "ngspice_seconds": done.seconds,
+            "ngspice_cpu_seconds": done.cpu_seconds,
         },
-    )  # fmt: skip
+    )
 
 
 def _delivered(lines: Waveforms, waveform: CheckedWaveform) -> float:
     """Return ∫ΣV·I dt in joule, with V and I straight lines between ngspice's points.
 
-    Their product is a parabola, which the trapezoidal rule overrates on the edges of a pulse. ngspice 39.3 leaves out the
-    point at 0 s; the currents of its first point stand from there on.
+    Their product is a parabola, which the trapezoidal rule overrates on the edges of a pulse.
+    ngspice 39.3 leaves out the point at 0 s; the currents of its first point stand from there on.
     """
     time = np.concatenate([[0.0], lines.time]) if lines.time[0] > 0 else lines.time
     energy = 0.0
@@ -83,13 +105,20 @@ def _delivered(lines: Waveforms, waveform: CheckedWaveform) -> float:
 
 
 def _digest(waveform: CheckedWaveform) -> str:
-    parts = [waveform.time_s, waveform.row_volts, waveform.column_volts, *(() if waveform.gate_volts is None else (waveform.gate_volts,))]
+    parts = [
+        waveform.time_s,
+        waveform.row_volts,
+        waveform.column_volts,
+        *(() if waveform.gate_volts is None else (waveform.gate_volts,)),
+    ]
     return hashlib.sha256(b"|".join(p.tobytes() for p in parts)).hexdigest()
 
 
 def _waveforms(circuit: Circuit, waveform: CheckedWaveform) -> dict[str, str]:
     deck = circuit.deck
-    commands = deck.rows.alter_pwl(waveform.time_s, waveform.row_volts) + deck.columns.alter_pwl(waveform.time_s, waveform.column_volts)
+    commands = deck.rows.alter_pwl(waveform.time_s, waveform.row_volts) + deck.columns.alter_pwl(
+        waveform.time_s, waveform.column_volts
+    )
     if deck.gates is not None and waveform.gate_volts is not None:
         commands += deck.gates.alter_pwl(waveform.time_s, waveform.gate_volts)
     return {command.split("=", 1)[0]: command for command in commands}
@@ -97,14 +126,21 @@ def _waveforms(circuit: Circuit, waveform: CheckedWaveform) -> dict[str, str]:
 
 def _levels(time: Floats, waveform: CheckedWaveform) -> tuple[Floats, Floats, Floats | None]:
     def at(volts: Floats) -> Floats:
-        return np.column_stack([np.interp(time, waveform.time_s, volts[:, k]) for k in range(volts.shape[1])])
+        return np.column_stack(
+            [np.interp(time, waveform.time_s, volts[:, k]) for k in range(volts.shape[1])]
+        )
 
-    return at(waveform.row_volts), at(waveform.column_volts), None if waveform.gate_volts is None else at(waveform.gate_volts)
+    return (
+        at(waveform.row_volts),
+        at(waveform.column_volts),
+        None if waveform.gate_volts is None else at(waveform.gate_volts),
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Applied:
-    """A checked transient: line waveforms, states (states, rows, cols, points) or None, violation of the current law."""
+    """A checked transient: line waveforms, states (states, rows, cols, points) or None, violation
+    of the current law."""
 
     waveforms: Waveforms
     states: Floats | None
@@ -113,7 +149,9 @@ class Applied:
     cpu_seconds: float
 
 
-def checked(array: Crossbar, circuit: Circuit, waveform: CheckedWaveform, answer: Answer) -> Applied:
+def checked(
+    array: Crossbar, circuit: Circuit, waveform: CheckedWaveform, answer: Answer
+) -> Applied:
     """Return a transient after all its checks, `waveform` being what the lines followed."""
     checks.common(answer, circuit.vectors)
     time = answer.vectors[circuit.index["time"]]
@@ -123,52 +161,87 @@ def checked(array: Crossbar, circuit: Circuit, waveform: CheckedWaveform, answer
     rows, columns, gates = _levels(time, waveform)
     states = _states(array, circuit, vectors, answer.log)
     at_points = None if states is None else np.moveaxis(states, -1, 1)
-    solved = solved_array(array, circuit, vectors, rows, columns, gates, at_points if at_points is None or len(at_points) > 1 else at_points[0])
+    solved = solved_array(
+        array,
+        circuit,
+        vectors,
+        rows,
+        columns,
+        gates,
+        at_points if at_points is None or len(at_points) > 1 else at_points[0],
+    )
     _check_sources(circuit, vectors, solved, answer)
     residual = _check_currents(array, solved, answer)
     if at_points is not None and isinstance(array.device, Foreign):
         array.device.check_held(solved.word - solved.bit, at_points)
     elif at_points is not None:
         _check_movement(array, time, at_points, solved, gates, answer)
-    return Applied(waveforms=_from_start(waveform, time, solved), states=states, residual=residual, seconds=answer.seconds,
-                   cpu_seconds=answer.cpu_seconds)  # fmt: skip
+    return Applied(
+        waveforms=_from_start(waveform, time, solved),
+        states=states,
+        residual=residual,
+        seconds=answer.seconds,
+        cpu_seconds=answer.cpu_seconds,
+    )
 
 
 def _check_currents(array: Crossbar, solved: Solved, answer: Answer) -> float:
-    """Check Kirchhoff's current law at every node and time, with the cells' currents from the device's Python twin."""
+    """Check Kirchhoff's current law at every node and time, with the cells' currents from the
+    device's Python twin."""
     residual, rounding = kirchhoff(array, solved)
     scale = np.maximum(np.abs(solved.cell_amps).max(), np.abs(solved.row_amps).max())
     # A third terminal has capacitances of its own, whose currents are not known.
     if not array.gated and np.any(residual > 1e-3 * scale + rounding + 1e-15):
         raise AnswerRejectedError(
-            f"ngspice's transient violates Kirchhoff's current law by {residual.max():.3g} A (largest current {scale:.3g} A)", answer.log
+            f"ngspice's transient violates Kirchhoff's current law by {residual.max():.3g} A"
+            f" (largest current {scale:.3g} A)",
+            answer.log,
         )
     return float(residual.max())
 
 
-def _check_movement(array: Crossbar, time: Floats, states: Floats, solved: Solved, gates: Floats | None, answer: Answer) -> None:
-    """Check the state equation over every step of every cell, states (states, n, rows, cols): wrong parameters or starts show here."""
+def _check_movement(
+    array: Crossbar,
+    time: Floats,
+    states: Floats,
+    solved: Solved,
+    gates: Floats | None,
+    answer: Answer,
+) -> None:
+    """Check the state equation over every step of every cell, states (states, n, rows, cols): wrong
+    parameters or starts show here."""
     device = array.device
     assert device is not None
     count = len(states)
-    rates = np.asarray(device.rate(solved.word - solved.bit, states if count > 1 else states[0], array.gate_of_cells(gates)))
+    rates = np.asarray(
+        device.rate(
+            solved.word - solved.bit, states if count > 1 else states[0], array.gate_of_cells(gates)
+        )
+    )
     rates = np.broadcast_to(rates.reshape(-1, *rates.shape[-3:]), states.shape)
     if array.stuck is not None:
         rates = np.where(array.stuck, 0.0, rates)
     shape = (count, *array.shape)
     defect = state_defect(time, states, rates, array.state_or_zeros().reshape(shape))
-    low, high = (np.broadcast_to(np.asarray(b, dtype=float), array.state_or_zeros().shape).reshape(shape) for b in device.bounds())
-    share = defect / np.minimum(high - low, LARGEST_RANGE * np.asarray(device.state_scale)[:, None, None])
+    low, high = (
+        np.broadcast_to(np.asarray(b, dtype=float), array.state_or_zeros().shape).reshape(shape)
+        for b in device.bounds()
+    )
+    share = defect / np.minimum(
+        high - low, LARGEST_RANGE * np.asarray(device.state_scale)[:, None, None]
+    )
     if np.any(share > (30 * LARGEST_DEFECT if array.gated else LARGEST_DEFECT)):
         k, i, j = np.unravel_index(int(np.argmax(share)), shape)
         raise AnswerRejectedError(
-            f"ngspice moved state {device.state_names[k]} of cell ({i}, {j}) against its state equation, by {share[k, i, j]:.3g} of its range",
+            f"ngspice moved state {device.state_names[k]} of cell ({i}, {j}) against its state"
+            f" equation, by {share[k, i, j]:.3g} of its range",
             answer.log,
         )
 
 
 def _from_start(waveform: CheckedWaveform, time: Floats, solved: Solved) -> Waveforms:
-    """Return the line waveforms with the point at 0 s, which ngspice does not solve: its currents are those of the first solved point."""
+    """Return the line waveforms with the point at 0 s, which ngspice does not solve: its currents
+    are those of the first solved point."""
     dark = not (np.any(waveform.row_volts[0]) or np.any(waveform.column_volts[0]))
     share = 0.0 if dark else 1.0
     return Waveforms(
@@ -181,15 +254,21 @@ def _from_start(waveform: CheckedWaveform, time: Floats, solved: Solved) -> Wave
 
 
 def _check_sources(circuit: Circuit, vectors: Floats, solved: Solved, answer: Answer) -> None:
-    """Every driver must have followed its waveform: an `alter` that was not understood would show here."""
-    for lines, wanted in ((circuit.deck.rows, solved.row_volts), (circuit.deck.columns, solved.column_volts)):
+    """Every driver must have followed its waveform: an `alter` that was not understood would show
+    here."""
+    for lines, wanted in (
+        (circuit.deck.rows, solved.row_volts),
+        (circuit.deck.columns, solved.column_volts),
+    ):
         for k, node in enumerate(lines.nodes):
             if not node or str(node) not in circuit.index:
                 continue
             got = vectors[circuit.index[str(node)]]
             scale = np.abs(wanted[:, k]).max()
             if np.any(np.abs(got - wanted[:, k]) > 1e-6 * scale + 1e-12):
-                raise AnswerRejectedError(f"ngspice's source of line {node} did not follow its waveform", answer.log)
+                raise AnswerRejectedError(
+                    f"ngspice's source of line {node} did not follow its waveform", answer.log
+                )
 
 
 def _states(array: Crossbar, circuit: Circuit, vectors: Floats, log: str) -> Floats | None:
@@ -198,14 +277,21 @@ def _states(array: Crossbar, circuit: Circuit, vectors: Floats, log: str) -> Flo
     if deck.states is None or array.device is None:
         return None
     shape = deck.states.nodes.shape
-    states: Floats = vectors[circuit.rows_of(deck.states.nodes).ravel()].reshape(*shape, -1) * deck.states.scale[:, None, None, None]
-    low, high = (np.broadcast_to(np.asarray(b, dtype=float), array.state_or_zeros().shape).reshape(*shape, 1) for b in array.device.bounds())
+    states: Floats = (
+        vectors[circuit.rows_of(deck.states.nodes).ravel()].reshape(*shape, -1)
+        * deck.states.scale[:, None, None, None]
+    )
+    low, high = (
+        np.broadcast_to(np.asarray(b, dtype=float), array.state_or_zeros().shape).reshape(*shape, 1)
+        for b in array.device.bounds()
+    )
     checks.states_within(states, low, high, array.device.state_names, log)
     return states
 
 
 def within_bounds(array: Crossbar, states: Floats) -> Floats:
-    """Return the final states, pulled back onto a bound that integration overstepped by its own error."""
+    """Return the final states, pulled back onto a bound that integration overstepped by its own
+    error."""
     assert array.device is not None
     final = states[..., -1].reshape(array.state_or_zeros().shape)
     low, high = array.device.bounds()

@@ -1,4 +1,5 @@
-"""Reads through ngspice: one DC sweep over an index, the inputs fed from outside, the answer checked at every node."""
+"""Reads through ngspice: one DC sweep over an index, the inputs fed from outside, the answer
+checked at every node."""
 
 from __future__ import annotations
 
@@ -15,7 +16,15 @@ from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import Levels
 from spicesnn.engines.ngspice import checks
 from spicesnn.engines.ngspice.checks import AnswerRejectedError
-from spicesnn.engines.ngspice.circuit import Answer, Circuit, Circuits, Job, array_key, build, sources_of
+from spicesnn.engines.ngspice.circuit import (
+    Answer,
+    Circuit,
+    Circuits,
+    Job,
+    array_key,
+    build,
+    sources_of,
+)
 from spicesnn.engines.ngspice.laws import LARGEST_IMBALANCE, Solved, balanced, kirchhoff
 from spicesnn.engines.ngspice.pool import Pool
 from spicesnn.engines.results import Read
@@ -28,7 +37,8 @@ from spicesnn.netlist.read_deck import read_deck
 LARGEST_ANSWER = 32 << 20
 """Bytes of one answer; a larger batch is run in pieces."""
 WORTH_SPLITTING = 20_000
-"""Cells times inputs from which a batch is split over the workers: less is done sooner than another worker starts."""
+"""Cells times inputs from which a batch is split over the workers: less is done sooner than another
+worker starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +51,8 @@ class Way:
     steps : int
         From one input to the next of a batch; only the last of them is kept.
     optran : str
-        What ngspice may do about a first point that Newton's method does not reach: ``optran NEWTON GMIN SOURCE STEP END RAMP``.
+        What ngspice may do about a first point that Newton's method does not reach: ``optran NEWTON
+        GMIN SOURCE STEP END RAMP``.
     """
 
     name: str
@@ -60,17 +71,20 @@ WAYS = (
 )
 """Ways to the solution of nonlinear cells, in the order in which they are tried.
 
-Newton's method alone comes first: it needs a few steps, or gives up after 500. ngspice's own next step, gmin stepping, may go on for
-ten minutes where strongly nonlinear cells sit behind wires (12 x 4 JART cells at 0.2 V), while inputs that come up in four steps are
-solved in 0.1 s. So ramps come before what ngspice would do of itself. Newton's method may also stop at what is no solution, which the
-laws of the circuit tell: that too leads on to the next way. Sources that are stepped from 0, and the circuit let go in time, are left
-for circuits in which a conductance to ground at every node leads astray.
-"""
+Newton's method alone comes first: it needs a few steps, or gives up after 500. ngspice's own next
+step, gmin stepping, may go on for ten minutes where strongly nonlinear cells sit behind wires (12 x
+4 JART cells at 0.2 V), while inputs that come up in four steps are solved in 0.1 s. So ramps come
+before what ngspice would do of itself. Newton's method may also stop at what is no solution, which
+the laws of the circuit tell: that too leads on to the next way. Sources that are stepped from 0,
+and the circuit let go in time, are left for circuits in which a conductance to ground at every node
+leads astray. """
 SHARE_OF_TIME = 0.2
 """Part of the time of one job that each way but the last may take."""
 
 
-def read(pool: Pool, circuits: Circuits, array: Crossbar, levels: Levels, accuracy: ReadAccuracy) -> Read:
+def read(
+    pool: Pool, circuits: Circuits, array: Crossbar, levels: Levels, accuracy: ReadAccuracy
+) -> Read:
     """Solve an array at a batch of line voltages."""
     began = time.perf_counter()
     modelled = needs_models(array, moving=False)
@@ -91,30 +105,56 @@ def read(pool: Pool, circuits: Circuits, array: Crossbar, levels: Levels, accura
                 used.append(way.name)
                 return done
         # ngspice's own reason says more than that a way took too long.
-        told = next((failed for failed in failures if not isinstance(failed, NgspiceTimeoutError)), failures[-1])
+        told = next(
+            (failed for failed in failures if not isinstance(failed, NgspiceTimeoutError)),
+            failures[-1],
+        )
         reason = f"{str(told).splitlines()[0]} (ways tried: {', '.join(way.name for way in WAYS)})"
         raise type(told)(reason, deck_path=failures[-1].deck_path, log=told.log)
 
     solved = pool.map(one, len(parts))
-    column_amps, row_amps, word, bit, residual, seconds = (np.concatenate(arrays) for arrays in zip(*solved, strict=True))
+    column_amps, row_amps, word, bit, residual, seconds = (
+        np.concatenate(arrays) for arrays in zip(*solved, strict=True)
+    )
     at = 0 if levels.single else slice(None)
     return Read(
-        column_amps=column_amps[at], row_amps=row_amps[at], word_line_volts=word[at], bit_line_volts=bit[at],
-        residual_amps=np.asarray(residual[at]), stats={
-            "method": "ngspice dc", "runs": len(parts), "ways": dict(Counter(used)), "seconds": time.perf_counter() - began,
-            "ngspice_seconds": float(seconds[:, 0].sum()), "ngspice_cpu_seconds": float(seconds[:, 1].sum()),
+        column_amps=column_amps[at],
+        row_amps=row_amps[at],
+        word_line_volts=word[at],
+        bit_line_volts=bit[at],
+        residual_amps=np.asarray(residual[at]),
+        stats={
+            "method": "ngspice dc",
+            "runs": len(parts),
+            "ways": dict(Counter(used)),
+            "seconds": time.perf_counter() - began,
+            "ngspice_seconds": float(seconds[:, 0].sum()),
+            "ngspice_cpu_seconds": float(seconds[:, 1].sum()),
         },
-    )  # fmt: skip
+    )
 
 
-def _sweep(pool: Pool, circuits: Circuits, array: Crossbar, levels: Levels, accuracy: ReadAccuracy, way: Way | None) -> tuple[Floats, ...]:
+def _sweep(
+    pool: Pool,
+    circuits: Circuits,
+    array: Crossbar,
+    levels: Levels,
+    accuracy: ReadAccuracy,
+    way: Way | None,
+) -> tuple[Floats, ...]:
     """Solve one part of a batch in one DC sweep; nonlinear cells by the given way."""
     modelled = needs_models(array, moving=False)
     steps = 1 if way is None else way.steps
     last = way is None or way is WAYS[-1]
-    # Every source that is fed costs a call for each Newton iteration, so bit lines that stand still over the batch are altered instead.
+    # Every source that is fed costs a call for each Newton iteration, so bit lines that stand still
+    # over the batch are altered instead.
     steady = steps == 1 and bool(np.all(levels.column_volts == levels.column_volts[0]))
-    key = ("read", array_key(array, levels.floating_rows, levels.floating_columns, modelled=modelled), accuracy, steady)
+    key = (
+        "read",
+        array_key(array, levels.floating_rows, levels.floating_columns, modelled=modelled),
+        accuracy,
+        steady,
+    )
     circuit = circuits.get(key, lambda: _circuit(key, array, levels, accuracy, steady=steady))
     values = altered_values(array, circuit)
     if steady:
@@ -139,9 +179,13 @@ def _sweep(pool: Pool, circuits: Circuits, array: Crossbar, levels: Levels, accu
 def _part(levels: Levels, part: slice) -> Levels:
     gates = None if levels.gate_volts is None else levels.gate_volts[part]
     return Levels(
-        row_volts=levels.row_volts[part], column_volts=levels.column_volts[part], gate_volts=gates,
-        floating_rows=levels.floating_rows, floating_columns=levels.floating_columns, single=levels.single,
-    )  # fmt: skip
+        row_volts=levels.row_volts[part],
+        column_volts=levels.column_volts[part],
+        gate_volts=gates,
+        floating_rows=levels.floating_rows,
+        floating_columns=levels.floating_columns,
+        single=levels.single,
+    )
 
 
 def _parts(pool: Pool, array: Crossbar, batch: int) -> list[slice]:
@@ -171,7 +215,9 @@ def state_volts(array: Crossbar, circuit: Circuit) -> Floats:
     return array.state_or_zeros().reshape(states.nodes.shape) / states.scale[:, None, None]
 
 
-def _circuit(key: Hashable, array: Crossbar, levels: Levels, accuracy: ReadAccuracy, *, steady: bool) -> Circuit:
+def _circuit(
+    key: Hashable, array: Crossbar, levels: Levels, accuracy: ReadAccuracy, *, steady: bool
+) -> Circuit:
     deck = read_deck(array, _part(levels, slice(0, 1)), accuracy=accuracy, inline_models=True)
     return build(key, deck, sources_of(deck.rows, None if steady else deck.columns, deck.gates))
 
@@ -187,10 +233,19 @@ def _table(circuit: Circuit, levels: Levels, *, steady: bool) -> Floats:
     return np.hstack(columns)
 
 
-def _checked(array: Crossbar, circuit: Circuit, levels: Levels, answer: Answer, steps: int) -> tuple[Floats, ...]:
+def _checked(
+    array: Crossbar, circuit: Circuit, levels: Levels, answer: Answer, steps: int
+) -> tuple[Floats, ...]:
     checks.common(answer, circuit.vectors)
     checks.sweep(answer, levels.batch * steps)
-    solved = solved_array(array, circuit, answer.vectors[:, steps - 1 :: steps], levels.row_volts, levels.column_volts, levels.gate_volts)
+    solved = solved_array(
+        array,
+        circuit,
+        answer.vectors[:, steps - 1 :: steps],
+        levels.row_volts,
+        levels.column_volts,
+        levels.gate_volts,
+    )
     scale = np.abs(solved.cell_amps).max(axis=(1, 2))
     share = 1e-8 if not array.gated else 1e-2
     if not array.gated:
@@ -198,26 +253,42 @@ def _checked(array: Crossbar, circuit: Circuit, levels: Levels, answer: Answer, 
         if np.any(unbalanced > 0):
             k = int(np.argmax(unbalanced))
             raise AnswerRejectedError(
-                f"ngspice's answer violates Kirchhoff's current law by {unbalanced[k]:.3g} A on one line at input {k} (largest current "
-                f"{scale[k]:.3g} A): wires and cells lie further apart than its numbers resolve. Use the nodal engine, or wires of 0 ohm where "
-                "they hardly matter", answer.log,
-            )  # fmt: skip
+                f"ngspice's answer violates Kirchhoff's current law by {unbalanced[k]:.3g} A on one"
+                f" line at input {k} (largest current {scale[k]:.3g} A): wires and cells lie"
+                " further apart than its numbers resolve. Use the nodal engine, or wires of 0 ohm"
+                " where they hardly matter",
+                answer.log,
+            )
     residual, rounding = kirchhoff(array, solved)
     scale = np.maximum(scale, np.abs(solved.row_amps).max(axis=1, initial=0.0))
     allowed = share * scale + rounding + 1e-18
     if np.any(residual > allowed):
         k = int(np.argmax(residual / allowed))
         raise AnswerRejectedError(
-            f"ngspice's answer violates Kirchhoff's current law by {residual[k]:.3g} A at input {k} (largest current {scale[k]:.3g} A)", answer.log
+            f"ngspice's answer violates Kirchhoff's current law by {residual[k]:.3g} A at input {k}"
+            f" (largest current {scale[k]:.3g} A)",
+            answer.log,
         )
     if array.linear and not array.gated:
         _check_bounds(solved, levels, answer)
-    return solved.column_amps, solved.row_amps, solved.word, solved.bit, residual, np.array([[answer.seconds, answer.cpu_seconds]])
+    return (
+        solved.column_amps,
+        solved.row_amps,
+        solved.word,
+        solved.bit,
+        residual,
+        np.array([[answer.seconds, answer.cpu_seconds]]),
+    )
 
 
 def _check_bounds(solved: Solved, levels: Levels, answer: Answer) -> None:
     """No node of a resistor network leaves the range of its sources (maximum principle)."""
-    fixed = np.hstack([levels.row_volts[:, ~levels.floating_rows], levels.column_volts[:, ~levels.floating_columns]])
+    fixed = np.hstack(
+        [
+            levels.row_volts[:, ~levels.floating_rows],
+            levels.column_volts[:, ~levels.floating_columns],
+        ]
+    )
     low, high = fixed.min(axis=1)[:, None, None], fixed.max(axis=1)[:, None, None]
     slack = 1e-9 * (high - low) + 1e-12 * np.maximum(np.abs(high), np.abs(low))
     for name, volts in (("word", solved.word), ("bit", solved.bit)):
@@ -225,17 +296,23 @@ def _check_bounds(solved: Solved, levels: Levels, answer: Answer) -> None:
         if np.any(outside):
             k, i, j = np.argwhere(outside)[0]
             raise AnswerRejectedError(
-                f"ngspice put the {name}-line node of cell ({i}, {j}) at {volts[k, i, j]:.6g} V, outside what the sources span "
-                f"[{low[k, 0, 0]:.6g}, {high[k, 0, 0]:.6g}] V",
+                f"ngspice put the {name}-line node of cell ({i}, {j}) at {volts[k, i, j]:.6g} V,"
+                f" outside what the sources span [{low[k, 0, 0]:.6g}, {high[k, 0, 0]:.6g}] V",
                 answer.log,
             )
 
 
 def solved_array(
-    array: Crossbar, circuit: Circuit, vectors: Floats, row_volts: Floats, column_volts: Floats, gate_volts: Floats | None,
+    array: Crossbar,
+    circuit: Circuit,
+    vectors: Floats,
+    row_volts: Floats,
+    column_volts: Floats,
+    gate_volts: Floats | None,
     state: Floats | None = None,
-) -> Solved:  # fmt: skip
-    """Pick an array's nodes and currents out of the vectors (vectors, n); the cells' currents come from the device's Python twin.
+) -> Solved:
+    """Pick an array's nodes and currents out of the vectors (vectors, n); the cells' currents come
+    from the device's Python twin.
 
     Parameters
     ----------
@@ -259,17 +336,29 @@ def solved_array(
         at_rest = array.state_or_zeros()
         if state is None and at_rest.ndim == 3:
             state = at_rest[:, None]
-        cell_amps = array.cell_current(word - bit, at_rest if state is None else state, array.gate_of_cells(gate_volts))
+        cell_amps = array.cell_current(
+            word - bit, at_rest if state is None else state, array.gate_of_cells(gate_volts)
+        )
     return Solved(
-        row_volts=row_volts, column_volts=column_volts, row_amps=-pick(deck.rows.current_vectors), column_amps=pick(deck.columns.current_vectors),
-        word=word, bit=bit, cell_amps=cell_amps, word_farad_amps=_into_capacitances(circuit, vectors, "cw_", deck.word_vectors),
+        row_volts=row_volts,
+        column_volts=column_volts,
+        row_amps=-pick(deck.rows.current_vectors),
+        column_amps=pick(deck.columns.current_vectors),
+        word=word,
+        bit=bit,
+        cell_amps=cell_amps,
+        word_farad_amps=_into_capacitances(circuit, vectors, "cw_", deck.word_vectors),
         bit_farad_amps=_into_capacitances(circuit, vectors, "cb_", deck.bit_vectors),
-        floating_rows=deck.rows.sources == "", floating_columns=deck.columns.sources == "",
-    )  # fmt: skip
+        floating_rows=deck.rows.sources == "",
+        floating_columns=deck.columns.sources == "",
+    )
 
 
-def _into_capacitances(circuit: Circuit, vectors: Floats, prefix: str, nodes: Names) -> Floats | None:
-    """Return the current into the capacitance of each node (n, rows, cols), or None without; nodes that are one node count once."""
+def _into_capacitances(
+    circuit: Circuit, vectors: Floats, prefix: str, nodes: Names
+) -> Floats | None:
+    """Return the current into the capacitance of each node (n, rows, cols), or None without; nodes
+    that are one node count once."""
     if not circuit.vectors[-1].startswith("@"):
         return None
     amps = np.zeros((vectors.shape[1], *nodes.shape))

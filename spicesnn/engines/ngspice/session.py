@@ -23,14 +23,27 @@ from spicesnn.engines.ngspice import library
 from spicesnn.engines.ngspice.circuit import Answer, Circuit, Job
 from spicesnn.engines.ngspice.protocol import Channel, ChannelClosed, ChannelSilent, Header, pack
 from spicesnn.engines.ngspice.surroundings import Surroundings
-from spicesnn.errors import InputError, MissingPackageError, NgspiceMissingError, NgspiceTimeoutError
+from spicesnn.errors import (
+    InputError,
+    MissingPackageError,
+    NgspiceMissingError,
+    NgspiceTimeoutError,
+)
 from spicesnn.paths import PACKAGE
 from spicesnn.platform import own_session
 
 START_TIMEOUT_S = 60.0
 _SPAWNING = threading.Lock()
-_KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "PYTHONHOME", "SYSTEMROOT")
-"""What a worker inherits of the environment: what Python and the loader need. ngspice's own variables change its answers."""
+_KEPT = (
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "DYLD_FALLBACK_LIBRARY_PATH",
+    "PYTHONHOME",
+    "SYSTEMROOT",
+)
+"""What a worker inherits of the environment: what Python and the loader need. ngspice's own
+variables change its answers."""
 
 
 class WorkerLostError(Exception):
@@ -70,7 +83,8 @@ class Patience:
     job_s : float
         Longest time for one job.
     silence_s : float
-        Longest time without a heartbeat before a worker is taken for dead (stopped, swapped out, stuck in the kernel).
+        Longest time without a heartbeat before a worker is taken for dead (stopped, swapped out,
+        stuck in the kernel).
     """
 
     job_s: float = 600.0
@@ -80,8 +94,9 @@ class Patience:
 class Session:
     """One worker process with at most one loaded circuit.
 
-    It runs alone in a folder of its own, which is empty and taken away as soon as it stands in it, with a home and an environment in
-    which nothing is said about ngspice. It ends with its session, however that ends: closed, forgotten, or with the program.
+    It runs alone in a folder of its own, which is empty and taken away as soon as it stands in it,
+    with a home and an environment in which nothing is said about ngspice. It ends with its session,
+    however that ends: closed, forgotten, or with the program.
 
     Parameters
     ----------
@@ -99,16 +114,31 @@ class Session:
         self._commands: dict[str, str] = {}
         path = library.find()
         if find_spec("PySpice") is None:
-            raise MissingPackageError("the ngspice engine speaks to ngspice through PySpice, which is not installed: pip install PySpice")
+            raise MissingPackageError(
+                "the ngspice engine speaks to ngspice through PySpice, which is not installed: pip"
+                " install PySpice"
+            )
         folder = tempfile.mkdtemp(prefix="spicesnn-worker-")
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the worker)
-        command = [sys.executable, "-P", "-m", "spicesnn.engines.ngspice.worker", path, *around.arguments()]
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "spicesnn.engines.ngspice.worker",
+            path,
+            *around.arguments(),
+        ]
         try:
             with _SPAWNING:
                 self._process = subprocess.Popen(
-                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, env=_environment(folder), cwd=folder,
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=self._stderr,
+                    env=_environment(folder),
+                    cwd=folder,
                     **own_session(),
-                )  # fmt: skip
+                )
         except BaseException:
             self._stderr.close()
             shutil.rmtree(folder, ignore_errors=True)
@@ -119,25 +149,35 @@ class Session:
         self._channel = Channel(self._process.stdout.fileno(), self._process.stdin.fileno())
         try:
             hello, _ = self._channel.receive(START_TIMEOUT_S, START_TIMEOUT_S)
-            self.library = library.Library(path=path, version=str(hello.get("version", "")), klu=bool(hello.get("klu")),
-                                           locks=tuple(map(str, hello.get("locks", ()))))  # fmt: skip
+            self.library = library.Library(
+                path=path,
+                version=str(hello.get("version", "")),
+                klu=bool(hello.get("klu")),
+                locks=tuple(map(str, hello.get("locks", ()))),
+            )
             if around.init:
                 self._begin(around.init)
         except ChannelSilent:
             self.kill()
-            raise NgspiceTimeoutError(f"the ngspice worker did not start within {START_TIMEOUT_S:g} s") from None
+            raise NgspiceTimeoutError(
+                f"the ngspice worker did not start within {START_TIMEOUT_S:g} s"
+            ) from None
         except ChannelClosed:
             code, said = self._reap(), self.printed().strip().splitlines()
             self.kill()
             if code is not None and code < 0:
                 raise WorkerKilledAtStartError(
-                    f"the ngspice worker was killed while it started ({_ending(code)})" + (f"; it said: {said[-1][:600]}" if said else "")
+                    f"the ngspice worker was killed while it started ({_ending(code)})"
+                    + (f"; it said: {said[-1][:600]}" if said else "")
                 ) from None
             raise NgspiceMissingError(
-                f"libngspice at {path!r} could not be opened by a worker process ({_ending(code)}); point {library.VARIABLE} at a working one"
+                f"libngspice at {path!r} could not be opened by a worker process ({_ending(code)});"
+                f" point {library.VARIABLE} at a working one"
                 + (f". The worker said: {said[-1][:600]}" if said else "")
             ) from None
-        except BaseException:  # an interrupt while it starts: nobody will have this session to end it
+        except (
+            BaseException
+        ):  # an interrupt while it starts: nobody will have this session to end it
             self.kill()
             raise
 
@@ -147,7 +187,11 @@ class Session:
             answer, _ = self._ask({"do": "init"}, "\n".join(commands).encode())
         except (JobFailedError, JobHungError, WorkerLostError) as failed:
             raise InputError(f"ngspice did not take the init {list(commands)}: {failed}") from None
-        said = [line for line in answer.get("log", ()) if "error" in line.lower() or "can't" in line.lower() or "no such" in line.lower()]
+        said = [
+            line
+            for line in answer.get("log", ())
+            if "error" in line.lower() or "can't" in line.lower() or "no such" in line.lower()
+        ]
         if said:
             raise InputError(f"ngspice did not take the init {list(commands)}: {said[0]}")
 
@@ -173,7 +217,10 @@ class Session:
         """Parse a circuit into the worker and return what ngspice said."""
         self.loaded = None
         self._values, self._commands = {}, {}
-        answer, _ = self._ask({"do": "load", "vectors": circuit.vectors, "externals": circuit.externals}, self._text(circuit).encode())
+        answer, _ = self._ask(
+            {"do": "load", "vectors": circuit.vectors, "externals": circuit.externals},
+            self._text(circuit).encode(),
+        )
         self.loaded = circuit.key
         return "\n".join(answer.get("log", ()))
 
@@ -186,11 +233,26 @@ class Session:
     def run(self, circuit: Circuit, job: Job) -> Answer:
         """Alter what differs, run the analysis and return its vectors."""
         assert self.loaded == circuit.key
-        alters = [c for name, values in job.values.items() for c in circuit.alterable[name].commands(values, self._values.get(name))]
-        alters += [command for slot, command in job.commands.items() if self._commands.get(slot) != command]
+        alters = [
+            c
+            for name, values in job.values.items()
+            for c in circuit.alterable[name].commands(values, self._values.get(name))
+        ]
+        alters += [
+            command for slot, command in job.commands.items() if self._commands.get(slot) != command
+        ]
         commands = "\n".join(alters).encode()
-        table = b"" if job.table is None else np.ascontiguousarray(job.table, dtype=np.float64).tobytes()
-        header = {"do": "run", "analysis": job.analysis, "alters": len(commands), "external_points": 0 if job.table is None else len(job.table)}
+        table = (
+            b""
+            if job.table is None
+            else np.ascontiguousarray(job.table, dtype=np.float64).tobytes()
+        )
+        header = {
+            "do": "run",
+            "analysis": job.analysis,
+            "alters": len(commands),
+            "external_points": 0 if job.table is None else len(job.table),
+        }
         if job.controller is not None:
             header["controller"] = job.controller
         # Until the answer is there, nobody knows how much of it has been altered.
@@ -203,18 +265,36 @@ class Session:
         self.cpu_seconds = float(answer["worker_cpu_seconds"])
         log = "\n".join(answer["log"])
         lengths = answer["lengths"]
-        if len(lengths) != len(circuit.vectors) or len(set(lengths)) > 1 or sum(lengths) * 8 != len(payload) or not lengths or lengths[0] < 1:
-            raise JobFailedError(f"ngspice's vectors have lengths {sorted(set(lengths))}; expected {len(circuit.vectors)} vectors of one length", log)
+        if (
+            len(lengths) != len(circuit.vectors)
+            or len(set(lengths)) > 1
+            or sum(lengths) * 8 != len(payload)
+            or not lengths
+            or lengths[0] < 1
+        ):
+            raise JobFailedError(
+                f"ngspice's vectors have lengths {sorted(set(lengths))}; expected"
+                f" {len(circuit.vectors)} vectors of one length",
+                log,
+            )
         vectors = np.frombuffer(payload, dtype=np.float64).reshape(len(lengths), lengths[0])
-        return Answer(vectors=vectors, log=log, plot=str(answer["plot"]), report=answer.get("report"), seconds=float(answer["seconds"]),
-                      cpu_seconds=float(answer["cpu_seconds"]))  # fmt: skip
+        return Answer(
+            vectors=vectors,
+            log=log,
+            plot=str(answer["plot"]),
+            report=answer.get("report"),
+            seconds=float(answer["seconds"]),
+            cpu_seconds=float(answer["cpu_seconds"]),
+        )
 
     def resident_bytes(self) -> int:
         """Return the worker's resident memory."""
         answer, _ = self._ask({"do": "memory"})
         return int(answer["resident_bytes"])
 
-    def _ask(self, header: Header, payload: bytes = b"", seconds: float | None = None) -> tuple[Header, bytearray]:
+    def _ask(
+        self, header: Header, payload: bytes = b"", seconds: float | None = None
+    ) -> tuple[Header, bytearray]:
         longest = self.patience.job_s if seconds is None else min(seconds, self.patience.job_s)
         try:
             self._channel.send(pack(header, payload), longest)
@@ -224,9 +304,17 @@ class Session:
             raise WorkerLostError(f"the ngspice worker died ({_ending(code)})") from None
         except ChannelSilent as silent:
             kind = JobHungError if silent.beating else WorkerLostError
-            raise kind(f"the ngspice worker {'did not finish' if silent.beating else 'gave no sign of life'} within {silent.seconds:g} s") from None
+            raise kind(
+                "the ngspice worker"
+                f" {'did not finish' if silent.beating else 'gave no sign of life'} within"
+                f" {silent.seconds:g} s"
+            ) from None
         if not answer.get("ok"):
-            raise JobFailedError(str(answer.get("reason", "ngspice failed")), "\n".join(answer.get("log", ())), fatal=bool(answer.get("fatal")))
+            raise JobFailedError(
+                str(answer.get("reason", "ngspice failed")),
+                "\n".join(answer.get("log", ())),
+                fatal=bool(answer.get("fatal")),
+            )
         return answer, data
 
     def _reap(self) -> int | None:
@@ -268,7 +356,20 @@ def _ending(code: int | None) -> str:
 
 def _environment(folder: str) -> dict[str, str]:
     home = str(PACKAGE.parent)
-    path = os.pathsep.join(p for p in (home, *map(os.path.abspath, filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)))) if p)
+    path = os.pathsep.join(
+        p
+        for p in (
+            home,
+            *map(os.path.abspath, filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))),
+        )
+        if p
+    )
     kept = {name: value for name in _KEPT if (value := os.environ.get(name)) is not None}
-    own = {"HOME": folder, "USERPROFILE": folder, "LANG": "C.UTF-8", "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    own = {
+        "HOME": folder,
+        "USERPROFILE": folder,
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": path,
+        "OMP_NUM_THREADS": "1",
+    }
     return {**kept, **own, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONSAFEPATH": "1"}

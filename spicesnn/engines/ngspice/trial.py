@@ -1,9 +1,10 @@
-"""An ngspice that nobody has tried is tried before its first job: a few arrays, each answer held to the laws of its circuit.
+"""An ngspice that nobody has tried is tried before its first job: a few arrays, each answer held to
+the laws of its circuit.
 
-Versions differ in what they call converged: 47 tests the currents of behavioural sources, which earlier ones do not, and models that
-had run for years then ended without an answer, or never. What an array's answer must obey is known without a second engine (`laws`),
-so small ones, one for each kind of model, say whether a version can be used.
-"""
+Versions differ in what they call converged: 47 tests the currents of behavioural sources, which
+earlier ones do not, and models that had run for years then ended without an answer, or never. What
+an array's answer must obey is known without a second engine (`laws`), so small ones, one for each
+kind of model, say whether a version can be used."""
 
 from __future__ import annotations
 
@@ -56,8 +57,10 @@ def tried(library: Library, fresh: Callable[[float], Engine]) -> None:
     if _VERDICTS[key]:
         versions = ", ".join(map(str, TESTED))
         raise NgspiceError(
-            f"ngspice {library.version or 'of unknown version'} at {library.path} is none of those that spicesnn is tested with ({versions}), and it "
-            f"fails a trial case: {_VERDICTS[key]}. Point SPICESNN_LIBNGSPICE at another version, or use the nodal engine"
+            f"ngspice {library.version or 'of unknown version'} at {library.path} is none of those"
+            f" that spicesnn is tested with ({versions}), and it fails a trial case:"
+            f" {_VERDICTS[key]}. Point SPICESNN_LIBNGSPICE at another version, or use the nodal"
+            " engine"
         )
 
 
@@ -68,9 +71,21 @@ def _verdict(fresh: Callable[[float], Engine]) -> str:
         for name, (volts, seconds) in _PULSES.items():
             device = registry.fresh(name)
             array = Crossbar(device=device, shape=(2, 2), wires=wires)
-            gates = None if device.gated is False else np.full(array.gate_lines, device.gate_default or 2.0)
+            gates = (
+                None
+                if device.gated is False
+                else np.full(array.gate_lines, device.gate_default or 2.0)
+            )
             try:
-                engine.pulse(array, Pulse(row_volts=[volts, 0.0], width_s=seconds, rise_s=0.1 * seconds, gate_volts=gates))
+                engine.pulse(
+                    array,
+                    Pulse(
+                        row_volts=[volts, 0.0],
+                        width_s=seconds,
+                        rise_s=0.1 * seconds,
+                        gate_volts=gates,
+                    ),
+                )
                 engine.read(array, [0.1, 0.0], gate_volts=gates)
             except NgspiceError as failed:
                 return f"{name}: {str(failed).splitlines()[0]}"

@@ -1,10 +1,11 @@
-"""The worker program: owns one libngspice and one loaded circuit, and does what its parent asks over two pipes.
+"""The worker program: owns one libngspice and one loaded circuit, and does what its parent asks
+over two pipes.
 
-Started as ``python -m spicesnn.engines.ngspice.worker LIBRARY confined|free FILES…``, in a folder of its own that it removes. It is
-a process of its own because ngspice may hang, leave through its exit callback (after which the next load corrupts the heap) or
-crash; the parent then simply starts another. Requests: ``init`` (commands of the user's), ``load`` (payload: deck text), ``run``
-(commands, an analysis, the vectors wanted), ``memory``, ``quit``.
-"""
+Started as ``python -m spicesnn.engines.ngspice.worker LIBRARY confined|free FILES…``, in a folder
+of its own that it removes. It is a process of its own because ngspice may hang, leave through its
+exit callback (after which the next load corrupts the heap) or crash; the parent then simply starts
+another. Requests: ``init`` (commands of the user's), ``load`` (payload: deck text), ``run``
+(commands, an analysis, the vectors wanted), ``memory``, ``quit``."""
 
 from __future__ import annotations
 
@@ -47,13 +48,18 @@ class Worker:
         # Threads that run already would stay free, so the heartbeat starts afterwards.
         locks = [] if files is None else confinement.confine([*confinement.readable(), *files])
         threading.Thread(target=self._beat, daemon=True).start()
-        about = {"version": str(self._spice.ngspice_version or ""), "klu": self._has_klu(), "locks": locks}
+        about = {
+            "version": str(self._spice.ngspice_version or ""),
+            "klu": self._has_klu(),
+            "locks": locks,
+        }
         self._send({"hello": True, "library": library, "pid": os.getpid(), **about})
 
-    # -- the pipe -----------------------------------------------------------------------------------------------
+    # -- the pipe ---------------------------------------------------------------------------------
 
     def _beat(self) -> None:
-        """Say that the process lives while a job runs, and leave when the parent has gone, even if ngspice hangs."""
+        """Say that the process lives while a job runs, and leave when the parent has gone, even if
+        ngspice hangs."""
         beat = LENGTHS.pack(HEARTBEAT, 0, 0)
         wait = threading.Event()
         while not wait.wait(HEARTBEAT_S):
@@ -87,7 +93,13 @@ class Worker:
 
     def serve(self) -> None:
         """Answer requests for ever."""
-        doers = {"init": self._init, "load": self._load, "run": self._run, "memory": self._memory, "quit": self._quit}
+        doers = {
+            "init": self._init,
+            "load": self._load,
+            "run": self._run,
+            "memory": self._memory,
+            "quit": self._quit,
+        }
         while True:
             kind, header_size, size = LENGTHS.unpack(self._exactly(LENGTHS.size))
             if kind != MESSAGE:
@@ -98,7 +110,7 @@ class Worker:
             self._spice.trouble = None
             doers[header["do"]](header, payload)
 
-    # -- requests -----------------------------------------------------------------------------------------------
+    # -- requests ---------------------------------------------------------------------------------
 
     def _has_klu(self) -> bool:
         self._spice.forget_log()
@@ -136,11 +148,17 @@ class Worker:
         try:
             for command in commands.split(b"\n") if commands else ():
                 spice.command(command)
-            with _Sources(spice, self._externals, table, count), _Controller(spice, header.get("controller")) as controller:
+            with (
+                _Sources(spice, self._externals, table, count),
+                _Controller(spice, header.get("controller")) as controller,
+            ):
                 before = spice.current_plot()
                 began, cpu = time.perf_counter(), time.process_time()
                 spice.command(header["analysis"].encode())
-                spent = {"seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - cpu}
+                spent = {
+                    "seconds": time.perf_counter() - began,
+                    "cpu_seconds": time.process_time() - cpu,
+                }
         except ValueError as trouble:
             self._send({"ok": False, "reason": str(trouble), "log": spice.log})
             return
@@ -166,7 +184,15 @@ class Worker:
                 vectors.append(bytes(view))
                 lengths.append(len(view) // 8)
         extra = controller.report() if controller is not None and not reason else None
-        answer = {"ok": not reason, "reason": reason, "log": spice.log, "plot": plot, "lengths": lengths, "report": extra, **spent}
+        answer = {
+            "ok": not reason,
+            "reason": reason,
+            "log": spice.log,
+            "plot": plot,
+            "lengths": lengths,
+            "report": extra,
+            **spent,
+        }
         answer["worker_cpu_seconds"] = time.process_time()
         self._send(answer, b"" if reason else b"".join(vectors))
 
@@ -183,16 +209,24 @@ class Worker:
             sys.stderr.write(f"ngspice gave up (exit status {status}) while it started\n")
             sys.stderr.flush()
             os._exit(5)
-        self._send({"ok": False, "fatal": True, "reason": f"ngspice gave up (exit status {status})", "log": self._spice.log})
+        self._send(
+            {
+                "ok": False,
+                "fatal": True,
+                "reason": f"ngspice gave up (exit status {status})",
+                "log": self._spice.log,
+            }
+        )
         os._exit(4)
 
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """Let ngspice start in a folder with an init that says nothing, and take the folder away afterwards.
+    """Let ngspice start in a folder with an init that says nothing, and take the folder away
+    afterwards.
 
-    Where it finds an init in its folder, ngspice does not look for one in the user's home, which it knows from the password file. In
-    a folder that is no more nothing can be found or made later.
+    Where it finds an init in its folder, ngspice does not look for one in the user's home, which it
+    knows from the password file. In a folder that is no more nothing can be found or made later.
     """
     init = Path(".spiceinit")
     init.write_text("* nothing\n", encoding="utf-8")
@@ -205,7 +239,8 @@ def _alone() -> Iterator[None]:
 
 
 class _Sources:
-    """Feeds external sources from a table of (points, sources) while a DC sweep runs over its points."""
+    """Feeds external sources from a table of (points, sources) while a DC sweep runs over its
+    points."""
 
     def __init__(self, spice: Binding, index: dict[bytes, int], table: bytes, points: int) -> None:
         self._spice, self._index, self._points = spice, index, points
@@ -214,14 +249,19 @@ class _Sources:
 
     def __enter__(self) -> None:
         if self._points:
-            self._spice.table_index, self._spice.table_at, self._spice.table = self._index, 0, self._table
+            self._spice.table_index, self._spice.table_at, self._spice.table = (
+                self._index,
+                0,
+                self._table,
+            )
 
     def __exit__(self, *_: object) -> None:
         self._spice.table = None
 
 
 class _Controller:
-    """Puts a closed-loop controller, named by module and class, behind the external sources of one transient."""
+    """Puts a closed-loop controller, named by module and class, behind the external sources of one
+    transient."""
 
     def __init__(self, spice: Binding, wanted: Header | None) -> None:
         self._spice, self._wanted = spice, wanted
@@ -230,7 +270,9 @@ class _Controller:
         if self._wanted is None:
             return None
         module, _, name = self._wanted["factory"].partition(":")
-        controller = getattr(importlib.import_module(module), name)(self._spice, **self._wanted["arguments"])
+        controller = getattr(importlib.import_module(module), name)(
+            self._spice, **self._wanted["arguments"]
+        )
         self._spice.on_source, self._spice.on_point = controller.volts, controller.point
         return controller
 

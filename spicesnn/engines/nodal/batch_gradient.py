@@ -1,14 +1,15 @@
 r"""Gradients of a whole batch of reads by 2·min(rows, cols) solves, whatever the batch.
 
-The cell volts of input b are :math:`v_b = \sum_r V_{br} A_r`, with :math:`A_r` those of the r-th word line at 1 V; those of the adjoint solve
-(`adjoint.py`) are :math:`\mu_b = \sum_c g_{bc} M_c`, with :math:`M_c` those of the c-th sense node at 1 V. So, with :math:`S = V^T g` (rows, cols),
+The cell volts of input b are :math:`v_b = \sum_r V_{br} A_r`, with :math:`A_r` those of the r-th
+word line at 1 V; those of the adjoint solve (`adjoint.py`) are :math:`\mu_b = \sum_c g_{bc} M_c`,
+with :math:`M_c` those of the c-th sense node at 1 V. So, with :math:`S = V^T g` (rows, cols),
 
 .. math:: \frac{\partial L}{\partial G} = -\sum_b v_b \circ \mu_b = -\sum_r A_r \circ \Big(\sum_c S_{rc} M_c\Big)
           = -\sum_c \Big(\sum_r S_{rc} A_r\Big) \circ M_c
 
-A bracket is one solve with a row (or column) of S as its sources: a forward and an adjoint solve for each line of the shorter side. The
-same solves give the effective conductance E, and with it :math:`\partial L/\partial V_b = E\,g_b`.
-"""
+A bracket is one solve with a row (or column) of S as its sources: a forward and an adjoint solve
+for each line of the shorter side. The same solves give the effective conductance E, and with it
+:math:`\partial L/\partial V_b = E\,g_b`."""
 
 from __future__ import annotations
 
@@ -45,10 +46,16 @@ def summed(prepared: Prepared, row_volts: Floats, slopes: Floats) -> tuple[Float
         unit = np.zeros((lines.size, count))
         unit[np.arange(lines.size), lines] = 1.0
         if along_rows:
-            one, other = _driven(prepared, rows=unit, cols=cols), _driven(prepared, columns=together[lines], rows_count=rows)
+            one, other = (
+                _driven(prepared, rows=unit, cols=cols),
+                _driven(prepared, columns=together[lines], rows_count=rows),
+            )
             effective[lines] = one.column_amps
         else:
-            one, other = _driven(prepared, columns=unit, rows_count=rows), _driven(prepared, rows=together[:, lines].T, cols=cols)
+            one, other = (
+                _driven(prepared, columns=unit, rows_count=rows),
+                _driven(prepared, rows=together[:, lines].T, cols=cols),
+            )
             effective[:, lines] = -one.row_amps.T
         across = one.word_volts - one.bit_volts
         across *= other.word_volts - other.bit_volts
@@ -56,11 +63,27 @@ def summed(prepared: Prepared, row_volts: Floats, slopes: Floats) -> tuple[Float
     return total, slopes @ effective.T
 
 
-def _driven(prepared: Prepared, *, rows: Floats | None = None, columns: Floats | None = None, cols: int = 0, rows_count: int = 0) -> Solution:
+def _driven(
+    prepared: Prepared,
+    *,
+    rows: Floats | None = None,
+    columns: Floats | None = None,
+    cols: int = 0,
+    rows_count: int = 0,
+) -> Solution:
     """Solve with either all word lines or all sense nodes driven, the others at 0 V."""
     if rows is not None:
-        sources = Sources(row_volts=np.ascontiguousarray(rows), column_volts=np.zeros((len(rows), cols)))
+        sources = Sources(
+            row_volts=np.ascontiguousarray(rows), column_volts=np.zeros((len(rows), cols))
+        )
     else:
         assert columns is not None
-        sources = Sources(row_volts=np.zeros((len(columns), rows_count)), column_volts=np.ascontiguousarray(columns))
-    return prepared.solve(sources, tolerance=_TOLERANCE) if isinstance(prepared, Checked) else prepared.solve(sources)
+        sources = Sources(
+            row_volts=np.zeros((len(columns), rows_count)),
+            column_volts=np.ascontiguousarray(columns),
+        )
+    return (
+        prepared.solve(sources, tolerance=_TOLERANCE)
+        if isinstance(prepared, Checked)
+        else prepared.solve(sources)
+    )

@@ -1,4 +1,5 @@
-"""Compiled sweeps along bit lines, eight columns at once as they lie in memory (the algebra is in `word_sweeps`)."""
+"""Compiled sweeps along bit lines, eight columns at once as they lie in memory (the algebra is in
+`word_sweeps`)."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ from spicesnn.engines.nodal.simd import load, splat, store, total
 from spicesnn.jit import kernel
 
 BLOCK = 64
-"""Columns that are swept down and up again before the next ones: what the way down leaves in cache the way up finds there."""
+"""Columns that are swept down and up again before the next ones: what the way down leaves in cache
+the way up finds there."""
 
 
 @kernel
@@ -46,7 +48,17 @@ def factor_bits(lines: Any, cells: Any, factor: Any, first: int, last: int) -> N
 
 
 @kernel
-def solve_bits(lines: Any, cells: Any, factor: Any, x: Any, bit_volts: Any, bit_amps: Any, out: Any, first: int, last: int) -> None:
+def solve_bits(
+    lines: Any,
+    cells: Any,
+    factor: Any,
+    x: Any,
+    bit_volts: Any,
+    bit_amps: Any,
+    out: Any,
+    first: int,
+    last: int,
+) -> None:
     """Set ``out = T_b⁻¹·(cells·x + sources)`` in columns `first` to `last`."""
     stride, rows, s = lines.stride, lines.rows, splat(lines.bit_siemens)
     if lines.bit_merged:
@@ -92,11 +104,22 @@ def _bits_back(lines: Any, factor: Any, out: Any, first: int, last: int) -> None
 
 
 @kernel
-def direction_bits(lines: Any, cells: Any, factor: Any, z: Any, p: Any, beta: float, out: Any, first: int, last: int) -> float:
-    """Set ``p = z + beta·p`` and ``out = T_b⁻¹·(cells·p)`` in columns `first` to `last`; return their ``p·cells·out``.
+def direction_bits(
+    lines: Any,
+    cells: Any,
+    factor: Any,
+    z: Any,
+    p: Any,
+    beta: float,
+    out: Any,
+    first: int,
+    last: int,
+) -> float:
+    """Set ``p = z + beta·p`` and ``out = T_b⁻¹·(cells·p)`` in columns `first` to `last`; return
+    their ``p·cells·out``.
 
-    With y of the forward sweep the product is Σ y_k²/c_k, a sum of squares that needs no second look at p.
-    """
+    With y of the forward sweep the product is Σ y_k²/c_k, a sum of squares that needs no second
+    look at p."""
     stride, rows, s, b = lines.stride, lines.rows, splat(lines.bit_siemens), splat(beta)
     sum_of = splat(0.0)
     if lines.bit_merged:

@@ -28,7 +28,8 @@ class Ensemble:
     low, high : (n, m)
         Bounds of the states, state units; infinite where there is none.
     scale : (n, m)
-        The range of each state (what one volt on its SPICE node stands for, where the range is infinite).
+        The range of each state (what one volt on its SPICE node stands for, where the range is
+        infinite).
     moves : (m,)
         1, or 0 for a stuck cell.
     factor : (m,) or None
@@ -48,19 +49,33 @@ class Ensemble:
         device = flat_device(array.cell_device(), array.shape)
         cells = array.rows * array.cols
         count = max(len(device.state_names), 1)
-        low, high = (np.array(np.broadcast_to(_bound(b, count), (count, cells, 1))[..., 0]) for b in device.bounds())
+        low, high = (
+            np.array(np.broadcast_to(_bound(b, count), (count, cells, 1))[..., 0])
+            for b in device.bounds()
+        )
         span = high - low
         typical = np.asarray(device.state_scale or (1.0,), dtype=float)[:, None]
         moves = np.ones(cells) if array.stuck is None else np.where(array.stuck.ravel(), 0.0, 1.0)
         factor = None if array.current_factor is None else array.current_factor.ravel()
-        return cls(device=device, low=low, high=high, scale=np.where(np.isfinite(span), span, typical), moves=moves, factor=factor)
+        return cls(
+            device=device,
+            low=low,
+            high=high,
+            scale=np.where(np.isfinite(span), span, typical),
+            moves=moves,
+            factor=factor,
+        )
 
     def take(self, index: Index) -> Ensemble:
         """Return some of the cells."""
         return Ensemble(
-            device=_picked(self.device, index), low=self.low[:, index], high=self.high[:, index], scale=self.scale[:, index], moves=self.moves[index],
+            device=_picked(self.device, index),
+            low=self.low[:, index],
+            high=self.high[:, index],
+            scale=self.scale[:, index],
+            moves=self.moves[index],
             factor=None if self.factor is None else self.factor[index],
-        )  # fmt: skip
+        )
 
     @property
     def count(self) -> int:
@@ -73,21 +88,36 @@ class Ensemble:
 
     def current(self, v: Floats, x: Floats, gate: Floats | None) -> Floats:
         """Return the current, (m,) ampere."""
-        return self._flat(self.device.current(v[:, None], self.shaped(x), None if gate is None else gate[:, None]))
+        return self._flat(
+            self.device.current(v[:, None], self.shaped(x), None if gate is None else gate[:, None])
+        )
 
     def conductance(self, v: Floats, x: Floats, gate: Floats | None) -> Floats:
         """Return dI/dV, (m,) siemens."""
-        return self._flat(self.device.conductance(v[:, None], self.shaped(x), None if gate is None else gate[:, None]))
+        return self._flat(
+            self.device.conductance(
+                v[:, None], self.shaped(x), None if gate is None else gate[:, None]
+            )
+        )
 
-    def current_and_conductance(self, v: Floats, x: Floats, gate: Floats | None) -> tuple[Floats, Floats]:
+    def current_and_conductance(
+        self, v: Floats, x: Floats, gate: Floats | None
+    ) -> tuple[Floats, Floats]:
         """Return both, (m,) each."""
-        amps, slope = self.device.current_and_conductance(v[:, None], self.shaped(x), None if gate is None else gate[:, None])
+        amps, slope = self.device.current_and_conductance(
+            v[:, None], self.shaped(x), None if gate is None else gate[:, None]
+        )
         return self._flat(amps), self._flat(slope)
 
     def rate(self, v: Floats, x: Floats, gate: Floats | None) -> Floats:
         """Return dx/dt with the state held inside its bounds, (n, m)."""
         inside = np.clip(x, self.low, self.high)
-        rate = np.asarray(self.device.rate(v[:, None], self.shaped(inside), None if gate is None else gate[:, None]), dtype=float)
+        rate = np.asarray(
+            self.device.rate(
+                v[:, None], self.shaped(inside), None if gate is None else gate[:, None]
+            ),
+            dtype=float,
+        )
         full = (self.count, self.moves.size, 1) if self.count > 1 else (self.moves.size, 1)
         return np.asarray(np.broadcast_to(rate, full).reshape(self.low.shape) * self.moves)
 
@@ -125,7 +155,9 @@ def _mapped(device: Device, change: Any) -> Device:
 
 def flat_device(device: Device, shape: tuple[int, int]) -> Device:
     """Return a device whose parameters of (rows, cols) have become (rows·cols, 1)."""
-    return _mapped(device, lambda values: np.ascontiguousarray(np.broadcast_to(values, shape)).reshape(-1, 1))
+    return _mapped(
+        device, lambda values: np.ascontiguousarray(np.broadcast_to(values, shape)).reshape(-1, 1)
+    )
 
 
 def _picked(device: Device, index: Index) -> Device:

@@ -1,8 +1,9 @@
-"""Reads of large batches: column currents from the effective conductance, everything else on demand.
+"""Reads of large batches: column currents from the effective conductance, everything else on
+demand.
 
-Ten thousand inputs of a 784×100 array have 6 GB of node voltages, which nobody wants to wait for. Here `column_amps` is there at once;
-`row_amps`, `word_line_volts` and `bit_line_volts` are solved for when they are first asked for.
-"""
+Ten thousand inputs of a 784×100 array have 6 GB of node voltages, which nobody wants to wait for.
+Here `column_amps` is there at once; `row_amps`, `word_line_volts` and `bit_line_volts` are solved
+for when they are first asked for."""
 
 from __future__ import annotations
 
@@ -15,17 +16,31 @@ from spicesnn.engines.results import Read
 class DeferredRead(Read):
     """A `Read` whose voltages and row currents are solved for on first use.
 
-    Its `residual_amps` is an upper bound of the error of each input's column currents: what Kirchhoff's law could leave over at a sense
-    node.
-    """
+    Its `residual_amps` is an upper bound of the error of each input's column currents: what
+    Kirchhoff's law could leave over at a sense node."""
 
     __slots__ = ("_full", "_solve")
     _full: Read | None
     _solve: Callable[[], Read]
 
-    def __init__(self, *, column_amps: Floats, residual_amps: Floats, stats: dict[str, object], solve: Callable[[], Read]) -> None:
-        values = {"column_amps": column_amps, "residual_amps": residual_amps, "stats": stats, "_solve": solve, "_full": None}
-        for name, value in (values | dict.fromkeys(("array", "row_volts", "column_volts", "gate_volts"))).items():
+    def __init__(
+        self,
+        *,
+        column_amps: Floats,
+        residual_amps: Floats,
+        stats: dict[str, object],
+        solve: Callable[[], Read],
+    ) -> None:
+        values = {
+            "column_amps": column_amps,
+            "residual_amps": residual_amps,
+            "stats": stats,
+            "_solve": solve,
+            "_full": None,
+        }
+        for name, value in (
+            values | dict.fromkeys(("array", "row_volts", "column_volts", "gate_volts"))
+        ).items():
             object.__setattr__(self, name, value)
 
     def _solved(self) -> Read:

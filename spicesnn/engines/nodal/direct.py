@@ -1,4 +1,5 @@
-"""The direct method: sparse LU of the whole network. The yardstick for the fast solvers, and the choice for small arrays.
+"""The direct method: sparse LU of the whole network. The yardstick for the fast solvers, and the
+choice for small arrays.
 
 Wires of 0 Ω are exact: the nodes they join become one node before anything is assembled.
 """
@@ -44,13 +45,20 @@ class Graph:
         row_ohm = np.broadcast_to(wires.driver_ohm, rows) + wires.word_line_ohm
         col_ohm = np.broadcast_to(wires.sense_ohm, cols) + wires.bit_line_ohm
         edges = [
-            (word[:, :-1].ravel(), word[:, 1:].ravel(), np.full(rows * (cols - 1), wires.word_line_ohm)),
+            (
+                word[:, :-1].ravel(),
+                word[:, 1:].ravel(),
+                np.full(rows * (cols - 1), wires.word_line_ohm),
+            ),
             (bit[:-1].ravel(), bit[1:].ravel(), np.full((rows - 1) * cols, wires.bit_line_ohm)),
             (row_terminal[driven], word[driven, 0], row_ohm[driven]),
             (bit[-1, sensed], col_terminal[sensed], col_ohm[sensed]),
         ]
         if wires.double_sided:
-            edges += [(row_terminal[driven], word[driven, -1], row_ohm[driven]), (bit[0, sensed], col_terminal[sensed], col_ohm[sensed])]
+            edges += [
+                (row_terminal[driven], word[driven, -1], row_ohm[driven]),
+                (bit[0, sensed], col_terminal[sensed], col_ohm[sensed]),
+            ]
         tail, head, ohm = (np.concatenate(parts) for parts in zip(*edges, strict=True))
         return cls(tail, head, ohm, 2 * rows * cols + rows + cols)
 
@@ -80,9 +88,16 @@ class DirectPrepared:
         diagonal = ground.copy()
         np.add.at(diagonal, a, g)
         np.add.at(diagonal, b, g)
-        self._matrix = (coo_matrix((np.concatenate([-g, -g]), (np.concatenate([a, b]), np.concatenate([b, a]))), shape=(count, count)).tocsr()
-                        + diags_array(diagonal)).tocsr()  # fmt: skip
-        self._terminal = np.concatenate([self._merged[2 * cells : 2 * cells + rows], self._merged[2 * cells + rows :]])
+        self._matrix = (
+            coo_matrix(
+                (np.concatenate([-g, -g]), (np.concatenate([a, b]), np.concatenate([b, a]))),
+                shape=(count, count),
+            ).tocsr()
+            + diags_array(diagonal)
+        ).tocsr()
+        self._terminal = np.concatenate(
+            [self._merged[2 * cells : 2 * cells + rows], self._merged[2 * cells + rows :]]
+        )
         fixed = np.zeros(count, dtype=bool)
         fixed[self._terminal] = True
         self._free = np.flatnonzero(~fixed)
@@ -90,7 +105,11 @@ class DirectPrepared:
         self._check_paths(a, b, fixed | (ground > 0), count)
         free = self._matrix[self._free]
         self._coupling = free[:, self._fixed]
-        self._factor: SuperLU | None = splu(free[:, self._free].tocsc(), permc_spec="COLAMD", diag_pivot_thresh=0.0) if self._free.size else None
+        self._factor: SuperLU | None = (
+            splu(free[:, self._free].tocsc(), permc_spec="COLAMD", diag_pivot_thresh=0.0)
+            if self._free.size
+            else None
+        )
 
     def _check_paths(self, a: Ints, b: Ints, held: NDArray[np.bool_], count: int) -> None:
         """Raise where a node has no path to any terminal: its voltage is not defined."""
@@ -103,8 +122,9 @@ class DirectPrepared:
             node = int(lost[0])
             line, where = ("word", node) if node < rows * cols else ("bit", node - rows * cols)
             raise SingularCircuitError(
-                f"the {line}-line node at cell ({where // cols}, {where % cols}) floats: no path leads from it to any driver or sense node, "
-                "so its voltage is not defined. Drive the line, or give one of its cells a conductance above 0 S"
+                f"the {line}-line node at cell ({where // cols}, {where % cols}) floats: no path"
+                " leads from it to any driver or sense node, so its voltage is not defined. Drive"
+                " the line, or give one of its cells a conductance above 0 S"
             )
 
     def solve(self, sources: Sources, start: Solution | None = None) -> Solution:
@@ -116,22 +136,38 @@ class DirectPrepared:
         injected = np.zeros((count, batch))
         for amps, offset in ((sources.word_amps, 0), (sources.bit_amps, cells)):
             if amps is not None:
-                np.add.at(injected, self._merged[offset : offset + cells], amps.reshape(batch, cells).T)
+                np.add.at(
+                    injected, self._merged[offset : offset + cells], amps.reshape(batch, cells).T
+                )
         volts = np.zeros((count, batch))
         volts[self._terminal] = np.concatenate([sources.row_volts, sources.column_volts], axis=1).T
         if self._factor is not None:
             rhs = injected[self._free] - self._coupling @ volts[self._fixed]
             volts[self._free] = self._factor.solve(rhs)
-            volts[self._free] -= self._factor.solve(np.asarray((self._matrix @ volts - injected)[self._free]))
+            volts[self._free] -= self._factor.solve(
+                np.asarray((self._matrix @ volts - injected)[self._free])
+            )
         residual = np.abs((self._matrix @ volts - injected)[self._free]).max(axis=0, initial=0.0)
         node = volts[self._merged[: 2 * cells]].T
-        word, bit = node[:, :cells].reshape(batch, rows, cols), node[:, cells:].reshape(batch, rows, cols)
+        word, bit = (
+            node[:, :cells].reshape(batch, rows, cols),
+            node[:, cells:].reshape(batch, rows, cols),
+        )
         row_amps, column_amps = line_currents(operator, sources, word, bit)
-        return Solution(word_volts=word, bit_volts=bit, row_amps=row_amps, column_amps=column_amps, residual_amps=residual)
+        return Solution(
+            word_volts=word,
+            bit_volts=bit,
+            row_amps=row_amps,
+            column_amps=column_amps,
+            residual_amps=residual,
+        )
 
 
-def line_currents(operator: Operator, sources: Sources, word: Floats, bit: Floats) -> tuple[Floats, Floats]:
-    """Return driver and sense currents as the sum over each line of what its cells carry (exact also on wires of 0 Ω).
+def line_currents(
+    operator: Operator, sources: Sources, word: Floats, bit: Floats
+) -> tuple[Floats, Floats]:
+    """Return driver and sense currents as the sum over each line of what its cells carry (exact
+    also on wires of 0 Ω).
 
     Parameters
     ----------

@@ -1,4 +1,5 @@
-"""One device under a given voltage, without wires: its state equation integrated to nearly the last digit."""
+"""One device under a given voltage, without wires: its state equation integrated to nearly the last
+digit."""
 
 from __future__ import annotations
 
@@ -15,10 +16,19 @@ from spicesnn.engines.results import IVCurve
 from spicesnn.errors import ConvergenceError, InputError
 
 
-def drive_device(device: Device, stimulus: Stimulus, state: Floats, gate_volts: float | None, points: int, *, tolerance: float = 1e-10) -> IVCurve:
+def drive_device(
+    device: Device,
+    stimulus: Stimulus,
+    state: Floats,
+    gate_volts: float | None,
+    points: int,
+    *,
+    tolerance: float = 1e-10,
+) -> IVCurve:
     """Integrate ``dx/dt = rate(v(t), x)`` and record current and state.
 
-    LSODA changes between Adams and BDF formulas as the device becomes stiff. No step crosses a breakpoint of the stimulus.
+    LSODA changes between Adams and BDF formulas as the device becomes stiff. No step crosses a
+    breakpoint of the stimulus.
 
     Parameters
     ----------
@@ -32,7 +42,8 @@ def drive_device(device: Device, stimulus: Stimulus, state: Floats, gate_volts: 
     points : int
         At least so many times are returned.
     tolerance : float
-        Local error of a step, relative to the state, and to a hundredth of its range where it is smaller.
+        Local error of a step, relative to the state, and to a hundredth of its range where it is
+        smaller.
 
     Raises
     ------
@@ -59,13 +70,19 @@ def drive_device(device: Device, stimulus: Stimulus, state: Floats, gate_volts: 
     volts = np.asarray(stimulus.volts(times), dtype=float)
     amps = cell.current(volts, states)
     return IVCurve(
-        time=times, volts=volts, amps=amps, state=states if len(device.state_names) > 1 else states[0],
-        device=device.name, engine="nodal", stats={"evaluations": evaluations, "tolerance": tolerance},
-    )  # fmt: skip
+        time=times,
+        volts=volts,
+        amps=amps,
+        state=states if len(device.state_names) > 1 else states[0],
+        device=device.name,
+        engine="nodal",
+        stats={"evaluations": evaluations, "tolerance": tolerance},
+    )
 
 
 _LONGEST_STEP = 1 / 200
-"""Of the span between two breakpoints: a device at rest below its threshold would otherwise be stepped over while it switches."""
+"""Of the span between two breakpoints: a device at rest below its threshold would otherwise be
+stepped over while it switches."""
 
 
 def output_times(stimulus: Stimulus, points: int) -> Floats:
@@ -95,7 +112,8 @@ _BOUNDS = (_above, _below)
 
 
 class _OneCell:
-    """A device as a small system of ordinary differential equations, states as a vector of fractions of their range."""
+    """A device as a small system of ordinary differential equations, states as a vector of
+    fractions of their range."""
 
     def __init__(self, device: Device, stimulus: Stimulus, gate_volts: float | None) -> None:
         self._device = device
@@ -107,7 +125,9 @@ class _OneCell:
             self._low = np.broadcast_to(np.asarray(low, dtype=float).ravel(), self._count)
             self._high = np.broadcast_to(np.asarray(high, dtype=float).ravel(), self._count)
         except ValueError:
-            raise InputError(f"{device.name}: drive takes one device, but its parameters are arrays") from None
+            raise InputError(
+                f"{device.name}: drive takes one device, but its parameters are arrays"
+            ) from None
         span = self._high - self._low
         fallback = np.asarray(device.state_scale if device.state_scale else (1.0,), dtype=float)
         self._scale = np.where(np.isfinite(span), span, fallback)
@@ -118,15 +138,22 @@ class _OneCell:
 
     def checked(self, state: Floats) -> Floats:
         if state.size != self._count or state.ndim > 1:
-            raise InputError(f"state has shape {state.shape}; {self._device.name} has {self._count} state variable(s), expected one number for each")
+            raise InputError(
+                f"state has shape {state.shape}; {self._device.name} has {self._count} state"
+                " variable(s), expected one number for each"
+            )
         start = state.reshape(self._count).astype(float)
         slack = 1e-9 * self._scale
         if self.moves and (np.any(start < self._low - slack) or np.any(start > self._high + slack)):
-            raise InputError(f"state = {start} of {self._device.name} is outside its bounds {self._low} … {self._high}")
+            raise InputError(
+                f"state = {start} of {self._device.name} is outside its bounds {self._low} …"
+                f" {self._high}"
+            )
         return start
 
     def _shaped(self, states: Floats) -> Floats:
-        """Return (states, times) as the device wants it: (times, 1), or (states, times, 1) with several states."""
+        """Return (states, times) as the device wants it: (times, 1), or (states, times, 1) with
+        several states."""
         return states[0][:, None] if self._count == 1 else states[:, :, None]
 
     def current(self, volts: Floats, states: Floats) -> Floats:
@@ -135,35 +162,60 @@ class _OneCell:
 
     def _at(self, time: float, fraction: Floats) -> tuple[Floats, Floats]:
         """Return voltage and state as the device wants them."""
-        inside = np.clip(self._low + fraction * self._scale, self._low, self._high) if np.all(np.isfinite(self._low)) else fraction * self._scale
-        return np.asarray(self._stimulus.volts(np.array([time])), dtype=float)[:, None], self._shaped(inside[:, None])
+        inside = (
+            np.clip(self._low + fraction * self._scale, self._low, self._high)
+            if np.all(np.isfinite(self._low))
+            else fraction * self._scale
+        )
+        return np.asarray(self._stimulus.volts(np.array([time])), dtype=float)[
+            :, None
+        ], self._shaped(inside[:, None])
 
     def _rate(self, time: float, fraction: Floats) -> Floats:
         rate = np.asarray(self._device.rate(*self._at(time, fraction), self._gate), dtype=float)
         return rate.reshape(self._count) / self._scale
 
     def _slope(self, time: float, fraction: Floats) -> Floats:
-        """Return ∂rate/∂state of a device with one state, (1, 1): LSODA's own differences mistake the ramp at a bound for a plain."""
-        return np.asarray(self._device.rate_slope(*self._at(time, fraction), self._gate), dtype=float).reshape(1, 1)
+        """Return ∂rate/∂state of a device with one state, (1, 1): LSODA's own differences mistake
+        the ramp at a bound for a plain."""
+        return np.asarray(
+            self._device.rate_slope(*self._at(time, fraction), self._gate), dtype=float
+        ).reshape(1, 1)
 
-    def integrate(self, start: Floats, begin: float, end: float, times: Floats, tolerance: float) -> tuple[Floats, Floats, int]:
-        """Return the state at `end`, the states at `times` (states, times) and the number of rate evaluations."""
+    def integrate(
+        self, start: Floats, begin: float, end: float, times: Floats, tolerance: float
+    ) -> tuple[Floats, Floats, int]:
+        """Return the state at `end`, the states at `times` (states, times) and the number of rate
+        evaluations."""
         base = self._low if np.all(np.isfinite(self._low)) else np.zeros(self._count)
         if self._stops and np.all(np.isfinite(self._low) & np.isfinite(self._high)):
-            last, inside, evaluations = self._between_stops((start - base) / self._scale, begin, end, times, tolerance)
+            last, inside, evaluations = self._between_stops(
+                (start - base) / self._scale, begin, end, times, tolerance
+            )
         else:
-            last, inside, evaluations, _ = self._free((start - base) / self._scale, begin, end, (begin, end), times, tolerance)
+            last, inside, evaluations, _ = self._free(
+                (start - base) / self._scale, begin, end, (begin, end), times, tolerance
+            )
         both = np.hstack([inside, last[:, None]])
-        states: NDArray[np.float64] = np.clip(base[:, None] + both * self._scale[:, None], self._low[:, None], self._high[:, None])
+        states: NDArray[np.float64] = np.clip(
+            base[:, None] + both * self._scale[:, None], self._low[:, None], self._high[:, None]
+        )
         return states[:, -1], states[:, :-1], evaluations
 
     @property
     def _stops(self) -> bool:
-        """Whether the device may stop its state at a bound by a comparison, which no formula of LSODA gets across."""
+        """Whether the device may stop its state at a bound by a comparison, which no formula of
+        LSODA gets across."""
         return self._count == 1 and isinstance(self._device, Foreign)
 
     def _free(
-        self, start: Floats, begin: float, end: float, within: tuple[float, float], times: Floats, tolerance: float
+        self,
+        start: Floats,
+        begin: float,
+        end: float,
+        within: tuple[float, float],
+        times: Floats,
+        tolerance: float,
     ) -> tuple[Floats, Floats, int, float]:
         """Integrate from `begin` to `end` or to a bound, steps being measured by the span `within`.
 
@@ -182,23 +234,47 @@ class _OneCell:
         first, final = ((t - within[0]) / span for t in (begin, end))
         asked = (times - within[0]) / span
         answer = solve_ivp(
-            lambda s, z: span * self._rate(min(within[0] + s * span, end), z), (first, final), start,
-            method="LSODA", t_eval=np.append(asked, final) if not times.size or times[-1] < end else asked,
-            rtol=tolerance, atol=0.01 * tolerance, max_step=_LONGEST_STEP, events=_BOUNDS if self._stops else None,
-            jac=(lambda s, z: span * self._slope(min(within[0] + s * span, end), z)) if self._count == 1 else None,
-        )  # fmt: skip
+            lambda s, z: span * self._rate(min(within[0] + s * span, end), z),
+            (first, final),
+            start,
+            method="LSODA",
+            t_eval=np.append(asked, final) if not times.size or times[-1] < end else asked,
+            rtol=tolerance,
+            atol=0.01 * tolerance,
+            max_step=_LONGEST_STEP,
+            events=_BOUNDS if self._stops else None,
+            jac=(
+                (lambda s, z: span * self._slope(min(within[0] + s * span, end), z))
+                if self._count == 1
+                else None
+            ),
+        )
         if not answer.success or not np.all(np.isfinite(answer.y)):
-            raise ConvergenceError(f"{self._device.name}: the integration from {begin:.6g} s to {end:.6g} s broke off: {answer.message}")
-        inside = answer.y[:, : np.count_nonzero(asked <= answer.t[-1])] if answer.t.size else np.empty((self._count, 0))
-        stop = [(t[0], side) for t, side in zip(answer.t_events or (), (1.0, 0.0), strict=False) if t.size]
+            raise ConvergenceError(
+                f"{self._device.name}: the integration from {begin:.6g} s to {end:.6g} s broke off:"
+                f" {answer.message}"
+            )
+        inside = (
+            answer.y[:, : np.count_nonzero(asked <= answer.t[-1])]
+            if answer.t.size
+            else np.empty((self._count, 0))
+        )
+        stop = [
+            (t[0], side)
+            for t, side in zip(answer.t_events or (), (1.0, 0.0), strict=False)
+            if t.size
+        ]
         if stop:
             at, side = min(stop)
             inside = inside[:, : np.count_nonzero(asked <= at)]
             return np.full(1, side), inside, int(answer.nfev), min(within[0] + at * span, end)
         return answer.y[:, -1], inside, int(answer.nfev), end
 
-    def _between_stops(self, start: Floats, begin: float, end: float, times: Floats, tolerance: float) -> tuple[Floats, Floats, int]:
-        """Integrate from bound to bound; at one, the state rests until the rate just inside of it leads away."""
+    def _between_stops(
+        self, start: Floats, begin: float, end: float, times: Floats, tolerance: float
+    ) -> tuple[Floats, Floats, int]:
+        """Integrate from bound to bound; at one, the state rests until the rate just inside of it
+        leads away."""
         parts, now, evaluations = list[Floats](), begin, 0
         while now < end:
             left = times[sum(part.shape[1] for part in parts) :]
@@ -207,7 +283,11 @@ class _OneCell:
                 self._rate(now, start)  # an error, where nothing holds the state
                 leaves, count = self._leaves(side, now, end)
                 parts.append(np.repeat(start[:, None], np.count_nonzero(left <= leaves), axis=1))
-                evaluations, now, start = evaluations + count, leaves, start if leaves >= end else start - side * _INSIDE
+                evaluations, now, start = (
+                    evaluations + count,
+                    leaves,
+                    start if leaves >= end else start - side * _INSIDE,
+                )
                 continue
             start, inside, count, now = self._free(start, now, end, (begin, end), left, tolerance)
             parts.append(inside)
@@ -215,7 +295,8 @@ class _OneCell:
         return start, np.hstack(parts) if parts else np.empty((1, 0)), evaluations
 
     def _leaves(self, side: float, now: float, end: float) -> tuple[float, int]:
-        """Return when the rate just inside a bound (side 1: the upper, −1: the lower) leads away from it, `end` if it never does."""
+        """Return when the rate just inside a bound (side 1: the upper, −1: the lower) leads away
+        from it, `end` if it never does."""
         inside = np.array([1.0 - _INSIDE if side > 0 else _INSIDE])
         grid = np.append(np.arange(now, end, (end - now) * _LONGEST_STEP), end)
         for k, time in enumerate(grid):
@@ -223,6 +304,10 @@ class _OneCell:
                 late, early = float(time), float(grid[max(k - 1, 0)])
                 for _ in range(_HALVINGS):
                     middle = 0.5 * (early + late)
-                    early, late = (early, middle) if side * self._rate(middle, inside)[0] < 0 else (middle, late)
+                    early, late = (
+                        (early, middle)
+                        if side * self._rate(middle, inside)[0] < 0
+                        else (middle, late)
+                    )
                 return late, k + 1 + _HALVINGS
         return end, len(grid)

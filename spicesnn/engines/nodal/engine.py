@@ -39,28 +39,57 @@ class NodalEngine(Engine):
         drive_tolerance : float
             Relative local error when a single device is driven (`drive`, `spicesnn.iv`).
         """
-        for name, value in (("state_tolerance", state_tolerance), ("drive_tolerance", drive_tolerance)):
-            if not 1e-13 <= number(value, f"NodalEngine: {name}", "a fraction between 1e-13 and 0.1") <= 0.1:
-                raise InputError(f"NodalEngine: {name} = {value!r}; expected a fraction between 1e-13 and 0.1")
+        for name, value in (
+            ("state_tolerance", state_tolerance),
+            ("drive_tolerance", drive_tolerance),
+        ):
+            if (
+                not 1e-13
+                <= number(value, f"NodalEngine: {name}", "a fraction between 1e-13 and 0.1")
+                <= 0.1
+            ):
+                raise InputError(
+                    f"NodalEngine: {name} = {value!r}; expected a fraction between 1e-13 and 0.1"
+                )
         self.state_tolerance = state_tolerance
         self.drive_tolerance = drive_tolerance
 
     def read(
-        self, array: Crossbar, row_volts: ArrayLike, *, column_volts: ArrayLike = 0.0, gate_volts: ArrayLike | None = None,
-        floating_rows: ArrayLike | None = None, floating_columns: ArrayLike | None = None,
-    ) -> Read:  # fmt: skip
+        self,
+        array: Crossbar,
+        row_volts: ArrayLike,
+        *,
+        column_volts: ArrayLike = 0.0,
+        gate_volts: ArrayLike | None = None,
+        floating_rows: ArrayLike | None = None,
+        floating_columns: ArrayLike | None = None,
+    ) -> Read:
         """Solve the array at given line voltages, states at rest; see `Engine.read`."""
-        plain = type(column_volts) is float and column_volts == 0.0 and gate_volts is None and floating_rows is None and floating_columns is None
+        plain = (
+            type(column_volts) is float
+            and column_volts == 0.0
+            and gate_volts is None
+            and floating_rows is None
+            and floating_columns is None
+        )
         if plain and isinstance(array, Crossbar):
             answer = quick_read(array, row_volts)
             if answer is not None:
                 return answer
         return super().read(
-            array, row_volts, column_volts=column_volts, gate_volts=gate_volts, floating_rows=floating_rows, floating_columns=floating_columns
+            array,
+            row_volts,
+            column_volts=column_volts,
+            gate_volts=gate_volts,
+            floating_rows=floating_rows,
+            floating_columns=floating_columns,
         )
 
-    def effective_conductance(self, array: Crossbar, gate_volts: ArrayLike | None = None, *, near: Crossbar | None = None) -> Floats:
-        """Return the matrix that a read of a linear array amounts to: ``column_amps = row_volts @ effective`` (sense nodes at 0 V).
+    def effective_conductance(
+        self, array: Crossbar, gate_volts: ArrayLike | None = None, *, near: Crossbar | None = None
+    ) -> Floats:
+        """Return the matrix that a read of a linear array amounts to: ``column_amps = row_volts @
+        effective`` (sense nodes at 0 V).
 
         Parameters
         ----------
@@ -69,7 +98,8 @@ class NodalEngine(Engine):
         gate_volts : (gate lines,), optional
             Third terminals, for cells that have one.
         near : Crossbar, optional
-            An array that differs in few cells and whose effective conductance this engine has computed: then only the change is.
+            An array that differs in few cells and whose effective conductance this engine has
+            computed: then only the change is.
 
         Returns
         -------
@@ -80,16 +110,29 @@ class NodalEngine(Engine):
         levels = Levels.checked(array, np.zeros(array.rows), gate_volts=gate_volts)
         if not levels.single:
             got = np.asarray(gate_volts).shape
-            raise InputError(f"gate_volts has shape {got}; expected ({array.gate_lines},): one matrix has one set of gate levels")
-        return transfer_for(array, None if levels.gate_volts is None else levels.gate_volts[0], near).siemens.copy()
+            raise InputError(
+                f"gate_volts has shape {got}; expected ({array.gate_lines},): one matrix has one"
+                " set of gate levels"
+            )
+        return transfer_for(
+            array, None if levels.gate_volts is None else levels.gate_volts[0], near
+        ).siemens.copy()
 
     def gradient(
-        self, array: Crossbar, row_volts: ArrayLike, dl_dcolumn_amps: ArrayLike, *, column_volts: ArrayLike = 0.0,
-        gate_volts: ArrayLike | None = None, floating_rows: ArrayLike | None = None, floating_columns: ArrayLike | None = None,
-    ) -> Gradient:  # fmt: skip
+        self,
+        array: Crossbar,
+        row_volts: ArrayLike,
+        dl_dcolumn_amps: ArrayLike,
+        *,
+        column_volts: ArrayLike = 0.0,
+        gate_volts: ArrayLike | None = None,
+        floating_rows: ArrayLike | None = None,
+        floating_columns: ArrayLike | None = None,
+    ) -> Gradient:
         """Differentiate a loss on the column currents of a read: dL/dG, dL/dV.
 
-        One solve more than the read itself; for a batch of more inputs than the shorter side has lines, on linear cells, 2·min(rows, cols) solves.
+        One solve more than the read itself; for a batch of more inputs than the shorter side has
+        lines, on linear cells, 2·min(rows, cols) solves.
 
         Parameters
         ----------
@@ -103,11 +146,14 @@ class NodalEngine(Engine):
         Gradient
         """
         self._check_array(array)
-        levels = Levels.checked(array, row_volts, column_volts, gate_volts, floating_rows, floating_columns)
+        levels = Levels.checked(
+            array, row_volts, column_volts, gate_volts, floating_rows, floating_columns
+        )
         return gradient_of(array, levels, lambda: self._read(array, levels), dl_dcolumn_amps)
 
     def follow_pulse(self, array: Crossbar, pulse: Pulse, *, tolerance: float = 1e-7) -> Followed:
-        """Apply a pulse so that gradients can be taken back through it, wires, half-selected cells and all.
+        """Apply a pulse so that gradients can be taken back through it, wires, half-selected cells
+        and all.
 
         Parameters
         ----------
@@ -115,14 +161,16 @@ class NodalEngine(Engine):
             Cells with a state; lines without capacitance.
         pulse : Pulse
         tolerance : float
-            Local error of a step, of the states and of the gradient, as a fraction of each state's range. Devices with thresholds have kinks
-            that add up: their states come off by some hundred times as much (`pulse` follows them more closely).
+            Local error of a step, of the states and of the gradient, as a fraction of each state's
+            range. Devices with thresholds have kinks that add up: their states come off by some
+            hundred times as much (`pulse` follows them more closely).
 
         Returns
         -------
         Followed
-            ``.array`` is the array after the pulse; ``.backward(dl_dstate)`` the derivatives of a loss on its states in the states before
-            the pulse, the amplitudes on all lines and the width.
+            ``.array`` is the array after the pulse; ``.backward(dl_dstate)`` the derivatives of a
+            loss on its states in the states before the pulse, the amplitudes on all lines and the
+            width.
         """
         from spicesnn.engines.nodal.pulse_adjoint import followed
 
@@ -133,7 +181,9 @@ class NodalEngine(Engine):
         _refuse_below(array, levels)
         if array.linear:
             return read_linear(array, levels)
-        from spicesnn.engines.nodal.nonlinear import nonlinear_read  # loads compiled code that linear reads have no use for
+        from spicesnn.engines.nodal.nonlinear import (
+            nonlinear_read,
+        )  # loads compiled code that linear reads have no use for
 
         return nonlinear_read(array, levels)
 
@@ -151,20 +201,33 @@ class NodalEngine(Engine):
 
         return train(array, pulse, self.state_tolerance)
 
-    def _drive(self, device: Device, stimulus: Stimulus, state: Floats, gate_volts: float | None, points: int) -> IVCurve:
-        from spicesnn.engines.nodal.drive import drive_device  # half a second of SciPy's integrators
+    def _drive(
+        self,
+        device: Device,
+        stimulus: Stimulus,
+        state: Floats,
+        gate_volts: float | None,
+        points: int,
+    ) -> IVCurve:
+        from spicesnn.engines.nodal.drive import (
+            drive_device,
+        )  # half a second of SciPy's integrators
 
-        return drive_device(device, stimulus, state, gate_volts, points, tolerance=self.drive_tolerance)
+        return drive_device(
+            device, stimulus, state, gate_volts, points, tolerance=self.drive_tolerance
+        )
 
 
 def _refuse_below(array: Crossbar, drive: Levels | CheckedWaveform) -> None:
-    """Raise where a line is driven below the voltage at which the cells conduct to ground: the answer would leave that current out."""
+    """Raise where a line is driven below the voltage at which the cells conduct to ground: the
+    answer would leave that current out."""
     if array.device is None or array.device.lowest_volts == -np.inf:
         return
     lines = drive.row_volts[:, ~drive.floating_rows], drive.column_volts[:, ~drive.floating_columns]
     lowest = min((float(volts.min()) for volts in lines if volts.size), default=0.0)
     if lowest < array.device.lowest_volts:
         raise EngineError(
-            f"{array.device.name}: a line is driven to {lowest:.4g} V, but below {array.device.lowest_volts:g} V its body diode feeds the line from "
-            "ground, which the nodal engine does not solve. Use NgspiceEngine, or keep the lines above that"
+            f"{array.device.name}: a line is driven to {lowest:.4g} V, but below"
+            f" {array.device.lowest_volts:g} V its body diode feeds the line from ground, which the"
+            " nodal engine does not solve. Use NgspiceEngine, or keep the lines above that"
         )

@@ -1,10 +1,22 @@
-"""Compiled certificate: what Kirchhoff's current law leaves over at every node, and the currents of all lines."""
+"""Compiled certificate: what Kirchhoff's current law leaves over at every node, and the currents of
+all lines."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from spicesnn.engines.nodal.simd import after, before, fabs, larger, largest, load, splat, store, total, with_lane
+from spicesnn.engines.nodal.simd import (
+    after,
+    before,
+    fabs,
+    larger,
+    largest,
+    load,
+    splat,
+    store,
+    total,
+    with_lane,
+)
 from spicesnn.jit import kernel
 
 EPS = 2.220446049250313e-16
@@ -12,25 +24,38 @@ EPS = 2.220446049250313e-16
 
 @kernel
 def _ghosts(lines: Any, x: Any, row: int, word_volts: Any) -> tuple[float, float]:
-    """Return volts beside the ends of a word line that stand for its terminals: s·(ghost − end) = terminal·(driver − end)."""
+    """Return volts beside the ends of a word line that stand for its terminals: s·(ghost − end) =
+    terminal·(driver − end)."""
     if lines.word_merged:
         return 0.0, 0.0
     near, far, v = x[row * lines.stride], x[row * lines.stride + lines.cols - 1], word_volts[row]
     return (
         near + (v - near) * (lines.word_first[row] / lines.word_siemens),
         far + (v - far) * (lines.word_last[row] / lines.word_siemens),
-    )  # fmt: skip
+    )
 
 
 @kernel
 def check_rows(
-    lines: Any, cells: Any, x: Any, t: Any, word_volts: Any, bit_volts: Any, word_amps: Any, bit_amps: Any,
-    row_amps: Any, column_sums: Any, first: int, last: int, measures: Any,
-) -> None:  # fmt: skip
-    """Take Σ|residual| and max|residual| of panels `first` to `last`, their row currents, and their share of the column currents.
+    lines: Any,
+    cells: Any,
+    x: Any,
+    t: Any,
+    word_volts: Any,
+    bit_volts: Any,
+    word_amps: Any,
+    bit_amps: Any,
+    row_amps: Any,
+    column_sums: Any,
+    first: int,
+    last: int,
+    measures: Any,
+) -> None:
+    """Take Σ|residual| and max|residual| of panels `first` to `last`, their row currents, and their
+    share of the column currents.
 
-    `column_sums` (2, padded cols): current into each bit line, and Σ cells·(|x| + |t|), the scale of its rounding.
-    """
+    `column_sums` (2, padded cols): current into each bit line, and Σ cells·(|x| + |t|), the scale
+    of its rounding."""
     zero = splat(0.0)
     for j in range(0, 2 * lines.stride, 8):
         store(column_sums, j, zero)
@@ -38,22 +63,33 @@ def check_rows(
     common = not (lines.word_merged or lines.bit_merged or word_amps.size or bit_amps.size)
     for row in range(8 * first, min(8 * last, lines.rows)):
         if common and 0 < row < lines.rows - 1:
-            out_of_row, size_of_row, left, most = _check_inner_row(lines, cells, x, t, word_volts, row, column_sums)
+            out_of_row, size_of_row, left, most = _check_inner_row(
+                lines, cells, x, t, word_volts, row, column_sums
+            )
         else:
             out_of_row, size_of_row, left, most = _check_any_row(
                 lines, cells, x, t, word_volts, bit_volts, word_amps, bit_amps, row, column_sums
-            )  # fmt: skip
+            )
         absolute, peak = absolute + left, larger(most, peak)
-        _row_current(lines, x, row, word_volts, total(out_of_row), total(size_of_row), row_amps, measures)
+        _row_current(
+            lines, x, row, word_volts, total(out_of_row), total(size_of_row), row_amps, measures
+        )
     measures[0] += total(absolute)
     measures[1] = max(measures[1], largest(peak))
 
 
 @kernel
-def _check_inner_row(lines: Any, cells: Any, x: Any, t: Any, word_volts: Any, row: int, column_sums: Any) -> Any:
-    """Do what `_check_any_row` does, without a question on the way: for a row between others, wires that resist, and no injected currents."""
+def _check_inner_row(
+    lines: Any, cells: Any, x: Any, t: Any, word_volts: Any, row: int, column_sums: Any
+) -> Any:
+    """Do what `_check_any_row` does, without a question on the way: for a row between others, wires
+    that resist, and no injected currents."""
     stride, base, final = lines.stride, row * lines.stride, (lines.cols - 1) // 8 * 8
-    bit_ground, s, word = splat(lines.bit_ground), splat(lines.bit_siemens), splat(lines.word_siemens)
+    bit_ground, s, word = (
+        splat(lines.bit_ground),
+        splat(lines.bit_siemens),
+        splat(lines.word_siemens),
+    )
     out_of_row, size_of_row = splat(0.0), splat(0.0)
     word_left, word_peak, bit_left, bit_peak = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
     left_ghost, right_ghost = _ghosts(lines, x, row, word_volts)
@@ -67,7 +103,10 @@ def _check_inner_row(lines: Any, cells: Any, x: Any, t: Any, word_volts: Any, ro
             following = load(x, at + 8)
             right = after(w, following)
         else:
-            right, segment = with_lane(after(w, w), (lines.cols - 1) % 8, right_ghost), load(lines.word_segment, j)
+            right, segment = (
+                with_lane(after(w, w), (lines.cols - 1) % 8, right_ghost),
+                load(lines.word_segment, j),
+            )
         through = g * (w - b)
         out = through + load(lines.word_shunt, j) * w
         size = g * (fabs(w) + fabs(b))
@@ -86,10 +125,25 @@ def _check_inner_row(lines: Any, cells: Any, x: Any, t: Any, word_volts: Any, ro
 
 @kernel
 def _check_any_row(
-    lines: Any, cells: Any, x: Any, t: Any, word_volts: Any, bit_volts: Any, word_amps: Any, bit_amps: Any, row: int, column_sums: Any
-) -> Any:  # fmt: skip
-    """Add a row's currents to `column_sums`; return, eight lanes each, its current, the scale of its rounding, Σ|residual| and max|residual|."""
-    stride, rows, wide, base = lines.stride, lines.rows, (lines.cols + 7) // 8 * 8, row * lines.stride
+    lines: Any,
+    cells: Any,
+    x: Any,
+    t: Any,
+    word_volts: Any,
+    bit_volts: Any,
+    word_amps: Any,
+    bit_amps: Any,
+    row: int,
+    column_sums: Any,
+) -> Any:
+    """Add a row's currents to `column_sums`; return, eight lanes each, its current, the scale of
+    its rounding, Σ|residual| and max|residual|."""
+    stride, rows, wide, base = (
+        lines.stride,
+        lines.rows,
+        (lines.cols + 7) // 8 * 8,
+        row * lines.stride,
+    )
     bit_ground, s = splat(lines.bit_ground), splat(lines.bit_siemens)
     absolute, peak, out_of_row, size_of_row = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
     left_ghost, right_ghost = _ghosts(lines, x, row, word_volts)
@@ -108,7 +162,11 @@ def _check_any_row(
         store(column_sums, j, load(column_sums, j) + into)
         store(column_sums, stride + j, load(column_sums, stride + j) + size)
         if not lines.word_merged:
-            right = after(w, load(x, at + 8)) if j + 8 < wide else with_lane(after(w, w), (lines.cols - 1) % 8, right_ghost)
+            right = (
+                after(w, load(x, at + 8))
+                if j + 8 < wide
+                else with_lane(after(w, w), (lines.cols - 1) % 8, right_ghost)
+            )
             bend = (before(last_tile, w) - w) + (right - w)
             last_tile = w
             left = fabs(load(lines.word_segment, j) * bend - out)
@@ -128,8 +186,18 @@ def _check_any_row(
 
 
 @kernel
-def _row_current(lines: Any, x: Any, row: int, word_volts: Any, cells_amps: float, cells_size: float, row_amps: Any, measures: Any) -> None:
-    """Settle the current of one word line: through its terminal, or as the sum over its cells, whichever rounds less."""
+def _row_current(
+    lines: Any,
+    x: Any,
+    row: int,
+    word_volts: Any,
+    cells_amps: float,
+    cells_size: float,
+    row_amps: Any,
+    measures: Any,
+) -> None:
+    """Settle the current of one word line: through its terminal, or as the sum over its cells,
+    whichever rounds less."""
     v, first, last = word_volts[row], lines.word_first[row], lines.word_last[row]
     near, far = x[row * lines.stride], x[row * lines.stride + lines.cols - 1]
     terminal = first * (v - near) + last * (v - far)
@@ -149,8 +217,17 @@ def _row_current(lines: Any, x: Any, row: int, word_volts: Any, cells_amps: floa
 
 
 @kernel
-def check_columns(lines: Any, t: Any, bit_volts: Any, column_sums: Any, threads: int, column_amps: Any, measures: Any) -> None:
-    """Settle the column currents from the shares of all threads; merged bit lines add their residual to `measures`."""
+def check_columns(
+    lines: Any,
+    t: Any,
+    bit_volts: Any,
+    column_sums: Any,
+    threads: int,
+    column_amps: Any,
+    measures: Any,
+) -> None:
+    """Settle the column currents from the shares of all threads; merged bit lines add their
+    residual to `measures`."""
     stride = lines.stride
     for j in range(lines.cols):
         cells_amps, cells_size = 0.0, 0.0

@@ -1,23 +1,27 @@
 """Conjugate gradients on the word lines, preconditioned by exact solves along them.
 
-With the bit lines eliminated the network is ``S·w = f``, ``S = T_w − G·T_b⁻¹·G``. Preconditioned by T_w the operator is
-``I − K``, ``K = T_w⁻¹·G·T_b⁻¹·G ≥ 0``, whose spectrum lies in (0, 1]: one sweep along the bit lines and one along the word lines
-apply it. The iteration keeps z = T_w⁻¹·r instead of the residual r:
+With the bit lines eliminated the network is ``S·w = f``, ``S = T_w − G·T_b⁻¹·G``. Preconditioned by
+T_w the operator is ``I − K``, ``K = T_w⁻¹·G·T_b⁻¹·G ≥ 0``, whose spectrum lies in (0, 1]: one sweep
+along the bit lines and one along the word lines apply it. The iteration keeps z = T_w⁻¹·r instead
+of the residual r:
 
-    t = T_b⁻¹·G·p,  α = γ/(p·T_w·p − p·G·t),  w += α·p,  z −= α·(p − T_w⁻¹·G·t),  γ = z·T_w·z,  p = z + (γ/γ_old)·p,
+    t = T_b⁻¹·G·p,  α = γ/(p·T_w·p − p·G·t),  w += α·p,  z −= α·(p − T_w⁻¹·G·t),  γ = z·T_w·z,  p =
+    z + (γ/γ_old)·p,
 
-with p·T_w·p = γ + 2β·z·T_w·p_old + β²·(p·T_w·p)_old. That is 14 array accesses a cell and iteration where the usual form has 17 or more, and z
-comes from sweeps that subtract nothing, so it stays accurate where conductances differ by many decades.
+with p·T_w·p = γ + 2β·z·T_w·p_old + β²·(p·T_w·p)_old. That is 14 array accesses a cell and iteration
+where the usual form has 17 or more, and z comes from sweeps that subtract nothing, so it stays
+accurate where conductances differ by many decades.
 
-Stopping rule. Let r be what Kirchhoff's law leaves over at the nodes, in ampere. A unit current injected at a node of a passive
-network leaves through the terminals in shares h_k ≥ 0 with Σ_k h_k ≤ 1. By superposition the error of the terminal currents is
-δI_k = Σ_nodes h_k(node)·r(node), therefore
+Stopping rule. Let r be what Kirchhoff's law leaves over at the nodes, in ampere. A unit current
+injected at a node of a passive network leaves through the terminals in shares h_k ≥ 0 with Σ_k h_k
+≤ 1. By superposition the error of the terminal currents is δI_k = Σ_nodes h_k(node)·r(node),
+therefore
 
     |δI_k| ≤ Σ_k |δI_k| ≤ ‖r‖₁.
 
-The iteration ends when ‖r‖₁ ≤ tolerance·Σ|I| over the terminals (and z below `tolerance` of the largest voltage), and afterwards r is
-computed afresh from the voltages that are returned: its 1-norm is the certificate `bound_amps`, its largest entry `residual_amps`.
-"""
+The iteration ends when ‖r‖₁ ≤ tolerance·Σ|I| over the terminals (and z below `tolerance` of the
+largest voltage), and afterwards r is computed afresh from the voltages that are returned: its
+1-norm is the certificate `bound_amps`, its largest entry `residual_amps`."""
 
 from __future__ import annotations
 
@@ -46,10 +50,25 @@ def lines_in(numbers: Any, held: Any, rows: int, cols: int) -> Any:
     wide = held.size - high
     bits = 8 + 2 * high
     return Lines(
-        rows, cols, wide, numbers[0], numbers[1], numbers[2], numbers[3], numbers[8 : 8 + high], numbers[8 + high : bits],
-        numbers[bits : bits + wide], numbers[bits + wide : bits + 2 * wide], numbers[4] > 0.0, numbers[5] > 0.0, held[:high], held[high:],
-        numbers[bits + 2 * wide : bits + 3 * wide], numbers[bits + 3 * wide : bits + 4 * wide], numbers[bits + 4 * wide : bits + 5 * wide],
-    )  # fmt: skip
+        rows,
+        cols,
+        wide,
+        numbers[0],
+        numbers[1],
+        numbers[2],
+        numbers[3],
+        numbers[8 : 8 + high],
+        numbers[8 + high : bits],
+        numbers[bits : bits + wide],
+        numbers[bits + wide : bits + 2 * wide],
+        numbers[4] > 0.0,
+        numbers[5] > 0.0,
+        held[:high],
+        held[high:],
+        numbers[bits + 2 * wide : bits + 3 * wide],
+        numbers[bits + 3 * wide : bits + 4 * wide],
+        numbers[bits + 4 * wide : bits + 5 * wide],
+    )
 
 
 @kernel
@@ -59,19 +78,28 @@ def work_in(doubles: Any, gate: Any, rows: int, stride: int, threads: int) -> An
     end = 5 * size
     drives = end + panel + sums + 32 * threads
     return Work(
-        doubles[size : 2 * size], doubles[2 * size : 3 * size], doubles[3 * size : 4 * size], doubles[4 * size : end],
-        doubles[end : end + panel], doubles[end + panel : end + panel + sums], doubles[end + panel + sums : drives],
-        doubles[drives:], gate,
-    )  # fmt: skip
+        doubles[size : 2 * size],
+        doubles[2 * size : 3 * size],
+        doubles[3 * size : 4 * size],
+        doubles[4 * size : end],
+        doubles[end : end + panel],
+        doubles[end + panel : end + panel + sums],
+        doubles[end + panel + sums : drives],
+        doubles[drives:],
+        gate,
+    )
 
 
 @kernel
 def _row_scale(lines: Any, x: Any, word_volts: Any, first: int, last: int) -> float:
-    """Return Σ|terminal current| of the word lines of panels `first` to `last`, as the iterate has it."""
+    """Return Σ|terminal current| of the word lines of panels `first` to `last`, as the iterate has
+    it."""
     amps = 0.0
     for row in range(8 * first, min(8 * last, lines.rows)):
         at = row * lines.stride
-        amps += abs(lines.word_first[row] * (word_volts[row] - x[at])) + abs(lines.word_last[row] * (word_volts[row] - x[at + lines.cols - 1]))
+        amps += abs(lines.word_first[row] * (word_volts[row] - x[at])) + abs(
+            lines.word_last[row] * (word_volts[row] - x[at + lines.cols - 1])
+        )
     return amps
 
 
@@ -115,18 +143,42 @@ def start_flat(lines: Any, word_volts: Any, x: Any, first: int, last: int) -> No
 
 @kernel
 def certify(
-    lines: Any, cells: Any, work: Any, word_volts: Any, bit_volts: Any, word_amps: Any, bit_amps: Any,
-    x: Any, t: Any, row_amps: Any, column_amps: Any, report: Any, thread: int, threads: int,
-) -> None:  # fmt: skip
-    """Compute line currents and what is left over at the nodes, from the voltages alone, into `report`."""
+    lines: Any,
+    cells: Any,
+    work: Any,
+    word_volts: Any,
+    bit_volts: Any,
+    word_amps: Any,
+    bit_amps: Any,
+    x: Any,
+    t: Any,
+    row_amps: Any,
+    column_amps: Any,
+    report: Any,
+    thread: int,
+    threads: int,
+) -> None:
+    """Compute line currents and what is left over at the nodes, from the voltages alone, into
+    `report`."""
     panels = -(-lines.rows // 8)
     measures = work.sums[32 * thread + 16 :]
     measures[:MEASURES] = 0.0
     own = work.column_sums[2 * lines.stride * thread :]
     check_rows(
-        lines, cells, x, t, word_volts, bit_volts, word_amps, bit_amps, row_amps, own,
-        panels * thread // threads, panels * (thread + 1) // threads, measures,
-    )  # fmt: skip
+        lines,
+        cells,
+        x,
+        t,
+        word_volts,
+        bit_volts,
+        word_amps,
+        bit_amps,
+        row_amps,
+        own,
+        panels * thread // threads,
+        panels * (thread + 1) // threads,
+        measures,
+    )
     _share(work, thread, threads, 8, measures, 1)
     if thread == 0:
         check_columns(lines, t, bit_volts, work.column_sums, threads, column_amps, measures)
@@ -137,15 +189,27 @@ def certify(
             reach = max(reach, abs(t[(lines.rows - 1) * lines.stride + j]))
         nodes = 4.0 * lines.rows * lines.cols
         report[RESIDUAL], report[BOUND], report[SCALE] = measures[1], measures[0], measures[2]
-        report[FLOOR] = EPS * (measures[3] + nodes * (lines.word_siemens + lines.bit_siemens) * reach)
+        report[FLOOR] = EPS * (
+            measures[3] + nodes * (lines.word_siemens + lines.bit_siemens) * reach
+        )
     wait_for_all(work.gate, threads)
 
 
 @kernel
 def iterate(
-    lines: Any, cells: Any, work: Any, word_volts: Any, x: Any, t: Any, tolerance: float, reach: float, most: int, measures: Any,
-    thread: int, threads: int,
-) -> int:  # fmt: skip
+    lines: Any,
+    cells: Any,
+    work: Any,
+    word_volts: Any,
+    x: Any,
+    t: Any,
+    tolerance: float,
+    reach: float,
+    most: int,
+    measures: Any,
+    thread: int,
+    threads: int,
+) -> int:
     """Run conjugate gradients from the correction z in `work`; return the number of iterations."""
     panels, blocks = -(-lines.rows // 8), lines.stride // 8
     p0, p1 = panels * thread // threads, panels * (thread + 1) // threads
@@ -159,7 +223,9 @@ def iterate(
             return count
         spent = work.sums[32 * thread + 16 :]
         spent[:MEASURES] = 0.0
-        spent[0] = direction_bits(lines, cells, work.bit_factor, work.correction, work.direction, beta, t, c0, c1)
+        spent[0] = direction_bits(
+            lines, cells, work.bit_factor, work.correction, work.direction, beta, t, c0, c1
+        )
         _share(work, thread, threads, 8, spent, MEASURES)
         energy = gamma + beta * (2.0 * cross + beta * energy)
         curvature = energy - spent[0]
@@ -167,9 +233,22 @@ def iterate(
             return count
         measures[:MEASURES] = 0.0
         renew_words(
-            lines, cells, work.word_factor, t, False, word_volts, word_volts, gamma / curvature, work.direction, x, work.correction,
-            scratch, p0, p1, measures,
-        )  # fmt: skip
+            lines,
+            cells,
+            work.word_factor,
+            t,
+            False,
+            word_volts,
+            word_volts,
+            gamma / curvature,
+            work.direction,
+            x,
+            work.correction,
+            scratch,
+            p0,
+            p1,
+            measures,
+        )
         measures[4] = _row_scale(lines, x, word_volts, p0, p1)
         _share(work, thread, threads, 0, measures, 2)
         beta = measures[0] / gamma
@@ -179,16 +258,34 @@ def iterate(
 
 @kernel
 def solve_lines(
-    lines: Any, cells: Any, work: Any, word_volts: Any, bit_volts: Any, word_amps: Any, bit_amps: Any, x: Any, t: Any,
-    row_amps: Any, column_amps: Any, factored: bool, warm: bool, tolerance: float, most: int, report: Any, thread: int, threads: int,
-) -> None:  # fmt: skip
-    """Solve one input; every one of `threads` threads calls this with the same arrays and its own number `thread`.
+    lines: Any,
+    cells: Any,
+    work: Any,
+    word_volts: Any,
+    bit_volts: Any,
+    word_amps: Any,
+    bit_amps: Any,
+    x: Any,
+    t: Any,
+    row_amps: Any,
+    column_amps: Any,
+    factored: bool,
+    warm: bool,
+    tolerance: float,
+    most: int,
+    report: Any,
+    thread: int,
+    threads: int,
+) -> None:
+    """Solve one input; every one of `threads` threads calls this with the same arrays and its own
+    number `thread`.
 
     Parameters
     ----------
     lines, work : Lines, Work
     cells, x, t : (padded rows · padded cols,) flat
-        Cell conductance; word-line volts (in: the start if `warm`; out: the solution); bit-line volts (out).
+        Cell conductance; word-line volts (in: the start if `warm`; out: the solution); bit-line
+        volts (out).
     word_volts, bit_volts : (padded rows,), (padded cols,)
         Driver and sense-node volts; padded lines 0.
     word_amps, bit_amps : as `x`, or of size 0
@@ -202,7 +299,8 @@ def solve_lines(
     most : int
         Iterations allowed.
     report : (8,)
-        Out: iterations, largest residual, ‖residual‖₁, Σ|I|, 1 if converged, rounding level of ‖residual‖₁.
+        Out: iterations, largest residual, ‖residual‖₁, Σ|I|, 1 if converged, rounding level of
+        ‖residual‖₁.
     """
     panels, blocks = -(-lines.rows // 8), lines.stride // 8
     p0, p1 = panels * thread // threads, panels * (thread + 1) // threads
@@ -223,37 +321,106 @@ def solve_lines(
         solve_bits(lines, cells, work.bit_factor, x, bit_volts, bit_amps, t, c0, c1)
         wait_for_all(work.gate, threads)
         if attempt > 0 or warm:
-            certify(lines, cells, work, word_volts, bit_volts, word_amps, bit_amps, x, t, row_amps, column_amps, report, thread, threads)
+            certify(
+                lines,
+                cells,
+                work,
+                word_volts,
+                bit_volts,
+                word_amps,
+                bit_amps,
+                x,
+                t,
+                row_amps,
+                column_amps,
+                report,
+                thread,
+                threads,
+            )
             left = report[BOUND]
             good = left <= 4.0 * tolerance * report[SCALE] or left <= report[FLOOR]
-            if (attempt > 0 and good) or left <= tolerance * report[SCALE] or done >= most or not left < 0.5 * before:
+            if (
+                (attempt > 0 and good)
+                or left <= tolerance * report[SCALE]
+                or done >= most
+                or not left < 0.5 * before
+            ):
                 break
             before = left
         measures[:MEASURES] = 0.0
         renew_words(
-            lines, cells, work.word_factor, t, True, word_volts, word_amps, 0.0, work.direction, x, work.correction, scratch, p0, p1, measures
-        )  # fmt: skip
+            lines,
+            cells,
+            work.word_factor,
+            t,
+            True,
+            word_volts,
+            word_amps,
+            0.0,
+            work.direction,
+            x,
+            work.correction,
+            scratch,
+            p0,
+            p1,
+            measures,
+        )
         measures[4] = _row_scale(lines, x, word_volts, p0, p1)
         _share(work, thread, threads, 0, measures, 2)
-        done += iterate(lines, cells, work, word_volts, x, t, tolerance, reach, most - done, measures, thread, threads)
+        done += iterate(
+            lines,
+            cells,
+            work,
+            word_volts,
+            x,
+            t,
+            tolerance,
+            reach,
+            most - done,
+            measures,
+            thread,
+            threads,
+        )
     if thread == 0:
         report[ITERATIONS] = done
-        report[CONVERGED] = 1.0 if report[BOUND] <= max(8.0 * tolerance * report[SCALE], report[FLOOR]) else 0.0
+        report[CONVERGED] = (
+            1.0 if report[BOUND] <= max(8.0 * tolerance * report[SCALE], report[FLOOR]) else 0.0
+        )
 
 
 @kernel
 def _padded_volts(given: Any, first: Any, last: Any, held: Any, padded: Any) -> None:
     """Copy line volts into whole vectors; lines that float are driven to nothing."""
     for k in range(padded.size):
-        padded[k] = given[k] if k < given.size and (first[k] > 0.0 or last[k] > 0.0 or held[k]) else 0.0
+        padded[k] = (
+            given[k] if k < given.size and (first[k] > 0.0 or last[k] > 0.0 or held[k]) else 0.0
+        )
 
 
 @kernel
 def solve_many(
-    numbers: Any, held: Any, rows: int, cols: int, doubles: Any, gate: Any, row_volts: Any, column_volts: Any, amps: Any, volts: Any,
-    results: Any, factored: bool, warm: bool, tolerance: float, most: int, first: int, last: int, thread: int, threads: int,
-) -> bool:  # fmt: skip
-    """Solve inputs `first` to `last` of a batch one after another; with several threads each calls this with its own number `thread`.
+    numbers: Any,
+    held: Any,
+    rows: int,
+    cols: int,
+    doubles: Any,
+    gate: Any,
+    row_volts: Any,
+    column_volts: Any,
+    amps: Any,
+    volts: Any,
+    results: Any,
+    factored: bool,
+    warm: bool,
+    tolerance: float,
+    most: int,
+    first: int,
+    last: int,
+    thread: int,
+    threads: int,
+) -> bool:
+    """Solve inputs `first` to `last` of a batch one after another; with several threads each calls
+    this with its own number `thread`.
 
     Parameters
     ----------
@@ -265,11 +432,12 @@ def solve_many(
     amps : (batch, 2, padded rows · padded cols) or (1, 2, 0)
         Currents injected into word-line and bit-line nodes.
     volts : (batch, 2 · padded rows · padded cols + 8)
-        Word-line volts (in: the start if `warm`; out: the solution), then bit-line volts (out), from the first whole cache line on: where
-        that is is reported as BEGIN. Of length 1 along the first axis no voltages are kept.
+        Word-line volts (in: the start if `warm`; out: the solution), then bit-line volts (out),
+        from the first whole cache line on: where that is is reported as BEGIN. Of length 1 along
+        the first axis no voltages are kept.
     results : (batch, rows + cols + 8)
-        Out: row currents, column currents and the report: iterations, largest residual, ‖residual‖₁, Σ|I|, 1 if converged,
-        rounding level of ‖residual‖₁, BEGIN.
+        Out: row currents, column currents and the report: iterations, largest residual,
+        ‖residual‖₁, Σ|I|, 1 if converged, rounding level of ‖residual‖₁, BEGIN.
     factored : bool
         Whether the memory already holds the factors of these lines and cells.
     tolerance, most
@@ -278,7 +446,8 @@ def solve_many(
     Returns
     -------
     bool
-        Whether every input reached the tolerance (rounding may keep it from that: the caller looks closer).
+        Whether every input reached the tolerance (rounding may keep it from that: the caller looks
+        closer).
     """
     lines = lines_in(numbers, held, rows, cols)
     high, wide = lines.word_first.size, lines.stride
@@ -290,13 +459,32 @@ def solve_many(
     for k in range(first, last):
         own, report = volts[k if volts.shape[0] > 1 else 0], results[k, rows + cols :]
         injected = amps[k if amps.shape[0] > 1 else 0]
-        _padded_volts(row_volts[k], lines.word_first, lines.word_last, lines.word_held, drives[:high])
-        _padded_volts(column_volts[k], lines.bit_first, lines.bit_last, lines.bit_held, drives[high:])
+        _padded_volts(
+            row_volts[k], lines.word_first, lines.word_last, lines.word_held, drives[:high]
+        )
+        _padded_volts(
+            column_volts[k], lines.bit_first, lines.bit_last, lines.bit_held, drives[high:]
+        )
         solve_lines(
-            lines, cells, work, drives[:high], drives[high:], injected[0], injected[1], own[begin : begin + size],
-            own[begin + size : begin + 2 * size], results[k, :rows], results[k, rows : rows + cols], factored or k > first, warm, tolerance,
-            most, report, thread, threads,
-        )  # fmt: skip
+            lines,
+            cells,
+            work,
+            drives[:high],
+            drives[high:],
+            injected[0],
+            injected[1],
+            own[begin : begin + size],
+            own[begin + size : begin + 2 * size],
+            results[k, :rows],
+            results[k, rows : rows + cols],
+            factored or k > first,
+            warm,
+            tolerance,
+            most,
+            report,
+            thread,
+            threads,
+        )
         if thread == 0:
             report[BEGIN] = begin
         good = good and report[BOUND] <= 8.0 * tolerance * report[SCALE]

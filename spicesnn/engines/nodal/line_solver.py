@@ -1,4 +1,5 @@
-"""The line solver as the rest of the package calls it: set up once an operator, then solve for many sources."""
+"""The line solver as the rest of the package calls it: set up once an operator, then solve for many
+sources."""
 
 from __future__ import annotations
 
@@ -11,7 +12,13 @@ from spicesnn.arrays import Floats
 from spicesnn.crossbar.wires import Wires
 from spicesnn.engines.nodal import line_cg
 from spicesnn.engines.nodal.line_cg import COARSEST
-from spicesnn.engines.nodal.lines import aligned_rows, aligned_zeros, packed_lines, padded, stride_of
+from spicesnn.engines.nodal.lines import (
+    aligned_rows,
+    aligned_zeros,
+    packed_lines,
+    padded,
+    stride_of,
+)
 from spicesnn.engines.nodal.memory import Memory
 from spicesnn.engines.nodal.network import Operator, Solution, Sources, operator_of_wires
 from spicesnn.engines.nodal.threads import team
@@ -22,7 +29,8 @@ TOLERANCE = 1e-11
 """‖residual‖₁ over the sum of all line currents at which a solve ends (see `line_cg`)."""
 MOST_ITERATIONS = 20_000
 SHARED_CELLS = 60_000
-"""From this size on one input is solved by several threads; below, the helper would wake up too late (`bench_solver.py --part threads`)."""
+"""From this size on one input is solved by several threads; below, the helper would wake up too
+late (`bench_solver.py --part threads`)."""
 SHARED_BATCH = 50_000
 """From so many cells times inputs on the inputs of a batch are shared out between threads."""
 
@@ -36,9 +44,23 @@ def compile_solver() -> None:
     memory, nothing = Memory(1, 1, 1), np.zeros((1, 1))
     with compiling("the line solver"):
         line_cg.solve_many(
-            *packed_lines(operator_of_wires(Wires(), (1, 1))), memory.doubles, memory.gate, nothing, nothing, _NO_AMPS, nothing, nothing,
-            False, False, TOLERANCE, 0, 0, 0, 0, 1,
-        )  # fmt: skip
+            *packed_lines(operator_of_wires(Wires(), (1, 1))),
+            memory.doubles,
+            memory.gate,
+            nothing,
+            nothing,
+            _NO_AMPS,
+            nothing,
+            nothing,
+            False,
+            False,
+            TOLERANCE,
+            0,
+            0,
+            0,
+            0,
+            1,
+        )
 
 
 class LinePrepared:
@@ -62,7 +84,9 @@ class LinePrepared:
         self._factored = False
         self._busy = threading.Lock()
 
-    def solve(self, sources: Sources, start: Solution | None = None, *, tolerance: float = TOLERANCE) -> Solution:
+    def solve(
+        self, sources: Sources, start: Solution | None = None, *, tolerance: float = TOLERANCE
+    ) -> Solution:
         """Solve for every input of the batch.
 
         Parameters
@@ -81,25 +105,38 @@ class LinePrepared:
         rows, cols = self.operator.shape
         batch, high = sources.row_volts.shape[0], padded(rows)
         volts, begin = aligned_rows(batch, 2 * high * self._stride)
-        nodes = volts[:, begin : begin + 2 * high * self._stride].reshape(batch, 2, high, self._stride)
+        nodes = volts[:, begin : begin + 2 * high * self._stride].reshape(
+            batch, 2, high, self._stride
+        )
         word, bit = nodes[:, 0, :rows, :cols], nodes[:, 1, :rows, :cols]
         if start is not None:
             nodes[:, 0] = 0.0
             word[:] = start.word_volts
-            # Lines tied to their driver by 0 Ω are not solved for: their volts are the new drive, not the old solution's.
+            # Lines tied to their driver by 0 Ω are not solved for: their volts are the new drive,
+            # not the old solution's.
             wires = self.operator.wires
-            held = (np.broadcast_to(wires.driver_ohm, rows) == 0) & (wires.word_line_ohm == 0) & ~self.operator.floating_rows
+            held = (
+                (np.broadcast_to(wires.driver_ohm, rows) == 0)
+                & (wires.word_line_ohm == 0)
+                & ~self.operator.floating_rows
+            )
             word[:, held] = sources.row_volts[:, held, None]
         results = self._run(sources, volts, warm=start is not None, tolerance=tolerance)
         reports = results[:, rows + cols :]
         iterations = reports[:, line_cg.ITERATIONS]
         return Solution(
-            word_volts=word, bit_volts=bit, row_amps=results[:, :rows], column_amps=results[:, rows : rows + cols],
-            residual_amps=reports[:, line_cg.RESIDUAL], iterations=int(iterations[0] if batch == 1 else iterations.max()),
+            word_volts=word,
+            bit_volts=bit,
+            row_amps=results[:, :rows],
+            column_amps=results[:, rows : rows + cols],
+            residual_amps=reports[:, line_cg.RESIDUAL],
+            iterations=int(iterations[0] if batch == 1 else iterations.max()),
             bound_amps=reports[:, line_cg.BOUND],
-        )  # fmt: skip
+        )
 
-    def solve_currents(self, sources: Sources, *, tolerance: float = TOLERANCE) -> tuple[Floats, Floats, Floats]:
+    def solve_currents(
+        self, sources: Sources, *, tolerance: float = TOLERANCE
+    ) -> tuple[Floats, Floats, Floats]:
         """Solve for every input of the batch and keep line currents alone.
 
         Returns
@@ -108,37 +145,88 @@ class LinePrepared:
         """
         rows, cols = self.operator.shape
         results = self._run(sources, None, warm=False, tolerance=tolerance)
-        return results[:, :rows], results[:, rows : rows + cols], results[:, rows + cols + line_cg.BOUND]
+        return (
+            results[:, :rows],
+            results[:, rows : rows + cols],
+            results[:, rows + cols + line_cg.BOUND],
+        )
 
-    def _run(self, sources: Sources, volts: Floats | None, *, warm: bool, tolerance: float) -> Floats:
+    def _run(
+        self, sources: Sources, volts: Floats | None, *, warm: bool, tolerance: float
+    ) -> Floats:
         """Solve into `volts`, or into scratch, and return `results` (see `line_cg.solve_many`)."""
         rows, cols = self.operator.shape
         batch, size = sources.row_volts.shape[0], padded(rows) * self._stride
-        row_volts, column_volts = np.ascontiguousarray(sources.row_volts), np.ascontiguousarray(sources.column_volts)
+        row_volts, column_volts = (
+            np.ascontiguousarray(sources.row_volts),
+            np.ascontiguousarray(sources.column_volts),
+        )
         amps = _injected(sources, batch)
         results = np.empty((batch, rows + cols + line_cg.REPORT_SIZE))
         kept = volts if volts is not None else aligned_rows(1, 2 * size)[0]
 
-        def some(first: int, last: int, memory: Memory, factored: bool, scratch: Floats, thread: int, threads: int) -> bool:
+        def some(
+            first: int,
+            last: int,
+            memory: Memory,
+            factored: bool,
+            scratch: Floats,
+            thread: int,
+            threads: int,
+        ) -> bool:
             return line_cg.solve_many(
-                *self.lines, memory.doubles, memory.gate, row_volts, column_volts, amps, scratch, results, factored, warm, tolerance,
-                MOST_ITERATIONS, first, last, thread, threads,
-            )  # fmt: skip
+                *self.lines,
+                memory.doubles,
+                memory.gate,
+                row_volts,
+                column_volts,
+                amps,
+                scratch,
+                results,
+                factored,
+                warm,
+                tolerance,
+                MOST_ITERATIONS,
+                first,
+                last,
+                thread,
+                threads,
+            )
 
         def share_of_batch(number: int, threads: int) -> bool:
             memory = self.memory if number == 0 else self.memory.again()
             own = kept if volts is not None or number == 0 else aligned_rows(1, 2 * size)[0]
-            return some(1 + (batch - 1) * number // threads, 1 + (batch - 1) * (number + 1) // threads, memory, number == 0, own, 0, 1)
+            return some(
+                1 + (batch - 1) * number // threads,
+                1 + (batch - 1) * (number + 1) // threads,
+                memory,
+                number == 0,
+                own,
+                0,
+                1,
+            )
 
         compile_solver()
         with self._busy:
             if size < SHARED_CELLS:
                 good = some(0, 1, self.memory, self._factored, kept, 0, 1)
             else:
-                good = all(team.run(lambda number, threads: some(0, 1, self.memory, self._factored, kept, number, threads), 2))
+                good = all(
+                    team.run(
+                        lambda number, threads: some(
+                            0, 1, self.memory, self._factored, kept, number, threads
+                        ),
+                        2,
+                    )
+                )
             self._factored = True
             if batch > 1:
-                good &= all(team.run(share_of_batch, min(batch - 1, team.size) if size * batch >= SHARED_BATCH else 1))
+                good &= all(
+                    team.run(
+                        share_of_batch,
+                        min(batch - 1, team.size) if size * batch >= SHARED_BATCH else 1,
+                    )
+                )
             if not good:  # what diverged must not be carried into the next solve
                 self.memory.clean()
                 self._factored = False
@@ -147,38 +235,55 @@ class LinePrepared:
             reports = results[:, rows + cols :]
             if not reports[:, line_cg.CONVERGED].all():
                 _raise_for(reports, tolerance)
-            check_resolved(self.operator, sources, reports[:, line_cg.BOUND], reports[:, line_cg.SCALE], max(COARSEST, 10 * tolerance))
+            check_resolved(
+                self.operator,
+                sources,
+                reports[:, line_cg.BOUND],
+                reports[:, line_cg.SCALE],
+                max(COARSEST, 10 * tolerance),
+            )
         return results
 
 
-def check_resolved(operator: Operator, sources: Sources, bound: Floats, scale: Floats, coarsest: float) -> None:
-    """Raise `ConvergenceError` where rounding alone has made the currents worthless: cells far more conductive than the wires.
+def check_resolved(
+    operator: Operator, sources: Sources, bound: Floats, scale: Floats, coarsest: float
+) -> None:
+    """Raise `ConvergenceError` where rounding alone has made the currents worthless: cells far more
+    conductive than the wires.
 
     Parameters
     ----------
     bound, scale : (batch,)
         Bound of the error of any line current, and Σ|line current|.
     coarsest : float
-        Error that is accepted, relative to `scale`. Arrays that carry next to no current at all are left alone.
+        Error that is accepted, relative to `scale`. Arrays that carry next to no current at all are
+        left alone.
     """
-    ohm = [value for value in (operator.wires.word_line_ohm, operator.wires.bit_line_ohm) if value > 0]
+    ohm = [
+        value for value in (operator.wires.word_line_ohm, operator.wires.bit_line_ohm) if value > 0
+    ]
     if not ohm or bool(np.all(bound <= coarsest * scale)):
         return
-    reach = np.maximum(np.abs(sources.row_volts).max(axis=1), np.abs(sources.column_volts).max(axis=1))
+    reach = np.maximum(
+        np.abs(sources.row_volts).max(axis=1), np.abs(sources.column_volts).max(axis=1)
+    )
     lost = np.flatnonzero((bound > coarsest * scale) & (bound > 1e-9 * reach / min(ohm)))
     if lost.size:
         k = int(lost[0])
         raise ConvergenceError(
-            f"the line currents are only known to {bound[k]:.2g} A of {scale[k]:.2g} A: a cell has {operator.cell_siemens.max():.3g} S where a wire "
-            f"segment has {1 / min(ohm):.3g} S, and double precision cannot tell its two ends apart. Give shorted cells less conductance"
+            f"the line currents are only known to {bound[k]:.2g} A of {scale[k]:.2g} A: a cell has"
+            f" {operator.cell_siemens.max():.3g} S where a wire segment has {1 / min(ohm):.3g} S,"
+            " and double precision cannot tell its two ends apart. Give shorted cells less"
+            " conductance"
         )
 
 
 def _raise_for(reports: Floats, tolerance: float) -> None:
     worst = reports[np.argmin(reports[:, line_cg.CONVERGED])]
     raise ConvergenceError(
-        f"the line solver left {worst[line_cg.BOUND]:.3g} A over after {int(worst[line_cg.ITERATIONS])} iterations, "
-        f"of {worst[line_cg.SCALE]:.3g} A in all lines; wanted {tolerance:.3g} of that"
+        f"the line solver left {worst[line_cg.BOUND]:.3g} A over after"
+        f" {int(worst[line_cg.ITERATIONS])} iterations, of {worst[line_cg.SCALE]:.3g} A in all"
+        f" lines; wanted {tolerance:.3g} of that"
     )
 
 

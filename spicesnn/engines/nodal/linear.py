@@ -1,8 +1,8 @@
 """Which method solves a linear array: chosen by the cost that its resistances and size predict.
 
-With ξ = N²·r·mean(G) a line of N cells has its slowest mode damped by 1/(1 + π²/4ξ), so one sweep over both kinds of lines
-leaves ρ = 1/((1 + π²/4ξ_word)·(1 + π²/4ξ_bit)) of it, and conjugate gradients take about 7/√(1 − ρ) iterations.
-"""
+With ξ = N²·r·mean(G) a line of N cells has its slowest mode damped by 1/(1 + π²/4ξ), so one sweep
+over both kinds of lines leaves ρ = 1/((1 + π²/4ξ_word)·(1 + π²/4ξ_bit)) of it, and conjugate
+gradients take about 7/√(1 − ρ) iterations."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def predicted_iterations(operator: Operator) -> float:
     mean = float(cells.sum()) / cells.size
     segment_ohm = max(wires.word_line_ohm, wires.bit_line_ohm)
     if mean * segment_ohm > 1e-4:
-        # a cell that conducts better than the wires ties their nodes together, and more of that changes nothing
+        # a cell that conducts better than the wires ties their nodes together, and more of that
+        # changes nothing
         mean = float(np.minimum(cells, 1 / segment_ohm).sum()) / cells.size
     return _iterations(wires, operator.shape, mean)
 
@@ -41,7 +42,10 @@ def predicted_iterations(operator: Operator) -> float:
 def _iterations(wires: Wires, shape: tuple[int, int], mean: float) -> float:
     """Return how many iterations cells of this mean conductance are likely to take, siemens."""
     rows, cols = shape
-    driver, sense = (ohm if isinstance(ohm, float) else float(ohm.max()) for ohm in (wires.driver_ohm, wires.sense_ohm))
+    driver, sense = (
+        ohm if isinstance(ohm, float) else float(ohm.max())
+        for ohm in (wires.driver_ohm, wires.sense_ohm)
+    )
     word = cols * mean * (cols * wires.word_line_ohm + driver)
     bit = rows * mean * (rows * wires.bit_line_ohm + sense)
     quarter = math.pi**2 / 4
@@ -50,7 +54,8 @@ def _iterations(wires: Wires, shape: tuple[int, int], mean: float) -> float:
 
 
 def check_paths(operator: Operator) -> None:
-    """Raise `SingularCircuitError` where a floating line has no path to any driver, sense node or ground."""
+    """Raise `SingularCircuitError` where a floating line has no path to any driver, sense node or
+    ground."""
     if not operator.floats:
         return
     floating_rows, floating_columns = operator.floating_rows, operator.floating_columns
@@ -58,7 +63,12 @@ def check_paths(operator: Operator) -> None:
     row, col = np.nonzero(operator.cell_siemens > 0)
     count = sum(operator.shape)
     _, island = islands(row, rows + col, count)
-    held = np.concatenate([~floating_rows | (operator.word_siemens > 0), ~floating_columns | (operator.bit_siemens > 0)])
+    held = np.concatenate(
+        [
+            ~floating_rows | (operator.word_siemens > 0),
+            ~floating_columns | (operator.bit_siemens > 0),
+        ]
+    )
     grounded = np.zeros(count, dtype=bool)
     grounded[island[held]] = True
     lost = np.flatnonzero(~grounded[island])
@@ -66,30 +76,37 @@ def check_paths(operator: Operator) -> None:
         line = int(lost[0])
         name, at = ("word", (line, 0)) if line < rows else ("bit", (0, line - rows))
         raise SingularCircuitError(
-            f"the {name}-line node at cell {at} floats: no path leads from it to any driver or sense node, "
-            "so its voltage is not defined. Drive the line, or give one of its cells a conductance above 0 S"
+            f"the {name}-line node at cell {at} floats: no path leads from it to any driver or"
+            " sense node, so its voltage is not defined. Drive the line, or give one of its cells"
+            " a conductance above 0 S"
         )
 
 
 UNRESOLVED = 1e8
-"""Cell over wire conductance from which on sparse LU rounds the wires away and does not notice: it is no second opinion."""
+"""Cell over wire conductance from which on sparse LU rounds the wires away and does not notice: it
+is no second opinion."""
 REFINE_SECONDS = 1.0
-"""Elimination that takes less than this replaces an answer that rounding has spoilt, though its certificate is honest."""
+"""Elimination that takes less than this replaces an answer that rounding has spoilt, though its
+certificate is honest."""
 WANTED = 5e-10
 """Bound of the error over the largest line current from which on it does."""
 MOST_TERMINALS = 2000
-"""Elimination joins all terminals with one another; of longer single lines sparse LU makes less work."""
+"""Elimination joins all terminals with one another; of longer single lines sparse LU makes less
+work."""
 
 
 class Checked:
-    """The line solver with a direct method behind it, for the rare operator on which iterations stall or rounding spoils the answer."""
+    """The line solver with a direct method behind it, for the rare operator on which iterations
+    stall or rounding spoils the answer."""
 
     def __init__(self, operator: Operator, lines: LinePrepared) -> None:
         self.operator = operator
         self.lines = lines
         self._direct: DirectPrepared | Eliminated | None = None
 
-    def solve(self, sources: Sources, start: Solution | None = None, *, tolerance: float = 1e-11) -> Solution:
+    def solve(
+        self, sources: Sources, start: Solution | None = None, *, tolerance: float = 1e-11
+    ) -> Solution:
         """Solve for every input of the batch; `tolerance` as in `LinePrepared.solve`."""
         if self._direct is None:
             try:
@@ -108,11 +125,18 @@ class Checked:
             from spicesnn.engines.nodal.line_solver import check_resolved
 
             scale = np.abs(solution.row_amps).sum(axis=1) + np.abs(solution.column_amps).sum(axis=1)
-            check_resolved(self.operator, sources, solution.residual_amps * 2 * self.operator.cell_siemens.size, scale, COARSEST)
+            check_resolved(
+                self.operator,
+                sources,
+                solution.residual_amps * 2 * self.operator.cell_siemens.size,
+                scale,
+                COARSEST,
+            )
         return solution
 
     def currents(self, sources: Sources, tolerance: float) -> tuple[Floats, Floats, Floats]:
-        """Return row currents, column currents and bounds of their errors (batch each); node voltages are not kept."""
+        """Return row currents, column currents and bounds of their errors (batch each); node
+        voltages are not kept."""
         if self._direct is None:
             try:
                 found = self.lines.solve_currents(sources, tolerance=tolerance)
@@ -126,20 +150,34 @@ class Checked:
     def _second_method(self) -> DirectPrepared | Eliminated | None:
         if elimination_seconds(*self.operator.shape) <= MOST_SECONDS:
             return Eliminated(self.operator)
-        resolved = float(self.operator.cell_siemens.max()) * max(self.operator.wires.word_line_ohm, self.operator.wires.bit_line_ohm) <= UNRESOLVED
+        resolved = (
+            float(self.operator.cell_siemens.max())
+            * max(self.operator.wires.word_line_ohm, self.operator.wires.bit_line_ohm)
+            <= UNRESOLVED
+        )
         return DirectPrepared(self.operator) if resolved else None
 
     def _spoilt(self, row_amps: Floats, column_amps: Floats, bound_amps: Floats | None) -> bool:
-        """Return whether rounding has left more than is wanted, and elimination would do better in little time."""
-        if not self.lines.rounded or bound_amps is None or elimination_seconds(*self.operator.shape) > REFINE_SECONDS:
+        """Return whether rounding has left more than is wanted, and elimination would do better in
+        little time."""
+        if (
+            not self.lines.rounded
+            or bound_amps is None
+            or elimination_seconds(*self.operator.shape) > REFINE_SECONDS
+        ):
             return False
         largest = np.maximum(np.abs(row_amps).max(axis=1), np.abs(column_amps).max(axis=1))
         return bool(np.any(bound_amps > WANTED * largest))
 
 
 def currents_of(solution: Solution) -> tuple[Floats, Floats, Floats]:
-    """Return row currents, column currents and bounds of their errors (batch each) of a solution."""
-    bound = solution.residual_amps * 2 * solution.word_volts[0].size if solution.bound_amps is None else solution.bound_amps
+    """Return row currents, column currents and bounds of their errors (batch each) of a
+    solution."""
+    bound = (
+        solution.residual_amps * 2 * solution.word_volts[0].size
+        if solution.bound_amps is None
+        else solution.bound_amps
+    )
     return solution.row_amps, solution.column_amps, bound
 
 
@@ -162,23 +200,39 @@ def prepare(operator: Operator, reuse: Prepared | None = None, solves: int = 1) 
     """
     check_paths(operator)
     if min(operator.shape) == 1:
-        # along a single line currents may fall off by any factor; elimination keeps every one of them to its own accuracy
-        return Eliminated(operator) if sum(operator.shape) <= MOST_TERMINALS else DirectPrepared(operator)
-    if not lines_always_pay(operator.wires, operator.shape, solves) and _costs(operator.shape, predicted_iterations(operator), solves):
+        # along a single line currents may fall off by any factor; elimination keeps every one of
+        # them to its own accuracy
+        return (
+            Eliminated(operator)
+            if sum(operator.shape) <= MOST_TERMINALS
+            else DirectPrepared(operator)
+        )
+    if not lines_always_pay(operator.wires, operator.shape, solves) and _costs(
+        operator.shape, predicted_iterations(operator), solves
+    ):
         return Eliminated(operator)
     from spicesnn.engines.nodal.line_solver import LinePrepared
 
-    kept = reuse.lines if isinstance(reuse, Checked) and reuse.operator.shape == operator.shape else None
+    kept = (
+        reuse.lines
+        if isinstance(reuse, Checked) and reuse.operator.shape == operator.shape
+        else None
+    )
     return Checked(operator, LinePrepared(operator, kept))
 
 
 def lines_always_pay(wires: Wires, shape: tuple[int, int], solves: int = 1) -> bool:
     """Return whether the line solver is likely to be the faster method, whatever the cells are."""
     segment_ohm = max(wires.word_line_ohm, wires.bit_line_ohm)
-    return min(shape) > 1 and not _costs(shape, _iterations(wires, shape, 1 / segment_ohm if segment_ohm else _SHORT), solves)
+    return min(shape) > 1 and not _costs(
+        shape, _iterations(wires, shape, 1 / segment_ohm if segment_ohm else _SHORT), solves
+    )
 
 
 def _costs(shape: tuple[int, int], iterations: float, solves: int) -> bool:
-    """Return whether elimination is likely to be faster than so many iterations for each of some inputs."""
+    """Return whether elimination is likely to be faster than so many iterations for each of some
+    inputs."""
     rows, cols = shape
-    return solves * (4 + iterations) * rows * cols * _SECONDS_PER_CELL_SWEEP > elimination_seconds(rows, cols)
+    return solves * (4 + iterations) * rows * cols * _SECONDS_PER_CELL_SWEEP > elimination_seconds(
+        rows, cols
+    )

@@ -1,8 +1,9 @@
-"""What the line sweeps need to know about an operator, as flat arrays that compiled code takes without a copy.
+"""What the line sweeps need to know about an operator, as flat arrays that compiled code takes
+without a copy.
 
-Arrays are padded to multiples of eight rows and columns, so that every vector load is whole; padded cells have 0 S.
-A line whose wire has 0 Ω is *merged*: it is one node. A merged line that is driven through 0 Ω is *held*: its voltage is known.
-"""
+Arrays are padded to multiples of eight rows and columns, so that every vector load is whole; padded
+cells have 0 S. A line whose wire has 0 Ω is *merged*: it is one node. A merged line that is driven
+through 0 Ω is *held*: its voltage is known."""
 
 from __future__ import annotations
 
@@ -26,18 +27,21 @@ def padded(count: int) -> int:
 
 
 def stride_of(cols: int) -> int:
-    """Return the doubles from one row to the next: not a multiple of 4 KiB or near it, where rows would fight for the same cache sets."""
+    """Return the doubles from one row to the next: not a multiple of 4 KiB or near it, where rows
+    would fight for the same cache sets."""
     stride = padded(cols)
     return stride + LANES if stride >= 128 and stride % 64 == 0 else stride
 
 
 def aligned_zeros(*shape: int) -> Floats:
-    """Return zeros that begin at a cache line, so that no vector lies across two (a third of the time of a sweep)."""
+    """Return zeros that begin at a cache line, so that no vector lies across two (a third of the
+    time of a sweep)."""
     return _aligned(np.zeros(math.prod(shape) + LANES), *shape)
 
 
 def aligned_rows(count: int, size: int) -> tuple[Floats, int]:
-    """Return memory as it is found, (count, size + 8), and where in each row the first cache line begins."""
+    """Return memory as it is found, (count, size + 8), and where in each row the first cache line
+    begins."""
     rows = np.empty((count, size + LANES))
     return rows, _before_cache_line(rows)
 
@@ -64,7 +68,8 @@ class Lines(NamedTuple):
     word_ground, bit_ground : float
         Conductance from each node to ground.
     word_first, word_last : (padded rows,)
-        Conductance from the first and the last node of a word line to its driver; 0 where there is none. A merged line's is all in `word_first`.
+        Conductance from the first and the last node of a word line to its driver; 0 where there is
+        none. A merged line's is all in `word_first`.
     bit_first, bit_last : (padded cols,)
         The same for bit lines and their sense nodes. A merged line's is all in `bit_last`.
     word_merged, bit_merged : bool
@@ -96,12 +101,14 @@ class Lines(NamedTuple):
 
 
 class PackedLines(NamedTuple):
-    """`Lines` in the form in which they cross into compiled code: an array costs more there than all it holds.
+    """`Lines` in the form in which they cross into compiled code: an array costs more there than
+    all it holds.
 
     Attributes
     ----------
     numbers : flat
-        Segments and grounds of word and bit lines, 1.0 where they are merged, two spare; then the vectors of `Lines` in their order.
+        Segments and grounds of word and bit lines, 1.0 where they are merged, two spare; then the
+        vectors of `Lines` in their order.
     held : (padded rows + padded cols,) bool
     rows, cols : int
     """
@@ -113,7 +120,8 @@ class PackedLines(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Factors (they depend on the operator) and vectors of a solve (they do not outlive it), one after another in one piece of memory.
+    """Factors (they depend on the operator) and vectors of a solve (they do not outlive it), one
+    after another in one piece of memory.
 
     Attributes
     ----------
@@ -144,12 +152,16 @@ class Work(NamedTuple):
 
 
 def work_doubles(rows: int, stride: int, threads: int) -> int:
-    """Return how many doubles the `Work` of so many padded rows takes (`line_cg.work_in` lays it out)."""
+    """Return how many doubles the `Work` of so many padded rows takes (`line_cg.work_in` lays it
+    out)."""
     return 4 * rows * stride + threads * (18 * stride + 256 + 32 + rows + stride)
 
 
-def _side(ohm: float | Floats, segment_ohm: float, floating: NDArray[np.bool_], width: int) -> tuple[Floats, NDArray[np.bool_]]:
-    """Return terminal conductance of each line (padded), and which are held because there is no resistance at all."""
+def _side(
+    ohm: float | Floats, segment_ohm: float, floating: NDArray[np.bool_], width: int
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return terminal conductance of each line (padded), and which are held because there is no
+    resistance at all."""
     count = floating.size
     held = np.zeros(width, dtype=bool)
     siemens = np.ones(width)
@@ -169,8 +181,17 @@ def _side(ohm: float | Floats, segment_ohm: float, floating: NDArray[np.bool_], 
 
 
 @lru_cache(maxsize=16)
-def _lines_of(wires: Wires, rows_that_float: bytes, columns_that_float: bytes, word_ground: float, bit_ground: float) -> Lines:
-    floating_rows, floating_columns = np.frombuffer(rows_that_float, dtype=bool), np.frombuffer(columns_that_float, dtype=bool)
+def _lines_of(
+    wires: Wires,
+    rows_that_float: bytes,
+    columns_that_float: bytes,
+    word_ground: float,
+    bit_ground: float,
+) -> Lines:
+    floating_rows, floating_columns = (
+        np.frombuffer(rows_that_float, dtype=bool),
+        np.frombuffer(columns_that_float, dtype=bool),
+    )
     rows, cols = floating_rows.size, floating_columns.size
     stride = stride_of(cols)
     word, word_held = _side(wires.driver_ohm, wires.word_line_ohm, floating_rows, padded(rows))
@@ -185,25 +206,64 @@ def _lines_of(wires: Wires, rows_that_float: bytes, columns_that_float: bytes, w
     word_siemens = 0.0 if word_merged else 1.0 / wires.word_line_ohm
     bit_siemens = 0.0 if bit_merged else 1.0 / wires.bit_line_ohm
     word_segment, bit_segment, word_shunt = np.zeros((3, stride))
-    word_segment[:cols], bit_segment[:cols], word_shunt[:cols] = word_siemens, bit_siemens, word_ground
+    word_segment[:cols], bit_segment[:cols], word_shunt[:cols] = (
+        word_siemens,
+        bit_siemens,
+        word_ground,
+    )
     return Lines(
-        rows=rows, cols=cols, stride=stride, word_siemens=word_siemens, bit_siemens=bit_siemens,
-        word_ground=float(word_ground), bit_ground=float(bit_ground), word_first=word, word_last=word_far,
-        bit_first=bit_far, bit_last=bit, word_merged=word_merged, bit_merged=bit_merged, word_held=word_held, bit_held=bit_held,
-        word_segment=word_segment, bit_segment=bit_segment, word_shunt=word_shunt,
-    )  # fmt: skip
+        rows=rows,
+        cols=cols,
+        stride=stride,
+        word_siemens=word_siemens,
+        bit_siemens=bit_siemens,
+        word_ground=float(word_ground),
+        bit_ground=float(bit_ground),
+        word_first=word,
+        word_last=word_far,
+        bit_first=bit_far,
+        bit_last=bit,
+        word_merged=word_merged,
+        bit_merged=bit_merged,
+        word_held=word_held,
+        bit_held=bit_held,
+        word_segment=word_segment,
+        bit_segment=bit_segment,
+        word_shunt=word_shunt,
+    )
 
 
 @lru_cache(maxsize=16)
-def _packed_of(wires: Wires, rows_that_float: bytes, columns_that_float: bytes, word_ground: float, bit_ground: float) -> PackedLines:
+def _packed_of(
+    wires: Wires,
+    rows_that_float: bytes,
+    columns_that_float: bytes,
+    word_ground: float,
+    bit_ground: float,
+) -> PackedLines:
     lines = _lines_of(wires, rows_that_float, columns_that_float, word_ground, bit_ground)
     vectors = (
-        lines.word_first, lines.word_last, lines.bit_first, lines.bit_last, lines.word_segment, lines.bit_segment, lines.word_shunt
-    )  # fmt: skip
+        lines.word_first,
+        lines.word_last,
+        lines.bit_first,
+        lines.bit_last,
+        lines.word_segment,
+        lines.bit_segment,
+        lines.word_shunt,
+    )
     numbers = aligned_zeros(LANES + sum(vector.size for vector in vectors))
-    numbers[:6] = lines.word_siemens, lines.bit_siemens, lines.word_ground, lines.bit_ground, lines.word_merged, lines.bit_merged
+    numbers[:6] = (
+        lines.word_siemens,
+        lines.bit_siemens,
+        lines.word_ground,
+        lines.bit_ground,
+        lines.word_merged,
+        lines.bit_merged,
+    )
     numbers[LANES:] = np.concatenate(vectors)
-    return PackedLines(numbers, np.concatenate([lines.word_held, lines.bit_held]), lines.rows, lines.cols)
+    return PackedLines(
+        numbers, np.concatenate([lines.word_held, lines.bit_held]), lines.rows, lines.cols
+    )
 
 
 def _key(operator: Operator) -> tuple[Wires, bytes, bytes, float, float]:
@@ -212,7 +272,8 @@ def _key(operator: Operator) -> tuple[Wires, bytes, bytes, float, float]:
 
 
 def lines_of_operator(operator: Operator) -> Lines:
-    """Return the lines of an operator; wires that are the same object are described once, however often their cells change."""
+    """Return the lines of an operator; wires that are the same object are described once, however
+    often their cells change."""
     return _lines_of(*_key(operator))
 
 

@@ -1,8 +1,9 @@
-"""The memory of a set-up, handed on from an array that is dropped to the next one of the same shape.
+"""The memory of a set-up, handed on from an array that is dropped to the next one of the same
+shape.
 
-Who programs an array and reads it makes a new array each time. Fresh memory for its factors costs more than they do: every page is
-cleared by the system and faults once. So a few blocks wait here for the next set-up that they fit.
-"""
+Who programs an array and reads it makes a new array each time. Fresh memory for its factors costs
+more than they do: every page is cleared by the system and faults once. So a few blocks wait here
+for the next set-up that they fit."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ class _Block(NamedTuple):
 
 
 _spare: list[_Block] = []
-"""Blocks that wait, the last used at the end. Each look and change is one call into the list, so threads and forks need no lock."""
+"""Blocks that wait, the last used at the end. Each look and change is one call into the list, so
+threads and forks need no lock."""
 
 
 class Memory:
@@ -63,7 +65,8 @@ class Memory:
         self.doubles[padded(rows) * stride_of(cols) :] = 0.0
 
     def __del__(self, spare: list[_Block] = _spare, most: int = SPARE_BYTES) -> None:
-        # bound above: when the interpreter ends, the module's names may be gone before the last array is
+        # bound above: when the interpreter ends, the module's names may be gone before the last
+        # array is
         spare.append(self._block)
         waiting = 0
         for block in spare:
@@ -93,4 +96,10 @@ def _made(rows: int, cols: int, threads: int) -> _Block:
     shape = padded(rows), stride_of(cols)
     size = shape[0] * shape[1]
     doubles = aligned_zeros(size + work_doubles(*shape, threads))
-    return _Block((rows, cols, threads), doubles.nbytes, doubles, np.zeros(8, dtype=np.int64), doubles[:size].reshape(shape)[:rows, :cols])
+    return _Block(
+        (rows, cols, threads),
+        doubles.nbytes,
+        doubles,
+        np.zeros(8, dtype=np.int64),
+        doubles[:size].reshape(shape)[:rows, :cols],
+    )

@@ -1,9 +1,9 @@
 """Compiled star-mesh elimination of an array, row by row (the algebra is in `elimination`).
 
-The front holds one bit-line node a column: `mesh` (cols, cols) is what joins them, `excess` (cols,) what leads from them to terminals and
-ground. A row's word-line nodes are eliminated into the front one after another; then each bit-line node hands its place on to the node
-below it. Nothing here subtracts.
-"""
+The front holds one bit-line node a column: `mesh` (cols, cols) is what joins them, `excess` (cols,)
+what leads from them to terminals and ground. A row's word-line nodes are eliminated into the front
+one after another; then each bit-line node hands its place on to the node below it. Nothing here
+subtracts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from spicesnn.jit import kernel
 
 @kernel
 def _merge(mesh: Any, excess: Any, seen: Any, count: int, own: float, inverse: float) -> None:
-    """Join the first `count` nodes of the front by what a node that is eliminated has to them, `seen`, and to terminals, `own`."""
+    """Join the first `count` nodes of the front by what a node that is eliminated has to them,
+    `seen`, and to terminals, `own`."""
     for q in range(count):
         if seen[q] == 0.0:
             continue
@@ -27,7 +28,8 @@ def _merge(mesh: Any, excess: Any, seen: Any, count: int, own: float, inverse: f
 
 @kernel
 def _pass_on(mesh: Any, excess: Any, held: Any, link: float, seen: Any, inverse: Any) -> None:
-    """Eliminate the front; the next node takes each place, tied to the one it replaces by `link` (0: there is none)."""
+    """Eliminate the front; the next node takes each place, tied to the one it replaces by `link`
+    (0: there is none)."""
     count = excess.size
     for j in range(count):
         total = link + excess[j]
@@ -44,7 +46,17 @@ def _pass_on(mesh: Any, excess: Any, held: Any, link: float, seen: Any, inverse:
 
 
 @kernel
-def _join_word_line(lines: Any, cells: Any, row: int, held: Any, mesh: Any, excess: Any, seen: Any, inverse: Any, now: Any) -> None:
+def _join_word_line(
+    lines: Any,
+    cells: Any,
+    row: int,
+    held: Any,
+    mesh: Any,
+    excess: Any,
+    seen: Any,
+    inverse: Any,
+    now: Any,
+) -> None:
     """Eliminate the word-line nodes of a row into the front."""
     cols = lines.cols
     if lines.word_held[row]:
@@ -79,7 +91,16 @@ def _join_word_line(lines: Any, cells: Any, row: int, held: Any, mesh: Any, exce
 
 
 @kernel
-def eliminate(lines: Any, cells: Any, held: Any, bit_seen: Any, bit_inverse: Any, word_seen: Any, word_inverse: Any, front: Any) -> None:
+def eliminate(
+    lines: Any,
+    cells: Any,
+    held: Any,
+    bit_seen: Any,
+    bit_inverse: Any,
+    word_seen: Any,
+    word_inverse: Any,
+    front: Any,
+) -> None:
     """Eliminate all nodes of an array.
 
     Parameters
@@ -89,7 +110,8 @@ def eliminate(lines: Any, cells: Any, held: Any, bit_seen: Any, bit_inverse: Any
     held : (cols,) bool
         Bit lines whose voltage is known.
     bit_seen, bit_inverse : (rows, cols, cols), (rows, cols)
-        Out: what each bit-line node had to the front when it was eliminated, and 1/(everything it had).
+        Out: what each bit-line node had to the front when it was eliminated, and 1/(everything it
+        had).
     word_seen, word_inverse : (rows, cols, cols), (rows, cols)
         Out: the same for word-line nodes.
     front : (cols + 2, cols)
@@ -104,7 +126,11 @@ def eliminate(lines: Any, cells: Any, held: Any, bit_seen: Any, bit_inverse: Any
             if lines.bit_merged:
                 excess[j] += lines.bit_ground + (lines.bit_last[j] if i == 0 else 0.0)
             else:
-                excess[j] += lines.bit_ground + (lines.bit_first[j] if i == 0 else 0.0) + (lines.bit_last[j] if i == rows - 1 else 0.0)
+                excess[j] += (
+                    lines.bit_ground
+                    + (lines.bit_first[j] if i == 0 else 0.0)
+                    + (lines.bit_last[j] if i == rows - 1 else 0.0)
+                )
         _join_word_line(lines, cells, i, held, mesh, excess, word_seen[i], word_inverse[i], now)
     _pass_on(mesh, excess, held, 0.0, bit_seen[rows - 1], bit_inverse[rows - 1])
 
@@ -122,8 +148,21 @@ def _put(to: Any, what: Any) -> None:
 
 
 @kernel
-def _forward_word_line(lines: Any, cells: Any, row: int, held: Any, seen: Any, inverse: Any, drive: Any, columns: Any, ground: Any,
-                       amps: Any, front: Any, word: Any, now: Any) -> None:  # fmt: skip
+def _forward_word_line(
+    lines: Any,
+    cells: Any,
+    row: int,
+    held: Any,
+    seen: Any,
+    inverse: Any,
+    drive: Any,
+    columns: Any,
+    ground: Any,
+    amps: Any,
+    front: Any,
+    word: Any,
+    now: Any,
+) -> None:
     """Carry the sources of a word line into the front; `word` keeps what each of its nodes had."""
     cols = lines.cols
     if lines.word_held[row]:
@@ -154,7 +193,9 @@ def _forward_word_line(lines: Any, cells: Any, row: int, held: Any, seen: Any, i
 
 
 @kernel
-def _back_word_line(lines: Any, row: int, seen: Any, inverse: Any, drive: Any, front: Any, word: Any) -> None:
+def _back_word_line(
+    lines: Any, row: int, seen: Any, inverse: Any, drive: Any, front: Any, word: Any
+) -> None:
     """Turn what `_forward_word_line` kept into voltages; the front holds those of the bit lines."""
     cols = lines.cols
     if lines.word_held[row]:
@@ -175,8 +216,11 @@ def _back_word_line(lines: Any, row: int, seen: Any, inverse: Any, drive: Any, f
 
 
 @kernel
-def _back_front(held: Any, link: float, seen: Any, inverse: Any, columns: Any, kept: Any, front: Any) -> None:
-    """Take the front back by one row: `front` holds the voltages below, and then those of the nodes that `_pass_on` eliminated."""
+def _back_front(
+    held: Any, link: float, seen: Any, inverse: Any, columns: Any, kept: Any, front: Any
+) -> None:
+    """Take the front back by one row: `front` holds the voltages below, and then those of the nodes
+    that `_pass_on` eliminated."""
     for j in range(len(front) - 1, -1, -1):
         if held[j]:
             _put(front[j], columns[j])
@@ -191,9 +235,23 @@ def _back_front(held: Any, link: float, seen: Any, inverse: Any, columns: Any, k
 
 @kernel
 def substitute(
-    lines: Any, cells: Any, held: Any, bit_seen: Any, bit_inverse: Any, word_seen: Any, word_inverse: Any, drives: Any, columns: Any,
-    ground: Any, word_amps: Any, bit_amps: Any, word: Any, bit: Any, kept: Any, front: Any,
-) -> None:  # fmt: skip
+    lines: Any,
+    cells: Any,
+    held: Any,
+    bit_seen: Any,
+    bit_inverse: Any,
+    word_seen: Any,
+    word_inverse: Any,
+    drives: Any,
+    columns: Any,
+    ground: Any,
+    word_amps: Any,
+    bit_amps: Any,
+    word: Any,
+    bit: Any,
+    kept: Any,
+    front: Any,
+) -> None:
     """Solve for several right-hand sides.
 
     Parameters
@@ -216,7 +274,9 @@ def substitute(
                 _put(kept[i - 1, j], front[j])
                 for q in range(cols):
                     if bit_seen[i - 1, j, q] > 0.0:
-                        _add(front[q], bit_seen[i - 1, j, q] * bit_inverse[i - 1, j], kept[i - 1, j])
+                        _add(
+                            front[q], bit_seen[i - 1, j, q] * bit_inverse[i - 1, j], kept[i - 1, j]
+                        )
                 share = lines.bit_siemens * bit_inverse[i - 1, j]
                 for k in range(now.size):
                     front[j, k] = kept[i - 1, j, k] * share
@@ -228,13 +288,27 @@ def substitute(
             if bit_amps.size:
                 _add(front[j], 1.0, bit_amps[i, j])
         _forward_word_line(
-            lines, cells, i, held, word_seen[i], word_inverse[i], drives[i], columns, ground, word_amps, front, word[i], now
-        )  # fmt: skip
+            lines,
+            cells,
+            i,
+            held,
+            word_seen[i],
+            word_inverse[i],
+            drives[i],
+            columns,
+            ground,
+            word_amps,
+            front,
+            word[i],
+            now,
+        )
     for j in range(cols):
         _put(kept[rows - 1, j], front[j])
         for q in range(cols):
             if bit_seen[rows - 1, j, q] > 0.0:
-                _add(front[q], bit_seen[rows - 1, j, q] * bit_inverse[rows - 1, j], kept[rows - 1, j])
+                _add(
+                    front[q], bit_seen[rows - 1, j, q] * bit_inverse[rows - 1, j], kept[rows - 1, j]
+                )
     front[:] = 0.0
     for i in range(rows - 1, -1, -1):
         if i == rows - 1 or not lines.bit_merged:

@@ -1,9 +1,8 @@
 """The linear network of one array, as every nodal solver sees it: operator, sources, solution.
 
 Nodes are the word-line voltages W and the bit-line voltages B, each (rows, cols). The operator is
-``[[T_w, -G], [-G, T_b]]`` with one tridiagonal a row in T_w and one a column in T_b. A solver prepares an `Operator` once
-and then solves it for many `Sources`.
-"""
+``[[T_w, -G], [-G, T_b]]`` with one tridiagonal a row in T_w and one a column in T_b. A solver
+prepares an `Operator` once and then solves it for many `Sources`."""
 
 from __future__ import annotations
 
@@ -54,7 +53,10 @@ class Operator:
 def operator_of_wires(wires: Wires, shape: tuple[int, int]) -> Operator:
     """Return the operator of wires whose cells are all open and whose lines are all driven."""
     return Operator(
-        wires=wires, cell_siemens=np.zeros(shape), floating_rows=np.zeros(shape[0], dtype=bool), floating_columns=np.zeros(shape[1], dtype=bool)
+        wires=wires,
+        cell_siemens=np.zeros(shape),
+        floating_rows=np.zeros(shape[0], dtype=bool),
+        floating_columns=np.zeros(shape[1], dtype=bool),
     )
 
 
@@ -89,7 +91,8 @@ class Solution:
     iterations : int
         0 for a direct method; otherwise the most that any input of the batch took.
     bound_amps : (batch,) or None
-        Upper bound of the error of any line current (Σ|residual| over all nodes), where the method gives one.
+        Upper bound of the error of any line current (Σ|residual| over all nodes), where the method
+        gives one.
     """
 
     word_volts: Floats

@@ -1,5 +1,6 @@
 # mypy: disallow-untyped-decorators=False
-"""Compiled: what a Newton step does cell by cell, each in one pass over the array, which is flat here."""
+"""Compiled: what a Newton step does cell by cell, each in one pass over the array, which is flat
+here."""
 
 from __future__ import annotations
 
@@ -17,10 +18,11 @@ _OUT = float64[::1]
 
 @compiled(signature=types.void(_IN, _IN, _IN, float64, _OUT, _OUT), nogil=True, error_model="numpy")
 def tangents(volts: Any, amps: Any, slope: Any, most: float, siemens: Any, extra: Any) -> None:
-    """Replace each cell by its tangent: conductance `siemens`, at most `most`, and a current source `extra` beside it.
+    """Replace each cell by its tangent: conductance `siemens`, at most `most`, and a current source
+    `extra` beside it.
 
-    Where dI/dV is not above 0 (negative differential resistance) a small positive chord stands for it.
-    """
+    Where dI/dV is not above 0 (negative differential resistance) a small positive chord stands for
+    it."""
     for k in range(volts.size):
         g = slope[k]
         if not 0.0 <= g < np.inf:
@@ -33,8 +35,11 @@ def tangents(volts: Any, amps: Any, slope: Any, most: float, siemens: Any, extra
 
 
 @compiled(signature=types.void(_NODES, _NODES, _IN, _IN, _IN, _OUT, _OUT), nogil=True)
-def arrival(word: Any, bit: Any, volts: Any, amps: Any, siemens: Any, across: Any, solved: Any) -> None:
-    """Write the cells' voltages after a step, and the currents that the wires were solved for: those on the tangents."""
+def arrival(
+    word: Any, bit: Any, volts: Any, amps: Any, siemens: Any, across: Any, solved: Any
+) -> None:
+    """Write the cells' voltages after a step, and the currents that the wires were solved for:
+    those on the tangents."""
     rows, cols = word.shape
     for i in range(rows):
         for j in range(cols):
@@ -55,8 +60,11 @@ def mismatch_of(amps: Any, solved: Any) -> tuple[float, float]:
 
 
 @compiled(signature=types.UniTuple(float64, 2)(_IN, _IN, _IN, _IN, _IN, _IN), nogil=True)
-def slopes_along(here: Any, there: Any, amps: Any, solved: Any, amps_there: Any, solved_there: Any) -> tuple[float, float]:
-    """Return the co-content's slope along a step at its beginning and its end, Σ Δv·(amps − solved)."""
+def slopes_along(
+    here: Any, there: Any, amps: Any, solved: Any, amps_there: Any, solved_there: Any
+) -> tuple[float, float]:
+    """Return the co-content's slope along a step at its beginning and its end, Σ Δv·(amps −
+    solved)."""
     first, last = 0.0, 0.0
     for k in range(here.size):
         step = there[k] - here[k]

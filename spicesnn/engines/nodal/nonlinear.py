@@ -35,11 +35,19 @@ def nonlinear_read(array: Crossbar, levels: Levels) -> Read:
 
         def cells(volts: Floats, gate: Floats | None = gate) -> tuple[Floats, Floats]:
             amps, slope = device.current_and_conductance(volts, state, gate)
-            return np.broadcast_to(array.with_factor(amps), volts.shape), np.broadcast_to(array.with_factor(slope), volts.shape)
+            return np.broadcast_to(array.with_factor(amps), volts.shape), np.broadcast_to(
+                array.with_factor(slope), volts.shape
+            )
 
-        sources = Sources(row_volts=levels.row_volts[k : k + 1], column_volts=levels.column_volts[k : k + 1])
+        sources = Sources(
+            row_volts=levels.row_volts[k : k + 1], column_volts=levels.column_volts[k : k + 1]
+        )
         solutions.append(Newton(network=network, cells=cells).solve(sources))
-    stats = {"method": "newton", "iterations": [s.iterations for s in solutions], "seconds": perf_counter() - begin}
+    stats = {
+        "method": "newton",
+        "iterations": [s.iterations for s in solutions],
+        "seconds": perf_counter() - begin,
+    }
     joined = {
         name: np.concatenate([getattr(s, name) for s in solutions])
         for name in ("column_amps", "row_amps", "word_volts", "bit_volts", "residual_amps")
@@ -47,6 +55,10 @@ def nonlinear_read(array: Crossbar, levels: Levels) -> Read:
     if levels.single:
         joined = {name: values[0] for name, values in joined.items()}
     return Read(
-        column_amps=joined["column_amps"], row_amps=joined["row_amps"], word_line_volts=joined["word_volts"],
-        bit_line_volts=joined["bit_volts"], residual_amps=np.asarray(joined["residual_amps"]), stats=stats,
-    )  # fmt: skip
+        column_amps=joined["column_amps"],
+        row_amps=joined["row_amps"],
+        word_line_volts=joined["word_volts"],
+        bit_line_volts=joined["bit_volts"],
+        residual_amps=np.asarray(joined["residual_amps"]),
+        stats=stats,
+    )

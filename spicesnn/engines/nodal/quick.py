@@ -1,10 +1,11 @@
 """One input of a small linear array, the short way.
 
-A 64×64 array is solved in 20 µs, which is less than it takes to describe it to a general solver. So what does not depend on the cells is
-planned once for wires and shape, and a read is one call of the compiled solver that `LinePrepared` calls too, with the same tolerance and
-the same certificate. Whatever is out of the ordinary (floating lines, column voltages, a batch, values that are not finite, an answer
-that rounding has touched) is left to the general way, which says what is wrong if something is.
-"""
+A 64×64 array is solved in 20 µs, which is less than it takes to describe it to a general solver. So
+what does not depend on the cells is planned once for wires and shape, and a read is one call of the
+compiled solver that `LinePrepared` calls too, with the same tolerance and the same certificate.
+Whatever is out of the ordinary (floating lines, column voltages, a batch, values that are not
+finite, an answer that rounding has touched) is left to the general way, which says what is wrong if
+something is."""
 
 from __future__ import annotations
 
@@ -17,7 +18,14 @@ from numpy.typing import NDArray
 from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.wires import Wires
-from spicesnn.engines.nodal.line_cg import BEGIN, BOUND, ITERATIONS, REPORT_SIZE, RESIDUAL, solve_many
+from spicesnn.engines.nodal.line_cg import (
+    BEGIN,
+    BOUND,
+    ITERATIONS,
+    REPORT_SIZE,
+    RESIDUAL,
+    solve_many,
+)
 from spicesnn.engines.nodal.line_solver import SHARED_CELLS, TOLERANCE, compile_solver
 from spicesnn.engines.nodal.linear import lines_always_pay
 from spicesnn.engines.nodal.lines import LANES, packed_lines, padded, stride_of
@@ -28,12 +36,14 @@ from spicesnn.engines.results import Read
 MOST_ITERATIONS = 500
 _FLOAT = np.dtype(np.float64)
 _KEPT = "nodal.quick"
-"""Under this the cache of an array has a `Memory` with its factors, or False: it is a case for the general way."""
+"""Under this the cache of an array has a `Memory` with its factors, or False: it is a case for the
+general way."""
 _NO_AMPS = np.zeros((1, 2, 0))
 
 
 class _Plan(NamedTuple):
-    """What reads of all arrays on these wires and of this shape have in common: most arguments of the solver, and how its answer lies."""
+    """What reads of all arrays on these wires and of this shape have in common: most arguments of
+    the solver, and how its answer lies."""
 
     lines: tuple[Floats, NDArray[np.bool_], int, int]
     ground: Floats
@@ -44,14 +54,22 @@ class _Plan(NamedTuple):
 
 
 def quick_read(array: Crossbar, row_volts: object) -> Read | None:
-    """Return the read of an array whose columns are at 0 V, or None where it is a case for the general way."""
+    """Return the read of an array whose columns are at 0 V, or None where it is a case for the
+    general way."""
     shape, cache = array.shape, array.cache
-    if type(row_volts) is not np.ndarray or row_volts.dtype is not _FLOAT or row_volts.shape != shape[:1] or cache.get(_KEPT) is False:
+    if (
+        type(row_volts) is not np.ndarray
+        or row_volts.dtype is not _FLOAT
+        or row_volts.shape != shape[:1]
+        or cache.get(_KEPT) is False
+    ):
         return None
     plan = _plan(array.wires, shape)
     if plan is None:
         return None
-    memory = cache.pop(_KEPT, None)  # what another thread has taken is not there: this one sets up its own
+    memory = cache.pop(
+        _KEPT, None
+    )  # what another thread has taken is not there: this one sets up its own
     factored = memory is not None
     if not factored:
         memory = _filled(array)
@@ -61,9 +79,23 @@ def quick_read(array: Crossbar, row_volts: object) -> Read | None:
     volts, results = np.empty(plan.volts), np.empty(plan.results)
     driven = row_volts.reshape(1, -1).copy()
     good = solve_many(
-        *plan.lines, memory.doubles, memory.gate, driven, plan.ground, _NO_AMPS, volts, results, factored, False,
-        TOLERANCE, MOST_ITERATIONS, 0, 1, 0, 1,
-    )  # fmt: skip
+        *plan.lines,
+        memory.doubles,
+        memory.gate,
+        driven,
+        plan.ground,
+        _NO_AMPS,
+        volts,
+        results,
+        factored,
+        False,
+        TOLERANCE,
+        MOST_ITERATIONS,
+        0,
+        1,
+        0,
+        1,
+    )
     if good:
         cache[_KEPT] = memory
         return _as_read(array, plan, volts, results[0], driven[0])
@@ -74,7 +106,8 @@ def quick_read(array: Crossbar, row_volts: object) -> Read | None:
 
 
 def _filled(array: Crossbar) -> Memory | None:
-    """Return memory with the cells' conductances; None where the cells are not simply conductances."""
+    """Return memory with the cells' conductances; None where the cells are not simply
+    conductances."""
     siemens, device = array.conductance, array.device
     if siemens is None:
         if device is None or not device.linear or device.gated or device.lowest_volts != -np.inf:
@@ -85,16 +118,26 @@ def _filled(array: Crossbar) -> Memory | None:
     return memory
 
 
-def _as_read(array: Crossbar, plan: _Plan, volts: Floats, result: Floats, row_volts: Floats) -> Read:
+def _as_read(
+    array: Crossbar, plan: _Plan, volts: Floats, result: Floats, row_volts: Floats
+) -> Read:
     rows, cols = shape = array.shape
     report = rows + cols
     begin, iterations = 8 * int(result[report + BEGIN]), int(result[report + ITERATIONS])
     return Read(
-        column_amps=result[rows:report], row_amps=result[:rows], word_line_volts=np.ndarray(shape, _FLOAT, volts, begin, plan.strides),
-        bit_line_volts=np.ndarray(shape, _FLOAT, volts, begin + plan.bit_bytes, plan.strides), residual_amps=result[report + RESIDUAL, ...],
-        stats={"method": "line-cg" if iterations else "direct", "iterations": iterations, "error_bound_amps": float(result[report + BOUND])},
-        array=array, row_volts=row_volts,
-    )  # fmt: skip
+        column_amps=result[rows:report],
+        row_amps=result[:rows],
+        word_line_volts=np.ndarray(shape, _FLOAT, volts, begin, plan.strides),
+        bit_line_volts=np.ndarray(shape, _FLOAT, volts, begin + plan.bit_bytes, plan.strides),
+        residual_amps=result[report + RESIDUAL, ...],
+        stats={
+            "method": "line-cg" if iterations else "direct",
+            "iterations": iterations,
+            "error_bound_amps": float(result[report + BOUND]),
+        },
+        array=array,
+        row_volts=row_volts,
+    )
 
 
 @lru_cache(maxsize=64)
@@ -108,6 +151,10 @@ def _plan(wires: Wires, shape: tuple[int, int]) -> _Plan | None:
     compile_solver()
     lines = packed_lines(operator_of_wires(wires, shape))
     return _Plan(
-        lines=lines, ground=np.zeros((1, cols)), volts=(1, 2 * size + LANES), results=(1, rows + cols + REPORT_SIZE), strides=(8 * stride, 8),
+        lines=lines,
+        ground=np.zeros((1, cols)),
+        volts=(1, 2 * size + LANES),
+        results=(1, rows + cols + REPORT_SIZE),
+        strides=(8 * stride, 8),
         bit_bytes=8 * size,
-    )  # fmt: skip
+    )

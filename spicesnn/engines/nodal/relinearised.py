@@ -1,4 +1,5 @@
-"""One set of lines, many sets of cells: the linear solver for Newton steps and for arrays whose states move."""
+"""One set of lines, many sets of cells: the linear solver for Newton steps and for arrays whose
+states move."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from spicesnn.engines.nodal.network import Operator, Solution, Sources
 from spicesnn.errors import ConvergenceError
 
 _QUICK_UPDATES = 5e5
-"""Iterations times cells below which the line solver takes less time than a sparse factorisation needs to begin."""
+"""Iterations times cells below which the line solver takes less time than a sparse factorisation
+needs to begin."""
 
 
 class Relinearised:
@@ -29,7 +31,12 @@ class Relinearised:
     """
 
     def __init__(
-        self, wires: Wires, floating_rows: NDArray[np.bool_], floating_columns: NDArray[np.bool_], word_siemens: float = 0.0, bit_siemens: float = 0.0
+        self,
+        wires: Wires,
+        floating_rows: NDArray[np.bool_],
+        floating_columns: NDArray[np.bool_],
+        word_siemens: float = 0.0,
+        bit_siemens: float = 0.0,
     ) -> None:
         self.wires = wires
         self.floating_rows, self.floating_columns = floating_rows, floating_columns
@@ -44,19 +51,30 @@ class Relinearised:
         """(rows, cols)."""
         return self.floating_rows.size, self.floating_columns.size
 
-    def solve(self, siemens: Floats, sources: Sources, start: Solution | None = None, tolerance: float = TOLERANCE) -> Solution:
+    def solve(
+        self,
+        siemens: Floats,
+        sources: Sources,
+        start: Solution | None = None,
+        tolerance: float = TOLERANCE,
+    ) -> Solution:
         """Solve with these cells, (rows, cols) siemens.
 
         Parameters
         ----------
         tolerance : float
-            ‖residual‖₁ over the sum of all line currents (see `line_cg`); the direct method ignores it.
+            ‖residual‖₁ over the sum of all line currents (see `line_cg`); the direct method ignores
+            it.
         """
         self.solves += 1
         operator = Operator(
-            wires=self.wires, cell_siemens=siemens, floating_rows=self.floating_rows, floating_columns=self.floating_columns,
-            word_siemens=self.word_siemens, bit_siemens=self.bit_siemens,
-        )  # fmt: skip
+            wires=self.wires,
+            cell_siemens=siemens,
+            floating_rows=self.floating_rows,
+            floating_columns=self.floating_columns,
+            word_siemens=self.word_siemens,
+            bit_siemens=self.bit_siemens,
+        )
         if self._any_floating:
             check_paths(operator)
         if not _drives(sources):
@@ -75,14 +93,22 @@ class Relinearised:
 
 
 def _drives(sources: Sources) -> bool:
-    """Return whether any source drives the array: where none does, no relative tolerance can be met from a warm start."""
-    return any(amps is not None and bool(amps.any()) for amps in (sources.row_volts, sources.column_volts, sources.word_amps, sources.bit_amps))
+    """Return whether any source drives the array: where none does, no relative tolerance can be met
+    from a warm start."""
+    return any(
+        amps is not None and bool(amps.any())
+        for amps in (sources.row_volts, sources.column_volts, sources.word_amps, sources.bit_amps)
+    )
 
 
 def _nothing(rows: int, cols: int) -> Solution:
     """Return the solution of an array that nothing drives."""
     volts = np.zeros((1, rows, cols))
     return Solution(
-        word_volts=volts, bit_volts=volts.copy(), row_amps=np.zeros((1, rows)), column_amps=np.zeros((1, cols)), residual_amps=np.zeros(1),
+        word_volts=volts,
+        bit_volts=volts.copy(),
+        row_amps=np.zeros((1, rows)),
+        column_amps=np.zeros((1, cols)),
+        residual_amps=np.zeros(1),
         bound_amps=np.zeros(1),
-    )  # fmt: skip
+    )

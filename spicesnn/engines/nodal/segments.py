@@ -39,7 +39,10 @@ class Segment:
         """Return the drive of the lines at a time."""
         if self.flat:
             return Sources(row_volts=self.rows[:1], column_volts=self.columns[:1])
-        return Sources(row_volts=self._at(self.rows, time)[None], column_volts=self._at(self.columns, time)[None])
+        return Sources(
+            row_volts=self._at(self.rows, time)[None],
+            column_volts=self._at(self.columns, time)[None],
+        )
 
     def gate(self, time: float) -> Floats | None:
         """Return the gate lines' volts at a time."""
@@ -54,12 +57,20 @@ def segments_of(waveform: CheckedWaveform) -> list[Segment]:
     """Return the waveform as segments."""
     found = []
     for a, b in pairwise(range(waveform.time_s.size)):
-        parts = [waveform.row_volts[[a, b]], waveform.column_volts[[a, b]], None if waveform.gate_volts is None else waveform.gate_volts[[a, b]]]
+        parts = [
+            waveform.row_volts[[a, b]],
+            waveform.column_volts[[a, b]],
+            None if waveform.gate_volts is None else waveform.gate_volts[[a, b]],
+        ]
         flat = all(part is None or np.array_equal(part[0], part[1]) for part in parts)
         assert parts[0] is not None
         assert parts[1] is not None
         begin, end = float(waveform.time_s[a]), float(waveform.time_s[b])
-        found.append(Segment(begin=begin, end=end, rows=parts[0], columns=parts[1], gates=parts[2], flat=flat))
+        found.append(
+            Segment(
+                begin=begin, end=end, rows=parts[0], columns=parts[1], gates=parts[2], flat=flat
+            )
+        )
     return found
 
 
@@ -97,7 +108,9 @@ class Record:
     def waveforms(self) -> Waveforms:
         """Return line volts and currents at the ends of the steps."""
         return Waveforms(
-            time=np.array(self.time), row_volts=np.concatenate([s.row_volts for s in self.sources]),
+            time=np.array(self.time),
+            row_volts=np.concatenate([s.row_volts for s in self.sources]),
             column_volts=np.concatenate([s.column_volts for s in self.sources]),
-            row_amps=np.concatenate([s.row_amps for s in self.solutions]), column_amps=np.concatenate([s.column_amps for s in self.solutions]),
-        )  # fmt: skip
+            row_amps=np.concatenate([s.row_amps for s in self.solutions]),
+            column_amps=np.concatenate([s.column_amps for s in self.solutions]),
+        )

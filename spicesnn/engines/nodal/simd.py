@@ -1,8 +1,9 @@
-"""Eight doubles at once inside numba kernels: one AVX-512 register, two AVX2 or four NEON registers, as LLVM sees fit.
+"""Eight doubles at once inside numba kernels: one AVX-512 register, two AVX2 or four NEON
+registers, as LLVM sees fit.
 
-The loops of the line solver are recurrences along lines, vectorised across lines. LLVM does not find that by itself without
-run-time alias checks and memory round trips, so the kernels name their vectors. All functions are for compiled code only.
-"""
+The loops of the line solver are recurrences along lines, vectorised across lines. LLVM does not
+find that by itself without run-time alias checks and memory round trips, so the kernels name their
+vectors. All functions are for compiled code only."""
 
 from __future__ import annotations
 
@@ -59,7 +60,9 @@ def store(_: Any, array: Any, index: Any, value: Any) -> Any:
     """Write eight doubles to a flat array, beginning at `index`."""
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        builder.store(args[2], _address(context, builder, signature.args[0], args[0], args[1]), align=8)
+        builder.store(
+            args[2], _address(context, builder, signature.args[0], args[0], args[1]), align=8
+        )
         return context.get_dummy_value()
 
     return types.void(array, types.intp, vec), code
@@ -83,7 +86,9 @@ def splat(_: Any, value: Any) -> Any:
     """Return one number eight times."""
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        one = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), args[0], ir.Constant(ir.IntType(32), 0))
+        one = builder.insert_element(
+            ir.Constant(_VECTOR, ir.Undefined), args[0], ir.Constant(ir.IntType(32), 0)
+        )
         zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), None)
         return builder.shuffle_vector(one, ir.Constant(_VECTOR, ir.Undefined), zeros)
 
@@ -113,7 +118,12 @@ def _overload(symbol: Any, function: Any) -> None:
         return body if isinstance(a, VecType) and isinstance(b, VecType) else None
 
 
-for _symbol, _function in ((operator.add, _add), (operator.sub, _sub), (operator.mul, _mul), (operator.truediv, _div)):
+for _symbol, _function in (
+    (operator.add, _add),
+    (operator.sub, _sub),
+    (operator.mul, _mul),
+    (operator.truediv, _div),
+):
     _overload(_symbol, _function)
 
 
@@ -122,7 +132,9 @@ def fabs(_: Any, a: Any) -> Any:
     """Return the eight absolute values."""
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        function = get_or_insert_function(builder.module, ir.FunctionType(_VECTOR, [_VECTOR]), "llvm.fabs.v8f64")
+        function = get_or_insert_function(
+            builder.module, ir.FunctionType(_VECTOR, [_VECTOR]), "llvm.fabs.v8f64"
+        )
         return builder.call(function, args)
 
     return vec(vec), code
@@ -130,7 +142,8 @@ def fabs(_: Any, a: Any) -> Any:
 
 @intrinsic
 def larger(_: Any, a: Any, b: Any) -> Any:
-    """Return the larger of each pair; NaN in `a` stays. (Written so that it is one instruction, a third of the time of two.)"""
+    """Return the larger of each pair; NaN in `a` stays. (Written so that it is one instruction, a
+    third of the time of two.)"""
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.select(builder.fcmp_ordered(">", args[1], args[0]), args[1], args[0])
@@ -189,7 +202,8 @@ def _shifting(first: int) -> Any:
 
 
 before = _shifting(LANES - 1)
-"""``before(a, b)`` is b with each entry replaced by the one before it, the first by the last of a."""
+"""``before(a, b)`` is b with each entry replaced by the one before it, the first by the last of
+a."""
 after = _shifting(1)
 """``after(a, b)`` is a with each entry replaced by the one after it, the last by the first of b."""
 
@@ -207,7 +221,9 @@ def with_lane(_: Any, a: Any, index: Any, value: Any) -> Any:
 @kernel
 def total(v: Any) -> float:
     """Return the sum of eight."""
-    return ((lane(v, 0) + lane(v, 4)) + (lane(v, 1) + lane(v, 5))) + ((lane(v, 2) + lane(v, 6)) + (lane(v, 3) + lane(v, 7)))
+    return ((lane(v, 0) + lane(v, 4)) + (lane(v, 1) + lane(v, 5))) + (
+        (lane(v, 2) + lane(v, 6)) + (lane(v, 3) + lane(v, 7))
+    )
 
 
 @kernel
@@ -224,22 +240,36 @@ def largest(v: Any) -> float:
 @kernel
 def tile_at(a: Any, at: int, stride: int) -> Any:
     """Return the 8×8 tile of a flat array whose first row begins at `at`, transposed."""
-    return transpose((
-        load(a, at), load(a, at + stride), load(a, at + 2 * stride), load(a, at + 3 * stride),
-        load(a, at + 4 * stride), load(a, at + 5 * stride), load(a, at + 6 * stride), load(a, at + 7 * stride),
-    ))  # fmt: skip
+    return transpose(
+        (
+            load(a, at),
+            load(a, at + stride),
+            load(a, at + 2 * stride),
+            load(a, at + 3 * stride),
+            load(a, at + 4 * stride),
+            load(a, at + 5 * stride),
+            load(a, at + 6 * stride),
+            load(a, at + 7 * stride),
+        )
+    )
 
 
 @kernel
 def product_tile_at(a: Any, b: Any, at: int, stride: int) -> Any:
     """Return the 8×8 tile of a·b, transposed."""
     s2, s3, s4, s5, s6, s7 = 2 * stride, 3 * stride, 4 * stride, 5 * stride, 6 * stride, 7 * stride
-    return transpose((
-        load(a, at) * load(b, at), load(a, at + stride) * load(b, at + stride),
-        load(a, at + s2) * load(b, at + s2), load(a, at + s3) * load(b, at + s3),
-        load(a, at + s4) * load(b, at + s4), load(a, at + s5) * load(b, at + s5),
-        load(a, at + s6) * load(b, at + s6), load(a, at + s7) * load(b, at + s7),
-    ))  # fmt: skip
+    return transpose(
+        (
+            load(a, at) * load(b, at),
+            load(a, at + stride) * load(b, at + stride),
+            load(a, at + s2) * load(b, at + s2),
+            load(a, at + s3) * load(b, at + s3),
+            load(a, at + s4) * load(b, at + s4),
+            load(a, at + s5) * load(b, at + s5),
+            load(a, at + s6) * load(b, at + s6),
+            load(a, at + s7) * load(b, at + s7),
+        )
+    )
 
 
 @kernel

@@ -15,16 +15,20 @@ from spicesnn.jit import compiled
 
 @compiled(signature=float64(float64, float64))
 def _series(ohm: float, siemens: float) -> float:
-    """Return the conductance of a resistance and a conductance in series; exact for 0 Ω, and for infinite conductance."""
+    """Return the conductance of a resistance and a conductance in series; exact for 0 Ω, and for
+    infinite conductance."""
     return siemens if ohm == 0.0 else (0.0 if siemens == 0.0 else 1.0 / (ohm + 1.0 / siemens))
 
 
-@compiled(signature=float64[:, ::1](float64[:, ::1], float64, float64[::1], boolean[::1], boolean[::1]))
+@compiled(
+    signature=float64[:, ::1](float64[:, ::1], float64, float64[::1], boolean[::1], boolean[::1])
+)
 def _ladder(siemens: Any, ohm: float, end_ohm: Any, near_live: Any, far_live: Any) -> Any:
-    """Return the resistance seen from each node of each line, (lines, nodes): cells lead to nodes that are held.
+    """Return the resistance seen from each node of each line, (lines, nodes): cells lead to nodes
+    that are held.
 
-    The conductance seen to the left is ``g ← 1/(r + 1/(g + G))`` from node to node, and likewise to the right.
-    """
+    The conductance seen to the left is ``g ← 1/(r + 1/(g + G))`` from node to node, and likewise to
+    the right."""
     lines, nodes = siemens.shape
     seen = np.empty((lines, nodes))
     for i in range(lines):
@@ -42,19 +46,36 @@ def _ladder(siemens: Any, ohm: float, end_ohm: Any, near_live: Any, far_live: An
     return seen
 
 
-def source_ohms(wires: Wires, siemens: Floats, floating_rows: NDArray[np.bool_], floating_columns: NDArray[np.bool_]) -> Floats:
-    """Estimate the resistance every cell looks back into, (rows, cols) ohm: its own two lines, with the far ends of their cells held.
+def source_ohms(
+    wires: Wires,
+    siemens: Floats,
+    floating_rows: NDArray[np.bool_],
+    floating_columns: NDArray[np.bool_],
+) -> Floats:
+    """Estimate the resistance every cell looks back into, (rows, cols) ohm: its own two lines, with
+    the far ends of their cells held.
 
-    It only splits the work between the array and its cells (`transient`): an exact value would change no answer. 0 where it is not known.
-    """
+    It only splits the work between the array and its cells (`transient`): an exact value would
+    change no answer. 0 where it is not known."""
     rows, cols = siemens.shape
-    driver, sense = np.array(np.broadcast_to(wires.driver_ohm, rows)), np.array(np.broadcast_to(wires.sense_ohm, cols))
+    driver, sense = (
+        np.array(np.broadcast_to(wires.driver_ohm, rows)),
+        np.array(np.broadcast_to(wires.sense_ohm, cols)),
+    )
     off = np.zeros(max(rows, cols), dtype=bool)
     word = _ladder(
-        np.ascontiguousarray(siemens), wires.word_line_ohm, driver, ~floating_rows, ~floating_rows if wires.double_sided else off[:rows]
+        np.ascontiguousarray(siemens),
+        wires.word_line_ohm,
+        driver,
+        ~floating_rows,
+        ~floating_rows if wires.double_sided else off[:rows],
     )
     bit = _ladder(
-        np.ascontiguousarray(siemens.T), wires.bit_line_ohm, sense, ~floating_columns if wires.double_sided else off[:cols], ~floating_columns
+        np.ascontiguousarray(siemens.T),
+        wires.bit_line_ohm,
+        sense,
+        ~floating_columns if wires.double_sided else off[:cols],
+        ~floating_columns,
     )
     total = word + bit.T
     return np.where(np.isfinite(total), total, 0.0)

@@ -1,5 +1,6 @@
 # mypy: disallow-untyped-decorators=False
-"""Devices one by one along a voltage known at samples, compiled: what a fit asks for some thousand times."""
+"""Devices one by one along a voltage known at samples, compiled: what a fit asks for some thousand
+times."""
 
 from __future__ import annotations
 
@@ -21,11 +22,25 @@ def no_current(v: Any, x: Any, gate: Any, p: Any) -> Any:
     return 0.0
 
 
-@compiled(signature=types.void(int64, int64, int64, _TABLE, _TABLE, _ROW, _TABLE, _ROW, float64, _TABLE), nogil=True, error_model="numpy")
+@compiled(
+    signature=types.void(int64, int64, int64, _TABLE, _TABLE, _ROW, _TABLE, _ROW, float64, _TABLE),
+    nogil=True,
+    error_model="numpy",
+)
 def follow_sweep(
-    current: int, rate: int, idle: int, parameters: Any, cells: Any, state: Any, course: Any, gate: Any, tolerance: float, amps: Any
-) -> None:  # fmt: skip
-    """Write the current of every cell at the end of every part of a course; NaN from where a cell cannot be followed.
+    current: int,
+    rate: int,
+    idle: int,
+    parameters: Any,
+    cells: Any,
+    state: Any,
+    course: Any,
+    gate: Any,
+    tolerance: float,
+    amps: Any,
+) -> None:
+    """Write the current of every cell at the end of every part of a course; NaN from where a cell
+    cannot be followed.
 
     Parameters
     ----------
@@ -46,7 +61,10 @@ def follow_sweep(
     """
     parts, count = amps.shape
     source, line, ohms = np.empty((5, count)), np.zeros((2, count)), np.zeros(0)
-    gates, level = np.full((2, count if gate.size else 0), gate[0] if gate.size else 0.0), gate[0] if gate.size else 0.0
+    gates, level = (
+        np.full((2, count if gate.size else 0), gate[0] if gate.size else 0.0),
+        gate[0] if gate.size else 0.0,
+    )
     varies = gate.size > 1
     nodes, siemens, totals = np.empty((4, count)), np.empty((4, count)), np.empty((2, count))
     steps, taken = np.empty(count), np.zeros(1, dtype=np.int64)
@@ -65,11 +83,38 @@ def follow_sweep(
             if seconds > 0.0 and not lost:
                 for j in range(5):
                     s = 0.25 * j
-                    source[j, c] = course[k, 0] + s * (course[k, 1] - course[k, 0]) - 0.5 * s * (1.0 - s) * course[k, 2]
+                    source[j, c] = (
+                        course[k, 0]
+                        + s * (course[k, 1] - course[k, 0])
+                        - 0.5 * s * (1.0 - s) * course[k, 2]
+                    )
                 steps[c] = seconds if steps[c] <= 0.0 else min(steps[c], seconds)
-                lost = advance_cells(
-                    c, c + 1, idle, rate, 0, 0, parameters, cells, x, source, ohms, gates, line, seconds, tolerance, steps, nodes, siemens,
-                    totals[0], totals[1], steps, taken,
-                ) >= 0  # fmt: skip
+                lost = (
+                    advance_cells(
+                        c,
+                        c + 1,
+                        idle,
+                        rate,
+                        0,
+                        0,
+                        parameters,
+                        cells,
+                        x,
+                        source,
+                        ohms,
+                        gates,
+                        line,
+                        seconds,
+                        tolerance,
+                        steps,
+                        nodes,
+                        siemens,
+                        totals[0],
+                        totals[1],
+                        steps,
+                        taken,
+                    )
+                    >= 0
+                )
                 x[c] = nodes[3, c]
             amps[k, c] = np.nan if lost else call(current, course[k, 4], x[c], level, p)

@@ -1,8 +1,9 @@
-"""Two or more threads inside one compiled solve: a barrier of atomics, and the helper threads that run beside the caller.
+"""Two or more threads inside one compiled solve: a barrier of atomics, and the helper threads that
+run beside the caller.
 
-numba's own thread layers are not used: they abort a process that forks or that solves from two Python threads at once.
-Here each helper is an ordinary Python thread that releases the interpreter's lock, and each solve has a barrier of its own.
-"""
+numba's own thread layers are not used: they abort a process that forks or that solves from two
+Python threads at once. Here each helper is an ordinary Python thread that releases the
+interpreter's lock, and each solve has a barrier of its own."""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ def _slot(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -
 @intrinsic
 def _fetch_add(_: Any, array: Any, index: Any, value: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.atomic_rmw("add", _slot(context, builder, signature.args[0], args[0], args[1]), args[2], "seq_cst")
+        return builder.atomic_rmw(
+            "add", _slot(context, builder, signature.args[0], args[0], args[1]), args[2], "seq_cst"
+        )
 
     return types.int64(array, types.intp, types.int64), code
 
@@ -62,7 +65,8 @@ def wait_for_all(gate: Any, threads: int) -> None:
 
 
 def _processors() -> int:
-    """Return how many threads to use: what SPICESNN_THREADS says, else the processors this process may run on."""
+    """Return how many threads to use: what SPICESNN_THREADS says, else the processors this process
+    may run on."""
     wanted = os.environ.get("SPICESNN_THREADS", "")
     if wanted.isdecimal() and int(wanted) > 0:
         return int(wanted)
@@ -79,13 +83,17 @@ class Team:
         self.size = _processors()
 
     def run(self, task: Callable[[int, int], _Answer], threads: int) -> list[_Answer]:
-        """Call ``task(number, threads)`` on several threads at once, on one alone if the team is at work elsewhere; return all answers."""
+        """Call ``task(number, threads)`` on several threads at once, on one alone if the team is at
+        work elsewhere; return all answers."""
         threads = min(threads, self.size)
         if threads <= 1 or not self._busy.acquire(blocking=False):
             return [task(0, 1)]
         try:
             if self._pool is None or self._process != os.getpid():
-                self._pool, self._process = ThreadPoolExecutor(self.size - 1, thread_name_prefix="spicesnn"), os.getpid()
+                self._pool, self._process = (
+                    ThreadPoolExecutor(self.size - 1, thread_name_prefix="spicesnn"),
+                    os.getpid(),
+                )
             others = [self._pool.submit(task, number, threads) for number in range(1, threads)]
             return [task(0, threads), *(other.result() for other in others)]
         finally:

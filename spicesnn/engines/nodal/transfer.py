@@ -1,17 +1,21 @@
-"""The effective conductance of a linear array: one matrix that holds everything its wires do to a read.
+"""The effective conductance of a linear array: one matrix that holds everything its wires do to a
+read.
 
-``column_amps = row_volts @ effective`` with all sense nodes at 0 V. The network is reciprocal, so column j of the matrix is also what
-flows into the grounded drivers when sense node j alone is at 1 V: min(rows, cols) solves give all of it.
+``column_amps = row_volts @ effective`` with all sense nodes at 0 V. The network is reciprocal, so
+column j of the matrix is also what flows into the grounded drivers when sense node j alone is at 1
+V: min(rows, cols) solves give all of it.
 
-Few changed cells. Let cell c change by D_c, let u_c be the dipole of 1 A into its word-line node and out of its bit-line node, and let a
-solve of the old array with u_c (all terminals at 0 V) give the currents P[i, c] into driver i, Q[j, c] into sense node j, and the volts
-K[d, c] across the changed cells. With driver i at 1 V the changed cells see v = (1 + K·D)⁻¹·P[i], and the change is a dipole −D·v, so
+Few changed cells. Let cell c change by D_c, let u_c be the dipole of 1 A into its word-line node
+and out of its bit-line node, and let a solve of the old array with u_c (all terminals at 0 V) give
+the currents P[i, c] into driver i, Q[j, c] into sense node j, and the volts K[d, c] across the
+changed cells. With driver i at 1 V the changed cells see v = (1 + K·D)⁻¹·P[i], and the change is a
+dipole −D·v, so
 
     effective' = effective − P·(1 + K·D)⁻ᵀ·D·Qᵀ            (Woodbury's formula)
 
-which costs one solve a changed cell. The error of each update is at most what its solves left over, amplified by the condition of
-1 + K·D; it is added up, and when the sum would pass `REFRESH` the matrix is computed afresh.
-"""
+which costs one solve a changed cell. The error of each update is at most what its solves left over,
+amplified by the condition of 1 + K·D; it is added up, and when the sum would pass `REFRESH` the
+matrix is computed afresh."""
 
 from __future__ import annotations
 
@@ -53,18 +57,27 @@ class Transfer:
     error: float
 
     def column_amps(self, row_volts: Floats) -> tuple[Floats, Floats]:
-        """Return (batch, cols) currents of (batch, rows) volts, and an upper bound of the error of each input's currents (batch,)."""
+        """Return (batch, cols) currents of (batch, rows) volts, and an upper bound of the error of
+        each input's currents (batch,)."""
         size = np.abs(row_volts)
-        return row_volts @ self.siemens, self.bound * (size.sum(axis=1) if self.by_rows else size.max(axis=1))
+        return row_volts @ self.siemens, self.bound * (
+            size.sum(axis=1) if self.by_rows else size.max(axis=1)
+        )
 
 
 def _currents(prepared: Prepared, sources: Sources) -> tuple[Floats, Floats, Floats]:
-    """Return row currents, column currents and bounds (batch each), without keeping node voltages where the method allows."""
-    return prepared.currents(sources, _SOLVE_ERROR) if isinstance(prepared, Checked) else currents_of(prepared.solve(sources))
+    """Return row currents, column currents and bounds (batch each), without keeping node voltages
+    where the method allows."""
+    return (
+        prepared.currents(sources, _SOLVE_ERROR)
+        if isinstance(prepared, Checked)
+        else currents_of(prepared.solve(sources))
+    )
 
 
 def transfer_of(operator: Operator, prepared: Prepared) -> Transfer:
-    """Compute the effective conductance from min(rows, cols) solves, or by elimination where that was chosen."""
+    """Compute the effective conductance from min(rows, cols) solves, or by elimination where that
+    was chosen."""
     if isinstance(prepared, Eliminated):
         matrix, error, along_rows = prepared.effective()
         return Transfer(siemens=matrix, bound=error, by_rows=along_rows, error=_SOLVE_ERROR)
@@ -79,7 +92,11 @@ def transfer_of(operator: Operator, prepared: Prepared) -> Transfer:
         drive = np.zeros((lines.size, count))
         drive[np.arange(lines.size), lines] = 1.0
         still = np.zeros((lines.size, max(rows, cols)))
-        sources = Sources(row_volts=drive, column_volts=still) if by_rows else Sources(row_volts=still, column_volts=drive)
+        sources = (
+            Sources(row_volts=drive, column_volts=still)
+            if by_rows
+            else Sources(row_volts=still, column_volts=drive)
+        )
         row_amps, column_amps, bound = _currents(prepared, sources)
         if by_rows:
             siemens[lines] = column_amps
@@ -89,8 +106,15 @@ def transfer_of(operator: Operator, prepared: Prepared) -> Transfer:
     return Transfer(siemens=siemens, bound=worst, by_rows=by_rows, error=_SOLVE_ERROR)
 
 
-def updated(old: Transfer, operator: Operator, prepared: Prepared, changed: NDArray[np.int64], change: Floats) -> Transfer | None:
-    """Return the effective conductance after `changed` cells (k, 2) of the old array moved by `change` (k,) siemens.
+def updated(
+    old: Transfer,
+    operator: Operator,
+    prepared: Prepared,
+    changed: NDArray[np.int64],
+    change: Floats,
+) -> Transfer | None:
+    """Return the effective conductance after `changed` cells (k, 2) of the old array moved by
+    `change` (k,) siemens.
 
     Returns None where the accumulated error would pass `REFRESH`.
     """
@@ -103,8 +127,17 @@ def updated(old: Transfer, operator: Operator, prepared: Prepared, changed: NDAr
         some = np.arange(first, min(first + chunk, k))
         dipole = np.zeros((some.size, rows, cols))
         dipole[np.arange(some.size), changed[some, 0], changed[some, 1]] = 1.0
-        sources = Sources(row_volts=np.zeros((some.size, rows)), column_volts=np.zeros((some.size, cols)), word_amps=dipole, bit_amps=-dipole)
-        solution = prepared.solve(sources, tolerance=_SOLVE_ERROR) if isinstance(prepared, Checked) else prepared.solve(sources)
+        sources = Sources(
+            row_volts=np.zeros((some.size, rows)),
+            column_volts=np.zeros((some.size, cols)),
+            word_amps=dipole,
+            bit_amps=-dipole,
+        )
+        solution = (
+            prepared.solve(sources, tolerance=_SOLVE_ERROR)
+            if isinstance(prepared, Checked)
+            else prepared.solve(sources)
+        )
         into_rows[some], into_columns[some] = -solution.row_amps, solution.column_amps
         volts[some] = (solution.word_volts - solution.bit_volts)[:, changed[:, 0], changed[:, 1]]
         worst = max(worst, 0.0 if solution.bound_amps is None else float(solution.bound_amps.max()))
@@ -121,20 +154,27 @@ def updated(old: Transfer, operator: Operator, prepared: Prepared, changed: NDAr
 def known_transfer(array: Crossbar, gate_volts: Floats | None) -> Transfer | None:
     """Return the effective conductance that the array's cache holds."""
     kept: tuple[object, Prepared, Operator, Transfer] | None = array.cache.get("nodal.transfer")
-    return kept[3] if kept is not None and kept[0] == (None if gate_volts is None else gate_volts.tobytes()) else None
+    return (
+        kept[3]
+        if kept is not None and kept[0] == (None if gate_volts is None else gate_volts.tobytes())
+        else None
+    )
 
 
 def transfer_for(array: Crossbar, gate_volts: Floats | None, near: Crossbar | None) -> Transfer:
-    """Return the effective conductance of an array, from its cache, from a nearby array's, or computed."""
+    """Return the effective conductance of an array, from its cache, from a nearby array's, or
+    computed."""
     check_linear(array)
     known = known_transfer(array, gate_volts)
     if known is not None:
         return known
     key = None if gate_volts is None else gate_volts.tobytes()
     operator = Operator(
-        wires=array.wires, cell_siemens=array.cell_conductance(gate_volts),
-        floating_rows=np.zeros(array.rows, dtype=bool), floating_columns=np.zeros(array.cols, dtype=bool),
-    )  # fmt: skip
+        wires=array.wires,
+        cell_siemens=array.cell_conductance(gate_volts),
+        floating_rows=np.zeros(array.rows, dtype=bool),
+        floating_columns=np.zeros(array.cols, dtype=bool),
+    )
     transfer = _from_near(operator, near, key)
     prepared = prepare(operator, solves=min(operator.shape))
     if transfer is None:
@@ -145,7 +185,9 @@ def transfer_for(array: Crossbar, gate_volts: Floats | None, near: Crossbar | No
 
 def _from_near(operator: Operator, near: Crossbar | None, key: object) -> Transfer | None:
     """Return the matrix as an update of a nearby array's, where there is one and it pays."""
-    known: tuple[object, Prepared, Operator, Transfer] | None = None if near is None else near.cache.get("nodal.transfer")
+    known: tuple[object, Prepared, Operator, Transfer] | None = (
+        None if near is None else near.cache.get("nodal.transfer")
+    )
     if known is None or known[0] != key:
         return None
     _, prepared, old, transfer = known

@@ -1,15 +1,16 @@
 """Compiled sweeps along word lines, and what all sweeps rest on.
 
-Along a line the matrix is tridiagonal, ``T = tridiag(-s, e + 2s, -s)``, with s the conductance of a segment and
-e_k = cell + ground (+ terminal at an end). It is factored in terms of what each node sees towards its beginning,
-E_0 = e_0 and E_k = e_k + s·E_{k-1}/(s + E_{k-1}) (a series and a parallel connection): nothing is subtracted, so the
-factors have full relative accuracy for any spread of conductances. With c_k = 1/(s + E_k), and c = 1/E at the last node,
+Along a line the matrix is tridiagonal, ``T = tridiag(-s, e + 2s, -s)``, with s the conductance of a
+segment and e_k = cell + ground (+ terminal at an end). It is factored in terms of what each node
+sees towards its beginning, E_0 = e_0 and E_k = e_k + s·E_{k-1}/(s + E_{k-1}) (a series and a
+parallel connection): nothing is subtracted, so the factors have full relative accuracy for any
+spread of conductances. With c_k = 1/(s + E_k), and c = 1/E at the last node,
 
     T·w = f  ⇔  y_k = c_k·(f_k + s·y_{k-1}) forwards, then w_k = y_k + s·c_k·w_{k+1} backwards.
 
-Word lines run along contiguous memory, so eight of them are solved at once and their tiles are transposed in registers;
-bit lines are solved eight columns at once as they lie. A merged line (0 Ω) has one unknown, f is summed over it.
-"""
+Word lines run along contiguous memory, so eight of them are solved at once and their tiles are
+transposed in registers; bit lines are solved eight columns at once as they lie. A merged line (0 Ω)
+has one unknown, f is summed over it."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ from spicesnn.engines.nodal.simd import (
     total,
     transpose,
     with_lane,
-)  # fmt: skip
+)
 from spicesnn.jit import kernel
 
 
@@ -60,8 +61,14 @@ def _factor_merged_words(lines: Any, cells: Any, factor: Any, panel: int) -> Non
 
 @kernel
 def _factor_word_group(lines: Any, cells: Any, factor: Any, first: int, last: int) -> None:
-    """Factor some panels column by column together: the divisions of one wait for each other, those of several do not."""
-    size, s, ground, one = 8 * lines.stride, splat(lines.word_siemens), splat(lines.word_ground), splat(1.0)
+    """Factor some panels column by column together: the divisions of one wait for each other, those
+    of several do not."""
+    size, s, ground, one = (
+        8 * lines.stride,
+        splat(lines.word_siemens),
+        splat(lines.word_ground),
+        splat(1.0),
+    )
     for panel in range(first, last):
         for j in range(0, lines.cols, 8):
             store_tile(factor, panel * size + 8 * j, tile_at(cells, panel * size + j, lines.stride))
@@ -82,7 +89,8 @@ def _factor_word_group(lines: Any, cells: Any, factor: Any, first: int, last: in
 
 @kernel
 def _chain(factor: Any, at: int, s: Any, carried: Any, f: Any, y: Any, own: int) -> Any:
-    """Take one node of eight word lines forwards: only the fused multiply-add with `carried` waits for the node before."""
+    """Take one node of eight word lines forwards: only the fused multiply-add with `carried` waits
+    for the node before."""
     c = load(factor, at)
     carried = (s * c) * carried + c * f
     store(y, own, carried)
@@ -91,7 +99,8 @@ def _chain(factor: Any, at: int, s: Any, carried: Any, f: Any, y: Any, own: int)
 
 @kernel
 def _words_forward(lines: Any, cells: Any, factor: Any, t: Any, y: Any, base: int) -> None:
-    """Forward sweep of eight word lines without sources: y (padded cols, 8), from y_k = c_k·cells·t + (s·c_k)·y_{k-1}."""
+    """Forward sweep of eight word lines without sources: y (padded cols, 8), from y_k = c_k·cells·t
+    + (s·c_k)·y_{k-1}."""
     stride, s = lines.stride, splat(lines.word_siemens)
     carried = splat(0.0)
     for j in range(0, lines.cols, 8):
@@ -109,9 +118,18 @@ def _words_forward(lines: Any, cells: Any, factor: Any, t: Any, y: Any, base: in
 
 @kernel
 def _words_forward_sources(
-    lines: Any, cells: Any, factor: Any, t: Any, word_volts: Any, word_amps: Any, y: Any, base: int, panel: int
+    lines: Any,
+    cells: Any,
+    factor: Any,
+    t: Any,
+    word_volts: Any,
+    word_amps: Any,
+    y: Any,
+    base: int,
+    panel: int,
 ) -> None:
-    """Forward sweep of eight word lines with terminals and injected currents; the tiles wait in `y` for their turn."""
+    """Forward sweep of eight word lines with terminals and injected currents; the tiles wait in `y`
+    for their turn."""
     stride, s = lines.stride, splat(lines.word_siemens)
     for j in range(0, lines.cols, 8):
         store_tile(y, 8 * j, product_tile_at(t, cells, base + j, stride))
@@ -129,7 +147,8 @@ def _words_forward_sources(
 
 @kernel
 def _words_back(lines: Any, factor: Any, y: Any, base: int) -> None:
-    """Backward sweep of eight word lines; y becomes the solution, eight rows by tiles: y[j + r] holds row r, columns j to j + 7."""
+    """Backward sweep of eight word lines; y becomes the solution, eight rows by tiles: y[j + r]
+    holds row r, columns j to j + 7."""
     s = splat(lines.word_siemens)
     w = splat(0.0)
     for j in range((lines.cols - 1) // 8 * 8, -1, -8):
@@ -148,7 +167,16 @@ def _words_back(lines: Any, factor: Any, y: Any, base: int) -> None:
 
 @kernel
 def _merged_words(
-    lines: Any, cells: Any, factor: Any, t: Any, word_volts: Any, word_amps: Any, with_sources: bool, y: Any, base: int, panel: int
+    lines: Any,
+    cells: Any,
+    factor: Any,
+    t: Any,
+    word_volts: Any,
+    word_amps: Any,
+    with_sources: bool,
+    y: Any,
+    base: int,
+    panel: int,
 ) -> None:
     """Solve eight merged word lines; y as `_words_back` leaves it."""
     stride = lines.stride
@@ -172,7 +200,8 @@ def _merged_words(
 
 @kernel
 def _renewed(first: bool, y: Any, own: int, at: int, a: Any, p: Any, x: Any, z: Any) -> Any:
-    """Store and return one vector of the new correction, and p: w − x at first, then z − alpha·(p − w) with x moved along."""
+    """Store and return one vector of the new correction, and p: w − x at first, then z − alpha·(p −
+    w) with x moved along."""
     w, step = load(y, own), load(p, at)
     if first:
         change = w - load(x, at)
@@ -185,13 +214,29 @@ def _renewed(first: bool, y: Any, own: int, at: int, a: Any, p: Any, x: Any, z: 
 
 @kernel
 def _measured_rows(
-    lines: Any, cells: Any, first: bool, y: Any, panel: int, alpha: float, p: Any, x: Any, z: Any, sums: Any, at_sums: int
+    lines: Any,
+    cells: Any,
+    first: bool,
+    y: Any,
+    panel: int,
+    alpha: float,
+    p: Any,
+    x: Any,
+    z: Any,
+    sums: Any,
+    at_sums: int,
 ) -> None:
-    """Renew z along the word lines of a panel, and add z·T_w·z, Σ|T_w·z|, max|z| and z·T_w·p to `sums`, eight lanes each.
+    """Renew z along the word lines of a panel, and add z·T_w·z, Σ|T_w·z|, max|z| and z·T_w·p to
+    `sums`, eight lanes each.
 
     The terminals become ghost nodes beside the ends: s·(z_0 − ghost) = terminal·z_0.
     """
-    a, ohm, s, ground = splat(alpha), 1.0 / lines.word_siemens, splat(lines.word_siemens), splat(lines.word_ground)
+    a, ohm, s, ground = (
+        splat(alpha),
+        1.0 / lines.word_siemens,
+        splat(lines.word_siemens),
+        splat(lines.word_ground),
+    )
     product, absolute = load(sums, at_sums), load(sums, at_sums + 8)
     peak, cross = load(sums, at_sums + 16), load(sums, at_sums + 24)
     final, end = (lines.cols - 1) // 8 * 8, (lines.cols - 1) % 8
@@ -202,14 +247,18 @@ def _measured_rows(
         left = before(splat(lane(here, 0) * (1.0 - lines.word_first[row] * ohm)), here)
         for j in range(0, final, 8):
             following, next_step = _renewed(first, y, own + 8 * j + 64, base + j + 8, a, p, x, z)
-            amps = (load(cells, base + j) + ground) * here + s * ((here - left) + (here - after(here, following)))
+            amps = (load(cells, base + j) + ground) * here + s * (
+                (here - left) + (here - after(here, following))
+            )
             product = product + amps * here
             cross = cross + amps * step
             absolute = absolute + fabs(amps)
             peak = larger(fabs(here), peak)
             left = before(here, following)
             here, step = following, next_step
-        right = with_lane(after(here, here), end, lane(here, end) * (1.0 - lines.word_last[row] * ohm))
+        right = with_lane(
+            after(here, here), end, lane(here, end) * (1.0 - lines.word_last[row] * ohm)
+        )
         bend = load(lines.word_segment, final) * ((here - left) + (here - right))
         amps = (load(cells, base + final) + load(lines.word_shunt, final)) * here + bend
         product = product + amps * here
@@ -224,7 +273,17 @@ def _measured_rows(
 
 @kernel
 def _measured_merged_row(
-    lines: Any, cells: Any, first: bool, y: Any, own: int, row: int, alpha: float, p: Any, x: Any, z: Any, measures: Any
+    lines: Any,
+    cells: Any,
+    first: bool,
+    y: Any,
+    own: int,
+    row: int,
+    alpha: float,
+    p: Any,
+    x: Any,
+    z: Any,
+    measures: Any,
 ) -> None:
     """Do what `_measured_row` does on a merged word line: z is the same all along it."""
     base, a = row * lines.stride, splat(alpha)
@@ -233,7 +292,11 @@ def _measured_merged_row(
         _renewed(first, y, own + 8 * j, base + j, a, p, x, z)
         seen = seen + load(cells, base + j)
     change = z[base]
-    amps = 0.0 if lines.word_held[row] else (lines.word_first[row] + lines.word_ground * lines.cols + total(seen)) * change
+    amps = (
+        0.0
+        if lines.word_held[row]
+        else (lines.word_first[row] + lines.word_ground * lines.cols + total(seen)) * change
+    )
     measures[0] += amps * change
     measures[1] += abs(amps)
     measures[2] = max(measures[2], abs(change))
@@ -242,14 +305,28 @@ def _measured_merged_row(
 
 @kernel
 def renew_words(
-    lines: Any, cells: Any, factor: Any, t: Any, first: bool, word_volts: Any, word_amps: Any, alpha: float, p: Any, x: Any, z: Any,
-    y: Any, begin: int, end: int, measures: Any,
-) -> None:  # fmt: skip
-    """Sweep the word lines of panels `begin` to `end`, renew z and take its measures: z·T_w·z, Σ|T_w·z|, max|z|, z·T_w·p.
+    lines: Any,
+    cells: Any,
+    factor: Any,
+    t: Any,
+    first: bool,
+    word_volts: Any,
+    word_amps: Any,
+    alpha: float,
+    p: Any,
+    x: Any,
+    z: Any,
+    y: Any,
+    begin: int,
+    end: int,
+    measures: Any,
+) -> None:
+    """Sweep the word lines of panels `begin` to `end`, renew z and take its measures: z·T_w·z,
+    Σ|T_w·z|, max|z|, z·T_w·p.
 
-    At `first`, ``z = T_w⁻¹·(cells·t + sources) − x``; later ``x += alpha·p`` and ``z −= alpha·(p − T_w⁻¹·(cells·t))``.
-    `y` is scratch of 8 × padded cols + 32. Held lines have no unknown, their z is 0.
-    """
+    At `first`, ``z = T_w⁻¹·(cells·t + sources) − x``; later ``x += alpha·p`` and ``z −= alpha·(p −
+    T_w⁻¹·(cells·t))``. `y` is scratch of 8 × padded cols + 32. Held lines have no unknown, their z
+    is 0."""
     at_sums = 8 * lines.stride
     for k in range(0, 32, 8):
         store(y, at_sums + k, splat(0.0))
@@ -258,7 +335,9 @@ def renew_words(
         if lines.word_merged:
             _merged_words(lines, cells, factor, t, word_volts, word_amps, first, y, base, panel)
             for r in range(min(8, lines.rows - 8 * panel)):
-                _measured_merged_row(lines, cells, first, y, 8 * r, 8 * panel + r, alpha, p, x, z, measures)
+                _measured_merged_row(
+                    lines, cells, first, y, 8 * r, 8 * panel + r, alpha, p, x, z, measures
+                )
             continue
         if first:
             _words_forward_sources(lines, cells, factor, t, word_volts, word_amps, y, base, panel)

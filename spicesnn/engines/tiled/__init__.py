@@ -1,1 +1,2 @@
-"""Layers that stand on several arrays: cut into tiles with wires of their own, solved exactly, or followed while cells move."""
+"""Layers that stand on several arrays: cut into tiles with wires of their own, solved exactly, or
+followed while cells move."""

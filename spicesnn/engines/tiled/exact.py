@@ -1,4 +1,5 @@
-"""A layer cut into tiles, each tile solved by an engine: the one loop over tiles that all of training and validation share."""
+"""A layer cut into tiles, each tile solved by an engine: the one loop over tiles that all of
+training and validation share."""
 
 from __future__ import annotations
 
@@ -37,15 +38,19 @@ def tiles(siemens: Floats, wires: Wires, tiling: Tiling) -> Iterator[tuple[Place
 
 
 def effective_conductance(engine: Engine, siemens: Floats, wires: Wires, tiling: Tiling) -> Floats:
-    """Effective conductance (rows, cols) of each cell within its tile, siemens: a tile's ``column_amps = row_volts @ effective``."""
+    """Effective conductance (rows, cols) of each cell within its tile, siemens: a tile's
+    ``column_amps = row_volts @ effective``."""
     found = np.empty(siemens.shape)
     for place, tile in tiles(siemens, wires, tiling):
         found[place] = engine.effective_conductance(tile)
     return found
 
 
-def with_balance_lines(engine: Engine, siemens: Floats, balance: float, wires: Wires, tiling: Tiling) -> tuple[Floats, Floats]:
-    """Effective conductances of a layer whose every tile has a balance line of equal cells as its last bit line.
+def with_balance_lines(
+    engine: Engine, siemens: Floats, balance: float, wires: Wires, tiling: Tiling
+) -> tuple[Floats, Floats]:
+    """Effective conductances of a layer whose every tile has a balance line of equal cells as its
+    last bit line.
 
     Parameters
     ----------
@@ -62,7 +67,8 @@ def with_balance_lines(engine: Engine, siemens: Floats, balance: float, wires: W
     Returns
     -------
     cells, lines : (rows, cols), (rows, cols)
-        Effective conductance of each cell, and of the balance line's cell in the same row of its tile, siemens.
+        Effective conductance of each cell, and of the balance line's cell in the same row of its
+        tile, siemens.
     """
     cells, lines = np.empty(siemens.shape), np.empty(siemens.shape)
     for place in tiling.parts((siemens.shape[0], siemens.shape[1])):

@@ -1,18 +1,23 @@
 # mypy: disable-error-code="no-any-return,return-value,assignment,arg-type,type-var"
-"""One tile with wires, solved inside a compiled presentation: line after line, word lines and bit lines in turn.
+"""One tile with wires, solved inside a compiled presentation: line after line, word lines and bit
+lines in turn.
 
-Along a line the matrix is tridiagonal and is eliminated from the floating end towards the driver (or the sense node). With s the conductance
-of a segment, e_k the cell's at node k and E_k what node k sees of itself and everything beyond,
+Along a line the matrix is tridiagonal and is eliminated from the floating end towards the driver
+(or the sense node). With s the conductance of a segment, e_k the cell's at node k and E_k what node
+k sees of itself and everything beyond,
 
-    E_last = e_last,  E_k = e_k + s·E_{k+1}/(s + E_{k+1}),  c_k = 1/(s + E_k)  (at the driven end 1/(terminal + E_0)),
+    E_last = e_last,  E_k = e_k + s·E_{k+1}/(s + E_{k+1}),  c_k = 1/(s + E_k)  (at the driven end
+    1/(terminal + E_0)),
 
-in which nothing is subtracted. Solving all word lines at given bit-line volts and all bit lines at given word-line volts in turn is block
-Gauss-Seidel: it leaves 1/((1 + π²/4ξ_word)·(1 + π²/4ξ_bit)) of the error a turn, ξ = N²·r·mean(G). After a turn Kirchhoff's law holds at every
-bit-line node, and what it leaves over at the word-line nodes is G·|ΔV_bit| of the last turn: its sum bounds the error of every terminal current.
+in which nothing is subtracted. Solving all word lines at given bit-line volts and all bit lines at
+given word-line volts in turn is block Gauss-Seidel: it leaves 1/((1 + π²/4ξ_word)·(1 + π²/4ξ_bit))
+of the error a turn, ξ = N²·r·mean(G). After a turn Kirchhoff's law holds at every bit-line node,
+and what it leaves over at the word-line nodes is G·|ΔV_bit| of the last turn: its sum bounds the
+error of every terminal current.
 
-Conductances are in units of that of weight 1, single precision; word lines lie along the second axis of `turned` arrays, so that all inner loops
-run over contiguous memory. The tests hold the result against `NodalEngine`.
-"""
+Conductances are in units of that of weight 1, single precision; word lines lie along the second
+axis of `turned` arrays, so that all inner loops run over contiguous memory. The tests hold the
+result against `NodalEngine`."""
 
 from __future__ import annotations
 
@@ -28,7 +33,8 @@ MOST_TURNS = 200
 
 
 class Segments(NamedTuple):
-    """Wires of a tile, conductances over that of weight 1: segment of a word line, driver with its segment; bit line, sense node with its segment."""
+    """Wires of a tile, conductances over that of weight 1: segment of a word line, driver with its
+    segment; bit line, sense node with its segment."""
 
     word: np.float32
     driver: np.float32
@@ -53,13 +59,20 @@ def factor_words(turned: F, segment: np.float32, end: np.float32, factor: F) -> 
 
 
 @compiled(fastmath=True)
-def factor_bits(cells: F, segment: np.float32, end: np.float32, factor: F, ohm: F, share: F) -> None:
-    """Fill c of all bit lines, and what a cell sees of its bit line with all word lines at 0 V (all (rows, cols)).
+def factor_bits(
+    cells: F, segment: np.float32, end: np.float32, factor: F, ohm: F, share: F
+) -> None:
+    """Fill c of all bit lines, and what a cell sees of its bit line with all word lines at 0 V (all
+    (rows, cols)).
 
-    `ohm` is the resistance between the node and ground without the cell itself, `share` the voltage there without it if the sense node is at 1 V.
-    """
+    `ohm` is the resistance between the node and ground without the cell itself, `share` the voltage
+    there without it if the sense node is at 1 V."""
     rows, cols = cells.shape
-    seen, below, part = np.empty(cols, np.float32), np.empty(cols, np.float32), np.empty(cols, np.float32)
+    seen, below, part = (
+        np.empty(cols, np.float32),
+        np.empty(cols, np.float32),
+        np.empty(cols, np.float32),
+    )
     one = np.float32(1.0)
     for j in range(cols):
         seen[j] = cells[0, j]
@@ -87,8 +100,11 @@ def factor_bits(cells: F, segment: np.float32, end: np.float32, factor: F, ohm: 
 
 
 @compiled(fastmath=True)
-def _solve_words(turned: F, factor: F, segment: np.float32, end: np.float32, bit: F, drive: F, word: F) -> None:
-    """Solve all word lines at bit-line volts `bit` (cols, rows) and driver volts (rows,) into `word` (cols, rows)."""
+def _solve_words(
+    turned: F, factor: F, segment: np.float32, end: np.float32, bit: F, drive: F, word: F
+) -> None:
+    """Solve all word lines at bit-line volts `bit` (cols, rows) and driver volts (rows,) into
+    `word` (cols, rows)."""
     cols, rows = turned.shape
     for r in range(rows):
         word[cols - 1, r] = turned[cols - 1, r] * bit[cols - 1, r]
@@ -105,8 +121,11 @@ def _solve_words(turned: F, factor: F, segment: np.float32, end: np.float32, bit
 
 
 @compiled(fastmath=True)
-def _solve_bits(cells: F, factor: F, segment: np.float32, end: np.float32, word: F, sense: F, bit: F) -> None:
-    """Solve all bit lines at word-line volts `word` (rows, cols) and sense-node volts (cols,) into `bit` (rows, cols)."""
+def _solve_bits(
+    cells: F, factor: F, segment: np.float32, end: np.float32, word: F, sense: F, bit: F
+) -> None:
+    """Solve all bit lines at word-line volts `word` (rows, cols) and sense-node volts (cols,) into
+    `bit` (rows, cols)."""
     rows, cols = cells.shape
     for j in range(cols):
         bit[0, j] = cells[0, j] * word[0, j]
@@ -135,9 +154,21 @@ def _turn(source: F, target: F) -> None:
 
 @compiled(fastmath=True)
 def solve_tile(
-    cells: F, turned: F, word_factor: F, bit_factor: F, wires: Segments, drive: F, sense: F, tolerance: float, word: F, bit: F, scratch: F, before: F,
-) -> float:  # fmt: skip
-    """Solve a tile and return the bound of the error of every terminal current, relative to the sum of the word lines' currents; < 0 if it stalls.
+    cells: F,
+    turned: F,
+    word_factor: F,
+    bit_factor: F,
+    wires: Segments,
+    drive: F,
+    sense: F,
+    tolerance: float,
+    word: F,
+    bit: F,
+    scratch: F,
+    before: F,
+) -> float:
+    """Solve a tile and return the bound of the error of every terminal current, relative to the sum
+    of the word lines' currents; < 0 if it stalls.
 
     Parameters
     ----------
@@ -175,10 +206,14 @@ def solve_tile(
 
 
 @compiled(fastmath=True)
-def solve_row(cells: F, ohm: F, share: F, wires: Segments, drive: np.float32, sense: F, volts: F, work: F) -> np.float32:
-    """Solve one driven word line; its bit lines are what `factor_bits` says of them, all other word lines stand at 0 V.
+def solve_row(
+    cells: F, ohm: F, share: F, wires: Segments, drive: np.float32, sense: F, volts: F, work: F
+) -> np.float32:
+    """Solve one driven word line; its bit lines are what `factor_bits` says of them, all other word
+    lines stand at 0 V.
 
-    What is left out is what the other word lines rise by: a product of two drops, one along a bit line and one along a word line.
+    What is left out is what the other word lines rise by: a product of two drops, one along a bit
+    line and one along a word line.
 
     Parameters
     ----------

@@ -1,4 +1,5 @@
-"""Builds what a compiled presentation needs to work through wires, and reads whole layers exactly."""
+"""Builds what a compiled presentation needs to work through wires, and reads whole layers
+exactly."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ class Wiring:
     g_one : float
         Conductance of weight 1, siemens.
     read_tolerance : float
-        What a column's current may be wrong by at any inputs, relative to the conductances that the column's weights add up to.
+        What a column's current may be wrong by at any inputs, relative to the conductances that the
+        column's weights add up to.
     solve_tolerance : float
         Of each solve, relative to the currents of the tile.
     pulses : Pulses, optional
@@ -45,23 +47,36 @@ class Wiring:
     def __post_init__(self) -> None:
         if self.wires.word_line_ohm <= 0 or self.wires.bit_line_ohm <= 0 or self.wires.double_sided:
             raise InputError(
-                f"wires of {self.wires.word_line_ohm:g} and {self.wires.bit_line_ohm:g} Ω a segment, double_sided = {self.wires.double_sided}; "
-                "in the training loop both are above 0 Ω and driven from one end (wires without resistance are the ideal network)"
+                f"wires of {self.wires.word_line_ohm:g} and {self.wires.bit_line_ohm:g} Ω a"
+                f" segment, double_sided = {self.wires.double_sided}; in the training loop both are"
+                " above 0 Ω and driven from one end (wires without resistance are the ideal"
+                " network)"
             )
         if np.ndim(self.wires.driver_ohm) or np.ndim(self.wires.sense_ohm):
-            raise InputError("wires in the training loop have one driver resistance and one sense resistance for all lines")
+            raise InputError(
+                "wires in the training loop have one driver resistance and one sense resistance for"
+                " all lines"
+            )
         for name in ("g_one", "read_tolerance", "solve_tolerance"):
             if not getattr(self, name) > 0:
-                raise InputError(f"wiring: {name} = {getattr(self, name)!r}; expected a number above 0")
+                raise InputError(
+                    f"wiring: {name} = {getattr(self, name)!r}; expected a number above 0"
+                )
 
     def segments(self) -> Segments:
         """Return the wires' conductances in units of that of weight 1."""
         wires = self.wires
-        ohm = (wires.word_line_ohm, wires.driver_ohm + wires.word_line_ohm, wires.bit_line_ohm, wires.sense_ohm + wires.bit_line_ohm)
+        ohm = (
+            wires.word_line_ohm,
+            wires.driver_ohm + wires.word_line_ohm,
+            wires.bit_line_ohm,
+            wires.sense_ohm + wires.bit_line_ohm,
+        )
         return Segments(*(np.float32(1.0 / (value * self.g_one)) for value in ohm))
 
     def fresh(self, weight: NDArray[np.float32], column_sum: float) -> Wired:
-        """Return the arrays for weights (inputs, neurons); every column of every tile is due to be solved."""
+        """Return the arrays for weights (inputs, neurons); every column of every tile is due to be
+        solved."""
         inputs, neurons = weight.shape
         row_cuts, tile_row = _cuts(inputs, self.tiling.rows)
         col_cuts, tile_col = _cuts(neurons, self.tiling.cols)
@@ -69,21 +84,44 @@ class Wiring:
         like = [np.zeros((inputs, neurons), np.float32) for _ in range(6)]
         segments = self.segments()
         last_row = row_cuts[tile_row + 1] - 1
-        along_word = 1.0 / segments.driver + (np.arange(neurons) - col_cuts[tile_col]) / segments.word
+        along_word = (
+            1.0 / segments.driver + (np.arange(neurons) - col_cuts[tile_col]) / segments.word
+        )
         along_bit = 1.0 / segments.sense + (last_row - np.arange(inputs)) / segments.bit
         return Wired(
-            cells=weight.copy(), turned=np.ascontiguousarray(weight.T), word_factor=np.zeros((neurons, inputs), np.float32), bit_factor=like[0],
-            ohm=like[1], open_share=like[2], share=like[3], own=like[4], reach=like[5], stale=np.full((tile_rows, neurons), np.inf),
-            moved=np.zeros((tile_rows, neurons)), row_moved=np.zeros((col_cuts.size - 1, inputs), np.float32),
-            row_then=np.zeros((inputs, neurons), np.float32), word_path=along_word.astype(np.float32), bit_path=along_bit.astype(np.float32),
-            limit=self.read_tolerance * column_sum / tile_rows, tolerance=self.solve_tolerance, wires=segments, row_cuts=row_cuts,
-            col_cuts=col_cuts, tile_row=tile_row, tile_col=tile_col, dirty=np.ones((tile_rows, col_cuts.size - 1), np.bool_),
-            writes=self.pulses is not None, pulses=self.pulses or _no_pulses(), tally=np.zeros(5),
-        )  # fmt: skip
+            cells=weight.copy(),
+            turned=np.ascontiguousarray(weight.T),
+            word_factor=np.zeros((neurons, inputs), np.float32),
+            bit_factor=like[0],
+            ohm=like[1],
+            open_share=like[2],
+            share=like[3],
+            own=like[4],
+            reach=like[5],
+            stale=np.full((tile_rows, neurons), np.inf),
+            moved=np.zeros((tile_rows, neurons)),
+            row_moved=np.zeros((col_cuts.size - 1, inputs), np.float32),
+            row_then=np.zeros((inputs, neurons), np.float32),
+            word_path=along_word.astype(np.float32),
+            bit_path=along_bit.astype(np.float32),
+            limit=self.read_tolerance * column_sum / tile_rows,
+            tolerance=self.solve_tolerance,
+            wires=segments,
+            row_cuts=row_cuts,
+            col_cuts=col_cuts,
+            tile_row=tile_row,
+            tile_col=tile_col,
+            dirty=np.ones((tile_rows, col_cuts.size - 1), np.bool_),
+            writes=self.pulses is not None,
+            pulses=self.pulses or _no_pulses(),
+            tally=np.zeros(5),
+        )
 
     def read_weight(self, weight: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the effective conductances over that of weight 1, (inputs, neurons), exact."""
-        siemens = effective_conductance(default_engine(), self.g_one * weight.astype(float), self.wires, self.tiling)
+        siemens = effective_conductance(
+            default_engine(), self.g_one * weight.astype(float), self.wires, self.tiling
+        )
         return (siemens / self.g_one).astype(np.float32)
 
 
@@ -96,4 +134,13 @@ def _cuts(length: int, most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]
 
 def _no_pulses() -> Pulses:
     blank, span = np.zeros((2, 2), np.float32), (np.float32(0.0), np.float32(1.0))
-    return Pulses(volts_up=blank, volts_down=blank, up=blank, down=blank, up_span=span, down_span=span, up_s=0.0, down_s=0.0)
+    return Pulses(
+        volts_up=blank,
+        volts_down=blank,
+        up=blank,
+        down=blank,
+        up_span=span,
+        down_span=span,
+        up_s=0.0,
+        down_s=0.0,
+    )

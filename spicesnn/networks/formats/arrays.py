@@ -1,4 +1,5 @@
-"""Networks from plain arrays of weights: lists, and npz files with ``w0 b0 w1 b1 …`` or ``weights_0 bias_0 …``."""
+"""Networks from plain arrays of weights: lists, and npz files with ``w0 b0 w1 b1 …`` or ``weights_0
+bias_0 …``."""
 
 from __future__ import annotations
 
@@ -24,9 +25,14 @@ def network_from_arrays(layers: Sequence[Any] | str | Path, activation: str = "r
     Raises
     ------
     InputError, DataError
-        Layers that do not follow on one another, values that are no finite numbers, arrays of a file that stand for nothing.
+        Layers that do not follow on one another, values that are no finite numbers, arrays of a
+        file that stand for nothing.
     """
-    where, pairs = ("layers", _pairs(layers)) if not isinstance(layers, str | Path) else (str(layers), _from_npz(Path(layers)))
+    where, pairs = (
+        ("layers", _pairs(layers))
+        if not isinstance(layers, str | Path)
+        else (str(layers), _from_npz(Path(layers)))
+    )
     if not pairs:
         raise InputError(f"{where}: no layer; expected one (weights, bias) or more")
     chain: list[tuple[str, Any]] = []
@@ -37,8 +43,10 @@ def network_from_arrays(layers: Sequence[Any] | str | Path, activation: str = "r
         except InputError as error:
             raise InputError(f"{where}, layer {number}: {error}") from None
         if chain and dense.weights.shape[0] != size:
-            raise InputError(f"{where}, layer {number} takes {dense.weights.shape[0]} inputs, but layer {number - 1} has {size} outputs; "
-                             "expected weights as (inputs, outputs)")  # fmt: skip
+            raise InputError(
+                f"{where}, layer {number} takes {dense.weights.shape[0]} inputs, but layer"
+                f" {number - 1} has {size} outputs; expected weights as (inputs, outputs)"
+            )
         size = dense.weights.shape[1]
         chain.append((f"layer{number}", dense))
         between: Node | None = by_name(activation)
@@ -52,7 +60,11 @@ def _pairs(layers: Sequence[Any]) -> list[tuple[Any, Any]]:
         return [(layers, None)]
     pairs = []
     for layer in layers:
-        if isinstance(layer, tuple | list) and len(layer) == 2 and (layer[1] is None or np.ndim(layer[0]) == np.ndim(layer[1]) + 1):
+        if (
+            isinstance(layer, tuple | list)
+            and len(layer) == 2
+            and (layer[1] is None or np.ndim(layer[0]) == np.ndim(layer[1]) + 1)
+        ):
             pairs.append((layer[0], layer[1]))
         elif isinstance(layer, tuple) and len(layer) == 1:
             pairs.append((layer[0], None))
@@ -69,10 +81,21 @@ def _from_npz(path: Path) -> list[tuple[Any, Any]]:
             pairs.append((arrays[f"{first}{len(pairs)}"], arrays.get(f"{second}{len(pairs)}")))
         if not pairs:
             continue
-        used = {f"{first}{k}" for k in range(len(pairs))} | {f"{second}{k}" for k in range(len(pairs))}
+        used = {f"{first}{k}" for k in range(len(pairs))} | {
+            f"{second}{k}" for k in range(len(pairs))
+        }
         spare = [name for name in arrays if name not in used]
         if spare:
-            hint = " (layers are numbered from 0 without a gap)" if any(re.fullmatch(f"({first}|{second})\\d+", name) for name in spare) else ""
-            raise DataError(f"{path} has {', '.join(spare[:4])}, which stand for nothing here{hint}; expected only {first}0 {second}0 {first}1 …")
+            hint = (
+                " (layers are numbered from 0 without a gap)"
+                if any(re.fullmatch(f"({first}|{second})\\d+", name) for name in spare)
+                else ""
+            )
+            raise DataError(
+                f"{path} has {', '.join(spare[:4])}, which stand for nothing here{hint}; expected"
+                f" only {first}0 {second}0 {first}1 …"
+            )
         return pairs
-    raise DataError(f"{path} has no array w0 or weights_0; it has: {', '.join(list(arrays)[:8]) or 'none'}")
+    raise DataError(
+        f"{path} has no array w0 or weights_0; it has: {', '.join(list(arrays)[:8]) or 'none'}"
+    )

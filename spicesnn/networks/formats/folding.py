@@ -12,9 +12,13 @@ from spicesnn.networks.populations import Population
 
 
 def folded(
-    nodes: Mapping[str, Node | Population], edges: list[Edge], output: str, shapes: Mapping[str, tuple[int, ...]]
+    nodes: Mapping[str, Node | Population],
+    edges: list[Edge],
+    output: str,
+    shapes: Mapping[str, tuple[int, ...]],
 ) -> tuple[dict[str, Node | Population], list[Edge], str]:
-    """Fold every `Scale` that alone listens to a weighted node into its weights and bias; drop scales by 1."""
+    """Fold every `Scale` that alone listens to a weighted node into its weights and bias; drop
+    scales by 1."""
     made, left = dict(nodes), list(edges)
     for name, node in nodes.items():
         if not isinstance(node, Scale):
@@ -42,9 +46,15 @@ def folded(
     return made, left, output
 
 
-def _scaled(node: Dense | Convolution, scale: Scale, shape: tuple[int, ...]) -> Dense | Convolution | None:
-    """The node with its outputs scaled, or None where the factors differ within an output channel."""
-    factors, offsets = _by_channel(scale.factors, shape), _by_channel(np.zeros(()) if scale.offsets is None else scale.offsets, shape)
+def _scaled(
+    node: Dense | Convolution, scale: Scale, shape: tuple[int, ...]
+) -> Dense | Convolution | None:
+    """The node with its outputs scaled, or None where the factors differ within an output
+    channel."""
+    factors, offsets = (
+        _by_channel(scale.factors, shape),
+        _by_channel(np.zeros(()) if scale.offsets is None else scale.offsets, shape),
+    )
     if factors is None or offsets is None:
         return None
     bias = offsets if node.offsets is None else node.offsets * factors + offsets
@@ -52,7 +62,14 @@ def _scaled(node: Dense | Convolution, scale: Scale, shape: tuple[int, ...]) -> 
     if isinstance(node, Dense):
         return Dense(node.weights * factors, kept)
     by = factors.reshape(-1, *[1] * (node.kernel.ndim - 1))
-    return Convolution(node.kernel * by, kept, stride=node.stride, padding=node.padding, dilation=node.dilation, groups=node.groups)
+    return Convolution(
+        node.kernel * by,
+        kept,
+        stride=node.stride,
+        padding=node.padding,
+        dilation=node.dilation,
+        groups=node.groups,
+    )
 
 
 def _by_channel(values: Values, shape: tuple[int, ...]) -> Values | None:

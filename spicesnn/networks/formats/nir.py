@@ -1,8 +1,9 @@
-"""NIR, the exchange format of spiking networks (Pedersen et al., Nature Communications 15, 8122, 2024), in and out.
+"""NIR, the exchange format of spiking networks (Pedersen et al., Nature Communications 15, 8122,
+2024), in and out.
 
-Connections into one node add up; connections that close a circle act one time step later. Membranes are
-integrated as `spicesnn.networks.populations` says, which is what the frameworks that write these files do.
-"""
+Connections into one node add up; connections that close a circle act one time step later. Membranes
+are integrated as `spicesnn.networks.populations` says, which is what the frameworks that write
+these files do."""
 
 from __future__ import annotations
 
@@ -18,7 +19,16 @@ from spicesnn.errors import DataError, InputError, MissingPackageError, Spicesnn
 from spicesnn.networks import populations as pop
 from spicesnn.networks.activations import Threshold
 from spicesnn.networks.network import Edge, Network
-from spicesnn.networks.nodes import Convolution, Dense, Flatten, Node, Pooling, Reshape, Scale, Shape
+from spicesnn.networks.nodes import (
+    Convolution,
+    Dense,
+    Flatten,
+    Node,
+    Pooling,
+    Reshape,
+    Scale,
+    Shape,
+)
 from spicesnn.whole_file import appearing
 
 DEFAULT_DT_S = 1e-3
@@ -27,11 +37,36 @@ SNNTORCH_DT_S = 1e-4
 """snnTorch writes all its time constants for this step, and ``r = tau/dt`` with it."""
 DEFAULT_STEPS = 100
 
-TAKEN = ("Affine", "Linear", "Scale", "Conv1d", "Conv2d", "SumPool2d", "AvgPool2d", "Flatten", "Threshold", "Delay",
-         "IF", "I", "LIF", "LI", "CubaLIF", "CubaLI", "NIRGraph", "Input", "Output")  # fmt: skip
+TAKEN = (
+    "Affine",
+    "Linear",
+    "Scale",
+    "Conv1d",
+    "Conv2d",
+    "SumPool2d",
+    "AvgPool2d",
+    "Flatten",
+    "Threshold",
+    "Delay",
+    "IF",
+    "I",
+    "LIF",
+    "LI",
+    "CubaLIF",
+    "CubaLI",
+    "NIRGraph",
+    "Input",
+    "Output",
+)
 
-_NEURONS: dict[str, type[pop.Population]] = {"IF": pop.IF, "I": pop.Integrator, "LIF": pop.LIF, "LI": pop.LI, "CubaLIF": pop.CubaLIF,
-                                             "CubaLI": pop.CubaLI}  # fmt: skip
+_NEURONS: dict[str, type[pop.Population]] = {
+    "IF": pop.IF,
+    "I": pop.Integrator,
+    "LIF": pop.LIF,
+    "LI": pop.LI,
+    "CubaLIF": pop.CubaLIF,
+    "CubaLI": pop.CubaLI,
+}
 
 
 def nir_module() -> Any:
@@ -39,14 +74,22 @@ def nir_module() -> Any:
     try:
         import nir
     except ImportError:
-        raise MissingPackageError("NIR files need the packages nir and h5py: pip install 'spicesnn[nir]'") from None
+        raise MissingPackageError(
+            "NIR files need the packages nir and h5py: pip install 'spicesnn[nir]'"
+        ) from None
     return nir
 
 
 # -- in --------------------------------------------------------------------------------------------
 
 
-def read_nir(path: str | Path, *, dt_s: float | None = None, reset: str | None = None, steps: int | None = None) -> Network:
+def read_nir(
+    path: str | Path,
+    *,
+    dt_s: float | None = None,
+    reset: str | None = None,
+    steps: int | None = None,
+) -> Network:
     """The network of a NIR file; see `Network.from_nir`.
 
     Raises
@@ -66,7 +109,10 @@ def read_nir(path: str | Path, *, dt_s: float | None = None, reset: str | None =
     except SpicesnnError:
         raise
     except Exception as error:  # nir asserts, and raises whatever a missing field leads to
-        raise DataError(f"{path} is not a sound NIR file ({type(error).__name__}: {(str(error).splitlines() or [''])[0][:120]})") from None
+        raise DataError(
+            f"{path} is not a sound NIR file ({type(error).__name__}:"
+            f" {(str(error).splitlines() or [''])[0][:120]})"
+        ) from None
     try:
         return _network(nodes, edges, dict(getattr(read, "metadata", {}) or {}), dt_s, reset, steps)
     except SpicesnnError as error:
@@ -78,21 +124,35 @@ def _check_kinds(path: Path) -> None:
     h5py = hdf5.h5py_module()
     with h5py.File(path, "r") as file:
         if "node" not in file or not isinstance(file["node"], h5py.Group):
-            raise DataError(f"{path} has no network in it (no group 'node'); expected a file of nir.write")
+            raise DataError(
+                f"{path} has no network in it (no group 'node'); expected a file of nir.write"
+            )
         todo = [("", file["node"])]
         while todo:
             name, group = todo.pop()
-            kind = group["type"][()] if "type" in group and isinstance(group["type"], h5py.Dataset) else b"none"
+            kind = (
+                group["type"][()]
+                if "type" in group and isinstance(group["type"], h5py.Dataset)
+                else b"none"
+            )
             kind = kind.decode("utf-8", "replace") if isinstance(kind, bytes) else str(kind)
             if kind not in TAKEN:
-                raise DataError(f"{path}: node {name or 'of the file'!r} is a {kind[:40]!r}; spicesnn takes: {', '.join(TAKEN)}")
+                raise DataError(
+                    f"{path}: node {name or 'of the file'!r} is a {kind[:40]!r}; spicesnn takes:"
+                    f" {', '.join(TAKEN)}"
+                )
             inside = group.get("nodes")
             if isinstance(inside, h5py.Group):
-                todo += [(f"{name}.{key}" if name else key, item) for key, item in inside.items() if isinstance(item, h5py.Group)]
+                todo += [
+                    (f"{name}.{key}" if name else key, item)
+                    for key, item in inside.items()
+                    if isinstance(item, h5py.Group)
+                ]
 
 
 def _flat(graph: Any, prefix: str = "") -> tuple[dict[str, Any], list[Edge]]:
-    """Nodes and edges with graphs inside graphs unpacked; the inner graph's input and output become plain connections."""
+    """Nodes and edges with graphs inside graphs unpacked; the inner graph's input and output become
+    plain connections."""
     nodes: dict[str, Any] = {}
     edges: list[Edge] = []
     entry: dict[str, str] = {}
@@ -102,10 +162,19 @@ def _flat(graph: Any, prefix: str = "") -> tuple[dict[str, Any], list[Edge]]:
             nodes[prefix + name] = node
             continue
         inner, inner_edges = _flat(node, f"{prefix}{name}.")
-        ends = {kind: [key for key, item in inner.items() if type(item).__name__ == kind] for kind in ("Input", "Output")}
+        ends = {
+            kind: [key for key, item in inner.items() if type(item).__name__ == kind]
+            for kind in ("Input", "Output")
+        }
         if any(len(found) != 1 for found in ends.values()):
-            raise InputError(f"the graph {name!r} inside has {len(ends['Input'])} inputs and {len(ends['Output'])} outputs; expected one each")
-        nodes |= {key: _passing() if key in (*ends["Input"], *ends["Output"]) else item for key, item in inner.items()}
+            raise InputError(
+                f"the graph {name!r} inside has {len(ends['Input'])} inputs and"
+                f" {len(ends['Output'])} outputs; expected one each"
+            )
+        nodes |= {
+            key: _passing() if key in (*ends["Input"], *ends["Output"]) else item
+            for key, item in inner.items()
+        }
         edges += inner_edges
         entry[name], leave[name] = ends["Input"][0], ends["Output"][0]
     edges += [(leave.get(a, prefix + a), entry.get(b, prefix + b)) for a, b in graph.edges]
@@ -117,16 +186,27 @@ def _passing() -> Node:
 
 
 def _network(
-    nodes: Mapping[str, Any], edges: list[Edge], metadata: Mapping[str, Any], dt_s: float | None, reset: str | None, steps: int | None
+    nodes: Mapping[str, Any],
+    edges: list[Edge],
+    metadata: Mapping[str, Any],
+    dt_s: float | None,
+    reset: str | None,
+    steps: int | None,
 ) -> Network:
-    ends = {kind: [name for name, node in nodes.items() if type(node).__name__ == kind] for kind in ("Input", "Output")}
+    ends = {
+        kind: [name for name, node in nodes.items() if type(node).__name__ == kind]
+        for kind in ("Input", "Output")
+    }
     for kind, found in ends.items():
         if len(found) != 1:
             raise InputError(f"the network has {len(found)} nodes of kind {kind}; expected one")
     source, sink = ends["Input"][0], ends["Output"][0]
     makers = [a for a, b in edges if b == sink]
     if len(makers) != 1 or any(a == sink for a, _ in edges):
-        raise InputError(f"the output {sink!r} listens to {len(makers)} nodes; expected one, and nothing after it")
+        raise InputError(
+            f"the output {sink!r} listens to {len(makers)} nodes; expected one, and nothing"
+            " after it"
+        )
     shape = _shape(nodes[source])
     remarks: list[str] = []
     if reset is None:
@@ -135,7 +215,10 @@ def _network(
     if dt_s is None:
         dt_s = _time_step(nodes, metadata, remarks)
     if any(type(node).__name__ in ("IF", "I") for node in nodes.values()):
-        remarks.append("neurons without leak take their input as charge per time step (Norse, sinabs and snnTorch do, too)")
+        remarks.append(
+            "neurons without leak take their input as charge per time step (Norse, sinabs and"
+            " snnTorch do, too)"
+        )
     made = {}
     for name, node in nodes.items():
         if name in (source, sink):
@@ -149,8 +232,17 @@ def _network(
     kept = tuple(edge for edge in edges if edge[1] != sink)
 
     def built(chosen: Mapping[str, Any]) -> Network:
-        return Network(nodes=chosen, edges=kept, input_shape=shape, output=makers[0], source=source, sink=sink, dt_s=float(dt_s), steps=steps,
-                       remarks=tuple(remarks))  # fmt: skip
+        return Network(
+            nodes=chosen,
+            edges=kept,
+            input_shape=shape,
+            output=makers[0],
+            source=source,
+            sink=sink,
+            dt_s=float(dt_s),
+            steps=steps,
+            remarks=tuple(remarks),
+        )
 
     flattened = [name for name, node in nodes.items() if type(node).__name__ == "Flatten"]
     if not flattened:
@@ -159,21 +251,28 @@ def _network(
         return _checked(built(made), nodes)
     except InputError:
         # Some writers count the batch among the axes that Flatten numbers.
-        shifted = {name: _flatten(nodes[name], 1) if name in flattened else node for name, node in made.items()}
+        shifted = {
+            name: _flatten(nodes[name], 1) if name in flattened else node
+            for name, node in made.items()
+        }
         network = _checked(built(shifted), nodes)
         remarks.append("Flatten counts the batch as axis 0, as PyTorch does")
         return built(shifted) if network else network
 
 
 def _checked(network: Network, nodes: Mapping[str, Any]) -> Network:
-    """Hold the shapes that the file states for its convolutions against those that follow from its input."""
+    """Hold the shapes that the file states for its convolutions against those that follow from its
+    input."""
     for name in network.weighted:
         stated = getattr(nodes[name], "input_shape", None)
         if stated is not None:
             wanted = tuple(int(k) for k in np.atleast_1d(np.asarray(stated)))
             got = network.shapes[network.inputs_of(name)[0]][1:]
             if wanted != got:
-                raise InputError(f"node {name!r} says that its input is {wanted} in size; what reaches it is {got}")
+                raise InputError(
+                    f"node {name!r} says that its input is {wanted} in size; what reaches it is"
+                    f" {got}"
+                )
     return network
 
 
@@ -194,14 +293,27 @@ def _time_step(nodes: Mapping[str, Any], metadata: Mapping[str, Any], remarks: l
         dt = float(np.asarray(told))
         remarks.append(f"time step {dt:g} s, as the file's metadata say")
         return dt
-    leaky = [node for node in nodes.values() if type(node).__name__ in ("LIF", "LI", "CubaLIF", "CubaLI")]
+    leaky = [
+        node for node in nodes.values() if type(node).__name__ in ("LIF", "LI", "CubaLIF", "CubaLI")
+    ]
     if not leaky:
         return DEFAULT_DT_S
-    taus = [(np.asarray(node.tau if hasattr(node, "tau") else node.tau_mem, dtype=float), np.asarray(node.r, dtype=float)) for node in leaky]
+    taus = [
+        (
+            np.asarray(node.tau if hasattr(node, "tau") else node.tau_mem, dtype=float),
+            np.asarray(node.r, dtype=float),
+        )
+        for node in leaky
+    ]
     if all(np.all(r != 1.0) and np.allclose(tau, r * SNNTORCH_DT_S, rtol=1e-4) for tau, r in taus):
-        remarks.append(f"time step {SNNTORCH_DT_S:g} s: every neuron has r = tau/{SNNTORCH_DT_S:g}, as snnTorch writes them")
+        remarks.append(
+            f"time step {SNNTORCH_DT_S:g} s: every neuron has r = tau/{SNNTORCH_DT_S:g}, as"
+            " snnTorch writes them"
+        )
         return SNNTORCH_DT_S
-    remarks.append(f"time step {DEFAULT_DT_S:g} s: the file does not say one; give dt_s=… for another")
+    remarks.append(
+        f"time step {DEFAULT_DT_S:g} s: the file does not say one; give dt_s=… for another"
+    )
     return DEFAULT_DT_S
 
 
@@ -211,7 +323,11 @@ def _made(node: Any, reset: str) -> Node | pop.Population:
     if maker is not None:
         return maker(node)
     neuron = _NEURONS[kind]
-    values = {entry.name: np.asarray(getattr(node, entry.name)) for entry in fields(neuron) if hasattr(node, entry.name)}  # type: ignore[arg-type]
+    values = {
+        entry.name: np.asarray(getattr(node, entry.name))
+        for entry in fields(neuron)  # type: ignore[arg-type]
+        if hasattr(node, entry.name)
+    }
     if "reset" in {entry.name for entry in fields(neuron)}:  # type: ignore[arg-type]
         told = (getattr(node, "metadata", None) or {}).get("reset")
         return neuron(**values, reset=reset if told is None else _text(told))  # type: ignore[call-arg]
@@ -219,7 +335,11 @@ def _made(node: Any, reset: str) -> Node | pop.Population:
 
 
 def _bias(node: Any) -> Any:
-    return None if getattr(node, "bias", None) is None or np.size(node.bias) == 0 else np.asarray(node.bias)
+    return (
+        None
+        if getattr(node, "bias", None) is None or np.size(node.bias) == 0
+        else np.asarray(node.bias)
+    )
 
 
 def _dense(node: Any) -> Dense:
@@ -247,18 +367,36 @@ def _convolution(node: Any) -> Convolution:
     if isinstance(padding, str):
         if padding not in ("same", "valid"):
             raise InputError(f"padding is {padding!r}; expected same, valid or numbers")
-        totals = [d * (k - 1) if padding == "same" else 0 for k, d in zip(kernel.shape[2:], dilation, strict=True)]
+        totals = [
+            d * (k - 1) if padding == "same" else 0
+            for k, d in zip(kernel.shape[2:], dilation, strict=True)
+        ]
         if padding == "same" and any(s != 1 for s in stride):
-            raise InputError(f"padding is 'same' with a stride of {stride}, which no framework defines alike; expected numbers")
+            raise InputError(
+                f"padding is 'same' with a stride of {stride}, which no framework defines alike;"
+                " expected numbers"
+            )
         pairs = tuple((total // 2, total - total // 2) for total in totals)
     else:
         pairs = tuple((p, p) for p in _ints(padding, axes))
-    return Convolution(kernel, _bias(node), stride=stride, padding=pairs, dilation=dilation, groups=int(node.groups))
+    return Convolution(
+        kernel,
+        _bias(node),
+        stride=stride,
+        padding=pairs,
+        dilation=dilation,
+        groups=int(node.groups),
+    )
 
 
 def _pooling(what: str) -> Callable[[Any], Pooling]:
     def made(node: Any) -> Pooling:
-        return Pooling(what, _ints(node.kernel_size, 2), _ints(node.stride, 2), tuple((p, p) for p in _ints(node.padding, 2)))  # type: ignore[arg-type]
+        return Pooling(
+            what,  # type: ignore[arg-type]
+            _ints(node.kernel_size, 2),
+            _ints(node.stride, 2),
+            tuple((p, p) for p in _ints(node.padding, 2)),
+        )
 
     return made
 
@@ -286,7 +424,8 @@ _MAKERS: dict[str, Callable[[Any], Node | pop.Population]] = {
 
 
 def write_nir(network: Network, path: str | Path) -> Path:
-    """Write a network as a NIR file; its time step and its resets go into the metadata, where `read_nir` finds them."""
+    """Write a network as a NIR file; its time step and its resets go into the metadata, where
+    `read_nir` finds them."""
     nir = nir_module()
     path = Path(path)
     shape = network.shapes
@@ -296,7 +435,12 @@ def write_nir(network: Network, path: str | Path) -> Path:
         nodes[called[name]] = _nir_node(nir, network, name, node)
     nodes[called[network.sink]] = nir.Output(output_type=np.array(shape[network.output]))
     edges = [(called[a], called[b]) for a, b in (*network.edges, (network.output, network.sink))]
-    graph = nir.NIRGraph(nodes=nodes, edges=edges, metadata={"dt": network.dt_s, "steps": network.steps}, type_check=False)
+    graph = nir.NIRGraph(
+        nodes=nodes,
+        edges=edges,
+        metadata={"dt": network.dt_s, "steps": network.steps},
+        type_check=False,
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     with appearing(path) as temporary:
         nir.write(temporary, graph)
@@ -304,7 +448,8 @@ def write_nir(network: Network, path: str | Path) -> Path:
 
 
 def _names(names: list[str]) -> dict[str, str]:
-    """Names as an HDF5 file can hold them: a slash, which ONNX files like, would begin a group there."""
+    """Names as an HDF5 file can hold them: a slash, which ONNX files like, would begin a group
+    there."""
     found: dict[str, str] = {}
     for name in names:
         plain = name.replace("/", ".").strip(".") or "node"
@@ -318,14 +463,29 @@ def _nir_node(nir: Any, network: Network, name: str, node: Node | pop.Population
     shape = network.shapes[network.inputs_of(name)[0]]
     if isinstance(node, Dense):
         weight = np.ascontiguousarray(node.weights.T)
-        return nir.Linear(weight=weight) if node.offsets is None else nir.Affine(weight=weight, bias=np.array(node.offsets))
+        return (
+            nir.Linear(weight=weight)
+            if node.offsets is None
+            else nir.Affine(weight=weight, bias=np.array(node.offsets))
+        )
     if isinstance(node, Convolution):
         return _nir_convolution(nir, name, node, shape)
     if isinstance(node, Pooling) and len(node.size) == 2 and node.what in ("sum", "average"):
-        if any(a != b for a, b in node.padding) or any(d != 1 for d in node.dilation) or (any(map(any, node.padding)) and not node.counts_padding):
-            raise InputError(f"node {name!r}: NIR pools with equal padding on both sides, which counts, and without dilation")
+        if (
+            any(a != b for a, b in node.padding)
+            or any(d != 1 for d in node.dilation)
+            or (any(map(any, node.padding)) and not node.counts_padding)
+        ):
+            raise InputError(
+                f"node {name!r}: NIR pools with equal padding on both sides, which counts, and"
+                " without dilation"
+            )
         made = nir.SumPool2d if node.what == "sum" else nir.AvgPool2d
-        return made(kernel_size=np.array(node.size), stride=np.array(node.stride), padding=np.array([a for a, _ in node.padding]))
+        return made(
+            kernel_size=np.array(node.size),
+            stride=np.array(node.stride),
+            padding=np.array([a for a, _ in node.padding]),
+        )
     if isinstance(node, Flatten):
         return nir.Flatten(input_type=np.array(shape), start_dim=node.first, end_dim=node.last)
     if isinstance(node, Reshape) and len(network.shapes[name]) == 1:
@@ -339,15 +499,28 @@ def _nir_node(nir: Any, network: Network, name: str, node: Node | pop.Population
     for kind, neuron in _NEURONS.items():
         if type(node) is neuron:
             return _nir_neuron(getattr(nir, kind), node, shape)
-    raise InputError(f"node {name!r} ({node.kind}{' ' + node.name if hasattr(node, 'name') else ''}) has no word in NIR, which takes: "
-                     f"{', '.join(TAKEN[:-3])}")  # fmt: skip
+    raise InputError(
+        f"node {name!r} ({node.kind}{' ' + node.name if hasattr(node, 'name') else ''}) has no word"
+        f" in NIR, which takes: {', '.join(TAKEN[:-3])}"
+    )
 
 
 def _nir_neuron(made: Any, node: pop.Population, shape: Shape) -> Any:
-    values = {entry.name: np.array(getattr(node, entry.name)) for entry in fields(node) if entry.name != "reset"}  # type: ignore[arg-type]
+    values = {
+        entry.name: np.array(getattr(node, entry.name))
+        for entry in fields(node)  # type: ignore[arg-type]
+        if entry.name != "reset"
+    }
     shapes = [value.shape for value in values.values()]
-    full = np.broadcast_shapes(*shapes) or shape  # HDF5 compresses arrays only, and so the package nir takes no plain numbers
-    found = made(**{name: value if value.shape == full else np.array(np.broadcast_to(value, full)) for name, value in values.items()})
+    full = (
+        np.broadcast_shapes(*shapes) or shape
+    )  # HDF5 compresses arrays only, and so the package nir takes no plain numbers
+    found = made(
+        **{
+            name: value if value.shape == full else np.array(np.broadcast_to(value, full))
+            for name, value in values.items()
+        }
+    )
     if getattr(node, "reset", "value") != "value":
         found.metadata = {"reset": node.reset}  # type: ignore[attr-defined]
     return found
@@ -361,10 +534,26 @@ def _nir_convolution(nir: Any, name: str, node: Convolution, shape: Shape) -> An
     elif node.padding == tuple((t // 2, t - t // 2) for t in totals) and set(node.stride) == {1}:
         padding = "same"
     else:
-        raise InputError(f"node {name!r}: NIR pads both sides of a convolution alike; here it is {node.padding}")
+        raise InputError(
+            f"node {name!r}: NIR pads both sides of a convolution alike; here it is {node.padding}"
+        )
     if node.axes == 1:
         one = padding if padding == "same" else padding[0]
-        return nir.Conv1d(input_shape=shape[1], weight=np.array(node.kernel), stride=node.stride[0], padding=one, dilation=node.dilation[0],
-                          groups=node.groups, bias=bias)  # fmt: skip
-    return nir.Conv2d(input_shape=shape[1:], weight=np.array(node.kernel), stride=node.stride, padding=padding, dilation=node.dilation,
-                      groups=node.groups, bias=bias)  # fmt: skip
+        return nir.Conv1d(
+            input_shape=shape[1],
+            weight=np.array(node.kernel),
+            stride=node.stride[0],
+            padding=one,
+            dilation=node.dilation[0],
+            groups=node.groups,
+            bias=bias,
+        )
+    return nir.Conv2d(
+        input_shape=shape[1:],
+        weight=np.array(node.kernel),
+        stride=node.stride,
+        padding=padding,
+        dilation=node.dilation,
+        groups=node.groups,
+        bias=bias,
+    )

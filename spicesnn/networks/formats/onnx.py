@@ -1,9 +1,9 @@
-"""ONNX files, as PyTorch, Keras and scikit-learn export trained networks: read without running anything in them.
+"""ONNX files, as PyTorch, Keras and scikit-learn export trained networks: read without running
+anything in them.
 
-Each operation is taken or refused by name; what computes constants (shapes of reshapes, folded weights) is
-computed here. The tails that scikit-learn's converter adds after the scores (labels, dictionaries) are left
-out, and `Network.remarks` says so.
-"""
+Each operation is taken or refused by name; what computes constants (shapes of reshapes, folded
+weights) is computed here. The tails that scikit-learn's converter adds after the scores (labels,
+dictionaries) are left out, and `Network.remarks` says so."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def onnx_module() -> Any:
     try:
         import onnx
     except ImportError:
-        raise MissingPackageError("ONNX files need the package onnx: pip install 'spicesnn[onnx]'") from None
+        raise MissingPackageError(
+            "ONNX files need the package onnx: pip install 'spicesnn[onnx]'"
+        ) from None
     return onnx
 
 
@@ -42,7 +44,10 @@ def read_onnx(path: str | Path) -> Network:
     if not path.is_file():
         raise DataError(f"{path} is no file; expected an .onnx file")
     if path.stat().st_size > _LARGEST_BYTES:
-        raise DataError(f"{path} has {path.stat().st_size / 2**30:.1f} GB; spicesnn reads up to {_LARGEST_BYTES >> 30} GB")
+        raise DataError(
+            f"{path} has {path.stat().st_size / 2**30:.1f} GB; spicesnn reads up to"
+            f" {_LARGEST_BYTES >> 30} GB"
+        )
     try:
         model = onnx.load(str(path), load_external_data=False)
     except Exception as error:  # protobuf raises its own errors, and others for text
@@ -50,11 +55,25 @@ def read_onnx(path: str | Path) -> Network:
     if not model.graph.node:
         raise DataError(f"{path} has no operations in it; expected a network")
     if len(model.graph.node) > _MOST_OPERATIONS:
-        raise DataError(f"{path} has {len(model.graph.node)} operations; spicesnn reads up to {_MOST_OPERATIONS}")
+        raise DataError(
+            f"{path} has {len(model.graph.node)} operations; spicesnn reads up to"
+            f" {_MOST_OPERATIONS}"
+        )
     try:
         return Reader(onnx, model).network()
     except SpicesnnError as error:
         raise type(error)(f"{path}: {error}") from None
-    except (ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, MemoryError) as error:
+    except (
+        ValueError,
+        TypeError,
+        IndexError,
+        KeyError,
+        AttributeError,
+        OverflowError,
+        MemoryError,
+    ) as error:
         reason = (str(error).splitlines() or [""])[0][:120]
-        raise InputError(f"{path} is not a network as its operations describe it ({type(error).__name__}: {reason})") from None
+        raise InputError(
+            f"{path} is not a network as its operations describe it ({type(error).__name__}:"
+            f" {reason})"
+        ) from None

@@ -1,4 +1,5 @@
-"""Operations of an ONNX graph that compute constants: shapes for reshapes, weights folded by an exporter."""
+"""Operations of an ONNX graph that compute constants: shapes for reshapes, weights folded by an
+exporter."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ _LARGEST = 1 << 28
 
 
 def computed(reader: Reader, operation: Any, operands: list[Operand | None]) -> Constant | None:
-    """The constant that an operation makes of constants (of a value's shape, for Shape); None where it is none of these operations."""
+    """The constant that an operation makes of constants (of a value's shape, for Shape); None where
+    it is none of these operations."""
     name = operation.op_type
     if name == "Shape":
         if isinstance(operands[0], operations.Value):
@@ -38,11 +40,17 @@ def computed(reader: Reader, operation: Any, operands: list[Operand | None]) -> 
     if name in ("Identity", "Cast", "Dropout"):
         return first
     if name == "Gather":
-        return np.take(first, arrays[1].astype(int), axis=int(reader.attribute(operation, "axis", 0)))
+        return np.take(
+            first, arrays[1].astype(int), axis=int(reader.attribute(operation, "axis", 0))
+        )
     if name == "Concat":
-        return np.concatenate([np.atleast_1d(a) for a in arrays], axis=int(reader.attribute(operation, "axis", 0)))
+        return np.concatenate(
+            [np.atleast_1d(a) for a in arrays], axis=int(reader.attribute(operation, "axis", 0))
+        )
     if name in ("Unsqueeze", "Squeeze"):
-        axes = reader.attribute(operation, "axes") if len(arrays) < 2 else arrays[1].ravel().tolist()
+        axes = (
+            reader.attribute(operation, "axes") if len(arrays) < 2 else arrays[1].ravel().tolist()
+        )
         if name == "Unsqueeze":
             return np.expand_dims(first, tuple(axes))
         return np.squeeze(first, None if axes is None else tuple(axes))
@@ -54,13 +62,17 @@ def computed(reader: Reader, operation: Any, operands: list[Operand | None]) -> 
         axes = arrays[3].ravel() if len(arrays) > 3 else range(len(arrays[1].ravel()))
         steps = arrays[4].ravel() if len(arrays) > 4 else np.ones(len(arrays[1].ravel()), dtype=int)
         cut = [slice(None)] * first.ndim
-        for axis, begin, end, step in zip(axes, arrays[1].ravel(), arrays[2].ravel(), steps, strict=True):
+        for axis, begin, end, step in zip(
+            axes, arrays[1].ravel(), arrays[2].ravel(), steps, strict=True
+        ):
             cut[int(axis)] = slice(int(begin), int(end), int(step))
         return first[tuple(cut)]
     if name in ("Add", "Sub", "Mul", "Div") and len(arrays) == 2:
         if BATCH in first and name != "Add" and first.dtype.kind in "iu":
             return None  # arithmetic with the batch's size
-        return {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide}[name](first, arrays[1])
+        return {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide}[name](
+            first, arrays[1]
+        )
     return None
 
 

@@ -1,4 +1,5 @@
-"""What each operation of an ONNX graph becomes: a node of the network, a constant, or a label that is left out."""
+"""What each operation of an ONNX graph becomes: a node of the network, a constant, or a label that
+is left out."""
 
 from __future__ import annotations
 
@@ -14,7 +15,18 @@ from spicesnn.errors import InputError
 from spicesnn.networks.activations import Activation, Clip, LeakyReLU, Normalise, Softmax
 from spicesnn.networks.formats.folding import folded
 from spicesnn.networks.network import Edge, Network
-from spicesnn.networks.nodes import Convolution, Dense, Embed, Node, Pad, Pooling, Reshape, Scale, Shape, Transpose
+from spicesnn.networks.nodes import (
+    Convolution,
+    Dense,
+    Embed,
+    Node,
+    Pad,
+    Pooling,
+    Reshape,
+    Scale,
+    Shape,
+    Transpose,
+)
 
 Constant = NDArray[Any]
 _LARGEST_CONSTANT = 1 << 28
@@ -50,9 +62,14 @@ class Reader:
 
     def __init__(self, onnx: Any, model: Any) -> None:
         self.onnx, self.graph = onnx, model.graph
-        self.opset = max([o.version for o in model.opset_import if o.domain in ("", "ai.onnx")], default=1)
+        self.opset = max(
+            [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")], default=1
+        )
         if model.functions:
-            raise InputError(f"the file defines functions of its own ({model.functions[0].name!r}); expected plain operations")
+            raise InputError(
+                f"the file defines functions of its own ({model.functions[0].name!r}); expected"
+                " plain operations"
+            )
         self.known: dict[str, Operand] = {}
         self.nodes: dict[str, Node] = {}
         self.edges: list[Edge] = []
@@ -69,7 +86,10 @@ class Reader:
             self.known[tensor.name] = self.array(tensor)
         inputs = [item for item in self.graph.input if item.name not in self.known]
         if len(inputs) != 1:
-            raise InputError(f"the graph has {len(inputs)} inputs ({', '.join(i.name for i in inputs) or 'none'}); expected one")
+            raise InputError(
+                f"the graph has {len(inputs)} inputs"
+                f" ({', '.join(i.name for i in inputs) or 'none'}); expected one"
+            )
         shape = self.input_shape(inputs[0])
         self.source = inputs[0].name or "input"
         self.known[inputs[0].name] = Value(self.source, shape)
@@ -85,8 +105,16 @@ class Reader:
         edges = [edge for edge in self.edges if edge[1] in used]
         made, left, last = folded(nodes, edges, output.node, self.shapes)
         sink = "output" if "output" not in made and self.source != "output" else "network output"
-        return Network(nodes=made, edges=tuple(left), input_shape=shape, output=last, source=self.source, sink=sink, classes=self.classes,
-                       remarks=tuple(self.remarks))  # fmt: skip
+        return Network(
+            nodes=made,
+            edges=tuple(left),
+            input_shape=shape,
+            output=last,
+            source=self.source,
+            sink=sink,
+            classes=self.classes,
+            remarks=tuple(self.remarks),
+        )
 
     def used(self, output: str) -> set[str]:
         """Nodes that lead to the output."""
@@ -103,20 +131,36 @@ class Reader:
         """Shape of one sample: that of the input without its batch axis."""
         if not item.type.HasField("tensor_type"):
             raise InputError(f"the input {item.name!r} is no tensor")
-        sizes = [d.dim_value if d.HasField("dim_value") else 0 for d in item.type.tensor_type.shape.dim]
+        sizes = [
+            d.dim_value if d.HasField("dim_value") else 0 for d in item.type.tensor_type.shape.dim
+        ]
         if len(sizes) < 2 or any(size < 1 for size in sizes[1:]):
-            raise InputError(f"the input {item.name!r} has the shape {sizes} (0: not said); expected a batch axis and sizes that are said. Export "
-                             "the model with a fixed shape of one sample")  # fmt: skip
+            raise InputError(
+                f"the input {item.name!r} has the shape {sizes} (0: not said); expected a batch"
+                " axis and sizes that are said. Export the model with a fixed shape of one sample"
+            )
         return tuple(sizes[1:])
 
     def output(self) -> Value:
         """The scores: the one output that is a value, or what its labels are made of."""
-        values = [self.known[item.name] for item in self.graph.output if isinstance(self.known.get(item.name), Value)]
-        labels = [self.known[item.name] for item in self.graph.output if isinstance(self.known.get(item.name), Label)]
+        values = [
+            self.known[item.name]
+            for item in self.graph.output
+            if isinstance(self.known.get(item.name), Value)
+        ]
+        labels = [
+            self.known[item.name]
+            for item in self.graph.output
+            if isinstance(self.known.get(item.name), Label)
+        ]
         if len({value.node for value in values if isinstance(value, Value)}) > 1:
-            raise InputError(f"the graph has {len(values)} outputs; expected one (and labels made of it)")
+            raise InputError(
+                f"the graph has {len(values)} outputs; expected one (and labels made of it)"
+            )
         if labels:
-            self.remarks.append("labels are left out; the scores that they are made of are the outputs")
+            self.remarks.append(
+                "labels are left out; the scores that they are made of are the outputs"
+            )
         if values:
             assert isinstance(values[0], Value)
             return values[0]
@@ -130,14 +174,19 @@ class Reader:
     def array(self, tensor: Any) -> Constant:
         """A tensor of the file as an array; weights that stand elsewhere are refused."""
         if tensor.data_location == self.onnx.TensorProto.EXTERNAL or tensor.external_data:
-            raise InputError(f"the weights {tensor.name!r} are kept in another file; save the model with its weights inside")
+            raise InputError(
+                f"the weights {tensor.name!r} are kept in another file; save the model with its"
+                " weights inside"
+            )
         if math.prod(tensor.dims) > _LARGEST_CONSTANT or any(d < 0 for d in tensor.dims):
             raise InputError(f"the weights {tensor.name!r} claim the shape {list(tensor.dims)}")
         try:
             return np.asarray(self.onnx.numpy_helper.to_array(tensor))
         except Exception as error:  # whatever a damaged tensor leads to
             reason = (str(error).splitlines() or [""])[0][:80]
-            raise InputError(f"the weights {tensor.name!r} of shape {list(tensor.dims)} are damaged ({reason})") from None
+            raise InputError(
+                f"the weights {tensor.name!r} of shape {list(tensor.dims)} are damaged ({reason})"
+            ) from None
 
     def refuse(self, why: str) -> InputError:
         """An error that names the operation."""
@@ -168,7 +217,13 @@ class Reader:
         """An input that depends on the network's input."""
         found = self.operand(operation, number)
         if not isinstance(found, Value):
-            what = "missing" if found is None else "a label" if isinstance(found, Label) else "a constant"
+            what = (
+                "missing"
+                if found is None
+                else "a label"
+                if isinstance(found, Label)
+                else "a constant"
+            )
             raise self.refuse(f"its input {number} is {what}; expected a value of the network")
         return found
 
@@ -179,7 +234,9 @@ class Reader:
             return found
         raise self.refuse(f"{what} depends on the network's input; expected a constant")
 
-    def add(self, operation: Any, node: Node, *sources: Value, output: int = 0, suffix: str = "") -> Value:
+    def add(
+        self, operation: Any, node: Node, *sources: Value, output: int = 0, suffix: str = ""
+    ) -> Value:
         """Put a node into the network, which listens to `sources`."""
         base = (operation.name or operation.output[output]) + suffix
         name, count = base, 1
@@ -200,10 +257,15 @@ class Reader:
     def take(self, operation: Any) -> None:
         """Read one operation."""
         if operation.domain not in ("", "ai.onnx", "ai.onnx.ml"):
-            raise self.refuse(f"of the domain {operation.domain!r}; spicesnn takes the operations of ONNX itself")
+            raise self.refuse(
+                f"of the domain {operation.domain!r}; spicesnn takes the operations of ONNX itself"
+            )
         operands = [self.operand(operation, k) for k in range(len(operation.input))]
         name = operation.op_type
-        if all(item is None or isinstance(item, np.ndarray) for item in operands) or name == "Shape":
+        if (
+            all(item is None or isinstance(item, np.ndarray) for item in operands)
+            or name == "Shape"
+        ):
             from spicesnn.networks.formats.onnx_constants import computed
 
             made = computed(self, operation, operands)
@@ -223,11 +285,23 @@ class Reader:
 
     def label(self, operation: Any, operands: list[Operand | None]) -> None:
         """What is done to labels: nothing that arrays compute."""
-        if operation.op_type not in ("Cast", "ArrayFeatureExtractor", "Reshape", "Identity", "ZipMap", "Squeeze", "Flatten"):
-            raise self.refuse("computes with labels; spicesnn leaves labels out, and nothing may be made of them")
+        if operation.op_type not in (
+            "Cast",
+            "ArrayFeatureExtractor",
+            "Reshape",
+            "Identity",
+            "ZipMap",
+            "Squeeze",
+            "Flatten",
+        ):
+            raise self.refuse(
+                "computes with labels; spicesnn leaves labels out, and nothing may be made of them"
+            )
         label = next(item for item in operands if isinstance(item, Label))
         if operation.op_type == "ArrayFeatureExtractor" and isinstance(operands[0], np.ndarray):
-            names = [k.decode() if isinstance(k, bytes) else k for k in operands[0].ravel().tolist()]
+            names = [
+                k.decode() if isinstance(k, bytes) else k for k in operands[0].ravel().tolist()
+            ]
             self.classes = tuple(names)
         for name in operation.output:
             self.known[name] = label
@@ -265,16 +339,23 @@ def _matmul(reader: Reader, op: Any) -> None:
     weights = reader.constant(op, 1, "its matrix")
     value = reader.value(op)
     if weights is None or weights.ndim != 2 or len(value.shape) != 1:
-        raise reader.refuse(f"a product of samples {value.shape} with {None if weights is None else weights.shape}; expected vectors and a matrix")
+        raise reader.refuse(
+            f"a product of samples {value.shape} with {None if weights is None else weights.shape};"
+            " expected vectors and a matrix"
+        )
     reader.add(op, Dense(np.asarray(weights, dtype=float)), value)
 
 
-def pads(reader: Reader, op: Any, size: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> tuple[tuple[int, int], ...]:
+def pads(
+    reader: Reader, op: Any, size: Shape, kernel: Shape, stride: Shape, dilation: Shape
+) -> tuple[tuple[int, int], ...]:
     """Padding of a sliding window, (before, after) an axis, from `pads` or `auto_pad`."""
     auto = reader.attribute(op, "auto_pad", "NOTSET")
     axes = len(kernel)
     if auto in ("NOTSET", "", "VALID"):
-        told = reader.attribute(op, "pads", [0] * (2 * axes)) if auto != "VALID" else [0] * (2 * axes)
+        told = (
+            reader.attribute(op, "pads", [0] * (2 * axes)) if auto != "VALID" else [0] * (2 * axes)
+        )
         return tuple((int(told[k]), int(told[k + axes])) for k in range(axes))
     if auto not in ("SAME_UPPER", "SAME_LOWER"):
         raise reader.refuse(f"auto_pad is {auto!r}")
@@ -289,7 +370,10 @@ def pads(reader: Reader, op: Any, size: Shape, kernel: Shape, stride: Shape, dil
 def _conv(reader: Reader, op: Any) -> None:
     kernel, value = reader.constant(op, 1, "its kernel"), reader.value(op)
     if kernel is None or kernel.ndim not in (3, 4):
-        raise reader.refuse(f"a kernel of shape {None if kernel is None else kernel.shape}; expected one over one or two axes")
+        raise reader.refuse(
+            f"a kernel of shape {None if kernel is None else kernel.shape}; expected one over one"
+            " or two axes"
+        )
     axes = kernel.ndim - 2
     if len(value.shape) != axes + 1:
         raise reader.refuse(f"an input of shape {value.shape} for a kernel of shape {kernel.shape}")
@@ -297,8 +381,18 @@ def _conv(reader: Reader, op: Any) -> None:
     dilation = tuple(reader.attribute(op, "dilations", [1] * axes))
     padding = pads(reader, op, value.shape[1:], kernel.shape[2:], stride, dilation)
     bias = reader.constant(op, 2, "its bias")
-    reader.add(op, Convolution(np.asarray(kernel, dtype=float), None if bias is None else np.asarray(bias, dtype=float), stride=stride,
-                               padding=padding, dilation=dilation, groups=int(reader.attribute(op, "group", 1))), value)  # fmt: skip
+    reader.add(
+        op,
+        Convolution(
+            np.asarray(kernel, dtype=float),
+            None if bias is None else np.asarray(bias, dtype=float),
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=int(reader.attribute(op, "group", 1)),
+        ),
+        value,
+    )
 
 
 def _pool(what: str) -> Callable[[Reader, Any], None]:
@@ -311,13 +405,22 @@ def _pool(what: str) -> Callable[[Reader, Any], None]:
         dilation = tuple(reader.attribute(op, "dilations", [1] * len(size)))
         padding = pads(reader, op, value.shape[1:], size, stride, dilation)
         if reader.attribute(op, "ceil_mode", 0):
-            for length, k, s, d, (a, b) in zip(value.shape[1:], size, stride, dilation, padding, strict=True):
+            for length, k, s, d, (a, b) in zip(
+                value.shape[1:], size, stride, dilation, padding, strict=True
+            ):
                 if (length + a + b - d * (k - 1) - 1) % s:
-                    raise reader.refuse("ceil_mode = 1 with a window that hangs over the edge; expected windows that fit")
+                    raise reader.refuse(
+                        "ceil_mode = 1 with a window that hangs over the edge; expected windows"
+                        " that fit"
+                    )
         if len(op.output) > 1 and op.output[1]:
             raise reader.refuse("its second output (where the largest value stood) is not taken")
         counts = bool(reader.attribute(op, "count_include_pad", 0))
-        reader.add(op, Pooling(what, size, stride, padding, counts_padding=counts, dilation=dilation), value)  # type: ignore[arg-type]
+        reader.add(
+            op,
+            Pooling(what, size, stride, padding, counts_padding=counts, dilation=dilation),  # type: ignore[arg-type]
+            value,
+        )
 
     return taken
 
@@ -336,8 +439,14 @@ def _reduce_sum(reader: Reader, op: Any) -> None:
     given = reader.constant(op, 1, "its axes")
     axes = reader.attribute(op, "axes") if given is None else given.ravel().tolist()
     node = reader.nodes.get(value.node)
-    if not (isinstance(node, Activation) and node.name == "abs") or len(value.shape) != 1 or list(axes or []) not in ([1], [-1]):
-        raise reader.refuse("expected the sum of absolute scores of each sample, by which scores are divided")
+    if (
+        not (isinstance(node, Activation) and node.name == "abs")
+        or len(value.shape) != 1
+        or list(axes or []) not in ([1], [-1])
+    ):
+        raise reader.refuse(
+            "expected the sum of absolute scores of each sample, by which scores are divided"
+        )
     source = next(a for a, b in reader.edges if b == value.node)
     reader.known[op.output[0]] = Norm(Value(source, value.shape))
 
@@ -349,7 +458,9 @@ def _reduce_mean(reader: Reader, op: Any) -> None:
     axes = axes if given is None else given.tolist()
     rank = len(value.shape) + 1
     if axes is None or sorted(a % rank for a in axes) != list(range(2, rank)):
-        raise reader.refuse(f"a mean over axes {axes}; expected all axes of the image, batch and channels kept")
+        raise reader.refuse(
+            f"a mean over axes {axes}; expected all axes of the image, batch and channels kept"
+        )
     size = value.shape[1:]
     pooled = reader.add(op, Pooling("average", size, size, tuple((0, 0) for _ in size)), value)
     if not reader.attribute(op, "keepdims", 1):
@@ -358,7 +469,9 @@ def _reduce_mean(reader: Reader, op: Any) -> None:
 
 def _flatten(reader: Reader, op: Any) -> None:
     if reader.attribute(op, "axis", 1) not in (1, -len(reader.value(op).shape)):
-        raise reader.refuse(f"axis is {reader.attribute(op, 'axis', 1)}; expected 1, which keeps samples apart")
+        raise reader.refuse(
+            f"axis is {reader.attribute(op, 'axis', 1)}; expected 1, which keeps samples apart"
+        )
     value = reader.value(op)
     if len(value.shape) == 1:
         _same(reader, op)
@@ -375,8 +488,16 @@ def _reshape(reader: Reader, op: Any) -> None:
     size, rest = math.prod(value.shape), target[1:]
     known = math.prod(k for k in rest if k != -1)
     rest = [size // max(known, 1) if k == -1 else k for k in rest]
-    if len(target) < 2 or math.prod(rest) != size or target[0] not in (-1, 1) or sum(k == -1 for k in target[1:]) > 1:
-        raise reader.refuse(f"samples of shape {value.shape} become {target}; expected the batch axis to stay, each sample with its {size} values")
+    if (
+        len(target) < 2
+        or math.prod(rest) != size
+        or target[0] not in (-1, 1)
+        or sum(k == -1 for k in target[1:]) > 1
+    ):
+        raise reader.refuse(
+            f"samples of shape {value.shape} become {target}; expected the batch axis to stay, each"
+            f" sample with its {size} values"
+        )
     reader.add(op, Reshape(tuple(rest)), value)
 
 
@@ -417,10 +538,14 @@ def _batch_norm(reader: Reader, op: Any) -> None:
     if scale is None or bias is None or mean is None or variance is None:
         raise reader.refuse("it lacks one of scale, bias, mean and variance")
     if reader.attribute(op, "training_mode", 0):
-        raise reader.refuse("training_mode = 1 takes statistics from the batch; export the model for inference")
+        raise reader.refuse(
+            "training_mode = 1 takes statistics from the batch; export the model for inference"
+        )
     if np.any(np.asarray(variance) < 0):
         raise reader.refuse("its variance is below 0")
-    factors = np.asarray(scale, dtype=float) / np.sqrt(np.asarray(variance, dtype=float) + float(reader.attribute(op, "epsilon", 1e-5)))
+    factors = np.asarray(scale, dtype=float) / np.sqrt(
+        np.asarray(variance, dtype=float) + float(reader.attribute(op, "epsilon", 1e-5))
+    )
     offsets = np.asarray(bias, dtype=float) - np.asarray(mean, dtype=float) * factors
     form = (-1, *[1] * (len(value.shape) - 1))
     reader.add(op, Scale(factors.reshape(form), offsets.reshape(form)), value)
@@ -434,19 +559,32 @@ def _sample_constant(reader: Reader, constant: Constant, value: Value) -> Consta
             raise reader.refuse(f"a constant of shape {array.shape} has a batch axis of its own")
         array = array[0]
     if array.ndim > len(value.shape):
-        raise reader.refuse(f"a constant of shape {constant.shape} for samples of shape {value.shape}")
+        raise reader.refuse(
+            f"a constant of shape {constant.shape} for samples of shape {value.shape}"
+        )
     return array
 
 
 def _sum(reader: Reader, op: Any) -> None:
     operands = [reader.operand(op, k) for k in range(len(op.input))]
     values = [item for item in operands if isinstance(item, Value)]
-    constants = [_sample_constant(reader, item, values[0]) for item in operands if isinstance(item, np.ndarray)]
+    constants = [
+        _sample_constant(reader, item, values[0])
+        for item in operands
+        if isinstance(item, np.ndarray)
+    ]
     if len({value.shape for value in values}) > 1:
-        raise reader.refuse(f"it adds samples of shapes {', '.join(str(v.shape) for v in values)}; expected equal ones")
+        raise reader.refuse(
+            f"it adds samples of shapes {', '.join(str(v.shape) for v in values)}; expected equal"
+            " ones"
+        )
     if len({value.node for value in values}) < len(values):
         raise reader.refuse("it adds a value to itself")
-    reader.add(op, Scale(np.ones(()), sum(constants[1:], start=constants[0]) if constants else None), *values)
+    reader.add(
+        op,
+        Scale(np.ones(()), sum(constants[1:], start=constants[0]) if constants else None),
+        *values,
+    )
 
 
 def _sub(reader: Reader, op: Any) -> None:
@@ -468,7 +606,9 @@ def _times(reader: Reader, op: Any, *, divide: bool = False) -> None:
         reader.add(op, Normalise("L1"), first)
         return
     if not isinstance(first, Value) or not isinstance(second, np.ndarray):
-        raise reader.refuse("expected a value of the network " + ("over" if divide else "times") + " a constant")
+        raise reader.refuse(
+            "expected a value of the network " + ("over" if divide else "times") + " a constant"
+        )
     by = _sample_constant(reader, second, first)
     if divide and np.any(by == 0):
         raise reader.refuse("it divides by 0")
@@ -479,7 +619,11 @@ def _clip(reader: Reader, op: Any) -> None:
     ends = []
     for number, (name, default) in enumerate((("min", -np.inf), ("max", np.inf)), start=1):
         given = reader.constant(op, number, f"its {name}")
-        ends.append(float(reader.attribute(op, name, default)) if given is None else float(np.asarray(given).reshape(())))
+        ends.append(
+            float(reader.attribute(op, name, default))
+            if given is None
+            else float(np.asarray(given).reshape(()))
+        )
     reader.add(op, Clip(*ends), reader.value(op))
 
 
@@ -502,7 +646,9 @@ def _concat(reader: Reader, op: Any) -> None:
         raise reader.refuse("it would join samples of different inputs")
     total, begin, pieces = sum(v.shape[axis - 1] for v in values), 0, []
     for number, value in enumerate(values):
-        pieces.append(reader.add(op, Embed(axis - 1, begin, total), value, suffix=f" part {number}"))
+        pieces.append(
+            reader.add(op, Embed(axis - 1, begin, total), value, suffix=f" part {number}")
+        )
         begin += value.shape[axis - 1]
     reader.add(op, Scale(np.ones(())), *pieces)
 
@@ -515,16 +661,32 @@ def _pad(reader: Reader, op: Any) -> None:
     told = [int(k) for k in (reader.attribute(op, "pads", []) if given is None else given.ravel())]
     level = reader.constant(op, 2, "its value")
     axes = len(value.shape) + 1
-    if reader.operand(op, 3) is not None or len(told) != 2 * axes or told[0] or told[axes] or min(told) < 0:
-        raise reader.refuse(f"padding {told} of samples {value.shape}; expected two numbers an axis, 0 or more, none for the batch")
-    number = float(reader.attribute(op, "value", 0.0)) if level is None else float(np.asarray(level).reshape(()))
+    if (
+        reader.operand(op, 3) is not None
+        or len(told) != 2 * axes
+        or told[0]
+        or told[axes]
+        or min(told) < 0
+    ):
+        raise reader.refuse(
+            f"padding {told} of samples {value.shape}; expected two numbers an axis, 0 or more,"
+            " none for the batch"
+        )
+    number = (
+        float(reader.attribute(op, "value", 0.0))
+        if level is None
+        else float(np.asarray(level).reshape(()))
+    )
     reader.add(op, Pad(tuple((told[k], told[k + axes]) for k in range(1, axes)), number), value)
 
 
 def _arg_max(reader: Reader, op: Any) -> None:
     value = reader.value(op)
     if len(value.shape) != 1 or int(reader.attribute(op, "axis", 0)) % 2 != 1:
-        raise reader.refuse(f"of samples {value.shape} along axis {reader.attribute(op, 'axis', 0)}; expected one score a class")
+        raise reader.refuse(
+            f"of samples {value.shape} along axis {reader.attribute(op, 'axis', 0)}; expected one"
+            " score a class"
+        )
     reader.known[op.output[0]] = Label(value.node)
 
 
@@ -543,36 +705,74 @@ def _linear_classifier(reader: Reader, op: Any) -> None:
     bias = np.asarray(reader.attribute(op, "intercepts", []), dtype=float)
     flat = np.asarray(reader.attribute(op, "coefficients", []), dtype=float)
     if not labels or len(value.shape) != 1 or flat.size != len(labels) * value.shape[0]:
-        raise reader.refuse(f"{flat.size} coefficients for {len(labels or [])} classes and samples {value.shape}; expected one a class and feature")
+        raise reader.refuse(
+            f"{flat.size} coefficients for {len(labels or [])} classes and samples {value.shape};"
+            " expected one a class and feature"
+        )
     after = reader.attribute(op, "post_transform", "NONE")
     if after not in ("NONE", "SOFTMAX", "LOGISTIC"):
         raise reader.refuse(f"post_transform is {after!r}; expected NONE, SOFTMAX or LOGISTIC")
-    scores = reader.add(op, Dense(flat.reshape(len(labels), -1).T, bias if bias.size else None), value, output=1)
+    scores = reader.add(
+        op, Dense(flat.reshape(len(labels), -1).T, bias if bias.size else None), value, output=1
+    )
     if after != "NONE":
-        scores = reader.add(op, Softmax() if after == "SOFTMAX" else Activation("sigmoid"), scores, output=1)
+        scores = reader.add(
+            op, Softmax() if after == "SOFTMAX" else Activation("sigmoid"), scores, output=1
+        )
     reader.classes = tuple(labels)
     reader.known[op.output[0]] = Label(scores.node)
 
 
 def _zip_map(reader: Reader, op: Any) -> None:
-    labels = reader.attribute(op, "classlabels_int64s") or reader.attribute(op, "classlabels_strings")
+    labels = reader.attribute(op, "classlabels_int64s") or reader.attribute(
+        op, "classlabels_strings"
+    )
     reader.classes = tuple(labels) if labels else reader.classes
     reader.known[op.output[0]] = reader.value(op)
     reader.remarks.append("the dictionary of probabilities is left out; its values are the outputs")
 
 
 OPERATIONS: dict[str, Callable[[Reader, Any], None]] = {
-    "Gemm": _gemm, "MatMul": _matmul, "Conv": _conv,
-    "MaxPool": _pool("max"), "AveragePool": _pool("average"), "GlobalAveragePool": _global_pool("average"), "GlobalMaxPool": _global_pool("max"),
-    "ReduceMean": _reduce_mean, "ReduceSum": _reduce_sum, "Abs": _named_activation("abs"),
-    "Relu": _named_activation("relu"), "Sigmoid": _named_activation("sigmoid"), "Tanh": _named_activation("tanh"),
-    "LeakyRelu": lambda reader, op: void(reader.add(op, LeakyReLU(float(reader.attribute(op, "alpha", 0.01))), reader.value(op))),
-    "Clip": _clip, "Softmax": _softmax(False), "LogSoftmax": _softmax(True),
-    "Flatten": _flatten, "Reshape": _reshape, "Transpose": _transpose, "Squeeze": _squeeze,
+    "Gemm": _gemm,
+    "MatMul": _matmul,
+    "Conv": _conv,
+    "MaxPool": _pool("max"),
+    "AveragePool": _pool("average"),
+    "GlobalAveragePool": _global_pool("average"),
+    "GlobalMaxPool": _global_pool("max"),
+    "ReduceMean": _reduce_mean,
+    "ReduceSum": _reduce_sum,
+    "Abs": _named_activation("abs"),
+    "Relu": _named_activation("relu"),
+    "Sigmoid": _named_activation("sigmoid"),
+    "Tanh": _named_activation("tanh"),
+    "LeakyRelu": lambda reader, op: void(
+        reader.add(op, LeakyReLU(float(reader.attribute(op, "alpha", 0.01))), reader.value(op))
+    ),
+    "Clip": _clip,
+    "Softmax": _softmax(False),
+    "LogSoftmax": _softmax(True),
+    "Flatten": _flatten,
+    "Reshape": _reshape,
+    "Transpose": _transpose,
+    "Squeeze": _squeeze,
     "Unsqueeze": lambda reader, op: _squeeze(reader, op, more=True),
-    "BatchNormalization": _batch_norm, "Add": _sum, "Sum": _sum, "Sub": _sub, "Mul": _times,
+    "BatchNormalization": _batch_norm,
+    "Add": _sum,
+    "Sum": _sum,
+    "Sub": _sub,
+    "Mul": _times,
     "Div": lambda reader, op: _times(reader, op, divide=True),
-    "Concat": _concat, "Pad": _pad, "Identity": _same, "Dropout": _same, "Cast": _same, "ArgMax": _arg_max,
-    "Scaler": _scaler, "Normalizer": lambda reader, op: void(reader.add(op, Normalise(reader.attribute(op, "norm", "MAX")), reader.value(op))),
-    "LinearClassifier": _linear_classifier, "ZipMap": _zip_map,
-}  # fmt: skip
+    "Concat": _concat,
+    "Pad": _pad,
+    "Identity": _same,
+    "Dropout": _same,
+    "Cast": _same,
+    "ArgMax": _arg_max,
+    "Scaler": _scaler,
+    "Normalizer": lambda reader, op: void(
+        reader.add(op, Normalise(reader.attribute(op, "norm", "MAX")), reader.value(op))
+    ),
+    "LinearClassifier": _linear_classifier,
+    "ZipMap": _zip_map,
+}

@@ -5,6 +5,16 @@ from spicesnn.networks.rules.batch import ExSitu, Manhattan, SpikingBP, Surrogat
 from spicesnn.networks.rules.stdp import LastSpikeSTDP, OverlapSTDP, TraceSTDP
 
 __all__ = [
-    "Activity", "BatchRule", "ExSitu", "LastSpikeSTDP", "LocalRule", "Manhattan", "OverlapSTDP", "Rule", "SpikingBP",
-    "SurrogateGradient", "Template", "TraceSTDP",
-]  # fmt: skip
+    "Activity",
+    "BatchRule",
+    "ExSitu",
+    "LastSpikeSTDP",
+    "LocalRule",
+    "Manhattan",
+    "OverlapSTDP",
+    "Rule",
+    "SpikingBP",
+    "SurrogateGradient",
+    "Template",
+    "TraceSTDP",
+]

@@ -1,4 +1,5 @@
-"""What a learning rule is: it sees populations' activity and synapses, never what the synapses are made of."""
+"""What a learning rule is: it sees populations' activity and synapses, never what the synapses are
+made of."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 Labels = NDArray[np.int64]
 Memory = Mapping[str, NDArray[Any]]
-"""What a rule remembers from sample to sample, by name: arrays, so that a checkpoint can keep it."""
+"""What a rule remembers from sample to sample, by name: arrays, so that a checkpoint can keep
+it."""
 
 
 class Rule(ABC):
@@ -42,7 +44,10 @@ class Rule(ABC):
         """
         for update in self.asks:
             if why := kind.refuses(update):
-                raise InputError(f"{projection}: the rule {self.name!r} asks for {update.__name__.lower()}, and {why}")
+                raise InputError(
+                    f"{projection}: the rule {self.name!r} asks for {update.__name__.lower()}, and"
+                    f" {why}"
+                )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -96,14 +101,20 @@ class LocalRule(Rule):
 
 
 class BatchRule(Rule):
-    """A rule that learns from the answers to a batch of samples, by what went wrong in the whole network."""
+    """A rule that learns from the answers to a batch of samples, by what went wrong in the whole
+    network."""
 
     labelled: ClassVar[bool] = True
     batch: int
 
     @abstractmethod
     def updates(
-        self, network: LearningNetwork, x: Values, labels: Labels, rng: np.random.Generator, progress: float
+        self,
+        network: LearningNetwork,
+        x: Values,
+        labels: Labels,
+        rng: np.random.Generator,
+        progress: float,
     ) -> tuple[dict[str, Update], Memory, float]:
         """Ask for updates.
 
@@ -127,6 +138,8 @@ class BatchRule(Rule):
             Energy of the reads it took.
         """
 
-    def next_pulse(self, network: LearningNetwork, x: Values, labels: Labels, rng: np.random.Generator) -> dict[str, Update]:
+    def next_pulse(
+        self, network: LearningNetwork, x: Values, labels: Labels, rng: np.random.Generator
+    ) -> dict[str, Update]:
         """What it would apply next, a projection: how decks of a pulse are drawn."""
         return self.updates(network, x, labels, rng, 0.0)[0]

@@ -1,4 +1,5 @@
-"""Rules that learn from a batch of answers: Manhattan, template, surrogate gradients, ex-situ training and mapping."""
+"""Rules that learn from a batch of answers: Manhattan, template, surrogate gradients, ex-situ
+training and mapping."""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ def learning(network: LearningNetwork, rule: BatchRule) -> list[str]:
     return [p.name for p in network.plastic if p.rule is rule]
 
 
-def seen(network: LearningNetwork, x: Values, rng: np.random.Generator) -> tuple[dict[str, Values], float]:
+def seen(
+    network: LearningNetwork, x: Values, rng: np.random.Generator
+) -> tuple[dict[str, Values], float]:
     """What every node puts out for encoded inputs, and the joules of the reads."""
     tally: list[float] = []
     names = frozenset([network.topology.source, *network.topology.nodes])
@@ -37,7 +40,8 @@ def seen(network: LearningNetwork, x: Values, rng: np.random.Generator) -> tuple
 
 
 def outputs_of(network: LearningNetwork, values: Values) -> Values:
-    """One number an output, (n, outputs): the value, the last step's membrane, or the mean spike count of a step."""
+    """One number an output, (n, outputs): the value, the last step's membrane, or the mean spike
+    count of a step."""
     if not network.topology.temporal:
         return values.reshape(len(values), -1)
     if network.topology.spiking:
@@ -59,22 +63,37 @@ def spread(network: LearningNetwork, deltas: Values, values: Values) -> Values:
 
 
 def slopes(
-    network: LearningNetwork, x: Values, labels: Labels, rng: np.random.Generator, gain: float, sharpness: float
+    network: LearningNetwork,
+    x: Values,
+    labels: Labels,
+    rng: np.random.Generator,
+    gain: float,
+    sharpness: float,
 ) -> tuple[dict[str, backward.Slope], float]:
-    """Errors of a softmax over the outputs, carried back to every projection's weights; and the joules of the reads."""
+    """Errors of a softmax over the outputs, carried back to every projection's weights; and the
+    joules of the reads."""
     values, joule = seen(network, x, rng)
     last = values[network.output]
     found = outputs_of(network, last)
     if labels.min(initial=0) < 0 or labels.max(initial=0) >= found.shape[1]:
-        raise InputError(f"labels from {labels.min()} to {labels.max()} for {found.shape[1]} outputs; expected the numbers of the outputs")
+        raise InputError(
+            f"labels from {labels.min()} to {labels.max()} for {found.shape[1]} outputs; expected"
+            " the numbers of the outputs"
+        )
     deltas = Softmax(beta=gain).deltas(found, np.eye(found.shape[1])[labels])
     weights = {name: cells.weights for name, cells in network.synapses.items()}
-    return backward.slopes(network.topology, values, weights, spread(network, deltas, last), sharpness=sharpness), joule
+    return (
+        backward.slopes(
+            network.topology, values, weights, spread(network, deltas, last), sharpness=sharpness
+        ),
+        joule,
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Manhattan(BatchRule):
-    """Every weight moves by one programming pulse in the direction that lowers the batch's error (Prezioso et al., Nature 521, 61, 2015).
+    """Every weight moves by one programming pulse in the direction that lowers the batch's error
+    (Prezioso et al., Nature 521, 61, 2015).
 
     Attributes
     ----------
@@ -102,23 +121,33 @@ class Manhattan(BatchRule):
     sharpness: float = 2.0
 
     def updates(
-        self, network: LearningNetwork, x: Values, labels: Labels, rng: np.random.Generator, progress: float
+        self,
+        network: LearningNetwork,
+        x: Values,
+        labels: Labels,
+        rng: np.random.Generator,
+        progress: float,
     ) -> tuple[dict[str, Update], Memory, float]:
         """Take the sign of the gradient."""
         found, joule = slopes(network, x, labels, rng, self.gain, self.sharpness)
         width = float(self.final_width**progress)
         if width != 1.0:
-            width = float(2.0 ** (np.rint(np.log2(width) * 4) / 4))  # few widths, so that each is solved once
+            width = float(
+                2.0 ** (np.rint(np.log2(width) * 4) / 4)
+            )  # few widths, so that each is solved once
         updates: dict[str, Update] = {}
         for name in learning(network, self):
             signs = direction(found[name].rows, found[name].deltas)
-            updates[name] = Signs(signs=self.subset.keep(signs, rng), width=width, opposite=self.opposite)
+            updates[name] = Signs(
+                signs=self.subset.keep(signs, rng), width=width, opposite=self.opposite
+            )
         return updates, {}, joule
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Template(BatchRule):
-    """One shot: the synapses under a pattern are raised while only its class's output listens (Electronics 13, 4665, 2024).
+    """One shot: the synapses under a pattern are raised while only its class's output listens
+    (Electronics 13, 4665, 2024).
 
     Attributes
     ----------
@@ -132,7 +161,12 @@ class Template(BatchRule):
     threshold: float = 0.5
 
     def updates(
-        self, network: LearningNetwork, x: Values, labels: Labels, rng: np.random.Generator, progress: float
+        self,
+        network: LearningNetwork,
+        x: Values,
+        labels: Labels,
+        rng: np.random.Generator,
+        progress: float,
     ) -> tuple[dict[str, Update], Memory, float]:
         """Raise the pattern's synapses."""
         updates: dict[str, Update] = {}
@@ -140,7 +174,10 @@ class Template(BatchRule):
             projection, node = network.projection(name), network.topology.nodes[name]
             assert isinstance(node, Weighted)
             if projection.source != network.source:
-                raise InputError(f"{name}: the rule 'template' writes inputs into synapses; expected a projection from {network.source!r}")
+                raise InputError(
+                    f"{name}: the rule 'template' writes inputs into synapses; expected a"
+                    f" projection from {network.source!r}"
+                )
             still = x.mean(axis=1) if network.topology.temporal else x
             rows, cells = node.rows_of(still)[0] > self.threshold, network.synapses[name]
             signs = np.zeros((cells.rows, cells.outputs), dtype=np.int8)
@@ -152,7 +189,8 @@ class Template(BatchRule):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SurrogateGradient(BatchRule):
-    """Gradient descent on the synapses: reads through them forward, surrogate slopes backward, Adam's steps as wanted changes.
+    """Gradient descent on the synapses: reads through them forward, surrogate slopes backward,
+    Adam's steps as wanted changes.
 
     Attributes
     ----------
@@ -176,7 +214,12 @@ class SurrogateGradient(BatchRule):
     final_rate: float = 0.05
 
     def updates(
-        self, network: LearningNetwork, x: Values, labels: Labels, rng: np.random.Generator, progress: float
+        self,
+        network: LearningNetwork,
+        x: Values,
+        labels: Labels,
+        rng: np.random.Generator,
+        progress: float,
     ) -> tuple[dict[str, Update], Memory, float]:
         """Adam's next step."""
         found, joule = slopes(network, x, labels, rng, self.gain, self.sharpness)
@@ -187,8 +230,15 @@ class SurrogateGradient(BatchRule):
         rate = self.rate * (1 - (1 - self.final_rate) * progress)
         for name in learning(network, self):
             gradient = found[name].gradient / len(x)
-            mean, square = (np.array(old.get(f"{name} {moment}", np.zeros_like(gradient))) for moment in ("mean", "square"))
-            updates[name] = Wanted(steps=_ADAM.step(gradient, mean, square, count=count, rate=rate * network.synapses[name].largest))
+            mean, square = (
+                np.array(old.get(f"{name} {moment}", np.zeros_like(gradient)))
+                for moment in ("mean", "square")
+            )
+            updates[name] = Wanted(
+                steps=_ADAM.step(
+                    gradient, mean, square, count=count, rate=rate * network.synapses[name].largest
+                )
+            )
             memory[f"{name} mean"], memory[f"{name} square"] = mean, square
         return updates, memory, joule
 
@@ -197,8 +247,9 @@ class SurrogateGradient(BatchRule):
 class SpikingBP(BatchRule):
     r"""Approximate back-propagation of spiking networks, sample by sample.
 
-    The error of an output is the wanted rate minus its own, :math:`e = [label] - n/T`; it goes back through the weights to the neurons that
-    spiked; each weight moves by rate · (spikes of its input) · (error of its output). No slopes, no membranes: what a chip can count.
+    The error of an output is the wanted rate minus its own, :math:`e = [label] - n/T`; it goes back
+    through the weights to the neurons that spiked; each weight moves by rate · (spikes of its
+    input) · (error of its output). No slopes, no membranes: what a chip can count.
 
     Attributes
     ----------
@@ -214,7 +265,12 @@ class SpikingBP(BatchRule):
     batch: int = 1
 
     def updates(
-        self, network: LearningNetwork, x: Values, labels: Labels, rng: np.random.Generator, progress: float
+        self,
+        network: LearningNetwork,
+        x: Values,
+        labels: Labels,
+        rng: np.random.Generator,
+        progress: float,
     ) -> tuple[dict[str, Update], Memory, float]:
         """Count spikes, send the error back."""
         topology, names = network.topology, learning(network, self)
@@ -222,7 +278,10 @@ class SpikingBP(BatchRule):
             raise InputError("the rule 'spiking-bp' counts spikes; expected outputs that spike")
         chain = self._chain(network, names)
         values, joule = seen(network, x, rng)
-        counts = {name: values[name].sum(axis=1).reshape(len(x), -1) for name in [topology.source, *network.populations]}
+        counts = {
+            name: values[name].sum(axis=1).reshape(len(x), -1)
+            for name in [topology.source, *network.populations]
+        }
         steps = x.shape[1]
         error = np.eye(counts[network.output].shape[1])[labels] - counts[network.output] / steps
         share = (1.0 - progress) ** 1.5
@@ -232,7 +291,9 @@ class SpikingBP(BatchRule):
             projection, cells = network.projection(name), network.synapses[name]
             node = topology.nodes[name]
             assert isinstance(node, Weighted)
-            pre = node.rows_of(counts[projection.source].reshape(len(x), *network.shape_of(projection.source)))[0]
+            pre = node.rows_of(
+                counts[projection.source].reshape(len(x), *network.shape_of(projection.source))
+            )[0]
             if getattr(node, "biased", False):
                 pre[:, -1] = steps
             rate = share * self.rates[min(number, len(self.rates) - 1)]
@@ -246,9 +307,16 @@ class SpikingBP(BatchRule):
         chain, at = list[str](), network.output
         while at != network.source:
             into = [p for p in network.projections if p.target == at]
-            if len(into) != 1 or into[0].name not in names or into[0].connection.name != "dense" or into[0].delays_s:
-                raise InputError(f"the rule 'spiking-bp' learns dense layers one after the other; into {at!r} lead {len(into)} projections that "
-                                 "are not all of that kind")  # fmt: skip
+            if (
+                len(into) != 1
+                or into[0].name not in names
+                or into[0].connection.name != "dense"
+                or into[0].delays_s
+            ):
+                raise InputError(
+                    f"the rule 'spiking-bp' learns dense layers one after the other; into {at!r}"
+                    f" lead {len(into)} projections that are not all of that kind"
+                )
             chain.insert(0, into[0].name)
             at = into[0].source
         return chain
@@ -256,7 +324,8 @@ class SpikingBP(BatchRule):
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class ExSitu(BatchRule):
-    """Trained in software, then mapped: the first batch trains ideal copies of the weights and asks for all of them at once.
+    """Trained in software, then mapped: the first batch trains ideal copies of the weights and asks
+    for all of them at once.
 
     Attributes
     ----------
@@ -276,36 +345,71 @@ class ExSitu(BatchRule):
     batch: int = 0
 
     def updates(
-        self, network: LearningNetwork, x: Values, labels: Labels, rng: np.random.Generator, progress: float
+        self,
+        network: LearningNetwork,
+        x: Values,
+        labels: Labels,
+        rng: np.random.Generator,
+        progress: float,
     ) -> tuple[dict[str, Update], Memory, float]:
         """Train and map, or tune."""
         memory: Memory = {"mapped": np.ones(1)}
         if "mapped" not in network.memory.get(self.name, {}):
             weights = self.trained(network, x, labels, rng)
             cells = network.synapses
-            return {name: Wanted(steps=weights[name] - cells[name].weights) for name in weights}, memory, 0.0
+            return (
+                {name: Wanted(steps=weights[name] - cells[name].weights) for name in weights},
+                memory,
+                0.0,
+            )
         if self.tune is None:
             return {}, memory, 0.0
-        tuned = replace(network, projections=tuple(p if p.rule is not self else replace(p, rule=self.tune) for p in network.projections))
+        tuned = replace(
+            network,
+            projections=tuple(
+                p if p.rule is not self else replace(p, rule=self.tune) for p in network.projections
+            ),
+        )
         return self.tune.updates(tuned, x, labels, rng, progress)
 
-    def trained(self, network: LearningNetwork, x: Values, labels: Labels, rng: np.random.Generator) -> dict[str, Floats]:
-        """Weights of every projection that learns, by software on ideal synapses; x (n, …) as it is encoded."""
+    def trained(
+        self, network: LearningNetwork, x: Values, labels: Labels, rng: np.random.Generator
+    ) -> dict[str, Floats]:
+        """Weights of every projection that learns, by software on ideal synapses; x (n, …) as it is
+        encoded."""
         from spicesnn.networks.synapses import Ideal
 
-        names, hardware = learning(network, self), {n: c.hardware for n, c in network.synapses.items()}
-        plain = {n: Ideal(hardware=replace(h, wires=h.wires.ideal(), imperfections=None)) for n, h in hardware.items()}
-        soft = replace(network, projections=tuple(
-            p if p.name not in names else replace(p, synapses=plain[p.name], rule=self.trainer) for p in network.projections
-        ), memory={})  # fmt: skip
-        made = {n: plain[n].made(np.clip(c.weights, -c.largest, c.largest), rng, largest=c.largest) for n, c in network.synapses.items()}
+        names, hardware = (
+            learning(network, self),
+            {n: c.hardware for n, c in network.synapses.items()},
+        )
+        plain = {
+            n: Ideal(hardware=replace(h, wires=h.wires.ideal(), imperfections=None))
+            for n, h in hardware.items()
+        }
+        soft = replace(
+            network,
+            projections=tuple(
+                p if p.name not in names else replace(p, synapses=plain[p.name], rule=self.trainer)
+                for p in network.projections
+            ),
+            memory={},
+        )
+        made = {
+            n: plain[n].made(np.clip(c.weights, -c.largest, c.largest), rng, largest=c.largest)
+            for n, c in network.synapses.items()
+        }
         soft = soft.with_synapses(made)
         size = self.trainer.batch or len(x)
         for epoch in range(self.epochs):
             order = rng.permutation(len(x))
             for begin in range(0, len(x), size):
                 mine = order[begin : begin + size]
-                updates, memory, _ = self.trainer.updates(soft, x[mine], labels[mine], rng, epoch / self.epochs)
-                soft = soft.with_synapses({n: soft.synapses[n].apply(u, rng) for n, u in updates.items()})
+                updates, memory, _ = self.trainer.updates(
+                    soft, x[mine], labels[mine], rng, epoch / self.epochs
+                )
+                soft = soft.with_synapses(
+                    {n: soft.synapses[n].apply(u, rng) for n, u in updates.items()}
+                )
                 object.__setattr__(soft, "memory", {self.trainer.name: memory})
         return {name: soft.synapses[name].weights for name in names}

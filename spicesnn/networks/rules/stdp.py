@@ -30,8 +30,9 @@ def _normalised(synapses: Synapses, column_sum: float) -> Update | None:
 class TraceSTDP(LocalRule):
     r"""STDP with traces and soft bounds.
 
-    At a spike of an output :math:`\Delta w = A^+ t_{pre} (w_{max} - w)`, at a spike of an input :math:`\Delta w = -A^- t_{post} w`; a trace is
-    1 at a spike and decays with `tau_s`. What input spikes take is written together with the next potentiation, or after the sample.
+    At a spike of an output :math:`\Delta w = A^+ t_{pre} (w_{max} - w)`, at a spike of an input
+    :math:`\Delta w = -A^- t_{post} w`; a trace is 1 at a spike and decays with `tau_s`. What input
+    spikes take is written together with the next potentiation, or after the sample.
 
     Attributes
     ----------
@@ -51,7 +52,9 @@ class TraceSTDP(LocalRule):
 
     def __post_init__(self) -> None:
         if not (self.rise >= 0 and self.fall >= 0 and self.tau_s > 0):
-            raise InputError(f"{self}: expected a rise and a fall of 0 or more, and seconds above 0")
+            raise InputError(
+                f"{self}: expected a rise and a fall of 0 or more, and seconds above 0"
+            )
 
     def before(self, synapses: Synapses) -> Update | None:
         """Normalise, if asked to."""
@@ -67,11 +70,14 @@ class TraceSTDP(LocalRule):
         touched = np.union1d(fired, np.flatnonzero(seen.post[:-1].any(axis=0))).astype(np.int64)
         if self.fall > 0 and touched.size:
             traces = self._post_traces(seen, touched)
-            steps[:, touched] -= self.fall * ((seen.pre[seen.since :] > 0).T @ traces) * weights[:, touched]
+            steps[:, touched] -= (
+                self.fall * ((seen.pre[seen.since :] > 0).T @ traces) * weights[:, touched]
+            )
         return Wanted(steps=steps[:, touched], outputs=touched) if touched.size else None
 
     def _post_traces(self, seen: Activity, outputs: NDArray[np.int64]) -> Values:
-        """Trace of some outputs in each step that is new, (new steps, outputs), by spikes before that step."""
+        """Trace of some outputs in each step that is new, (new steps, outputs), by spikes before
+        that step."""
         fired = seen.post[:, outputs] > 0
         steps = np.arange(len(fired))[:, None]
         last = np.maximum.accumulate(np.where(fired, steps, -(10**9)), axis=0)
@@ -81,7 +87,8 @@ class TraceSTDP(LocalRule):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LastSpikeSTDP(LocalRule):
-    r"""At a spike of an output, inputs that spiked at most `window_s` ago gain, all others lose; spikes of inputs alone change nothing.
+    r"""At a spike of an output, inputs that spiked at most `window_s` ago gain, all others lose;
+    spikes of inputs alone change nothing.
 
     :math:`\Delta w = A^+ e^{-lag/\tau}` within the window, :math:`-A^-` beyond it.
 
@@ -101,7 +108,10 @@ class LastSpikeSTDP(LocalRule):
 
     def __post_init__(self) -> None:
         if not (self.rise >= 0 and self.fall >= 0 and self.tau_s > 0 and self.window_s >= 0):
-            raise InputError(f"{self}: expected a rise and a fall of 0 or more, seconds above 0 and a window of 0 s or more")
+            raise InputError(
+                f"{self}: expected a rise and a fall of 0 or more, seconds above 0 and a window of"
+                " 0 s or more"
+            )
 
     def update(self, seen: Activity, synapses: Synapses) -> Update | None:
         """Change the synapses of the outputs that spike."""
@@ -109,16 +119,20 @@ class LastSpikeSTDP(LocalRule):
         if not fired.size:
             return None
         lag = seen.lag_s()
-        change = np.where(lag <= self.window_s * (1 + 1e-9), self.rise * np.exp(-lag / self.tau_s), -self.fall)
+        change = np.where(
+            lag <= self.window_s * (1 + 1e-9), self.rise * np.exp(-lag / self.tau_s), -self.fall
+        )
         return Wanted(steps=np.repeat(change[:, None], fired.size, axis=1), outputs=fired)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OverlapSTDP(LocalRule):
-    """STDP by overlapping waveforms: what the device itself does where pre- and post-synaptic spikes meet on its cell.
+    """STDP by overlapping waveforms: what the device itself does where pre- and post-synaptic
+    spikes meet on its cell.
 
-    When an output spikes it sends its spike back over its bit line. Inputs that spiked within `window_s` have sent theirs just before it,
-    the others send theirs just after it: the first gain, the others lose. How much, the device's equations say.
+    When an output spikes it sends its spike back over its bit line. Inputs that spiked within
+    `window_s` have sent theirs just before it, the others send theirs just after it: the first
+    gain, the others lose. How much, the device's equations say.
 
     Attributes
     ----------
@@ -142,4 +156,8 @@ class OverlapSTDP(LocalRule):
             return None
         apart = self.pair.pre.peak_s + 2 * self.pair.pre.edge_s
         recent = seen.lag_s() <= self.window_s * (1 + 1e-9)
-        return Spikes(row_s=np.where(recent, 0.0, 2 * apart), output_s=np.where(seen.post[-1] > 0, apart, np.nan), pair=self.pair)
+        return Spikes(
+            row_s=np.where(recent, 0.0, 2 * apart),
+            output_s=np.where(seen.post[-1] > 0, apart, np.nan),
+            pair=self.pair,
+        )

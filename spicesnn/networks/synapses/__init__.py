@@ -7,5 +7,15 @@ from spicesnn.networks.synapses.solved import Solved
 from spicesnn.networks.synapses.updates import Energy, Reading, Signs, Spikes, Wanted
 
 __all__ = [
-    "Energy", "Ideal", "Levels", "PulseMap", "Reading", "Signs", "Solved", "Spikes", "SynapseKind", "Synapses", "Wanted",
-]  # fmt: skip
+    "Energy",
+    "Ideal",
+    "Levels",
+    "PulseMap",
+    "Reading",
+    "Signs",
+    "Solved",
+    "Spikes",
+    "SynapseKind",
+    "Synapses",
+    "Wanted",
+]

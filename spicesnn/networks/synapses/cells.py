@@ -1,4 +1,5 @@
-"""Cells of a layer, whole and in tiles: what is kept as one matrix is solved in arrays of a stated size."""
+"""Cells of a layer, whole and in tiles: what is kept as one matrix is solved in arrays of a stated
+size."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ from spicesnn.devices.base import Device, parameter
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ConductanceCell(Device):
-    """A cell whose state is its conductance; what moves it is not its voltage but the kind of synapse that it belongs to."""
+    """A cell whose state is its conductance; what moves it is not its voltage but the kind of
+    synapse that it belongs to."""
 
     name: ClassVar[str] = "conductance"
     reference: ClassVar[str] = "i = g v"
@@ -28,7 +30,9 @@ class ConductanceCell(Device):
     state_units: ClassVar[tuple[str, ...]] = ("S",)
     low: float = parameter(0.0, "S", "lowest conductance", lowest=0.0)
     high: float = parameter(1e-4, "S", "highest conductance", above=0.0)
-    sample: float = parameter(0.0, "1", "number of the device, among those that a kind of synapse knows", lowest=0.0)
+    sample: float = parameter(
+        0.0, "1", "number of the device, among those that a kind of synapse knows", lowest=0.0
+    )
 
     def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Ohm's law."""
@@ -36,7 +40,11 @@ class ConductanceCell(Device):
 
     def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """The state."""
-        return np.asarray(np.broadcast_to(np.asarray(x, dtype=float), np.broadcast_shapes(np.shape(v), np.shape(x))))
+        return np.asarray(
+            np.broadcast_to(
+                np.asarray(x, dtype=float), np.broadcast_shapes(np.shape(v), np.shape(x))
+            )
+        )
 
     def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Nothing moves by itself."""
@@ -56,7 +64,8 @@ class ConductanceCell(Device):
 
 
 def part_of(array: Crossbar, rows: slice, columns: slice, wires: Wires) -> Crossbar:
-    """One tile of an array: its cells with their own parameters, states, stuck cells and factors, on wires of its own."""
+    """One tile of an array: its cells with their own parameters, states, stuck cells and factors,
+    on wires of its own."""
     place: tuple[Any, ...] = (rows, columns)
     device, state = array.device, array.state_or_zeros()[(..., *place)]
     assert device is not None
@@ -76,13 +85,18 @@ def part_of(array: Crossbar, rows: slice, columns: slice, wires: Wires) -> Cross
         if mine:
             own["memristor"] = inner.with_parameters(**mine)
     return Crossbar(
-        device=device.with_parameters(**own) if own else device, state=state, wires=wires,
-        stuck=None if array.stuck is None else array.stuck[place], gate_along=array.gate_along,
+        device=device.with_parameters(**own) if own else device,
+        state=state,
+        wires=wires,
+        stuck=None if array.stuck is None else array.stuck[place],
+        gate_along=array.gate_along,
         current_factor=None if array.current_factor is None else array.current_factor[place],
-    )  # fmt: skip
+    )
 
 
-def tiles_of(array: Crossbar, tiling: Tiling, wires: Wires) -> Iterator[tuple[slice, slice, Crossbar]]:
+def tiles_of(
+    array: Crossbar, tiling: Tiling, wires: Wires
+) -> Iterator[tuple[slice, slice, Crossbar]]:
     """The tiles of a layer with their places, left to right and down."""
     for rows, columns in tiling.parts(array.shape):
         yield rows, columns, part_of(array, rows, columns, wires)

@@ -1,9 +1,10 @@
-"""The contract of synapses: weights as conductances that are read and pulsed, whatever they are made of.
+"""The contract of synapses: weights as conductances that are read and pulsed, whatever they are
+made of.
 
-A `SynapseKind` says what the cells are (ideal, of finite levels, a device under solved pulses, cells solved pulse by pulse); a
-`Synapses` is one layer of them at one moment. Both are immutable: `Synapses.apply` returns the layer after an update. Learning rules see
-`Synapses` alone. Device, wires, tiles, columns, converters and non-idealities are those of a `Hardware`, for every kind.
-"""
+A `SynapseKind` says what the cells are (ideal, of finite levels, a device under solved pulses,
+cells solved pulse by pulse); a `Synapses` is one layer of them at one moment. Both are immutable:
+`Synapses.apply` returns the layer after an update. Learning rules see `Synapses` alone. Device,
+wires, tiles, columns, converters and non-idealities are those of a `Hardware`, for every kind."""
 
 from __future__ import annotations
 
@@ -50,12 +51,14 @@ class SynapseKind(ABC):
     Attributes
     ----------
     hardware : Hardware
-        Device, conductance window, columns, wires, tiles, converters, non-idealities, read voltage and duration.
+        Device, conductance window, columns, wires, tiles, converters, non-idealities, read voltage
+        and duration.
     engine : Engine
         Solves effective conductances, pulse maps, and what `Solved` synapses do.
     wire_tolerance : float
-        Effective conductances are solved anew when the cells of a column have moved by more than this fraction of all it conducts;
-        below, each cell's E/G stays as it was solved. 0: after every update.
+        Effective conductances are solved anew when the cells of a column have moved by more than
+        this fraction of all it conducts; below, each cell's E/G stays as it was solved. 0: after
+        every update.
     """
 
     name: ClassVar[str]
@@ -68,16 +71,27 @@ class SynapseKind(ABC):
 
     def __post_init__(self) -> None:
         if not isinstance(self.hardware, Hardware):
-            raise InputError(f"{self.name} synapses: hardware is {self.hardware!r:.60}; expected a spicesnn.Hardware")
+            raise InputError(
+                f"{self.name} synapses: hardware is {self.hardware!r:.60}; expected a"
+                " spicesnn.Hardware"
+            )
         if not (np.isfinite(self.wire_tolerance) and self.wire_tolerance >= 0):
-            raise InputError(f"{self.name} synapses: wire_tolerance is {self.wire_tolerance!r}; expected a fraction, 0 or more")
+            raise InputError(
+                f"{self.name} synapses: wire_tolerance is {self.wire_tolerance!r}; expected a"
+                " fraction, 0 or more"
+            )
         if self.hardware.dac is not None or self.hardware.adc is not None:
             raise InputError(
-                f"{self.name} synapses: the hardware has {'a DAC' if self.hardware.dac is not None else 'an ADC'}, and reads while learning have no "
-                "converters: leave dac and adc out, and map the trained network (`network().on(hardware)`) onto hardware that has them"
+                f"{self.name} synapses: the hardware has"
+                f" {'a DAC' if self.hardware.dac is not None else 'an ADC'}, and reads while"
+                " learning have no converters: leave dac and adc out, and map the trained network"
+                " (`network().on(hardware)`) onto hardware that has them"
             )
         if self.hardware.slices > 1:
-            raise InputError(f"{self.name} synapses: slices = {self.hardware.slices}; a weight that learns stands on one slice")
+            raise InputError(
+                f"{self.name} synapses: slices = {self.hardware.slices}; a weight that learns"
+                " stands on one slice"
+            )
 
     @cached_property
     def imperfections(self) -> Imperfections:
@@ -86,9 +100,15 @@ class SynapseKind(ABC):
 
     def refuses(self, update: type) -> str:
         """Why an update has no meaning on this kind; empty where it has one."""
-        return "" if issubclass(update, self.takes) else f"{self.name} synapses take no {update.__name__.lower()}"
+        return (
+            ""
+            if issubclass(update, self.takes)
+            else f"{self.name} synapses take no {update.__name__.lower()}"
+        )
 
-    def made(self, weights: ArrayLike, rng: np.random.Generator, *, largest: float | None = None) -> Synapses:
+    def made(
+        self, weights: ArrayLike, rng: np.random.Generator, *, largest: float | None = None
+    ) -> Synapses:
         """Lay weights onto fresh cells.
 
         Parameters
@@ -97,7 +117,8 @@ class SynapseKind(ABC):
         rng : Generator
             Of device-to-device variation, stuck cells, endurance, and rounding to states.
         largest : float, optional
-            The weight that takes the whole conductance window, the bound of what can be learnt; the largest magnitude if left out.
+            The weight that takes the whole conductance window, the bound of what can be learnt; the
+            largest magnitude if left out.
 
         Raises
         ------
@@ -108,10 +129,16 @@ class SynapseKind(ABC):
         most = float(np.abs(wanted).max(initial=0.0))
         bound = (most or 1.0) if largest is None else float(largest)
         if not (np.isfinite(bound) and bound > 0) or most > bound * (1 + 1e-12):
-            raise InputError(f"the largest weight is {most:.6g}, largest = {bound:.6g}; expected weights within ± a bound above 0")
+            raise InputError(
+                f"the largest weight is {most:.6g}, largest = {bound:.6g}; expected weights within"
+                " ± a bound above 0"
+            )
         columns, window = self.hardware.columns_kind(), self.hardware.used_window()
         if isinstance(columns, Single) and wanted.min(initial=0.0) < 0:
-            raise InputError(f"a weight is {wanted.min():.4g}, and single columns hold none below 0; use columns = \"differential\"")
+            raise InputError(
+                f"a weight is {wanted.min():.4g}, and single columns hold none below 0; use columns"
+                ' = "differential"'
+            )
         siemens = columns.conductances(wanted / bound, window)
         array = self._fresh(siemens, rng)
         flaws = self.imperfections
@@ -123,12 +150,16 @@ class SynapseKind(ABC):
         """Fabricate cells (rows, columns) at these conductances."""
 
     @abstractmethod
-    def pulsed(self, cells: Synapses, changes: Changes, width: float, rng: np.random.Generator) -> Moved:
-        """Give cells (rows, columns) one set (1) or reset (−1) pulse each, `width` times as long as programmed."""
+    def pulsed(
+        self, cells: Synapses, changes: Changes, width: float, rng: np.random.Generator
+    ) -> Moved:
+        """Give cells (rows, columns) one set (1) or reset (−1) pulse each, `width` times as long as
+        programmed."""
 
     @abstractmethod
     def stepped(self, cells: Synapses, siemens: Floats, rng: np.random.Generator) -> Moved:
-        """Move cells (rows, columns) by wanted changes of conductance, siemens, as well as they can."""
+        """Move cells (rows, columns) by wanted changes of conductance, siemens, as well as they
+        can."""
 
     def shaped(self, cells: Synapses, spikes: Spikes, rng: np.random.Generator) -> Moved:
         """Put overlapping spikes onto the lines."""
@@ -137,7 +168,8 @@ class SynapseKind(ABC):
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class _Seen:
-    """Effective conductances (rows, columns) as they were solved, and the cells' own at that time, siemens."""
+    """Effective conductances (rows, columns) as they were solved, and the cells' own at that time,
+    siemens."""
 
     siemens: Floats
     effective: Floats
@@ -151,7 +183,8 @@ class Synapses:
     ----------
     kind : SynapseKind
     array : Crossbar
-        All cells of the layer, without wires: states, parameters that differ from cell to cell, stuck cells.
+        All cells of the layer, without wires: states, parameters that differ from cell to cell,
+        stuck cells.
     largest : float
         The weight that takes the whole conductance window.
     energy : Energy
@@ -210,7 +243,10 @@ class Synapses:
         gate = self._gates(self.array)
         if device.linear:
             return self.array.cell_conductance(gate)
-        amps = np.broadcast_to(device.current(volts, self.array.state_or_zeros(), self.array.gate_of_cells(gate)), self.array.shape)
+        amps = np.broadcast_to(
+            device.current(volts, self.array.state_or_zeros(), self.array.gate_of_cells(gate)),
+            self.array.shape,
+        )
         return np.asarray(self.array.with_factor(amps) / volts)
 
     @cached_property
@@ -222,7 +258,10 @@ class Synapses:
         """The weights (rows, outputs) that conductances (rows, columns) stand for."""
         window = self.hardware.used_window()
         found = self.columns.weights(siemens, window)
-        return np.asarray((found - window.low / window.span if isinstance(self.columns, Single) else found) * self.largest)
+        return np.asarray(
+            (found - window.low / window.span if isinstance(self.columns, Single) else found)
+            * self.largest
+        )
 
     def tiles(self) -> list[Crossbar]:
         """The arrays that the layer stands on, wires included, left to right and down."""
@@ -232,11 +271,14 @@ class Synapses:
     def tiling(self) -> Tiling:
         """How the layer is cut; a pair of columns stays together."""
         rows, cols = self.hardware.tile_lines()
-        return Tiling(rows=rows, cols=cols - cols % 2 if isinstance(self.columns, Differential) else cols)
+        return Tiling(
+            rows=rows, cols=cols - cols % 2 if isinstance(self.columns, Differential) else cols
+        )
 
     @cached_property
     def effective(self) -> Floats | None:
-        """Effective conductance (rows, columns), siemens: ``column_amps = row_volts @ effective``; None for cells that are not linear."""
+        """Effective conductance (rows, columns), siemens: ``column_amps = row_volts @ effective``;
+        None for cells that are not linear."""
         if not self.array.linear:
             return None
         if self.hardware.ideal_wires:
@@ -280,14 +322,17 @@ class Synapses:
             raise InputError(f"inputs have shape {x.shape}; the synapses take (n, {self.rows})")
         flaws = self.kind.imperfections
         if flaws.disturbs_reads and rng is None:
-            raise InputError("these synapses have read noise: give rng=…, where its draws come from")
+            raise InputError(
+                "these synapses have read noise: give rng=…, where its draws come from"
+            )
         volts = x * self.hardware.read_volts
         if not flaws.disturbs_reads or rng is None:
             column_amps, watt = self._amps(self.array, volts, self.effective)
         elif self.array.linear and self.hardware.ideal_wires and flaws.telegraph is None:
             column_amps, watt = self._amps(self.array, volts, self.effective)
             assert flaws.read_noise is not None
-            # Independent normal factors of the cells: a column's current is normal with the sum of their variances.
+            # Independent normal factors of the cells: a column's current is normal with the sum of
+            # their variances.
             spread = flaws.read_noise.relative * np.sqrt((volts**2) @ (self.siemens**2))
             column_amps = column_amps + spread * rng.standard_normal(spread.shape)
         else:
@@ -300,7 +345,9 @@ class Synapses:
             column_amps = np.concatenate(parts)
         return Reading(amps=self.columns.outputs(column_amps), joule=watt * self.hardware.read_s)
 
-    def _amps(self, array: Crossbar, volts: Floats, effective: Floats | None) -> tuple[Floats, float]:
+    def _amps(
+        self, array: Crossbar, volts: Floats, effective: Floats | None
+    ) -> tuple[Floats, float]:
         """Column currents (n, columns), and watts summed over the reads."""
         if effective is not None and not self.solves_reads:
             return np.asarray(volts @ effective), self._watt(volts, effective)
@@ -316,7 +363,8 @@ class Synapses:
 
     @staticmethod
     def _watt(volts: Floats, effective: Floats) -> float:
-        # Word lines at 0 V take no power; what the driven ones deliver reaches the sense nodes but for what leaks into those lines.
+        # Word lines at 0 V take no power; what the driven ones deliver reaches the sense nodes but
+        # for what leaks into those lines.
         return float((volts**2).sum(axis=0) @ effective.sum(axis=1))
 
     def read_joule(self, x: Floats) -> float:
@@ -333,8 +381,8 @@ class Synapses:
     def product(self, x: Floats, rng: np.random.Generator | None = None) -> tuple[Floats, float]:
         """Weighted sums (n, outputs) in units of input times weight, and the joules of the reads.
 
-        On single columns the lowest conductance is no weight: a reference line takes off what it carries.
-        """
+        On single columns the lowest conductance is no weight: a reference line takes off what it
+        carries."""
         reading = self.read(x, rng)
         found = reading.amps / (self.unit * self.hardware.read_volts)
         if isinstance(self.columns, Single):
@@ -376,9 +424,13 @@ class Synapses:
             moved = self.kind.shaped(self, update, rng)
         assert self.wear is not None
         return replace(
-            self, array=moved.array, wear=self.wear + moved.pulses, wear_left=moved.wear,
-            energy=self.energy.more(write=moved.joule), seen=self.seen,
-        )  # fmt: skip
+            self,
+            array=moved.array,
+            wear=self.wear + moved.pulses,
+            wear_left=moved.wear,
+            energy=self.energy.more(write=moved.joule),
+            seen=self.seen,
+        )
 
     def _siemens_steps(self, update: Wanted) -> Floats:
         """Wanted changes of every cell, siemens, (rows, columns)."""
@@ -394,17 +446,24 @@ class Synapses:
         return np.asarray(steps)
 
     def _shared(self, steps: Floats) -> Floats:
-        """Steps of pairs, siemens: half on either device, and what one has no room for on the other."""
+        """Steps of pairs, siemens: half on either device, and what one has no room for on the
+        other."""
         window, half, pairs = self.hardware.used_window(), 0.5 * steps, np.empty(self.array.shape)
         plus, minus = self.siemens[:, 0::2], self.siemens[:, 1::2]
-        first = np.clip(half, np.minimum(window.low - plus, 0.0), np.maximum(window.high - plus, 0.0))
-        second = np.clip(first - steps, np.minimum(window.low - minus, 0.0), np.maximum(window.high - minus, 0.0))
+        first = np.clip(
+            half, np.minimum(window.low - plus, 0.0), np.maximum(window.high - plus, 0.0)
+        )
+        second = np.clip(
+            first - steps, np.minimum(window.low - minus, 0.0), np.maximum(window.high - minus, 0.0)
+        )
         pairs[:, 0::2], pairs[:, 1::2] = steps + second, second
         return pairs
 
     def rested(self, seconds: float, rng: np.random.Generator) -> Synapses:
         """The synapses after a rest: conductances drift where the hardware says so."""
-        return replace(self, array=self.kind.imperfections.rested(self.array, seconds, rng), seen=None)
+        return replace(
+            self, array=self.kind.imperfections.rested(self.array, seconds, rng), seen=None
+        )
 
     def first_tile(self) -> Crossbar:
         """The array at the upper left, for drawings and decks."""

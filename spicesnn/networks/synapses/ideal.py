@@ -28,16 +28,20 @@ def tabled(kind: SynapseKind, siemens: Floats, rng: np.random.Generator) -> Cros
 
 
 def landed(kind: SynapseKind, cells: Synapses, wanted: Floats, rng: np.random.Generator) -> Moved:
-    """Cells after changes of conductance (rows, columns), siemens, with cycle-to-cycle variation, states and wear; one pulse a cell."""
+    """Cells after changes of conductance (rows, columns), siemens, with cycle-to-cycle variation,
+    states and wear; one pulse a cell."""
     before, window = cells.array, kind.hardware.used_window()
     state = np.minimum(np.maximum(before.state_or_zeros() + wanted, window.low), window.high)
-    after, wear = kind.imperfections.after_pulse(before, moved_state(before, state), rng, cells.wear_left)
+    after, wear = kind.imperfections.after_pulse(
+        before, moved_state(before, state), rng, cells.wear_left
+    )
     return Moved(array=after, pulses=(wanted != 0).astype(np.int64), joule=0.0, wear=wear)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ideal(SynapseKind):
-    """Synapses that do what they are asked to, up to the ends of the conductance window; writing costs nothing.
+    """Synapses that do what they are asked to, up to the ends of the conductance window; writing
+    costs nothing.
 
     Attributes
     ----------
@@ -52,17 +56,22 @@ class Ideal(SynapseKind):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0 < self.pulse <= 1:
-            raise InputError(f"{self.name} synapses: pulse is {self.pulse!r}; expected a fraction of the window above 0, at most 1")
+            raise InputError(
+                f"{self.name} synapses: pulse is {self.pulse!r}; expected a fraction of the window"
+                " above 0, at most 1"
+            )
         if self.imperfections.spread:
             raise InputError(
-                f"{self.name} synapses have no device, so {', '.join(self.imperfections.spread)} cannot differ from cell to cell; "
-                "use PulseMap or Solved"
+                f"{self.name} synapses have no device, so {', '.join(self.imperfections.spread)}"
+                " cannot differ from cell to cell; use PulseMap or Solved"
             )
 
     def _fresh(self, siemens: Floats, rng: np.random.Generator) -> Crossbar:
         return tabled(self, siemens, rng)
 
-    def pulsed(self, cells: Synapses, changes: Changes, width: float, rng: np.random.Generator) -> Moved:
+    def pulsed(
+        self, cells: Synapses, changes: Changes, width: float, rng: np.random.Generator
+    ) -> Moved:
         """Move each cell by one step."""
         step = width * self.pulse * self.hardware.used_window().span
         return landed(self, cells, np.asarray(changes * step, dtype=float), rng)
@@ -89,11 +98,16 @@ class Levels(Ideal):
 
     def __post_init__(self) -> None:
         if isinstance(self.levels, bool) or not isinstance(self.levels, int) or self.levels < 2:
-            raise InputError(f"levels synapses: levels = {self.levels!r}; expected a whole number, 2 or more")
+            raise InputError(
+                f"levels synapses: levels = {self.levels!r}; expected a whole number, 2 or more"
+            )
         object.__setattr__(self, "pulse", 1 / (self.levels - 1))
         super().__post_init__()
         if (self.hardware.imperfections or Imperfections()).states is not None:
-            raise InputError("levels synapses: the hardware's imperfections have states, too; give one of the two")
+            raise InputError(
+                "levels synapses: the hardware's imperfections have states, too; give one of"
+                " the two"
+            )
 
     @cached_property
     def imperfections(self) -> Imperfections:

@@ -1,4 +1,5 @@
-"""Synapses of a device under a solved pulse map: what one pulse does in every state is solved once, then looked up."""
+"""Synapses of a device under a solved pulse map: what one pulse does in every state is solved once,
+then looked up."""
 
 from __future__ import annotations
 
@@ -31,18 +32,21 @@ _STANDARD = StrongestPulses(set_volts=1.0, reset_volts=1.0, set_s=1e-6, reset_s=
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PulseMap(SynapseKind):
-    """Cells of a device, each on its own: what a pulse does follows from the present conductance, as an engine solved it.
+    """Cells of a device, each on its own: what a pulse does follows from the present conductance,
+    as an engine solved it.
 
-    A pulse sees the programmed voltage: IR drop and half-select of writes are left out (`Solved` has them); reads go through wires and
-    tiles, every cell conducting as it does at the read voltage.
+    A pulse sees the programmed voltage: IR drop and half-select of writes are left out (`Solved`
+    has them); reads go through wires and tiles, every cell conducting as it does at the read
+    voltage.
 
     Attributes
     ----------
     pulses : StrongestPulses
         The programmed set and reset pulse, volt (magnitudes) and seconds.
     amplitude : "compensated" or "fixed"
-        How a wanted change is made: by one pulse whose amplitude the driver chooses for the state, every step up to the strongest pulse's
-        being reachable; or by a number of full pulses, drawn so that their mean makes the change.
+        How a wanted change is made: by one pulse whose amplitude the driver chooses for the state,
+        every step up to the strongest pulse's being reachable; or by a number of full pulses, drawn
+        so that their mean makes the change.
     devices : int
         Devices among which the cells are shared out, where parameters differ from device to device.
     seed : int
@@ -61,27 +65,51 @@ class PulseMap(SynapseKind):
         super().__post_init__()
         device = self.hardware.device
         if device.gated:
-            raise InputError(f"pulse-map synapses: {device.name} has a gate, which this map does not know; use Solved with a gated scheme")
+            raise InputError(
+                f"pulse-map synapses: {device.name} has a gate, which this map does not know; use"
+                " Solved with a gated scheme"
+            )
         set_polarity(device)
         if self.amplitude not in ("compensated", "fixed"):
-            raise InputError(f"pulse-map synapses: amplitude is {self.amplitude!r}; expected compensated or fixed")
-        if isinstance(self.devices, bool) or not isinstance(self.devices, int) or not 1 <= self.devices <= 256:
-            raise InputError(f"pulse-map synapses: devices = {self.devices!r}; expected a whole number from 1 to 256")
+            raise InputError(
+                f"pulse-map synapses: amplitude is {self.amplitude!r}; expected compensated or"
+                " fixed"
+            )
+        if (
+            isinstance(self.devices, bool)
+            or not isinstance(self.devices, int)
+            or not 1 <= self.devices <= 256
+        ):
+            raise InputError(
+                f"pulse-map synapses: devices = {self.devices!r}; expected a whole number from 1"
+                " to 256"
+            )
 
     @cached_property
     def samples(self) -> list[Device]:
-        """The devices that cells are made of: the nominal one, or `devices` drawn ones where parameters differ."""
+        """The devices that cells are made of: the nominal one, or `devices` drawn ones where
+        parameters differ."""
         if not self.imperfections.spread:
             return [self.hardware.device]
-        drawn = self.imperfections.devices(self.hardware.device, (self.devices, 1), np.random.default_rng([self.seed, self.devices]))
+        drawn = self.imperfections.devices(
+            self.hardware.device,
+            (self.devices, 1),
+            np.random.default_rng([self.seed, self.devices]),
+        )
         return [_sample(drawn, k) for k in range(self.devices)]
 
     def maps(self, width: float = 1.0) -> list[StepLimits]:
-        """What a full set and reset pulse, `width` times as long as programmed, does to each device in every state."""
+        """What a full set and reset pulse, `width` times as long as programmed, does to each device
+        in every state."""
         if width not in self._solved:
-            longer = replace(self.pulses, set_s=self.pulses.set_s * width, reset_s=self.pulses.reset_s * width)
+            longer = replace(
+                self.pulses, set_s=self.pulses.set_s * width, reset_s=self.pulses.reset_s * width
+            )
             volts = self.hardware.chord_volts
-            self._solved[width] = [StepLimits.solved(device, self.engine, longer, read_volts=volts) for device in self.samples]
+            self._solved[width] = [
+                StepLimits.solved(device, self.engine, longer, read_volts=volts)
+                for device in self.samples
+            ]
         return self._solved[width]
 
     def _fresh(self, siemens: Floats, rng: np.random.Generator) -> Crossbar:
@@ -92,25 +120,45 @@ class PulseMap(SynapseKind):
         which = rng.integers(len(self.samples), size=array.shape).astype(float)
         return replace(array, device=array.device.with_parameters(sample=which))
 
-    def pulsed(self, cells: Synapses, changes: Changes, width: float, rng: np.random.Generator) -> Moved:
+    def pulsed(
+        self, cells: Synapses, changes: Changes, width: float, rng: np.random.Generator
+    ) -> Moved:
         """Look up what one full pulse does to each cell."""
         up, down = self._full(cells.array, width)
-        return self._landed(cells, np.where(changes > 0, up, np.where(changes < 0, down, 0.0)), np.abs(changes).astype(np.int64), rng)
+        return self._landed(
+            cells,
+            np.where(changes > 0, up, np.where(changes < 0, down, 0.0)),
+            np.abs(changes).astype(np.int64),
+            rng,
+        )
 
     def stepped(self, cells: Synapses, siemens: Floats, rng: np.random.Generator) -> Moved:
         """One compensated pulse a cell, or a number of full ones."""
         if self.amplitude == "compensated":
             up, down = self._full(cells.array, 1.0)
-            return self._landed(cells, np.clip(siemens, down, up), (siemens != 0).astype(np.int64), rng)
+            return self._landed(
+                cells, np.clip(siemens, down, up), (siemens != 0).astype(np.int64), rng
+            )
         up, down = self._full(cells.array, 1.0)
         full = np.where(siemens > 0, up, -down)
         count = np.where(full > 0, np.abs(siemens) / np.where(full > 0, full, 1.0), 0.0)
-        pulses = np.minimum(np.floor(count + rng.random(count.shape)), _MOST_PULSES).astype(np.int64)
-        moved = Moved(array=cells.array, pulses=np.zeros_like(pulses), joule=0.0, wear=cells.wear_left)
+        pulses = np.minimum(np.floor(count + rng.random(count.shape)), _MOST_PULSES).astype(
+            np.int64
+        )
+        moved = Moved(
+            array=cells.array, pulses=np.zeros_like(pulses), joule=0.0, wear=cells.wear_left
+        )
         for k in range(int(pulses.max(initial=0))):
             signs = np.where(pulses > k, np.sign(siemens), 0).astype(np.int8)
-            once = self.pulsed(replace(cells, array=moved.array, wear_left=moved.wear), signs, 1.0, rng)
-            moved = Moved(array=once.array, pulses=moved.pulses + once.pulses, joule=moved.joule + once.joule, wear=once.wear)
+            once = self.pulsed(
+                replace(cells, array=moved.array, wear_left=moved.wear), signs, 1.0, rng
+            )
+            moved = Moved(
+                array=once.array,
+                pulses=moved.pulses + once.pulses,
+                joule=moved.joule + once.joule,
+                wear=once.wear,
+            )
         return moved
 
     def shaped(self, cells: Synapses, spikes: Spikes, rng: np.random.Generator) -> Moved:
@@ -118,7 +166,10 @@ class PulseMap(SynapseKind):
         columns = cells.columns
         line_s = np.full(cells.array.cols, np.nan)
         if columns.count(cells.outputs) != cells.outputs:
-            raise InputError("overlapping spikes move single columns; a pair of columns has no one bit line to send a spike back on")
+            raise InputError(
+                "overlapping spikes move single columns; a pair of columns has no one bit line to"
+                " send a spike back on"
+            )
         line_s[: cells.outputs] = spikes.output_s
         pairs, siemens = {}, cells.array.state_or_zeros()
         step, active = np.zeros(siemens.shape), np.zeros(siemens.shape, dtype=bool)
@@ -135,22 +186,41 @@ class PulseMap(SynapseKind):
                 step[mine] = np.interp(siemens[mine], at, change)
         return self._landed(cells, step, active.astype(np.int64), rng, joule=False)
 
-    def _window(self, pair: SpikePair, row_s: float, column_s: float) -> list[tuple[Floats, Floats]]:
-        """Conductances (GRID,) and their changes by a pre-spike at `row_s` and a post-spike at `column_s`, for each device."""
-        key = (_shape_key(pair), None if np.isnan(row_s) else round(float(row_s - np.nan_to_num(column_s)), 15), np.isnan(column_s))
+    def _window(
+        self, pair: SpikePair, row_s: float, column_s: float
+    ) -> list[tuple[Floats, Floats]]:
+        """Conductances (GRID,) and their changes by a pre-spike at `row_s` and a post-spike at
+        `column_s`, for each device."""
+        key = (
+            _shape_key(pair),
+            None if np.isnan(row_s) else round(float(row_s - np.nan_to_num(column_s)), 15),
+            np.isnan(column_s),
+        )
         cache = self.__dict__.setdefault("_windows", {})
         if key not in cache:
-            cache[key] = [self._solved_window(device, pair, row_s, column_s) for device in self.samples]
+            cache[key] = [
+                self._solved_window(device, pair, row_s, column_s) for device in self.samples
+            ]
         found: list[tuple[Floats, Floats]] = cache[key]
         return found
 
-    def _solved_window(self, device: Device, pair: SpikePair, row_s: float, column_s: float) -> tuple[Floats, Floats]:
+    def _solved_window(
+        self, device: Device, pair: SpikePair, row_s: float, column_s: float
+    ) -> tuple[Floats, Floats]:
         volts = self.hardware.chord_volts
         window = Window.of(device, volts=volts)
         at = np.linspace(window.low, window.high, GRID)
-        array = Crossbar(device=device, state=device.state_for_conductance(at, v=volts)[None, :], wires=Wires.ideal())
-        after = self.engine.pulse(array, pair.waveform(np.array([row_s]), np.full(GRID, column_s))).array
-        before, now = (device.chord_conductance(some.state_or_zeros(), v=volts)[0] for some in (array, after))
+        array = Crossbar(
+            device=device,
+            state=device.state_for_conductance(at, v=volts)[None, :],
+            wires=Wires.ideal(),
+        )
+        after = self.engine.pulse(
+            array, pair.waveform(np.array([row_s]), np.full(GRID, column_s))
+        ).array
+        before, now = (
+            device.chord_conductance(some.state_or_zeros(), v=volts)[0] for some in (array, after)
+        )
         return at, now - before
 
     def _which(self, array: Crossbar) -> NDArray[np.int64]:
@@ -161,14 +231,27 @@ class PulseMap(SynapseKind):
         """What full pulses do to every cell: largest steps up and down, siemens."""
         siemens, maps = array.state_or_zeros(), self.maps(width)
         if len(maps) == 1:
-            return np.interp(siemens, maps[0].at, maps[0].up), np.interp(siemens, maps[0].at, maps[0].down)
+            return np.interp(siemens, maps[0].at, maps[0].up), np.interp(
+                siemens, maps[0].at, maps[0].down
+            )
         up, down, which = np.empty(siemens.shape), np.empty(siemens.shape), self._which(array)
         for k, one in enumerate(maps):
             mine = which == k
-            up[mine], down[mine] = np.interp(siemens[mine], one.at, one.up), np.interp(siemens[mine], one.at, one.down)
+            up[mine], down[mine] = (
+                np.interp(siemens[mine], one.at, one.up),
+                np.interp(siemens[mine], one.at, one.down),
+            )
         return up, down
 
-    def _landed(self, cells: Synapses, step: Floats, pulses: Counts, rng: np.random.Generator, *, joule: bool = True) -> Moved:
+    def _landed(
+        self,
+        cells: Synapses,
+        step: Floats,
+        pulses: Counts,
+        rng: np.random.Generator,
+        *,
+        joule: bool = True,
+    ) -> Moved:
         before, window = cells.array, self.hardware.used_window()
         old = before.state_or_zeros()
         after = moved_state(before, np.clip(old + step, window.low, window.high))

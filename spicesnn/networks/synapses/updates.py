@@ -98,7 +98,9 @@ class Energy:
 
     def more(self, *, read: float = 0.0, write: float = 0.0) -> Energy:
         """The same with more on it."""
-        return replace(self, read_joule=self.read_joule + read, write_joule=self.write_joule + write)
+        return replace(
+            self, read_joule=self.read_joule + read, write_joule=self.write_joule + write
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -119,7 +121,8 @@ class Reading:
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Moved:
-    """Cells after an update: the array, pulses of each cell (rows, columns), joules, and wear where cells wear out."""
+    """Cells after an update: the array, pulses of each cell (rows, columns), joules, and wear where
+    cells wear out."""
 
     array: Crossbar
     pulses: Counts
@@ -132,14 +135,23 @@ def check_update(update: Update, rows: int, outputs: int) -> None:
     if isinstance(update, Wanted):
         width = outputs if update.outputs is None else len(update.outputs)
         if update.steps.shape != (rows, width):
-            raise InputError(f"steps have shape {update.steps.shape}; the synapses need ({rows}, {width})")
+            raise InputError(
+                f"steps have shape {update.steps.shape}; the synapses need ({rows}, {width})"
+            )
         if not np.isfinite(update.steps).all():
             raise InputError("steps are not all finite; expected changes of weights")
     elif isinstance(update, Signs):
         if update.signs.shape != (rows, outputs) or not np.isin(update.signs, (-1, 0, 1)).all():
-            raise InputError(f"signs have shape {update.signs.shape}; expected ({rows}, {outputs}) of −1, 0 and 1")
+            raise InputError(
+                f"signs have shape {update.signs.shape}; expected ({rows}, {outputs}) of −1, 0"
+                " and 1"
+            )
         if not (np.isfinite(update.width) and update.width > 0):
-            raise InputError(f"width is {update.width!r}; expected a factor on the pulse width above 0")
+            raise InputError(
+                f"width is {update.width!r}; expected a factor on the pulse width above 0"
+            )
     elif update.row_s.shape != (rows,) or update.output_s.shape != (outputs,):
         got = f"{update.row_s.shape} and {update.output_s.shape}"
-        raise InputError(f"spikes have times of shape {got}; the synapses need ({rows},) and ({outputs},)")
+        raise InputError(
+            f"spikes have times of shape {got}; the synapses need ({rows},) and ({outputs},)"
+        )

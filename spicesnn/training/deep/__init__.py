@@ -1,1 +1,2 @@
-"""Deep networks of LIF neurons on crossbars: learnt in software with surrogate gradients, mapped onto devices, tuned in situ."""
+"""Deep networks of LIF neurons on crossbars: learnt in software with surrogate gradients, mapped
+onto devices, tuned in situ."""

@@ -1,4 +1,5 @@
-"""The layers as arrays of devices: differential pairs in tiles with wires, as they were made and not as they were meant to be."""
+"""The layers as arrays of devices: differential pairs in tiles with wires, as they were made and
+not as they were meant to be."""
 
 from __future__ import annotations
 
@@ -66,7 +67,15 @@ class LayerArrays:
     def ideal_wires(self) -> bool:
         """Whether nothing on the lines has resistance."""
         wires = self.wires
-        return not any(np.any(value) for value in (wires.word_line_ohm, wires.bit_line_ohm, wires.driver_ohm, wires.sense_ohm))
+        return not any(
+            np.any(value)
+            for value in (
+                wires.word_line_ohm,
+                wires.bit_line_ohm,
+                wires.driver_ohm,
+                wires.sense_ohm,
+            )
+        )
 
     @property
     def weight_per_siemens(self) -> float:
@@ -78,7 +87,8 @@ class LayerArrays:
         return _COLUMNS.conductances(self.fill / self.limit * weights.astype(float), self.window)
 
     def mapped(self, weights: F, *, wire_aware: bool, states: int = 0) -> tuple[Floats, float]:
-        """Return the states to program (cells) and the rms error that is left of the effective conductances, as a share of the window.
+        """Return the states to program (cells) and the rms error that is left of the effective
+        conductances, as a share of the window.
 
         The mapping knows the wires and the nominal device; spread and stuck cells it does not know.
         """
@@ -94,20 +104,28 @@ class LayerArrays:
         return self.nominal.state_for_conductance(siemens), worst
 
     def siemens(self, state: Floats) -> Floats:
-        """Return what the cells conduct in given states: with their own parameters, and stuck where they are."""
+        """Return what the cells conduct in given states: with their own parameters, and stuck where
+        they are."""
         array = Crossbar(device=self.device, state=state, wires=Wires.ideal())
         if self.stuck is not None:
             array = self.stuck.applied(array)
-        return np.array(np.broadcast_to(self.device.conductance(0.0, array.state_or_zeros()), self.cells))
+        return np.array(
+            np.broadcast_to(self.device.conductance(0.0, array.state_or_zeros()), self.cells)
+        )
 
     def cell_siemens(self, state: Floats, rows: NDArray[np.intp], cols: NDArray[np.intp]) -> Floats:
         """Return what single cells at `rows`, `cols` (n,) conduct, none of them stuck."""
-        own = {name: value[rows, cols] for name, value in self.device.spice_parameters().items() if isinstance(value, np.ndarray) and value.ndim == 2}
+        own = {
+            name: value[rows, cols]
+            for name, value in self.device.spice_parameters().items()
+            if isinstance(value, np.ndarray) and value.ndim == 2
+        }
         device = self.device.with_parameters(**own) if own else self.device
         return np.asarray(device.conductance(0.0, state[rows, cols]))
 
     def effective(self, siemens: Floats) -> Floats:
-        """Return the effective conductances (cells) of all tiles with their wires: column amperes = row volts @ this."""
+        """Return the effective conductances (cells) of all tiles with their wires: column amperes =
+        row volts @ this."""
         if self.ideal_wires:
             return siemens
         return effective_conductance(default_engine(), siemens, self.wires, self.tiling)
@@ -117,18 +135,29 @@ class LayerArrays:
         return np.asarray(_COLUMNS.outputs(effective) * self.weight_per_siemens, dtype=np.float32)
 
     def variances(self, effective: Floats, relative: float) -> F:
-        """Return the variance of each weight (rows, neurons) for a relative read noise of every cell."""
+        """Return the variance of each weight (rows, neurons) for a relative read noise of every
+        cell."""
         squares = (relative * self.weight_per_siemens * effective) ** 2
         return np.asarray(squares[:, 0::2] + squares[:, 1::2], dtype=np.float32)
 
 
-def spread_together(device: Device, cells: tuple[int, int], parameters: Sequence[str], relative: float, rng: np.random.Generator) -> Device:
-    """Return the device with one log-normal factor a cell on all of `parameters`: of resistances, it is the spread of the conductance itself."""
+def spread_together(
+    device: Device,
+    cells: tuple[int, int],
+    parameters: Sequence[str],
+    relative: float,
+    rng: np.random.Generator,
+) -> Device:
+    """Return the device with one log-normal factor a cell on all of `parameters`: of resistances,
+    it is the spread of the conductance itself."""
     known = device.spice_parameters()
     for name in parameters:
         if name not in known:
             there = ", ".join(sorted(known))
-            raise UnknownNameError(f"imperfections.parameters names {name!r}{nearest(name, known)} The parameters of {device.name} are: {there}")
+            raise UnknownNameError(
+                f"imperfections.parameters names {name!r}{nearest(name, known)} The parameters of"
+                f" {device.name} are: {there}"
+            )
     if not relative:
         return device
     factor = LogNormal(relative).draw(cells, rng)
@@ -136,7 +165,11 @@ def spread_together(device: Device, cells: tuple[int, int], parameters: Sequence
 
 
 def check_device(device: Device) -> None:
-    """Refuse devices whose current is not proportional to the voltage: inputs are volts, and a weight is one conductance."""
+    """Refuse devices whose current is not proportional to the voltage: inputs are volts, and a
+    weight is one conductance."""
     if not device.linear or device.gated or not device.memory or len(device.state_names) != 1:
-        raise ConfigError(f"device.model is {device.name!r}; deep networks take inputs as voltages, so they need a device with memory, one state, "
-                          "no gate, and a current proportional to the voltage, such as vteam or linear-drift")  # fmt: skip
+        raise ConfigError(
+            f"device.model is {device.name!r}; deep networks take inputs as voltages, so they need"
+            " a device with memory, one state, no gate, and a current proportional to the voltage,"
+            " such as vteam or linear-drift"
+        )

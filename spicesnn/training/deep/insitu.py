@@ -1,4 +1,5 @@
-"""Learning in situ: the arrays answer, the error goes back through what they answer with, and pulses move the devices."""
+"""Learning in situ: the arrays answer, the error goes back through what they answer with, and
+pulses move the devices."""
 
 from __future__ import annotations
 
@@ -25,14 +26,15 @@ class InSitu:
     batch : int
         Images an update.
     rate : float
-        Change of a weight, as a share of its layer's limit, at the root mean square of the layer's gradient.
+        Change of a weight, as a share of its layer's limit, at the root mean square of the layer's
+        gradient.
     share : float
         Share of the pairs that are pulsed in an update: those with the largest gradients.
     cycle_to_cycle : float
         Relative spread of what a pulse does.
     stale : float
-        The effective conductances are solved again when a layer's conductances have moved by this share (of their sum) since; until then each
-        cell's follows its own conductance.
+        The effective conductances are solved again when a layer's conductances have moved by this
+        share (of their sum) since; until then each cell's follows its own conductance.
     gain, image, deformation
         As in `Software`.
     """
@@ -47,14 +49,24 @@ class InSitu:
     deformation: Deformation = field(default_factory=Deformation)
 
     def __post_init__(self) -> None:
-        if self.batch < 1 or not self.rate > 0 or not 0 < self.share <= 1 or self.cycle_to_cycle < 0 or not self.stale > 0:
-            raise InputError(f"in-situ learning: batch = {self.batch}, rate = {self.rate}, share = {self.share}, cycle_to_cycle = "
-                             f"{self.cycle_to_cycle}, stale = {self.stale}; expected 1 or more, above 0, 0 to 1, 0 or more, above 0")  # fmt: skip
+        if (
+            self.batch < 1
+            or not self.rate > 0
+            or not 0 < self.share <= 1
+            or self.cycle_to_cycle < 0
+            or not self.stale > 0
+        ):
+            raise InputError(
+                f"in-situ learning: batch = {self.batch}, rate = {self.rate}, share = {self.share},"
+                f" cycle_to_cycle = {self.cycle_to_cycle}, stale = {self.stale}; expected 1 or"
+                " more, above 0, 0 to 1, 0 or more, above 0"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Tuned:
-    """States of each layer after tuning, pulses given, solves of a layer's tiles, and the worst relative error (rms) before such a solve."""
+    """States of each layer after tuning, pulses given, solves of a layer's tiles, and the worst
+    relative error (rms) before such a solve."""
 
     states: list[Floats]
     pulses: int
@@ -63,21 +75,32 @@ class Tuned:
 
 
 class _Live:
-    """One layer while it is tuned: nominal and actual conductances, and the effective ones as they were solved last."""
+    """One layer while it is tuned: nominal and actual conductances, and the effective ones as they
+    were solved last."""
 
     def __init__(self, arrays: LayerArrays, state: Floats) -> None:
         self.arrays, self.state = arrays, state.copy()
         self.siemens = arrays.siemens(state)
         self.solved_at, self.solved = self.siemens.copy(), arrays.effective(self.siemens)
         self.effective = self.solved.copy()
-        self.moved, self.total, self.solves, self.stale_error = 0.0, float(self.siemens.sum()), 0, 0.0
+        self.moved, self.total, self.solves, self.stale_error = (
+            0.0,
+            float(self.siemens.sum()),
+            0,
+            0.0,
+        )
         self.stuck = None if arrays.stuck is None else arrays.stuck.any
 
-    def pulse(self, change: F, options: InSitu, limits: StepLimits, rng: np.random.Generator) -> int:
-        """Move the pairs with the largest wanted changes (rows, neurons) of weight; return the pulses given."""
+    def pulse(
+        self, change: F, options: InSitu, limits: StepLimits, rng: np.random.Generator
+    ) -> int:
+        """Move the pairs with the largest wanted changes (rows, neurons) of weight; return the
+        pulses given."""
         count = max(1, round(options.share * change.size))
         size = np.abs(change).ravel()
-        rows, neurons = np.unravel_index(np.argpartition(size, size.size - count)[size.size - count :], change.shape)
+        rows, neurons = np.unravel_index(
+            np.argpartition(size, size.size - count)[size.size - count :], change.shape
+        )
         half = 0.5 * change[rows, neurons].astype(float) / self.arrays.weight_per_siemens
         pulses = 0
         for side, sign in ((0, 1.0), (1, -1.0)):
@@ -88,7 +111,13 @@ class _Live:
         return pulses
 
     def _pulse_cells(
-        self, rows: NDArray[np.intp], cols: NDArray[np.intp], wanted: Floats, options: InSitu, limits: StepLimits, rng: np.random.Generator
+        self,
+        rows: NDArray[np.intp],
+        cols: NDArray[np.intp],
+        wanted: Floats,
+        options: InSitu,
+        limits: StepLimits,
+        rng: np.random.Generator,
     ) -> int:
         nominal, window = self.arrays.nominal, self.arrays.window
         before = np.asarray(nominal.conductance(0.0, self.state[rows, cols]))
@@ -97,7 +126,9 @@ class _Live:
             step = step * (1.0 + options.cycle_to_cycle * rng.standard_normal(step.shape))
         moves = step != 0 if self.stuck is None else (step != 0) & ~self.stuck[rows, cols]
         rows, cols = rows[moves], cols[moves]
-        self.state[rows, cols] = nominal.state_for_conductance(np.clip(before[moves] + step[moves], window.low, window.high))
+        self.state[rows, cols] = nominal.state_for_conductance(
+            np.clip(before[moves] + step[moves], window.low, window.high)
+        )
         old, new = self.siemens[rows, cols], self.arrays.cell_siemens(self.state, rows, cols)
         self.siemens[rows, cols] = new
         self.effective[rows, cols] = self.solved[rows, cols] * new / self.solved_at[rows, cols]
@@ -119,9 +150,18 @@ class _Live:
 
 
 def tuned(
-    network: DeepNetwork, layers: Sequence[LayerArrays], states: Sequence[Floats], limits: StepLimits, options: InSitu, images: NDArray[np.uint8],
-    labels: NDArray[np.int64], rng: np.random.Generator, *, train: Sequence[int], schedule: tuple[float, float] = (1.0, 1.0),
-) -> Tuned:  # fmt: skip
+    network: DeepNetwork,
+    layers: Sequence[LayerArrays],
+    states: Sequence[Floats],
+    limits: StepLimits,
+    options: InSitu,
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    rng: np.random.Generator,
+    *,
+    train: Sequence[int],
+    schedule: tuple[float, float] = (1.0, 1.0),
+) -> Tuned:
     """Return the arrays after one pass over images.
 
     Parameters
@@ -146,5 +186,9 @@ def tuned(
                 pulses += live[k].pulse(change, options, limits, rng)
     for layer in live:
         layer.solve()
-    return Tuned(states=[layer.state for layer in live], pulses=pulses, solves=sum(layer.solves for layer in live),
-                 stale_error=max(layer.stale_error for layer in live))  # fmt: skip
+    return Tuned(
+        states=[layer.state for layer in live],
+        pulses=pulses,
+        solves=sum(layer.solves for layer in live),
+        stale_error=max(layer.stale_error for layer in live),
+    )

@@ -1,5 +1,6 @@
 # mypy: disable-error-code="no-any-return,assignment,arg-type,type-var"
-"""Compiled LIF layers over a presentation, forward and backward: the membrane equation is that of `spicesnn.neurons`."""
+"""Compiled LIF layers over a presentation, forward and backward: the membrane equation is that of
+`spicesnn.neurons`."""
 
 from __future__ import annotations
 
@@ -45,11 +46,14 @@ def run_layer(drive: F, decay: np.float32, potentials: F, spikes: F) -> None:
 
 
 @compiled(fastmath=True)
-def backward_layer(slope: F, potentials: F, decay: np.float32, sharpness: np.float32, constant: bool, found: F) -> None:
+def backward_layer(
+    slope: F, potentials: F, decay: np.float32, sharpness: np.float32, constant: bool, found: F
+) -> None:
     """Write dLoss/d(drive) of a layer, given dLoss/d(spike).
 
-    With the surrogate dspike/dv = 1/(1 + k·|v − 1|)² (`spike_slope`), k the sharpness, and no gradient through the reset:
-    δ_t = slope_t·surrogate(v_t) + decay·(1 − spike_t)·δ_{t+1}; dL/d(drive_t) = (1 − decay)·δ_t.
+    With the surrogate dspike/dv = 1/(1 + k·|v − 1|)² (`spike_slope`), k the sharpness, and no
+    gradient through the reset: δ_t = slope_t·surrogate(v_t) + decay·(1 − spike_t)·δ_{t+1};
+    dL/d(drive_t) = (1 − decay)·δ_t.
 
     Parameters
     ----------

@@ -1,8 +1,9 @@
-"""Devices in the loop: what a solved pulse does when a change of weight is asked for, as a table for the compiled loop.
+"""Devices in the loop: what a solved pulse does when a change of weight is asked for, as a table
+for the compiled loop.
 
-A weight stands on one device minus a balance line at the middle of its window: w = limit·(2·share − 1), share = (G − G_low)/(G_high − G_low).
-Inputs and hidden neurons drive the lines with spikes of one voltage, so a device counts with its chord conductance at that voltage.
-"""
+A weight stands on one device minus a balance line at the middle of its window: w = limit·(2·share −
+1), share = (G − G_low)/(G_high − G_low). Inputs and hidden neurons drive the lines with spikes of
+one voltage, so a device counts with its chord conductance at that voltage."""
 
 from __future__ import annotations
 
@@ -20,8 +21,11 @@ from spicesnn.training.spiking_bp.stream import DECADES
 MAGNITUDES, SHARES = 121, 257
 
 
-def device_table(device: Device, engine: Engine, scheme: PulseScheme, *, compensated: bool) -> NDArray[np.float32]:
-    """Return changes of the conductance (2, MAGNITUDES, SHARES), as shares of the window: rising, then falling (≤ 0).
+def device_table(
+    device: Device, engine: Engine, scheme: PulseScheme, *, compensated: bool
+) -> NDArray[np.float32]:
+    """Return changes of the conductance (2, MAGNITUDES, SHARES), as shares of the window: rising,
+    then falling (≤ 0).
 
     Parameters
     ----------
@@ -31,8 +35,9 @@ def device_table(device: Device, engine: Engine, scheme: PulseScheme, *, compens
     scheme : PulseScheme
         `g_one` must be the top of the window.
     compensated : bool
-        The driver chooses the voltage for the change and for the state, and reaches every change up to that of its largest voltage.
-        Otherwise it knows the change only: the voltage is the one that makes this change in the middle of the window.
+        The driver chooses the voltage for the change and for the state, and reaches every change up
+        to that of its largest voltage. Otherwise it knows the change only: the voltage is the one
+        that makes this change in the middle of the window.
     """
     window = Window.of(device, volts=scheme.read_volts)
     tables = []
@@ -40,7 +45,10 @@ def device_table(device: Device, engine: Engine, scheme: PulseScheme, *, compens
         solved = PulseMap.solved(device, engine, scheme, up=up)
         if not np.any(solved.change):
             what = "set" if up else "reset"
-            raise ConfigError(f"{device.name}: no {what} pulse of this scheme moves the device; give higher voltages or wider pulses")
+            raise ConfigError(
+                f"{device.name}: no {what} pulse of this scheme moves the device; give higher"
+                " voltages or wider pulses"
+            )
         tables.append(_one_side(solved, window, scheme.g_one, compensated=compensated))
     return np.stack(tables).astype(np.float32)
 

@@ -1,5 +1,6 @@
 # mypy: disable-error-code="no-any-return,return-value,assignment,arg-type,type-var"
-"""The compiled loop: images in, spikes through both layers, the error in spikes, updates on both weight matrices."""
+"""The compiled loop: images in, spikes through both layers, the error in spikes, updates on both
+weight matrices."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from spicesnn.training.spiking_bp.wires import Mesh
 
 F = NDArray[np.float32]
 IDEAL, NOISY, LEVELS, DEVICE = 0, 1, 2, 3
-"""How a device answers to an update: exactly, with relative cycle-to-cycle noise, in stochastic steps between levels, as a solved device does."""
+"""How a device answers to an update: exactly, with relative cycle-to-cycle noise, in stochastic
+steps between levels, as a solved device does."""
 DECADES = 6
 """Tables of a device reach from 10^-6 of its window to all of it."""
 
@@ -24,12 +26,15 @@ _U = np.uint64
 
 @compiled(fastmath=True)
 def device_step(table: F, wanted: np.float32, share: np.float32) -> np.float32:
-    """Return what a device at a `share` of its window does when `wanted` (a share too) is asked of it.
+    """Return what a device at a `share` of its window does when `wanted` (a share too) is asked of
+    it.
 
-    `table` is (2, magnitudes, shares): rising and falling, magnitudes even in their logarithm; linear between its entries.
-    """
+    `table` is (2, magnitudes, shares): rising and falling, magnitudes even in their logarithm;
+    linear between its entries."""
     size = abs(wanted)
-    place = (np.log10(max(size, np.float32(1e-12))) / np.float32(DECADES) + np.float32(1.0)) * np.float32(table.shape[1] - 1)
+    place = (
+        np.log10(max(size, np.float32(1e-12))) / np.float32(DECADES) + np.float32(1.0)
+    ) * np.float32(table.shape[1] - 1)
     if place < np.float32(0.0):
         return np.float32(0.0)
     side = 0 if wanted > np.float32(0.0) else 1
@@ -44,9 +49,19 @@ def device_step(table: F, wanted: np.float32, share: np.float32) -> np.float32:
 
 @compiled(fastmath=True)
 def _write_flawed(
-    row: F, change: F, factor: np.float32, limit: np.float32, kind: int, noise: F, offset: int, step: np.float32, table: F, gain: F
+    row: F,
+    change: F,
+    factor: np.float32,
+    limit: np.float32,
+    kind: int,
+    noise: F,
+    offset: int,
+    step: np.float32,
+    table: F,
+    gain: F,
 ) -> None:
-    """Do the same with cells of unlike strength; a cell with discrete levels takes its step or, stuck, does not."""
+    """Do the same with cells of unlike strength; a cell with discrete levels takes its step or,
+    stuck, does not."""
     mask, window = noise.size - 1, np.float32(2.0) * limit
     for j in range(row.size):
         if gain[j] == np.float32(0.0):
@@ -55,7 +70,12 @@ def _write_flawed(
         if kind == LEVELS:
             moved = np.floor(wanted / step + random) * step
         elif kind == DEVICE:
-            moved = gain[j] * window * device_step(table, wanted / window, (row[j] + limit) / window) * random
+            moved = (
+                gain[j]
+                * window
+                * device_step(table, wanted / window, (row[j] + limit) / window)
+                * random
+            )
         else:
             moved = gain[j] * wanted * (random if kind == NOISY else np.float32(1.0))
         row[j] = min(max(row[j] + moved, -limit), limit)
@@ -63,13 +83,22 @@ def _write_flawed(
 
 @compiled(fastmath=True)
 def _write(
-    row: F, change: F, factor: np.float32, limit: np.float32, kind: int, noise: F, offset: int, step: np.float32, table: F, gain: F | None
+    row: F,
+    change: F,
+    factor: np.float32,
+    limit: np.float32,
+    kind: int,
+    noise: F,
+    offset: int,
+    step: np.float32,
+    table: F,
+    gain: F | None,
 ) -> None:
-    """Add ``factor * change`` to one row of weights as its devices do, clipped to their window of ± `limit`.
+    """Add ``factor * change`` to one row of weights as its devices do, clipped to their window of ±
+    `limit`.
 
-    `noise` holds 1 + σ·N(0, 1) for NOISY and DEVICE and U(0, 1) for LEVELS, read from a random `offset` on;
-    `gain` is each cell's own factor, 0 where it is stuck.
-    """
+    `noise` holds 1 + σ·N(0, 1) for NOISY and DEVICE and U(0, 1) for LEVELS, read from a random
+    `offset` on; `gain` is each cell's own factor, 0 where it is stuck."""
     mask = noise.size - 1
     if gain is not None:
         _write_flawed(row, change, factor, limit, kind, noise, offset, step, table, gain)
@@ -79,11 +108,15 @@ def _write(
             row[j] = min(max(row[j] + factor * change[j], -limit), limit)
     elif kind == NOISY:
         for j in range(row.size):
-            row[j] = min(max(row[j] + factor * change[j] * noise[(offset + j) & mask], -limit), limit)
+            row[j] = min(
+                max(row[j] + factor * change[j] * noise[(offset + j) & mask], -limit), limit
+            )
     elif kind == DEVICE:
         window = np.float32(2.0) * limit
         for j in range(row.size):
-            moved = window * device_step(table, factor * change[j] / window, (row[j] + limit) / window)
+            moved = window * device_step(
+                table, factor * change[j] / window, (row[j] + limit) / window
+            )
             row[j] = min(max(row[j] + moved * noise[(offset + j) & mask], -limit), limit)
     else:
         for j in range(row.size):
@@ -100,10 +133,24 @@ def _seen(row: F, share: F, offset: F, read: F) -> None:
 
 @compiled(fastmath=True)
 def _forward(
-    words: NDArray[np.uint64], image: NDArray[np.uint8], active: NDArray[np.int32], n_active: int, first: F, second: F, steps: int,
-    thresholds: F, v1: F, v2: F, c0: F, c1: F, c2: F, last: NDArray[np.int32], nonideal: BalancedCells | None,
-) -> int:  # fmt: skip
-    """Run the network for `steps`; count spikes of all layers, and when each output reached its count. Return the input events."""
+    words: NDArray[np.uint64],
+    image: NDArray[np.uint8],
+    active: NDArray[np.int32],
+    n_active: int,
+    first: F,
+    second: F,
+    steps: int,
+    thresholds: F,
+    v1: F,
+    v2: F,
+    c0: F,
+    c1: F,
+    c2: F,
+    last: NDArray[np.int32],
+    nonideal: BalancedCells | None,
+) -> int:
+    """Run the network for `steps`; count spikes of all layers, and when each output reached its
+    count. Return the input events."""
     hidden, outputs = second.shape
     one = np.float32(1.0)
     events, noisy = 0, nonideal is not None and nonideal.first.noise.size > 0
@@ -143,10 +190,29 @@ def _forward(
 
 @compiled(fastmath=True)
 def stream(
-    words: NDArray[np.uint64], images: NDArray[np.uint8], labels: NDArray[np.int64], order: NDArray[np.int64], first: F, second: F, steps: int,
-    thresholds: F, rates: F, limits: F, kind: int, noise: F, steps_of_level: F, table: F, learn: bool, counts: F, latest: NDArray[np.int32],
-    totals: NDArray[np.float64], nonideal: BalancedCells | None, read_first: F, read_second: F, mesh: Mesh | None,
-) -> None:  # fmt: skip
+    words: NDArray[np.uint64],
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    order: NDArray[np.int64],
+    first: F,
+    second: F,
+    steps: int,
+    thresholds: F,
+    rates: F,
+    limits: F,
+    kind: int,
+    noise: F,
+    steps_of_level: F,
+    table: F,
+    learn: bool,
+    counts: F,
+    latest: NDArray[np.int32],
+    totals: NDArray[np.float64],
+    nonideal: BalancedCells | None,
+    read_first: F,
+    read_second: F,
+    mesh: Mesh | None,
+) -> None:
     """Show `images[order]`; with `learn`, update after each.
 
     Parameters
@@ -160,18 +226,33 @@ def stream(
     counts, latest : (images, outputs)
         Output spikes, and the step in which the last of them came; written.
     totals : (4,)
-        Images that led to an update, input events, rows written in the first and in the second layer; added to.
+        Images that led to an update, input events, rows written in the first and in the second
+        layer; added to.
     nonideal : BalancedCells or None
-        What is wrong with the cells. The error goes back through the weights themselves: the controller reads them often enough to be sure.
+        What is wrong with the cells. The error goes back through the weights themselves: the
+        controller reads them often enough to be sure.
     read_first, read_second : as `first`, `second`
-        What the neurons see: the weights themselves, or, with a mesh, what its wires make of them; moved on with the weights.
+        What the neurons see: the weights themselves, or, with a mesh, what its wires make of them;
+        moved on with the weights.
     mesh : Mesh or None
     """
     inputs, hidden = first.shape
     outputs = second.shape[1]
-    v1, c1, delta = np.zeros(hidden, np.float32), np.zeros(hidden, np.float32), np.zeros(hidden, np.float32)
-    v2, c2, error = np.zeros(outputs, np.float32), np.zeros(outputs, np.float32), np.zeros(outputs, np.float32)
-    c0, active, last = np.zeros(inputs, np.float32), np.zeros(inputs, np.int32), np.zeros(outputs, np.int32)
+    v1, c1, delta = (
+        np.zeros(hidden, np.float32),
+        np.zeros(hidden, np.float32),
+        np.zeros(hidden, np.float32),
+    )
+    v2, c2, error = (
+        np.zeros(outputs, np.float32),
+        np.zeros(outputs, np.float32),
+        np.zeros(outputs, np.float32),
+    )
+    c0, active, last = (
+        np.zeros(inputs, np.float32),
+        np.zeros(inputs, np.int32),
+        np.zeros(outputs, np.int32),
+    )
     zero = np.float32(0.0)
     for q in range(order.size):
         image = images[order[q]]
@@ -180,7 +261,23 @@ def stream(
             if image[i] > 0:
                 active[n_active] = i
                 n_active += 1
-        totals[1] += _forward(words, image, active, n_active, read_first, read_second, steps, thresholds, v1, v2, c0, c1, c2, last, nonideal)
+        totals[1] += _forward(
+            words,
+            image,
+            active,
+            n_active,
+            read_first,
+            read_second,
+            steps,
+            thresholds,
+            v1,
+            v2,
+            c0,
+            c1,
+            c2,
+            last,
+            nonideal,
+        )
         for k in range(outputs):
             counts[q, k] = c2[k]
             latest[q, k] = last[k]
@@ -204,7 +301,18 @@ def stream(
                 delta[j] = total
                 offset = np.int64(draw(words) >> _U(40))
                 gain = None if nonideal is None else nonideal.second.gain[j]
-                _write(second[j], error, rates[1] * c1[j], limits[1], kind, noise, offset, steps_of_level[1], table, gain)
+                _write(
+                    second[j],
+                    error,
+                    rates[1] * c1[j],
+                    limits[1],
+                    kind,
+                    noise,
+                    offset,
+                    steps_of_level[1],
+                    table,
+                    gain,
+                )
                 if mesh is not None:
                     _seen(second[j], mesh.share_second[j], mesh.offset_second[j], read_second[j])
                 totals[3] += 1
@@ -213,7 +321,18 @@ def stream(
             if c0[i] > zero:
                 offset = np.int64(draw(words) >> _U(40))
                 gain = None if nonideal is None else nonideal.first.gain[i]
-                _write(first[i], delta, rates[0] * c0[i], limits[0], kind, noise, offset, steps_of_level[0], table, gain)
+                _write(
+                    first[i],
+                    delta,
+                    rates[0] * c0[i],
+                    limits[0],
+                    kind,
+                    noise,
+                    offset,
+                    steps_of_level[0],
+                    table,
+                    gain,
+                )
                 if mesh is not None:
                     _seen(first[i], mesh.share_first[i], mesh.offset_first[i], read_first[i])
                 totals[2] += 1

@@ -1,1 +1,2 @@
-"""Unsupervised learning by STDP: the network of Diehl and Cook on memristive synapses, event-driven and compiled."""
+"""Unsupervised learning by STDP: the network of Diehl and Cook on memristive synapses, event-driven
+and compiled."""

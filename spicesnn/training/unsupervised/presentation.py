@@ -1,12 +1,12 @@
 # mypy: disable-error-code="no-any-return,return-value,assignment,arg-type,type-var"
 """One image shown to the network: the compiled inner loop.
 
-Per time step: input events add rows of the weight matrix to the excitatory conductances (and depress the synapses of
-neurons that have fired in this presentation); all membranes move; at most one neuron fires, the one furthest above its
-threshold, which inhibits the others and potentiates its synapses from the inputs that have fired. Traces are functions of
-the lag since the last spike (capped at 1), so they are a table. Weights are `scale[j] * weight[i, j]`: the normalisation of
-a column is one number, exact, and folded into the weights when it has wandered.
-"""
+Per time step: input events add rows of the weight matrix to the excitatory conductances (and
+depress the synapses of neurons that have fired in this presentation); all membranes move; at most
+one neuron fires, the one furthest above its threshold, which inhibits the others and potentiates
+its synapses from the inputs that have fired. Traces are functions of the lag since the last spike
+(capped at 1), so they are a table. Weights are `scale[j] * weight[i, j]`: the normalisation of a
+column is one number, exact, and folded into the weights when it has wandered."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.encoding.events import MOST_EVENTS, alias_table, choose, count_events, poisson_ladder, uniform
+from spicesnn.encoding.events import (
+    MOST_EVENTS,
+    alias_table,
+    choose,
+    count_events,
+    poisson_ladder,
+    uniform,
+)
 from spicesnn.engines.tiled.incremental import Wired, keep_fresh, note, reset_row, set_column
 from spicesnn.jit import compiled
 from spicesnn.neurons.conductance_lif import membrane_step
@@ -23,8 +30,8 @@ from spicesnn.nonidealities.compiled import NonidealCells, hear_noisily, moved
 
 F = NDArray[np.float32]
 IDEAL, TABLE, LEVELS, LAST_SPIKE = 0, 1, 2, 3
-"""How a synapse answers: soft-bound ideal, increments from a device's table, stochastic steps between discrete levels, or, at output
-spikes alone, by the lag of each input's last spike."""
+"""How a synapse answers: soft-bound ideal, increments from a device's table, stochastic steps
+between discrete levels, or, at output spikes alone, by the lag of each input's last spike."""
 
 _membrane = compiled(inline=True, keep=False)(membrane_step)
 _RING = 64
@@ -32,7 +39,8 @@ _RING = 64
 
 @compiled(fastmath=True, part=True)
 def _from_table(table: F, lag: int, weight: np.float32) -> np.float32:
-    """Return the increment at a lag and a weight in [0, 1], linear between the weights of the table's grid (even over √w)."""
+    """Return the increment at a lag and a weight in [0, 1], linear between the weights of the
+    table's grid (even over √w)."""
     last = table.shape[1] - 1
     left = min(max(np.int64(np.sqrt(weight) * np.float32(last)), 0), last - 1)
     share = (weight * np.float32(last * last) - np.float32(left * left)) / np.float32(2 * left + 1)
@@ -52,9 +60,22 @@ def _stepped(change: np.float32, step: np.float32, words: NDArray[np.uint64]) ->
 
 @compiled(fastmath=True)
 def _potentiate(
-    kind: int, words: NDArray[np.uint64], weight: F, read_weight: F, scale: np.float32, neuron: int, step: int, fired_inputs: NDArray[np.int32],
-    count: int, last_in: NDArray[np.int32], trace: F, rates: F, table: F, wired: Wired | None, nonideal: NonidealCells | None,
-) -> float:  # fmt: skip
+    kind: int,
+    words: NDArray[np.uint64],
+    weight: F,
+    read_weight: F,
+    scale: np.float32,
+    neuron: int,
+    step: int,
+    fired_inputs: NDArray[np.int32],
+    count: int,
+    last_in: NDArray[np.int32],
+    trace: F,
+    rates: F,
+    table: F,
+    wired: Wired | None,
+    nonideal: NonidealCells | None,
+) -> float:
     """Potentiate the synapses of a neuron that just fired; return the change of its column sum."""
     if wired is not None and wired.writes:
         return set_column(wired, weight, read_weight, neuron, step, fired_inputs, count, last_in)
@@ -72,7 +93,9 @@ def _potentiate(
             change = rate * trace[lag] * max(one - scale * w, np.float32(0.0)) / scale
             new = w + change if kind == IDEAL else min(w + _stepped(change, level, words), one)
         if nonideal is not None:
-            new = min(max(moved(nonideal, words, i, neuron, w, new, kind == LEVELS), np.float32(0.0)), one)
+            new = min(
+                max(moved(nonideal, words, i, neuron, w, new, kind == LEVELS), np.float32(0.0)), one
+            )
         weight[i, neuron] = new
         total += new - w
         if wired is not None:
@@ -104,7 +127,12 @@ def _inhibit(v: F, inhibitory: F, winner: int, physics: F) -> None:
 
 @compiled
 def _light(
-    image: NDArray[np.uint8], events_at_full: float, active: NDArray[np.int32], cut: NDArray[np.uint32], other: NDArray[np.int32], ladder: Any
+    image: NDArray[np.uint8],
+    events_at_full: float,
+    active: NDArray[np.int32],
+    cut: NDArray[np.uint32],
+    other: NDArray[np.int32],
+    ladder: Any,
 ) -> int:
     """Prepare the draws of input events for an image; return how many inputs are not dark."""
     weights, count = np.empty(image.size), 0
@@ -120,7 +148,12 @@ def _light(
 
 @compiled
 def _rest(
-    last_out: NDArray[np.int32], last_in: NDArray[np.int32], counts: NDArray[np.int32], inputs_seen: NDArray[np.int32], work: F, rest: float
+    last_out: NDArray[np.int32],
+    last_in: NDArray[np.int32],
+    counts: NDArray[np.int32],
+    inputs_seen: NDArray[np.int32],
+    work: F,
+    rest: float,
 ) -> None:
     """Put everything that lasts for one presentation to its start."""
     last_out[:], last_in[:], counts[:], inputs_seen[:] = -1, -1, 0, 0
@@ -128,8 +161,11 @@ def _rest(
 
 
 @compiled(fastmath=True)
-def _silence(v: F, threshold: F, ring: NDArray[np.int32], oldest: int, newest: int, reset: np.float32) -> int:
-    """Hold neurons in their refractory time at the reset voltage; return how many of them were above their thresholds."""
+def _silence(
+    v: F, threshold: F, ring: NDArray[np.int32], oldest: int, newest: int, reset: np.float32
+) -> int:
+    """Hold neurons in their refractory time at the reset voltage; return how many of them were
+    above their thresholds."""
     held = 0
     for k in range(oldest, newest):
         j = ring[k % _RING]
@@ -140,7 +176,8 @@ def _silence(v: F, threshold: F, ring: NDArray[np.int32], oldest: int, newest: i
 
 @compiled
 def _all_seen(seen: NDArray[np.int32], last_in: NDArray[np.int32], lags: int) -> int:
-    """Take every input for seen, long ago (an output spike concerns the silent ones too); return their number."""
+    """Take every input for seen, long ago (an output spike concerns the silent ones too); return
+    their number."""
     for i in range(seen.size):
         seen[i], last_in[i] = i, -lags
     return seen.size
@@ -148,12 +185,15 @@ def _all_seen(seen: NDArray[np.int32], last_in: NDArray[np.int32], lags: int) ->
 
 @compiled(fastmath=True, part=True)
 def _hear(excitation: F, read_weight: F, rows: NDArray[np.int32], heard: int) -> None:
-    """Add the rows of all inputs that fired, three at a time: the sums are loaded and stored once for them."""
+    """Add the rows of all inputs that fired, three at a time: the sums are loaded and stored once
+    for them."""
     n = 0
     while n < heard - 2:
         a, b, c = rows[n], rows[n + 1], rows[n + 2]
         for j in range(excitation.size):
-            excitation[j] = excitation[j] + read_weight[a, j] + read_weight[b, j] + read_weight[c, j]
+            excitation[j] = (
+                excitation[j] + read_weight[a, j] + read_weight[b, j] + read_weight[c, j]
+            )
         n += 3
     if n == heard - 2:
         a, b = rows[n], rows[n + 1]
@@ -167,9 +207,22 @@ def _hear(excitation: F, read_weight: F, rows: NDArray[np.int32], heard: int) ->
 
 @compiled(fastmath=True, part=True)
 def _depress(
-    kind: int, words: NDArray[np.uint64], weight: F, read_weight: F, column_sum: NDArray[np.float64], i: int, step: int, fired: NDArray[np.int32],
-    n_fired: int, last_out: NDArray[np.int32], trace: F, rates: F, table: F, wired: Wired | None, nonideal: NonidealCells | None,
-) -> None:  # fmt: skip
+    kind: int,
+    words: NDArray[np.uint64],
+    weight: F,
+    read_weight: F,
+    column_sum: NDArray[np.float64],
+    i: int,
+    step: int,
+    fired: NDArray[np.int32],
+    n_fired: int,
+    last_out: NDArray[np.int32],
+    trace: F,
+    rates: F,
+    table: F,
+    wired: Wired | None,
+    nonideal: NonidealCells | None,
+) -> None:
     """Depress the synapses of an input that just fired, to the neurons that have fired."""
     rate, level, zero = rates[1], rates[2], np.float32(0.0)
     for m in range(n_fired):
@@ -183,7 +236,9 @@ def _depress(
         else:
             new = max(w + _stepped(-rate * trace[lag] * w, level, words), zero)
         if nonideal is not None:
-            new = min(max(moved(nonideal, words, i, j, w, new, kind == LEVELS), zero), np.float32(1.0))
+            new = min(
+                max(moved(nonideal, words, i, j, w, new, kind == LEVELS), zero), np.float32(1.0)
+            )
         weight[i, j] = new
         column_sum[j] += new - w
         if wired is not None:
@@ -192,9 +247,18 @@ def _depress(
 
 @compiled(fastmath=True, part=True)
 def _move(
-    v: F, excitation: F, inhibitory: F, scale: F, threshold: F, share: np.float32, rest: np.float32, e_exc: np.float32, e_inh: np.float32,
-    decay_e: np.float32, decay_i: np.float32,
-) -> int:  # fmt: skip
+    v: F,
+    excitation: F,
+    inhibitory: F,
+    scale: F,
+    threshold: F,
+    share: np.float32,
+    rest: np.float32,
+    e_exc: np.float32,
+    e_inh: np.float32,
+    decay_e: np.float32,
+    decay_i: np.float32,
+) -> int:
     """Move all membranes by a step; return how many end above their thresholds."""
     above = 0
     for j in range(v.size):
@@ -208,15 +272,34 @@ def _move(
 
 @compiled(fastmath=True)
 def present(
-    words: NDArray[np.uint64], image: NDArray[np.uint8], events_at_full: float, steps: int, weight: F, read_weight: F, scale: F,
-    column_sum: NDArray[np.float64], threshold: F, counts: NDArray[np.int32], inputs_seen: NDArray[np.int32], physics: F, trace: F, rates: F,
-    up: F, down: F, kind: int, learn: bool, work: F, stamps: NDArray[np.int32], wired: Wired | None,
+    words: NDArray[np.uint64],
+    image: NDArray[np.uint8],
+    events_at_full: float,
+    steps: int,
+    weight: F,
+    read_weight: F,
+    scale: F,
+    column_sum: NDArray[np.float64],
+    threshold: F,
+    counts: NDArray[np.int32],
+    inputs_seen: NDArray[np.int32],
+    physics: F,
+    trace: F,
+    rates: F,
+    up: F,
+    down: F,
+    kind: int,
+    learn: bool,
+    work: F,
+    stamps: NDArray[np.int32],
+    wired: Wired | None,
     nonideal: NonidealCells | None,
-) -> tuple[int, int, int]:  # fmt: skip
+) -> tuple[int, int, int]:
     """Show one image.
 
-    Its parts are compiled as `part`: as functions of their own they cost three times the work, in counted references and in scratch vectors
-    that could overlap for all the compiler knows. What still stands in the loop makes arrays (wires) or was slower apart.
+    Its parts are compiled as `part`: as functions of their own they cost three times the work, in
+    counted references and in scratch vectors that could overlap for all the compiler knows. What
+    still stands in the loop makes arrays (wires) or was slower apart.
 
     Parameters
     ----------
@@ -248,15 +331,34 @@ def present(
     """
     inputs, neurons = weight.shape
     excitation, inhibitory, v = work[0], work[1], work[2]
-    share, rest, e_exc, e_inh, decay_e, decay_i = physics[0], physics[1], physics[2], physics[3], physics[4], physics[5]
-    last_out, last_in, seen = stamps[:neurons], stamps[neurons : neurons + inputs], stamps[neurons + inputs :]
+    share, rest, e_exc, e_inh, decay_e, decay_i = (
+        physics[0],
+        physics[1],
+        physics[2],
+        physics[3],
+        physics[4],
+        physics[5],
+    )
+    last_out, last_in, seen = (
+        stamps[:neurons],
+        stamps[neurons : neurons + inputs],
+        stamps[neurons + inputs :],
+    )
     _rest(last_out, last_in, counts, inputs_seen, work, physics[1])
-    active, cut, other = np.empty(inputs, np.int32), np.empty(inputs, np.uint32), np.empty(inputs, np.int32)
+    active, cut, other = (
+        np.empty(inputs, np.int32),
+        np.empty(inputs, np.uint32),
+        np.empty(inputs, np.int32),
+    )
     ladder, rows = np.empty(MOST_EVENTS), np.empty(MOST_EVENTS, np.int32)
     n_active = _light(image, events_at_full, active, cut, other, ladder)
     if n_active == 0:
         return 0, 0, 0
-    fired, ring, ring_until = np.empty(neurons, np.int32), np.empty(_RING, np.int32), np.empty(_RING, np.int64)
+    fired, ring, ring_until = (
+        np.empty(neurons, np.int32),
+        np.empty(_RING, np.int32),
+        np.empty(_RING, np.int64),
+    )
     reset, theta_step, refractory = physics[6], physics[8], np.int64(physics[9])
     n_seen = _all_seen(seen, last_in, up.shape[0]) if learn and kind == LAST_SPIKE else 0
     n_fired, oldest, newest, spikes, events, written = 0, 0, 0, 0, 0, 0
@@ -280,12 +382,40 @@ def present(
                     n_seen += 1
                 if kind != LAST_SPIKE:
                     if wired is not None and wired.writes:
-                        reset_row(wired, weight, read_weight, column_sum, i, step, fired, n_fired, last_out)
+                        reset_row(
+                            wired,
+                            weight,
+                            read_weight,
+                            column_sum,
+                            i,
+                            step,
+                            fired,
+                            n_fired,
+                            last_out,
+                        )
                     else:
-                        _depress(kind, words, weight, read_weight, column_sum, i, step, fired, n_fired, last_out, trace, rates, down, wired, nonideal)
+                        _depress(
+                            kind,
+                            words,
+                            weight,
+                            read_weight,
+                            column_sum,
+                            i,
+                            step,
+                            fired,
+                            n_fired,
+                            last_out,
+                            trace,
+                            rates,
+                            down,
+                            wired,
+                            nonideal,
+                        )
                     written += n_fired
             last_in[i] = step
-        above = _move(v, excitation, inhibitory, scale, threshold, share, rest, e_exc, e_inh, decay_e, decay_i)
+        above = _move(
+            v, excitation, inhibitory, scale, threshold, share, rest, e_exc, e_inh, decay_e, decay_i
+        )
         while oldest < newest and ring_until[oldest % _RING] <= step:
             oldest += 1
         if above - _silence(v, threshold, ring, oldest, newest, reset) <= 0:
@@ -305,7 +435,21 @@ def present(
                 fired[n_fired] = winner
                 n_fired += 1
             column_sum[winner] += _potentiate(
-                kind, words, weight, read_weight, scale[winner], winner, step, seen, n_seen, last_in, trace, rates, up, wired, nonideal
+                kind,
+                words,
+                weight,
+                read_weight,
+                scale[winner],
+                winner,
+                step,
+                seen,
+                n_seen,
+                last_in,
+                trace,
+                rates,
+                up,
+                wired,
+                nonideal,
             )
             written += n_seen
         last_out[winner] = step

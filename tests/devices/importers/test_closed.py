@@ -18,7 +18,12 @@ V, X = np.array([-0.7, -0.1, 0.0, 0.2, 0.9]), np.array([0.1, 0.3, 0.5, 0.7, 0.95
 
 
 def part_of(cards, pins="p n"):
-    return translate(library_of(cards_of(f".subckt d {pins}\n{cards}\n.ends", "d.lib")), "d", SpiceDialect.LTSPICE, {})
+    return translate(
+        library_of(cards_of(f".subckt d {pins}\n{cards}\n.ends", "d.lib")),
+        "d",
+        SpiceDialect.LTSPICE,
+        {},
+    )
 
 
 def solved(cards, states=(("x", "cx"),)):
@@ -26,14 +31,18 @@ def solved(cards, states=(("x", "cx"),)):
 
 
 def test_a_resistor_that_depends_on_the_state():
-    amps, siemens, (rate,) = solved("g1 p n value={V(p,n)*V(x)*1m}\ncx x 0 2\ng2 0 x value={V(p,n)*3}\nrx x 0 1k")
+    amps, siemens, (rate,) = solved(
+        "g1 p n value={V(p,n)*V(x)*1m}\ncx x 0 2\ng2 0 x value={V(p,n)*3}\nrx x 0 1k"
+    )
     np.testing.assert_allclose(amps, 1e-3 * V * X, rtol=1e-14)
     np.testing.assert_allclose(siemens, 1e-3 * X, rtol=1e-14)
     np.testing.assert_allclose(rate, (3 * V - X / 1e3) / 2, rtol=1e-14)
 
 
 def test_inner_nodes_and_currents_of_sources_are_solved_for():
-    amps, siemens, (rate,) = solved("e1 p m value={I(e1)*V(x)*900}\nr1 m n 100\ncx x 0 1\ng2 0 x value={I(e1)}")
+    amps, siemens, (rate,) = solved(
+        "e1 p m value={I(e1)*V(x)*900}\nr1 m n 100\ncx x 0 1\ng2 0 x value={I(e1)}"
+    )
     ohms = 900 * X + 100
     np.testing.assert_allclose(amps, V / ohms, rtol=1e-13)
     np.testing.assert_allclose(siemens, 1 / ohms, rtol=1e-13)
@@ -41,7 +50,8 @@ def test_inner_nodes_and_currents_of_sources_are_solved_for():
 
 
 def test_a_condition_on_an_inner_node_is_not_taken_for_a_straight_line():
-    """A threshold model whose comparison reads an inner node behind a 0 V source: its slope there is 0, its value is not that at 0 V."""
+    """A threshold model whose comparison reads an inner node behind a 0 V source: its slope there
+    is 0, its value is not that at 0 V."""
     cards = "b1 0 y i=(V(p)-V(n) > 0.05 & V(y) < 0.5) ? 3 : ((V(p)-V(n) < -0.05 & V(y) > 0.3) ? -2 : 0)\nvy y x 0\ncx x 0 1\nr1 p n r={1k*(1+V(y))}"
     amps, siemens, (rate,) = solved(cards)
     np.testing.assert_allclose(amps, V / (1e3 * (1 + X)), rtol=1e-14)
@@ -53,13 +63,18 @@ def test_a_condition_on_an_inner_node_is_not_taken_for_a_straight_line():
 
 
 def test_an_implicit_inner_node_is_solved_to_rounding():
-    # A diode-like source in series with a resistor: I = 1e-6·(exp(Vd/0.05) − 1), V = Vd + 1k·I, by bisection.
+    # A diode-like source in series with a resistor: I = 1e-6·(exp(Vd/0.05) − 1), V = Vd + 1k·I, by
+    # bisection.
     amps, siemens, _ = solved("b1 p m i=1u*(exp(V(p,m)/0.05)-1)\nr1 m n 1k", states=())
     for volts, found, slope in zip(V, amps, siemens, strict=True):
         low, high = -2.0, 2.0
         for _ in range(200):
             middle = 0.5 * (low + high)
-            low, high = (low, middle) if middle + 1e3 * 1e-6 * np.expm1(middle / 0.05) > volts else (middle, high)
+            low, high = (
+                (low, middle)
+                if middle + 1e3 * 1e-6 * np.expm1(middle / 0.05) > volts
+                else (middle, high)
+            )
         assert found == pytest.approx(1e-6 * np.expm1(low / 0.05), rel=1e-9, abs=1e-18)
         own = 1e-6 / 0.05 * np.exp(low / 0.05)
         assert slope == pytest.approx(own / (1 + 1e3 * own), rel=1e-9)
@@ -68,18 +83,29 @@ def test_an_implicit_inner_node_is_solved_to_rounding():
 @pytest.mark.parametrize(
     "text",
     [
-        "exp(V(x))*sinh(V(x))+cosh(V(x))*tanh(V(x))", "sin(V(x))*cos(V(x))+tan(V(x))", "atan(V(x))+asinh(V(x))+asin(V(x))+acos(V(x))+atanh(V(x))",
-        "ln(V(x))+log10(V(x))+sqrt(V(x))+acosh(V(x)+1)", "pow(V(x),3)+pow(abs(V(x)),1.5)+pow(abs(V(x)),V(x))", "limit(V(x),0.2,0.6)*abs(V(x)-0.4)",
-        "if(V(x)>0.4,V(x)**2,V(x)**3)+u(V(x))", "table(V(x),0,0,0.2,1,1,3)", "V(x)/(1+V(x))-(-V(x))**2",
+        "exp(V(x))*sinh(V(x))+cosh(V(x))*tanh(V(x))",
+        "sin(V(x))*cos(V(x))+tan(V(x))",
+        "atan(V(x))+asinh(V(x))+asin(V(x))+acos(V(x))+atanh(V(x))",
+        "ln(V(x))+log10(V(x))+sqrt(V(x))+acosh(V(x)+1)",
+        "pow(V(x),3)+pow(abs(V(x)),1.5)+pow(abs(V(x)),V(x))",
+        "limit(V(x),0.2,0.6)*abs(V(x)-0.4)",
+        "if(V(x)>0.4,V(x)**2,V(x)**3)+u(V(x))",
+        "table(V(x),0,0,0.2,1,1,3)",
+        "V(x)/(1+V(x))-(-V(x))**2",
     ],
-)  # fmt: skip
+)
 def test_derivatives_are_those_of_differences(text):
     term = part_of(f"g1 p n value={{{text}}}\ng2 p n value={{V(x)}}\nr9 x 0 1").elements[0].value
     symbol = Term("v", names=("x",))
     tape, slopes = Tape([term]), Tape([derivative(term, symbol, {})])
     at, step = np.array([0.11, 0.37, 0.55, 0.83]), 1e-6
     up, down = (tape.run({symbol: at + s * step})[0] for s in (1, -1))
-    np.testing.assert_allclose(np.broadcast_to(slopes.run({symbol: at})[0], at.shape), (up - down) / (2 * step), rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(
+        np.broadcast_to(slopes.run({symbol: at})[0], at.shape),
+        (up - down) / (2 * step),
+        rtol=1e-7,
+        atol=1e-9,
+    )
 
 
 @pytest.mark.parametrize(
@@ -99,16 +125,26 @@ def test_what_is_no_two_terminal_has_no_twin(cards, why):
 def test_the_published_loop_by_the_nodal_engine():
     device = load_foreign(paths.netlists_dir() / "foreign_memristor.toml")
     curve = sn.iv(device, amplitude=1.0, frequency=1.0, periods=1)
-    assert np.interp([0.25, 0.5, 1.0], curve.time, curve.state) == pytest.approx([0.46739923, 0.69340866, 0.31446541], abs=2e-6)
+    assert np.interp([0.25, 0.5, 1.0], curve.time, curve.state) == pytest.approx(
+        [0.46739923, 0.69340866, 0.31446541], abs=2e-6
+    )
     assert curve.amps.max() == pytest.approx(1.25635328e-4, rel=1e-5)
 
 
 def test_arrays_are_read_and_pulsed_alike_by_both_engines():
-    device = load_foreign(paths.netlists_dir() / "foreign_memristor.toml").with_parameters(Ron=np.array([[100.0, 150.0], [200.0, 120.0]]))
-    array = sn.Crossbar(device=device, state=[[0.2, 0.7], [0.5, 0.4]], wires=sn.Wires(word_line_ohm=20.0, bit_line_ohm=20.0))
+    device = load_foreign(paths.netlists_dir() / "foreign_memristor.toml").with_parameters(
+        Ron=np.array([[100.0, 150.0], [200.0, 120.0]])
+    )
+    array = sn.Crossbar(
+        device=device,
+        state=[[0.2, 0.7], [0.5, 0.4]],
+        wires=sn.Wires(word_line_ohm=20.0, bit_line_ohm=20.0),
+    )
     pulse = sn.Pulse(row_volts=[1.0, -0.8], width_s=0.05, rise_s=0.005)
     with sn.NgspiceEngine() as ngspice:
-        reads = [engine.read(array, [0.3, -0.2]).column_amps for engine in (ngspice, sn.NodalEngine())]
+        reads = [
+            engine.read(array, [0.3, -0.2]).column_amps for engine in (ngspice, sn.NodalEngine())
+        ]
         states = [engine.pulse(array, pulse).state for engine in (ngspice, sn.NodalEngine())]
     np.testing.assert_allclose(reads[0], reads[1], rtol=1e-9)
     np.testing.assert_allclose(states[0], states[1], atol=3e-5)
@@ -116,11 +152,17 @@ def test_arrays_are_read_and_pulsed_alike_by_both_engines():
 
 
 def test_a_state_that_nothing_holds_within_the_descriptors_bounds_is_an_error(tmp_path):
-    (tmp_path / "d.lib").write_text(".subckt d p n\ng1 p n value={V(p,n)*(1m+V(x)*1m)}\ncx x 0 1\ng2 0 x value={V(p,n)}\n.ends\n")
+    (tmp_path / "d.lib").write_text(
+        ".subckt d p n\ng1 p n value={V(p,n)*(1m+V(x)*1m)}\ncx x 0 1\ng2 0 x value={V(p,n)}\n.ends\n"
+    )
     text = 'name = "d"\nfile = "d.lib"\nsubckt = "d"\n[pins]\np = "p"\nn = "n"\n[states.x]\nnode = "x"\ncapacitor = "cx"\ninitial = 0.5\n'
     (tmp_path / "d.toml").write_text(text)
-    array = sn.Crossbar(device=load_foreign(tmp_path / "d.toml"), shape=(1, 1), wires=sn.Wires.ideal())
-    assert sn.NodalEngine().pulse(array, sn.Pulse(row_volts=1.0, width_s=0.25)).state[0, 0] == pytest.approx(0.75, rel=1e-6)
+    array = sn.Crossbar(
+        device=load_foreign(tmp_path / "d.toml"), shape=(1, 1), wires=sn.Wires.ideal()
+    )
+    assert sn.NodalEngine().pulse(array, sn.Pulse(row_volts=1.0, width_s=0.25)).state[
+        0, 0
+    ] == pytest.approx(0.75, rel=1e-6)
     with sn.NgspiceEngine() as ngspice:
         for engine in (sn.NodalEngine(), ngspice):
             for volts, seconds in ((1.0, 2.0), (1.0, 0.500001), (-1.0, 0.6)):
@@ -130,10 +172,18 @@ def test_a_state_that_nothing_holds_within_the_descriptors_bounds_is_an_error(tm
 
 def test_a_state_that_a_comparison_holds_at_its_bounds_is_held_on_both_engines(tmp_path):
     moves = "b2 0 x i=(V(p,n) > 0 && V(x) < 1 || V(p,n) < 0 && V(x) > 0) ? V(p,n) : 0"
-    (tmp_path / "d.lib").write_text(f".subckt d p n\ng1 p n value={{V(p,n)*(1m+V(x)*1m)}}\ncx x 0 1\n{moves}\n.ends\n")
-    head = 'name = "d"\nfile = "d.lib"\nsubckt = "d"\ndialect = "ngspice"\n[pins]\np = "p"\nn = "n"\n'
-    (tmp_path / "d.toml").write_text(head + '[states.x]\nnode = "x"\ncapacitor = "cx"\ninitial = 0.5\n')
-    array = sn.Crossbar(device=load_foreign(tmp_path / "d.toml"), shape=(2, 1), wires=sn.Wires.ideal())
+    (tmp_path / "d.lib").write_text(
+        f".subckt d p n\ng1 p n value={{V(p,n)*(1m+V(x)*1m)}}\ncx x 0 1\n{moves}\n.ends\n"
+    )
+    head = (
+        'name = "d"\nfile = "d.lib"\nsubckt = "d"\ndialect = "ngspice"\n[pins]\np = "p"\nn = "n"\n'
+    )
+    (tmp_path / "d.toml").write_text(
+        head + '[states.x]\nnode = "x"\ncapacitor = "cx"\ninitial = 0.5\n'
+    )
+    array = sn.Crossbar(
+        device=load_foreign(tmp_path / "d.toml"), shape=(2, 1), wires=sn.Wires.ideal()
+    )
     pulse = sn.Pulse(row_volts=[1.0, -1.0], width_s=0.8)
     with sn.NgspiceEngine() as ngspice:
         for engine in (sn.NodalEngine(), ngspice):

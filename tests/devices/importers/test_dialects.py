@@ -106,7 +106,7 @@ IDIOMS = {
         "pwl(x,-1,2,0,3,1,-1)": lambda x: np.where(x < 0, 3 + x, 3 - 4 * x),
         "(x>0)&&(x<2)||(x<-1)": lambda x: (((x > 0) & (x < 2)) | (x < -1)) * 1.0,
     },
-}  # fmt: skip
+}
 OUR_WORDS = ("pow(", "**", "^", "pwr(", "pwl(", "u(", "-x**2", "ternary")
 
 
@@ -114,11 +114,21 @@ def text_of(dialect, expressions):
     """Return a sub-circuit with one source of voltage an idiom, in a dialect's own form."""
     value = {"hspice": "vol='{}'", "ngspice": "vol='{}'"}.get(dialect, "value={{{}}}")
     func = ".param twice(q)='2*q'" if dialect == "hspice" else ".func twice(q)={2*q}"
-    lines = [f".subckt idioms a {' '.join(f'o{k}' for k in range(len(expressions)))}", func, ".param half=0.5 three='2+1'"]
+    lines = [
+        f".subckt idioms a {' '.join(f'o{k}' for k in range(len(expressions)))}",
+        func,
+        ".param half=0.5 three='2+1'",
+    ]
     for k, expression in enumerate(expressions):
         written = expression.replace("exp(", "EXP(").replace("{half}", "half")
-        written = "".join("V(a)" if c == "x" and not expression[max(i - 1, 0) : i + 2].startswith(("ex", "ax")) and not (
-            expression[i - 2 : i] == "ma" or expression[i - 1 : i].isdigit()) else c for i, c in enumerate(written))
+        written = "".join(
+            "V(a)"
+            if c == "x"
+            and not expression[max(i - 1, 0) : i + 2].startswith(("ex", "ax"))
+            and not (expression[i - 2 : i] == "ma" or expression[i - 1 : i].isdigit())
+            else c
+            for i, c in enumerate(written)
+        )
         lines.append(f"e{k} o{k} 0 {value.format(written)}")
     return "\n".join([*lines, ".ends"])
 
@@ -129,7 +139,9 @@ def part_of(text, dialect):
 
 @pytest.mark.parametrize("dialect", list(SpiceDialect))
 def test_idioms_are_what_their_dialect_says_in_numpy_and_in_ngspice(dialect):
-    table = {k: f for k, f in SHARED.items() if dialect != "pspice" or "asinh" not in k} | IDIOMS[dialect]
+    table = {k: f for k, f in SHARED.items() if dialect != "pspice" or "asinh" not in k} | IDIOMS[
+        dialect
+    ]
     part = part_of(text_of(dialect, table), dialect)
     text = write(part).text
     nodes = " ".join(f"o{k}" for k in range(len(table)))
@@ -143,13 +155,25 @@ def test_idioms_are_what_their_dialect_says_in_numpy_and_in_ngspice(dialect):
         with np.errstate(all="ignore"):
             own = np.broadcast_to(evaluate(term, lambda _: X), X.shape)
         assert own == pytest.approx(wanted(X), rel=1e-12, abs=1e-12), (expression, "NumPy")
-        assert run[f"v(o{k})"] == pytest.approx(wanted(X), rel=1e-9, abs=1e-9), (expression, "ngspice")
+        assert run[f"v(o{k})"] == pytest.approx(wanted(X), rel=1e-9, abs=1e-9), (
+            expression,
+            "ngspice",
+        )
 
 
 DEPENDS = {
-    "pow(V(a),3)": "pow(", "V(a)**3": "**", "V(a)^2": "^", "limit(V(a),-1,1)": "limit(", "u(V(a))": "u(", "log(V(a))": "log(",
-    "sqrt(V(a))": "sqrt(", "V(a) ? 1 : 2": "?", "1k5*V(a)": "1k5", "pwr(V(a),3)": "pwr(", "-V(a)**2": "-",
-}  # fmt: skip
+    "pow(V(a),3)": "pow(",
+    "V(a)**3": "**",
+    "V(a)^2": "^",
+    "limit(V(a),-1,1)": "limit(",
+    "u(V(a))": "u(",
+    "log(V(a))": "log(",
+    "sqrt(V(a))": "sqrt(",
+    "V(a) ? 1 : 2": "?",
+    "1k5*V(a)": "1k5",
+    "pwr(V(a),3)": "pwr(",
+    "-V(a)**2": "-",
+}
 
 
 @pytest.mark.parametrize(("expression", "word"), DEPENDS.items())
@@ -163,7 +187,16 @@ def test_without_a_dialect_what_depends_on_it_is_refused_by_line_and_word(expres
     assert "dialect" in str(caught.value)
 
 
-SETTLED = ["V(a)**2", "sdt(V(a))*0+1", "if(V(a)>0,1,2)", "pow(abs(V(a)),1.5)", "log(V(a)*V(a)+1)", "sqrt(exp(V(a)))", "sgn(V(a))", "1meg*V(a)"]
+SETTLED = [
+    "V(a)**2",
+    "sdt(V(a))*0+1",
+    "if(V(a)>0,1,2)",
+    "pow(abs(V(a)),1.5)",
+    "log(V(a)*V(a)+1)",
+    "sqrt(exp(V(a)))",
+    "sgn(V(a))",
+    "1meg*V(a)",
+]
 
 
 @pytest.mark.parametrize("expression", [e for e in SETTLED if "sdt" not in e])
@@ -174,7 +207,9 @@ def test_without_a_dialect_what_means_the_same_everywhere_is_taken(expression):
 
 
 def test_an_exponent_that_can_be_set_is_not_settled():
-    library = library_of(cards_of(".subckt d a b params: n=2\ng1 a b value={(V(a)-1)**n}\n.ends", "d.lib"))
+    library = library_of(
+        cards_of(".subckt d a b params: n=2\ng1 a b value={(V(a)-1)**n}\n.ends", "d.lib")
+    )
     assert understood(library, "d", None, {})[0].elements[0].kind == "bi"
     with pytest.raises(UnsupportedNetlistError, match=r"line 2: '\*\*' means one thing"):
         understood(library, "d", None, {"n": True})
@@ -214,8 +249,17 @@ def test_a_derivative_is_the_capacitor_that_it_describes():
     assert [(e.name, e.kind) for e in part.elements] == [("r1", "r"), ("cg1", "c"), ("g2", "bi")]
     with pytest.raises(UnsupportedNetlistError, match=r"line 4: 'ddt\(' is not translated here"):
         write(part)
-    text = write(translate(library_of(cards_of(text.replace("g2 mid b value={2*ddt(V(mid))}\n", ""), "d.lib")), "d", SpiceDialect.LTSPICE, {})).text
-    run = run_batch(f"* rc\n{text}\nv1 a 0 1\nx1 a 0 d\n.tran 10u 1m 0 1u uic\n.save v(x1.mid)\n.end\n")
+    text = write(
+        translate(
+            library_of(cards_of(text.replace("g2 mid b value={2*ddt(V(mid))}\n", ""), "d.lib")),
+            "d",
+            SpiceDialect.LTSPICE,
+            {},
+        )
+    ).text
+    run = run_batch(
+        f"* rc\n{text}\nv1 a 0 1\nx1 a 0 d\n.tran 10u 1m 0 1u uic\n.save v(x1.mid)\n.end\n"
+    )
     assert run["v(x1.mid)"][-1] == pytest.approx(1 - np.exp(-1), rel=1e-3)
 
 
@@ -224,7 +268,9 @@ FORMS = {
     "r1 a m {0}\ne1 o 0 value={I(r1)*1k}\nr2 m 0 2k": lambda x: x / 2,
     "e1 o 0 a 0 3": lambda x: 3 * x,
     "e1 o 0 poly(1) a 0 1 2 3": lambda x: 1 + 2 * x + 3 * x * x,
-    "e1 o 0 poly(2) a 0 c 0 1 2 3 4 5 6": lambda x: 1 + 2 * x + 3 * 2 + 4 * x * x + 5 * x * 2 + 6 * 4,
+    "e1 o 0 poly(2) a 0 c 0 1 2 3 4 5 6": lambda x: (
+        1 + 2 * x + 3 * 2 + 4 * x * x + 5 * x * 2 + 6 * 4
+    ),
     "e1 o 0 table {V(a)} = (-1,0) (1,4)": lambda x: np.interp(x, [-1, 1], [0, 4]),
     "g1 0 o value={2*V(a)}\nr1 o 0 1": lambda x: 2 * x,
     "g1 0 o a 0 2\nr1 o 0 1": lambda x: 2 * x,
@@ -246,7 +292,9 @@ FORMS = {
 def test_forms_of_elements(cards, wanted):
     text = f".subckt sub in out params: gain=5\ne1 out 0 in 0 {{gain}}\n.ends\n.subckt d a o c\n{cards}\nrc c 0 1k\n.ends"
     part = translate(library_of(cards_of(text, "d.lib")), "d", SpiceDialect.LTSPICE, {})
-    run = run_batch(f"* forms\n{write(part).text}\nva a 0 0\nvc c 0 2\nx1 a o c d\nrl o 0 1e12\n.dc va -2 2 0.5\n.save v(o)\n.end\n")
+    run = run_batch(
+        f"* forms\n{write(part).text}\nva a 0 0\nvc c 0 2\nx1 a o c d\nrl o 0 1e12\n.dc va -2 2 0.5\n.save v(o)\n.end\n"
+    )
     assert run["v(o)"] == pytest.approx(wanted(X), rel=1e-6, abs=1e-9)
 
 
@@ -272,22 +320,36 @@ def test_forms_of_elements(cards, wanted):
 )
 def test_elements_that_cannot_be_taken_are_refused_by_line(cards, message):
     with pytest.raises(UnsupportedNetlistError, match=message):
-        write(translate(library_of(cards_of(f".subckt d a b\n{cards}\n.ends", "d.lib")), "d", SpiceDialect.LTSPICE, {}))
+        write(
+            translate(
+                library_of(cards_of(f".subckt d a b\n{cards}\n.ends", "d.lib")),
+                "d",
+                SpiceDialect.LTSPICE,
+                {},
+            )
+        )
 
 
 def test_names_that_ngspice_keeps_for_itself_are_written_differently():
     text = ".subckt d a b params: m=2 time=3\nr1 a n+ {m}\nr2 n+ sin {time}\nr3 sin b 1\nr-4 a b 1e9\n.ends"
-    part = translate(library_of(cards_of(text, "d.lib")), "d", SpiceDialect.LTSPICE, {"m": True, "time": True})
+    part = translate(
+        library_of(cards_of(text, "d.lib")), "d", SpiceDialect.LTSPICE, {"m": True, "time": True}
+    )
     written = write(part)
     assert written.names.taken["parameter", "m"] == "p_m"
-    run = run_batch(f"* n\n{written.text}\nv1 a 0 1\nx1 a 0 d p_m=2 p_time=3\n.op\n.save i(v1)\n.end\n")
+    run = run_batch(
+        f"* n\n{written.text}\nv1 a 0 1\nx1 a 0 d p_m=2 p_time=3\n.op\n.save i(v1)\n.end\n"
+    )
     assert run["i(v1)"][0] == pytest.approx(-1 / 6, rel=1e-6)
 
 
 def test_bookkeeping_that_nothing_depends_on_is_left_out():
     text = ".subckt d a b\nr1 a b 1k\neflux flux 0 value={sdt(V(a,b))}\nl1 q 0 1\nv9 q 0 sin(0 1 1)\n.ends"
     part, dialect = understood(library_of(cards_of(text, "d.lib")), "d", None, {})
-    assert ([e.name for e in part.elements], [e.name for e in part.left_out]) == (["r1"], ["eflux", "l1", "v9"])
+    assert ([e.name for e in part.elements], [e.name for e in part.left_out]) == (
+        ["r1"],
+        ["eflux", "l1", "v9"],
+    )
     assert dialect in ("ltspice", "pspice")
     assert math.isfinite(part.elements[0].value.value)
 
@@ -295,18 +357,29 @@ def test_bookkeeping_that_nothing_depends_on_is_left_out():
 def test_integrals_are_states_on_capacitors_of_their_own():
     text = ".subckt d a b\ng1 a b value={V(a,b)*(1m+3m*sdt(V(a,b),0.1)**2)+sdt(sdt(V(a,b)))}\n.ends"
     part = translate(library_of(cards_of(text, "d.lib")), "d", SpiceDialect.LTSPICE, {})
-    found = {store.path: (store.node, evaluate(store.start, lambda _: 0.0)) for store in stores(part, frozenset({"a", "b"}), ())}
-    assert found == {"cg1_sdt": ("g1_sdt", 0.1), "cg1_sdt2": ("g1_sdt2", 0.0), "cg1_sdt3": ("g1_sdt3", 0.0)}
+    found = {
+        store.path: (store.node, evaluate(store.start, lambda _: 0.0))
+        for store in stores(part, frozenset({"a", "b"}), ())
+    }
+    assert found == {
+        "cg1_sdt": ("g1_sdt", 0.1),
+        "cg1_sdt2": ("g1_sdt2", 0.0),
+        "cg1_sdt3": ("g1_sdt3", 0.0),
+    }
     # 1 V for 0.5 s: φ = 0.1 + t, and twice integrated t²/2.
     equations = closed(part, "a", "b", [(node, path) for path, (node, _) in found.items()])
-    amps, _, rates = equations.solve(np.array(1.0), [np.array(0.6), np.array(0.5), np.array(0.125)], {})
+    amps, _, rates = equations.solve(
+        np.array(1.0), [np.array(0.6), np.array(0.5), np.array(0.125)], {}
+    )
     assert float(amps) == pytest.approx(1e-3 + 3e-3 * 0.36 + 0.125)
     assert [float(rate) for rate in rates] == pytest.approx([1.0, 1.0, 0.5])
 
 
 def test_functions_that_would_be_read_for_ever_are_refused(monkeypatch):
     monkeypatch.setattr(translation, "_MOST_STEPS", 5_000)
-    functions = "\n".join(f".func f{k}(x)={{{'+'.join([f'f{k - 1}(x)'] * 10)}}}" for k in range(1, 12))
+    functions = "\n".join(
+        f".func f{k}(x)={{{'+'.join([f'f{k - 1}(x)'] * 10)}}}" for k in range(1, 12)
+    )
     text = f".func f0(x)={{1}}\n{functions}\n.subckt d a b\ng1 a b value={{f11(1)*V(a)}}\n.ends"
     with pytest.raises(UnsupportedNetlistError, match="more words than a device has"):
         translate(library_of(cards_of(text, "d.lib")), "d", SpiceDialect.LTSPICE, {})

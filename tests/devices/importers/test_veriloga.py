@@ -1,4 +1,5 @@
-"""Verilog-A models as equations: what is understood, what is refused by line, and what the compiled original says of it."""
+"""Verilog-A models as equations: what is understood, what is refused by line, and what the compiled
+original says of it."""
 
 import sys
 from pathlib import Path
@@ -8,7 +9,14 @@ import pytest
 
 from spicesnn.devices.importers.veriloga.graph import Graph, Program
 from spicesnn.devices.importers.veriloga.model import read_model
-from spicesnn.errors import ConfigError, InputError, MissingPackageError, SpicesnnError, UnsafeNetlistError, UnsupportedNetlistError
+from spicesnn.errors import (
+    ConfigError,
+    InputError,
+    MissingPackageError,
+    SpicesnnError,
+    UnsafeNetlistError,
+    UnsupportedNetlistError,
+)
 from spicesnn.netlist.foreign import load_foreign
 from spicesnn.netlist.veriloga import TAKEN, device_of_model, write_model
 from spicesnn.validation import compiled_original
@@ -17,7 +25,8 @@ from spicesnn.validation.certificate import certificate
 MODELS = Path(__file__).parent / "veriloga_models"
 NAMES = ["vteam", "stanford_pku", "jart_vcm_v1", "nbo2_switch", "ftj", "gap_by_hand"]
 needs_compiler = pytest.mark.skipif(
-    bool(compiled_original.missing()), reason="openvaf-py has wheels for Python 3.11 and 3.12 on Linux x86-64 and 3.11 on macOS arm64 only"
+    bool(compiled_original.missing()),
+    reason="openvaf-py has wheels for Python 3.11 and 3.12 on Linux x86-64 and 3.11 on macOS arm64 only",
 )
 HEAD = '`include "constants.vams"\n`include "disciplines.vams"\nmodule cell_x(p, n);\ninout p, n; electrical p, n, x, y;\n'
 
@@ -45,10 +54,20 @@ def test_the_nodal_twin_is_what_another_compiler_makes_of_the_text(name):
 def test_what_is_understood_of_a_text_is_parameters_with_ranges_units_and_meanings_states_with_bounds_and_pins():
     found = model("vteam")
     assert found.pins == ("te", "be")
-    assert [(s.name, s.kind, s.low, s.high, s.line) for s in found.states] == [("w", "ddt", 0.0, 1.0, 26)]
+    assert [(s.name, s.kind, s.low, s.high, s.line) for s in found.states] == [
+        ("w", "ddt", 0.0, 1.0, 26)
+    ]
     by_name = {p.name: p for p in found.parameters}
-    assert (by_name["r_on"].unit, by_name["r_on"].meaning, by_name["r_on"].above) == ("Ohm", "resistance at w_on", 0.0)
-    assert (by_name["a_on"].integer, by_name["a_on"].lowest, by_name["a_on"].highest) == (True, 1.0, 9.0)
+    assert (by_name["r_on"].unit, by_name["r_on"].meaning, by_name["r_on"].above) == (
+        "Ohm",
+        "resistance at w_on",
+        0.0,
+    )
+    assert (by_name["a_on"].integer, by_name["a_on"].lowest, by_name["a_on"].highest) == (
+        True,
+        1.0,
+        9.0,
+    )
     assert by_name["k_off"].default == 0.0403e-6
     device = device_of_model(found)
     assert device.current(0.2, 0.0) == pytest.approx(0.2 / 100)
@@ -64,7 +83,9 @@ def test_what_is_understood_of_a_text_is_parameters_with_ranges_units_and_meanin
 def test_the_jart_cell_has_the_currents_of_its_paper():
     device = device_of_model(model("jart_vcm_v1"))
     assert device.bounds() == (0.008, 20.0)
-    assert device.current(-0.2, 20.0) == pytest.approx(-1.25834909e-4, rel=0.01)  # the line's own heating is left out here
+    assert device.current(-0.2, 20.0) == pytest.approx(
+        -1.25834909e-4, rel=0.01
+    )  # the line's own heating is left out here
     assert device.current(-0.2, 0.008) == pytest.approx(-1.90971222e-6, rel=1e-3)
 
 
@@ -76,18 +97,23 @@ def test_a_state_advanced_by_hand_becomes_the_equation_that_it_steps_along():
     drift, heat = (np.ravel(r)[0] for r in device.rate(v, np.array([[[gap]], [[kelvin]]])))
     thermal = 1.3806503e-23 * kelvin / 1.602176462e-19
     pull = (16.5 - 1.25 * (gap / 1e-9) ** 3) * 0.25e-9 / 5e-9 * v
-    assert drift == pytest.approx(-150 * (np.exp((pull - 1.501) / thermal) - np.exp((-pull - 1.5) / thermal)), rel=1e-12)
+    assert drift == pytest.approx(
+        -150 * (np.exp((pull - 1.501) / thermal) - np.exp((-pull - 1.5) / thermal)), rel=1e-12
+    )
     amps = 61.4e-6 * np.exp(-gap / 0.2751e-9) * np.sinh(v / 0.43)
     assert heat == pytest.approx(amps * v / 3.1825e-16 - (kelvin - 300.0) / 2.3e-10, rel=1e-12)
     assert [float(np.ravel(b)[0]) for b in device.bounds()] == [0.1e-9, 1.7e-9]
 
 
 def test_voltage_sources_ammeters_named_branches_and_inner_nodes_are_solved(tmp_path):
-    found = of_text(tmp_path, """parameter real r = 2k; parameter real g = 1m; branch (p, x) first; branch (x, n) second;
+    found = of_text(
+        tmp_path,
+        """parameter real r = 2k; parameter real g = 1m; branch (p, x) first; branch (x, n) second;
 analog begin
   V(first) <+ r * I(first);
   I(second) <+ g * V(x, n) + 1u * pow(V(x, n), 3);
-end""")  # fmt: skip
+end""",
+    )
     device = device_of_model(found)
     amps = float(device.current(1.5, 0.0))
     inner = 1.5 - 2e3 * amps
@@ -97,7 +123,9 @@ end""")  # fmt: skip
 
 
 def test_functions_cases_loops_and_integers_mean_what_the_language_says(tmp_path):
-    found = of_text(tmp_path, """parameter integer kind = 2; parameter integer n_sum = 3;
+    found = of_text(
+        tmp_path,
+        """parameter integer kind = 2; parameter integer n_sum = 3;
 real s, t, twofold; integer k;
 analog function real twice; input a; output b; real a, b; begin b = a + 1; twice = 2 * a; end endfunction
 analog begin
@@ -109,10 +137,13 @@ analog begin
     default: s = -1;
   endcase
   I(p, n) <+ s * V(p, n) + 7 % 4 * 1u;
-end""")  # fmt: skip
+end""",
+    )
     assert found.fixed == {"n_sum": "line 10: it decides how often a loop runs"}
     h = 1 + 1 / 2 + 1 / 3
-    assert float(device_of_model(found).conductance(0.0, 0.0)) == pytest.approx(3 * h + 1, rel=1e-14)
+    assert float(device_of_model(found).conductance(0.0, 0.0)) == pytest.approx(
+        3 * h + 1, rel=1e-14
+    )
 
 
 REFUSED = [
@@ -121,26 +152,41 @@ REFUSED = [
     ("analog begin I(p,n) <+ V(p,n);\n@(cross(V(p,n), 1)) ; end", r"line 6: @\(cross\)"),
     ("analog begin I(p,n) <+ V(p,n);\n@(timer(1n)) ; end", r"line 6: @\(timer\)"),
     ("analog I(p,n) <+ ddt(1p*V(p,n));", "line 5: ddt.. of the voltage between the terminals"),
-    ("analog I(p,n) <+ $limit(V(p,n), \"pnjlim\", 1, 1);", "line 5: .limit"),
-    ("analog I(p,n) <+ $simparam(\"gmin\") * V(p,n);", "line 5: .simparam"),
+    ('analog I(p,n) <+ $limit(V(p,n), "pnjlim", 1, 1);', "line 5: .limit"),
+    ('analog I(p,n) <+ $simparam("gmin") * V(p,n);', "line 5: .simparam"),
     ("analog I(p,n) <+ V(p,n) * $rdist_normal(1, 0, 1);", "line 5: .rdist_normal"),
     ("real r[0:3];\nanalog I(p,n) <+ V(p,n);", "line 5: arrays"),
     ("electrical [0:3] b;\nanalog I(p,n) <+ V(p,n);", "line 5: nodes of several wires"),
-    ("parameter string s = \"a\";\nanalog I(p,n) <+ V(p,n);", "line 5: .*texts"),
+    ('parameter string s = "a";\nanalog I(p,n) <+ V(p,n);', "line 5: .*texts"),
     ("resistor #(.r(1k)) r1 (p, n);\nanalog I(p,n) <+ V(p,n);", "line 5: 'resistor'"),
     ("res r1 (p, n);\nanalog I(p,n) <+ V(p,n);", "line 5: 'res' is an instance"),
-    ("real k;\nanalog begin while (V(p,n) > 0) k = k + 1; I(p,n) <+ k; end", "line 6: how often a loop runs depends on voltages"),
-    ("integer k;\nanalog begin k = 0; while (1) k = k + 1; I(p,n) <+ k; end", "line 6: the loop has not ended"),
+    (
+        "real k;\nanalog begin while (V(p,n) > 0) k = k + 1; I(p,n) <+ k; end",
+        "line 6: how often a loop runs depends on voltages",
+    ),
+    (
+        "integer k;\nanalog begin k = 0; while (1) k = k + 1; I(p,n) <+ k; end",
+        "line 6: the loop has not ended",
+    ),
     ("analog I(p,n) <+ V(p,n) * V(p);", "line 5: the voltage between p and the ground"),
     ("analog begin I(p) <+ V(p); I(n) <+ V(n); I(p, n) <+ V(p, n); end", "to the ground"),
     ("analog I(p,n) <+ V(p,n) * sin($abstime);", "depend on .abstime itself"),
-    ("real last;\nanalog begin I(p,n) <+ (V(p,n) > last) ? V(p,n) : 2*V(p,n); last = V(p,n); end", "line 6: 'last' is remembered"),
-    ("real w;\nanalog begin @(initial_step) w = 0.5; w = w + 1e-3*V(p,n); I(p,n) <+ w*V(p,n); end", "line 6: 'w' changes at every evaluation"),
-    ("analog begin if (V(p,n) > 1) V(p,n) <+ 1; else I(p,n) <+ V(p,n); end", "line 5: both a current and a voltage"),
+    (
+        "real last;\nanalog begin I(p,n) <+ (V(p,n) > last) ? V(p,n) : 2*V(p,n); last = V(p,n); end",
+        "line 6: 'last' is remembered",
+    ),
+    (
+        "real w;\nanalog begin @(initial_step) w = 0.5; w = w + 1e-3*V(p,n); I(p,n) <+ w*V(p,n); end",
+        "line 6: 'w' changes at every evaluation",
+    ),
+    (
+        "analog begin if (V(p,n) > 1) V(p,n) <+ 1; else I(p,n) <+ V(p,n); end",
+        "line 5: both a current and a voltage",
+    ),
     ("analog begin I(p,n) <+ V(p,n) * V(x); end", "nothing determines V.x."),
     ("analog I(p,n) <+ undefined_thing * V(p,n);", "line 5: 'undefined_thing' is not declared"),
     ("analog I(p,n) <+ `nothing * V(p,n);", "line 5: `nothing is not defined"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("body", "message"), REFUSED)
@@ -183,13 +229,13 @@ HOSTILE = [
     ('"t1 = ', '"t9 = ', "operation 1"),
     ('rate = "', 'rate = "exec ', "neither a number"),
     ('low = "', 'low = "x:w" # "', "must not"),
-    ('[states.w]', '[states."w\\n.control"]', "no name that a state may have"),
+    ("[states.w]", '[states."w\\n.control"]', "no name that a state may have"),
     ('meaning = "resistance', 'meaning = "a\\nshell', "line break"),
     ("scale = 1.0", "scale = -1.0", "scale"),
     ("[drive]", "[drive]\nevil = 1", "unknown key"),
     ('name = "vteam_cell"', 'name = "../x"', "name"),
     ("[parameters.r_on]", "[parameters.current]", "no name that a parameter may have"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("old", "new", "message"), HOSTILE)
@@ -211,7 +257,9 @@ def test_a_compiler_that_does_not_end_is_stopped(monkeypatch, tmp_path):
 
 
 @needs_compiler
-@pytest.mark.parametrize("change", [("k_off * pow", "1.001 * k_off * pow"), ("v / (r_on", "1.000001 * v / (r_on")])
+@pytest.mark.parametrize(
+    "change", [("k_off * pow", "1.001 * k_off * pow"), ("v / (r_on", "1.000001 * v / (r_on")]
+)
 def test_a_twin_that_is_not_what_the_text_says_gets_no_certificate(change, tmp_path):
     right = model("vteam")
     text = right.files["vteam.va"].replace(*change)
@@ -225,10 +273,31 @@ def test_a_twin_that_is_not_what_the_text_says_gets_no_certificate(change, tmp_p
 def test_derivatives_are_those_of_differences():
     graph = Graph()
     x, y = graph.symbol("x"), graph.symbol("y")
-    for op in ("exp", "ln", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "atanh", "abs"):
+    for op in (
+        "exp",
+        "ln",
+        "sqrt",
+        "sin",
+        "cos",
+        "tan",
+        "asin",
+        "acos",
+        "atan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "asinh",
+        "atanh",
+        "abs",
+    ):
         place = graph.make("*", graph.make(op, x), graph.make("pow", x, y))
-        slope = Program(graph, [graph.slope(place, x), graph.slope(place, y)]).run({"x": 0.4, "y": 1.7})
+        slope = Program(graph, [graph.slope(place, x), graph.slope(place, y)]).run(
+            {"x": 0.4, "y": 1.7}
+        )
         step = 1e-6
         for k, (dx, dy) in enumerate(((step, 0.0), (0.0, step))):
-            ends = [Program(graph, [place]).run({"x": 0.4 + s * dx, "y": 1.7 + s * dy})[0] for s in (1, -1)]
+            ends = [
+                Program(graph, [place]).run({"x": 0.4 + s * dx, "y": 1.7 + s * dy})[0]
+                for s in (1, -1)
+            ]
             assert slope[k] == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-7), op

@@ -39,7 +39,9 @@ def span(array: sn.Crossbar) -> np.ndarray:
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("size", [1, 8])
 @pytest.mark.parametrize("name", PULSES)
-def test_states_after_a_pulse_agree(name: str, size: int, sign: int, ngspice: sn.NgspiceEngine) -> None:
+def test_states_after_a_pulse_agree(
+    name: str, size: int, sign: int, ngspice: sn.NgspiceEngine
+) -> None:
     volts, width = PULSES[name]
     # The dearest model in ngspice makes its point on fewer cells.
     size = min(size, 4) if name == "stanford" else size
@@ -56,7 +58,9 @@ def test_energies_agree(name: str, ngspice: sn.NgspiceEngine) -> None:
     volts, width = PULSES[name]
     array = device_array(name, (3, 3), np.random.default_rng(6), WIRES)
     pulse = half_select(volts, 3, width)
-    assert ngspice.pulse(array, pulse).energy_joule == pytest.approx(sn.NodalEngine().pulse(array, pulse).energy_joule, rel=5e-3)
+    assert ngspice.pulse(array, pulse).energy_joule == pytest.approx(
+        sn.NodalEngine().pulse(array, pulse).energy_joule, rel=5e-3
+    )
 
 
 DEAR = {
@@ -75,7 +79,13 @@ def test_cells_of_several_parts_agree(name: str, ngspice: sn.NgspiceEngine) -> N
     volts, width, gate = DEAR[name]
     array = device_array(name, (2, 2), np.random.default_rng(6), WIRES)
     gates = None if gate is None else np.full(2, gate)
-    pulse = sn.Pulse(row_volts=[volts, volts / 2], column_volts=[0.0, volts / 2], width_s=width, rise_s=0.1 * width, gate_volts=gates)
+    pulse = sn.Pulse(
+        row_volts=[volts, volts / 2],
+        column_volts=[0.0, volts / 2],
+        width_s=width,
+        rise_s=0.1 * width,
+        gate_volts=gates,
+    )
     ours, reference = ngspice.pulse(array, pulse), sn.NodalEngine().pulse(array, pulse)
     apart, moved = np.abs(ours.state - reference.state), np.abs(ours.state - array.state)
     assert np.all(apart <= 1e-3 * span(array))
@@ -83,11 +93,15 @@ def test_cells_of_several_parts_agree(name: str, ngspice: sn.NgspiceEngine) -> N
 
 
 @pytest.mark.parametrize("along", sn.GateAlong)
-def test_a_gate_line_opens_its_cells_alone_and_limits_their_current(along: sn.GateAlong, ngspice: sn.NgspiceEngine) -> None:
+def test_a_gate_line_opens_its_cells_alone_and_limits_their_current(
+    along: sn.GateAlong, ngspice: sn.NgspiceEngine
+) -> None:
     cell = sn.devices.OneTransistorOneResistor()
     state = np.full((3, 2), 0.95 * 3e-9)
     array = sn.Crossbar(device=cell, state=state, wires=WIRES, gate_along=along)
-    gates = np.full(array.gate_lines, -2.4)  # 0 V would not do below -0.7 V: the word line is the source then
+    gates = np.full(
+        array.gate_lines, -2.4
+    )  # 0 V would not do below -0.7 V: the word line is the source then
     gates[-1] = 1.28
     on_cells = np.broadcast_to(array.gate_of_cells(gates) > 0, (3, 2))
     for volts in (-2.4, 1.0):
@@ -98,10 +112,21 @@ def test_a_gate_line_opens_its_cells_alone_and_limits_their_current(along: sn.Ga
             moved = np.abs(done.state - state)
             assert np.all(moved[~on_cells] < 1e-4 * 3e-9)
             assert volts > 0 or np.all(moved[on_cells] > 0.01 * 3e-9)
-    half_open = ngspice.pulse(array, sn.Pulse(row_volts=np.full(3, -2.4), width_s=3e-9, rise_s=3e-10, gate_volts=np.maximum(gates, 0.0)))
+    half_open = ngspice.pulse(
+        array,
+        sn.Pulse(
+            row_volts=np.full(3, -2.4),
+            width_s=3e-9,
+            rise_s=3e-10,
+            gate_volts=np.maximum(gates, 0.0),
+        ),
+    )
     assert np.all(np.abs(half_open.state - state)[~on_cells] > 1e-4 * 3e-9)
     array = array.with_state(np.zeros((3, 2)))
-    on = [e.read(array, np.full(3, 3.0), gate_volts=gates).column_amps for e in (ngspice, sn.NodalEngine())]
+    on = [
+        e.read(array, np.full(3, 3.0), gate_volts=gates).column_amps
+        for e in (ngspice, sn.NodalEngine())
+    ]
     assert on[0] == pytest.approx(on[1], rel=1e-8)
     assert on[0].sum() == pytest.approx(on_cells.sum() * cell.compliance(1.28), rel=1e-3)
 
@@ -111,7 +136,10 @@ def test_pulses_move_what_they_should(name: str, ngspice: sn.NgspiceEngine) -> N
     """The comparison above says something only if states move."""
     volts, width = PULSES[name]
     array = device_array(name, (1, 1), np.random.default_rng(6), WIRES)
-    moved = [np.abs(ngspice.pulse(array, half_select(s * volts, 1, width)).state - array.state).max() for s in (1, -1)]
+    moved = [
+        np.abs(ngspice.pulse(array, half_select(s * volts, 1, width)).state - array.state).max()
+        for s in (1, -1)
+    ]
     assert max(moved) > 0.01 * np.max(span(array))
 
 
@@ -148,7 +176,12 @@ def test_two_short_pulses_are_one_long_pulse(engine: Engine) -> None:
 
 def test_a_floating_line_takes_no_current(engine: Engine) -> None:
     array = device_array("vteam", (3, 3), np.random.default_rng(2), WIRES)
-    pulse = sn.Pulse(row_volts=np.ones(3), width_s=1e-8, rise_s=1e-9, floating_rows=np.array([False, True, False]))
+    pulse = sn.Pulse(
+        row_volts=np.ones(3),
+        width_s=1e-8,
+        rise_s=1e-9,
+        floating_rows=np.array([False, True, False]),
+    )
     lines = engine.pulse(array, pulse).waveforms
     assert np.abs(lines.row_amps[:, 1]).max() == 0
     assert np.abs(lines.row_amps[1:, 0]).max() > 1e-4
@@ -157,12 +190,18 @@ def test_a_floating_line_takes_no_current(engine: Engine) -> None:
 def test_waveforms_follow_the_drivers(engine: Engine) -> None:
     array = device_array("vteam", (2, 2), np.random.default_rng(2), WIRES)
     time = np.array([0.0, 1e-8, 2e-8, 5e-8])
-    wave = sn.Waveform(time_s=time, row_volts=np.array([[0.0], [0.3], [-0.1], [0.1]]), column_volts=np.zeros((4, 1)))
+    wave = sn.Waveform(
+        time_s=time,
+        row_volts=np.array([[0.0], [0.3], [-0.1], [0.1]]),
+        column_volts=np.zeros((4, 1)),
+    )
     lines = engine.pulse(array, wave).waveforms
     assert lines.time[0] == 0
     assert lines.time[-1] == pytest.approx(5e-8, rel=1e-9)
     for k in range(2):
-        np.testing.assert_allclose(lines.row_volts[:, k], np.interp(lines.time, time, [0.0, 0.3, -0.1, 0.1]), atol=1e-7)
+        np.testing.assert_allclose(
+            lines.row_volts[:, k], np.interp(lines.time, time, [0.0, 0.3, -0.1, 0.1]), atol=1e-7
+        )
 
 
 def test_a_waveform_of_many_points(engine: Engine) -> None:
@@ -180,8 +219,15 @@ def test_a_waveform_of_many_points(engine: Engine) -> None:
 
 @pytest.mark.parametrize("ohms", [(10.0, 10.0), (0.0, 5.0), (0.0, 0.0)])
 def test_line_capacitances(ohms: tuple[float, float], ngspice: sn.NgspiceEngine) -> None:
-    """Lines that have to be charged, by edges that are slow against their RC; Kirchhoff's law with the capacitors' currents in it."""
-    wires = sn.Wires(word_line_ohm=ohms[0], bit_line_ohm=ohms[1], driver_ohm=50.0 if ohms[0] else 0.0, word_line_farad=1e-13, bit_line_farad=5e-14)
+    """Lines that have to be charged, by edges that are slow against their RC; Kirchhoff's law with
+    the capacitors' currents in it."""
+    wires = sn.Wires(
+        word_line_ohm=ohms[0],
+        bit_line_ohm=ohms[1],
+        driver_ohm=50.0 if ohms[0] else 0.0,
+        word_line_farad=1e-13,
+        bit_line_farad=5e-14,
+    )
     array = device_array("vteam", (4, 4), np.random.default_rng(1), wires)
     pulse = half_select(1.0, 4, 20e-9)
     ours, reference = ngspice.pulse(array, pulse), sn.NodalEngine().pulse(array, pulse)
@@ -191,9 +237,18 @@ def test_line_capacitances(ohms: tuple[float, float], ngspice: sn.NgspiceEngine)
 
 @pytest.mark.parametrize("ohms", [(10.0, 50.0), (10.0, 0.0), (0.0, 50.0), (0.0, 0.0)])
 @pytest.mark.parametrize("farad", [1e-13, 1e-11])
-def test_a_pulse_without_rise_starts_on_discharged_lines(ohms: tuple[float, float], farad: float, ngspice: sn.NgspiceEngine) -> None:
-    """Lines far faster than the pulse and as slow as it; energy with what a jump on a line without any resistance delivers."""
-    wires = sn.Wires(word_line_ohm=ohms[0], bit_line_ohm=ohms[0], driver_ohm=ohms[1], word_line_farad=farad, bit_line_farad=farad)
+def test_a_pulse_without_rise_starts_on_discharged_lines(
+    ohms: tuple[float, float], farad: float, ngspice: sn.NgspiceEngine
+) -> None:
+    """Lines far faster than the pulse and as slow as it; energy with what a jump on a line without
+    any resistance delivers."""
+    wires = sn.Wires(
+        word_line_ohm=ohms[0],
+        bit_line_ohm=ohms[0],
+        driver_ohm=ohms[1],
+        word_line_farad=farad,
+        bit_line_farad=farad,
+    )
     array = device_array("vteam", (3, 3), np.random.default_rng(1), wires)
     pulse = sn.Pulse(row_volts=[1.0, 0.8, 0.5], width_s=2e-8)
     spice, nodal = ngspice.pulse(array, pulse), sn.NodalEngine().pulse(array, pulse)
@@ -202,32 +257,54 @@ def test_a_pulse_without_rise_starts_on_discharged_lines(ohms: tuple[float, floa
     assert nodal.energy_joule == pytest.approx(spice.energy_joule, rel=5e-4)
     if ohms == (0.0, 0.0):
         plain = sn.NodalEngine().pulse(array.with_wires(sn.Wires.ideal()), pulse)
-        assert nodal.energy_joule - plain.energy_joule == pytest.approx(3 * farad * (1.0 + 0.64 + 0.25), rel=2e-2)
+        assert nodal.energy_joule - plain.energy_joule == pytest.approx(
+            3 * farad * (1.0 + 0.64 + 0.25), rel=2e-2
+        )
 
 
 @pytest.mark.parametrize("rise_s", [0.0, 3e-7])
-@pytest.mark.parametrize(("rows", "columns"), [((0.6, 0.2, -0.3), (0.0, 0.0)), ((0.0, 0.0, 0.0), (0.5, -0.4)), ((0.6, 0.2, -0.3), (0.5, -0.4))])
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [
+        ((0.6, 0.2, -0.3), (0.0, 0.0)),
+        ((0.0, 0.0, 0.0), (0.5, -0.4)),
+        ((0.6, 0.2, -0.3), (0.5, -0.4)),
+    ],
+)
 def test_the_energy_of_a_pulse_with_driven_columns_is_the_power_of_a_read_times_its_time(
     engine: Engine, rows: tuple[float, ...], columns: tuple[float, ...], rise_s: float
 ) -> None:
-    """Fixed resistors: the power on an edge goes with the square of the time. Both kinds of drivers count, each with its sign."""
+    """Fixed resistors: the power on an edge goes with the square of the time. Both kinds of drivers
+    count, each with its sign."""
     siemens = np.array([[1e-4, 3e-4], [2e-4, 5e-5], [4e-4, 1e-4]])
     array = sn.Crossbar(conductance=siemens, wires=sn.Wires.ideal())
     watts = float(np.sum(siemens * (np.array(rows)[:, None] - np.array(columns)) ** 2))
-    after = engine.pulse(array, sn.Pulse(row_volts=rows, column_volts=columns, width_s=2e-6, rise_s=rise_s))
+    after = engine.pulse(
+        array, sn.Pulse(row_volts=rows, column_volts=columns, width_s=2e-6, rise_s=rise_s)
+    )
     assert after.energy_joule == pytest.approx(watts * (2e-6 + 2 * rise_s / 3), rel=1e-6)
     read = engine.read(array, np.array(rows), column_volts=np.array(columns))
-    assert float(read.power_watt(np.array(rows), np.array(columns))) == pytest.approx(watts, rel=1e-9)
+    assert float(read.power_watt(np.array(rows), np.array(columns))) == pytest.approx(
+        watts, rel=1e-9
+    )
 
 
 def test_the_energy_of_a_pulse_with_driven_columns_through_wires(engine: Engine) -> None:
-    """Wires and cells heat up by what the drivers of both kinds put in: Σ ΔV²/R over every resistance of the array."""
+    """Wires and cells heat up by what the drivers of both kinds put in: Σ ΔV²/R over every
+    resistance of the array."""
     siemens = np.array([[1e-3, 3e-3], [2e-3, 5e-4], [4e-3, 1e-3]])
-    array = sn.Crossbar(conductance=siemens, wires=sn.Wires(word_line_ohm=20.0, bit_line_ohm=30.0, driver_ohm=50.0, sense_ohm=40.0))
+    array = sn.Crossbar(
+        conductance=siemens,
+        wires=sn.Wires(word_line_ohm=20.0, bit_line_ohm=30.0, driver_ohm=50.0, sense_ohm=40.0),
+    )
     rows, columns = np.array([0.6, 0.2, -0.3]), np.array([0.5, -0.4])
     read = engine.read(array, rows, column_volts=columns)
     w, b = read.word_line_volts, read.bit_line_volts
-    heat = np.sum(siemens * (w - b) ** 2) + np.sum((rows - w[:, 0]) ** 2) / 70 + np.sum(np.diff(w, axis=1) ** 2) / 20
+    heat = (
+        np.sum(siemens * (w - b) ** 2)
+        + np.sum((rows - w[:, 0]) ** 2) / 70
+        + np.sum(np.diff(w, axis=1) ** 2) / 20
+    )
     heat += np.sum((b[-1] - columns) ** 2) / 70 + np.sum(np.diff(b, axis=0) ** 2) / 30
     after = engine.pulse(array, sn.Pulse(row_volts=rows, column_volts=columns, width_s=1e-6))
     assert after.energy_joule == pytest.approx(heat * 1e-6, rel=1e-6)

@@ -1,4 +1,5 @@
-"""Workers stand alone: nothing around them changes an answer, they reach nothing around them, and they end with their engine."""
+"""Workers stand alone: nothing around them changes an answer, they reach nothing around them, and
+they end with their engine."""
 
 from __future__ import annotations
 
@@ -40,27 +41,55 @@ with sn.NgspiceEngine() as engine:
 
 
 def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "spicesnn.engines.ngspice.worker" in " ".join(child.cmdline())]
+    return [
+        child
+        for child in psutil.Process().children()
+        if "spicesnn.engines.ngspice.worker" in " ".join(child.cmdline())
+    ]
 
 
 def spiceinit(k: int) -> str:
-    return "\n".join(["* an init of somebody", f"option {WORDS[k % len(WORDS)]}", "set ngbehavior=lt", f"echo init {k}", "shell touch CANARY", ""])
+    return "\n".join(
+        [
+            "* an init of somebody",
+            f"option {WORDS[k % len(WORDS)]}",
+            "set ngbehavior=lt",
+            f"echo init {k}",
+            "shell touch CANARY",
+            "",
+        ]
+    )
 
 
 def answer(folder: Path, environment: dict[str, str]) -> str:
-    done = subprocess.run([sys.executable, "-c", PRINTED], capture_output=True, text=True, cwd=folder, env={**os.environ, **environment}, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", PRINTED],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={**os.environ, **environment},
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def around(tmp_path: Path, k: int) -> tuple[Path, dict[str, str]]:
-    """Make a folder and a home with inits that change everything, and an environment that says so too."""
+    """Make a folder and a home with inits that change everything, and an environment that says so
+    too."""
     folder, home = tmp_path / f"folder-{k}", tmp_path / f"home-{k}"
     for where in (folder, home):
         where.mkdir()
         for name in (".spiceinit", "spice.rc"):
             (where / name).write_text(spiceinit(k))
-    variables = ("SPICE_LIB_DIR", "SPICE_EXEC_DIR", "SPICE_SCRIPTS", "SPICE_USERINIT_DIR", "NGSPICE_INPUT_DIR", "NGSPICE_LIBRARY_PATH")
+    variables = (
+        "SPICE_LIB_DIR",
+        "SPICE_EXEC_DIR",
+        "SPICE_SCRIPTS",
+        "SPICE_USERINIT_DIR",
+        "NGSPICE_INPUT_DIR",
+        "NGSPICE_LIBRARY_PATH",
+    )
     chosen = {name: str(home) for j, name in enumerate(variables) if (k >> j) & 1 or k % 2 == 0}
     return folder, {"HOME": str(home), "SPICE_ASCIIRAWFILE": "1", "TMPDIR": str(tmp_path), **chosen}
 
@@ -78,7 +107,9 @@ def test_a_hundred_differing_surroundings_change_no_bit(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("CANARY"))
 
 
-def test_a_workers_folder_goes_at_once_and_its_environment_says_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_workers_folder_goes_at_once_and_its_environment_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     seen = []
     started = subprocess.Popen.__init__
 
@@ -93,16 +124,26 @@ def test_a_workers_folder_goes_at_once_and_its_environment_says_nothing(monkeypa
     with sn.NgspiceEngine() as engine:
         engine.read(DIVIDER, [0.1, 0.1])
         (folder, environment), *_ = seen
-        assert set(environment) <= {*session._KEPT, "HOME", "USERPROFILE", "LANG", "PYTHONPATH", "OMP_NUM_THREADS", "PYTHONDONTWRITEBYTECODE",
-                                    "PYTHONSAFEPATH"}  # fmt: skip
+        assert set(environment) <= {
+            *session._KEPT,
+            "HOME",
+            "USERPROFILE",
+            "LANG",
+            "PYTHONPATH",
+            "OMP_NUM_THREADS",
+            "PYTHONDONTWRITEBYTECODE",
+            "PYTHONSAFEPATH",
+        }
         assert not Path(folder).exists()
         assert environment["HOME"] == folder
     assert list(tmp_path.iterdir()) == []
 
 
-# -- confinement --------------------------------------------------------------------------------------------------------
+# -- confinement ----------------------------------------------------------------------------------
 
-LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the locks are those of Linux")
+LINUX = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="the locks are those of Linux"
+)
 
 
 def controlled(commands: str) -> str:
@@ -110,10 +151,21 @@ def controlled(commands: str) -> str:
 
 
 @LINUX
-@pytest.mark.parametrize("command", ["shell touch {at}", "!touch {at}", "echo hello > {at}", "write {at} all", "cd {folder}\nshell id > {at}"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "shell touch {at}",
+        "!touch {at}",
+        "echo hello > {at}",
+        "write {at} all",
+        "cd {folder}\nshell id > {at}",
+    ],
+)
 def test_a_deck_that_would_write_or_run_something_does_not(command: str, tmp_path: Path) -> None:
     on = pool(repeats=0)
-    if "seccomp" not in on.probe().locks or not any(lock.startswith("landlock") for lock in on.probe().locks):
+    if "seccomp" not in on.probe().locks or not any(
+        lock.startswith("landlock") for lock in on.probe().locks
+    ):
         pytest.skip(f"this kernel has only {on.probe().locks}")
     text = controlled("op\n" + command.format(at=tmp_path / "CANARY", folder=tmp_path))
     with contextlib.suppress(NgspiceError):
@@ -135,7 +187,9 @@ def test_a_deck_reads_nothing_outside(tmp_path: Path) -> None:
     assert run(on, GOOD).vectors[0] == pytest.approx([0.5])
     on.close()
     free = Pool(PoolSettings(surroundings=Surroundings(confined=False)), Keeper())
-    assert free.run(circuit(deck), job(deck), lambda found: found.vectors[0]) == pytest.approx([1 / 3])
+    assert free.run(circuit(deck), job(deck), lambda found: found.vectors[0]) == pytest.approx(
+        [1 / 3]
+    )
     assert free.probe().locks == ()
     free.close()
 
@@ -146,11 +200,12 @@ def test_without_any_lock_the_engine_works(monkeypatch: pytest.MonkeyPatch) -> N
         assert engine.read(DIVIDER, [0.1, 0.1]).column_amps == pytest.approx([2e-6, 2e-6], rel=1e-3)
 
 
-# -- an init of one's own -----------------------------------------------------------------------------------------------
+# -- an init of one's own -------------------------------------------------------------------------
 
 
 def test_an_init_of_ones_own_is_obeyed_and_recorded() -> None:
-    # 1k with ngspice's own suffixes is 1000; `set ngbehavior=ps` changes how a deck is read, which an unknown option tells.
+    # 1k with ngspice's own suffixes is 1000; `set ngbehavior=ps` changes how a deck is read, which
+    # an unknown option tells.
     with sn.NgspiceEngine(init=["set ngbehavior=ltpsa", "set numdgt=12"]) as engine:
         assert engine.versions()["ngspice"].endswith("init: set ngbehavior=ltpsa; set numdgt=12")
         assert engine.read(DIVIDER, [0.1, 0.1]).column_amps == pytest.approx([2e-6, 2e-6], rel=1e-3)
@@ -158,7 +213,9 @@ def test_an_init_of_ones_own_is_obeyed_and_recorded() -> None:
         assert "init" not in engine.versions()["ngspice"]
 
 
-@pytest.mark.parametrize("line", ["shell ls", "set", "", "set a=1\nshell ls", "codemodel /nowhere/x.cm", "source x", 3])
+@pytest.mark.parametrize(
+    "line", ["shell ls", "set", "", "set a=1\nshell ls", "codemodel /nowhere/x.cm", "source x", 3]
+)
 def test_an_init_is_a_list_of_known_commands(line: object) -> None:
     with pytest.raises(InputError, match="ngspice engine: init has"):
         sn.NgspiceEngine(init=[line])  # type: ignore[list-item]
@@ -170,7 +227,7 @@ def test_an_init_that_ngspice_refuses_says_so(tmp_path: Path) -> None:
         sn.NgspiceEngine(init=[f"codemodel {tmp_path / 'no.cm'}"]).read(DIVIDER, [0.1, 0.1])
 
 
-# -- processes ----------------------------------------------------------------------------------------------------------
+# -- processes ------------------------------------------------------------------------------------
 
 
 def test_forgotten_engines_leave_no_process_and_no_descriptor() -> None:
@@ -184,7 +241,8 @@ def test_forgotten_engines_leave_no_process_and_no_descriptor() -> None:
 
 @contextmanager
 def strike(how: signal.Signals, times: int) -> Iterator[None]:
-    """Send a signal to the next new workers, each as soon as it can be seen; no other child, and none after the block."""
+    """Send a signal to the next new workers, each as soon as it can be seen; no other child, and
+    none after the block."""
     old, stop = {child.pid for child in children()}, threading.Event()
 
     def is_worker(child: psutil.Process) -> bool:
@@ -226,12 +284,15 @@ def test_workers_that_are_always_killed_while_they_start_are_no_missing_library(
 
 def test_a_worker_that_does_not_start_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "START_TIMEOUT_S", 0.5)
-    with strike(signal.SIGSTOP, 1), pytest.raises(NgspiceError, match=r"did not start within 0\.5 s"):
+    with (
+        strike(signal.SIGSTOP, 1),
+        pytest.raises(NgspiceError, match=r"did not start within 0\.5 s"),
+    ):
         sn.NgspiceEngine().read(DIVIDER, [0.1, 0.1])
     assert not [child for child in children() if child.status() == psutil.STATUS_STOPPED]
 
 
-# -- versions -----------------------------------------------------------------------------------------------------------
+# -- versions -------------------------------------------------------------------------------------
 
 
 def test_a_version_that_is_not_known_is_tried_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,7 +307,9 @@ def test_a_version_that_is_not_known_is_tried_out(monkeypatch: pytest.MonkeyPatc
     assert list(trial._VERDICTS.values()) == [""]
 
 
-def test_a_version_that_fails_its_trial_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_version_that_fails_its_trial_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from spicesnn.engines.ngspice import trial
 
     monkeypatch.setattr(library, "TESTED", (1,))
@@ -254,7 +317,9 @@ def test_a_version_that_fails_its_trial_is_refused_in_one_line(monkeypatch: pyte
     monkeypatch.setattr(trial, "_PULSES", {"vteam": (1e30, 1e-8)})
     engine = sn.NgspiceEngine()
     for _ in range(2):
-        with pytest.raises(NgspiceError, match=r"fails a trial case: vteam: .*nodal engine") as caught:
+        with pytest.raises(
+            NgspiceError, match=r"fails a trial case: vteam: .*nodal engine"
+        ) as caught:
             engine.read(DIVIDER, [0.1, 0.1])
         assert len(str(caught.value).splitlines()) == 1
     engine.close()

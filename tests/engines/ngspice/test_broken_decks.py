@@ -1,4 +1,5 @@
-"""Deliberately broken decks on the real ngspice: each a typed error in time, and the next good job is right."""
+"""Deliberately broken decks on the real ngspice: each a typed error in time, and the next good job
+is right."""
 
 from __future__ import annotations
 
@@ -13,10 +14,17 @@ from ngspice_jobs import GOOD, pool, run
 from spicesnn.engines.ngspice.pool import Pool
 from spicesnn.errors import NgspiceError, NgspiceTimeoutError, SingularCircuitError
 
-# What is said is ours where it can be: ngspice's own words change from version to version, and alternatives stand side by side.
+# What is said is ours where it can be: ngspice's own words change from version to version, and
+# alternatives stand side by side.
 BROKEN = {
-    "undefined parameter": ("t\nv1 in 0 1\nr1 in out {nope}\nr2 out 0 1k\n.end\n", "Undefined parameter"),
-    "required parameter": ("t\n.subckt a p n params: r=required\nr1 p n {r}\n.ends\nv1 in 0 1\nr1 in out 1\nx1 out 0 a\n.end\n", "required"),
+    "undefined parameter": (
+        "t\nv1 in 0 1\nr1 in out {nope}\nr2 out 0 1k\n.end\n",
+        "Undefined parameter",
+    ),
+    "required parameter": (
+        "t\n.subckt a p n params: r=required\nr1 p n {r}\n.ends\nv1 in 0 1\nr1 in out 1\nx1 out 0 a\n.end\n",
+        "required",
+    ),
     "floating node": ("t\nv1 in 0 1\nr1 in 0 1k\nr2 out q 1k\n.end\n", "singular"),
     "node behind a capacitor": ("t\nv1 in 0 1\nr1 in 0 1k\nc2 in out 1n\n.end\n", "singular"),
     "loop of sources": ("t\nv1 in 0 1\nv2 in 0 2\nr1 in out 1\nr2 out 0 1\n.end\n", "singular"),
@@ -25,12 +33,24 @@ BROKEN = {
     "logarithm of a negative": ("t\nv1 in 0 1\nb1 out 0 v=ln(-v(in))\n.end\n", "no vector out"),
     "no operating point": ("t\nb1 out 0 v = v(out) > 0.5 ? 0 : 1\n.end\n", "no vector out"),
     "missing sub-circuit": ("t\nv1 in 0 1\nx1 in out nosuch\nr2 out 0 1\n.end\n", "unknown subckt"),
-    "missing include": ("t\n.include /nope/nope.lib\nv1 in 0 1\nr2 in out 1\nr3 out 0 1\n.end\n", "Could not find include file"),
-    "endless sub-circuit": ("t\n.subckt a p n\nx1 p n a\n.ends\nv1 in 0 1\nx1 in out a\nr out 0 1\n.end\n", "unknown subckt"),
-    "not a netlist": ("t\nqwerty !!! ###\nv1 in\n.end\n", "did not take the deck|ngspice gave up|itself is to blame"),
+    "missing include": (
+        "t\n.include /nope/nope.lib\nv1 in 0 1\nr2 in out 1\nr3 out 0 1\n.end\n",
+        "Could not find include file",
+    ),
+    "endless sub-circuit": (
+        "t\n.subckt a p n\nx1 p n a\n.ends\nv1 in 0 1\nx1 in out a\nr out 0 1\n.end\n",
+        "unknown subckt",
+    ),
+    "not a netlist": (
+        "t\nqwerty !!! ###\nv1 in\n.end\n",
+        "did not take the deck|ngspice gave up|itself is to blame",
+    ),
     "no end": ("t\nv1 in 0 1\nr1 in out 1k\nr2 out 0 1k\n", r"\.end|no circuits|any circuits"),
     "not a number": ("t\nv1 in 0 1\nr1 in out nan\nr2 out 0 1k\n.end\n", "did not take the deck"),
-    "a deck that quits": ("t\nv1 in 0 1\nr1 in out 1\nr2 out 0 1k\n.control\nquit\n.endc\n.end\n", "gave up"),
+    "a deck that quits": (
+        "t\nv1 in 0 1\nr1 in out 1\nr2 out 0 1k\n.control\nquit\n.endc\n.end\n",
+        "gave up",
+    ),
     "nothing at all": ("t\n.end\n", "itself is to blame"),
 }
 
@@ -72,7 +92,10 @@ def test_alters_that_fail_are_errors(commands: dict[str, str], said: str, shared
     assert_healthy(shared)
 
 
-@pytest.mark.parametrize(("analysis", "said"), [("foo 1 2", "no new plot"), ("dc vnone 0 1 1", "no new plot"), ("tran 1n 0", "no new plot")])
+@pytest.mark.parametrize(
+    ("analysis", "said"),
+    [("foo 1 2", "no new plot"), ("dc vnone 0 1 1", "no new plot"), ("tran 1n 0", "no new plot")],
+)
 def test_analyses_that_fail_are_errors(analysis: str, said: str, shared: Pool) -> None:
     with pytest.raises(NgspiceError, match=said):
         run(shared, GOOD, analysis=analysis)
@@ -91,7 +114,9 @@ def test_deck_and_log_stay_until_they_are_removed(tmp_path: Path) -> None:
         assert deck == tmp_path / f"{expected}.cir"
         assert deck.read_text() == text
         said = deck.with_suffix(".log").read_text()
-        assert re.search(r"^ngspice \d+.*libngspice.*\nanalysis op\nvectors out$", said, re.MULTILINE)
+        assert re.search(
+            r"^ngspice \d+.*libngspice.*\nanalysis op\nvectors out$", said, re.MULTILINE
+        )
         assert "singular" in said
         # The first line of the message is ngspice's own reason, whole.
         assert "singular matrix" in str(caught.value).splitlines()[0]
@@ -123,6 +148,10 @@ def test_hanging_jobs_are_stopped_in_time(tmp_path: Path) -> None:
 
 def test_values_survive_the_pipe_exactly(shared: Pool) -> None:
     ohms = np.random.default_rng(0).uniform(1, 1e6, 50)
-    text = "t\n" + "\n".join(f"i{k} 0 n{k} 1\nr{k} n{k} 0 {r:.17g}" for k, r in enumerate(ohms)) + "\n.end\n"
+    text = (
+        "t\n"
+        + "\n".join(f"i{k} 0 n{k} 1\nr{k} n{k} 0 {r:.17g}" for k, r in enumerate(ohms))
+        + "\n.end\n"
+    )
     answer = run(shared, text, vectors=tuple(f"n{k}" for k in range(50)))
     np.testing.assert_allclose(answer.vectors[:, 0], ohms, rtol=1e-15)

@@ -27,7 +27,8 @@ def test_iv_of_both_engines(ngspice: sn.NgspiceEngine) -> None:
     ours = sn.iv(device, engine=ngspice, amplitude=0.5, frequency=2e7, periods=2)
     reference = sn.iv(device, amplitude=0.5, frequency=2e7, periods=2)
     peak = np.abs(reference.amps).max()
-    # Where a state switches within a few steps, the time of a point matters more than its current: compare over the common times.
+    # Where a state switches within a few steps, the time of a point matters more than its current:
+    # compare over the common times.
     amps = np.interp(reference.time, ours.time, ours.amps)
     assert np.median(np.abs(amps - reference.amps)) <= 1e-3 * peak
     assert ours.time.size >= 2000
@@ -55,15 +56,20 @@ def test_a_staircase_follows_its_points(ngspice: sn.NgspiceEngine) -> None:
 def test_tolerances_come_from_the_device() -> None:
     vteam = for_transient(sn.devices.VTEAM())
     assert (vteam.reltol, vteam.points, vteam.trtol) == (1e-6, 30, 1.0)
-    # The state capacitor is 1 pF and its node moves by up to 3 V, of which 1 V is taken as the range.
+    # The state capacitor is 1 pF and its node moves by up to 3 V, of which 1 V is taken as the
+    # range.
     assert vteam.chgtol == pytest.approx(1e-13)
     assert for_transient(None).chgtol == 1e-16
-    assert for_transient(sn.devices.VTEAM(), sn.Wires(word_line_farad=1e-15)).chgtol == pytest.approx(1e-18)
+    assert for_transient(
+        sn.devices.VTEAM(), sn.Wires(word_line_farad=1e-15)
+    ).chgtol == pytest.approx(1e-18)
 
 
 def test_state_error_is_below_a_ten_thousandth_of_the_range(ngspice: sn.NgspiceEngine) -> None:
     array = sn.Crossbar(device=sn.devices.VTEAM(), state=[[2e-9]], wires=sn.Wires.ideal())
-    with sn.NgspiceEngine(transient_accuracy=TransientAccuracy(points=20_000, reltol=1e-8, chgtol=1e-20)) as exact:
+    with sn.NgspiceEngine(
+        transient_accuracy=TransientAccuracy(points=20_000, reltol=1e-8, chgtol=1e-20)
+    ) as exact:
         for volts, width in ((-0.5, 5e-11), (1.0, 4e-8)):
             pulse = sn.Pulse(row_volts=[volts], width_s=width, rise_s=0.1 * width)
             done = ngspice.pulse(array, pulse)
@@ -74,7 +80,10 @@ def test_state_error_is_below_a_ten_thousandth_of_the_range(ngspice: sn.NgspiceE
 def test_each_array_gets_its_own_pulse() -> None:
     rng = np.random.default_rng(0)
     device = sn.devices.VTEAM()
-    arrays = [sn.Crossbar(device=device, state=rng.uniform(0.5e-9, 2.5e-9, (2, 2)), wires=sn.Wires()) for _ in range(5)]
+    arrays = [
+        sn.Crossbar(device=device, state=rng.uniform(0.5e-9, 2.5e-9, (2, 2)), wires=sn.Wires())
+        for _ in range(5)
+    ]
     pulses = [sn.Pulse(row_volts=[v, 0.0], width_s=1e-9) for v in (0.5, 0.6, 0.7, 0.8, 0.9)]
     with sn.NgspiceEngine(workers=2) as two, sn.NgspiceEngine() as one:
         together = two.pulse_each(arrays, pulses)
@@ -88,7 +97,8 @@ def test_state_defect_is_zero_for_a_solution_and_sees_a_wrong_rate() -> None:
     time = np.linspace(0, 1, 51)[1:]
     states = np.exp(-time)[None, :, None, None]
     start = np.ones((1, 1, 1))
-    # Every convex decay lies between its two Euler steps, so the exact one has no defect but in the first step, whose first rate is not known.
+    # Every convex decay lies between its two Euler steps, so the exact one has no defect but in the
+    # first step, whose first rate is not known.
     assert state_defect(time, states, -states, start)[0, 0, 0] <= 1e-12 + 0.02 * 0.02
     assert state_defect(time, states, -1.5 * states, start)[0, 0, 0] > 0.2
 
@@ -99,8 +109,11 @@ def test_the_library_is_known(ngspice: sn.NgspiceEngine) -> None:
     assert isinstance(library.klu, bool)
 
 
-def exact_outputs(siemens: np.ndarray, row_ohm: float, column_ohm: float, volts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Solve an array whose lines have resistance at their ends only, in rational numbers: row and column currents."""
+def exact_outputs(
+    siemens: np.ndarray, row_ohm: float, column_ohm: float, volts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Solve an array whose lines have resistance at their ends only, in rational numbers: row and
+    column currents."""
     m, n = siemens.shape
     g = [[Fraction(float(v)) for v in row] for row in siemens]
     ends = [1 / Fraction(row_ohm)] * m + [1 / Fraction(column_ohm)] * n
@@ -120,14 +133,20 @@ def exact_outputs(siemens: np.ndarray, row_ohm: float, column_ohm: float, volts:
                 table[other] = [x - share * y for x, y in zip(table[other], table[k], strict=True)]
     at = [Fraction(0)] * (m + n)
     for k in reversed(range(m + n)):
-        at[k] = (table[k][-1] - sum((table[k][c] * at[c] for c in range(k + 1, m + n)), Fraction(0))) / table[k][k]
+        at[k] = (
+            table[k][-1] - sum((table[k][c] * at[c] for c in range(k + 1, m + n)), Fraction(0))
+        ) / table[k][k]
     rows = [float((Fraction(float(volts[i])) - at[i]) * ends[i]) for i in range(m)]
     return np.array(rows), np.array([float(at[m + j] * ends[m + j]) for j in range(n)])
 
 
 @pytest.mark.parametrize("siemens", [1e-15, 1e-9, 1e-4])
-@pytest.mark.parametrize(("row_ohm", "column_ohm"), [(1e-6, 1e6), (1e6, 1e-6), (1e-6, 1e-6), (1.0, 1e3)])
-def test_currents_are_right_at_both_ends_or_refused(siemens: float, row_ohm: float, column_ohm: float, ngspice: sn.NgspiceEngine) -> None:
+@pytest.mark.parametrize(
+    ("row_ohm", "column_ohm"), [(1e-6, 1e6), (1e6, 1e-6), (1e-6, 1e-6), (1.0, 1e3)]
+)
+def test_currents_are_right_at_both_ends_or_refused(
+    siemens: float, row_ohm: float, column_ohm: float, ngspice: sn.NgspiceEngine
+) -> None:
     rng = np.random.default_rng(3)
     cells, volts = siemens * rng.uniform(0.5, 2.0, (3, 4)), rng.uniform(-1, 1, 3)
     wires = sn.Wires(word_line_ohm=0.0, bit_line_ohm=0.0, driver_ohm=row_ohm, sense_ohm=column_ohm)
@@ -139,8 +158,12 @@ def test_currents_are_right_at_both_ends_or_refused(siemens: float, row_ohm: flo
 
 
 def test_a_read_that_double_precision_cannot_hold_is_refused(ngspice: sn.NgspiceEngine) -> None:
-    """A floating line of 1 µΩ segments that cells of 1 fS tie down: the sum of both is the first, and the line stands anywhere."""
+    """A floating line of 1 µΩ segments that cells of 1 fS tie down: the sum of both is the first,
+    and the line stands anywhere."""
     cells = np.random.default_rng(1).uniform(0.5e-15, 2e-15, (4, 4))
     array = sn.Crossbar(conductance=cells, wires=sn.Wires(word_line_ohm=1e-6, bit_line_ohm=1e-6))
-    with pytest.raises(NgspiceError, match=r"outside what the sources span|violates Kirchhoff's current law .* on one line|no vector|singular"):
+    with pytest.raises(
+        NgspiceError,
+        match=r"outside what the sources span|violates Kirchhoff's current law .* on one line|no vector|singular",
+    ):
         ngspice.read(array, [0.7, 0.0, -0.3, 0.2], floating_rows=[False, True, False, False])

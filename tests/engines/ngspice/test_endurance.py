@@ -1,4 +1,5 @@
-"""Hours of learning in small: kills and stops of workers while an array learns, and memory over many jobs."""
+"""Hours of learning in small: kills and stops of workers while an array learns, and memory over
+many jobs."""
 
 from __future__ import annotations
 
@@ -15,7 +16,15 @@ import pytest
 import spicesnn as sn
 from spicesnn.engines.base import Engine
 
-PATTERNS = np.array([[1, 0, 1, 0, 1, 0, 1, 0, 1], [0, 1, 0, 1, 1, 1, 0, 1, 0], [1, 0, 1, 1, 0, 1, 1, 1, 1], [1, 1, 1, 0, 0, 0, 1, 1, 1]], dtype=float)
+PATTERNS = np.array(
+    [
+        [1, 0, 1, 0, 1, 0, 1, 0, 1],
+        [0, 1, 0, 1, 1, 1, 0, 1, 0],
+        [1, 0, 1, 1, 0, 1, 1, 1, 1],
+        [1, 1, 1, 0, 0, 0, 1, 1, 1],
+    ],
+    dtype=float,
+)
 
 
 @dataclass(frozen=True)
@@ -28,8 +37,13 @@ class Learnt:
 
 
 def learn(engine: Engine, steps: int) -> Learnt:
-    """Let a 9 × 4 array learn the letters X, +, U and = under a V/2 scheme, by about a quarter of the states' range in all."""
-    array = sn.Crossbar(device=sn.devices.VTEAM(), state=np.random.default_rng(0).uniform(1e-9, 2e-9, (9, 4)), wires=sn.Wires())
+    """Let a 9 × 4 array learn the letters X, +, U and = under a V/2 scheme, by about a quarter of
+    the states' range in all."""
+    array = sn.Crossbar(
+        device=sn.devices.VTEAM(),
+        state=np.random.default_rng(0).uniform(1e-9, 2e-9, (9, 4)),
+        wires=sn.Wires(),
+    )
     decisions, outputs = [], []
     for k in range(steps):
         target = k % 4
@@ -38,7 +52,12 @@ def learn(engine: Engine, steps: int) -> Learnt:
         outputs.append(read.column_amps)
         rows = np.where(PATTERNS[target] > 0, -0.15, 0.0)
         columns = np.where(np.arange(4) == target, 0.15, 0.0)
-        array = engine.pulse(array, sn.Pulse(row_volts=rows, column_volts=columns, width_s=4e-9 / steps, rise_s=4e-10 / steps)).array
+        array = engine.pulse(
+            array,
+            sn.Pulse(
+                row_volts=rows, column_volts=columns, width_s=4e-9 / steps, rise_s=4e-10 / steps
+            ),
+        ).array
     return Learnt(decisions, np.array(outputs), array.state_or_zeros())
 
 
@@ -60,7 +79,10 @@ class Chaos(threading.Thread):
                 continue
             try:
                 # Most die; some are stopped, which only their silence tells.
-                os.kill(self._rng.choice(workers).pid, signal.SIGKILL if self._rng.random() < 0.8 else signal.SIGSTOP)
+                os.kill(
+                    self._rng.choice(workers).pid,
+                    signal.SIGKILL if self._rng.random() < 0.8 else signal.SIGSTOP,
+                )
             except ProcessLookupError:
                 continue
             self.landed += 1
@@ -110,7 +132,9 @@ def mixed_jobs(engine: sn.NgspiceEngine, count: int, rng: np.random.Generator) -
     for k in range(count):
         array = sn.Crossbar(device=device, state=state, wires=sn.Wires())
         if k % 2:
-            state = engine.pulse(array, sn.Pulse(row_volts=rng.uniform(-0.3, 0.6, 4), width_s=1e-11, rise_s=1e-12)).state
+            state = engine.pulse(
+                array, sn.Pulse(row_volts=rng.uniform(-0.3, 0.6, 4), width_s=1e-11, rise_s=1e-12)
+            ).state
         else:
             engine.read(array, rng.uniform(-0.2, 0.2, (5, 4)))
 
@@ -137,7 +161,10 @@ def test_memory_over_ten_thousand_jobs() -> None:
 def test_reloading_circuits_does_not_leak() -> None:
     """One worker, two arrays in turn: every job parses a deck."""
     rng = np.random.default_rng(0)
-    arrays = [sn.Crossbar(conductance=rng.uniform(1e-5, 1e-3, shape), wires=sn.Wires()) for shape in ((6, 6), (5, 7))]
+    arrays = [
+        sn.Crossbar(conductance=rng.uniform(1e-5, 1e-3, shape), wires=sn.Wires())
+        for shape in ((6, 6), (5, 7))
+    ]
     with sn.NgspiceEngine(circuits=1) as engine:
         sizes = []
         for k in range(60):

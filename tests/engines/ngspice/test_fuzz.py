@@ -1,4 +1,5 @@
-"""Damaged decks and damaged results: a typed error in time, or the right answer; never a wrong number, a hang, or a dead parent."""
+"""Damaged decks and damaged results: a typed error in time, or the right answer; never a wrong
+number, a hang, or a dead parent."""
 
 from __future__ import annotations
 
@@ -23,7 +24,24 @@ DEVICES = sn.Crossbar(device=sn.devices.VTEAM(), state=STATE, wires=WIRES)
 LINEAR = sn.Crossbar(conductance=1e-13 / STATE, wires=WIRES)
 VOLTS = np.array([[0.3, -0.2], [0.1, 0.4], [-0.5, 0.2]])
 PULSE = sn.Pulse(row_volts=[1.0, 0.4], column_volts=[0.0, 0.4, 0.4], width_s=20e-9, rise_s=2e-9)
-TOKENS = ["0", "1", "-1", "1e400", "nan", "inf", "1e-30", "1k", "vr0", "w0_0", "v(w0_0)", "{x}", ".ends", ".tran", ".control", *"()'\"*+=r"]
+TOKENS = [
+    "0",
+    "1",
+    "-1",
+    "1e400",
+    "nan",
+    "inf",
+    "1e-30",
+    "1k",
+    "vr0",
+    "w0_0",
+    "v(w0_0)",
+    "{x}",
+    ".ends",
+    ".tran",
+    ".control",
+    *"()'\"*+=r",
+]
 
 Damage = Callable[[random.Random, str], str]
 
@@ -81,7 +99,18 @@ def tokens_swapped(rng: random.Random, text: str) -> str:
     return "\n".join(lines)
 
 
-DAMAGES: list[Damage] = [line_gone, line_twice, lines_swapped, cut_short, characters, digit, digit, token, token, tokens_swapped]
+DAMAGES: list[Damage] = [
+    line_gone,
+    line_twice,
+    lines_swapped,
+    cut_short,
+    characters,
+    digit,
+    digit,
+    token,
+    token,
+    tokens_swapped,
+]
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +133,8 @@ SCALE = {"read": 1e-4, "pulse": 3e-9}
 
 
 def outcome(engine: sn.NgspiceEngine, name: str, truth: dict[str, np.ndarray], what: str) -> bool:
-    """Run a job; return whether it ended in an error, and fail on a wrong number or a late answer."""
+    """Run a job; return whether it ended in an error, and fail on a wrong number or a late
+    answer."""
     began = time.monotonic()
     failed = False
     try:
@@ -119,11 +149,18 @@ def outcome(engine: sn.NgspiceEngine, name: str, truth: dict[str, np.ndarray], w
     return failed
 
 
-def fuzz_decks(monkeypatch: pytest.MonkeyPatch, engine: sn.NgspiceEngine, truth: dict[str, np.ndarray], seeds: range) -> int:
+def fuzz_decks(
+    monkeypatch: pytest.MonkeyPatch,
+    engine: sn.NgspiceEngine,
+    truth: dict[str, np.ndarray],
+    seeds: range,
+) -> int:
     original = Pool.run
     what = {"text": "", "seed": 0}
 
-    def damaged_run(self: Pool, circuit: Circuit, job: Job, check: Callable[[Answer], object]) -> object:
+    def damaged_run(
+        self: Pool, circuit: Circuit, job: Job, check: Callable[[Answer], object]
+    ) -> object:
         rng = random.Random(what["seed"])
         damage = rng.choice(DAMAGES)
         text = damage(rng, circuit.text)
@@ -134,14 +171,21 @@ def fuzz_decks(monkeypatch: pytest.MonkeyPatch, engine: sn.NgspiceEngine, truth:
     failures = 0
     for seed in seeds:
         what["seed"] = seed
-        failures += outcome(engine, "read" if seed % 2 else "pulse", truth, f"seed {seed}: {what['text']}")
+        failures += outcome(
+            engine, "read" if seed % 2 else "pulse", truth, f"seed {seed}: {what['text']}"
+        )
     monkeypatch.undo()
     for name in JOBS:
         assert not outcome(engine, name, truth, "all the damage")
     return failures
 
 
-def fuzz_results(monkeypatch: pytest.MonkeyPatch, engine: sn.NgspiceEngine, truth: dict[str, np.ndarray], seeds: range) -> int:
+def fuzz_results(
+    monkeypatch: pytest.MonkeyPatch,
+    engine: sn.NgspiceEngine,
+    truth: dict[str, np.ndarray],
+    seeds: range,
+) -> int:
     original = Session.run
     seed_of = {"seed": 0}
 
@@ -158,7 +202,9 @@ def fuzz_results(monkeypatch: pytest.MonkeyPatch, engine: sn.NgspiceEngine, trut
         elif kind == 2:
             vectors = vectors[:, : rng.integers(1, vectors.shape[1])]
         elif kind == 3:
-            vectors[[row, rng.integers(vectors.shape[0])]] = vectors[[rng.integers(vectors.shape[0]), row]]
+            vectors[[row, rng.integers(vectors.shape[0])]] = vectors[
+                [rng.integers(vectors.shape[0]), row]
+            ]
         elif kind == 4:
             vectors[row] = 0.0
         elif kind == 5:
@@ -171,25 +217,40 @@ def fuzz_results(monkeypatch: pytest.MonkeyPatch, engine: sn.NgspiceEngine, trut
     failures = 0
     for seed in seeds:
         seed_of["seed"] = seed
-        failures += outcome(engine, "read" if seed % 2 else "pulse", truth, f"result damaged with seed {seed}")
+        failures += outcome(
+            engine, "read" if seed % 2 else "pulse", truth, f"result damaged with seed {seed}"
+        )
     monkeypatch.undo()
     return failures
 
 
-def test_a_sample_of_damaged_decks(monkeypatch: pytest.MonkeyPatch, engine: sn.NgspiceEngine, truth: dict[str, np.ndarray]) -> None:
+def test_a_sample_of_damaged_decks(
+    monkeypatch: pytest.MonkeyPatch, engine: sn.NgspiceEngine, truth: dict[str, np.ndarray]
+) -> None:
     assert fuzz_decks(monkeypatch, engine, truth, range(24)) >= 8
 
 
-def test_a_sample_of_damaged_results(monkeypatch: pytest.MonkeyPatch, engine: sn.NgspiceEngine, truth: dict[str, np.ndarray]) -> None:
+def test_a_sample_of_damaged_results(
+    monkeypatch: pytest.MonkeyPatch, engine: sn.NgspiceEngine, truth: dict[str, np.ndarray]
+) -> None:
     assert fuzz_results(monkeypatch, engine, truth, range(120)) >= 60
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(10))
-def test_many_damaged_decks(part: int, monkeypatch: pytest.MonkeyPatch, engine: sn.NgspiceEngine, truth: dict[str, np.ndarray]) -> None:
-    assert fuzz_decks(monkeypatch, engine, truth, range(1000 + 300 * part, 1300 + 300 * part)) >= 100
+def test_many_damaged_decks(
+    part: int,
+    monkeypatch: pytest.MonkeyPatch,
+    engine: sn.NgspiceEngine,
+    truth: dict[str, np.ndarray],
+) -> None:
+    assert (
+        fuzz_decks(monkeypatch, engine, truth, range(1000 + 300 * part, 1300 + 300 * part)) >= 100
+    )
 
 
 @pytest.mark.slow
-def test_many_damaged_results(monkeypatch: pytest.MonkeyPatch, engine: sn.NgspiceEngine, truth: dict[str, np.ndarray]) -> None:
+def test_many_damaged_results(
+    monkeypatch: pytest.MonkeyPatch, engine: sn.NgspiceEngine, truth: dict[str, np.ndarray]
+) -> None:
     assert fuzz_results(monkeypatch, engine, truth, range(1000, 3000)) >= 1000

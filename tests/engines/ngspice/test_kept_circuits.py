@@ -1,4 +1,5 @@
-"""What an engine keeps is found again only by what is the same: pairs that differ in one thing give two answers in one process."""
+"""What an engine keeps is found again only by what is the same: pairs that differ in one thing give
+two answers in one process."""
 
 import dataclasses
 import os
@@ -53,7 +54,9 @@ def described(folder, subckt="low", p="p", n="n", text=PAIR, name="pair"):
 
 
 def read(engine, device):
-    return engine.read(sn.Crossbar(device=device, state=np.full((2, 2), 0.5), wires=sn.Wires.ideal()), [0.1, 0.1]).column_amps[0]
+    return engine.read(
+        sn.Crossbar(device=device, state=np.full((2, 2), 0.5), wires=sn.Wires.ideal()), [0.1, 0.1]
+    ).column_amps[0]
 
 
 def test_two_sub_circuits_of_one_file_are_two_devices_in_any_order(engine, tmp_path):
@@ -134,7 +137,16 @@ def key_of(device, **changes):
     return array_key(sn.Crossbar(device=device, **given), NONE, NONE, modelled=True)
 
 
-DEVICES = ("vteam", "linear-drift", "yakopcic", "pershin-di-ventra", "1t1r", "1s1r", "memdiode", "stanford")
+DEVICES = (
+    "vteam",
+    "linear-drift",
+    "yakopcic",
+    "pershin-di-ventra",
+    "1t1r",
+    "1s1r",
+    "memdiode",
+    "stanford",
+)
 
 
 def made_with(device, parameter, value):
@@ -154,7 +166,9 @@ def test_devices_that_differ_in_one_parameter_have_two_keys(name, pick, factor):
     parameter = own[pick % len(own)]
     value = float(np.asarray(getattr(device, parameter)))
     changed = [value * (1 - factor), value * (1 + factor), -value] if value else [factor]
-    other = next((made for new in changed if (made := made_with(device, parameter, new)) is not None), None)
+    other = next(
+        (made for new in changed if (made := made_with(device, parameter, new)) is not None), None
+    )
     assume(other is not None)
     assert key_of(device) == key_of(registry.fresh(name))
     assert key_of(device) != key_of(other)
@@ -162,7 +176,15 @@ def test_devices_that_differ_in_one_parameter_have_two_keys(name, pick, factor):
     assert array is None or key_of(array) != key_of(device)
 
 
-WIRES = ("word_line_ohm", "bit_line_ohm", "driver_ohm", "sense_ohm", "double_sided", "word_line_farad", "bit_line_farad")
+WIRES = (
+    "word_line_ohm",
+    "bit_line_ohm",
+    "driver_ohm",
+    "sense_ohm",
+    "double_sided",
+    "word_line_farad",
+    "bit_line_farad",
+)
 
 
 @pytest.mark.parametrize("entry", WIRES)

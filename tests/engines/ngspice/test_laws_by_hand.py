@@ -1,4 +1,5 @@
-"""The checks that no answer of ngspice passes unseen: each law broken by a known amount, in a solution that is otherwise exact."""
+"""The checks that no answer of ngspice passes unseen: each law broken by a known amount, in a
+solution that is otherwise exact."""
 
 from __future__ import annotations
 
@@ -16,8 +17,15 @@ from spicesnn.engines.ngspice.laws import Solved, kirchhoff, state_defect
 ROWS, COLS = 4, 3
 WIRES = {
     "one side": sn.Wires(word_line_ohm=2.0, bit_line_ohm=3.0, driver_ohm=5.0, sense_ohm=7.0),
-    "both sides": sn.Wires(word_line_ohm=2.0, bit_line_ohm=3.0, driver_ohm=5.0, sense_ohm=7.0, double_sided=True),
-    "per line": sn.Wires(word_line_ohm=2.0, bit_line_ohm=3.0, driver_ohm=np.array([1.0, 0.0, 3.0, 9.0]), sense_ohm=np.array([4.0, 2.0, 0.0])),
+    "both sides": sn.Wires(
+        word_line_ohm=2.0, bit_line_ohm=3.0, driver_ohm=5.0, sense_ohm=7.0, double_sided=True
+    ),
+    "per line": sn.Wires(
+        word_line_ohm=2.0,
+        bit_line_ohm=3.0,
+        driver_ohm=np.array([1.0, 0.0, 3.0, 9.0]),
+        sense_ohm=np.array([4.0, 2.0, 0.0]),
+    ),
     "ideal words": sn.Wires(word_line_ohm=0.0, bit_line_ohm=3.0, driver_ohm=5.0),
     "ideal": sn.Wires.ideal(),
 }
@@ -32,9 +40,16 @@ def solved(wires: sn.Wires) -> tuple[sn.Crossbar, Solved]:
     cells = array.conductance * read.cell_volts
     none = np.zeros(ROWS, bool), np.zeros(COLS, bool)
     return array, Solved(
-        row_volts=rows, row_amps=read.row_amps, column_volts=columns, column_amps=read.column_amps, word=read.word_line_volts,
-        bit=read.bit_line_volts, cell_amps=cells, floating_rows=none[0], floating_columns=none[1],
-    )  # fmt: skip
+        row_volts=rows,
+        row_amps=read.row_amps,
+        column_volts=columns,
+        column_amps=read.column_amps,
+        word=read.word_line_volts,
+        bit=read.bit_line_volts,
+        cell_amps=cells,
+        floating_rows=none[0],
+        floating_columns=none[1],
+    )
 
 
 @pytest.mark.parametrize("wires", WIRES)
@@ -45,42 +60,69 @@ def test_an_exact_solution_breaks_no_law(wires: str) -> None:
     assert np.all(rounding < 1e-12)
 
 
-@pytest.mark.parametrize(("name", "shape"), [
-    ("row_amps", (2, ROWS)), ("column_amps", (2, COLS)), ("cell_amps", (2, ROWS, COLS)), ("row_volts", (2, ROWS)), ("column_volts", (2, COLS)),
-    ("word", (2, ROWS, COLS)), ("bit", (2, ROWS, COLS)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("row_amps", (2, ROWS)),
+        ("column_amps", (2, COLS)),
+        ("cell_amps", (2, ROWS, COLS)),
+        ("row_volts", (2, ROWS)),
+        ("column_volts", (2, COLS)),
+        ("word", (2, ROWS, COLS)),
+        ("bit", (2, ROWS, COLS)),
+    ],
+)
 @pytest.mark.parametrize("wires", ["one side", "both sides", "per line"])
-def test_any_single_value_that_is_wrong_is_seen_at_its_own_input(wires: str, name: str, shape: tuple[int, ...]) -> None:
+def test_any_single_value_that_is_wrong_is_seen_at_its_own_input(
+    wires: str, name: str, shape: tuple[int, ...]
+) -> None:
     array, answer = solved(WIRES[wires])
     for at in np.ndindex(shape[1:]):
         value = getattr(answer, name).copy()
         value[(1, *at)] += 1e-3
         violation, _ = kirchhoff(array, replace(answer, **{name: value}))
         assert violation[0] < 1e-12
-        # Amperes count as they are; volts at least through the largest resistance that stands beside them.
+        # Amperes count as they are; volts at least through the largest resistance that stands
+        # beside them.
         assert violation[1] >= (1e-3 if name.endswith("amps") else 1e-3 / 13) * (1 - 1e-9)
 
 
 def test_a_voltage_that_is_off_leaves_over_what_its_wires_carry() -> None:
-    """A word-line node between two segments of 2 Ω: both of their currents are wrong by ΔV/2 Ω, and they meet in the node."""
+    """A word-line node between two segments of 2 Ω: both of their currents are wrong by ΔV/2 Ω, and
+    they meet in the node."""
     array, answer = solved(WIRES["one side"])
     word = answer.word.copy()
     word[0, 2, 1] += 1e-3
-    assert kirchhoff(array, replace(answer, word=word))[0][0] == pytest.approx(2 * 1e-3 / 2.0, rel=1e-6)
+    assert kirchhoff(array, replace(answer, word=word))[0][0] == pytest.approx(
+        2 * 1e-3 / 2.0, rel=1e-6
+    )
     bit = answer.bit.copy()
     bit[0, 1, 2] += 1e-3
-    assert kirchhoff(array, replace(answer, bit=bit))[0][0] == pytest.approx(2 * 1e-3 / 3.0, rel=1e-6)
+    assert kirchhoff(array, replace(answer, bit=bit))[0][0] == pytest.approx(
+        2 * 1e-3 / 3.0, rel=1e-6
+    )
     word = answer.word.copy()
     word[0, 2, 0] += 1e-3  # beside its driver: 7 Ω and 2 Ω
-    assert kirchhoff(array, replace(answer, word=word))[0][0] == pytest.approx(1e-3 / 7.0 + 1e-3 / 2.0, rel=1e-6)
+    assert kirchhoff(array, replace(answer, word=word))[0][0] == pytest.approx(
+        1e-3 / 7.0 + 1e-3 / 2.0, rel=1e-6
+    )
 
 
 def test_a_line_that_floats_carries_nothing_into_its_source() -> None:
     array, answer = solved(WIRES["one side"])
     floating = np.array([False, True, False, False])
-    read = sn.NodalEngine().read(array, answer.row_volts, column_volts=answer.column_volts, floating_rows=floating)
-    made = replace(answer, row_amps=read.row_amps, column_amps=read.column_amps, word=read.word_line_volts, bit=read.bit_line_volts,
-                   cell_amps=array.conductance * read.cell_volts, floating_rows=floating)  # fmt: skip
+    read = sn.NodalEngine().read(
+        array, answer.row_volts, column_volts=answer.column_volts, floating_rows=floating
+    )
+    made = replace(
+        answer,
+        row_amps=read.row_amps,
+        column_amps=read.column_amps,
+        word=read.word_line_volts,
+        bit=read.bit_line_volts,
+        cell_amps=array.conductance * read.cell_volts,
+        floating_rows=floating,
+    )
     assert kirchhoff(array, made)[0].max() < 1e-12
     amps = made.row_amps.copy()
     amps[1, 1] = 1e-4
@@ -92,11 +134,14 @@ def test_currents_into_capacitances_count() -> None:
     charging = np.zeros((2, ROWS, COLS))
     charging[1, 0, 2] = 2e-5
     for name in ("word_farad_amps", "bit_farad_amps"):
-        assert kirchhoff(array, replace(answer, **{name: charging}))[0][1] == pytest.approx(2e-5, rel=1e-6)
+        assert kirchhoff(array, replace(answer, **{name: charging}))[0][1] == pytest.approx(
+            2e-5, rel=1e-6
+        )
 
 
 def test_a_state_that_moves_otherwise_than_its_rate_is_off_by_the_difference() -> None:
-    """Constant rates: after n steps of h a state has moved by n·h·rate; what is more or less counts in full, step by step."""
+    """Constant rates: after n steps of h a state has moved by n·h·rate; what is more or less counts
+    in full, step by step."""
     time = np.linspace(0.1, 1.0, 10)
     rates = np.full((1, 10, 1, 2), 3.0)
     start = np.zeros((1, 1, 2))
@@ -104,24 +149,40 @@ def test_a_state_that_moves_otherwise_than_its_rate_is_off_by_the_difference() -
     assert state_defect(time, states, rates, start).max() < 1e-12
     wrong = states.copy()
     wrong[0, :, 0, 1] *= 1.1
-    np.testing.assert_allclose(state_defect(time, wrong, rates, start)[0, 0], [0.0, 0.3], atol=1e-12)
+    np.testing.assert_allclose(
+        state_defect(time, wrong, rates, start)[0, 0], [0.0, 0.3], atol=1e-12
+    )
     wrong[0, :, 0, 1] = states[0, :, 0, 1] * 0.9
     # Over the first step, from 0 s, anything between no rate and the first one is right.
-    np.testing.assert_allclose(state_defect(time, wrong, rates, start)[0, 0], [0.0, 0.27], atol=1e-12)
+    np.testing.assert_allclose(
+        state_defect(time, wrong, rates, start)[0, 0], [0.0, 0.27], atol=1e-12
+    )
     late = states + 0.05
-    np.testing.assert_allclose(state_defect(time, late, rates, start)[0, 0], [0.05, 0.05], atol=1e-12)
+    np.testing.assert_allclose(
+        state_defect(time, late, rates, start)[0, 0], [0.05, 0.05], atol=1e-12
+    )
 
 
 def answer_of(vectors: np.ndarray, plot: str = "tran1", log: str = "") -> Answer:
     return Answer(vectors=vectors, log=log, plot=plot)
 
 
-@pytest.mark.parametrize(("time", "duration", "good"), [
-    ([0.0, 0.5, 1.0], 1.0, True), ([0.05, 0.5, 1.0], 1.0, True), ([0.1, 0.5, 1.0], 1.0, False), ([0.0, 1.0], 1.0, False),
-    ([0.0, 0.5, 0.5, 1.0], 1.0, False), ([0.0, 0.6, 0.5, 1.0], 1.0, False), ([0.0, 0.5, 1.0 + 2e-9], 1.0, False),
-    ([0.0, 0.5, 1.0 - 2e-9], 1.0, False),
-    ([0.0, 0.5, 1.0 + 5e-10], 1.0, True), ([-0.01, 0.5, 1.0], 1.0, False), ([0.0, 0.5, 1.0], 1.1, False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("time", "duration", "good"),
+    [
+        ([0.0, 0.5, 1.0], 1.0, True),
+        ([0.05, 0.5, 1.0], 1.0, True),
+        ([0.1, 0.5, 1.0], 1.0, False),
+        ([0.0, 1.0], 1.0, False),
+        ([0.0, 0.5, 0.5, 1.0], 1.0, False),
+        ([0.0, 0.6, 0.5, 1.0], 1.0, False),
+        ([0.0, 0.5, 1.0 + 2e-9], 1.0, False),
+        ([0.0, 0.5, 1.0 - 2e-9], 1.0, False),
+        ([0.0, 0.5, 1.0 + 5e-10], 1.0, True),
+        ([-0.01, 0.5, 1.0], 1.0, False),
+        ([0.0, 0.5, 1.0], 1.1, False),
+    ],
+)
 def test_a_transient_runs_from_0_to_its_end(time: list[float], duration: float, good: bool) -> None:
     if good:
         checks.transient(answer_of(np.zeros((1, len(time)))), np.array(time), duration)
@@ -135,14 +196,20 @@ def test_plots_points_and_values_are_what_was_asked_for() -> None:
         checks.transient(answer_of(np.zeros((1, 3)), "dc1"), np.array([0.0, 0.5, 1.0]), 1.0)
     checks.sweep(answer_of(np.zeros((2, 5)), "dc3"), 5)
     for plot, points in (("dc3", 4), ("dc3", 6), ("tran1", 5)):
-        with pytest.raises(AnswerRejectedError, match=r"points; expected|expected one of a DC sweep"):
+        with pytest.raises(
+            AnswerRejectedError, match=r"points; expected|expected one of a DC sweep"
+        ):
             checks.sweep(answer_of(np.zeros((2, 5)), plot), points)
     checks.common(answer_of(np.array([[1e29, -1e29]])), ("v",))
     for value in (1e30, -1e31, np.nan, np.inf):
         with pytest.raises(AnswerRejectedError, match=r"absurd.* for b$"):
             checks.common(answer_of(np.array([[1.0, 2.0], [0.0, value]])), ("a", "b"))
-    assert checks.solved_points(answer_of(np.zeros((1, 4))), np.array([0.0, 1, 2, 3])) == slice(1, 4)
-    assert checks.solved_points(answer_of(np.zeros((1, 4))), np.array([0.1, 1, 2, 3])) == slice(0, 4)
+    assert checks.solved_points(answer_of(np.zeros((1, 4))), np.array([0.0, 1, 2, 3])) == slice(
+        1, 4
+    )
+    assert checks.solved_points(answer_of(np.zeros((1, 4))), np.array([0.1, 1, 2, 3])) == slice(
+        0, 4
+    )
 
 
 def test_a_singular_matrix_is_harmless_in_a_trial_step_of_a_transient_alone() -> None:
@@ -161,5 +228,8 @@ def test_states_may_overstep_their_bounds_by_a_hundredth_of_the_range() -> None:
     checks.states_within(states, low, high, ("x",), "")
     for value in (3.021, 0.979):
         states[0, 0, 1, 2] = value
-        with pytest.raises(AnswerRejectedError, match=rf"state x of cell \(0, 1\) to {value:.6g}, beyond its bounds \[1, 3\]"):
+        with pytest.raises(
+            AnswerRejectedError,
+            match=rf"state x of cell \(0, 1\) to {value:.6g}, beyond its bounds \[1, 3\]",
+        ):
             checks.states_within(states, low, high, ("x",), "")

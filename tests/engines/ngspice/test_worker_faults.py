@@ -1,4 +1,5 @@
-"""Workers that are killed, stopped or lie: the job is repeated on another one, and the outcome is the same."""
+"""Workers that are killed, stopped or lie: the job is repeated on another one, and the outcome is
+the same."""
 
 from __future__ import annotations
 
@@ -17,7 +18,15 @@ from ngspice_jobs import GOOD, pool, run
 
 import spicesnn as sn
 from spicesnn.engines.ngspice import library
-from spicesnn.engines.ngspice.protocol import LENGTHS, MESSAGE, Channel, ChannelClosed, ChannelSilent, Header, pack
+from spicesnn.engines.ngspice.protocol import (
+    LENGTHS,
+    MESSAGE,
+    Channel,
+    ChannelClosed,
+    ChannelSilent,
+    Header,
+    pack,
+)
 from spicesnn.engines.ngspice.session import Session
 from spicesnn.errors import InputError, NgspiceError, NgspiceMissingError
 
@@ -48,8 +57,12 @@ def undisturbed() -> np.ndarray:
     return vectors
 
 
-@pytest.mark.parametrize("strike", [signal.SIGKILL, signal.SIGSEGV, signal.SIGSTOP], ids=lambda s: s.name)
-def test_a_worker_lost_in_the_middle_changes_nothing(strike: signal.Signals, undisturbed: np.ndarray) -> None:
+@pytest.mark.parametrize(
+    "strike", [signal.SIGKILL, signal.SIGSEGV, signal.SIGSTOP], ids=lambda s: s.name
+)
+def test_a_worker_lost_in_the_middle_changes_nothing(
+    strike: signal.Signals, undisturbed: np.ndarray
+) -> None:
     on = pool(silence_s=1.0)
     run(on, GOOD)
     thread = struck(on, strike)
@@ -62,7 +75,11 @@ def test_a_worker_lost_in_the_middle_changes_nothing(strike: signal.Signals, und
 
 def test_a_worker_killed_between_jobs_is_replaced() -> None:
     with sn.NgspiceEngine() as engine:
-        array = sn.Crossbar(device=sn.devices.VTEAM(), state=np.linspace(0.5e-9, 2.5e-9, 6).reshape(2, 3), wires=sn.Wires())
+        array = sn.Crossbar(
+            device=sn.devices.VTEAM(),
+            state=np.linspace(0.5e-9, 2.5e-9, 6).reshape(2, 3),
+            wires=sn.Wires(),
+        )
         pulse = sn.Pulse(row_volts=[1.0, 0.5], width_s=1e-8, rise_s=1e-9)
         first = engine.pulse(array, pulse)
         for session in engine.pool.sessions:
@@ -70,20 +87,34 @@ def test_a_worker_killed_between_jobs_is_replaced() -> None:
             session._reap()
         again = engine.pulse(array, pulse)
         assert np.array_equal(first.state, again.state)
-        assert np.array_equal(engine.read(again.array, [1.0, 0.0]).column_amps, engine.read(first.array, [1.0, 0.0]).column_amps)
+        assert np.array_equal(
+            engine.read(again.array, [1.0, 0.0]).column_amps,
+            engine.read(first.array, [1.0, 0.0]).column_amps,
+        )
 
 
 def test_a_loaded_circuit_gives_what_a_fresh_one_gives() -> None:
-    """Altered in place through a history of other states, or parsed for this job alone: the same bits."""
+    """Altered in place through a history of other states, or parsed for this job alone: the same
+    bits."""
     rng = np.random.default_rng(4)
     device = sn.devices.VTEAM()
-    arrays = [sn.Crossbar(device=device, state=rng.uniform(0.2e-9, 2.8e-9, (3, 3)), wires=sn.Wires()) for _ in range(4)]
-    pulse = sn.Pulse(row_volts=[1.0, 0.5, 0.5], column_volts=[0.0, 0.5, 0.5], width_s=1e-8, rise_s=1e-9)
+    arrays = [
+        sn.Crossbar(device=device, state=rng.uniform(0.2e-9, 2.8e-9, (3, 3)), wires=sn.Wires())
+        for _ in range(4)
+    ]
+    pulse = sn.Pulse(
+        row_volts=[1.0, 0.5, 0.5], column_volts=[0.0, 0.5, 0.5], width_s=1e-8, rise_s=1e-9
+    )
     with sn.NgspiceEngine() as engine:
-        kept = [(engine.pulse(a, pulse).state, engine.read(a, np.ones(3)).column_amps) for a in arrays][-1]
+        kept = [
+            (engine.pulse(a, pulse).state, engine.read(a, np.ones(3)).column_amps) for a in arrays
+        ][-1]
         assert [s.jobs for s in engine.pool.sessions] == [4, 4]
     with sn.NgspiceEngine() as engine:
-        fresh = (engine.pulse(arrays[-1], pulse).state, engine.read(arrays[-1], np.ones(3)).column_amps)
+        fresh = (
+            engine.pulse(arrays[-1], pulse).state,
+            engine.read(arrays[-1], np.ones(3)).column_amps,
+        )
     assert np.array_equal(kept[0], fresh[0])
     assert np.array_equal(kept[1], fresh[1])
 
@@ -96,7 +127,9 @@ def test_workers_do_not_outlive_close_or_leave_zombies() -> None:
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
-    assert engine.read(sn.Crossbar(conductance=[[1e-3]], wires=sn.Wires.ideal()), [1.0]).column_amps == pytest.approx([1e-3])
+    assert engine.read(
+        sn.Crossbar(conductance=[[1e-3]], wires=sn.Wires.ideal()), [1.0]
+    ).column_amps == pytest.approx([1e-3])
     engine.close()
 
 
@@ -112,16 +145,27 @@ def test_recycled_workers_do_not_show() -> None:
 
 def test_threads_share_an_engine() -> None:
     rng = np.random.default_rng(1)
-    arrays = [sn.Crossbar(conductance=rng.uniform(1e-4, 1e-3, (3, 3)), wires=sn.Wires()) for _ in range(8)]
+    arrays = [
+        sn.Crossbar(conductance=rng.uniform(1e-4, 1e-3, (3, 3)), wires=sn.Wires()) for _ in range(8)
+    ]
     answers: dict[int, np.ndarray] = {}
     with sn.NgspiceEngine(workers=2) as engine:
-        threads = [threading.Thread(target=lambda k=k: answers.update({k: engine.read(arrays[k], np.ones(3)).column_amps})) for k in range(8)]
+        threads = [
+            threading.Thread(
+                target=lambda k=k: answers.update(
+                    {k: engine.read(arrays[k], np.ones(3)).column_amps}
+                )
+            )
+            for k in range(8)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
     for k, array in enumerate(arrays):
-        np.testing.assert_allclose(answers[k], sn.NodalEngine().read(array, np.ones(3)).column_amps, rtol=1e-11)
+        np.testing.assert_allclose(
+            answers[k], sn.NodalEngine().read(array, np.ones(3)).column_amps, rtol=1e-11
+        )
 
 
 def test_a_large_batch_is_split_over_workers() -> None:
@@ -132,7 +176,9 @@ def test_a_large_batch_is_split_over_workers() -> None:
         read = engine.read(array, volts)
         assert read.stats["runs"] == 2
     with sn.NgspiceEngine() as engine:
-        np.testing.assert_allclose(read.column_amps, engine.read(array, volts).column_amps, rtol=1e-12)
+        np.testing.assert_allclose(
+            read.column_amps, engine.read(array, volts).column_amps, rtol=1e-12
+        )
 
 
 SCRIPT = """
@@ -150,13 +196,20 @@ def test_scripts_need_no_main_guard(how: str, tmp_path: Path) -> None:
     command = [sys.executable, "-"] if how == "stdin" else [sys.executable, str(script)]
     given = "import sys\nsys.path.pop(0)\n" + SCRIPT if how == "stdin" else None
     folder = tmp_path if how == "another folder" else None
-    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=60, cwd=folder, check=False)
+    done = subprocess.run(
+        command, input=given, capture_output=True, text=True, timeout=60, cwd=folder, check=False
+    )
     assert done.stdout.strip() == "0.00025", done.stderr
 
 
 def test_workers_die_with_a_parent_that_is_killed() -> None:
-    code = SCRIPT + "\nimport os, signal\nprint(engine.pool.sessions[0].pid, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    code = (
+        SCRIPT
+        + "\nimport os, signal\nprint(engine.pool.sessions[0].pid, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
     pid = int(done.stdout.split()[-1])
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
@@ -175,7 +228,10 @@ def test_a_fork_uses_workers_of_its_own() -> None:
         mine = [s.pid for s in engine.pool.sessions]
         child = os.fork()
         if child == 0:
-            fine = engine.read(array, [2.0]).column_amps[0] == pytest.approx(2e-3) and [s.pid for s in engine.pool.sessions] != mine
+            fine = (
+                engine.read(array, [2.0]).column_amps[0] == pytest.approx(2e-3)
+                and [s.pid for s in engine.pool.sessions] != mine
+            )
             engine.close()
             os._exit(0 if fine else 1)
         assert os.waitpid(child, 0)[1] == 0
@@ -183,7 +239,9 @@ def test_a_fork_uses_workers_of_its_own() -> None:
         assert [s.pid for s in engine.pool.sessions] == mine
 
 
-@pytest.mark.parametrize(("name", "value"), [("workers", 0), ("circuits", 0), ("repeats", -1), ("recycle_after", 1.5)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("workers", 0), ("circuits", 0), ("repeats", -1), ("recycle_after", 1.5)]
+)
 def test_settings_that_make_no_sense(name: str, value: float) -> None:
     with pytest.raises(InputError, match=name):
         sn.NgspiceEngine(**{name: value})
@@ -206,7 +264,7 @@ def test_no_library_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
         library.find()
 
 
-# -- the pipe ---------------------------------------------------------------------------------------------------------
+# -- the pipe -------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -237,7 +295,13 @@ def test_truncated_answers_are_a_lost_worker(cut: int, pipe: tuple[Channel, int]
 
 
 @pytest.mark.parametrize(
-    "junk", [b"x" * 40, LENGTHS.pack(MESSAGE, 4, 0) + b"null", LENGTHS.pack(MESSAGE, 3, 0) + b"{{{", LENGTHS.pack(MESSAGE, 1 << 30, 0)]
+    "junk",
+    [
+        b"x" * 40,
+        LENGTHS.pack(MESSAGE, 4, 0) + b"null",
+        LENGTHS.pack(MESSAGE, 3, 0) + b"{{{",
+        LENGTHS.pack(MESSAGE, 1 << 30, 0),
+    ],
 )
 def test_what_is_no_frame_is_refused(junk: bytes, pipe: tuple[Channel, int]) -> None:
     channel, write = pipe
@@ -261,7 +325,9 @@ def test_answers_of_the_wrong_length_are_refused(monkeypatch: pytest.MonkeyPatch
     on = pool(repeats=0)
     asked = Session._ask
 
-    def shortened(self: Session, header: Header, payload: bytes = b"", seconds: float | None = None) -> tuple[Header, bytearray]:
+    def shortened(
+        self: Session, header: Header, payload: bytes = b"", seconds: float | None = None
+    ) -> tuple[Header, bytearray]:
         answer, data = asked(self, header, payload, seconds)
         return answer, data[:-8] if header["do"] == "run" else data
 

@@ -1,4 +1,5 @@
-"""A SPICE file that says something else than its Python class is found out by the answer, whichever equation differs."""
+"""A SPICE file that says something else than its Python class is found out by the answer, whichever
+equation differs."""
 
 from __future__ import annotations
 
@@ -33,30 +34,50 @@ def vteam_with(folder: Path, before: str, after: str) -> sn.Crossbar:
     class Other(sn.devices.VTEAM):
         model: ClassVar[str] = str(folder / "vteam.lib")
 
-    return sn.Crossbar(device=Other(), state=STATE, wires=sn.Wires(word_line_ohm=2.0, bit_line_ohm=2.0))
+    return sn.Crossbar(
+        device=Other(), state=STATE, wires=sn.Wires(word_line_ohm=2.0, bit_line_ohm=2.0)
+    )
 
 
 def test_the_same_text_elsewhere_is_taken(engine: sn.NgspiceEngine, tmp_path: Path) -> None:
     done = engine.pulse(vteam_with(tmp_path, "uramp", "uramp"), PULSE)
     assert np.abs(done.state - STATE)[0].min() > 0.05 * 3e-9
-    np.testing.assert_allclose(done.state, sn.NodalEngine().pulse(vteam_with(tmp_path, "uramp", "uramp"), PULSE).state, atol=1e-4 * 3e-9)
+    np.testing.assert_allclose(
+        done.state,
+        sn.NodalEngine().pulse(vteam_with(tmp_path, "uramp", "uramp"), PULSE).state,
+        atol=1e-4 * 3e-9,
+    )
 
 
-@pytest.mark.parametrize(("before", "after"), [
-    ("k_rise={", "k_rise={1.02*"),
-    ("k_rise={", "k_rise={0.98*"),
-    ("k_rise={", "k_rise={-1*"),
-    ("v(p,n)/{v_off} - 1)^{alpha_off}", "v(p,n)/{v_off} - 1)^(1.005*{alpha_off})"),
-])  # fmt: skip
-def test_another_rate_is_refused(engine: sn.NgspiceEngine, tmp_path: Path, before: str, after: str) -> None:
-    with pytest.raises(NgspiceError, match=r"moved state w of cell \(0, [01]\) against its state equation, by 0\.\d+ of its range"):
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("k_rise={", "k_rise={1.02*"),
+        ("k_rise={", "k_rise={0.98*"),
+        ("k_rise={", "k_rise={-1*"),
+        ("v(p,n)/{v_off} - 1)^{alpha_off}", "v(p,n)/{v_off} - 1)^(1.005*{alpha_off})"),
+    ],
+)
+def test_another_rate_is_refused(
+    engine: sn.NgspiceEngine, tmp_path: Path, before: str, after: str
+) -> None:
+    with pytest.raises(
+        NgspiceError,
+        match=r"moved state w of cell \(0, [01]\) against its state equation, by 0\.\d+ of its range",
+    ):
         engine.pulse(vteam_with(tmp_path, before, after), PULSE)
 
 
-@pytest.mark.parametrize(("before", "after"), [
-    ("bi p n i = v(p,n)/", "bi p n i = 1.01*v(p,n)/"), ("r_low={r_linear*r_on}", "r_low={r_linear*r_on*2}"),
-])  # fmt: skip
-def test_another_current_is_refused(engine: sn.NgspiceEngine, tmp_path: Path, before: str, after: str) -> None:
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("bi p n i = v(p,n)/", "bi p n i = 1.01*v(p,n)/"),
+        ("r_low={r_linear*r_on}", "r_low={r_linear*r_on*2}"),
+    ],
+)
+def test_another_current_is_refused(
+    engine: sn.NgspiceEngine, tmp_path: Path, before: str, after: str
+) -> None:
     array = vteam_with(tmp_path, before, after)
     with pytest.raises(NgspiceError, match="violates Kirchhoff's current law"):
         engine.pulse(array, PULSE)

@@ -1,4 +1,5 @@
-"""Nonlinear test devices with formulas short enough to be checked by eye. None has a SPICE twin: they serve the nodal engine's own tests."""
+"""Nonlinear test devices with formulas short enough to be checked by eye. None has a SPICE twin:
+they serve the nodal engine's own tests."""
 
 from __future__ import annotations
 
@@ -55,7 +56,9 @@ class Exponential(Memoryless):
 
     def conductance(self, v, x, gate=None):
         with np.errstate(over="ignore"):
-            return self.saturation / self.slope_volts * np.exp(np.asarray(v) / self.slope_volts) + 0 * np.asarray(x)
+            return self.saturation / self.slope_volts * np.exp(
+                np.asarray(v) / self.slope_volts
+            ) + 0 * np.asarray(x)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,7 +78,8 @@ class Tunnel(Memoryless):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Relaxing(Device):
-    """i = (1 + 9x)·1e-4 v; dx/dt = speed·(v² − x): smooth, with a solution in closed form at constant v."""
+    """i = (1 + 9x)·1e-4 v; dx/dt = speed·(v² − x): smooth, with a solution in closed form at
+    constant v."""
 
     name: ClassVar[str] = "test-relaxing"
     reference: ClassVar[str] = "none: a test device"
@@ -100,7 +104,8 @@ class Relaxing(Device):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Oscillating(Device):
-    """Two states: dx/dt = speed·(y − ½), dy/dt = −speed·(x − ½)·(1 + v/2); i = 1e-4·(1 + x)·sinh(v), nonlinear."""
+    """Two states: dx/dt = speed·(y − ½), dy/dt = −speed·(x − ½)·(1 + v/2); i = 1e-4·(1 +
+    x)·sinh(v), nonlinear."""
 
     name: ClassVar[str] = "test-oscillating"
     reference: ClassVar[str] = "none: a test device"
@@ -119,7 +124,12 @@ class Oscillating(Device):
 
     def rate(self, v, x, gate=None):
         x = np.asarray(x)
-        return np.stack([self.speed * (x[1] - 0.5) + 0 * np.asarray(v), -self.speed * (x[0] - 0.5) * (1 + np.asarray(v) / 2)])
+        return np.stack(
+            [
+                self.speed * (x[1] - 0.5) + 0 * np.asarray(v),
+                -self.speed * (x[0] - 0.5) * (1 + np.asarray(v) / 2),
+            ]
+        )
 
     def bounds(self):
         return 0.0, 1.0

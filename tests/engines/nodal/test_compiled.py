@@ -1,4 +1,5 @@
-"""The first read of an installation compiles the kernels once, says so, and keeps them on disk; the import loads none of that."""
+"""The first read of an installation compiles the kernels once, says so, and keeps them on disk; the
+import loads none of that."""
 
 from __future__ import annotations
 
@@ -21,13 +22,23 @@ print(sn.NodalEngine().read(sn.Crossbar(conductance=np.full((8, 8), 1e-4)), np.o
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ | environment)
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | environment,
+    )
 
 
 @pytest.mark.slow
-def test_the_first_read_tells_that_it_compiles_and_the_second_has_nothing_to_compile(tmp_path: Path) -> None:
+def test_the_first_read_tells_that_it_compiles_and_the_second_has_nothing_to_compile(
+    tmp_path: Path,
+) -> None:
     first = run(READ, NUMBA_CACHE_DIR=str(tmp_path))
-    assert first.stderr.startswith("spicesnn: compiling the line solver; the result is kept for later runs (about 20 s)")
+    assert first.stderr.startswith(
+        "spicesnn: compiling the line solver; the result is kept for later runs (about 20 s)"
+    )
     kept = sorted(path.name for path in tmp_path.rglob("*.nbc"))
     again = run(READ, NUMBA_CACHE_DIR=str(tmp_path))
     assert again.stderr == ""
@@ -42,16 +53,23 @@ def test_the_import_loads_no_compiler_and_no_solver() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_a_slow_start_that_compiles_nothing_does_not_speak_of_compiling(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_start_that_compiles_nothing_does_not_speak_of_compiling(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(jit, "PATIENCE_S", 0.01)
     with jit.compiling("nothing"):
         time.sleep(0.1)
     assert capfd.readouterr().err == ""
 
 
-def test_what_compiles_for_longer_than_one_waits_is_said(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_compiles_for_longer_than_one_waits_is_said(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(jit, "PATIENCE_S", 0.0)
     with jit.compiling("a sum"):
         assert njit(lambda x: x + 1.0)(1.0) == 2.0
         time.sleep(0.1)
-    assert capfd.readouterr().err == "spicesnn: compiling a sum; the result is kept for later runs (about 20 s) …\n"
+    assert (
+        capfd.readouterr().err
+        == "spicesnn: compiling a sum; the result is kept for later runs (about 20 s) …\n"
+    )

@@ -1,4 +1,5 @@
-"""The energy and charge of pulses against brute force, and reads against elimination: a small part of ``scripts/brute_force.py``."""
+"""The energy and charge of pulses against brute force, and reads against elimination: a small part
+of ``scripts/brute_force.py``."""
 
 from __future__ import annotations
 
@@ -40,16 +41,33 @@ def test_random_reads_of_any_cells_agree_with_newton_steps_of_the_script(brute: 
     found = [brute.check_nonlinear_read(np.random.default_rng([7, 2, k])) for k in range(25)]
     assert max(error for error, _ in found) < 1e-9
     refused = [line for _, line in found if line]
-    assert all(line.startswith("mosfet-emulator: Newton's method") for line in refused)  # steep at some states: refused, never wrong
+    assert all(
+        line.startswith("mosfet-emulator: Newton's method") for line in refused
+    )  # steep at some states: refused, never wrong
     assert len(refused) <= 2
 
 
-@pytest.mark.parametrize("name", ["vteam", "linear-drift", "yakopcic", "metal-oxide", "stanford", "pershin-di-ventra", "saturating-pulse"])
-def test_random_pulses_agree_with_brute_force_in_states_and_energy(brute: ModuleType, name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "vteam",
+        "linear-drift",
+        "yakopcic",
+        "metal-oxide",
+        "stanford",
+        "pershin-di-ventra",
+        "saturating-pulse",
+    ],
+)
+def test_random_pulses_agree_with_brute_force_in_states_and_energy(
+    brute: ModuleType, name: str
+) -> None:
     compared = 0
     for k in range(4):
         try:
-            state, energy, _, line = brute.check_pulse(brute.random_case(np.random.default_rng([7, 1, k]), name), ENGINE)
+            state, energy, _, line = brute.check_pulse(
+                brute.random_case(np.random.default_rng([7, 1, k]), name), ENGINE
+            )
         except brute.ReferenceFailedError:
             continue
         assert not line
@@ -60,11 +78,14 @@ def test_random_pulses_agree_with_brute_force_in_states_and_energy(brute: Module
 
 
 @pytest.mark.slow  # 1T1R cells are advanced in NumPy: half a minute
-def test_cells_that_reach_their_bound_before_the_array_answers_do_not_end_on_it(brute: ModuleType) -> None:
-    """1T1R, 2×2: all cells would be at w = 0 within 0.3 ps at the first voltages; the array takes half of them away in that time.
+def test_cells_that_reach_their_bound_before_the_array_answers_do_not_end_on_it(
+    brute: ModuleType,
+) -> None:
+    """1T1R, 2×2: all cells would be at w = 0 within 0.3 ps at the first voltages; the array takes
+    half of them away in that time.
 
-    A step of 0.2 ns saw all cells at the bound at each of its nodes, where nothing changes them any more. The reference is the script's.
-    """
+    A step of 0.2 ns saw all cells at the bound at each of its nodes, where nothing changes them any
+    more. The reference is the script's."""
     case = brute.random_case(np.random.default_rng([21, 1, 9]))
     after = ENGINE.pulse(case.array, case.pulse)
     reference = np.array([[2.13e-12, 7.95e-12], [7.75e-12, 1.585e-11]])
@@ -74,11 +95,21 @@ def test_cells_that_reach_their_bound_before_the_array_answers_do_not_end_on_it(
 
 @pytest.mark.parametrize("way", ["compiled", "NumPy"])
 @pytest.mark.parametrize("ohms", [(87.35, 991.5), (1.0, 1.0)])
-def test_cells_that_switch_off_unseen_within_a_step_have_their_energy_counted(brute: ModuleType, ohms: tuple[float, float], way: str) -> None:
-    """Yakopcic cells end at x = 0, where no current is left: all of the energy is delivered while they go there."""
+def test_cells_that_switch_off_unseen_within_a_step_have_their_energy_counted(
+    brute: ModuleType, ohms: tuple[float, float], way: str
+) -> None:
+    """Yakopcic cells end at x = 0, where no current is left: all of the energy is delivered while
+    they go there."""
     factor = None if way == "compiled" else np.ones((2, 2))
-    array = sn.Crossbar(device=sn.devices.Yakopcic(), state=[[0.194, 0.390], [0.798, 0.380]], wires=sn.Wires(*ohms), current_factor=factor)
-    case = brute.Case(array=array, pulse=sn.Pulse(row_volts=[-3.685, -2.686], width_s=0.0665), over=1.0)
+    array = sn.Crossbar(
+        device=sn.devices.Yakopcic(),
+        state=[[0.194, 0.390], [0.798, 0.380]],
+        wires=sn.Wires(*ohms),
+        current_factor=factor,
+    )
+    case = brute.Case(
+        array=array, pulse=sn.Pulse(row_volts=[-3.685, -2.686], width_s=0.0665), over=1.0
+    )
     state, energy, absolute = brute.reference(case)
     after = ENGINE.pulse(array, case.pulse)
     assert np.abs(after.state - state).max() < 1e-4
@@ -87,7 +118,10 @@ def test_cells_that_switch_off_unseen_within_a_step_have_their_energy_counted(br
 
 @pytest.mark.slow
 def test_many_random_reads_and_pulses_agree_with_brute_force(brute: ModuleType) -> None:
-    assert max(brute.check_read(np.random.default_rng([8, 0, k])) for k in range(5000)) < brute.READ_ERROR
+    assert (
+        max(brute.check_read(np.random.default_rng([8, 0, k])) for k in range(5000))
+        < brute.READ_ERROR
+    )
     for k in range(200):
         case = brute.random_case(np.random.default_rng([8, 1, k]))
         try:
@@ -99,17 +133,27 @@ def test_many_random_reads_and_pulses_agree_with_brute_force(brute: ModuleType) 
 
 
 @pytest.mark.parametrize(("volts", "joule"), [(5.0, 0.20444), (10.0, 28.1648), (30.0, 562.604)])
-def test_a_cell_whose_current_only_its_wires_limit_takes_what_they_let_through(volts: float, joule: float) -> None:
-    """i = 2·β·w⁴·sinh(2v) reaches tens of ampere at 10 V: two segments of 1 Ω limit it. The values are the reference's of the script."""
-    array = sn.Crossbar(device=registry.fresh("nonlinear-drift"), shape=(1, 1), wires=sn.Wires(word_line_ohm=1.0, bit_line_ohm=1.0))
+def test_a_cell_whose_current_only_its_wires_limit_takes_what_they_let_through(
+    volts: float, joule: float
+) -> None:
+    """i = 2·β·w⁴·sinh(2v) reaches tens of ampere at 10 V: two segments of 1 Ω limit it. The values
+    are the reference's of the script."""
+    array = sn.Crossbar(
+        device=registry.fresh("nonlinear-drift"),
+        shape=(1, 1),
+        wires=sn.Wires(word_line_ohm=1.0, bit_line_ohm=1.0),
+    )
     after = ENGINE.pulse(array, sn.Pulse(row_volts=volts, width_s=1.0, rise_s=1.0))
     assert after.energy_joule == pytest.approx(joule, rel=1e-4)
     assert after.stats["energy_error_joule"] < 2e-3 * joule
 
 
 def test_a_cell_that_switches_off_at_once_delivers_little() -> None:
-    """The first power would deliver a thousand times as much over the whole pulse as what it does deliver."""
-    device = sn.devices.VTEAM(r_on=1e3, r_off=1e9, v_on=-0.5, v_off=0.5, k_on=-1e3, k_off=1e3, alpha_on=1.0, alpha_off=1.0)
+    """The first power would deliver a thousand times as much over the whole pulse as what it does
+    deliver."""
+    device = sn.devices.VTEAM(
+        r_on=1e3, r_off=1e9, v_on=-0.5, v_off=0.5, k_on=-1e3, k_off=1e3, alpha_on=1.0, alpha_off=1.0
+    )
     array = sn.Crossbar(device=device, state=np.array([[0.0]]), wires=sn.Wires.ideal())
     after = ENGINE.pulse(array, sn.Pulse(row_volts=1.0, width_s=1e-3))
     speed = 1e3 * (1.0 / 0.5 - 1.0)  # m/s: 3 nm in 3 ps, but for the ramp at the bound
@@ -121,7 +165,11 @@ def test_a_cell_that_switches_off_at_once_delivers_little() -> None:
 
 @pytest.mark.parametrize("volts", [3.0, 5.0])
 def test_charge_times_volts_is_the_energy_of_a_pulse_without_edges(volts: float) -> None:
-    array = sn.Crossbar(device=registry.fresh("nonlinear-drift"), shape=(2, 1), wires=sn.Wires(word_line_ohm=1.0, bit_line_ohm=3.0))
+    array = sn.Crossbar(
+        device=registry.fresh("nonlinear-drift"),
+        shape=(2, 1),
+        wires=sn.Wires(word_line_ohm=1.0, bit_line_ohm=3.0),
+    )
     after = ENGINE.pulse(array, sn.Pulse(row_volts=[volts, 0.7 * volts], width_s=1e-3))
     row, column = (np.asarray(after.stats[name]) for name in ("row_coulomb", "column_coulomb"))
     assert row @ [volts, 0.7 * volts] == pytest.approx(after.energy_joule, rel=1e-9)
@@ -135,19 +183,35 @@ def test_extreme_pulses_end_soon_with_an_answer_or_one_line() -> None:
     for name in ("nonlinear-drift", "jart-vcm", "vteam", "memdiode"):
         device = registry.fresh(name)
         volts, frequency = device.typical_drive()
-        array = sn.Crossbar(device=device, shape=(1, 1), wires=sn.Wires(word_line_ohm=1.0, bit_line_ohm=1.0))
+        array = sn.Crossbar(
+            device=device, shape=(1, 1), wires=sn.Wires(word_line_ohm=1.0, bit_line_ohm=1.0)
+        )
         begin = time.process_time()
         outcome = "answered"
         try:
-            assert ENGINE.pulse(array, sn.Pulse(row_volts=30.0 * volts, width_s=1.0 / frequency, rise_s=0.1 / frequency)).energy_joule > 0
+            assert (
+                ENGINE.pulse(
+                    array,
+                    sn.Pulse(
+                        row_volts=30.0 * volts, width_s=1.0 / frequency, rise_s=0.1 / frequency
+                    ),
+                ).energy_joule
+                > 0
+            )
         except ConvergenceError as error:
             outcome = str(error)
         assert "\n" not in outcome
         assert time.process_time() - begin < 20.0
 
 
-def test_a_pulse_that_needs_too_many_steps_is_given_up_with_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pulse_that_needs_too_many_steps_is_given_up_with_a_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(transient, "MOST_TRIES", 2)
-    array = sn.Crossbar(device=registry.fresh("nonlinear-drift"), shape=(2, 2), wires=sn.Wires(word_line_ohm=1.0, bit_line_ohm=1.0))
+    array = sn.Crossbar(
+        device=registry.fresh("nonlinear-drift"),
+        shape=(2, 2),
+        wires=sn.Wires(word_line_ohm=1.0, bit_line_ohm=1.0),
+    )
     with pytest.raises(ConvergenceError, match="given up after 2 steps"):
         ENGINE.pulse(array, sn.Pulse(row_volts=5.0, width_s=1.0, rise_s=1.0))

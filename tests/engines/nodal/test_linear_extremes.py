@@ -1,4 +1,5 @@
-"""Extreme arrays against star-mesh elimination in long double, which subtracts nothing and so has no cancellation to speak of."""
+"""Extreme arrays against star-mesh elimination in long double, which subtracts nothing and so has
+no cancellation to speak of."""
 
 from __future__ import annotations
 
@@ -16,18 +17,29 @@ from spicesnn.engines.nodal.network import Operator, Sources
 from spicesnn.errors import ConvergenceError, SingularCircuitError
 
 
-def star_mesh(operator: Operator, row_volts: np.ndarray, column_volts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return row and column currents. Eliminating node k joins its neighbours: g_ij += g_ki·g_kj/Σg_k, until only terminals are left."""
+def star_mesh(
+    operator: Operator, row_volts: np.ndarray, column_volts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return row and column currents. Eliminating node k joins its neighbours: g_ij +=
+    g_ki·g_kj/Σg_k, until only terminals are left."""
     rows, cols = operator.shape
     cells = rows * cols
     graph = Graph.wires_of(operator)
     short = graph.ohm == 0
-    joined = coo_matrix((np.ones(short.sum()), (graph.tail[short], graph.head[short])), shape=(graph.nodes, graph.nodes))
+    joined = coo_matrix(
+        (np.ones(short.sum()), (graph.tail[short], graph.head[short])),
+        shape=(graph.nodes, graph.nodes),
+    )
     count, merged = connected_components(joined, directed=False)
     mesh = np.zeros((count, count), dtype=np.longdouble)
     tail = merged[np.concatenate([graph.tail[~short], np.arange(cells)])]
     head = merged[np.concatenate([graph.head[~short], cells + np.arange(cells)])]
-    siemens = np.concatenate([1 / graph.ohm[~short].astype(np.longdouble), operator.cell_siemens.ravel().astype(np.longdouble)])
+    siemens = np.concatenate(
+        [
+            1 / graph.ohm[~short].astype(np.longdouble),
+            operator.cell_siemens.ravel().astype(np.longdouble),
+        ]
+    )
     apart = tail != head
     np.add.at(mesh, (tail[apart], head[apart]), siemens[apart])
     np.add.at(mesh, (head[apart], tail[apart]), siemens[apart])
@@ -41,15 +53,25 @@ def star_mesh(operator: Operator, row_volts: np.ndarray, column_volts: np.ndarra
         mesh[near, near] = 0
     volts = np.zeros(count, dtype=np.longdouble)
     volts[terminal] = np.concatenate([row_volts, column_volts])
-    amps = np.array([(mesh[t] * np.where(keep, volts[t] - volts, 0)).sum() for t in terminal], dtype=float)
+    amps = np.array(
+        [(mesh[t] * np.where(keep, volts[t] - volts, 0)).sum() for t in terminal], dtype=float
+    )
     return amps[:rows], -amps[rows:]
 
 
-SPREADS = {"six decades": (-8, -2), "twelve": (-12, 0), "twelve with shorts": (-9, 3), "eighteen": (-12, 6)}
+SPREADS = {
+    "six decades": (-8, -2),
+    "twelve": (-12, 0),
+    "twelve with shorts": (-9, 3),
+    "eighteen": (-12, 6),
+}
 LINES = {
-    "1 ohm": Wires(), "merged word lines": Wires(word_line_ohm=0.0), "merged bit lines": Wires(bit_line_ohm=0.0, sense_ohm=10.0),
-    "all merged": Wires(word_line_ohm=0.0, bit_line_ohm=0.0, sense_ohm=10.0, driver_ohm=1.0), "double": Wires(double_sided=True, driver_ohm=30.0),
-}  # fmt: skip
+    "1 ohm": Wires(),
+    "merged word lines": Wires(word_line_ohm=0.0),
+    "merged bit lines": Wires(bit_line_ohm=0.0, sense_ohm=10.0),
+    "all merged": Wires(word_line_ohm=0.0, bit_line_ohm=0.0, sense_ohm=10.0, driver_ohm=1.0),
+    "double": Wires(double_sided=True, driver_ohm=30.0),
+}
 
 
 def operator_of(cells: np.ndarray, wires: Wires, floating: str = "") -> Operator:
@@ -61,12 +83,19 @@ def operator_of(cells: np.ndarray, wires: Wires, floating: str = "") -> Operator
     return Operator(wires=wires, cell_siemens=cells, floating_rows=rows, floating_columns=cols)
 
 
-def assert_true(operator: Operator, row_volts: np.ndarray, column_volts: np.ndarray, tolerance: float = 1e-9) -> None:
-    """Assert that all currents are right to `tolerance` of the largest, and that the certificate bounds their errors."""
+def assert_true(
+    operator: Operator, row_volts: np.ndarray, column_volts: np.ndarray, tolerance: float = 1e-9
+) -> None:
+    """Assert that all currents are right to `tolerance` of the largest, and that the certificate
+    bounds their errors."""
     true_rows, true_columns = star_mesh(operator, row_volts, column_volts)
-    solution = LinePrepared(operator).solve(Sources(row_volts=row_volts[None], column_volts=column_volts[None]))
+    solution = LinePrepared(operator).solve(
+        Sources(row_volts=row_volts[None], column_volts=column_volts[None])
+    )
     assert solution.bound_amps is not None
-    errors = np.concatenate([solution.row_amps[0] - true_rows, solution.column_amps[0] - true_columns])
+    errors = np.concatenate(
+        [solution.row_amps[0] - true_rows, solution.column_amps[0] - true_columns]
+    )
     largest = max(np.abs(true_rows).max(), np.abs(true_columns).max())
     assert np.abs(errors).max() <= tolerance * largest
     assert np.abs(errors).max() <= solution.bound_amps[0] + 1e-15 * largest
@@ -84,11 +113,17 @@ def test_conductances_over_many_decades(spread: str, lines: str) -> None:
 
 @pytest.mark.parametrize("xi", [1e2, 1e4, 1e6])
 @pytest.mark.parametrize("shape", [(8, 8), (3, 14), (12, 2)])
-def test_lines_that_are_far_more_resistive_than_the_cells(xi: float, shape: tuple[int, int]) -> None:
+def test_lines_that_are_far_more_resistive_than_the_cells(
+    xi: float, shape: tuple[int, int]
+) -> None:
     rng = np.random.default_rng(12)
     cells = 10 ** rng.uniform(-5, -4, shape)
     ohm = xi / (max(shape) ** 2 * cells.mean())
-    assert_true(operator_of(cells, Wires(word_line_ohm=ohm, bit_line_ohm=ohm)), rng.uniform(0, 1, shape[0]), np.zeros(shape[1]))
+    assert_true(
+        operator_of(cells, Wires(word_line_ohm=ohm, bit_line_ohm=ohm)),
+        rng.uniform(0, 1, shape[0]),
+        np.zeros(shape[1]),
+    )
 
 
 @pytest.mark.parametrize("floating", ["rows", "columns", "rows and columns"])
@@ -135,12 +170,16 @@ def test_cells_whose_two_ends_double_precision_cannot_tell_apart() -> None:
     cells[2, 3] = cells[5, 6] = 1e12
     volts = np.linspace(0, 1, 9)
     with pytest.raises(ConvergenceError, match=r"a cell has 1e\+12 S where a wire segment has 1 S"):
-        LinePrepared(operator_of(cells, Wires())).solve(Sources(row_volts=volts[None], column_volts=np.zeros((1, 9))))
+        LinePrepared(operator_of(cells, Wires())).solve(
+            Sources(row_volts=volts[None], column_volts=np.zeros((1, 9)))
+        )
     rows, columns = star_mesh(operator_of(cells, Wires()), volts, np.zeros(9))
     read = NodalEngine().read(Crossbar(conductance=cells, wires=Wires()), volts)
     np.testing.assert_allclose(read.row_amps, rows, rtol=0, atol=1e-13 * np.abs(rows).max())
     np.testing.assert_allclose(read.column_amps, columns, rtol=0, atol=1e-13 * np.abs(rows).max())
-    still = NodalEngine().read(Crossbar(conductance=np.full((9, 9), 1e3), wires=Wires()), np.full(9, 0.7), column_volts=0.7)
+    still = NodalEngine().read(
+        Crossbar(conductance=np.full((9, 9), 1e3), wires=Wires()), np.full(9, 0.7), column_volts=0.7
+    )
     assert np.abs(still.column_amps).max() < 1e-12
 
 
@@ -154,29 +193,44 @@ def test_where_no_method_is_left_it_is_an_error(monkeypatch: pytest.MonkeyPatch)
 
 def ends(rng: np.random.Generator, lines: int) -> float | np.ndarray:
     """Return terminal resistances: none, one for all, or one a line with zeros among them."""
-    kinds: tuple[float | np.ndarray, ...] = (0.0, 50.0, rng.choice([0.0, 3.0, 1e3, 1e6], lines), 10 ** rng.uniform(-3, 6, lines))
+    kinds: tuple[float | np.ndarray, ...] = (
+        0.0,
+        50.0,
+        rng.choice([0.0, 3.0, 1e3, 1e6], lines),
+        10 ** rng.uniform(-3, 6, lines),
+    )
     return kinds[rng.integers(4)]
 
 
 def extreme_array(rng: np.random.Generator) -> Crossbar:
-    """Return a small array of anything that `Wires` allows, with conductances over up to eighteen decades, opens and shorts."""
+    """Return a small array of anything that `Wires` allows, with conductances over up to eighteen
+    decades, opens and shorts."""
     shape = [(1, 1), (1, 7), (7, 1), (2, 9), (9, 2), (6, 5), (8, 8)][rng.integers(7)]
     word, bit = rng.choice([0.0, 1e-3, 1.0, 1e3, 1e5], 2)
-    cells = 10 ** rng.uniform(*[(-6, -4), (-12, 0), (-9, 3), (-12, 6), (-3, -1)][rng.integers(5)], shape)
+    cells = 10 ** rng.uniform(
+        *[(-6, -4), (-12, 0), (-9, 3), (-12, 6), (-3, -1)][rng.integers(5)], shape
+    )
     if rng.integers(2):
         cells[rng.random(shape) < 0.2] = 0.0
     if rng.integers(3) == 0:
         cells[rng.random(shape) < 0.1] = 10.0 ** rng.integers(0, 9)
     wires = Wires(
-        word_line_ohm=word, bit_line_ohm=bit, driver_ohm=ends(rng, shape[0]), sense_ohm=ends(rng, shape[1]), double_sided=bool(rng.integers(2))
-    )  # fmt: skip
+        word_line_ohm=word,
+        bit_line_ohm=bit,
+        driver_ohm=ends(rng, shape[0]),
+        sense_ohm=ends(rng, shape[1]),
+        double_sided=bool(rng.integers(2)),
+    )
     return Crossbar(conductance=cells, wires=wires)
 
 
 def scheme(rng: np.random.Generator, name: str, rows: int, cols: int) -> dict[str, np.ndarray]:
     """Return what `read` takes for one way of selecting cells."""
     volts, columns = rng.uniform(-1, 1, rows), np.zeros(cols)
-    floating = {"floating_rows": np.zeros(rows, dtype=bool), "floating_columns": np.zeros(cols, dtype=bool)}
+    floating = {
+        "floating_rows": np.zeros(rows, dtype=bool),
+        "floating_columns": np.zeros(cols, dtype=bool),
+    }
     if name in ("V/2", "V/3"):
         low, high = (0.5, 0.5) if name == "V/2" else (1 / 3, 2 / 3)
         volts, columns = np.full(rows, low), np.full(cols, high)
@@ -184,7 +238,10 @@ def scheme(rng: np.random.Generator, name: str, rows: int, cols: int) -> dict[st
     elif name == "columns held":
         columns = rng.uniform(-1, 1, cols)
     elif name == "floating":
-        floating["floating_rows"][1:], floating["floating_columns"][1:] = rng.random(rows - 1) < 0.7, rng.random(cols - 1) < 0.7
+        floating["floating_rows"][1:], floating["floating_columns"][1:] = (
+            rng.random(rows - 1) < 0.7,
+            rng.random(cols - 1) < 0.7,
+        )
     return {"row_volts": volts, "column_volts": columns, **floating}
 
 
@@ -200,9 +257,23 @@ def test_every_extreme_is_right_to_a_billionth_of_the_largest_current(select: st
             read = NodalEngine().read(array, **given)
         except SingularCircuitError:
             continue
-        operator = Operator(wires=array.wires, cell_siemens=array.cell_conductance(), floating_rows=rows, floating_columns=cols)
-        true_rows, true_columns = star_mesh(operator, np.where(rows, 0, given["row_volts"]), np.where(cols, 0, given["column_volts"]))
-        errors = np.concatenate([np.where(rows, 0, read.row_amps - true_rows), np.where(cols, 0, read.column_amps - true_columns)])
+        operator = Operator(
+            wires=array.wires,
+            cell_siemens=array.cell_conductance(),
+            floating_rows=rows,
+            floating_columns=cols,
+        )
+        true_rows, true_columns = star_mesh(
+            operator,
+            np.where(rows, 0, given["row_volts"]),
+            np.where(cols, 0, given["column_volts"]),
+        )
+        errors = np.concatenate(
+            [
+                np.where(rows, 0, read.row_amps - true_rows),
+                np.where(cols, 0, read.column_amps - true_columns),
+            ]
+        )
         largest = max(np.abs(true_rows).max(), np.abs(true_columns).max())
         assert np.abs(errors).max() <= 1e-9 * largest
         assert np.abs(errors).max() <= float(read.stats["error_bound_amps"]) + 1e-15 * largest  # type: ignore[arg-type]
@@ -219,4 +290,8 @@ def test_a_floating_line_without_cells_has_no_voltage() -> None:
     with pytest.raises(SingularCircuitError, match=r"word-line node at cell \(2, 0\) floats"):
         prepare(operator)
     with pytest.raises(SingularCircuitError, match=r"word-line node at cell \(2, 0\) floats"):
-        NodalEngine().read(Crossbar(conductance=cells, wires=Wires()), np.ones(4), floating_rows=operator.floating_rows)
+        NodalEngine().read(
+            Crossbar(conductance=cells, wires=Wires()),
+            np.ones(4),
+            floating_rows=operator.floating_rows,
+        )

@@ -1,4 +1,5 @@
-"""The short way for single reads gives the general way's answer, to the last digit, and leaves to it what is out of the ordinary."""
+"""The short way for single reads gives the general way's answer, to the last digit, and leaves to
+it what is out of the ordinary."""
 
 from __future__ import annotations
 
@@ -17,9 +18,13 @@ from spicesnn.errors import ConvergenceError, InputError
 
 ENGINE = NodalEngine()
 LINES = {
-    "default": Wires(), "ideal": Wires.ideal(), "merged rows": Wires(word_line_ohm=0.0), "merged columns": Wires(bit_line_ohm=0.0, driver_ohm=3.0),
-    "double": Wires(double_sided=True, driver_ohm=20.0, sense_ohm=5.0), "per line": Wires(driver_ohm=np.linspace(0, 9, 21), sense_ohm=np.ones(13)),
-}  # fmt: skip
+    "default": Wires(),
+    "ideal": Wires.ideal(),
+    "merged rows": Wires(word_line_ohm=0.0),
+    "merged columns": Wires(bit_line_ohm=0.0, driver_ohm=3.0),
+    "double": Wires(double_sided=True, driver_ohm=20.0, sense_ohm=5.0),
+    "per line": Wires(driver_ohm=np.linspace(0, 9, 21), sense_ohm=np.ones(13)),
+}
 
 
 def general(array: Crossbar, volts: np.ndarray) -> Read:
@@ -51,7 +56,9 @@ def test_it_is_the_general_answer_for_new_and_for_known_arrays(name: str) -> Non
 
 
 def test_linear_devices_take_it_too() -> None:
-    array = Crossbar(device=VTEAM(), state=np.random.default_rng(1).uniform(0, 3e-9, (9, 17)), wires=Wires())
+    array = Crossbar(
+        device=VTEAM(), state=np.random.default_rng(1).uniform(0, 3e-9, (9, 17)), wires=Wires()
+    )
     quick = quick_read(array, np.full(9, 0.1))
     assert quick is not None
     assert_same(quick, general(array, np.full(9, 0.1)))
@@ -76,7 +83,12 @@ def test_values_that_are_not_finite_are_refused_and_spoil_nothing(bad: float) ->
     with pytest.raises(InputError, match="row_volts has values that are not finite"):
         ENGINE.read(array, np.array([0.1, bad, 0.1, 0.1, 0.1, 0.1]))
     np.testing.assert_array_equal(ENGINE.read(array, np.ones(6)).column_amps, want)
-    np.testing.assert_array_equal(ENGINE.read(Crossbar(conductance=np.full((6, 4), 1e-4), wires=Wires()), np.ones(6)).column_amps, want)
+    np.testing.assert_array_equal(
+        ENGINE.read(
+            Crossbar(conductance=np.full((6, 4), 1e-4), wires=Wires()), np.ones(6)
+        ).column_amps,
+        want,
+    )
 
 
 def test_what_rounding_touches_goes_the_general_way_and_is_remembered() -> None:
@@ -84,7 +96,10 @@ def test_what_rounding_touches_goes_the_general_way_and_is_remembered() -> None:
     array = Crossbar(conductance=cells, wires=Wires())
     assert quick_read(array, np.ones(30)) is None
     assert array.cache["nodal.quick"] is False
-    assert_same(ENGINE.read(array, np.ones(30)), general(Crossbar(conductance=cells, wires=Wires()), np.ones(30)))
+    assert_same(
+        ENGINE.read(array, np.ones(30)),
+        general(Crossbar(conductance=cells, wires=Wires()), np.ones(30)),
+    )
     with pytest.raises(ConvergenceError, match="double precision cannot tell its two ends apart"):
         ENGINE.read(Crossbar(conductance=np.full((300, 280), 1e14), wires=Wires()), np.ones(300))
 
@@ -103,12 +118,21 @@ def test_what_is_set_up_for_wires_is_kept_by_their_numbers() -> None:
     driver = np.linspace(1.0, 2.0, 8)
     assert Wires(1.0, 2.0) == Wires(word_line_ohm=1, bit_line_ohm=2.0)
     assert Wires(driver_ohm=driver) == Wires(driver_ohm=driver.tolist())
-    unlike = [Wires(), Wires(2.0), Wires(double_sided=True), Wires(driver_ohm=driver), Wires(sense_ohm=driver), Wires(word_line_farad=1e-15)]
+    unlike = [
+        Wires(),
+        Wires(2.0),
+        Wires(double_sided=True),
+        Wires(driver_ohm=driver),
+        Wires(sense_ohm=driver),
+        Wires(word_line_farad=1e-15),
+    ]
     assert len({*unlike, Wires(1.0)}) == len(unlike)
     before = _plan.cache_info().misses
     for _ in range(5):
         Crossbar(np.full((8, 8), 1e-4), wires=Wires(1.25, 2.5, 3.75)).read(np.full(8, 0.1))
     assert _plan.cache_info().misses == before + 1
     volts, siemens = np.linspace(0.1, 0.2, 8), np.random.default_rng(0).uniform(1e-5, 1e-3, (8, 8))
-    one, other = (Crossbar(siemens, wires=Wires(ohm, 2.5)).read(volts).column_amps for ohm in (1.25, 1.26))
+    one, other = (
+        Crossbar(siemens, wires=Wires(ohm, 2.5)).read(volts).column_amps for ohm in (1.25, 1.26)
+    )
     assert not np.array_equal(one, other)

@@ -23,7 +23,10 @@ def shared(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def array(seed: int, wires: Wires | None = None) -> Crossbar:
-    return Crossbar(conductance=10 ** np.random.default_rng(seed).uniform(-6, -4, (50, 70)), wires=wires or Wires())
+    return Crossbar(
+        conductance=10 ** np.random.default_rng(seed).uniform(-6, -4, (50, 70)),
+        wires=wires or Wires(),
+    )
 
 
 def alone(crossbar: Crossbar, volts: np.ndarray) -> np.ndarray:
@@ -35,7 +38,10 @@ def alone(crossbar: Crossbar, volts: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.usefixtures("shared")
-@pytest.mark.parametrize("wires", [Wires(), Wires(word_line_ohm=0.0, driver_ohm=5.0), Wires(bit_line_ohm=0.0, sense_ohm=5.0)])
+@pytest.mark.parametrize(
+    "wires",
+    [Wires(), Wires(word_line_ohm=0.0, driver_ohm=5.0), Wires(bit_line_ohm=0.0, sense_ohm=5.0)],
+)
 def test_two_threads_give_the_answer_of_one(wires: Wires) -> None:
     volts = np.random.default_rng(1).uniform(0, 1, (5, 50))
     for some in (volts[0], volts):
@@ -92,5 +98,10 @@ def test_a_child_made_by_fork_solves_too() -> None:
 def test_a_busy_team_leaves_the_work_to_the_caller() -> None:
     busy, seen = Team(), []
     busy.size = 2
-    busy.run(lambda number, threads: busy.run(lambda n, t: seen.append((n, t)), 2) if number == 0 else None, 2)
+    busy.run(
+        lambda number, threads: (
+            busy.run(lambda n, t: seen.append((n, t)), 2) if number == 0 else None
+        ),
+        2,
+    )
     assert seen == [(0, 1)]

@@ -13,9 +13,13 @@ from spicesnn.engines.nodal.transfer import REFRESH, Transfer
 from spicesnn.errors import InputError
 
 WIRES = [
-    Wires(), Wires(word_line_ohm=0.0), Wires(bit_line_ohm=0.0, sense_ohm=20.0), Wires.ideal(),
-    Wires(word_line_ohm=3.0, driver_ohm=40.0, sense_ohm=5.0, double_sided=True), Wires(word_line_ohm=100.0, bit_line_ohm=300.0),
-]  # fmt: skip
+    Wires(),
+    Wires(word_line_ohm=0.0),
+    Wires(bit_line_ohm=0.0, sense_ohm=20.0),
+    Wires.ideal(),
+    Wires(word_line_ohm=3.0, driver_ohm=40.0, sense_ohm=5.0, double_sided=True),
+    Wires(word_line_ohm=100.0, bit_line_ohm=300.0),
+]
 
 
 def cells(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
@@ -36,8 +40,13 @@ def test_matrix_is_what_reads_of_single_rows_give(shape: tuple[int, int], wires:
 
 
 @pytest.mark.parametrize("shape", [(64, 48), (48, 64)])
-def test_lines_far_more_resistive_than_the_cells_are_eliminated_in_one_go(shape: tuple[int, int]) -> None:
-    array = Crossbar(conductance=cells(np.random.default_rng(8), shape), wires=Wires(word_line_ohm=1e6, bit_line_ohm=1e6, driver_ohm=10.0))
+def test_lines_far_more_resistive_than_the_cells_are_eliminated_in_one_go(
+    shape: tuple[int, int],
+) -> None:
+    array = Crossbar(
+        conductance=cells(np.random.default_rng(8), shape),
+        wires=Wires(word_line_ohm=1e6, bit_line_ohm=1e6, driver_ohm=10.0),
+    )
     engine = NodalEngine()
     matrix = engine.effective_conductance(array)
     assert isinstance(array.cache["nodal.transfer"][1], Eliminated)
@@ -47,7 +56,11 @@ def test_lines_far_more_resistive_than_the_cells_are_eliminated_in_one_go(shape:
 
 def test_ideal_wires_leave_the_conductances_as_they_are() -> None:
     conductance = cells(np.random.default_rng(2), (7, 5))
-    np.testing.assert_allclose(NodalEngine().effective_conductance(Crossbar(conductance=conductance, wires=Wires.ideal())), conductance, rtol=1e-14)
+    np.testing.assert_allclose(
+        NodalEngine().effective_conductance(Crossbar(conductance=conductance, wires=Wires.ideal())),
+        conductance,
+        rtol=1e-14,
+    )
 
 
 @pytest.mark.parametrize("shape", [(30, 20), (20, 30)])
@@ -113,8 +126,12 @@ def test_large_batches_go_through_the_matrix_and_keep_their_voltages_for_later()
     assert read.stats["method"] == "effective-conductance"
     single = [engine.read(array, v) for v in volts[:5]]
     np.testing.assert_allclose(read.column_amps[:5], [one.column_amps for one in single], rtol=1e-9)
-    np.testing.assert_allclose(read.row_amps[:5], [one.row_amps for one in single], rtol=1e-9, atol=1e-14)
-    np.testing.assert_allclose(read.word_line_volts[:5], [one.word_line_volts for one in single], rtol=1e-9)
+    np.testing.assert_allclose(
+        read.row_amps[:5], [one.row_amps for one in single], rtol=1e-9, atol=1e-14
+    )
+    np.testing.assert_allclose(
+        read.word_line_volts[:5], [one.word_line_volts for one in single], rtol=1e-9
+    )
     np.testing.assert_allclose(read.cell_volts[:5], [one.cell_volts for one in single], rtol=1e-8)
     errors = np.abs(read.column_amps[:5] - [one.column_amps for one in single]).max(axis=1)
     assert np.all(errors <= read.residual_amps[:5] + 1e-18)
@@ -135,4 +152,6 @@ def test_only_linear_cells_have_an_effective_conductance() -> None:
     with pytest.raises(InputError, match="use read"):
         engine.effective_conductance(Crossbar(device=Yakopcic(), shape=(2, 2), wires=Wires()))
     with pytest.raises(InputError, match="no third terminal"):
-        engine.effective_conductance(Crossbar(conductance=np.ones((2, 2)), wires=Wires()), gate_volts=[1.0, 1.0])
+        engine.effective_conductance(
+            Crossbar(conductance=np.ones((2, 2)), wires=Wires()), gate_volts=[1.0, 1.0]
+        )

@@ -28,7 +28,10 @@ def test_effective_conductances_are_what_unit_reads_of_each_tile_give():
     siemens, engine = layer(), sn.NodalEngine()
     found = effective_conductance(engine, siemens, WIRES, Tiling(rows=4, cols=3))
     for rows, cols in ((slice(0, 4), slice(0, 3)), (slice(4, 7), slice(3, 5))):
-        read = engine.read(sn.Crossbar(conductance=siemens[rows, cols], wires=WIRES), np.eye(len(siemens[rows, cols])))
+        read = engine.read(
+            sn.Crossbar(conductance=siemens[rows, cols], wires=WIRES),
+            np.eye(len(siemens[rows, cols])),
+        )
         np.testing.assert_allclose(found[rows, cols], read.column_amps, rtol=1e-9)
     assert (found < siemens).all()
 
@@ -45,7 +48,13 @@ def test_a_balance_line_is_the_last_bit_line_of_every_tile():
 def test_every_engine_has_effective_conductances_and_ngspices_are_the_nodal_ones():
     array = sn.Crossbar(conductance=layer(3, 2), wires=WIRES)
     with sn.NgspiceEngine() as ngspice:
-        np.testing.assert_allclose(ngspice.effective_conductance(array), sn.NodalEngine().effective_conductance(array), rtol=1e-6)
-        cells = sn.Crossbar(device=sn.devices.registry.make("pai-yu-chen"), state=np.full((2, 2), 0.3e-9))
+        np.testing.assert_allclose(
+            ngspice.effective_conductance(array),
+            sn.NodalEngine().effective_conductance(array),
+            rtol=1e-6,
+        )
+        cells = sn.Crossbar(
+            device=sn.devices.registry.make("pai-yu-chen"), state=np.full((2, 2), 0.3e-9)
+        )
         with pytest.raises(InputError, match="proportional to their voltage"):
             ngspice.effective_conductance(cells)

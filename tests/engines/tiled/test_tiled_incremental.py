@@ -1,4 +1,5 @@
-"""Wires in the training loop against the nodal engine: what is read, how stale it may be, what pulses do."""
+"""Wires in the training loop against the nodal engine: what is read, how stale it may be, what
+pulses do."""
 
 from dataclasses import replace
 
@@ -15,11 +16,26 @@ from spicesnn.engines.tiled.wiring import Wiring
 from spicesnn.errors import ConvergenceError, InputError
 from spicesnn.programming.pulse_map import PulseMap, PulseScheme
 from spicesnn.training.unsupervised.device_synapse import compensated, compensated_volts, pulses_for
-from spicesnn.training.unsupervised.network import LevelSynapse, UnsupervisedNetwork, fresh_state, show
+from spicesnn.training.unsupervised.network import (
+    LevelSynapse,
+    UnsupervisedNetwork,
+    fresh_state,
+    show,
+)
 
 G_ONE = 1.49301e-4
-SCHEME = PulseScheme(set_s=10e-9, reset_s=1e-9, set_volts=(0.8, 2.2), reset_volts=(0.8, 2.5), g_one=G_ONE)
-NETWORK = UnsupervisedNetwork(inputs=48, neurons=20, column_sum=12.0, full_rate_hz=150.0, inhibition=40.0, potentiation=0.02, fewest_spikes=0)
+SCHEME = PulseScheme(
+    set_s=10e-9, reset_s=1e-9, set_volts=(0.8, 2.2), reset_volts=(0.8, 2.5), g_one=G_ONE
+)
+NETWORK = UnsupervisedNetwork(
+    inputs=48,
+    neurons=20,
+    column_sum=12.0,
+    full_rate_hz=150.0,
+    inhibition=40.0,
+    potentiation=0.02,
+    fewest_spikes=0,
+)
 
 
 def weights(rows, cols, seed=0):
@@ -37,21 +53,47 @@ class Tile:
     def __init__(self, rows, cols, ohm):
         self.cells, self.wires = weights(rows, cols), wiring(ohm).segments()
         self.turned = np.ascontiguousarray(self.cells.T)
-        self.word_factor, self.bit_factor, self.ohm, self.open_share = (np.empty_like(a) for a in (self.turned, self.cells, self.cells, self.cells))
+        self.word_factor, self.bit_factor, self.ohm, self.open_share = (
+            np.empty_like(a) for a in (self.turned, self.cells, self.cells, self.cells)
+        )
         factor_words(self.turned, self.wires.word, self.wires.driver, self.word_factor)
-        factor_bits(self.cells, self.wires.bit, self.wires.sense, self.bit_factor, self.ohm, self.open_share)
-        self.array = sn.Crossbar(conductance=G_ONE * self.cells.astype(float), wires=wiring(ohm).wires)
+        factor_bits(
+            self.cells, self.wires.bit, self.wires.sense, self.bit_factor, self.ohm, self.open_share
+        )
+        self.array = sn.Crossbar(
+            conductance=G_ONE * self.cells.astype(float), wires=wiring(ohm).wires
+        )
 
     def solve(self, drive, sense, tolerance=1e-6):
-        word, bit, scratch, before = np.empty_like(self.turned), np.empty_like(self.cells), np.empty_like(self.cells), np.empty_like(self.turned)
+        word, bit, scratch, before = (
+            np.empty_like(self.turned),
+            np.empty_like(self.cells),
+            np.empty_like(self.cells),
+            np.empty_like(self.turned),
+        )
         left = solve_tile(
-            self.cells, self.turned, self.word_factor, self.bit_factor, self.wires, drive.astype(np.float32), sense.astype(np.float32), tolerance,
-            word, bit, scratch, before,
+            self.cells,
+            self.turned,
+            self.word_factor,
+            self.bit_factor,
+            self.wires,
+            drive.astype(np.float32),
+            sense.astype(np.float32),
+            tolerance,
+            word,
+            bit,
+            scratch,
+            before,
         )
         return left, word.T, bit
 
 
-@given(rows=st.integers(2, 40), cols=st.integers(2, 40), ohm=st.sampled_from([0.1, 1.0, 10.0]), seed=st.integers(0, 2**31))
+@given(
+    rows=st.integers(2, 40),
+    cols=st.integers(2, 40),
+    ohm=st.sampled_from([0.1, 1.0, 10.0]),
+    seed=st.integers(0, 2**31),
+)
 @settings(max_examples=15, deadline=None)
 def test_sweeps_agree_with_the_engine(rows, cols, ohm, seed):
     rng = np.random.default_rng(seed)
@@ -64,14 +106,24 @@ def test_sweeps_agree_with_the_engine(rows, cols, ohm, seed):
 
 
 def test_a_driven_word_line_is_right_to_a_product_of_two_drops():
-    """One line alone: 128×100 cells with 1 Ω; the error is far below the drop, and falls with the square of the resistance."""
+    """One line alone: 128×100 cells with 1 Ω; the error is far below the drop, and falls with the
+    square of the resistance."""
     errors = []
     for ohm in (1.0, 0.25):
         tile = Tile(128, 100, ohm)
         sense, drive = np.zeros(100, np.float32), np.zeros(128)
         sense[[10, 55, 90]], drive[70] = (0.5, 0.6, 0.7), -0.7
         volts, work = np.empty(100, np.float32), np.empty((3, 100), np.float32)
-        amps = solve_row(tile.cells[70], tile.ohm[70], tile.open_share[70], tile.wires, np.float32(-0.7), sense, volts, work)
+        amps = solve_row(
+            tile.cells[70],
+            tile.ohm[70],
+            tile.open_share[70],
+            tile.wires,
+            np.float32(-0.7),
+            sense,
+            volts,
+            work,
+        )
         read = sn.NodalEngine().read(tile.array, drive, column_volts=sense.astype(float))
         errors.append(np.abs(volts - read.cell_volts[70])[[10, 55, 90]].max())
         assert amps * G_ONE == pytest.approx(read.row_amps[70], rel=2e-2)
@@ -89,7 +141,8 @@ def moved(wired, read_weight, rng, count):
 
 @pytest.mark.parametrize("ohm", [1.0, 10.0])
 def test_what_is_read_is_never_staler_than_its_bound(ohm):
-    """At the worst inputs (0 or 1 V on each row) no column's current is wrong by more than is counted; far less than the change itself."""
+    """At the worst inputs (0 or 1 V on each row) no column's current is wrong by more than is
+    counted; far less than the change itself."""
     start, rng = weights(48, 20), np.random.default_rng(1)
     settings_ = wiring(ohm, read_tolerance=0.05, solve_tolerance=1e-6)
     wired, read_weight = settings_.fresh(start, 12.0), np.zeros((48, 20), np.float32)
@@ -112,21 +165,39 @@ def test_what_is_read_is_never_staler_than_its_bound(ohm):
 @pytest.fixture(scope="module")
 def pulses():
     device, engine = sn.devices.PowerLaw(), sn.NodalEngine()
-    maps = PulseMap.solved(device, engine, SCHEME, up=True), PulseMap.solved(device, engine, SCHEME, up=False)
-    return device, maps, pulses_for(SCHEME, *maps, *compensated_volts(*maps, NETWORK)), compensated(*maps, NETWORK)
+    maps = (
+        PulseMap.solved(device, engine, SCHEME, up=True),
+        PulseMap.solved(device, engine, SCHEME, up=False),
+    )
+    return (
+        device,
+        maps,
+        pulses_for(SCHEME, *maps, *compensated_volts(*maps, NETWORK)),
+        compensated(*maps, NETWORK),
+    )
 
 
 def test_a_set_pulse_acts_at_the_volts_that_the_solved_array_gives(pulses):
-    """Rebuilt with the engine: tile, V/2 scheme, volts across the selected cells, and what the device does there in closed form."""
+    """Rebuilt with the engine: tile, V/2 scheme, volts across the selected cells, and what the
+    device does there in closed form."""
     device, _, made, _ = pulses
     weight, neuron, fired = weights(48, 20), 7, np.arange(2, 18, dtype=np.int32)
     last = np.full(48, -1, np.int32)
     last[fired] = 100 - fired
     setup = wiring(1.0, pulses=made)
-    wired, read_weight, after = setup.fresh(weight, 12.0), np.zeros((48, 20), np.float32), weight.copy()
+    wired, read_weight, after = (
+        setup.fresh(weight, 12.0),
+        np.zeros((48, 20), np.float32),
+        weight.copy(),
+    )
     set_column(wired, after, read_weight, neuron, 100, fired, fired.size, last)
     place = np.sqrt(weight[fired, neuron]) * (made.volts_up.shape[1] - 1)
-    nominal = np.array([np.interp(p, np.arange(made.volts_up.shape[1]), made.volts_up[i]) for i, p in zip(fired, place, strict=True)])
+    nominal = np.array(
+        [
+            np.interp(p, np.arange(made.volts_up.shape[1]), made.volts_up[i])
+            for i, p in zip(fired, place, strict=True)
+        ]
+    )
     drive, sense = np.zeros(20), np.zeros(12)
     drive[fired], sense[neuron] = nominal - nominal.max() / 2, -nominal.max() / 2
     tile = sn.Crossbar(conductance=G_ONE * weight[:20, :12].astype(float), wires=setup.wires)
@@ -143,14 +214,24 @@ def test_a_set_pulse_acts_at_the_volts_that_the_solved_array_gives(pulses):
 
 def test_a_reset_pulse_acts_at_the_volts_that_the_solved_array_gives(pulses):
     device, _, made, _ = pulses
-    weight, fired, last = np.maximum(weights(48, 20), 0.02), np.array([3, 8], np.int32), np.full(20, 95, np.int32)
+    weight, fired, last = (
+        np.maximum(weights(48, 20), 0.02),
+        np.array([3, 8], np.int32),
+        np.full(20, 95, np.int32),
+    )
     setup = wiring(1.0, pulses=made)
-    wired, read_weight, after = setup.fresh(weight, 12.0), np.zeros((48, 20), np.float32), weight.copy()
+    wired, read_weight, after = (
+        setup.fresh(weight, 12.0),
+        np.zeros((48, 20), np.float32),
+        weight.copy(),
+    )
     keep_fresh(wired, read_weight)
     sums = weight.sum(axis=0, dtype=float)
     reset_row(wired, after, read_weight, sums, 30, 100, fired, 2, last)
     grid = np.arange(made.volts_down.shape[1])
-    nominal = np.array([np.interp(np.sqrt(weight[30, j]) * grid[-1], grid, made.volts_down[5]) for j in fired])
+    nominal = np.array(
+        [np.interp(np.sqrt(weight[30, j]) * grid[-1], grid, made.volts_down[5]) for j in fired]
+    )
     sense, drive = np.zeros(12), np.zeros(20)
     sense[fired], drive[10] = nominal - nominal.max() / 2, -nominal.max() / 2
     tile = sn.Crossbar(conductance=G_ONE * weight[20:40, :12].astype(float), wires=setup.wires)
@@ -169,29 +250,57 @@ def lines(count, rng):
 
 
 def test_without_resistance_wires_change_nothing(pulses):
-    """1 mΩ: the spikes (but for the rounding of sums) and, to the resolution of the tables, the weights are those on ideal wires, read or written."""
+    """1 mΩ: the spikes (but for the rounding of sums) and, to the resolution of the tables, the
+    weights are those on ideal wires, read or written."""
     _, _, made, synapse = pulses
     rng = np.random.default_rng(2)
     images, start = lines(15, rng), fresh_state(NETWORK, rng)
     ideal = show(NETWORK, start, images, np.random.default_rng(3), learn=True, synapse=synapse)
     assert ideal.output_spikes > 20
     for chosen in (None, made):
-        near = Wiring(wires=sn.Wires(word_line_ohm=1e-3, bit_line_ohm=1e-3), tiling=Tiling(rows=20, cols=12), g_one=G_ONE, pulses=chosen)
-        wired = show(NETWORK, start, images, np.random.default_rng(3), learn=True, synapse=synapse, wiring=near)
+        near = Wiring(
+            wires=sn.Wires(word_line_ohm=1e-3, bit_line_ohm=1e-3),
+            tiling=Tiling(rows=20, cols=12),
+            g_one=G_ONE,
+            pulses=chosen,
+        )
+        wired = show(
+            NETWORK,
+            start,
+            images,
+            np.random.default_rng(3),
+            learn=True,
+            synapse=synapse,
+            wiring=near,
+        )
         assert np.mean(wired.responses == ideal.responses) > 0.9
         assert wired.output_spikes == pytest.approx(ideal.output_spikes, rel=0.02)
-        assert np.abs(wired.state.weight - ideal.state.weight).mean() < 0.02 * np.abs(ideal.state.weight - start.weight).mean()
+        assert (
+            np.abs(wired.state.weight - ideal.state.weight).mean()
+            < 0.02 * np.abs(ideal.state.weight - start.weight).mean()
+        )
 
 
 def test_wires_take_their_share_of_learning(pulses):
-    """One image from the same start: with 5 Ω a segment the pulses add less to the weights than with 0.1 Ω."""
+    """One image from the same start: with 5 Ω a segment the pulses add less to the weights than
+    with 0.1 Ω."""
     _, _, made, synapse = pulses
     rng = np.random.default_rng(4)
     image, start = lines(1, rng), fresh_state(NETWORK, rng)
     gained = []
     for ohm in (0.1, 5.0):
-        shown = show(NETWORK, start, image, np.random.default_rng(5), learn=True, synapse=synapse, wiring=wiring(ohm, pulses=made))
-        gained.append((shown.state.column_sum.sum() - 20 * NETWORK.column_sum) / shown.output_spikes)
+        shown = show(
+            NETWORK,
+            start,
+            image,
+            np.random.default_rng(5),
+            learn=True,
+            synapse=synapse,
+            wiring=wiring(ohm, pulses=made),
+        )
+        gained.append(
+            (shown.state.column_sum.sum() - 20 * NETWORK.column_sum) / shown.output_spikes
+        )
         assert shown.tally[0] > 0
         assert shown.tally[4] == 0
     assert 0 < gained[1] < 0.7 * gained[0]
@@ -199,7 +308,9 @@ def test_wires_take_their_share_of_learning(pulses):
 
 def test_a_device_that_half_the_voltage_moves_is_refused(pulses):
     _, maps, made, _ = pulses
-    shallow = [replace(m, change=np.sign(m.change) * np.maximum(np.abs(m.change), 1e-4)) for m in maps]
+    shallow = [
+        replace(m, change=np.sign(m.change) * np.maximum(np.abs(m.change), 1e-4)) for m in maps
+    ]
     with pytest.raises(InputError, match="half-selected"):
         pulses_for(SCHEME, *shallow, made.volts_up, made.volts_down)
 
@@ -208,15 +319,40 @@ def test_a_device_that_half_the_voltage_moves_is_refused(pulses):
     ("make", "message"),
     [
         (lambda: Wiring(wires=sn.Wires.ideal(), tiling=Tiling(), g_one=G_ONE), "above 0 Ω"),
-        (lambda: Wiring(wires=sn.Wires(double_sided=True), tiling=Tiling(), g_one=G_ONE), "one end"),
-        (lambda: Wiring(wires=sn.Wires(driver_ohm=np.ones(3)), tiling=Tiling(), g_one=G_ONE), "one driver resistance"),
+        (
+            lambda: Wiring(wires=sn.Wires(double_sided=True), tiling=Tiling(), g_one=G_ONE),
+            "one end",
+        ),
+        (
+            lambda: Wiring(wires=sn.Wires(driver_ohm=np.ones(3)), tiling=Tiling(), g_one=G_ONE),
+            "one driver resistance",
+        ),
         (lambda: wiring(read_tolerance=0.0), "read_tolerance"),
-        (lambda: show(NETWORK, fresh_state(NETWORK, np.random.default_rng(0)), np.zeros((1, 48), np.uint8), np.random.default_rng(0), learn=False,
-                      wiring=wiring()), "without learning"),
-        (lambda: show(NETWORK, fresh_state(NETWORK, np.random.default_rng(0)), np.zeros((1, 48), np.uint8), np.random.default_rng(0), learn=True,
-                      synapse=LevelSynapse(), wiring=wiring()), "ideal synapses or devices"),
+        (
+            lambda: show(
+                NETWORK,
+                fresh_state(NETWORK, np.random.default_rng(0)),
+                np.zeros((1, 48), np.uint8),
+                np.random.default_rng(0),
+                learn=False,
+                wiring=wiring(),
+            ),
+            "without learning",
+        ),
+        (
+            lambda: show(
+                NETWORK,
+                fresh_state(NETWORK, np.random.default_rng(0)),
+                np.zeros((1, 48), np.uint8),
+                np.random.default_rng(0),
+                learn=True,
+                synapse=LevelSynapse(),
+                wiring=wiring(),
+            ),
+            "ideal synapses or devices",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_wired_is_refused(make, message):
     with pytest.raises(InputError, match=message):
         make()
@@ -225,4 +361,11 @@ def test_what_cannot_be_wired_is_refused(make, message):
 def test_wires_that_short_circuit_their_drivers_are_an_error():
     start = fresh_state(NETWORK, np.random.default_rng(0))
     with pytest.raises(ConvergenceError, match="did not converge"):
-        show(NETWORK, start, lines(1, np.random.default_rng(1)), np.random.default_rng(0), learn=True, wiring=wiring(1e7))
+        show(
+            NETWORK,
+            start,
+            lines(1, np.random.default_rng(1)),
+            np.random.default_rng(0),
+            learn=True,
+            wiring=wiring(1e7),
+        )

@@ -11,22 +11,43 @@ from spicesnn import training
 from spicesnn.errors import ConfigError
 
 SMALL = {
-    "data.train_limit": 2000, "data.test_limit": 300, "network.hidden": [48, 24], "exsitu.epochs": 6, "exsitu.chunk": 1000,
-    "exsitu.batch": 50, "exsitu.rate": 5e-3, "exsitu.turn_degrees": 0, "exsitu.scale": 0, "exsitu.shear": 0, "exsitu.shift_pixels": 0,
+    "data.train_limit": 2000,
+    "data.test_limit": 300,
+    "network.hidden": [48, 24],
+    "exsitu.epochs": 6,
+    "exsitu.chunk": 1000,
+    "exsitu.batch": 50,
+    "exsitu.rate": 5e-3,
+    "exsitu.turn_degrees": 0,
+    "exsitu.scale": 0,
+    "exsitu.shear": 0,
+    "exsitu.shift_pixels": 0,
     "exsitu.bend_pixels": 0,
-}  # fmt: skip
+}
 FLAWS = {"array.word_line_ohm": 1, "array.bit_line_ohm": 1, "imperfections.spread": 0.05}
 
 
 @pytest.fixture(scope="module")
 def learnt(tmp_path_factory):
     path = tmp_path_factory.mktemp("deep") / "software"
-    return training.train(training.load("deep-mnist", {**SMALL, "mapping.devices": False}), engine=sn.NodalEngine(), out=path, rng_seed=1)
+    return training.train(
+        training.load("deep-mnist", {**SMALL, "mapping.devices": False}),
+        engine=sn.NodalEngine(),
+        out=path,
+        rng_seed=1,
+    )
 
 
 def mapped(learnt, out, **changes):
-    settings = {**SMALL, "exsitu.weights": f"{learnt.run}/weights.npz", **FLAWS, **{key.replace("__", "."): value for key, value in changes.items()}}
-    return training.train(training.load("deep-mnist", settings), engine=sn.NodalEngine(), out=out, rng_seed=1)
+    settings = {
+        **SMALL,
+        "exsitu.weights": f"{learnt.run}/weights.npz",
+        **FLAWS,
+        **{key.replace("__", "."): value for key, value in changes.items()},
+    }
+    return training.train(
+        training.load("deep-mnist", settings), engine=sn.NodalEngine(), out=out, rng_seed=1
+    )
 
 
 def test_a_small_network_learns_in_software(learnt):
@@ -46,7 +67,14 @@ def test_weights_on_arrays_answer_as_in_software(learnt, tmp_path):
 
 
 def test_tuning_in_situ_and_inference_again(learnt, tmp_path):
-    found = mapped(learnt, tmp_path / "run", imperfections__stuck_off=0.1, insitu__epochs=1, insitu__batch=100, insitu__rate=3e-3)
+    found = mapped(
+        learnt,
+        tmp_path / "run",
+        imperfections__stuck_off=0.1,
+        insitu__epochs=1,
+        insitu__batch=100,
+        insitu__rate=3e-3,
+    )
     assert found.test_accuracy >= found.extra["mapped_accuracy"] - 0.01
     assert found.extra["pulses"] > 1000
     assert found.extra["stale_error"] < 0.02
@@ -54,7 +82,9 @@ def test_tuning_in_situ_and_inference_again(learnt, tmp_path):
 
 
 def test_layer_by_layer_each_has_its_epoch(learnt, tmp_path):
-    found = mapped(learnt, tmp_path / "run", insitu__epochs=3, insitu__order="layerwise", insitu__batch=500)
+    found = mapped(
+        learnt, tmp_path / "run", insitu__epochs=3, insitu__order="layerwise", insitu__batch=500
+    )
     assert found.epochs == 3
     with pytest.raises(ConfigError, match="multiple of the 3 layers"):
         mapped(learnt, tmp_path / "odd", insitu__epochs=2, insitu__order="layerwise")
@@ -66,7 +96,13 @@ class _StopError(Exception):
 
 @pytest.mark.parametrize("stop_at", [3, 13], ids=["in software", "in situ"])
 def test_a_run_that_was_stopped_ends_with_the_same_bits(stop_at, tmp_path):
-    settings = {**SMALL, **FLAWS, "network.hidden": [16, 8], "insitu.epochs": 1, "imperfections.read_noise": 0.02}
+    settings = {
+        **SMALL,
+        **FLAWS,
+        "network.hidden": [16, 8],
+        "insitu.epochs": 1,
+        "imperfections.read_noise": 0.02,
+    }
     config = training.load("deep-mnist", settings)
 
     def stop(progress):
@@ -75,10 +111,15 @@ def test_a_run_that_was_stopped_ends_with_the_same_bits(stop_at, tmp_path):
 
     whole = training.train(config, engine=sn.NodalEngine(), out=tmp_path / "whole", rng_seed=5)
     with pytest.raises(_StopError):
-        training.train(config, engine=sn.NodalEngine(), out=tmp_path / "stopped", rng_seed=5, progress=stop)
+        training.train(
+            config, engine=sn.NodalEngine(), out=tmp_path / "stopped", rng_seed=5, progress=stop
+        )
     resumed = training.train(config, engine=sn.NodalEngine(), out=tmp_path / "stopped", resume=True)
     assert resumed.test_accuracy == whole.test_accuracy
-    with np.load(tmp_path / "whole" / "state.npz") as a, np.load(tmp_path / "stopped" / "state.npz") as b:
+    with (
+        np.load(tmp_path / "whole" / "state.npz") as a,
+        np.load(tmp_path / "stopped" / "state.npz") as b,
+    ):
         assert set(a.files) == set(b.files)
         for name in a.files:
             if name != "total_wall_s":
@@ -100,5 +141,10 @@ def test_the_metrics_of_a_run_are_plain_json(learnt):
 )
 def test_settings_that_cannot_run_are_refused(overrides, message, learnt, tmp_path):
     with pytest.raises(ConfigError, match=message):
-        training.train(training.load("deep-mnist", {**SMALL, **overrides, "data.train_limit": 100, "exsitu.epochs": 1}), engine=sn.NodalEngine(),
-                       out=tmp_path / "run")  # fmt: skip
+        training.train(
+            training.load(
+                "deep-mnist", {**SMALL, **overrides, "data.train_limit": 100, "exsitu.epochs": 1}
+            ),
+            engine=sn.NodalEngine(),
+            out=tmp_path / "run",
+        )

@@ -5,7 +5,15 @@ from spicesnn.errors import InputError
 from spicesnn.learning.metrics import NOBODY
 from spicesnn.neurons.lif import LIF, LIFState, lif_step
 from spicesnn.training.deep.deform import Deformation
-from spicesnn.training.deep.network import DeepNetwork, ReadNoise, decided, forward, gradients, outputs_of, softmax_slope
+from spicesnn.training.deep.network import (
+    DeepNetwork,
+    ReadNoise,
+    decided,
+    forward,
+    gradients,
+    outputs_of,
+    softmax_slope,
+)
 from spicesnn.training.deep.neurons import backward_layer, run_layer
 from spicesnn.training.deep.software import Learnt, Software, learnt_more
 
@@ -30,9 +38,14 @@ def test_a_layer_is_the_lif_neuron_of_the_library(constant):
     drive = rng.normal(0.8, 1.0, (3, 1 if constant else steps, 5)).astype(np.float32)
     volts, spikes = np.empty((3, steps, 5), np.float32), np.empty((3, steps, 5), np.float32)
     run_layer(drive, np.float32(decay), volts, spikes)
-    neuron, state = LIF(tau_s=1.0, resistance_ohm=1.0, threshold_volts=1.0), LIFState.at_rest((3, 5))
+    neuron, state = (
+        LIF(tau_s=1.0, resistance_ohm=1.0, threshold_volts=1.0),
+        LIFState.at_rest((3, 5)),
+    )
     for t in range(steps):
-        fired, state = lif_step(drive[:, 0 if constant else t], state, neuron, float(-np.log(decay)))
+        fired, state = lif_step(
+            drive[:, 0 if constant else t], state, neuron, float(-np.log(decay))
+        )
         np.testing.assert_array_equal(spikes[:, t] > 0, fired)
         np.testing.assert_allclose(np.where(fired, 0.0, volts[:, t]), state.volts, atol=1e-5)
     assert spikes.any()
@@ -41,13 +54,18 @@ def test_a_layer_is_the_lif_neuron_of_the_library(constant):
 
 def test_the_backward_pass_is_the_recursion_it_says():
     rng = np.random.default_rng(1)
-    volts, slope = rng.normal(0.7, 0.5, (2, 5, 3)).astype(np.float32), rng.normal(size=(2, 5, 3)).astype(np.float32)
+    volts, slope = (
+        rng.normal(0.7, 0.5, (2, 5, 3)).astype(np.float32),
+        rng.normal(size=(2, 5, 3)).astype(np.float32),
+    )
     found, total = np.empty((2, 5, 3), np.float32), np.empty((2, 1, 3), np.float32)
     backward_layer(slope, volts, np.float32(0.6), np.float32(3.0), False, found)
     backward_layer(slope, volts, np.float32(0.6), np.float32(3.0), True, total)
     delta = np.zeros((2, 3))
     for t in reversed(range(5)):
-        delta = slope[:, t] / (1 + 3 * np.abs(volts[:, t] - 1)) ** 2 + 0.6 * (volts[:, t] < 1) * delta
+        delta = (
+            slope[:, t] / (1 + 3 * np.abs(volts[:, t] - 1)) ** 2 + 0.6 * (volts[:, t] < 1) * delta
+        )
         np.testing.assert_allclose(found[:, t], 0.4 * delta, rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(total[:, 0], found.sum(axis=1), rtol=1e-4, atol=1e-6)
 
@@ -59,7 +77,13 @@ def test_gradients_of_the_output_layer_are_those_of_finite_differences():
     inputs, labels = rng.random((8, 16), dtype=np.float32), rng.integers(0, 4, 8)
 
     def loss(last):
-        return softmax_slope(forward(NETWORK, [*weights[:-1], last.astype(np.float32)], inputs).outputs.astype(float), labels, 3.0)[0]
+        return softmax_slope(
+            forward(NETWORK, [*weights[:-1], last.astype(np.float32)], inputs).outputs.astype(
+                float
+            ),
+            labels,
+            3.0,
+        )[0]
 
     trace = forward(NETWORK, weights, inputs)
     found = gradients(NETWORK, weights, trace, softmax_slope(trace.outputs, labels, 3.0)[1])[-1]
@@ -93,10 +117,25 @@ def test_dropout_noise_and_deformed_images_change_what_is_learnt():
     rng = np.random.default_rng(5)
     images, labels = quadrants(100, rng)
     found = []
-    for change in ({}, {"dropout": 0.3}, {"weight_noise": 0.1}, {"deformation": Deformation(turn_degrees=10.0)}):
+    for change in (
+        {},
+        {"dropout": 0.3},
+        {"weight_noise": 0.1},
+        {"deformation": Deformation(turn_degrees=10.0)},
+    ):
         software = Software(batch=50, image=(4, 4), **change)
         draws = np.random.default_rng(6)
-        found.append(learnt_more(NETWORK, software, Learnt.fresh(NETWORK, software, draws), images, labels, draws, total=2)[0].weights[0])
+        found.append(
+            learnt_more(
+                NETWORK,
+                software,
+                Learnt.fresh(NETWORK, software, draws),
+                images,
+                labels,
+                draws,
+                total=2,
+            )[0].weights[0]
+        )
     for other in found[1:]:
         assert np.abs(other - found[0]).max() > 1e-4
 
@@ -105,7 +144,10 @@ def test_read_noise_has_the_spread_it_should():
     """With spikes of every input in every step the noise of an output is √(Σ variance / steps)."""
     network = DeepNetwork(sizes=(3, 4, 2), steps=5, decay=0.0)
     weights = [np.full((4, 4), 2.0, np.float32), np.zeros((5, 2), np.float32)]
-    noise = ReadNoise(variances=[np.zeros((4, 4), np.float32), np.full((5, 2), 0.04, np.float32)], rng=np.random.default_rng(7))
+    noise = ReadNoise(
+        variances=[np.zeros((4, 4), np.float32), np.full((5, 2), 0.04, np.float32)],
+        rng=np.random.default_rng(7),
+    )
     outputs = forward(network, weights, np.ones((20000, 3), np.float32), noise=noise).outputs
     assert outputs.std() == pytest.approx(np.sqrt(5 * 0.04 / 5), rel=0.02)
     assert outputs.mean() == pytest.approx(0.0, abs=0.005)
@@ -120,10 +162,16 @@ def test_ties_and_silence_are_no_answer():
 def test_a_shift_moves_pixels_and_nothing_else():
     image = np.zeros((1, 64), np.uint8)
     image[0, 27] = 255
-    moved = Deformation(shift_pixels=1.5).applied(np.repeat(image, 200, axis=0), (8, 8), np.random.default_rng(8)).reshape(-1, 8, 8)
+    moved = (
+        Deformation(shift_pixels=1.5)
+        .applied(np.repeat(image, 200, axis=0), (8, 8), np.random.default_rng(8))
+        .reshape(-1, 8, 8)
+    )
     np.testing.assert_allclose(moved.sum(axis=(1, 2)), 1.0, rtol=1e-4)
     rows, cols = np.indices((8, 8))
-    centre = np.stack([(moved * rows).sum(axis=(1, 2)), (moved * cols).sum(axis=(1, 2))], axis=1) - [3, 3]
+    centre = np.stack(
+        [(moved * rows).sum(axis=(1, 2)), (moved * cols).sum(axis=(1, 2))], axis=1
+    ) - [3, 3]
     assert np.abs(centre).max() <= 1.5 + 1e-4
     assert np.abs(centre).max() > 1.3
 
@@ -131,14 +179,20 @@ def test_a_shift_moves_pixels_and_nothing_else():
 def test_a_turn_keeps_the_centre_and_moves_the_rim():
     image = np.zeros((5, 81), np.uint8)
     image[:, 40], image[:, 44] = 255, 255
-    turned = Deformation(turn_degrees=60.0).applied(image, (9, 9), np.random.default_rng(9)).reshape(5, 9, 9)
+    turned = (
+        Deformation(turn_degrees=60.0)
+        .applied(image, (9, 9), np.random.default_rng(9))
+        .reshape(5, 9, 9)
+    )
     np.testing.assert_allclose(turned[:, 4, 4], 1.0, atol=1e-4)
     assert turned[:, 4, 8].min() < 0.5
 
 
 def test_without_deformation_images_stay_as_they_are():
     images = np.random.default_rng(10).integers(0, 256, (3, 16)).astype(np.uint8)
-    np.testing.assert_allclose(Deformation().applied(images, (4, 4), np.random.default_rng(0)) * 255, images, rtol=1e-6)
+    np.testing.assert_allclose(
+        Deformation().applied(images, (4, 4), np.random.default_rng(0)) * 255, images, rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize(
@@ -149,7 +203,10 @@ def test_without_deformation_images_stay_as_they_are():
         (lambda: Software(batch=0), "batch = 0"),
         (lambda: Software(dropout=1.0), "dropout = 1.0"),
         (lambda: Deformation(turn_degrees=120.0), "turn_degrees = 120.0"),
-        (lambda: Learnt.fresh(NETWORK, Software(limits=(1.0,)), np.random.default_rng(0)), "1 limits for 3 layers"),
+        (
+            lambda: Learnt.fresh(NETWORK, Software(limits=(1.0,)), np.random.default_rng(0)),
+            "1 limits for 3 layers",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(make, message):

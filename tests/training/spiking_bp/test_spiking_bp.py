@@ -3,7 +3,15 @@ import pytest
 
 from spicesnn.errors import InputError
 from spicesnn.learning.metrics import NOBODY
-from spicesnn.training.spiking_bp.network import Cells, SpikingBP, Weights, answers, epoch_share, fresh_weights, train_stream
+from spicesnn.training.spiking_bp.network import (
+    Cells,
+    SpikingBP,
+    Weights,
+    answers,
+    epoch_share,
+    fresh_weights,
+    train_stream,
+)
 
 SMALL = SpikingBP(inputs=16, hidden=24, outputs=4, spread=(0.2, 0.2), rates=(0.02, 0.01))
 
@@ -18,11 +26,17 @@ def quadrants(count, rng):
     return images, labels
 
 
-@pytest.mark.parametrize("cells", [Cells(), Cells(cycle_to_cycle=0.1), Cells(levels=64)], ids=["ideal", "noisy", "levels"])
+@pytest.mark.parametrize(
+    "cells",
+    [Cells(), Cells(cycle_to_cycle=0.1), Cells(levels=64)],
+    ids=["ideal", "noisy", "levels"],
+)
 def test_quadrants_are_learnt(cells):
     rng = np.random.default_rng(0)
     images, labels = quadrants(4000, rng)
-    trained = train_stream(SMALL, fresh_weights(SMALL, rng, cells), images, labels, rng, cells=cells).weights
+    trained = train_stream(
+        SMALL, fresh_weights(SMALL, rng, cells), images, labels, rng, cells=cells
+    ).weights
     fresh, truth = quadrants(300, rng)
     assert np.mean(answers(SMALL, trained, fresh, rng) == truth) > 0.97
 
@@ -39,7 +53,8 @@ def test_the_same_seed_gives_the_same_weights_and_the_input_is_left_alone():
 
 
 def test_an_update_lowers_the_error_of_its_own_image():
-    """The sign of both updates: after many updates on one image its output fires in nearly every step, the others hardly."""
+    """The sign of both updates: after many updates on one image its output fires in nearly every
+    step, the others hardly."""
     images, labels = quadrants(1, np.random.default_rng(4))
     rng = np.random.default_rng(5)
     weights = fresh_weights(SMALL, rng)
@@ -54,7 +69,9 @@ def test_an_update_lowers_the_error_of_its_own_image():
 def test_levels_stay_on_their_grid_and_inside_the_window():
     cells, rng = Cells(levels=9), np.random.default_rng(6)
     images, labels = quadrants(200, rng)
-    weights = train_stream(SMALL, fresh_weights(SMALL, rng, cells), images, labels, rng, cells=cells).weights
+    weights = train_stream(
+        SMALL, fresh_weights(SMALL, rng, cells), images, labels, rng, cells=cells
+    ).weights
     for weight, limit in zip((weights.first, weights.second), SMALL.limits, strict=True):
         steps = (weight + limit) / (2 * limit / 8)
         np.testing.assert_allclose(steps, np.round(steps), atol=1e-4)
@@ -67,7 +84,9 @@ def test_a_dark_image_has_no_answer():
 
 
 def test_the_schedule_falls_from_one():
-    assert [epoch_share(e, 4) for e in range(4)] == pytest.approx([1.0, 0.75**1.5, 0.5**1.5, 0.25**1.5])
+    assert [epoch_share(e, 4) for e in range(4)] == pytest.approx(
+        [1.0, 0.75**1.5, 0.5**1.5, 0.25**1.5]
+    )
 
 
 def learn_one(image, label):
@@ -92,7 +111,8 @@ def test_bad_input_is_refused(make, message):
 
 
 def by_hand(network, first, second, image, label):
-    """Return counts, last steps and weights after one image whose lit inputs spike in every step, from the equations as they are written."""
+    """Return counts, last steps and weights after one image whose lit inputs spike in every step,
+    from the equations as they are written."""
     lit = np.flatnonzero(image)
     (v1, c1), (v2, c2, last) = np.zeros((2, network.hidden)), np.zeros((3, network.outputs))
     for step in range(network.window):
@@ -107,19 +127,43 @@ def by_hand(network, first, second, image, label):
         last[out] = step
     error = (np.arange(network.outputs) == label) - c2 / network.window
     delta = np.where(c1 > 0, second @ error, 0.0)  # nothing for a hidden neuron that was silent
-    after_second = np.clip(second + network.rates[1] * np.outer(c1, error), -network.limits[1], network.limits[1])
+    after_second = np.clip(
+        second + network.rates[1] * np.outer(c1, error), -network.limits[1], network.limits[1]
+    )
     after_first = first.copy()
-    after_first[lit] = np.clip(first[lit] + network.rates[0] * network.window * delta, -network.limits[0], network.limits[0])
+    after_first[lit] = np.clip(
+        first[lit] + network.rates[0] * network.window * delta,
+        -network.limits[0],
+        network.limits[0],
+    )
     return c1, c2, last, after_first, after_second
 
 
 @pytest.mark.parametrize("label", [0, 1])
 def test_one_update_is_the_one_by_hand_and_reaches_no_silent_hidden_neuron(label):
-    network = SpikingBP(inputs=4, hidden=4, outputs=2, window=4, answer_window=4, thresholds=(1.0, 0.9), rates=(0.05, 0.02), limits=(0.7, 0.8))
-    first = np.array([[0.30, -0.2, 0.62, 0.1], [0.31, -0.1, 0.61, 0.1], [0.5, 0.5, 0.5, 0.5], [0.7, 0.7, 0.7, 0.7]])
+    network = SpikingBP(
+        inputs=4,
+        hidden=4,
+        outputs=2,
+        window=4,
+        answer_window=4,
+        thresholds=(1.0, 0.9),
+        rates=(0.05, 0.02),
+        limits=(0.7, 0.8),
+    )
+    first = np.array(
+        [
+            [0.30, -0.2, 0.62, 0.1],
+            [0.31, -0.1, 0.61, 0.1],
+            [0.5, 0.5, 0.5, 0.5],
+            [0.7, 0.7, 0.7, 0.7],
+        ]
+    )
     second = np.array([[0.5, -0.4], [0.3, 0.8], [0.35, 0.45], [-0.6, 0.7]])
     image = np.array([[255, 255, 0, 0]], np.uint8)
-    hidden, outputs, last, after_first, after_second = by_hand(network, first, second, image[0], label)
+    hidden, outputs, last, after_first, after_second = by_hand(
+        network, first, second, image[0], label
+    )
     assert hidden.tolist() == [2, 0, 4, 0]  # the second and the fourth are silent
     assert outputs.tolist() == [2, 1]
     weights = Weights(first=first.astype(np.float32), second=second.astype(np.float32))
@@ -129,7 +173,9 @@ def test_one_update_is_the_one_by_hand_and_reaches_no_silent_hidden_neuron(label
     assert done.latest.tolist() == [last.tolist()]
     np.testing.assert_allclose(done.weights.first, after_first, atol=1e-6)
     np.testing.assert_allclose(done.weights.second, after_second, atol=1e-6)
-    np.testing.assert_array_equal(done.weights.first[:, [1, 3]], first[:, [1, 3]].astype(np.float32))
+    np.testing.assert_array_equal(
+        done.weights.first[:, [1, 3]], first[:, [1, 3]].astype(np.float32)
+    )
     np.testing.assert_array_equal(done.weights.second[[1, 3]], second[[1, 3]].astype(np.float32))
     assert (done.updates, done.rows_written) == (1, (2, 2))
     half = train_stream(network, weights, image, [label], np.random.default_rng(0), share=0.5)
@@ -137,7 +183,8 @@ def test_one_update_is_the_one_by_hand_and_reaches_no_silent_hidden_neuron(label
 
 
 def test_most_spikes_answer_and_among_equals_who_got_there_first():
-    """Two inputs, two hidden neurons, two outputs, all of them one to one: output k fires when hidden neuron k does."""
+    """Two inputs, two hidden neurons, two outputs, all of them one to one: output k fires when
+    hidden neuron k does."""
     network = SpikingBP(inputs=2, hidden=2, outputs=2, window=4, answer_window=4)
     image, rng = np.array([[255, 255]], np.uint8), np.random.default_rng(0)
 

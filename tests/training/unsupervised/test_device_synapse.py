@@ -7,7 +7,14 @@ from spicesnn.programming.pulse_map import PulseMap, PulseScheme
 from spicesnn.training.unsupervised.device_synapse import compensated, literal
 from spicesnn.training.unsupervised.network import UnsupervisedNetwork
 
-SCHEME = PulseScheme(set_s=10e-9, reset_s=1e-9, set_volts=(0.5, 1.8), reset_volts=(0.5, 1.8), g_one=1.49301e-4, read_volts=0.1)
+SCHEME = PulseScheme(
+    set_s=10e-9,
+    reset_s=1e-9,
+    set_volts=(0.5, 1.8),
+    reset_volts=(0.5, 1.8),
+    g_one=1.49301e-4,
+    read_volts=0.1,
+)
 NETWORK = UnsupervisedNetwork()
 
 
@@ -15,7 +22,11 @@ NETWORK = UnsupervisedNetwork()
 def maps():
     device = sn.devices.PowerLaw()
     engine = sn.NodalEngine()
-    return device, PulseMap.solved(device, engine, SCHEME, up=True), PulseMap.solved(device, engine, SCHEME, up=False)
+    return (
+        device,
+        PulseMap.solved(device, engine, SCHEME, up=True),
+        PulseMap.solved(device, engine, SCHEME, up=False),
+    )
 
 
 def test_a_power_law_pulse_changes_the_weight_by_its_closed_form(maps):
@@ -32,7 +43,9 @@ def test_compensated_pulses_give_the_rule_wherever_the_drivers_reach(maps):
     table = compensated(set_map, reset_map, NETWORK)
     weights = set_map.weights[16:200]
     np.testing.assert_allclose(table.up[0, 16:200], NETWORK.potentiation * (1 - weights), rtol=1e-5)
-    np.testing.assert_allclose(table.down[10, 16:200], -NETWORK.potentiation * 0.01 * np.exp(-0.25) * weights, rtol=1e-5)
+    np.testing.assert_allclose(
+        table.down[10, 16:200], -NETWORK.potentiation * 0.01 * np.exp(-0.25) * weights, rtol=1e-5
+    )
 
 
 def test_the_literal_mapping_makes_the_rich_richer(maps):

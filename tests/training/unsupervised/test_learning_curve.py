@@ -20,7 +20,15 @@ def test_a_chunk_is_answered_with_the_labels_of_the_chunk_before():
 
 @pytest.mark.parametrize("preset", ["stdp-mnist", "stdp-simple"])
 def test_the_curve_is_in_the_history_and_in_the_checkpoint(preset, tmp_path):
-    config = training.load(preset, {"data.train_limit": 600, "data.test_limit": 50, "training.chunk": 200, "network.neurons": 20})
+    config = training.load(
+        preset,
+        {
+            "data.train_limit": 600,
+            "data.test_limit": 50,
+            "training.chunk": 200,
+            "network.neurons": 20,
+        },
+    )
     with training.make_engine("nodal") as engine:
         training.train(config, engine=engine, out=tmp_path / "run", rng_seed=0)
     run = RunDirectory.existing(tmp_path / "run")

@@ -5,12 +5,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spicesnn.encoding.events import alias_table, choose, count_events, poisson_ladder, seed_words, uniform
+from spicesnn.encoding.events import (
+    alias_table,
+    choose,
+    count_events,
+    poisson_ladder,
+    seed_words,
+    uniform,
+)
 from spicesnn.errors import InputError
 from spicesnn.neurons.conductance_lif import ConductanceLIF, membrane_step
-from spicesnn.training.unsupervised.network import IdealSynapse, LastSpikeSynapse, LevelSynapse, TableSynapse, UnsupervisedNetwork, fresh_state, show
+from spicesnn.training.unsupervised.network import (
+    IdealSynapse,
+    LastSpikeSynapse,
+    LevelSynapse,
+    TableSynapse,
+    UnsupervisedNetwork,
+    fresh_state,
+    show,
+)
 
-SMALL = UnsupervisedNetwork(inputs=16, neurons=6, column_sum=8.0, full_rate_hz=200.0, inhibition=40.0)
+SMALL = UnsupervisedNetwork(
+    inputs=16, neurons=6, column_sum=8.0, full_rate_hz=200.0, inhibition=40.0
+)
 
 
 def bars(count, rng):
@@ -66,7 +83,10 @@ def test_the_same_seed_gives_the_same_run_and_leaves_its_input_alone():
     np.testing.assert_array_equal(state.weight, before)
     np.testing.assert_array_equal(runs[0].responses, runs[1].responses)
     np.testing.assert_array_equal(runs[0].state.weight, runs[1].state.weight)
-    assert not np.array_equal(show(SMALL, state, images, np.random.default_rng(6), learn=True).responses, runs[0].responses)
+    assert not np.array_equal(
+        show(SMALL, state, images, np.random.default_rng(6), learn=True).responses,
+        runs[0].responses,
+    )
 
 
 def test_without_learning_nothing_moves():
@@ -75,40 +95,70 @@ def test_without_learning_nothing_moves():
     shown = show(SMALL, state, images, np.random.default_rng(9), learn=False)
     assert shown.state is state
     assert shown.learning_writes == 0
-    assert shown.presentations > 20  # an image that too few neurons answer is shown again, brighter; the last answer counts
+    assert (
+        shown.presentations > 20
+    )  # an image that too few neurons answer is shown again, brighter; the last answer counts
     assert 0 < shown.responses.sum() < shown.output_spikes
-    once = show(replace(SMALL, fewest_spikes=0), state, images, np.random.default_rng(9), learn=False)
+    once = show(
+        replace(SMALL, fewest_spikes=0), state, images, np.random.default_rng(9), learn=False
+    )
     assert once.presentations == 20
     assert once.responses.sum() == once.output_spikes > 0
 
 
-@pytest.mark.parametrize("synapse", [IdealSynapse(), LevelSynapse(levels=32)], ids=["ideal", "levels"])
+@pytest.mark.parametrize(
+    "synapse", [IdealSynapse(), LevelSynapse(levels=32)], ids=["ideal", "levels"]
+)
 def test_neurons_become_detectors_of_the_bars(synapse):
-    """After training each bar has its own winner: at least 6 of 8 patterns are told apart by 12 neurons."""
-    network = UnsupervisedNetwork(inputs=16, neurons=12, column_sum=6.0, full_rate_hz=200.0, inhibition=60.0, potentiation=0.05)
+    """After training each bar has its own winner: at least 6 of 8 patterns are told apart by 12
+    neurons."""
+    network = UnsupervisedNetwork(
+        inputs=16,
+        neurons=12,
+        column_sum=6.0,
+        full_rate_hz=200.0,
+        inhibition=60.0,
+        potentiation=0.05,
+    )
     rng = np.random.default_rng(10)
     images, kind = bars(3000, rng)
-    trained = show(network, fresh_state(network, rng, synapse), images, rng, learn=True, synapse=synapse).state
+    trained = show(
+        network, fresh_state(network, rng, synapse), images, rng, learn=True, synapse=synapse
+    ).state
     responses = show(network, trained, images[:400], rng, learn=False, synapse=synapse).responses
-    winners = {int(np.bincount(responses[kind[:400] == k].argmax(axis=1)).argmax()) for k in range(8)}
+    winners = {
+        int(np.bincount(responses[kind[:400] == k].argmax(axis=1)).argmax()) for k in range(8)
+    }
     assert len(winners) >= 6
 
 
 def test_columns_are_normalised_before_each_presentation():
     images, _ = bars(30, np.random.default_rng(11))
-    state = show(SMALL, fresh_state(SMALL, np.random.default_rng(12)), images, np.random.default_rng(13), learn=True).state
+    state = show(
+        SMALL,
+        fresh_state(SMALL, np.random.default_rng(12)),
+        images,
+        np.random.default_rng(13),
+        learn=True,
+    ).state
     np.testing.assert_allclose(state.column_sum, state.weight.sum(axis=0), rtol=1e-4)
-    fixed = UnsupervisedNetwork(inputs=16, neurons=6, column_sum=8.0, full_rate_hz=200.0, fewest_spikes=0)
+    fixed = UnsupervisedNetwork(
+        inputs=16, neurons=6, column_sum=8.0, full_rate_hz=200.0, fewest_spikes=0
+    )
     dark = show(fixed, state, np.zeros((1, 16), np.uint8), np.random.default_rng(0), learn=True)
     np.testing.assert_allclose(dark.state.effective_weight.sum(axis=0), 8.0, rtol=1e-4)
     assert dark.output_spikes == 0
 
 
 def test_a_table_of_the_ideal_rule_learns_as_the_ideal_rule():
-    """The soft-bound rule put into a table is the same synapse, but for the writes of the normalisation."""
+    """The soft-bound rule put into a table is the same synapse, but for the writes of the
+    normalisation."""
     grid, lags = np.linspace(0, 1, 257) ** 2, np.arange(SMALL.steps + 1)
     trace = np.exp(-lags * SMALL.step_s / SMALL.trace_tau_s)[:, None]
-    table = TableSynapse(up=SMALL.potentiation * trace * (1 - grid), down=-SMALL.potentiation * SMALL.depression_share * trace * grid)
+    table = TableSynapse(
+        up=SMALL.potentiation * trace * (1 - grid),
+        down=-SMALL.potentiation * SMALL.depression_share * trace * grid,
+    )
     images, _ = bars(40, np.random.default_rng(14))
     network = replace(SMALL, column_sum=2.0, full_rate_hz=600.0)
     start = fresh_state(network, np.random.default_rng(15))
@@ -117,7 +167,9 @@ def test_a_table_of_the_ideal_rule_learns_as_the_ideal_rule():
     assert ideal.output_spikes > 40
     assert device.normalisation_writes > 0
     assert ideal.normalisation_writes == 0
-    np.testing.assert_allclose(device.state.effective_weight, ideal.state.effective_weight, atol=1e-4)
+    np.testing.assert_allclose(
+        device.state.effective_weight, ideal.state.effective_weight, atol=1e-4
+    )
 
 
 @given(levels=st.integers(2, 64), seed=st.integers(0, 2**31))
@@ -126,7 +178,9 @@ def test_level_synapses_stay_on_their_levels(levels, seed):
     synapse = LevelSynapse(levels=levels)
     images, _ = bars(10, np.random.default_rng(seed))
     start = fresh_state(SMALL, np.random.default_rng(seed), synapse)
-    state = show(SMALL, start, images, np.random.default_rng(seed), learn=True, synapse=synapse).state
+    state = show(
+        SMALL, start, images, np.random.default_rng(seed), learn=True, synapse=synapse
+    ).state
     steps = state.weight * (levels - 1)
     np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
     assert state.weight.min() >= 0
@@ -144,8 +198,26 @@ def test_level_synapses_stay_on_their_levels(levels, seed):
         (lambda: LevelSynapse(window=1.5), "window = 1.5"),
         (lambda: TableSynapse(up=-np.ones((2, 4)), down=-np.ones((2, 4))), "wrong sign"),
         (lambda: TableSynapse(up=np.ones((2, 1)), down=-np.ones((2, 4))), "grid of 2"),
-        (lambda: show(SMALL, fresh_state(SMALL, np.random.default_rng(0)), np.zeros((2, 5), np.uint8), np.random.default_rng(0), learn=True), "16"),
-        (lambda: show(SMALL, fresh_state(SMALL, np.random.default_rng(0)), np.zeros((2, 16)), np.random.default_rng(0), learn=True), "uint8"),
+        (
+            lambda: show(
+                SMALL,
+                fresh_state(SMALL, np.random.default_rng(0)),
+                np.zeros((2, 5), np.uint8),
+                np.random.default_rng(0),
+                learn=True,
+            ),
+            "16",
+        ),
+        (
+            lambda: show(
+                SMALL,
+                fresh_state(SMALL, np.random.default_rng(0)),
+                np.zeros((2, 16)),
+                np.random.default_rng(0),
+                learn=True,
+            ),
+            "uint8",
+        ),
     ],
 )
 def test_bad_input_is_refused(make, message):
@@ -161,7 +233,9 @@ def test_the_last_spike_rule_takes_from_silent_inputs_and_gives_to_those_that_ju
     before = fresh_state(network, np.random.default_rng(0))
     shown = show(network, before, image, np.random.default_rng(1), learn=True, synapse=rule)
     assert shown.output_spikes >= 5
-    start = before.weight * (network.column_sum / before.weight.sum())  # normalised before the image
+    start = before.weight * (
+        network.column_sum / before.weight.sum()
+    )  # normalised before the image
     change = shown.state.weight[:, 0] - start[:, 0]
     silent = np.maximum(start[4:, 0] - 0.003 * shown.output_spikes, 0.0) - start[4:, 0]
     np.testing.assert_allclose(change[4:], silent, atol=2e-6)
@@ -172,6 +246,8 @@ def test_the_last_spike_rule_takes_from_silent_inputs_and_gives_to_those_that_ju
 
 def test_the_last_spike_rule_by_lag():
     change = LastSpikeSynapse().table()[:, 0]
-    np.testing.assert_allclose(change[[0, 4, 10, 11]], [0.005, 0.005 / np.e, 0.005 * np.exp(-2.5), -0.003], rtol=1e-6)
+    np.testing.assert_allclose(
+        change[[0, 4, 10, 11]], [0.005, 0.005 / np.e, 0.005 * np.exp(-2.5), -0.003], rtol=1e-6
+    )
     with pytest.raises(InputError, match="window = -1"):
         LastSpikeSynapse(window=-1)

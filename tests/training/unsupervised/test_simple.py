@@ -16,9 +16,27 @@ def bars(count, rng):
 
 def one(weight, **options):
     """Show one white image to a network of one input."""
-    network = SimpleNetwork(**{"side": 1, "neurons": len(weight), "steps": 100, "input_share": 1.0, "decay": 1.0, "theta_step": 0.0} | options)
-    state = SimpleState(weight=np.array([weight], np.float32), theta=np.ones(len(weight), np.float32))
-    return show_simple(network, state, np.full((1, 1), 255, np.uint8), np.random.default_rng(0), learn=options.pop("learn", False))
+    network = SimpleNetwork(
+        **{
+            "side": 1,
+            "neurons": len(weight),
+            "steps": 100,
+            "input_share": 1.0,
+            "decay": 1.0,
+            "theta_step": 0.0,
+        }
+        | options
+    )
+    state = SimpleState(
+        weight=np.array([weight], np.float32), theta=np.ones(len(weight), np.float32)
+    )
+    return show_simple(
+        network,
+        state,
+        np.full((1, 1), 255, np.uint8),
+        np.random.default_rng(0),
+        learn=options.pop("learn", False),
+    )
 
 
 def test_integrate_and_fire_counts_are_exact():
@@ -51,7 +69,9 @@ def test_the_threshold_rises_with_spikes_to_its_bound_and_only_while_learning():
 
 def test_neurons_learn_bars():
     rng = np.random.default_rng(3)
-    state = show_simple(NETWORK, SimpleState.fresh(NETWORK, rng), bars(2000, rng), rng, learn=True).state
+    state = show_simple(
+        NETWORK, SimpleState.fresh(NETWORK, rng), bars(2000, rng), rng, learn=True
+    ).state
     rows = state.weight.reshape(4, 4, 6).mean(axis=1)
     assert np.sum(rows.max(axis=0) > 0.8) >= 4
     assert set(rows.argmax(axis=0)[rows.max(axis=0) > 0.8]) == {0, 1, 2, 3}
@@ -61,7 +81,10 @@ def test_neurons_learn_bars():
 def test_the_same_seed_gives_the_same_network():
     images = bars(50, np.random.default_rng(4))
     start = SimpleState.fresh(NETWORK, np.random.default_rng(5))
-    first, second = (show_simple(NETWORK, start, images, np.random.default_rng(6), learn=True).state.weight for _ in range(2))
+    first, second = (
+        show_simple(NETWORK, start, images, np.random.default_rng(6), learn=True).state.weight
+        for _ in range(2)
+    )
     np.testing.assert_array_equal(first, second)
 
 
@@ -74,17 +97,27 @@ def test_images_are_shrunk_by_means():
     with pytest.raises(InputError, match="a multiple of 5"):
         SimpleNetwork(side=5).shrunk(image)
     with pytest.raises(InputError, match=r"expected \(images, 16\)"):
-        show_simple(NETWORK, SimpleState.fresh(NETWORK, np.random.default_rng(0)), np.zeros((1, 9), np.uint8), np.random.default_rng(0), learn=False)
+        show_simple(
+            NETWORK,
+            SimpleState.fresh(NETWORK, np.random.default_rng(0)),
+            np.zeros((1, 9), np.uint8),
+            np.random.default_rng(0),
+            learn=False,
+        )
 
 
-@pytest.mark.parametrize("options", [{"neurons": 0}, {"decay": 1.5}, {"input_share": 0.0}, {"theta_highest": 0.5}])
+@pytest.mark.parametrize(
+    "options", [{"neurons": 0}, {"decay": 1.5}, {"input_share": 0.0}, {"theta_highest": 0.5}]
+)
 def test_what_cannot_be_is_refused(options):
     with pytest.raises(InputError, match=r"simple network: .*expected"):
         SimpleNetwork(**options)
 
 
 def test_a_small_run_learns_and_infers_the_same_again(tmp_path):
-    config = training.load("stdp-simple", {"data.train_limit": 2000, "data.test_limit": 300, "training.chunk": 1000})
+    config = training.load(
+        "stdp-simple", {"data.train_limit": 2000, "data.test_limit": 300, "training.chunk": 1000}
+    )
     with training.make_engine("nodal") as engine:
         summary = training.train(config, engine=engine, out=tmp_path / "run", rng_seed=1)
         again = training.infer(tmp_path / "run", engine=engine)

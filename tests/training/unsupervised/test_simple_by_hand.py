@@ -1,4 +1,5 @@
-"""The simpler network step by step in plain Python, with the same random words: every count, weight and threshold of the compiled one."""
+"""The simpler network step by step in plain Python, with the same random words: every count, weight
+and threshold of the compiled one."""
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ SYNAPSE = LastSpikeSynapse(rise=0.02, fall=0.004, decay=3.0, window=6)
 
 
 def by_hand(network, weight, theta, images, words, learn):
-    """Return responses, weights, factors on the threshold, input events and cells written, from the equations at the head of the module."""
+    """Return responses, weights, factors on the threshold, input events and cells written, from the
+    equations at the head of the module."""
     one, f = np.float32(1.0), np.float32
     decay, theta_decay = f(network.decay), f(network.theta_decay)
     inhibition, threshold = f(network.inhibition), f(network.threshold)
@@ -50,7 +52,11 @@ def by_hand(network, weight, theta, images, words, learn):
                 theta[winner] = min(theta[winner] + f(network.theta_step), f(network.theta_highest))
                 for i in range(network.inputs):
                     lag = step - last[i]
-                    change = SYNAPSE.rise * np.exp(-lag / SYNAPSE.decay) if lag <= SYNAPSE.window else -SYNAPSE.fall
+                    change = (
+                        SYNAPSE.rise * np.exp(-lag / SYNAPSE.decay)
+                        if lag <= SYNAPSE.window
+                        else -SYNAPSE.fall
+                    )
                     weight[i, winner] = min(max(weight[i, winner] + f(change), f(0)), one)
                     written += 1
     return responses, weight, theta, events, written
@@ -58,8 +64,21 @@ def by_hand(network, weight, theta, images, words, learn):
 
 @pytest.mark.parametrize("learn", [True, False])
 def test_the_compiled_network_is_the_one_by_hand(learn):
-    network = SimpleNetwork(side=3, neurons=4, steps=40, input_share=0.6, threshold=3.0, decay=0.9, inhibition=1.5, refractory=2, silence=3,
-                            theta_step=0.05, theta_highest=1.18, theta_decay=0.99, synapse=SYNAPSE)  # fmt: skip
+    network = SimpleNetwork(
+        side=3,
+        neurons=4,
+        steps=40,
+        input_share=0.6,
+        threshold=3.0,
+        decay=0.9,
+        inhibition=1.5,
+        refractory=2,
+        silence=3,
+        theta_step=0.05,
+        theta_highest=1.18,
+        theta_decay=0.99,
+        synapse=SYNAPSE,
+    )
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (6, 9)).astype(np.uint8)
     images[:, 4] = 0
@@ -67,7 +86,9 @@ def test_the_compiled_network_is_the_one_by_hand(learn):
     state = SimpleState(weight=state.weight, theta=np.array([1.0, 1.05, 1.0, 1.1], np.float32))
     shown = show_simple(network, state, images, np.random.default_rng(7), learn=learn)
     words = seed_words(np.random.default_rng(7))
-    responses, weight, theta, events, written = by_hand(network, state.weight.copy(), state.theta.copy(), images, words, learn)
+    responses, weight, theta, events, written = by_hand(
+        network, state.weight.copy(), state.theta.copy(), images, words, learn
+    )
     np.testing.assert_array_equal(shown.responses, responses)
     assert responses.sum() > 20
     assert (shown.input_events, shown.writes) == (events, written)
@@ -78,8 +99,18 @@ def test_the_compiled_network_is_the_one_by_hand(learn):
 
 def test_equals_are_drawn_with_equal_chances():
     """All neurons alike: each is the first winner of about a quarter of the presentations."""
-    network = SimpleNetwork(side=2, neurons=4, steps=3, input_share=1.0, threshold=1.0, decay=1.0, inhibition=0.0, refractory=50, silence=50,
-                            synapse=SYNAPSE)  # fmt: skip
+    network = SimpleNetwork(
+        side=2,
+        neurons=4,
+        steps=3,
+        input_share=1.0,
+        threshold=1.0,
+        decay=1.0,
+        inhibition=0.0,
+        refractory=50,
+        silence=50,
+        synapse=SYNAPSE,
+    )
     state = SimpleState(weight=np.full((4, 4), 0.3, np.float32), theta=np.ones(4, np.float32))
     images = np.full((2000, 4), 255, np.uint8)
     responses = show_simple(network, state, images, np.random.default_rng(3), learn=False).responses

@@ -1,4 +1,5 @@
-"""An imported Verilog-A model as a device: the nodal engine solves its stored equations, ngspice the sub-circuit written from them."""
+"""An imported Verilog-A model as a device: the nodal engine solves its stored equations, ngspice
+the sub-circuit written from them."""
 
 from __future__ import annotations
 
@@ -28,25 +29,40 @@ class VerilogDevice(Foreign):
         values = self._values()
         for place, words in self.stored.required:
             if not np.all(self.stored.of_parameters(place, values)):
-                raise InputError(f"{self.name}: the parameters do not fit together; the model asks for: {words}")
+                raise InputError(
+                    f"{self.name}: the parameters do not fit together; the model asks for: {words}"
+                )
         if not self.stored.states:
             return
         low, high = (self._of_states(ends) for ends in self._ends())
         start = self._of_states(self._starts())
         slack = 1e-9 * np.abs(np.asarray(high) - np.asarray(low))
-        if np.any(~(np.asarray(low) < np.asarray(high))) or np.any(~(np.abs(np.asarray(start)) < np.inf)):
-            raise InputError(f"{self.name}: at these parameters a state has no range; expected its lowest value below its highest")
-        if np.any(np.asarray(start) < np.asarray(low) - slack) or np.any(np.asarray(start) > np.asarray(high) + slack):
+        if np.any(~(np.asarray(low) < np.asarray(high))) or np.any(
+            ~(np.abs(np.asarray(start)) < np.inf)
+        ):
+            raise InputError(
+                f"{self.name}: at these parameters a state has no range; expected its lowest value"
+                " below its highest"
+            )
+        if np.any(np.asarray(start) < np.asarray(low) - slack) or np.any(
+            np.asarray(start) > np.asarray(high) + slack
+        ):
             raise InputError(f"{self.name}: at these parameters a state starts outside its range")
 
     def _ends(self) -> tuple[list[Floats], list[Floats]]:
         values = self._values()
-        low, high = ([np.asarray(self.stored.of_parameters(p, values), dtype=float) for p in ends] for ends in (self.stored.lows, self.stored.highs))
+        low, high = (
+            [np.asarray(self.stored.of_parameters(p, values), dtype=float) for p in ends]
+            for ends in (self.stored.lows, self.stored.highs)
+        )
         return low, high
 
     def _starts(self) -> list[Floats]:
         values = self._values()
-        return [np.asarray(self.stored.of_parameters(p, values), dtype=float) for p in self.stored.starts]
+        return [
+            np.asarray(self.stored.of_parameters(p, values), dtype=float)
+            for p in self.stored.starts
+        ]
 
     def bounds(self) -> tuple[float | Floats, float | Floats]:
         """Return the bounds of the states at these parameters."""
@@ -58,28 +74,37 @@ class VerilogDevice(Foreign):
     def initial_state(self) -> float | Floats:
         """Return the fresh states at these parameters."""
         low, high = self._ends()
-        return self._of_states([np.clip(s, a, b) for s, a, b in zip(self._starts(), low, high, strict=True)])
+        return self._of_states(
+            [np.clip(s, a, b) for s, a, b in zip(self._starts(), low, high, strict=True)]
+        )
 
     def _states_of(self, x: ArrayLike) -> list[Floats]:
         given, n = np.asarray(x, dtype=float), len(self.stored.states)
         return [given] if n == 1 else list(given[:n]) if n else []
 
     def _solved(self, what: str, v: ArrayLike, x: ArrayLike) -> tuple[Floats, Floats, Floats]:
-        amps, siemens, rates, _, _ = self.stored.everything(np.asarray(v, dtype=float), self._states_of(x), self._values())
+        amps, siemens, rates, _, _ = self.stored.everything(
+            np.asarray(v, dtype=float), self._states_of(x), self._values()
+        )
         if not rates:
             shape = np.broadcast_shapes(amps.shape, np.shape(x))
             amps, siemens = np.broadcast_to(amps, shape), np.broadcast_to(siemens, shape)
         for found in (amps, siemens, *rates):
             if not np.all(np.isfinite(found)):
                 volts = np.asarray(v, dtype=float)
-                raise EngineError(f"{self.name}: the model's equations have no finite {what} at {np.min(volts):.4g}…{np.max(volts):.4g} V")
+                raise EngineError(
+                    f"{self.name}: the model's equations have no finite {what} at"
+                    f" {np.min(volts):.4g}…{np.max(volts):.4g} V"
+                )
         return amps, siemens, np.stack(rates) if rates else np.zeros((1, *amps.shape))
 
     def rate_slope(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return ∂(dx/dt)/∂x of each state, by the equations' own derivatives."""
         if not self.stored.states:
             return np.zeros(np.broadcast_shapes(np.shape(v), np.shape(x)))
-        slopes = self.stored.everything(np.asarray(v, dtype=float), self._states_of(x), self._values())[3]
+        slopes = self.stored.everything(
+            np.asarray(v, dtype=float), self._states_of(x), self._values()
+        )[3]
         own = [np.asarray(row[1 + k]) for k, row in enumerate(slopes[1:])]
         own = [np.where(np.isfinite(one), one, 0.0) for one in own]
         return own[0] if len(own) == 1 else np.stack(own)
@@ -94,10 +119,14 @@ class VerilogDevice(Foreign):
             outward = ((at >= b - near) & (rates[k] > 0)) | ((at <= a + near) & (rates[k] < 0))
             if not np.any(outward):
                 continue
-            inside = [np.broadcast_to(0.5 * (a + b) if j == k else states[j], at.shape) for j in range(len(states))]
+            inside = [
+                np.broadcast_to(0.5 * (a + b) if j == k else states[j], at.shape)
+                for j in range(len(states))
+            ]
             there = self.stored.everything(v, inside, self._values())[2][k]
             if np.any(outward & (np.abs(rates[k]) > 0.01 * np.abs(there))):
                 raise EngineError(
-                    f"{self.name}: the state {name} goes on beyond {np.min(a):g}…{np.max(b):g}, since nothing in the model holds it there. Import "
-                    f"the model again with the range that it has: --state {name}=LOW,HIGH"
+                    f"{self.name}: the state {name} goes on beyond {np.min(a):g}…{np.max(b):g},"
+                    " since nothing in the model holds it there. Import the model again with the"
+                    f" range that it has: --state {name}=LOW,HIGH"
                 )

@@ -1,7 +1,8 @@
-"""The analog block of a module, run once on symbols: what is contributed to each branch, and what its variables are afterwards.
+"""The analog block of a module, run once on symbols: what is contributed to each branch, and what
+its variables are afterwards.
 
-Conditions become choices between the values of both arms, loops with constant bounds are written out, functions stand in their places.
-"""
+Conditions become choices between the values of both arms, loops with constant bounds are written
+out, functions stand in their places."""
 
 from __future__ import annotations
 
@@ -10,38 +11,96 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from spicesnn.devices.importers.veriloga.graph import TIME, Graph
-from spicesnn.devices.importers.veriloga.syntax import Expression, Function, Module, Statement, Variable
+from spicesnn.devices.importers.veriloga.syntax import (
+    Expression,
+    Function,
+    Module,
+    Statement,
+    Variable,
+)
 from spicesnn.devices.importers.veriloga.text import Word
 
 _ROUNDS = 10_000
 BOLTZMANN_OVER_CHARGE = 1.3806488e-23 / 1.602176565e-19
 """k/q of ``$vt``, volt a kelvin: CODATA 2010, as compilers of the language have it."""
-_ONE = {name: name for name in (
-    "abs", "exp", "ln", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "floor", "ceil",
-)} | {"limexp": "exp"}  # fmt: skip
+_ONE = {
+    name: name
+    for name in (
+        "abs",
+        "exp",
+        "ln",
+        "sqrt",
+        "sin",
+        "cos",
+        "tan",
+        "asin",
+        "acos",
+        "atan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "asinh",
+        "acosh",
+        "atanh",
+        "floor",
+        "ceil",
+    )
+} | {"limexp": "exp"}
 _TWO = {"min": "min", "max": "max", "pow": "pow", "atan2": "atan2"}
-_SHOWN = frozenset({"$strobe", "$display", "$monitor", "$write", "$debug", "$warning", "$info", "$bound_step", "$discontinuity", "$fstrobe",
-                    "$fdisplay", "$fwrite", "$fmonitor", "$fopen", "$fclose"})  # fmt: skip
+_SHOWN = frozenset(
+    {
+        "$strobe",
+        "$display",
+        "$monitor",
+        "$write",
+        "$debug",
+        "$warning",
+        "$info",
+        "$bound_step",
+        "$discontinuity",
+        "$fstrobe",
+        "$fdisplay",
+        "$fwrite",
+        "$fmonitor",
+        "$fopen",
+        "$fclose",
+    }
+)
 """Tasks that do nothing to the equations."""
 _ENDS = frozenset({"$fatal", "$finish", "$stop", "$error"})
 _WHY = {
-    "transition": "a wave shaped in time has no equation for a device; drive the device with such a wave from outside",
-    "slew": "a filter in time is not understood; write it with ddt()", "absdelay": "a delay has no state equation",
-    "laplace_nd": "filters are not understood; write them with ddt()", "laplace_np": "filters are not understood; write them with ddt()",
-    "laplace_zp": "filters are not understood; write them with ddt()", "laplace_zd": "filters are not understood; write them with ddt()",
+    "transition": (
+        "a wave shaped in time has no equation for a device; drive the device with such a wave from"
+        " outside"
+    ),
+    "slew": "a filter in time is not understood; write it with ddt()",
+    "absdelay": "a delay has no state equation",
+    "laplace_nd": "filters are not understood; write them with ddt()",
+    "laplace_np": "filters are not understood; write them with ddt()",
+    "laplace_zp": "filters are not understood; write them with ddt()",
+    "laplace_zd": "filters are not understood; write them with ddt()",
     "white_noise": "noise sources are not taken; engines have read noise of their own",
     "flicker_noise": "noise sources are not taken; engines have read noise of their own",
-    "noise_table": "noise sources are not taken; engines have read noise of their own", "ac_stim": "sources of AC analyses are not taken",
-    "idtmod": "an integral that wraps around has no smooth state", "last_crossing": "it looks back in time", "table_model": "tables are not read",
-    "$limit": "limiting between iterations is the simulator's; write the plain voltage", "$simparam": "it asks the simulator; write the value",
-    "$table_model": "tables are not read", "$random": "random numbers are not taken; engines draw device-to-device and cycle-to-cycle variation",
+    "noise_table": "noise sources are not taken; engines have read noise of their own",
+    "ac_stim": "sources of AC analyses are not taken",
+    "idtmod": "an integral that wraps around has no smooth state",
+    "last_crossing": "it looks back in time",
+    "table_model": "tables are not read",
+    "$limit": "limiting between iterations is the simulator's; write the plain voltage",
+    "$simparam": "it asks the simulator; write the value",
+    "$table_model": "tables are not read",
+    "$random": (
+        "random numbers are not taken; engines draw device-to-device and cycle-to-cycle variation"
+    ),
     "$param_given": "it asks how the device is called; write the condition on the value",
-    "$port_connected": "it asks how the device is wired", "$realtime": "use $abstime",
-}  # fmt: skip
+    "$port_connected": "it asks how the device is wired",
+    "$realtime": "use $abstime",
+}
 
 
 class FixesError(Exception):
-    """Parameters decide what the equations are, so they must keep their defaults: their names and why."""
+    """Parameters decide what the equations are, so they must keep their defaults: their names and
+    why."""
 
     def __init__(self, names: frozenset[str], why: str) -> None:
         super().__init__(why)
@@ -64,7 +123,8 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What is added to a branch: to its flow or to its potential, or (``indirect``) what must be equal to nothing."""
+    """What is added to a branch: to its flow or to its potential, or (``indirect``) what must be
+    equal to nothing."""
 
     kind: str
     branch: Branch
@@ -123,7 +183,14 @@ class Run:
         Whether this is the run of the first instant.
     """
 
-    def __init__(self, module: Module, graph: Graph, parameters: Mapping[str, Typed], before: Mapping[str, int], initial: bool) -> None:
+    def __init__(
+        self,
+        module: Module,
+        graph: Graph,
+        parameters: Mapping[str, Typed],
+        before: Mapping[str, int],
+        initial: bool,
+    ) -> None:
         self.module, self.graph, self.parameters, self.initial = module, graph, parameters, initial
         self.accesses = module.accesses()
         self.outcome = Outcome()
@@ -139,12 +206,14 @@ class Run:
 
     def run(self) -> Outcome:
         """Run the block and return what it came to."""
-        for statement in (*self.module.initial, *self.module.analog) if self.initial else self.module.analog:
+        for statement in (
+            (*self.module.initial, *self.module.analog) if self.initial else self.module.analog
+        ):
             self.do(statement)
         self.outcome.variables = dict(self.values)
         return self.outcome
 
-    # -- variables -----------------------------------------------------------------------------------------------
+    # -- variables --------------------------------------------------------------------------------
 
     def declare(self, variables: tuple[Variable, ...], prefix: str, fresh: bool = False) -> None:
         scope = self.scopes[-1]
@@ -172,9 +241,14 @@ class Run:
         if not integer or whole:
             return place
         make, half = self.graph.make, self.graph.number(0.5)
-        return make("if", make("<", place, self.graph.zero), make("ceil", make("-", place, half)), make("floor", make("+", place, half)))
+        return make(
+            "if",
+            make("<", place, self.graph.zero),
+            make("ceil", make("-", place, half)),
+            make("floor", make("+", place, half)),
+        )
 
-    # -- statements ----------------------------------------------------------------------------------------------
+    # -- statements -------------------------------------------------------------------------------
 
     def do(self, statement: Statement) -> None:
         match statement.kind:
@@ -205,7 +279,11 @@ class Run:
         name = statement.target.at.text
         key = self.key(name)
         if key is None:
-            known = "a parameter, which cannot be assigned" if name in self.parameters else "not declared"
+            known = (
+                "a parameter, which cannot be assigned"
+                if name in self.parameters
+                else "not declared"
+            )
             raise statement.at.error(f"{name!r} is {known}")
         self.values[key] = self.cast(self.value(statement.values[0]), self.integer[key])
         self.outcome.assigned[key] = statement.at
@@ -221,7 +299,10 @@ class Run:
         self.guard = graph.make("and", outer, condition)
         self.do(yes)
         after_yes = self.values
-        self.values, self.guard = dict(before), graph.make("and", outer, graph.make("not", condition))
+        self.values, self.guard = (
+            dict(before),
+            graph.make("and", outer, graph.make("not", condition)),
+        )
         if no is not None:
             self.do(no)
         self.guard = outer
@@ -237,11 +318,18 @@ class Run:
         for labels, inner in zip(statement.labels, statement.inner, strict=True):
             if not labels:
                 rest = inner
-        arms = [(labels, inner) for labels, inner in zip(statement.labels, statement.inner, strict=True) if labels]
+        arms = [
+            (labels, inner)
+            for labels, inner in zip(statement.labels, statement.inner, strict=True)
+            if labels
+        ]
         self.arms(value, arms, rest)
 
-    def arms(self, value: int, arms: list[tuple[tuple[Expression, ...], Statement]], rest: Statement) -> None:
-        """Run the arms of a case from the first on, each as an if with the others behind its else."""
+    def arms(
+        self, value: int, arms: list[tuple[tuple[Expression, ...], Statement]], rest: Statement
+    ) -> None:
+        """Run the arms of a case from the first on, each as an if with the others behind its
+        else."""
         if not arms:
             self.do(rest)
             return
@@ -262,7 +350,12 @@ class Run:
         self.values, self.guard = dict(before), graph.make("and", outer, graph.make("not", holds))
         self.arms(value, arms[1:], rest)
         self.guard = outer
-        self.values = {key: graph.make("if", holds, after.get(key, graph.zero), self.values.get(key, graph.zero)) for key in {**after, **self.values}}
+        self.values = {
+            key: graph.make(
+                "if", holds, after.get(key, graph.zero), self.values.get(key, graph.zero)
+            )
+            for key in {**after, **self.values}
+        }
 
     def constant(self, expression: Expression, what: str) -> float:
         """Return a number that must be known while the text is read."""
@@ -271,18 +364,27 @@ class Run:
             return self.graph.values[place]
         symbols = self.graph.symbols(place)
         if symbols and all(name.startswith("par:") for name in symbols):
-            raise FixesError(frozenset(name[4:] for name in symbols), f"line {expression.at.line}: it decides {what}")
-        raise expression.at.error(f"{what} depends on voltages, states or time, so the equations cannot be written out")
+            raise FixesError(
+                frozenset(name[4:] for name in symbols),
+                f"line {expression.at.line}: it decides {what}",
+            )
+        raise expression.at.error(
+            f"{what} depends on voltages, states or time, so the equations cannot be written out"
+        )
 
     def loop(self, statement: Statement) -> None:
         if statement.kind == "repeat":
             count = self.constant(statement.values[0], "how often a loop runs")
             if not 0 <= count <= _ROUNDS:
-                raise statement.at.error(f"the loop runs {count:g} times; expected at most {_ROUNDS}")
+                raise statement.at.error(
+                    f"the loop runs {count:g} times; expected at most {_ROUNDS}"
+                )
             for _ in range(int(count)):
                 self.do(statement.inner[0])
             return
-        first, step, body = statement.inner if statement.kind == "for" else (None, None, statement.inner[0])
+        first, step, body = (
+            statement.inner if statement.kind == "for" else (None, None, statement.inner[0])
+        )
         if first is not None:
             self.do(first)
         for _ in range(_ROUNDS):
@@ -297,7 +399,10 @@ class Run:
         event = statement.target
         assert event is not None
         if event.at.text != "initial_step" or event.op not in ("name", "call"):
-            raise event.at.error(f"@({event.at.text}) is not understood; of the events only initial_step has a meaning for state equations")
+            raise event.at.error(
+                f"@({event.at.text}) is not understood; of the events only initial_step has a"
+                " meaning for state equations"
+            )
         if self.initial:
             self.do(statement.inner[0])
 
@@ -312,11 +417,18 @@ class Run:
             left, right = (self.value(v)[0] for v in statement.values)
             value, kind = self.graph.make("-", left, right), "indirect"
             if not self.graph.is_number(self.guard):
-                raise statement.at.error("an equation with ':' inside a condition is not understood")
+                raise statement.at.error(
+                    "an equation with ':' inside a condition is not understood"
+                )
         else:
             value = self.value(statement.values[0])[0]
-            value, kind = value if sign > 0 else self.graph.make("neg", value), "potential" if potential else "flow"
-        self.outcome.contributions.append(Contribution(kind, branch, value, self.guard, statement.at))
+            value, kind = (
+                value if sign > 0 else self.graph.make("neg", value),
+                "potential" if potential else "flow",
+            )
+        self.outcome.contributions.append(
+            Contribution(kind, branch, value, self.guard, statement.at)
+        )
 
     def task(self, statement: Statement) -> None:
         call = statement.target
@@ -329,9 +441,11 @@ class Run:
         elif name in _ENDS:
             self.outcome.forbidden.append((self.guard, call.at))
         else:
-            raise call.at.error(f"{name} is not understood{'; ' + _WHY[name] if name in _WHY else ''}")
+            raise call.at.error(
+                f"{name} is not understood{'; ' + _WHY[name] if name in _WHY else ''}"
+            )
 
-    # -- expressions ---------------------------------------------------------------------------------------------
+    # -- expressions ------------------------------------------------------------------------------
 
     def condition(self, expression: Expression) -> int:
         return self.graph.truth(self.value(expression)[0])
@@ -360,7 +474,9 @@ class Run:
             case "!":
                 return self.as_number(make("not", self.condition(e.args[0])))
             case "&&" | "||":
-                return self.as_number(make("and" if e.op == "&&" else "or", *(self.condition(a) for a in e.args)))
+                return self.as_number(
+                    make("and" if e.op == "&&" else "or", *(self.condition(a) for a in e.args))
+                )
         (a, whole_a), (b, whole_b) = self.value(e.args[0]), self.value(e.args[1])
         whole = whole_a and whole_b
         if e.op in ("<", "<=", ">", ">=", "==", "!="):
@@ -381,11 +497,25 @@ class Run:
 
     def truncated(self, place: int) -> int:
         make = self.graph.make
-        return make("if", make("<", place, self.graph.zero), make("ceil", place), make("floor", place))
+        return make(
+            "if", make("<", place, self.graph.zero), make("ceil", place), make("floor", place)
+        )
 
     def number(self, e: Expression) -> Typed:
         text = e.at.text.replace("_", "")
-        suffix = {"T": 12, "G": 9, "M": 6, "K": 3, "k": 3, "m": -3, "u": -6, "n": -9, "p": -12, "f": -15, "a": -18}.get(text[-1])
+        suffix = {
+            "T": 12,
+            "G": 9,
+            "M": 6,
+            "K": 3,
+            "k": 3,
+            "m": -3,
+            "u": -6,
+            "n": -9,
+            "p": -12,
+            "f": -15,
+            "a": -18,
+        }.get(text[-1])
         value = float(text) if suffix is None else float(f"{text[:-1]}e{suffix}")
         if not math.isfinite(value):
             raise e.at.error(f"{e.at.text} is too large")
@@ -404,12 +534,21 @@ class Run:
             case "$temperature":
                 return self.parameters["$temperature"]
             case "$vt":
-                return self.graph.make("*", self.graph.number(BOLTZMANN_OVER_CHARGE), self.parameters["$temperature"][0]), False
+                return (
+                    self.graph.make(
+                        "*",
+                        self.graph.number(BOLTZMANN_OVER_CHARGE),
+                        self.parameters["$temperature"][0],
+                    ),
+                    False,
+                )
             case "$mfactor":
                 return self.graph.one, False
         if name in _WHY:
             raise e.at.error(f"{name} is not understood; {_WHY[name]}")
-        raise e.at.error(f"{name!r} is not declared" if not name.startswith("$") else f"{name} is not understood")
+        raise e.at.error(
+            f"{name!r} is not declared" if not name.startswith("$") else f"{name} is not understood"
+        )
 
     def call(self, e: Expression) -> Typed:
         name, graph = e.at.text, self.graph
@@ -420,22 +559,40 @@ class Run:
         plain = name.removeprefix("$")
         if plain in _ONE and len(e.args) == 1:
             place, whole = self.value(e.args[0])
-            return graph.make(_ONE[plain], place), (whole and plain == "abs") or plain in ("floor", "ceil")
+            return graph.make(_ONE[plain], place), (whole and plain == "abs") or plain in (
+                "floor",
+                "ceil",
+            )
         if plain in _TWO and len(e.args) == 2:
             (a, whole_a), (b, whole_b) = (self.value(x) for x in e.args)
             return graph.make(_TWO[plain], a, b), whole_a and whole_b and plain in ("min", "max")
         match plain:
             case "log" | "log10" if len(e.args) == 1:
-                return graph.make("/", graph.make("ln", self.value(e.args[0])[0]), graph.number(math.log(10.0))), False
+                return (
+                    graph.make(
+                        "/",
+                        graph.make("ln", self.value(e.args[0])[0]),
+                        graph.number(math.log(10.0)),
+                    ),
+                    False,
+                )
             case "hypot" if len(e.args) == 2:
                 a, b = (self.value(x)[0] for x in e.args)
-                return graph.make("sqrt", graph.make("+", graph.make("*", a, a), graph.make("*", b, b))), False
+                return (
+                    graph.make(
+                        "sqrt", graph.make("+", graph.make("*", a, a), graph.make("*", b, b))
+                    ),
+                    False,
+                )
             case "int" | "rtoi" if len(e.args) == 1:
                 return self.truncated(self.value(e.args[0])[0]), True
             case "itor" if len(e.args) == 1:
                 return self.value(e.args[0])[0], False
             case "vt" if len(e.args) == 1:
-                return graph.make("*", graph.number(BOLTZMANN_OVER_CHARGE), self.value(e.args[0])[0]), False
+                return (
+                    graph.make("*", graph.number(BOLTZMANN_OVER_CHARGE), self.value(e.args[0])[0]),
+                    False,
+                )
             case "ddt" if len(e.args) in (1, 2):
                 return self.derivative(e), False
             case "idt":
@@ -462,9 +619,14 @@ class Run:
 
     def integral(self, e: Expression) -> int:
         if not 1 <= len(e.args) <= 2:
-            raise e.at.error("idt() with a reset is not understood; write the condition into its rate")
+            raise e.at.error(
+                "idt() with a reset is not understood; write the condition into its rate"
+            )
         if not self.graph.is_number(self.guard):
-            raise e.at.error("idt() inside a condition is not understood; write it in front and the condition around its result")
+            raise e.at.error(
+                "idt() inside a condition is not understood; write it in front and the condition"
+                " around its result"
+            )
         rate = self.value(e.args[0])[0]
         start = self.value(e.args[1])[0] if len(e.args) == 2 else None
         symbol = self.graph.symbol(f"idt:{len(self.outcome.integrals)}")
@@ -475,7 +637,9 @@ class Run:
         """Return the derivative of an expression by a node's potential or a branch's flow."""
         by = e.args[1]
         if by.op != "call" or self.accesses.get(by.at.text) is None:
-            raise by.at.error("ddx() is taken by a node's potential, such as V(p), or a branch's flow")
+            raise by.at.error(
+                "ddx() is taken by a node's potential, such as V(p), or a branch's flow"
+            )
         value = self.value(e.args[0])[0]
         place, sign = self.access(by), 1
         if self.graph.ops[place] == "neg":
@@ -531,21 +695,31 @@ class Run:
             ends = names[0], names[1] if len(names) == 2 else None
         high, low = self.node(ends[0]), self.node(ends[1])
         self.outcome.accesses.append((high, low, e.at))
-        places = [graph.zero if node == "0" else graph.symbol(f"node:{node}") for node in (high, low)]
+        places = [
+            graph.zero if node == "0" else graph.symbol(f"node:{node}") for node in (high, low)
+        ]
         return graph.make("-", *places)
 
     def function(self, function: Function, e: Expression) -> Typed:
         if function.name in self.inside:
             raise e.at.error(f"{function.name}() calls itself")
         if len(e.args) != len(function.arguments):
-            raise e.at.error(f"{function.name}() takes {len(function.arguments)} arguments, not {len(e.args)}")
-        given = [self.value(a) if direction != "output" else (self.graph.zero, False) for a, (_, direction) in
-                 zip(e.args, function.arguments, strict=True)]  # fmt: skip
+            raise e.at.error(
+                f"{function.name}() takes {len(function.arguments)} arguments, not {len(e.args)}"
+            )
+        given = [
+            self.value(a) if direction != "output" else (self.graph.zero, False)
+            for a, (_, direction) in zip(e.args, function.arguments, strict=True)
+        ]
         prefix = f"{function.name}() line {e.at.line}."
         outer, self.inside = self.inside, (*self.inside, function.name)
         kept = {key: value for key, value in self.values.items() if key.startswith(prefix)}
         self.scopes.append({"": ""})
-        self.declare((*function.variables, Variable(function.name, function.integer, None, function.at)), prefix, fresh=True)
+        self.declare(
+            (*function.variables, Variable(function.name, function.integer, None, function.at)),
+            prefix,
+            fresh=True,
+        )
         for (name, _), value in zip(function.arguments, given, strict=True):
             if name not in self.scopes[-1]:
                 self.declare((Variable(name, False, None, function.at),), prefix, fresh=True)
@@ -556,12 +730,18 @@ class Run:
         found = self.values[f"{prefix}{function.name}"], function.integer
         self.scopes.pop()
         self.inside = outer
-        self.values = {key: value for key, value in self.values.items() if not key.startswith(prefix)} | kept
+        self.values = {
+            key: value for key, value in self.values.items() if not key.startswith(prefix)
+        } | kept
         for argument, (name, direction) in zip(e.args, function.arguments, strict=True):
             if direction == "input":
                 continue
             into = self.key(argument.at.text) if argument.op == "name" else None
             if into is None:
-                raise argument.at.error(f"{function.name}() writes into {name}: expected a variable there")
-            self.values[into] = self.cast((results[name], self.integer.get(f"{prefix}{name}", False)), self.integer[into])
+                raise argument.at.error(
+                    f"{function.name}() writes into {name}: expected a variable there"
+                )
+            self.values[into] = self.cast(
+                (results[name], self.integer.get(f"{prefix}{name}", False)), self.integer[into]
+            )
         return found

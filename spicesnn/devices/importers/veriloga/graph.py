@@ -1,8 +1,8 @@
-"""Expressions as a graph in which equal ones stand once: built with simplification, differentiated exactly.
+"""Expressions as a graph in which equal ones stand once: built with simplification, differentiated
+exactly.
 
-An expression is a whole number, its place in the graph; the arguments of an expression have lower places. So the order of the places is an
-order in which everything can be computed.
-"""
+An expression is a whole number, its place in the graph; the arguments of an expression have lower
+places. So the order of the places is an order in which everything can be computed."""
 
 from __future__ import annotations
 
@@ -17,23 +17,85 @@ from spicesnn.errors import UnsupportedNetlistError
 LARGEST = 200_000
 """Expressions in one graph; a large model has some thousands."""
 ARITY: Mapping[str, int] = {
-    "+": 2, "-": 2, "*": 2, "/": 2, "neg": 1, "pow": 2, "min": 2, "max": 2, "<": 2, "<=": 2, "==": 2, "and": 2, "or": 2, "not": 1,
-    "if": 3, "abs": 1, "sgn": 1, "floor": 1, "ceil": 1, "exp": 1, "ln": 1, "sqrt": 1, "sin": 1, "cos": 1, "tan": 1, "asin": 1,
-    "acos": 1, "atan": 1, "atan2": 2, "sinh": 1, "cosh": 1, "tanh": 1, "asinh": 1, "acosh": 1, "atanh": 1,
-}  # fmt: skip
+    "+": 2,
+    "-": 2,
+    "*": 2,
+    "/": 2,
+    "neg": 1,
+    "pow": 2,
+    "min": 2,
+    "max": 2,
+    "<": 2,
+    "<=": 2,
+    "==": 2,
+    "and": 2,
+    "or": 2,
+    "not": 1,
+    "if": 3,
+    "abs": 1,
+    "sgn": 1,
+    "floor": 1,
+    "ceil": 1,
+    "exp": 1,
+    "ln": 1,
+    "sqrt": 1,
+    "sin": 1,
+    "cos": 1,
+    "tan": 1,
+    "asin": 1,
+    "acos": 1,
+    "atan": 1,
+    "atan2": 2,
+    "sinh": 1,
+    "cosh": 1,
+    "tanh": 1,
+    "asinh": 1,
+    "acosh": 1,
+    "atanh": 1,
+}
 """Operations and how many arguments they have."""
 BOOLEAN = frozenset({"<", "<=", "==", "and", "or", "not"})
 STEPS = BOOLEAN | {"sgn", "floor", "ceil"}
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "neg": np.negative, "pow": np.power, "min": np.minimum,
-    "max": np.maximum, "<": np.less, "<=": np.less_equal, "==": np.equal, "and": np.logical_and, "or": np.logical_or,
-    "not": np.logical_not, "if": np.where, "abs": np.abs, "sgn": np.sign, "floor": np.floor, "ceil": np.ceil, "exp": np.exp,
-    "ln": np.log, "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos,
-    "atan": np.arctan, "atan2": np.arctan2, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "asinh": np.arcsinh,
-    "acosh": np.arccosh, "atanh": np.arctanh,
-}  # fmt: skip
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+    "neg": np.negative,
+    "pow": np.power,
+    "min": np.minimum,
+    "max": np.maximum,
+    "<": np.less,
+    "<=": np.less_equal,
+    "==": np.equal,
+    "and": np.logical_and,
+    "or": np.logical_or,
+    "not": np.logical_not,
+    "if": np.where,
+    "abs": np.abs,
+    "sgn": np.sign,
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "exp": np.exp,
+    "ln": np.log,
+    "sqrt": np.sqrt,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tan": np.tan,
+    "asin": np.arcsin,
+    "acos": np.arccos,
+    "atan": np.arctan,
+    "atan2": np.arctan2,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "tanh": np.tanh,
+    "asinh": np.arcsinh,
+    "acosh": np.arccosh,
+    "atanh": np.arctanh,
+}
 TIME, STEP = "time", "step"
-"""Symbols: the time of an evaluation (above 0), and the time since the last one (above 0, and as small as one likes)."""
+"""Symbols: the time of an evaluation (above 0), and the time since the last one (above 0, and as
+small as one likes)."""
 
 
 class Graph:
@@ -42,7 +104,8 @@ class Graph:
     Attributes
     ----------
     ops : list of str
-        Operation of each expression; ``num``, ``sym``, or ``ddt`` (the derivative of its argument by the time) beside those of `ARITY`.
+        Operation of each expression; ``num``, ``sym``, or ``ddt`` (the derivative of its argument
+        by the time) beside those of `ARITY`.
     args : list of tuple of int
     values : list of float
         Of numbers.
@@ -97,7 +160,7 @@ class Graph:
         """Return whether an expression is a number, or this number."""
         return self.ops[place] == "num" and (value is None or self.values[place] == value)
 
-    # -- building ------------------------------------------------------------------------------------------------
+    # -- building ---------------------------------------------------------------------------------
 
     def make(self, op: str, *args: int) -> int:
         """Return an operation, simplified where that changes no value."""
@@ -130,7 +193,9 @@ class Graph:
                     return self.zero
                 return b if one(a, 1.0) else a if one(b, 1.0) else None
             case "/":
-                return self.zero if zero(a, 0.0) and not zero(b, 0.0) else a if one(b, 1.0) else None
+                return (
+                    self.zero if zero(a, 0.0) and not zero(b, 0.0) else a if one(b, 1.0) else None
+                )
             case "neg":
                 return self.args[a][0] if self.ops[a] == "neg" else None
             case "pow":
@@ -139,14 +204,40 @@ class Graph:
                 return self._chosen(*args)
             case "and":
                 falls = zero(a, 0.0) or zero(b, 0.0)
-                return self.zero if falls else self.truth(b) if self.is_number(a) else self.truth(a) if self.is_number(b) or a == b else None
+                return (
+                    self.zero
+                    if falls
+                    else (
+                        self.truth(b)
+                        if self.is_number(a)
+                        else self.truth(a)
+                        if self.is_number(b) or a == b
+                        else None
+                    )
+                )
             case "or":
-                if (self.ops[a] == "not" and self.args[a][0] == b) or (self.ops[b] == "not" and self.args[b][0] == a):
+                if (self.ops[a] == "not" and self.args[a][0] == b) or (
+                    self.ops[b] == "not" and self.args[b][0] == a
+                ):
                     return self.one
                 holds = any(self.is_number(x) and self.values[x] for x in args)
-                return self.one if holds else self.truth(b) if self.is_number(a) else self.truth(a) if self.is_number(b) or a == b else None
+                return (
+                    self.one
+                    if holds
+                    else (
+                        self.truth(b)
+                        if self.is_number(a)
+                        else self.truth(a)
+                        if self.is_number(b) or a == b
+                        else None
+                    )
+                )
             case "not":
-                return self.args[a][0] if self.ops[a] == "not" and self.ops[self.args[a][0]] in BOOLEAN else None
+                return (
+                    self.args[a][0]
+                    if self.ops[a] == "not" and self.ops[self.args[a][0]] in BOOLEAN
+                    else None
+                )
             case "<" | "<=" | "==":
                 return self._compared(op, a, b)
             case "min" | "max":
@@ -160,7 +251,13 @@ class Graph:
         if self.ops[place] == "if" and all(self.is_number(a) for a in self.args[place][1:]):
             yes, no = (bool(self.values[a]) for a in self.args[place][1:])
             condition = self.args[place][0]
-            return self.number(float(yes)) if yes == no else condition if yes else self.make("not", condition)
+            return (
+                self.number(float(yes))
+                if yes == no
+                else condition
+                if yes
+                else self.make("not", condition)
+            )
         return self.make("not", self.make("==", place, self.zero))
 
     def _power(self, a: int, b: int) -> int | None:
@@ -193,11 +290,16 @@ class Graph:
         return None
 
     def _compared(self, op: str, a: int, b: int) -> int | None:
-        """Return what a comparison of a time with a number comes to: times are above 0, a step as small as one likes."""
+        """Return what a comparison of a time with a number comes to: times are above 0, a step as
+        small as one likes."""
         if a == b:
             return self.zero if op == "<" else self.one
         for x, y in ((a, b), (b, a)):  # a flag that is compared with a number
-            if self.is_number(y) and self.ops[x] == "if" and all(self.is_number(k) for k in self.args[x][1:]):
+            if (
+                self.is_number(y)
+                and self.ops[x] == "if"
+                and all(self.is_number(k) for k in self.args[x][1:])
+            ):
                 yes, no = (self.make(op, *((k, y) if x == a else (y, k))) for k in self.args[x][1:])
                 return self.truth(self.make("if", self.args[x][0], yes, no))
         for x, y, sign in ((a, b, 1.0), (b, a, -1.0)):
@@ -208,7 +310,7 @@ class Graph:
                 return self.zero if op == "==" else self.number(float((sign < 0) == least))
         return None
 
-    # -- derivatives and substitution ----------------------------------------------------------------------------
+    # -- derivatives and substitution -------------------------------------------------------------
 
     def slope(self, place: int, symbol: int) -> int:
         """Return the derivative of an expression by a symbol (or by a ``ddt``, taken as one)."""
@@ -219,7 +321,12 @@ class Graph:
         found = self._slopes.get((place, symbol))
         if found is None:
             for at in self.order([place]):  # arguments first: a long sum is no deep recursion
-                if (at, symbol) not in self._slopes and at != symbol and symbol in self._held[at] and self.ops[at] != "ddt":
+                if (
+                    (at, symbol) not in self._slopes
+                    and at != symbol
+                    and symbol in self._held[at]
+                    and self.ops[at] != "ddt"
+                ):
                     self._slopes[at, symbol] = self._slope(at, symbol)
             found = self._slopes[place, symbol]
         return found
@@ -242,14 +349,21 @@ class Graph:
             case "if":
                 return make("if", a, slopes[1], slopes[2])
             case "pow":
-                # At a base of 0 a root has no slope; what it is multiplied with is 0 there wherever the model has a value.
+                # At a base of 0 a root has no slope; what it is multiplied with is 0 there wherever
+                # the model has a value.
                 steep = make("and", make("==", a, self.zero), make("<", b, self.one))
-                by_base = make("if", steep, self.zero, make("*", b, make("pow", a, make("-", b, self.one))))
-                by_power = make("if", make("==", a, self.zero), self.zero, make("*", place, make("ln", a)))
+                by_base = make(
+                    "if", steep, self.zero, make("*", b, make("pow", a, make("-", b, self.one)))
+                )
+                by_power = make(
+                    "if", make("==", a, self.zero), self.zero, make("*", place, make("ln", a))
+                )
                 return make("+", make("*", by_base, slopes[0]), make("*", by_power, slopes[1]))
             case "atan2":
                 square = make("+", make("*", a, a), make("*", b, b))
-                return make("/", make("-", make("*", b, slopes[0]), make("*", a, slopes[1])), square)
+                return make(
+                    "/", make("-", make("*", b, slopes[0]), make("*", a, slopes[1])), square
+                )
             case _ if op in STEPS:
                 return self.zero
             case _:
@@ -265,7 +379,9 @@ class Graph:
             case "ln":
                 return inverse
             case "sqrt":
-                return make("if", make("==", x, self.zero), self.zero, make("/", self.number(0.5), place))
+                return make(
+                    "if", make("==", x, self.zero), self.zero, make("/", self.number(0.5), place)
+                )
             case "abs":
                 return make("sgn", x)
             case "sin":
@@ -279,7 +395,11 @@ class Graph:
             case "sinh" | "cosh":
                 return make("cosh" if self.ops[place] == "sinh" else "sinh", x)
             case "asin" | "acos":
-                return make("/", self.number(1.0 if self.ops[place] == "asin" else -1.0), make("sqrt", make("-", one, square)))
+                return make(
+                    "/",
+                    self.number(1.0 if self.ops[place] == "asin" else -1.0),
+                    make("sqrt", make("-", one, square)),
+                )
             case "atan":
                 return make("/", one, make("+", one, square))
             case "asinh":
@@ -314,13 +434,20 @@ class Graph:
                 if args == self.args[place]:
                     made[place] = place
                 else:
-                    made[place] = self.ddt(args[0]) if self.ops[place] == "ddt" else self.make(self.ops[place], *args)
+                    made[place] = (
+                        self.ddt(args[0])
+                        if self.ops[place] == "ddt"
+                        else self.make(self.ops[place], *args)
+                    )
                     if place in self.where:
                         self.where.setdefault(made[place], self.where[place])
         return [made[w] for w in wanted]
 
-    def copy(self, wanted: Sequence[int], into: Graph, numbers: Mapping[str, float] | None = None) -> list[int]:
-        """Return expressions built anew in another graph, with numbers in the place of some symbols."""
+    def copy(
+        self, wanted: Sequence[int], into: Graph, numbers: Mapping[str, float] | None = None
+    ) -> list[int]:
+        """Return expressions built anew in another graph, with numbers in the place of some
+        symbols."""
         made: dict[int, int] = {}
         for place in self.order(wanted):
             op = self.ops[place]
@@ -328,7 +455,11 @@ class Graph:
                 made[place] = into.number(self.values[place])
             elif op == "sym":
                 name = self.names[place]
-                made[place] = into.number(numbers[name]) if numbers is not None and name in numbers else into.symbol(name)
+                made[place] = (
+                    into.number(numbers[name])
+                    if numbers is not None and name in numbers
+                    else into.symbol(name)
+                )
             else:
                 made[place] = into.make(op, *(made[a] for a in self.args[place]))
         return [made[w] for w in wanted]
@@ -344,10 +475,14 @@ class Program:
     def __init__(self, graph: Graph, wanted: Sequence[int]) -> None:
         places = graph.order(wanted)
         slots = {place: k for k, place in enumerate(places)}
-        self._first: list[Any] = [graph.values[p] if graph.ops[p] == "num" else None for p in places]
+        self._first: list[Any] = [
+            graph.values[p] if graph.ops[p] == "num" else None for p in places
+        ]
         self._inputs = [(graph.names[p], slots[p]) for p in places if graph.ops[p] == "sym"]
         self._steps = [
-            (FUNCTIONS[graph.ops[p]], tuple(slots[a] for a in graph.args[p]), slots[p]) for p in places if graph.ops[p] not in ("num", "sym")
+            (FUNCTIONS[graph.ops[p]], tuple(slots[a] for a in graph.args[p]), slots[p])
+            for p in places
+            if graph.ops[p] not in ("num", "sym")
         ]
         self._outputs = [slots[p] for p in wanted]
 

@@ -1,9 +1,9 @@
-"""Variables that keep their value from one evaluation to the next: what they mean where the steps of time become small.
+"""Variables that keep their value from one evaluation to the next: what they mean where the steps
+of time become small.
 
-A model that advances its state by itself, as ``x = x + rate*($abstime - last)``, is a step of some method of integration; its equation is
-the limit of that step, dx/dt = the derivative of the new value by the step at a step of 0. Nothing else that remembers has such a limit, and
-is refused.
-"""
+A model that advances its state by itself, as ``x = x + rate*($abstime - last)``, is a step of some
+method of integration; its equation is the limit of that step, dx/dt = the derivative of the new
+value by the step at a step of 0. Nothing else that remembers has such a limit, and is refused."""
 
 from __future__ import annotations
 
@@ -77,7 +77,10 @@ def settled(module: Module, graph: Graph, parameters: Mapping[str, Typed]) -> Se
         The model remembers something that is no state.
     """
     first = Run(module, graph, parameters, {}, True).run()
-    before = {key: place if _of_parameters(graph, place) else graph.symbol(f"old:{key}") for key, place in first.variables.items()}
+    before = {
+        key: place if _of_parameters(graph, place) else graph.symbol(f"old:{key}")
+        for key, place in first.variables.items()
+    }
     for _ in range(_ROUNDS):
         outcome = Run(module, graph, parameters, before, False).run()
         changed = False
@@ -85,17 +88,29 @@ def settled(module: Module, graph: Graph, parameters: Mapping[str, Typed]) -> Se
             if after == before.get(key, graph.zero):
                 continue
             time = graph.symbol(TIME)
-            wanted = graph.make("-", time, graph.symbol(STEP)) if after == time else graph.symbol(f"old:{key}")
+            wanted = (
+                graph.make("-", time, graph.symbol(STEP))
+                if after == time
+                else graph.symbol(f"old:{key}")
+            )
             if before.get(key) != wanted:
                 before[key], changed = wanted, True
         if not changed:
             break
     else:
-        raise UnsupportedNetlistError(f"module {module.name}: what its variables hold from one evaluation to the next cannot be understood")
+        raise UnsupportedNetlistError(
+            f"module {module.name}: what its variables hold from one evaluation to the next cannot"
+            " be understood"
+        )
     found = _Memory(module, graph, first, outcome).settled()
     clock = graph.make("-", graph.symbol(TIME), graph.symbol(STEP))
     kept = {_name(key): place for key, place in before.items() if _of_parameters(graph, place)}
-    return Settled(found.outcome, found.advanced, kept, frozenset(_name(key) for key, place in before.items() if place == clock))
+    return Settled(
+        found.outcome,
+        found.advanced,
+        kept,
+        frozenset(_name(key) for key, place in before.items() if place == clock),
+    )
 
 
 def _of_parameters(graph: Graph, place: int) -> bool:
@@ -109,7 +124,9 @@ class _Memory:
 
     def places(self) -> list[int]:
         out = self.outcome
-        found = [p for c in out.contributions for p in (c.value, c.guard)] + [p for p, _ in out.forbidden]
+        found = [p for c in out.contributions for p in (c.value, c.guard)] + [
+            p for p, _ in out.forbidden
+        ]
         for _, rate, start, _ in out.integrals:
             found += [rate, *([] if start is None else [start])]
         return found
@@ -118,9 +135,14 @@ class _Memory:
         """Put others in the place of all expressions of the run."""
         out = self.outcome
         made = iter(swap(self.places()))
-        out.contributions = [type(c)(c.kind, c.branch, next(made), next(made), c.at) for c in out.contributions]
+        out.contributions = [
+            type(c)(c.kind, c.branch, next(made), next(made), c.at) for c in out.contributions
+        ]
         out.forbidden = [(next(made), at) for _, at in out.forbidden]
-        out.integrals = [(s, next(made), None if start is None else next(made), at) for s, _, start, at in out.integrals]
+        out.integrals = [
+            (s, next(made), None if start is None else next(made), at)
+            for s, _, start, at in out.integrals
+        ]
 
     def where(self, key: str) -> Word:
         return self.outcome.assigned.get(key, self.module.at)
@@ -150,20 +172,27 @@ class _Memory:
             else:
                 lagging[key] = after
         swap = {graph.symbol(f"old:{key}"): place for key, place in {**kept, **states}.items()}
-        advanced = tuple(self.advanced(key, symbol, swap, lagging) for key, symbol in states.items())
+        advanced = tuple(
+            self.advanced(key, symbol, swap, lagging) for key, symbol in states.items()
+        )
         self.replaced(lambda places: graph.put(places, swap))
         self.check(self.places(), lagging)
         self.replaced(lambda places: self.limit(places))
         for place in [*self.places(), *(a.rate for a in advanced)]:
             if TIME in graph.symbols(place):
-                raise self.module.at.error(f"module {self.module.name}: its equations depend on $abstime itself, so it is no device but a source")
+                raise self.module.at.error(
+                    f"module {self.module.name}: its equations depend on $abstime itself, so it is"
+                    " no device but a source"
+                )
         return Settled(self.outcome, advanced)
 
     def start(self, key: str) -> int:
         """Return what a variable holds after the first instant."""
         found = self.first.variables[key]
         if not _of_parameters(self.graph, found):
-            raise self.where(key).error(f"{_name(key)!r} starts at a value that depends on a voltage or a state")
+            raise self.where(key).error(
+                f"{_name(key)!r} starts at a value that depends on a voltage or a state"
+            )
         return found
 
     def check(self, places: list[int], lagging: Mapping[str, int]) -> None:
@@ -172,8 +201,8 @@ class _Memory:
                 if name.startswith("old:"):
                     key = name[4:]
                     raise self.where(key).error(
-                        f"{_name(key)!r} is remembered from one evaluation to the next, which has no equation of its own; write it as a state "
-                        "with ddt() or idt()"
+                        f"{_name(key)!r} is remembered from one evaluation to the next, which has"
+                        " no equation of its own; write it as a state with ddt() or idt()"
                     )
 
     def limit(self, places: list[int]) -> list[int]:
@@ -185,11 +214,14 @@ class _Memory:
         for place in graph.order(found):
             if graph.ops[place] == "/" and graph.is_number(graph.args[place][1], 0.0):
                 raise self.module.at.error(
-                    f"module {self.module.name}: something is divided by the step between two evaluations, a derivative by hand; write it with ddt()"
+                    f"module {self.module.name}: something is divided by the step between two"
+                    " evaluations, a derivative by hand; write it with ddt()"
                 )
         return found
 
-    def advanced(self, key: str, symbol: int, swap: Mapping[int, int], lagging: Mapping[str, int]) -> Advanced:
+    def advanced(
+        self, key: str, symbol: int, swap: Mapping[int, int], lagging: Mapping[str, int]
+    ) -> Advanced:
         graph, at = self.graph, self.where(key)
         new = graph.put([self.outcome.variables[key]], swap)[0]
         resting = self.limit([new])[0]
@@ -197,16 +229,24 @@ class _Memory:
             self.refuse(key, resting, at)
         rate = graph.slope(new, graph.symbol(STEP))
         rate = self.limit([rate])[0]
-        # A value of the evaluation before stands for itself where the steps are small, as long as nothing jumps with it.
-        late = {graph.symbol(f"old:{k}"): self.limit(graph.put([after], swap))[0] for k, after in lagging.items()}
+        # A value of the evaluation before stands for itself where the steps are small, as long as
+        # nothing jumps with it.
+        late = {
+            graph.symbol(f"old:{k}"): self.limit(graph.put([after], swap))[0]
+            for k, after in lagging.items()
+        }
         conditions = [graph.args[p][0] for p in graph.order([rate]) if graph.ops[p] == "if"]
         self.check([*conditions, *late.values()] if late else conditions, lagging)
         rate = graph.put([rate], late)[0]
         self.check([rate], lagging)
         ends = [graph.put([resting], {symbol: graph.number(end)})[0] for end in (-_FAR, _FAR)]
-        low, high = (None if graph.is_number(end) and abs(graph.values[end]) == _FAR else end for end in ends)
+        low, high = (
+            None if graph.is_number(end) and abs(graph.values[end]) == _FAR else end for end in ends
+        )
         if any(not _of_parameters(graph, end) for end in (low, high) if end is not None):
-            raise at.error(f"{_name(key)!r} is held between bounds that depend on a voltage or a state")
+            raise at.error(
+                f"{_name(key)!r} is held between bounds that depend on a voltage or a state"
+            )
         return Advanced(_name(key), symbol, rate, self.start(key), low, high, at)
 
     def rests(self, place: int, symbol: int) -> bool:
@@ -216,11 +256,17 @@ class _Memory:
             return True
         if graph.ops[place] in ("min", "max"):
             a, b = graph.args[place]
-            return (self.rests(a, symbol) and _of_parameters(graph, b)) or (self.rests(b, symbol) and _of_parameters(graph, a))
+            return (self.rests(a, symbol) and _of_parameters(graph, b)) or (
+                self.rests(b, symbol) and _of_parameters(graph, a)
+            )
         if graph.ops[place] == "if":
             condition, yes, no = graph.args[place]
             inner = [p for p in (yes, no) if not _of_parameters(graph, p)]
-            return bool(inner) and all(self.rests(p, symbol) for p in inner) and graph.symbols(condition) <= self.around(symbol)
+            return (
+                bool(inner)
+                and all(self.rests(p, symbol) for p in inner)
+                and graph.symbols(condition) <= self.around(symbol)
+            )
         return False
 
     def around(self, symbol: int) -> set[str]:
@@ -229,7 +275,8 @@ class _Memory:
         return parameters | {graph.names[symbol]}
 
     def refuse(self, key: str, resting: int, at: Word) -> None:
-        """Refuse a variable that moves without time, after a look for the parameters that may decide it."""
+        """Refuse a variable that moves without time, after a look for the parameters that may
+        decide it."""
         graph = self.graph
         deciding = {
             name[4:]
@@ -239,10 +286,13 @@ class _Memory:
             if name.startswith("par:") and _of_parameters(graph, graph.args[p][0])
         }
         if deciding:
-            raise FixesError(frozenset(deciding), f"line {at.line}: it decides how {_name(key)} is advanced")
+            raise FixesError(
+                frozenset(deciding), f"line {at.line}: it decides how {_name(key)} is advanced"
+            )
         raise at.error(
-            f"{_name(key)!r} changes at every evaluation by something that is not the time since the last one, so how fast depends on the "
-            "simulator's steps; advance it by $abstime - last, or write it as a state with ddt() or idt()"
+            f"{_name(key)!r} changes at every evaluation by something that is not the time since"
+            " the last one, so how fast depends on the simulator's steps; advance it by $abstime -"
+            " last, or write it as a state with ddt() or idt()"
         )
 
 

@@ -13,9 +13,20 @@ import numpy as np
 from spicesnn.devices.importers.veriloga.execute import FixesError
 from spicesnn.devices.importers.veriloga.graph import Graph, Program
 from spicesnn.devices.importers.veriloga.hidden import Settled, settled
-from spicesnn.devices.importers.veriloga.parameters import Parameters, Settable, parameters_of, used_only
+from spicesnn.devices.importers.veriloga.parameters import (
+    Parameters,
+    Settable,
+    parameters_of,
+    used_only,
+)
 from spicesnn.devices.importers.veriloga.parser import modules_of, only_module
-from spicesnn.devices.importers.veriloga.ranges import Rates, candidates, drive, held_between, resting
+from spicesnn.devices.importers.veriloga.ranges import (
+    Rates,
+    candidates,
+    drive,
+    held_between,
+    resting,
+)
 from spicesnn.devices.importers.veriloga.stored import Stored
 from spicesnn.devices.importers.veriloga.syntax import Module
 from spicesnn.devices.importers.veriloga.system import StateEquation, System, pins_of, system_of
@@ -23,7 +34,8 @@ from spicesnn.devices.importers.veriloga.text import words_of
 from spicesnn.errors import ConvergenceError, InputError, UnsupportedNetlistError
 
 RAMP = 1e-3
-"""Width of the ramp on which a state that the model holds by itself comes to rest at a bound, as a fraction of its range."""
+"""Width of the ramp on which a state that the model holds by itself comes to rest at a bound, as a
+fraction of its range."""
 _MELTS = 3000.0
 _HOT = re.compile(r"temp|kelvin|heat|^t$|^t_")
 """Names of states that are temperatures, if they start where temperatures do."""
@@ -31,7 +43,8 @@ _HOT = re.compile(r"temp|kelvin|heat|^t$|^t_")
 
 @dataclass(frozen=True, slots=True)
 class StateFound:
-    """A state as the device has it: name, unit, kind, bounds, start, and where it comes from; what had to be guessed."""
+    """A state as the device has it: name, unit, kind, bounds, start, and where it comes from; what
+    had to be guessed."""
 
     name: str
     own: str
@@ -62,7 +75,8 @@ class VerilogModel:
     files : dict
         Name → text of everything that was read.
     observed : dict
-        Unknowns of the text (``node:x``, ``flow:(p,x)``, ``idt:0``) → expressions of v, states, unknowns and parameters, in `graph`.
+        Unknowns of the text (``node:x``, ``flow:(p,x)``, ``idt:0``) → expressions of v, states,
+        unknowns and parameters, in `graph`.
     graph : Graph
         Of `observed`.
     moved : dict
@@ -70,7 +84,8 @@ class VerilogModel:
     hidden : dict
         Variable of the text that the model advances by itself → state.
     others : dict
-        Parameter of the text that cannot be set, or variable that keeps what it held first → expression of parameters, in `graph`.
+        Parameter of the text that cannot be set, or variable that keeps what it held first →
+        expression of parameters, in `graph`.
     clocks : frozenset of str
         Variables of the text that hold the time of the evaluation before.
     integers : frozenset of str
@@ -100,14 +115,17 @@ class VerilogModel:
 
     @property
     def keeps(self) -> tuple[str, ...]:
-        """Variables of the text that hold values from one evaluation to the next, where the model advances a state by itself."""
+        """Variables of the text that hold values from one evaluation to the next, where the model
+        advances a state by itself."""
         kept = [name for name in self.others if name in self.variables]
         return tuple(dict.fromkeys([*self.hidden, *self.clocks, *kept])) if self.hidden else ()
 
     @property
     def digest(self) -> str:
         """Digest of everything that was read."""
-        return hashlib.sha256("\0".join(f"{k}\0{v}" for k, v in sorted(self.files.items())).encode()).hexdigest()
+        return hashlib.sha256(
+            "\0".join(f"{k}\0{v}" for k, v in sorted(self.files.items())).encode()
+        ).hexdigest()
 
     @property
     def defaults(self) -> dict[str, float]:
@@ -116,9 +134,13 @@ class VerilogModel:
 
 
 def read_model(
-    path: Path, *, module: str | None = None, pins: tuple[str, str] | None = None, bounds: Mapping[str, tuple[float, float]] | None = None,
+    path: Path,
+    *,
+    module: str | None = None,
+    pins: tuple[str, str] | None = None,
+    bounds: Mapping[str, tuple[float, float]] | None = None,
     taken: Callable[[str], bool] = lambda name: False,
-) -> VerilogModel:  # fmt: skip
+) -> VerilogModel:
     """Return the device that a Verilog-A file describes.
 
     Parameters
@@ -154,22 +176,40 @@ def read_model(
                     raise UnsupportedNetlistError(f"{path.name}, {error}") from None
                 fixed |= {_own(found, name, taken): str(error) for name in unknown}
     except RecursionError:
-        raise UnsupportedNetlistError(f"{path}: expressions or functions are too deep inside one another") from None
-    raise UnsupportedNetlistError(f"{path}: its equations depend on the values of its parameters in a way that cannot be followed")
+        raise UnsupportedNetlistError(
+            f"{path}: expressions or functions are too deep inside one another"
+        ) from None
+    raise UnsupportedNetlistError(
+        f"{path}: its equations depend on the values of its parameters in a way that cannot be"
+        " followed"
+    )
 
 
 def _own(module: Module, name: str, taken: Callable[[str], bool]) -> str:
     """Return what the text calls a parameter that devices call `name`."""
     if name in module.parameters:
         return name
-    return next((own for own in module.parameters if re.fullmatch(rf"p?{re.escape(own.replace('$', '_'))}_*", name)), name)
+    return next(
+        (
+            own
+            for own in module.parameters
+            if re.fullmatch(rf"p?{re.escape(own.replace('$', '_'))}_*", name)
+        ),
+        name,
+    )
 
 
 class _Maker:
     def __init__(
-        self, path: Path, module: Module, fixed: Mapping[str, str], pins: tuple[str, str] | None, bounds: Mapping[str, tuple[float, float]],
-        taken: Callable[[str], bool], files: dict[str, str],
-    ) -> None:  # fmt: skip
+        self,
+        path: Path,
+        module: Module,
+        fixed: Mapping[str, str],
+        pins: tuple[str, str] | None,
+        bounds: Mapping[str, tuple[float, float]],
+        taken: Callable[[str], bool],
+        files: dict[str, str],
+    ) -> None:
         self.path, self.module, self.given, self.files = path, module, bounds, files
         self.graph = Graph()
         self.parameters: Parameters = parameters_of(module, self.graph, fixed, taken)
@@ -178,8 +218,14 @@ class _Maker:
         self.system: System = system_of(module, self.graph, self.settled, self.pins)
         self.requirements()
         system = self.system
-        places = [system.current, *(r for _, r in system.unknowns), *(p for p, _ in self.parameters.required)]
-        places += [p for s in system.states for p in (s.rate, s.start, s.low, s.high) if p is not None]
+        places = [
+            system.current,
+            *(r for _, r in system.unknowns),
+            *(p for p, _ in self.parameters.required),
+        ]
+        places += [
+            p for s in system.states for p in (s.rate, s.start, s.low, s.high) if p is not None
+        ]
         used_only(self.parameters, self.graph, places)
         self.defaults = {p.name: p.default for p in self.parameters.settable}
 
@@ -189,22 +235,36 @@ class _Maker:
         for condition, at in self.settled.outcome.forbidden:
             names = graph.symbols(condition)
             if not all(name.startswith("par:") for name in names):
-                raise at.error(f"{at.text} under a condition on voltages or states is not understood")
+                raise at.error(
+                    f"{at.text} under a condition on voltages or states is not understood"
+                )
             if graph.is_number(condition) and graph.values[condition]:
                 raise at.error(f"{at.text} is reached whatever the parameters are")
             if not graph.is_number(condition):
-                self.parameters.required.append((graph.make("not", condition), f"the condition of {at.text} in line {at.line} not met"))
+                self.parameters.required.append(
+                    (
+                        graph.make("not", condition),
+                        f"the condition of {at.text} in line {at.line} not met",
+                    )
+                )
 
     def number(self, place: int) -> float:
         with np.errstate(all="ignore"):
-            return float(Program(self.graph, [place]).run({f"par:{k}": v for k, v in self.defaults.items()})[0])
+            return float(
+                Program(self.graph, [place]).run({f"par:{k}": v for k, v in self.defaults.items()})[
+                    0
+                ]
+            )
 
     def made(self) -> VerilogModel:
         graph, system = self.graph, self.system
         names = self.state_names()
         for node in self.given:
             if node not in names.values():
-                raise InputError(f"--state {node}: no such state. The states are: {', '.join(names.values()) or 'none'}")
+                raise InputError(
+                    f"--state {node}: no such state. The states are:"
+                    f" {', '.join(names.values()) or 'none'}"
+                )
         starts = self.starts(names)
         found, lows, highs, rates, begins = [], [], [], [], []
         for state in system.states:
@@ -218,28 +278,53 @@ class _Maker:
         swap |= {symbol: graph.symbol(f"u:{k}") for k, (symbol, _) in enumerate(system.unknowns)}
         n, m = len(found), len(system.unknowns)
         observed = list(system.observed.items())
-        places = graph.put([system.current, *rates, *(r for _, r in system.unknowns), *(p for _, p in observed)], swap)
+        places = graph.put(
+            [system.current, *rates, *(r for _, r in system.unknowns), *(p for _, p in observed)],
+            swap,
+        )
         plain = Graph()
         required = list(self.parameters.required)
-        placed = graph.copy([*places[: 1 + n + m], *lows, *highs, *begins, *(p for p, _ in required)], plain)
+        placed = graph.copy(
+            [*places[: 1 + n + m], *lows, *highs, *begins, *(p for p, _ in required)], plain
+        )
         at = 1 + n + m
         stored = Stored(
-            graph=plain, current=placed[0], rates=tuple(placed[1 : 1 + n]), residuals=tuple(placed[1 + n : at]),
-            states=tuple(s.name for s in found), scales=tuple(s.high - s.low for s in found), lows=tuple(placed[at : at + n]),
-            highs=tuple(placed[at + n : at + 2 * n]), starts=tuple(placed[at + 2 * n : at + 3 * n]),
-            required=tuple(zip(placed[at + 3 * n :], (words for _, words in required), strict=True)),
-        )  # fmt: skip
+            graph=plain,
+            current=placed[0],
+            rates=tuple(placed[1 : 1 + n]),
+            residuals=tuple(placed[1 + n : at]),
+            states=tuple(s.name for s in found),
+            scales=tuple(s.high - s.low for s in found),
+            lows=tuple(placed[at : at + n]),
+            highs=tuple(placed[at + n : at + 2 * n]),
+            starts=tuple(placed[at + 2 * n : at + 3 * n]),
+            required=tuple(
+                zip(placed[at + 3 * n :], (words for _, words in required), strict=True)
+            ),
+        )
         return VerilogModel(
-            name=re.sub(r"[^a-z0-9_-]", "_", self.module.name.lower()), module=self.module.name, stored=stored,
-            parameters=tuple(self.parameters.settable), fixed=dict(self.parameters.fixed), states=tuple(found), pins=self.pins,
-            drive=self.drive(stored, found), left_out=tuple(self.settled.outcome.lost), files=self.files,
-            observed={key: place for (key, _), place in zip(observed, places[at:], strict=True)}, graph=graph,
-            moved={graph.names[s.symbol]: names[s.symbol] for s in system.states if s.kind != "hand"},
-            hidden={s.own: s.name for s in found if s.kind == "hand"}, clocks=self.settled.clocks,
-            others=self.settled.kept | {name: self.parameters.values[name][0] for name in self.parameters.fixed},
+            name=re.sub(r"[^a-z0-9_-]", "_", self.module.name.lower()),
+            module=self.module.name,
+            stored=stored,
+            parameters=tuple(self.parameters.settable),
+            fixed=dict(self.parameters.fixed),
+            states=tuple(found),
+            pins=self.pins,
+            drive=self.drive(stored, found),
+            left_out=tuple(self.settled.outcome.lost),
+            files=self.files,
+            observed={key: place for (key, _), place in zip(observed, places[at:], strict=True)},
+            graph=graph,
+            moved={
+                graph.names[s.symbol]: names[s.symbol] for s in system.states if s.kind != "hand"
+            },
+            hidden={s.own: s.name for s in found if s.kind == "hand"},
+            clocks=self.settled.clocks,
+            others=self.settled.kept
+            | {name: self.parameters.values[name][0] for name in self.parameters.fixed},
             integers=frozenset(p.name for p in self.module.parameters.values() if p.integer),
             variables=frozenset(self.module.variables),
-        )  # fmt: skip
+        )
 
     def state_names(self) -> dict[int, str]:
         """Return a name for each state that ngspice and Python both take."""
@@ -257,28 +342,44 @@ class _Maker:
         return names
 
     def starts(self, names: Mapping[int, str]) -> dict[str, tuple[float, int | None]]:
-        """Return where each state starts: as the text says, else where it rests without a voltage, else not known (nan)."""
+        """Return where each state starts: as the text says, else where it rests without a voltage,
+        else not known (nan)."""
         graph, system = self.graph, self.system
         found: dict[str, tuple[float, int | None]] = {}
         known: dict[str, float] = {f"par:{k}": v for k, v in self.defaults.items()} | {"v": 0.0}
         for state in system.states:
             if state.start is not None:
                 if not all(name.startswith("par:") for name in graph.symbols(state.start)):
-                    raise UnsupportedNetlistError(f"{self.path.name}, line {state.line}: {state.name} starts at a value that depends on a voltage")
+                    raise UnsupportedNetlistError(
+                        f"{self.path.name}, line {state.line}: {state.name} starts at a value that"
+                        " depends on a voltage"
+                    )
                 found[state.name] = self.number(state.start), state.start
                 known[graph.names[state.symbol]] = found[state.name][0]
         rest = [s for s in system.states if s.start is None]
-        for state in rest:  # a state that drives no other, such as a temperature, may rest where a memory does not
-            others = {**known, **{graph.names[s.symbol]: 0.0 for s in system.states if graph.names[s.symbol] not in known and s is not state}}
+        for state in (
+            rest
+        ):  # a state that drives no other, such as a temperature, may rest where a memory does not
+            others = {
+                **known,
+                **{
+                    graph.names[s.symbol]: 0.0
+                    for s in system.states
+                    if graph.names[s.symbol] not in known and s is not state
+                },
+            }
             at = resting(graph, state, system.unknowns, others)
             if at is not None:
                 found[state.name] = at, self.resting_place(state)
         return found
 
     def resting_place(self, state: StateEquation) -> int | None:
-        """Return where a state rests at no voltage as an expression of parameters, where its rate is linear in it."""
+        """Return where a state rests at no voltage as an expression of parameters, where its rate
+        is linear in it."""
         graph = self.graph
-        still = dict.fromkeys([graph.symbol("v"), *(symbol for symbol, _ in self.system.unknowns)], graph.zero)
+        still = dict.fromkeys(
+            [graph.symbol("v"), *(symbol for symbol, _ in self.system.unknowns)], graph.zero
+        )
         rate = graph.put([state.rate], still)[0]
         if state.symbol in graph.held(graph.slope(rate, state.symbol)):
             return None
@@ -287,18 +388,27 @@ class _Maker:
         place = graph.make("neg", graph.make("/", rest, by))
         return place if all(name.startswith("par:") for name in graph.symbols(place)) else None
 
-    def bounded(self, state: StateEquation, name: str, starts: Mapping[str, tuple[float, int | None]]) -> tuple[StateFound, int, int, int]:
-        """Return a state with its bounds and its start, as numbers and as expressions of parameters."""
+    def bounded(
+        self, state: StateEquation, name: str, starts: Mapping[str, tuple[float, int | None]]
+    ) -> tuple[StateFound, int, int, int]:
+        """Return a state with its bounds and its start, as numbers and as expressions of
+        parameters."""
         graph, guessed = self.graph, []
         value, start = starts.get(state.name, (float("nan"), None))
-        others = {s.name: starts.get(s.name, (0.0, None))[0] for s in self.system.states if s is not state}
+        others = {
+            s.name: starts.get(s.name, (0.0, None))[0] for s in self.system.states if s is not state
+        }
         low, high = state.low, state.high
         if name in self.given:
             low, high = (graph.number(end) for end in self.given[name])
         elif low is None or high is None:
             within = value if value == value else 0.5
             values = candidates(self.system, state, self.defaults)
-            a, b = (None, None) if state.thermal else held_between(values, within, self.speed(state, others))
+            a, b = (
+                (None, None)
+                if state.thermal
+                else held_between(values, within, self.speed(state, others))
+            )
             low, high = a if low is None else low, b if high is None else high
             guessed += ["low"] * (low is None) + ["high"] * (high is None)
             low, high = self.guess(state, name, low, high, value)
@@ -307,24 +417,56 @@ class _Maker:
             start = low if value != value else graph.number(value)
             guessed += ["start"] if value != value else []
             value = at_low if value != value else value
-        if not (at_low < at_high and at_low - 1e-12 * (at_high - at_low) <= value <= at_high + 1e-12 * (at_high - at_low)):
+        if not (
+            at_low < at_high
+            and at_low - 1e-12 * (at_high - at_low) <= value <= at_high + 1e-12 * (at_high - at_low)
+        ):
             raise InputError(
-                f"{self.path.name}: the state {name!r} starts at {value:g}, outside {at_low:g}…{at_high:g}; say its range: --state {name}=LOW,HIGH"
+                f"{self.path.name}: the state {name!r} starts at {value:g}, outside"
+                f" {at_low:g}…{at_high:g}; say its range: --state {name}=LOW,HIGH"
             )
         unit = "K" if _hot(state, name, value) else state.unit or "1"
-        return StateFound(name, state.name, state.kind, unit, at_low, at_high, value, state.line, tuple(guessed)), low, high, start
+        return (
+            StateFound(
+                name,
+                state.name,
+                state.kind,
+                unit,
+                at_low,
+                at_high,
+                value,
+                state.line,
+                tuple(guessed),
+            ),
+            low,
+            high,
+            start,
+        )
 
     def speed(self, state: StateEquation, others: Mapping[str, float]) -> Rates:
         """Return how fast a state moves at some voltages and values, the other states at theirs."""
         graph, system = self.graph, self.system
         swap = {symbol: graph.symbol(f"u:{k}") for k, (symbol, _) in enumerate(system.unknowns)}
         swap |= {s.symbol: graph.symbol("x:it") for s in (state,)} | {
-            s.symbol: graph.number(others[s.name] if others[s.name] == others[s.name] else 0.0) for s in system.states if s is not state
+            s.symbol: graph.number(others[s.name] if others[s.name] == others[s.name] else 0.0)
+            for s in system.states
+            if s is not state
         }
         plain = Graph()
-        current, rate, *residuals = graph.copy(graph.put([system.current, state.rate, *(r for _, r in system.unknowns)], swap), plain)
-        one = Stored(graph=plain, current=current, residuals=tuple(residuals), states=("it",), scales=(1.0,), rates=(rate,), lows=(plain.zero,),
-                     highs=(plain.one,), starts=(plain.zero,))  # fmt: skip
+        current, rate, *residuals = graph.copy(
+            graph.put([system.current, state.rate, *(r for _, r in system.unknowns)], swap), plain
+        )
+        one = Stored(
+            graph=plain,
+            current=current,
+            residuals=tuple(residuals),
+            states=("it",),
+            scales=(1.0,),
+            rates=(rate,),
+            lows=(plain.zero,),
+            highs=(plain.one,),
+            starts=(plain.zero,),
+        )
 
         def rates(volts: np.ndarray, x: np.ndarray) -> np.ndarray | None:
             try:
@@ -335,8 +477,11 @@ class _Maker:
 
         return rates
 
-    def guess(self, state: StateEquation, name: str, low: int | None, high: int | None, value: float) -> tuple[int, int]:
-        """Return bounds where the text has none: 0 and 1, or for a temperature its rest and the melting of most things above it."""
+    def guess(
+        self, state: StateEquation, name: str, low: int | None, high: int | None, value: float
+    ) -> tuple[int, int]:
+        """Return bounds where the text has none: 0 and 1, or for a temperature its rest and the
+        melting of most things above it."""
         graph = self.graph
         if _hot(state, name, value):
             rest = value if value == value else 0.0
@@ -346,13 +491,15 @@ class _Maker:
         a, b = self.number(low), self.number(high)
         if not (a < b) or (value == value and not a <= value <= b):
             raise InputError(
-                f"{self.path.name}, line {state.line}: nothing in the text says between which values {name!r} moves"
-                f"{'' if value != value else f' (it starts at {value:g})'}; say it: --state {name}=LOW,HIGH"
+                f"{self.path.name}, line {state.line}: nothing in the text says between which"
+                f" values {name!r} moves{'' if value != value else f' (it starts at {value:g})'};"
+                f" say it: --state {name}=LOW,HIGH"
             )
         return low, high
 
     def ramped(self, state: StateEquation, low: int, high: int) -> int:
-        """Return the rate of a state; one that the model clips after its own step comes to rest on a short ramp before the bound."""
+        """Return the rate of a state; one that the model clips after its own step comes to rest on
+        a short ramp before the bound."""
         if state.kind != "hand":
             return state.rate
         graph, make = self.graph, self.graph.make
@@ -366,20 +513,33 @@ class _Maker:
         return make("*", state.rate, make("if", make("<", graph.zero, state.rate), rise, fall))
 
     def drive(self, stored: Stored, found: list[StateFound]) -> tuple[float, float]:
-        """Return a sine that moves the first state that is no temperature; 1 V and 1 kHz where nothing moves."""
+        """Return a sine that moves the first state that is no temperature; 1 V and 1 kHz where
+        nothing moves."""
         moving = next((k for k, s in enumerate(found) if s.unit != "K"), 0 if found else None)
         if moving is None:
             return 1.0, 1e3
-        middle = [np.full(6, s.start) if k != moving else s.low + (s.high - s.low) * np.array([0.1, 0.5, 0.9] * 2) for k, s in enumerate(found)]
+        middle = [
+            (
+                np.full(6, s.start)
+                if k != moving
+                else s.low + (s.high - s.low) * np.array([0.1, 0.5, 0.9] * 2)
+            )
+            for k, s in enumerate(found)
+        ]
 
         def rates(volts: float) -> np.ndarray:
             try:
-                amps = stored.everything(volts * np.array([1.0, 1, 1, -1, -1, -1]), middle, self.defaults)
+                amps = stored.everything(
+                    volts * np.array([1.0, 1, 1, -1, -1, -1]), middle, self.defaults
+                )
             except ConvergenceError:
                 return np.full(6, np.nan)
             return np.asarray(amps[2][moving])
 
-        return drive([(v, rates(v)) for v in (1.0, 1.5, 2.0, 3.0, 5.0)], found[moving].high - found[moving].low)
+        return drive(
+            [(v, rates(v)) for v in (1.0, 1.5, 2.0, 3.0, 5.0)],
+            found[moving].high - found[moving].low,
+        )
 
 
 def _hot(state: StateEquation, name: str, value: float) -> bool:

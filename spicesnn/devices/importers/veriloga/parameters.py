@@ -67,7 +67,9 @@ class Parameters:
     required: list[tuple[int, str]] = field(default_factory=list)
 
 
-def parameters_of(module: Module, graph: Graph, fixed: Mapping[str, str], taken: Callable[[str], bool]) -> Parameters:
+def parameters_of(
+    module: Module, graph: Graph, fixed: Mapping[str, str], taken: Callable[[str], bool]
+) -> Parameters:
     """Return the parameters of a module.
 
     Parameters
@@ -81,7 +83,13 @@ def parameters_of(module: Module, graph: Graph, fixed: Mapping[str, str], taken:
     """
     found = Parameters()
     names: set[str] = set()
-    reader = Run(Module(name=module.name, at=module.at, functions=module.functions), graph, found.values, {}, True)
+    reader = Run(
+        Module(name=module.name, at=module.at, functions=module.functions),
+        graph,
+        found.values,
+        {},
+        True,
+    )
     for parameter in module.parameters.values():
         place = reader.cast(reader.value(parameter.default), parameter.integer)
         name = _free(parameter.name, names, taken)
@@ -94,14 +102,26 @@ def parameters_of(module: Module, graph: Graph, fixed: Mapping[str, str], taken:
         if why:
             found.fixed[parameter.name] = why
             if parameter.name in fixed and not graph.is_number(place):
-                raise parameter.at.error(f"parameter {parameter.name} must be a number, since it decides the equations")
+                raise parameter.at.error(
+                    f"parameter {parameter.name} must be a number, since it decides the equations"
+                )
             found.values[parameter.name] = place, parameter.integer
             _ranges(parameter, place, reader, found)
             continue
         found.values[parameter.name] = graph.symbol(f"par:{name}"), parameter.integer
         found.settable.append(_settable(parameter, name, graph.values[place], reader, found))
     name = _free("temperature", names, taken)
-    found.settable.append(Settable(name, "$temperature", TEMPERATURE, False, "K", "temperature of the simulation", above=0.0))
+    found.settable.append(
+        Settable(
+            name,
+            "$temperature",
+            TEMPERATURE,
+            False,
+            "K",
+            "temperature of the simulation",
+            above=0.0,
+        )
+    )
     found.values["$temperature"] = graph.symbol(f"par:{name}"), False
     return found
 
@@ -109,18 +129,23 @@ def parameters_of(module: Module, graph: Graph, fixed: Mapping[str, str], taken:
 def used_only(found: Parameters, graph: Graph, places: Iterable[int]) -> None:
     """Drop the temperature where the equations do not ask for it."""
     used = {name for place in places for name in graph.symbols(place)}
-    found.settable = [s for s in found.settable if s.own != "$temperature" or f"par:{s.name}" in used]
+    found.settable = [
+        s for s in found.settable if s.own != "$temperature" or f"par:{s.name}" in used
+    ]
 
 
 def _free(name: str, names: set[str], taken: Callable[[str], bool]) -> str:
-    """Return the name of a parameter as a device has it: its own, unless that means something else or differs in case only."""
+    """Return the name of a parameter as a device has it: its own, unless that means something else
+    or differs in case only."""
     made = name.replace("$", "_")
     while keyword.iskeyword(made) or taken(made) or made.lower() in names or made.startswith("_"):
         made = f"p{made}" if made.startswith("_") else f"{made}_"
     return made
 
 
-def _settable(parameter: Parameter, name: str, default: float, reader: Run, found: Parameters) -> Settable:
+def _settable(
+    parameter: Parameter, name: str, default: float, reader: Run, found: Parameters
+) -> Settable:
     """Return a parameter with its range; what no range of numbers can say becomes a requirement."""
     graph = reader.graph
     lowest, highest, above, below = -math.inf, math.inf, -math.inf, math.inf
@@ -134,25 +159,43 @@ def _settable(parameter: Parameter, name: str, default: float, reader: Run, foun
         lowest, above = (low, -math.inf) if span.with_low else (-math.inf, low)
         highest, below = (high, math.inf) if span.with_high else (math.inf, high)
         if not (low <= default <= high) or default in (above, below):
-            raise parameter.at.error(f"parameter {parameter.name}: its default {default:g} is outside its own range")
+            raise parameter.at.error(
+                f"parameter {parameter.name}: its default {default:g} is outside its own range"
+            )
         _ranges(parameter, graph.symbol(f"par:{name}"), reader, found, froms=False)
     else:
         _ranges(parameter, graph.symbol(f"par:{name}"), reader, found)
     if parameter.integer:
         symbol = graph.symbol(f"par:{name}")
-        found.required.append((graph.make("==", symbol, graph.make("floor", symbol)), f"{name} is a whole number"))
-    return Settable(name, parameter.name, default, parameter.integer, parameter.unit or "1", parameter.meaning, lowest, highest, above, below)
+        found.required.append(
+            (graph.make("==", symbol, graph.make("floor", symbol)), f"{name} is a whole number")
+        )
+    return Settable(
+        name,
+        parameter.name,
+        default,
+        parameter.integer,
+        parameter.unit or "1",
+        parameter.meaning,
+        lowest,
+        highest,
+        above,
+        below,
+    )
 
 
 def _number(reader: Run, end: Expression | None) -> float | None:
-    """Return an end of a range where it is a number; infinite for none. The sign of an infinite one does not matter."""
+    """Return an end of a range where it is a number; infinite for none. The sign of an infinite one
+    does not matter."""
     if end is None:
         return math.inf
     place = reader.value(end)[0]
     return reader.graph.values[place] if reader.graph.is_number(place) else None
 
 
-def _ranges(parameter: Parameter, place: int, reader: Run, found: Parameters, froms: bool = True) -> None:
+def _ranges(
+    parameter: Parameter, place: int, reader: Run, found: Parameters, froms: bool = True
+) -> None:
     """Add what the ranges of a parameter ask for as requirements."""
     graph, make = reader.graph, reader.graph.make
     allowed, any_from = graph.zero, False
@@ -160,7 +203,10 @@ def _ranges(parameter: Parameter, place: int, reader: Run, found: Parameters, fr
         if not span.exclude and not froms:
             continue
         inside = graph.one
-        for end, closed, op in ((span.low, span.with_low, "low"), (span.high, span.with_high, "high")):
+        for end, closed, op in (
+            (span.low, span.with_low, "low"),
+            (span.high, span.with_high, "high"),
+        ):
             if end is None:
                 continue
             limit = reader.value(end)[0]
@@ -168,7 +214,12 @@ def _ranges(parameter: Parameter, place: int, reader: Run, found: Parameters, fr
             inside = make("and", inside, make("<=" if closed else "<", *pair))
         words = f"{parameter.name} in the range that line {span.at.line} gives"
         if span.exclude:
-            _require(graph, make("not", inside), f"{parameter.name} outside what line {span.at.line} excludes", found)
+            _require(
+                graph,
+                make("not", inside),
+                f"{parameter.name} outside what line {span.at.line} excludes",
+                found,
+            )
         else:
             allowed, any_from = make("or", allowed, inside), True
     if any_from:

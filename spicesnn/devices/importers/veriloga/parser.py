@@ -12,17 +12,55 @@ from spicesnn.devices.importers.veriloga.syntax import (
     Range,
     Statement,
     Variable,
-)  # fmt: skip
+)
 from spicesnn.devices.importers.veriloga.text import Word
 from spicesnn.errors import UnsupportedNetlistError
 
 _BINARY = {
-    "||": 1, "&&": 2, "|": 3, "^": 4, "~^": 4, "^~": 4, "&": 5, "==": 6, "!=": 6, "===": 6, "!==": 6, "<": 7, "<=": 7, ">": 7, ">=": 7,
-    "<<": 8, ">>": 8, "<<<": 8, ">>>": 8, "+": 9, "-": 9, "*": 10, "/": 10, "%": 10, "**": 11,
-}  # fmt: skip
+    "||": 1,
+    "&&": 2,
+    "|": 3,
+    "^": 4,
+    "~^": 4,
+    "^~": 4,
+    "&": 5,
+    "==": 6,
+    "!=": 6,
+    "===": 6,
+    "!==": 6,
+    "<": 7,
+    "<=": 7,
+    ">": 7,
+    ">=": 7,
+    "<<": 8,
+    ">>": 8,
+    "<<<": 8,
+    ">>>": 8,
+    "+": 9,
+    "-": 9,
+    "*": 10,
+    "/": 10,
+    "%": 10,
+    "**": 11,
+}
 _BITS = frozenset({"|", "^", "~^", "^~", "&", "<<", ">>", "<<<", ">>>", "===", "!=="})
 _DEEPEST = 200
-_DIGITAL = frozenset({"always", "reg", "wire", "assign", "task", "specify", "generate", "wreal", "logic", "defparam", "primitive", "initial"})
+_DIGITAL = frozenset(
+    {
+        "always",
+        "reg",
+        "wire",
+        "assign",
+        "task",
+        "specify",
+        "generate",
+        "wreal",
+        "logic",
+        "defparam",
+        "primitive",
+        "initial",
+    }
+)
 
 
 def modules_of(words: list[Word]) -> list[Module]:
@@ -36,7 +74,7 @@ class _Parser:
         self.disciplines = dict(STANDARD)
         self.natures: dict[str, tuple[str, str]] = {}
 
-    # -- words ---------------------------------------------------------------------------------------------------
+    # -- words ------------------------------------------------------------------------------------
 
     @property
     def now(self) -> Word:
@@ -91,7 +129,7 @@ class _Parser:
                     self.take(",", ";")
         return found
 
-    # -- the file ------------------------------------------------------------------------------------------------
+    # -- the file ---------------------------------------------------------------------------------
 
     def modules(self) -> list[Module]:
         found = []
@@ -134,7 +172,12 @@ class _Parser:
             key = self.name()
             if key.text in ("potential", "flow"):
                 nature = self.name()
-                standard = {"Voltage": ("V", "V"), "Current": ("I", "A"), "Temperature": ("Temp", "K"), "Power": ("Pwr", "W")}
+                standard = {
+                    "Voltage": ("V", "V"),
+                    "Current": ("I", "A"),
+                    "Temperature": ("Temp", "K"),
+                    "Power": ("Pwr", "W"),
+                }
                 if nature.text not in self.natures and nature.text not in standard:
                     raise nature.error(f"nature {nature.text!r} is not declared in this file")
                 kinds[key.text] = self.natures.get(nature.text) or standard[nature.text]
@@ -150,7 +193,9 @@ class _Parser:
         word = self.name()
         module = Module(name=word.text, at=word, disciplines=self.disciplines)
         if self.at("#"):
-            raise self.now.error("parameters in the head of a module are not understood; declare them inside it")
+            raise self.now.error(
+                "parameters in the head of a module are not understood; declare them inside it"
+            )
         if self.take("("):
             self.head(module)
         self.need(";")
@@ -218,8 +263,14 @@ class _Parser:
         elif word.text in _DIGITAL:
             raise word.error(f"{word.text!r} belongs to digital Verilog")
         elif not self.take(";"):
-            if word.kind == "name" and self.words[min(self.k + 1, len(self.words) - 1)].kind == "name":
-                raise word.error(f"{word.text!r} is an instance of another module; expected the equations of one module alone")
+            if (
+                word.kind == "name"
+                and self.words[min(self.k + 1, len(self.words) - 1)].kind == "name"
+            ):
+                raise word.error(
+                    f"{word.text!r} is an instance of another module; expected the equations of one"
+                    " module alone"
+                )
             raise word.error(f"{word.text!r} is not understood here")
 
     def scalar(self, why: str) -> None:
@@ -253,15 +304,26 @@ class _Parser:
             self.need("=")
             default = self.expression()
             if default.op == "string":
-                raise name.error(f"parameter {name.text}: parameters that are texts are not understood; use a number")
-            integer = kind == "integer" or (not kind and default.op == "num" and default.at.text.replace("_", "").isdigit())
+                raise name.error(
+                    f"parameter {name.text}: parameters that are texts are not understood; use a"
+                    " number"
+                )
+            integer = kind == "integer" or (
+                not kind and default.op == "num" and default.at.text.replace("_", "").isdigit()
+            )
             ranges = []
             while self.at("from", "exclude"):
                 ranges.append(self.range())
             module.parameters[name.text] = Parameter(
-                name.text, integer, default, tuple(ranges), word.text == "localparam",
-                attributes.get("units", attributes.get("unit", "")), attributes.get("desc", attributes.get("info", "")), name,
-            )  # fmt: skip
+                name.text,
+                integer,
+                default,
+                tuple(ranges),
+                word.text == "localparam",
+                attributes.get("units", attributes.get("unit", "")),
+                attributes.get("desc", attributes.get("info", "")),
+                name,
+            )
             if not self.take(","):
                 break
         self.need(";")
@@ -302,7 +364,9 @@ class _Parser:
             self.scalar("arrays are not understood")
             name = self.name()
             self.scalar("arrays are not understood")
-            found.append(Variable(name.text, integer, self.expression() if self.take("=") else None, name))
+            found.append(
+                Variable(name.text, integer, self.expression() if self.take("=") else None, name)
+            )
             if not self.take(","):
                 break
         self.need(";")
@@ -345,7 +409,7 @@ class _Parser:
         self.need("endfunction")
         return Function(word.text, integer, tuple(arguments.items()), tuple(variables), body, word)
 
-    # -- statements ----------------------------------------------------------------------------------------------
+    # -- statements -------------------------------------------------------------------------------
 
     def statement(self) -> Statement:
         self.attributes()
@@ -372,7 +436,9 @@ class _Parser:
             return Statement("if", word, values=(condition,), inner=tuple(arms))
         if self.take("case"):
             return self.case(word)
-        if self.at("casex", "casez", "forever", "fork", "disable", "wait", "generate", "force", "release"):
+        if self.at(
+            "casex", "casez", "forever", "fork", "disable", "wait", "generate", "force", "release"
+        ):
             raise word.error(f"{word.text!r} is not understood")
         if self.take("for"):
             self.need("(")
@@ -382,7 +448,9 @@ class _Parser:
             self.need(";")
             step = self.assignment()
             self.need(")")
-            return Statement("for", word, values=(condition,), inner=(first, step, self.statement()))
+            return Statement(
+                "for", word, values=(condition,), inner=(first, step, self.statement())
+            )
         if self.at("while", "repeat"):
             kind = self.next().text
             self.need("(")
@@ -393,7 +461,9 @@ class _Parser:
             self.need("(")
             event = self.expression()
             if self.at("or", ","):
-                raise self.now.error("several events at once are not understood; expected @(initial_step)")
+                raise self.now.error(
+                    "several events at once are not understood; expected @(initial_step)"
+                )
             self.need(")")
             return Statement("event", word, target=event, inner=(self.statement(),))
         if word.kind == "name" and word.text.startswith("$"):
@@ -417,7 +487,9 @@ class _Parser:
             if self.at("real", "integer"):
                 declared += self.variables()
             elif self.at("parameter", "localparam", "string"):
-                raise self.now.error(f"{self.now.text!r} inside a block is not understood; declare it in the module")
+                raise self.now.error(
+                    f"{self.now.text!r} inside a block is not understood; declare it in the module"
+                )
             else:
                 inner.append(self.statement())
         return Statement("block", word, inner=tuple(inner), declared=tuple(declared))
@@ -451,7 +523,9 @@ class _Parser:
             raise self.now.error("arrays are not understood")
         if self.take("="):
             if target.op != "name":
-                raise word.error("only variables are assigned with '='; contributions are written '<+'")
+                raise word.error(
+                    "only variables are assigned with '='; contributions are written '<+'"
+                )
             return Statement("assign", word, target=target, values=(self.expression(),))
         if self.take("<+"):
             return Statement("contribute", word, target=target, values=(self.expression(),))
@@ -462,7 +536,7 @@ class _Parser:
             return Statement("indirect", word, target=target, values=left.args)
         raise self.now.error(f"{self.now.text!r} where '=' or '<+' was expected")
 
-    # -- expressions ---------------------------------------------------------------------------------------------
+    # -- expressions ------------------------------------------------------------------------------
 
     def expression(self, least: int = 0) -> Expression:
         """Return what stands here, as far as operators bind at least so tightly."""
@@ -493,7 +567,11 @@ class _Parser:
         if word.kind == "op" and word.text in ("-", "+", "!"):
             self.next()
             inner = self.unary()
-            return inner if word.text == "+" else Expression("neg" if word.text == "-" else "!", (inner,), word)
+            return (
+                inner
+                if word.text == "+"
+                else Expression("neg" if word.text == "-" else "!", (inner,), word)
+            )
         if word.kind == "op" and word.text in ("~", "&", "|", "^", "'", "{"):
             raise word.error(f"{word.text!r} is not understood here")
         return self.primary()
@@ -509,13 +587,17 @@ class _Parser:
         if word.kind != "name":
             raise word.error(f"{word.text!r} where an expression was expected")
         if self.at("."):
-            raise self.now.error(f"{word.text!r}: names inside other blocks or modules are not understood")
+            raise self.now.error(
+                f"{word.text!r}: names inside other blocks or modules are not understood"
+            )
         if not self.take("("):
             return Expression("name", (), word)
         args: list[Expression] = []
         while not self.take(")"):
             if self.at("<"):
-                raise self.now.error("the flow through a port, I(<port>), is not understood; use a branch")
+                raise self.now.error(
+                    "the flow through a port, I(<port>), is not understood; use a branch"
+                )
             if self.at(","):
                 args.append(Expression("empty", (), self.now))
             else:
@@ -534,5 +616,7 @@ def only_module(modules: list[Module], file: str, name: str | None) -> Module:
                 return module
         raise UnsupportedNetlistError(f"{file}: no module {name!r}; the file has: {known}")
     if len(modules) != 1:
-        raise UnsupportedNetlistError(f"{file} has the modules: {known}; expected one. Say which with --subckt NAME")
+        raise UnsupportedNetlistError(
+            f"{file} has the modules: {known}; expected one. Say which with --subckt NAME"
+        )
     return modules[0]

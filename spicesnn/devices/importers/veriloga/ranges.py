@@ -1,4 +1,5 @@
-"""Where a state moves: its bounds as the text gives them, where it starts, and a sine that shows the device at work."""
+"""Where a state moves: its bounds as the text gives them, where it starts, and a sine that shows
+the device at work."""
 
 from __future__ import annotations
 
@@ -15,18 +16,25 @@ _VOLTS = ((0.1, 0.5, 1.0, 2.0), (5.0, 10.0, 20.0))
 _STILL = 1e-9
 
 
-def candidates(system: System, state: StateEquation, defaults: Mapping[str, float]) -> list[tuple[float, int]]:
-    """Return values at which something may happen to a state, with their expressions: what it is compared with, 0, 1, and parameters."""
+def candidates(
+    system: System, state: StateEquation, defaults: Mapping[str, float]
+) -> list[tuple[float, int]]:
+    """Return values at which something may happen to a state, with their expressions: what it is
+    compared with, 0, 1, and parameters."""
     graph = system.graph
     found: dict[float, int] = {}
 
     def add(place: int) -> None:
         if all(name.startswith("par:") for name in graph.symbols(place)):
-            value = float(Program(graph, [place]).run({f"par:{k}": v for k, v in defaults.items()})[0])
+            value = float(
+                Program(graph, [place]).run({f"par:{k}": v for k, v in defaults.items()})[0]
+            )
             if math.isfinite(value):
                 found.setdefault(value, place)
 
-    for place in graph.order([system.current, *(s.rate for s in system.states), *(r for _, r in system.unknowns)]):
+    for place in graph.order(
+        [system.current, *(s.rate for s in system.states), *(r for _, r in system.unknowns)]
+    ):
         if graph.ops[place] in ("<", "<=", "min", "max"):
             a, b = graph.args[place]
             for x, y in ((a, b), (b, a)):
@@ -41,10 +49,14 @@ Rates = Callable[[np.ndarray, np.ndarray], np.ndarray | None]
 """(volts, values of one state) → its rates; None where they have no value."""
 
 
-def held_between(values: Sequence[tuple[float, int]], start: float, rates: Rates) -> tuple[int | None, int | None]:
-    """Return the bounds at which the rate of a state comes to rest, as far as there are such values around its start.
+def held_between(
+    values: Sequence[tuple[float, int]], start: float, rates: Rates
+) -> tuple[int | None, int | None]:
+    """Return the bounds at which the rate of a state comes to rest, as far as there are such values
+    around its start.
 
-    A bound is a value at which the rate outward is gone, at it or just beyond it, whatever the voltage, while it is not gone everywhere.
+    A bound is a value at which the rate outward is gone, at it or just beyond it, whatever the
+    voltage, while it is not gone everywhere.
 
     Parameters
     ----------
@@ -64,7 +76,8 @@ def held_between(values: Sequence[tuple[float, int]], start: float, rates: Rates
 
 
 def _rests(rates: Rates, value: float, sign: float) -> bool:
-    """Return whether a state does not go on outward from a value, at any voltage, but moves before it."""
+    """Return whether a state does not go on outward from a value, at any voltage, but moves before
+    it."""
     scale = max(abs(value), 1e-15)
     for lot, shift in ((lot, shift) for lot in _VOLTS for shift in (0.0, 1e-6 * scale)):
         volts = np.array([s * v for v in lot for s in (-1.0, 1.0)])
@@ -78,8 +91,14 @@ def _rests(rates: Rates, value: float, sign: float) -> bool:
     return False
 
 
-def resting(graph: Graph, state: StateEquation, unknowns: Sequence[tuple[int, int]], known: Mapping[str, float]) -> float | None:
-    """Return where a state comes to rest at no voltage, by Newton's method; None where it rests anywhere or nowhere."""
+def resting(
+    graph: Graph,
+    state: StateEquation,
+    unknowns: Sequence[tuple[int, int]],
+    known: Mapping[str, float],
+) -> float | None:
+    """Return where a state comes to rest at no voltage, by Newton's method; None where it rests
+    anywhere or nowhere."""
     symbols = [state.symbol, *(s for s, _ in unknowns)]
     rows = [state.rate, *(r for _, r in unknowns)]
     program = Program(graph, [*rows, *(graph.slope(r, s) for r in rows for s in symbols)])
@@ -89,7 +108,14 @@ def resting(graph: Graph, state: StateEquation, unknowns: Sequence[tuple[int, in
     for _ in range(100):
         try:
             with np.errstate(all="ignore"):
-                found = np.array([float(f) for f in program.run({**known, **dict(zip(names, at.tolist(), strict=True))})])
+                found = np.array(
+                    [
+                        float(f)
+                        for f in program.run(
+                            {**known, **dict(zip(names, at.tolist(), strict=True))}
+                        )
+                    ]
+                )
         except KeyError:
             return None
         matrix = found[n:].reshape(n, n)
@@ -106,7 +132,8 @@ def resting(graph: Graph, state: StateEquation, unknowns: Sequence[tuple[int, in
 
 
 def drive(rates: list[tuple[float, np.ndarray]], span: float) -> tuple[float, float]:
-    """Return amplitude and frequency of a sine that moves a state over some of its range, at the slower of its two directions.
+    """Return amplitude and frequency of a sine that moves a state over some of its range, at the
+    slower of its two directions.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
-"""Equations as a device carries them: written into its descriptor as data, checked word by word when they are read again, and solved.
+"""Equations as a device carries them: written into its descriptor as data, checked word by word
+when they are read again, and solved.
 
-Each line of the descriptor is one operation, such as ``"t3 = * t1 par:r_on"``: no program, nothing that is run as a text.
-"""
+Each line of the descriptor is one operation, such as ``"t3 = * t1 par:r_on"``: no program, nothing
+that is run as a text."""
 
 from __future__ import annotations
 
@@ -38,9 +39,11 @@ class StateText:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stored:
-    """Equations of a two-terminal device: ``current(v, x, u)``, a rate for each state, 0 = a residual for each unknown.
+    """Equations of a two-terminal device: ``current(v, x, u)``, a rate for each state, 0 = a
+    residual for each unknown.
 
-    Symbols are ``v`` (volt between the terminals), ``x:NAME`` (a state), ``u:K`` (an unknown), ``par:NAME`` (a parameter).
+    Symbols are ``v`` (volt between the terminals), ``x:NAME`` (a state), ``u:K`` (an unknown),
+    ``par:NAME`` (a parameter).
 
     Attributes
     ----------
@@ -48,7 +51,8 @@ class Stored:
     current : int
     residuals : tuple of int
     sizes : tuple of int
-        For each residual the sum of the magnitudes of its terms, which says how small a residual is small.
+        For each residual the sum of the magnitudes of its terms, which says how small a residual is
+        small.
     states : tuple of str
     scales : tuple of float
         State units a volt of the state's node.
@@ -69,10 +73,13 @@ class Stored:
     required: tuple[tuple[int, str], ...] = ()
     _programs: dict[Any, tuple[Program, Program]] = field(default_factory=dict, repr=False)
 
-    # -- solving -------------------------------------------------------------------------------------------------
+    # -- solving ----------------------------------------------------------------------------------
 
-    def solve(self, v: Array, x: Sequence[Array], parameters: Mapping[str, Any]) -> tuple[Array, Array, list[Array]]:
-        """Return current, dI/dV and the rates of the state nodes, as `spicesnn.devices.importers.closed.Equations` does.
+    def solve(
+        self, v: Array, x: Sequence[Array], parameters: Mapping[str, Any]
+    ) -> tuple[Array, Array, list[Array]]:
+        """Return current, dI/dV and the rates of the state nodes, as
+        `spicesnn.devices.importers.closed.Equations` does.
 
         Parameters
         ----------
@@ -83,7 +90,9 @@ class Stored:
         parameters : Mapping
             Numbers, or arrays that broadcast against `v`.
         """
-        amps, siemens, rates, _, _ = self.everything(v, [one * s for one, s in zip(x, self.scales, strict=True)], parameters)
+        amps, siemens, rates, _, _ = self.everything(
+            v, [one * s for one, s in zip(x, self.scales, strict=True)], parameters
+        )
         return amps, siemens, [rate / s for rate, s in zip(rates, self.scales, strict=True)]
 
     def everything(
@@ -95,12 +104,16 @@ class Stored:
         """
         shape = np.broadcast_shapes(np.shape(v), *(np.shape(one) for one in x))
         inner, outer = self._compiled(parameters)
-        known: dict[str, Any] = {"v": np.asarray(v, dtype=float)} | {f"x:{name}": one for name, one in zip(self.states, x, strict=True)}
+        known: dict[str, Any] = {"v": np.asarray(v, dtype=float)} | {
+            f"x:{name}": one for name, one in zip(self.states, x, strict=True)
+        }
         known |= {f"par:{name}": value for name, value in parameters.items()}
         with np.errstate(all="ignore"):
             unknowns = self._unknowns(inner, known, shape)
             known |= {f"u:{k}": one for k, one in enumerate(unknowns)}
-            found = [np.broadcast_to(np.asarray(value, dtype=float), shape) for value in outer.run(known)]
+            found = [
+                np.broadcast_to(np.asarray(value, dtype=float), shape) for value in outer.run(known)
+            ]
         n, m = len(self.states), len(self.residuals)
         wide = 1 + n
         amps, at = found[0], 1
@@ -110,14 +123,25 @@ class Stored:
             at += (1 + n) * (wide + m)
             matrix = np.array(found[at : at + m * m]).reshape(m, m, *shape)
             sides = np.array(found[at + m * m :]).reshape(m, wide, *shape)
-            moved = np.stack([_solved(matrix, -sides[:, k]) for k in range(wide)], axis=1)  # du/d(v, x)
+            moved = np.stack(
+                [_solved(matrix, -sides[:, k]) for k in range(wide)], axis=1
+            )  # du/d(v, x)
             with np.errstate(all="ignore"):
-                by = [[row[k] + sum(row[wide + j] * moved[j, k] for j in range(m)) for k in range(wide)] for row in by]
+                by = [
+                    [
+                        row[k] + sum(row[wide + j] * moved[j, k] for j in range(m))
+                        for k in range(wide)
+                    ]
+                    for row in by
+                ]
         return amps, by[0][0], list(rates), [row[:wide] for row in by], unknowns
 
     def _compiled(self, parameters: Mapping[str, Any]) -> tuple[Program, Program]:
-        """Return the programs for these parameters, numbers among them put in: of the residuals, and of all that is asked for."""
-        numbers = {f"par:{name}": float(value) for name, value in parameters.items() if np.ndim(value) == 0}
+        """Return the programs for these parameters, numbers among them put in: of the residuals,
+        and of all that is asked for."""
+        numbers = {
+            f"par:{name}": float(value) for name, value in parameters.items() if np.ndim(value) == 0
+        }
         key = tuple(sorted(numbers.items()))
         if key not in self._programs:
             if len(self._programs) > 8:
@@ -129,13 +153,24 @@ class Stored:
             by = [graph.symbol("v"), *(graph.symbol(f"x:{name}") for name in self.states)]
             u = [graph.symbol(f"u:{k}") for k in range(len(residuals))]
             slopes = [graph.slope(r, s) for r in residuals for s in u]
-            asked = [*wanted, *(graph.slope(w, s) for w in wanted for s in (*by, *u)), *slopes, *(graph.slope(r, s) for r in residuals for s in by)]
+            asked = [
+                *wanted,
+                *(graph.slope(w, s) for w in wanted for s in (*by, *u)),
+                *slopes,
+                *(graph.slope(r, s) for r in residuals for s in by),
+            ]
             sizes = [size(graph, r) for r in residuals]
-            self._programs[key] = Program(graph, [*residuals, *sizes, *slopes]), Program(graph, asked)
+            self._programs[key] = (
+                Program(graph, [*residuals, *sizes, *slopes]),
+                Program(graph, asked),
+            )
         return self._programs[key]
 
-    def _unknowns(self, inner: Program, known: dict[str, Any], shape: tuple[int, ...]) -> list[Array]:
-        """Return the unknowns by Newton's method, steps halved until the residuals fall, at all points at once."""
+    def _unknowns(
+        self, inner: Program, known: dict[str, Any], shape: tuple[int, ...]
+    ) -> list[Array]:
+        """Return the unknowns by Newton's method, steps halved until the residuals fall, at all
+        points at once."""
         m = len(self.residuals)
         if not m:
             return []
@@ -152,43 +187,70 @@ class Stored:
             step = _solved(slopes, -left)
             step[:, done] = 0.0
             if not np.all(np.isfinite(step)):
-                raise ConvergenceError("the inner nodes of an imported device cannot be solved: its equations have no value there")
+                raise ConvergenceError(
+                    "the inner nodes of an imported device cannot be solved: its equations have no"
+                    " value there"
+                )
             share = np.ones(shape)
             before = _norm(left)
             for _ in range(_HALVINGS):
                 tried = u + share * step
                 new = at(tried)
                 worse = ~(_norm(new[0]) <= before * (1 + 1e-9)) & ~done & (before > 0)
-                # Rounding alone may stop the fall at the end: a residual that is small against its terms is as good as it gets.
+                # Rounding alone may stop the fall at the end: a residual that is small against its
+                # terms is as good as it gets.
                 worse &= ~np.all(np.abs(new[0]) <= _ROUNDING * new[1], axis=0)
                 if not np.any(worse):
                     break
                 share = np.where(worse, 0.5 * share, share)
             moved = np.abs(share * step)
             u, (left, sizes, slopes) = tried, new
-            done = done | np.all((moved <= _TOLERANCE * (np.abs(u) + 1e-6)) & (share == 1.0), axis=0) | np.all(np.abs(left) <= 1e-15 * sizes, axis=0)
-            # Steps that are small and do not shrink any more are those of rounding within the model, as of exp(x) - 1 near 0.
-            still = (moved <= 1e-7 * np.abs(u) + 1e-12) & (moved >= 0.25 * last) & ((np.abs(left) <= 1e-6 * sizes) | (moved <= 1e-12))
+            done = (
+                done
+                | np.all((moved <= _TOLERANCE * (np.abs(u) + 1e-6)) & (share == 1.0), axis=0)
+                | np.all(np.abs(left) <= 1e-15 * sizes, axis=0)
+            )
+            # Steps that are small and do not shrink any more are those of rounding within the
+            # model, as of exp(x) - 1 near 0.
+            still = (
+                (moved <= 1e-7 * np.abs(u) + 1e-12)
+                & (moved >= 0.25 * last)
+                & ((np.abs(left) <= 1e-6 * sizes) | (moved <= 1e-12))
+            )
             done, last = done | np.all(still, axis=0), moved
             if np.all(done):
                 return list(u)
         if np.all(np.abs(left) <= _ROUNDING * sizes):
             return list(u)
-        raise ConvergenceError(f"the inner nodes of an imported device were not solved in {_STEPS} steps of Newton's method")
+        raise ConvergenceError(
+            f"the inner nodes of an imported device were not solved in {_STEPS} steps of Newton's"
+            " method"
+        )
 
-    # -- parameters ----------------------------------------------------------------------------------------------
+    # -- parameters -------------------------------------------------------------------------------
 
     def of_parameters(self, place: int, parameters: Mapping[str, Any]) -> Any:
         """Return the value of an expression of parameters alone."""
         with np.errstate(all="ignore"):
-            return Program(self.graph, [place]).run({f"par:{name}": value for name, value in parameters.items()})[0]
+            return Program(self.graph, [place]).run(
+                {f"par:{name}": value for name, value in parameters.items()}
+            )[0]
 
-    # -- text ----------------------------------------------------------------------------------------------------
+    # -- text -------------------------------------------------------------------------------------
 
     def lines(self) -> tuple[list[str], list[str]]:
-        """Return the operations, one a line, and the names of what they come to: current, rates, lows, highs, starts, residuals, required."""
+        """Return the operations, one a line, and the names of what they come to: current, rates,
+        lows, highs, starts, residuals, required."""
         graph = self.graph
-        wanted = [self.current, *self.rates, *self.lows, *self.highs, *self.starts, *self.residuals, *(place for place, _ in self.required)]
+        wanted = [
+            self.current,
+            *self.rates,
+            *self.lows,
+            *self.highs,
+            *self.starts,
+            *self.residuals,
+            *(place for place, _ in self.required),
+        ]
         names: dict[int, str] = {}
         lines: list[str] = []
         for place in graph.order(wanted):
@@ -199,7 +261,9 @@ class Stored:
                 names[place] = graph.names[place]
             else:
                 names[place] = f"t{len(lines)}"
-                lines.append(f"{names[place]} = {' '.join([op, *(names[a] for a in graph.args[place])])}")
+                lines.append(
+                    f"{names[place]} = {' '.join([op, *(names[a] for a in graph.args[place])])}"
+                )
         return lines, [names[place] for place in wanted]
 
 
@@ -213,7 +277,8 @@ def size(graph: Graph, place: int) -> int:
 
 
 def read_lines(lines: Sequence[Any], symbols: set[str]) -> tuple[Graph, dict[str, int]]:
-    """Return the graph of stored operations, and name → expression; symbols and numbers are found by `named`.
+    """Return the graph of stored operations, and name → expression; symbols and numbers are found
+    by `named`.
 
     Raises
     ------
@@ -226,14 +291,24 @@ def read_lines(lines: Sequence[Any], symbols: set[str]) -> tuple[Graph, dict[str
         raise UnsupportedNetlistError(f"{len(lines)} operations; expected at most {_MOST}")
     for k, line in enumerate(lines):
         words = line.split(" ") if isinstance(line, str) and len(line) < 200 else []
-        if len(words) < 4 or words[0] != f"t{k}" or words[1] != "=" or ARITY.get(words[2]) != len(words) - 3:
-            raise UnsupportedNetlistError(f"operation {k} is {line!r:.80}; expected 't{k} = OPERATION ARGUMENTS'")
+        if (
+            len(words) < 4
+            or words[0] != f"t{k}"
+            or words[1] != "="
+            or ARITY.get(words[2]) != len(words) - 3
+        ):
+            raise UnsupportedNetlistError(
+                f"operation {k} is {line!r:.80}; expected 't{k} = OPERATION ARGUMENTS'"
+            )
         args = [named(graph, names, word, symbols) for word in words[3:]]
         for place, (a, word) in enumerate(zip(args, words[3:], strict=True)):
             boolean = graph.ops[a] in BOOLEAN
             wants = words[2] in ("and", "or", "not") or (words[2] == "if" and place == 0)
             if boolean != wants and graph.ops[a] != "num":
-                raise UnsupportedNetlistError(f"operation {k} takes {word!r} as {'a condition' if wants else 'a number'}, which it is not")
+                raise UnsupportedNetlistError(
+                    f"operation {k} takes {word!r} as {'a condition' if wants else 'a number'},"
+                    " which it is not"
+                )
         names[words[0]] = graph.make(words[2], *args)
     return graph, names
 
@@ -245,11 +320,17 @@ def named(graph: Graph, names: Mapping[str, int], word: Any, symbols: set[str]) 
     if word in symbols:
         return graph.symbol(word)
     try:
-        number = float(word) if isinstance(word, str) and re.fullmatch(r"-?[0-9.]+(e[+-]?[0-9]+)?", word) else math.nan
+        number = (
+            float(word)
+            if isinstance(word, str) and re.fullmatch(r"-?[0-9.]+(e[+-]?[0-9]+)?", word)
+            else math.nan
+        )
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise UnsupportedNetlistError(f"{word!r:.60} is neither a number nor something that is known there")
+        raise UnsupportedNetlistError(
+            f"{word!r:.60} is neither a number nor something that is known there"
+        )
     return graph.number(number)
 
 

@@ -41,7 +41,8 @@ class Statement:
     Attributes
     ----------
     kind : str
-        ``block``, ``assign``, ``if``, ``case``, ``for``, ``while``, ``repeat``, ``event``, ``contribute``, ``indirect``, ``task``, ``nothing``.
+        ``block``, ``assign``, ``if``, ``case``, ``for``, ``while``, ``repeat``, ``event``,
+        ``contribute``, ``indirect``, ``task``, ``nothing``.
     at : Word
     target : Expression or None
         What is assigned or contributed to, a task's call, or an event.
@@ -75,7 +76,8 @@ class Variable:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Range:
-    """A range of a parameter: ``from`` or ``exclude``; None for infinity; one value has both ends equal."""
+    """A range of a parameter: ``from`` or ``exclude``; None for infinity; one value has both ends
+    equal."""
 
     exclude: bool
     low: Expression | None
@@ -101,7 +103,8 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Function:
-    """An analog function: its arguments by name with their directions, its other variables, its body."""
+    """An analog function: its arguments by name with their directions, its other variables, its
+    body."""
 
     name: str
     integer: bool
@@ -113,7 +116,8 @@ class Function:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Discipline:
-    """A discipline: the names of its potential and its flow (empty where it has none), and their units."""
+    """A discipline: the names of its potential and its flow (empty where it has none), and their
+    units."""
 
     name: str
     potential: str
@@ -160,10 +164,15 @@ class Module:
 STANDARD = {
     d.name: d
     for d in (
-        Discipline("electrical", "V", "I", "V"), Discipline("voltage", "V", "", "V"), Discipline("current", "", "I", "A"),
-        Discipline("thermal", "Temp", "Pwr", "K"), Discipline("magnetic", "MMF", "Phi", "A*turn"),
-        Discipline("kinematic", "Pos", "F", "m"), Discipline("kinematic_v", "Vel", "F", "m/s"),
-        Discipline("rotational", "Theta", "Tau", "rads"), Discipline("rotational_omega", "Omega", "Tau", "rads/s"),
+        Discipline("electrical", "V", "I", "V"),
+        Discipline("voltage", "V", "", "V"),
+        Discipline("current", "", "I", "A"),
+        Discipline("thermal", "Temp", "Pwr", "K"),
+        Discipline("magnetic", "MMF", "Phi", "A*turn"),
+        Discipline("kinematic", "Pos", "F", "m"),
+        Discipline("kinematic_v", "Vel", "F", "m/s"),
+        Discipline("rotational", "Theta", "Tau", "rads"),
+        Discipline("rotational_omega", "Omega", "Tau", "rads/s"),
     )
-}  # fmt: skip
+}
 """Disciplines of ``disciplines.vams``."""

@@ -1,8 +1,8 @@
-"""From contributions to branches, by Kirchhoff's laws, to i(v, x, u), dx/dt = f(v, x, u) and 0 = g(v, x, u).
+"""From contributions to branches, by Kirchhoff's laws, to i(v, x, u), dx/dt = f(v, x, u) and 0 =
+g(v, x, u).
 
-What can be solved for by itself is; states are what ``ddt`` acts on, integrals, and what the model advances by hand; the rest stays unknown,
-with an equation each that Newton's method solves.
-"""
+What can be solved for by itself is; states are what ``ddt`` acts on, integrals, and what the model
+advances by hand; the rest stays unknown, with an equation each that Newton's method solves."""
 
 from __future__ import annotations
 
@@ -70,11 +70,15 @@ class System:
 
 
 def pins_of(module: Module, outcome: Outcome, given: tuple[str, str] | None) -> tuple[str, str]:
-    """Return word line and bit line: as given, or the two ports that a path of branches connects, in their order."""
+    """Return word line and bit line: as given, or the two ports that a path of branches connects,
+    in their order."""
     if given is not None:
         for pin in given:
             if pin not in module.ports:
-                raise InputError(f"--pins {','.join(given)}: no port {pin!r}; module {module.name} has: {', '.join(module.ports)}")
+                raise InputError(
+                    f"--pins {','.join(given)}: no port {pin!r}; module {module.name} has:"
+                    f" {', '.join(module.ports)}"
+                )
         return given
     parts = _parts(outcome.branches.values())
     joined: dict[str, list[str]] = {}
@@ -88,7 +92,8 @@ def pins_of(module: Module, outcome: Outcome, given: tuple[str, str] | None) -> 
     if len(module.ports) == 2:
         return module.ports[0], module.ports[1]
     raise InputError(
-        f"module {module.name} has the ports {', '.join(module.ports)}, of which two must be word line and bit line; say which with --pins P,N"
+        f"module {module.name} has the ports {', '.join(module.ports)}, of which two must be word"
+        " line and bit line; say which with --pins P,N"
     )
 
 
@@ -114,7 +119,8 @@ def system_of(module: Module, graph: Graph, settled: Settled, pins: tuple[str, s
     Raises
     ------
     UnsupportedNetlistError
-        It is no two-terminal device with states, or its equations cannot be brought into the form; names the line.
+        It is no two-terminal device with states, or its equations cannot be brought into the form;
+        names the line.
     FixesError
         A parameter decides what kind of source a branch is.
     """
@@ -122,7 +128,9 @@ def system_of(module: Module, graph: Graph, settled: Settled, pins: tuple[str, s
 
 
 class _Builder:
-    def __init__(self, module: Module, graph: Graph, settled: Settled, pins: tuple[str, str]) -> None:
+    def __init__(
+        self, module: Module, graph: Graph, settled: Settled, pins: tuple[str, str]
+    ) -> None:
         self.module, self.graph, self.settled, self.pins = module, graph, settled, pins
         self.outcome = settled.outcome
         self.flows: dict[str, int] = {}
@@ -131,10 +139,13 @@ class _Builder:
         self.line: dict[str, int] = {}
         self.equations: list[tuple[int, int]] = []
         """(unknown symbol, what must be 0)"""
-        self.defined: dict[int, int] = {graph.symbol(f"node:{pins[0]}"): graph.symbol("v"), graph.symbol(f"node:{pins[1]}"): graph.zero}
+        self.defined: dict[int, int] = {
+            graph.symbol(f"node:{pins[0]}"): graph.symbol("v"),
+            graph.symbol(f"node:{pins[1]}"): graph.zero,
+        }
         self.explicit: dict[int, int] = {}
 
-    # -- branches ------------------------------------------------------------------------------------------------
+    # -- branches ---------------------------------------------------------------------------------
 
     def built(self) -> System:
         self.collect()
@@ -162,7 +173,10 @@ class _Builder:
             kinds = {c.kind for c in found}
             if len(kinds) > 1:
                 self.decided(found, "whether a branch is a source of current or of voltage")
-                raise found[-1].at.error("both a current and a voltage are contributed to one branch; expected one of the two")
+                raise found[-1].at.error(
+                    "both a current and a voltage are contributed to one branch; expected one of"
+                    " the two"
+                )
             total = graph.zero
             for c in found:
                 total = graph.make("+", total, graph.make("if", c.guard, c.value, graph.zero))
@@ -172,7 +186,8 @@ class _Builder:
                 if not self.always([c.guard for c in found]):
                     self.decided(found, "whether a voltage is contributed")
                     raise found[-1].at.error(
-                        "a voltage is contributed under a condition and nothing otherwise: a switch, which has no single equation"
+                        "a voltage is contributed under a condition and nothing otherwise: a"
+                        " switch, which has no single equation"
                     )
                 self.sources[key] = total
             else:
@@ -182,45 +197,78 @@ class _Builder:
                 self.sources[key] = unknown
                 self.equations.append((unknown, found[0].value))
         for key, branch in self.outcome.branches.items():
-            if key not in self.branch:  # an ammeter: its flow is asked for, and nothing is contributed
-                self.branch[key], self.sources[key], self.line[key] = branch, graph.zero, self.module.at.line
+            if (
+                key not in self.branch
+            ):  # an ammeter: its flow is asked for, and nothing is contributed
+                self.branch[key], self.sources[key], self.line[key] = (
+                    branch,
+                    graph.zero,
+                    self.module.at.line,
+                )
 
     def decided(self, found: Sequence[Contribution], what: str) -> None:
         names = {name for c in found for name in self.graph.symbols(c.guard)}
         if names and all(name.startswith("par:") for name in names):
-            raise FixesError(frozenset(name[4:] for name in names), f"line {found[-1].at.line}: it decides {what}")
+            raise FixesError(
+                frozenset(name[4:] for name in names),
+                f"line {found[-1].at.line}: it decides {what}",
+            )
 
     def always(self, guards: Sequence[int]) -> bool:
-        """Return whether one of these conditions holds, whatever the comparisons in them come to."""
+        """Return whether one of these conditions holds, whatever the comparisons in them come
+        to."""
         graph = self.graph
-        atoms = [p for p in graph.order(guards) if graph.ops[p] not in ("and", "or", "not", "num") and graph.ops[p] in ("<", "<=", "==")]
-        used = [a for a in atoms if any(a in graph.args[p] for p in graph.order(guards) if graph.ops[p] in ("and", "or", "not")) or a in guards]
+        atoms = [
+            p
+            for p in graph.order(guards)
+            if graph.ops[p] not in ("and", "or", "not", "num") and graph.ops[p] in ("<", "<=", "==")
+        ]
+        used = [
+            a
+            for a in atoms
+            if any(
+                a in graph.args[p]
+                for p in graph.order(guards)
+                if graph.ops[p] in ("and", "or", "not")
+            )
+            or a in guards
+        ]
         if len(used) > _ATOMS:
             return False
         for bits in range(1 << len(used)):
             swap = {a: graph.one if bits >> k & 1 else graph.zero for k, a in enumerate(used)}
-            if not any(graph.is_number(p) and graph.values[p] for p in graph.put(list(guards), swap)):
+            if not any(
+                graph.is_number(p) and graph.values[p] for p in graph.put(list(guards), swap)
+            ):
                 return False
         return True
 
     def two_terminal(self) -> None:
-        """Check that neither a current nor a measured voltage leads from the terminals to the ground."""
+        """Check that neither a current nor a measured voltage leads from the terminals to the
+        ground."""
         parts = _parts(self.branch.values())
         p, n = (parts.get(pin, pin) for pin in self.pins)
         if p != n:
-            raise UnsupportedNetlistError(f"module {self.module.name}: no branch connects {self.pins[0]} and {self.pins[1]}")
+            raise UnsupportedNetlistError(
+                f"module {self.module.name}: no branch connects {self.pins[0]} and {self.pins[1]}"
+            )
         if parts.get("0", "0") == p:
             raise UnsupportedNetlistError(
-                f"module {self.module.name}: a branch leads from its terminals to the ground; expected currents between {self.pins[0]} and "
-                f"{self.pins[1]} only"
+                f"module {self.module.name}: a branch leads from its terminals to the ground;"
+                f" expected currents between {self.pins[0]} and {self.pins[1]} only"
             )
         for high, low, at in self.outcome.accesses:
             if (parts.get(high, high) == p) != (parts.get(low, low) == p):
-                raise at.error(f"the voltage between {high} and {'the ground' if low == '0' else low} depends on where the device lies; "
-                               f"expected voltages between nodes of its own path, such as V({self.pins[0]},{self.pins[1]})")  # fmt: skip
-        self.loose = {node for node in parts if parts[node] != p and parts[node] != parts.get("0", "0")}
+                raise at.error(
+                    f"the voltage between {high} and {'the ground' if low == '0' else low} depends"
+                    " on where the device lies; expected voltages between nodes of its own path,"
+                    f" such as V({self.pins[0]},{self.pins[1]})"
+                )
+        self.loose = {
+            node for node in parts if parts[node] != p and parts[node] != parts.get("0", "0")
+        }
 
-    # -- Kirchhoff's laws ----------------------------------------------------------------------------------------
+    # -- Kirchhoff's laws -------------------------------------------------------------------------
 
     def sum_at(self, node: str) -> int:
         """Return the sum of the flows that leave a node."""
@@ -231,36 +279,66 @@ class _Builder:
         return total
 
     def nodes(self) -> None:
-        """Give each inner node a definition (a source of voltage leads to it) or an equation (its currents' sum), each flow too."""
+        """Give each inner node a definition (a source of voltage leads to it) or an equation (its
+        currents' sum), each flow too."""
         graph, make = self.graph, self.graph.make
         for key, value in self.flows.items():
             self.defined[graph.symbol(key)] = value
         known = {"0", *self.pins}
-        inner = [n for n in dict.fromkeys([*(x for b in self.branch.values() for x in (b.high, b.low))]) if n not in known]
+        inner = [
+            n
+            for n in dict.fromkeys([*(x for b in self.branch.values() for x in (b.high, b.low))])
+            if n not in known
+        ]
         tree: list[tuple[str, str]] = []
         reached, left = set(known), dict.fromkeys(self.sources)
         roots = list(inner)
         while left:
-            step = next((key for key in left if len({self.branch[key].high, self.branch[key].low} & reached) == 1), None)
+            step = next(
+                (
+                    key
+                    for key in left
+                    if len({self.branch[key].high, self.branch[key].low} & reached) == 1
+                ),
+                None,
+            )
             if step is None:
-                closed = next((key for key in left if {self.branch[key].high, self.branch[key].low} <= reached), None)
+                closed = next(
+                    (
+                        key
+                        for key in left
+                        if {self.branch[key].high, self.branch[key].low} <= reached
+                    ),
+                    None,
+                )
                 if closed is None:
-                    free = next(n for n in inner if n not in reached and any(n in (self.branch[k].high, self.branch[k].low) for k in left))
+                    free = next(
+                        n
+                        for n in inner
+                        if n not in reached
+                        and any(n in (self.branch[k].high, self.branch[k].low) for k in left)
+                    )
                     reached.add(free)
                     continue
                 left.pop(closed)
                 branch = self.branch[closed]
                 across = make("-", self.potential(branch.high), self.potential(branch.low))
-                self.equations.append((graph.symbol(closed), make("-", across, self.sources[closed])))
+                self.equations.append(
+                    (graph.symbol(closed), make("-", across, self.sources[closed]))
+                )
                 continue
             left.pop(step)
             branch = self.branch[step]
             child = branch.low if branch.high in reached else branch.high
             value = self.sources[step]
             if child == branch.high:
-                self.defined[graph.symbol(f"node:{child}")] = make("+", self.potential(branch.low), value)
+                self.defined[graph.symbol(f"node:{child}")] = make(
+                    "+", self.potential(branch.low), value
+                )
             else:
-                self.defined[graph.symbol(f"node:{child}")] = make("-", self.potential(branch.high), value)
+                self.defined[graph.symbol(f"node:{child}")] = make(
+                    "-", self.potential(branch.high), value
+                )
             reached.add(child)
             roots.remove(child)
             tree.append((child, step))
@@ -276,7 +354,8 @@ class _Builder:
         return self.graph.zero if node == "0" else self.graph.symbol(f"node:{node}")
 
     def solve_definitions(self) -> None:
-        """Put definitions into each other; what depends on itself becomes an unknown with an equation."""
+        """Put definitions into each other; what depends on itself becomes an unknown with an
+        equation."""
         graph = self.graph
         done: dict[int, int] = {}
         state = dict.fromkeys(self.defined, 0)
@@ -340,7 +419,7 @@ class _Builder:
             self.explicit = dict(zip(self.explicit, found[at:], strict=True))
             return
 
-    # -- states --------------------------------------------------------------------------------------------------
+    # -- states -----------------------------------------------------------------------------------
 
     def dynamics(self) -> list[StateEquation]:
         """Find what ``ddt`` acts on, and its rates."""
@@ -350,23 +429,30 @@ class _Builder:
         moved: dict[int, int] = {}
         for place in derivatives:
             if any(graph.ops[q] == "ddt" for q in graph.order(graph.args[place])):
-                raise UnsupportedNetlistError(f"line {graph.where.get(place, '?')}: a ddt() inside a ddt() is not understood")
+                raise UnsupportedNetlistError(
+                    f"line {graph.where.get(place, '?')}: a ddt() inside a ddt() is not understood"
+                )
             for symbol in self.leaves(graph.args[place][0]):
                 if graph.names[symbol] == "v":
                     raise UnsupportedNetlistError(
-                        f"line {graph.where.get(place, '?')}: ddt() of the voltage between the terminals is a capacitance of the cell, which "
-                        "devices do not have; leave it out and give the wires their capacitance"
+                        f"line {graph.where.get(place, '?')}: ddt() of the voltage between the"
+                        " terminals is a capacitance of the cell, which devices do not have; leave"
+                        " it out and give the wires their capacitance"
                     )
                 if symbol in unknown:
                     moved.setdefault(symbol, graph.where.get(place, 0))
-        held = {s: r for s, r, _, _ in self.outcome.integrals} | {a.symbol: a.rate for a in self.settled.advanced}
+        held = {s: r for s, r, _, _ in self.outcome.integrals} | {
+            a.symbol: a.rate for a in self.settled.advanced
+        }
         dots = {symbol: graph.symbol(f"dot:{graph.names[symbol]}") for symbol in [*moved, *held]}
         swap = {}
         for place in derivatives:
             inner, total = graph.args[place][0], graph.zero
             for symbol in self.leaves(inner):
                 if symbol in dots:
-                    total = graph.make("+", total, graph.make("*", graph.slope(inner, symbol), dots[symbol]))
+                    total = graph.make(
+                        "+", total, graph.make("*", graph.slope(inner, symbol), dots[symbol])
+                    )
             swap[place] = total
         self.again(swap)
         self.eliminate(moved, dots, held)
@@ -374,7 +460,9 @@ class _Builder:
 
     def all_places(self) -> list[int]:
         found = [p for _, p in self.equations] + [self.current, *self.explicit.values()]
-        found += [r for _, r, _, _ in self.outcome.integrals] + [a.rate for a in self.settled.advanced]
+        found += [r for _, r, _, _ in self.outcome.integrals] + [
+            a.rate for a in self.settled.advanced
+        ]
         return found
 
     def eliminate(self, moved: dict[int, int], dots: dict[int, int], held: dict[int, int]) -> None:
@@ -387,7 +475,8 @@ class _Builder:
             by = graph.slope(residual, dot)
             if graph.is_number(by, 0.0) or any(d in graph.held(by) for d in dots.values()):
                 raise UnsupportedNetlistError(
-                    f"line {line}: the equation of {_shown(graph.names[symbol])} does not give its rate: the ddt() of it stands somewhere else"
+                    f"line {line}: the equation of {_shown(graph.names[symbol])} does not give its"
+                    " rate: the ddt() of it stands somewhere else"
                 )
             rest = graph.put([residual], {dot: graph.zero})[0]
             rate = make("neg", make("/", rest, by)) if not graph.is_number(by, -1.0) else rest
@@ -397,18 +486,30 @@ class _Builder:
             self.again({dot: rate})
         for symbol in held:  # rates of integrals and of hand-advanced states may hold each other
             dot = dots[symbol]
-            own = {s: r for s, r, _, _ in self.outcome.integrals} | {a.symbol: a.rate for a in self.settled.advanced}
+            own = {s: r for s, r, _, _ in self.outcome.integrals} | {
+                a.symbol: a.rate for a in self.settled.advanced
+            }
             rate = own[symbol]
             if dot in graph.held(rate):
-                raise UnsupportedNetlistError(f"module {self.module.name}: the rate of {_shown(graph.names[symbol])} depends on itself")
+                raise UnsupportedNetlistError(
+                    f"module {self.module.name}: the rate of {_shown(graph.names[symbol])} depends"
+                    " on itself"
+                )
             self.rates = {s: graph.put([r], {dot: rate})[0] for s, r in self.rates.items()}
             self.again({dot: rate})
         for symbol, rate, _, _ in self.outcome.integrals:
             self.rates[symbol] = rate
         for a in self.settled.advanced:
             self.rates[a.symbol] = a.rate
-        if any(d in graph.held(p) for p in [*self.rates.values(), *self.all_places()] for d in dots.values()):
-            raise UnsupportedNetlistError(f"module {self.module.name}: the rates of its states depend on each other in a circle")
+        if any(
+            d in graph.held(p)
+            for p in [*self.rates.values(), *self.all_places()]
+            for d in dots.values()
+        ):
+            raise UnsupportedNetlistError(
+                f"module {self.module.name}: the rates of its states depend on each other in a"
+                " circle"
+            )
 
     def named(self, moved: dict[int, int]) -> list[StateEquation]:
         graph, module, found = self.graph, self.module, []
@@ -416,21 +517,55 @@ class _Builder:
             name = graph.names[symbol]
             node = name.removeprefix("node:") if name.startswith("node:") else ""
             discipline = module.disciplines.get(module.nodes.get(node, ""))
-            found.append(StateEquation(
-                node or _shown(name), "ddt", symbol, self.rates[symbol], None, None, None,
-                discipline.unit if discipline is not None else "A", bool(discipline and discipline.potential == "Temp"), line,
-            ))  # fmt: skip
+            found.append(
+                StateEquation(
+                    node or _shown(name),
+                    "ddt",
+                    symbol,
+                    self.rates[symbol],
+                    None,
+                    None,
+                    None,
+                    discipline.unit if discipline is not None else "A",
+                    bool(discipline and discipline.potential == "Temp"),
+                    line,
+                )
+            )
         for k, (symbol, _, start, word) in enumerate(self.outcome.integrals):
-            nodes = [graph.names[s].removeprefix("node:") for s, place in self.explicit.items() if place == symbol]
-            own = next((key for key, value in self.outcome.variables.items() if value == symbol), (*nodes, f"s{k}")[0]).rpartition(".")[2]
-            found.append(StateEquation(own, "idt", symbol, self.rates[symbol], start, None, None, "1", False, word.line))
+            nodes = [
+                graph.names[s].removeprefix("node:")
+                for s, place in self.explicit.items()
+                if place == symbol
+            ]
+            own = next(
+                (key for key, value in self.outcome.variables.items() if value == symbol),
+                (*nodes, f"s{k}")[0],
+            ).rpartition(".")[2]
+            found.append(
+                StateEquation(
+                    own, "idt", symbol, self.rates[symbol], start, None, None, "1", False, word.line
+                )
+            )
         for a in self.settled.advanced:
             thermal = a.start == graph.symbol("par:temperature")
             unit = "K" if thermal else "1"
-            found.append(StateEquation(a.name, "hand", a.symbol, self.rates[a.symbol], a.start, a.low, a.high, unit, thermal, a.at.line))
+            found.append(
+                StateEquation(
+                    a.name,
+                    "hand",
+                    a.symbol,
+                    self.rates[a.symbol],
+                    a.start,
+                    a.low,
+                    a.high,
+                    unit,
+                    thermal,
+                    a.at.line,
+                )
+            )
         return found
 
-    # -- what is left --------------------------------------------------------------------------------------------
+    # -- what is left -----------------------------------------------------------------------------
 
     def algebraic(self, states: list[StateEquation]) -> None:
         """Solve equations that are linear in their unknown; the others stay."""
@@ -450,25 +585,49 @@ class _Builder:
             else:
                 break
         wanted = [self.current, *self.rates.values()]
-        needed = {s for s, r in self.equations if any(s in graph.held(p) for p in [*wanted, *(q for _, q in self.equations)])}
+        needed = {
+            s
+            for s, r in self.equations
+            if any(s in graph.held(p) for p in [*wanted, *(q for _, q in self.equations)])
+        }
         for symbol, residual in self.equations:
             if symbol in needed and not graph.held(residual) & {s for s, _ in self.equations}:
                 raise UnsupportedNetlistError(
-                    f"module {self.module.name}: nothing determines {_shown(graph.names[symbol])}; a node needs a current that depends on its "
-                    "voltage, "
-                    "a source of voltage, or a `ground`"
+                    f"module {self.module.name}: nothing determines {_shown(graph.names[symbol])};"
+                    " a node needs a current that depends on its voltage, a source of voltage, or"
+                    " a `ground`"
                 )
         self.equations = [(s, r) for s, r in self.equations if s in needed]
 
     def system(self, states: list[StateEquation]) -> System:
         graph = self.graph
-        final = [StateEquation(s.name, s.kind, s.symbol, self.rates[s.symbol], s.start, s.low, s.high, s.unit, s.thermal, s.line) for s in states]
-        allowed = {"v"} | {graph.names[s.symbol] for s in states} | {graph.names[s] for s, _ in self.equations}
+        final = [
+            StateEquation(
+                s.name,
+                s.kind,
+                s.symbol,
+                self.rates[s.symbol],
+                s.start,
+                s.low,
+                s.high,
+                s.unit,
+                s.thermal,
+                s.line,
+            )
+            for s in states
+        ]
+        allowed = (
+            {"v"}
+            | {graph.names[s.symbol] for s in states}
+            | {graph.names[s] for s, _ in self.equations}
+        )
         places = [self.current, *self.rates.values(), *(r for _, r in self.equations)]
         for place in places:
             for name in graph.symbols(place):
                 if name not in allowed and not name.startswith("par:"):
-                    raise UnsupportedNetlistError(f"module {self.module.name}: nothing determines {_shown(name)}")
+                    raise UnsupportedNetlistError(
+                        f"module {self.module.name}: nothing determines {_shown(name)}"
+                    )
         observed = {}
         for symbol, place in self.explicit.items():
             observed[graph.names[symbol]] = place
@@ -482,4 +641,10 @@ class _Builder:
 def _shown(name: str) -> str:
     """Return a symbol as people call it."""
     kind, _, rest = name.partition(":")
-    return f"V({rest})" if kind == "node" else f"I{rest if rest.startswith('(') else f'({rest})'}" if kind == "flow" else rest or name
+    return (
+        f"V({rest})"
+        if kind == "node"
+        else f"I{rest if rest.startswith('(') else f'({rest})'}"
+        if kind == "flow"
+        else rest or name
+    )
