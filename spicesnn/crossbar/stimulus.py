@@ -340,10 +340,10 @@ class Waveform:
             given = None if self.gate_volts is None else np.asarray(self.gate_volts, dtype=float)
             _gates(given if given is None or given.shape[-1] != 1 else given[..., 0].max(), array)
             gates = spread(
-                self.gate_volts,
+                self.gate_volts,  # type: ignore[arg-type]
                 array.gate_lines,
                 "gate_volts",
-                f"{array.gate_along.value} line",  # type: ignore[arg-type]
+                f"{array.gate_along.value} line",
             )
         return CheckedWaveform(
             time_s=time,

@@ -112,11 +112,9 @@ class CompetingLIF(Population):
         """Integrate, leak, find the winner, hold the others back."""
         v, factor, wait = state
         free = wait <= 0
-        v = relax(
-            np.where(free, integrate(v, x, self.r), v),
-            np.zeros(()),
-            np.exp(-dt_s / self.tau),  # type: ignore[arg-type]
-        )
+        driven = integrate(v, x, self.r)  # type: ignore[arg-type]
+        kept = np.exp(-dt_s / self.tau)
+        v = relax(np.where(free, driven, v), np.zeros(()), kept)  # type: ignore[arg-type]
         factor = relax(factor, np.ones(()), np.exp(-dt_s / self.tau_theta))  # type: ignore[arg-type]
         z = winners(np.where(free, v - self.v_threshold * factor, -1.0))
         wait = np.maximum(wait - 1.0, 0.0)

@@ -222,9 +222,9 @@ class ImperfectionOptions(CellOptions):
         each = self.spread * len(self.parameters) if len(self.spread) == 1 else self.spread
         law = _LAWS[self.law]
         return {
-            name: law(value)
+            name: law(value)  # type: ignore[call-arg]
             for name, value in zip(self.parameters, each, strict=False)
-            if value  # type: ignore[call-arg]
+            if value
         }
 
     def _check_published(self, window: Window) -> None:
