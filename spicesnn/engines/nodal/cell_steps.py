@@ -403,7 +403,7 @@ class CompiledSteps:
             )
 
         team.run(share, threads)
-        state, bend = measures[:, 0].max(), measures[:, 2].max()
+        moved, bend = measures[:, 0].max(), measures[:, 2].max()
         joules, bend_joules, bend_coulomb = (measures[:, k].sum() for k in (1, 3, 4))
         return Correction(
             interval=replace(
@@ -413,7 +413,7 @@ class CompiledSteps:
                 charge=charge,
                 energy=energy,
             ),
-            state=float(state),
+            state=float(moved),
             joules=float(joules),
             bend=float(bend),
             bend_joules=float(bend_joules),
