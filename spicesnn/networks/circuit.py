@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from spicesnn.networks.network import Network
 
 MOST_CELLS = 4000
-"""Cells of a block: ngspice takes a minute or so for a hundred time steps of them."""
+"""Cells of a block: ngspice takes minutes for a hundred time steps of them."""
 _CHARGE = 1e-7
 """Tolerance of a membrane's charge, over that of 1 V."""
 _POPULATIONS = ("clocked_membrane.lib", "clocked_lif.lib", "sample_hold.lib")
