@@ -15,8 +15,8 @@ import numpy as np
 from spicesnn.arrays import Floats, number
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.noise import with_factors
-from spicesnn.devices.registry import nearest
 from spicesnn.errors import InputError, UnknownNameError
+from spicesnn.guesses import nearest
 
 _MICRO = 1e-6
 _SLACK = 1e-9

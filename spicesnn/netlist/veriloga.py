@@ -26,8 +26,8 @@ from spicesnn.devices.importers.veriloga.model import VerilogModel
 from spicesnn.devices.importers.veriloga.parameters import Settable
 from spicesnn.devices.importers.veriloga.spice import emitted
 from spicesnn.devices.importers.veriloga.stored import Stored, named, read_lines
-from spicesnn.devices.registry import nearest
 from spicesnn.errors import ConfigError, InputError, RunError, UnsupportedNetlistError
+from spicesnn.guesses import nearest
 from spicesnn.netlist.deck import remark
 from spicesnn.whole_file import write_whole
 

@@ -18,7 +18,6 @@ from spicesnn.crossbar.wires import Wires
 from spicesnn.engines.base import Engine
 from spicesnn.engines.default import default_engine
 from spicesnn.errors import ConfigError, InputError
-from spicesnn.learning.schemes import FloatingColumns, Gated, HalfVoltage, Scheme, ThirdVoltage
 from spicesnn.networks.decisions import DECISIONS, Decision, Votes
 from spicesnn.networks.hardware import Hardware
 from spicesnn.networks.learner import Inputs, LearningNetwork
@@ -246,22 +245,12 @@ class NetworkConfig(StreamConfig):
             )
         return Solved(
             pulses=pulses,
-            scheme=self._scheme(),
+            scheme=given.line_scheme(),
             rise_s=given.rise_s,
             writing=options.writing,  # type: ignore[arg-type]
             tolerance=options.tolerance,
             **common,
         )
-
-    def _scheme(self) -> Scheme:
-        given = self.programming
-        gated = Gated(on_volts=given.gate_on_volts, off_volts=given.gate_off_volts)
-        return {
-            "half": HalfVoltage(),
-            "third": ThirdVoltage(),
-            "floating": FloatingColumns(),
-            "gated": gated,
-        }[given.scheme]
 
     def composed(self, engine: Engine) -> LearningNetwork:
         """The network, without synapses yet; what its kinds of synapses have solved is kept for the

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from spicesnn.devices.base import Device
-from spicesnn.devices.registry import nearest
 from spicesnn.errors import ConfigError
+from spicesnn.guesses import nearest
 from spicesnn.learning.manhattan import RandomSubset
 from spicesnn.learning.spikes import design
 from spicesnn.networks import competition, populations

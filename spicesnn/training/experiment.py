@@ -23,7 +23,6 @@ from spicesnn.errors import ConfigError
 from spicesnn.learning import metrics
 from spicesnn.learning.manhattan import Activation, AllDevices, RandomSubset, Softmax, Subset, Tanh
 from spicesnn.learning.programming import Programmer
-from spicesnn.learning.schemes import FloatingColumns, Gated, HalfVoltage, Scheme, ThirdVoltage
 from spicesnn.learning.weights import check_layers, read_model, scales
 from spicesnn.neurons.lif import LIF, first_spike_time, spike_count
 from spicesnn.nonidealities.realised import Imperfections
@@ -628,12 +627,6 @@ def _hidden(config: Config, window: Window) -> Hidden:
 
 
 def _programmer(device: Device, options: ProgrammingOptions, flaws: Imperfections) -> Programmer:
-    schemes: dict[str, Scheme] = {
-        "half": HalfVoltage(),
-        "third": ThirdVoltage(),
-        "floating": FloatingColumns(),
-        "gated": Gated(on_volts=options.gate_on_volts, off_volts=options.gate_off_volts),
-    }
     if device.gated != (options.scheme == "gated"):
         has, wanted = (
             ("a gate", "gated") if device.gated else ("no gate", "half, third or floating")
@@ -644,7 +637,7 @@ def _programmer(device: Device, options: ProgrammingOptions, flaws: Imperfection
         )
     return Programmer.for_device(
         device,
-        schemes[options.scheme],
+        options.line_scheme(),
         set_volts=options.set_volts,
         reset_volts=options.reset_volts,
         set_s=options.set_s,

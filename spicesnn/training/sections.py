@@ -18,6 +18,7 @@ from spicesnn.devices.base import Device
 from spicesnn.devices.device_file import device_table, is_plain
 from spicesnn.devices.saturating_pulse import SaturatingPulse
 from spicesnn.errors import ConfigError
+from spicesnn.learning.schemes import FloatingColumns, Gated, HalfVoltage, Scheme, ThirdVoltage
 from spicesnn.netlist.device_source import device_from, is_file
 from spicesnn.neurons.lif import LIF
 from spicesnn.options import Section, option, unknown_key
@@ -227,6 +228,16 @@ class ProgrammingOptions(Section):
     verify_tolerance: float = option(
         0.25, "write-verify: tolerance, as a fraction of the change", above=0.0, highest=1.0
     )
+
+    def line_scheme(self) -> Scheme:
+        """Return the voltages on the lines that are not selected."""
+        schemes: dict[str, Scheme] = {
+            "half": HalfVoltage(),
+            "third": ThirdVoltage(),
+            "floating": FloatingColumns(),
+            "gated": Gated(on_volts=self.gate_on_volts, off_volts=self.gate_off_volts),
+        }
+        return schemes[self.scheme]
 
 
 @dataclass(frozen=True, kw_only=True)
