@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -28,28 +29,9 @@ from spicesnn.training import load, preset_names, train
 from spicesnn.validation.suite import validate
 
 ROOT = Path(__file__).resolve().parents[1]
-MNIST = {"data.train_limit": 40, "data.test_limit": 10}
-SHORT: dict[str, dict[str, Any]] = {
-    "xpue": {},
-    "digits-3x5": {"training.updates": 1},
-    "mnist-10x10": {**MNIST, "data.pixels": 3, "training.batch": 20, "training.epochs": 1},
-    "manhattan-4x4": {"training.updates": 3},
-    "letters-3x3": {"training.updates": 2},
-    "letters-stdp": {"training.updates": 2},
-    "exsitu-xor": {"exsitu.restarts": 2},
-    "exsitu-mnist": {**MNIST, "data.pixels": 3, "exsitu.epochs": 1},
-    "stdp-mnist": {**MNIST, "network.neurons": 10, "training.chunk": 20},
-    "stdp-simple": {**MNIST, "network.neurons": 10, "training.chunk": 20},
-    "stdp-digits": {
-        **MNIST,
-        "population.cells.neurons": 10,
-        "network.steps": 30,
-        "training.chunk": 20,
-        "training.epochs": 1,
-    },
-    "bp-mnist": {**MNIST, "network.hidden": 10, "training.chunk": 20, "training.epochs": 1},
-    "deep-mnist": {**MNIST, "network.hidden": [8, 6], "exsitu.epochs": 1, "exsitu.chunk": 20},
-}
+SHORT: dict[str, dict[str, Any]] = tomllib.loads(
+    (ROOT / "tests" / "matrix" / "short_presets.toml").read_text(encoding="utf-8")
+)
 """Preset → what makes it short."""
 
 

@@ -3,6 +3,8 @@ line why it cannot."""
 
 import json
 import subprocess
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,28 +20,7 @@ from spicesnn.options import render_toml
 from spicesnn.reporting.decks import circuits
 from spicesnn.training import RunDirectory, preset_names
 
-MNIST = {"data.train_limit": 40, "data.test_limit": 10}
-SMALL = {
-    "xpue": {},
-    "digits-3x5": {"training.updates": 1},
-    "mnist-10x10": {**MNIST, "data.pixels": 3, "training.batch": 20, "training.epochs": 1},
-    "manhattan-4x4": {"training.updates": 3},
-    "letters-3x3": {"training.updates": 2},
-    "letters-stdp": {"training.updates": 2},
-    "exsitu-xor": {"exsitu.restarts": 2},
-    "exsitu-mnist": {**MNIST, "data.pixels": 3, "exsitu.epochs": 1},
-    "stdp-mnist": {**MNIST, "network.neurons": 10, "training.chunk": 20},
-    "stdp-simple": {**MNIST, "network.neurons": 10, "training.chunk": 20},
-    "stdp-digits": {
-        **MNIST,
-        "population.cells.neurons": 10,
-        "network.steps": 30,
-        "training.chunk": 20,
-        "training.epochs": 1,
-    },
-    "bp-mnist": {**MNIST, "network.hidden": 10, "training.chunk": 20, "training.epochs": 1},
-    "deep-mnist": {**MNIST, "network.hidden": [8, 6], "exsitu.epochs": 1, "exsitu.chunk": 20},
-}
+SMALL = tomllib.loads(Path(__file__).with_name("short_presets.toml").read_text(encoding="utf-8"))
 STREAMS = ("stdp-mnist", "stdp-simple", "stdp-digits", "bp-mnist", "deep-mnist")
 OVER = dict.fromkeys(SMALL, "array.word_line_ohm=0,1") | {
     "stdp-simple": "network.neurons=6,10",
