@@ -13,11 +13,15 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 import spicesnn as sn
 from spicesnn.datasets import mnist
+
+if TYPE_CHECKING:
+    from torch.nn import Module
 
 
 def images() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -30,15 +34,51 @@ def images() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     )
 
 
+def learn(module: Module, path: Path, epochs: int, *, called: str, shift: int = 0) -> None:
+    """Train a PyTorch module on MNIST, images moved by up to `shift` pixels, and write it as ONNX."""
+    import torch
+    from torch import nn
+
+    x, y, x_test, y_test = (
+        torch.tensor(part, dtype=torch.float32 if part.ndim > 1 else torch.int64)
+        for part in images()
+    )
+    optimiser = torch.optim.Adam(module.parameters(), lr=2e-3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
+    for epoch in range(epochs):
+        begun = time.perf_counter()
+        module.train()
+        for some in torch.randperm(len(x)).split(128):
+            optimiser.zero_grad()
+            shown = x[some]
+            if shift:
+                moved = torch.randint(-shift, shift + 1, (2,)).tolist()
+                shown = torch.roll(shown, moved, (2, 3))
+            nn.functional.cross_entropy(module(shown), y[some]).backward()
+            optimiser.step()
+        schedule.step()
+        print(f"epoch {epoch + 1} of {epochs}, {time.perf_counter() - begun:.0f} s", flush=True)
+    module.eval()
+    with torch.no_grad():
+        right = torch.cat([module(part).argmax(1) for part in x_test.split(1000)]) == y_test
+    print(f"{called}: {100 * right.double().mean():.2f} % of {len(y_test)} test images")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.onnx.export(
+        module,
+        (x[:1],),
+        str(path),
+        dynamo=False,
+        dynamic_axes={"x": {0: "n"}},
+        input_names=["x"],
+        output_names=["y"],
+    )
+
+
 def train(path: Path, epochs: int, seed: int) -> None:
     import torch
     from torch import nn
 
     torch.manual_seed(seed)
-    x, y, x_test, y_test = (
-        torch.tensor(part, dtype=torch.float32 if part.ndim > 1 else torch.int64)
-        for part in images()
-    )
     module = nn.Sequential(
         nn.Conv2d(1, 6, 5, padding=2),
         nn.ReLU(),
@@ -53,29 +93,7 @@ def train(path: Path, epochs: int, seed: int) -> None:
         nn.ReLU(),
         nn.Linear(84, 10),
     )
-    optimiser = torch.optim.Adam(module.parameters(), lr=2e-3)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
-    for epoch in range(epochs):
-        begun = time.perf_counter()
-        for some in torch.randperm(len(x)).split(128):
-            optimiser.zero_grad()
-            nn.functional.cross_entropy(module(x[some]), y[some]).backward()
-            optimiser.step()
-        schedule.step()
-        print(f"epoch {epoch + 1} of {epochs}, {time.perf_counter() - begun:.0f} s", flush=True)
-    with torch.no_grad():
-        right = torch.cat([module(part).argmax(1) for part in x_test.split(1000)]) == y_test
-    print(f"software: {100 * right.double().mean():.2f} % of {len(y_test)} test images")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.onnx.export(
-        module,
-        (x[:1],),
-        str(path),
-        dynamo=False,
-        dynamic_axes={"x": {0: "n"}},
-        input_names=["x"],
-        output_names=["y"],
-    )
+    learn(module, path, epochs, called="software")
 
 
 def hardware(**changes: object) -> sn.Hardware:

@@ -18,21 +18,11 @@ import time
 from pathlib import Path
 
 import numpy as np
+from lenet import hardware, images, learn
 
 import spicesnn as sn
-from spicesnn.datasets import mnist
 
 LEVELS = 16
-
-
-def images() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    data = mnist.load()
-    return (
-        data.x_train[:, None] / 255.0,
-        data.y_train.astype(np.int64),
-        data.x_test[:, None] / 255.0,
-        data.y_test.astype(np.int64),
-    )
 
 
 def train(path: Path, epochs: int, seed: int) -> None:
@@ -49,10 +39,6 @@ def train(path: Path, epochs: int, seed: int) -> None:
             return y + (torch.clamp(torch.floor(x * LEVELS + 0.5) / LEVELS, 0.0, 1.0) - y).detach()
 
     torch.manual_seed(seed)
-    x, y, x_test, y_test = (
-        torch.tensor(part, dtype=torch.float32 if part.ndim > 1 else torch.int64)
-        for part in images()
-    )
     module = nn.Sequential(
         nn.Conv2d(1, 12, 5, padding=2),
         Levels(),
@@ -65,48 +51,7 @@ def train(path: Path, epochs: int, seed: int) -> None:
         Levels(),
         nn.Linear(100, 10),
     )
-    optimiser = torch.optim.Adam(module.parameters(), lr=2e-3)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
-    for epoch in range(epochs):
-        begun = time.perf_counter()
-        module.train()
-        for some in torch.randperm(len(x)).split(128):
-            optimiser.zero_grad()
-            down, right = torch.randint(-2, 3, (2,)).tolist()
-            nn.functional.cross_entropy(
-                module(torch.roll(x[some], (down, right), (2, 3))), y[some]
-            ).backward()
-            optimiser.step()
-        schedule.step()
-        print(f"epoch {epoch + 1} of {epochs}, {time.perf_counter() - begun:.0f} s", flush=True)
-    module.eval()
-    with torch.no_grad():
-        right_ones = torch.cat([module(part).argmax(1) for part in x_test.split(1000)]) == y_test
-    print(
-        f"before conversion: {100 * right_ones.double().mean():.2f} % of {len(y_test)} test images"
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.onnx.export(
-        module,
-        (x[:1],),
-        str(path),
-        dynamo=False,
-        dynamic_axes={"x": {0: "n"}},
-        input_names=["x"],
-        output_names=["y"],
-    )
-
-
-def hardware(**changes: object) -> sn.Hardware:
-    plain = sn.Hardware(
-        device=sn.devices.VTEAM(r_on=10e3, r_off=1e6),
-        wires=sn.Wires(word_line_ohm=1.0, bit_line_ohm=1.0),
-        tile=(128, 128),
-        bits_per_cell=6,
-        dac=sn.DAC(bits=8),
-        adc=sn.ADC(bits=8),
-    )
-    return plain.with_changes(**changes)
+    learn(module, path, epochs, called="before conversion", shift=2)
 
 
 def on_arrays(path: Path, count: int, on_tiles: int) -> None:
