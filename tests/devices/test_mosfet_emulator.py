@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -166,3 +167,25 @@ def test_gates_below_zero_are_found(volts, gate):
     with sn.NgspiceEngine(timeout_s=60) as engine:
         done, ours = engine.pulse(array, pulse), sn.NodalEngine().pulse(array, pulse)
     assert done.state == pytest.approx(ours.state, abs=1e-4)
+
+
+def test_a_channel_of_50_kilovolts_loses_no_digits_of_its_current():
+    device = MosfetEmulator()
+    for state in (5e4, 300.0, 0.4):
+        for volts in (1e-7, -1e-7, 0.2, -0.2):
+            gate = Decimal(float(device.gate_volts_of(volts, state)))
+            source, drain = max(gate, Decimal(0)), max(gate - Decimal(volts), Decimal(0))
+            exact = Decimal(device.kp) / 2 * (source**2 - drain**2)
+            assert float(device.current(volts, state)) == pytest.approx(float(exact), rel=1e-12)
+
+
+def test_cells_at_both_ends_of_the_range_are_read_together():
+    state = np.where(np.indices((6, 5)).sum(axis=0) % 2, 5e4, -5e4)
+    array = sn.Crossbar(
+        device=MosfetEmulator(), state=state, wires=sn.Wires(1.3, 0.17, driver_ohm=0.04)
+    )
+    read = sn.NodalEngine().read(array, np.linspace(0.05, 0.4, 6), gate_volts=np.zeros(6))
+    cells = array.device.current(read.word_line_volts - read.bit_line_volts, state)
+    largest = np.abs(cells).max()
+    np.testing.assert_allclose(read.column_amps, cells.sum(axis=0), atol=1e-9 * largest)
+    np.testing.assert_allclose(read.row_amps, cells.sum(axis=1), atol=1e-9 * largest)
