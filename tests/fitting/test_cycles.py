@@ -82,6 +82,8 @@ def fitted(measured):
 
 def test_drawn_cycles_have_the_statistics_of_the_measured_ones(measured, fitted):
     assert fitted.statistics.order == 1
+    assert sorted(fitted.criterion) == list(range(1, 11))
+    assert fitted.criterion[1] == 0
     drawn = fitted.draw(60, 300, np.random.default_rng(1))
     assert np.abs(apart(measured, drawn)).max() < ALLOWED
     again = synthetic(60, 300, 2)
@@ -227,6 +229,10 @@ def test_tables_that_are_no_cycles_are_refused_by_row(header, row, words, tmp_pa
     ("change", "words"),
     [
         (lambda c: c[:10], "has 10 cycles; expected 20 or more"),
+        (
+            lambda c: np.where((np.arange(4) == 3) & (np.arange(len(c))[:, None] == 7), 0.0, c),
+            "hrs_ohm is 0 somewhere",
+        ),
         (lambda c: c[:, :3], r"expected \(cycles, 4\)"),
         (lambda c: np.where(np.arange(4) == 2, -c, c), "lrs_ohm is"),
         (
