@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import spicesnn as sn
-from spicesnn.errors import InputError
+from spicesnn.errors import InputError, SingularCircuitError
 from spicesnn.netlist.batch import ngspice_program, read_raw, run_batch
 from spicesnn.netlist.ltspice import to_ltspice
 from spicesnn.netlist.network import Dialect, Readout, network_deck
@@ -57,6 +57,19 @@ def test_a_network_spikes_when_its_twin_says_and_inhibition_leaves_one_winner():
         run = run_batch(deck.text)
         assert [bool((run[s] > 0.5).any()) for s in deck.spikes] == spiking
         assert [times.size > 0 for times in neuron.spike_times(amps, 1e-3, inhibition)] == spiking
+
+
+def test_a_floating_word_line_is_held_by_its_cells_and_by_nothing_else():
+    for siemens, path in ((1e-6, True), (0.0, False)):
+        array = sn.Crossbar(
+            conductance=np.array([[1e-4, 1e-4], [siemens, 0.0]]), wires=sn.Wires(2.0, 2.0)
+        )
+        waveform = wave(array, [0.1, 0.0], floating_rows=[False, True])
+        if path:
+            assert "\nrm1_0 w1_0 b1_0 1000000\n" in network_deck(array, waveform, NEURON).text
+        else:
+            with pytest.raises(SingularCircuitError, match="no path"):
+                network_deck(array, waveform, NEURON)
 
 
 def test_states_move_or_are_held():

@@ -249,6 +249,26 @@ def test_a_descriptor_that_is_not_as_it_was_written_is_refused(old, new, message
     assert isinstance(error.value, ConfigError | InputError)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("unknowns = []", f"unknowns = {['u:0'] * 33}", "33 unknowns; expected at most 32"),
+        (
+            "[states.w]",
+            "".join(f"[states.a{k}]\nunit = 'V'\n" for k in range(16)) + "[states.w]",
+            r"\[states\] .*expected at most 16 tables",
+        ),
+    ],
+)
+def test_a_descriptor_of_absurd_size_is_refused(old, new, message, tmp_path):
+    path = write_model(model("vteam"), tmp_path)
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(ConfigError, match=message):
+        load_foreign(path)
+
+
 @needs_compiler
 def test_a_compiler_that_does_not_end_is_stopped(monkeypatch, tmp_path):
     monkeypatch.setattr(compiled_original, "TIME_LIMIT_S", 0.01)
