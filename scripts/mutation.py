@@ -505,7 +505,17 @@ class _Clock:
         before = self.seconds.get(file, 0.0)
         self.seconds[file] = -1.0 if report.failed or before < 0 else before + now - self.begun
         self.begun = now
-        self.found.write_text(json.dumps(self.seconds))
+        self._keep()
+
+    def pytest_sessionfinish(self) -> None:
+        """Note that no file took the process down."""
+        self.seconds[""] = 0.0
+        self._keep()
+
+    def _keep(self) -> None:
+        whole = self.found.with_suffix(".new")
+        whole.write_text(json.dumps(self.seconds))
+        whole.replace(self.found)
 
 
 @dataclass
@@ -547,22 +557,28 @@ class Bench:
             os.link(kept, path)
 
     def measured(self, tests: Sequence[str], timeout_s: float) -> dict[str, float]:
-        """Return the processor seconds of test files without any mutant, −1 for those that fail,
-        all in one process."""
-        found = self.home.with_name("measured.json")
-        found.unlink(missing_ok=True)
-        _, _, words = self.run(tests, timeout_s, stop=False, plugins=[_Clock(found)])
-        seconds = json.loads(found.read_text()) if found.exists() else {}
+        """Return the processor seconds of test files without any mutant, −1 for those that fail, in
+        one process, and in another where a file takes the first one down."""
+        found, seconds, words = self.home.with_name("measured.json"), dict[str, float](), ""
+        while left := [test for test in tests if test not in seconds]:
+            found.unlink(missing_ok=True)
+            _, _, words = self.run(left, timeout_s, stop=False, plugins=[_Clock(found)])
+            fresh = json.loads(found.read_text()) if found.exists() else {}
+            last = max((k for k, test in enumerate(left) if test in fresh), default=0)
+            reached = left if "" in fresh else left[: last + 1]
+            seconds |= {test: fresh.get(test, -1.0) for test in reached}
+            if "" not in fresh:
+                seconds[left[last]] = -1.0
         for test in tests:
-            if seconds.get(test, -1.0) < 0:
+            if seconds[test] < 0:
                 print(
                     f"  {test} is left out: it fails, or does not end, without any mutant",
                     file=sys.stderr,
                     flush=True,
                 )
-        if any(seconds.get(test, -1.0) < 0 for test in tests):
+        if any(value < 0 for value in seconds.values()):
             print(words, file=sys.stderr, flush=True)
-        return {test: seconds.get(test, -1.0) for test in tests}
+        return seconds
 
     def run(
         self,

@@ -141,3 +141,20 @@ def test_a_small_part_of_the_run(tmp_path):
     assert float(last.split("|")[-2].strip(" %")) >= 80.0, (tmp_path / "survivors.md").read_text(
         encoding="utf-8"
     )
+
+
+def test_a_file_that_takes_the_process_down_leaves_the_others_measured(script, tmp_path):
+    bench = script("mutation").Bench(tmp_path / "home", tmp_path / "code")
+    (tmp_path / "home").mkdir()
+    texts = {
+        "test_a.py": "def test(): pass",
+        "test_b.py": "import os\ndef test(): pass\ndef test_down(): os._exit(3)",
+        "test_c.py": "def test(): assert False",
+        "test_d.py": "def test(): pass",
+        "test_none.py": "",
+    }
+    for name, text in texts.items():
+        (tmp_path / "home" / name).write_text(text)
+    seconds = bench.measured(list(texts), 60.0)
+    assert list(seconds) == list(texts)
+    assert [value >= 0 for value in seconds.values()] == [True, False, False, True, False]
