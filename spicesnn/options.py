@@ -162,9 +162,18 @@ def _check_range(key: str, value: float, limits: Mapping[str, Any]) -> None:
     raise ConfigError(f"{key} = {shown}; expected {wanted}")
 
 
+def _one_of(key: str, value: Any, first: Any, other: Any) -> Any:
+    """Return a value of ``float | None`` (a number, or what suits the other options) or of ``float
+    | tuple[float, ...]`` (one number, or several)."""
+    if other is type(None):
+        return None if value == AUTO else _converted(key, value, first)
+    several = isinstance(value, list | tuple) or (isinstance(value, str) and "," in value)
+    return _converted(key, value, other if several else first)
+
+
 def _converted(key: str, value: Any, kind: Any) -> Any:
-    if get_origin(kind) is UnionType:  # float | None: a number, or what suits the other options
-        return None if value == AUTO else _converted(key, value, get_args(kind)[0])
+    if get_origin(kind) is UnionType:
+        return _one_of(key, value, *get_args(kind))
     if get_origin(kind) is tuple:
         items = (
             value

@@ -64,9 +64,11 @@ def test_a_read_knows_its_energy_and_its_cells(batch):
             read.energy(bad)
 
 
-@pytest.mark.parametrize("double", [False, True])
-def test_segment_currents_obey_ohms_law_in_the_wires(double):
-    read = sn.Crossbar(G, wires=sn.Wires(2.0, 1.0, 3.0, 0.5, double_sided=double)).read(V)
+@pytest.mark.parametrize("drive", ["left", "right", "both"])
+@pytest.mark.parametrize("sense", ["bottom", "top", "both"])
+def test_segment_currents_obey_ohms_law_in_the_wires(drive, sense):
+    wires = sn.Wires(2.0, 1.0, 3.0, 0.5, drive_side=drive, sense_side=sense)
+    read = sn.Crossbar(G, wires=wires).read(V)
     word, bit = branch_amps(read, read.cell_amps)
     assert word[:, 1:] == pytest.approx(
         (read.word_line_volts[:, :-1] - read.word_line_volts[:, 1:]) / 2.0, abs=1e-12

@@ -152,6 +152,7 @@ def test_a_figure_shows_itself_in_a_notebook_that_never_heard_of_pyplot(thing):
     [
         sn.Crossbar(G),
         sn.Crossbar(G, sn.Wires(1.0, 2.0, driver_ohm=np.arange(5.0), double_sided=True)),
+        sn.Crossbar(G, sn.Wires(np.arange(5.0), np.arange(3.0), drive_side="right")),
         sn.Crossbar(device="vteam", shape=(2, 3), state=2e-9, stuck=np.eye(2, 3, dtype=bool)),
         sn.Crossbar(device=sn.devices.VTEAM(r_off=np.array([[1e3, 2e3]])), shape=(1, 2), wires=3.0),
         sn.Crossbar(device="pai-yu-chen-heated", shape=(2, 2)),
@@ -162,7 +163,7 @@ def test_a_figure_shows_itself_in_a_notebook_that_never_heard_of_pyplot(thing):
             current_factor=np.full((2, 2), 0.5),
         ),
     ],
-    ids=["linear", "wires", "stuck", "differing", "two states", "1t1r"],
+    ids=["linear", "wires", "lines and sides", "stuck", "differing", "two states", "1t1r"],
 )
 def test_an_array_that_is_saved_reads_the_same_when_it_is_loaded(array, tmp_path):
     again = sn.Crossbar.load(array.save(tmp_path / "array.npz"))

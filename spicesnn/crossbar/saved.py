@@ -19,7 +19,8 @@ from spicesnn.devices.device_file import device_of, device_table, is_plain
 from spicesnn.errors import DataError, InputError, RunError
 from spicesnn.whole_file import appearing
 
-_VERSION = 1
+_VERSIONS = (1, 2)
+"""Version 2 has wires with a side of their own; a reader of version 1 alone would overlook it."""
 _CELLS = ("conductance", "state", "stuck", "current_factor")
 
 
@@ -33,7 +34,13 @@ def save_array(array: Crossbar, path: str | Path) -> Path:
     entries: dict[str, Any] = {
         name: value for name in _CELLS if (value := getattr(array, name)) is not None
     }
-    about: dict[str, Any] = {"version": _VERSION, "gate_along": array.gate_along.value}
+    wires = {
+        entry.name: value
+        for entry in fields(Wires)
+        if (value := getattr(array.wires, entry.name)) is not None
+    }
+    version = _VERSIONS["drive_side" in wires or "sense_side" in wires]
+    about: dict[str, Any] = {"version": version, "gate_along": array.gate_along.value}
     if array.device is not None:
         if not is_plain(array.device):
             raise InputError(
@@ -54,10 +61,7 @@ def save_array(array: Crossbar, path: str | Path) -> Path:
         )
     if array.cycles is not None:
         entries |= {"cycles.device": array.cycles.device, "cycles.past": array.cycles.past}
-    entries |= {
-        f"wires.{entry.name}": np.asarray(getattr(array.wires, entry.name))
-        for entry in fields(Wires)
-    }
+    entries |= {f"wires.{name}": np.asarray(value) for name, value in wires.items()}
     try:
         with appearing(path) as partial, partial.open("wb") as file:
             np.savez_compressed(
@@ -88,9 +92,10 @@ def load_array(path: str | Path) -> Crossbar:
     entries, path = npz.read(path), Path(path)
     try:
         about = json.loads(str(entries["about"]))
-        if about["version"] != _VERSION:
+        if about["version"] not in _VERSIONS:
             raise DataError(
-                f"{path} has version {about['version']}; this spicesnn reads version {_VERSION}"
+                f"{path} has version {about['version']}; this spicesnn reads versions"
+                f" {' and '.join(map(str, _VERSIONS))}"
             )
         parts: dict[str, Any] = {name: entries[name] for name in _CELLS if name in entries}
         if "device" in about:
@@ -106,12 +111,17 @@ def load_array(path: str | Path) -> Crossbar:
             parts["cycles"] = _cycles(
                 path, entries["cycles.device"], entries["cycles.past"], parts["state"]
             )
+        sides = ("drive_side", "sense_side")
         wires: dict[str, Any] = {
-            entry.name: entries[f"wires.{entry.name}"] for entry in fields(Wires)
+            entry.name: entries[f"wires.{entry.name}"]
+            for entry in fields(Wires)
+            if entry.name not in sides or f"wires.{entry.name}" in entries
         }
-        made = Wires(
-            **{name: value[()] if value.ndim == 0 else value for name, value in wires.items()}
-        )
+        given: dict[str, Any] = {
+            name: str(value) if name in sides else value[()] if value.ndim == 0 else value
+            for name, value in wires.items()
+        }
+        made = Wires(**given)
         return Crossbar(wires=made, gate_along=GateAlong(about["gate_along"]), **parts)
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, DataError):

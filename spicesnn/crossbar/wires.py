@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spicesnn.arrays import brief, owned
+from spicesnn.arrays import Floats, brief, owned
 from spicesnn.errors import InputError, WrongTypeError
 from spicesnn.guesses import hinted
 from spicesnn.units import in_unit
@@ -22,6 +21,11 @@ _NUMBERS = (
     "word_line_farad",
     "bit_line_farad",
 )
+
+
+_OHMS = ("word_line_ohm", "bit_line_ohm", "driver_ohm", "sense_ohm")
+DRIVE_SIDES, SENSE_SIDES = ("left", "right", "both"), ("bottom", "top", "both")
+_SIDES = {"drive_side": DRIVE_SIDES, "sense_side": SENSE_SIDES}
 
 
 _LEAST_OHM = 1e-300
@@ -41,6 +45,15 @@ _WORDS = {
     "r_sense": "sense_ohm=…",
     "load_ohm": "sense_ohm=…",
     "capacitance": "word_line_farad=… and bit_line_farad=…",
+    "driven": "drive_side='left', 'right' or 'both'",
+    "drive": "drive_side='left', 'right' or 'both'",
+    "drive_end": "drive_side='left', 'right' or 'both'",
+    "source_side": "drive_side='left', 'right' or 'both'",
+    "sensed": "sense_side='bottom', 'top' or 'both'",
+    "sense": "sense_side='bottom', 'top' or 'both'",
+    "sense_end": "sense_side='bottom', 'top' or 'both'",
+    "sides": "drive_side=… and sense_side=…, or double_sided=True",
+    "ends": "drive_side=… and sense_side=…, or double_sided=True",
 }
 
 
@@ -51,29 +64,48 @@ class Wires:
 
     Word line i is driven at column 0 through ``driver_ohm`` and one segment; bit line j is sensed
     at the last row through one segment and ``sense_ohm``; one segment lies between neighbouring
-    cells; far ends float unless `double_sided`. 0 Ω is exact: the nodes it joins are one node. The
-    four resistances may be given by position: ``Wires(1.0, 1.0)``.
+    cells; the other ends float. `drive_side` and `sense_side` choose other ends, or both. 0 Ω is
+    exact: the nodes it joins are one node. Each resistance is one number or one a line. The four
+    may be given by position: ``Wires(1.0, 1.0)``.
 
     Attributes
     ----------
-    word_line_ohm, bit_line_ohm : float
-        Resistance of one segment, ohm, ≥ 0.
+    word_line_ohm : float | (rows,) array
+        Resistance of one segment of a word line, ohm, ≥ 0.
+    bit_line_ohm : float | (cols,) array
+        Resistance of one segment of a bit line, ohm, ≥ 0.
     driver_ohm : float | (rows,) array
         Output resistance of the word-line drivers, ohm, ≥ 0.
     sense_ohm : float | (cols,) array
         Input resistance of the bit-line sense nodes, ohm, ≥ 0.
     double_sided : bool
         Whether word lines are driven, and bit lines sensed, from both ends (through the same
-        resistances on either side).
+        resistances on either side), where the sides do not say otherwise.
+    drive_side : str, optional
+        Where word lines are driven: ``"left"`` (column 0), ``"right"`` (the last column) or
+        ``"both"``; left out, ``"both"`` if `double_sided`, else ``"left"``.
+    sense_side : str, optional
+        Where bit lines are sensed: ``"bottom"`` (the last row), ``"top"`` (row 0) or ``"both"``;
+        left out, ``"both"`` if `double_sided`, else ``"bottom"``.
     word_line_farad, bit_line_farad : float
         Capacitance to ground of each node of a line, farad, ≥ 0; only transients use it.
+
+    Examples
+    --------
+    >>> import numpy as np, spicesnn as sn
+    >>> wires = sn.Wires(np.array([1.0, 1.0, 5.0]), 1.0, sense_side="top")  # one word line resists more
+    >>> read = sn.Crossbar(np.full((3, 2), 1e-3), wires=wires).read([0.2, 0.2, 0.2])
+    >>> [f"{amps * 1e3:.4f} mA" for amps in read.row_amps]
+    ['0.3968 mA', '0.3960 mA', '0.3911 mA']
     """
 
-    word_line_ohm: float = 1.0
-    bit_line_ohm: float = 1.0
-    driver_ohm: float | NDArray[np.float64] = 0.0
-    sense_ohm: float | NDArray[np.float64] = 0.0
+    word_line_ohm: float | Floats = 1.0
+    bit_line_ohm: float | Floats = 1.0
+    driver_ohm: float | Floats = 0.0
+    sense_ohm: float | Floats = 0.0
     double_sided: bool = field(default=False, kw_only=True)
+    drive_side: str | None = field(default=None, kw_only=True)
+    sense_side: str | None = field(default=None, kw_only=True)
     word_line_farad: float = field(default=0.0, kw_only=True)
     bit_line_farad: float = field(default=0.0, kw_only=True)
 
@@ -82,6 +114,12 @@ class Wires:
             raise InputError(
                 f"wires: double_sided = {self.double_sided!r:.60}; expected True or False"
             )
+        for name, known in _SIDES.items():
+            side = getattr(self, name)
+            if side is not None and (not isinstance(side, str) or side not in known):
+                raise InputError(
+                    f"wires: {name} = {side!r:.60}; expected one of: {', '.join(known)}"
+                )
         for name in _NUMBERS:
             given = getattr(self, name)
             if isinstance(given, str):
@@ -93,7 +131,7 @@ class Wires:
     def _take(self, name: str, given: Any) -> None:
         """Check what is no plain float, and put a float or a copy in its place."""
         value = owned(given, f"wires: {name}", "numbers in SI units, 0 or more")
-        per_line = name in ("driver_ohm", "sense_ohm")
+        per_line = name in _OHMS
         if value.ndim > (1 if per_line else 0):
             raise InputError(
                 f"wires: {name} has shape {value.shape}; expected one"
@@ -108,16 +146,68 @@ class Wires:
             )
         object.__setattr__(self, name, value if value.ndim else float(value))
 
+    @property
+    def driven_ends(self) -> tuple[bool, bool]:
+        """Whether word lines are driven at column 0, and at the last column."""
+        side = self.drive_side or ("both" if self.double_sided else "left")
+        return side != "right", side != "left"
+
+    @property
+    def sensed_ends(self) -> tuple[bool, bool]:
+        """Whether bit lines are sensed at row 0, and at the last row."""
+        side = self.sense_side or ("both" if self.double_sided else "bottom")
+        return side != "bottom", side != "top"
+
+    def word_ohms(self, rows: int) -> tuple[Floats, Floats]:
+        """Return the resistance of a segment of each word line, and of what lies between its
+        driver and the cell nearest to it, ohm, (rows,) each."""
+        return _by_line(self.word_line_ohm, self.driver_ohm, rows)
+
+    def bit_ohms(self, cols: int) -> tuple[Floats, Floats]:
+        """Return the resistance of a segment of each bit line, and of what lies between its sense
+        node and the cell nearest to it, ohm, (cols,) each."""
+        return _by_line(self.bit_line_ohm, self.sense_ohm, cols)
+
+    @property
+    def largest_segment_ohm(self) -> float:
+        """Resistance of the most resistive segment of any line, ohm."""
+        return max(largest(self.word_line_ohm), largest(self.bit_line_ohm))
+
+    @property
+    def smallest_segment_ohm(self) -> float:
+        """Resistance of the least resistive segment that resists at all, ohm; infinite where none
+        does."""
+        return min(_least_above_0(self.word_line_ohm), _least_above_0(self.bit_line_ohm))
+
+    @property
+    def smallest_ohm(self) -> float:
+        """The same over all resistances, those of drivers and sense nodes among them."""
+        ends = min(_least_above_0(self.driver_ohm), _least_above_0(self.sense_ohm))
+        return min(self.smallest_segment_ohm, ends)
+
+    @property
+    def partly_ideal(self) -> bool:
+        """Whether some lines of a kind have segments without resistance, and others have not."""
+        return any(
+            not isinstance(ohm, float) and 0.0 in ohm and bool(ohm.any())
+            for ohm in (self.word_line_ohm, self.bit_line_ohm)
+        )
+
+    @property
+    def without_resistance(self) -> bool:
+        """Whether nothing resists."""
+        return self.smallest_ohm == math.inf
+
     def _key(self) -> tuple[object, ...]:
         """Return the numbers: what engines set up for wires is kept by them, whichever object they
         come in."""
-        driver, sense = self.driver_ohm, self.sense_ohm
         return (
-            self.word_line_ohm,
-            self.bit_line_ohm,
-            driver if type(driver) is float else np.asarray(driver).tobytes(),
-            sense if type(sense) is float else np.asarray(sense).tobytes(),
-            self.double_sided,
+            *(
+                ohm if type(ohm) is float else np.asarray(ohm).tobytes()
+                for ohm in (self.word_line_ohm, self.bit_line_ohm, self.driver_ohm, self.sense_ohm)
+            ),
+            self.driven_ends,
+            self.sensed_ends,
             self.word_line_farad,
             self.bit_line_farad,
         )
@@ -135,11 +225,14 @@ class Wires:
 
     def checked_for(self, rows: int, cols: int) -> Wires:
         """Return self after checking that per-line resistances fit an array of (rows, cols)."""
-        if isinstance(self.driver_ohm, float) and isinstance(self.sense_ohm, float):
-            return self
-        for name, count, lines in (("driver_ohm", rows, "rows"), ("sense_ohm", cols, "cols")):
+        for name in _OHMS:
+            if type(getattr(self, name)) is float:
+                continue
+            count, lines = (
+                (rows, "rows") if name in ("word_line_ohm", "driver_ohm") else (cols, "cols")
+            )
             shape = np.shape(getattr(self, name))
-            if shape not in ((), (count,)):
+            if shape != (count,):
                 raise InputError(
                     f"wires: {name} has shape {shape}, but the array has {count} {lines}; expected"
                     f" one number or shape ({count},)"
@@ -175,3 +268,26 @@ class Wires:
             e.name: v.tolist() if isinstance(v := getattr(self, e.name), np.ndarray) else v
             for e in fields(self)
         }
+
+
+def largest(ohm: float | Floats) -> float:
+    """Return the largest of one resistance or one a line, ohm."""
+    return ohm if isinstance(ohm, float) else float(ohm.max())
+
+
+def in_words(ohm: float | Floats, unit: str = "ohm") -> str:
+    """Return one resistance, or the range of one a line, with its unit."""
+    if isinstance(ohm, float):
+        return f"{ohm:g} {unit}"
+    return f"{float(ohm.min()):g} to {float(ohm.max()):g} {unit} (by line)"
+
+
+def _least_above_0(ohm: float | Floats) -> float:
+    if isinstance(ohm, float):
+        return ohm if ohm > 0 else math.inf
+    return float(np.min(ohm, where=ohm > 0, initial=math.inf))
+
+
+def _by_line(segment: float | Floats, end: float | Floats, count: int) -> tuple[Floats, Floats]:
+    segments = np.broadcast_to(np.asarray(segment), count)
+    return segments, segments + end

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from spicesnn._version import __version__
 from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar, GateAlong
+from spicesnn.crossbar.wires import in_words
 from spicesnn.netlist.deck import Lines, Names, States, joined, number, remark
 from spicesnn.netlist.geometry import Geometry, dissected
 from spicesnn.netlist.twin import Twin, cell_values, shared_and_own
@@ -67,6 +68,12 @@ class Placed:
         )
 
 
+def _ends(ends: tuple[bool, bool], name: str) -> str:
+    """Return the ends of lines in words."""
+    words = (f"{name} 0", f"the last {name}")
+    return " and ".join(word for word, here in zip(words, ends, strict=True) if here)
+
+
 def header(cards: Cards, title: str, array: Crossbar, what: list[str]) -> None:
     """Write the title and what a reader must know: array, geometry, units."""
     wires = array.wires
@@ -81,10 +88,10 @@ def header(cards: Cards, title: str, array: Crossbar, what: list[str]) -> None:
         f"array       {array.rows} word lines x {array.cols} bit lines, {kind}",
         "nodes       r<i> word-line driver   c<j> sense node   w<i>_<j>, b<i>_<j> the two terminals"
         " of cell (i, j)",
-        f"wires       {wires.word_line_ohm:g} ohm a word-line segment, {wires.bit_line_ohm:g} ohm a"
-        " bit-line segment; 0 ohm merges nodes",
-        "ends        word lines driven at column 0, bit lines sensed at the last"
-        f" row{', and both at their far ends' if wires.double_sided else ''}",
+        f"wires       {in_words(wires.word_line_ohm)} a word-line segment,"
+        f" {in_words(wires.bit_line_ohm)} a bit-line segment; 0 ohm merges nodes",
+        f"ends        word lines driven at {_ends(wires.driven_ends, 'column')}, bit lines sensed at"
+        f" {_ends(wires.sensed_ends, 'row')}",
         *what,
     )
 

@@ -56,8 +56,8 @@ def _edges(wires: Wires, rows: int, cols: int, driven: Bools, sensed: Bools) -> 
     bit = rows * cols + word
     row_terminal = 2 * rows * cols + np.arange(rows)
     col_terminal = 2 * rows * cols + rows + np.arange(cols)
-    row_ohm = np.broadcast_to(wires.driver_ohm, rows) + wires.word_line_ohm
-    col_ohm = np.broadcast_to(wires.sense_ohm, cols) + wires.bit_line_ohm
+    word_ohm, row_ohm = wires.word_ohms(rows)
+    bit_ohm, col_ohm = wires.bit_ohms(cols)
     i, j = np.flatnonzero(driven), np.flatnonzero(sensed)
 
     def names(prefix: str, pairs: NDArray[np.int64]) -> list[str]:
@@ -65,26 +65,24 @@ def _edges(wires: Wires, rows: int, cols: int, driven: Bools, sensed: Bools) -> 
 
     across = np.argwhere(np.ones((rows, cols - 1)))
     down = np.argwhere(np.ones((rows - 1, cols)))
-    edges = [
-        _Wire(names("rd", i[:, None]), row_terminal[i], word[i, 0], row_ohm[i]),
+    left, right = (
+        [_Wire(names(name, i[:, None]), row_terminal[i], word[i, end], row_ohm[i])] if here else []
+        for name, end, here in zip(("rd", "re"), (0, -1), wires.driven_ends, strict=True)
+    )
+    top, bottom = (
+        [_Wire(names(name, j[:, None]), bit[end, j], col_terminal[j], col_ohm[j])] if here else []
+        for name, end, here in zip(("rt", "rs"), (0, -1), wires.sensed_ends, strict=True)
+    )
+    segments = [
         _Wire(
             names("rw", across),
             word[:, :-1].ravel(),
             word[:, 1:].ravel(),
-            np.full(rows * (cols - 1), wires.word_line_ohm),
+            np.repeat(word_ohm, cols - 1),
         ),
-        _Wire(
-            names("rb", down),
-            bit[:-1].ravel(),
-            bit[1:].ravel(),
-            np.full((rows - 1) * cols, wires.bit_line_ohm),
-        ),
-        _Wire(names("rs", j[:, None]), bit[-1, j], col_terminal[j], col_ohm[j]),
+        _Wire(names("rb", down), bit[:-1].ravel(), bit[1:].ravel(), np.tile(bit_ohm, rows - 1)),
     ]
-    if wires.double_sided:
-        edges.append(_Wire(names("re", i[:, None]), row_terminal[i], word[i, -1], row_ohm[i]))
-        edges.append(_Wire(names("rt", j[:, None]), bit[0, j], col_terminal[j], col_ohm[j]))
-    return edges
+    return [*left, *segments, *bottom, *right, *top]
 
 
 def _node_names(rows: int, cols: int) -> Names:

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from spicesnn import paths
 from spicesnn._version import __version__
+from spicesnn.crossbar.wires import in_words
 from spicesnn.devices.importers.cards import fold
 from spicesnn.errors import InputError
 from spicesnn.netlist.accuracy import TransientAccuracy
@@ -490,8 +491,8 @@ def _head(cards: Cards, title: str, chip: Chip, names: list[str], timing: Timing
         f"written by spicesnn {__version__}; SI units throughout (V, A, ohm, S, F, s); 1 V stands"
         " for 1 unit of the network's values",
         f"nodes       {', '.join(names)}"[:200],
-        f"arrays      {chip.hardware.device.name} cells, states held; {wires.word_line_ohm:g} and"
-        f" {wires.bit_line_ohm:g} ohm a segment of a word and a bit line, sense nodes at 0 V",
+        f"arrays      {chip.hardware.device.name} cells, states held; {in_words(wires.word_line_ohm)}"
+        f" and {in_words(wires.bit_line_ohm)} a segment of a word and a bit line, sense nodes at 0 V",
         f"time        a step of the network is {timing.step_s:g} s: {timing.slots} slot(s) of"
         f" integrate (one read of {timing.read_s:g} s), decide, reset",
     )

@@ -207,16 +207,7 @@ class Hardware:
     @property
     def ideal_wires(self) -> bool:
         """Whether nothing on the lines has resistance."""
-        wires = self.wires
-        return not any(
-            np.any(value)
-            for value in (
-                wires.word_line_ohm,
-                wires.bit_line_ohm,
-                wires.driver_ohm,
-                wires.sense_ohm,
-            )
-        )
+        return self.wires.without_resistance
 
     @property
     def chord_volts(self) -> float:

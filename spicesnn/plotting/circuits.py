@@ -90,32 +90,35 @@ def branch_amps(read: Read, cells: Floats, index: int = 0) -> tuple[Floats, Floa
 
     Of lines that are driven from one end, Kirchhoff's law gives both from the cells' currents: what
     has not left a word line yet, and what has entered a bit line so far. Lines driven from both
-    ends follow from the drop along their segments."""
+    ends follow from what their first end brings by Ohm's law."""
     array = read.array
     assert array is not None
-    rows = np.atleast_2d(read.row_amps)[index]
-    word = rows[:, None] - np.concatenate(
-        [np.zeros((array.rows, 1)), np.cumsum(cells, axis=1)[:, :-1]], axis=1
-    )
-    bit = np.cumsum(cells, axis=0)
-    if not array.wires.double_sided:
-        return word, bit
-    # Each end brings what its own resistance lets through; the first segment of a line carries what
-    # its near end brings
-    volts = [
-        np.asarray(v)[index] if np.ndim(v) == 3 else np.asarray(v)
-        for v in (read.word_line_volts, read.bit_line_volts)
-    ]
-    assert read.row_volts is not None
-    driven = np.atleast_2d(read.row_volts)
-    sensed = np.atleast_2d(np.zeros(array.cols) if read.column_volts is None else read.column_volts)
-    driver = np.broadcast_to(array.wires.driver_ohm, array.rows) + array.wires.word_line_ohm
-    sense = np.broadcast_to(array.wires.sense_ohm, array.cols) + array.wires.bit_line_ohm
-    with np.errstate(divide="ignore", invalid="ignore"):
-        near = (driven[min(index, len(driven) - 1)] - volts[0][:, 0]) / driver
-        top = (volts[1][0] - sensed[min(index, len(sensed) - 1)]) / sense
-    near, top = np.where(driver > 0, near, rows), np.where(sense > 0, top, 0.0)
-    return word - rows[:, None] + near[:, None], bit - top[None, :]
+    before = np.cumsum(cells, axis=1) - cells
+    at_left = _at_first_end(read, index, word=True)
+    at_top = _at_first_end(read, index, word=False)
+    return at_left[:, None] - before, np.cumsum(cells, axis=0) - at_top
+
+
+def _at_first_end(read: Read, index: int, *, word: bool) -> Floats:
+    """Return what enters each word line at column 0, or leaves each bit line at row 0."""
+    array = read.array
+    assert array is not None
+    wires = array.wires
+    first, last = wires.driven_ends if word else wires.sensed_ends
+    amps = np.atleast_2d(read.row_amps if word else read.column_amps)[index]
+    if not first:
+        return np.zeros(len(amps))
+    if not last:
+        return np.asarray(amps)
+    nodes = np.asarray(read.word_line_volts if word else read.bit_line_volts)
+    nodes = nodes[index] if nodes.ndim == 3 else nodes
+    given = read.row_volts if word else read.column_volts
+    volts = np.atleast_2d(np.zeros(len(amps)) if given is None else given)
+    volts = volts[min(index, len(volts) - 1)]
+    ohm = (wires.word_ohms(array.rows) if word else wires.bit_ohms(array.cols))[1]
+    across = volts - nodes[:, 0] if word else nodes[0] - volts
+    resists = ohm > 0  # without any, a word line is fed at the left and a bit line at the bottom
+    return np.where(resists, across / np.where(resists, ohm, 1.0), amps if word else 0.0)
 
 
 def _figure_of(axes: Any) -> Figure:

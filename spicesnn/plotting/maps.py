@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
+from spicesnn.crossbar.wires import Wires
 from spicesnn.errors import InputError
 from spicesnn.plotting.style import DIVERGING, SEQUENTIAL, label, new_figure, scaled, short, style
 
@@ -96,7 +97,7 @@ def ir_drop_map(
     row_volts: ArrayLike,
     *,
     title: str = "Cell voltage, % of drive",
-    double_sided: bool = False,
+    wires: Wires | None = None,
 ) -> Axes:
     """Draw the voltage across each cell as a percentage of what its word line is driven with.
 
@@ -107,8 +108,9 @@ def ir_drop_map(
     row_volts : (rows,), volt
     title : str
         The lowest and the mean value are added to it.
-    double_sided : bool
-        Whether word lines are driven at both ends, for the arrows that mark the drive.
+    wires : Wires, optional
+        Whose drivers and sense nodes are marked: word lines driven at the left and bit lines sensed
+        at the bottom if left out.
     """
     cells, driven = np.asarray(cell_volts, dtype=float), np.asarray(row_volts, dtype=float)
     _matrix(cells, "cell_volts")
@@ -128,7 +130,7 @@ def ir_drop_map(
     found = f"\nlowest {known.min():.1f} %, mean {known.mean():.1f} %" if known.size else ""
     _lines(axes, f"{title}{found}")
     _ten_per_cent(axes, share)
-    _drive_marks(axes, double_sided)
+    _drive_marks(axes, Wires() if wires is None else wires)
     _colour_bar(axes, image, "cell voltage / drive (%)")
     return axes
 
@@ -143,7 +145,7 @@ def _ten_per_cent(axes: Axes, share: np.ndarray[tuple[int, ...], np.dtype[np.flo
     axes.clabel(lines, fmt={level: "10 % drop"}, fontsize=8)
 
 
-def _drive_marks(axes: Axes, double_sided: bool) -> None:
+def _drive_marks(axes: Axes, wires: Wires) -> None:
     """Mark where word lines are driven, and say where bit lines are sensed."""
     place: dict[str, Any] = {
         "xycoords": "axes fraction",
@@ -151,7 +153,9 @@ def _drive_marks(axes: Axes, double_sided: bool) -> None:
         "color": "#0072b2",
         "annotation_clip": False,
     }
-    for x in (0.0, 1.0) if double_sided else (0.0,):
+    for x, here in zip((0.0, 1.0), wires.driven_ends, strict=True):
+        if not here:
+            continue
         way = 1 if x == 0 else -1
         arrow = axes.annotate(
             "",
@@ -161,10 +165,12 @@ def _drive_marks(axes: Axes, double_sided: bool) -> None:
             **place,
         )
         arrow.set_in_layout(False)
+    at = (-0.06, "right") if wires.driven_ends[0] else (1.06, "left")
     axes.annotate(
-        "drive", (0.0, 0.98), (-0.06, 0.98), ha="right", va="center", **place
+        "drive", (at[0], 0.98), (at[0], 0.98), ha=at[1], va="center", **place
     ).set_in_layout(False)
-    axes.set_xlabel("bit line (sensed at the bottom)")
+    ends = {(False, True): "the bottom", (True, False): "the top", (True, True): "both ends"}
+    axes.set_xlabel(f"bit line (sensed at {ends[wires.sensed_ends]})")
 
 
 def receptive_fields(

@@ -379,7 +379,7 @@ def _ir_drop(data: RunData) -> Drawn | None:
             figure.subplots(),
             cells.volts,
             cells.drive_volts,
-            double_sided=data.first_layer.wires.double_sided,
+            wires=cells.wires,
         )
     which = f", the cells{_of_arrays(data)}" if len(data.experiment.layers) > 1 else ""
     return Drawn(

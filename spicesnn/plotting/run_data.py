@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.arrays import Floats
+from spicesnn.crossbar.wires import Wires
 from spicesnn.engines.default import default_engine
 from spicesnn.errors import ConfigError
 from spicesnn.plotting.kept import checked_history
@@ -62,6 +63,7 @@ class DrivenCells:
 
     volts: Floats
     drive_volts: Floats
+    wires: Wires
 
 
 class RunData:
@@ -118,11 +120,10 @@ class RunData:
             return DrivenCells(
                 volts=solved,
                 drive_volts=np.full(len(solved), float(self.config.encoding.high_volts)),
+                wires=self.first_layer.wires,
             )
         drawn = self.config.drawn_array()
-        if drawn is None or not any(
-            np.any(value) for value in (drawn.wires.word_line_ohm, drawn.wires.bit_line_ohm)
-        ):
+        if drawn is None or drawn.wires.largest_segment_ohm == 0:
             return None
         try:
             cells = self.first_cells(1)
@@ -131,6 +132,7 @@ class RunData:
         return DrivenCells(
             volts=(volts := cells.driven(drawn.shape, drawn.wires, default_engine())),
             drive_volts=np.ones(len(volts)),
+            wires=drawn.wires,
         )
 
     @property

@@ -278,7 +278,7 @@ def ir_drop(data: RunData) -> Drawn | None:
         return None
     with style():
         figure = new_figure(6.0, 4.8)
-        ir_drop_map(figure.subplots(), cells.volts, cells.drive_volts)
+        ir_drop_map(figure.subplots(), cells.volts, cells.drive_volts, wires=cells.wires)
     return Drawn(
         "ir-drop",
         "Cell voltage in percent of the drive in the first tile, all its word lines driven at"

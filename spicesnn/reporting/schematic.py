@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
+import numpy as np
+
 from spicesnn.crossbar.wires import Wires
 from spicesnn.units import render
 
@@ -78,8 +80,7 @@ def array_svg(
         legend += f", their gates on one line a {gates_along} line"
     segments = f"segments {_ohm(wires.word_line_ohm)} (word) and {_ohm(wires.bit_line_ohm)} (bit)"
     numbers = f"{segments}, drivers {_ohm(wires.driver_ohm)}, sense {_ohm(wires.sense_ohm)}"
-    if wires.double_sided:
-        numbers += "; every line is driven or sensed at both ends (one is drawn)"
+    numbers += _ends(wires)
     return (
         f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(legend)};'
         f' {escape(numbers)}" class="schematic">'
@@ -91,6 +92,19 @@ def array_svg(
         f" bit line into its sense node"
         f"{', taken from pairs: + less −' if columns_differential else ''}.</p>"
     )
+
+
+def _ends(wires: Wires) -> str:
+    """Return in words what the drawing does not show: it drives at the left and senses at the
+    bottom."""
+    drawn = "; every line is driven or sensed at both ends (one is drawn)"
+    word = {(True, True): "both ends", (False, True): "the right"}.get(wires.driven_ends)
+    bit = {(True, True): "both ends", (True, False): "the top"}.get(wires.sensed_ends)
+    if word == bit == "both ends":
+        return drawn
+    parts = [f"word lines are driven at {word}"] if word else []
+    parts += [f"bit lines are sensed at {bit}"] if bit else []
+    return f"; {', '.join(parts)} (drawn at the left and the bottom)" if parts else ""
 
 
 def _row_y(i: int) -> float:
@@ -106,7 +120,10 @@ def _name(k: int, shown: int, total: int) -> str:
 
 
 def _ohm(value: object) -> str:
-    return render(float(value), "Ω") if isinstance(value, int | float) else "one a line"
+    if isinstance(value, int | float):
+        return render(float(value), "Ω")
+    each = np.asarray(value)
+    return f"{render(float(each.min()), 'Ω')} to {render(float(each.max()), 'Ω')} (by line)"
 
 
 def _line(x1: float, y1: float, x2: float, y2: float) -> str:

@@ -99,9 +99,7 @@ def _of_tile(data: RunData) -> dict[str, Any]:
     except ConfigError as error:
         return {"text": f"There is nothing for a circuit solver to check: {error}.", "rows": []}
     drawn = data.config.drawn_array()
-    own = drawn is not None and any(
-        np.any(value) for value in (drawn.wires.word_line_ohm, drawn.wires.bit_line_ohm)
-    )
+    own = drawn is not None and drawn.wires.largest_segment_ohm > 0
     wires = drawn.wires if own else Wires(word_line_ohm=1.0, bit_line_ohm=1.0)
     first = max(0, layer.siemens.shape[0] // 2 - _TILE // 2)
     cells, volts = (

@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+def _ends(array: ArrayOptions, both: bool) -> ArrayOptions:
+    """Return the array with lines connected at both ends, or at one: its own where it has one."""
+    drive, sense = (
+        None if both or side == "both" else side for side in (array.drive_side, array.sense_side)
+    )
+    return replace(array, double_sided=both, drive_side=drive, sense_side=sense)
+
+
 @dataclass(frozen=True, kw_only=True)
 class MapOptions(Section):
     """[map]"""
@@ -75,7 +83,7 @@ class IRDrop(Study):
                 array = Crossbar(
                     device=device,
                     state=state,
-                    wires=replace(self.array, double_sided=both_ends).wires(),
+                    wires=_ends(self.array, both_ends).wires(),
                 )
                 read = engine.read(array, volts)
                 ideal = np.asarray(device.current(options.read_volts, state)).sum(axis=0)

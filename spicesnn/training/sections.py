@@ -8,8 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from spicesnn.arrays import Floats
 from spicesnn.crossbar.temperature import TCR, checked, depends, device_at, wires_at
-from spicesnn.crossbar.wires import Wires
+from spicesnn.crossbar.wires import DRIVE_SIDES, SENSE_SIDES, Wires
 from spicesnn.datasets import registry
 from spicesnn.datasets.recordings.aedat import SENSORS
 from spicesnn.datasets.recordings.binning import POLARITIES, Grid
@@ -131,15 +134,38 @@ class NetworkOptions(Section):
     )
 
 
+def _one_a_line(ohm: float | tuple[float, ...]) -> float | Floats:
+    return np.array(ohm) if isinstance(ohm, tuple) else ohm
+
+
 @dataclass(frozen=True, kw_only=True)
 class ArrayOptions(Section):
     """[array]"""
 
-    word_line_ohm: float = option(1.0, "resistance of a word-line segment", lowest=0.0)
-    bit_line_ohm: float = option(1.0, "resistance of a bit-line segment", lowest=0.0)
-    driver_ohm: float = option(0.0, "output resistance of the word-line drivers", lowest=0.0)
-    sense_ohm: float = option(0.0, "input resistance of the sense nodes", lowest=0.0)
+    word_line_ohm: float | tuple[float, ...] = option(
+        1.0, "resistance of a word-line segment; several: one a word line", lowest=0.0
+    )
+    bit_line_ohm: float | tuple[float, ...] = option(
+        1.0, "resistance of a bit-line segment; several: one a bit line", lowest=0.0
+    )
+    driver_ohm: float | tuple[float, ...] = option(
+        0.0, "output resistance of the word-line drivers; several: one a word line", lowest=0.0
+    )
+    sense_ohm: float | tuple[float, ...] = option(
+        0.0, "input resistance of the sense nodes; several: one a bit line", lowest=0.0
+    )
     double_sided: bool = option(False, "lines are driven and sensed at both ends")
+    drive_side: str | None = option(
+        None,
+        "end at which word lines are driven, column 0 being the left one; auto: as double_sided"
+        " says",
+        choices=DRIVE_SIDES,
+    )
+    sense_side: str | None = option(
+        None,
+        "end at which bit lines are sensed, row 0 being the top one; auto: as double_sided says",
+        choices=SENSE_SIDES,
+    )
     gate_along: str = option(
         "word", "which lines gates hang on, for cells that have one", choices=("word", "bit")
     )
@@ -157,11 +183,13 @@ class ArrayOptions(Section):
     def wires(self) -> Wires:
         """Return the wires."""
         lines = Wires(
-            word_line_ohm=self.word_line_ohm,
-            bit_line_ohm=self.bit_line_ohm,
-            driver_ohm=self.driver_ohm,
-            sense_ohm=self.sense_ohm,
+            word_line_ohm=_one_a_line(self.word_line_ohm),
+            bit_line_ohm=_one_a_line(self.bit_line_ohm),
+            driver_ohm=_one_a_line(self.driver_ohm),
+            sense_ohm=_one_a_line(self.sense_ohm),
             double_sided=self.double_sided,
+            drive_side=self.drive_side,
+            sense_side=self.sense_side,
         )
         return wires_at(lines, self.temperature, self.line_tcr) if self.temperature else lines
 

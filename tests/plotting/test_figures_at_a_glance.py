@@ -29,9 +29,31 @@ def test_an_ir_drop_map_says_lowest_and_mean_and_where_a_tenth_is_lost(axes):
 
 def test_an_array_without_a_tenth_of_drop_has_no_such_line(axes):
     maps.ir_drop_map(
-        axes, np.array([[0.1, 0.099], [0.098, 0.097]]), np.array([0.1, 0.1]), double_sided=True
+        axes,
+        np.array([[0.1, 0.099], [0.098, 0.097]]),
+        np.array([0.1, 0.1]),
+        wires=sn.Wires(double_sided=True),
     )
     assert not [artist for artist in axes.get_children() if hasattr(artist, "levels")]
+
+
+@pytest.mark.parametrize(
+    ("wires", "arrows", "drive_at", "sensed"),
+    [
+        (sn.Wires(), [0.0], -0.06, "the bottom"),
+        (sn.Wires(drive_side="right"), [1.0], 1.06, "the bottom"),
+        (sn.Wires(drive_side="both", sense_side="top"), [0.0, 1.0], -0.06, "the top"),
+        (sn.Wires(double_sided=True), [0.0, 1.0], -0.06, "both ends"),
+    ],
+)
+def test_an_ir_drop_map_marks_where_lines_are_driven_and_sensed(
+    axes, wires, arrows, drive_at, sensed
+):
+    maps.ir_drop_map(axes, np.full((2, 2), 0.1), np.full(2, 0.1), wires=wires)
+    assert [text.xy[0] for text in axes.texts if text.arrow_patch is not None] == arrows
+    words = [text for text in axes.texts if text.get_text() == "drive"]
+    assert [text.get_position()[0] for text in words] == [drive_at]
+    assert axes.get_xlabel() == f"bit line (sensed at {sensed})"
 
 
 def test_conductances_are_coloured_over_the_window_and_what_is_beyond_is_marked(axes):

@@ -8,6 +8,7 @@ import pytest
 
 import spicesnn as sn
 from spicesnn.crossbar.noise import CycleToCycle, ReadNoise, RetentionDrift, TelegraphNoise
+from spicesnn.errors import ConfigError, InputError
 from spicesnn.learning.manhattan import AllDevices, RandomSubset, Softmax, Tanh
 from spicesnn.learning.schemes import FloatingColumns, Gated, HalfVoltage, ThirdVoltage, Write
 from spicesnn.neurons.lif import LIF
@@ -16,6 +17,7 @@ from spicesnn.training import load
 from spicesnn.training.experiment import Experiment
 from spicesnn.training.layers import RateCode, SpikeCode
 from spicesnn.training.rules import RULES, total_updates
+from spicesnn.training.sections import ArrayOptions
 from spicesnn.training.streamed import Tally
 from spicesnn.training.unsupervised.experiment import _state
 from spicesnn.training.unsupervised.network import NetworkState, UnsupervisedNetwork, show
@@ -29,6 +31,34 @@ def built(preset="letters-3x3", **settings):
     return Experiment.of(
         load(preset, {key.replace("__", "."): value for key, value in settings.items()})
     )
+
+
+def test_wires_of_each_line_and_the_ends_of_lines():
+    ohms = [float(k) for k in range(1, 11)]
+    e = built(
+        array__word_line_ohm=ohms,
+        array__driver_ohm="1,2,3,4,5,6,7,8,9,1k",
+        array__drive_side="right",
+        array__sense_side="both",
+    )
+    wires = e.layers[0].wires
+    assert wires.word_line_ohm.tolist() == ohms
+    assert wires.driver_ohm.tolist() == [*ohms[:-1], 1000.0]
+    assert (wires.driven_ends, wires.sensed_ends) == ((False, True), (True, True))
+    table = e.config.array.to_table()
+    assert table["word_line_ohm"] == ohms
+    assert ArrayOptions.from_table(table, "array") == e.config.array
+    assert ArrayOptions().to_table()["drive_side"] == "auto"
+    for key, bad, message in (
+        ("word_line_ohm", [1.0, -1.0], r"array.word_line_ohm = -1.0; expected 0 or more"),
+        ("word_line_ohm", [1.0, float("nan")], r"array.word_line_ohm = nan; expected 0 or more"),
+        ("word_line_ohm", [1.0, "2mV"], r"word_line_ohm"),
+        ("drive_side", "top", r"array.drive_side is 'top'. Expected one of: left, right, both"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            ArrayOptions.from_table({key: bad}, "array")
+    with pytest.raises(InputError, match=r"word_line_ohm has shape \(2,\).* 10 rows"):
+        built(array__word_line_ohm=[1.0, 2.0]).fresh_devices()
 
 
 def test_wires_neurons_and_encoding():

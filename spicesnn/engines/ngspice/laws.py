@@ -75,12 +75,8 @@ def balanced(array: Crossbar, solved: Solved, allowed: Floats) -> tuple[Solved, 
     """
     wires = array.wires
     eps = 64 * np.finfo(float).eps
-    driver = (
-        np.broadcast_to(np.asarray(wires.driver_ohm, dtype=float), array.rows) + wires.word_line_ohm
-    )
-    sense = (
-        np.broadcast_to(np.asarray(wires.sense_ohm, dtype=float), array.cols) + wires.bit_line_ohm
-    )
+    word_ohm, driver = wires.word_ohms(array.rows)
+    bit_ohm, sense = wires.bit_ohms(array.cols)
     worst = np.zeros(len(solved.row_amps))
     outputs = np.maximum(
         np.abs(solved.cell_amps.sum(axis=2)).max(axis=1),
@@ -92,7 +88,7 @@ def balanced(array: Crossbar, solved: Solved, allowed: Floats) -> tuple[Solved, 
             2,
             solved.row_amps,
             driver,
-            wires.word_line_ohm,
+            word_ohm,
             solved.floating_rows,
             solved.row_volts,
             solved.word,
@@ -101,14 +97,14 @@ def balanced(array: Crossbar, solved: Solved, allowed: Floats) -> tuple[Solved, 
             1,
             solved.column_amps,
             sense,
-            wires.bit_line_ohm,
+            bit_ohm,
             solved.floating_columns,
             solved.column_volts,
             solved.bit,
         ),
     ):
         cells = solved.cell_amps.sum(axis=axis)
-        ohm = np.where(ends > 0, ends, segment if segment > 0 else np.inf)
+        ohm = np.where(ends > 0, ends, np.where(segment > 0, segment, np.inf))
         volts = np.maximum(np.abs(nodes).max(axis=axis), np.abs(source))
         explained = np.where(floating, 0.0, eps * 2 * volts / ohm)
         own = allowed[:, None]
@@ -142,33 +138,28 @@ def kirchhoff(array: Crossbar, solved: Solved) -> tuple[Floats, Floats]:
         if solved.bit_farad_amps is None
         else solved.cell_amps - solved.bit_farad_amps
     )
-    driver = (
-        np.broadcast_to(np.asarray(wires.driver_ohm, dtype=float), array.rows) + wires.word_line_ohm
-    )
-    sense = (
-        np.broadcast_to(np.asarray(wires.sense_ohm, dtype=float), array.cols) + wires.bit_line_ohm
-    )
+    word_ohm, driver = wires.word_ohms(array.rows)
+    bit_ohm, sense = wires.bit_ohms(array.cols)
     word = _Line(
         volts=solved.word,
         left=left,
         source_amps=solved.row_amps,
         source_volts=solved.row_volts,
         floating=solved.floating_rows,
-        segment_ohm=wires.word_line_ohm,
+        segment_ohm=word_ohm,
         end_ohm=driver,
-        double=wires.double_sided,
+        ends=wires.driven_ends,
     )
-    # A bit line is the same thing turned: it runs from its sense node (the last row) upwards, and
-    # currents flow out of it.
+    # A bit line is the same thing turned, and currents flow out of it.
     bit = _Line(
-        volts=np.swapaxes(solved.bit, 1, 2)[:, :, ::-1],
-        left=-np.swapaxes(came, 1, 2)[:, :, ::-1],
+        volts=np.swapaxes(solved.bit, 1, 2),
+        left=-np.swapaxes(came, 1, 2),
         source_amps=-solved.column_amps,
         source_volts=solved.column_volts,
         floating=solved.floating_columns,
-        segment_ohm=wires.bit_line_ohm,
+        segment_ohm=bit_ohm,
         end_ohm=sense,
-        double=wires.double_sided,
+        ends=wires.sensed_ends,
     )
     return np.maximum(word.violation(), bit.violation()), np.maximum(
         word.rounding(), bit.rounding()
@@ -177,17 +168,17 @@ def kirchhoff(array: Crossbar, solved: Solved) -> tuple[Floats, Floats]:
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class _Line:
-    """Lines (n, lines, nodes) fed at node 0, and at the last if `double`; `left` is what leaves
-    each node into cells and capacitances."""
+    """Lines (n, lines, nodes) fed at the first node, the last or both, as `ends` says; `left` is
+    what leaves each node into cells and capacitances."""
 
     volts: Floats
     left: Floats
     source_amps: Floats
     source_volts: Floats
     floating: NDArray[np.bool_]
-    segment_ohm: float
+    segment_ohm: Floats
     end_ohm: Floats
-    double: bool
+    ends: tuple[bool, bool]
 
     def violation(self) -> Floats:
         """Return the largest violation, (n,) ampere."""
@@ -196,20 +187,23 @@ class _Line:
         if np.any(stiff):
             # Without any resistance the node is the source's: a difference counts as the current
             # that it would make the cells carry.
-            apart = np.abs(self.volts[:, stiff, 0] - self.source_volts[:, stiff]).max(axis=1)
+            fed = self.volts[:, :, 0 if self.ends[0] else -1]
+            apart = np.abs(fed[:, stiff] - self.source_volts[:, stiff]).max(axis=1)
             steepest = np.abs(self.left).max() / max(np.abs(self.volts).max(), np.finfo(float).tiny)
             worst = np.maximum(worst, apart * min(steepest, 1e3))
         entering = self._entering()
         worst = np.maximum(
             worst, np.abs(np.where(stiff, 0.0, entering.sum(axis=0) - self.source_amps)).max(axis=1)
         )
-        if self.segment_ohm > 0:
-            between = (self.volts[:, :, :-1] - self.volts[:, :, 1:]) / self.segment_ohm
-            rest = -self.left
+        resists = self.segment_ohm > 0
+        if np.any(resists):
+            between = self.volts[:, resists, :-1] - self.volts[:, resists, 1:]
+            between /= self.segment_ohm[resists, None]
+            rest = -self.left[:, resists]
             rest[:, :, 1:] += between
             rest[:, :, :-1] -= between
-            rest[:, :, 0] += entering[0]
-            rest[:, :, -1] += entering[1]
+            rest[:, :, 0] += entering[0][:, resists]
+            rest[:, :, -1] += entering[1][:, resists]
             worst = np.maximum(worst, np.abs(rest).max(axis=(1, 2)))
         return np.asarray(worst)
 
@@ -218,13 +212,16 @@ class _Line:
         floats, or (stiff) where its resistance is 0."""
         live = ~self.floating & (self.end_ohm > 0)
         ohm = np.where(live, self.end_ohm, 1.0)
-        first = np.where(live, (self.source_volts - self.volts[:, :, 0]) / ohm, 0.0)
-        last = np.where(live & self.double, (self.source_volts - self.volts[:, :, -1]) / ohm, 0.0)
-        return np.stack([first, last])
+        return np.stack(
+            [
+                np.where(live & fed, (self.source_volts - self.volts[:, :, node]) / ohm, 0.0)
+                for node, fed in zip((0, -1), self.ends, strict=True)
+            ]
+        )
 
     def rounding(self) -> Floats:
         """Return the current that rounding of the voltages alone makes, (n,) ampere."""
-        ohms = [r for r in (self.segment_ohm, *self.end_ohm[~self.floating]) if r > 0]
+        ohms = [r for r in (*self.segment_ohm, *self.end_ohm[~self.floating]) if r > 0]
         steepest = 4.0 / min(ohms) if ohms else 0.0
         largest = np.maximum(
             np.abs(self.volts).max(axis=(1, 2)), np.abs(self.source_volts).max(axis=1)

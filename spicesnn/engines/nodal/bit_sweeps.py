@@ -16,7 +16,7 @@ the way up finds there."""
 @kernel
 def factor_bits(lines: Any, cells: Any, factor: Any, first: int, last: int) -> None:
     """Factor the bit lines of columns `first` to `last` (multiples of eight)."""
-    stride, rows, s = lines.stride, lines.rows, splat(lines.bit_siemens)
+    stride, rows = lines.stride, lines.rows
     ground, one = splat(lines.bit_ground), splat(1.0)
     if lines.bit_merged:
         for j in range(first, last, 8):
@@ -39,6 +39,7 @@ def factor_bits(lines: Any, cells: Any, factor: Any, first: int, last: int) -> N
                 else:
                     seen = seen + load(factor, at)
                 if i < rows - 1:
+                    s = load(lines.bit_segment, j)
                     c = one / (s + seen)
                     # what the node below sees through this one waits in that node's own place
                     store(factor, at + stride, s * (seen * c))
@@ -60,7 +61,7 @@ def solve_bits(
     last: int,
 ) -> None:
     """Set ``out = T_b⁻¹·(cells·x + sources)`` in columns `first` to `last`."""
-    stride, rows, s = lines.stride, lines.rows, splat(lines.bit_siemens)
+    stride, rows = lines.stride, lines.rows
     if lines.bit_merged:
         for j in range(first, last, 8):
             f = load(lines.bit_last, j) * load(bit_volts, j)
@@ -87,7 +88,7 @@ def solve_bits(
                 if i == 0:
                     f = f + load(lines.bit_first, j) * load(bit_volts, j)
                 else:
-                    f = f + s * load(out, at - stride)
+                    f = f + load(lines.bit_segment, j) * load(out, at - stride)
                 if i == rows - 1:
                     f = f + load(lines.bit_last, j) * load(bit_volts, j)
                 store(out, at, f * load(factor, at))
@@ -96,10 +97,11 @@ def solve_bits(
 
 @kernel
 def _bits_back(lines: Any, factor: Any, out: Any, first: int, last: int) -> None:
-    stride, s = lines.stride, splat(lines.bit_siemens)
+    stride = lines.stride
     for i in range(lines.rows - 2, -1, -1):
         for j in range(first, last, 8):
             at = i * stride + j
+            s = load(lines.bit_segment, j)
             store(out, at, load(out, at) + (s * load(factor, at)) * load(out, at + stride))
 
 
@@ -120,7 +122,7 @@ def direction_bits(
 
     With y of the forward sweep the product is Σ y_k²/c_k, a sum of squares that needs no second
     look at p."""
-    stride, rows, s, b = lines.stride, lines.rows, splat(lines.bit_siemens), splat(beta)
+    stride, rows, b = lines.stride, lines.rows, splat(beta)
     sum_of = splat(0.0)
     if lines.bit_merged:
         for j in range(first, last, 8):
@@ -149,6 +151,7 @@ def direction_bits(
                 at = i * stride + j
                 step = load(z, at) + b * load(p, at)
                 store(p, at, step)
+                s = load(lines.bit_segment, j)
                 f = load(cells, at) * step + s * load(out, at - stride)
                 y = f * load(factor, at)
                 sum_of = sum_of + f * y

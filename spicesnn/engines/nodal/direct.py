@@ -42,23 +42,18 @@ class Graph:
         row_terminal = 2 * rows * cols + np.arange(rows)
         col_terminal = 2 * rows * cols + rows + np.arange(cols)
         driven, sensed = ~operator.floating_rows, ~operator.floating_columns
-        row_ohm = np.broadcast_to(wires.driver_ohm, rows) + wires.word_line_ohm
-        col_ohm = np.broadcast_to(wires.sense_ohm, cols) + wires.bit_line_ohm
+        word_ohm, row_ohm = wires.word_ohms(rows)
+        bit_ohm, col_ohm = wires.bit_ohms(cols)
         edges = [
-            (
-                word[:, :-1].ravel(),
-                word[:, 1:].ravel(),
-                np.full(rows * (cols - 1), wires.word_line_ohm),
-            ),
-            (bit[:-1].ravel(), bit[1:].ravel(), np.full((rows - 1) * cols, wires.bit_line_ohm)),
-            (row_terminal[driven], word[driven, 0], row_ohm[driven]),
-            (bit[-1, sensed], col_terminal[sensed], col_ohm[sensed]),
+            (word[:, :-1].ravel(), word[:, 1:].ravel(), np.repeat(word_ohm, cols - 1)),
+            (bit[:-1].ravel(), bit[1:].ravel(), np.tile(bit_ohm, rows - 1)),
         ]
-        if wires.double_sided:
-            edges += [
-                (row_terminal[driven], word[driven, -1], row_ohm[driven]),
-                (bit[0, sensed], col_terminal[sensed], col_ohm[sensed]),
-            ]
+        for here, end in zip(wires.driven_ends, (0, -1), strict=True):
+            if here:
+                edges.append((row_terminal[driven], word[driven, end], row_ohm[driven]))
+        for here, end in zip(wires.sensed_ends, (0, -1), strict=True):
+            if here:
+                edges.append((bit[end, sensed], col_terminal[sensed], col_ohm[sensed]))
         tail, head, ohm = (np.concatenate(parts) for parts in zip(*edges, strict=True))
         return cls(tail, head, ohm, 2 * rows * cols + rows + cols)
 

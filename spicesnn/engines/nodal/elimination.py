@@ -74,6 +74,8 @@ def _turned(lines: Lines) -> Lines:
         bit_merged=lines.word_merged,
         word_held=lines.bit_held,
         bit_held=lines.word_held,
+        word_segment=lines.bit_segment,
+        bit_segment=lines.word_segment,
     )
 
 
@@ -290,8 +292,8 @@ def _left_over(
     into_bit[0] += lines.bit_first[:cols] * (column_volts - bit[0])
     into_bit[-1] += lines.bit_last[:cols] * (column_volts - bit[-1])
     for into, node, siemens in (
-        (into_word.T, word.T, lines.word_siemens),
-        (into_bit, bit, lines.bit_siemens),
+        (into_word.T, word.T, lines.word_segment[:rows]),
+        (into_bit, bit, lines.bit_segment[:cols]),
     ):
         along = siemens * np.diff(node, axis=0)
         into[:-1] += along

@@ -30,8 +30,8 @@ def _ghosts(lines: Any, x: Any, row: int, word_volts: Any) -> tuple[float, float
         return 0.0, 0.0
     near, far, v = x[row * lines.stride], x[row * lines.stride + lines.cols - 1], word_volts[row]
     return (
-        near + (v - near) * (lines.word_first[row] / lines.word_siemens),
-        far + (v - far) * (lines.word_last[row] / lines.word_siemens),
+        near + (v - near) * (lines.word_first[row] / lines.word_segment[row]),
+        far + (v - far) * (lines.word_last[row] / lines.word_segment[row]),
     )
 
 
@@ -85,11 +85,7 @@ def _check_inner_row(
     """Do what `_check_any_row` does, without a question on the way: for a row between others, wires
     that resist, and no injected currents."""
     stride, base, final = lines.stride, row * lines.stride, (lines.cols - 1) // 8 * 8
-    bit_ground, s, word = (
-        splat(lines.bit_ground),
-        splat(lines.bit_siemens),
-        splat(lines.word_siemens),
-    )
+    bit_ground, word = splat(lines.bit_ground), splat(lines.word_segment[row])
     out_of_row, size_of_row = splat(0.0), splat(0.0)
     word_left, word_peak, bit_left, bit_peak = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
     left_ghost, right_ghost = _ghosts(lines, x, row, word_volts)
@@ -105,7 +101,7 @@ def _check_inner_row(
         else:
             right, segment = (
                 with_lane(after(w, w), (lines.cols - 1) % 8, right_ghost),
-                load(lines.word_segment, j),
+                word * load(lines.real, j),
             )
         through = g * (w - b)
         out = through + load(lines.word_shunt, j) * w
@@ -116,6 +112,7 @@ def _check_inner_row(
         store(column_sums, stride + j, load(column_sums, stride + j) + size)
         over = fabs(segment * ((left - w) + (right - w)) - out)
         word_left, word_peak = word_left + over, larger(over, word_peak)
+        s = load(lines.bit_segment, j)
         over = fabs(into + s * ((load(t, at - stride) - b) + (load(t, at + stride) - b)))
         bit_left, bit_peak = bit_left + over, larger(over, bit_peak)
         left = before(w, following)
@@ -144,7 +141,7 @@ def _check_any_row(
         (lines.cols + 7) // 8 * 8,
         row * lines.stride,
     )
-    bit_ground, s = splat(lines.bit_ground), splat(lines.bit_siemens)
+    bit_ground, word = splat(lines.bit_ground), splat(lines.word_segment[row])
     absolute, peak, out_of_row, size_of_row = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
     left_ghost, right_ghost = _ghosts(lines, x, row, word_volts)
     last_tile = splat(left_ghost)
@@ -169,9 +166,10 @@ def _check_any_row(
             )
             bend = (before(last_tile, w) - w) + (right - w)
             last_tile = w
-            left = fabs(load(lines.word_segment, j) * bend - out)
+            left = fabs((word * load(lines.real, j)) * bend - out)
             absolute, peak = absolute + left, larger(left, peak)
         if not lines.bit_merged:
+            s = load(lines.bit_segment, j)
             if row > 0:
                 into = into + s * (load(t, at - stride) - b)
             else:

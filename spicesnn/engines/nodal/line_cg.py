@@ -49,6 +49,7 @@ def lines_in(numbers: Any, held: Any, rows: int, cols: int) -> Any:
     high = -(-rows // 8) * 8
     wide = held.size - high
     bits = 8 + 2 * high
+    segments = bits + 2 * wide + high
     return Lines(
         rows,
         cols,
@@ -65,9 +66,10 @@ def lines_in(numbers: Any, held: Any, rows: int, cols: int) -> Any:
         numbers[5] > 0.0,
         held[:high],
         held[high:],
-        numbers[bits + 2 * wide : bits + 3 * wide],
-        numbers[bits + 3 * wide : bits + 4 * wide],
-        numbers[bits + 4 * wide : bits + 5 * wide],
+        numbers[bits + 2 * wide : segments],
+        numbers[segments : segments + wide],
+        numbers[segments + wide : segments + 2 * wide],
+        numbers[segments + 2 * wide : segments + 3 * wide],
     )
 
 
@@ -133,7 +135,9 @@ def start_flat(lines: Any, word_volts: Any, x: Any, first: int, last: int) -> No
     wide = lines.cols // 8 * 8
     for row in range(8 * first, 8 * last):
         base = row * lines.stride
-        driven = row < lines.rows and (lines.word_held[row] or lines.word_first[row] > 0)
+        driven = row < lines.rows and (
+            lines.word_held[row] or lines.word_first[row] > 0 or lines.word_last[row] > 0
+        )
         volts = word_volts[row] if driven else 0.0
         for j in range(0, wide, 8):
             store(x, base + j, splat(volts))

@@ -115,11 +115,7 @@ class LinePrepared:
             # Lines tied to their driver by 0 Ω are not solved for: their volts are the new drive,
             # not the old solution's.
             wires = self.operator.wires
-            held = (
-                (np.broadcast_to(wires.driver_ohm, rows) == 0)
-                & (wires.word_line_ohm == 0)
-                & ~self.operator.floating_rows
-            )
+            held = (wires.word_ohms(rows)[1] == 0) & ~self.operator.floating_rows
             word[:, held] = sources.row_volts[:, held, None]
         results = self._run(sources, volts, warm=start is not None, tolerance=tolerance)
         reports = results[:, rows + cols :]
@@ -259,20 +255,18 @@ def check_resolved(
         Error that is accepted, relative to `scale`. Arrays that carry next to no current at all are
         left alone.
     """
-    ohm = [
-        value for value in (operator.wires.word_line_ohm, operator.wires.bit_line_ohm) if value > 0
-    ]
-    if not ohm or bool(np.all(bound <= coarsest * scale)):
+    ohm = operator.wires.smallest_segment_ohm
+    if ohm == np.inf or bool(np.all(bound <= coarsest * scale)):
         return
     reach = np.maximum(
         np.abs(sources.row_volts).max(axis=1), np.abs(sources.column_volts).max(axis=1)
     )
-    lost = np.flatnonzero((bound > coarsest * scale) & (bound > 1e-9 * reach / min(ohm)))
+    lost = np.flatnonzero((bound > coarsest * scale) & (bound > 1e-9 * reach / ohm))
     if lost.size:
         k = int(lost[0])
         raise ConvergenceError(
             f"the line currents are only known to {bound[k]:.2g} A of {scale[k]:.2g} A: a cell has"
-            f" {operator.cell_siemens.max():.3g} S where a wire segment has {1 / min(ohm):.3g} S,"
+            f" {operator.cell_siemens.max():.3g} S where a wire segment has {1 / ohm:.3g} S,"
             " and double precision cannot tell its two ends apart. Give shorted cells less"
             " conductance"
         )

@@ -13,7 +13,7 @@ import numpy as np
 
 from spicesnn.arrays import Floats
 from spicesnn.crossbar.islands import islands
-from spicesnn.crossbar.wires import Wires
+from spicesnn.crossbar.wires import Wires, largest
 from spicesnn.engines.nodal.direct import DirectPrepared
 from spicesnn.engines.nodal.elimination import MOST_SECONDS, Eliminated, elimination_seconds
 from spicesnn.engines.nodal.network import Operator, Prepared, Solution, Sources
@@ -31,7 +31,7 @@ def predicted_iterations(operator: Operator) -> float:
     """Return how many iterations of the line solver the operator is likely to take."""
     wires, cells = operator.wires, operator.cell_siemens
     mean = float(cells.sum()) / cells.size
-    segment_ohm = max(wires.word_line_ohm, wires.bit_line_ohm)
+    segment_ohm = wires.largest_segment_ohm
     if mean * segment_ohm > 1e-4:
         # a cell that conducts better than the wires ties their nodes together, and more of that
         # changes nothing
@@ -42,12 +42,8 @@ def predicted_iterations(operator: Operator) -> float:
 def _iterations(wires: Wires, shape: tuple[int, int], mean: float) -> float:
     """Return how many iterations cells of this mean conductance are likely to take, siemens."""
     rows, cols = shape
-    driver, sense = (
-        ohm if isinstance(ohm, float) else float(ohm.max())
-        for ohm in (wires.driver_ohm, wires.sense_ohm)
-    )
-    word = cols * mean * (cols * wires.word_line_ohm + driver)
-    bit = rows * mean * (rows * wires.bit_line_ohm + sense)
+    word = cols * mean * (cols * largest(wires.word_line_ohm) + largest(wires.driver_ohm))
+    bit = rows * mean * (rows * largest(wires.bit_line_ohm) + largest(wires.sense_ohm))
     quarter = math.pi**2 / 4
     damping = (1 + quarter / max(word, 1e-12)) * (1 + quarter / max(bit, 1e-12))
     return 1.0 + 7.0 / math.sqrt(max(1.0 - 1.0 / damping, 1e-12))
@@ -151,8 +147,7 @@ class Checked:
         if elimination_seconds(*self.operator.shape) <= MOST_SECONDS:
             return Eliminated(self.operator)
         resolved = (
-            float(self.operator.cell_siemens.max())
-            * max(self.operator.wires.word_line_ohm, self.operator.wires.bit_line_ohm)
+            float(self.operator.cell_siemens.max()) * self.operator.wires.largest_segment_ohm
             <= UNRESOLVED
         )
         return DirectPrepared(self.operator) if resolved else None
@@ -199,6 +194,8 @@ def prepare(operator: Operator, reuse: Prepared | None = None, solves: int = 1) 
         A line floats without any path to a source.
     """
     check_paths(operator)
+    if operator.wires.partly_ideal:
+        return DirectPrepared(operator)
     if min(operator.shape) == 1:
         # along a single line currents may fall off by any factor; elimination keeps every one of
         # them to its own accuracy
@@ -223,7 +220,9 @@ def prepare(operator: Operator, reuse: Prepared | None = None, solves: int = 1) 
 
 def lines_always_pay(wires: Wires, shape: tuple[int, int], solves: int = 1) -> bool:
     """Return whether the line solver is likely to be the faster method, whatever the cells are."""
-    segment_ohm = max(wires.word_line_ohm, wires.bit_line_ohm)
+    if wires.partly_ideal:
+        return False
+    segment_ohm = wires.largest_segment_ohm
     return min(shape) > 1 and not _costs(
         shape, _iterations(wires, shape, 1 / segment_ohm if segment_ohm else _SHORT), solves
     )

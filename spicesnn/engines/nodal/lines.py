@@ -64,7 +64,8 @@ class Lines(NamedTuple):
     rows, cols, stride : int
         Lines of each kind; doubles from one row to the next.
     word_siemens, bit_siemens : float
-        Conductance of one segment (0 where lines are merged).
+        Conductance of a segment, of the line whose segments conduct best (0 where lines are
+        merged).
     word_ground, bit_ground : float
         Conductance from each node to ground.
     word_first, word_last : (padded rows,)
@@ -74,8 +75,10 @@ class Lines(NamedTuple):
         The same for bit lines and their sense nodes. A merged line's is all in `bit_last`.
     word_merged, bit_merged : bool
     word_held, bit_held : (padded rows,), (padded cols,) bool
-    word_segment, bit_segment : (padded cols,)
-        `word_siemens`, `bit_siemens` for real columns and 0 for padded ones.
+    word_segment, bit_segment : (padded rows,), (padded cols,)
+        Conductance of a segment of each line (0 where lines are merged); 1 for padded lines.
+    real : (padded cols,)
+        1 for real columns and 0 for padded ones.
     word_shunt : (padded cols,)
         `word_ground` for real columns and 0 for padded ones.
     """
@@ -97,6 +100,7 @@ class Lines(NamedTuple):
     bit_held: NDArray[np.bool_]
     word_segment: Floats
     bit_segment: Floats
+    real: Floats
     word_shunt: Floats
 
 
@@ -158,26 +162,27 @@ def work_doubles(rows: int, stride: int, threads: int) -> int:
 
 
 def _side(
-    ohm: float | Floats, segment_ohm: float, floating: NDArray[np.bool_], width: int
-) -> tuple[Floats, NDArray[np.bool_]]:
-    """Return terminal conductance of each line (padded), and which are held because there is no
-    resistance at all."""
+    ohm: Floats, floating: NDArray[np.bool_], ends: tuple[bool, bool], width: int
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Return the conductance between each line's first node and its terminal, and between its last
+    node and the same (padded), and which lines are held because there is no resistance at all."""
     count = floating.size
     held = np.zeros(width, dtype=bool)
+    siemens = np.zeros(count)
+    np.divide(1.0, ohm, out=siemens, where=(ohm != 0) & ~floating)
+    held[:count] = (ohm == 0) & ~floating
+    first, last = np.ones((2, width))
+    first[:count], last[:count] = (siemens if end else 0.0 for end in ends)
+    return first, last, held
+
+
+def _segments(ohm: Floats, width: int) -> tuple[Floats, bool]:
+    """Return the conductance of a segment of each line (padded), and whether the lines are
+    merged."""
     siemens = np.ones(width)
-    if isinstance(ohm, float):
-        total = ohm + segment_ohm
-        siemens[:count] = 1.0 / total if total else 0.0
-        held[:count] = total == 0
-    else:
-        each = ohm + segment_ohm
-        np.divide(1.0, each, out=siemens[:count], where=each != 0)
-        siemens[:count][each == 0] = 0.0
-        held[:count] = each == 0
-    if floating.any():
-        siemens[:count][floating] = 0.0
-        held[:count][floating] = False
-    return siemens, held
+    merged = not ohm.any()
+    siemens[: ohm.size] = 0.0 if merged else 1.0 / ohm
+    return siemens, merged
 
 
 @lru_cache(maxsize=16)
@@ -194,41 +199,41 @@ def _lines_of(
     )
     rows, cols = floating_rows.size, floating_columns.size
     stride = stride_of(cols)
-    word, word_held = _side(wires.driver_ohm, wires.word_line_ohm, floating_rows, padded(rows))
-    bit, bit_held = _side(wires.sense_ohm, wires.bit_line_ohm, floating_columns, stride)
-    word_merged, bit_merged = wires.word_line_ohm == 0, wires.bit_line_ohm == 0
-    word_far = word if wires.double_sided and not word_merged else np.zeros(word.size)
-    bit_far = bit if wires.double_sided and not bit_merged else np.zeros(stride)
-    if wires.double_sided and word_merged:
-        word[:rows] *= 2.0
-    if wires.double_sided and bit_merged:
-        bit[:cols] *= 2.0
-    word_siemens = 0.0 if word_merged else 1.0 / wires.word_line_ohm
-    bit_siemens = 0.0 if bit_merged else 1.0 / wires.bit_line_ohm
-    word_segment, bit_segment, word_shunt = np.zeros((3, stride))
-    word_segment[:cols], bit_segment[:cols], word_shunt[:cols] = (
-        word_siemens,
-        bit_siemens,
-        word_ground,
+    word_ohm, driver_ohm = wires.word_ohms(rows)
+    bit_ohm, sense_ohm = wires.bit_ohms(cols)
+    word_segment, word_merged = _segments(word_ohm, padded(rows))
+    bit_segment, bit_merged = _segments(bit_ohm, stride)
+    word_first, word_last, word_held = _side(
+        driver_ohm, floating_rows, wires.driven_ends, padded(rows)
     )
+    bit_first, bit_last, bit_held = _side(sense_ohm, floating_columns, wires.sensed_ends, stride)
+    if word_merged:
+        word_first[:rows] += word_last[:rows]
+        word_last[:rows] = 0.0
+    if bit_merged:
+        bit_last[:cols] += bit_first[:cols]
+        bit_first[:cols] = 0.0
+    real, word_shunt = np.zeros((2, stride))
+    real[:cols], word_shunt[:cols] = 1.0, word_ground
     return Lines(
         rows=rows,
         cols=cols,
         stride=stride,
-        word_siemens=word_siemens,
-        bit_siemens=bit_siemens,
+        word_siemens=float(word_segment[:rows].max()),
+        bit_siemens=float(bit_segment[:cols].max()),
         word_ground=float(word_ground),
         bit_ground=float(bit_ground),
-        word_first=word,
-        word_last=word_far,
-        bit_first=bit_far,
-        bit_last=bit,
+        word_first=word_first,
+        word_last=word_last,
+        bit_first=bit_first,
+        bit_last=bit_last,
         word_merged=word_merged,
         bit_merged=bit_merged,
         word_held=word_held,
         bit_held=bit_held,
         word_segment=word_segment,
         bit_segment=bit_segment,
+        real=real,
         word_shunt=word_shunt,
     )
 
@@ -249,6 +254,7 @@ def _packed_of(
         lines.bit_last,
         lines.word_segment,
         lines.bit_segment,
+        lines.real,
         lines.word_shunt,
     )
     numbers = aligned_zeros(LANES + sum(vector.size for vector in vectors))

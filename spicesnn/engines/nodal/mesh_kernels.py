@@ -27,11 +27,14 @@ def _merge(mesh: Any, excess: Any, seen: Any, count: int, own: float, inverse: f
 
 
 @kernel
-def _pass_on(mesh: Any, excess: Any, held: Any, link: float, seen: Any, inverse: Any) -> None:
-    """Eliminate the front; the next node takes each place, tied to the one it replaces by `link`
-    (0: there is none)."""
+def _pass_on(
+    mesh: Any, excess: Any, held: Any, links: Any, tied: bool, seen: Any, inverse: Any
+) -> None:
+    """Eliminate the front; the next node takes each place, tied to the one it replaces by its
+    entry of `links` (not `tied`: there is none)."""
     count = excess.size
     for j in range(count):
+        link = links[j] if tied else 0.0
         total = link + excess[j]
         for q in range(count):
             seen[j, q] = mesh[j, q]
@@ -77,7 +80,7 @@ def _join_word_line(
             own += lines.word_last[row]
         if lines.word_merged and j < cols - 1:
             continue
-        link = lines.word_siemens if j < cols - 1 else 0.0
+        link = lines.word_segment[row] if j < cols - 1 else 0.0
         total = link + own
         for q in range(j + 1):
             seen[j, q] = now[q]
@@ -121,7 +124,9 @@ def eliminate(
     mesh, excess, now = front[:cols], front[cols], front[cols + 1]
     for i in range(rows):
         if i > 0 and not lines.bit_merged:
-            _pass_on(mesh, excess, held, lines.bit_siemens, bit_seen[i - 1], bit_inverse[i - 1])
+            _pass_on(
+                mesh, excess, held, lines.bit_segment, True, bit_seen[i - 1], bit_inverse[i - 1]
+            )
         for j in range(cols):
             if lines.bit_merged:
                 excess[j] += lines.bit_ground + (lines.bit_last[j] if i == 0 else 0.0)
@@ -132,7 +137,8 @@ def eliminate(
                     + (lines.bit_last[j] if i == rows - 1 else 0.0)
                 )
         _join_word_line(lines, cells, i, held, mesh, excess, word_seen[i], word_inverse[i], now)
-    _pass_on(mesh, excess, held, 0.0, bit_seen[rows - 1], bit_inverse[rows - 1])
+    last = rows - 1
+    _pass_on(mesh, excess, held, lines.bit_segment, False, bit_seen[last], bit_inverse[last])
 
 
 @kernel
@@ -187,7 +193,7 @@ def _forward_word_line(
         for q in range(j + 1):
             if seen[j, q] > 0.0:
                 _add(front[q], seen[j, q] * inverse[j], now)
-        share = (lines.word_siemens if j < cols - 1 else 0.0) * inverse[j]
+        share = (lines.word_segment[row] if j < cols - 1 else 0.0) * inverse[j]
         for k in range(now.size):
             now[k] *= share
 
@@ -207,7 +213,7 @@ def _back_word_line(
             _put(word[j], word[cols - 1])
             continue
         if j < cols - 1:
-            _add(word[j], lines.word_siemens, word[j + 1])
+            _add(word[j], lines.word_segment[row], word[j + 1])
         for q in range(j + 1):
             if seen[j, q] > 0.0:
                 _add(word[j], seen[j, q], front[q])
@@ -217,11 +223,12 @@ def _back_word_line(
 
 @kernel
 def _back_front(
-    held: Any, link: float, seen: Any, inverse: Any, columns: Any, kept: Any, front: Any
+    held: Any, links: Any, tied: bool, seen: Any, inverse: Any, columns: Any, kept: Any, front: Any
 ) -> None:
     """Take the front back by one row: `front` holds the voltages below, and then those of the nodes
     that `_pass_on` eliminated."""
     for j in range(len(front) - 1, -1, -1):
+        link = links[j] if tied else 0.0
         if held[j]:
             _put(front[j], columns[j])
             continue
@@ -277,7 +284,7 @@ def substitute(
                         _add(
                             front[q], bit_seen[i - 1, j, q] * bit_inverse[i - 1, j], kept[i - 1, j]
                         )
-                share = lines.bit_siemens * bit_inverse[i - 1, j]
+                share = lines.bit_segment[j] * bit_inverse[i - 1, j]
                 for k in range(now.size):
                     front[j, k] = kept[i - 1, j, k] * share
         for j in range(cols):
@@ -312,8 +319,16 @@ def substitute(
     front[:] = 0.0
     for i in range(rows - 1, -1, -1):
         if i == rows - 1 or not lines.bit_merged:
-            link = 0.0 if i == rows - 1 else lines.bit_siemens
-            _back_front(held, link, bit_seen[i], bit_inverse[i], columns, kept[i], front)
+            _back_front(
+                held,
+                lines.bit_segment,
+                i < rows - 1,
+                bit_seen[i],
+                bit_inverse[i],
+                columns,
+                kept[i],
+                front,
+            )
         for j in range(cols):
             _put(bit[i, j], front[j])
         _back_word_line(lines, i, word_seen[i], word_inverse[i], drives[i], front, word[i])

@@ -175,12 +175,7 @@ class Newton:
         """Return the conductance of the least resistive wire segment (0 Ω apart): cells far above
         it count as shorts."""
         wires = self.network.wires
-        ohms = [
-            float(np.min(o))
-            for o in (wires.word_line_ohm, wires.bit_line_ohm, wires.driver_ohm, wires.sense_ohm)
-            if np.min(o) > 0
-        ]
-        return 1.0 / min(ohms, default=1e-3)
+        return 1.0 / (1e-3 if wires.without_resistance else wires.smallest_ohm)
 
     def _step(
         self,
@@ -299,6 +294,14 @@ def _scaled(sources: Sources, level: float) -> Sources:
     )
 
 
+def _of_nodes(mismatch: Floats, segment_ohm: float | Floats) -> float:
+    """Return the largest mismatch at any node of the lines along axis 0; a line without resistance
+    is one node."""
+    at_nodes = np.abs(mismatch).max(axis=1)
+    of_lines = np.abs(mismatch.sum(axis=1))
+    return float(np.where(np.equal(segment_ohm, 0.0), of_lines, at_nodes).max())
+
+
 def _finished(
     network: Relinearised, sources: Sources, point: _Point, amps: Floats, count: int
 ) -> Solution:
@@ -306,9 +309,9 @@ def _finished(
     residual."""
     through = point.solved_amps
     mismatch = amps - through
-    on_word = mismatch.sum(axis=1) if network.wires.word_line_ohm == 0 else mismatch
-    on_bit = mismatch.sum(axis=0) if network.wires.bit_line_ohm == 0 else mismatch
-    residual = max(float(np.abs(on_word).max()), float(np.abs(on_bit).max())) + point.residual_amps
+    word_ohm, bit_ohm = network.wires.word_line_ohm, network.wires.bit_line_ohm
+    residual = max(_of_nodes(mismatch, word_ohm), _of_nodes(mismatch.T, bit_ohm))
+    residual += point.residual_amps
     out_of_word = (
         through
         + network.word_siemens * point.word

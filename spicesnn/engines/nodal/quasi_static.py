@@ -285,12 +285,7 @@ class Network:
 
     def _needed_ohms(self, segment: Segment, knot: Knot) -> Floats | None:
         wires = self.array.wires
-        if (
-            wires.word_line_ohm == 0
-            and wires.bit_line_ohm == 0
-            and not np.any(wires.driver_ohm)
-            and not np.any(wires.sense_ohm)
-        ):
+        if wires.without_resistance:
             return None
         slopes = self._slopes(segment, knot)
         if not segment.flat:  # what is not steep yet may become so before the step ends

@@ -43,7 +43,7 @@ class Relinearised:
         self.word_siemens, self.bit_siemens = word_siemens, bit_siemens
         self.solves = 0
         self._lines: LinePrepared | None = None
-        self._direct = False
+        self._direct = wires.partly_ideal
         self._any_floating = bool(floating_rows.any() or floating_columns.any())
 
     @property

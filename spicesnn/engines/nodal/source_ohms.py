@@ -21,9 +21,11 @@ def _series(ohm: float, siemens: float) -> float:
 
 
 @compiled(
-    signature=float64[:, ::1](float64[:, ::1], float64, float64[::1], boolean[::1], boolean[::1])
+    signature=float64[:, ::1](
+        float64[:, ::1], float64[::1], float64[::1], boolean[::1], boolean[::1]
+    )
 )
-def _ladder(siemens: Any, ohm: float, end_ohm: Any, near_live: Any, far_live: Any) -> Any:
+def _ladder(siemens: Any, segment_ohm: Any, end_ohm: Any, near_live: Any, far_live: Any) -> Any:
     """Return the resistance seen from each node of each line, (lines, nodes): cells lead to nodes
     that are held.
 
@@ -32,7 +34,7 @@ def _ladder(siemens: Any, ohm: float, end_ohm: Any, near_live: Any, far_live: An
     lines, nodes = siemens.shape
     seen = np.empty((lines, nodes))
     for i in range(lines):
-        end = end_ohm[i] + ohm
+        ohm, end = segment_ohm[i], end_ohm[i]
         terminal = np.inf if end == 0.0 else 1.0 / end
         g = terminal if near_live[i] else 0.0
         for j in range(nodes):
@@ -58,24 +60,15 @@ def source_ohms(
     It only splits the work between the array and its cells (`transient`): an exact value would
     change no answer. 0 where it is not known."""
     rows, cols = siemens.shape
-    driver, sense = (
-        np.array(np.broadcast_to(wires.driver_ohm, rows)),
-        np.array(np.broadcast_to(wires.sense_ohm, cols)),
-    )
-    off = np.zeros(max(rows, cols), dtype=bool)
     word = _ladder(
         np.ascontiguousarray(siemens),
-        wires.word_line_ohm,
-        driver,
-        ~floating_rows,
-        ~floating_rows if wires.double_sided else off[:rows],
+        *map(np.array, wires.word_ohms(rows)),
+        *(~floating_rows & end for end in wires.driven_ends),
     )
     bit = _ladder(
         np.ascontiguousarray(siemens.T),
-        wires.bit_line_ohm,
-        sense,
-        ~floating_columns if wires.double_sided else off[:cols],
-        ~floating_columns,
+        *map(np.array, wires.bit_ohms(cols)),
+        *(~floating_columns & end for end in wires.sensed_ends),
     )
     total = word + bit.T
     return np.where(np.isfinite(total), total, 0.0)

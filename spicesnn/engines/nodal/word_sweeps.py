@@ -63,12 +63,7 @@ def _factor_merged_words(lines: Any, cells: Any, factor: Any, panel: int) -> Non
 def _factor_word_group(lines: Any, cells: Any, factor: Any, first: int, last: int) -> None:
     """Factor some panels column by column together: the divisions of one wait for each other, those
     of several do not."""
-    size, s, ground, one = (
-        8 * lines.stride,
-        splat(lines.word_siemens),
-        splat(lines.word_ground),
-        splat(1.0),
-    )
+    size, ground, one = 8 * lines.stride, splat(lines.word_ground), splat(1.0)
     for panel in range(first, last):
         for j in range(0, lines.cols, 8):
             store_tile(factor, panel * size + 8 * j, tile_at(cells, panel * size + j, lines.stride))
@@ -76,6 +71,7 @@ def _factor_word_group(lines: Any, cells: Any, factor: Any, first: int, last: in
     for j in range(lines.cols - 1):
         for panel in range(first, last):
             at = panel * size + 8 * j
+            s = load(lines.word_segment, 8 * panel)
             seen = load(factor, at) + ground
             c = one / (s + seen)
             store(factor, at, c)
@@ -98,10 +94,12 @@ def _chain(factor: Any, at: int, s: Any, carried: Any, f: Any, y: Any, own: int)
 
 
 @kernel
-def _words_forward(lines: Any, cells: Any, factor: Any, t: Any, y: Any, base: int) -> None:
+def _words_forward(
+    lines: Any, cells: Any, factor: Any, t: Any, y: Any, base: int, panel: int
+) -> None:
     """Forward sweep of eight word lines without sources: y (padded cols, 8), from y_k = c_k·cells·t
     + (s·c_k)·y_{k-1}."""
-    stride, s = lines.stride, splat(lines.word_siemens)
+    stride, s = lines.stride, load(lines.word_segment, 8 * panel)
     carried = splat(0.0)
     for j in range(0, lines.cols, 8):
         f0, f1, f2, f3, f4, f5, f6, f7 = product_tile_at(t, cells, base + j, stride)
@@ -130,7 +128,7 @@ def _words_forward_sources(
 ) -> None:
     """Forward sweep of eight word lines with terminals and injected currents; the tiles wait in `y`
     for their turn."""
-    stride, s = lines.stride, splat(lines.word_siemens)
+    stride, s = lines.stride, load(lines.word_segment, 8 * panel)
     for j in range(0, lines.cols, 8):
         store_tile(y, 8 * j, product_tile_at(t, cells, base + j, stride))
     if word_amps.size:
@@ -146,10 +144,10 @@ def _words_forward_sources(
 
 
 @kernel
-def _words_back(lines: Any, factor: Any, y: Any, base: int) -> None:
+def _words_back(lines: Any, factor: Any, y: Any, base: int, panel: int) -> None:
     """Backward sweep of eight word lines; y becomes the solution, eight rows by tiles: y[j + r]
     holds row r, columns j to j + 7."""
-    s = splat(lines.word_siemens)
+    s = load(lines.word_segment, 8 * panel)
     w = splat(0.0)
     for j in range((lines.cols - 1) // 8 * 8, -1, -8):
         at, own = base + 8 * j, 8 * j
@@ -231,18 +229,14 @@ def _measured_rows(
 
     The terminals become ghost nodes beside the ends: s·(z_0 − ghost) = terminal·z_0.
     """
-    a, ohm, s, ground = (
-        splat(alpha),
-        1.0 / lines.word_siemens,
-        splat(lines.word_siemens),
-        splat(lines.word_ground),
-    )
+    a, ground = splat(alpha), splat(lines.word_ground)
     product, absolute = load(sums, at_sums), load(sums, at_sums + 8)
     peak, cross = load(sums, at_sums + 16), load(sums, at_sums + 24)
     final, end = (lines.cols - 1) // 8 * 8, (lines.cols - 1) % 8
     for r in range(min(8, lines.rows - 8 * panel)):
         row = 8 * panel + r
         base, own = row * lines.stride, 8 * r
+        ohm, s = 1.0 / lines.word_segment[row], splat(lines.word_segment[row])
         here, step = _renewed(first, y, own, base, a, p, x, z)
         left = before(splat(lane(here, 0) * (1.0 - lines.word_first[row] * ohm)), here)
         for j in range(0, final, 8):
@@ -259,7 +253,7 @@ def _measured_rows(
         right = with_lane(
             after(here, here), end, lane(here, end) * (1.0 - lines.word_last[row] * ohm)
         )
-        bend = load(lines.word_segment, final) * ((here - left) + (here - right))
+        bend = (s * load(lines.real, final)) * ((here - left) + (here - right))
         amps = (load(cells, base + final) + load(lines.word_shunt, final)) * here + bend
         product = product + amps * here
         cross = cross + amps * step
@@ -342,8 +336,8 @@ def renew_words(
         if first:
             _words_forward_sources(lines, cells, factor, t, word_volts, word_amps, y, base, panel)
         else:
-            _words_forward(lines, cells, factor, t, y, base)
-        _words_back(lines, factor, y, base)
+            _words_forward(lines, cells, factor, t, y, base, panel)
+        _words_back(lines, factor, y, base, panel)
         _measured_rows(lines, cells, first, y, panel, alpha, p, x, z, y, at_sums)
     measures[0] += total(load(y, at_sums))
     measures[1] += total(load(y, at_sums + 8))

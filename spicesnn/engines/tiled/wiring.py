@@ -45,17 +45,20 @@ class Wiring:
     pulses: Pulses | None = None
 
     def __post_init__(self) -> None:
-        if self.wires.word_line_ohm <= 0 or self.wires.bit_line_ohm <= 0 or self.wires.double_sided:
+        wires = self.wires
+        ohms = (wires.word_line_ohm, wires.bit_line_ohm, wires.driver_ohm, wires.sense_ohm)
+        if any(np.ndim(ohm) for ohm in ohms):
             raise InputError(
-                f"wires of {self.wires.word_line_ohm:g} and {self.wires.bit_line_ohm:g} Ω a"
-                f" segment, double_sided = {self.wires.double_sided}; in the training loop both are"
-                " above 0 Ω and driven from one end (wires without resistance are the ideal"
-                " network)"
+                "wires in the training loop have one resistance of each kind for all lines, not one"
+                " a line"
             )
-        if np.ndim(self.wires.driver_ohm) or np.ndim(self.wires.sense_ohm):
+        at_one_end = wires.driven_ends == (True, False) and wires.sensed_ends == (False, True)
+        if wires.word_line_ohm == 0 or wires.bit_line_ohm == 0 or not at_one_end:
             raise InputError(
-                "wires in the training loop have one driver resistance and one sense resistance for"
-                " all lines"
+                f"wires of {wires.word_line_ohm:g} and {wires.bit_line_ohm:g} Ω a segment, driven"
+                f" at column 0 and the last: {wires.driven_ends}, sensed at row 0 and the last:"
+                f" {wires.sensed_ends}; in the training loop both are above 0 Ω, driven at column 0"
+                " and sensed at the last row (wires without resistance are the ideal network)"
             )
         for name in ("g_one", "read_tolerance", "solve_tolerance"):
             if not getattr(self, name) > 0:
