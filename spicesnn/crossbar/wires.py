@@ -96,7 +96,7 @@ class Wires:
     >>> wires = sn.Wires(np.array([1.0, 1.0, 5.0]), 1.0, sense_side="top")  # one word line resists more
     >>> read = sn.Crossbar(np.full((3, 2), 1e-3), wires=wires).read([0.2, 0.2, 0.2])
     >>> [f"{amps * 1e3:.4f} mA" for amps in read.row_amps]
-    ['0.3968 mA', '0.3960 mA', '0.3911 mA']
+    ['0.3978 mA', '0.3970 mA', '0.3927 mA']
     """
 
     word_line_ohm: float | Floats = 1.0
