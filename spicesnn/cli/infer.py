@@ -20,6 +20,8 @@ def infer(
         typer.Argument(metavar="RUN", help="A run directory that `spicesnn train` has written."),
     ],
     engine: options.OneEngine = None,
+    workers: options.TileWorkers = 1,
+    scheduler: options.TileScheduler = None,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Maximum number of test samples.")
     ] = None,
@@ -48,8 +50,15 @@ def infer(
             f"--seed {seed}: this run has seed {config.seed}, which decides its devices and data;"
             " leave --seed out"
         )
+    if (workers > 1 or scheduler is not None) and config.kind != "map":
+        from spicesnn.errors import ConfigError
+
+        raise ConfigError(
+            f"{run} is no mapped network: --workers and --scheduler share out the arrays of runs of"
+            " `spicesnn map`; leave them out"
+        )
     folder = options.folder(out, "") if out is not None else None
-    with options.engine(engine.value if engine else config.engine) as solver:
+    with options.engine(engine.value if engine else config.engine, workers, scheduler) as solver:
         summary = training.infer(run, engine=solver, test_limit=limit, out=folder)
     if folder is not None:
         with (

@@ -31,6 +31,8 @@ def map_(
         ),
     ],
     engine: options.OneEngine = None,
+    workers: options.TileWorkers = 1,
+    scheduler: options.TileScheduler = None,
     figures: Annotated[
         bool,
         typer.Option(
@@ -57,7 +59,10 @@ def map_(
     if out is not None:
         options.refuse_results_of_others(out, "run.toml")
     config = load_map(network, data, options.settings(set_), seed, engine.value if engine else None)
-    with options.engine(config.engine) as solver, watched(f"mapping {network.name}") as watcher:
+    with (
+        options.engine(config.engine, workers, scheduler) as solver,
+        watched(f"mapping {network.name}") as watcher,
+    ):
         summary = training.train(config, engine=solver, out=out, rng_seed=seed, progress=watcher)
     drawn: list[Path] = []
     if figures:

@@ -131,11 +131,33 @@ def device(name: str, changes: dict[str, str], published: str | None = None) -> 
     )
 
 
-def engine(name: str) -> Engine:
-    """Start an engine by name."""
+TileWorkers = Annotated[
+    int, typer.Option("--workers", min=1, help="Processes on this machine that solve the arrays.")
+]
+TileScheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler", metavar="ADDRESS", help="A Dask scheduler whose workers solve the arrays."
+    ),
+]
+
+
+def engine(name: str, workers: int = 1, scheduler: str | None = None) -> Engine:
+    """Start an engine by name; with workers it shares out the arrays of a mapped network."""
     from spicesnn.engines.registry import make_engine
 
-    return make_engine(name)
+    if workers == 1 and scheduler is None:
+        return make_engine(name)
+    if name != "nodal":
+        from spicesnn.errors import ConfigError
+
+        raise ConfigError(
+            f"--workers and --scheduler share out arrays for the nodal engine, and this is {name};"
+            " leave them out, or take --engine nodal"
+        )
+    from spicesnn.engines.cluster import ClusterEngine
+
+    return ClusterEngine(workers=workers, scheduler=scheduler)
 
 
 _FILE_LIKE = (

@@ -7,9 +7,10 @@ underscored methods."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,6 +22,8 @@ from spicesnn.devices.base import Device
 from spicesnn.devices.stimulus import Stimulus
 from spicesnn.engines.results import IVCurve, PulseResult, Read
 from spicesnn.errors import InputError
+
+Answer = TypeVar("Answer")
 
 
 class Engine(ABC):
@@ -150,6 +153,20 @@ class Engine(ABC):
         """Return programs besides this package that solve the circuits, name → version, for the
         record of a run."""
         return {}
+
+    def each(
+        self, task: Callable[..., Answer], arguments: Sequence[tuple[Any, ...]]
+    ) -> list[Answer]:
+        """Return ``task(engine, *given)`` for each of many, in their order: one after the other
+        here; a `ClusterEngine` shares them out.
+
+        Parameters
+        ----------
+        task : callable
+            A function of a module, which travels by its name.
+        arguments : sequence of tuple
+        """
+        return [task(self, *given) for given in arguments]
 
     def close(self) -> None:
         """Let go of what the engine holds (worker processes); an engine can be used again

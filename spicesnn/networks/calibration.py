@@ -90,11 +90,10 @@ def calibrated(
     gathered: list[list[Values]] = [[] for _ in range(layer.parts)]
     for g, some in enumerate(few):
         for _, u in layer.applied(some):
-            for block in (b for b in layer.blocks if b.group == g):
-                mine = u[:, block.rows]
-                gathered[block.part].append(
-                    layer.product(block, layer.column_amps(block, mine, engine), mine)
-                )
+            pairs = [(block, u[:, block.rows]) for block in layer.blocks if block.group == g]
+            found_amps = layer.all_column_amps(pairs, engine)
+            for (block, mine), amps in zip(pairs, found_amps, strict=True):
+                gathered[block.part].append(layer.product(block, amps, mine))
     ranges, beyond, count, noise, signal = [], 0, 0, 0.0, 0.0
     for found in gathered:
         values = np.concatenate([v.ravel() for v in found])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +19,10 @@ from spicesnn.networks import evaluate
 from spicesnn.networks.calibration import Readout, calibrated, seen_by
 from spicesnn.networks.converters import full_scale
 from spicesnn.networks.hardware import Hardware
-from spicesnn.networks.mapping import Block, MappedLayer, effective, map_layer
+from spicesnn.networks.mapping import Block, MappedLayer, effectives, map_layer
 from spicesnn.networks.network import Network
 from spicesnn.networks.nodes import Values, Weighted
+from spicesnn.nonidealities.realised import Imperfections
 
 if TYPE_CHECKING:
     from spicesnn.networks.certificate import Certificate
@@ -176,19 +177,33 @@ class Chip:
         """Products (n, outputs) of one group of channels."""
         out = np.zeros((len(rows), layer.outputs))
         for weight, u in layer.applied(rows):
-            for part in range(layer.parts):
-                for block in layer.blocks_of(group, part):
-                    mine = u[:, block.rows]
-                    found = self._read(layer, block, mine)
-                    out[:, block.outputs] += (
-                        weight * layer.unit(part) * self._converted(layer, block, found)
-                    )
+            pairs = [
+                (block, u[:, block.rows])
+                for part in range(layer.parts)
+                for block in layer.blocks_of(group, part)
+            ]
+            for (block, _), found in zip(pairs, self._reads(layer, pairs), strict=True):
+                out[:, block.outputs] += (
+                    weight * layer.unit(block.part) * self._converted(layer, block, found)
+                )
         return out
 
-    def _read(self, layer: MappedLayer, block: Block, u: Values) -> Values:
+    def _reads(self, layer: MappedLayer, pairs: list[tuple[Block, Values]]) -> Iterator[Values]:
+        """Normalised products of blocks for their rows' inputs, one after the other."""
         flaws = self.hardware.imperfections
-        if flaws is None or not flaws.disturbs_reads:
-            return layer.product(block, layer.column_amps(block, u, self.engine), u)
+        if flaws is not None and flaws.disturbs_reads:
+            yield from (self._disturbed(layer, block, u, flaws) for block, u in pairs)
+        elif layer.solved_each_time:
+            found = layer.all_column_amps(pairs, self.engine)
+            for (block, u), amps in zip(pairs, found, strict=True):
+                yield layer.product(block, amps, u)
+        else:
+            for block, u in pairs:
+                yield layer.product(block, layer.column_amps(block, u, self.engine), u)
+
+    def _disturbed(
+        self, layer: MappedLayer, block: Block, u: Values, flaws: Imperfections
+    ) -> Values:
         if block.effective is not None and self.hardware.ideal_wires and flaws.telegraph is None:
             assert flaws.read_noise is not None
             # Each cell's current has an independent normal factor, so a column's is normal with the
@@ -197,20 +212,21 @@ class Chip:
             spread = flaws.read_noise.relative * np.sqrt((volts**2) @ (block.effective**2))
             amps = volts @ block.effective + spread * self._rng.standard_normal(spread.shape)
             return layer.product(block, amps, u)
-        found = []
-        for begin in range(0, len(u), self.hardware.reads_alike):
-            some = u[begin : begin + self.hardware.reads_alike]
-            array = flaws.before_read(block.array, self._rng)
-            now = Block(
-                group=block.group,
-                part=block.part,
-                rows=block.rows,
-                outputs=block.outputs,
-                array=array,
-                effective=effective(array, self.hardware, self.engine),
-            )
-            found.append(layer.product(now, layer.column_amps(now, some, self.engine), some))
-        return np.concatenate(found)
+        alike = self.hardware.reads_alike
+        parts = [u[begin : begin + alike] for begin in range(0, len(u), alike)]
+        arrays = [flaws.before_read(block.array, self._rng) for _ in parts]
+        solved = effectives(arrays, self.hardware, self.engine)
+        now = [
+            replace(block, array=array, effective=matrix)
+            for array, matrix in zip(arrays, solved, strict=True)
+        ]
+        found = layer.all_column_amps(list(zip(now, parts, strict=True)), self.engine)
+        return np.concatenate(
+            [
+                layer.product(block, amps, some)
+                for block, amps, some in zip(now, found, parts, strict=True)
+            ]
+        )
 
     def _converted(self, layer: MappedLayer, block: Block, products: Values) -> Values:
         adc, readout = self.hardware.adc, self.readouts[layer.name]

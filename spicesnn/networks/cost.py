@@ -4,13 +4,14 @@ from a table of published figures."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.engines.base import Engine
 from spicesnn.errors import InputError
 from spicesnn.networks.calibration import seen_by
@@ -205,25 +206,41 @@ def _columns_a_converter(chip: Chip) -> int:
     return int(chip.hardware.periphery.columns_per_adc)
 
 
-def array_power_watt(layer: MappedLayer, block: Block, u: Values, engine: Engine) -> Values:
-    """What the drivers of a block deliver for inputs (n, rows), fractions of full scale: Σ V·I of
-    the circuit that `engine` solves, watt, (n,)."""
-    volts = layer.volts(u)
-    array = block.array
-    gates = np.full(array.gate_lines, layer.hardware.gate_volts or 0.0) if array.gated else None
-    if block.effective is None:
-        step = max(1, 2_000_000 // (array.rows * array.cols))
-        parts = [
-            engine.read(array, volts[k : k + step], gate_volts=gates)
+def array_power_watt(
+    layer: MappedLayer, inputs: Sequence[tuple[Block, Values]], engine: Engine
+) -> list[Values]:
+    """What the drivers of blocks deliver for inputs (n, rows), fractions of full scale: Σ V·I of
+    the circuits that `engine` solves, watt, (n,) each."""
+    if layer.hardware.ideal_wires and layer.hardware.device.linear:
+        return [
+            np.asarray((layer.volts(u) ** 2) @ block.effective.sum(axis=1))
+            for block, u in inputs
+            if block.effective is not None
+        ]
+    reads: list[tuple[Crossbar, Values, Values | None]] = []
+    for block, u in inputs:
+        array, gate = block.array, layer.hardware.gate_volts
+        gates = np.full(array.gate_lines, gate or 0.0) if array.gated else None
+        reads.append(
+            (array, layer.volts(u) if block.effective is None else np.eye(array.rows), gates)
+        )
+    solved = engine.each(_row_amps, reads)
+    return [
+        np.sum(amps * layer.volts(u), axis=1)
+        if block.effective is None
+        else np.einsum("nr,nr->n", layer.volts(u) @ amps, layer.volts(u))
+        for (block, u), amps in zip(inputs, solved, strict=True)
+    ]
+
+
+def _row_amps(engine: Engine, array: Crossbar, volts: Values, gates: Values | None) -> Values:
+    step = max(1, 2_000_000 // (array.rows * array.cols))
+    return np.concatenate(
+        [
+            engine.read(array, volts[k : k + step], gate_volts=gates).row_amps
             for k in range(0, len(volts), step)
         ]
-        return np.concatenate(
-            [part.power_watt(volts[k * step : (k + 1) * step]) for k, part in enumerate(parts)]
-        )
-    if layer.hardware.ideal_wires:
-        return np.asarray((volts**2) @ block.effective.sum(axis=1))
-    drawn = engine.read(array, np.eye(array.rows), gate_volts=gates).row_amps
-    return np.asarray(np.einsum("nr,nr->n", volts @ drawn, volts))
+    )
 
 
 def _layer_rows(
@@ -237,10 +254,14 @@ def _layer_rows(
     )
     adc_factor = 0.0 if hardware.adc is None else 2.0 ** (hardware.adc.bits - 8)
     arrays_joule, rows, columns, converters, conversions, cells = 0.0, 0, 0, 0, 0, 0
+    seen = [
+        (block, u[:, block.rows])
+        for block in layer.blocks
+        for _, u in layer.applied(samples[block.group])
+    ]
+    for power in array_power_watt(layer, seen, chip.engine):
+        arrays_joule += float(np.mean(power)) * hardware.read_s * positions
     for block in layer.blocks:
-        for _, u in layer.applied(samples[block.group]):
-            power = array_power_watt(layer, block, u[:, block.rows], chip.engine)
-            arrays_joule += float(np.mean(power)) * hardware.read_s * positions
         rows += block.array.rows
         columns += block.array.cols
         cells += block.array.rows * block.array.cols

@@ -8,14 +8,15 @@ divided by the largest (`largest`), so that nothing is clipped."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from spicesnn.crossbar.crossbar import Crossbar
-from spicesnn.crossbar.mapping import Single
+from spicesnn.crossbar.mapping import Single, Window
 from spicesnn.crossbar.tiles import Tiling
+from spicesnn.crossbar.wires import Wires
 from spicesnn.engines.base import Engine
 from spicesnn.errors import InputError
 from spicesnn.networks.hardware import Hardware
@@ -134,19 +135,39 @@ class MappedLayer:
     def column_amps(self, block: Block, u: Values, engine: Engine) -> Values:
         """Column currents (n, cols) of a block for its rows' inputs (n, rows), fractions of full
         scale."""
-        volts = self.volts(u)
-        if block.effective is not None:
-            return np.asarray(volts @ block.effective)
-        array, gate = block.array, self.hardware.gate_volts
-        if self.hardware.ideal_wires:
-            return _through_cells(array, volts, gate)
-        step = max(1, 2_000_000 // (array.rows * array.cols))
-        gates = np.full(array.gate_lines, gate or 0.0) if array.gated else None
-        parts = [
-            engine.read(array, volts[k : k + step], gate_volts=gates).column_amps
-            for k in range(0, len(volts), step)
-        ]
-        return np.concatenate(parts)
+        return self.all_column_amps([(block, u)], engine)[0]
+
+    def all_column_amps(
+        self, pairs: Sequence[tuple[Block, Values]], engine: Engine
+    ) -> list[Values]:
+        """The same for many blocks, each with its rows' inputs; what has to be solved, the engine
+        may share out among workers."""
+        ready: dict[int, Values] = {}
+        reads: list[tuple[Crossbar, Values, Values | None]] = []
+        places: list[int] = []
+        for place, (block, u) in enumerate(pairs):
+            volts, array, gate = self.volts(u), block.array, self.hardware.gate_volts
+            if block.effective is not None:
+                ready[place] = np.asarray(volts @ block.effective)
+            elif self.hardware.ideal_wires:
+                ready[place] = _through_cells(array, volts, gate)
+            else:
+                step = max(1, 2_000_000 // (array.rows * array.cols))
+                gates = np.full(array.gate_lines, gate or 0.0) if array.gated else None
+                some = [(array, volts[k : k + step], gates) for k in range(0, len(volts), step)]
+                reads += some
+                places += [place] * len(some)
+        solved: dict[int, list[Values]] = {}
+        for place, amps in zip(places, engine.each(_read_columns, reads), strict=True):
+            solved.setdefault(place, []).append(amps)
+        ready |= {place: np.concatenate(parts) for place, parts in solved.items()}
+        return [ready[place] for place in range(len(pairs))]
+
+    @property
+    def solved_each_time(self) -> bool:
+        """Whether every input is a circuit of its own to solve: cells that are not linear, on
+        wires."""
+        return not (self.hardware.device.linear or self.hardware.ideal_wires)
 
     @property
     def two_signs(self) -> bool:
@@ -248,18 +269,28 @@ def map_layer(
         blocks=(),
         weights_error=0.0,
     )
-    blocks, squares, count = [], 0.0, 0
+    places: list[tuple[int, int, slice, slice, Values]] = []
     tiling = Tiling(rows=hardware.tile_lines()[0], cols=hardware.outputs_per_tile())
     for g, matrix in enumerate(extended):
         for part, digits in enumerate(_sliced(matrix / largest, hardware)):
-            for rows, outputs in tiling.parts(digits.shape):
-                block, error = _block(digits[rows, outputs], hardware, rng, engine)
-                blocks.append(replace(block, group=g, part=part, rows=rows, outputs=outputs))
-                squares, count = (
-                    squares + error,
-                    count + (rows.stop - rows.start) * (outputs.stop - outputs.start),
-                )
-    return replace(layer, blocks=tuple(blocks), weights_error=math.sqrt(squares / count))
+            places += [
+                (g, part, rows, outputs, digits[rows, outputs])
+                for rows, outputs in tiling.parts(digits.shape)
+            ]
+    conductances = _conductances([weights for *_, weights in places], hardware, engine)
+    arrays, squares, count = [], 0.0, 0
+    for (*_, weights), siemens in zip(places, conductances, strict=True):
+        array, error = _array(weights, siemens, hardware, rng)
+        arrays.append(array)
+        squares, count = squares + error, count + weights.size
+    matrices_solved = effectives(arrays, hardware, engine)
+    blocks = tuple(
+        Block(group=g, part=part, rows=rows, outputs=outputs, array=array, effective=matrix)
+        for (g, part, rows, outputs, _), array, matrix in zip(
+            places, arrays, matrices_solved, strict=True
+        )
+    )
+    return replace(layer, blocks=blocks, weights_error=math.sqrt(squares / count))
 
 
 def _sliced(weights: Values, hardware: Hardware) -> list[Values]:
@@ -278,23 +309,36 @@ def _sliced(weights: Values, hardware: Hardware) -> list[Values]:
     return digits
 
 
-def _block(
-    weights: Values, hardware: Hardware, rng: np.random.Generator, engine: Engine
-) -> tuple[Block, float]:
-    """An array whose weights, each within ±1, are these, and the sum of squares of what the cells
-    miss."""
+def _conductances(parts: list[Values], hardware: Hardware, engine: Engine) -> list[Values]:
+    """Conductances (rows, columns) of blocks whose weights, each within ±1, are these."""
     window, columns = hardware.used_window(), hardware.columns_kind()
-    wanted = columns.conductances(weights, window)
-    if hardware.bits_per_cell is not None:
-        wanted = window.quantised(wanted, 2**hardware.bits_per_cell)
+    found = [_in_states(columns.conductances(weights, window), hardware) for weights in parts]
     if hardware.wire_aware and not hardware.ideal_wires:
-        from spicesnn.learning.compensation import compensate
+        chosen = engine.each(_compensated, [(siemens, window, hardware.wires) for siemens in found])
+        found = [_in_states(siemens, hardware) for siemens in chosen]
+    return found
 
-        wanted = compensate(wanted, window, hardware.wires).siemens
-        if hardware.bits_per_cell is not None:
-            wanted = window.quantised(wanted, 2**hardware.bits_per_cell)
+
+def _in_states(siemens: Values, hardware: Hardware) -> Values:
+    if hardware.bits_per_cell is None:
+        return siemens
+    return hardware.used_window().quantised(siemens, 2**hardware.bits_per_cell)
+
+
+def _compensated(engine: Engine, wanted: Values, window: Window, wires: Wires) -> Values:
+    from spicesnn.learning.compensation import compensate
+
+    return compensate(wanted, window, wires).siemens
+
+
+def _array(
+    weights: Values, siemens: Values, hardware: Hardware, rng: np.random.Generator
+) -> tuple[Crossbar, float]:
+    """An array that was programmed to these conductances, and the sum of squares of what its cells
+    miss of the weights."""
+    window, columns = hardware.used_window(), hardware.columns_kind()
     device = hardware.device
-    state = device.state_for_conductance(wanted, v=hardware.chord_volts)
+    state = device.state_for_conductance(siemens, v=hardware.chord_volts)
     array = Crossbar(device=device, state=state, wires=hardware.wires)
     flaws = hardware.imperfections
     if flaws is not None:
@@ -304,18 +348,7 @@ def _block(
     holds = columns.weights(_chords(array, hardware), window)
     if isinstance(columns, Single):
         holds = holds - window.low / window.span
-    squares = float(np.sum((holds - weights) ** 2))
-    return (
-        Block(
-            group=0,
-            part=0,
-            rows=slice(0),
-            outputs=slice(0),
-            array=array,
-            effective=effective(array, hardware, engine),
-        ),
-        squares,
-    )
+    return array, float(np.sum((holds - weights) ** 2))
 
 
 def _chords(array: Crossbar, hardware: Hardware) -> Values:
@@ -360,12 +393,31 @@ def _through_cells(array: Crossbar, volts: Values, gate: float | None) -> Values
 
 def effective(array: Crossbar, hardware: Hardware, engine: Engine) -> Values | None:
     """The effective conductance of a linear array, siemens, None for cells that are not linear."""
-    if not array.linear:
-        return None
-    gates = np.full(array.gate_lines, hardware.gate_volts or 0.0) if array.gated else None
+    return effectives([array], hardware, engine)[0]
+
+
+def effectives(
+    arrays: Sequence[Crossbar], hardware: Hardware, engine: Engine
+) -> Sequence[Values | None]:
+    """The same of many arrays, which the engine may share out among workers."""
+    if not all(array.linear for array in arrays):
+        return [None] * len(arrays)
+    gates = [
+        np.full(array.gate_lines, hardware.gate_volts or 0.0) if array.gated else None
+        for array in arrays
+    ]
+    pairs = list(zip(arrays, gates, strict=True))
     if hardware.ideal_wires:
-        return np.array(array.cell_conductance(gates))
+        return [np.array(array.cell_conductance(gate)) for array, gate in pairs]
+    return engine.each(_effective, pairs)
+
+
+def _effective(engine: Engine, array: Crossbar, gates: Values | None) -> Values:
     return engine.effective_conductance(array, gates)
+
+
+def _read_columns(engine: Engine, array: Crossbar, volts: Values, gates: Values | None) -> Values:
+    return engine.read(array, volts, gate_volts=gates).column_amps
 
 
 def unrolled(node: Convolution, shape: Shape) -> Dense:

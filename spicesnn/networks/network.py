@@ -23,6 +23,7 @@ from spicesnn.networks.nodes import Node, Shape, Values, Weighted, real
 from spicesnn.networks.populations import Delay, Population
 
 if TYPE_CHECKING:
+    from spicesnn.engines.base import Engine
     from spicesnn.networks.chip import Chip
     from spicesnn.networks.hardware import Hardware
 
@@ -528,7 +529,14 @@ class Network:
                 total[name] += float(values[name].sum())
         return {name: count / len(taken) for name, count in total.items()}
 
-    def on(self, hardware: Hardware, *, calibrate: ArrayLike | None = None, seed: int = 0) -> Chip:
+    def on(
+        self,
+        hardware: Hardware,
+        *,
+        calibrate: ArrayLike | None = None,
+        seed: int = 0,
+        engine: Engine | None = None,
+    ) -> Chip:
         """Put the weights onto crossbar arrays.
 
         Parameters
@@ -540,10 +548,13 @@ class Network:
             samples.
         seed : int
             Of all that is drawn: cells that differ, stuck cells, converters' errors, read noise.
+        engine : Engine, optional
+            Solves the arrays: a `NodalEngine` unless given; a `ClusterEngine` shares them out
+            among processes.
         """
         from spicesnn.networks.chip import Chip
 
-        return Chip.made(self, hardware, calibrate=calibrate, seed=seed)
+        return Chip.made(self, hardware, calibrate=calibrate, seed=seed, engine=engine)
 
     def describe(self) -> list[dict[str, Any]]:
         """One row a node: name, kind, shapes in and out, number of weights."""

@@ -29,8 +29,8 @@ from spicesnn.netlist.safety import trusted, trusting
 from spicesnn.shown import shown
 from spicesnn.training import input_files
 from spicesnn.training.config import from_tables, load
-from spicesnn.training.workers import Failure, WorkersError, in_dask
 from spicesnn.whole_file import appearing, write_rows
+from spicesnn.workers import Failure, WorkersError, in_dask
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -57,6 +57,40 @@ def test_without_converters_every_sample_is_tested_and_answered_as_by_the_networ
     )
 
 
+def test_workers_are_for_arrays_of_mapped_networks_on_the_nodal_engine(folder, tmp_path, run_json):
+    files = ("map", folder / "net.npz", "--data", folder / "test.npz", "--out", tmp_path / "run")
+    code, _, said = run_json(*files, "--engine", "ngspice", "--workers", "2")
+    assert code != 0
+    assert "--workers and --scheduler share out arrays for the nodal engine, and this is" in said
+    code, _, said = run_json(*files, "--scheduler", "nonsense://nowhere:1")
+    assert code != 0
+    assert "no Dask scheduler answers at nonsense" in said
+    RunDirectory.create(tmp_path / "xpue", load("xpue"), {})
+    code, _, said = run_json("infer", tmp_path / "xpue", "--workers", "2")
+    assert code != 0
+    assert "is no mapped network: --workers and --scheduler share out the arrays" in said
+
+
+@pytest.mark.slow
+def test_two_workers_leave_the_same_run_as_one_process(folder, tmp_path, run_json):
+    tile = ("array.tile_rows=4", "array.tile_cols=4", "hardware.adc_bits=8")
+    sets = [part for each in tile for part in ("--set", each)]
+    found = []
+    for name, more in (("one", ()), ("two", ("--workers", "2"))):
+        run = tmp_path / name
+        files = ("map", folder / "net.npz", "--data", folder / "test.npz", "--out", run)
+        code, said, _ = run_json(*files, "--no-figures", *sets, *more)
+        assert code == 0
+        code, again, _ = run_json("infer", run, *more)
+        assert code == 0
+        predicted = np.load(run / "inference-nodal.npz")["predicted"]
+        found.append(
+            (said["test_accuracy"], said["energy_joule"], again["energy_joule"], predicted)
+        )
+    assert found[0][:3] == found[1][:3]
+    np.testing.assert_array_equal(found[0][3], found[1][3])
+
+
 def test_a_run_of_a_map_is_inferred_reported_exported_and_swept(folder, tmp_path, run_json):
     out = tmp_path / "run"
     settings = [

@@ -195,7 +195,7 @@ def test_a_scheduler_that_is_not_there_is_one_message(tmp_path):
 
 def test_a_port_where_something_else_listens_is_one_message(tmp_path, monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr("spicesnn.training.workers._PATIENCE_S", 0.3)
+    monkeypatch.setattr("spicesnn.workers._PATIENCE_S", 0.3)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()

@@ -9,8 +9,8 @@ from contextlib import suppress
 
 import pytest
 
+from spicesnn import workers
 from spicesnn.errors import ConfigError
-from spicesnn.training import workers
 
 distributed = pytest.importorskip("distributed")
 

@@ -56,26 +56,83 @@ class Failure:
         return self.said if self.ours else f"{self.kind}: {self.said}"
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Crew:
+    """Dask workers that are there until the ``with`` block of `crew` ends."""
+
+    client: Any
+    what: str
+
+    @property
+    def size(self) -> int:
+        """How many workers there are now."""
+        return len(self.client.nthreads())
+
+    def results(
+        self, task: Callable[..., Any], arguments: Mapping[str, tuple[Any, ...]]
+    ) -> Iterator[tuple[str, Any]]:
+        """Yield key and result of tasks as they are done. A worker that dies is a task that another
+        repeats.
+
+        Parameters
+        ----------
+        task : callable
+            Computes one of them, and returns a `Failure` rather than to raise.
+        arguments : Mapping
+            Key of a task → what it is called with; the same key is the same task, however often it
+            is asked for.
+
+        Raises
+        ------
+        WorkersError
+            The scheduler is gone.
+        """
+        from distributed import as_completed
+
+        futures = {
+            self.client.submit(task, *given, key=f"spicesnn-{key}"): key
+            for key, given in arguments.items()
+        }
+        for future in as_completed(futures):
+            yield futures[future], self._outcome(future)
+
+    def _outcome(self, future: Any) -> Any:
+        """Return what a task has come to; one that is lost with its scheduler is an error of its
+        own."""
+        try:
+            return future.result()
+        except CancelledError:
+            raise WorkersError(
+                f"the Dask scheduler is gone; {self.what} again with a scheduler that runs"
+            ) from None
+        except Exception as error:  # a worker that dies of this task every time
+            return Failure.of(error)
+
+
 def in_dask(
     task: Callable[..., Any],
     arguments: Mapping[str, tuple[Any, ...]],
     workers: int,
     scheduler: str | None,
 ) -> Iterator[tuple[str, Any]]:
-    """Yield key and result of tasks as they are done. A worker that dies is a task that another
-    repeats.
+    """Yield key and result of the tasks of a sweep as they are done; see `crew` and
+    `Crew.results`."""
+    with crew(workers, scheduler, "what was computed is kept: start the sweep") as together:
+        yield from together.results(task, arguments)
+
+
+@contextmanager
+def crew(workers: int, scheduler: str | None, what: str) -> Iterator[Crew]:
+    """Start workers, or find those of a scheduler.
 
     Parameters
     ----------
-    task : callable
-        Computes one of them, and returns a `Failure` rather than to raise.
-    arguments : Mapping
-        Key of a task → what it is called with; the same key is the same task, however often it is
-        asked for.
     workers : int
         Processes on this machine.
     scheduler : str | None
         In place of them, the address of a scheduler that has workers.
+    what : str
+        What a user does where the scheduler goes: "start the sweep".
 
     Raises
     ------
@@ -85,7 +142,7 @@ def in_dask(
         The scheduler is gone, or there are workers without spicesnn.
     """
     try:
-        from distributed import Client, Security, as_completed
+        from distributed import Client, Security
     except ImportError:
         raise ConfigError(
             "several workers or a cluster need Dask: pip install 'spicesnn[cluster]'; --workers 1"
@@ -109,12 +166,7 @@ def in_dask(
         )
         client = held.enter_context(Client(where, timeout=_PATIENCE_S, security=security))
         _check_workers(client)
-        futures = {
-            client.submit(task, *given, key=f"spicesnn-{key}"): key
-            for key, given in arguments.items()
-        }
-        for future in as_completed(futures):
-            yield futures[future], _outcome(future)
+        yield Crew(client, what)
 
 
 def _own_keys() -> Any:
@@ -168,20 +220,6 @@ def _check_workers(client: Any) -> None:
             f"Dask workers without spicesnn: {', '.join(lacking[:_NAMED])}; install spicesnn"
             f" {__version__} where the workers run"
         )
-
-
-def _outcome(future: Any) -> Any:
-    """Return what a task has come to; one that is lost with its scheduler is an error of its
-    own."""
-    try:
-        return future.result()
-    except CancelledError:
-        raise WorkersError(
-            "the Dask scheduler is gone; what was computed is kept: start the sweep again with a"
-            " scheduler that runs"
-        ) from None
-    except Exception as error:  # a worker that dies of this task every time
-        return Failure.of(error)
 
 
 @contextmanager
