@@ -397,8 +397,8 @@ class Crossbar:
         engine : Engine or str, optional
             Also ``"nodal"`` or ``"ngspice"``.
         lines
-            ``column_volts``, ``gate_volts``, ``floating_rows``, ``floating_columns`` as in
-            `Engine.read`.
+            ``column_volts``, ``gate_volts``, ``floating_rows``, ``floating_columns``,
+            ``voltages`` as in `Engine.read`.
 
         Returns
         -------

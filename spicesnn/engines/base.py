@@ -40,6 +40,7 @@ class Engine(ABC):
         gate_volts: ArrayLike | None = None,
         floating_rows: ArrayLike | None = None,
         floating_columns: ArrayLike | None = None,
+        voltages: bool = True,
     ) -> Read:
         """Solve the array at given line voltages, states at rest.
 
@@ -54,6 +55,10 @@ class Engine(ABC):
             Third terminals, for cells that have one.
         floating_rows, floating_columns : (rows,), (cols,) bool, optional
             Lines that are left open.
+        voltages : bool
+            False: the engine may leave out the node voltages, which saves time and memory; the
+            currents and the certificate are the same, and voltages that are asked for all the same
+            are solved for then.
 
         Returns
         -------
@@ -72,7 +77,10 @@ class Engine(ABC):
         levels = Levels.checked(
             array, row_volts, column_volts, gate_volts, floating_rows, floating_columns
         )
-        return _with_drive(self._read(array, levels), array, levels)
+        if not isinstance(voltages, bool | np.bool_):
+            raise InputError(f"read: voltages = {voltages!r:.60}; expected True or False")
+        solve = self._read if voltages else self._read_currents
+        return _with_drive(solve(array, levels), array, levels)
 
     def pulse(self, array: Crossbar, pulse: Pulse | Waveform) -> PulseResult:
         """Apply a programming pulse, or any piecewise-linear waveform, and return the array
@@ -215,6 +223,11 @@ class Engine(ABC):
 
     @abstractmethod
     def _read(self, array: Crossbar, levels: Levels) -> Read: ...
+
+    def _read_currents(self, array: Crossbar, levels: Levels) -> Read:
+        """Solve as `_read` does; node voltages may be left to be solved for when they are asked
+        for."""
+        return self._read(array, levels)
 
     @abstractmethod
     def _pulse(self, array: Crossbar, waveform: CheckedWaveform) -> PulseResult: ...

@@ -53,7 +53,7 @@ def engine_given(engine: Engine | str | None) -> Iterator[Engine]:
         )
 
 
-_LINES = ("column_volts", "gate_volts", "floating_rows", "floating_columns")
+_LINES = ("column_volts", "gate_volts", "floating_rows", "floating_columns", "voltages")
 
 
 def read(

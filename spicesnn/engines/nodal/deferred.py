@@ -1,5 +1,5 @@
-"""Reads of large batches: column currents from the effective conductance, everything else on
-demand.
+"""Reads whose node voltages are solved for on demand: those that were asked for without, and large
+batches, whose column currents come from the effective conductance.
 
 Ten thousand inputs of a 784×100 array have 6 GB of node voltages, which nobody wants to wait for.
 Here `column_amps` is there at once; `row_amps`, `word_line_volts` and `bit_line_volts` are solved
@@ -14,13 +14,15 @@ from spicesnn.engines.results import Read
 
 
 class DeferredRead(Read):
-    """A `Read` whose voltages and row currents are solved for on first use.
+    """A `Read` whose voltages, and row currents where they are not given, are solved for on first
+    use.
 
-    Its `residual_amps` is an upper bound of the error of each input's column currents: what
-    Kirchhoff's law could leave over at a sense node."""
+    Of column currents from an effective conductance, `residual_amps` is an upper bound of the error
+    of each input's: what Kirchhoff's law could leave over at a sense node."""
 
-    __slots__ = ("_full", "_solve")
+    __slots__ = ("_full", "_row_amps", "_solve")
     _full: Read | None
+    _row_amps: Floats | None
     _solve: Callable[[], Read]
 
     def __init__(
@@ -30,12 +32,14 @@ class DeferredRead(Read):
         residual_amps: Floats,
         stats: dict[str, object],
         solve: Callable[[], Read],
+        row_amps: Floats | None = None,
     ) -> None:
         values = {
             "column_amps": column_amps,
             "residual_amps": residual_amps,
             "stats": stats,
             "_solve": solve,
+            "_row_amps": row_amps,
             "_full": None,
         }
         for name, value in (
@@ -53,7 +57,7 @@ class DeferredRead(Read):
     @property
     def row_amps(self) -> Floats:
         """Current from each driver into its word line, (batch, rows), ampere."""
-        return self._solved().row_amps
+        return self._solved().row_amps if self._row_amps is None else self._row_amps
 
     @property
     def word_line_volts(self) -> Floats:

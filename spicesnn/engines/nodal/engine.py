@@ -63,6 +63,7 @@ class NodalEngine(Engine):
         gate_volts: ArrayLike | None = None,
         floating_rows: ArrayLike | None = None,
         floating_columns: ArrayLike | None = None,
+        voltages: bool = True,
     ) -> Read:
         """Solve the array at given line voltages, states at rest; see `Engine.read`."""
         plain = (
@@ -71,9 +72,10 @@ class NodalEngine(Engine):
             and gate_volts is None
             and floating_rows is None
             and floating_columns is None
+            and isinstance(voltages, bool)
         )
         if plain and isinstance(array, Crossbar):
-            answer = quick_read(array, row_volts)
+            answer = quick_read(array, row_volts, voltages)
             if answer is not None:
                 return answer
         return super().read(
@@ -83,6 +85,7 @@ class NodalEngine(Engine):
             gate_volts=gate_volts,
             floating_rows=floating_rows,
             floating_columns=floating_columns,
+            voltages=voltages,
         )
 
     def effective_conductance(
@@ -186,6 +189,12 @@ class NodalEngine(Engine):
         )  # loads compiled code that linear reads have no use for
 
         return nonlinear_read(array, levels)
+
+    def _read_currents(self, array: Crossbar, levels: Levels) -> Read:
+        if not array.linear:
+            return self._read(array, levels)
+        _refuse_below(array, levels)
+        return read_linear(array, levels, voltages=False)
 
     def _pulse(self, array: Crossbar, waveform: CheckedWaveform) -> PulseResult:
         _refuse_below(array, waveform)

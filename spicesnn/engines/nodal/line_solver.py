@@ -20,7 +20,7 @@ from spicesnn.engines.nodal.lines import (
     stride_of,
 )
 from spicesnn.engines.nodal.memory import Memory
-from spicesnn.engines.nodal.network import Operator, Solution, Sources, operator_of_wires
+from spicesnn.engines.nodal.network import Currents, Operator, Solution, Sources, operator_of_wires
 from spicesnn.engines.nodal.threads import team
 from spicesnn.errors import ConvergenceError
 from spicesnn.jit import compiling
@@ -130,21 +130,17 @@ class LinePrepared:
             bound_amps=reports[:, line_cg.BOUND],
         )
 
-    def solve_currents(
-        self, sources: Sources, *, tolerance: float = TOLERANCE
-    ) -> tuple[Floats, Floats, Floats]:
-        """Solve for every input of the batch and keep line currents alone.
-
-        Returns
-        -------
-        row_amps, column_amps, bound_amps : (batch, rows), (batch, cols), (batch,)
-        """
+    def solve_currents(self, sources: Sources, *, tolerance: float = TOLERANCE) -> Currents:
+        """Solve for every input of the batch and keep line currents and certificates alone."""
         rows, cols = self.operator.shape
         results = self._run(sources, None, warm=False, tolerance=tolerance)
-        return (
-            results[:, :rows],
-            results[:, rows : rows + cols],
-            results[:, rows + cols + line_cg.BOUND],
+        reports = results[:, rows + cols :]
+        return Currents(
+            row_amps=results[:, :rows],
+            column_amps=results[:, rows : rows + cols],
+            bound_amps=reports[:, line_cg.BOUND],
+            residual_amps=reports[:, line_cg.RESIDUAL],
+            iterations=int(reports[:, line_cg.ITERATIONS].max()),
         )
 
     def _run(

@@ -16,7 +16,7 @@ from spicesnn.crossbar.islands import islands
 from spicesnn.crossbar.wires import Wires, largest
 from spicesnn.engines.nodal.direct import DirectPrepared
 from spicesnn.engines.nodal.elimination import MOST_SECONDS, Eliminated, elimination_seconds
-from spicesnn.engines.nodal.network import Operator, Prepared, Solution, Sources
+from spicesnn.engines.nodal.network import Currents, Operator, Prepared, Solution, Sources
 from spicesnn.errors import ConvergenceError, SingularCircuitError
 
 if TYPE_CHECKING:
@@ -130,16 +130,15 @@ class Checked:
             )
         return solution
 
-    def currents(self, sources: Sources, tolerance: float) -> tuple[Floats, Floats, Floats]:
-        """Return row currents, column currents and bounds of their errors (batch each); node
-        voltages are not kept."""
+    def currents(self, sources: Sources, tolerance: float) -> Currents:
+        """Return line currents and what is known of their errors; node voltages are not kept."""
         if self._direct is None:
             try:
                 found = self.lines.solve_currents(sources, tolerance=tolerance)
             except ConvergenceError:
                 pass
             else:
-                if not self._spoilt(*found):
+                if not self._spoilt(found.row_amps, found.column_amps, found.bound_amps):
                     return found
         return currents_of(self.solve(sources, tolerance=tolerance))
 
@@ -165,15 +164,20 @@ class Checked:
         return bool(np.any(bound_amps > WANTED * largest))
 
 
-def currents_of(solution: Solution) -> tuple[Floats, Floats, Floats]:
-    """Return row currents, column currents and bounds of their errors (batch each) of a
-    solution."""
+def currents_of(solution: Solution) -> Currents:
+    """Return the line currents of a solution, and what is known of their errors."""
     bound = (
         solution.residual_amps * 2 * solution.word_volts[0].size
         if solution.bound_amps is None
         else solution.bound_amps
     )
-    return solution.row_amps, solution.column_amps, bound
+    return Currents(
+        row_amps=solution.row_amps,
+        column_amps=solution.column_amps,
+        bound_amps=bound,
+        residual_amps=solution.residual_amps,
+        iterations=solution.iterations,
+    )
 
 
 def prepare(operator: Operator, reuse: Prepared | None = None, solves: int = 1) -> Prepared:

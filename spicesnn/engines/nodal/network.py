@@ -7,7 +7,7 @@ prepares an `Operator` once and then solves it for many `Sources`."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,6 +102,16 @@ class Solution:
     residual_amps: Floats
     iterations: int = 0
     bound_amps: Floats | None = None
+
+
+class Currents(NamedTuple):
+    """What `Solution` holds besides node voltages, with a bound where that may lack one."""
+
+    row_amps: Floats
+    column_amps: Floats
+    bound_amps: Floats
+    residual_amps: Floats
+    iterations: int
 
 
 class Prepared(Protocol):

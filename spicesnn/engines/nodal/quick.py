@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
+from spicesnn.crossbar.stimulus import Levels
 from spicesnn.crossbar.wires import Wires
+from spicesnn.engines.nodal.deferred import DeferredRead
 from spicesnn.engines.nodal.line_cg import (
     BEGIN,
     BOUND,
@@ -31,6 +33,7 @@ from spicesnn.engines.nodal.linear import lines_always_pay
 from spicesnn.engines.nodal.lines import LANES, packed_lines, padded, stride_of
 from spicesnn.engines.nodal.memory import Memory
 from spicesnn.engines.nodal.network import operator_of_wires
+from spicesnn.engines.nodal.read import read_linear
 from spicesnn.engines.results import Read
 
 MOST_ITERATIONS = 500
@@ -39,6 +42,8 @@ _KEPT = "nodal.quick"
 """Under this the cache of an array has a `Memory` with its factors, or False: it is a case for the
 general way."""
 _NO_AMPS = np.zeros((1, 2, 0))
+_spare: list[Floats] = []
+"""Vectors of node voltages that a read without them has used, for the next one."""
 
 
 class _Plan(NamedTuple):
@@ -53,9 +58,12 @@ class _Plan(NamedTuple):
     bit_bytes: int
 
 
-def quick_read(array: Crossbar, row_volts: object) -> Read | None:
+def quick_read(array: Crossbar, row_volts: object, voltages: bool = True) -> Read | None:
     """Return the read of an array whose columns are at 0 V, or None where it is a case for the
-    general way."""
+    general way.
+
+    Without `voltages`, the solver's own vectors of node voltages are used again by the next read.
+    """
     shape, cache = array.shape, array.cache
     if (
         type(row_volts) is not np.ndarray
@@ -76,7 +84,8 @@ def quick_read(array: Crossbar, row_volts: object) -> Read | None:
         if memory is None:
             cache[_KEPT] = False
             return None
-    volts, results = np.empty(plan.volts), np.empty(plan.results)
+    volts = np.empty(plan.volts) if voltages else _scratch(plan.volts)
+    results = np.empty(plan.results)
     driven = row_volts.reshape(1, -1).copy()
     good = solve_many(
         *plan.lines,
@@ -98,7 +107,10 @@ def quick_read(array: Crossbar, row_volts: object) -> Read | None:
     )
     if good:
         cache[_KEPT] = memory
-        return _as_read(array, plan, volts, results[0], driven[0])
+        if voltages:
+            return _as_read(array, plan, volts, results[0], driven[0])
+        _spare.append(volts)
+        return _currents_alone(array, results[0], driven[0])
     memory.clean()
     if np.isfinite(row_volts).all():
         cache[_KEPT] = False
@@ -118,23 +130,56 @@ def _filled(array: Crossbar) -> Memory | None:
     return memory
 
 
+def _scratch(shape: tuple[int, int]) -> Floats:
+    """Return vectors of node voltages that nobody keeps: those of the read before, or new ones."""
+    try:
+        volts = _spare.pop()  # one call into the list: no two threads get the same
+    except IndexError:
+        return np.empty(shape)
+    return volts if volts.shape == shape else np.empty(shape)
+
+
+def _stats(report: Floats) -> dict[str, object]:
+    iterations = int(report[ITERATIONS])
+    return {
+        "method": "line-cg" if iterations else "direct",
+        "iterations": iterations,
+        "error_bound_amps": float(report[BOUND]),
+    }
+
+
+def _currents_alone(array: Crossbar, result: Floats, row_volts: Floats) -> Read:
+    rows, report = array.rows, result[sum(array.shape) :]
+
+    def solve() -> Read:
+        again = quick_read(array, row_volts)
+        return read_linear(array, Levels.checked(array, row_volts)) if again is None else again
+
+    read = DeferredRead(
+        row_amps=result[:rows],
+        column_amps=result[rows : rows + array.cols],
+        residual_amps=report[RESIDUAL, ...],
+        stats=_stats(report),
+        solve=solve,
+    )
+    object.__setattr__(read, "array", array)
+    object.__setattr__(read, "row_volts", row_volts)
+    return read
+
+
 def _as_read(
     array: Crossbar, plan: _Plan, volts: Floats, result: Floats, row_volts: Floats
 ) -> Read:
     rows, cols = shape = array.shape
     report = rows + cols
-    begin, iterations = 8 * int(result[report + BEGIN]), int(result[report + ITERATIONS])
+    begin = 8 * int(result[report + BEGIN])
     return Read(
         column_amps=result[rows:report],
         row_amps=result[:rows],
         word_line_volts=np.ndarray(shape, _FLOAT, volts, begin, plan.strides),
         bit_line_volts=np.ndarray(shape, _FLOAT, volts, begin + plan.bit_bytes, plan.strides),
         residual_amps=result[report + RESIDUAL, ...],
-        stats={
-            "method": "line-cg" if iterations else "direct",
-            "iterations": iterations,
-            "error_bound_amps": float(result[report + BOUND]),
-        },
+        stats=_stats(result[report:]),
         array=array,
         row_volts=row_volts,
     )

@@ -9,7 +9,8 @@ from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import Levels
 from spicesnn.engines.nodal.deferred import DeferredRead
-from spicesnn.engines.nodal.linear import prepare
+from spicesnn.engines.nodal.line_solver import TOLERANCE
+from spicesnn.engines.nodal.linear import Checked, prepare
 from spicesnn.engines.nodal.network import Operator, Prepared, Solution, Sources
 from spicesnn.engines.nodal.transfer import known_transfer, transfer_for
 from spicesnn.engines.results import Read
@@ -44,14 +45,18 @@ def prepared_for(array: Crossbar, levels: Levels, gate_volts: Floats | None = No
     return prepared
 
 
-def read_linear(array: Crossbar, levels: Levels) -> Read:
+def read_linear(array: Crossbar, levels: Levels, *, voltages: bool = True) -> Read:
     """Solve a linear array for all inputs, through the effective conductance where that is less
-    work."""
+    work.
+
+    Without `voltages`, node voltages are not kept where the method allows."""
     gates = levels.gate_volts
     if gates is None or levels.batch == 1 or np.all(gates == gates[0]):
         gate = None if gates is None else gates[0]
         if _matrix_pays(array, levels, gate):
             return _read_by_matrix(array, levels, gate)
+        if not voltages and isinstance(prepared := prepared_for(array, levels, gate), Checked):
+            return _read_currents(array, levels, gate, prepared)
         return _read_by_solving(array, levels, gate)
     solutions = [
         prepared_for(array, levels, gates[k]).solve(
@@ -91,6 +96,26 @@ def _read_by_matrix(array: Crossbar, levels: Levels, gate: Floats | None) -> Rea
         column_amps=column_amps,
         residual_amps=bound,
         stats={"method": "effective-conductance", "iterations": 0, "error_bound_amps": bound},
+        solve=lambda: _read_by_solving(array, levels, gate),
+    )
+
+
+def _read_currents(array: Crossbar, levels: Levels, gate: Floats | None, prepared: Checked) -> Read:
+    found = prepared.currents(
+        Sources(row_volts=levels.row_volts, column_volts=levels.column_volts), TOLERANCE
+    )
+    row_amps, column_amps, bound, residual = (
+        values[0] if levels.single else values for values in found[:4]
+    )
+    return DeferredRead(
+        row_amps=row_amps,
+        column_amps=column_amps,
+        residual_amps=np.asarray(residual),
+        stats={
+            "method": "line-cg" if found.iterations else "direct",
+            "iterations": found.iterations,
+            "error_bound_amps": float(bound) if levels.single else bound,
+        },
         solve=lambda: _read_by_solving(array, levels, gate),
     )
 

@@ -29,7 +29,7 @@ from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.engines.base import check_linear
 from spicesnn.engines.nodal.elimination import Eliminated
 from spicesnn.engines.nodal.linear import Checked, currents_of, prepare
-from spicesnn.engines.nodal.network import Operator, Prepared, Sources
+from spicesnn.engines.nodal.network import Currents, Operator, Prepared, Sources
 
 REFRESH = 1e-10
 """Accumulated relative error at which an updated matrix is computed afresh."""
@@ -65,9 +65,8 @@ class Transfer:
         )
 
 
-def _currents(prepared: Prepared, sources: Sources) -> tuple[Floats, Floats, Floats]:
-    """Return row currents, column currents and bounds (batch each), without keeping node voltages
-    where the method allows."""
+def _currents(prepared: Prepared, sources: Sources) -> Currents:
+    """Return line currents and bounds, without keeping node voltages where the method allows."""
     return (
         prepared.currents(sources, _SOLVE_ERROR)
         if isinstance(prepared, Checked)
@@ -97,12 +96,12 @@ def transfer_of(operator: Operator, prepared: Prepared) -> Transfer:
             if by_rows
             else Sources(row_volts=still, column_volts=drive)
         )
-        row_amps, column_amps, bound = _currents(prepared, sources)
+        found = _currents(prepared, sources)
         if by_rows:
-            siemens[lines] = column_amps
+            siemens[lines] = found.column_amps
         else:
-            siemens[:, lines] = -row_amps.T
-        worst = max(worst, float(bound.max()))
+            siemens[:, lines] = -found.row_amps.T
+        worst = max(worst, float(found.bound_amps.max()))
     return Transfer(siemens=siemens, bound=worst, by_rows=by_rows, error=_SOLVE_ERROR)
 
 

@@ -224,3 +224,17 @@ def test_passivity_and_maximum_principle(engine: Engine, array: sn.Crossbar, see
     for nodes in (read.word_line_volts, read.bit_line_volts):
         assert low - 1e-9 <= nodes.min()
         assert nodes.max() <= high + 1e-9
+
+
+@pytest.mark.parametrize("kind", ["linear", "nonlinear"])
+def test_a_read_without_voltages_has_the_same_currents(kind: str, engine: Engine) -> None:
+    array = (
+        sn.Crossbar(spread(np.random.default_rng(1), (3, 2)), wires=sn.Wires())
+        if kind == "linear"
+        else device_array("power-law", (2, 2), np.random.default_rng(1), sn.Wires())
+    )
+    volts = np.linspace(0.2, 0.4, array.rows)
+    read, want = engine.read(array, volts, voltages=False), engine.read(array, volts)
+    np.testing.assert_allclose(read.column_amps, want.column_amps, rtol=1e-12)
+    np.testing.assert_allclose(read.row_amps, want.row_amps, rtol=1e-12)
+    np.testing.assert_allclose(read.cell_volts, want.cell_volts, rtol=1e-12)

@@ -136,3 +136,45 @@ def test_what_is_set_up_for_wires_is_kept_by_their_numbers() -> None:
         Crossbar(siemens, wires=Wires(ohm, 2.5)).read(volts).column_amps for ohm in (1.25, 1.26)
     )
     assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", LINES)
+@pytest.mark.parametrize("batch", [None, 3])
+def test_without_voltages_currents_and_certificate_are_the_same(
+    name: str, batch: int | None
+) -> None:
+    rng = np.random.default_rng(12)
+    cells = 10 ** rng.uniform(-7, -3, (21, 13))
+    volts = rng.uniform(-1, 1, 21 if batch is None else (batch, 21))
+    want = ENGINE.read(Crossbar(conductance=cells, wires=LINES[name]), volts)
+    array = Crossbar(conductance=cells, wires=LINES[name])
+    for _ in range(2):
+        read = ENGINE.read(array, volts, voltages=False)
+        other = ENGINE.read(array, 2 * volts, voltages=False)  # uses the same memory again
+        for field in ("column_amps", "row_amps", "residual_amps"):
+            np.testing.assert_array_equal(getattr(read, field), getattr(want, field))
+        np.testing.assert_array_equal(
+            read.stats["error_bound_amps"], want.stats["error_bound_amps"]
+        )
+        np.testing.assert_allclose(read.power_watt(), want.power_watt(), rtol=1e-14)
+        np.testing.assert_allclose(other.column_amps, 2 * want.column_amps, rtol=1e-9)
+        assert read.array is array
+        # asked for all the same, they are solved for
+        np.testing.assert_array_equal(read.word_line_volts, want.word_line_volts)
+        np.testing.assert_array_equal(read.cell_amps, want.cell_amps)
+
+
+def test_without_voltages_columns_gates_and_lines_that_float_count_all_the_same() -> None:
+    array = Crossbar(conductance=np.full((4, 3), 1e-4), wires=Wires())
+    extra = {"column_volts": [0.1, 0.2, 0.3], "floating_rows": [False, True, False, False]}
+    want = ENGINE.read(array, 1.0, **extra)
+    read = ENGINE.read(array, 1.0, **extra, voltages=False)
+    np.testing.assert_array_equal(read.column_amps, want.column_amps)
+    np.testing.assert_array_equal(read.bit_line_volts, want.bit_line_volts)
+    np.testing.assert_array_equal(
+        array.read(np.ones(4), voltages=False).column_amps, array.read(np.ones(4)).column_amps
+    )
+    with pytest.raises(InputError, match=r"voltages = 'no'; expected True or False"):
+        ENGINE.read(array, np.ones(4), voltages="no")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="finite"):
+        ENGINE.read(array, np.full(4, np.nan), voltages=False)
