@@ -19,6 +19,9 @@ class DialectName(enum.StrEnum):
 
     NGSPICE = "ngspice"
     LTSPICE = "ltspice"
+    XYCE = "xyce"
+    HSPICE = "hspice"
+    VACASK = "vacask"
 
 
 def netlist(
@@ -59,7 +62,7 @@ def netlist(
 
     Example:  spicesnn netlist xpue --out runs/xpue-decks
     """
-    from spicesnn.netlist.network import Dialect
+    from spicesnn.netlist.exports import PROGRAMS, Dialect
     from spicesnn.reporting.decks import write_decks
 
     folder = options.folder(out, f"runs/{preset.replace('/', '-')}-decks", holds="*.cir")
@@ -80,7 +83,8 @@ def netlist(
                 console.print(f"  {_said(deck['checked'])}")
         for name, why in found["left_out"].items():
             console.print(f"no {name}: {why}")
-        console.print(f"Run one with: ngspice -b {found['decks'][0]['path']}")
+        run = PROGRAMS[Dialect(dialect.value)].run
+        console.print(f"Run one with: {run.replace('FILE', found['decks'][0]['path'])}")
 
     return Answer(data=found, show=show)
 

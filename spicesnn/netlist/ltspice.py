@@ -22,7 +22,7 @@ def to_ltspice(text: str) -> str:
     """
     title, _, body = text.partition("\n")
     lines = [title]
-    for line in _joined(body):
+    for line in joined_lines(body):
         word = line.split(maxsplit=1)[0].lower() if line.strip() else ""
         if word in (".include", ".inc", ".lib", ".control"):
             raise InputError(
@@ -49,7 +49,7 @@ def to_ltspice(text: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _joined(body: str) -> list[str]:
+def joined_lines(body: str) -> list[str]:
     """Return the lines of a deck with continuations joined, comments kept."""
     lines: list[str] = []
     for line in body.splitlines():
@@ -66,11 +66,13 @@ def _conditions(card: str) -> str:
         return card
     head, sign, expression = card.partition("=")
     if card.lstrip()[0] in "bB":
-        return f"{head}{sign} {_if(expression.strip())}"
-    return re.sub(r"\{([^{}]*\?[^{}]*)\}", lambda found: "{" + _if(found.group(1)) + "}", card)
+        return f"{head}{sign} {conditions_as_if(expression.strip())}"
+    return re.sub(
+        r"\{([^{}]*\?[^{}]*)\}", lambda found: "{" + conditions_as_if(found.group(1)) + "}", card
+    )
 
 
-def _if(expression: str) -> str:
+def conditions_as_if(expression: str) -> str:
     """Return an expression with its conditions written as ``if``, from the innermost brackets
     outwards."""
     depth, start, out = 0, 0, ""
@@ -83,7 +85,7 @@ def _if(expression: str) -> str:
         elif sign == ")":
             depth -= 1
             if depth == 0:
-                out += f"{','.join(_if(part) for part in _split(expression[start:at], ','))})"
+                out += f"{','.join(conditions_as_if(part) for part in _split(expression[start:at], ','))})"
                 start = at + 1
     out += expression[start:]
     asked = _split(out, "?")
@@ -94,9 +96,7 @@ def _if(expression: str) -> str:
     for at, sign in enumerate(rest):
         nested += (sign == "?") - (sign == ":")
         if nested < 0 and rest[:at].count("(") == rest[:at].count(")"):
-            return (
-                f"if({condition.strip()}, {_if(rest[:at].strip())}, {_if(rest[at + 1 :].strip())})"
-            )
+            return f"if({condition.strip()}, {conditions_as_if(rest[:at].strip())}, {conditions_as_if(rest[at + 1 :].strip())})"
     raise InputError(f"to_ltspice: a condition without an alternative: {expression!r}")
 
 

@@ -29,8 +29,8 @@ from spicesnn.netlist.cells import (
     place_models,
 )
 from spicesnn.netlist.deck import States, number, print_cards, pwl, save_cards
+from spicesnn.netlist.exports import Dialect, written
 from spicesnn.netlist.geometry import lay_out, line_capacitors
-from spicesnn.netlist.ltspice import to_ltspice
 from spicesnn.neurons.circuit import CircuitNeuron, Inhibition
 
 NETWORK_ACCURACY = TransientAccuracy(
@@ -59,13 +59,6 @@ class Readout(enum.Enum):
         if self is Readout.REFERENCE and columns > 1:
             return columns - 1
         raise InputError(f"{columns} columns do not fit the read-out {self.value!r}")
-
-
-class Dialect(enum.Enum):
-    """Which SPICE the text is for."""
-
-    NGSPICE = "ngspice"
-    LTSPICE = "ltspice"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -197,7 +190,7 @@ def network_deck(
     cards.extend(print_cards("tran", list(spikes)))
     cards.add(".end")
     text = cards.finished()
-    text = text if dialect is Dialect.NGSPICE else to_ltspice(text)
+    text = written(text, dialect)
     return NetworkDeck(
         text=text, duration_s=waveform.duration_s, membranes=membranes, spikes=spikes, states=states
     )

@@ -17,8 +17,7 @@ from spicesnn.crossbar.stimulus import CheckedWaveform, Levels
 from spicesnn.engines.nodal.engine import NodalEngine
 from spicesnn.engines.results import PulseResult, Waveforms
 from spicesnn.errors import ConfigError, InputError, RunError
-from spicesnn.netlist.ltspice import to_ltspice
-from spicesnn.netlist.network import Dialect
+from spicesnn.netlist.exports import Dialect, read_me, written
 from spicesnn.netlist.pulse_deck import pulse_deck
 from spicesnn.netlist.read_deck import read_deck
 from spicesnn.networks.circuit import ChipDeck
@@ -354,21 +353,33 @@ def write_decks(
     -------
     dict
         ``preset``; ``decks``, each with ``path``, ``what``, ``cards``, ``rows``, ``columns``;
-        ``left_out``: file → why there is none. With `check`, decks of mapped networks have
+        ``left_out``: file → why there is none. README.txt beside them says how to run them. With `check`, decks of mapped networks have
         ``checked``: what ngspice says of them beside the controller.
     """
     found = circuits(source, overrides, seed=seed, samples=samples)
-    decks = [
-        _written(circuit, dialect, folder / f"{circuit.name}.cir") for circuit in found.circuits
-    ]
-    if check:
-        for deck, circuit in zip(decks, found.circuits, strict=True):
-            if isinstance(circuit.applied, ChipDeck):
-                deck["checked"] = _checked(circuit.applied)
     left_out = {
         name if name.endswith(".cir") else f"{name}.cir": why
         for name, why in found.left_out.items()
     }
+    decks = []
+    for circuit in found.circuits:
+        name = f"{circuit.name}.cir"
+        try:
+            text = written(circuit.text, dialect)
+        except InputError as error:
+            left_out[name] = str(error)
+            continue
+        deck = _written(circuit, text, folder / name)
+        if check and isinstance(circuit.applied, ChipDeck):
+            deck["checked"] = _checked(circuit.applied)
+        decks.append(deck)
+    if not decks:
+        raise InputError(
+            f"no deck of {found.preset} can be written for {dialect.value}:"
+            f" {next(iter(left_out.values()))}"
+        )
+    names = [Path(deck["path"]).name for deck in decks]
+    _kept(folder / "README.txt", read_me(dialect, names))
     return {"preset": found.preset, "decks": decks, "left_out": left_out}
 
 
@@ -382,14 +393,17 @@ def _checked(deck: ChipDeck) -> dict[str, Any]:
     }
 
 
-def _written(circuit: Circuit, dialect: Dialect, path: Path) -> dict[str, Any]:
-    text = to_ltspice(circuit.text) if dialect is Dialect.LTSPICE else circuit.text
+def _kept(path: Path, text: str) -> None:
     try:
         write_whole(path, text)
     except OSError as error:
         raise RunError(
             f"{path} cannot be written: {error.strerror or error}; choose another folder with --out"
         ) from None
+
+
+def _written(circuit: Circuit, text: str, path: Path) -> dict[str, Any]:
+    _kept(path, text)
     cards = sum(line[:1].isalnum() or line[:1] == "." for line in text.splitlines())
     return {
         "path": str(path),

@@ -104,7 +104,7 @@ class ReadMargin(Study):
             state = np.full((size, size), states[1] if self.margin.others == "on" else states[0])
             state[worst] = selected
             array = Crossbar(device=cell, state=state, wires=self.array.wires())
-            drive = lines(scheme, size, volts)
+            drive: dict[str, Any] = lines(scheme, size, volts)
             read = engine.read(array, **drive)
             amps.append(float(read.column_amps[worst[1]]))
             flows = np.abs(

@@ -14,7 +14,8 @@ from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
 from spicesnn.netlist.accuracy import TransientAccuracy
 from spicesnn.netlist.batch import run_batch
-from spicesnn.netlist.network import Dialect, NetworkDeck, Readout, first_spikes, network_deck
+from spicesnn.netlist.exports import Dialect
+from spicesnn.netlist.network import NetworkDeck, Readout, first_spikes, network_deck
 from spicesnn.neurons.circuit import Amplifier, CircuitNeuron
 from spicesnn.neurons.lif import first_spike_time
 from spicesnn.training.experiment import Experiment
