@@ -1,8 +1,8 @@
 """Time and memory of one training presentation by size, synapse and wires; where it goes; beside a
 plain copy and a plain reference loop.
 
-    python scripts/bench_training.py [--part ideal device wires arrays] [--json bench_training.json]
-    [--figure docs/images/bench_training.png]
+    python scripts/bench_training.py [--part ideal device wires composed arrays]
+    [--json bench_training.json] [--figure docs/images/bench_training.png]
 
 Parts can be run one by one: results are kept in the JSON file, and the table and the figure show
 all of it. One core; the bars hold for a quiet core of a two-core machine of 2026, so a plain copy
@@ -33,6 +33,7 @@ from spicesnn.encoding.events import seed_words
 from spicesnn.engines.tiled.wiring import Wiring
 from spicesnn.jit import compiled
 from spicesnn.programming.pulse_map import PulseMap, PulseScheme
+from spicesnn.training import load
 from spicesnn.training.unsupervised import device_synapse as devices
 from spicesnn.training.unsupervised.network import (
     LevelSynapse,
@@ -244,6 +245,28 @@ class Bench:
                         wiring=wiring,
                     )
 
+    def composed(self) -> None:
+        """Whole samples of a composed network: the preset `stdp-simple`, learning and read."""
+        config = load("stdp-simple", {"data.train_limit": 2000}).with_seed(1)
+        images, rng = config.images(), np.random.default_rng(6)
+        x = images.train.reshape(-1, 1, *images.shape) / 255.0
+        net = config.composed(sn.NodalEngine()).fresh(rng)
+        net = net.learn(x[:1000], images.train_labels[:1000], rng)
+        neurons = len(net.answered[0])
+
+        def learnt() -> int:
+            net.learn(x[1000:], images.train_labels[1000:], rng)
+            return 1000
+
+        def read() -> int:
+            net.counts(x[1000:], rng)
+            return 1000
+
+        for what, part in (("learning", learnt), ("read", read)):
+            part()
+            best, median = timed(part, self.repeats)
+            self.keep(f"stdp-simple, {what}", best, median, neurons=neurons)
+
     def arrays(self) -> None:
         """The predecessor's array, 196×50 with 1 Ω: reads of 200 steps with an update each fourth,
         and a step with nonlinear cells."""
@@ -447,7 +470,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    known = ["ideal", "device", "wires", "arrays"]
+    known = ["ideal", "device", "wires", "composed", "arrays"]
     parser.add_argument("--part", dest="parts", nargs="*", default=known, choices=known)
     parser.add_argument("--json", dest="kept", type=Path, default=Path("bench_training.json"))
     parser.add_argument("--figure", dest="drawn", type=Path, default=None)

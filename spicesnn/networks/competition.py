@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 from typing import ClassVar, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spicesnn.jit import compiled
 from spicesnn.networks.nodes import Shape, Values
@@ -32,52 +33,80 @@ def winners(over: Values) -> Values:
     return z.reshape(over.shape)
 
 
-_integrate, _relax = (
+integrated, _relax = (
     compiled(inline=True, keep=False)(integrate),
     compiled(inline=True, keep=False)(relax),
 )
 
 
-class _LIFStep(NamedTuple):
-    """Numbers of `CompetingLIF` for a time step."""
+class LIFStep(NamedTuple):
+    """Numbers of `CompetingLIF` for a time step, in the precision that its loop computes in."""
 
+    zero: float
+    one: float
     gain: float
     threshold: float
     decay: float
     inhibition: float
-    refractory: float
-    silence: float
+    refractory: int
+    silence: int
     theta_step: float
     theta_highest: float
     theta_decay: float
 
 
+@compiled(fastmath=True, part=True)
+def leak(v: Values, factor: Values, free_at: NDArray[np.int32], step: int, by: LIFStep) -> int:
+    """Let membranes and factors of `CompetingLIF` relax; return how many neurons that are free
+    (`free_at` ≤ step) are above their thresholds."""
+    above = 0
+    for j in range(v.size):
+        v[j] = _relax(v[j], by.zero, by.decay)
+        factor[j] = _relax(factor[j], by.one, by.theta_decay)
+        if v[j] > by.threshold * factor[j] and free_at[j] <= step:
+            above += 1
+    return above
+
+
+@compiled(fastmath=True, part=True)
+def furthest(v: Values, factor: Values, free_at: NDArray[np.int32], step: int, by: LIFStep) -> int:
+    """The free neuron that is furthest above its threshold, the first of equals; −1 if none is."""
+    winner, best = -1, by.zero
+    for j in range(v.size):
+        over = v[j] - by.threshold * factor[j]
+        if free_at[j] <= step and over > best:
+            winner, best = j, over
+    return winner
+
+
+@compiled(fastmath=True, part=True)
+def struck(
+    v: Values, factor: Values, free_at: NDArray[np.int32], step: int, winner: int, by: LIFStep
+) -> None:
+    """A neuron spikes: its membrane and threshold, and what its spike does to all others."""
+    until = step + 1 + by.silence
+    for j in range(v.size):
+        v[j] = max(v[j] - by.inhibition, by.zero)
+        free_at[j] = max(free_at[j], until)
+    v[winner], free_at[winner] = by.zero, step + 1 + by.refractory
+    factor[winner] = min(factor[winner] + by.theta_step, max(by.theta_highest, factor[winner]))
+
+
 @compiled
 def _until_spike(
-    x: Values, v: Values, factor: Values, wait: Values, by: _LIFStep
+    x: Values, v: Values, factor: Values, free_at: NDArray[np.int32], by: LIFStep
 ) -> tuple[int, int]:
     """Take steps of `CompetingLIF` until one neuron spikes: how many were taken, and which it is
     (−1: none); states are written."""
-    for t in range(x.shape[0]):
-        winner, best = -1, 0.0
+    for step in range(x.shape[0]):
         for j in range(v.size):
-            if wait[j] <= 0.0:
-                v[j] = _integrate(v[j], x[t, j], by.gain)
-            v[j] = _relax(v[j], 0.0, by.decay)
-            factor[j] = _relax(factor[j], 1.0, by.theta_decay)
-            over = v[j] - by.threshold * factor[j]
-            if wait[j] <= 0.0 and over > best:
-                winner, best = j, over
-            wait[j] = max(wait[j] - 1.0, 0.0)
-        if winner >= 0:
-            for j in range(v.size):
-                v[j] = max(v[j] - by.inhibition, 0.0)
-                wait[j] = max(wait[j], by.silence)
-            v[winner], wait[winner] = 0.0, by.refractory
-            factor[winner] = min(
-                factor[winner] + by.theta_step, max(by.theta_highest, factor[winner])
-            )
-            return t + 1, winner
+            if free_at[j] <= step:
+                v[j] = integrated(v[j], x[step, j], by.gain)
+        if leak(v, factor, free_at, step, by) > 0:
+            winner = furthest(v, factor, free_at, step, by)
+            if winner >= 0:
+                struck(v, factor, free_at, step, winner, by)
+                return step + 1, winner
     return x.shape[0], -1
 
 
@@ -130,29 +159,41 @@ class CompetingLIF(Population):
             wait,
         )
 
+    @property
+    def alike(self) -> bool:
+        """Whether all neurons have the same parameters, which compiled loops ask for."""
+        return not any(np.ndim(getattr(self, entry.name)) for entry in fields(self))
+
+    def numbers(self, dt_s: float, kind: type = np.float64) -> LIFStep:
+        """The parameters of neurons that are alike, for a time step of `dt_s` seconds, as floats
+        of a kind."""
+        return LIFStep(
+            zero=kind(0.0),
+            one=kind(1.0),
+            gain=kind(self.r),
+            threshold=kind(self.v_threshold),
+            decay=kind(np.exp(-dt_s / self.tau)),
+            inhibition=kind(self.inhibition),
+            refractory=int(np.rint(self.refractory / dt_s)),
+            silence=int(np.rint(self.silence / dt_s)),
+            theta_step=kind(self.theta_step),
+            theta_highest=kind(self.theta_highest),
+            theta_decay=kind(np.exp(-dt_s / self.tau_theta)),
+        )
+
     def advance(self, x: Values, state: State, dt_s: float) -> tuple[int, Values, State]:
         """The same steps, compiled, where all neurons have the same parameters."""
-        given = [getattr(self, entry.name) for entry in fields(self)]
-        if any(np.ndim(value) for value in given):
+        if not self.alike:
             return Population.advance(self, x, state, dt_s)
         v, factor, wait = (np.array(part.reshape(-1)) for part in state)
-        by = _LIFStep(
-            gain=float(self.r),
-            threshold=float(self.v_threshold),
-            decay=float(np.exp(-dt_s / self.tau)),
-            inhibition=float(self.inhibition),
-            refractory=float(np.rint(self.refractory / dt_s)),
-            silence=float(np.rint(self.silence / dt_s)),
-            theta_step=float(self.theta_step),
-            theta_highest=float(self.theta_highest),
-            theta_decay=float(np.exp(-dt_s / self.tau_theta)),
-        )
+        free_at = wait.astype(np.int32)
         taken, winner = _until_spike(
-            np.ascontiguousarray(x.reshape(len(x), -1)), v, factor, wait, by
+            np.ascontiguousarray(x.reshape(len(x), -1)), v, factor, free_at, self.numbers(dt_s)
         )
         z = np.zeros(v.size)
         if winner >= 0:
             z[winner] = 1.0
+        wait = np.maximum(free_at - taken, 0).astype(float)
         shape = state[0].shape
         return (
             taken,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from spicesnn.learning.votes import ClassVote, LikelihoodVote
 from spicesnn.networks.nodes import Values
 
 Labels = NDArray[np.int64]
+Outputs: TypeAlias = Values | NDArray[np.int16]
+"""Values, or spike counts."""
 
 
 class Decision(ABC):
@@ -97,13 +99,13 @@ class Votes(Decision):
         if self.by not in ("likelihood", "class"):
             raise InputError(f"votes by {self.by!r}; expected likelihood or class")
 
-    def labelled(self, outputs: Values, labels: Labels, classes: int) -> Votes:
+    def labelled(self, outputs: Outputs, labels: Labels, classes: int) -> Votes:
         """The votes of neurons (n, steps, outputs) that answered samples of known classes."""
         kind = LikelihoodVote if self.by == "likelihood" else ClassVote
         counts = outputs.sum(axis=1).astype(np.int16)
         return Votes(by=self.by, vote=kind.from_training(counts, labels, classes))
 
-    def decided(self, outputs: Values) -> Labels:
+    def decided(self, outputs: Outputs) -> Labels:
         """What most of the votes say."""
         if self.vote is None:
             raise InputError(

@@ -8,20 +8,24 @@ Everything is immutable: learning returns the network afterwards."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spicesnn.encoding.bernoulli import bernoulli
+from spicesnn.encoding.events import seed_words
 from spicesnn.errors import InputError
 from spicesnn.networks import evaluate
+from spicesnn.networks.competing_samples import WholeSamples
+from spicesnn.networks.competition import CompetingLIF
 from spicesnn.networks.decisions import Decision, LargestOutput, Votes
 from spicesnn.networks.network import Network
 from spicesnn.networks.nodes import Embed, Node, Reshape, Shape, Values, Weighted, real
 from spicesnn.networks.populations import Delay, Population, State
-from spicesnn.networks.projections import Projection
+from spicesnn.networks.projections import AllToAll, Projection
 from spicesnn.networks.rules.base import BatchRule, Labels, LocalRule, Memory
 from spicesnn.networks.synapses import Energy, Synapses
 
@@ -93,6 +97,8 @@ class LearningNetwork:
         What rules remember, by the rule's name.
     classes : tuple, optional
         Labels of the classes, as `fit` found them.
+    answered : (n, outputs) int16, optional
+        Spikes of each output for each of the samples that local rules have just learnt from.
     """
 
     inputs: Mapping[str, Inputs]
@@ -107,6 +113,7 @@ class LearningNetwork:
     lasting: Mapping[str, State] = field(default_factory=dict)
     memory: Mapping[str, Memory] = field(default_factory=dict)
     classes: tuple[Any, ...] | None = None
+    answered: NDArray[np.int16] | None = None
     topology: Network = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -285,11 +292,14 @@ class LearningNetwork:
 
     def with_synapses(self, changed: Mapping[str, Synapses]) -> LearningNetwork:
         """The same with some synapses replaced."""
-        made = {**self.synapses, **changed}
+        return self.after(synapses={**self.synapses, **changed})
+
+    def after(self, **changed: Any) -> LearningNetwork:
+        """The same network with what learning changes replaced: synapses, what lasts, memory, the
+        decision, answers."""
         copy = object.__new__(LearningNetwork)
-        for name, value in self.__dict__.items():
+        for name, value in {**self.__dict__, **changed}.items():
             object.__setattr__(copy, name, value)
-        object.__setattr__(copy, "synapses", made)
         return copy
 
     def network(self) -> Network:
@@ -321,41 +331,97 @@ class LearningNetwork:
 
     # -- answers ---------------------------------------------------------------------------------
 
-    def encoded(self, x: Values, rng: np.random.Generator) -> Values:
+    def encoded(
+        self, x: Values, rng: np.random.Generator, words: NDArray[np.uint64] | None = None
+    ) -> Values:
         """Samples (n, *shape), or (n, steps, *shape), as the inputs hand them on: with a time axis
-        where the network lives in time."""
+        where the network lives in time.
+
+        Parameters
+        ----------
+        x : (n, *shape)
+        rng : Generator
+        words : (4,), optional
+            State of the generator that input spikes are drawn from, moved on; seeded from `rng` if
+            left out.
+        """
         entry, shape = self.inputs[self.source], self.shape_of(self.source)
-        values = real(x, "x")
         if entry.code == "events" or not self.topology.temporal:
-            return self.topology.taken(values)
+            return self.topology.taken(real(x, "x"))
+        still = self.flat(x)
+        if entry.code == "held":
+            return np.broadcast_to(
+                still.reshape(len(still), 1, *shape), (len(still), self.steps, *shape)
+            )
+        spikes = np.empty((len(still), self.steps, still.shape[1]))
+        bernoulli(seed_words(rng) if words is None else words, still, entry.probability, spikes)
+        return spikes.reshape(len(still), self.steps, *shape)
+
+    def flat(self, x: ArrayLike) -> Values:
+        """Samples without a time axis, flat: (n, inputs)."""
+        values, shape = real(x, "x"), self.shape_of(self.source)
         if values.ndim < 2 or (
             values.shape[1:] != shape and (values.ndim != 2 or values.shape[1] != math.prod(shape))
         ):
             raise InputError(
                 f"x has shape {values.shape}; expected (n, {', '.join(map(str, shape))})"
             )
-        still = values.reshape(len(values), *shape)
-        if entry.code == "held":
-            return np.broadcast_to(still[:, None], (len(still), self.steps, *shape))
-        if still.min(initial=0.0) < 0 or still.max(initial=0.0) > 1:
+        low, high = values.min(initial=0.0), values.max(initial=0.0)
+        if self.inputs[self.source].code == "spikes" and (low < 0 or high > 1):
             raise InputError(
-                f"x lies from {still.min():.4g} to {still.max():.4g}; spikes are drawn for values"
+                f"x lies from {values.min():.4g} to {values.max():.4g}; spikes are drawn for values"
                 " from 0 to 1"
             )
-        chance = rng.random((len(still), self.steps, *shape))
-        return (chance < entry.probability * still[:, None]).astype(float)
+        return values.reshape(len(values), -1)
 
     def outputs(self, x: ArrayLike, rng: np.random.Generator) -> Values:
         """What the output population puts out, (n, steps, outputs), nothing learning; one step for
         networks without time."""
+        return np.concatenate(list(self._outputs(x, rng)))
+
+    def _outputs(self, x: ArrayLike, rng: np.random.Generator) -> Iterator[Values]:
+        """The outputs of some samples after the others'."""
         self._ready()
-        found, net = [], self._frozen()
-        values = real(x, "x")
-        for begin in range(0, len(values), _AT_ONCE):
-            taken = self.encoded(values[begin : begin + _AT_ONCE], rng)
+        net, values, words = self._frozen(), real(x, "x"), seed_words(rng)
+        for begin in range(0, max(len(values), 1), _AT_ONCE):
+            taken = self.encoded(values[begin : begin + _AT_ONCE], rng, words)
             out = evaluate.run(net, taken, self.products(rng))[self.output]
-            found.append(out.reshape(len(out), out.shape[1] if net.temporal else 1, -1))
-        return np.concatenate(found)
+            yield out.reshape(len(out), out.shape[1] if net.temporal else 1, -1)
+
+    def counts(self, x: ArrayLike, rng: np.random.Generator) -> NDArray[np.int16]:
+        """Spikes of each output for each sample, (n, outputs), nothing learning."""
+        self._ready()
+        whole = self.whole_samples()
+        if whole is not None and whole.readable:
+            return whole.counts(self.flat(x), rng)
+        return np.concatenate([out.sum(axis=1) for out in self._outputs(x, rng)]).astype(np.int16)
+
+    def whole_samples(self) -> WholeSamples | None:
+        """What shows whole samples compiled, where one competing population hears the inputs alone
+        as spikes."""
+        entry, population = self.inputs[self.source], self.populations[self.output].kind
+        projection = self.projections[0]
+        cells = self.synapses.get(projection.name)
+        if (
+            len(self.projections) > 1
+            or entry.code != "spikes"
+            or (projection.source, projection.target) != (self.source, self.output)
+            or projection.connection != AllToAll()
+            or projection.delays_s
+            or cells is None
+            or type(population) is not CompetingLIF
+        ):
+            return None
+        (factor,) = self.lasting[self.output]
+        return WholeSamples(
+            population=population,
+            cells=cells,
+            rule=projection.rule,
+            factor=factor.reshape(-1),
+            probability=entry.probability,
+            steps=self.steps,
+            dt_s=self.dt_s,
+        )
 
     def products(
         self, rng: np.random.Generator, tally: list[float] | None = None
@@ -386,11 +452,11 @@ class LearningNetwork:
 
     def decided(self, x: ArrayLike, rng: np.random.Generator) -> Labels:
         """Numbers of the classes that answer, (n,); −1 for ties and silence."""
-        values, found = real(x, "x"), []
-        for begin in range(0, len(values), _AT_ONCE):
-            outputs = self.outputs(values[begin : begin + _AT_ONCE], rng)
-            found.append(self.decision.decided(self._counted(outputs)))
-        return np.concatenate(found)
+        if isinstance(self.decision, Votes):
+            return self.decision.decided(self.counts(x, rng)[:, None])
+        return np.concatenate(
+            [self.decision.decided(self._counted(out)) for out in self._outputs(x, rng)]
+        )
 
     def _counted(self, outputs: Values) -> Values:
         """Spikes as counts where the decision wants one value an output."""
@@ -463,15 +529,8 @@ class LearningNetwork:
         if not isinstance(self.decision, Votes):
             return self
         numbers = np.asarray(labels, dtype=np.int64)
-        counts = np.concatenate(
-            [
-                self.outputs(part, rng).sum(axis=1, keepdims=True)
-                for part in np.array_split(real(x, "x"), max(1, len(numbers) // _AT_ONCE))
-            ]
-        )
-        copy = self.with_synapses({})
-        object.__setattr__(copy, "decision", self.decision.labelled(counts, numbers, classes))
-        return copy
+        decision = self.decision.labelled(self.counts(x, rng)[:, None], numbers, classes)
+        return self.after(decision=decision)
 
     def fit(
         self,

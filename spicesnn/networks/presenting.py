@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from spicesnn.encoding.events import seed_words
 from spicesnn.networks.learner import LearningNetwork
 from spicesnn.networks.network import Network
 from spicesnn.networks.nodes import Values, Weighted
@@ -27,21 +28,31 @@ def presented(network: LearningNetwork, x: Values, rng: np.random.Generator) -> 
     rng : Generator
         Of input spikes, read noise, and cells.
     """
+    whole = network.whole_samples()
+    if whole is not None and whole.teachable:
+        name, shape = network.projections[0].name, network.lasting[network.output][0].shape
+        cells, factor, answered = whole.learnt(network.flat(x), rng)
+        return network.after(
+            synapses={name: cells},
+            lasting={network.output: (factor.reshape(shape),)},
+            answered=answered,
+        )
+    words = seed_words(rng)
     show = _Show(
         network=network, rng=rng, synapses=dict(network.synapses), lasting=dict(network.lasting)
     )
     alone = show.alone()
     for sample in x:
-        show.spikes = network.encoded(sample[None], rng)[0]
+        show.spikes = network.encoded(sample[None], rng, words)[0]
         show.begin()
         if alone:
             show.run_alone()
         else:
             show.run()
         show.end()
-    copy = network.with_synapses(show.synapses)
-    object.__setattr__(copy, "lasting", show.lasting)
-    return copy
+    return network.after(
+        synapses=show.synapses, lasting=show.lasting, answered=np.array(show.answered, np.int16)
+    )
 
 
 @dataclass(kw_only=True, eq=False)
@@ -57,6 +68,7 @@ class _Show:
     values: dict[str, Values] = field(default_factory=dict)
     before: Mapping[str, Values] = field(default_factory=dict)
     joule: dict[str, float] = field(default_factory=dict)
+    answered: list[Values] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         stages = self.topology.stages
@@ -75,6 +87,7 @@ class _Show:
     def begin(self) -> None:
         """Put neurons where a sample finds them; let rules normalise."""
         shapes = self.topology.shapes
+        self.answered.append(np.zeros(int(np.prod(shapes[self.network.output]))))
         for name, node in self.topology.nodes.items():
             if isinstance(node, Population):
                 self.states[name] = node.begun(1, shapes[name], self.lasting.get(name, ()))
@@ -129,6 +142,7 @@ class _Show:
             self.pre[name] = np.zeros((steps, node.matrices[0].shape[0]))
         for t in range(steps):
             self._step(t)
+            self.answered[-1] += self.values[self.network.output].reshape(-1) > 0
             for projection, rule in self.local:
                 post = self.values[projection.target].reshape(-1)
                 self.post[projection.name][t] = post
@@ -217,6 +231,7 @@ class _Show:
             if np.any(out > 0):
                 self.ask(projection, rule, t - 1)
         self._count(name, seen, rows[begun:])
+        self.answered[-1] += self.post[name].sum(axis=0)
         if self.asked[name] < steps:
             self.ask(projection, rule, steps - 1)
 
@@ -244,6 +259,5 @@ def learnt_in_batches(
         }
         first = next(iter(network.synapses))
         changed[first] = changed.get(first, network.synapses[first]).counted(joule)
-        network = network.with_synapses(changed)
-        object.__setattr__(network, "memory", {**network.memory, rule.name: memory})
+        network = network.with_synapses(changed).after(memory={**network.memory, rule.name: memory})
     return network

@@ -7,7 +7,7 @@ the same seed both engines are given the same arrays."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -223,6 +223,12 @@ class Imperfections:
     def fresh_wear(self, shape: tuple[int, int], rng: np.random.Generator) -> Wear | None:
         """Return the wear of unused cells, or None where nothing wears out."""
         return None if self.endurance is None else self.endurance.fresh(shape, rng)
+
+    @property
+    def some(self) -> bool:
+        """Whether anything is imperfect."""
+        how = ("scaled_to", "states_volts", "rest_s")
+        return any(getattr(self, entry.name) for entry in fields(self) if entry.name not in how)
 
     @property
     def disturbs_reads(self) -> bool:

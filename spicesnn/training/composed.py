@@ -18,6 +18,7 @@ from spicesnn.crossbar.wires import Wires
 from spicesnn.engines.base import Engine
 from spicesnn.engines.default import default_engine
 from spicesnn.errors import ConfigError, InputError
+from spicesnn.learning.votes import while_learning
 from spicesnn.networks.decisions import DECISIONS, Decision, Votes
 from spicesnn.networks.hardware import Hardware
 from spicesnn.networks.learner import Inputs, LearningNetwork
@@ -350,7 +351,15 @@ class NetworkConfig(StreamConfig):
         tally.add(
             read_joule=read, write_joule=write, energy_joule=read + write, presentations=len(images)
         )
-        return arrays_of(network)
+        if network.answered is None:
+            return arrays_of(network)
+        tally.add(output_spikes=float(network.answered.sum()))
+        curve = (
+            while_learning(network.answered, labels, arrays, self.data.class_count)
+            if isinstance(network.decision, Votes)
+            else {}
+        )
+        return {**arrays_of(network), **curve}
 
     def reader(
         self, arrays: Arrays, images: Images, rng: np.random.Generator, engine: Engine
@@ -511,8 +520,8 @@ class NetworkConfig(StreamConfig):
         if first is not None and images.shape[0] > 1 and self.inputs.code != "events":
             found["fields"] = after[first][: int(np.prod(images.shape))]
         if network.topology.temporal and network.topology.spiking:
-            outputs = network.outputs(self._samples(images.test[:_SHOWN]), self.rng(PICTURES))
-            found |= spike_data({network.output: outputs.sum(axis=(1, 2)).astype(np.int64)})
+            counts = network.counts(self._samples(images.test[:_SHOWN]), self.rng(PICTURES))
+            found |= spike_data({network.output: counts.sum(axis=1, dtype=np.int64)})
         return found
 
     def exported(self, arrays: Arrays) -> Mapping[str, Any]:
@@ -621,7 +630,4 @@ def with_arrays(network: LearningNetwork, arrays: Arrays) -> LearningNetwork:
         rule, memorised, what = key.partition(" memory ")
         if memorised:
             memory.setdefault(rule, {})[what] = value
-    copy = network.with_synapses(made)
-    object.__setattr__(copy, "lasting", lasting)
-    object.__setattr__(copy, "memory", memory)
-    return copy
+    return network.after(synapses=made, lasting=lasting, memory=memory)

@@ -126,18 +126,27 @@ class Config(BaseConfig):
 KINDS = {
     "crossbar": "spicesnn.training.config:Config",
     "unsupervised": "spicesnn.training.unsupervised.experiment:UnsupervisedConfig",
-    "stdp-simple": "spicesnn.training.unsupervised.simple_experiment:SimpleConfig",
     "spiking-bp": "spicesnn.training.spiking_bp.experiment:SpikingBPConfig",
     "deep": "spicesnn.training.deep.experiment:DeepConfig",
     "map": "spicesnn.training.mapped:MapConfig",
     "network": "spicesnn.training.composed:NetworkConfig",
 }
 """Kind of experiment, the key `kind` of a preset → module:class of its configuration."""
+RETIRED = {"stdp-simple": "stdp-simple"}
+"""Kinds that are compositions of kind `network` today → the preset that is one in their place."""
+LAST_READER = "0.1.0"
+"""The last version that reads runs of these kinds."""
 
 
 def from_tables(tables: Mapping[str, Any]) -> Any:
     """Return the configuration of whatever kind the tables are."""
     kind = tables.get("kind", "crossbar")
+    if isinstance(kind, str) and kind in RETIRED:
+        raise ConfigError(
+            f"kind is {kind!r}, which spicesnn {LAST_READER} is the last version to read: `pip"
+            f" install spicesnn=={LAST_READER}` for runs there are; the preset {RETIRED[kind]} of"
+            " today is of kind 'network'"
+        )
     if kind not in KINDS:
         raise ConfigError(
             f"kind is {kind!r:.60}{nearest(str(kind), KINDS)} Expected one of: {', '.join(KINDS)}"

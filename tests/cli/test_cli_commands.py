@@ -184,12 +184,12 @@ def test_ideal_synapses_have_no_energy_instead_of_none_delivered(run):
         "--set",
         "data.test_limit=50",
         "--set",
-        "network.label_limit=100",
+        "network.hidden=10",
         "--no-figures",
         "--out",
         "run",
     ]
-    code, out, _ = run("train", "stdp-simple", "--seed", "1", *settings)
+    code, out, _ = run("train", "bp-mnist", "--seed", "1", *settings)
     assert code == 0
     assert "\nenergy not counted, " in out
     assert "delivered" not in out

@@ -23,7 +23,7 @@ from spicesnn.training import RunDirectory, preset_names
 SMALL = tomllib.loads(Path(__file__).with_name("short_presets.toml").read_text(encoding="utf-8"))
 STREAMS = ("stdp-mnist", "stdp-simple", "stdp-digits", "bp-mnist", "deep-mnist")
 OVER = dict.fromkeys(SMALL, "array.word_line_ohm=0,1") | {
-    "stdp-simple": "network.neurons=6,10",
+    "stdp-simple": "population.neurons.neurons=6,10",
     "stdp-mnist": "array.word_line_ohm=1,2",
 }
 SAMPLES = 2

@@ -290,7 +290,7 @@ def test_the_other_engine_of_a_report_is_another_engine(letters, monkeypatch, mo
 
 @pytest.mark.parametrize("module", [ngspice_engine, nodal_engine], ids=["ngspice", "nodal"])
 def test_the_other_engine_of_a_tile_is_another_engine(monkeypatch, module, tmp_path):
-    settings = {"data.train_limit": 60, "data.test_limit": 10, "network.neurons": 8}
+    settings = {"data.train_limit": 60, "data.test_limit": 10, "population.neurons.neurons": 8}
     train(load("stdp-simple", settings), engine=sn.NodalEngine(), out=tmp_path / "run", rng_seed=1)
     data, name = (
         RunData(tmp_path / "run"),

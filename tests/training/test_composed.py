@@ -7,7 +7,7 @@ from sklearn.datasets import load_digits, load_wine
 
 import spicesnn as sn
 from spicesnn.errors import ConfigError, UnknownNameError
-from spicesnn.training import load, train
+from spicesnn.training import infer, load, train
 from spicesnn.training.composed import arrays_of, with_arrays
 from spicesnn.training.config import from_tables
 
@@ -351,3 +351,19 @@ def test_what_has_no_meaning_is_refused(wine, change, message):
 
     with pytest.raises((ConfigError, UnknownNameError), match=message):
         built()
+
+
+def test_a_kind_that_has_become_a_composition_names_the_version_that_reads_its_runs():
+    with pytest.raises(
+        ConfigError, match=r"'stdp-simple', which spicesnn 0\.1\.0 is the last"
+    ) as it:
+        from_tables({"kind": "stdp-simple", "network": {"neurons": 5}})
+    assert "\n" not in str(it.value)
+
+
+def test_last_spikes_learn_mnist_reduced_and_an_inference_is_the_same_again(tmp_path):
+    settings = {"data.train_limit": 2000, "data.test_limit": 300, "training.chunk": 1000}
+    summary = run(load("stdp-simple", settings), tmp_path, rng_seed=1)
+    assert summary.test_accuracy > 0.6
+    assert summary.energy_joule > 0
+    assert infer(tmp_path / "run").test_accuracy == summary.test_accuracy

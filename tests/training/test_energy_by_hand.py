@@ -299,7 +299,7 @@ def test_an_inference_of_a_few_samples_is_of_the_first_ones(letters, tmp_path):
         float(np.sum(volts * amps)) * experiment.config.encoding.read_s, rel=1e-9
     )
     np.testing.assert_array_equal(np.load(tmp_path / "inference-nodal.npz")["predicted"], whole[:7])
-    settings = {"data.train_limit": 120, "data.test_limit": 30, "network.neurons": 8}
+    settings = {"data.train_limit": 120, "data.test_limit": 30, "population.neurons.neurons": 8}
     stream = train(
         load("stdp-simple", settings), engine=sn.NodalEngine(), out=tmp_path / "stream", rng_seed=1
     )

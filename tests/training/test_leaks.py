@@ -13,12 +13,12 @@ import pytest
 import spicesnn as sn
 from spicesnn.datasets import mnist
 from spicesnn.training import RunDirectory, infer, load, train
+from spicesnn.training.composed import NetworkConfig
 from spicesnn.training.experiment import Experiment
 from spicesnn.training.exsitu import best_weights, learn_in_software
 from spicesnn.training.problem import load as load_problem
 from spicesnn.training.streamed import Images
 from spicesnn.training.streams import Streams
-from spicesnn.training.unsupervised.simple_experiment import SimpleConfig
 
 LABELLED = (
     "test_accuracy",
@@ -52,9 +52,9 @@ STREAMS = {
         "training.chunk": 150,
         "network.vote": "class",
     },
-    "stdp-simple": {"network.neurons": 16, "training.chunk": 150},
+    "stdp-simple": {"population.neurons.neurons": 16, "training.chunk": 150},
     "stdp-simple by classes": {
-        "network.neurons": 16,
+        "population.neurons.neurons": 16,
         "training.chunk": 150,
         "network.vote": "class",
     },
@@ -379,15 +379,15 @@ def test_chunks_show_every_training_image_once_an_epoch(numbered, monkeypatch, t
         seen.append((epoch, images[:, 0].tolist(), labels.tolist()))
         return arrays
 
-    monkeypatch.setattr(SimpleConfig, "learn", learn)
+    monkeypatch.setattr(NetworkConfig, "learn", learn)
     monkeypatch.setattr(
-        SimpleConfig,
+        NetworkConfig,
         "reader",
         lambda self, arrays, images, rng, engine: lambda pixels: np.zeros(len(pixels), np.int64),
     )
     config = load(
         "stdp-simple",
-        {"training.epochs": 3, "training.chunk": 16, "network.neurons": 2, "data.validation": 10},
+        {"training.epochs": 3, "training.chunk": 16, "data.pixels": 0, "data.validation": 10},
     )
     summary = train(config, engine=sn.NodalEngine(), out=tmp_path / "run")
     assert [len(chunk[1]) for chunk in seen] == [16, 16, 8] * 3

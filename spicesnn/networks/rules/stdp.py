@@ -118,11 +118,19 @@ class LastSpikeSTDP(LocalRule):
         fired = seen.fired
         if not fired.size:
             return None
-        lag = seen.lag_s()
-        change = np.where(
-            lag <= self.window_s * (1 + 1e-9), self.rise * np.exp(-lag / self.tau_s), -self.fall
-        )
+        change = self.change(seen.lag_s())
         return Wanted(steps=np.repeat(change[:, None], fired.size, axis=1), outputs=fired)
+
+    def change(self, lag_s: Values) -> Values:
+        """Δw of synapses whose inputs spiked `lag_s` seconds before their output, in units of
+        weights."""
+        within = lag_s <= self.window_s * (1 + 1e-9)
+        return np.where(within, self.rise * np.exp(-lag_s / self.tau_s), -self.fall)
+
+    def table(self, dt_s: float) -> Values:
+        """Δw by the lag in time steps of `dt_s` seconds; the last entry is for all longer ones."""
+        lags = np.arange(int(self.window_s / dt_s * (1 + 1e-9)) + 2, dtype=np.float64)
+        return self.change(dt_s * lags)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

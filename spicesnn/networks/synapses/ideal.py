@@ -10,12 +10,12 @@ import numpy as np
 
 from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
-from spicesnn.crossbar.mapping import Changes
+from spicesnn.crossbar.mapping import Changes, Single
 from spicesnn.devices.levels import ConductanceStates, Rounding
 from spicesnn.errors import InputError
 from spicesnn.networks.synapses.cells import ConductanceCell, moved_state
 from spicesnn.networks.synapses.contract import SynapseKind, Synapses
-from spicesnn.networks.synapses.updates import Moved, Signs, Wanted
+from spicesnn.networks.synapses.updates import Counts, Moved, Signs, Wanted
 from spicesnn.nonidealities.realised import Imperfections
 
 
@@ -36,6 +36,31 @@ def landed(kind: SynapseKind, cells: Synapses, wanted: Floats, rng: np.random.Ge
         before, moved_state(before, state), rng, cells.wear_left
     )
     return Moved(array=after, pulses=(wanted != 0).astype(np.int64), joule=0.0, wear=wear)
+
+
+def rewritten(cells: Synapses, weights: Floats, pulses: Counts, read_joule: float) -> Synapses:
+    """Single columns of cells that do as they are asked, after a compiled loop has read and
+    written them.
+
+    Parameters
+    ----------
+    cells : Synapses
+        Before.
+    weights : (rows, outputs)
+        Within [0, `cells.largest`].
+    pulses : (rows, outputs) int
+        Changes of each weight.
+    read_joule : float
+        Of the loop's reads.
+    """
+    state = cells.hardware.used_window().at(weights / cells.largest)
+    assert cells.wear is not None
+    return replace(
+        cells,
+        array=cells.array.with_state(state),
+        wear=cells.wear + pulses,
+        energy=cells.energy.more(read=read_joule),
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,6 +90,14 @@ class Ideal(SynapseKind):
                 f"{self.name} synapses have no device, so {', '.join(self.imperfections.spread)}"
                 " cannot differ from cell to cell; use PulseMap or Solved"
             )
+
+    @property
+    def does_as_asked(self) -> bool:
+        """Whether a weight is a conductance and no more: no wires, no non-idealities, single
+        columns."""
+        hardware = self.hardware
+        alone = isinstance(hardware.columns_kind(), Single) and hardware.ideal_wires
+        return alone and not self.imperfections.some
 
     def _fresh(self, siemens: Floats, rng: np.random.Generator) -> Crossbar:
         return tabled(self, siemens, rng)
