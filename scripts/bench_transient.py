@@ -3,6 +3,8 @@ the final states, and against its bars.
 
     python scripts/bench_transient.py                                       # 8², 16², 32² and 128², ngspice up to 16²: two minutes
     python scripts/bench_transient.py --ngspice-up-to 32 --cache b.json     # also ngspice at 32²: ten minutes, kept in the file
+    python scripts/bench_transient.py --train --singles 0                   # 1000 half-select pulses at 64²: seconds
+    python scripts/bench_transient.py --train --singles 1000                # the same against 1000 single pulses: minutes
 
 1 µs on all word lines, 1 Ω wires, random states. "Partly" moves cells inside their range under
 published-like 10 kΩ–1 MΩ cells; "full" drives the 50 Ω–1 kΩ default set into its bounds. The error
@@ -13,7 +15,10 @@ largest steps, `reltol` and `trtol` is tried. At the next size the settings that
 that error are tried from the fewest points on until one reaches it, and then those that did at the
 size before. Only answers that pass the engine's checks count. Its ratio is of processor time of all
 threads and processes, so that others on the machine show less; wall time stands beside it. Medians
-of ours, single runs of ngspice."""
+of ours, single runs of ngspice.
+
+``--train``: `Pulse(count=1000)` on pai-yu-chen cells, V/2 scheme, 1 µs; half-selected cells move by
+less than 1e-3 at 2 V and by several per cent at 2.4 V. So many single pulses follow for comparison."""
 
 from __future__ import annotations
 
@@ -187,6 +192,54 @@ def measure(
     return line if found is None else line | {"ngspice": found, "speedup": found["cpu_s"] / cpu}
 
 
+def half_select(size: int, volts: float, rise_s: float) -> tuple[sn.Crossbar, sn.Pulse]:
+    """Return cells with random gaps and a pulse that selects the middle one by V/2."""
+    device = sn.devices.PaiYuChen()
+    gap = np.random.default_rng(1).uniform(0.1, 0.9, (size, size))
+    array = sn.Crossbar(
+        device=device,
+        state=device.g_min + (device.g_max - device.g_min) * gap,
+        wires=sn.Wires(1.0, 1.0),
+    )
+    rows, columns = np.full((2, size), 0.5 * volts)
+    rows[size // 2], columns[size // 2] = volts, 0.0
+    return array, sn.Pulse(row_volts=rows, column_volts=columns, width_s=1e-6, rise_s=rise_s)
+
+
+def trains(size: int, repeats: int, singles: int) -> None:
+    """Print what 1000 half-select pulses take, and how they compare with single ones."""
+    engine, count = sn.NodalEngine(), 1000
+    device = sn.devices.PaiYuChen()
+    span = device.g_max - device.g_min
+    print("volts   rise  cpu s  wall s  solved  half-selected move  against singles")
+    for volts, rise_s in itertools.product((2.0, 2.4), (1e-7, 1e-9)):
+        array, pulse = half_select(size, volts, rise_s)
+        train = replace(pulse, count=count)
+        runs = [timed(engine, array, train) for _ in range(repeats + 1)][1:]
+        cpu, wall = (statistics.median(run[k] for run in runs) for k in (0, 1))
+        moved = np.abs(runs[-1][2].state - array.state) / span
+        moved[size // 2, size // 2] = 0.0
+        beside = ""
+        if singles:
+            want, one, begin = (
+                engine.pulse(array, replace(pulse, count=singles)).state,
+                array,
+                time.perf_counter(),
+            )
+            for _ in range(singles):
+                one = engine.pulse(one, pulse).array
+            wall_singles = time.perf_counter() - begin
+            beside = (
+                f"{np.abs(one.state - want).max() / span:.1e} of the range after {singles},"
+                f" {wall_singles:.1f} s"
+            )
+        print(
+            f"{volts:5.1f} {rise_s:6.0e} {cpu:6.2f} {wall:7.2f}"
+            f" {runs[-1][2].stats['pulses_solved']:7d} {moved.max():19.1e}  {beside}",
+            flush=True,
+        )
+
+
 def show(line: Line) -> None:
     """Print one line."""
     text = (
@@ -234,7 +287,14 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--cache", type=Path, help="file that keeps ngspice's trials")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--train", action="store_true", help="1000 half-select pulses at 64²")
+    parser.add_argument(
+        "--singles", type=int, default=100, help="single pulses that --train compares with"
+    )
     given = parser.parse_args()
+    if given.train:
+        trains(64, given.repeats, given.singles)
+        return
     peer = Peer(given.cache)
     lines = []
     if not given.json:

@@ -128,6 +128,28 @@ def test_a_thousand_half_select_pulses_take_a_few_solves():
     assert np.abs(train.state - array.state).max() > 0.01 * 3e-9
 
 
+def test_half_selected_filaments_creep_in_a_train_as_in_single_pulses():
+    """V/2 at 2.6 V: the selected cell sets at once, and those on its lines follow by some per cent."""
+    state = 1e-9 * np.random.default_rng(1).uniform(0.3, 1.5, (4, 3))
+    array = sn.Crossbar(device=sn.devices.PaiYuChen(), state=state, wires=sn.Wires(1.0, 1.0))
+    parts = {
+        "row_volts": [1.3, 2.6, 1.3, 1.3],
+        "column_volts": [1.3, 0.0, 1.3],
+        "width_s": 1e-6,
+        "rise_s": 1e-7,
+    }
+    single = array
+    for _ in range(40):
+        single = single.pulse(**parts).array
+    train = array.pulse(**parts, count=40)
+    low, high = array.device.bounds()
+    moved = np.abs(single.state - state) / (high - low)
+    moved[1, 1] = 0.0
+    assert moved.max() > 0.01
+    assert train.stats["pulses_solved"] < 20
+    assert np.abs(train.state - single.state).max() < 1e-6 * (high - low)
+
+
 def test_a_train_on_ngspice_and_as_a_waveform_is_the_whole_train():
     array = sn.Crossbar(device=SLOW, state=np.full((1, 1), 1e-9), wires=sn.Wires(1.0, 1.0))
     pulse = sn.Pulse(row_volts=0.8, width_s=1e-6, rise_s=1e-7, count=5)

@@ -21,12 +21,15 @@ from spicesnn.arrays import Floats
 from spicesnn.engines.nodal.line_solver import TOLERANCE
 from spicesnn.engines.nodal.network import Solution, Sources
 from spicesnn.engines.nodal.newton_kernels import arrival, mismatch_of, slopes_along, tangents
-from spicesnn.engines.nodal.relinearised import Relinearised
+from spicesnn.engines.nodal.relinearised import Relinearised, drives
 from spicesnn.errors import ConvergenceError
 
 MOST_STEPS = 50
 LOOSE = 1e-3
 """Tolerance of the first linear solves."""
+STALLED = 1e-9
+"""Mismatch, relative to the largest cell current, below which steps that do not halve it have met
+rounding."""
 NO_AMPS = 1e-22
 """A mismatch that is no current at all (less than an electron in a quarter of an hour): what
 rounding leaves where nothing is driven."""
@@ -92,6 +95,10 @@ class Newton:
         ConvergenceError
             Not even source stepping reached the tolerance.
         """
+        if not drives(sources):  # 0 V everywhere, unless a cell is a source of its own
+            amps, slope = self.cells(np.zeros(self.network.shape))
+            if not amps.any():
+                return self.network.solve(slope, sources)
         try:
             return self._iterate(sources, start)
         except ConvergenceError:
@@ -131,9 +138,9 @@ class Newton:
             target = self._step(
                 sources, point.volts, amps, slope, point.solution, min(0.03 * share * share, LOOSE)
             )
-            point, amps, slope = self._search(point, amps, target)
+            point, amps, slope = self._search(point, amps, target, mismatch)
             count += 1
-            if mismatch < 1e-9 * largest:
+            if mismatch < STALLED * largest:
                 stalled = stalled + 1 if mismatch >= 0.5 * best else 0
                 best = min(best, mismatch)
 
@@ -217,11 +224,19 @@ class Newton:
             tight=wanted <= finest,
         )
 
-    def _search(self, point: _Point, amps: Floats, target: _Point) -> tuple[_Point, Floats, Floats]:
-        """Return the point on the line to `target` where the slope of the co-content has all but
-        vanished, and its currents and dI/dV."""
+    def _search(
+        self, point: _Point, amps: Floats, target: _Point, mismatch: float
+    ) -> tuple[_Point, Floats, Floats]:
+        """Return `target` where it has halved the mismatch, else the point on the line to it where
+        the slope of the co-content has all but vanished; and its currents and dI/dV.
+
+        Close to the solution the slope is what rounding and the linear solves' own errors leave,
+        and says nothing."""
         with np.errstate(all="ignore"):
             there = self.cells(target.volts)
+            left, largest = mismatch_of(there[0].reshape(-1), target.solved_amps.reshape(-1))
+        if left <= max(0.5 * mismatch, STALLED * largest):
+            return target, *there
         pairs = (point.volts, target.volts, amps, point.solved_amps, there[0], target.solved_amps)
         first, last = slopes_along(*(values.reshape(-1) for values in pairs))
         if first >= 0 or abs(last) <= 0.5 * abs(first):

@@ -77,7 +77,7 @@ class Relinearised:
         )
         if self._any_floating:
             check_paths(operator)
-        if not _drives(sources):
+        if not drives(sources):
             return _nothing(*siemens.shape)
         if self._lines is None and not self._direct:
             cells = siemens.size
@@ -92,7 +92,7 @@ class Relinearised:
             return DirectPrepared(operator).solve(sources)
 
 
-def _drives(sources: Sources) -> bool:
+def drives(sources: Sources) -> bool:
     """Return whether any source drives the array: where none does, no relative tolerance can be met
     from a warm start."""
     return any(

@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 
 import spicesnn as sn
 from spicesnn.engines.nodal.network import Sources
-from spicesnn.engines.nodal.newton import Newton
+from spicesnn.engines.nodal.newton import Cells, Newton
 from spicesnn.engines.nodal.relinearised import Relinearised
 from spicesnn.errors import ConvergenceError
 
@@ -172,3 +172,45 @@ def test_a_warm_start_takes_fewer_steps() -> None:
     )
     assert near.iterations < again.iterations
     np.testing.assert_allclose(near.column_amps, again.column_amps, rtol=1e-11)
+
+
+def _sinh_cells(size: int, count: list[int]) -> Cells:
+    siemens = 10 ** np.random.default_rng(0).uniform(-5, -3, (size, size))
+
+    def cells(volts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        count[0] += 1
+        return siemens * np.sinh(5 * volts) / 5, siemens * np.cosh(5 * volts)
+
+    return cells
+
+
+def test_without_drive_the_answer_is_zero_volts_wherever_the_search_begins() -> None:
+    count, off = [0], np.zeros(12, dtype=bool)
+    network = Relinearised(sn.Wires(word_line_ohm=10.0, bit_line_ohm=10.0), off, off)
+    newton = Newton(network=network, cells=_sinh_cells(12, count))
+    driven = newton.solve(Sources(row_volts=np.ones((1, 12)), column_volts=np.zeros((1, 12))))
+    count[0], solves = 0, network.solves
+    dark = newton.solve(
+        Sources(row_volts=np.zeros((1, 12)), column_volts=np.zeros((1, 12))), driven
+    )
+    assert not dark.word_volts.any()
+    assert not dark.column_amps.any()
+    assert (count[0], network.solves - solves) == (1, 1)
+
+
+def test_close_to_the_solution_no_step_is_searched() -> None:
+    """There the co-content's slope along a step is rounding: a search in it asked cells 60 times a
+    step and found nothing."""
+    count, off = [0], np.zeros(12, dtype=bool)
+    newton = Newton(
+        network=Relinearised(sn.Wires(word_line_ohm=10.0, bit_line_ohm=10.0), off, off),
+        cells=_sinh_cells(12, count),
+    )
+    drive = np.linspace(0.4, 1.0, 12)[None]
+    start = newton.solve(Sources(row_volts=drive, column_volts=np.zeros((1, 12))))
+    for change in (0.0, 1e-12, 1e-9, 1e-6, 1e-3):
+        count[0] = 0
+        found = newton.solve(
+            Sources(row_volts=drive * (1 + change), column_volts=np.zeros((1, 12))), start
+        )
+        assert count[0] <= found.iterations + 1
