@@ -18,8 +18,8 @@ from spicesnn.devices.equations import CellCode, Equation
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EquationDevice(Device):
-    """A device of one state variable that says its equations, bounds and initial state; the rest of
-    the contract follows."""
+    """A device that says its equations, bounds and initial state; the rest of the contract
+    follows."""
 
     looped: ClassVar[frozenset[str]] = frozenset()
     """Which of ``current``, ``conductance`` and ``rate`` have a loop inside (a current behind a
@@ -46,9 +46,13 @@ class EquationDevice(Device):
         return self._over("conductance", code.conductance, v, x, gate, code)
 
     def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Speed of the state dx/dt, in state units a second."""
+        """Speed of the state dx/dt, in state units a second; of several states (states, …)."""
         code = self.equations()
-        return self._over("rate", code.rate, v, x, gate, code)
+        if code.states == 1:
+            return self._over("rate", code.rate, v, x, gate, code)
+        volts, p = np.asarray(v, dtype=float), (*code.parameters, *np.asarray(x, dtype=float))
+        each = [code.rate(volts, k, gate, p) for k in range(code.states)]
+        return np.stack(np.broadcast_arrays(*each))
 
     def _over(
         self,
@@ -59,6 +63,9 @@ class EquationDevice(Device):
         gate: ArrayLike | None,
         code: CellCode,
     ) -> Floats:
+        if code.states > 1:
+            p = (*code.parameters, *np.asarray(x, dtype=float))
+            return np.asarray(equation(np.asarray(v, dtype=float), None, gate, p))
         if name in self.looped:
             return over_arrays(equation, v, x, gate, code.parameters)
         return np.asarray(

@@ -36,7 +36,7 @@ def power(base: Any, exponent: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class CellCode:
-    """The equations of one cell with one state variable, as functions at the top level of a module.
+    """The equations of one cell, as functions at the top level of a module.
 
     Attributes
     ----------
@@ -49,12 +49,16 @@ class CellCode:
         ``conductance(v, x, gate, p) -> dI/dV``; None for a device that is linear in v.
     parameters : tuple
         What `p` holds: numbers, or arrays of (rows, cols).
+    states : int
+        Number of state variables. Where there are several they stand in `p` behind the parameters,
+        in the place of `x`; `rate` is asked for one after the other, with its number as `x`.
     """
 
     current: Equation
     rate: Equation
     conductance: Equation | None = None
     parameters: tuple[float | Floats, ...]
+    states: int = 1
 
     def matrix(self, cells: int) -> Floats:
         """Return the parameters as rows of `p`, (1, count) where all cells share them and (cells,

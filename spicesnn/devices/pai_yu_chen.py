@@ -41,31 +41,37 @@ NANOMETRE = 1e-9
 ) = range(13)
 
 
-def _current(v: Any, x: Any, gate: Any, p: Any) -> Any:
+def gap_current(v: Any, x: Any, gate: Any, p: Any) -> Any:
     """Return I0·exp(−g/g0)·sinh(V/V0)."""
     return p[_I_0] * np.exp(-x / p[_G_0]) * limited_sinh(v / p[_V_0])
 
 
-def _conductance(v: Any, x: Any, gate: Any, p: Any) -> Any:
+def gap_conductance(v: Any, x: Any, gate: Any, p: Any) -> Any:
     """Return (I0/V0)·exp(−g/g0)·cosh(V/V0)."""
     return p[_I_0] / p[_V_0] * np.exp(-x / p[_G_0]) * limited_sinh_slope(v / p[_V_0])
 
 
-def _lowering(v: Any, x: Any, p: Any) -> Any:
+def _lowering(v: Any, x: Any, thermal: Any, p: Any) -> Any:
     """Return γ(g)·a0·V/L over kT/q."""
-    return (p[_GAMMA_0] - p[_BETA] * (x / NANOMETRE) ** 3) * p[_FIELD] * v / p[_THERMAL]
+    return (p[_GAMMA_0] - p[_BETA] * (x / NANOMETRE) ** 3) * p[_FIELD] * v / thermal
 
 
-def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
-    """Return dg/dt: the rising drift less the falling one, each with the ramp at its bound."""
-    lowering = _lowering(v, x, p)
-    rising = np.exp(np.minimum(-lowering - p[_EA_RESET] / p[_THERMAL], 0.0)) * ramp(
+def gap_rate(v: Any, x: Any, thermal: Any, p: Any) -> Any:
+    """Return dg/dt: the rising drift less the falling one, each with the ramp at its bound;
+    `thermal` is kT/q in volt."""
+    lowering = _lowering(v, x, thermal, p)
+    rising = np.exp(np.minimum(-lowering - p[_EA_RESET] / thermal, 0.0)) * ramp(
         x, p[_G_MIN], p[_G_MAX], True, p[_BOUND_WIDTH]
     )
-    falling = np.exp(np.minimum(lowering - p[_EA_SET] / p[_THERMAL], 0.0)) * ramp(
+    falling = np.exp(np.minimum(lowering - p[_EA_SET] / thermal, 0.0)) * ramp(
         x, p[_G_MIN], p[_G_MAX], False, p[_BOUND_WIDTH]
     )
     return p[_VELOCITY] * (rising - falling)
+
+
+def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return dg/dt at the fixed temperature."""
+    return gap_rate(v, x, p[_THERMAL], p)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -151,14 +157,11 @@ class PaiYuChen(EquationDevice):
     def equations(self) -> CellCode:
         """The current, its slope and the rate with their parameters."""
         return CellCode(
-            current=_current,
+            current=gap_current,
             rate=_rate,
-            conductance=_conductance,
+            conductance=gap_conductance,
             parameters=self._parameters(self.temperature),
         )
-
-    def _gap_rate(self, v: ArrayLike, g: Floats, kelvin: ArrayLike) -> Floats:
-        return np.asarray(_rate(np.asarray(v, dtype=float), g, None, self._parameters(kelvin)))
 
     def _drifts(
         self, v: ArrayLike, g: Floats, kelvin: ArrayLike
@@ -170,7 +173,7 @@ class PaiYuChen(EquationDevice):
             self._parameters(kelvin),
             np.asarray(v, dtype=float),
         )
-        lowering = _lowering(v, g, p)
+        lowering = _lowering(v, g, thermal, p)
         lowering_slope = (
             -3.0 * self.beta * g**2 / NANOMETRE**3 * self.a_0 / self.thickness * v / thermal
         )

@@ -8,15 +8,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.arrays import Floats
 from spicesnn.devices.base import parameter
-from spicesnn.devices.pai_yu_chen import NANOMETRE, PaiYuChen
+from spicesnn.devices.equations import CellCode
+from spicesnn.devices.limits import BOLTZMANN_EV
+from spicesnn.devices.pai_yu_chen import (
+    NANOMETRE,
+    PaiYuChen,
+    gap_conductance,
+    gap_current,
+    gap_rate,
+)
 from spicesnn.errors import InputError
+
+_C_TH, _TAU_TH, _KELVIN_MAX, _AMBIENT, _ROOM, _GAP, _KELVIN = range(13, 20)
+"""Behind the parameters of `PaiYuChen`; the states last."""
+
+
+def _current(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return I0·exp(−g/g0)·sinh(V/V0)."""
+    return gap_current(v, p[_GAP], gate, p)
+
+
+def _conductance(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return (I0/V0)·exp(−g/g0)·cosh(V/V0)."""
+    return gap_conductance(v, p[_GAP], gate, p)
+
+
+def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
+    """Return dg/dt for x = 0, dT/dt for x = 1."""
+    if x < 0.5:
+        return gap_rate(v, p[_GAP], BOLTZMANN_EV * p[_KELVIN], p)
+    power = np.abs(v * gap_current(v, p[_GAP], gate, p))
+    left = np.minimum(np.maximum((p[_KELVIN_MAX] - p[_KELVIN]) / p[_ROOM], 0.0), 1.0)
+    return power / p[_C_TH] * left - (p[_KELVIN] - p[_AMBIENT]) / p[_TAU_TH]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,34 +98,28 @@ class PaiYuChenHeated(PaiYuChen):
                 " kelvin_max"
             )
 
-    def compiled(self) -> None:
-        """Return None: compiled loops take cells with one state."""
-
-    def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return I0·exp(−g/g0)·sinh(V/V0) in ampere; `x` is (2, …)."""
-        return PaiYuChen.current(self, v, np.asarray(x, dtype=float)[0])
-
-    def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return (I0/V0)·exp(−g/g0)·cosh(V/V0) in siemens; `x` is (2, …)."""
-        return PaiYuChen.conductance(self, v, np.asarray(x, dtype=float)[0])
-
-    def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return dg/dt in m/s and dT/dt in K/s, (2, …)."""
-        gap, kelvin = np.asarray(x, dtype=float)
-        moving = self._gap_rate(v, gap, kelvin)
-        power = np.abs(np.asarray(v, dtype=float) * PaiYuChen.current(self, v, gap))
-        room = self.bound_width * (np.asarray(self.kelvin_max, dtype=float) - self.temperature)
-        heating = (
-            power / self.c_th * np.clip((self.kelvin_max - kelvin) / room, 0.0, 1.0)
-            - (kelvin - self.temperature) / self.tau_th
+    def equations(self) -> CellCode:
+        """The current, its slope and both rates with their parameters."""
+        return CellCode(
+            current=_current,
+            rate=_rate,
+            conductance=_conductance,
+            parameters=(
+                *self._parameters(self.temperature),
+                self.c_th,
+                self.tau_th,
+                self.kelvin_max,
+                self.temperature,
+                np.asarray(self.bound_width) * (np.asarray(self.kelvin_max) - self.temperature),
+            ),
+            states=2,
         )
-        return np.stack(np.broadcast_arrays(moving, heating))
 
     def rate_slope(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return ∂(dg/dt)/∂g and ∂(dT/dt)/∂T in 1/s, (2, …): the diagonal of the Jacobian."""
         gap, kelvin = np.asarray(x, dtype=float)
         along_gap = self._gap_rate_slope(v, gap, kelvin)
-        power = np.abs(np.asarray(v, dtype=float) * PaiYuChen.current(self, v, gap))
+        power = np.abs(np.asarray(v, dtype=float) * self.current(v, x))
         room = self.bound_width * (np.asarray(self.kelvin_max, dtype=float) - self.temperature)
         left = self.kelvin_max - kelvin
         along_heat = -np.where(

@@ -12,8 +12,6 @@ from spicesnn.errors import ConvergenceError, InputError
 from spicesnn.fitting.fit import CUSTOMARY, FitResult, fit_data
 from spicesnn.fitting.problem import measured_values, rough_weight
 
-SLOW = ("pai-yu-chen-heated",)
-"""Left out of a comparison unless asked for: a fit takes minutes."""
 _FITS = 1.25
 """A model describes the data where its residuals are at most so many times those of the best."""
 
@@ -72,13 +70,13 @@ def compare(
     data : Sweep | PulseTrain
     rng : Generator
     models : sequence of str, optional
-        Names from the registry; all that can be fitted, but those of `SLOW`, if left out.
+        Names from the registry; all that can be fitted if left out.
     starts, v_read
         As in `fit_data`.
     """
     y = measured_values(data)
     found = []
-    for name in models if models is not None else [name for name in CUSTOMARY if name not in SLOW]:
+    for name in CUSTOMARY if models is None else models:
         try:
             result = fit_data(name, data, rng=rng, starts=starts, v_read=v_read)
         except (ConvergenceError, InputError) as error:

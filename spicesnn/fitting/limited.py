@@ -23,7 +23,7 @@ from spicesnn.devices.equations import CellCode
 from spicesnn.jit import compiled
 
 _POINTER = types.CPointer(float64)
-_BEFORE = 2
+BEFORE = 2
 """Numbers in front of the device's own parameters: the addresses of its current and of its rate.
 Addresses fit into a float's 53 bits."""
 _ROUNDS = 60
@@ -71,13 +71,13 @@ def _voltage(address: int, v: float, x: float, limit: float, p: Any) -> Any:
 
 def limited_current(v: Any, x: Any, gate: Any, p: Any) -> Any:
     """Return the device's current, or the limit with its sign."""
-    amps = call(int64(p[0]), v, x, 0.0, _behind(p, _BEFORE))
+    amps = call(int64(p[0]), v, x, 0.0, _behind(p, BEFORE))
     return amps if abs(amps) <= gate else np.copysign(gate, amps)
 
 
 def limited_rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
     """Return dx/dt at the voltage that the limit leaves to the device."""
-    own = _behind(p, _BEFORE)
+    own = _behind(p, BEFORE)
     return call(int64(p[1]), _voltage(int64(p[0]), v, x, gate, own), x, 0.0, own)
 
 

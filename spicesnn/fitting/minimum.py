@@ -32,8 +32,8 @@ _ROUNDS = ((300, 30, 8), (900, 60, 25))
 first leads to no curve near the data."""
 _FAR = 0.2
 """Root mean squared soft residual below which a curve is near the data."""
-_DEAR = {"jart-vcm": 6, "pai-yu-chen-heated": 20, "memdiode": 2}
-"""Models whose equations have a loop inside, or are not compiled: so many times fewer
+_DEAR = {"jart-vcm": 6, "pai-yu-chen-heated": 3, "memdiode": 2}
+"""Models whose equations have a loop inside, or several states: so many times fewer
 candidates."""
 _CLEAR = 2.5
 """Where the best candidates of one polarity are so many times better, the other is left."""

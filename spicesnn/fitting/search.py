@@ -147,18 +147,11 @@ class Population:
         own at its own voltages."""
         device, data = self.problem.device, self.problem.data
         volts, _ = device.typical_drive()
-        low, high = (np.asarray(end, dtype=float).ravel()[0] for end in device.bounds())
+        low, high = (np.asarray(end, dtype=float).ravel() for end in device.bounds())
+        states = low + 0.5 * (high - low) if device.memory else np.zeros(1)
+        states = states[:, None] if states.size > 1 else states
         try:
-            states = (
-                np.array([low + 0.5 * (high - low)])
-                if device.memory and len(device.state_names) == 1
-                else np.zeros(1)
-            )
-            own = (
-                float(np.max(np.abs(device.current(np.array([volts]), states))))
-                if len(device.state_names) == 1
-                else 0.0
-            )
+            own = float(np.max(np.abs(device.current(np.array([volts]), states))))
         except (ValueError, ArithmeticError):
             own = 0.0
         top = float(np.max(np.abs(self.problem.measured))) * (
@@ -211,7 +204,8 @@ class Population:
             )
         except InputError:
             return False
-        first, (low, high) = np.asarray(device.initial_state()), device.bounds()
+        first = np.asarray(device.initial_state()).ravel()
+        low, high = (np.asarray(end).ravel() for end in device.bounds())
         return bool(np.all(first >= low) and np.all(first <= high))
 
     def _z(self, row: Floats) -> Floats:

@@ -17,9 +17,13 @@ from spicesnn.devices.cell_functions import address_of
 from spicesnn.engines.nodal.cells import Ensemble
 from spicesnn.engines.nodal.interval import NODES, Drive
 from spicesnn.engines.nodal.rosenbrock import advance
-from spicesnn.engines.nodal.sweep_kernel import follow_sweep, no_current
+from spicesnn.engines.nodal.sweep_kernel import follow_states, follow_sweep, no_current
 from spicesnn.errors import ConvergenceError
-from spicesnn.fitting.limited import limited_current, limited_rate, limited_table
+from spicesnn.fitting.limited import BEFORE, limited_current, limited_rate, limited_table
+
+_MOST_A_PART = 100
+"""Steps of a variant after which it is given up, a part of the course: one that a sweep of a device
+needs takes some ten at most."""
 
 
 def sweep_course(time: Floats, volts: Floats, fresh: Sequence[int] = ()) -> Floats:
@@ -101,22 +105,30 @@ def follow(
     state = np.clip(_start(device, variants).reshape(cells.count, variants), cells.low, cells.high)
     code = cells.device.compiled()
     gate = np.zeros(0) if gate_volts is None else np.array([gate_volts])
-    if code is None or cells.count > 1:
+    if code is None:
         return _in_numpy(cells, state, course, gate, tolerance)
-    table = np.ascontiguousarray(
-        np.stack([cells.low[0], cells.high[0], cells.scale[0], cells.moves], axis=1)
-    )
     amps = np.empty((len(course), variants))
     current, rate, parameters, levels = code.current, code.rate, code.matrix(variants), gate
+    head = len(code.parameters)
     if limit_amps is not None and gate_volts is None:
         current, rate, levels = (
             limited_current,
             limited_rate,
             np.ascontiguousarray(limit_amps, dtype=float),
         )
-        parameters = limited_table(code, variants)
-    addresses = (address_of(function) for function in (current, rate, no_current))
-    follow_sweep(*addresses, parameters, table, state[0], course, levels, tolerance, amps)
+        parameters, head = limited_table(code, variants), head + BEFORE
+    functions = (address_of(function) for function in (current, rate, no_current))
+    most = _MOST_A_PART * len(course)
+    if code.states > 1:
+        ranges = tuple(np.ascontiguousarray(a) for a in (cells.low, cells.high, cells.scale))
+        follow_states(
+            *functions, head, parameters, ranges, state, course, levels, tolerance, most, amps
+        )
+        return amps
+    table = np.ascontiguousarray(
+        np.stack([cells.low[0], cells.high[0], cells.scale[0], cells.moves], axis=1)
+    )
+    follow_sweep(*functions, parameters, table, state[0], course, levels, tolerance, most, amps)
     return amps
 
 

@@ -2,7 +2,7 @@
 word checked.
 
 A descriptor holds the model's equations as a list of operations
-(`spicesnn.devices.importers.veriloga.stored`), its states and parameters. The sub-circuit for
+(`spicesnn.devices.importers.stored`), its states and parameters. The sub-circuit for
 ngspice is written from these when the device is loaded; the copy beside the descriptor is for
 people and other tools."""
 
@@ -20,12 +20,12 @@ from typing import Any
 from spicesnn._version import __version__
 from spicesnn.devices.base import Device, parameter
 from spicesnn.devices.foreign import ForeignState, ForeignSubcircuit
+from spicesnn.devices.importers.graph import BOOLEAN, Graph
+from spicesnn.devices.importers.stored import Stored, named, read_lines
 from spicesnn.devices.importers.veriloga.device import VerilogDevice
-from spicesnn.devices.importers.veriloga.graph import BOOLEAN, Graph
 from spicesnn.devices.importers.veriloga.model import VerilogModel
 from spicesnn.devices.importers.veriloga.parameters import Settable
 from spicesnn.devices.importers.veriloga.spice import emitted
-from spicesnn.devices.importers.veriloga.stored import Stored, named, read_lines
 from spicesnn.errors import ConfigError, InputError, RunError, UnsupportedNetlistError
 from spicesnn.guesses import nearest
 from spicesnn.netlist.deck import remark

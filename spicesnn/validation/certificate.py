@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from spicesnn.arrays import Floats
-from spicesnn.devices.importers.veriloga.graph import Program
+from spicesnn.devices.importers.graph import Program
 from spicesnn.devices.importers.veriloga.model import VerilogModel
 from spicesnn.devices.importers.veriloga.parameters import Settable
 from spicesnn.errors import EngineError, InputError

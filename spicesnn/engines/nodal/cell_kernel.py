@@ -85,11 +85,11 @@ def _look(current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: f
     of the drivers' power."""
     low, high, _, moving = cell
     x = min(max(x, low), high)
-    return _look_at(current, rate, p, moving, drive, x, s, _source(drive, s))
+    return _look_at(current, rate, p, moving, drive, x, s, source_at(drive, s))
 
 
 @compiled(nogil=True, error_model="numpy")
-def _source(drive: Any, s: float) -> float:
+def source_at(drive: Any, s: float) -> float:
     """Return the source voltage at s."""
     return drive[0] + s * (drive[1] + s * (drive[2] + s * (drive[3] + s * drive[4])))
 
@@ -146,7 +146,7 @@ def _stand(
     if not flat and cell[3] != 0.0:
         least, most, at_least, at_most = drive[0], drive[0], 0.0, 0.0
         for k in range(1, 17):
-            u = _source(drive, k / 16)
+            u = source_at(drive, k / 16)
             if u < least:
                 least, at_least = u, k / 16
             if u > most:
@@ -422,7 +422,7 @@ def _follow(
 
 
 @compiled(nogil=True, error_model="numpy")
-def _drive(
+def drive_of(
     source: Any, ohms: Any, gate: Any, line: Any, conductance: int, solver: int, c: int
 ) -> Any:
     """Return the polynomial coefficients of a cell's source voltage, gate and line voltage, its
@@ -596,7 +596,7 @@ def advance_cells(
     for c in range(first, last):
         p = pointer(parameters, (c if parameters.shape[0] > 1 else 0) * parameters.shape[1])
         cell = (cells[c, 0], cells[c, 1], cells[c, 2], cells[c, 3])
-        drive = _drive(source, ohms, gate, line, conductance, solver, c)
+        drive = drive_of(source, ohms, gate, line, conductance, solver, c)
         next_steps[c] = steps[c]
         f1, i1, p1 = _look(current, rate, p, cell, drive, x[c], 0.0)
         charge[c], energy[c], done = _stand(
@@ -698,7 +698,7 @@ def correct_cells(
     for c in range(first, last_cell):
         p = pointer(parameters, (c if parameters.shape[0] > 1 else 0) * parameters.shape[1])
         cell = (cells[c, 0], cells[c, 1], cells[c, 2], cells[c, 3])
-        drive = _drive(new, ohms, gate, line, conductance, solver, c)
+        drive = drive_of(new, ohms, gate, line, conductance, solver, c)
         df0, df1, df2, df3, amps, watts, bow, bow_watts, bow_amps, last = (
             0.0,
             0.0,

@@ -4,6 +4,7 @@ equations, in NumPy otherwise."""
 from __future__ import annotations
 
 import copy
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -24,8 +25,16 @@ from spicesnn.engines.nodal.interval import (
     early_source,
     parabola,
 )
-from spicesnn.engines.nodal.rosenbrock import ORDER, advance, cannot_follow, cell_volts, slopes_of
+from spicesnn.engines.nodal.rosenbrock import (
+    MOST_ROUNDS,
+    ORDER,
+    advance,
+    cannot_follow,
+    cell_volts,
+    slopes_of,
+)
 from spicesnn.engines.nodal.threads import team
+from spicesnn.errors import ConvergenceError
 
 SHARED_CELLS = 2048
 """From this size on the cells are shared out between threads."""
@@ -315,7 +324,7 @@ class CompiledSteps:
             else (address_of(code.conductance), int(behind.address))
         )
         self._functions = address_of(code.current), address_of(code.rate), *nonlinear
-        self._name, self._tolerance, self._visible = cells.device.name, tolerance, visible
+        self._cells, self._tolerance, self._visible = cells, tolerance, visible
         self._parameters = code.matrix(cells.moves.size)
         self._table = np.ascontiguousarray(
             np.stack([cells.low[0], cells.high[0], cells.scale[0], cells.moves], axis=1)
@@ -352,7 +361,7 @@ class CompiledSteps:
 
         team.run(share, threads)
         if bad.max() >= 0:
-            raise cannot_follow(self._name, int(bad.max()), state[:, bad.max()], drive.seconds)
+            raise _lost(self._cells, int(bad.max()), state, drive, step, self._tolerance)
         known = siemens if drive.ohms is not None and self._linear else None
         return Interval(
             nodes=nodes[:, None],
@@ -366,6 +375,7 @@ class CompiledSteps:
     def some(self, index: Index) -> CompiledSteps:
         """Return the way to advance some of the cells; see `CellSteps`."""
         part = copy.copy(self)
+        part._cells = self._cells.take(index)
         part._table = np.ascontiguousarray(self._table[index])
         part._parameters = (
             self._parameters
@@ -435,6 +445,91 @@ class CompiledSteps:
         )
 
 
+class CompiledStates(ArraySteps):
+    """Cell after cell, compiled: for devices with several states that offer `CellCode`."""
+
+    def __init__(
+        self, cells: Ensemble, code: CellCode, tolerance: float, visible: float = 1e-4
+    ) -> None:
+        super().__init__(cells, tolerance, visible)
+        self._code = code
+
+    def interval(self, state: Floats, drive: Drive, step: Floats) -> Interval:
+        """Advance all cells; see `CellSteps`."""
+        from spicesnn.devices.cell_functions import address_of, behind
+        from spicesnn.engines.nodal.state_kernel import advance_states
+
+        cells, code, m = self._cells, self._code, step.size
+        slope = code.conductance
+        nodes = np.empty((4, cells.count, m))
+        charge, energy, steps = np.empty((3, m))
+        threads = team.size if m >= SHARED_CELLS // 4 else 1
+        taken, bad = np.zeros((threads, 2), dtype=np.int64), np.full(threads, -1)
+        functions = (
+            address_of(code.current),
+            address_of(code.rate),
+            *((0, 0) if slope is None else (address_of(slope), int(behind.address))),
+        )
+        inputs = (
+            code.matrix(m),
+            tuple(np.ascontiguousarray(one) for one in (cells.low, cells.high, cells.scale)),
+            cells.moves,
+            np.ascontiguousarray(state),
+            drive.source,
+            _NO_ROW if drive.ohms is None else drive.ohms,
+            _NO_TABLE if drive.gate is None else drive.gate,
+            drive.line,
+        )
+
+        def share(number: int, threads: int) -> None:
+            bad[number] = advance_states(
+                m * number // threads,
+                m * (number + 1) // threads,
+                *functions,
+                len(code.parameters),
+                *inputs,
+                drive.seconds,
+                self._tolerance,
+                MOST_ROUNDS,
+                step,
+                nodes,
+                charge,
+                energy,
+                steps,
+                taken[number],
+            )
+
+        team.run(share, threads)
+        if bad.max() >= 0:
+            raise _lost(cells, int(bad.max()), state, drive, step, self._tolerance)
+        return Interval(
+            nodes=nodes,
+            siemens=None,
+            charge=charge,
+            energy=energy,
+            step=steps,
+            taken=int(taken[:, 0].sum()),
+        )
+
+    def some(self, index: Index) -> CompiledStates:
+        """Return the way to advance some of the cells; see `CellSteps`."""
+        cells = self._cells.take(index)
+        code = cells.device.compiled()
+        assert code is not None
+        return CompiledStates(cells, code, self._tolerance, self._visible)
+
+
+def _lost(
+    cells: Ensemble, cell: int, state: Floats, drive: Drive, step: Floats, tolerance: float
+) -> ConvergenceError:
+    """Return the error for a cell that compiled steps have given up; a device that knows better
+    why (its state leaves its range) raises its own."""
+    one = np.array([cell])
+    with suppress(ConvergenceError):
+        advance(cells.take(one), state[:, one], drive.take(one), tolerance, step[one])
+    return cannot_follow(cells.device.name, cell, state[:, cell], drive.seconds)
+
+
 def steps_for(cells: Ensemble, tolerance: float, visible: float) -> CellSteps:
     """Return the fastest way to advance these cells.
 
@@ -447,7 +542,7 @@ def steps_for(cells: Ensemble, tolerance: float, visible: float) -> CellSteps:
         Changes of a state below this fraction of its range do not count.
     """
     code = cells.device.compiled()
-    plain = code is not None and cells.count == 1 and cells.factor is None
-    if plain and code is not None:
-        return CompiledSteps(cells, code, tolerance, visible)
+    if code is not None and cells.factor is None:
+        kind = CompiledSteps if code.states == 1 else CompiledStates
+        return kind(cells, code, tolerance, visible)
     return ArraySteps(cells, tolerance, visible)

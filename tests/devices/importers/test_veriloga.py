@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spicesnn.devices.importers.veriloga.graph import Graph, Program
+from spicesnn.devices.importers.graph import Graph, Program
 from spicesnn.devices.importers.veriloga.model import read_model
 from spicesnn.errors import (
     ConfigError,

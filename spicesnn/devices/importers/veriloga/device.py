@@ -3,6 +3,7 @@ the sub-circuit written from them."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,9 +12,15 @@ from numpy.typing import ArrayLike
 
 from spicesnn.arrays import Floats
 from spicesnn.devices.base import Device
+from spicesnn.devices.compiled import over_arrays
+from spicesnn.devices.equations import CellCode
 from spicesnn.devices.foreign import Foreign
-from spicesnn.devices.importers.veriloga.stored import Stored
-from spicesnn.errors import EngineError, InputError
+from spicesnn.devices.importers.stored import Stored
+from spicesnn.errors import ConvergenceError, EngineError, InputError
+
+_MANY = 256
+"""Points from which on equations are asked as compiled code, which takes seconds to make the first
+time on a machine."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,6 +88,62 @@ class VerilogDevice(Foreign):
     def _states_of(self, x: ArrayLike) -> list[Floats]:
         given, n = np.asarray(x, dtype=float), len(self.stored.states)
         return [given] if n == 1 else list(given[:n]) if n else []
+
+    def compiled(self) -> CellCode:
+        """Return the stored equations as functions for compiled loops."""
+        from spicesnn.devices.importers.native import cell_code
+
+        return cell_code(self.stored, self._values(), *self._ends())
+
+    def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
+        """Return the current in ampere."""
+        found = self._compiled_at("current", v, x)
+        return super().current(v, x) if found is None else found[0]
+
+    def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
+        """Return dI/dV in siemens."""
+        found = self._compiled_at("conductance", v, x)
+        return super().conductance(v, x) if found is None else found[0]
+
+    def current_and_conductance(
+        self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None
+    ) -> tuple[Floats, Floats]:
+        """Return both."""
+        amps, siemens = self._compiled_at("current", v, x), self._compiled_at("conductance", v, x)
+        if amps is None or siemens is None:
+            return super().current_and_conductance(v, x)
+        return amps[0], siemens[0]
+
+    def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
+        """Return dx/dt; `EngineError` where a state goes on beyond its bounds."""
+        found = self._compiled_at("rate", v, x)
+        if found is None:
+            return super().rate(v, x)
+        return found[0] if len(found) == 1 else np.stack(found)
+
+    def _compiled_at(self, what: str, v: ArrayLike, x: ArrayLike) -> list[Floats] | None:
+        """Return what compiled code says of many points, a row a state where it is rates; None for
+        few points, for which nothing is compiled, or where there is no answer."""
+        states, several = self._states_of(x), len(self.stored.states) > 1
+        shape = np.broadcast_shapes(np.shape(v), *(one.shape for one in states))
+        if math.prod(shape) < _MANY:
+            return None
+        code = self.compiled()
+        parameters = (*code.parameters, *states) if several else code.parameters
+        asked = range(code.states) if several and what == "rate" else (0,)
+        try:
+            return [
+                over_arrays(
+                    getattr(code, what),
+                    np.broadcast_to(np.asarray(v, dtype=float), shape),
+                    float(k) if several else np.asarray(x, dtype=float),
+                    None,
+                    parameters,
+                )
+                for k in asked
+            ]
+        except ConvergenceError:  # the equations in NumPy say where, and why
+            return None
 
     def _solved(self, what: str, v: ArrayLike, x: ArrayLike) -> tuple[Floats, Floats, Floats]:
         amps, siemens, rates, _, _ = self.stored.everything(

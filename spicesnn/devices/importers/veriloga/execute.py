@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from spicesnn.devices.importers.veriloga.graph import TIME, Graph
+from spicesnn.devices.importers.graph import TIME, Graph
 from spicesnn.devices.importers.veriloga.syntax import (
     Expression,
     Function,

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from spicesnn.devices.importers.graph import STEP, TIME, Graph
 from spicesnn.devices.importers.veriloga.execute import FixesError, Outcome, Run, Typed
-from spicesnn.devices.importers.veriloga.graph import STEP, TIME, Graph
 from spicesnn.devices.importers.veriloga.syntax import Module
 from spicesnn.devices.importers.veriloga.text import Word
 from spicesnn.errors import UnsupportedNetlistError

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from spicesnn.devices.importers.graph import Graph, Program
+from spicesnn.devices.importers.stored import Stored
 from spicesnn.devices.importers.veriloga.execute import FixesError
-from spicesnn.devices.importers.veriloga.graph import Graph, Program
 from spicesnn.devices.importers.veriloga.hidden import Settled, settled
 from spicesnn.devices.importers.veriloga.parameters import (
     Parameters,
@@ -27,7 +28,6 @@ from spicesnn.devices.importers.veriloga.ranges import (
     held_between,
     resting,
 )
-from spicesnn.devices.importers.veriloga.stored import Stored
 from spicesnn.devices.importers.veriloga.syntax import Module
 from spicesnn.devices.importers.veriloga.system import StateEquation, System, pins_of, system_of
 from spicesnn.devices.importers.veriloga.text import words_of

@@ -7,8 +7,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from spicesnn.devices.importers.graph import Graph
 from spicesnn.devices.importers.veriloga.execute import Run, Typed
-from spicesnn.devices.importers.veriloga.graph import Graph
 from spicesnn.devices.importers.veriloga.syntax import Expression, Module, Parameter
 
 TEMPERATURE = 300.15

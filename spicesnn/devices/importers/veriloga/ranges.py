@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from spicesnn.devices.importers.veriloga.graph import Graph, Program
+from spicesnn.devices.importers.graph import Graph, Program
 from spicesnn.devices.importers.veriloga.system import StateEquation, System
 
 _VOLTS = ((0.1, 0.5, 1.0, 2.0), (5.0, 10.0, 20.0))

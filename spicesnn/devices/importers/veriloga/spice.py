@@ -13,9 +13,9 @@ import numpy as np
 
 from spicesnn.devices.importers.cards import fold
 from spicesnn.devices.importers.emit import Names
-from spicesnn.devices.importers.veriloga.graph import Graph, Program
+from spicesnn.devices.importers.graph import Graph, Program
+from spicesnn.devices.importers.stored import Stored
 from spicesnn.devices.importers.veriloga.parameters import Settable
-from spicesnn.devices.importers.veriloga.stored import Stored
 from spicesnn.errors import ConvergenceError, UnsupportedNetlistError
 
 _LONG, _LONGEST, _SMALL = 12, 400, 1e-9

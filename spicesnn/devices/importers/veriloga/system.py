@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from spicesnn.devices.importers.graph import Graph
 from spicesnn.devices.importers.veriloga.execute import Branch, Contribution, FixesError, Outcome
-from spicesnn.devices.importers.veriloga.graph import Graph
 from spicesnn.devices.importers.veriloga.hidden import Advanced, Settled
 from spicesnn.devices.importers.veriloga.syntax import Module
 from spicesnn.errors import InputError, UnsupportedNetlistError

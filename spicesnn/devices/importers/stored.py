@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.devices.importers.veriloga.graph import ARITY, BOOLEAN, Graph, Program
+from spicesnn.devices.importers.graph import ARITY, BOOLEAN, Graph, Program
 from spicesnn.errors import ConvergenceError, UnsupportedNetlistError
 
 Array = NDArray[np.float64]
-_STEPS, _HALVINGS, _TOLERANCE, _ROUNDING = 200, 40, 1e-13, 1e-12
+STEPS, HALVINGS, TOLERANCE, ROUNDING = 200, 40, 1e-13, 1e-12
+"""Newton's method: its steps, halvings of one, the step that is small against an unknown, the residual
+that is small against its terms."""
 _MOST = 20_000
 _NAME = re.compile(r"[a-z]+(?::[A-Za-z0-9_]+)?")
 
@@ -71,6 +73,8 @@ class Stored:
     highs: tuple[int, ...]
     starts: tuple[int, ...]
     required: tuple[tuple[int, str], ...] = ()
+    kept: dict[Any, Any] = field(default_factory=dict, repr=False)
+    """What was made of the equations, for the next time it is asked for."""
     _programs: dict[Any, tuple[Program, Program]] = field(default_factory=dict, repr=False)
 
     # -- solving ----------------------------------------------------------------------------------
@@ -183,7 +187,7 @@ class Stored:
 
         left, sizes, slopes = at(u)
         done, last = np.zeros(shape, dtype=bool), np.full((m, *shape), np.inf)
-        for _ in range(_STEPS):
+        for _ in range(STEPS):
             step = _solved(slopes, -left)
             step[:, done] = 0.0
             if not np.all(np.isfinite(step)):
@@ -193,13 +197,13 @@ class Stored:
                 )
             share = np.ones(shape)
             before = _norm(left)
-            for _ in range(_HALVINGS):
+            for _ in range(HALVINGS):
                 tried = u + share * step
                 new = at(tried)
                 worse = ~(_norm(new[0]) <= before * (1 + 1e-9)) & ~done & (before > 0)
                 # Rounding alone may stop the fall at the end: a residual that is small against its
                 # terms is as good as it gets.
-                worse &= ~np.all(np.abs(new[0]) <= _ROUNDING * new[1], axis=0)
+                worse &= ~np.all(np.abs(new[0]) <= ROUNDING * new[1], axis=0)
                 if not np.any(worse):
                     break
                 share = np.where(worse, 0.5 * share, share)
@@ -207,7 +211,7 @@ class Stored:
             u, (left, sizes, slopes) = tried, new
             done = (
                 done
-                | np.all((moved <= _TOLERANCE * (np.abs(u) + 1e-6)) & (share == 1.0), axis=0)
+                | np.all((moved <= TOLERANCE * (np.abs(u) + 1e-6)) & (share == 1.0), axis=0)
                 | np.all(np.abs(left) <= 1e-15 * sizes, axis=0)
             )
             # Steps that are small and do not shrink any more are those of rounding within the
@@ -220,10 +224,10 @@ class Stored:
             done, last = done | np.all(still, axis=0), moved
             if np.all(done):
                 return list(u)
-        if np.all(np.abs(left) <= _ROUNDING * sizes):
+        if np.all(np.abs(left) <= ROUNDING * sizes):
             return list(u)
         raise ConvergenceError(
-            f"the inner nodes of an imported device were not solved in {_STEPS} steps of Newton's"
+            f"the inner nodes of an imported device were not solved in {STEPS} steps of Newton's"
             " method"
         )
 
