@@ -74,12 +74,12 @@ def test_states_and_energy_converge_with_the_declared_order(device: sn.devices.b
 
 
 def test_the_order_survives_a_wrong_jacobian(monkeypatch: pytest.MonkeyPatch) -> None:
-    """That is what a W-method promises, and what is relied on for the coupling through the
-    array."""
+    """That is what a W-method promises, and what is relied on for the coupling through the array;
+    here it is twice as steep as the equation."""
     monkeypatch.setattr(
         rosenbrock,
         "slopes_of",
-        lambda cells, x, u, ohms, gate, rate: np.full((x.shape[0], x.shape[0], x.shape[1]), -0.7),
+        lambda cells, x, u, ohms, gate, rate: np.full((x.shape[0], x.shape[0], x.shape[1]), -4.0),
     )
     device, start = Relaxing(speed=2.0), np.array([0.1])
     reference, _ = fixed_steps(device, start, (0.2, 0.9, 0.6), 1.0, 640)
