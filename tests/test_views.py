@@ -2,6 +2,7 @@
 
 import base64
 import re
+import subprocess
 import sys
 
 import numpy as np
@@ -219,3 +220,9 @@ def test_gated_arrays_are_shown_with_their_gates_on():
         device=sn.devices.MosfetEmulator(transconductance=5e-9), shape=(2, 2), wires=sn.Wires()
     )
     assert "Crossbar, 2 × 2" in array._repr_html_()
+
+
+def test_the_first_picture_of_a_process_finds_who_draws_it():
+    code = "import spicesnn as sn; print(sn.Crossbar([[1e-6, 2e-6]])._repr_html_()[:1])"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "<"
