@@ -10,6 +10,7 @@ from spicesnn.characterization import characterize as module
 from spicesnn.characterization.cell_bench import Axis, CellBench
 from spicesnn.characterization.characterize import Characterization, characterize
 from spicesnn.characterization.increments import Increments
+from spicesnn.characterization.rate_grid import Ruler
 from spicesnn.devices import registry
 from spicesnn.devices.cell_tables import CellTables, TableDevice
 from spicesnn.devices.delta_table import DeltaTable
@@ -252,6 +253,7 @@ def test_bad_tables():
         ([2.0, 1.0, 3.0], 1.0, "one for each state"),
         ([0.0, 1.0], 1.0, "above 0 S"),
         ([1.0, 2.0], 0.0, "width_s"),
+        ([1.0, np.inf], 1.0, "monotone and above 0 S"),
     ):
         with pytest.raises(InputError, match=message):
             Increments(tables=still, siemens=np.array(siemens), width_s=width_s)
@@ -297,3 +299,10 @@ def test_a_cell_that_is_open_at_a_bound():
     assert found.errors.current < 0.05
     assert found.errors.increment < 0.05
     assert found.siemens.min() > 0
+
+
+def test_places_on_the_ruler_are_half_by_the_state_and_half_by_the_logarithm():
+    ruler = Ruler(states=np.array([2.0, 3.0, 6.0]), log_siemens=np.array([-8.0, -11.0, -12.0]))
+    np.testing.assert_allclose(
+        ruler.places, [0.0, 0.5 * 1 / 4 + 0.5 * 3 / 4, 1.0], rtol=1e-15, atol=0
+    )

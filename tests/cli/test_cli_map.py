@@ -333,3 +333,17 @@ def test_mapped_arrays_drift_while_they_rest_and_follow_published_sets(folder, t
         *base, "--out", tmp_path / "none", "--set", "imperfections.drift_compensation=true"
     )
     assert code != 0
+
+
+def test_samples_without_an_answer_are_counted_and_said(folder, tmp_path, run):
+    x = np.load(folder / "test.npz")["x"][:30].copy()
+    np.savez(tmp_path / "x.npz", x=x, y=np.zeros(30, int))
+    x[:7] = 0.0  # all outputs are 0
+    np.savez(tmp_path / "tied.npz", x=x, y=np.zeros(30, int))
+    np.savez(tmp_path / "net.npz", w0=np.ones((6, 2)) * [1.0, -1.0])
+    for data, ties in (("x.npz", False), ("tied.npz", True)):
+        words = ("map", tmp_path / "net.npz", "--data", tmp_path / data, "--no-figures")
+        code, said, err = run(*map(str, words), "--out", f"run-{data[0]}")
+        assert (code, err) == (0, "")
+        assert ("7 of 30 without an answer" in said) == ties
+        assert ("without an answer" in said) == ties

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import spicesnn as sn
+from spicesnn.cli import main
 from spicesnn.studies import study as studies
 from spicesnn.studies.cells import two_states
 from spicesnn.studies.read_margin import SCHEMES, lines
@@ -110,3 +111,11 @@ def test_the_facts_name_the_largest_size_that_can_be_read(tmp_path):
     }
     assert len(found.rows) == 12
     assert all(np.isfinite(row["power_watt"]) and row["power_watt"] > 0 for row in found.rows)
+
+
+def test_the_command_prints_each_fact_with_what_it_is_for(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    assert main(["study", "read-margin", "--set", "margin.sizes=[2, 3]", "--out", "s"]) == 0
+    said = capfd.readouterr().out
+    assert "least current margin\n    0.1\nlargest readable size\n" in said
+    assert "\n    floating, no selector: 3\n" in said
