@@ -75,3 +75,12 @@ def test_bad_waveforms_are_refused(arguments, message):
     good = {"time_s": [0.0, 1.0], "row_volts": [[0.0]] * 2, "column_volts": [[0.0]] * 2}
     with pytest.raises(InputError, match=message):
         sn.Waveform(**(good | arguments)).checked(ARRAY)
+
+
+def test_several_pulses_with_edges_follow_one_another_at_once():
+    pulse = sn.Pulse(row_volts=[0.5, 0.0], width_s=2.0, rise_s=1.0, count=3)
+    waveform = pulse.waveform()
+    np.testing.assert_array_equal(waveform.time_s, [0, 1, 3, 4, 5, 7, 8, 9, 11, 12])
+    np.testing.assert_array_equal(
+        waveform.row_volts[:, 0], [0, 0.5, 0.5, 0, 0.5, 0.5, 0, 0.5, 0.5, 0]
+    )

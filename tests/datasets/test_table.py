@@ -35,6 +35,7 @@ def test_numeric_classes_sort_as_numbers(tmp_path):
         ("a,label\n1,x\n1\n", "row 3: 1 values; expected 2"),
         ("a,label\none,x\n", "row 2, column 1: no number"),
         ("a,label\nnan,x\n1,y\n", "sample 1 .* not finite"),
+        ("a,b,label\n1,2,x\n1,2,y\n1,inf,y\n", r"sample 3 \(of 3\): .* not finite"),
         ("a,label\n1,x\n2,x\n", "only one class"),
         ("a,label\n1,\n2,x\n", "sample 1: the label is empty"),
         ("label\nx\ny\n", "no features"),

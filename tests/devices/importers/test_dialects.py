@@ -243,6 +243,18 @@ def test_what_is_not_understood_is_refused_by_line_and_word(expression, message)
     assert "d.lib, line " in str(caught.value)
 
 
+@pytest.mark.parametrize("neutral", ["m=1", "tc1=0", "tc2=0.0", "tc=0,0", "tol=5"])
+def test_properties_that_change_nothing_are_left_out(neutral):
+    text = f".subckt d a b\nr1 a b 1k {neutral}\n.ends"
+    written = write(translate(library_of(cards_of(text, "d.lib")), "d", SpiceDialect.LTSPICE, {}))
+    bare = write(
+        translate(
+            library_of(cards_of(text.replace(neutral, ""), "d.lib")), "d", SpiceDialect.LTSPICE, {}
+        )
+    )
+    assert written.text == bare.text
+
+
 def test_a_derivative_is_the_capacitor_that_it_describes():
     text = ".subckt d a b\nr1 a mid 1k\ng1 mid b value={1u*ddt(V(mid,b))}\ng2 mid b value={2*ddt(V(mid))}\n.ends"
     part = translate(library_of(cards_of(text, "d.lib")), "d", SpiceDialect.LTSPICE, {})
@@ -309,6 +321,9 @@ def test_forms_of_elements(cards, wanted):
         ("d1 a b m", "no model 'm' in this file"),
         ("c1 a b q={V(a)**3}", "is not translated"),
         ("r1 a b 1k noise=0", "noise=0 is not translated"),
+        ("r1 a b 1k m=2", "m=2 is not translated"),
+        ("r1 a b 1k tc1=1e-3", "tc1=1e-3 is not translated"),
+        ("r1 a b 1k tc=0,2e-6", "tc=0,2e-6 is not translated"),
         ("e1 a b laplace {V(a)} = {1/s}", "laplace is not translated"),
         ("x1 a b nosuch", "no sub-circuit 'nosuch'"),
         ("x1 a d", "has 2 pins; 1 nodes"),
