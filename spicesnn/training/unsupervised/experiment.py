@@ -20,6 +20,7 @@ from spicesnn.engines.tiled.incremental import JOULE, REFRESHES, ROW_SOLVES, SOL
 from spicesnn.engines.tiled.wiring import Wiring
 from spicesnn.errors import ConfigError
 from spicesnn.learning.votes import ClassVote, LikelihoodVote, while_learning
+from spicesnn.networks.rules import LastSpikeSTDP
 from spicesnn.neurons.conductance_lif import ConductanceLIF
 from spicesnn.nonidealities.compiled import NonidealCells, nonideal_cells
 from spicesnn.nonidealities.options import StreamImperfections
@@ -47,7 +48,6 @@ from spicesnn.training.unsupervised.device_synapse import (
 from spicesnn.training.unsupervised.hardware import ArraySection
 from spicesnn.training.unsupervised.network import (
     IdealSynapse,
-    LastSpikeSynapse,
     LevelSynapse,
     NetworkState,
     Synapse,
@@ -268,12 +268,12 @@ class UnsupervisedConfig(StreamConfig):
         if levels is not None:
             return levels
         if self.synapse.kind == "last-spike":
-            options = self.synapse
-            return LastSpikeSynapse(
+            options, step_s = self.synapse, self._network().step_s
+            return LastSpikeSTDP(
                 rise=options.rise,
                 fall=options.fall,
-                decay=options.decay_steps,
-                window=options.window_steps,
+                tau_s=options.decay_steps * step_s,
+                window_s=options.window_steps * step_s,
             )
         return (
             TableSynapse(up=tables["up"], down=tables["down"])

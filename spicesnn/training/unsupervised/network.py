@@ -11,6 +11,7 @@ from spicesnn.encoding.events import seed_words
 from spicesnn.engines.tiled.incremental import STALLED
 from spicesnn.engines.tiled.wiring import Wiring
 from spicesnn.errors import ConvergenceError, InputError
+from spicesnn.networks.rules import LastSpikeSTDP
 from spicesnn.neurons.conductance_lif import ConductanceLIF
 from spicesnn.nonidealities.compiled import NonidealCells, stuck_in
 from spicesnn.training.unsupervised.presentation import IDEAL, LAST_SPIKE, LEVELS, TABLE
@@ -70,35 +71,7 @@ class TableSynapse:
             object.__setattr__(self, name, table)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
-class LastSpikeSynapse:
-    """At an output spike, Δw = `rise`·exp(−lag/`decay`) where the input's last spike is at most
-    `window` steps ago, −`fall` everywhere else.
-
-    The rule of a column of neurons that just fired, on last-spike times; weights stay in [0, 1].
-    Input spikes change nothing."""
-
-    rise: float = 0.005
-    fall: float = 0.003
-    decay: float = 4.0
-    window: int = 10
-
-    def __post_init__(self) -> None:
-        for name, low in (("rise", 0.0), ("fall", 0.0), ("decay", 1e-9), ("window", 0)):
-            if not np.isfinite(getattr(self, name)) or getattr(self, name) < low:
-                raise InputError(
-                    f"last-spike synapse: {name} = {getattr(self, name)!r}; expected a number,"
-                    f" {low:g} or more"
-                )
-
-    def table(self) -> NDArray[np.float32]:
-        """Return Δw by lag, (window + 2, 1): the last row is for all longer lags."""
-        lags = np.arange(self.window + 2)
-        change = np.where(lags <= self.window, self.rise * np.exp(-lags / self.decay), -self.fall)
-        return np.ascontiguousarray(change[:, None], dtype=np.float32)
-
-
-Synapse = IdealSynapse | LevelSynapse | TableSynapse | LastSpikeSynapse
+Synapse = IdealSynapse | LevelSynapse | TableSynapse | LastSpikeSTDP
 
 
 def suited_to(neurons: int, inputs: int = 784) -> dict[str, float]:
@@ -382,7 +355,7 @@ def show(
             state, weight=cells, column_sum=np.maximum(cells.sum(axis=0, dtype=np.float64), 1e-3)
         )
     if wiring is not None:
-        if not learn or isinstance(synapse, LevelSynapse | LastSpikeSynapse):
+        if not learn or isinstance(synapse, LevelSynapse | LastSpikeSTDP):
             raise InputError(
                 "wiring is for learning with ideal synapses or devices; without learning use"
                 " read_weight=wiring.read_weight(weights)"
@@ -402,8 +375,9 @@ def show(
         kind, level, window = LEVELS, 1.0 / (synapse.levels - 1), synapse.window
     elif isinstance(synapse, TableSynapse):
         kind, up, down = TABLE, synapse.up, synapse.down
-    elif isinstance(synapse, LastSpikeSynapse):
-        kind, up = LAST_SPIKE, synapse.table()
+    elif isinstance(synapse, LastSpikeSTDP):
+        kind, change = LAST_SPIKE, synapse.table(network.step_s)
+        up = np.ascontiguousarray(change[:, None], dtype=np.float32)
     trace = np.exp(-np.arange(network.steps + 1) * network.step_s / network.trace_tau_s).astype(
         np.float32
     )

@@ -14,10 +14,10 @@ from spicesnn.encoding.events import (
     uniform,
 )
 from spicesnn.errors import InputError
+from spicesnn.networks.rules import LastSpikeSTDP
 from spicesnn.neurons.conductance_lif import ConductanceLIF, membrane_step
 from spicesnn.training.unsupervised.network import (
     IdealSynapse,
-    LastSpikeSynapse,
     LevelSynapse,
     TableSynapse,
     UnsupervisedNetwork,
@@ -229,7 +229,7 @@ def test_the_last_spike_rule_takes_from_silent_inputs_and_gives_to_those_that_ju
     network = replace(SMALL, neurons=1, full_rate_hz=400.0)
     image = np.zeros((1, 4, 4), np.uint8)
     image[0, 0] = 255
-    rule = LastSpikeSynapse(rise=0.004, fall=0.003)
+    rule = LastSpikeSTDP(rise=0.004, fall=0.003, tau_s=2e-3, window_s=5e-3)
     before = fresh_state(network, np.random.default_rng(0))
     shown = show(network, before, image, np.random.default_rng(1), learn=True, synapse=rule)
     assert shown.output_spikes >= 5
@@ -245,9 +245,10 @@ def test_the_last_spike_rule_takes_from_silent_inputs_and_gives_to_those_that_ju
 
 
 def test_the_last_spike_rule_by_lag():
-    change = LastSpikeSynapse().table()[:, 0]
+    change = LastSpikeSTDP(tau_s=2e-3, window_s=5e-3).table(0.5e-3)
+    assert len(change) == 12
     np.testing.assert_allclose(
         change[[0, 4, 10, 11]], [0.005, 0.005 / np.e, 0.005 * np.exp(-2.5), -0.003], rtol=1e-6
     )
-    with pytest.raises(InputError, match="window = -1"):
-        LastSpikeSynapse(window=-1)
+    with pytest.raises(InputError, match="window_s=-1"):
+        LastSpikeSTDP(window_s=-1)

@@ -15,10 +15,10 @@ from spicesnn.encoding.events import (
     poisson_ladder,
     seed_words,
 )
+from spicesnn.networks.rules import LastSpikeSTDP
 from spicesnn.neurons.conductance_lif import ConductanceLIF
 from spicesnn.training.unsupervised.network import (
     IdealSynapse,
-    LastSpikeSynapse,
     NetworkState,
     TableSynapse,
     UnsupervisedNetwork,
@@ -61,7 +61,7 @@ LAGS = np.arange(40)[:, None]
 TABLE = TableSynapse(
     up=0.02 * np.exp(-LAGS / 12) * (1 - GRID), down=-0.006 * np.exp(-LAGS / 20) * GRID
 )
-LAST = LastSpikeSynapse(rise=0.02, fall=0.004, decay=5.0, window=12)
+LAST = LastSpikeSTDP(rise=0.02, fall=0.004, tau_s=2.5e-3, window_s=6e-3)  # 5 and 12 steps
 
 
 class Drawn:
@@ -102,7 +102,7 @@ def presented(state, image, rate, words, learn, synapse):
     v, g_e, g_i = np.full(neurons, NEURON.rest_mv), np.zeros(neurons), np.zeros(neurons)
     threshold = NEURON.threshold_mv + theta
     last_in, last_out, free = np.full(inputs, -1), np.full(neurons, -1), np.zeros(neurons)
-    silent_counts = isinstance(synapse, LastSpikeSynapse)
+    silent_counts = isinstance(synapse, LastSpikeSTDP)
     counts, fired, seen, events, written = np.zeros(neurons, int), [], [], 0, 0
     refractory = round(NEURON.refractory_s / NETWORK.step_s)
     for step in range(NETWORK.steps):
@@ -150,10 +150,10 @@ def presented(state, image, rate, words, learn, synapse):
             for i in range(inputs) if silent_counts else seen:
                 w, lag = weight[i, winner], step - last_in[i]
                 if silent_counts:
-                    recent = last_in[i] >= 0 and lag <= LAST.window
+                    recent = last_in[i] >= 0 and lag <= 12
                     moved = min(
                         max(
-                            w + (LAST.rise * np.exp(-lag / LAST.decay) if recent else -LAST.fall),
+                            w + (LAST.rise * np.exp(-lag / 5.0) if recent else -LAST.fall),
                             0.0,
                         ),
                         1.0,
