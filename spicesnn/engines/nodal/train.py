@@ -33,6 +33,8 @@ STRETCH_ERROR = 3e-7
 """Of one stretch, as a fraction of the range: what the last degree of the polynomial changes."""
 NODES = 4
 """Solved pulses before a stretch that its polynomial goes through, at most."""
+KEPT = 16
+"""How many solved pulses are remembered to choose these from."""
 LEAP = 1e-3
 """A change of D from one pulse to the next, as a fraction of the range, at which a new course
 begins."""
@@ -93,8 +95,8 @@ class _Train:
                 # Over H pulses a change of D by this a pulse moves the sum by H²/2 times as much
                 bent = self._apart(there.change, here.change)
                 stretch = int(np.clip(np.sqrt(2 * STRETCH_ERROR / max(bent, 1e-30)), 1, MOST))
-                known, here = [*(known if bent < LEAP else []), there], there
-                if len(known) == NODES:
+                known, here = [*(known[-KEPT:] if bent < LEAP else []), there], there
+                if len(known) >= NODES:
                     stretch = max(stretch, 2)
                 continue
             nodes = _spread(known, stretch / 4)
@@ -110,7 +112,7 @@ class _Train:
                 joules = joules + _sum([*nodes, there], here.at, stretch, "joules")
                 if there.at < self._count:
                     there = self._carried(there, here, state, rough, fine)
-                state, known, here = fine, [*known, there], there
+                state, known, here = fine, [*known[-KEPT:], there], there
             stretch = max(int(stretch * min(max(factor, 0.1), MOST_GROWTH)), 1)
             if error > 1.0 and stretch == 1:  # what was before has been another course
                 known = [here]
