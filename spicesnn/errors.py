@@ -78,6 +78,8 @@ class NgspiceMissingError(EngineError, FileNotFoundError):
 class NgspiceError(EngineError):
     """ngspice failed, or answered with something that did not pass the checks.
 
+    The message's first line is ngspice's own reason, whole, where it gave one.
+
     Attributes
     ----------
     deck_path : Path | None
@@ -86,9 +88,11 @@ class NgspiceError(EngineError):
         The last lines that ngspice printed.
     """
 
-    def __init__(self, message: str, *, deck_path: Path | None = None, log: str = "") -> None:
+    def __init__(
+        self, message: str, *, reason: str = "", deck_path: Path | None = None, log: str = ""
+    ) -> None:
         tail = "\n".join(log.strip().splitlines()[-12:])
-        parts = [message]
+        parts = [reason, message] if reason else [message]
         if deck_path is not None:
             parts.append(f"deck: {deck_path}")
         if tail:

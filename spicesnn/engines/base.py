@@ -7,8 +7,10 @@ underscored methods."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -175,6 +177,13 @@ class Engine(ABC):
         arguments : sequence of tuple
         """
         return [task(self, *given) for given in arguments]
+
+    @contextmanager
+    def keeping_failures(self, folder: Path) -> Iterator[None]:
+        """Keep what went wrong meanwhile in a folder, which is made at the first failure.
+
+        Engines that keep nothing, or have been given a folder of their own, do as ever."""
+        yield
 
     def close(self) -> None:
         """Let go of what the engine holds (worker processes); an engine can be used again

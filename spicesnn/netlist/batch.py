@@ -124,8 +124,10 @@ def run_batch(text: str, *, timeout_s: float = 600.0, keep: Path | None = None) 
     log = _read(printed)
     bad = complaint(log, transient=_TRANSIENT.search(text) is not None)
     if done.returncode != 0 or bad or not raw.is_file():
-        said = f": {bad}" if bad else f" (exit code {done.returncode})"
-        raise NgspiceError(f"ngspice failed on the deck{said}", deck_path=deck, log=log)
+        ended = "" if bad else f" (exit code {done.returncode})"
+        raise NgspiceError(
+            f"ngspice failed on the deck{ended}", reason=bad, deck_path=deck, log=log
+        )
     try:
         vectors = read_raw(raw)
     except InputError as error:

@@ -18,13 +18,31 @@ _BAD = re.compile(
 _HARMLESS = re.compile(
     r"can't find (?:the )?(?:init|initialization) file|spinit|spice\.rc|\.spiceinit", re.IGNORECASE
 )
+_INTERRUPTED = re.compile(r"simulation interrupted|aborted", re.IGNORECASE)
+_MOST_LINES = 4
+"""Of one reason."""
 _CUT_STEP = "Warning: singular matrix"
 _CELL = re.compile(r"\b(?:w|b|s_\w+?_|xm|rm)(\d+)_(\d+)\b")
 
 
+def _whole(log: str, start: int) -> str:
+    """Return what begins at a place of a log, with the lines that belong to it."""
+    first, *others = log[start:].splitlines()
+    parts = [first.strip()]
+    for line in others[:_MOST_LINES]:
+        goes_on = parts[-1].endswith(":") or line.startswith((" ", "\t"))
+        if not goes_on or not line.strip() or _INTERRUPTED.search(line):
+            break
+        parts.append(" ".join(line.split()))
+    return " ".join(parts)
+
+
 def complaint(log: str, *, transient: bool = False) -> str:
-    """Find the first line of a log that says that something failed, with the cells it names; empty
-    where there is none.
+    """Find what a log first says that failed, whole, with the cells it names; empty where there is
+    nothing.
+
+    ngspice may say it in several lines: one that ends with a colon goes on in the next, and what is
+    indented belongs to the line above it. They are joined to one.
 
     Parameters
     ----------
@@ -37,7 +55,7 @@ def complaint(log: str, *, transient: bool = False) -> str:
     if transient:
         log = "\n".join(line for line in log.splitlines() if not line.startswith(_CUT_STEP))
     lines = [
-        found.group(0).strip()
+        _whole(log, found.start(1))
         for found in _BAD.finditer(log)
         if not _HARMLESS.search(found.group(0))
     ]

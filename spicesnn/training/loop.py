@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -97,7 +97,11 @@ def train(
         run = RunDirectory.create(
             out, config, engine.versions(), experiment.problem.scale if own else None
         )
-    with run.held(), run.stopped_with_a_note():
+    with (
+        run.held(),
+        run.stopped_with_a_note(),
+        engine.keeping_failures(run.failures),
+    ):
         state, history = (
             _resumed(run, engine) if resume and run.resumable() else _begun(run, experiment, engine)
         )
@@ -404,10 +408,11 @@ def infer(
     config, kept = run.config(), run if out is None else RunDirectory(Path(out))
     run.compare_files(kept=("network.path",) if config.kind == "map" else ())
     if isinstance(config, StreamConfig):
-        if engine is not None:
-            return config.infer(run, engine=engine, test_limit=test_limit, kept=kept)
-        with make_engine(config.engine) as made:
-            return config.infer(run, engine=made, test_limit=test_limit, kept=kept)
+        with (
+            nullcontext(engine) if engine is not None else make_engine(config.engine) as solver,
+            solver.keeping_failures(kept.failures),
+        ):
+            return config.infer(run, engine=solver, test_limit=test_limit, kept=kept)
     if test_limit is not None:
         config = replace(config, data=replace(config.data, test_limit=test_limit))
     experiment = Experiment.of(config, scale=run.scale()).after_rest()
@@ -415,13 +420,14 @@ def infer(
     before = run.metrics()
     solver = engine if engine is not None else make_engine(config.engine)
     begun = time.perf_counter()
-    test = experiment.answer(solver, devices, experiment.problem.test)
-    if config.learning.rule == "stdp":
-        known = experiment.problem.train.limited(_TRAIN_SAMPLES)
-        classes = assignment(
-            experiment.answer(solver, devices, known), known.labels, experiment.problem.outputs
-        )
-        test = relabelled(test, classes, experiment.problem.test)
+    with solver.keeping_failures(kept.failures):
+        test = experiment.answer(solver, devices, experiment.problem.test)
+        if config.learning.rule == "stdp":
+            known = experiment.problem.train.limited(_TRAIN_SAMPLES)
+            classes = assignment(
+                experiment.answer(solver, devices, known), known.labels, experiment.problem.outputs
+            )
+            test = relabelled(test, classes, experiment.problem.test)
     wall = time.perf_counter() - begun
     summary = Summary(
         preset=config.preset,

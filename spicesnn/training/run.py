@@ -57,6 +57,11 @@ class RunDirectory:
 
     path: Path
 
+    @property
+    def failures(self) -> Path:
+        """Where decks and logs of ngspice jobs that failed are kept; made at the first one."""
+        return self.path / "failures"
+
     @classmethod
     def create(
         cls,

@@ -562,7 +562,11 @@ class StreamConfig(BaseConfig, ABC):
         *,
         resume: bool,
     ) -> Summary:
-        with run.held(), run.stopped_with_a_note():
+        with (
+            run.held(),
+            run.stopped_with_a_note(),
+            engine.keeping_failures(run.failures),
+        ):
             if resume and run.resumable():
                 arrays, tally, done = _load(run)
                 run.compare_versions(engine.versions())

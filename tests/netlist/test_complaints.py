@@ -45,11 +45,32 @@ def test_a_singular_trial_step_of_a_transient_is_cut_and_no_failure():
     assert complaint(log) != ""
 
 
+@pytest.mark.parametrize(
+    ("log", "reason"),
+    [
+        (
+            "Note: x\nError on line:\n  bi p n i={nosuch}\nundefined parameter [nosuch]\n\nmore\n",
+            "Error on line: bi p n i={nosuch}",
+        ),
+        (
+            "Error: unknown subckt: x1 a b nothing\n    Simulation interrupted due to error!\n",
+            "Error: unknown subckt: x1 a b nothing",
+        ),
+        (
+            "Error: a, which goes\n   on here\nNo. of Data Rows : 12\n",
+            "Error: a, which goes on here",
+        ),
+    ],
+)
+def test_a_reason_of_several_lines_is_told_whole(log, reason):
+    assert complaint(log) == reason
+
+
 def test_cells_that_a_line_names_are_said():
     assert complaint("Error: b0_2 and s_w_1_3").endswith("[concerns cell (0, 2), (1, 3)]")
 
 
 @pytest.mark.skipif(shutil.which("ngspice") is None, reason="needs ngspice")
 def test_a_deck_with_a_missing_library_fails_by_its_words():
-    with pytest.raises(NgspiceError, match=r"ngspice failed on the deck: .*nowhere\.lib"):
+    with pytest.raises(NgspiceError, match=r"^.*nowhere\.lib.*\nngspice failed on the deck"):
         run_batch("* deck\n.include nowhere.lib\nv1 a 0 1\nr1 a 0 1k\n.op\n.save v(a)\n.end\n")

@@ -32,21 +32,23 @@ class AnswerRejectedError(Exception):
     Attributes
     ----------
     text, log : str
+    reason : str
+        What ngspice itself said was wrong, empty where it said nothing.
     kind : type
         The error that callers see.
     """
 
-    def __init__(self, text: str, log: str) -> None:
+    def __init__(self, text: str, log: str, reason: str = "") -> None:
         super().__init__(text)
-        self.text, self.log = text, log
-        self.kind = kind_of(text)
+        self.text, self.log, self.reason = text, log, reason
+        self.kind = kind_of(f"{reason} {text}")
 
 
 def common(answer: Answer, names: tuple[str, ...]) -> None:
     """Check what holds for every answer: a clean log, finite numbers within reason."""
     said = complaint(answer.log, transient=answer.plot.startswith("tran"))
     if said:
-        raise AnswerRejectedError(f"ngspice failed: {said}", answer.log)
+        raise AnswerRejectedError("ngspice failed", answer.log, said)
     with np.errstate(invalid="ignore"):
         bad = ~np.all(np.abs(answer.vectors) < HUGE, axis=1)
     if np.any(bad):

@@ -12,7 +12,7 @@ import re
 import threading
 import weakref
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -312,9 +312,7 @@ def array_key(
     modelled: bool,
 ) -> Hashable:
     """Return everything of an array that cannot be altered in a loaded circuit."""
-    wires = tuple(
-        np.asarray(getattr(array.wires, entry.name)).tobytes() for entry in fields(array.wires)
-    )
+    wires = array.wires
     lines = (floating_rows.tobytes(), floating_columns.tobytes())
     if modelled:
         assert array.device is not None

@@ -3,7 +3,8 @@ it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -52,8 +53,9 @@ class NgspiceEngine(Engine):
         Tolerances and steps; for transients, by default, what `accuracy.for_transient` chooses for
         the device.
     failures : Path, optional
-        Folder for the decks and logs of failed jobs; a new one in the system's temporary folder if
-        left out. Nobody removes it but you.
+        Folder for the decks and logs of failed jobs. Left out, it is ``failures`` in the directory
+        of the run that is being made, and outside a run a new one in the system's temporary folder.
+        Nobody removes it but you.
     init : sequence of str
         Commands that ngspice is given once, before the first deck: ``set ngbehavior=lta``, ``option
         …``, ``codemodel FILE``, ``osdi FILE``. No ``.spiceinit``, ``spice.rc`` or environment
@@ -106,6 +108,7 @@ class NgspiceEngine(Engine):
         self.read_accuracy = read_accuracy or ReadAccuracy()
         self.transient_accuracy = transient_accuracy
         self.pool = Pool(settings, Keeper(failures))
+        self._given = failures is not None
         self._circuits = Circuits()
         self.tried = False
 
@@ -118,6 +121,19 @@ class NgspiceEngine(Engine):
         found, init = self.library(), self.pool.settings.surroundings.init
         own = f", init: {'; '.join(init)}" if init else ""
         return {"ngspice": f"{found.version or 'unknown'}{', KLU' if found.klu else ''}{own}"}
+
+    @contextmanager
+    def keeping_failures(self, folder: Path) -> Iterator[None]:
+        """Keep decks and logs of jobs that fail meanwhile in a folder, unless the engine has been
+        given one."""
+        if self._given:
+            yield
+            return
+        before, self.pool.keeper = self.pool.keeper, Keeper(folder)
+        try:
+            yield
+        finally:
+            self.pool.keeper = before
 
     def close(self) -> None:
         """End the workers; the next job starts new ones."""

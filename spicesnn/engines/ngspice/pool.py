@@ -82,7 +82,7 @@ class Pool:
 
     def __init__(self, settings: PoolSettings, keeper: Keeper) -> None:
         self.settings = settings
-        self._keeper = keeper
+        self.keeper = keeper
         self._condition = threading.Condition()
         self._idle: list[Session] = []
         self._busy = 0
@@ -129,9 +129,11 @@ class Pool:
             except JobFailedError as failed:
                 keep = not failed.fatal
                 said = complaint(failed.log)
-                text = f"{failed}: {said}" if said else str(failed)
-                raise checks.kind_of(text)(
-                    text, deck_path=self._keep(circuit, job, failed.log), log=failed.log
+                raise checks.kind_of(f"{said} {failed}")(
+                    str(failed),
+                    reason=said,
+                    deck_path=self._keep(circuit, job, failed.log),
+                    log=failed.log,
                 ) from None
             except checks.AnswerRejectedError as rejected:
                 # A wrong answer may have left its cause in the circuit: parse it anew next time.
@@ -139,6 +141,7 @@ class Pool:
                 keep = True
                 raise rejected.kind(
                     rejected.text,
+                    reason=rejected.reason,
                     deck_path=self._keep(circuit, job, rejected.log),
                     log=rejected.log,
                 ) from None
@@ -168,7 +171,7 @@ class Pool:
                 f" {found.path}"
             )
         )
-        return self._keeper.keep(
+        return self.keeper.keep(
             job.standalone, log=log, analysis=job.analysis, vectors=circuit.vectors, library=library
         )
 
@@ -178,7 +181,7 @@ class Pool:
             said = complaint(printed)
             if said:
                 session.loaded = None
-                raise checks.AnswerRejectedError(f"ngspice did not take the deck: {said}", printed)
+                raise checks.AnswerRejectedError("ngspice did not take the deck", printed, said)
         return session.run(circuit, job)
 
     def map(self, function: Callable[[int], Result], count: int) -> list[Result]:

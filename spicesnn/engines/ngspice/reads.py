@@ -109,8 +109,12 @@ def read(
             (failed for failed in failures if not isinstance(failed, NgspiceTimeoutError)),
             failures[-1],
         )
-        reason = f"{str(told).splitlines()[0]} (ways tried: {', '.join(way.name for way in WAYS)})"
-        raise type(told)(reason, deck_path=failures[-1].deck_path, log=told.log)
+        raise type(told)(
+            f"ways tried: {', '.join(way.name for way in WAYS)}",
+            reason=str(told).splitlines()[0],
+            deck_path=failures[-1].deck_path,
+            log=told.log,
+        )
 
     solved = pool.map(one, len(parts))
     column_amps, row_amps, word, bit, residual, seconds = (

@@ -4,6 +4,7 @@ is right."""
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,13 @@ import numpy as np
 import pytest
 from ngspice_jobs import GOOD, pool, run
 
+import spicesnn as sn
+from spicesnn.engines.ngspice.checks import AnswerRejectedError
+from spicesnn.engines.ngspice.circuit import Answer, Job, build
 from spicesnn.engines.ngspice.pool import Pool
 from spicesnn.errors import NgspiceError, NgspiceTimeoutError, SingularCircuitError
+from spicesnn.netlist.complaints import complaint
+from spicesnn.netlist.pulse_deck import pulse_deck
 
 # What is said is ours where it can be: ngspice's own words change from version to version, and
 # alternatives stand side by side.
@@ -73,6 +79,9 @@ def test_broken_decks_raise_and_the_next_job_is_right(name: str, shared: Pool) -
         run(shared, text)
     assert caught.value.deck_path is not None
     assert caught.value.deck_path.read_text() == text
+    reason = complaint(caught.value.log)
+    if reason:
+        assert str(caught.value).splitlines()[0] == reason
     if said == "singular":
         assert isinstance(caught.value, SingularCircuitError)
     assert_healthy(shared)
@@ -155,3 +164,41 @@ def test_values_survive_the_pipe_exactly(shared: Pool) -> None:
     )
     answer = run(shared, text, vectors=tuple(f"n{k}" for k in range(50)))
     np.testing.assert_allclose(answer.vectors[:, 0], ohms, rtol=1e-15)
+
+
+def test_what_fails_in_a_run_stays_in_its_directory(tmp_path: Path) -> None:
+    """Deck, log, version and the requested vectors; a folder that was given is used all the same,
+    and afterwards failures go where they went before."""
+    array = sn.Crossbar(np.full((2, 2), 1e-3), wires=sn.Wires())
+    pulse = sn.Pulse(row_volts=1.0, width_s=1e-6, rise_s=1e-7)
+
+    def fails(engine: sn.NgspiceEngine) -> Path:
+        def broken(answer: Answer) -> None:
+            raise AnswerRejectedError("not to be believed", answer.log)
+
+        deck = pulse_deck(array, pulse.waveform().checked(array))
+        circuit = build(("broken", str(tmp_path)), deck)
+        with pytest.raises(NgspiceError, match="not to be believed") as caught:
+            engine.pool.run(
+                circuit, Job(analysis=deck.analysis, standalone=lambda: deck.text), broken
+            )
+        assert caught.value.deck_path is not None
+        return caught.value.deck_path
+
+    with sn.NgspiceEngine() as engine:
+        with engine.keeping_failures(tmp_path / "run" / "failures"):
+            assert not (tmp_path / "run").exists()
+            kept = fails(engine)
+        assert kept == tmp_path / "run" / "failures" / "failed-1.cir"
+        about = kept.with_suffix(".log").read_text(encoding="utf-8")
+        assert f"ngspice {engine.library().version}" in about
+        assert "analysis tran" in about
+        assert "vectors time" in about
+        elsewhere = fails(engine)
+        assert tmp_path not in elsewhere.parents
+        shutil.rmtree(elsewhere.parent)
+    with (
+        sn.NgspiceEngine(failures=tmp_path / "own") as engine,
+        engine.keeping_failures(tmp_path / "run"),
+    ):
+        assert fails(engine).parent == tmp_path / "own"
