@@ -78,7 +78,11 @@ def test_when_every_way_fails_ngspice_has_the_word(
     ):
         engine.read(array, rows, column_volts=columns)
     assert not isinstance(caught.value, NgspiceTimeoutError)
-    assert "(ways tried: gmin first, nothing)" in str(caught.value).splitlines()[0]
+    first, second, *_ = str(caught.value).splitlines()
+    assert (
+        first.startswith("Warning: singular matrix") or "too small" in first or "ngspice" in first
+    )
+    assert second == "ways tried: gmin first, nothing"
     assert [path.suffix for path in sorted(tmp_path.iterdir())] == [".cir", ".log"]
     assert caught.value.deck_path == tmp_path / "failed-1.cir"
 
