@@ -42,7 +42,7 @@ def fit(
                 "A sweep (time, volts, amps), a pulse train (volts, width, siemens), or a pulse"
                 " curve "
                 "(siemens after each set pulse; a second column: after each reset pulse); "
-                "for cycles a line a cycle."
+                "for cycles a line a cycle, or many sweeps."
             ),
         ),
     ],
@@ -75,7 +75,8 @@ def fit(
         typer.Option(
             "--read-volts",
             metavar="VOLT",
-            help="Read voltage of a pulse curve of currents; the file's own, or 0.1 V.",
+            help="Read voltage of a pulse curve of currents, or of cycles in sweeps; the file's own,"
+            " or 0.1 V.",
         ),
     ] = None,
     set_: options.Settings = None,
@@ -89,7 +90,8 @@ def fit(
 
     pulse-table makes a device that reproduces a pulse curve without a model; without --pulse-volts
     and --pulse-width its pulses are 1 V and 1 us. cycles fits the statistics of switching cycles
-    (columns v_set, v_reset, lrs, hrs, and device): a file for imperfections.cycles. all fits every
+    (columns v_set, v_reset, lrs, hrs, and device; or an instrument's file of many sweeps of one
+    device): a file for imperfections.cycles. all fits every
     model and says which of them the data prefer (Akaike's criterion). --set device.name=value holds
     a parameter, or says where the search begins. --engine has no effect here.
 
@@ -119,7 +121,7 @@ def fit(
             raise InputError(
                 "fit cycles takes no --parameters and no --set: it fits no device model"
             )
-        return _of_cycles(csv, folder)
+        return _of_cycles(csv, folder, v_read)
     if device == _TABLE:
         curve = PulseCurve.from_csv(csv, v_read=v_read)
         made = fit_pulse_table(
@@ -173,17 +175,17 @@ def fit(
     return _of_model(base.name, result, folder)
 
 
-def _of_cycles(csv: Path, folder: Path) -> Answer:
+def _of_cycles(csv: Path, folder: Path, v_read: float | None) -> Answer:
     """Return the answer of fitted statistics of cycles: measured and drawn numbers side by side, a
     file, a figure."""
     import numpy as np
 
     from spicesnn.devices.cycle_statistics import QUANTITIES, UNITS
-    from spicesnn.fitting.cycles import fit_cycles
+    from spicesnn.fitting.cycles import READ_VOLTS, fit_cycles
     from spicesnn.plotting.style import save_figure
     from spicesnn.units import render
 
-    found = fit_cycles(csv)
+    found = fit_cycles(csv, read_volts=READ_VOLTS if v_read is None else v_read)
     toml, figure = found.write_toml(folder / "cycles.toml"), folder / "fit.png"
     save_figure(found.figure(), figure)
     pooled, statistics = np.concatenate(found.cycles), found.statistics

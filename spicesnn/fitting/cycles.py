@@ -1,4 +1,4 @@
-"""`fit_cycles`: the statistics of switching cycles from a table of them."""
+"""`fit_cycles`: the statistics of switching cycles from a table of them, or from sweeps."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from spicesnn.arrays import Floats, numbers
 from spicesnn.devices.cycle_statistics import QUANTITIES, CycleStatistics
 from spicesnn.errors import DataError, InputError
 from spicesnn.file_kinds import unreadable
+from spicesnn.fitting.sweep_cycles import READ_VOLTS, cycles_of
 from spicesnn.shown import shown
 
 if TYPE_CHECKING:
@@ -85,7 +86,10 @@ class CyclesFit:
 
 
 def fit_cycles(
-    source: str | Path | Sequence[Any] | Floats, *, order: int | None = None
+    source: str | Path | Sequence[Any] | Floats,
+    *,
+    order: int | None = None,
+    read_volts: float = READ_VOLTS,
 ) -> CyclesFit:
     """Fit the statistics of switching cycles.
 
@@ -95,9 +99,12 @@ def fit_cycles(
         Set voltage (V), reset voltage (V), low and high resistance (Ω) of each cycle, in the order
         of the cycles. The file has a header with these four (``set_volts reset_volts lrs_ohm
         hrs_ohm``; ``v_set``, ``hrs (kOhm)`` and the like are understood), and ``device`` where
-        there are several.
+        there are several; or it is an instrument's file of many sweeps of one device, whose cycles
+        are read as `spicesnn.fitting.sweep_cycles` says.
     order : int, optional
         Cycles that a cycle remembers; chosen by Schwarz's criterion up to 10 if left out.
+    read_volts : float
+        Voltage at which the resistances of sweeps are read.
 
     Returns
     -------
@@ -112,8 +119,14 @@ def fit_cycles(
     InputError
         Too few cycles, resistances that are not above 0, voltages of both signs.
     """
+    read: tuple[str, ...] = ()
     if isinstance(source, str | Path):
-        cycles = _read(Path(source))
+        path = Path(source)
+        if _is_table(path):
+            cycles = _read(path)
+        else:
+            found_there, read = cycles_of(path, read_volts)
+            cycles = [found_there]
     elif isinstance(source, np.ndarray) and source.ndim == 3:
         cycles = [numbers(part, "cycles") for part in source]
     elif isinstance(source, np.ndarray) or (len(source) and np.ndim(source[0]) == 1):
@@ -135,7 +148,7 @@ def fit_cycles(
     best = min(orders, key=lambda p: criterion[p])
     coefficients, noise, devices = found[best]
     nodes = np.unique(np.rint(np.linspace(0, total - 1, min(_NODES, total))).astype(int))
-    remarks = _remarks(cycles, best)
+    remarks = (*read, *_remarks(cycles, best))
     statistics = CycleStatistics(
         scores=ndtri((nodes + 0.5) / total),
         values=np.sort(pooled, axis=0)[nodes].T,
@@ -273,6 +286,18 @@ def _schwarz(noise: Floats, order: int, count: int) -> float:
 
 
 # -- files and words -------------------------------------------------------------------------------
+
+
+def _is_table(path: Path) -> bool:
+    """Return whether a file has a line a cycle: its first line that is not empty names a resistance
+    state or a switching voltage. A file that cannot be read is left to `_read`, which says why."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            first = next((row for row in csv.reader(file) if any(row)), [])
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return not path.is_file()
+    words = {re.sub(r"[\s\-]+", "_", cell.split("(")[0].strip().lower()) for cell in first}
+    return any(words & set(_SPELLINGS[name]) for name in QUANTITIES)
 
 
 def _read(path: Path) -> list[Floats]:
