@@ -158,7 +158,7 @@ def blind_draw(name: str, seed: int, points: int, noise: float) -> tuple[Sweep, 
             device = base.with_parameters(**changed)
             amps = follow(
                 device, sweep_course(time_s, drive), 1, 1e-8, gate_volts=device.gate_default
-            )[:, 0]
+            )[0][:, 0]
         except InputError:
             continue
         if np.all(np.isfinite(amps)) and loop(drive, amps) > LOOP:

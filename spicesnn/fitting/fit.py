@@ -272,6 +272,7 @@ def fit_data(
         else tuple(name for name in FURTHER.get(device.name, ()) if name not in names)
     )
     problem, z, costs = minimum(problem, starts, rng, more)
+    problem.effort.polish()
     return _result(*_plain(*_polished(problem, z)), costs)
 
 

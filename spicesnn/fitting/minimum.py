@@ -10,7 +10,7 @@ import numpy as np
 
 from spicesnn.arrays import Floats
 from spicesnn.errors import ConvergenceError
-from spicesnn.fitting.problem import Problem
+from spicesnn.fitting.problem import DEAR, Problem
 from spicesnn.fitting.search import Population
 
 MISSES = 1.25
@@ -32,9 +32,6 @@ _ROUNDS = ((300, 30, 8), (900, 60, 25))
 first leads to no curve near the data."""
 _FAR = 0.2
 """Root mean squared soft residual below which a curve is near the data."""
-_DEAR = {"jart-vcm": 6, "pai-yu-chen-heated": 3, "memdiode": 2}
-"""Models whose equations have a loop inside, or several states: so many times fewer
-candidates."""
 _CLEAR = 2.5
 """Where the best candidates of one polarity are so many times better, the other is left."""
 _LOST = 2.0
@@ -94,10 +91,10 @@ def minimum(
     enough = MISSES * max(scatter(problem), 1e-3)
     costs: list[float] = []
     best = _best([_followed(place, costs) for place in _around(problem, starts, rng)])
-    if starts > 1 and best[1] > enough:
+    if starts > 1 and best[1] > enough and not problem.effort.over:
         best = _best([best, _ranged(problem, starts, rng, costs, enough)])
         for count in range(1, len(more) + 1):
-            if best[1] <= enough:
+            if best[1] <= enough or problem.effort.over:
                 break
             names = (*problem.names, *more[:count])
             wider = [_followed(best[0].with_names(names), costs)]
@@ -108,6 +105,11 @@ def minimum(
             found = _best(wider)
             if found[1] < _WORTH * best[1]:
                 best = found
+    if not best[1] < _LOST and problem.effort.ended:
+        raise ConvergenceError(
+            f"{problem.device.name}: no curve near the data was found with the steps that a fit may"
+            " take; give a base device closer to it, fewer parameters, or another model"
+        )
     if not best[1] < _LOST:
         raise ConvergenceError(
             f"{problem.device.name}: none of {len(costs)} starts led to a curve near the data; give"
@@ -146,7 +148,12 @@ def _followed(problem: Problem, costs: list[float]) -> Found:
         z = np.where(place.start == 0, answer.x, 0.0)
         place = place.centred(answer.x)
         z = np.where(place.start == 0, z, 0.0)
-        if not ends.any() or cost > 0.999 * before or np.array_equal(place.at_ends(z), ends):
+        if (
+            place.effort.over
+            or not ends.any()
+            or cost > 0.999 * before
+            or np.array_equal(place.at_ends(z), ends)
+        ):
             break
     costs.append(cost)
     return place, cost, z
@@ -160,7 +167,7 @@ def _around(problem: Problem, starts: int, rng: np.random.Generator) -> list[Pro
         return places
     low, high = problem.bounds
     centre = np.clip(np.zeros_like(low), low, high)
-    count = _AROUND * (starts - 1) // (2 * _DEAR.get(problem.device.name, 1)) + 1
+    count = _AROUND * (starts - 1) // (2 * DEAR.get(problem.device.name, 1)) + 1
     near = (np.maximum(low, centre - _NEAR), np.minimum(high, centre + _NEAR))
     far = (0.5 * (low + centre), 0.5 * (high + centre))
     wild = np.concatenate(
@@ -176,7 +183,7 @@ def _ranged(
     """Return the best minimum of a search of the whole range in both polarities; a longer search
     where the first does not reach the data."""
     best: Found | None = None
-    share = _DEAR.get(problem.device.name, 1)
+    share = DEAR.get(problem.device.name, 1)
     for candidates, kept, generations in _ROUNDS:
         populations = [Population(place, rng) for place in _polarities(problem)]
         for population in populations:
@@ -196,7 +203,7 @@ def _ranged(
             for place in populations[k].problems(starts):
                 found = _followed(place, costs)
                 best = found if best is None else _best([best, found])
-                if best[1] <= enough:
+                if best[1] <= enough or problem.effort.over:
                     return best
         if best is not None and best[1] < max(_FAR, 4.0 * enough):
             break

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from scipy.optimize import least_squares, minimize
+from scipy.optimize import OptimizeResult, least_squares, minimize
 
 from spicesnn.arrays import Floats
 from spicesnn.devices.base import Device
@@ -31,6 +31,52 @@ _QUIET, _OTHER = 0.05, 0.3
 their logarithms differ by so much more."""
 _LEAST_NOISE = 1e-4
 """The noise of a measurement is taken to be at least this share of the largest value."""
+
+
+DEAR = {"jart-vcm": 6, "pai-yu-chen-heated": 3, "memdiode": 2}
+"""Models whose equations have a loop inside, or several states: so many times fewer steps and
+candidates."""
+_MOST_STEPS = 50_000_000
+"""Steps of integration that a fit may take, some minute of one processor: counted, and not timed, so
+that a fit ends at the same place on every machine."""
+_POLISH = 0.2
+"""What the last steps of a fit may take besides."""
+
+
+class SpentError(Exception):
+    """A fit has taken all steps that it may."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Effort:
+    """Steps of integration that a fit has taken, of those that it may take.
+
+    Attributes
+    ----------
+    most : float
+    spent : float
+    ended : bool
+        Whether a search was ended by it.
+    """
+
+    most: float
+    spent: float = 0.0
+    ended: bool = False
+
+    @classmethod
+    def of(cls, device: Device) -> Effort:
+        """Return what a fit of this device may take."""
+        return cls(most=_MOST_STEPS / DEAR.get(device.name, 1))
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left; a search that asks is ended."""
+        self.ended = self.ended or self.spent > self.most
+        return self.spent > self.most
+
+    def polish(self) -> None:
+        """Allow what the last steps take."""
+        self.most = max(self.most, self.spent) + _POLISH * self.most
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,6 +193,8 @@ class Problem:
         Residuals are differences of asinh(y/s), s a hundredth of the largest value, and not of
         values over `weight`: factors count by their logarithm, so that a curve which is far away
         still says in which direction to go.
+    effort : Effort
+        Shared by all problems of a fit.
     """
 
     device: Device
@@ -160,6 +208,7 @@ class Problem:
     polarity: int = 1
     limit: Floats | None = None
     soft: bool = False
+    effort: Effort
 
     @classmethod
     def of(
@@ -170,6 +219,7 @@ class Problem:
         v_read: float,
         *,
         polarity: int = 1,
+        effort: Effort | None = None,
     ) -> Problem:
         """Return the problem as it stands before anything is known: weights from the data; −1
         exchanges the model's terminals."""
@@ -197,6 +247,7 @@ class Problem:
             weight=rough_weight(measured_values(data)),
             polarity=polarity,
             limit=limit,
+            effort=Effort.of(device) if effort is None else effort,
         )
 
     @property
@@ -242,7 +293,14 @@ class Problem:
     def turned(self) -> Problem:
         """Return the problem with the model's terminals exchanged."""
         measured = self.measurement
-        found = Problem.of(self.device, self.names, measured, self.v_read, polarity=-self.polarity)
+        found = Problem.of(
+            self.device,
+            self.names,
+            measured,
+            self.v_read,
+            polarity=-self.polarity,
+            effort=self.effort,
+        )
         return replace(found, stage=self.stage, soft=self.soft)
 
     def at_ends(self, z: Floats) -> Any:
@@ -274,7 +332,7 @@ class Problem:
 
     def curves(self, z: Floats) -> Floats:
         """Return the model's values of many sets, (points, variants)."""
-        amps = follow(
+        amps, steps = follow(
             self.made(z),
             self.course,
             len(z),
@@ -282,6 +340,7 @@ class Problem:
             gate_volts=self.device.gate_default,
             limit_amps=self.limit,
         )
+        self.effort.spent += steps
         return amps if isinstance(self.data, Sweep) else amps / self.v_read
 
     def curve(self, z: Floats) -> Floats:
@@ -320,14 +379,21 @@ class Problem:
         return found[:, 0], (found[:, 1 : len(z) + 1] - found[:, len(z) + 1 :]) / (up - down)
 
     def solved(self, z: Floats, *, tolerance: float, evaluations: int) -> Any:
-        """Return scipy's answer from start z; residuals and Jacobian come from one simulation."""
+        """Return scipy's answer from start z; residuals and Jacobian come from one simulation. The
+        best place so far where the effort is spent on the way."""
         last: dict[bytes, tuple[Floats, Floats]] = {}
+        best = OptimizeResult(cost=np.inf)
 
         def both(at: Floats) -> tuple[Floats, Floats]:
             key = at.tobytes()
             if key not in last:
+                if best.cost < np.inf and self.effort.over:
+                    raise SpentError
                 last.clear()
                 last[key] = self.with_jacobian(at)
+                cost = 0.5 * float(np.sum(last[key][0] ** 2))
+                if cost < best.cost:
+                    best.update(cost=cost, x=at.copy(), fun=last[key][0])
             return last[key]
 
         def values(at: Floats) -> Floats:
@@ -336,17 +402,20 @@ class Problem:
         def slopes(at: Floats) -> Floats:
             return both(at)[1]
 
-        return least_squares(
-            values,
-            z,
-            jac=slopes,
-            bounds=self.bounds,
-            x_scale="jac",
-            xtol=tolerance,
-            ftol=tolerance,
-            gtol=1e-14,
-            max_nfev=evaluations,
-        )
+        try:
+            return least_squares(
+                values,
+                z,
+                jac=slopes,
+                bounds=self.bounds,
+                x_scale="jac",
+                xtol=tolerance,
+                ftol=tolerance,
+                gtol=1e-14,
+                max_nfev=evaluations,
+            )
+        except SpentError:
+            return best
 
 
 @cache

@@ -71,6 +71,12 @@ def remarks(
                 f" one of them held the other is known {1.0 / max(float(alone), 1e-6):.2g} times as"
                 " well"
             )
+    if problem.effort.ended and rmse > acceptable:
+        said.append(
+            "the search was ended after the steps that a fit may take; what follows is the best that"
+            " was found until then. A start closer to the data (--set) or fewer --parameters take it"
+            " further"
+        )
     if rmse > acceptable:
         said.append(_verdict(problem, rmse, acceptable, fitted))
     return tuple(said)

@@ -257,6 +257,8 @@ class Population:
         start = self.problem.start
         linear = start == 0
         for _ in range(generations):
+            if self.problem.effort.over:
+                return
             z = np.where(linear, self.values, np.log(np.abs(np.where(linear, 1.0, self.values))))
             order = np.argsort(self.costs)
             best = z[order[rng.integers(0, max(count // 6, 1), count)]]

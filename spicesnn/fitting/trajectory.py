@@ -24,6 +24,8 @@ from spicesnn.fitting.limited import BEFORE, limited_current, limited_rate, limi
 _MOST_A_PART = 100
 """Steps of a variant after which it is given up, a part of the course: one that a sweep of a device
 needs takes some ten at most."""
+_OF_NUMPY = 2000
+"""What a part of a course counts in steps where it is followed in NumPy."""
 
 
 def sweep_course(time: Floats, volts: Floats, fresh: Sequence[int] = ()) -> Floats:
@@ -77,7 +79,7 @@ def follow(
     *,
     gate_volts: float | None = None,
     limit_amps: Floats | None = None,
-) -> Floats:
+) -> tuple[Floats, int]:
     """Return the current of every variant after every part of a course, from the initial state on.
 
     Parameters
@@ -99,14 +101,18 @@ def follow(
 
     Returns
     -------
-    (parts, variants) ampere; NaN from where a variant's state changes too fast to be followed.
+    amps : (parts, variants)
+        Ampere; NaN from where a variant's state changes too fast to be followed.
+    steps : int
+        Steps of integration that it took, of all variants together.
     """
     cells = Ensemble.of(Crossbar(device=device, state=_start(device, variants)))
     state = np.clip(_start(device, variants).reshape(cells.count, variants), cells.low, cells.high)
     code = cells.device.compiled()
     gate = np.zeros(0) if gate_volts is None else np.array([gate_volts])
     if code is None:
-        return _in_numpy(cells, state, course, gate, tolerance)
+        amps = _in_numpy(cells, state, course, gate, tolerance)
+        return amps, _OF_NUMPY * len(course)
     amps = np.empty((len(course), variants))
     current, rate, parameters, levels = code.current, code.rate, code.matrix(variants), gate
     head = len(code.parameters)
@@ -121,15 +127,17 @@ def follow(
     most = _MOST_A_PART * len(course)
     if code.states > 1:
         ranges = tuple(np.ascontiguousarray(a) for a in (cells.low, cells.high, cells.scale))
-        follow_states(
+        steps = follow_states(
             *functions, head, parameters, ranges, state, course, levels, tolerance, most, amps
         )
-        return amps
+        return amps, steps
     table = np.ascontiguousarray(
         np.stack([cells.low[0], cells.high[0], cells.scale[0], cells.moves], axis=1)
     )
-    follow_sweep(*functions, parameters, table, state[0], course, levels, tolerance, most, amps)
-    return amps
+    steps = follow_sweep(
+        *functions, parameters, table, state[0], course, levels, tolerance, most, amps
+    )
+    return amps, steps
 
 
 def _in_numpy(

@@ -268,9 +268,9 @@ def test_between_samples_a_sine_is_a_sine_and_a_triangle_is_straight():
     straight = course * np.array([1.0, 1.0, 0.0, 1.0, 1.0])
     truth = follow(
         device, sweep_course(1e-5 * fine, amplitude * np.sin(2 * np.pi * fine)), 1, 1e-8
-    )[::400]
+    )[0][::400]
     bent, chords = (
-        float(np.max(np.abs(follow(device, way, 1, 1e-8) - truth)) / np.max(np.abs(truth)))
+        float(np.max(np.abs(follow(device, way, 1, 1e-8)[0] - truth)) / np.max(np.abs(truth)))
         for way in (course, straight)
     )
     assert bent < 0.2 * chords

@@ -22,7 +22,9 @@ def swept(device, top, bottom, seconds, *, points=200, noise=NOISE, seed=0, pola
     time = np.linspace(0.0, seconds, points)
     volts = np.interp((cycles * time / seconds) % 1.0, [0, 0.25, 0.75, 1], [0, top, bottom, 0])
     volts[-1] = 0.0
-    amps = follow(device, sweep_course(time, volts), 1, 1e-8, gate_volts=device.gate_default)[:, 0]
+    amps = follow(device, sweep_course(time, volts), 1, 1e-8, gate_volts=device.gate_default)[0][
+        :, 0
+    ]
     noisy = amps * (1 + noise * rng.standard_normal(points))
     return Sweep(time=time, volts=polarity * volts, amps=polarity * noisy), polarity * amps
 
@@ -92,7 +94,7 @@ def test_a_compliance_is_part_of_the_circuit(tmp_path):
     time = 0.1 * np.arange(1, 161)
     volts = np.interp(time, [0, 4, 12, 16], [0, -1.5, 1.5, 0])
     limit = np.where(volts < 0, 5e-4, np.inf)
-    amps = follow(device, sweep_course(time, volts), 1, 1e-9, limit_amps=limit)[:, 0]
+    amps = follow(device, sweep_course(time, volts), 1, 1e-9, limit_amps=limit)[0][:, 0]
     assert np.max(-amps) == pytest.approx(5e-4)
     # Closed form at the end of the limited part: the unit lowers |v| to I·R, and the device stops
     # where that is its threshold.
@@ -144,8 +146,10 @@ def test_a_compliance_is_part_of_the_circuit(tmp_path):
 def test_the_limit_of_a_nonlinear_device_is_where_its_current_is_the_limit():
     device = registry.make("pai-yu-chen", velocity=0.0, g_init=5e-10)
     time, volts = np.linspace(0, 1, 50), np.linspace(0, 2.0, 50)
-    free = follow(device, sweep_course(time, volts), 1, 1e-6)[:, 0]
-    limited = follow(device, sweep_course(time, volts), 1, 1e-6, limit_amps=np.full(50, 1e-4))[:, 0]
+    free = follow(device, sweep_course(time, volts), 1, 1e-6)[0][:, 0]
+    limited = follow(device, sweep_course(time, volts), 1, 1e-6, limit_amps=np.full(50, 1e-4))[0][
+        :, 0
+    ]
     np.testing.assert_allclose(limited, np.minimum(free, 1e-4), rtol=1e-12)
 
 
@@ -266,12 +270,12 @@ def test_sweeps_that_begin_in_the_first_state_again_are_told_from_those_that_go_
     assert fresh_sweeps(again) == [150]
     course = sweep_course(time, again.volts, [150])
     np.testing.assert_allclose(
-        follow(device, course, 1, 1e-8)[:, 0],
+        follow(device, course, 1, 1e-8)[0][:, 0],
         np.tile(np.abs(exact) * np.sign(one.volts), 2),
         rtol=1e-6,
         atol=1e-12,
     )
-    further = follow(device, sweep_course(time, again.volts), 1, 1e-8)[:, 0]
+    further = follow(device, sweep_course(time, again.volts), 1, 1e-8)[0][:, 0]
     assert (
         fresh_sweeps(Sweep(time=time, volts=again.volts, amps=further, starts=np.array([0, 150])))
         == []
@@ -294,3 +298,27 @@ def test_rounding_at_the_end_of_a_range_does_not_leave_it():
     )
     problem = Problem.of(registry.make("memdiode", h_init=0.5), ("h_init",), data, 0.1)
     assert problem.made(np.array([np.log(2.0) + 1e-10])).h_init == 1.0
+
+
+def test_a_fit_ends_when_its_steps_are_spent_and_says_so(monkeypatch):
+    """The same data, once with a small share of the steps that a fit may take: both ends are the
+    same on every machine."""
+    from spicesnn.fitting import problem
+
+    time = np.linspace(0.0, 1e-3, 200)
+    volts = np.interp(time / 1e-3, [0, 0.25, 0.75, 1], [0, 0.9, -0.9, 0])
+    rng = np.random.default_rng(3)
+    amps = 1e-4 * np.sinh(3.0 * volts) * (1.0 + 0.02 * rng.standard_normal(200))  # no memory at all
+    data = Sweep(time=time, volts=volts, amps=amps)
+    monkeypatch.setattr(problem, "_MOST_STEPS", 300_000)
+    taken = []
+    of = problem.Effort.of
+    monkeypatch.setattr(
+        problem.Effort, "of", classmethod(lambda cls, d: taken.append(of(d)) or taken[-1])
+    )
+    found = [fit_data("vteam", data, rng=np.random.default_rng(1)) for _ in range(2)]
+    assert found[0].parameters == found[1].parameters
+    said = " ".join(found[0].remarks)
+    assert "ended after the steps that a fit may take" in said
+    assert "the model misses these data" in said
+    assert all(0.3e6 < effort.spent < 1.0e6 for effort in taken)
