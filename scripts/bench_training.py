@@ -1,12 +1,16 @@
 """Time and memory of one training presentation by size, synapse and wires; where it goes; beside a
 plain copy and a plain reference loop.
 
-    python scripts/bench_training.py [--part ideal device wires composed arrays]
+    python scripts/bench_training.py [--part ideal device wires composed arrays bp deep]
     [--json bench_training.json] [--figure docs/images/bench_training.png]
+    [--against FOLDER --rounds 5]
 
 Parts can be run one by one: results are kept in the JSON file, and the table and the figure show
 all of it. One core; the bars hold for a quiet core of a two-core machine of 2026, so a plain copy
-of the weights and a NumPy loop of the same network are timed in the same run."""
+of the weights and a NumPy loop of the same network are timed in the same run. With a checkout of
+another commit in FOLDER, that package and this one are timed in turns, and what is printed is the
+ratio of the medians (of parts that both have: `bp` and `deep` call the hooks of the controller,
+which are the same in both)."""
 
 from __future__ import annotations
 
@@ -15,6 +19,9 @@ import json
 import os
 import platform
 import resource
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,6 +41,7 @@ from spicesnn.engines.tiled.wiring import Wiring
 from spicesnn.jit import compiled
 from spicesnn.programming.pulse_map import PulseMap, PulseScheme
 from spicesnn.training import load
+from spicesnn.training.streamed import Images, Tally
 from spicesnn.training.unsupervised import device_synapse as devices
 from spicesnn.training.unsupervised.network import (
     LevelSynapse,
@@ -267,6 +275,56 @@ class Bench:
             best, median = timed(part, self.repeats)
             self.keep(f"stdp-simple, {what}", best, median, neurons=neurons)
 
+    def bp(self) -> None:
+        """`bp-mnist`: learning and answering, by the controller's hooks."""
+        self._supervised("bp-mnist 784-400-10", "bp-mnist", {}, 10000)
+
+    def deep(self) -> None:
+        """`deep-mnist`: learning in software, and tuning in situ behind wires."""
+        wires = {
+            "array.word_line_ohm": 1.0,
+            "array.bit_line_ohm": 1.0,
+            "mapping.wire_aware": False,
+        }
+        self._supervised("deep-mnist 784-400-200-10", "deep-mnist", {}, 1280)
+        self._supervised(
+            "deep-mnist in situ, wires",
+            "deep-mnist",
+            {**wires, "insitu.epochs": 1},
+            1000,
+            tune=True,
+        )
+
+    def _supervised(
+        self, name: str, preset: str, settings: dict[str, Any], images: int, *, tune: bool = False
+    ) -> None:
+        config, engine = load(preset, settings), sn.NodalEngine()
+        labels = mnist.load().y_train.astype(np.int64)
+        shown = Images(
+            train=self.images[:10],
+            train_labels=labels[:10],
+            test=self.images[:10],
+            test_labels=labels[:10],
+        )
+        arrays = config.fresh(np.random.default_rng(0))
+        last = config.chunks[0] - 1 if tune else 0
+
+        def learn(count: int, begun: Any) -> Any:
+            rng = np.random.default_rng(1)
+            some = self.images[:count], labels[:count]
+            return config.learn(begun, *some, rng, last, engine, Tally())
+
+        ready = config.completed(learn(10, arrays), engine, Tally())  # compiles, and maps
+        if not tune:
+            ready = learn(images, arrays)
+        rows = {f"{name}: learning": lambda: (learn(images, ready), images)[1]}
+        if not tune:
+            answer = config.reader(ready, shown, np.random.default_rng(2), engine)
+            answer(self.images[:10])
+            rows[f"{name}: answers"] = lambda: (answer(self.images[:images]), images)[1]
+        for row, work in rows.items():
+            self.keep(row, *timed(work, self.repeats))
+
     def arrays(self) -> None:
         """The predecessor's array, 196×50 with 1 Ω: reads of 200 steps with an update each fourth,
         and a step with nonlinear cells."""
@@ -456,8 +514,56 @@ def figure(rows: dict[str, dict[str, Any]], path: Path) -> None:
     plt.close(made)
 
 
-def main(parts: list[str], kept: Path, drawn: Path | None, repeats: int) -> None:
+def in_turns(parts: list[str], other: Path, rounds: int, repeats: int) -> dict[str, float]:
+    """Measure another checkout and this one in turns; print and return the ratio of the medians of
+    their best times, this one over the other."""
+    found: dict[str, list[list[float]]] = {}
+    here = Path(__file__).resolve().parents[1]
+    for _ in range(rounds):
+        for side, folder in enumerate((other.resolve(), here)):
+            with tempfile.TemporaryDirectory() as place:
+                kept = Path(place) / "rows.json"
+                command = [sys.executable, __file__, "--json", str(kept), "--part", *parts]
+                paths = {"PYTHONPATH": str(folder), "SPICESNN_DATA": str(mnist_folder(here))}
+                subprocess.run(
+                    [*command, "--repeats", str(repeats)],
+                    env={**os.environ, **paths},
+                    check=True,
+                    stdout=subprocess.DEVNULL,
+                )
+                for name, row in json.loads(kept.read_text()).items():
+                    found.setdefault(name, [[], []])[side].append(row["ms"])
+    ratios = {
+        name: float(np.median(now) / np.median(before))
+        for name, (before, now) in found.items()
+        if before and now
+    }
+    for name, (before, now) in found.items():
+        if name in ratios:
+            print(
+                f"{name:42} {np.median(before):9.3f} → {np.median(now):9.3f} ms, ratio"
+                f" {ratios[name]:.3f}"
+            )
+    return ratios
+
+
+def mnist_folder(here: Path) -> Path:
+    """Where MNIST is: what the environment says, or this checkout's data."""
+    return Path(os.environ.get("SPICESNN_DATA", here / "data"))
+
+
+def main(
+    parts: list[str],
+    kept: Path,
+    drawn: Path | None,
+    repeats: int,
+    against: Path | None = None,
+    rounds: int = 5,
+) -> None:
     """Measure the parts asked for, then print and draw everything that is known."""
+    if against is not None:
+        in_turns(parts, against, rounds, repeats)
+        return
     bench = Bench(kept, repeats)
     for part in parts:
         getattr(bench, part)()
@@ -470,9 +576,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    known = ["ideal", "device", "wires", "composed", "arrays"]
+    known = ["ideal", "device", "wires", "composed", "arrays", "bp", "deep"]
     parser.add_argument("--part", dest="parts", nargs="*", default=known, choices=known)
     parser.add_argument("--json", dest="kept", type=Path, default=Path("bench_training.json"))
     parser.add_argument("--figure", dest="drawn", type=Path, default=None)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--against", type=Path, default=None)
+    parser.add_argument("--rounds", type=int, default=5)
     main(**vars(parser.parse_args()))
