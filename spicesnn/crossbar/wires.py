@@ -201,13 +201,16 @@ class Wires:
     def _key(self) -> tuple[object, ...]:
         """Return the numbers: what engines set up for wires is kept by them, whichever object they
         come in."""
+        word, bit = self.word_line_ohm, self.bit_line_ohm
+        driver, sense = self.driver_ohm, self.sense_ohm
+        both = "both" if self.double_sided else None
         return (
-            *(
-                ohm if type(ohm) is float else np.asarray(ohm).tobytes()
-                for ohm in (self.word_line_ohm, self.bit_line_ohm, self.driver_ohm, self.sense_ohm)
-            ),
-            self.driven_ends,
-            self.sensed_ends,
+            word if type(word) is float else np.asarray(word).tobytes(),
+            bit if type(bit) is float else np.asarray(bit).tobytes(),
+            driver if type(driver) is float else np.asarray(driver).tobytes(),
+            sense if type(sense) is float else np.asarray(sense).tobytes(),
+            self.drive_side or both or "left",
+            self.sense_side or both or "bottom",
             self.word_line_farad,
             self.bit_line_farad,
         )
