@@ -181,7 +181,8 @@ def _of_cycles(csv: Path, folder: Path, v_read: float | None) -> Answer:
     import numpy as np
 
     from spicesnn.devices.cycle_statistics import QUANTITIES, UNITS
-    from spicesnn.fitting.cycles import READ_VOLTS, fit_cycles
+    from spicesnn.fitting.cycles import fit_cycles
+    from spicesnn.fitting.sweep_cycles import READ_VOLTS
     from spicesnn.plotting.style import save_figure
     from spicesnn.units import render
 
