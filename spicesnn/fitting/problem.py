@@ -382,7 +382,8 @@ class Problem:
         """Return scipy's answer from start z; residuals and Jacobian come from one simulation. The
         best place so far where the effort is spent on the way."""
         last: dict[bytes, tuple[Floats, Floats]] = {}
-        best = OptimizeResult({"cost": np.inf})
+        best: Any = OptimizeResult()
+        best.cost = np.inf
 
         def both(at: Floats) -> tuple[Floats, Floats]:
             key = at.tobytes()
