@@ -265,6 +265,12 @@ def test_tables_travel(tmp_path):
         DeltaTable.from_csv(tmp_path / "other.csv")
 
 
+def fields_of(line):
+    """Return a line's words and its numbers, whose last digits differ between processors."""
+    numbers = [word for word in line.split(",") if word[-1:].isdigit()]
+    return [w for w in line.split(",") if w not in numbers], np.array(numbers, dtype=float)
+
+
 def test_the_examples_are_what_the_script_writes(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "scripts"))
     import make_device_examples
@@ -273,7 +279,14 @@ def test_the_examples_are_what_the_script_writes(tmp_path, monkeypatch):
     make_device_examples.main()
     sys.modules.pop("make_device_examples")
     for path in sorted(EXAMPLES.glob("*.csv")):
-        assert (tmp_path / path.name).read_text() == path.read_text(), path.name
+        for made, kept in zip(
+            (tmp_path / path.name).read_text().splitlines(),
+            path.read_text().splitlines(),
+            strict=True,
+        ):
+            (words, values), (own_words, own_values) = fields_of(made), fields_of(kept)
+            assert words == own_words, path.name
+            np.testing.assert_allclose(values, own_values, rtol=1e-9, atol=0, err_msg=path.name)
     assert np.loadtxt(EXAMPLES / "twenty_states.csv", skiprows=1) == pytest.approx(
         TWENTY_STATES_OHM
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pytest
 from spicesnn.devices import registry
 from spicesnn.devices.measurements import Sweep
 from spicesnn.fitting.minimum import MISSES, scatter
-from spicesnn.fitting.problem import rough_weight
+from spicesnn.fitting.problem import Effort, rough_weight
 from spicesnn.fitting.remarks import remarks
 
 VTEAM = registry.make("vteam")
@@ -28,6 +28,7 @@ class Fitted:
     polarity: int = 1
     limit: Any = None
     ends: tuple[bool, ...] = (False, False, False)
+    effort: Effort = field(default_factory=lambda: Effort(most=1e6))
 
     @property
     def measured(self):

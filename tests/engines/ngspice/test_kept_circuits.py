@@ -184,14 +184,17 @@ WIRES = (
     "double_sided",
     "word_line_farad",
     "bit_line_farad",
+    "drive_side",
+    "sense_side",
 )
+_OTHER = {"double_sided": True, "drive_side": "right", "sense_side": "top"}
 
 
 @pytest.mark.parametrize("entry", WIRES)
 def test_arrays_that_differ_in_one_property_of_the_wires_have_two_keys(entry):
     device = sn.devices.VTEAM()
     assert {field.name for field in dataclasses.fields(sn.Wires)} == set(WIRES)
-    other = dataclasses.replace(sn.Wires(), **{entry: True if entry == "double_sided" else 0.25})
+    other = dataclasses.replace(sn.Wires(), **{entry: _OTHER.get(entry, 0.25)})
     assert key_of(device) == key_of(device, wires=sn.Wires())
     assert key_of(device) != key_of(device, wires=other)
 

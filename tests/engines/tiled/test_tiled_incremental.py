@@ -321,11 +321,11 @@ def test_a_device_that_half_the_voltage_moves_is_refused(pulses):
         (lambda: Wiring(wires=sn.Wires.ideal(), tiling=Tiling(), g_one=G_ONE), "above 0 Ω"),
         (
             lambda: Wiring(wires=sn.Wires(double_sided=True), tiling=Tiling(), g_one=G_ONE),
-            "one end",
+            "driven at column 0 and sensed at the last row",
         ),
         (
             lambda: Wiring(wires=sn.Wires(driver_ohm=np.ones(3)), tiling=Tiling(), g_one=G_ONE),
-            "one driver resistance",
+            "one resistance of each kind for all lines",
         ),
         (lambda: wiring(read_tolerance=0.0), "read_tolerance"),
         (
