@@ -78,11 +78,7 @@ def certified(
         else:
             u = rng.uniform(-1.0 if layer.signed else 0.0, 1.0, (int(samples), block.array.rows))
         mine = layer.column_amps(block, u, chip.engine)
-        gates = (
-            np.full(block.array.gate_lines, chip.hardware.gate_volts or 0.0)
-            if block.array.gated
-            else None
-        )
+        gates = chip.hardware.gates(block.array)
         read = engine.read(block.array, layer.volts(u), gate_volts=gates)
         largest = float(np.abs(read.column_amps).max())
         error = float(np.abs(read.column_amps - mine).max()) / largest if largest else 0.0

@@ -15,7 +15,7 @@ from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.engines.base import Engine
 from spicesnn.errors import InputError
 from spicesnn.networks.calibration import seen_by
-from spicesnn.networks.mapping import Block, MappedLayer
+from spicesnn.networks.mapping import Block, MappedLayer, at_once
 from spicesnn.networks.nodes import Values
 from spicesnn.networks.populations import Population
 from spicesnn.shortcuts import shortcut
@@ -219,11 +219,8 @@ def array_power_watt(
         ]
     reads: list[tuple[Crossbar, Values, Values | None]] = []
     for block, u in inputs:
-        array, gate = block.array, layer.hardware.gate_volts
-        gates = np.full(array.gate_lines, gate or 0.0) if array.gated else None
-        reads.append(
-            (array, layer.volts(u) if block.effective is None else np.eye(array.rows), gates)
-        )
+        volts = layer.volts(u) if block.effective is None else np.eye(block.array.rows)
+        reads.append((block.array, volts, layer.hardware.gates(block.array)))
     solved = engine.each(_row_amps, reads)
     return [
         np.sum(amps * layer.volts(u), axis=1)
@@ -234,12 +231,8 @@ def array_power_watt(
 
 
 def _row_amps(engine: Engine, array: Crossbar, volts: Values, gates: Values | None) -> Values:
-    step = max(1, 2_000_000 // (array.rows * array.cols))
     return np.concatenate(
-        [
-            engine.read(array, volts[k : k + step], gate_volts=gates).row_amps
-            for k in range(0, len(volts), step)
-        ]
+        [engine.read(array, part, gate_volts=gates).row_amps for part in at_once(array, volts)]
     )
 
 

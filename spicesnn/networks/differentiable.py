@@ -72,7 +72,7 @@ class Product:
         for tile in self.tiles:
             read_out = columns.outputs(np.eye(tile.array.cols))
             amps = slopes[:, tile.outputs] @ read_out.T / (scale * hardware.reach())
-            gates = _gates(tile.array, hardware)
+            gates = hardware.gates(tile.array)
             found = engine.gradient(tile.array, tile.volts, amps, gate_volts=gates)
             siemens = (
                 found.conductance
@@ -157,12 +157,8 @@ def _array(siemens: Floats, hardware: Hardware) -> Crossbar:
     )
 
 
-def _gates(array: Crossbar, hardware: Hardware) -> Floats | None:
-    return np.full(array.gate_lines, hardware.gate_volts or 0.0) if array.gated else None
-
-
 def _amps(array: Crossbar, volts: Floats, hardware: Hardware, engine: NodalEngine) -> Floats:
-    gates = _gates(array, hardware)
+    gates = hardware.gates(array)
     if array.linear and len(volts) > min(array.shape):
         return np.asarray(volts @ engine.effective_conductance(array, gates))
     return np.asarray(engine.read(array, volts, gate_volts=gates).column_amps)
@@ -183,7 +179,7 @@ def _in_chords(tile: Tile, cell_amps: Floats, hardware: Hardware) -> Floats:
     """Derivatives in the conductance at the read voltage of cells that are not linear: Σ_b dL/dI ·
     dI/dG at each input's cell volts."""
     array, device = tile.array, hardware.device
-    gates = _gates(array, hardware)
+    gates = hardware.gates(array)
     volts = np.asarray(NodalEngine().read(array, tile.volts, gate_volts=gates).cell_volts)
     gate = array.gate_of_cells(gates)
     chord = device.chord_conductance(array.state_or_zeros(), gate, v=hardware.chord_volts)

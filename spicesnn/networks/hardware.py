@@ -9,6 +9,8 @@ from typing import Literal
 
 import numpy as np
 
+from spicesnn.arrays import Floats
+from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.mapping import COLUMNS, Columns, Window
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device
@@ -214,6 +216,10 @@ class Hardware:
         """Where conductances of the device are counted: I/V at the read voltage, dI/dV at 0 V for
         linear ones."""
         return 0.0 if self.device.linear else self.read_volts
+
+    def gates(self, array: Crossbar) -> Floats | None:
+        """Levels of an array's gate lines while it is read, volt; None for cells without gates."""
+        return np.full(array.gate_lines, self.gate_volts or 0.0) if array.gated else None
 
     def used_window(self) -> Window:
         """The conductances between which weights are mapped."""

@@ -25,6 +25,10 @@ from spicesnn.networks.nodes import Convolution, Dense, Shape, Values, Weighted
 _MOST_BIAS_ROWS = 8
 
 
+_CELLS_AT_ONCE = 2_000_000
+"""Batches are read in parts of about this many cell voltages."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Block:
     """One array of a layer.
@@ -146,15 +150,13 @@ class MappedLayer:
         reads: list[tuple[Crossbar, Values, Values | None]] = []
         places: list[int] = []
         for place, (block, u) in enumerate(pairs):
-            volts, array, gate = self.volts(u), block.array, self.hardware.gate_volts
+            volts, gates = self.volts(u), self.hardware.gates(block.array)
             if block.effective is not None:
                 ready[place] = np.asarray(volts @ block.effective)
             elif self.hardware.ideal_wires:
-                ready[place] = _through_cells(array, volts, gate)
+                ready[place] = _through_cells(block.array, volts, gates)
             else:
-                step = max(1, 2_000_000 // (array.rows * array.cols))
-                gates = np.full(array.gate_lines, gate or 0.0) if array.gated else None
-                some = [(array, volts[k : k + step], gates) for k in range(0, len(volts), step)]
+                some = [(block.array, part, gates) for part in at_once(block.array, volts)]
                 reads += some
                 places += [place] * len(some)
         solved: dict[int, list[Values]] = {}
@@ -356,24 +358,23 @@ def _chords(array: Crossbar, hardware: Hardware) -> Values:
     device = array.device
     assert device is not None
     if device.linear:
-        return array.cell_conductance(
-            None if not array.gated else np.full(array.gate_lines, hardware.gate_volts or 0.0)
-        )
-    gate = (
-        array.gate_of_cells(np.full(array.gate_lines, hardware.gate_volts or 0.0))
-        if array.gated
-        else None
-    )
+        return array.cell_conductance(hardware.gates(array))
+    lines = hardware.gates(array)
+    gate = None if lines is None else array.gate_of_cells(lines)
     amps = np.broadcast_to(array.cell_current(hardware.read_volts, gate=gate), array.shape)
     return np.asarray(amps / hardware.read_volts)
 
 
-def _through_cells(array: Crossbar, volts: Values, gate: float | None) -> Values:
+def at_once(array: Crossbar, volts: Values) -> list[Values]:
+    """Parts of inputs (n, rows) that are read together, so that memory stays bounded."""
+    step = max(1, _CELLS_AT_ONCE // (array.rows * array.cols))
+    return [volts[k : k + step] for k in range(0, len(volts), step)]
+
+
+def _through_cells(array: Crossbar, volts: Values, lines: Values | None) -> Values:
     """Column currents (n, cols) of cells on ideal wires: the sum of what each carries at its word
     line's voltage."""
-    gates = None
-    if array.gated:
-        gates = array.gate_of_cells(np.full(array.gate_lines, gate or 0.0))
+    gates = None if lines is None else array.gate_of_cells(lines)
     levels = np.unique(volts)
     if len(levels) <= 4:  # the reads of bits: each level's currents once
         total = np.zeros((len(volts), array.cols))
@@ -402,11 +403,7 @@ def effectives(
     """The same of many arrays, which the engine may share out among workers."""
     if not all(array.linear for array in arrays):
         return [None] * len(arrays)
-    gates = [
-        np.full(array.gate_lines, hardware.gate_volts or 0.0) if array.gated else None
-        for array in arrays
-    ]
-    pairs = list(zip(arrays, gates, strict=True))
+    pairs = [(array, hardware.gates(array)) for array in arrays]
     if hardware.ideal_wires:
         return [np.array(array.cell_conductance(gate)) for array, gate in pairs]
     return engine.each(_effective, pairs)

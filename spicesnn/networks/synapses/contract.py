@@ -240,7 +240,7 @@ class Synapses:
         """Conductance of every cell at the read voltage, (rows, columns), wires left out."""
         device, volts = self.array.device, self.hardware.chord_volts
         assert device is not None
-        gate = self._gates(self.array)
+        gate = self.hardware.gates(self.array)
         if device.linear:
             return self.array.cell_conductance(gate)
         amps = np.broadcast_to(
@@ -296,9 +296,6 @@ class Synapses:
     def _near(self, seen: _Seen) -> bool:
         moved = np.abs(self.siemens - seen.siemens).sum(axis=0)
         return bool(np.all(moved <= self.kind.wire_tolerance * seen.siemens.sum(axis=0)))
-
-    def _gates(self, array: Crossbar) -> Floats | None:
-        return np.full(array.gate_lines, self.hardware.gate_volts or 0.0) if array.gated else None
 
     # -- reads -----------------------------------------------------------------------------------
 
@@ -356,7 +353,7 @@ class Synapses:
         for rows, columns, tile in tiles_of(array, self.tiling, self.hardware.wires):
             for begin in range(0, len(volts), step):
                 some = volts[begin : begin + step, rows]
-                found = self.kind.engine.read(tile, some, gate_volts=self._gates(tile))
+                found = self.kind.engine.read(tile, some, gate_volts=self.hardware.gates(tile))
                 total[begin : begin + step, columns] += found.column_amps
                 watt += float(np.sum(found.power_watt(some)))
         return total, watt
