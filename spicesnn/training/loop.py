@@ -97,11 +97,7 @@ def train(
         run = RunDirectory.create(
             out, config, engine.versions(), experiment.problem.scale if own else None
         )
-    with (
-        run.held(),
-        run.stopped_with_a_note(),
-        engine.keeping_failures(run.failures),
-    ):
+    with run.being_made(engine):
         state, history = (
             _resumed(run, engine) if resume and run.resumable() else _begun(run, experiment, engine)
         )

@@ -340,11 +340,7 @@ class MapConfig(StreamConfig):
             if resume
             else RunDirectory.create(out, self, engine.versions())
         )
-        with (
-            run.held(),
-            run.stopped_with_a_note(),
-            engine.keeping_failures(run.failures),
-        ):
+        with run.being_made(engine):
             source = Path(self.network.path)
             content = source.read_bytes()
             run.save_bytes(f"network{source.suffix.lower()}", content)

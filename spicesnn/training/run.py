@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from spicesnn import npz
 from spicesnn._version import __version__
 from spicesnn.datasets.scaling import Scale
+from spicesnn.engines.base import Engine
 from spicesnn.errors import AbsentError, ConfigError, DataError, RunError
 from spicesnn.file_kinds import what_is
 from spicesnn.options import render_toml
@@ -192,6 +193,13 @@ class RunDirectory:
             )
             stop.add_note(f"{self.path} is kept; continue with: {command}")
             raise
+
+    @contextmanager
+    def being_made(self, engine: Engine) -> Iterator[None]:
+        """Hold the directory while a run is made: an interrupt says how to go on, and what fails in
+        the engine is kept."""
+        with self.held(), self.stopped_with_a_note(), engine.keeping_failures(self.failures):
+            yield
 
     @classmethod
     def existing(cls, path: str | Path) -> RunDirectory:

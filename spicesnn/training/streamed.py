@@ -562,11 +562,7 @@ class StreamConfig(BaseConfig, ABC):
         *,
         resume: bool,
     ) -> Summary:
-        with (
-            run.held(),
-            run.stopped_with_a_note(),
-            engine.keeping_failures(run.failures),
-        ):
+        with run.being_made(engine):
             if resume and run.resumable():
                 arrays, tally, done = _load(run)
                 run.compare_versions(engine.versions())
