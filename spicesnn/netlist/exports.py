@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from spicesnn.devices.importers.cards import fold
 from spicesnn.errors import InputError
 from spicesnn.netlist.deck import number
-from spicesnn.netlist.ltspice import conditions_as_if, joined_lines, to_ltspice
+from spicesnn.netlist.ltspice import OUTSIDE, conditions_as_if, joined_lines, to_ltspice
 
 
 class Dialect(enum.Enum):
@@ -167,12 +167,12 @@ def _cards(text: str, program: str) -> list[str]:
     cards = [line for line in joined_lines(text.partition("\n")[2]) if line.strip()]
     for card in cards:
         word = card.split(maxsplit=1)[0].lower()
-        if word in (".include", ".inc", ".lib", ".control"):
+        if word in OUTSIDE:
             raise InputError(
                 f"a deck for {program} that is not self-contained: {card[:60]!r}; make it with"
                 " inlined models"
             )
-        if word[0] in "as" and program != "LTspice":
+        if word[0] in "as":
             what = "a code model" if word[0] == "a" else "a switch with hysteresis"
             raise InputError(
                 f"{what} ({word}) is ngspice's and LTspice's; {program} has none that does the"
@@ -312,23 +312,24 @@ def _to_vacask(text: str) -> str:
     )
 
 
-_UNTESTED = "Written after its manual and checked by spicesnn's own parser; not run by its makers."
+_UNRUN = "Written after its manual; not run by its makers."
+_PARSED = "Written after its manual and checked by spicesnn's own parser; not run by its makers."
 PROGRAMS: Mapping[Dialect, Program] = {
     Dialect.NGSPICE: Program(
         run="ngspice -b FILE", note="Any ngspice from 36 on.", write=lambda text: text
     ),
     Dialect.LTSPICE: Program(
-        run="LTspice -b FILE", note=f"Or open it in LTspice. {_UNTESTED}", write=to_ltspice
+        run="LTspice -b FILE", note=f"Or open it in LTspice. {_UNRUN}", write=to_ltspice
     ),
     Dialect.XYCE: Program(
-        run="Xyce FILE", note=f"The result is FILE.prn. {_UNTESTED}", write=_to_xyce
+        run="Xyce FILE", note=f"The result is FILE.prn. {_PARSED}", write=_to_xyce
     ),
     Dialect.HSPICE: Program(
         run="hspice -i FILE",
-        note=f"Spectre reads the same text: spectre FILE. {_UNTESTED}",
+        note=f"Spectre reads the same text: spectre FILE. {_PARSED}",
         write=_to_hspice,
     ),
     Dialect.VACASK: Program(
-        run="vacask FILE", note=f"The result is read.raw. {_UNTESTED}", write=_to_vacask
+        run="vacask FILE", note=f"The result is read.raw. {_UNRUN}", write=_to_vacask
     ),
 }

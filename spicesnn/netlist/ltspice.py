@@ -7,6 +7,9 @@ import re
 from spicesnn.devices.importers.cards import fold
 from spicesnn.errors import InputError
 
+OUTSIDE = (".include", ".inc", ".lib", ".control")
+"""Cards of a deck that does not stand by itself."""
+
 
 def to_ltspice(text: str) -> str:
     """Return a self-contained deck in LTspice's dialect.
@@ -24,7 +27,7 @@ def to_ltspice(text: str) -> str:
     lines = [title]
     for line in joined_lines(body):
         word = line.split(maxsplit=1)[0].lower() if line.strip() else ""
-        if word in (".include", ".inc", ".lib", ".control"):
+        if word in OUTSIDE:
             raise InputError(
                 f"to_ltspice: the deck is not self-contained: {line!r}; make it with inlined models"
             )
