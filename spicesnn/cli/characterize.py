@@ -99,7 +99,8 @@ def characterize(
     from spicesnn.characterization.characterize import characterize as measure
     from spicesnn.units import quantity
 
-    cell = options.device(device, options.settings(set_))
+    init, changes = options.own_init(options.settings(set_))
+    cell = options.device(device, changes)
     amplitude, frequency = cell.typical_drive()
     volts = np.linspace(
         quantity(lowest, "V", "--from") if lowest else -amplitude,
@@ -108,7 +109,7 @@ def characterize(
     )
     folder = options.folder(out, f"runs/table-{cell.name}", holds="table.npz")
     began = time.perf_counter()
-    with options.engine(engine.value if engine else "ngspice") as solver:
+    with options.engine(engine.value if engine else "ngspice", init=init) as solver:
         made = measure(
             cell,
             engine=solver,

@@ -58,7 +58,9 @@ def infer(
             " `spicesnn map`; leave them out"
         )
     folder = options.folder(out, "") if out is not None else None
-    with options.engine(engine.value if engine else config.engine, workers, scheduler) as solver:
+    with options.engine(
+        engine.value if engine else config.engine, workers, scheduler, config.engine_init
+    ) as solver:
         summary = training.infer(run, engine=solver, test_limit=limit, out=folder)
     if folder is not None:
         with (

@@ -115,7 +115,7 @@ def iv(
     from spicesnn.reporting.curves import Drive, Shape, Variation, sweep
     from spicesnn.units import quantity, render
 
-    given = options.settings(set_)
+    init, given = options.own_init(options.settings(set_))
     flawed = {key: value for key, value in given.items() if key.startswith("imperfections.")}
     model = options.device(
         device, {key: value for key, value in given.items() if key not in flawed}, published
@@ -144,7 +144,7 @@ def iv(
     result = sweep(
         model,
         engines=[
-            options.engine(name)
+            options.engine(name, init=init)
             for name in (("nodal", "ngspice") if engine == "both" else (engine.value,))
         ],
         drive=drive,

@@ -60,7 +60,7 @@ def map_(
         options.refuse_results_of_others(out, "run.toml")
     config = load_map(network, data, options.settings(set_), seed, engine.value if engine else None)
     with (
-        options.engine(config.engine, workers, scheduler) as solver,
+        options.engine(config.engine, workers, scheduler, config.engine_init) as solver,
         watched(f"mapping {network.name}") as watcher,
     ):
         summary = training.train(config, engine=solver, out=out, rng_seed=seed, progress=watcher)

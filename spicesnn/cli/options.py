@@ -117,7 +117,7 @@ def device(name: str, changes: dict[str, str], published: str | None = None) -> 
         name = name.lower()
     made = device_from(name, published=published, memristor=changes.get("device.memristor"))
     wanted = {key: value for key, value in changes.items() if key != "device.memristor"}
-    known = [f"device.{key}" for key in made.settable()]
+    known = [*(f"device.{key}" for key in made.settable()), "engine.init"]
     for key in wanted:
         if key not in known:
             raise UnknownNameError(
@@ -142,12 +142,30 @@ TileScheduler = Annotated[
 ]
 
 
-def engine(name: str, workers: int = 1, scheduler: str | None = None) -> Engine:
-    """Start an engine by name; with workers it shares out the arrays of a mapped network."""
+def own_init(changes: dict[str, str]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return what ``--set engine.init=…`` has ngspice told before any deck, and the other
+    settings."""
+    from spicesnn.netlist.init import checked_init, init_lines
+    from spicesnn.netlist.safety import trusted
+    from spicesnn.options import parse_override
+
+    others = {key: value for key, value in changes.items() if key != "engine.init"}
+    if len(others) == len(changes):
+        return (), others
+    _, given = parse_override(f"engine.init={changes['engine.init']}")
+    lines = init_lines(given, "engine.init", Path.cwd())
+    return checked_init(lines, "engine.init", trust=trusted()), others
+
+
+def engine(
+    name: str, workers: int = 1, scheduler: str | None = None, init: Sequence[str] = ()
+) -> Engine:
+    """Start an engine by name, with what it is told if it is ngspice; with workers it shares out
+    the arrays of a mapped network."""
     from spicesnn.engines.registry import make_engine
 
     if workers == 1 and scheduler is None:
-        return make_engine(name)
+        return make_engine(name, init)
     if name != "nodal":
         from spicesnn.errors import ConfigError
 

@@ -40,11 +40,12 @@ def stdp_window(
     """
     from spicesnn.reporting.windows import write_window
 
-    model = options.device(device, options.settings(set_), published)
+    init, changes = options.own_init(options.settings(set_))
+    model = options.device(device, changes, published)
     folder = options.folder(out, f"runs/stdp-{Path(device).stem}", holds="stdp-window.csv")
     names = ["nodal", "ngspice"] if engine is options.EngineNames.BOTH else [engine.value]
     with ExitStack() as stack, progress() as bars:
-        solvers = [stack.enter_context(options.engine(name)) for name in names]
+        solvers = [stack.enter_context(options.engine(name, init=init)) for name in names]
         task = bars.add_task("pairs of spikes", total=None, note="")
         written = write_window(
             model,

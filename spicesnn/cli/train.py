@@ -78,7 +78,9 @@ def train(
     if out is not None and not resume:
         options.refuse_results_of_others(out, "run.toml")
     with (
-        options.engine(engine.value if engine else config.engine) as solver,
+        options.engine(
+            engine.value if engine else config.engine, init=config.engine_init
+        ) as solver,
         watched(f"training {config.preset}") as watcher,
     ):
         if starts is not None:

@@ -81,6 +81,8 @@ class ForeignSubcircuit:
     states : tuple of ForeignState
     parameters : tuple of (name, name in the text)
         What the X line passes.
+    init : tuple of str
+        What ngspice has to be told before its deck, as `spicesnn.netlist.init` checked it.
     """
 
     text: str
@@ -92,6 +94,7 @@ class ForeignSubcircuit:
     ties: tuple[tuple[str, str], ...]
     states: tuple[ForeignState, ...]
     parameters: tuple[tuple[str, str], ...] = ()
+    init: tuple[str, ...] = ()
 
 
 _BEYOND = 1e-9

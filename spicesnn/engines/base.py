@@ -32,6 +32,8 @@ class Engine(ABC):
     """Solves arrays and devices as circuits."""
 
     name: ClassVar[str]
+    init: tuple[str, ...] = ()
+    """What ngspice is told before any deck, where ngspice solves."""
 
     def read(
         self,

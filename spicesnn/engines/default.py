@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -29,8 +29,14 @@ def default_engine() -> NodalEngine:
 
 
 @contextmanager
-def engine_given(engine: Engine | str | None) -> Iterator[Engine]:
+def engine_given(engine: Engine | str | None, init: Sequence[str] = ()) -> Iterator[Engine]:
     """Yield an engine, or the one of a name; what was started for a name is stopped at the end.
+
+    Parameters
+    ----------
+    engine : Engine | str, optional
+    init : sequence of str
+        What an ngspice that is started is told before any deck.
 
     Raises
     ------
@@ -42,7 +48,7 @@ def engine_given(engine: Engine | str | None) -> Iterator[Engine]:
     elif engine == "ngspice":
         from spicesnn.engines.ngspice.engine import NgspiceEngine
 
-        with NgspiceEngine() as started:
+        with NgspiceEngine(init=init) as started:
             yield started
     elif isinstance(engine, Engine):
         yield engine

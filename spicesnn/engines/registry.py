@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 
 from spicesnn.engines.base import Engine
@@ -15,8 +16,14 @@ ENGINES = {
 """Name → where its class is; loaded when it is chosen."""
 
 
-def make_engine(name: str) -> Engine:
+def make_engine(name: str, init: Sequence[str] = ()) -> Engine:
     """Start an engine by its name; close it, or use it in a ``with`` block.
+
+    Parameters
+    ----------
+    name : str
+    init : sequence of str
+        What ngspice is told before any deck (`NgspiceEngine`); nothing to the other engine.
 
     Raises
     ------
@@ -29,5 +36,6 @@ def make_engine(name: str) -> Engine:
             f" {' or '.join(sorted(ENGINES, reverse=True))}{nearest(name, ENGINES)}"
         )
     module, _, kind = ENGINES[name].partition(":")
-    made: Engine = getattr(import_module(module), kind)()
+    options = {"init": tuple(init)} if name == "ngspice" and init else {}
+    made: Engine = getattr(import_module(module), kind)(**options)
     return made

@@ -7,6 +7,7 @@ A descriptor::
     subckt = "memristor"
     dialect = "ltspice"                   # or ngspice, hspice, pspice; may be left out where the text means the same in all that have its words
     reference = "where the model comes from"
+    init = ["option temp=85"]             # what ngspice is told before a deck, or the name of a file with a command a line; left out for most
 
     [pins]                                # which pin is which; in any order
     p = "plus"                            # word line
@@ -63,13 +64,25 @@ from spicesnn.devices.importers.translate import Part, understood
 from spicesnn.errors import ConfigError, InputError, UnsupportedNetlistError
 from spicesnn.guesses import nearest
 from spicesnn.netlist.deck import remark
+from spicesnn.netlist.init import changes_circuit, checked_init, init_lines
 from spicesnn.netlist.safety import flatten, read_cards, read_text, trusted
 from spicesnn.netlist.twin import card_of, logical_lines
 from spicesnn.netlist.veriloga import load_verilog
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_ .+-]*"
 _PATH = r"[a-z0-9_][a-z0-9_.+\-#!]*"
-_TOP = {"name", "file", "subckt", "dialect", "reference", "pins", "states", "parameters", "drive"}
+_TOP = {
+    "name",
+    "file",
+    "subckt",
+    "dialect",
+    "reference",
+    "init",
+    "pins",
+    "states",
+    "parameters",
+    "drive",
+}
 TAKEN = frozenset(name for name in dir(Foreign) if not name.startswith("__"))
 _DRIVE = {"amplitude", "frequency"}
 _PINS = {"p", "n", "gate", "tie", "unused"}
@@ -111,13 +124,39 @@ def load_foreign(descriptor: Path | str, *, trust: bool = False) -> Device:
     table = _table(path, raw)
     netlist = path.parent / table["file"]
     read = _as_it_stands if trust or trusted() else _understood
+    init = _init(path, table, trust=trust or trusted())
     try:
         circuit, given, equations = read(path, table, netlist)
     except RecursionError:
         raise UnsupportedNetlistError(
             f"{netlist}: parameters or expressions are too deep inside one another"
         ) from None
+    if init:
+        told = "".join(f"{remark(f'ngspice is told before this: {line}')}\n" for line in init)
+        circuit = dataclasses.replace(circuit, init=init, text=told + circuit.text)
+        if changes_circuit(init) and isinstance(equations, Equations):
+            equations = "its init changes the circuit, of which the equations know nothing"
     return _device_class(path, table, circuit, given, equations)()
+
+
+def _init(path: Path, table: dict[str, Any], *, trust: bool) -> tuple[str, ...]:
+    """Return what a descriptor wants ngspice to be told.
+
+    Raises
+    ------
+    InputError
+        It may not stand there; or it says whose language the text is in, and the text is
+        translated.
+    """
+    lines = init_lines(table.get("init", []), str(path), path.parent)
+    for line in lines:
+        if not trust and re.match(r"\s*(un)?set\s+ngbehavior\b", line, re.I):
+            raise InputError(
+                f"{path}: init has {line!r:.80}, but the text is translated into ngspice's own"
+                " language, whatever its dialect: say dialect = …, or hand the text over as it"
+                " stands with --trust"
+            )
+    return checked_init(lines, str(path), trust=trust)
 
 
 def _raw(path: Path) -> dict[str, Any]:

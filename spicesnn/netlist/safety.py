@@ -54,7 +54,7 @@ _FILE_MODELS = _words(
     "d_cosim d_genlut d_process d_ram d_source d_state file_source filesource table2d table3d"
 )
 """Code models that read files, load libraries or start programs."""
-_ALLOWED_OPTIONS = _words("""
+ALLOWED_OPTIONS = _words("""
     abstol acct autostop bypass chgtol cshunt defad defas defl defw gmin gminsteps gshunt interp itl1 itl2 itl3 itl4 itl5 itl6 keepopinfo
     klu list maxord method minbreak mod noacct node noinit noopac noopiter nopage numdgt optran opts pivrel pivtol ramptime reltol rshunt
     savecurrents scale seed seedinfo sparse srcsteps temp tnom trtol trytocompact vntol warn xmu
@@ -156,7 +156,7 @@ def check_text(text: str, name: Path | str, *, translated: bool = False) -> None
                 name,
                 at,
                 card,
-                _ALLOWED_OPTIONS | _BENCH_OPTIONS if translated else _ALLOWED_OPTIONS,
+                ALLOWED_OPTIONS | _BENCH_OPTIONS if translated else ALLOWED_OPTIONS,
             )
         if (
             re.match(r"\.(include|inc|lib)\b", card, re.I)

@@ -67,7 +67,7 @@ def _of_experiment(data: RunData) -> dict[str, Any]:
         }
     devices = data.run.load_state().devices
     samples = experiment.problem.test.limited(_SAMPLES)
-    with NgspiceEngine() as ngspice, NodalEngine() as nodal:
+    with NgspiceEngine(init=data.config.engine_init) as ngspice, NodalEngine() as nodal:
         first, second = (experiment.answer(engine, devices, samples) for engine in (ngspice, nodal))
         solver = _named(ngspice.versions())
     same = int(np.sum(first.predicted == second.predicted))
@@ -107,7 +107,7 @@ def _of_tile(data: RunData) -> dict[str, Any]:
         layer.row_volts[:, first : first + _TILE],
     )
     array = Crossbar(conductance=cells, wires=wires)
-    with NgspiceEngine() as ngspice, NodalEngine() as nodal:
+    with NgspiceEngine(init=data.config.engine_init) as ngspice, NodalEngine() as nodal:
         reads = [engine.read(array, volts).column_amps for engine in (ngspice, nodal)]
         solver = _named(ngspice.versions())
     through = "the run's own wires" if own else "wires of 1 Ω per segment, since the run has none"

@@ -19,7 +19,6 @@ import numpy as np
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Device
 from spicesnn.engines.base import Engine
-from spicesnn.engines.registry import make_engine
 from spicesnn.options import Section, option
 from spicesnn.plotting.studies import array_size_figure
 from spicesnn.studies.cells import between, two_states
@@ -58,7 +57,7 @@ class ArraySize(Study):
         """Bisect for every segment resistance, tolerance and draw."""
         options, device, rows = self.size, self.device.build(), list[Row]()
         total = len(options.segment_ohm) * options.draws
-        with make_engine(self.engine) as engine:
+        with self.solver() as engine:
             for draw in range(options.draws):
                 for ohm in options.segment_ohm:
                     watch(len(rows) // len(options.tolerances), total)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from spicesnn.crossbar.crossbar import Crossbar
-from spicesnn.engines.registry import make_engine
 from spicesnn.options import Section, option
 from spicesnn.plotting.studies import ir_drop_figure
 from spicesnn.studies.cells import between, two_states
@@ -77,7 +76,7 @@ class IRDrop(Study):
         )
         state, volts = between(device, low, high, level), np.full(options.rows, options.read_volts)
         rows, facts = list[Row](), dict[str, float]()
-        with make_engine(self.engine) as engine:
+        with self.solver() as engine:
             for number, both_ends in enumerate((False, True)):
                 watch(number, 2)
                 array = Crossbar(

@@ -35,7 +35,6 @@ from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device
 from spicesnn.engines.base import Engine
-from spicesnn.engines.registry import make_engine
 from spicesnn.options import Section, option
 from spicesnn.plotting.studies import read_margin_figure
 from spicesnn.studies.cells import SelectorOptions, two_states
@@ -83,7 +82,7 @@ class ReadMargin(Study):
         options, rows = self.margin, list[Row]()
         bare = self.device.build()
         total = len(options.selectors) * len(options.schemes) * len(options.sizes)
-        with make_engine(self.engine) as engine:
+        with self.solver() as engine:
             for selector in options.selectors:
                 cell = self.selector.around(bare) if selector else bare
                 for scheme in options.schemes:

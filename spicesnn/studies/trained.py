@@ -138,6 +138,8 @@ class Trained(Study):
             [f"{key}={_text(value)}" for key, value in self.set.values.items()],
             list[sweeping.Point](),
         )
+        if self.engine_init:
+            common.append(f"engine.init={_text(list(self.engine_init))}")
         for line, texts in self.lines.settings.items():
             for value, shown in zip(axis.values, axis.shown or axis.values, strict=True):
                 overrides = [*common, *texts, *(f"{key}={_text(value)}" for key in axis.keys)]

@@ -12,10 +12,13 @@ from typing import Any, ClassVar, TypeVar, get_type_hints
 
 from spicesnn.devices.registry import device_class
 from spicesnn.devices.registry import names as device_names
-from spicesnn.engines.registry import ENGINES
+from spicesnn.engines.base import Engine
+from spicesnn.engines.registry import ENGINES, make_engine
 from spicesnn.errors import AbsentError, ConfigError, UnknownNameError
 from spicesnn.file_kinds import what_is
 from spicesnn.guesses import nearest
+from spicesnn.netlist.init import checked_init, init_lines
+from spicesnn.netlist.safety import trusted
 from spicesnn.nonidealities.options import ImperfectionOptions
 from spicesnn.options import parse_override, render_toml, unknown_key
 from spicesnn.paths import presets_dir
@@ -50,6 +53,7 @@ class BaseConfig:
     preset: str = "custom"
     description: str = ""
     engine: str = "nodal"
+    engine_init: tuple[str, ...] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -64,19 +68,23 @@ class BaseConfig:
     @classmethod
     def from_tables(cls: type[Kind], tables: Mapping[str, Any]) -> Kind:
         """Return the configuration from parsed TOML."""
-        heads = [entry.name for entry in fields(BaseConfig)]
+        heads = [entry.name for entry in fields(BaseConfig) if entry.name != "engine_init"]
         sections = {
-            name: hint for name, hint in get_type_hints(cls).items() if name not in (*heads, "kind")
+            name: hint
+            for name, hint in get_type_hints(cls).items()
+            if name not in (*heads, "engine_init", "kind")
         }
         values: dict[str, Any] = {}
         for key, value in tables.items():
             if key in sections:
                 values[key] = sections[key].from_table(value, key)
+            elif key == "engine" and isinstance(value, Mapping):
+                values |= _engine(value)
             elif key in heads:
                 _check_head(key, value)
                 values[key] = value
             elif key != "kind" and (key not in MADE_WITH or "versions" not in tables):
-                raise _unknown_head(key, sections, [entry.name for entry in fields(cls)])
+                raise _unknown_head(key, sections, [*heads, *sections])
         config = cls(**values)
         if config.engine not in ENGINES:
             raise ConfigError(
@@ -91,11 +99,23 @@ class BaseConfig:
             e.name: v.to_table() if hasattr(v := getattr(self, e.name), "to_table") else v
             for e in fields(self)
         }
+        if told := values.pop("engine_init"):
+            values["engine"] = {"name": self.engine, "init": list(told)}
         return {"kind": self.kind, **values}
 
     def to_toml(self) -> str:
         """Return the configuration as TOML text, every default included."""
         return render_toml(self.to_tables())
+
+    def solver(self) -> Engine:
+        """Start the engine that solves this experiment; close it, or use it in a ``with`` block."""
+        return make_engine(self.engine, self.engine_init)
+
+    def on_engine(self: Kind, engine: Engine) -> Kind:
+        """Return the same experiment on an engine that is there: with its name and, where it is
+        ngspice, with what it was told."""
+        told = engine.init if engine.name == "ngspice" else self.engine_init
+        return replace(self, engine=engine.name, engine_init=told)
 
     def with_seed(self: Kind, seed: int) -> Kind:
         """Return the same experiment with another seed."""
@@ -174,6 +194,22 @@ def _unknown_head(key: str, sections: Mapping[str, Any], known: list[str]) -> Un
     return UnknownNameError(
         f"no option {key!r}; did you mean {' or '.join(repr(f'{home}.{key}') for home in homes)}?"
     )
+
+
+def _engine(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the table ``[engine]`` says: a name, and what ngspice is told before any deck,
+    wherever it solves something of this experiment."""
+    known = ["name", "init"]
+    for key in table:
+        if key not in known:
+            raise unknown_key(f"engine.{key}", [f"engine.{name}" for name in known])
+    name = table.get("name", "nodal")
+    _check_head("engine.name", name)
+    lines = init_lines(table.get("init", []), "engine.init", Path())
+    return {
+        "engine": name,
+        "engine_init": checked_init(lines, "engine.init", trust=trusted()),
+    }
 
 
 def _check_head(key: str, value: Any) -> None:
@@ -294,6 +330,9 @@ def load(preset_or_path: str | Path, overrides: Iterable[str] | Mapping[str, Any
                 key for key in keys if key != "model" or str(table.get(key, "")).endswith(".toml")
             ]
             _resolve(table, named, path.parent)
+    engine = tables.get("engine")
+    if isinstance(engine, dict) and "init" in engine:
+        engine["init"] = init_lines(engine["init"], "engine.init", path.parent.absolute())
     pairs = (
         overrides.items()
         if isinstance(overrides, Mapping)
@@ -306,6 +345,8 @@ def from_here(key: str, value: Any) -> Any:
     """Return a path that somebody gives beside the file as it is from anywhere: a run may be read,
     or repeated, in another folder."""
     section, _, name = key.partition(".")
+    if key == "engine.init":
+        return init_lines(value, key, Path.cwd())
     is_path = (
         name in input_files.KEYS.get(section, ())
         and isinstance(value, str)
@@ -339,6 +380,9 @@ def _resolve(table: dict[str, Any], keys: Iterable[str], folder: Path) -> None:
 
 def _override(tables: dict[str, Any], key: str, value: Any) -> None:
     section, dot, name = key.partition(".")
+    if section == "engine":
+        _override_engine(tables, name, value)
+        return
     if not dot:
         tables[section] = value
         return
@@ -347,12 +391,23 @@ def _override(tables: dict[str, Any], key: str, value: Any) -> None:
         _override_row(tables[section], section, name, value)
         return
     if not isinstance(tables.setdefault(section, {}), dict):
-        raise unknown_key(key, [entry.name for entry in fields(BaseConfig)])
+        raise unknown_key(key, [e.name for e in fields(BaseConfig) if e.name != "engine_init"])
     if name == "epochs":  # passes that somebody asks for are passes
         tables[section].pop("presentations", None)
     if section == "device" and name == "model" and value != tables["device"].get("model", "vteam"):
         tables["device"] = {}
     tables[section][name] = value
+
+
+def _override_engine(tables: dict[str, Any], name: str, value: Any) -> None:
+    """Change the engine's name, ``engine`` or ``engine.name``, or another key of its table."""
+    table = tables.get("engine", "nodal")
+    if not isinstance(table, dict):
+        if not name:
+            tables["engine"] = value
+            return
+        table = {"name": table}
+    tables["engine"] = {**table, name or "name": value}
 
 
 def _override_row(rows: list[dict[str, Any]], section: str, key: str, value: Any) -> None:

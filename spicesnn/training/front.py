@@ -128,7 +128,7 @@ def train(
     1.0
     """
     config = load(str(preset), dict(settings) if isinstance(settings, Mapping) else list(settings))
-    with engine_given(config.engine if engine is None else engine) as solver:
+    with engine_given(config.engine if engine is None else engine, config.engine_init) as solver:
         summary = trained(config, engine=solver, out=out, rng_seed=seed, progress=progress)
     return load_run(summary.run)
 

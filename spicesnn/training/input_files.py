@@ -12,6 +12,7 @@ from typing import Any
 
 from spicesnn.datasets import files
 from spicesnn.errors import SpicesnnError
+from spicesnn.netlist.init import files_of, init_lines
 from spicesnn.netlist.safety import read_cards
 
 KEYS = {
@@ -28,6 +29,10 @@ _LARGEST_BYTES = 1 << 36
 
 def named(tables: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
     """Yield ``section.key`` and path of every file that a configuration names and uses."""
+    engine = tables.get("engine")
+    if isinstance(engine, Mapping):
+        loaded = files_of(engine.get("init", ()))
+        yield from ((f"engine.init.{k}", path) for k, path in enumerate(loaded))
     for section, keys in KEYS.items():
         table = tables.get(section)
         if not isinstance(table, Mapping) or (
@@ -98,4 +103,14 @@ def _beside(path: Path) -> list[Path]:
     for file in found:
         with suppress(SpicesnnError):
             included |= {Path(card.file) for card in read_cards(file, path.parent)}
-    return [*found, *sorted(included - set(found))]
+    return [*found, *sorted(included - set(found)), *_told(content, path)]
+
+
+def _told(content: Mapping[str, Any], path: Path) -> list[Path]:
+    """Return the files of a descriptor's init: the one with its lines, and those that they load."""
+    given = content.get("init", [])
+    with suppress(SpicesnnError):
+        named = [path.parent / given] if isinstance(given, str) and " " not in given else []
+        lines = init_lines(given, str(path), path.parent)
+        return [file for file in (*named, *files_of(lines)) if file.is_file()]
+    return []

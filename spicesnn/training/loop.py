@@ -13,7 +13,6 @@ import numpy as np
 
 from spicesnn.datasets import pairs
 from spicesnn.engines.base import Engine
-from spicesnn.engines.registry import make_engine
 from spicesnn.errors import ConfigError, RunError
 from spicesnn.learning import metrics
 from spicesnn.training.config import Config
@@ -84,7 +83,7 @@ def train(
         config = run.config()
     else:
         config = replace(
-            config, engine=engine.name, seed=config.seed if rng_seed is None else rng_seed
+            config.on_engine(engine), seed=config.seed if rng_seed is None else rng_seed
         )
         if data is not None:
             config = _with_samples(config, data, test_data, out)
@@ -405,7 +404,7 @@ def infer(
     run.compare_files(kept=("network.path",) if config.kind == "map" else ())
     if isinstance(config, StreamConfig):
         with (
-            nullcontext(engine) if engine is not None else make_engine(config.engine) as solver,
+            nullcontext(engine) if engine is not None else config.solver() as solver,
             solver.keeping_failures(kept.failures),
         ):
             return config.infer(run, engine=solver, test_limit=test_limit, kept=kept)
@@ -414,7 +413,7 @@ def infer(
     experiment = Experiment.of(config, scale=run.scale()).after_rest()
     devices = run.load_state().devices
     before = run.metrics()
-    solver = engine if engine is not None else make_engine(config.engine)
+    solver = engine if engine is not None else config.solver()
     begun = time.perf_counter()
     with solver.keeping_failures(kept.failures):
         test = experiment.answer(solver, devices, experiment.problem.test)

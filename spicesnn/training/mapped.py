@@ -675,7 +675,7 @@ def load_map(
     if seed is not None:
         tables["seed"] = seed
     if engine is not None:
-        tables["engine"] = engine
+        tables = overridden(tables, {"engine": engine})
     pairs = dict(parse_override(f"{key}={value}") for key, value in overrides.items())
     made = from_tables(
         overridden(tables, {key: from_here(key, value) for key, value in pairs.items()})

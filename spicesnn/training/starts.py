@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.engines.base import Engine
-from spicesnn.engines.registry import make_engine
 from spicesnn.errors import ConfigError, RunError
 from spicesnn.training.config import Config
 from spicesnn.training.experiment import Experiment, scaled
@@ -112,7 +111,7 @@ def train_starts(
         )
     if not resume:
         config = replace(
-            config, engine=engine.name, seed=config.seed if rng_seed is None else rng_seed
+            config.on_engine(engine), seed=config.seed if rng_seed is None else rng_seed
         )
         run = RunDirectory.create(out, scaled(config), engine.versions())
     with run.held(), run.stopped_with_a_note(f"--starts {starts}"):
@@ -253,7 +252,7 @@ def replay(
             f"{run_dir} has no start {start}; expected 0 to {count - 1}. Those that failed:"
             f" {', '.join(map(str, failed)) or 'none'}"
         )
-    with nullcontext(engine) if engine is not None else make_engine(config.engine) as solver:
+    with nullcontext(engine) if engine is not None else config.solver() as solver:
         summary = train(
             config, engine=solver, out=out, rng_seed=int(columns["seed"][start]), progress=progress
         )

@@ -161,7 +161,6 @@ def compute(
     Doing it twice gives the same file: the seed decides everything, and a file appears whole or not
     at all. A worker that does not see the folder leaves the file to whoever asked. `trust` is the
     user's word for sub-circuits of their own, which a worker process does not hear by itself."""
-    from spicesnn.engines.registry import make_engine
     from spicesnn.training.loop import train
 
     if _digest(tables) != key:
@@ -181,7 +180,7 @@ def compute(
         config = from_tables({name: table for name, table in tables.items() if name != "files"})
         with (
             tempfile.TemporaryDirectory(prefix="spicesnn-point-") as scratch,
-            make_engine(config.engine) as engine,
+            config.solver() as engine,
         ):
             summary = train(config, engine=engine, out=Path(scratch) / "run")
     table = summary.table()

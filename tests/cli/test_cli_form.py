@@ -76,6 +76,16 @@ def test_the_version_is_printed(run):
         (("train", "xpue", "--set", "array.word_line_oh=1"), "did you mean 'array.word_line_ohm'?"),
         (("train", "absent.toml"), "there is no file absent.toml"),
         (("netlist", "xpu"), "no preset 'xpu'"),
+        (("iv", "vteam", "--set", "engine.init=shell ls"), "init has 'shell ls'"),
+        (("iv", "vteam", "--set", "engine.int=set a=1"), "did you mean 'engine.init'?"),
+        (("train", "xpue", "--set", "engine.init=set foo=1"), "'foo' is no setting that passes"),
+        (("characterize", "vteam", "--set", "engine.init=osdi a.osdi"), "which loads code"),
+        (("stdp-window", "vteam", "--set", "engine.init=sett a=1"), "did you mean 'set'?"),
+        (("study", "ir-drop", "--set", "engine.init=echo a"), "init has 'echo a'"),
+        (
+            ("sweep", "xpue", "--over", "training.epochs=1", "--set", "engine.init=echo a"),
+            "has 'echo a'",
+        ),
     ],
 )
 def test_wrong_usage_is_exit_code_2_and_one_or_two_lines(run, run_json, arguments, message):

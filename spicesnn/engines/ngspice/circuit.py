@@ -23,6 +23,7 @@ from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Device
 from spicesnn.devices.foreign import Foreign
 from spicesnn.netlist.deck import Deck, Lines, Names, number
+from spicesnn.netlist.init import Init, files_of
 from spicesnn.netlist.twin import model_path
 from spicesnn.paths import file_stamp
 
@@ -59,6 +60,9 @@ class Circuit:
         Where it came from: nodes, lines, states.
     once : bool
         Whether it will not be asked for again, so that no worker is started to keep it.
+    init : Init
+        What its device needs ngspice to be told; a worker that was told something else is not for
+        it.
     """
 
     key: Hashable
@@ -68,6 +72,7 @@ class Circuit:
     alterable: dict[str, Alterable]
     deck: Deck
     once: bool = False
+    init: Init = field(default_factory=Init)
     index: dict[str, int] = field(init=False)
     _rows: dict[int, NDArray[np.int_]] = field(init=False, default_factory=dict)
 
@@ -211,9 +216,11 @@ def build(
     fed: tuple[str, ...] = (),
     extra: tuple[str, ...] = (),
     *,
+    device: Device | None,
     once: bool = False,
 ) -> Circuit:
-    """Return the circuit of a deck with some sources external, and with `extra` cards."""
+    """Return the circuit of a deck with some sources external, and with `extra` cards; the device
+    is that of its cells."""
     charging = capacitor_currents(deck)
     cards = [*(f".save {name}" for name in charging), *extra]
     text = loadable(deck, fed).replace(
@@ -228,6 +235,7 @@ def build(
         alterable=alterable_of(deck),
         deck=deck,
         once=once,
+        init=Init.of(device.circuit.init) if isinstance(device, Foreign) else Init(),
     )
 
 
@@ -297,9 +305,9 @@ def _described(device: Device) -> Hashable:
 
 def _files(device: Device) -> tuple[Path, ...]:
     """Return the files that a device's deck is made of as they stand on disk; a user's own
-    sub-circuit carries its text with it."""
+    sub-circuit carries its text with it, and names what its init loads."""
     if isinstance(device, Foreign):
-        return ()
+        return files_of(device.circuit.init)
     inner = getattr(device, "memristor", None)
     return model_path(device), *(_files(inner) if isinstance(inner, Device) else ())
 

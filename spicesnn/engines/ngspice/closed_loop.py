@@ -253,7 +253,14 @@ def closed_loop(engine: NgspiceEngine, array: Crossbar, loop: Loop) -> LoopResul
         f"vclock clock 0 pulse(0 1 0 {edge} {edge} {number(loop.clock_s / 2 - loop.edge_s)}"
         f" {clock})"
     )
-    circuit = build(object(), deck, fed, extra=(ticking, "rclock clock 0 1"), once=True)
+    circuit = build(
+        object(),
+        deck,
+        fed,
+        extra=(ticking, "rclock clock 0 1"),
+        device=array.device,
+        once=True,
+    )
     neuron = {
         name: getattr(loop.neuron, name)
         for name in ("tau_s", "resistance_ohm", "threshold_volts", "reset_volts", "refractory_s")

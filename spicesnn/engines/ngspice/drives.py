@@ -33,7 +33,7 @@ def drive(
         device, stimulus, state, gate_volts, points=points, accuracy=accuracy, inline_models=True
     )
     # Every stimulus is its own deck, so its circuit is nobody else's.
-    circuit = build(object(), deck, once=True)
+    circuit = build(object(), deck, device=device, once=True)
     job = Job(
         analysis=deck.analysis,
         standalone=lambda: (

@@ -22,11 +22,12 @@ from spicesnn.engines.ngspice.failures import Keeper
 from spicesnn.engines.ngspice.library import Library
 from spicesnn.engines.ngspice.pool import Pool, PoolSettings
 from spicesnn.engines.ngspice.session import Patience
-from spicesnn.engines.ngspice.surroundings import Surroundings, checked_init
+from spicesnn.engines.ngspice.surroundings import Surroundings
 from spicesnn.engines.ngspice.trial import tried
 from spicesnn.engines.results import IVCurve, PulseResult, Read
 from spicesnn.errors import InputError
 from spicesnn.netlist.accuracy import ReadAccuracy, TransientAccuracy
+from spicesnn.netlist.init import checked_init
 from spicesnn.netlist.safety import trusted
 
 
@@ -57,9 +58,10 @@ class NgspiceEngine(Engine):
         of the run that is being made, and outside a run a new one in the system's temporary folder.
         Nobody removes it but you.
     init : sequence of str
-        Commands that ngspice is given once, before the first deck: ``set ngbehavior=lta``, ``option
-        …``, ``codemodel FILE``, ``osdi FILE``. No ``.spiceinit``, ``spice.rc`` or environment
-        variable of ngspice is read.
+        What ngspice is told before any deck: ``set ngbehavior=lta``, ``codemodel FILE``, ``osdi
+        FILE``; ``option NAME=VALUE`` goes into every deck, behind the engine's own options. The
+        ``init`` of a device's descriptor comes after these. No ``.spiceinit``, ``spice.rc`` or
+        environment variable of ngspice is read.
     confined : bool, optional
         Whether workers give up, where the system can take it (Linux), to start programs, to open
         sockets and to touch files. They do, unless netlists are trusted (``--trust``) where the
@@ -95,8 +97,10 @@ class NgspiceEngine(Engine):
                 )
         patience = Patience(job_s=timeout_s, silence_s=silence_s)
         around = Surroundings(
-            init=checked_init(init), confined=not trusted() if confined is None else confined
+            init=checked_init(init, "ngspice engine", trust=True),
+            confined=not trusted() if confined is None else confined,
         )
+        self.init = around.init
         settings = PoolSettings(
             workers=workers,
             circuits=circuits,
@@ -118,7 +122,7 @@ class NgspiceEngine(Engine):
 
     def versions(self) -> dict[str, str]:
         """Return the version of ngspice, and whether it solves with KLU."""
-        found, init = self.library(), self.pool.settings.surroundings.init
+        found, init = self.library(), self.init
         own = f", init: {'; '.join(init)}" if init else ""
         return {"ngspice": f"{found.version or 'unknown'}{', KLU' if found.klu else ''}{own}"}
 

@@ -42,6 +42,7 @@ class Keeper:
         analysis: str = "",
         vectors: Sequence[str] = (),
         library: str = "",
+        init: Sequence[str] = (),
     ) -> Path:
         """Write ``failed-<n>.cir`` and ``failed-<n>.log`` and return the path of the deck.
 
@@ -56,14 +57,16 @@ class Keeper:
             What the run was asked for.
         library : str
             Version and place of ngspice.
+        init : sequence of str
+            What ngspice was told before.
         """
         text = deck()
         named = " ".join(vectors[:_SHOWN]) + (
             f" and {len(vectors) - _SHOWN} more" if len(vectors) > _SHOWN else ""
         )
         about = (
-            f"spicesnn {__version__}\nngspice {library or 'not started'}\nanalysis"
-            f" {analysis}\nvectors {named}\n\n{log}\n"
+            f"spicesnn {__version__}\nngspice {library or 'not started'}\ninit"
+            f" {'; '.join(init) or 'none'}\nanalysis {analysis}\nvectors {named}\n\n{log}\n"
         )
         with self._lock:
             if self._folder is None:

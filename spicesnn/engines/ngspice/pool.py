@@ -30,6 +30,7 @@ from spicesnn.engines.ngspice.session import (
 from spicesnn.engines.ngspice.surroundings import Surroundings
 from spicesnn.errors import InputError, NgspiceError, NgspiceTimeoutError
 from spicesnn.netlist.complaints import complaint
+from spicesnn.netlist.init import Init, with_cards
 
 Result = TypeVar("Result")
 Check = Callable[[Answer], Result]
@@ -171,8 +172,14 @@ class Pool:
                 f" {found.path}"
             )
         )
+        told = Init(self.settings.surroundings.and_of(circuit.init).init)
         return self.keeper.keep(
-            job.standalone, log=log, analysis=job.analysis, vectors=circuit.vectors, library=library
+            lambda: with_cards(job.standalone(), told.cards),
+            log=log,
+            analysis=job.analysis,
+            vectors=circuit.vectors,
+            library=library,
+            init=told.lines,
         )
 
     def _once(self, session: Session, circuit: Circuit, job: Job) -> Answer:
@@ -207,7 +214,7 @@ class Pool:
             self.busy.add(session)
             return session
         try:
-            session = Session(self.settings.patience, self.settings.surroundings)
+            session = Session(self.settings.patience, self.settings.surroundings, circuit.init)
         except BaseException:
             with self._condition:
                 self._busy -= 1
@@ -223,8 +230,9 @@ class Pool:
         for session in [s for s in self._idle if not s.alive]:
             self._idle.remove(session)
             session.kill()
-        holding = [s for s in self._idle if s.loaded == circuit.key] or [
-            s for s in self._idle if s.loaded is None
+        alike = [s for s in self._idle if s.own == circuit.init]
+        holding = [s for s in alike if s.loaded == circuit.key] or [
+            s for s in alike if s.loaded is None
         ]
         if holding:
             chosen = holding[-1]
@@ -236,6 +244,9 @@ class Pool:
         else:
             chosen = self._idle[0]
         self._idle.remove(chosen)
+        if chosen.own != circuit.init:  # ngspice does not forget what it was told: start another
+            chosen.kill()
+            return None
         return chosen
 
     def _give(self, session: Session, *, keep: bool) -> None:

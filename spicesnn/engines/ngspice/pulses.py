@@ -56,7 +56,9 @@ def pulse(
     circuit = circuits.get(
         key,
         lambda: build(
-            key, pulse_deck(array, waveform, accuracy, inline_models=True, save_nodes=True)
+            key,
+            pulse_deck(array, waveform, accuracy, inline_models=True, save_nodes=True),
+            device=array.device,
         ),
     )
     job = Job(

@@ -223,7 +223,8 @@ def _circuit(
     key: Hashable, array: Crossbar, levels: Levels, accuracy: ReadAccuracy, *, steady: bool
 ) -> Circuit:
     deck = read_deck(array, _part(levels, slice(0, 1)), accuracy=accuracy, inline_models=True)
-    return build(key, deck, sources_of(deck.rows, None if steady else deck.columns, deck.gates))
+    fed = sources_of(deck.rows, None if steady else deck.columns, deck.gates)
+    return build(key, deck, fed, device=array.device)
 
 
 def _table(circuit: Circuit, levels: Levels, *, steady: bool) -> Floats:

@@ -29,10 +29,12 @@ from spicesnn.errors import (
     NgspiceMissingError,
     NgspiceTimeoutError,
 )
+from spicesnn.netlist.init import Init, with_cards
 from spicesnn.paths import PACKAGE
 from spicesnn.platform import own_session
 
 START_TIMEOUT_S = 60.0
+_NONE = Init()
 _SPAWNING = threading.Lock()
 _KEPT = (
     "PATH",
@@ -102,11 +104,17 @@ class Session:
     ----------
     patience : Patience
     surroundings : Surroundings
+    own : Init
+        Of the device that it is for.
     """
 
-    def __init__(self, patience: Patience, surroundings: Surroundings | None = None) -> None:
-        self.patience = patience
-        around = surroundings or Surroundings()
+    def __init__(
+        self, patience: Patience, surroundings: Surroundings | None = None, own: Init = _NONE
+    ) -> None:
+        self.patience, self.own = patience, own
+        around = (surroundings or Surroundings()).and_of(own)
+        told = Init(around.init)
+        self._options = told.cards
         self.loaded: Hashable = None
         self.jobs = 0
         self.cpu_seconds = 0.0
@@ -155,8 +163,8 @@ class Session:
                 klu=bool(hello.get("klu")),
                 locks=tuple(map(str, hello.get("locks", ()))),
             )
-            if around.init:
-                self._begin(around.init)
+            if told.commands:
+                self._begin(told.commands)
         except ChannelSilent:
             self.kill()
             raise NgspiceTimeoutError(
@@ -225,10 +233,11 @@ class Session:
         return "\n".join(answer.get("log", ()))
 
     def _text(self, circuit: Circuit) -> str:
-        if not self.library.klu:
-            return circuit.text
-        title, _, rest = circuit.text.partition("\n")
-        return f"{title}\n.options klu\n{rest}"
+        text = circuit.text
+        if self.library.klu:
+            title, _, rest = text.partition("\n")
+            text = f"{title}\n.options klu\n{rest}"
+        return with_cards(text, self._options)
 
     def run(self, circuit: Circuit, job: Job) -> Answer:
         """Alter what differs, run the analysis and return its vectors."""

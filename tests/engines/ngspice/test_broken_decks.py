@@ -124,7 +124,7 @@ def test_deck_and_log_stay_until_they_are_removed(tmp_path: Path) -> None:
         assert deck.read_text() == text
         said = deck.with_suffix(".log").read_text()
         assert re.search(
-            r"^ngspice \d+.*libngspice.*\nanalysis op\nvectors out$", said, re.MULTILINE
+            r"^ngspice \d+.*libngspice.*\ninit none\nanalysis op\nvectors out$", said, re.MULTILINE
         )
         assert "singular" in said
         # The first line of the message is ngspice's own reason, whole.
@@ -177,7 +177,7 @@ def test_what_fails_in_a_run_stays_in_its_directory(tmp_path: Path) -> None:
             raise AnswerRejectedError("not to be believed", answer.log)
 
         deck = pulse_deck(array, pulse.waveform().checked(array))
-        circuit = build(("broken", str(tmp_path)), deck)
+        circuit = build(("broken", str(tmp_path)), deck, device=array.device)
         with pytest.raises(NgspiceError, match="not to be believed") as caught:
             engine.pool.run(
                 circuit, Job(analysis=deck.analysis, standalone=lambda: deck.text), broken
