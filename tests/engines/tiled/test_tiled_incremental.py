@@ -201,15 +201,17 @@ def test_a_set_pulse_acts_at_the_volts_that_the_solved_array_gives(pulses):
     drive, sense = np.zeros(20), np.zeros(12)
     drive[fired], sense[neuron] = nominal - nominal.max() / 2, -nominal.max() / 2
     tile = sn.Crossbar(conductance=G_ONE * weight[:20, :12].astype(float), wires=setup.wires)
-    volts = sn.NodalEngine().read(tile, drive, column_volts=sense).cell_volts[fired, neuron]
+    read = sn.NodalEngine().read(tile, drive, column_volts=sense)
+    volts = read.cell_volts[fired, neuron]
     assert np.all(volts < nominal - 1e-3)  # the wires take their share
     before = weight[fired, neuron].astype(float)
     expected = 1 / (1 / before - device.k_set * volts**device.n_set) - before
     np.testing.assert_allclose(after[fired, neuron] - before, expected, rtol=0.05)
     ideal = 1 / (1 / before - device.k_set * nominal**device.n_set) - before
     assert np.all(expected < 0.9 * ideal)
-    assert wired.tally[0] == 1  # one tile has all the pulses
-    assert wired.tally[3] > 0
+    assert wired.tally[:2].tolist() == [1, 0]  # one tile has all the pulses
+    # What all drivers deliver, for as long as a set pulse lasts
+    assert wired.tally[3] == pytest.approx(float(read.power_watt()) * SCHEME.set_s, rel=1e-3)
 
 
 def test_a_reset_pulse_acts_at_the_volts_that_the_solved_array_gives(pulses):
@@ -235,11 +237,15 @@ def test_a_reset_pulse_acts_at_the_volts_that_the_solved_array_gives(pulses):
     sense, drive = np.zeros(12), np.zeros(20)
     sense[fired], drive[10] = nominal - nominal.max() / 2, -nominal.max() / 2
     tile = sn.Crossbar(conductance=G_ONE * weight[20:40, :12].astype(float), wires=setup.wires)
-    volts = -sn.NodalEngine().read(tile, drive, column_volts=sense).cell_volts[10, fired]
+    read = sn.NodalEngine().read(tile, drive, column_volts=sense)
+    volts = -read.cell_volts[10, fired]
     before = weight[30, fired].astype(float)
     expected = 1 / (1 / before + device.k_reset * volts**device.n_reset) - before
     np.testing.assert_allclose(after[30, fired] - before, expected, rtol=0.05)
     np.testing.assert_allclose(sums, after.sum(axis=0), rtol=1e-5)
+    assert wired.tally[:2].tolist() == [0, 1]  # a word line of one tile
+    joule = float(read.power_watt()) * SCHEME.reset_s
+    assert wired.tally[3] == pytest.approx(joule, rel=1e-2)
 
 
 def lines(count, rng):
