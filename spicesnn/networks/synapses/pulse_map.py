@@ -126,19 +126,14 @@ class PulseMap(SynapseKind):
         """Look up what one full pulse does to each cell."""
         up, down = self._full(cells.array, width)
         return self._landed(
-            cells,
-            np.where(changes > 0, up, np.where(changes < 0, down, 0.0)),
-            np.abs(changes).astype(np.int64),
-            rng,
+            cells, np.where(changes > 0, up, np.where(changes < 0, down, 0.0)), changes, rng, width
         )
 
     def stepped(self, cells: Synapses, siemens: Floats, rng: np.random.Generator) -> Moved:
         """One compensated pulse a cell, or a number of full ones."""
         if self.amplitude == "compensated":
             up, down = self._full(cells.array, 1.0)
-            return self._landed(
-                cells, np.clip(siemens, down, up), (siemens != 0).astype(np.int64), rng
-            )
+            return self._landed(cells, np.clip(siemens, down, up), np.sign(siemens), rng)
         up, down = self._full(cells.array, 1.0)
         full = np.where(siemens > 0, up, -down)
         count = np.where(full > 0, np.abs(siemens) / np.where(full > 0, full, 1.0), 0.0)
@@ -247,22 +242,25 @@ class PulseMap(SynapseKind):
         self,
         cells: Synapses,
         step: Floats,
-        pulses: Counts,
+        signs: Floats | Counts | Changes,
         rng: np.random.Generator,
+        width: float = 1.0,
         *,
         joule: bool = True,
     ) -> Moved:
+        """Cells moved by `step`, siemens, by one set (1) or reset (−1) pulse each."""
         before, window = cells.array, self.hardware.used_window()
         old = before.state_or_zeros()
         after = moved_state(before, np.clip(old + step, window.low, window.high))
         after, wear = self.imperfections.after_pulse(before, after, rng, cells.wear_left)
         spent = 0.0
         if joule:
-            mean = 0.5 * (old + after.state_or_zeros()) * pulses
-            given = self.pulses
-            spent = float(np.sum(mean[step > 0])) * given.set_volts**2 * given.set_s
-            spent += float(np.sum(mean[step < 0])) * given.reset_volts**2 * given.reset_s
-        return Moved(array=after, pulses=pulses, joule=spent, wear=wear)
+            mean, given = 0.5 * (old + after.state_or_zeros()), self.pulses
+            spent = float(np.sum(mean[signs > 0])) * given.set_volts**2 * given.set_s
+            spent += float(np.sum(mean[signs < 0])) * given.reset_volts**2 * given.reset_s
+        return Moved(
+            array=after, pulses=np.abs(signs).astype(np.int64), joule=spent * width, wear=wear
+        )
 
 
 def _sample(device: Device, k: int) -> Device:
