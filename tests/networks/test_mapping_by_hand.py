@@ -13,7 +13,7 @@ from spicesnn.crossbar.noise import ReadNoise
 from spicesnn.devices.levels import ConductanceStates
 from spicesnn.devices.variability import LogNormal
 from spicesnn.learning.compensation import compensate
-from spicesnn.networks.converters import full_scale
+from spicesnn.networks.converters import ADC, ADCErrors, full_scale
 from spicesnn.networks.nodes import Convolution, Dense, Flatten
 from spicesnn.networks.populations import IF
 
@@ -75,7 +75,7 @@ def test_the_error_of_the_weights_is_the_rms_of_what_the_cells_miss(columns):
 
 
 def test_cells_that_are_not_linear_miss_their_weights_at_the_read_voltage():
-    device = sn.devices.Yakopcic()
+    device = sn.devices.Yakopcic(b=8.0)
     network, x = layer_of((6, 3), bias=False), np.random.default_rng(1).normal(size=(9, 6))
     hardware = sn.Hardware(
         device=device, read_volts=0.15, imperfections=sn.Imperfections(stuck_off=0.3)
@@ -366,3 +366,30 @@ def test_a_certificate_draws_arrays_and_inputs_by_its_seed():
     assert len({arrays for arrays, _ in drawn}) > 3
     assert len({row for _, rows in drawn for row in rows}) > 20
     assert len(chip.certify(Off(), samples=2, tiles=99).tiles) == len(blocks)
+
+
+def test_a_converter_bows_between_its_ends_and_reads_them_beyond():
+    """2.6 x (1 − x²) is 1 at x = 1/√3, and 0 at the ends and in the middle."""
+    adc, still = ADC(bits=8, inl_lsb=20.0), np.ones(1)
+    errors = ADCErrors(offset=0.0 * still, gain=still, bow=20.0 * still)
+    x = np.array([-4.0, -1.0, -(3**-0.5), 0.0, 3**-0.5, 1.0, 4.0])
+    steps = adc.converted(0.3 * x[:, None], 0.3, True, errors)[:, 0] / 0.3 * 127
+    assert steps == pytest.approx([-127, -127, -93, 0, 93, 127, 127], abs=1e-9)
+    other = ADCErrors(offset=2.0 * still, gain=1.1 * still, bow=0.0 * still)
+    found = adc.converted(np.array([[0.0], [0.15], [-0.15]]), 0.3, False, other)[:, 0]
+    assert found / 0.3 * 255 == pytest.approx([2, 142, 0], abs=1e-9)
+    noisy = ADC(bits=12, noise_lsb=3.0)
+    read = noisy.converted(np.full((4000, 1), 0.5), 1.0, True, None, np.random.default_rng(0))
+    assert read.std() * 2047 == pytest.approx(np.sqrt(9 + 1 / 12), rel=0.05)
+    assert read.mean() == pytest.approx(0.5, abs=2e-4)
+    drawn = noisy.drawn(3, np.random.default_rng(0))
+    assert (drawn.gain.tolist(), drawn.offset.tolist(), drawn.bow.tolist()) == (
+        [1] * 3,
+        [0] * 3,
+        [0] * 3,
+    )
+    many = ADC(offset_lsb=2.0, gain_error=0.1, inl_lsb=3.0).drawn(4000, np.random.default_rng(0))
+    assert many.offset.std() == pytest.approx(2.0, rel=0.05)
+    assert many.gain.std() == pytest.approx(0.1, rel=0.05)
+    assert np.abs(many.bow).max() == pytest.approx(3.0, rel=0.01)
+    assert np.abs(many.bow).mean() == pytest.approx(1.5, rel=0.05)

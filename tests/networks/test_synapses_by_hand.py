@@ -152,7 +152,7 @@ def test_pairs_of_columns_stay_together_in_tiles_of_an_odd_width():
 
 def test_cells_that_are_not_ohmic_conduct_what_they_do_at_the_read_voltage():
     rng = np.random.default_rng(8)
-    device = sn.devices.Yakopcic()
+    device = sn.devices.Yakopcic(b=8.0)
     kind = Solved(hardware=hardware(device=device, wires=sn.Wires.ideal()), pulses=PULSES)
     cells = kind.made([[0.3], [0.8]], rng, largest=1.0)
     amps = device.current(VOLTS, cells.array.state_or_zeros())
