@@ -393,3 +393,16 @@ def test_a_converter_bows_between_its_ends_and_reads_them_beyond():
     assert many.gain.std() == pytest.approx(0.1, rel=0.05)
     assert np.abs(many.bow).max() == pytest.approx(3.0, rel=0.01)
     assert np.abs(many.bow).mean() == pytest.approx(1.5, rel=0.05)
+
+
+def test_errors_of_converters_are_no_copies_of_those_of_cells():
+    flaws = sn.Imperfections(spread={"r_on": LogNormal(0.1)})
+    hardware = sn.Hardware(
+        device=DEVICE, columns="single", imperfections=flaws, adc=sn.ADC(bits=8, offset_lsb=1.0)
+    )
+    network = sn.Network.from_arrays([(np.ones((1, 40)), None)])
+    chip = network.on(hardware, calibrate=np.ones((3, 1)), seed=6)
+    cells = np.log(chip.layers["layer0"].blocks[0].array.device.r_on).ravel()
+    offsets = np.concatenate([e.offset for e in chip.readouts["layer0"].errors.values()])
+    assert cells.size == offsets.size == 40
+    assert abs(np.corrcoef(cells, offsets)[0, 1]) < 0.6

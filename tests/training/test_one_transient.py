@@ -79,6 +79,28 @@ def test_mnist_templates_have_at_most_nineteen_ones():
     np.testing.assert_array_equal(templates.sum(axis=1), 19)
 
 
+def test_a_template_is_the_mean_of_the_first_hundred_images_of_its_class():
+    """Class k lights rows of its own; the hundredth image still counts, the next no more."""
+    rng = np.random.default_rng(1)
+    labels = rng.permutation(np.repeat(np.arange(10), 105))
+    images = np.zeros((1050, 28, 28), dtype=np.uint8)
+    seen = np.zeros(10, dtype=int)
+    for image, label in zip(images, labels, strict=True):
+        image[2 * label : 2 * label + 5, 4:24] = 255 if seen[label] < 100 else 0
+        image[:, :4] = 255 * (seen[label] >= 100)
+        image[26:, 26:] = 255 * (seen[label] == 99)
+        seen[label] += 1
+    templates = mnist_templates(images, labels, ones=12).reshape(10, 10, 10)
+    for k, template in enumerate(templates):
+        rows, columns = np.nonzero(template)
+        middle = (2 * k + 2) * 10 / 28
+        assert np.abs(rows - middle + 0.5).max() < 1.5
+        assert columns.min() >= 1
+        assert columns.max() <= 8
+    alone = mnist_templates(images, labels, ones=40).reshape(10, 10, 10)
+    assert alone[0, 9, 9] == 1
+
+
 def test_the_deck_runs_by_itself_and_writes_only_while_phi_is_on():
     small = Task(
         name="two",
