@@ -102,5 +102,12 @@ class NgspiceError(EngineError):
         self.log = log
 
 
+def briefly(error: BaseException) -> str:
+    """Return a message in one line: its first one, and where the deck is that failed."""
+    first = (str(error).strip() or "no message").splitlines()[0]
+    deck = getattr(error, "deck_path", None)
+    return first if deck is None else f"{first} (deck and log: {deck})"
+
+
 class NgspiceTimeoutError(NgspiceError, TimeoutError):
     """ngspice gave no answer within its time limit and was stopped."""

@@ -16,7 +16,14 @@ from importlib.util import find_spec
 from typing import Any
 
 from spicesnn._version import __version__
-from spicesnn.errors import ConfigError, NgspiceMissingError, RunError, SpicesnnError
+from spicesnn.errors import (
+    ConfigError,
+    NgspiceError,
+    NgspiceMissingError,
+    RunError,
+    SpicesnnError,
+    briefly,
+)
 
 _PATIENCE_S = 20.0
 """How long a scheduler may take to answer."""
@@ -43,7 +50,8 @@ class Failure:
     @classmethod
     def of(cls, error: Exception) -> Failure:
         """Return what is left of an error."""
-        said = " ".join((str(error).strip() or "no message").splitlines()[:_LINES])
+        lines = (str(error).strip() or "no message").splitlines()[:_LINES]
+        said = briefly(error) if isinstance(error, NgspiceError) else " ".join(lines)
         return cls(kind=type(error).__name__, said=said, ours=isinstance(error, SpicesnnError))
 
     def raise_if_general(self) -> None:

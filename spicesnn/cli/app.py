@@ -40,6 +40,7 @@ from spicesnn.cli.words import hint, taken_as_it_stands
 from spicesnn.errors import (
     ConfigError,
     InputError,
+    NgspiceError,
     NgspiceMissingError,
     SpicesnnError,
     UnknownNameError,
@@ -222,6 +223,10 @@ def _stopped(error: BaseException, signals: Sequence[int]) -> tuple[int, str]:
 
 def _explain(error: BaseException, arguments: list[str]) -> tuple[int, str]:
     """Return the exit code and one or two lines for people."""
+    if isinstance(error, NgspiceError) and error.deck_path is not None:
+        first, second, *_ = str(error).splitlines()
+        more = "" if second.startswith("deck:") else f"{second}; "
+        return FAILED, f"{first}\n{more}deck and log are kept: {error.deck_path}"
     if isinstance(error, SpicesnnError):
         return _exit_code(error), _short(str(error))
     if isinstance(error, MemoryError):

@@ -109,7 +109,9 @@ def characterize(
     )
     folder = options.folder(out, f"runs/table-{cell.name}", holds="table.npz")
     began = time.perf_counter()
-    with options.engine(engine.value if engine else "ngspice", init=init) as solver:
+    with options.engine(
+        engine.value if engine else "ngspice", init=init, failures=folder / "failures"
+    ) as solver:
         made = measure(
             cell,
             engine=solver,

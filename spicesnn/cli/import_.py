@@ -108,7 +108,7 @@ def import_(
         return _refused(file, str(error))
     path = found.write(options.folder(out, f"runs/{found.name}"))
     device = load_foreign(path)
-    errors, why = _compared(device, seed or 0, engine)
+    errors, why = _compared(device, seed or 0, engine, path.parent / "failures")
     data: dict[str, Any] = {
         "device": path,
         "name": found.name,
@@ -177,13 +177,13 @@ def _refused(file: Path, message: str) -> Answer:
 
 
 def _compared(
-    device: Device, seed: int, engine: options.EngineName | None
+    device: Device, seed: int, engine: options.EngineName | None, failures: Path
 ) -> tuple[TwinErrors | None, str]:
     """Return the errors of the nodal twin, or why there are none."""
     import numpy as np
 
     from spicesnn.devices.foreign import Foreign
-    from spicesnn.errors import EngineError
+    from spicesnn.errors import EngineError, briefly
     from spicesnn.validation.imported import twin_errors
 
     if isinstance(device, Foreign) and device.equations is None:
@@ -197,10 +197,10 @@ def _compared(
     if engine is options.EngineName.NODAL:
         return None, "not compared with ngspice (--engine nodal)"
     try:
-        with options.engine("ngspice") as solver:
+        with options.engine("ngspice", failures=failures) as solver:
             return twin_errors(device, solver, np.random.default_rng(seed)), ""
     except EngineError as error:
-        return None, f"not compared with ngspice: {str(error).splitlines()[0]}"
+        return None, f"not compared with ngspice: {briefly(error)}"
 
 
 def _show(console: Console, found: Guess, errors: TwinErrors | None, why: str) -> None:

@@ -64,7 +64,7 @@ def imported(
         )
     descriptor_text(model)
     device = device_of_model(model)
-    twins, why = _compared(device, seed, engine)
+    twins, why = _compared(device, seed, engine, (out or Path("runs") / model.name) / "failures")
     if twins is not None and max(twins.value / 1e-6, twins.jacobian / 1e-5) > 1:
         inner = (
             "; its inner nodes may have several solutions at one voltage"
@@ -137,21 +137,21 @@ def _refused(file: Path, messages: list[str]) -> Answer:
 
 
 def _compared(
-    device: Device, seed: int, engine: options.EngineName | None
+    device: Device, seed: int, engine: options.EngineName | None, failures: Path
 ) -> tuple[TwinErrors | None, str]:
     """Return how far the sub-circuit is from the equations, or why that is not known."""
     import numpy as np
 
-    from spicesnn.errors import EngineError
+    from spicesnn.errors import EngineError, briefly
     from spicesnn.validation.imported import spice_errors
 
     if engine is options.EngineName.NODAL:
         return None, "not compared with ngspice (--engine nodal)"
     try:
-        with options.engine("ngspice") as solver:
+        with options.engine("ngspice", failures=failures) as solver:
             return spice_errors(device, solver, np.random.default_rng(seed)), ""
     except EngineError as error:
-        return None, f"not compared with ngspice: {str(error).splitlines()[0]}"
+        return None, f"not compared with ngspice: {briefly(error)}"
 
 
 def _lines(

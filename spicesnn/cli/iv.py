@@ -141,14 +141,15 @@ def iv(
         if vary is None
         else {name.strip(): LogNormal(spread) for name in vary.split(",") if name.strip()}
     )
+    folder = options.folder(out, f"runs/iv-{model.name}", holds="iv.csv")
     result = sweep(
         model,
         engines=[
-            options.engine(name, init=init)
+            options.engine(name, init=init, failures=folder / "failures")
             for name in (("nodal", "ngspice") if engine == "both" else (engine.value,))
         ],
         drive=drive,
-        folder=options.folder(out, f"runs/iv-{model.name}", holds="iv.csv"),
+        folder=folder,
         gate_volts=gate,
         flaws=_flaws(device, flawed, samples, seed or 0),
         variation=Variation(laws=laws, rng=np.random.default_rng(seed or 0)),

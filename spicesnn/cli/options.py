@@ -158,14 +158,18 @@ def own_init(changes: dict[str, str]) -> tuple[tuple[str, ...], dict[str, str]]:
 
 
 def engine(
-    name: str, workers: int = 1, scheduler: str | None = None, init: Sequence[str] = ()
+    name: str,
+    workers: int = 1,
+    scheduler: str | None = None,
+    init: Sequence[str] = (),
+    failures: Path | None = None,
 ) -> Engine:
-    """Start an engine by name, with what it is told if it is ngspice; with workers it shares out
-    the arrays of a mapped network."""
+    """Start an engine by name, with what it is told and where it keeps what fails if it is ngspice;
+    with workers it shares out the arrays of a mapped network."""
     from spicesnn.engines.registry import make_engine
 
     if workers == 1 and scheduler is None:
-        return make_engine(name, init)
+        return make_engine(name, init, failures)
     if name != "nodal":
         from spicesnn.errors import ConfigError
 

@@ -45,7 +45,10 @@ def stdp_window(
     folder = options.folder(out, f"runs/stdp-{Path(device).stem}", holds="stdp-window.csv")
     names = ["nodal", "ngspice"] if engine is options.EngineNames.BOTH else [engine.value]
     with ExitStack() as stack, progress() as bars:
-        solvers = [stack.enter_context(options.engine(name, init=init)) for name in names]
+        solvers = [
+            stack.enter_context(options.engine(name, init=init, failures=folder / "failures"))
+            for name in names
+        ]
         task = bars.add_task("pairs of spikes", total=None, note="")
         written = write_window(
             model,

@@ -40,6 +40,7 @@ def validate(
             seed=seed or 0,
             lite=lite,
             progress=lambda case: bars.update(task, advance=1, note=case.case),
+            failures=None if folder is None else folder / "failures",
         )
     written = (
         {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError
@@ -16,7 +17,7 @@ ENGINES = {
 """Name → where its class is; loaded when it is chosen."""
 
 
-def make_engine(name: str, init: Sequence[str] = ()) -> Engine:
+def make_engine(name: str, init: Sequence[str] = (), failures: Path | None = None) -> Engine:
     """Start an engine by its name; close it, or use it in a ``with`` block.
 
     Parameters
@@ -24,6 +25,8 @@ def make_engine(name: str, init: Sequence[str] = ()) -> Engine:
     name : str
     init : sequence of str
         What ngspice is told before any deck (`NgspiceEngine`); nothing to the other engine.
+    failures : Path, optional
+        Folder for the decks and logs of ngspice's failed jobs.
 
     Raises
     ------
@@ -36,6 +39,6 @@ def make_engine(name: str, init: Sequence[str] = ()) -> Engine:
             f" {' or '.join(sorted(ENGINES, reverse=True))}{nearest(name, ENGINES)}"
         )
     module, _, kind = ENGINES[name].partition(":")
-    options = {"init": tuple(init)} if name == "ngspice" and init else {}
+    options = {"init": tuple(init), "failures": failures} if name == "ngspice" else {}
     made: Engine = getattr(import_module(module), kind)(**options)
     return made

@@ -9,10 +9,12 @@ import numpy as np
 
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.wires import Wires
-from spicesnn.errors import ConfigError, NgspiceMissingError, SpicesnnError
+from spicesnn.errors import ConfigError, NgspiceMissingError, SpicesnnError, briefly
+from spicesnn.paths import writable
 
 if TYPE_CHECKING:
     from spicesnn.arrays import Floats
+    from spicesnn.engines.ngspice.engine import NgspiceEngine
     from spicesnn.plotting.run_data import RunData
 
 _SAMPLES = 4
@@ -45,11 +47,10 @@ def check(data: RunData) -> dict[str, Any]:
     except NgspiceMissingError as error:
         return {"text": f"Not checked: {error}", "rows": []}
     except SpicesnnError as error:
-        return {"text": f"The check failed: {str(error).splitlines()[0]}", "rows": []}
+        return {"text": f"The check failed: {briefly(error)}", "rows": []}
 
 
 def _of_experiment(data: RunData) -> dict[str, Any]:
-    from spicesnn.engines.ngspice.engine import NgspiceEngine
     from spicesnn.engines.nodal.engine import NodalEngine
 
     experiment = data.experiment
@@ -67,7 +68,7 @@ def _of_experiment(data: RunData) -> dict[str, Any]:
         }
     devices = data.run.load_state().devices
     samples = experiment.problem.test.limited(_SAMPLES)
-    with NgspiceEngine(init=data.config.engine_init) as ngspice, NodalEngine() as nodal:
+    with _ngspice(data) as ngspice, NodalEngine() as nodal:
         first, second = (experiment.answer(engine, devices, samples) for engine in (ngspice, nodal))
         solver = _named(ngspice.versions())
     same = int(np.sum(first.predicted == second.predicted))
@@ -91,7 +92,6 @@ def _of_experiment(data: RunData) -> dict[str, Any]:
 def _of_tile(data: RunData) -> dict[str, Any]:
     """Compare a tile from the middle of the first layer: its currents for the mean line voltages of
     test images."""
-    from spicesnn.engines.ngspice.engine import NgspiceEngine
     from spicesnn.engines.nodal.engine import NodalEngine
 
     try:
@@ -107,7 +107,7 @@ def _of_tile(data: RunData) -> dict[str, Any]:
         layer.row_volts[:, first : first + _TILE],
     )
     array = Crossbar(conductance=cells, wires=wires)
-    with NgspiceEngine(init=data.config.engine_init) as ngspice, NodalEngine() as nodal:
+    with _ngspice(data) as ngspice, NodalEngine() as nodal:
         reads = [engine.read(array, volts).column_amps for engine in (ngspice, nodal)]
         solver = _named(ngspice.versions())
     through = "the run's own wires" if own else "wires of 1 Ω per segment, since the run has none"
@@ -122,6 +122,16 @@ def _of_tile(data: RunData) -> dict[str, Any]:
         ),
         "rows": [_currents("bit-line currents, relative to the largest", reads[0], reads[1])],
     }
+
+
+def _ngspice(data: RunData) -> NgspiceEngine:
+    """Start an ngspice that is told what the run's was, and keeps what fails beside the run."""
+    from spicesnn.engines.ngspice.engine import NgspiceEngine
+
+    folder = data.run.failures
+    return NgspiceEngine(
+        init=data.config.engine_init, failures=folder if writable(folder) else None
+    )
 
 
 def _currents(quantity: str, first: Floats, second: Floats) -> dict[str, Any]:

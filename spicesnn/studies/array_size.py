@@ -57,7 +57,7 @@ class ArraySize(Study):
         """Bisect for every segment resistance, tolerance and draw."""
         options, device, rows = self.size, self.device.build(), list[Row]()
         total = len(options.segment_ohm) * options.draws
-        with self.solver() as engine:
+        with self.solver(folder / "failures") as engine:
             for draw in range(options.draws):
                 for ohm in options.segment_ohm:
                     watch(len(rows) // len(options.tolerances), total)

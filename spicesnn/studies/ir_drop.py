@@ -76,7 +76,7 @@ class IRDrop(Study):
         )
         state, volts = between(device, low, high, level), np.full(options.rows, options.read_volts)
         rows, facts = list[Row](), dict[str, float]()
-        with self.solver() as engine:
+        with self.solver(folder / "failures") as engine:
             for number, both_ends in enumerate((False, True)):
                 watch(number, 2)
                 array = Crossbar(

@@ -82,7 +82,7 @@ class ReadMargin(Study):
         options, rows = self.margin, list[Row]()
         bare = self.device.build()
         total = len(options.selectors) * len(options.schemes) * len(options.sizes)
-        with self.solver() as engine:
+        with self.solver(folder / "failures") as engine:
             for selector in options.selectors:
                 cell = self.selector.around(bare) if selector else bare
                 for scheme in options.schemes:

@@ -107,9 +107,16 @@ class BaseConfig:
         """Return the configuration as TOML text, every default included."""
         return render_toml(self.to_tables())
 
-    def solver(self) -> Engine:
-        """Start the engine that solves this experiment; close it, or use it in a ``with`` block."""
-        return make_engine(self.engine, self.engine_init)
+    def solver(self, failures: Path | None = None) -> Engine:
+        """Start the engine that solves this experiment; close it, or use it in a ``with`` block.
+
+        Parameters
+        ----------
+        failures : Path, optional
+            Folder for the decks and logs of ngspice's failed jobs; that of the run that is made, if
+            left out.
+        """
+        return make_engine(self.engine, self.engine_init, failures)
 
     def on_engine(self: Kind, engine: Engine) -> Kind:
         """Return the same experiment on an engine that is there: with its name and, where it is

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 REFRESH_S = 30.0
 """How old table and figure may grow while points are computed."""
+_KEPT_AS = 12
+"""Letters of a point's key that its folder of failures is called by."""
 _NAMED = 4
 """So many points that failed are named."""
 _MEASURED = (
@@ -180,7 +182,7 @@ def compute(
         config = from_tables({name: table for name, table in tables.items() if name != "files"})
         with (
             tempfile.TemporaryDirectory(prefix="spicesnn-point-") as scratch,
-            config.solver() as engine,
+            config.solver(_failures(Path(folder), key)) as engine,
         ):
             summary = train(config, engine=engine, out=Path(scratch) / "run")
     table = summary.table()
@@ -192,6 +194,12 @@ def compute(
     with suppress(OSError):
         _store(target, content)
     return content
+
+
+def _failures(store: Path, key: str) -> Path | None:
+    """Return where what fails of a point is kept: beside the table, in a folder of its own, so that
+    workers do not meet there."""
+    return store.parent / "failures" / key[:_KEPT_AS] if store.is_dir() else None
 
 
 def _store(target: Path, content: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from spicesnn.arrays import Floats
 from spicesnn.engines.base import Engine
-from spicesnn.errors import EngineError, NgspiceMissingError
+from spicesnn.errors import EngineError, NgspiceMissingError, briefly
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,7 +113,7 @@ def attempted(case: str, quantity: str, tolerance: float, make: Callable[[], Cas
     except NgspiceMissingError:
         raise
     except EngineError as error:
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+        reason = f"{type(error).__name__}: {briefly(error)}"
         return Case(
             case=case,
             quantity=quantity,

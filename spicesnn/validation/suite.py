@@ -85,9 +85,23 @@ def all_cases(engines: Engines, *, seed: int = 0, lite: bool = False) -> Iterato
 
 
 def validate(
-    *, seed: int = 0, lite: bool = False, progress: Callable[[Case], None] = lambda case: None
+    *,
+    seed: int = 0,
+    lite: bool = False,
+    progress: Callable[[Case], None] = lambda case: None,
+    failures: Path | None = None,
 ) -> Validation:
     """Solve every case on both engines and return the table.
+
+    Parameters
+    ----------
+    seed : int
+    lite : bool
+        Leave out the 8×8 pulses.
+    progress : callable
+        Called with every case.
+    failures : Path, optional
+        Folder for the decks and logs of ngspice's failed jobs.
 
     Raises
     ------
@@ -98,7 +112,7 @@ def validate(
     from spicesnn.engines.nodal.engine import NodalEngine
 
     begin, found = time.monotonic(), []
-    with NgspiceEngine() as ngspice, NodalEngine() as nodal:
+    with NgspiceEngine(failures=failures) as ngspice, NodalEngine() as nodal:
         for case in all_cases(Engines(ngspice=ngspice, nodal=nodal), seed=seed, lite=lite):
             found.append(case)
             progress(case)
