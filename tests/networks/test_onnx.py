@@ -234,6 +234,267 @@ def test_an_operation_gives_what_onnxruntime_gives(name: str, tmp_path: Path) ->
     np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5)
 
 
+MORE = {  # name → (nodes, weights, shape of a sample, opset)
+    "clip by attributes": ([n("Clip", ["x"], ["y"], min=-0.5, max=0.6)], {}, [7], 10),
+    "clip from above": ([n("Clip", ["x", "", "hi"], ["y"])], {"hi": np.float32(0.3)}, [7], 17),
+    "clip from below": ([n("Clip", ["x", "lo"], ["y"])], {"lo": np.float32(-0.3)}, [7], 17),
+    "leaky by default": ([n("LeakyRelu", ["x"], ["y"])], {}, [7], 17),
+    "softmax by default": ([n("Softmax", ["x"], ["y"])], {}, [2, 3], 17),
+    "softmax as it was": ([n("Softmax", ["x"], ["y"])], {}, [7], 10),
+    "log softmax over the last axis": ([n("LogSoftmax", ["x"], ["y"])], {}, [2, 3], 17),
+    "pad by attributes": (
+        [n("Pad", ["x"], ["y"], pads=[0, 1, 0, 2, 0, 0, 1, 0], value=0.4)],
+        {},
+        IMAGE,
+        10,
+    ),
+    "pad by 0": ([n("Pad", ["x", "p"], ["y"])], {"p": np.array([0, 1, 0, 2])}, [5], 17),
+    "mean, axes kept": ([n("ReduceMean", ["x"], ["y"], axes=[-1, 2])], {}, IMAGE, 17),
+    "mean over given axes": (
+        [n("ReduceMean", ["x", "a"], ["y"], keepdims=0)],
+        {"a": np.array([2, 3])},
+        IMAGE,
+        18,
+    ),
+    "batch norm by default": (
+        [n("BatchNormalization", ["x", "s", "b", "m", "v"], ["y"])],
+        {"s": f(2), "b": f(2), "m": f(2), "v": np.array([1e-5, 3e-5], np.float32)},
+        IMAGE,
+        17,
+    ),
+    "pools by default": (
+        [
+            n("AveragePool", ["x"], ["a"], kernel_shape=[3, 2]),
+            n("MaxPool", ["x"], ["b"], kernel_shape=[3, 2]),
+            n("Concat", ["a", "b"], ["y"], axis=3),
+        ],
+        {},
+        IMAGE,
+        17,
+    ),
+    "pool, dilated": (
+        [
+            n("MaxPool", ["x"], ["y"], kernel_shape=[3, 3], strides=[2, 2], dilations=[2, 1]),
+        ],
+        {},
+        IMAGE,
+        17,
+    ),
+    "pools of the same size": (
+        [
+            n("MaxPool", ["x"], ["a"], kernel_shape=[3, 2], auto_pad="SAME_UPPER"),
+            n("AveragePool", ["x"], ["b"], kernel_shape=[3, 2], auto_pad="SAME_LOWER"),
+            n("Sub", ["a", "b"], ["y"]),
+        ],
+        {},
+        IMAGE,
+        17,
+    ),
+    "conv without padding": (
+        [n("Conv", ["x", "w"], ["y"], auto_pad="VALID", strides=[1, 3])],
+        {"w": f(3, 2, 3, 4)},
+        IMAGE,
+        17,
+    ),
+    "conv same, strided": (
+        [n("Conv", ["x", "w"], ["y"], auto_pad="SAME_LOWER", strides=[2, 3])],
+        {"w": f(3, 2, 4, 2)},
+        IMAGE,
+        17,
+    ),
+    "joined from behind": (
+        [
+            n("Relu", ["x"], ["a"]),
+            n("Concat", ["x", "a", "x"], ["y"], axis=-2),
+        ],
+        {},
+        IMAGE,
+        17,
+    ),
+    "less a constant, a constant times, over an array": (
+        [
+            n("Sub", ["x", "k"], ["a"]),
+            n("Mul", ["two", "a"], ["b"]),
+            n("Div", ["b", "d"], ["y"]),
+        ],
+        {"k": f(5), "two": np.float32(2.0), "d": f(5) ** 2 + 1},
+        [5],
+        17,
+    ),
+    "a sum with constants": (
+        [n("Relu", ["x"], ["a"]), n("Sum", ["k", "x", "l", "a"], ["y"])],
+        {"k": f(5), "l": f(1, 5)},
+        [5],
+        17,
+    ),
+    "per channel": (
+        [n("Mul", ["x", "k"], ["a"]), n("Add", ["a", "l"], ["y"])],
+        {"k": f(2, 1, 1), "l": f(1, 2, 1, 1)},
+        IMAGE,
+        17,
+    ),
+    "scaled and shifted after a matrix": (
+        [
+            n("Gemm", ["x", "w", "b"], ["a"]),
+            n("Mul", ["a", "k"], ["c"]),
+            n("Add", ["c", "l"], ["y"]),
+        ],
+        {"w": f(5, 3), "b": f(3), "k": f(3), "l": f(3)},
+        [5],
+        17,
+    ),
+    "scaled after a matrix without bias": (
+        [n("MatMul", ["x", "w"], ["a"]), n("Mul", ["a", "k"], ["y"])],
+        {"w": f(5, 3), "k": f(3)},
+        [5],
+        17,
+    ),
+    "scaled within channels after a convolution": (
+        [n("Conv", ["x", "w", "b"], ["a"]), n("Mul", ["a", "k"], ["y"])],
+        {"w": f(3, 2, 8, 7), "b": f(3), "k": f(3, 2, 2)},
+        IMAGE,
+        17,
+    ),
+    "scaled where others listen, too": (
+        [
+            n("Gemm", ["x", "w"], ["a"]),
+            n("Mul", ["a", "k"], ["b"]),
+            n("Add", ["a", "b"], ["y"]),
+        ],
+        {"w": f(5, 3), "k": f(3)},
+        [5],
+        17,
+    ),
+    "batch norm after groups": (
+        [
+            n("Conv", ["x", "w"], ["a"], group=2, strides=[2, 1], pads=[1, 0, 0, 2]),
+            n("BatchNormalization", ["a", "s", "b", "m", "v"], ["y"]),
+        ],
+        {"w": f(4, 1, 3, 2), "s": f(4), "b": f(4), "m": f(4), "v": f(4) ** 2 + 0.1},
+        IMAGE,
+        17,
+    ),
+    "squeezed wherever it is 1": (
+        [
+            n("Unsqueeze", ["x", "more"], ["a"]),
+            n("Squeeze", ["a"], ["b"]),
+            n("Transpose", ["b"], ["y"], perm=[0, 2, 1]),
+        ],
+        {"more": np.array([1, -1])},
+        [3, 4],
+        17,
+    ),
+    "reversed axes": (
+        [
+            n("Reshape", ["x", "s"], ["a"]),
+            n("Transpose", ["a"], ["b"], perm=[0, 3, 1, 2]),
+            n("Flatten", ["b"], ["c"]),
+            n("Gemm", ["c", "w"], ["y"], transB=1, alpha=2.0),
+        ],
+        {"s": np.array([0, 3, -1, 2]), "w": f(3, 24)},
+        [24],
+        17,
+    ),
+    "bias of one number": (
+        [n("Gemm", ["x", "w", "b"], ["y"], beta=3.0)],
+        {"w": f(5, 3), "b": np.array(0.7, np.float32)},
+        [5],
+        17,
+    ),
+    "constants computed": (
+        [
+            n("Constant", [], ["half"], value_float=0.5),
+            n("Constant", [], ["shift"], value_floats=[0.1, 0.2, 0.3]),
+            n("Slice", ["w", "begin", "end", "axis", "step"], ["cut"]),
+            n("Mul", ["cut", "half"], ["halved"]),
+            n("Sub", ["halved", "one"], ["less"]),
+            n("Div", ["less", "three"], ["third"]),
+            n("Gather", ["third", "which"], ["picked"], axis=1),
+            n("Reshape", ["picked", "flat"], ["line"]),
+            n("Reshape", ["line", "form"], ["matrix"]),
+            n("MatMul", ["x", "matrix"], ["a"]),
+            n("Add", ["a", "shift"], ["y"]),
+        ],
+        {
+            "w": f(11, 4),
+            "begin": np.array([1]),
+            "end": np.array([10]),
+            "axis": np.array([0]),
+            "step": np.array([2]),
+            "one": np.float32(0.3),
+            "three": np.float32(3.0),
+            "which": np.array([3, 0, 2]),
+            "flat": np.array([-1]),
+            "form": np.array([5, 3]),
+        },
+        [5],
+        17,
+    ),
+    "constants of a shape, joined and squeezed": (
+        [
+            n("ConstantOfShape", ["s"], ["threes"], value=numpy_helper.from_array(np.float32([3]))),
+            n("ConstantOfShape", ["s"], ["zeros"]),
+            n("Concat", ["threes", "k", "zeros"], ["w"], axis=1),
+            n("Unsqueeze", ["w", "axes"], ["more"]),
+            n("Squeeze", ["more", "axes"], ["again"]),
+            n("Add", ["again", "k"], ["sum"]),
+            n("MatMul", ["x", "sum"], ["y"]),
+        ],
+        {"s": np.array([5, 1]), "k": f(5, 1), "axes": np.array([0])},
+        [5],
+        17,
+    ),
+    "a slice without axes": (
+        [n("Slice", ["w", "begin", "end"], ["cut"]), n("MatMul", ["x", "cut"], ["y"])],
+        {"w": f(7, 4), "begin": np.array([1, 1]), "end": np.array([6, 9])},
+        [5],
+        17,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MORE)
+def test_defaults_and_rarer_forms_give_what_onnxruntime_gives(name: str, tmp_path: Path) -> None:
+    nodes, weights, shape, opset = MORE[name]
+    x = np.random.default_rng(8).normal(size=(5, *shape))
+    got, wanted, _ = both(model(nodes, weights, shape, ["y"], opset), tmp_path / "m.onnx", x)
+    np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5 * max(1.0, np.abs(wanted).max()))
+
+
+@pytest.mark.parametrize("norm", [None, "L1", "L2", "MAX"])
+def test_classical_operations_give_what_onnxruntime_gives(norm: str | None, tmp_path: Path) -> None:
+    given = {} if norm is None else {"norm": norm}
+    nodes = [
+        n(
+            "Scaler",
+            ["x"],
+            ["a"],
+            domain="ai.onnx.ml",
+            offset=[1.0, 2.0, -1.0],
+            scale=[2.0, 0.5, 3.0],
+        ),
+        n("Normalizer", ["a"], ["b"], domain="ai.onnx.ml", **given),
+        n(
+            "LinearClassifier",
+            ["b"],
+            ["label", "y"],
+            domain="ai.onnx.ml",
+            classlabels_strings=["low", "high"],
+            coefficients=[1.0, -2.0, 0.5, 0.3, 0.2, -1.0],
+            intercepts=[0.1, -0.2],
+            post_transform="SOFTMAX" if norm == "L1" else "LOGISTIC" if norm == "L2" else "NONE",
+        ),
+    ]
+    made = model(nodes, {}, [3], ["y"])
+    made.opset_import.append(helper.make_opsetid("ai.onnx.ml", 1))
+    x = np.abs(np.random.default_rng(9).normal(size=(6, 3))) + np.array([1.0, 2.0, 0.0])
+    got, wanted, network = both(made, tmp_path / "m.onnx", x)
+    np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5)
+    assert network.classes == ("low", "high")
+    names = ["low", "high"]
+    assert network.predict(x.astype(np.float32)).tolist() == [names[k] for k in wanted.argmax(1)]
+
+
 def test_a_batch_normalisation_after_a_convolution_is_folded_into_its_weights(
     tmp_path: Path,
 ) -> None:
