@@ -211,7 +211,7 @@ def test_a_set_pulse_acts_at_the_volts_that_the_solved_array_gives(pulses):
     assert np.all(expected < 0.9 * ideal)
     assert wired.tally[:2].tolist() == [1, 0]  # one tile has all the pulses
     # What all drivers deliver, for as long as a set pulse lasts
-    assert wired.tally[3] == pytest.approx(float(read.power_watt()) * SCHEME.set_s, rel=1e-3)
+    assert wired.tally[3] == pytest.approx(float(read.power_watt()) * SCHEME.set_s, rel=1e-3, abs=0)
 
 
 def test_a_reset_pulse_acts_at_the_volts_that_the_solved_array_gives(pulses):
@@ -245,7 +245,7 @@ def test_a_reset_pulse_acts_at_the_volts_that_the_solved_array_gives(pulses):
     np.testing.assert_allclose(sums, after.sum(axis=0), rtol=1e-5)
     assert wired.tally[:2].tolist() == [0, 1]  # a word line of one tile
     joule = float(read.power_watt()) * SCHEME.reset_s
-    assert wired.tally[3] == pytest.approx(joule, rel=1e-2)
+    assert wired.tally[3] == pytest.approx(joule, rel=0.04, abs=0)  # one word line is solved anew
 
 
 def lines(count, rng):
