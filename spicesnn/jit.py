@@ -1,7 +1,7 @@
 """How functions are compiled: one decorator, and machine code that is kept on disk, so that it is
 paid for once a machine.
 
-Three things are done differently from numba's own caching, for the functions of this package alone:
+Four things are done differently from numba's own caching, for the functions of this package alone:
 
 - A kept file that cannot be read or written is no failure: what it held is compiled anew. A disk
 that is full or over its quota, a file
@@ -13,6 +13,9 @@ which a function stands; what it calls
   file imports of the package, in turn.
 - Where no folder can keep code, numba refuses to compile at all: `ensure_place` makes one for the
 process.
+- A function's machine code holds what it calls as its own. numba leaves these copies open to the
+linker, which takes the first one that the process has loaded: a function that was compiled in this
+process would run other copies than one from the disk, with other last digits.
 
 Nothing here loads numba before the first function is compiled, so that ``import spicesnn`` stays
 quick."""
@@ -147,6 +150,7 @@ def callback(signature: Any, *, using: str) -> Callable[[Callable[..., Any]], An
             sigutils.normalize_signature(signature),
             locals={},
             options={"error_model": "numpy"},
+            pipeline_class=_compiler_class(),
         )
         found._cache = _kept(function, using)
         found.compile()
@@ -161,7 +165,7 @@ def _dispatcher(function: Any, *, signature: Any, keep: bool, options: dict[str,
     import numba
     from numba.core import typeinfer
 
-    found = numba.njit(**options)(function)
+    found = numba.njit(pipeline_class=_compiler_class(), **options)(function)
     if not hasattr(found, "enable_caching"):  # NUMBA_DISABLE_JIT: the function itself
         return found
     if keep:
@@ -171,6 +175,39 @@ def _dispatcher(function: Any, *, signature: Any, keep: bool, options: dict[str,
             found.compile(signature)
             found.disable_compile()
     return found
+
+
+@cache
+def _compiler_class() -> Any:
+    """Return numba's compiler with machine code that calls nothing but its own copies."""
+    from llvmlite import binding
+    from numba.core import codegen, compiler
+
+    class OwnCopies(codegen.JITCodeLibrary):  # type: ignore[misc]
+        """Code of one function in which the copies of what it calls are its own."""
+
+        def _finalize_final_module(self) -> None:
+            """Before the code is made; what others link with keeps its copies open, so that two
+            ways to one function end in one copy."""
+            self._finalized = True  # nothing is linked in from here on
+            self._get_module_for_linking()
+            for function in self._final_module.functions:
+                if not function.is_declaration and function.linkage in (
+                    binding.Linkage.linkonce_odr,
+                    binding.Linkage.linkonce_any,
+                ):
+                    function.linkage = "internal"
+            super()._finalize_final_module()
+
+    class Compiler(compiler.Compiler):  # type: ignore[misc]
+        def define_pipelines(self) -> Any:
+            state = self.state
+            if state.library is None:
+                state.library = OwnCopies(state.targetctx.codegen(), state.func_id.func_qualname)
+                state.library.enable_object_caching()
+            return super().define_pipelines()
+
+    return Compiler
 
 
 @cache

@@ -3,9 +3,17 @@
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
-from spicesnn import jit, paths
+import numpy as np
+import pytest
+
+from spicesnn import jit, npz, paths
+
+SMALL = tomllib.loads(
+    Path(__file__).parent.joinpath("matrix", "short_presets.toml").read_text(encoding="utf-8")
+)
 
 CODE = """
 import os
@@ -226,3 +234,66 @@ print(made.ctypes(21.0), made.cache_hits)
             ).stdout.strip()
         )
     assert said == ["42.0 0", "42.0 1", "42.0 0"]
+
+
+@jit.compiled(fastmath=True, keep=False)
+def _dot(a, b):
+    total = 0.0
+    for i in range(a.size):
+        if a[i] > 0.0:
+            total += a[i] * b[i] / (1.0 + abs(b[i]))
+        else:
+            total -= a[i] / (2.0 + a[i] * b[i])
+    return total
+
+
+@jit.compiled(keep=False)
+def _products(rows, b, out):
+    for k in range(rows.shape[0]):
+        out[k] = _dot(rows[k], b) + _dot(b, rows[k])
+
+
+def test_machine_code_shares_no_copy_of_what_it_calls_with_other_code():
+    """A copy that is open to the linker would be replaced by the first one loaded in a process."""
+    rng = np.random.default_rng(0)
+    rows, b, out = rng.normal(size=(3, 50)), rng.normal(size=50), np.empty(3)
+    _products(rows, b, out)
+    plain = [
+        sum(x * y / (1 + abs(y)) if x > 0 else -x / (2 + x * y) for x, y in zip(u, v, strict=True))
+        for row in rows
+        for u, v in ((row, b), (b, row))
+    ]
+    assert out == pytest.approx(np.reshape(plain, (3, 2)).sum(1), rel=1e-12)
+    (made,) = _products.overloads.values()
+    own = [f for f in made.library._final_module.functions if not f.is_declaration]
+    assert {f.linkage.name for f in own} == {"external", "internal"}
+    assert all("_products" in f.name for f in own if f.linkage.name == "external")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("preset", "settings"),
+    [
+        ("stdp-mnist", ["array.wires=reads-and-writes", "synapse.kind=device"]),
+        ("bp-mnist", ["imperfections.read_noise=0.1", "imperfections.pulse_spread=0.3"]),
+    ],
+)
+def test_code_compiled_in_the_process_and_code_from_the_disk_give_the_same_bits(
+    preset, settings, tmp_path
+):
+    """Both differed in the last digits while copies of one function were shared in a process."""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "code")}
+    runs = []
+    for name in ("cold", "warm"):
+        command = [sys.executable, "-m", "spicesnn", "train", preset, "--engine", "nodal"]
+        command += ["--no-figures", "--out", str(tmp_path / name)]
+        for key, value in SMALL[preset].items():
+            command += ["--set", f"{key}={value}"]
+        for setting in settings:
+            command += ["--set", setting]
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+        runs.append(npz.read(tmp_path / name / "state.npz"))
+    cold, warm = runs
+    assert cold.keys() == warm.keys()
+    for key in cold:
+        assert key == "total_wall_s" or np.array_equal(cold[key], warm[key], equal_nan=True), key
