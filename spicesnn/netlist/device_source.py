@@ -10,7 +10,6 @@ from spicesnn.devices.base import Device
 from spicesnn.devices.device_file import read_device
 from spicesnn.errors import AbsentError, UnknownNameError
 from spicesnn.file_kinds import what_is
-from spicesnn.netlist.foreign import load_foreign
 from spicesnn.netlist.safety import read_text
 from spicesnn.paths import tables_dir
 
@@ -94,5 +93,7 @@ def is_file(name: str) -> bool:
 
 
 def _from_file(path: Path) -> Device:
+    from spicesnn.netlist.foreign import load_foreign
+
     text = read_text(path)
     return read_device(path) if "[device]" in text else load_foreign(path)

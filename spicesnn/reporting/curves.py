@@ -8,13 +8,12 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spicesnn.arrays import Floats
 from spicesnn.devices.base import Device
-from spicesnn.devices.measurements import Sweep as Measured
 from spicesnn.devices.stimulus import PiecewiseLinear, Sine, Stimulus
 from spicesnn.devices.variability import Distribution
 from spicesnn.engines.base import Engine
@@ -24,6 +23,9 @@ from spicesnn.plotting.style import save_figure
 from spicesnn.reporting.flawed import Flaws, halves
 from spicesnn.validation.curves import POINTS, difference_beside_jumps, relative_difference
 from spicesnn.whole_file import appearing
+
+if TYPE_CHECKING:
+    from spicesnn.devices.measurements import Sweep as Measured
 
 _SAMPLED = 2000
 """Samples of a curve whose device is not perfect; both engines are read at the same times."""

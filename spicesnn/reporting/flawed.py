@@ -110,6 +110,9 @@ def read_options(file: Path | None, settings: Mapping[str, str]) -> Imperfection
     """Return the table [imperfections] of a device file (or an empty one) with
     ``imperfections.key=value`` settings over it."""
     from spicesnn.nonidealities.options import ImperfectionOptions
+
+    if file is None and not settings:
+        return ImperfectionOptions()
     from spicesnn.training.config import overridden, read_tables
 
     tables: dict[str, Any] = {"imperfections": {}}
