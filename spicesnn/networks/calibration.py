@@ -13,7 +13,6 @@ from spicesnn.engines.base import Engine
 from spicesnn.networks import evaluate
 from spicesnn.networks.converters import ADC, ADCErrors, full_scale
 from spicesnn.networks.mapping import MappedLayer
-from spicesnn.networks.network import Network
 from spicesnn.networks.nodes import Values
 
 _KEPT_ROWS = 256
@@ -48,7 +47,9 @@ class Readout:
     samples: tuple[Values, ...] = ()
 
 
-def seen_by(network: Network, calibrate: ArrayLike | None) -> tuple[dict[str, Values], list[str]]:
+def seen_by(
+    network: evaluate.Evaluated, calibrate: ArrayLike | None
+) -> tuple[dict[str, Values], list[str]]:
     """Inputs of every weighted node, of a network on ideal arrays, for the calibration samples."""
     if calibrate is None:
         return {}, []

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spicesnn.engines.base import Engine
 from spicesnn.errors import InputError
-
-if TYPE_CHECKING:
-    from spicesnn.networks.chip import Chip
+from spicesnn.networks.mapped_network import MappedNetwork
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +48,7 @@ class Certificate:
 
 
 def certified(
-    chip: Chip, engine: Engine, *, samples: int, tiles: int, tolerance: float, seed: int
+    chip: MappedNetwork, engine: Engine, *, samples: int, tiles: int, tolerance: float, seed: int
 ) -> Certificate:
     """See `Chip.certify`."""
     if not isinstance(engine, Engine):

@@ -1,33 +1,19 @@
-"""A network on hardware: its arrays, its converters, and what it answers."""
+"""A network on hardware: what it answers, what it costs, and how far other engines and whole decks
+confirm it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.engines.base import Engine
 from spicesnn.engines.default import engine_given
-from spicesnn.engines.nodal.engine import NodalEngine
-from spicesnn.errors import InputError
 from spicesnn.guesses import hinted
-from spicesnn.networks import evaluate
-from spicesnn.networks.calibration import Readout, calibrated, seen_by
-from spicesnn.networks.converters import full_scale
-from spicesnn.networks.hardware import Hardware
-from spicesnn.networks.mapping import Block, MappedLayer, effectives, map_layer
-from spicesnn.networks.network import Network
-from spicesnn.networks.nodes import Values, Weighted
-from spicesnn.nonidealities.realised import Imperfections
-
-if TYPE_CHECKING:
-    from spicesnn.networks.certificate import Certificate
-    from spicesnn.networks.circuit import ChipDeck
-    from spicesnn.networks.cost import Cost
+from spicesnn.networks.certificate import Certificate, certified
+from spicesnn.networks.circuit import MOST_CELLS, ChipDeck, chip_decks
+from spicesnn.networks.cost import Cost, cost_of
+from spicesnn.networks.mapped_network import MappedNetwork
 
 _WORDS = {
     "score": "accuracy(x, y)",
@@ -51,7 +37,7 @@ _WORDS = {
 
 @hinted(_WORDS)
 @dataclass(eq=False)
-class Chip:
+class Chip(MappedNetwork):
     """A network on crossbar arrays. Made by `Network.on`.
 
     Attributes
@@ -67,189 +53,6 @@ class Chip:
         What a user should know of how it was made.
     """
 
-    network: Network
-    hardware: Hardware
-    layers: Mapping[str, MappedLayer]
-    readouts: Mapping[str, Readout]
-    engine: Engine
-    seed: int
-    remarks: tuple[str, ...] = ()
-    _rng: np.random.Generator = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self._rng = np.random.default_rng([self.seed, 3])
-
-    @classmethod
-    def made(
-        cls,
-        network: Network,
-        hardware: Hardware,
-        *,
-        calibrate: ArrayLike | None,
-        seed: int,
-        engine: Engine | None = None,
-    ) -> Chip:
-        """Map all weights, then find the converters' ranges on calibration samples; see
-        `Network.on`."""
-        if not isinstance(hardware, Hardware):
-            raise InputError(f"hardware is {hardware!r:.80}; expected a spicesnn.Hardware")
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-            raise InputError(f"seed is {seed!r}; expected a whole number, 0 or more")
-        if not network.weighted:
-            raise InputError("the network has no weights; there is nothing to put onto arrays")
-        needed = [name for name in ("dac", "adc") if getattr(hardware, name) is not None]
-        if calibrate is None and (needed or not hardware.device.linear):
-            names = " and ".join(name.upper() for name in needed)
-            why = (
-                f"ranges of the {names}"
-                if needed
-                else f"scale of the inputs ({hardware.device.name} is not linear)"
-            )
-            raise InputError(
-                f"the {why} have to come from samples: give calibrate=x (training samples, never"
-                " those of the test)"
-            )
-        engine = NodalEngine() if engine is None else engine
-        seen, remarks = seen_by(network, calibrate)
-        layers, readouts = {}, {}
-        for number, name in enumerate(network.weighted):
-            node = network.nodes[name]
-            assert isinstance(node, Weighted)
-            rng = np.random.default_rng([seed, 1, number])
-            inputs = seen.get(name)
-            signed = inputs is None or bool(np.any(inputs < 0))
-            full, clipped = 1.0, 0.0
-            if inputs is not None:
-                full = float(np.abs(inputs).max()) or 1.0
-                if hardware.dac is not None:
-                    full = full_scale(inputs, hardware.dac, signed=signed)
-                    clipped = float(np.mean(np.abs(inputs) > full * (1 + 1e-12)))
-            layers[name] = map_layer(
-                name,
-                node,
-                network.shapes[network.inputs_of(name)[0]],
-                hardware,
-                full=full,
-                signed=signed,
-                rng=rng,
-                engine=engine,
-            )
-            readouts[name] = calibrated(
-                layers[name], inputs, engine, np.random.default_rng([seed, 2, number]), clipped
-            )
-        return cls(
-            network=network,
-            hardware=hardware,
-            layers=layers,
-            readouts=readouts,
-            engine=engine,
-            seed=int(seed),
-            remarks=tuple(remarks),
-        )
-
-    # -- answers -------------------------------------------------------------------------------
-
-    def outputs(self, x: ArrayLike) -> Values:
-        """The network's outputs through arrays and converters, (n, outputs); see
-        `Network.outputs`."""
-        return self.network.outputs(x, products=self.products())
-
-    def spikes(self, x: ArrayLike) -> Values:
-        """What the outputs do step by step, (n, steps, outputs); see `Network.spikes`."""
-        return self.network.spikes(x, products=self.products())
-
-    def predict(self, x: ArrayLike) -> NDArray[Any]:
-        """The class of each sample, (n,); −1 for ties and silence."""
-        return self.network.labelled(self.network.decided(self.outputs(x)))
-
-    def accuracy(self, x: ArrayLike, y: ArrayLike) -> float:
-        """Fraction of samples answered rightly; ties and silence are wrong."""
-        return self.network.scored(self.network.decided(self.outputs(x)), y)
-
-    def products(self) -> dict[str, evaluate.Product]:
-        """What computes each weighted node on this chip."""
-        return {name: self._product(layer) for name, layer in self.layers.items()}
-
-    def _product(self, layer: MappedLayer) -> LayerProduct:
-        return LayerProduct(self, layer)
-
-    def group(self, layer: MappedLayer, group: int, rows: Values) -> Values:
-        """Products (n, outputs) of one group of channels."""
-        out = np.zeros((len(rows), layer.outputs))
-        for weight, u in layer.applied(rows):
-            pairs = [
-                (block, u[:, block.rows])
-                for part in range(layer.parts)
-                for block in layer.blocks_of(group, part)
-            ]
-            for (block, _), found in zip(pairs, self._reads(layer, pairs), strict=True):
-                out[:, block.outputs] += (
-                    weight * layer.unit(block.part) * self._converted(layer, block, found)
-                )
-        return out
-
-    def _reads(self, layer: MappedLayer, pairs: list[tuple[Block, Values]]) -> Iterator[Values]:
-        """Normalised products of blocks for their rows' inputs, one after the other."""
-        flaws = self.hardware.imperfections
-        if flaws is not None and flaws.disturbs_reads:
-            yield from (self._disturbed(layer, block, u, flaws) for block, u in pairs)
-        elif layer.solved_each_time:
-            found = layer.all_column_amps(pairs, self.engine)
-            for (block, u), amps in zip(pairs, found, strict=True):
-                yield layer.product(block, amps, u)
-        else:
-            for block, u in pairs:
-                yield layer.product(block, layer.column_amps(block, u, self.engine), u)
-
-    def _disturbed(
-        self, layer: MappedLayer, block: Block, u: Values, flaws: Imperfections
-    ) -> Values:
-        if block.effective is not None and self.hardware.ideal_wires and flaws.telegraph is None:
-            assert flaws.read_noise is not None
-            # Each cell's current has an independent normal factor, so a column's is normal with the
-            # sum of their variances.
-            volts = layer.volts(u)
-            spread = flaws.read_noise.relative * np.sqrt((volts**2) @ (block.effective**2))
-            amps = volts @ block.effective + spread * self._rng.standard_normal(spread.shape)
-            return layer.product(block, amps, u)
-        alike = self.hardware.reads_alike
-        parts = [u[begin : begin + alike] for begin in range(0, len(u), alike)]
-        arrays = [flaws.before_read(block.array, self._rng) for _ in parts]
-        solved = effectives(arrays, self.hardware, self.engine)
-        now = [
-            replace(block, array=array, effective=matrix)
-            for array, matrix in zip(arrays, solved, strict=True)
-        ]
-        found = layer.all_column_amps(list(zip(now, parts, strict=True)), self.engine)
-        return np.concatenate(
-            [
-                layer.product(block, amps, some)
-                for block, amps, some in zip(now, found, parts, strict=True)
-            ]
-        )
-
-    def _converted(self, layer: MappedLayer, block: Block, products: Values) -> Values:
-        adc, readout = self.hardware.adc, self.readouts[layer.name]
-        if adc is None:
-            return products
-        errors = readout.errors.get(layer.blocks.index(block))
-        return adc.converted(
-            products, readout.ranges[block.part], layer.two_signs, errors, self._rng
-        )
-
-    # -- what it is made of --------------------------------------------------------------------
-
-    def arrays(self) -> dict[str, list[Any]]:
-        """The arrays of each layer, as they were made."""
-        return {
-            name: [block.array for block in layer.blocks] for name, layer in self.layers.items()
-        }
-
-    def first_array(self, names: tuple[str, ...]) -> Crossbar:
-        """The first array of these nodes' layers, or of the chip."""
-        first = next((name for name in names if name in self.layers), next(iter(self.layers)))
-        return self.layers[first].blocks[0].array
-
     def cost(self, x: ArrayLike | None = None) -> Cost:
         """Energy, latency and area of one inference, by component.
 
@@ -258,8 +61,6 @@ class Chip:
         x : inputs as in `Network.outputs`, optional
             Samples over which energies are averaged; those of the calibration if left out.
         """
-        from spicesnn.networks.cost import cost_of
-
         return cost_of(self, x)
 
     def certify(
@@ -286,8 +87,6 @@ class Chip:
         seed : int
             Of the draw.
         """
-        from spicesnn.networks.certificate import certified
-
         with engine_given(engine) as solver:
             return certified(
                 self, solver, samples=samples, tiles=tiles, tolerance=tolerance, seed=seed
@@ -312,28 +111,6 @@ class Chip:
             One, or one a block; ``deck.simulate()`` runs it and compares its spikes with the
             controller's.
         """
-        from spicesnn.networks.circuit import MOST_CELLS, chip_decks
-
         return chip_decks(
             self, x, most_cells=MOST_CELLS if most_cells is None else most_cells, title=title
         )
-
-
-@dataclass(frozen=True, slots=True)
-class LayerProduct:
-    """What computes a weighted node on a chip."""
-
-    chip: Chip
-    layer: MappedLayer
-
-    @property
-    def draws(self) -> bool:
-        """Whether the same input may answer differently the next time."""
-        hardware = self.chip.hardware
-        noisy = hardware.imperfections is not None and hardware.imperfections.disturbs_reads
-        return noisy or (hardware.adc is not None and hardware.adc.noise_lsb > 0)
-
-    def __call__(self, x: Values) -> Values:
-        node = self.layer.node
-        parts = [self.chip.group(self.layer, g, rows) for g, rows in enumerate(node.rows_of(x))]
-        return node.assembled(parts, len(x), x.shape[1:])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,12 +25,10 @@ from spicesnn.networks import evaluate
 from spicesnn.networks.circuit_clocks import Timing, slots_of
 from spicesnn.networks.circuit_nodes import Signals, Writer, instances
 from spicesnn.networks.graph import Stage
+from spicesnn.networks.mapped_network import MappedNetwork
 from spicesnn.networks.nodes import Values
 from spicesnn.networks.populations import Population
-
-if TYPE_CHECKING:
-    from spicesnn.networks.chip import Chip
-    from spicesnn.networks.network import Network
+from spicesnn.networks.structure import Structure
 
 MOST_CELLS = 4000
 """Cells of a block: ngspice takes minutes for a hundred time steps of them."""
@@ -193,7 +190,7 @@ class ChipDeck:
 
 
 def chip_decks(
-    chip: Chip, x: ArrayLike, *, most_cells: int = MOST_CELLS, title: str = ""
+    chip: MappedNetwork, x: ArrayLike, *, most_cells: int = MOST_CELLS, title: str = ""
 ) -> tuple[ChipDeck, ...]:
     """See `Chip.decks`."""
     network = chip.network
@@ -216,7 +213,7 @@ def chip_decks(
     )
 
 
-def _blocks(chip: Chip, most_cells: int) -> list[list[Stage]]:
+def _blocks(chip: MappedNetwork, most_cells: int) -> list[list[Stage]]:
     """Stages in order, cut where the cells of a block would become too many.
 
     Raises
@@ -246,7 +243,7 @@ def _blocks(chip: Chip, most_cells: int) -> list[list[Stage]]:
     return blocks
 
 
-def _slots(network: Network, stages: list[Stage]) -> tuple[dict[str, int], int]:
+def _slots(network: Structure, stages: list[Stage]) -> tuple[dict[str, int], int]:
     """The slot in which each population of a block decides, and how many there are."""
     depth: dict[str, int] = {}
     slot: dict[str, int] = {}
@@ -272,7 +269,7 @@ def _slots(network: Network, stages: list[Stage]) -> tuple[dict[str, int], int]:
 
 
 def _check_delayed(
-    network: Network, stage: Stage, source: str, target: str, slot: Mapping[str, int]
+    network: Structure, stage: Stage, source: str, target: str, slot: Mapping[str, int]
 ) -> None:
     """A connection that hands over the step before does so in a circuit if all it depends on
     decides later than its target integrates."""
@@ -307,7 +304,9 @@ def _undelayable(source: str, target: str) -> InputError:
     )
 
 
-def _deck(chip: Chip, stages: list[Stage], values: Mapping[str, Values], title: str) -> ChipDeck:
+def _deck(
+    chip: MappedNetwork, stages: list[Stage], values: Mapping[str, Values], title: str
+) -> ChipDeck:
     network = chip.network
     names = [name for stage in stages for name in stage.nodes]
     slot, slots = _slots(network, stages)
@@ -376,7 +375,7 @@ def _deck(chip: Chip, stages: list[Stage], values: Mapping[str, Values], title: 
 
 def _write(
     writer: Writer,
-    chip: Chip,
+    chip: MappedNetwork,
     name: str,
     prefix: str,
     signals: dict[str, Signals],
@@ -456,7 +455,7 @@ def _inputs(cards: Cards, prefix: str, values: Values, timing: Timing, clocked: 
 
 
 def _probes(
-    network: Network,
+    network: Structure,
     names: list[str],
     signals: Mapping[str, Signals],
     slot: Mapping[str, int],
@@ -484,7 +483,7 @@ def _probes(
     return tuple(found)
 
 
-def _head(cards: Cards, title: str, chip: Chip, names: list[str], timing: Timing) -> None:
+def _head(cards: Cards, title: str, chip: MappedNetwork, names: list[str], timing: Timing) -> None:
     wires = chip.hardware.wires
     cards.comment(
         title,

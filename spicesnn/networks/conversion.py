@@ -11,7 +11,7 @@ ICLR 2022)."""
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,15 +22,13 @@ from spicesnn.networks.activations import Activation, Clip, Softmax
 from spicesnn.networks.nodes import Convolution, Dense, Node, Pad, Pooling, Scale, Values, Weighted
 from spicesnn.networks.populations import IF, Integrator, Population
 
-if TYPE_CHECKING:
-    from spicesnn.networks.network import Network
-
 _MOST_SAMPLES = 1000
+_Network = TypeVar("_Network", bound=evaluate.Evaluated)
 
 
 def spiking_network(
-    network: Network, calibrate: ArrayLike, *, steps: int, percentile: float, dt_s: float
-) -> Network:
+    network: _Network, calibrate: ArrayLike, *, steps: int, percentile: float, dt_s: float
+) -> _Network:
     """See `Network.to_spiking`."""
     if network.temporal:
         raise InputError(
@@ -55,7 +53,9 @@ def _rectifies(node: Node | Population) -> bool:
     )
 
 
-def _thresholds(network: Network, calibrate: ArrayLike, percentile: float) -> dict[str, float]:
+def _thresholds(
+    network: evaluate.Evaluated, calibrate: ArrayLike, percentile: float
+) -> dict[str, float]:
     """The activation of each rectifying node that stands for a spike in every step."""
     names = [name for name, node in network.nodes.items() if _rectifies(node)]
     x = network.taken(calibrate)
@@ -76,11 +76,11 @@ def _thresholds(network: Network, calibrate: ArrayLike, percentile: float) -> di
     return found
 
 
-class _Conversion:
+class _Conversion(Generic[_Network]):
     """The new network while it is made; `unit` is what a node's value of 1 stands for in the old
     one."""
 
-    def __init__(self, network: Network, thresholds: dict[str, float], steps: int) -> None:
+    def __init__(self, network: _Network, thresholds: dict[str, float], steps: int) -> None:
         self.network, self.thresholds, self.steps = network, thresholds, steps
         self.nodes: dict[str, Node | Population] = {}
         self.edges: list[tuple[str, str]] = []
@@ -158,7 +158,7 @@ class _Conversion:
             sources = [f"{name}_half"]
         self._add(name, IF(v_threshold=threshold, reset="subtract"), sources, self.thresholds[name])
 
-    def finished(self, dt_s: float) -> Network:
+    def finished(self, dt_s: float) -> _Network:
         """The network, with a membrane behind outputs that do not spike: the mean of their
         values."""
         output, unit = self.network.output, self.unit[self.network.output]

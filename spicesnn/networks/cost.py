@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,13 +15,11 @@ from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.engines.base import Engine
 from spicesnn.errors import InputError
 from spicesnn.networks.calibration import seen_by
+from spicesnn.networks.mapped_network import MappedNetwork
 from spicesnn.networks.mapping import Block, MappedLayer, at_once
 from spicesnn.networks.nodes import Values
 from spicesnn.networks.populations import Population
 from spicesnn.shortcuts import shortcut
-
-if TYPE_CHECKING:
-    from spicesnn.networks.chip import Chip
 
 COMPONENTS = (
     "arrays",
@@ -125,7 +123,7 @@ class Cost:
         return shortcut("cost.plot")(self)
 
 
-def cost_of(chip: Chip, x: ArrayLike | None) -> Cost:
+def cost_of(chip: MappedNetwork, x: ArrayLike | None) -> Cost:
     """See `Chip.cost`.
 
     Raises
@@ -162,7 +160,7 @@ def cost_of(chip: Chip, x: ArrayLike | None) -> Cost:
     )
 
 
-def _samples(chip: Chip, x: ArrayLike | None) -> dict[str, tuple[Values, ...]]:
+def _samples(chip: MappedNetwork, x: ArrayLike | None) -> dict[str, tuple[Values, ...]]:
     if x is None:
         found = {name: readout.samples for name, readout in chip.readouts.items()}
         if not all(found.values()):
@@ -174,19 +172,19 @@ def _samples(chip: Chip, x: ArrayLike | None) -> dict[str, tuple[Values, ...]]:
     return {name: tuple(layer.node.rows_of(seen[name])) for name, layer in chip.layers.items()}
 
 
-def _steps(chip: Chip, x: ArrayLike | None) -> int:
+def _steps(chip: MappedNetwork, x: ArrayLike | None) -> int:
     if not chip.network.temporal:
         return 1
     return int(chip.network.taken(x).shape[1]) if x is not None else chip.network.steps
 
 
-def _positions(chip: Chip, layer: MappedLayer) -> int:
+def _positions(chip: MappedNetwork, layer: MappedLayer) -> int:
     """Inputs that a layer's arrays see one after the other in one inference (one time step of
     it)."""
     return 1 if layer.node is not layer.original else _places(chip, layer)
 
 
-def _places(chip: Chip, layer: MappedLayer) -> int:
+def _places(chip: MappedNetwork, layer: MappedLayer) -> int:
     """Places at which a layer's weights are used: those of a convolution's kernel, one for a dense
     layer."""
     return math.prod(chip.network.shapes[layer.name][1:])
@@ -202,7 +200,7 @@ def _reads(layer: MappedLayer) -> int:
     )
 
 
-def _columns_a_converter(chip: Chip) -> int:
+def _columns_a_converter(chip: MappedNetwork) -> int:
     return int(chip.hardware.periphery.columns_per_adc)
 
 
@@ -237,7 +235,7 @@ def _row_amps(engine: Engine, array: Crossbar, volts: Values, gates: Values | No
 
 
 def _layer_rows(
-    chip: Chip, layer: MappedLayer, samples: tuple[Values, ...], positions: int, reads: int
+    chip: MappedNetwork, layer: MappedLayer, samples: tuple[Values, ...], positions: int, reads: int
 ) -> Iterator[CostRow]:
     hardware, table = chip.hardware, chip.hardware.periphery
     dac_bits = (
@@ -299,7 +297,7 @@ def _layer_rows(
     )
 
 
-def _listeners(chip: Chip, name: str) -> list[str]:
+def _listeners(chip: MappedNetwork, name: str) -> list[str]:
     """Nodes right behind a layer that cost a neuron's work: populations and activations."""
     network = chip.network
     return [

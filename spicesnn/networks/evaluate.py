@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from spicesnn.networks.nodes import Node, Values
+from spicesnn.errors import ConfigError, InputError
+from spicesnn.networks.activations import Activation, SignOutputs
+from spicesnn.networks.nodes import Node, Values, real
 from spicesnn.networks.populations import Population, State
-
-if TYPE_CHECKING:
-    from spicesnn.networks.network import Network
+from spicesnn.networks.structure import Structure
 
 Product = Callable[[Values], Values]
 """What computes a weighted node in place of NumPy: inputs (n, *shape_in) → (n, *shape_out)."""
@@ -21,7 +23,7 @@ _VALUES_AT_ONCE = 20_000_000
 """Samples are taken in chunks so that the largest layer holds about this many values."""
 
 
-def chunk_of(network: Network, steps: int) -> int:
+def chunk_of(network: Structure, steps: int) -> int:
     """Number of samples whose values in the widest layer stay within bounded memory."""
     widest = max(
         math.prod(network.shapes[name]) * _window(network, name) for name in network.shapes
@@ -29,14 +31,14 @@ def chunk_of(network: Network, steps: int) -> int:
     return max(1, _VALUES_AT_ONCE // max(1, widest * steps))
 
 
-def _window(network: Network, name: str) -> int:
+def _window(network: Structure, name: str) -> int:
     node = network.nodes.get(name)
     kernel = getattr(node, "kernel", None)
     return 1 if kernel is None else math.prod(kernel.shape[1:])
 
 
 def run(
-    network: Network,
+    network: Structure,
     x: Values,
     products: Mapping[str, Product] | None = None,
     *,
@@ -47,7 +49,7 @@ def run(
 
     Parameters
     ----------
-    network : Network
+    network : Structure
     x : (n, *input) without time, (n, steps, *input) for networks that live in time
     products : mapping of node name to function, optional
         Weighted nodes that something else computes, such as arrays.
@@ -93,7 +95,7 @@ def _summed(parts: list[Values]) -> Values:
     return total
 
 
-def _whole(network: Network, name: str, x: Values, products: Mapping[str, Product]) -> Values:
+def _whole(network: Structure, name: str, x: Values, products: Mapping[str, Product]) -> Values:
     node = network.nodes[name]
     if isinstance(node, Population):
         return node.run(x, network.dt_s)
@@ -111,7 +113,7 @@ def _whole(network: Network, name: str, x: Values, products: Mapping[str, Produc
 
 
 def _loop(
-    network: Network,
+    network: Structure,
     names: tuple[str, ...],
     delayed: frozenset[tuple[str, str]],
     outer: Mapping[str, Values],
@@ -154,3 +156,176 @@ def _loop(
             else:
                 out[name][:, t] = products.get(name, node)(x)
     return out
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Evaluated(Structure):
+    """A structure that answers: outputs, spikes, decisions and how many of them are right."""
+
+    def taken(self, x: ArrayLike) -> Values:
+        """Check inputs and give them the axes that the network computes with.
+
+        Parameters
+        ----------
+        x : (n, *input) or (n, inputs); for networks in time also (n, steps, *input)
+            An input without time axis is held for `steps` steps.
+
+        Returns
+        -------
+        (n, *input), or (n, steps, *input) for networks in time
+        """
+        values = real(x, "x")
+        shape, size = self.shapes[self.source], int(np.prod(self.shapes[self.source]))
+        wanted = f"(n, {', '.join(map(str, shape))})" + (
+            f", or (n, steps, {', '.join(map(str, shape))})" if self.temporal else ""
+        )
+        if values.ndim < 2 or not len(values):
+            raise InputError(f"x has shape {values.shape}; expected one or more samples {wanted}")
+        if values.shape[1:] == shape or (values.ndim == 2 and values.shape[1] == size):
+            still = values.reshape(len(values), *shape)
+            if not self.temporal:
+                return still
+            return np.broadcast_to(still[:, None], (len(values), self.steps, *shape))
+        if (
+            self.temporal
+            and (values.shape[2:] == shape or (values.ndim == 3 and values.shape[2] == size))
+            and values.shape[1]
+        ):
+            return values.reshape(len(values), values.shape[1], *shape)
+        raise InputError(f"x has shape {values.shape}; the network takes {wanted}")
+
+    def outputs(self, x: ArrayLike, *, products: Mapping[str, Product] | None = None) -> Values:
+        """The network's outputs on ideal arrays: the file's own numbers.
+
+        Parameters
+        ----------
+        x : (n, *input), or (n, steps, *input) for networks in time
+        products : mapping of node name to function, optional
+            Weighted nodes that something else computes.
+
+        Returns
+        -------
+        (n, outputs)
+            Spike counts where the outputs spike; the last step's values for other outputs in time.
+        """
+        taken = self.taken(x)
+        size = chunk_of(self, taken.shape[1] if self.temporal else 1)
+        found = []
+        for begin in range(0, len(taken), size):
+            values = run(self, taken[begin : begin + size], products)[self.output]
+            if self.temporal:
+                values = values.sum(axis=1) if self.spiking else values[:, -1]
+            found.append(values.reshape(len(values), -1))
+        return np.concatenate(found)
+
+    def spikes(self, x: ArrayLike, *, products: Mapping[str, Product] | None = None) -> Values:
+        """What the outputs do step by step, (n, steps, outputs): spikes 0 or 1, or membranes of
+        outputs that do not spike."""
+        if not self.temporal:
+            raise InputError(
+                "the network has no neurons that spike in time; its values are `outputs(x)`"
+            )
+        values = run(self, self.taken(x), products)[self.output]
+        return values.reshape(*values.shape[:2], -1)
+
+    def decided(self, outputs: Values) -> NDArray[np.int64]:
+        """Which output answers, (n,): the largest; −1 for a tie, and for silence of outputs that
+        spike.
+
+        One output alone decides between classes 0 and 1: by whether it spikes, or exceeds ½ after a
+        sigmoid."""
+        last = self.nodes[self._decider]
+        if outputs.shape[1] == 1:
+            if self.spiking:
+                return (outputs[:, 0] > 0).astype(np.int64)
+            if isinstance(last, Activation) and last.name == "sigmoid":
+                return (outputs[:, 0] > 0.5).astype(np.int64)
+            raise ConfigError(
+                "the network has one output, which is no spike and no probability: it decides on no"
+                " class; use outputs(x)"
+            )
+        if isinstance(last, SignOutputs):
+            return (outputs[:, 1] > outputs[:, 0]).astype(np.int64)
+        best = outputs.max(axis=1)
+        tie = np.sum(outputs == best[:, None], axis=1) > 1
+        silent = (best <= 0) if self.spiking else np.zeros(len(outputs), dtype=bool)
+        return np.where(tie | silent, -1, outputs.argmax(axis=1)).astype(np.int64)
+
+    def labelled(self, decided: NDArray[np.int64]) -> NDArray[Any]:
+        """Turn numbers of outputs into the classes' labels; an answer that is none stays −1 (None
+        among labels that are no numbers ≥ 0)."""
+        if self.classes is None:
+            return decided
+        if all(isinstance(label, int | np.integer) and label >= 0 for label in self.classes):
+            return np.where(decided < 0, -1, np.asarray(self.classes, dtype=np.int64)[decided])
+        labels = np.array([*self.classes, None], dtype=object)
+        return (
+            np.asarray(labels[decided])
+            if np.any(decided < 0)
+            else np.asarray(self.classes)[decided]
+        )
+
+    def predict(self, x: ArrayLike) -> NDArray[Any]:
+        """The class of each sample, (n,), on ideal arrays."""
+        return self.labelled(self.decided(self.outputs(x)))
+
+    def accuracy(self, x: ArrayLike, y: ArrayLike) -> float:
+        """Fraction of samples answered rightly on ideal arrays; ties and silence are wrong.
+
+        Parameters
+        ----------
+        x : inputs as in `outputs`
+        y : (n,)
+            Labels.
+        """
+        return self.scored(self.decided(self.outputs(x)), y)
+
+    def scored(self, decided: NDArray[np.int64], y: ArrayLike) -> float:
+        """Fraction of decisions (n,) that are the labels y (n,)."""
+        labels = np.asarray(y)
+        if labels.shape != decided.shape:
+            raise InputError(
+                f"y has shape {labels.shape}; expected one label a sample, ({len(decided)},)"
+            )
+        if self.classes is None:
+            if labels.dtype.kind not in "biu" and not (
+                labels.dtype.kind == "f" and np.all(labels == np.rint(labels))
+            ):
+                raise InputError(
+                    f"y has type {labels.dtype}; expected the numbers of the outputs, 0 to"
+                    f" {max(2, self.outputs_count) - 1}"
+                )
+            wrong = (labels < 0) | (labels >= max(2, self.outputs_count))
+            if np.any(wrong):
+                raise InputError(
+                    f"y has the label {labels[wrong][0]}; expected 0 to"
+                    f" {max(2, self.outputs_count) - 1}, the numbers of the outputs"
+                )
+            return float(np.mean(decided == labels))
+        place = {label: k for k, label in enumerate(self.classes)}
+        return float(
+            np.mean(
+                [
+                    place.get(label, -2) == k
+                    for label, k in zip(labels.tolist(), decided.tolist(), strict=True)
+                ]
+            )
+        )
+
+    def spike_counts(
+        self, x: ArrayLike, *, products: Mapping[str, Product] | None = None
+    ) -> dict[str, float]:
+        """Mean number of spikes a sample of every population that spikes."""
+        names = frozenset(
+            name
+            for name, node in self.nodes.items()
+            if isinstance(node, Population) and node.spiking
+        )
+        taken = self.taken(x)
+        size = chunk_of(self, taken.shape[1] if self.temporal else 1)
+        total = dict.fromkeys(sorted(names), 0.0)
+        for begin in range(0, len(taken), size):
+            values = run(self, taken[begin : begin + size], products, keep=names)
+            for name in total:
+                total[name] += float(values[name].sum())
+        return {name: count / len(taken) for name, count in total.items()}

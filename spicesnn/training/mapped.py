@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from spicesnn.networks.circuit import ChipDeck
     from spicesnn.networks.hardware import Hardware
     from spicesnn.networks.network import Network
+    from spicesnn.networks.structure import Structure
 
 ENDINGS = (".nir", ".onnx", ".npz")
 _CALIBRATION_FRACTION = 0.2
@@ -628,7 +629,7 @@ def _counted(y: NDArray[Any]) -> list[int]:
     return [order.index(label) for label in y.tolist()]
 
 
-def _numbers(network: Network, y: NDArray[Any]) -> NDArray[np.int64]:
+def _numbers(network: Structure, y: NDArray[Any]) -> NDArray[np.int64]:
     """Labels as numbers of outputs; −2 for one that the network has not."""
     if network.classes is None:
         return np.asarray(y, dtype=np.int64)

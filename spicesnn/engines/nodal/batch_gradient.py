@@ -58,9 +58,7 @@ def summed(prepared: Prepared, row_volts: Floats, slopes: Floats) -> tuple[Float
                 _driven(prepared, rows=together[:, lines].T, cols=cols),
             )
             effective[:, lines] = -one.row_amps.T
-        _subtract_products(
-            total, one.word_volts, one.bit_volts, other.word_volts, other.bit_volts
-        )
+        _subtract_products(total, one.word_volts, one.bit_volts, other.word_volts, other.bit_volts)
     return total, slopes @ effective.T
 
 

@@ -13,13 +13,15 @@ import numpy as np
 from spicesnn import npz
 from spicesnn.errors import DataError, InputError
 from spicesnn.networks.activations import by_name
-from spicesnn.networks.network import Network
 from spicesnn.networks.nodes import Dense, Node
+from spicesnn.networks.structure import Made
 
 _SPELLINGS = (("w", "b"), ("weights_", "bias_"), ("W", "B"), ("weight_", "bias_"))
 
 
-def network_from_arrays(layers: Sequence[Any] | str | Path, activation: str = "relu") -> Network:
+def network_from_arrays(
+    kind: type[Made], layers: Sequence[Any] | str | Path, activation: str = "relu"
+) -> Made:
     """A network of dense layers; see `Network.from_arrays`.
 
     Raises
@@ -52,7 +54,7 @@ def network_from_arrays(layers: Sequence[Any] | str | Path, activation: str = "r
         between: Node | None = by_name(activation)
         if number < len(pairs) - 1 and between is not None:
             chain.append((f"{activation}{number}", between))
-    return Network.chain(chain, chain[0][1].weights.shape[:1])
+    return kind.chain(chain, chain[0][1].weights.shape[:1])
 
 
 def _pairs(layers: Sequence[Any]) -> list[tuple[Any, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from spicesnn.networks.network import Edge
+from spicesnn.networks.graph import Edge
 from spicesnn.networks.nodes import Convolution, Dense, Node, Scale, Values
 from spicesnn.networks.populations import Population
 

@@ -18,7 +18,7 @@ from spicesnn import hdf5
 from spicesnn.errors import DataError, InputError, MissingPackageError, SpicesnnError
 from spicesnn.networks import populations as pop
 from spicesnn.networks.activations import Threshold
-from spicesnn.networks.network import Edge, Network
+from spicesnn.networks.graph import Edge
 from spicesnn.networks.nodes import (
     Convolution,
     Dense,
@@ -29,6 +29,7 @@ from spicesnn.networks.nodes import (
     Scale,
     Shape,
 )
+from spicesnn.networks.structure import Made, Structure
 from spicesnn.whole_file import appearing
 
 DEFAULT_DT_S = 1e-3
@@ -84,12 +85,13 @@ def nir_module() -> Any:
 
 
 def read_nir(
+    kind: type[Made],
     path: str | Path,
     *,
     dt_s: float | None = None,
     reset: str | None = None,
     steps: int | None = None,
-) -> Network:
+) -> Made:
     """The network of a NIR file; see `Network.from_nir`.
 
     Raises
@@ -114,7 +116,9 @@ def read_nir(
             f" {(str(error).splitlines() or [''])[0][:120]})"
         ) from None
     try:
-        return _network(nodes, edges, dict(getattr(read, "metadata", {}) or {}), dt_s, reset, steps)
+        return _network(
+            kind, nodes, edges, dict(getattr(read, "metadata", {}) or {}), dt_s, reset, steps
+        )
     except SpicesnnError as error:
         raise type(error)(f"{path}: {error}") from None
 
@@ -186,20 +190,21 @@ def _passing() -> Node:
 
 
 def _network(
+    kind: type[Made],
     nodes: Mapping[str, Any],
     edges: list[Edge],
     metadata: Mapping[str, Any],
     dt_s: float | None,
     reset: str | None,
     steps: int | None,
-) -> Network:
+) -> Made:
     ends = {
-        kind: [name for name, node in nodes.items() if type(node).__name__ == kind]
-        for kind in ("Input", "Output")
+        end: [name for name, node in nodes.items() if type(node).__name__ == end]
+        for end in ("Input", "Output")
     }
-    for kind, found in ends.items():
+    for end, found in ends.items():
         if len(found) != 1:
-            raise InputError(f"the network has {len(found)} nodes of kind {kind}; expected one")
+            raise InputError(f"the network has {len(found)} nodes of kind {end}; expected one")
     source, sink = ends["Input"][0], ends["Output"][0]
     makers = [a for a, b in edges if b == sink]
     if len(makers) != 1 or any(a == sink for a, _ in edges):
@@ -231,8 +236,8 @@ def _network(
         steps = int(metadata.get("steps", DEFAULT_STEPS))
     kept = tuple(edge for edge in edges if edge[1] != sink)
 
-    def built(chosen: Mapping[str, Any]) -> Network:
-        return Network(
+    def built(chosen: Mapping[str, Any]) -> Made:
+        return kind(
             nodes=chosen,
             edges=kept,
             input_shape=shape,
@@ -260,7 +265,7 @@ def _network(
         return built(shifted) if network else network
 
 
-def _checked(network: Network, nodes: Mapping[str, Any]) -> Network:
+def _checked(network: Made, nodes: Mapping[str, Any]) -> Made:
     """Hold the shapes that the file states for its convolutions against those that follow from its
     input."""
     for name in network.weighted:
@@ -423,7 +428,7 @@ _MAKERS: dict[str, Callable[[Any], Node | pop.Population]] = {
 # -- out -------------------------------------------------------------------------------------------
 
 
-def write_nir(network: Network, path: str | Path) -> Path:
+def write_nir(network: Structure, path: str | Path) -> Path:
     """Write a network as a NIR file; its time step and its resets go into the metadata, where
     `read_nir` finds them."""
     nir = nir_module()
@@ -459,7 +464,7 @@ def _names(names: list[str]) -> dict[str, str]:
     return found
 
 
-def _nir_node(nir: Any, network: Network, name: str, node: Node | pop.Population) -> Any:
+def _nir_node(nir: Any, network: Structure, name: str, node: Node | pop.Population) -> Any:
     shape = network.shapes[network.inputs_of(name)[0]]
     if isinstance(node, Dense):
         weight = np.ascontiguousarray(node.weights.T)

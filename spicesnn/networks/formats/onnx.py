@@ -10,9 +10,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from spicesnn.errors import DataError, InputError, MissingPackageError, SpicesnnError
-from spicesnn.networks.formats.onnx_operations import Reader
-from spicesnn.networks.network import Network
+from spicesnn.networks.formats.folding import folded
+from spicesnn.networks.formats.onnx_constants import computed
+from spicesnn.networks.formats.onnx_graph import GraphReader, Label, Operand, Value
+from spicesnn.networks.formats.onnx_operations import OPERATIONS
+from spicesnn.networks.structure import Made
 
 _LARGEST_BYTES = 1 << 31
 _MOST_OPERATIONS = 100_000
@@ -29,7 +34,7 @@ def onnx_module() -> Any:
     return onnx
 
 
-def read_onnx(path: str | Path) -> Network:
+def read_onnx(kind: type[Made], path: str | Path) -> Made:
     """The network of an ONNX file; see `Network.from_onnx`.
 
     Raises
@@ -60,7 +65,7 @@ def read_onnx(path: str | Path) -> Network:
             f" {_MOST_OPERATIONS}"
         )
     try:
-        return Reader(onnx, model).network()
+        return Reader(onnx, model).network(kind)
     except SpicesnnError as error:
         raise type(error)(f"{path}: {error}") from None
     except (
@@ -77,3 +82,95 @@ def read_onnx(path: str | Path) -> Network:
             f"{path} is not a network as its operations describe it ({type(error).__name__}:"
             f" {reason})"
         ) from None
+
+
+class Reader(GraphReader):
+    """Reads one graph, operation by operation."""
+
+    def network(self, kind: type[Made]) -> Made:
+        """The whole network."""
+        if self.graph.sparse_initializer:
+            raise InputError("the file has sparse weights; expected dense ones")
+        for tensor in self.graph.initializer:
+            self.known[tensor.name] = self.array(tensor)
+        inputs = [item for item in self.graph.input if item.name not in self.known]
+        if len(inputs) != 1:
+            raise InputError(
+                f"the graph has {len(inputs)} inputs"
+                f" ({', '.join(i.name for i in inputs) or 'none'}); expected one"
+            )
+        shape = self.input_shape(inputs[0])
+        self.source = inputs[0].name or "input"
+        self.known[inputs[0].name] = Value(self.source, shape)
+        for number, operation in enumerate(self.graph.node):
+            self.where = f"node {operation.name or number!r} ({operation.op_type})"
+            self.take(operation)
+        output = self.output()
+        self.where = ""
+        if output.node == self.source:
+            raise InputError("the output is the input itself; expected a network between them")
+        used = self.used(output.node)
+        nodes = {name: node for name, node in self.nodes.items() if name in used}
+        edges = [edge for edge in self.edges if edge[1] in used]
+        made, left, last = folded(nodes, edges, output.node, self.shapes)
+        sink = "output" if "output" not in made and self.source != "output" else "network output"
+        return kind(
+            nodes=made,
+            edges=tuple(left),
+            input_shape=shape,
+            output=last,
+            source=self.source,
+            sink=sink,
+            classes=self.classes,
+            remarks=tuple(self.remarks),
+        )
+
+    def take(self, operation: Any) -> None:
+        """Read one operation."""
+        if operation.domain not in ("", "ai.onnx", "ai.onnx.ml"):
+            raise self.refuse(
+                f"of the domain {operation.domain!r}; spicesnn takes the operations of ONNX itself"
+            )
+        operands = [self.operand(operation, k) for k in range(len(operation.input))]
+        name = operation.op_type
+        if (
+            all(item is None or isinstance(item, np.ndarray) for item in operands)
+            or name == "Shape"
+        ):
+            made = computed(self, operation, operands)
+            if made is not None:
+                self.known[operation.output[0]] = np.asarray(made)
+                return
+        if any(isinstance(item, Label) for item in operands):
+            self.label(operation, operands)
+            return
+        maker = OPERATIONS.get(name)
+        if maker is None:
+            raise self.refuse(f"spicesnn takes: {', '.join(sorted(OPERATIONS))}")
+        try:
+            maker(self, operation)
+        except InputError as error:
+            raise error if str(error).startswith(self.where) else self.refuse(str(error)) from None
+
+    def label(self, operation: Any, operands: list[Operand | None]) -> None:
+        """What is done to labels: nothing that arrays compute."""
+        if operation.op_type not in (
+            "Cast",
+            "ArrayFeatureExtractor",
+            "Reshape",
+            "Identity",
+            "ZipMap",
+            "Squeeze",
+            "Flatten",
+        ):
+            raise self.refuse(
+                "computes with labels; spicesnn leaves labels out, and nothing may be made of them"
+            )
+        label = next(item for item in operands if isinstance(item, Label))
+        if operation.op_type == "ArrayFeatureExtractor" and isinstance(operands[0], np.ndarray):
+            names = [
+                k.decode() if isinstance(k, bytes) else k for k in operands[0].ravel().tolist()
+            ]
+            self.classes = tuple(names)
+        for name in operation.output:
+            self.known[name] = label

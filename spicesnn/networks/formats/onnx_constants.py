@@ -4,26 +4,25 @@ exporter."""
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from spicesnn.networks.formats import onnx_operations as operations
-
-if TYPE_CHECKING:
-    from spicesnn.networks.formats.onnx_operations import Constant, Operand, Reader
+from spicesnn.networks.formats.onnx_graph import Constant, GraphReader, Operand, Value
 
 BATCH = -1
 """What stands for the batch's size in a shape."""
 _LARGEST = 1 << 28
 
 
-def computed(reader: Reader, operation: Any, operands: list[Operand | None]) -> Constant | None:
+def computed(
+    reader: GraphReader, operation: Any, operands: list[Operand | None]
+) -> Constant | None:
     """The constant that an operation makes of constants (of a value's shape, for Shape); None where
     it is none of these operations."""
     name = operation.op_type
     if name == "Shape":
-        if isinstance(operands[0], operations.Value):
+        if isinstance(operands[0], Value):
             return np.array([BATCH, *operands[0].shape])
         return np.array(np.shape(operands[0])) if isinstance(operands[0], np.ndarray) else None
     if name == "Constant":
@@ -76,7 +75,7 @@ def computed(reader: Reader, operation: Any, operands: list[Operand | None]) -> 
     return None
 
 
-def _constant(reader: Reader, operation: Any) -> Constant:
+def _constant(reader: GraphReader, operation: Any) -> Constant:
     for item in operation.attribute:
         if item.name == "value":
             return reader.array(item.t)

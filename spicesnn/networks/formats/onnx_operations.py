@@ -5,21 +5,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spicesnn.errors import InputError
 from spicesnn.networks.activations import Activation, Clip, LeakyReLU, Normalise, Softmax
-from spicesnn.networks.formats.folding import folded
-from spicesnn.networks.network import Edge, Network
+from spicesnn.networks.formats.onnx_graph import Constant, GraphReader, Label, Norm, Value
 from spicesnn.networks.nodes import (
     Convolution,
     Dense,
     Embed,
-    Node,
     Pad,
     Pooling,
     Reshape,
@@ -28,286 +23,8 @@ from spicesnn.networks.nodes import (
     Transpose,
 )
 
-Constant = NDArray[Any]
-_LARGEST_CONSTANT = 1 << 28
 
-
-@dataclass(frozen=True)
-class Value:
-    """What a node puts out: its name and the shape of one sample."""
-
-    node: str
-    shape: Shape
-
-
-@dataclass(frozen=True)
-class Label:
-    """A class, made of scores: nothing that arrays compute."""
-
-    scores: str
-
-
-@dataclass(frozen=True)
-class Norm:
-    """The sum of absolute values of each sample: scikit-learn's converter divides scores by it."""
-
-    of: Value
-
-
-Operand = Value | Label | Norm | Constant
-
-
-class Reader:
-    """Reads one graph, operation by operation."""
-
-    def __init__(self, onnx: Any, model: Any) -> None:
-        self.onnx, self.graph = onnx, model.graph
-        self.opset = max(
-            [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")], default=1
-        )
-        if model.functions:
-            raise InputError(
-                f"the file defines functions of its own ({model.functions[0].name!r}); expected"
-                " plain operations"
-            )
-        self.known: dict[str, Operand] = {}
-        self.nodes: dict[str, Node] = {}
-        self.edges: list[Edge] = []
-        self.shapes: dict[str, Shape] = {}
-        self.remarks: list[str] = []
-        self.classes: tuple[Any, ...] | None = None
-        self.where = ""
-
-    def network(self) -> Network:
-        """The whole network."""
-        if self.graph.sparse_initializer:
-            raise InputError("the file has sparse weights; expected dense ones")
-        for tensor in self.graph.initializer:
-            self.known[tensor.name] = self.array(tensor)
-        inputs = [item for item in self.graph.input if item.name not in self.known]
-        if len(inputs) != 1:
-            raise InputError(
-                f"the graph has {len(inputs)} inputs"
-                f" ({', '.join(i.name for i in inputs) or 'none'}); expected one"
-            )
-        shape = self.input_shape(inputs[0])
-        self.source = inputs[0].name or "input"
-        self.known[inputs[0].name] = Value(self.source, shape)
-        for number, operation in enumerate(self.graph.node):
-            self.where = f"node {operation.name or number!r} ({operation.op_type})"
-            self.take(operation)
-        output = self.output()
-        self.where = ""
-        if output.node == self.source:
-            raise InputError("the output is the input itself; expected a network between them")
-        used = self.used(output.node)
-        nodes = {name: node for name, node in self.nodes.items() if name in used}
-        edges = [edge for edge in self.edges if edge[1] in used]
-        made, left, last = folded(nodes, edges, output.node, self.shapes)
-        sink = "output" if "output" not in made and self.source != "output" else "network output"
-        return Network(
-            nodes=made,
-            edges=tuple(left),
-            input_shape=shape,
-            output=last,
-            source=self.source,
-            sink=sink,
-            classes=self.classes,
-            remarks=tuple(self.remarks),
-        )
-
-    def used(self, output: str) -> set[str]:
-        """Nodes that lead to the output."""
-        found, todo = {output}, [output]
-        while todo:
-            name = todo.pop()
-            for a, b in self.edges:
-                if b == name and a not in found:
-                    found.add(a)
-                    todo.append(a)
-        return found
-
-    def input_shape(self, item: Any) -> Shape:
-        """Shape of one sample: that of the input without its batch axis."""
-        if not item.type.HasField("tensor_type"):
-            raise InputError(f"the input {item.name!r} is no tensor")
-        sizes = [
-            d.dim_value if d.HasField("dim_value") else 0 for d in item.type.tensor_type.shape.dim
-        ]
-        if len(sizes) < 2 or any(size < 1 for size in sizes[1:]):
-            raise InputError(
-                f"the input {item.name!r} has the shape {sizes} (0: not said); expected a batch"
-                " axis and sizes that are said. Export the model with a fixed shape of one sample"
-            )
-        return tuple(sizes[1:])
-
-    def output(self) -> Value:
-        """The scores: the one output that is a value, or what its labels are made of."""
-        values = [
-            self.known[item.name]
-            for item in self.graph.output
-            if isinstance(self.known.get(item.name), Value)
-        ]
-        labels = [
-            self.known[item.name]
-            for item in self.graph.output
-            if isinstance(self.known.get(item.name), Label)
-        ]
-        if len({value.node for value in values if isinstance(value, Value)}) > 1:
-            raise InputError(
-                f"the graph has {len(values)} outputs; expected one (and labels made of it)"
-            )
-        if labels:
-            self.remarks.append(
-                "labels are left out; the scores that they are made of are the outputs"
-            )
-        if values:
-            assert isinstance(values[0], Value)
-            return values[0]
-        if labels:
-            assert isinstance(labels[0], Label)
-            return Value(labels[0].scores, self.shapes[labels[0].scores])
-        raise InputError("no output of the graph depends on its input")
-
-    # -- helpers -------------------------------------------------------------------------------
-
-    def array(self, tensor: Any) -> Constant:
-        """A tensor of the file as an array; weights that stand elsewhere are refused."""
-        if tensor.data_location == self.onnx.TensorProto.EXTERNAL or tensor.external_data:
-            raise InputError(
-                f"the weights {tensor.name!r} are kept in another file; save the model with its"
-                " weights inside"
-            )
-        if math.prod(tensor.dims) > _LARGEST_CONSTANT or any(d < 0 for d in tensor.dims):
-            raise InputError(f"the weights {tensor.name!r} claim the shape {list(tensor.dims)}")
-        try:
-            return np.asarray(self.onnx.numpy_helper.to_array(tensor))
-        except Exception as error:  # whatever a damaged tensor leads to
-            reason = (str(error).splitlines() or [""])[0][:80]
-            raise InputError(
-                f"the weights {tensor.name!r} of shape {list(tensor.dims)} are damaged ({reason})"
-            ) from None
-
-    def refuse(self, why: str) -> InputError:
-        """An error that names the operation."""
-        return InputError(f"{self.where}: {why}")
-
-    def attribute(self, operation: Any, name: str, default: Any = None) -> Any:
-        """An attribute's value, text decoded."""
-        for item in operation.attribute:
-            if item.name == name:
-                value = self.onnx.helper.get_attribute_value(item)
-                if isinstance(value, bytes):
-                    return value.decode("utf-8", "replace")
-                if isinstance(value, list | tuple) and value and isinstance(value[0], bytes):
-                    return [v.decode("utf-8", "replace") for v in value]
-                return value
-        return default
-
-    def operand(self, operation: Any, number: int) -> Operand | None:
-        """An input, or None where it is left out."""
-        if number >= len(operation.input) or not operation.input[number]:
-            return None
-        name = operation.input[number]
-        if name not in self.known:
-            raise self.refuse(f"its input {name!r} comes from nowhere")
-        return self.known[name]
-
-    def value(self, operation: Any, number: int = 0) -> Value:
-        """An input that depends on the network's input."""
-        found = self.operand(operation, number)
-        if not isinstance(found, Value):
-            what = (
-                "missing"
-                if found is None
-                else "a label"
-                if isinstance(found, Label)
-                else "a constant"
-            )
-            raise self.refuse(f"its input {number} is {what}; expected a value of the network")
-        return found
-
-    def constant(self, operation: Any, number: int, what: str) -> Constant | None:
-        """An input that is a constant, or None where it is left out."""
-        found = self.operand(operation, number)
-        if found is None or isinstance(found, np.ndarray):
-            return found
-        raise self.refuse(f"{what} depends on the network's input; expected a constant")
-
-    def add(
-        self, operation: Any, node: Node, *sources: Value, output: int = 0, suffix: str = ""
-    ) -> Value:
-        """Put a node into the network, which listens to `sources`."""
-        base = (operation.name or operation.output[output]) + suffix
-        name, count = base, 1
-        while name in self.nodes or name == self.source:
-            count += 1
-            name = f"{base}_{count}"
-        try:
-            shape = node.shape_out(sources[0].shape)
-        except InputError as error:
-            raise self.refuse(str(error)) from None
-        self.nodes[name], self.shapes[name] = node, shape
-        self.edges += [(source.node, name) for source in sources]
-        made = Value(name, shape)
-        if not suffix:
-            self.known[operation.output[output]] = made
-        return made
-
-    def take(self, operation: Any) -> None:
-        """Read one operation."""
-        if operation.domain not in ("", "ai.onnx", "ai.onnx.ml"):
-            raise self.refuse(
-                f"of the domain {operation.domain!r}; spicesnn takes the operations of ONNX itself"
-            )
-        operands = [self.operand(operation, k) for k in range(len(operation.input))]
-        name = operation.op_type
-        if (
-            all(item is None or isinstance(item, np.ndarray) for item in operands)
-            or name == "Shape"
-        ):
-            from spicesnn.networks.formats.onnx_constants import computed
-
-            made = computed(self, operation, operands)
-            if made is not None:
-                self.known[operation.output[0]] = np.asarray(made)
-                return
-        if any(isinstance(item, Label) for item in operands):
-            self.label(operation, operands)
-            return
-        maker = OPERATIONS.get(name)
-        if maker is None:
-            raise self.refuse(f"spicesnn takes: {', '.join(sorted(OPERATIONS))}")
-        try:
-            maker(self, operation)
-        except InputError as error:
-            raise error if str(error).startswith(self.where) else self.refuse(str(error)) from None
-
-    def label(self, operation: Any, operands: list[Operand | None]) -> None:
-        """What is done to labels: nothing that arrays compute."""
-        if operation.op_type not in (
-            "Cast",
-            "ArrayFeatureExtractor",
-            "Reshape",
-            "Identity",
-            "ZipMap",
-            "Squeeze",
-            "Flatten",
-        ):
-            raise self.refuse(
-                "computes with labels; spicesnn leaves labels out, and nothing may be made of them"
-            )
-        label = next(item for item in operands if isinstance(item, Label))
-        if operation.op_type == "ArrayFeatureExtractor" and isinstance(operands[0], np.ndarray):
-            names = [
-                k.decode() if isinstance(k, bytes) else k for k in operands[0].ravel().tolist()
-            ]
-            self.classes = tuple(names)
-        for name in operation.output:
-            self.known[name] = label
-
-
-def _named_activation(name: str) -> Callable[[Reader, Any], None]:
+def _named_activation(name: str) -> Callable[[GraphReader, Any], None]:
     return lambda reader, op: void(reader.add(op, Activation(name), reader.value(op)))
 
 
@@ -315,11 +32,11 @@ def void(_: Any) -> None:
     """Forget a result."""
 
 
-def _same(reader: Reader, op: Any) -> None:
+def _same(reader: GraphReader, op: Any) -> None:
     reader.known[op.output[0]] = reader.value(op)
 
 
-def _gemm(reader: Reader, op: Any) -> None:
+def _gemm(reader: GraphReader, op: Any) -> None:
     if reader.attribute(op, "transA", 0):
         raise reader.refuse("transA = 1 would mix samples")
     weights = reader.constant(op, 1, "its matrix")
@@ -335,7 +52,7 @@ def _gemm(reader: Reader, op: Any) -> None:
     reader.add(op, Dense(matrix, offsets), reader.value(op))
 
 
-def _matmul(reader: Reader, op: Any) -> None:
+def _matmul(reader: GraphReader, op: Any) -> None:
     weights = reader.constant(op, 1, "its matrix")
     value = reader.value(op)
     if weights is None or weights.ndim != 2 or len(value.shape) != 1:
@@ -347,7 +64,7 @@ def _matmul(reader: Reader, op: Any) -> None:
 
 
 def pads(
-    reader: Reader, op: Any, size: Shape, kernel: Shape, stride: Shape, dilation: Shape
+    reader: GraphReader, op: Any, size: Shape, kernel: Shape, stride: Shape, dilation: Shape
 ) -> tuple[tuple[int, int], ...]:
     """Padding of a sliding window, (before, after) an axis, from `pads` or `auto_pad`."""
     auto = reader.attribute(op, "auto_pad", "NOTSET")
@@ -367,7 +84,7 @@ def pads(
     return tuple(found)
 
 
-def _conv(reader: Reader, op: Any) -> None:
+def _conv(reader: GraphReader, op: Any) -> None:
     kernel, value = reader.constant(op, 1, "its kernel"), reader.value(op)
     if kernel is None or kernel.ndim not in (3, 4):
         raise reader.refuse(
@@ -395,8 +112,8 @@ def _conv(reader: Reader, op: Any) -> None:
     )
 
 
-def _pool(what: str) -> Callable[[Reader, Any], None]:
-    def taken(reader: Reader, op: Any) -> None:
+def _pool(what: str) -> Callable[[GraphReader, Any], None]:
+    def taken(reader: GraphReader, op: Any) -> None:
         value = reader.value(op)
         size = tuple(reader.attribute(op, "kernel_shape", []))
         if len(value.shape) != len(size) + 1:
@@ -425,8 +142,8 @@ def _pool(what: str) -> Callable[[Reader, Any], None]:
     return taken
 
 
-def _global_pool(what: str) -> Callable[[Reader, Any], None]:
-    def taken(reader: Reader, op: Any) -> None:
+def _global_pool(what: str) -> Callable[[GraphReader, Any], None]:
+    def taken(reader: GraphReader, op: Any) -> None:
         value = reader.value(op)
         size = value.shape[1:]
         reader.add(op, Pooling(what, size, size, tuple((0, 0) for _ in size)), value)  # type: ignore[arg-type]
@@ -434,7 +151,7 @@ def _global_pool(what: str) -> Callable[[Reader, Any], None]:
     return taken
 
 
-def _reduce_sum(reader: Reader, op: Any) -> None:
+def _reduce_sum(reader: GraphReader, op: Any) -> None:
     value = reader.value(op)
     given = reader.constant(op, 1, "its axes")
     axes = reader.attribute(op, "axes") if given is None else given.ravel().tolist()
@@ -451,7 +168,7 @@ def _reduce_sum(reader: Reader, op: Any) -> None:
     reader.known[op.output[0]] = Norm(Value(source, value.shape))
 
 
-def _reduce_mean(reader: Reader, op: Any) -> None:
+def _reduce_mean(reader: GraphReader, op: Any) -> None:
     value = reader.value(op)
     axes = reader.attribute(op, "axes")
     given = reader.constant(op, 1, "its axes")
@@ -467,7 +184,7 @@ def _reduce_mean(reader: Reader, op: Any) -> None:
         reader.add(op, Reshape((value.shape[0],)), pooled)
 
 
-def _flatten(reader: Reader, op: Any) -> None:
+def _flatten(reader: GraphReader, op: Any) -> None:
     if reader.attribute(op, "axis", 1) not in (1, -len(reader.value(op).shape)):
         raise reader.refuse(
             f"axis is {reader.attribute(op, 'axis', 1)}; expected 1, which keeps samples apart"
@@ -479,7 +196,7 @@ def _flatten(reader: Reader, op: Any) -> None:
     reader.add(op, Reshape((math.prod(value.shape),)), value)
 
 
-def _reshape(reader: Reader, op: Any) -> None:
+def _reshape(reader: GraphReader, op: Any) -> None:
     value, told = reader.value(op), reader.constant(op, 1, "its shape")
     target = [int(k) for k in (reader.attribute(op, "shape", []) if told is None else told.ravel())]
     if not reader.attribute(op, "allowzero", 0):
@@ -501,7 +218,7 @@ def _reshape(reader: Reader, op: Any) -> None:
     reader.add(op, Reshape(tuple(rest)), value)
 
 
-def _squeeze(reader: Reader, op: Any, *, more: bool = False) -> None:
+def _squeeze(reader: GraphReader, op: Any, *, more: bool = False) -> None:
     value = reader.value(op)
     given = reader.constant(op, 1, "its axes")
     axes = reader.attribute(op, "axes") if given is None else given.ravel().tolist()
@@ -524,7 +241,7 @@ def _squeeze(reader: Reader, op: Any, *, more: bool = False) -> None:
     reader.add(op, Reshape(tuple(shape)), value)
 
 
-def _transpose(reader: Reader, op: Any) -> None:
+def _transpose(reader: GraphReader, op: Any) -> None:
     value = reader.value(op)
     order = reader.attribute(op, "perm", list(range(len(value.shape), -1, -1)))
     if order[0] != 0:
@@ -532,7 +249,7 @@ def _transpose(reader: Reader, op: Any) -> None:
     reader.add(op, Transpose(tuple(k - 1 for k in order[1:])), value)
 
 
-def _batch_norm(reader: Reader, op: Any) -> None:
+def _batch_norm(reader: GraphReader, op: Any) -> None:
     value = reader.value(op)
     scale, bias, mean, variance = (reader.constant(op, k, "a statistic") for k in range(1, 5))
     if scale is None or bias is None or mean is None or variance is None:
@@ -551,7 +268,7 @@ def _batch_norm(reader: Reader, op: Any) -> None:
     reader.add(op, Scale(factors.reshape(form), offsets.reshape(form)), value)
 
 
-def _sample_constant(reader: Reader, constant: Constant, value: Value) -> Constant:
+def _sample_constant(reader: GraphReader, constant: Constant, value: Value) -> Constant:
     """A constant without its batch axis, which has to be 1."""
     array = np.asarray(constant, dtype=float)
     if array.ndim == len(value.shape) + 1:
@@ -565,7 +282,7 @@ def _sample_constant(reader: Reader, constant: Constant, value: Value) -> Consta
     return array
 
 
-def _sum(reader: Reader, op: Any) -> None:
+def _sum(reader: GraphReader, op: Any) -> None:
     operands = [reader.operand(op, k) for k in range(len(op.input))]
     values = [item for item in operands if isinstance(item, Value)]
     constants = [
@@ -587,7 +304,7 @@ def _sum(reader: Reader, op: Any) -> None:
     )
 
 
-def _sub(reader: Reader, op: Any) -> None:
+def _sub(reader: GraphReader, op: Any) -> None:
     first, second = reader.operand(op, 0), reader.operand(op, 1)
     if isinstance(first, Value) and isinstance(second, Value):
         less = reader.add(op, Scale(-np.ones(())), second, suffix=" negated")
@@ -598,7 +315,7 @@ def _sub(reader: Reader, op: Any) -> None:
         reader.add(op, Scale(-np.ones(()), _sample_constant(reader, first, second)), second)
 
 
-def _times(reader: Reader, op: Any, *, divide: bool = False) -> None:
+def _times(reader: GraphReader, op: Any, *, divide: bool = False) -> None:
     first, second = reader.operand(op, 0), reader.operand(op, 1)
     if isinstance(first, np.ndarray) and not divide:
         first, second = second, first
@@ -615,7 +332,7 @@ def _times(reader: Reader, op: Any, *, divide: bool = False) -> None:
     reader.add(op, Scale(1.0 / by if divide else by), first)
 
 
-def _clip(reader: Reader, op: Any) -> None:
+def _clip(reader: GraphReader, op: Any) -> None:
     ends = []
     for number, (name, default) in enumerate((("min", -np.inf), ("max", np.inf)), start=1):
         given = reader.constant(op, number, f"its {name}")
@@ -627,8 +344,8 @@ def _clip(reader: Reader, op: Any) -> None:
     reader.add(op, Clip(*ends), reader.value(op))
 
 
-def _softmax(log: bool) -> Callable[[Reader, Any], None]:
-    def taken(reader: Reader, op: Any) -> None:
+def _softmax(log: bool) -> Callable[[GraphReader, Any], None]:
+    def taken(reader: GraphReader, op: Any) -> None:
         value = reader.value(op)
         axis = int(reader.attribute(op, "axis", -1 if reader.opset >= 13 else 1))
         axis = axis % (len(value.shape) + 1)
@@ -639,7 +356,7 @@ def _softmax(log: bool) -> Callable[[Reader, Any], None]:
     return taken
 
 
-def _concat(reader: Reader, op: Any) -> None:
+def _concat(reader: GraphReader, op: Any) -> None:
     values = [reader.value(op, k) for k in range(len(op.input))]
     axis = int(reader.attribute(op, "axis", 1)) % (len(values[0].shape) + 1)
     if axis == 0:
@@ -653,7 +370,7 @@ def _concat(reader: Reader, op: Any) -> None:
     reader.add(op, Scale(np.ones(())), *pieces)
 
 
-def _pad(reader: Reader, op: Any) -> None:
+def _pad(reader: GraphReader, op: Any) -> None:
     value = reader.value(op)
     if reader.attribute(op, "mode", "constant") != "constant":
         raise reader.refuse(f"mode is {reader.attribute(op, 'mode')!r}; expected constant")
@@ -680,7 +397,7 @@ def _pad(reader: Reader, op: Any) -> None:
     reader.add(op, Pad(tuple((told[k], told[k + axes]) for k in range(1, axes)), number), value)
 
 
-def _arg_max(reader: Reader, op: Any) -> None:
+def _arg_max(reader: GraphReader, op: Any) -> None:
     value = reader.value(op)
     if len(value.shape) != 1 or int(reader.attribute(op, "axis", 0)) % 2 != 1:
         raise reader.refuse(
@@ -690,7 +407,7 @@ def _arg_max(reader: Reader, op: Any) -> None:
     reader.known[op.output[0]] = Label(value.node)
 
 
-def _scaler(reader: Reader, op: Any) -> None:
+def _scaler(reader: GraphReader, op: Any) -> None:
     scale = np.asarray(reader.attribute(op, "scale", [1.0]), dtype=float)
     offset = np.asarray(reader.attribute(op, "offset", [0.0]), dtype=float)
     value = reader.value(op)
@@ -699,7 +416,7 @@ def _scaler(reader: Reader, op: Any) -> None:
     reader.add(op, Scale(factors, shift if shift.size > 1 else shift.reshape(())), value)
 
 
-def _linear_classifier(reader: Reader, op: Any) -> None:
+def _linear_classifier(reader: GraphReader, op: Any) -> None:
     value = reader.value(op)
     labels = reader.attribute(op, "classlabels_ints") or reader.attribute(op, "classlabels_strings")
     bias = np.asarray(reader.attribute(op, "intercepts", []), dtype=float)
@@ -723,7 +440,7 @@ def _linear_classifier(reader: Reader, op: Any) -> None:
     reader.known[op.output[0]] = Label(scores.node)
 
 
-def _zip_map(reader: Reader, op: Any) -> None:
+def _zip_map(reader: GraphReader, op: Any) -> None:
     labels = reader.attribute(op, "classlabels_int64s") or reader.attribute(
         op, "classlabels_strings"
     )
@@ -732,7 +449,7 @@ def _zip_map(reader: Reader, op: Any) -> None:
     reader.remarks.append("the dictionary of probabilities is left out; its values are the outputs")
 
 
-OPERATIONS: dict[str, Callable[[Reader, Any], None]] = {
+OPERATIONS: dict[str, Callable[[GraphReader, Any], None]] = {
     "Gemm": _gemm,
     "MatMul": _matmul,
     "Conv": _conv,

@@ -9,8 +9,8 @@ import numpy as np
 
 from spicesnn.errors import InputError, NotFittedError
 from spicesnn.networks.activations import Activation, SignOutputs, by_name
-from spicesnn.networks.network import Network
 from spicesnn.networks.nodes import Dense
+from spicesnn.networks.structure import Made
 
 TAKEN = (
     "MLPClassifier",
@@ -23,7 +23,7 @@ TAKEN = (
 )
 
 
-def network_from_sklearn(estimator: Any) -> Network:
+def network_from_sklearn(kind: type[Made], estimator: Any) -> Made:
     """The network of a fitted estimator; its outputs are those of `predict_proba`, or of
     `decision_function` where there is none.
 
@@ -42,7 +42,8 @@ def network_from_sklearn(estimator: Any) -> Network:
         )
     if not hasattr(estimator, "coefs_" if name.startswith("MLP") else "coef_"):
         raise NotFittedError(f"the {name} has not been fitted; call fit(X, y) first")
-    return _perceptron(estimator, name) if name.startswith("MLP") else _linear(estimator, name)
+    make = _perceptron if name.startswith("MLP") else _linear
+    return make(kind, estimator, name)
 
 
 def _classes(estimator: Any) -> tuple[Any, ...]:
@@ -54,7 +55,7 @@ def _classes(estimator: Any) -> tuple[Any, ...]:
     return tuple(np.asarray(classes).tolist())
 
 
-def _perceptron(estimator: Any, name: str) -> Network:
+def _perceptron(kind: type[Made], estimator: Any, name: str) -> Made:
     chain: list[tuple[str, Any]] = []
     last = len(estimator.coefs_) - 1
     for number, (weights, bias) in enumerate(
@@ -82,10 +83,10 @@ def _perceptron(estimator: Any, name: str) -> Network:
         classes = _classes(estimator)
         if len(classes) == 2 and estimator.coefs_[-1].shape[1] == 1:
             chain.append(("classes", SignOutputs(probability=True)))
-    return Network.chain(chain, (estimator.coefs_[0].shape[0],), classes=classes)
+    return kind.chain(chain, (estimator.coefs_[0].shape[0],), classes=classes)
 
 
-def _linear(estimator: Any, name: str) -> Network:
+def _linear(kind: type[Made], estimator: Any, name: str) -> Made:
     classes = _classes(estimator)
     weights = np.atleast_2d(np.asarray(estimator.coef_, dtype=float)).T
     bias = np.broadcast_to(
@@ -113,4 +114,4 @@ def _linear(estimator: Any, name: str) -> Network:
         softmax = by_name("softmax")
         assert softmax is not None
         chain.append(("probability", softmax))
-    return Network.chain(chain, (weights.shape[0],), classes=classes)
+    return kind.chain(chain, (weights.shape[0],), classes=classes)

@@ -1,0 +1,202 @@
+"""An ONNX graph while it is read: what its names stand for, and the nodes made so far."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spicesnn.errors import InputError
+from spicesnn.networks.graph import Edge
+from spicesnn.networks.nodes import Node, Shape
+
+Constant = NDArray[Any]
+_LARGEST_CONSTANT = 1 << 28
+
+
+@dataclass(frozen=True)
+class Value:
+    """What a node puts out: its name and the shape of one sample."""
+
+    node: str
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Label:
+    """A class, made of scores: nothing that arrays compute."""
+
+    scores: str
+
+
+@dataclass(frozen=True)
+class Norm:
+    """The sum of absolute values of each sample: scikit-learn's converter divides scores by it."""
+
+    of: Value
+
+
+Operand = Value | Label | Norm | Constant
+
+
+class GraphReader:
+    """What the operations of one graph have in common: operands, attributes, nodes made."""
+
+    def __init__(self, onnx: Any, model: Any) -> None:
+        self.onnx, self.graph = onnx, model.graph
+        self.opset = max(
+            [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")], default=1
+        )
+        if model.functions:
+            raise InputError(
+                f"the file defines functions of its own ({model.functions[0].name!r}); expected"
+                " plain operations"
+            )
+        self.known: dict[str, Operand] = {}
+        self.nodes: dict[str, Node] = {}
+        self.edges: list[Edge] = []
+        self.shapes: dict[str, Shape] = {}
+        self.remarks: list[str] = []
+        self.classes: tuple[Any, ...] | None = None
+        self.where, self.source = "", ""
+
+    def used(self, output: str) -> set[str]:
+        """Nodes that lead to the output."""
+        found, todo = {output}, [output]
+        while todo:
+            name = todo.pop()
+            for a, b in self.edges:
+                if b == name and a not in found:
+                    found.add(a)
+                    todo.append(a)
+        return found
+
+    def input_shape(self, item: Any) -> Shape:
+        """Shape of one sample: that of the input without its batch axis."""
+        if not item.type.HasField("tensor_type"):
+            raise InputError(f"the input {item.name!r} is no tensor")
+        sizes = [
+            d.dim_value if d.HasField("dim_value") else 0 for d in item.type.tensor_type.shape.dim
+        ]
+        if len(sizes) < 2 or any(size < 1 for size in sizes[1:]):
+            raise InputError(
+                f"the input {item.name!r} has the shape {sizes} (0: not said); expected a batch"
+                " axis and sizes that are said. Export the model with a fixed shape of one sample"
+            )
+        return tuple(sizes[1:])
+
+    def output(self) -> Value:
+        """The scores: the one output that is a value, or what its labels are made of."""
+        values = [
+            self.known[item.name]
+            for item in self.graph.output
+            if isinstance(self.known.get(item.name), Value)
+        ]
+        labels = [
+            self.known[item.name]
+            for item in self.graph.output
+            if isinstance(self.known.get(item.name), Label)
+        ]
+        if len({value.node for value in values if isinstance(value, Value)}) > 1:
+            raise InputError(
+                f"the graph has {len(values)} outputs; expected one (and labels made of it)"
+            )
+        if labels:
+            self.remarks.append(
+                "labels are left out; the scores that they are made of are the outputs"
+            )
+        if values:
+            assert isinstance(values[0], Value)
+            return values[0]
+        if labels:
+            assert isinstance(labels[0], Label)
+            return Value(labels[0].scores, self.shapes[labels[0].scores])
+        raise InputError("no output of the graph depends on its input")
+
+    # -- helpers -------------------------------------------------------------------------------
+
+    def array(self, tensor: Any) -> Constant:
+        """A tensor of the file as an array; weights that stand elsewhere are refused."""
+        if tensor.data_location == self.onnx.TensorProto.EXTERNAL or tensor.external_data:
+            raise InputError(
+                f"the weights {tensor.name!r} are kept in another file; save the model with its"
+                " weights inside"
+            )
+        if math.prod(tensor.dims) > _LARGEST_CONSTANT or any(d < 0 for d in tensor.dims):
+            raise InputError(f"the weights {tensor.name!r} claim the shape {list(tensor.dims)}")
+        try:
+            return np.asarray(self.onnx.numpy_helper.to_array(tensor))
+        except Exception as error:  # whatever a damaged tensor leads to
+            reason = (str(error).splitlines() or [""])[0][:80]
+            raise InputError(
+                f"the weights {tensor.name!r} of shape {list(tensor.dims)} are damaged ({reason})"
+            ) from None
+
+    def refuse(self, why: str) -> InputError:
+        """An error that names the operation."""
+        return InputError(f"{self.where}: {why}")
+
+    def attribute(self, operation: Any, name: str, default: Any = None) -> Any:
+        """An attribute's value, text decoded."""
+        for item in operation.attribute:
+            if item.name == name:
+                value = self.onnx.helper.get_attribute_value(item)
+                if isinstance(value, bytes):
+                    return value.decode("utf-8", "replace")
+                if isinstance(value, list | tuple) and value and isinstance(value[0], bytes):
+                    return [v.decode("utf-8", "replace") for v in value]
+                return value
+        return default
+
+    def operand(self, operation: Any, number: int) -> Operand | None:
+        """An input, or None where it is left out."""
+        if number >= len(operation.input) or not operation.input[number]:
+            return None
+        name = operation.input[number]
+        if name not in self.known:
+            raise self.refuse(f"its input {name!r} comes from nowhere")
+        return self.known[name]
+
+    def value(self, operation: Any, number: int = 0) -> Value:
+        """An input that depends on the network's input."""
+        found = self.operand(operation, number)
+        if not isinstance(found, Value):
+            what = (
+                "missing"
+                if found is None
+                else "a label"
+                if isinstance(found, Label)
+                else "a constant"
+            )
+            raise self.refuse(f"its input {number} is {what}; expected a value of the network")
+        return found
+
+    def constant(self, operation: Any, number: int, what: str) -> Constant | None:
+        """An input that is a constant, or None where it is left out."""
+        found = self.operand(operation, number)
+        if found is None or isinstance(found, np.ndarray):
+            return found
+        raise self.refuse(f"{what} depends on the network's input; expected a constant")
+
+    def add(
+        self, operation: Any, node: Node, *sources: Value, output: int = 0, suffix: str = ""
+    ) -> Value:
+        """Put a node into the network, which listens to `sources`."""
+        base = (operation.name or operation.output[output]) + suffix
+        name, count = base, 1
+        while name in self.nodes or name == self.source:
+            count += 1
+            name = f"{base}_{count}"
+        try:
+            shape = node.shape_out(sources[0].shape)
+        except InputError as error:
+            raise self.refuse(str(error)) from None
+        self.nodes[name], self.shapes[name] = node, shape
+        self.edges += [(source.node, name) for source in sources]
+        made = Value(name, shape)
+        if not suffix:
+            self.known[operation.output[output]] = made
+        return made
