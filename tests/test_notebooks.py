@@ -31,7 +31,7 @@ def printed(cells):
 
 def test_there_are_notebooks_and_each_is_in_the_navigation():
     navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    assert len(NOTEBOOKS) >= 4
+    assert len(NOTEBOOKS) >= 6
     assert [path.name for path in NOTEBOOKS if f"notebooks/{path.stem}.md" not in navigation] == []
 
 
@@ -66,6 +66,8 @@ def test_its_page_has_text_code_output_and_picture(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_new_run_prints_what_is_kept(path):
     pytest.importorskip("nbclient")
+    if path.stem == "verilog-a-device":
+        pytest.importorskip("openvaf_py")
     kept = json.loads(path.read_text(encoding="utf-8"))["cells"]
     assert printed(module(ROOT / "scripts" / "make_notebooks.py").executed(path).cells) == printed(
         kept

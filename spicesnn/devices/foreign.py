@@ -120,6 +120,24 @@ class Foreign(Device):
         """Return the descriptor's amplitude and frequency."""
         return self.drive
 
+    @property
+    def set_polarity(self) -> int:  # type: ignore[override]
+        """+1 where positive voltages raise the conductance, −1 where they lower it, by the equations
+        at the descriptor's amplitude; 0 where they do not say: none of them, several states, or a
+        state that moves one way at both signs."""
+        if self.equations is None or len(self.circuit.states) != 1 or self.circuit.gate is not None:
+            return 0
+        state, volts = self.circuit.states[0], abs(self.drive[0])
+        at = state.low + (state.high - state.low) * np.linspace(0.05, 0.95, 7)
+        siemens = self._solved("current", np.full(at.size, 0.1 * volts), at)[0] / (0.1 * volts)
+        raises = np.sign(np.diff(siemens))
+        up, down = (
+            np.sign(self._solved("rate", np.full(at.size, v), at)[2][0]) for v in (volts, -volts)
+        )
+        signs = {*np.unique(up[up != 0]), *np.unique(-down[down != 0])}
+        both = np.any(up) and np.any(down) and len(signs) == 1 and np.unique(raises).size == 1
+        return int(signs.pop() * raises[0]) if both else 0
+
     def _solved(self, what: str, v: ArrayLike, x: ArrayLike) -> tuple[Floats, Floats, Floats]:
         """Return current, dI/dV and rates (states, …) at a voltage and a state, by the
         sub-circuit's own equations."""

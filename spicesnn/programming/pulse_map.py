@@ -38,7 +38,8 @@ def set_polarity(device: Device) -> int:
     if device.set_polarity == 0:
         raise InputError(
             f"{device.name} does not say which polarity sets it, so pulses cannot be designed for"
-            " it: give the class a set_polarity"
+            " it: give its class a set_polarity; of a sub-circuit of your own it is known where"
+            " one state moves up at one sign of the [drive] amplitude and down at the other"
         )
     return device.set_polarity
 

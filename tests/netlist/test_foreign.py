@@ -196,3 +196,28 @@ def test_an_unsafe_subcircuit_is_refused_unless_trusted(tmp_path):
         load_foreign(tmp_path / "d.toml")
     with pytest.raises(DataError, match="there is no file"):
         load_foreign(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("current", "rate", "polarity"),
+    [
+        ("v(p,n)*(1e-5+1e-4*v(x))", "v(p,n)", 1),
+        ("v(p,n)*(1e-4-9e-5*v(x))", "v(p,n)", -1),  # a larger state conducts less
+        ("v(p,n)*(1e-5+1e-4*v(x))", "-v(p,n)", -1),
+        ("v(p,n)*(1e-5+1e-4*v(x))", "abs(v(p,n))", 0),  # unipolar: both signs set it
+        ("v(p,n)*(1e-5+1e-4*v(x))", "max(v(p,n),0)", 0),  # nothing resets it
+    ],
+)
+def test_the_polarity_that_sets_a_device_follows_from_its_equations(
+    tmp_path, current, rate, polarity
+):
+    (tmp_path / "own.lib").write_text(
+        f".subckt own p n x\nb1 p n i={current}\nb2 0 x i=({rate})*v(x)*(1-v(x))\ncx x 0 1 ic=0.5\n"
+        ".ends\n"
+    )
+    path = tmp_path / "own.toml"
+    path.write_text(
+        'name = "own"\nfile = "own.lib"\nsubckt = "own"\n[pins]\np = "p"\nn = "n"\n'
+        '[states.x]\nnode = "x"\ncapacitor = "cx"\n[drive]\namplitude = 1.0\nfrequency = 1.0\n'
+    )
+    assert load_foreign(path).set_polarity == polarity
