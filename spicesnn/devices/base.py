@@ -230,12 +230,19 @@ class Device(ABC):
         Solved by bisection on the state, which works for every model whose conductance is monotone
         in its state; a model overrides it with its closed form. Values outside the device's range
         are an `InputError`."""
+        return self.state_at_gate(siemens, None, v=v)
+
+    def state_at_gate(
+        self, siemens: ArrayLike, gate: ArrayLike | None, *, v: float = 0.0
+    ) -> Floats:
+        """Return the state in which the chord conductance is `siemens` with the gate at a level,
+        volt (its usual one if None), by bisection."""
         wanted = np.asarray(siemens, dtype=float)
         low, high = (
             np.broadcast_to(np.asarray(b, dtype=float), wanted.shape).copy() for b in self.bounds()
         )
 
-        g_low, g_high = self.chord_conductance(low, v=v), self.chord_conductance(high, v=v)
+        g_low, g_high = (self.chord_conductance(end, gate, v=v) for end in (low, high))
         least, most = np.minimum(g_low, g_high), np.maximum(g_low, g_high)
         slack = 1e-9 * most
         if (
@@ -251,7 +258,7 @@ class Device(ABC):
         rising = g_high >= g_low
         for _ in range(100):
             middle = 0.5 * (low + high)
-            above = (self.chord_conductance(middle, v=v) > wanted) == rising
+            above = (self.chord_conductance(middle, gate, v=v) > wanted) == rising
             high = np.where(above, middle, high)
             low = np.where(above, low, middle)
         return np.asarray(0.5 * (low + high))

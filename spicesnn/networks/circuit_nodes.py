@@ -160,7 +160,7 @@ class Writer:
         if twin is not None and twin.subckt not in self._models:
             self._models.add(twin.subckt)
             self.cards.extend(twin.include(inline=True))
-        held_subcircuit(self.cards, block.array, name, layer.hardware.gate_volts)
+        held_subcircuit(self.cards, block.array, name, layer.hardware.gate_level)
 
     def _driver(self, name: str, source: str, layer: MappedLayer) -> str:
         """The voltage of a word line: an input as a fraction of full scale, times the read voltage,

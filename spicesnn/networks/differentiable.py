@@ -152,7 +152,7 @@ def _array(siemens: Floats, hardware: Hardware) -> Crossbar:
         return Crossbar(conductance=siemens, wires=hardware.wires)
     return Crossbar(
         device=device,
-        state=device.state_for_conductance(siemens, v=hardware.chord_volts),
+        state=hardware.states(siemens),
         wires=hardware.wires,
     )
 
@@ -184,14 +184,9 @@ def _in_chords(tile: Tile, cell_amps: Floats, hardware: Hardware) -> Floats:
     gate = array.gate_of_cells(gates)
     chord = device.chord_conductance(array.state_or_zeros(), gate, v=hardware.chord_volts)
     window = hardware.used_window()
-    up = np.minimum(chord * (1 + _STEP), window.high)
-    down = np.maximum(chord * (1 - _STEP), window.low)
-    currents = [
-        np.asarray(
-            device.current(volts, device.state_for_conductance(g, v=hardware.chord_volts), gate)
-        )
-        for g in (up, down)
-    ]
+    step = _STEP * np.maximum(chord, 0.1 * window.span)  # cells may conduct nothing
+    up, down = np.minimum(chord + step, window.high), np.maximum(chord - step, window.low)
+    currents = [np.asarray(device.current(volts, hardware.states(g), gate)) for g in (up, down)]
     return np.asarray(
         np.sum(np.asarray(cell_amps) * (currents[0] - currents[1]) / (up - down), axis=0)
     )

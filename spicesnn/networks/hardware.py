@@ -79,7 +79,8 @@ class Hardware:
     window : (low, high), optional
         Conductances that are used, siemens; the device's range if left out.
     gate_volts : float, optional
-        Level of all gates in reads, for cells with a third terminal.
+        Level of all gates in reads, for cells with a third terminal; the level that they are used at
+        if left out.
     convolution : "sliding" or "unrolled"
         A kernel as one small matrix over which inputs slide, or all its positions side by side in
         one large sparse matrix.
@@ -219,7 +220,23 @@ class Hardware:
 
     def gates(self, array: Crossbar) -> Floats | None:
         """Levels of an array's gate lines while it is read, volt; None for cells without gates."""
-        return np.full(array.gate_lines, self.gate_volts or 0.0) if array.gated else None
+        return np.full(array.gate_lines, self.gate_level or 0.0) if array.gated else None
+
+    @property
+    def gate_level(self) -> float | None:
+        """Level of all gates in reads, volt: the one told, or the one that the cells are used at;
+        None for cells without gates."""
+        if not self.device.gated:
+            return None
+        return self.device.gate_default if self.gate_volts is None else self.gate_volts
+
+    def states(self, siemens: Floats) -> Floats:
+        """States in which cells conduct this at the read voltage, siemens, their gates at their
+        level."""
+        device, volts, gate = self.device, self.chord_volts, self.gate_level
+        if gate == device.gate_default:
+            return device.state_for_conductance(siemens, v=volts)
+        return device.state_at_gate(siemens, gate, v=volts)
 
     def used_window(self) -> Window:
         """The conductances between which weights are mapped."""
@@ -227,7 +244,7 @@ class Hardware:
 
     @cached_property
     def _window(self) -> Window:
-        reachable = Window.of(self.device, volts=self.chord_volts, gate=self.gate_volts)
+        reachable = Window.of(self.device, volts=self.chord_volts, gate=self.gate_level)
         if self.window is None:
             return reachable
         low, high = self.window

@@ -340,7 +340,7 @@ def _array(
     miss of the weights."""
     window, columns = hardware.used_window(), hardware.columns_kind()
     device = hardware.device
-    state = device.state_for_conductance(siemens, v=hardware.chord_volts)
+    state = hardware.states(siemens)
     array = Crossbar(device=device, state=state, wires=hardware.wires)
     flaws = hardware.imperfections
     if flaws is not None:

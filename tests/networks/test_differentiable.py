@@ -50,6 +50,24 @@ def test_gradients_are_those_of_finite_differences(name: str, n: int) -> None:
         assert du[at] == pytest.approx(difference, rel=close, abs=1e-7 * np.abs(du).max())
 
 
+@pytest.mark.parametrize("name", HARDWARE)
+def test_a_weight_of_zero_has_a_slope_like_any_other(name: str) -> None:
+    """Its cells lie at the end of their window, where they may conduct nothing at all."""
+    rng = np.random.default_rng(6)
+    w, u, g = rng.uniform(-0.9, 0.9, (4, 2)), rng.uniform(-1, 1, (3, 4)), rng.normal(size=(3, 2))
+    w[1, 0] = w[3, 1] = 0.0
+    done = product(w, u, HARDWARE[name])
+    dw, du = done.backward(g)
+    assert np.isfinite(dw).all()
+    assert np.isfinite(du).all()
+    for at in ((1, 0), (3, 1)):
+        step = np.zeros_like(w)
+        step[at] = 1e-3
+        above = float(np.sum(g * product(w + step, u, HARDWARE[name]).values))
+        difference = (above - float(np.sum(g * done.values))) / 1e-3
+        assert dw[at] == pytest.approx(difference, rel=1e-2, abs=1e-4 * np.abs(dw).max())
+
+
 def test_the_product_is_what_a_mapped_network_computes() -> None:
     rng = np.random.default_rng(5)
     weights, x = rng.normal(size=(23, 8)), rng.uniform(-1, 1, (30, 23))

@@ -13,9 +13,11 @@ from spicesnn.crossbar.noise import ReadNoise
 from spicesnn.devices.levels import ConductanceStates
 from spicesnn.devices.variability import LogNormal
 from spicesnn.learning.compensation import compensate
+from spicesnn.learning.schemes import Gated
 from spicesnn.networks.converters import ADC, ADCErrors, full_scale
 from spicesnn.networks.nodes import Convolution, Dense, Flatten
 from spicesnn.networks.populations import IF
+from spicesnn.networks.synapses import Solved
 
 LOW, HIGH = 1e-6, 1e-4
 DEVICE = sn.devices.LinearDrift(r_on=1 / HIGH, r_off=1 / LOW)
@@ -406,3 +408,46 @@ def test_errors_of_converters_are_no_copies_of_those_of_cells():
     offsets = np.concatenate([e.offset for e in chip.readouts["layer0"].errors.values()])
     assert cells.size == offsets.size == 40
     assert abs(np.corrcoef(cells, offsets)[0, 1]) < 0.6
+
+
+@pytest.mark.parametrize(("columns", "wide"), [("differential", 4), ("offset", 7), ("single", 8)])
+def test_a_tile_holds_as_many_outputs_as_its_lines_allow(columns, wide):
+    network = layer_of((5, 17), bias=False, lowest=0.0)
+    hardware = sn.Hardware(
+        device=DEVICE, columns=columns, tile=(3, 8 + (columns == "differential"))
+    )
+    blocks = network.on(hardware).layers["layer0"].blocks
+    lines = {"differential": 2, "offset": 1, "single": 1}[columns]
+    for block in blocks:
+        outputs = block.outputs.stop - block.outputs.start
+        assert outputs <= wide
+        assert block.array.cols == lines * outputs + (columns == "offset") <= 9
+        assert block.array.rows <= 3
+    assert {b.outputs.stop - b.outputs.start for b in blocks} == {wide, 17 % wide}
+    assert len(blocks) == 2 * -(-17 // wide)
+
+
+@pytest.mark.parametrize("level", [None, 1.0, 2.0])
+def test_gated_cells_hold_their_weights_at_the_level_that_they_are_read_at(level):
+    """The channel conducts more at a higher gate; left out, it is the level of the cells' use."""
+    device, rows = sn.devices.OneTransistorOneResistor(), np.eye(3)
+    network = layer_of((3, 2), bias=False, lowest=0.0)
+    hardware = sn.Hardware(device=device, columns="single", gate_volts=level, read_volts=0.1)
+    chip = network.on(hardware, calibrate=rows)
+    layer = chip.layers["layer0"]
+    (block,) = layer.blocks
+    lines = hardware.gates(block.array)
+    gate = 1.28 if level is None else level
+    assert lines.shape == (block.array.gate_lines,)
+    assert np.all(lines == gate)
+    ends = sorted(
+        float(device.current(0.1, np.asarray(b, float), gate)) / 0.1 for b in device.bounds()
+    )
+    window = hardware.used_window()
+    assert (window.low, window.high) == pytest.approx(ends, rel=1e-9)
+    assert layer.weights_error < 1e-9
+    np.testing.assert_allclose(chip.outputs(rows), network.outputs(rows), rtol=1e-6)
+    cells = Solved(hardware=hardware, scheme=Gated(on_volts=2.0)).made(
+        network.nodes["layer0"].weights, np.random.default_rng(0), largest=1.0
+    )
+    np.testing.assert_allclose(cells.weights, network.nodes["layer0"].weights, rtol=1e-6)

@@ -8,7 +8,7 @@ import pytest
 
 import spicesnn as sn
 from spicesnn.networks.activations import Activation
-from spicesnn.networks.decisions import MostSpikes
+from spicesnn.networks.decisions import FirstSpike, LargestOutput, MostSpikes, Votes
 from spicesnn.networks.learner import Inputs, LearningNetwork, Neurons
 from spicesnn.networks.populations import IF, LI
 from spicesnn.networks.projections import AllToAll, Projection
@@ -376,3 +376,31 @@ def test_every_epoch_goes_through_all_samples_in_an_order_of_its_own():
     other = shown(2)
     assert {s[3] for s in other}.isdisjoint({s[3] for s in seen})
     assert [s[0] for s in other] != [s[0] for s in seen]
+
+
+def test_who_answers_is_read_off_the_right_step():
+    """The last step's value and not the sum; among equally many spikes, who had them first."""
+    values = np.array([[[5.0, 0.0, 1.0], [1.0, 2.0, 0.0]], [[0.0, 9.0, 0.0], [3.0, 0.0, 2.0]]])
+    assert LargestOutput().decided(values).tolist() == [1, 0]
+    assert LargestOutput().decided(-values).tolist() == [2, 1]
+    spikes = np.zeros((3, 6, 2))
+    spikes[0, [0, 4], 0] = spikes[0, [1, 2], 1] = 1  # 0 begins, 1 is through first
+    spikes[1, [1, 2, 3], 0] = spikes[1, [0, 1], 1] = 1
+    spikes[2, 5, 1] = 1
+    assert MostSpikes().decided(spikes).tolist() == [1, 0, 1]
+    assert FirstSpike().decided(spikes).tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize("by", ["likelihood", "class"])
+def test_votes_are_those_of_the_classes_that_neurons_answered(by):
+    """Neuron 0 answers class 2, neurons 1 and 2 class 0, nobody class 1; 2 is the quieter one."""
+    counts = np.array([[9, 0, 0], [8, 1, 0], [0, 9, 3], [1, 8, 2], [1, 1, 1]])
+    outputs = np.zeros((5, 10, 3))
+    for sample, row in enumerate(counts):
+        for neuron, count in enumerate(row):
+            outputs[sample, :count, neuron] = 1
+    votes = Votes(by=by).labelled(outputs, np.array([2, 2, 0, 0, 1]), 3)
+    assert votes.decided(outputs[[2, 0, 3, 1]]).tolist() == [0, 2, 0, 2]
+    some = np.zeros((2, 10, 3))
+    some[0, :5, 1] = some[0, :2, 2] = some[1, :6, 0] = 1
+    assert votes.decided(some).tolist() == [0, 2]

@@ -94,8 +94,7 @@ class Solved(SynapseKind):
         )
 
     def _fresh(self, siemens: Floats, rng: np.random.Generator) -> Crossbar:
-        device, volts = self.hardware.device, self.hardware.chord_volts
-        array = Crossbar(device=device, state=device.state_for_conductance(siemens, v=volts))
+        array = Crossbar(device=self.hardware.device, state=self.hardware.states(siemens))
         return self.imperfections.fabricated(array, rng)
 
     def pulsed(
@@ -154,7 +153,7 @@ class Solved(SynapseKind):
                 tolerance=self.tolerance * window.span,
                 read_volts=hardware.read_volts,
                 read_s=hardware.read_s,
-                gate_volts=hardware.gate_volts,
+                gate_volts=hardware.gate_level,
                 wear=made.wear_of(rows, columns),
             )
             made.put(rows, columns, done.array, done.write_joule + done.read_joule, done.wear)
