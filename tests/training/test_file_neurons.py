@@ -11,6 +11,7 @@ from spicesnn import training
 from spicesnn.errors import ConfigError, DataError
 from spicesnn.learning.weights import read_model, save_weights
 from spicesnn.training.experiment import Experiment
+from spicesnn.training.layers import split
 
 SIZES, STEPS, SEED = (12, 9, 4), 100, 14
 IDEAL = {
@@ -110,6 +111,48 @@ def test_neurons_of_the_file_answer_as_its_own_arithmetic_does(tmp_path, network
     assert done.test_accuracy == done.extra["software_accuracy"] == 1.0
     again = training.infer(tmp_path / "run", engine=training.make_engine("nodal"))
     assert again.test_accuracy == 1.0
+
+
+def test_spikes_joules_and_ties_of_stepped_neurons_are_those_of_every_step(tmp_path, network):
+    """The first array stands for the whole window; the second is driven by the spikes of each
+    step."""
+    layers, x = network
+    saved = [{"threshold": 0.7, "beta": 0.9}, {"threshold": 1.1, "beta": 0.8}]
+    answered(
+        tmp_path,
+        model_file(tmp_path / "m.json", layers, saved),
+        x,
+        np.arange(60) % 4,
+        **{"encoding.low_volts": 0.0},
+    )
+    run = training.RunDirectory.existing(tmp_path / "run")
+    e, devices = Experiment.of(run.config(), scale=run.scale()), run.load_state().devices
+    with training.make_engine("nodal") as engine:
+        found = e.answer(engine, devices, e.problem.test)
+    spikes, values, watt = [], x, 0.0
+    encoding, states = e.config.encoding, split(devices, e.layers)
+    for k, (w, b) in enumerate(layers):
+        ones = np.full((*values.shape[:-1], 1), encoding.bias_volts)
+        volts = np.concatenate([encoding.high_volts * values, ones], axis=-1)
+        power = volts**2 @ e.layers[k].siemens(states[k]).sum(axis=1)
+        watt += power.sum() if k == 0 else power.mean(axis=1).sum()
+        sums = values @ w + b
+        threshold, decay = saved[k]["threshold"], saved[k]["beta"]
+        membrane, out = np.zeros((60, w.shape[1])), []
+        for step in range(STEPS):
+            drive = sums if k == 0 else sums[:, step]
+            membrane = decay * membrane + drive - threshold * (membrane > threshold)
+            out.append(membrane > threshold)
+        values = np.stack(out, axis=1).astype(float)
+        spikes.append(values)
+    assert found.energy_joule == pytest.approx(watt * encoding.read_s, rel=1e-6, abs=0)
+    first = np.where(values.any(axis=1), values.argmax(axis=1) + 1.0, np.inf)
+    np.testing.assert_allclose(found.spike_times, first / STEPS * e.config.neuron.window_s)
+    counts, mean = values.sum(axis=1), sums.mean(axis=1)
+    best = counts == counts.max(axis=1, keepdims=True)
+    wanted = np.where(counts.any(axis=1), np.where(best, mean, -np.inf).argmax(axis=1), -1)
+    assert (best.sum(axis=1) > 1).any()
+    np.testing.assert_array_equal(found.predicted, wanted)
 
 
 def test_the_numbers_of_the_file_are_kept_and_the_file_is_not_needed_again(tmp_path, network):
