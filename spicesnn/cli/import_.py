@@ -104,6 +104,7 @@ def import_(
             bounds=_bounds(state),
         )
         translation = found.translation
+        _check_ranges(found, _bounds(state), file)
     except (UnsupportedNetlistError, UnsafeNetlistError) as error:
         return _refused(file, str(error))
     path = found.write(options.folder(out, f"runs/{found.name}"))
@@ -158,6 +159,27 @@ def _bounds(pairs: list[str] | None) -> dict[str, tuple[float, float]]:
             )
         found[node.strip().lower()] = (parse(low), parse(high))
     return found
+
+
+def _check_ranges(found: Guess, given: dict[str, tuple[float, float]], file: Path) -> None:
+    """Look whether the ranges that were guessed fit, before anything is written where it stays."""
+    from tempfile import TemporaryDirectory
+
+    from spicesnn.devices.foreign import Foreign
+    from spicesnn.devices.importers.scales import check_ranges
+    from spicesnn.netlist.foreign import load_foreign
+
+    guessed = [
+        name
+        for name, store in zip(found.state_names(), found.states, strict=True)
+        if store.node not in given
+    ]
+    if not guessed:
+        return
+    with TemporaryDirectory(prefix="spicesnn-import-") as folder:
+        device = load_foreign(found.write(Path(folder)))
+        if isinstance(device, Foreign) and device.equations is not None:
+            check_ranges(device, guessed, str(file))
 
 
 def _refused(file: Path, message: str) -> Answer:

@@ -34,6 +34,7 @@ def imported(
     """Return the answer of an import: the descriptor written, or what was refused by line."""
     import numpy as np
 
+    from spicesnn.devices.importers.scales import check_ranges
     from spicesnn.devices.importers.veriloga.model import read_model
     from spicesnn.errors import MissingPackageError, UnsafeNetlistError, UnsupportedNetlistError
     from spicesnn.netlist.veriloga import (
@@ -64,6 +65,7 @@ def imported(
         )
     descriptor_text(model)
     device = device_of_model(model)
+    check_ranges(device, [s.name for s in model.states if s.guessed and s.unit != "K"], str(file))
     twins, why = _compared(device, seed, engine, (out or Path("runs") / model.name) / "failures")
     if twins is not None and max(twins.value / 1e-6, twins.jacobian / 1e-5) > 1:
         inner = (
@@ -96,6 +98,7 @@ def imported(
         "fixed": dict(model.fixed),
         "left_out": model.left_out,
         "by_hand": dict(model.hidden),
+        "late": sorted(model.late),
         "max_value_error": max(values),
         "max_jacobian_error": max(slopes),
         "max_state_error": None if twins is None else twins.state,
@@ -104,6 +107,7 @@ def imported(
             "jacobian": found.jacobian,
             "points": found.points,
             "step": found.advanced,
+            "by_values": found.by_values,
         },
         "ngspice": None if twins is None else {"value": twins.value, "jacobian": twins.jacobian},
         "refused": [],
@@ -176,6 +180,11 @@ def _lines(
             " away. The device has the same rate as a state, which both engines integrate to their"
             " tolerance; at each bound it comes to rest on a ramp of 0.1 % of the range"
         )
+    if model.late:
+        lines.append(
+            f"note    {', '.join(model.late)} in the text are read before they are assigned: what the"
+            " evaluation before found is taken for what this one finds"
+        )
     lines.append(
         "set    "
         f" {', '.join(f'{p.name}={p.default:g}' for p in model.parameters) or 'no parameters'}"
@@ -185,7 +194,13 @@ def _lines(
         lines.append(f"unused  {', '.join(model.left_out)}: nothing depends on them")
     lines.append(
         f"nodal   differs from the compiled original by {found.value:.1e} in current and rates,"
-        f" {found.jacobian:.1e} in derivatives ({found.points} points)"
+        f" {found.jacobian:.1e} in derivatives ({found.points} points"
+        + (
+            f"; {found.by_values} derivatives from differences of its values, which its own do not"
+            " fit)"
+            if found.by_values
+            else ")"
+        )
     )
     if twins is None:
         lines.append(f"ngspice {why}")

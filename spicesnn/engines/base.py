@@ -148,7 +148,9 @@ class Engine(ABC):
             )
         if points < 2:
             raise InputError(f"points = {points}; expected 2 or more")
-        start = numbers(device.initial_state() if state is None else state, "state")
+        fresh = np.asarray(device.initial_state(), dtype=float)
+        fresh = fresh.ravel() if fresh.size == len(device.state_names) > 1 else fresh
+        start = numbers(fresh if state is None else state, "state")
         if not np.all(np.isfinite(start)):
             raise InputError(f"state = {start!s} is not finite")
         if gate_volts is not None:

@@ -194,6 +194,12 @@ def guess(
     part, found, parameters, fixed = _settable(library, chosen, dialect)
     states = tuple(stores(part, frozenset(_outer(part)), ()))
     p, n = _pins(path, part, states, pins)
+    for element in part.elements:
+        if element.kind == "v" and set(element.nodes) == {p, n} and _nothing(element.value):
+            raise element.card.error(
+                f"{element.name!r} joins word line and bit line without a resistance, so there is no"
+                " device between them; expected the model, not the place of a cell in a layout"
+            )
     # What lies at a pin is a state only where that pin is no terminal.
     states = tuple(
         store for store in stores(part, frozenset({p, n}), ()) if store.node not in (p, n)
@@ -327,14 +333,24 @@ def _unused(
     """Return the pins of a sub-circuit with more than two that nothing depends on once they are
     left open."""
     found: list[str] = []
-    for pin in subckt.pins if len(subckt.pins) > _TWO else ():
+    if len(subckt.pins) <= _TWO:
+        return ()
+    understood(library, subckt.name, dialect, {})
+    for pin in subckt.pins:
         if given is None or pin not in given:
-            part, _ = understood(
-                library.without_pins(subckt.name, (*found, pin)), subckt.name, dialect, {}
-            )
+            try:
+                part, _ = understood(
+                    library.without_pins(subckt.name, (*found, pin)), subckt.name, dialect, {}
+                )
+            except UnsupportedNetlistError:
+                continue  # a gate: no element lies at it, but a source depends on its voltage
             if not any(pin in element.nodes for element in part.elements):
                 found.append(pin)
     return tuple(found)
+
+
+def _nothing(term: Term | None) -> bool:
+    return term is None or (term.op == "num" and term.value == 0.0)
 
 
 def _outer(part: Part) -> list[str]:

@@ -6,7 +6,8 @@ ranges are not enforced, ``$limit`` and ``$simparam`` are 0. So every input is g
 integers as patterns, all parameters as numbers, and what it cannot know is refused before it is
 asked (`spicesnn.devices.importers.veriloga`). It also runs ``initial_step`` at every evaluation and
 takes what a variable held before for 0: where a model keeps values, both become parameters of the
-text that is compiled."""
+text that is compiled; a variable that is read before it is assigned becomes a node of its own,
+whose voltage is the variable's value."""
 
 from __future__ import annotations
 
@@ -91,6 +92,8 @@ class CompiledOriginal:
     module : str
     keeps : sequence of str
         Variables that keep their values from one evaluation to the next.
+    late : sequence of str
+        Variables that are read before they are assigned.
     pins : (p, n)
         Where the current flows that shows them.
 
@@ -110,6 +113,7 @@ class CompiledOriginal:
         module: str,
         *,
         keeps: Sequence[str] = (),
+        late: Sequence[str] = (),
         pins: tuple[str, str] = ("", ""),
     ) -> None:
         why = missing()
@@ -118,13 +122,18 @@ class CompiledOriginal:
         self._folder = tempfile.TemporaryDirectory(prefix="spicesnn-verilog-")
         self._process: subprocess.Popen[str] | None = None
         try:
-            self._start(files, module, keeps, pins)
+            self._start(files, module, keeps, late, pins)
         except BaseException:
             self.close()
             raise
 
     def _start(
-        self, files: Mapping[str, str], module: str, keeps: Sequence[str], pins: tuple[str, str]
+        self,
+        files: Mapping[str, str],
+        module: str,
+        keeps: Sequence[str],
+        late: Sequence[str],
+        pins: tuple[str, str],
     ) -> None:
         folder = Path(self._folder.name)
         self._file = next(iter(files))
@@ -132,7 +141,8 @@ class CompiledOriginal:
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(
-                _watched(text, module, keeps, pins) if keeps else text, encoding="utf-8"
+                _watched(text, module, keeps, late, pins) if keeps or late else text,
+                encoding="utf-8",
             )
         self._process = subprocess.Popen(
             [
@@ -268,9 +278,11 @@ def _said(text: str, folder: Path) -> str:
     return " ".join(bare.split())[:400]
 
 
-def _watched(text: str, module: str, keeps: Sequence[str], pins: tuple[str, str]) -> str:
-    """Return a text in which ``initial_step`` and what variables held before are parameters;
-    comments are taken out."""
+def _watched(
+    text: str, module: str, keeps: Sequence[str], late: Sequence[str], pins: tuple[str, str]
+) -> str:
+    """Return a text in which ``initial_step`` and what variables held before are parameters, and
+    what is read before it is assigned is a node; comments are taken out."""
     bare = re.sub(
         r"\"(?:[^\"\\\n]|\\.)*\"|//[^\n]*|/\*.*?(?:\*/|\Z)",
         lambda m: m.group(0) if m.group(0)[0] == '"' else " ",
@@ -285,10 +297,13 @@ def _watched(text: str, module: str, keeps: Sequence[str], pins: tuple[str, str]
     declared += (  # of its own, so that no flow of the text's own branches holds what is shown
         f" branch ({pins[0]}, {pins[1]}) {SHOWN};"
     )
+    declared += "".join(f" electrical {BEFORE}{name};" for name in late)
     given = "".join(f" {name} = {BEFORE}{name};" for name in keeps)
+    given += "".join(f" {name} = V({BEFORE}{name});" for name in late)
     swapped = re.sub(
         rf"(\bmodule\s+{re.escape(module)}\b[^;]*;)", rf"\1{declared}", swapped, count=1
     )
     shown = "".join(f" I({SHOWN}) <+ {SHOWN}{name} * {name};" for name in keeps)
+    shown += "".join(f" I({BEFORE}{name}) <+ V({BEFORE}{name}) - {name};" for name in late)
     swapped = re.sub(r"\bend(\s*endmodule\b)", rf"{shown} end\1", swapped)
     return re.sub(r"(\banalog\s+begin\b(?:\s*:\s*\w+)?)", rf"\1{given}", swapped, count=1)

@@ -8,6 +8,7 @@ import pytest
 
 import spicesnn as sn
 from spicesnn.netlist.foreign import load_foreign
+from spicesnn.validation.imported import twin_errors
 
 LTSPICE = """* a titanium-oxide device
 .subckt ll te be y
@@ -217,3 +218,100 @@ def test_commands_say_what_to_do_with_a_netlist_in_place_of_a_device(
     code, _, err = run("iv", name, "--engine", "ngspice")
     assert code != 0
     assert message in err
+
+
+CHARGE = """.subckt m plus minus ron=100 roff=10k
+.param k=1e8
+rmem plus minus r='roff+(ron-roff)/(1+exp(-4*k*v(q)+2))'
+gx 0 q cur='i(rmem)'
+cint q 0 1
+.ends m
+"""
+
+
+def test_a_range_that_no_one_has_said_and_that_does_not_fit_is_refused(run_json, tmp_path):
+    path = written(tmp_path, "m.sp", CHARGE)
+    code, answer, err = run_json("import", path, "--out", tmp_path / "out")
+    assert code == 2
+    # Within 1 % of 10 kΩ below −6.5 nC, of 100 Ω above 28 nC; looked at in quarters of a decade.
+    assert "from about -1.1e-08 to 3.6e-08 alone; say its range: --state q=LOW,HIGH" in err
+    assert not (tmp_path / "out").exists()
+    code, answer, err = run_json(
+        "import", path, "--state", "q=-2e-8,5e-8", "--engine", "nodal", "--out", tmp_path / "out"
+    )
+    assert (code, err) == (0, "")
+    device = load_foreign(answer["device"])
+    assert device.current(1.0, 5e-9) == pytest.approx(1 / (10e3 - 9.9e3 / 2), rel=1e-12)
+
+
+def test_a_sum_of_conditions_counts_them(run_json, tmp_path):
+    text = ".subckt c p n\nb1 p n i=1m*((v(p,n)>0)+(v(p,n)>1))-1u*(v(p,n)<2)\n.ends c\n"
+    code, answer, _ = run_json(
+        "import", written(tmp_path, "c.lib", text), "--engine", "nodal", "--out", tmp_path
+    )
+    assert code == 0
+    device = load_foreign(answer["device"])
+    assert device.current(np.array([-1.0, 0.5, 1.5, 2.5]), 0.0) == pytest.approx(
+        [-1e-6, 0.999e-3, 1.999e-3, 2e-3], rel=1e-15
+    )
+
+
+class Chosen:
+    """Random points of which one is next to 0."""
+
+    def uniform(self, low, high, size):
+        found = np.linspace(low, high, np.prod(size) + 2)[1:-1].reshape(size)
+        found.flat[3] = 3e-4
+        return found
+
+
+def test_a_kink_between_the_voltages_of_a_difference_is_no_error_of_the_slope(run_json, tmp_path):
+    text = ".subckt k p n\nb1 p n i=(v(p,n)>=0 ? 1m : 2m)*v(p,n)\n.ends k\n"
+    path = written(tmp_path, "k.lib", text)
+    _, answer, _ = run_json("import", path, "--engine", "nodal", "--out", tmp_path)
+    with sn.NgspiceEngine() as engine:
+        found = twin_errors(load_foreign(answer["device"]), engine, Chosen())
+    assert found.jacobian < 1e-8
+
+
+def test_a_short_circuit_a_gate_and_what_fits_no_dialect_are_refused_by_line(run_json, tmp_path):
+    for text, message in [
+        (".subckt s be te\nr0 be te 0.0\n.ends s\n", "line 2: 'r0' joins word line and bit line"),
+        (
+            ".subckt g gate d s\ngm d s value={v(d,s)*1m*(1+tanh(v(gate,s)))}\n.ends g\n",
+            "third terminal needs a descriptor of your own",
+        ),
+        (
+            ".subckt y p n\ngx gnd! h cur='v(p,n)'\nch h gnd! c=1 ic='hh'\nrm p n r='1k'\n.ends y\n",
+            "line 2: 'gnd!' is no node of ngspice; as hspice, line 3: 'hh' is no parameter",
+        ),
+        (
+            ".subckt y p n\nb1 p n i={1m*v(p,n)^2*tanh(v(p,n))}\n.ends y\n",
+            "line 2: '^' means one thing in ngspice and another in ltspice",
+        ),
+    ]:
+        code, _, err = run_json("import", written(tmp_path, "t.lib", text), "--out", tmp_path)
+        assert code in (1, 2)
+        assert message in err
+
+
+def test_a_device_of_two_states_is_driven_on_both_engines(run_json, tmp_path):
+    text = (
+        ".subckt two p n\ngm p n value={v(p,n)*(1m*v(a)+2m*v(b))}\n"
+        "ga 0 a value={v(p,n)*1k*(1-v(a))*v(a)}\nca a 0 1 ic=0.2\n"
+        "gb 0 b value={(v(a)-v(b))*1k}\ncb b 0 1 ic=0.5\n.ends two\n"
+    )
+    _, answer, _ = run_json(
+        "import", written(tmp_path, "two.lib", text), "--engine", "nodal", "--out", tmp_path
+    )
+    device = load_foreign(answer["device"])
+    nodal, spice = (
+        sn.iv(device, engine=engine, amplitude=1.0, frequency=500.0, periods=1)
+        for engine in ("nodal", "ngspice")
+    )
+    # da/dt = 1000 v a(1 - a): the logit of a moves by 1000 times the integral of the voltage.
+    flux = (1 - np.cos(2 * np.pi * 500.0 * nodal.time)) / (2 * np.pi * 500.0)
+    a = 1 / (1 + 4 * np.exp(-1e3 * flux))
+    assert nodal.state[0] == pytest.approx(a, abs=1e-6)
+    at = np.interp(nodal.time, spice.time, np.asarray(spice.state).reshape(2, -1)[1])
+    assert nodal.state[1] == pytest.approx(at, abs=1e-3)

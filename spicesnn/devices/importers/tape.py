@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from spicesnn.devices.importers.dialects import ONE, ZERO, build, number
+from spicesnn.devices.importers.dialects import BOOLEANS, ONE, ZERO, build, number
 from spicesnn.devices.importers.evaluate import FUNCTIONS
 from spicesnn.devices.importers.expressions import Term
 from spicesnn.errors import InputError
@@ -130,13 +130,16 @@ class Tape:
         self._constants: list[tuple[int, float]] = []
         self._steps: list[tuple[Any, tuple[int, ...], int]] = []
         self._slots: dict[Term, int] = {}
-        self.outputs = [self._slot(term) for term in terms]
+        self.outputs = [self._slot(t) if t.op not in BOOLEANS else self._counted(t) for t in terms]
 
     def _slot(self, term: Term) -> int:
         found = self._slots.get(term)
         if found is not None:
             return found
-        args = tuple(self._slot(a) for a in term.args)
+        args = tuple(
+            self._slot(a) if a.op not in BOOLEANS or _asks(term.op, k) else self._counted(a)
+            for k, a in enumerate(term.args)
+        )
         slot = self._slots[term] = len(self._slots)
         if term.op == "num":
             self._constants.append((slot, term.value))
@@ -152,6 +155,16 @@ class Tape:
             self._steps.append((FUNCTIONS[term.op], args, slot))
         return slot
 
+    def _counted(self, condition: Term) -> int:
+        """Return where a condition stands as a number: for NumPy 1 + 1 of two conditions is 1."""
+        counted = Term("counted", (condition,))
+        found = self._slots.get(counted)
+        if found is None:
+            inner = self._slot(condition)
+            found = self._slots[counted] = len(self._slots)
+            self._steps.append((_as_number, (inner,), found))
+        return found
+
     def run(self, known: Mapping[Term, Any]) -> list[Any]:
         """Return the values of all expressions at the values of their symbols."""
         values: list[Any] = [None] * len(self._slots)
@@ -162,6 +175,15 @@ class Tape:
         for function, args, slot in self._steps:
             values[slot] = function(*(values[k] for k in args))
         return [values[k] for k in self.outputs]
+
+
+def _asks(op: str, place: int) -> bool:
+    """Return whether an operation takes a condition at this place."""
+    return op in ("and", "or", "not") or (op == "if" and place == 0)
+
+
+def _as_number(condition: Any) -> Any:
+    return np.asarray(condition, dtype=float)
 
 
 def _power(x: Any, y: Any) -> Any:

@@ -643,25 +643,31 @@ def understood(
     if dialect is not None:
         return translate(library, name, dialect, settable, kept), dialect
     found: dict[SpiceDialect, Part] = {}
-    errors: list[UnsupportedNetlistError] = []
+    errors: list[tuple[SpiceDialect, UnsupportedNetlistError]] = []
     unsure: list[tuple[SpiceDialect, UnsupportedNetlistError]] = []
     for each in SpiceDialect:
         try:
             found[each] = translate(library, name, each, settable, kept)
         except ForeignWordError as error:
-            errors.append(error)
+            errors.append((each, error))
         except UnsupportedNetlistError as error:
             unsure.append((each, error))
     if not found and not unsure:
+        kinds: dict[str, str] = {}
+        for each, refusal in errors:
+            place = str(refusal).partition(", line ")[2]
+            kinds.setdefault(str(refusal).replace(each, ""), f"as {each}, line {place}")
+        rest = list(kinds.values())[1:]
         raise UnsupportedNetlistError(
-            f"{errors[0]}; it fits none of the dialects {', '.join(SpiceDialect)}"
+            "; ".join([str(errors[0][1]), *rest])
+            + f"; it fits none of the dialects {', '.join(SpiceDialect)}"
         )
     if unsure:
         each, doubt = unsure[0]
-        said = (
+        doubted = (
             f' (read as {each}; say whose language it is: dialect = "…")' if found or errors else ""
         )
-        raise UnsupportedNetlistError(f"{doubt}{said}")
+        raise UnsupportedNetlistError(f"{doubt}{doubted}")
     (first, part), *others = found.items()
     for other, rival in others:
         apart = _apart(part, rival)
@@ -710,4 +716,6 @@ def _word(s: Term, t: Term) -> str:
         for a, b in zip(s.args, t.args, strict=True):
             if a != b:
                 return _word(a, b) or s.word or t.word
-    return s.word or t.word
+    # One of the two stands higher in its reading: an exclusive or binds less than a power does.
+    powers = [x.word for x in (*s.walk(), *t.walk()) if x.word == "^"]
+    return s.word if s.op == t.op else (*powers, s.word or t.word)[0]

@@ -2,6 +2,7 @@
 original says of it."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -173,7 +174,28 @@ REFUSED = [
     ("analog I(p,n) <+ V(p,n) * sin($abstime);", "depend on .abstime itself"),
     (
         "real last;\nanalog begin I(p,n) <+ (V(p,n) > last) ? V(p,n) : 2*V(p,n); last = V(p,n); end",
-        "line 6: 'last' is remembered",
+        "line 6: how 'last' differs from its value at the evaluation before",
+    ),
+    (
+        "real last;\nanalog begin I(p,n) <+ V(p,n) + 1m*(V(p,n) - last); last = V(p,n); end",
+        "line 6: how 'last' differs from its value at the evaluation before",
+    ),
+    (
+        "integer on;\nanalog begin I(p,n) <+ on*V(p,n); on = V(p,n) > 1; end",
+        "line 6: 'on' is remembered",
+    ),
+    (
+        "real a, b;\nanalog begin I(p,n) <+ a*V(p,n); a = b + V(p,n); b = 0.5*a; end",
+        "line 6: 'b' changes at every evaluation",
+    ),
+    (
+        "real m;\nanalog begin if (V(p,n) > 1) m = 1; else if (V(p,n) < -1) m = 2;\n"
+        "I(p,n) <+ m*V(p,n); end",
+        "line 6: 'm' keeps what it held wherever no branch assigns it",
+    ),
+    (
+        "integer k;\nanalog begin k = 6; I(p,n) <+ (k & 3)*V(p,n); end",
+        "line 6: '&' works on the bits of numbers",
     ),
     (
         "real w;\nanalog begin @(initial_step) w = 0.5; w = w + 1e-3*V(p,n); I(p,n) <+ w*V(p,n); end",
@@ -321,3 +343,99 @@ def test_derivatives_are_those_of_differences():
                 for s in (1, -1)
             ]
             assert slope[k] == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-7), op
+
+
+def test_conditions_joined_by_bit_operators_are_conditions(tmp_path):
+    found = of_text(
+        tmp_path,
+        "analog begin if (((V(p,n) < -1) & (V(p,n) > -2)) | (V(p,n) > 3)) I(p,n) <+ 1m;\n"
+        "else if ((V(p,n) > 0) ^ (V(p,n) > 1)) I(p,n) <+ 2m; else I(p,n) <+ V(p,n); end",
+    )
+    volts = np.array([-2.5, -1.5, 0.5, 1.5, 3.5])
+    amps = device_of_model(found).current(volts, 0.0)
+    assert np.array_equal(amps, [-2.5, 1e-3, 2e-3, 1.5, 1e-3])
+
+
+LATE = """real g, h;
+analog begin
+I(p,n) <+ g*V(p,n) + (h < 1.2 ? 1m : 2m);
+I(x) <+ ddt(V(x)) + V(x) - V(p,n)*h;
+h = 1 + g*g;
+g = 1m*(1 + V(x));
+end"""
+
+
+def test_a_variable_that_is_read_before_it_is_assigned_has_its_present_value(tmp_path):
+    found = of_text(tmp_path, LATE, bounds={"x": (0.0, 1.0)})
+    assert set(found.late) == {"g", "h"}
+    device = device_of_model(found)
+    x = np.array([0.2, 0.7])
+    g = 1e-3 * (1 + x)
+    assert device.current(0.5, x) == pytest.approx(0.5 * g + 1e-3, rel=1e-15)
+    assert device.rate(0.5, x) == pytest.approx(0.5 * (1 + g * g) - x, rel=1e-15)
+
+
+@needs_compiler
+def test_the_compiled_original_solves_for_what_is_read_before_it_is_assigned(tmp_path):
+    found = of_text(tmp_path, LATE, bounds={"x": (0.0, 1.0)})
+    judged = certificate(found, np.random.default_rng(1))
+    assert judged.value < 1e-12
+    assert judged.jacobian < 1e-12
+
+
+def test_locals_of_a_function_may_begin_with_what_is_made_of_its_arguments(tmp_path):
+    found = of_text(
+        tmp_path,
+        "analog function real f; input a, b; real a, b; real c = a / ln(b);\nf = c * a;\nendfunction\n"
+        "analog I(p,n) <+ f(V(p,n), 2.0);",
+    )
+    assert device_of_model(found).current(3.0, 0.0) == pytest.approx(9 / np.log(2), rel=1e-15)
+
+
+@needs_compiler
+def test_derivatives_that_the_compiler_has_wrong_are_taken_from_its_values(tmp_path):
+    # openvaf-py gives 8.98 for the derivative of atan2(0.7, 2), which is 2/(2^2 + 0.7^2).
+    found = of_text(tmp_path, "analog I(p,n) <+ 1m*atan2(V(p,n), 2.0) + 1m*hypot(V(p,n), 2.0);")
+    device = device_of_model(found)
+    assert device.conductance(0.7, 0.0) == pytest.approx(
+        1e-3 * (2 / 4.49 + 0.7 / np.sqrt(4.49)), rel=1e-14
+    )
+    judged = certificate(found, np.random.default_rng(1))
+    assert judged.ok
+    assert judged.by_values > 100
+
+
+@needs_compiler
+def test_a_state_that_is_drawn_to_a_terminal_does_not_hide_its_current(tmp_path):
+    # The rate, some thousand, flows into n beside a current of microamperes.
+    found = of_text(
+        tmp_path,
+        "analog begin I(p,n) <+ 1u*V(x,n)*V(p,n);\n"
+        "I(x,n) <+ 1e4*(V(p,n) - V(x,n)) - ddt(V(x,n)); end",
+        bounds={"x": (-3.0, 3.0)},
+    )
+    assert certificate(found, np.random.default_rng(1)).ok
+
+
+def test_nodes_that_nothing_is_connected_with_are_no_unknowns(tmp_path):
+    found = of_text(
+        tmp_path,
+        "electrical spare, gnd;\nground gnd;\n"
+        "analog begin V(x,gnd) <+ 2*V(p,n); I(p,n) <+ 1m*V(x,gnd); end",
+    )
+    assert device_of_model(found).current(0.5, 0.0) == pytest.approx(1e-3)
+    if not compiled_original.missing():
+        assert certificate(found, np.random.default_rng(1)).ok
+
+
+def test_bounds_follow_the_parameters_that_a_clip_is_made_of(tmp_path):
+    found = of_text(
+        tmp_path,
+        "parameter real n0 = 2; parameter real top = 10; parameter real bottom = 1;\n"
+        "real m, r;\nanalog begin m = n0 + idt(r, 0);\n"
+        "if ((m < bottom && V(p,n) < 0) || (m > top && V(p,n) > 0)) r = 0; else r = 1k*V(p,n);\n"
+        "I(p,n) <+ 1m*m*V(p,n); end",
+    )
+    (state,) = found.states
+    assert (state.low, state.high, state.guessed) == (-1.0, 8.0, ())
+    assert replace(device_of_model(found), n0=5.0).bounds() == (-4.0, 5.0)

@@ -481,6 +481,8 @@ class Run:
         whole = whole_a and whole_b
         if e.op in ("<", "<=", ">", ">=", "==", "!="):
             return self.as_number(make(e.op, a, b))
+        if e.op in ("&", "|", "^"):
+            return self.as_number(self.of_bits(e, a, b))
         if e.op == "/":
             if graph.is_number(b, 0.0) and not self.initial:
                 raise e.at.error("a division by 0")
@@ -490,6 +492,26 @@ class Run:
         if e.op == "**":
             return make("pow", a, b), whole
         return make(e.op, a, b), whole
+
+    def of_bits(self, e: Expression, a: int, b: int) -> int:
+        """Return what `&`, `|` or `^` comes to where both sides are conditions, 1 or 0."""
+        graph, make = self.graph, self.graph.make
+        if not (self.is_bit(a) and self.is_bit(b)):
+            raise e.at.error(
+                f"{e.at.text!r} works on the bits of numbers, which is not understood; expected"
+                " conditions on both sides, such as (a < b) & (c > 0)"
+            )
+        x, y = graph.truth(a), graph.truth(b)
+        if e.op == "^":
+            return make("or", make("and", x, make("not", y)), make("and", make("not", x), y))
+        return make("and" if e.op == "&" else "or", x, y)
+
+    def is_bit(self, place: int) -> bool:
+        """Return whether an expression is 1 or 0, whatever its symbols are."""
+        graph = self.graph
+        if graph.is_number(place):
+            return graph.values[place] in (0.0, 1.0)
+        return graph.ops[place] == "if" and all(self.is_bit(a) for a in graph.args[place][1:])
 
     def as_number(self, condition: int) -> Typed:
         """Return a condition as 1 or 0."""
@@ -715,16 +737,15 @@ class Run:
         outer, self.inside = self.inside, (*self.inside, function.name)
         kept = {key: value for key, value in self.values.items() if key.startswith(prefix)}
         self.scopes.append({"": ""})
-        self.declare(
-            (*function.variables, Variable(function.name, function.integer, None, function.at)),
-            prefix,
-            fresh=True,
-        )
+        # Arguments first: the others may start at values that are made of them.
+        known = {variable.name: variable for variable in function.variables}
         for (name, _), value in zip(function.arguments, given, strict=True):
-            if name not in self.scopes[-1]:
-                self.declare((Variable(name, False, None, function.at),), prefix, fresh=True)
+            own = known.pop(name, Variable(name, False, None, function.at))
+            self.declare((own,), prefix, fresh=True)
             key = f"{prefix}{name}"
             self.values[key] = self.cast(value, self.integer[key])
+        result = Variable(function.name, function.integer, None, function.at)
+        self.declare((*known.values(), result), prefix, fresh=True)
         self.do(function.body)
         results = {name: self.values[f"{prefix}{name}"] for name, _ in function.arguments}
         found = self.values[f"{prefix}{function.name}"], function.integer

@@ -3,7 +3,9 @@ of time become small.
 
 A model that advances its state by itself, as ``x = x + rate*($abstime - last)``, is a step of some
 method of integration; its equation is the limit of that step, dx/dt = the derivative of the new
-value by the step at a step of 0. Nothing else that remembers has such a limit, and is refused."""
+value by the step at a step of 0. A variable that is read before it is assigned holds what the
+evaluation before found, which is its own value where iterations have converged and steps are small.
+Nothing else that remembers has such a limit, and is refused."""
 
 from __future__ import annotations
 
@@ -58,12 +60,15 @@ class Settled:
         Variable → what it holds from the first instant on.
     clocks : frozenset of str
         Variables that hold the time of the evaluation before.
+    late : dict
+        Variable that is read before it is assigned → its value.
     """
 
     outcome: Outcome
     advanced: tuple[Advanced, ...]
     kept: dict[str, int] = field(default_factory=dict)
     clocks: frozenset[str] = frozenset()
+    late: dict[str, int] = field(default_factory=dict)
 
 
 def settled(module: Module, graph: Graph, parameters: Mapping[str, Typed]) -> Settled:
@@ -110,6 +115,7 @@ def settled(module: Module, graph: Graph, parameters: Mapping[str, Typed]) -> Se
         found.advanced,
         kept,
         frozenset(_name(key) for key, place in before.items() if place == clock),
+        found.late,
     )
 
 
@@ -172,11 +178,10 @@ class _Memory:
             else:
                 lagging[key] = after
         swap = {graph.symbol(f"old:{key}"): place for key, place in {**kept, **states}.items()}
-        advanced = tuple(
-            self.advanced(key, symbol, swap, lagging) for key, symbol in states.items()
-        )
+        late = self.caught_up(lagging, swap)
+        advanced = tuple(self.advanced(key, symbol, swap, late) for key, symbol in states.items())
         self.replaced(lambda places: graph.put(places, swap))
-        self.check(self.places(), lagging)
+        self.replaced(lambda places: self.now(places, late))
         self.replaced(lambda places: self.limit(places))
         for place in [*self.places(), *(a.rate for a in advanced)]:
             if TIME in graph.symbols(place):
@@ -184,7 +189,62 @@ class _Memory:
                     f"module {self.module.name}: its equations depend on $abstime itself, so it is"
                     " no device but a source"
                 )
-        return Settled(self.outcome, advanced)
+        return Settled(
+            self.outcome,
+            advanced,
+            late={graph.names[s].removeprefix("old:"): place for s, place in late.items()},
+        )
+
+    def caught_up(self, lagging: Mapping[str, int], swap: Mapping[int, int]) -> dict[int, int]:
+        """Return what stands for the earlier value of each variable that is assigned anew at every
+        evaluation: its value, in which no earlier ones are left. One that cannot be had is left
+        out, and refused where it is asked for."""
+        graph = self.graph
+        left = {
+            graph.symbol(f"old:{key}"): graph.put([after], swap)[0]
+            for key, after in lagging.items()
+            if "." not in key and not self.whole(key)
+        }
+        found: dict[int, int] = {}
+        while True:
+            ready = [
+                symbol
+                for symbol, place in left.items()
+                if all(
+                    s in found
+                    for s in graph.held(place)
+                    if graph.ops[s] == "sym" and graph.names[s].startswith("old:")
+                )
+            ]
+            if not ready:
+                return found
+            for symbol in ready:
+                found[symbol] = self.limit(self.now([left.pop(symbol)], found))[0]
+
+    def whole(self, key: str) -> bool:
+        """Return whether a variable is an integer, whose values jump."""
+        return key in self.module.variables and self.module.variables[key].integer
+
+    def now(self, places: list[int], late: Mapping[int, int]) -> list[int]:
+        """Return expressions with present values in the place of earlier ones.
+
+        Raises
+        ------
+        UnsupportedNetlistError
+            Something jumps with an earlier value, or is its difference from the present one.
+        """
+        graph = self.graph
+        inner = graph.order(places)
+        for place in inner:
+            if graph.ops[place] in ("if", "floor", "ceil"):
+                self.compared(graph.args[place][0], late)
+        found = graph.put(places, dict(late))
+        minus = [p for p in inner if graph.ops[p] == "-" and graph.held(p) & set(late)]
+        for place, after in zip(minus, graph.put(minus, dict(late)), strict=True):
+            if graph.is_number(after, 0.0):
+                self.refuse_difference(place, late)
+        self.check(found)
+        return found
 
     def start(self, key: str) -> int:
         """Return what a variable holds after the first instant."""
@@ -195,7 +255,22 @@ class _Memory:
             )
         return found
 
-    def check(self, places: list[int], lagging: Mapping[str, int]) -> None:
+    def compared(self, condition: int, late: Mapping[int, int]) -> None:
+        """Refuse what jumps with the difference of an earlier value from present ones."""
+        graph = self.graph
+        held = graph.held(condition)
+        present = {s for s in held - set(late) if not graph.names[s].startswith("par:")}
+        if any(graph.held(late[s]) & present for s in held & set(late)):
+            self.refuse_difference(condition, late)
+
+    def refuse_difference(self, place: int, late: Mapping[int, int]) -> None:
+        key = self.graph.names[min(self.graph.held(place) & set(late))].removeprefix("old:")
+        raise self.where(key).error(
+            f"how {_name(key)!r} differs from its value at the evaluation before depends on the"
+            " simulator's steps; write what is meant with ddt()"
+        )
+
+    def check(self, places: list[int]) -> None:
         for place in places:
             for name in self.graph.symbols(place):
                 if name.startswith("old:"):
@@ -220,25 +295,15 @@ class _Memory:
         return found
 
     def advanced(
-        self, key: str, symbol: int, swap: Mapping[int, int], lagging: Mapping[str, int]
+        self, key: str, symbol: int, swap: Mapping[int, int], late: Mapping[int, int]
     ) -> Advanced:
         graph, at = self.graph, self.where(key)
         new = graph.put([self.outcome.variables[key]], swap)[0]
         resting = self.limit([new])[0]
         if not self.rests(resting, symbol):
-            self.refuse(key, resting, at)
+            self.refuse(key, resting, symbol, at)
         rate = graph.slope(new, graph.symbol(STEP))
-        rate = self.limit([rate])[0]
-        # A value of the evaluation before stands for itself where the steps are small, as long as
-        # nothing jumps with it.
-        late = {
-            graph.symbol(f"old:{k}"): self.limit(graph.put([after], swap))[0]
-            for k, after in lagging.items()
-        }
-        conditions = [graph.args[p][0] for p in graph.order([rate]) if graph.ops[p] == "if"]
-        self.check([*conditions, *late.values()] if late else conditions, lagging)
-        rate = graph.put([rate], late)[0]
-        self.check([rate], lagging)
+        rate = self.now([self.limit([rate])[0]], late)[0]
         ends = [graph.put([resting], {symbol: graph.number(end)})[0] for end in (-_FAR, _FAR)]
         low, high = (
             None if graph.is_number(end) and abs(graph.values[end]) == _FAR else end for end in ends
@@ -274,7 +339,16 @@ class _Memory:
         parameters = {name for name in graph.names if name.startswith("par:")}
         return parameters | {graph.names[symbol]}
 
-    def refuse(self, key: str, resting: int, at: Word) -> None:
+    def kept_or_given(self, place: int, symbol: int) -> bool:
+        """Return whether an expression is either the symbol itself or has nothing to do with it."""
+        graph = self.graph
+        if place == symbol or symbol not in graph.held(place):
+            return True
+        return graph.ops[place] == "if" and all(
+            self.kept_or_given(p, symbol) for p in graph.args[place][1:]
+        )
+
+    def refuse(self, key: str, resting: int, symbol: int, at: Word) -> None:
         """Refuse a variable that moves without time, after a look for the parameters that may
         decide it."""
         graph = self.graph
@@ -288,6 +362,12 @@ class _Memory:
         if deciding:
             raise FixesError(
                 frozenset(deciding), f"line {at.line}: it decides how {_name(key)} is advanced"
+            )
+        if self.kept_or_given(resting, symbol):
+            raise at.error(
+                f"{_name(key)!r} keeps what it held wherever no branch assigns it, so that it depends"
+                " on what has happened before and not on states alone; assign it in every branch, or"
+                " write it as a state with ddt() or idt()"
             )
         raise at.error(
             f"{_name(key)!r} changes at every evaluation by something that is not the time since"

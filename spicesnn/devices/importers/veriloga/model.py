@@ -88,6 +88,8 @@ class VerilogModel:
         expression of parameters, in `graph`.
     clocks : frozenset of str
         Variables of the text that hold the time of the evaluation before.
+    late : dict
+        Variable of the text that is read before it is assigned → its value, in `graph`.
     integers : frozenset of str
         Parameters of the text that are integers.
     variables : frozenset of str
@@ -110,15 +112,17 @@ class VerilogModel:
     hidden: Mapping[str, str] = field(default_factory=dict)
     others: Mapping[str, int] = field(default_factory=dict)
     clocks: frozenset[str] = frozenset()
+    late: Mapping[str, int] = field(default_factory=dict)
     integers: frozenset[str] = frozenset()
     variables: frozenset[str] = frozenset()
 
     @property
     def keeps(self) -> tuple[str, ...]:
         """Variables of the text that hold values from one evaluation to the next, where the model
-        advances a state by itself."""
+        advances a state by itself or reads a variable before it assigns it."""
         kept = [name for name in self.others if name in self.variables]
-        return tuple(dict.fromkeys([*self.hidden, *self.clocks, *kept])) if self.hidden else ()
+        known = tuple(dict.fromkeys([*self.hidden, *self.clocks, *kept]))
+        return known if self.hidden or self.late else ()
 
     @property
     def digest(self) -> str:
@@ -277,9 +281,21 @@ class _Maker:
         swap = {s.symbol: graph.symbol(f"x:{names[s.symbol]}") for s in system.states}
         swap |= {symbol: graph.symbol(f"u:{k}") for k, (symbol, _) in enumerate(system.unknowns)}
         n, m = len(found), len(system.unknowns)
-        observed = list(system.observed.items())
+        observed, late = list(system.observed.items()), list(self.settled.late.items())
+        seen = {graph.symbol(name): place for name, place in observed}
+        seen = {symbol: place for symbol, place in seen.items() if symbol != place}
+        ends = {
+            graph.symbol(f"node:{self.pins[0]}"): graph.symbol("v"),
+            graph.symbol(f"node:{self.pins[1]}"): graph.zero,
+        }
         places = graph.put(
-            [system.current, *rates, *(r for _, r in system.unknowns), *(p for _, p in observed)],
+            [
+                system.current,
+                *rates,
+                *(r for _, r in system.unknowns),
+                *(p for _, p in observed),
+                *graph.put([p for _, p in late], seen | ends),
+            ],
             swap,
         )
         plain = Graph()
@@ -313,7 +329,11 @@ class _Maker:
             drive=self.drive(stored, found),
             left_out=tuple(self.settled.outcome.lost),
             files=self.files,
-            observed={key: place for (key, _), place in zip(observed, places[at:], strict=True)},
+            observed={key: place for (key, _), place in zip(observed, places[at:], strict=False)},
+            late={
+                key: place
+                for (key, _), place in zip(late, places[at + len(observed) :], strict=True)
+            },
             graph=graph,
             moved={
                 graph.names[s.symbol]: names[s.symbol] for s in system.states if s.kind != "hand"

@@ -37,9 +37,13 @@ def candidates(
     ):
         if graph.ops[place] in ("<", "<=", "min", "max"):
             a, b = graph.args[place]
-            for x, y in ((a, b), (b, a)):
-                if x == state.symbol:
-                    add(y)
+            if state.symbol in graph.held(place):
+                # Where both sides are equal, if their difference is linear in the state.
+                gap = graph.make("-", a, b)
+                by = graph.slope(gap, state.symbol)
+                rest = graph.put([gap], {state.symbol: graph.zero})[0]
+                if by in (graph.one, graph.number(-1.0)):
+                    add(rest if by != graph.one else graph.make("neg", rest))
     for place in (graph.zero, graph.one, *(graph.symbol(f"par:{name}") for name in defaults)):
         add(place)
     return sorted(found.items())
