@@ -36,7 +36,7 @@ from spicesnn.cli.study import study
 from spicesnn.cli.sweep import sweep
 from spicesnn.cli.train import train
 from spicesnn.cli.validate import validate
-from spicesnn.cli.words import hint, taken_as_it_stands
+from spicesnn.cli.words import hint, in_one_line, taken_as_it_stands
 from spicesnn.errors import (
     ConfigError,
     InputError,
@@ -94,7 +94,12 @@ def _version(wanted: bool) -> None:
 )
 def _root(
     version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Print the version and stop."
+        False,
+        "--version",
+        callback=_version,
+        is_eager=True,
+        metavar=" ",
+        help="Print the version and stop.",
     ),
 ) -> None:
     """Spiking neural networks on memristor crossbars, solved as circuits."""
@@ -136,7 +141,9 @@ def _with_notes(function: Callable[..., Answer]) -> Callable[..., Answer]:
 
 
 for _name, _function in _COMMANDS.items():
-    app.command(_name, help=taken_as_it_stands(_function))(_with_notes(_function))
+    app.command(_name, help=taken_as_it_stands(_function), short_help=in_one_line(_function))(
+        _with_notes(_function)
+    )
 
 
 def run(argv: Sequence[str] | None = None) -> int:

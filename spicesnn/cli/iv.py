@@ -29,7 +29,7 @@ class ShapeName(enum.StrEnum):
 def iv(
     device: Annotated[str, typer.Argument(metavar="DEVICE", help=options.DEVICE_HELP)],
     engine: Annotated[
-        options.EngineNames, typer.Option("--engine", help="Engine; both compares the two.")
+        options.EngineNames, typer.Option("--engine", help="The engine, or both of them, compared.")
     ] = options.EngineNames.NODAL,
     waveform: Annotated[
         ShapeName, typer.Option("--waveform", help="Shape of the voltage.")
@@ -37,12 +37,18 @@ def iv(
     amplitude: Annotated[
         str | None,
         typer.Option(
-            "--amplitude", metavar="VOLT", help="Of sine or triangle; typical if left out."
+            "--amplitude",
+            metavar="VOLT",
+            help="Amplitude of sine or triangle; the device's typical one if left out.",
         ),
     ] = None,
     frequency: Annotated[
         str | None,
-        typer.Option("--frequency", metavar="HERTZ,…", help="One or several; typical if left out."),
+        typer.Option(
+            "--frequency",
+            metavar="HERTZ,…",
+            help="One or several frequencies; the typical one if left out.",
+        ),
     ] = None,
     periods: Annotated[
         float,
@@ -101,7 +107,7 @@ def iv(
 
     Several frequencies show the loop shrinking; --vary shows cycles that differ; --data overlays
     measurements. The table [imperfections] of a device file, or --set imperfections.KEY=VALUE,
-    makes the device what real ones are: spread, stuck, noisy, worn; the same on both engines.
+    adds device-to-device variation, stuck-at faults, noise and endurance, alike on both engines.
 
     Example:  spicesnn iv vteam --engine both --set device.r_off=2k --out runs/iv
 

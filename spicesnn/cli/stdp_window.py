@@ -20,7 +20,7 @@ def stdp_window(
         str, typer.Argument(metavar="DEVICE", help="A name from `spicesnn devices`.")
     ],
     engine: Annotated[
-        options.EngineNames, typer.Option("--engine", help="Engine; both compares the two.")
+        options.EngineNames, typer.Option("--engine", help="The engine, or both of them, compared.")
     ] = options.EngineNames.NODAL,
     published: Annotated[
         str | None,

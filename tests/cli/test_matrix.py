@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from spicesnn.cli import output
-from spicesnn.cli.app import _COMMANDS
+from spicesnn.cli.app import _COMMANDS, app
 from spicesnn.cli.options import _RESULTS
 from spicesnn.cli.words import COMMANDS, OPTIONS, literal
 
@@ -118,6 +118,23 @@ def test_help_fits_the_terminal_and_keeps_its_brackets(name, width, run, monkeyp
     flat = re.sub(r"[\s│]+", "", out)
     assert all(word in flat for word in words), words
     assert "\\[" not in out
+
+
+def test_the_help_of_an_option_keeps_its_brackets_and_a_flag_takes_no_value(run, monkeypatch):
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 160)
+    _, out, _ = run("iv", "--help")
+    assert "drawn from the table [imperfections]." in out
+    assert "<bool>" not in "".join(line for line in out.splitlines() if "--help" not in line)
+
+
+def test_the_list_of_commands_has_a_sentence_each_without_its_line_breaks():
+    import typer
+
+    shown = typer.main.get_command(app).commands["train"].get_short_help_str(limit=200)
+    assert shown == (
+        "Train a network and write a run directory: configuration, metrics, history, states,"
+        " figures, report.html."
+    )
 
 
 def test_brackets_that_rich_takes_for_styles_are_escaped_once():
