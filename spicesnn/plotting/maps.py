@@ -13,7 +13,15 @@ from numpy.typing import ArrayLike
 
 from spicesnn.crossbar.wires import Wires
 from spicesnn.errors import InputError
-from spicesnn.plotting.style import DIVERGING, SEQUENTIAL, label, new_figure, scaled, short, style
+from spicesnn.plotting.style import (
+    DIVERGING,
+    SEQUENTIAL,
+    label,
+    new_figure,
+    scaled,
+    short,
+    style,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,7 +117,7 @@ def ir_drop_map(
     title : str
         The lowest and the mean value are added to it.
     wires : Wires, optional
-        Whose drivers and sense nodes are marked: word lines driven at the left and bit lines sensed
+        Whose driven and sensed ends stand at the axes: word lines driven at the left and bit lines sensed
         at the bottom if left out.
     """
     cells, driven = np.asarray(cell_volts, dtype=float), np.asarray(row_volts, dtype=float)
@@ -130,7 +138,7 @@ def ir_drop_map(
     found = f"\nlowest {known.min():.1f} %, mean {known.mean():.1f} %" if known.size else ""
     _lines(axes, f"{title}{found}")
     _ten_per_cent(axes, share)
-    _drive_marks(axes, Wires() if wires is None else wires)
+    _name_ends(axes, Wires() if wires is None else wires)
     _colour_bar(axes, image, "cell voltage / drive (%)")
     return axes
 
@@ -145,32 +153,12 @@ def _ten_per_cent(axes: Axes, share: np.ndarray[tuple[int, ...], np.dtype[np.flo
     axes.clabel(lines, fmt={level: "10 % drop"}, fontsize=8)
 
 
-def _drive_marks(axes: Axes, wires: Wires) -> None:
-    """Mark where word lines are driven, and say where bit lines are sensed."""
-    place: dict[str, Any] = {
-        "xycoords": "axes fraction",
-        "fontsize": 8,
-        "color": "#0072b2",
-        "annotation_clip": False,
-    }
-    for x, here in zip((0.0, 1.0), wires.driven_ends, strict=True):
-        if not here:
-            continue
-        way = 1 if x == 0 else -1
-        arrow = axes.annotate(
-            "",
-            (x, 0.98),
-            (x - 0.05 * way, 0.98),
-            arrowprops={"arrowstyle": "-|>", "color": "#0072b2"},
-            **place,
-        )
-        arrow.set_in_layout(False)
-    at = (-0.06, "right") if wires.driven_ends[0] else (1.06, "left")
-    axes.annotate(
-        "drive", (at[0], 0.98), (at[0], 0.98), ha=at[1], va="center", **place
-    ).set_in_layout(False)
-    ends = {(False, True): "the bottom", (True, False): "the top", (True, True): "both ends"}
-    axes.set_xlabel(f"bit line (sensed at {ends[wires.sensed_ends]})")
+def _name_ends(axes: Axes, wires: Wires) -> None:
+    """Say at the axes where word lines are driven and where bit lines are sensed."""
+    ends = {(False, True): 1, (True, False): 0, (True, True): 2}
+    driven, sensed = ends[wires.driven_ends], ends[wires.sensed_ends]
+    axes.set_ylabel(f"word line (driven at {('the left', 'the right', 'both ends')[driven]})")
+    axes.set_xlabel(f"bit line (sensed at {('the top', 'the bottom', 'both ends')[sensed]})")
 
 
 def receptive_fields(

@@ -87,8 +87,10 @@ def accuracy_by_epoch(
         axes.plot(
             x[known],
             accuracy[known],
-            marker="o",
-            markersize=4 if few else 0,
+            # A curve over another of the same values leaves its marks to be seen.
+            marker="os^"[k % 3],
+            markersize=(4, 7, 8)[k % 3] if few else 0,
+            markerfacecolor=colour if k == 0 else "none",
             color=colour,
             label=text,
         )
@@ -106,12 +108,16 @@ def energy_by_epoch(
     *,
     step: str = "epoch",
     ends: ArrayLike | None = None,
+    test_joule: float = 0.0,
 ) -> Axes:
     """Draw the energy so far: programming pulses, and reads on top of them where they are given;
     (epochs,) joule each.
 
-    `ends` (epochs,) are the numbers that the epochs end with, if not 1, 2, 3, …
+    `ends` (epochs,) are the numbers that the epochs end with, if not 1, 2, 3, …; `test_joule` is
+    what reads that only test have taken beside, which the legend says.
     """
+    if test_joule > 0:
+        axes.plot([], [], " ", label=f"reads that only test: {render(test_joule, 'J', 3)} more")
     write = np.cumsum(np.asarray(write_joule, dtype=float))
     read = (
         np.zeros_like(write)

@@ -360,12 +360,19 @@ def _energy(data: RunData) -> Drawn | None:
             binned["read"] if "read" in at else None,
             step="update",
             ends=places + 1,
+            test_joule=_tested(data, float(binned["read"].sum())),
         )
     text = (
         "Energy that the line drivers delivered so far: programming pulses, and the reads that"
-        " decided on them. Reads that only test come on top."
+        " decided on them."
     )
     return Drawn("energy", text, figure)
+
+
+def _tested(data: RunData, decided: float) -> float:
+    """Return the energy of reads beside those that decided on pulses, joule; 0 where it is little."""
+    total = float(data.run.metrics().get("read_joule", 0.0))
+    return total - decided if total - decided > 1e-3 * total else 0.0
 
 
 def _ir_drop(data: RunData) -> Drawn | None:

@@ -23,7 +23,7 @@ def test_an_ir_drop_map_says_lowest_and_mean_and_where_a_tenth_is_lost(axes):
     assert "lowest 70.0 %, mean 86.2 %" in axes.get_title()
     contours = [artist for artist in axes.get_children() if hasattr(artist, "levels")]
     assert [list(contour.levels) for contour in contours] == [[90.0]]
-    assert [text.get_text() for text in axes.texts if text.get_text()].count("drive") == 1
+    assert axes.get_ylabel() == "word line (driven at the left)"
     assert axes.get_xlabel() == "bit line (sensed at the bottom)"
 
 
@@ -38,22 +38,31 @@ def test_an_array_without_a_tenth_of_drop_has_no_such_line(axes):
 
 
 @pytest.mark.parametrize(
-    ("wires", "arrows", "drive_at", "sensed"),
+    ("wires", "driven", "sensed"),
     [
-        (sn.Wires(), [0.0], -0.06, "the bottom"),
-        (sn.Wires(drive_side="right"), [1.0], 1.06, "the bottom"),
-        (sn.Wires(drive_side="both", sense_side="top"), [0.0, 1.0], -0.06, "the top"),
-        (sn.Wires(double_sided=True), [0.0, 1.0], -0.06, "both ends"),
+        (sn.Wires(), "the left", "the bottom"),
+        (sn.Wires(drive_side="right"), "the right", "the bottom"),
+        (sn.Wires(drive_side="both", sense_side="top"), "both ends", "the top"),
+        (sn.Wires(double_sided=True), "both ends", "both ends"),
     ],
 )
-def test_an_ir_drop_map_marks_where_lines_are_driven_and_sensed(
-    axes, wires, arrows, drive_at, sensed
-):
+def test_an_ir_drop_map_says_where_lines_are_driven_and_sensed(axes, wires, driven, sensed):
     maps.ir_drop_map(axes, np.full((2, 2), 0.1), np.full(2, 0.1), wires=wires)
-    assert [text.xy[0] for text in axes.texts if text.arrow_patch is not None] == arrows
-    words = [text for text in axes.texts if text.get_text() == "drive"]
-    assert [text.get_position()[0] for text in words] == [drive_at]
+    assert axes.get_ylabel() == f"word line (driven at {driven})"
     assert axes.get_xlabel() == f"bit line (sensed at {sensed})"
+
+
+def test_accuracies_that_are_alike_leave_both_marks_to_be_seen(axes):
+    results.accuracy_by_epoch(axes, {"test": [1.0], "train": [1.0]})
+    test, train = axes.get_lines()
+    assert test.get_markersize() < train.get_markersize()
+    assert train.get_markerfacecolor() == "none"
+
+
+def test_the_energy_of_reads_that_only_test_stands_in_the_legend(axes):
+    results.energy_by_epoch(axes, [1e-6, 1e-6], step="update", test_joule=2.7e-4)
+    shown = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert shown == ["reads that only test: 270 µJ more", "programming"]
 
 
 def test_conductances_are_coloured_over_the_window_and_what_is_beyond_is_marked(axes):
