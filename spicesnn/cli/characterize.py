@@ -97,6 +97,9 @@ def characterize(
 
     from spicesnn.characterization.cell_bench import Axis
     from spicesnn.characterization.characterize import characterize as measure
+    from spicesnn.errors import RunError
+    from spicesnn.plotting.cell import characterization_figure
+    from spicesnn.plotting.style import save_figure
     from spicesnn.units import quantity
 
     init, changes = options.own_init(options.settings(set_))
@@ -128,6 +131,11 @@ def characterize(
         )
     seconds, errors = time.perf_counter() - began, made.errors
     file, tables = made.write(folder), made.moving.tables
+    figure = folder / "table.png"
+    try:
+        save_figure(characterization_figure(made), figure)
+    except OSError as error:
+        raise RunError(f"{figure} cannot be written: {error.strerror or error}") from None
 
     def show(console: Console) -> None:
         console.print(
@@ -142,11 +150,12 @@ def characterize(
             f" {errors.current:.2e}, conductance change {changes}"
         )
         console.print(f"made in {seconds:.0f} s")
-        console.print(f"tables  {folder / 'table.npz'}\ndevice  {file}")
+        console.print(f"tables  {folder / 'table.npz'}\nfigure  {figure}\ndevice  {file}")
 
     data = {
         "source": cell.name,
         "table": str(folder / "table.npz"),
+        "figure": str(figure),
         "device": str(file),
         "max_relative_error": made.max_relative_error,
         "current_error": errors.current,

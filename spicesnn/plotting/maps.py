@@ -137,13 +137,13 @@ def ir_drop_map(
     known = share[np.isfinite(share)]
     found = f"\nlowest {known.min():.1f} %, mean {known.mean():.1f} %" if known.size else ""
     _lines(axes, f"{title}{found}")
-    _ten_per_cent(axes, share)
+    ten_per_cent(axes, share)
     _name_ends(axes, Wires() if wires is None else wires)
     _colour_bar(axes, image, "cell voltage / drive (%)")
     return axes
 
 
-def _ten_per_cent(axes: Axes, share: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> None:
+def ten_per_cent(axes: Axes, share: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> None:
     """Draw the line beyond which cells lack a tenth of the drive, where it runs through the
     array."""
     level = 90.0

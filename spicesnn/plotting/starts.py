@@ -53,7 +53,7 @@ def convergence(axes: Axes, epochs: ArrayLike, converged: ArrayLike) -> Axes:
     share.grid(visible=False)
     share.spines["right"].set_visible(True)
     handles = [*axes.get_legend_handles_labels()[0], *share.get_legend_handles_labels()[0]]
-    share.legend(handles=handles, loc="center right")
+    share.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
     return axes
 
 

@@ -18,7 +18,16 @@ from spicesnn.plotting.costs import cost_bars
 from spicesnn.plotting.maps import ir_drop_map
 from spicesnn.plotting.results import accuracy_by_epoch, confusion_matrix
 from spicesnn.plotting.run_data import Drawn, RunData
-from spicesnn.plotting.style import COLOURS, DIVERGING, SEQUENTIAL, label, new_figure, scaled, style
+from spicesnn.plotting.style import (
+    COLOURS,
+    DIVERGING,
+    SEQUENTIAL,
+    label,
+    new_figure,
+    scaled,
+    short,
+    style,
+)
 
 _MOST_FIELDS = 100
 _ACCURACIES = (
@@ -184,9 +193,9 @@ def histograms(data: RunData) -> Drawn | None:
                 xlabel=label("conductance" if unit == "S" else "weight", symbol),
                 ylabel="synapses",
                 yscale="log",
-                title=name,
+                title=_layer(name),
             )
-            axes.legend()
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     what = "conductances" if unit == "S" else "weights"
     return Drawn(
         "histogram",
@@ -194,6 +203,11 @@ def histograms(data: RunData) -> Drawn | None:
         " logarithmic.",
         figure,
     )
+
+
+def _layer(name: str) -> str:
+    """Return what a layer, a population or a projection is called in a title."""
+    return short(name.replace(">", " → "))
 
 
 def spikes(data: RunData) -> Drawn | None:
@@ -218,7 +232,11 @@ def spikes(data: RunData) -> Drawn | None:
                 linestyle="--",
                 label=f"mean {np.mean(counts):.1f}",
             )
-            axes.set(xlabel="spikes a presentation", ylabel="images" if k == 0 else "", title=name)
+            axes.set(
+                xlabel="spikes per presentation",
+                ylabel="images" if k == 0 else "",
+                title=_layer(name),
+            )
             axes.legend()
     return Drawn(
         "spikes",
@@ -307,7 +325,7 @@ def energy(data: RunData) -> Drawn | None:
         axes.bar_label(bars, [f"{value:.3g}" for value in values], padding=4)
         axes.set_yticks(range(len(found)), list(found))
         axes.set(
-            xlabel=label("energy a presentation", unit),
+            xlabel=label("energy per presentation", unit),
             title="Energy",
             xlim=(0, 1.15 * float(values.max())),
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from spicesnn.plotting.maps import ten_per_cent
 from spicesnn.plotting.style import COLOURS, new_figure, style
 
 if TYPE_CHECKING:
@@ -84,9 +85,10 @@ def ir_drop_figure(cell_volts: ArrayLike) -> Figure:
             axes.grid(visible=False)
             axes.set(
                 title=f"lines connected at {ends}: lowest {values.min():.1f} %",
-                xlabel="bit line",
-                ylabel="word line",
+                xlabel=f"bit line (sensed at {('the bottom', 'both ends')[ends == 'both ends']})",
+                ylabel=f"word line (driven at {('the left', 'both ends')[ends == 'both ends']})",
             )
+            ten_per_cent(axes, values)
         figure.colorbar(image, ax=panels.tolist(), label="cell voltage / drive (%)")
     return figure
 

@@ -67,6 +67,8 @@ def accuracy_against(
     seeds = min(int(row["seeds"]) for row in table)
     title = f"{seeds} seeds a point, 95 % intervals" if seeds > 1 else "one seed a point"
     axes.set(xlabel=_human(key), ylabel=f"{what} (%)", title=title)
+    low, high = axes.get_ylim()
+    axes.set_ylim(min(low, 95.0) if high > 100.0 else low, min(high, 101.0))
     if along:
         axes.legend()
     return axes
@@ -87,10 +89,26 @@ def sweep_figure(
 _UNITS = {"ohm": "Ω", "volts": "V", "amps": "A", "s": "s", "joule": "J", "siemens": "S", "hz": "Hz"}
 
 
+_SAID = {
+    "array.word_line_ohm": "word-line resistance (Ω per segment)",
+    "array.bit_line_ohm": "bit-line resistance (Ω per segment)",
+    "array.driver_ohm": "driver resistance (Ω)",
+    "array.sense_ohm": "sense resistance (Ω)",
+    "imperfections.spread": "device-to-device variation (relative)",
+    "imperfections.cycle_to_cycle": "cycle-to-cycle variation (relative)",
+    "imperfections.stuck": "stuck cells (fraction)",
+    "imperfections.stuck_on": "cells stuck on (fraction)",
+    "imperfections.stuck_off": "cells stuck off (fraction)",
+    "imperfections.states": "conductance states",
+}
+
+
 def _human(key: str) -> str:
-    """Return a key in words: ``array.word_line_ohm`` → ``word line (Ω)``; with its table where the
-    name alone says too little."""
+    """Return a key in words: ``encoding.high_volts`` → ``high (V)``; with its table where the name
+    alone says too little."""
     table, _, name = key.rpartition(".")
+    if key in _SAID:
+        return _SAID[key]
     words = name.split("_")
     unit = _UNITS.get(words[-1]) if len(words) > 1 else None
     text = " ".join(words[:-1] if unit else words)

@@ -149,7 +149,10 @@ def test_maps_of_cell_voltages_are_percent_of_the_drive_one_end_first():
     assert "70.0 %" in first.get_title()
     assert "93.0 %" in second.get_title()
     assert first.images[0].get_clim() == second.images[0].get_clim() == (70.0, 100.0)
-    assert (first.get_xlabel(), first.get_ylabel()) == ("bit line", "word line")
+    assert (first.get_xlabel(), first.get_ylabel()) == (
+        "bit line (sensed at the bottom)",
+        "word line (driven at the left)",
+    )
 
 
 def test_read_margins_are_drawn_against_the_size_in_percent():
