@@ -10,8 +10,11 @@ easy: wires 1 Ω, cells 10 kΩ to 1 MΩ log-uniform. hard: wires 10 Ω, cells 1 
 How times are taken. In each turn every method is called several times in a row (3 to 20 times:
 until 50 ms are spent), as by somebody who reads many inputs or programs between reads, then it is
 the next one's turn; a time is the median over all calls of all turns. It begins with conductances
-and ends with the column currents: "nodal" builds a new array and sets it up in every call; "nodal,
-reused" reads an array that has been read before. All node voltages and the certificate are part of
+and ends with the column currents: "nodal" builds new wires and a new array and sets it up in every
+call; "nodal, same wires" builds a new array; "nodal, reused" reads an array that has been read
+before. ngspice runs with every linear solver that its build has; without KLU in it, run this under
+`scripts/other_debian.sh trixie`. NUMBA_CPU_FEATURES (such as `+avx2,+fma`) tries what a processor
+without AVX-512 would do. All node voltages and the certificate are part of
 it. "first" is the median of the first call of each turn, whose caches hold what the other methods
 left. What a machine does with a plain copy and a plain loop is printed beside the times, so that
 other machines can be compared."""
@@ -23,7 +26,6 @@ import importlib.util
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import time
@@ -32,6 +34,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from llvmlite import binding
 from numba import njit
 from solver_methods import ENGINE, KINDS, SOLVERS, Case, solve_superlu
 
@@ -44,30 +47,33 @@ from spicesnn.engines.nodal.threads import team
 clock: Callable[[], float] = time.perf_counter
 LIMITS = {
     "nodal": 2**24,
+    "nodal, same wires": 2**24,
     "nodal, reused": 2**24,
     "superlu": 512**2,
     "badcrossbar": 256**2,
-    "ngspice": 32**2,
+    "KLU": 128**2,
+    "Sparse 1.3": 32**2,
 }
-"""Up to how many cells each method runs."""
+"""Up to how many cells each method runs, ngspice by its linear solver."""
 RATIO_BARS = {
-    ("badcrossbar", 64, "easy"): 800,
+    ("badcrossbar", 64, "easy"): 600,
     ("badcrossbar", 128, "easy"): 800,
-    ("badcrossbar", 256, "easy"): 600,
+    ("badcrossbar", 256, "easy"): 800,
     ("badcrossbar", 256, "hard"): 150,
     ("superlu", 512, "easy"): 300,
 }
+VECTORS = {"+avx512f": "AVX-512", "+avx2": "AVX2", "+neon": "NEON"}
 Results = dict[str, Any]
 
 
 def limits_for(*, full: bool) -> dict[str, int]:
     """Return up to how many cells each method runs here."""
-    missing = {
-        "badcrossbar": importlib.util.find_spec("badcrossbar") is None,
-        "ngspice": shutil.which("ngspice") is None,
+    limits = LIMITS | ({"Sparse 1.3": 64**2} if full else {})
+    if importlib.util.find_spec("badcrossbar") is None:
+        limits["badcrossbar"] = 0
+    return {
+        name: limits[name.rpartition(", ")[2] if "ngspice" in name else name] for name in SOLVERS
     }
-    limits = LIMITS | ({"ngspice": 64**2} if full else {})
-    return {name: 0 if missing.get(name) else limit for name, limit in limits.items()}
 
 
 def calls_in_a_row(method: str, case: Case) -> list[float]:
@@ -104,9 +110,7 @@ def measure(case: Case, limits: dict[str, int], budget_s: float) -> Results:
     for name in methods:
         amps = SOLVERS[name](case)
         if true is None:
-            bound = ENGINE.read(
-                sn.Crossbar(conductance=case.siemens, wires=case.wires), case.volts
-            ).stats["error_bound_amps"]
+            bound = ENGINE.read(case.array, case.volts).stats["error_bound_amps"]
             error = float(bound) / np.abs(amps).max()  # type: ignore[arg-type]
         else:
             error = float(np.abs(amps - true).max() / np.abs(true).max())
@@ -157,13 +161,28 @@ def best_of(task: Callable[[], object], turns: int = 15) -> float:
     return float(np.median(times))
 
 
+def processor() -> str:
+    """Name the processor and the widest vectors that are used of it."""
+    told = os.environ.get("NUMBA_CPU_FEATURES")
+    features = told.split(",") if told else [f"+{k}" for k, v in host_features().items() if v]
+    widest = next(
+        (name for flag, name in VECTORS.items() if flag in features), "no vectors that are known"
+    )
+    return f"{binding.get_host_cpu_name()}, {widest}"
+
+
+def host_features() -> dict[str, bool]:
+    return dict(binding.get_host_cpu_features())
+
+
 def machine() -> Results:
     """Time a plain copy of 32 MiB and a plain loop of 4.2 million dependent multiply-adds."""
     big, other = np.ones(2**22), np.ones(2**22)
     _copy(big, other), _plain_loop(big)
     return {
         "machine": (
-            f"{platform.machine()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f};"
+            f"{platform.machine()} ({processor()}), {os.cpu_count()} processors, load"
+            f" {os.getloadavg()[0]:.1f};"
             f" numpy {np.__version__}"
         ),
         "copy_s": best_of(lambda: _copy(big, other)),
@@ -239,7 +258,7 @@ def batches() -> Results:
         reads: list[sn.Read] = []
         seconds = best_of(
             lambda: reads.append(  # noqa: B023
-                ENGINE.read(sn.Crossbar(conductance=case.siemens, wires=case.wires), volts)  # noqa: B023
+                ENGINE.read(case.array, volts)  # noqa: B023
             ),
             5,
         )
@@ -429,6 +448,23 @@ def bars(found: Results) -> list[tuple[str, float, str, float]]:
     errors += [entry["error"] for entry in found.get("batches", {}).values()]
     if errors:
         all_bars.append(("largest error of an output", max(errors), "<", 1e-9))
+    if "64×64 easy" in cases:
+        ours = cases["64×64 easy"]
+        all_bars.append(
+            (
+                "new wires and array / same wires at 64²",
+                ours["nodal"]["seconds"] / ours["nodal, same wires"]["seconds"],
+                "<",
+                1.5,
+            )
+        )
+    for name, methods in cases.items():
+        for method, entry in methods.items():
+            size = int(name.split("×")[0])
+            if method.endswith("KLU") and name.endswith("easy") and size in (64, 128):
+                all_bars.append(
+                    (f"{method} at {size}², s", entry["seconds"], "<", 0.2 if size == 64 else 1.5)
+                )
     if "1024×1024 easy" in cases:
         all_bars.append(
             ("1024² easy, one input, s", cases["1024×1024 easy"]["nodal"]["seconds"], "<", 0.25)
@@ -546,7 +582,7 @@ def main() -> None:
     parser.add_argument(
         "--part", choices=("all", "none", *PARTS), default="all", help="what to run"
     )
-    parser.add_argument("--full", action="store_true", help="also ngspice at 64²")
+    parser.add_argument("--full", action="store_true", help="also Sparse 1.3 at 64²")
     parser.add_argument(
         "--cpu-time",
         action="store_true",
@@ -563,7 +599,7 @@ def main() -> None:
     if args.cpu_time:
         global clock
         clock = time.process_time
-        limits["ngspice"] = 0
+        limits |= {name: 0 for name in SOLVERS if "ngspice" in name}
     found: Results = json.loads(args.json.read_text()) if args.json and args.json.exists() else {}
     if args.part != "none":
         found["machine"] = machine()

@@ -7,9 +7,11 @@ python scripts/solver_methods.py     # the effective conductance by the engine's
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache, partial
 
 import numpy as np
 import scipy.sparse as sp
@@ -21,7 +23,6 @@ from spicesnn.engines.nodal.direct import Graph
 from spicesnn.engines.nodal.network import Operator
 
 KINDS = {"easy": (1.0, 1e4, 1e6), "hard": (10.0, 1e3, 1e5)}
-WIRES = {kind: sn.Wires(word_line_ohm=ohm, bit_line_ohm=ohm) for kind, (ohm, _, _) in KINDS.items()}
 ENGINE = sn.NodalEngine()
 
 
@@ -44,7 +45,14 @@ class Case:
 
     @property
     def wires(self) -> sn.Wires:
-        return WIRES[self.kind]
+        """A new object at every call."""
+        ohm = KINDS[self.kind][0]
+        return sn.Wires(word_line_ohm=ohm, bit_line_ohm=ohm)
+
+    @property
+    def array(self) -> sn.Crossbar:
+        """A new object at every call, and so are its wires."""
+        return sn.Crossbar(conductance=self.siemens, wires=self.wires)
 
     @property
     def operator(self) -> Operator:
@@ -62,10 +70,17 @@ class Case:
 
 
 def solve_nodal(case: Case) -> np.ndarray:
-    """Build the array, set it up and solve."""
-    return ENGINE.read(
-        sn.Crossbar(conductance=case.siemens, wires=case.wires), case.volts
-    ).column_amps
+    """Build wires and array, set it up and solve."""
+    return ENGINE.read(case.array, case.volts).column_amps
+
+
+_wires: dict[str, sn.Wires] = {}
+
+
+def solve_same_wires(case: Case) -> np.ndarray:
+    """Build an array on wires that have been read through before, set it up and solve."""
+    wires = _wires.setdefault(case.kind, case.wires)
+    return ENGINE.read(sn.Crossbar(conductance=case.siemens, wires=wires), case.volts).column_amps
 
 
 _reused: dict[str, sn.Crossbar] = {}
@@ -75,7 +90,7 @@ def solve_reused(case: Case) -> np.ndarray:
     """Solve an array that has been read before."""
     if case.name not in _reused:
         _reused.clear()
-        _reused[case.name] = sn.Crossbar(conductance=case.siemens, wires=case.wires)
+        _reused[case.name] = case.array
     return ENGINE.read(_reused[case.name], case.volts).column_amps
 
 
@@ -116,31 +131,42 @@ def solve_badcrossbar(case: Case) -> np.ndarray:
     return np.asarray(solution.currents.output)[0]
 
 
-_ngspice: sn.NgspiceEngine | None = None
+@cache
+def ngspice_engine(*init: str) -> sn.NgspiceEngine:
+    """Start ngspice once."""
+    return sn.NgspiceEngine(init=init)
 
 
-def solve_ngspice(case: Case) -> np.ndarray:
-    global _ngspice
-    if _ngspice is None:
-        _ngspice = sn.NgspiceEngine()
-    return _ngspice.read(
-        sn.Crossbar(conductance=case.siemens, wires=case.wires), case.volts
-    ).column_amps
+@cache
+def ngspice_solvers() -> dict[str, tuple[str, ...]]:
+    """Name the linear solvers of the ngspice that is found, and what it has to be told to use
+    each."""
+    if shutil.which("ngspice") is None:
+        return {}
+    library = ngspice_engine().library()
+    sparse = {f"ngspice {library.version}, Sparse 1.3": ("option sparse",) if library.klu else ()}
+    return ({f"ngspice {library.version}, KLU": ()} if library.klu else {}) | sparse
+
+
+def _in_ngspice(init: tuple[str, ...], case: Case) -> np.ndarray:
+    """Load the array into ngspice and solve."""
+    return ngspice_engine(*init).read(case.array, case.volts).column_amps
 
 
 SOLVERS: dict[str, Callable[[Case], np.ndarray]] = {
     "nodal": solve_nodal,
+    "nodal, same wires": solve_same_wires,
     "nodal, reused": solve_reused,
     "superlu": solve_superlu,
     "badcrossbar": solve_badcrossbar,
-    "ngspice": solve_ngspice,
+    **{name: partial(_in_ngspice, init) for name, init in ngspice_solvers().items()},
 }
 
 
 def effective_by_solving(case: Case) -> np.ndarray:
     """Return the effective conductance as the engine computes it: by adjoint solves for these
     shapes."""
-    return ENGINE.effective_conductance(sn.Crossbar(conductance=case.siemens, wires=case.wires))
+    return ENGINE.effective_conductance(case.array)
 
 
 def effective_by_blocks(case: Case) -> np.ndarray:
