@@ -38,6 +38,30 @@ def pytest_configure(config):
         )
 
 
+_OWN_SIZE = frozenset({"characterization", "learning", "programming", "studies", "unsupervised"})
+"""Folders of tests, beside those by hand, in which `pytest.approx` compares numbers at their own
+size."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _own_size(request):
+    """Compare small numbers at their own size: pytest.approx(x, rel=…) takes everything within
+    1e-12 for equal, which the joules of a read, farads and square metres always are."""
+    path = request.path
+    if not (path.stem.endswith("_by_hand") or path.parent.name in _OWN_SIZE):
+        yield
+        return
+    compared = type(pytest.approx(1.0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            compared,
+            "DEFAULT_ABSOLUTE_TOLERANCE",
+            property(lambda self: 1e-12 if self.expected == 0 else 0.0),
+        )
+        assert pytest.approx(1e-15, rel=1e-3) != 2e-15
+        yield
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     """Let property tests, which every default run has, be among the slow ones too: with new
