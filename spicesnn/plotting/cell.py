@@ -106,8 +106,10 @@ def _train(axes: Axes, made: Characterization) -> None:
         courses.append(course)
         names.append(f"{name} at {render(volts, 'V', 3)}")
         siemens = float(course[-1])
-    shown, unit = scaled(np.concatenate(courses), "S")
+    found, unit = scaled([*np.concatenate(courses), low, high], "S")
+    shown, margin = found[:-2], 0.04 * (found[-1] - found[-2])
     axes.plot(np.arange(shown.size), shown, ".-", color=COLOURS[0], markersize=4)
+    axes.set_ylim(found[-2] - margin, found[-1] + margin)
     axes.set(
         xlabel=f"pulse ({', then '.join(names)})",
         ylabel=label("conductance", unit),

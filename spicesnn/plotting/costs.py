@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from spicesnn.arrays import Floats
 from spicesnn.networks.cost import Cost
-from spicesnn.plotting.style import COLOURS, new_figure, style
+from spicesnn.plotting.style import COLOURS, new_figure, scaled, style
+from spicesnn.units import render
 
 _MOST_NAMED = 8
 """Further layers are drawn, but have no place in the legend."""
+_SMALL_M2 = 1e-7
+"""Areas below a tenth of a square millimetre are in square micrometres."""
 
 
 def cost_figure(cost: Cost) -> Figure:
@@ -25,28 +29,56 @@ def cost_bars(rows: Sequence[Mapping[str, Any]]) -> Figure:
     layers = list(dict.fromkeys(str(row["layer"]) for row in rows))
     components = list(dict.fromkeys(str(row["component"]) for row in rows))
     with style():
-        figure = new_figure(9.0, 0.34 * len(components) + 1.6)
-        scales = (("energy_joule", 1e9, "energy (nJ an inference)"), ("area_m2", 1e6, "area (mm²)"))
-        for axes, (key, factor, title) in zip(figure.subplots(1, 2), scales, strict=True):
-            left = np.zeros(len(components))
-            for k, layer in enumerate(layers):
-                mine = [row for row in rows if row["layer"] == layer]
-                each = factor * np.array(
+        figure = new_figure(9.5, 0.34 * len(components) + 1.8)
+        for axes, (key, name) in zip(
+            figure.subplots(1, 2), (("energy_joule", "energy"), ("area_m2", "area")), strict=True
+        ):
+            each = np.array(
+                [
                     [
-                        sum(float(row[key]) for row in mine if row["component"] == name)
-                        for name in components
+                        sum(
+                            float(row[key])
+                            for row in rows
+                            if (row["layer"], row["component"]) == (layer, component)
+                        )
+                        for component in components
                     ]
-                )
+                    for layer in layers
+                ]
+            )
+            shown, unit, total = _in_unit(each, name)
+            left = np.zeros(len(components))
+            for k, (layer, bars) in enumerate(zip(layers, shown, strict=True)):
                 axes.barh(
                     components,
-                    each,
+                    bars,
                     left=left,
                     color=COLOURS[k % len(COLOURS)],
                     label=layer if k < _MOST_NAMED else None,
                 )
-                left += each
+                left += bars
             axes.invert_yaxis()
-            axes.set(xlabel=title)
+            axes.set(xlabel=f"{name} ({unit})", title=total)
         figure.axes[1].set_yticklabels([])
-        figure.axes[1].legend(loc="lower right")
+        figure.legend(
+            *figure.axes[1].get_legend_handles_labels(), loc="outside right upper", frameon=False
+        )
     return figure
+
+
+def _in_unit(each: Floats, name: str) -> tuple[Floats, str, str]:
+    """Return energies or areas in a unit that suits the longest bar, the unit, and their sum as a
+    title."""
+    if name == "energy":
+        longest, unit = scaled(each.sum(axis=0), "J")
+        factor = float(longest.max() / each.sum(axis=0).max()) if each.sum() > 0 else 1.0
+        total = render(float(each.sum()), "J", 3)
+        return factor * each, f"{unit} per inference", f"Energy, {total} per inference"
+    small = each.sum(axis=0).max() < _SMALL_M2
+    factor, unit = (1e12, "µm²") if small else (1e6, "mm²")
+    total = factor * float(each.sum())
+    return (
+        factor * each,
+        unit,
+        f"Area, {total:,.0f} {unit}" if small else f"Area, {total:.3g} {unit}",
+    )
