@@ -110,16 +110,17 @@ class Guess:
             lines.append(f"unused = [{listed}]  # they only show something, and are left open")
         for name, store in zip(self.state_names(), self.states, strict=True):
             low, high = self.bounds[store.node]
-            begins = (
-                "" if store.start is not None else "  # the text says nothing: it starts at low"
-            )
             lines += [
                 "",
                 f"[states.{name}]",
                 f'node = "{store.node}"',
-                f'capacitor = "{store.path}"{begins}',
+                f'capacitor = "{store.path}"',
+                f"low = {low!r}",
+                f"high = {high!r}",
             ]
-            lines += [f"low = {low!r}", f"high = {high!r}"]
+            if store.start is None:
+                begins = min(max(low, 0.0), high)
+                lines.append(f"initial = {begins!r}  # the text says nothing: without a charge")
         lines += ["", "[drive]", f"amplitude = {self.drive[0]!r}", f"frequency = {self.drive[1]!r}"]
         for name, value in self.parameters.items():
             lines += ["", f"[parameters.{name}]", f"default = {value!r}"]
@@ -208,7 +209,11 @@ def guess(
     for store in states:
         spans[store.node] = (bounds or {}).get(store.node, (0.0, 1.0))
         low, high = spans[store.node]
-        start = low if store.start is None else float(with_parameters(store.start, parameters, {}))
+        start = (
+            min(max(low, 0.0), high)
+            if store.start is None
+            else float(with_parameters(store.start, parameters, {}))
+        )
         if not (low < high and low <= start <= high):
             raise InputError(
                 f"{path}: the state {store.node!r} starts at {start:g}, outside {low:g}…{high:g};"
@@ -426,4 +431,8 @@ def _number(library: Library, dialect: SpiceDialect, card: Card, text: str) -> f
 
 def start_text(term: Term | None, parameters: Mapping[str, float]) -> str:
     """Return where a state starts, for people."""
-    return "at low" if term is None else f"at {float(with_parameters(term, parameters, {})):.6g}"
+    return (
+        "without a charge"
+        if term is None
+        else f"at {float(with_parameters(term, parameters, {})):.6g}"
+    )

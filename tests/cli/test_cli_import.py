@@ -241,6 +241,7 @@ def test_a_range_that_no_one_has_said_and_that_does_not_fit_is_refused(run_json,
     )
     assert (code, err) == (0, "")
     device = load_foreign(answer["device"])
+    assert device.initial_state() == 0.0  # a capacitor of which the text says nothing
     assert device.current(1.0, 5e-9) == pytest.approx(1 / (10e3 - 9.9e3 / 2), rel=1e-12)
 
 
@@ -284,6 +285,16 @@ def test_a_short_circuit_a_gate_and_what_fits_no_dialect_are_refused_by_line(run
         (
             ".subckt y p n\ngx gnd! h cur='v(p,n)'\nch h gnd! c=1 ic='hh'\nrm p n r='1k'\n.ends y\n",
             "line 2: 'gnd!' is no node of ngspice; as hspice, line 3: 'hh' is no parameter",
+        ),
+        (
+            ".subckt l p n\ne1 s 0 value={if(v(s)<0.5, if(v(p,n)>1,1,0), if(v(p,n)<-1,0,1))}\n"
+            "g1 p n value={v(p,n)*(1m+v(s))}\nr1 s 0 1k\n.ends l\n",
+            "line 2: 'e1' sets V(s) by a condition on V(s) itself",
+        ),
+        (
+            ".subckt l p n\ne1 s 0 value={if(v(t)<0.5, 1, 0)}\ne2 t 0 value={1-v(s)+0.1*v(p,n)}\n"
+            "g1 p n value={v(p,n)*(1m+v(s))}\nr1 s 0 1k\n.ends l\n",
+            "line 2: 'e1' sets V(s) by a condition on V(s) itself",
         ),
         (
             ".subckt y p n\nb1 p n i={1m*v(p,n)^2*tanh(v(p,n))}\n.ends y\n",

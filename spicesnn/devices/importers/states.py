@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from spicesnn.devices.importers.dialects import ZERO
+from spicesnn.devices.importers.dialects import BOOLEANS, ZERO
 from spicesnn.devices.importers.elements import Element
 from spicesnn.devices.importers.expressions import Term
 from spicesnn.devices.importers.translate import Part
@@ -77,8 +77,9 @@ def stores(
     Raises
     ------
     UnsupportedNetlistError
-        A declared capacitor does not lie at its node.
+        A declared capacitor does not lie at its node; or sources hold a state without one.
     """
+    _no_latch(part)
     known = set(held) | {"0"} | {state.node for state in declared if "." not in state.node}
     _follow(part, known)
     for element in part.elements:
@@ -130,6 +131,47 @@ def _below(element: Element, inner: Part, declared: Sequence[Declared]) -> Itera
                     node,
                 )
             yield Declared(node, state.capacitor.removeprefix(head), state.state)
+
+
+def _no_latch(part: Part) -> None:
+    """Refuse sources of voltage that come back to themselves through a condition: which side of it
+    holds is remembered without a capacitor."""
+    sees: dict[str, set[str]] = {}
+    asks: list[tuple[Element, str, set[str]]] = []
+    for element in part.elements:
+        if element.kind != "bv" or element.value is None:
+            continue
+        seen, asked = _nodes(element.value), _asked(element.value)
+        for node in element.nodes:
+            if node != "0":
+                sees.setdefault(node, set()).update(seen)
+                asks.append((element, node, asked))
+    for element, node, asked in asks:
+        reached, left = set(asked), list(asked)
+        while left:
+            fresh = sees.get(left.pop(), set()) - reached
+            reached |= fresh
+            left += fresh
+        if node in reached:
+            raise element.card.error(
+                f"{element.name!r} sets V({node}) by a condition on V({node}) itself: it holds a"
+                " state that no capacitor keeps, so a pulse would forget it; write the state as the"
+                " voltage of a capacitor"
+            )
+
+
+def _nodes(term: Term) -> set[str]:
+    return {node for inner in term.walk() if inner.op == "v" for node in inner.names} - {"0"}
+
+
+def _asked(term: Term) -> set[str]:
+    """Return the nodes on whose voltages a value depends by jumps."""
+    return {
+        node
+        for inner in term.walk()
+        if inner.op in BOOLEANS or inner.op in ("sgn", "floor", "ceil")
+        for node in _nodes(inner)
+    }
 
 
 def _follow(part: Part, known: set[str]) -> None:
