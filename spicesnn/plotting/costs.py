@@ -76,9 +76,6 @@ def _in_unit(each: Floats, name: str) -> tuple[Floats, str, str]:
         return factor * each, f"{unit} per inference", f"Energy, {total} per inference"
     small = each.sum(axis=0).max() < _SMALL_M2
     factor, unit = (1e12, "µm²") if small else (1e6, "mm²")
-    total = factor * float(each.sum())
-    return (
-        factor * each,
-        unit,
-        f"Area, {total:,.0f} {unit}" if small else f"Area, {total:.3g} {unit}",
-    )
+    whole = factor * float(each.sum())
+    shown = f"{whole:,.0f}" if small else f"{whole:.3g}"
+    return factor * each, unit, f"Area, {shown} {unit}"
