@@ -73,7 +73,7 @@ CASES: dict[str, list[str]] = {
         "data.train_limit=6000",
         "data.test_limit=300",
         "training.chunk=200",
-        "network.hidden=100",
+        "population.hidden.neurons=100",
         "training.epochs=1",
         "imperfections.cycle_to_cycle=0.05",
     ],

@@ -19,15 +19,15 @@ SOFTWARE = "deep-software"
 SPREAD = ["imperfections.spread=0.05"]
 WIRES = ["array.word_line_ohm=1", "array.bit_line_ohm=1"]
 CASES: dict[str, tuple[str, list[str]]] = {
-    "bp-1500": ("bp-mnist", ["network.hidden=1500"]),
+    "bp-1500": ("bp-mnist", ["population.hidden.neurons=1500"]),
     "bp-400": ("bp-mnist", []),
     "bp-400-noise": ("bp-mnist", ["imperfections.cycle_to_cycle=0.05"]),
-    "bp-400-64-states": ("bp-mnist", ["imperfections.states=64", "network.limits=[0.5,0.5]"]),
-    "bp-400-16-states": ("bp-mnist", ["imperfections.states=16", "network.limits=[0.5,0.5]"]),
-    "bp-400-pai-yu-chen": ("bp-mnist", ["cells.kind=device"]),
+    "bp-400-64-states": ("bp-mnist", ["imperfections.states=64", "projection.*.largest=0.5"]),
+    "bp-400-16-states": ("bp-mnist", ["imperfections.states=16", "projection.*.largest=0.5"]),
+    "bp-400-pai-yu-chen": ("bp-mnist", ["projection.*.synapses=pulse-map"]),
     "bp-400-pai-yu-chen-uncompensated": (
         "bp-mnist",
-        ["cells.kind=device", "cells.mapping=uncompensated"],
+        ["projection.*.synapses=pulse-map", "synapses.amplitude=uncompensated"],
     ),
     SOFTWARE: ("deep-mnist", ["mapping.devices=false"]),
     "deep-devices": ("deep-mnist", []),

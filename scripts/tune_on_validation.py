@@ -37,8 +37,8 @@ VARIED: dict[str, dict[str, list[str]]] = {
         "learning.gain": ["1e6", "4e6"],
     },
     "bp-mnist": {
-        "network.rates": ["[5e-3, 5e-4]", "[2e-2, 2e-3]"],
-        "network.limits": ["[0.5, 0.5]", "[2.0, 2.0]"],
+        "rule.spiking-bp.rates": ["[5e-3, 5e-4]", "[2e-2, 2e-3]"],
+        "projection.*.largest": ["0.5", "2.0"],
     },
     "stdp-mnist": {
         "network.depression_share": ["0.005", "0.02"],

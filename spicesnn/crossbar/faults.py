@@ -80,6 +80,14 @@ class StuckMap:
             still=(dice >= on + off) & (dice < on + off + still),
         )
 
+    def within(self, place: Mask | None) -> StuckMap:
+        """Return the map with the stuck cells of a place (rows, cols), or of what broadcasts to it,
+        alone; None: all of them."""
+        if place is None:
+            return self
+        assert self.still is not None
+        return StuckMap(on=self.on & place, off=self.off & place, still=self.still & place)
+
     @classmethod
     def from_codes(cls, codes: ArrayLike) -> Self:
         """Return a map from one number a cell: 1 stuck on, −1 stuck off, 2 stuck where it is, 0

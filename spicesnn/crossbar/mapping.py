@@ -4,7 +4,8 @@ unsigned."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -144,43 +145,70 @@ class Single(Columns):
 
 @dataclass(frozen=True, slots=True)
 class Offset(Columns):
-    """One column a neuron and one reference column, the last, in the middle of the window: w = 2(G
-    − G_ref)/span.
+    """One column a neuron and reference columns in the middle of the window: w = 2(G − G_ref)/span.
 
     Attributes
     ----------
     reference : float
         Where the reference stands, as a share of the window: ½, or the state next to it.
+    every : int
+        A reference column follows after so many neurons, such as the last of every tile; 0: one
+        after all of them.
     """
 
     reference: float = 0.5
+    every: int = 0
 
     def count(self, outputs: int) -> int:
-        """Return one column a neuron and the reference."""
-        return outputs + 1
+        """Return one column a neuron, and the references."""
+        return outputs + -(-outputs // (self.every or max(outputs, 1)))
+
+    def outputs_of(self, columns: int) -> int:
+        """Return how many neurons stand on so many columns."""
+        return columns - -(-columns // (self.every + 1 if self.every else max(columns, 1)))
+
+    def references(self, outputs: int) -> NDArray[np.int64]:
+        """Return the reference column of each neuron, (outputs,)."""
+        group = np.arange(outputs) // (self.every or max(outputs, 1))
+        each = self.every or outputs
+        return np.minimum(group * (each + 1) + each, self.count(outputs) - 1)
+
+    def beside(self, neurons: NDArray[Any], reference: float) -> NDArray[Any]:
+        """Return values per neuron (…, outputs) per column (…, columns), with `reference` on the
+        reference columns."""
+        outputs = neurons.shape[-1]
+        found = np.full((*neurons.shape[:-1], self.count(outputs)), reference, dtype=neurons.dtype)
+        found[..., self.places(outputs)] = neurons
+        return found
+
+    def places(self, outputs: int) -> NDArray[np.int64]:
+        """Return the column of each neuron, (outputs,)."""
+        return np.arange(outputs) + np.arange(outputs) // (self.every or max(outputs, 1))
 
     def outputs(self, columns: Floats) -> Floats:
-        """Return twice the differences to the reference column."""
-        return np.asarray(2 * (columns[..., :-1] - columns[..., -1:]))
+        """Return twice the differences to the reference columns."""
+        if not self.every:
+            return np.asarray(2 * (columns[..., :-1] - columns[..., -1:]))
+        count = self.outputs_of(columns.shape[-1])
+        return np.asarray(
+            2 * (columns[..., self.places(count)] - columns[..., self.references(count)])
+        )
 
     def conductances(self, weights: ArrayLike, window: Window) -> Floats:
-        """Return reference + span·w/2, and the reference in the last column."""
+        """Return reference + span·w/2, and the reference in its columns."""
         weights = np.asarray(weights, dtype=float)
-        return window.at(
-            self.reference
-            + np.concatenate([0.5 * weights, np.zeros((weights.shape[0], 1))], axis=1)
-        )
+        return window.at(self.reference + self.beside(0.5 * weights, 0.0))
 
     def with_states(self, states: int) -> Offset:
         """Return the same with its reference on a state: off it, rounding would add half a state to
         every weight."""
         if states < 2:
             raise InputError(f"states = {states}; expected 2 or more")
-        return Offset(reference=float(np.floor((states - 1) / 2)) / (states - 1))
+        return replace(self, reference=float(np.floor((states - 1) / 2)) / (states - 1))
 
     def changes(self, direction: Changes, *, opposite: bool) -> Changes:
         """Return the direction, and no change of the reference."""
-        return np.concatenate([direction, np.zeros((direction.shape[0], 1), dtype=np.int8)], axis=1)
+        return self.beside(direction, 0)
 
 
 COLUMNS: dict[str, Columns] = {

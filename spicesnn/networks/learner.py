@@ -22,14 +22,17 @@ from spicesnn.networks import evaluate
 from spicesnn.networks.competing_samples import WholeSamples
 from spicesnn.networks.competition import CompetingLIF
 from spicesnn.networks.decisions import Decision, LargestOutput, Votes
+from spicesnn.networks.layered_samples import LayeredSamples
 from spicesnn.networks.network import Network
 from spicesnn.networks.nodes import Embed, Node, Reshape, Shape, Values, Weighted, real
-from spicesnn.networks.populations import Delay, Population, State
+from spicesnn.networks.populations import IF, Delay, Population, State
 from spicesnn.networks.projections import AllToAll, Projection
+from spicesnn.networks.rules import SpikingBP
 from spicesnn.networks.rules.base import BatchRule, Labels, LocalRule, Memory
 from spicesnn.networks.synapses import Energy, Synapses
 
-_AT_ONCE = 256
+_AT_ONCE, _PRESENTED_AT_ONCE, _VALUES_AT_ONCE = 256, 10_000, 20_000_000
+"""Samples that are answered at once, step by step and compiled; values of outputs at once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,6 +92,8 @@ class LearningNetwork:
         Time step, and rest between two samples in which adapted thresholds sink, seconds.
     steps : int
         Time steps of a sample.
+    answer_steps : int
+        Time steps of a sample that is answered, nothing learning; 0: as many.
     synapses : mapping of projection to Synapses
         Made by `fresh`.
     lasting : mapping of population to state
@@ -109,6 +114,7 @@ class LearningNetwork:
     dt_s: float = 1e-3
     rest_s: float = 0.0
     steps: int = 100
+    answer_steps: int = 0
     synapses: Mapping[str, Synapses] = field(default_factory=dict)
     lasting: Mapping[str, State] = field(default_factory=dict)
     memory: Mapping[str, Memory] = field(default_factory=dict)
@@ -270,7 +276,7 @@ class LearningNetwork:
             )
             weights = projection.fresh(shape, rng)
             made[projection.name] = projection.synapses.made(
-                weights, rng, largest=projection.largest
+                weights, rng, largest=projection.largest, may_stick=projection.may_stick
             )
         lasting = {}
         for name, entry in self.populations.items():
@@ -331,8 +337,17 @@ class LearningNetwork:
 
     # -- answers ---------------------------------------------------------------------------------
 
+    @property
+    def steps_of_answers(self) -> int:
+        """Time steps of a sample that is answered, nothing learning."""
+        return self.answer_steps or self.steps
+
     def encoded(
-        self, x: Values, rng: np.random.Generator, words: NDArray[np.uint64] | None = None
+        self,
+        x: Values,
+        rng: np.random.Generator,
+        words: NDArray[np.uint64] | None = None,
+        steps: int = 0,
     ) -> Values:
         """Samples (n, *shape), or (n, steps, *shape), as the inputs hand them on: with a time axis
         where the network lives in time.
@@ -344,18 +359,21 @@ class LearningNetwork:
         words : (4,), optional
             State of the generator that input spikes are drawn from, moved on; seeded from `rng` if
             left out.
+        steps : int
+            Time steps; those of a sample that is learnt from if left out.
         """
+        steps = steps or self.steps
         entry, shape = self.inputs[self.source], self.shape_of(self.source)
         if entry.code == "events" or not self.topology.temporal:
             return self.topology.taken(real(x, "x"))
         still = self.flat(x)
         if entry.code == "held":
             return np.broadcast_to(
-                still.reshape(len(still), 1, *shape), (len(still), self.steps, *shape)
+                still.reshape(len(still), 1, *shape), (len(still), steps, *shape)
             )
-        spikes = np.empty((len(still), self.steps, still.shape[1]))
+        spikes = np.empty((len(still), steps, still.shape[1]))
         bernoulli(seed_words(rng) if words is None else words, still, entry.probability, spikes)
-        return spikes.reshape(len(still), self.steps, *shape)
+        return spikes.reshape(len(still), steps, *shape)
 
     def flat(self, x: ArrayLike) -> Values:
         """Samples without a time axis, flat: (n, inputs)."""
@@ -382,23 +400,95 @@ class LearningNetwork:
     def _outputs(self, x: ArrayLike, rng: np.random.Generator) -> Iterator[Values]:
         """The outputs of some samples after the others'."""
         self._ready()
-        net, values, words = self._frozen(), real(x, "x"), seed_words(rng)
+        values, steps = real(x, "x"), self.steps_of_answers
+        layered, words = self.layered_samples(steps), seed_words(rng)
+        if layered is not None and layered.readable:
+            flat = self.flat(values)
+            size = _VALUES_AT_ONCE // (steps * math.prod(self.shape_of(self.output)))
+            size = min(max(size, 1), _PRESENTED_AT_ONCE)
+            for begin in range(0, max(len(flat), 1), size):
+                yield layered.spikes(flat[begin : begin + size], words, rng).astype(float)
+            return
+        net = self._frozen()
         for begin in range(0, max(len(values), 1), _AT_ONCE):
-            taken = self.encoded(values[begin : begin + _AT_ONCE], rng, words)
+            taken = self.encoded(values[begin : begin + _AT_ONCE], rng, words, steps)
             out = evaluate.run(net, taken, self.products(rng))[self.output]
             yield out.reshape(len(out), out.shape[1] if net.temporal else 1, -1)
 
     def counts(self, x: ArrayLike, rng: np.random.Generator) -> NDArray[np.int16]:
         """Spikes of each output for each sample, (n, outputs), nothing learning."""
         self._ready()
-        whole = self.whole_samples()
+        whole = self.whole_samples(self.steps_of_answers)
         if whole is not None and whole.readable:
             return whole.counts(self.flat(x), rng)
         return np.concatenate([out.sum(axis=1) for out in self._outputs(x, rng)]).astype(np.int16)
 
-    def whole_samples(self) -> WholeSamples | None:
-        """What shows whole samples compiled, where one competing population hears the inputs alone
-        as spikes."""
+    def activity(self, x: ArrayLike, rng: np.random.Generator) -> tuple[dict[str, Values], float]:
+        """What the inputs and every population put out for samples that are answered, step by
+        step.
+
+        Parameters
+        ----------
+        x : (n, *inputs)
+        rng : Generator
+            Of input spikes and read noise.
+
+        Returns
+        -------
+        values : dict of population to (n, steps, neurons)
+            One step for networks without time.
+        joule : float
+            Of the reads of all samples.
+        """
+        self._ready()
+        names, tally = [self.source, *self.populations], list[float]()
+        taken = self.encoded(real(x, "x"), rng, steps=self.steps_of_answers)
+        found = evaluate.run(
+            self._frozen(), taken, self.products(rng, tally), keep=frozenset(names)
+        )
+        steps = taken.shape[1] if self.topology.temporal else 1
+        values = {name: found[name].reshape(len(taken), steps, -1) for name in names}
+        return values, float(sum(tally))
+
+    @property
+    def layered(self) -> bool:
+        """Whether populations of plain integrate-and-fire neurons stand one behind the other."""
+        return self.layered_samples() is not None
+
+    def layered_samples(self, steps: int = 0) -> LayeredSamples | None:
+        """What shows whole samples of so many time steps (those of learning if left out) compiled,
+        where populations of integrate-and-fire neurons stand one behind the other."""
+        entry, chain, at = self.inputs[self.source], list[Projection](), self.output
+        while at != self.source and len(chain) < len(self.projections):
+            into = [p for p in self.projections if p.target == at]
+            if len(into) != 1 or into[0].connection != AllToAll() or into[0].delays_s:
+                return None
+            chain.insert(0, into[0])
+            at = into[0].source
+        kinds = [self.populations[p.target].kind for p in chain]
+        cells = [self.synapses.get(p.name) for p in chain]
+        rules = {id(p.rule): p.rule for p in chain}
+        if (
+            at != self.source
+            or len(chain) != len(self.projections)
+            or entry.code != "spikes"
+            or not all(isinstance(kind, IF) and kind.plain for kind in kinds)
+            or any(each is None for each in cells)
+        ):
+            return None
+        rule = chain[0].rule if len(rules) == 1 else None
+        return LayeredSamples(
+            names=tuple(p.name for p in chain),
+            populations=tuple(kind for kind in kinds if isinstance(kind, IF)),
+            cells=tuple(each for each in cells if each is not None),
+            rule=rule if type(rule) is SpikingBP else None,
+            probability=entry.probability,
+            steps=steps or self.steps,
+        )
+
+    def whole_samples(self, steps: int = 0) -> WholeSamples | None:
+        """What shows whole samples of so many time steps (those of learning if left out) compiled,
+        where one competing population hears the inputs alone as spikes."""
         entry, population = self.inputs[self.source], self.populations[self.output].kind
         projection = self.projections[0]
         cells = self.synapses.get(projection.name)
@@ -419,7 +509,7 @@ class LearningNetwork:
             rule=projection.rule,
             factor=factor.reshape(-1),
             probability=entry.probability,
-            steps=self.steps,
+            steps=steps or self.steps,
             dt_s=self.dt_s,
         )
 

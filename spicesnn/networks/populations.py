@@ -167,6 +167,13 @@ class IF(Population):
     v_reset: Values | float = 0.0
     reset: str = "value"
 
+    @property
+    def plain(self) -> bool:
+        """Whether all neurons are alike, take their input as it is and begin again from 0."""
+        numbers = (self.r, self.v_threshold, self.v_reset)
+        alike = all(np.ndim(value) == 0 for value in numbers)
+        return alike and self.reset == "value" and self.r == 1.0 and self.v_reset == 0.0
+
     def initial(self, n: int, shape: Shape) -> State:
         """Membranes at 0."""
         return (np.zeros((n, *shape)),)

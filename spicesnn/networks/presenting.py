@@ -248,6 +248,9 @@ def learnt_in_batches(
     takes them all at once."""
     rule = network.batch_rule
     assert rule is not None
+    layered = network.layered_samples()
+    if layered is not None and layered.teachable:
+        return network.with_synapses(layered.learnt(network.flat(x), labels, rng, progress))
     size = rule.batch or len(x)
     for begin in range(0, len(x), size):
         some, mine = x[begin : begin + size], labels[begin : begin + size]

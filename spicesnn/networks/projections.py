@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spicesnn.errors import InputError
 from spicesnn.networks.nodes import Convolution, Dense, Node, Pooling, Shape, Values
@@ -219,11 +220,16 @@ class Projection:
         How it learns; left out, its weights stay as they begin.
     initial : (low, high) or array (rows, outputs)
         Fresh weights: uniform between two numbers, or given.
+    spread : float
+        Where it is above 0, fresh weights are normally distributed around 0 with this standard
+        deviation, within ± `largest`, in place of `initial`.
     largest : float, optional
         The weight that takes the whole conductance window: what learning can reach.
     delays_s : tuple of float
         Seconds after which a spike arrives. Several lay that many lines in parallel, each with
         weights of its own.
+    may_stick : array (rows,) of bool, optional
+        Word lines on which the hardware's stuck cells may lie; all if left out.
     """
 
     source: str
@@ -232,8 +238,10 @@ class Projection:
     synapses: SynapseKind | None = None
     rule: Rule | None = None
     initial: tuple[float, float] | Values = (0.0, 1.0)
+    spread: float = 0.0
     largest: float | None = None
     delays_s: tuple[float, ...] = ()
+    may_stick: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.connection, Connection):
@@ -256,6 +264,10 @@ class Projection:
             raise InputError(
                 f"{self.name}: delays_s is {self.delays_s}; expected seconds, 0 or more"
             )
+        if not (np.isfinite(self.spread) and self.spread >= 0):
+            raise InputError(
+                f"{self.name}: spread is {self.spread!r}; expected a standard deviation, 0 or more"
+            )
         if len(self.delays_s) > 1 and not isinstance(self.connection, AllToAll):
             raise InputError(
                 f"{self.name}: {len(self.delays_s)} delays; only a dense projection lays several"
@@ -269,6 +281,9 @@ class Projection:
 
     def fresh(self, shape: tuple[int, int], rng: np.random.Generator) -> Values:
         """Weights (rows, outputs) before learning."""
+        if self.spread:
+            bound = self.largest or np.inf
+            return np.clip(rng.normal(size=shape) * self.spread, -bound, bound)
         if isinstance(self.initial, tuple):
             low, high = (float(v) for v in self.initial)
             if not low <= high:

@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.crossbar.mapping import Window
 from spicesnn.encoding.events import draw
 from spicesnn.jit import compiled
 from spicesnn.nonidealities.options import StreamImperfections
@@ -46,15 +45,6 @@ class NonidealCells(NamedTuple):
     scatter: F
 
 
-class BalancedCells(NamedTuple):
-    """Two layers with balance lines, which share their pool of noise; `middle` (2,) is the weight
-    κ·limit of the middle of each window."""
-
-    first: NonidealCells
-    second: NonidealCells
-    middle: F
-
-
 def nonideal_cells(
     options: StreamImperfections, shape: tuple[int, int], rng: np.random.Generator
 ) -> NonidealCells | None:
@@ -72,67 +62,17 @@ def nonideal_cells(
     """
     if options.none:
         return None
-    gain, start = _drawn(options, shape, (0.0, 1.0), rng, pixels=shape[0])
+    gain, stuck = (
+        options.gains(shape, rng).astype(np.float32),
+        options.stuck_map(shape, rng, pixels=shape[0]),
+    )
+    gain[stuck.any] = 0.0
+    start = np.where(stuck.on, 1.0, np.where(stuck.off, 0.0, np.nan)).astype(np.float32)
     noise = _noise(options.read_noise, shape[1], rng)
     scatter = (
         1.0 + options.cycle_to_cycle * rng.standard_normal(POOL if options.cycle_to_cycle else 0)
     ).astype(np.float32)
     return NonidealCells(gain=gain, start=start, noise=noise, scatter=scatter)
-
-
-def balanced_cells(
-    options: StreamImperfections,
-    shapes: tuple[tuple[int, int], tuple[int, int]],
-    limits: tuple[float, float],
-    window: Window,
-    rng: np.random.Generator,
-) -> BalancedCells | None:
-    """Draw the cells of two layers with balance lines that work, None where all cells are as they
-    should be.
-
-    Parameters
-    ----------
-    options : StreamImperfections
-        Its cycle-to-cycle variation and states are left to who writes.
-    shapes : ((inputs, hidden), (hidden, outputs))
-    limits : (float, float)
-        The largest weight of each layer.
-    window : Window
-    rng : Generator
-        The same one gives the same arrays.
-    """
-    if not (options.any_stuck or options.pulse_spread or options.read_noise):
-        return None
-    layers = [
-        _drawn(options, shape, (-limit, limit), rng, pixels=pixels)
-        for shape, limit, pixels in zip(shapes, limits, (shapes[0][0], 0), strict=True)
-    ]
-    noise = _noise(options.read_noise, max(shapes[0][1], shapes[1][1]), rng)
-    middle = np.array(limits, np.float32) * np.float32((window.high + window.low) / window.span)
-    first, second = (
-        NonidealCells(gain=gain, start=start, noise=noise, scatter=np.zeros(0, np.float32))
-        for gain, start in layers
-    )
-    return BalancedCells(first=first, second=second, middle=middle)
-
-
-def _drawn(
-    options: StreamImperfections,
-    shape: tuple[int, int],
-    ends: tuple[float, float],
-    rng: np.random.Generator,
-    *,
-    pixels: int,
-) -> tuple[F, F]:
-    """Draw gains and starts of cells whose weights go from end to end."""
-    gain, stuck = (
-        options.gains(shape, rng).astype(np.float32),
-        options.stuck_map(shape, rng, pixels=pixels),
-    )
-    gain[stuck.any] = 0.0
-    return gain, np.where(stuck.on, ends[1], np.where(stuck.off, ends[0], np.nan)).astype(
-        np.float32
-    )
 
 
 def _noise(relative: float, columns: int, rng: np.random.Generator) -> F:

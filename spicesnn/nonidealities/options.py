@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -212,7 +212,8 @@ class ImperfectionOptions(CellOptions):
         if any(self.spread) and not self.parameters:
             raise ConfigError(
                 f"imperfections.spread is {list(self.spread)}, but of nothing; name what differs in"
-                " imperfections.parameters"
+                " imperfections.parameters, or give imperfections.pulse_spread where it is the"
+                " effect of a pulse"
             )
         if len(self.spread) not in (0, 1, len(self.parameters)):
             raise ConfigError(
@@ -282,16 +283,34 @@ class ImperfectionOptions(CellOptions):
         )
 
 
+def _stuck_place() -> Any:
+    return option(
+        "anywhere",
+        "pixels on whose word lines cells are stuck: all, the centre 14×14, the border around it",
+        choices=PLACES,
+    )
+
+
+def _pulse_spread() -> Any:
+    return option(
+        0.0, "device-to-device variation (log-normal) of the effect of a pulse", lowest=0.0
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkImperfections(ImperfectionOptions):
+    """[imperfections] of networks that are composed."""
+
+    pulse_spread: float = _pulse_spread()
+    stuck_place: str = _stuck_place()
+
+
 @dataclass(frozen=True, kw_only=True)
 class ImageImperfections(CellOptions):
     """[imperfections] of networks that learn image by image: what the cells do that the controller
     does not know of."""
 
-    stuck_place: str = option(
-        "anywhere",
-        "pixels on whose word lines cells are stuck: all, the centre 14×14, the border around it",
-        choices=PLACES,
-    )
+    stuck_place: str = _stuck_place()
 
     @property
     def any_stuck(self) -> bool:
@@ -328,8 +347,7 @@ class ImageImperfections(CellOptions):
         place = np.zeros((shape[0], 1), dtype=bool)
         if pixels:
             place[:pixels, 0] = pixels_at(self.stuck_place, pixels)
-        assert drawn.still is not None
-        return StuckMap(on=drawn.on & place, off=drawn.off & place, still=drawn.still & place)
+        return drawn.within(place)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -337,9 +355,7 @@ class StreamImperfections(ImageImperfections):
     """[imperfections] of networks whose updates are compiled."""
 
     old_names: ClassVar[Mapping[str, str]] = {"spread": "pulse_spread"}
-    pulse_spread: float = option(
-        0.0, "device-to-device variation (log-normal) of the effect of a pulse", lowest=0.0
-    )
+    pulse_spread: float = _pulse_spread()
 
     @property
     def none(self) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from spicesnn.arrays import number
 from spicesnn.crossbar.crossbar import Crossbar
@@ -191,20 +191,33 @@ class Imperfections:
             else self.cycles.devices(device, self.cycles.statistics.fresh(shape, rng))
         )
 
-    def stuck_cells(self, shape: tuple[int, int], rng: np.random.Generator) -> StuckMap | None:
-        """Return which cells are stuck, or None where none can be."""
+    def stuck_cells(
+        self,
+        shape: tuple[int, int],
+        rng: np.random.Generator,
+        may_stick: NDArray[np.bool_] | None = None,
+    ) -> StuckMap | None:
+        """Return which cells are stuck, or None where none can be; `may_stick` (rows, cols) says
+        where they can, everywhere if left out."""
         if self.stuck_map is not None:
             if self.stuck_map.on.shape != shape:
                 raise InputError(
                     f"stuck map: shape {self.stuck_map.on.shape}; the array has {shape}"
                 )
-            return self.stuck_map
+            return self.stuck_map.within(may_stick)
         if not (self.stuck_on or self.stuck_off or self.stuck):
             return None
-        return StuckMap.drawn(shape, rng, on=self.stuck_on, off=self.stuck_off, still=self.stuck)
+        drawn = StuckMap.drawn(shape, rng, on=self.stuck_on, off=self.stuck_off, still=self.stuck)
+        return drawn.within(may_stick)
 
-    def fabricated(self, array: Crossbar, rng: np.random.Generator) -> Crossbar:
-        """Return the array as it left the factory: parameters spread, cells stuck."""
+    def fabricated(
+        self,
+        array: Crossbar,
+        rng: np.random.Generator,
+        may_stick: NDArray[np.bool_] | None = None,
+    ) -> Crossbar:
+        """Return the array as it left the factory: parameters spread, cells stuck, where
+        `may_stick` (rows, cols) says so."""
         if self.spread:
             if array.device is None:
                 raise InputError(
@@ -216,7 +229,7 @@ class Imperfections:
             )
         if self.cycles is not None:
             array = self.cycles.fabricated(array, rng)
-        stuck = self.stuck_cells(array.shape, rng)
+        stuck = self.stuck_cells(array.shape, rng, may_stick)
         array = array if stuck is None else stuck.applied(array)
         return array if self.published is None else self.published.programmed(array, rng)
 

@@ -18,7 +18,7 @@ from spicesnn.crossbar.stimulus import Pulse
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device
 from spicesnn.engines.base import Engine
-from spicesnn.errors import InputError
+from spicesnn.errors import ConfigError, InputError
 
 GRID, VOLTAGES = 257, 160
 """Conductances and voltages at which pulses are solved."""
@@ -42,6 +42,17 @@ def set_polarity(device: Device) -> int:
             " one state moves up at one sign of the [drive] amplitude and down at the other"
         )
     return device.set_polarity
+
+
+def refuse_idle(device: Device, up: Floats, down: Floats) -> None:
+    """Refuse set or reset pulses that move no state of a device, changes `up` and `down`: a network
+    would learn nothing, or in one direction."""
+    for what, change in (("set", up), ("reset", down)):
+        if not np.any(change):
+            raise ConfigError(
+                f"{device.name}: no {what} pulse of this scheme moves the device; give higher"
+                " voltages or wider pulses"
+            )
 
 
 def solved_changes(

@@ -33,11 +33,11 @@ from spicesnn.networks.synapses import (
     SynapseKind,
     Synapses,
 )
-from spicesnn.nonidealities.options import ImperfectionOptions
+from spicesnn.nonidealities.options import NetworkImperfections, pixels_at
 from spicesnn.options import Section, option
 from spicesnn.programming.pulse_map import StrongestPulses
 from spicesnn.training.composition import Rows, population, projection, rules_of
-from spicesnn.training.pictures import PICTURES, histogram_data, spike_data
+from spicesnn.training.pictures import PICTURES, histogram_data, raster_data, spike_data
 from spicesnn.training.sections import DeviceOptions, ProgrammingOptions
 from spicesnn.training.streamed import (
     Arrays,
@@ -51,7 +51,8 @@ from spicesnn.training.streamed import (
 )
 from spicesnn.training.tile_wires import TileWires
 
-_SHOWN = 200
+_SHOWN, _FOLLOWED = 200, 100
+"""Test samples whose output spikes, and all of whose spikes, are counted for the figures."""
 _GREY = 255.0
 SYNAPSES = {kind.name: kind for kind in (Ideal, Levels, PulseMap, Solved)}
 
@@ -76,6 +77,9 @@ class NetworkOptions(Section):
     """[network]"""
 
     steps: int = option(100, "time steps of a sample", lowest=1)
+    answer_steps: int = option(
+        0, "time steps of a sample that is answered, nothing learning; 0: as many", lowest=0
+    )
     step_s: float = option(1e-3, "time step", above=0.0)
     rest_s: float = option(
         0.0, "rest between two samples, in which adapted thresholds return", lowest=0.0
@@ -118,8 +122,9 @@ class SynapseOptions(Section):
     levels: int = option(16, "levels: evenly spaced conductances", lowest=2)
     amplitude: str = option(
         "compensated",
-        "pulse-map: amplitude chosen for the state, or counted full pulses",
-        choices=("compensated", "fixed"),
+        "pulse-map: amplitude chosen for change and state, for the change alone, or counted full"
+        " pulses",
+        choices=("compensated", "uncompensated", "fixed"),
     )
     devices: int = option(
         16,
@@ -172,7 +177,7 @@ class NetworkConfig(StreamConfig):
     synapses: SynapseOptions = field(default_factory=SynapseOptions)
     array: LayerWires = field(default_factory=LayerWires)
     device: DeviceOptions = field(default_factory=DeviceOptions)
-    imperfections: ImperfectionOptions = field(default_factory=ImperfectionOptions)
+    imperfections: NetworkImperfections = field(default_factory=NetworkImperfections)
     programming: ProgrammingOptions = field(default_factory=ProgrammingOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
 
@@ -232,17 +237,24 @@ class NetworkConfig(StreamConfig):
             set_s=given.set_s,
             reset_s=given.reset_s,
         )
+        varied = {**common, "pulse_spread": self.imperfections.pulse_spread}
         if name == "ideal":
-            return Ideal(pulse=options.pulse, **common)
+            return Ideal(pulse=options.pulse, **varied)
         if name == "levels":
-            return Levels(levels=options.levels, **common)
+            return Levels(levels=options.levels, **varied)
         if name == "pulse-map":
             return PulseMap(
                 pulses=pulses,
                 amplitude=options.amplitude,  # type: ignore[arg-type]
                 devices=options.devices,
                 seed=self.seed,
-                **common,
+                **varied,
+            )
+        if self.imperfections.pulse_spread:
+            raise ConfigError(
+                f"imperfections.pulse_spread is {self.imperfections.pulse_spread}, but pulses of"
+                " solved synapses do what the device does; let its parameters differ, with"
+                " imperfections.parameters and imperfections.spread"
             )
         return Solved(
             pulses=pulses,
@@ -279,7 +291,7 @@ class NetworkConfig(StreamConfig):
             Votes(by=options.vote) if options.decision == "votes" else DECISIONS[options.decision]()  # type: ignore[arg-type]
         )
         try:
-            return LearningNetwork(
+            network = LearningNetwork(
                 inputs={
                     "inputs": Inputs(
                         shape=self._input_shape(),
@@ -296,9 +308,33 @@ class NetworkConfig(StreamConfig):
                 dt_s=options.step_s,
                 rest_s=options.rest_s,
                 steps=options.steps,
+                answer_steps=options.answer_steps,
             )
         except InputError as error:
             raise ConfigError(str(error)) from None
+        return self._placed(network)
+
+    def _placed(self, network: LearningNetwork) -> LearningNetwork:
+        """The network with its stuck cells where they are asked for."""
+        place = self.imperfections.stuck_place
+        if place == "anywhere":
+            return network
+        projections = []
+        for entry in network.projections:
+            lines = network.lines_of(entry)
+            rows = entry.connection.matrix(lines, network.shape_of(entry.target))[0]
+            may_stick = np.zeros(rows, dtype=bool)
+            if entry.source == network.source and rows:
+                if entry.connection.name != "dense" or len(entry.delays_s) > 1:
+                    raise ConfigError(
+                        f"imperfections.stuck_place is {place!r}, but the word lines of"
+                        f" {entry.name} are not the pixels of an image; expected a dense"
+                        " projection without several delays"
+                    )
+                pixels = pixels_at(place, self.data.input_count)
+                may_stick[: len(pixels)] = pixels
+            projections.append(replace(entry, may_stick=may_stick))
+        return replace(network, projections=tuple(projections))
 
     def _input_shape(self) -> tuple[int, ...]:
         rows, columns = self.data.image
@@ -313,7 +349,7 @@ class NetworkConfig(StreamConfig):
         return (1, rows, columns) if rows > 1 else (columns,)
 
     def _samples(self, images: NDArray[Any]) -> Floats:
-        values = np.asarray(images, dtype=float) / _GREY
+        values: Floats = np.divide(images, _GREY, dtype=float)
         rows, columns = self.data.image
         return (
             values.reshape(len(values), rows, columns)
@@ -346,7 +382,11 @@ class NetworkConfig(StreamConfig):
         network = network.learn(
             self._samples(images), labels, rng, progress=epoch / max(self.chunks[0], 1)
         )
-        after = network.energy
+        after, solved = network.energy, [cells.seen for cells in network.synapses.values()]
+        if solves := sum(seen.solves for seen in solved if seen is not None):
+            worst = max(seen.worst for seen in solved if seen is not None)
+            tally.add(solves=solves)
+            tally.totals["stale_error"] = max(tally.totals.get("stale_error", 0.0), worst)
         read, write = after.read_joule - before.read_joule, after.write_joule - before.write_joule
         tally.add(
             read_joule=read, write_joule=write, energy_joule=read + write, presentations=len(images)
@@ -387,12 +427,19 @@ class NetworkConfig(StreamConfig):
         return answer
 
     def more_metrics(self, arrays: Arrays, images: Images, engine: Engine) -> Mapping[str, Any]:
-        """Pulses so far, and the cells that took most of them."""
+        """Pulses so far, the cells that took most of them, and where spikes run through layers the
+        energy of the reads of one answer: the mean of a few test images."""
         wear = [value for name, value in arrays.items() if name.endswith(" wear")]
-        return {
+        found: dict[str, Any] = {
             "cell_pulses": int(sum(w.sum() for w in wear)),
             "most_pulses_of_a_cell": int(max((w.max() for w in wear), default=0)),
         }
+        network = self._network(arrays, engine)
+        if network.layered:
+            shown = self._samples(images.test[:_FOLLOWED])
+            joule = network.activity(shown, self.rng(PICTURES))[1]
+            found["read_joule_a_presentation"] = joule / len(shown)
+        return found
 
     @property
     def _on_cells(self) -> list[str]:
@@ -447,7 +494,8 @@ class NetworkConfig(StreamConfig):
         rows, outputs = entry.connection.matrix(
             network.lines_of(entry), network.shape_of(entry.target)
         )
-        columns = COLUMNS[self.synapses.columns]
+        assert entry.synapses is not None
+        columns = entry.synapses.columns
         row = next(r for r in self.projection.rows if f"{r['source']}>{r['target']}" == name)
         cell = (
             f"{row['synapses']} cells"
@@ -475,11 +523,9 @@ class NetworkConfig(StreamConfig):
                 f"the cells of {name} are solved read by read; there is no one matrix that stands"
                 " for them"
             )
-        values, _ = seen(
-            network,
-            network.encoded(self._samples(chosen), np.random.default_rng(self.seed)),
-            np.random.default_rng(self.seed),
-        )
+        rng = np.random.default_rng(self.seed)
+        shown = network.encoded(self._samples(chosen), rng, steps=network.steps_of_answers)
+        values, _ = seen(network, shown, np.random.default_rng(self.seed))
         sources = network.topology.inputs_of(name)
         total = sum((values[s] for s in sources[1:]), start=values[sources[0]])
         mean = total.mean(axis=1) if network.topology.temporal else total
@@ -519,10 +565,24 @@ class NetworkConfig(StreamConfig):
         )
         if first is not None and images.shape[0] > 1 and self.inputs.code != "events":
             found["fields"] = after[first][: int(np.prod(images.shape))]
-        if network.topology.temporal and network.topology.spiking:
+        if not (network.topology.temporal and network.topology.spiking):
+            return found
+        if not network.layered:
             counts = network.counts(self._samples(images.test[:_SHOWN]), self.rng(PICTURES))
-            found |= spike_data({network.output: counts.sum(axis=1, dtype=np.int64)})
-        return found
+            return found | spike_data({network.output: counts.sum(axis=1, dtype=np.int64)})
+        shown = self._samples(images.test[:_FOLLOWED])
+        fired, _ = network.activity(shown, self.rng(PICTURES))
+        return {
+            **found,
+            **spike_data(
+                {name: np.count_nonzero(spikes, axis=(1, 2)) for name, spikes in fired.items()}
+            ),
+            **raster_data(
+                {name: spikes[0] for name, spikes in fired.items()},
+                step_s=self.network.step_s,
+                shown=int(images.test_labels[0]),
+            ),
+        }
 
     def exported(self, arrays: Arrays) -> Mapping[str, Any]:
         """Weights of a chain of dense projections, which `spicesnn map` and `exsitu.weights`

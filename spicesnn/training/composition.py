@@ -198,6 +198,7 @@ _OF_PROJECTION: dict[str, Any] = {
     "synapses": "",
     "rule": "",
     "initial": (0.0, 1.0),
+    "spread": 0.0,
     "largest": 0.0,
     "delays_s": (0.0,),
 }
@@ -235,6 +236,7 @@ def projection(
         synapses=kinds(values["synapses"]) if values.get("synapses") else None,
         rule=rules[rule] if rule else None,
         initial=(float(initial[0]), float(initial[1])),
+        spread=values.get("spread", 0.0),
         largest=values.get("largest") or None,
         delays_s=values.get("delays_s", ()),
     )

@@ -177,19 +177,23 @@ def test_where_silence_is_an_answer_nothing_is_said_of_it(run):
     assert "70.00 % of 10 held-out samples right\ndrivers delivered 9.4" in out
 
 
-def test_ideal_synapses_have_no_energy_instead_of_none_delivered(run):
+def test_weights_in_software_have_no_energy_instead_of_none_delivered(run):
     settings = [
         "--set",
         "data.train_limit=200",
         "--set",
         "data.test_limit=50",
         "--set",
-        "network.hidden=10",
+        "network.hidden=[8]",
+        "--set",
+        "exsitu.epochs=1",
+        "--set",
+        "mapping.devices=false",
         "--no-figures",
         "--out",
         "run",
     ]
-    code, out, _ = run("train", "bp-mnist", "--seed", "1", *settings)
+    code, out, _ = run("train", "deep-mnist", "--seed", "1", *settings)
     assert code == 0
     assert "\nenergy not counted, " in out
     assert "delivered" not in out

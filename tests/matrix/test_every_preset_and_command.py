@@ -234,15 +234,11 @@ def test_sweeps(preset, engine, tmp_path, command):
 @pytest.mark.parametrize("preset", presets("digits-3x5", "xpue", "mnist-10x10"))
 def test_decks_of_a_preset_run_in_a_bare_ngspice(preset, tmp_path):
     overrides = {key: json.dumps(value) for key, value in SMALL[preset].items()}
-    if preset == "bp-mnist":
-        with pytest.raises(sn.errors.ConfigError, match=r"cells\.kind=device"):
-            circuits(preset, overrides)
-        overrides["cells.kind"] = "device"
     found = circuits(preset, overrides, samples=SAMPLES)
     assert_decks(preset, found, tmp_path)
 
 
-@pytest.mark.parametrize("preset", presets("digits-3x5", "xpue", "mnist-10x10", without="bp-mnist"))
+@pytest.mark.parametrize("preset", presets("digits-3x5", "xpue", "mnist-10x10"))
 def test_decks_of_a_trained_run_run_in_a_bare_ngspice(preset, trained, tmp_path):
     assert_decks(preset, circuits(str(trained(preset, "nodal")), {}, samples=SAMPLES), tmp_path)
 
@@ -298,11 +294,8 @@ def test_weights_that_are_written_and_verified_have_a_pulse_an_array():
 def test_netlist_and_report(preset, engine, trained, tmp_path, command):
     run = trained(preset, engine)
     code, answer = command("netlist", run, "--out", tmp_path / "decks")
-    if preset == "bp-mnist":
-        assert (code, "cells.kind=device" in answer["error"]) == (2, True)
-    else:
-        assert code == 0
-        assert all(deck["cards"] > 10 for deck in answer["decks"])
+    assert code == 0
+    assert all(deck["cards"] > 10 for deck in answer["decks"])
     code, answer = command("report", run)
     assert code == 0
     assert answer["bytes"] > 50_000

@@ -68,6 +68,75 @@ def test_wired_tiles_read_as_the_engine_solves_them(kind):
     assert cells.drive(x) == pytest.approx(total[:, 0::2] - total[:, 1::2], rel=1e-7, abs=1e-12)
 
 
+def test_every_tile_of_offset_columns_has_a_reference_line_and_reads_as_ngspice_does():
+    """Tiles of 4×4: three weights beside a reference in the middle of the window, its last line."""
+    rng, wires = np.random.default_rng(0), sn.Wires(30.0, 20.0, 50.0)
+    weights = rng.uniform(-1, 1, (6, 5))
+    kind = kind_of(Ideal, columns="offset", wires=wires, tile=(4, 4))
+    cells = kind.made(weights, rng, largest=1.0)
+    assert cells.array.shape == (6, 7)
+    assert (cells.rows, cells.outputs) == (6, 5)
+    window = kind.hardware.used_window()
+    middle, found = 0.5 * (window.low + window.high), np.empty_like(weights)
+    for rows in (slice(0, 4), slice(4, 6)):
+        for outputs in (slice(0, 3), slice(3, 5)):
+            beside = window.at(0.5 + 0.5 * weights[rows, outputs])
+            tile = np.concatenate([beside, np.full((len(beside), 1), middle)], axis=1)
+            with sn.NgspiceEngine() as engine:
+                amps = engine.read(
+                    sn.Crossbar(conductance=tile, wires=wires), np.eye(len(beside))
+                ).column_amps
+            found[rows, outputs] = 2 / window.span * (amps[:, :-1] - amps[:, -1:])
+    np.testing.assert_allclose(cells.read_weights, found, atol=2e-6)
+    assert np.max(np.abs(cells.read_weights - weights)) > 0.01
+    np.testing.assert_allclose(cells.product(np.eye(6))[0], cells.read_weights, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [Ideal, Levels, PulseMap])
+def test_reference_lines_work_whatever_is_wrong_with_the_cells(kind):
+    flaws = sn.Imperfections(stuck_on=0.3, stuck_off=0.3)
+    rng = np.random.default_rng(1)
+    kind = kind_of(kind, columns="offset", tile=(20, 4), imperfections=flaws)
+    cells = kind.made(rng.uniform(-1, 1, (20, 8)), rng, largest=1.0)
+    window, references = kind.hardware.used_window(), [3, 7, 10]
+    middle = pytest.approx(0.5 * (window.low + window.high), rel=1e-12)
+    assert cells.siemens[:, references] == middle
+    assert 0.4 < np.delete(cells.array.stuck, references, axis=1).mean() < 0.8
+    after = cells.apply(Wanted(steps=np.full((20, 8), 0.3)), rng)
+    assert after.siemens[:, references] == middle
+    assert not after.wear[:, references].any()
+
+
+def test_cells_are_stuck_on_the_word_lines_where_they_may_be():
+    flaws, rows = sn.Imperfections(stuck_on=0.5), np.arange(30) < 10
+    for kind in (Ideal, PulseMap, Solved):
+        cells = kind_of(kind, columns="single", imperfections=flaws).made(
+            np.full((30, 9), 0.2), np.random.default_rng(2), largest=1.0, may_stick=rows
+        )
+        assert 0.3 < cells.array.stuck[rows].mean() < 0.7
+        assert not cells.array.stuck[~rows].any()
+
+
+@pytest.mark.parametrize("kind", [Ideal, PulseMap])
+def test_the_effect_of_pulses_varies_from_cell_to_cell_and_stays_with_it(kind):
+    hardware = sn.Hardware(device=DEVICE, columns="single")
+    given = {"pulses": PULSES} if kind is PulseMap else {}
+    cells = kind(hardware=hardware, pulse_spread=0.3, **given).made(
+        np.full((60, 50), 0.3), np.random.default_rng(3), largest=1.0
+    )
+    steps = []
+    for _ in range(2):
+        after = cells.apply(Wanted(steps=np.full((60, 50), 0.001)), np.random.default_rng(4))
+        steps.append(after.weights - cells.weights)
+        cells = after
+    np.testing.assert_allclose(steps[0], steps[1], rtol=1e-6)
+    logarithm = np.log(steps[0] / 0.001)
+    assert logarithm.mean() == pytest.approx(0.0, abs=0.03)
+    assert logarithm.std() == pytest.approx(0.3, rel=0.05)
+    with pytest.raises(InputError, match="pulse_spread is -1"):
+        kind(hardware=hardware, pulse_spread=-1, **given)
+
+
 def test_energy_of_a_read_is_what_the_engine_says():
     rng = np.random.default_rng(3)
     weights, x = rng.uniform(-1, 1, (6, 4)), np.ones((3, 6))

@@ -23,7 +23,7 @@ SMALL = {
         "data.train_limit": 300,
         "data.test_limit": 100,
         "training.chunk": 150,
-        "network.hidden": 30,
+        "population.hidden.neurons": 30,
         "training.epochs": 2,
     },
     "deep-mnist": {
@@ -59,7 +59,10 @@ def test_every_kind_has_its_figures_each_with_a_caption(preset, runs):
 
 def test_histograms_count_every_synapse(runs):
     history = RunData(runs / "bp-mnist").history
-    assert [str(name) for name in history["histogram_names"]] == ["hidden", "outputs"]
+    assert [str(name) for name in history["histogram_names"]] == [
+        "inputs>hidden",
+        "hidden>outputs",
+    ]
     assert history["histogram_0_after"].sum() == history["histogram_0_before"].sum() == 784 * 30
     cells = RunData(runs / "deep-mnist").history
     assert str(cells["histogram_unit"]) == "S"

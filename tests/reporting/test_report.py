@@ -353,7 +353,7 @@ SMALL = {
     "bp-mnist": {
         "data.train_limit": 300,
         "data.test_limit": 100,
-        "network.hidden": 100,
+        "population.hidden.neurons": 100,
         "training.epochs": 1,
     },
     "deep-mnist": {"data.train_limit": 500, "data.test_limit": 100, "exsitu.epochs": 1},

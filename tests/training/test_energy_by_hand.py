@@ -1,16 +1,18 @@
 """Joules of a run added up from outside: the array solved by a dense matrix, Σ V·I·t, and the
 pulses of a run one by one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import spicesnn as sn
+from spicesnn.crossbar.mapping import Window
 from spicesnn.training import RunDirectory, infer, kept_starts, load, train, train_starts
+from spicesnn.training.composed import arrays_of
 from spicesnn.training.deep.network import forward
 from spicesnn.training.experiment import Experiment
 from spicesnn.training.pictures import PICTURES
-from spicesnn.training.spiking_bp.network import Weights
-from spicesnn.training.spiking_bp.replay import replay as bp_replay
 from spicesnn.training.streamed import Images, Tally
 
 LETTERS = ["training.epochs=3", "training.stop_when_right=false", "network.initial=[0.1, 0.9]"]
@@ -189,49 +191,54 @@ def test_a_crossbar_with_noise_reads_every_input_once(tmp_path):
 
 def test_the_energy_of_a_presentation_in_bp_mnist_is_that_of_every_spike_on_its_line():
     """A spike of an input, or of a hidden neuron, drives a line of devices and its cell of the
-    balance line for a step."""
+    balance line of each tile for a step."""
     settings = {
-        "network.hidden": 12,
-        "cells.kind": "device",
-        "cells.read_volts": 0.5,
-        "cells.step_s": 2e-8,
+        "population.hidden.neurons": 12,
+        "projection.*.synapses": "pulse-map",
+        "synapses.read_volts": 0.5,
+        "synapses.read_s": 2e-8,
+        "array.tile_cols": 8,
         "device.model": "power-law",
     }
     config = load("bp-mnist", settings)
-    rng = np.random.default_rng(2)
-    arrays = {
-        "first": rng.uniform(-0.3, 0.9, (784, 12)).astype(np.float32),
-        "second": rng.uniform(-0.9, 0.9, (12, 10)).astype(np.float32),
-    }
+    rng, engine = np.random.default_rng(2), sn.NodalEngine()
+    weights = [rng.uniform(-0.3, 0.9, (784, 12)), rng.uniform(-0.9, 0.9, (12, 10))]
+    network = config.composed(engine)
+    network = replace(
+        network,
+        projections=tuple(
+            replace(entry, initial=weight, spread=0.0)
+            for entry, weight in zip(network.projections, weights, strict=True)
+        ),
+    ).fresh(rng)
     test = rng.integers(0, 255, (7, 784)).astype(np.uint8)
     test[:, 100:] = 0
     images = Images(
         train=test, train_labels=np.zeros(7, np.int64), test=test, test_labels=np.zeros(7, np.int64)
     )
-    found = config.more_metrics(arrays, images, sn.NodalEngine())["read_joule_a_presentation"]
-    inputs, hidden, _ = bp_replay(
-        config.network.build(), Weights(**arrays), test, config.rng(PICTURES)
-    )
-    window = config.cells.window(config.device.build())
+    arrays = arrays_of(network)
+    found = config.more_metrics(arrays, images, engine)["read_joule_a_presentation"]
+    fired, _ = network.activity(test / 255.0, config.rng(PICTURES))
+    assert fired["inputs"].shape == (7, 28, 784)
+    window = Window.of(config.device.build(), volts=0.0)
     joule = 0.0
-    for spikes, name, limit in ((inputs, "first", 1.0), (hidden, "second", 1.0)):
-        siemens = (
-            window.low + (window.high - window.low) * (1 + arrays[name].astype(float) / limit) / 2
-        )
-        line = siemens.sum(axis=1) + (window.low + window.high) / 2
+    for source, weight, lines in (("inputs", weights[0], 2), ("hidden", weights[1], 2)):
+        siemens = window.low + window.span * (1 + weight) / 2
+        line = siemens.sum(axis=1) + lines * (window.low + window.high) / 2
         joule += (
-            sum(float(spikes[k, t] @ line) for k in range(7) for t in range(spikes.shape[1]))
+            sum(float(fired[source][k, t] @ line) for k in range(7) for t in range(28))
             / 7
             * 0.5**2
             * 2e-8
         )
-    assert hidden.sum() > 10
-    assert found == pytest.approx(joule, rel=1e-5)
+    assert fired["hidden"].sum() > 10
+    assert found == pytest.approx(joule, rel=1e-9)
+    cells = network.synapses["hidden>outputs"].siemens
+    neurons = [*range(7), *range(8, 11)]  # the eighth column of a tile is its balance line
     np.testing.assert_allclose(
-        config.siemens(arrays)[1],
-        window.low + window.span * (0.5 + 0.5 * arrays["second"].astype(float)),
-        rtol=1e-6,
+        cells[:, neurons], window.low + window.span * (0.5 + 0.5 * weights[1]), rtol=1e-9
     )
+    assert cells[:, [7, 11]] == pytest.approx((window.low + window.high) / 2)
 
 
 def test_the_energy_of_a_presentation_in_deep_mnist_is_volts_squared_times_conductance_of_every_cell_and_step():

@@ -52,7 +52,7 @@ def recordings(tmp_path_factory):
 @pytest.mark.parametrize(
     ("preset", "more"),
     [
-        ("bp-mnist", {"network.hidden": 40, "training.epochs": 60}),
+        ("bp-mnist", {"population.hidden.neurons": 40, "training.epochs": 60}),
         ("deep-mnist", {"network.hidden": [20, 10], "exsitu.epochs": 150, "exsitu.batch": 16}),
         ("mnist-10x10", {"training.epochs": 40, "data.ones": 0}),
     ],
@@ -204,7 +204,7 @@ def test_a_generator_of_pairs_is_learnt_and_kept_in_the_run(tmp_path):
             image[k % 3] += 0.7
             yield image, ("top", "middle", "low")[k % 3]
 
-    settings = {"network.hidden": 40, "training.epochs": 60}
+    settings = {"population.hidden.neurons": 40, "training.epochs": 60}
     done = trained(
         "bp-mnist", settings, tmp_path / "run", data=samples(90, 0), test_data=samples(30, 1)
     )

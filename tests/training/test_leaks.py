@@ -58,7 +58,7 @@ STREAMS = {
         "training.chunk": 150,
         "network.vote": "class",
     },
-    "bp-mnist": {"network.hidden": 24, "training.chunk": 150, "training.epochs": 2},
+    "bp-mnist": {"population.hidden.neurons": 24, "training.chunk": 150, "training.epochs": 2},
     "deep-mnist": {
         "network.hidden": [24],
         "exsitu.epochs": 5,

@@ -14,7 +14,7 @@ datasets = pytest.importorskip("sklearn.datasets")
 QUICK = {
     "stdp-mnist": {"training.epochs": 2},
     "stdp-simple": {"training.epochs": 2},
-    "bp-mnist": {"training.epochs": 6, "network.hidden": 80},
+    "bp-mnist": {"training.epochs": 6, "population.hidden.neurons": 80},
     "deep-mnist": {"exsitu.epochs": 30, "exsitu.batch": 32, "network.hidden": [60, 30]},
 }
 
@@ -79,7 +79,7 @@ def test_presets_take_digits_with_nothing_else_set(preset, at_least, digits, tmp
 @pytest.mark.parametrize(
     ("preset", "settings"),
     [
-        ("bp-mnist", {"network.hidden": 100, "training.epochs": 400}),
+        ("bp-mnist", {"population.hidden.neurons": 100, "training.epochs": 400}),
         ("deep-mnist", {"network.hidden": [30, 20], "exsitu.epochs": 60, "exsitu.batch": 16}),
     ],
 )
@@ -105,7 +105,8 @@ def test_presets_show_as_many_samples_of_a_small_table_as_of_mnist(digits):
 
 def test_a_stopped_run_on_a_small_table_ends_with_the_same_bits(digits, tmp_path):
     config = training.load(
-        "bp-mnist", digits | {"network.hidden": 20, "training.chunk": 3000, "training.epochs": 7}
+        "bp-mnist",
+        digits | {"population.hidden.neurons": 20, "training.chunk": 3000, "training.epochs": 7},
     )
 
     def stop(progress):
@@ -121,7 +122,7 @@ def test_a_stopped_run_on_a_small_table_ends_with_the_same_bits(digits, tmp_path
         np.load(tmp_path / "whole" / "state.npz") as whole,
         np.load(tmp_path / "stopped" / "state.npz") as stopped,
     ):
-        for name in ("array_first", "array_second", "done"):
+        for name in ("array_inputs>hidden state", "array_hidden>outputs state", "done"):
             np.testing.assert_array_equal(whole[name], stopped[name])
 
 
@@ -176,7 +177,7 @@ def test_mnist_is_reduced_where_that_is_asked_for():
 def test_pattern_sets_of_spicesnn_go_through_as_well(tmp_path):
     done = trained(
         "bp-mnist",
-        {"data.source": "letters-3x3", "network.hidden": 60, "training.epochs": 600},
+        {"data.source": "letters-3x3", "population.hidden.neurons": 60, "training.epochs": 600},
         tmp_path / "run",
     )
     assert done.train_accuracy >= 0.9

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 
 from spicesnn.datasets import mnist
-from spicesnn.training.spiking_bp.network import SpikingBP, answers, fresh_weights, train_stream
-from spicesnn.training.spiking_bp.replay import replay as replay_bp
 from spicesnn.training.unsupervised.network import UnsupervisedNetwork, fresh_state, show
 from spicesnn.training.unsupervised.replay import replay as replay_stdp
 
@@ -42,20 +40,3 @@ def test_replayed_inputs_come_at_their_rate():
         network, fresh_state(network, np.random.default_rng(0)), image, np.random.default_rng(1)
     )
     assert inputs.mean() == pytest.approx(63.75 * 0.5e-3, rel=0.05)
-
-
-def test_spiking_bp_replay_answers_as_the_loop_does():
-    data = mnist.load()
-    network, rng = SpikingBP(hidden=60), np.random.default_rng(0)
-    weights = train_stream(
-        network,
-        fresh_weights(network, rng),
-        data.x_train[:2000].reshape(2000, -1),
-        data.y_train[:2000],
-        rng,
-    ).weights
-    images, labels = data.x_test[:200].reshape(200, -1), data.y_test[:200]
-    counts = replay_bp(network, weights, images, np.random.default_rng(1))[2].sum(axis=1)
-    fast = np.mean(answers(network, weights, images, np.random.default_rng(2)) == labels)
-    assert fast > 0.7
-    assert np.mean(counts.argmax(axis=1) == labels) == pytest.approx(fast, abs=0.08)

@@ -15,7 +15,7 @@ STREAM = [
     "data.train_limit=600",
     "data.test_limit=100",
     "training.chunk=200",
-    "network.hidden=40",
+    "population.hidden.neurons=40",
     "training.epochs=1",
 ]
 

@@ -19,7 +19,7 @@ SMALL = {
         "data.train_limit": 600,
         "data.test_limit": 200,
         "training.chunk": 200,
-        "network.hidden": 60,
+        "population.hidden.neurons": 60,
         "training.epochs": 2,
     },
 }

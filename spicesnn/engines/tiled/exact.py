@@ -44,36 +44,3 @@ def effective_conductance(engine: Engine, siemens: Floats, wires: Wires, tiling:
     for place, tile in tiles(siemens, wires, tiling):
         found[place] = engine.effective_conductance(tile)
     return found
-
-
-def with_balance_lines(
-    engine: Engine, siemens: Floats, balance: float, wires: Wires, tiling: Tiling
-) -> tuple[Floats, Floats]:
-    """Effective conductances of a layer whose every tile has a balance line of equal cells as its
-    last bit line.
-
-    Parameters
-    ----------
-    engine : Engine
-    siemens : (rows, cols)
-        Conductance of the cells beside the balance lines.
-    balance : float
-        Conductance of the cells of the balance lines, siemens.
-    wires : Wires
-        Of every tile.
-    tiling : Tiling
-        Of the cells beside the balance lines.
-
-    Returns
-    -------
-    cells, lines : (rows, cols), (rows, cols)
-        Effective conductance of each cell, and of the balance line's cell in the same row of its
-        tile, siemens.
-    """
-    cells, lines = np.empty(siemens.shape), np.empty(siemens.shape)
-    for place in tiling.parts((siemens.shape[0], siemens.shape[1])):
-        part = siemens[place]
-        tile = np.concatenate([part, np.full((len(part), 1), balance)], axis=1)
-        seen = engine.effective_conductance(Crossbar(conductance=tile, wires=wires))
-        cells[place], lines[place] = seen[:, :-1], seen[:, -1:]
-    return cells, lines

@@ -49,6 +49,15 @@ def outputs_of(network: LearningNetwork, values: Values) -> Values:
     return values[:, -1].reshape(len(values), -1)
 
 
+def check_labels(labels: Labels, outputs: int) -> None:
+    """Refuse labels that no output stands for."""
+    if labels.min(initial=0) < 0 or labels.max(initial=0) >= outputs:
+        raise InputError(
+            f"labels from {labels.min()} to {labels.max()} for {outputs} outputs; expected the"
+            " numbers of the outputs"
+        )
+
+
 def spread(network: LearningNetwork, deltas: Values, values: Values) -> Values:
     """Errors of `outputs_of` as errors of all that the output put out."""
     shape = values.shape
@@ -75,11 +84,7 @@ def slopes(
     values, joule = seen(network, x, rng)
     last = values[network.output]
     found = outputs_of(network, last)
-    if labels.min(initial=0) < 0 or labels.max(initial=0) >= found.shape[1]:
-        raise InputError(
-            f"labels from {labels.min()} to {labels.max()} for {found.shape[1]} outputs; expected"
-            " the numbers of the outputs"
-        )
+    check_labels(labels, found.shape[1])
     deltas = Softmax(beta=gain).deltas(found, np.eye(found.shape[1])[labels])
     weights = {name: cells.weights for name, cells in network.synapses.items()}
     return (
@@ -248,7 +253,7 @@ class SpikingBP(BatchRule):
     r"""Approximate back-propagation of spiking networks, sample by sample.
 
     The error of an output is the wanted rate minus its own, :math:`e = [label] - n/T`; it goes back
-    through the weights to the neurons that spiked; each weight moves by rate · (spikes of its
+    through the weights as they are read, wires included, to the neurons that spiked; each weight moves by rate · (spikes of its
     input) · (error of its output). No slopes, no membranes: what a chip can count.
 
     Attributes
@@ -283,8 +288,9 @@ class SpikingBP(BatchRule):
             for name in [topology.source, *network.populations]
         }
         steps = x.shape[1]
+        check_labels(labels, counts[network.output].shape[1])
         error = np.eye(counts[network.output].shape[1])[labels] - counts[network.output] / steps
-        share = (1.0 - progress) ** 1.5
+        rates = self.rates_at(len(chain), progress)
         updates: dict[str, Update] = {}
         for number in reversed(range(len(chain))):
             name = chain[number]
@@ -296,11 +302,16 @@ class SpikingBP(BatchRule):
             )[0]
             if getattr(node, "biased", False):
                 pre[:, -1] = steps
-            rate = share * self.rates[min(number, len(self.rates) - 1)]
-            updates[name] = Wanted(steps=rate * (pre.T @ error))
-            below = (error @ cells.weights.T)[:, : counts[projection.source].shape[1]]
+            updates[name] = Wanted(steps=rates[number] * (pre.T @ error))
+            below = (error @ cells.read_weights.T)[:, : counts[projection.source].shape[1]]
             error = np.where(counts[projection.source] > 0, below, 0.0)
         return updates, {}, joule
+
+    def rates_at(self, layers: int, progress: float) -> list[float]:
+        """Rates of so many layers, from the inputs on, when `progress` of the training, 0 to 1, is
+        over: they fall as (1 − progress)^1.5."""
+        share = (1.0 - progress) ** 1.5
+        return [share * self.rates[min(k, len(self.rates) - 1)] for k in range(layers)]
 
     def _chain(self, network: LearningNetwork, names: list[str]) -> list[str]:
         """The plastic projections from the inputs to the output, one after the other."""

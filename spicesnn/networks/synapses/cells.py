@@ -33,6 +33,7 @@ class ConductanceCell(Device):
     sample: float = parameter(
         0.0, "1", "number of the device, among those that a kind of synapse knows", lowest=0.0
     )
+    gain: float = parameter(1.0, "1", "factor on what a pulse does to the cell", lowest=0.0)
 
     def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Ohm's law."""

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
@@ -106,8 +106,22 @@ class SynapseKind(ABC):
             else f"{self.name} synapses take no {update.__name__.lower()}"
         )
 
+    @cached_property
+    def columns(self) -> Columns:
+        """How weights stand on bit lines; of offset columns every tile has a reference line, its
+        last one."""
+        kind = self.hardware.columns_kind()
+        if isinstance(kind, Offset):
+            return replace(kind, every=self.hardware.outputs_per_tile())
+        return kind
+
     def made(
-        self, weights: ArrayLike, rng: np.random.Generator, *, largest: float | None = None
+        self,
+        weights: ArrayLike,
+        rng: np.random.Generator,
+        *,
+        largest: float | None = None,
+        may_stick: ArrayLike | None = None,
     ) -> Synapses:
         """Lay weights onto fresh cells.
 
@@ -119,6 +133,9 @@ class SynapseKind(ABC):
         largest : float, optional
             The weight that takes the whole conductance window, the bound of what can be learnt; the
             largest magnitude if left out.
+        may_stick : (rows,) bool, optional
+            Word lines on which cells may be stuck; all if left out. Reference lines are resistors
+            that are neither stuck nor on one of the states.
 
         Raises
         ------
@@ -133,21 +150,33 @@ class SynapseKind(ABC):
                 f"the largest weight is {most:.6g}, largest = {bound:.6g}; expected weights within"
                 " ± a bound above 0"
             )
-        columns, window = self.hardware.columns_kind(), self.hardware.used_window()
+        columns, window = self.columns, self.hardware.used_window()
         if isinstance(columns, Single) and wanted.min(initial=0.0) < 0:
             raise InputError(
                 f"a weight is {wanted.min():.4g}, and single columns hold none below 0; use columns"
                 ' = "differential"'
             )
         siemens = columns.conductances(wanted / bound, window)
-        array = self._fresh(siemens, rng)
+        place = np.ones(siemens.shape, dtype=bool)
+        if may_stick is not None:
+            place &= np.asarray(may_stick, dtype=bool)[:, None]
+        references = _references(columns, wanted.shape[1])
+        place[:, references] = False
+        array = self._fresh(siemens, rng, place)
         flaws = self.imperfections
         wear = flaws.fresh_wear(array.shape, rng)
-        return Synapses(kind=self, array=flaws.held(array, rng), largest=bound, wear_left=wear)
+        held = flaws.held(array, rng)
+        if references.size and held is not array:
+            state = np.array(held.state_or_zeros())
+            state[..., references] = array.state_or_zeros()[..., references]
+            held = held.with_state(state)
+        return Synapses(kind=self, array=held, largest=bound, wear_left=wear)
 
     @abstractmethod
-    def _fresh(self, siemens: Floats, rng: np.random.Generator) -> Crossbar:
-        """Fabricate cells (rows, columns) at these conductances."""
+    def _fresh(
+        self, siemens: Floats, rng: np.random.Generator, may_stick: NDArray[np.bool_]
+    ) -> Crossbar:
+        """Fabricate cells (rows, columns) at these conductances, of which some may be stuck."""
 
     @abstractmethod
     def pulsed(
@@ -169,10 +198,25 @@ class SynapseKind(ABC):
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class _Seen:
     """Effective conductances (rows, columns) as they were solved, and the cells' own at that time,
-    siemens."""
+    siemens; how often they were solved, and how far off the weights read through them were at most
+    when they were solved anew (rms, relative)."""
 
     siemens: Floats
     effective: Floats
+    solves: int = 1
+    worst: float = 0.0
+
+    def now(self, siemens: Floats) -> Floats:
+        """Effective conductances of cells that have moved since: each cell's E/G stays."""
+        safe = np.where(self.siemens > 0, self.siemens, 1.0)
+        return np.asarray(siemens * np.where(self.siemens > 0, self.effective / safe, 1.0))
+
+
+def _references(columns: Columns, outputs: int) -> NDArray[np.int64]:
+    """Reference columns among all columns; none where there are none."""
+    if isinstance(columns, Offset):
+        return np.unique(columns.references(outputs))
+    return np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -214,10 +258,10 @@ class Synapses:
         """Wires, tiles, columns, window and non-idealities."""
         return self.kind.hardware
 
-    @cached_property
+    @property
     def columns(self) -> Columns:
         """How weights stand on bit lines."""
-        return self.hardware.columns_kind()
+        return self.kind.columns
 
     @property
     def rows(self) -> int:
@@ -228,7 +272,9 @@ class Synapses:
     def outputs(self) -> int:
         """Weights side by side."""
         count = self.array.cols
-        return {Differential: count // 2, Offset: count - 1}.get(type(self.columns), count)
+        if isinstance(self.columns, Offset):
+            return self.columns.outputs_of(count)
+        return count // 2 if isinstance(self.columns, Differential) else count
 
     @property
     def unit(self) -> float:
@@ -285,13 +331,26 @@ class Synapses:
             return self.siemens
         seen = self.seen
         if seen is not None and self._near(seen):
-            safe = np.where(seen.siemens > 0, seen.siemens, 1.0)
-            return np.asarray(self.siemens * np.where(seen.siemens > 0, seen.effective / safe, 1.0))
+            return seen.now(self.siemens)
         found = np.empty(self.array.shape)
         for rows, columns, tile in tiles_of(self.array, self.tiling, self.hardware.wires):
             found[rows, columns] = effective_of(tile, self.hardware, self.kind.engine)
-        object.__setattr__(self, "seen", _Seen(siemens=self.siemens, effective=found))
+        solves, worst = 1, 0.0
+        if seen is not None:
+            stale, exact = (self.weights_of(s) for s in (seen.now(self.siemens), found))
+            off = float(np.sqrt(np.mean((stale - exact) ** 2) / np.mean(exact**2)))
+            solves, worst = seen.solves + 1, max(seen.worst, off)
+        made = _Seen(siemens=self.siemens, effective=found, solves=solves, worst=worst)
+        object.__setattr__(self, "seen", made)
         return found
+
+    @property
+    def read_weights(self) -> Floats:
+        """The weights (rows, outputs) as a read sees them: through the wires, without noise; those
+        of the conductances for cells that are not linear."""
+        if self.effective is None or self.effective is self.siemens:
+            return self.weights
+        return self.weights_of(self.effective)
 
     def _near(self, seen: _Seen) -> bool:
         moved = np.abs(self.siemens - seen.siemens).sum(axis=0)
@@ -439,7 +498,7 @@ class Synapses:
         if isinstance(self.columns, Differential):
             return self._shared(steps)
         if isinstance(self.columns, Offset):
-            return np.concatenate([0.5 * steps, np.zeros((self.rows, 1))], axis=1)
+            return self.columns.beside(0.5 * steps, 0.0)
         return np.asarray(steps)
 
     def _shared(self, steps: Floats) -> Floats:

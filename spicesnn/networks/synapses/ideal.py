@@ -7,11 +7,13 @@ from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
-from spicesnn.crossbar.mapping import Changes, Single
+from spicesnn.crossbar.mapping import Changes, Offset, Single
 from spicesnn.devices.levels import ConductanceStates, Rounding
+from spicesnn.devices.variability import LogNormal
 from spicesnn.errors import InputError
 from spicesnn.networks.synapses.cells import ConductanceCell, moved_state
 from spicesnn.networks.synapses.contract import SynapseKind, Synapses
@@ -19,47 +21,83 @@ from spicesnn.networks.synapses.updates import Counts, Moved, Signs, Wanted
 from spicesnn.nonidealities.realised import Imperfections
 
 
-def tabled(kind: SynapseKind, siemens: Floats, rng: np.random.Generator) -> Crossbar:
-    """Cells whose state is their conductance, stuck ones where they are stuck."""
+def tabled(
+    kind: SynapseKind,
+    siemens: Floats,
+    rng: np.random.Generator,
+    may_stick: NDArray[np.bool_],
+    pulse_spread: float,
+) -> Crossbar:
+    """Cells whose state is their conductance; pulses do more or less to each, stuck ones are where
+    they are stuck."""
     window = kind.hardware.used_window()
-    cells = Crossbar(device=ConductanceCell(low=window.low, high=window.high), state=siemens)
-    stuck = kind.imperfections.stuck_cells(cells.shape, rng)
+    device = ConductanceCell(low=window.low, high=window.high)
+    if pulse_spread:
+        gains = LogNormal(pulse_spread).draw(siemens.shape, rng)
+        device = device.with_parameters(gain=gains)
+    cells = Crossbar(device=device, state=siemens)
+    stuck = kind.imperfections.stuck_cells(cells.shape, rng, may_stick)
     return cells if stuck is None else stuck.applied(cells)
+
+
+def gains_of(array: Crossbar) -> Floats | float:
+    """Factors on what a pulse does to each cell that `tabled` has made, (rows, columns), or one for
+    all."""
+    assert isinstance(array.device, ConductanceCell)
+    return array.device.gain
+
+
+def checked_spread(name: str, pulse_spread: float) -> None:
+    """Refuse a variation of the effect of pulses that is none."""
+    if not (np.isfinite(pulse_spread) and pulse_spread >= 0):
+        raise InputError(
+            f"{name} synapses: pulse_spread is {pulse_spread!r}; expected a relative standard"
+            " deviation, 0 or more"
+        )
 
 
 def landed(kind: SynapseKind, cells: Synapses, wanted: Floats, rng: np.random.Generator) -> Moved:
     """Cells after changes of conductance (rows, columns), siemens, with cycle-to-cycle variation,
     states and wear; one pulse a cell."""
     before, window = cells.array, kind.hardware.used_window()
-    state = np.minimum(np.maximum(before.state_or_zeros() + wanted, window.low), window.high)
+    step = gains_of(before) * wanted
+    state = np.minimum(np.maximum(before.state_or_zeros() + step, window.low), window.high)
     after, wear = kind.imperfections.after_pulse(
         before, moved_state(before, state), rng, cells.wear_left
     )
     return Moved(array=after, pulses=(wanted != 0).astype(np.int64), joule=0.0, wear=wear)
 
 
-def rewritten(cells: Synapses, weights: Floats, pulses: Counts, read_joule: float) -> Synapses:
-    """Single columns of cells that do as they are asked, after a compiled loop has read and
-    written them.
+def rewritten(
+    cells: Synapses,
+    weights: Floats,
+    pulses: Counts,
+    read_joule: float,
+    write_joule: float = 0.0,
+) -> Synapses:
+    """Single or offset columns of cells whose state is their conductance, after a compiled loop has
+    read and written them.
 
     Parameters
     ----------
     cells : Synapses
         Before.
     weights : (rows, outputs)
-        Within [0, `cells.largest`].
+        Within the reach of `cells.largest`.
     pulses : (rows, outputs) int
         Changes of each weight.
-    read_joule : float
-        Of the loop's reads.
+    read_joule, write_joule : float
+        Of the loop's reads and pulses.
     """
-    state = cells.hardware.used_window().at(weights / cells.largest)
+    state = cells.columns.conductances(weights / cells.largest, cells.hardware.used_window())
+    if isinstance(cells.columns, Offset):
+        pulses = cells.columns.beside(pulses, 0)
     assert cells.wear is not None
     return replace(
         cells,
-        array=cells.array.with_state(state),
+        array=moved_state(cells.array, state),
         wear=cells.wear + pulses,
-        energy=cells.energy.more(read=read_joule),
+        energy=cells.energy.more(read=read_joule, write=write_joule),
     )
 
 
@@ -72,11 +110,14 @@ class Ideal(SynapseKind):
     ----------
     pulse : float
         What one programming pulse moves, as a fraction of the window.
+    pulse_spread : float
+        Device-to-device variation (log-normal) of the effect of a pulse, relative.
     """
 
     name: ClassVar[str] = "ideal"
     takes: ClassVar[tuple[type, ...]] = (Wanted, Signs)
     pulse: float = 1 / 64
+    pulse_spread: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -85,6 +126,7 @@ class Ideal(SynapseKind):
                 f"{self.name} synapses: pulse is {self.pulse!r}; expected a fraction of the window"
                 " above 0, at most 1"
             )
+        checked_spread(self.name, self.pulse_spread)
         if self.imperfections.spread:
             raise InputError(
                 f"{self.name} synapses have no device, so {', '.join(self.imperfections.spread)}"
@@ -97,10 +139,12 @@ class Ideal(SynapseKind):
         columns."""
         hardware = self.hardware
         alone = isinstance(hardware.columns_kind(), Single) and hardware.ideal_wires
-        return alone and not self.imperfections.some
+        return alone and not self.imperfections.some and not self.pulse_spread
 
-    def _fresh(self, siemens: Floats, rng: np.random.Generator) -> Crossbar:
-        return tabled(self, siemens, rng)
+    def _fresh(
+        self, siemens: Floats, rng: np.random.Generator, may_stick: NDArray[np.bool_]
+    ) -> Crossbar:
+        return tabled(self, siemens, rng, may_stick, self.pulse_spread)
 
     def pulsed(
         self, cells: Synapses, changes: Changes, width: float, rng: np.random.Generator

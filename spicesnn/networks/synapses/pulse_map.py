@@ -20,9 +20,15 @@ from spicesnn.errors import InputError
 from spicesnn.learning.spikes import SpikePair
 from spicesnn.networks.synapses.cells import moved_state
 from spicesnn.networks.synapses.contract import SynapseKind, Synapses
-from spicesnn.networks.synapses.ideal import tabled
+from spicesnn.networks.synapses.ideal import checked_spread, gains_of, tabled
 from spicesnn.networks.synapses.updates import Counts, Moved, Signs, Spikes, Wanted
-from spicesnn.programming.pulse_map import StepLimits, StrongestPulses, set_polarity
+from spicesnn.programming.pulse_map import (
+    StepLimits,
+    StrongestPulses,
+    refuse_idle,
+    set_polarity,
+)
+from spicesnn.programming.uncompensated import UncompensatedPulses
 
 GRID = 129
 """Conductances at which overlapping spikes are solved."""
@@ -43,22 +49,26 @@ class PulseMap(SynapseKind):
     ----------
     pulses : StrongestPulses
         The programmed set and reset pulse, volt (magnitudes) and seconds.
-    amplitude : "compensated" or "fixed"
-        How a wanted change is made: by one pulse whose amplitude the driver chooses for the state,
-        every step up to the strongest pulse's being reachable; or by a number of full pulses, drawn
-        so that their mean makes the change.
+    amplitude : "compensated", "uncompensated" or "fixed"
+        How a wanted change is made: by one pulse whose amplitude the driver chooses for the change
+        and the state, every step up to the strongest pulse's being reachable; by one whose
+        amplitude it chooses for the change alone, right in the middle of the window; or by a number
+        of full pulses, drawn so that their mean makes the change.
     devices : int
         Devices among which the cells are shared out, where parameters differ from device to device.
     seed : int
         Of these devices' parameters.
+    pulse_spread : float
+        Device-to-device variation (log-normal) of the effect of a pulse, relative.
     """
 
     name: ClassVar[str] = "pulse-map"
     takes: ClassVar[tuple[type, ...]] = (Wanted, Signs, Spikes)
     pulses: StrongestPulses = field(default_factory=lambda: _STANDARD)
-    amplitude: Literal["compensated", "fixed"] = "compensated"
+    amplitude: Literal["compensated", "uncompensated", "fixed"] = "compensated"
     devices: int = 16
     seed: int = 0
+    pulse_spread: float = 0.0
     _solved: dict[object, list[StepLimits]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -70,10 +80,11 @@ class PulseMap(SynapseKind):
                 " Solved with a gated scheme"
             )
         set_polarity(device)
-        if self.amplitude not in ("compensated", "fixed"):
+        checked_spread(self.name, self.pulse_spread)
+        if self.amplitude not in ("compensated", "uncompensated", "fixed"):
             raise InputError(
-                f"pulse-map synapses: amplitude is {self.amplitude!r}; expected compensated or"
-                " fixed"
+                f"pulse-map synapses: amplitude is {self.amplitude!r}; expected compensated,"
+                " uncompensated or fixed"
             )
         if (
             isinstance(self.devices, bool)
@@ -106,14 +117,35 @@ class PulseMap(SynapseKind):
                 self.pulses, set_s=self.pulses.set_s * width, reset_s=self.pulses.reset_s * width
             )
             volts = self.hardware.chord_volts
-            self._solved[width] = [
+            solved = [
                 StepLimits.solved(device, self.engine, longer, read_volts=volts)
                 for device in self.samples
             ]
+            for limits in solved:
+                refuse_idle(self.hardware.device, limits.up, limits.down)
+            self._solved[width] = solved
         return self._solved[width]
 
-    def _fresh(self, siemens: Floats, rng: np.random.Generator) -> Crossbar:
-        array = tabled(self, siemens, rng)
+    @cached_property
+    def uncompensated(self) -> list[UncompensatedPulses]:
+        """What a pulse does whose amplitude is chosen for the wanted change alone, for each
+        device."""
+        hardware = self.hardware
+        return [
+            UncompensatedPulses.solved(
+                device,
+                self.engine,
+                self.pulses,
+                hardware.used_window(),
+                read_volts=hardware.chord_volts,
+            )
+            for device in self.samples
+        ]
+
+    def _fresh(
+        self, siemens: Floats, rng: np.random.Generator, may_stick: NDArray[np.bool_]
+    ) -> Crossbar:
+        array = tabled(self, siemens, rng, may_stick, self.pulse_spread)
         if len(self.samples) == 1:
             return array
         assert array.device is not None
@@ -130,10 +162,12 @@ class PulseMap(SynapseKind):
         )
 
     def stepped(self, cells: Synapses, siemens: Floats, rng: np.random.Generator) -> Moved:
-        """One compensated pulse a cell, or a number of full ones."""
+        """One pulse of chosen amplitude a cell, or a number of full ones."""
         if self.amplitude == "compensated":
             up, down = self._full(cells.array, 1.0)
             return self._landed(cells, np.clip(siemens, down, up), np.sign(siemens), rng)
+        if self.amplitude == "uncompensated":
+            return self._landed(cells, self._by_change(cells.array, siemens), np.sign(siemens), rng)
         up, down = self._full(cells.array, 1.0)
         full = np.where(siemens > 0, up, -down)
         count = np.where(full > 0, np.abs(siemens) / np.where(full > 0, full, 1.0), 0.0)
@@ -238,6 +272,17 @@ class PulseMap(SynapseKind):
             )
         return up, down
 
+    def _by_change(self, array: Crossbar, wanted: Floats) -> Floats:
+        """What pulses do whose amplitudes are chosen for wanted changes alone, siemens."""
+        siemens, maps = array.state_or_zeros(), self.uncompensated
+        if len(maps) == 1:
+            return maps[0].steps(siemens, wanted)
+        found, which = np.empty(siemens.shape), self._which(array)
+        for k, one in enumerate(maps):
+            mine = which == k
+            found[mine] = one.steps(siemens[mine], wanted[mine])
+        return found
+
     def _landed(
         self,
         cells: Synapses,
@@ -251,7 +296,8 @@ class PulseMap(SynapseKind):
         """Cells moved by `step`, siemens, by one set (1) or reset (−1) pulse each."""
         before, window = cells.array, self.hardware.used_window()
         old = before.state_or_zeros()
-        after = moved_state(before, np.clip(old + step, window.low, window.high))
+        reached = np.clip(old + gains_of(before) * step, window.low, window.high)
+        after = moved_state(before, reached)
         after, wear = self.imperfections.after_pulse(before, after, rng, cells.wear_left)
         spent = 0.0
         if joule:

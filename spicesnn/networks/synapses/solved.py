@@ -93,9 +93,11 @@ class Solved(SynapseKind):
             self.hardware.device, self.engine, self.pulses, read_volts=self.hardware.chord_volts
         )
 
-    def _fresh(self, siemens: Floats, rng: np.random.Generator) -> Crossbar:
+    def _fresh(
+        self, siemens: Floats, rng: np.random.Generator, may_stick: NDArray[np.bool_]
+    ) -> Crossbar:
         array = Crossbar(device=self.hardware.device, state=self.hardware.states(siemens))
-        return self.imperfections.fabricated(array, rng)
+        return self.imperfections.fabricated(array, rng, may_stick)
 
     def pulsed(
         self, cells: Synapses, changes: Changes, width: float, rng: np.random.Generator

@@ -5,7 +5,7 @@ import pytest
 
 import spicesnn as sn
 from spicesnn.crossbar.tiles import Tiling
-from spicesnn.engines.tiled.exact import effective_conductance, tiles, with_balance_lines
+from spicesnn.engines.tiled.exact import effective_conductance, tiles
 from spicesnn.errors import InputError
 
 WIRES = sn.Wires(word_line_ohm=20.0, bit_line_ohm=10.0)
@@ -34,15 +34,6 @@ def test_effective_conductances_are_what_unit_reads_of_each_tile_give():
         )
         np.testing.assert_allclose(found[rows, cols], read.column_amps, rtol=1e-9)
     assert (found < siemens).all()
-
-
-def test_a_balance_line_is_the_last_bit_line_of_every_tile():
-    siemens, engine = layer(), sn.NodalEngine()
-    cells, lines = with_balance_lines(engine, siemens, 5e-5, WIRES, Tiling(rows=4, cols=3))
-    tile = np.c_[siemens[:4, :3], np.full(4, 5e-5)]
-    alone = engine.effective_conductance(sn.Crossbar(conductance=tile, wires=WIRES))
-    np.testing.assert_allclose(cells[:4, :3], alone[:, :3], rtol=1e-12)
-    np.testing.assert_allclose(lines[:4, :3], np.repeat(alone[:, 3:], 3, axis=1), rtol=1e-12)
 
 
 def test_every_engine_has_effective_conductances_and_ngspices_are_the_nodal_ones():

@@ -1,2 +1,0 @@
-"""Approximate back-propagation by spikes: two crossbars of integrate-and-fire neurons, the error
-counted in spikes."""
