@@ -15,7 +15,8 @@ from spicesnn.devices.base import Device
 from spicesnn.engines.base import Engine
 from spicesnn.engines.nodal.engine import NodalEngine
 
-_POINTS, _BENT = 64, 1e-6
+_POINTS = 64
+_BENT = 1e-6
 _STENCIL = ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12))
 
 
