@@ -187,8 +187,8 @@ def fit(
     rng : Generator
         Where the random starts come from.
     starts : int
-        How many minima are sought from `base` and around it, and, where none of them reaches the
-        data, from each search of the whole range (`spicesnn.fitting.search`); 1 follows `base`
+        Number of starting points at and around `base` and, where none of them leads to the data,
+        from each search of the whole range (`spicesnn.fitting.search`); 1 follows `base`
         alone.
     parameters : sequence of str, optional
         What to fit; the model's customary ones if left out. ``…_init`` names the state the

@@ -26,8 +26,7 @@ _MEMBRANES = 4
 _MOST_LABELS = 24
 _LEAST_POINTS = 3
 _RECORDED = (
-    " from update to update, as far as states were recorded (training.record_updates), and at"
-    " the end"
+    " after each update whose states were recorded (training.record_updates), and after the last"
 )
 
 
@@ -79,8 +78,7 @@ def error(data: RunData) -> Drawn | None:
         error_trace(figure.subplots(), data.history["batch_error_update"], squares, right)
     return Drawn(
         "error",
-        "Mean squared error of the outputs, and how much of the batch was wrong, before each"
-        " update.",
+        "Mean squared error of the outputs, and error rate on the batch, before each update.",
         figure,
     )
 
@@ -147,7 +145,7 @@ def cell_courses(data: RunData) -> Drawn | None:
     _legend(figure, "word line")
     return Drawn(
         "conductance-courses",
-        f"Conductance of every cell{_RECORDED}, one panel a bit line, one line a word line.",
+        f"Conductance of every cell{_RECORDED}, one panel per bit line, one line per word line.",
         figure,
     )
 
@@ -174,7 +172,7 @@ def weight_courses(data: RunData) -> Drawn | None:
     _legend(figure, "input")
     return Drawn(
         "weight-courses",
-        f"Every weight{_RECORDED}, in units of the device's conductance window, one panel a"
+        f"Every weight{_RECORDED}, in units of the device's conductance window, one panel per"
         " neuron.",
         figure,
     )
@@ -192,7 +190,7 @@ def landscape(data: RunData) -> Drawn | None:
     )
     return Drawn(
         "weights-3d",
-        "Weights after training, one bar a weight (a surface where there are very many).",
+        "Weights after training, one bar per weight (a surface for large layers).",
         weights_3d(weights, names),
     )
 
@@ -226,14 +224,10 @@ def membranes(data: RunData) -> Drawn | None:
     figure = _panels(len(shown), draw, across=2)
     if len(names) <= _MOST_PANELS:
         _legend(figure)
-    first = (
-        " up to its first spike; the first of all, which decides, is thick"
-        if options.code == "first-spike"
-        else ""
-    )
+    first = " up to its first spike; the winner's is thick" if options.code == "first-spike" else ""
     return Drawn(
         "membranes",
-        f"Membrane voltage of every output neuron for a few test samples{first}, with the threshold"
-        " (dashed).",
+        f"Membrane voltage of every output neuron for a few test samples{first}; dashed: the"
+        " threshold.",
         figure,
     )

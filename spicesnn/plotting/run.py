@@ -137,7 +137,7 @@ def _accuracy(data: RunData) -> Drawn | None:
     grey = "; grey: accuracy on each batch before its update" if len(batches) else ""
     return Drawn(
         "accuracy",
-        f"Accuracy as the array learns, that on test samples with its 95 % interval{grey}.",
+        f"Accuracy during training, that on test samples with its 95 % interval{grey}.",
         figure,
     )
 
@@ -160,8 +160,7 @@ def _confusion(data: RunData) -> Drawn | None:
         )
     return Drawn(
         "confusion",
-        "True class against the neuron that answered first; a tie or silence is no answer, and"
-        " wrong.",
+        "True class against the neuron that spiked first; a tie or no spike counts as wrong.",
         figure,
     )
 
@@ -244,7 +243,7 @@ def _histogram(data: RunData) -> Drawn | None:
                 axes.set_title(f"Array {k + 1}")
     each = "each array" if len(found) > 1 else "the array"
     return Drawn(
-        "histogram", f"How the conductances of {each} are spread before and after training.", figure
+        "histogram", f"Histogram of the conductances of {each}, before and after training.", figure
     )
 
 
@@ -259,7 +258,7 @@ def _weights(data: RunData) -> Drawn | None:
         fields = receptive_fields(weights, (int(shape[0]), int(shape[1])), names)
         return Drawn(
             "weights",
-            f"{caption}, as the picture each {'hidden' if hidden else 'output'} neuron sees.",
+            f"{caption}, one image per {'hidden' if hidden else 'output'} neuron.",
             fields,
         )
     with style():
@@ -299,14 +298,10 @@ def _raster(data: RunData) -> Drawn | None:
             title="First spikes of test samples",
             winners=winners if data.config.neuron.code == "first-spike" else (),
         )
-    decides = (
-        "; the first of all, which decides, has a ring"
-        if data.config.neuron.code == "first-spike"
-        else ""
-    )
+    decides = "; the winner has a ring" if data.config.neuron.code == "first-spike" else ""
     text = (
         f"First spike of every output neuron for a few test samples, one by one{decides}. On top:"
-        " the true class, ✓ if answered right."
+        " the true class, ✓ if the answer is right."
     )
     return Drawn("raster", text, figure)
 

@@ -62,8 +62,7 @@ def accuracy(data: RunData) -> Drawn | None:
         axes.set_ylim(max(0.0, 100 - 1.6 * (100 - 100 * least)), 101 if least < 0.9 else 100.2)
     return Drawn(
         "accuracy",
-        "Accuracy on test and training images as the network learns, the former with its 95 %"
-        " interval.",
+        "Accuracy on test and training images during training, the former with its 95 % interval.",
         figure,
     )
 
@@ -199,7 +198,7 @@ def histograms(data: RunData) -> Drawn | None:
     what = "conductances" if unit == "S" else "weights"
     return Drawn(
         "histogram",
-        f"How the {what} of each layer are spread, {sides[0]} and {sides[1]}; the count is"
+        f"Histogram of the {what} of each layer, {sides[0]} and {sides[1]}; the count is"
         " logarithmic.",
         figure,
     )

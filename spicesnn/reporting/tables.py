@@ -196,7 +196,8 @@ def budget(metrics: dict[str, Any], config: Any) -> list[dict[str, str]]:
     if "residual_amps" in metrics:
         found.append(
             _row(
-                "worst violation of Kirchhoff's current law", render(metrics["residual_amps"], "A")
+                "largest violation of Kirchhoff's current law",
+                render(metrics["residual_amps"], "A"),
             )
         )
     return found

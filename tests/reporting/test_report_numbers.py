@@ -114,7 +114,7 @@ def test_the_budget_of_a_crossbar():
         "time of the circuit, reads": engineering(8071 * 2.5e-3, "s"),
         "time of the circuit, programming pulses": engineering(413 * 3e-4, "s"),
         "time of the computation (wall)": engineering(43.7, "s"),
-        "worst violation of Kirchhoff's current law": engineering(3.3e-15, "A"),
+        "largest violation of Kirchhoff's current law": engineering(3.3e-15, "A"),
     }
     assert rows == expected
     uneven = load("letters-3x3", {"programming.set_s": 3e-4, "programming.reset_s": 4e-4})
