@@ -51,6 +51,14 @@ def import_(
     show: Annotated[
         bool, typer.Option("--show", help="Print the translation into ngspice's language.")
     ] = False,
+    osdi: Annotated[
+        Path | None,
+        typer.Option(
+            "--osdi",
+            metavar="FILE",
+            help="The same Verilog-A model compiled by OpenVAF (.osdi): compared with it in ngspice 40 or newer.",
+        ),
+    ] = None,
     out: options.Out = None,
     seed: options.Seed = None,
     engine: options.OneEngine = None,
@@ -94,6 +102,11 @@ def import_(
             out=out,
             seed=seed or 0,
             engine=engine,
+            osdi=osdi,
+        )
+    if osdi is not None:
+        raise InputError(
+            f"--osdi {osdi}: compiled Verilog-A, and {file.name} is SPICE text; leave it out"
         )
     try:
         found = guess(

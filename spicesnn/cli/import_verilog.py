@@ -30,6 +30,7 @@ def imported(
     out: Path | None,
     seed: int,
     engine: options.EngineName | None,
+    osdi: Path | None = None,
 ) -> Answer:
     """Return the answer of an import: the descriptor written, or what was refused by line."""
     import numpy as np
@@ -46,9 +47,12 @@ def imported(
     )
     from spicesnn.validation.certificate import certificate
     from spicesnn.validation.compiled_original import missing
+    from spicesnn.validation.osdi import checked_osdi, osdi_errors
 
     if missing():
         raise MissingPackageError(missing())
+    if osdi is not None:
+        checked_osdi(osdi)
     try:
         model = read_model(file, module=module, pins=pins, bounds=bounds, taken=TAKEN.__contains__)
         found = certificate(model, np.random.default_rng(seed))
@@ -80,6 +84,16 @@ def imported(
                 f" differ by {twins.value:.1e}{inner}"
             ],
         )
+    judged = None if osdi is None else osdi_errors(model, device, osdi, np.random.default_rng(seed))
+    if osdi is not None and judged is not None and not judged.ok:
+        return _refused(
+            file,
+            [
+                f"{file}: not taken, since {osdi.name} in ngspice gives other currents over random"
+                f" voltages: they differ by {judged.value:.1e} of the largest; is it this text that"
+                " was compiled, and does it say where its states start?"
+            ],
+        )
     path = write_model(model, options.folder(out, f"runs/{model.name}"), found.table())
     values = [found.value] + ([] if twins is None else [twins.value])
     slopes = [found.jacobian] + ([] if twins is None else [twins.jacobian])
@@ -109,6 +123,7 @@ def imported(
             "step": found.advanced,
             "by_values": found.by_values,
         },
+        "osdi": None if judged is None else {"value": judged.value, "points": judged.points},
         "ngspice": None if twins is None else {"value": twins.value, "jacobian": twins.jacobian},
         "refused": [],
         "translation": subcircuit_text(model),
@@ -117,6 +132,14 @@ def imported(
     def shown(console: Console) -> None:
         for line in _lines(model, found, twins, why):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
+        if judged is not None:
+            console.print(
+                f"osdi    differs by {judged.value:.1e} of the largest current at {judged.points}"
+                " random voltages in turn",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
         if show:
             console.print(subcircuit_text(model), markup=False, highlight=False, soft_wrap=True)
         console.print(f"device  {path}")

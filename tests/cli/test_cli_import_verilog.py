@@ -76,3 +76,13 @@ def test_what_is_refused_is_named_with_its_line_and_nothing_is_written(
     assert message in answer["refused"][0]
     assert answer["device"] is None
     assert not list((tmp_path / "out").glob("*.toml"))
+
+
+def test_a_compiled_file_that_cannot_be_compared_is_said(run_json, tmp_path):
+    for file, message in [
+        (MODELS / "vteam.va", "no such file; expected the model compiled by OpenVAF"),
+        (tmp_path / "m.lib", "compiled Verilog-A, and m.lib is SPICE text; leave it out"),
+    ]:
+        code, _, err = run_json("import", file, "--osdi", tmp_path / "x.osdi", "--out", tmp_path)
+        assert code == 2
+        assert message in err

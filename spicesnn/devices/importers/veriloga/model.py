@@ -70,6 +70,8 @@ class VerilogModel:
         Parameters that cannot be set → why.
     states : tuple of StateFound
     pins : (p, n)
+    ports : tuple of str
+        Of the module, in its order.
     drive : (amplitude, frequency)
     left_out : tuple of str
     files : dict
@@ -115,6 +117,7 @@ class VerilogModel:
     late: Mapping[str, int] = field(default_factory=dict)
     integers: frozenset[str] = frozenset()
     variables: frozenset[str] = frozenset()
+    ports: tuple[str, ...] = ()
 
     @property
     def keeps(self) -> tuple[str, ...]:
@@ -326,6 +329,7 @@ class _Maker:
             fixed=dict(self.parameters.fixed),
             states=tuple(found),
             pins=self.pins,
+            ports=tuple(self.module.ports),
             drive=self.drive(stored, found),
             left_out=tuple(self.settled.outcome.lost),
             files=self.files,
