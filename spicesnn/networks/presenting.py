@@ -5,25 +5,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
 from spicesnn.encoding.events import seed_words
-from spicesnn.networks.learner import LearningNetwork
 from spicesnn.networks.network import Network
 from spicesnn.networks.nodes import Values, Weighted
+from spicesnn.networks.on_synapses import OnSynapses
 from spicesnn.networks.populations import Population, State
 from spicesnn.networks.projections import Projection
 from spicesnn.networks.rules.base import Activity, Labels, LocalRule
 from spicesnn.networks.synapses import Synapses
 
+Learns = TypeVar("Learns", bound=OnSynapses)
 
-def presented(network: LearningNetwork, x: Values, rng: np.random.Generator) -> LearningNetwork:
+
+def presented(network: Learns, x: Values, rng: np.random.Generator) -> Learns:
     """The network after it has been shown samples one after the other, its local rules learning.
 
     Parameters
     ----------
-    network : LearningNetwork
+    network : OnSynapses
     x : (n, *inputs)
     rng : Generator
         Of input spikes, read noise, and cells.
@@ -59,7 +62,7 @@ def presented(network: LearningNetwork, x: Values, rng: np.random.Generator) -> 
 class _Show:
     """Samples while they are shown."""
 
-    network: LearningNetwork
+    network: OnSynapses
     rng: np.random.Generator
     synapses: dict[str, Synapses]
     lasting: dict[str, State]
@@ -242,8 +245,8 @@ class _Show:
 
 
 def learnt_in_batches(
-    network: LearningNetwork, x: Values, labels: Labels, rng: np.random.Generator, progress: float
-) -> LearningNetwork:
+    network: Learns, x: Values, labels: Labels, rng: np.random.Generator, progress: float
+) -> Learns:
     """The network after its batch rule has seen all samples once, a batch at a time; `batch` = 0
     takes them all at once."""
     rule = network.batch_rule

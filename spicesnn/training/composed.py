@@ -21,8 +21,9 @@ from spicesnn.errors import ConfigError, InputError
 from spicesnn.learning.votes import while_learning
 from spicesnn.networks.decisions import DECISIONS, Decision, Votes
 from spicesnn.networks.hardware import Hardware
-from spicesnn.networks.learner import Inputs, LearningNetwork
+from spicesnn.networks.learner import LearningNetwork
 from spicesnn.networks.nodes import Weighted
+from spicesnn.networks.on_synapses import Inputs
 from spicesnn.networks.rules.batch import seen
 from spicesnn.networks.synapses import (
     Energy,

@@ -7,7 +7,8 @@ from spicesnn.errors import InputError
 from spicesnn.networks import backward, evaluate
 from spicesnn.networks.activations import Activation, Clip, LeakyReLU
 from spicesnn.networks.competition import CompetingLIF
-from spicesnn.networks.learner import Inputs, LearningNetwork, Neurons
+from spicesnn.networks.learner import LearningNetwork
+from spicesnn.networks.on_synapses import Inputs, Neurons
 from spicesnn.networks.populations import IF, LI, LIF, CubaLI, CubaLIF, Integrator
 from spicesnn.networks.projections import AllToAll, Kernels, Lateral, Pool, Projection
 from spicesnn.networks.synapses import Ideal

@@ -3,6 +3,8 @@ written out, costs against the circuit."""
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -434,9 +436,11 @@ def test_the_picture_of_costs_has_the_table_s_numbers() -> None:
     network, x = dense(), inputs(dense())
     cost = network.on(sn.Hardware(device=DEVICE, adc=sn.ADC(bits=8)), calibrate=x).cost()
     energy, area = cost.plot().axes
-    for axes, key, factor in ((energy, "energy_joule", 1e9), (area, "area_m2", 1e6)):
+    units = {"µJ": 1e6, "nJ": 1e9, "pJ": 1e12, "fJ": 1e15, "mm²": 1e6, "µm²": 1e12}
+    for axes, key in ((energy, "energy_joule"), (area, "area_m2")):
+        (unit,) = re.findall(r"\((\S+?)(?: per inference)?\)", axes.get_xlabel())
         drawn = sum(bar.get_width() for bar in axes.patches)
-        assert drawn == pytest.approx(factor * sum(row[key] for row in cost.table()))
+        assert drawn == pytest.approx(units[unit] * sum(row[key] for row in cost.table()))
 
 
 def test_cells_that_are_not_linear_carry_their_factors_in_a_mapped_network():

@@ -10,7 +10,8 @@ from spicesnn.crossbar.faults import Endurance
 from spicesnn.crossbar.noise import CycleToCycle, TelegraphNoise
 from spicesnn.errors import InputError
 from spicesnn.networks.decisions import MostSpikes
-from spicesnn.networks.learner import Inputs, LearningNetwork, Neurons
+from spicesnn.networks.learner import LearningNetwork
+from spicesnn.networks.on_synapses import Inputs, Neurons
 from spicesnn.networks.populations import IF
 from spicesnn.networks.projections import AllToAll, Projection
 from spicesnn.networks.rules import SpikingBP

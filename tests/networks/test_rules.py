@@ -14,7 +14,8 @@ from spicesnn.learning.spikes import design
 from spicesnn.networks.activations import Activation
 from spicesnn.networks.competition import CompetingLIF
 from spicesnn.networks.decisions import MostSpikes
-from spicesnn.networks.learner import Inputs, LearningNetwork, Neurons
+from spicesnn.networks.learner import LearningNetwork
+from spicesnn.networks.on_synapses import Inputs, Neurons
 from spicesnn.networks.populations import IF, LI, LIF
 from spicesnn.networks.projections import AllToAll, Projection
 from spicesnn.networks.rules import (

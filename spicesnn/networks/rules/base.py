@@ -4,20 +4,19 @@ made of."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.errors import InputError
-from spicesnn.networks.nodes import Values
+from spicesnn.networks.evaluate import Product
+from spicesnn.networks.network import Network
+from spicesnn.networks.nodes import Shape, Values
 from spicesnn.networks.synapses import SynapseKind, Synapses
 from spicesnn.networks.synapses.updates import Update
-
-if TYPE_CHECKING:
-    from spicesnn.networks.learner import LearningNetwork
 
 Labels = NDArray[np.int64]
 Memory = Mapping[str, NDArray[Any]]
@@ -100,6 +99,62 @@ class LocalRule(Rule):
         return self.update(seen, synapses)
 
 
+class SeenConnection(Protocol):
+    """What a rule sees of a projection's pattern."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class SeenProjection(Protocol):
+    """What a rule sees of a projection."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def rule(self) -> Rule | None: ...
+    @property
+    def connection(self) -> SeenConnection: ...
+    @property
+    def delays_s(self) -> Sequence[float]: ...
+
+
+class SeenNetwork(Protocol):
+    """What a rule that learns from batches sees of a network: its topology, its synapses, what it
+    remembers; never what the synapses are made of."""
+
+    @property
+    def topology(self) -> Network: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def output(self) -> str: ...
+    @property
+    def populations(self) -> Mapping[str, Any]: ...
+    @property
+    def projections(self) -> Sequence[SeenProjection]: ...
+    @property
+    def plastic(self) -> Sequence[SeenProjection]: ...
+    @property
+    def synapses(self) -> Mapping[str, Synapses]: ...
+    @property
+    def memory(self) -> Mapping[str, Memory]: ...
+    def projection(self, name: str) -> SeenProjection: ...
+    def shape_of(self, name: str) -> Shape: ...
+    def products(
+        self, rng: np.random.Generator, tally: list[float] | None = None
+    ) -> dict[str, Product]: ...
+    def with_synapses(self, changed: Mapping[str, Synapses]) -> Self: ...
+    def after(self, **changed: Any) -> Self: ...
+    def taught_by(
+        self, new: Rule, old: Rule, kinds: Mapping[str, SynapseKind] | None = None
+    ) -> Self: ...
+
+
 class BatchRule(Rule):
     """A rule that learns from the answers to a batch of samples, by what went wrong in the whole
     network."""
@@ -110,7 +165,7 @@ class BatchRule(Rule):
     @abstractmethod
     def updates(
         self,
-        network: LearningNetwork,
+        network: SeenNetwork,
         x: Values,
         labels: Labels,
         rng: np.random.Generator,
@@ -120,7 +175,7 @@ class BatchRule(Rule):
 
         Parameters
         ----------
-        network : LearningNetwork
+        network : SeenNetwork
         x : (n, …)
             Inputs, with a time axis where the network lives in time.
         labels : (n,) int
@@ -139,7 +194,7 @@ class BatchRule(Rule):
         """
 
     def next_pulse(
-        self, network: LearningNetwork, x: Values, labels: Labels, rng: np.random.Generator
+        self, network: SeenNetwork, x: Values, labels: Labels, rng: np.random.Generator
     ) -> dict[str, Update]:
         """What it would apply next, a projection: how decks of a pulse are drawn."""
         return self.updates(network, x, labels, rng, 0.0)[0]

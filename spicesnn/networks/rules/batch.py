@@ -4,7 +4,7 @@ training and mapping."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -14,23 +14,20 @@ from spicesnn.learning.gradients import Adam
 from spicesnn.learning.manhattan import AllDevices, Softmax, Subset, direction
 from spicesnn.networks import backward, evaluate
 from spicesnn.networks.nodes import Values, Weighted
-from spicesnn.networks.rules.base import BatchRule, Labels, Memory
+from spicesnn.networks.rules.base import BatchRule, Labels, Memory, SeenNetwork
 from spicesnn.networks.synapses import Signs, Wanted
 from spicesnn.networks.synapses.updates import Update
-
-if TYPE_CHECKING:
-    from spicesnn.networks.learner import LearningNetwork
 
 _ADAM = Adam(tiny=1e-300, of_largest=1e-3)
 
 
-def learning(network: LearningNetwork, rule: BatchRule) -> list[str]:
+def learning(network: SeenNetwork, rule: BatchRule) -> list[str]:
     """Names of the projections that learn by a rule."""
     return [p.name for p in network.plastic if p.rule is rule]
 
 
 def seen(
-    network: LearningNetwork, x: Values, rng: np.random.Generator
+    network: SeenNetwork, x: Values, rng: np.random.Generator
 ) -> tuple[dict[str, Values], float]:
     """What every node puts out for encoded inputs, and the joules of the reads."""
     tally: list[float] = []
@@ -39,7 +36,7 @@ def seen(
     return values, float(sum(tally))
 
 
-def outputs_of(network: LearningNetwork, values: Values) -> Values:
+def outputs_of(network: SeenNetwork, values: Values) -> Values:
     """One number an output, (n, outputs): the value, the last step's membrane, or the mean spike
     count of a step."""
     if not network.topology.temporal:
@@ -58,7 +55,7 @@ def check_labels(labels: Labels, outputs: int) -> None:
         )
 
 
-def spread(network: LearningNetwork, deltas: Values, values: Values) -> Values:
+def spread(network: SeenNetwork, deltas: Values, values: Values) -> Values:
     """Errors of `outputs_of` as errors of all that the output put out."""
     shape = values.shape
     if not network.topology.temporal:
@@ -72,7 +69,7 @@ def spread(network: LearningNetwork, deltas: Values, values: Values) -> Values:
 
 
 def slopes(
-    network: LearningNetwork,
+    network: SeenNetwork,
     x: Values,
     labels: Labels,
     rng: np.random.Generator,
@@ -127,7 +124,7 @@ class Manhattan(BatchRule):
 
     def updates(
         self,
-        network: LearningNetwork,
+        network: SeenNetwork,
         x: Values,
         labels: Labels,
         rng: np.random.Generator,
@@ -167,7 +164,7 @@ class Template(BatchRule):
 
     def updates(
         self,
-        network: LearningNetwork,
+        network: SeenNetwork,
         x: Values,
         labels: Labels,
         rng: np.random.Generator,
@@ -220,7 +217,7 @@ class SurrogateGradient(BatchRule):
 
     def updates(
         self,
-        network: LearningNetwork,
+        network: SeenNetwork,
         x: Values,
         labels: Labels,
         rng: np.random.Generator,
@@ -271,7 +268,7 @@ class SpikingBP(BatchRule):
 
     def updates(
         self,
-        network: LearningNetwork,
+        network: SeenNetwork,
         x: Values,
         labels: Labels,
         rng: np.random.Generator,
@@ -313,7 +310,7 @@ class SpikingBP(BatchRule):
         share = (1.0 - progress) ** 1.5
         return [share * self.rates[min(k, len(self.rates) - 1)] for k in range(layers)]
 
-    def _chain(self, network: LearningNetwork, names: list[str]) -> list[str]:
+    def _chain(self, network: SeenNetwork, names: list[str]) -> list[str]:
         """The plastic projections from the inputs to the output, one after the other."""
         chain, at = list[str](), network.output
         while at != network.source:
@@ -357,7 +354,7 @@ class ExSitu(BatchRule):
 
     def updates(
         self,
-        network: LearningNetwork,
+        network: SeenNetwork,
         x: Values,
         labels: Labels,
         rng: np.random.Generator,
@@ -375,16 +372,10 @@ class ExSitu(BatchRule):
             )
         if self.tune is None:
             return {}, memory, 0.0
-        tuned = replace(
-            network,
-            projections=tuple(
-                p if p.rule is not self else replace(p, rule=self.tune) for p in network.projections
-            ),
-        )
-        return self.tune.updates(tuned, x, labels, rng, progress)
+        return self.tune.updates(network.taught_by(self.tune, self), x, labels, rng, progress)
 
     def trained(
-        self, network: LearningNetwork, x: Values, labels: Labels, rng: np.random.Generator
+        self, network: SeenNetwork, x: Values, labels: Labels, rng: np.random.Generator
     ) -> dict[str, Floats]:
         """Weights of every projection that learns, by software on ideal synapses; x (n, …) as it is
         encoded."""
@@ -398,19 +389,11 @@ class ExSitu(BatchRule):
             n: Ideal(hardware=replace(h, wires=h.wires.ideal(), imperfections=None))
             for n, h in hardware.items()
         }
-        soft = replace(
-            network,
-            projections=tuple(
-                p if p.name not in names else replace(p, synapses=plain[p.name], rule=self.trainer)
-                for p in network.projections
-            ),
-            memory={},
-        )
         made = {
             n: plain[n].made(np.clip(c.weights, -c.largest, c.largest), rng, largest=c.largest)
             for n, c in network.synapses.items()
         }
-        soft = soft.with_synapses(made)
+        soft = network.taught_by(self.trainer, self, plain).with_synapses(made).after(memory={})
         size = self.trainer.batch or len(x)
         for epoch in range(self.epochs):
             order = rng.permutation(len(x))
@@ -419,8 +402,6 @@ class ExSitu(BatchRule):
                 updates, memory, _ = self.trainer.updates(
                     soft, x[mine], labels[mine], rng, epoch / self.epochs
                 )
-                soft = soft.with_synapses(
-                    {n: soft.synapses[n].apply(u, rng) for n, u in updates.items()}
-                )
-                object.__setattr__(soft, "memory", {self.trainer.name: memory})
+                changed = {n: soft.synapses[n].apply(u, rng) for n, u in updates.items()}
+                soft = soft.with_synapses(changed).after(memory={self.trainer.name: memory})
         return {name: soft.synapses[name].weights for name in names}

@@ -1,0 +1,583 @@
+"""Populations and projections whose weights stand on synapses: their topology, their synapses, and
+what they answer.
+
+The topology is a `Network`, which also computes the answers, with the synapses in place of the
+matrices. Everything is immutable: what changes makes another object."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spicesnn.encoding.bernoulli import bernoulli
+from spicesnn.encoding.events import seed_words
+from spicesnn.errors import InputError
+from spicesnn.networks import evaluate
+from spicesnn.networks.competing_samples import WholeSamples
+from spicesnn.networks.competition import CompetingLIF
+from spicesnn.networks.decisions import Decision, LargestOutput, Votes
+from spicesnn.networks.layered_samples import LayeredSamples
+from spicesnn.networks.network import Network
+from spicesnn.networks.nodes import Embed, Node, Reshape, Shape, Values, Weighted, real
+from spicesnn.networks.populations import IF, Delay, Population, State
+from spicesnn.networks.projections import AllToAll, Projection
+from spicesnn.networks.rules import SpikingBP
+from spicesnn.networks.rules.base import BatchRule, Labels, LocalRule, Memory, Rule
+from spicesnn.networks.synapses import Energy, SynapseKind, Synapses
+
+_AT_ONCE, _PRESENTED_AT_ONCE, _VALUES_AT_ONCE = 256, 10_000, 20_000_000
+"""Samples that are answered at once, step by step and compiled; values of outputs at once."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inputs:
+    """Where samples come in.
+
+    Attributes
+    ----------
+    shape : int or tuple of int
+        Of a sample, or of one time step of it.
+    code : "held", "spikes" or "events"
+        A value that stands for the whole sample; spikes drawn in every step with a probability
+        proportional to it; or samples that have a time axis themselves.
+    probability : float
+        Of a spike in a step at value 1.
+    """
+
+    shape: int | Shape
+    code: str = "held"
+    probability: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.code not in ("held", "spikes", "events"):
+            raise InputError(f"inputs: code is {self.code!r}; expected held, spikes or events")
+        if not 0 < self.probability <= 1:
+            raise InputError(
+                f"inputs: probability is {self.probability!r}; expected a number above 0, at most 1"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Neurons:
+    """A population: its shape, and what its neurons are (a `Population`, or an activation for
+    networks without time)."""
+
+    shape: int | Shape
+    kind: Population | Node
+
+
+def _shape(shape: int | Shape) -> Shape:
+    return (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OnSynapses:
+    """Populations and projections; the attributes are those of
+    `spicesnn.networks.learner.LearningNetwork`."""
+
+    inputs: Mapping[str, Inputs]
+    populations: Mapping[str, Neurons]
+    projections: tuple[Projection, ...]
+    output: str = ""
+    decision: Decision = field(default_factory=LargestOutput)
+    dt_s: float = 1e-3
+    rest_s: float = 0.0
+    steps: int = 100
+    answer_steps: int = 0
+    synapses: Mapping[str, Synapses] = field(default_factory=dict)
+    lasting: Mapping[str, State] = field(default_factory=dict)
+    memory: Mapping[str, Memory] = field(default_factory=dict)
+    classes: tuple[Any, ...] | None = None
+    answered: NDArray[np.int16] | None = None
+    topology: Network = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "projections", tuple(self.projections))
+        if len(self.inputs) != 1:
+            raise InputError(
+                f"a network with the inputs {', '.join(self.inputs) or 'none'}; expected one"
+            )
+        if not self.populations:
+            raise InputError("a network without populations; expected one or more")
+        if not self.output:
+            object.__setattr__(self, "output", list(self.populations)[-1])
+        names = [p.name for p in self.projections]
+        if len(set(names)) != len(names):
+            raise InputError(
+                f"two projections {next(n for n in names if names.count(n) > 1)}; expected one from"
+                " a population to another"
+            )
+        for projection in self.projections:
+            if projection.rule is not None and projection.synapses is not None:
+                projection.rule.check(projection.name, projection.synapses)
+        object.__setattr__(self, "topology", self._built())
+        self._check_rules()
+
+    # -- its shape -------------------------------------------------------------------------------
+
+    @property
+    def source(self) -> str:
+        """Name of the inputs."""
+        return next(iter(self.inputs))
+
+    def shape_of(self, name: str) -> Shape:
+        """Shape of a population, or of the inputs."""
+        entry = self.inputs.get(name) or self.populations.get(name)
+        if entry is None:
+            raise InputError(
+                f"there is no population {name!r}; there are:"
+                f" {', '.join([*self.inputs, *self.populations])}"
+            )
+        return _shape(entry.shape)
+
+    def lines_of(self, projection: Projection) -> Shape:
+        """Shape of what reaches a projection's weights: its source, once for each of several
+        delays."""
+        shape = self.shape_of(projection.source)
+        return (
+            (len(projection.delays_s) * math.prod(shape),)
+            if len(projection.delays_s) > 1
+            else shape
+        )
+
+    def projection(self, name: str) -> Projection:
+        """A projection by its name, ``source>target``."""
+        for entry in self.projections:
+            if entry.name == name:
+                return entry
+        raise InputError(
+            f"there is no projection {name!r}; there are:"
+            f" {', '.join(p.name for p in self.projections)}"
+        )
+
+    @property
+    def plastic(self) -> tuple[Projection, ...]:
+        """The projections that learn."""
+        return tuple(p for p in self.projections if p.rule is not None)
+
+    def _built(self) -> Network:
+        nodes: dict[str, Node | Population] = {}
+        edges: list[tuple[str, str]] = []
+        for name, entry in self.populations.items():
+            nodes[name] = entry.kind
+        for projection in self.projections:
+            lines, target = self.lines_of(projection), self.shape_of(projection.target)
+            rows, outputs = projection.connection.matrix(lines, target)
+            made = self.synapses.get(projection.name)
+            weights = (
+                made.weights if made is not None else np.zeros((rows, outputs)) if rows else None
+            )
+            node = projection.connection.node(lines, target, weights)
+            nodes[projection.name] = node
+            edges += [(begin, projection.name) for begin in self._delayed(projection, nodes, edges)]
+            edges.append((projection.name, projection.target))
+        return Network(
+            nodes=nodes,
+            edges=tuple(edges),
+            input_shape=self.shape_of(self.source),
+            output=self.output,
+            source=self.source,
+            sink=f"{self.output} out",
+            dt_s=self.dt_s,
+            steps=self.steps,
+        )
+
+    def _delayed(
+        self,
+        projection: Projection,
+        nodes: dict[str, Node | Population],
+        edges: list[tuple[str, str]],
+    ) -> list[str]:
+        """What a projection listens to: its source, or its source some time ago."""
+        delays, found = projection.delays_s, []
+        count = math.prod(self.shape_of(projection.source))
+        for k, seconds in enumerate(delays):
+            name = f"{projection.name} after {seconds:g} s ({k})"
+            nodes[name] = Delay(seconds=seconds)
+            edges.append((projection.source, name))
+            if len(delays) > 1:
+                flat, placed = f"{name} flat", f"{name} placed"
+                nodes[flat], nodes[placed] = (
+                    Reshape((-1,)),
+                    Embed(0, k * count, count * len(delays)),
+                )
+                edges += [(name, flat), (flat, placed)]
+                name = placed
+            found.append(name)
+        return found or [projection.source]
+
+    def _check_rules(self) -> None:
+        local = [p for p in self.plastic if isinstance(p.rule, LocalRule)]
+        if local and not self.topology.temporal:
+            raise InputError(
+                f"{local[0].name}: the rule {local[0].rule.name!r} learns from spikes in time; "  # type: ignore[union-attr]
+                "give a population that lives in time steps"
+            )
+        for entry in local:
+            if (
+                not isinstance(self.topology.nodes[entry.name], Weighted)
+                or entry.connection.name != "dense"
+            ):
+                raise InputError(
+                    f"{entry.name}: the rule {entry.rule.name!r} needs one synapse between two neurons, "  # type: ignore[union-attr]
+                    f"which a {entry.connection.name} projection has not"
+                )
+        if len({id(p.rule) for p in self.plastic if isinstance(p.rule, BatchRule)}) > 1:
+            raise InputError(
+                "several rules that learn from a batch; give the projections the same one"
+            )
+
+    @property
+    def batch_rule(self) -> BatchRule | None:
+        """The rule that learns from batches, if there is one."""
+        return next((p.rule for p in self.plastic if isinstance(p.rule, BatchRule)), None)
+
+    # -- fresh, and what it holds ----------------------------------------------------------------
+
+    def fresh(self, rng: np.random.Generator) -> Self:
+        """The network with fresh synapses, adaptation and memory."""
+        made: dict[str, Synapses] = {}
+        for projection in self.projections:
+            if projection.synapses is None:
+                continue
+            shape = projection.connection.matrix(
+                self.lines_of(projection), self.shape_of(projection.target)
+            )
+            weights = projection.fresh(shape, rng)
+            made[projection.name] = projection.synapses.made(
+                weights, rng, largest=projection.largest, may_stick=projection.may_stick
+            )
+        lasting = {}
+        for name, entry in self.populations.items():
+            if isinstance(entry.kind, Population) and entry.kind.lasting:
+                state = entry.kind.initial(1, _shape(entry.shape))
+                lasting[name] = tuple(state[k] for k in entry.kind.lasting)
+        return replace(self, synapses=made, lasting=lasting, memory={})
+
+    def _ready(self) -> None:
+        missing = [
+            p.name
+            for p in self.projections
+            if p.synapses is not None and p.name not in self.synapses
+        ]
+        if missing:
+            raise InputError(
+                f"{missing[0]} has no synapses yet; begin with network.fresh(rng), or fit it"
+            )
+
+    def with_synapses(self, changed: Mapping[str, Synapses]) -> Self:
+        """The same with some synapses replaced."""
+        return self.after(synapses={**self.synapses, **changed})
+
+    def taught_by(
+        self, new: Rule, old: Rule, kinds: Mapping[str, SynapseKind] | None = None
+    ) -> Self:
+        """The same, its projections that learn by one rule learning by another.
+
+        Parameters
+        ----------
+        new, old : Rule
+        kinds : mapping of projection to SynapseKind, optional
+            Synapses that they stand on from now on.
+        """
+        return replace(
+            self,
+            projections=tuple(
+                p
+                if p.rule is not old
+                else replace(p, rule=new, synapses=(kinds or {}).get(p.name, p.synapses))
+                for p in self.projections
+            ),
+        )
+
+    def after(self, **changed: Any) -> Self:
+        """The same network with what learning changes replaced: synapses, what lasts, memory, the
+        decision, answers."""
+        copy = object.__new__(type(self))
+        for name, value in {**self.__dict__, **changed}.items():
+            object.__setattr__(copy, name, value)
+        return copy
+
+    def network(self) -> Network:
+        """The network with its weights as they are, for `Network.on`, `Network.to_nir` and ideal
+        answers."""
+        self._ready()
+        return replace(self)._frozen()
+
+    def _frozen(self) -> Network:
+        nodes: dict[str, Node | Population] = dict(self.topology.nodes)
+        for name, entry in self.populations.items():
+            if isinstance(entry.kind, Population):
+                nodes[name] = _Carried.of(entry.kind, self.lasting.get(name, ()))
+        return replace(self.topology, nodes=nodes)
+
+    @property
+    def energy(self) -> Energy:
+        """Joules of all synapses so far."""
+        parts = [s.energy for s in self.synapses.values()]
+        return Energy(
+            read_joule=sum(p.read_joule for p in parts),
+            write_joule=sum(p.write_joule for p in parts),
+        )
+
+    @property
+    def pulses(self) -> int:
+        """Programming pulses of all cells so far."""
+        return int(sum(int(s.wear.sum()) for s in self.synapses.values() if s.wear is not None))
+
+    # -- answers ---------------------------------------------------------------------------------
+
+    @property
+    def steps_of_answers(self) -> int:
+        """Time steps of a sample that is answered, nothing learning."""
+        return self.answer_steps or self.steps
+
+    def encoded(
+        self,
+        x: Values,
+        rng: np.random.Generator,
+        words: NDArray[np.uint64] | None = None,
+        steps: int = 0,
+    ) -> Values:
+        """Samples (n, *shape), or (n, steps, *shape), as the inputs hand them on: with a time axis
+        where the network lives in time.
+
+        Parameters
+        ----------
+        x : (n, *shape)
+        rng : Generator
+        words : (4,), optional
+            State of the generator that input spikes are drawn from, moved on; seeded from `rng` if
+            left out.
+        steps : int
+            Time steps; those of a sample that is learnt from if left out.
+        """
+        steps = steps or self.steps
+        entry, shape = self.inputs[self.source], self.shape_of(self.source)
+        if entry.code == "events" or not self.topology.temporal:
+            return self.topology.taken(real(x, "x"))
+        still = self.flat(x)
+        if entry.code == "held":
+            return np.broadcast_to(
+                still.reshape(len(still), 1, *shape), (len(still), steps, *shape)
+            )
+        spikes = np.empty((len(still), steps, still.shape[1]))
+        bernoulli(seed_words(rng) if words is None else words, still, entry.probability, spikes)
+        return spikes.reshape(len(still), steps, *shape)
+
+    def flat(self, x: ArrayLike) -> Values:
+        """Samples without a time axis, flat: (n, inputs)."""
+        values, shape = real(x, "x"), self.shape_of(self.source)
+        if values.ndim < 2 or (
+            values.shape[1:] != shape and (values.ndim != 2 or values.shape[1] != math.prod(shape))
+        ):
+            raise InputError(
+                f"x has shape {values.shape}; expected (n, {', '.join(map(str, shape))})"
+            )
+        low, high = values.min(initial=0.0), values.max(initial=0.0)
+        if self.inputs[self.source].code == "spikes" and (low < 0 or high > 1):
+            raise InputError(
+                f"x lies from {values.min():.4g} to {values.max():.4g}; spikes are drawn for values"
+                " from 0 to 1"
+            )
+        return values.reshape(len(values), -1)
+
+    def outputs(self, x: ArrayLike, rng: np.random.Generator) -> Values:
+        """What the output population puts out, (n, steps, outputs), nothing learning; one step for
+        networks without time."""
+        return np.concatenate(list(self._outputs(x, rng)))
+
+    def _outputs(self, x: ArrayLike, rng: np.random.Generator) -> Iterator[Values]:
+        """The outputs of some samples after the others'."""
+        self._ready()
+        values, steps = real(x, "x"), self.steps_of_answers
+        layered, words = self.layered_samples(steps), seed_words(rng)
+        if layered is not None and layered.readable:
+            flat = self.flat(values)
+            size = _VALUES_AT_ONCE // (steps * math.prod(self.shape_of(self.output)))
+            size = min(max(size, 1), _PRESENTED_AT_ONCE)
+            for begin in range(0, max(len(flat), 1), size):
+                yield layered.spikes(flat[begin : begin + size], words, rng).astype(float)
+            return
+        net = self._frozen()
+        for begin in range(0, max(len(values), 1), _AT_ONCE):
+            taken = self.encoded(values[begin : begin + _AT_ONCE], rng, words, steps)
+            out = evaluate.run(net, taken, self.products(rng))[self.output]
+            yield out.reshape(len(out), out.shape[1] if net.temporal else 1, -1)
+
+    def counts(self, x: ArrayLike, rng: np.random.Generator) -> NDArray[np.int16]:
+        """Spikes of each output for each sample, (n, outputs), nothing learning."""
+        self._ready()
+        whole = self.whole_samples(self.steps_of_answers)
+        if whole is not None and whole.readable:
+            return whole.counts(self.flat(x), rng)
+        return np.concatenate([out.sum(axis=1) for out in self._outputs(x, rng)]).astype(np.int16)
+
+    def activity(self, x: ArrayLike, rng: np.random.Generator) -> tuple[dict[str, Values], float]:
+        """What the inputs and every population put out for samples that are answered, step by
+        step.
+
+        Parameters
+        ----------
+        x : (n, *inputs)
+        rng : Generator
+            Of input spikes and read noise.
+
+        Returns
+        -------
+        values : dict of population to (n, steps, neurons)
+            One step for networks without time.
+        joule : float
+            Of the reads of all samples.
+        """
+        self._ready()
+        names, tally = [self.source, *self.populations], list[float]()
+        taken = self.encoded(real(x, "x"), rng, steps=self.steps_of_answers)
+        found = evaluate.run(
+            self._frozen(), taken, self.products(rng, tally), keep=frozenset(names)
+        )
+        steps = taken.shape[1] if self.topology.temporal else 1
+        values = {name: found[name].reshape(len(taken), steps, -1) for name in names}
+        return values, float(sum(tally))
+
+    @property
+    def layered(self) -> bool:
+        """Whether populations of plain integrate-and-fire neurons stand one behind the other."""
+        return self.layered_samples() is not None
+
+    def layered_samples(self, steps: int = 0) -> LayeredSamples | None:
+        """What shows whole samples of so many time steps (those of learning if left out) compiled,
+        where populations of integrate-and-fire neurons stand one behind the other."""
+        entry, chain, at = self.inputs[self.source], list[Projection](), self.output
+        while at != self.source and len(chain) < len(self.projections):
+            into = [p for p in self.projections if p.target == at]
+            if len(into) != 1 or into[0].connection != AllToAll() or into[0].delays_s:
+                return None
+            chain.insert(0, into[0])
+            at = into[0].source
+        kinds = [self.populations[p.target].kind for p in chain]
+        cells = [self.synapses.get(p.name) for p in chain]
+        rules = {id(p.rule): p.rule for p in chain}
+        if (
+            at != self.source
+            or len(chain) != len(self.projections)
+            or entry.code != "spikes"
+            or not all(isinstance(kind, IF) and kind.plain for kind in kinds)
+            or any(each is None for each in cells)
+        ):
+            return None
+        rule = chain[0].rule if len(rules) == 1 else None
+        return LayeredSamples(
+            names=tuple(p.name for p in chain),
+            populations=tuple(kind for kind in kinds if isinstance(kind, IF)),
+            cells=tuple(each for each in cells if each is not None),
+            rule=rule if type(rule) is SpikingBP else None,
+            probability=entry.probability,
+            steps=steps or self.steps,
+        )
+
+    def whole_samples(self, steps: int = 0) -> WholeSamples | None:
+        """What shows whole samples of so many time steps (those of learning if left out) compiled,
+        where one competing population hears the inputs alone as spikes."""
+        entry, population = self.inputs[self.source], self.populations[self.output].kind
+        projection = self.projections[0]
+        cells = self.synapses.get(projection.name)
+        if (
+            len(self.projections) > 1
+            or entry.code != "spikes"
+            or (projection.source, projection.target) != (self.source, self.output)
+            or projection.connection != AllToAll()
+            or projection.delays_s
+            or cells is None
+            or type(population) is not CompetingLIF
+        ):
+            return None
+        (factor,) = self.lasting[self.output]
+        return WholeSamples(
+            population=population,
+            cells=cells,
+            rule=projection.rule,
+            factor=factor.reshape(-1),
+            probability=entry.probability,
+            steps=steps or self.steps,
+            dt_s=self.dt_s,
+        )
+
+    def products(
+        self, rng: np.random.Generator, tally: list[float] | None = None
+    ) -> dict[str, evaluate.Product]:
+        """What computes each projection that stands on synapses; joules of the reads are added to
+        `tally`."""
+        return {
+            name: self._product(name, synapses, rng, tally)
+            for name, synapses in self.synapses.items()
+        }
+
+    def _product(
+        self, name: str, synapses: Synapses, rng: np.random.Generator, tally: list[float] | None
+    ) -> Callable[[Values], Values]:
+        node = self.topology.nodes[name]
+        assert isinstance(node, Weighted)
+
+        def computed(x: Values) -> Values:
+            parts = []
+            for rows in node.rows_of(x):
+                part, joule = synapses.product(rows, rng)
+                parts.append(part)
+                if tally is not None:
+                    tally.append(joule)
+            return node.assembled(parts, len(x), x.shape[1:])
+
+        return computed
+
+    def decided(self, x: ArrayLike, rng: np.random.Generator) -> Labels:
+        """Numbers of the classes that answer, (n,); −1 for ties and silence."""
+        if isinstance(self.decision, Votes):
+            return self.decision.decided(self.counts(x, rng)[:, None])
+        return np.concatenate(
+            [self.decision.decided(self._counted(out)) for out in self._outputs(x, rng)]
+        )
+
+    def _counted(self, outputs: Values) -> Values:
+        """Spikes as counts where the decision wants one value an output."""
+        if (
+            isinstance(self.decision, LargestOutput)
+            and self.topology.spiking
+            and self.topology.temporal
+        ):
+            return np.asarray(outputs.sum(axis=1, keepdims=True))
+        return outputs
+
+
+class _Carried(Population):
+    """A population that begins every sample with thresholds as training left them, and keeps
+    them."""
+
+    kind = "carried"
+
+    def __init__(self, inside: Population, lasting: State) -> None:
+        self.inside, self.carried = inside.still(), lasting
+        self.kind = inside.kind  # type: ignore[misc]
+        self.spiking = inside.spiking  # type: ignore[misc]
+
+    @classmethod
+    def of(cls, inside: Population, lasting: State) -> Population:
+        """The population itself where nothing lasts."""
+        return cls(inside, lasting) if inside.lasting else inside
+
+    def shape_out(self, shape: Shape) -> Shape:
+        """As of the neurons."""
+        return self.inside.shape_out(shape)
+
+    def initial(self, n: int, shape: Shape) -> State:
+        """With what lasts."""
+        return self.inside.begun(n, shape, self.carried)
+
+    def step(self, x: Values, state: State, dt_s: float) -> tuple[Values, State]:
+        """As of the neurons."""
+        return self.inside.step(x, state, dt_s)
