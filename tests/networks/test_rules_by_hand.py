@@ -109,7 +109,7 @@ def test_surrogate_gradients_ask_for_adams_steps(batch):
     rule = SurrogateGradient(rate=0.01, gain=3.0, final_rate=0.2)
     net = chain(rule, [weights], [Activation("identity")], bias=True)
     mean = square = np.zeros_like(weights)
-    halves = ((x[:3], labels[:3], 0.0), (x[3:], labels[3:], 0.5))
+    halves = ((x[:2], labels[:2], 0.0), (x[2:], labels[2:], 0.5))
     for count, (some, mine, progress) in enumerate(halves, start=1):
         updates, memory, _ = rule.updates(net, some, mine, np.random.default_rng(0), progress)
         slope = descent(some, mine, weights, 3.0, True)
