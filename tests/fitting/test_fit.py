@@ -53,6 +53,19 @@ def check(result, device):
     assert len(known) >= 2
 
 
+def check_errors(result, values):
+    """Root mean squares of what is left, plain and over |y| + 1 % of the largest."""
+    left = result.fitted - values
+    weight = np.abs(result.fitted) + 0.01 * np.abs(result.fitted).max()
+    assert result.rmse == pytest.approx(np.sqrt(np.mean(left**2)), rel=1e-6, abs=0)
+    assert result.relative_rmse == pytest.approx(np.sqrt(np.mean((left / weight) ** 2)), rel=1e-6)
+    for name, (low, high) in result.intervals.items():
+        value, error = result.parameters[name], result.stderr[name]
+        if np.isfinite(error) and error < 0.02 * abs(value):
+            assert high - value == pytest.approx(2 * error, rel=0.1)
+            assert value - low == pytest.approx(2 * error, rel=0.1)
+
+
 def write_csv(path, header, *columns):
     np.savetxt(
         path, np.column_stack(columns), delimiter=",", header=header, comments="", fmt="%.9g"
@@ -75,6 +88,7 @@ def test_pershin_from_a_csv_file(tmp_path):
         base=shifted(device, ("beta", "r_init", "v_t"), rng),
     )
     check(result, device)
+    check_errors(result, data.amps)
     assert 0.2 * NOISE < result.rmse / np.abs(data.amps).max() < NOISE
     assert len(result.costs) <= 2
     assert result.correlation.shape == (4, 4)
@@ -106,6 +120,7 @@ def test_pulse_train():
         "power-law", data, rng=rng, starts=2, parameters=names, base=shifted(device, names, rng)
     )
     assert result.relative_rmse == pytest.approx(0.002, rel=0.5)
+    check_errors(result, noisy)
     for name in names:
         assert abs(result.parameters[name] - getattr(device, name)) < 3.5 * result.stderr[name]
         assert result.stderr[name] < 0.1 * getattr(device, name)

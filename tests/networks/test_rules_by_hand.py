@@ -159,6 +159,15 @@ def test_a_template_is_what_lies_above_the_threshold():
     assert not asked.opposite
 
 
+def test_a_template_of_spikes_is_what_spikes_often_enough():
+    rule = Template(threshold=0.4)
+    net = chain(rule, [np.zeros((3, 2))], [LI()], synapses=SINGLE, code="events")
+    x = np.zeros((2, 5, 3))
+    x[0, :2, 0] = x[0, 2:, 1] = x[1, :, 2] = x[1, 4, 0] = 1
+    asked = rule.updates(net, x, np.array([0, 1]), np.random.default_rng(0), 0.0)[0]
+    assert asked["in>layer 1"].signs.tolist() == [[0, 0], [1, 0], [0, 1]]
+
+
 @pytest.mark.parametrize("bias", [False, True])
 def test_counted_spikes_are_sent_back_as_written(bias):
     rng = np.random.default_rng(5)
