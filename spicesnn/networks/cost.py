@@ -260,7 +260,6 @@ def _layer_rows(
         conversions += outputs
         converters += math.ceil(outputs / _columns_a_converter(chip))
     size_in = math.prod(chip.network.shapes[chip.network.inputs_of(layer.name)[0]])
-    size_out = math.prod(chip.network.shapes[layer.name])
     steps = positions // max(1, _positions(chip, layer))
     byte = math.ceil((hardware.dac.bits if hardware.dac is not None else 8) / 8)
     neurons = sum(math.prod(chip.network.shapes[target]) for target in _listeners(chip, layer.name))
@@ -292,7 +291,7 @@ def _layer_rows(
     )
     yield row(
         "routing",
-        size_out * byte * steps * table.route_joule,
+        conversions * positions * byte * table.route_joule,  # each array's results travel
         len(layer.blocks) * table.route_area_m2,
     )
 

@@ -59,9 +59,10 @@ class Periphery:
     neuron_joule, neuron_area_m2 : float
         One update of a neuron (activation or membrane); area a neuron.
     buffer_joule, buffer_area_m2 : float
-        A byte written and read once; area a byte.
+        A byte written and read once (places of a kernel share what was read); area a byte.
     route_joule, route_area_m2 : float
-        A byte sent on to the next layer; area an array.
+        A byte that leaves an array (a result each output, input bits added up), for where arrays
+        are added or for the next layer; area an array.
     cell_area_m2 : float
         A cell of the array: 4F² at 32 nm.
     node_nm : float

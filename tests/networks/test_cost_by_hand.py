@@ -65,8 +65,9 @@ def table_of(cost):
     return {(row.layer, row.component): (row.energy_joule, row.area_m2) for row in cost.rows}
 
 
-def expected(count, *, reads, dac_bits, adc_bits, bytes_each, size_in, size_out, neurons, steps=1):
+def expected(count, *, reads, dac_bits, adc_bits, bytes_each, size_in, neurons, places=1, steps=1):
     """Energies and areas of everything around the arrays of one layer."""
+    sent = count["conversions"] * places * bytes_each * steps
     factor = 2.0 ** (adc_bits - 8)
     return {
         "DAC": (count["rows"] * reads * dac_bits * 2e-12, count["rows"] * dac_bits * 3e-12),
@@ -78,7 +79,7 @@ def expected(count, *, reads, dac_bits, adc_bits, bytes_each, size_in, size_out,
         "shift and add": (count["conversions"] * reads * 19e-12, count["converters"] * 23e-12),
         "neurons": (neurons * steps * 29e-12, neurons * 31e-12),
         "buffers": (size_in * bytes_each * steps * 37e-12, size_in * bytes_each * 41e-12),
-        "routing": (size_out * bytes_each * steps * 43e-12, count["tiles"] * 47e-12),
+        "routing": (sent * 43e-12, count["tiles"] * 47e-12),
     }
 
 
@@ -114,9 +115,9 @@ def test_two_dense_layers(coding, slices):
     wide = counted(21, 13, hardware, slices=slices)
     assert (wide["rows"], wide["tiles"]) == (21 * 3 * slices, 9 * slices)
     common = {"dac_bits": bits, "adc_bits": 6, "bytes_each": 2}
-    check(cost, "layer0", wide, reads=reads[0], size_in=21, size_out=13, neurons=13, **common)
+    check(cost, "layer0", wide, reads=reads[0], size_in=21, neurons=13, **common)
     narrow = counted(13, 3, hardware, slices=slices)
-    check(cost, "layer1", narrow, reads=reads[1], size_in=13, size_out=3, neurons=0, **common)
+    check(cost, "layer1", narrow, reads=reads[1], size_in=13, neurons=0, **common)
     # Five outputs a tile on three converters, two in turn; of three on two, two in turn as well.
     times = [n * (READ_S + 2 * 11e-9) for n in reads]
     assert list(cost.layer_latency_s.values()) == pytest.approx(times, rel=1e-12)
@@ -133,6 +134,30 @@ def test_the_outputs_of_a_tile_share_their_converters_in_turn():
         hardware = sn.Hardware(device=DEVICE, adc=sn.ADC(bits=8), periphery=table, read_s=READ_S)
         cost = network.on(hardware, calibrate=np.ones((3, 4))).cost()
         assert cost.latency_s == pytest.approx(READ_S + turns * 1e-9, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("weights", "slices", "results"),
+    [
+        ((8, 5), 1, 5),  # one array: what goes to the next layer
+        ((21, 5), 1, 3 * 5),  # three arrays in a column
+        ((21, 13), 1, 3 * 13),  # three by three
+        ((21, 13), 4, 4 * 3 * 13),
+    ],
+)
+def test_every_array_sends_its_results_to_where_they_are_added(weights, slices, results):
+    network = sn.Network.from_arrays([(np.ones(weights), None)])
+    hardware = sn.Hardware(
+        device=DEVICE,
+        tile=(8, 10),
+        bits_per_cell=2,
+        slices=slices,
+        dac=sn.DAC(bits=8, coding="bit-serial"),
+        adc=sn.ADC(bits=8),
+        periphery=TABLE,
+    )
+    cost = network.on(hardware, calibrate=np.ones((3, weights[0]))).cost()
+    assert table_of(cost)["layer0", "routing"][0] == pytest.approx(results * 43e-12, rel=1e-12)
 
 
 def test_without_converters_nothing_is_converted():
@@ -176,14 +201,13 @@ def test_a_convolution_is_read_at_every_position_or_stands_there_at_once(convolu
         else counted(4 * 7 * 5, 4 * 5 * 3, hardware)
     )
     common = {"dac_bits": 4, "adc_bits": 9, "bytes_each": 1}
-    check(cost, "c", count, reads=positions, size_in=140, size_out=60, neurons=60, **common)
+    check(cost, "c", count, reads=positions, size_in=140, neurons=60, places=positions, **common)
     check(
         cost,
         "d",
         counted(60, 2, hardware),
         reads=1,
         size_in=60,
-        size_out=2,
         neurons=0,
         **common,
     )
@@ -212,7 +236,6 @@ def test_a_network_in_time_is_read_in_every_step():
             adc_bits=8,
             bytes_each=1,
             size_in=6,
-            size_out=4,
             neurons=4,
             steps=steps,
         )
