@@ -147,6 +147,17 @@ def test_outputs_in_time_are_the_last_membrane_or_the_mean_of_the_spikes(spiking
         assert np.array_equal(signs, np.sign(x.T @ delta))
 
 
+def test_of_membranes_the_last_step_counts_and_not_the_mean():
+    """One sample is sure at its end only, the other one half wrong all the time: their shared input
+    follows the second."""
+    rule, weights = Manhattan(gain=2.0), np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 0.55]])
+    net = chain(rule, [weights], [LI(tau=2e-3)], code="events", dt_s=1e-3, largest=4.0)
+    x = np.zeros((2, 20, 3))
+    x[:, :, 0] = x[1, :, 2] = x[0, 17:, 1] = 1
+    signs = rule.updates(net, x, np.array([0, 1]), np.random.default_rng(0), 0.0)[0]
+    assert signs["in>layer 1"].signs[0].tolist() == [-1, 1]
+
+
 def test_a_template_is_what_lies_above_the_threshold():
     rule = Template(threshold=0.3)
     net = chain(rule, [np.zeros((4, 3))], [Activation("identity")], synapses=SINGLE)
