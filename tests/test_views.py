@@ -212,7 +212,7 @@ def test_a_notebook_shows_every_device_with_its_parameters(name):
 
 def test_parameters_a_cell_are_shown_as_a_range():
     html = VTEAM(r_on=np.array([[100.0, 200.0]]))._repr_html_()
-    assert "100 to 200, one a cell" in html
+    assert "100 to 200, one per cell" in html
 
 
 def test_gated_arrays_are_shown_with_their_gates_on():

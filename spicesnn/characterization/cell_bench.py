@@ -43,7 +43,7 @@ class Axis(enum.Enum):
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class CellBench:
-    """Many copies of a cell with one state variable, one a word line, on one bit line at 0 V
+    """Many copies of a cell with one state variable, one per word line, on one bit line at 0 V
     without wires.
 
     Attributes

@@ -93,7 +93,7 @@ def devices(
 
 
 def _show_one(console: Console, entry: dict[str, Any]) -> None:
-    """Print one model: a line a parameter, and how to change one."""
+    """Print one model: a line per parameter, and how to change one."""
     shown = table("parameter", "default", "unit", "allowed", title=entry["name"])
     for parameter in entry["parameters"]:
         unit = "" if parameter["unit"] == "1" else parameter["unit"]

@@ -42,7 +42,7 @@ def fit(
                 "A sweep (time, volts, amps), a pulse train (volts, width, siemens), or a pulse"
                 " curve "
                 "(siemens after each set pulse; a second column: after each reset pulse); "
-                "for cycles a line a cycle, or many sweeps."
+                "for cycles a line per cycle, or many sweeps."
             ),
         ),
     ],

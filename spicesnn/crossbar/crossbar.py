@@ -144,7 +144,7 @@ class Crossbar:
         and drift, that leads beyond the conductances which the model's states can reach. Cells with
         a device only.
     gate_along : GateAlong
-        Whether `gate_volts` has one value a word line or one a bit line, for cells with a third
+        Whether `gate_volts` has one value per word line or one per bit line, for cells with a third
         terminal.
     cycles : CycleState or None
         Where cells are in their cycles, if these follow measured statistics
@@ -252,7 +252,7 @@ class Crossbar:
             if np.ndim(given) and np.shape(given) != self.shape:
                 raise InputError(
                     f"{device.name}: {name} has shape {np.shape(given)}; expected one number, or"
-                    f" one a cell: {self.shape}"
+                    f" one per cell: {self.shape}"
                 )
         low, high = device.bounds()
         slack = 1e-9 * (np.asarray(high, dtype=float) - low)

@@ -65,7 +65,7 @@ class Wires:
     Word line i is driven at column 0 through ``driver_ohm`` and one segment; bit line j is sensed
     at the last row through one segment and ``sense_ohm``; one segment lies between neighbouring
     cells; the other ends float. `drive_side` and `sense_side` choose other ends, or both. 0 Ω is
-    exact: the nodes it joins are one node. Each resistance is one number or one a line. The four
+    exact: the nodes it joins are one node. Each resistance is one number or one per line. The four
     may be given by position: ``Wires(1.0, 1.0)``.
 
     Attributes
@@ -135,7 +135,7 @@ class Wires:
         if value.ndim > (1 if per_line else 0):
             raise InputError(
                 f"wires: {name} has shape {value.shape}; expected one"
-                f" number{' or one a line' if per_line else ''}"
+                f" number{' or one per line' if per_line else ''}"
             )
         if not np.all(np.isfinite(value)) or np.any(value < 0):
             raise InputError(f"wires: {name} = {brief(given)}; expected a finite number, 0 or more")
@@ -274,12 +274,12 @@ class Wires:
 
 
 def largest(ohm: float | Floats) -> float:
-    """Return the largest of one resistance or one a line, ohm."""
+    """Return the largest of one resistance or one per line, ohm."""
     return ohm if isinstance(ohm, float) else float(ohm.max())
 
 
 def in_words(ohm: float | Floats, unit: str = "ohm") -> str:
-    """Return one resistance, or the range of one a line, with its unit."""
+    """Return one resistance, or the range of one per line, with its unit."""
     if isinstance(ohm, float):
         return f"{ohm:g} {unit}"
     return f"{float(ohm.min()):g} to {float(ohm.max()):g} {unit} (by line)"

@@ -156,7 +156,7 @@ def _samples(
         )
     if labels.shape != (len(features),):
         raise DataError(
-            f"{path}: {other} have shape {labels.shape}; expected ({len(features)},), one a sample"
+            f"{path}: {other} have shape {labels.shape}; expected ({len(features)},), one per sample"
         )
     flat = features.reshape(len(features), -1)
     shape = tuple(features.shape[1:]) if features.ndim > 2 else ()

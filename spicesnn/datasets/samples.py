@@ -61,7 +61,7 @@ def _from_npz(path: Path) -> tuple[NDArray[np.float64], NDArray[Any]]:
         )
     first, second = spelling
     if second not in arrays:
-        raise DataError(f"{path} has {first}, but no labels {second}; expected one a sample")
+        raise DataError(f"{path} has {first}, but no labels {second}; expected one per sample")
     spare = [name for name in arrays if name not in (first, second)]
     if spare:
         raise DataError(

@@ -26,7 +26,7 @@ class Scale:
         ``none``; ``minmax``, low and span being the least value and the distance to the largest;
         ``standard``, mean and standard deviation.
     low, span : (features,) or (1,)
-        One number each for all features, or one a feature. A feature that did not vary has the span
+        One number each for all features, or one per feature. A feature that did not vary has the span
         1.
     """
 
@@ -100,7 +100,7 @@ class Scale:
         if not sound or not np.all(np.isfinite(low) & (span > 0) & (span < np.inf)):
             raise RunError(
                 f"{where} is damaged: its table [scale] has no method with low and span, a number"
-                " or one a feature. Train again"
+                " or one per feature. Train again"
             )
         return cls(method=method, low=low, span=span)
 

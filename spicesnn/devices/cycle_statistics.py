@@ -2,7 +2,7 @@
 cycle to cycle, together.
 
 Each cycle of a device has a set voltage, a reset voltage and the resistances of the two states. A
-monotone map to normal scores, one a quantity, takes the measured distributions (whatever their
+monotone map to normal scores, one per quantity, takes the measured distributions (whatever their
 form) to a standard normal one. There a device's numbers are
 
     z(k, n) = d(k) + c(k, n),   c(k, n) = Σᵢ Aᵢ c(k, n − i) + e(k, n),   d ~ N(0, D),   e ~ N(0, Q),

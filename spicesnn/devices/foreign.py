@@ -103,7 +103,7 @@ _BEYOND = 1e-9
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Foreign(Device):
-    """Base of the classes that `spicesnn.netlist.foreign.load_foreign` makes, one a descriptor.
+    """Base of the classes that `spicesnn.netlist.foreign.load_foreign` makes, one per descriptor.
 
     The parameters are the descriptor's. Where the sub-circuit's equations are closed
     (`spicesnn.devices.importers.closed`), it has a nodal twin; whatever asks another one for
@@ -310,7 +310,7 @@ class Foreign(Device):
                 )
 
     def _start(self, state: ForeignState) -> Floats:
-        """Return a fresh state, state units: one, or one a cell."""
+        """Return a fresh state, state units: one, or one per cell."""
         if state.start is None:
             return np.asarray(state.initial)
         values = Device.spice_parameters(self)

@@ -33,7 +33,7 @@ _SET = np.array(
         [10.4, 8.419, 7.582, 6.851, 6.558, 5.792, 5.84, 5.785],
     ]
 )
-"""c2, c3, c4 of a set pulse, a column a bin."""
+"""c2, c3, c4 of a set pulse, a column per bin."""
 _RESET = np.array(
     [
         [0.89, 0.51, 0.34, 0.25, 0.23, 0.21, 0.22, 0.28],
@@ -41,7 +41,7 @@ _RESET = np.array(
         [-10.9, -8.61, -8.14, -7.77, -7.42, -7.3, -7.1, -7.0],
     ]
 )
-"""c1, c2, c4 of a reset pulse, a column a bin."""
+"""c1, c2, c4 of a reset pulse, a column per bin."""
 _SET_C0, _SET_C1, _RESET_C0, _RESET_C3 = 1.55e-4, -0.47, -0.89e-4, 6.2
 _V_SOFT = 0.01
 

@@ -289,7 +289,7 @@ def _schwarz(noise: Floats, order: int, count: int) -> float:
 
 
 def _is_table(path: Path) -> bool:
-    """Return whether a file has a line a cycle: its first line that is not empty names a resistance
+    """Return whether a file has a line per cycle: its first line that is not empty names a resistance
     state or a switching voltage. A file that cannot be read is left to `_read`, which says why."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -310,7 +310,7 @@ def _read(path: Path) -> list[Floats]:
     except (UnicodeDecodeError, csv.Error):
         raise DataError(f"{path} cannot be read as a CSV file; expected text in UTF-8") from None
     if len(lines) < 2:
-        raise DataError(f"{path} has {len(lines)} line(s); expected a header and a line a cycle")
+        raise DataError(f"{path} has {len(lines)} line(s); expected a header and a line per cycle")
     places = _columns(path, lines[0][1])
     cycles: dict[str, list[tuple[float, list[float]]]] = {}
     for number, row in lines[1:]:

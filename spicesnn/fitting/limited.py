@@ -82,7 +82,7 @@ def limited_rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
 
 
 def limited_table(code: CellCode, cells: int) -> Floats:
-    """Return what `p` holds for `limited_current` and `limited_rate`, a row a cell (or one for
+    """Return what `p` holds for `limited_current` and `limited_rate`, a row per cell (or one for
     all)."""
     own = code.matrix(cells)
     addresses = np.array([[float(address_of(code.current)), float(address_of(code.rate))]])

@@ -66,7 +66,7 @@ def pulse_deck(
     cards = Cards()
     header(cards, title, array, [_state_note(array)])
     cards.add(accuracy.card())
-    cards.comment("---- sources: one a driven line")
+    cards.comment("---- sources: one per driven line")
     rows = _sources(cards, "r", waveform.time_s, waveform.row_volts, waveform.floating_rows)
     columns = _sources(
         cards, "c", waveform.time_s, waveform.column_volts, waveform.floating_columns

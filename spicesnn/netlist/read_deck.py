@@ -82,7 +82,7 @@ def read_deck(
         ],
     )
     cards.add((accuracy or ReadAccuracy()).card())
-    cards.comment("---- sources: one a driven line")
+    cards.comment("---- sources: one per driven line")
     cards.add("vidx idx 0 dc 0")
     rows = _sources(cards, "r", levels.row_volts, levels.floating_rows)
     columns = _sources(cards, "c", levels.column_volts, levels.floating_columns)

@@ -108,7 +108,7 @@ class Chip(MappedNetwork):
         Returns
         -------
         tuple of ChipDeck
-            One, or one a block; ``deck.simulate()`` runs it and compares its spikes with the
+            One, or one per block; ``deck.simulate()`` runs it and compares its spikes with the
             controller's.
         """
         return chip_decks(

@@ -191,7 +191,7 @@ def _places(chip: MappedNetwork, layer: MappedLayer) -> int:
 
 
 def _reads(layer: MappedLayer) -> int:
-    """Reads an input: one, or one a bit."""
+    """Reads an input: one, or one per bit."""
     dac = layer.hardware.dac
     return (
         int(dac.levels(layer.signed)).bit_length()

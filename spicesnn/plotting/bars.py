@@ -27,7 +27,7 @@ def weights_3d(weights: ArrayLike, names: Sequence[str] = ()) -> Figure:
     Parameters
     ----------
     weights : (inputs, outputs)
-    names : one an output, optional
+    names : one per output, optional
     """
     values = np.asarray(weights, dtype=float)
     if values.ndim != 2 or 0 in values.shape or not np.all(np.isfinite(values)):

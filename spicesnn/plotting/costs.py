@@ -1,4 +1,4 @@
-"""What an inference costs, as bars: energy and area by component, a colour a layer."""
+"""What an inference costs, as bars: energy and area by component, a colour per layer."""
 
 from __future__ import annotations
 

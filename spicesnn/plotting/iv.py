@@ -267,7 +267,7 @@ def frequency_figure(
 
 
 def _differences(axes: Axes, found: Mapping[float, Sequence[IVCurve]]) -> None:
-    """Draw the difference of the engines over the periods, a line a frequency."""
+    """Draw the difference of the engines over the periods, a line per frequency."""
     for k, (frequency, (first, second)) in enumerate(found.items()):
         peak = float(np.max(np.abs(first.amps))) or 1.0
         difference = np.maximum(np.abs(at_times(second, first.time) - first.amps) / peak, 1e-16)

@@ -129,7 +129,7 @@ def _recorded(data: RunData) -> tuple[Floats, Floats] | None:
 
 
 def cell_courses(data: RunData) -> Drawn | None:
-    """Draw the conductance of every cell over the updates, a panel a bit line."""
+    """Draw the conductance of every cell over the updates, a panel per bit line."""
     recorded = _recorded(data)
     if recorded is None:
         return None
@@ -151,7 +151,7 @@ def cell_courses(data: RunData) -> Drawn | None:
 
 
 def weight_courses(data: RunData) -> Drawn | None:
-    """Draw every weight over the updates, a panel an output neuron."""
+    """Draw every weight over the updates, a panel per output neuron."""
     recorded = _recorded(data)
     if recorded is None:
         return None

@@ -124,7 +124,7 @@ def ir_drop_map(
     _matrix(cells, "cell_volts")
     if driven.shape != (cells.shape[0],):
         raise InputError(
-            f"row_volts has shape {driven.shape}; expected ({cells.shape[0]},), one a word line"
+            f"row_volts has shape {driven.shape}; expected ({cells.shape[0]},), one per word line"
         )
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(driven[:, None] != 0, 100.0 * cells / driven[:, None], np.nan)
@@ -171,7 +171,7 @@ def receptive_fields(
     weights : (pixels, classes)
         Further rows (a bias) are left out.
     shape : (rows, cols) of an image
-    names : one a class
+    names : one per class
     """
     values = np.asarray(weights, dtype=float)
     _matrix(values, "weights")

@@ -188,7 +188,7 @@ def confusion_matrix(
     counts : (classes, classes) or (classes, classes + 1)
         Row: the true class; column: the answer. One more column than classes means "no answer" (no
         spike, or a tie).
-    names : one a class
+    names : one per class
     """
     table = np.asarray(counts, dtype=float)
     classes = len(names)
@@ -251,7 +251,7 @@ def spike_raster(
     ----------
     axes : Axes
     spike_times : one array of seconds a neuron
-    names : one a neuron
+    names : one per neuron
     marks : (seconds, text), optional
         Where a sample begins, and what it is.
     title : str

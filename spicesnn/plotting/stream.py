@@ -168,7 +168,7 @@ def fields(data: RunData) -> Drawn | None:
 
 
 def histograms(data: RunData) -> Drawn | None:
-    """Draw how weights (or conductances) were spread before and after training, a panel a layer."""
+    """Draw how weights (or conductances) were spread before and after training, a panel per layer."""
     history = data.history
     names = [str(name) for name in history.get("histogram_names", [])]
     if not names:
@@ -245,7 +245,7 @@ def spikes(data: RunData) -> Drawn | None:
 
 
 def raster(data: RunData) -> Drawn | None:
-    """Draw all spikes of one presentation, a panel a layer."""
+    """Draw all spikes of one presentation, a panel per layer."""
     history = data.history
     names = [str(name) for name in history.get("raster_names", [])]
     if not names:

@@ -42,7 +42,7 @@ def membrane_traces(
     amps : (neurons,) ampere
         Into each neuron, its offset included.
     neuron : LIF
-    names : one a neuron
+    names : one per neuron
     time_s : float
         How long is drawn, seconds.
     title : str
@@ -53,7 +53,7 @@ def membrane_traces(
     currents = np.asarray(amps, dtype=float)
     if currents.shape != (len(names),):
         raise InputError(
-            f"currents have shape {currents.shape}; expected ({len(names)},), one a neuron"
+            f"currents have shape {currents.shape}; expected ({len(names)},), one per neuron"
         )
     times = np.linspace(0.0, time_s, _STEPS + 1)
     volts, state = np.zeros((times.size, currents.size)), LIFState.at_rest(currents.size)
@@ -142,7 +142,7 @@ def output_traces(
     if outputs.shape != (points.size, answers.size):
         raise InputError(
             f"outputs have shape {outputs.shape}; expected ({points.size}, {answers.size}): a row"
-            " an update, a column a sample"
+            " an update, a column per sample"
         )
     for bit, colour in ((0, COLOURS[1]), (1, COLOURS[0])):
         for number, k in enumerate(np.flatnonzero(answers == bit)):

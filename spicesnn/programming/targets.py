@@ -69,7 +69,7 @@ class Targets:
         if wanted.shape != array.shape or not np.all(np.isfinite(wanted)):
             raise InputError(
                 f"design_pulses: target has shape {wanted.shape}; expected finite siemens of shape"
-                f" {array.shape}, one a cell"
+                f" {array.shape}, one per cell"
             )
         problem = cls(target=wanted, tolerance=0.0, read_volts=read_volts, gate_volts=gate_volts)
         ends = [problem._at_bound(array, bound) for bound in device.bounds()]

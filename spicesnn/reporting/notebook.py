@@ -86,7 +86,7 @@ def crossbar_html(array: Crossbar) -> str:
             f"{render(float(siemens.min()), 'S')} to {render(float(siemens.max()), 'S')}"
         ),
         **({"stuck cells": stuck} if stuck else {}),
-        **{key: "one a line" if isinstance(v, list) else v for key, v in wires.items()},
+        **{key: "one per line" if isinstance(v, list) else v for key, v in wires.items()},
     }
     return _page(f"Crossbar, {array.rows} × {array.cols}", values, _map(siemens, "dI/dV at 0 V"))
 
@@ -100,7 +100,7 @@ def device_html(device: Device) -> str:
         shown = (
             f"{value:.6g}"
             if value.ndim == 0
-            else f"{value.min():.4g} to {value.max():.4g}, one a cell"
+            else f"{value.min():.4g} to {value.max():.4g}, one per cell"
         )
         rows += (
             "<tr>"

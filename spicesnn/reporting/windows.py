@@ -22,7 +22,7 @@ from spicesnn.whole_file import appearing
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenWindow:
-    """Measured windows, one an engine, and the files they were written to."""
+    """Measured windows, one per engine, and the files they were written to."""
 
     windows: tuple[STDPWindow, ...]
     csv: Path

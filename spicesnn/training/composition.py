@@ -176,7 +176,7 @@ def population(row: Mapping[str, Any], classes: int) -> tuple[str, Neurons]:
     if any(count < 0 for count in size) or (0 in size and size != (0,)):
         raise ConfigError(
             f"{where}.neurons = {list(size)}; expected a number of neurons, or [channels, rows,"
-            " columns]; 0: one a class"
+            " columns]; 0: one per class"
         )
     shape = (classes,) if size == (0,) else size
     rest = {key: value for key, value in row.items() if key not in ("name", "kind", "neurons")}

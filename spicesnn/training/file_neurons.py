@@ -24,7 +24,7 @@ class SteppedNeurons:
 
     Attributes
     ----------
-    thresholds, gains, decays : one a layer
+    thresholds, gains, decays : one per layer
         ϑ, g and d; currents are in units of the file's weights.
     to_zero : bool
     steps : int

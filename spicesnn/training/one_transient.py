@@ -45,7 +45,7 @@ class Task:
     ----------
     name : str
     inputs : (classes, word lines)
-        The patterns, 0 or 1, one a class.
+        The patterns, 0 or 1, one per class.
     names : tuple of str
         Of the classes.
     pulse_s, period_s : float
@@ -137,7 +137,7 @@ def task(name: str) -> Task:
 
 
 def stimulus(task: Task, shown: Floats, *, phi: bool) -> CheckedWaveform:
-    """Return the waveform that shows patterns (patterns, word lines) one a period, phi of column j
+    """Return the waveform that shows patterns (patterns, word lines) one per period, phi of column j
     high during the j-th if `phi`."""
     count, classes = len(shown), len(task.inputs)
     at = np.arange(count)[:, None] * task.period_s + np.array(

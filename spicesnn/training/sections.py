@@ -143,16 +143,16 @@ class ArrayOptions(Section):
     """[array]"""
 
     word_line_ohm: float | tuple[float, ...] = option(
-        1.0, "resistance of a word-line segment; several: one a word line", lowest=0.0
+        1.0, "resistance of a word-line segment; several: one per word line", lowest=0.0
     )
     bit_line_ohm: float | tuple[float, ...] = option(
-        1.0, "resistance of a bit-line segment; several: one a bit line", lowest=0.0
+        1.0, "resistance of a bit-line segment; several: one per bit line", lowest=0.0
     )
     driver_ohm: float | tuple[float, ...] = option(
-        0.0, "output resistance of the word-line drivers; several: one a word line", lowest=0.0
+        0.0, "output resistance of the word-line drivers; several: one per word line", lowest=0.0
     )
     sense_ohm: float | tuple[float, ...] = option(
-        0.0, "input resistance of the sense nodes; several: one a bit line", lowest=0.0
+        0.0, "input resistance of the sense nodes; several: one per bit line", lowest=0.0
     )
     double_sided: bool = option(False, "lines are driven and sensed at both ends")
     drive_side: str | None = option(
@@ -337,7 +337,7 @@ class ExsituOptions(Section):
     )
     scale: tuple[float, ...] = option(
         (),
-        "loaded weights are divided by this, a number a layer; empty: so that they fill"
+        "loaded weights are divided by this, a number per layer; empty: so that they fill"
         " weight_limit",
         above=0.0,
     )
@@ -359,14 +359,14 @@ class ExsituOptions(Section):
     )
     steps: int = option(100, "time steps that the file's neurons are shown a sample for", lowest=1)
     thresholds: tuple[float, ...] = option(
-        (), "thresholds of the file's neurons, one a layer; read from it", above=0.0
+        (), "thresholds of the file's neurons, one per layer; read from it", above=0.0
     )
     gains: tuple[float, ...] = option(
-        (), "what a step's current adds to their membranes, one a layer; read from it", above=0.0
+        (), "what a step's current adds to their membranes, one per layer; read from it", above=0.0
     )
     decays: tuple[float, ...] = option(
         (),
-        "what a step leaves of their membranes, one a layer; read from it",
+        "what a step leaves of their membranes, one per layer; read from it",
         above=-1.0,
         highest=1.0,
     )

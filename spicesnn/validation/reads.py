@@ -111,7 +111,7 @@ def states(device: Device, shape: tuple[int, int], rng: np.random.Generator) -> 
 
 
 def per_state(values: float | Floats, device: Device) -> Floats:
-    """Return numbers that stand one a state variable as an array that broadcasts against states (…,
+    """Return numbers that stand one per state variable as an array that broadcasts against states (…,
     rows, cols)."""
     array = np.asarray(values, dtype=float)
     if array.ndim == 1:

@@ -66,7 +66,7 @@ def test_bad_arrays_are_refused_with_what_was_got_and_expected(arguments, messag
     [
         ({"word_line_ohm": -1.0}, "word_line_ohm = -1.0"),
         ({"bit_line_ohm": np.nan}, "finite"),
-        ({"driver_ohm": [[1.0]]}, "one a line"),
+        ({"driver_ohm": [[1.0]]}, "one per line"),
         ({"word_line_farad": [1e-15, 2e-15]}, "expected one number"),
         ({"sense_ohm": "thick"}, "'thick'"),
     ],

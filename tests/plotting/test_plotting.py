@@ -195,7 +195,7 @@ def test_the_stdp_fit_is_drawn_in_the_units_of_the_points(axes):
     ("call", "message"),
     [
         (lambda a: maps.conductance_map(a, np.zeros(3)), r"expected \(rows, cols\)"),
-        (lambda a: maps.ir_drop_map(a, np.zeros((2, 2)), np.zeros(3)), "one a word line"),
+        (lambda a: maps.ir_drop_map(a, np.zeros((2, 2)), np.zeros(3)), "one per word line"),
         (
             lambda a: maps.receptive_fields(np.zeros((8, 2)), (3, 3), ["a", "b"]),
             r"expected \(9 or more, 2\)",
@@ -210,7 +210,7 @@ def test_the_stdp_fit_is_drawn_in_the_units_of_the_points(axes):
         (lambda a: starts.convergence(a, [1, 2], [True]), r"expected \(starts,\) both"),
         (
             lambda a: traces.membrane_traces(a, [1.0], LIF(), ["a", "b"], time_s=1.0),
-            r"expected \(2,\), one a neuron",
+            r"expected \(2,\), one per neuron",
         ),
         (
             lambda a: traces.output_traces(a, [0, 1], np.zeros((2, 3)), [0, 1], goals=(0, 1)),

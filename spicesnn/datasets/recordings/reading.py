@@ -198,7 +198,7 @@ def read_set(
     Parameters
     ----------
     path : str | Path
-        A folder with a folder a class, and a recording a file in it; a folder of two of them,
+        A folder with a folder per class, and a file per recording in it; a folder of two of them,
         ``Train`` and ``Test``, as N-MNIST comes; an HDF5 file with ``labels``; an npz file with
         ``sample`` and ``labels``.
     sensor : str, optional
@@ -236,7 +236,7 @@ def read_set(
             None,
         )
     raise DataError(
-        f"{path} is one recording without a class; expected a folder with a folder a class: "
+        f"{path} is one recording without a class; expected a folder with a folder per class: "
         f"{path.parent}/CLASS/{path.name}"
     )
 
@@ -274,7 +274,7 @@ def _by_class(folder: Path, sensor: str | None) -> Recordings:
     files = [(file, part.name) for part in _class_folders(folder) for file in _files(part)]
     if not files:
         raise DataError(
-            f"{folder} has no folders with recordings in them; expected a folder a class, and a "
+            f"{folder} has no folders with recordings in them; expected a folder per class, and a "
             f"file a recording: {KINDS}"
         )
     readers = tuple(partial(_of_folder, file, sensor) for file, _ in files)

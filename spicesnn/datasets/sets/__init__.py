@@ -1,2 +1,2 @@
-"""Data sets that spicesnn brings, a file a set or a family of them; the files register
+"""Data sets that spicesnn brings, a file per set or a family of them; the files register
 themselves."""

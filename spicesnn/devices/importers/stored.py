@@ -243,7 +243,7 @@ class Stored:
     # -- text -------------------------------------------------------------------------------------
 
     def lines(self) -> tuple[list[str], list[str]]:
-        """Return the operations, one a line, and the names of what they come to: current, rates,
+        """Return the operations, one per line, and the names of what they come to: current, rates,
         lows, highs, starts, residuals, required."""
         graph = self.graph
         wanted = [

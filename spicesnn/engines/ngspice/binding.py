@@ -45,7 +45,7 @@ class Binding(NgSpiceShared):  # type: ignore[misc]
     on_point : Callable | None
         Called after each accepted point of an analysis.
     table : array or None
-        In place of both: rows of (external sources), one a point of a sweep. The sweep variable is
+        In place of both: rows of (external sources), one per point of a sweep. The sweep variable is
         only an index: each accepted point moves on to the next row.
     """
 

@@ -1,7 +1,7 @@
 """The linear network of one array, as every nodal solver sees it: operator, sources, solution.
 
 Nodes are the word-line voltages W and the bit-line voltages B, each (rows, cols). The operator is
-``[[T_w, -G], [-G, T_b]]`` with one tridiagonal a row in T_w and one a column in T_b. A solver
+``[[T_w, -G], [-G, T_b]]`` with one tridiagonal per row in T_w and one per column in T_b. A solver
 prepares an `Operator` once and then solves it for many `Sources`."""
 
 from __future__ import annotations

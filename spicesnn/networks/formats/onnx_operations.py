@@ -424,7 +424,7 @@ def _linear_classifier(reader: GraphReader, op: Any) -> None:
     if not labels or len(value.shape) != 1 or flat.size != len(labels) * value.shape[0]:
         raise reader.refuse(
             f"{flat.size} coefficients for {len(labels or [])} classes and samples {value.shape};"
-            " expected one a class and feature"
+            " expected one per class and feature"
         )
     after = reader.attribute(op, "post_transform", "NONE")
     if after not in ("NONE", "SOFTMAX", "LOGISTIC"):

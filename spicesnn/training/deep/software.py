@@ -27,7 +27,7 @@ class Software:
         Adam's step, at the start of a half cosine that ends at 0.
     gain : float
         Softmax works on the outputs times this.
-    limits : one a layer
+    limits : one per layer
         Weights stay within ±: what is mapped onto the device's window.
     dropout : float
         Share of the hidden neurons that are left out.

@@ -315,7 +315,10 @@ def test_what_is_kept_for_wires_is_kept_by_their_numbers() -> None:
         ({"bit_line_ohm": [1.0, -2.0]}, r"bit_line_ohm = \[1.0, -2.0\]; expected a finite"),
         ({"bit_line_ohm": [1.0, np.inf]}, r"bit_line_ohm = \[1.0, inf\]; expected a finite"),
         ({"word_line_ohm": [1.0, 1e-310]}, r"expected 0 \(exact\), or 1e-300"),
-        ({"word_line_ohm": np.ones((2, 2))}, r"shape \(2, 2\); expected one number or one a line"),
+        (
+            {"word_line_ohm": np.ones((2, 2))},
+            r"shape \(2, 2\); expected one number or one per line",
+        ),
         ({"word_line_farad": [1e-15, 2e-15]}, r"shape \(2,\); expected one number"),
         ({"word_line_ohm": ["a", "b"]}, "not an array of numbers"),
         ({"drive_side": "bottom"}, "drive_side = 'bottom'; expected one of: left, right, both"),

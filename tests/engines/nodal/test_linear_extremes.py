@@ -192,7 +192,7 @@ def test_where_no_method_is_left_it_is_an_error(monkeypatch: pytest.MonkeyPatch)
 
 
 def ends(rng: np.random.Generator, lines: int) -> float | np.ndarray:
-    """Return terminal resistances: none, one for all, or one a line with zeros among them."""
+    """Return terminal resistances: none, one for all, or one per line with zeros among them."""
     kinds: tuple[float | np.ndarray, ...] = (
         0.0,
         50.0,

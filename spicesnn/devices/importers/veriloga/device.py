@@ -25,7 +25,7 @@ time on a machine."""
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class VerilogDevice(Foreign):
-    """Base of the classes that `spicesnn.netlist.veriloga.device_of` makes, one a descriptor."""
+    """Base of the classes that `spicesnn.netlist.veriloga.device_of` makes, one per descriptor."""
 
     stored: ClassVar[Stored]
 
@@ -122,7 +122,7 @@ class VerilogDevice(Foreign):
         return found[0] if len(found) == 1 else np.stack(found)
 
     def _compiled_at(self, what: str, v: ArrayLike, x: ArrayLike) -> list[Floats] | None:
-        """Return what compiled code says of many points, a row a state where it is rates; None for
+        """Return what compiled code says of many points, a row per state where it is rates; None for
         few points, for which nothing is compiled, or where there is no answer."""
         states, several = self._states_of(x), len(self.stored.states) > 1
         shape = np.broadcast_shapes(np.shape(v), *(one.shape for one in states))
