@@ -19,7 +19,7 @@ from spicesnn.encoding.bernoulli import chances, spikes_of_step
 from spicesnn.encoding.events import draw
 from spicesnn.jit import compiled
 from spicesnn.networks.competition import integrated
-from spicesnn.nonidealities.compiled import read_noisily
+from spicesnn.nonidealities.compiled import POOL
 from spicesnn.programming.uncompensated import decades_of, step_at
 
 F: TypeAlias = NDArray[np.float32]
@@ -88,8 +88,8 @@ class Reads(NamedTuple):
     begins : (layers + 2,)
         Where each population begins among all neurons, the inputs first.
     thresholds : (layers,)
-    noise : (pool,) or (0,)
-        Normal numbers times the relative read noise.
+    noise : (`POOL` + neurons,) or (0,)
+        Normal numbers times the relative read noise; empty without it.
     middles : (layers,)
         Weight that the middle of the window would be.
     every : (layers,)
@@ -124,8 +124,14 @@ def _deliver(v: F, weight: F, spiking: NDArray[np.int32], heard: int) -> None:
         n += 1
 
 
-@compiled
-def _deliver_noisily(
+@compiled(fastmath=True, part=True)
+def _add_noisily(v: F, row: F, noise: F, middle: np.float32, reference: np.float32) -> None:
+    for j in range(v.size):
+        v[j] += row[j] + (row[j] + middle) * noise[j] - reference
+
+
+@compiled(fastmath=True)
+def deliver_noisily(
     words: NDArray[np.uint64],
     v: F,
     weight: F,
@@ -134,13 +140,27 @@ def _deliver_noisily(
     reads: Reads,
     number: int,
 ) -> None:
-    """The same, every cell and every reference line of every read with noise of its own."""
-    every = reads.every[number]
+    """The same for layer `number`, every cell and every reference line of every read with noise of
+    its own: numbers of the pool from two places on that are drawn.
+
+    Behind a reference line a weight is the conductance of a cell less that of the middle of the
+    window. A relative noise of a read is one of the conductance: the cell's is weight + middle, and
+    the reference's, which all neurons beside it share, is middle."""
+    every, middle, noise, places = (
+        reads.every[number],
+        reads.middles[number],
+        reads.noise,
+        _U(POOL - 1),
+    )
     for n in range(heard):
-        row = weight[spiking[n]]
+        i = spiking[n]
         for begin in range(0, v.size, every):
+            bits = draw(words)
+            own, other = np.uint64(bits & places), np.uint64((bits >> _U(32)) & places)
             end = min(begin + every, v.size)
-            read_noisily(reads.noise, words, row[begin:end], reads.middles[number], v[begin:end])
+            _add_noisily(
+                v[begin:end], weight[i, begin:end], noise[own:], middle, middle * noise[other]
+            )
 
 
 @compiled(part=True)
@@ -369,7 +389,7 @@ def show_samples(
             for at in range(last):
                 begin, end = begins[at + 1], begins[at + 2]
                 if reads.noise.size > 0:
-                    _deliver_noisily(words, v[begin:end], matrices[at], spiking, heard, reads, at)
+                    deliver_noisily(words, v[begin:end], matrices[at], spiking, heard, reads, at)
                 else:
                     _deliver(v[begin:end], matrices[at], spiking, heard)
                 heard = _fire(

@@ -1,11 +1,6 @@
 # mypy: disable-error-code="no-any-return,return-value,assignment,arg-type,type-var"
 """Cells with non-idealities inside compiled presentations: stuck-at faults, device-to-device and
-cycle-to-cycle variation, read noise.
-
-Behind a balance line a weight is the conductance of a device less that of a line in the middle of
-the window, G − (G_low + G_high)/2, in units of which the whole window is 2·limit. A relative noise
-of a read is one of the conductance: the device's is w + limit·κ with κ = (G_high + G_low)/(G_high −
-G_low), and the balance line's, which all columns of a read share, is limit·κ."""
+cycle-to-cycle variation, read noise."""
 
 from __future__ import annotations
 
@@ -133,15 +128,3 @@ def free_factor(cells: NonidealCells, weight: F, j: int, target: float) -> float
         else:
             free += weight[i, j]
     return max(target - stuck, 0.0) / free if free > 0 else 1.0
-
-
-@compiled(fastmath=True)
-def read_noisily(noise: F, words: NDArray[np.uint64], row: F, middle: np.float32, v: F) -> None:
-    """Add a row of weights to the neurons, every cell and the balance line with noise of their
-    own."""
-    places = np.uint64(noise.size - v.size)
-    bits = draw(words)
-    own = noise[np.int64(bits % places) :]
-    balance = middle * noise[np.int64((bits >> np.uint64(32)) % places)]
-    for j in range(v.size):
-        v[j] += row[j] + (row[j] + middle) * own[j] - balance

@@ -74,3 +74,36 @@ def test_a_window_may_begin_at_no_conductance_at_all():
     for low, high in ((-1e-9, 1e-6), (1e-6, 1e-6), (0.0, np.inf), (np.nan, 1.0)):
         with pytest.raises(InputError, match=r"conductance window: .*expected"):
             Window(low=low, high=high)
+
+
+@pytest.mark.parametrize("every", [0, 1, 2, 3, 7])
+@pytest.mark.parametrize("outputs", [1, 2, 3, 5, 7])
+def test_a_reference_column_follows_every_few_neurons(every, outputs):
+    """Columns written out one by one: a neuron each, and the reference after every `every` of them
+    and after the last."""
+    columns, window = Offset(every=every), Window(low=1e-5, high=1e-4)
+    weights = np.random.default_rng(outputs).uniform(-1, 1, (4, outputs))
+    expected, reference_of, waiting = [], [], []
+    for k in range(outputs):
+        expected.append(window.at(0.5 + 0.5 * weights[:, k]))
+        waiting.append(k)
+        if len(waiting) == (every or outputs) or k == outputs - 1:
+            reference_of += [len(expected)] * len(waiting)
+            expected.append(np.full(4, 5.5e-5))
+            waiting = []
+    found = columns.conductances(weights, window)
+    np.testing.assert_allclose(found, np.transpose(expected), rtol=1e-12)
+    assert columns.count(outputs) == len(expected)
+    assert columns.outputs_of(len(expected)) == outputs
+    assert columns.references(outputs).tolist() == reference_of
+    np.testing.assert_allclose(columns.weights(found, window), weights, atol=1e-12)
+    amps = np.arange(float(len(expected)))
+    wanted = [
+        2 * (amps[place] - amps[ref])
+        for place, ref in zip(columns.places(outputs), reference_of, strict=True)
+    ]
+    assert columns.outputs(amps).tolist() == wanted
+    signs = columns.changes(np.ones((4, outputs), np.int8), opposite=True)
+    assert signs.dtype == np.int8
+    assert signs.sum() == 4 * outputs
+    assert not signs[:, reference_of].any()
