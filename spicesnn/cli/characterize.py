@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 
 def characterize(
-    device: Annotated[str, typer.Argument(metavar="DEVICE", help=options.DEVICE_HELP)],
+    device: Annotated[
+        str,
+        typer.Argument(
+            metavar="DEVICE", autocompletion=options.device_names, help=options.DEVICE_HELP
+        ),
+    ],
     lowest: Annotated[
         str,
         typer.Option(

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 def devices(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="One model, in detail; all of them if left out."),
+        typer.Argument(
+            metavar="NAME",
+            autocompletion=options.device_names,
+            help="One model, in detail; all of them if left out.",
+        ),
     ] = None,
     as_json: options.Json = False,
     out: options.Out = None,

@@ -30,6 +30,7 @@ def fit(
         str,
         typer.Argument(
             metavar="DEVICE",
+            autocompletion=options.device_names,
             help="The model to fit: a name from `spicesnn devices`, a TOML file of a device "
             "(an earlier fit: the search begins there), pulse-table, cycles, or all.",
         ),

@@ -79,7 +79,7 @@ def infer(
         ):
             console.print(line)
         console.print(
-            f"{delivered(summary.energy_joule, solved_by)} in these reads, {summary.wall_s:.1f} s"
+            f"{delivered(summary.energy_joule, solved_by)} in these reads; run time {summary.wall_s:.1f} s"
         )
         console.print(f"answers {(folder or run) / f'inference-{summary.engine}.npz'}")
 

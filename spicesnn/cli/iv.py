@@ -27,7 +27,12 @@ class ShapeName(enum.StrEnum):
 
 
 def iv(
-    device: Annotated[str, typer.Argument(metavar="DEVICE", help=options.DEVICE_HELP)],
+    device: Annotated[
+        str,
+        typer.Argument(
+            metavar="DEVICE", autocompletion=options.device_names, help=options.DEVICE_HELP
+        ),
+    ],
     engine: Annotated[
         options.EngineNames, typer.Option("--engine", help="The engine, or both of them, compared.")
     ] = options.EngineNames.NODAL,

@@ -29,6 +29,7 @@ def netlist(
         str,
         typer.Argument(
             metavar="PRESET_OR_TOML_OR_RUN",
+            autocompletion=options.preset_names,
             help="A preset, a TOML file, or a run directory (its trained states).",
         ),
     ],

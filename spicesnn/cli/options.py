@@ -6,7 +6,7 @@ import contextlib
 import enum
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,6 +49,33 @@ DEVICE_HELP = (
     "A name from `spicesnn devices`, or a TOML file: a device table, or the descriptor of your own"
     " sub-circuit."
 )
+
+
+def _beginning(names: Iterable[str], incomplete: str) -> list[str]:
+    """Return the names that a shell offers for what is typed so far."""
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def device_names(incomplete: str) -> list[str]:
+    """Complete the name of a device."""
+    from spicesnn.devices import registry
+    from spicesnn.netlist.device_source import table_names
+
+    return _beginning([*registry.names(), *table_names()], incomplete)
+
+
+def preset_names(incomplete: str) -> list[str]:
+    """Complete the name of a preset."""
+    from spicesnn.training.config import preset_names as names
+
+    return _beginning(names(), incomplete)
+
+
+def study_names(incomplete: str) -> list[str]:
+    """Complete the name of a study."""
+    from spicesnn.studies.study import study_names as names
+
+    return _beginning(names(), incomplete)
 
 
 def _trust(context: typer.Context, value: bool) -> bool:

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 def stdp_window(
     device: Annotated[
-        str, typer.Argument(metavar="DEVICE", help="A name from `spicesnn devices`.")
+        str,
+        typer.Argument(
+            metavar="DEVICE",
+            autocompletion=options.device_names,
+            help="A name from `spicesnn devices`.",
+        ),
     ],
     engine: Annotated[
         options.EngineNames, typer.Option("--engine", help="The engine, or both of them, compared.")

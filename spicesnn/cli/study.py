@@ -17,7 +17,9 @@ def study(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="STUDY_OR_TOML", help="A study, or a TOML file; all are listed if left out."
+            metavar="STUDY_OR_TOML",
+            autocompletion=options.study_names,
+            help="A study, or a TOML file; all are listed if left out.",
         ),
     ] = None,
     workers: Annotated[

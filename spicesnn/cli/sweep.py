@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 def sweep(
     preset: Annotated[
-        str, typer.Argument(metavar="PRESET_OR_TOML", help="A preset, or the path of a TOML file.")
+        str,
+        typer.Argument(
+            metavar="PRESET_OR_TOML",
+            autocompletion=options.preset_names,
+            help="A preset, or the path of a TOML file.",
+        ),
     ],
     over: Annotated[
         list[str],

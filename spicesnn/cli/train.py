@@ -21,7 +21,11 @@ _SHOWN_STARTS = 12
 def train(
     preset: Annotated[
         str | None,
-        typer.Argument(metavar="PRESET_OR_TOML", help="A preset, or the path of a TOML file."),
+        typer.Argument(
+            metavar="PRESET_OR_TOML",
+            autocompletion=options.preset_names,
+            help="A preset, or the path of a TOML file.",
+        ),
     ] = None,
     engine: options.OneEngine = None,
     starts: Annotated[
@@ -188,7 +192,8 @@ def _of_starts(summary: StartsSummary, *, figures: bool) -> Answer:
                 f" {summary.run}:{summary.failed[0]}"
             )
         console.print(
-            f"{render(summary.energy_joule, 'J')} delivered, {summary.wall_s:.1f} s\nrun    "
+            f"drivers delivered {render(summary.energy_joule, 'J')}; run time"
+            f" {summary.wall_s:.1f} s\nrun    "
             f" {summary.run}"
         )
         if figure is not None:
@@ -221,7 +226,7 @@ def _of_run(summary: Summary, *, figures: bool) -> Answer:
         ):
             console.print(line)
         console.print(
-            f"{delivered(summary.energy_joule, solved_by)}, {summary.wall_s:.1f} s\nrun    "
+            f"{delivered(summary.energy_joule, solved_by)}; run time {summary.wall_s:.1f} s\nrun    "
             f" {summary.run}"
         )
         if drawn:

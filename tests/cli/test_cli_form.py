@@ -292,3 +292,21 @@ def test_no_voltage_or_frequency_may_be_infinite_or_none(option, value, run, tmp
     assert code == 2
     assert "is not a" in err
     assert "number" in err
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("iv vt", {"vteam"}),
+        ("train letters", {"letters-3x3", "letters-stdp"}),
+        ("study accuracy-st", {"accuracy-states", "accuracy-stuck"}),
+        ("netlist xp", {"xpue"}),
+    ],
+)
+def test_a_shell_completes_the_names_of_what_is_there(typed, offered):
+    from typer.testing import CliRunner
+
+    words = f"spicesnn {typed}"
+    asked = {"_SPICESNN_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "2"}
+    done = CliRunner().invoke(app, [], env=asked, prog_name="spicesnn")
+    assert set(done.stdout.split()) == offered
