@@ -104,7 +104,8 @@ class TransientAccuracy:
         even = duration_s / self.points
         return even if self.max_step_s is None else min(even, self.max_step_s)
 
-    def analysis(self, duration_s: float) -> str:
-        """Return the ``tran`` command for a transient of `duration_s`."""
+    def analysis(self, duration_s: float, *, settled: bool = False) -> str:
+        """Return the ``tran`` command for a transient of `duration_s`: from 0 V everywhere, or
+        settled at the operating point of its first volts."""
         step = number(self.step(duration_s))
-        return f"tran {step} {number(duration_s)} 0 {step} uic"
+        return f"tran {step} {number(duration_s)} 0 {step}{'' if settled else ' uic'}"

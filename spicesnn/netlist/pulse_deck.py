@@ -18,7 +18,7 @@ from spicesnn.netlist.cells import (
     place_linear,
     place_models,
 )
-from spicesnn.netlist.deck import Deck, Lines, print_cards, pwl, save_cards, vector
+from spicesnn.netlist.deck import Deck, Lines, States, number, print_cards, pwl, save_cards, vector
 from spicesnn.netlist.geometry import lay_out, line_capacitors
 from spicesnn.netlist.twin import Twin
 
@@ -30,6 +30,7 @@ def pulse_deck(
     *,
     inline_models: bool = False,
     save_nodes: bool = False,
+    settled: bool = False,
     title: str = "",
 ) -> Deck:
     """Return the deck that applies a waveform to an array and lets its states move.
@@ -47,6 +48,9 @@ def pulse_deck(
         Whether model files are copied into the deck, so that it stands alone.
     save_nodes : bool
         Whether the voltages of all cell terminals are kept too.
+    settled : bool
+        Whether the transient begins at the operating point of the first volts, the states held,
+        and not with all lines at 0 V (``uic``).
     title : str, optional
 
     Raises
@@ -92,7 +96,9 @@ def pulse_deck(
     signals = [*states, *lines, *current_signals(rows), *current_signals(columns), *placed.signals]
     if save_nodes:
         signals += [f"v({node})" for node in [*geometry.word.ravel(), *geometry.bit.ravel()]]
-    analysis = accuracy.analysis(waveform.duration_s)
+    analysis = accuracy.analysis(waveform.duration_s, settled=settled)
+    if settled:
+        cards.extend(_held_at_first(array, placed.states))
     cards.extend(save_cards(signals))
     cards.add(f".{analysis}", ".tran")
     cards.extend(print_cards("tran", states or current_signals(columns)))
@@ -113,6 +119,18 @@ def pulse_deck(
         saved=tuple(vector(s) for s in dict.fromkeys(signals)),
         duration_s=waveform.duration_s,
     )
+
+
+def _held_at_first(array: Crossbar, states: States | None) -> list[str]:
+    """Return cards that hold states while the operating point is sought."""
+    if states is None or array.state is None:
+        return []
+    volts = array.state.reshape(states.nodes.shape) / states.scale[:, None, None]
+    return [
+        f".ic v({states.nodes[at]})={number(float(volts[at]))}"
+        for at in np.ndindex(states.nodes.shape)
+        if states.capacitors[at]
+    ]
 
 
 def _state_note(array: Crossbar) -> str:

@@ -21,14 +21,23 @@ from spicesnn.engines.ngspice.laws import Solved, kirchhoff, state_defect
 from spicesnn.engines.ngspice.pool import Pool
 from spicesnn.engines.ngspice.reads import altered_values, solved_array
 from spicesnn.engines.results import PulseResult, Waveforms
+from spicesnn.errors import NgspiceError, NgspiceTimeoutError
 from spicesnn.netlist.accuracy import TransientAccuracy
 from spicesnn.netlist.cells import needs_models
+from spicesnn.netlist.deck import Deck
 from spicesnn.netlist.pulse_deck import pulse_deck
 
 LARGEST_DEFECT = 1e-4
 """Of a state's range, summed over a transient; 1e-6 is what sound ones have."""
 LARGEST_RANGE = 10.0
 """Volts of a state node that count as its range where the bounds are wider."""
+WAYS = ("from 0 V", "from the operating point")
+"""Ways into a transient, in the order in which they are tried.
+
+The states are initial conditions and all lines begin at 0 V, so that the first volts are a step for
+Newton's method. Cells of a transistor and a memristor in series may not get over it in any time
+step; the operating point of the first volts, the states held, has ngspice's helps (gmin and source
+stepping)."""
 LONGEST_ALTER = 1000
 """Characters of a command; a waveform with more points stands in the deck, which is then parsed for
 it."""
@@ -43,33 +52,14 @@ def pulse(
 ) -> PulseResult:
     """Apply a waveform and return the array afterwards."""
     began = clock.perf_counter()
-    modelled = needs_models(array, moving=True)
-    key: Hashable = (
-        "pulse",
-        array_key(array, waveform.floating_rows, waveform.floating_columns, modelled=modelled),
-        accuracy,
-    )
-    # A deck takes waveforms of any length, an alter command does not.
-    altered = waveform.time_s.size * 2 * 25 < LONGEST_ALTER
-    if not altered:
-        key = (key, _digest(waveform))
-    circuit = circuits.get(
-        key,
-        lambda: build(
-            key,
-            pulse_deck(array, waveform, accuracy, inline_models=True, save_nodes=True),
-            device=array.device,
-        ),
-    )
-    job = Job(
-        analysis=accuracy.analysis(waveform.duration_s),
-        values=altered_values(array, circuit),
-        commands=_waveforms(circuit, waveform) if altered else {},
-        standalone=lambda: (
-            pulse_deck(array, waveform, accuracy, inline_models=True, save_nodes=True).text
-        ),
-    )
-    done = pool.run(circuit, job, lambda answer: checked(array, circuit, waveform, answer))
+    try:
+        way, done = WAYS[0], _applied(pool, circuits, array, waveform, accuracy, settled=False)
+    except NgspiceTimeoutError:
+        raise
+    except NgspiceError:
+        if not _may_settle(array):
+            raise
+        way, done = WAYS[1], _applied(pool, circuits, array, waveform, accuracy, settled=True)
     lines = done.waveforms
     return PulseResult(
         array=array if done.states is None else array.with_state(within_bounds(array, done.states)),
@@ -78,12 +68,64 @@ def pulse(
         residual_amps=done.residual,
         stats={
             "method": "ngspice tran",
+            "ways": {way: 1},
             "points": int(lines.time.size),
             "seconds": clock.perf_counter() - began,
             "ngspice_seconds": done.seconds,
             "ngspice_cpu_seconds": done.cpu_seconds,
         },
     )
+
+
+def _may_settle(array: Crossbar) -> bool:
+    """Whether a pulse that begins at its operating point is the same pulse: nothing but the states
+    remembers a charge."""
+    return not (
+        array.device is None
+        or isinstance(array.device, Foreign)
+        or array.wires.word_line_farad
+        or array.wires.bit_line_farad
+    )
+
+
+def _applied(
+    pool: Pool,
+    circuits: Circuits,
+    array: Crossbar,
+    waveform: CheckedWaveform,
+    accuracy: TransientAccuracy,
+    *,
+    settled: bool,
+) -> Applied:
+    """Run a waveform and return the checked transient."""
+    modelled = needs_models(array, moving=True)
+    key: Hashable = (
+        "pulse",
+        array_key(array, waveform.floating_rows, waveform.floating_columns, modelled=modelled),
+        accuracy,
+    )
+    # A deck takes waveforms of any length, an alter command does not.
+    altered = not settled and waveform.time_s.size * 2 * 25 < LONGEST_ALTER
+    if not altered:
+        key = (key, _digest(waveform))
+    if settled:  # the states stand in the deck
+        assert array.state is not None
+        key = (key, "settled", array.state.tobytes())
+
+    def deck() -> Deck:
+        return pulse_deck(
+            array, waveform, accuracy, inline_models=True, save_nodes=True, settled=settled
+        )
+
+    circuit = circuits.get(key, lambda: build(key, deck(), device=array.device))
+    job = Job(
+        analysis=accuracy.analysis(waveform.duration_s, settled=settled),
+        values=altered_values(array, circuit),
+        commands=_waveforms(circuit, waveform) if altered else {},
+        standalone=lambda: deck().text,
+        kept=settled or not _may_settle(array),
+    )
+    return pool.run(circuit, job, lambda answer: checked(array, circuit, waveform, answer))
 
 
 def _delivered(lines: Waveforms, waveform: CheckedWaveform) -> float:

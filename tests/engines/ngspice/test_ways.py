@@ -9,7 +9,7 @@ import pytest
 
 import spicesnn as sn
 from spicesnn.devices import registry
-from spicesnn.engines.ngspice import reads
+from spicesnn.engines.ngspice import pulses, reads
 from spicesnn.engines.ngspice.reads import WAYS, Way
 from spicesnn.errors import NgspiceError, NgspiceTimeoutError
 
@@ -109,14 +109,9 @@ def test_two_hundred_random_reads_of_every_device_are_answered(name: str) -> Non
     low, high = (np.asarray(b, dtype=float) for b in device.bounds())
     with sn.NgspiceEngine(timeout_s=60) as engine:
         for _ in range(200):
-            share = (
-                rng.uniform(0.02, 0.98, (12, 4))
-                if low.ndim == 0
-                else rng.uniform(0.02, 0.98, (len(low), 12, 4))
-            )
-            states = (low[..., None, None] if low.ndim else low) + (high - low)[
-                (..., None, None) if low.ndim else ()
-            ] * share
+            share = rng.uniform(0.02, 0.98, (12, 4) if low.ndim == 0 else (len(low), 12, 4))
+            least, most = (b if b.ndim == 0 else b.reshape(-1, 1, 1) for b in (low, high))
+            states = least + (most - least) * share
             array = sn.Crossbar(device=device, state=states, wires=WIRES)
             rows = rng.uniform(-0.2, 0.2, 12)
             read, ours = engine.read(array, rows), sn.NodalEngine().read(array, rows)
@@ -124,3 +119,53 @@ def test_two_hundred_random_reads_of_every_device_are_answered(name: str) -> Non
                 np.abs(read.column_amps - ours.column_amps).max()
                 <= 1e-8 * np.abs(ours.column_amps).max()
             )
+
+
+def random_1t1r(rng: np.random.Generator) -> sn.Crossbar:
+    device = registry.fresh("1t1r")
+    low, high = device.bounds()
+    states = low + (high - low) * rng.uniform(0.02, 0.98, (12, 4))
+    return sn.Crossbar(device=device, state=states, wires=WIRES)
+
+
+def test_pulses_of_transistors_and_memristors_in_series_find_their_first_point():
+    """ngspice 39 does not get over the first step from 0 V in any time step: every other pulse of
+    this kind was lost."""
+    rng = np.random.default_rng(1)
+    gates = np.full(12, 1.28)
+    with sn.NgspiceEngine(timeout_s=60) as engine:
+        for _ in range(4):
+            array = random_1t1r(rng)
+            rows = np.where(rng.random(12) < 0.3, rng.uniform(-2.0, 2.0), 0.0)
+            pulse = sn.Pulse(row_volts=rows, width_s=4e-11, gate_volts=gates)
+            done, ours = engine.pulse(array, pulse), sn.NodalEngine().pulse(array, pulse)
+            assert set(done.stats["ways"]) < {*pulses.WAYS}
+            low, high = array.device.bounds()
+            assert np.abs(done.array.state - ours.array.state).max() <= 1e-3 * (high - low)
+
+
+def test_a_pulse_from_the_operating_point_is_the_pulse_from_zero(monkeypatch):
+    rng = np.random.default_rng(2)
+    array = sn.Crossbar(
+        device=sn.devices.VTEAM(), state=rng.uniform(5e-10, 2.5e-9, (3, 4)), wires=WIRES
+    )
+    pulse = sn.Pulse(row_volts=[2.2, 0.0, -1.9], width_s=2e-9)
+    first = pulses._applied
+
+    def lost(*arguments, settled):
+        if not settled:
+            raise NgspiceError("Timestep too small")
+        return first(*arguments, settled=settled)
+
+    with sn.NgspiceEngine() as engine:
+        plain = engine.pulse(array, pulse)
+        monkeypatch.setattr(pulses, "_applied", lost)
+        settled = engine.pulse(array, pulse)
+        charged = array.with_wires(sn.Wires(5.0, 3.0, word_line_farad=1e-15))
+        with pytest.raises(NgspiceError, match="Timestep too small"):
+            engine.pulse(charged, pulse)
+    assert plain.stats["ways"] == {"from 0 V": 1}
+    assert settled.stats["ways"] == {"from the operating point": 1}
+    assert np.ptp(plain.array.state - array.state) > 1e-10
+    assert settled.array.state == pytest.approx(plain.array.state, rel=0, abs=3e-13)
+    assert settled.energy_joule == pytest.approx(plain.energy_joule, rel=1e-3)
