@@ -32,12 +32,12 @@ LARGEST_DEFECT = 1e-4
 LARGEST_RANGE = 10.0
 """Volts of a state node that count as its range where the bounds are wider."""
 WAYS = ("from 0 V", "from the operating point")
-"""Ways into a transient, in the order in which they are tried.
+"""Ways into a transient.
 
 The states are initial conditions and all lines begin at 0 V, so that the first volts are a step for
-Newton's method. Cells of a transistor and a memristor in series may not get over it in any time
-step; the operating point of the first volts, the states held, has ngspice's helps (gmin and source
-stepping)."""
+Newton's method, and one deck serves many pulses. Cells of a transistor and a memristor in series
+may not get over that step however short it is made (a tenth of random pulses); the operating point
+of the first volts, the states held, has ngspice's helps (gmin and source stepping)."""
 LONGEST_ALTER = 1000
 """Characters of a command; a waveform with more points stands in the deck, which is then parsed for
 it."""
@@ -52,14 +52,16 @@ def pulse(
 ) -> PulseResult:
     """Apply a waveform and return the array afterwards."""
     began = clock.perf_counter()
-    try:
-        way, done = WAYS[0], _applied(pool, circuits, array, waveform, accuracy, settled=False)
-    except NgspiceTimeoutError:
-        raise
-    except NgspiceError:
-        if not _may_settle(array):
+    ways = _ways(array)
+    for way in ways:
+        try:
+            done = _applied(pool, circuits, array, waveform, accuracy, way, last=way == ways[-1])
+            break
+        except NgspiceTimeoutError:
             raise
-        way, done = WAYS[1], _applied(pool, circuits, array, waveform, accuracy, settled=True)
+        except NgspiceError:
+            if way == ways[-1]:
+                raise
     lines = done.waveforms
     return PulseResult(
         array=array if done.states is None else array.with_state(within_bounds(array, done.states)),
@@ -77,15 +79,17 @@ def pulse(
     )
 
 
-def _may_settle(array: Crossbar) -> bool:
-    """Whether a pulse that begins at its operating point is the same pulse: nothing but the states
-    remembers a charge."""
-    return not (
+def _ways(array: Crossbar) -> tuple[str, ...]:
+    """Ways in which a pulse may begin: from its operating point only where nothing but the states
+    remembers a charge; with transistors in the cells that way comes first."""
+    if (
         array.device is None
         or isinstance(array.device, Foreign)
         or array.wires.word_line_farad
         or array.wires.bit_line_farad
-    )
+    ):
+        return WAYS[:1]
+    return WAYS[::-1] if array.gated else WAYS
 
 
 def _applied(
@@ -94,10 +98,13 @@ def _applied(
     array: Crossbar,
     waveform: CheckedWaveform,
     accuracy: TransientAccuracy,
+    way: str,
     *,
-    settled: bool,
+    last: bool,
 ) -> Applied:
-    """Run a waveform and return the checked transient."""
+    """Run a waveform and return the checked transient; a failure is kept where no other way is
+    left."""
+    settled = way == WAYS[1]
     modelled = needs_models(array, moving=True)
     key: Hashable = (
         "pulse",
@@ -123,7 +130,7 @@ def _applied(
         values=altered_values(array, circuit),
         commands=_waveforms(circuit, waveform) if altered else {},
         standalone=lambda: deck().text,
-        kept=settled or not _may_settle(array),
+        kept=last,
     )
     return pool.run(circuit, job, lambda answer: checked(array, circuit, waveform, answer))
 

@@ -152,10 +152,10 @@ def test_a_pulse_from_the_operating_point_is_the_pulse_from_zero(monkeypatch):
     pulse = sn.Pulse(row_volts=[2.2, 0.0, -1.9], width_s=2e-9)
     first = pulses._applied
 
-    def lost(*arguments, settled):
-        if not settled:
+    def lost(*arguments, last):
+        if arguments[-1] == "from 0 V":
             raise NgspiceError("Timestep too small")
-        return first(*arguments, settled=settled)
+        return first(*arguments, last=last)
 
     with sn.NgspiceEngine() as engine:
         plain = engine.pulse(array, pulse)
