@@ -40,6 +40,7 @@ def map_(
         ),
     ] = True,
     set_: options.Settings = None,
+    trust: options.Trust = False,
     out: options.Out = None,
     seed: options.Seed = None,
     as_json: options.Json = False,

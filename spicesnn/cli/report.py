@@ -22,6 +22,7 @@ def report(
         bool,
         typer.Option("--check/--no-check", help="Solve a few test samples again on both engines."),
     ] = True,
+    trust: options.Trust = False,
     out: options.Out = None,
     seed: options.Seed = None,
     engine: options.OneEngine = None,

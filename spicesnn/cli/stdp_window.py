@@ -32,6 +32,7 @@ def stdp_window(
         typer.Option("--published", metavar="SET", help="A published parameter set of the model."),
     ] = None,
     set_: options.Settings = None,
+    trust: options.Trust = False,
     out: options.Out = None,
     seed: options.Seed = None,
     as_json: options.Json = False,

@@ -264,3 +264,13 @@ def test_commands_that_drive_a_device_take_it(capfd, tmp_path):
         ohm.append(0.5 / json.loads(capfd.readouterr().out)["peak_amps"])
     # the descriptor's own lines come behind the engine's, and the last card of an option counts
     assert ohm == pytest.approx([2e3, 2e3], rel=1e-3)
+
+
+@pytest.mark.parametrize("command", ["report", "map", "stdp-window", "train", "iv", "sweep"])
+def test_every_command_that_may_meet_an_init_takes_trust(command):
+    import typer
+
+    from spicesnn.cli.app import app
+
+    known = typer.main.get_command(app).commands[command].params
+    assert "--trust" in [name for option in known for name in option.opts]
