@@ -82,7 +82,7 @@ def test_sweeps_have_labels_in_words():
     axes = sweep_figure(rows, ["array.word_line_ohm", "network.neurons"], "training accuracy").axes[
         0
     ]
-    assert axes.get_xlabel() == "word line (Ω)"
+    assert axes.get_xlabel() == "word-line resistance (Ω per segment)"
     assert axes.get_ylabel() == "training accuracy (%)"
     assert [text.get_text() for text in axes.get_legend().get_texts()] == [
         "network neurons: 8",
