@@ -219,3 +219,27 @@ def test_facts_of_trained_networks_are_means_within_a_distance_of_the_reference(
     assert (first["seed"], points[2].seed, points[3].settings) == (6, 8, {"line": "best", "x": 2.0})
     assert (first["training"]["epochs"], first["learning"]["fraction"]) == (2, 0.25)
     assert [p.tables["learning"]["fraction"] for p in points[::9]][:2] == [0.25, 0.5]
+
+
+def test_the_search_for_a_size_ends_on_the_last_one_that_is_good_enough():
+    from spicesnn.studies.array_size import largest_within
+
+    for tolerance, limit, wanted in (
+        (0.50, 64, 50),
+        (0.64, 64, 64),
+        (0.70, 64, 64),
+        (0.639, 64, 63),
+        (0.05, 64, 5),
+        (0.02, 64, 2),
+        (0.001, 64, 1),
+        (0.90, 100, 90),
+    ):
+        asked = []
+
+        def error(size, asked=asked):
+            asked.append(size)
+            return size / 100
+
+        assert largest_within(error, tolerance, limit) == wanted
+        assert max(asked) <= limit
+        assert len(asked) < 16
