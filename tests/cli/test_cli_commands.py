@@ -195,7 +195,7 @@ def test_weights_in_software_have_no_energy_instead_of_none_delivered(run):
     ]
     code, out, _ = run("train", "deep-mnist", "--seed", "1", *settings)
     assert code == 0
-    assert "\nenergy not counted, " in out
+    assert "\nenergy not counted; run time " in out
     assert "delivered" not in out
 
 
