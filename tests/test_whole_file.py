@@ -45,6 +45,7 @@ OF_ITS_OWN = {
     "spicesnn/netlist/batch.py": "the deck and the output of one bare ngspice, in a temporary folder",
     "spicesnn/engines/ngspice/worker.py": "in a temporary folder",
     "spicesnn/validation/compiled_original.py": "the text for another compiler, in a temporary folder",
+    "spicesnn/validation/osdi.py": "the compiled model as a sub-circuit, in a temporary folder",
     "spicesnn/engines/ngspice/failures.py": "a failed deck, under a name that nobody else has",
     "spicesnn/devices/generated.py": "renamed into its place by hand",
 }

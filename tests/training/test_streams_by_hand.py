@@ -155,7 +155,7 @@ def test_the_numbers_of_a_stream_run_follow_from_its_answers(tmp_path):
         FILE
         | {
             "data.path": str(tmp_path / "d.npz"),
-            "network.hidden": 12,
+            "population.hidden.neurons": 12,
             "training.epochs": 3,
             "data.train_limit": 0,
             "data.test_limit": 0,
