@@ -370,6 +370,40 @@ def memory(limits: dict[str, int]) -> Results:
     }
 
 
+def plain(value: float, digits: int) -> str:
+    """Return a number with so many digits that count, never as a power of ten."""
+    return np.format_float_positional(
+        value, precision=digits, unique=False, fractional=False, trim="-"
+    )
+
+
+def table(cases: Results) -> list[str]:
+    """Lines of the easy squares as the pages show them: times of ours, and how much longer others
+    take."""
+    easy = {
+        int(name.split("×")[0]): methods
+        for name, methods in cases.items()
+        if name.endswith("easy") and len({*name.split(" ")[0].split("×")}) == 1
+    }
+    others = [
+        name
+        for name in dict.fromkeys(name for methods in easy.values() for name in methods)
+        if not name.startswith("nodal")
+    ]
+    lines = ["", f"| array | nodal engine | array re-used | {' | '.join(others)} |"]
+    for size, methods in sorted(easy.items()):
+        ours = methods["nodal"]["seconds"]
+        cells = [
+            plain(methods[name]["seconds"] / ours, 3) + "×" if name in methods else "–"
+            for name in others
+        ]
+        times = [
+            plain(1e3 * methods[name]["seconds"], 2) + " ms" for name in ("nodal", "nodal, reused")
+        ]
+        lines.append(f"| {size}×{size} | {' | '.join([*times, *cells])} |")
+    return lines
+
+
 def report(found: Results) -> None:
     """Print all tables."""
     print(found["machine"]["machine"])
@@ -389,6 +423,8 @@ def report(found: Results) -> None:
                 f" {entry['first_s'] * 1e3:8.3f} ms {entry['calls']:5d} {ratio:9.1f}"
                 f" {entry['error']:9.1e}"
             )
+    for line in table(found.get("cases", {})):
+        print(line)
     print("\nmany inputs, from conductances to all output currents")
     for name, entry in found.get("batches", {}).items():
         print(
