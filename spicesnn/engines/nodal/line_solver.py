@@ -28,9 +28,11 @@ from spicesnn.jit import compiling
 TOLERANCE = 1e-11
 """‖residual‖₁ over the sum of all line currents at which a solve ends (see `line_cg`)."""
 MOST_ITERATIONS = 20_000
-SHARED_CELLS = 60_000
-"""From this size on one input is solved by several threads; below, the helper would wake up too
-late (`bench_solver.py --part threads`)."""
+SHARED_CELLS = 400_000
+"""From this size on one input is solved by several threads. Below, the threads wait for one another
+more than they gain where two processors share a core: there 256² cells took 1.1 ms on one thread and
+1.2 to 3.7 on two, 512² took 8 and 8 to 17, 724² took 29 and 14 (`bench_solver.py --part
+threads`)."""
 SHARED_BATCH = 50_000
 """From so many cells times inputs on the inputs of a batch are shared out between threads."""
 
