@@ -158,6 +158,17 @@ def _loop(
     return out
 
 
+def labelled(decided: NDArray[np.int64], classes: tuple[Any, ...] | None) -> NDArray[Any]:
+    """Turn numbers of outputs into the classes' labels, where there are any; an answer that is none
+    stays −1 (None among labels that are no numbers ≥ 0)."""
+    if classes is None:
+        return decided
+    if all(isinstance(label, int | np.integer) and label >= 0 for label in classes):
+        return np.where(decided < 0, -1, np.asarray(classes, dtype=np.int64)[decided])
+    labels = np.array([*classes, None], dtype=object)
+    return np.asarray(labels[decided]) if np.any(decided < 0) else np.asarray(classes)[decided]
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Evaluated(Structure):
     """A structure that answers: outputs, spikes, decisions and how many of them are right."""
@@ -252,18 +263,8 @@ class Evaluated(Structure):
         return np.where(tie | silent, -1, outputs.argmax(axis=1)).astype(np.int64)
 
     def labelled(self, decided: NDArray[np.int64]) -> NDArray[Any]:
-        """Turn numbers of outputs into the classes' labels; an answer that is none stays −1 (None
-        among labels that are no numbers ≥ 0)."""
-        if self.classes is None:
-            return decided
-        if all(isinstance(label, int | np.integer) and label >= 0 for label in self.classes):
-            return np.where(decided < 0, -1, np.asarray(self.classes, dtype=np.int64)[decided])
-        labels = np.array([*self.classes, None], dtype=object)
-        return (
-            np.asarray(labels[decided])
-            if np.any(decided < 0)
-            else np.asarray(self.classes)[decided]
-        )
+        """Turn numbers of outputs into the classes' labels; see `labelled`."""
+        return labelled(decided, self.classes)
 
     def predict(self, x: ArrayLike) -> NDArray[Any]:
         """The class of each sample, (n,), on ideal arrays."""

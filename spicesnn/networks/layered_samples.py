@@ -344,10 +344,8 @@ def _back(cells: Synapses, layer: Layer, driven: float) -> Synapses:
         step = 2 * cells.largest / (kind.imperfections.states.siemens.size - 1)
         weight = step * np.rint((weight + cells.largest) / step) - cells.largest
     if isinstance(kind, PulseMap):
-        given, middle = kind.pulses, _middle(cells)
-        sides = ((given.set_volts, given.set_s), (given.reset_volts, given.reset_s))
-        for (volts, seconds), (total, count) in zip(sides, layer.spent.reshape(2, 2), strict=True):
-            siemens = 0.5 * cells.unit * total + middle * count
-            spent += float(siemens) * volts**2 * seconds
+        totals, counts = layer.spent.reshape(2, 2).T
+        set_siemens, reset_siemens = 0.5 * cells.unit * totals + _middle(cells) * counts
+        spent = kind.pulses.joule(float(set_siemens), float(reset_siemens))
     read = hardware.read_volts**2 * hardware.read_s * driven
     return rewritten(cells, weight, layer.pulses, float(read), spent)

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spicesnn.errors import InputError
 from spicesnn.networks.decisions import Votes
+from spicesnn.networks.evaluate import labelled
 from spicesnn.networks.nodes import real
 from spicesnn.networks.on_synapses import OnSynapses
 from spicesnn.networks.presenting import learnt_in_batches, presented
@@ -62,11 +63,7 @@ class LearningNetwork(OnSynapses):
             Of the input spikes and of read noise.
         """
         decided = self.decided(x, np.random.default_rng(rng))
-        return (
-            replace(self.topology, classes=None).labelled(decided)
-            if self.classes is None
-            else _labelled(decided, self.classes)
-        )
+        return labelled(decided, self.classes)
 
     def accuracy(self, x: ArrayLike, y: ArrayLike, rng: np.random.Generator | int = 0) -> float:
         """Fraction of samples answered as their labels y (n,) say; ties and silence are wrong."""
@@ -159,10 +156,3 @@ def _numbered(y: ArrayLike, classes: tuple[Any, ...] | None) -> Labels:
         return labels.astype(np.int64)
     place = {label: k for k, label in enumerate(classes)}
     return np.array([place.get(label, -2) for label in labels.tolist()], dtype=np.int64)
-
-
-def _labelled(decided: Labels, classes: tuple[Any, ...]) -> NDArray[Any]:
-    if all(isinstance(label, int | np.integer) and label >= 0 for label in classes):
-        return np.where(decided < 0, -1, np.asarray(classes, dtype=np.int64)[decided])
-    labels = np.array([*classes, None], dtype=object)
-    return np.asarray(labels[decided]) if np.any(decided < 0) else np.asarray(classes)[decided]

@@ -132,6 +132,14 @@ class StrongestPulses:
     set_s: float
     reset_s: float
 
+    def joule(self, set_siemens: float, reset_siemens: float) -> float:
+        """Energy V²·t·ΣG of set and reset pulses, with the sum of the mean conductances of the
+        cells that each kind is given to, siemens."""
+        return (
+            set_siemens * self.set_volts**2 * self.set_s
+            + reset_siemens * self.reset_volts**2 * self.reset_s
+        )
+
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class StepLimits:

@@ -301,9 +301,10 @@ class PulseMap(SynapseKind):
         after, wear = self.imperfections.after_pulse(before, after, rng, cells.wear_left)
         spent = 0.0
         if joule:
-            mean, given = 0.5 * (old + after.state_or_zeros()), self.pulses
-            spent = float(np.sum(mean[signs > 0])) * given.set_volts**2 * given.set_s
-            spent += float(np.sum(mean[signs < 0])) * given.reset_volts**2 * given.reset_s
+            mean = 0.5 * (old + after.state_or_zeros())
+            spent = self.pulses.joule(
+                float(np.sum(mean[signs > 0])), float(np.sum(mean[signs < 0]))
+            )
         return Moved(
             array=after, pulses=np.abs(signs).astype(np.int64), joule=spent * width, wear=wear
         )
