@@ -83,7 +83,7 @@ def _ways(array: Crossbar) -> tuple[str, ...]:
     """Ways in which a pulse may begin: from its operating point only where nothing but the states
     remembers a charge; with transistors in the cells that way comes first."""
     if (
-        array.state is None
+        array.device is None
         or isinstance(array.device, Foreign)
         or array.wires.word_line_farad
         or array.wires.bit_line_farad

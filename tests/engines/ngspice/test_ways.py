@@ -169,17 +169,3 @@ def test_a_pulse_from_the_operating_point_is_the_pulse_from_zero(monkeypatch):
     assert np.ptp(plain.array.state - array.state) > 1e-10
     assert settled.array.state == pytest.approx(plain.array.state, rel=0, abs=3e-13)
     assert settled.energy_joule == pytest.approx(plain.energy_joule, rel=1e-3)
-
-
-def test_pulses_of_cells_that_remember_nothing_have_one_way_and_fail_by_their_own_reason(
-    monkeypatch,
-):
-    array = sn.Crossbar(device=registry.fresh("resistor"), shape=(2, 2), wires=WIRES)
-
-    def lost(*arguments, last):
-        assert last
-        raise NgspiceError("Timestep too small")
-
-    monkeypatch.setattr(pulses, "_applied", lost)
-    with sn.NgspiceEngine() as engine, pytest.raises(NgspiceError, match="Timestep too small"):
-        engine.pulse(array, sn.Pulse(row_volts=[0.1, 0.0], width_s=1e-6))
