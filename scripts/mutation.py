@@ -8,6 +8,13 @@ in `mutation_equivalent.toml` beside this file and do not count.
     python scripts/mutation.py --count 30 --seed 0 --out runs/mutation        # 30 a folder; minutes to hours
     python scripts/mutation.py learning training --count 50
     python scripts/mutation.py --only spicesnn/learning/schemes.py --count 0  # every mutant of one file
+
+With `--lines FOLDER` the tests of a mutant are those that enter its line, as one run of the suite
+has noted them in that folder; nothing else can notice it. Modules that are compiled are not seen
+that way and keep the tests of their area. The run that notes them:
+
+    COVERAGE_FILE=runs/lines/coverage python -m pytest -n 2 --cov --cov-context=test --cov-report= \\
+        -o junit_family=xunit1 --junitxml=runs/lines/times.xml
 """
 
 from __future__ import annotations
@@ -32,6 +39,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 HOME = Path(__file__).resolve().parents[1]
 EQUIVALENT = Path(__file__).with_name("mutation_equivalent.toml")
@@ -422,6 +430,58 @@ class Selection:
         return groups
 
 
+class Lines:
+    """Which tests enter which line, and how long each takes, as a run of the suite noted it.
+
+    Parameters
+    ----------
+    folder : Path
+        With ``coverage`` (a test a context) and ``times.xml`` (of pytest's JUnit report).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        import coverage
+
+        self._data = coverage.CoverageData(str(folder / "coverage"))
+        self._data.read()
+        self._measured = {
+            name[name.rindex("/spicesnn/") + 1 :]: name
+            for name in self._data.measured_files()
+            if "/spicesnn/" in name
+        }
+        self._seconds = {
+            f"{case.get('file')}::{name}": float(case.get("time", 0.0))
+            for case in ElementTree.parse(folder / "times.xml").iter("testcase")
+            for name in [self._inside(case)]
+        }
+
+    @staticmethod
+    def _inside(case: ElementTree.Element) -> str:
+        """Return a test's name within its file, its class included."""
+        file = str(case.get("file")).removesuffix(".py").replace("/", ".")
+        classes = str(case.get("classname")).removeprefix(file).strip(".")
+        return f"{classes}::{case.get('name')}" if classes else str(case.get("name"))
+
+    def of(self, file: str, first: int, last: int, near: Sequence[str]) -> dict[str, float] | None:
+        """Return the tests that enter lines `first` to `last` of a file, those in the files `near`
+        first and then the quickest, with their seconds; None where no line of it is entered."""
+        if file not in self._measured:
+            return None
+        entered = self._data.contexts_by_lineno(self._measured[file])
+        tests = {
+            context.rpartition("|")[0]
+            for line in range(first, last + 1)
+            for context in entered.get(line, ())
+            if context
+        } & self._seconds.keys()
+        return {
+            test: self._seconds[test]
+            for test in sorted(
+                tests, key=lambda t: (t.partition("::")[0] not in near, self._seconds[t])
+            )
+        }
+
+
 def _module(file: str) -> str:
     return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
@@ -668,8 +728,8 @@ class Verdict:
 class Run:
     """A mutation run: a copy, its test files with their times, and one mutant after another."""
 
-    def __init__(self, home: Path, out: Path, budget_s: float) -> None:
-        self.out, self.budget_s = out, budget_s
+    def __init__(self, home: Path, out: Path, budget_s: float, lines: Lines | None = None) -> None:
+        self.out, self.budget_s, self._lines = out, budget_s, lines
         self.bench = Bench(home, home.with_name(f"{home.name}-code"))
         self.select = Selection(home)
         self._known = out / "seconds.json"
@@ -699,6 +759,24 @@ class Run:
                     spent += self.select.seconds[test]
         return chosen
 
+    def _entering(self, mutant: Mutant, text: str) -> dict[str, float]:
+        """Return the tests that enter a mutant's lines, as many as four times the budget allows,
+        with their seconds; those of its area where its module is compiled."""
+        if self._lines is not None and not (
+            _COMPILED.search(text) or mutant.file in _COMPILED_ELSEWHERE
+        ):
+            near = [*itertools.chain(*self.select.of(mutant.file)[:2])]
+            last = mutant.line + mutant.before.count("\n")
+            found = self._lines.of(mutant.file, mutant.line, last, near)
+            if found:
+                chosen, spent = dict[str, float](), 0.0
+                for test, seconds in found.items():
+                    if not chosen or spent + seconds <= 4 * self.budget_s:
+                        chosen[test] = seconds
+                        spent += seconds
+                return chosen
+        return {test: self.select.seconds[test] for test in self._tests(mutant.file)}
+
     def line_of(self, mutant: Mutant) -> str:
         """Return the line that a mutant begins in."""
         return (
@@ -720,11 +798,11 @@ class Run:
                 and entry.get("after", "") in _short(mutant.after)
             ):
                 return Verdict(mutant, "equivalent", 0.0, 0, str(entry["reason"]), line_text)
-        tests = self._tests(mutant.file)
+        tests = self._entering(mutant, text)
         if not tests:
             return Verdict(mutant, "survived", 0.0, 0, "no test file is near", line_text)
         begun = time.monotonic()
-        expected = sum(self.select.seconds[t] for t in tests)
+        expected = sum(tests.values())
         try:
             path.write_text(mutant.applied(text), encoding="utf-8")
             os.utime(
@@ -735,7 +813,7 @@ class Run:
                 ),
             )
             self.bench.forget_code(mutant.file, text)
-            state, _, words = self.bench.run(tests, 20 * expected + 300.0)
+            state, _, words = self.bench.run([*tests], 20 * expected + 300.0)
         finally:
             path.write_text(text, encoding="utf-8")
             os.utime(path, (stamp.st_atime, stamp.st_mtime))
@@ -876,6 +954,7 @@ def ran(
     again: bool = False,
     compiled: bool = True,
     log: bool = True,
+    lines: Path | None = None,
 ) -> list[Verdict]:
     """Draw mutants, run them, and leave ``mutants.jsonl``, ``survivors.md`` and ``score.md`` in
     `out`.
@@ -901,12 +980,15 @@ def ran(
         minute.
     log : bool
         Print a line a mutant.
+    lines : Path, optional
+        Folder in which a run of the suite noted which tests enter which line.
     """
     out.mkdir(parents=True, exist_ok=True)
     _preloaded()
     with tempfile.TemporaryDirectory(prefix="spicesnn-mutants-") as place:
         home = _copied(Path(place) / "project")
-        run, verdicts = Run(home, out, budget_s), list[Verdict]()
+        noted = Lines(lines) if lines is not None else None
+        run, verdicts = Run(home, out, budget_s, noted), list[Verdict]()
         drawn = (
             drawn_before(home, out / "mutants.jsonl")
             if again
@@ -960,6 +1042,12 @@ def main() -> int:
         action="store_true",
         help="leave out modules with compiled functions, whose mutants take up to a minute each",
     )
+    parser.add_argument(
+        "--lines",
+        type=Path,
+        metavar="FOLDER",
+        help="where a run of the suite noted which tests enter which line",
+    )
     given = parser.parse_args()
     verdicts = ran(
         given.folders,
@@ -970,6 +1058,7 @@ def main() -> int:
         budget_s=given.budget,
         again=given.again,
         compiled=not given.plain,
+        lines=given.lines,
     )
     print(table(verdicts))
     low = [

@@ -158,3 +158,42 @@ def test_a_file_that_takes_the_process_down_leaves_the_others_measured(script, t
     seconds = bench.measured(list(texts), 60.0)
     assert list(seconds) == list(texts)
     assert [value >= 0 for value in seconds.values()] == [True, False, False, True, False]
+
+
+def test_tests_that_enter_a_line_are_found_near_ones_first_and_then_the_quickest(script, tmp_path):
+    coverage = pytest.importorskip("coverage")
+    data = coverage.CoverageData(str(tmp_path / "coverage"))
+    path = "/somewhere/spicesnn/learning/a.py"
+    for test, lines in (
+        ("", [1, 2]),
+        ("tests/learning/test_a.py::Test::test_slow[x]|run", [2, 3]),
+        ("tests/cli/test_c.py::test_far|run", [3]),
+        ("tests/cli/test_c.py::test_quick|setup", [3, 4]),
+    ):
+        data.set_context(test)
+        data.add_lines({path: lines})
+    data.write()
+    (tmp_path / "times.xml").write_text(
+        "<testsuites><testsuite>"
+        '<testcase classname="tests.learning.test_a.Test" name="test_slow[x]"'
+        ' file="tests/learning/test_a.py" time="2.5"/>'
+        '<testcase classname="tests.cli.test_c" name="test_far" file="tests/cli/test_c.py" time="1"/>'
+        '<testcase classname="tests.cli.test_c" name="test_quick" file="tests/cli/test_c.py"'
+        ' time="0.5"/></testsuite></testsuites>'
+    )
+    lines = script("mutation").Lines(tmp_path)
+    near = ["tests/learning/test_a.py"]
+    slow, far, quick = (
+        "tests/learning/test_a.py::Test::test_slow[x]",
+        "tests/cli/test_c.py::test_far",
+        "tests/cli/test_c.py::test_quick",
+    )
+    assert list(lines.of("spicesnn/learning/a.py", 3, 3, near).items()) == [
+        (slow, 2.5),
+        (quick, 0.5),
+        (far, 1.0),
+    ]
+    assert [*lines.of("spicesnn/learning/a.py", 2, 2, near)] == [slow]
+    assert [*lines.of("spicesnn/learning/a.py", 3, 4, [])] == [quick, far, slow]
+    assert lines.of("spicesnn/learning/a.py", 1, 1, near) == {}
+    assert lines.of("spicesnn/learning/b.py", 1, 1, near) is None
