@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from spicesnn.errors import RunError, SpicesnnError
+
 _NO_LINKS = (
     getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 )
@@ -23,6 +25,48 @@ _FORMULA = re.compile(r"\s*[=+\-@\t\r\n]")
 
 class NotPlainError(OSError):
     """A link, a pipe or a device where a plain file should be."""
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def unwritable(path: Path, error: OSError, then: str) -> str:
+    """Say in one line why a file or folder cannot be written, and what to do.
+
+    Parameters
+    ----------
+    path : Path
+        What was to be written.
+    error : OSError
+        Why it was not.
+    then : str
+        What else may be done, as in "choose another folder with --out"; may be empty.
+    """
+    if error.errno in _FULL:
+        advice = "free space"
+    elif error.errno in _CLOSED:
+        advice = "allow writing there"
+    elif error.errno == errno.ENOENT and not path.parent.is_dir():
+        advice = f"make the folder {path.parent}"
+    else:
+        advice = ""
+    said = " or ".join(filter(None, (advice, then)))
+    return f"{path} cannot be written: {error.strerror or error}{said and f'; {said}'}"
+
+
+@contextmanager
+def writing(
+    path: Path,
+    then: str = "choose another folder with --out",
+    *,
+    kind: type[SpicesnnError] = RunError,
+) -> Iterator[None]:
+    """Turn what hinders the block from writing `path` into an error of one line, of a `kind`."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(unwritable(path, error, then)) from None
 
 
 @contextmanager

@@ -7,9 +7,9 @@ import pytest
 import spicesnn
 from spicesnn.devices.device_file import write_device
 from spicesnn.devices.vteam import VTEAM
-from spicesnn.errors import RunError
+from spicesnn.errors import DataError, RunError
 from spicesnn.validation.suite import Validation
-from spicesnn.whole_file import appearing
+from spicesnn.whole_file import appearing, unwritable, writing
 
 
 def test_a_file_appears_when_the_block_ends_and_not_before(tmp_path):
@@ -85,3 +85,28 @@ def test_a_characterisation_a_device_and_a_validation_that_fail_to_be_written_le
     with pytest.raises(RunError, match="No space left"):
         table.write(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["device.toml", "validation.csv"]
+
+
+def test_what_hinders_writing_says_what_to_do(tmp_path):
+    there, then = tmp_path / "a.csv", "choose another folder with --out"
+    for number, said in (
+        (errno.ENOSPC, f"; free space or {then}"),
+        (errno.EDQUOT, f"; free space or {then}"),
+        (errno.EROFS, f"; allow writing there or {then}"),
+        (errno.EIO, f"; {then}"),
+    ):
+        line = unwritable(there, OSError(number, "the reason"), then)
+        assert line == f"{there} cannot be written: the reason{said}"
+    absent = tmp_path / "no" / "a.csv"
+    line = unwritable(absent, OSError(errno.ENOENT, "the reason"), "")
+    assert line == f"{absent} cannot be written: the reason; make the folder {tmp_path / 'no'}"
+    assert unwritable(there, OSError(errno.EIO, "the reason"), "").endswith(": the reason")
+
+
+def test_what_hinders_a_block_becomes_an_error_of_one_line(tmp_path):
+    with pytest.raises(RunError, match="another folder"), writing(tmp_path / "a.csv"):
+        (tmp_path / "no" / "a.csv").write_text("x")
+    with pytest.raises(DataError), writing(tmp_path / "a.csv", then="", kind=DataError):
+        (tmp_path / "no" / "a.csv").write_text("x")
+    with pytest.raises(KeyError), writing(tmp_path / "a.csv"):
+        raise KeyError

@@ -16,8 +16,8 @@ from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device
 from spicesnn.devices.cycle_statistics import CycleState
 from spicesnn.devices.device_file import device_of, device_table, is_plain
-from spicesnn.errors import DataError, InputError, RunError
-from spicesnn.whole_file import appearing
+from spicesnn.errors import DataError, InputError
+from spicesnn.whole_file import appearing, writing
 
 _VERSIONS = (1, 2)
 """Version 2 has wires with a side of their own; a reader of version 1 alone would overlook it."""
@@ -62,13 +62,8 @@ def save_array(array: Crossbar, path: str | Path) -> Path:
     if array.cycles is not None:
         entries |= {"cycles.device": array.cycles.device, "cycles.past": array.cycles.past}
     entries |= {f"wires.{name}": np.asarray(value) for name, value in wires.items()}
-    try:
-        with appearing(path) as partial, partial.open("wb") as file:
-            np.savez_compressed(
-                file, allow_pickle=False, about=np.array(json.dumps(about)), **entries
-            )
-    except OSError as error:
-        raise RunError(f"{path} cannot be written: {error.strerror or error}") from None
+    with writing(path, then=""), appearing(path) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, about=np.array(json.dumps(about)), **entries)
     return path
 
 

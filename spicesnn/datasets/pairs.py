@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.errors import DataError, InputError, WrongTypeError
-from spicesnn.whole_file import appearing
+from spicesnn.whole_file import appearing, writing
 
 Arrays = tuple[NDArray[Any], NDArray[Any]]
 _WANTED = "an iterable of (x, y), or the arrays (x of all samples, y of all samples)"
@@ -103,10 +103,8 @@ def save(path: Path, samples: Any, held_out: Any = None) -> Path:
                 "expected the same"
             )
         arrays = {"x_train": train[0], "y_train": train[1], "x_test": test[0], "y_test": test[1]}
-    try:
+    with writing(path, then="", kind=DataError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with appearing(path) as partial, partial.open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
-    except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror or error}") from None
     return path

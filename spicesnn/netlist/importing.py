@@ -26,12 +26,12 @@ from spicesnn.devices.importers.evaluate import with_parameters
 from spicesnn.devices.importers.expressions import Term
 from spicesnn.devices.importers.states import Store, stores
 from spicesnn.devices.importers.translate import Part, understood
-from spicesnn.errors import InputError, RunError, UnsupportedNetlistError
+from spicesnn.errors import InputError, UnsupportedNetlistError
 from spicesnn.guesses import nearest
 from spicesnn.netlist.foreign import TAKEN
 from spicesnn.netlist.safety import read_cards
 from spicesnn.units import parse
-from spicesnn.whole_file import write_whole
+from spicesnn.whole_file import write_whole, writing
 
 VERILOG = (".va", ".vams")
 _TWO = 2
@@ -140,15 +140,13 @@ class Guess:
         the descriptor."""
         file = folder / f"{self.name}.lib"
         cards = "\n".join(fold(card.text, 120) for card in self.cards)
-        try:
+        with writing(folder, then=""):
             write_whole(
                 file,
                 f"* {self.name}: read from {Path(self.cards[0].file).name}, comments left"
                 f" out\n{cards}\n",
             )
             write_whole(folder / f"{self.name}.toml", self.descriptor(file.name))
-        except OSError as error:
-            raise RunError(f"{folder} cannot be written: {error.strerror or error}") from None
         return folder / f"{self.name}.toml"
 
 

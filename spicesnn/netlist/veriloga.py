@@ -26,10 +26,10 @@ from spicesnn.devices.importers.veriloga.device import VerilogDevice
 from spicesnn.devices.importers.veriloga.model import VerilogModel
 from spicesnn.devices.importers.veriloga.parameters import Settable
 from spicesnn.devices.importers.veriloga.spice import emitted
-from spicesnn.errors import ConfigError, InputError, RunError, UnsupportedNetlistError
+from spicesnn.errors import ConfigError, InputError, UnsupportedNetlistError
 from spicesnn.guesses import nearest
 from spicesnn.netlist.deck import remark
-from spicesnn.whole_file import write_whole
+from spicesnn.whole_file import write_whole, writing
 
 _TOP = {"name", "reference", "verilog", "states", "parameters", "drive"}
 _VERILOG = {
@@ -169,11 +169,9 @@ def write_model(
 ) -> Path:
     """Write the descriptor and the sub-circuit of a model; return the path of the descriptor."""
     path = folder / f"{model.name}.toml"
-    try:
+    with writing(folder, then=""):
         write_whole(folder / f"{model.name}.lib", subcircuit_text(model))
         write_whole(path, descriptor_text(model, certificate))
-    except OSError as error:
-        raise RunError(f"{folder} cannot be written: {error.strerror or error}") from None
     return path
 
 

@@ -18,11 +18,11 @@ from spicesnn.devices.stimulus import PiecewiseLinear, Sine, Stimulus
 from spicesnn.devices.variability import Distribution
 from spicesnn.engines.base import Engine
 from spicesnn.engines.results import IVCurve
-from spicesnn.errors import InputError, RunError
+from spicesnn.errors import InputError
 from spicesnn.plotting.style import save_figure
 from spicesnn.reporting.flawed import Flaws, halves
 from spicesnn.validation.curves import POINTS, difference_beside_jumps, relative_difference
-from spicesnn.whole_file import appearing
+from spicesnn.whole_file import appearing, writing
 
 if TYPE_CHECKING:
     from spicesnn.devices.measurements import Sweep as Measured
@@ -227,16 +227,11 @@ def sweep(
                     )
     csv, figure = folder / "iv.csv", folder / "iv.png"
     areas = tuple(lobe_area(curves[0], 1 / frequency) for frequency, curves in found.items())
-    try:
+    with writing(folder):
         write_csv(csv, found, device)
         if others:
             write_samples(folder / "samples.csv", others)
         save_figure(_figure(found, device, areas, measured, others), figure)
-    except OSError as error:
-        raise RunError(
-            f"{folder} cannot be written: {error.strerror or error}; choose another folder with"
-            " --out"
-        ) from None
     every = [curve for curves in found.values() for curve in curves]
     return Sweep(
         device=device.name,

@@ -16,7 +16,7 @@ from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import CheckedWaveform, Levels
 from spicesnn.engines.nodal.engine import NodalEngine
 from spicesnn.engines.results import PulseResult, Waveforms
-from spicesnn.errors import ConfigError, InputError, RunError
+from spicesnn.errors import ConfigError, InputError
 from spicesnn.netlist.exports import Dialect, read_me, written
 from spicesnn.netlist.pulse_deck import pulse_deck
 from spicesnn.netlist.read_deck import read_deck
@@ -29,7 +29,7 @@ from spicesnn.training.mapped import MapConfig
 from spicesnn.training.rules import RULES
 from spicesnn.training.state import History, RunState
 from spicesnn.training.streamed import LearntData, StreamConfig, Tally
-from spicesnn.whole_file import write_whole
+from spicesnn.whole_file import write_whole, writing
 
 _FEW = 1000
 
@@ -394,12 +394,8 @@ def _checked(deck: ChipDeck) -> dict[str, Any]:
 
 
 def _kept(path: Path, text: str) -> None:
-    try:
+    with writing(path):
         write_whole(path, text)
-    except OSError as error:
-        raise RunError(
-            f"{path} cannot be written: {error.strerror or error}; choose another folder with --out"
-        ) from None
 
 
 def _written(circuit: Circuit, text: str, path: Path) -> dict[str, Any]:

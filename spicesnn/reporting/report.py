@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spicesnn._version import __version__
-from spicesnn.errors import RunError
 from spicesnn.plotting.results import accuracy_by_epoch
 from spicesnn.plotting.run import figures, saved
 from spicesnn.plotting.run_data import Drawn, RunData
@@ -22,7 +21,7 @@ from spicesnn.reporting.hover import MOST_VALUES, hover_maps, values_in
 from spicesnn.reporting.pictures import embedded
 from spicesnn.reporting.schematic import array_svg
 from spicesnn.reporting.tables import budget, cards, changed, comparison, missing
-from spicesnn.whole_file import appearing
+from spicesnn.whole_file import appearing, writing
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -106,15 +105,10 @@ def _write(runs: list[dict[str, Any]], drawn: Sequence[Sequence[Drawn]], target:
         comparison=beside,
         hovered=room < MOST_VALUES,
     )
-    try:
+    with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with appearing(target) as partial:
             partial.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise RunError(
-            f"{target} cannot be written: {error.strerror or error}; choose another folder with"
-            " --out"
-        ) from None
     return target
 
 

@@ -12,12 +12,11 @@ import numpy as np
 
 from spicesnn.devices.base import Device
 from spicesnn.engines.base import Engine
-from spicesnn.errors import RunError
 from spicesnn.learning.stdp_window import STDPWindow, stdp_window
 from spicesnn.plotting.stdp import neighbours
 from spicesnn.plotting.stdp import stdp_window as draw
 from spicesnn.plotting.style import COLOURS, new_figure, save_figure, style
-from spicesnn.whole_file import appearing
+from spicesnn.whole_file import appearing, writing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +114,7 @@ def write_window(
             title=f"STDP window of {device.name}, {' and '.join(w.engine for w in windows)}",
             xlabel="",
         )
-    try:
+    with writing(folder):
         with appearing(csv) as partial:
             np.savetxt(
                 partial,
@@ -126,9 +125,4 @@ def write_window(
                 fmt="%.9g",
             )
         save_figure(figure, picture)
-    except OSError as error:
-        raise RunError(
-            f"{folder} cannot be written: {error.strerror or error}; choose another folder with"
-            " --out"
-        ) from None
     return written

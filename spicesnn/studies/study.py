@@ -11,13 +11,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from spicesnn.errors import AbsentError, ConfigError, RunError, UnknownNameError
+from spicesnn.errors import AbsentError, ConfigError, UnknownNameError
 from spicesnn.guesses import nearest
 from spicesnn.paths import presets_dir
 from spicesnn.plotting.style import save_figure
 from spicesnn.shown import shown
 from spicesnn.training.config import BaseConfig, overridden, read_tables
-from spicesnn.whole_file import write_rows, write_whole
+from spicesnn.whole_file import write_rows, write_whole, writing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,7 +177,7 @@ def answer(
     watch: Watch = lambda done, total: None,
 ) -> Answered:
     """Make a study and write what it found into `folder`."""
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         findings = study.find(folder, workers or Workers(), watch)
         done = Answered(study=study, findings=findings, folder=folder)
@@ -187,11 +187,6 @@ def answer(
         write_whole(folder / "facts.json", json.dumps(dict(findings.facts), indent=2) + "\n")
         write_whole(folder / "study.toml", study.to_toml())
         save_figure(study.figure(findings), done.picture)
-    except OSError as error:
-        raise RunError(
-            f"{folder} cannot be written: {error.strerror or error}; choose another folder with"
-            " --out"
-        ) from None
     return done
 
 

@@ -25,6 +25,7 @@ from spicesnn.training.state import History, Progress, RunState
 from spicesnn.training.stdp import assignment, relabelled
 from spicesnn.training.streamed import StreamConfig
 from spicesnn.training.summary import Summary, Watcher
+from spicesnn.whole_file import writing
 
 _TRAIN_SAMPLES = 5000
 """Accuracy on training data is measured on at most so many samples, the first ones."""
@@ -392,7 +393,8 @@ def infer(
     test_limit : int, optional
         Only so many test samples.
     out : str | Path, optional
-        The folder for the answers; the run directory, which has to be writable then, if left out.
+        The folder for the answers, made if absent; the run directory, which has to be writable
+        then, if left out.
 
     Returns
     -------
@@ -401,6 +403,8 @@ def infer(
     """
     run = RunDirectory.existing(run_dir)
     config, kept = run.config(), run if out is None else RunDirectory(Path(out))
+    with writing(kept.path):
+        kept.path.mkdir(parents=True, exist_ok=True)
     run.compare_files(kept=("network.path",) if config.kind == "map" else ())
     if isinstance(config, StreamConfig):
         with (

@@ -32,7 +32,13 @@ from spicesnn.training import input_files
 from spicesnn.training.config import BaseConfig
 from spicesnn.training.run_files import belongs, checked_metrics, digest, plain_array, sound_text
 from spicesnn.training.state import History, RunState
-from spicesnn.whole_file import NotPlainError, appearing, check_plain, open_for_appending
+from spicesnn.whole_file import (
+    NotPlainError,
+    appearing,
+    check_plain,
+    open_for_appending,
+    unwritable,
+)
 
 STATE_VERSION = 1
 _COUNTERS = tuple(entry.name for entry in fields(RunState) if entry.name not in ("devices", "wear"))
@@ -158,8 +164,7 @@ class RunDirectory:
             ) from None
         except OSError as error:
             raise RunError(
-                f"{self.path} cannot be written: {error.strerror or error}; copy the run to where"
-                " it can, or give another --out"
+                unwritable(self.path, error, "copy the run to where it can be")
             ) from None
         with file:
             try:
@@ -412,11 +417,8 @@ class RunDirectory:
             raise self._unwritable(name, error) from None
 
     def _unwritable(self, name: str, error: OSError) -> RunError:
-        said = f"{self.path / name} cannot be written: {error.strerror or error}"
-        return RunError(
-            f"{said}; what was saved before is whole: free space, then --resume, or give another"
-            " --out"
-        )
+        said = unwritable(self.path / name, error, "choose another folder with --out")
+        return RunError(f"{said}; what was saved before is whole, and --resume goes on from it")
 
     def _digest(self) -> str:
         """Return what the configuration in `run.toml` amounts to; where its files lie does not

@@ -29,7 +29,7 @@ from spicesnn.netlist.safety import trusted, trusting
 from spicesnn.shown import shown
 from spicesnn.training import input_files
 from spicesnn.training.config import from_tables, load
-from spicesnn.whole_file import appearing, write_rows
+from spicesnn.whole_file import appearing, unwritable, write_rows, writing
 from spicesnn.workers import Failure, WorkersError, in_dask
 
 if TYPE_CHECKING:
@@ -338,10 +338,9 @@ def _kept(target: Path, content: Mapping[str, Any]) -> None:
         if not target.is_file():
             _store(target, content)
     except OSError as error:
-        said = f"{target} cannot be written: {error.strerror or error}"
+        said = unwritable(target, error, "choose another folder with --out")
         raise RunError(
-            f"{said}; the points before it are kept: free space and start the sweep again, or"
-            " choose another --out"
+            f"{said}; the points before it are kept, and the same sweep goes on from them"
         ) from None
 
 
@@ -395,12 +394,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _write(rows: list[dict[str, Any]], path: Path) -> Path:
     names = list(dict.fromkeys(name for row in rows for name in row))
-    try:
+    with writing(path):
         write_rows(path, rows, names)
-    except OSError as error:
-        raise RunError(
-            f"{path} cannot be written: {error.strerror or error}; choose another folder with --out"
-        ) from None
     return path
 
 

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from spicesnn._version import __version__
-from spicesnn.errors import RunError
 from spicesnn.validation import analytic, curves, pulses, reads
 from spicesnn.validation.case import Case, Engines
-from spicesnn.whole_file import appearing, write_whole
+from spicesnn.whole_file import appearing, write_whole, writing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +46,7 @@ class Validation:
     def write(self, folder: Path) -> tuple[Path, Path]:
         """Write ``validation.csv`` and ``validation.json`` into `folder`; return their paths."""
         table, full = folder / "validation.csv", folder / "validation.json"
-        try:
+        with writing(folder):
             with (
                 appearing(table) as partial,
                 partial.open("w", newline="", encoding="utf-8") as file,
@@ -68,11 +67,6 @@ class Validation:
                 writer.writeheader()
                 writer.writerows(case.describe() for case in self.cases)
             write_whole(full, json.dumps(self.describe(), indent=1, ensure_ascii=False) + "\n")
-        except OSError as error:
-            raise RunError(
-                f"{folder} cannot be written: {error.strerror or error}; choose another folder with"
-                " --out"
-            ) from None
         return table, full
 
 
