@@ -191,7 +191,7 @@ def _check_ranges(found: Guess, given: dict[str, tuple[float, float]], file: Pat
         return
     with TemporaryDirectory(prefix="spicesnn-import-") as folder:
         device = load_foreign(found.write(Path(folder)))
-        if isinstance(device, Foreign) and device.equations is not None:
+        if isinstance(device, Foreign) and device.stored is not None:
             check_ranges(device, guessed, str(file))
 
 
@@ -221,7 +221,7 @@ def _compared(
     from spicesnn.errors import EngineError, briefly
     from spicesnn.validation.imported import twin_errors
 
-    if isinstance(device, Foreign) and device.equations is None:
+    if isinstance(device, Foreign) and device.stored is None:
         return (
             None,
             (

@@ -3,29 +3,22 @@ equations where they are closed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from spicesnn.arrays import Floats
 from spicesnn.devices.base import Device
-from spicesnn.devices.importers.closed import Equations
+from spicesnn.devices.compiled import over_arrays
+from spicesnn.devices.equations import CellCode
 from spicesnn.devices.importers.evaluate import with_parameters
 from spicesnn.devices.importers.expressions import Term
-from spicesnn.errors import EngineError, InputError
-
-
-class Solvable(Protocol):
-    """Equations that give a current and rates (`spicesnn.devices.importers.closed.Equations` says
-    what)."""
-
-    def solve(
-        self, v: Floats, x: Sequence[Floats], parameters: Mapping[str, Any]
-    ) -> tuple[Floats, Floats, list[Floats]]:
-        """Return current, dI/dV, and the rates of the state nodes in volt a second."""
+from spicesnn.devices.importers.stored import BEYOND, Stored
+from spicesnn.errors import ConvergenceError, EngineError, InputError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,8 +90,9 @@ class ForeignSubcircuit:
     init: tuple[str, ...] = ()
 
 
-_BEYOND = 1e-9
-"""Of a state's range: so far outside its bounds it is asked whether the sub-circuit holds it."""
+_MANY = 256
+"""Points from which on equations are asked as compiled code, which takes seconds to make the first
+time on a machine."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -110,7 +104,8 @@ class Foreign(Device):
     equations is told to use the ngspice engine or to characterise the device."""
 
     circuit: ClassVar[ForeignSubcircuit]
-    equations: ClassVar[Equations | Solvable | None] = None
+    stored: ClassVar[Stored | None] = None
+    """Its equations."""
     why_not: ClassVar[str] = ""
     """Why there are none."""
     drive: ClassVar[tuple[float, float]] = (1.0, 1e3)
@@ -125,7 +120,7 @@ class Foreign(Device):
         """+1 where positive voltages raise the conductance, −1 where they lower it, by the equations
         at the descriptor's amplitude; 0 where they do not say: none of them, several states, or a
         state that moves one way at both signs."""
-        if self.equations is None or len(self.circuit.states) != 1 or self.circuit.gate is not None:
+        if self.stored is None or len(self.circuit.states) != 1 or self.circuit.gate is not None:
             return 0
         state, volts = self.circuit.states[0], abs(self.drive[0])
         at = state.low + (state.high - state.low) * np.linspace(0.05, 0.95, 7)
@@ -138,79 +133,120 @@ class Foreign(Device):
         both = np.any(up) and np.any(down) and len(signs) == 1 and np.unique(raises).size == 1
         return int(signs.pop() * raises[0]) if both else 0
 
-    def _solved(self, what: str, v: ArrayLike, x: ArrayLike) -> tuple[Floats, Floats, Floats]:
-        """Return current, dI/dV and rates (states, …) at a voltage and a state, by the
-        sub-circuit's own equations."""
-        if self.equations is None:
+    def _equations(self, what: str) -> Stored:
+        """Return the sub-circuit's own equations, of which somebody wants to know something."""
+        if self.stored is None:
             raise EngineError(
                 f"{self.name} is a sub-circuit without equations that could be solved outside"
                 f" ngspice ({self.why_not}), so no {what} of it is known here. Run `spicesnn"
                 " characterize` on it and use the tables it writes; single reads and pulses take"
                 " the ngspice engine as well"
             )
+        return self.stored
+
+    def _values(self) -> dict[str, Any]:
+        """Return the parameters by the names that the equations have for them."""
+        return {name.lower(): value for name, value in Device.spice_parameters(self).items()}
+
+    def _ends(self) -> tuple[list[Floats], list[Floats]]:
+        """Return the lowest and the highest value of each state."""
         states = self.circuit.states
+        return [np.asarray(s.low) for s in states], [np.asarray(s.high) for s in states]
+
+    def _states_of(self, x: ArrayLike) -> list[Floats]:
+        given, n = np.asarray(x, dtype=float), len(self.circuit.states)
+        return [given] if n == 1 else list(given[:n]) if n else []
+
+    def compiled(self) -> CellCode | None:
+        """Return the equations as functions for compiled loops."""
+        if self.stored is None:
+            return None
+        from spicesnn.devices.importers.native import cell_code
+
+        return cell_code(self.stored, self._values(), *self._ends())
+
+    def _compiled_at(self, what: str, v: ArrayLike, x: ArrayLike) -> list[Floats] | None:
+        """Return what compiled code says of many points, a row per state where it is rates; None for
+        few points, for which nothing is compiled, or where there is no answer."""
+        states, several = self._states_of(x), len(self.circuit.states) > 1
+        shape = np.broadcast_shapes(np.shape(v), *(one.shape for one in states))
+        code = self.compiled() if math.prod(shape) >= _MANY else None
+        if code is None:
+            return None
+        parameters = (*code.parameters, *states) if several else code.parameters
+        asked = range(code.states) if several and what == "rate" else (0,)
+        try:
+            found = [
+                over_arrays(
+                    getattr(code, what),
+                    np.broadcast_to(np.asarray(v, dtype=float), shape),
+                    float(k) if several else np.asarray(x, dtype=float),
+                    None,
+                    parameters,
+                )
+                for k in asked
+            ]
+        except ConvergenceError:  # the equations in NumPy say where, and why
+            return None
+        return found if all(np.all(np.isfinite(one)) for one in found) else None
+
+    def _solved(self, what: str, v: ArrayLike, x: ArrayLike) -> tuple[Floats, Floats, Floats]:
+        """Return current, dI/dV and rates (states, …) at a voltage and a state, by the
+        sub-circuit's own equations."""
         volts = np.asarray(v, dtype=float)
-        given = np.asarray(x, dtype=float)
-        at = [given] if len(states) == 1 else list(given[: len(states)]) if states else []
-        parameters = {name.lower(): value for name, value in Device.spice_parameters(self).items()}
-        amps, siemens, rates = self.equations.solve(
-            volts, [one / s.scale for one, s in zip(at, states, strict=True)], parameters
+        amps, siemens, rates, _, _ = self._equations(what).everything(
+            volts, self._states_of(x), self._values()
         )
-        if not states and given.ndim:
-            amps, siemens = (
-                np.broadcast_to(found, np.broadcast_shapes(found.shape, given.shape))
-                for found in (amps, siemens)
-            )
-        moves = [
-            np.broadcast_to(rate * s.scale, amps.shape)
-            for rate, s in zip(rates, states, strict=True)
-        ]
-        for found in (amps, siemens, *moves):
+        if not rates:
+            shape = np.broadcast_shapes(amps.shape, np.shape(x))
+            amps, siemens = np.broadcast_to(amps, shape), np.broadcast_to(siemens, shape)
+        for found in (amps, siemens, *rates):
             if not np.all(np.isfinite(found)):
                 raise EngineError(
-                    f"{self.name}: the sub-circuit's equations have no finite {what} at"
+                    f"{self.name}: the equations have no finite {what} at"
                     f" {np.min(volts):.4g}…{np.max(volts):.4g} V"
                 )
-        return amps, siemens, np.stack(moves) if moves else np.zeros((1, *amps.shape))
+        return amps, siemens, np.stack(rates) if rates else np.zeros((1, *amps.shape))
 
     def current(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return the current in ampere; `EngineError` for a sub-circuit without equations."""
-        return self._solved("current", v, x)[0]
+        found = self._compiled_at("current", v, x)
+        return self._solved("current", v, x)[0] if found is None else found[0]
 
     def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return dI/dV in siemens; `EngineError` for a sub-circuit without equations."""
-        return self._solved("conductance", v, x)[1]
+        found = self._compiled_at("conductance", v, x)
+        return self._solved("conductance", v, x)[1] if found is None else found[0]
 
     def current_and_conductance(
         self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None
     ) -> tuple[Floats, Floats]:
         """Return both; `EngineError` for a sub-circuit without equations."""
-        amps, siemens, _ = self._solved("current", v, x)
-        return amps, siemens
+        amps, siemens = self._compiled_at("current", v, x), self._compiled_at("conductance", v, x)
+        if amps is None or siemens is None:
+            return self._solved("current", v, x)[:2]
+        return amps[0], siemens[0]
 
     def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return dx/dt; `EngineError` for a sub-circuit without equations, or where a state goes on
-        beyond the descriptor's bounds."""
-        rates = self._solved("rate", v, x)[2]
-        self._check_bounds(np.asarray(v, dtype=float), np.asarray(x, dtype=float), rates)
-        return rates[0] if len(self.circuit.states) <= 1 else rates
+        beyond its bounds."""
+        found = self._compiled_at("rate", v, x)
+        if found is None:
+            rates = self._solved("rate", v, x)[2]
+            self._check_bounds(np.asarray(v, dtype=float), self._states_of(x), rates)
+            found = list(rates)
+        return found[0] if len(found) == 1 else np.stack(found)
 
     def rate_slope(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
-        """Return ∂(dx/dt)/∂x in 1/s by differences that stay on one side of a bound: a sub-circuit
-        may stop its state there by a comparison."""
-        if len(self.circuit.states) != 1:
-            return super().rate_slope(v, x, gate)
-        state = self.circuit.states[0]
-        step, at = 1e-6 * (state.high - state.low), np.asarray(x, dtype=float)
-        up = np.where((at > state.high - step) & (at < state.high), at, at + step)
-        down = np.where(at >= state.high, at, at - step)
-        up, down = (
-            np.where(at <= state.low, at, up),
-            np.where((at < state.low + step) & (at > state.low), at, down),
-        )
-        rise = self._solved("rate", v, up)[2][0] - self._solved("rate", v, down)[2][0]
-        slope: Floats = rise / (up - down)
-        return slope
+        """Return ∂(dx/dt)/∂x of each state in 1/s, by the equations' own derivatives."""
+        if not self.circuit.states:
+            return np.zeros(np.broadcast_shapes(np.shape(v), np.shape(x)))
+        slopes = self._equations("rate").everything(
+            np.asarray(v, dtype=float), self._states_of(x), self._values()
+        )[3]
+        own = [np.asarray(row[1 + k]) for k, row in enumerate(slopes[1:])]
+        own = [np.where(np.isfinite(one), one, 0.0) for one in own]
+        return own[0] if len(own) == 1 else np.stack(own)
 
     def check_held(self, v: Floats, x: Floats) -> None:
         """Check that what moved states beyond the descriptor's bounds was no more than an
@@ -229,7 +265,7 @@ class Foreign(Device):
             Nothing in the sub-circuit holds a state at its bound; without equations this is not
             known, and nothing is said.
         """
-        if self.equations is None or not self.circuit.states:
+        if self.stored is None or not self.circuit.states:
             return
         low, high = (np.asarray(b, dtype=float).reshape(-1, *(1,) * v.ndim) for b in self.bounds())
         beyond = np.any((x < low) | (x > high), axis=0)
@@ -238,51 +274,41 @@ class Foreign(Device):
             at = np.clip(x[:, beyond], low.reshape(flat), high.reshape(flat))
             self.rate(v[beyond], at if len(at) > 1 else at[0])
 
-    def _check_bounds(self, v: Floats, x: Floats, rates: Floats) -> None:
-        """Refuse a state that stands at a bound of the descriptor which the sub-circuit itself does
-        not know."""
-        states = self.circuit.states
-        for k, state in enumerate(states):
-            at = np.broadcast_to(x if len(states) == 1 else x[k], rates[k].shape)
-            near = 1e-12 * (state.high - state.low)
-            outward = ((at >= state.high - near) & (rates[k] > 0)) | (
-                (at <= state.low + near) & (rates[k] < 0)
-            )
+    def _check_bounds(self, v: Floats, states: list[Floats], rates: Floats) -> None:
+        """Refuse a state that stands at a bound which the equations themselves do not know."""
+        low, high = self._ends()
+        for k in range(len(states)):
+            a, b, at = low[k], high[k], np.broadcast_to(states[k], rates[k].shape)
+            near, upward = 1e-12 * (b - a), rates[k] > 0
+            outward = ((at >= b - near) & upward) | ((at <= a + near) & (rates[k] < 0))
             if not np.any(outward):
                 continue
 
-            def rate_at(value: Floats, k: int = k, at: Floats = at) -> Floats:
-                given = (
-                    value
-                    if len(states) == 1
-                    else np.stack(
-                        [
-                            value if j == k else np.broadcast_to(x[j], at.shape)
-                            for j in range(len(states))
-                        ]
-                    )
-                )
-                found: Floats = self._solved("rate", v, given)[2][k]
-                return found
+            def rate_at(
+                value: Floats, k: int = k, shape: tuple[int, ...] = rates[k].shape
+            ) -> Floats:
+                given = [
+                    np.broadcast_to(value if j == k else one, shape) for j, one in enumerate(states)
+                ]
+                return self._equations("rate").everything(v, given, self._values())[2][k]
 
-            there = np.abs(rate_at(np.full(at.shape, 0.5 * (state.low + state.high))))
-            outward &= np.abs(rates[k]) > 0.01 * there
-            # A sub-circuit that holds its state at the bound by a comparison does so beyond it at
-            # the latest.
+            least = 0.01 * np.abs(rate_at(0.5 * (a + b)))
+            outward &= np.abs(rates[k]) > least
+            # What holds its state at the bound by a comparison does so beyond it at the latest.
             if np.any(outward):
-                upward = rates[k] > 0
-                past = rate_at(
-                    np.where(upward, state.high, state.low)
-                    + np.where(upward, _BEYOND, -_BEYOND) * (state.high - state.low)
-                )
-                outward &= ((past > 0) == upward) & (np.abs(past) > 0.01 * there)
+                past = rate_at(np.where(upward, b, a) + np.where(upward, BEYOND, -BEYOND) * (b - a))
+                outward &= ~((past * np.sign(rates[k]) <= 0) | (np.abs(past) <= least))
             if np.any(outward):
-                raise EngineError(
-                    f"{self.name}: the state {state.name} goes on beyond [{state.low:g},"
-                    f" {state.high:g}] {state.unit}, the descriptor's low and high, since nothing"
-                    " in the sub-circuit holds it there. Give the bounds that it has, or put a"
-                    " window into the sub-circuit"
-                )
+                raise EngineError(self._goes_on(k, float(np.min(a)), float(np.max(b))))
+
+    def _goes_on(self, k: int, low: float, high: float) -> str:
+        """Return the message about a state that nothing holds at its bounds."""
+        state = self.circuit.states[k]
+        return (
+            f"{self.name}: the state {state.name} goes on beyond [{low:g}, {high:g}]"
+            f" {state.unit}, the descriptor's low and high, since nothing in the sub-circuit holds"
+            " it there. Give the bounds that it has, or put a window into the sub-circuit"
+        )
 
     def spice_parameters(self) -> dict[str, float | Floats]:
         """Return the parameters by the names they have in the text."""

@@ -54,12 +54,13 @@ from spicesnn import units
 from spicesnn.devices.base import Device, parameter
 from spicesnn.devices.foreign import Foreign, ForeignState, ForeignSubcircuit
 from spicesnn.devices.importers.cards import library_of
-from spicesnn.devices.importers.closed import Equations, NotClosedError, closed
+from spicesnn.devices.importers.closed import NotClosedError, closed
 from spicesnn.devices.importers.dialects import SpiceDialect
 from spicesnn.devices.importers.emit import Written, part_name, write
 from spicesnn.devices.importers.evaluate import with_parameters
 from spicesnn.devices.importers.expressions import Term
 from spicesnn.devices.importers.states import Declared, stores
+from spicesnn.devices.importers.stored import Stored
 from spicesnn.devices.importers.translate import Part, understood
 from spicesnn.errors import ConfigError, InputError, UnsupportedNetlistError
 from spicesnn.guesses import nearest
@@ -134,7 +135,7 @@ def load_foreign(descriptor: Path | str, *, trust: bool = False) -> Device:
     if init:
         told = "".join(f"{remark(f'ngspice is told before this: {line}')}\n" for line in init)
         circuit = dataclasses.replace(circuit, init=init, text=told + circuit.text)
-        if changes_circuit(init) and isinstance(equations, Equations):
+        if changes_circuit(init) and isinstance(equations, Stored):
             equations = "its init changes the circuit, of which the equations know nothing"
     return _device_class(path, table, circuit, given, equations)()
 
@@ -220,7 +221,7 @@ def _texts(where: str, entry: Any) -> Iterator[tuple[str, str]]:
 
 def _understood(
     path: Path, table: dict[str, Any], netlist: Path
-) -> tuple[ForeignSubcircuit, dict[str, str], Equations | str]:
+) -> tuple[ForeignSubcircuit, dict[str, str], Stored | str]:
     """Return a sub-circuit written again from what was understood of it, its parameters, and its
     equations or why it has none."""
     library = library_of(read_cards(netlist, path.parent))
@@ -270,8 +271,8 @@ def _understood(
         ),
     )
     try:
-        equations: Equations | str = closed(
-            part, p, n, [(state.node, state.capacitor) for state in states]
+        equations: Stored | str = closed(
+            part, p, n, [dataclasses.replace(s, start=starts[s.node]) for s in states]
         )
     except NotClosedError as reason:
         equations = str(reason)
@@ -359,7 +360,7 @@ def _inside(written: Written, path: str, kind: str) -> str:
 
 def _as_it_stands(
     path: Path, table: dict[str, Any], netlist: Path
-) -> tuple[ForeignSubcircuit, dict[str, str], Equations | str]:
+) -> tuple[ForeignSubcircuit, dict[str, str], Stored | str]:
     """Return a sub-circuit in ngspice's own language, unchecked: the user has said that it is
     trusted."""
     text = flatten(netlist, folder=path.parent, trust=True)
@@ -524,7 +525,7 @@ def _device_class(
     table: dict[str, Any],
     circuit: ForeignSubcircuit,
     given: dict[str, str],
-    equations: Equations | str,
+    equations: Stored | str,
 ) -> type[Foreign]:
     """Return a subclass of Foreign with the descriptor's parameters as fields."""
     fields: list[Any] = []
@@ -569,7 +570,7 @@ def _device_class(
         "gated": circuit.gate is not None,
         "memory": bool(circuit.states),
         "circuit": circuit,
-        "equations": equations if isinstance(equations, Equations) else None,
+        "stored": equations if isinstance(equations, Stored) else None,
         "why_not": equations if isinstance(equations, str) else "",
         "drive": _drive(path, table.get("drive", {})),
     }

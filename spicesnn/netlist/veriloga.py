@@ -471,7 +471,6 @@ def _device(
         "state_scale": stored.scales,
         "memory": bool(states),
         "circuit": circuit,
-        "equations": stored,
         "why_not": "",
         "drive": drive,
         "stored": stored,

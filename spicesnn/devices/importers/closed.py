@@ -1,242 +1,97 @@
-"""A foreign sub-circuit as equations: its current and its rates at a voltage and a state, by
+"""A foreign sub-circuit as stored equations: its current and its rates at a voltage and a state, by
 Kirchhoff's laws inside it.
 
-The inner nodes and the currents of inner sources of voltage are solved for by Newton's method with
-exact derivatives, for all cells at once. That is a device for the nodal engine where the
-sub-circuit is a two-terminal: resistors and sources between its pins and its inner nodes, state
+The voltages of inner nodes and the currents of inner sources of voltage are unknown. What an
+equation with a whole factor gives (the current through a source from the sum at its node) is put
+into the others, so is the last of several where it stands in one straight line; the rest is left to
+Newton's method (`spicesnn.devices.importers.stored`). That is a device for the nodal engine where
+the sub-circuit is a two-terminal: resistors and sources between its pins and its inner nodes, state
 nodes with a capacitor to the ground, and no way for the current from the pins to the ground."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+import math
+from collections.abc import Sequence
+from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from spicesnn.devices.importers.dialects import ZERO, build
+from spicesnn.devices.foreign import ForeignState
+from spicesnn.devices.importers.dialects import BOOLEANS
 from spicesnn.devices.importers.elements import Element
-from spicesnn.devices.importers.evaluate import with_parameters
 from spicesnn.devices.importers.expressions import Term
-from spicesnn.devices.importers.tape import Tape, derivative, minus, plus
+from spicesnn.devices.importers.graph import ARITY, Graph
+from spicesnn.devices.importers.stored import Stored
 from spicesnn.devices.importers.translate import Part
-from spicesnn.errors import ConvergenceError
 
-Array = NDArray[np.float64]
-_STEPS, _TOLERANCE = 100, 1e-12
 _KINDS = frozenset({"r", "c", "v", "bi", "bv"})
+_TWO = Term("num", value=2.0)
 
 
 class NotClosedError(Exception):
     """Why a sub-circuit has no equations that the nodal engine could use."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Equations:
-    """The equations of a sub-circuit.
+class _Reader:
+    """Terms as expressions of a graph.
 
     Attributes
     ----------
-    p, n : str
-        Its pins.
-    states : tuple of (node, capacitor)
-    elements : tuple of Element
-        All but the state capacitors.
-    farads : tuple of Term
-        The state capacitors' values.
-    formulas : dict
-        Parameters that follow from those that are set.
-    unknown : tuple of str
-        Inner nodes, then the sources of voltage whose currents are unknown (with a ``#``).
+    graph : Graph
+    held : dict
+        Node, or ``#`` and the name of a source → its voltage, or its current.
     """
 
-    p: str
-    n: str
-    states: tuple[tuple[str, str], ...]
-    elements: tuple[Element, ...]
-    farads: tuple[Term, ...]
-    formulas: Mapping[str, Term]
-    unknown: tuple[str, ...]
-    _parts: tuple[Tape, Tape, bool] = field(init=False, repr=False)
+    def __init__(self, part: Part) -> None:
+        self.graph, self.part = Graph(), part
+        self.held: dict[str, int] = {"0": self.graph.zero}
+        self._made: dict[Term, int] = {}
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_parts", _tapes(self))
+    def across(self, a: str, b: str) -> int:
+        """Return the voltage between two nodes."""
+        return self.graph.make("-", self.held[a], self.held[b])
 
-    def solve(
-        self, v: Array, x: Sequence[Array], parameters: Mapping[str, Any]
-    ) -> tuple[Array, Array, list[Array]]:
-        """Return current, its derivative by the voltage, and the rates of the state nodes.
+    def number(self, term: Term) -> int:
+        """Return a term as a number; a condition that holds is 1."""
+        if term.op in BOOLEANS:
+            return self.graph.make("if", self.condition(term), self.graph.one, self.graph.zero)
+        found = self._made.get(term)
+        if found is None:
+            found = self._made[term] = self._number(term)
+        return found
 
-        Parameters
-        ----------
-        v : (…) array
-            Volt between the pins.
-        x : sequence of (…) arrays
-            Volt of each state node.
-        parameters : Mapping
-            Numbers, or arrays that broadcast against `v`.
+    def condition(self, term: Term) -> int:
+        """Return a term as a condition."""
+        if term.op in ("and", "or", "not"):
+            return self.graph.make(term.op, *(self.condition(a) for a in term.args))
+        if term.op in BOOLEANS:
+            return self.graph.make(term.op, *(self.number(a) for a in term.args))
+        return self.graph.truth(self.number(term))
 
-        Returns
-        -------
-        amps, siemens : (…) arrays
-        rates : list of (…) arrays
-            Volt a second of each state node.
-        """
-        shape = np.broadcast_shapes(np.shape(v), *(np.shape(one) for one in x))
-        count = len(self.unknown)
-        inside, outside, linear = self._parts
-        known: dict[Term, Any] = {_VOLTS: v} | {_symbol("x", k): value for k, value in enumerate(x)}
-        known |= {Term("par", names=(name,)): value for name, value in parameters.items()}
-        with np.errstate(all="ignore"):
-            for name, term in self.formulas.items():
-                known[Term("par", names=(name,))] = with_parameters(term, parameters, self.formulas)
-            inner = np.zeros((count, *shape))
-            for _ in range(_STEPS if count else 0):
-                known |= {_symbol("u", k): inner[k] for k in range(count)}
-                found = inside.run(known)
-                slopes = _array(found[count:], shape).reshape(count, count, *shape)
-                move = _solved(slopes, -_array(found[:count], shape))
-                worst, size = np.max(np.abs(move), axis=0), np.max(np.abs(inner), axis=0)
-                inner = inner + move
-                if linear or np.all(worst <= _TOLERANCE * size):
-                    break
-                if not np.all(np.isfinite(inner)):
-                    raise ConvergenceError(
-                        "the inner nodes of a foreign sub-circuit cannot be solved: its equations"
-                        " have no value there"
-                    )
-            else:
-                if count:
-                    raise ConvergenceError(
-                        f"the inner nodes of a foreign sub-circuit were not solved in {_STEPS}"
-                        " steps of Newton's method"
-                    )
-            known |= {_symbol("u", k): inner[k] for k in range(count)}
-            found = outside.run(known)
-            amps, by_volts = (_array(found[k : k + 1], shape)[0] for k in (0, 1))
-            if count:
-                sides = _array(found[2 : 2 + 2 * count], shape)
-                by_volts = by_volts - np.sum(sides[:count] * _solved(slopes, sides[count:]), axis=0)
-            rates = [np.broadcast_to(value, shape) for value in found[2 + 2 * count :]]
-        return amps, by_volts, rates
+    def _number(self, term: Term) -> int:
+        graph, make = self.graph, self.graph.make
+        match term.op:
+            case "num":
+                return graph.number(term.value)
+            case "par":
+                name = term.names[0]
+                local = self.part.local.get(name)
+                return graph.symbol(f"par:{name}") if local is None else self.number(local)
+            case "v":
+                return self.across(term.names[0], (*term.names, "0")[1])
+            case "i":
+                return self.held[f"#{term.names[0]}"]
+            case "if":
+                return make("if", self.condition(term.args[0]), *map(self.number, term.args[1:]))
+            case "apow":
+                base, exponent = map(self.number, term.args)
+                return make("pow", base if term.args[1] == _TWO else make("abs", base), exponent)
+            case "log10":
+                return make("/", make("ln", self.number(term.args[0])), graph.number(math.log(10)))
+            case op if op in ARITY:
+                return make(op, *map(self.number, term.args))
+        raise NotClosedError(f"{term.word or term.op!r} has no value here")
 
 
-_VOLTS = Term("volts", names=("between the pins",))
-
-
-def _symbol(kind: str, k: int) -> Term:
-    return Term(kind, names=(str(k),))
-
-
-def _array(values: Sequence[Any], shape: tuple[int, ...]) -> Array:
-    made = np.empty((len(values), *shape))
-    for k, value in enumerate(values):
-        made[k] = value
-    return made
-
-
-def _tapes(equations: Equations) -> tuple[Tape, Tape, bool]:
-    """Return what must be 0 with its derivatives by the unknowns; what is asked for; and whether
-    the first is linear.
-
-    What is asked for is, in this order: the current into p; its derivative by the voltage, then by
-    each unknown; of what must be 0 the derivatives by the voltage; the rates of the state nodes.
-    """
-    place = {name: k for k, name in enumerate(equations.unknown)}
-    held = {"0": ZERO, equations.n: ZERO, equations.p: _VOLTS} | {
-        node: _symbol("x", k) for k, (node, _) in enumerate(equations.states)
-    }
-    held |= {name: _symbol("u", k) for name, k in place.items()}
-
-    def put(term: Term) -> Term:
-        if term.op == "v":
-            return minus(held[term.names[0]], held[term.names[1]] if len(term.names) > 1 else ZERO)
-        if term.op == "i":
-            return held[f"#{term.names[0]}"]
-        if term.op == "par":
-            return Term("par", names=term.names)
-        return replace(term, args=tuple(put(a) for a in term.args)) if term.args else term
-
-    total: dict[str, Term] = dict.fromkeys(
-        [*equations.unknown, equations.p, *(node for node, _ in equations.states)], ZERO
-    )
-    for element in equations.elements:
-        assert element.value is not None
-        a, b = element.nodes[:2]
-        volts, value = minus(held[a], held[b]), put(element.value)
-        if element.kind in ("v", "bv"):
-            total[f"#{element.name}"] = minus(volts, value)
-            amps = held[f"#{element.name}"]
-        else:
-            amps = build("/", volts, value) if element.kind == "r" else value
-        for node, sum_of in ((a, plus), (b, minus)):
-            if node in total:
-                total[node] = sum_of(total[node], amps)
-    kept: dict[tuple[Term, Term], Term] = {}
-    unknown = [_symbol("u", k) for k in range(len(place))]
-    balance = [total[name] for name in equations.unknown]
-    slopes = [derivative(row, symbol, kept) for row in balance for symbol in unknown]
-    current = total[equations.p]
-    rates = [
-        build("/", build("neg", total[node]), put(farad))
-        for (node, _), farad in zip(equations.states, equations.farads, strict=True)
-    ]
-    asked = [
-        current,
-        derivative(current, _VOLTS, kept),
-        *(derivative(current, symbol, kept) for symbol in unknown),
-    ]
-    asked += [*(derivative(row, _VOLTS, kept) for row in balance), *rates]
-    linear = all(_affine(row) for row in balance)
-    return Tape([*balance, *slopes]), Tape(asked), linear
-
-
-def _affine(term: Term) -> bool:
-    """Return whether an expression is a straight line in the unknowns: steps and conditions have no
-    slope, and are none."""
-    if not term.holds("u"):
-        return True
-    if term.op in ("u", "+", "-", "neg"):
-        return all(_affine(a) for a in term.args)
-    if term.op in ("*", "/"):
-        first, second = term.args
-        return (_affine(first) and not second.holds("u")) or (
-            term.op == "*" and _affine(second) and not first.holds("u")
-        )
-    return False
-
-
-def _solved(matrix: Array, right: Array) -> Array:
-    """Return the solutions of (m, m, …) systems with right sides (m, …): Gauss, with the largest
-    pivot of each system, for all at once."""
-    matrix, right = matrix.copy(), right.copy()
-    size = len(right)
-    with np.errstate(all="ignore"):
-        for k in range(size):
-            if k + 1 < size:
-                best = k + np.argmax(np.abs(matrix[k:, k]), axis=0)
-                if np.any(best != k):
-                    at = best[None, None]
-                    row, value = (
-                        np.take_along_axis(matrix, at, axis=0)[0],
-                        np.take_along_axis(right, best[None], axis=0)[0],
-                    )
-                    np.put_along_axis(matrix, at, matrix[k][None].copy(), axis=0)
-                    np.put_along_axis(right, best[None], right[k][None].copy(), axis=0)
-                    matrix[k], right[k] = row, value
-            for below in range(k + 1, size):
-                factor = matrix[below, k] / matrix[k, k]
-                matrix[below, k:] -= factor * matrix[k, k:]
-                right[below] -= factor * right[k]
-        for k in range(size - 1, -1, -1):
-            right[k] = (right[k] - np.sum(matrix[k, k + 1 :] * right[k + 1 :], axis=0)) / matrix[
-                k, k
-            ]
-    return right
-
-
-def closed(part: Part, p: str, n: str, states: Sequence[tuple[str, str]]) -> Equations:
+def closed(part: Part, p: str, n: str, states: Sequence[ForeignState]) -> Stored:
     """Return the equations of a sub-circuit.
 
     Raises
@@ -244,14 +99,144 @@ def closed(part: Part, p: str, n: str, states: Sequence[tuple[str, str]]) -> Equ
     NotClosedError
         It is more than a two-terminal of resistors and sources with states beside it; says what.
     """
-    others = [pin for pin in part.pins if pin not in (p, n) and pin not in dict(states)]
+    others = [pin for pin in part.pins if pin not in (p, n, *(state.node for state in states))]
     if others:
         raise NotClosedError(f"it has a further pin, {others[0]!r}")
-    capacitors = {capacitor: node for node, capacitor in states}
-    elements, farads = [], dict.fromkeys(capacitors, None)
+    elements, farads = _checked(part, p, n, states)
+    held = {"0", p, n, *(state.node for state in states)}
+    nodes = dict.fromkeys(node for e in elements for node in e.nodes if node not in held)
+    reader = _Reader(part)
+    graph, make = reader.graph, reader.graph.make
+    volt, units = graph.symbol("v"), [graph.symbol(f"x:{state.name}") for state in states]
+    reader.held |= {n: graph.zero, p: volt}
+    for state, unit in zip(states, units, strict=True):
+        reader.held[state.node] = make("/", unit, graph.number(state.scale))
+    sources = [f"#{e.name}" for e in elements if e.kind in ("v", "bv")]
+    unknown = [*nodes, *sources]
+    reader.held |= {name: graph.symbol(f"u:{k}") for k, name in enumerate(unknown)}
+    total = dict.fromkeys([*unknown, p, *(state.node for state in states)], graph.zero)
+    for element in elements:
+        assert element.value is not None
+        a, b = element.nodes[:2]
+        volts, value = reader.across(a, b), reader.number(element.value)
+        if element.kind in ("v", "bv"):
+            total[f"#{element.name}"] = make("-", volts, value)
+            amps = reader.held[f"#{element.name}"]
+        else:
+            amps = make("/", volts, value) if element.kind == "r" else value
+        for node, op in ((a, "+"), (b, "-")):
+            if node in total:
+                total[node] = make(op, total[node], amps)
+    rates = [
+        make(
+            "*",
+            graph.number(state.scale),
+            make("/", make("neg", total[state.node]), reader.number(farad)),
+        )
+        for state, farad in zip(states, farads, strict=True)
+    ]
+    starts = [
+        graph.number(state.initial)
+        if state.start is None
+        else make("*", graph.number(state.scale), reader.number(state.start))
+        for state in states
+    ]
+    solved = _reduced(graph, [total[p], *rates], {reader.held[u]: total[u] for u in unknown})
+    ends = [graph.number(end) for state in states for end in (state.low, state.high)]
+    plain, count = Graph(), 1 + len(rates)
+    placed = graph.copy([*solved, *ends, *starts], plain)
+    at = len(solved)
+    return Stored(
+        graph=plain,
+        current=placed[0],
+        rates=tuple(placed[1:count]),
+        residuals=tuple(placed[count:at]),
+        states=tuple(state.name for state in states),
+        scales=tuple(state.scale for state in states),
+        lows=tuple(placed[at : at + len(ends) : 2]),
+        highs=tuple(placed[at + 1 : at + len(ends) : 2]),
+        starts=tuple(placed[at + len(ends) :]),
+    )
+
+
+def _reduced(graph: Graph, wanted: list[int], equations: dict[int, int]) -> list[int]:
+    """Return what is wanted, and behind it what must be 0, with as few unknowns ``u:0``, ``u:1``, …
+    as are left.
+
+    An unknown is put into all others where an equation has it with a whole number as its factor,
+    or where it is the only one of its equation, in a straight line: neither divides by anything
+    that the whole system of equations does not.
+
+    Parameters
+    ----------
+    wanted : list of int
+    equations : dict
+        Unknown → what must be 0, one equation each, in any order.
+    """
+    unknown, rows = list(equations), list(equations.values())
+    while True:
+        found = next(
+            (
+                (row, symbol, by)
+                for lonely in (False, True)
+                for row in rows
+                for symbol in unknown
+                if symbol in graph.held(row)
+                and (by := graph.slope(row, symbol))
+                and graph.straight(row, symbol)
+                and _gives(graph, row, by, unknown, lonely=lonely)
+            ),
+            None,
+        )
+        if found is None:
+            break
+        row, symbol, by = found
+        rest = graph.put([row], {symbol: graph.zero})[0]
+        if not graph.is_number(by, -1.0):
+            rest = graph.make("neg", graph.make("/", rest, by))
+        unknown.remove(symbol)
+        rows.remove(row)
+        placed = graph.put([*wanted, *rows], {symbol: rest})
+        wanted, rows = placed[: len(wanted)], placed[len(wanted) :]
+    needed = {s for s in unknown if any(s in graph.held(place) for place in wanted)}
+    while True:  # what is solved together with what is needed is needed, too
+        more = {
+            s
+            for row in rows
+            if needed & graph.held(row)
+            for s in unknown
+            if s in graph.held(row) and s not in needed
+        }
+        if not more:
+            break
+        needed |= more
+    unknown = [s for s in unknown if s in needed]
+    rows = [row for row in rows if needed & graph.held(row)]
+    if len(rows) != len(unknown):
+        raise NotClosedError("nothing determines the voltage of one of its inner nodes")
+    names = {s: graph.symbol(f"u:{k}") for k, s in enumerate(unknown)}
+    return graph.put([*wanted, *rows], names)
+
+
+def _gives(graph: Graph, row: int, by: int, unknown: Sequence[int], *, lonely: bool) -> bool:
+    """Return whether an equation with this slope in an unknown gives it."""
+    if graph.is_number(by):
+        return not graph.is_number(by, 0.0)
+    others = graph.held(row) & set(unknown)
+    return lonely and len(others) == 1 and not graph.held(by) & others
+
+
+def _checked(
+    part: Part, p: str, n: str, states: Sequence[ForeignState]
+) -> tuple[list[Element], list[Term]]:
+    """Return the elements but for the states' capacitors, and the values of these."""
+    capacitors = {state.capacitor: state.node for state in states}
+    elements, farads = [], {}
     for element in part.elements:
         if element.kind not in _KINDS:
             raise NotClosedError(f"{element.name!r} is none of resistor, capacitor and source")
+        if element.value is None or element.value.holds("sdt", "ddt", "opaque"):
+            raise NotClosedError(f"{element.name!r} is not translated")
         if element.kind == "c":
             node = capacitors.get(element.name)
             if node is None or set(element.nodes) != {node, "0"}:
@@ -260,31 +245,15 @@ def closed(part: Part, p: str, n: str, states: Sequence[tuple[str, str]]) -> Equ
                 )
             farads[element.name] = element.value
         else:
-            elements.append(
-                element
-                if element.value is None
-                else replace(element, value=_differences(element.value))
-            )
-    if None in farads.values():
+            elements.append(replace(element, value=_differences(element.value)))
+    if len(farads) < len(capacitors):
         raise NotClosedError("a state lies in an inner sub-circuit")
-    held = {"0", p, n, *(node for node, _ in states)}
-    nodes = dict.fromkeys(node for e in elements for node in e.nodes if node not in held)
-    sources = [f"#{e.name}" for e in elements if e.kind in ("v", "bv")]
     _two_terminal(elements, p, n)
+    held = {"0", p, n, *capacitors.values()}
     for element in elements:
         if element.kind in ("v", "bv") and set(element.nodes) <= held:
             raise NotClosedError(f"the source {element.name!r} lies across what is given already")
-        if element.value is None or element.value.holds("sdt", "ddt", "opaque"):
-            raise NotClosedError(f"{element.name!r} is not translated")
-    return Equations(
-        p=p,
-        n=n,
-        states=tuple(states),
-        elements=tuple(elements),
-        farads=tuple(f for f in farads.values() if f is not None),
-        formulas=dict(part.local),
-        unknown=(*nodes, *sources),
-    )
+    return elements, [farads[name] for name in capacitors]
 
 
 def _differences(term: Term) -> Term:

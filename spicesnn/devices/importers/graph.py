@@ -410,6 +410,22 @@ class Graph:
                 return make("/", one, make("-", one, square))
         raise AssertionError(self.ops[place])
 
+    def straight(self, place: int, symbol: int) -> bool:
+        """Return whether an expression is a straight line in a symbol. Steps and conditions have no
+        slope, and are none."""
+        straight: dict[int, bool] = {}
+        for at in self.order([place]):
+            args, held = self.args[at], [symbol in self._held[a] for a in self.args[at]]
+            if symbol not in self._held[at] or at == symbol:
+                straight[at] = True
+            elif self.ops[at] in ("+", "-", "neg"):
+                straight[at] = all(straight[a] for a in args)
+            elif self.ops[at] == "*":
+                straight[at] = not all(held) and straight[args[held.index(True)]]
+            else:
+                straight[at] = self.ops[at] == "/" and not held[1] and straight[args[0]]
+        return straight[place]
+
     def order(self, wanted: Iterable[int]) -> list[int]:
         """Return the places that are needed for these expressions, arguments first."""
         seen: set[int] = set()

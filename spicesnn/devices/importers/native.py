@@ -23,7 +23,15 @@ import numpy as np
 
 from spicesnn.devices.equations import CellCode
 from spicesnn.devices.importers.graph import BOOLEAN, Graph, Program
-from spicesnn.devices.importers.stored import HALVINGS, ROUNDING, STEPS, TOLERANCE, Stored, size
+from spicesnn.devices.importers.stored import (
+    BEYOND,
+    HALVINGS,
+    ROUNDING,
+    STEPS,
+    TOLERANCE,
+    Stored,
+    size,
+)
 from spicesnn.paths import caches_dir
 from spicesnn.whole_file import write_whole
 
@@ -283,12 +291,19 @@ class _Writer:
             others = [
                 f"p[{count + 2 * n + j}]" if j != k else "0.5 * (low + high)" for j in range(n)
             ]
+            past = [others[j] if j != k else "past" for j in range(n)]
             body = [
                 f"low, high, rate = p[{count + 2 * k}], p[{count + 2 * k + 1}], _rate_{k}({given})",
                 "near = 1e-12 * (high - low)",
                 f"if ({at} >= high - near and rate > 0.0) or ({at} <= low + near and rate < 0.0):",
-                f"    if abs(rate) > 0.01 * abs(_rate_{k}({', '.join(['v', *others, 'p'])})):",
-                "        return np.nan",
+                f"    least = 0.01 * abs(_rate_{k}({', '.join(['v', *others, 'p'])}))",
+                "    if abs(rate) > least:",
+                f"        past = high + {BEYOND} * (high - low)",
+                "        if rate < 0.0:",
+                f"            past = low - {BEYOND} * (high - low)",
+                f"        past = _rate_{k}({', '.join(['v', *past, 'p'])})",
+                "        if not (past * rate <= 0.0 or abs(past) <= least):",
+                "            return np.nan",
                 "return rate",
             ]
             lines += (

@@ -22,6 +22,8 @@ Array = NDArray[np.float64]
 STEPS, HALVINGS, TOLERANCE, ROUNDING = 200, 40, 1e-13, 1e-12
 """Newton's method: its steps, halvings of one, the step that is small against an unknown, the residual
 that is small against its terms."""
+BEYOND = 1e-9
+"""Of a state's range: so far outside its bounds it is asked whether the equations hold it there."""
 _MOST = 20_000
 _NAME = re.compile(r"[a-z]+(?::[A-Za-z0-9_]+)?")
 
@@ -78,26 +80,6 @@ class Stored:
     _programs: dict[Any, tuple[Program, Program]] = field(default_factory=dict, repr=False)
 
     # -- solving ----------------------------------------------------------------------------------
-
-    def solve(
-        self, v: Array, x: Sequence[Array], parameters: Mapping[str, Any]
-    ) -> tuple[Array, Array, list[Array]]:
-        """Return current, dI/dV and the rates of the state nodes, as
-        `spicesnn.devices.importers.closed.Equations` does.
-
-        Parameters
-        ----------
-        v : (…) array
-            Volt between the terminals.
-        x : sequence of (…) arrays
-            Volt of each state's node.
-        parameters : Mapping
-            Numbers, or arrays that broadcast against `v`.
-        """
-        amps, siemens, rates, _, _ = self.everything(
-            v, [one * s for one, s in zip(x, self.scales, strict=True)], parameters
-        )
-        return amps, siemens, [rate / s for rate, s in zip(rates, self.scales, strict=True)]
 
     def everything(
         self, v: Array, x: Sequence[Array], parameters: Mapping[str, Any]

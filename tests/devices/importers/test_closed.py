@@ -5,11 +5,12 @@ import pytest
 
 import spicesnn as sn
 from spicesnn import paths
+from spicesnn.devices.compiled import over_arrays
+from spicesnn.devices.foreign import ForeignState
+from spicesnn.devices.importers import native
 from spicesnn.devices.importers.cards import cards_of, library_of
 from spicesnn.devices.importers.closed import NotClosedError, closed
 from spicesnn.devices.importers.dialects import SpiceDialect
-from spicesnn.devices.importers.expressions import Term
-from spicesnn.devices.importers.tape import Tape, derivative
 from spicesnn.devices.importers.translate import translate
 from spicesnn.errors import EngineError
 from spicesnn.netlist.foreign import load_foreign
@@ -26,8 +27,15 @@ def part_of(cards, pins="p n"):
     )
 
 
-def solved(cards, states=(("x", "cx"),)):
-    return closed(part_of(cards), "p", "n", states).solve(V, [X] * len(states), {})
+STATE = ForeignState(name="x", node="x", capacitor="cx")
+
+
+def equations(cards, states=(STATE,)):
+    return closed(part_of(cards), "p", "n", states)
+
+
+def solved(cards, states=(STATE,), x=X):
+    return equations(cards, states).everything(V, [x] * len(states), {})[:3]
 
 
 def test_a_resistor_that_depends_on_the_state():
@@ -58,7 +66,7 @@ def test_a_condition_on_an_inner_node_is_not_taken_for_a_straight_line():
     np.testing.assert_allclose(siemens, 1 / (1e3 * (1 + X)), rtol=1e-14)
     # V = −0.7 at 0.1, −0.1 at 0.3, 0 at 0.5, 0.2 at 0.7, 0.9 at 0.95: neither end is passed.
     np.testing.assert_allclose(rate, 0.0, atol=1e-12)
-    inside = closed(part_of(cards), "p", "n", [("x", "cx")]).solve(V, [np.full(5, 0.4)], {})[2][0]
+    inside = solved(cards, x=np.full(5, 0.4))[2][0]
     np.testing.assert_allclose(inside, [-2, -2, 0, 3, 3], rtol=1e-12)
 
 
@@ -95,17 +103,58 @@ def test_an_implicit_inner_node_is_solved_to_rounding():
     ],
 )
 def test_derivatives_are_those_of_differences(text):
-    term = part_of(f"g1 p n value={{{text}}}\ng2 p n value={{V(x)}}\nr9 x 0 1").elements[0].value
-    symbol = Term("v", names=("x",))
-    tape, slopes = Tape([term]), Tape([derivative(term, symbol, {})])
+    made = equations(f"g1 p n value={{{text.replace('V(x)', 'V(p,n)')}}}", ())
     at, step = np.array([0.11, 0.37, 0.55, 0.83]), 1e-6
-    up, down = (tape.run({symbol: at + s * step})[0] for s in (1, -1))
+    up, down = (made.everything(at + s * step, [], {})[0] for s in (1, -1))
     np.testing.assert_allclose(
-        np.broadcast_to(slopes.run({symbol: at})[0], at.shape),
-        (up - down) / (2 * step),
-        rtol=1e-7,
-        atol=1e-9,
+        made.everything(at, [], {})[1], (up - down) / (2 * step), rtol=1e-7, atol=1e-9
     )
+
+
+SERIES = """e1 p m value={I(e1)*V(x)*900}
+r1 m k 100
+b1 k n i=1u*(exp(V(k,n)/0.05)-1)
+cx x 0 1
+g2 0 x value={I(e1)}"""
+
+
+def test_only_what_is_bent_is_left_to_newtons_method():
+    """Of two nodes and the current of a source: the node before the bent one is given by the
+    current, and that by the bent one."""
+    made = equations(SERIES)
+    assert len(made.residuals) == 1
+    assert len(equations(SERIES.replace("1u*(exp(V(k,n)/0.05)-1)", "1m*V(k,n)")).residuals) == 0
+    (amps, _, _) = solved(SERIES)
+    ohms = 900 * X + 100
+    np.testing.assert_allclose(V - ohms * amps, 0.05 * np.log1p(amps / 1e-6), rtol=1e-9, atol=1e-13)
+
+
+def test_a_step_in_an_unknown_is_not_taken_for_a_straight_line():
+    """The slope of floor is 0, so that of the whole equation is a number, and yet it is no line."""
+    made = equations("e1 m n value={V(p,n)-0.05*floor(V(m,n)*4)}\ng1 p n value={V(m,n)*1m}", ())
+    volts = np.array([0.6, 0.7])  # 0.5 + 0.1, 0.6 + 0.1
+    np.testing.assert_allclose(made.everything(volts, [], {})[0], 1e-3 * (volts - 0.1), rtol=1e-13)
+
+
+HEATED = SERIES.replace("1u*", "1u*(1+V(t))*") + "\nct t 0 1\ng3 0 t value={V(p,n)*(1-V(t))}"
+
+
+@pytest.mark.parametrize("cards", [SERIES, HEATED])
+def test_the_compiled_twin_answers_what_the_equations_in_numpy_answer(cards):
+    states = [STATE, ForeignState(name="t", node="t", capacitor="ct")][: 1 + ("ct" in cards)]
+    made = equations(cards, states)
+    rng = np.random.default_rng(0)
+    v, x = rng.uniform(-0.9, 0.9, 300), rng.uniform(0.05, 0.95, (len(states), 300))
+    amps, siemens, rates, _, _ = made.everything(v, list(x), {})
+    code = native.cell_code(made, {}, [0.0] * len(x), [1.0] * len(x))
+    given = (*code.parameters, *x) if len(x) > 1 else code.parameters
+    for function, at, want in (
+        (code.current, 0.0, amps),
+        (code.conductance, 0.0, siemens),
+        *((code.rate, float(k), one) for k, one in enumerate(rates)),
+    ):
+        found = over_arrays(function, v, at if len(x) > 1 else x[0], None, given)
+        np.testing.assert_allclose(found, want, rtol=1e-12, atol=1e-20)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +168,7 @@ def test_derivatives_are_those_of_differences(text):
 )
 def test_what_is_no_two_terminal_has_no_twin(cards, why):
     with pytest.raises(NotClosedError, match=why):
-        closed(part_of(cards), "p", "n", ())
+        equations(cards, ())
 
 
 def test_the_published_loop_by_the_nodal_engine():

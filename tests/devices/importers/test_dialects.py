@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from spicesnn.devices.foreign import ForeignState
 from spicesnn.devices.importers import translate as translation
 from spicesnn.devices.importers.cards import cards_of, library_of
 from spicesnn.devices.importers.closed import closed
@@ -382,8 +383,11 @@ def test_integrals_are_states_on_capacitors_of_their_own():
         "cg1_sdt3": ("g1_sdt3", 0.0),
     }
     # 1 V for 0.5 s: φ = 0.1 + t, and twice integrated t²/2.
-    equations = closed(part, "a", "b", [(node, path) for path, (node, _) in found.items()])
-    amps, _, rates = equations.solve(
+    states = [
+        ForeignState(name=f"s{k}", node=node, capacitor=path)
+        for k, (path, (node, _)) in enumerate(found.items())
+    ]
+    amps, _, rates, _, _ = closed(part, "a", "b", states).everything(
         np.array(1.0), [np.array(0.6), np.array(0.5), np.array(0.125)], {}
     )
     assert float(amps) == pytest.approx(1e-3 + 3e-3 * 0.36 + 0.125)

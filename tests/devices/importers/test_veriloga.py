@@ -439,3 +439,14 @@ def test_bounds_follow_the_parameters_that_a_clip_is_made_of(tmp_path):
     (state,) = found.states
     assert (state.low, state.high, state.guessed) == (-1.0, 8.0, ())
     assert replace(device_of_model(found), n0=5.0).bounds() == (-4.0, 5.0)
+
+
+def test_a_step_in_an_unknown_is_not_taken_for_a_straight_line(tmp_path):
+    # The slope of floor is 0, so that of the whole equation is a number, and yet it is no line.
+    found = of_text(
+        tmp_path,
+        "analog begin V(x,n) <+ V(p,n) - 0.05*floor(V(x,n)*4); I(p,n) <+ 1m*V(x,n); end",
+    )
+    assert len(found.stored.residuals) == 1
+    volts = np.array([0.6, 0.7])  # x = 0.5 and 0.6, 0.05*2 below
+    assert device_of_model(found).current(volts, 0.0) == pytest.approx(1e-3 * (volts - 0.1))

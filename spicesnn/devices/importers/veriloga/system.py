@@ -573,7 +573,7 @@ class _Builder:
         while True:
             for symbol, residual in self.equations:
                 by = graph.slope(residual, symbol)
-                if graph.is_number(by, 0.0) or symbol in graph.held(by):
+                if graph.is_number(by, 0.0) or not graph.straight(residual, symbol):
                     continue
                 rest = graph.put([residual], {symbol: graph.zero})[0]
                 value = make("neg", make("/", rest, by)) if not graph.is_number(by, -1.0) else rest
