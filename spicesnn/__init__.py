@@ -156,6 +156,13 @@ _WORDS = {
     "quantize": "sn.Hardware(bits_per_cell=…), or sn.Imperfections(states=…)",
     "map": "net.on(hardware), or `spicesnn map NETWORK --data FILE`",
     "SNN": "sn.Network",
+    "compare": "`spicesnn validate`, or array.read(row_volts, engine=…) once with each engine",
+    "Neuron": "sn.Neurons(shape=…, kind=LIF(…)) with the kinds of spicesnn.networks.populations",
+    "LIF": "sn.Neurons(shape=…, kind=spicesnn.networks.populations.LIF(…))",
+    "IF": "sn.Neurons(shape=…, kind=spicesnn.networks.populations.IF(…))",
+    "MNIST": "spicesnn.datasets.mnist, or [data] of a preset",
+    "datasets": "`import spicesnn.datasets`",
+    "DataLoader": "arrays (X, Y) or any iterable of (x, y): sn.train(…, data=…)",
     "Classifier": "sn.CrossbarClassifier",
     "netlist": "array.to_deck(row_volts), or `spicesnn netlist PRESET`",
 }

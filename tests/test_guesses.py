@@ -205,6 +205,22 @@ def test_converters_are_given_by_their_bits():
     assert chips[0].certify("ngspice", samples=1, tiles=1).ok
 
 
+def test_a_converter_is_its_bits_and_a_tile_its_size():
+    assert sn.ADC(6) == sn.ADC(bits=6)
+    assert sn.DAC(5, coding="bit-serial") == sn.DAC(bits=5, coding="bit-serial")
+    with pytest.raises(TypeError):
+        sn.ADC(6, "max")
+    assert sn.Hardware(tile=64).tile_lines() == sn.Hardware(tile=(64, 64)).tile_lines() == (64, 64)
+    for tile in (64.5, "64", True, (64.5, 64), (64,), 1):
+        with pytest.raises(InputError, match="expected"):
+            sn.Hardware(tile=tile)
+
+
+def test_biases_in_the_place_of_the_activation_are_told_where_they_go():
+    with pytest.raises(InputError, match=r"from_arrays\(list\(zip\(weights, biases\)\)\)"):
+        sn.Network.from_arrays([np.eye(3)], [np.zeros(3)])
+
+
 def test_imperfections_take_a_number_where_it_has_one_meaning():
     noisy = sn.Imperfections(read_noise=0.1)
     assert noisy.read_noise.relative == 0.1
@@ -292,6 +308,10 @@ def test_words_of_elsewhere_are_answered_in_one_line_with_the_call(thing, name, 
         (lambda: sn.Wires(word_line_ohms=1.0), "did you mean 'word_line_ohm'"),
         (lambda: sn.Pulse(1.0, 1e-6), "by name: row_volts=…"),
         (lambda: sn.Pulse(row_volts=1.0, width="1us"), "width_s=… in seconds"),
+        (lambda: sn.Wires(r=1.0), "word_line_ohm=… and bit_line_ohm=…"),
+        (lambda: sn.Crossbar(G, selector="threshold"), "1s1r"),
+        (lambda: sn.train("xpue", epochs=1), "or 'training.epochs'"),
+        (lambda: sn.train("xpue", preset_name="xpue"), "settings={'section.name': value}"),
         (lambda: sn.Hardware(tile_size=64), r"tile=\(rows, cols\)"),
         (lambda: sn.Imperfections(variability=0.1), "spread"),
         (lambda: sn.Network([np.eye(3)]), "by name"),

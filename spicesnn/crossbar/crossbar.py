@@ -46,6 +46,10 @@ _WORDS = {
     "resistance": "1 / array.cell_conductance()",
     "conductances": "array.cell_conductance()",
     "G": "array.conductance, or array.cell_conductance() for devices",
+    "half_select": (
+        "array.pulse(row_volts=…, column_volts=…, width_s=…): V/2 on half-selected lines, or"
+        " `spicesnn study read-margin`"
+    ),
     "ir_drop": "array.read(row_volts).cell_volts, or `spicesnn study ir-drop`",
     "solve": "array.read(row_volts)",
     "run": "array.read(row_volts) or array.pulse(…)",
@@ -102,6 +106,7 @@ _ARGUMENTS = {
     "rows": "shape=(rows, cols)",
     "cols": "shape=(rows, cols)",
     "size": "shape=(rows, cols)",
+    "selector": "device='1s1r' (a threshold selector) or device='1t1r' (a transistor)",
     "model": "device=…",
     "memristor": "device=…",
     "weights": "conductance=… in siemens, or spicesnn.Network.from_arrays([weights]).on(hardware)",

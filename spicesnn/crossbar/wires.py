@@ -33,6 +33,16 @@ _LEAST_OHM = 1e-300
 
 
 _WORDS = {
+    "r": "word_line_ohm=… and bit_line_ohm=…",
+    "R": "word_line_ohm=… and bit_line_ohm=…",
+    "r_wire": "word_line_ohm=… and bit_line_ohm=…",
+    "segment_ohm": "word_line_ohm=… and bit_line_ohm=…",
+    "word": "word_line_ohm=…",
+    "bit": "bit_line_ohm=…",
+    "word_line": "word_line_ohm=…",
+    "bit_line": "bit_line_ohm=…",
+    "row": "word_line_ohm=…",
+    "column": "bit_line_ohm=…",
     "r_i": "word_line_ohm=… and bit_line_ohm=…",
     "resistance": "word_line_ohm=… and bit_line_ohm=…",
     "ohm": "word_line_ohm=… and bit_line_ohm=…",

@@ -3,7 +3,7 @@ integral non-linearity, noise."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import KW_ONLY, dataclass, fields
 from typing import Literal
 
 import numpy as np
@@ -36,14 +36,14 @@ def _check_numbers(owner: str, part: object, names: tuple[str, ...]) -> None:
             raise InputError(f"{owner}: {name} is {value!r}; expected a finite number, 0 or more")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class DAC:
     """Converter of inputs to word-line volts.
 
     Attributes
     ----------
     bits : int
-        Levels over the range: 2**bits from 0 to full scale, or 2**bits − 1 from −full to +full
+        May be given by position, as in ``DAC(6)``. Levels over the range: 2**bits from 0 to full scale, or 2**bits − 1 from −full to +full
         where inputs have both signs.
     coding : "amplitude", "bit-serial" or "pulse-width"
         One level a read; one read at full volts a bit, added up with powers of two behind the ADC;
@@ -55,6 +55,7 @@ class DAC:
     """
 
     bits: int = 8
+    _: KW_ONLY
     coding: Literal["amplitude", "bit-serial", "pulse-width"] = "amplitude"
     range: str = "max"
     percentile: float = 99.9
@@ -78,13 +79,14 @@ class DAC:
         return np.clip(np.rint(inputs / full * steps), -steps if signed else 0, steps)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ADC:
     """Converter of a bit line's current (or the difference of a pair) to a number.
 
     Attributes
     ----------
     bits : int
+        May be given by position, as in ``ADC(8)``.
     range : "max", "percentile" or "least-error"
         From the calibration samples, as of `DAC`.
     percentile : float
@@ -100,6 +102,7 @@ class ADC:
     """
 
     bits: int = 8
+    _: KW_ONLY
     range: str = "least-error"
     percentile: float = 99.9
     offset_lsb: float = 0.0

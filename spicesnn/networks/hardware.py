@@ -3,6 +3,7 @@ periphery."""
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
@@ -55,7 +56,7 @@ class Hardware:
         to the voltage are solved read by read (slower).
     wires : Wires or float
         Of every tile; ideal if left out. One number is the resistance of every segment, ohm.
-    tile : (rows, cols)
+    tile : (rows, cols), or one number for both
         The largest array; layers are cut into such tiles, partial sums are added behind the
         converters.
     columns : "differential", "offset" or "single"
@@ -97,7 +98,7 @@ class Hardware:
 
     device: Device = field(default_factory=VTEAM)
     wires: Wires = field(default_factory=Wires.ideal)
-    tile: tuple[int, int] = (128, 128)
+    tile: tuple[int, int] | int = (128, 128)
     columns: Literal["differential", "offset", "single"] = "differential"
     bits_per_cell: int | None = None
     slices: int = 1
@@ -117,6 +118,8 @@ class Hardware:
     def __post_init__(self) -> None:
         object.__setattr__(self, "device", device_given(self.device, "Hardware: device"))
         object.__setattr__(self, "wires", Wires.given(self.wires))
+        if isinstance(self.tile, int | np.integer) and not isinstance(self.tile, bool):
+            object.__setattr__(self, "tile", (int(self.tile), int(self.tile)))
         for name, converter in (("dac", DAC), ("adc", ADC)):
             given = getattr(self, name)
             if isinstance(given, int | np.integer) and not isinstance(given, bool):
@@ -202,9 +205,11 @@ class Hardware:
     def tile_lines(self) -> tuple[int, int]:
         """The largest tile: word lines and bit lines."""
         try:
-            rows, cols = (int(k) for k in self.tile)
+            rows, cols = (operator.index(k) for k in self.tile)  # type: ignore[union-attr]
         except (TypeError, ValueError):
-            raise InputError(f"Hardware: tile is {self.tile!r}; expected (rows, cols)") from None
+            raise InputError(
+                f"Hardware: tile is {self.tile!r}; expected (rows, cols), whole numbers"
+            ) from None
         return rows, cols
 
     @property

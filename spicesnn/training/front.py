@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from spicesnn.engines.base import Engine
 from spicesnn.engines.default import engine_given
-from spicesnn.guesses import hinted
+from spicesnn.errors import SpicesnnError, UnknownNameError
+from spicesnn.guesses import UnknownArgumentError, hinted
 from spicesnn.shortcuts import shortcut
 from spicesnn.training.config import load
 from spicesnn.training.loop import train as trained
@@ -102,6 +103,10 @@ def train(
     engine: Engine | str | None = None,
     out: str | Path | None = None,
     progress: Watcher | None = None,
+    resume: bool = False,
+    data: Any = None,
+    test_data: Any = None,
+    **others: Any,
 ) -> Run:
     """Train a preset or a TOML file, as ``spicesnn train`` does, and return the run.
 
@@ -119,6 +124,16 @@ def train(
         The run directory; ``runs/<preset>-seed<seed>`` if left out.
     progress : callable, optional
         Called with a `Progress` after every update.
+    resume : bool
+        Go on from the checkpoint in `out`; the configuration stored there is the one that counts.
+    data, test_data : iterable of (x, y), or tuple of arrays (X, Y), optional
+        Samples of one's own, and held-out ones; `out` has to be given. Without `test_data`, the
+        fraction ``data.test_fraction`` is held out.
+
+    Raises
+    ------
+    UnknownArgumentError
+        Any other argument; the message says how a setting of that name is given.
 
     Examples
     --------
@@ -127,10 +142,33 @@ def train(
     >>> sn.train("xpue", engine="nodal", out=folder).test_accuracy
     1.0
     """
+    for name, value in others.items():
+        raise UnknownArgumentError(_as_setting(preset, name, value))
     config = load(str(preset), dict(settings) if isinstance(settings, Mapping) else list(settings))
     with engine_given(config.engine if engine is None else engine, config.engine_init) as solver:
-        summary = trained(config, engine=solver, out=out, rng_seed=seed, progress=progress)
+        summary = trained(
+            config,
+            engine=solver,
+            out=out,
+            rng_seed=seed,
+            progress=progress,
+            resume=resume,
+            data=data,
+            test_data=test_data,
+        )
     return load_run(summary.run)
+
+
+def _as_setting(preset: str | Path, name: str, value: Any) -> str:
+    """Say how what was given as an argument of `train` is given as a setting."""
+    said = f"use settings={{{name!r}: {value!r:.40}}}"
+    try:
+        load(str(preset), {name: value})
+    except UnknownNameError as error:
+        said = f"settings are given as settings={{'section.name': value}}: {error}"
+    except SpicesnnError as error:
+        said = f"{said}: {error}"
+    return f"train has no argument {name!r}; {said}"
 
 
 def load_run(path: str | Path) -> Run:

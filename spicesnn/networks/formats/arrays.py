@@ -30,6 +30,11 @@ def network_from_arrays(
         Layers that do not follow on one another, values that are no finite numbers, arrays of a
         file that stand for nothing.
     """
+    if not isinstance(activation, str):
+        raise InputError(
+            f"activation is a {type(activation).__name__}; expected a name, as 'relu'. Biases stand"
+            " beside their weights: from_arrays(list(zip(weights, biases)))"
+        )
     where, pairs = (
         ("layers", _pairs(layers))
         if not isinstance(layers, str | Path)
