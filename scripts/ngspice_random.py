@@ -7,13 +7,14 @@ Arrays of 12 by 4 cells in random states on word lines of 5 Ω and bit lines of 
 open. Half of the tries are reads within ±0.2 V, half are pulses on random word lines: up to the
 device's typical amplitude, 0.001 to 0.1 of its typical period. One line a device: tries that were
 answered, seconds of the median and of the slowest (the first of each kind, which loads the circuit,
-left out), and the largest difference from the nodal engine's currents of reads, of the largest
-current."""
+left out), and the largest differences from the nodal engine: of the currents of reads, of the
+largest current, and of the states after pulses, of their range; and the ways that pulses began."""
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections import Counter
 
 import numpy as np
 
@@ -36,12 +37,20 @@ def random_array(device: Device, rng: np.random.Generator) -> sn.Crossbar:
     return sn.Crossbar(device=device, state=least + (most - least) * share, wires=WIRES)
 
 
+def state_difference(device: Device, one: np.ndarray, other: np.ndarray) -> float:
+    """Return the largest difference of states, of their range."""
+    low, high = (np.asarray(bound, dtype=float) for bound in device.bounds())
+    span = high - low
+    return float(np.abs((one - other) / (span if span.ndim == 0 else span.reshape(-1, 1, 1))).max())
+
+
 def tried(name: str, count: int, seed: int) -> str:
     """Try one device and say how it went."""
     rng, device = np.random.default_rng(seed), registry.fresh(name)
     spent: dict[str, list[float]] = {"reads": [], "pulses": []}
     lost: list[str] = []
-    apart = 0.0
+    apart = moved = 0.0
+    ways: Counter[str] = Counter()
     gates = np.full(ROWS, device.gate_default) if device.gated else None
     with sn.NgspiceEngine(timeout_s=60) as engine:
         for k in range(count):
@@ -61,8 +70,12 @@ def tried(name: str, count: int, seed: int) -> str:
                         10 ** rng.uniform(-3, -1) / frequency,
                     )
                     chosen = np.where(rng.random(ROWS) < 0.3, volts, 0.0)
-                    engine.pulse(array, sn.Pulse(row_volts=chosen, width_s=width, gate_volts=gates))
+                    pulse = sn.Pulse(row_volts=chosen, width_s=width, gate_volts=gates)
+                    done = engine.pulse(array, pulse)
                     spent[kind].append(time.perf_counter() - begun)
+                    ways.update(done.stats["ways"])
+                    ours = sn.NodalEngine().pulse(array, pulse).state
+                    moved = max(moved, state_difference(device, done.state, ours))
             except SpicesnnError as error:
                 lost.append(f"{k}, {kind}: {str(error).splitlines()[0][:200]}")
     text = f"{name}: {sum(map(len, spent.values()))} of {count} answered"
@@ -70,7 +83,11 @@ def tried(name: str, count: int, seed: int) -> str:
         if later := seconds[1:]:
             middle, most = float(np.median(later)), max(later)
             text += f"; {kind} {middle:.3f} s, slowest {most:.3f} s ({most / middle:.0f} times)"
-    return "\n    ".join([f"{text}; reads apart by {apart:.1e}", *lost])
+    text += f"; reads apart by {apart:.1e}"
+    if ways:
+        begun_by = ", ".join(f"{count} {way}" for way, count in ways.most_common())
+        text += f", pulses by {moved:.1e}; pulses begun: {begun_by}"
+    return "\n    ".join([text, *lost])
 
 
 def main() -> None:

@@ -21,7 +21,6 @@ from spicesnn.devices.base import parameter
 from spicesnn.devices.compiled import over_arrays
 from spicesnn.devices.equation_device import EquationDevice
 from spicesnn.devices.equations import CellCode
-from spicesnn.devices.limits import limited_exp
 from spicesnn.errors import InputError
 
 CHARGE, BOLTZMANN, PLANCK = 1.602176634e-19, 1.380649e-23, 6.62607015e-34
@@ -35,6 +34,8 @@ infinite there, is a polynomial."""
 _MOST_RISE, _MOST_SQUARE = 1e5, 0.01
 """Limits that only Newton steps reach: the rise in temperature, K, and the square of the current
 that heats the line, A²."""
+_LARGEST_EXPONENT = 600.0
+"""Of the barrier's height over kT, and of what is above it: no current of a cell is near e⁶⁰⁰."""
 _LEAST_HEIGHT = 1e-12
 _LEAST_STATE = 1e-3
 
@@ -100,14 +101,22 @@ def _fourth_root(room: float) -> float:
     return float(math.sqrt(math.sqrt(max(room, _SMOOTH))) - _SMOOTH**0.25 * left_out)
 
 
+def _over_barrier(height: float, drive: float) -> float:
+    """Return exp(−height) (exp(drive) − 1), both in units of the energy that carriers have."""
+    height = min(height, _LARGEST_EXPONENT)
+    if drive > 0.5 * _LARGEST_EXPONENT:  # Within a search only; the −1 is nothing then.
+        return math.exp(min(drive - height, _LARGEST_EXPONENT))
+    return math.exp(-height) * (math.exp(drive) - 1.0)
+
+
 def _barrier_amps(barrier_volts: float, density: float, kelvin: float, p: Any) -> float:
     """Return the Schottky current at its own voltage and temperature, ampere."""
     area, thermal = math.pi * p[_RADIUS] ** 2, BOLTZMANN * kelvin
     root = _fourth_root(p[_PHI_B0] - p[_PHI_N] - barrier_volts)
     phi = max(p[_PHI_B0] - math.sqrt(math.sqrt(_lowering(density, p))) * root, 0.0)
     if barrier_volts >= 0.0:
-        over = limited_exp(CHARGE * barrier_volts / thermal) - 1.0
-        return float(area * p[_RICHARDSON] * kelvin**2 * math.exp(-CHARGE * phi / thermal) * over)
+        over = _over_barrier(CHARGE * phi / thermal, CHARGE * barrier_volts / thermal)
+        return float(area * p[_RICHARDSON] * kelvin**2 * over)
     w_00 = (
         CHARGE
         * PLANCK
@@ -118,16 +127,10 @@ def _barrier_amps(barrier_volts: float, density: float, kelvin: float, p: Any) -
     height = math.sqrt(
         math.pi * w_00 * CHARGE * max(-barrier_volts + phi / math.cosh(u) ** 2, _LEAST_HEIGHT)
     )
-    field = limited_exp(-CHARGE * barrier_volts * (u - math.tanh(u)) / w_00) - 1.0
-    return float(
-        -area
-        * p[_RICHARDSON]
-        * kelvin
-        / BOLTZMANN
-        * height
-        * math.exp(-CHARGE * phi * math.tanh(u) / w_00)
-        * field
+    over = _over_barrier(
+        CHARGE * phi * math.tanh(u) / w_00, -CHARGE * barrier_volts * (u - math.tanh(u)) / w_00
     )
+    return float(-area * p[_RICHARDSON] * kelvin / BOLTZMANN * height * over)
 
 
 def _inner(v: float, density: float, amps: float, p: Any) -> tuple[float, float]:
@@ -301,14 +304,15 @@ class JartVCM(EquationDevice):
     In forward direction up to three currents satisfy the equations where the barrier rises faster
     than its voltage does: at the published parameters at more than a third of the points with V > 0
     (``scripts/model_limits.py``). The current here is the one that a voltage raised from 0 V leads
-    to. With other parameters (more charge, a lower permittivity, a colder cell) ngspice can keep
-    the larger one while the voltage falls again: its current then shows a hysteresis that this
-    memoryless function has not, by up to a quarter of the peak. Sets within a pulse that is just
-    long enough for their runaway are as late as the time steps make them.
+    to, and so is ngspice's: its model gives the barrier's voltage at a current, and comes down to
+    the largest. With other parameters (more charge, a lower permittivity, a colder cell) ngspice
+    can keep the larger one while the voltage falls again: its current then shows a hysteresis that
+    this memoryless function has not, by up to a quarter of the peak. Sets within a pulse that is
+    just long enough for their runaway are as late as the time steps make them.
 
     Limits, the same in the twin: the fourth root is a polynomial where its base is below 1 mV
     (value, slope and curvature meet the root's there; at flat band, where the root's slope is
-    infinite, it is 0); γ is held within ±0.999, exponents continue as straight lines beyond 40, the
+    infinite, it is 0); γ is held within ±0.999, the exponents of the barrier's height below 600, the
     base of the square root is held above 1e-12, F above 0, T above half the ambient temperature and
     within 1e5 K of it, the heating of the line below that of 0.1 A."""
 

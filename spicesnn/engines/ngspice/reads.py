@@ -73,8 +73,9 @@ WAYS = (
 
 Newton's method alone comes first: it needs a few steps, or gives up after 500. ngspice's own next
 step, gmin stepping, may go on for ten minutes where strongly nonlinear cells sit behind wires (12 x
-4 JART cells at 0.2 V), while inputs that come up in four steps are solved in 0.1 s. So ramps come
-before what ngspice would do of itself. Newton's method may also stop at what is no solution, which
+4 JART cells at 0.2 V whose barrier is written as a current exponential in its voltage), while
+inputs that come up in four steps are solved in 0.1 s. So ramps come before what ngspice would do of
+itself. Newton's method may also stop at what is no solution, which
 the laws of the circuit tell: that too leads on to the next way. Sources that are stepped from 0,
 and the circuit let go in time, are left for circuits in which a conductance to ground at every node
 leads astray. """
