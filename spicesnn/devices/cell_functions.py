@@ -160,6 +160,19 @@ def evaluate_cells(address: int, v: Any, x: Any, gate: Any, parameters: Any, ans
         answer[c] = call(address, v[c], x[c], gate[c] if gate.size else 0.0, p)
 
 
+@compiled(signature=types.void(int64, float64, _ROW, _ROW, _ROW), nogil=True)
+def evaluate_rates(address: int, v: float, x: Any, row: Any, rates: Any) -> None:
+    """Evaluate dx/dt of one cell; several states are written behind the parameters in `row`."""
+    p, head = pointer(row, 0), row.size - x.size
+    if x.size == 1:
+        rates[0] = call(address, v, x[0], 0.0, p)
+    else:
+        for k in range(x.size):
+            row[head + k] = x[k]
+        for k in range(x.size):
+            rates[k] = call(address, v, float(k), 0.0, p)
+
+
 def evaluate(
     function: Equation,
     v: ArrayLike,

@@ -3,6 +3,7 @@ digit."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -80,6 +81,8 @@ def drive_device(
     )
 
 
+MOST_EVALUATIONS = 300_000
+"""Of the rates between two breakpoints, after which the integration is given up: within half a minute."""
 _LONGEST_STEP = 1 / 200
 """Of the span between two breakpoints: a device at rest below its threshold would otherwise be
 stepped over while it switches."""
@@ -93,8 +96,9 @@ def output_times(stimulus: Stimulus, points: int) -> Floats:
     return np.unique(np.concatenate([even, breaks[~near]]))
 
 
-_INSIDE, _HALVINGS = 1e-9, 40
-"""Of the range: what is just inside a bound. A time between two steps is halved so often."""
+_INSIDE, _HALVINGS, _DIFFERENCE = 1e-9, 40, 1e-7
+"""Of the range: what is just inside a bound. A time between two steps is halved so often. Of the
+range: steps of a difference."""
 
 
 def _above(_: float, fraction: Floats) -> float:
@@ -109,6 +113,25 @@ _above.terminal, _below.terminal = True, True  # type: ignore[attr-defined]
 _above.direction, _below.direction = 1, -1  # type: ignore[attr-defined]
 _BOUNDS = (_above, _below)
 """Where the integration of a state that stops at its bounds ends."""
+
+
+def _compiled_rates(device: Device, count: int) -> Callable[[Floats, Floats], Floats] | None:
+    """Return the rates of an imported device, (states,), as a compiled function of one voltage and
+    its states: its equations in NumPy take a hundred times as long at one point."""
+    code = device.compiled() if isinstance(device, Foreign) else None
+    if code is None:
+        return None
+    from spicesnn.devices.cell_functions import address_of, evaluate_rates
+
+    address, row = address_of(code.rate), np.zeros(len(code.parameters) + count)
+    row[: len(code.parameters)] = code.parameters
+
+    def rates(volts: Floats, state: Floats) -> Floats:
+        found = np.empty(count)
+        evaluate_rates(address, float(volts.flat[0]), state.reshape(count), row, found)
+        return found
+
+    return rates
 
 
 class _OneCell:
@@ -131,6 +154,8 @@ class _OneCell:
         span = self._high - self._low
         fallback = np.asarray(device.state_scale if device.state_scale else (1.0,), dtype=float)
         self._scale = np.where(np.isfinite(span), span, fallback)
+        self._compiled = _compiled_rates(device, self._count) if self.moves else None
+        self._left = MOST_EVALUATIONS
 
     @property
     def moves(self) -> bool:
@@ -172,21 +197,46 @@ class _OneCell:
         ], self._shaped(inside[:, None])
 
     def _rate(self, time: float, fraction: Floats) -> Floats:
-        rate = np.asarray(self._device.rate(*self._at(time, fraction), self._gate), dtype=float)
+        self._left -= 1
+        if self._left < 0:
+            raise ConvergenceError(
+                f"{self._device.name}: the state changes too often to follow: the integration was"
+                f" given up at {time:.6g} s, after {MOST_EVALUATIONS} evaluations of its rate since"
+                " the last breakpoint. Check amplitude and frequency against the device's range"
+            )
+        volts, state = self._at(time, fraction)
+        if self._compiled is not None:
+            found = self._compiled(volts, state)
+            if np.all(np.isfinite(found)):
+                return found / self._scale
+        # Where compiled code has no answer the device says why.
+        rate = np.asarray(self._device.rate(volts, state, self._gate), dtype=float)
         return rate.reshape(self._count) / self._scale
 
-    def _slope(self, time: float, fraction: Floats) -> Floats:
-        """Return ∂rate/∂state of a device with one state, (1, 1): LSODA's own differences mistake
-        the ramp at a bound for a plain."""
-        return np.asarray(
-            self._device.rate_slope(*self._at(time, fraction), self._gate), dtype=float
-        ).reshape(1, 1)
+    def _slopes(self, time: float, fraction: Floats) -> Floats:
+        """Return ∂rate/∂state, (states, states): LSODA's own differences mistake the ramp at a bound
+        for a plain."""
+        volts, state = self._at(time, fraction)
+        if self._compiled is not None:
+            flat, slopes = state.reshape(self._count), np.empty((self._count, self._count))
+            for k in range(self._count):
+                down, up = flat.copy(), flat.copy()
+                down[k] = max(flat[k] - _DIFFERENCE * self._scale[k], self._low[k])
+                up[k] = min(flat[k] + _DIFFERENCE * self._scale[k], self._high[k])
+                rise = self._compiled(volts, up) - self._compiled(volts, down)
+                slopes[:, k] = rise / self._scale * (self._scale[k] / (up[k] - down[k]))
+            if self._count > 1 or np.all(np.isfinite(slopes)):
+                return np.where(np.isfinite(slopes), slopes, 0.0)
+        return np.asarray(self._device.rate_slope(volts, state, self._gate), dtype=float).reshape(
+            1, 1
+        )
 
     def integrate(
         self, start: Floats, begin: float, end: float, times: Floats, tolerance: float
     ) -> tuple[Floats, Floats, int]:
         """Return the state at `end`, the states at `times` (states, times) and the number of rate
         evaluations."""
+        self._left = MOST_EVALUATIONS
         base = self._low if np.all(np.isfinite(self._low)) else np.zeros(self._count)
         if self._stops and np.all(np.isfinite(self._low) & np.isfinite(self._high)):
             last, inside, evaluations = self._between_stops(
@@ -244,8 +294,8 @@ class _OneCell:
             max_step=_LONGEST_STEP,
             events=_BOUNDS if self._stops else None,
             jac=(
-                (lambda s, z: span * self._slope(min(within[0] + s * span, end), z))
-                if self._count == 1
+                (lambda s, z: span * self._slopes(min(within[0] + s * span, end), z))
+                if self._count == 1 or self._compiled is not None
                 else None
             ),
         )

@@ -10,7 +10,8 @@ import pytest
 import spicesnn as sn
 from spicesnn.devices.importers import native
 from spicesnn.devices.importers.veriloga.model import read_model
-from spicesnn.errors import EngineError
+from spicesnn.engines.nodal import drive
+from spicesnn.errors import ConvergenceError, EngineError
 from spicesnn.netlist.veriloga import TAKEN, device_of_model
 
 MODELS = Path(__file__).parent / "veriloga_models"
@@ -105,3 +106,38 @@ def test_a_state_that_leaves_the_range_it_was_given_is_an_error_of_that_name_in_
     pulse = sn.Pulse(row_volts=np.full(3, 1.0), width_s=1e-3, rise_s=1e-5)
     with sn.NodalEngine() as engine, pytest.raises(EngineError, match="the state x goes on beyond"):
         engine.pulse(array, pulse)
+
+
+@pytest.mark.parametrize("name", ["vteam", pytest.param("nbo2_switch", marks=pytest.mark.slow)])
+def test_a_curve_by_compiled_rates_is_that_of_the_equations_in_numpy(name, monkeypatch):
+    made = device(name)
+    options = {"frequency": 10.0 * made.typical_drive()[1], "periods": 0.5, "points": 200}
+    found = sn.iv(made, **options)
+    calls = []
+    monkeypatch.setattr(drive, "_compiled_rates", lambda device, count: None)
+    whole = type(made).rate
+    monkeypatch.setattr(type(made), "rate", lambda *given: calls.append(1) or whole(*given))
+    known = sn.iv(made, **options)
+    assert len(calls) > 100  # so `known` was not compiled
+    low, high = (np.asarray(e, dtype=float).reshape(-1, 1) for e in made.bounds())
+    assert np.ptp(known.state) > 0
+    np.testing.assert_allclose(
+        np.atleast_2d(found.state) / (high - low),
+        np.atleast_2d(known.state) / (high - low),
+        atol=1e-7,
+    )
+
+
+def test_a_curve_that_asks_for_too_many_steps_ends_in_one_line(monkeypatch):
+    monkeypatch.setattr(drive, "MOST_EVALUATIONS", 300)
+    with pytest.raises(ConvergenceError, match=r"given up at .* after 300 evaluations"):
+        sn.iv(device("vteam"), points=100)
+
+
+def test_a_temperature_that_rests_at_its_bound_beside_a_slow_gap_takes_few_steps():
+    """Its differences towards the outside are 0, which is no slope of a stiff state."""
+    curve = sn.iv(device("gap_by_hand"), periods=1, points=200)
+    assert curve.stats["evaluations"] < 3000
+    heat = 61.4e-6 * np.exp(-1.7e-9 / 0.2751e-9) * np.sinh(curve.volts / 0.43) * curve.volts
+    kelvin = 300.0 + heat * 2.3e-10 / 3.1825e-16
+    np.testing.assert_allclose(curve.state[1], kelvin, rtol=1e-6)
