@@ -65,9 +65,13 @@ def hinted(
                 raise AttributeError(name)
             raise UnknownAttributeError(type(self), name, words)
 
+        takes, by_place, _ = _arguments_of(kind)
+        names, new = frozenset(takes), object.__new__
+
         def checked(cls: type, *given: Any, **named: Any) -> Any:
-            check_arguments(cls, given, named, arguments or {})
-            return object.__new__(cls)
+            if cls is not kind or len(given) > by_place or not named.keys() <= names:
+                check_arguments(cls, given, named, arguments or {})
+            return new(cls)
 
         kind.__getattr__ = absent  # type: ignore[attr-defined]
         kind.__new__ = staticmethod(checked)  # type: ignore[method-assign,assignment]
@@ -76,20 +80,25 @@ def hinted(
     return made
 
 
+def _arguments_of(kind: type) -> tuple[tuple[str, ...], int, int]:
+    """Return the names that a constructor takes, how many of them by position, and the flags of
+    its code."""
+    code = kind.__init__.__code__  # type: ignore[misc]
+    count = code.co_argcount + code.co_kwonlyargcount
+    return code.co_varnames[1:count], code.co_argcount - 1, code.co_flags
+
+
 def check_arguments(
     kind: type, given: tuple[Any, ...], named: Mapping[str, Any], words: Mapping[str, str]
 ) -> None:
     """Raise `UnknownArgumentError` for arguments that the constructor of a class does not take."""
-    code = vars(kind)["__init__"].__code__ if "__init__" in vars(kind) else kind.__init__.__code__  # type: ignore[misc]
-    count = code.co_argcount + code.co_kwonlyargcount
-    takes = code.co_varnames[1:count]
+    takes, by_place, kinds = _arguments_of(kind)
     for name in named:
-        if name not in takes and not code.co_flags & inspect.CO_VARKEYWORDS:
+        if name not in takes and not kinds & inspect.CO_VARKEYWORDS:
             raise UnknownArgumentError(
                 f"{kind.__name__} has no argument {name!r}{answer(name, words, takes)}"
             )
-    by_place = code.co_argcount - 1
-    if len(given) > by_place and not code.co_flags & inspect.CO_VARARGS:
+    if len(given) > by_place and not kinds & inspect.CO_VARARGS:
         first = f"{by_place} value{'s'[: by_place != 1]}" if by_place else "no values"
         example = ", ".join(f"{name}=…" for name in takes[by_place : by_place + 3])
         raise UnknownArgumentError(

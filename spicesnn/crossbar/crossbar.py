@@ -36,7 +36,8 @@ class GateAlong(enum.Enum):
 
 
 _IDEAL = Wires.ideal()
-_INFINITY_BITS = int(np.array(np.inf).view(np.uint64))
+_BITS = np.dtype(np.uint64)
+_INFINITY_BITS = np.array(np.inf).view(_BITS)[()]
 
 
 _WORDS = {
@@ -200,7 +201,7 @@ class Crossbar:
         # As whole numbers the bits of doubles ≥ 0 are in order, with infinity and NaN at the end
         # and all that has a minus beyond: one look at the largest says that all is well (a negative
         # zero needs a second one)
-        if values.view(np.uint64).max() >= _INFINITY_BITS and not (
+        if np.maximum.reduce(values.view(_BITS), None) >= _INFINITY_BITS and not (
             values.min() >= 0 and values.max() < np.inf
         ):  # NaN fails the first
             worst = np.argwhere(~np.isfinite(values) | (values < 0))[0]
@@ -278,7 +279,7 @@ class Crossbar:
             raise InputError(f"{name} has shape {shape}; expected (rows, cols), at least (1, 1)")
         if self.shape not in ((0, 0), shape):
             raise InputError(f"{name} has shape {shape}, but shape={self.shape} was asked for")
-        object.__setattr__(self, "shape", (int(shape[0]), int(shape[1])))
+        object.__setattr__(self, "shape", shape)
 
     @property
     def rows(self) -> int:

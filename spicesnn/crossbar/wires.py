@@ -67,9 +67,19 @@ _WORDS = {
 }
 
 
+class _Known:
+    """Room for the numbers of wires as a key, which is made once."""
+
+    __slots__ = ("_numbers",)
+    _numbers: tuple[object, ...]
+
+
+_put = object.__setattr__
+
+
 @hinted(_WORDS, _WORDS)
 @dataclass(frozen=True, eq=False, slots=True)
-class Wires:
+class Wires(_Known):
     """Wire parasitics of a crossbar.
 
     Word line i is driven at column 0 through ``driver_ohm`` and one segment; bit line j is sensed
@@ -120,6 +130,25 @@ class Wires:
     bit_line_farad: float = field(default=0.0, kw_only=True)
 
     def __post_init__(self) -> None:
+        if self.double_sided is False and self.drive_side is None and self.sense_side is None:
+            numbers = (
+                self.word_line_ohm,
+                self.bit_line_ohm,
+                self.driver_ohm,
+                self.sense_ohm,
+                self.word_line_farad,
+                self.bit_line_farad,
+            )
+            for given in numbers:
+                if type(given) is not float or not (given == 0.0 or _LEAST_OHM <= given < math.inf):
+                    break
+            else:  # as most wires are: nothing is left to look at
+                _put(self, "_numbers", (numbers, "left", "bottom"))
+                return
+        self._check()
+
+    def _check(self) -> None:
+        """Check whatever wires may be given as, and take it as floats and arrays of them."""
         if not isinstance(self.double_sided, bool | np.bool_):
             raise InputError(
                 f"wires: double_sided = {self.double_sided!r:.60}; expected True or False"
@@ -211,22 +240,25 @@ class Wires:
     def _key(self) -> tuple[object, ...]:
         """Return the numbers: what engines set up for wires is kept by them, whichever object they
         come in."""
-        word, bit = self.word_line_ohm, self.bit_line_ohm
-        driver, sense = self.driver_ohm, self.sense_ohm
-        both = "both" if self.double_sided else None
-        return (
-            word if type(word) is float else np.asarray(word).tobytes(),
-            bit if type(bit) is float else np.asarray(bit).tobytes(),
-            driver if type(driver) is float else np.asarray(driver).tobytes(),
-            sense if type(sense) is float else np.asarray(sense).tobytes(),
-            self.drive_side or both or "left",
-            self.sense_side or both or "bottom",
-            self.word_line_farad,
-            self.bit_line_farad,
-        )
+        try:
+            return self._numbers
+        except AttributeError:
+            both = "both" if self.double_sided else None
+            ohms = (self.word_line_ohm, self.bit_line_ohm, self.driver_ohm, self.sense_ohm)
+            key = (
+                (
+                    *(ohm if type(ohm) is float else np.asarray(ohm).tobytes() for ohm in ohms),
+                    self.word_line_farad,
+                    self.bit_line_farad,
+                ),
+                self.drive_side or both or "left",
+                self.sense_side or both or "bottom",
+            )
+            _put(self, "_numbers", key)
+            return key
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Wires) and self._key() == other._key())
+        return self is other or (type(other) is Wires and self._key() == other._key())
 
     def __hash__(self) -> int:
         return hash(self._key())
@@ -238,6 +270,14 @@ class Wires:
 
     def checked_for(self, rows: int, cols: int) -> Wires:
         """Return self after checking that per-line resistances fit an array of (rows, cols)."""
+        if (
+            type(self.word_line_ohm)
+            is type(self.bit_line_ohm)
+            is type(self.driver_ohm)
+            is type(self.sense_ohm)
+            is float
+        ):
+            return self
         for name in _OHMS:
             if type(getattr(self, name)) is float:
                 continue

@@ -11,7 +11,9 @@ from spicesnn.engines.nodal.simd import (
     fabs,
     larger,
     largest,
+    left_of,
     load,
+    right_of,
     splat,
     store,
     total,
@@ -79,45 +81,80 @@ def check_rows(
 
 
 @kernel
+def _check_tile(
+    lines: Any,
+    cells: Any,
+    t: Any,
+    left: Any,
+    w: Any,
+    right: Any,
+    word: Any,
+    grounded: bool,
+    j: int,
+    at: int,
+    column_sums: Any,
+) -> Any:
+    """Add eight cells of a row between others to `column_sums`; return their current out of the
+    word line, the scale of its rounding, and |residual| at both kinds of nodes."""
+    stride = lines.stride
+    g, b, s = load(cells, at), load(t, at), load(lines.bit_segment, j)
+    into = g * (w - b)
+    out, size = into, g * (fabs(w) + fabs(b))
+    if grounded:
+        out = into + load(lines.word_shunt, j) * w
+        into = into - splat(lines.bit_ground) * b
+    store(column_sums, j, load(column_sums, j) + into)
+    store(column_sums, stride + j, load(column_sums, stride + j) + size)
+    over = fabs(word * ((left - w) + (right - w)) - out)
+    under = fabs(into + s * ((load(t, at - stride) - b) + (load(t, at + stride) - b)))
+    return out, size, over, under
+
+
+@kernel
 def _check_inner_row(
     lines: Any, cells: Any, x: Any, t: Any, word_volts: Any, row: int, column_sums: Any
 ) -> Any:
     """Do what `_check_any_row` does, without a question on the way: for a row between others, wires
     that resist, and no injected currents."""
-    stride, base, final = lines.stride, row * lines.stride, (lines.cols - 1) // 8 * 8
-    bit_ground, word = splat(lines.bit_ground), splat(lines.word_segment[row])
-    out_of_row, size_of_row = splat(0.0), splat(0.0)
-    word_left, word_peak, bit_left, bit_peak = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+    base, final = row * lines.stride, (lines.cols - 1) // 8 * 8
+    grounded = lines.word_ground != 0.0 or lines.bit_ground != 0.0
+    word = splat(lines.word_segment[row])
+    out_of_row, size_of_row, absolute, peak = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
     left_ghost, right_ghost = _ghosts(lines, x, row, word_volts)
-    w = load(x, base)
-    left = before(splat(left_ghost), w)
-    for j in range(0, final + 8, 8):
+    here = load(x, base)
+    left = before(splat(left_ghost), here)
+    for j in range(0, final, 8):
         at = base + j
-        g, b = load(cells, at), load(t, at)
-        following, segment = w, word
-        if j < final:
-            following = load(x, at + 8)
-            right = after(w, following)
-        else:
-            right, segment = (
-                with_lane(after(w, w), (lines.cols - 1) % 8, right_ghost),
-                word * load(lines.real, j),
-            )
-        through = g * (w - b)
-        out = through + load(lines.word_shunt, j) * w
-        size = g * (fabs(w) + fabs(b))
-        into = through - bit_ground * b
+        following = load(x, at + 8)
+        right = right_of(x, at, here, following)
+        out, size, over, under = _check_tile(
+            lines, cells, t, left, here, right, word, grounded, j, at, column_sums
+        )
         out_of_row, size_of_row = out_of_row + out, size_of_row + size
-        store(column_sums, j, load(column_sums, j) + into)
-        store(column_sums, stride + j, load(column_sums, stride + j) + size)
-        over = fabs(segment * ((left - w) + (right - w)) - out)
-        word_left, word_peak = word_left + over, larger(over, word_peak)
-        s = load(lines.bit_segment, j)
-        over = fabs(into + s * ((load(t, at - stride) - b) + (load(t, at + stride) - b)))
-        bit_left, bit_peak = bit_left + over, larger(over, bit_peak)
-        left = before(w, following)
-        w = following
-    return out_of_row, size_of_row, word_left + bit_left, larger(word_peak, bit_peak)
+        absolute = (absolute + over) + under
+        peak = larger(under, larger(over, peak))
+        left = left_of(x, at + 8, here, following)
+        here = following
+    right = with_lane(after(here, here), (lines.cols - 1) % 8, right_ghost)
+    out, size, over, under = _check_tile(
+        lines,
+        cells,
+        t,
+        left,
+        here,
+        right,
+        word * load(lines.real, final),
+        grounded,
+        final,
+        base + final,
+        column_sums,
+    )
+    return (
+        out_of_row + out,
+        size_of_row + size,
+        (absolute + over) + under,
+        larger(under, larger(over, peak)),
+    )
 
 
 @kernel

@@ -228,7 +228,16 @@ def iterate(
         spent = work.sums[32 * thread + 16 :]
         spent[:MEASURES] = 0.0
         spent[0] = direction_bits(
-            lines, cells, work.bit_factor, work.correction, work.direction, beta, t, c0, c1
+            lines,
+            cells,
+            work.bit_factor,
+            work.correction,
+            work.direction,
+            beta,
+            t,
+            c0,
+            c1,
+            scratch,
         )
         _share(work, thread, threads, 8, spent, MEASURES)
         energy = gamma + beta * (2.0 * cross + beta * energy)

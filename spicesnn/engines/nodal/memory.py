@@ -80,6 +80,13 @@ class Memory:
 
 def _taken(shape: tuple[int, int, int]) -> _Block | None:
     """Return the block of this shape that was used last."""
+    try:
+        block = _spare.pop()
+    except IndexError:
+        return None
+    if block.shape == shape:
+        return block
+    _spare.append(block)
     for k in range(len(_spare) - 1, -1, -1):
         try:
             if _spare[k].shape == shape:

@@ -81,16 +81,19 @@ def to_cache_line(_: Any, array: Any) -> Any:
     return types.int64(array), code
 
 
+def _spread(builder: Any, value: Any) -> Any:
+    nothing = ir.Constant(ir.VectorType(value.type, LANES), ir.Undefined)
+    one = builder.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), None)
+    return builder.shuffle_vector(one, nothing, zeros)
+
+
 @intrinsic
 def splat(_: Any, value: Any) -> Any:
     """Return one number eight times."""
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        one = builder.insert_element(
-            ir.Constant(_VECTOR, ir.Undefined), args[0], ir.Constant(ir.IntType(32), 0)
-        )
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), None)
-        return builder.shuffle_vector(one, ir.Constant(_VECTOR, ir.Undefined), zeros)
+        return _spread(builder, args[0])
 
     return vec(types.float64), code
 
@@ -165,29 +168,143 @@ def _shuffle(builder: Any, a: Any, b: Any, picks: list[int]) -> Any:
     return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), LANES), picks))
 
 
+def _transposed(builder: Any, v: list[Any]) -> list[Any]:
+    """Transpose eight vectors in three rounds of butterflies."""
+    for half in (4, 2, 1):
+        swapped = list(v)
+        for k in range(LANES):
+            if k & half:
+                continue
+            low = [n if not n & half else LANES + (n ^ half) for n in range(LANES)]
+            high = [(n | half) if not n & half else LANES + n for n in range(LANES)]
+            swapped[k] = _shuffle(builder, v[k], v[k | half], low)
+            swapped[k | half] = _shuffle(builder, v[k], v[k | half], high)
+        v = swapped
+    return v
+
+
+def _wide(context: Any) -> bool:
+    """Return whether eight doubles are one register: then shuffles are cheaper than loads and
+    stores of pieces, which elsewhere they are not."""
+    features: str = context.codegen().magic_tuple()[-1]
+    return "+avx512f" in features.split(",")
+
+
+def _pieces(builder: Any, pieces: list[Any]) -> Any:
+    """Return pairs of doubles as one vector."""
+    while len(pieces) > 1:
+        whole = ir.Constant(
+            ir.VectorType(ir.IntType(32), 2 * pieces[0].type.count),
+            list(range(2 * pieces[0].type.count)),
+        )
+        pieces = [
+            builder.shuffle_vector(low, high, whole)
+            for low, high in zip(pieces[::2], pieces[1::2], strict=True)
+        ]
+    return pieces[0]
+
+
+_PAIR = ir.VectorType(ir.DoubleType(), 2)
+_EVEN = [0, 8, 2, 10, 4, 12, 6, 14]
+_ODD = [1, 9, 3, 11, 5, 13, 7, 15]
+
+
 @intrinsic
-def transpose(_: Any, rows: Any) -> Any:
-    """Return the 8×8 transpose of a tuple of eight vectors (three rounds of butterflies)."""
+def tile_at(_: Any, array: Any, at: Any, stride: Any) -> Any:
+    """Return the 8×8 tile of a flat array whose first row begins at `at`, transposed.
+
+    Where eight doubles are several registers the rows are fetched in pairs of doubles, which fall
+    into the right register as they are loaded: half of the shuffles are saved, and those across
+    halves of a register, which cost the most, all."""
     kind = types.UniTuple(vec, LANES)
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        v = [builder.extract_value(args[0], k) for k in range(LANES)]
-        for half in (4, 2, 1):
-            swapped = list(v)
-            for k in range(LANES):
-                if k & half:
-                    continue
-                low = [n if not n & half else LANES + (n ^ half) for n in range(LANES)]
-                high = [(n | half) if not n & half else LANES + n for n in range(LANES)]
-                swapped[k] = _shuffle(builder, v[k], v[k | half], low)
-                swapped[k | half] = _shuffle(builder, v[k], v[k | half], high)
-            v = swapped
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        starts, place = [], args[1]
+        for _ in range(LANES):
+            starts.append(builder.gep(data, [place]))
+            place = builder.add(place, args[2])
+        if _wide(context):
+            rows = [
+                builder.load(builder.bitcast(start, _VECTOR.as_pointer()), align=8)
+                for start in starts
+            ]
+            tile = _transposed(builder, rows)
+        else:
+            tile = []
+            for k in range(0, LANES, 2):
+                pairs = [
+                    builder.load(
+                        builder.bitcast(
+                            builder.gep(start, [ir.Constant(ir.IntType(64), k)]),
+                            _PAIR.as_pointer(),
+                        ),
+                        align=8,
+                    )
+                    for start in starts
+                ]
+                even, odd = _pieces(builder, pairs[::2]), _pieces(builder, pairs[1::2])
+                tile += [_shuffle(builder, even, odd, _EVEN), _shuffle(builder, even, odd, _ODD)]
         result = ir.Constant(ir.ArrayType(_VECTOR, LANES), ir.Undefined)
         for k in range(LANES):
-            result = builder.insert_value(result, v[k], k)
+            result = builder.insert_value(result, tile[k], k)
         return result
 
-    return kind(kind), code
+    return kind(array, types.intp, types.intp), code
+
+
+@intrinsic
+def store_turned(_: Any, array: Any, at: Any, tile: Any) -> Any:
+    """Write an 8×8 tile, transposed, row after row; see `tile_at`."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        tile = [builder.extract_value(args[2], k) for k in range(LANES)]
+
+        def store_at(place: int, value: Any) -> None:
+            address = builder.gep(data, [builder.add(args[1], ir.Constant(ir.IntType(64), place))])
+            builder.store(value, builder.bitcast(address, value.type.as_pointer()), align=8)
+
+        if _wide(context):
+            for k, row in enumerate(_transposed(builder, tile)):
+                store_at(LANES * k, row)
+            return context.get_dummy_value()
+        for k in range(0, LANES, 2):
+            for parity, picks in enumerate((_EVEN, _ODD)):
+                mixed = _shuffle(builder, tile[k], tile[k + 1], picks)
+                for n in range(0, LANES, 2):
+                    pair = ir.Constant(ir.VectorType(ir.IntType(32), 2), [n, n + 1])
+                    store_at(
+                        LANES * (n + parity) + k,
+                        builder.shuffle_vector(mixed, ir.Constant(_VECTOR, ir.Undefined), pair),
+                    )
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.UniTuple(vec, LANES)), code
+
+
+def _beside(step: int) -> Any:
+    @intrinsic
+    def function(_: Any, array: Any, at: Any, first: Any, second: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            if _wide(context):
+                begin = LANES - 1 if step < 0 else 1
+                return _shuffle(builder, args[2], args[3], list(range(begin, begin + LANES)))
+            place = builder.add(args[1], ir.Constant(ir.IntType(64), step))
+            address = _address(context, builder, signature.args[0], args[0], place)
+            return builder.load(address, align=8)
+
+        return vec(array, types.intp, vec, vec), code
+
+    return function
+
+
+left_of = _beside(-1)
+"""``left_of(a, at, last, here)`` is `here`, the eight of a flat array from `at` on, each replaced by
+the one before it; `last` are the eight before. Nothing may have been written there just before: the
+load would wait for it."""
+right_of = _beside(1)
+"""``right_of(a, at, here, following)``: each replaced by the one after it."""
 
 
 def _shifting(first: int) -> Any:
@@ -210,10 +327,14 @@ after = _shifting(1)
 
 @intrinsic
 def with_lane(_: Any, a: Any, index: Any, value: Any) -> Any:
-    """Return the eight with one replaced."""
+    """Return the eight with one replaced. (By a comparison: an index that is not known beforehand
+    would send the eight through memory, where what was written in pieces is waited for.)"""
+    whole = ir.VectorType(ir.IntType(64), LANES)
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.insert_element(args[0], args[2], args[1])
+        places = ir.Constant(whole, list(range(LANES)))
+        there = builder.icmp_signed("==", places, _spread(builder, args[1]))
+        return builder.select(there, _spread(builder, args[2]), args[0])
 
     return vec(vec, types.intp, types.float64), code
 
@@ -235,41 +356,6 @@ def largest(v: Any) -> float:
         if not value <= best:
             best = value
     return best
-
-
-@kernel
-def tile_at(a: Any, at: int, stride: int) -> Any:
-    """Return the 8×8 tile of a flat array whose first row begins at `at`, transposed."""
-    return transpose(
-        (
-            load(a, at),
-            load(a, at + stride),
-            load(a, at + 2 * stride),
-            load(a, at + 3 * stride),
-            load(a, at + 4 * stride),
-            load(a, at + 5 * stride),
-            load(a, at + 6 * stride),
-            load(a, at + 7 * stride),
-        )
-    )
-
-
-@kernel
-def product_tile_at(a: Any, b: Any, at: int, stride: int) -> Any:
-    """Return the 8×8 tile of a·b, transposed."""
-    s2, s3, s4, s5, s6, s7 = 2 * stride, 3 * stride, 4 * stride, 5 * stride, 6 * stride, 7 * stride
-    return transpose(
-        (
-            load(a, at) * load(b, at),
-            load(a, at + stride) * load(b, at + stride),
-            load(a, at + s2) * load(b, at + s2),
-            load(a, at + s3) * load(b, at + s3),
-            load(a, at + s4) * load(b, at + s4),
-            load(a, at + s5) * load(b, at + s5),
-            load(a, at + s6) * load(b, at + s6),
-            load(a, at + s7) * load(b, at + s7),
-        )
-    )
 
 
 @kernel

@@ -21,17 +21,17 @@ from spicesnn.engines.nodal.simd import (
     after,
     before,
     fabs,
-    lane,
     larger,
     largest,
+    left_of,
     load,
-    product_tile_at,
+    right_of,
     splat,
     store,
     store_tile,
+    store_turned,
     tile_at,
     total,
-    transpose,
     with_lane,
 )
 from spicesnn.jit import kernel
@@ -94,16 +94,22 @@ def _chain(factor: Any, at: int, s: Any, carried: Any, f: Any, y: Any, own: int)
 
 
 @kernel
-def _words_forward(
-    lines: Any, cells: Any, factor: Any, t: Any, y: Any, base: int, panel: int
-) -> None:
-    """Forward sweep of eight word lines without sources: y (padded cols, 8), from y_k = c_k·cells·t
-    + (s·c_k)·y_{k-1}."""
-    stride, s = lines.stride, load(lines.word_segment, 8 * panel)
+def _products(lines: Any, cells: Any, t: Any, y: Any, own: int, at: int) -> None:
+    """Write cells·t of eight rows and eight columns to `y`, row after row."""
+    for r in range(8):
+        there = at + r * lines.stride
+        store(y, own + 8 * r, load(t, there) * load(cells, there))
+
+
+@kernel
+def _words_forward(lines: Any, factor: Any, amps: Any, y: Any, base: int, panel: int) -> None:
+    """Forward sweep of eight word lines: y (padded cols, 8), from y_k = c_k·amps_k +
+    (s·c_k)·y_{k-1}."""
+    s = load(lines.word_segment, 8 * panel)
     carried = splat(0.0)
     for j in range(0, lines.cols, 8):
-        f0, f1, f2, f3, f4, f5, f6, f7 = product_tile_at(t, cells, base + j, stride)
         at, own = base + 8 * j, 8 * j
+        f0, f1, f2, f3, f4, f5, f6, f7 = tile_at(amps, base + j, lines.stride)
         carried = _chain(factor, at, s, carried, f0, y, own)
         carried = _chain(factor, at + 8, s, carried, f1, y, own + 8)
         carried = _chain(factor, at + 16, s, carried, f2, y, own + 16)
@@ -130,7 +136,8 @@ def _words_forward_sources(
     for their turn."""
     stride, s = lines.stride, load(lines.word_segment, 8 * panel)
     for j in range(0, lines.cols, 8):
-        store_tile(y, 8 * j, product_tile_at(t, cells, base + j, stride))
+        _products(lines, cells, t, y, 8 * j, base + j)
+        store_tile(y, 8 * j, tile_at(y, 8 * j, 8))
     if word_amps.size:
         for j in range(0, lines.cols, 8):
             add_tile(y, 8 * j, tile_at(word_amps, base + j, stride))
@@ -160,7 +167,7 @@ def _words_back(lines: Any, factor: Any, y: Any, base: int, panel: int) -> None:
         w1 = (s * load(factor, at + 8)) * w2 + load(y, own + 8)
         w0 = (s * load(factor, at)) * w1 + load(y, own)
         w = w0
-        store_tile(y, own, transpose((w0, w1, w2, w3, w4, w5, w6, w7)))
+        store_turned(y, own, (w0, w1, w2, w3, w4, w5, w6, w7))
 
 
 @kernel
@@ -183,9 +190,12 @@ def _merged_words(
         f = splat(0.0)
         for j in range(0, stride, 8):
             at = base + r * stride + j
-            f = f + load(cells, at) * load(t, at)
-            if with_sources and word_amps.size:
-                f = f + load(word_amps, at)
+            if with_sources:
+                f = f + load(cells, at) * load(t, at)
+                if word_amps.size:
+                    f = f + load(word_amps, at)
+            else:
+                f = f + load(t, at)
         amps = total(f)
         if with_sources:
             amps += lines.word_first[row] * word_volts[row]
@@ -197,17 +207,59 @@ def _merged_words(
 
 
 @kernel
-def _renewed(first: bool, y: Any, own: int, at: int, a: Any, p: Any, x: Any, z: Any) -> Any:
-    """Store and return one vector of the new correction, and p: w − x at first, then z − alpha·(p −
-    w) with x moved along."""
-    w, step = load(y, own), load(p, at)
+def _renewed(first: bool, y: Any, own: int, at: int, a: Any, p: Any, x: Any, z: Any) -> None:
+    """Store one vector of the new correction: w − x at first, then z − alpha·(p − w) with x moved
+    along."""
+    w = load(y, own)
     if first:
-        change = w - load(x, at)
+        store(z, at, w - load(x, at))
     else:
+        step = load(p, at)
         store(x, at, load(x, at) + a * step)
-        change = load(z, at) - a * (step - w)
-    store(z, at, change)
-    return change, step
+        store(z, at, load(z, at) - a * (step - w))
+
+
+@kernel
+def _renewed_row(
+    lines: Any, first: bool, y: Any, own: int, base: int, a: Any, p: Any, x: Any, z: Any
+) -> None:
+    for j in range(0, lines.cols, 8):
+        _renewed(first, y, own + 8 * j, base + j, a, p, x, z)
+
+
+@kernel
+def _measured_row(lines: Any, cells: Any, row: int, p: Any, z: Any) -> Any:
+    """Return z·T_w·z, Σ|T_w·z|, max|z| and z·T_w·p of a word line, eight lanes each.
+
+    The terminals become ghost nodes beside the ends: s·(z_0 − ghost) = terminal·z_0.
+    """
+    base, ground = row * lines.stride, splat(lines.word_ground)
+    ohm, s = 1.0 / lines.word_segment[row], splat(lines.word_segment[row])
+    final, end = (lines.cols - 1) // 8 * 8, lines.cols - 1
+    product, absolute, peak, cross = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+    here = load(z, base)
+    left = before(splat(z[base] * (1.0 - lines.word_first[row] * ohm)), here)
+    for at in range(base, base + final, 8):
+        following = load(z, at + 8)
+        right = right_of(z, at, here, following)
+        amps = (load(cells, at) + ground) * here + s * ((here - left) + (here - right))
+        product = product + amps * here
+        cross = cross + amps * load(p, at)
+        absolute = absolute + fabs(amps)
+        peak = larger(fabs(here), peak)
+        left = left_of(z, at + 8, here, following)
+        here = following
+    at = base + final
+    ghost = z[base + end] * (1.0 - lines.word_last[row] * ohm)
+    right = with_lane(after(here, here), end % 8, ghost)
+    bend = (s * load(lines.real, final)) * ((here - left) + (here - right))
+    amps = (load(cells, at) + load(lines.word_shunt, final)) * here + bend
+    return (
+        product + amps * here,
+        absolute + fabs(amps),
+        larger(fabs(here), peak),
+        cross + amps * load(p, at),
+    )
 
 
 @kernel
@@ -224,41 +276,20 @@ def _measured_rows(
     sums: Any,
     at_sums: int,
 ) -> None:
-    """Renew z along the word lines of a panel, and add z·T_w·z, Σ|T_w·z|, max|z| and z·T_w·p to
-    `sums`, eight lanes each.
-
-    The terminals become ghost nodes beside the ends: s·(z_0 − ghost) = terminal·z_0.
-    """
-    a, ground = splat(alpha), splat(lines.word_ground)
+    """Renew z along the word lines of a panel, and add its measures to `sums`, eight lanes each: a
+    row is measured after the next one is renewed, when what was written can be read again without a
+    wait."""
+    a, base = splat(alpha), 8 * panel * lines.stride
     product, absolute = load(sums, at_sums), load(sums, at_sums + 8)
     peak, cross = load(sums, at_sums + 16), load(sums, at_sums + 24)
-    final, end = (lines.cols - 1) // 8 * 8, (lines.cols - 1) % 8
-    for r in range(min(8, lines.rows - 8 * panel)):
-        row = 8 * panel + r
-        base, own = row * lines.stride, 8 * r
-        ohm, s = 1.0 / lines.word_segment[row], splat(lines.word_segment[row])
-        here, step = _renewed(first, y, own, base, a, p, x, z)
-        left = before(splat(lane(here, 0) * (1.0 - lines.word_first[row] * ohm)), here)
-        for j in range(0, final, 8):
-            following, next_step = _renewed(first, y, own + 8 * j + 64, base + j + 8, a, p, x, z)
-            amps = (load(cells, base + j) + ground) * here + s * (
-                (here - left) + (here - after(here, following))
-            )
-            product = product + amps * here
-            cross = cross + amps * step
-            absolute = absolute + fabs(amps)
-            peak = larger(fabs(here), peak)
-            left = before(here, following)
-            here, step = following, next_step
-        right = with_lane(
-            after(here, here), end, lane(here, end) * (1.0 - lines.word_last[row] * ohm)
-        )
-        bend = (s * load(lines.real, final)) * ((here - left) + (here - right))
-        amps = (load(cells, base + final) + load(lines.word_shunt, final)) * here + bend
-        product = product + amps * here
-        cross = cross + amps * step
-        absolute = absolute + fabs(amps)
-        peak = larger(fabs(here), peak)
+    count = min(8, lines.rows - 8 * panel)
+    _renewed_row(lines, first, y, 0, base, a, p, x, z)
+    for r in range(count):
+        if r + 1 < count:
+            _renewed_row(lines, first, y, 8 * r + 8, base + (r + 1) * lines.stride, a, p, x, z)
+        more, left, most, across = _measured_row(lines, cells, 8 * panel + r, p, z)
+        product, absolute, cross = product + more, absolute + left, cross + across
+        peak = larger(most, peak)
     store(sums, at_sums, product)
     store(sums, at_sums + 8, absolute)
     store(sums, at_sums + 16, peak)
@@ -318,8 +349,8 @@ def renew_words(
     """Sweep the word lines of panels `begin` to `end`, renew z and take its measures: z·T_w·z,
     Σ|T_w·z|, max|z|, z·T_w·p.
 
-    At `first`, ``z = T_w⁻¹·(cells·t + sources) − x``; later ``x += alpha·p`` and ``z −= alpha·(p −
-    T_w⁻¹·(cells·t))``. `y` is scratch of 8 × padded cols + 32. Held lines have no unknown, their z
+    At `first`, ``z = T_w⁻¹·(cells·t + sources) − x``; later `t` is cells·t already, ``x += alpha·p``
+    and ``z −= alpha·(p − T_w⁻¹·t)``. `y` is scratch of 8 × padded cols + 32. Held lines have no unknown, their z
     is 0."""
     at_sums = 8 * lines.stride
     for k in range(0, 32, 8):
@@ -336,7 +367,7 @@ def renew_words(
         if first:
             _words_forward_sources(lines, cells, factor, t, word_volts, word_amps, y, base, panel)
         else:
-            _words_forward(lines, cells, factor, t, y, base, panel)
+            _words_forward(lines, factor, t, y, base, panel)
         _words_back(lines, factor, y, base, panel)
         _measured_rows(lines, cells, first, y, panel, alpha, p, x, z, y, at_sums)
     measures[0] += total(load(y, at_sums))
