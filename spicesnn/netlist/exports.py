@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from spicesnn.devices.importers.cards import fold
 from spicesnn.errors import InputError
 from spicesnn.netlist.deck import number
-from spicesnn.netlist.ltspice import OUTSIDE, conditions_as_if, joined_lines, to_ltspice
+from spicesnn.netlist.ltspice import OUTSIDE, called, conditions_as_if, joined_lines, to_ltspice
 
 
 class Dialect(enum.Enum):
@@ -88,8 +88,8 @@ class _Expressions:
         if self.ifs:
             plain = conditions_as_if(plain)
         for name, form in self.calls.items():
-            plain = _called(plain, name, form.format)
-        plain = _called(plain, "pwl", _bent_line)
+            plain = called(plain, name, form.format)
+        plain = called(plain, "pwl", _bent_line)
         opening, closing = self.quotes
         return f"{opening}{plain.replace('^', '**').replace(' ', '')}{closing}"
 
@@ -136,29 +136,6 @@ def _bent_line(at: str, *points: str) -> str:
     ]
     first = f"({number(y[0])})+({number(slopes[0])})*(({at})-({number(x[0])}))"
     return f"({'+'.join([first, *bends])})"
-
-
-def _called(expression: str, name: str, form: Callable[..., str]) -> str:
-    """Return an expression in which calls of a function are written in another form."""
-    found = re.search(rf"(?<![\w.]){name}\(", expression)
-    if found is None:
-        return expression
-    parts, depth, start = [], 0, found.end()
-    for at in range(found.end(), len(expression)):
-        sign = expression[at]
-        if sign == ")" and depth == 0:
-            parts.append(expression[start:at])
-            inner = [_called(part.strip(), name, form) for part in parts]
-            return (
-                expression[: found.start()]
-                + form(*inner)
-                + _called(expression[at + 1 :], name, form)
-            )
-        depth += (sign == "(") - (sign == ")")
-        if sign == "," and depth == 0:
-            parts.append(expression[start:at])
-            start = at + 1
-    raise InputError(f"an expression with brackets that do not close: {expression[:60]!r}")
 
 
 def _cards(text: str, program: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import subprocess
 import zlib
 
 import numpy as np
@@ -19,6 +20,7 @@ from spicesnn.devices.importers.evaluate import evaluate
 from spicesnn.devices.importers.translate import translate
 from spicesnn.errors import InputError
 from spicesnn.netlist.exports import PROGRAMS, Dialect, read_me, written
+from spicesnn.netlist.ltspice import joined_lines, to_ltspice
 from spicesnn.netlist.twin import Twin
 from spicesnn.reporting.decks import write_decks
 
@@ -116,6 +118,45 @@ def test_a_look_up_goes_on_beyond_its_ends():
         assert eval(text.strip("{}").replace("v(x)", str(x))) == pytest.approx(y, abs=1e-12)
     with pytest.raises(InputError, match="no plain numbers"):
         written("* t\nb1 a 0 v = pwl(v(x), 0, {k}, 2, 5)\n.end\n", Dialect.XYCE)
+
+
+@pytest.mark.parametrize("levels", ["0, 1, 2, 5, 3, 4", "0, {one}, 2, {five}, 3, 4"])
+def test_ltspice_goes_on_beyond_the_ends_of_a_look_up_as_ngspice_does(levels, tmp_path):
+    """LTspice's `table` stays at its ends."""
+    card = f"b1 a 0 v = 1 + PWL(v(x) - 1, {levels})"
+    text = to_ltspice(f"* t\n.param one=1 five=5\n{card}\nvx x 0 pwl(0 0 1 1)\n.end\n")
+    assert "vx x 0 pwl(0 0 1 1)" in text
+    written = next(line for line in joined_lines(text) if line.startswith("b1")).partition("=")[2]
+    written = written.replace("{", "(").replace("}", ")").replace("v(x)", "x")
+    assert "pwl" not in written.lower()
+    names = {
+        "table": lambda at, *points: float(np.interp(at, points[::2], points[1::2])),
+        "min": min,
+        "max": max,
+        "one": 1.0,
+        "five": 5.0,
+    }
+    at = (-3.0, 0.0, 1.0, 2.5, 3.7, 4.0, 9.0)
+    measures = "\n".join(
+        f"vx{k} x{k} 0 {v}\nb{k} y{k} 0 v = 1 + pwl(v(x{k}) - 1, {levels})"
+        for k, v in enumerate(at)
+    )
+    deck = tmp_path / "look.cir"
+    prints = "\n".join(f"print v(y{k})" for k in range(len(at)))
+    deck.write_text(
+        f"* t\n.param one=1 five=5\n{measures}\n.control\nset numdgt=12\nop\n{prints}\n.endc\n.end\n"
+    )
+    told = subprocess.run(
+        ["ngspice", "-b", str(deck)], capture_output=True, text=True, timeout=30, check=False
+    ).stdout
+    for k, volts in enumerate(at):
+        truth = float(re.search(rf"^v\(y{k}\) = (\S+)", told, re.MULTILINE)[1])
+        assert eval(written, {**names, "x": volts}) == pytest.approx(truth, abs=1e-9)
+
+
+def test_ltspice_refuses_a_look_up_of_half_a_point():
+    with pytest.raises(InputError, match=r"3 numbers.*expected two points or more"):
+        to_ltspice("* t\nb1 a 0 v = pwl(v(x), 0, 1, 2)\n.end\n")
 
 
 def test_a_transient_keeps_its_largest_step_and_its_start():
