@@ -89,6 +89,8 @@ class Record:
     """∫Σ|I| dt of all lines so far."""
     doubt: float = 0.0
     """Sum of the estimated errors of the energy, joule."""
+    timing: float = 0.0
+    """The same of discrete time, on lines that are charged: what the extrapolation has changed."""
     tried: int = 0
     taken: int = 0
     rejected: int = 0

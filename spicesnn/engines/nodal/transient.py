@@ -157,7 +157,7 @@ class Transient:
                 "solves": self._network.lines.solves,
                 "row_coulomb": charge.sum(axis=1),
                 "column_coulomb": charge.sum(axis=0),
-                "energy_error_joule": record.doubt,
+                "energy_error_joule": record.doubt + record.timing,
             },
         )
 
@@ -191,6 +191,7 @@ class Transient:
                 )
                 self._record.coulomb += flow.amps * flow.seconds
                 self._record.doubt += attempt.doubt
+                self._record.timing += attempt.timing
                 self._keep(segment, along, attempt.interval)
                 before, knot = (knot, along.middle), along.end
             else:
@@ -286,8 +287,10 @@ class Transient:
             bend = max(change.bend, change.bend_joules / joules, change.bend_coulomb / coulomb)
             doubt = BEND_SHARE * change.bend_joules
             error = BEND_SHARE * bend / self._tolerance
+            timing = 0.0
             if along.rough is not None:
-                error = max(error, self._timing(segment, knot, along, interval, drive, joules))
+                moved_by_time, timing = self._timing(segment, knot, along, interval, drive)
+                error = max(error, max(moved_by_time, timing / joules) / self._tolerance)
             else:
                 beyond = flow.beyond(float(change.interval.energy.sum()))
                 doubt += beyond
@@ -307,6 +310,7 @@ class Transient:
                     interval=change.interval,
                     flow=flow,
                     doubt=doubt,
+                    timing=timing,
                 )
             if sweep == 0 and change.state > HOPELESS:
                 return _Attempt(factor=max(0.1 / change.state, 0.02))
@@ -358,9 +362,9 @@ class Transient:
         along: Along,
         interval: Interval,
         drive: Drive,
-        joules: float,
-    ) -> float:
-        """Return the error of discrete time in units of the tolerance.
+    ) -> tuple[float, float]:
+        """Return the error of discrete time: of the states as a fraction of their range, and of the
+        energy, joule.
 
         It is what the extrapolation of the line voltages changes, and the parabola against straight
         lines between beginning, middle and end: lines that are charged in no time at the beginning
@@ -377,10 +381,7 @@ class Transient:
             self._network.charging_joules(segment, knot, along.middle, end)
             for end in (along.end, along.rough)
         ]
-        return (
-            max(change.state, (change.joules + abs(charging[0] - charging[1])) / joules)
-            / self._tolerance
-        )
+        return change.state, change.joules + abs(charging[0] - charging[1])
 
     def _whole(self, flow: Flow, end_time: float) -> tuple[float, float]:
         """Return what errors of energy and charge are measured against: what has flowed so far and
@@ -398,13 +399,14 @@ class Transient:
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class _Attempt:
     """A step that was tried: by how much to change the next one, and what came of it and how well
-    its energy is known if it succeeded."""
+    its energy is known if it succeeded: by the cells' own accounts, and in time."""
 
     factor: float
     along: Along | None = None
     interval: Interval | None = None
     flow: Flow | None = None
     doubt: float = 0.0
+    timing: float = 0.0
 
 
 def _factor(error: float) -> float:

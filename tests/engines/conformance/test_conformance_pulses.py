@@ -241,7 +241,8 @@ def test_a_pulse_without_rise_starts_on_discharged_lines(
     ohms: tuple[float, float], farad: float, ngspice: sn.NgspiceEngine
 ) -> None:
     """Lines far faster than the pulse and as slow as it; energy with what a jump on a line without
-    any resistance delivers."""
+    any resistance delivers. At its usual tolerance the nodal engine says itself how well it knows
+    the energy."""
     wires = sn.Wires(
         word_line_ohm=ohms[0],
         bit_line_ohm=ohms[0],
@@ -254,7 +255,10 @@ def test_a_pulse_without_rise_starts_on_discharged_lines(
     spice, nodal = ngspice.pulse(array, pulse), sn.NodalEngine().pulse(array, pulse)
     assert np.abs(nodal.state - array.state).max() > 0.05 * 3e-9
     assert np.abs(spice.state - nodal.state).max() <= 2e-4 * 3e-9
-    assert nodal.energy_joule == pytest.approx(spice.energy_joule, rel=5e-4)
+    apart = abs(nodal.energy_joule - spice.energy_joule)
+    assert apart < 1.5 * nodal.stats["energy_error_joule"] + 1e-4 * spice.energy_joule
+    close = sn.NodalEngine(state_tolerance=1e-5).pulse(array, pulse)
+    assert close.energy_joule == pytest.approx(spice.energy_joule, rel=5e-4)
     if ohms == (0.0, 0.0):
         plain = sn.NodalEngine().pulse(array.with_wires(sn.Wires.ideal()), pulse)
         assert nodal.energy_joule - plain.energy_joule == pytest.approx(
