@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import spicesnn as sn
+from spicesnn.crossbar.cycles import refitted
 from spicesnn.crossbar.faults import Endurance, StuckMap, Wear
 from spicesnn.crossbar.noise import CycleToCycle, ReadNoise, RetentionDrift
 from spicesnn.learning.compensation import compensate
@@ -119,3 +120,11 @@ def test_a_compensation_says_what_it_found_and_what_it_left():
     assert (once.rounds, once.error_after) == (1, once.error_before)
     assert np.array_equal(once.siemens, wanted)
     assert 2 < compensate(wanted, window, wires, most_rounds=3).rounds == 3
+
+
+def test_cells_keep_their_place_in_a_range_that_is_another():
+    """A quarter of the way from the least resistance to the largest, cell by cell."""
+    device = sn.devices.PershinDiVentra(r_on=1e3, r_off=9e3)
+    array = sn.Crossbar(device=device, state=np.array([[1e3, 3e3, 9e3]]))
+    wide = device.with_parameters(r_off=np.array([[17e3, 17e3, 5e3]]))
+    assert refitted(array, wide).state == pytest.approx(np.array([[1e3, 5e3, 5e3]]))

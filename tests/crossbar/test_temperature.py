@@ -71,6 +71,19 @@ def test_lines_follow_their_coefficient_and_circuits_do_not():
     assert same.wires == WIRES
 
 
+@pytest.mark.parametrize(
+    ("metal", "coefficient"),
+    [("none", 0.0), ("copper", 3.93e-3), ("tungsten", 4.5e-3), ("aluminium", 4.29e-3)],
+)
+def test_bulk_metals_have_the_coefficients_of_the_handbook(metal, coefficient):
+    assert temperature.coefficient(metal) == coefficient
+    lines = temperature.wires_at(sn.Wires(1.0, 2.0, 3.0, 4.0), 393.15, coefficient)
+    assert (lines.word_line_ohm, lines.bit_line_ohm) == pytest.approx(
+        (1 + 100 * coefficient, 2 * (1 + 100 * coefficient))
+    )
+    assert (lines.driver_ohm, lines.sense_ohm) == (3.0, 4.0)
+
+
 def test_a_transistor_gets_slower_and_opens_earlier():
     cell = temperature.device_at(registry.fresh("1t1r"), 400.0)
     assert cell.transistor_kp == pytest.approx(60e-6 * (400 / 300) ** -1.5)

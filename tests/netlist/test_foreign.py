@@ -1,3 +1,4 @@
+import re
 import shutil
 
 import numpy as np
@@ -12,6 +13,7 @@ from spicesnn.netlist.batch import run_batch
 from spicesnn.netlist.drive_deck import drive_deck
 from spicesnn.netlist.foreign import load_foreign
 from spicesnn.netlist.pulse_deck import pulse_deck
+from spicesnn.netlist.pyspice import device_subcircuit
 from spicesnn.netlist.read_deck import read_deck
 
 EXAMPLE = paths.netlists_dir() / "foreign_memristor.toml"
@@ -221,3 +223,24 @@ def test_the_polarity_that_sets_a_device_follows_from_its_equations(
         '[states.x]\nnode = "x"\ncapacitor = "cx"\n[drive]\namplitude = 1.0\nfrequency = 1.0\n'
     )
     assert load_foreign(path).set_polarity == polarity
+
+
+def test_a_state_whose_unit_is_no_volt_starts_in_its_own_unit_in_every_deck(tmp_path):
+    """Two state units a volt: 3 of them are 1.5 V."""
+    (tmp_path / "cell.lib").write_text(GATED)
+    (tmp_path / "cell.toml").write_text(GATED_TOML)
+    device = load_foreign(tmp_path / "cell.toml")
+    state = np.array([0.25, 3.0])
+    array = sn.Crossbar(device=device, state=state[:, None, None], wires=sn.Wires.ideal())
+    pulse = sn.Pulse(row_volts=[0.1], width_s=1e-6, gate_volts=[2.0])
+    sine = sn.Sine(amplitude=0.1, frequency=1.0, periods=1)
+    texts = (
+        drive_deck(device, sine, state, 2.0).text,
+        pulse_deck(array, pulse.waveform().checked(array)).text,
+        str(device_subcircuit(device, "cell", state=state)),
+    )
+    for text in texts:
+        volts = re.findall(r"(?m)^\.ic v\((?:xm0_0\.)?xi\.b\)=(\S+)$", text)
+        assert [float(value) for value in volts] == [1.5]
+        volts = re.findall(r"(?m)^\.ic v\((?:s_a_0_0|a|xm0_0\.a)\)=(\S+)$", text)
+        assert [float(value) for value in volts] == [0.25]

@@ -123,6 +123,8 @@ def test_receptive_fields_are_one_picture_a_class_without_the_bias_row():
     figure = maps.receptive_fields(weights, (3, 3), ["a", "b"])
     np.testing.assert_allclose(figure.axes[1].images[0].get_array(), weights[:9, 1].reshape(3, 3))
     assert [panel.get_title() for panel in figure.axes[:2]] == ["a", "b"]
+    wide = maps.receptive_fields(weights[:6], (2, 3), ["a", "b"]).axes[0].images[0]
+    np.testing.assert_allclose(wide.get_array(), [[0, 2, 4], [6, 8, 10]])
 
 
 def test_accuracy_is_in_percent_and_leaves_out_what_was_not_measured(axes):
@@ -165,6 +167,8 @@ def test_starts_are_counted_in_the_epoch_they_converge_in(axes):
     starts.convergence(axes, [1, 3, 3, 9], [True, True, True, False])
     assert [bar.get_height() for bar in axes.patches] == [0, 1, 0, 2, 0, 0, 0, 0, 0, 0]
     assert axes.get_title() == "3 of 4 starts converged"
+    (so_far,) = axes.figure.axes[1].get_lines()
+    assert list(so_far.get_ydata()) == [0, 25, 25, 75, 75, 75, 75, 75, 75, 75]
 
 
 def test_large_weight_matrices_are_a_surface():

@@ -56,6 +56,8 @@ def test_formulas_notice_either_engine():
         found = list(analytic.cases(engines))
         assert [case.error for case in found] == pytest.approx([3e-8, 3e-8], rel=0.01)
         assert not any(case.ok for case in found)
+    both = Engines(ngspice=Off(3e-8), nodal=Off(3e-8))
+    assert [case.error for case in analytic.cases(both)] == pytest.approx([3e-8, 3e-8], rel=0.01)
     exact = Engines(ngspice=sn.NodalEngine(), nodal=sn.NodalEngine())
     assert all(case.ok for case in analytic.cases(exact))
 
