@@ -60,6 +60,15 @@ def test_an_offset_column_on_a_state_leaves_no_mean_error(states):
         Offset().with_states(1)
 
 
+@pytest.mark.parametrize(("states", "reference"), [(2, 0.0), (4, 1 / 3), (5, 0.5), (16, 7 / 15)])
+def test_the_reference_of_an_offset_is_the_middle_state_or_the_one_below_it(states, reference):
+    columns = Offset().with_states(states)
+    assert columns.reference == pytest.approx(reference, rel=1e-12)
+    window = Window(low=2e-6, high=1e-5)
+    (siemens,) = columns.conductances([[0.0]], window)
+    assert siemens == pytest.approx(np.full(2, 2e-6 + reference * 8e-6), rel=1e-12)
+
+
 def test_window_of_a_device():
     window = Window.of(sn.devices.VTEAM(r_on=40e3, r_off=120e3))
     assert (window.low, window.high) == pytest.approx((1 / 120e3, 1 / 40e3))

@@ -80,5 +80,6 @@ def test_nodes_of_one_name_share_the_capacitance_of_them_all_and_small_resistanc
     geometry = laid_out(wires)
     assert {tuple(line) for line in geometry.word.tolist()} == {("r0",) * 3, ("r1",) * 3}
     assert len(geometry.cards) == 6  # a segment and an end of each bit line, however small
+    assert len(set(geometry.bit.ravel().tolist())) == 6
     farads = [card.split()[1::2] for card in line_capacitors(wires, geometry)]
     assert {node: float(f) for node, f in farads} == pytest.approx({"r0": 3e-15, "r1": 3e-15})

@@ -302,3 +302,32 @@ def test_the_other_engine_of_a_tile_is_another_engine(monkeypatch, module, tmp_p
     (row,) = second_engine.check(data)["rows"]
     assert row["ok"] == "NO"
     assert float(row["error"]) == pytest.approx(3e-6, rel=0.05)
+
+
+def test_a_mapped_network_has_its_area_and_every_layer_what_its_converters_cut():
+    layers = [
+        {
+            "layer": "dense",
+            "tiles": 3,
+            "weights_error": 0.0123,
+            "effective_bits": 5.25,
+            "clipped_inputs": 0.001,
+            "clipped_outputs": 0.02,
+        },
+        {"layer": "out", "tiles": 1, "weights_error": 0.2, "effective_bits": None},
+    ]
+    metrics = {
+        "energy_joule": 0.0,
+        "wall_s": 2.0,
+        "area_m2": 2.5e-6,
+        "tops_per_watt": 12.345,
+        "layers": layers,
+    }
+    said = {row["label"]: row["value"] for row in budget(metrics, None)}
+    assert said["area of the chip (tabulated)"] == "2.5 mm²"
+    assert said["efficiency"] == "12.3 TOPS/W"
+    assert said["layer dense"] == (
+        "3 tiles, weights programmed to 1.23 % (rms, of the largest), 5.2 effective bits; beyond"
+        " the range: 0.10 % of the inputs, 2.00 % of the outputs"
+    )
+    assert said["layer out"] == "1 tiles, weights programmed to 20.00 % (rms, of the largest)"
