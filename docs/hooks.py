@@ -29,7 +29,10 @@ from spicesnn.training import config as experiments
 from spicesnn.training.config import BaseConfig, load, preset_names
 from spicesnn.units import render
 
-_FORMULA = re.compile(r'<(?P<tag>span|div) class="arithmatex">\\(?P<open>[(\[])(?P<text>.*?)\\[)\]]</(?P=tag)>', re.DOTALL)
+_FORMULA = re.compile(
+    r'<(?P<tag>span|div) class="arithmatex">\\(?P<open>[(\[])(?P<text>.*?)\\[)\]]</(?P=tag)>',
+    re.DOTALL,
+)
 _FIGURE = re.compile(r'<img alt="[^"]*" src="(?P<path>[^"]*\.png)"\s*/?>')
 WIDE = 760
 """Figures of more pixels across have several panels: a phone shows them at a legible size and lets them be moved sideways."""
@@ -51,8 +54,14 @@ def on_files(files: Files, config: Any) -> Files:
         files.append(File.generated(config, f"devices/{name}.md", content=text))
     files.append(File.generated(config, "settings.md", content=settings_page()))
     for path in sorted((Path(config["docs_dir"]) / "notebooks").glob("*.ipynb")):
-        files.append(File.generated(config, f"notebooks/{path.stem}.md", content=notebook_page(path)))
-    files.append(File.generated(config, "figures.md", content=figures_page(Path(config["docs_dir"]) / "records")))
+        files.append(
+            File.generated(config, f"notebooks/{path.stem}.md", content=notebook_page(path))
+        )
+    files.append(
+        File.generated(
+            config, "figures.md", content=figures_page(Path(config["docs_dir"]) / "records")
+        )
+    )
     return files
 
 
@@ -65,7 +74,10 @@ def on_post_page(output: str, page: Any, config: Any) -> str:
             wide = " wide" if picture.width > WIDE else ""
         return f'<a class="figure{wide}" href="{found["path"]}">{found[0]}</a>'
 
-    return _FIGURE.sub(figure, _FORMULA.sub(lambda found: _mathml(found["text"], block=found["open"] == "["), output))
+    return _FIGURE.sub(
+        figure,
+        _FORMULA.sub(lambda found: _mathml(found["text"], block=found["open"] == "["), output),
+    )
 
 
 def _mathml(text: str, *, block: bool) -> str:
@@ -119,8 +131,16 @@ def device_page(name: str) -> str:
     kind = registry.device_class(name)
     about = markdown(inspect.cleandoc(kind.__doc__ or ""))
     about = re.sub(r"^Notes\n-+\n", "## Notes\n\n", about, flags=re.MULTILINE)
-    state = ", ".join(f"`{n}` ({u})" for n, u in zip(kind.state_names, kind.state_units, strict=True)) if kind.memory else "none"
-    polarity = {1: "positive voltage raises the conductance", -1: "positive voltage lowers the conductance", 0: "no polarity"}[kind.set_polarity]
+    state = (
+        ", ".join(f"`{n}` ({u})" for n, u in zip(kind.state_names, kind.state_units, strict=True))
+        if kind.memory
+        else "none"
+    )
+    polarity = {
+        1: "positive voltage raises the conductance",
+        -1: "positive voltage lowers the conductance",
+        0: "no polarity",
+    }[kind.set_polarity]
     gate = "a third terminal (gate)" if kind.gated else "two terminals"
     volts, hertz = kind().typical_drive()
     parts = [
@@ -137,34 +157,55 @@ def device_page(name: str) -> str:
 
 
 def _parameters(kind: type[Device]) -> str:
-    ranges = {entry.name: entry.metadata for entry in dataclasses.fields(kind) if "unit" in entry.metadata}
+    ranges = {
+        entry.name: entry.metadata for entry in dataclasses.fields(kind) if "unit" in entry.metadata
+    }
     lines = ["| parameter | default | unit | range | meaning |", "|---|---|---|---|---|"]
     for row in kind.parameter_table():
         default = f"{row['default']:.6g}" if isinstance(row["default"], int | float) else "–"
-        lines.append(f"| `{row['name']}` | {default} | {row['unit']} | {_range(ranges.get(row['name'], {}))} | {row['meaning']} |")
+        lines.append(
+            f"| `{row['name']}` | {default} | {row['unit']} | {_range(ranges.get(row['name'], {}))} | {row['meaning']} |"
+        )
     return "\n".join(lines) if len(lines) > 2 else "None."
 
 
 def _range(limits: Any) -> str:
     from math import inf
 
-    low, high, above = (limits.get(key, default) for key, default in (("lowest", -inf), ("highest", inf), ("above", -inf)))
+    low, high, above = (
+        limits.get(key, default)
+        for key, default in (("lowest", -inf), ("highest", inf), ("above", -inf))
+    )
     parts = [f"> {above:g}"] if above > -inf else ([f"≥ {low:g}"] if low > -inf else [])
     return ", ".join([*parts, *([f"≤ {high:g}"] if high < inf else [])]) or "any"
 
 
 def _choices(kind: type[Device]) -> str:
-    forms = [f"- `{name}`: {', '.join(f'`{member}`' for member in members)}" for name, members in kind.choices().items()]
-    sets = [f"- published sets: {', '.join(f'`{name}`' for name in sorted(kind.published))}, as in `{kind.__name__}.from_publication(…)`"]
+    forms = [
+        f"- `{name}`: {', '.join(f'`{member}`' for member in members)}"
+        for name, members in kind.choices().items()
+    ]
+    sets = [
+        f"- published sets: {', '.join(f'`{name}`' for name in sorted(kind.published))}, as in `{kind.__name__}.from_publication(…)`"
+    ]
     return "\n".join([*forms, *(sets if kind.published else [])])
 
 
 def _device_list() -> str:
     about = "models, each a Python class and a SPICE sub-circuit with the same equations; a test compares the two, and so does `spicesnn validate`."
-    lines = ["# Devices", "", f"{len(registry.names())} {about}", "", "| device | state | terminals | source |", "|---|---|---|---|"]
+    lines = [
+        "# Devices",
+        "",
+        f"{len(registry.names())} {about}",
+        "",
+        "| device | state | terminals | source |",
+        "|---|---|---|---|",
+    ]
     for name in registry.names():
         kind = registry.device_class(name)
-        lines.append(f"| [{name}]({name}.md) | {', '.join(kind.state_names) if kind.memory else '–'} | {3 if kind.gated else 2} | {kind.reference} |")
+        lines.append(
+            f"| [{name}]({name}.md) | {', '.join(kind.state_names) if kind.memory else '–'} | {3 if kind.gated else 2} | {kind.reference} |"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -173,15 +214,25 @@ def settings_page() -> str:
     parts = [
         "# Settings",
         "Every key of the TOML files with its default, from the code; what a preset sets is on its page. `--set table.key=value` changes one on the "
-        "command line; `run.toml` in a run directory has all of them. Numbers may have units: `\"10k\"`, `\"1u\"`. Above the tables stand "
+        'command line; `run.toml` in a run directory has all of them. Numbers may have units: `"10k"`, `"1u"`. Above the tables stand '
         "`description`, `engine` (`nodal` or `ngspice`), `seed` and `kind`.",
     ]
     presets = {name: load(name).kind for name in preset_names()}
     for kind, target in experiments.KINDS.items():
-        of_kind = ", ".join(f"[{name}](experiments/{name}.md)" for name, its in presets.items() if its == kind)
-        parts += [f"## Experiments: kind `{kind}`", f"{_first_line(_found(target))} Presets: {of_kind}.", *_tables(_found(target))]
+        of_kind = ", ".join(
+            f"[{name}](experiments/{name}.md)" for name, its in presets.items() if its == kind
+        )
+        parts += [
+            f"## Experiments: kind `{kind}`",
+            f"{_first_line(_found(target))} Presets: {of_kind}.",
+            *_tables(_found(target)),
+        ]
     for kind, target in studies.KINDS.items():
-        parts += [f"## Studies: kind `{kind}`", _first_line(_found(target)), *_tables(_found(target))]
+        parts += [
+            f"## Studies: kind `{kind}`",
+            _first_line(_found(target)),
+            *_tables(_found(target)),
+        ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -195,7 +246,9 @@ def notebook_page(path: Path) -> str:
             data = output.get("data", {"text/plain": output.get("text", "")})
             if "image/png" in data:
                 picture = "".join(data["image/png"]).replace("\n", "")
-                parts.append(f'<p><img class="output" src="data:image/png;base64,{picture}" alt="output of the cell above"></p>')
+                parts.append(
+                    f'<p><img class="output" src="data:image/png;base64,{picture}" alt="output of the cell above"></p>'
+                )
             else:
                 text = "".join(data.get("text/plain", "")).rstrip()
                 parts.append(f"```text\n{text}\n```")
@@ -216,11 +269,28 @@ def figures_page(folder: Path) -> str:
         record = tomllib.loads(path.read_text(encoding="utf-8"))
         if "claim" not in record:
             continue
-        pages = sorted({page for claim in record["claim"] for page in ([claim["page"]] if isinstance(claim["page"], str) else claim["page"])})
-        linked = ", ".join(f"[{page.removeprefix('docs/')}]({page.removeprefix('docs/')})" if page.startswith("docs/") else page for page in pages)
+        pages = sorted(
+            {
+                page
+                for claim in record["claim"]
+                for page in ([claim["page"]] if isinstance(claim["page"], str) else claim["page"])
+            }
+        )
+        linked = ", ".join(
+            f"[{page.removeprefix('docs/')}]({page.removeprefix('docs/')})"
+            if page.startswith("docs/")
+            else page
+            for page in pages
+        )
         source = f"`{record.get('command', record.get('file'))}`".replace("|", "&#124;")
-        copied = " (output copied from the page)" if "copied from the page" in record.get("note", "").lower() else ""
-        how = {"fast": "by every test run", "slow": "by the slow tests", "long": "by hand"}[record.get("runs", "fast")]
+        copied = (
+            " (output copied from the page)"
+            if "copied from the page" in record.get("note", "").lower()
+            else ""
+        )
+        how = {"fast": "by every test run", "slow": "by the slow tests", "long": "by hand"}[
+            record.get("runs", "fast")
+        ]
         commit, date, machine = (record.get(key, "–") for key in ("commit", "date", "machine"))
         rows.append(f"| {source} | {how} | {commit}{copied} | {date} | {machine} | {linked} |")
     return "\n\n".join(parts[:2]) + "\n\n" + "\n".join([*parts[2:], *rows]) + "\n"
@@ -233,7 +303,11 @@ def _found(target: str) -> type[BaseConfig]:
 
 
 def _tables(kind: type[BaseConfig]) -> list[str]:
-    parts, own = [], {entry.name for entry in dataclasses.fields(kind)} - {entry.name for entry in dataclasses.fields(BaseConfig)}
+    parts, own = (
+        [],
+        {entry.name for entry in dataclasses.fields(kind)}
+        - {entry.name for entry in dataclasses.fields(BaseConfig)},
+    )
     for table, section in get_type_hints(kind).items():
         if table not in own:
             continue
@@ -244,8 +318,14 @@ def _tables(kind: type[BaseConfig]) -> list[str]:
         lines = ["| key | default | meaning |", "|---|---|---|"]
         for entry in dataclasses.fields(section):
             given = entry.metadata
-            meaning = given["meaning"] + (": " + ", ".join(f"`{name}`" for name in given["choices"] if name) if given["choices"] else "")
-            lines.append(f"| `{entry.name}` | {_default(entry)} | {meaning.replace('|', '&#124;')}{_limit(given)} |")
+            meaning = given["meaning"] + (
+                ": " + ", ".join(f"`{name}`" for name in given["choices"] if name)
+                if given["choices"]
+                else ""
+            )
+            lines.append(
+                f"| `{entry.name}` | {_default(entry)} | {meaning.replace('|', '&#124;')}{_limit(given)} |"
+            )
         parts += [f"### {table}", "\n".join(lines)]
     return parts
 

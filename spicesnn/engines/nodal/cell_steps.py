@@ -38,9 +38,9 @@ from spicesnn.errors import ConvergenceError
 
 SHARED_CELLS = 2048
 """From this size on the cells are shared out between threads."""
-MOST_IN_NUMPY = 5000
-"""Steps of the slowest cell within a segment of the waveform, repetitions included: some ten
-seconds of two-state cells."""
+MOST_STEPS = 5000
+"""Steps within a segment of the waveform, repetitions included: of the slowest cell in NumPy, some
+ten seconds of two-state cells; of the mean cell where several states are compiled."""
 USUAL_TOLERANCE = 5e-6
 """With less than this tolerance of a step more of them are allowed, as many as the order of the
 method asks for."""
@@ -143,8 +143,8 @@ class ArraySteps:
 
     def __init__(self, cells: Ensemble, tolerance: float, visible: float = 1e-4) -> None:
         self._cells, self._tolerance, self._visible = cells, tolerance, visible
-        self._most = int(MOST_IN_NUMPY * max(1.0, USUAL_TOLERANCE / tolerance) ** (1.0 / ORDER))
-        self._left = self._most
+        self._most = int(MOST_STEPS * max(1.0, USUAL_TOLERANCE / tolerance) ** (1.0 / ORDER))
+        self._left: float = self._most
 
     def renew(self) -> None:
         """Begin a segment; see `CellSteps`."""
@@ -152,7 +152,9 @@ class ArraySteps:
 
     def interval(self, state: Floats, drive: Drive, step: Floats) -> Interval:
         """Advance all cells; see `CellSteps`."""
-        done = advance(self._cells, state, drive, self._tolerance, step, most_rounds=self._left)
+        done = advance(
+            self._cells, state, drive, self._tolerance, step, most_rounds=int(self._left)
+        )
         self._left -= max(done.rounds - FREE_ROUNDS, 0)
         return Interval(
             nodes=done.nodes,
@@ -502,6 +504,13 @@ class CompiledStates(ArraySteps):
         team.run(share, threads)
         if bad.max() >= 0:
             raise _lost(cells, int(bad.max()), state, drive, step, self._tolerance)
+        self._left -= max(taken[:, 1].sum() / m - FREE_ROUNDS, 0.0)
+        if self._left < 0:
+            raise ConvergenceError(
+                f"{cells.device.name}: the cells need too many steps: they were given up within"
+                f" {drive.seconds:.3g} s of the pulse. Check the pulse amplitude against the"
+                " device's range, or split the pulse"
+            )
         return Interval(
             nodes=nodes,
             siemens=None,

@@ -10,7 +10,7 @@ import pytest
 import spicesnn as sn
 from spicesnn.devices.importers import native
 from spicesnn.devices.importers.veriloga.model import read_model
-from spicesnn.engines.nodal import drive
+from spicesnn.engines.nodal import cell_steps, drive
 from spicesnn.errors import ConvergenceError, EngineError
 from spicesnn.netlist.veriloga import TAKEN, device_of_model
 
@@ -141,3 +141,15 @@ def test_a_temperature_that_rests_at_its_bound_beside_a_slow_gap_takes_few_steps
     heat = 61.4e-6 * np.exp(-1.7e-9 / 0.2751e-9) * np.sinh(curve.volts / 0.43) * curve.volts
     kelvin = 300.0 + heat * 2.3e-10 / 3.1825e-16
     np.testing.assert_allclose(curve.state[1], kelvin, rtol=1e-6)
+
+
+def test_a_pulse_whose_cells_ask_for_too_many_steps_ends_in_one_line(monkeypatch):
+    made = device("gap_by_hand")
+    array = sn.Crossbar(device=made, state=np.array([1e-9, 320.0]).reshape(2, 1, 1))
+    pulse = sn.Pulse(row_volts=[1.5], width_s=1e-6, rise_s=1e-8)
+    after = sn.NodalEngine().pulse(array, pulse).state  # as it is, it is followed
+    assert after[0, 0, 0] < 0.999999e-9
+    monkeypatch.setattr(cell_steps, "MOST_STEPS", 20)
+    monkeypatch.setattr(cell_steps, "FREE_ROUNDS", 0)
+    with pytest.raises(ConvergenceError, match="the cells need too many steps"):
+        sn.NodalEngine().pulse(array, pulse)

@@ -36,11 +36,15 @@ class ExponentialDrift(Device):
     k: float = parameter(1e-3, "1/s", "rate of drift", above=0.0)
     v_0: float = parameter(0.08, "V", "voltage in which the drift grows by e", above=0.0)
     x_init: float = parameter(0.1, "1", "state of a fresh device", lowest=0.0, highest=1.0)
-    bound_width: float = parameter(1e-2, "1", "width of the ramp at each bound", above=0.0, highest=0.5)
+    bound_width: float = parameter(
+        1e-2, "1", "width of the ramp at each bound", above=0.0, highest=0.5
+    )
 
     def _check(self) -> None:
         if np.any(np.asarray(self.g_on) <= self.g_off):
-            raise InputError(f"exponential-drift: g_on = {self.g_on} S must be above g_off = {self.g_off} S")
+            raise InputError(
+                f"exponential-drift: g_on = {self.g_on} S must be above g_off = {self.g_off} S"
+            )
 
     def conductance(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return G(x) in siemens."""
@@ -55,7 +59,11 @@ class ExponentialDrift(Device):
     def rate(self, v: ArrayLike, x: ArrayLike, gate: ArrayLike | None = None) -> Floats:
         """Return dx/dt in 1/s."""
         volts = np.asarray(v, dtype=float)
-        return np.asarray(self.k * np.sinh(volts / self.v_0) * bound_ramp(x, 0.0, 1.0, volts > 0, self.bound_width))
+        return np.asarray(
+            self.k
+            * np.sinh(volts / self.v_0)
+            * bound_ramp(x, 0.0, 1.0, volts > 0, self.bound_width)
+        )
 
     def bounds(self) -> tuple[float, float]:
         """Return 0 and 1."""
