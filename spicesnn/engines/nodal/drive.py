@@ -306,7 +306,7 @@ class _OneCell:
             )
         inside = (
             answer.y[:, : np.count_nonzero(asked <= answer.t[-1])]
-            if answer.t.size
+            if len(answer.t)
             else np.empty((self._count, 0))
         )
         stop = [

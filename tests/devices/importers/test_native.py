@@ -10,6 +10,7 @@ import pytest
 import spicesnn as sn
 from spicesnn.devices.importers import native
 from spicesnn.devices.importers.veriloga.model import read_model
+from spicesnn.devices.stimulus import PiecewiseLinear
 from spicesnn.engines.nodal import cell_steps, drive
 from spicesnn.errors import ConvergenceError, EngineError
 from spicesnn.netlist.veriloga import TAKEN, device_of_model
@@ -153,3 +154,17 @@ def test_a_pulse_whose_cells_ask_for_too_many_steps_ends_in_one_line(monkeypatch
     monkeypatch.setattr(cell_steps, "FREE_ROUNDS", 0)
     with pytest.raises(ConvergenceError, match="the cells need too many steps"):
         sn.NodalEngine().pulse(array, pulse)
+
+
+def test_a_state_may_reach_its_bound_before_the_first_time_that_is_asked_for(tmp_path):
+    path = tmp_path / "m.va"
+    path.write_text(
+        '`include "constants.vams"\n`include "disciplines.vams"\nmodule cell_x(p, n);\ninout p, n;'
+        " electrical p, n, x;\nanalog begin\nI(p, n) <+ 1e-4 * (1.0 + V(x)) * V(p, n);\n"
+        "I(x) <+ ddt(V(x)) - (V(x) < 1.0 ? 1e3 * V(p, n) : 0.0);\nend\nendmodule\n",
+        encoding="utf-8",
+    )
+    made = device_of_model(read_model(path, taken=TAKEN.__contains__, bounds={"x": (0.0, 1.0)}))
+    ramp = PiecewiseLinear([0.0, 1e-3, 1.0], [1.0, 1.0, 1.0])
+    curve = sn.NodalEngine().drive(made, ramp, state=0.5, points=2)
+    assert curve.state == pytest.approx([0.5, 1.0, 1.0])
