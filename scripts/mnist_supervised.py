@@ -16,7 +16,7 @@ from mnist_study import Row, all_runs, arguments, finished, mean_of, tables
 
 SOFTWARE = "deep-software"
 """The case whose weights all other deep cases of the same seed map."""
-SPREAD = ["imperfections.spread=0.05"]
+SPREAD = ["imperfections.conductance_spread=0.05"]
 WIRES = ["array.word_line_ohm=1", "array.bit_line_ohm=1"]
 CASES: dict[str, tuple[str, list[str]]] = {
     "bp-1500": ("bp-mnist", ["population.hidden.neurons=1500"]),
@@ -29,19 +29,19 @@ CASES: dict[str, tuple[str, list[str]]] = {
         "bp-mnist",
         ["projection.*.synapses=pulse-map", "synapses.amplitude=uncompensated"],
     ),
-    SOFTWARE: ("deep-mnist", ["mapping.devices=false"]),
+    SOFTWARE: ("deep-mnist", ["projection.*.synapses=ideal"]),
     "deep-devices": ("deep-mnist", []),
     "deep-spread": ("deep-mnist", SPREAD),
     "deep-wires": ("deep-mnist", WIRES),
     "deep-wires-spread": ("deep-mnist", [*WIRES, *SPREAD]),
-    "deep-wires-spread-tuned": ("deep-mnist", [*WIRES, *SPREAD, "insitu.epochs=1"]),
+    "deep-wires-spread-tuned": ("deep-mnist", [*WIRES, *SPREAD, "training.tuning_epochs=1"]),
     "deep-wires-spread-uncompensated-tuned": (
         "deep-mnist",
-        [*WIRES, *SPREAD, "mapping.wire_aware=false", "insitu.epochs=1"],
+        [*WIRES, *SPREAD, "synapses.wire_aware=false", "training.tuning_epochs=1"],
     ),
     "deep-wires-spread-layerwise": (
         "deep-mnist",
-        [*WIRES, *SPREAD, "insitu.epochs=3", "insitu.order=layerwise"],
+        [*WIRES, *SPREAD, "training.tuning_epochs=3", "rule.tuning.order=layerwise"],
     ),
 }
 
@@ -59,7 +59,10 @@ def run(case: str, seed: int, out: Path, settings: Sequence[str]) -> Row:
     preset, overrides = CASES[case]
     if preset == "deep-mnist" and case != SOFTWARE:
         run(SOFTWARE, seed, out, settings)
-        overrides = [*overrides, f"exsitu.weights={out / f'{SOFTWARE}-{seed}' / 'weights.npz'}"]
+        overrides = [
+            *overrides,
+            f"rule.ex-situ.weights={out / f'{SOFTWARE}-{seed}' / 'weights.npz'}",
+        ]
     return finished(preset, [*overrides, *settings], case, seed, out)
 
 

@@ -22,7 +22,7 @@ FIXED = {
     "exsitu-mnist": [],
     "bp-mnist": [],
     "stdp-mnist": ["data.train_limit=30000"],
-    "deep-mnist": ["mapping.devices=false", "exsitu.epochs=3"],
+    "deep-mnist": ["projection.*.synapses=ideal", "training.epochs=3"],
 }
 """What is cut from a preset to make the comparison cheap."""
 VARIED: dict[str, dict[str, list[str]]] = {
@@ -45,9 +45,9 @@ VARIED: dict[str, dict[str, list[str]]] = {
         "network.full_rate_hz": ["45", "90"],
     },
     "deep-mnist": {
-        "exsitu.rate": ["1e-3", "4e-3"],
-        "exsitu.gain": ["2.0", "8.0"],
-        "network.sharpness": ["1.0", "4.0"],
+        "rule.ex-situ.rate": ["2e-3", "8e-3"],
+        "rule.ex-situ.gain": ["2.0", "8.0"],
+        "rule.ex-situ.sharpness": ["1.0", "4.0"],
     },
 }
 

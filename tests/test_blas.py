@@ -5,9 +5,11 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from spicesnn.blas import one_blas_thread
+from spicesnn.engines.nodal.engine import NodalEngine
+from spicesnn.networks.rules import ExSitu
 from spicesnn.training import exsitu, load
-from spicesnn.training.deep import experiment as deep
 from spicesnn.training.experiment import Experiment
+from spicesnn.training.streamed import Tally
 
 
 def threads():
@@ -39,25 +41,19 @@ def test_weights_are_learnt_ex_situ_with_one_thread(outside, monkeypatch):
     assert np.all(np.isfinite(weights[0]))
 
 
-def test_deep_networks_learn_in_software_with_one_thread(monkeypatch):
-    seen = []
+def test_networks_learn_ex_situ_with_one_thread(monkeypatch):
+    seen, trained = [], ExSitu.trained
 
-    def watched(network, software, state, *rest, total):
-        seen.append((threads(), total))
-        return state, 0.0
+    def watched(self, *arguments):
+        seen.append((threads(), self.samples))
+        return trained(self, *arguments)
 
-    monkeypatch.setattr(deep, "learnt_more", watched)
-    config = load("deep-mnist", ["network.hidden=[4]"])
-    rng = np.random.default_rng(0)
-    arrays = config.fresh(rng)
+    monkeypatch.setattr(ExSitu, "trained", watched)
+    small = {"population.first.neurons": 4, "population.second.neurons": 4}
+    config = load("deep-mnist", small)
+    arrays, rng = config.fresh(np.random.default_rng(0)), np.random.default_rng(0)
+    pixels, labels = np.zeros((128, 784), np.uint8), np.zeros(128, np.int64)
     with threadpool_limits(limits=2, user_api="blas"):
-        config.learn(
-            arrays,
-            np.zeros((128, 28, 28), np.uint8),
-            np.zeros(128, np.int64),
-            rng,
-            0,
-            None,
-            deep.Tally(),
-        )
-    assert seen == [({1}, 15 * -(-60000 // 128))]
+        config.learn(arrays, pixels, labels, rng, 0, NodalEngine(), Tally())
+        assert threads() == {2}
+    assert seen == [({1}, 15 * 60000)]

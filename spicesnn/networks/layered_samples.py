@@ -192,6 +192,8 @@ def _kind_of(cells: Synapses) -> int | None:
     cycles = flaws.cycle_to_cycle
     if not isinstance(columns, Offset) or columns.reference != 0.5:
         return None
+    if cells.array.current_factor is not None:
+        return None
     if cycles is not None and cycles.of_range == 0.0:
         wrong.discard("cycle_to_cycle")
     if type(kind) in (Ideal, Levels):

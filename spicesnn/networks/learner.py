@@ -87,7 +87,7 @@ class LearningNetwork(OnSynapses):
             How much of the training is over, 0 to 1: for schedules.
         """
         self._ready()
-        values, numbers = real(x, "x"), np.asarray(labels, dtype=np.int64)
+        values, numbers = self.numbers(x), np.asarray(labels, dtype=np.int64)
         if len(numbers) != len(values):
             raise InputError(
                 f"{len(values)} samples and {len(numbers)} labels; expected one label a sample"

@@ -17,16 +17,18 @@ from numpy.typing import ArrayLike, NDArray
 from spicesnn.encoding.bernoulli import bernoulli
 from spicesnn.encoding.events import seed_words
 from spicesnn.errors import InputError
+from spicesnn.learning.metrics import NOBODY
 from spicesnn.networks import evaluate
 from spicesnn.networks.competing_samples import WholeSamples
 from spicesnn.networks.competition import CompetingLIF
 from spicesnn.networks.decisions import Decision, LargestOutput, Votes
 from spicesnn.networks.layered_samples import LayeredSamples
+from spicesnn.networks.leaky_layers import LeakyLayers
 from spicesnn.networks.network import Network
 from spicesnn.networks.nodes import Embed, Node, Reshape, Shape, Values, Weighted, real
-from spicesnn.networks.populations import IF, Delay, Population, State
+from spicesnn.networks.populations import IF, LIF, Delay, Integrator, Population, State
 from spicesnn.networks.projections import AllToAll, Projection
-from spicesnn.networks.rules import SpikingBP
+from spicesnn.networks.rules import ExSitu, SpikingBP
 from spicesnn.networks.rules.base import BatchRule, Labels, LocalRule, Memory, Rule
 from spicesnn.networks.synapses import Energy, SynapseKind, Synapses
 
@@ -242,22 +244,50 @@ class OnSynapses:
     def fresh(self, rng: np.random.Generator) -> Self:
         """The network with fresh synapses, adaptation and memory."""
         made: dict[str, Synapses] = {}
+        rule = self.batch_rule
+        drawn = self._fresh_weights(rng) if isinstance(rule, ExSitu) else {}
         for projection in self.projections:
             if projection.synapses is None:
                 continue
-            shape = projection.connection.matrix(
-                self.lines_of(projection), self.shape_of(projection.target)
-            )
-            weights = projection.fresh(shape, rng)
-            made[projection.name] = projection.synapses.made(
-                weights, rng, largest=projection.largest, may_stick=projection.may_stick
+            name = projection.name
+            if (
+                name in drawn and projection.rule is rule
+            ):  # what software learns is programmed later
+                laid = np.zeros(drawn[name].shape)
+            else:
+                laid = drawn[name] if name in drawn else self._fresh_weights_of(projection, rng)
+            made[name] = projection.synapses.made(
+                laid,
+                rng,
+                largest=projection.largest or (float(np.abs(drawn[name]).max()) if drawn else None),
+                may_stick=projection.may_stick,
             )
         lasting = {}
         for name, entry in self.populations.items():
             if isinstance(entry.kind, Population) and entry.kind.lasting:
                 state = entry.kind.initial(1, _shape(entry.shape))
                 lasting[name] = tuple(state[k] for k in entry.kind.lasting)
-        return replace(self, synapses=made, lasting=lasting, memory={})
+        fresh = replace(self, synapses=made, lasting=lasting, memory={})
+        if rule is None or not (memory := rule.begun(fresh, drawn)):
+            return fresh
+        fresh = fresh.after(memory={rule.name: memory})
+        if not isinstance(rule, ExSitu) or not rule.weights:
+            return fresh
+        updates, memory = rule.programming(fresh, memory)
+        changed = {name: made[name].apply(update, rng) for name, update in updates.items()}
+        return fresh.with_synapses(changed).after(memory={rule.name: memory})
+
+    def _fresh_weights(self, rng: np.random.Generator) -> dict[str, Values]:
+        """Weights (rows, outputs) of all projections on synapses."""
+        return {
+            p.name: self._fresh_weights_of(p, rng)
+            for p in self.projections
+            if p.synapses is not None
+        }
+
+    def _fresh_weights_of(self, projection: Projection, rng: np.random.Generator) -> Values:
+        lines, target = self.lines_of(projection), self.shape_of(projection.target)
+        return projection.fresh(projection.connection.matrix(lines, target), rng)
 
     def _ready(self) -> None:
         missing = [
@@ -370,17 +400,25 @@ class OnSynapses:
         bernoulli(seed_words(rng) if words is None else words, still, entry.probability, spikes)
         return spikes.reshape(len(still), steps, *shape)
 
+    def numbers(self, x: ArrayLike) -> Values:
+        """Samples as finite numbers in double precision; those in single precision as they are where
+        that is what the network computes in."""
+        leaky = self.leaky_layers() if getattr(x, "dtype", None) == np.float32 else None
+        if leaky is None or not leaky.readable or not np.isfinite(np.sum(x)):
+            return real(x, "x")
+        return x  # type: ignore[return-value]
+
     def flat(self, x: ArrayLike) -> Values:
         """Samples without a time axis, flat: (n, inputs)."""
-        values, shape = real(x, "x"), self.shape_of(self.source)
+        values, shape = self.numbers(x), self.shape_of(self.source)
         if values.ndim < 2 or (
             values.shape[1:] != shape and (values.ndim != 2 or values.shape[1] != math.prod(shape))
         ):
             raise InputError(
                 f"x has shape {values.shape}; expected (n, {', '.join(map(str, shape))})"
             )
-        low, high = values.min(initial=0.0), values.max(initial=0.0)
-        if self.inputs[self.source].code == "spikes" and (low < 0 or high > 1):
+        spikes = self.inputs[self.source].code == "spikes"
+        if spikes and (values.min(initial=0.0) < 0 or values.max(initial=0.0) > 1):
             raise InputError(
                 f"x lies from {values.min():.4g} to {values.max():.4g}; spikes are drawn for values"
                 " from 0 to 1"
@@ -394,6 +432,22 @@ class OnSynapses:
 
     def _outputs(self, x: ArrayLike, rng: np.random.Generator) -> Iterator[Values]:
         """The outputs of some samples after the others'."""
+        return (out for out, _ in self._answers(x, rng))
+
+    def _heard(self) -> frozenset[str]:
+        """Populations that a membrane at the output hears, where all of them spike; else none."""
+        if not self.topology.temporal or self.topology.spiking:
+            return frozenset()
+        sources = {p.source for p in self.projections if p.target == self.output}
+        kinds = [self.populations[s].kind for s in sources if s in self.populations]
+        spiking = len(kinds) == len(sources) and all(getattr(k, "spiking", False) for k in kinds)
+        return frozenset(sources) if spiking else frozenset()
+
+    def _answers(
+        self, x: ArrayLike, rng: np.random.Generator
+    ) -> Iterator[tuple[Values, NDArray[np.bool_] | None]]:
+        """The outputs of some samples after the others', and for which of them no spike has reached
+        the output, where a membrane stands there."""
         self._ready()
         values, steps = real(x, "x"), self.steps_of_answers
         layered, words = self.layered_samples(steps), seed_words(rng)
@@ -402,13 +456,17 @@ class OnSynapses:
             size = _VALUES_AT_ONCE // (steps * math.prod(self.shape_of(self.output)))
             size = min(max(size, 1), _PRESENTED_AT_ONCE)
             for begin in range(0, max(len(flat), 1), size):
-                yield layered.spikes(flat[begin : begin + size], words, rng).astype(float)
+                yield layered.spikes(flat[begin : begin + size], words, rng).astype(float), None
             return
-        net = self._frozen()
+        net, heard = self._frozen(), self._heard()
         for begin in range(0, max(len(values), 1), _AT_ONCE):
             taken = self.encoded(values[begin : begin + _AT_ONCE], rng, words, steps)
-            out = evaluate.run(net, taken, self.products(rng))[self.output]
-            yield out.reshape(len(out), out.shape[1] if net.temporal else 1, -1)
+            found = evaluate.run(net, taken, self.products(rng), keep=heard)
+            out, silent = found[self.output], None
+            if heard:
+                spikes = [found[name].reshape(len(out), -1).any(axis=1) for name in heard]
+                silent = ~np.any(spikes, axis=0)
+            yield out.reshape(len(out), out.shape[1] if net.temporal else 1, -1), silent
 
     def counts(self, x: ArrayLike, rng: np.random.Generator) -> NDArray[np.int16]:
         """Spikes of each output for each sample, (n, outputs), nothing learning."""
@@ -436,6 +494,9 @@ class OnSynapses:
             Of the reads of all samples.
         """
         self._ready()
+        leaky = self.leaky_layers(self.steps_of_answers)
+        if leaky is not None and leaky.readable:
+            return self._leaky_activity(leaky, self.flat(x), rng)
         names, tally = [self.source, *self.populations], list[float]()
         taken = self.encoded(real(x, "x"), rng, steps=self.steps_of_answers)
         found = evaluate.run(
@@ -445,28 +506,43 @@ class OnSynapses:
         values = {name: found[name].reshape(len(taken), steps, -1) for name in names}
         return values, float(sum(tally))
 
+    def _leaky_activity(
+        self, leaky: LeakyLayers, flat: Values, rng: np.random.Generator
+    ) -> tuple[dict[str, Values], float]:
+        """`activity` of layers of leaky neurons."""
+        weights, inputs, steps = leaky.read_weights(), flat.astype(np.float32), leaky.steps
+        trace = leaky.forward(weights, inputs, noise=leaky.noise(rng))
+        shape = (len(flat), steps)
+        values = {self.source: np.broadcast_to(flat[:, None], (*shape, flat.shape[1]))}
+        targets = [self.projection(name).target for name in leaky.names]
+        for name, spikes in zip(targets, leaky.hidden(trace), strict=False):
+            values[name] = spikes.astype(float)
+        # The outputs add up over the steps; in between they are what the noise-free spikes give.
+        given = values[targets[-2]] @ weights[-1][: values[targets[-2]].shape[2]]
+        if leaky.biased[-1]:
+            given = given + weights[-1][-1]
+        held = np.cumsum(given, axis=1) * (leaky.gain / steps)
+        held[:, -1] = trace.outputs
+        values[self.output] = held
+        return values, leaky.joule(trace)
+
     @property
     def layered(self) -> bool:
-        """Whether populations of plain integrate-and-fire neurons stand one behind the other."""
-        return self.layered_samples() is not None
+        """Whether spiking populations stand one behind the other, whose samples are computed
+        whole."""
+        return self.layered_samples() is not None or self.leaky_layers() is not None
 
     def layered_samples(self, steps: int = 0) -> LayeredSamples | None:
         """What shows whole samples of so many time steps (those of learning if left out) compiled,
         where populations of integrate-and-fire neurons stand one behind the other."""
-        entry, chain, at = self.inputs[self.source], list[Projection](), self.output
-        while at != self.source and len(chain) < len(self.projections):
-            into = [p for p in self.projections if p.target == at]
-            if len(into) != 1 or into[0].connection != AllToAll() or into[0].delays_s:
-                return None
-            chain.insert(0, into[0])
-            at = into[0].source
+        entry, chain = self.inputs[self.source], self._chain()
         kinds = [self.populations[p.target].kind for p in chain]
         cells = [self.synapses.get(p.name) for p in chain]
         rules = {id(p.rule): p.rule for p in chain}
         if (
-            at != self.source
-            or len(chain) != len(self.projections)
+            not chain
             or entry.code != "spikes"
+            or any(p.connection != AllToAll() for p in chain)
             or not all(isinstance(kind, IF) and kind.plain for kind in kinds)
             or any(each is None for each in cells)
         ):
@@ -480,6 +556,45 @@ class OnSynapses:
             probability=entry.probability,
             steps=steps or self.steps,
         )
+
+    def leaky_layers(self, steps: int = 0) -> LeakyLayers | None:
+        """What computes whole batches of so many time steps (those of learning if left out), where
+        held inputs reach populations of leaky neurons one behind the other, and a membrane that
+        adds up at last."""
+        chain, steps = self._chain(), steps or self.steps
+        kinds = [self.populations[p.target].kind for p in chain]
+        cells = [self.synapses[p.name] for p in chain if p.name in self.synapses]
+        hidden = [kind for kind in kinds[:-1] if type(kind) is LIF and kind.plain]
+        last = kinds[-1] if kinds else None
+        if (
+            len(chain) < 2
+            or len(cells) < len(chain)
+            or self.inputs[self.source].code != "held"
+            or len(hidden) < len(chain) - 1
+            or not (type(last) is Integrator and last.plain)
+            or any(self.dt_s > float(kind.tau) for kind in hidden)
+        ):
+            return None
+        return LeakyLayers(
+            names=tuple(p.name for p in chain),
+            cells=tuple(cells),
+            biased=tuple(bool(getattr(p.connection, "bias", False)) for p in chain),
+            decays=tuple(1.0 - self.dt_s / float(kind.tau) for kind in hidden),
+            gain=float(last.r) * steps,
+            steps=steps,
+        )
+
+    def _chain(self) -> list[Projection]:
+        """Dense projections without delays from the inputs to the output, one behind the other,
+        where there are no others; else none."""
+        chain, at = list[Projection](), self.output
+        while at != self.source and len(chain) < len(self.projections):
+            into = [p for p in self.projections if p.target == at]
+            if len(into) != 1 or type(into[0].connection) is not AllToAll or into[0].delays_s:
+                return []
+            chain.insert(0, into[0])
+            at = into[0].source
+        return chain if at == self.source and len(chain) == len(self.projections) else []
 
     def whole_samples(self, steps: int = 0) -> WholeSamples | None:
         """What shows whole samples of so many time steps (those of learning if left out) compiled,
@@ -539,9 +654,20 @@ class OnSynapses:
         """Numbers of the classes that answer, (n,); −1 for ties and silence."""
         if isinstance(self.decision, Votes):
             return self.decision.decided(self.counts(x, rng)[:, None])
+        leaky = self.leaky_layers(self.steps_of_answers)
+        if type(self.decision) is LargestOutput and leaky is not None and leaky.readable:
+            ends = leaky.outputs(self.flat(x), rng)
+            return np.concatenate(
+                [self._decided(end[:, None].astype(float), silent) for end, silent in ends]
+            )
         return np.concatenate(
-            [self.decision.decided(self._counted(out)) for out in self._outputs(x, rng)]
+            [self._decided(self._counted(out), silent) for out, silent in self._answers(x, rng)]
         )
+
+    def _decided(self, outputs: Values, silent: NDArray[np.bool_] | None) -> Labels:
+        """What outputs (n, steps, outputs) say; nobody answers who has heard no spike (n,)."""
+        found = self.decision.decided(outputs)
+        return found if silent is None else np.where(silent, NOBODY, found)
 
     def _counted(self, outputs: Values) -> Values:
         """Spikes as counts where the decision wants one value an output."""

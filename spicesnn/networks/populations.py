@@ -193,6 +193,11 @@ class Integrator(Population):
     spiking: ClassVar[bool] = False
     r: Values | float = 1.0
 
+    @property
+    def plain(self) -> bool:
+        """Whether all neurons are alike."""
+        return np.ndim(self.r) == 0
+
     def initial(self, n: int, shape: Shape) -> State:
         """Membranes at 0."""
         return (np.zeros((n, *shape)),)
@@ -216,6 +221,14 @@ class LIF(Population):
     v_threshold: Values | float = 1.0
     v_reset: Values | float = 0.0
     reset: str = "value"
+
+    @property
+    def plain(self) -> bool:
+        """Whether all neurons are alike, with a threshold of 1, and take their input as it is and
+        leak and begin again towards and from 0."""
+        numbers = (self.tau, self.r, self.v_threshold, self.v_leak, self.v_reset)
+        alike = all(np.ndim(value) == 0 for value in numbers)
+        return alike and self.reset == "value" and numbers[1:] == (1.0, 1.0, 0.0, 0.0)
 
     def initial(self, n: int, shape: Shape) -> State:
         """Membranes at v_leak."""

@@ -254,9 +254,11 @@ def learnt_in_batches(
     layered = network.layered_samples()
     if layered is not None and layered.teachable:
         return network.with_synapses(layered.learnt(network.flat(x), labels, rng, progress))
-    size = rule.batch or len(x)
-    for begin in range(0, len(x), size):
+    begin = 0
+    while begin < len(x):
+        size = rule.size(network) or len(x)
         some, mine = x[begin : begin + size], labels[begin : begin + size]
+        begin += size
         updates, memory, joule = rule.updates(
             network, network.encoded(some, rng), mine, rng, progress
         )

@@ -223,6 +223,10 @@ class Projection:
     spread : float
         Where it is above 0, fresh weights are normally distributed around 0 with this standard
         deviation, within ± `largest`, in place of `initial`.
+    active : float
+        Where it is above 0, fresh weights are normally distributed around 0 with the standard
+        deviation 1/√(rows·active), within ± `largest`, in place of both: drives are then about 1
+        where this fraction of the rows is on. A bias begins at 0.
     largest : float, optional
         The weight that takes the whole conductance window: what learning can reach.
     delays_s : tuple of float
@@ -239,6 +243,7 @@ class Projection:
     rule: Rule | None = None
     initial: tuple[float, float] | Values = (0.0, 1.0)
     spread: float = 0.0
+    active: float = 0.0
     largest: float | None = None
     delays_s: tuple[float, ...] = ()
     may_stick: NDArray[np.bool_] | None = None
@@ -268,6 +273,10 @@ class Projection:
             raise InputError(
                 f"{self.name}: spread is {self.spread!r}; expected a standard deviation, 0 or more"
             )
+        if not 0 <= self.active <= 1:
+            raise InputError(
+                f"{self.name}: active is {self.active!r}; expected a fraction of the rows, 0 to 1"
+            )
         if len(self.delays_s) > 1 and not isinstance(self.connection, AllToAll):
             raise InputError(
                 f"{self.name}: {len(self.delays_s)} delays; only a dense projection lays several"
@@ -281,8 +290,13 @@ class Projection:
 
     def fresh(self, shape: tuple[int, int], rng: np.random.Generator) -> Values:
         """Weights (rows, outputs) before learning."""
+        bound = self.largest or np.inf
+        if self.active:
+            weights = rng.normal(size=shape) / np.sqrt(shape[0] * self.active)
+            if getattr(self.connection, "bias", False):
+                weights[-1] = 0.0
+            return np.asarray(np.clip(weights, -bound, bound))
         if self.spread:
-            bound = self.largest or np.inf
             return np.clip(rng.normal(size=shape) * self.spread, -bound, bound)
         if isinstance(self.initial, tuple):
             low, high = (float(v) for v in self.initial)

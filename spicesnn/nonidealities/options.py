@@ -302,6 +302,12 @@ class NetworkImperfections(ImperfectionOptions):
     """[imperfections] of networks that are composed."""
 
     pulse_spread: float = _pulse_spread()
+    conductance_spread: float = option(
+        0.0,
+        "device-to-device variation (log-normal) of a cell's resistance in every state, which"
+        " programming does not know",
+        lowest=0.0,
+    )
     stuck_place: str = _stuck_place()
 
 
@@ -365,20 +371,6 @@ class StreamImperfections(ImageImperfections):
     def gains(self, shape: tuple[int, int], rng: np.random.Generator) -> Floats:
         """Return each cell's factor on what a pulse does."""
         return LogNormal(self.pulse_spread).draw(shape, rng)
-
-
-@dataclass(frozen=True, kw_only=True)
-class MappedImperfections(ImageImperfections):
-    """[imperfections] of weights that are mapped onto devices: the mapping knows of their states
-    alone."""
-
-    parameters: tuple[str, ...] = option(
-        ("r_on", "r_off"),
-        "parameters of the device that differ from cell to cell, by one factor a cell",
-    )
-    spread: float = option(
-        0.0, "relative spread from cell to cell (log-normal) of `parameters`", lowest=0.0
-    )
 
 
 def pixels_at(place: str, pixels: int) -> NDArray[np.bool_]:

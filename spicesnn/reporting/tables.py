@@ -26,7 +26,7 @@ _COUNTED = {
     "rows_written_second": "lines written, second layer",
     "cells": "cells",
     "tiles": "tiles",
-    "tile_solves": "solves of a layer's tiles",
+    "solves": "solves of a layer's tiles",
     "silent_or_tied": "test samples without an answer (a tie, or no spike)",
 }
 _SHARES = {

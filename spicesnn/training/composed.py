@@ -18,12 +18,15 @@ from spicesnn.crossbar.wires import Wires
 from spicesnn.engines.base import Engine
 from spicesnn.engines.default import default_engine
 from spicesnn.errors import ConfigError, InputError
+from spicesnn.learning import metrics
+from spicesnn.learning.deformation import Deformation
 from spicesnn.learning.votes import while_learning
 from spicesnn.networks.decisions import DECISIONS, Decision, Votes
 from spicesnn.networks.hardware import Hardware
 from spicesnn.networks.learner import LearningNetwork
 from spicesnn.networks.nodes import Weighted
 from spicesnn.networks.on_synapses import Inputs
+from spicesnn.networks.rules import ExSitu, Rule, Tuning
 from spicesnn.networks.rules.batch import seen
 from spicesnn.networks.synapses import (
     Energy,
@@ -41,6 +44,7 @@ from spicesnn.training.composition import Rows, population, projection, rules_of
 from spicesnn.training.pictures import PICTURES, histogram_data, raster_data, spike_data
 from spicesnn.training.sections import DeviceOptions, ProgrammingOptions
 from spicesnn.training.streamed import (
+    MNIST_EDGE,
     Arrays,
     ArrayToDraw,
     Images,
@@ -109,6 +113,11 @@ class SynapseOptions(Section):
     )
     read_volts: float = option(0.2, "word-line voltage of a spike, or of an input of 1", above=0.0)
     read_s: float = option(1e-6, "duration of a read, for its energy", above=0.0)
+    wire_aware: bool = option(
+        False,
+        "ex-situ: program conductances for which the tiles, IR drop included, implement the"
+        " weights (devices with a linear current)",
+    )
     wire_tolerance: float = option(
         0.01,
         "wires: change of a column's conductance after which its tile is solved anew",
@@ -160,7 +169,41 @@ class TrainingOptions(Section):
     presentations: int = option(
         0, "minimum number of presentations: a small data set gets more passes", lowest=0
     )
+    tuning_epochs: int = option(
+        0, "passes on the cells after those in software, for a rule 'ex-situ' that tunes", lowest=0
+    )
     chunk: int = option(1000, "samples between checkpoints", lowest=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeformationOptions(Section):
+    """[deformation]: training samples that are images are seen anew each time."""
+
+    turn_degrees: float = option(
+        0.0, "training images are rotated by up to ± this", lowest=0.0, below=90.0
+    )
+    scale: float = option(0.0, "and scaled by up to ± this fraction", lowest=0.0, below=1.0)
+    shear: float = option(0.0, "and sheared by up to ± this", lowest=0.0, below=90.0)
+    shift_pixels: float = option(
+        0.0, "and shifted by up to ± this along each axis", lowest=0.0, below=90.0
+    )
+    bend_pixels: float = option(
+        0.0, "and bent by a smooth random field of this standard deviation", lowest=0.0, below=90.0
+    )
+
+    def build(self, image: tuple[int, int]) -> Deformation:
+        """How images of so many rows and columns are deformed: shifts and bends are for 28×28,
+        smaller images take less; samples that are no image take none."""
+        if min(image) < 2:
+            return Deformation()
+        size = min(1.0, min(image) / MNIST_EDGE)
+        return Deformation(
+            turn_degrees=self.turn_degrees,
+            scale=self.scale,
+            shear=self.shear,
+            shift_pixels=size * self.shift_pixels,
+            bend_pixels=size * self.bend_pixels,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +223,7 @@ class NetworkConfig(StreamConfig):
     device: DeviceOptions = field(default_factory=DeviceOptions)
     imperfections: NetworkImperfections = field(default_factory=NetworkImperfections)
     programming: ProgrammingOptions = field(default_factory=ProgrammingOptions)
+    deformation: DeformationOptions = field(default_factory=DeformationOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
 
     # -- the network that the tables say ---------------------------------------------------------
@@ -191,11 +235,16 @@ class NetworkConfig(StreamConfig):
 
     @property
     def chunks(self) -> tuple[int, int]:
-        """Passes over the training samples, and samples in a chunk."""
-        return (
-            self.data.passes(self.training.epochs, self.training.presentations),
-            self.training.chunk,
-        )
+        """Passes over the training samples, those on the cells after software included, and samples
+        in a chunk."""
+        return self._epochs + self.training.tuning_epochs, self.training.chunk
+
+    @property
+    def _epochs(self) -> int:
+        """Passes before any tuning; none where weights are given."""
+        if any(row.get("weights") for row in self.rule.rows):
+            return 0
+        return self.data.passes(self.training.epochs, self.training.presentations)
 
     def hardware(self) -> Hardware:
         """What the cells stand on."""
@@ -215,6 +264,7 @@ class NetworkConfig(StreamConfig):
             read_s=options.read_s,
             window=(options.window[0], options.window[1]) if options.window else None,
             gate_volts=self.programming.gate_on_volts if device.gated else None,
+            wire_aware=options.wire_aware,
             reads_alike=self.imperfections.reads_alike,
         )
         flaws = self.imperfections.build(device, plain.used_window(), volts=plain.chord_volts)
@@ -238,7 +288,12 @@ class NetworkConfig(StreamConfig):
             set_s=given.set_s,
             reset_s=given.reset_s,
         )
-        varied = {**common, "pulse_spread": self.imperfections.pulse_spread}
+        flaws = self.imperfections
+        varied = {
+            **common,
+            "pulse_spread": flaws.pulse_spread,
+            "conductance_spread": flaws.conductance_spread,
+        }
         if name == "ideal":
             return Ideal(pulse=options.pulse, **varied)
         if name == "levels":
@@ -251,12 +306,13 @@ class NetworkConfig(StreamConfig):
                 seed=self.seed,
                 **varied,
             )
-        if self.imperfections.pulse_spread:
-            raise ConfigError(
-                f"imperfections.pulse_spread is {self.imperfections.pulse_spread}, but pulses of"
-                " solved synapses do what the device does; let its parameters differ, with"
-                " imperfections.parameters and imperfections.spread"
-            )
+        for key in ("pulse_spread", "conductance_spread"):
+            if value := getattr(flaws, key):
+                raise ConfigError(
+                    f"imperfections.{key} is {value}, but solved synapses do what the device does;"
+                    " let its parameters differ, with imperfections.parameters and"
+                    " imperfections.spread"
+                )
         return Solved(
             pulses=pulses,
             scheme=given.line_scheme(),
@@ -287,7 +343,7 @@ class NetworkConfig(StreamConfig):
                 known[name] if name in known else known.setdefault(name, self.kind_of(name, engine))
             )
 
-        rules, options = rules_of(self.rule.rows, self.device.build), self.network
+        rules, options = self._rules(), self.network
         decision: Decision = (
             Votes(by=options.vote) if options.decision == "votes" else DECISIONS[options.decision]()  # type: ignore[arg-type]
         )
@@ -313,7 +369,52 @@ class NetworkConfig(StreamConfig):
             )
         except InputError as error:
             raise ConfigError(str(error)) from None
+        self._check_turns(network)
         return self._placed(network)
+
+    def _rules(self) -> dict[str, Rule]:
+        """All rules, with the numbers of samples that they will be shown."""
+        found = rules_of(self.rule.rows, self.device.build)
+        software = self._epochs * self.data.train_count
+        tuning = self.training.tuning_epochs * self.data.train_count
+        made = dict(found)
+        for name, rule in found.items():
+            if isinstance(rule, Tuning):
+                made[name] = replace(rule, samples=tuning or software)
+        for name, rule in found.items():
+            if not isinstance(rule, ExSitu):
+                continue
+            tune = rule.tune
+            if isinstance(tune, Tuning):
+                tune = replace(tune, samples=tuning)
+            if self.training.tuning_epochs and tune is None:
+                raise ConfigError(
+                    f"training.tuning_epochs is {self.training.tuning_epochs}, but rule.{name}.tune"
+                    " names no rule that tunes; expected one"
+                )
+            made[name] = replace(rule, samples=software, tune=tune)
+        if self.training.tuning_epochs and not any(isinstance(r, ExSitu) for r in made.values()):
+            raise ConfigError(
+                f"training.tuning_epochs is {self.training.tuning_epochs}; expected 0 without a"
+                " rule 'ex-situ', which trains in software before"
+            )
+        return made
+
+    def _check_turns(self, network: LearningNetwork) -> None:
+        """Refuse passes in which layers that take turns do not all have their own."""
+        rule = network.batch_rule
+        passes, layers = self.training.tuning_epochs, len(network.plastic)
+        tune = rule.tune if isinstance(rule, ExSitu) else None
+        if isinstance(tune, Tuning) and tune.order == "layerwise" and passes % layers:
+            raise ConfigError(
+                f"training.tuning_epochs = {passes} with the rule {tune.name!r} of order"
+                f" 'layerwise'; expected a multiple of the {layers} layers"
+            )
+        if isinstance(rule, ExSitu) and self.imperfections.stuck:
+            raise ConfigError(
+                "imperfections.stuck: a cell that is stuck before the mapping has no defined"
+                " conductance; give imperfections.stuck_on and imperfections.stuck_off"
+            )
 
     def _placed(self, network: LearningNetwork) -> LearningNetwork:
         """The network with its stuck cells where they are asked for."""
@@ -349,14 +450,35 @@ class NetworkConfig(StreamConfig):
             return (columns,)
         return (1, rows, columns) if rows > 1 else (columns,)
 
-    def _samples(self, images: NDArray[Any]) -> Floats:
-        values: Floats = np.divide(images, _GREY, dtype=float)
+    def _samples(self, images: NDArray[Any], network: LearningNetwork) -> Floats:
+        values: NDArray[Any]
+        if network.leaky_layers() is not None:  # what it computes in
+            values = images.astype(np.float32)
+            values /= np.float32(_GREY)
+        else:
+            values = np.divide(images, _GREY, dtype=float)
         rows, columns = self.data.image
         return (
             values.reshape(len(values), rows, columns)
             if self.inputs.code == "events"
             else values.reshape(len(values), *self._input_shape())
         )
+
+    def _deformed(
+        self, images: NDArray[Any], network: LearningNetwork, rng: np.random.Generator
+    ) -> Floats:
+        """Samples to learn from: images that are seen anew, where that is asked for."""
+        change = self.deformation.build(self.data.image)
+        if change.none:
+            return self._samples(images, network)
+        if self.inputs.code == "events":
+            raise ConfigError(
+                '[deformation] is for images, but inputs.code = "events" takes the rows of a sample'
+                " as its time steps; expected no deformation"
+            )
+        grey = change.applied(images, self.data.image, rng)
+        values: NDArray[Any] = grey if network.leaky_layers() is not None else grey.astype(float)
+        return values.reshape(len(grey), *self._input_shape())
 
     # -- the hooks of the controller -------------------------------------------------------------
 
@@ -381,7 +503,10 @@ class NetworkConfig(StreamConfig):
         network = self._network(arrays, engine)
         before = network.energy
         network = network.learn(
-            self._samples(images), labels, rng, progress=epoch / max(self.chunks[0], 1)
+            self._deformed(images, network, rng),
+            labels,
+            rng,
+            progress=epoch / max(self.chunks[0], 1),
         )
         after, solved = network.energy, [cells.seen for cells in network.synapses.values()]
         if solves := sum(seen.solves for seen in solved if seen is not None):
@@ -406,7 +531,11 @@ class NetworkConfig(StreamConfig):
         self, arrays: Arrays, images: Images, rng: np.random.Generator, engine: Engine
     ) -> Callable[[NDArray[np.uint8]], NDArray[np.int64]]:
         """Label the neurons where they vote, and return what answers."""
-        return self._reader(self._network(arrays, engine), images, rng)
+        network = self._network(arrays, engine)
+        rule = network.batch_rule
+        if isinstance(rule, ExSitu) and not rule.mapped(network):
+            network = rule.in_software(network)
+        return self._reader(network, images, rng)
 
     def _reader(
         self, network: LearningNetwork, images: Images, rng: np.random.Generator
@@ -414,7 +543,7 @@ class NetworkConfig(StreamConfig):
         limit = self.network.label_limit or len(images.train)
         if isinstance(network.decision, Votes):
             network = network.labelled(
-                self._samples(images.train[:limit]),
+                self._samples(images.train[:limit], network),
                 images.train_labels[:limit],
                 rng,
                 len(images.names),
@@ -423,7 +552,7 @@ class NetworkConfig(StreamConfig):
 
         def answer(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
             """The classes of samples, with the same input spikes at every call."""
-            return network.decided(self._samples(pixels), np.random.default_rng(seed))
+            return network.decided(self._samples(pixels, network), np.random.default_rng(seed))
 
         return answer
 
@@ -437,10 +566,53 @@ class NetworkConfig(StreamConfig):
         }
         network = self._network(arrays, engine)
         if network.layered:
-            shown = self._samples(images.test[:_FOLLOWED])
-            joule = network.activity(shown, self.rng(PICTURES))[1]
+            shown = self._samples(images.test[:_FOLLOWED], network)
+            fired, joule = network.activity(shown, self.rng(PICTURES))
             found["read_joule_a_presentation"] = joule / len(shown)
+            found |= {
+                f"spike_rate_{name}": float(fired[name].mean()) for name in self._spiking(network)
+            }
+        if isinstance(network.batch_rule, ExSitu):
+            found |= self._of_mapping(network, network.batch_rule, images)
         return found
+
+    @staticmethod
+    def _spiking(network: LearningNetwork) -> list[str]:
+        """Populations that spike."""
+        kinds = {name: entry.kind for name, entry in network.populations.items()}
+        return [name for name, kind in kinds.items() if getattr(kind, "spiking", False)]
+
+    def _of_mapping(self, network: LearningNetwork, rule: ExSitu, images: Images) -> dict[str, Any]:
+        """The accuracy of the software's weights, of the same mapped without regard to wires, and
+        as mapped before any tuning; what wires left of errors."""
+        test, memory = self._samples(images.test, network), rule.remembered(network)
+
+        def accuracy(other: LearningNetwork) -> float:
+            answers = other.decided(test, self.rng(PICTURES))
+            return metrics.accuracy(answers, images.test_labels)
+
+        def mapped(wire_aware: bool | None) -> LearningNetwork:
+            updates, _ = rule.programming(network, memory, wire_aware=wire_aware)
+            rng, cells = self.rng(PICTURES), network.synapses
+            return network.with_synapses({n: cells[n].apply(u, rng) for n, u in updates.items()})
+
+        found: dict[str, Any] = {"software_accuracy": accuracy(rule.in_software(network))}
+        if "loss" in memory:
+            found["software_loss"] = float(memory["loss"][0])
+        if not rule.mapped(network):
+            return found
+        tuned = any(key.startswith("tune ") for key in memory)
+        tiles = [cells.tiling.count(cells.array.shape) for cells in network.synapses.values()]
+        return {
+            **found,
+            "uncompensated_accuracy": accuracy(mapped(False)),
+            "mapped_accuracy": accuracy(mapped(None) if tuned else network),
+            "mapping_error": float(memory["error"][0]),
+            "cells": int(
+                sum(cells.array.state_or_zeros().size for cells in network.synapses.values())
+            ),
+            "tiles": int(sum(tiles)),
+        }
 
     @property
     def _on_cells(self) -> list[str]:
@@ -450,30 +622,37 @@ class NetworkConfig(StreamConfig):
             if row.get("synapses")
         ]
 
+    @property
+    def _wired(self) -> bool:
+        """Whether something on the lines has resistance."""
+        return not self.array.segments().without_resistance
+
     def solved_by(self, engine: str) -> tuple[str, ...]:
         """The engine, where wires are read, maps are solved or pulses are."""
         used = {row.get("synapses") for row in self.projection.rows}
-        wires = (
-            self.array.word_line_ohm
-            or self.array.bit_line_ohm
-            or self.array.driver_ohm
-            or self.array.sense_ohm
-        )
-        return (engine,) if used & {"pulse-map", "solved"} or (wires and used - {None}) else ()
+        kinds = {row.get("kind", row.get("name")) for row in self.rule.rows}
+        pulsed = ExSitu.name not in kinds or self.training.tuning_epochs
+        solved = "solved" in used or (pulsed and "pulse-map" in used)
+        return (engine,) if solved or (self._wired and used - {None}) else ()
 
     def circuit(self) -> str:
         """What stands on arrays."""
-        parts = []
+        parts, network = [], self.composed(default_engine())
+        pairs = "pairs of " if self.synapses.columns == "differential" else ""
         for row in self.projection.rows:
             if row.get("synapses"):
+                entry = network.projection(f"{row['source']}>{row['target']}")
+                lines, target = network.lines_of(entry), network.shape_of(entry.target)
+                rows, outputs = entry.connection.matrix(lines, target)
                 what = {
                     "ideal": "ideal cells",
                     "levels": f"cells of {self.synapses.levels} levels",
                     "pulse-map": f"{self.device.model} cells under a solved pulse map",
                     "solved": f"{self.device.model} cells, every read and pulse solved",
                 }[row["synapses"]]
-                parts.append(f"{row['source']} → {row['target']} on {what}")
-        wires = "wires without resistance" if not self.solved_by("x") else "tiles with their wires"
+                size = f"{rows}×{outputs} weights"
+                parts.append(f"{row['source']} → {row['target']}: {size} on {pairs}{what}")
+        wires = "tiles with their wires" if self._wired else "wires without resistance"
         return f"{'; '.join(parts)}; {wires}." if parts else "No projection stands on cells."
 
     @property
@@ -524,9 +703,12 @@ class NetworkConfig(StreamConfig):
                 f"the cells of {name} are solved read by read; there is no one matrix that stands"
                 " for them"
             )
-        rng = np.random.default_rng(self.seed)
-        shown = network.encoded(self._samples(chosen), rng, steps=network.steps_of_answers)
-        values, _ = seen(network, shown, np.random.default_rng(self.seed))
+        rng, samples = np.random.default_rng(self.seed), self._samples(chosen, network)
+        if network.leaky_layers() is not None:
+            values, _ = network.activity(samples, rng)
+        else:
+            shown = network.encoded(samples, rng, steps=network.steps_of_answers)
+            values, _ = seen(network, shown, np.random.default_rng(self.seed))
         sources = network.topology.inputs_of(name)
         total = sum((values[s] for s in sources[1:]), start=values[sources[0]])
         mean = total.mean(axis=1) if network.topology.temporal else total
@@ -549,10 +731,24 @@ class NetworkConfig(StreamConfig):
 
     def figures_data(self, arrays: Arrays, images: Images, engine: Engine) -> Mapping[str, Any]:
         """Weights, their spread, and spikes of the output."""
-        network, before = self._network(arrays, engine), self._network(self.untrained(), engine)
+        network = self._network(arrays, engine)
         found: dict[str, Any] = {}
         after = {name: cells.weights for name, cells in network.synapses.items()}
-        if after:
+        rule = network.batch_rule
+        if isinstance(rule, ExSitu):
+            cells = network.synapses
+            wanted = {
+                name: cells[name].asked(mean.astype(float), wire_aware=False)[0]
+                for name, mean in rule.means(network).items()
+            }
+            found |= histogram_data(
+                wanted,
+                {name: cells[name].siemens for name in wanted},
+                unit="S",
+                sides=("required by the weights", "as the cells are"),
+            )
+        elif after:
+            before = self._network(self.untrained(), engine)
             found |= histogram_data({name: before.synapses[name].weights for name in after}, after)
         first = next(
             (
@@ -566,13 +762,17 @@ class NetworkConfig(StreamConfig):
         )
         if first is not None and images.shape[0] > 1 and self.inputs.code != "events":
             found["fields"] = after[first][: int(np.prod(images.shape))]
-        if not (network.topology.temporal and network.topology.spiking):
-            return found
         if not network.layered:
-            counts = network.counts(self._samples(images.test[:_SHOWN]), self.rng(PICTURES))
+            if not (network.topology.temporal and network.topology.spiking):
+                return found
+            counts = network.counts(
+                self._samples(images.test[:_SHOWN], network), self.rng(PICTURES)
+            )
             return found | spike_data({network.output: counts.sum(axis=1, dtype=np.int64)})
-        shown = self._samples(images.test[:_FOLLOWED])
-        fired, _ = network.activity(shown, self.rng(PICTURES))
+        shown = self._samples(images.test[:_FOLLOWED], network)
+        activity, _ = network.activity(shown, self.rng(PICTURES))
+        sources = [network.source] if self.inputs.code == "spikes" else []
+        fired = {name: activity[name] for name in [*sources, *self._spiking(network)]}
         return {
             **found,
             **spike_data(
@@ -586,12 +786,19 @@ class NetworkConfig(StreamConfig):
         }
 
     def exported(self, arrays: Arrays) -> Mapping[str, Any]:
-        """Weights of a chain of dense projections, which `spicesnn map` and `exsitu.weights`
-        take."""
+        """Weights of a chain of dense projections, which `spicesnn map`, `exsitu.weights` and the
+        rule 'ex-situ' take: of that rule the software's, as fractions of their limits."""
         network = self._network(arrays, default_engine())
         found: dict[str, Any] = {}
+        rule, learnt = network.batch_rule, dict[str, Any]()
+        if isinstance(rule, ExSitu):
+            limits = rule.limits_of(network)
+            learnt = {n: w / np.float32(limits[n]) for n, w in rule.means(network).items()}
         for number, name in enumerate(self._on_cells):
-            entry, weights = network.projection(name), network.synapses[name].weights
+            entry, weights = (
+                network.projection(name),
+                learnt[name] if name in learnt else network.synapses[name].weights,
+            )
             if entry.connection.name != "dense" or len(entry.delays_s) > 1:
                 return {}
             biased = bool(getattr(entry.connection, "bias", False))
@@ -639,7 +846,7 @@ def arrays_of(network: LearningNetwork) -> Arrays:
 def with_arrays(network: LearningNetwork, arrays: Arrays) -> LearningNetwork:
     """A network as a checkpoint has it."""
     made: dict[str, Synapses] = {}
-    blank = np.random.default_rng(0)
+    blank, kept = np.random.default_rng(0), network.__dict__.setdefault("_blank", {})
     for entry in network.projections:
         if entry.synapses is None:
             continue
@@ -651,7 +858,10 @@ def with_arrays(network: LearningNetwork, arrays: Arrays) -> LearningNetwork:
         }
         shape = entry.connection.matrix(network.lines_of(entry), network.shape_of(entry.target))
         largest = float(mine["largest"])
-        cells = entry.synapses.made(np.zeros(shape), blank, largest=largest)
+        cells = kept.get(name)
+        if cells is None or cells.largest != largest:
+            cells = entry.synapses.made(np.zeros(shape), blank, largest=largest)
+            kept[name] = cells
         device = cells.array.device
         assert device is not None
         own = {

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from spicesnn.devices.base import Device
-from spicesnn.errors import ConfigError
+from spicesnn.errors import ConfigError, InputError
 from spicesnn.guesses import nearest
 from spicesnn.learning.manhattan import RandomSubset
 from spicesnn.learning.spikes import design
@@ -39,6 +39,7 @@ from spicesnn.networks.rules import (
     SurrogateGradient,
     Template,
     TraceSTDP,
+    Tuning,
 )
 from spicesnn.networks.synapses import SynapseKind
 from spicesnn.options import _converted, unknown_key
@@ -73,6 +74,7 @@ RULES: dict[str, type[Rule]] = {
         SurrogateGradient,
         SpikingBP,
         ExSitu,
+        Tuning,
     )
 }
 
@@ -199,6 +201,7 @@ _OF_PROJECTION: dict[str, Any] = {
     "rule": "",
     "initial": (0.0, 1.0),
     "spread": 0.0,
+    "active": 0.0,
     "largest": 0.0,
     "delays_s": (0.0,),
 }
@@ -237,6 +240,7 @@ def projection(
         rule=rules[rule] if rule else None,
         initial=(float(initial[0]), float(initial[1])),
         spread=values.get("spread", 0.0),
+        active=values.get("active", 0.0),
         largest=values.get("largest") or None,
         delays_s=values.get("delays_s", ()),
     )
@@ -276,22 +280,22 @@ def _rule(
     if kind is OverlapSTDP:
         values = _taken(where, row, {**known, "step": 0.1})
         return OverlapSTDP(pair=design(device(), step=values.pop("step", 0.1)), **values)
+    known.pop("samples", None)  # of the training, whose length is not the rule's
     if kind is ExSitu:
-        trainer = {
-            key: value for key, value in _defaults(SurrogateGradient).items() if key != "batch"
-        }
-        values = _taken(
-            where, row, {**trainer, "software_batch": 50, "batch": 0, "epochs": 20, "tune": ""}
-        )
+        known = {key: value for key, value in known.items() if key != "epochs"}
+        values = _taken(where, row, {**known, "limits": (1.0,), "tune": ""})
         tune = values.pop("tune", "")
-        if tune and not isinstance(others.get(tune), BatchRule):
+        if tune and (tune not in others or not isinstance(others[tune], BatchRule)):
             raise ConfigError(
                 f"{where}.tune is {tune!r}; expected the name of a [[rule]] that learns from"
                 " batches"
             )
-        own = {key: values.pop(key) for key in ("batch", "epochs") if key in values}
-        batch = values.pop("software_batch", 50)
-        tuned = others[tune] if tune else None
-        assert tuned is None or isinstance(tuned, BatchRule)
-        return ExSitu(trainer=SurrogateGradient(batch=batch, **values), tune=tuned, **own)
-    return kind(**_taken(where, row, known))
+        return _made(where, kind, values, tune=others[tune] if tune else None, epochs=1)
+    return _made(where, kind, _taken(where, row, known))
+
+
+def _made(where: str, kind: type[Rule], values: Mapping[str, Any], **more: Any) -> Rule:
+    try:
+        return kind(**values, **more)
+    except InputError as error:
+        raise ConfigError(f"{where}: {error}") from None

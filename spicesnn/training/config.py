@@ -153,12 +153,11 @@ class Config(BaseConfig):
 KINDS = {
     "crossbar": "spicesnn.training.config:Config",
     "unsupervised": "spicesnn.training.unsupervised.experiment:UnsupervisedConfig",
-    "deep": "spicesnn.training.deep.experiment:DeepConfig",
     "map": "spicesnn.training.mapped:MapConfig",
     "network": "spicesnn.training.composed:NetworkConfig",
 }
 """Kind of experiment, the key `kind` of a preset → module:class of its configuration."""
-RETIRED = {"stdp-simple": "stdp-simple", "spiking-bp": "bp-mnist"}
+RETIRED = {"stdp-simple": "stdp-simple", "spiking-bp": "bp-mnist", "deep": "deep-mnist"}
 """Kinds that are compositions of kind `network` today → the preset that is one in their place."""
 LAST_READER = "0.1.0"
 """The last version that reads runs of these kinds."""
@@ -329,13 +328,10 @@ def load(preset_or_path: str | Path, overrides: Iterable[str] | Mapping[str, Any
     path, name = _source(preset_or_path)
     tables = read_tables(path)
     tables.setdefault("preset", name)
-    for section, keys in input_files.KEYS.items():
-        table = tables.get(section)
-        if isinstance(table, dict):
-            named = [
-                key for key in keys if key != "model" or str(table.get(key, "")).endswith(".toml")
-            ]
-            _resolve(table, named, path.parent)
+    for section, table in input_files.tables_of(tables):
+        keys = input_files.KEYS[section.partition(".")[0]]
+        named = [key for key in keys if key != "model" or str(table.get(key, "")).endswith(".toml")]
+        _resolve(table, named, path.parent)
     engine = tables.get("engine")
     if isinstance(engine, dict) and "init" in engine:
         engine["init"] = init_lines(engine["init"], "engine.init", path.parent.absolute())
@@ -351,6 +347,7 @@ def from_here(key: str, value: Any) -> Any:
     """Return a path that somebody gives beside the file as it is from anywhere: a run may be read,
     or repeated, in another folder."""
     section, _, name = key.partition(".")
+    name = name.rpartition(".")[2]
     if key == "engine.init":
         return init_lines(value, key, Path.cwd())
     is_path = (

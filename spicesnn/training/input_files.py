@@ -21,8 +21,9 @@ KEYS = {
     "device": ("model", "curve"),
     "exsitu": ("weights",),
     "imperfections": ("stuck_map", "cycles"),
+    "rule": ("weights",),
 }
-"""Section of a configuration → keys that name files."""
+"""Section of a configuration, or array of tables → keys that name files."""
 _LARGEST_BYTES = 1 << 36
 """No file that is read is larger."""
 
@@ -33,16 +34,25 @@ def named(tables: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
     if isinstance(engine, Mapping):
         loaded = files_of(engine.get("init", ()))
         yield from ((f"engine.init.{k}", path) for k, path in enumerate(loaded))
-    for section, keys in KEYS.items():
-        table = tables.get(section)
-        if not isinstance(table, Mapping) or (
-            section == "data" and table.get("source", "file") != "file"
-        ):
+    for section, table in tables_of(tables):
+        if section == "data" and table.get("source", "file") != "file":
             continue
-        for key in keys:
+        for key in KEYS[section.partition(".")[0]]:
             value = table.get(key)
             if isinstance(value, str) and value and (key != "model" or value.endswith(".toml")):
                 yield f"{section}.{key}", Path(value)
+
+
+def tables_of(tables: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the tables of a configuration that may name files, with their names: ``section``, or
+    ``section.name`` of one in an array."""
+    for section in KEYS:
+        table = tables.get(section)
+        if isinstance(table, dict):
+            yield section, table
+        elif isinstance(table, list | tuple):
+            rows = [row for row in table if isinstance(row, dict)]
+            yield from ((f"{section}.{row.get('name', '')}", row) for row in rows)
 
 
 def digests(tables: Mapping[str, Any]) -> dict[str, str]:

@@ -304,7 +304,7 @@ def test_netlist_and_report(preset, engine, trained, tmp_path, command):
 
 def test_a_run_of_one_kind_is_not_taken_for_another(tmp_path, trained, command):
     run = trained("letters-3x3", "nodal")
-    text = {**RunDirectory.existing(run).config().to_tables(), "kind": "deep"}
+    text = {**RunDirectory.existing(run).config().to_tables(), "kind": "unsupervised"}
     other = tmp_path / "other"
     other.mkdir()
     for file in run.glob("*.*"):

@@ -182,9 +182,9 @@ def test_weights_from_software_are_mapped_and_tuned(kind):
         if kind == "device"
         else Solved(hardware=WIRED, pulses=PULSES, writing="verified", tolerance=0.02)
     )
-    rule = ExSitu(trainer=SurrogateGradient(rate=0.03, gain=5.0, batch=20), epochs=15)
+    rule = ExSitu(rate=0.03, gain=5.0, batch=20, epochs=15)
     begun = layers(cells, rule, (13, 3)).fresh(np.random.default_rng(0))
-    wanted = rule.trained(begun, x, y, np.random.default_rng(5))
+    wanted = rule.means(begun.learn(x, y, np.random.default_rng(5)))
     net = begun
     rng = np.random.default_rng(5)
     for _ in range(
@@ -202,14 +202,13 @@ def test_weights_from_software_are_mapped_and_tuned(kind):
 
 def test_in_situ_tuning_follows_the_mapping():
     x, y, x_test, y_test = WINE
-    trainer = SurrogateGradient(rate=0.03, gain=5.0, batch=20)
     flaws = sn.Imperfections(stuck_off=0.15)
     cells = Ideal(hardware=HARDWARE.with_changes(imperfections=flaws))
     found = []
     for tune in (None, SurrogateGradient(rate=0.01, gain=5.0)):
-        net = layers(cells, ExSitu(trainer=trainer, epochs=15, tune=tune), (13, 3)).fit(
-            x, y, epochs=40, seed=6
-        )
+        net = layers(
+            cells, ExSitu(rate=0.03, gain=5.0, batch=20, epochs=15, tune=tune), (13, 3)
+        ).fit(x, y, epochs=40, seed=6)
         found.append(net.accuracy(x_test, y_test))
     assert found[1] >= 0.9
     assert found[1] > found[0]

@@ -13,7 +13,7 @@ def test_the_three_presets_take_the_same_keys(preset):
     loaded = training.load(
         preset, [*(f"imperfections.{key}=0.1" for key in KEYS), "imperfections.stuck_place=centre"]
     )
-    spread = {"stdp-mnist": 0.1, "bp-mnist": (0.1,), "deep-mnist": 0.1}[preset]
+    spread = {"stdp-mnist": 0.1, "bp-mnist": (0.1,), "deep-mnist": (0.1,)}[preset]
     names = ["pulse_spread" if (key, preset) == ("spread", "stdp-mnist") else key for key in KEYS]
     wanted = [spread if name == "spread" else 0.1 for name in names]
     assert [getattr(loaded.imperfections, name) for name in names] == wanted
@@ -98,7 +98,7 @@ def test_the_old_spelling_of_the_spread_of_pulses_is_still_read(tmp_path):
 def test_one_meaning_of_each_key_in_every_table():
     from dataclasses import fields
 
-    from spicesnn.nonidealities.options import CellOptions, ImperfectionOptions, MappedImperfections
+    from spicesnn.nonidealities.options import CellOptions, ImperfectionOptions
 
     shared = {entry.name: entry.metadata for entry in fields(CellOptions)}
     assert set(shared) == {
@@ -109,13 +109,12 @@ def test_one_meaning_of_each_key_in_every_table():
         "states",
         "read_noise",
     }
-    for table in (ImperfectionOptions, StreamImperfections, MappedImperfections):
+    for table in (ImperfectionOptions, StreamImperfections):
         assert {
             entry.name: entry.metadata for entry in fields(table) if entry.name in shared
         } == shared
     assert all(
         "devic" in entry.metadata["meaning"] or "relative spread" in entry.metadata["meaning"]
-        for table in (ImperfectionOptions, MappedImperfections)
-        for entry in fields(table)
+        for entry in fields(ImperfectionOptions)
         if entry.name == "spread"
     )

@@ -29,9 +29,10 @@ SMALL = {
     "deep-mnist": {
         "data.train_limit": 500,
         "data.test_limit": 100,
-        "network.hidden": [24, 12],
-        "exsitu.epochs": 2,
-        "exsitu.chunk": 500,
+        "population.first.neurons": 24,
+        "population.second.neurons": 12,
+        "training.epochs": 2,
+        "training.chunk": 500,
     },
 }
 COMMON = ["accuracy", "confusion", "classes", "fields", "histogram", "spikes", "raster"]
@@ -67,6 +68,10 @@ def test_histograms_count_every_synapse(runs):
     cells = RunData(runs / "deep-mnist").history
     assert str(cells["histogram_unit"]) == "S"
     assert cells["histogram_2_after"].sum() == 13 * 20
+    assert [str(side) for side in cells["histogram_sides"]] == [
+        "required by the weights",
+        "as the cells are",
+    ]
 
 
 def test_the_raster_holds_the_spikes_that_are_counted(runs):
@@ -95,7 +100,7 @@ def test_reports_of_one_run_and_of_two(runs, tmp_path):
     text = paths[-1].read_text(encoding="utf-8")
     parts = (
         "785×24",
-        "pair of vteam cells",
+        "pairs of vteam cells",
         "mapped without compensation of the wires",
         "energy of reads per presentation",
         "was read by ngspice",

@@ -356,7 +356,7 @@ SMALL = {
         "population.hidden.neurons": 100,
         "training.epochs": 1,
     },
-    "deep-mnist": {"data.train_limit": 500, "data.test_limit": 100, "exsitu.epochs": 1},
+    "deep-mnist": {"data.train_limit": 500, "data.test_limit": 100, "training.epochs": 1},
 }
 
 

@@ -146,7 +146,7 @@ def test_the_budget_and_the_cards_of_a_stream():
         "stale_error": 0.004,
         "tiles": 56.0,
         "cells": 1003520.0,
-        "tile_solves": 777.0,
+        "solves": 777.0,
         "rows_written_first": 11.0,
         "rows_written_second": 13.0,
     }

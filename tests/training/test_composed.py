@@ -231,7 +231,7 @@ def test_two_layers_learn_a_table_by_manhattan_updates(wine, tmp_path):
                 {"name": "out", "kind": "LI", "tau": 10e-3},
             ],
         ),
-        ({"name": "ex-situ", "rate": 0.03, "gain": 5.0, "tune": "surrogate", "epochs": 15}, None),
+        ({"name": "ex-situ", "rate": 0.03, "gain": 5.0, "tune": "surrogate", "batch": 50}, None),
     ],
 )
 def test_other_rules_take_their_tables(wine, tmp_path, rule, populations):

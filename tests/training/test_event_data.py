@@ -53,7 +53,15 @@ def recordings(tmp_path_factory):
     ("preset", "more"),
     [
         ("bp-mnist", {"population.hidden.neurons": 40, "training.epochs": 60}),
-        ("deep-mnist", {"network.hidden": [20, 10], "exsitu.epochs": 150, "exsitu.batch": 16}),
+        (
+            "deep-mnist",
+            {
+                "population.first.neurons": 20,
+                "population.second.neurons": 10,
+                "training.epochs": 150,
+                "rule.ex-situ.batch": 16,
+            },
+        ),
         ("mnist-10x10", {"training.epochs": 40, "data.ones": 0}),
     ],
 )

@@ -60,16 +60,18 @@ STREAMS = {
     },
     "bp-mnist": {"population.hidden.neurons": 24, "training.chunk": 150, "training.epochs": 2},
     "deep-mnist": {
-        "network.hidden": [24],
-        "exsitu.epochs": 5,
-        "exsitu.batch": 20,
-        "mapping.devices": False,
+        "population.first.neurons": 24,
+        "population.second.neurons": 12,
+        "training.epochs": 5,
+        "rule.ex-situ.batch": 20,
+        "projection.*.synapses": "ideal",
     },
     "deep-mnist on devices": {
-        "network.hidden": [24],
-        "exsitu.epochs": 5,
-        "exsitu.batch": 20,
-        "insitu.epochs": 1,
+        "population.first.neurons": 24,
+        "population.second.neurons": 12,
+        "training.epochs": 5,
+        "rule.ex-situ.batch": 20,
+        "training.tuning_epochs": 1,
     },
 }
 

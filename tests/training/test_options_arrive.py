@@ -284,46 +284,50 @@ def test_every_option_survives_its_toml():
                 assert type(section).from_table(section.to_table(), entry.name) == section
 
 
-def test_the_deep_networks_tables():
+def test_the_tables_of_networks_that_learn_ex_situ():
     config = load(
         "deep-mnist",
         {
-            "exsitu.batch": 33,
-            "exsitu.rate": 3e-3,
-            "exsitu.gain": 5.0,
-            "exsitu.dropout": 0.21,
-            "exsitu.weight_noise": 0.02,
-            "exsitu.average": 0.98,
-            "exsitu.limits": [0.4, 0.5, 0.6],
-            "insitu.set_volts": 1.8,
-            "insitu.reset_volts": 1.9,
-            "insitu.set_s": 2e-6,
-            "insitu.reset_s": 3e-6,
-            "network.tau_steps": 2.0,
+            "rule.ex-situ.batch": 33,
+            "rule.ex-situ.rate": 3e-3,
+            "rule.ex-situ.gain": 5.0,
+            "rule.ex-situ.sharpness": 3.0,
+            "rule.ex-situ.dropout": 0.21,
+            "rule.ex-situ.weight_noise": 0.02,
+            "rule.ex-situ.average": 0.98,
+            "rule.ex-situ.limits": [0.4, 0.5, 0.55],
+            "rule.tuning.share": 0.2,
+            "rule.tuning.order": "layerwise",
+            "training.tuning_epochs": 3,
+            "programming.set_volts": 1.8,
+            "programming.reset_volts": 1.9,
+            "programming.set_s": 2e-6,
+            "programming.reset_s": 3e-6,
+            "synapses.wire_aware": False,
+            "imperfections.conductance_spread": 0.07,
+            "population.first.tau": 300e-9,
             "network.steps": 5,
-            "network.sharpness": 3.0,
+            "data.train_limit": 1000,
         },
     )
-    software = config.exsitu.build(3)
-    assert (software.batch, software.rate, software.gain, software.dropout) == (33, 3e-3, 5.0, 0.21)
-    assert (software.weight_noise, software.average, software.limits) == (
-        0.02,
-        0.98,
-        (0.4, 0.5, 0.6),
-    )
-    network = config.network.build()
-    assert (network.sizes, network.steps, network.sharpness) == ((784, 400, 200, 10), 5, 3.0)
-    assert network.decay == pytest.approx(np.exp(-0.5))
-    pulses = config.insitu.pulses()
-    assert (pulses.set_volts, pulses.reset_volts, pulses.set_s, pulses.reset_s) == (
-        1.8,
-        1.9,
-        2e-6,
-        3e-6,
-    )
-    layerwise = load("deep-mnist", {"insitu.epochs": 6, "insitu.order": "layerwise"}).insitu
-    assert [layerwise.trained(epoch, 3) for epoch in range(6)] == [[0], [0], [1], [1], [2], [2]]
-    assert load("deep-mnist", {"insitu.epochs": 2}).insitu.trained(1, 3) == [0, 1, 2]
+    network = config.composed(sn.NodalEngine()).fresh(np.random.default_rng(0))
+    rule = network.batch_rule
+    assert (rule.batch, rule.rate, rule.gain, rule.dropout) == (33, 3e-3, 5.0, 0.21)
+    assert (rule.weight_noise, rule.average, rule.sharpness) == (0.02, 0.98, 3.0)
+    assert list(rule.limits_of(network).values()) == [0.4, 0.5, 0.55]
+    assert (rule.samples, rule.epochs) == (15 * 1000, 1)
+    assert (rule.tune.share, rule.tune.order, rule.tune.samples) == (0.2, "layerwise", 3000)
+    layers = network.leaky_layers()
+    assert (layers.steps, layers.gain) == (5, pytest.approx(5 / 6))
+    assert layers.decays == pytest.approx((1 - 1 / 3, 1 / 2))
+    kind = network.projections[0].synapses
+    pulses = kind.pulses
+    assert (pulses.set_volts, pulses.reset_volts) == (1.8, 1.9)
+    assert (pulses.set_s, pulses.reset_s) == (2e-6, 3e-6)
+    assert kind.conductance_spread == 0.07
+    assert not kind.hardware.wire_aware
+    assert load("deep-mnist").hardware().wire_aware
+    assert config.chunks == (18, 10000)
 
 
 def test_the_charge_of_reads_in_stdp_mnist_is_that_of_the_input_spikes():

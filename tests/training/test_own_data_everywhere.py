@@ -15,7 +15,12 @@ QUICK = {
     "stdp-mnist": {"training.epochs": 2},
     "stdp-simple": {"training.epochs": 2},
     "bp-mnist": {"training.epochs": 6, "population.hidden.neurons": 80},
-    "deep-mnist": {"exsitu.epochs": 30, "exsitu.batch": 32, "network.hidden": [60, 30]},
+    "deep-mnist": {
+        "training.epochs": 30,
+        "rule.ex-situ.batch": 32,
+        "population.first.neurons": 60,
+        "population.second.neurons": 30,
+    },
 }
 
 
@@ -60,7 +65,7 @@ def test_digits_of_eight_by_eight_are_learnt_and_answered_again(preset, at_least
     done = trained(preset, digits | QUICK[preset], tmp_path / "run")
     assert done.test_accuracy >= at_least
     assert done.n_test == 450
-    assert done.epochs == QUICK[preset].get("training.epochs", 30)
+    assert done.epochs == QUICK[preset]["training.epochs"]
     assert "1347 training samples" in done.extra["remarks"][0]
     kept = training.RunDirectory.existing(tmp_path / "run").config().data
     assert (kept.inputs, kept.classes, kept.samples) == (64, 10, 1347)
@@ -80,7 +85,15 @@ def test_presets_take_digits_with_nothing_else_set(preset, at_least, digits, tmp
     ("preset", "settings"),
     [
         ("bp-mnist", {"population.hidden.neurons": 100, "training.epochs": 400}),
-        ("deep-mnist", {"network.hidden": [30, 20], "exsitu.epochs": 60, "exsitu.batch": 16}),
+        (
+            "deep-mnist",
+            {
+                "population.first.neurons": 30,
+                "population.second.neurons": 20,
+                "training.epochs": 60,
+                "rule.ex-situ.batch": 16,
+            },
+        ),
     ],
 )
 def test_a_table_that_is_no_image_is_learnt(preset, settings, tmp_path):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from spicesnn.errors import InputError
 from spicesnn.networks.evaluate import Product
+from spicesnn.networks.leaky_layers import LeakyLayers
 from spicesnn.networks.network import Network
 from spicesnn.networks.nodes import Shape, Values
 from spicesnn.networks.synapses import SynapseKind, Synapses
@@ -148,6 +149,7 @@ class SeenNetwork(Protocol):
     def products(
         self, rng: np.random.Generator, tally: list[float] | None = None
     ) -> dict[str, Product]: ...
+    def leaky_layers(self, steps: int = 0) -> LeakyLayers | None: ...
     def with_synapses(self, changed: Mapping[str, Synapses]) -> Self: ...
     def after(self, **changed: Any) -> Self: ...
     def taught_by(
@@ -161,6 +163,14 @@ class BatchRule(Rule):
 
     labelled: ClassVar[bool] = True
     batch: int
+
+    def begun(self, network: SeenNetwork, fresh: Mapping[str, Values]) -> Memory:
+        """What it remembers of a fresh network, whose fresh weights (rows, outputs) these are."""
+        return {}
+
+    def size(self, network: SeenNetwork) -> int:
+        """Samples that it learns from at once; 0: all there are."""
+        return self.batch
 
     @abstractmethod
     def updates(

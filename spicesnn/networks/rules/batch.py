@@ -1,14 +1,13 @@
-"""Rules that learn from a batch of answers: Manhattan, template, surrogate gradients, ex-situ
-training and mapping."""
+"""Rules that learn from a batch of answers: Manhattan, template, surrogate gradients, approximate
+back-propagation."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
-from spicesnn.arrays import Floats
 from spicesnn.errors import InputError
 from spicesnn.learning.gradients import Adam
 from spicesnn.learning.manhattan import AllDevices, Softmax, Subset, direction
@@ -328,80 +327,3 @@ class SpikingBP(BatchRule):
             chain.insert(0, into[0].name)
             at = into[0].source
         return chain
-
-
-@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
-class ExSitu(BatchRule):
-    """Trained in software, then mapped: the first batch trains ideal copies of the weights and asks
-    for all of them at once.
-
-    Attributes
-    ----------
-    trainer : SurrogateGradient
-        How software learns.
-    epochs : int
-        Passes of the software over the batch.
-    tune : Manhattan or SurrogateGradient, optional
-        What the batches after the first do, on the cells (in-situ tuning); nothing if left out.
-    """
-
-    name: ClassVar[str] = "ex-situ"
-    asks: ClassVar[tuple[type, ...]] = (Wanted,)
-    trainer: SurrogateGradient = field(default_factory=SurrogateGradient)
-    epochs: int = 20
-    tune: BatchRule | None = None
-    batch: int = 0
-
-    def updates(
-        self,
-        network: SeenNetwork,
-        x: Values,
-        labels: Labels,
-        rng: np.random.Generator,
-        progress: float,
-    ) -> tuple[dict[str, Update], Memory, float]:
-        """Train and map, or tune."""
-        memory: Memory = {"mapped": np.ones(1)}
-        if "mapped" not in network.memory.get(self.name, {}):
-            weights = self.trained(network, x, labels, rng)
-            cells = network.synapses
-            return (
-                {name: Wanted(steps=weights[name] - cells[name].weights) for name in weights},
-                memory,
-                0.0,
-            )
-        if self.tune is None:
-            return {}, memory, 0.0
-        return self.tune.updates(network.taught_by(self.tune, self), x, labels, rng, progress)
-
-    def trained(
-        self, network: SeenNetwork, x: Values, labels: Labels, rng: np.random.Generator
-    ) -> dict[str, Floats]:
-        """Weights of every projection that learns, by software on ideal synapses; x (n, …) as it is
-        encoded."""
-        from spicesnn.networks.synapses import Ideal
-
-        names, hardware = (
-            learning(network, self),
-            {n: c.hardware for n, c in network.synapses.items()},
-        )
-        plain = {
-            n: Ideal(hardware=replace(h, wires=h.wires.ideal(), imperfections=None))
-            for n, h in hardware.items()
-        }
-        made = {
-            n: plain[n].made(np.clip(c.weights, -c.largest, c.largest), rng, largest=c.largest)
-            for n, c in network.synapses.items()
-        }
-        soft = network.taught_by(self.trainer, self, plain).with_synapses(made).after(memory={})
-        size = self.trainer.batch or len(x)
-        for epoch in range(self.epochs):
-            order = rng.permutation(len(x))
-            for begin in range(0, len(x), size):
-                mine = order[begin : begin + size]
-                updates, memory, _ = self.trainer.updates(
-                    soft, x[mine], labels[mine], rng, epoch / self.epochs
-                )
-                changed = {n: soft.synapses[n].apply(u, rng) for n, u in updates.items()}
-                soft = soft.with_synapses(changed).after(memory={self.trainer.name: memory})
-        return {name: soft.synapses[name].weights for name in names}

@@ -4,12 +4,13 @@ from spicesnn.networks.synapses.contract import SynapseKind, Synapses
 from spicesnn.networks.synapses.ideal import Ideal, Levels
 from spicesnn.networks.synapses.pulse_map import PulseMap
 from spicesnn.networks.synapses.solved import Solved
-from spicesnn.networks.synapses.updates import Energy, Reading, Signs, Spikes, Wanted
+from spicesnn.networks.synapses.updates import Energy, Programmed, Reading, Signs, Spikes, Wanted
 
 __all__ = [
     "Energy",
     "Ideal",
     "Levels",
+    "Programmed",
     "PulseMap",
     "Reading",
     "Signs",

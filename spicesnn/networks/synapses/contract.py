@@ -24,6 +24,7 @@ from spicesnn.crossbar.tiles import Tiling
 from spicesnn.engines.base import Engine
 from spicesnn.engines.nodal.engine import NodalEngine
 from spicesnn.errors import InputError
+from spicesnn.learning.compensation import compensate
 from spicesnn.networks.hardware import Hardware
 from spicesnn.networks.mapping import effective as effective_of
 from spicesnn.networks.nodes import real
@@ -32,6 +33,7 @@ from spicesnn.networks.synapses.updates import (
     Counts,
     Energy,
     Moved,
+    Programmed,
     Reading,
     Signs,
     Spikes,
@@ -160,9 +162,13 @@ class SynapseKind(ABC):
         place = np.ones(siemens.shape, dtype=bool)
         if may_stick is not None:
             place &= np.asarray(may_stick, dtype=bool)[:, None]
-        references = _references(columns, wanted.shape[1])
+        references = references_of(columns, wanted.shape[1])
         place[:, references] = False
         array = self._fresh(siemens, rng, place)
+        if references.size and array.current_factor is not None:
+            factors = np.array(array.current_factor)
+            factors[:, references] = 1.0
+            array = replace(array, current_factor=factors)
         flaws = self.imperfections
         wear = flaws.fresh_wear(array.shape, rng)
         held = flaws.held(array, rng)
@@ -190,6 +196,10 @@ class SynapseKind(ABC):
         """Move cells (rows, columns) by wanted changes of conductance, siemens, as well as they
         can."""
 
+    def programmed(self, cells: Synapses, siemens: Floats, rng: np.random.Generator) -> Moved:
+        """Bring cells to conductances (rows, columns), siemens: by the changes that lead there."""
+        return self.stepped(cells, siemens - cells.siemens, rng)
+
     def shaped(self, cells: Synapses, spikes: Spikes, rng: np.random.Generator) -> Moved:
         """Put overlapping spikes onto the lines."""
         raise InputError(self.refuses(Spikes))
@@ -212,7 +222,7 @@ class _Seen:
         return np.asarray(siemens * np.where(self.siemens > 0, self.effective / safe, 1.0))
 
 
-def _references(columns: Columns, outputs: int) -> NDArray[np.int64]:
+def references_of(columns: Columns, outputs: int) -> NDArray[np.int64]:
     """Reference columns among all columns; none where there are none."""
     if isinstance(columns, Offset):
         return np.unique(columns.references(outputs))
@@ -352,6 +362,33 @@ class Synapses:
             return self.weights
         return self.weights_of(self.effective)
 
+    def asked(self, weights: Floats, *, wire_aware: bool | None = None) -> tuple[Floats, float]:
+        """Conductances that weights ask for, in devices as they are meant to be.
+
+        Parameters
+        ----------
+        weights : (rows, outputs)
+        wire_aware : bool, optional
+            Whether every tile, its wires included, is to implement the weights; as the hardware
+            says if left out.
+
+        Returns
+        -------
+        siemens : (rows, columns)
+        error : float
+            What wires then leave of an error of the effective conductances, rms, as a fraction of
+            the window: of the worst tile; 0 where nothing was compensated.
+        """
+        window, wires = self.hardware.used_window(), self.hardware.wires
+        siemens, worst = self.columns.conductances(weights / self.largest, window), 0.0
+        aware = self.hardware.wire_aware if wire_aware is None else wire_aware
+        if aware and not self.hardware.ideal_wires:
+            wanted, siemens = siemens, np.empty_like(siemens)
+            for part in self.tiling.parts(self.array.shape):
+                done = compensate(wanted[part], window, wires, engine=self.kind.engine)
+                siemens[part], worst = done.siemens, max(worst, done.error_after)
+        return siemens, worst
+
     def _near(self, seen: _Seen) -> bool:
         moved = np.abs(self.siemens - seen.siemens).sum(axis=0)
         return bool(np.all(moved <= self.kind.wire_tolerance * seen.siemens.sum(axis=0)))
@@ -457,8 +494,8 @@ class Synapses:
 
         Parameters
         ----------
-        update : Wanted, Signs or Spikes
-            Changes of weights; or one pulse each; or overlapping spikes.
+        update : Wanted, Signs, Spikes or Programmed
+            Changes of weights; or one pulse each; or overlapping spikes; or conductances.
         rng : Generator
             Of cycle-to-cycle variation and rounding to states.
 
@@ -470,8 +507,10 @@ class Synapses:
         why = self.kind.refuses(type(update))
         if why:
             raise InputError(why)
-        check_update(update, self.rows, self.outputs)
-        if isinstance(update, Wanted):
+        check_update(update, self.rows, self.outputs, self.array.cols)
+        if isinstance(update, Programmed):
+            moved = self.kind.programmed(self, update.siemens, rng)
+        elif isinstance(update, Wanted):
             moved = self.kind.stepped(self, self._siemens_steps(update), rng)
         elif isinstance(update, Signs):
             changes = self.columns.changes(update.signs, opposite=update.opposite)
@@ -485,7 +524,7 @@ class Synapses:
             wear=self.wear + moved.pulses,
             wear_left=moved.wear,
             energy=self.energy.more(write=moved.joule),
-            seen=self.seen,
+            seen=None if isinstance(update, Programmed) else self.seen,
         )
 
     def _siemens_steps(self, update: Wanted) -> Floats:

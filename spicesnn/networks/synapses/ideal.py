@@ -16,8 +16,8 @@ from spicesnn.devices.levels import ConductanceStates, Rounding
 from spicesnn.devices.variability import LogNormal
 from spicesnn.errors import InputError
 from spicesnn.networks.synapses.cells import ConductanceCell, moved_state
-from spicesnn.networks.synapses.contract import SynapseKind, Synapses
-from spicesnn.networks.synapses.updates import Counts, Moved, Signs, Wanted
+from spicesnn.networks.synapses.contract import SynapseKind, Synapses, references_of
+from spicesnn.networks.synapses.updates import Counts, Moved, Programmed, Signs, Wanted
 from spicesnn.nonidealities.realised import Imperfections
 
 
@@ -27,15 +27,19 @@ def tabled(
     rng: np.random.Generator,
     may_stick: NDArray[np.bool_],
     pulse_spread: float,
+    conductance_spread: float,
 ) -> Crossbar:
-    """Cells whose state is their conductance; pulses do more or less to each, stuck ones are where
-    they are stuck."""
+    """Cells whose state is their conductance; pulses do more or less to each, each conducts more or
+    less in a state, stuck ones are where they are stuck."""
     window = kind.hardware.used_window()
     device = ConductanceCell(low=window.low, high=window.high)
     if pulse_spread:
         gains = LogNormal(pulse_spread).draw(siemens.shape, rng)
         device = device.with_parameters(gain=gains)
-    cells = Crossbar(device=device, state=siemens)
+    factors = None
+    if conductance_spread:
+        factors = 1.0 / LogNormal(conductance_spread).draw(siemens.shape, rng)
+    cells = Crossbar(device=device, state=siemens, current_factor=factors)
     stuck = kind.imperfections.stuck_cells(cells.shape, rng, may_stick)
     return cells if stuck is None else stuck.applied(cells)
 
@@ -47,13 +51,31 @@ def gains_of(array: Crossbar) -> Floats | float:
     return array.device.gain
 
 
-def checked_spread(name: str, pulse_spread: float) -> None:
-    """Refuse a variation of the effect of pulses that is none."""
-    if not (np.isfinite(pulse_spread) and pulse_spread >= 0):
-        raise InputError(
-            f"{name} synapses: pulse_spread is {pulse_spread!r}; expected a relative standard"
-            " deviation, 0 or more"
+def checked_spread(name: str, **spreads: float) -> None:
+    """Refuse device-to-device variations that are none."""
+    for key, value in spreads.items():
+        if not (np.isfinite(value) and value >= 0):
+            raise InputError(
+                f"{name} synapses: {key} is {value!r}; expected a relative standard deviation, 0 or"
+                " more"
+            )
+
+
+def set_to(kind: SynapseKind, cells: Synapses, siemens: Floats, rng: np.random.Generator) -> Moved:
+    """Cells of which each was brought to a conductance (rows, columns), siemens, and reads as one of
+    its states; how many pulses that took is not known, so that none are counted."""
+    window = kind.hardware.used_window()
+    array = moved_state(cells.array, np.clip(siemens, window.low, window.high))
+    held = kind.imperfections.held(array, rng)
+    if held is not array:
+        state, references = (
+            held.state_or_zeros().copy(),
+            references_of(cells.columns, cells.outputs),
         )
+        state[:, references] = array.state_or_zeros()[:, references]
+        array = moved_state(cells.array, state)
+    none = np.zeros(array.shape, dtype=np.int64)
+    return Moved(array=array, pulses=none, joule=0.0, wear=cells.wear_left)
 
 
 def landed(kind: SynapseKind, cells: Synapses, wanted: Floats, rng: np.random.Generator) -> Moved:
@@ -112,12 +134,16 @@ class Ideal(SynapseKind):
         What one programming pulse moves, as a fraction of the window.
     pulse_spread : float
         Device-to-device variation (log-normal) of the effect of a pulse, relative.
+    conductance_spread : float
+        Device-to-device variation (log-normal) of the resistance in every state, relative:
+        programming does not know it.
     """
 
     name: ClassVar[str] = "ideal"
-    takes: ClassVar[tuple[type, ...]] = (Wanted, Signs)
+    takes: ClassVar[tuple[type, ...]] = (Wanted, Signs, Programmed)
     pulse: float = 1 / 64
     pulse_spread: float = 0.0
+    conductance_spread: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -126,7 +152,11 @@ class Ideal(SynapseKind):
                 f"{self.name} synapses: pulse is {self.pulse!r}; expected a fraction of the window"
                 " above 0, at most 1"
             )
-        checked_spread(self.name, self.pulse_spread)
+        checked_spread(
+            self.name,
+            pulse_spread=self.pulse_spread,
+            conductance_spread=self.conductance_spread,
+        )
         if self.imperfections.spread:
             raise InputError(
                 f"{self.name} synapses have no device, so {', '.join(self.imperfections.spread)}"
@@ -139,12 +169,17 @@ class Ideal(SynapseKind):
         columns."""
         hardware = self.hardware
         alone = isinstance(hardware.columns_kind(), Single) and hardware.ideal_wires
-        return alone and not self.imperfections.some and not self.pulse_spread
+        varied = self.pulse_spread or self.conductance_spread
+        return alone and not self.imperfections.some and not varied
 
     def _fresh(
         self, siemens: Floats, rng: np.random.Generator, may_stick: NDArray[np.bool_]
     ) -> Crossbar:
-        return tabled(self, siemens, rng, may_stick, self.pulse_spread)
+        return tabled(self, siemens, rng, may_stick, self.pulse_spread, self.conductance_spread)
+
+    def programmed(self, cells: Synapses, siemens: Floats, rng: np.random.Generator) -> Moved:
+        """Set each cell."""
+        return set_to(self, cells, siemens, rng)
 
     def pulsed(
         self, cells: Synapses, changes: Changes, width: float, rng: np.random.Generator

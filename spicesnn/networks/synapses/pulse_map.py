@@ -20,8 +20,8 @@ from spicesnn.errors import InputError
 from spicesnn.learning.spikes import SpikePair
 from spicesnn.networks.synapses.cells import moved_state
 from spicesnn.networks.synapses.contract import SynapseKind, Synapses
-from spicesnn.networks.synapses.ideal import checked_spread, gains_of, tabled
-from spicesnn.networks.synapses.updates import Counts, Moved, Signs, Spikes, Wanted
+from spicesnn.networks.synapses.ideal import checked_spread, gains_of, set_to, tabled
+from spicesnn.networks.synapses.updates import Counts, Moved, Programmed, Signs, Spikes, Wanted
 from spicesnn.programming.pulse_map import (
     StepLimits,
     StrongestPulses,
@@ -60,15 +60,19 @@ class PulseMap(SynapseKind):
         Of these devices' parameters.
     pulse_spread : float
         Device-to-device variation (log-normal) of the effect of a pulse, relative.
+    conductance_spread : float
+        Device-to-device variation (log-normal) of the resistance in every state, relative:
+        programming does not know it.
     """
 
     name: ClassVar[str] = "pulse-map"
-    takes: ClassVar[tuple[type, ...]] = (Wanted, Signs, Spikes)
+    takes: ClassVar[tuple[type, ...]] = (Wanted, Signs, Spikes, Programmed)
     pulses: StrongestPulses = field(default_factory=lambda: _STANDARD)
     amplitude: Literal["compensated", "uncompensated", "fixed"] = "compensated"
     devices: int = 16
     seed: int = 0
     pulse_spread: float = 0.0
+    conductance_spread: float = 0.0
     _solved: dict[object, list[StepLimits]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -80,7 +84,11 @@ class PulseMap(SynapseKind):
                 " Solved with a gated scheme"
             )
         set_polarity(device)
-        checked_spread(self.name, self.pulse_spread)
+        checked_spread(
+            self.name,
+            pulse_spread=self.pulse_spread,
+            conductance_spread=self.conductance_spread,
+        )
         if self.amplitude not in ("compensated", "uncompensated", "fixed"):
             raise InputError(
                 f"pulse-map synapses: amplitude is {self.amplitude!r}; expected compensated,"
@@ -145,12 +153,16 @@ class PulseMap(SynapseKind):
     def _fresh(
         self, siemens: Floats, rng: np.random.Generator, may_stick: NDArray[np.bool_]
     ) -> Crossbar:
-        array = tabled(self, siemens, rng, may_stick, self.pulse_spread)
+        array = tabled(self, siemens, rng, may_stick, self.pulse_spread, self.conductance_spread)
         if len(self.samples) == 1:
             return array
         assert array.device is not None
         which = rng.integers(len(self.samples), size=array.shape).astype(float)
         return replace(array, device=array.device.with_parameters(sample=which))
+
+    def programmed(self, cells: Synapses, siemens: Floats, rng: np.random.Generator) -> Moved:
+        """Set each cell, as pulses and reads in turns would."""
+        return set_to(self, cells, siemens, rng)
 
     def pulsed(
         self, cells: Synapses, changes: Changes, width: float, rng: np.random.Generator

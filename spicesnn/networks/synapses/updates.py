@@ -86,7 +86,26 @@ class Spikes:
         return "overlapping spikes"
 
 
-Update: TypeAlias = Wanted | Signs | Spikes
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Programmed:
+    """Conductances that cells are programmed to one by one, whatever they held before.
+
+    Attributes
+    ----------
+    siemens : (rows, columns)
+        Of every cell, reference columns included, as the nominal device would conduct: what
+        `Synapses.asked` says of weights.
+    """
+
+    siemens: Floats
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return "programming of all cells"
+
+
+Update: TypeAlias = Wanted | Signs | Spikes | Programmed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,9 +149,16 @@ class Moved:
     wear: Wear | None = None
 
 
-def check_update(update: Update, rows: int, outputs: int) -> None:
+def check_update(update: Update, rows: int, outputs: int, columns: int) -> None:
     """Refuse an update whose shape does not fit, or whose numbers are none."""
-    if isinstance(update, Wanted):
+    if isinstance(update, Programmed):
+        siemens = update.siemens
+        if siemens.shape != (rows, columns) or not (np.isfinite(siemens) & (siemens >= 0)).all():
+            raise InputError(
+                f"conductances to program have shape {siemens.shape}; expected ({rows}, {columns})"
+                " of finite numbers, 0 or more"
+            )
+    elif isinstance(update, Wanted):
         width = outputs if update.outputs is None else len(update.outputs)
         if update.steps.shape != (rows, width):
             raise InputError(

@@ -1,6 +1,9 @@
 # mypy: disable-error-code="no-any-return,assignment,arg-type,type-var"
-"""Compiled LIF layers over a presentation, forward and backward: the membrane equation is that of
-`spicesnn.neurons`."""
+"""Compiled layers of leaky integrate-and-fire neurons over a sample, forward and backward, in single
+precision.
+
+A step is that of `populations.LIF` with all its defaults but tau: v += Δt/τ·(x − v) is
+v ← x + (v − x)·decay, decay = 1 − Δt/τ."""
 
 from __future__ import annotations
 
@@ -18,14 +21,14 @@ _spike_slope = compiled(inline=True, keep=False)(spike_slope)
 
 @compiled(fastmath=True)
 def run_layer(drive: F, decay: np.float32, potentials: F, spikes: F) -> None:
-    """Run LIF neurons from rest: v ← drive + (v − drive)·decay; at v ≥ 1 a spike, and v ← 0.
+    """Run neurons from 0: v ← drive + (v − drive)·decay; where v exceeds 1 a spike, and v ← 0.
 
     Parameters
     ----------
     drive : (batch, 1 or steps, neurons)
-        Resistance times input current over the threshold; one step stands for a constant current.
+        Inputs in thresholds; one step stands for the same in all.
     decay : float
-        exp(−Δt/τ).
+        1 − Δt/τ.
     potentials, spikes : (batch, steps, neurons)
         Potential before the reset, in thresholds, and 1 for a spike; written.
     """
@@ -39,7 +42,7 @@ def run_layer(drive: F, decay: np.float32, potentials: F, spikes: F) -> None:
             k = 0 if constant else t
             for j in range(neurons):
                 moved = _relax(v[j], drive[b, k, j], decay)
-                fired = moved >= one
+                fired = moved > one
                 potentials[b, t, j] = moved
                 spikes[b, t, j] = one if fired else zero
                 v[j] = zero if fired else moved
@@ -76,7 +79,7 @@ def backward_layer(
             k = 0 if same else t
             for j in range(neurons):
                 v = potentials[b, t, j]
-                carried = zero if v >= one else decay * delta[j]
+                carried = zero if v > one else decay * delta[j]
                 now = slope[b, k, j] * _spike_slope(sharpness * (v - one), one) + carried
                 delta[j] = now
                 if constant:
