@@ -147,18 +147,20 @@ class LeakyLayers:
             Dropout factors.
         noise : Noise, optional
         """
-        values, potentials = [self._lines(0, inputs)[:, None, :]], list[F]()
+        values, potentials = [self._lines(inputs)[:, None, :]], list[F]()
         for k, weight in enumerate(weights[:-1]):
             drive = _product(values[-1], weight)
             if noise is not None:
                 drive = self._noisy(drive, values[-1], noise, k)
-            shape = (len(inputs), self.steps, weight.shape[1])
-            volts, spikes = np.empty(shape, np.float32), np.empty(shape, np.float32)
-            run_layer(drive, np.float32(self.decays[k]), volts, spikes)
+            neurons = weight.shape[1]
+            volts = np.empty((len(inputs), self.steps, neurons), np.float32)
+            lines = np.empty((len(inputs), self.steps, neurons + self.biased[k + 1]), np.float32)
+            lines[:, :, neurons:] = np.float32(1.0)
+            run_layer(drive, np.float32(self.decays[k]), volts, lines)
             if keep is not None:
-                spikes *= keep[k]
+                lines[:, :, :neurons] *= keep[k]
             potentials.append(volts)
-            values.append(self._lines(k + 1, spikes))
+            values.append(lines)
         values[-1] = values[-1].mean(axis=1, keepdims=True, dtype=np.float32)
         outputs = _product(values[-1], weights[-1])
         if noise is not None:
@@ -173,11 +175,11 @@ class LeakyLayers:
             outputs = outputs * np.float32(self.gain)
         return Trace(values=values, potentials=potentials, outputs=outputs[:, 0])
 
-    def _lines(self, layer: int, values: F) -> F:
-        """Values (…, n) with the 1 of a bias as the last, where the layer has one."""
-        if not self.biased[layer]:
-            return values
-        return np.concatenate([values, np.ones((*values.shape[:-1], 1), np.float32)], axis=-1)
+    def _lines(self, inputs: F) -> F:
+        """Inputs (batch, n) with the 1 of a bias as the last, where the first layer has one."""
+        if not self.biased[0]:
+            return inputs
+        return np.concatenate([inputs, np.ones((len(inputs), 1), np.float32)], axis=1)
 
     def _noisy(self, drive: F, values: F, noise: Noise, layer: int) -> F:
         """Drives (batch, steps, neurons) with the noise of their cells: independent in every step,

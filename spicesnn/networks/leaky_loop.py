@@ -29,10 +29,12 @@ def run_layer(drive: F, decay: np.float32, potentials: F, spikes: F) -> None:
         Inputs in thresholds; one step stands for the same in all.
     decay : float
         1 − Δt/τ.
-    potentials, spikes : (batch, steps, neurons)
-        Potential before the reset, in thresholds, and 1 for a spike; written.
+    potentials : (batch, steps, neurons)
+        Before the reset, in thresholds; written.
+    spikes : (batch, steps, neurons or more)
+        1 for a spike; written. What stands behind the neurons' places, as a bias, is left alone.
     """
-    batch, steps, neurons = spikes.shape
+    batch, steps, neurons = potentials.shape
     constant = drive.shape[1] == 1
     one, zero = np.float32(1.0), np.float32(0.0)
     v = np.zeros(neurons, np.float32)
