@@ -3,7 +3,10 @@
     python scripts/bench_ngspice.py [--quick] [--memory 10000]
 
 Reads: our engine against the ``.dc`` sweep that it runs (timed inside the worker), against plain
-``ngspice -b`` on the same deck, alter and one analysis a vector, and PySpice from scratch. Pulses:
+``ngspice -b`` on the same deck, alter and one analysis a vector, and PySpice from scratch; a batch
+of 64 inputs at 32×32. Large arrays, one input: the first read of a new array against plain
+``ngspice -b``, and the second, with other volts, against the first; with ngspice's KLU where it has
+it (`--large 64` leaves 128×128 out, which takes Sparse 1.3 a minute a read). Pulses:
 our engine against the transient that it runs, and against ``ngspice -b``. These are processor times
 of all processes involved, so that others on the machine do not show. Two workers against one (time
 that passes: wants an idle machine). Memory and speed over many mixed jobs. Medians of interleaved
@@ -32,6 +35,9 @@ from spicesnn.netlist.pulse_deck import pulse_deck
 from spicesnn.netlist.read_deck import read_deck
 
 BARS = {
+    "batch_32": 1.3,
+    "large_read": 1.15,
+    "second_read": 0.6,
     "read_overhead": 1.3,
     "pulse_overhead": 1.25,
     "pyspice_speedup": 80.0,
@@ -78,11 +84,14 @@ class Meter:
         return run
 
 
-def plain(deck: str) -> Callable[[], float]:
-    """Return a function that runs ``ngspice -b`` and reports the processor time of the whole
-    run."""
+def plain(deck: str, engine: sn.NgspiceEngine) -> Callable[[], float]:
+    """Return a function that runs ``ngspice -b``, with the solver of `engine`, and reports the
+    processor time of the whole run."""
     folder = Path(tempfile.mkdtemp(prefix="spicesnn-bench-"))
     text = "\n".join(line for line in deck.splitlines() if not line.startswith(".print"))
+    if engine.library().klu:
+        title, _, rest = text.partition("\n")
+        text = f"{title}\n.options klu\n{rest}"
     (folder / "deck.cir").write_text(text)
 
     def run() -> float:
@@ -156,14 +165,14 @@ print(json.dumps([(time.process_time() - began) / len(volts), out]))
 
 def bench_reads(sizes: list[int], repeats: int) -> dict[str, float]:
     rng = np.random.default_rng(0)
-    worst, speedup = [], {}
+    worst, speedup = {}, {}
     print("reads: processor milliseconds a vector (ours: both processes)")
     print(
         f"{'array':>8} {'batch':>6} {'ours':>9} {'its .dc':>9} {'ratio':>7} {'ngspice -b':>11}"
         f" {'one by one':>11} {'PySpice':>9}"
     )
     for n in sizes:
-        batch = 1000 if n <= 16 else 50
+        batch = 1000 if n <= 16 else 64
         array = sn.Crossbar(conductance=rng.uniform(1e-5, 1e-3, (n, n)), wires=sn.Wires())
         volts = rng.uniform(-1, 1, (batch, n))
         with sn.NgspiceEngine() as engine:
@@ -190,7 +199,7 @@ def bench_reads(sizes: list[int], repeats: int) -> dict[str, float]:
             deck = read_deck(array, Levels.checked(array, volts)).text
             jobs = {
                 "ours": meter.timed(sweep),
-                "plain": plain(deck),
+                "plain": plain(deck, engine),
                 "one": meter.timed(one_by_one),
                 "pyspice": pyspice(array, volts),
             }
@@ -198,7 +207,7 @@ def bench_reads(sizes: list[int], repeats: int) -> dict[str, float]:
         its = statistics.median(inside)
         per = 1e3 / batch
         ratio = found["ours"] / its
-        worst.append(ratio)
+        worst[n] = ratio
         speedup[n] = found["pyspice"] / (found["ours"] / batch)
         print(
             f"{f'{n}x{n}':>8} {batch:6d} {per * found['ours']:9.3f} {per * its:9.3f} {ratio:7.2f}"
@@ -206,9 +215,61 @@ def bench_reads(sizes: list[int], repeats: int) -> dict[str, float]:
             f" {1e3 * found['pyspice']:9.1f}   {speedup[n]:.0f}x PySpice"
         )
     return {
-        "read_overhead": max(worst),
+        "read_overhead": max(ratio for n, ratio in worst.items() if n <= 16),
+        "batch_32": worst.get(32, float("nan")),
         "pyspice_speedup": speedup[16] if 16 in speedup else float("nan"),
     }
+
+
+def bench_large(sizes: list[int], repeats: int) -> dict[str, float]:
+    rng = np.random.default_rng(0)
+    ratios, seconds = [], []
+    print("\nlarge arrays, one input: processor seconds (ours: both processes)")
+    print(f"{'array':>8} {'first':>9} {'second':>9} {'ngspice -b':>11} {'ratio':>7} {'2nd/1st':>8}")
+    for n in sizes:
+        volts = rng.uniform(-1, 1, (2, n))
+
+        def fresh(n: int = n) -> sn.Crossbar:
+            cells = rng.uniform(1e-5, 1e-3, (n, n))
+            return sn.Crossbar(conductance=cells, wires=sn.Wires(1.0, 1.0))
+
+        with sn.NgspiceEngine() as engine:
+            engine.read(fresh(), volts[0])
+            meter, arrays = Meter(engine), [fresh()]
+
+            def first(
+                engine: sn.NgspiceEngine = engine,
+                volts: np.ndarray = volts,
+                arrays: list[sn.Crossbar] = arrays,
+                fresh: Callable[[], sn.Crossbar] = fresh,
+            ) -> None:
+                arrays.append(fresh())
+                engine.read(arrays[-1], volts[0])
+
+            def second(
+                engine: sn.NgspiceEngine = engine,
+                volts: np.ndarray = volts,
+                arrays: list[sn.Crossbar] = arrays,
+            ) -> None:
+                engine.read(arrays[-1], volts[1])
+
+            array = fresh()
+            deck = read_deck(array, Levels.checked(array, volts[:1])).text
+            found = interleaved(
+                {
+                    "first": meter.timed(first),
+                    "second": meter.timed(second),
+                    "plain": plain(deck, engine),
+                },
+                repeats,
+            )
+        ratios.append(found["first"] / found["plain"])
+        seconds.append(found["second"] / found["first"])
+        print(
+            f"{f'{n}x{n}':>8} {found['first']:9.3f} {found['second']:9.3f} {found['plain']:11.3f}"
+            f" {ratios[-1]:7.2f} {seconds[-1]:8.2f}"
+        )
+    return {"large_read": max(ratios), "second_read": max(seconds)}
 
 
 def a_pulse(n: int, rng: np.random.Generator) -> tuple[sn.Crossbar, sn.Pulse]:
@@ -249,7 +310,9 @@ def bench_pulses(sizes: list[int], repeats: int) -> dict[str, float]:
 
             checked = pulse.waveform().checked(array)
             deck = pulse_deck(array, checked, for_transient(array.device), save_nodes=True).text
-            found = interleaved({"ours": Meter(engine).timed(one), "plain": plain(deck)}, repeats)
+            found = interleaved(
+                {"ours": Meter(engine).timed(one), "plain": plain(deck, engine)}, repeats
+            )
         ours, its = found["ours"] / 5, statistics.median(inside)
         at_8 = ours / its if n == 8 else at_8
         print(
@@ -325,6 +388,9 @@ def main() -> int:
     parser.add_argument(
         "--memory", type=int, default=10_000, help="operations of the memory run (0: leave it out)"
     )
+    parser.add_argument(
+        "--large", type=int, nargs="*", default=[64, 128], help="sizes of the large arrays"
+    )
     arguments = parser.parse_args()
     repeats = 3 if arguments.quick else 5
     sizes = [4, 8, 16] if arguments.quick else [4, 8, 16, 32]
@@ -334,6 +400,8 @@ def main() -> int:
             " split\n"
         )
     found = bench_reads(sizes, repeats) | bench_pulses(sizes, repeats) | bench_workers(repeats)
+    if arguments.large:
+        found |= bench_large(arguments.large, repeats)
     if arguments.memory:
         found |= bench_memory(arguments.memory)
     print("\nbars")
