@@ -215,7 +215,7 @@ def bench_reads(sizes: list[int], repeats: int) -> dict[str, float]:
             f" {1e3 * found['pyspice']:9.1f}   {speedup[n]:.0f}x PySpice"
         )
     return {
-        "read_overhead": max(ratio for n, ratio in worst.items() if n <= 16),
+        "read_overhead": max((r for n, r in worst.items() if n <= 16), default=float("nan")),
         "batch_32": worst.get(32, float("nan")),
         "pyspice_speedup": speedup[16] if 16 in speedup else float("nan"),
     }
