@@ -69,7 +69,7 @@ def accuracy(data: RunData) -> Drawn | None:
 
 def confusion(data: RunData) -> Drawn | None:
     """Draw the confusion matrix of the test images."""
-    counts = data.history.get("confusion")
+    counts = _counts(data)
     if counts is None:
         return None
     with style():
@@ -87,9 +87,15 @@ def confusion(data: RunData) -> Drawn | None:
     )
 
 
+def _counts(data: RunData) -> NDArray[Any] | None:
+    """The confusion of the test images, where there is one of the classes that have names."""
+    counts = data.history.get("confusion")
+    return counts if counts is not None and counts.shape[0] == len(data.names) else None
+
+
 def by_class(data: RunData) -> Drawn | None:
     """Draw the accuracy of each class with its 95 % interval."""
-    counts = data.history.get("confusion")
+    counts = _counts(data)
     if counts is None:
         return None
     total = counts.sum(axis=1)

@@ -133,7 +133,18 @@ def checked_metrics(path: Path, content: Any) -> dict[str, Any]:
             )
     if absent := [key for key in _NEEDED if key not in content]:
         raise RunError(f"{path} is damaged: it has no {absent[0]}. Train again into a new folder")
-    return dict(content)
+    return _Metrics(path, content)
+
+
+class _Metrics(dict[str, Any]):
+    """Values of a `metrics.json`; one that a reader needs and that is absent is named as damage."""
+
+    def __init__(self, path: Path, content: Mapping[str, Any]) -> None:
+        super().__init__(content)
+        self._path = path
+
+    def __missing__(self, key: str) -> Any:
+        raise RunError(f"{self._path} is damaged: it has no {key}. Train again into a new folder")
 
 
 def _wrong(key: str, value: Any) -> str:

@@ -1,6 +1,7 @@
 """Histories and metrics that are damaged or made to harm: a report names what is wrong in one line,
 soon, and asks for no memory."""
 
+import json
 import random
 import shutil
 import tracemalloc
@@ -212,3 +213,21 @@ def test_every_figure_without_one_of_its_arrays_is_drawn_or_refused(runs, tmp_pa
         run = changed(shutil.copytree(runs / preset, tmp_path / name), **{name: None})
         with suppress(RunError):
             assert figures(RunData(run))
+
+
+def test_a_value_that_metrics_lack_is_named(copied):
+    run = copied()
+    path = run / "metrics.json"
+    content = json.loads(path.read_text())
+    assert 0 <= content.pop("train_accuracy") <= 1
+    path.write_text(json.dumps(content))
+    with pytest.raises(RunError, match=r"metrics.json is damaged: it has no train_accuracy"):
+        write_report([run], check=False)
+
+
+def test_a_confusion_without_names_of_its_classes_is_not_drawn(copied):
+    run = copied("stdp-mnist")
+    drawn = {figure.name for figure in figures(RunData(run))}
+    assert {"confusion", "classes"} <= drawn
+    left = {figure.name for figure in figures(RunData(changed(run, class_names=None)))}
+    assert left == drawn - {"confusion", "classes"}
