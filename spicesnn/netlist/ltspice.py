@@ -17,9 +17,9 @@ def to_ltspice(text: str) -> str:
     """Return a self-contained deck in LTspice's dialect.
 
     Powers are written ``**`` (``^`` is exclusive or there), conditions ``if(a, b, c)``, inner nodes
-    ``xm0_0:gate``, look-ups ``table`` with
-    the straight lines on which ngspice goes beyond both ends; declared parameters get a number in place of ``required``,
-    and ``.print`` and ngspice's own options are left out.
+    ``xm0_0:gate``, look-ups ``table`` with the straight lines on which ngspice goes beyond both
+    ends; declared parameters get a number in place of ``required``, and ``.print`` and ngspice's
+    own options are left out.
 
     Raises
     ------

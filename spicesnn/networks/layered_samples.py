@@ -70,8 +70,8 @@ class LayeredSamples:
     @property
     def readable(self) -> bool:
         """Whether one matrix a layer, and read noise, say what every spike does."""
-        return all(_read_by_matrix(cells) for cells in self.cells) and (
-            len({_noise_of(cells) for cells in self.cells}) == 1
+        return all(cells.read_by_matrix(noisy=_about_a_middle(cells)) for cells in self.cells) and (
+            len({cells.read_noise for cells in self.cells}) == 1
         )
 
     @property
@@ -149,7 +149,7 @@ class LayeredSamples:
 
     def _reads(self, rng: np.random.Generator) -> Reads:
         sizes = [self.cells[0].rows, *(cells.outputs for cells in self.cells)]
-        relative, noise = _noise_of(self.cells[0]), np.zeros(0, np.float32)
+        relative, noise = self.cells[0].read_noise, np.zeros(0, np.float32)
         if relative:
             noise = (relative * rng.standard_normal(POOL + max(sizes))).astype(np.float32)
         middles = [_middle(c) * 2 * c.largest / c.hardware.used_window().span for c in self.cells]
@@ -168,31 +168,19 @@ def _middle(cells: Synapses) -> float:
     return 0.5 * (window.low + window.high)
 
 
-def _noise_of(cells: Synapses) -> float:
-    noise = cells.kind.imperfections.read_noise
-    return noise.relative if noise is not None else 0.0
-
-
-def _read_by_matrix(cells: Synapses) -> bool:
-    flaws = cells.kind.imperfections
-    if cells.solves_reads or not cells.array.linear:
-        return False
-    if not flaws.disturbs_reads:
-        return True
-    noise_alone = flaws.telegraph is None and flaws.published is None
-    return noise_alone and isinstance(cells.columns, Offset) and cells.columns.reference == 0.5
+def _about_a_middle(cells: Synapses) -> bool:
+    """Whether weights are differences to reference columns in the middle of the window."""
+    return isinstance(cells.columns, Offset) and cells.columns.reference == 0.5
 
 
 def _kind_of(cells: Synapses) -> int | None:
     """How the loop moves such cells; None if it does not know."""
-    kind, columns, flaws = cells.kind, cells.columns, cells.kind.imperfections
+    kind, flaws = cells.kind, cells.kind.imperfections
     known = {"stuck_on", "stuck_off", "stuck", "stuck_map", "read_noise", "states_volts"}
     others = [f.name for f in fields(flaws) if f.name not in {*known, "scaled_to", "rest_s"}]
     wrong = {name for name in others if getattr(flaws, name)}
     cycles = flaws.cycle_to_cycle
-    if not isinstance(columns, Offset) or columns.reference != 0.5:
-        return None
-    if cells.array.current_factor is not None:
+    if not _about_a_middle(cells) or cells.array.current_factor is not None:
         return None
     if cycles is not None and cycles.of_range == 0.0:
         wrong.discard("cycle_to_cycle")

@@ -75,7 +75,10 @@ class LeakyLayers:
     @property
     def readable(self) -> bool:
         """Whether a matrix a layer says what reads give, and its variances what they scatter by."""
-        return all(_read_by_matrix(cells) for cells in self.cells)
+        return all(
+            cells.read_by_matrix(noisy=isinstance(cells.columns, Differential))
+            for cells in self.cells
+        )
 
     @staticmethod
     def taken(x: Values) -> F:
@@ -91,7 +94,7 @@ class LeakyLayers:
 
     def noise(self, rng: np.random.Generator) -> Noise | None:
         """The noise of reads, None where there is none."""
-        relative = [_noise_of(cells) for cells in self.cells]
+        relative = [cells.read_noise for cells in self.cells]
         if not any(relative):
             return None
         variances = []
@@ -245,18 +248,3 @@ def softmax_slope(outputs: F, labels: NDArray[np.int64], gain: float) -> tuple[f
     loss = float(-np.log(np.maximum(share[rows, labels], 1e-12)).mean())
     share[rows, labels] -= np.float32(1.0)
     return loss, share * np.float32(gain / len(labels))
-
-
-def _noise_of(cells: Synapses) -> float:
-    noise = cells.kind.imperfections.read_noise
-    return noise.relative if noise is not None else 0.0
-
-
-def _read_by_matrix(cells: Synapses) -> bool:
-    flaws = cells.kind.imperfections
-    if cells.solves_reads or not cells.array.linear:
-        return False
-    if not flaws.disturbs_reads:
-        return True
-    alone = flaws.telegraph is None and flaws.published is None
-    return alone and isinstance(cells.columns, Differential)

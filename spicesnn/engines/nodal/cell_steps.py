@@ -32,6 +32,7 @@ from spicesnn.engines.nodal.rosenbrock import (
     cannot_follow,
     cell_volts,
     slopes_of,
+    too_many_steps,
 )
 from spicesnn.engines.nodal.threads import team
 from spicesnn.errors import ConvergenceError
@@ -506,11 +507,7 @@ class CompiledStates(ArraySteps):
             raise _lost(cells, int(bad.max()), state, drive, step, self._tolerance)
         self._left -= max(taken[:, 1].sum() / m - FREE_ROUNDS, 0.0)
         if self._left < 0:
-            raise ConvergenceError(
-                f"{cells.device.name}: the cells need too many steps: they were given up within"
-                f" {drive.seconds:.3g} s of the pulse. Check the pulse amplitude against the"
-                " device's range, or split the pulse"
-            )
+            raise too_many_steps(cells.device.name, drive.seconds, "the cells need", "they were")
         return Interval(
             nodes=nodes,
             siemens=None,

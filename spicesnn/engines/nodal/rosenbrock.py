@@ -181,11 +181,7 @@ def advance(
             )
         if not going.all():
             here.keep(np.flatnonzero(going))
-    raise ConvergenceError(
-        f"{cells.device.name}: a cell needs too many steps: it was given up within"
-        f" {drive.seconds:.3g} s of the pulse. Check the pulse amplitude against the device's"
-        " range, or split the pulse"
-    )
+    raise too_many_steps(cells.device.name, drive.seconds, "a cell needs", "it was")
 
 
 @dataclass(kw_only=True, eq=False, slots=True)
@@ -320,6 +316,14 @@ def _later(cells: Ensemble, x: Floats, drive: Drive, s: Floats, rate: Floats) ->
     step = np.where(s < 0.5, INSTANT, -INSTANT)
     u, gate, _ = drive.at(s + step)
     return (cells.rate(cell_volts(cells, u, drive.ohms, x, gate), x, gate) - rate) / step
+
+
+def too_many_steps(device: str, seconds: float, needs: str, was: str) -> ConvergenceError:
+    """Return the error of cells that are not followed any further within a pulse."""
+    return ConvergenceError(
+        f"{device}: {needs} too many steps: {was} given up within {seconds:.3g} s of the pulse."
+        " Check the pulse amplitude against the device's range, or split the pulse"
+    )
 
 
 def cannot_follow(device: str, cell: int, state: Floats, seconds: float) -> ConvergenceError:

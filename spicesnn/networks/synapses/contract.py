@@ -471,6 +471,22 @@ class Synapses:
         """Whether an engine solves every read."""
         return self.kind.name == "solved"
 
+    @property
+    def read_noise(self) -> float:
+        """Read noise of a cell, relative; 0 where there is none."""
+        noise = self.kind.imperfections.read_noise
+        return noise.relative if noise is not None else 0.0
+
+    def read_by_matrix(self, *, noisy: bool) -> bool:
+        """Whether one matrix says what reads give: where they scatter only if `noisy`, and if read
+        noise is all that they scatter by."""
+        flaws = self.kind.imperfections
+        if self.solves_reads or not self.array.linear:
+            return False
+        if not flaws.disturbs_reads:
+            return True
+        return noisy and flaws.telegraph is None and flaws.published is None
+
     def product(self, x: Floats, rng: np.random.Generator | None = None) -> tuple[Floats, float]:
         """Weighted sums (n, outputs) in units of input times weight, and the joules of the reads.
 
