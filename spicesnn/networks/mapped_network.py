@@ -165,12 +165,12 @@ class MappedNetwork:
     def _disturbed(
         self, layer: MappedLayer, block: Block, u: Values, flaws: Imperfections
     ) -> Values:
-        if block.effective is not None and self.hardware.ideal_wires and flaws.telegraph is None:
-            assert flaws.read_noise is not None
+        relative = flaws.alone_read_noise
+        if block.effective is not None and self.hardware.ideal_wires and relative:
             # Each cell's current has an independent normal factor, so a column's is normal with the
             # sum of their variances.
             volts = layer.volts(u)
-            spread = flaws.read_noise.relative * np.sqrt((volts**2) @ (block.effective**2))
+            spread = relative * np.sqrt((volts**2) @ (block.effective**2))
             amps = volts @ block.effective + spread * self._rng.standard_normal(spread.shape)
             return layer.product(block, amps, u)
         alike = self.hardware.reads_alike

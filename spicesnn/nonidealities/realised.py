@@ -252,6 +252,15 @@ class Imperfections:
             or (self.published is not None and self.published.read is not None)
         )
 
+    @property
+    def alone_read_noise(self) -> float:
+        """Read noise of a cell, relative, where reads scatter by nothing else; 0 otherwise."""
+        if self.read_noise is None or self.telegraph is not None:
+            return 0.0
+        if self.published is not None and self.published.read is not None:
+            return 0.0
+        return self.read_noise.relative
+
     def before_read(self, array: Crossbar, rng: np.random.Generator) -> Crossbar:
         """Return the array as one read sees it."""
         for part in (self.telegraph, self.read_noise):

@@ -468,3 +468,28 @@ def test_cells_that_are_not_linear_carry_their_factors_in_a_mapped_network():
             sn.Hardware(device=device, imperfections=flaws), calibrate=x
         ).outputs(x)
     np.testing.assert_allclose(outputs["half"], 0.5 * outputs["plain"], rtol=1e-9)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_published_read_noise_is_in_the_reads_of_a_mapped_network(noise):
+    """On ideal wires too, alone and beside other read noise: two independent factors a cell have
+    the variance a² + b² + a²·b² (10,000 reads, each with its own draw)."""
+    network = sn.Network.from_arrays([np.random.default_rng(0).normal(size=(12, 3))])
+    x = np.tile(np.random.default_rng(1).uniform(0, 1, 12), (10_000, 1))
+    scattering = PublishedCells(
+        name="scattering",
+        reference="",
+        lowest_siemens=0.0,
+        highest_siemens=1.0,
+        programming=np.zeros_like,
+        read=lambda g, _: np.full_like(g, 0.2),
+    )
+
+    def spread(flaws):
+        hardware = sn.Hardware(device=DEVICE, imperfections=flaws, reads_alike=1)
+        return network.on(hardware, calibrate=x[:1]).outputs(x).std(axis=0)
+
+    found = spread(sn.Imperfections(published=scattering, read_noise=noise or None))
+    alone = spread(sn.Imperfections(read_noise=0.2))
+    wanted = np.sqrt(1 + (noise / 0.2) ** 2 + noise**2)
+    np.testing.assert_allclose(found / alone, wanted, rtol=0.04)

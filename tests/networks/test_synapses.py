@@ -7,6 +7,7 @@ import pytest
 import spicesnn as sn
 from spicesnn.crossbar.faults import Endurance
 from spicesnn.crossbar.noise import CycleToCycle, ReadNoise
+from spicesnn.crossbar.published import PublishedCells
 from spicesnn.devices.variability import LogNormal
 from spicesnn.errors import InputError
 from spicesnn.learning.spikes import design
@@ -258,6 +259,28 @@ def test_read_noise_has_its_size_and_needs_a_generator():
         cells.drive(np.ones(1))
     read = np.array([cells.drive(np.ones((500, 1)), rng)]).ravel()
     assert read.std() / read.mean() == pytest.approx(0.1, rel=0.12)
+
+
+@pytest.mark.parametrize(("noise", "wanted"), [(None, 0.2), (0.1, np.sqrt(0.0504))])
+def test_published_read_noise_is_in_the_reads(noise, wanted):
+    """Alone and beside other read noise, on ideal wires, where normal columns could be drawn: two
+    independent factors a cell have the variance a² + b² + a²·b²."""
+    rng = np.random.default_rng(10)
+    published = PublishedCells(
+        name="scattering",
+        reference="",
+        lowest_siemens=0.0,
+        highest_siemens=1.0,
+        programming=np.zeros_like,
+        read=lambda g, _: np.full_like(g, 0.2),
+    )
+    flaws = sn.Imperfections(published=published, read_noise=noise)
+    cells = kind_of(Ideal, columns="single", imperfections=flaws, reads_alike=1).made(
+        np.full((1, 1), 0.5), rng, largest=1.0
+    )
+    assert not cells.read_by_matrix(noisy=True)
+    read = cells.drive(np.ones((1500, 1)), rng).ravel()
+    assert read.std() / read.mean() == pytest.approx(wanted, rel=0.05)
 
 
 def test_overlapping_spikes_on_a_map_are_those_of_the_engine():

@@ -421,12 +421,11 @@ class Synapses:
         volts = x * self.hardware.read_volts
         if not flaws.disturbs_reads or rng is None:
             column_amps, watt = self._amps(self.array, volts, self.effective)
-        elif self.array.linear and self.hardware.ideal_wires and flaws.telegraph is None:
+        elif self.array.linear and self.hardware.ideal_wires and flaws.alone_read_noise:
             column_amps, watt = self._amps(self.array, volts, self.effective)
-            assert flaws.read_noise is not None
             # Independent normal factors of the cells: a column's current is normal with the sum of
             # their variances.
-            spread = flaws.read_noise.relative * np.sqrt((volts**2) @ (self.siemens**2))
+            spread = flaws.alone_read_noise * np.sqrt((volts**2) @ (self.siemens**2))
             column_amps = column_amps + spread * rng.standard_normal(spread.shape)
         else:
             parts, watt = list[Floats](), 0.0
@@ -473,9 +472,9 @@ class Synapses:
 
     @property
     def read_noise(self) -> float:
-        """Read noise of a cell, relative; 0 where there is none."""
-        noise = self.kind.imperfections.read_noise
-        return noise.relative if noise is not None else 0.0
+        """Read noise of a cell, relative; 0 where there is none, or where it is not all that reads
+        scatter by."""
+        return self.kind.imperfections.alone_read_noise
 
     def read_by_matrix(self, *, noisy: bool) -> bool:
         """Whether one matrix says what reads give: where they scatter only if `noisy`, and if read
@@ -485,7 +484,7 @@ class Synapses:
             return False
         if not flaws.disturbs_reads:
             return True
-        return noisy and flaws.telegraph is None and flaws.published is None
+        return noisy and flaws.alone_read_noise > 0
 
     def product(self, x: Floats, rng: np.random.Generator | None = None) -> tuple[Floats, float]:
         """Weighted sums (n, outputs) in units of input times weight, and the joules of the reads.
