@@ -12,6 +12,7 @@ from spicesnn._version import __version__
 from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar, GateAlong
 from spicesnn.crossbar.wires import in_words
+from spicesnn.devices.foreign import Foreign
 from spicesnn.netlist.deck import Lines, Names, States, joined, number, remark
 from spicesnn.netlist.geometry import Geometry, dissected
 from spicesnn.netlist.twin import Twin, cell_values, shared_and_own
@@ -98,8 +99,11 @@ def header(cards: Cards, title: str, array: Crossbar, what: list[str]) -> None:
 
 def needs_models(array: Crossbar, *, moving: bool) -> bool:
     """Return whether the cells stand as sub-circuits: they move, or are nonlinear, or have a third
-    terminal."""
-    return array.device is not None and (moving or not array.device.linear or array.gated)
+    terminal, or are a user's own."""
+    device = array.device
+    return device is not None and (
+        moving or not device.linear or array.gated or isinstance(device, Foreign)
+    )
 
 
 def place_linear(cards: Cards, array: Crossbar, geometry: Geometry, siemens: Floats) -> Placed:

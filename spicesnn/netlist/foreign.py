@@ -572,6 +572,7 @@ def _device_class(
         "circuit": circuit,
         "stored": equations if isinstance(equations, Stored) else None,
         "why_not": equations if isinstance(equations, str) else "",
+        "linear": isinstance(equations, Stored) and equations.linear(),
         "drive": _drive(path, table.get("drive", {})),
     }
     return dataclasses.make_dataclass(

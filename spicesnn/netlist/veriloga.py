@@ -472,6 +472,7 @@ def _device(
         "memory": bool(states),
         "circuit": circuit,
         "why_not": "",
+        "linear": stored.linear(),
         "drive": drive,
         "stored": stored,
     }

@@ -244,9 +244,19 @@ class Meaning:
             return number(_CONSTANTS[self.dialect][name])
         if name == _TEMPERATURE[self.dialect]:
             return number(_CELSIUS[self.dialect])
+        if name == "hertz" and self.dialect is SpiceDialect.NGSPICE:
+            return opaque("is the frequency of an analysis", name)
         if name == "time":
             return opaque("depends on the time, which starts again with every pulse", name)
         return None
+
+    def hides(self, name: str, *, element: bool) -> bool:
+        """Return whether a constant of the dialect hides a parameter of the same name (measured of
+        ngspice 39.3): e and pi in sources, what makes a source of a resistor in every element, and
+        nothing in ``.param``."""
+        return self.dialect is SpiceDialect.NGSPICE and (
+            self.behavioural or (element and name not in _CONSTANTS[self.dialect])
+        )
 
     # -- operators --------------------------------------------------------------------------------
 

@@ -426,6 +426,30 @@ class Graph:
                 straight[at] = self.ops[at] == "/" and not held[1] and straight[args[0]]
         return straight[place]
 
+    def proportional(self, place: int, symbols: frozenset[int]) -> bool:
+        """Return whether an expression is a sum of some symbols times factors that hold none of
+        them: multiplied by k, they multiply it by k. A condition may choose between such sums as
+        long as it holds none of the symbols itself."""
+        found: dict[int, bool] = {}
+        for at in self.order([place]):
+            args, held = self.args[at], [bool(symbols & self._held[a]) for a in self.args[at]]
+            match self.ops[at]:
+                case "num":
+                    found[at] = self.values[at] == 0.0
+                case "sym":
+                    found[at] = at in symbols
+                case "+" | "-" | "neg":
+                    found[at] = all(found[a] for a in args)
+                case "*":
+                    found[at] = sum(held) == 1 and found[args[held.index(True)]]
+                case "/":
+                    found[at] = not held[1] and found[args[0]]
+                case "if":
+                    found[at] = not held[0] and found[args[1]] and found[args[2]]
+                case _:
+                    found[at] = False
+        return found[place]
+
     def order(self, wanted: Iterable[int]) -> list[int]:
         """Return the places that are needed for these expressions, arguments first."""
         seen: set[int] = set()

@@ -79,6 +79,22 @@ class Stored:
     """What was made of the equations, for the next time it is asked for."""
     _programs: dict[Any, tuple[Program, Program]] = field(default_factory=dict, repr=False)
 
+    def linear(self) -> bool:
+        """Return whether the current is proportional to the voltage at given states, at any
+        parameters, by the form of the equations: False where that does not show it.
+
+        Unknowns are proportional to the voltage where residuals that are sums of the voltage and of
+        just these unknowns, each times a factor, determine them."""
+        graph, m = self.graph, len(self.residuals)
+        volt, unknown = graph.symbol("v"), frozenset(graph.symbol(f"u:{k}") for k in range(m))
+        straight = [r for r in self.residuals if graph.proportional(r, unknown | {volt})]
+        solved = unknown & frozenset[int]().union(*map(graph.held, straight))
+        return (
+            len(straight) == len(solved)
+            and not (graph.held(self.current) & unknown) - solved
+            and graph.proportional(self.current, solved | {volt})
+        )
+
     # -- solving ----------------------------------------------------------------------------------
 
     def everything(

@@ -429,9 +429,15 @@ class _Names:
     def name(self, name: str, card: Card, meaning: Meaning, formals: Mapping[str, Term]) -> Term:
         if name in formals:
             return formals[name]
-        if name in self.texts:
-            return self.parameter(name, card)
         constant = meaning.constant(name)
+        if name in self.texts:
+            if constant is not None and meaning.hides(name, element=not self.asking):
+                return opaque(
+                    f"is a parameter here, and a word of {self.owner.dialect}'s own; give the"
+                    " parameter another name",
+                    name,
+                )
+            return self.parameter(name, card)
         if constant is None:
             raise WordError(
                 name, f"is no parameter, and no constant of {self.owner.dialect}", foreign=True

@@ -275,7 +275,7 @@ def _checked(
             f" (largest current {scale[k]:.3g} A)",
             answer.log,
         )
-    if array.linear and not array.gated:
+    if not needs_models(array, moving=False):
         _check_bounds(solved, levels, answer)
     return (
         solved.column_amps,

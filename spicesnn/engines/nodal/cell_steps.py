@@ -463,7 +463,7 @@ class CompiledStates(ArraySteps):
         from spicesnn.engines.nodal.state_kernel import advance_states
 
         cells, code, m = self._cells, self._code, step.size
-        slope = code.conductance
+        slope = None if cells.device.linear else code.conductance
         nodes = np.empty((4, cells.count, m))
         charge, energy, steps = np.empty((3, m))
         threads = team.size if m >= SHARED_CELLS // 4 else 1

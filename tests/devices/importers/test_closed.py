@@ -129,6 +129,48 @@ def test_only_what_is_bent_is_left_to_newtons_method():
     np.testing.assert_allclose(V - ohms * amps, 0.05 * np.log1p(amps / 1e-6), rtol=1e-9, atol=1e-13)
 
 
+SPLIT = (
+    "r1 p m {1+V(x)}\nr2 m n {2-V(x)}\nr3 m k {1+V(x)}\nr4 p k 2\nr5 k n {if(V(x)>0.5,1,3)}\n"
+    "cx x 0 1\ng2 0 x value={V(m,k)*(1-V(x))}"
+)
+"""A bridge of resistors: its two inner nodes are solved for together."""
+
+
+@pytest.mark.parametrize(
+    ("cards", "linear"),
+    [
+        ("g1 p n value={V(p,n)*V(x)*1m}", True),
+        ("g1 p n value={V(p,n)/(100+V(x)*900)-V(n,p)*exp(V(x))}", True),
+        ("g1 p n value={if(V(x)>0.5,V(p,n)*1m,V(p,n)*2m/V(x))}", True),
+        ("e1 p m value={I(e1)*V(x)*900}\nr1 m n 100", True),
+        (SPLIT, True),
+        (SPLIT.replace("V(m,k)*", "V(m,k)**3*"), True),
+        (SPLIT.replace("r2 m n {2-V(x)}", "g5 m n value={sinh(V(m,n))}"), False),
+        (SPLIT.replace("r4 p k 2", "r4 p k {2+V(m,k)}"), False),
+        (SPLIT.replace("r4 p k 2", "g5 p k value={V(p,k)+1u}"), False),
+        (SERIES, False),
+        ("g1 p n value={V(p,n)*1m+V(x)*1u}", False),
+        ("g1 p n value={V(p,n)*V(x)*abs(V(p,n))}", False),
+        ("g1 p n value={abs(V(p,n))*V(x)}", False),
+        ("g1 p n value={if(V(p,n)>0,V(p,n)*1m,V(p,n)*V(x))}", False),
+        ("g1 p n value={V(x)*1m*V(p,n)/(1+V(p,n)**2)}", False),
+        ("g1 p n value={V(x)/V(p,n)}", False),
+        ("g1 p n value={limit(V(p,n)*V(x),-1,1)}", False),
+        ("g1 p n value={V(x)*1m}", False),
+    ],
+)
+def test_a_current_is_proportional_to_the_voltage_where_the_equations_have_that_form(cards, linear):
+    states = (STATE,)
+    if "\ncx" not in cards:
+        cards += "\ncx x 0 1\ng2 0 x value={V(p,n)*(1-V(x))}"
+    made = equations(cards, states)
+    assert made.linear() is linear
+    if linear:
+        amps, siemens = made.everything(V, [X], {})[:2]
+        np.testing.assert_allclose(amps, V * siemens, rtol=1e-13)
+        np.testing.assert_allclose(made.everything(7.0 * V, [X], {})[1], siemens, rtol=1e-13)
+
+
 def test_a_step_in_an_unknown_is_not_taken_for_a_straight_line():
     """The slope of floor is 0, so that of the whole equation is a number, and yet it is no line."""
     made = equations("e1 m n value={V(p,n)-0.05*floor(V(m,n)*4)}\ng1 p n value={V(m,n)*1m}", ())

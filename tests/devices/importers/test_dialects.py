@@ -359,6 +359,44 @@ def test_names_that_ngspice_keeps_for_itself_are_written_differently():
     assert run["i(v1)"][0] == pytest.approx(-1 / 6, rel=1e-6)
 
 
+@pytest.mark.parametrize("name", ["e", "pi", "temper", "time", "hertz"])
+def test_a_parameter_that_ngspice_hides_in_its_sources_is_refused_there(name):
+    """ngspice 39.3 takes its own number in a B source and the parameter everywhere else."""
+    own = name if name in ("e", "pi") else "3"  # the others make a source of a resistor, too
+    held = f".subckt d a b {name}=3\n.param q={{2*{name}}}\nr1 a b {{{own}*1k}}\n"
+    bare = (
+        f"* n\n{held}b1 a b i={{{name}*1m*v(a,b)}}\n.ends\nv1 a 0 1\nx1 a 0 d\n.op\n.save i(v1)\n"
+    )
+    amps = -float(run_batch(f"{bare}.end\n")["i(v1)"][0])
+    assert abs(amps - (1 / 3e3 + 3e-3)) > 1e-5
+    written = write(
+        translate(
+            library_of(cards_of(f"{held}b1 a b i={{q*1m*v(a,b)}}\n.ends", "d.lib")),
+            "d",
+            SpiceDialect.NGSPICE,
+            {},
+        )
+    )
+    run = run_batch(f"* n\n{written.text}\nv1 a 0 1\nx1 a 0 d\n.op\n.save i(v1)\n.end\n")
+    assert -run["i(v1)"][0] == pytest.approx(1 / 3e3 + 6e-3, rel=1e-9)
+    if own == "3":
+        held = held.replace("3*1k", f"{name}*1k")
+        with pytest.raises(UnsupportedNetlistError, match=f"line 3: '{name}' is a parameter here"):
+            write(
+                translate(
+                    library_of(cards_of(f"{held}.ends", "d.lib")), "d", SpiceDialect("ngspice"), {}
+                )
+            )
+        held = held.replace(f"{name}*1k", "3*1k")
+    library = library_of(cards_of(f"{held}b1 a b i={{{name}*1m*v(a,b)}}\n.ends", "d.lib"))
+    for dialect, words in (
+        (SpiceDialect.NGSPICE, f"line 4: '{name}' is a parameter here"),
+        (None, "line 4: .* means one thing in ngspice and another in ltspice"),
+    ):
+        with pytest.raises(UnsupportedNetlistError, match=words):
+            write(understood(library, "d", dialect, {})[0])
+
+
 def test_bookkeeping_that_nothing_depends_on_is_left_out():
     text = ".subckt d a b\nr1 a b 1k\neflux flux 0 value={sdt(V(a,b))}\nl1 q 0 1\nv9 q 0 sin(0 1 1)\n.ends"
     part, dialect = understood(library_of(cards_of(text, "d.lib")), "d", None, {})

@@ -168,3 +168,53 @@ def test_a_state_may_reach_its_bound_before_the_first_time_that_is_asked_for(tmp
     ramp = PiecewiseLinear([0.0, 1e-3, 1.0], [1.0, 1.0, 1.0])
     curve = sn.NodalEngine().drive(made, ramp, state=0.5, points=2)
     assert curve.state == pytest.approx([0.5, 1.0, 1.0])
+
+
+def text_of(folder, body, nodes="x"):
+    path = folder / "m.va"
+    path.write_text(
+        '`include "constants.vams"\n`include "disciplines.vams"\nmodule cell_x(p, n);\ninout p, n;'
+        f" electrical p, n, {nodes};\nanalog begin\n{body}\nend\nendmodule\n",
+        encoding="utf-8",
+    )
+    return device_of_model(
+        read_model(
+            path,
+            taken=TAKEN.__contains__,
+            bounds={name: (0.0, 1.0) for name in nodes.split(", ") if name in ("x", "y")},
+        )
+    )
+
+
+SEVERAL = (
+    "I(p, m) <+ 1e-3 * (1 + V(x)) * V(p, m);\nI(m, n) <+ V(m, n) / (100 + 2000 * V(y));\n"
+    "I(x) <+ ddt(V(x)) - 1e3 * V(p, m) * V(x) * (1 - V(x));\n"
+    "I(y) <+ ddt(V(y)) - 2e3 * pow(V(m, n), 3) * V(y) * (1 - V(y));"
+)
+
+
+@pytest.mark.parametrize("name", ["vteam", "several"])
+def test_arrays_of_linear_imported_cells_are_solved_as_such_with_the_same_answers(
+    name, tmp_path, monkeypatch
+):
+    made = device("vteam") if name == "vteam" else text_of(tmp_path, SEVERAL, "m, x, y")
+    assert made.linear
+    rng = np.random.default_rng(3)
+    states, (amplitude, hertz) = len(made.state_names), made.typical_drive()
+    shape = (states, 12, 4) if states > 1 else (12, 4)
+    array = sn.Crossbar(
+        device=made, state=places(made, 48, rng)[1].reshape(shape), wires=sn.Wires(2.0, 1.0)
+    )
+    volts = amplitude * rng.uniform(-1, 1, 12)
+    pulse = sn.Pulse(row_volts=volts, width_s=0.05 / hertz, rise_s=0.005 / hertz)
+    engine = sn.NodalEngine(state_tolerance=5e-10)
+    read, after = engine.read(array, 0.2 * volts), engine.pulse(array, pulse)
+    gain = array.effective_conductance()
+    monkeypatch.setattr(type(made), "linear", False)
+    array = array.with_state(array.state)
+    same, known = engine.read(array, 0.2 * volts), engine.pulse(array, pulse)
+    np.testing.assert_allclose(read.column_amps, same.column_amps, rtol=1e-9)
+    np.testing.assert_allclose(0.2 * volts @ gain, same.column_amps, rtol=1e-9)
+    assert np.max(np.abs(known.state - array.state)) > 0.01
+    np.testing.assert_allclose(after.state, known.state, atol=1e-9)
+    assert after.energy_joule == pytest.approx(known.energy_joule, rel=1e-9)
