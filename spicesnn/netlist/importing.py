@@ -137,8 +137,22 @@ class Guess:
 
     def write(self, folder: Path) -> Path:
         """Write the netlist, its inclusions in their places, and the descriptor; return the path of
-        the descriptor."""
+        the descriptor.
+
+        Raises
+        ------
+        InputError
+            The netlist would take the place of the text that it was read from.
+        """
         file = folder / f"{self.name}.lib"
+        if file.exists() and any(
+            Path(source).exists() and file.samefile(source)
+            for source in {card.file for card in self.cards}
+        ):
+            raise InputError(
+                f"{file}: what is written would take the place of the text that it was read from,"
+                " comments and test bench left out; choose another folder with --out"
+            )
         cards = "\n".join(fold(card.text, 120) for card in self.cards)
         with writing(folder, then=""):
             write_whole(

@@ -248,7 +248,7 @@ def test_a_range_that_no_one_has_said_and_that_does_not_fit_is_refused(run_json,
 def test_a_sum_of_conditions_counts_them(run_json, tmp_path):
     text = ".subckt c p n\nb1 p n i=1m*((v(p,n)>0)+(v(p,n)>1))-1u*(v(p,n)<2)\n.ends c\n"
     code, answer, _ = run_json(
-        "import", written(tmp_path, "c.lib", text), "--engine", "nodal", "--out", tmp_path
+        "import", written(tmp_path, "c.lib", text), "--engine", "nodal", "--out", tmp_path / "out"
     )
     assert code == 0
     device = load_foreign(answer["device"])
@@ -269,7 +269,7 @@ class Chosen:
 def test_a_kink_between_the_voltages_of_a_difference_is_no_error_of_the_slope(run_json, tmp_path):
     text = ".subckt k p n\nb1 p n i=(v(p,n)>=0 ? 1m : 2m)*v(p,n)\n.ends k\n"
     path = written(tmp_path, "k.lib", text)
-    _, answer, _ = run_json("import", path, "--engine", "nodal", "--out", tmp_path)
+    _, answer, _ = run_json("import", path, "--engine", "nodal", "--out", tmp_path / "out")
     with sn.NgspiceEngine() as engine:
         found = twin_errors(load_foreign(answer["device"]), engine, Chosen())
     assert found.jacobian < 1e-8
@@ -301,7 +301,9 @@ def test_a_short_circuit_a_gate_and_what_fits_no_dialect_are_refused_by_line(run
             "line 2: '^' means one thing in ngspice and another in ltspice",
         ),
     ]:
-        code, _, err = run_json("import", written(tmp_path, "t.lib", text), "--out", tmp_path)
+        code, _, err = run_json(
+            "import", written(tmp_path, "t.lib", text), "--out", tmp_path / "out"
+        )
         assert code in (1, 2)
         assert message in err
 
@@ -313,7 +315,7 @@ def test_a_device_of_two_states_is_driven_on_both_engines(run_json, tmp_path):
         "gb 0 b value={(v(a)-v(b))*1k}\ncb b 0 1 ic=0.5\n.ends two\n"
     )
     _, answer, _ = run_json(
-        "import", written(tmp_path, "two.lib", text), "--engine", "nodal", "--out", tmp_path
+        "import", written(tmp_path, "two.lib", text), "--engine", "nodal", "--out", tmp_path / "out"
     )
     device = load_foreign(answer["device"])
     nodal, spice = (
@@ -326,3 +328,14 @@ def test_a_device_of_two_states_is_driven_on_both_engines(run_json, tmp_path):
     assert nodal.state[0] == pytest.approx(a, abs=1e-6)
     at = np.interp(nodal.time, spice.time, np.asarray(spice.state).reshape(2, -1)[1])
     assert nodal.state[1] == pytest.approx(at, abs=1e-3)
+
+
+def test_the_text_that_is_read_is_never_written_over(run, run_json, tmp_path):
+    text = f"* my notes\n{HSPICE}"
+    path = written(tmp_path, "um.lib", text)
+    options = ["import", path, "--dialect", "hspice", "--engine", "nodal"]
+    code, _, err = run(*options, "--out", tmp_path)
+    assert code == 2
+    assert "would take the place of the text that it was read from" in err
+    assert path.read_text(encoding="utf-8") == text
+    assert run_json(*options, "--out", tmp_path / "made")[1]["name"] == "um"

@@ -80,7 +80,9 @@ Gg 0 g cur='-vel0*(exp(-eag/kt)*exp((gamma0-beta*pow(V(g),3))*a0*V(te,be)/l/kt)-
 
 def imported(folder, name, text, dialect=None, **more):
     (folder / name).write_text(text)
-    return load_foreign(guess(folder / name, dialect=dialect, **more).write(folder))
+    made = folder / "made"
+    made.mkdir(exist_ok=True)
+    return load_foreign(guess(folder / name, dialect=dialect, **more).write(made))
 
 
 def loop(device, engine, amplitude, frequency):
