@@ -59,6 +59,15 @@ def import_(
             help="The same Verilog-A model compiled by OpenVAF (.osdi): compared with it in ngspice 40 or newer.",
         ),
     ] = None,
+    step: Annotated[
+        str | None,
+        typer.Option(
+            "--step",
+            metavar="PARAMETER",
+            help="The parameter of a Verilog-A model that holds the length of a step in time, such"
+            " as dt in x = x + rate*dt.",
+        ),
+    ] = None,
     out: options.Out = None,
     seed: options.Seed = None,
     engine: options.OneEngine = None,
@@ -103,6 +112,11 @@ def import_(
             seed=seed or 0,
             engine=engine,
             osdi=osdi,
+            step=step or "",
+        )
+    if step is not None:
+        raise InputError(
+            f"--step {step}: for Verilog-A, and {file.name} is SPICE text; leave it out"
         )
     if osdi is not None:
         raise InputError(

@@ -31,6 +31,7 @@ def imported(
     seed: int,
     engine: options.EngineName | None,
     osdi: Path | None = None,
+    step: str = "",
 ) -> Answer:
     """Return the answer of an import: the descriptor written, or what was refused by line."""
     import numpy as np
@@ -54,7 +55,9 @@ def imported(
     if osdi is not None:
         checked_osdi(osdi)
     try:
-        model = read_model(file, module=module, pins=pins, bounds=bounds, taken=TAKEN.__contains__)
+        model = read_model(
+            file, module=module, pins=pins, bounds=bounds, taken=TAKEN.__contains__, step=step
+        )
         found = certificate(model, np.random.default_rng(seed))
     except (UnsupportedNetlistError, UnsafeNetlistError) as error:
         return _refused(file, [str(error)])
@@ -130,7 +133,7 @@ def imported(
     }
 
     def shown(console: Console) -> None:
-        for line in _lines(model, found, twins, why):
+        for line in _lines(model, found, twins, why, step):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         if judged is not None:
             console.print(
@@ -182,7 +185,7 @@ def _compared(
 
 
 def _lines(
-    model: VerilogModel, found: Certificate, twins: TwinErrors | None, why: str
+    model: VerilogModel, found: Certificate, twins: TwinErrors | None, why: str, step: str
 ) -> list[str]:
     """Return what was understood, in lines for people."""
     lines = [f"module  {model.module}: word line {model.pins[0]}, bit line {model.pins[1]}"]
@@ -196,12 +199,18 @@ def _lines(
             f" {state.high:.6g}{unit}, starts at {state.start:.6g}{guessed}"
         )
     if model.hidden:
+        length = (
+            f"of {step} at every evaluation, however long the simulator's own is,"
+            if step
+            else "of the simulator's own length"
+        )
         lines.append(
-            f"note    {', '.join(model.hidden)} in the text take one step of the simulator's own"
-            " length with the rate of its beginning (forward Euler), so the answer depends on"
-            " these steps and may stop far short of the equation's, above all where a rate runs"
-            " away. The device has the same rate as a state, which both engines integrate to their"
-            " tolerance; at each bound it comes to rest on a ramp of 0.1 % of the range"
+            f"note    {', '.join(model.hidden)} in the text take one step {length} by a formula of"
+            " the text's own, such as forward Euler (the rate of the step's beginning), so the"
+            " answer depends on these steps and may stop far short of the equation's, above all"
+            " where a rate runs away. The device has the limit of small steps, the equation itself,"
+            " as a state, which both engines integrate to their tolerance; at each bound it comes"
+            " to rest on a ramp of 0.1 % of the range"
         )
     if model.late:
         lines.append(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from spicesnn.arrays import Floats
-from spicesnn.devices.importers.graph import Program
+from spicesnn.devices.importers.graph import STEP, Program
 from spicesnn.devices.importers.veriloga.model import VerilogModel
 from spicesnn.devices.importers.veriloga.parameters import Settable
 from spicesnn.errors import EngineError, InputError, UnsupportedNetlistError
@@ -355,12 +355,12 @@ class _Judge:
                         if own in hidden
                         else clock
                         if own in self.model.clocks
-                        else self.other(own, parameters)
+                        else self.other(own, parameters, seconds)
                     )
                 case "param" if name in self.own:
                     columns[name] = parameters[self.own[name]]
                 case "param" if name in self.model.others:
-                    columns[name] = self.other(name, parameters)
+                    columns[name] = self.other(name, parameters, seconds)
                 case "temperature":
                     columns[name] = (
                         parameters[self.own["$temperature"]]
@@ -402,11 +402,12 @@ class _Judge:
         }
         return [{name: float(value[k]) for name, value in full.items()} for k in range(len(at))]
 
-    def other(self, name: str, parameters: Mapping[str, float]) -> float:
+    def other(self, name: str, parameters: Mapping[str, float], seconds: float | Floats) -> Any:
         """Return a parameter that cannot be set, or a variable that keeps its first value."""
+        known: dict[str, Any] = {f"par:{key}": value for key, value in parameters.items()}
         with np.errstate(all="ignore"):
             program = Program(self.model.graph, [self.model.others[name]])
-            return float(program.run({f"par:{key}": value for key, value in parameters.items()})[0])
+            return program.run(known | {STEP: seconds})[0]
 
     def _flow(self, name: str, at: Floats, place: Mapping[str, int]) -> Any:
         match = _NAME.fullmatch(name)

@@ -56,6 +56,27 @@ def test_a_hand_integrated_state_is_recognised_and_said(run, tmp_path):
     assert "Euler" in out
 
 
+def test_a_step_that_is_a_parameter_is_said(run, tmp_path):
+    path = tmp_path / "by_dt.va"
+    path.write_text(
+        '`include "constants.vams"\n`include "disciplines.vams"\nmodule by_dt(p, n);\n'
+        "inout p, n; electrical p, n;\nparameter real dt = 0;\nreal w;\nanalog begin\n"
+        "@(initial_step) w = 0.3;\nw = w + dt*1k*V(p,n)*w*(1 - w);\nif (w > 1) w = 1;\n"
+        "if (w < 0) w = 0;\nI(p,n) <+ 1m*w*V(p,n);\nend\nendmodule\n",
+        encoding="utf-8",
+    )
+    options = ["import", path, "--engine", "nodal", "--out", tmp_path / "out"]
+    code, _, err = run(*options)
+    assert (code, "say --step dt" in err) == (1, True), err
+    code, out, _ = run(*options, "--step", "dt")
+    assert code == 0
+    assert "w in the text take one step of dt at every evaluation" in out
+    device = load_foreign(tmp_path / "out" / "by_dt.toml")
+    assert device.rate(0.5, 0.4) == pytest.approx(1e3 * 0.5 * 0.4 * 0.6, rel=1e-12)
+    code, _, err = run("import", tmp_path / "x.lib", "--step", "dt")
+    assert (code, "for Verilog-A, and x.lib is SPICE text" in err) == (2, True), err
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [

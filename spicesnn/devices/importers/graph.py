@@ -181,6 +181,9 @@ class Graph:
         zero, one = self.is_number, self.is_number
         match op:
             case "+":
+                for x, y in ((a, b), (b, a)):
+                    if self.ops[y] == "-" and self.args[y][1] == x:
+                        return self.args[y][0]
                 return b if zero(a, 0.0) else a if zero(b, 0.0) else None
             case "-":
                 if a == b:

@@ -106,6 +106,66 @@ def test_a_state_advanced_by_hand_becomes_the_equation_that_it_steps_along():
     assert [float(np.ravel(b)[0]) for b in device.bounds()] == [0.1e-9, 1.7e-9]
 
 
+ADVANCED = """parameter real dt = 0; parameter real tau = 2m;
+real w, w_last;
+analog begin
+@(initial_step) begin w = 0.3; w_last = 0.3; end
+%s
+if (w > 1) w = 1; else if (w < 0) w = 0;
+w_last = w;
+I(p,n) <+ 1m*w*V(p,n);
+end"""
+STEPS = {
+    "forward": "w = w + dt*(V(p,n) - w)/tau;",
+    "from the last": "w = w_last + dt*(V(p,n) - w_last)/tau;",
+    "backward": "w = (w + dt*V(p,n)/tau)/(1 + dt/tau);",
+    "exponential": "w = V(p,n) + (w - V(p,n))*exp(-dt/tau);",
+}
+
+
+@pytest.mark.parametrize("way", STEPS)
+def test_a_parameter_that_holds_the_length_of_a_step_is_one_where_that_is_said(way, tmp_path):
+    text = ADVANCED % STEPS[way]
+    with pytest.raises(
+        UnsupportedNetlistError, match=r"line 1\d: .*; where dt is .* say --step dt"
+    ):
+        of_text(tmp_path, text)
+    found = of_text(tmp_path, text, step="dt")
+    assert [(s.kind, s.low, s.high, s.start) for s in found.states] == [("hand", 0.0, 1.0, 0.3)]
+    assert sorted(found.defaults) == ["tau"]
+    assert "length of a step" in found.fixed["dt"]
+    device, x = device_of_model(found), np.array([0.2, 0.5, 0.9])
+    v = np.array([0.7, -0.4, 0.3])
+    np.testing.assert_allclose(device.rate(v, x), (v - x) / 2e-3, rtol=1e-14)
+    np.testing.assert_allclose(device.current(v, x), 1e-3 * x * v, rtol=1e-15)
+    if not compiled_original.missing():
+        judged = certificate(found, np.random.default_rng(1))
+        assert judged.ok
+        assert 0.0 < judged.advanced < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "step", "message"),
+    [
+        ("", "", "h", "--step h: module cell_x has no such parameter. It has: dt, tau"),
+        ("1m*w", "(1m + dt)*w", "dt", "--step dt: more than the advance of w depends on it"),
+        ("w + dt*", "w + ddt(0)*", "dt", "--step dt: no state is advanced by it"),
+        (
+            "w + dt*",
+            "w + ($abstime - last)*",
+            "dt",
+            "--step dt: the text advances its states by .abstime",
+        ),
+    ],
+)
+def test_what_is_no_length_of_a_step_is_refused(old, new, step, message, tmp_path):
+    text = (ADVANCED % STEPS["forward"]).replace(old, new)
+    if "last)" in new:
+        text = text.replace("w_last;", "w_last, last;").replace("I(p,n)", "last = $abstime; I(p,n)")
+    with pytest.raises(InputError, match=message):
+        of_text(tmp_path, text, step=step)
+
+
 def test_voltage_sources_ammeters_named_branches_and_inner_nodes_are_solved(tmp_path):
     found = of_text(
         tmp_path,

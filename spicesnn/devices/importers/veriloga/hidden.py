@@ -16,7 +16,7 @@ from spicesnn.devices.importers.graph import STEP, TIME, Graph
 from spicesnn.devices.importers.veriloga.execute import FixesError, Outcome, Run, Typed
 from spicesnn.devices.importers.veriloga.syntax import Module
 from spicesnn.devices.importers.veriloga.text import Word
-from spicesnn.errors import UnsupportedNetlistError
+from spicesnn.errors import InputError, UnsupportedNetlistError
 
 _ROUNDS, _FAR = 50, 1e300
 
@@ -71,8 +71,19 @@ class Settled:
     late: dict[str, int] = field(default_factory=dict)
 
 
-def settled(module: Module, graph: Graph, parameters: Mapping[str, Typed]) -> Settled:
+def settled(
+    module: Module, graph: Graph, parameters: Mapping[str, Typed], step: str = ""
+) -> Settled:
     """Run the analog block until what its variables hold before and after agrees.
+
+    Parameters
+    ----------
+    module : Module
+    graph : Graph
+    parameters : Mapping
+        Name → expression and whether it is an integer.
+    step : str
+        The parameter that holds the length of a step, if one does.
 
     Raises
     ------
@@ -107,8 +118,12 @@ def settled(module: Module, graph: Graph, parameters: Mapping[str, Typed]) -> Se
             f"module {module.name}: what its variables hold from one evaluation to the next cannot"
             " be understood"
         )
-    found = _Memory(module, graph, first, outcome).settled()
     clock = graph.make("-", graph.symbol(TIME), graph.symbol(STEP))
+    if step and clock in before.values():
+        raise InputError(
+            f"--step {step}: the text advances its states by $abstime; leave --step out"
+        )
+    found = _Memory(module, graph, first, outcome, step).settled()
     kept = {_name(key): place for key, place in before.items() if _of_parameters(graph, place)}
     return Settled(
         found.outcome,
@@ -124,8 +139,11 @@ def _of_parameters(graph: Graph, place: int) -> bool:
 
 
 class _Memory:
-    def __init__(self, module: Module, graph: Graph, first: Outcome, outcome: Outcome) -> None:
+    def __init__(
+        self, module: Module, graph: Graph, first: Outcome, outcome: Outcome, step: str
+    ) -> None:
         self.module, self.graph, self.first, self.outcome = module, graph, first, outcome
+        self.step = step
         self.zero_step = {graph.symbol(STEP): graph.zero}
 
     def places(self) -> list[int]:
@@ -181,6 +199,7 @@ class _Memory:
         late = self.caught_up(lagging, swap)
         advanced = tuple(self.advanced(key, symbol, swap, late) for key, symbol in states.items())
         self.replaced(lambda places: graph.put(places, swap))
+        self.steps_only(states)
         self.replaced(lambda places: self.now(places, late))
         self.replaced(lambda places: self.limit(places))
         for place in [*self.places(), *(a.rate for a in advanced)]:
@@ -194,6 +213,23 @@ class _Memory:
             advanced,
             late={graph.names[s].removeprefix("old:"): place for s, place in late.items()},
         )
+
+    def steps_only(self, states: Mapping[str, int]) -> None:
+        """Refuse a parameter that is said to be the length of a step and does more, or less, than
+        advance states."""
+        if not self.step:
+            return
+        if not states:
+            raise InputError(f"--step {self.step}: no state is advanced by it")
+        graph, places = self.graph, self.places()
+        inner = [p for p in graph.order(places) if STEP in graph.symbols(p)]
+        still = graph.put(inner, self.zero_step)
+        advanced = {p: at for p, at in zip(inner, still, strict=True) if at in states.values()}
+        if any(STEP in graph.symbols(p) for p in graph.put(places, advanced)):
+            raise InputError(
+                f"--step {self.step}: more than the advance of {', '.join(map(_name, states))}"
+                " depends on it, so it is no length of a step"
+            )
 
     def caught_up(self, lagging: Mapping[str, int], swap: Mapping[int, int]) -> dict[int, int]:
         """Return what stands for the earlier value of each variable that is assigned anew at every
@@ -248,7 +284,7 @@ class _Memory:
 
     def start(self, key: str) -> int:
         """Return what a variable holds after the first instant."""
-        found = self.first.variables[key]
+        found = self.limit([self.first.variables[key]])[0]
         if not _of_parameters(self.graph, found):
             raise self.where(key).error(
                 f"{_name(key)!r} starts at a value that depends on a voltage or a state"
@@ -369,10 +405,21 @@ class _Memory:
                 " on what has happened before and not on states alone; assign it in every branch, or"
                 " write it as a state with ddt() or idt()"
             )
+        lengths = [
+            name[4:]
+            for name in sorted(graph.symbols(resting))
+            if name.startswith("par:")
+            and self.rests(graph.put([resting], {graph.symbol(name): graph.zero})[0], symbol)
+        ]
+        named = (
+            f"; where {' or '.join(lengths)} is the length of a step, say --step {lengths[0]}"
+            if lengths
+            else ""
+        )
         raise at.error(
             f"{_name(key)!r} changes at every evaluation by something that is not the time since"
             " the last one, so how fast depends on the simulator's steps; advance it by $abstime -"
-            " last, or write it as a state with ddt() or idt()"
+            f" last, or write it as a state with ddt() or idt(){named}"
         )
 
 

@@ -147,6 +147,7 @@ def read_model(
     pins: tuple[str, str] | None = None,
     bounds: Mapping[str, tuple[float, float]] | None = None,
     taken: Callable[[str], bool] = lambda name: False,
+    step: str = "",
 ) -> VerilogModel:
     """Return the device that a Verilog-A file describes.
 
@@ -160,6 +161,9 @@ def read_model(
         State → lowest and highest value, where the text does not say.
     taken : callable
         Whether devices have something else of a name, which a parameter then cannot have.
+    step : str
+        A parameter by which the model advances its states at every evaluation, as ``dt`` in ``x = x
+        + rate*dt``: the length of a step.
 
     Raises
     ------
@@ -168,15 +172,20 @@ def read_model(
     UnsafeNetlistError
         It includes a file outside its folder.
     InputError
-        Pins or bounds that the text does not tell.
+        Pins or bounds that the text does not tell, or no such parameter as `step`.
     """
     files: dict[str, str] = {}
     try:
         found = only_module(modules_of(words_of(path, files)), path.name, module)
+        if step and step not in found.parameters:
+            raise InputError(
+                f"--step {step}: module {found.name} has no such parameter. It has:"
+                f" {', '.join(found.parameters) or 'none'}"
+            )
         fixed: dict[str, str] = {}
         for _ in range(len(found.parameters) + 1):
             try:
-                return _Maker(path, found, fixed, pins, bounds or {}, taken, files).made()
+                return _Maker(path, found, fixed, pins, bounds or {}, taken, files, step).made()
             except FixesError as error:
                 unknown = [name for name in error.names if _own(found, name, taken) not in fixed]
                 if not unknown:
@@ -216,11 +225,12 @@ class _Maker:
         bounds: Mapping[str, tuple[float, float]],
         taken: Callable[[str], bool],
         files: dict[str, str],
+        step: str,
     ) -> None:
         self.path, self.module, self.given, self.files = path, module, bounds, files
         self.graph = Graph()
-        self.parameters: Parameters = parameters_of(module, self.graph, fixed, taken)
-        self.settled: Settled = settled(module, self.graph, self.parameters.values)
+        self.parameters: Parameters = parameters_of(module, self.graph, fixed, taken, step)
+        self.settled: Settled = settled(module, self.graph, self.parameters.values, step)
         self.pins = pins_of(module, self.settled.outcome, pins)
         self.system: System = system_of(module, self.graph, self.settled, self.pins)
         self.requirements()

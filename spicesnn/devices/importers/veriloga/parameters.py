@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from spicesnn.devices.importers.graph import Graph
+from spicesnn.devices.importers.graph import STEP, Graph
 from spicesnn.devices.importers.veriloga.execute import Run, Typed
 from spicesnn.devices.importers.veriloga.syntax import Expression, Module, Parameter
 
@@ -68,7 +68,11 @@ class Parameters:
 
 
 def parameters_of(
-    module: Module, graph: Graph, fixed: Mapping[str, str], taken: Callable[[str], bool]
+    module: Module,
+    graph: Graph,
+    fixed: Mapping[str, str],
+    taken: Callable[[str], bool],
+    step: str = "",
 ) -> Parameters:
     """Return the parameters of a module.
 
@@ -80,6 +84,8 @@ def parameters_of(
         Names that must keep their defaults, and why.
     taken : callable
         Whether a device has something else of that name.
+    step : str
+        The one that holds the length of a step in time, as small as one likes.
     """
     found = Parameters()
     names: set[str] = set()
@@ -91,6 +97,10 @@ def parameters_of(
         True,
     )
     for parameter in module.parameters.values():
+        if parameter.name == step:
+            found.values[step] = graph.symbol(STEP), False
+            found.fixed[step] = "the length of a step in time, taken to be as small as one likes"
+            continue
         place = reader.cast(reader.value(parameter.default), parameter.integer)
         name = _free(parameter.name, names, taken)
         names.add(name.lower())
