@@ -727,3 +727,50 @@ def run_sheets_with_clock_and_several_headers():
         "Index,Date,Time,Smu-1 Voltage (V),Smu-1 Current (A)",
     ]
     return Form(content=text([*lines, *body]), time=t, volts=v, amps=i, first=7, needed=(3, 4))
+
+
+@form
+def units_stated_above():
+    return simple(
+        "Time,Voltage,Current",
+        scale=(1.0, 1e-3, 1e-9),
+        above=("Sample,A7", "Voltage unit: mV", "Unit of current: nA"),
+    )
+
+
+@form
+def units_in_one_line_above():
+    return simple("Time,Voltage,Current", scale=(1.0, 1.0, 1e-6), above=("Units: s, V, uA",))
+
+
+@form
+def cyrillic():
+    return simple("Время, с;Напряжение, мВ;Ток, мкА", mark=";", scale=(1.0, 1e-3, 1e-6))
+
+
+@form
+def powers_of_ten():
+    return simple("Time / s,Voltage / 10^-3 V,Current (10⁻⁶ A)", scale=(1.0, 1e-3, 1e-6))
+
+
+@form
+def drain_and_gate():
+    t, v, i = loop()
+    body = [f"{line},0.8,1e-12" for line in lines_of(t, v, i)]
+    lines = ["time,Vd (V),Id (A),Vg (V),Ig (A)", *body]
+    return Form(content=text(lines), time=t, volts=v, amps=i, said=("column Vg (V) (0.8 V)",))
+
+
+@form
+def dates_of_a_spreadsheet():
+    t, v, i = loop()
+    body = [f"{45123.5 + s / 86400:.15g},{a:.6g},{b:.6g}" for s, a, b in zip(t, v, i, strict=True)]
+    said = ("Date/Time holds dates, in days",)
+    return Form(content=text(["Date/Time,V,I", *body]), time=t, volts=v, amps=i, said=said)
+
+
+@form
+def date_and_time_in_one_cell():
+    t, v, i = loop()
+    body = [f"2024/03/01 10:22:{s:06.3f},{a:.6g},{b:.6g}" for s, a, b in zip(t, v, i, strict=True)]
+    return Form(content=text(["DateTime,V,I", *body]), time=t, volts=v, amps=i, needed=(1, 2))

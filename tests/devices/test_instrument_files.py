@@ -27,7 +27,9 @@ def test_every_form_gives_the_numbers_that_are_in_it(name, tmp_path):
         np.linspace(0, LENGTH, form.volts.size) if form.time is None else form.time - form.time[0]
     )
     np.testing.assert_allclose(
-        found.time, time, atol=1e-9 + 1e-6 * time[-1] * (name == "clock_times")
+        found.time,
+        time,
+        atol=1e-9 + 1e-6 * time[-1] * ("clock" in name or "date" in name),
     )
     np.testing.assert_allclose(found.volts, form.volts, rtol=1e-4, atol=1e-12)
     np.testing.assert_allclose(found.amps, form.amps, rtol=1e-4, atol=1e-15)
@@ -141,6 +143,24 @@ def test_damaged_rows_are_refused_by_line(rows, message, tmp_path):
         (
             b"Wordline,Bitline,V,I\n1,1,0,0\n1,1,1,1\n1,2,0,0\n1,2,1,1\n",
             "line 4: Bitline is 2, and 1 in line 2; the file holds several devices",
+        ),
+        (
+            b"time,V,I\n0,0,0\n1,0.5,120\n2,1,240\n",
+            "line 1: column I goes up to 240, which is no number of amperes; say its unit",
+        ),
+        (
+            b"time,V,I\n0,0,0\n1,800,1e-6\n2,1600,2e-6\n",
+            "line 1: column V goes up to 1600, which is no number of volts; say its unit",
+        ),
+        (b"time,V,I*1e6\n0,0,0\n1,0.5,1\n2,1,2\n", "header 'I.1e6': a factor in a name may"),
+        (
+            b"time,V,I\n45123.5,0,0\n45123.5002,0.5,1e-6\n45123.5004,1,2e-6\n",
+            "line 1: column time begins at 45123.5, with steps of 0.0002: seconds of a clock, or days",
+        ),
+        (b"3\n0,0\n0.5,1e-6\n1,2e-6\n", "line 2: 2 cells; expected 1"),
+        (
+            "U1;foo\n0;0\n-0.5;-1\n-1;-2\n".replace("U1", "bar").encode(),
+            "The header says no quantity that is known",
         ),
     ],
 )
@@ -265,6 +285,13 @@ def test_a_stated_compliance_is_read_with_its_unit(line, amps, tmp_path):
         ("Time (min)", "time", 60.0),
         ("I (microamps)", "amps", 1e-6),
         ("cycle number", "cycle", 1.0),
+        ("Ток (мкА)", "amps", 1e-6),
+        ("Сопротивление, кОм", "ohms", 1e3),
+        ("I / 10^-9 A", "amps", 1e-9),
+        ("Current (x1e-3 A)", "amps", 1e-3),
+        ("V (10⁻³ V)", "volts", 1e-3),
+        ("Date/Time", "time", 1.0),
+        ("Id", "amps", 1.0),
     ],
 )
 def test_headers(header, kind, scale):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spicesnn.devices.instruments.cells import Row, clock_seconds, number, status_word, with_unit
-from spicesnn.devices.instruments.headers import Column, is_unit, with_unit_row
+from spicesnn.devices.instruments.headers import Column, is_unit, scale_of, with_unit_row
 from spicesnn.errors import DataError
 
 _USEFUL = {"time", "volts", "amps", "siemens", "ohms", "width", "read"}
@@ -148,7 +148,7 @@ def split_blocks(path: Path, rows: list[Row]) -> tuple[list[Block], list[Row]]:
             columns, line, headed = _bare(rows[k]), rows[k].line, False
         else:
             columns, line, headed = head[0], head[1], True
-        columns = _by_unit_columns(columns, rows[k])
+        columns = _with_stated_units(_by_unit_columns(columns, rows[k]), above)
         first, heads = (
             k,
             [Row(line=line, cells=tuple(column.header for column in columns))] if headed else [],
@@ -318,6 +318,31 @@ def _by_unit_columns(columns: list[Column], row: Row) -> list[Column]:
         unit = row.cells[behind] if behind < len(row.cells) else ""
         if is_unit(unit) and unit:
             found[k] = replace(Column.of(f"x ({unit})"), header=f"{column.header} ({unit})")
+    return found
+
+
+def _with_stated_units(columns: list[Column], texts: list[Row]) -> list[Column]:
+    """Return columns with the units that lines of text above them state: *Current unit: nA*, or
+    *Units: V, nA* in the order of the columns."""
+    found = list(columns)
+    for row in texts:
+        said = re.fullmatch(
+            r"(?i)\W*(.*?)\bunits?\b(?:\s+of\s+(.*?))?\s*[:=,;\t ]\s*(.+?)\W*",
+            ", ".join(cell for cell in row.cells if cell),
+        )
+        if said is None:
+            continue
+        units = [unit for unit in re.split(r"[,;\s]+", said[3]) if unit]
+        kind = Column.of(said[1] or said[2] or "").kind
+        if kind and len(units) == 1:
+            found = [
+                with_unit_row(column, units[0])
+                if column.kind == kind and scale_of(units[0], kind) is not None
+                else column
+                for column in found
+            ]
+        elif len(units) == len(found) and all(is_unit(unit) for unit in units):
+            found = [with_unit_row(c, unit) for c, unit in zip(found, units, strict=True)]
     return found
 
 

@@ -14,14 +14,15 @@ def _words(text: str) -> list[str]:
 
 
 _NAMES = {
-    "time": "time t timestamp elapsed seconds second sec zeit temps tempo tiempo timer 时间",
+    "time": "time t timestamp elapsed seconds second sec zeit temps tempo tiempo timer 时间 время",
     "volts": (
         "volts volt v voltage bias drive amplitude vin spannung tension tensione voltaje potential"
-        " vset vforce vmeas 电压"
+        " vset vforce vmeas 电压 напряжение"
     ),
-    "amps": "amps amp ampere amperes i current id strom courant corrente corriente imeas 电流",
-    "ohms": "r ohm ohms resistance resistances widerstand res rdut",
-    "siemens": "siemens g conductance conductances leitwert ltp ltd potentiation depression cond",
+    "amps": "amps amp ampere amperes i current strom courant corrente corriente imeas 电流 ток",
+    "ohms": "r ohm ohms resistance resistances widerstand res rdut сопротивление",
+    "siemens": "siemens g conductance conductances leitwert проводимость ltp ltd potentiation depression"
+    " cond",
     "width": "width w duration breite pw",
     "number": (
         "pulse pulses n number index no nr # count sample samples point points item nummer"
@@ -123,8 +124,22 @@ _WHOLE = {
 }
 """Units that are no prefix and symbol; G0 is the conductance quantum 2e²/h."""
 _TOKEN = re.compile(
-    r"[A-Z]+(?![a-z])|[A-Z]?[a-zäöüéèß]+|[0-9]+|[#ΩΩ]|[\u4e00-\u9fff]+|[µμ][A-Za-zΩ]*"
+    r"[A-Z]+(?![a-z])|[A-Z]?[a-zäöüéèß]+|[0-9]+|[#ΩΩ]|[\u4e00-\u9fff]+|[А-Яа-яЁё]+|[µμ][A-Za-zΩ]*"
 )
+_CYRILLIC = {"мк": "u", "к": "k", "м": "m", "н": "n", "п": "p", "ф": "f", "М": "M"} | {
+    "В": "V",
+    "А": "A",
+    "с": "s",
+    "Ом": "ohm",
+    "См": "S",
+}
+_CYRILLIC_UNIT = re.compile(r"(?<![А-Яа-яЁё])(мк|[кмнпфМ]?)(В|А|с|Ом|См)(?![А-Яа-яЁё])")
+_POWER = re.compile(
+    r"(?:[x×*]\s*)?(?:1[eE]([-+]?\d{1,2})|10(?:\^\{?([-+]?\d{1,2})\}?|(-\d{1,2})))\s*[*·]?\s*"
+)
+"""A power of ten in front of a unit: 10^-6, 1e-6, x10^-6, 10⁻⁶ (which is read as 10-6)."""
+_FACTOR = re.compile(r"[x×*]\s*(?:1[eE][-+]?\d|10\^|10-\d)")
+_RAISED = str.maketrans("⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹−", "-+0123456789-")
 _BRACKET = re.compile(r"[\[({]\s*([^\])}]*?)\s*[\])}]")
 
 
@@ -196,8 +211,11 @@ class Column:
     def of(cls, header: str) -> Column:
         """Return the column of a header such as ``time``, ``I (mA)``, ``Voltage [V]``,
         ``current_uA``, ``G/µS``, ``Smu1.V[1][1]``, ``DrainI(2)``."""
-        text = header.strip().strip("\"'").strip()
-        name, unit = _unit_of(text)
+        text = _CYRILLIC_UNIT.sub(
+            lambda found: "".join(_CYRILLIC.get(part, "") for part in found.groups()),
+            header.strip().strip("\"'").strip().translate(_RAISED),
+        )
+        name, unit = _unit_of(re.sub(r"(?i)\bdate\s*[/&]\s*time\b", "datetime", text))
         words = [
             match.lower()
             for match in _TOKEN.findall(
@@ -227,6 +245,11 @@ class Column:
                 f"header {text!r}: the unit {unknown!r} is not known; expected {_CANONICAL[kind]}"
                 " with f p n u m " + ("k M or G before it" if kind == "ohms" else "or k before it")
             )
+        if kind in _CANONICAL and _FACTOR.search(name):
+            problem = (
+                f"header {text!r}: a factor in a name may be meant either way; say the unit that the"
+                f" numbers are in, such as (m{_CANONICAL[kind]})"
+            )
         return cls(
             header=header.strip(),
             kind=kind,
@@ -243,6 +266,10 @@ class Column:
 def scale_of(unit: str, kind: str) -> float | None:
     """Return the factor of a unit of a quantity, or None where it has no such unit."""
     plain = re.sub(r"(?i)\s*(dc|ac)$", "", unit.strip()).replace("\u2126", "\u03a9").strip()
+    power = _POWER.match(plain)
+    if power is not None and power.end() < len(plain):
+        rest = scale_of(plain[power.end() :], kind)
+        return None if rest is None else rest * 10.0 ** int("".join(filter(None, power.groups())))
     base = "time" if kind == "width" else kind
     whole = _WHOLE.get((base, plain.lower()))
     if whole is not None:
@@ -288,7 +315,7 @@ def _unit_of(text: str) -> tuple[str, str | None]:
             continue
         return (text[: found.start()] + " " + text[found.end() :]).strip(), inside
     for mark in (
-        r"\s*/\s*([^\s/]+)\s*$",
+        r"\s*/\s*((?:(?:1[eE]|10\^?)[-+]?\d{1,2}\s*)?[^\s/]+)\s*$",
         r",\s*([^\s,]+)\s*$",
         r"\s+in\s+(\S+)\s*$",
         r"\s*:\s*([^\s:]+)\s*$",
@@ -323,7 +350,7 @@ def _is_place(after: str, kind: str) -> bool:
 def _looks_worded(inside: str) -> bool:
     """Return whether a bracket holds words, and no unit: (abs), (cycle 2), (DUT)."""
     words = [match.lower() for match in _TOKEN.findall(inside)]
-    if _by_unit(inside)[0] or scale_of(inside, "time") is not None:
+    if _POWER.match(inside) or _by_unit(inside)[0] or scale_of(inside, "time") is not None:
         return False
     kinds = ("cycle", "number", "volts", "amps")
     return bool(words) and all(
@@ -362,6 +389,8 @@ def _meaning(words: list[str], name: str) -> tuple[str, str, tuple[int, ...], in
         "timestamp": "time",
         "time_stamp": "time",
         "elapsed_time": "time",
+        "datetime": "time",
+        "date_time": "time",
         "#": "number",
         "iabs": "amps",
         "absi": "amps",

@@ -38,6 +38,12 @@ _SAME = 2e-4
 """Relative difference from which on two columns are not the same numbers printed twice."""
 _LEAK = 0.05
 """Two electrodes' currents add up to less than this fraction of one of them."""
+_MOST_VOLTS, _MOST_AMPS = 1e3, 10.0
+"""What no device of an array is driven to, or carries."""
+_DATES = ((2e4, 8e4), (7e5, 8e5))
+"""Days since 1900 of a spreadsheet, and since the year 0 of MATLAB, from 1954 to 2119."""
+_FAST_SECONDS, _SLOW_DAYS = 2e-5, 1e-3
+"""Steps between dates: no clock in seconds resolves the first so late; the second are minutes."""
 _LIMITED = {
     "c",
     "t",
@@ -221,6 +227,11 @@ def pieces_of(path: Path, block: Block, number_: int, notes: Notes) -> list[Piec
         if column.kind in ("time", "volts", "amps", "ohms")
     }
     kept = {k: values for k, values in kept.items() if values.filled}
+    kept |= {
+        k: _of_dates(path, block, k, values, notes)
+        for k, values in kept.items()
+        if block.columns[k].kind == "time" and not block.columns[k].unit
+    }
     counts = {k: int(np.count_nonzero(~values.empty)) for k, values in kept.items()}
     whole = max(counts.values(), default=0)
     scarce = [
@@ -237,6 +248,8 @@ def pieces_of(path: Path, block: Block, number_: int, notes: Notes) -> list[Piec
         for k in (time, volts, amps):
             if k is not None:
                 _check(path, block.columns[k])
+        for k, most, unit in ((volts, _MOST_VOLTS, "V"), (amps, _MOST_AMPS, "A")):
+            _possible(path, block, k, kept[k], most, unit)
         found += _rows_of(path, block, kept, (time, volts, minus, amps), ohms, number_, notes)
     return found
 
@@ -246,6 +259,43 @@ def _check(path: Path, column: Column) -> None:
         column.checked()
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
+
+
+def _possible(path: Path, block: Block, k: int, values: Values, most: float, unit: str) -> None:
+    """Refuse numbers without a unit that no device has in volt or ampere: they are in another."""
+    column, top = block.columns[k], float(np.nanmax(np.abs(values.si), initial=0.0))
+    if top > most and not column.unit and column.kind == ("volts" if unit == "V" else "amps"):
+        raise DataError(
+            f"{path}, line {block.line}: column {column.header} goes up to {top:.4g}, which is no"
+            f" number of {'volts' if unit == 'V' else 'amperes'}; say its unit in the header, such"
+            f" as {column.header} (m{unit})"
+        )
+
+
+def _of_dates(path: Path, block: Block, k: int, values: Values, notes: Notes) -> Values:
+    """Return times without a unit in seconds where they are dates of a spreadsheet or of MATLAB,
+    which count days.
+
+    Raises
+    ------
+    DataError
+        They may be either: dates of a slow sweep, or the seconds of a clock in a fast one.
+    """
+    time = values.si[np.isfinite(values.si)]
+    steps = np.diff(time)
+    if time.size < 3 or not any(low < time[0] < high for low, high in _DATES):
+        return values
+    step, header = float(np.median(steps)), block.columns[k].header
+    if step > _SLOW_DAYS:
+        return values
+    if step > _FAST_SECONDS:
+        raise DataError(
+            f"{path}, line {block.line}: column {header} begins at {time[0]:.10g}, with steps of"
+            f" {step:.3g}: seconds of a clock, or days of a spreadsheet's dates? Say the unit in the"
+            f" header, {header} (s), or format the dates as times of day"
+        )
+    notes.read.append(f"{header} holds dates, in days")
+    return replace(values, si=86400.0 * (values.si - time[0]))
 
 
 def _names(block: Block, columns: Sequence[int]) -> str:

@@ -168,6 +168,7 @@ def read_curve(path: Path, blocks: list[Block], notes: Notes, v_read: float | No
         Damaged rows, other columns, pulses that are not alike; the message names the line.
     """
     if not blocks[0].headed:
+        check_row_widths(path, blocks[0])
         raise DataError(
             f"{path}, line {blocks[0].line}: no pulse curve: the first line must be a header, not"
             " numbers"
@@ -329,6 +330,12 @@ def _siemens(
             raise DataError(
                 f"{path}, line {at[np.argmax(low)]}: {found[low][0]:.4g} S in column"
                 f" {column.header}; expected finite conductances above 0 S"
+                + (
+                    ". The header says no quantity that is known: time, voltage, current,"
+                    " resistance, conductance?"
+                    if not column.kind
+                    else ""
+                )
             )
         notes.left.append(
             f"{np.count_nonzero(low)} reading{'s' if np.count_nonzero(low) > 1 else ''} at or below"
