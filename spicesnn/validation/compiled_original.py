@@ -275,6 +275,8 @@ def _pattern(value: float) -> float:
 def _said(text: str, folder: Path) -> str:
     """Return what a compiler said, without the folder that it was given."""
     bare = re.sub(r"\x1b\[[0-9;]*m", "", text).replace(f"{folder}/", "")
+    if "panicked" in bare:
+        return f"it crashes on it, a fault of its own ({' '.join(bare.split(': thread')[0].split())[:200]})"
     return " ".join(bare.split())[:400]
 
 

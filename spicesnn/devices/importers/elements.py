@@ -187,7 +187,7 @@ class Grammar:
         """Return the first property that would change the element, or None."""
         for key, value in given:
             neutral = (key == "m" and value == "1") or (
-                key in ("tc1", "tc2", "tc") and set(value) <= set("0. ,")
+                key in ("tc1", "tc2", "tc", "rser", "lser") and set(value) <= set("0. ,")
             )
             if key not in known and key not in _RATINGS | _HINTS and not neutral:
                 return f"{key}={value}"

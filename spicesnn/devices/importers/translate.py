@@ -231,6 +231,11 @@ class _Translator:
         unknown = [
             key for key in passed if key not in subckt.defaults and key not in subckt.scope.params
         ]
+        if unknown == ["m"]:
+            raise element.card.error(
+                "copies of a sub-circuit in parallel (m=) are not translated; call it as often as is"
+                " meant"
+            )
         if unknown:
             raise element.card.error(f"{element.of!r} takes no parameter {unknown[0]!r}")
         constants = {key: term for key, term in passed.items() if term.op == "num"}

@@ -244,7 +244,7 @@ def test_what_is_not_understood_is_refused_by_line_and_word(expression, message)
     assert "d.lib, line " in str(caught.value)
 
 
-@pytest.mark.parametrize("neutral", ["m=1", "tc1=0", "tc2=0.0", "tc=0,0", "tol=5"])
+@pytest.mark.parametrize("neutral", ["m=1", "tc1=0", "tc2=0.0", "tc=0,0", "tol=5", "rser=0"])
 def test_properties_that_change_nothing_are_left_out(neutral):
     text = f".subckt d a b\nr1 a b 1k {neutral}\n.ends"
     written = write(translate(library_of(cards_of(text, "d.lib")), "d", SpiceDialect.LTSPICE, {}))
@@ -332,6 +332,8 @@ def test_forms_of_elements(cards, wanted):
         (".param x=1 x=2", "defined a second time"),
         (".tran 1", "inside a sub-circuit"),
         ("xx a b d", "does one hold itself"),
+        ("xx a b d m=2", "line 2: copies of a sub-circuit in parallel"),
+        ("xx a b d r=2", "'d' takes no parameter 'r'"),
     ],
 )
 def test_elements_that_cannot_be_taken_are_refused_by_line(cards, message):

@@ -212,6 +212,10 @@ REFUSED = [
     ("analog I(p,n) <+ V(p,n) + white_noise(1e-20);", "line 5: white_noise"),
     ("analog begin I(p,n) <+ V(p,n);\n@(cross(V(p,n), 1)) ; end", r"line 6: @\(cross\)"),
     ("analog begin I(p,n) <+ V(p,n);\n@(timer(1n)) ; end", r"line 6: @\(timer\)"),
+    (
+        "real g;\nanalog begin I(p,n) <+ g*V(p,n);\n@(final_step) g = 1; end",
+        r"line 7: @\(final_step\)",
+    ),
     ("analog I(p,n) <+ ddt(1p*V(p,n));", "line 5: ddt.. of the voltage between the terminals"),
     ('analog I(p,n) <+ $limit(V(p,n), "pnjlim", 1, 1);', "line 5: .limit"),
     ('analog I(p,n) <+ $simparam("gmin") * V(p,n);', "line 5: .simparam"),
@@ -499,6 +503,29 @@ def test_bounds_follow_the_parameters_that_a_clip_is_made_of(tmp_path):
     (state,) = found.states
     assert (state.low, state.high, state.guessed) == (-1.0, 8.0, ())
     assert replace(device_of_model(found), n0=5.0).bounds() == (-4.0, 5.0)
+
+
+def test_what_is_only_shown_at_the_end_is_left_out(tmp_path):
+    found = of_text(
+        tmp_path,
+        "real g;\nanalog begin\n@(initial_step) g = 1m;\n"
+        '@(final_step) begin $strobe("%g", g); $display("x"); end\nI(p,n) <+ g*V(p,n); end',
+    )
+    assert found.left_out == ("line 8: $strobe", "line 8: $display")
+    assert device_of_model(found).current(2.0, 0.0) == pytest.approx(2e-3)
+    if not compiled_original.missing():
+        assert certificate(found, np.random.default_rng(1)).ok
+
+
+@needs_compiler
+def test_a_crash_of_the_compiler_is_told_in_short(tmp_path):
+    found = of_text(tmp_path, "parameter real r = 1_000.5;\nanalog I(p,n) <+ V(p,n)/r;")
+    assert found.defaults == {"r": 1000.5}
+    with pytest.raises(
+        UnsupportedNetlistError, match="crashes on it, a fault of its own"
+    ) as caught:
+        certificate(found, np.random.default_rng(1))
+    assert "backtrace" not in str(caught.value)
 
 
 def test_a_step_in_an_unknown_is_not_taken_for_a_straight_line(tmp_path):

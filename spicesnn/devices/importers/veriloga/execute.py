@@ -398,6 +398,9 @@ class Run:
     def event(self, statement: Statement) -> None:
         event = statement.target
         assert event is not None
+        if event.at.text == "final_step" and self.shows(statement.inner[0]):
+            self.do(statement.inner[0])
+            return
         if event.at.text != "initial_step" or event.op not in ("name", "call"):
             raise event.at.error(
                 f"@({event.at.text}) is not understood; of the events only initial_step has a"
@@ -405,6 +408,14 @@ class Run:
             )
         if self.initial:
             self.do(statement.inner[0])
+
+    def shows(self, statement: Statement) -> bool:
+        """Return whether a statement does nothing but show something."""
+        if statement.kind == "block":
+            return all(self.shows(inner) for inner in statement.inner)
+        return statement.kind == "nothing" or (
+            statement.kind == "task" and statement.at.text in _SHOWN
+        )
 
     def contribute(self, statement: Statement) -> None:
         target = statement.target
