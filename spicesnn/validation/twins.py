@@ -410,7 +410,14 @@ def check_twins(
     drawn = draw_pulses(device, pulses, rng)
     exact = integrated(device, drawn)
     each = [
-        _compare(device, drawn, k, exact, accuracy or for_transient(device)) for k in range(pulses)
+        _compare(
+            device,
+            drawn,
+            k,
+            exact,
+            accuracy or for_transient(device, duration_s=float(drawn.duration_s[k])),
+        )
+        for k in range(pulses)
     ]
     return TwinCheck(
         name=name,

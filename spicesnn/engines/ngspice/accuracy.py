@@ -15,17 +15,29 @@ reltol 1e-6, chgtol 0.1 range, 30       1.0e-4       43-115
 ngspice's truncation error is relative to a capacitor's charge. Near a state of zero that charge
 vanishes and the steps shrink for nothing; `chgtol`, as a part of the charge that the state's range
 stands for, is the floor that prevents it. Gear is ten times less accurate at the same points, so
-the rule stays trapezoidal, with trtol 1."""
+the rule stays trapezoidal, with trtol 1.
+
+`abstol` is another such floor, as a current: 1e-15 A into 1 pF is a rate of 1e-3 a second that
+ngspice does not look at, which a pulse of a second makes an error of 1e-3. It is therefore no more
+than what `chgtol` allows over the longest step.
+
+What all of these bound is the error of a step. A state that runs away, as a falling resistance
+makes the current grow that lowers it, makes the errors of all steps before grow with it
+(`laws.state_error`): a linear drift that ends at a ninth of its resistance was 6e-4 of its range
+off. Where that shows, the same pulse is run again with `finer` tolerances."""
 
 from __future__ import annotations
 
+import math
 import re
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device
+from spicesnn.devices.foreign import Foreign
 from spicesnn.errors import InputError
 from spicesnn.netlist.accuracy import TransientAccuracy
 from spicesnn.netlist.twin import Twin, logical_lines
@@ -37,24 +49,78 @@ SHARE_OF_RANGE = 0.1
 MOST_VOLTS = 1.0
 """A state may be allowed thousands of volts and use a few: no more than this is taken as its
 range."""
+LEAST_ABSTOL, MOST_ABSTOL = 1e-18, 1e-15
+"""Ampere; the least is what reads have."""
+LARGEST_STATE_ERROR = 2e-4
+"""Of a state's range, at the end of a pulse; above it the pulse is run again."""
+FINEST_RELTOL = 1e-9
+
+
+def for_transient(
+    device: Device | None,
+    wires: Wires | None = None,
+    points: int = POINTS,
+    duration_s: float = 0.0,
+) -> TransientAccuracy:
+    """Return the tolerances for a transient.
+
+    Parameters
+    ----------
+    device : Device, optional
+        Of the cells. The rates of a user's own sub-circuit are not known, so that nothing would
+        tell how its errors grow: its tolerance is a tenth of that of others.
+    wires : Wires, optional
+        Their capacitances count too.
+    points : int
+        At least as many, or what the device asks for if that is more.
+    duration_s : float
+        In second; left out, `abstol` is for short pulses.
+    """
+    points = points if device is None else max(points, device.spice_points)
+    states = () if device is None else _state_charges(device)
+    lines = () if wires is None else (wires.word_line_farad, wires.bit_line_farad)
+    charges = [*states, *(1e-3 * farad for farad in lines if farad > 0)]
+    reltol = RELTOL / 10 if isinstance(device, Foreign) else RELTOL
+    abstol = MOST_ABSTOL
+    if states and duration_s > 0:
+        # In decades, so that pulses of about one length share a deck.
+        decade = math.floor(math.log10(reltol * min(states) * points / duration_s))
+        abstol = min(max(float(f"1e{decade}"), LEAST_ABSTOL), MOST_ABSTOL)
+    return TransientAccuracy(
+        points=points, reltol=reltol, abstol=abstol, chgtol=min(charges, default=1e-16)
+    )
+
+
+def finer(accuracy: TransientAccuracy, state_error: float | None) -> TransientAccuracy | None:
+    """Return tolerances with which the states of a pulse are known well enough.
+
+    The number of steps goes with the tolerance's power of −1/3 and their errors with the tolerance,
+    so the error of the states goes with its power of 2/3.
+
+    Parameters
+    ----------
+    accuracy : TransientAccuracy
+        What the pulse was run with.
+    state_error : float or None
+        What came of it, of the states' range, where that is known.
+
+    Returns
+    -------
+    TransientAccuracy or None
+        None if the states are known well enough, or cannot be known better.
+    """
+    if state_error is None or state_error <= LARGEST_STATE_ERROR:
+        return None
+    if accuracy.reltol <= FINEST_RELTOL:
+        return None
+    decades = math.ceil(1.5 * math.log10(state_error / LARGEST_STATE_ERROR))
+    reltol = max(float(f"{accuracy.reltol * 10.0**-decades:.3g}"), FINEST_RELTOL)
+    abstol = float(f"{accuracy.abstol * reltol / accuracy.reltol:.3g}")
+    return replace(accuracy, reltol=reltol, abstol=max(abstol, LEAST_ABSTOL))
 
 
 @lru_cache(maxsize=64)
-def for_transient(
-    device: Device | None, wires: Wires | None = None, points: int = POINTS
-) -> TransientAccuracy:
-    """Return the tolerances for the cells (and, where lines have capacitance, for those); at least
-    the points that the device asks for."""
-    points = points if device is None else max(points, device.spice_points)
-    charges = [] if device is None else _state_charges(device)
-    if wires is not None:
-        charges += [
-            1e-3 * farad for farad in (wires.word_line_farad, wires.bit_line_farad) if farad > 0
-        ]
-    return TransientAccuracy(points=points, reltol=RELTOL, chgtol=min(charges, default=1e-16))
-
-
-def _state_charges(device: Device) -> list[float]:
+def _state_charges(device: Device) -> tuple[float, ...]:
     """Return the charge of each state capacitor that counts as small, coulomb."""
     low, high = (np.asarray(b, dtype=float) for b in device.bounds())
     count = len(device.state_names)
@@ -74,7 +140,7 @@ def _state_charges(device: Device) -> list[float]:
         _state_farad(text, element, scale)
         for element, scale in zip(elements, device.state_scale, strict=True)
     ]
-    return [SHARE_OF_RANGE * v * c for v, c in zip(volts, farads, strict=True)]
+    return tuple(SHARE_OF_RANGE * v * c for v, c in zip(volts, farads, strict=True))
 
 
 @lru_cache(maxsize=64)

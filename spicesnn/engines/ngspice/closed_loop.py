@@ -244,7 +244,12 @@ def closed_loop(engine: NgspiceEngine, array: Crossbar, loop: Loop) -> LoopResul
     waveform = Waveform(time_s=time, row_volts=rows, column_volts=np.zeros((time.size, 1))).checked(
         array
     )
-    accuracy = for_transient(array.device, array.wires, points=POINTS_A_PERIOD * periods)
+    accuracy = for_transient(
+        array.device,
+        array.wires,
+        points=POINTS_A_PERIOD * periods,
+        duration_s=waveform.duration_s,
+    )
     deck = pulse_deck(array, waveform, accuracy, inline_models=True, save_nodes=True)
     fed = sources_of(deck.columns)
     edge, clock = number(loop.edge_s), number(loop.clock_s)

@@ -39,8 +39,8 @@ class NgspiceEngine(Engine):
     workers : int
         Jobs that run at the same time. A large batch of reads is split over them.
     timeout_s : float
-        Longest time for one job, seconds; then its worker is killed and `NgspiceTimeoutError`
-        raised.
+        Longest time for one job, seconds; then its worker is killed, and where there is no other
+        way to the answer (`ways`) `NgspiceTimeoutError` raised.
     silence_s : float
         Longest time without a sign of life from a worker, seconds; then it is replaced and the job
         repeated.
@@ -52,7 +52,8 @@ class NgspiceEngine(Engine):
         Jobs after which a worker is replaced; 0 for never.
     read_accuracy, transient_accuracy : ReadAccuracy, TransientAccuracy
         Tolerances and steps; for transients, by default, what `accuracy.for_transient` chooses for
-        the device.
+        the device, and finer ones where the errors of the steps grow (``stats["state_error"]`` of a
+        pulse is what they come to, of the states' range; with yours it is only said).
     failures : Path, optional
         Folder for the decks and logs of failed jobs. Left out, it is ``failures`` in the directory
         of the run that is being made, and outside a run a new one in the system's temporary folder.
@@ -175,8 +176,11 @@ class NgspiceEngine(Engine):
 
     def _pulse(self, array: Crossbar, waveform: CheckedWaveform) -> PulseResult:
         self._ready()
-        tolerances = self.transient_accuracy or accuracy.for_transient(array.device, array.wires)
-        return pulses.pulse(self.pool, self._circuits, array, waveform, tolerances)
+        tolerances = self.transient_accuracy or accuracy.for_transient(
+            array.device, array.wires, duration_s=waveform.duration_s
+        )
+        finer = accuracy.finer if self.transient_accuracy is None else None
+        return pulses.pulse(self.pool, self._circuits, array, waveform, tolerances, finer)
 
     def _drive(
         self,
@@ -187,7 +191,9 @@ class NgspiceEngine(Engine):
         points: int,
     ) -> IVCurve:
         self._ready()
-        tolerances = self.transient_accuracy or accuracy.for_transient(device)
+        tolerances = self.transient_accuracy or accuracy.for_transient(
+            device, duration_s=stimulus.duration_s
+        )
         return drives.drive(
             self.pool, device, stimulus, np.asarray(state), gate_volts, points, tolerances
         )

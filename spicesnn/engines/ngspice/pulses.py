@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import hashlib
 import time as clock
-from collections.abc import Hashable
+from collections import Counter
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +18,11 @@ from spicesnn.devices.foreign import Foreign
 from spicesnn.engines.ngspice import checks
 from spicesnn.engines.ngspice.checks import AnswerRejectedError
 from spicesnn.engines.ngspice.circuit import Answer, Circuit, Circuits, Job, array_key, build
-from spicesnn.engines.ngspice.laws import Solved, kirchhoff, state_defect
+from spicesnn.engines.ngspice.laws import Solved, kirchhoff, state_defect, state_error
 from spicesnn.engines.ngspice.pool import Pool
 from spicesnn.engines.ngspice.reads import altered_values, solved_array
+from spicesnn.engines.ngspice.ways import PULSES, Way, led
 from spicesnn.engines.results import PulseResult, Waveforms
-from spicesnn.errors import NgspiceError, NgspiceTimeoutError
 from spicesnn.netlist.accuracy import TransientAccuracy
 from spicesnn.netlist.cells import needs_models
 from spicesnn.netlist.deck import Deck
@@ -31,13 +32,6 @@ LARGEST_DEFECT = 1e-4
 """Of a state's range, summed over a transient; 1e-6 is what sound ones have."""
 LARGEST_RANGE = 10.0
 """Volts of a state node that count as its range where the bounds are wider."""
-WAYS = ("from 0 V", "from the operating point")
-"""Ways into a transient.
-
-The states are initial conditions and all lines begin at 0 V, so that the first volts are a step for
-Newton's method, and one deck serves many pulses. Cells of a transistor and a memristor in series
-may not get over that step however short it is made (a tenth of random pulses); the operating point
-of the first volts, the states held, has ngspice's helps (gmin and source stepping)."""
 LONGEST_ALTER = 1000
 """Characters of a command; a waveform with more points stands in the deck, which is then parsed for
 it."""
@@ -49,19 +43,37 @@ def pulse(
     array: Crossbar,
     waveform: CheckedWaveform,
     accuracy: TransientAccuracy,
+    finer: Callable[[TransientAccuracy, float | None], TransientAccuracy | None] | None = None,
 ) -> PulseResult:
-    """Apply a waveform and return the array afterwards."""
+    """Apply a waveform and return the array afterwards.
+
+    Parameters
+    ----------
+    pool : Pool
+    circuits : Circuits
+    array : Crossbar
+    waveform : CheckedWaveform
+    accuracy : TransientAccuracy
+    finer : callable, optional
+        Returns the tolerances to run it with again, from those it was run with and the error of the
+        states that came of them, or None.
+    """
     began = clock.perf_counter()
-    ways = _ways(array)
-    for way in ways:
-        try:
-            done = _applied(pool, circuits, array, waveform, accuracy, way, last=way == ways[-1])
-            break
-        except NgspiceTimeoutError:
-            raise
-        except NgspiceError:
-            if way == ways[-1]:
-                raise
+    ways: Counter[str] = Counter()
+    spent = np.zeros(2)
+
+    def run(wanted: TransientAccuracy) -> Applied:
+        way, done = led(
+            _ways(array),
+            lambda way, last: _applied(pool, circuits, array, waveform, wanted, way, last=last),
+        )
+        ways[way.name] += 1
+        spent[:] += done.seconds, done.cpu_seconds
+        return done
+
+    done = run(accuracy)
+    while finer is not None and (wanted := finer(accuracy, done.state_error)) is not None:
+        accuracy, done = wanted, run(wanted)
     lines = done.waveforms
     return PulseResult(
         array=array if done.states is None else array.with_state(within_bounds(array, done.states)),
@@ -70,16 +82,18 @@ def pulse(
         residual_amps=done.residual,
         stats={
             "method": "ngspice tran",
-            "ways": {way: 1},
+            "ways": dict(ways),
             "points": int(lines.time.size),
+            "reltol": accuracy.reltol,
+            "state_error": done.state_error,
             "seconds": clock.perf_counter() - began,
-            "ngspice_seconds": done.seconds,
-            "ngspice_cpu_seconds": done.cpu_seconds,
+            "ngspice_seconds": float(spent[0]),
+            "ngspice_cpu_seconds": float(spent[1]),
         },
     )
 
 
-def _ways(array: Crossbar) -> tuple[str, ...]:
+def _ways(array: Crossbar) -> tuple[Way, ...]:
     """Ways in which a pulse may begin: from its operating point only where nothing but the states
     remembers a charge; with transistors in the cells that way comes first."""
     if (
@@ -88,8 +102,8 @@ def _ways(array: Crossbar) -> tuple[str, ...]:
         or array.wires.word_line_farad
         or array.wires.bit_line_farad
     ):
-        return WAYS[:1]
-    return WAYS[::-1] if array.gated else WAYS
+        return PULSES[:1]
+    return PULSES[::-1] if array.gated else PULSES
 
 
 def _applied(
@@ -98,13 +112,12 @@ def _applied(
     array: Crossbar,
     waveform: CheckedWaveform,
     accuracy: TransientAccuracy,
-    way: str,
+    way: Way,
     *,
     last: bool,
 ) -> Applied:
     """Run a waveform and return the checked transient; a failure is kept where no other way is
     left."""
-    settled = way == WAYS[1]
     modelled = needs_models(array, moving=True)
     key: Hashable = (
         "pulse",
@@ -112,24 +125,25 @@ def _applied(
         accuracy,
     )
     # A deck takes waveforms of any length, an alter command does not.
-    altered = not settled and waveform.time_s.size * 2 * 25 < LONGEST_ALTER
+    altered = not way.settled and waveform.time_s.size * 2 * 25 < LONGEST_ALTER
     if not altered:
         key = (key, _digest(waveform))
-    if settled:  # the states stand in the deck
+    if way.settled:  # the states stand in the deck
         assert array.state is not None
         key = (key, "settled", array.state.tobytes())
 
     def deck() -> Deck:
         return pulse_deck(
-            array, waveform, accuracy, inline_models=True, save_nodes=True, settled=settled
+            array, waveform, accuracy, inline_models=True, save_nodes=True, settled=way.settled
         )
 
     circuit = circuits.get(key, lambda: build(key, deck(), device=array.device))
     job = Job(
-        analysis=accuracy.analysis(waveform.duration_s, settled=settled),
+        analysis=accuracy.analysis(waveform.duration_s, settled=way.settled),
         values=altered_values(array, circuit),
         commands=_waveforms(circuit, waveform) if altered else {},
         standalone=lambda: deck().text,
+        seconds=way.seconds(pool.settings.patience.job_s, last=last),
         kept=last,
     )
     return pool.run(circuit, job, lambda answer: checked(array, circuit, waveform, answer))
@@ -190,12 +204,25 @@ def _levels(time: Floats, waveform: CheckedWaveform) -> tuple[Floats, Floats, Fl
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Applied:
-    """A checked transient: line waveforms, states (states, rows, cols, points) or None, violation
-    of the current law."""
+    """A checked transient.
+
+    Attributes
+    ----------
+    waveforms : Waveforms
+        Of the lines.
+    states : (states, rows, cols, points) or None
+    residual : float
+        Largest violation of the current law, ampere.
+    state_error : float or None
+        What the errors of the steps come to in the final states, of their range; None for a user's
+        own sub-circuit, whose rates are not known.
+    seconds, cpu_seconds : float
+    """
 
     waveforms: Waveforms
     states: Floats | None
     residual: float
+    state_error: float | None
     seconds: float
     cpu_seconds: float
 
@@ -223,14 +250,17 @@ def checked(
     )
     _check_sources(circuit, vectors, solved, answer)
     residual = _check_currents(array, solved, answer)
+    error: float | None = 0.0
     if at_points is not None and isinstance(array.device, Foreign):
         array.device.check_held(solved.word - solved.bit, at_points)
+        error = None
     elif at_points is not None:
-        _check_movement(array, time, at_points, solved, gates, answer)
+        error = _check_movement(array, time, at_points, solved, gates, answer)
     return Applied(
         waveforms=_from_start(waveform, time, solved),
         states=states,
         residual=residual,
+        state_error=error,
         seconds=answer.seconds,
         cpu_seconds=answer.cpu_seconds,
     )
@@ -258,29 +288,28 @@ def _check_movement(
     solved: Solved,
     gates: Floats | None,
     answer: Answer,
-) -> None:
+) -> float:
     """Check the state equation over every step of every cell, states (states, n, rows, cols): wrong
-    parameters or starts show here."""
+    parameters or starts show here. Return the error of the final states, of their range."""
     device = array.device
     assert device is not None
     count = len(states)
-    rates = np.asarray(
-        device.rate(
-            solved.word - solved.bit, states if count > 1 else states[0], array.gate_of_cells(gates)
-        )
-    )
-    rates = np.broadcast_to(rates.reshape(-1, *rates.shape[-3:]), states.shape)
-    if array.stuck is not None:
-        rates = np.where(array.stuck, 0.0, rates)
+    volts, cell_gates = solved.word - solved.bit, array.gate_of_cells(gates)
+
+    def rate(at: Floats) -> Floats:
+        found = np.asarray(device.rate(volts, at if count > 1 else at[0], cell_gates))
+        found = np.broadcast_to(found.reshape(-1, *found.shape[-3:]), at.shape)
+        return found if array.stuck is None else np.where(array.stuck, 0.0, found)
+
+    rates = rate(states)
     shape = (count, *array.shape)
     defect = state_defect(time, states, rates, array.state_or_zeros().reshape(shape))
     low, high = (
         np.broadcast_to(np.asarray(b, dtype=float), array.state_or_zeros().shape).reshape(shape)
         for b in device.bounds()
     )
-    share = defect / np.minimum(
-        high - low, LARGEST_RANGE * np.asarray(device.state_scale)[:, None, None]
-    )
+    span = np.minimum(high - low, LARGEST_RANGE * np.asarray(device.state_scale)[:, None, None])
+    share = defect / span
     if np.any(share > (30 * LARGEST_DEFECT if array.gated else LARGEST_DEFECT)):
         k, i, j = np.unravel_index(int(np.argmax(share)), shape)
         raise AnswerRejectedError(
@@ -288,6 +317,8 @@ def _check_movement(
             f" equation, by {share[k, i, j]:.3g} of its range",
             answer.log,
         )
+    error = state_error(time, states, rate, rates, (low[:, None], high[:, None]))
+    return min(float(np.nan_to_num(np.abs(error) / span, nan=1.0).max()), 1.0)
 
 
 def _from_start(waveform: CheckedWaveform, time: Floats, solved: Solved) -> Waveforms:

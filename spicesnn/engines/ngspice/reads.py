@@ -6,7 +6,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Hashable
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -27,8 +26,8 @@ from spicesnn.engines.ngspice.circuit import (
 )
 from spicesnn.engines.ngspice.laws import LARGEST_IMBALANCE, Solved, balanced, kirchhoff
 from spicesnn.engines.ngspice.pool import Pool
+from spicesnn.engines.ngspice.ways import READS, Way, led
 from spicesnn.engines.results import Read
-from spicesnn.errors import NgspiceError, NgspiceTimeoutError
 from spicesnn.netlist.accuracy import ReadAccuracy
 from spicesnn.netlist.cells import needs_models
 from spicesnn.netlist.deck import Names
@@ -39,48 +38,6 @@ LARGEST_ANSWER = 32 << 20
 WORTH_SPLITTING = 20_000
 """Cells times inputs from which a batch is split over the workers: less is done sooner than another
 worker starts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """One way to the solution of nonlinear cells.
-
-    Attributes
-    ----------
-    name : str
-    steps : int
-        From one input to the next of a batch; only the last of them is kept.
-    optran : str
-        What ngspice may do about a first point that Newton's method does not reach: ``optran NEWTON
-        GMIN SOURCE STEP END RAMP``.
-    """
-
-    name: str
-    steps: int
-    optran: str
-
-
-WAYS = (
-    Way("direct", 1, "optran 1 0 0 0 0 0"),
-    Way("ramp of 4", 4, "optran 1 0 0 0 0 0"),
-    Way("ramp of 16", 16, "optran 1 0 0 0 0 0"),
-    Way("ramp of 128", 128, "optran 1 0 0 0 0 0"),
-    Way("gmin stepping", 1, "optran 0 1 0 0 0 0"),
-    Way("source stepping", 1, "optran 0 0 1 0 0 0"),
-    Way("pseudo-transient", 1, "optran 0 0 0 1n 1u 0"),
-)
-"""Ways to the solution of nonlinear cells, in the order in which they are tried.
-
-Newton's method alone comes first: it needs a few steps, or gives up after 500. ngspice's own next
-step, gmin stepping, may go on for ten minutes where strongly nonlinear cells sit behind wires (12 x
-4 JART cells at 0.2 V whose barrier is written as a current exponential in its voltage), while
-inputs that come up in four steps are solved in 0.1 s. So ramps come before what ngspice would do of
-itself. Newton's method may also stop at what is no solution, which
-the laws of the circuit tell: that too leads on to the next way. Sources that are stepped from 0,
-and the circuit let go in time, are left for circuits in which a conductance to ground at every node
-leads astray. """
-SHARE_OF_TIME = 0.2
-"""Part of the time of one job that each way but the last may take."""
 
 
 def read(
@@ -96,26 +53,12 @@ def read(
         part = _part(levels, parts[k])
         if not modelled:
             return _sweep(pool, circuits, array, part, accuracy, None)
-        failures: list[NgspiceError] = []
-        for way in WAYS:
-            try:
-                done = _sweep(pool, circuits, array, part, accuracy, way)
-            except NgspiceError as failed:
-                failures.append(failed)
-            else:
-                used.append(way.name)
-                return done
-        # ngspice's own reason says more than that a way took too long.
-        told = next(
-            (failed for failed in failures if not isinstance(failed, NgspiceTimeoutError)),
-            failures[-1],
+        way, done = led(
+            READS,
+            lambda way, last: _sweep(pool, circuits, array, part, accuracy, way, last=last),
         )
-        raise type(told)(
-            f"ways tried: {', '.join(way.name for way in WAYS)}",
-            reason=str(told).splitlines()[0],
-            deck_path=failures[-1].deck_path,
-            log=told.log,
-        )
+        used.append(way.name)
+        return done
 
     solved = pool.map(one, len(parts))
     column_amps, row_amps, word, bit, residual, seconds = (
@@ -146,11 +89,12 @@ def _sweep(
     levels: Levels,
     accuracy: ReadAccuracy,
     way: Way | None,
+    *,
+    last: bool = True,
 ) -> tuple[Floats, ...]:
     """Solve one part of a batch in one DC sweep; nonlinear cells by the given way."""
     modelled = needs_models(array, moving=False)
     steps = 1 if way is None else way.steps
-    last = way is None or way is WAYS[-1]
     # Every source that is fed costs a call for each Newton iteration, so bit lines that stand still
     # over the batch are altered instead.
     steady = steps == 1 and bool(np.all(levels.column_volts == levels.column_volts[0]))
@@ -174,7 +118,7 @@ def _sweep(
         values=values,
         table=table,
         commands={} if way is None else {"optran": way.optran},
-        seconds=None if last else SHARE_OF_TIME * pool.settings.patience.job_s,
+        seconds=None if way is None else way.seconds(pool.settings.patience.job_s, last=last),
         kept=last,
         standalone=lambda: read_deck(array, levels, accuracy=accuracy, inline_models=True).text,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 import spicesnn as sn
 from spicesnn.devices.stimulus import PiecewiseLinear
-from spicesnn.engines.ngspice.accuracy import for_transient
+from spicesnn.engines.ngspice.accuracy import finer, for_transient
 from spicesnn.engines.ngspice.laws import state_defect
 from spicesnn.errors import InputError, NgspiceError
 from spicesnn.netlist.accuracy import TransientAccuracy
@@ -63,6 +64,62 @@ def test_tolerances_come_from_the_device() -> None:
     assert for_transient(
         sn.devices.VTEAM(), sn.Wires(word_line_farad=1e-15)
     ).chgtol == pytest.approx(1e-18)
+
+
+def test_long_pulses_have_smaller_currents_in_view() -> None:
+    """1e-15 A into 1 pF is 1e-3 of a state's range a second."""
+    device = sn.devices.LinearDrift()
+    assert [for_transient(device, duration_s=s).abstol for s in (0.0, 1e-6, 0.3, 1e3)] == [
+        1e-15,
+        1e-15,
+        1e-17,
+        1e-18,
+    ]
+    assert for_transient(device, duration_s=0.1) == for_transient(device, duration_s=0.2)
+    assert for_transient(None, duration_s=1.0).abstol == 1e-15
+
+
+def test_finer_tolerances_are_as_fine_as_the_error_asks() -> None:
+    usual = for_transient(sn.devices.LinearDrift(), duration_s=0.02)
+    assert usual.abstol == 1e-16
+    assert finer(usual, None) is None
+    assert finer(usual, 2e-4) is None
+    assert finer(usual, 3e-4) == replace(usual, reltol=1e-7, abstol=1e-17)
+    assert finer(usual, 1.5e-3) == replace(usual, reltol=1e-8, abstol=1e-18)
+    assert finer(usual, 1.0) == replace(usual, reltol=1e-9, abstol=1e-18)
+    assert finer(replace(usual, reltol=1e-9), 1.0) is None
+
+
+def drifted(device: sn.devices.LinearDrift, start: float, volts: float, width_s: float) -> float:
+    """Return the state after a trapezoidal pulse, in closed form: R dR/dx moves with ∫v dt."""
+    span = device.r_off - device.r_on
+    flux = volts * 1.1 * width_s * device.mobility * device.r_on / device.length**2
+    ohm = np.sqrt((device.r_on + span * (1 - start)) ** 2 - 2 * span * flux)
+    return float(1 - (ohm - device.r_on) / span)
+
+
+@pytest.mark.parametrize(
+    ("start", "width_s", "runs"), [(0.3, 0.3279, 1), (0.442562, 0.3279, 2), (0.442562, 0.32866, 2)]
+)
+def test_a_state_that_runs_away_is_run_again_and_its_error_known(
+    ngspice: sn.NgspiceEngine, start: float, width_s: float, runs: int
+) -> None:
+    """From 9 kΩ to 1 kΩ, and to 0.3 kΩ, whose current grows all the way: every error of a step
+    grows ninefold and more. One run is 6.4e-4 off, and 1.3e-3 with ngspice's floor of 1e-15 A."""
+    device = sn.devices.LinearDrift()
+    array = sn.Crossbar(device=device, state=[[start]], wires=sn.Wires.ideal())
+    pulse = sn.Pulse(row_volts=[0.6924], width_s=width_s, rise_s=width_s / 10)
+    done, right = ngspice.pulse(array, pulse), drifted(device, start, 0.6924, width_s)
+    assert done.stats["ways"] == {"from 0 V": runs}
+    off = abs(float(done.state[0, 0]) - right)
+    assert off <= 2.5e-4
+    assert done.stats["state_error"] == pytest.approx(off, rel=0.35)
+    with sn.NgspiceEngine(transient_accuracy=for_transient(device, duration_s=0.4)) as own:
+        once = own.pulse(array, pulse)
+    assert once.stats["ways"] == {"from 0 V": 1}
+    off = abs(float(once.state[0, 0]) - right)
+    assert (off > 5e-4) == (runs > 1)
+    assert once.stats["state_error"] == pytest.approx(off, rel=0.35)
 
 
 def test_state_error_is_below_a_ten_thousandth_of_the_range(ngspice: sn.NgspiceEngine) -> None:

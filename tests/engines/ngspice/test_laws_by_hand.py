@@ -12,7 +12,7 @@ import spicesnn as sn
 from spicesnn.engines.ngspice import checks
 from spicesnn.engines.ngspice.checks import AnswerRejectedError
 from spicesnn.engines.ngspice.circuit import Answer
-from spicesnn.engines.ngspice.laws import Solved, kirchhoff, state_defect
+from spicesnn.engines.ngspice.laws import Solved, kirchhoff, state_defect, state_error
 
 ROWS, COLS = 4, 3
 WIRES = {
@@ -161,6 +161,52 @@ def test_a_state_that_moves_otherwise_than_its_rate_is_off_by_the_difference() -
     np.testing.assert_allclose(
         state_defect(time, late, rates, start)[0, 0], [0.05, 0.05], atol=1e-12
     )
+
+
+@pytest.mark.parametrize("rate_a_second", [3.0, -3.0])
+def test_errors_of_steps_grow_and_shrink_with_the_state(rate_a_second: float) -> None:
+    """dx/dt = a x by hand: each trapezoidal step multiplies by (1 + ah/2)/(1 - ah/2)."""
+    time = np.linspace(0.01, 1.0, 100)
+    factor = (1 + rate_a_second * 0.005) / (1 - rate_a_second * 0.005)
+    start = np.array([[[0.02, 0.04]]])
+    first = start * np.exp(rate_a_second * 0.01)
+    states = first[:, None] * factor ** np.arange(100.0)[:, None, None]
+    found = state_error(
+        time,
+        states,
+        lambda x: rate_a_second * x,
+        rate_a_second * states,
+        (np.zeros((1, 1, 1, 2)), np.ones((1, 1, 1, 2))),
+    )
+    np.testing.assert_allclose(
+        found[0], (states[:, -1] - start * np.exp(rate_a_second))[0], rtol=0.05
+    )
+
+
+def test_errors_of_one_state_reach_another() -> None:
+    """x falls to a/10 of y, y grows with x: the growth of the slow pair is that of a matrix, and a
+    pair that does not hang together has the errors of two single states."""
+    step, count = 0.01, 200
+    time = step * np.arange(1, count + 1)
+    start = np.array([0.1, 0.01])
+    bounds = (np.zeros((2, 1, 1, 1)), np.ones((2, 1, 1, 1)))
+    for matrix in (np.array([[0.5, 2.0], [1.0, -4.0]]), np.diag([1.0, -2.0])):
+        values, vectors = np.linalg.eig(matrix)
+
+        def at(t: float, values=values, vectors=vectors) -> np.ndarray:
+            return (vectors * np.exp(values * t)) @ np.linalg.solve(vectors, start)
+
+        one = np.linalg.solve(np.eye(2) - step / 2 * matrix, np.eye(2) + step / 2 * matrix)
+        points = [at(step)]
+        for _ in range(count - 1):
+            points.append(one @ points[-1])
+        states = np.array(points).T[:, :, None, None]
+
+        def rate(x: np.ndarray, matrix=matrix) -> np.ndarray:
+            return np.einsum("ij,j...->i...", matrix, x)
+
+        found = state_error(time, states, rate, rate(states), bounds)[:, 0, 0]
+        np.testing.assert_allclose(found, points[-1] - at(time[-1]), rtol=0.05, atol=1e-9)
 
 
 def answer_of(vectors: np.ndarray, plot: str = "tran1", log: str = "") -> Answer:

@@ -1,4 +1,5 @@
-"""Nonlinear reads are never lost: one way after another, each bounded, all to the same answer."""
+"""Nonlinear reads and pulses are never lost: one way after another, each bounded, all to the same
+answer."""
 
 from __future__ import annotations
 
@@ -13,11 +14,12 @@ from spicesnn.devices import registry
 from spicesnn.devices.base import Device
 from spicesnn.devices.jart_vcm import JartVCM
 from spicesnn.engines.ngspice import pulses, reads
-from spicesnn.engines.ngspice.reads import WAYS, Way
+from spicesnn.engines.ngspice.ways import PULSES, READS, Way
 from spicesnn.errors import NgspiceError, NgspiceTimeoutError
+from spicesnn.netlist.accuracy import TransientAccuracy
 
 WIRES = sn.Wires(word_line_ohm=5.0, bit_line_ohm=3.0)
-NOTHING = Way("nothing", 1, "optran 0 0 0 0 0 0")
+NOTHING = Way("nothing", 0.2, 1, "optran 0 0 0 0 0 0")
 
 
 class Stubborn(JartVCM):
@@ -66,9 +68,9 @@ def test_pulses_of_jart_cells_begin_at_the_current_that_a_rising_voltage_leads_t
     assert done.energy_joule == pytest.approx(ours.energy_joule, rel=5e-3)
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
+@pytest.mark.parametrize("way", READS, ids=lambda way: way.name)
 def test_every_way_leads_to_the_same_answer(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reads, "WAYS", (way,))
+    monkeypatch.setattr(reads, "READS", (way,))
     device = sn.devices.Yakopcic()
     array = sn.Crossbar(
         device=device, state=np.random.default_rng(1).uniform(0.1, 0.9, (3, 2)), wires=WIRES
@@ -86,8 +88,8 @@ def test_a_way_that_fails_or_takes_too_long_leads_to_the_next(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     array, rows, columns = cells(Stubborn())
-    spinning = Way("gmin first", 1, "optran 0 1 0 0 0 0")
-    monkeypatch.setattr(reads, "WAYS", (NOTHING, spinning, WAYS[1]))
+    spinning = Way("gmin first", 0.2, 1, "optran 0 1 0 0 0 0")
+    monkeypatch.setattr(reads, "READS", (NOTHING, spinning, READS[1]))
     with sn.NgspiceEngine(timeout_s=10.0, failures=tmp_path) as engine:
         assert engine.read(array, rows, column_volts=columns).stats["ways"] == {"ramp of 4": 1}
     assert list(tmp_path.iterdir()) == []
@@ -97,7 +99,7 @@ def test_when_every_way_fails_ngspice_has_the_word(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     array, rows, columns = cells(Stubborn())
-    monkeypatch.setattr(reads, "WAYS", (Way("gmin first", 1, "optran 0 1 0 0 0 0"), NOTHING))
+    monkeypatch.setattr(reads, "READS", (Way("gmin first", 0.2, 1, "optran 0 1 0 0 0 0"), NOTHING))
     with (
         sn.NgspiceEngine(timeout_s=5.0, failures=tmp_path) as engine,
         pytest.raises(NgspiceError) as caught,
@@ -165,7 +167,7 @@ def test_pulses_of_transistors_and_memristors_in_series_find_their_first_point()
             rows = np.where(rng.random(12) < 0.3, rng.uniform(-2.0, 2.0), 0.0)
             pulse = sn.Pulse(row_volts=rows, width_s=4e-11, gate_volts=gates)
             done, ours = engine.pulse(array, pulse), sn.NodalEngine().pulse(array, pulse)
-            assert set(done.stats["ways"]) < {*pulses.WAYS}
+            assert set(done.stats["ways"]) < {way.name for way in PULSES}
             low, high = array.device.bounds()
             assert np.abs(done.array.state - ours.array.state).max() <= 1e-3 * (high - low)
 
@@ -179,7 +181,7 @@ def test_a_pulse_from_the_operating_point_is_the_pulse_from_zero(monkeypatch):
     first = pulses._applied
 
     def lost(*arguments, last):
-        if arguments[-1] == "from 0 V":
+        if arguments[-1] is PULSES[0]:
             raise NgspiceError("Timestep too small")
         return first(*arguments, last=last)
 
@@ -195,3 +197,42 @@ def test_a_pulse_from_the_operating_point_is_the_pulse_from_zero(monkeypatch):
     assert np.ptp(plain.array.state - array.state) > 1e-10
     assert settled.array.state == pytest.approx(plain.array.state, rel=0, abs=3e-13)
     assert settled.energy_joule == pytest.approx(plain.energy_joule, rel=1e-3)
+
+
+def test_a_pulse_that_takes_too_long_goes_the_next_way(monkeypatch, tmp_path):
+    """Either way may take half of the time while the other is left; the last one all of it."""
+    array = sn.Crossbar(device=sn.devices.VTEAM(), state=[[1e-9, 2e-9]], wires=WIRES)
+    charged = array.with_wires(sn.Wires(5.0, 3.0, word_line_farad=1e-15))
+    pulse = sn.Pulse(row_volts=[1.2], width_s=2e-9)
+    right = TransientAccuracy.analysis
+
+    def endless(accuracy, duration_s, *, settled=False):
+        return right(accuracy, duration_s, settled=True) if settled else "tran 1e-30 1 0 1e-30 uic"
+
+    with sn.NgspiceEngine() as engine:
+        plain = engine.pulse(array, pulse)
+    monkeypatch.setattr(TransientAccuracy, "analysis", endless)
+    with sn.NgspiceEngine(timeout_s=2.0, failures=tmp_path) as engine:
+        settled = engine.pulse(array, pulse)
+        assert list(tmp_path.iterdir()) == []
+        with pytest.raises(NgspiceTimeoutError, match=r"did not finish within 2 s"):
+            engine.pulse(charged, pulse)
+    assert settled.stats["ways"] == {"from the operating point": 1}
+    assert settled.state == pytest.approx(plain.state, rel=0, abs=3e-13)
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["failed-1.cir", "failed-1.log"]
+
+
+def test_a_pulse_that_takes_too_long_in_every_way_says_so(monkeypatch, tmp_path):
+    array = sn.Crossbar(device=sn.devices.VTEAM(), state=[[1e-9, 2e-9]], wires=WIRES)
+    monkeypatch.setattr(
+        TransientAccuracy, "analysis", lambda *_, settled=False: "tran 1e-30 1 0 1e-30 uic"
+    )
+    with (
+        sn.NgspiceEngine(timeout_s=1.0, failures=tmp_path) as engine,
+        pytest.raises(NgspiceTimeoutError) as caught,
+    ):
+        engine.pulse(array, sn.Pulse(row_volts=[1.2], width_s=2e-9))
+    first, second, *_ = str(caught.value).splitlines()
+    assert first == "the ngspice worker did not finish within 1 s"
+    assert second == "ways tried: from 0 V, from the operating point"
+    assert caught.value.deck_path == tmp_path / "failed-1.cir"
