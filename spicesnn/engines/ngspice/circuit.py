@@ -115,6 +115,10 @@ class Job:
         Longest time, if it should be shorter than the engine's.
     kept : bool
         Whether its deck is kept if it fails; not where something else is tried then.
+    continued : bool
+        Whether its sweep may go on from the points of the last one on its circuit, where the matrix
+        has been set up and ordered: a quarter of the time or less. Only for linear circuits, whose
+        solution is the same to the last bit wherever the solver comes from.
     """
 
     analysis: str
@@ -125,6 +129,7 @@ class Job:
     controller: dict[str, object] | None = None
     seconds: float | None = None
     kept: bool = True
+    continued: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -138,6 +143,8 @@ class Answer:
     plot : str
     report : object
         What a closed-loop controller says.
+    begun : bool
+        Whether the analysis was begun for this job, and did not go on from the one before.
     seconds, cpu_seconds : float
         What the analysis command itself took, inside the worker: time that passed, and of the
         processor.
@@ -147,6 +154,7 @@ class Answer:
     log: str
     plot: str
     report: object = None
+    begun: bool = True
     seconds: float = 0.0
     cpu_seconds: float = 0.0
 

@@ -118,6 +118,7 @@ def _sweep(
         values=values,
         table=table,
         commands={} if way is None else {"optran": way.optran},
+        continued=way is None,
         seconds=None if way is None else way.seconds(pool.settings.patience.job_s, last=last),
         kept=last,
         standalone=lambda: read_deck(array, levels, accuracy=accuracy, inline_models=True).text,

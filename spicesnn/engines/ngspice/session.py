@@ -261,6 +261,7 @@ class Session:
             "analysis": job.analysis,
             "alters": len(commands),
             "external_points": 0 if job.table is None else len(job.table),
+            "continued": job.continued,
         }
         if job.controller is not None:
             header["controller"] = job.controller
@@ -292,6 +293,7 @@ class Session:
             log=log,
             plot=str(answer["plot"]),
             report=answer.get("report"),
+            begun=bool(answer["begun"]),
             seconds=float(answer["seconds"]),
             cpu_seconds=float(answer["cpu_seconds"]),
         )

@@ -13,6 +13,7 @@ import contextlib
 import importlib
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -28,6 +29,16 @@ from spicesnn.engines.ngspice.protocol import HEARTBEAT, LENGTHS, MESSAGE, Heade
 from spicesnn.platform import resident_bytes
 
 HEARTBEAT_S = 0.25
+_ENDLESS = b"dc vidx 0 1000000 1"
+_LARGEST_SWEEP = 16 << 20
+"""Bytes that the points of an open sweep may take."""
+_MOST_ALTERS = 500
+"""ngspice goes through all vectors of its plots after each command: 0.7 ms at 128 x 128 cells. More
+than so many values are altered sooner before a new sweep."""
+_PAUSED = re.compile(
+    r"condition met: stop +after|doAnalyses: pause requested|^(?:dc )?simulation interrupted$"
+)
+"""What ngspice says when it has waited for the last point of a job."""
 
 _KLU_PROBE = "probe\nv1 1 0 1\nr1 1 2 1\nr2 2 0 1\n.options klu\n.op\n.end\n"
 
@@ -43,6 +54,8 @@ class Worker:
         self._wanted: list[bytes] = []
         self._externals: dict[bytes, int] = {}
         self._loaded = False
+        self._points = 0  # of a sweep that has been left open
+        self._stops = False
         with _alone():
             self._spice = Binding(library, self._left)
         # Threads that run already would stay free, so the heartbeat starts afterwards.
@@ -127,7 +140,7 @@ class Worker:
 
     def _unload(self) -> None:
         """Remove circuit and plots: a circuit that is loaded over another leaks 262 kB."""
-        self._spice.command(b"destroy all")
+        self._clear()
         self._spice.command(b"remcirc")
         self._loaded = False
 
@@ -141,31 +154,62 @@ class Worker:
         self._loaded = True
         self._send({"ok": True, "log": self._spice.log})
 
+    def _clear(self) -> None:
+        """Remove the plots, and with them a sweep that has been left open."""
+        if self._stops:
+            self._spice.command(b"delete all")
+        self._spice.command(b"destroy all")
+        self._points, self._stops = 0, False
+
     def _run(self, header: Header, payload: bytes) -> None:
         spice = self._spice
         alters, count = header["alters"], header["external_points"]
         commands, table = (payload[:alters], payload[alters:]) if alters else (b"", payload)
+        lines = commands.split(b"\n") if commands else []
+        analysis, last, going_on = header["analysis"].encode(), None, False
+        if header["continued"]:
+            # Only the points of this job are waited for; of itself the sweep would not end.
+            last, going_on = count, self._goes_on(count, len(lines))
+            if going_on:
+                lines.append(b"delete all")
+            else:
+                self._clear()
+            lines.append(b"stop after %d" % (self._points + count))
+            analysis, self._stops = b"resume" if going_on else _ENDLESS, True
         try:
-            for command in commands.split(b"\n") if commands else ():
+            for command in lines:
                 spice.command(command)
             with (
                 _Sources(spice, self._externals, table, count),
                 _Controller(spice, header.get("controller")) as controller,
             ):
-                before = spice.current_plot()
+                plot = "" if going_on else spice.current_plot()
                 began, cpu = time.perf_counter(), time.process_time()
-                spice.command(header["analysis"].encode())
+                spice.command(analysis)
                 spent = {
                     "seconds": time.perf_counter() - began,
                     "cpu_seconds": time.process_time() - cpu,
                 }
         except ValueError as trouble:
+            self._clear()
             self._send({"ok": False, "reason": str(trouble), "log": spice.log})
             return
-        self._answer(before, controller, spent)
-        spice.command(b"destroy all")
+        answered = self._answer(plot, controller, spent, last)
+        if answered and header["continued"]:
+            self._points += count
+        else:
+            self._clear()
 
-    def _answer(self, before: str, controller: Any, spent: dict[str, float]) -> None:
+    def _goes_on(self, count: int, alters: int) -> bool:
+        """Whether the open sweep goes on with `count` points after `alters` commands."""
+        room = _LARGEST_SWEEP // (8 * max(len(self._wanted), 1))
+        return self._points > 0 and self._points + count <= room and alters <= _MOST_ALTERS
+
+    def _answer(
+        self, before: str, controller: Any, spent: dict[str, float], last: int | None = None
+    ) -> bool:
+        """Send the vectors of the newest plot, or the `last` points of each; return whether they
+        are there."""
         spice = self._spice
         plot = spice.current_plot()
         reason = ""
@@ -181,20 +225,26 @@ class Worker:
                 if view is None:
                     reason = f"ngspice's plot has no vector {name.decode()}"
                     break
-                vectors.append(bytes(view))
-                lengths.append(len(view) // 8)
+                if last is not None and len(view) != 8 * (self._points + last):
+                    reason = f"ngspice's sweep ended after {len(view) // 8} points"
+                    break
+                part = view if last is None else view[-8 * last :]
+                vectors.append(bytes(part))
+                lengths.append(len(part) // 8)
         extra = controller.report() if controller is not None and not reason else None
         answer = {
             "ok": not reason,
             "reason": reason,
-            "log": spice.log,
+            "log": [line for line in spice.log if last is None or not _PAUSED.search(line)],
             "plot": plot,
             "lengths": lengths,
             "report": extra,
+            "begun": not self._points,
             **spent,
         }
         answer["worker_cpu_seconds"] = time.process_time()
         self._send(answer, b"" if reason else b"".join(vectors))
+        return not reason
 
     def _memory(self, header: Header, payload: bytes) -> None:
         self._send({"ok": True, "resident_bytes": resident_bytes()})
