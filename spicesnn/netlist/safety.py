@@ -27,7 +27,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 _ALLOWED_CARDS = _words("""
-    .ac .backanno .csparam .dc .disto .else .elseif .end .endif .endl .ends .four .func .global .ic .if .inc .include .lib .meas .measure
+    .ac .backanno .csparam .dc .disto .else .elseif .end .endif .endl .ends .eom .four .func .global .ic .if .inc .include .lib .macro .meas .measure
     .model .nodeset .noise .op .option .options .param .params .plot .print .probe .pz .save .sens .step .subckt .temp .tf .title .tran
 """)
 _COMMANDS = _words("""
@@ -296,12 +296,18 @@ def _cards(path: Path, section: str | None, root: Path, depth: int) -> list[Card
             f"{path}: inclusions are more than {_DEEPEST} deep; does a file include itself?"
         )
     text = _continued(read_text(path))
+    if re.match(r"Version\s+\d+\s+SHEET\s", text, re.I):
+        raise DataError(
+            f"{path} is a schematic of LTspice; expected a netlist: View, SPICE Netlist in LTspice, or"
+            " the file of the .subckt that it shows"
+        )
     check_text(text, path, translated=True)
     text = _without_commands(text)
     if path.suffix.lower() in _DECKS and not text.lstrip().startswith((".", "*")):
         text = "*" + text  # the first line of a deck is its title
     cards: list[Card] = []
     inside: str | None = None
+    sections: list[str] = []
     lines = text.split("\n")
     for card in cards_of(_plain_inclusions(text), str(path)):
         word = card.text.split(maxsplit=1)[0]
@@ -315,6 +321,7 @@ def _cards(path: Path, section: str | None, root: Path, depth: int) -> list[Card
             if inside is not None:
                 raise refuse(path, card.line, "a library section inside another")
             inside = opened.group(1)
+            sections.append(inside)
         elif word == ".endl":
             inside = None
         elif inside != (None if section is None else section.lower()):
@@ -340,6 +347,13 @@ def _cards(path: Path, section: str | None, root: Path, depth: int) -> list[Card
         re.match(rf"\s*\.lib\s+{re.escape(section)}\s*$", line, re.I) for line in text.splitlines()
     ):
         raise DataError(f"{path} has no library section {section!r}")
+    if sections and depth == 0 and not any(card.text.startswith(".subckt") for card in cards):
+        if len(sections) > 1:
+            raise DataError(
+                f"{path}: what it describes stands in library sections, {', '.join(sections)}; say"
+                f" which in a file beside it, with the card .lib {path.name} {sections[0]}"
+            )
+        cards += _cards(path, sections[0], root, depth + 1)
     return cards
 
 

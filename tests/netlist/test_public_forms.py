@@ -9,7 +9,7 @@ import pytest
 
 import spicesnn as sn
 from spicesnn.devices.importers.dialects import SpiceDialect
-from spicesnn.errors import UnsafeNetlistError
+from spicesnn.errors import DataError, UnsafeNetlistError
 from spicesnn.netlist.foreign import load_foreign
 from spicesnn.netlist.importing import guess
 
@@ -213,3 +213,37 @@ def test_commands_that_change_the_circuit_or_leave_it_are_refused_by_line(tmp_pa
             UnsafeNetlistError, match=rf"line 21: the command '{command.split()[0]}'"
         ):
             guess(tmp_path / "cell.cir", bounds={"x1": (1e3, 1e4)})
+
+
+PLAIN = (
+    ".subckt m p n\nGx 0 x cur='v(p,n)*v(x)*(1-v(x))'\nCx x 0 1 ic=0.3\n"
+    "Gm p n cur='v(p,n)*v(x)*1m'\n.ends m\n"
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN.replace(" ", "\t"),
+        PLAIN.replace(".subckt", ".MACRO").replace(".ends", ".EOM"),
+        f".lib 'typ'\n{PLAIN}.endl typ\n".replace("'typ'", "typ"),
+        PLAIN.replace("\n", "\r\n"),
+    ],
+)
+def test_tabs_macros_and_a_section_of_a_library_are_a_sub_circuit(text, tmp_path):
+    device = imported(tmp_path, "d.lib", text, SpiceDialect.HSPICE)
+    assert device.current(0.5, 0.4) == pytest.approx(0.2e-3, rel=1e-14)
+    assert device.rate(0.5, 0.4) == pytest.approx(0.12, rel=1e-14)
+
+
+def test_of_several_sections_of_a_library_one_has_to_be_named(tmp_path):
+    text = f".lib tt\n{PLAIN}.endl\n.lib ff\n{PLAIN.replace('1m', '2m')}.endl\n"
+    with pytest.raises(DataError, match=r"library sections, tt, ff; say which .* \.lib d\.lib tt"):
+        imported(tmp_path, "d.lib", text, SpiceDialect.HSPICE)
+    device = imported(tmp_path, "w.lib", ".lib d.lib ff\n", SpiceDialect.HSPICE)
+    assert device.current(0.5, 0.4) == pytest.approx(0.4e-3, rel=1e-14)
+
+
+def test_a_schematic_is_no_netlist(tmp_path):
+    with pytest.raises(DataError, match="is a schematic of LTspice; expected a netlist"):
+        imported(tmp_path, "d.asc", "Version 4\nSHEET 1 880 680\nWIRE 1 1 2 1\n")

@@ -24,6 +24,8 @@ BENCH = words("""
 """)
 """Cards of a test bench, which belong to whoever wrote it: they are left out."""
 _NAME = r"[a-z0-9_][\w.+\-!%<>\[\]]*"
+_SAME = re.compile(r"^\.(?:macro|eom)\b")
+"""What HSPICE calls sub-circuits, too."""
 _MOST_CARDS = 20_000
 _LONGEST = 50_000
 """Characters of a card, continuations joined."""
@@ -196,9 +198,11 @@ def cards_of(text: str, file: str, first: int = 1) -> list[Card]:
             re.split(r"(?:^|\s)\$(?:\s|$)|;|//", raw.removesuffix("\r"), maxsplit=1)[0]
             .strip()
             .lower()
+            .replace("\t", " ")
         )
         if not line or line[0] == "*":
             continue
+        line = _SAME.sub(lambda found: {".macro": ".subckt", ".eom": ".ends"}[found[0]], line)
         here = Card(line, file, at)
         odd = re.search(r"[^ -~\tµμ]|[\"`\\@#]", line)
         if odd is not None:
