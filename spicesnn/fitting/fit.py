@@ -255,6 +255,8 @@ def fit_data(
         )
     if not np.any(measured_values(data)):
         raise InputError("all measured values are 0: nothing to fit")
+    if not np.any(data.volts):
+        raise InputError("all voltages are 0: nothing to fit")
     if device.gated and device.gate_default is None:
         raise InputError(
             f"{model_name} has a third terminal and no level at which it is on; a fit to a"

@@ -174,6 +174,7 @@ class _Judge:
         p, n = model.pins
         unknowns = self.about.unknowns
         self.row_p, self.row_n = unknowns.index(p), unknowns.index(n)
+        self.merged = self.joined()
         # States of the device are given; all other unknowns of the original are solved for.
         self.dynamic = {
             k: model.moved[key] for k, key in enumerate(self.keys()) if key in model.moved
@@ -183,6 +184,44 @@ class _Judge:
                 f"{model.name}: the compiled original does not have the states"
                 f" {', '.join(model.moved.values())}"
             )
+
+    def joined(self) -> list[tuple[int, int]]:
+        """Return the unknowns that the compiler leaves in each other's places without an equation,
+        where the text puts a potential of 0 between two nodes: what goes, and into what (−1: the
+        ground)."""
+        nodes, pins = self.about.unknowns, self.model.pins
+        found: list[tuple[int, int]] = []
+        into: dict[str, str] = {}
+        for pair in self.model.joined:
+            if any(f"flow({a},{b})" in nodes for a, b in (pair, pair[::-1])):
+                continue
+            a, b = (self._root(into, node) for node in pair)
+            gone, kept = (b, a) if a in ("0", *pins) else (a, b)
+            if gone != kept and gone in nodes and gone not in pins:
+                into[gone] = kept
+                found.append((nodes.index(gone), -1 if kept == "0" else nodes.index(kept)))
+        return found
+
+    @staticmethod
+    def _root(into: Mapping[str, str], node: str) -> str:
+        while node in into:
+            node = into[node]
+        return node
+
+    def evaluated(self, points: list[dict[str, float]]) -> Evaluated:
+        """Return what the original says at some points, joined nodes as one."""
+        found = self.original.evaluate(points, list(self.model.integers))
+        for gone, kept in self.merged:
+            for values in (found.resist, found.react):
+                if kept >= 0:
+                    values[:, kept] += values[:, gone]
+                values[:, gone] = 0.0
+            for matrix in (found.by_resist, found.by_react):
+                for lines in (matrix, matrix.swapaxes(1, 2)):
+                    if kept >= 0:
+                        lines[:, kept] += lines[:, gone]
+                    lines[:, gone] = 0.0
+        return found
 
     def keys(self) -> list[str]:
         """Return how the model calls each unknown of the original, as ``node:x``, ``flow:(a,b)``,
@@ -432,9 +471,7 @@ class _Judge:
         free = [k for k in range(n) if k not in (*dynamic, *terminals)]
         rows = [k for k in range(n) if k not in terminals]
         if free:
-            first = self.original.evaluate(
-                self.inputs(at, parameters, hidden), list(self.model.integers)
-            )
+            first = self.evaluated(self.inputs(at, parameters, hidden))
             loose = _loose(first, set(free) & set(rows))
             free, rows = ([k for k in kept if k not in loose] for kept in (free, rows))
         # Of all steps the point with the shortest one is kept: beside a bend, or where a slope has
@@ -442,9 +479,7 @@ class _Judge:
         best, shortest = at.copy(), np.full(len(at), np.inf)
         scale = np.max(np.abs(at[:, free]), axis=0, initial=0.0) + 1e-300
         for _ in range(_NEWTON):
-            found = self.original.evaluate(
-                self.inputs(at, parameters, hidden), list(self.model.integers)
-            )
+            found = self.evaluated(self.inputs(at, parameters, hidden))
             matrix = np.concatenate(
                 [found.by_resist[:, rows][:, :, free], found.by_react[:, rows][:, :, dynamic]],
                 axis=2,
@@ -457,9 +492,7 @@ class _Judge:
             if np.all(np.abs(moved) <= 1e-14 * np.abs(at[:, free]) + 1e-300) or not free:
                 break
         at = best
-        found = self.original.evaluate(
-            self.inputs(at, parameters, hidden), list(self.model.integers)
-        )
+        found = self.evaluated(self.inputs(at, parameters, hidden))
         matrix = np.concatenate(
             [found.by_resist[:, rows][:, :, free], found.by_react[:, rows][:, :, dynamic]], axis=2
         )
@@ -530,10 +563,7 @@ class _Judge:
             # in which it does.
             for seconds in (together, 1e-6 / np.maximum(speeds[k], 1e-300)):
                 inputs = self.inputs(guess, parameters, hidden, seconds, seconds, own)
-                after = (
-                    self.original.evaluate(inputs, list(self.model.integers)).resist[:, self.row_p]
-                    / _LOUD
-                )
+                after = self.evaluated(inputs).resist[:, self.row_p] / _LOUD
                 wanted = rates[k] * seconds
                 told = (np.abs(wanted) > 1e-9 * np.abs(x[k])) & (
                     np.abs(amps) < 1e-6 * _LOUD * np.abs(wanted)

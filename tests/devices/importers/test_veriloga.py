@@ -505,6 +505,43 @@ def test_bounds_follow_the_parameters_that_a_clip_is_made_of(tmp_path):
     assert replace(device_of_model(found), n0=5.0).bounds() == (-4.0, 5.0)
 
 
+RESISTANCES = """electrical a, b; thermal t;
+parameter real rs = %s; parameter real rd = %s; parameter real rth = 0;
+analog begin
+if (rs > 0) I(p,a) <+ V(p,a)/rs; else V(p,a) <+ 0;
+if (rd > 0) I(b,n) <+ V(b,n)/rd; else V(b,n) <+ 0.0;
+if (rth > 0) Pwr(t) <+ Temp(t)/rth - V(a,b)*I(a,b); else Temp(t) <+ 0;
+I(a,b) <+ 1m*(1 + 0.01*Temp(t))*V(x)*V(a,b);
+I(x) <+ ddt(V(x)) - 1k*V(a,b)*V(x)*(1 - V(x));
+end"""
+
+
+@needs_compiler
+@pytest.mark.parametrize(("rs", "rd"), [(0, 0), (5, 0), (0, 7), (5, 7)])
+def test_resistances_that_may_be_nothing_join_their_nodes(rs, rd, tmp_path):
+    found = of_text(tmp_path, RESISTANCES % (rs, rd))
+    device, x = device_of_model(found), 0.6
+    assert device.linear
+    siemens = 1 / (rs + rd + 1 / (1e-3 * x))
+    assert device.current(0.5, x) == pytest.approx(0.5 * siemens, rel=1e-12)
+    across = 0.5 * siemens / (1e-3 * x)
+    assert device.rate(0.5, x) == pytest.approx(1e3 * across * x * (1 - x), rel=1e-12)
+    judged = certificate(found, np.random.default_rng(1))
+    assert judged.ok
+    assert judged.points == 200
+
+
+@needs_compiler
+def test_nodes_that_are_joined_do_not_hide_a_wrong_twin(tmp_path):
+    found = of_text(tmp_path, RESISTANCES % (0, 0))
+    graph, stored = found.stored.graph, found.stored
+    wrong = graph.make("*", graph.number(1.001), stored.current)
+    assert not certificate(
+        replace(found, stored=replace(stored, current=wrong, kept={}, _programs={})),
+        np.random.default_rng(1),
+    ).ok
+
+
 def test_what_is_only_shown_at_the_end_is_left_out(tmp_path):
     found = of_text(
         tmp_path,

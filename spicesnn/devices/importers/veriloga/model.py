@@ -96,6 +96,8 @@ class VerilogModel:
         Parameters of the text that are integers.
     variables : frozenset of str
         Variables of the module.
+    joined : tuple of (node, node)
+        Nodes between which the text puts a potential of 0 (``V(a, b) <+ 0``); ``0`` is the ground.
     """
 
     name: str
@@ -118,6 +120,7 @@ class VerilogModel:
     integers: frozenset[str] = frozenset()
     variables: frozenset[str] = frozenset()
     ports: tuple[str, ...] = ()
+    joined: tuple[tuple[str, str], ...] = ()
 
     @property
     def keeps(self) -> tuple[str, ...]:
@@ -358,6 +361,11 @@ class _Maker:
             | {name: self.parameters.values[name][0] for name in self.parameters.fixed},
             integers=frozenset(p.name for p in self.module.parameters.values() if p.integer),
             variables=frozenset(self.module.variables),
+            joined=tuple(
+                (c.branch.high, c.branch.low)
+                for c in self.settled.outcome.contributions
+                if c.kind == "potential" and graph.is_number(c.value, 0.0)
+            ),
         )
 
     def state_names(self) -> dict[int, str]:
