@@ -2,7 +2,8 @@
 is recovered, and how honest the errors are.
 
     python scripts/fit_recovery.py [vteam yakopcic …] [--draws 20] [--noise 0.02] [--points 300]
-    [--seed 0] python scripts/fit_recovery.py --blind [vteam …] [--draws 20] [--json FILE]
+    [--seed 0] python scripts/fit_recovery.py --blind [vteam …] [--draws 20] [--seconds 70]
+    [--json FILE]
 
 The nodal engine solves one period of the model's typical sine. In each draw every current gets
 relative noise, the parameters to fit begin up to 15 % off, and the model is fitted from two starts.
@@ -17,8 +18,8 @@ another time (a triangular sweep of 1 ms to 100 s), at other voltages where the 
 of its own, at other currents, with every customary parameter scattered, measured in either
 polarity. A curve is recovered where the relative residual is at most 1.1 times that of the noise;
 prints how many are, how many of the others the fit says it has missed, and the processor seconds a
-fit takes. The exit code is 1 where fewer than 95 % are recovered or one that is not goes without a
-word."""
+fit takes. With --seconds a model begins no further draw after so many processor seconds. The exit
+code is 1 where fewer than 95 % are recovered or one that is not goes without a word."""
 
 from __future__ import annotations
 
@@ -198,7 +199,13 @@ def loop(volts: np.ndarray, amps: np.ndarray) -> float:
 
 
 def blind(
-    names: list[str], draws: int, points: int, noise: float, seed: int, record: str | None
+    names: list[str],
+    most: int,
+    points: int,
+    noise: float,
+    seed: int,
+    record: str | None,
+    budget: float,
 ) -> bool:
     """Fit drawn curves from the published sets; print a line a model and return whether all are
     found, or said to be missed."""
@@ -208,8 +215,10 @@ def blind(
         f" {'s a fit':>8s} {'most':>6s}"
     )
     for name in names or sorted(CUSTOMARY):
-        ratios, told, seconds = [], 0, []
-        for draw in range(draws):
+        ratios, told, seconds, began = [], 0, [], time.process_time()
+        for draw in range(most):
+            if draw and time.process_time() - began > budget:
+                break
             data, exact = blind_draw(name, seed + draw, points, noise)
             begin = time.process_time()
             try:
@@ -227,7 +236,7 @@ def blind(
                 )
             ratios.append(ratio)
             seconds.append(time.process_time() - begin)
-        good = int(np.sum(np.array(ratios) <= 1.1))
+        draws, good = len(ratios), int(np.sum(np.array(ratios) <= 1.1))
         silent = draws - good - told
         print(
             f"{name:20s} {draws:6d} {good:10d} {told:6d} {silent:7d} {max(ratios):7.2f}"
@@ -270,12 +279,23 @@ if __name__ == "__main__":
     parser.add_argument("--noise", type=float, default=0.02)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--blind", action="store_true", help="no start but the published set")
+    parser.add_argument(
+        "--seconds", type=float, default=np.inf, help="of the processor, a model of --blind"
+    )
     parser.add_argument("--json", metavar="FILE", help="write the counts of --blind")
     given = parser.parse_args()
     if given.blind:
         sys.exit(
             0
-            if blind(given.names, given.draws, given.points, given.noise, given.seed, given.json)
+            if blind(
+                given.names,
+                given.draws,
+                given.points,
+                given.noise,
+                given.seed,
+                given.json,
+                given.seconds,
+            )
             else 1
         )
     sys.exit(0 if main(given.names, given.draws, given.points, given.noise, given.seed) else 1)
