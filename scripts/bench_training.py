@@ -9,8 +9,7 @@ Parts can be run one by one: results are kept in the JSON file, and the table an
 all of it. One core; the bars hold for a quiet core of a two-core machine of 2026, so a plain copy
 of the weights and a NumPy loop of the same network are timed in the same run. With a checkout of
 another commit in FOLDER, that package and this one are timed in turns, and what is printed is the
-ratio of the medians (of parts that both have: `bp` and `deep` call the hooks of the controller,
-which are the same in both)."""
+ratio of the medians: all parts call the hooks of the controller, which are the same in both."""
 
 from __future__ import annotations
 
@@ -24,7 +23,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,29 +32,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 import spicesnn as sn
-from spicesnn.crossbar.tiles import Tiling
 from spicesnn.datasets import mnist
 from spicesnn.encoding.events import seed_words
-from spicesnn.engines.tiled.wiring import Wiring
 from spicesnn.jit import compiled
-from spicesnn.programming.pulse_map import PulseMap, PulseScheme
+from spicesnn.neurons.conductance_lif import membrane_step
 from spicesnn.training import load
 from spicesnn.training.streamed import Images, Tally
-from spicesnn.training.unsupervised import device_synapse as devices
-from spicesnn.training.unsupervised.network import (
-    LevelSynapse,
-    NetworkState,
-    UnsupervisedNetwork,
-    fresh_state,
-    show,
-)
-from spicesnn.training.unsupervised.presentation import IDEAL, _membrane
-from spicesnn.training.unsupervised.stream import normalise
 
-G_ONE = 1.49301e-4
-SCHEME = PulseScheme(
-    set_s=10e-9, reset_s=1e-9, set_volts=(0.0, 2.2), reset_volts=(0.0, 2.5), g_one=G_ONE
-)
 BARS = {
     "ideal 100": 0.12,
     "ideal 400": 0.16,
@@ -71,12 +53,34 @@ BARS = {
 """Milliseconds."""
 
 
-def network(neurons: int) -> UnsupervisedNetwork:
-    """Return the settings of `stdp-mnist` for a size."""
-    small = UnsupervisedNetwork(
-        neurons=neurons, column_sum=40.0, inhibition=30.0, potentiation=0.005
-    )
-    return small if neurons < 400 else UnsupervisedNetwork(neurons=neurons)
+_membrane = compiled(inline=True, keep=False)(membrane_step)
+STEPS, STEP_S, CHUNK = 700, 0.5e-3, 5000
+COMPOSED = load("stdp-mnist").kind == "network"
+"""Whether `stdp-mnist` is a composition: in the checkout of an older commit it is a kind of its
+own, with keys of its own."""
+
+
+def stdp(neurons: int, *kinds: str, **more: Any) -> dict[str, Any]:
+    """Settings of `stdp-mnist` for a size and what its synapses are: states, device, reads,
+    writes."""
+    known: dict[str, dict[str, Any]] = {
+        "states": {"imperfections.states": 16, "projection.*.largest": 0.5},
+        "device": {"projection.*.synapses": "pulse-map"},
+        "reads": {"array.word_line_ohm": 1.0, "array.bit_line_ohm": 1.0},
+        "writes": {"synapses.wired_writes": True},
+    }
+    size: dict[str, Any] = {"population.neurons.neurons": neurons}
+    if not COMPOSED:
+        known = {
+            "states": {"imperfections.states": 16},
+            "device": {"synapse.kind": "device"},
+            "reads": {"array.wires": "reads"},
+            "writes": {"array.wires": "reads-and-writes"},
+        }
+        size = {"network.neurons": neurons}
+    for kind in kinds:
+        size |= known[kind]
+    return size | {key.replace("__", "."): value for key, value in more.items()}
 
 
 def timed(work: Callable[[], int], repeats: int) -> tuple[float, float]:
@@ -100,7 +104,8 @@ class Bench:
         )
         data = mnist.load()
         self.images = data.x_train.reshape(-1, 784)
-        self.trained: dict[int, NetworkState] = {}
+        self.engine = sn.NodalEngine()
+        self.trained: dict[int, Any] = {}
 
     def keep(self, name: str, best: float, median: float, **more: Any) -> None:
         """Take a result down and print it."""
@@ -119,90 +124,86 @@ class Bench:
             flush=True,
         )
 
-    def warm(self, neurons: int) -> NetworkState:
-        """Return a network that has learnt from 3000 images: an untrained one spikes otherwise."""
+    def learn(self, config: Any, arrays: Any, images: slice, tally: Tally) -> Any:
+        """Learn from a chunk of images, by the controller's hook."""
+        x = self.images[images]
+        labels, rng = np.zeros(len(x), np.int64), np.random.default_rng(1)
+        return config.learn(arrays, x, labels, rng, 0, self.engine, tally)
+
+    def warm(self, neurons: int) -> Any:
+        """Return the arrays of a network that has learnt from 3000 images: an untrained one spikes
+        otherwise."""
         if neurons not in self.trained:
-            rng = np.random.default_rng(0)
-            net = network(neurons)
-            self.trained[neurons] = show(
-                net, fresh_state(net, rng), self.images[:3000], rng, learn=True
-            ).state
+            config = load("stdp-mnist", stdp(neurons))
+            arrays = config.fresh(np.random.default_rng(0))
+            self.trained[neurons] = self.learn(config, arrays, slice(3000), Tally())
         return self.trained[neurons]
 
-    def presentations(self, name: str, neurons: int, images: int, **more: Any) -> None:
-        """Time training presentations, retries counted as such."""
-        net, state, rng = network(neurons), self.warm(neurons), np.random.default_rng(1)
-        chosen = self.images[3000 : 3000 + images]
-        show(net, state, chosen[:1], rng, learn=True, **more)  # compiles
-        best, median = timed(
-            lambda: show(net, state, chosen, rng, learn=True, **more).presentations, self.repeats
-        )
-        self.keep(name, best, median, neurons=neurons)
+    def presentations(
+        self, name: str, neurons: int, images: int, *kinds: str, fresh: bool = False, **more: Any
+    ) -> None:
+        """Time training presentations, repeats counted as such."""
+        config, last = load("stdp-mnist", stdp(neurons, *kinds, **more)), 3000 + images
+        arrays = config.fresh(np.random.default_rng(0)) if fresh else self.warm(neurons)
+        arrays = {**arrays, **self.learn(config, arrays, slice(3000, 3001), Tally())}  # compiles
+
+        def work() -> int:
+            tally = Tally()
+            self.learn(config, arrays, slice(3000, last), tally)
+            return int(tally.totals["presentations"])
+
+        self.keep(name, *timed(work, self.repeats), neurons=neurons)
 
     # -- parts ------------------------------------------------------------------------------------
 
     def ideal(self) -> None:
         """Ideal synapses and states by size; references; where the time goes."""
-        for neurons, images in ((100, 2000), (400, 1000), (1600, 400)):
-            self.presentations(f"ideal {neurons}", neurons, images)
+        for neurons in (100, 400, 1600):
+            self.presentations(f"ideal {neurons}", neurons, CHUNK)
             self._references(neurons)
-            self._shares(neurons)
-        rng = np.random.default_rng(2)
-        levels = LevelSynapse(levels=16)
-        net = replace(network(100), potentiation=0.002)
-        state = fresh_state(net, rng, levels)
-        best, median = timed(
-            lambda: (
-                show(net, state, self.images[:1000], rng, learn=True, synapse=levels).presentations
-            ),
-            self.repeats,
-        )
-        self.keep("16 states 100", best, median, neurons=100)
+            if COMPOSED:
+                self._shares(neurons)
+        self.presentations("16 states 100", 100, CHUNK, "states", fresh=True)
+
+    def _weights(self, neurons: int) -> Any:
+        shape = (784, neurons)
+        return np.random.default_rng(0).uniform(0.0, 0.3, shape).astype(np.float32)
 
     def _references(self, neurons: int) -> None:
-        weight = self.warm(neurons).weight
+        weight = self._weights(neurons)
         target = np.empty_like(weight)
         best, median = timed(lambda: (np.copyto(target, weight), 1)[1], 50)
         self.keep(f"plain copy of the weights {neurons}", best, median, neurons=neurons)
-        net, rng = network(neurons), np.random.default_rng(3)
-        best, median = timed(lambda: _plain_loop(net, weight, self.images[0], rng), 3)
+        rng = np.random.default_rng(3)
+        best, median = timed(lambda: _plain_loop(weight, self.images[0], rng), 3)
         self.keep(f"plain NumPy loop {neurons}", best, median, neurons=neurons)
 
     def _shares(self, neurons: int) -> None:
         """Time the compiled parts on their own, as often as a presentation calls them."""
-        net, state = network(neurons), self.warm(neurons)
-        shown = show(net, state, self.images[3000:3200], np.random.default_rng(4), learn=True)
-        events, steps = shown.input_events / shown.presentations, net.steps
-        work = np.zeros((3, neurons), np.float32)
+        from spicesnn.networks.conductance_plasticity import normalise
+        from spicesnn.networks.conductance_samples import _reading
+
+        tally = Tally()
+        self.learn(load("stdp-mnist", stdp(neurons)), self.warm(neurons), slice(200), tally)
+        events = tally.totals["input_events"] / tally.totals["presentations"]
+        work, weight = np.zeros((3, neurons), np.float32), self._weights(neurons)
         rows = np.flatnonzero(self.images[3000]).astype(np.int32)
-        per_step = max(round(events / steps), 1)
-        physics, threshold = net._physics(), np.full(neurons, 1e3, np.float32)
+        per_step = max(round(events / STEPS), 1)
+        threshold, scale = np.full(neurons, 1e3, np.float32), np.ones(neurons, np.float32)
 
         def hear() -> int:
-            _hear_often(work[0], state.weight, rows, per_step, steps)
+            _hear_often(work[0], weight, rows, per_step, STEPS)
             return 1
 
         def move() -> int:
-            _move_often(work, state.scale, threshold, physics, steps)
+            _move_often(work, scale, threshold, STEPS)
             return 1
 
-        words, sums = seed_words(np.random.default_rng(0)), state.column_sum.copy()
-        weight, scale = state.weight.copy(), state.scale.copy()
+        words, sums = seed_words(np.random.default_rng(0)), weight.sum(axis=0, dtype=float)
+        rule = _reading(STEPS)._replace(target=78.0)
 
         def even_out() -> int:
-            normalise(
-                IDEAL,
-                net.column_sum,
-                weight,
-                weight,
-                scale,
-                sums,
-                words,
-                np.float32(1.0),
-                1.0,
-                None,
-                None,
-            )
+            normalise(rule, weight, weight, scale, sums, words, None, None)
             return 1
 
         for name, part in (
@@ -216,41 +217,29 @@ class Bench:
 
     def device(self) -> None:
         """Synapses of solved tables."""
-        for model in (sn.devices.PowerLaw(), sn.devices.PaiYuChen()):
-            maps = [PulseMap.solved(model, sn.NodalEngine(), SCHEME, up=up) for up in (True, False)]
-            for neurons, images in ((100, 1000), (400, 500)):
-                synapse = devices.compensated(maps[0], maps[1], network(neurons))
-                self.presentations(f"{model.name} {neurons}", neurons, images, synapse=synapse)
+        for model in ("power-law", "pai-yu-chen"):
+            for neurons in (100, 400):
+                name = f"{model} {neurons}"
+                self.presentations(name, neurons, CHUNK, "device", device__model=model)
 
     def wires(self) -> None:
         """Tiles of 128×128 and the whole array, 1 Ω a segment, in reads, and in reads and
         writes."""
-        maps = [
-            PulseMap.solved(sn.devices.PowerLaw(), sn.NodalEngine(), SCHEME, up=up)
-            for up in (True, False)
-        ]
         for neurons, images in ((100, 60), (400, 25)):
-            net = network(neurons)
-            synapse = devices.compensated(maps[0], maps[1], net)
-            pulses = devices.pulses_for(
-                SCHEME, maps[0], maps[1], *devices.compensated_volts(maps[0], maps[1], net)
-            )
-            self.presentations(f"ideal wires 784×{neurons}", neurons, 10 * images, synapse=synapse)
-            for tiling, suffix in ((Tiling(), ""), (Tiling(rows=0, cols=0), ", untiled")):
-                for chosen, what in ((None, "reads"), (pulses, "reads and writes")):
-                    wiring = Wiring(
-                        wires=sn.Wires(),
-                        tiling=tiling,
-                        g_one=G_ONE,
-                        read_tolerance=0.02,
-                        pulses=chosen,
-                    )
+            self.presentations(f"ideal wires 784×{neurons}", neurons, 10 * images, "device")
+            for lines, suffix in ((128, ""), (0, ", untiled")):
+                for kinds, what in (
+                    (("reads",), "reads"),
+                    (("reads", "writes"), "reads and writes"),
+                ):
                     self.presentations(
                         f"wires in {what} 784×{neurons}{suffix}",
                         neurons,
                         images,
-                        synapse=synapse,
-                        wiring=wiring,
+                        "device",
+                        *kinds,
+                        array__tile_rows=lines,
+                        array__tile_cols=lines,
                     )
 
     def composed(self) -> None:
@@ -370,52 +359,46 @@ def _hear_often(excitation: Any, weight: Any, rows: Any, per_step: int, steps: i
 
 
 @compiled(keep=False)
-def _move_often(work: Any, scale: Any, threshold: Any, physics: Any, steps: int) -> None:
+def _move_often(work: Any, scale: Any, threshold: Any, steps: int) -> None:
     excitation, inhibitory, v = work[0], work[1], work[2]
+    share, rest, zero = np.float32(5e-3), np.float32(-65.0), np.float32(0.0)
+    low, decay_e, decay_i = np.float32(-100.0), np.float32(0.6065), np.float32(0.7788)
     for _ in range(steps):
         for j in range(v.size):
-            v[j] = _membrane(
-                v[j],
-                scale[j] * excitation[j],
-                inhibitory[j],
-                physics[0],
-                physics[1],
-                physics[2],
-                physics[3],
-            )
-            excitation[j] *= physics[4]
-            inhibitory[j] *= physics[5]
+            v[j] = _membrane(v[j], scale[j] * excitation[j], inhibitory[j], share, rest, zero, low)
+            excitation[j] *= decay_e
+            inhibitory[j] *= decay_i
 
 
-def _plain_loop(net: UnsupervisedNetwork, weight: Any, image: Any, rng: np.random.Generator) -> int:
+def _plain_loop(weight: Any, image: Any, rng: np.random.Generator) -> int:
     """Show one image with dense NumPy steps, learning by traces: what one writes down first."""
-    physics = net._physics()
-    w = weight.copy()
+    w, neurons = weight.copy(), weight.shape[1]
     v, ge, gi, threshold = (
-        np.full(net.neurons, -65.0, np.float32),
-        *np.zeros((2, net.neurons), np.float32),
-        np.full(net.neurons, -52.0, np.float32),
+        np.full(neurons, -65.0, np.float32),
+        *np.zeros((2, neurons), np.float32),
+        np.full(neurons, -52.0, np.float32),
     )
     te, to, chance = (
         np.zeros(784, np.float32),
-        np.zeros(net.neurons, np.float32),
-        net.full_rate_hz * net.step_s * image / 255.0,
+        np.zeros(neurons, np.float32),
+        63.75 * STEP_S * image / 255.0,
     )
-    fade = np.float32(np.exp(-net.step_s / net.trace_tau_s))
-    for _ in range(net.steps):
+    fade, rise, fall = np.float32(np.exp(-STEP_S / 20e-3)), np.float32(0.01), np.float32(1e-4)
+    decay_e, decay_i = np.float32(np.exp(-0.5)), np.float32(np.exp(-0.25))
+    for _ in range(STEPS):
         spikes = rng.random(784) < chance
         ge += spikes @ w
-        v += physics[0] * ((physics[1] - v) + ge * (physics[2] - v) + gi * (physics[3] - v))
-        ge, gi, te, to = ge * physics[4], gi * physics[5], te * fade, to * fade
+        v += np.float32(5e-3) * ((-65 - v) - ge * v + gi * (-100 - v))
+        ge, gi, te, to = ge * decay_e, gi * decay_i, te * fade, to * fade
         te[spikes] = 1.0
-        w[spikes] -= net.potentiation * net.depression_share * to * w[spikes]
+        w[spikes] -= fall * to * w[spikes]
         winner = int(np.argmax(v - threshold))
         if v[winner] > threshold[winner]:
-            v[winner], to[winner] = physics[6], 1.0
-            gi += physics[7]
-            gi[winner] -= physics[7]
-            w[:, winner] += net.potentiation * te * (1 - w[:, winner])
-    w *= net.column_sum / w.sum(axis=0)
+            v[winner], to[winner] = -65.0, 1.0
+            gi += 17.0
+            gi[winner] -= 17.0
+            w[:, winner] += rise * te * (1 - w[:, winner])
+    w *= 78.0 / w.sum(axis=0)
     return 1
 
 

@@ -7,8 +7,8 @@ The cell is a filament-gap device (Chen and Yu, IEEE TED 62(12), 4022, 2015) und
 `1t1r-pai-yu-chen`
     Pulses on the word line, -2.5 to 2.5 V, 10 ns: a device, loaded by its name wherever a device is asked for::
 
-        spicesnn iv 1t1r-pai-yu-chen spicesnn train stdp-mnist --set synapse.kind=device --set
-        device.model=1t1r-pai-yu-chen --set synapse.map_read_volts=0.7
+        spicesnn iv 1t1r-pai-yu-chen spicesnn train stdp-mnist --set "projection.*.synapses=pulse-map" --set
+        device.model=1t1r-pai-yu-chen
 
         from spicesnn.netlist.device_source import device_from
         device = device_from("1t1r-pai-yu-chen")        # two terminals: the gate stays at 2.5 V; G = I/V at 0.7 V, 4.4e-7 to 1.3e-4 S

@@ -63,7 +63,7 @@ CASES: dict[str, list[str]] = {
         "data.train_limit=6000",
         "data.test_limit=300",
         "training.chunk=200",
-        "network.neurons=60",
+        "population.neurons.neurons=60",
         "imperfections.stuck_off=0.01",
         "imperfections.read_noise=0.05",
     ],

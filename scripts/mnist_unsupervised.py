@@ -14,34 +14,35 @@ from pathlib import Path
 
 from mnist_study import Row, all_runs, arguments, finished, mean_of, tables
 
-DEVICE = ["synapse.kind=device"]
+DEVICE = ["projection.*.synapses=pulse-map"]
+WIRES = ["array.word_line_ohm=1", "array.bit_line_ohm=1"]
 CASES: dict[str, list[str]] = {
     "ideal-100": [],
-    "ideal-400": ["network.neurons=400"],
-    "ideal-1600": ["network.neurons=1600"],
-    "ideal-6400": ["network.neurons=6400", "training.epochs=4"],
-    "levels16-100": ["imperfections.states=16"],
+    "ideal-400": ["population.neurons.neurons=400"],
+    "ideal-1600": ["population.neurons.neurons=1600"],
+    "ideal-6400": ["population.neurons.neurons=6400", "training.epochs=4"],
+    "levels16-100": ["imperfections.states=16", "projection.*.largest=0.5"],
     "power-law-100": [*DEVICE, "device.model=power-law"],
-    "power-law-400": ["network.neurons=400", *DEVICE, "device.model=power-law"],
-    "power-law-literal-400": [
-        "network.neurons=400",
+    "power-law-400": ["population.neurons.neurons=400", *DEVICE, "device.model=power-law"],
+    "power-law-uncompensated-400": [
+        "population.neurons.neurons=400",
         *DEVICE,
         "device.model=power-law",
-        "synapse.mapping=literal",
+        "synapses.amplitude=uncompensated",
     ],
     "1t1r-400": [
-        "network.neurons=400",
+        "population.neurons.neurons=400",
         *DEVICE,
         "device.model=1t1r-pai-yu-chen",
-        "synapse.map_read_volts=0.7",
     ],
-    "wires-in-reads-100": ["array.wires=reads", *DEVICE, "device.model=power-law"],
+    "wires-in-reads-100": [*WIRES, *DEVICE, "device.model=power-law"],
     "wires-in-reads-and-writes-100": [
-        "array.wires=reads-and-writes",
+        *WIRES,
+        "synapses.wired_writes=true",
         *DEVICE,
         "device.model=power-law",
     ],
-    "pai-yu-chen-400": ["network.neurons=400", *DEVICE, "device.model=pai-yu-chen"],
+    "pai-yu-chen-400": ["population.neurons.neurons=400", *DEVICE, "device.model=pai-yu-chen"],
 }
 COLUMNS = {
     "ms an image in training": mean_of("training_ms_an_image", ".3f"),

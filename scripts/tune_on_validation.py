@@ -41,8 +41,8 @@ VARIED: dict[str, dict[str, list[str]]] = {
         "projection.*.largest": ["0.5", "2.0"],
     },
     "stdp-mnist": {
-        "network.depression_share": ["0.005", "0.02"],
-        "network.full_rate_hz": ["45", "90"],
+        "rule.stdp-traces.fall": ["2.5e-5", "1e-4"],
+        "inputs.rate_hz": ["45", "90"],
     },
     "deep-mnist": {
         "rule.ex-situ.rate": ["2e-3", "8e-3"],

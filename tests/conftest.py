@@ -55,7 +55,7 @@ _OWN_SIZE = frozenset(
         "programming",
         "studies",
         "tiled",
-        "unsupervised",
+        "test_conductance_samples",
         "validation",
         "test_circuit",
         "test_competition",

@@ -274,7 +274,15 @@ def test_machine_code_shares_no_copy_of_what_it_calls_with_other_code():
 @pytest.mark.parametrize(
     ("preset", "settings"),
     [
-        ("stdp-mnist", ["array.wires=reads-and-writes", "synapse.kind=device"]),
+        (
+            "stdp-mnist",
+            [
+                "array.word_line_ohm=1",
+                "array.bit_line_ohm=1",
+                "synapses.wired_writes=true",
+                "projection.*.synapses=pulse-map",
+            ],
+        ),
         ("bp-mnist", ["imperfections.read_noise=0.1", "imperfections.pulse_spread=0.3"]),
     ],
 )

@@ -16,7 +16,12 @@ from spicesnn.jit import compiled
 
 _U = np.uint64
 MOST_EVENTS = 64
-"""Events in one step at the most; steps are chosen so that a mean of 20 is never reached."""
+"""Events in one step at the most."""
+HIGHEST_MEAN = 32.0
+"""Events in one step that may be expected: more than `MOST_EVENTS` are then drawn once in 10⁷
+steps."""
+_GREY = 255.0
+"""Images are whole numbers times this: their sums are exact, in any order."""
 
 
 def seed_words(rng: np.random.Generator) -> NDArray[np.uint64]:
@@ -96,7 +101,7 @@ def choose(
 
 @compiled
 def poisson_ladder(mean: float, ladder: NDArray[np.float64]) -> None:
-    """Fill the cumulative Poisson distribution of a mean below 20; the last rung is 1."""
+    """Fill the cumulative Poisson distribution of a mean; the last rung is 1."""
     p = np.exp(-mean)
     total = p
     for k in range(ladder.size):
@@ -114,3 +119,72 @@ def count_events(words: NDArray[np.uint64], ladder: NDArray[np.float64]) -> int:
     while u > ladder[k] and k < ladder.size - 1:
         k += 1
     return k
+
+
+@compiled
+def lit(
+    values: NDArray[np.float64],
+    mean: float,
+    active: NDArray[np.int32],
+    threshold: NDArray[np.uint32],
+    other: NDArray[np.int32],
+    ladder: NDArray[np.float64],
+) -> int:
+    """Prepare the draws of a sample's events.
+
+    Parameters
+    ----------
+    values : (inputs,)
+        From 0 to 1.
+    mean : float
+        Events in a step of an input of value 1.
+    active, threshold, other : (inputs,), ladder : (`MOST_EVENTS`,)
+        Written: the inputs above 0, Walker's table of them, and the distribution of the number of
+        events in a step.
+
+    Returns
+    -------
+    int
+        How many inputs are above 0.
+    """
+    weights, count = np.empty(values.size), 0
+    for i in range(values.size):
+        if values[i] > 0.0:
+            active[count] = i
+            weights[count] = values[i] * _GREY
+            count += 1
+    if count > 0:
+        total = alias_table(weights, count, threshold, other) / _GREY
+        poisson_ladder(total * mean, ladder)
+    return count
+
+
+@compiled
+def poisson_events(
+    words: NDArray[np.uint64],
+    values: NDArray[np.float64],
+    mean: float,
+    events: NDArray[np.float64],
+) -> None:
+    """Draw the events of whole samples.
+
+    Parameters
+    ----------
+    words : (4,)
+        State of the generator, moved on.
+    values : (n, inputs)
+        From 0 to 1.
+    mean : float
+        Events in a step of an input of value 1.
+    events : (n, steps, inputs)
+        Written: how many events of each input fall into each step.
+    """
+    inputs = values.shape[1]
+    active, threshold = np.empty(inputs, np.int32), np.empty(inputs, np.uint32)
+    other, ladder = np.empty(inputs, np.int32), np.empty(MOST_EVENTS)
+    events[:] = 0.0
+    for q in range(values.shape[0]):
+        count = lit(values[q], mean, active, threshold, other, ladder)
+        for step in range(events.shape[1] if count else 0):
+            for _ in range(count_events(words, ladder)):
+                events[q, step, active[choose(words, count, threshold, other)]] += 1.0

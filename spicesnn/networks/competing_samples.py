@@ -8,7 +8,7 @@ The steps are those of `competition` (`leak`, `furthest`, `struck`) and the spik
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from spicesnn.networks.competition import (
     leak,
     struck,
 )
+from spicesnn.networks.populations import State
 from spicesnn.networks.rules import LastSpikeSTDP, Rule
 from spicesnn.networks.synapses import Ideal, Synapses
 from spicesnn.networks.synapses.ideal import rewritten
@@ -150,6 +151,26 @@ def _show(
                 _write(weight, winner, step, last, change, largest, row_sum, writes)
 
 
+class Learnt(NamedTuple):
+    """What is left of samples that were learnt from.
+
+    Attributes
+    ----------
+    cells : Synapses
+    lasting : tuple of (neurons,)
+        Of the population.
+    answered : (n, neurons)
+        Output spikes.
+    counted : dict of str to float
+        What showing the samples took.
+    """
+
+    cells: Synapses
+    lasting: State
+    answered: Counted
+    counted: dict[str, float]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class WholeSamples:
     """One population that hears the inputs alone, through one dense projection.
@@ -188,7 +209,9 @@ class WholeSamples:
         """Whether it can learn in this loop."""
         kind = self.cells.kind
         ideal = type(kind) is Ideal and kind.does_as_asked
-        return ideal and type(self.rule) is LastSpikeSTDP and self.readable
+        rule = self.rule
+        free = type(rule) is LastSpikeSTDP and rule.column_sum is None
+        return ideal and free and self.readable
 
     def counts(self, values: Floats, rng: np.random.Generator) -> Counted:
         """Output spikes (n, neurons) of samples (n, inputs) from 0 to 1; nothing learns."""
@@ -196,9 +219,8 @@ class WholeSamples:
         run = _Run.of(self, self.population.still(), matrix)
         return run.shown(self, values, rng, np.zeros(1), learn=False)
 
-    def learnt(self, values: Floats, rng: np.random.Generator) -> tuple[Synapses, Floats, Counted]:
-        """Synapses and factors on the thresholds (neurons,) after samples (n, inputs) from 0 to 1,
-        and the output spikes (n, neurons)."""
+    def learnt(self, values: Floats, rng: np.random.Generator) -> Learnt:
+        """What is left after samples (n, inputs) from 0 to 1."""
         assert isinstance(self.rule, LastSpikeSTDP)
         run = _Run.of(self, self.population, self.cells.weights)
         counts = run.shown(self, values, rng, self.rule.table(self.dt_s), learn=True)
@@ -212,7 +234,13 @@ class WholeSamples:
             run.writes.T,
             float(volts**2 * siemens * hardware.read_s),
         )
-        return cells, run.factor.astype(float), counts
+        counted = {
+            "presentations": float(len(values)),
+            "input_events": spikes,
+            "output_spikes": float(counts.sum()),
+        }
+        lasting = (run.factor.astype(float),)
+        return Learnt(cells=cells, lasting=lasting, answered=counts, counted=counted)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)

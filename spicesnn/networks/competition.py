@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from spicesnn.jit import compiled
 from spicesnn.networks.nodes import Shape, Values
 from spicesnn.networks.populations import Population, State
-from spicesnn.neurons.conductance_lif import membrane_step
+from spicesnn.neurons.conductance_lif import ConductanceStep, membrane_step
 from spicesnn.neurons.equations import integrate, relax
 
 _FOREVER_S = 1e30
@@ -218,8 +218,9 @@ class CompetingConductanceLIF(Population):
     .. math:: \tau \dot v = (v_{rest} - v) + g_e (E_e - v) + g_i (E_i - v)
 
     Inputs add to g_e; a spike adds `inhibition` to g_i of all other neurons; both decay. Of the
-    neurons above :math:`\vartheta + \theta` the one furthest above spikes; θ of it grows by
-    `theta_step`. Volts; conductances in units of the leak."""
+    neurons above :math:`\vartheta + \theta` the one furthest above spikes, which it can do again
+    after `refractory`; θ of it grows by `theta_step`, and sinks with `tau_theta` while the network
+    rests between two samples. Volts; conductances in units of the leak."""
 
     kind: ClassVar[str] = "competing conductance LIF"
     spiking: ClassVar[bool] = True
@@ -275,9 +276,34 @@ class CompetingConductanceLIF(Population):
             struck = z.reshape(len(z), -1).any(axis=1).reshape(-1, *(1,) * (z.ndim - 1))
             v = np.where(z > 0, self.v_reset, v)
             g_i = g_i + self.inhibition * (struck - z)
-            wait = np.where(z > 0, np.rint(self.refractory / dt_s), wait)
+            again = max(float(np.rint(self.refractory / dt_s)) - 1.0, 0.0)
+            wait = np.where(z > 0, again, wait)
             theta = theta + self.theta_step * z
         return z, (v, g_e, g_i, theta, wait)
+
+    @property
+    def alike(self) -> bool:
+        """Whether all neurons have the same parameters, which compiled loops ask for."""
+        return not any(np.ndim(getattr(self, entry.name)) for entry in fields(self))
+
+    def numbers(self, dt_s: float, rest_s: float) -> ConductanceStep:
+        """The parameters of neurons that are alike, for a time step and a rest of so many
+        seconds."""
+        single = np.float32
+        return ConductanceStep(
+            share=single(dt_s / self.tau),
+            rest=single(1e3 * self.v_leak),
+            excitatory=single(1e3 * self.excitatory_reversal),
+            inhibitory=single(1e3 * self.inhibitory_reversal),
+            decay_excitatory=single(np.exp(-dt_s / self.tau_excitatory)),
+            decay_inhibitory=single(np.exp(-dt_s / self.tau_inhibitory)),
+            reset=single(1e3 * self.v_reset),
+            inhibition=single(self.inhibition),
+            threshold=single(1e3 * self.v_threshold),
+            theta_step=single(1e3 * self.theta_step),
+            refractory=int(np.rint(self.refractory / dt_s)),
+            theta_decay=float(np.exp(-rest_s / self.tau_theta)),
+        )
 
     def still(self) -> Population:
         """Thresholds as they are."""

@@ -8,14 +8,13 @@ factor on each cell's effective conductance."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.arrays import Floats
 from spicesnn.crossbar.mapping import Offset
-from spicesnn.devices.levels import Rounding
 from spicesnn.encoding.events import seed_words
 from spicesnn.networks.layered_loop import (
     COMPENSATED,
@@ -35,6 +34,7 @@ from spicesnn.networks.rules import SpikingBP
 from spicesnn.networks.rules.batch import check_labels
 from spicesnn.networks.synapses import Ideal, Levels, PulseMap, Synapses
 from spicesnn.networks.synapses.ideal import gains_of, rewritten
+from spicesnn.networks.synapses.loops import even_states, other_flaws
 from spicesnn.nonidealities.compiled import POOL
 
 _UNASKED = 25
@@ -175,30 +175,16 @@ def _about_a_middle(cells: Synapses) -> bool:
 
 def _kind_of(cells: Synapses) -> int | None:
     """How the loop moves such cells; None if it does not know."""
-    kind, flaws = cells.kind, cells.kind.imperfections
-    known = {"stuck_on", "stuck_off", "stuck", "stuck_map", "read_noise", "states_volts"}
-    others = [f.name for f in fields(flaws) if f.name not in {*known, "scaled_to", "rest_s"}]
-    wrong = {name for name in others if getattr(flaws, name)}
-    cycles = flaws.cycle_to_cycle
-    if not _about_a_middle(cells) or cells.array.current_factor is not None:
+    kind, wrong = cells.kind, other_flaws(cells)
+    if not _about_a_middle(cells):
         return None
-    if cycles is not None and cycles.of_range == 0.0:
-        wrong.discard("cycle_to_cycle")
     if type(kind) in (Ideal, Levels):
-        if wrong == {"states"} and cycles is None and _even(cells):
+        if wrong == {"states"} and kind.imperfections.cycle_to_cycle is None and even_states(cells):
             return LEVELS
         return None if wrong else IDEAL
-    if type(kind) is PulseMap and not wrong:
+    if type(kind) is PulseMap and not wrong and not kind.wired_writes:
         return {"compensated": COMPENSATED, "uncompensated": UNCOMPENSATED}.get(kind.amplitude)
     return None
-
-
-def _even(cells: Synapses) -> bool:
-    """Whether states are spread evenly over the window, and rounded to at random."""
-    states, window = cells.kind.imperfections.states, cells.hardware.used_window()
-    assert states is not None
-    even = np.linspace(window.low, window.high, states.siemens.size)
-    return states.rounding is Rounding.STOCHASTIC and np.allclose(states.siemens, even, rtol=1e-9)
 
 
 def _pools(cells: tuple[Synapses, ...], rng: np.random.Generator) -> list[F]:

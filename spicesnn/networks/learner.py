@@ -50,6 +50,8 @@ class LearningNetwork(OnSynapses):
         Labels of the classes, as `fit` found them.
     answered : (n, outputs) int16, optional
         Spikes of each output for each of the samples that local rules have just learnt from.
+    counted : mapping of str to float
+        What showing them took, by name: presentations, output spikes, input events.
     """
 
     def predict(self, x: ArrayLike, rng: np.random.Generator | int = 0) -> NDArray[Any]:

@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spicesnn.encoding.bernoulli import bernoulli
-from spicesnn.encoding.events import seed_words
+from spicesnn.encoding.events import HIGHEST_MEAN, poisson_events, seed_words
 from spicesnn.errors import InputError
 from spicesnn.learning.metrics import NOBODY
 from spicesnn.networks import evaluate
 from spicesnn.networks.competing_samples import WholeSamples
-from spicesnn.networks.competition import CompetingLIF
+from spicesnn.networks.competition import CompetingConductanceLIF, CompetingLIF
+from spicesnn.networks.conductance_samples import ConductanceSamples
 from spicesnn.networks.decisions import Decision, LargestOutput, Votes
 from spicesnn.networks.layered_samples import LayeredSamples
 from spicesnn.networks.leaky_layers import LeakyLayers
@@ -34,6 +35,8 @@ from spicesnn.networks.synapses import Energy, SynapseKind, Synapses
 
 _AT_ONCE, _PRESENTED_AT_ONCE, _VALUES_AT_ONCE = 256, 10_000, 20_000_000
 """Samples that are answered at once, step by step and compiled; values of outputs at once."""
+CODES = ("held", "spikes", "poisson", "events")
+"""Ways in which samples come in."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,24 +47,51 @@ class Inputs:
     ----------
     shape : int or tuple of int
         Of a sample, or of one time step of it.
-    code : "held", "spikes" or "events"
+    code : "held", "spikes", "poisson" or "events"
         A value that stands for the whole sample; spikes drawn in every step with a probability
-        proportional to it; or samples that have a time axis themselves.
+        proportional to it; the events of Poisson processes of a rate proportional to it, of which a
+        step can have several; or samples that have a time axis themselves.
     probability : float
         Of a spike in a step at value 1.
+    rate_hz : float
+        Of the events at value 1.
+    boost_hz : float
+        Added to it each time that a sample is shown again.
+    fewest_spikes, most_tries : int
+        A sample that the output answers with fewer spikes is shown again, up to so often; the last
+        time counts.
     """
 
     shape: int | Shape
     code: str = "held"
     probability: float = 0.3
+    rate_hz: float = 63.75
+    boost_hz: float = 32.0
+    fewest_spikes: int = 0
+    most_tries: int = 1
 
     def __post_init__(self) -> None:
-        if self.code not in ("held", "spikes", "events"):
-            raise InputError(f"inputs: code is {self.code!r}; expected held, spikes or events")
+        if self.code not in CODES:
+            raise InputError(f"inputs: code is {self.code!r}; expected one of: {', '.join(CODES)}")
+        if not (np.isfinite(self.rate_hz) and self.rate_hz > 0 and self.boost_hz >= 0):
+            raise InputError(
+                f"inputs: rate_hz is {self.rate_hz!r} and boost_hz {self.boost_hz!r}; expected a"
+                " rate above 0, and 0 or more"
+            )
+        if self.most_tries < 1 or self.fewest_spikes < 0:
+            raise InputError(
+                f"inputs: most_tries is {self.most_tries!r} and fewest_spikes"
+                f" {self.fewest_spikes!r}; expected 1 or more, and 0 or more"
+            )
         if not 0 < self.probability <= 1:
             raise InputError(
                 f"inputs: probability is {self.probability!r}; expected a number above 0, at most 1"
             )
+
+    @property
+    def drawn(self) -> bool:
+        """Whether spikes are drawn, for values from 0 to 1."""
+        return self.code in ("spikes", "poisson")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -96,6 +126,7 @@ class OnSynapses:
     memory: Mapping[str, Memory] = field(default_factory=dict)
     classes: tuple[Any, ...] | None = None
     answered: NDArray[np.int16] | None = None
+    counted: Mapping[str, float] = field(default_factory=dict)
     topology: Network = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -373,6 +404,7 @@ class OnSynapses:
         rng: np.random.Generator,
         words: NDArray[np.uint64] | None = None,
         steps: int = 0,
+        tries: int = 0,
     ) -> Values:
         """Samples (n, *shape), or (n, steps, *shape), as the inputs hand them on: with a time axis
         where the network lives in time.
@@ -386,6 +418,8 @@ class OnSynapses:
             left out.
         steps : int
             Time steps; those of a sample that is learnt from if left out.
+        tries : int
+            How often the samples have been shown before.
         """
         steps = steps or self.steps
         entry, shape = self.inputs[self.source], self.shape_of(self.source)
@@ -397,7 +431,12 @@ class OnSynapses:
                 still.reshape(len(still), 1, *shape), (len(still), steps, *shape)
             )
         spikes = np.empty((len(still), steps, still.shape[1]))
-        bernoulli(seed_words(rng) if words is None else words, still, entry.probability, spikes)
+        words = seed_words(rng) if words is None else words
+        if entry.code == "poisson":
+            mean = (entry.rate_hz + tries * entry.boost_hz) * self.dt_s
+            poisson_events(words, np.ascontiguousarray(still, dtype=float), mean, spikes)
+        else:
+            bernoulli(words, still, entry.probability, spikes)
         return spikes.reshape(len(still), steps, *shape)
 
     def numbers(self, x: ArrayLike) -> Values:
@@ -417,13 +456,21 @@ class OnSynapses:
             raise InputError(
                 f"x has shape {values.shape}; expected (n, {', '.join(map(str, shape))})"
             )
-        spikes = self.inputs[self.source].code == "spikes"
+        entry, spikes = self.inputs[self.source], self.inputs[self.source].drawn
         if spikes and (values.min(initial=0.0) < 0 or values.max(initial=0.0) > 1):
             raise InputError(
                 f"x lies from {values.min():.4g} to {values.max():.4g}; spikes are drawn for values"
                 " from 0 to 1"
             )
-        return values.reshape(len(values), -1)
+        flat = values.reshape(len(values), -1)
+        if entry.code == "poisson" and len(flat):
+            mean = float(flat.sum(axis=1).max()) * entry.rate_hz * self.dt_s
+            if mean > HIGHEST_MEAN:
+                raise InputError(
+                    f"{mean:.4g} input events are expected in one time step of {self.dt_s:g} s;"
+                    f" expected at most {HIGHEST_MEAN:g}: shorter steps, or a lower rate_hz"
+                )
+        return flat
 
     def outputs(self, x: ArrayLike, rng: np.random.Generator) -> Values:
         """What the output population puts out, (n, steps, outputs), nothing learning; one step for
@@ -458,15 +505,33 @@ class OnSynapses:
             for begin in range(0, max(len(flat), 1), size):
                 yield layered.spikes(flat[begin : begin + size], words, rng).astype(float), None
             return
-        net, heard = self._frozen(), self._heard()
-        for begin in range(0, max(len(values), 1), _AT_ONCE):
-            taken = self.encoded(values[begin : begin + _AT_ONCE], rng, words, steps)
-            found = evaluate.run(net, taken, self.products(rng), keep=heard)
-            out, silent = found[self.output], None
-            if heard:
-                spikes = [found[name].reshape(len(out), -1).any(axis=1) for name in heard]
-                silent = ~np.any(spikes, axis=0)
-            yield out.reshape(len(out), out.shape[1] if net.temporal else 1, -1), silent
+        net, heard, size = self._frozen(), self._heard(), _AT_ONCE
+        entry = self.inputs[self.source]
+        if entry.code == "poisson":
+            each = steps * math.prod(self.shape_of(self.source))
+            size = min(max(_VALUES_AT_ONCE // each, 1), _AT_ONCE)
+        for begin in range(0, max(len(values), 1), size):
+            some = values[begin : begin + size]
+            out, silent = self._answered(net, self.encoded(some, rng, words, steps), rng, heard)
+            for tries in range(1, entry.most_tries if entry.code == "poisson" else 1):
+                quiet = np.flatnonzero((out > 0).sum(axis=(1, 2)) < entry.fewest_spikes)
+                if not quiet.size:
+                    break
+                taken = self.encoded(some[quiet], rng, words, steps, tries)
+                out[quiet], _ = self._answered(net, taken, rng, heard)
+            yield out, silent
+
+    def _answered(
+        self, net: Network, taken: Values, rng: np.random.Generator, heard: frozenset[str]
+    ) -> tuple[Values, NDArray[np.bool_] | None]:
+        """The outputs (n, steps, outputs) of samples as the inputs hand them on, and for which of
+        them none of the populations `heard` spikes."""
+        found = evaluate.run(net, taken, self.products(rng), keep=heard)
+        out, silent = found[self.output], None
+        if heard:
+            spikes = [found[name].reshape(len(out), -1).any(axis=1) for name in heard]
+            silent = ~np.any(spikes, axis=0)
+        return out.reshape(len(out), out.shape[1] if net.temporal else 1, -1), silent
 
     def counts(self, x: ArrayLike, rng: np.random.Generator) -> NDArray[np.int16]:
         """Spikes of each output for each sample, (n, outputs), nothing learning."""
@@ -596,7 +661,7 @@ class OnSynapses:
             at = into[0].source
         return chain if at == self.source and len(chain) == len(self.projections) else []
 
-    def whole_samples(self, steps: int = 0) -> WholeSamples | None:
+    def whole_samples(self, steps: int = 0) -> WholeSamples | ConductanceSamples | None:
         """What shows whole samples of so many time steps (those of learning if left out) compiled,
         where one competing population hears the inputs alone as spikes."""
         entry, population = self.inputs[self.source], self.populations[self.output].kind
@@ -604,13 +669,28 @@ class OnSynapses:
         cells = self.synapses.get(projection.name)
         if (
             len(self.projections) > 1
-            or entry.code != "spikes"
             or (projection.source, projection.target) != (self.source, self.output)
             or projection.connection != AllToAll()
             or projection.delays_s
             or cells is None
-            or type(population) is not CompetingLIF
         ):
+            return None
+        if entry.code == "poisson" and type(population) is CompetingConductanceLIF:
+            (theta,) = self.lasting[self.output]
+            return ConductanceSamples(
+                population=population,
+                cells=cells,
+                rule=projection.rule,
+                theta=theta.reshape(-1),
+                rate_hz=entry.rate_hz,
+                boost_hz=entry.boost_hz,
+                fewest_spikes=entry.fewest_spikes,
+                most_tries=entry.most_tries,
+                steps=steps or self.steps,
+                dt_s=self.dt_s,
+                rest_s=self.rest_s,
+            )
+        if entry.code != "spikes" or type(population) is not CompetingLIF:
             return None
         (factor,) = self.lasting[self.output]
         return WholeSamples(

@@ -17,6 +17,7 @@ from spicesnn.networks.populations import Population, State
 from spicesnn.networks.projections import Projection
 from spicesnn.networks.rules.base import Activity, Labels, LocalRule
 from spicesnn.networks.synapses import Synapses
+from spicesnn.networks.synapses.updates import Update
 
 Learns = TypeVar("Learns", bound=OnSynapses)
 
@@ -34,27 +35,41 @@ def presented(network: Learns, x: Values, rng: np.random.Generator) -> Learns:
     whole = network.whole_samples()
     if whole is not None and whole.teachable:
         name, shape = network.projections[0].name, network.lasting[network.output][0].shape
-        cells, factor, answered = whole.learnt(network.flat(x), rng)
+        learnt = whole.learnt(network.flat(x), rng)
         return network.after(
-            synapses={name: cells},
-            lasting={network.output: (factor.reshape(shape),)},
-            answered=answered,
+            synapses={name: learnt.cells},
+            lasting={network.output: tuple(part.reshape(shape) for part in learnt.lasting)},
+            answered=learnt.answered,
+            counted=learnt.counted,
         )
-    words = seed_words(rng)
+    words, entry = seed_words(rng), network.inputs[network.source]
     show = _Show(
         network=network, rng=rng, synapses=dict(network.synapses), lasting=dict(network.lasting)
     )
-    alone = show.alone()
+    alone, presentations, events, spikes = show.alone(), 0, 0.0, 0.0
     for sample in x:
-        show.spikes = network.encoded(sample[None], rng, words)[0]
-        show.begin()
-        if alone:
-            show.run_alone()
-        else:
-            show.run()
-        show.end()
+        for tries in range(entry.most_tries if entry.code == "poisson" else 1):
+            show.spikes = network.encoded(sample[None], rng, words, tries=tries)[0]
+            show.begin()
+            if alone:
+                show.run_alone()
+            else:
+                show.run()
+            show.end()
+            found = float(show.answered[-1].sum())
+            presentations, spikes = presentations + 1, spikes + found
+            events += float(show.spikes.sum())
+            if found >= entry.fewest_spikes or tries + 1 == entry.most_tries:
+                break
+            show.answered.pop()
+    counted = {"presentations": presentations, "output_spikes": spikes}
+    if entry.drawn:
+        counted["input_events"] = events
     return network.after(
-        synapses=show.synapses, lasting=show.lasting, answered=np.array(show.answered, np.int16)
+        synapses=show.synapses,
+        lasting=show.lasting,
+        answered=np.array(show.answered, np.int16),
+        counted=counted,
     )
 
 
@@ -102,11 +117,7 @@ class _Show:
         }
         self.asked = dict.fromkeys(self.watched, 0)
         for projection, rule in self.local:
-            update = rule.before(self.synapses[projection.name])
-            if update is not None:
-                self.synapses[projection.name] = self.synapses[projection.name].apply(
-                    update, self.rng
-                )
+            self.do(projection.name, rule.before(self.synapses[projection.name]))
 
     def end(self) -> None:
         """Count the joules; keep what outlasts the sample."""
@@ -122,15 +133,21 @@ class _Show:
 
     def ask(self, projection: Projection, rule: LocalRule, step: int) -> None:
         """Ask a rule after a step, and do what it says."""
+        name, seen = projection.name, self.seen(projection, step)
+        self.asked[name] = step + 1
+        self.do(name, rule.update(seen, self.synapses[name]))
+
+    def seen(self, projection: Projection, step: int) -> Activity:
+        """What either side of a projection has done up to a step."""
         name = projection.name
-        seen = Activity(
+        return Activity(
             pre=self.pre[name][: step + 1],
             post=self.post[name][: step + 1],
-            since=self.asked[name],
             dt_s=self.network.dt_s,
         )
-        self.asked[name] = step + 1
-        update = rule.update(seen, self.synapses[name])
+
+    def do(self, name: str, update: Update | None) -> None:
+        """Apply an update to the synapses of a projection."""
         if update is not None:
             self.synapses[name] = self.synapses[name].apply(update, self.rng)
 
@@ -149,6 +166,9 @@ class _Show:
             for projection, rule in self.local:
                 post = self.values[projection.target].reshape(-1)
                 self.post[projection.name][t] = post
+                if rule.heeds_inputs and np.any(self.pre[projection.name][t] > 0):
+                    cells = self.synapses[projection.name]
+                    self.do(projection.name, rule.heard(self.seen(projection, t), cells))
                 if np.any(post > 0):
                     self.ask(projection, rule, t)
             self.before = dict(self.values)
@@ -202,10 +222,12 @@ class _Show:
 
     def alone(self) -> bool:
         """Whether all there is is one projection from the inputs to one population, on cells whose
-        reads can be foreseen."""
+        reads can be foreseen up to the next spike of an output."""
         if len(self.network.projections) != 1 or not self.local:
             return False
-        projection = self.local[0][0]
+        projection, rule = self.local[0]
+        if rule.heeds_inputs:
+            return False
         cells = self.synapses[projection.name]
         foreseen = not cells.kind.imperfections.disturbs_reads
         return foreseen and projection.source == self.network.source and not projection.delays_s

@@ -6,47 +6,46 @@ plasticity", Frontiers in Computational Neuroscience 9:99, 2015."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.errors import InputError
-
 Value = TypeVar("Value", float, NDArray[np.float32], NDArray[np.float64])
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ConductanceLIF:
-    """Parameters of the excitatory neuron, SI units but for millivolts, which the model is written
-    in.
+class ConductanceStep(NamedTuple):
+    """Numbers of neurons that compete, for one time step: millivolt and single precision, as
+    compiled loops take them.
 
-    The firing threshold is ``threshold_mv + θ``; θ starts at `theta_start_mv`, grows by
-    `theta_step_mv` a spike and decays with `theta_tau_s`. Synaptic conductances are in units of the
-    leak conductance."""
+    Attributes
+    ----------
+    share : float
+        Δt/τ.
+    rest, excitatory, inhibitory, reset, threshold, theta_step : float
+        Millivolt; a neuron spikes above ``threshold + θ``, and θ grows by `theta_step`.
+    decay_excitatory, decay_inhibitory : float
+        What a step leaves of the synaptic conductances.
+    inhibition : float
+        What a spike adds to g_i of all others, in units of the leak.
+    refractory : int
+        Steps after which a neuron can spike again.
+    theta_decay : float
+        What the time between two presentations leaves of θ.
+    """
 
-    tau_s: float = 0.1
-    rest_mv: float = -65.0
-    reset_mv: float = -65.0
-    threshold_mv: float = -72.0
-    excitatory_reversal_mv: float = 0.0
-    inhibitory_reversal_mv: float = -100.0
-    excitatory_tau_s: float = 1e-3
-    inhibitory_tau_s: float = 2e-3
-    refractory_s: float = 5e-3
-    theta_start_mv: float = 20.0
-    theta_step_mv: float = 0.05
-    theta_tau_s: float = 1e4
-
-    def __post_init__(self) -> None:
-        for name in ("tau_s", "excitatory_tau_s", "inhibitory_tau_s", "theta_tau_s"):
-            if not getattr(self, name) > 0:
-                raise InputError(
-                    f"conductance LIF: {name} = {getattr(self, name)!r}; expected seconds, above 0"
-                )
-        if self.refractory_s < 0 or self.theta_step_mv < 0:
-            raise InputError("conductance LIF: refractory_s and theta_step_mv must be 0 or more")
+    share: np.float32
+    rest: np.float32
+    excitatory: np.float32
+    inhibitory: np.float32
+    decay_excitatory: np.float32
+    decay_inhibitory: np.float32
+    reset: np.float32
+    inhibition: np.float32
+    threshold: np.float32
+    theta_step: np.float32
+    refractory: int
+    theta_decay: float
 
 
 def membrane_step(

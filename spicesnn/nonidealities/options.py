@@ -6,14 +6,12 @@ what a compiled loop does and what is mapped add what they can realise."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spicesnn.arrays import Floats
 from spicesnn.crossbar.cycles import MeasuredCycles
 from spicesnn.crossbar.faults import Endurance, StuckMap
 from spicesnn.crossbar.mapping import Window
@@ -309,68 +307,6 @@ class NetworkImperfections(ImperfectionOptions):
         lowest=0.0,
     )
     stuck_place: str = _stuck_place()
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageImperfections(CellOptions):
-    """[imperfections] of networks that learn image by image: what the cells do that the controller
-    does not know of."""
-
-    stuck_place: str = _stuck_place()
-
-    @property
-    def any_stuck(self) -> bool:
-        """Whether some cells may be stuck."""
-        return bool(self.stuck_on or self.stuck_off or self.stuck)
-
-    def checked_states(self, *, table: bool) -> int:
-        """Return the number of states (0 for any), which neither a scatter of steps nor a device's
-        solved `table` goes with."""
-        if self.states == 1:
-            raise ConfigError(
-                "imperfections.states = 1; expected 0 for any conductance, or 2 or more"
-            )
-        if self.states and self.cycle_to_cycle:
-            raise ConfigError(
-                "imperfections.states and imperfections.cycle_to_cycle: give one, steps between"
-                " states have no size that could scatter"
-            )
-        if self.states and table:
-            raise ConfigError(
-                "imperfections.states is for cells without a device model; a device has the states"
-                " of its own pulses"
-            )
-        return self.states
-
-    def stuck_map(
-        self, shape: tuple[int, int], rng: np.random.Generator, *, pixels: int
-    ) -> StuckMap:
-        """Return which cells of an array are stuck; its first `pixels` word lines are those of a
-        square image (0: of no image)."""
-        drawn = StuckMap.drawn(shape, rng, on=self.stuck_on, off=self.stuck_off, still=self.stuck)
-        if self.stuck_place == "anywhere":
-            return drawn
-        place = np.zeros((shape[0], 1), dtype=bool)
-        if pixels:
-            place[:pixels, 0] = pixels_at(self.stuck_place, pixels)
-        return drawn.within(place)
-
-
-@dataclass(frozen=True, kw_only=True)
-class StreamImperfections(ImageImperfections):
-    """[imperfections] of networks whose updates are compiled."""
-
-    old_names: ClassVar[Mapping[str, str]] = {"spread": "pulse_spread"}
-    pulse_spread: float = _pulse_spread()
-
-    @property
-    def none(self) -> bool:
-        """Whether all cells are as they should be; their states are a kind of synapse."""
-        return not (self.any_stuck or self.pulse_spread or self.cycle_to_cycle or self.read_noise)
-
-    def gains(self, shape: tuple[int, int], rng: np.random.Generator) -> Floats:
-        """Return each cell's factor on what a pulse does."""
-        return LogNormal(self.pulse_spread).draw(shape, rng)
 
 
 def pixels_at(place: str, pixels: int) -> NDArray[np.bool_]:

@@ -207,9 +207,11 @@ class PulseScheme:
     set_volts, reset_volts : (lowest, highest)
         Magnitudes that the drivers can give, volt.
     g_one : float
-        Conductance of weight 1, siemens.
+        What a weight of 1 conducts more than one of 0, siemens.
     read_volts : float
         Where conductance is taken as I/V.
+    g_zero : float
+        Conductance of weight 0, siemens.
     """
 
     set_s: float
@@ -218,11 +220,12 @@ class PulseScheme:
     reset_volts: tuple[float, float]
     g_one: float
     read_volts: float = 0.1
+    g_zero: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class PulseMap:
-    """Δw of one pulse, w = G/G₁: `change` (voltages, weights) at `volts` (voltages,) and `weights`
+    """Δw of one pulse, w = (G − G₀)/G₁: `change` (voltages, weights) at `volts` (voltages,) and `weights`
     (weights,); the sign is the polarity's."""
 
     volts: Floats
@@ -245,7 +248,8 @@ class PulseMap:
             for b in device.bounds()
         ]
         weights = np.linspace(0.0, 1.0, GRID) ** 2
-        siemens = np.clip(weights * scheme.g_one, float(np.min(bounds)), float(np.max(bounds)))
+        siemens = scheme.g_zero + weights * scheme.g_one
+        siemens = np.clip(siemens, float(np.min(bounds)), float(np.max(bounds)))
         volts = np.linspace(*(scheme.set_volts if up else scheme.reset_volts), VOLTAGES)
         width_s = scheme.set_s if up else scheme.reset_s
         change = solved_changes(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
 from spicesnn.engines.base import Engine
 from spicesnn.engines.default import default_engine
-from spicesnn.errors import ConfigError, InputError
+from spicesnn.errors import ConfigError, InputError, UnknownNameError
 from spicesnn.learning import metrics
 from spicesnn.learning.deformation import Deformation
 from spicesnn.learning.votes import while_learning
@@ -25,7 +25,7 @@ from spicesnn.networks.decisions import DECISIONS, Decision, Votes
 from spicesnn.networks.hardware import Hardware
 from spicesnn.networks.learner import LearningNetwork
 from spicesnn.networks.nodes import Weighted
-from spicesnn.networks.on_synapses import Inputs
+from spicesnn.networks.on_synapses import CODES, Inputs
 from spicesnn.networks.rules import ExSitu, Rule, Tuning
 from spicesnn.networks.rules.batch import seen
 from spicesnn.networks.synapses import (
@@ -54,6 +54,7 @@ from spicesnn.training.streamed import (
     Tally,
     only_layer,
 )
+from spicesnn.training.suited import with_rate, without_auto
 from spicesnn.training.tile_wires import TileWires
 
 _SHOWN, _FOLLOWED = 200, 100
@@ -68,13 +69,23 @@ class InputOptions(Section):
 
     code: str = option(
         "spikes",
-        "held: a value stands for the whole sample; spikes: drawn in every step; events: the rows"
-        " of a sample are its time steps",
-        choices=("held", "spikes", "events"),
+        "held: a value stands for the whole sample; spikes: drawn in every step; poisson: events of"
+        " Poisson processes; events: the rows of a sample are its time steps",
+        choices=CODES,
     )
     probability: float = option(
-        0.3, "probability of a spike in a step at value 1", above=0.0, highest=1.0
+        0.3, "spikes: probability of one in a step at value 1", above=0.0, highest=1.0
     )
+    rate_hz: float | None = option(
+        None, "poisson: events per second at value 1; auto: by the number of inputs", above=0.0
+    )
+    boost_hz: float = option(
+        32.0, "poisson: added to it each time that a sample is shown again", lowest=0.0
+    )
+    fewest_spikes: int = option(
+        0, "poisson: a sample with fewer output spikes is shown again", lowest=0
+    )
+    most_tries: int = option(1, "poisson: how often at most", lowest=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +131,8 @@ class SynapseOptions(Section):
     )
     wire_tolerance: float = option(
         0.01,
-        "wires: change of a column's conductance after which its tile is solved anew",
+        "wires: change of a column's conductance after which its tile is solved anew; error of its"
+        " current where a bound of that is known (competing conductance LIF)",
         lowest=0.0,
     )
     pulse: float = option(
@@ -135,6 +147,11 @@ class SynapseOptions(Section):
         "pulse-map: amplitude chosen for change and state, for the change alone, or counted full"
         " pulses",
         choices=("compensated", "uncompensated", "fixed"),
+    )
+    wired_writes: bool = option(
+        False,
+        "pulse-map: pulses of the rule go through the wires of their tile, in whole samples of"
+        " 'competing conductance LIF' behind Poisson inputs",
     )
     devices: int = option(
         16,
@@ -206,11 +223,52 @@ class DeformationOptions(Section):
         )
 
 
+_MOVED = {
+    "network.neurons": "population.NAME.neurons",
+    "network.full_rate_hz": "inputs.rate_hz",
+    "network.column_sum": "rule.stdp-traces.column_sum",
+    "network.inhibition": "population.NAME.inhibition",
+    "network.potentiation": "rule.stdp-traces.rise",
+    "network.depression_share": "rule.stdp-traces.fall, A⁻ itself",
+    "network.theta_tau_s": "population.NAME.tau_theta",
+    "synapse.kind": '"projection.*.synapses" (ideal, or pulse-map for a device), and'
+    ' "projection.*.rule" = stdp-last-spikes',
+    "synapse.level_window": '"projection.*.largest"',
+    "synapse.mapping": "synapses.amplitude",
+    "synapse.g_one": "synapses.window",
+    "synapse.set_s": "programming.set_s",
+    "synapse.reset_s": "programming.reset_s",
+    "synapse.set_volts": "programming.set_volts, the highest",
+    "synapse.reset_volts": "programming.reset_volts, the highest",
+    "synapse.map_read_volts": "synapses.read_volts",
+    "synapse.read_volts": "synapses.read_volts",
+    "synapse.rise": "rule.stdp-last-spikes.rise",
+    "synapse.fall": "rule.stdp-last-spikes.fall",
+    "synapse.decay_steps": "rule.stdp-last-spikes.tau_s",
+    "synapse.window_steps": "rule.stdp-last-spikes.window_s",
+    "array.wires": "array.word_line_ohm and array.bit_line_ohm above 0, and for pulses"
+    " synapses.wired_writes",
+    "array.read_tolerance": "synapses.wire_tolerance",
+}
+"""Keys of `stdp-mnist` before it was a composition → what they are now."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class NetworkConfig(StreamConfig):
     """A network put together from populations, projections and rules."""
 
     kind: ClassVar[str] = "network"
+
+    @classmethod
+    def from_tables(cls, tables: Mapping[str, Any]) -> Self:
+        """Return the configuration from parsed TOML; keys that have moved are named."""
+        for key, now in _MOVED.items():
+            table, _, name = key.partition(".")
+            if isinstance(tables.get(table), Mapping) and name in tables[table]:
+                raise UnknownNameError(
+                    f"no option {key!r} in an experiment of kind {cls.kind!r}; it is {now}"
+                )
+        return super().from_tables(tables)
 
     data: LearntData = field(default_factory=LearntData)
     inputs: InputOptions = field(default_factory=InputOptions)
@@ -231,7 +289,7 @@ class NetworkConfig(StreamConfig):
     @property
     def grey(self) -> bool:  # type: ignore[override]
         """Whether inputs are spikes, which are drawn for values from 0 to 1."""
-        return self.inputs.code == "spikes"
+        return self.inputs.code in ("spikes", "poisson")
 
     @property
     def chunks(self) -> tuple[int, int]:
@@ -302,6 +360,7 @@ class NetworkConfig(StreamConfig):
             return PulseMap(
                 pulses=pulses,
                 amplitude=options.amplitude,  # type: ignore[arg-type]
+                wired_writes=options.wired_writes,
                 devices=options.devices,
                 seed=self.seed,
                 **varied,
@@ -343,7 +402,12 @@ class NetworkConfig(StreamConfig):
                 known[name] if name in known else known.setdefault(name, self.kind_of(name, engine))
             )
 
-        rules, options = self._rules(), self.network
+        given, options = self.inputs, self.network
+        count = self.data.input_count
+        populations, rows = without_auto(
+            self.population.rows, self.projection.rows, self.rule.rows, count
+        )
+        rules = self._rules(tuple(rows))
         decision: Decision = (
             Votes(by=options.vote) if options.decision == "votes" else DECISIONS[options.decision]()  # type: ignore[arg-type]
         )
@@ -352,13 +416,15 @@ class NetworkConfig(StreamConfig):
                 inputs={
                     "inputs": Inputs(
                         shape=self._input_shape(),
-                        code=self.inputs.code,
-                        probability=self.inputs.probability,
+                        code=given.code,
+                        probability=given.probability,
+                        rate_hz=with_rate(given.rate_hz, count),
+                        boost_hz=given.boost_hz,
+                        fewest_spikes=given.fewest_spikes,
+                        most_tries=given.most_tries,
                     )
                 },
-                populations=dict(
-                    population(row, self.data.class_count) for row in self.population.rows
-                ),
+                populations=dict(population(row, self.data.class_count) for row in populations),
                 projections=tuple(projection(row, kinds, rules) for row in self.projection.rows),
                 output=options.output,
                 decision=decision,
@@ -372,9 +438,9 @@ class NetworkConfig(StreamConfig):
         self._check_turns(network)
         return self._placed(network)
 
-    def _rules(self) -> dict[str, Rule]:
+    def _rules(self, rows: tuple[Mapping[str, Any], ...]) -> dict[str, Rule]:
         """All rules, with the numbers of samples that they will be shown."""
-        found = rules_of(self.rule.rows, self.device.build)
+        found = rules_of(rows, self.device.build)
         software = self._epochs * self.data.train_count
         tuning = self.training.tuning_epochs * self.data.train_count
         made = dict(found)
@@ -514,12 +580,10 @@ class NetworkConfig(StreamConfig):
             tally.add(solves=solves)
             tally.totals["stale_error"] = max(tally.totals.get("stale_error", 0.0), worst)
         read, write = after.read_joule - before.read_joule, after.write_joule - before.write_joule
-        tally.add(
-            read_joule=read, write_joule=write, energy_joule=read + write, presentations=len(images)
-        )
+        tally.add(read_joule=read, write_joule=write, energy_joule=read + write)
+        tally.add(**{"presentations": len(images), **network.counted})
         if network.answered is None:
             return arrays_of(network)
-        tally.add(output_spikes=float(network.answered.sum()))
         curve = (
             while_learning(network.answered, labels, arrays, self.data.class_count)
             if isinstance(network.decision, Votes)
@@ -704,12 +768,17 @@ class NetworkConfig(StreamConfig):
                 " for them"
             )
         rng, samples = np.random.default_rng(self.seed), self._samples(chosen, network)
-        if network.leaky_layers() is not None:
+        sources = network.topology.inputs_of(name)
+        if (
+            tuple(sources) == (network.source,) and self.inputs.code == "poisson"
+        ):  # as many as expected
+            rate_hz = network.inputs[network.source].rate_hz
+            values = {network.source: samples[:, None] * rate_hz * network.dt_s}
+        elif network.leaky_layers() is not None:
             values, _ = network.activity(samples, rng)
         else:
             shown = network.encoded(samples, rng, steps=network.steps_of_answers)
             values, _ = seen(network, shown, np.random.default_rng(self.seed))
-        sources = network.topology.inputs_of(name)
         total = sum((values[s] for s in sources[1:]), start=values[sources[0]])
         mean = total.mean(axis=1) if network.topology.temporal else total
         node = network.topology.nodes[name]
@@ -768,22 +837,25 @@ class NetworkConfig(StreamConfig):
             counts = network.counts(
                 self._samples(images.test[:_SHOWN], network), self.rng(PICTURES)
             )
-            return found | spike_data({network.output: counts.sum(axis=1, dtype=np.int64)})
-        shown = self._samples(images.test[:_FOLLOWED], network)
-        activity, _ = network.activity(shown, self.rng(PICTURES))
-        sources = [network.source] if self.inputs.code == "spikes" else []
-        fired = {name: activity[name] for name in [*sources, *self._spiking(network)]}
-        return {
-            **found,
-            **spike_data(
-                {name: np.count_nonzero(spikes, axis=(1, 2)) for name, spikes in fired.items()}
-            ),
-            **raster_data(
-                {name: spikes[0] for name, spikes in fired.items()},
-                step_s=self.network.step_s,
-                shown=int(images.test_labels[0]),
-            ),
-        }
+            found |= spike_data({network.output: counts.sum(axis=1, dtype=np.int64)})
+            return found | self._raster(self._fired(network, images.test[:1]), images)
+        fired = self._fired(network, images.test[:_FOLLOWED])
+        counted = {name: np.count_nonzero(spikes, axis=(1, 2)) for name, spikes in fired.items()}
+        return found | spike_data(counted) | self._raster(fired, images)
+
+    def _fired(self, network: LearningNetwork, images: NDArray[Any]) -> dict[str, Floats]:
+        """Spikes of the inputs, where they are drawn, and of all populations that spike."""
+        activity, _ = network.activity(self._samples(images, network), self.rng(PICTURES))
+        sources = [network.source] if self.grey else []
+        return {name: activity[name] for name in [*sources, *self._spiking(network)]}
+
+    def _raster(self, fired: Mapping[str, Floats], images: Images) -> dict[str, Any]:
+        """The first test sample spike by spike."""
+        return raster_data(
+            {name: spikes[0] > 0 for name, spikes in fired.items()},
+            step_s=self.network.step_s,
+            shown=int(images.test_labels[0]),
+        )
 
     def exported(self, arrays: Arrays) -> Mapping[str, Any]:
         """Weights of a chain of dense projections, which `spicesnn map`, `exsitu.weights` and the
@@ -824,6 +896,8 @@ def arrays_of(network: LearningNetwork) -> Arrays:
             found[f"{name} stuck"] = array.stuck
         if array.current_factor is not None:
             found[f"{name} factor"] = array.current_factor
+        if cells.gain is not None:
+            found[f"{name} gain"] = cells.gain
         if cells.wear_left is not None:
             left = cells.wear_left
             found |= {
@@ -888,6 +962,7 @@ def with_arrays(network: LearningNetwork, arrays: Arrays) -> LearningNetwork:
             energy=Energy(read_joule=read, write_joule=write),
             wear=mine["wear"],
             wear_left=wear,
+            gain=mine.get("gain"),
             seen=None,
         )
     lasting, memory = {}, dict[str, dict[str, NDArray[Any]]]()

@@ -152,12 +152,16 @@ class Config(BaseConfig):
 
 KINDS = {
     "crossbar": "spicesnn.training.config:Config",
-    "unsupervised": "spicesnn.training.unsupervised.experiment:UnsupervisedConfig",
     "map": "spicesnn.training.mapped:MapConfig",
     "network": "spicesnn.training.composed:NetworkConfig",
 }
 """Kind of experiment, the key `kind` of a preset → module:class of its configuration."""
-RETIRED = {"stdp-simple": "stdp-simple", "spiking-bp": "bp-mnist", "deep": "deep-mnist"}
+RETIRED = {
+    "stdp-simple": "stdp-simple",
+    "spiking-bp": "bp-mnist",
+    "deep": "deep-mnist",
+    "unsupervised": "stdp-mnist",
+}
 """Kinds that are compositions of kind `network` today → the preset that is one in their place."""
 LAST_READER = "0.1.0"
 """The last version that reads runs of these kinds."""

@@ -24,7 +24,7 @@ SMALL = tomllib.loads(Path(__file__).with_name("short_presets.toml").read_text(e
 STREAMS = ("stdp-mnist", "stdp-simple", "stdp-digits", "bp-mnist", "deep-mnist")
 OVER = dict.fromkeys(SMALL, "array.word_line_ohm=0,1") | {
     "stdp-simple": "population.neurons.neurons=6,10",
-    "stdp-mnist": "array.word_line_ohm=1,2",
+    "stdp-mnist": "population.neurons.neurons=6,10",
 }
 SAMPLES = 2
 ENGINES = ("nodal", "ngspice")
@@ -304,7 +304,7 @@ def test_netlist_and_report(preset, engine, trained, tmp_path, command):
 
 def test_a_run_of_one_kind_is_not_taken_for_another(tmp_path, trained, command):
     run = trained("letters-3x3", "nodal")
-    text = {**RunDirectory.existing(run).config().to_tables(), "kind": "unsupervised"}
+    text = {**RunDirectory.existing(run).config().to_tables(), "kind": "network"}
     other = tmp_path / "other"
     other.mkdir()
     for file in run.glob("*.*"):

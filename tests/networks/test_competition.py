@@ -6,7 +6,7 @@ import pytest
 
 from spicesnn.networks.competition import CompetingConductanceLIF, CompetingLIF
 from spicesnn.networks.populations import AdaptiveLIF, Population
-from spicesnn.neurons.conductance_lif import ConductanceLIF, membrane_step
+from spicesnn.neurons.conductance_lif import membrane_step
 
 NEURONS = CompetingLIF(
     v_threshold=2.0, inhibition=0.7, theta_step=0.05, theta_highest=1.3, tau_theta=0.5
@@ -68,7 +68,7 @@ def test_what_lasts_is_carried_and_sinks_in_a_rest(population):
 
 
 def test_conductance_neurons_take_the_step_of_diehl_and_cook():
-    kind, given = CompetingConductanceLIF(), ConductanceLIF()
+    kind = CompetingConductanceLIF()
     state = kind.begun(1, (2,))
     x = np.array([[1.5, 0.5]])
     z, after = kind.step(x, state, 0.5e-3)
@@ -76,7 +76,7 @@ def test_conductance_neurons_take_the_step_of_diehl_and_cook():
         np.array([-65.0]),
         np.array([1.5]),
         np.array([0.0]),
-        0.5e-3 / given.tau_s,
+        0.5e-3 / 0.1,
         -65.0,
         0.0,
         -100.0,
@@ -93,3 +93,14 @@ def test_conductance_neurons_take_the_step_of_diehl_and_cook():
             assert state[3][0] == pytest.approx([20.05e-3, 20e-3])
         spikes += int(z.sum())
     assert spikes > 1
+
+
+def test_a_conductance_neuron_can_spike_again_after_its_refractory_time():
+    """Driven far beyond its threshold it spikes every time that it may."""
+    kind = CompetingConductanceLIF(refractory=2e-3, tau=1e-3, theta_start=0.0)
+    state, spikes = kind.begun(1, (1,)), []
+    for step in range(30):
+        z, state = kind.step(np.array([[50.0]]), state, 0.5e-3)
+        spikes += [step] if z.any() else []
+    assert np.diff(spikes).tolist() == [4] * (len(spikes) - 1)
+    assert len(spikes) > 5

@@ -216,8 +216,8 @@ def test_counted_spikes_are_sent_back_as_written(bias):
     assert net.outputs(x, rng) == pytest.approx(output)
 
 
-def activity(pre, post, since=0, dt_s=1e-3):
-    return Activity(pre=np.asarray(pre), post=np.asarray(post), since=since, dt_s=dt_s)
+def activity(pre, post, dt_s=1e-3):
+    return Activity(pre=np.asarray(pre), post=np.asarray(post), dt_s=dt_s)
 
 
 def test_lags_are_seconds_since_the_last_spike():
@@ -240,43 +240,40 @@ def test_last_spikes_raise_within_the_window_and_lower_beyond_it():
     assert table == pytest.approx([0.1 * math.exp(-k / 2) for k in range(4)] + [-0.03])
 
 
-def test_traces_move_weights_as_pairs_of_spikes_say():
-    """Every pair by itself: an output's spike raises by the trace of each input's last spike, an
-    input's spike lowers by the trace of the output's last spike before it."""
+@pytest.mark.parametrize("highest", [None, 3.0])
+def test_traces_move_weights_as_pairs_of_spikes_say(highest):
+    """Every pair by itself and at once: an input's spike lowers by the trace of the output's last
+    spike before it, then an output's spike raises by the trace of each input's last spike."""
     rng = np.random.default_rng(6)
     rise, fall, tau, dt, most = 0.05, 0.02, 4e-3, 1e-3, 2.0
-    rule = TraceSTDP(rise=rise, fall=fall, tau_s=tau)
+    rule = TraceSTDP(rise=rise, fall=fall, tau_s=tau, highest=highest)
+    assert rule.heeds_inputs
+    assert not TraceSTDP(fall=0.0).heeds_inputs
     pre, post = (rng.random((30, 5)) < 0.2).astype(float), (rng.random((30, 2)) < 0.15) * 1.0
+    pre[11, 2] = 2.0  # two events in one step
     weights = rng.uniform(0.2, 1.8, (5, 2))
     cells = SINGLE.made(weights, rng, largest=most)
-    asked = 0
+    bound = highest or most
     for t in range(30):
-        if not (post[t].any() or t == 29):
-            continue
-        update = rule.update(activity(pre[: t + 1], post[: t + 1], since=asked), cells)
-        cells = cells.apply(update, rng) if update is not None else cells
-        asked = t + 1
-        wanted = np.zeros((5, 2))
-        begun = max([s for s in range(t) if post[s].any()], default=-1) + 1
-        for j in range(2):
-            for i in range(5):
-                spikes = np.flatnonzero(pre[: t + 1, i])
-                if post[t, j] and spikes.size:
-                    wanted[i, j] += (
-                        rise * math.exp(-(t - spikes[-1]) * dt / tau) * (most - weights[i, j])
-                    )
-                for s in range(begun, t + 1):
-                    before = np.flatnonzero(post[:s, j])
-                    if pre[s, i] and before.size:
-                        wanted[i, j] -= (
-                            fall * math.exp(-(s - before[-1]) * dt / tau) * weights[i, j]
-                        )
-        weights = weights + wanted
+        seen = activity(pre[: t + 1], post[: t + 1])
+        for asked in (rule.heard, rule.update):
+            update = asked(seen, cells)
+            cells = cells.apply(update, rng) if update is not None else cells
+        for i, j in np.ndindex(5, 2):
+            before = np.flatnonzero(post[:t, j])
+            for _ in range(int(pre[t, i]) if before.size else 0):
+                weights[i, j] -= fall * math.exp(-(t - before[-1]) * dt / tau) * weights[i, j]
+        for i, j in np.ndindex(5, 2):
+            spikes = np.flatnonzero(pre[: t + 1, i])
+            if post[t, j] and spikes.size:
+                trace = math.exp(-(t - spikes[-1]) * dt / tau)
+                weights[i, j] = min(weights[i, j] + rise * trace * (bound - weights[i, j]), most)
         assert cells.weights == pytest.approx(weights, abs=1e-9)
     assert TraceSTDP().before(cells) is None
     level = cells.apply(TraceSTDP(column_sum=2.5).before(cells), rng)
     assert level.weights == pytest.approx(2.5 * cells.weights / cells.weights.sum(axis=0))
-    assert TraceSTDP(column_sum=2.5).before(level) is None
+    again = level.apply(TraceSTDP(column_sum=2.5).before(level), rng)
+    np.testing.assert_array_equal(again.siemens, level.siemens)
 
 
 def test_overlapping_spikes_meet_before_or_after_the_outputs():

@@ -17,9 +17,8 @@ from spicesnn.nonidealities.compiled import (
     free_factor,
     hear_noisily,
     moved,
-    nonideal_cells,
 )
-from spicesnn.nonidealities.options import ImperfectionOptions, StreamImperfections
+from spicesnn.nonidealities.options import ImperfectionOptions
 from spicesnn.nonidealities.realised import Imperfections
 
 NONE = np.zeros(0, np.float32)
@@ -27,24 +26,14 @@ WORDS = seed_words(np.random.default_rng(0))
 DEVICE = sn.devices.LinearDrift(r_on=1e4, r_off=1e6)
 
 
-def cells(gain, *, noise=NONE, scatter=NONE):
+def cells(gain, *, noise=NONE, scatter=NONE, base=0.0):
     gain = np.asarray(gain, np.float32)
     return NonidealCells(
         gain=gain,
-        start=np.full_like(gain, np.nan),
         noise=np.asarray(noise, np.float32),
         scatter=np.asarray(scatter, np.float32),
+        base=np.float32(base),
     )
-
-
-def test_every_third_of_the_stuck_cells_stands_where_it_is_stuck():
-    options = StreamImperfections(stuck_on=0.1, stuck_off=0.2, stuck=0.05, cycle_to_cycle=0.3)
-    made = nonideal_cells(options, (400, 100), np.random.default_rng(1))
-    held, works = made.gain == 0, np.isnan(made.start)
-    counts = [(made.start == 1) & held, (made.start == 0) & held, held & works, ~held & works]
-    assert [mask.mean() for mask in counts] == pytest.approx([0.1, 0.2, 0.05, 0.65], abs=0.01)
-    assert np.all(made.gain[~held] == 1.0)
-    assert (made.scatter.mean(), made.scatter.std()) == pytest.approx((1.0, 0.3), abs=0.006)
 
 
 def test_a_step_goes_as_far_as_its_cell_lets_it_and_one_of_levels_whole_or_not_at_all():
@@ -70,6 +59,15 @@ def test_every_cell_that_is_read_has_noise_of_its_own_in_proportion():
         1,
     )
     assert excitation == pytest.approx([1.22, 1.32, 2.04])
+    hear_noisily(
+        cells(np.ones((2, 3)), noise=[0.1, -0.2, 0.3, 0.0], base=0.5),
+        WORDS,
+        excitation,
+        weight,
+        np.array([1, 0], np.int32),
+        1,
+    )
+    assert excitation == pytest.approx([1.22 + 0.27, 1.32 + 0.22, 2.04 + 1.19])
 
 
 @pytest.mark.parametrize(("target", "factor"), [(2.0, 0.5), (3.5, 1.0), (0.3, 0.0)])

@@ -20,7 +20,12 @@ from spicesnn.plotting.run_data import RunData
 from spicesnn.reporting.report import write_report
 from spicesnn.training import RunDirectory, load, train
 
-STREAM = {"data.train_limit": 60, "data.test_limit": 20, "training.chunk": 60, "network.neurons": 6}
+STREAM = {
+    "data.train_limit": 60,
+    "data.test_limit": 20,
+    "training.chunk": 60,
+    "population.neurons.neurons": 6,
+}
 KINDS = {
     "letters-3x3": {"training.updates": 2},
     "letters-stdp": {"training.updates": 3},

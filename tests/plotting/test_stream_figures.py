@@ -17,7 +17,7 @@ SMALL = {
         "data.train_limit": 300,
         "data.test_limit": 100,
         "training.chunk": 150,
-        "network.neurons": 20,
+        "population.neurons.neurons": 20,
     },
     "bp-mnist": {
         "data.train_limit": 300,

@@ -46,9 +46,9 @@ def same_but_for_labels(one, other):
 
 
 STREAMS = {
-    "stdp-mnist": {"network.neurons": 24, "training.chunk": 150},
+    "stdp-mnist": {"population.neurons.neurons": 24, "training.chunk": 150},
     "stdp-mnist by classes": {
-        "network.neurons": 24,
+        "population.neurons.neurons": 24,
         "training.chunk": 150,
         "network.vote": "class",
     },

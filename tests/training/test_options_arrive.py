@@ -18,9 +18,6 @@ from spicesnn.training.experiment import Experiment
 from spicesnn.training.layers import RateCode, SpikeCode
 from spicesnn.training.rules import RULES, total_updates
 from spicesnn.training.sections import ArrayOptions
-from spicesnn.training.streamed import Tally
-from spicesnn.training.unsupervised.experiment import _state
-from spicesnn.training.unsupervised.network import NetworkState, UnsupervisedNetwork, show
 
 
 def values(thing):
@@ -328,65 +325,3 @@ def test_the_tables_of_networks_that_learn_ex_situ():
     assert not kind.hardware.wire_aware
     assert load("deep-mnist").hardware().wire_aware
     assert config.chunks == (18, 10000)
-
-
-def test_the_charge_of_reads_in_stdp_mnist_is_that_of_the_input_spikes():
-    """Weights that hardly move and are all alike: an input spike reads the weights of all neurons
-    at once."""
-    network = UnsupervisedNetwork(
-        inputs=16,
-        neurons=5,
-        column_sum=16 * 0.3,
-        full_rate_hz=100.0,
-        potentiation=1e-12,
-        fewest_spikes=0,
-    )
-    weight = np.full((16, 5), 0.3, np.float32)
-    sums, theta = weight.sum(axis=0).astype(float), np.full(5, 20.0, np.float32)
-    state = NetworkState(
-        weight=weight, scale=np.ones(5, np.float32), column_sum=sums, theta_mv=theta
-    )
-    images = np.tile(np.random.default_rng(0).integers(0, 255, (1, 16)).astype(np.uint8), (65, 1))
-    for count, close in (
-        (1, 1e-5),
-        (65, 0.1),
-    ):  # of 64 images the first stands for all, of what is left over its own number
-        shown = show(network, state, images[:count], np.random.default_rng(1), learn=True)
-        assert shown.input_events > 200 * count
-        assert shown.read_weight_sum == pytest.approx(shown.input_events * 5 * 0.3, rel=close)
-
-
-def test_the_energy_of_reads_goes_with_the_square_of_the_volts_and_with_the_conductance():
-    arrays, images = {}, np.random.default_rng(0).integers(0, 255, (3, 784)).astype(np.uint8)
-    joules = []
-    for volts, siemens in ((0.6, 2e-4), (0.3, 2e-4), (0.3, 1e-4)):
-        config = load(
-            "stdp-mnist",
-            {"synapse.read_volts": volts, "synapse.g_one": siemens, "network.neurons": 8},
-        )
-        tally, rng = Tally(), np.random.default_rng(4)
-        arrays = config.learn(
-            config.fresh(np.random.default_rng(3)),
-            images,
-            np.zeros(3, np.int64),
-            rng,
-            0,
-            sn.NodalEngine(),
-            tally,
-        )
-        joules.append(tally.totals["energy_joule"])
-        shown = show(
-            config.network.build(),
-            _state(config.fresh(np.random.default_rng(3))),
-            images,
-            np.random.default_rng(4),
-            learn=True,
-        )
-        assert joules[-1] == pytest.approx(
-            volts**2 * siemens * config.network.build().step_s * shown.read_weight_sum, rel=1e-9
-        )
-        assert tally.totals["input_events"] == shown.input_events
-        assert tally.totals["output_spikes"] == shown.output_spikes
-        assert tally.totals["presentations"] == shown.presentations >= 3
-    assert joules == pytest.approx([8 * joules[2], 2 * joules[2], joules[2]])
-    assert set(arrays) == {"weight", "scale", "column_sum", "theta_mv", "chunk_mean"}

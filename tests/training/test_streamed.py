@@ -13,7 +13,7 @@ SMALL = {
         "data.train_limit": 600,
         "data.test_limit": 200,
         "training.chunk": 200,
-        "network.neurons": 30,
+        "population.neurons.neurons": 30,
     },
     "bp-mnist": {
         "data.train_limit": 600,
@@ -68,35 +68,6 @@ def test_a_run_that_was_stopped_ends_with_the_same_bits(preset, tmp_path):
                 np.testing.assert_array_equal(a[name], b[name], err_msg=name)
 
 
-def test_a_device_in_the_synapse_learns(tmp_path):
-    config = training.load("stdp-mnist", {**SMALL["stdp-mnist"], "synapse.kind": "device"})
-    summary = training.train(config, engine=sn.NodalEngine(), out=tmp_path / "run", rng_seed=3)
-    assert summary.test_accuracy >= 0.35
-    assert summary.extra["normalisation_writes"] > 0
-
-
-def test_the_last_spike_rule_learns(tmp_path):
-    config = training.load("stdp-mnist", {**SMALL["stdp-mnist"], "synapse.kind": "last-spike"})
-    summary = training.train(config, engine=sn.NodalEngine(), out=tmp_path / "run", rng_seed=3)
-    assert summary.test_accuracy >= 0.35
-
-
-@pytest.mark.parametrize(
-    ("overrides", "message"),
-    [
-        ({"synapse.set_volts": [2.0, 1.0], "synapse.kind": "device"}, "lowest, highest"),
-        (
-            {"synapse.kind": "device", "synapse.mapping": "literal", "device.model": "pai-yu-chen"},
-            "no te2v",
-        ),
-    ],
-)
-def test_settings_that_cannot_run_are_refused(overrides, message, tmp_path):
-    config = training.load("stdp-mnist", {**SMALL["stdp-mnist"], **overrides})
-    with pytest.raises(ConfigError, match=message):
-        training.train(config, engine=sn.NodalEngine(), out=tmp_path / "run")
-
-
 def test_a_checkpoint_of_another_kind_is_refused(tmp_path):
     config = training.load("xpue", {"training.epochs": 0})
     training.train(config, engine=sn.NodalEngine(), out=tmp_path / "run")
@@ -122,8 +93,8 @@ def test_a_checkpoint_of_another_kind_is_refused(tmp_path):
 
 
 def test_an_unknown_kind_is_refused(tmp_path):
-    (tmp_path / "mine.toml").write_text('kind = "unsupervized"\n')
-    with pytest.raises(ConfigError, match="did you mean 'unsupervised'"):
+    (tmp_path / "mine.toml").write_text('kind = "networks"\n')
+    with pytest.raises(ConfigError, match="did you mean 'network'"):
         training.load(tmp_path / "mine.toml")
 
 
@@ -136,21 +107,3 @@ def test_settings_of_validation_see_no_test_image(tmp_path):
         ConfigError, match=r"data\.validation = 60000 leaves none of the 60000 training images"
     ):
         Images.load(training.load("stdp-mnist", {"data.validation": 60000}).data)
-
-
-def test_settings_follow_the_number_of_neurons_unless_they_are_set():
-    small, large, mixed = (
-        training.load("stdp-mnist", settings).network
-        for settings in (
-            {},
-            {"network.neurons": 400},
-            {"network.neurons": 400, "network.inhibition": 5, "network.potentiation": "auto"},
-        )
-    )
-    assert (small.column_sum, small.inhibition, small.potentiation) == (40, 30, 0.005)
-    assert (large.column_sum, large.inhibition, large.potentiation) == (78, 17, 0.01)
-    assert (mixed.column_sum, mixed.inhibition, mixed.potentiation) == (78, 5, 0.01)
-    huge = training.load("stdp-mnist", {"network.neurons": 6400}).network.build()
-    assert (small.build().neuron.theta_tau_s, huge.neuron.theta_tau_s) == (1e4, 4e4)
-    with pytest.raises(ConfigError, match=r"network\.column_sum = 0\.0; expected more than 0"):
-        training.load("stdp-mnist", {"network.column_sum": 0})

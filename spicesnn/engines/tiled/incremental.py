@@ -27,8 +27,7 @@ does at its own solved voltage and state."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,25 +64,6 @@ class Pulses(NamedTuple):
     up_s: float
     down_s: float
 
-    @classmethod
-    def of_arrays(cls, arrays: Mapping[str, Any]) -> Pulses:
-        """Return the pulses of a checkpoint: what `_asdict` gave, each as an array."""
-        tables = {
-            name: np.asarray(arrays[name], np.float32)
-            for name in ("volts_up", "volts_down", "up", "down")
-        }
-        up_span, down_span = (
-            (np.float32(arrays[name][0]), np.float32(arrays[name][1]))
-            for name in ("up_span", "down_span")
-        )
-        return cls(
-            **tables,
-            up_span=up_span,
-            down_span=down_span,
-            up_s=float(arrays["up_s"]),
-            down_s=float(arrays["down_s"]),
-        )
-
 
 class Wired(NamedTuple):
     """Cells in tiles with wires; all of it is moved on in place.
@@ -92,6 +72,8 @@ class Wired(NamedTuple):
     ----------
     cells, turned : (inputs, neurons), (neurons, inputs)
         Conductances over that of weight 1.
+    base : float
+        What a cell of weight 0 conducts: a reference takes it off what is read.
     word_factor, bit_factor, ohm, open_share
         Of the lines of every tile, see `sweeps`.
     share, own, reach : (inputs, neurons)
@@ -117,6 +99,7 @@ class Wired(NamedTuple):
 
     cells: F
     turned: F
+    base: np.float32
     word_factor: F
     bit_factor: F
     ohm: F
@@ -241,7 +224,7 @@ def refresh(wired: Wired, read_weight: F, k: int, j: int) -> None:
     most, along = np.zeros(rows, np.float32), np.empty(rows, np.float32)
     for r in range(rows):
         amps = wired.wires.driver * word[0, r]
-        read_weight[r0 + r, j] = amps
+        read_weight[r0 + r, j] = amps - wired.base
         total += amps
         along[r] = wired.wires.driver * factor[0, r]
     for q in range(1, mine + 1):

@@ -1,5 +1,4 @@
-"""Builds what a compiled presentation needs to work through wires, and reads whole layers
-exactly."""
+"""Builds what a compiled presentation needs to work through wires."""
 
 from __future__ import annotations
 
@@ -10,8 +9,6 @@ from numpy.typing import NDArray
 
 from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
-from spicesnn.engines.default import default_engine
-from spicesnn.engines.tiled.exact import effective_conductance
 from spicesnn.engines.tiled.incremental import Pulses, Wired
 from spicesnn.engines.tiled.sweeps import Segments
 from spicesnn.errors import InputError
@@ -27,7 +24,9 @@ class Wiring:
         Of every tile; segments above 0 Ω, driven and sensed at one end.
     tiling : Tiling
     g_one : float
-        Conductance of weight 1, siemens.
+        What a weight of 1 conducts more than one of 0, siemens.
+    base : float
+        What a weight of 0 conducts, over `g_one`.
     read_tolerance : float
         What a column's current may be wrong by at any inputs, relative to the conductances that the
         column's weights add up to.
@@ -40,6 +39,7 @@ class Wiring:
     wires: Wires
     tiling: Tiling
     g_one: float
+    base: float = 0.0
     read_tolerance: float = 0.01
     solve_tolerance: float = 1e-4
     pulses: Pulses | None = None
@@ -84,6 +84,7 @@ class Wiring:
         row_cuts, tile_row = _cuts(inputs, self.tiling.rows)
         col_cuts, tile_col = _cuts(neurons, self.tiling.cols)
         tile_rows = row_cuts.size - 1
+        cells = weight + np.float32(self.base)
         like = [np.zeros((inputs, neurons), np.float32) for _ in range(6)]
         segments = self.segments()
         last_row = row_cuts[tile_row + 1] - 1
@@ -92,8 +93,9 @@ class Wiring:
         )
         along_bit = 1.0 / segments.sense + (last_row - np.arange(inputs)) / segments.bit
         return Wired(
-            cells=weight.copy(),
-            turned=np.ascontiguousarray(weight.T),
+            cells=cells,
+            turned=np.ascontiguousarray(cells.T),
+            base=np.float32(self.base),
             word_factor=np.zeros((neurons, inputs), np.float32),
             bit_factor=like[0],
             ohm=like[1],
@@ -119,13 +121,6 @@ class Wiring:
             pulses=self.pulses or _no_pulses(),
             tally=np.zeros(5),
         )
-
-    def read_weight(self, weight: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the effective conductances over that of weight 1, (inputs, neurons), exact."""
-        siemens = effective_conductance(
-            default_engine(), self.g_one * weight.astype(float), self.wires, self.tiling
-        )
-        return (siemens / self.g_one).astype(np.float32)
 
 
 def _cuts(length: int, most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -60,14 +60,11 @@ class Activity:
         What stood on the word lines: spikes 0 or 1.
     post : (steps, outputs)
         Spikes of the target.
-    since : int
-        First step that the rule has not been asked about.
     dt_s : float
     """
 
     pre: Values
     post: Values
-    since: int
     dt_s: float
 
     @property
@@ -84,11 +81,21 @@ class Activity:
 class LocalRule(Rule):
     """A rule that learns while a sample is shown, from what either side of a synapse does.
 
-    It is asked after every step in which an output spikes, and once more when the sample is over.
+    It is asked after every step in which an output spikes, and once more when the sample is over;
+    one that heeds inputs is also asked, before that, in every step in which an input spikes.
     """
+
+    @property
+    def heeds_inputs(self) -> bool:
+        """Whether spikes of inputs alone change something."""
+        return False
 
     def before(self, synapses: Synapses) -> Update | None:
         """What it asks for before a sample is shown, such as a normalisation."""
+        return None
+
+    def heard(self, seen: Activity, synapses: Synapses) -> Update | None:
+        """What it asks for because of the spikes of inputs in the present step."""
         return None
 
     @abstractmethod

@@ -6,24 +6,17 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spicesnn.errors import InputError
 from spicesnn.learning.spikes import SpikePair
 from spicesnn.networks.nodes import Values
 from spicesnn.networks.rules.base import Activity, LocalRule
-from spicesnn.networks.synapses import Spikes, Synapses, Wanted
+from spicesnn.networks.synapses import Levelled, Spikes, Synapses, Wanted
 from spicesnn.networks.synapses.updates import Update
 
 
-def _normalised(synapses: Synapses, column_sum: float) -> Update | None:
-    """What brings the weights of every output to one sum; None where all have it."""
-    weights = synapses.weights
-    sums = weights.sum(axis=0)
-    if np.all(np.abs(sums - column_sum) <= 1e-9 * column_sum):
-        return None
-    factors = column_sum / np.where(sums > 0, sums, column_sum)
-    return Wanted(steps=weights * (factors - 1.0))
+def _levelled(column_sum: float | None) -> Update | None:
+    return None if column_sum is None else Levelled(column_sum=column_sum)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,8 +24,9 @@ class TraceSTDP(LocalRule):
     r"""STDP with traces and soft bounds.
 
     At a spike of an output :math:`\Delta w = A^+ t_{pre} (w_{max} - w)`, at a spike of an input
-    :math:`\Delta w = -A^- t_{post} w`; a trace is 1 at a spike and decays with `tau_s`. What input
-    spikes take is written together with the next potentiation, or after the sample.
+    :math:`\Delta w = -A^- t_{post} w`, at once; a trace is 1 at a spike and decays with `tau_s`. In
+    a step in which both spike, weights are lowered first, by the trace of the output's spikes
+    before.
 
     Attributes
     ----------
@@ -41,48 +35,60 @@ class TraceSTDP(LocalRule):
     tau_s : float
     column_sum : float, optional
         Σw of every output before each sample (homeostasis); left out, sums are free.
+    highest : float, optional
+        :math:`w_{max}`; the largest weight of the synapses if left out.
     """
 
     name: ClassVar[str] = "stdp-traces"
-    asks: ClassVar[tuple[type, ...]] = (Wanted,)
+    asks: ClassVar[tuple[type, ...]] = (Wanted, Levelled)
     rise: float = 0.01
     fall: float = 1e-4
     tau_s: float = 20e-3
     column_sum: float | None = None
+    highest: float | None = None
 
     def __post_init__(self) -> None:
         if not (self.rise >= 0 and self.fall >= 0 and self.tau_s > 0):
             raise InputError(
                 f"{self}: expected a rise and a fall of 0 or more, and seconds above 0"
             )
+        for name in ("column_sum", "highest"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise InputError(f"{self}: {name} is {value!r}; expected a number above 0")
+
+    @property
+    def heeds_inputs(self) -> bool:
+        """Unless they lower nothing."""
+        return self.fall > 0
+
+    def bound(self, synapses: Synapses) -> float:
+        """Weight towards which these synapses are raised."""
+        return synapses.largest if self.highest is None else self.highest
 
     def before(self, synapses: Synapses) -> Update | None:
         """Normalise, if asked to."""
-        return None if self.column_sum is None else _normalised(synapses, self.column_sum)
+        return _levelled(self.column_sum)
+
+    def heard(self, seen: Activity, synapses: Synapses) -> Update | None:
+        """Lower the synapses of the inputs that spike, to outputs that have spiked before."""
+        before = seen.post[:-1] > 0
+        fired = np.flatnonzero(before.any(axis=0))
+        if not fired.size or self.fall == 0:
+            return None
+        lag_s = (before[::-1, fired].argmax(axis=0) + 1) * seen.dt_s
+        share = np.minimum(self.fall * np.exp(-lag_s / self.tau_s), 1.0)
+        left = (1.0 - share) ** np.ceil(seen.pre[-1])[:, None]
+        return Wanted(steps=synapses.weights[:, fired] * (left - 1.0), outputs=fired)
 
     def update(self, seen: Activity, synapses: Synapses) -> Update | None:
-        """Raise at output spikes; lower for the input spikes since the rule was asked last."""
-        weights, steps = synapses.weights, np.zeros((synapses.rows, synapses.outputs))
+        """Raise the synapses of the outputs that spike."""
         fired = seen.fired
-        if fired.size:
-            rise = self.rise * np.exp(-seen.lag_s() / self.tau_s)
-            steps[:, fired] += rise[:, None] * (synapses.largest - weights[:, fired])
-        touched = np.union1d(fired, np.flatnonzero(seen.post[:-1].any(axis=0))).astype(np.int64)
-        if self.fall > 0 and touched.size:
-            traces = self._post_traces(seen, touched)
-            steps[:, touched] -= (
-                self.fall * ((seen.pre[seen.since :] > 0).T @ traces) * weights[:, touched]
-            )
-        return Wanted(steps=steps[:, touched], outputs=touched) if touched.size else None
-
-    def _post_traces(self, seen: Activity, outputs: NDArray[np.int64]) -> Values:
-        """Trace of some outputs in each step that is new, (new steps, outputs), by spikes before
-        that step."""
-        fired = seen.post[:, outputs] > 0
-        steps = np.arange(len(fired))[:, None]
-        last = np.maximum.accumulate(np.where(fired, steps, -(10**9)), axis=0)
-        before = np.concatenate([np.full((1, outputs.size), -(10**9)), last[:-1]])
-        return np.asarray(np.exp(-(steps - before)[seen.since :] * (seen.dt_s / self.tau_s)))
+        if not fired.size:
+            return None
+        rise = self.rise * np.exp(-seen.lag_s() / self.tau_s)
+        room = np.maximum(self.bound(synapses) - synapses.weights[:, fired], 0.0)
+        return Wanted(steps=rise[:, None] * room, outputs=fired)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,21 +103,30 @@ class LastSpikeSTDP(LocalRule):
     rise, fall : float
         :math:`A^+` and :math:`A^-`, in units of weights.
     tau_s, window_s : float
+    column_sum : float, optional
+        Σw of every output before each sample; left out, sums are free.
     """
 
     name: ClassVar[str] = "stdp-last-spikes"
-    asks: ClassVar[tuple[type, ...]] = (Wanted,)
+    asks: ClassVar[tuple[type, ...]] = (Wanted, Levelled)
     rise: float = 0.005
     fall: float = 0.003
     tau_s: float = 4e-3
     window_s: float = 10e-3
+    column_sum: float | None = None
 
     def __post_init__(self) -> None:
+        if self.column_sum is not None and not self.column_sum > 0:
+            raise InputError(f"{self}: column_sum is {self.column_sum!r}; expected a sum above 0")
         if not (self.rise >= 0 and self.fall >= 0 and self.tau_s > 0 and self.window_s >= 0):
             raise InputError(
                 f"{self}: expected a rise and a fall of 0 or more, seconds above 0 and a window of"
                 " 0 s or more"
             )
+
+    def before(self, synapses: Synapses) -> Update | None:
+        """Normalise, if asked to."""
+        return _levelled(self.column_sum)
 
     def update(self, seen: Activity, synapses: Synapses) -> Update | None:
         """Change the synapses of the outputs that spike."""

@@ -4,11 +4,20 @@ from spicesnn.networks.synapses.contract import SynapseKind, Synapses
 from spicesnn.networks.synapses.ideal import Ideal, Levels
 from spicesnn.networks.synapses.pulse_map import PulseMap
 from spicesnn.networks.synapses.solved import Solved
-from spicesnn.networks.synapses.updates import Energy, Programmed, Reading, Signs, Spikes, Wanted
+from spicesnn.networks.synapses.updates import (
+    Energy,
+    Levelled,
+    Programmed,
+    Reading,
+    Signs,
+    Spikes,
+    Wanted,
+)
 
 __all__ = [
     "Energy",
     "Ideal",
+    "Levelled",
     "Levels",
     "Programmed",
     "PulseMap",

@@ -32,6 +32,7 @@ from spicesnn.networks.synapses.cells import part_of, tiles_of
 from spicesnn.networks.synapses.updates import (
     Counts,
     Energy,
+    Levelled,
     Moved,
     Programmed,
     Reading,
@@ -44,6 +45,9 @@ from spicesnn.networks.synapses.updates import (
 from spicesnn.nonidealities.realised import Imperfections
 
 _AMPS_AT_ONCE = 2_000_000
+LEVEL_SLACK = 1.1
+"""Cells of few states are rewritten, to bring the weights of an output to one sum, when that is off
+by this factor: the rest is the gain of the output."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -247,6 +251,8 @@ class Synapses:
         Programming pulses of each cell so far.
     wear_left : Wear or None
         Endurance of the cells, where they wear out.
+    gain : (outputs,), optional
+        Factor on what each output reads, and so on its weights: that of its input stage.
     """
 
     kind: SynapseKind
@@ -255,6 +261,7 @@ class Synapses:
     energy: Energy = field(default_factory=Energy)
     wear: Counts | None = None
     wear_left: Wear | None = None
+    gain: Floats | None = None
     seen: _Seen | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -314,10 +321,14 @@ class Synapses:
         """The weights (rows, outputs) that conductances (rows, columns) stand for."""
         window = self.hardware.used_window()
         found = self.columns.weights(siemens, window)
-        return np.asarray(
-            (found - window.low / window.span if isinstance(self.columns, Single) else found)
-            * self.largest
-        )
+        if isinstance(self.columns, Single):
+            found = found - window.low / window.span
+        return np.asarray(found * self.largest if self.gain is None else found * self.reach)
+
+    @property
+    def reach(self) -> Floats | float:
+        """The weight of a full cell: `largest`, times the gain of each output where it has one."""
+        return self.largest if self.gain is None else self.largest * self.gain
 
     def tiles(self) -> list[Crossbar]:
         """The arrays that the layer stands on, wires included, left to right and down."""
@@ -380,7 +391,7 @@ class Synapses:
             the window: of the worst tile; 0 where nothing was compensated.
         """
         window, wires = self.hardware.used_window(), self.hardware.wires
-        siemens, worst = self.columns.conductances(weights / self.largest, window), 0.0
+        siemens, worst = self.columns.conductances(weights / self.reach, window), 0.0
         aware = self.hardware.wire_aware if wire_aware is None else wire_aware
         if aware and not self.hardware.ideal_wires:
             wanted, siemens = siemens, np.empty_like(siemens)
@@ -496,6 +507,8 @@ class Synapses:
         if isinstance(self.columns, Single):
             window = self.hardware.used_window()
             found = found - x.sum(axis=1, keepdims=True) * (window.low / window.span * self.largest)
+        if self.gain is not None:
+            found = found * self.gain
         return np.asarray(found), reading.joule
 
     def counted(self, read_joule: float) -> Synapses:
@@ -509,8 +522,9 @@ class Synapses:
 
         Parameters
         ----------
-        update : Wanted, Signs, Spikes or Programmed
-            Changes of weights; or one pulse each; or overlapping spikes; or conductances.
+        update : Wanted, Signs, Spikes, Programmed or Levelled
+            Changes of weights; or one pulse each; or overlapping spikes; or conductances; or one
+            sum of weights for every output.
         rng : Generator
             Of cycle-to-cycle variation and rounding to states.
 
@@ -523,7 +537,12 @@ class Synapses:
         if why:
             raise InputError(why)
         check_update(update, self.rows, self.outputs, self.array.cols)
-        if isinstance(update, Programmed):
+        gain = self.gain
+        if isinstance(update, Levelled):
+            wanted = self._levelled(update.column_sum)
+            moved = self._unmoved if wanted is None else self.kind.programmed(self, wanted, rng)
+            gain = self._gain_for(update.column_sum, moved)
+        elif isinstance(update, Programmed):
             moved = self.kind.programmed(self, update.siemens, rng)
         elif isinstance(update, Wanted):
             moved = self.kind.stepped(self, self._siemens_steps(update), rng)
@@ -540,15 +559,62 @@ class Synapses:
             wear_left=moved.wear,
             energy=self.energy.more(write=moved.joule),
             seen=None if isinstance(update, Programmed) else self.seen,
+            gain=gain,
+        )
+
+    @property
+    def _unmoved(self) -> Moved:
+        none = np.zeros(self.array.shape, dtype=np.int64)
+        return Moved(array=self.array, pulses=none, joule=0.0, wear=self.wear_left)
+
+    @property
+    def _stepwise(self) -> bool:
+        """Whether cells hold a few conductances, so that a sum of weights is left to a gain."""
+        return self.kind.imperfections.states is not None
+
+    def _levelled(self, column_sum: float) -> Floats | None:
+        """Conductances (rows, columns) at which the weights of every output have one sum, as far as
+        the cells reach; None where they have it."""
+        bare = self.weights if self.gain is None else self.weights / self.gain
+        sums, window = bare.sum(axis=0), self.hardware.used_window()
+        factors = np.divide(column_sum, sums, out=np.ones_like(sums), where=sums > 0)
+        slack = LEVEL_SLACK if self._stepwise else 1.0 + 1e-9
+        off = (factors > slack) | (factors * slack < 1.0)
+        if not off.any():
+            return None
+        if not isinstance(self.columns, Single):
+            steps = np.where(off, factors - 1.0, 0.0) * bare * self.unit
+            return self.siemens + self._cell_steps(steps)
+        if self.array.stuck is not None:
+            loose = np.where(self.array.stuck, 0.0, bare).sum(axis=0)
+            left = np.maximum(column_sum - (sums - loose), 0.0)
+            factors = np.divide(left, loose, out=np.ones_like(sums), where=loose > 0)
+        wanted = self.columns.conductances(bare * factors / self.largest, window)
+        return np.where(off, wanted, self.siemens)
+
+    def _gain_for(self, column_sum: float, moved: Moved) -> Floats | None:
+        """What brings the weights of every output to one sum where the cells cannot."""
+        if not self._stepwise:
+            return self.gain
+        sums = replace(self, array=moved.array, gain=None).weights.sum(axis=0)
+        return np.asarray(
+            np.divide(column_sum, sums, out=np.ones_like(sums), where=sums > 0), dtype=float
         )
 
     def _siemens_steps(self, update: Wanted) -> Floats:
         """Wanted changes of every cell, siemens, (rows, columns)."""
         steps = update.steps * self.unit
+        if self.gain is not None:
+            steps = steps / (self.gain if update.outputs is None else self.gain[update.outputs])
         if update.outputs is not None:
             whole = np.zeros((self.rows, self.outputs))
             whole[:, update.outputs] = steps
             steps = whole
+        return self._cell_steps(steps)
+
+    def _cell_steps(self, steps: Floats) -> Floats:
+        """Changes of every cell (rows, columns) for those of the weights (rows, outputs), both in
+        siemens."""
         if isinstance(self.columns, Differential):
             return self._shared(steps)
         if isinstance(self.columns, Offset):

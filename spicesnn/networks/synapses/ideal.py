@@ -17,7 +17,7 @@ from spicesnn.devices.variability import LogNormal
 from spicesnn.errors import InputError
 from spicesnn.networks.synapses.cells import ConductanceCell, moved_state
 from spicesnn.networks.synapses.contract import SynapseKind, Synapses, references_of
-from spicesnn.networks.synapses.updates import Counts, Moved, Programmed, Signs, Wanted
+from spicesnn.networks.synapses.updates import Counts, Levelled, Moved, Programmed, Signs, Wanted
 from spicesnn.nonidealities.realised import Imperfections
 
 
@@ -140,7 +140,7 @@ class Ideal(SynapseKind):
     """
 
     name: ClassVar[str] = "ideal"
-    takes: ClassVar[tuple[type, ...]] = (Wanted, Signs, Programmed)
+    takes: ClassVar[tuple[type, ...]] = (Wanted, Signs, Programmed, Levelled)
     pulse: float = 1 / 64
     pulse_spread: float = 0.0
     conductance_spread: float = 0.0

@@ -21,8 +21,18 @@ from spicesnn.learning.spikes import SpikePair
 from spicesnn.networks.synapses.cells import moved_state
 from spicesnn.networks.synapses.contract import SynapseKind, Synapses
 from spicesnn.networks.synapses.ideal import checked_spread, gains_of, set_to, tabled
-from spicesnn.networks.synapses.updates import Counts, Moved, Programmed, Signs, Spikes, Wanted
+from spicesnn.networks.synapses.updates import (
+    Counts,
+    Levelled,
+    Moved,
+    Programmed,
+    Signs,
+    Spikes,
+    Wanted,
+)
+from spicesnn.programming.pulse_map import PulseMap as VoltageMap
 from spicesnn.programming.pulse_map import (
+    PulseScheme,
     StepLimits,
     StrongestPulses,
     refuse_idle,
@@ -42,8 +52,8 @@ class PulseMap(SynapseKind):
     as an engine solved it.
 
     A pulse sees the programmed voltage: IR drop and half-select of writes are left out (`Solved`
-    has them); reads go through wires and tiles, every cell conducting as it does at the read
-    voltage.
+    has them) unless `wired_writes` is set; reads go through wires and tiles, every cell conducting
+    as it does at the read voltage.
 
     Attributes
     ----------
@@ -63,16 +73,20 @@ class PulseMap(SynapseKind):
     conductance_spread : float
         Device-to-device variation (log-normal) of the resistance in every state, relative:
         programming does not know it.
+    wired_writes : bool
+        Pulses of a learning rule go through the wires of their tile, V/2 on the lines that are not
+        selected: where whole samples are compiled that can do it (`ConductanceSamples`).
     """
 
     name: ClassVar[str] = "pulse-map"
-    takes: ClassVar[tuple[type, ...]] = (Wanted, Signs, Spikes, Programmed)
+    takes: ClassVar[tuple[type, ...]] = (Wanted, Signs, Spikes, Programmed, Levelled)
     pulses: StrongestPulses = field(default_factory=lambda: _STANDARD)
     amplitude: Literal["compensated", "uncompensated", "fixed"] = "compensated"
     devices: int = 16
     seed: int = 0
     pulse_spread: float = 0.0
     conductance_spread: float = 0.0
+    wired_writes: bool = False
     _solved: dict[object, list[StepLimits]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -135,6 +149,27 @@ class PulseMap(SynapseKind):
         return self._solved[width]
 
     @cached_property
+    def by_volts(self) -> tuple[PulseScheme, VoltageMap, VoltageMap]:
+        """What set and reset pulses of all voltages do to the nominal device, in units of the
+        window, and how these units are meant."""
+        window, pulses = self.hardware.used_window(), self.pulses
+        scheme = PulseScheme(
+            set_s=pulses.set_s,
+            reset_s=pulses.reset_s,
+            set_volts=(0.0, pulses.set_volts),
+            reset_volts=(0.0, pulses.reset_volts),
+            g_one=window.span,
+            g_zero=window.low,
+            read_volts=self.hardware.chord_volts,
+        )
+        device = self.hardware.device
+        up, down = (
+            VoltageMap.solved(device, self.engine, scheme, up=rising) for rising in (True, False)
+        )
+        refuse_idle(device, up.change, down.change)
+        return scheme, up, down
+
+    @cached_property
     def uncompensated(self) -> list[UncompensatedPulses]:
         """What a pulse does whose amplitude is chosen for the wanted change alone, for each
         device."""
@@ -149,6 +184,15 @@ class PulseMap(SynapseKind):
             )
             for device in self.samples
         ]
+
+    def _refuse_wires(self) -> None:
+        if self.wired_writes:
+            raise InputError(
+                "pulse-map synapses: wired_writes is for whole samples that are compiled: competing"
+                " conductance neurons behind Poisson inputs, the rule 'stdp-traces', single columns,"
+                " compensated amplitudes, wires with resistance along both lines, and cells without"
+                " non-idealities; use Solved"
+            )
 
     def _fresh(
         self, siemens: Floats, rng: np.random.Generator, may_stick: NDArray[np.bool_]
@@ -168,6 +212,7 @@ class PulseMap(SynapseKind):
         self, cells: Synapses, changes: Changes, width: float, rng: np.random.Generator
     ) -> Moved:
         """Look up what one full pulse does to each cell."""
+        self._refuse_wires()
         up, down = self._full(cells.array, width)
         return self._landed(
             cells, np.where(changes > 0, up, np.where(changes < 0, down, 0.0)), changes, rng, width
@@ -175,6 +220,7 @@ class PulseMap(SynapseKind):
 
     def stepped(self, cells: Synapses, siemens: Floats, rng: np.random.Generator) -> Moved:
         """One pulse of chosen amplitude a cell, or a number of full ones."""
+        self._refuse_wires()
         if self.amplitude == "compensated":
             up, down = self._full(cells.array, 1.0)
             return self._landed(cells, np.clip(siemens, down, up), np.sign(siemens), rng)
@@ -204,6 +250,7 @@ class PulseMap(SynapseKind):
 
     def shaped(self, cells: Synapses, spikes: Spikes, rng: np.random.Generator) -> Moved:
         """Solve each pair of times once on a cell in every state, and look the cells up."""
+        self._refuse_wires()
         columns = cells.columns
         line_s = np.full(cells.array.cols, np.nan)
         if columns.count(cells.outputs) != cells.outputs:

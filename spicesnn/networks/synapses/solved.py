@@ -19,7 +19,15 @@ from spicesnn.learning.schemes import HalfVoltage, Scheme, plan
 from spicesnn.learning.write_verify import write_verify
 from spicesnn.networks.synapses.cells import tiles_of
 from spicesnn.networks.synapses.contract import SynapseKind, Synapses
-from spicesnn.networks.synapses.updates import Counts, Moved, Programmed, Signs, Spikes, Wanted
+from spicesnn.networks.synapses.updates import (
+    Counts,
+    Levelled,
+    Moved,
+    Programmed,
+    Signs,
+    Spikes,
+    Wanted,
+)
 from spicesnn.programming.pulse_map import StepLimits, StrongestPulses
 
 _MOST_PULSES = 16
@@ -46,7 +54,7 @@ class Solved(SynapseKind):
     """
 
     name: ClassVar[str] = "solved"
-    takes: ClassVar[tuple[type, ...]] = (Wanted, Signs, Spikes, Programmed)
+    takes: ClassVar[tuple[type, ...]] = (Wanted, Signs, Spikes, Programmed, Levelled)
     pulses: StrongestPulses = field(
         default_factory=lambda: StrongestPulses(
             set_volts=1.0, reset_volts=1.0, set_s=1e-6, reset_s=1e-6

@@ -105,7 +105,26 @@ class Programmed:
         return "programming of all cells"
 
 
-Update: TypeAlias = Wanted | Signs | Spikes | Programmed
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Levelled:
+    """The weights of every output brought to one sum, each by the same factor as the others of its
+    output. Stuck cells stay, and the others make up for them.
+
+    Attributes
+    ----------
+    column_sum : float
+        Above 0.
+    """
+
+    column_sum: float
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return "weights of one sum"
+
+
+Update: TypeAlias = Wanted | Signs | Spikes | Programmed | Levelled
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,7 +170,10 @@ class Moved:
 
 def check_update(update: Update, rows: int, outputs: int, columns: int) -> None:
     """Refuse an update whose shape does not fit, or whose numbers are none."""
-    if isinstance(update, Programmed):
+    if isinstance(update, Levelled):
+        if not (np.isfinite(update.column_sum) and update.column_sum > 0):
+            raise InputError(f"column_sum is {update.column_sum!r}; expected a sum above 0")
+    elif isinstance(update, Programmed):
         siemens = update.siemens
         if siemens.shape != (rows, columns) or not (np.isfinite(siemens) & (siemens >= 0)).all():
             raise InputError(

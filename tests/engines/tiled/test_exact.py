@@ -5,7 +5,7 @@ import pytest
 
 import spicesnn as sn
 from spicesnn.crossbar.tiles import Tiling
-from spicesnn.engines.tiled.exact import effective_conductance, tiles
+from spicesnn.engines.tiled.exact import tiles
 from spicesnn.errors import InputError
 
 WIRES = sn.Wires(word_line_ohm=20.0, bit_line_ohm=10.0)
@@ -26,14 +26,11 @@ def test_tiles_cover_the_layer_and_each_has_its_own_wires():
 
 def test_effective_conductances_are_what_unit_reads_of_each_tile_give():
     siemens, engine = layer(), sn.NodalEngine()
-    found = effective_conductance(engine, siemens, WIRES, Tiling(rows=4, cols=3))
-    for rows, cols in ((slice(0, 4), slice(0, 3)), (slice(4, 7), slice(3, 5))):
-        read = engine.read(
-            sn.Crossbar(conductance=siemens[rows, cols], wires=WIRES),
-            np.eye(len(siemens[rows, cols])),
-        )
-        np.testing.assert_allclose(found[rows, cols], read.column_amps, rtol=1e-9)
-    assert (found < siemens).all()
+    for (rows, cols), tile in tiles(siemens, WIRES, Tiling(rows=4, cols=3)):
+        found = engine.effective_conductance(tile)
+        read = engine.read(tile, np.eye(len(siemens[rows, cols])))
+        np.testing.assert_allclose(found, read.column_amps, rtol=1e-9)
+        assert (found < siemens[rows, cols]).all()
 
 
 def test_every_engine_has_effective_conductances_and_ngspices_are_the_nodal_ones():

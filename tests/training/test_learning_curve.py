@@ -18,18 +18,15 @@ def test_a_chunk_is_answered_with_the_labels_of_the_chunk_before():
     assert silent["chunk_accuracy"] == 0.0
 
 
-@pytest.mark.parametrize(
-    ("preset", "neurons"),
-    [("stdp-mnist", "network.neurons"), ("stdp-simple", "population.neurons.neurons")],
-)
-def test_the_curve_is_in_the_history_and_in_the_checkpoint(preset, neurons, tmp_path):
+@pytest.mark.parametrize("preset", ["stdp-mnist", "stdp-simple"])
+def test_the_curve_is_in_the_history_and_in_the_checkpoint(preset, tmp_path):
     config = training.load(
         preset,
         {
             "data.train_limit": 600,
             "data.test_limit": 50,
             "training.chunk": 200,
-            neurons: 20,
+            "population.neurons.neurons": 20,
         },
     )
     with training.make_engine("nodal") as engine:

@@ -1,2 +1,0 @@
-"""Unsupervised learning by STDP: the network of Diehl and Cook on memristive synapses, event-driven
-and compiled."""
