@@ -9,7 +9,6 @@ import numpy as np
 
 from spicesnn.arrays import Floats
 from spicesnn.devices.base import Device
-from spicesnn.devices.measurements import Sweep
 from spicesnn.engines.results import IVCurve
 from spicesnn.plotting.style import COLOURS, label, new_figure, scaled, style
 from spicesnn.units import render
@@ -18,6 +17,8 @@ from spicesnn.validation.curves import at_times
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from spicesnn.devices.measurements import Sweep
 
 _LINES = ("-", "--")
 _POINTS: dict[str, Any] = {

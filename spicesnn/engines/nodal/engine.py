@@ -13,15 +13,15 @@ from spicesnn.crossbar.stimulus import CheckedWaveform, Levels, Pulse
 from spicesnn.devices.base import Device
 from spicesnn.devices.stimulus import Stimulus
 from spicesnn.engines.base import Engine
-from spicesnn.engines.nodal.adjoint import Gradient, gradient_of
-from spicesnn.engines.nodal.quick import quick_read
-from spicesnn.engines.nodal.read import read_linear
-from spicesnn.engines.nodal.transfer import transfer_for
 from spicesnn.engines.results import IVCurve, PulseResult, Read
 from spicesnn.errors import EngineError, InputError
 
 if TYPE_CHECKING:
+    from spicesnn.engines.nodal.adjoint import Gradient
     from spicesnn.engines.nodal.pulse_adjoint import Followed
+
+# What solves stands in modules that load compiled code (numba alone takes as long as a whole IV
+# curve of a library device), so each is imported where it is first needed.
 
 
 class NodalEngine(Engine):
@@ -75,6 +75,8 @@ class NodalEngine(Engine):
             and isinstance(voltages, bool)
         )
         if plain and isinstance(array, Crossbar):
+            from spicesnn.engines.nodal.quick import quick_read
+
             answer = quick_read(array, row_volts, voltages)
             if answer is not None:
                 return answer
@@ -109,6 +111,8 @@ class NodalEngine(Engine):
         (rows, cols) array, siemens
             Exact to 1e-10 of the largest entry of each column, or row.
         """
+        from spicesnn.engines.nodal.transfer import transfer_for
+
         self._check_array(array)
         levels = Levels.checked(array, np.zeros(array.rows), gate_volts=gate_volts)
         if not levels.single:
@@ -148,6 +152,8 @@ class NodalEngine(Engine):
         -------
         Gradient
         """
+        from spicesnn.engines.nodal.adjoint import gradient_of
+
         self._check_array(array)
         levels = Levels.checked(
             array, row_volts, column_volts, gate_volts, floating_rows, floating_columns
@@ -183,10 +189,10 @@ class NodalEngine(Engine):
     def _read(self, array: Crossbar, levels: Levels) -> Read:
         _refuse_below(array, levels)
         if array.linear:
+            from spicesnn.engines.nodal.read import read_linear
+
             return read_linear(array, levels)
-        from spicesnn.engines.nodal.nonlinear import (
-            nonlinear_read,
-        )  # loads compiled code that linear reads have no use for
+        from spicesnn.engines.nodal.nonlinear import nonlinear_read
 
         return nonlinear_read(array, levels)
 
@@ -194,6 +200,8 @@ class NodalEngine(Engine):
         if not array.linear:
             return self._read(array, levels)
         _refuse_below(array, levels)
+        from spicesnn.engines.nodal.read import read_linear
+
         return read_linear(array, levels, voltages=False)
 
     def _pulse(self, array: Crossbar, waveform: CheckedWaveform) -> PulseResult:
