@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -75,9 +77,7 @@ class NodalEngine(Engine):
             and isinstance(voltages, bool)
         )
         if plain and isinstance(array, Crossbar):
-            from spicesnn.engines.nodal.quick import quick_read
-
-            answer = quick_read(array, row_volts, voltages)
+            answer = _quick_read()(array, row_volts, voltages)
             if answer is not None:
                 return answer
         return super().read(
@@ -233,6 +233,14 @@ class NodalEngine(Engine):
         return drive_device(
             device, stimulus, state, gate_volts, points, tolerance=self.drive_tolerance
         )
+
+
+@cache
+def _quick_read() -> Callable[[Crossbar, ArrayLike, bool], Read | None]:
+    """A small read takes no longer than a few imports do, so this one is remembered."""
+    from spicesnn.engines.nodal.quick import quick_read
+
+    return quick_read
 
 
 def _refuse_below(array: Crossbar, drive: Levels | CheckedWaveform) -> None:
