@@ -38,47 +38,10 @@ def pytest_configure(config):
         )
 
 
-_OWN_SIZE = frozenset(
-    {
-        "characterization",
-        "conformance",
-        "crossbar",
-        "devices",
-        "engines",
-        "importers",
-        "learning",
-        "netlist",
-        "neurons",
-        "ngspice",
-        "nodal",
-        "nonidealities",
-        "programming",
-        "studies",
-        "tiled",
-        "test_conductance_samples",
-        "validation",
-        "test_circuit",
-        "test_competition",
-        "test_conversion",
-        "test_energy",
-        "test_grounded",
-        "test_hardware",
-        "test_learner",
-        "test_synapses",
-    }
-)
-"""Folders and files of tests, beside those by hand, in which `pytest.approx` compares numbers at
-their own size."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _own_size(request):
+@pytest.fixture(scope="session", autouse=True)
+def _own_size():
     """Compare small numbers at their own size: pytest.approx(x, rel=…) takes everything within
     1e-12 for equal, which the joules of a read, farads and square metres always are."""
-    path = request.path
-    if not (path.stem.endswith("_by_hand") or {path.stem, path.parent.name} & _OWN_SIZE):
-        yield
-        return
     compared = type(pytest.approx(1.0))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(

@@ -27,7 +27,8 @@ def devices(
     seed: options.Seed = None,
     engine: options.OneEngine = None,
 ) -> Answer:
-    """List the memristor models: parameters with defaults and units, and the paper each comes from.
+    """List the memristor models: state variables, published parameter sets and the paper each comes
+    from; of one model, all its parameters with units and ranges.
 
     --out also writes the list to devices.json there. --seed and --engine are accepted by every
     command; they have no effect here.
@@ -64,36 +65,36 @@ def devices(
         if name is not None:
             _show_one(console, data["devices"][0])
             return
-        shown = table(
-            "device",
-            "parameters: default (range)",
-            "reference",
-            title="Memristor models",
-            show_lines=True,
-        )
+        shown = table("device", "states", "published sets", "reference")
+        shown.columns[0].no_wrap = True
         for entry in data["devices"]:
-            values = [_shown(parameter) for parameter in entry["parameters"]]
-            forms = [f"{name}: {'|'.join(members)}" for name, members in entry["choices"].items()]
-            sets = (
-                [f"published sets: {', '.join(entry['published'])}"] if entry["published"] else []
-            )
             shown.add_row(
                 entry["name"],
-                "\n".join([", ".join(values) or "–", *forms, *sets]),
+                ", ".join([_states(entry)] + ["gate"] * entry["gated"]),
+                ", ".join(entry["published"]),
                 entry["reference"],
             )
         console.print(shown)
         console.print(f"Characterised cells, for the nodal engine: {', '.join(data['tables'])}")
+        last = data["devices"][-1]
+        console.print(
+            f"Parameters of one, with units and ranges: spicesnn devices {last['name']}; to change"
+            f" one: spicesnn iv {last['name']} --set device.{last['parameters'][0]['name']}=…"
+        )
         console.print(
             "Your own: a TOML file with a device table, or the descriptor of a sub-circuit, instead"
             " of a name"
         )
-        console.print(
-            "Change a parameter with --set device.NAME=VALUE, as in: spicesnn iv"
-            f" {data['devices'][-1]['name']} --set device.…=10k"
-        )
 
     return Answer(data=data, show=show)
+
+
+def _states(entry: dict[str, Any]) -> str:
+    """Return the state variables of a model with their units."""
+    return ", ".join(
+        state["name"] + ("" if state["unit"] == "1" else f" ({state['unit']})")
+        for state in entry["state"]
+    )
 
 
 def _show_one(console: Console, entry: dict[str, Any]) -> None:
@@ -103,12 +104,8 @@ def _show_one(console: Console, entry: dict[str, Any]) -> None:
         unit = "" if parameter["unit"] == "1" else parameter["unit"]
         shown.add_row(parameter["name"], f"{parameter['default']:.6g}", unit, parameter["range"])
     console.print(shown)
-    states = ", ".join(
-        state["name"] + ("" if state["unit"] == "1" else f" ({state['unit']})")
-        for state in entry["state"]
-    )
     console.print(
-        f"state variables: {states or 'none'}{'; gate (third terminal)' if entry['gated'] else ''}"
+        f"state variables: {_states(entry) or 'none'}{'; gate (third terminal)' if entry['gated'] else ''}"
     )
     for form, members in entry["choices"].items():
         console.print(f"{form}: {' | '.join(members)}")
@@ -119,10 +116,3 @@ def _show_one(console: Console, entry: dict[str, Any]) -> None:
     console.print(
         f"IV curve: spicesnn iv {entry['name']}" + (f" --set device.{first}=…" if first else "")
     )
-
-
-def _shown(parameter: dict[str, Any]) -> str:
-    """Return one parameter as ``r_on 50 Ω (> 0)``."""
-    unit = "" if parameter["unit"] == "1" else f" {parameter['unit']}"
-    allowed = "" if parameter["range"] == "any" else f" ({parameter['range']})"
-    return f"{parameter['name']} {parameter['default']:.6g}{unit}{allowed}"

@@ -31,7 +31,12 @@ def test_devices_lists_every_model_with_parameters_units_and_reference(run, run_
     assert json.loads((tmp_path / "d" / "devices.json").read_text()) == answer
     code, out, _ = run("devices")
     assert code == 0
-    assert "yakopcic" in out
+    assert len([line for line in out.splitlines() if "│" in line]) == len(answer["devices"])
+    assert max(map(len, out.splitlines())) < 200
+    heated = next(line for line in out.splitlines() if "pai-yu-chen-heated" in line)
+    for expected in ("g (m), t (K)", "chen-yu-2015, sky130", "IEEE TED 62(12), 4022, 2015"):
+        assert expected in heated
+    assert "w (m), gate" in next(line for line in out.splitlines() if "1t1r " in line)
 
 
 def test_iv_on_both_engines_writes_curve_and_figure(run_json, tmp_path):
