@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that has to pass: style, types, tests with coverage. Arguments go to pytest, as in: ./scripts/test.sh -m slow
+# Everything that has to pass: style, types, tests (with coverage from Python 3.12 on). Arguments go to pytest, as in: ./scripts/test.sh -m slow
 # --browser, as the first argument, also installs Chromium and its driver (Debian, with sudo where it is needed) and Selenium,
 # with which the slow tests open the report and the site.
 set -euo pipefail
@@ -12,9 +12,13 @@ if [ -n "$browser" ]; then
     "$PYTHON" -c 'import selenium' 2>/dev/null || "$PYTHON" -m pip install --quiet --disable-pip-version-check 'selenium>=4.20'
 fi
 
-# Coverage is measured on the whole default suite only: a part of it says nothing about the package.
+# Coverage is measured on the whole default suite only (a part of it says nothing about the package), and where the interpreter
+# tells of new lines (Python 3.12 and later); before, every line is traced, which takes half as long again: SPICESNN_COVERAGE=1.
 gate=()
-[ $# -gt 0 ] || gate=(--cov --cov-report=term:skip-covered --cov-fail-under=90)
+if "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 12))'; then export COVERAGE_CORE=sysmon; fi
+if [ $# -eq 0 ] && [ -n "${COVERAGE_CORE:-}${SPICESNN_COVERAGE:-}" ]; then
+    gate=(--cov --cov-report=term:skip-covered --cov-fail-under=90)
+fi
 
 # The solver is compiled once, beside the type checker: two test processes that start cold would each do it.
 "$PYTHON" -c 'import numpy as np, spicesnn as sn; sn.NodalEngine().read(sn.Crossbar(conductance=np.full((8, 8), 1e-4)), np.ones(8))' &
@@ -24,8 +28,6 @@ gate=()
 wait
 # One thread a process: two test processes share the processors, and numba's threads must not fight over them.
 export OMP_NUM_THREADS=1 MPLBACKEND=Agg
-# Before Python 3.12 coverage traces every line, which takes half as long again; from then on the interpreter tells of new lines only.
-if "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 12))'; then export COVERAGE_CORE=sysmon; fi
 "$PYTHON" -m pytest -n 2 "${gate[@]}" "$@"
 # PyTorch and JAX are extras, too large for everybody's environment: continuous integration tests their front ends in one of its own
 # (a person does with SPICESNN_FRONT_ENDS=1).

@@ -153,14 +153,14 @@ RULES = {
             "training.epochs": 1,
         },
     ),
-    "stdp": ("letters-stdp", {"training.epochs": 2}),
+    "stdp": ("letters-stdp", {"training.epochs": 1}),
 }
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_turned_test_labels_and_other_test_samples_train_the_same_array(rule, tmp_path):
     preset, settings = RULES[rule]
-    sets = table_files(tmp_path)
+    sets = table_files(tmp_path, count=30 if rule == "stdp" else 60)
     found = {}
     for name in ("test", "turned", "other"):
         config = load(
