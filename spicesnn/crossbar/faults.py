@@ -28,11 +28,16 @@ class StuckMap:
         Stuck at the highest, and at the lowest conductance.
     still : (rows, cols) bool, optional
         Stuck wherever they happen to be.
+    on_siemens, off_siemens : float, optional
+        Conductances of the cells that are stuck on and off; the bounds of the device if left out
+        (plain conductances have none).
     """
 
     on: Mask
     off: Mask
     still: Mask | None = None
+    on_siemens: float | None = None
+    off_siemens: float | None = None
 
     def __post_init__(self) -> None:
         on, off = flags(self.on, "stuck map: on"), flags(self.off, "stuck map: off")
@@ -52,6 +57,10 @@ class StuckMap:
             raise InputError(f"stuck map: cell ({i}, {j}) is stuck in two ways, such as on and off")
         for name, mask in (("on", on), ("off", off), ("still", still)):
             object.__setattr__(self, name, mask)
+        for name in ("on_siemens", "off_siemens"):
+            given = getattr(self, name)
+            if given is not None and number(given, f"stuck map: {name}", "siemens") < 0:
+                raise InputError(f"stuck map: {name} = {given!r}; expected siemens, 0 or more")
 
     @classmethod
     def drawn(
@@ -86,7 +95,7 @@ class StuckMap:
         if place is None:
             return self
         assert self.still is not None
-        return StuckMap(on=self.on & place, off=self.off & place, still=self.still & place)
+        return replace(self, on=self.on & place, off=self.off & place, still=self.still & place)
 
     @classmethod
     def from_codes(cls, codes: ArrayLike) -> Self:
@@ -139,19 +148,24 @@ class StuckMap:
             Cells with states are put to the bound of highest or lowest conductance, and never move
             again (`Crossbar.stuck`).
         on_siemens, off_siemens : float, optional
-            The conductances, for plain conductances (needed there), or in place of the bounds.
+            In place of the map's own.
         """
         if self.on.shape != array.shape:
             raise InputError(f"stuck map: shape {self.on.shape}; the array has {array.shape}")
+        on_siemens = self.on_siemens if on_siemens is None else on_siemens
+        off_siemens = self.off_siemens if off_siemens is None else off_siemens
         if array.conductance is not None:
-            if on_siemens is None or off_siemens is None:
-                raise InputError(
-                    "stuck map: plain conductances have no bounds; give on_siemens=… and"
-                    " off_siemens=…"
-                )
-            return array.with_conductance(
-                np.where(self.on, on_siemens, np.where(self.off, off_siemens, array.conductance))
-            )
+            siemens = array.conductance
+            for name, cells, value in (("on", self.on, on_siemens), ("off", self.off, off_siemens)):
+                if value is not None:
+                    siemens = np.where(cells, value, siemens)
+                elif np.any(cells):
+                    raise InputError(
+                        f"stuck map: {name}_siemens is left out, and plain conductances have no"
+                        f" bounds; expected the conductance of cells that are stuck {name}"
+                        " (Imperfections(stuck_siemens=(lowest, highest)) where they are drawn)"
+                    )
+            return array.with_conductance(siemens)
         low, high = end_states(array)
         assert array.device is not None
         if on_siemens is not None:

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spicesnn.arrays import number
+from spicesnn.arrays import number, numbers
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.cycles import MeasuredCycles, refitted
 from spicesnn.crossbar.faults import Endurance, StuckMap, Wear, end_states
@@ -105,6 +105,8 @@ class Imperfections:
         is.
     stuck_map : StuckMap
         Cells that are known to be stuck, in place of these probabilities.
+    stuck_siemens : (lowest, highest), optional
+        Conductances of the cells that are stuck off and on; the bounds of the device if left out.
     cycle_to_cycle : CycleToCycle
     states : ConductanceStates
         The conductances that a cell can hold; after every pulse the cells that moved are rounded to
@@ -131,6 +133,7 @@ class Imperfections:
     stuck_off: float = 0.0
     stuck: float = 0.0
     stuck_map: StuckMap | None = None
+    stuck_siemens: tuple[float, float] | None = None
     cycle_to_cycle: CycleToCycle | None = None
     states: ConductanceStates | None = None
     states_volts: float = 0.0
@@ -154,15 +157,15 @@ class Imperfections:
                 f"imperfections: retention and published = {self.published.name} are two drifts;"
                 " expected one of them"
             )
-        if self.scaled_to is not None:
-            low, high = (
-                number(value, "imperfections: scaled_to", "two finite numbers")
-                for value in self.scaled_to
-            )
-            if not low < high:
-                raise InputError(
-                    f"imperfections: scaled_to = {self.scaled_to}; expected (lowest, highest)"
-                )
+        for name in ("scaled_to", "stuck_siemens"):
+            pair = getattr(self, name)
+            if pair is None:
+                continue
+            values = numbers(pair, f"imperfections: {name}", "two finite numbers")
+            if values.shape != (2,) or not values[0] < values[1]:
+                raise InputError(f"imperfections: {name} = {pair!r}; expected (lowest, highest)")
+            if name == "stuck_siemens" and values[0] < 0:
+                raise InputError(f"imperfections: {name} = {pair!r}; expected siemens, 0 or more")
         self._take_parts()
 
     def _take_parts(self) -> None:
@@ -199,15 +202,20 @@ class Imperfections:
     ) -> StuckMap | None:
         """Return which cells are stuck, or None where none can be; `may_stick` (rows, cols) says
         where they can, everywhere if left out."""
+        off_siemens, on_siemens = self.stuck_siemens or (None, None)
         if self.stuck_map is not None:
             if self.stuck_map.on.shape != shape:
                 raise InputError(
                     f"stuck map: shape {self.stuck_map.on.shape}; the array has {shape}"
                 )
-            return self.stuck_map.within(may_stick)
+            found = self.stuck_map.within(may_stick)
+            if self.stuck_siemens is None:
+                return found
+            return replace(found, on_siemens=on_siemens, off_siemens=off_siemens)
         if not (self.stuck_on or self.stuck_off or self.stuck):
             return None
         drawn = StuckMap.drawn(shape, rng, on=self.stuck_on, off=self.stuck_off, still=self.stuck)
+        drawn = replace(drawn, on_siemens=on_siemens, off_siemens=off_siemens)
         return drawn.within(may_stick)
 
     def fabricated(
@@ -240,7 +248,7 @@ class Imperfections:
     @property
     def some(self) -> bool:
         """Whether anything is imperfect."""
-        how = ("scaled_to", "states_volts", "rest_s")
+        how = ("scaled_to", "stuck_siemens", "states_volts", "rest_s")
         return any(getattr(self, entry.name) for entry in fields(self) if entry.name not in how)
 
     @property

@@ -53,6 +53,41 @@ def test_stuck_cells_at_given_conductances_and_without_devices():
         faults.applied(VTEAM_ARRAY)
 
 
+def test_drawn_cells_of_plain_conductances_are_stuck_where_they_are_told():
+    array, volts = sn.Crossbar(np.full((40, 30), 5e-5)), np.ones(40)
+    draws = sn.monte_carlo(
+        array,
+        volts,
+        sn.Imperfections(stuck_on=0.1, stuck_off=0.2, stuck_siemens=(1e-6, 1e-4)),
+        draws=20,
+        seed=3,
+    )
+    found, counts = np.unique(draws.conductance, return_counts=True)
+    assert found == pytest.approx([1e-6, 5e-5, 1e-4])
+    assert counts / draws.conductance.size == pytest.approx([0.2, 0.7, 0.1], abs=0.01)
+    np.testing.assert_allclose(draws.column_amps, draws.conductance.sum(axis=1), rtol=1e-12)
+    held = sn.monte_carlo(array, volts, sn.Imperfections(stuck=0.5), draws=2)
+    assert np.all(held.conductance == 5e-5)
+    with pytest.raises(InputError, match="on_siemens is left out.*stuck_siemens=.lowest, highest"):
+        sn.monte_carlo(array, volts, sn.Imperfections(stuck_on=0.5), draws=2)
+    known = StuckMap.from_codes([[1, -1], [0, 2]])
+    flaws = sn.Imperfections(stuck_map=known, stuck_siemens=(2e-6, 2e-4))
+    made = flaws.fabricated(sn.Crossbar(np.full((2, 2), 5e-5)), np.random.default_rng(0))
+    assert made.conductance == pytest.approx(np.array([[2e-4, 2e-6], [5e-5, 5e-5]]))
+    cells = sn.Crossbar(device=sn.devices.LinearDrift(r_on=1e3, r_off=1e5), shape=(2, 2))
+    with pytest.raises(InputError, match="2e-06 S is not reachable"):
+        flaws.fabricated(cells, np.random.default_rng(0))
+    flaws = sn.Imperfections(stuck_map=known, stuck_siemens=(2e-5, 2e-4))
+    put = flaws.fabricated(cells, np.random.default_rng(0)).cell_conductance()
+    assert put[0] == pytest.approx([2e-4, 2e-5])
+
+
+@pytest.mark.parametrize("pair", [(1,), (2, 1), "ab", (np.nan, 1), (-1, 1), 5])
+def test_conductances_of_stuck_cells_are_checked(pair):
+    with pytest.raises(InputError, match="stuck_siemens"):
+        sn.Imperfections(stuck_siemens=pair)
+
+
 def test_stuck_maps_are_checked(rng):
     with pytest.raises(InputError, match="stuck in two ways"):
         StuckMap(on=np.ones((1, 1), bool), off=np.ones((1, 1), bool))
