@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spicesnn.errors import InputError
+from spicesnn.units import render
 
 Floats = NDArray[np.float64]
 Kind = TypeVar("Kind", bound=np.generic)
@@ -110,3 +111,18 @@ def number(value: Any, name: str, expected: str = "a finite number") -> float:
     ):
         raise InputError(f"{name} = {value!r:.60}; expected {expected}")
     return float(value)
+
+
+def span(values: ArrayLike, unit: str) -> str:
+    """Write the lowest and the highest of some values, such as ``10 µS to 100 µS``.
+
+    Examples
+    --------
+    >>> span([1e-5, 1e-4], "S"), span([2e-3], "A"), span([], "A")
+    ('10 µS to 100 µS', '2 mA', 'none')
+    """
+    given = np.asarray(values, dtype=float)
+    if not given.size:
+        return "none"
+    ends = dict.fromkeys(render(float(end), unit) for end in (given.min(), given.max()))
+    return " to ".join(ends)

@@ -182,12 +182,13 @@ def render(value: float, unit: str = "", digits: int = 4) -> str:
 
     Examples
     --------
-    >>> render(2500.0, "Ω"), render(1e-7, "s")
-    ('2.5 kΩ', '100 ns')
+    >>> render(2500.0, "Ω"), render(1e-7, "s"), render(0.99999, "V")
+    ('2.5 kΩ', '100 ns', '1 V')
     """
     if value == 0 or not math.isfinite(value):
         return f"{value:g} {unit}".rstrip()
-    power = max(-18, min(12, 3 * math.floor(math.log10(abs(value)) / 3 + 1e-12)))
+    exponent = int(f"{abs(value):.{digits - 1}e}".partition("e")[2])  # of what is written
+    power = max(-18, min(12, 3 * (exponent // 3)))
     prefix = {
         12: "T",
         9: "G",

@@ -35,7 +35,14 @@ def test_parse_refuses_the_rest_by_name(text):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(2500.0, "2.5 kΩ"), (0.0, "0 Ω"), (1e-7, "100 nΩ"), (-1e6, "-1 MΩ"), (999.96, "1000 Ω")],
+    [
+        (2500.0, "2.5 kΩ"),
+        (0.0, "0 Ω"),
+        (1e-7, "100 nΩ"),
+        (-1e6, "-1 MΩ"),
+        (999.96, "1 kΩ"),
+        (999.94, "999.9 Ω"),
+    ],
 )
 def test_render(value, text):
     assert units.render(value, "Ω") == text

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spicesnn.arrays import Floats, flags, numbers, owned
+from spicesnn.arrays import Floats, flags, numbers, owned, span
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device
 from spicesnn.devices.cycle_statistics import CycleState
@@ -470,6 +470,17 @@ class Crossbar:
         """Return the array as a SPICE ``.subckt`` with the nodes ``r0 … c0 … [g0 …]``, cells in
         their states."""
         return shortcut("array.to_subcircuit")(self, name)  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        cells = "linear conductances" if self.device is None else f"{self.device.name} cells"
+        stuck = 0 if self.stuck is None else int(self.stuck.sum())
+        parts = [
+            cells,
+            *([span(self.cell_conductance(), "S")] if self.rows * self.cols <= _SMALL else []),
+            *([f"{stuck} stuck"] if stuck else []),
+            "ideal wires" if self.wires == Wires.ideal() else repr(self.wires),
+        ]
+        return f"<Crossbar {self.rows}×{self.cols}: {', '.join(parts)}>"
 
     def _repr_html_(self) -> str:
         made: str = shown(self, "html")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spicesnn.arrays import Floats, brief, owned
+from spicesnn.arrays import Floats, brief, owned, span
 from spicesnn.errors import InputError, WrongTypeError
 from spicesnn.guesses import hinted
 from spicesnn.units import in_unit
@@ -256,6 +256,18 @@ class Wires(_Known):
             )
             _put(self, "_numbers", key)
             return key
+
+    def __repr__(self) -> str:
+        shown = []
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            segments = entry.name in ("word_line_ohm", "bit_line_ohm")
+            if entry.init and (segments or np.ndim(value) or value != entry.default):
+                text = (
+                    f"[{value.size} lines, {span(value, 'Ω')}]" if np.ndim(value) else repr(value)
+                )
+                shown.append(f"{entry.name}={text}")
+        return f"Wires({', '.join(shown)})"
 
     def __eq__(self, other: object) -> bool:
         return self is other or (type(other) is Wires and self._key() == other._key())

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.arrays import Floats
+from spicesnn.arrays import Floats, span
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import Pulse, Waveform
 from spicesnn.engines.base import Engine
@@ -142,6 +142,10 @@ class Draws:
 
     def __iter__(self) -> Iterator[Floats]:
         return iter(self.column_amps)
+
+    def __repr__(self) -> str:
+        rows, cols = self.conductance.shape[1:]
+        return f"<Draws: {len(self)} arrays {rows}×{cols}, currents {span(self.column_amps, 'A')}>"
 
 
 def monte_carlo(

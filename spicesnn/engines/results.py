@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spicesnn.arrays import Floats, number
+from spicesnn.arrays import Floats, number, span
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.errors import InputError, WrongTypeError
 from spicesnn.guesses import hinted
 from spicesnn.shortcuts import shortcut
 from spicesnn.shown import shown
+from spicesnn.units import render
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -199,6 +200,14 @@ class Read:
         made: xr.Dataset = shown(self, "xarray")
         return made
 
+    def __repr__(self) -> str:
+        *batch, columns = np.shape(self.column_amps)
+        inputs = f" of {batch[0]} inputs" if batch else ""
+        return (
+            f"<Read{inputs}: {columns} column currents, {span(self.column_amps, 'A')}; Kirchhoff"
+            f" residual {span(np.max(self.residual_amps, initial=0.0), 'A')}>"
+        )
+
     def _repr_html_(self) -> str:
         made: str = shown(self, "html")
         return made
@@ -222,6 +231,12 @@ class Waveforms:
     column_volts: Floats
     row_amps: Floats
     column_amps: Floats
+
+    def __repr__(self) -> str:
+        return (
+            f"<Waveforms: {self.time.size} points over {render(float(np.ptp(self.time)), 's')},"
+            f" {self.row_volts.shape[1]} word lines, {self.column_volts.shape[1]} bit lines>"
+        )
 
     def to_xarray(self) -> xr.Dataset:
         """Return voltages and currents of the lines over time (needs xarray)."""
@@ -278,6 +293,12 @@ class PulseResult:
         made: xr.Dataset = shown(self, "xarray")
         return made
 
+    def __repr__(self) -> str:
+        return (
+            f"<PulseResult: {render(self.energy_joule, 'J')} delivered in"
+            f" {render(float(np.ptp(self.waveforms.time)), 's')}; {self.array!r}>"
+        )
+
     def _repr_html_(self) -> str:
         made: str = shown(self, "html")
         return made
@@ -327,6 +348,12 @@ class IVCurve:
         """Return time, volts, amps and states as columns (needs pandas)."""
         made: pd.DataFrame = shown(self, "pandas")
         return made
+
+    def __repr__(self) -> str:
+        return (
+            f"<IVCurve of {self.device} on {self.engine}: {self.time.size} points,"
+            f" {span(self.volts, 'V')}, {span(self.amps, 'A')}>"
+        )
 
     def _repr_png_(self) -> bytes:
         made: bytes = shown(self, "png")

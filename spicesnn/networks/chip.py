@@ -36,7 +36,7 @@ _WORDS = {
 
 
 @hinted(_WORDS)
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Chip(MappedNetwork):
     """A network on crossbar arrays. Made by `Network.on`.
 

@@ -20,6 +20,7 @@ from spicesnn.networks.mapping import Block, MappedLayer, at_once
 from spicesnn.networks.nodes import Values
 from spicesnn.networks.populations import Population
 from spicesnn.shortcuts import shortcut
+from spicesnn.units import render
 
 COMPONENTS = (
     "arrays",
@@ -92,6 +93,13 @@ class Cost:
     def tops_per_watt(self) -> float:
         """Tera-operations a second and watt: 1e-12 · operations / energy."""
         return self.operations / self.energy_joule * 1e-12 if self.energy_joule else math.inf
+
+    def __repr__(self) -> str:
+        return (
+            f"<Cost of an inference: {render(self.energy_joule, 'J')},"
+            f" {render(self.latency_s, 's')}, {self.area_m2 * 1e6:.4g} mm²,"
+            f" {self.tops_per_watt:.4g} TOPS/W>"
+        )
 
     def by_component(self) -> dict[str, dict[str, float]]:
         """Energy and area of each component over all layers."""

@@ -169,7 +169,7 @@ def labelled(decided: NDArray[np.int64], classes: tuple[Any, ...] | None) -> NDA
     return np.asarray(labels[decided]) if np.any(decided < 0) else np.asarray(classes)[decided]
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Evaluated(Structure):
     """A structure that answers: outputs, spikes, decisions and how many of them are right."""
 

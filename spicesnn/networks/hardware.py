@@ -4,7 +4,7 @@ periphery."""
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Literal
 
@@ -201,6 +201,18 @@ class Hardware:
                 " none. Use bit-serial coding"
             )
         self.used_window()
+
+    def __repr__(self) -> str:
+        shown = [f"device={self.device.name!r}"]
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if entry.name == "wires":
+                shown += [] if self.ideal_wires else [f"wires={value!r}"]
+            elif entry.name == "periphery":
+                shown += [] if value == Periphery() else [f"periphery={value!r}"]
+            elif entry.name != "device" and value != entry.default:
+                shown.append(f"{entry.name}={value!r}")
+        return f"Hardware({', '.join(shown)})"
 
     def tile_lines(self) -> tuple[int, int]:
         """The largest tile: word lines and bit lines."""

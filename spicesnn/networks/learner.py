@@ -22,7 +22,7 @@ from spicesnn.networks.presenting import learnt_in_batches, presented
 from spicesnn.networks.rules.base import Labels, LocalRule
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LearningNetwork(OnSynapses):
     """Populations and projections that learn.
 
@@ -53,6 +53,21 @@ class LearningNetwork(OnSynapses):
     counted : mapping of str to float
         What showing them took, by name: presentations, output spikes, input events.
     """
+
+    def __repr__(self) -> str:
+        sizes = [
+            f"{name} ({'×'.join(map(str, np.atleast_1d(neurons.shape)))})"
+            for name, neurons in self.populations.items()
+        ]
+        rules = dict.fromkeys(type(p.rule).__name__ for p in self.projections if p.rule is not None)
+        kinds = dict.fromkeys(type(cells.kind).__name__ for cells in self.synapses.values())
+        parts = [f"populations {', '.join(sizes)}"]
+        parts += [
+            f"{what} {', '.join(names)}"
+            for what, names in (("rules", rules), ("synapses", kinds))
+            if names
+        ]
+        return f"<{type(self).__name__}: {'; '.join(parts)}>"
 
     def predict(self, x: ArrayLike, rng: np.random.Generator | int = 0) -> NDArray[Any]:
         """The class of each sample, (n,); −1 (None among labels that are no numbers ≥ 0) for ties

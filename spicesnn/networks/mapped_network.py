@@ -200,6 +200,15 @@ class MappedNetwork:
 
     # -- what it is made of --------------------------------------------------------------------
 
+    def __repr__(self) -> str:
+        count = sum(len(blocks) for blocks in self.arrays().values())
+        rows, cols = self.hardware.tile_lines()
+        return (
+            f"<{type(self).__name__}: {len(self.layers)} layers on {count} arrays of at most"
+            f" {rows}×{cols} {self.hardware.device.name} cells, {self.hardware.columns} columns;"
+            f" {self.network!r}>"
+        )
+
     def arrays(self) -> dict[str, list[Any]]:
         """The arrays of each layer, as they were made."""
         return {

@@ -51,7 +51,7 @@ _WORDS = {
 
 
 @hinted(_WORDS, {"layers": _FILES, "weights": _FILES})
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Network(Evaluated):
     """Nodes and the connections between them; several connections into one node add up.
 

@@ -16,6 +16,8 @@ from spicesnn.networks.graph import Edge
 from spicesnn.networks.nodes import Node, Shape, Weighted
 from spicesnn.networks.populations import Delay, Population
 
+_NODES_SHOWN = 8
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Structure:
@@ -193,6 +195,17 @@ class Structure:
             return tuple(int(k) for k in self.nodes[name].shape_out(given[0][1]))
         except InputError as error:
             raise InputError(f"node {name!r}: {error}") from None
+
+    def __repr__(self) -> str:
+        nodes = [
+            f"{row['kind']} {'×'.join(map(str, row['inputs']))} → {'×'.join(map(str, row['outputs']))}"
+            for row in self.describe()
+        ]
+        shown = (
+            nodes if len(nodes) <= _NODES_SHOWN else [*nodes[: _NODES_SHOWN - 2], "…", nodes[-1]]
+        )
+        weights = sum(row["weights"] for row in self.describe())
+        return f"<{type(self).__name__} of {weights} weights: {', '.join(shown)}>"
 
     def describe(self) -> list[dict[str, Any]]:
         """One row a node: name, kind, shapes in and out, number of weights."""

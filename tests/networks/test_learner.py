@@ -60,6 +60,9 @@ def network(kind=None, rule=None, **rest):
 def test_stdp_learns_patterns_without_labels(rule):
     x, y = patterns(np.random.default_rng(0), 160)
     learnt = network(rule=rule).fit(x, y, seed=1)
+    assert repr(learnt) == (
+        f"<LearningNetwork: populations cells (12); rules {type(rule).__name__}; synapses Ideal>"
+    )
     x_test, y_test = patterns(np.random.default_rng(1), 100)
     assert learnt.accuracy(x_test, y_test) >= 0.95
     assert learnt.energy.read_joule > 0
