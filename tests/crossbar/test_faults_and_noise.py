@@ -68,7 +68,7 @@ def test_drawn_cells_of_plain_conductances_are_stuck_where_they_are_told():
     np.testing.assert_allclose(draws.column_amps, draws.conductance.sum(axis=1), rtol=1e-12)
     held = sn.monte_carlo(array, volts, sn.Imperfections(stuck=0.5), draws=2)
     assert np.all(held.conductance == 5e-5)
-    with pytest.raises(InputError, match="on_siemens is left out.*stuck_siemens=.lowest, highest"):
+    with pytest.raises(InputError, match=r"on_siemens is left out.*stuck_siemens=.lowest, highest"):
         sn.monte_carlo(array, volts, sn.Imperfections(stuck_on=0.5), draws=2)
     known = StuckMap.from_codes([[1, -1], [0, 2]])
     flaws = sn.Imperfections(stuck_map=known, stuck_siemens=(2e-6, 2e-4))
