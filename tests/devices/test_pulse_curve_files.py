@@ -87,6 +87,34 @@ def test_several_cycles_of_one_column_are_averaged(tmp_path):
     assert "mean of 2 cycles" in curve.remarks[0]
 
 
+@pytest.mark.parametrize("header", ["cycle,pulse,G (uS)", "pulse,x,G (uS)"])
+def test_what_brings_a_device_back_between_cycles_is_no_pulse(header, tmp_path):
+    """Set pulses alone, twice: the step from the last conductance to the first of the next cycle
+    was taken for one reset pulse."""
+    numbers, cycle = np.tile(N, 2), np.repeat([0.0, 1.0], 50)
+    columns = (cycle, numbers) if header.startswith("cycle") else (numbers, cycle)
+    path = written(tmp_path, header, *columns, 1e6 * np.concatenate([UP, 1.2 * UP]))
+    curve = PulseCurve.from_csv(path)
+    np.testing.assert_allclose(curve.raising, 1.1 * UP, rtol=1e-6)
+    assert curve.lowering is None
+    assert "what rises is the mean of 2 cycles" in curve.remarks[0]
+
+
+def test_cycles_that_go_up_and_down_stay_joined_where_numbers_begin_anew(tmp_path):
+    numbers, down = np.tile(N, 4), DOWN - DOWN[0] + UP[-1]
+    path = written(tmp_path, "pulse,G (uS)", numbers, 1e6 * np.concatenate([UP, down, UP, down]))
+    curve = PulseCurve.from_csv(path)
+    np.testing.assert_allclose(curve.raising, UP, rtol=1e-6)
+    np.testing.assert_allclose(curve.lowering, down, rtol=1e-6)
+
+
+@pytest.mark.parametrize("header", ["ΔG (nS)", "delta_G_nS", "dG (nS)", "Conductance change (nS)"])
+def test_changes_of_a_conductance_are_no_conductances(header, tmp_path):
+    path = written(tmp_path, f"pulse,{header}", N, N + 1.0)
+    with pytest.raises(DataError, match="line 1: column .* holds changes; expected conductances"):
+        PulseCurve.from_csv(path)
+
+
 def test_voltages_widths_and_words_say_which_pulse_was_which(tmp_path):
     volts = np.concatenate([[0.0], np.full(49, -1.5), np.full(49, 1.1)])
     g = np.append(UP, DOWN[1:])

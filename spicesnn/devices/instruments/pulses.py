@@ -31,6 +31,10 @@ readings, at most (one may always be)."""
 _TURN = 0.2
 """A curve has turned where it comes back by this fraction of its range (and by six times its
 scatter)."""
+_CHANGES = re.compile(
+    r"(?i)[Δδ∆]|(?<![a-z])(?:delta|d)[ _-]?g(?![a-z])|(?<![a-z])(?:change|increment)"
+)
+"""Names of a column of differences."""
 _UP = {
     "set",
     "ltp",
@@ -182,8 +186,8 @@ def read_curve(path: Path, blocks: list[Block], notes: Notes, v_read: float | No
             f"{path}, line {blocks[0].line}: no pulse curve: column {', '.join(names)} is not a"
             " conductance"
         )
-    runs: list[Floats] = []
-    sign: list[Any] = []
+    runs: list[list[Floats]] = []
+    sign: list[list[Any]] = []
     pulses: dict[str, float | None] = {"set_volts": None, "reset_volts": None, "width_s": None}
     columns: list[str] = []
     for block in tables:
@@ -207,11 +211,14 @@ def read_curve(path: Path, blocks: list[Block], notes: Notes, v_read: float | No
                     f"{path}, line {block.line}: column {block.columns[k].header} has"
                     f" {siemens.size} value(s); expected 2 or more values"
                 )
-            runs.append(siemens)
-            sign.append(_directions(path, block, rows, pulses) if len(which) == 1 else None)
+            cuts = _begins_anew(block, rows, siemens)
+            signs = _directions(path, block, rows, pulses) if len(which) == 1 else None
+            runs.append(np.split(siemens, cuts))
+            sign.append([None] * len(runs[-1]) if signs is None else np.split(signs, cuts))
             columns.append(block.columns[k].header)
     raising, lowering = _assigned(path, tables[0].line, runs, sign, pulses, notes)
-    first = f"read {sum(run.size for run in runs)} conductances ({', '.join(columns)})"
+    count = sum(part.size for run in runs for part in run)
+    first = f"read {count} conductances ({', '.join(columns)})"
     parts = [
         f"{name} {part.size - 1} pulses, {render(float(part[0]), 'S')} to"
         f" {render(float(part[-1]), 'S')}"
@@ -224,6 +231,26 @@ def read_curve(path: Path, blocks: list[Block], notes: Notes, v_read: float | No
         remarks=("; ".join([f"{first}: {'; '.join(parts)}", *notes.read]), left_out(notes)),
         **pulses,
     )
+
+
+def _begins_anew(block: Block, rows: Any, siemens: Floats) -> list[int]:
+    """Return where a column of cycles steps on, or pulse numbers begin again, and a curve with them
+    that goes the same way as the one before: the device was brought back in between, by no pulse of
+    the file."""
+    cuts: set[int] = set()
+    for kind in ("cycle", "number"):
+        k = block.index(kind)
+        if k is None:
+            continue
+        steps = np.diff(Values.of(block, k).si[rows])
+        cuts |= set((np.flatnonzero(steps != 0 if kind == "cycle" else steps < 0) + 1).tolist())
+    ends = [0, *sorted(cuts), siemens.size]
+    ways = []
+    for begin, end in pairwise(ends):
+        part = siemens[begin:end]
+        way = float(part[-1] - part[0])
+        ways.append(np.sign(way) if abs(way) > 0.5 * float(np.ptp(part)) > 0.0 else 0.0)
+    return [at for at, a, b in zip(ends[1:-1], ways, ways[1:], strict=False) if a == b != 0.0]
 
 
 def _conductances(block: Block) -> list[int]:
@@ -307,6 +334,10 @@ def _siemens(
         volts, said = _read_volts(path, block, v_read)
         si = si / volts
         notes.read.append(f"conductances are {column.header} over {said}")
+    elif _CHANGES.search(column.header):
+        raise DataError(
+            f"{path}, line {block.line}: column {column.header} holds changes; expected conductances"
+        )
     elif not column.unit and column.words & {"ratio", "normalized", "normalised", "norm", "arb"}:
         raise DataError(
             f"{path}, line {block.line}: column {column.header} holds ratios; expected"
@@ -435,8 +466,8 @@ def _directions(path: Path, block: Block, rows: Any, pulses: dict[str, float | N
 def _assigned(
     path: Path,
     line: int,
-    runs: list[Floats],
-    sign: list[Any],
+    runs: list[list[Floats]],
+    sign: list[list[Any]],
     pulses: dict[str, float | None],
     notes: Notes,
 ) -> tuple[Floats | None, Floats | None]:
@@ -445,17 +476,18 @@ def _assigned(
     pulses.pop("volts", None)
     up: list[Floats] = []
     down: list[Floats] = []
-    for run, signs in zip(runs, sign, strict=True):
-        parts = _turned(run) if signs is None or not np.any(signs) else _signed_parts(run, signs)
-        for part in parts:
-            (up if part[1:].mean() >= part[0] else down).append(part)
-    if len(runs) == 2 and sign == [None, None] and (len(up), len(down)) == (2, 0):
+    for run, directions in zip(runs, sign, strict=True):
+        for piece, signs in zip(run, directions, strict=True):
+            unsaid = signs is None or not np.any(signs)
+            for part in _turned(piece) if unsaid else _signed_parts(piece, signs):
+                (up if part[1:].mean() >= part[0] else down).append(part)
+    if len(runs) == 2 and sign == [[None], [None]] and (len(up), len(down)) == (2, 0):
         raise DataError(
             f"{path}, line {line}: both columns rise; expected the conductances over set pulses,"
             " and over reset pulses"
         )
     if plus is not None or minus is not None:
-        rises = _rising_sign(runs[0], sign[0])
+        rises = _rising_sign(runs[0][0], sign[0][0])
         pulses["set_volts"], pulses["reset_volts"] = (plus, minus) if rises > 0 else (minus, plus)
     return _averaged(up, "rises", notes), _averaged(down, "falls", notes)
 
