@@ -701,6 +701,40 @@ def table(x: Term, points: list[tuple[float, float]], word: str, *, onward: bool
     return total(terms)
 
 
+_ROUNDED = 0.1
+"""Of the shorter side: how far to either side of a corner ngspice rounds a table."""
+
+
+def rounded_table(x: Term, points: list[tuple[float, float]], word: str) -> Term:
+    """Return a table as a source of ngspice has it: a polygon, level beyond its ends, in which a
+    parabola joins the sides around each corner (the code model pwl with a fraction of 0.1, as
+    ngspice writes E and G with TABLE; measured of 39.3).
+
+    It is y₀ + Σ (change of the slope)·r(x), where r rises from 0 at x_c − d with the parabola
+    (x − x_c + d)²/(4d), and is x − x_c from x_c + d on."""
+    if any(b[0] <= a[0] for a, b in pairwise(points)):
+        raise WordError(word, "expected pairs whose first numbers increase")
+    if len(points) == 1:
+        return number(points[0][1])
+    sides = [x1 - x0 for (x0, _), (x1, _) in pairwise(points)]
+    slopes = [0.0, *((b[1] - a[1]) / (b[0] - a[0]) for a, b in pairwise(points)), 0.0]
+    terms = [number(points[0][1])]
+    for (at, _), left, right, before, after in zip(
+        points, [sides[0], *sides], [*sides, sides[-1]], slopes, slopes[1:], strict=False
+    ):
+        near = _ROUNDED * min(left, right)
+        over = build("max", build("-", x, number(at - near)), ZERO)
+        bend = build("min", over, number(2.0 * near))
+        rise = build(
+            "+",
+            build("*", number(0.25 / near), build("*", bend, bend)),
+            build("-", over, bend),
+        )
+        if after != before:
+            terms.append(build("*", number(after - before), rise))
+    return total(terms)
+
+
 def total(terms: list[Term]) -> Term:
     """Return a sum, as shallow as can be."""
     if len(terms) == 1:

@@ -14,6 +14,7 @@ from spicesnn.devices.importers.dialects import (
     build,
     number,
     opaque,
+    rounded_table,
     table,
     total,
 )
@@ -356,7 +357,8 @@ class Grammar:
         if len(values) < 2 or len(values) % 2 or any(v.op != "num" for v in values):
             raise WordError("table", "expected pairs of numbers")
         points = [(a.value, b.value) for a, b in zip(values[::2], values[1::2], strict=True)]
-        return table(self.understand(bare(match.group(1)), card, True), points, "table")
+        made = rounded_table if self.dialect is SpiceDialect.NGSPICE else table
+        return made(self.understand(bare(match.group(1)), card, True), points, "table")
 
     def _polynomial(self, name: str, card: Card, text: str, *, by_current: bool) -> Term:
         """Return POLY(n): c₀ + Σ cᵢ·xᵢ + Σ cᵢⱼ·xᵢ·xⱼ + …, in SPICE's order of the coefficients."""

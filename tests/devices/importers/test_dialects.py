@@ -301,6 +301,28 @@ FORMS = {
 }
 
 
+@pytest.mark.parametrize(
+    "points",
+    ["(-1,-0.5) (0,0) (0.5,0.8) (1,1)", "(0,0) (0.5,1)", "(-0.3,2) (-0.1,1) (1.2,1) (1.3,0)"],
+)
+@pytest.mark.parametrize("card", ["e1 o 0 table {V(a)} =", "g1 0 o table {V(a)} ="])
+def test_a_table_of_ngspice_has_the_corners_that_ngspice_rounds(card, points):
+    """The text itself in ngspice, and what was understood of it."""
+    text = f".subckt d a o\n{card} {points}\nrc o 0 1\n.ends"
+    part = translate(library_of(cards_of(text, "d.lib")), "d", SpiceDialect.NGSPICE, {})
+    runs = [
+        run_batch(
+            f"* t\n{made}\nva a 0 0\nx1 a o d\n.options reltol=1e-10 vntol=1e-13\n"
+            ".dc va -1.5 1.5 0.02\n.save v(a) v(o)\n.end\n"
+        )
+        for made in (text, write(part).text)
+    ]
+    assert runs[1]["v(o)"] == pytest.approx(runs[0]["v(o)"], rel=1e-9, abs=1e-9)
+    pairs = np.array([float(w) for w in points.translate(str.maketrans("(),", "   ")).split()])
+    sharp = np.interp(runs[0]["v(a)"], pairs[::2], pairs[1::2])
+    assert 1e-3 < np.max(np.abs(runs[0]["v(o)"] - sharp)) < 0.1
+
+
 @pytest.mark.parametrize(("cards", "wanted"), FORMS.items())
 def test_forms_of_elements(cards, wanted):
     text = f".subckt sub in out params: gain=5\ne1 out 0 in 0 {{gain}}\n.ends\n.subckt d a o c\n{cards}\nrc c 0 1k\n.ends"
