@@ -111,7 +111,7 @@ def test_cycles_that_go_up_and_down_stay_joined_where_numbers_begin_anew(tmp_pat
 @pytest.mark.parametrize("header", ["ΔG (nS)", "delta_G_nS", "dG (nS)", "Conductance change (nS)"])
 def test_changes_of_a_conductance_are_no_conductances(header, tmp_path):
     path = written(tmp_path, f"pulse,{header}", N, N + 1.0)
-    with pytest.raises(DataError, match="line 1: column .* holds changes; expected conductances"):
+    with pytest.raises(DataError, match=r"line 1: column .* holds changes; expected conductances"):
         PulseCurve.from_csv(path)
 
 
