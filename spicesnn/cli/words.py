@@ -3,6 +3,7 @@ texts taken as they stand."""
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -116,7 +117,14 @@ def taken_as_it_stands(command: Callable[..., Any]) -> str | None:
                 part.metavar = " "
     # Annotations that are text are read anew each time, without what was changed above.
     command.__annotations__ = hints
-    return literal(command.__doc__)
+    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    return literal("\n\n".join(_on_one_line(paragraph) for paragraph in paragraphs))
+
+
+def _on_one_line(paragraph: str) -> str:
+    """Return a paragraph without the line breaks of its source; the terminal has its own width.
+    Indented lines stay."""
+    return paragraph if "\n " in paragraph else " ".join(paragraph.split("\n"))
 
 
 def in_one_line(command: Callable[..., Any]) -> str:

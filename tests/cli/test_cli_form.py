@@ -1,5 +1,6 @@
 """What holds for every command: help, options, JSON, exit codes, and how fast help is."""
 
+import itertools
 import json
 import os
 import re
@@ -25,6 +26,16 @@ def test_every_command_has_help_with_an_example_and_the_common_options(name, run
     assert "Example" in out
     for option in ("--json", "--out", "--seed", "--engine"):
         assert option in out, option
+
+
+@pytest.mark.parametrize("name", sorted(_COMMANDS))
+def test_help_is_as_wide_as_the_terminal_and_not_as_its_source(name, run, monkeypatch):
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 80)
+    _, out, _ = run(name, "--help")
+    above = [line.strip() for line in re.split("\n╭", out)[0].splitlines()]
+    for line, after in itertools.pairwise(above):
+        if line and after:
+            assert len(f"{line} {after.split()[0]}") > 78, line
 
 
 def test_every_example_in_a_help_text_names_options_that_exist():
