@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from spicesnn._version import __version__
 from spicesnn.cli.characterize import characterize
@@ -69,8 +70,29 @@ _NOT_OURS = frozenset(
 )
 """What the machine refuses is no defect of spicesnn."""
 
+
+class _Flags:
+    """Commands whose flags, the help among them, show no type: they take no value."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        found: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for parameter in found:
+            if getattr(parameter, "is_flag", False) and parameter.metavar is None:
+                parameter.metavar = " "
+        return found
+
+
+class _Command(_Flags, TyperCommand):
+    pass
+
+
+class _Group(_Flags, TyperGroup):
+    pass
+
+
 app = typer.Typer(
     name="spicesnn",
+    cls=_Group,
     help="Spiking neural networks on memristor crossbars, solved as circuits.",
     no_args_is_help=True,
     add_completion=True,
@@ -98,7 +120,6 @@ def _root(
         "--version",
         callback=_version,
         is_eager=True,
-        metavar=" ",
         help="Print the version and stop.",
     ),
 ) -> None:
@@ -141,9 +162,12 @@ def _with_notes(function: Callable[..., Answer]) -> Callable[..., Answer]:
 
 
 for _name, _function in _COMMANDS.items():
-    app.command(_name, help=taken_as_it_stands(_function), short_help=in_one_line(_function))(
-        _with_notes(_function)
-    )
+    app.command(
+        _name,
+        cls=_Command,
+        help=taken_as_it_stands(_function),
+        short_help=in_one_line(_function),
+    )(_with_notes(_function))
 
 
 def run(argv: Sequence[str] | None = None) -> int:

@@ -106,15 +106,12 @@ def literal(text: str | None) -> str | None:
 
 
 def taken_as_it_stands(command: Callable[..., Any]) -> str | None:
-    """Escape the help of all options of a command, let flags say that they take no value, and
-    return the help of the command itself."""
+    """Escape the help of all options of a command, and return the help of the command itself."""
     hints = get_type_hints(command, include_extras=True)
     for kind in hints.values():
         for part in get_args(kind)[1:] if get_origin(kind) is Annotated else ():
             if isinstance(getattr(part, "help", None), str):
                 part.help = literal(part.help)
-            if get_args(kind)[0] is bool and getattr(part, "metavar", "") is None:
-                part.metavar = " "
     # Annotations that are text are read anew each time, without what was changed above.
     command.__annotations__ = hints
     paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")

@@ -26,6 +26,7 @@ def test_every_command_has_help_with_an_example_and_the_common_options(name, run
     assert "Example" in out
     for option in ("--json", "--out", "--seed", "--engine"):
         assert option in out, option
+    assert "bool" not in out.lower()  # a flag takes no value
 
 
 @pytest.mark.parametrize("name", sorted(_COMMANDS))
