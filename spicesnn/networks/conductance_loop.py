@@ -178,19 +178,30 @@ def _move(
 
 
 @compiled(part=True)
-def _count_seen(pulses: NDArray[np.int32], inputs_seen: NDArray[np.int32], sign: int) -> None:
+def _count_events(pulses: NDArray[np.int32], inputs_seen: NDArray[np.int32]) -> None:
     """Add the events of all inputs to the pulses of a neuron's cells (inputs,)."""
     for i in range(pulses.size):
-        pulses[i] += sign * inputs_seen[i]
+        pulses[i] += inputs_seen[i]
 
 
 @compiled(part=True)
-def _count_raised(
-    pulses: NDArray[np.int32], inputs_seen: NDArray[np.int32], everyone: bool
-) -> None:
-    """Add one pulse to each cell of a neuron (inputs,) whose input has spiked, or to all."""
+def _leave_events(pulses: NDArray[np.int32], inputs_seen: NDArray[np.int32]) -> None:
+    """Take off the events of all inputs up to now, which are not for a neuron's cells (inputs,)."""
     for i in range(pulses.size):
-        pulses[i] += np.int32(everyone or inputs_seen[i] > 0)
+        pulses[i] -= inputs_seen[i]
+
+
+@compiled(part=True)
+def _count_raised(pulses: NDArray[np.int32], inputs_seen: NDArray[np.int32]) -> None:
+    """Add one pulse to each cell of a neuron (inputs,) whose input has spiked."""
+    for i in range(pulses.size):
+        pulses[i] += np.int32(inputs_seen[i] > 0)
+
+
+@compiled(part=True)
+def _count_all(pulses: NDArray[np.int32]) -> None:
+    for i in range(pulses.size):
+        pulses[i] += 1
 
 
 @compiled(fastmath=True)
@@ -242,8 +253,8 @@ def present(
     pulses : (neurons, inputs)
         Pulses of each cell, added to.
     spent : (4,)
-        Mean weights during changes at spikes of the neurons, added up, the number of these changes,
-        and the same at spikes of the inputs.
+        Mean weights during changes at spikes of the neurons, added up (of a device), the number of
+        these changes, and the same at spikes of the inputs.
     wired : Wired or None
         The arrays, where their wires count; only with `learn`.
     nonideal : NonidealCells or None
@@ -360,7 +371,7 @@ def present(
                 fired[n_fired] = winner
                 n_fired += 1
                 if not by_last:
-                    _count_seen(pulses[winner], inputs_seen, -1)
+                    _leave_events(pulses[winner], inputs_seen)
             column_sum[winner] += raised(
                 rule,
                 words,
@@ -376,12 +387,15 @@ def present(
                 wired,
                 nonideal,
             )
-            _count_raised(pulses[winner], inputs_seen, by_last)
+            if by_last:
+                _count_all(pulses[winner])
+            else:
+                _count_raised(pulses[winner], inputs_seen)
             written += n_seen
         last_out[winner] = step
     if learn and not by_last:
         for m in range(n_fired):
-            _count_seen(pulses[fired[m]], inputs_seen, 1)
+            _count_events(pulses[fired[m]], inputs_seen)
     return spikes, events, written
 
 

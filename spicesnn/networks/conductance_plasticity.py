@@ -114,6 +114,7 @@ def raised(
         w = weight[i, neuron]
         if kind == TABLE:
             new = min(w + _from_table(rule.up, lag, w), one)
+            met += new + w
         elif kind == LAST_SPIKE:
             new = min(max(w + rule.up[min(lag, rule.up.shape[0] - 1), 0], zero), one)
         else:
@@ -125,7 +126,6 @@ def raised(
             new = min(max(moved(nonideal, words, i, neuron, w, new, kind == LEVELS), zero), one)
         weight[i, neuron] = new
         total += new - w
-        met += new + w
         if wired is not None:
             note(wired, read_weight, i, neuron, new - w)
     spent[0] += 0.5 * met
@@ -158,6 +158,7 @@ def lower(
         lag = step - last_out[j]
         if kind == TABLE:
             new = max(w + _from_table(rule.down, lag, w), zero)
+            met += new + w
         elif kind == IDEAL:
             new = w - rate * rule.trace[lag] * w
         else:
@@ -168,7 +169,6 @@ def lower(
             )
         weight[i, j] = new
         column_sum[j] += new - w
-        met += new + w
         if wired is not None:
             note(wired, read_weight, i, j, new - w)
     spent[2] += 0.5 * met

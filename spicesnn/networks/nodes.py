@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -24,7 +24,8 @@ Shape = tuple[int, ...]
 
 
 def real(values: ArrayLike, name: str, ndim: int | None = None) -> Values:
-    """Take an array of finite real numbers as its own read-only copy.
+    """Take an array of finite real numbers as its own read-only copy; doubles that nobody can
+    write to are taken as they are.
 
     Raises
     ------
@@ -39,7 +40,7 @@ def real(values: ArrayLike, name: str, ndim: int | None = None) -> Values:
         raise InputError(f"{name} is no array: its rows differ in length") from None
     if given.dtype.kind not in "biuf":
         raise InputError(f"{name} has type {given.dtype}; expected real numbers")
-    array = np.array(given, dtype=np.float64)
+    array = given if _settled(given) else np.array(given, dtype=np.float64)
     if ndim is not None and array.ndim != ndim:
         raise InputError(f"{name} has shape {array.shape}; expected {ndim} dimensions")
     if not np.all(np.isfinite(array)):
@@ -47,6 +48,13 @@ def real(values: ArrayLike, name: str, ndim: int | None = None) -> Values:
         raise InputError(f"{name}{list(where)} is {array[where]}; expected finite numbers")
     array.setflags(write=False)
     return array
+
+
+def _settled(array: NDArray[Any]) -> bool:
+    """Whether an array is plain doubles whose memory is read-only."""
+    owner = array if array.base is None else array.base
+    plain = type(array) is np.ndarray and array.dtype == np.float64
+    return plain and type(owner) is np.ndarray and not owner.flags.writeable
 
 
 def fits(part: Shape, shape: Shape) -> bool:

@@ -523,6 +523,7 @@ class NetworkConfig(StreamConfig):
             values /= np.float32(_GREY)
         else:
             values = np.divide(images, _GREY, dtype=float)
+            values.setflags(write=False)
         rows, columns = self.data.image
         return (
             values.reshape(len(values), rows, columns)
