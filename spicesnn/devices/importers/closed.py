@@ -198,6 +198,8 @@ def _reduced(graph: Graph, wanted: list[int], equations: dict[int, int]) -> list
         rows.remove(row)
         placed = graph.put([*wanted, *rows], {symbol: rest})
         wanted, rows = placed[: len(wanted)], placed[len(wanted) :]
+    if any(not graph.held(row) & set(unknown) and not graph.is_number(row, 0.0) for row in rows):
+        raise NotClosedError("a current flows into one of its inner nodes and has no way out")
     needed = {s for s in unknown if any(s in graph.held(place) for place in wanted)}
     while True:  # what is solved together with what is needed is needed, too
         more = {

@@ -205,12 +205,13 @@ def test_the_compiled_twin_answers_what_the_equations_in_numpy_answer(cards):
         ("r1 p n 1\nr2 n 0 1", "a path leads from its pins to the ground"),
         ("g1 p n value={V(p)}", "measures a voltage of its pins against the ground"),
         ("r1 p n 1\nc1 p n 1p", "'c1' does not lie between a state and the ground"),
+        ("g1 p n value={V(p,n)*V(x)}\ncx x 0 1\ng2 00 x value={V(p,n)}", "has no way out"),
         ("d1 p n m\n.model m d(is=1e-14)", "'d1' is none of resistor, capacitor and source"),
     ],
 )
 def test_what_is_no_two_terminal_has_no_twin(cards, why):
     with pytest.raises(NotClosedError, match=why):
-        equations(cards, ())
+        equations(cards, (STATE,) if "cx" in cards else ())
 
 
 def test_the_published_loop_by_the_nodal_engine():
