@@ -6,7 +6,7 @@ from __future__ import annotations
 import keyword
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -290,6 +290,9 @@ def _settable(
     values = {name: _value(library, subckt, found, name) for name in subckt.defaults}
     known = {name: value for name, value in values.items() if value is not None}
     fixed = {name: "its value is no number" for name in values if name not in known}
+    for name in [name for name in known if _follows(library, subckt, name, known)]:
+        known.pop(name)
+        fixed[name] = "its default follows from other parameters"
     for name in list(known):
         if not name.isidentifier() or keyword.iskeyword(name) or name in TAKEN:
             known.pop(name)
@@ -314,6 +317,24 @@ def _settable(
             continue
         chosen[name], part = value, tried
     return part, found, chosen, fixed
+
+
+def _follows(library: Library, subckt: Subckt, name: str, others: Collection[str]) -> bool:
+    """Return whether the default of a parameter of the card is made of others that can be set: a
+    call that sets those moves it, too."""
+    left, seen = [subckt.defaults[name]], {name}
+    while left:
+        for word in re.findall(r"(?<![\w.])[a-z_]\w*", left.pop()):
+            if word in seen:
+                continue
+            seen.add(word)
+            if word in others:
+                return True
+            for scope in (subckt.scope, library.scope):
+                if word in scope.params:
+                    left.append(scope.params[word][0])
+                    break
+    return False
 
 
 def _value(library: Library, subckt: Subckt, dialect: SpiceDialect, name: str) -> float | None:

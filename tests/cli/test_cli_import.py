@@ -339,3 +339,22 @@ def test_the_text_that_is_read_is_never_written_over(run, run_json, tmp_path):
     assert "would take the place of the text that it was read from" in err
     assert path.read_text(encoding="utf-8") == text
     assert run_json(*options, "--out", tmp_path / "made")[1]["name"] == "um"
+
+
+def test_a_parameter_whose_default_is_made_of_another_follows_it(run_json, tmp_path):
+    """As in a call of the sub-circuit itself: x1 p n f ron=200 has twice the roff."""
+    text = (
+        ".param ratio=160\n.subckt f p n ron=100 roff={ron*scale} w=1\n.param scale={ratio*w}\n"
+        "g1 p n value={V(p,n)/(ron+(roff-ron)*V(x))}\ncx x 0 1 ic=0.3\n"
+        "gx 0 x value={V(p,n)*V(x)*(1-V(x))}\n.ends\n"
+    )
+    _, answer, _ = run_json("import", written(tmp_path, "f.lib", text), "--out", tmp_path / "out")
+    assert answer["parameters"] == {"ron": 100.0, "w": 1.0}
+    assert answer["fixed"] == {"roff": "its default follows from other parameters"}
+    assert answer["max_value_error"] < 1e-9
+    device = load_foreign(answer["device"]).with_parameters(ron=200.0, w=0.5)
+    array = sn.Crossbar(device=device, state=[[0.3]], wires=sn.Wires.ideal())
+    amps = 0.5 / (200 + (200 * 80 - 200) * 0.3)
+    with sn.NgspiceEngine() as ngspice:
+        for engine in (sn.NodalEngine(), ngspice):
+            assert engine.read(array, [0.5]).column_amps == pytest.approx([amps], rel=1e-9)

@@ -297,7 +297,11 @@ def _define(scope: Scope, card: Card) -> None:
     if not given:
         match = re.fullmatch(r"([a-z_]\w*)\s*(\([^()]*\))\s*(\{.*\}|'.*')", body.strip())
         if match is None:
-            raise card.error("expected NAME = EXPRESSION")
+            raise card.error(
+                "expected .func NAME(ARGUMENT, …) {EXPRESSION}, with the braces"
+                if card.text.startswith(".func")
+                else "expected NAME = EXPRESSION"
+            )
         head, given = "", [(f"{match.group(1)}{match.group(2)}", match.group(3))]
     if head:
         raise card.error(f"{head[:40]!r} has no place before a definition")
