@@ -159,6 +159,10 @@ def test_damaged_rows_are_refused_by_line(rows, message, tmp_path):
         ),
         (b"3\n0,0\n0.5,1e-6\n1,2e-6\n", "line 2: 2 cells; expected 1"),
         (
+            b"time,V1,I1,V2,I2\n0,0,0,0,0\n1,0.5,1e-6,-0.5,-1e-6\n2,1,3e-6,-1,-3e-6\n",
+            "line 1: I1 and I2 cancel: two ends of one device",
+        ),
+        (
             "U1;foo\n0;0\n-0.5;-1\n-1;-2\n".replace("U1", "bar").encode(),
             "The header says no quantity that is known",
         ),
@@ -292,6 +296,7 @@ def test_a_stated_compliance_is_read_with_its_unit(line, amps, tmp_path):
         ("V (10⁻³ V)", "volts", 1e-3),
         ("Date/Time", "time", 1.0),
         ("Id", "amps", 1.0),
+        ("-V (mV)", "volts", -1e-3),
     ],
 )
 def test_headers(header, kind, scale):

@@ -245,6 +245,8 @@ class Column:
                 f"header {text!r}: the unit {unknown!r} is not known; expected {_CANONICAL[kind]}"
                 " with f p n u m " + ("k M or G before it" if kind == "ohms" else "or k before it")
             )
+        if re.match(r"[-\u2212]\s*[A-Za-z]", text):
+            scale = -scale
         if kind in _CANONICAL and _FACTOR.search(name):
             problem = (
                 f"header {text!r}: a factor in a name may be meant either way; say the unit that the"

@@ -508,10 +508,16 @@ def _distinct(
                 and not ohms
             ):
                 why = "its magnitude again" if np.nanmin(amps) >= 0 else "another electrode"
-            elif v == first_v and bool(
+            elif ours.size == amps.size and bool(
                 np.nanmean(np.abs(ours + amps)) < _LEAK * np.nanmean(np.abs(ours))
             ):
                 why = "another electrode"
+                if v != first_v:
+                    raise DataError(
+                        f"{path}, line {block.line}: {columns[first].header} and"
+                        f" {columns[k].header} cancel: two ends of one device (call them V_TE, I_TE,"
+                        " V_BE, I_BE), or two sweeps (put them below each other)?"
+                    )
             if why:
                 gone.append(f"{columns[k].header} ({why})")
                 break
