@@ -183,7 +183,7 @@ class Pool:
         )
 
     def _once(self, session: Session, circuit: Circuit, job: Job) -> Answer:
-        if session.loaded != circuit.key:
+        if not session.holds(circuit, job):
             printed = session.load(circuit)
             said = complaint(printed)
             if said:

@@ -25,16 +25,13 @@ from typing import Any
 
 from spicesnn.engines.ngspice import confinement
 from spicesnn.engines.ngspice.binding import Binding
-from spicesnn.engines.ngspice.protocol import HEARTBEAT, LENGTHS, MESSAGE, Header, pack
+from spicesnn.engines.ngspice.protocol import HEARTBEAT, LENGTHS, MESSAGE, MOST_ALTERS, Header, pack
 from spicesnn.platform import resident_bytes
 
 HEARTBEAT_S = 0.25
 _ENDLESS = b"dc vidx 0 1000000 1"
 _LARGEST_SWEEP = 16 << 20
 """Bytes that the points of an open sweep may take."""
-_MOST_ALTERS = 500
-"""ngspice goes through all vectors of its plots after each command: 0.7 ms at 128 x 128 cells. More
-than so many values are altered sooner before a new sweep."""
 _PAUSED = re.compile(
     r"condition met: stop +after|doAnalyses: pause requested|^(?:dc )?simulation interrupted$"
 )
@@ -203,7 +200,7 @@ class Worker:
     def _goes_on(self, count: int, alters: int) -> bool:
         """Whether the open sweep goes on with `count` points after `alters` commands."""
         room = _LARGEST_SWEEP // (8 * max(len(self._wanted), 1))
-        return self._points > 0 and self._points + count <= room and alters <= _MOST_ALTERS
+        return self._points > 0 and self._points + count <= room and alters <= MOST_ALTERS
 
     def _answer(
         self, before: str, controller: Any, spent: dict[str, float], last: int | None = None

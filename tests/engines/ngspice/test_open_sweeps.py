@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import spicesnn as sn
-from spicesnn.engines.ngspice import reads
+from spicesnn.engines.ngspice import reads, session
 from spicesnn.engines.ngspice.checks import AnswerRejectedError
 from spicesnn.engines.ngspice.circuit import Answer
 from spicesnn.errors import NgspiceError
@@ -87,6 +87,26 @@ def test_many_new_cells_are_altered_before_a_new_sweep(watched) -> None:
     assert begun == [True, True]
 
 
+@pytest.mark.parametrize(("walk", "loads"), [(1_000_000, 1), (1, 2)])
+def test_a_circuit_is_parsed_anew_where_that_is_sooner_done(monkeypatch, walk, loads) -> None:
+    monkeypatch.setattr(session, "_LONG_WALK", walk)
+    rng = np.random.default_rng(8)
+    first, second = cells(rng, 26, 20), cells(rng, 26, 20)
+    siemens = second.conductance.copy()
+    siemens[3, 4] = 2e-3
+    with sn.NgspiceEngine() as engine:
+        engine.read(first, rng.uniform(-1, 1, 26))
+        (worker,) = engine.pool.sessions
+        load, loaded = worker.load, [first]
+        monkeypatch.setattr(worker, "load", lambda circuit: loaded.append(circuit) or load(circuit))
+        same(engine, second, rng.uniform(-1, 1, 26))
+        same(engine, second, rng.uniform(-1, 1, 26))
+        same(engine, sn.Crossbar(conductance=siemens, wires=WIRES), rng.uniform(-1, 1, 26))
+        same(engine, second, rng.uniform(-1, 1, 26), rng.uniform(-0.1, 0.1, 20))
+        assert engine.pool.sessions == [worker]
+        assert len(loaded) == loads
+
+
 def test_another_circuit_and_a_rejected_answer_close_the_sweep(tmp_path, monkeypatch) -> None:
     rng = np.random.default_rng(6)
     arrays = [cells(rng, 4, 3), cells(rng, 3, 4)]
@@ -116,14 +136,14 @@ def test_a_sweep_that_gives_no_new_point_is_no_answer(watched, monkeypatch) -> N
     rng = np.random.default_rng(7)
     array = cells(rng, 4, 3)
     same(engine, array, rng.uniform(-1, 1, 4))
-    (session,) = engine.pool.sessions
-    ask = session._ask
+    (worker,) = engine.pool.sessions
+    ask = worker._ask
 
     def broken(header, payload=b"", seconds=None):
         # Without its circuit ngspice has nothing to go on with.
         lost = b"remcirc"
         return ask(header | {"alters": len(lost)}, lost + payload[header["alters"] :], seconds)
 
-    monkeypatch.setattr(session, "_ask", broken)
+    monkeypatch.setattr(worker, "_ask", broken)
     with pytest.raises(NgspiceError, match="ended after 1 points"):
         engine.read(array, rng.uniform(-1, 1, 4))
