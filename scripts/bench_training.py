@@ -37,7 +37,8 @@ from spicesnn.encoding.events import seed_words
 from spicesnn.jit import compiled
 from spicesnn.neurons.conductance_lif import membrane_step
 from spicesnn.training import load
-from spicesnn.training.streamed import Images, Tally
+from spicesnn.training.images import Images
+from spicesnn.training.streamed import Tally
 
 BARS = {
     "ideal 100": 0.12,

@@ -25,10 +25,11 @@ from spicesnn.training import RunDirectory, load
 from spicesnn.training.config import Config
 from spicesnn.training.experiment import Experiment
 from spicesnn.training.export import Exported, exported
+from spicesnn.training.images import LearntData
 from spicesnn.training.mapped import MapConfig
 from spicesnn.training.rules import RULES
 from spicesnn.training.state import History, RunState
-from spicesnn.training.streamed import LearntData, StreamConfig, Tally
+from spicesnn.training.streamed import StreamConfig, Tally
 from spicesnn.whole_file import write_whole, writing
 
 _FEW = 1000

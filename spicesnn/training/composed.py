@@ -41,15 +41,13 @@ from spicesnn.nonidealities.options import NetworkImperfections, pixels_at
 from spicesnn.options import Section, option
 from spicesnn.programming.pulse_map import StrongestPulses
 from spicesnn.training.composition import Rows, population, projection, rules_of
+from spicesnn.training.images import MNIST_EDGE, Images, LearntData
 from spicesnn.training.pictures import PICTURES, histogram_data, raster_data, spike_data
 from spicesnn.training.sections import DeviceOptions, ProgrammingOptions
 from spicesnn.training.streamed import (
-    MNIST_EDGE,
     Arrays,
     ArrayToDraw,
-    Images,
     LayerToConfirm,
-    LearntData,
     StreamConfig,
     Tally,
     only_layer,

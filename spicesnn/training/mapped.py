@@ -24,18 +24,11 @@ from spicesnn.learning import metrics
 from spicesnn.nonidealities.options import ImperfectionOptions
 from spicesnn.options import Section, option, parse_override
 from spicesnn.training.config import BaseConfig
+from spicesnn.training.images import Images, StreamData
 from spicesnn.training.run import RunDirectory
 from spicesnn.training.sections import DeviceOptions, EventData
 from spicesnn.training.state import Progress
-from spicesnn.training.streamed import (
-    Arrays,
-    ArrayToDraw,
-    Images,
-    LayerToConfirm,
-    StreamConfig,
-    StreamData,
-    Tally,
-)
+from spicesnn.training.streamed import Arrays, ArrayToDraw, LayerToConfirm, StreamConfig, Tally
 from spicesnn.training.summary import Summary, Watcher
 from spicesnn.training.tile_wires import TileWires
 

@@ -16,8 +16,8 @@ from spicesnn.training import RunDirectory, infer, load, train
 from spicesnn.training.composed import NetworkConfig
 from spicesnn.training.experiment import Experiment
 from spicesnn.training.exsitu import best_weights, learn_in_software
+from spicesnn.training.images import Images
 from spicesnn.training.problem import load as load_problem
-from spicesnn.training.streamed import Images
 from spicesnn.training.streams import Streams
 
 LABELLED = (

@@ -8,8 +8,8 @@ import pytest
 
 import spicesnn as sn
 from spicesnn.training import RunDirectory
+from spicesnn.training.images import Images
 from spicesnn.training.mapped import _asked, load_map
-from spicesnn.training.streamed import Images
 
 CLASSES = 3
 

@@ -7,7 +7,7 @@ import pytest
 import spicesnn as sn
 from spicesnn import training
 from spicesnn.errors import ConfigError
-from spicesnn.training.streamed import Images
+from spicesnn.training.images import Images
 
 datasets = pytest.importorskip("sklearn.datasets")
 

@@ -6,7 +6,7 @@ import pytest
 import spicesnn as sn
 from spicesnn import training
 from spicesnn.errors import ConfigError, RunError
-from spicesnn.training.streamed import Images
+from spicesnn.training.images import Images
 
 SMALL = {
     "stdp-mnist": {

@@ -15,7 +15,8 @@ from spicesnn.datasets.images import resize
 from spicesnn.errors import ConfigError
 from spicesnn.training import RunDirectory, load, train
 from spicesnn.training import streamed as streaming
-from spicesnn.training.streamed import ArrayToDraw, Images, LayerToConfirm, LearntData, Tally
+from spicesnn.training.images import Images, LearntData
+from spicesnn.training.streamed import ArrayToDraw, LayerToConfirm, Tally
 
 FILE = {"data.source": "file"}
 
