@@ -11,37 +11,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.arrays import Floats
-from spicesnn.crossbar.faults import Wear
-from spicesnn.crossbar.mapping import COLUMNS, Differential
+from spicesnn.crossbar.mapping import Differential
 from spicesnn.crossbar.tiles import Tiling
 from spicesnn.crossbar.wires import Wires
 from spicesnn.engines.base import Engine
 from spicesnn.engines.default import default_engine
 from spicesnn.errors import ConfigError, InputError, UnknownNameError
 from spicesnn.learning import metrics
-from spicesnn.learning.deformation import Deformation
 from spicesnn.learning.votes import while_learning
 from spicesnn.networks.decisions import DECISIONS, Decision, Votes
 from spicesnn.networks.hardware import Hardware
 from spicesnn.networks.learner import LearningNetwork
 from spicesnn.networks.nodes import Weighted
-from spicesnn.networks.on_synapses import CODES, Inputs
+from spicesnn.networks.on_synapses import Inputs
 from spicesnn.networks.rules import ExSitu, Rule, Tuning
 from spicesnn.networks.rules.batch import seen
 from spicesnn.networks.synapses import (
-    Energy,
     Ideal,
     Levels,
     PulseMap,
     Solved,
     SynapseKind,
-    Synapses,
 )
 from spicesnn.nonidealities.options import NetworkImperfections, pixels_at
-from spicesnn.options import Section, option
 from spicesnn.programming.pulse_map import StrongestPulses
 from spicesnn.training.composition import Rows, population, projection, rules_of
-from spicesnn.training.images import MNIST_EDGE, Images, LearntData
+from spicesnn.training.images import Images, LearntData
+from spicesnn.training.learnt_arrays import arrays_of, with_arrays
+from spicesnn.training.network_sections import (
+    MOVED,
+    DeformationOptions,
+    InputOptions,
+    LayerWires,
+    NetworkOptions,
+    SynapseOptions,
+    TrainingOptions,
+)
 from spicesnn.training.pictures import PICTURES, histogram_data, raster_data, spike_data
 from spicesnn.training.sections import DeviceOptions, ProgrammingOptions
 from spicesnn.training.streamed import (
@@ -53,202 +58,11 @@ from spicesnn.training.streamed import (
     only_layer,
 )
 from spicesnn.training.suited import with_rate, without_auto
-from spicesnn.training.tile_wires import TileWires
 
 _SHOWN, _FOLLOWED = 200, 100
 """Test samples whose output spikes, and all of whose spikes, are counted for the figures."""
 _GREY = 255.0
 SYNAPSES = {kind.name: kind for kind in (Ideal, Levels, PulseMap, Solved)}
-
-
-@dataclass(frozen=True, kw_only=True)
-class InputOptions(Section):
-    """[inputs]: how samples come in; the population that projections name "inputs"."""
-
-    code: str = option(
-        "spikes",
-        "held: a value stands for the whole sample; spikes: drawn in every step; poisson: events of"
-        " Poisson processes; events: the rows of a sample are its time steps",
-        choices=CODES,
-    )
-    probability: float = option(
-        0.3, "spikes: probability of one in a step at value 1", above=0.0, highest=1.0
-    )
-    rate_hz: float | None = option(
-        None, "poisson: events per second at value 1; auto: by the number of inputs", above=0.0
-    )
-    boost_hz: float = option(
-        32.0, "poisson: added to it each time that a sample is shown again", lowest=0.0
-    )
-    fewest_spikes: int = option(
-        0, "poisson: a sample with fewer output spikes is shown again", lowest=0
-    )
-    most_tries: int = option(1, "poisson: how often at most", lowest=1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class NetworkOptions(Section):
-    """[network]"""
-
-    steps: int = option(100, "time steps of a sample", lowest=1)
-    answer_steps: int = option(
-        0, "time steps of a sample that is answered, nothing learning; 0: as many", lowest=0
-    )
-    step_s: float = option(1e-3, "time step", above=0.0)
-    rest_s: float = option(
-        0.0, "rest between two samples, in which adapted thresholds return", lowest=0.0
-    )
-    output: str = option("", "population that answers; empty: the last one")
-    decision: str = option(
-        "largest-output", "how its outputs become a class", choices=tuple(DECISIONS)
-    )
-    vote: str = option(
-        "likelihood",
-        "votes: how spike counts are turned into classes",
-        choices=("likelihood", "class"),
-    )
-    label_limit: int = option(0, "votes: training samples that label the neurons; 0: all", lowest=0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SynapseOptions(Section):
-    """[synapses]: what is common to all synapses that stand on cells."""
-
-    columns: str = option(
-        "differential", "how signed weights map to columns", choices=tuple(COLUMNS)
-    )
-    window: tuple[float, ...] = option(
-        (), "[lowest, highest] conductance that is used; empty: the device's range", lowest=0.0
-    )
-    read_volts: float = option(0.2, "word-line voltage of a spike, or of an input of 1", above=0.0)
-    read_s: float = option(1e-6, "duration of a read, for its energy", above=0.0)
-    wire_aware: bool = option(
-        False,
-        "ex-situ: program conductances for which the tiles, IR drop included, implement the"
-        " weights (devices with a linear current)",
-    )
-    wire_tolerance: float = option(
-        0.01,
-        "wires: change of a column's conductance after which its tile is solved anew; error of its"
-        " current where a bound of that is known (competing conductance LIF)",
-        lowest=0.0,
-    )
-    pulse: float = option(
-        1 / 64,
-        "ideal: change by one programming pulse, as a fraction of the window",
-        above=0.0,
-        highest=1.0,
-    )
-    levels: int = option(16, "levels: evenly spaced conductances", lowest=2)
-    amplitude: str = option(
-        "compensated",
-        "pulse-map: amplitude chosen for change and state, for the change alone, or counted full"
-        " pulses",
-        choices=("compensated", "uncompensated", "fixed"),
-    )
-    wired_writes: bool = option(
-        False,
-        "pulse-map: pulses of the rule go through the wires of their tile, in whole samples of"
-        " 'competing conductance LIF' behind Poisson inputs",
-    )
-    devices: int = option(
-        16,
-        "pulse-map: devices among which cells are shared out, where parameters vary",
-        lowest=1,
-        highest=256,
-    )
-    writing: str = option(
-        "counted", "solved: counted full pulses, or write-verify", choices=("counted", "verified")
-    )
-    tolerance: float = option(
-        0.01,
-        "solved: tolerance of write-verify, as a fraction of the window",
-        above=0.0,
-        highest=1.0,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class LayerWires(TileWires):
-    """[array]: wires of a tile; without resistance unless some is given."""
-
-    word_line_ohm: float = option(0.0, "resistance of a word-line segment", lowest=0.0)
-    bit_line_ohm: float = option(0.0, "resistance of a bit-line segment", lowest=0.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingOptions(Section):
-    """[training]"""
-
-    epochs: int = option(1, "passes over the training samples", lowest=1)
-    presentations: int = option(
-        0, "minimum number of presentations: a small data set gets more passes", lowest=0
-    )
-    tuning_epochs: int = option(
-        0, "passes on the cells after those in software, for a rule 'ex-situ' that tunes", lowest=0
-    )
-    chunk: int = option(1000, "samples between checkpoints", lowest=1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeformationOptions(Section):
-    """[deformation]: training samples that are images are seen anew each time."""
-
-    turn_degrees: float = option(
-        0.0, "training images are rotated by up to ± this", lowest=0.0, below=90.0
-    )
-    scale: float = option(0.0, "and scaled by up to ± this fraction", lowest=0.0, below=1.0)
-    shear: float = option(0.0, "and sheared by up to ± this", lowest=0.0, below=90.0)
-    shift_pixels: float = option(
-        0.0, "and shifted by up to ± this along each axis", lowest=0.0, below=90.0
-    )
-    bend_pixels: float = option(
-        0.0, "and bent by a smooth random field of this standard deviation", lowest=0.0, below=90.0
-    )
-
-    def build(self, image: tuple[int, int]) -> Deformation:
-        """How images of so many rows and columns are deformed: shifts and bends are for 28×28,
-        smaller images take less; samples that are no image take none."""
-        if min(image) < 2:
-            return Deformation()
-        size = min(1.0, min(image) / MNIST_EDGE)
-        return Deformation(
-            turn_degrees=self.turn_degrees,
-            scale=self.scale,
-            shear=self.shear,
-            shift_pixels=size * self.shift_pixels,
-            bend_pixels=size * self.bend_pixels,
-        )
-
-
-_MOVED = {
-    "network.neurons": "population.NAME.neurons",
-    "network.full_rate_hz": "inputs.rate_hz",
-    "network.column_sum": "rule.stdp-traces.column_sum",
-    "network.inhibition": "population.NAME.inhibition",
-    "network.potentiation": "rule.stdp-traces.rise",
-    "network.depression_share": "rule.stdp-traces.fall, A⁻ itself",
-    "network.theta_tau_s": "population.NAME.tau_theta",
-    "synapse.kind": '"projection.*.synapses" (ideal, or pulse-map for a device), and'
-    ' "projection.*.rule" = stdp-last-spikes',
-    "synapse.level_window": '"projection.*.largest"',
-    "synapse.mapping": "synapses.amplitude",
-    "synapse.g_one": "synapses.window",
-    "synapse.set_s": "programming.set_s",
-    "synapse.reset_s": "programming.reset_s",
-    "synapse.set_volts": "programming.set_volts, the highest",
-    "synapse.reset_volts": "programming.reset_volts, the highest",
-    "synapse.map_read_volts": "synapses.read_volts",
-    "synapse.read_volts": "synapses.read_volts",
-    "synapse.rise": "rule.stdp-last-spikes.rise",
-    "synapse.fall": "rule.stdp-last-spikes.fall",
-    "synapse.decay_steps": "rule.stdp-last-spikes.tau_s",
-    "synapse.window_steps": "rule.stdp-last-spikes.window_s",
-    "array.wires": "array.word_line_ohm and array.bit_line_ohm above 0, and for pulses"
-    " synapses.wired_writes",
-    "array.read_tolerance": "synapses.wire_tolerance",
-}
-"""Keys of `stdp-mnist` before it was a composition → what they are now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,7 +74,7 @@ class NetworkConfig(StreamConfig):
     @classmethod
     def from_tables(cls, tables: Mapping[str, Any]) -> Self:
         """Return the configuration from parsed TOML; keys that have moved are named."""
-        for key, now in _MOVED.items():
+        for key, now in MOVED.items():
             table, _, name = key.partition(".")
             if isinstance(tables.get(table), Mapping) and name in tables[table]:
                 raise UnknownNameError(
@@ -877,102 +691,3 @@ class NetworkConfig(StreamConfig):
             if biased:
                 found[f"bias_{number}"] = weights[-1]
         return found
-
-
-# -- checkpoints ----------------------------------------------------------------------------------
-
-
-def arrays_of(network: LearningNetwork) -> Arrays:
-    """Everything that learning has changed, by name."""
-    found: Arrays = {}
-    for name, cells in network.synapses.items():
-        array = cells.array
-        found[f"{name} state"] = np.asarray(array.state_or_zeros())
-        found[f"{name} largest"] = np.asarray(cells.largest)
-        found[f"{name} energy"] = np.array([cells.energy.read_joule, cells.energy.write_joule])
-        found[f"{name} wear"] = np.asarray(cells.wear)
-        if array.stuck is not None:
-            found[f"{name} stuck"] = array.stuck
-        if array.current_factor is not None:
-            found[f"{name} factor"] = array.current_factor
-        if cells.gain is not None:
-            found[f"{name} gain"] = cells.gain
-        if cells.wear_left is not None:
-            left = cells.wear_left
-            found |= {
-                f"{name} cycles": left.cycles,
-                f"{name} limit": left.limit,
-                f"{name} fails_on": left.fails_on,
-            }
-        assert array.device is not None
-        parameters = {
-            key: value for key, value in array.device.spice_parameters().items() if np.ndim(value)
-        }
-        found |= {f"{name} parameter {key}": np.asarray(value) for key, value in parameters.items()}
-    for name, state in network.lasting.items():
-        found |= {f"{name} lasting {k}": part for k, part in enumerate(state)}
-    for rule, memory in network.memory.items():
-        found |= {f"{rule} memory {key}": value for key, value in memory.items()}
-    return found
-
-
-def with_arrays(network: LearningNetwork, arrays: Arrays) -> LearningNetwork:
-    """A network as a checkpoint has it."""
-    made: dict[str, Synapses] = {}
-    blank, kept = np.random.default_rng(0), network.__dict__.setdefault("_blank", {})
-    for entry in network.projections:
-        if entry.synapses is None:
-            continue
-        name = entry.name
-        mine = {
-            key.removeprefix(f"{name} "): value
-            for key, value in arrays.items()
-            if key.startswith(f"{name} ")
-        }
-        shape = entry.connection.matrix(network.lines_of(entry), network.shape_of(entry.target))
-        largest = float(mine["largest"])
-        cells = kept.get(name)
-        if cells is None or cells.largest != largest:
-            cells = entry.synapses.made(np.zeros(shape), blank, largest=largest)
-            kept[name] = cells
-        device = cells.array.device
-        assert device is not None
-        own = {
-            key.removeprefix("parameter "): value
-            for key, value in mine.items()
-            if key.startswith("parameter ")
-        }
-        array = replace(
-            cells.array,
-            device=device.with_parameters(**own) if own else device,
-            state=mine["state"],
-            stuck=mine.get("stuck"),
-            current_factor=mine.get("factor"),
-        )
-        wear = (
-            None
-            if "cycles" not in mine
-            else Wear(cycles=mine["cycles"], limit=mine["limit"], fails_on=mine["fails_on"])
-        )
-        read, write = (float(v) for v in mine["energy"])
-        made[name] = replace(
-            cells,
-            array=array,
-            energy=Energy(read_joule=read, write_joule=write),
-            wear=mine["wear"],
-            wear_left=wear,
-            gain=mine.get("gain"),
-            seen=None,
-        )
-    lasting, memory = {}, dict[str, dict[str, NDArray[Any]]]()
-    for name in network.populations:
-        parts = [
-            arrays[key] for key in sorted(k for k in arrays if k.startswith(f"{name} lasting "))
-        ]
-        if parts:
-            lasting[name] = tuple(parts)
-    for key, value in arrays.items():
-        rule, memorised, what = key.partition(" memory ")
-        if memorised:
-            memory.setdefault(rule, {})[what] = value
-    return network.after(synapses=made, lasting=lasting, memory=memory)

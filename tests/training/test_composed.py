@@ -8,8 +8,8 @@ from sklearn.datasets import load_digits, load_wine
 import spicesnn as sn
 from spicesnn.errors import ConfigError, UnknownNameError
 from spicesnn.training import infer, load, train
-from spicesnn.training.composed import arrays_of, with_arrays
 from spicesnn.training.config import from_tables
+from spicesnn.training.learnt_arrays import arrays_of, with_arrays
 
 SHORT = {
     "training.epochs": 1,

@@ -9,9 +9,9 @@ import pytest
 import spicesnn as sn
 from spicesnn.crossbar.mapping import Window
 from spicesnn.training import RunDirectory, infer, kept_starts, load, train, train_starts
-from spicesnn.training.composed import arrays_of
 from spicesnn.training.experiment import Experiment
 from spicesnn.training.images import Images
+from spicesnn.training.learnt_arrays import arrays_of
 from spicesnn.training.pictures import PICTURES
 
 LETTERS = ["training.epochs=3", "training.stop_when_right=false", "network.initial=[0.1, 0.9]"]

@@ -7,8 +7,9 @@ import pytest
 import spicesnn as sn
 from spicesnn.errors import ConfigError, UnknownNameError
 from spicesnn.training import load, train
-from spicesnn.training.composed import _MOVED, arrays_of, with_arrays
 from spicesnn.training.config import from_tables
+from spicesnn.training.learnt_arrays import arrays_of, with_arrays
+from spicesnn.training.network_sections import MOVED
 from spicesnn.training.streamed import Tally
 from spicesnn.training.suited import suited_to, without_auto
 
@@ -121,7 +122,7 @@ def test_auto_is_for_what_follows_from_the_neurons():
     assert rows == ([], [{"name": "unused"}])
 
 
-@pytest.mark.parametrize(("key", "now"), list(_MOVED.items()))
+@pytest.mark.parametrize(("key", "now"), list(MOVED.items()))
 def test_keys_of_before_are_refused_with_the_name_they_have_now(key, now):
     with pytest.raises(UnknownNameError) as error:
         load("stdp-mnist", {key: 1})

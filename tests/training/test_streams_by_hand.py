@@ -14,7 +14,6 @@ from spicesnn.datasets import mnist
 from spicesnn.datasets.images import resize
 from spicesnn.errors import ConfigError
 from spicesnn.training import RunDirectory, load, train
-from spicesnn.training import streamed as streaming
 from spicesnn.training.images import Images, LearntData
 from spicesnn.training.streamed import ArrayToDraw, LayerToConfirm, Tally
 
@@ -30,7 +29,7 @@ def digits(monkeypatch):
         y_test=(9 - np.arange(5)).astype(np.uint8),
         source=Path("made up"),
     )
-    monkeypatch.setattr(streaming.mnist, "load", lambda: made)
+    monkeypatch.setattr(mnist, "load", lambda: made)
     return made
 
 
