@@ -12,7 +12,8 @@ until 50 ms are spent), as by somebody who reads many inputs or programs between
 the next one's turn; a time is the median over all calls of all turns. It begins with conductances
 and ends with the column currents: "nodal" builds new wires and a new array and sets it up in every
 call; "nodal, same wires" builds a new array; "nodal, reused" reads an array that has been read
-before. ngspice runs with every linear solver that its build has; without KLU in it, run this under
+before, and so does ngspice, whose read goes on in an open sweep. It runs with every linear solver
+that its build has; without KLU in it, run this under
 `scripts/other_debian.sh trixie`. NUMBA_CPU_FEATURES (such as `+avx2,+fma`) tries what a processor
 without AVX-512 would do. All node voltages and the certificate are part of
 it. "first" is the median of the first call of each turn, whose caches hold what the other methods

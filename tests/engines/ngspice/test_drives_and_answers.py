@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ from spicesnn.engines.ngspice.accuracy import finer, for_transient
 from spicesnn.engines.ngspice.laws import state_defect
 from spicesnn.errors import InputError, NgspiceError
 from spicesnn.netlist.accuracy import TransientAccuracy
+from spicesnn.netlist.foreign import load_foreign
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +81,17 @@ def test_long_pulses_have_smaller_currents_in_view() -> None:
     ]
     assert for_transient(device, duration_s=0.1) == for_transient(device, duration_s=0.2)
     assert for_transient(None, duration_s=1.0).abstol == 1e-15
+
+
+def test_own_subcircuits_have_a_tenth_of_the_tolerance_as_their_rates_are_not_known(
+    ngspice: sn.NgspiceEngine,
+) -> None:
+    device = load_foreign(ROOT / "netlists" / "foreign_memristor.toml")
+    assert for_transient(device).reltol == pytest.approx(for_transient(None).reltol / 10)
+    array = sn.Crossbar(device=device, shape=(1, 1), wires=sn.Wires.ideal())
+    done = ngspice.pulse(array, sn.Pulse(row_volts=[0.5], width_s=0.01))
+    assert done.stats["reltol"] == pytest.approx(1e-7)
+    assert done.stats["state_error"] is None
 
 
 def test_finer_tolerances_are_as_fine_as_the_error_asks() -> None:
