@@ -1,6 +1,6 @@
 # mypy: disable-error-code="no-any-return,return-value,assignment,arg-type,type-var"
 """Whole samples compiled: competing leaky neurons that hear the inputs alone, read, or learning by
-last spikes on ideal cells.
+last spikes or by traces on ideal cells.
 
 The steps are those of `competition` (`leak`, `furthest`, `struck`) and the spikes those that
 `presenting` draws, so the loop answers as it does step by step, but for single precision."""
@@ -26,7 +26,7 @@ from spicesnn.networks.competition import (
     struck,
 )
 from spicesnn.networks.populations import State
-from spicesnn.networks.rules import LastSpikeSTDP, Rule
+from spicesnn.networks.rules import LastSpikeSTDP, Rule, TraceSTDP
 from spicesnn.networks.synapses import Ideal, Synapses
 from spicesnn.networks.synapses.ideal import rewritten
 
@@ -78,6 +78,69 @@ def _write(
         writes[winner, i] += np.int64(by != zero)
 
 
+@compiled(fastmath=True, part=True)
+def _raise(
+    weight: F,
+    winner: int,
+    step: int,
+    last: NDArray[np.int32],
+    trace: F,
+    by: Traces,
+    largest: np.float32,
+    row_sum: Floats,
+    writes: NDArray[np.int64],
+) -> None:
+    """Raise the synapses of a neuron that just spiked by the traces of the inputs."""
+    zero = np.float32(0.0)
+    for i in range(weight.shape[0]):
+        if last[i] >= 0:
+            old = weight[i, winner]
+            change = by.rise * trace[step - last[i]] * max(by.bound - old, zero)
+            new = min(old + change, largest)
+            weight[i, winner] = new
+            row_sum[i] += new - old
+            writes[winner, i] += np.int64(change != zero)
+
+
+@compiled(fastmath=True, part=True)
+def _lower(
+    weight: F,
+    i: int,
+    step: int,
+    fired: NDArray[np.int32],
+    n_fired: int,
+    last_out: NDArray[np.int32],
+    trace: F,
+    by: Traces,
+    row_sum: Floats,
+    writes: NDArray[np.int64],
+) -> None:
+    """Lower the synapses of an input that just spiked, to the neurons that have spiked before."""
+    for m in range(n_fired):
+        j = fired[m]
+        old = weight[i, j]
+        new = old - min(by.fall * trace[step - last_out[j]], np.float32(1.0)) * old
+        weight[i, j] = new
+        row_sum[i] += new - old
+        writes[j, i] += np.int64(old > 0.0)
+
+
+@compiled
+def _level(weight: F, target: float, largest: np.float32, row_sum: Floats) -> None:
+    """Bring the weights of every neuron to one sum, as far as they reach."""
+    sums = np.zeros(weight.shape[1])
+    for i in range(weight.shape[0]):
+        for j in range(weight.shape[1]):
+            sums[j] += weight[i, j]
+    for i in range(weight.shape[0]):
+        total = 0.0
+        for j in range(weight.shape[1]):
+            if sums[j] > 0.0:
+                weight[i, j] = min(np.float32(weight[i, j] * (target / sums[j])), largest)
+            total += weight[i, j]
+        row_sum[i] = total
+
+
 @compiled
 def _show(
     words: NDArray[np.uint64],
@@ -88,6 +151,8 @@ def _show(
     factor: F,
     by: LIFStep,
     change: F,
+    traces: Traces,
+    target: float,
     largest: np.float32,
     learn: bool,
     counts: NDArray[np.int16],
@@ -112,7 +177,10 @@ def _show(
         In single precision.
     change : (lags,)
         Of a weight at a spike of its neuron, by the steps since its input's last spike; the last
-        entry is for all longer ones.
+        entry is for all longer ones. By traces: what so many steps leave of a trace.
+    traces : Traces
+    target : float
+        Sum of the weights of each neuron before each sample; 0: as they are.
     largest : float
         Bound of the weights.
     learn : bool
@@ -127,9 +195,12 @@ def _show(
     v, free_at = np.empty(neurons, np.float32), np.empty(neurons, np.int32)
     last, active = np.empty(inputs, np.int32), np.empty(inputs, np.int32)
     spiking, chance = np.empty(inputs + 1, np.int32), np.empty(inputs, np.uint64)
-    resting = 1 + min(by.refractory, by.silence)
+    fired, last_out = np.empty(neurons, np.int32), np.empty(neurons, np.int32)
+    resting, by_traces, n_fired = 1 + min(by.refractory, by.silence), learn and traces.used, 0
     for q in range(values.shape[0]):
-        v[:], free_at[:], last[:] = by.zero, 0, -_LONG_AGO
+        v[:], free_at[:], last[:], last_out[:], n_fired = by.zero, 0, -_LONG_AGO, -1, 0
+        if learn and target > 0.0:
+            _level(weight, target, largest, row_sum)
         count, hears_at = chances(values[q], probability, active, chance), 0
         for step in range(steps):
             heard = spikes_of_step(words, count, active, chance, spiking)
@@ -139,6 +210,20 @@ def _show(
                 read[1] += row_sum[spiking[n]]
             if step >= hears_at:
                 _deliver(v, weight, spiking, heard, free_at, step)
+            if by_traces:
+                for n in range(heard):
+                    _lower(
+                        weight,
+                        spiking[n],
+                        step,
+                        fired,
+                        n_fired,
+                        last_out,
+                        change,
+                        traces,
+                        row_sum,
+                        writes,
+                    )
             if leak(v, factor, free_at, step, by) == 0:
                 continue
             winner = furthest(v, factor, free_at, step, by)
@@ -147,8 +232,31 @@ def _show(
             struck(v, factor, free_at, step, winner, by)
             hears_at = step + resting
             counts[q, winner] += 1
-            if learn:
+            if by_traces:
+                _raise(weight, winner, step, last, change, traces, largest, row_sum, writes)
+                if last_out[winner] < 0:
+                    fired[n_fired] = winner
+                    n_fired += 1
+                last_out[winner] = step
+            elif learn:
                 _write(weight, winner, step, last, change, largest, row_sum, writes)
+
+
+class Traces(NamedTuple):
+    """Numbers of `TraceSTDP`, weights times the neurons' gain.
+
+    Attributes
+    ----------
+    used : bool
+    rise, fall : float
+    bound : float
+        Weight towards which weights are raised.
+    """
+
+    used: bool
+    rise: np.float32
+    fall: np.float32
+    bound: np.float32
 
 
 class Learnt(NamedTuple):
@@ -209,21 +317,18 @@ class WholeSamples:
         """Whether it can learn in this loop."""
         kind = self.cells.kind
         ideal = type(kind) is Ideal and kind.does_as_asked
-        rule = self.rule
-        free = type(rule) is LastSpikeSTDP and rule.column_sum is None
-        return ideal and free and self.readable
+        return ideal and type(self.rule) in (LastSpikeSTDP, TraceSTDP) and self.readable
 
     def counts(self, values: Floats, rng: np.random.Generator) -> Counted:
         """Output spikes (n, neurons) of samples (n, inputs) from 0 to 1; nothing learns."""
         matrix = self.cells.product(np.eye(self.cells.rows))[0]
         run = _Run.of(self, self.population.still(), matrix)
-        return run.shown(self, values, rng, np.zeros(1), learn=False)
+        return run.shown(self, values, rng, learn=False)
 
     def learnt(self, values: Floats, rng: np.random.Generator) -> Learnt:
         """What is left after samples (n, inputs) from 0 to 1."""
-        assert isinstance(self.rule, LastSpikeSTDP)
         run = _Run.of(self, self.population, self.cells.weights)
-        counts = run.shown(self, values, rng, self.rule.table(self.dt_s), learn=True)
+        counts = run.shown(self, values, rng, learn=True)
         gain, hardware = float(self.population.r), self.cells.hardware
         spikes, met = (float(part) for part in run.read)
         volts, low = hardware.read_volts, hardware.used_window().low
@@ -271,12 +376,24 @@ class _Run:
         samples: WholeSamples,
         values: Floats,
         rng: np.random.Generator,
-        change: Floats,
         *,
         learn: bool,
     ) -> Counted:
         counts = np.zeros((len(values), len(self.factor)), np.int16)
-        gain = float(samples.population.r)
+        gain, rule = float(samples.population.r), samples.rule
+        change, largest = np.zeros(1), samples.cells.largest
+        traces = Traces(used=False, rise=np.float32(0), fall=np.float32(0), bound=np.float32(0))
+        if isinstance(rule, LastSpikeSTDP):
+            change = gain * rule.table(samples.dt_s)
+        elif isinstance(rule, TraceSTDP):
+            change = np.exp(-np.arange(samples.steps) * (samples.dt_s / rule.tau_s))
+            traces = Traces(
+                used=True,
+                rise=np.float32(rule.rise),
+                fall=np.float32(rule.fall),
+                bound=np.float32(gain * rule.bound(samples.cells)),
+            )
+        target = getattr(rule, "column_sum", None) if learn else None
         _show(
             seed_words(rng),
             values,
@@ -285,8 +402,10 @@ class _Run:
             self.weight,
             self.factor,
             self.by,
-            (gain * change).astype(np.float32),
-            np.float32(gain * samples.cells.largest),
+            change.astype(np.float32),
+            traces,
+            gain * float(target or 0.0),
+            np.float32(gain * largest),
             learn,
             counts,
             self.row_sum,

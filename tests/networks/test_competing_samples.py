@@ -139,11 +139,21 @@ def shown_step_by_step(net, values, rng):
     return show
 
 
-def test_the_loop_answers_and_learns_as_step_by_step():
+@pytest.mark.parametrize(
+    "rule",
+    [
+        RULE,
+        LastSpikeSTDP(column_sum=5.0),
+        TraceSTDP(rise=0.1, fall=0.02, tau_s=5e-3, column_sum=5.0),
+        TraceSTDP(rise=0.1, fall=0.02, tau_s=5e-3, highest=1.3),
+    ],
+    ids=["last", "last, one sum", "traces, one sum", "traces beyond the largest"],
+)
+def test_the_loop_answers_and_learns_as_step_by_step(rule):
     rng = np.random.default_rng(1)
     values, weight = rng.random((8, 12)) * (rng.random((8, 12)) < 0.6), rng.random((12, 7))
     net = network(
-        12, weight, probability=0.4, steps=80, v_threshold=4.0, tau=0.02, r=1.7, inhibition=1.0,
+        12, weight, rule=rule, probability=0.4, steps=80, v_threshold=4.0, tau=0.02, r=1.7, inhibition=1.0,
         theta_step=0.03, theta_highest=1.5, tau_theta=1.0,
     )  # fmt: skip
     show = shown_step_by_step(net, values, np.random.default_rng(2))
@@ -152,7 +162,8 @@ def test_the_loop_answers_and_learns_as_step_by_step():
     np.testing.assert_array_equal(learnt.answered, show.answered)
     one, other = learnt.synapses["in>cells"], show.synapses["in>cells"]
     np.testing.assert_allclose(one.weights, other.weights, atol=1e-5)
-    np.testing.assert_array_equal(one.wear, other.wear)
+    # By traces, a full cell may be asked for a change of the size of rounding errors.
+    assert np.abs(one.wear - other.wear).max() <= (isinstance(rule, TraceSTDP))
     assert one.energy.read_joule == pytest.approx(other.energy.read_joule, rel=1e-6)
     np.testing.assert_allclose(learnt.lasting["cells"], show.lasting["cells"], atol=1e-5)
     read = learnt.counts(values, np.random.default_rng(3))
@@ -165,7 +176,7 @@ def test_the_loop_answers_and_learns_as_step_by_step():
 @pytest.mark.parametrize(
     ("kind", "rule", "teachable"),
     [
-        (Ideal(hardware=SINGLE), TraceSTDP(), False),
+        (Ideal(hardware=SINGLE), TraceSTDP(), True),
         (Levels(hardware=SINGLE), RULE, False),
         (Ideal(hardware=sn.Hardware(wires=sn.Wires(5.0, 5.0), columns="single")), RULE, False),
         (Ideal(hardware=sn.Hardware(columns="differential")), RULE, False),
