@@ -10,7 +10,7 @@ import numpy as np
 
 from spicesnn.arrays import Floats
 from spicesnn.errors import ConvergenceError
-from spicesnn.fitting.problem import DEAR, Problem
+from spicesnn.fitting.problem import DEAR, FLOOR, Problem, rough_weight
 from spicesnn.fitting.search import Population
 
 MISSES = 1.25
@@ -42,17 +42,16 @@ _WORTH = 0.9
 
 
 def scatter(problem: Problem) -> float:
-    """Return the scatter of the data from point to point, relative to the curve's magnitude, root
-    mean square.
+    """Return the scatter of the data from point to point, root mean square, in the measure of the
+    problem's residuals: relative to the curve's magnitude with a floor.
 
     From second differences, by their median, so that jumps do not count, among values of like size
     each: small ones may scatter more than large ones, or less. Where nothing scatters, what is left
     of the curvature stands in."""
     y = problem.measured
     top = float(np.max(np.abs(y)))
-    apart = np.abs((y[1:-1] - 0.5 * (y[:-2] + y[2:])) / (np.abs(y[1:-1]) + 0.01 * top)) / np.sqrt(
-        1.5
-    )
+    weight = np.hypot(y, FLOOR * top) if problem.soft else rough_weight(y)
+    apart = np.abs((y[1:-1] - 0.5 * (y[:-2] + y[2:])) / weight[1:-1]) / np.sqrt(1.5)
     size, squares, count = np.abs(y[1:-1]) / top, 0.0, 0
     for low, high in pairwise((-1.0, 1e-3, 1e-2, 0.1, 0.4, 2.0)):
         part = apart[(size > low) & (size <= high)]
@@ -88,7 +87,7 @@ def minimum(
     ConvergenceError
         Nothing led to a curve near the data.
     """
-    enough = MISSES * max(scatter(problem), 1e-3)
+    enough = MISSES * max(scatter(problem.softened()), 1e-3)
     costs: list[float] = []
     best = _best([_followed(place, costs) for place in _around(problem, starts, rng)])
     if starts > 1 and best[1] > enough and not problem.effort.over:

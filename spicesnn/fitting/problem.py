@@ -25,7 +25,7 @@ _TOLERANCES = (1e-4, 1e-6, 1e-8), (1e-3, 1e-4, 1e-5)
 """Tolerances of the integration for random sets, on the way to a minimum and there, of compiled
 devices and of others, which are slower."""
 _HUGE = 1e6
-_FLOOR = 0.01
+FLOOR = 0.01
 _QUIET, _OTHER = 0.05, 0.3
 """Conductances count above this fraction of the largest voltage; they are another state's where
 their logarithms differ by so much more."""
@@ -102,7 +102,7 @@ class Noise:
         """Return what explains `errors` of `values` best: the largest likelihood of normal
         errors."""
         top = float(np.max(np.abs(values)))
-        scale = float(np.sqrt(np.mean((errors / (np.abs(values) + _FLOOR * top)) ** 2)))
+        scale = float(np.sqrt(np.mean((errors / (np.abs(values) + FLOOR * top)) ** 2)))
         if scale == 0.0:
             return cls(relative=0.0, floor=1e-12 * top)
 
@@ -132,7 +132,7 @@ class Noise:
 def rough_weight(values: Floats) -> Floats:
     """Return the magnitude of the values and a hundredth of the largest: relative residuals, with a
     floor."""
-    return np.asarray(np.abs(values) + _FLOOR * np.max(np.abs(values)))
+    return np.asarray(np.abs(values) + FLOOR * np.max(np.abs(values)))
 
 
 def measured_values(data: Sweep | PulseTrain) -> Floats:
@@ -363,7 +363,7 @@ class Problem:
         """Return the residuals of curves, (points, variants)."""
         y = self.measured[:, None]
         if self.soft:
-            scale = _FLOOR * float(np.max(np.abs(y)))
+            scale = FLOOR * float(np.max(np.abs(y)))
             return np.asarray(np.arcsinh(curves / scale) - np.arcsinh(y / scale))
         return np.asarray((curves - y) / self.weight[:, None])
 

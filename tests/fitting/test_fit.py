@@ -320,6 +320,8 @@ def test_bad_requests(tmp_path):
         fit_data("vteam", data, rng=rng, starts=0)
     with pytest.raises(InputError, match="all measured values are 0"):
         fit_data("vteam", Sweep(time=np.arange(9.0), volts=np.ones(9), amps=np.zeros(9)), rng=rng)
+    with pytest.raises(InputError, match="all voltages are 0"):
+        fit_data("vteam", Sweep(time=np.arange(9.0), volts=np.zeros(9), amps=np.ones(9)), rng=rng)
     path = tmp_path / "data.csv"
     path.write_text("1,2,3\n2,3,4\n3,4,5\n")
     with pytest.raises(UnknownNameError, match="did you mean 'vteam'"):

@@ -28,6 +28,7 @@ class Fitted:
     polarity: int = 1
     limit: Any = None
     ends: tuple[bool, ...] = (False, False, False)
+    soft: bool = False
     effort: Effort = field(default_factory=lambda: Effort(most=1e6))
 
     @property
@@ -160,3 +161,6 @@ def test_the_scatter_is_that_of_each_size_of_value_by_its_share_of_the_points():
     floor = size / (size + 0.01 * amps.max())
     expected = np.sqrt(np.mean((noise * floor) ** 2))
     assert scatter(Fitted(data)) == pytest.approx(expected, rel=0.04)
+    # Residuals of a search are differences of asinh(100 y / top): dy / hypot(y, top / 100).
+    expected = np.sqrt(np.mean((noise * size / np.hypot(size, 0.01 * amps.max())) ** 2))
+    assert scatter(Fitted(data, soft=True)) == pytest.approx(expected, rel=0.04)

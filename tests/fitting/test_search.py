@@ -238,7 +238,28 @@ def test_the_scatter_of_the_data_is_their_noise():
         data, exact = swept(device, 1.2, -1.2, 1.0, seed=seed, points=300)
         weight = np.abs(data.amps) + 0.01 * np.max(np.abs(data.amps))
         noise = np.sqrt(np.mean(((data.amps - exact) / weight) ** 2))
-        assert scatter(Problem.of(device, ("r_on",), data, 0.1)) == pytest.approx(noise, rel=0.25)
+        problem = Problem.of(device, ("r_on",), data, 0.1)
+        assert scatter(problem) == pytest.approx(noise, rel=0.25)
+        far = problem.softened()
+        noise = np.sqrt(np.mean((far.differences(exact[:, None])) ** 2))
+        assert scatter(far) == pytest.approx(noise, rel=0.25)
+
+
+def test_a_search_knows_the_noise_of_small_currents_when_it_has_found_them():
+    """Most currents are some hundredths of the largest, where a residual of the search counts up to
+    1.4 times as much as a share of the value: what is as good as the noise was taken for a miss."""
+    device = registry.make("resistor", resistance=1e3)
+    rng = np.random.default_rng(5)
+    volts = np.concatenate([[1.0], 10 ** rng.uniform(-2.5, -1.5, 2000)])
+    data = Sweep(
+        time=np.arange(volts.size) * 1e-3,
+        volts=np.sort(volts),
+        amps=np.sort(volts) / 1e3 * (1 + 0.02 * rng.normal(size=volts.size)),
+    )
+    problem = Problem.of(device, ("resistance",), data, 0.1).softened()
+    residual = float(np.sqrt(np.mean(problem.differences(data.volts[:, None] / 1e3) ** 2)))
+    assert residual == pytest.approx(scatter(problem), rel=0.1)
+    assert residual > 1.2 * scatter(Problem.of(device, ("resistance",), data, 0.1))
 
 
 @pytest.mark.parametrize(
