@@ -170,7 +170,7 @@ def test_the_page_of_settings_has_every_key_with_default_choices_and_limit():
         '| `scheme` | `"half"` | voltages on the lines that are not selected: `half`, `third`, `floating`, `gated` |'
         in text
     )
-    assert "| `column_sum` | follows | " in text
+    assert "| `rate_hz` | follows | poisson: events per second" in text
     keys = re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE)
     assert len(keys) > 200
     for preset in (ROOT / "spicesnn" / "presets").rglob("*.toml"):
