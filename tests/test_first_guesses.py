@@ -120,6 +120,21 @@ def test_a_train_is_its_pulses_one_after_the_other(rise_s):
     assert train.energy_joule == pytest.approx(joules, rel=1e-6)
 
 
+def test_the_energy_of_a_train_is_that_of_its_pulses_where_states_move_evenly():
+    """States that move evenly say nothing of how currents change: few pulses are solved, and the
+    joules are those of 300 single ones."""
+    state = 3e-9 * np.random.default_rng(1).uniform(0.1, 0.9, (4, 3))
+    array = sn.Crossbar(device=SLOW, state=state, wires=sn.Wires(1.0, 1.0))
+    parts = {"row_volts": [0.4, 0.4, 0.8, 0.4], "width_s": 1e-6, "rise_s": 1e-7}
+    single, joules = array, 0.0
+    for _ in range(300):
+        done = single.pulse(**parts)
+        single, joules = done.array, joules + done.energy_joule
+    train = array.pulse(**parts, count=300)
+    assert train.stats["pulses_solved"] < 10
+    assert train.energy_joule == pytest.approx(joules, rel=1e-5)
+
+
 def test_a_thousand_half_select_pulses_take_a_few_solves():
     array = sn.Crossbar(device=SLOW, shape=(64, 64), wires=sn.Wires(1.0, 1.0))
     train = array.pulse(row_volts=0.4, width_s=1e-6, rise_s=1e-7, count=1000)

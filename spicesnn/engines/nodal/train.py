@@ -31,6 +31,10 @@ With rise times each pulse is solved as it would be alone: its error is then tha
 too. """
 STRETCH_ERROR = 3e-7
 """Of one stretch, as a fraction of the range: what the last degree of the polynomial changes."""
+JOULE_ERROR = 3e-4
+"""What the last degree changes in its energy, as a fraction of it: a state that moves evenly bends
+no polynomial, and may change the current of its cell in any way. What is left is some hundred times
+less."""
 NODES = 4
 """Solved pulses before a stretch that its polynomial goes through, at most."""
 KEPT = 16
@@ -106,10 +110,18 @@ class _Train:
                 self._inside(state + _sum([*some, there], here.at, stretch, "change"))
                 for some in (nodes, nodes[1:])
             )
-            error = self._apart(fine, coarse) / STRETCH_ERROR
+            # Energies have less rounding than small changes of states: all of the last pulses count
+            joule, coarse_joule = (
+                _sum([*known[len(known) - some :], there], here.at, stretch, "joules")
+                for some in (min(NODES - 1, len(known)), min(NODES - 1, len(known)) - 1)
+            )
+            error = max(
+                self._apart(fine, coarse) / STRETCH_ERROR,
+                float(np.abs(joule - coarse_joule)) / (JOULE_ERROR * float(np.abs(joule)) or 1.0),
+            )
             factor = 0.9 * max(error, 1e-9) ** (-1 / (len(nodes) + 1))
             if error <= 1.0:
-                joules = joules + _sum([*nodes, there], here.at, stretch, "joules")
+                joules = joules + joule
                 if there.at < self._count:
                     there = self._carried(there, here, state, rough, fine)
                 state, known, here = fine, [*known[-KEPT:], there], there
