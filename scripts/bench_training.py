@@ -37,8 +37,12 @@ from spicesnn.encoding.events import seed_words
 from spicesnn.jit import compiled
 from spicesnn.neurons.conductance_lif import membrane_step
 from spicesnn.training import load
-from spicesnn.training.images import Images
 from spicesnn.training.streamed import Tally
+
+try:
+    from spicesnn.training.images import Images
+except ImportError:  # in the checkout of an older commit
+    from spicesnn.training.streamed import Images
 
 BARS = {
     "ideal 100": 0.12,
