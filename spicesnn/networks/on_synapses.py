@@ -83,10 +83,20 @@ class Inputs:
                 f"inputs: most_tries is {self.most_tries!r} and fewest_spikes"
                 f" {self.fewest_spikes!r}; expected 1 or more, and 0 or more"
             )
+        if self.fewest_spikes and self.code != "poisson":
+            raise InputError(
+                f"inputs: fewest_spikes is {self.fewest_spikes}, and samples are shown again,"
+                f" brighter, only with code = poisson; expected 0 with code = {self.code}"
+            )
         if not 0 < self.probability <= 1:
             raise InputError(
                 f"inputs: probability is {self.probability!r}; expected a number above 0, at most 1"
             )
+
+    @property
+    def tries(self) -> int:
+        """How often a sample is shown at most."""
+        return self.most_tries if self.fewest_spikes else 1
 
     @property
     def drawn(self) -> bool:
@@ -513,7 +523,7 @@ class OnSynapses:
         for begin in range(0, max(len(values), 1), size):
             some = values[begin : begin + size]
             out, silent = self._answered(net, self.encoded(some, rng, words, steps), rng, heard)
-            for tries in range(1, entry.most_tries if entry.code == "poisson" else 1):
+            for tries in range(1, entry.tries):
                 quiet = np.flatnonzero((out > 0).sum(axis=(1, 2)) < entry.fewest_spikes)
                 if not quiet.size:
                     break

@@ -48,7 +48,7 @@ def presented(network: Learns, x: Values, rng: np.random.Generator) -> Learns:
     )
     alone, presentations, events, spikes = show.alone(), 0, 0.0, 0.0
     for sample in x:
-        for tries in range(entry.most_tries if entry.code == "poisson" else 1):
+        for tries in range(entry.tries):
             show.spikes = network.encoded(sample[None], rng, words, tries=tries)[0]
             show.begin()
             if alone:
@@ -59,7 +59,7 @@ def presented(network: Learns, x: Values, rng: np.random.Generator) -> Learns:
             found = float(show.answered[-1].sum())
             presentations, spikes = presentations + 1, spikes + found
             events += float(show.spikes.sum())
-            if found >= entry.fewest_spikes or tries + 1 == entry.most_tries:
+            if found >= entry.fewest_spikes or tries + 1 == entry.tries:
                 break
             show.answered.pop()
     counted = {"presentations": presentations, "output_spikes": spikes}

@@ -460,6 +460,10 @@ def test_pulses_through_wires_are_for_the_loop_alone(kind):
         (lambda: Inputs(shape=4, code="poison"), "poisson"),
         (lambda: Inputs(shape=4, code="poisson", rate_hz=0.0), "rate_hz is 0"),
         (lambda: Inputs(shape=4, code="poisson", most_tries=0), "most_tries is 0"),
+        (
+            lambda: Inputs(shape=4, code="spikes", fewest_spikes=5, most_tries=6),
+            "only with code = poisson; expected 0 with code = spikes",
+        ),
         (lambda: learnt(fresh(), np.zeros((2, 5))), "16"),
         (lambda: learnt(fresh(), np.full((2, 16), 1.5)), "spikes are drawn for values from 0 to 1"),
         (lambda: learnt(fresh(rate_hz=5e3), np.ones((1, 16))), "40 input events are expected"),
