@@ -37,7 +37,7 @@ from spicesnn.cli.study import study
 from spicesnn.cli.sweep import sweep
 from spicesnn.cli.train import train
 from spicesnn.cli.validate import validate
-from spicesnn.cli.words import hint, in_one_line, taken_as_it_stands
+from spicesnn.cli.words import hint, taken_as_it_stands
 from spicesnn.errors import (
     ConfigError,
     InputError,
@@ -162,12 +162,10 @@ def _with_notes(function: Callable[..., Answer]) -> Callable[..., Answer]:
 
 
 for _name, _function in _COMMANDS.items():
-    app.command(
-        _name,
-        cls=_Command,
-        help=taken_as_it_stands(_function),
-        short_help=in_one_line(_function),
-    )(_with_notes(_function))
+    _text = taken_as_it_stands(_function)
+    app.command(_name, cls=_Command, help=_text, short_help=_text.partition("\n\n")[0])(
+        _with_notes(_function)
+    )
 
 
 def run(argv: Sequence[str] | None = None) -> int:

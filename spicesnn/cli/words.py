@@ -105,7 +105,7 @@ def literal(text: str | None) -> str | None:
     return None if text is None else re.sub(r"(?<!\\)\[(?=[a-zA-Z/@#])", r"\\[", text)
 
 
-def taken_as_it_stands(command: Callable[..., Any]) -> str | None:
+def taken_as_it_stands(command: Callable[..., Any]) -> str:
     """Escape the help of all options of a command, and return the help of the command itself."""
     hints = get_type_hints(command, include_extras=True)
     for kind in hints.values():
@@ -115,16 +115,10 @@ def taken_as_it_stands(command: Callable[..., Any]) -> str | None:
     # Annotations that are text are read anew each time, without what was changed above.
     command.__annotations__ = hints
     paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
-    return literal("\n\n".join(_on_one_line(paragraph) for paragraph in paragraphs))
+    return literal("\n\n".join(_on_one_line(paragraph) for paragraph in paragraphs)) or ""
 
 
 def _on_one_line(paragraph: str) -> str:
     """Return a paragraph without the line breaks of its source; the terminal has its own width.
     Indented lines stay."""
     return paragraph if "\n " in paragraph else " ".join(paragraph.split("\n"))
-
-
-def in_one_line(command: Callable[..., Any]) -> str:
-    """Return the first paragraph of a command's help for the list of all commands."""
-    first = (literal(command.__doc__) or "").strip().split("\n\n")[0]
-    return " ".join(first.split())

@@ -197,14 +197,15 @@ class Structure:
             raise InputError(f"node {name!r}: {error}") from None
 
     def __repr__(self) -> str:
+        rows = self.describe()
         nodes = [
             f"{row['kind']} {'×'.join(map(str, row['inputs']))} → {'×'.join(map(str, row['outputs']))}"
-            for row in self.describe()
+            for row in rows
         ]
         shown = (
             nodes if len(nodes) <= _NODES_SHOWN else [*nodes[: _NODES_SHOWN - 2], "…", nodes[-1]]
         )
-        weights = sum(row["weights"] for row in self.describe())
+        weights = sum(row["weights"] for row in rows)
         return f"<{type(self).__name__} of {weights} weights: {', '.join(shown)}>"
 
     def describe(self) -> list[dict[str, Any]]:

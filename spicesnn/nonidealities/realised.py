@@ -202,21 +202,22 @@ class Imperfections:
     ) -> StuckMap | None:
         """Return which cells are stuck, or None where none can be; `may_stick` (rows, cols) says
         where they can, everywhere if left out."""
-        off_siemens, on_siemens = self.stuck_siemens or (None, None)
         if self.stuck_map is not None:
             if self.stuck_map.on.shape != shape:
                 raise InputError(
                     f"stuck map: shape {self.stuck_map.on.shape}; the array has {shape}"
                 )
-            found = self.stuck_map.within(may_stick)
-            if self.stuck_siemens is None:
-                return found
-            return replace(found, on_siemens=on_siemens, off_siemens=off_siemens)
-        if not (self.stuck_on or self.stuck_off or self.stuck):
+            found = self.stuck_map
+        elif self.stuck_on or self.stuck_off or self.stuck:
+            found = StuckMap.drawn(
+                shape, rng, on=self.stuck_on, off=self.stuck_off, still=self.stuck
+            )
+        else:
             return None
-        drawn = StuckMap.drawn(shape, rng, on=self.stuck_on, off=self.stuck_off, still=self.stuck)
-        drawn = replace(drawn, on_siemens=on_siemens, off_siemens=off_siemens)
-        return drawn.within(may_stick)
+        if self.stuck_siemens is not None:
+            off_siemens, on_siemens = self.stuck_siemens
+            found = replace(found, on_siemens=on_siemens, off_siemens=off_siemens)
+        return found.within(may_stick)
 
     def fabricated(
         self,

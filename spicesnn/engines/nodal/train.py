@@ -111,9 +111,9 @@ class _Train:
                 for some in (nodes, nodes[1:])
             )
             # Energies have less rounding than small changes of states: all of the last pulses count
+            recent = known[1 - NODES :]
             joule, coarse_joule = (
-                _sum([*known[len(known) - some :], there], here.at, stretch, "joules")
-                for some in (min(NODES - 1, len(known)), min(NODES - 1, len(known)) - 1)
+                _sum([*some, there], here.at, stretch, "joules") for some in (recent, recent[1:])
             )
             error = max(
                 self._apart(fine, coarse) / STRETCH_ERROR,
