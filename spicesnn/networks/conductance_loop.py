@@ -178,17 +178,13 @@ def _move(
 
 
 @compiled(part=True)
-def _count_events(pulses: NDArray[np.int32], inputs_seen: NDArray[np.int32]) -> None:
-    """Add the events of all inputs to the pulses of a neuron's cells (inputs,)."""
+def _count_events(
+    pulses: NDArray[np.int32], inputs_seen: NDArray[np.int32], times: np.int32
+) -> None:
+    """Add the events of all inputs to the pulses of a neuron's cells (inputs,), once, or −1 times
+    where those up to now are not for them."""
     for i in range(pulses.size):
-        pulses[i] += inputs_seen[i]
-
-
-@compiled(part=True)
-def _leave_events(pulses: NDArray[np.int32], inputs_seen: NDArray[np.int32]) -> None:
-    """Take off the events of all inputs up to now, which are not for a neuron's cells (inputs,)."""
-    for i in range(pulses.size):
-        pulses[i] -= inputs_seen[i]
+        pulses[i] += times * inputs_seen[i]
 
 
 @compiled(part=True)
@@ -371,7 +367,7 @@ def present(
                 fired[n_fired] = winner
                 n_fired += 1
                 if not by_last:
-                    _leave_events(pulses[winner], inputs_seen)
+                    _count_events(pulses[winner], inputs_seen, np.int32(-1))
             column_sum[winner] += raised(
                 rule,
                 words,
@@ -395,7 +391,7 @@ def present(
         last_out[winner] = step
     if learn and not by_last:
         for m in range(n_fired):
-            _count_events(pulses[fired[m]], inputs_seen)
+            _count_events(pulses[fired[m]], inputs_seen, np.int32(1))
     return spikes, events, written
 
 
