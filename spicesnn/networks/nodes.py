@@ -363,7 +363,23 @@ class Pooling(Node):
                 f"pooling over {self.size} takes inputs of {len(self.size) + 1} axes, channels"
                 f" first; got {shape}"
             )
-        return (shape[0], *swept(shape[1:], self.size, self.stride, self.padding, self.dilation))
+        positions = swept(shape[1:], self.size, self.stride, self.padding, self.dilation)
+        if self.what == "max" or (self.what == "average" and not self.counts_padding):
+            self._check_windows(shape[1:], positions)
+        return (shape[0], *positions)
+
+    def _check_windows(self, sizes: Shape, positions: Shape) -> None:
+        """Refuse a window with padding alone in it, which has neither a mean nor a largest
+        value."""
+        for size, count, k, s, (before, _), d in zip(
+            sizes, positions, self.size, self.stride, self.padding, self.dilation, strict=True
+        ):
+            seen = s * np.arange(count)[:, None] + d * np.arange(k) - before
+            if not np.all(np.any((seen >= 0) & (seen < size), axis=1)):
+                raise InputError(
+                    f"pooling over {self.size} with padding {self.padding} has windows that hold"
+                    " padding alone; expected less padding than window"
+                )
 
     def __call__(self, x: Values) -> Values:
         self.shape_out(x.shape[1:])

@@ -55,14 +55,17 @@ class Structure:
             twice = next(edge for edge in self.edges if self.edges.count(edge) > 1)
             raise InputError(f"the connection {twice[0]!r} → {twice[1]!r} stands twice")
         if (
-            not (np.isfinite(self.dt_s) and self.dt_s > 0)
-            or not isinstance(self.steps, int)
+            not isinstance(self.dt_s, int | float | np.number)
+            or not (np.isfinite(self.dt_s) and self.dt_s > 0)
+            or isinstance(self.steps, bool)
+            or not isinstance(self.steps, int | np.integer)
             or self.steps < 1
         ):
             raise InputError(
                 f"dt_s is {self.dt_s!r}, steps is {self.steps!r}; expected seconds above 0 and a"
                 " whole number, 1 or more"
             )
+        object.__setattr__(self, "steps", int(self.steps))
         memory = frozenset(
             name for name, node in self.nodes.items() if isinstance(node, Population)
         )

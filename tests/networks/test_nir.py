@@ -281,6 +281,91 @@ def test_graphs_inside_graphs_are_unpacked(tmp_path: Path) -> None:
     assert np.array_equal(Network.from_nir(saved(outer, tmp_path / "n.nir")).spikes(x), want)
 
 
+def three(**changes: object) -> object:
+    """A layer of three neurons, some of its nodes others."""
+    nodes = {
+        "in": nir.Input(np.array([4])),
+        "fc": nir.Affine(np.ones((3, 4)), np.ones(3)),
+        "lif": nir.LIF(
+            tau=full(3, 0.01), r=full(3, 1.3), v_leak=full(3, 0), v_threshold=full(3, 1)
+        ),
+        "out": nir.Output(np.array([3])),
+    }
+    given = {"metadata": changes.pop("metadata", {})}
+    edges = [("in", "fc"), ("fc", "lif"), ("lif", "out")]
+    return nir.NIRGraph(nodes=nodes | changes, edges=edges, type_check=False, **given)
+
+
+STATED = {
+    "an output of another size": (three(out=nir.Output(np.array([7]))), r"'out'.*\(7,\).*\(3,\)"),
+    "a time step of words": (three(metadata={"dt": "fast"}), "dt is 'fast'; expected one number"),
+    "several time steps": (three(metadata={"dt": np.array([1e-3, 2e-3])}), "expected one number"),
+    "steps of words": (three(metadata={"steps": "many"}), "steps is 'many'"),
+    "half a step": (three(metadata={"steps": 7.5}), "7.5.*whole number"),
+}
+
+
+@pytest.mark.parametrize("name", STATED)
+def test_what_a_file_states_of_itself_holds_or_is_refused(name: str, tmp_path: Path) -> None:
+    graph, message = STATED[name]
+    with pytest.raises(InputError, match=message) as caught:
+        Network.from_nir(saved(graph, tmp_path / "m.nir"))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_an_image_that_is_flattened_has_the_shape_that_the_file_states(tmp_path: Path) -> None:
+    def graph(*stated: int) -> object:
+        flat = nir.Flatten({"input": np.array(stated)}, start_dim=0, end_dim=-1)
+        nodes = {"in": nir.Input(np.array([2, 3, 3])), "flat": flat, "out": nir.Output([18])}
+        edges = [("in", "flat"), ("flat", "out")]
+        return nir.NIRGraph(nodes=nodes, edges=edges, type_check=False)
+
+    assert Network.from_nir(saved(graph(2, 3, 3), tmp_path / "m.nir")).outputs_count == 18
+    with pytest.raises(InputError, match=r"'flat'.*\(3, 3, 2\).*\(2, 3, 3\)"):
+        Network.from_nir(saved(graph(3, 3, 2), tmp_path / "m.nir"))
+
+
+def test_parameters_that_may_be_meant_for_channels_are_refused(tmp_path: Path) -> None:
+    def graph(form: tuple[int, ...]) -> object:
+        given = {"tau": 0.01, "r": 1.0, "v_leak": 0.0, "v_threshold": 1.0}
+        neuron = nir.LIF(**{name: np.full(form, value) for name, value in given.items()})
+        nodes = {"in": nir.Input([2, 2, 2]), "lif": neuron, "out": nir.Output([2, 2, 2])}
+        edges = [("in", "lif"), ("lif", "out")]
+        return nir.NIRGraph(nodes=nodes, edges=edges, type_check=False)
+
+    for form in ((1,), (2, 1, 1), (2, 2, 2)):
+        assert Network.from_nir(saved(graph(form), tmp_path / "m.nir")).shapes["lif"] == (2, 2, 2)
+    with pytest.raises(InputError, match=r"'lif': tau has shape \(2,\)"):
+        Network.from_nir(saved(graph((2,)), tmp_path / "m.nir"))
+
+
+def test_a_graph_inside_keeps_apart_from_nodes_that_are_called_as_its_own(tmp_path: Path) -> None:
+    inner = nir.NIRGraph(
+        nodes={"in": nir.Input([3]), "b": nir.Linear(2 * np.eye(3)), "out": nir.Output([3])},
+        edges=[("in", "b"), ("b", "out")],
+    )
+    nodes = {
+        "in": nir.Input([3]),
+        "a": inner,
+        "a.b": nir.Linear(5 * np.eye(3)),
+        "out": nir.Output([3]),
+    }
+    edges = [("in", "a"), ("a", "a.b"), ("a.b", "out")]
+    graph = nir.NIRGraph(nodes=nodes, edges=edges, type_check=False)
+    network = Network.from_nir(saved(graph, tmp_path / "m.nir"))
+    assert np.array_equal(network.outputs(np.eye(3)), 10 * np.eye(3))
+
+
+def test_a_time_step_longer_than_a_time_constant_is_told(tmp_path: Path) -> None:
+    path = saved(three(), tmp_path / "m.nir")
+    assert not any("overshoot" in remark for remark in Network.from_nir(path).remarks)
+    (told,) = (k for k in Network.from_nir(path, dt_s=0.02).remarks if "overshoot" in k)
+    assert "'lif' (0.01 s)" in told
+    with pytest.raises(InputError, match="dt_s is '1ms'; expected one number"):
+        Network.from_nir(path, dt_s="1ms")
+    assert Network.from_nir(path, steps=np.int64(7)).steps == 7
+
+
 def test_what_nir_has_no_word_for_is_named(tmp_path: Path) -> None:
     network = Network.from_arrays([(np.ones((3, 2)), None), (np.ones((2, 2)), None)])
     with pytest.raises(InputError, match=r"'relu0'.*no word in NIR"):

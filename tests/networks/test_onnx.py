@@ -395,6 +395,61 @@ MORE = {  # name → (nodes, weights, shape of a sample, opset)
         [24],
         17,
     ),
+    "batch size by the part of a shape, as PyTorch exports view": (
+        [
+            n("Shape", ["x"], ["s"], start=0, end=1),
+            n("Concat", ["s", "m"], ["t"], axis=0),
+            n("Reshape", ["x", "t"], ["r"], allowzero=1),
+            n("Gemm", ["r", "w", "b"], ["y"], transB=1),
+        ],
+        {"m": np.array([144]), "w": f(3, 144), "b": f(3)},
+        IMAGE,
+        18,
+    ),
+    "a part by attributes": (
+        [
+            n("Shape", ["x"], ["s"]),
+            n("Slice", ["s"], ["t"], starts=[0], ends=[1], axes=[0]),
+            n("Concat", ["t", "m"], ["u"], axis=0),
+            n("Reshape", ["x", "u"], ["y"]),
+        ],
+        {"m": np.array([-1])},
+        IMAGE,
+        9,
+    ),
+    "a constant cast to whole numbers": (
+        [
+            n("Cast", ["k"], ["a"], to=TensorProto.INT32),
+            n("Cast", ["a"], ["b"], to=TensorProto.FLOAT),
+            n("Mul", ["x", "b"], ["y"]),
+        ],
+        {"k": np.array([2.7, -2.7, 0.9, -0.9, 4.0], np.float32)},
+        [5],
+        17,
+    ),
+    "whole constants divided": (
+        [
+            n("Div", ["a", "b"], ["c"]),
+            n("Mul", ["c", "b"], ["d"]),
+            n("Cast", ["d"], ["e"], to=TensorProto.FLOAT),
+            n("Mul", ["x", "e"], ["y"]),
+        ],
+        {"a": np.array([5, 7, 9, -7, 4]), "b": np.array([2, 2, 2, 2, 3])},
+        [5],
+        17,
+    ),
+    "a constant reshaped, sizes kept": (
+        [n("Reshape", ["v", "s"], ["w"]), n("Gemm", ["x", "w"], ["y"])],
+        {"v": f(5, 3, 1), "s": np.array([0, -1])},
+        [5],
+        17,
+    ),
+    "left out in training only": (
+        [n("Dropout", ["x", "r", "t"], ["a"]), n("Gemm", ["a", "w"], ["y"])],
+        {"w": f(5, 3), "r": np.float32(0.5), "t": np.array(False)},
+        [5],
+        17,
+    ),
     "bias of one number": (
         [n("Gemm", ["x", "w", "b"], ["y"], beta=3.0)],
         {"w": f(5, 3), "b": np.array(0.7, np.float32)},
@@ -598,6 +653,118 @@ REFUSED = {
         [5],
         "finite",
     ),
+    "values cut to whole numbers": (
+        [
+            n("Cast", ["x"], ["a"], to=TensorProto.INT32),
+            n("Cast", ["a"], ["b"], to=TensorProto.FLOAT),
+            n("Gemm", ["b", "w"], ["y"]),
+        ],
+        {"w": f(5, 3)},
+        [5],
+        "behind the point",
+    ),
+    "dropout in training": (
+        [n("Dropout", ["x", "r", "t"], ["a"]), n("Gemm", ["a", "w"], ["y"])],
+        {"w": f(5, 3), "r": np.float32(0.5), "t": np.array(True)},
+        [5],
+        "training_mode",
+    ),
+    "a sum that is added": (
+        [
+            n("Abs", ["x"], ["a"]),
+            n("ReduceSum", ["a", "ax"], ["s"]),
+            n("Add", ["x", "s"], ["y"]),
+        ],
+        {"ax": np.array([1])},
+        [5],
+        "only divide",
+    ),
+    "a sum that divides across samples": (
+        [
+            n("Abs", ["x"], ["a"]),
+            n("ReduceSum", ["a", "ax"], ["s"], keepdims=0),
+            n("Div", ["x", "s"], ["y"]),
+        ],
+        {"ax": np.array([1])},
+        [5],
+        "sum of absolute",
+    ),
+    "a name that is made twice": (
+        [n("Relu", ["x"], ["a"]), n("Tanh", ["x"], ["a"]), n("Abs", ["a"], ["y"])],
+        {},
+        [5],
+        "there already",
+    ),
+    "a kernel of another size than it says": (
+        [n("Conv", ["x", "w"], ["y"], kernel_shape=[5, 5])],
+        {"w": f(3, 2, 3, 3)},
+        IMAGE,
+        "kernel_shape",
+    ),
+    "padding told twice": (
+        [n("Conv", ["x", "w"], ["y"], auto_pad="SAME_UPPER", pads=[0, 0, 0, 0])],
+        {"w": f(3, 2, 3, 3)},
+        IMAGE,
+        "'pads' is not taken",
+    ),
+    "an attribute nobody knows": (
+        [n("Relu", ["x"], ["y"], slope=0.1)],
+        {},
+        [5],
+        "'slope' is not taken",
+    ),
+    "an input nobody knows": (
+        [n("Sigmoid", ["x", "w"], ["y"])],
+        {"w": f(5)},
+        [5],
+        r"input 1 \('w'\) is not taken",
+    ),
+    "an axis that is none": (
+        [n("Softmax", ["x"], ["y"], axis=7)],
+        {},
+        [3, 4],
+        "axis 7",
+    ),
+    "the batch's size in a value": (
+        [
+            n("Shape", ["x"], ["s"]),
+            n("Gather", ["s", "o"], ["b"]),
+            n("Cast", ["b"], ["c"], to=TensorProto.FLOAT),
+            n("Div", ["x", "c"], ["y"]),
+        ],
+        {"o": np.array(0)},
+        [5],
+        "batch's size",
+    ),
+    "the batch's size computed with": (
+        [
+            n("Shape", ["x"], ["s"], end=1),
+            n("Add", ["s", "o"], ["t"]),
+            n("Concat", ["t", "m"], ["u"], axis=0),
+            n("Reshape", ["x", "u"], ["y"]),
+        ],
+        {"o": np.array([1]), "m": np.array([5])},
+        [5],
+        "batch's size",
+    ),
+    "windows of padding alone": (
+        [n("MaxPool", ["x"], ["y"], kernel_shape=[2, 2], strides=[2, 2], pads=[2, 2, 2, 2])],
+        {},
+        IMAGE,
+        "padding alone",
+    ),
+    "a variance of nothing": (
+        [n("BatchNormalization", ["x", "s", "s", "s", "v"], ["y"], epsilon=0.0)],
+        {"s": f(2), "v": np.array([0.0, 1.0], np.float32)},
+        IMAGE,
+        "divide by 0",
+    ),
+    "a bias for each sample": (
+        [n("Gemm", ["x", "w", "b"], ["y"])],
+        {"w": f(5, 3), "b": f(4, 1)},
+        [5],
+        "one number an output",
+    ),
     "a product of two inputs": (
         [n("Relu", ["x"], ["a"]), n("Mul", ["x", "a"], ["y"])],
         {},
@@ -622,6 +789,65 @@ def test_what_cannot_be_represented_is_refused_by_its_name(name: str, tmp_path: 
     with pytest.raises(InputError, match=word) as caught:
         Network.from_onnx(tmp_path / "m.onnx")
     assert "the culprit" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["UINT8", "INT32", "BOOL"])
+def test_whole_numbers_are_inputs_and_nothing_computes_with_them(kind: str, tmp_path: Path) -> None:
+    weights = {"w": f(5, 3), "k": np.array(2, np.int32)}
+    element = getattr(TensorProto, kind)
+
+    def made(*nodes: onnx.NodeProto) -> Path:
+        built = model(list(nodes), weights, [5], ["y"])
+        built.graph.input[0].type.tensor_type.elem_type = element
+        onnx.save(built, str(tmp_path / "m.onnx"))
+        return tmp_path / "m.onnx"
+
+    cast = n("Cast", ["x"], ["a"], to=TensorProto.FLOAT)
+    path = made(cast, n("Gemm", ["a", "w"], ["y"]))
+    x = RNG.integers(0, 2, (4, 5))
+    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    fed = x.astype(helper.tensor_dtype_to_np_dtype(element))
+    np.testing.assert_allclose(
+        Network.from_onnx(path).outputs(x), session.run(None, {"x": fed})[0], atol=1e-6
+    )
+    with pytest.raises(InputError, match="whole numbers"):
+        Network.from_onnx(made(n("Div", ["x", "k"], ["y"])))
+
+
+def test_numbers_of_16_bits_are_told(tmp_path: Path) -> None:
+    weights = {"w": f(5, 3).astype(np.float16)}
+    built = model([n("Gemm", ["x", "w"], ["y"])], weights, [5], ["y"])
+    built.graph.input[0].type.tensor_type.elem_type = TensorProto.FLOAT16
+    onnx.save(built, str(tmp_path / "m.onnx"))
+    assert any("16-bit" in remark for remark in Network.from_onnx(tmp_path / "m.onnx").remarks)
+
+
+def test_a_batch_of_fixed_size_may_stand_in_a_shape(tmp_path: Path) -> None:
+    nodes = [n("Reshape", ["x", "s"], ["a"]), n("Gemm", ["a", "w"], ["y"])]
+    built = model(nodes, {"s": np.array([6, 144]), "w": f(144, 3)}, IMAGE, ["y"])
+    size = built.graph.input[0].type.tensor_type.shape.dim[0]
+    size.Clear()
+    size.dim_value = 6
+    got, wanted, _ = both(built, tmp_path / "m.onnx", RNG.normal(size=(6, *IMAGE)))
+    np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=2e-5)
+
+
+def test_outputs_that_nothing_makes_are_refused_and_constant_ones_told(tmp_path: Path) -> None:
+    nodes = [n("Gemm", ["x", "w"], ["y"]), n("Identity", ["w"], ["k"])]
+    onnx.save(model(nodes, {"w": f(5, 3)}, [5], ["y", "q"]), str(tmp_path / "m.onnx"))
+    with pytest.raises(InputError, match="'q' is not taken: no operation makes it"):
+        Network.from_onnx(tmp_path / "m.onnx")
+    onnx.save(model(nodes, {"w": f(5, 3)}, [5], ["k", "y"]), str(tmp_path / "m.onnx"))
+    assert Network.from_onnx(tmp_path / "m.onnx").remarks == (
+        "the output 'k' is a constant and is left out",
+    )
+
+
+def test_opsets_of_another_time_are_refused(tmp_path: Path) -> None:
+    node = n("Add", ["x", "b"], ["y"], broadcast=1, axis=1)
+    onnx.save(model([node], {"b": f(4)}, [4, 4, 4], ["y"], 6), str(tmp_path / "m.onnx"))
+    with pytest.raises(InputError, match="opset 6"):
+        Network.from_onnx(tmp_path / "m.onnx")
 
 
 def test_weights_kept_in_another_file_are_not_read(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ these files do."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -37,6 +38,7 @@ DEFAULT_DT_S = 1e-3
 SNNTORCH_DT_S = 1e-4
 """snnTorch writes all its time constants for this step, and ``r = tau/dt`` with it."""
 DEFAULT_STEPS = 100
+_TAUS = ("tau", "tau_mem", "tau_syn")
 
 TAKEN = (
     "Affine",
@@ -159,13 +161,17 @@ def _flat(graph: Any, prefix: str = "") -> tuple[dict[str, Any], list[Edge]]:
     plain connections."""
     nodes: dict[str, Any] = {}
     edges: list[Edge] = []
+    here = [prefix + name for name in graph.nodes]
     entry: dict[str, str] = {}
     leave: dict[str, str] = {}
     for name, node in graph.nodes.items():
         if type(node).__name__ != "NIRGraph":
             nodes[prefix + name] = node
             continue
-        inner, inner_edges = _flat(node, f"{prefix}{name}.")
+        inside = f"{prefix}{name}."
+        while any(other.startswith(inside) for other in here):
+            inside += "."  # a node of this name is no node of the graph inside
+        inner, inner_edges = _flat(node, inside)
         ends = {
             kind: [key for key, item in inner.items() if type(item).__name__ == kind]
             for kind in ("Input", "Output")
@@ -217,8 +223,8 @@ def _network(
     if reset is None:
         told = metadata.get("reset")
         reset = _text(told) if told is not None else "value"
-    if dt_s is None:
-        dt_s = _time_step(nodes, metadata, remarks)
+    dt_s = _time_step(nodes, metadata, remarks) if dt_s is None else _number("dt_s", dt_s)
+    remarks += _coarse(nodes, dt_s)
     if any(type(node).__name__ in ("IF", "I") for node in nodes.values()):
         remarks.append(
             "neurons without leak take their input as charge per time step (Norse, sinabs and"
@@ -233,7 +239,7 @@ def _network(
         except InputError as error:
             raise InputError(f"node {name!r}: {error}") from None
     if steps is None:
-        steps = int(metadata.get("steps", DEFAULT_STEPS))
+        steps = _whole("the file's metadata: steps", metadata.get("steps", DEFAULT_STEPS))
     kept = tuple(edge for edge in edges if edge[1] != sink)
 
     def built(chosen: Mapping[str, Any]) -> Made:
@@ -244,7 +250,7 @@ def _network(
             output=makers[0],
             source=source,
             sink=sink,
-            dt_s=float(dt_s),
+            dt_s=dt_s,
             steps=steps,
             remarks=tuple(remarks),
         )
@@ -254,8 +260,10 @@ def _network(
         return _checked(built(made), nodes)
     try:
         return _checked(built(made), nodes)
-    except InputError:
+    except InputError as first:
         # Some writers count the batch among the axes that Flatten numbers.
+        if any(int(nodes[name].start_dim) == 0 for name in flattened):
+            raise first from None
         shifted = {
             name: _flatten(nodes[name], 1) if name in flattened else node
             for name, node in made.items()
@@ -266,23 +274,74 @@ def _network(
 
 
 def _checked(network: Made, nodes: Mapping[str, Any]) -> Made:
-    """Hold the shapes that the file states for its convolutions against those that follow from its
-    input."""
-    for name in network.weighted:
-        stated = getattr(nodes[name], "input_shape", None)
-        if stated is not None:
-            wanted = tuple(int(k) for k in np.atleast_1d(np.asarray(stated)))
-            got = network.shapes[network.inputs_of(name)[0]][1:]
-            if wanted != got:
-                raise InputError(
-                    f"node {name!r} says that its input is {wanted} in size; what reaches it is"
-                    f" {got}"
-                )
+    """Hold the shapes that the file states against those that follow from its input."""
+    for name in network.nodes:
+        node, reaches = nodes[name], network.shapes[network.inputs_of(name)[0]]
+        flatten = type(node).__name__ == "Flatten"
+        stated, got = getattr(node, "input_shape", None), reaches[1:]
+        if flatten:
+            stated, got = (node.input_type or {}).get("input"), reaches
+        wanted = got if stated is None else _sizes(stated)
+        if wanted != got and not (flatten and wanted[1:] == got):  # some count the batch, too
+            raise InputError(
+                f"node {name!r} says that its input is {wanted} in size; what reaches it is {got}"
+            )
+        _check_parameters(name, network.nodes[name], reaches)
+    stated = (nodes[network.sink].output_type or {}).get("output")
+    if stated is not None and math.prod(_sizes(stated)) != network.outputs_count:
+        raise InputError(
+            f"the output {network.sink!r} says that its shape is {_sizes(stated)}; what reaches it"
+            f" is {network.shapes[network.output]}"
+        )
     return network
+
+
+def _sizes(stated: Any) -> Shape:
+    return tuple(int(k) for k in np.atleast_1d(np.asarray(stated)))
+
+
+def _check_parameters(name: str, node: Node | pop.Population, shape: Shape) -> None:
+    """Refuse parameters that would be spread along the last axis of an image though they may be
+    meant for its channels."""
+    if isinstance(node, pop.Population | Scale | Threshold):
+        for entry in fields(node):  # type: ignore[arg-type]
+            values = getattr(node, entry.name)
+            if isinstance(values, np.ndarray) and values.size > 1 and values.ndim != len(shape):
+                raise InputError(
+                    f"node {name!r}: {entry.name} has shape {values.shape}, its inputs have"
+                    f" {shape}; expected one value, or as many axes"
+                )
 
 
 def _text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _number(what: str, value: Any) -> float:
+    try:
+        return float(np.asarray(value).reshape(()))
+    except (TypeError, ValueError):
+        raise InputError(f"{what} is {value!r:.60}; expected one number") from None
+
+
+def _whole(what: str, value: Any) -> int:
+    number = _number(what, value)
+    if not number.is_integer():
+        raise InputError(f"{what} is {value!r:.60}; expected a whole number")
+    return int(number)
+
+
+def _coarse(nodes: Mapping[str, Any], dt_s: float) -> list[str]:
+    """Remarks on time constants that the time step is too long for."""
+    found = []
+    for name, node in nodes.items():
+        taus = [np.min(getattr(node, key)) for key in _TAUS if np.size(getattr(node, key, ()))]
+        if taus and min(taus) < dt_s:
+            found.append(
+                f"the time step of {dt_s:g} s is longer than a time constant of node {name!r}"
+                f" ({min(taus):g} s): its Euler steps overshoot"
+            )
+    return found
 
 
 def _shape(node: Any) -> Shape:
@@ -295,7 +354,7 @@ def _shape(node: Any) -> Shape:
 def _time_step(nodes: Mapping[str, Any], metadata: Mapping[str, Any], remarks: list[str]) -> float:
     told = metadata.get("dt")
     if told is not None:
-        dt = float(np.asarray(told))
+        dt = _number("the file's metadata: dt", told)
         remarks.append(f"time step {dt:g} s, as the file's metadata say")
         return dt
     leaky = [

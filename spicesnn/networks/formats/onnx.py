@@ -7,6 +7,7 @@ dictionaries) are left out, and `Network.remarks` says so."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,19 @@ import numpy as np
 from spicesnn.errors import DataError, InputError, MissingPackageError, SpicesnnError
 from spicesnn.networks.formats.folding import folded
 from spicesnn.networks.formats.onnx_constants import computed
-from spicesnn.networks.formats.onnx_graph import GraphReader, Label, Operand, Value
-from spicesnn.networks.formats.onnx_operations import OPERATIONS
+from spicesnn.networks.formats.onnx_graph import GraphReader, Label, Norm, Operand, Value
+from spicesnn.networks.formats.onnx_operations import (
+    OF_WHOLE_NUMBERS,
+    OPERATIONS,
+    WITHOUT_EFFECT,
+    inexact,
+)
 from spicesnn.networks.structure import Made
 
 _LARGEST_BYTES = 1 << 31
 _MOST_OPERATIONS = 100_000
+_OLDEST = 7
+"""Before this opset constants were spread by attributes, and some operations trained by default."""
 
 
 def onnx_module() -> Any:
@@ -101,7 +109,9 @@ class Reader(GraphReader):
             )
         shape = self.input_shape(inputs[0])
         self.source = inputs[0].name or "input"
-        self.known[inputs[0].name] = Value(self.source, shape)
+        element = inputs[0].type.tensor_type.elem_type
+        inexact(self, element)
+        self.known[inputs[0].name] = Value(self.source, shape, self.of_whole_numbers(element))
         for number, operation in enumerate(self.graph.node):
             self.where = f"node {operation.name or number!r} ({operation.op_type})"
             self.take(operation)
@@ -131,8 +141,16 @@ class Reader(GraphReader):
             raise self.refuse(
                 f"of the domain {operation.domain!r}; spicesnn takes the operations of ONNX itself"
             )
-        operands = [self.operand(operation, k) for k in range(len(operation.input))]
         name = operation.op_type
+        if operation.domain != "ai.onnx.ml" and self.opset < _OLDEST:
+            raise self.refuse(
+                f"of opset {self.opset}; spicesnn takes {_OLDEST} and later. Export the model again"
+            )
+        for made in operation.output:
+            if made and made in self.known:
+                raise self.refuse(f"it makes {made!r}, which is there already")
+        operands = [self.operand(operation, k) for k in range(len(operation.input))]
+        self.asked = set()
         if (
             all(item is None or isinstance(item, np.ndarray) for item in operands)
             or name == "Shape"
@@ -140,6 +158,7 @@ class Reader(GraphReader):
             made = computed(self, operation, operands)
             if made is not None:
                 self.known[operation.output[0]] = np.asarray(made)
+                self.all_asked(operation, range(len(operation.input)))
                 return
         if any(isinstance(item, Label) for item in operands):
             self.label(operation, operands)
@@ -147,10 +166,31 @@ class Reader(GraphReader):
         maker = OPERATIONS.get(name)
         if maker is None:
             raise self.refuse(f"spicesnn takes: {', '.join(sorted(OPERATIONS))}")
+        if name not in OF_WHOLE_NUMBERS and any(
+            isinstance(item, Value) and item.whole for item in operands
+        ):
+            raise self.refuse(
+                "it computes with whole numbers, which divide and overflow otherwise than currents;"
+                " expected a Cast to floating point before it"
+            )
+        if name != "Div" and any(isinstance(item, Norm) for item in operands):
+            raise self.refuse("a sum of absolute values may only divide the values it is made of")
+        self.asked = set()
         try:
             maker(self, operation)
         except InputError as error:
             raise error if str(error).startswith(self.where) else self.refuse(str(error)) from None
+        self.all_asked(operation)
+
+    def all_asked(self, operation: Any, given: Iterable[int] = ()) -> None:
+        """Refuse an attribute or input of an operation that nothing here has looked at."""
+        seen = self.asked.union(given, WITHOUT_EFFECT.get(operation.op_type, ()))
+        for item in operation.attribute:
+            if item.name not in seen:
+                raise self.refuse(f"its attribute {item.name!r} is not taken here")
+        for number, name in enumerate(operation.input):
+            if name and number not in seen:
+                raise self.refuse(f"its input {number} ({name!r}) is not taken here")
 
     def label(self, operation: Any, operands: list[Operand | None]) -> None:
         """What is done to labels: nothing that arrays compute."""

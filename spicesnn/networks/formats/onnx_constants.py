@@ -10,8 +10,8 @@ import numpy as np
 
 from spicesnn.networks.formats.onnx_graph import Constant, GraphReader, Operand, Value
 
-BATCH = -1
-"""What stands for the batch's size in a shape."""
+BATCH = -(1 << 30)
+"""What stands for the batch's size in a shape; no size of a file is so far below 0."""
 _LARGEST = 1 << 28
 
 
@@ -23,21 +23,28 @@ def computed(
     name = operation.op_type
     if name == "Shape":
         if isinstance(operands[0], Value):
-            return np.array([BATCH, *operands[0].shape])
-        return np.array(np.shape(operands[0])) if isinstance(operands[0], np.ndarray) else None
+            sizes = [BATCH, *operands[0].shape]
+        elif isinstance(operands[0], np.ndarray):
+            sizes = list(operands[0].shape)
+        else:
+            return None
+        begin, end = reader.attribute(operation, "start", 0), reader.attribute(operation, "end")
+        return np.array(sizes[begin:end], dtype=np.int64)
     if name == "Constant":
         return _constant(reader, operation)
     arrays = [item for item in operands if isinstance(item, np.ndarray)]
     if not arrays:
         return None
     first = arrays[0]
+    if name in ("Identity", "Dropout"):
+        return first
+    if name == "Cast":
+        return _cast(reader, operation, first)
     if name == "ConstantOfShape":
         if np.any(first < 0) or math.prod(int(k) for k in first) > _LARGEST:
             raise reader.refuse(f"a constant of the shape {first.tolist()}")
         level = reader.attribute(operation, "value")
         return np.full(first.astype(int), 0.0 if level is None else reader.array(level).ravel()[0])
-    if name in ("Identity", "Cast", "Dropout"):
-        return first
     if name == "Gather":
         return np.take(
             first, arrays[1].astype(int), axis=int(reader.attribute(operation, "axis", 0))
@@ -56,27 +63,67 @@ def computed(
     if name == "Transpose":
         return np.transpose(first, reader.attribute(operation, "perm"))
     if name == "Reshape":
-        return first.reshape([int(k) for k in arrays[1].ravel()])
-    if name == "Slice" and len(arrays) >= 3:
-        axes = arrays[3].ravel() if len(arrays) > 3 else range(len(arrays[1].ravel()))
-        steps = arrays[4].ravel() if len(arrays) > 4 else np.ones(len(arrays[1].ravel()), dtype=int)
-        cut = [slice(None)] * first.ndim
-        for axis, begin, end, step in zip(
-            axes, arrays[1].ravel(), arrays[2].ravel(), steps, strict=True
-        ):
-            cut[int(axis)] = slice(int(begin), int(end), int(step))
-        return first[tuple(cut)]
+        told = [int(k) for k in arrays[1].ravel()]
+        if not reader.attribute(operation, "allowzero", 0):
+            told = [first.shape[k] if size == 0 else size for k, size in enumerate(told)]
+        return first.reshape(told)
+    if name == "Slice":
+        return _slice(reader, operation, first, operands)
     if name in ("Add", "Sub", "Mul", "Div") and len(arrays) == 2:
-        if BATCH in first and name != "Add" and first.dtype.kind in "iu":
-            return None  # arithmetic with the batch's size
-        return {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide}[name](
-            first, arrays[1]
-        )
+        return _arithmetic(reader, name, first, arrays[1])
     return None
+
+
+def _cast(reader: GraphReader, operation: Any, first: Constant) -> Constant:
+    """Another type, as ONNX rounds: towards 0 from real to whole numbers."""
+    kind = reader.element_type(operation)
+    if _knows_no_size(first) and kind.kind not in "iu":
+        raise reader.refuse("a number made of the batch's size; expected samples kept apart")
+    return first.astype(kind)
+
+
+def _slice(
+    reader: GraphReader, operation: Any, first: Constant, operands: list[Operand | None]
+) -> Constant:
+    """Part of a constant; opsets below 10 say it by attributes."""
+    told = [None if item is None else np.ravel(item).astype(int) for item in operands[1:]]  # type: ignore[arg-type]
+    if not told:
+        told = [
+            None if given is None else np.asarray(given, dtype=int)
+            for given in (reader.attribute(operation, name) for name in ("starts", "ends", "axes"))
+        ]
+    begins, ends, axes, steps = [*told, None, None, None, None][:4]
+    if begins is None or ends is None:
+        raise reader.refuse("it does not say where its part begins and ends")
+    cut = [slice(None)] * first.ndim
+    for k, (begin, end) in enumerate(zip(begins, ends, strict=True)):
+        axis = k if axes is None else int(axes[k])
+        cut[axis] = slice(int(begin), int(end), 1 if steps is None else int(steps[k]))
+    return first[tuple(cut)]
+
+
+def _knows_no_size(*arrays: Constant) -> bool:
+    """Whether one of them holds the batch's size, which a file does not know."""
+    return any(array.dtype.kind in "iu" and bool(np.any(array == BATCH)) for array in arrays)
+
+
+def _arithmetic(reader: GraphReader, name: str, first: Constant, second: Constant) -> Constant:
+    """Constants added, subtracted, multiplied or divided; whole numbers divide towards 0."""
+    if _knows_no_size(first, second):
+        raise reader.refuse("it computes with the batch's size; expected samples kept apart")
+    if name == "Div":
+        if np.any(second == 0):
+            raise reader.refuse("it divides by 0")
+        if first.dtype.kind in "iu" and second.dtype.kind in "iu":
+            return np.asarray(np.sign(first) * np.sign(second) * (abs(first) // abs(second)))
+        return np.asarray(first / second)
+    done = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply}[name](first, second)
+    return np.asarray(done)
 
 
 def _constant(reader: GraphReader, operation: Any) -> Constant:
     for item in operation.attribute:
+        reader.asked.add(item.name)
         if item.name == "value":
             return reader.array(item.t)
         if item.name in ("value_float", "value_int", "value_floats", "value_ints"):

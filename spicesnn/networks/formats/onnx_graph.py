@@ -19,10 +19,12 @@ _LARGEST_CONSTANT = 1 << 28
 
 @dataclass(frozen=True)
 class Value:
-    """What a node puts out: its name and the shape of one sample."""
+    """What a node puts out: its name, the shape of one sample, and whether it holds whole numbers
+    (or truths), with which ONNX computes otherwise than with real ones."""
 
     node: str
     shape: Shape
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class GraphReader:
                 " plain operations"
             )
         self.known: dict[str, Operand] = {}
+        self.asked: set[str | int] = set()
+        self.batch = 0
         self.nodes: dict[str, Node] = {}
         self.edges: list[Edge] = []
         self.shapes: dict[str, Shape] = {}
@@ -81,6 +85,7 @@ class GraphReader:
         sizes = [
             d.dim_value if d.HasField("dim_value") else 0 for d in item.type.tensor_type.shape.dim
         ]
+        self.batch = sizes[0] if sizes else 0
         if len(sizes) < 2 or any(size < 1 for size in sizes[1:]):
             raise InputError(
                 f"the input {item.name!r} has the shape {sizes} (0: not said); expected a batch"
@@ -90,6 +95,15 @@ class GraphReader:
 
     def output(self) -> Value:
         """The scores: the one output that is a value, or what its labels are made of."""
+        for item in self.graph.output:
+            made = self.known.get(item.name)
+            if isinstance(made, np.ndarray):
+                self.remarks.append(f"the output {item.name!r} is a constant and is left out")
+            elif not isinstance(made, Value | Label):
+                raise InputError(
+                    f"the output {item.name!r} is not taken: "
+                    + ("no operation makes it" if made is None else "it holds sums, not scores")
+                )
         values = [
             self.known[item.name]
             for item in self.graph.output
@@ -123,7 +137,7 @@ class GraphReader:
         if tensor.data_location == self.onnx.TensorProto.EXTERNAL or tensor.external_data:
             raise InputError(
                 f"the weights {tensor.name!r} are kept in another file; save the model with its"
-                " weights inside"
+                " weights inside (in PyTorch, external_data=False)"
             )
         if math.prod(tensor.dims) > _LARGEST_CONSTANT or any(d < 0 for d in tensor.dims):
             raise InputError(f"the weights {tensor.name!r} claim the shape {list(tensor.dims)}")
@@ -141,6 +155,7 @@ class GraphReader:
 
     def attribute(self, operation: Any, name: str, default: Any = None) -> Any:
         """An attribute's value, text decoded."""
+        self.asked.add(name)
         for item in operation.attribute:
             if item.name == name:
                 value = self.onnx.helper.get_attribute_value(item)
@@ -151,8 +166,27 @@ class GraphReader:
                 return value
         return default
 
+    def of_whole_numbers(self, kind: int) -> bool:
+        """Whether a number of ONNX's for a type stands for whole numbers or truths."""
+        return kind != 0 and self.numpy_type(kind).kind in "biu"
+
+    def numpy_type(self, kind: int) -> np.dtype[Any]:
+        """The type that a number of ONNX's stands for; an error where it holds no numbers."""
+        try:
+            found: np.dtype[Any] = np.dtype(self.onnx.helper.tensor_dtype_to_np_dtype(kind))
+        except (KeyError, TypeError, ValueError):
+            raise self.refuse(f"a type of the number {kind}") from None
+        if found.kind in "biufV":
+            return found
+        raise self.refuse(f"values of the type {found}; expected numbers")
+
+    def element_type(self, operation: Any) -> np.dtype[Any]:
+        """The type that a Cast casts to."""
+        return self.numpy_type(int(self.attribute(operation, "to", 0)))
+
     def operand(self, operation: Any, number: int) -> Operand | None:
         """An input, or None where it is left out."""
+        self.asked.add(number)
         if number >= len(operation.input) or not operation.input[number]:
             return None
         name = operation.input[number]
@@ -169,10 +203,18 @@ class GraphReader:
                 if found is None
                 else "a label"
                 if isinstance(found, Label)
+                else "a sum of absolute values"
+                if isinstance(found, Norm)
                 else "a constant"
             )
             raise self.refuse(f"its input {number} is {what}; expected a value of the network")
         return found
+
+    def axis(self, operation: Any, axis: int, rank: int) -> int:
+        """An axis counted from the first, the batch being 0."""
+        if not -rank <= axis < rank:
+            raise self.refuse(f"axis {axis} of {rank} axes, the batch included")
+        return axis % rank
 
     def constant(self, operation: Any, number: int, what: str) -> Constant | None:
         """An input that is a constant, or None where it is left out."""
@@ -196,7 +238,7 @@ class GraphReader:
             raise self.refuse(str(error)) from None
         self.nodes[name], self.shapes[name] = node, shape
         self.edges += [(source.node, name) for source in sources]
-        made = Value(name, shape)
+        made = Value(name, shape, sources[0].whole)
         if not suffix:
             self.known[operation.output[output]] = made
         return made

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from spicesnn.networks.activations import Activation, Clip, LeakyReLU, Normalise, Softmax
+from spicesnn.networks.formats.onnx_constants import BATCH
 from spicesnn.networks.formats.onnx_graph import Constant, GraphReader, Label, Norm, Value
 from spicesnn.networks.nodes import (
     Convolution,
@@ -21,6 +22,7 @@ from spicesnn.networks.nodes import (
     Scale,
     Shape,
     Transpose,
+    fits,
 )
 
 
@@ -36,6 +38,37 @@ def _same(reader: GraphReader, op: Any) -> None:
     reader.known[op.output[0]] = reader.value(op)
 
 
+_HALF = (
+    "the file computes with 16-bit numbers, spicesnn with 64-bit ones: outputs differ by some 1e-3"
+)
+
+
+def inexact(reader: GraphReader, kind: int) -> None:
+    """Remark that a file computes with fewer digits."""
+    if reader.onnx.TensorProto.DataType.Name(kind) in ("FLOAT16", "BFLOAT16"):
+        reader.remarks += [] if _HALF in reader.remarks else [_HALF]
+
+
+def _cast(reader: GraphReader, op: Any) -> None:
+    value = reader.value(op)
+    kind = reader.element_type(op)
+    if kind.kind in "biu" and not value.whole:
+        raise reader.refuse(
+            f"to {kind}, which drops what is behind the point; expected values left as they are"
+        )
+    if value.whole and kind.kind in "iu":
+        raise reader.refuse(f"from whole numbers to {kind}; expected a Cast to floating point")
+    inexact(reader, int(reader.attribute(op, "to", 0)))
+    reader.known[op.output[0]] = Value(value.node, value.shape, kind.kind in "biu")
+
+
+def _dropout(reader: GraphReader, op: Any) -> None:
+    training = reader.constant(op, 2, "training_mode")
+    if training is not None and np.any(training):
+        raise reader.refuse("training_mode is true; export the model for inference")
+    _same(reader, op)
+
+
 def _gemm(reader: GraphReader, op: Any) -> None:
     if reader.attribute(op, "transA", 0):
         raise reader.refuse("transA = 1 would mix samples")
@@ -48,6 +81,11 @@ def _gemm(reader: GraphReader, op: Any) -> None:
     offsets = None
     if bias is not None:
         scaled = np.asarray(bias, dtype=float) * float(reader.attribute(op, "beta", 1.0))
+        if not fits(scaled.shape, (1, matrix.shape[1])):
+            raise reader.refuse(
+                f"a bias of shape {scaled.shape} for {matrix.shape[1]} outputs; expected one number"
+                " an output"
+            )
         offsets = np.array(np.broadcast_to(scaled, (1, matrix.shape[1]))).reshape(-1)
     reader.add(op, Dense(matrix, offsets), reader.value(op))
 
@@ -94,6 +132,9 @@ def _conv(reader: GraphReader, op: Any) -> None:
     axes = kernel.ndim - 2
     if len(value.shape) != axes + 1:
         raise reader.refuse(f"an input of shape {value.shape} for a kernel of shape {kernel.shape}")
+    told = tuple(reader.attribute(op, "kernel_shape", kernel.shape[2:]))
+    if told != kernel.shape[2:]:
+        raise reader.refuse(f"kernel_shape is {told}, its kernel has the shape {kernel.shape}")
     stride = tuple(reader.attribute(op, "strides", [1] * axes))
     dilation = tuple(reader.attribute(op, "dilations", [1] * axes))
     padding = pads(reader, op, value.shape[1:], kernel.shape[2:], stride, dilation)
@@ -160,6 +201,7 @@ def _reduce_sum(reader: GraphReader, op: Any) -> None:
         not (isinstance(node, Activation) and node.name == "abs")
         or len(value.shape) != 1
         or list(axes or []) not in ([1], [-1])
+        or not reader.attribute(op, "keepdims", 1)
     ):
         raise reader.refuse(
             "expected the sum of absolute scores of each sample, by which scores are divided"
@@ -174,7 +216,7 @@ def _reduce_mean(reader: GraphReader, op: Any) -> None:
     given = reader.constant(op, 1, "its axes")
     axes = axes if given is None else given.tolist()
     rank = len(value.shape) + 1
-    if axes is None or sorted(a % rank for a in axes) != list(range(2, rank)):
+    if axes is None or sorted(reader.axis(op, a, rank) for a in axes) != list(range(2, rank)):
         raise reader.refuse(
             f"a mean over axes {axes}; expected all axes of the image, batch and channels kept"
         )
@@ -200,7 +242,7 @@ def _reshape(reader: GraphReader, op: Any) -> None:
     value, told = reader.value(op), reader.constant(op, 1, "its shape")
     target = [int(k) for k in (reader.attribute(op, "shape", []) if told is None else told.ravel())]
     if not reader.attribute(op, "allowzero", 0):
-        full = [-1, *value.shape]
+        full = [BATCH, *value.shape]
         target = [full[k] if size == 0 and k < len(full) else size for k, size in enumerate(target)]
     size, rest = math.prod(value.shape), target[1:]
     known = math.prod(k for k in rest if k != -1)
@@ -208,7 +250,7 @@ def _reshape(reader: GraphReader, op: Any) -> None:
     if (
         len(target) < 2
         or math.prod(rest) != size
-        or target[0] not in (-1, 1)
+        or target[0] not in (-1, BATCH, reader.batch or 1)
         or sum(k == -1 for k in target[1:]) > 1
     ):
         raise reader.refuse(
@@ -227,7 +269,7 @@ def _squeeze(reader: GraphReader, op: Any, *, more: bool = False) -> None:
         if more:
             raise reader.refuse("it does not say its axes")
         axes = [k + 1 for k, size in enumerate(value.shape) if size == 1]
-    places = sorted(int(a) % rank for a in axes)
+    places = sorted(reader.axis(op, int(a), rank) for a in axes)
     if 0 in places:
         raise reader.refuse("it would change the batch axis")
     shape = list(value.shape)
@@ -258,11 +300,14 @@ def _batch_norm(reader: GraphReader, op: Any) -> None:
         raise reader.refuse(
             "training_mode = 1 takes statistics from the batch; export the model for inference"
         )
+    if not reader.attribute(op, "spatial", 1):
+        raise reader.refuse("spatial = 0 has statistics for each place; expected one a channel")
     if np.any(np.asarray(variance) < 0):
         raise reader.refuse("its variance is below 0")
-    factors = np.asarray(scale, dtype=float) / np.sqrt(
-        np.asarray(variance, dtype=float) + float(reader.attribute(op, "epsilon", 1e-5))
-    )
+    spread = np.asarray(variance, dtype=float) + float(reader.attribute(op, "epsilon", 1e-5))
+    if np.any(spread == 0):
+        raise reader.refuse("a variance of 0 with an epsilon of 0 would divide by 0")
+    factors = np.asarray(scale, dtype=float) / np.sqrt(spread)
     offsets = np.asarray(bias, dtype=float) - np.asarray(mean, dtype=float) * factors
     form = (-1, *[1] * (len(value.shape) - 1))
     reader.add(op, Scale(factors.reshape(form), offsets.reshape(form)), value)
@@ -348,7 +393,7 @@ def _softmax(log: bool) -> Callable[[GraphReader, Any], None]:
     def taken(reader: GraphReader, op: Any) -> None:
         value = reader.value(op)
         axis = int(reader.attribute(op, "axis", -1 if reader.opset >= 13 else 1))
-        axis = axis % (len(value.shape) + 1)
+        axis = reader.axis(op, axis, len(value.shape) + 1)
         if axis == 0 or (reader.opset < 13 and axis != len(value.shape)):
             raise reader.refuse(f"over axis {axis} of samples {value.shape} (opset {reader.opset})")
         reader.add(op, Softmax(axis - 1, log=log), value)
@@ -358,7 +403,7 @@ def _softmax(log: bool) -> Callable[[GraphReader, Any], None]:
 
 def _concat(reader: GraphReader, op: Any) -> None:
     values = [reader.value(op, k) for k in range(len(op.input))]
-    axis = int(reader.attribute(op, "axis", 1)) % (len(values[0].shape) + 1)
+    axis = reader.axis(op, int(reader.attribute(op, "axis", 1)), len(values[0].shape) + 1)
     if axis == 0:
         raise reader.refuse("it would join samples of different inputs")
     total, begin, pieces = sum(v.shape[axis - 1] for v in values), 0, []
@@ -399,7 +444,7 @@ def _pad(reader: GraphReader, op: Any) -> None:
 
 def _arg_max(reader: GraphReader, op: Any) -> None:
     value = reader.value(op)
-    if len(value.shape) != 1 or int(reader.attribute(op, "axis", 0)) % 2 != 1:
+    if len(value.shape) != 1 or int(reader.attribute(op, "axis", 0)) not in (1, -1):
         raise reader.refuse(
             f"of samples {value.shape} along axis {reader.attribute(op, 'axis', 0)}; expected one"
             " score a class"
@@ -449,6 +494,24 @@ def _zip_map(reader: GraphReader, op: Any) -> None:
     reader.remarks.append("the dictionary of probabilities is left out; its values are the outputs")
 
 
+OF_WHOLE_NUMBERS = frozenset(
+    ("Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
+)
+"""Operations that leave whole numbers as they are."""
+
+WITHOUT_EFFECT: dict[str, tuple[str | int, ...]] = {
+    "ArgMax": ("keepdims", "select_last_index"),
+    "BatchNormalization": ("momentum",),
+    "Cast": ("saturate",),
+    "Dropout": ("ratio", "seed", 1),
+    "LinearClassifier": ("multi_class",),
+    "MaxPool": ("storage_order",),
+    "ReduceMean": ("noop_with_empty_axes",),
+    "ReduceSum": ("noop_with_empty_axes",),
+}
+"""Attributes and inputs that change nothing of what is computed here; all others that are not
+looked at are refused."""
+
 OPERATIONS: dict[str, Callable[[GraphReader, Any], None]] = {
     "Gemm": _gemm,
     "MatMul": _matmul,
@@ -483,8 +546,8 @@ OPERATIONS: dict[str, Callable[[GraphReader, Any], None]] = {
     "Concat": _concat,
     "Pad": _pad,
     "Identity": _same,
-    "Dropout": _same,
-    "Cast": _same,
+    "Dropout": _dropout,
+    "Cast": _cast,
     "ArgMax": _arg_max,
     "Scaler": _scaler,
     "Normalizer": lambda reader, op: void(
