@@ -193,6 +193,7 @@ class SignOutputs(Node):
 def by_name(name: str) -> Node | None:
     """The node of an activation's name, None for identity (and "linear", "logistic" as scikit-learn
     and Keras say)."""
+    name = name.lower()
     name = {"linear": "identity", "logistic": "sigmoid", "none": "identity"}.get(name, name)
     if name == "identity":
         return None

@@ -6,7 +6,7 @@ Its values are in the units of its file; `Network.on` puts its weights onto cros
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -81,13 +81,16 @@ class Network(Evaluated):
     # -- where networks come from --------------------------------------------------------------
 
     @classmethod
-    def from_arrays(cls, layers: Sequence[Any] | str | Path, activation: str = "relu") -> Self:
+    def from_arrays(
+        cls, layers: Sequence[Any] | Mapping[str, Any] | str | Path, activation: str = "relu"
+    ) -> Self:
         """A network of dense layers from weights (inputs, outputs) and biases (outputs,) or None.
 
         Parameters
         ----------
-        layers : list of (weights, bias), list of weights, or path of an npz file
-            The file has ``w0 b0 w1 b1 …`` or ``weights_0 bias_0 …``.
+        layers : list of (weights, bias), list of weights, mapping, or path of an npz file
+            Weights and biases may also stand one after the other, as Keras gives them. A mapping or
+            file has ``w0 b0 w1 b1 …`` or ``weights_0 bias_0 …``.
         activation : str
             Between the layers: relu, sigmoid, tanh, identity; the last layer's outputs are left as
             they are.
@@ -98,8 +101,8 @@ class Network(Evaluated):
 
     @classmethod
     def from_sklearn(cls, estimator: Any) -> Self:
-        """The network of a fitted MLPClassifier, MLPRegressor, Perceptron or LogisticRegression of
-        scikit-learn."""
+        """The network of a fitted MLPClassifier, MLPRegressor, Perceptron, LogisticRegression or
+        other linear classifier of scikit-learn, or of a pipeline of scalers and one of these."""
         from spicesnn.networks.formats.sklearn import network_from_sklearn
 
         return network_from_sklearn(cls, estimator)

@@ -60,6 +60,46 @@ def test_layers_follow_on_one_another_the_last_without_an_activation(name, three
         sn.Network.from_arrays(tmp_path / "gap.npz")
 
 
+def test_weights_and_biases_are_taken_as_people_keep_them(tmp_path):
+    rng = np.random.default_rng(3)
+    w0, b0, w1, b1 = (rng.normal(size=s) for s in ((4, 3), (3,), (3, 2), (2,)))
+    x = rng.normal(size=(5, 4))
+    wanted = sn.Network.from_arrays([(w0, b0), (w1, b1)]).outputs(x)
+    names = {"W0": w0, "b0": b0, "W1": w1, "b1": b1}
+    np.savez(tmp_path / "named.npz", **names)
+    np.savez(tmp_path / "in_order.npz", w0, b0, w1, b1)
+    for given in (
+        [w0, b0, w1, b1],  # as Keras gives them
+        names,
+        {"weights_0": w0, "bias_0": b0, "weights_1": w1, "bias_1": b1},
+        zip((w0, w1), (b0, b1), strict=True),
+        tmp_path / "named.npz",
+        tmp_path / "in_order.npz",
+    ):
+        np.testing.assert_array_equal(sn.Network.from_arrays(given).outputs(x), wanted)
+    np.testing.assert_array_equal(
+        sn.Network.from_arrays((w0, b0)).outputs(x), np.asarray(x @ w0 + b0)
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (None, "layers is None; expected a list"),
+        ([(np.ones((4, 3)), np.ones((1, 3)))], r"bias has shape \(1, 3\)"),
+        ([(np.ones((4, 3)), 0.5)], r"bias has shape \(\)"),
+        ([(np.ones((4, 3)), np.ones(3), "relu")], "layer 0 has 3 parts"),
+        ({"fc.weight": np.ones((4, 3))}, "no array w0 or weights_0; it has: fc.weight"),
+        ({"w0": np.ones((4, 3)), "B0": np.ones(3)}, "B0, which stand for nothing"),
+    ],
+)
+def test_weights_in_no_known_form_are_refused_by_what_they_are(given, message):
+    with pytest.raises((InputError, DataError), match=message):
+        sn.Network.from_arrays(given)
+    with pytest.raises(InputError, match="activation is a list; expected one name for all"):
+        sn.Network.from_arrays([np.ones((4, 3))], activation=["relu", "tanh"])
+
+
 def test_ties_are_nobody_and_wrong():
     network = sn.Network.from_arrays([(np.eye(3), None)])
     x = np.array([[1.0, 2.0, 0.0], [2.0, 2.0, 0.0], [-1.0, -2.0, -3.0], [0.0, 0.0, 0.0]])

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification
+from sklearn.decomposition import PCA
 from sklearn.linear_model import (
     LogisticRegression,
     Perceptron,
@@ -13,6 +14,8 @@ from sklearn.linear_model import (
     SGDClassifier,
 )
 from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.svm import LinearSVC
 
 import spicesnn as sn
@@ -62,6 +65,66 @@ def test_a_regressor_gives_its_values():
             fitted = MLPRegressor(hidden_layer_sizes=(8,), max_iter=60, random_state=1).fit(x, y)
         found = sn.Network.from_sklearn(fitted).outputs(x)
         np.testing.assert_allclose(found, fitted.predict(x).reshape(60, -1), rtol=1e-9, atol=1e-9)
+
+
+SCALED = [
+    StandardScaler(),
+    StandardScaler(with_mean=False),
+    StandardScaler(with_std=False),
+    MinMaxScaler(),
+    MinMaxScaler((-1, 2), clip=True),
+    MaxAbsScaler(),
+    RobustScaler(),
+    RobustScaler(with_centering=False, with_scaling=False),
+    "passthrough",
+]
+
+
+@pytest.mark.parametrize("scaler", SCALED, ids=str)
+def test_a_pipeline_of_scalers_takes_the_data_as_they_are(scaler):
+    x, y = make_classification(80, 5, n_informative=4, n_redundant=0, n_classes=3, random_state=0)
+    x = 40 * x + np.arange(5)
+    model = make_pipeline(MinMaxScaler((2, 4)), scaler, LogisticRegression())
+    fitted = model.fit(x[:50], y[:50])
+    network = sn.Network.from_sklearn(fitted)
+    np.testing.assert_allclose(network.outputs(x), fitted.predict_proba(x), rtol=1e-9, atol=1e-12)
+    assert network.predict(x).tolist() == fitted.predict(x).tolist()
+
+
+def test_steps_that_are_no_scalers_are_refused_by_name():
+    x, y = make_classification(60, 5, random_state=0)
+    with pytest.raises(InputError, match="a step of the pipeline is a PCA; expected: StandardS"):
+        sn.Network.from_sklearn(make_pipeline(PCA(3), Perceptron()).fit(x, y))
+    with pytest.raises(InputError, match="estimator is a StandardScaler"):
+        sn.Network.from_sklearn(make_pipeline(StandardScaler()).fit(x, y))
+    with pytest.raises(NotFittedError, match="StandardScaler has not been fitted"):
+        sn.Network.from_sklearn(make_pipeline(StandardScaler(), Perceptron().fit(x, y)))
+
+
+def test_scores_of_losses_with_probabilities_are_those_that_decide():
+    x, y = make_classification(80, 5, n_informative=4, n_redundant=0, n_classes=3, random_state=1)
+    fitted = SGDClassifier(loss="log_loss", random_state=0).fit(50 * x, y)
+    network = sn.Network.from_sklearn(fitted)
+    np.testing.assert_allclose(network.outputs(50 * x), fitted.decision_function(50 * x))
+    assert network.predict(50 * x).tolist() == fitted.predict(50 * x).tolist()
+
+
+def test_a_two_class_softmax_is_a_sigmoid_of_twice_the_score():
+    x, y = make_classification(60, 4, random_state=2)
+    fitted = LogisticRegression().fit(x, y)
+    fitted.multi_class = "multinomial"  # as versions before 1.8 keep it
+    score = fitted.decision_function(x)
+    both = np.exp(np.stack([-score, score], axis=1))
+    wanted = both / both.sum(axis=1, keepdims=True)
+    got = sn.Network.from_sklearn(fitted).outputs(x)
+    np.testing.assert_allclose(got, wanted, rtol=1e-12, atol=1e-15)
+
+
+def test_sparse_coefficients_are_taken():
+    x, y = make_classification(60, 4, random_state=2)
+    fitted = LogisticRegression().fit(x, y).sparsify()
+    wanted = fitted.predict_proba(x)
+    np.testing.assert_allclose(sn.Network.from_sklearn(fitted).outputs(x), wanted, rtol=1e-12)
 
 
 def test_what_has_no_network_is_refused():

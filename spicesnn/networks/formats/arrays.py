@@ -1,10 +1,10 @@
-"""Networks from plain arrays of weights: lists, and npz files with ``w0 b0 w1 b1 …`` or ``weights_0
-bias_0 …``."""
+"""Networks from plain arrays of weights: lists, mappings, and npz files with ``w0 b0 w1 b1 …`` or
+``weights_0 bias_0 …``."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,15 @@ from spicesnn.networks.activations import by_name
 from spicesnn.networks.nodes import Dense, Node
 from spicesnn.networks.structure import Made
 
-_SPELLINGS = (("w", "b"), ("weights_", "bias_"), ("W", "B"), ("weight_", "bias_"))
+_SPELLINGS = (("w", "b"), ("weights_", "bias_"), ("W", "B"), ("W", "b"), ("weight_", "bias_"))
+_IN_ORDER = "arr_"
+"""What `numpy.savez` calls arrays that it is given without names."""
 
 
 def network_from_arrays(
-    kind: type[Made], layers: Sequence[Any] | str | Path, activation: str = "relu"
+    kind: type[Made],
+    layers: Sequence[Any] | Mapping[str, Any] | str | Path,
+    activation: str = "relu",
 ) -> Made:
     """A network of dense layers; see `Network.from_arrays`.
 
@@ -31,15 +35,22 @@ def network_from_arrays(
         file that stand for nothing.
     """
     if not isinstance(activation, str):
-        raise InputError(
-            f"activation is a {type(activation).__name__}; expected a name, as 'relu'. Biases stand"
-            " beside their weights: from_arrays(list(zip(weights, biases)))"
+        names = isinstance(activation, list | tuple) and all(
+            isinstance(name, str) for name in activation
         )
-    where, pairs = (
-        ("layers", _pairs(layers))
-        if not isinstance(layers, str | Path)
-        else (str(layers), _from_npz(Path(layers)))
-    )
+        hint = (
+            "one name for all layers"
+            if names or activation is None
+            else "a name, as 'relu'. Biases stand beside their weights:"
+            " from_arrays(list(zip(weights, biases)))"
+        )
+        raise InputError(f"activation is a {type(activation).__name__}; expected {hint}")
+    if isinstance(layers, str | Path):
+        where, pairs = str(layers), _named(str(layers), npz.read(Path(layers)))
+    elif isinstance(layers, Mapping):
+        where, pairs = "layers", _named("layers", layers)
+    else:
+        where, pairs = "layers", _pairs(layers)
     if not pairs:
         raise InputError(f"{where}: no layer; expected one (weights, bias) or more")
     chain: list[tuple[str, Any]] = []
@@ -62,47 +73,61 @@ def network_from_arrays(
     return kind.chain(chain, chain[0][1].weights.shape[:1])
 
 
-def _pairs(layers: Sequence[Any]) -> list[tuple[Any, Any]]:
+def _dimensions(value: Any) -> int:
+    try:
+        return np.ndim(value)
+    except ValueError:  # rows that differ in length
+        return -1
+
+
+def _pairs(layers: Iterable[Any]) -> list[tuple[Any, Any]]:
+    """(weights, bias) of each layer, as pairs, as weights alone, or one after the other."""
     if isinstance(layers, np.ndarray) and layers.dtype != object and layers.ndim == 2:
         return [(layers, None)]
-    pairs = []
+    if not isinstance(layers, Iterable):
+        raise InputError(f"layers is {layers!r:.60}; expected a list of (weights, bias), or a path")
+    pairs: list[tuple[Any, Any]] = []
     for layer in layers:
-        if (
-            isinstance(layer, tuple | list)
-            and len(layer) == 2
-            and (layer[1] is None or np.ndim(layer[0]) == np.ndim(layer[1]) + 1)
-        ):
-            pairs.append((layer[0], layer[1]))
-        elif isinstance(layer, tuple) and len(layer) == 1:
-            pairs.append((layer[0], None))
+        if isinstance(layer, tuple | list) and layer and _dimensions(layer[0]) == 2:
+            if len(layer) > 2:
+                raise InputError(
+                    f"layers, layer {len(pairs)} has {len(layer)} parts; expected (weights, bias)"
+                )
+            pairs.append((layer[0], layer[1] if len(layer) == 2 else None))
+        elif _dimensions(layer) == 1 and pairs and pairs[-1][1] is None:
+            pairs[-1] = (pairs[-1][0], layer)
         else:
             pairs.append((layer, None))
     return pairs
 
 
-def _from_npz(path: Path) -> list[tuple[Any, Any]]:
-    arrays = npz.read(path)
+def _named(where: str, arrays: Mapping[str, Any]) -> list[tuple[Any, Any]]:
+    """(weights, bias) of each layer, by the names of their arrays."""
+    spare: dict[tuple[str, str], list[str]] = {}
     for first, second in _SPELLINGS:
         pairs: list[tuple[Any, Any]] = []
         while f"{first}{len(pairs)}" in arrays:
             pairs.append((arrays[f"{first}{len(pairs)}"], arrays.get(f"{second}{len(pairs)}")))
         if not pairs:
             continue
-        used = {f"{first}{k}" for k in range(len(pairs))} | {
-            f"{second}{k}" for k in range(len(pairs))
-        }
-        spare = [name for name in arrays if name not in used]
-        if spare:
-            hint = (
-                " (layers are numbered from 0 without a gap)"
-                if any(re.fullmatch(f"({first}|{second})\\d+", name) for name in spare)
-                else ""
-            )
-            raise DataError(
-                f"{path} has {', '.join(spare[:4])}, which stand for nothing here{hint}; expected"
-                f" only {first}0 {second}0 {first}1 …"
-            )
-        return pairs
+        used = {f"{part}{k}" for k in range(len(pairs)) for part in (first, second)}
+        spare[first, second] = [str(name) for name in arrays if name not in used]
+        if not spare[first, second]:
+            return pairs
+    if spare:
+        (first, second), names = min(spare.items(), key=lambda item: len(item[1]))
+        hint = (
+            " (layers are numbered from 0 without a gap)"
+            if any(re.fullmatch(f"({first}|{second})\\d+", name) for name in names)
+            else ""
+        )
+        raise DataError(
+            f"{where} has {', '.join(names[:4])}, which stand for nothing here{hint}; expected"
+            f" only {first}0 {second}0 {first}1 …"
+        )
+    if arrays and set(arrays) == {f"{_IN_ORDER}{k}" for k in range(len(arrays))}:
+        return _pairs([arrays[f"{_IN_ORDER}{k}"] for k in range(len(arrays))])
     raise DataError(
-        f"{path} has no array w0 or weights_0; it has: {', '.join(list(arrays)[:8]) or 'none'}"
+        f"{where} has no array w0 or weights_0; it has:"
+        f" {', '.join(map(str, list(arrays)[:8])) or 'none'}"
     )

@@ -1,5 +1,5 @@
-"""Networks from fitted estimators of scikit-learn: multi-layer perceptrons and linear
-classifiers."""
+"""Networks from fitted estimators of scikit-learn: multi-layer perceptrons and linear classifiers,
+alone or behind scalers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from spicesnn.errors import InputError, NotFittedError
-from spicesnn.networks.activations import Activation, SignOutputs, by_name
-from spicesnn.networks.nodes import Dense
+from spicesnn.networks.activations import Activation, Clip, SignOutputs, Softmax, by_name
+from spicesnn.networks.nodes import Dense, Node, Scale, Values
 from spicesnn.networks.structure import Made
 
 TAKEN = (
@@ -17,15 +17,21 @@ TAKEN = (
     "MLPRegressor",
     "Perceptron",
     "LogisticRegression",
+    "LogisticRegressionCV",
     "LinearSVC",
     "RidgeClassifier",
+    "RidgeClassifierCV",
     "SGDClassifier",
 )
+SCALERS = ("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler")
+
+Chain = list[tuple[str, Any]]
 
 
 def network_from_sklearn(kind: type[Made], estimator: Any) -> Made:
-    """The network of a fitted estimator; its outputs are those of `predict_proba`, or of
-    `decision_function` where there is none.
+    """The network of a fitted estimator; its outputs are those of `predict_proba` of an
+    MLPClassifier or LogisticRegression, of `decision_function` of other classifiers, of `predict`
+    of a regressor.
 
     Raises
     ------
@@ -35,15 +41,28 @@ def network_from_sklearn(kind: type[Made], estimator: Any) -> Made:
         One that has learnt nothing yet.
     """
     name = type(estimator).__name__
-    if name not in TAKEN:
+    scalers: list[Any] = []
+    if name == "Pipeline":
+        *scalers, estimator = [step for _, step in estimator.steps if step != "passthrough"] or [""]
+        name = type(estimator).__name__
+    if isinstance(estimator, type) or name not in TAKEN:
+        what = f"the class {estimator.__name__}" if isinstance(estimator, type) else f"a {name}"
         raise InputError(
-            f"estimator is a {name}; expected a fitted one of: {', '.join(TAKEN)} (of a pipeline:"
-            " its last step; what stands before it scales the data, so hand in scaled data)"
+            f"estimator is {what}; expected a fitted one of: {', '.join(TAKEN)}, or a pipeline of"
+            " scalers that ends in one"
         )
     if not hasattr(estimator, "coefs_" if name.startswith("MLP") else "coef_"):
         raise NotFittedError(f"the {name} has not been fitted; call fit(X, y) first")
+    if getattr(getattr(estimator, "_label_binarizer", None), "y_type_", "").startswith(
+        "multilabel"
+    ):
+        raise InputError(f"the {name} learnt several labels a sample; expected one class a sample")
     make = _perceptron if name.startswith("MLP") else _linear
-    return make(kind, estimator, name)
+    chain = make(estimator, name)
+    inputs = chain[0][1].weights.shape[0]
+    before = [part for k, scaler in enumerate(scalers) for part in _scaled(scaler, k, inputs)]
+    classes = None if name == "MLPRegressor" else _classes(estimator)
+    return kind.chain([*before, *chain], (inputs,), classes=classes)
 
 
 def _classes(estimator: Any) -> tuple[Any, ...]:
@@ -55,63 +74,79 @@ def _classes(estimator: Any) -> tuple[Any, ...]:
     return tuple(np.asarray(classes).tolist())
 
 
-def _perceptron(kind: type[Made], estimator: Any, name: str) -> Made:
-    chain: list[tuple[str, Any]] = []
+def _dense(values: Any) -> Values:
+    """Coefficients as an array; `sparsify()` makes them sparse."""
+    return np.asarray(values.toarray() if hasattr(values, "toarray") else values, dtype=float)
+
+
+def _scaled(scaler: Any, number: int, inputs: int) -> Chain:
+    """What a fitted scaler does, as nodes."""
+    name = type(scaler).__name__
+    if name not in SCALERS:
+        raise InputError(
+            f"a step of the pipeline is a {name}; expected: {', '.join(SCALERS)} (or take the last"
+            " step alone, and hand in what the others make of the data)"
+        )
+    if not hasattr(scaler, "n_features_in_"):
+        raise NotFittedError(f"the {name} has not been fitted; call fit(X, y) first")
+    one = np.ones(inputs)
+    if name == "MinMaxScaler":
+        factors, offsets = one * scaler.scale_, one * scaler.min_
+    else:
+        middle = getattr(
+            scaler, {"StandardScaler": "mean_", "RobustScaler": "center_"}.get(name, ""), None
+        )
+        if not getattr(scaler, "with_mean", True) or not getattr(scaler, "with_centering", True):
+            middle = None
+        factors = one if scaler.scale_ is None else one / scaler.scale_
+        offsets = 0 * one if middle is None else -middle * factors
+    found: Chain = [(f"scaler{number}", Scale(factors, offsets if np.any(offsets) else None))]
+    if getattr(scaler, "clip", False):
+        low, high = getattr(scaler, "feature_range", (-1.0, 1.0))
+        found.append((f"scaler{number} clip", Clip(float(low), float(high))))
+    return found
+
+
+def _perceptron(estimator: Any, name: str) -> Chain:
+    chain: Chain = []
     last = len(estimator.coefs_) - 1
     for number, (weights, bias) in enumerate(
         zip(estimator.coefs_, estimator.intercepts_, strict=True)
     ):
-        chain.append(
-            (
-                f"layer{number}",
-                Dense(np.asarray(weights, dtype=float), np.asarray(bias, dtype=float)),
-            )
-        )
+        dense = Dense(np.asarray(weights, dtype=float), np.asarray(bias, dtype=float))
+        chain.append((f"layer{number}", dense))
         between = by_name(estimator.activation if number < last else estimator.out_activation_)
         if between is not None:
             chain.append((f"activation{number}", between))
-    classes = None
-    if name == "MLPClassifier":
-        if (
-            estimator.out_activation_ == "logistic"
-            and getattr(estimator, "_label_binarizer", None) is not None
-            and (estimator._label_binarizer.y_type_.startswith("multilabel"))
-        ):
-            raise InputError(
-                "the MLPClassifier learnt several labels a sample; expected one class a sample"
-            )
-        classes = _classes(estimator)
-        if len(classes) == 2 and estimator.coefs_[-1].shape[1] == 1:
-            chain.append(("classes", SignOutputs(probability=True)))
-    return kind.chain(chain, (estimator.coefs_[0].shape[0],), classes=classes)
+    if (
+        name == "MLPClassifier"
+        and len(_classes(estimator)) == 2
+        and chain[-2][1].weights.shape[1] == 1
+    ):
+        chain.append(("classes", SignOutputs(probability=True)))
+    return chain
 
 
-def _linear(kind: type[Made], estimator: Any, name: str) -> Made:
-    classes = _classes(estimator)
-    weights = np.atleast_2d(np.asarray(estimator.coef_, dtype=float)).T
-    bias = np.broadcast_to(
-        np.atleast_1d(np.asarray(estimator.intercept_, dtype=float)), weights.shape[1:]
-    )
-    chain: list[tuple[str, Any]] = [("layer0", Dense(weights, bias))]
-    if len(classes) == 2 and weights.shape[1] == 1:
-        if name == "LogisticRegression":
-            chain += [
-                ("probability", Activation("sigmoid")),
-                ("classes", SignOutputs(probability=True)),
-            ]
-        else:
-            chain.append(("classes", SignOutputs()))
-    elif name == "LogisticRegression":
-        one_against_rest = (
-            getattr(estimator, "multi_class", "auto") == "ovr"
-            or getattr(estimator, "solver", "") == "liblinear"
-        )
-        if one_against_rest:
+def _linear(estimator: Any, name: str) -> Chain:
+    weights = np.atleast_2d(_dense(estimator.coef_)).T
+    bias = np.broadcast_to(np.atleast_1d(_dense(estimator.intercept_)), weights.shape[1:])
+    two = len(_classes(estimator)) == 2 and weights.shape[1] == 1
+    told = getattr(estimator, "multi_class", "auto")
+    after: list[tuple[str, Node]] = []
+    if name.startswith("LogisticRegression"):
+        if two:
+            # The two-class softmax of (−v, v), which older versions have, is sigmoid(2 v).
+            double = 2.0 if told == "multinomial" else 1.0
+            weights, bias = double * weights, double * bias
+            after.append(("probability", Activation("sigmoid")))
+            after.append(("classes", SignOutputs(probability=True)))
+        elif told == "ovr" or getattr(estimator, "solver", "") == "liblinear":
             raise InputError(
                 "a LogisticRegression that learnt one class against the rest; expected the"
                 " multinomial one (solver lbfgs)"
             )
-        softmax = by_name("softmax")
-        assert softmax is not None
-        chain.append(("probability", softmax))
-    return kind.chain(chain, (weights.shape[0],), classes=classes)
+        else:
+            after.append(("probability", Softmax()))
+    elif two:
+        after.append(("classes", SignOutputs()))
+    return [("layer0", Dense(weights, bias)), *after]
