@@ -198,6 +198,12 @@ class OnSynapses:
             f" {', '.join(p.name for p in self.projections)}"
         )
 
+    def hears_events(self, projection: Projection) -> bool:
+        """Whether what reaches a projection's weights counts events, of which a time step can have
+        several."""
+        entry = self.inputs.get(projection.source)
+        return entry is not None and entry.code in ("poisson", "events")
+
     @property
     def plastic(self) -> tuple[Projection, ...]:
         """The projections that learn."""
@@ -728,11 +734,12 @@ class OnSynapses:
     ) -> Callable[[Values], Values]:
         node = self.topology.nodes[name]
         assert isinstance(node, Weighted)
+        events = self.hears_events(self.projection(name))
 
         def computed(x: Values) -> Values:
             parts = []
             for rows in node.rows_of(x):
-                part, joule = synapses.product(rows, rng)
+                part, joule = synapses.product(rows, rng, events=events)
                 parts.append(part)
                 if tally is not None:
                     tally.append(joule)

@@ -96,6 +96,7 @@ class _Show:
         self.delayed = frozenset(edge for stage in stages for edge in stage.delayed)
         self.local = [(p, p.rule) for p in self.network.plastic if isinstance(p.rule, LocalRule)]
         self.watched = {p.name for p, _ in self.local}
+        self.heard = {p.name: self.network.hears_events(p) for p in self.network.projections}
 
     @property
     def topology(self) -> Network:
@@ -209,9 +210,9 @@ class _Show:
                 self.values[name] = node(sum(parts[1:], start=parts[0]))
 
     def _driven(self, name: str, node: Weighted, x: Values, t: int) -> Values:
-        parts = []
+        parts, events = [], self.heard[name]
         for rows in node.rows_of(x):
-            part, joule = self.synapses[name].product(rows, self.rng)
+            part, joule = self.synapses[name].product(rows, self.rng, events=events)
             self.joule[name] = self.joule.get(name, 0.0) + joule
             parts.append(part)
         if name in self.watched:
@@ -246,7 +247,7 @@ class _Show:
             cells = self.synapses[name]
             if cells is not seen:
                 self._count(name, seen, rows[begun:t])
-                drive, seen, begun = cells.product(rows[t:])[0], cells, t
+                drive, seen, begun = cells.product(rows[t:], events=self.heard[name])[0], cells, t
             shape = (-1, *self.topology.shapes[target])
             taken, out, self.states[target] = population.advance(
                 drive[t - begun :].reshape(shape), self.states[target], self.network.dt_s
@@ -263,7 +264,8 @@ class _Show:
     def _count(self, name: str, cells: Synapses | None, rows: Values) -> None:
         """Add the joules of reads that have been made."""
         if cells is not None and len(rows):
-            self.joule[name] = self.joule.get(name, 0.0) + cells.read_joule(rows)
+            joule = cells.read_joule(rows, events=self.heard[name])
+            self.joule[name] = self.joule.get(name, 0.0) + joule
 
 
 def learnt_in_batches(

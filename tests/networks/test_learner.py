@@ -11,7 +11,7 @@ from spicesnn.networks.competition import CompetingLIF
 from spicesnn.networks.decisions import FirstSpike, LargestOutput, MostSpikes, Votes
 from spicesnn.networks.learner import LearningNetwork
 from spicesnn.networks.on_synapses import Inputs, Neurons
-from spicesnn.networks.populations import IF, LIF
+from spicesnn.networks.populations import IF, LIF, Integrator
 from spicesnn.networks.presenting import _Show
 from spicesnn.networks.projections import AllToAll, Kernels, Lateral, OneToOne, Pool, Projection
 from spicesnn.networks.rules import LastSpikeSTDP, TraceSTDP
@@ -191,6 +191,43 @@ def test_delays_arrive_when_they_should_and_each_line_has_its_weights():
         net.topology, net.encoded(x, None), net.products(None), keep=frozenset({"in>out"})
     )["in>out"][0, :, 0]
     assert arrived == pytest.approx([0, 1.0, 0.5, 0, 0.25, 0.125, 0, 0], abs=1e-9)
+
+
+@pytest.mark.parametrize("rule", [None, TraceSTDP(rise=0.0, fall=0.0)])
+def test_two_events_in_a_step_are_two_reads_as_in_two_steps(rule):
+    """Charges and joules, on cells that are not linear, for learning and for answering."""
+    curved = sn.Hardware(device=sn.devices.Yakopcic(b=8.0), columns="single", read_volts=0.4)
+
+    def net(steps):
+        rng = np.random.default_rng(4)
+        return LearningNetwork(
+            inputs={"in": Inputs(shape=3, code="events")},
+            populations={"out": Neurons(shape=2, kind=Integrator())},
+            projections=(
+                Projection(
+                    source="in",
+                    target="out",
+                    synapses=Ideal(hardware=curved),
+                    initial=np.random.default_rng(1).uniform(0.2, 1.0, (3, 2)),
+                    largest=1.0,
+                    rule=rule,
+                ),
+            ),
+            steps=steps,
+        ).fresh(rng)
+
+    twice = np.array([[[2.0, 0.0, 1.0], [0.0, 2.0, 0.0]]])
+    apart = np.array([[[1.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]])
+    rng = np.random.default_rng(0)
+    few, many = net(2), net(4)
+    ends = [n.outputs(x, rng)[0, -1] for n, x in ((few, twice), (many, apart))]
+    assert ends[0] == pytest.approx(ends[1], rel=1e-9)
+    joules = [n.activity(x, rng)[1] for n, x in ((few, twice), (many, apart))]
+    assert joules[0] == pytest.approx(joules[1], rel=1e-9)
+    if rule is not None:
+        learnt = [n.learn(x, [0], rng).energy for n, x in ((few, twice), (many, apart))]
+        assert learnt[0].read_joule == pytest.approx(joules[0], rel=1e-9)
+        assert learnt[1].read_joule == pytest.approx(joules[0], rel=1e-9)
 
 
 def test_lateral_inhibition_and_recurrence_act_one_step_later():

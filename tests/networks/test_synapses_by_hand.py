@@ -199,6 +199,52 @@ def test_reads_that_are_alike_see_the_same_noise():
     assert reading.joule == pytest.approx(still.read(np.ones((7, 2))).joule, rel=0.2)
 
 
+CURVED = sn.devices.Yakopcic(b=8.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        (Ideal, {}),
+        (Ideal, {"columns": "differential", "wires": sn.Wires(3.0, 2.0)}),
+        (Ideal, {"device": CURVED}),
+        (Solved, {"device": CURVED, "wires": sn.Wires(5.0, 5.0)}),
+        (Solved, {"columns": "offset"}),
+    ],
+)
+def test_events_of_one_line_are_reads_one_after_the_other(kind, changes):
+    rng = np.random.default_rng(11)
+    cells = kind_of(kind, **changes).made(rng.uniform(0.1, 1, (3, 2)), rng, largest=1.0)
+    x = np.array([[2.0, 0.0, 1.0], [0.0, 1.0, 1.0], [0.0, 3.5, -2.0]])
+    reads = [
+        ([0, 1, 2], [[1.0, 0.0, 1.0], [0.0, 1.0, 1.0], [0.0, 1.0, -1.0]]),
+        ([0, 2], [[1.0, 0.0, 0.0], [0.0, 1.0, -1.0]]),
+        ([2], [[0.0, 1.0, 0.0]]),
+        ([2], [[0.0, 0.5, 0.0]]),
+    ]
+    wanted, joule = np.zeros((3, 2)), 0.0
+    for samples, volts in reads:
+        part, spent = cells.product(np.array(volts))
+        wanted[samples] += part
+        joule += spent
+    got = cells.product(x, events=True)
+    assert got[0] == pytest.approx(wanted, rel=1e-9)
+    assert got[1] == pytest.approx(joule, rel=1e-9)
+    assert cells.read_joule(x, events=True) == pytest.approx(joule, rel=1e-9)
+    louder = cells.product(x)  # one read at twice, or more, of the volts
+    assert louder[1] > 1.2 * joule
+    assert (louder[0] == pytest.approx(wanted, rel=1e-6)) is bool(cells.array.linear)
+
+
+def test_noise_of_two_reads_is_that_of_two_draws():
+    rng = np.random.default_rng(12)
+    flaws = sn.Imperfections(read_noise=ReadNoise(relative=0.05))
+    cells = kind_of(Ideal, imperfections=flaws).made([[0.8]], rng, largest=1.0)
+    once = cells.product(np.ones((6000, 1)), rng, events=True)[0].std()
+    twice = cells.product(np.full((6000, 1), 2.0), rng, events=True)[0].std()
+    assert twice == pytest.approx(np.sqrt(2) * once, rel=0.05)
+
+
 def test_full_pulses_are_drawn_so_that_their_mean_makes_the_change():
     rng = np.random.default_rng(11)
     kind = PulseMap(hardware=hardware(), pulses=PULSES, amplitude="fixed")

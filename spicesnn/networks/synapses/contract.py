@@ -8,7 +8,9 @@ wires, tiles, columns, converters and non-idealities are those of a `Hardware`, 
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import ClassVar
@@ -231,6 +233,22 @@ def references_of(columns: Columns, outputs: int) -> NDArray[np.int64]:
     if isinstance(columns, Offset):
         return np.unique(columns.references(outputs))
     return np.zeros(0, dtype=np.int64)
+
+
+def in_turn(x: Floats) -> Iterator[tuple[NDArray[np.int64], Floats]]:
+    """Reads that events (n, rows) of a time step take, one after the other: of which samples, and
+    their volts over the read voltage. What is left of a value beyond whole events is a read, too."""
+    size, everyone = np.abs(x), np.arange(len(x))
+    yield everyone, np.clip(x, -1.0, 1.0)
+    for k in range(1, math.ceil(size.max(initial=0.0))):
+        more = everyone[np.any(size > k, axis=1)]
+        yield more, np.sign(x[more]) * np.clip(size[more] - k, 0.0, 1.0)
+
+
+def _squares(x: Floats) -> Floats:
+    """Squares of what lines see, added up over their reads, over that of the read voltage."""
+    whole = np.floor(np.abs(x))
+    return np.asarray(whole + (np.abs(x) - whole) ** 2)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -470,11 +488,13 @@ class Synapses:
         # for what leaks into those lines.
         return float((volts**2).sum(axis=0) @ effective.sum(axis=1))
 
-    def read_joule(self, x: Floats) -> float:
-        """Joules of reads of n inputs (n, rows)."""
+    def read_joule(self, x: Floats, *, events: bool = False) -> float:
+        """Joules of reads of n inputs (n, rows); see `product`."""
         if self.effective is None or self.solves_reads:
-            return self.read(x).joule
-        return self._watt(x * self.hardware.read_volts, self.effective) * self.hardware.read_s
+            parts = [part for _, part in in_turn(x)] if events else [x]
+            return sum(self.read(part).joule for part in parts)
+        volts = (np.sqrt(_squares(x)) if events else x) * self.hardware.read_volts
+        return self._watt(volts, self.effective) * self.hardware.read_s
 
     @property
     def solves_reads(self) -> bool:
@@ -497,12 +517,30 @@ class Synapses:
             return True
         return noisy and flaws.alone_read_noise > 0
 
-    def product(self, x: Floats, rng: np.random.Generator | None = None) -> tuple[Floats, float]:
+    def product(
+        self, x: Floats, rng: np.random.Generator | None = None, *, events: bool = False
+    ) -> tuple[Floats, float]:
         """Weighted sums (n, outputs) in units of input times weight, and the joules of the reads.
 
         On single columns the lowest conductance is no weight: a reference line takes off what it
-        carries."""
-        reading = self.read(x, rng)
+        carries.
+
+        Parameters
+        ----------
+        x : (n, rows)
+        rng : Generator, optional
+            Of read noise.
+        events : bool
+            Whether inputs are events of a time step: more than one of a line are as many reads, one
+            after the other, whose charges add up. Else a value beyond 1 is a voltage beyond the
+            read voltage.
+        """
+        if not events:
+            reading = self.read(x, rng)
+        elif self.read_by_matrix(noisy=False):  # charges of linear cells add up by themselves
+            reading = Reading(amps=self.read(x).amps, joule=self.read_joule(x, events=True))
+        else:
+            reading = self._read_in_turn(x, rng)
         found = reading.amps / (self.unit * self.hardware.read_volts)
         if isinstance(self.columns, Single):
             window = self.hardware.used_window()
@@ -510,6 +548,15 @@ class Synapses:
         if self.gain is not None:
             found = found * self.gain
         return np.asarray(found), reading.joule
+
+    def _read_in_turn(self, x: Floats, rng: np.random.Generator | None) -> Reading:
+        """One read after the other, added up."""
+        amps, joule = np.zeros((len(x), self.outputs)), 0.0
+        for some, part in in_turn(x):
+            one = self.read(part, rng)
+            amps[some] += one.amps
+            joule += one.joule
+        return Reading(amps=amps, joule=joule)
 
     def counted(self, read_joule: float) -> Synapses:
         """The same synapses with the joules of some reads added to their energy."""
