@@ -254,14 +254,7 @@ def bench_large(sizes: list[int], repeats: int) -> dict[str, float]:
                 engine.read(arrays[-1], volts[1])
 
             array = fresh()
-            # A list of names to be saved costs ngspice more than saving everything.
-            deck = "\n".join(
-                line
-                for line in read_deck(
-                    array, Levels.checked(array, volts[:1]), save_nodes=False
-                ).text.splitlines()
-                if not line.startswith(".save")
-            )
+            deck = read_deck(array, Levels.checked(array, volts[:1])).text
             found = interleaved(
                 {
                     "first": meter.timed(first),

@@ -181,8 +181,11 @@ def with_circuit(deck: Deck, circuit: Circuit, *, save: tuple[str, ...] = ()) ->
             raise InputError(
                 f"the deck already has an element {word!r}; rename it in the PySpice circuit"
             )
-    marker = deck.text.index("\n.save") + 1
-    saves = [f".save {' '.join(save)}"] if save else []
+    end = re.search(r"^\.(save|dc|tran) ", deck.text, re.MULTILINE)
+    assert end is not None
+    marker = end.start()
+    everything = "" if end.group(1) == "save" else "all "  # kept without a card, but not beside one
+    saves = [f".save {everything}{' '.join(save)}"] if save else []
     placed = "\n".join(
         [remark(f"---- placed: {getattr(circuit, 'title', 'circuit')}"), *lines, *saves]
     )

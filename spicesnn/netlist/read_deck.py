@@ -22,7 +22,7 @@ from spicesnn.netlist.cells import (
     place_linear,
     place_models,
 )
-from spicesnn.netlist.deck import Deck, Lines, number, print_cards, save_cards, vector
+from spicesnn.netlist.deck import Deck, Lines, number, print_cards, vector
 from spicesnn.netlist.geometry import lay_out
 
 _MANY = 256
@@ -35,7 +35,6 @@ def read_deck(
     *,
     accuracy: ReadAccuracy | None = None,
     inline_models: bool = False,
-    save_nodes: bool = True,
     title: str = "",
 ) -> Deck:
     """Return the deck that reads an array at a batch of line voltages.
@@ -51,8 +50,6 @@ def read_deck(
     accuracy : ReadAccuracy, optional
     inline_models : bool
         Whether model files are copied into the deck, so that it stands alone.
-    save_nodes : bool
-        Whether the voltages of all cell terminals are kept, beside the source currents.
     title : str, optional
 
     Raises
@@ -107,11 +104,11 @@ def read_deck(
             )
 
     shown = current_signals(columns)
-    signals = [*shown, *current_signals(rows), *placed.signals]
-    if save_nodes:
-        signals += [f"v({node})" for node in [*geometry.word.ravel(), *geometry.bit.ravel()]]
+    nodes = (f"v({node})" for node in [*geometry.word.ravel(), *geometry.bit.ravel()])
+    signals = [*shown, *current_signals(rows), *placed.signals, *nodes]
+    # No .save card: without one ngspice keeps everything; for each name of one it goes through all
+    # vectors, which takes longer than the solution of a 128 x 128 array.
     analysis = f"dc vidx 0 {levels.batch - 1} 1"
-    cards.extend(save_cards(signals))
     cards.add(f".{analysis}")
     cards.extend(print_cards("dc", shown or current_signals(rows)))
     cards.add(".end")

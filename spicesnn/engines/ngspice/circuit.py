@@ -183,12 +183,8 @@ def loadable(deck: Deck, fed: tuple[str, ...]) -> str:
             if not dropping:
                 kept.append(line)
             continue
-        # The analysis is given as a command; .print cards are for people. For each name of a .save
-        # card ngspice goes through all vectors of a plot, which takes longer than the solution of a
-        # 128 x 128 array; a read without any keeps everything, at no cost.
-        dropping = head in (".print", ".tran", ".dc") or (
-            head == ".save" and deck.analysis.startswith("dc")
-        )
+        # The analysis is given as a command; .print cards are for people.
+        dropping = head in (".print", ".tran", ".dc")
         if head in wanted:
             # No `dc 0` here: ngspice 39.3 crashes on an external source that has one.
             kept.append(re.sub(r"^(\S+ \S+ \S+).*$", r"\1 external", line))
