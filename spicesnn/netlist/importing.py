@@ -268,7 +268,7 @@ def _chosen(path: Path, library: Library, name: str | None) -> Subckt:
     called = {
         split(assignments(card.text)[0])[-1]
         for s in library.subckts.values()
-        for card in s.elements
+        for card in s.every()
         if card.text.startswith("x")
     }
     outermost = [s for s in library.subckts.values() if s.name not in called]

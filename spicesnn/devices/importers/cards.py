@@ -33,11 +33,20 @@ _LONGEST = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One card in lower case, continuations joined, and where it begins."""
+    """One card in lower case, continuations joined, and where it begins.
+
+    Attributes
+    ----------
+    text, file : str
+    line : int
+    guards : tuple of (bool, Card)
+        Conditions of the ``.if`` blocks that it stands in, and whether each must hold.
+    """
 
     text: str
     file: str
     line: int
+    guards: tuple[tuple[bool, Card], ...] = field(default=(), compare=False)
 
     def error(self, what: str) -> UnsupportedNetlistError:
         """Return the error about this card."""
@@ -50,7 +59,8 @@ class Scope:
 
     params: dict[str, tuple[str, Card]] = field(default_factory=dict)
     funcs: dict[str, tuple[tuple[str, ...], str, Card]] = field(default_factory=dict)
-    models: dict[str, tuple[str, list[tuple[str, str]], Card]] = field(default_factory=dict)
+    models: dict[str, list[tuple[str, list[tuple[str, str]], Card]]] = field(default_factory=dict)
+    """Several of one name where they stand in the arms of an ``.if``."""
     initial: dict[str, tuple[str, Card]] = field(default_factory=dict)
 
 
@@ -68,6 +78,10 @@ class Subckt:
     scope : Scope
         What is defined inside.
     elements : list of Card
+    inner : dict
+        Sub-circuits that are defined inside it, by their names.
+    around : Subckt or None
+        The one that it is defined in.
     """
 
     name: str
@@ -76,6 +90,21 @@ class Subckt:
     defaults: dict[str, str]
     scope: Scope = field(default_factory=Scope)
     elements: list[Card] = field(default_factory=list)
+    inner: dict[str, Subckt] = field(default_factory=dict, repr=False)
+    around: Subckt | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def path(self) -> str:
+        """Its name behind those that it is defined in."""
+        return self.name if self.around is None else f"{self.around.path}.{self.name}"
+
+    def every(self) -> list[Card]:
+        """Return its elements and those of all that are defined inside it."""
+        return [*self.elements, *(card for one in self.inner.values() for card in one.every())]
+
+    def scopes(self) -> list[Scope]:
+        """Return what is defined in it and around it, the nearest first."""
+        return [self.scope, *([] if self.around is None else self.around.scopes())]
 
 
 @dataclass(slots=True)
@@ -86,6 +115,15 @@ class Library:
     subckts: dict[str, Subckt] = field(default_factory=dict)
     bench: list[Card] = field(default_factory=list)
     """Elements outside any sub-circuit, and cards that are left out."""
+
+    def called(self, name: str, by: Subckt) -> Subckt | None:
+        """Return the sub-circuit that a name means inside another: the nearest definition."""
+        here: Subckt | None = by
+        while here is not None:
+            if name in here.inner:
+                return here.inner[name]
+            here = here.around
+        return self.subckts.get(name)
 
     def without_pins(self, name: str, unused: Collection[str]) -> Library:
         """Return the same with pins of one sub-circuit left open: they are inner nodes of it
@@ -231,36 +269,45 @@ def library_of(cards: list[Card]) -> Library:
     Raises
     ------
     UnsupportedNetlistError
-        A card that is none of a circuit description, a name that is defined twice, a sub-circuit
-        without an end.
+        A card that is none of a circuit description, a name that is defined twice, a sub-circuit or
+        a condition without an end.
     """
-    library = Library()
+    library, blocks = Library(), _Blocks()
     inside: Subckt | None = None
     for card in cards:
-        word = card.text.split(maxsplit=1)[0]
+        match = _CONDITION.match(card.text)
+        word = match.group(0) if match else card.text.split(maxsplit=1)[0]
         scope = library.scope if inside is None else inside.scope
-        if word == ".subckt":
-            if inside is not None:
-                raise card.error("a sub-circuit inside another; put it beside it")
-            inside = _subckt(card)
-            if inside.name in library.subckts:
+        if match is not None:
+            blocks.take(card, word)
+        elif word in _DEFINITIONS and blocks.open:
+            raise card.error(
+                f"{word!r} inside .if is not taken; expected elements and .model there"
+            )
+        elif word == ".subckt":
+            inside = _subckt(card, inside)
+            beside = library.subckts if inside.around is None else inside.around.inner
+            if inside.name in beside:
                 raise card.error(f"a second sub-circuit {inside.name!r}")
-            library.subckts[inside.name] = inside
+            beside[inside.name] = inside
         elif word == ".ends":
             if inside is None:
                 raise card.error(".ends without .subckt")
-            inside = None
-        elif word in (".param", ".params", ".parameter", ".parameters", ".func"):
+            named = card.text.split()[1:2]
+            if inside.around is not None and named not in ([], [inside.name]):
+                raise card.error(f".ends of {named[0]!r} where {inside.name!r} is open")
+            inside = inside.around
+        elif word in _PARAMS:
             _define(scope, card)
         elif word == ".model":
-            _model(scope, card)
+            _model(scope, replace(card, guards=blocks.guards))
         elif word == ".ic" and inside is not None:
             _initial(scope, card)
         elif word.startswith("."):
             if word not in BENCH:
                 raise card.error(
                     f"{word!r} is not taken; expected the cards of a device: .subckt, .param,"
-                    " .func, .model, .ic"
+                    " .func, .model, .ic, .if"
                 )
             if inside is not None and word not in (".nodeset", ".global"):
                 raise card.error(f"{word!r} inside a sub-circuit")
@@ -271,13 +318,62 @@ def library_of(cards: list[Card]) -> Library:
                     f"{word[:40]!r} is neither a card nor an element that is taken (code models,"
                     " which begin with a, are not)"
                 )
-            (library.bench if inside is None else inside.elements).append(card)
+            (library.bench if inside is None else inside.elements).append(
+                replace(card, guards=blocks.guards)
+            )
     if inside is not None:
         raise inside.card.error(f"sub-circuit {inside.name!r} has no end (.ends)")
+    if blocks.open:
+        raise blocks.open[-1][-1].error(".if has no .endif")
     return library
 
 
-def _subckt(card: Card) -> Subckt:
+_CONDITION = re.compile(r"\.(?:if|elseif|else|endif)(?![\w.])")
+_PARAMS = frozenset({".param", ".params", ".parameter", ".parameters", ".func"})
+_DEFINITIONS = _PARAMS | {".subckt", ".ends", ".ic", ".global"}
+
+
+class _Blocks:
+    """The ``.if`` blocks that are open.
+
+    Attributes
+    ----------
+    open : list of list of Card
+        Of each its conditions up to here; behind ``.else`` that card is the last.
+    """
+
+    def __init__(self) -> None:
+        self.open: list[list[Card]] = []
+
+    def take(self, card: Card, word: str) -> None:
+        """Follow a card that begins, parts or ends a block."""
+        rest = card.text[len(word) :].strip()
+        if bool(rest) != (word in (".if", ".elseif")):
+            raise card.error(f"{word} {'with' if rest else 'without'} a condition")
+        condition = replace(card, text=bare(rest), guards=())
+        if word == ".if":
+            self.open.append([condition])
+            return
+        if not self.open:
+            raise card.error(f"{word} without .if")
+        if word == ".endif":
+            self.open.pop()
+            return
+        if not self.open[-1][-1].text:
+            raise card.error(f"{word} behind .else")
+        self.open[-1].append(condition)
+
+    @property
+    def guards(self) -> tuple[tuple[bool, Card], ...]:
+        """What must hold for what stands here."""
+        found: list[tuple[bool, Card]] = []
+        for *before, last in self.open:
+            found += [(False, condition) for condition in before]
+            found += [(True, last)] if last.text else []
+        return tuple(found)
+
+
+def _subckt(card: Card, around: Subckt | None) -> Subckt:
     head, given = assignments(re.sub(r"\bparams\s*:", " ", card.text))
     parts = split(head)[1:]
     if not parts or not re.fullmatch(_NAME, parts[0]):
@@ -287,7 +383,9 @@ def _subckt(card: Card) -> Subckt:
             raise card.error(f"{pin!r} is no name of a pin")
     if len(set(parts[1:])) != len(parts) - 1:
         raise card.error("two pins of one name")
-    return Subckt(name=parts[0], card=card, pins=tuple(parts[1:]), defaults=dict(given))
+    return Subckt(
+        name=parts[0], card=card, pins=tuple(parts[1:]), defaults=dict(given), around=around
+    )
 
 
 def _define(scope: Scope, card: Card) -> None:
@@ -332,9 +430,10 @@ def _model(scope: Scope, card: Card) -> None:
             " or sw"
         )
     head, given = assignments(bare(match.group(2)))
-    if parts[1] in scope.models:
+    known = scope.models.setdefault(parts[1], [])
+    if not all(card.guards and other.guards for _, _, other in known):
         raise card.error(f"a second model {parts[1]!r}")
-    scope.models[parts[1]] = (kind, [*((word, "") for word in split(head)), *given], card)
+    known.append((kind, [*((word, "") for word in split(head)), *given], card))
 
 
 def _initial(scope: Scope, card: Card) -> None:

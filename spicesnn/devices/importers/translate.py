@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from spicesnn.devices.importers.cards import Card, Library, Scope, Subckt, bare
+from spicesnn.devices.importers.cards import Card, Library, Subckt, assignments, bare
 from spicesnn.devices.importers.dialects import Meaning, SpiceDialect, build, number, opaque
-from spicesnn.devices.importers.elements import Element, Grammar
+from spicesnn.devices.importers.elements import TRANSISTORS, Element, Grammar
 from spicesnn.devices.importers.expressions import Term, WordError, parse, words
 from spicesnn.errors import UnsupportedNetlistError
 
@@ -21,6 +21,7 @@ _MOST_ELEMENTS = 2_000
 _DEEPEST = 12
 """Sub-circuits inside one another, and functions that call functions."""
 _MOST_PARTS = 200
+_WORD = re.compile(r"(?<![\w.])[a-z_]\w*")
 _MODEL_OF = {
     "d": ("d",),
     "q": ("npn", "pnp"),
@@ -110,7 +111,38 @@ def translate(
     UnsupportedNetlistError
         Something else that cannot be understood.
     """
-    return _Translator(library, dialect).part(library.subckts[name], {}, settable, kept, 0)
+    return _Translator(library, dialect).part(library.subckts[name], _Call(settable, kept))
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """How a sub-circuit is called.
+
+    Attributes
+    ----------
+    settable : Mapping
+        Parameter that is not known yet → whether it is certainly not below 0.
+    kept : frozenset of str
+        Nodes that are wanted.
+    given : Mapping
+        Constants that are passed.
+    by : _Names or None
+        The names of what calls it.
+    copies : float
+        In parallel.
+    depth : int
+    """
+
+    settable: Mapping[str, bool]
+    kept: frozenset[str]
+    given: Mapping[str, Term] = field(default_factory=dict)
+    by: _Names | None = None
+    copies: float = 1.0
+    depth: int = 0
+
+
+def _named(text: str) -> set[str]:
+    return set(_WORD.findall(text))
 
 
 class _Translator:
@@ -118,7 +150,10 @@ class _Translator:
         self.library, self.dialect = library, dialect
         self.steps = 0
         self.trees: dict[str, Term] = {}
+        self.words: dict[str, set[str]] = {}
         self.made: dict[tuple[str, tuple[tuple[str, Term], ...], frozenset[str]], Part] = {}
+        nothing = Subckt(name="", card=Card("", "", 0), pins=(), defaults={})
+        self.outside = _Names(self, nothing, _Call({}, frozenset()))
         self.globals = {
             word
             for card in library.bench
@@ -126,15 +161,9 @@ class _Translator:
             for word in card.text.split()[1:]
         }
 
-    def part(
-        self,
-        subckt: Subckt,
-        given: dict[str, Term],
-        settable: Mapping[str, bool],
-        kept: frozenset[str],
-        depth: int,
-    ) -> Part:
-        if depth > _DEEPEST or len(self.made) > _MOST_PARTS:
+    def part(self, subckt: Subckt, call: _Call) -> Part:
+        kept = call.kept
+        if call.depth > _DEEPEST or len(self.made) > _MOST_PARTS:
             raise subckt.card.error(
                 "sub-circuits are too deep inside one another, or too many; does one hold itself?"
             )
@@ -143,10 +172,17 @@ class _Translator:
                 f"{len(subckt.elements)} elements in one sub-circuit; expected at most"
                 f" {_MOST_ELEMENTS}"
             )
-        names = _Names(self, subckt, given, settable)
+        if subckt.around is not None and self.dialect is SpiceDialect.PSPICE:
+            raise ForeignWordError(
+                f"{subckt.card.file}, line {subckt.card.line}: '.subckt' inside another is none of"
+                " pspice"
+            )
+        names = _Names(self, subckt, call)
         grammar = Grammar(self.dialect, names.understand)
         elements: dict[str, Element] = {}
         for card in subckt.elements:
+            if not names.holds(card):
+                continue
             element = self.guarded(card, grammar.element, card)
             if element.name in elements:
                 raise card.error(f"a second element {element.name!r}")
@@ -154,6 +190,10 @@ class _Translator:
         pins = tuple(self.guarded(subckt.card, grammar.node, pin) for pin in subckt.pins)
         if "0" in pins:
             raise subckt.card.error(f"the pin {subckt.pins[pins.index('0')]!r} is the ground")
+        if call.copies != 1.0:
+            elements = {
+                name: self.copied(element, call.copies) for name, element in elements.items()
+            }
         solved = _Currents(elements, pins).all()
         kept |= {
             node
@@ -173,11 +213,11 @@ class _Translator:
         for k, element in enumerate(live):
             self.check_nodes(element)
             if element.kind == "x":
-                inner[element.name], live[k] = self.call(element, names, kept, depth)
+                inner[element.name], live[k] = self.call(element, names, subckt, call)
             elif element.kind in _MODEL_OF:
-                models[element.of] = self.model(element, subckt.scope, names)
+                models[element.of] = self.model(element, names)
         return Part(
-            name=self.own_name(subckt.name),
+            name=self.own_name(subckt.path),
             pins=pins,
             parameters=tuple(names.settable),
             local=names.local(live, models, initial),
@@ -215,12 +255,40 @@ class _Translator:
             text = f"{card.file}, line {card.line}: {error.word[:60]!r} {error.why}"
             raise (ForeignWordError if error.foreign else UnsupportedNetlistError)(text) from None
 
+    def copied(self, element: Element, copies: float) -> Element:
+        """Return an element as it stands for all of some copies in parallel: voltages are those of
+        one, and currents add up."""
+        value = element.value
+        why = ""
+        if value is not None and value.holds("i"):
+            why = "asks for a current, of which it is not certain whether one copy's is meant"
+        elif element.name[0] == "b" and element.kind == "bi":
+            why = f"is one source for all copies in {self.dialect}; expected a G source"
+        elif self.dialect is SpiceDialect.NGSPICE and any(
+            key == "m" for key, _ in assignments(element.card.text)[1]
+        ):
+            why = "has copies of its own, which ngspice 39 forgets there against its manual"
+        elif element.kind == "s":
+            why = "is a switch, of which there are no copies"
+        if why:
+            raise element.card.error(
+                f"{element.name!r} {why} (the sub-circuit is called with m={copies:g})"
+            )
+        times = number(copies)
+        if element.kind == "x" or element.kind in TRANSISTORS:
+            before = dict(element.given).get("m", number(1.0))
+            given = [entry for entry in element.given if entry[0] != "m"]
+            return replace(element, given=(*given, ("m", build("*", before, times))))
+        if value is None or element.kind in ("v", "bv"):
+            return element
+        return replace(element, value=build("/" if element.kind == "r" else "*", value, times))
+
     def call(
-        self, element: Element, names: _Names, kept: frozenset[str], depth: int
+        self, element: Element, names: _Names, by: Subckt, outer: _Call
     ) -> tuple[Part, Element]:
         """Return the sub-circuit that an X element calls, understood for the constants it passes,
         and the element with the rest."""
-        subckt = self.library.subckts.get(element.of)
+        subckt = self.library.called(element.of, by)
         if subckt is None:
             raise element.card.error(f"no sub-circuit {element.of!r} in this file")
         if len(subckt.pins) != len(element.nodes):
@@ -228,14 +296,16 @@ class _Translator:
                 f"{element.of!r} has {len(subckt.pins)} pins; {len(element.nodes)} nodes are given"
             )
         passed = dict(element.given)
+        copies = 1.0
+        if "m" in passed and "m" not in subckt.defaults and "m" not in subckt.scope.params:
+            copies = self.count(element, passed.pop("m"), names)
+        elif outer.copies != 1.0 and "m" in passed:
+            raise element.card.error(
+                f"copies of {element.of!r}, which has a parameter m of its own, are not translated"
+            )
         unknown = [
             key for key in passed if key not in subckt.defaults and key not in subckt.scope.params
         ]
-        if unknown == ["m"]:
-            raise element.card.error(
-                "copies of a sub-circuit in parallel (m=) are not translated; call it as often as is"
-                " meant"
-            )
         if unknown:
             raise element.card.error(f"{element.of!r} takes no parameter {unknown[0]!r}")
         constants = {key: term for key, term in passed.items() if term.op == "num"}
@@ -245,24 +315,100 @@ class _Translator:
             if key not in constants
         }
         inside = frozenset(
-            node.partition(".")[2] for node in kept if node.startswith(f"{element.name}.")
+            node.partition(".")[2] for node in outer.kept if node.startswith(f"{element.name}.")
         )
-        signs = [
+        marks = [
             (f"sign of {name}", number(float(sign))) for name, sign in sorted(variable.items())
         ]
-        key = (element.of, (*sorted(constants.items(), key=lambda entry: entry[0]), *signs), inside)
+        marks += [("copies", number(copies)), *self.inherited(subckt, names)]
+        key = (
+            subckt.path,
+            (*sorted(constants.items(), key=lambda entry: entry[0]), *marks),
+            inside,
+        )
         if key not in self.made:
-            made = self.part(subckt, constants, variable, inside, depth + 1)
+            made = self.part(
+                subckt, _Call(variable, inside, constants, names, copies, outer.depth + 1)
+            )
             self.made[key] = made
         left = tuple((name, term) for name, term in element.given if name in variable)
         return self.made[key], replace(element, of=self.made[key].name, given=left)
 
-    def model(
-        self, element: Element, scope: Scope, names: _Names
-    ) -> tuple[str, tuple[tuple[str, Term], ...]]:
-        found = scope.models.get(element.of) or self.library.scope.models.get(element.of)
-        if found is None:
+    def count(self, element: Element, copies: Term, names: _Names) -> float:
+        """Return how many copies of a sub-circuit an X element calls."""
+        if self.dialect not in (SpiceDialect.NGSPICE, SpiceDialect.HSPICE):
+            raise element.card.error(
+                "copies of a sub-circuit in parallel (m=) are not translated from"
+                f" {self.dialect}; call it as often as is meant"
+            )
+        found = names.constant(copies)
+        if found is None or not found > 0.0:
+            raise element.card.error(
+                "m= of a sub-circuit: expected a number of copies above 0, which no parameter that"
+                " can be set decides"
+            )
+        return found
+
+    def inherited(self, subckt: Subckt, names: _Names) -> list[tuple[str, Term]]:
+        """Return what a sub-circuit's words may mean where it is called: parameters of those that
+        call it."""
+        if subckt.path not in self.words:
+            self.words[subckt.path] = self.all_words(subckt)
+        return [
+            (f"from outside: {name}", term)
+            for name in sorted(self.words[subckt.path])
+            if (term := names.lent(name)) is not None
+        ]
+
+    def all_words(self, subckt: Subckt) -> set[str]:
+        """Return the words in a sub-circuit, in those it calls and in what these may use."""
+        found, left, seen = set[str](), [subckt], set[str]()
+        scopes = [self.library.scope]
+        while left:
+            one = left.pop()
+            if one.path not in seen:
+                seen.add(one.path)
+                scopes += one.scopes()
+                words = _named(" ".join([card.text for card in one.elements]))
+                found |= words | _named(" ".join(one.defaults.values()))
+                called = (self.library.called(name, one) for name in words)
+                left += [inner for inner in called if inner is not None]
+        for scope in scopes:
+            for text, _ in scope.params.values():
+                found |= _named(text)
+            for _, text, _ in scope.funcs.values():
+                found |= _named(text)
+            for models in scope.models.values():
+                for _, _, card in models:
+                    found |= _named(card.text)
+        return found
+
+    def model(self, element: Element, names: _Names) -> tuple[str, tuple[tuple[str, Term], ...]]:
+        own = names.subckt.scope
+        scope = next(
+            (
+                one
+                for one in [*names.subckt.scopes(), self.library.scope]
+                if element.of in one.models
+            ),
+            None,
+        )
+        if scope is None:
             raise element.card.error(f"no model {element.of!r} in this file")
+        for _, _, card in () if scope is own else scope.models[element.of]:
+            text = " ".join([card.text, *(condition.text for _, condition in card.guards)])
+            inside = _named(text) & (names.own | names.settable.keys())
+            if inside:
+                raise card.error(
+                    f"the model {element.of!r} asks for {min(inside)!r}, which the sub-circuit that"
+                    " uses it sets; put the model into that sub-circuit"
+                )
+        taken = [entry for entry in scope.models[element.of] if names.holds(entry[2])]
+        if len(taken) != 1:
+            raise element.card.error(
+                f"{len(taken)} models {element.of!r} under conditions that hold; expected one"
+            )
+        found = taken[0]
         kind, given, card = found
         if kind not in _MODEL_OF[element.kind]:
             if kind in ("vswitch", "iswitch"):
@@ -306,14 +452,8 @@ class _Names:
     """What the names in a sub-circuit stand for: parameters that can be set, constants,
     functions."""
 
-    def __init__(
-        self,
-        owner: _Translator,
-        subckt: Subckt,
-        given: dict[str, Term],
-        settable: Mapping[str, bool],
-    ) -> None:
-        self.owner, self.subckt, self.given = owner, subckt, given
+    def __init__(self, owner: _Translator, subckt: Subckt, call: _Call) -> None:
+        self.owner, self.subckt, self.given, self.by = owner, subckt, call.given, call.by
         self.texts: dict[str, tuple[str, Card]] = dict(owner.library.scope.params)
         self.texts |= subckt.scope.params
         for key, text in subckt.defaults.items():
@@ -322,16 +462,91 @@ class _Names:
                     f"{key!r} is a parameter of the card and defined inside as well"
                 )
             self.texts[key] = (bare(text), subckt.card)
-        self.settable = dict(settable)
+        self.own = {*subckt.defaults, *subckt.scope.params}
+        self.settable = dict(call.settable)
         self.meanings: dict[str, Term] = {}
         self.formulas: dict[str, Term] = {}
         self.asking: list[str] = []
-        unknown = [name for name in settable if name not in self.texts]
+        unknown = [name for name in self.settable if name not in self.texts]
         if unknown:
             raise subckt.card.error(
                 f"takes no parameter {unknown[0]!r}; it takes:"
                 f" {', '.join(subckt.defaults) or 'none'}"
             )
+
+    def holds(self, card: Card) -> bool:
+        """Return whether the conditions that a card stands under hold."""
+        for wanted, condition in card.guards:
+            term = self.owner.guarded(condition, self.condition, condition)
+            if term.op == "opaque":
+                raise condition.error(f"{term.word!r} {term.names[0]}")
+            value = self.constant(term)
+            if value is None:
+                raise condition.error(
+                    "the condition depends on a parameter that can be set; it decides the circuit,"
+                    " so it must keep its value"
+                )
+            if bool(value) != wanted:
+                return False
+        return True
+
+    def condition(self, card: Card) -> Term:
+        if self.owner.dialect not in (SpiceDialect.NGSPICE, SpiceDialect.HSPICE):
+            raise WordError(".if", f"is no card of {self.owner.dialect}", foreign=True)
+        return self.meaning(False).truth(self.understand(card.text, card, False))
+
+    def constant(self, term: Term) -> float | None:
+        """Return the value of an expression of constants, or None if it holds more."""
+        while term.op == "par" and term.names[0] in self.formulas:
+            term = self.formulas[term.names[0]]
+        if term.op == "num":
+            return term.value
+        if term.op in ("par", "opaque"):
+            return None
+        values = [self.constant(a) for a in term.args]
+        if any(value is None for value in values):
+            return None
+        made = build(term.op, *(number(value) for value in values if value is not None))
+        return made.value if made.op == "num" else None
+
+    def lent(self, name: str) -> Term | None:
+        """Return what a parameter of this sub-circuit, or of those that call it, is for one that it
+        calls; None where none of them has it.
+
+        ngspice (measured of 39.3) and LTspice let a sub-circuit see them; so what is no number known
+        here, and every one in the other dialects, is refused where it is asked for."""
+        if name not in self.own and name not in self.settable:
+            return None if self.by is None else self.by.lent(name)
+        dialect = self.owner.dialect
+        if dialect in (SpiceDialect.NGSPICE, SpiceDialect.LTSPICE):
+            value = self.constant(self.parameter(name, self.subckt.card))
+            if value is not None:
+                return number(value)
+        return opaque(
+            f"is a parameter of {self.subckt.name!r}, which calls this sub-circuit; make it one of"
+            f" this .subckt too, and pass it: {name}={{{name}}}",
+            name,
+        )
+
+    def made_of(self, name: str) -> set[str]:
+        """Return the global parameters that a global parameter is made of."""
+        known = self.owner.library.scope.params
+        left, found = [name], set[str]()
+        while left:
+            for word in _named(known[left.pop()][0]):
+                if word in known and word not in found:
+                    found.add(word)
+                    left.append(word)
+        return found
+
+    def hidden(self, names: set[str]) -> set[str]:
+        """Return those global parameters of some names that mean something else in this sub-circuit
+        or in those that call it."""
+        return {
+            name
+            for name in names & self.owner.library.scope.params.keys()
+            if name in self.own or (self.by is not None and self.by.lent(name) is not None)
+        }
 
     def nonnegative(self, name: str) -> bool:
         """Return whether a parameter is certainly not below 0."""
@@ -349,6 +564,29 @@ class _Names:
             return Term("par", names=(name,), word=name)
         if name in self.given:
             return self.given[name]
+        if name not in self.own:
+            lent = None if self.by is None else self.by.lent(name)
+            if lent is not None:
+                return replace(lent, word=name)
+            clash = self.hidden(self.made_of(name))
+            if (
+                clash
+                and self.owner.dialect is SpiceDialect.NGSPICE
+                and not self.settable.keys() & (self.made_of(name) - self.own)
+            ):
+                return self.owner.outside.parameter(name, card)
+            if clash:
+                return opaque(
+                    f"is made of {min(clash)!r}, which has a second meaning in the sub-circuit; give"
+                    " one of them another name",
+                    name,
+                )
+        elif self.owner.dialect is SpiceDialect.HSPICE and name in self.owner.library.scope.params:
+            return opaque(
+                "is a parameter of the whole file too, and .option parhier decides which of both"
+                " counts; give one of them another name",
+                name,
+            )
         if name not in self.meanings:
             if name in self.asking or len(self.asking) > 60:
                 how = "by itself" if name in self.asking else "through more than 60 others"
@@ -435,7 +673,7 @@ class _Names:
         if name in formals:
             return formals[name]
         constant = meaning.constant(name)
-        if name in self.texts:
+        if name in self.texts or (self.by is not None and self.by.lent(name) is not None):
             if constant is not None and meaning.hides(name, element=not self.asking):
                 return opaque(
                     f"is a parameter here, and a word of {self.owner.dialect}'s own; give the"
@@ -453,10 +691,18 @@ class _Names:
         self, raw: Term, args: tuple[Term, ...], card: Card, meaning: Meaning, depth: int
     ) -> Term:
         name = raw.names[0]
-        own = self.subckt.scope.funcs.get(name) or self.owner.library.scope.funcs.get(name)
-        if own is None:
+        scopes = [*self.subckt.scopes(), self.owner.library.scope]
+        found = next((s.funcs[name] for s in scopes if name in s.funcs), None)
+        if found is None:
             return meaning.function(name, args)
-        formals, text, where = own
+        formals, text, where = found
+        if name not in self.subckt.scope.funcs and self.owner.dialect is not SpiceDialect.NGSPICE:
+            clash = self.hidden(_named(text) - {*formals})
+            if clash:
+                raise WordError(
+                    min(clash),
+                    f"has a second meaning where {name}() is called; give one of them another name",
+                )
         if len(args) != len(formals):
             raise WordError(f"{name}(", f"takes {len(formals)} arguments, not {len(args)}")
         if depth > _DEEPEST:
