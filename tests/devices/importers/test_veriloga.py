@@ -574,3 +574,18 @@ def test_a_step_in_an_unknown_is_not_taken_for_a_straight_line(tmp_path):
     assert len(found.stored.residuals) == 1
     volts = np.array([0.6, 0.7])  # x = 0.5 and 0.6, 0.05*2 below
     assert device_of_model(found).current(volts, 0.0) == pytest.approx(1e-3 * (volts - 0.1))
+
+
+@needs_compiler
+def test_a_second_name_of_a_parameter_is_said_and_sets_nothing_by_itself(tmp_path):
+    text = (
+        "parameter real g = 1m from (0:inf);\naliasparam cond = g;\n"
+        "analog I(p,n) <+ g*V(p,n)*(1 + V(p,n)*V(p,n));"
+    )
+    found = of_text(tmp_path, text)
+    assert found.fixed == {"cond": "line 6: a second name of g, which sets it"}
+    assert [p.name for p in found.parameters] == ["g"]
+    assert device_of_model(found).with_parameters(g=2e-3).current(2.0, 0.0) == pytest.approx(0.02)
+    assert certificate(found, np.random.default_rng(1), 40).ok
+    with pytest.raises(UnsupportedNetlistError, match="line 5: 'cond' is another name of 'h'"):
+        of_text(tmp_path, "aliasparam cond = h;\nanalog I(p,n) <+ V(p,n);")

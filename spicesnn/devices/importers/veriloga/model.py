@@ -339,7 +339,11 @@ class _Maker:
             module=self.module.name,
             stored=stored,
             parameters=tuple(self.parameters.settable),
-            fixed=dict(self.parameters.fixed),
+            fixed=dict(self.parameters.fixed)
+            | {
+                name: f"line {own.line}: a second name of {own.text}, which sets it"
+                for name, own in self.module.aliases.items()
+            },
             states=tuple(found),
             pins=self.pins,
             ports=tuple(self.module.ports),

@@ -293,7 +293,13 @@ class _Parser:
     def parameter(self, module: Module, attributes: dict[str, str]) -> None:
         word = self.next()
         if word.text == "aliasparam":
-            raise word.error("'aliasparam' is not understood; use one name")
+            name = self.name()
+            self.need("=")
+            module.aliases[name.text] = own = self.next()
+            self.need(";")
+            if own.text not in module.parameters:
+                raise own.error(f"{name.text!r} is another name of {own.text!r}, no parameter")
+            return
         kind = self.next().text if self.at("real", "integer", "string") else ""
         if kind == "string":
             raise word.error("parameters that are texts are not understood; use a number")

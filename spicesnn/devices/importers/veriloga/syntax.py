@@ -137,6 +137,8 @@ class Module:
     grounds : set of str
     branches : dict
         Name of a declared branch → its two nodes (the second None for one to the ground).
+    aliases : dict
+        Second name of a parameter → its own, where it stands.
     """
 
     name: str
@@ -146,6 +148,7 @@ class Module:
     grounds: set[str] = field(default_factory=set)
     branches: dict[str, tuple[str, str | None]] = field(default_factory=dict)
     parameters: dict[str, Parameter] = field(default_factory=dict)
+    aliases: dict[str, Word] = field(default_factory=dict)
     variables: dict[str, Variable] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
     initial: list[Statement] = field(default_factory=list)
