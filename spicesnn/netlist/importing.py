@@ -21,6 +21,7 @@ from spicesnn.devices.importers.cards import (
     split,
 )
 from spicesnn.devices.importers.dialects import SpiceDialect
+from spicesnn.devices.importers.elements import Element
 from spicesnn.devices.importers.emit import write
 from spicesnn.devices.importers.evaluate import with_parameters
 from spicesnn.devices.importers.expressions import Term
@@ -368,8 +369,8 @@ def _value(library: Library, subckt: Subckt, dialect: SpiceDialect, name: str) -
 def _unused(
     library: Library, subckt: Subckt, dialect: SpiceDialect | None, given: tuple[str, str] | None
 ) -> tuple[str, ...]:
-    """Return the pins of a sub-circuit with more than two that nothing depends on once they are
-    left open."""
+    """Return the pins of a sub-circuit with more than two that only show something: nothing depends
+    on them once they are left open, or sources inside drive them, apart from all other pins."""
     found: list[str] = []
     if len(subckt.pins) <= _TWO:
         return ()
@@ -382,9 +383,28 @@ def _unused(
                 )
             except UnsupportedNetlistError:
                 continue  # a gate: no element lies at it, but a source depends on its voltage
-            if not any(pin in element.nodes for element in part.elements):
+            if not any(pin in element.nodes for element in part.elements) or _driven(part, pin):
                 found.append(pin)
     return tuple(found)
+
+
+def _driven(part: Part, pin: str) -> bool:
+    """Return whether sources determine a node that no other pin shares a circuit with, and that is
+    no state itself."""
+    circuit, touched = {pin}, list[Element]()
+    while True:
+        touched = [e for e in part.elements if circuit & set(e.nodes)]
+        wider = {node for e in touched for node in e.nodes if node != "0"} | circuit
+        if wider == circuit:
+            break
+        circuit = wider
+    own = [e for e in touched if pin in e.nodes]
+    return (
+        not circuit & set(part.pins)
+        and all(e.kind in ("r", "c", "v", "bi", "bv") for e in touched)
+        and any(e.kind in ("bi", "bv") for e in touched)
+        and all(e.kind != "c" for e in own)
+    )
 
 
 def _nothing(term: Term | None) -> bool:

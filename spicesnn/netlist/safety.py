@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from spicesnn.devices.importers.cards import Card, cards_of
-from spicesnn.errors import DataError, UnsafeNetlistError
+from spicesnn.errors import DataError, UnsafeNetlistError, UnsupportedNetlistError
 from spicesnn.file_kinds import unreadable
 from spicesnn.netlist.twin import logical_lines
 
@@ -151,7 +151,8 @@ def check_text(text: str, name: Path | str, *, translated: bool = False) -> None
         raise refuse(name, control, "a .control block without an end")
     lines = text.splitlines()
     for at, card in logical_lines(text):
-        if not (translated and re.fullmatch(r"\.(control|endc)", card, re.I)):
+        # ngspice and LTspice take a line that begins with // as a comment.
+        if not (translated and re.match(r"\.(control|endc)$|//", card, re.I)):
             _check_card(
                 name,
                 at,
@@ -167,7 +168,7 @@ def check_text(text: str, name: Path | str, *, translated: bool = False) -> None
 
 def _check_card(name: Path | str, at: int, card: str, options: frozenset[str]) -> None:
     words = card.lower().split()
-    first = words[0]
+    first = re.split(r"(?<=[a-z])\(", words[0])[0] if words[0].startswith(".") else words[0]
     if _FILE_PARAMETER.search(card):
         raise refuse(name, at, "a file name in a parameter, over several lines")
     if first.startswith("."):
@@ -301,6 +302,7 @@ def _cards(path: Path, section: str | None, root: Path, depth: int) -> list[Card
             f"{path} is a schematic of LTspice; expected a netlist: View, SPICE Netlist in LTspice, or"
             " the file of the .subckt that it shows"
         )
+    _of_spectre(text, path)
     check_text(text, path, translated=True)
     text = _without_commands(text)
     if path.suffix.lower() in _DECKS and not text.lstrip().startswith((".", "*")):
@@ -355,6 +357,19 @@ def _cards(path: Path, section: str | None, root: Path, depth: int) -> list[Card
             )
         cards += _cards(path, sections[0], root, depth + 1)
     return cards
+
+
+def _of_spectre(text: str, path: Path) -> None:
+    """Refuse the language of Spectre, whose elements name their kinds behind their nodes."""
+    found = re.search(
+        r"(?im)^[ \t]*(simulator\s+lang\s*=\s*spectre|(?:inline\s+)?subckt\s+\w+)", text
+    )
+    if found is not None and re.search(r"(?im)^[ \t]*ends\b", text):
+        line = text.count("\n", 0, found.start()) + 1
+        raise UnsupportedNetlistError(
+            f"{path}, line {line}: {found.group(1)!r} is of Spectre's own language, which is not"
+            " read; expected SPICE (.subckt …) or Verilog-A"
+        )
 
 
 def _continued(text: str) -> str:

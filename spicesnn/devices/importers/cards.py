@@ -24,8 +24,12 @@ BENCH = words("""
 """)
 """Cards of a test bench, which belong to whoever wrote it: they are left out."""
 _NAME = r"[a-z0-9_][\w.+\-!%<>\[\]]*"
+_PIN = rf"[+\-]|{_NAME}"
 _SAME = re.compile(r"^\.(?:macro|eom)\b")
 """What HSPICE calls sub-circuits, too."""
+_COMMENT = re.compile(r"(?:^|[\s,])\$(?![ndg]_)|;|//", re.I)
+"""What begins a comment: a ``$`` behind a blank or a comma as well, but for the nodes ``$N_0001`` of
+PSpice's schematics."""
 _MOST_CARDS = 20_000
 _LONGEST = 50_000
 """Characters of a card, continuations joined."""
@@ -41,12 +45,15 @@ class Card:
     line : int
     guards : tuple of (bool, Card)
         Conditions of the ``.if`` blocks that it stands in, and whether each must hold.
+    cut : str
+        What was taken as a comment behind a ``$`` without a blank after it.
     """
 
     text: str
     file: str
     line: int
     guards: tuple[tuple[bool, Card], ...] = field(default=(), compare=False)
+    cut: str = field(default="", compare=False)
 
     def error(self, what: str) -> UnsupportedNetlistError:
         """Return the error about this card."""
@@ -115,6 +122,8 @@ class Library:
     subckts: dict[str, Subckt] = field(default_factory=dict)
     bench: list[Card] = field(default_factory=list)
     """Elements outside any sub-circuit, and cards that are left out."""
+    cut: Card | None = None
+    """The first card whose comment is one in ngspice and HSPICE alone."""
 
     def called(self, name: str, by: Subckt) -> Subckt | None:
         """Return the sub-circuit that a name means inside another: the nearest definition."""
@@ -232,16 +241,16 @@ def cards_of(text: str, file: str, first: int = 1) -> list[Card]:
     """
     cards: list[Card] = []
     for at, raw in enumerate(text.split("\n"), start=first):
-        line = (
-            re.split(r"(?:^|\s)\$(?:\s|$)|;|//", raw.removesuffix("\r"), maxsplit=1)[0]
-            .strip()
-            .lower()
-            .replace("\t", " ")
-        )
-        if not line or line[0] == "*":
+        raw = raw.removesuffix("\r")
+        if raw.lstrip().startswith("*"):
+            continue
+        comment = _COMMENT.search(raw)
+        line = raw[: comment.start() if comment else None].strip().lower().replace("\t", " ")
+        cut = re.match(r"[\s,]*(\$\S+)", raw[comment.start() :]) if comment else None
+        if not line:
             continue
         line = _SAME.sub(lambda found: {".macro": ".subckt", ".eom": ".ends"}[found[0]], line)
-        here = Card(line, file, at)
+        here = Card(line, file, at, cut=cut.group(1) if cut else "")
         odd = re.search(r"[^ -~\tµμ]|[\"`\\@#]", line)
         if odd is not None:
             raise here.error(
@@ -251,7 +260,8 @@ def cards_of(text: str, file: str, first: int = 1) -> list[Card]:
         if line[0] == "+":
             if not cards:
                 raise here.error("a continuation of nothing")
-            cards[-1] = Card(f"{cards[-1].text} {line[1:].strip()}", file, cards[-1].line)
+            joined = f"{cards[-1].text} {line[1:].strip()}"
+            cards[-1] = replace(cards[-1], text=joined, cut=cards[-1].cut or here.cut)
             if len(cards[-1].text) > _LONGEST:
                 raise cards[-1].error(f"a card of more than {_LONGEST} characters")
             continue
@@ -272,7 +282,7 @@ def library_of(cards: list[Card]) -> Library:
         A card that is none of a circuit description, a name that is defined twice, a sub-circuit or
         a condition without an end.
     """
-    library, blocks = Library(), _Blocks()
+    library, blocks = Library(cut=next((c for c in cards if c.cut), None)), _Blocks()
     inside: Subckt | None = None
     for card in cards:
         match = _CONDITION.match(card.text)
@@ -309,7 +319,7 @@ def library_of(cards: list[Card]) -> Library:
                     f"{word!r} is not taken; expected the cards of a device: .subckt, .param,"
                     " .func, .model, .ic, .if"
                 )
-            if inside is not None and word not in (".nodeset", ".global"):
+            if inside is not None and word not in (".nodeset", ".global", ".option", ".options"):
                 raise card.error(f"{word!r} inside a sub-circuit")
             library.bench.append(card)
         else:
@@ -379,7 +389,7 @@ def _subckt(card: Card, around: Subckt | None) -> Subckt:
     if not parts or not re.fullmatch(_NAME, parts[0]):
         raise card.error("expected .subckt NAME PIN PIN …")
     for pin in parts[1:]:
-        if not re.fullmatch(_NAME, pin):
+        if not re.fullmatch(_PIN, pin):
             raise card.error(f"{pin!r} is no name of a pin")
     if len(set(parts[1:])) != len(parts) - 1:
         raise card.error("two pins of one name")

@@ -18,6 +18,7 @@ from spicesnn.devices.foreign import ForeignState
 from spicesnn.devices.importers.dialects import BOOLEANS
 from spicesnn.devices.importers.elements import Element
 from spicesnn.devices.importers.expressions import Term
+from spicesnn.devices.importers.flat import flat
 from spicesnn.devices.importers.graph import ARITY, Graph
 from spicesnn.devices.importers.stored import Stored
 from spicesnn.devices.importers.translate import Part
@@ -99,6 +100,9 @@ def closed(part: Part, p: str, n: str, states: Sequence[ForeignState]) -> Stored
     NotClosedError
         It is more than a two-terminal of resistors and sources with states beside it; says what.
     """
+    whole = flat(part)
+    part = whole.part
+    states = [replace(state, node=whole.node(state.node)) for state in states]
     others = [pin for pin in part.pins if pin not in (p, n, *(state.node for state in states))]
     if others:
         raise NotClosedError(f"it has a further pin, {others[0]!r}")
@@ -248,8 +252,6 @@ def _checked(
             farads[element.name] = element.value
         else:
             elements.append(replace(element, value=_differences(element.value)))
-    if len(farads) < len(capacitors):
-        raise NotClosedError("a state lies in an inner sub-circuit")
     _two_terminal(elements, p, n)
     held = {"0", p, n, *capacitors.values()}
     for element in elements:

@@ -271,6 +271,13 @@ class Meaning:
     def operator(self, raw: Term, args: tuple[Term, ...]) -> Term:
         """Return what an operator of the text means."""
         op, word = raw.op, raw.word
+        if self.dialect is SpiceDialect.NGSPICE and not self.behavioural and _signed(raw):
+            return opaque(
+                "a minus right behind another operator is read in a way of its own in .param of"
+                " ngspice; put brackets around it",
+                word,
+                *args,
+            )
         if op in ("pos", "()"):
             return args[0]
         if op == "neg":
@@ -447,6 +454,11 @@ class Meaning:
         self._count(word, args, 1)
         return build("if", build(">", args[0], ZERO), ONE, ZERO, word=word)
 
+    def _f_u2(self, word: str, args: tuple[Term, ...]) -> Term:
+        self._only(word, SpiceDialect.NGSPICE)
+        self._count(word, args, 1)
+        return build("min", build("max", args[0], ZERO), ONE, word=word)
+
     def _f_uramp(self, word: str, args: tuple[Term, ...]) -> Term:
         self._only(word, SpiceDialect.NGSPICE, SpiceDialect.LTSPICE)
         self._count(word, args, 1)
@@ -528,6 +540,12 @@ class Meaning:
             if self.dialect is SpiceDialect.LTSPICE
             else opaque("is not translated", word, *args)
         )
+
+    def _f_delay(self, word: str, args: tuple[Term, ...]) -> Term:
+        self._only(word, SpiceDialect.LTSPICE)
+        return opaque("asks for the past, which no capacitor holds", word, *args)
+
+    _f_absdelay = _f_idtmod = _f_delay
 
     def _f_ddt(self, word: str, args: tuple[Term, ...]) -> Term:
         self._count(word, args, 1)
@@ -670,6 +688,22 @@ class Meaning:
                 return self.positive(args[1]) and self.positive(args[2])
             case _:
                 return False
+
+
+def _signed(raw: Term) -> bool:
+    """Return whether a minus stands right behind an operator that it does not begin with; one that
+    is the sign of a number is none.
+
+    Measured of ngspice 39.3: with k = -1.3, ``.param a={2*-k+1}`` gives -3.6, and ``2*-3**2`` 18."""
+    behind = raw.args if raw.op in ("neg", "!") else raw.args[1:]
+    if raw.op in ("pos", "()", "call"):
+        return False
+    for term in behind:
+        while term.op not in ("neg", "()", "call", "num", "name", "!", "pos"):
+            term = term.args[0]
+        if term.op == "neg" and (raw.op in ("neg", "!") or term.args[0].op != "num"):
+            return True
+    return False
 
 
 def _cosine(y: Term) -> Term:

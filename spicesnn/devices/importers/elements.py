@@ -228,7 +228,10 @@ class Grammar:
         text = re.sub(r"^dc\b\s*=?", "", re.sub(r"\bac\b.*", "", text)).strip()
         copies, given = self._copies(name, card, given)
         if _WAVES.search(text) or (given and given[0][0] != "dc"):
-            return nodes, opaque("changes with the time, which starts again with every pulse", name)
+            why = "changes with the time, which starts again with every pulse"
+            if not _WAVES.search(text):
+                why = f"has {given[0][0]}={given[0][1]}, which is not translated"
+            return nodes, opaque(why, name)
         value = number(0.0) if not text else self.understand(bare(text), card, False)
         return nodes, build("*", copies, value)
 
@@ -245,9 +248,10 @@ class Grammar:
             raise WordError(name, f"is no behavioural source in {self.dialect}", foreign=True)
         nodes, words, given = self._parts(name, rest, 2)
         kinds = [(key, value) for key, value in given if key in ("i", "v", "r")]
-        copies = ONE
+        copies, beside = ONE, ZERO
         if [key for key, _ in kinds] == ["i"]:
             copies, given = self._copies(name, card, given)
+            beside, given = self._parallel(nodes, card, given)
         left = self._left([entry for entry in given if entry not in kinds], set())
         if (
             words
@@ -268,7 +272,22 @@ class Grammar:
             return Element(
                 name, "bi", nodes, card, value=build("/", _across(nodes), value, word=name)
             )
-        return Element(name, f"b{key}", nodes, card, value=build("*", copies, value))
+        value = build("*", copies, value)
+        value = value if beside == ZERO else build("+", value, beside)
+        return Element(name, f"b{key}", nodes, card, value=value)
+
+    def _parallel(
+        self, nodes: tuple[str, ...], card: Card, given: list[tuple[str, str]]
+    ) -> tuple[Term, list[tuple[str, str]]]:
+        """Return the current through the resistor in parallel that a source of LTspice may have
+        (``rpar=``), and its other properties."""
+        texts = [value for key, value in given if key == "rpar"]
+        if len(texts) != 1:
+            return ZERO, given
+        if self.dialect is not SpiceDialect.LTSPICE:
+            raise WordError("rpar=", f"is no property of a source in {self.dialect}", foreign=True)
+        ohm = self.understand(bare(texts[0]), card, False)
+        return build("/", _across(nodes), ohm), [e for e in given if e[0] != "rpar"]
 
     # -- controlled sources -----------------------------------------------------------------------
 

@@ -111,6 +111,12 @@ def translate(
     UnsupportedNetlistError
         Something else that cannot be understood.
     """
+    cut = library.cut
+    if cut is not None and dialect in (SpiceDialect.LTSPICE, SpiceDialect.PSPICE):
+        raise ForeignWordError(
+            f"{cut.file}, line {cut.line}: {cut.cut[:40]!r} is a comment in ngspice and hspice only;"
+            f" in {dialect} put a ; in front of it, or leave it out"
+        )
     return _Translator(library, dialect).part(library.subckts[name], _Call(settable, kept))
 
 

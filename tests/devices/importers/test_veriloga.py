@@ -589,3 +589,45 @@ def test_a_second_name_of_a_parameter_is_said_and_sets_nothing_by_itself(tmp_pat
     assert certificate(found, np.random.default_rng(1), 40).ok
     with pytest.raises(UnsupportedNetlistError, match="line 5: 'cond' is another name of 'h'"):
         of_text(tmp_path, "aliasparam cond = h;\nanalog I(p,n) <+ V(p,n);")
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("body", "right"),
+    [
+        ("analog I(p,n) <+ 1m*(V(p)-V(n));", True),
+        ("real a, b; analog begin a = V(p); b = V(n); I(p,n) <+ 1m*sinh(a-b)*exp(b-a); end", True),
+        (
+            "analog if (V(p) > V(n)) I(p,n) <+ 1m*V(p,n); else I(p,n) <+ 2m*(V(p)-V(n));",
+            True,
+        ),
+        ("analog begin I(p,x) <+ 1m*(V(p)-V(x)); I(x,n) <+ 3m*(V(x)-V(n)); end", True),
+        ("analog I(p,n) <+ 1m*(V(p)*V(p)-V(n)*V(n));", False),
+        ("analog if (V(p) > 0.5) I(p,n) <+ 1m*V(p,n); else I(p,n) <+ 2m*V(p,n);", False),
+        ("analog I(p,n) <+ floor(V(p))*1m - floor(V(n))*1m;", False),
+    ],
+)
+def test_potentials_of_single_nodes_are_taken_where_their_differences_alone_count(
+    tmp_path, body, right
+):
+    if not right:
+        with pytest.raises(UnsupportedNetlistError, match=r"line 5: .* depends on where the"):
+            of_text(tmp_path, body)
+        return
+    assert certificate(of_text(tmp_path, body), np.random.default_rng(1), 40).ok
+
+
+@needs_compiler
+@pytest.mark.parametrize("when", ["ic", "static"])
+def test_a_state_starts_where_the_first_instant_puts_it(tmp_path, when):
+    found = of_text(
+        tmp_path,
+        f'parameter real x0=0.7 from [0:1];\nanalog begin if (analysis("{when}")) V(x) <+ x0;'
+        " else begin I(x) <+ ddt(V(x)); I(x) <+ -V(p,n)*V(x)*(1-V(x)); end\n"
+        "I(p,n) <+ V(p,n)*(1u+1m*V(x)); end",
+    )
+    (state,) = found.states
+    assert (state.start, state.guessed) == (0.7, ())
+    device = device_of_model(found).with_parameters(x0=0.2)
+    assert np.ravel(device.initial_state()) == pytest.approx([0.2])
+    assert certificate(found, np.random.default_rng(1), 40).ok

@@ -13,7 +13,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from spicesnn.devices.importers.graph import STEP, TIME, Graph
-from spicesnn.devices.importers.veriloga.execute import FixesError, Outcome, Run, Typed
+from spicesnn.devices.importers.veriloga.execute import (
+    Contribution,
+    FixesError,
+    Outcome,
+    Run,
+    Typed,
+)
 from spicesnn.devices.importers.veriloga.syntax import Module
 from spicesnn.devices.importers.veriloga.text import Word
 from spicesnn.errors import InputError, UnsupportedNetlistError
@@ -62,6 +68,8 @@ class Settled:
         Variables that hold the time of the evaluation before.
     late : dict
         Variable that is read before it is assigned → its value.
+    first : list of Contribution
+        What is contributed in the first instant.
     """
 
     outcome: Outcome
@@ -69,6 +77,7 @@ class Settled:
     kept: dict[str, int] = field(default_factory=dict)
     clocks: frozenset[str] = frozenset()
     late: dict[str, int] = field(default_factory=dict)
+    first: list[Contribution] = field(default_factory=list)
 
 
 def settled(
@@ -131,6 +140,7 @@ def settled(
         kept,
         frozenset(_name(key) for key, place in before.items() if place == clock),
         found.late,
+        first.contributions,
     )
 
 

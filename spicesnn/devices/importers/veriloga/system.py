@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from spicesnn.devices.importers.graph import Graph
+from spicesnn.devices.importers.graph import BOOLEAN, Graph
 from spicesnn.devices.importers.veriloga.execute import Branch, Contribution, FixesError, Outcome
 from spicesnn.devices.importers.veriloga.hidden import Advanced, Settled
 from spicesnn.devices.importers.veriloga.syntax import Module
@@ -144,6 +144,7 @@ class _Builder:
             graph.symbol(f"node:{pins[1]}"): graph.zero,
         }
         self.explicit: dict[int, int] = {}
+        self.floating: bool | None = None
 
     # -- branches ---------------------------------------------------------------------------------
 
@@ -257,8 +258,9 @@ class _Builder:
                 f"module {self.module.name}: a branch leads from its terminals to the ground;"
                 f" expected currents between {self.pins[0]} and {self.pins[1]} only"
             )
+        own = {node for node in {*parts, *self.pins} if parts.get(node, node) == p}
         for high, low, at in self.outcome.accesses:
-            if (parts.get(high, high) == p) != (parts.get(low, low) == p):
+            if (high in own) != (low in own) and not self.floats(own):
                 raise at.error(
                     f"the voltage between {high} and {'the ground' if low == '0' else low} depends"
                     " on where the device lies; expected voltages between nodes of its own path,"
@@ -267,6 +269,34 @@ class _Builder:
         self.loose = {
             node for node in parts if parts[node] != p and parts[node] != parts.get("0", "0")
         }
+
+    def floats(self, own: set[str]) -> bool:
+        """Return whether nothing changes where the potentials of some nodes all rise together, as
+        with V(p) - V(n)."""
+        if self.floating is None:
+            graph, make = self.graph, self.graph.make
+            rise = graph.symbol("rise")
+            symbols = [graph.symbol(f"node:{node}") for node in own]
+            advanced = self.settled.advanced
+            places = [p for c in self.outcome.contributions for p in (c.value, c.guard)]
+            places += [p for row in self.outcome.integrals for p in row[1:3] if p is not None]
+            places += [
+                p for a in advanced for p in (a.rate, a.start, a.low, a.high) if p is not None
+            ]
+            places += [p for p, _ in self.outcome.forbidden] + list(self.settled.late.values())
+            risen = graph.put(places, {s: make("+", s, rise) for s in symbols})
+            asked = list(risen)
+            for place in graph.order(risen):
+                if graph.ops[place] in ("<", "<=", "=="):
+                    asked.append(make("-", *graph.args[place]))
+                elif graph.ops[place] in ("floor", "ceil", "sgn", "ddt"):
+                    asked.append(graph.args[place][0])
+            self.floating = all(
+                graph.is_number(graph.slope(place, rise), 0.0)
+                for place in asked
+                if graph.ops[place] not in BOOLEAN
+            )
+        return self.floating
 
     # -- Kirchhoff's laws -------------------------------------------------------------------------
 
@@ -523,7 +553,7 @@ class _Builder:
                     "ddt",
                     symbol,
                     self.rates[symbol],
-                    None,
+                    self.first_potential(node),
                     None,
                     None,
                     discipline.unit if discipline is not None else "A",
@@ -564,6 +594,21 @@ class _Builder:
                 )
             )
         return found
+
+    def first_potential(self, node: str) -> int | None:
+        """Return the potential that the text gives a node in the first instant, as with
+        ``if (analysis("ic")) V(x) <+ x0;``."""
+        graph = self.graph
+        for c in self.settled.first:
+            if (
+                node
+                and c.kind == "potential"
+                and {c.branch.high, c.branch.low} == {node, "0"}
+                and graph.is_number(c.guard, 1.0)
+                and all(name.startswith("par:") for name in graph.symbols(c.value))
+            ):
+                return c.value if c.branch.high == node else graph.make("neg", c.value)
+        return None
 
     # -- what is left -----------------------------------------------------------------------------
 
