@@ -774,3 +774,79 @@ def date_and_time_in_one_cell():
     t, v, i = loop()
     body = [f"2024/03/01 10:22:{s:06.3f},{a:.6g},{b:.6g}" for s, a, b in zip(t, v, i, strict=True)]
     return Form(content=text(["DateTime,V,I", *body]), time=t, volts=v, amps=i, needed=(1, 2))
+
+
+_BUFFER = (
+    "Index,Reading,Unit,Range Digits,Disp Digits,Math,Start Group,Terminal,Questionable,Origin,"
+    "Value,Unit,Digits,Output,Sense,Source Limit,Overtemp"
+)
+
+
+def _of_a_buffer(k, v, i, behind):
+    settings = f"6,5.5,Off,F,Front,F,Main,{v:.6e},Volt DC,6,On,2W,F,F"
+    return f"{k + 1},{i:.6e},Amp DC,{settings},{behind}"
+
+
+@form
+def buffer_of_a_source_meter_by_the_clock():
+    """A row of more words than numbers, fractions of a second in a column of their own."""
+    t, v, i = loop()
+    body = [
+        _of_a_buffer(k, b, c, f"03/01/2024,10:22:{int(a) + 1:02d},{a % 1:.6f}")
+        for k, (a, b, c) in enumerate(zip(t, v, i, strict=True))
+    ]
+    return Form(
+        content=text([f"{_BUFFER},Date,Time,Fractional Seconds", *body], "\r\n"),
+        time=t,
+        volts=v,
+        amps=i,
+        needed=(1, 10),
+    )
+
+
+@form
+def buffer_of_a_source_meter():
+    t, v, i = loop()
+    body = [
+        _of_a_buffer(k, b, c, f"{a:.6f}") for k, (a, b, c) in enumerate(zip(t, v, i, strict=True))
+    ]
+    return Form(
+        content=text([f"{_BUFFER},Relative Time", *body]),
+        time=t,
+        volts=v,
+        amps=i,
+        needed=(1, 10, 17),
+    )
+
+
+@form
+def measurement_of_a_virtual_instrument():
+    t, v, i = loop()
+    above = [
+        "LabVIEW Measurement\t",
+        "Separator\tTab",
+        "Decimal_Separator\t.",
+        "***End_of_Header***\t",
+        "\t",
+        "Channels\t2\t\t",
+        "Samples\t41\t41\t",
+        "***End_of_Header***\t\t\t",
+        "X_Value\tVoltage\tCurrent\tComment",
+    ]
+    return Form(
+        content=text([*above, *lines_of(t, v, i, mark="\t")]),
+        time=t,
+        volts=v,
+        amps=i,
+        first=10,
+        cells="\t",
+    )
+
+
+@form
+def numbers_of_rows_without_a_header():
+    t, v, i = loop()
+    body = [f"{k + 1} {row}" for k, row in enumerate(lines_of(v, i, t, mark=" "))]
+    return Form(
+        content=text(["V I t", *body]), time=t, volts=v, amps=i, cells=" ", needed=(1, 2, 3)
+    )

@@ -308,3 +308,11 @@ def test_headers(header, kind, scale):
 def test_an_unknown_unit_is_refused():
     with pytest.raises(DataError, match=r"the unit 'mA/cm2' is not known; expected A"):
         Column.of("I (mA/cm2)").checked()
+
+
+@pytest.mark.parametrize("time", [False, True])
+def test_bare_currents_before_voltages_are_no_device_of_less_than_an_ohm(time, tmp_path):
+    t, v, i = loop()
+    content = text(lines_of(*([t] if time else []), i, v))
+    with pytest.raises(DataError, match="line 1: without headers voltages stand before currents"):
+        sn.read_measurement(written(tmp_path, content), None if time else LENGTH)

@@ -86,11 +86,22 @@ def _is_data(row: Row, texts: list[Row], easy: bool) -> bool:
     if values < max(1, len(cells) // 2) or not (
         values == len(cells) or values >= 2 or len(cells) == 1
     ):
-        return False
+        return _beneath(row, texts)
     if row.cells[0] and not _value_like(row.cells[0]):
         head = _heading(texts)[0]
         return head is not None and head[0][0].kind not in _USEFUL
     return True
+
+
+def _beneath(row: Row, texts: list[Row]) -> bool:
+    """Return whether a row of more words than numbers stands below headers of its width, with
+    numbers in all columns of a quantity: a buffer of a source meter, with its settings in each
+    row."""
+    columns = _header(texts[-1]) if texts else None
+    if columns is None or len(columns) != len(row.cells) or _header(row) is not None:
+        return False
+    useful = [k for k, c in enumerate(_by_unit_columns(columns, row)) if c.kind in _USEFUL]
+    return len(useful) >= 2 and all(_value_like(row.cells[k]) for k in useful)
 
 
 def _header(row: Row, easy: bool = False) -> list[Column] | None:
@@ -171,7 +182,7 @@ def split_blocks(path: Path, rows: list[Row]) -> tuple[list[Block], list[Row]]:
         raise DataError(
             f"{path}, line {rows[0].line}: no row of numbers; expected a header and measurements"
         )
-    return [_without_labels(block) for block in blocks], texts
+    return [_with_fractions(_without_numbers(_without_labels(block))) for block in blocks], texts
 
 
 def _belongs(rows: list[Row], k: int, width: int, first: int, easy: bool) -> bool:
@@ -353,3 +364,41 @@ def _without_labels(block: Block) -> Block:
         rows = tuple(Row(line=row.line, cells=row.cells[1:]) for row in block.rows)
         return replace(block, columns=block.columns[1:], rows=rows)
     return block
+
+
+def _without_numbers(block: Block) -> Block:
+    """Return a block without the numbers of its rows, which some programs write in front of them
+    and give no header."""
+    width = len(block.columns)
+    if not block.headed or any(
+        len(row.cells) != width + 1 or not row.cells[-1] for row in block.rows
+    ):
+        return block
+    numbers = [number(row.cells[0]) for row in block.rows]
+    if len(numbers) < 2 or numbers != [k + (numbers[0] or 0.0) for k in range(len(numbers))]:
+        return block
+    return replace(block, rows=tuple(replace(row, cells=row.cells[1:]) for row in block.rows))
+
+
+def _with_fractions(block: Block) -> Block:
+    """Return a block whose clock times have the fractions of a second that stand in a column of
+    their own."""
+    names = [column.header.lower() for column in block.columns]
+    if "time" not in names or "fractional seconds" not in names:
+        return block
+    clock, fraction = names.index("time"), names.index("fractional seconds")
+
+    def whole(row: Row) -> Row:
+        cells = list(row.cells)
+        if fraction >= len(cells):
+            return row
+        part = number(cells[fraction])
+        if part is None or not 0.0 <= part < 1.0 or clock_seconds(cells[clock]) is None:
+            return row
+        cells[clock] += f"{part:.9f}"[1:]
+        return replace(row, cells=tuple(cells))
+
+    columns = [
+        replace(c, kind="other") if k == fraction else c for k, c in enumerate(block.columns)
+    ]
+    return replace(block, columns=tuple(columns), rows=tuple(whole(row) for row in block.rows))

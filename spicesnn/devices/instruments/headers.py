@@ -391,6 +391,7 @@ def _meaning(words: list[str], name: str) -> tuple[str, str, tuple[int, ...], in
         "timestamp": "time",
         "time_stamp": "time",
         "elapsed_time": "time",
+        "x_value": "time",
         "datetime": "time",
         "date_time": "time",
         "#": "number",

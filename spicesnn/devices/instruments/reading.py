@@ -78,6 +78,20 @@ def read_blocks(path: Path) -> tuple[list[Block], Notes]:
     return blocks, notes
 
 
+def _not_turned(path: Path, block: Block, pieces: list[Piece]) -> None:
+    """Refuse bare numbers that would be a device of less than an ohm: currents before voltages."""
+    for piece in pieces:
+        volts, amps = (
+            float(np.median(np.abs(one[np.isfinite(one)]))) if np.isfinite(one).any() else 0.0
+            for one in (piece.volts, piece.amps)
+        )
+        if not block.headed and amps > volts > 0.0:
+            raise DataError(
+                f"{path}, line {block.line}: without headers voltages stand before currents, and"
+                f" these would be of {volts / amps:.2g} ohm; write headers, such as amps,volts"
+            )
+
+
 def read_sweeps(path: Path, blocks: list[Block], notes: Notes, duration_s: float | None) -> Reading:
     """Return the sweeps of all blocks that hold currents over voltages.
 
@@ -93,6 +107,7 @@ def read_sweeps(path: Path, blocks: list[Block], notes: Notes, duration_s: float
     for k, block in enumerate(blocks):
         found = pieces_of(path, block, k, notes)
         if found:
+            _not_turned(path, block, found)
             pieces += found
             used.append(block)
         elif len(blocks) > 1:
