@@ -316,3 +316,20 @@ def test_bare_currents_before_voltages_are_no_device_of_less_than_an_ohm(time, t
     content = text(lines_of(*([t] if time else []), i, v))
     with pytest.raises(DataError, match="line 1: without headers voltages stand before currents"):
         sn.read_measurement(written(tmp_path, content), None if time else LENGTH)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_currents_of_reads_in_between_are_no_currents_of_the_sweep(own, tmp_path):
+    t, v, i = loop()
+    names = ["V_prog (V)", *(["I_prog (A)"] if own else []), "V_read (V)", "I_read (A)", "Time (s)"]
+    columns = [v, *([i] if own else []), 0 * v + 0.1, 0 * v + 1e-6, t]
+    path = written(tmp_path, text([",".join(names), *lines_of(*columns)]))
+    if not own:
+        with pytest.raises(
+            DataError, match=r"line 1: I_read \(A\) read at V_read \(V\), not at V_"
+        ):
+            sn.read_measurement(path)
+        return
+    found = sn.read_measurement(path)
+    np.testing.assert_allclose(found.amps, i, rtol=1e-4, atol=1e-15)
+    assert "column I_read (A) read at V_read (V)" in found.remarks[1]

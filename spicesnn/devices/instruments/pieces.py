@@ -406,6 +406,16 @@ def _currents(
     """Return the currents of the electrode whose voltage is swept."""
     columns = block.columns
     amps = [k for k in kept if columns[k].kind == "amps"]
+    reads, at = [k for k in amps if "read" in columns[k].words], block.index("read")
+    if reads and at is not None:
+        amps = [k for k in amps if k not in reads]
+        where = f"{_names(block, reads)} read at {columns[at].header}"
+        if not amps:
+            raise DataError(
+                f"{path}, line {block.line}: {where}, not at {columns[volts[0]].header}; a sweep needs"
+                " currents at its voltage, a train of pulses their widths"
+            )
+        notes.left.append(f"column{_s(reads)} {where}")
     signed = [k for k in amps if not columns[k].absolute]
     if signed and len(signed) < len(amps):
         gone = [k for k in amps if k not in signed]
