@@ -284,9 +284,11 @@ def _show(console: Console, found: Guess, errors: TwinErrors | None, why: str) -
         )
     if found.bench:
         numbers = sorted({card.line for card in found.bench})
+        cards = dict.fromkeys(card.text.split()[0] for card in found.bench)
+        said = ", ".join(word for word in cards if word.startswith("."))
         lines.append(
             f"bench   {len(found.bench)} lines of a test bench are left out (lines {numbers[0]} to"
-            f" {numbers[-1]})"
+            f" {numbers[-1]}{f': {said}' if said else ''})"
         )
     if errors is None:
         lines.append(f"twins   {why}")

@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from spicesnn.devices.importers.cards import (
@@ -25,6 +26,7 @@ from spicesnn.devices.importers.elements import Element
 from spicesnn.devices.importers.emit import write
 from spicesnn.devices.importers.evaluate import with_parameters
 from spicesnn.devices.importers.expressions import Term
+from spicesnn.devices.importers.flat import flat
 from spicesnn.devices.importers.states import Store, stores
 from spicesnn.devices.importers.translate import Part, understood
 from spicesnn.errors import InputError, UnsupportedNetlistError
@@ -219,6 +221,13 @@ def guess(
         store for store in stores(part, frozenset({p, n}), ()) if store.node not in (p, n)
     )
     spans: dict[str, tuple[float, float]] = {}
+    places = flat(part)
+    for one, two in pairwise(sorted(states, key=lambda store: places.node(store.node))):
+        if places.node(one.node) == places.node(two.node):
+            raise two.element.card.error(
+                f"the capacitors {one.path!r} and {two.path!r} lie at one node, inside and outside of a"
+                " sub-circuit; make them one"
+            )
     for store in states:
         spans[store.node] = (bounds or {}).get(store.node, (0.0, 1.0))
         low, high = spans[store.node]

@@ -103,6 +103,8 @@ def closed(part: Part, p: str, n: str, states: Sequence[ForeignState]) -> Stored
     whole = flat(part)
     part = whole.part
     states = [replace(state, node=whole.node(state.node)) for state in states]
+    if len({state.node for state in states}) < len(states):
+        raise NotClosedError("two of its states lie at one node")
     others = [pin for pin in part.pins if pin not in (p, n, *(state.node for state in states))]
     if others:
         raise NotClosedError(f"it has a further pin, {others[0]!r}")

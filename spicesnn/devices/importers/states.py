@@ -60,6 +60,7 @@ def stores(
     *,
     prefix: str = "",
     outer: Mapping[str, Term] | None = None,
+    ground: frozenset[str] = frozenset({"0"}),
 ) -> Iterator[Store]:
     """Yield the capacitors of a sub-circuit whose voltage nothing outside determines, inner ones
     too.
@@ -73,6 +74,8 @@ def stores(
         What a descriptor names as states; the node of one is known to the others.
     prefix, outer
         Where an inner part is, and what its parameters are.
+    ground : frozenset of str
+        Nodes that are the ground: pins of an inner part that are joined to it.
 
     Raises
     ------
@@ -91,6 +94,7 @@ def stores(
                         f"{element.name!r} lies between {' and '.join(element.nodes)}, not at"
                         f" {mine.node!r}"
                     )
+                _against_ground(element, ground)
                 yield Store(
                     f"{prefix}{element.name}",
                     mine.state,
@@ -99,6 +103,7 @@ def stores(
                 )
             elif any(node not in known for node in element.nodes):
                 node = next(node for node in element.nodes if node not in known)
+                _against_ground(element, ground)
                 yield Store(
                     f"{prefix}{element.name}",
                     f"{prefix}{node}",
@@ -112,7 +117,26 @@ def stores(
             )
             given = {name: _outside(term, part, outer) for name, term in element.given}
             below = list(_below(element, inner, declared))
-            yield from stores(inner, pins, below, prefix=f"{prefix}{element.name}.", outer=given)
+            tied = frozenset(
+                pin for pin, node in zip(inner.pins, element.nodes, strict=True) if node in ground
+            )
+            yield from stores(
+                inner,
+                pins,
+                below,
+                prefix=f"{prefix}{element.name}.",
+                outer=given,
+                ground=tied | {"0"},
+            )
+
+
+def _against_ground(element: Element, ground: frozenset[str]) -> None:
+    """Refuse a capacitor that holds a difference of two voltages that move."""
+    if not set(element.nodes) & ground:
+        raise element.card.error(
+            f"{element.name!r} holds the voltage between {' and '.join(element.nodes)}; a state is the"
+            " voltage of a node against the ground: put its capacitor there"
+        )
 
 
 def _below(element: Element, inner: Part, declared: Sequence[Declared]) -> Iterator[Declared]:

@@ -4,7 +4,7 @@ nothing depends on left out."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -200,7 +200,7 @@ class _Translator:
             elements = {
                 name: self.copied(element, call.copies) for name, element in elements.items()
             }
-        solved = _Currents(elements, pins).all()
+        solved = _joined(_grounded(_Currents(elements, pins).all(), set(subckt.scope.initial)))
         kept |= {
             node
             for e in solved
@@ -808,6 +808,77 @@ def _integrals(element: Element, nodes: set[str]) -> list[Element]:
 
     whole = replace(element, value=put(element.value))
     return [whole, *made]
+
+
+def _grounded(elements: list[Element], started: Collection[str]) -> list[Element]:
+    """Return elements with capacitors to a node of constant voltage, such as the ambient
+    temperature, as capacitors to the ground: the same current charges them. Without a charge they
+    start at that voltage, unless theirs is among the nodes that an ``.ic`` card starts."""
+    asked = {
+        term.names[0]
+        for e in elements
+        if e.value is not None
+        for term in e.value.walk()
+        if term.op == "i"
+    }
+    level: dict[str, Term] = {"0": number(0.0)}
+    left = [
+        e
+        for e in elements
+        if e.kind == "v"
+        and e.name not in asked
+        and e.value is not None
+        and not e.value.holds("v", "i", "sdt", "ddt", "opaque")
+    ]
+    while left:
+        e = next((e for e in left if len(set(e.nodes) & level.keys()) == 1), None)
+        if e is None:
+            break
+        left.remove(e)
+        assert e.value is not None
+        high, low = e.nodes
+        if low in level:
+            level[high] = build("+", level[low], e.value)
+        else:
+            level[low] = build("-", level[high], e.value)
+
+    def moved(e: Element) -> Element:
+        held = [node for node in e.nodes if node in level]
+        if e.kind != "c" or len(held) != 1 or held == ["0"]:
+            return e
+        high, low = e.nodes
+        start = e.initial
+        if start is not None or not {high, low} & set(started):
+            op, there = ("+", level[low]) if low in level else ("-", level[high])
+            start = build(op, number(0.0) if start is None else start, there)
+        return replace(e, nodes=(high, "0") if low in level else ("0", low), initial=start)
+
+    return [moved(e) for e in elements]
+
+
+def _joined(elements: list[Element]) -> list[Element]:
+    """Return elements with capacitors that lie beside each other as one: they hold one charge."""
+    found: list[Element] = []
+    beside: dict[frozenset[str], int] = {}
+    for element in elements:
+        at = beside.get(frozenset(element.nodes)) if element.kind == "c" else None
+        if at is None:
+            if element.kind == "c":
+                beside[frozenset(element.nodes)] = len(found)
+            found.append(element)
+            continue
+        first, start = found[at], element.initial
+        if start is not None and element.nodes != first.nodes:
+            start = build("neg", start)
+        if start != first.initial:
+            raise element.card.error(
+                f"{element.name!r} lies beside {first.name!r} and does not start at the same voltage;"
+                " give both the same ic=, or none"
+            )
+        assert first.value is not None
+        assert element.value is not None
+        found[at] = replace(first, value=build("+", first.value, element.value))
+    return found
 
 
 def _capacitive(element: Element) -> Element:
