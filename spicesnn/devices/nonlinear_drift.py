@@ -24,7 +24,7 @@ from spicesnn.devices.limits import (
     limited_sinh_slope,
     reachable,
 )
-from spicesnn.devices.windows import bound_ramp, bound_ramp_slope, ramp
+from spicesnn.devices.windows import DriftWindow, bound_ramp, bound_ramp_slope, joglekar, ramp
 from spicesnn.errors import InputError
 
 _ALPHA, _BETA, _CHI, _GAMMA, _N, _A, _Q, _P, _W_MIN, _W_MAX, _BOUND_WIDTH = range(11)
@@ -51,7 +51,7 @@ def _drift(v: Any, p: Any) -> Any:
 def _rate(v: Any, x: Any, gate: Any, p: Any) -> Any:
     """Return dw/dt with the window and the ramp at the bound the state moves to."""
     drift = _drift(v, p)
-    window = np.maximum(1.0 - power(np.square(2.0 * x - 1.0), p[_P]), 0.0)
+    window = joglekar(x, drift > 0, p[_P], 1.0)
     return drift * window * ramp(x, p[_W_MIN], p[_W_MAX], drift > 0, p[_BOUND_WIDTH])
 
 
@@ -130,7 +130,7 @@ class NonlinearDrift(EquationDevice):
         """Return ∂(dw/dt)/∂w in 1/s."""
         w, drift = np.asarray(x, dtype=float), _drift(np.asarray(v, dtype=float), self._parameters)
         centred = 2.0 * w - 1.0
-        window = np.maximum(1.0 - np.square(centred) ** self.p, 0.0)
+        window = DriftWindow.JOGLEKAR.factor(w, drift > 0, self.p)
         slope = np.where(
             window > 0,
             -4.0 * self.p * np.sign(centred) * np.abs(centred) ** (2.0 * np.asarray(self.p) - 1.0),

@@ -23,7 +23,8 @@ from spicesnn.crossbar.stimulus import CheckedWaveform, Waveform
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices import registry
 from spicesnn.devices.base import Device
-from spicesnn.engines.ngspice.accuracy import for_transient
+from spicesnn.engines.ngspice.accuracy import finer, for_transient
+from spicesnn.engines.ngspice.laws import largest_state_error, state_error
 from spicesnn.errors import ConvergenceError, InputError
 from spicesnn.netlist.accuracy import TransientAccuracy
 from spicesnn.netlist.batch import BatchResult, run_batch
@@ -350,10 +351,18 @@ def _compare(
     pulses: Pulses,
     k: int,
     exact: Callable[[int, Floats], Floats],
-    accuracy: TransientAccuracy,
+    accuracy: TransientAccuracy | None,
 ) -> _Compared:
-    """Run pulse `k` in ngspice and compare it with the Python twin at every time point."""
-    run, states, accepted, rejected = run_pulse(device, pulses, k, accuracy)
+    """Run pulse `k` in ngspice, with tolerances as the engine finds them where none are given, and
+    compare it with the Python twin at every time point."""
+    duration = float(pulses.duration_s[k])
+    wanted = accuracy or for_transient(device, duration_s=duration)
+    run, states, accepted, rejected = run_pulse(device, pulses, k, wanted)
+    while accuracy is None and (
+        finest := finer(wanted, _state_error(device, pulses, k, run.sweep, states))
+    ):
+        wanted = finest
+        run, states, accepted, rejected = run_pulse(device, pulses, k, wanted)
     share = np.clip(run.sweep / pulses.duration_s[k], 0.0, 1.0)
     volts = _volts(float(pulses.volts[k]), share)
     truths = [exact(k, np.clip(share + shift, 0.0, 1.0)) for shift in (-SLACK, 0.0, SLACK)]
@@ -372,6 +381,27 @@ def _compare(
         accepted=accepted,
         rejected=rejected,
     )
+
+
+def _state_error(device: Device, pulses: Pulses, k: int, time: Floats, states: Floats) -> float:
+    """Return what the errors of ngspice's steps come to in the states, (states, n), as its engine
+    computes it."""
+    part = time > 0
+    duration = float(pulses.duration_s[k])
+    volts = _volts(float(pulses.volts[k]), np.clip(time[part] / duration, 0.0, 1.0))
+    at = states[:, part, None, None]
+
+    def rate(x: Floats) -> Floats:
+        found = device.rate(volts[:, None, None], x if len(x) > 1 else x[0], device.gate_default)
+        return np.asarray(found).reshape(x.shape)
+
+    low, high = (
+        np.broadcast_to(np.asarray(b, dtype=float).reshape(-1), (len(at),))[:, None, None, None]
+        for b in device.bounds()
+    )
+    rates = rate(at)
+    errors = state_error(time[part], at, rate, rates, (low, high))
+    return largest_state_error(errors, rates, duration, pulses.span[:, None, None])
 
 
 def _outside(values: Floats, around: list[Floats]) -> Floats:
@@ -409,16 +439,7 @@ def check_twins(
     device = off_presets(device_of(name), rng, spread) if spread else device_of(name)
     drawn = draw_pulses(device, pulses, rng)
     exact = integrated(device, drawn)
-    each = [
-        _compare(
-            device,
-            drawn,
-            k,
-            exact,
-            accuracy or for_transient(device, duration_s=float(drawn.duration_s[k])),
-        )
-        for k in range(pulses)
-    ]
+    each = [_compare(device, drawn, k, exact, accuracy) for k in range(pulses)]
     return TwinCheck(
         name=name,
         pulses=pulses,

@@ -265,19 +265,21 @@ def state_error(
     rates: Floats,
     bounds: tuple[Floats, Floats],
 ) -> Floats:
-    r"""Return what the errors of a transient's steps come to in its final states, (states, rows,
-    cols), state units.
+    r"""Return what the errors of a transient's steps come to in its states, (states, n, rows, cols),
+    state units.
 
     A trapezoidal step of h is off by :math:`d = h^3 \ddot f / 12`, f = dx/dt along the solution
     (its second derivative here from this and the two points before, as ngspice has it). What a step
-    left is carried on by the steps after it, with :math:`J = \partial f / \partial x`:
+    left is carried on by the steps after it, with :math:`X = h\,\partial f / \partial x` (mean of
+    both ends):
 
     .. math::
 
-        (1 - h J_{n+1} / 2)\, e_{n+1} = (1 + h J_n / 2)\, e_n + d_n
+        e_{n+1} = (1 - 2X/3 + X^2/6)^{-1} \left((1 + X/3)\, e_n + d_n\right)
 
-    so that it grows where J > 0 over a long time, as in a thermal runaway. Voltages of cells are
-    taken as they are; a resistance in series would make e less.
+    which is :math:`e^X e_n` to third order for growth, as in a thermal runaway, and dies away where
+    a state meets its bound within a step (the rule of Radau). Voltages of cells are taken as they
+    are; a resistance in series would make e less.
 
     Parameters
     ----------
@@ -302,18 +304,44 @@ def state_error(
         moved[k] += inwards
         jacobian[:, k] = (rate(moved) - rates) / inwards
     if count == 1:
-        keep, ahead = 1 + 0.5 * h * jacobian[0, 0, :-1], 1 - 0.5 * h * jacobian[0, 0, 1:]
-        error = np.zeros(states.shape[2:])
-        for factor, left in zip(keep / ahead, local[0] / ahead, strict=True):
-            error = factor * error + left
-        return error[None]
+        x = 0.5 * h * (jacobian[0, 0, :-1] + jacobian[0, 0, 1:])
+        under = 1 - 2 / 3 * x + x * x / 6
+        errors = np.zeros_like(states)
+        for n, (factor, left) in enumerate(zip((1 + x / 3) / under, local[0] / under, strict=True)):
+            errors[0, n + 1] = factor * errors[0, n] + left
+        return errors
     # (n - 1, rows, cols, states, states)
     matrices, one = np.moveaxis(jacobian, (0, 1), (-2, -1)), np.eye(count)
-    half = 0.5 * step[:, None, None, None, None]
-    undo = np.linalg.inv(one - half * matrices[1:])
-    carry = undo @ (one + half * matrices[:-1])
-    added = undo @ np.moveaxis(local, 0, -1)[..., None]
-    vector = np.zeros(added.shape[1:])
-    for factor, left in zip(carry, added, strict=True):
-        vector = factor @ vector + left
-    return np.moveaxis(vector[..., 0], -1, 0)
+    x = 0.5 * step[:, None, None, None, None] * (matrices[:-1] + matrices[1:])
+    over = np.linalg.inv(one - 2 / 3 * x + x @ x / 6)
+    carry, added = over @ (one + x / 3), over @ np.moveaxis(local, 0, -1)[..., None]
+    vectors = np.zeros((len(time), *added.shape[1:]))
+    for n, (factor, left) in enumerate(zip(carry, added, strict=True)):
+        vectors[n + 1] = factor @ vectors[n] + left
+    return np.moveaxis(vectors[..., 0], -1, 0)
+
+
+def largest_state_error(errors: Floats, rates: Floats, duration_s: float, span: Floats) -> float:
+    """Return the largest error of a transient's states as a number, at most 1: of their range at
+    the end; before it, of their range or as the time by which a state comes too early or too late,
+    of the duration, whichever is less.
+
+    A state that runs away may be anywhere in its range while it is a thousandth of the pulse late.
+
+    Parameters
+    ----------
+    errors, rates : (states, n, rows, cols)
+        Of `state_error`, and dx/dt.
+    duration_s : float
+        In second.
+    span : (states, rows, cols)
+        The ranges.
+    """
+    off, fast = np.nan_to_num(np.abs(errors), nan=np.inf), np.abs(rates)
+    # A state that meets its bound has no rate any more at the next point, nor yet a smaller error.
+    fast[:, 1:-1] = np.maximum(np.maximum(fast[:, :-2], fast[:, 1:-1]), fast[:, 2:])
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        late = off / (fast * duration_s)
+    share = off / span[:, None]
+    share[:, :-1] = np.fmin(share[:, :-1], late[:, :-1])
+    return min(float(share.max()), 1.0)

@@ -8,6 +8,7 @@ import time as clock
 from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -18,7 +19,13 @@ from spicesnn.devices.foreign import Foreign
 from spicesnn.engines.ngspice import checks
 from spicesnn.engines.ngspice.checks import AnswerRejectedError
 from spicesnn.engines.ngspice.circuit import Answer, Circuit, Circuits, Job, array_key, build
-from spicesnn.engines.ngspice.laws import Solved, kirchhoff, state_defect, state_error
+from spicesnn.engines.ngspice.laws import (
+    Solved,
+    kirchhoff,
+    largest_state_error,
+    state_defect,
+    state_error,
+)
 from spicesnn.engines.ngspice.pool import Pool
 from spicesnn.engines.ngspice.reads import altered_values, solved_array
 from spicesnn.engines.ngspice.ways import PULSES, Way, led
@@ -150,12 +157,18 @@ def _applied(
 
 
 def _delivered(lines: Waveforms, waveform: CheckedWaveform) -> float:
-    """Return ∫ΣV·I dt in joule, with V and I straight lines between ngspice's points.
+    """Return ∫ΣV·I dt in joule: V straight between the corners of the waveform, I through ngspice's
+    points between two corners without over- or undershoot (piecewise cubic Hermite, Fritsch and
+    Carlson 1980).
 
-    Their product is a parabola, which the trapezoidal rule overrates on the edges of a pulse.
+    On the edges of a pulse a nonlinear cell's current bends within the few steps that ngspice
+    takes, since no state moves there: straight lines overrate a sinh's joules by a thousandth.
     ngspice 39.3 leaves out the point at 0 s; the currents of its first point stand from there on.
     """
+    from scipy.interpolate import PchipInterpolator
+
     time = np.concatenate([[0.0], lines.time]) if lines.time[0] > 0 else lines.time
+    corners = np.unique([np.argmin(np.abs(time - corner)) for corner in waveform.time_s])
     energy = 0.0
     for sign, volts, amps, start in (
         (1.0, lines.row_volts, lines.row_amps, waveform.row_volts[:1]),
@@ -163,9 +176,14 @@ def _delivered(lines: Waveforms, waveform: CheckedWaveform) -> float:
     ):
         if lines.time[0] > 0:
             volts, amps = np.concatenate([start, volts]), np.concatenate([amps[:1], amps])
-        v0, v1, i0, i1 = volts[:-1], volts[1:], amps[:-1], amps[1:]
-        parts = (2 * v0 * i0 + v0 * i1 + v1 * i0 + 2 * v1 * i1).sum(axis=1) / 6
-        energy += sign * float(np.sum(parts * np.diff(time)))
+        for first, last in pairwise(corners):
+            part = slice(first, last + 1)
+            v, i, h = volts[part], amps[part], np.diff(time[part])[:, None]
+            slope = PchipInterpolator(time[part], i).derivative()(time[part])
+            v0, v1, i0, i1, d0, d1 = v[:-1], v[1:], i[:-1], i[1:], h * slope[:-1], h * slope[1:]
+            whole = (i0 + i1) / 2 + (d0 - d1) / 12
+            later = (3 * i0 + 7 * i1) / 20 + (2 * d0 - 3 * d1) / 60
+            energy += sign * float(np.sum(h * (v0 * whole + (v1 - v0) * later)))
     return energy
 
 
@@ -214,8 +232,8 @@ class Applied:
     residual : float
         Largest violation of the current law, ampere.
     state_error : float or None
-        What the errors of the steps come to in the final states, of their range; None for a user's
-        own sub-circuit, whose rates are not known.
+        What the errors of the steps come to in the states (`largest_state_error`); None for a
+        user's own sub-circuit, whose rates are not known.
     seconds, cpu_seconds : float
     """
 
@@ -290,7 +308,7 @@ def _check_movement(
     answer: Answer,
 ) -> float:
     """Check the state equation over every step of every cell, states (states, n, rows, cols): wrong
-    parameters or starts show here. Return the error of the final states, of their range."""
+    parameters or starts show here. Return the `largest_state_error`."""
     device = array.device
     assert device is not None
     count = len(states)
@@ -317,8 +335,8 @@ def _check_movement(
             f" equation, by {share[k, i, j]:.3g} of its range",
             answer.log,
         )
-    error = state_error(time, states, rate, rates, (low[:, None], high[:, None]))
-    return min(float(np.nan_to_num(np.abs(error) / span, nan=1.0).max()), 1.0)
+    errors = state_error(time, states, rate, rates, (low[:, None], high[:, None]))
+    return largest_state_error(errors, rates, float(time[-1]), span)
 
 
 def _from_start(waveform: CheckedWaveform, time: Floats, solved: Solved) -> Waveforms:

@@ -128,13 +128,46 @@ def test_a_state_that_runs_away_is_run_again_and_its_error_known(
     assert done.stats["ways"] == {"from 0 V": runs}
     off = abs(float(done.state[0, 0]) - right)
     assert off <= 2.5e-4
-    assert done.stats["state_error"] == pytest.approx(off, rel=0.35)
+    # In time the state is further off on the way than at the end where it does not run away.
+    most = 1.35 if runs > 1 else 2.0
+    assert off / 1.35 <= done.stats["state_error"] <= most * off
     with sn.NgspiceEngine(transient_accuracy=for_transient(device, duration_s=0.4)) as own:
         once = own.pulse(array, pulse)
     assert once.stats["ways"] == {"from 0 V": 1}
     off = abs(float(once.state[0, 0]) - right)
     assert (off > 5e-4) == (runs > 1)
-    assert once.stats["state_error"] == pytest.approx(off, rel=0.35)
+    assert off / 1.35 <= once.stats["state_error"] <= most * off
+
+
+def test_the_instant_of_a_runaway_is_known_too(ngspice: sn.NgspiceEngine) -> None:
+    """A gap that falls to its bound within the pulse ends right however late it falls; with usual
+    tolerances it fell 1.2e-3 of the pulse too early, and the joules were off by as much."""
+    device = sn.devices.PaiYuChen(
+        i_0=6.306823315872724e-05,
+        g_0=2.5313929707385804e-10,
+        v_0=0.3753056320870765,
+        velocity=181.87736944382402,
+        ea_set=1.2506129105601331,
+        gamma_0=21.009858502907747,
+        beta=1.2369656132262334,
+        a_0=2.1902309958852357e-10,
+        thickness=5.229137447185547e-09,
+        temperature=314.491372418493,
+        g_min=9.567020537315451e-11,
+        g_max=1.9104702383394078e-09,
+    )
+    array = sn.Crossbar(device=device, state=[[device.g_max]], wires=sn.Wires.ideal())
+    width = 5.8330048891623266e-05 / 1.2
+    pulse = sn.Pulse(row_volts=[1.4427456855568876], width_s=width, rise_s=width / 10)
+    done, right = ngspice.pulse(array, pulse), sn.NodalEngine().pulse(array, pulse)
+    assert done.stats["ways"]["from 0 V"] > 1
+    assert done.stats["state_error"] <= 2.5e-4
+    with sn.NgspiceEngine(transient_accuracy=for_transient(device, duration_s=1.2 * width)) as own:
+        once = own.pulse(array, pulse)
+    assert once.stats["state_error"] == pytest.approx(1.2e-3, rel=0.35)
+    assert done.state == pytest.approx(right.state, rel=1e-4)
+    assert done.energy_joule == pytest.approx(right.energy_joule, rel=3e-4)
+    assert once.energy_joule != pytest.approx(right.energy_joule, rel=1e-3)
 
 
 def test_state_error_is_below_a_ten_thousandth_of_the_range(ngspice: sn.NgspiceEngine) -> None:

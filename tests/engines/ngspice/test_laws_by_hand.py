@@ -12,7 +12,13 @@ import spicesnn as sn
 from spicesnn.engines.ngspice import checks
 from spicesnn.engines.ngspice.checks import AnswerRejectedError
 from spicesnn.engines.ngspice.circuit import Answer
-from spicesnn.engines.ngspice.laws import Solved, kirchhoff, state_defect, state_error
+from spicesnn.engines.ngspice.laws import (
+    Solved,
+    kirchhoff,
+    largest_state_error,
+    state_defect,
+    state_error,
+)
 
 ROWS, COLS = 4, 3
 WIRES = {
@@ -179,7 +185,7 @@ def test_errors_of_steps_grow_and_shrink_with_the_state(rate_a_second: float) ->
         (np.zeros((1, 1, 1, 2)), np.ones((1, 1, 1, 2))),
     )
     np.testing.assert_allclose(
-        found[0], (states[:, -1] - start * np.exp(rate_a_second))[0], rtol=0.05
+        found[0, -1], (states[:, -1] - start * np.exp(rate_a_second))[0], rtol=0.05
     )
 
 
@@ -205,8 +211,23 @@ def test_errors_of_one_state_reach_another() -> None:
         def rate(x: np.ndarray, matrix=matrix) -> np.ndarray:
             return np.einsum("ij,j...->i...", matrix, x)
 
-        found = state_error(time, states, rate, rate(states), bounds)[:, 0, 0]
+        found = state_error(time, states, rate, rate(states), bounds)[:, -1, 0, 0]
         np.testing.assert_allclose(found, points[-1] - at(time[-1]), rtol=0.05, atol=1e-9)
+
+
+def test_a_state_that_is_late_counts_by_its_time() -> None:
+    """x = (t − 0.6) / 0.01 between 0 and 1, 2e-3 s late: a fifth of its range off on the way, and
+    nothing at the end."""
+    time = np.linspace(0.0, 1.0, 1001)[1:]
+    rates = np.where((time > 0.6) & (time <= 0.61), 100.0, 0.0)[None, :, None, None]
+    errors = -2e-3 * rates
+    span = np.ones((1, 1, 1))
+    assert largest_state_error(errors, rates, 1.0, span) == pytest.approx(2e-3)
+    assert largest_state_error(errors, rates, 10.0, span) == pytest.approx(2e-4)
+    errors[0, -1] = 0.01  # of the end only the range counts
+    assert largest_state_error(errors, rates, 1.0, span) == pytest.approx(0.01)
+    assert largest_state_error(errors, rates, 1.0, 4 * span) == pytest.approx(2.5e-3)
+    assert largest_state_error(errors * np.nan, rates, 1.0, span) == 1.0
 
 
 def answer_of(vectors: np.ndarray, plot: str = "tran1", log: str = "") -> Answer:
