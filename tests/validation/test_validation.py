@@ -193,9 +193,8 @@ def test_a_missing_package_says_how_to_get_it(monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_whole_validation_holds_within_a_minute():
+def test_the_whole_validation_holds():
     from spicesnn.validation.suite import validate
 
     table = validate()
     assert [(case.case, case.error, case.note) for case in table.cases if not case.ok] == []
-    assert table.wall_s < 60
