@@ -333,3 +333,10 @@ def test_currents_of_reads_in_between_are_no_currents_of_the_sweep(own, tmp_path
     found = sn.read_measurement(path)
     np.testing.assert_allclose(found.amps, i, rtol=1e-4, atol=1e-15)
     assert "column I_read (A) read at V_read (V)" in found.remarks[1]
+
+
+def test_millivolts_without_a_unit_are_no_hundreds_of_volts(tmp_path):
+    t, v, i = loop()
+    content = text(["time,V,I (A)", *lines_of(t, 500 * v, i)])
+    with pytest.raises(DataError, match=r"line 1: column V goes up to 500, which is no number of"):
+        sn.read_measurement(written(tmp_path, content))

@@ -314,6 +314,7 @@ class _Translator:
         ]
         if unknown:
             raise element.card.error(f"{element.of!r} takes no parameter {unknown[0]!r}")
+        self.unmixed(element, subckt)
         constants = {key: term for key, term in passed.items() if term.op == "num"}
         variable = {
             key: Meaning(self.dialect, False, names.nonnegative).positive(term)
@@ -339,6 +340,25 @@ class _Translator:
             self.made[key] = made
         left = tuple((name, term) for name, term in element.given if name in variable)
         return self.made[key], replace(element, of=self.made[key].name, given=left)
+
+    def unmixed(self, element: Element, subckt: Subckt) -> None:
+        """Refuse what an X element passes in names that ngspice (measured of 39.3) takes for
+        parameters of the sub-circuit that is called: with ``.subckt in p q c=4 a=1``, ``a={c}`` is
+        4, whatever c is where it is called."""
+        if self.dialect is not SpiceDialect.NGSPICE:
+            return
+        given = {
+            key: bare(text)
+            for key, text in assignments(re.sub(r"\bparams\s*:", " ", element.card.text))[1]
+        }
+        for key, text in given.items():
+            own = subckt.defaults.keys() | subckt.scope.params.keys()
+            for name in sorted(_named(text) & own - {key}):
+                if given.get(name) != name:
+                    raise element.card.error(
+                        f"{key}={{{text}}}: ngspice takes {name!r} there for the parameter of"
+                        f" {subckt.name!r} itself; give it another name where it is called"
+                    )
 
     def count(self, element: Element, copies: Term, names: _Names) -> float:
         """Return how many copies of a sub-circuit an X element calls."""

@@ -38,7 +38,7 @@ _SAME = 2e-4
 """Relative difference from which on two columns are not the same numbers printed twice."""
 _LEAK = 0.05
 """Two electrodes' currents add up to less than this fraction of one of them."""
-_MOST_VOLTS, _MOST_AMPS = 1e3, 10.0
+_MOST_VOLTS, _MOST_AMPS = 100.0, 10.0
 """What no device of an array is driven to, or carries."""
 _DATES = ((2e4, 8e4), (7e5, 8e5))
 """Days since 1900 of a spreadsheet, and since the year 0 of MATLAB, from 1954 to 2119."""

@@ -135,6 +135,24 @@ def test_hspice_copies_sub_circuits_too_and_ltspice_capacitors():
     assert values["c1"].value == pytest.approx(3e-6, rel=1e-12)
 
 
+def test_what_ngspice_takes_for_a_parameter_of_the_called_is_refused():
+    inner = ".param c=7\n.subckt in p q c=4 a=1\nr1 p q {1k*a}\n.ends\n"
+    passed = "{}.subckt dev a b\nx1 a b in {}\n.ends"
+    for line, theirs in (("a={c}", 0.25), ("c=2 a={c}", 0.5)):
+        text = passed.format(inner, line)
+        assert milliamps(text) == pytest.approx(theirs)  # with the file's own c it would be 1/7
+        with pytest.raises(UnsupportedNetlistError, match=r"line 6: a=\{c\}: ngspice takes 'c'"):
+            part_of(text)
+        assert milliamps(write(part_of(text, SpiceDialect.LTSPICE)).text) == pytest.approx(1 / 7)
+    text = passed.format(inner.replace(" c=4 a=1", " a=1\n.param c=2"), "a={c}")
+    assert milliamps(text) == pytest.approx(0.5)
+    with pytest.raises(UnsupportedNetlistError, match=r"line 7: a=\{c\}: ngspice takes 'c'"):
+        part_of(text)
+    for line in ("c={c} a={c}", "a={3*7}", "c={2*c} a=3"):
+        text = passed.format(inner, line)
+        assert milliamps(write(part_of(text)).text) == pytest.approx(milliamps(text))
+
+
 K5 = ".subckt dev a b k=5\n"
 REFUSED = {
     ("hspice", f".param k=1\n{K5}r1 a b {{k}}\n.ends"): "'k' is a parameter of the whole file too",
