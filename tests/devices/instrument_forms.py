@@ -850,3 +850,13 @@ def numbers_of_rows_without_a_header():
     return Form(
         content=text(["V I t", *body]), time=t, volts=v, amps=i, cells=" ", needed=(1, 2, 3)
     )
+
+
+@form
+def quoted_headers_with_commas_behind_blanks():
+    return simple(
+        '"Bias Voltage, mV", "Current, uA", "time, ms"',
+        mark=", ",
+        scale=(1e-3, 1e-3, 1e-6),
+        order=(1, 2, 0),
+    )

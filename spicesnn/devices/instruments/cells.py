@@ -216,9 +216,9 @@ def _split(path: Path, at: int, line: str, delimiter: str) -> tuple[str, ...]:
                 words.append(word)
         return tuple(words)
     try:
-        return tuple(
-            cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, strict=False), [])
-        )
+        # A quote counts behind a blank as well: 1, "2, V".
+        split = csv.reader([line], delimiter=delimiter, strict=False, skipinitialspace=True)
+        return tuple(cell.strip() for cell in next(split, []))
     except csv.Error as error:
         raise DataError(f"{path}, line {at}: cannot be read as a CSV file: {error}") from None
 
