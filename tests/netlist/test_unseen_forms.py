@@ -7,8 +7,13 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
+from spicesnn.devices.importers.cards import cards_of, library_of
+from spicesnn.devices.importers.closed import closed
 from spicesnn.devices.importers.dialects import SpiceDialect
+from spicesnn.devices.importers.emit import write
+from spicesnn.devices.importers.translate import translate
 from spicesnn.errors import InputError, UnsupportedNetlistError
+from spicesnn.netlist.batch import run_batch
 from spicesnn.netlist.foreign import load_foreign
 from spicesnn.netlist.importing import guess
 
@@ -226,6 +231,13 @@ Cw w 0 1n IC={w0}
         {"start": [310.0], "bounds": {"t": (290.0, 900.0)}},
         heated,
     ),
+    "a state against the bit line": (
+        "ltspice",
+        "* t\n.subckt d a b x0=0.25\nB1 a b I=V(a,b)*(1u+1m*V(x,b))*(1+V(y,b)-V(b,y)*0)\n"
+        "C1 x b 1 ic={x0}\nR1 x b 10\nB2 b x I=V(a,b)*(1-V(x,b))\nB3 y b V=0.5*V(x,b)\n.ends\n",
+        {"start": [0.25]},
+        lambda v, x: (v * (1e-6 + 1e-3 * x) * (1 + 0.5 * x), v * (1 - x) - x / 10),
+    ),
     "conditions without brackets": (
         "ltspice",
         "* t\n.subckt d a b\nB1 a b I=1m*(V(a,b)>0.2 & V(a,b)<0.6 | V(a,b)<-0.5)\n.ends\n",
@@ -291,6 +303,12 @@ REFUSED = {
         "ngspice",
         "r1 a b 1k\nb1 0 x i=v(a,b)\nc1 x y 1\nr2 y 0 1\nb2 a b i=v(x)",
     ): "line 5: 'c1' holds the voltage between x and y",
+    ("ngspice", "r1 a b 1k\nb1 0 x i=v(a,b)\nc1 x b 1\nb2 a b i=v(x,b)"): "line 5: 'c1' holds the"
+    " voltage between x and b",
+    (
+        "ngspice",
+        "r1 a b 1k\nb1 b x i=v(a,b)\nc1 x b 1\nb2 a b i=v(x,b)\n.ic v(x)=1",
+    ): "line 5: 'c1'",
     ("pspice", "r1 a $n_0001 1k\nr2 $n_0001 b 1k"): None,
     ("ngspice", "r1 a b {1*-3}"): None,
     ("ngspice", "r1 a b 1k $m=2"): None,
@@ -328,3 +346,30 @@ def test_a_pin_that_a_resistor_alone_holds_is_no_display(tmp_path):
     with pytest.raises(InputError, match="the pins a, b, g, of which two must be") as caught:
         guess(path, dialect=SpiceDialect.NGSPICE)
     assert "third" in str(caught.value)
+
+
+@pytest.mark.parametrize(("von", "voff"), [(0.6, 0.2), (-0.3, 0.4)])
+def test_a_switch_of_pspice_is_the_one_that_ngspice_has_for_it(von, voff):
+    """The code model pswitch of ngspice, with the logarithm, as the reference."""
+    text = (
+        f".subckt d a b\nr1 a b 1meg\ns1 a b a b sw\n"
+        f".model sw vswitch(ron=1k roff=100k von={von} voff={voff})\n.ends"
+    )
+    part = translate(library_of(cards_of(text, "d.lib")), "d", SpiceDialect.PSPICE, {})
+    theirs = (
+        f".subckt d a b\nr1 a b 1meg\na1 %gd(a b) %gd(a b) sw\n"
+        f".model sw pswitch(cntl_on={von} cntl_off={voff} r_on=1k r_off=100k log=TRUE)\n.ends"
+    )
+    runs = [
+        run_batch(f"* s\n{made}\nva a 0 0\nx1 a 0 d\n.dc va -1 1 0.04\n.save v(a) i(va)\n.end\n")
+        for made in (write(part).text, theirs)
+    ]
+    assert runs[0]["i(va)"] == pytest.approx(runs[1]["i(va)"], rel=1e-5, abs=1e-12)
+    volts = np.linspace(-1.0, 1.0, 21)
+    found = closed(part, "a", "b", []).everything(volts, [], {})[0]
+    assert found == pytest.approx(
+        -np.interp(volts, runs[0]["v(a)"], runs[0]["i(va)"]), rel=0.05, abs=1e-5
+    )
+    for dialect in (SpiceDialect.LTSPICE, SpiceDialect.NGSPICE):
+        with pytest.raises(UnsupportedNetlistError, match="line 4: the model type 'vswitch'"):
+            translate(library_of(cards_of(text, "d.lib")), "d", dialect, {})

@@ -30,6 +30,7 @@ _MODEL_OF = {
     "s": ("sw",),
 }
 _SWITCH = frozenset({"ron", "roff", "vt", "vh"})
+_SMOOTH = frozenset({"ron", "roff", "von", "voff"})
 _BIPOLAR = words("""
     is bf nf vaf ikf ise ne br nr var ikr isc nc rb irb rbm re rc cje vje mje tf xtf vtf itf ptf cjc vjc mjc xcjc tr cjs vjs mjs xtb eg
     xti kf af fc tnom level
@@ -196,11 +197,14 @@ class _Translator:
         pins = tuple(self.guarded(subckt.card, grammar.node, pin) for pin in subckt.pins)
         if "0" in pins:
             raise subckt.card.error(f"the pin {subckt.pins[pins.index('0')]!r} is the ground")
+        elements = {name: self.smooth(element, names) for name, element in elements.items()}
         if call.copies != 1.0:
             elements = {
                 name: self.copied(element, call.copies) for name, element in elements.items()
             }
-        solved = _joined(_grounded(_Currents(elements, pins).all(), set(subckt.scope.initial)))
+        started = set(subckt.scope.initial)
+        solved = _from_pins(_Currents(elements, pins).all(), pins, started)
+        solved = _joined(_grounded(solved, started))
         kept |= {
             node
             for e in solved
@@ -260,6 +264,38 @@ class _Translator:
         except WordError as error:
             text = f"{card.file}, line {card.line}: {error.word[:60]!r} {error.why}"
             raise (ForeignWordError if error.foreign else UnsupportedNetlistError)(text) from None
+
+    def smooth(self, element: Element, names: _Names) -> Element:
+        """Return a switch of PSpice between two voltages (VSWITCH) as the source that it is.
+
+        PSpice's reference: R = exp(ln√(Ron·Roff) + ln(Ron/Roff)·(1.5·u − 2·u³)), where u is the
+        control voltage's way from the middle of Von and Voff over Von − Voff, between −½ and ½."""
+        if element.kind != "s" or self.dialect is not SpiceDialect.PSPICE:
+            return element
+        kind, values = self.model(element, names)
+        if kind != "vswitch":
+            return element
+        of = {"ron": number(1.0), "roff": number(1e6), "von": number(1.0), "voff": number(0.0)}
+        of |= dict(values)
+        span = build("-", of["von"], of["voff"])
+        if span == number(0.0):
+            raise element.card.error(f"{element.name!r} has von = voff, and no way between them")
+        control = Term("v", names=element.nodes[2:], word=element.name)
+        middle = build("*", number(0.5), build("+", of["von"], of["voff"]))
+        u = build("/", build("-", control, middle), span)
+        u = build("min", build("max", u, number(-0.5)), number(0.5))
+        bend = build("*", u, build("-", number(1.5), build("*", number(2.0), build("*", u, u))))
+        level = build("*", number(0.5), build("ln", build("*", of["ron"], of["roff"])))
+        steep = build("ln", build("/", of["ron"], of["roff"]))
+        ohm = build("exp", build("+", level, build("*", steep, bend)))
+        across = Term("v", names=element.nodes[:2], word=element.name)
+        return replace(
+            element,
+            kind="bi",
+            nodes=element.nodes[:2],
+            of="",
+            value=build("/", across, ohm, word=element.name),
+        )
 
     def copied(self, element: Element, copies: float) -> Element:
         """Return an element as it stands for all of some copies in parallel: voltages are those of
@@ -436,7 +472,8 @@ class _Translator:
             )
         found = taken[0]
         kind, given, card = found
-        if kind not in _MODEL_OF[element.kind]:
+        vswitch = kind == "vswitch" and self.dialect is SpiceDialect.PSPICE
+        if kind not in _MODEL_OF[element.kind] and not (vswitch and element.kind == "s"):
             if kind in ("vswitch", "iswitch"):
                 raise ForeignWordError(
                     f"{card.file}, line {card.line}: the model type {kind!r} is not translated"
@@ -452,6 +489,7 @@ class _Translator:
         known = {"s": _SWITCH, "d": _DIODE, "q": _BIPOLAR, "j": _JUNCTION, "m": _MOSFET}[
             element.kind
         ]
+        known = _SMOOTH if vswitch else known
         level = dict(values).get("level", number(1.0))
         if (
             element.kind == "m" and level.op == "num" and level.value > 3
@@ -828,6 +866,61 @@ def _integrals(element: Element, nodes: set[str]) -> list[Element]:
 
     whole = replace(element, value=put(element.value))
     return [whole, *made]
+
+
+def _from_pins(
+    elements: list[Element], pins: tuple[str, ...], started: Collection[str]
+) -> list[Element]:
+    """Return elements with circuits that hang on one pin alone, and hold a charge, moved to the
+    ground: no current leaves such a circuit, and its voltages are taken against that pin."""
+    above: dict[str, str] = {}
+
+    def root(node: str) -> str:
+        while above.get(node, node) != node:
+            node = above[node]
+        return node
+
+    ends = {"0", *pins}
+    for e in elements:
+        own = [node for node in e.nodes if node not in ends]
+        for node in own[1:]:
+            above[root(node)] = root(own[0])
+    groups: dict[str, list[Element]] = {}
+    for e in elements:
+        for place in {root(node) for node in e.nodes if node not in ends}:
+            groups.setdefault(place, []).append(e)
+    base: dict[str, str] = {}
+    for group in groups.values():
+        touched = {node for e in group for node in e.nodes} & ends
+        nodes = {node for e in group for node in e.nodes} - ends
+        if (
+            len(touched) == 1
+            and "0" not in touched
+            and any(e.kind == "c" for e in group)
+            and all(e.kind in ("r", "c", "v", "bi", "bv") for e in group)
+            and not nodes & set(started)
+        ):
+            base |= dict.fromkeys(nodes, touched.pop())
+
+    def taken(term: Term) -> Term:
+        if term.op != "v":
+            return replace(term, args=tuple(map(taken, term.args))) if term.args else term
+        a, b = (*term.names, "0")[:2]
+        high, low = base.get(a), base.get(b)
+        if high == low:
+            return term
+        if b == high:
+            return Term("v", names=(a,), word=term.word)
+        if a == low:
+            return Term("neg", (Term("v", names=(b,), word=term.word),), word=term.word)
+        return build("+", term, Term("v", names=(high or "0", low or "0")), word=term.word)
+
+    def moved(e: Element) -> Element:
+        pin = next((base[node] for node in e.nodes if node in base), None)
+        nodes = tuple("0" if node == pin else node for node in e.nodes)
+        return replace(e, nodes=nodes, value=None if e.value is None else taken(e.value))
+
+    return [moved(e) for e in elements] if base else elements
 
 
 def _grounded(elements: list[Element], started: Collection[str]) -> list[Element]:
