@@ -28,6 +28,7 @@ from spicesnn.cli.infer import infer
 from spicesnn.cli.iv import iv
 from spicesnn.cli.map import map_
 from spicesnn.cli.netlist import netlist
+from spicesnn.cli.option_groups import spelt_out
 from spicesnn.cli.options import remove_empty_folders
 from spicesnn.cli.output import Answer, console_on, error_log, write_json
 from spicesnn.cli.report import report
@@ -127,21 +128,24 @@ def _root(
 
 
 _COMMANDS: dict[str, Callable[..., Answer]] = {
-    "doctor": doctor,
-    "devices": devices,
-    "iv": iv,
-    "train": train,
-    "infer": infer,
-    "map": map_,
-    "sweep": sweep,
-    "study": study,
-    "report": report,
-    "netlist": netlist,
-    "validate": validate,
-    "stdp-window": stdp_window,
-    "fit": fit,
-    "characterize": characterize,
-    "import": import_,
+    name: spelt_out(command)
+    for name, command in {
+        "doctor": doctor,
+        "devices": devices,
+        "iv": iv,
+        "train": train,
+        "infer": infer,
+        "map": map_,
+        "sweep": sweep,
+        "study": study,
+        "report": report,
+        "netlist": netlist,
+        "validate": validate,
+        "stdp-window": stdp_window,
+        "fit": fit,
+        "characterize": characterize,
+        "import": import_,
+    }.items()
 }
 
 

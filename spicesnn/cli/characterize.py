@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,13 +14,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def characterize(
-    device: Annotated[
-        str,
-        typer.Argument(
-            metavar="DEVICE", autocompletion=options.device_names, help=options.DEVICE_HELP
-        ),
-    ],
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GridOptions:
+    """Where the cell is measured."""
+
     lowest: Annotated[
         str,
         typer.Option(
@@ -27,17 +25,17 @@ def characterize(
             metavar="VOLT",
             help="Lowest pulse amplitude; minus the typical drive if left out.",
         ),
-    ] = "",
+    ] = ""
     highest: Annotated[
         str,
         typer.Option(
             "--to", metavar="VOLT", help="Highest pulse amplitude; the typical drive if left out."
         ),
-    ] = "",
+    ] = ""
     count: Annotated[
         int, typer.Option("--voltages", min=2, help="Initial number of amplitudes.")
-    ] = 21,
-    states: Annotated[int, typer.Option("--states", min=3, help="Initial number of states.")] = 21,
+    ] = 21
+    states: Annotated[int, typer.Option("--states", min=3, help="Initial number of states.")] = 21
     tolerance: Annotated[
         float,
         typer.Option(
@@ -46,10 +44,16 @@ def characterize(
             callback=options.finite,
             help="Refine to pulse errors below this.",
         ),
-    ] = 5e-3,
-    most: Annotated[
-        int, typer.Option("--most", min=100, help="Maximum number of grid points.")
-    ] = 30_000,
+    ] = 5e-3
+    most: Annotated[int, typer.Option("--most", min=100, help="Maximum number of grid points.")] = (
+        30_000
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BenchOptions:
+    """How the cell is pulsed and read."""
+
     width: Annotated[
         str,
         typer.Option(
@@ -57,16 +61,16 @@ def characterize(
             metavar="SECONDS",
             help="Pulse width; a hundredth of the typical period if left out.",
         ),
-    ] = "",
+    ] = ""
     read_volts: Annotated[
         str,
         typer.Option(
             "--read-volts", metavar="VOLT", help="Read voltage at which conductance is I/V."
         ),
-    ] = "0.1",
-    gate: Annotated[
-        bool, typer.Option("--gate", help="Pulse the gate instead of the cell.")
-    ] = False,
+    ] = "0.1"
+    gate: Annotated[bool, typer.Option("--gate", help="Pulse the gate instead of the cell.")] = (
+        False
+    )
     gate_volts: Annotated[
         str,
         typer.Option(
@@ -74,13 +78,25 @@ def characterize(
             metavar="VOLT",
             help="Gate voltage without --gate; default: typical for the cell.",
         ),
-    ] = "",
+    ] = ""
     cell_volts: Annotated[
         str,
         typer.Option(
             "--cell-volts", metavar="VOLT", help="With --gate: the voltage across the cell."
         ),
-    ] = "0",
+    ] = "0"
+
+
+def characterize(
+    device: Annotated[
+        str,
+        typer.Argument(
+            metavar="DEVICE", autocompletion=options.device_names, help=options.DEVICE_HELP
+        ),
+    ],
+    *,
+    grid: GridOptions,
+    bench: BenchOptions,
     trust: options.Trust = False,
     set_: options.Settings = None,
     out: options.Out = None,
@@ -111,9 +127,9 @@ def characterize(
     cell = options.device(device, changes)
     amplitude, frequency = cell.typical_drive()
     volts = np.linspace(
-        quantity(lowest, "V", "--from") if lowest else -amplitude,
-        quantity(highest, "V", "--to") if highest else amplitude,
-        count,
+        quantity(grid.lowest, "V", "--from") if grid.lowest else -amplitude,
+        quantity(grid.highest, "V", "--to") if grid.highest else amplitude,
+        grid.count,
     )
     folder = options.folder(out, f"runs/table-{cell.name}", holds="table.npz")
     began = time.perf_counter()
@@ -124,15 +140,17 @@ def characterize(
             cell,
             engine=solver,
             volts=volts,
-            width_s=quantity(width, "s", "--width") if width else 0.01 / frequency,
+            width_s=quantity(bench.width, "s", "--width") if bench.width else 0.01 / frequency,
             rng=np.random.default_rng(seed or 0),
-            axis=Axis.GATE if gate else Axis.CELL,
-            states=states,
-            v_read=quantity(read_volts, "V", "--read-volts"),
-            gate_volts=quantity(gate_volts, "V", "--gate-volts") if gate_volts else None,
-            cell_volts=quantity(cell_volts, "V", "--cell-volts"),
-            tolerance=tolerance,
-            most=most,
+            axis=Axis.GATE if bench.gate else Axis.CELL,
+            states=grid.states,
+            v_read=quantity(bench.read_volts, "V", "--read-volts"),
+            gate_volts=(
+                quantity(bench.gate_volts, "V", "--gate-volts") if bench.gate_volts else None
+            ),
+            cell_volts=quantity(bench.cell_volts, "V", "--cell-volts"),
+            tolerance=grid.tolerance,
+            most=grid.most,
         )
     seconds, errors = time.perf_counter() - began, made.errors
     file, tables = made.write(folder), made.moving.tables

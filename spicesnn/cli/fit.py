@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +24,34 @@ if TYPE_CHECKING:
 _TABLE = "pulse-table"
 _ALL = "all"
 _CYCLES = "cycles"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CurveOptions:
+    """Pulses and reads of a pulse curve, where its file does not say."""
+
+    pulse_volts: Annotated[
+        str | None,
+        typer.Option("--pulse-volts", metavar="VOLT", help="Set pulses of a pulse curve."),
+    ] = None
+    reset_volts: Annotated[
+        str | None,
+        typer.Option(
+            "--reset-volts", metavar="VOLT", help="Reset pulses; default: minus the set pulses."
+        ),
+    ] = None
+    pulse_width: Annotated[
+        str | None, typer.Option("--pulse-width", metavar="SECONDS", help="Width of its pulses.")
+    ] = None
+    read_volts: Annotated[
+        str | None,
+        typer.Option(
+            "--read-volts",
+            metavar="VOLT",
+            help="Read voltage of a pulse curve of currents, or of cycles in sweeps; the file's own,"
+            " or 0.1 V.",
+        ),
+    ] = None
 
 
 def fit(
@@ -47,6 +76,7 @@ def fit(
             ),
         ),
     ],
+    *,
     parameters: Annotated[
         str | None,
         typer.Option(
@@ -58,28 +88,7 @@ def fit(
         str | None,
         typer.Option("--duration", metavar="SECONDS", help="Length of a sweep without times."),
     ] = None,
-    pulse_volts: Annotated[
-        str | None,
-        typer.Option("--pulse-volts", metavar="VOLT", help="Set pulses of a pulse curve."),
-    ] = None,
-    reset_volts: Annotated[
-        str | None,
-        typer.Option(
-            "--reset-volts", metavar="VOLT", help="Reset pulses; default: minus the set pulses."
-        ),
-    ] = None,
-    pulse_width: Annotated[
-        str | None, typer.Option("--pulse-width", metavar="SECONDS", help="Width of its pulses.")
-    ] = None,
-    read_volts: Annotated[
-        str | None,
-        typer.Option(
-            "--read-volts",
-            metavar="VOLT",
-            help="Read voltage of a pulse curve of currents, or of cycles in sweeps; the file's own,"
-            " or 0.1 V.",
-        ),
-    ] = None,
+    curve: CurveOptions,
     set_: options.Settings = None,
     out: options.Out = None,
     seed: options.Seed = None,
@@ -111,12 +120,12 @@ def fit(
     given = {
         name: None if text is None else quantity(text, unit, option)
         for name, text, unit, option in (
-            ("set_volts", pulse_volts, "V", "--pulse-volts"),
-            ("reset_volts", reset_volts, "V", "--reset-volts"),
-            ("width_s", pulse_width, "s", "--pulse-width"),
+            ("set_volts", curve.pulse_volts, "V", "--pulse-volts"),
+            ("reset_volts", curve.reset_volts, "V", "--reset-volts"),
+            ("width_s", curve.pulse_width, "s", "--pulse-width"),
         )
     }
-    v_read = None if read_volts is None else quantity(read_volts, "V", "--read-volts")
+    v_read = None if curve.read_volts is None else quantity(curve.read_volts, "V", "--read-volts")
     if device == _CYCLES:
         if parameters is not None or set_:
             raise InputError(
@@ -124,10 +133,10 @@ def fit(
             )
         return _of_cycles(csv, folder, v_read)
     if device == _TABLE:
-        curve = PulseCurve.from_csv(csv, v_read=v_read)
+        measured = PulseCurve.from_csv(csv, v_read=v_read)
         made = fit_pulse_table(
-            curve,
-            curve.pulses(
+            measured,
+            measured.pulses(
                 **given, assumed=WritePulses(set_volts=1.0, reset_volts=-1.0, width_s=1e-6)
             ),
         )
@@ -136,7 +145,7 @@ def fit(
             made,
             folder,
             "S",
-            {"scatter": made.parameters["scatter"], "read": list(curve.remarks)},
+            {"scatter": made.parameters["scatter"], "read": list(measured.remarks)},
         )
     pulses = None
     if given["set_volts"] is not None and given["width_s"] is not None:

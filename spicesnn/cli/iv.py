@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,19 +27,13 @@ class ShapeName(enum.StrEnum):
     SWEEP = "sweep"
 
 
-def iv(
-    device: Annotated[
-        str,
-        typer.Argument(
-            metavar="DEVICE", autocompletion=options.device_names, help=options.DEVICE_HELP
-        ),
-    ],
-    engine: Annotated[
-        options.EngineNames, typer.Option("--engine", help="The engine, or both of them, compared.")
-    ] = options.EngineNames.NODAL,
-    waveform: Annotated[
-        ShapeName, typer.Option("--waveform", help="Shape of the voltage.")
-    ] = ShapeName.SINE,
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VoltageOptions:
+    """The voltage that drives the device."""
+
+    waveform: Annotated[ShapeName, typer.Option("--waveform", help="Shape of the voltage.")] = (
+        ShapeName.SINE
+    )
     amplitude: Annotated[
         str | None,
         typer.Option(
@@ -46,7 +41,7 @@ def iv(
             metavar="VOLT",
             help="Amplitude of sine or triangle; the device's typical one if left out.",
         ),
-    ] = None,
+    ] = None
     frequency: Annotated[
         str | None,
         typer.Option(
@@ -54,13 +49,13 @@ def iv(
             metavar="HERTZ,…",
             help="One or several frequencies; the typical one if left out.",
         ),
-    ] = None,
+    ] = None
     periods: Annotated[
         float,
         typer.Option(
             "--periods", callback=options.finite, help="Length of the sweep: how many cycles."
         ),
-    ] = 2.0,
+    ] = 2.0
     stops: Annotated[
         str | None,
         typer.Option(
@@ -68,11 +63,17 @@ def iv(
             metavar="V,V,…",
             help="Voltages that --waveform sweep goes through in a period.",
         ),
-    ] = None,
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VariationOptions:
+    """How cycles and devices differ."""
+
     vary: Annotated[
         str | None,
         typer.Option("--vary", metavar="A,B,…", help="Parameters drawn again for each cycle."),
-    ] = None,
+    ] = None
     spread: Annotated[
         float,
         typer.Option(
@@ -81,13 +82,28 @@ def iv(
             min=0.0,
             help="Relative standard deviation, log-normal.",
         ),
-    ] = 0.1,
+    ] = 0.1
     samples: Annotated[
         int,
         typer.Option(
             "--samples", min=1, help="Number of devices drawn from the table [imperfections]."
         ),
-    ] = 1,
+    ] = 1
+
+
+def iv(
+    device: Annotated[
+        str,
+        typer.Argument(
+            metavar="DEVICE", autocompletion=options.device_names, help=options.DEVICE_HELP
+        ),
+    ],
+    *,
+    engine: Annotated[
+        options.EngineNames, typer.Option("--engine", help="The engine, or both of them, compared.")
+    ] = options.EngineNames.NODAL,
+    voltage: VoltageOptions,
+    variation: VariationOptions,
     data: Annotated[
         Path | None,
         typer.Option("--data", metavar="CSV", help="A measured sweep (volts, amps) to overlay."),
@@ -133,24 +149,32 @@ def iv(
     )
     typical = model.typical_drive()
     drive = Drive(
-        shape=Shape(waveform.value),
-        amplitude=typical[0] if amplitude is None else quantity(amplitude, "V", "--amplitude"),
-        periods=periods,
+        shape=Shape(voltage.waveform.value),
+        amplitude=(
+            typical[0]
+            if voltage.amplitude is None
+            else quantity(voltage.amplitude, "V", "--amplitude")
+        ),
+        periods=voltage.periods,
         frequencies=(
             (typical[1],)
-            if frequency is None
-            else tuple(quantity(text, "Hz", "--frequency") for text in frequency.split(","))
+            if voltage.frequency is None
+            else tuple(quantity(text, "Hz", "--frequency") for text in voltage.frequency.split(","))
         ),
         stops=(
             ()
-            if stops is None
-            else tuple(quantity(text, "V", "--stops") for text in stops.split(","))
+            if voltage.stops is None
+            else tuple(quantity(text, "V", "--stops") for text in voltage.stops.split(","))
         ),
     )
     laws = (
         {}
-        if vary is None
-        else {name.strip(): LogNormal(spread) for name in vary.split(",") if name.strip()}
+        if variation.vary is None
+        else {
+            name.strip(): LogNormal(variation.spread)
+            for name in variation.vary.split(",")
+            if name.strip()
+        }
     )
     folder = options.folder(out, f"runs/iv-{model.name}", holds="iv.csv")
     result = sweep(
@@ -162,7 +186,7 @@ def iv(
         drive=drive,
         folder=folder,
         gate_volts=gate,
-        flaws=_flaws(device, flawed, samples, seed or 0),
+        flaws=_flaws(device, flawed, variation.samples, seed or 0),
         variation=Variation(laws=laws, rng=np.random.default_rng(seed or 0)),
         measured=None if data is None else _measured(data),
     )
