@@ -63,12 +63,12 @@ def _write(
     winner: int,
     step: int,
     last: NDArray[np.int32],
-    change: F,
-    largest: np.float32,
+    rule: Stdp,
     row_sum: Floats,
     writes: NDArray[np.int64],
 ) -> None:
     """Change the synapses of a neuron that just spiked by the lag of each input's last spike."""
+    change, largest = rule.change, rule.largest
     longest, zero = change.size - 1, np.float32(0.0)
     for i in range(weight.shape[0]):
         old, by = weight[i, winner], change[min(step - last[i], longest)]
@@ -84,18 +84,16 @@ def _raise(
     winner: int,
     step: int,
     last: NDArray[np.int32],
-    trace: F,
-    by: Traces,
-    largest: np.float32,
+    rule: Stdp,
     row_sum: Floats,
     writes: NDArray[np.int64],
 ) -> None:
     """Raise the synapses of a neuron that just spiked by the traces of the inputs."""
-    zero = np.float32(0.0)
+    trace, largest, zero = rule.change, rule.largest, np.float32(0.0)
     for i in range(weight.shape[0]):
         if last[i] >= 0:
             old = weight[i, winner]
-            change = by.rise * trace[step - last[i]] * max(by.bound - old, zero)
+            change = rule.rise * trace[step - last[i]] * max(rule.bound - old, zero)
             new = min(old + change, largest)
             weight[i, winner] = new
             row_sum[i] += new - old
@@ -110,16 +108,16 @@ def _lower(
     fired: NDArray[np.int32],
     n_fired: int,
     last_out: NDArray[np.int32],
-    trace: F,
-    by: Traces,
+    rule: Stdp,
     row_sum: Floats,
     writes: NDArray[np.int64],
 ) -> None:
     """Lower the synapses of an input that just spiked, to the neurons that have spiked before."""
+    trace = rule.change
     for m in range(n_fired):
         j = fired[m]
         old = weight[i, j]
-        new = old - min(by.fall * trace[step - last_out[j]], np.float32(1.0)) * old
+        new = old - min(rule.fall * trace[step - last_out[j]], np.float32(1.0)) * old
         weight[i, j] = new
         row_sum[i] += new - old
         writes[j, i] += np.int64(old > 0.0)
@@ -150,15 +148,9 @@ def _show(
     weight: F,
     factor: F,
     by: LIFStep,
-    change: F,
-    traces: Traces,
-    target: float,
-    largest: np.float32,
+    rule: Stdp,
     learn: bool,
-    counts: NDArray[np.int16],
-    row_sum: Floats,
-    writes: NDArray[np.int64],
-    read: Floats,
+    shown: Shown,
 ) -> None:
     """Show samples one after the other.
 
@@ -175,32 +167,22 @@ def _show(
         Moved on where `learn` is set; weights times the neurons' gain.
     by : LIFStep
         In single precision.
-    change : (lags,)
-        Of a weight at a spike of its neuron, by the steps since its input's last spike; the last
-        entry is for all longer ones. By traces: what so many steps leave of a trace.
-    traces : Traces
-    target : float
-        Sum of the weights of each neuron before each sample; 0: as they are.
-    largest : float
-        Bound of the weights.
+    rule : Stdp
     learn : bool
-    counts : (n, neurons)
-        Written: output spikes.
-    row_sum : (inputs,), writes : (neurons, inputs)
-        Sums of the weights of each input, kept up with them; changes of each weight, added to.
-    read : (2,)
-        Added to: input spikes, and the weights they met, those of silent neurons included.
+    shown : Shown
+        Written and added to.
     """
+    counts, row_sum, writes, read = shown
     inputs, neurons = weight.shape
     v, free_at = np.empty(neurons, np.float32), np.empty(neurons, np.int32)
     last, active = np.empty(inputs, np.int32), np.empty(inputs, np.int32)
     spiking, chance = np.empty(inputs + 1, np.int32), np.empty(inputs, np.uint64)
     fired, last_out = np.empty(neurons, np.int32), np.empty(neurons, np.int32)
-    resting, by_traces, n_fired = 1 + min(by.refractory, by.silence), learn and traces.used, 0
+    resting, by_traces, n_fired = 1 + min(by.refractory, by.silence), learn and rule.by_traces, 0
     for q in range(values.shape[0]):
         v[:], free_at[:], last[:], last_out[:], n_fired = by.zero, 0, -_LONG_AGO, -1, 0
-        if learn and target > 0.0:
-            _level(weight, target, largest, row_sum)
+        if learn and rule.target > 0.0:
+            _level(weight, rule.target, rule.largest, row_sum)
         count, hears_at = chances(values[q], probability, active, chance), 0
         for step in range(steps):
             heard = spikes_of_step(words, count, active, chance, spiking)
@@ -212,18 +194,8 @@ def _show(
                 _deliver(v, weight, spiking, heard, free_at, step)
             if by_traces:
                 for n in range(heard):
-                    _lower(
-                        weight,
-                        spiking[n],
-                        step,
-                        fired,
-                        n_fired,
-                        last_out,
-                        change,
-                        traces,
-                        row_sum,
-                        writes,
-                    )
+                    i = spiking[n]
+                    _lower(weight, i, step, fired, n_fired, last_out, rule, row_sum, writes)
             if leak(v, factor, free_at, step, by) == 0:
                 continue
             winner = furthest(v, factor, free_at, step, by)
@@ -233,30 +205,60 @@ def _show(
             hears_at = step + resting
             counts[q, winner] += 1
             if by_traces:
-                _raise(weight, winner, step, last, change, traces, largest, row_sum, writes)
+                _raise(weight, winner, step, last, rule, row_sum, writes)
                 if last_out[winner] < 0:
                     fired[n_fired] = winner
                     n_fired += 1
                 last_out[winner] = step
             elif learn:
-                _write(weight, winner, step, last, change, largest, row_sum, writes)
+                _write(weight, winner, step, last, rule, row_sum, writes)
 
 
-class Traces(NamedTuple):
-    """Numbers of `TraceSTDP`, weights times the neurons' gain.
+class Stdp(NamedTuple):
+    """Numbers of `LastSpikeSTDP` or `TraceSTDP`, weights times the neurons' gain.
 
     Attributes
     ----------
-    used : bool
+    by_traces : bool
+    change : (lags,)
+        Of a weight at a spike of its neuron, by the steps since its input's last spike; the last
+        entry is for all longer ones. By traces: what so many steps leave of a trace.
     rise, fall : float
+        By traces: per spike at full trace.
     bound : float
         Weight towards which weights are raised.
+    target : float
+        Sum of the weights of each neuron before each sample; 0: as they are.
+    largest : float
+        Bound of the weights.
     """
 
-    used: bool
+    by_traces: bool
+    change: F
     rise: np.float32
     fall: np.float32
     bound: np.float32
+    target: float
+    largest: np.float32
+
+
+class Shown(NamedTuple):
+    """What samples leave beside the weights.
+
+    Attributes
+    ----------
+    counts : (n, neurons)
+        Output spikes.
+    row_sum : (inputs,), writes : (neurons, inputs)
+        Sums of the weights of each input, kept up with them; changes of each weight, added to.
+    read : (2,)
+        Added to: input spikes, and the weights they met, those of silent neurons included.
+    """
+
+    counts: Counted
+    row_sum: Floats
+    writes: NDArray[np.int64]
+    read: Floats
 
 
 class Learnt(NamedTuple):
@@ -380,20 +382,6 @@ class _Run:
         learn: bool,
     ) -> Counted:
         counts = np.zeros((len(values), len(self.factor)), np.int16)
-        gain, rule = float(samples.population.r), samples.rule
-        change, largest = np.zeros(1), samples.cells.largest
-        traces = Traces(used=False, rise=np.float32(0), fall=np.float32(0), bound=np.float32(0))
-        if isinstance(rule, LastSpikeSTDP):
-            change = gain * rule.table(samples.dt_s)
-        elif isinstance(rule, TraceSTDP):
-            change = np.exp(-np.arange(samples.steps) * (samples.dt_s / rule.tau_s))
-            traces = Traces(
-                used=True,
-                rise=np.float32(rule.rise),
-                fall=np.float32(rule.fall),
-                bound=np.float32(gain * rule.bound(samples.cells)),
-            )
-        target = getattr(rule, "column_sum", None) if learn else None
         _show(
             seed_words(rng),
             values,
@@ -402,14 +390,35 @@ class _Run:
             self.weight,
             self.factor,
             self.by,
-            change.astype(np.float32),
-            traces,
-            gain * float(target or 0.0),
-            np.float32(gain * largest),
+            _numbers(samples, learn=learn),
             learn,
-            counts,
-            self.row_sum,
-            self.writes,
-            self.read,
+            Shown(counts, self.row_sum, self.writes, self.read),
         )
         return counts
+
+
+def _numbers(samples: WholeSamples, *, learn: bool) -> Stdp:
+    gain, rule, none = float(samples.population.r), samples.rule, np.float32(0)
+    target = getattr(rule, "column_sum", None) if learn else None
+    numbers = Stdp(
+        by_traces=False,
+        change=np.zeros(1, np.float32),
+        rise=none,
+        fall=none,
+        bound=none,
+        target=gain * float(target or 0.0),
+        largest=np.float32(gain * samples.cells.largest),
+    )
+    if isinstance(rule, LastSpikeSTDP):
+        change = gain * rule.table(samples.dt_s)
+        return numbers._replace(change=change.astype(np.float32))
+    if isinstance(rule, TraceSTDP):
+        trace = np.exp(-np.arange(samples.steps) * (samples.dt_s / rule.tau_s))
+        return numbers._replace(
+            by_traces=True,
+            change=trace.astype(np.float32),
+            rise=np.float32(rule.rise),
+            fall=np.float32(rule.fall),
+            bound=np.float32(gain * rule.bound(samples.cells)),
+        )
+    return numbers
